@@ -1,0 +1,94 @@
+"""What an action takes and gives, without a word about where it comes from.
+
+An `ActionSpec` is all that the rest of weft knows of an action. Actions made with `@weft.action`
+are turned into specs by the adapters in `weft.actions`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Runs(StrEnum):
+    """Where an action runs: on the event loop, in a thread, or in a process of its own."""
+
+    ASYNC = "async"
+    THREAD = "thread"
+    PROCESS = "process"
+
+
+class ActionField(msgspec.Struct, frozen=True):
+    """One parameter of an action.
+
+    `check` turns a frozen JSON value into what the action is called with, or raises `InputError`
+    naming the field; None takes any value as it is. `shareable` says that what `check` gives can't
+    be changed, so that all items of a task can have it by reference. `accepts` says in words which
+    values are taken. `is_script` marks text that a shell runs, in which templates are refused.
+    """
+
+    name: str
+    required: bool
+    accepts: str
+    check: Callable[[Any], Any] | None = None
+    shareable: bool = True
+    default: Any = None
+    doc: str = ""
+    is_script: bool = False
+
+
+class ActionSpec(msgspec.Struct, frozen=True):
+    """An action: its name, its function, and the fields of its input in the order declared.
+
+    `open_input` says that it takes any further names (`**kwargs`); `context_field` is the name of
+    the parameter that receives an `ActionContext`, or None. `source` says where it is defined.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    runs: Runs
+    fields: Mapping[str, ActionField]
+    open_input: bool = False
+    context_field: str | None = None
+    doc: str = ""
+    source: str = ""
+
+
+class StopFlag:
+    """Says to whoever holds it that the run wants to stop; it is set once."""
+
+    __slots__ = ("is_set",)
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def set(self) -> None:
+        """Ask for the stop."""
+        self.is_set = True
+
+
+class ActionContext(msgspec.Struct, frozen=True):
+    """What an action may know of its attempt, if a parameter is annotated with this class.
+
+    `index` is the item's index, or None without items; `attempt` counts from 1. `idempotency_key`
+    stays the same over attempts, resumes, retries and machines. `deadline` is when the attempt's
+    timeout strikes, in seconds since the epoch, or None.
+    """
+
+    run_id: str
+    task: str
+    index: int | None
+    attempt: int
+    idempotency_key: str
+    deadline: float | None
+    logger: logging.Logger
+    stop: StopFlag
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run wants to stop; long work should look and return early."""
+        return self.stop.is_set

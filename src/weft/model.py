@@ -1,0 +1,219 @@
+"""The frozen records that everything else passes around: runs, tasks, items, results, limits.
+
+Times are seconds since the epoch (`_at`) or spans in seconds (`_s`), sizes are bytes (`_bytes`).
+Records hold data only: no record knows how it is stored, shown or decided upon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from weft.values import FrozenDict
+
+
+class Status(StrEnum):
+    """Where a run, a task or an item stands.
+
+    A run has any of the first six, a task any at all, an item `succeeded`, `failed` or `cancelled`.
+    """
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    BLOCKED = "blocked"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more happens after it."""
+        return self not in _OPEN
+
+
+_OPEN = frozenset({Status.PENDING, Status.RUNNING, Status.PAUSED})
+
+
+class ErrorInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why an attempt, a task or a run failed: one line of `message`, and JSON `data`.
+
+    `traceback` is that of the author's code, without the engine's own frames, or None.
+    """
+
+    type: str
+    message: str
+    data: Any = None
+    traceback: str | None = None
+
+    def as_value(self) -> FrozenDict:
+        """What a template sees as an error."""
+        return FrozenDict({"type": self.type, "message": self.message, "data": self.data})
+
+
+class ItemCounts(msgspec.Struct, frozen=True):
+    """How many items a task had, and how many of them ended in which way."""
+
+    total: int
+    succeeded: int
+    failed: int
+
+    def as_value(self) -> FrozenDict:
+        """What a template sees as `task.NAME.items`."""
+        return FrozenDict({"total": self.total, "succeeded": self.succeeded, "failed": self.failed})
+
+
+class TaskResult(msgspec.Struct, frozen=True):
+    """How a task ended, as later tasks see it.
+
+    `output` is frozen JSON, or a `LazyList` for a task with items; `error` is set only if it
+    failed, and `items` only if it had items.
+    """
+
+    status: Status
+    output: Any = None
+    error: ErrorInfo | None = None
+    items: ItemCounts | None = None
+
+
+class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
+    """How one item ended; recorded once. `output` and `error` are JSON text in UTF-8.
+
+    `run_no` and `task_no` are the store's number of the run and the task's number within it,
+    `attempts` is how often the item was tried, and `duration_s` how long its last attempt took.
+    """
+
+    run_no: int
+    task_no: int
+    index: int
+    status: Status
+    attempts: int
+    started_at: float
+    duration_s: float
+    output: bytes | None = None
+    error: bytes | None = None
+    label: str | None = None
+
+
+class TaskRun(msgspec.Struct, frozen=True):
+    """One visit of a task, as recorded: its place in the run, its times and its outcome.
+
+    `task_no` numbers the run's visits from 1 in the order of their starts; `path` is the task's
+    name, with the names and items above it where it runs inside another. `output` is JSON text of
+    a task without items. `due_at` is when a delayed task starts.
+    """
+
+    run_no: int
+    task_no: int
+    path: str
+    visit: int
+    status: Status
+    has_items: bool = False
+    due_at: float | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    attempts: int = 0
+    output: bytes | None = None
+    error: ErrorInfo | None = None
+    items: ItemCounts | None = None
+
+
+class RecordedEvent(msgspec.Struct, frozen=True):
+    """One event that the conductor was given, so that replaying them gives the same state.
+
+    `seq` counts from 1 within the run; `kind` is the event's name, `data` its JSON text.
+    """
+
+    run_no: int
+    seq: int
+    kind: str
+    data: bytes
+
+
+class RunRecord(msgspec.Struct, frozen=True):
+    """A run as recorded. `definition` is the workflow's text, `parameters` and `output` JSON text.
+
+    Secret parameters are recorded as null. `run_no` is the store's own number for the run, 0 until
+    the store has given one.
+    """
+
+    run_no: int
+    id: str
+    workflow: str
+    file: str
+    definition: str
+    parameters: bytes
+    status: Status
+    created_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    output: bytes | None = None
+    error: ErrorInfo | None = None
+
+
+Record = RunRecord | TaskRun | ItemOutcome | RecordedEvent
+"""What the journal writes: runs and tasks replace what was recorded of them, the rest is added."""
+
+
+class TaskSummary(msgspec.Struct, frozen=True):
+    """What a finished or running run says of one task."""
+
+    name: str
+    status: Status
+    started_at: float | None
+    ended_at: float | None
+    attempts: int
+    error: ErrorInfo | None
+    items: ItemCounts | None
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One execution of a workflow. `output` is frozen JSON; `tasks` is in the order listed."""
+
+    id: str
+    workflow: str
+    status: Status
+    started_at: float | None
+    ended_at: float | None
+    output: Any
+    error: ErrorInfo | None
+    tasks: Mapping[str, TaskSummary]
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from start to end, or None while there is no end."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return self.ended_at - self.started_at
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds on what a run may use, so that nothing grows without one. Messages name the field.
+
+    An environment variable sets each: `WEFT_LIMIT_RESULT_BYTES` sets `result_bytes`.
+    """
+
+    input_bytes: int = 64 * 2**20
+    """The rendered input of one attempt, as JSON."""
+    item_bytes: int = 16 * 2**20
+    """One item or one line of a `with-items` source."""
+    result_bytes: int = 16 * 2**20
+    """One attempt's result, as JSON."""
+    error_bytes: int = 64 * 2**10
+    """One error's message, data and traceback; longer ones are shortened."""
+    template_steps: int = 10_000_000
+    """Steps that one evaluation of a template may take."""
+    template_bytes: int = 64 * 2**20
+    """What one evaluation of a template may allocate, about."""
+    definition_bytes: int = 16 * 2**20
+    """A workflow file."""
+    queue_bytes: int = 64 * 2**20
+    """Outcomes that wait for the store; beyond it a fan-out waits."""
+    queue_records: int = 10_000
+    """The same, counted in records."""
+    running: int = 1_000
+    """Attempts that run at once in this process, over all tasks."""

@@ -1,0 +1,176 @@
+"""The interfaces that the engine owns and the adapters implement.
+
+Each is narrow and says what its caller may rely on. Implementations live in `weft.stores`,
+`weft.executors`, `weft.actions` and `weft.sources`, and fakes for tests in `weft.testing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from weft.catalog import ActionSpec
+from weft.model import (
+    ErrorInfo,
+    ItemOutcome,
+    Record,
+    RecordedEvent,
+    Run,
+    RunRecord,
+    Status,
+    TaskRun,
+)
+
+
+class Journal(Protocol):
+    """What the engine writes. One thread at a time calls these; they may block."""
+
+    def create_run(self, run: RunRecord) -> int:
+        """Record a new run and return its number. Raises `UsageError` if its id is taken."""
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """Write all records in one transaction, in their order.
+
+        A run or a task replaces what was recorded of it; an item or an event is added. Afterwards
+        all of them survive the end of the process. Raises `RecordRefusedError` if a record can't
+        be stored as it is, and any other `StoreError` if the store can't be written at all; in
+        both cases nothing of `records` has been written.
+        """
+
+
+class Pages(Protocol):
+    """Outputs of a task's items, in the order of their indexes."""
+
+    def outputs(
+        self, run_no: int, task_no: int, start: int, stop: int
+    ) -> Sequence[tuple[int, bytes]]:
+        """Index and JSON text of each recorded output with `start <= index < stop`."""
+
+
+class Records(Pages, Protocol):
+    """What people and the engine read. Any thread may call these; they may block."""
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """The run with this id, or None."""
+
+    def run_ids(self) -> Sequence[str]:
+        """All ids, the newest first, at most 10,000; for suggestions."""
+
+    def runs(self, *, limit: int = 100) -> Sequence[RunRecord]:
+        """The newest runs first. Their `definition` and `output` are left empty."""
+
+    def tasks(self, run_no: int) -> Sequence[TaskRun]:
+        """The run's tasks, in the order of `task_no`."""
+
+    def events(self, run_no: int) -> Iterator[RecordedEvent]:
+        """The run's events, in the order of `seq`."""
+
+    def items(
+        self,
+        run_no: int,
+        task_no: int,
+        *,
+        status: Status | None = None,
+        after: int = -1,
+        limit: int = 1_000,
+    ) -> Sequence[ItemOutcome]:
+        """At most `limit` items with an index over `after`, in the order of their indexes."""
+
+
+class Source(Protocol):
+    """Where a fan-out's items come from."""
+
+    total: int | None
+    """How many items there are, or None while that isn't known."""
+
+    async def read(self) -> Sequence[Any]:
+        """The next few items, as soon as there are any; empty at the end.
+
+        An element is a frozen value, or an `ErrorInfo` for an item that can't be read. Raises
+        `AttemptError` if the source as a whole can't be read.
+        """
+
+    def close(self) -> None:
+        """Give back files and the like; the source isn't read again."""
+
+
+class Catalog(Protocol):
+    """The actions that a workflow can call."""
+
+    def get(self, name: str) -> ActionSpec | None:
+        """The action with this name, or None."""
+
+    def names(self) -> Sequence[str]:
+        """All names, sorted."""
+
+
+class Clock(Protocol):
+    """Time. `call_later` calls on the event loop's thread."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back, from any start."""
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        """Call `callback` once, `delay_s` seconds from now."""
+
+
+class Timer(Protocol):
+    """A call that is due."""
+
+    def cancel(self) -> None:
+        """Don't make the call, if it hasn't been made."""
+
+
+class Chance(Protocol):
+    """Randomness."""
+
+    def fraction(self) -> float:
+        """A number from 0 to 1."""
+
+    def token(self, length: int) -> str:
+        """So many letters and digits that can't be guessed."""
+
+
+class Secrets(Protocol):
+    """Where the values of secrets come from."""
+
+    def get(self, name: str) -> str | None:
+        """The secret's value, or None if there is none."""
+
+
+class TaskProgress(Protocol):
+    """A running task's counters, which an observer reads whenever it likes.
+
+    `total` is None while a source isn't known to its end; `succeeded` and `failed` count what is
+    recorded, `running` and `waiting` the items that are being tried and that wait to be retried.
+    """
+
+    name: str
+    has_items: bool
+    total: int | None
+    succeeded: int
+    failed: int
+    running: int
+    waiting: int
+
+
+class Observer(Protocol):
+    """Whoever watches a run. Called on the event loop's thread, after the store has committed."""
+
+    def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+        """A run has been recorded; `tasks` are its tasks in the order listed."""
+
+    def task_started(self, progress: TaskProgress) -> None:
+        """A task has started; `progress` changes while it runs."""
+
+    def task_ended(self, name: str, status: Status, error: ErrorInfo | None) -> None:
+        """A task has ended, also if it never started."""
+
+    def notice(self, text: str) -> None:
+        """Something that whoever runs the workflow should know, in one line."""
+
+    def run_ended(self, run: Run) -> None:
+        """The run is over or paused."""
