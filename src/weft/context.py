@@ -119,6 +119,15 @@ class WorkflowContext:
 
     __delattr__ = None  # type: ignore[assignment]
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, WorkflowContext):
+            return NotImplemented
+        return self is other or all(
+            getattr(self, name) == getattr(other, name) for name in self.__slots__
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         return (
             f"<WorkflowContext: {len(self.parameters)} parameters, "

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from weft.catalog import ActionSpec
+import msgspec
+
+from weft.catalog import ActionSpec, Runs
+from weft.context import ItemContext, WorkflowContext
 from weft.model import (
     ErrorInfo,
     ItemOutcome,
@@ -92,6 +95,88 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Give back files and the like; the source isn't read again."""
+
+
+class Ticket(msgspec.Struct, frozen=True, gc=False):
+    """One attempt to be made: in which context, of which item, which try.
+
+    `index` is None for a task without items; `attempt` counts from 1.
+    """
+
+    context: WorkflowContext | ItemContext
+    index: int | None
+    attempt: int
+
+
+class Future(Protocol):
+    """Something that will be done, such as an `asyncio.Future`."""
+
+    def add_done_callback(self, callback: Callable[[Any], object], /) -> None:
+        """Call `callback` with this future once it is done."""
+
+
+class Feed(Protocol):
+    """Hands out the attempts of one task, and takes back what came of them.
+
+    Never more than `width` tickets are out at a time if each worker returns one before it takes
+    the next, and there are at most `width` workers.
+    """
+
+    width: int
+
+    def take(self) -> Ticket | None:
+        """The next attempt, or None if there is none at the moment."""
+
+    async def wait(self) -> bool:
+        """Return True when it is worth asking again, False when nothing will come any more."""
+
+    def succeeded(
+        self, ticket: Ticket, output: bytes, started_at: float, duration_s: float
+    ) -> None:
+        """The attempt gave `output`, JSON text."""
+
+    def failed(
+        self,
+        ticket: Ticket,
+        error: BaseException,
+        started_at: float,
+        duration_s: float,
+        busy: Future | None = None,
+    ) -> None:
+        """The attempt raised `error`. No other attempt of the item starts before `busy` is done."""
+
+    def cancelled(self, ticket: Ticket, started_at: float, duration_s: float) -> None:
+        """The attempt was stopped, because the run wants to stop at once."""
+
+    def on_halt(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called when attempts that run are to be stopped at once."""
+
+    def notice(self, text: str) -> None:
+        """Tell whoever watches the run."""
+
+
+class Call(Protocol):
+    """What all attempts of one visit of a task have in common: one attempt, wherever it runs."""
+
+    function: Callable[..., Any]
+    runs: Runs
+    timeout_s: float | None
+
+    def arguments(self, ticket: Ticket) -> dict[str, Any]:
+        """Render and check the input. Raises `AttemptError`."""
+
+    def result(self, value: object, ticket: Ticket) -> bytes:
+        """Check and encode what the action returned. Raises `AttemptError`."""
+
+    def describe(self, ticket: Ticket) -> str:
+        """The attempt's task and item, for messages."""
+
+
+class Executor(Protocol):
+    """Where actions run."""
+
+    async def execute(self, feed: Feed, call: Call) -> None:
+        """Make the attempts that `feed` hands out, until none will come any more."""
 
 
 class Catalog(Protocol):

@@ -115,6 +115,19 @@ def freeze(value: object, *, where: str = "$") -> Any:
         raise
 
 
+def read_lazy(value: Any) -> Any:
+    """A frozen value with every lazy list in it read, sharing what holds none."""
+    if isinstance(value, LazyList):
+        return FrozenList(list(value))
+    if isinstance(value, dict):
+        parts = {key: read_lazy(part) for key, part in value.items()}
+        return value if all(parts[key] is value[key] for key in parts) else FrozenDict(parts)
+    if isinstance(value, list):
+        read = [read_lazy(part) for part in value]
+        return value if all(a is b for a, b in zip(read, value, strict=True)) else FrozenList(read)
+    return value
+
+
 def encode(value: object, *, where: str = "$") -> bytes:
     """Return `value` as JSON text in UTF-8. Raises `ResultError` for what isn't JSON."""
     try:
@@ -264,5 +277,6 @@ __all__ = [
     "decode",
     "encode",
     "freeze",
+    "read_lazy",
     "thaw",
 ]

@@ -1,1 +1,6 @@
+"""The engine: runs plans and records what comes of them."""
 
+from weft.engine.engine import Engine, Quiet
+from weft.engine.parts import Parts
+
+__all__ = ["Engine", "Parts", "Quiet"]

@@ -1,1 +1,1 @@
-
+"""Where actions run."""

@@ -1,0 +1,157 @@
+"""One attempt, wherever it runs: render the input, check it, call the action, encode the result.
+
+`TaskCall` holds what the attempts of one visit of a task share. Inputs whose templates name neither
+`item` nor `index` are rendered, checked and frozen once, when it is made; each item gets them by
+reference. Only inputs that differ by item are rendered and checked for each attempt.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from weft.catalog import ActionContext, ActionField, ActionSpec
+from weft.context import ItemContext, WorkflowContext
+from weft.engine.evaluate import bounded
+from weft.engine.parts import RunParts
+from weft.errors import InputError, LimitError, Place
+from weft.model import Limits
+from weft.plan import PlannedInput, PlannedTask
+from weft.ports import Ticket
+from weft.values import encode
+
+_Check = Callable[[Any], Any]
+_Render = Callable[[Any, None], Any]
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """Which visit of which task of which run: what records and idempotency keys name."""
+
+    run_id: str
+    run_no: int
+    task_no: int
+    path: str
+    number: int
+
+
+class TaskCall:
+    """What the attempts of one visit of a task have in common. Implements `ports.Call`.
+
+    Raises `AttemptError` if the shared inputs can't be rendered or don't fit the action.
+    """
+
+    def __init__(
+        self,
+        task: PlannedTask,
+        visit: Visit,
+        context: WorkflowContext,
+        run: RunParts,
+        *,
+        timeout_s: float | None,
+    ) -> None:
+        spec = task.spec
+        limits = run.parts.limits
+        self.function = spec.function
+        self.runs = spec.runs
+        self.timeout_s = timeout_s
+        self._visit = visit
+        self._limit = limits.result_bytes
+        self._masker = run.masker
+        self._clock = run.parts.clock
+        self._stop = run.stop
+        self._context_field = spec.context_field
+        self._logger = logging.getLogger(f"weft.action.{spec.name}")
+        self._shared: dict[str, Any] = {}
+        self._by_item: list[tuple[str, _Render, _Check | None]] = []
+        for entry in task.inputs:
+            self._add(spec, entry, context, limits)
+
+    def _add(
+        self, spec: ActionSpec, entry: PlannedInput, context: WorkflowContext, limits: Limits
+    ) -> None:
+        """Render an input now if all items share it, else keep it for each attempt."""
+        field = spec.fields.get(entry.name)
+        render: _Render = entry.value.evaluate
+        if entry.reads_pages:
+            render = _reading(render, entry.value.place, limits)
+        check = _checker(entry, field)
+        if entry.value.differs_by_item:
+            self._by_item.append((entry.name, render, check))
+        elif field is not None and not field.shareable:
+            value = render(context, None)  # checked here too, so that an error comes once
+            if check is not None:
+                check(value)
+            self._by_item.append((entry.name, lambda _context, _outcome: value, check))
+        else:
+            value = render(context, None)
+            self._shared[entry.name] = value if check is None else check(value)
+
+    def arguments(self, ticket: Ticket) -> dict[str, Any]:
+        """The action's arguments. Raises `AttemptError`."""
+        arguments = self._shared.copy()
+        context = ticket.context
+        for name, render, check in self._by_item:
+            value = render(context, None)
+            arguments[name] = value if check is None else check(value)
+        if self._context_field is not None:
+            arguments[self._context_field] = self._action_context(ticket)
+        return arguments
+
+    def _action_context(self, ticket: Ticket) -> ActionContext:
+        visit = self._visit
+        index = "" if ticket.index is None else f"[{ticket.index}]"
+        return ActionContext(
+            run_id=visit.run_id,
+            task=visit.path,
+            index=ticket.index,
+            attempt=ticket.attempt,
+            idempotency_key=f"{visit.run_id}/{visit.path}{index}/{visit.number}",
+            deadline=None if self.timeout_s is None else self._clock.now() + self.timeout_s,
+            logger=self._logger,
+            stop=self._stop,
+        )
+
+    def result(self, value: object, ticket: Ticket) -> bytes:
+        """What the action returned, as JSON text. Raises `ResultError` or `LimitError`."""
+        output = encode(value, where="result")
+        if self._masker.is_active:
+            output = msgspec.json.encode(self._masker.mask(msgspec.json.decode(output)))
+        if len(output) > self._limit:
+            raise LimitError(
+                f"the result of {self.describe(ticket)} has {len(output):,} bytes as JSON; "
+                f"the limit is {self._limit:,}.",
+                setting="limits.result_bytes",
+            )
+        return output
+
+    def describe(self, ticket: Ticket) -> str:
+        """The attempt's task and item, for messages."""
+        index = "" if ticket.index is None else f"[{ticket.index}]"
+        return f"{self._visit.path}{index}"
+
+
+def _checker(entry: PlannedInput, field: ActionField | None) -> _Check | None:
+    """The field's check, with the input's place in the file in its errors."""
+    if field is None or field.check is None:
+        return None
+    check, place = field.check, entry.value.place
+
+    def check_at_place(value: Any) -> Any:
+        try:
+            return check(value)
+        except InputError as error:
+            raise InputError(f"{place}  {error.message}", hint=error.hint) from None
+
+    return check_at_place
+
+
+def _reading(render: _Render, place: Place, limits: Limits) -> _Render:
+    """`render`, with the outputs of tasks with items read into lists."""
+
+    def read(context: WorkflowContext | ItemContext, outcome: None) -> Any:
+        return bounded(render(context, outcome), place, limits)
+
+    return read

@@ -1,0 +1,416 @@
+"""The fan-out loop's two ends: what hands out a task's attempts and takes back their outcomes.
+
+`ItemFeed` pulls items from a source as slots come free, wraps each in an `ItemContext`, and gives
+each outcome to the journal; it counts an item as ended only when its outcome is committed. What it
+holds at any moment depends on the number of slots, never on the number of items: one chunk of the
+source, the items in flight, and a bounded number that wait to be retried. `SoloFeed` is the same
+for a task without items: one ticket, one outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from weft.context import ItemContext, WorkflowContext
+from weft.engine.attempt import Visit
+from weft.engine.gate import Retries
+from weft.engine.journal import JournalWriter
+from weft.engine.settings import TaskSettings
+from weft.errors import AttemptError
+from weft.model import ErrorInfo, ItemCounts, ItemOutcome, Status, TaskResult
+from weft.ports import Chance, Clock, Future, Source, Ticket
+
+_WAITING_PER_SLOT = 20
+_WAITING_AT_LEAST = 1_000
+
+
+class FeedParts(msgspec.Struct, frozen=True):
+    """What feeds need of their run: time, chance, and how to describe, mask and tell things."""
+
+    clock: Clock
+    chance: Chance
+    describe: Callable[[BaseException], ErrorInfo]
+    mask: Callable[[str], str]
+    notice: Callable[[str], None]
+
+
+class Progress:
+    """A running task's counters; implements `ports.TaskProgress`."""
+
+    __slots__ = ("failed", "has_items", "name", "running", "succeeded", "total", "waiting")
+
+    def __init__(self, name: str, *, has_items: bool) -> None:
+        self.name = name
+        self.has_items = has_items
+        self.total: int | None = None if has_items else 1
+        self.succeeded = 0
+        self.failed = 0
+        self.running = 0
+        self.waiting = 0
+
+
+class BaseFeed:
+    """What both feeds share: retrying, stopping, and waking the workers that wait."""
+
+    def __init__(
+        self,
+        settings: TaskSettings,
+        progress: Progress,
+        parts: FeedParts,
+    ) -> None:
+        self.width = 1
+        self.notice = parts.notice
+        self._settings = settings
+        self._progress = progress
+        self._clock = parts.clock
+        self._chance = parts.chance
+        self._describe = parts.describe
+        self._mask = parts.mask
+        self._retries = Retries(parts.clock, self._wake)
+        self._is_closed = False
+        self._is_paused = False
+        self._is_halted = False
+        self._changed = asyncio.get_running_loop().create_future()
+        self._halt: Callable[[], None] | None = None
+
+    def on_halt(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called when attempts that run are to be stopped at once."""
+        self._halt = callback
+
+    def stop(self, *, at_once: bool) -> None:
+        """Hand out nothing new; with `at_once`, stop what runs as well."""
+        self._is_closed = True
+        self._is_halted = self._is_halted or at_once
+        self._is_paused = not self._is_halted
+        for ticket in self._retries.clear():
+            self._retry(ticket)
+        self._progress.waiting = 0
+        if at_once and self._halt is not None:
+            self._halt()
+        self._wake()
+
+    def succeeded(
+        self, ticket: Ticket, output: bytes, started_at: float, duration_s: float
+    ) -> None:
+        """The attempt gave `output`, JSON text."""
+        self._progress.running -= 1
+        self._end(ticket, Status.SUCCEEDED, output, None, started_at, duration_s)
+
+    def cancelled(self, ticket: Ticket, started_at: float, duration_s: float) -> None:
+        """The attempt was stopped, because the run wants to stop at once."""
+        self._progress.running -= 1
+        self._end(ticket, Status.CANCELLED, None, None, started_at, duration_s)
+
+    def failed(
+        self,
+        ticket: Ticket,
+        error: BaseException,
+        started_at: float,
+        duration_s: float,
+        busy: Future | None = None,
+    ) -> None:
+        """The attempt raised `error`: try again later, or record the failure."""
+        self._progress.running -= 1
+        info = self._describe(error)
+        retryable = not isinstance(error, AttemptError) or error.retryable
+        if retryable and ticket.attempt <= self._settings.retry.count and not self._is_halted:
+            try:
+                wanted = self._wants_retry(ticket, info)
+            except AttemptError as problem:
+                info, wanted = self._describe(problem), False
+            if wanted:
+                again = Ticket(ticket.context, ticket.index, ticket.attempt + 1)
+                if busy is None:
+                    self._retry(again)
+                else:
+                    busy.add_done_callback(lambda _: self._retry(again))
+                return
+        self._end(ticket, Status.FAILED, None, info, started_at, duration_s)
+
+    def _retry(self, ticket: Ticket) -> None:
+        """Queue another attempt, unless the run has been asked to stop."""
+        if self._is_halted:
+            made = Ticket(ticket.context, ticket.index, ticket.attempt - 1)
+            self._end(made, Status.CANCELLED, None, None, self._clock.now(), 0.0)
+        elif self._is_paused:
+            self._put_back(ticket)
+        else:
+            wait_s = self._settings.retry.wait_s(ticket.attempt - 1, self._chance.fraction())
+            self._retries.add(ticket, wait_s)
+            self._progress.waiting = len(self._retries)
+
+    def _wants_retry(self, ticket: Ticket, error: ErrorInfo) -> bool:
+        when = self._settings.retry_when
+        outcome = TaskResult(Status.FAILED, error=error)
+        return when is None or bool(when.evaluate(ticket.context, outcome))
+
+    def _take_retry(self) -> Ticket:
+        ticket = self._retries.ready.popleft()
+        self._progress.running += 1
+        self._progress.waiting = len(self._retries)
+        return ticket
+
+    def _wake(self) -> None:
+        """Let every worker that waits look again."""
+        changed, self._changed = self._changed, asyncio.get_running_loop().create_future()
+        changed.set_result(None)
+
+    def _put_back(self, ticket: Ticket) -> None:
+        """An item that was started goes back to those that were not: a pause keeps it for later."""
+        raise NotImplementedError
+
+    def _end(
+        self,
+        ticket: Ticket,
+        status: Status,
+        output: bytes | None,
+        error: ErrorInfo | None,
+        started_at: float,
+        duration_s: float,
+    ) -> None:
+        raise NotImplementedError
+
+
+class SoloFeed(BaseFeed):
+    """The feed of a task without items. `outcome` is None until it ends, and if it was paused."""
+
+    def __init__(
+        self,
+        context: WorkflowContext,
+        settings: TaskSettings,
+        progress: Progress,
+        parts: FeedParts,
+    ) -> None:
+        super().__init__(settings, progress, parts)
+        self._next: Ticket | None = Ticket(context, None, 1)
+        self.status: Status | None = None
+        self.output: bytes | None = None
+        self.error: ErrorInfo | None = None
+        self.attempts = 0
+
+    def take(self) -> Ticket | None:
+        """The first attempt, or a retry that is due."""
+        if self._retries.ready:
+            return self._take_retry()
+        ticket, self._next = self._next, None
+        if ticket is None or self._is_closed:
+            return None
+        self._progress.running += 1
+        return ticket
+
+    async def wait(self) -> bool:
+        """Whether a retry is still to come; if so, return when it is due."""
+        if not self._retries:
+            return False
+        await self._changed
+        return True
+
+    def _put_back(self, ticket: Ticket) -> None:
+        self._next = ticket
+
+    def _end(
+        self,
+        ticket: Ticket,
+        status: Status,
+        output: bytes | None,
+        error: ErrorInfo | None,
+        started_at: float,
+        duration_s: float,
+    ) -> None:
+        self.status, self.output, self.error = status, output, error
+        self.attempts = ticket.attempt
+
+
+class ItemFeed(BaseFeed):
+    """The feed of a task with items, one ticket for each element of `source`."""
+
+    def __init__(
+        self,
+        context: WorkflowContext,
+        visit: Visit,
+        source: Source,
+        journal: JournalWriter,
+        settings: TaskSettings,
+        progress: Progress,
+        parts: FeedParts,
+    ) -> None:
+        super().__init__(settings, progress, parts)
+        self.width = settings.concurrency
+        self._context = context
+        self._run_no, self._task_no = visit.run_no, visit.task_no
+        self._source = source
+        self._journal = journal
+        self._chunk: Sequence[Any] = ()
+        self._cursor = 0  # the next element of the chunk
+        self._index = 0  # the next item's index
+        self._reading: asyncio.Task[None] | None = None
+        self._is_exhausted = False
+        self._failures = 0  # finished, recorded or not
+        self._interrupted = 0  # put back by a pause
+        self._most_waiting = max(_WAITING_AT_LEAST, _WAITING_PER_SLOT * self.width)
+        self._first_error: tuple[int, ErrorInfo] | None = None
+        self._has_told_label = False
+        self.attempts = 0
+        """Attempts of all recorded items together."""
+        self.error: AttemptError | None = None
+        """Why the source can't be read, or None."""
+        self._progress.total = source.total
+
+    # Handing out
+
+    def take(self) -> Ticket | None:
+        """The next attempt: a retry that is due, or the source's next item."""
+        if self._retries.ready:
+            return self._take_retry()
+        if self._journal.is_full or self._progress.waiting > self._most_waiting:
+            return None
+        while self._cursor < len(self._chunk) and not self._is_closed:
+            item = self._chunk[self._cursor]
+            index = self._index
+            self._cursor += 1
+            self._index = index + 1
+            ticket = Ticket(ItemContext(self._context, item, index), index, 1)
+            if type(item) is ErrorInfo:  # the source could not read it
+                self._end(ticket, Status.FAILED, None, item, self._clock.now(), 0.0)
+            else:
+                self._progress.running += 1
+                return ticket
+        return None
+
+    async def wait(self) -> bool:
+        """Return True when it is worth asking again, False when nothing will come any more."""
+        if self._journal.is_full and not self._is_closed:
+            await self._journal.room()
+            return True
+        has_items = self._cursor < len(self._chunk)
+        if (has_items or not self._is_exhausted) and not self._is_closed:
+            if self._progress.waiting > self._most_waiting:
+                await self._changed
+            elif not has_items:
+                await self._refill()
+            return True
+        if self._retries:
+            await self._changed
+            return True
+        return False
+
+    async def _refill(self) -> None:
+        """Read the next chunk; workers that come meanwhile wait for the same one."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read())
+        await self._reading
+
+    async def _read(self) -> None:
+        try:
+            chunk = await self._source.read()
+        except AttemptError as error:
+            self.error = error
+            self._is_closed = True
+            chunk = ()
+        self._chunk, self._cursor = chunk, 0
+        self._is_exhausted = not chunk
+        self._reading = None
+
+    # Taking back
+
+    def recorded(self, outcomes: Sequence[ItemOutcome]) -> None:
+        """Count outcomes that the store has committed."""
+        failed = sum([outcome.status is Status.FAILED for outcome in outcomes])
+        cancelled = sum([outcome.status is Status.CANCELLED for outcome in outcomes])
+        progress = self._progress
+        progress.failed += failed
+        self.attempts += sum([outcome.attempts for outcome in outcomes])
+        progress.succeeded += len(outcomes) - failed - cancelled
+        if failed and self._first_error is None:
+            first = next(outcome for outcome in outcomes if outcome.status is Status.FAILED)
+            assert first.error is not None
+            self._first_error = first.index, msgspec.json.decode(first.error, type=ErrorInfo)
+
+    def _end(
+        self,
+        ticket: Ticket,
+        status: Status,
+        output: bytes | None,
+        error: ErrorInfo | None,
+        started_at: float,
+        duration_s: float,
+    ) -> None:
+        assert ticket.index is not None
+        settings = self._settings
+        self._journal.append(
+            ItemOutcome(
+                self._run_no,
+                self._task_no,
+                ticket.index,
+                status,
+                ticket.attempt,
+                started_at,
+                duration_s,
+                output if settings.keeps_output else None,
+                None if error is None else msgspec.json.encode(error),
+                None if settings.label is None else self._label(ticket),
+            )
+        )
+        if status is Status.FAILED:
+            self._failures += 1
+            if settings.stops_on_error and not self._is_tolerable():
+                self._is_closed = True
+                self._wake()
+
+    def _label(self, ticket: Ticket) -> str | None:
+        """What the item is called. One that can't be rendered is told once, and fails nothing."""
+        assert self._settings.label is not None
+        try:
+            return self._mask(str(self._settings.label.evaluate(ticket.context, None)))[:200]
+        except AttemptError as error:
+            if not self._has_told_label:
+                self._has_told_label = True
+                self.notice(f"an item's label can't be rendered: {error}")
+            return None
+
+    def _is_tolerable(self) -> bool:
+        total = self._source.total
+        return self._failures <= self._settings.tolerate.allowed(
+            self._index if total is None else total
+        )
+
+    def _put_back(self, ticket: Ticket) -> None:
+        self._interrupted += 1
+
+    # The end
+
+    async def finish(self) -> TaskResult | None:
+        """How the task ended, once every outcome is committed; None if it is only paused."""
+        await self._journal.flush()
+        self._source.close()
+        unread = self._cursor < len(self._chunk) or not self._is_exhausted
+        if self._is_paused and (unread or self._interrupted):
+            return None
+        return self._judge()
+
+    def _judge(self) -> TaskResult:
+        progress = self._progress
+        total = self._index if self._source.total is None else self._source.total
+        progress.total = total
+        counts = ItemCounts(total, progress.succeeded, progress.failed)
+        if self.error is not None:
+            return TaskResult(Status.FAILED, error=self._describe(self.error), items=counts)
+        if self._is_halted:
+            return TaskResult(Status.CANCELLED, items=counts)
+        if progress.failed <= self._settings.tolerate.allowed(total):
+            return TaskResult(Status.SUCCEEDED, items=counts)
+        return TaskResult(Status.FAILED, error=self._items_failed(counts), items=counts)
+
+    def _items_failed(self, counts: ItemCounts) -> ErrorInfo:
+        assert self._first_error is not None
+        index, first = self._first_error
+        return ErrorInfo(
+            "ItemsFailed",
+            f"{counts.failed:,} of {counts.total:,} items failed; "
+            f"the first recorded, [{index}]: {first.type}: {first.message}",
+            {"failed": counts.failed, "total": counts.total, "index": index, "type": first.type},
+        )

@@ -1,0 +1,90 @@
+"""A plan: a workflow with everything compiled, resolved and checked, ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from weft.catalog import ActionSpec
+from weft.context import WorkflowContext
+from weft.definition import ParameterDefinition
+from weft.errors import Place, TemplateError
+from weft.graph import Graph
+from weft.model import TaskResult
+from weft.plan.values import Value
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """A key's value, such as that of `concurrency`: a literal, or a template and what reads it."""
+
+    key: str
+    literal: Any = None
+    value: Value | None = None
+    parse: Callable[[object], Any] | None = None
+
+    def resolve(self, context: WorkflowContext, outcome: TaskResult | None = None) -> Any:
+        """The literal, or what the template gives. Raises `AttemptError`."""
+        if self.value is None or self.parse is None:
+            return self.literal
+        given = self.value.evaluate(context, outcome)
+        try:
+            return self.parse(given)
+        except ValueError as error:
+            raise TemplateError(
+                f"{self.value.place}  {self.key} {error}; its template gave something else."
+            ) from None
+
+
+class PlannedInput(msgspec.Struct, frozen=True):
+    """One input of a task. `reads_pages` says that it names the outputs of a task with items."""
+
+    name: str
+    value: Value
+    reads_pages: bool = False
+
+
+class PlannedItems(msgspec.Struct, frozen=True):
+    """Where a task's items come from.
+
+    `kind` is `list` for a list or a template that gives one, `zip` for lists side by side, else the
+    kind of stream: `jsonl csv lines range`. `parts` has one entry, named "" unless zipped.
+    """
+
+    kind: str
+    parts: Mapping[str, Value]
+    place: Place
+
+
+class PlannedTask(msgspec.Struct, frozen=True):
+    """One task. `settings` holds its keys that are neither input nor condition, by name."""
+
+    number: int
+    name: str
+    place: Place
+    spec: ActionSpec
+    inputs: tuple[PlannedInput, ...]
+    settings: Mapping[str, Setting]
+    items: PlannedItems | None = None
+    when: Value | None = None
+    publish: Mapping[str, Value] = {}
+    label: Value | None = None
+    retry_when: Value | None = None
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A workflow made ready. `text` is the workflow as written, which every run records."""
+
+    name: str
+    description: str
+    file: str
+    text: str
+    graph: Graph
+    tasks: tuple[PlannedTask, ...]
+    parameters: Mapping[str, ParameterDefinition]
+    variables: Mapping[str, Value]
+    secrets: tuple[str, ...] = ()
+    """Names of the secrets that templates use, sorted."""
+    timeout: Setting | None = None
+    output: Value | None = None

@@ -1,0 +1,214 @@
+"""Puts the parts together: settings become a store, a catalog of actions and an engine.
+
+This is the one module that knows all adapters, and the one place where the environment is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from weft.errors import UsageError
+from weft.model import Limits, Run
+
+if TYPE_CHECKING:
+    from weft.engine import Engine
+    from weft.plan import Plan
+    from weft.ports import Catalog, Observer
+    from weft.stores import Store
+
+Workflow = str | os.PathLike[str] | Mapping[str, Any]
+"""A workflow: the path of its file, or its content as a map."""
+
+INLINE = "<workflow>"
+"""What stands for the file in messages about a workflow that was given as a map."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What weft is run with: the store's URL, further pack folders, limits, the environment."""
+
+    store: str
+    packs: tuple[Path, ...] = ()
+    limits: Limits = Limits()
+    environment: Mapping[str, str] = {}
+
+
+def read_settings(
+    *,
+    store: str | None = None,
+    packs: Sequence[str | os.PathLike[str]] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """The settings that arguments and environment variables make; arguments win.
+
+    Reads `WEFT_STORE`, `WEFT_PACKS` (folders, separated as in `PATH`) and `WEFT_LIMIT_NAME`.
+    Raises `UsageError` for a limit that is unknown or no whole number.
+    """
+    env = dict(os.environ if environment is None else environment)
+    folders = [Path(folder) for folder in env.get("WEFT_PACKS", "").split(os.pathsep) if folder]
+    return Settings(
+        store=store or env.get("WEFT_STORE") or str(_default_store(env)),
+        packs=(*folders, *map(Path, packs)),
+        limits=_read_limits(env),
+        environment=env,
+    )
+
+
+def _default_store(env: Mapping[str, str]) -> Path:
+    """The user's own store, where the XDG Base Directory Specification puts data."""
+    data = env.get("XDG_DATA_HOME") or ""
+    base = Path(data) if data.startswith("/") else Path(env.get("HOME", "~")) / ".local" / "share"
+    return base.expanduser() / "weft" / "weft.db"
+
+
+def _read_limits(env: Mapping[str, str]) -> Limits:
+    prefix = "WEFT_LIMIT_"
+    known = {f"{prefix}{name.upper()}": name for name in Limits.__struct_fields__}
+    given: dict[str, int] = {}
+    for variable, text in env.items():
+        if not variable.startswith(prefix):
+            continue
+        if variable not in known:
+            raise UsageError(
+                f"the environment variable {variable} names no limit.",
+                hint=f"The limits are {', '.join(Limits.__struct_fields__)}.",
+            )
+        if not (text.isascii() and text.isdigit() and int(text) > 0):
+            raise UsageError(f"the environment variable {variable} takes a whole number from 1.")
+        given[known[variable]] = int(text)
+    return Limits(**given)
+
+
+def load_plan(workflow: Workflow, settings: Settings, *, import_packs: bool = True) -> Plan:
+    """Read, check and compile a workflow.
+
+    Without `import_packs` no author's code is run, actions aren't checked, and the plan can be
+    looked at but not run. Raises `DefinitionError`, `ActionLoadError`, and `UsageError` for a file
+    that can't be read.
+    """
+    from weft.definition import load
+    from weft.plan import compile_plan
+
+    if isinstance(workflow, Mapping):
+        file, text = None, _as_text(workflow)
+    else:
+        file = Path(workflow)
+        text = _read_file(file, settings.limits)
+    definition = load(text, file=INLINE if file is None else str(file), limits=settings.limits)
+    catalog = load_catalog(settings, file) if import_packs else None
+    return compile_plan(definition, catalog, limits=settings.limits)
+
+
+def load_catalog(settings: Settings, workflow_file: Path | None = None) -> Catalog:
+    """All actions that a workflow can call. Raises `ActionLoadError`."""
+    from weft.actions.packs import load_actions
+
+    return load_actions(workflow_file=workflow_file, pack_folders=settings.packs)
+
+
+def _as_text(workflow: Mapping[str, Any]) -> bytes:
+    """A workflow given as a map, as text: JSON is YAML."""
+    from weft.values import encode
+
+    return encode(dict(workflow), where="workflow")
+
+
+def _read_file(file: Path, limits: Limits) -> bytes:
+    try:
+        if file.is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        with file.open("rb") as stream:
+            return stream.read(limits.definition_bytes + 1)
+    except (OSError, ValueError) as error:
+        cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError(
+            f"{file}  can't be read: {cause}.", hint="Give the path of a workflow's file."
+        ) from None
+
+
+@contextmanager
+def open_engine(
+    *,
+    store: str | None = None,
+    settings: Settings | None = None,
+) -> Iterator[Engine]:
+    """An engine with the usual parts, on the store at a URL (default: the user's own).
+
+    Raises `StoreError` if the store can't be opened.
+    """
+    from weft.stores import open_store
+
+    settings = settings or read_settings(store=store)
+    with open_store(settings.store) as opened:
+        yield build_engine(opened, settings)
+
+
+def open_records(settings: Settings) -> Store:
+    """The store for reading, to be used as a block. Raises `StoreError` if there is none."""
+    from weft.stores import open_store
+
+    return open_store(settings.store, read_only=True)
+
+
+def build_engine(store: Store, settings: Settings) -> Engine:
+    """An engine on an open store."""
+    from weft.actions.resources import close_resources
+    from weft.engine import Engine, Parts
+    from weft.executors.local import LocalExecutor
+    from weft.sources import open_source
+    from weft.system import EnvironmentSecrets, SystemChance, SystemClock
+
+    clock = SystemClock()
+    parts = Parts(
+        records=store,
+        executor=LocalExecutor(clock),
+        open_source=open_source,
+        close_resources=close_resources,
+        clock=clock,
+        chance=SystemChance(),
+        limits=settings.limits,
+    )
+    return Engine(store, parts, EnvironmentSecrets(settings.environment))
+
+
+async def arun(
+    workflow: Workflow,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    store: str | None = None,
+    packs: Sequence[str | os.PathLike[str]] = (),
+    run_id: str | None = None,
+    observer: Observer | None = None,
+) -> Run:
+    """Run a workflow to its end and return the run, also if it failed.
+
+    `workflow` is the path of its file, or its content as a map; `store` the URL of the store
+    (default: `WEFT_STORE`, else the user's own); `packs` are further pack folders. Raises a
+    `WeftError` if the run can't be made: see `weft.errors`.
+    """
+    settings = read_settings(store=store, packs=packs)
+    plan = load_plan(workflow, settings)
+    with open_engine(settings=settings) as engine:
+        return await engine.arun(plan, parameters, run_id=run_id, observer=observer)
+
+
+def run(
+    workflow: Workflow,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    store: str | None = None,
+    packs: Sequence[str | os.PathLike[str]] = (),
+    run_id: str | None = None,
+    observer: Observer | None = None,
+) -> Run:
+    """The same as `arun`, for callers without an event loop."""
+    import asyncio
+
+    return asyncio.run(
+        arun(workflow, parameters, store=store, packs=packs, run_id=run_id, observer=observer)
+    )

@@ -1,0 +1,133 @@
+"""What the engine's tests share: a real engine on a real SQLite file, and a clock that jumps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from weft.actions.decorator import spec_of
+from weft.actions.registry import ActionRegistry
+from weft.actions.resources import close_resources
+from weft.definition import load
+from weft.engine import Engine, Parts, Quiet
+from weft.executors.local import LocalExecutor
+from weft.model import ErrorInfo, ItemOutcome, Limits, Run, Status, TaskRun
+from weft.plan import compile_plan
+from weft.ports import Clock, TaskProgress
+from weft.sources import open_source
+from weft.stores import Store, open_store
+from weft.system import EnvironmentSecrets, SystemClock
+from weft.testing.clock import JumpingClock
+
+
+class Watcher(Quiet):
+    """Remembers what a run tells, and lets a test act at the moment it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
+        self.notices: list[str] = []
+        self.progress: dict[str, TaskProgress] = {}
+
+    def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+        self.told.append(("run_started", run_id))
+
+    def task_started(self, progress: TaskProgress) -> None:
+        self.told.append(("task_started", progress.name))
+        self.progress[progress.name] = progress
+
+    def task_ended(self, name: str, status: Status, error: ErrorInfo | None) -> None:
+        self.told.append(("task_ended", name, status.value))
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
+
+    def run_ended(self, run: Run) -> None:
+        self.told.append(("run_ended", run.status.value))
+
+
+class FixedChance:
+    """Chance that isn't: the largest wait, and tokens that count."""
+
+    def __init__(self) -> None:
+        self.tokens = 0
+
+    def fraction(self) -> float:
+        return 1.0
+
+    def token(self, length: int) -> str:
+        self.tokens += 1
+        return f"{self.tokens:0{length}}"
+
+
+class Loom:
+    """Runs workflows given as text, with the test's own functions as actions."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store: Store = open_store(str(folder / "weft.db"))
+        self.clock: Clock = JumpingClock()
+        self.limits = Limits()
+        self.environment: Mapping[str, str] = {}
+        self.watcher = Watcher()
+        self.engine: Engine | None = None
+        self.chance = FixedChance()
+
+    def run(
+        self, text: str, *actions: Callable[..., Any], parameters: Mapping[str, Any] | None = None
+    ) -> Run:
+        """The run of a workflow in listed order; never raises for one that fails."""
+        return asyncio.run(self.arun(text, *actions, parameters=parameters))
+
+    async def arun(
+        self,
+        text: str,
+        *actions: Callable[..., Any],
+        parameters: Mapping[str, Any] | None = None,
+        run_id: str | None = None,
+    ) -> Run:
+        registry = ActionRegistry()
+        for function in actions:
+            spec = spec_of(function)
+            assert spec is not None
+            registry.add(spec)
+        definition = load(text, file=str(self.folder / "flow.yaml"), limits=self.limits)
+        plan = compile_plan(definition, registry, limits=self.limits)
+        parts = Parts(
+            records=self.store,
+            executor=LocalExecutor(self.clock),
+            open_source=open_source,
+            close_resources=close_resources,
+            clock=self.clock,
+            chance=self.chance,
+            limits=self.limits,
+        )
+        self.engine = Engine(self.store, parts, EnvironmentSecrets(self.environment))
+        return await self.engine.arun(
+            plan, parameters, run_id=run_id, observer=self.watcher
+        )
+
+    def use_real_time(self) -> None:
+        """For actions whose real work takes time, such as threads."""
+        self.clock = SystemClock()
+
+    def rows(self) -> list[TaskRun]:
+        """The tasks of the newest run, as recorded."""
+        return list(self.store.tasks(self._run_no()))
+
+    def items(self, task_no: int = 1, **filters: Any) -> list[ItemOutcome]:
+        """The items of a task of the newest run, as recorded."""
+        return list(self.store.items(self._run_no(), task_no, **{"limit": 100_000, **filters}))
+
+    def _run_no(self) -> int:
+        return self.store.runs(limit=1)[0].run_no
+
+
+@pytest.fixture
+def loom(tmp_path: Path) -> Iterator[Loom]:
+    loom = Loom(tmp_path)
+    yield loom
+    loom.store.close()
