@@ -1,0 +1,228 @@
+"""What can be found wrong before a run: each with its place, code, and what to do."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+import weft
+from weft.actions.decorator import spec_of
+from weft.actions.registry import ActionRegistry
+from weft.definition import load
+from weft.errors import DefinitionError, Problem
+from weft.plan import Plan, compile_plan
+from weft.plan.checks import CODES
+
+
+@weft.action("test.greet")
+async def greet(name: str, times: int = 1) -> str:
+    """Greet someone."""
+    return name * times
+
+
+@weft.action("test.any")
+async def anything(**values: object) -> object:
+    """Take anything."""
+    return values
+
+
+def registry() -> ActionRegistry:
+    found = ActionRegistry()
+    for function in (greet, anything):
+        spec = spec_of(function)
+        assert spec is not None
+        found.add(spec)
+    return found
+
+
+def plan_of(text: str) -> Plan:
+    return compile_plan(load(dedent(text).lstrip(), file="flow.yaml"), registry())
+
+
+def problems_of(text: str) -> tuple[Problem, ...]:
+    with pytest.raises(DefinitionError) as caught:
+        plan_of(text)
+    return caught.value.problems
+
+
+WRONG = {
+    "missing-action": ("tasks: [{name: a}]", "1:16", "a"),
+    "unknown-action": ("tasks: [{name: a, action: test.great}]", "1:27", 'Did you mean "test.greet"?'),
+    "unknown-input": (
+        "tasks: [{name: a, action: test.greet, input: {name: x, tims: 2}}]",
+        "1:56",
+        'Did you mean "times"?',
+    ),
+    "missing-input": ("tasks: [{name: a, action: test.greet}]", "1:16", "name"),
+    "bad-input": (
+        "tasks: [{name: a, action: test.greet, input: {name: x, times: many}}]",
+        "1:63",
+        "times",
+    ),
+    "bad-template": (
+        'tasks: [{name: a, action: test.any, input: {v: "{{ 1 + }}"}}]',
+        None,
+        "",
+    ),
+    "bad-condition": (
+        'tasks: [{name: a, action: test.any, when: "{{ 1 }} and {{ 0 }}"}]',
+        "1:43",
+        "always true",
+    ),
+    "unknown-task": (
+        """
+        tasks:
+          - {name: build, action: test.any}
+          - {name: b, action: test.any, input: {v: "{{ task.biuld.output }}"}}
+        """,
+        "3:44",
+        'Did you mean "build"?',
+    ),
+    "unknown-parameter": (
+        'parameters: {size: {}}\ntasks: [{name: a, action: test.any, input: {v: "{{ parameters.sise }}"}}]',
+        "2:48",
+        'Did you mean "size"?',
+    ),
+    "unknown-variable": (
+        'vars: {count: 1}\ntasks: [{name: a, action: test.any, input: {v: "{{ vars.conut }}"}}]',
+        "2:48",
+        'Did you mean "count"?',
+    ),
+    "secret-recorded": (
+        'vars: {v: "{{ secrets.KEY }}"}\ntasks: [{name: a, action: test.any}]',
+        "1:11",
+        "recorded",
+    ),
+    "misplaced-name": (
+        'tasks: [{name: a, action: test.any, input: {v: "{{ item }}"}}]',
+        "1:48",
+        "no with-items",
+    ),
+    "template-in-script": (
+        'tasks: [{name: a, action: core.shell, input: {script: "rm {{ run.id }}"}}]',
+        "1:55",
+        "env",
+    ),
+}
+
+
+def test_every_code_has_an_example_here() -> None:
+    """So that none is added without one."""
+    assert WRONG.keys() == CODES.keys()
+
+
+@pytest.mark.parametrize("code", WRONG)
+def test_what_is_wrong_is_told_with_place_code_and_remedy(code: str) -> None:
+    """The line and column are those of the value at fault."""
+    text, place, part = WRONG[code]
+    catalog = registry()
+    if code == "template-in-script":
+        from weft.actions.packs import load_actions
+
+        catalog = load_actions()
+    with pytest.raises(DefinitionError) as caught:
+        compile_plan(load(dedent(text).lstrip(), file="flow.yaml"), catalog)
+    (problem,) = caught.value.problems
+    assert problem.code == code
+    assert part in str(problem)
+    if place is not None:
+        assert str(problem.place) == f"flow.yaml:{place}"
+
+
+def test_all_problems_of_a_file_are_told_at_once_in_its_order() -> None:
+    """Not only the first one."""
+    found = problems_of(
+        """
+        vars: {v: "{{ vars.w }}"}
+        tasks:
+          - {name: a, action: test.nothing}
+          - {name: b, action: test.greet, input: {name: "{{ task.c.output }}"}}
+          - {name: c, action: test.any, when: "{{ item }}"}
+        output: "{{ task.d.output }}"
+        """
+    )
+    assert [problem.code for problem in found] == [
+        "unknown-variable",
+        "unknown-action",
+        "misplaced-name",
+        "misplaced-name",
+        "unknown-task",
+    ]
+    assert [problem.place.line for problem in found] == [1, 3, 4, 5, 6]
+
+
+def test_naming_a_later_task_says_which_can_be_named() -> None:
+    (problem,) = problems_of(
+        """
+        tasks:
+          - {name: a, action: test.any, input: {v: "{{ task.b.output }}"}}
+          - {name: b, action: test.any}
+        """
+    )
+    assert 'task "b" has not ended' in problem.message
+
+
+def test_a_task_that_names_itself_in_publish_is_told_of_result() -> None:
+    (problem,) = problems_of(
+        'tasks: [{name: a, action: test.any, publish: {v: "{{ task.a.output }}"}}]'
+    )
+    assert "result()" in problem.hint
+
+
+def test_item_in_when_suggests_select() -> None:
+    (problem,) = problems_of(
+        'tasks: [{name: a, action: test.any, with-items: [1], when: "{{ item > 1 }}"}]'
+    )
+    assert "select" in problem.message
+
+
+def test_results_can_be_named_only_after_a_task() -> None:
+    (problem,) = problems_of('tasks: [{name: a, action: test.any, when: "{{ succeeded() }}"}]')
+    assert problem.code == "misplaced-name"
+    assert "succeeded()" in problem.message
+
+
+def test_without_a_catalog_actions_are_not_looked_up() -> None:
+    """What `validate --no-import` does: the rest is still checked."""
+    text = "tasks: [{name: a, action: no.such, input: {v: '{{ task.b.output }}'}}]"
+    with pytest.raises(DefinitionError) as caught:
+        compile_plan(load(text, file="flow.yaml"), None)
+    assert [problem.code for problem in caught.value.problems] == ["unknown-task"]
+
+
+def test_an_input_that_all_items_share_is_told_apart_from_those_that_differ() -> None:
+    """Invariant 2 rests on it."""
+    plan = plan_of(
+        """
+        parameters: {p: {}}
+        tasks:
+          - {name: a, action: test.any, with-items: [1],
+             input: {shared: "{{ parameters.p }}", own: ["{{ item }}"], place: "{{ index }}"}}
+        """
+    )
+    differs = {entry.name: entry.value.differs_by_item for entry in plan.tasks[0].inputs}
+    assert differs == {"shared": False, "own": True, "place": True}
+
+
+def test_a_problem_in_a_block_of_text_points_into_the_block() -> None:
+    """At the line of the template, not at the bar."""
+    (problem,) = problems_of(
+        """
+        tasks:
+          - name: a
+            action: test.any
+            input:
+              text: |
+                first line
+                second {{ 1 + }}
+        """
+    )
+    assert problem.place.line == 7
+
+
+def test_the_secrets_that_a_workflow_uses_are_known() -> None:
+    plan = plan_of(
+        'tasks: [{name: a, action: test.any, input: {v: "{{ secrets.B }}{{ secrets.A }}"}}]'
+    )
+    assert plan.secrets == ("A", "B")
