@@ -1,0 +1,11 @@
+"""What Alembic runs: the revisions, on the connection and in the transaction that it is given."""
+
+from alembic import context
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    # One transaction holds all of them, so that a failure leaves the store as it was.
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

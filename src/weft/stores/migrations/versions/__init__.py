@@ -1,0 +1,1 @@
+"""One module a revision of the schema; each says what it changes and nothing else."""

@@ -1,0 +1,121 @@
+"""What is asked of a store, once for SQLite and PostgreSQL.
+
+Queries give their columns in the order that `weft.stores.rows` reads, and take their values by the
+names of the ports' arguments. Pages are sought by key, never by offset, so that the last page costs
+as much as the first. This module makes statements and runs none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Table,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+)
+
+from weft.stores.rows import OWN_OUTPUT
+from weft.stores.schema import (
+    alembic_version,
+    events,
+    items,
+    not_succeeded,
+    payloads,
+    runs,
+    tasks,
+)
+
+
+def _with_payloads(table: Table, idx: ColumnElement[int]) -> tuple[FromClause, ColumnElement[str]]:
+    """`table` beside the payloads that its rows have, and the output wherever it stands."""
+    key = and_(
+        table.c.has_payload,
+        payloads.c.run_no == table.c.run_no,
+        payloads.c.task_no == table.c.task_no,
+        payloads.c.idx == idx,
+    )
+    return table.outerjoin(payloads, key), func.coalesce(payloads.c.data, table.c.output)
+
+
+_tasks, _task_output = _with_payloads(tasks, literal_column(str(OWN_OUTPUT)))
+_items, _item_output = _with_payloads(items, items.c.idx)
+
+
+def _columns(table: Table, **instead: ColumnElement[str] | None) -> list[ColumnElement[Any]]:
+    """The table's columns with other expressions for some of them; None leaves one out."""
+    columns = (instead.get(column.name, column) for column in table.columns)
+    return [column for column in columns if column is not None]
+
+
+_in_run = bindparam("run_no", type_=BigInteger)
+_limit = bindparam("limit", type_=BigInteger)
+_of_task = and_(items.c.run_no == _in_run, items.c.task_no == bindparam("task_no"))
+
+VERSION = select(alembic_version.c.version_num)
+
+RUN = select(runs).where(runs.c.id == bindparam("run_id"))
+
+RUN_IDS = select(runs.c.id).order_by(runs.c.run_no.desc()).limit(_limit)
+
+RUNS = (
+    select(*_columns(runs, definition=None, output=None))
+    .order_by(runs.c.run_no.desc())
+    .limit(_limit)
+)
+
+TASKS = (
+    select(*_columns(tasks, output=_task_output, has_payload=None))
+    .select_from(_tasks)
+    .where(tasks.c.run_no == _in_run)
+    .order_by(tasks.c.task_no)
+)
+
+EVENTS = (
+    select(events)
+    .where(events.c.run_no == _in_run, events.c.seq > bindparam("after"))
+    .order_by(events.c.seq)
+    .limit(_limit)
+)
+
+OUTPUTS = (
+    select(items.c.idx, _item_output)
+    .select_from(_items)
+    .where(
+        _of_task,
+        items.c.idx >= bindparam("start"),
+        items.c.idx < bindparam("stop"),
+        or_(items.c.output.is_not(None), items.c.has_payload),
+    )
+    .order_by(items.c.idx)
+)
+
+_page_of_items = (
+    select(*_columns(items, output=_item_output, has_payload=None))
+    .select_from(_items)
+    .where(_of_task)
+    .order_by(items.c.idx)
+    .limit(_limit)
+)
+_is_after = items.c.idx > bindparam("after")
+_has_status = items.c.status == bindparam("status")
+
+# A planner goes through all items by their primary key unless the small index is all it needs.
+_not_succeeded_indexes = (
+    select(items.c.idx)
+    .where(_of_task, _is_after, _has_status, not_succeeded)
+    .order_by(items.c.idx)
+    .limit(_limit)
+    .correlate(None)
+)
+
+ITEMS = _page_of_items.where(_is_after)
+SUCCEEDED_ITEMS = ITEMS.where(_has_status)
+OTHER_ITEMS = _page_of_items.where(items.c.idx.in_(_not_succeeded_indexes))

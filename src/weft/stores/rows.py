@@ -1,0 +1,265 @@
+"""Records to rows and back, for every database.
+
+A row holds plain values in the order of its table's columns: text for JSON, statuses and errors.
+What comes back equals what went in, and the data of errors comes back frozen. This module holds no
+SQL and knows no driver.
+
+Millions of items pass through `to_rows` while the event loop waits for the same interpreter, so it
+does little per item and makes no object that a driver doesn't need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from weft.model import (
+    ErrorInfo,
+    ItemCounts,
+    ItemOutcome,
+    Record,
+    RecordedEvent,
+    RunRecord,
+    Status,
+    TaskRun,
+)
+from weft.values import decode
+
+Row = tuple[Any, ...]
+
+INLINE_BYTES = 4096
+"""The longest result, as JSON text in UTF-8, that stands in the row of its item or task."""
+
+OWN_OUTPUT = -1
+"""The index of a payload that is a task's own output, not an item's."""
+
+_statuses = {str(status.value): status for status in Status}
+_encode_error: Callable[[ErrorInfo], bytes] = msgspec.json.Encoder().encode
+
+
+class Rows:
+    """What one commit writes; the values of a table's rows stand in one flat list.
+
+    Most items have a short result and no error. Theirs are `short_items` or, with a label,
+    `labelled_items`, which leave out the columns that would be null: a null costs a driver as much
+    as several numbers.
+    """
+
+    __slots__ = (
+        "events",
+        "items",
+        "labelled_items",
+        "payloads",
+        "runs",
+        "short_items",
+        "tasks",
+    )
+
+    def __init__(self) -> None:
+        self.runs: list[Any] = []
+        self.tasks: list[Any] = []
+        self.events: list[Any] = []
+        self.items: list[Any] = []
+        self.short_items: list[Any] = []
+        self.labelled_items: list[Any] = []
+        self.payloads: list[Any] = []
+
+
+def to_rows(records: Sequence[Record]) -> Rows:
+    """Return the rows of `records`; of several records of one run or task the last one counts.
+
+    Raises `ValueError` for text that isn't UTF-8 and `TypeError` for errors that aren't JSON.
+    """
+    rows = Rows()
+    short_items, labelled_items = rows.short_items, rows.labelled_items
+    runs: dict[int, RunRecord] = {}
+    tasks: dict[tuple[int, int], TaskRun] = {}
+    for record in records:
+        if isinstance(record, ItemOutcome):
+            output, label = record.output, record.label
+            if output is None or len(output) > INLINE_BYTES or record.error is not None:
+                _add_item(rows, record)
+                continue
+            values = (
+                record.run_no,
+                record.task_no,
+                record.index,
+                record.status._value_,  # a third of the time that `.value` takes
+                record.attempts,
+                record.started_at,
+                record.duration_s,
+                output.decode(),
+            )
+            if label is None:
+                short_items += values
+            else:
+                labelled_items += values
+                labelled_items.append(label)
+        elif isinstance(record, TaskRun):
+            tasks[record.run_no, record.task_no] = record
+        elif isinstance(record, RecordedEvent):
+            rows.events += (record.run_no, record.seq, record.kind, record.data.decode())
+        else:
+            runs[record.run_no] = record
+    for run in runs.values():
+        rows.runs += (run.run_no, *from_run(run))
+    for task in tasks.values():
+        _add_task(rows, task)
+    return rows
+
+
+def _add_item(rows: Rows, item: ItemOutcome) -> None:
+    inline, payload = _split(item.output)
+    if payload is not None:
+        rows.payloads += (item.run_no, item.task_no, item.index, payload)
+    rows.items += (
+        item.run_no,
+        item.task_no,
+        item.index,
+        item.status.value,
+        item.attempts,
+        item.started_at,
+        item.duration_s,
+        inline,
+        _text(item.error),
+        item.label,
+        payload is not None,
+    )
+
+
+def _add_task(rows: Rows, task: TaskRun) -> None:
+    inline, payload = _split(task.output)
+    if payload is not None:
+        rows.payloads += (task.run_no, task.task_no, OWN_OUTPUT, payload)
+    counts = task.items
+    rows.tasks += (
+        task.run_no,
+        task.task_no,
+        task.path,
+        task.visit,
+        task.status.value,
+        task.has_items,
+        task.due_at,
+        task.started_at,
+        task.ended_at,
+        task.attempts,
+        *((None, None, None) if counts is None else msgspec.structs.astuple(counts)),
+        _error_text(task.error),
+        inline,
+        payload is not None,
+    )
+
+
+def from_run(run: RunRecord) -> Row:
+    """Return the row of `run` without its number."""
+    return (
+        run.id,
+        run.workflow,
+        run.file,
+        run.status.value,
+        run.created_at,
+        run.started_at,
+        run.ended_at,
+        _error_text(run.error),
+        run.parameters.decode(),
+        run.definition,
+        _text(run.output),
+    )
+
+
+def to_run(row: Row) -> RunRecord:
+    """Return the run of a row of `runs`, which may end before `definition`."""
+    (run_no, run_id, workflow, file, status, created, started, ended, error, parameters, *long) = (
+        row
+    )
+    definition, output = long or ("", None)
+    return RunRecord(
+        run_no=run_no,
+        id=run_id,
+        workflow=workflow,
+        file=file,
+        definition=definition,
+        parameters=parameters.encode(),
+        status=_statuses[status],
+        created_at=created,
+        started_at=started,
+        ended_at=ended,
+        output=_bytes(output),
+        error=_error(error),
+    )
+
+
+def to_task(row: Row) -> TaskRun:
+    """Return the task of a row of `tasks` whose `output` holds its payload, if it has one."""
+    *before, status, has_items, due, started, ended, attempts, total, good, bad, error, output = row
+    run_no, task_no, path, visit = before
+    return TaskRun(
+        run_no=run_no,
+        task_no=task_no,
+        path=path,
+        visit=visit,
+        status=_statuses[status],
+        has_items=bool(has_items),
+        due_at=due,
+        started_at=started,
+        ended_at=ended,
+        attempts=attempts,
+        output=_bytes(output),
+        error=_error(error),
+        items=None if total is None else ItemCounts(total, good, bad),
+    )
+
+
+def to_item(row: Row) -> ItemOutcome:
+    """Return the item of a row of `items` whose `output` holds its payload, if it has one."""
+    run_no, task_no, index, status, attempts, started, duration, output, error, label = row
+    return ItemOutcome(
+        run_no,
+        task_no,
+        index,
+        _statuses[status],
+        attempts,
+        started,
+        duration,
+        _bytes(output),
+        _bytes(error),
+        label,
+    )
+
+
+def to_event(row: Row) -> RecordedEvent:
+    """Return the event of a row of `events`."""
+    run_no, seq, kind, data = row
+    return RecordedEvent(run_no, seq, kind, data.encode())
+
+
+def to_output(row: Row) -> tuple[int, bytes]:
+    """Return the index and the JSON text of a row of those two."""
+    index, output = row
+    return index, output.encode()
+
+
+def _split(output: bytes | None) -> tuple[str | None, str | None]:
+    """A result as the text that stands in its row, and the text that stands in `payloads`."""
+    text = _text(output)
+    if output is None or len(output) <= INLINE_BYTES:
+        return text, None
+    return None, text
+
+
+def _text(data: bytes | None) -> str | None:
+    return None if data is None else data.decode()
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
+
+
+def _error_text(error: ErrorInfo | None) -> str | None:
+    return None if error is None else _encode_error(error).decode()
+
+
+def _error(text: str | None) -> ErrorInfo | None:
+    return None if text is None else ErrorInfo(**decode(text.encode()))

@@ -1,0 +1,199 @@
+"""The store in a SQLite file: the default, for one machine.
+
+One connection writes; reads take connections of their own from a pool, so they run in any thread,
+see committed records only, and never wait for the writer. Transactions are short and take the
+right to write when they begin, so several processes share a store without meeting a locked one.
+
+What `commit` has written survives the end of the process; with durability `full` it also survives
+a loss of power. Times are seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+from weft.errors import StoreError, UsageError
+from weft.model import ItemOutcome, Record, RecordedEvent, RunRecord, Status, TaskRun
+from weft.stores import rows, sqlite_files
+from weft.stores import sqlite_statements as statements
+from weft.stores.sqlite_errors import explained, refusing
+from weft.stores.store import Durability
+
+_PAGE_EVENTS = 100  # an event may hold the whole result of a task
+_MAX_RUN_IDS = 10_000
+
+
+def open_sqlite(
+    path: str | Path,
+    *,
+    durability: Durability = "normal",
+    create: bool = True,
+    read_only: bool = False,
+    timeout_s: float = 10.0,
+) -> SqliteStore:
+    """Open the store in the file at `path`; with `create`, a new one is made if there is none.
+
+    A `read_only` store refuses to write. Operations wait `timeout_s` for other processes. Raises
+    `StoreError` if the file can't be opened, isn't a store, or is of another version of weft.
+    """
+    place = Path(path).expanduser().absolute()
+    if read_only:
+        writer, mode = None, sqlite_files.reading_mode(place, timeout_s)
+    else:
+        mode = sqlite_files.READ_ONLY
+        writer = sqlite_files.open_writer(
+            place, durability=durability, create=create, timeout_s=timeout_s
+        )
+    store = SqliteStore(place, writer, mode, timeout_s)
+    try:
+        store.require_newest()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+class SqliteStore:
+    """A `Journal` and `Records` in a SQLite file; made by `open_sqlite`."""
+
+    def __init__(
+        self, path: Path, writer: sqlite3.Connection | None, reading_mode: str, timeout_s: float
+    ) -> None:
+        self._path = path
+        self._writer = writer
+        self._reading_mode = reading_mode
+        self._timeout_s = timeout_s
+        self._idle_readers: list[sqlite3.Connection] = []
+        self._is_closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store, which then raises `StoreError`. Closing it again does nothing."""
+        self._is_closed = True
+        while self._idle_readers:
+            self._idle_readers.pop().close()
+        # The writer goes last: it tidies up the files beside the store, which readers can't.
+        if self._writer is not None:
+            self._writer.close()
+
+    def require_newest(self) -> None:
+        """Raise `StoreError` unless the store is of this version of weft."""
+        with self._reading() as connection:
+            sqlite_files.require_newest(connection, self._path)
+
+    def create_run(self, run: RunRecord) -> int:
+        """Record a new run and return its number. Raises `UsageError` if its id is taken."""
+        with self._writing() as connection:
+            row = rows.from_run(run)
+            try:
+                with sqlite_files.transaction(connection):
+                    return statements.insert_run(connection, row)
+            except sqlite3.IntegrityError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+                    raise
+                raise UsageError(
+                    f'a run with the id "{run.id}" exists already.',
+                    hint=f"Choose another id, or go on with that run: weft resume {run.id}",
+                ) from error
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """Write all of `records` or, with an error, none of them; see `Journal.commit`."""
+        with self._writing() as connection:
+            written = rows.to_rows(records)  # before the transaction, to keep that short
+            with sqlite_files.transaction(connection):
+                statements.write(connection, written)
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """The run with this id, or None."""
+        found = self._read(statements.RUN, run_id=run_id)
+        return rows.to_run(found[0]) if found else None
+
+    def run_ids(self) -> Sequence[str]:
+        """All ids, the newest first, at most 10,000."""
+        return [row[0] for row in self._read(statements.RUN_IDS, limit=_MAX_RUN_IDS)]
+
+    def runs(self, *, limit: int = 100) -> Sequence[RunRecord]:
+        """The newest runs first, without their `definition` and `output`."""
+        return [rows.to_run(row) for row in self._read(statements.RUNS, limit=limit)]
+
+    def tasks(self, run_no: int) -> Sequence[TaskRun]:
+        """The run's tasks, in the order of `task_no`."""
+        return [rows.to_task(row) for row in self._read(statements.TASKS, run_no=run_no)]
+
+    def events(self, run_no: int) -> Iterator[RecordedEvent]:
+        """The run's events, in the order of `seq`, read page by page."""
+        after = -1
+        while page := self._read(statements.EVENTS, run_no=run_no, after=after, limit=_PAGE_EVENTS):
+            events = [rows.to_event(row) for row in page]
+            yield from events
+            after = events[-1].seq
+
+    def items(
+        self,
+        run_no: int,
+        task_no: int,
+        *,
+        status: Status | None = None,
+        after: int = -1,
+        limit: int = 1_000,
+    ) -> Sequence[ItemOutcome]:
+        """At most `limit` items with an index over `after`, in the order of their indexes."""
+        values = {"run_no": run_no, "task_no": task_no, "after": after, "limit": limit}
+        if status is None:
+            found = self._read(statements.ITEMS, **values)
+        elif status is Status.SUCCEEDED:
+            found = self._read(statements.SUCCEEDED_ITEMS, **values, status=status.value)
+        else:
+            found = self._read(statements.OTHER_ITEMS, **values, status=status.value)
+        return [rows.to_item(row) for row in found]
+
+    def outputs(
+        self, run_no: int, task_no: int, start: int, stop: int
+    ) -> Sequence[tuple[int, bytes]]:
+        """Index and JSON text of each recorded output with `start <= index < stop`."""
+        found = self._read(
+            statements.OUTPUTS, run_no=run_no, task_no=task_no, start=start, stop=stop
+        )
+        return [rows.to_output(row) for row in found]
+
+    def _read(self, query: statements.Query, **values: object) -> list[rows.Row]:
+        with self._reading() as connection, explained(self._path):
+            return query.all(connection, **values)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that no other thread uses meanwhile."""
+        self._require_open()
+        try:
+            connection = self._idle_readers.pop()
+        except IndexError:
+            with explained(self._path):
+                connection = sqlite_files.connect(self._path, self._reading_mode, self._timeout_s)
+        try:
+            yield connection
+        finally:
+            self._idle_readers.append(connection)
+            if self._is_closed:
+                self.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """The connection that writes, with its errors turned into those of a `Journal`."""
+        self._require_open()
+        if self._writer is None:
+            raise StoreError(f"{self._path}: the store was opened for reading only.")
+        with explained(self._path), refusing(self._path):
+            yield self._writer
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise StoreError(f"{self._path}: the store has been closed.", hint="Open it again.")

@@ -1,0 +1,129 @@
+"""The statements of `weft.stores.queries` and the writes of the journal, as SQLite's own text.
+
+The journal's thread writes while the event loop's thread is busy with Python. The driver gives up
+the interpreter at each step of a statement and may wait 5 ms to get it back, so what counts is how
+few statements a commit has: `BulkInsert` writes up to 2,048 rows with one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, Table
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from weft.stores import queries, schema
+from weft.stores.rows import Row, Rows
+
+_named = sqlite.dialect(paramstyle="named")
+_marks = sqlite.dialect(paramstyle="qmark")
+
+_MAX_ROWS = 2_048
+_MAX_VALUES = 32_766  # SQLite's own bound on the parameters of one statement
+
+
+class Query:
+    """A compiled query; `all` runs it with the values of its parameters."""
+
+    def __init__(self, select: Select[Any]) -> None:
+        compiled = select.compile(dialect=_named)
+        self._text = compiled.string
+        self._constants = dict(compiled.params)
+
+    def all(self, connection: sqlite3.Connection, **values: Any) -> list[Row]:
+        """Every row of the answer."""
+        return connection.execute(self._text, {**self._constants, **values}).fetchall()
+
+
+class BulkInsert:
+    """Inserts any number of rows into one table, with few statements.
+
+    With `replaces`, a row takes the place of the one that has its primary key. `without` names
+    columns that the rows leave out.
+    """
+
+    def __init__(
+        self, table: Table, *, replaces: bool = False, without: Sequence[str] = ()
+    ) -> None:
+        columns = [column.name for column in table.columns if column.name not in without]
+        insert = sqlite.insert(table)
+        if replaces:
+            changed = {column.name: column for column in insert.excluded if not column.primary_key}
+            insert = insert.on_conflict_do_update(
+                index_elements=table.primary_key.columns, set_=changed
+            )
+        self._width = len(columns)
+        self._text = insert.compile(dialect=_marks, column_keys=columns).string
+        self._row = f"({', '.join('?' * self._width)})"
+        largest = min(_MAX_ROWS, _MAX_VALUES // self._width)
+        self._sizes = [1 << power for power in reversed(range(largest.bit_length()))]
+        self._texts: dict[int, str] = {}
+
+    def write(self, connection: sqlite3.Connection, values: list[Any]) -> None:
+        """Insert the rows whose values stand in `values`, one row after the other."""
+        start, width = 0, self._width
+        for size in self._sizes:
+            span = size * width
+            while len(values) - start >= span:
+                connection.execute(self._text_for(size), values[start : start + span])
+                start += span
+
+    def _text_for(self, size: int) -> str:
+        # Sizes are powers of two: the driver then finds each of the few statements prepared.
+        text = self._texts.get(size)
+        if text is None:
+            text = self._text.replace(self._row, ", ".join([self._row] * size))
+            self._texts[size] = text
+        return text
+
+
+VERSION = Query(queries.VERSION)
+RUN = Query(queries.RUN)
+RUN_IDS = Query(queries.RUN_IDS)
+RUNS = Query(queries.RUNS)
+TASKS = Query(queries.TASKS)
+EVENTS = Query(queries.EVENTS)
+OUTPUTS = Query(queries.OUTPUTS)
+ITEMS = Query(queries.ITEMS)
+SUCCEEDED_ITEMS = Query(queries.SUCCEEDED_ITEMS)
+OTHER_ITEMS = Query(queries.OTHER_ITEMS)
+
+_new_run = BulkInsert(schema.runs, without=["run_no"])
+_runs = BulkInsert(schema.runs, replaces=True)
+_tasks = BulkInsert(schema.tasks, replaces=True)
+_events = BulkInsert(schema.events)
+_items = BulkInsert(schema.items)
+_short_items = BulkInsert(schema.items, without=["error", "label", "has_payload"])
+_labelled_items = BulkInsert(schema.items, without=["error", "has_payload"])
+_payloads = BulkInsert(schema.payloads, replaces=True)
+_version = BulkInsert(schema.alembic_version)
+
+
+def insert_run(connection: sqlite3.Connection, row: Row) -> int:
+    """Insert a new run, a row without its number, and return the number that it got."""
+    _new_run.write(connection, list(row))
+    number: int = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
+    return number
+
+
+def write(connection: sqlite3.Connection, rows: Rows) -> None:
+    """Write what one commit holds."""
+    _runs.write(connection, rows.runs)
+    _tasks.write(connection, rows.tasks)
+    _events.write(connection, rows.events)
+    _short_items.write(connection, rows.short_items)
+    _labelled_items.write(connection, rows.labelled_items)
+    _items.write(connection, rows.items)
+    _payloads.write(connection, rows.payloads)
+
+
+def create_schema(connection: sqlite3.Connection) -> None:
+    """Make all tables of the newest version and stamp it, within the caller's transaction."""
+    for table in schema.metadata.sorted_tables:
+        connection.execute(str(CreateTable(table).compile(dialect=_marks)))
+        for index in table.indexes:
+            connection.execute(str(CreateIndex(index).compile(dialect=_marks)))
+    _version.write(connection, [schema.REVISIONS[-1]])

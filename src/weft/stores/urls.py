@@ -1,0 +1,66 @@
+"""Stores by their URLs: `sqlite:///PATH` or just a path, with `?durability=full` if wished.
+
+As usual in such URLs the path follows the third slash: `sqlite:///weft.db` is relative, and
+`sqlite:////var/lib/weft.db` absolute. No message quotes a URL, since it may hold a password.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from weft.errors import StoreError
+from weft.stores.store import Durability, Store
+
+_FORMS = "Use sqlite:///PATH or just the path of a file."
+
+
+class StorePlace(NamedTuple):
+    """The file that a URL names, and what survives there."""
+
+    path: str
+    durability: Durability
+
+
+def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Store:
+    """Open the store at `url`; with `create`, a new one is made if there is none.
+
+    A `read_only` store must be there, and refuses to write. Raises `StoreError` if the URL isn't
+    one of a store, or the store can't be opened.
+    """
+    from weft.stores.sqlite import open_sqlite
+
+    place = parse(url)
+    return open_sqlite(place.path, durability=place.durability, create=create, read_only=read_only)
+
+
+def upgrade(url: str) -> bool:
+    """Bring the store at `url` to this version's schema; return whether it was an older one.
+
+    It happens as a whole or not at all. Raises `StoreError`.
+    """
+    from weft.stores.upgrades import upgrade_sqlite
+
+    return upgrade_sqlite(parse(url).path)
+
+
+def parse(url: str) -> StorePlace:
+    """Return what `url` says. Raises `StoreError` if that can't be a store."""
+    place, _, query = url.partition("?")
+    scheme, separator, _ = place.partition("://")
+    if separator and scheme != "sqlite":
+        raise StoreError(
+            f'the store\'s URL begins with "{scheme}://", and stores are SQLite files.', hint=_FORMS
+        )
+    path = place.removeprefix("sqlite:///")
+    if path in ("", ":memory:") or path.startswith("sqlite:"):
+        raise StoreError("the store's URL names no file.", hint=_FORMS)
+    durability: Durability = "normal"
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name != "durability" or value not in ("normal", "full"):
+            raise StoreError(
+                f"the store's URL has an unknown setting \"{name}\", or a value it can't have.",
+                hint="Use ?durability=normal or ?durability=full.",
+            )
+        durability = "full" if value == "full" else "normal"
+    return StorePlace(path, durability)

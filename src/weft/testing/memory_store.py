@@ -1,0 +1,180 @@
+"""A store in memory, for tests of engines: the contract of every store, without a file.
+
+Its records live as long as the object does, also after `close`, so that a test can end one engine,
+start another one on the same store and look into it at the end. Any thread may use it.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Self, TypeVar
+
+from msgspec.structs import astuple, replace
+
+from weft.errors import RecordRefusedError, UsageError
+from weft.model import ItemOutcome, Record, RecordedEvent, RunRecord, Status, TaskRun
+from weft.values import freeze
+
+_Claim = tuple[object, ...]
+_Replaced = TypeVar("_Replaced", RunRecord, TaskRun)
+
+
+class _Items:
+    """The recorded items of one task, and their indexes in order."""
+
+    def __init__(self) -> None:
+        self.by_index: dict[int, ItemOutcome] = {}
+        self.indexes: list[int] = []
+
+    def add(self, item: ItemOutcome) -> None:
+        self.by_index[item.index] = item
+        insort(self.indexes, item.index)
+
+    def range(self, start: int, stop: int) -> Iterator[ItemOutcome]:
+        """The items with `start <= index < stop`, in the order of their indexes."""
+        first, last = bisect_left(self.indexes, start), bisect_left(self.indexes, stop)
+        return (self.by_index[index] for index in self.indexes[first:last])
+
+
+class MemoryStore:
+    """A `Journal` and `Records` in this process's memory."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runs: dict[int, RunRecord] = {}
+        self._tasks: dict[int, dict[int, TaskRun]] = defaultdict(dict)
+        self._events: dict[int, dict[int, RecordedEvent]] = defaultdict(dict)
+        self._items: dict[tuple[int, int], _Items] = defaultdict(_Items)
+        self._holders: dict[_Claim, object] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Do nothing; a test that closes a store may look into it afterwards."""
+
+    def create_run(self, run: RunRecord) -> int:
+        """Record a new run and return its number. Raises `UsageError` if its id is taken."""
+        with self._lock:
+            number = len(self._runs) + 1
+            claim, _ = _claim(run)
+            if claim in self._holders:
+                raise UsageError(f'a run with the id "{run.id}" exists already.')
+            self._holders[claim] = number
+            self._runs[number] = replace(run, run_no=number)
+            return number
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """Write all of `records` or, with an error, none of them; see `Journal.commit`."""
+        with self._lock:
+            self._holders |= self._new_holders(records)
+            for record in records:
+                if isinstance(record, ItemOutcome):
+                    self._items[record.run_no, record.task_no].add(record)
+                elif isinstance(record, TaskRun):
+                    self._tasks[record.run_no][record.task_no] = _with_frozen_error(record)
+                elif isinstance(record, RecordedEvent):
+                    self._events[record.run_no][record.seq] = record
+                else:
+                    self._runs[record.run_no] = _with_frozen_error(record)
+
+    def _new_holders(self, records: Sequence[Record]) -> dict[_Claim, object]:
+        """What `records` claim. Raises `RecordRefusedError` if one of them can't be written."""
+        new: dict[_Claim, object] = {}
+        for record in records:
+            claim, holder = _claim(record)
+            if new.get(claim, self._holders.get(claim, holder)) != holder:
+                raise RecordRefusedError(f"the store refuses a record ({claim[0]} is taken).")
+            new[claim] = holder
+            try:
+                _require_text(record)
+            except UnicodeError as error:
+                raise RecordRefusedError("the store refuses a record (text).") from error
+        return new
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """The run with this id, or None."""
+        with self._lock:
+            return next((run for run in self._runs.values() if run.id == run_id), None)
+
+    def run_ids(self) -> Sequence[str]:
+        """All ids, the newest first, at most 10,000."""
+        with self._lock:
+            return [self._runs[number].id for number in sorted(self._runs, reverse=True)][:10_000]
+
+    def runs(self, *, limit: int = 100) -> Sequence[RunRecord]:
+        """The newest runs first, without their `definition` and `output`."""
+        with self._lock:
+            newest = sorted(self._runs, reverse=True)[:limit]
+            return [replace(self._runs[no], definition="", output=None) for no in newest]
+
+    def tasks(self, run_no: int) -> Sequence[TaskRun]:
+        """The run's tasks, in the order of `task_no`."""
+        with self._lock:
+            tasks = self._tasks[run_no]
+            return [tasks[number] for number in sorted(tasks)]
+
+    def events(self, run_no: int) -> Iterator[RecordedEvent]:
+        """The run's events, in the order of `seq`."""
+        with self._lock:
+            events = self._events[run_no]
+            return iter([events[seq] for seq in sorted(events)])
+
+    def items(
+        self,
+        run_no: int,
+        task_no: int,
+        *,
+        status: Status | None = None,
+        after: int = -1,
+        limit: int = 1_000,
+    ) -> Sequence[ItemOutcome]:
+        """At most `limit` items with an index over `after`, in the order of their indexes."""
+        with self._lock:
+            found = self._items[run_no, task_no].range(after + 1, sys.maxsize)
+            return list(islice((i for i in found if status in (None, i.status)), limit))
+
+    def outputs(
+        self, run_no: int, task_no: int, start: int, stop: int
+    ) -> Sequence[tuple[int, bytes]]:
+        """Index and JSON text of each recorded output with `start <= index < stop`."""
+        with self._lock:
+            found = self._items[run_no, task_no].range(start, stop)
+            return [(item.index, item.output) for item in found if item.output is not None]
+
+
+def _claim(record: Record) -> tuple[_Claim, object]:
+    """What only one record may have, and who holds it; what is added is held by nobody else."""
+    match record:
+        case ItemOutcome():
+            return ("item", record.run_no, record.task_no, record.index), object()
+        case RecordedEvent():
+            return ("event", record.run_no, record.seq), object()
+        case TaskRun():
+            return ("visit", record.run_no, record.path, record.visit), record.task_no
+        case RunRecord():
+            return ("id", record.id), record.run_no
+
+
+def _with_frozen_error(record: _Replaced) -> _Replaced:
+    error = record.error
+    return (
+        record if error is None else replace(record, error=replace(error, data=freeze(error.data)))
+    )
+
+
+def _require_text(record: Record) -> None:
+    """Raise `UnicodeError` for bytes that aren't UTF-8, and text that can't be made so."""
+    for value in astuple(record):
+        if isinstance(value, bytes):
+            value.decode()
+        elif isinstance(value, str):
+            value.encode()

@@ -1,0 +1,176 @@
+"""Stores for tests of engines: one in memory, and wrappers that make any store misbehave.
+
+All of them keep the promises of the ports `Journal` and `Records`, except for the one that a
+wrapper is there to break. None of them sleeps: the test says what happens when.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, Self
+
+from weft.errors import RecordRefusedError, StoreError
+from weft.model import ItemOutcome, Record, RecordedEvent, RunRecord, Status, TaskRun
+from weft.stores import Store
+from weft.testing.memory_store import MemoryStore
+
+__all__ = ["FailingStore", "GatedStore", "MemoryStore", "RefusingStore", "StoreWrapper"]
+
+_PATIENCE_S = 60.0  # A test that waits longer than that hangs; an error says where.
+
+
+class StoreWrapper:
+    """A store that passes everything on to another one; what a subclass overrides differs."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the wrapped store."""
+        self._store.close()
+
+    def create_run(self, run: RunRecord) -> int:
+        """See `Journal`."""
+        return self._store.create_run(run)
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """See `Journal`."""
+        self._store.commit(records)
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """See `Records`."""
+        return self._store.run(run_id)
+
+    def run_ids(self) -> Sequence[str]:
+        """See `Records`."""
+        return self._store.run_ids()
+
+    def runs(self, *, limit: int = 100) -> Sequence[RunRecord]:
+        """See `Records`."""
+        return self._store.runs(limit=limit)
+
+    def tasks(self, run_no: int) -> Sequence[TaskRun]:
+        """See `Records`."""
+        return self._store.tasks(run_no)
+
+    def events(self, run_no: int) -> Iterator[RecordedEvent]:
+        """See `Records`."""
+        return self._store.events(run_no)
+
+    def items(
+        self,
+        run_no: int,
+        task_no: int,
+        *,
+        status: Status | None = None,
+        after: int = -1,
+        limit: int = 1_000,
+    ) -> Sequence[ItemOutcome]:
+        """See `Records`."""
+        return self._store.items(run_no, task_no, status=status, after=after, limit=limit)
+
+    def outputs(
+        self, run_no: int, task_no: int, start: int, stop: int
+    ) -> Sequence[tuple[int, bytes]]:
+        """See `Pages`."""
+        return self._store.outputs(run_no, task_no, start, stop)
+
+
+class RefusingStore(StoreWrapper):
+    """Refuses each commit that holds a record of which `refuses` is true."""
+
+    def __init__(self, store: Store, refuses: Callable[[Record], bool]) -> None:
+        super().__init__(store)
+        self._refuses = refuses
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """Commit, or raise `RecordRefusedError`."""
+        if any(self._refuses(record) for record in records):
+            raise RecordRefusedError("the store refuses a record.")
+        super().commit(records)
+
+
+class FailingStore(StoreWrapper):
+    """Fails at the commit number `at` and writes nothing more from then on, as after a crash.
+
+    Commits count from 1; `when` says whether that one fails before or after it is written.
+    `commits` counts all that were tried, so a test can try every `at` that a run reaches. Reading
+    still works.
+    """
+
+    def __init__(self, store: Store, at: int, when: Literal["before", "after"] = "before") -> None:
+        super().__init__(store)
+        self._at = at
+        self._when = when
+        self.commits = 0
+
+    def create_run(self, run: RunRecord) -> int:
+        """Create the run, or raise `StoreError` after the failure."""
+        if self.commits >= self._at:
+            raise self._failure()
+        return super().create_run(run)
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """Commit, or raise `StoreError` at the failure and after it."""
+        self.commits += 1
+        if self.commits == self._at and self._when == "after":
+            super().commit(records)
+        if self.commits >= self._at:
+            raise self._failure()
+        super().commit(records)
+
+    def _failure(self) -> StoreError:
+        return StoreError(f"the store failed at commit {self._at}, as the test wants.")
+
+
+class GatedStore(StoreWrapper):
+    """Each commit waits at a gate until the test lets it pass; reading and `create_run` don't.
+
+    Methods may be called from any thread. One that waits in vain for a minute raises
+    `TimeoutError`, so that a test ends.
+    """
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._change = threading.Condition()
+        self._waiting = 0
+        self._passes = 0
+        self._is_open = False
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """Wait for the gate, then commit."""
+        with self._change:
+            self._waiting += 1
+            self._change.notify_all()
+            self._wait_until(lambda: self._is_open or self._passes > 0)
+            self._waiting -= 1
+            self._passes = max(0, self._passes - 1)
+        super().commit(records)
+
+    def wait_for_commit(self) -> None:
+        """Return as soon as a commit waits at the gate."""
+        with self._change:
+            self._wait_until(lambda: self._waiting > self._passes)
+
+    def let_pass(self, commits: int = 1) -> None:
+        """Let so many commits pass, those that wait and those to come."""
+        with self._change:
+            self._passes += commits
+            self._change.notify_all()
+
+    def open(self) -> None:
+        """Let all commits pass from now on."""
+        with self._change:
+            self._is_open = True
+            self._change.notify_all()
+
+    def _wait_until(self, condition: Callable[[], bool]) -> None:
+        if not self._change.wait_for(condition, _PATIENCE_S):
+            raise TimeoutError("the gated store waited in vain; does the test open the gate?")

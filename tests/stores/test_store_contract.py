@@ -1,0 +1,31 @@
+"""Every store keeps the contract, and so does every wrapper that lets everything pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from weft.stores import Store, open_store
+from weft.testing.store_contract import StoreContract
+from weft.testing.stores import FailingStore, GatedStore, MemoryStore, RefusingStore
+
+
+class TestSqliteStore(StoreContract):
+    def open(self, folder: Path) -> Store:
+        return open_store(f"sqlite:///{folder}/weft.db")
+
+
+class TestFullyDurableSqliteStore(StoreContract):
+    def open(self, folder: Path) -> Store:
+        return open_store(f"sqlite:///{folder}/weft.db?durability=full")
+
+
+class TestMemoryStore(StoreContract):
+    def open(self, folder: Path) -> Store:
+        return MemoryStore()
+
+
+class TestWrappedStore(StoreContract):
+    def open(self, folder: Path) -> Store:
+        gated = GatedStore(MemoryStore())
+        gated.open()
+        return RefusingStore(FailingStore(gated, at=1_000), lambda record: False)

@@ -1,0 +1,100 @@
+"""Schema versions: new stores are what the migrations make, and upgrades are all or nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+
+from weft.errors import StoreError
+from weft.stores import open_store, schema, upgrade, upgrades
+from weft.stores.sqlite_files import APPLICATION_ID
+from weft.testing.store_contract import a_run
+
+
+def described(path: Path) -> list[tuple[str, ...]]:
+    """The schema of a SQLite file, without differences in white space."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
+        return sorted(
+            (kind, name, table, "".join((sql or "").split())) for kind, name, table, sql in rows
+        )
+
+
+def before_the_first_revision(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("VACUUM")
+
+
+def test_a_new_schema_equals_a_migrated_one(tmp_path):
+    """A store made today and the oldest store brought up to date have the same schema."""
+    new, migrated = tmp_path / "new.db", tmp_path / "migrated.db"
+    open_store(str(new)).close()
+    before_the_first_revision(migrated)
+    assert upgrade(str(migrated))
+    assert described(migrated) == described(new)
+
+
+def test_the_revisions_are_those_of_the_migrations():
+    """`schema.REVISIONS` lists what is in `migrations/versions`, from the oldest to the newest."""
+    scripts = ScriptDirectory(str(upgrades.MIGRATIONS))
+    newest_first = [script.revision for script in scripts.walk_revisions()]
+    assert list(schema.REVISIONS) == newest_first[::-1]
+
+
+def test_an_upgraded_store_is_of_this_version(tmp_path):
+    """It opens, and upgrading it again changes nothing."""
+    path = tmp_path / "weft.db"
+    before_the_first_revision(path)
+    assert upgrade(f"sqlite:///{path}") is True
+    assert upgrade(f"sqlite:///{path}") is False
+    with open_store(str(path), create=False) as store:
+        store.create_run(a_run())
+
+
+def test_an_upgrade_that_fails_leaves_the_store_as_it_was(tmp_path):
+    """The revisions are one transaction: a table in their way keeps all of them out."""
+    path = tmp_path / "weft.db"
+    before_the_first_revision(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE items (idx)")
+    before = described(path)
+    with pytest.raises(StoreError, match="items"):
+        upgrade(str(path))
+    assert described(path) == before
+
+
+def test_a_newer_store_is_not_touched(tmp_path):
+    """A store from a later version of weft is refused."""
+    path = tmp_path / "weft.db"
+    open_store(str(path)).close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match="newer version"):
+        upgrade(str(path))
+
+
+def test_a_missing_store_is_not_made_by_upgrading_it(tmp_path):
+    """There is nothing to upgrade."""
+    with pytest.raises(StoreError, match="there is no store"):
+        upgrade(str(tmp_path / "weft.db"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_opening_a_store_of_this_version_never_imports_alembic(tmp_path):
+    """Nor does importing the package import SQLAlchemy: starting a program stays quick."""
+    script = f"""
+import sys
+import weft.stores
+assert "sqlalchemy" not in sys.modules
+for _ in range(2):
+    weft.stores.open_store({str(tmp_path / "weft.db")!r}).close()
+assert "alembic" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,0 +1,123 @@
+"""Whatever is committed, a SQLite store and a store in memory read the same."""
+
+from __future__ import annotations
+
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from weft.errors import RecordRefusedError
+from weft.model import ErrorInfo, ItemCounts, ItemOutcome, RecordedEvent, Status, TaskRun
+from weft.stores import open_store
+from weft.testing.store_contract import a_run
+from weft.testing.stores import MemoryStore
+from weft.values import encode
+
+RUNS, TASKS = 2, 3
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
+    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(texts, parts, max_size=3),
+    max_leaves=5,
+)
+results = values.map(encode) | st.integers(4_080, 4_110).map(lambda size: encode("x" * size))
+times = st.floats(0, 2e9)
+errors = st.builds(ErrorInfo, texts, texts, values, st.none() | texts)
+
+items = st.builds(
+    ItemOutcome,
+    run_no=st.integers(1, RUNS),
+    task_no=st.integers(1, TASKS),
+    index=st.integers(0, 15) | st.integers(0, 2**40),
+    status=st.sampled_from([Status.SUCCEEDED, Status.FAILED, Status.CANCELLED]),
+    attempts=st.integers(1, 2**31),
+    started_at=times,
+    duration_s=times,
+    output=st.none() | results,
+    error=st.none() | results,
+    label=st.none() | texts,
+)
+
+# A task keeps its place for life; the last one is always in the way of the first.
+PLACES = {1: ("a", 1), 2: ("b[1].c", 2), TASKS: ("a", 1)}
+
+
+def task(task_no, **values):
+    path, visit = PLACES[task_no]
+    return TaskRun(task_no=task_no, path=path, visit=visit, **values)
+
+
+tasks = st.builds(
+    task,
+    run_no=st.integers(1, RUNS),
+    task_no=st.sampled_from([*PLACES]),
+    status=st.sampled_from(Status),
+    has_items=st.booleans(),
+    due_at=st.none() | times,
+    started_at=st.none() | times,
+    ended_at=st.none() | times,
+    attempts=st.integers(0, 9),
+    output=st.none() | results,
+    error=st.none() | errors,
+    items=st.none() | st.builds(ItemCounts, *[st.integers(0, 2**40)] * 3),
+)
+events = st.builds(
+    RecordedEvent,
+    run_no=st.integers(1, RUNS),
+    seq=st.integers(1, 5),
+    kind=texts,
+    data=results,
+)
+runs = st.builds(
+    a_run,
+    run_no=st.just(1),
+    workflow=texts,
+    definition=texts,
+    parameters=results,
+    status=st.sampled_from(Status),
+    started_at=st.none() | times,
+    output=st.none() | results,
+    error=st.none() | errors,
+)
+commits = st.lists(st.lists(items | tasks | events | runs, max_size=6), max_size=6)
+
+
+def readings(store):
+    """Everything that a store can be asked for."""
+    yield store.run("run-1"), store.run("run-2"), list(store.run_ids()), list(store.runs())
+    for run_no in range(1, RUNS + 1):
+        yield list(store.tasks(run_no)), list(store.events(run_no))
+        for task_no in range(1, TASKS + 1):
+            yield list(store.outputs(run_no, task_no, 2, 2**39))
+            yield list(store.items(run_no, task_no, after=3, limit=2))
+            for status in (None, *Status):
+                yield list(store.items(run_no, task_no, status=status))
+
+
+@settings(deadline=None, max_examples=40)
+@given(commits)
+def test_two_stores_that_were_told_the_same_read_the_same(groups):
+    """A random history of commits leaves both stores equal, also where they refuse one."""
+    with TemporaryDirectory() as folder, open_store(f"{folder}/weft.db") as sqlite:
+        memory = MemoryStore()
+        for store in (sqlite, memory):
+            for number in range(RUNS):
+                store.create_run(a_run(f"run-{number + 1}"))
+        for group in groups:
+            assert committed(sqlite, group) == committed(memory, group)
+            assert list(readings(sqlite)) == list(readings(memory))
+
+
+def committed(store, group):
+    """Whether the store took the group."""
+    try:
+        store.commit(group)
+    except RecordRefusedError:
+        return False
+    return True

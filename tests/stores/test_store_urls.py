@@ -1,0 +1,65 @@
+"""Stores are named by URLs or paths; what isn't one is refused without repeating it."""
+
+from __future__ import annotations
+
+import pytest
+
+from weft.errors import StoreError
+from weft.stores import open_store
+from weft.stores.urls import StorePlace, parse
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("weft.db", StorePlace("weft.db", "normal")),
+        ("/var/lib/weft.db", StorePlace("/var/lib/weft.db", "normal")),
+        ("sqlite:///weft.db", StorePlace("weft.db", "normal")),
+        ("sqlite:////var/lib/weft.db", StorePlace("/var/lib/weft.db", "normal")),
+        ("sqlite:///a b.db?durability=full", StorePlace("a b.db", "full")),
+        ("weft.db?durability=full", StorePlace("weft.db", "full")),
+        ("weft.db?durability=normal", StorePlace("weft.db", "normal")),
+    ],
+)
+def test_a_store_is_a_path_or_an_sqlite_url(url, place):
+    """`sqlite:///` stands before a path, which is absolute if it begins with one more slash."""
+    assert parse(url) == place
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        ":memory:",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite://host/weft.db",
+        "postgresql://me:hunter2@host/db",
+        "weft.db?durability=some",
+        "weft.db?timeout=hunter2",
+    ],
+)
+def test_other_urls_are_refused_with_a_hint(url):
+    """The message says what would do, and repeats no password."""
+    with pytest.raises(StoreError) as caught:
+        open_store(url)
+    assert caught.value.hint
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_relative_path_starts_at_the_current_folder(tmp_path, monkeypatch):
+    """The store stays where it was opened, wherever the process goes afterwards."""
+    monkeypatch.chdir(tmp_path)
+    with open_store("weft.db") as store:
+        monkeypatch.chdir("/")
+        assert list(store.run_ids()) == []
+    assert (tmp_path / "weft.db").exists()
+
+
+def test_a_path_may_hold_any_characters(tmp_path):
+    """What means something in a URL means nothing in a folder's name."""
+    folder = tmp_path / "50% #1 ü &b=c"
+    with open_store(f"{folder}/weft.db") as store:
+        assert list(store.run_ids()) == []
+    assert (folder / "weft.db").exists()
