@@ -211,9 +211,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What one evaluation of a template may allocate, about."""
     definition_bytes: int = 16 * 2**20
     """A workflow file."""
-    queue_bytes: int = 64 * 2**20
+    queue_bytes: int = 16 * 2**20
     """Outcomes that wait for the store; beyond it a fan-out waits."""
-    queue_records: int = 10_000
-    """The same, counted in records."""
     running: int = 1_000
     """Attempts that run at once in this process, over all tasks."""

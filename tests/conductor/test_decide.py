@@ -105,7 +105,9 @@ def test_an_unhandled_failure_blocks_what_follows_and_fails_the_run() -> None:
         EndRun(
             Status.FAILED,
             None,
-            ErrorInfo("TaskFailed", 'task "a" failed: Boom: it broke', {"task": "a", "type": "Boom"}),
+            ErrorInfo(
+                "TaskFailed", 'task "a" failed: Boom: it broke', {"task": "a", "type": "Boom"}
+            ),
         ),
     )
 
@@ -126,8 +128,9 @@ def test_a_handled_failure_takes_the_way_of_success() -> None:
 def test_a_false_when_skips_the_task_and_passes_control_on() -> None:
     """A skipped task is no failure: what follows starts."""
     plan = plan_of(
-        'tasks: [{name: a, action: x.y, when: "{{ parameters.size > 5 }}"}, {name: b, action: x.y}]\n'
-        "parameters: {size: {type: integer}}"
+        "parameters: {size: {type: integer}}\n"
+        'tasks: [{name: a, action: x.y, when: "{{ parameters.size > 5 }}"},\n'
+        "        {name: b, action: x.y}]"
     )
     _, said = run(plan, RunStarted(CONTEXT), Evaluated(Asked.WHEN, 0, 1, value=False))
     assert said[0] == (Evaluate(Asked.WHEN, CONTEXT, 0, 1),)
@@ -137,7 +140,7 @@ def test_a_false_when_skips_the_task_and_passes_control_on() -> None:
 
 
 def test_published_variables_are_seen_by_the_tasks_after() -> None:
-    """publish happens on success, before what follows starts."""
+    """Publishing happens on success, before what follows starts."""
     plan = plan_of(
         'tasks: [{name: a, action: x.y, publish: {n: "{{ result().n }}"}}, {name: b, action: x.y}]'
     )
@@ -322,7 +325,9 @@ def test_a_duplicate_event_changes_nothing(simulation: Simulation) -> None:
     """Every event that was taken can come again at any later point without any effect."""
     for at, event in enumerate(simulation.events):
         for state in simulation.states[at + 1 :]:
-            if isinstance(event, TaskEnded | TaskPaused | Evaluated) and _was_reopened(state, event):
+            if isinstance(event, TaskEnded | TaskPaused | Evaluated) and _was_reopened(
+                state, event
+            ):
                 continue
             assert decide(simulation.plan, state, event) == (state, ())
 
@@ -374,9 +379,7 @@ def test_a_task_starts_only_after_the_one_listed_before_has_ended(simulation: Si
 @pytest.mark.parametrize("tasks", [2, 2_000])
 def test_an_ended_task_lets_go_of_its_context(tasks: int) -> None:
     """A long chain holds one context at a time, not one for each task."""
-    plan = plan_of(
-        "tasks:\n" + "\n".join(f"- {{name: t{n}, action: x.y}}" for n in range(tasks))
-    )
+    plan = plan_of("tasks:\n" + "\n".join(f"- {{name: t{n}, action: x.y}}" for n in range(tasks)))
     state, _ = decide(plan, State.initial(plan.graph), RunStarted(CONTEXT))
     for number in range(tasks - 1):
         state, _ = decide(plan, state, TaskEnded(number, 1, SUCCESS))

@@ -34,9 +34,9 @@ def test_a_jittered_wait_is_between_half_and_all_of_the_capped_delay(
     """However often an item was tried, the wait is finite and within its bounds."""
     capped = RetryPolicy(count=1, delay_s=delay_s, max_delay_s=max_delay_s)
     full = capped.wait_s(attempt, fraction)
-    jittered = RetryPolicy(
-        count=1, delay_s=delay_s, max_delay_s=max_delay_s, jitter=True
-    ).wait_s(attempt, fraction)
+    jittered = RetryPolicy(count=1, delay_s=delay_s, max_delay_s=max_delay_s, jitter=True).wait_s(
+        attempt, fraction
+    )
     assert 0 <= full <= max_delay_s
     assert math.isfinite(full)
     assert full / 2 <= jittered <= full

@@ -106,9 +106,7 @@ class Loom:
             limits=self.limits,
         )
         self.engine = Engine(self.store, parts, EnvironmentSecrets(self.environment))
-        return await self.engine.arun(
-            plan, parameters, run_id=run_id, observer=self.watcher
-        )
+        return await self.engine.arun(plan, parameters, run_id=run_id, observer=self.watcher)
 
     def use_real_time(self) -> None:
         """For actions whose real work takes time, such as threads."""

@@ -36,7 +36,10 @@ EACH = """
 tasks:
   - {name: each, action: test.echo, with-items: {range: 2500}, input: {value: "{{ item * 2 }}"}}
   - {name: sum, action: test.echo, input: {value: "{{ task.each.output | sum }}"}}
-output: {items: "{{ task.each.items }}", sum: "{{ task.sum.output }}", last: "{{ task.each.output[-1] }}"}
+output:
+  items: "{{ task.each.items }}"
+  sum: "{{ task.sum.output }}"
+  last: "{{ task.each.output[-1] }}"
 """
 
 
@@ -76,7 +79,9 @@ def test_failed_items_fail_the_task_after_all_have_run(loom) -> None:
     assert run.output == {"list": [0, None, 2, None], "error": "ItemsFailed"}
     error = run.tasks["each"].error
     assert error.message.startswith("2 of 4 items failed; the first recorded, [1]: Odd: 1 is odd")
-    failed = [msgspec.json.decode(item.error, type=ErrorInfo) for item in loom.items() if item.error]
+    failed = [
+        msgspec.json.decode(item.error, type=ErrorInfo) for item in loom.items() if item.error
+    ]
     assert [error.data for error in failed] == [{"value": 1}, {"value": 3}]
 
 
@@ -233,7 +238,7 @@ def test_what_a_fan_out_holds_does_not_grow_with_its_items(loom) -> None:
 
 def test_a_store_that_is_slower_than_the_actions_slows_the_fan_out_down(loom) -> None:
     """The queue's bound holds the items back; nothing piles up, and nothing is lost."""
-    loom.limits = weft.Limits(queue_records=100)
+    loom.limits = weft.Limits(queue_bytes=25_000)  # a hundred outcomes of no-ops
     gate = GatedStore(loom.store)
     loom.store = gate
     calls = 0
@@ -293,7 +298,9 @@ def test_a_record_that_the_store_refuses_fails_alone(loom) -> None:
     store = loom.store
 
     def refuses(record: object) -> bool:
-        return isinstance(record, ItemOutcome) and record.output is not None and b"13" in record.output
+        return (
+            isinstance(record, ItemOutcome) and record.output is not None and b"13" in record.output
+        )
 
     loom.store = RefusingStore(store, refuses)
     run = loom.run(
@@ -371,7 +378,8 @@ def test_a_fan_out_over_the_output_of_another_reads_it_in_pages(loom) -> None:
     run = loom.run(
         """
         tasks:
-          - {name: one, action: test.echo, with-items: {range: 3000}, input: {value: {n: "{{ item }}"}}}
+          - {name: one, action: test.echo, with-items: {range: 3000},
+             input: {value: {n: "{{ item }}"}}}
           - name: two
             action: test.echo
             with-items: "{{ task.one.output | map(attribute='n') | select('ge', 2990) }}"
@@ -386,9 +394,7 @@ def test_a_fan_out_over_the_output_of_another_reads_it_in_pages(loom) -> None:
 @pytest.mark.parametrize("value", ['"{{ 5 }}"', "\"{{ 'text' }}\"", '"{{ {} }}"', '"{{ none }}"'])
 def test_with_items_over_what_is_no_list_fails_the_task(loom, value) -> None:
     """The error says where the template stands and what would be right."""
-    run = loom.run(
-        f"tasks: [{{name: each, action: test.echo, with-items: {value}}}]", echo
-    )
+    run = loom.run(f"tasks: [{{name: each, action: test.echo, with-items: {value}}}]", echo)
     error = run.tasks["each"].error
     assert run.tasks["each"].status is Status.FAILED
     assert "flow.yaml:1:" in error.message

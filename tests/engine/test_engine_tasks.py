@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import threading
 
@@ -99,7 +100,8 @@ def test_a_value_is_never_a_template(loom) -> None:
         tasks:
           - {name: one, action: test.echo, input: {value: "{{ vars.v }}"},
              publish: {w: "{{ result() }}"}}
-          - {name: two, action: test.echo, with-items: ["{{ vars.w }}"], input: {value: "{{ item }}"}}
+          - {name: two, action: test.echo, with-items: ["{{ vars.w }}"],
+             input: {value: "{{ item }}"}}
         output: ["{{ task.one.output }}", "{{ vars.w }}", "{{ task.two.output }}"]
         """,
         echo,
@@ -179,7 +181,7 @@ def test_a_task_is_retried_until_it_succeeds(loom) -> None:
     )
     assert run.output == 4
     assert run.tasks["flaky"].attempts == 4
-    assert [b - a for a, b in zip(tries, tries[1:], strict=False)] == [10, 20, 40]
+    assert [b - a for a, b in itertools.pairwise(tries)] == [10, 20, 40]
 
 
 def test_retry_when_chooses_which_failures_are_tried_again(loom) -> None:
@@ -404,9 +406,7 @@ def test_a_pause_lets_the_running_task_finish_and_starts_no_other(loom) -> None:
         await asyncio.sleep(0)
         return context.stopping
 
-    run = loom.run(
-        "tasks: [{name: a, action: test.pause}, {name: b, action: test.pause}]", pause
-    )
+    run = loom.run("tasks: [{name: a, action: test.pause}, {name: b, action: test.pause}]", pause)
     assert run.status is Status.PAUSED
     assert [task.status for task in run.tasks.values()] == ["succeeded", "pending"]
     assert loom.store.runs()[0].status is Status.PAUSED
@@ -450,7 +450,7 @@ def test_a_result_over_the_limit_names_task_size_and_setting(loom) -> None:
     """Invariant 12."""
     loom.limits = weft.Limits(result_bytes=100)
     run = loom.run(
-        'tasks: [{name: big, action: test.echo, input: {value: "{{ \'x\' * 200 }}"}}]', echo
+        "tasks: [{name: big, action: test.echo, input: {value: \"{{ 'x' * 200 }}\"}}]", echo
     )
     message = run.tasks["big"].error.message
     assert "big" in message
@@ -459,7 +459,7 @@ def test_a_result_over_the_limit_names_task_size_and_setting(loom) -> None:
 
 
 def test_secrets_are_masked_and_never_stored(loom) -> None:
-    """Neither in parameters nor in results, errors or tracebacks; the action gets the real value."""
+    """Neither in parameters nor in results, errors or tracebacks; actions get the real value."""
     loom.environment = {"WEFT_SECRET_TOKEN": "s3cr3t-t0k3n"}
     seen: list[tuple[str, str]] = []
 
@@ -519,7 +519,6 @@ def test_parameters_that_do_not_fit_are_all_told_at_once(loom) -> None:
 @pytest.mark.parametrize("run_id", ["", ".hidden", "a/b", "x" * 101, "ü"])
 def test_a_malformed_run_id_is_refused(loom, run_id) -> None:
     """Before anything is recorded."""
-
     with pytest.raises(UsageError, match="can't be the id of a run"):
         asyncio.run(loom.arun("tasks: [{name: a, action: test.echo}]", echo, run_id=run_id))
     assert loom.store.runs() == []

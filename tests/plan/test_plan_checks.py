@@ -48,7 +48,11 @@ def problems_of(text: str) -> tuple[Problem, ...]:
 
 WRONG = {
     "missing-action": ("tasks: [{name: a}]", "1:16", "a"),
-    "unknown-action": ("tasks: [{name: a, action: test.great}]", "1:27", 'Did you mean "test.greet"?'),
+    "unknown-action": (
+        "tasks: [{name: a, action: test.great}]",
+        "1:27",
+        'Did you mean "test.greet"?',
+    ),
     "unknown-input": (
         "tasks: [{name: a, action: test.greet, input: {name: x, tims: 2}}]",
         "1:56",
@@ -80,7 +84,8 @@ WRONG = {
         'Did you mean "build"?',
     ),
     "unknown-parameter": (
-        'parameters: {size: {}}\ntasks: [{name: a, action: test.any, input: {v: "{{ parameters.sise }}"}}]',
+        "parameters: {size: {}}\n"
+        'tasks: [{name: a, action: test.any, input: {v: "{{ parameters.sise }}"}}]',
         "2:48",
         'Did you mean "size"?',
     ),

@@ -47,7 +47,14 @@ def test_a_parameter_is_read_as_the_type_that_it_is_declared_as(name, text, valu
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("whole", "many"), ("whole", "1.5"), ("flag", "yes"), ("list", "{}"), ("map", "[1"), ("part", "NaN")],
+    [
+        ("whole", "many"),
+        ("whole", "1.5"),
+        ("flag", "yes"),
+        ("list", "{}"),
+        ("map", "[1"),
+        ("part", "NaN"),
+    ],
 )
 def test_a_text_that_is_not_of_the_type_says_what_is_taken_and_never_the_value(name, text) -> None:
     with pytest.raises(ParameterError) as caught:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from weft.catalog import ActionContext, ActionField, ActionSpec
+from weft.catalog import ActionContext, ActionSpec
 from weft.context import ItemContext, WorkflowContext
 from weft.engine.evaluate import bounded
 from weft.engine.parts import RunParts
@@ -65,7 +65,7 @@ class TaskCall:
         self._context_field = spec.context_field
         self._logger = logging.getLogger(f"weft.action.{spec.name}")
         self._shared: dict[str, Any] = {}
-        self._by_item: list[tuple[str, _Render, _Check | None]] = []
+        self._by_item: list[tuple[str, _Render, _Check | None, Place]] = []
         for entry in task.inputs:
             self._add(spec, entry, context, limits)
 
@@ -77,25 +77,30 @@ class TaskCall:
         render: _Render = entry.value.evaluate
         if entry.reads_pages:
             render = _reading(render, entry.value.place, limits)
-        check = _checker(entry, field)
+        check = None if field is None else field.check
+        place = entry.value.place
         if entry.value.differs_by_item:
-            self._by_item.append((entry.name, render, check))
-        elif field is not None and not field.shareable:
-            value = render(context, None)  # checked here too, so that an error comes once
-            if check is not None:
-                check(value)
-            self._by_item.append((entry.name, lambda _context, _outcome: value, check))
-        else:
-            value = render(context, None)
-            self._shared[entry.name] = value if check is None else check(value)
+            self._by_item.append((entry.name, render, check, place))
+            return
+        value = render(context, None)
+        checked = value if check is None else _checked(check, value, place)
+        if field is None or field.shareable:
+            self._shared[entry.name] = checked
+        else:  # a model, say, which an action may change: each attempt has its own
+            self._by_item.append((entry.name, lambda _context, _outcome: value, check, place))
 
     def arguments(self, ticket: Ticket) -> dict[str, Any]:
         """The action's arguments. Raises `AttemptError`."""
         arguments = self._shared.copy()
         context = ticket.context
-        for name, render, check in self._by_item:
+        for name, render, check, place in self._by_item:
             value = render(context, None)
-            arguments[name] = value if check is None else check(value)
+            if check is not None:
+                try:
+                    value = check(value)
+                except InputError as error:
+                    raise _at(place, error) from None
+            arguments[name] = value
         if self._context_field is not None:
             arguments[self._context_field] = self._action_context(ticket)
         return arguments
@@ -133,19 +138,16 @@ class TaskCall:
         return f"{self._visit.path}{index}"
 
 
-def _checker(entry: PlannedInput, field: ActionField | None) -> _Check | None:
-    """The field's check, with the input's place in the file in its errors."""
-    if field is None or field.check is None:
-        return None
-    check, place = field.check, entry.value.place
+def _checked(check: _Check, value: Any, place: Place) -> Any:
+    try:
+        return check(value)
+    except InputError as error:
+        raise _at(place, error) from None
 
-    def check_at_place(value: Any) -> Any:
-        try:
-            return check(value)
-        except InputError as error:
-            raise InputError(f"{place}  {error.message}", hint=error.hint) from None
 
-    return check_at_place
+def _at(place: Place, error: InputError) -> InputError:
+    """The same error, with the input's place in the file."""
+    return InputError(f"{place}  {error.message}", hint=error.hint)
 
 
 def _reading(render: _Render, place: Place, limits: Limits) -> _Render:

@@ -244,6 +244,7 @@ class ItemFeed(BaseFeed):
         self._run_no, self._task_no = visit.run_no, visit.task_no
         self._source = source
         self._journal = journal
+        self._lane = journal.lane(self._recorded)
         self._chunk: Sequence[Any] = ()
         self._cursor = 0  # the next element of the chunk
         self._index = 0  # the next item's index
@@ -317,7 +318,7 @@ class ItemFeed(BaseFeed):
 
     # Taking back
 
-    def recorded(self, outcomes: Sequence[ItemOutcome]) -> None:
+    def _recorded(self, outcomes: Sequence[ItemOutcome]) -> None:
         """Count outcomes that the store has committed."""
         failed = sum([outcome.status is Status.FAILED for outcome in outcomes])
         cancelled = sum([outcome.status is Status.CANCELLED for outcome in outcomes])
@@ -341,7 +342,7 @@ class ItemFeed(BaseFeed):
     ) -> None:
         assert ticket.index is not None
         settings = self._settings
-        self._journal.append(
+        self._lane.append(
             ItemOutcome(
                 self._run_no,
                 self._task_no,

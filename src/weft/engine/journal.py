@@ -2,10 +2,8 @@
 
 While a group is being written the next one gathers, so the slower the store, the larger the groups.
 Outcomes of items for which nobody waits gather for a moment more, since a transaction costs as much
-as many rows.
-The queue is bounded in records and bytes (`limits.queue_records`, `limits.queue_bytes`): a fan-out
-looks at `is_full` and waits for `room()`, so memory doesn't grow when the store is slower than the
-actions.
+as many rows. The queue is bounded (`limits.queue_bytes`): a fan-out looks at `is_full` and waits for
+`room()`, so memory doesn't grow when the store is slower than the actions.
 
 Nothing is confirmed before it is committed. A group that the store refuses is split until the
 record at fault is found; only that one fails. If the store can't be written at all, every waiting
@@ -27,7 +25,6 @@ from weft.model import ErrorInfo, ItemOutcome, Limits, Record, RunRecord, Status
 from weft.ports import Journal
 
 Listener: TypeAlias = Callable[[Sequence[ItemOutcome]], None]
-_Key: TypeAlias = tuple[int, int]
 
 _ROW_BYTES = 250  # what an outcome occupies in memory, without its output
 _GATHER_S = 0.010  # how long outcomes wait for others, if nothing makes them hurry
@@ -44,50 +41,60 @@ class _Unit:
 
 
 class _Written:
-    """What came of a group: outcomes as recorded, and the units that were refused."""
+    """What came of a group: outcomes as recorded, by lane, and the units that were refused."""
 
     def __init__(self) -> None:
-        self.outcomes: list[ItemOutcome] = []
-        self.refused: list[tuple[_Unit, RecordRefusedError]] = []
+        self.outcomes: list[tuple[Lane, Sequence[ItemOutcome]]] = []
+        self.refused: dict[_Unit, RecordRefusedError] = {}
+
+
+class Lane:
+    """One task's way into the journal: `listener` is called with its outcomes, once committed."""
+
+    __slots__ = ("_journal", "listener", "queued")
+
+    def __init__(self, journal: JournalWriter, listener: Listener) -> None:
+        self._journal = journal
+        self.listener = listener
+        self.queued: list[ItemOutcome] = []
+
+    def append(self, outcome: ItemOutcome) -> None:
+        """Queue an item's outcome."""
+        queued = self.queued
+        queued.append(outcome)
+        output = outcome.output
+        self._journal.count(self, _ROW_BYTES if output is None else _ROW_BYTES + len(output))
 
 
 class JournalWriter:
-    """Writes records through a store's `Journal` in a thread of its own. Not for several loops."""
+    """Writes records through a store's `Journal` in a thread of its own, for one event loop."""
 
     def __init__(self, store: Journal, limits: Limits) -> None:
         self._store = store
-        self._limits = limits
+        self._bound = limits.queue_bytes
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="weft-journal")
         self._loop = asyncio.get_running_loop()
-        self._outcomes: list[ItemOutcome] = []
+        self._lanes: set[Lane] = set()  # those with something queued
         self._units: list[_Unit] = []
         self._bytes = 0
         self._is_writing = False
         self._gathering: asyncio.TimerHandle | None = None
         self._broken: StoreError | None = None
-        self._listeners: dict[_Key, Listener] = {}
         self._settled = self._loop.create_future()  # done when the group being written is through
         self.is_full = False
 
-    def listen(self, run_no: int, task_no: int, listener: Listener) -> None:
-        """Call `listener` with the outcomes of this task's items, after their commit."""
-        self._listeners[run_no, task_no] = listener
+    def lane(self, listener: Listener) -> Lane:
+        """A way in for the outcomes of one task's items."""
+        return Lane(self, listener)
 
-    def unlisten(self, run_no: int, task_no: int) -> None:
-        """Stop calling this task's listener."""
-        del self._listeners[run_no, task_no]
-
-    def append(self, outcome: ItemOutcome) -> None:
-        """Queue an item's outcome; its listener is called once it is committed."""
-        self._outcomes.append(outcome)
-        self._bytes += _ROW_BYTES + (len(outcome.output) if outcome.output else 0)
-        if (
-            len(self._outcomes) >= self._limits.queue_records
-            or self._bytes >= self._limits.queue_bytes
-        ):
+    def count(self, lane: Lane, size: int) -> None:
+        """Note that `lane` has queued an outcome of so many bytes."""
+        self._lanes.add(lane)
+        self._bytes += size
+        if self._bytes >= self._bound:
             self.is_full = True
             self._hurry()
-        elif not self._is_writing and self._gathering is None:
+        elif self._gathering is None and not self._is_writing:
             self._gathering = self._loop.call_later(_GATHER_S, self._hurry)
 
     async def commit(self, *records: Record) -> None:
@@ -114,7 +121,7 @@ class JournalWriter:
 
     async def flush(self) -> None:
         """Return when everything queued so far is committed and confirmed."""
-        while self._is_writing or self._outcomes or self._units:
+        while self._is_writing or self._lanes or self._units:
             self._raise_if_broken()
             self._hurry()
             await asyncio.shield(self._settled)
@@ -143,44 +150,50 @@ class JournalWriter:
         self._loop.call_soon(self._start)
 
     def _start(self) -> None:
-        outcomes, self._outcomes = self._outcomes, []
+        queued = []
+        for lane in self._lanes:
+            queued.append((lane, lane.queued))
+            lane.queued = []
+        self._lanes.clear()
         units, self._units = self._units, []
         self._bytes, self.is_full = 0, False
-        written = self._loop.run_in_executor(self._thread, self._write, outcomes, units)
+        written = self._loop.run_in_executor(self._thread, self._write, queued, units)
         written.add_done_callback(lambda future: self._confirm(future, units))
 
-    def _write(self, outcomes: list[ItemOutcome], units: list[_Unit]) -> _Written:
+    def _write(self, queued: list[tuple[Lane, list[ItemOutcome]]], units: list[_Unit]) -> _Written:
         """In the journal's thread: commit all as one group, or find out what can't be."""
         written = _Written()
+        group: list[Record] = [record for unit in units for record in unit.records]
+        for _, outcomes in queued:
+            group += outcomes
         try:
-            self._store.commit([*(record for unit in units for record in unit.records), *outcomes])
+            self._store.commit(group)
         except RecordRefusedError:
             for unit in units:
                 try:
                     self._store.commit(unit.records)
                 except RecordRefusedError as error:
-                    written.refused.append((unit, error))
-            self._write_split(outcomes, written)
+                    written.refused[unit] = error
+            for lane, outcomes in queued:
+                self._write_split(lane, outcomes, written)
         else:
-            written.outcomes = outcomes
+            written.outcomes += queued
         return written
 
-    def _write_split(self, outcomes: Sequence[ItemOutcome], written: _Written) -> None:
+    def _write_split(self, lane: Lane, outcomes: list[ItemOutcome], written: _Written) -> None:
         """Commit halves of a group that may hold an outcome that the store refuses."""
-        if not outcomes:
-            return
         try:
             self._store.commit(outcomes)
-            written.outcomes.extend(outcomes)
+            written.outcomes.append((lane, outcomes))
         except RecordRefusedError as error:
             if len(outcomes) == 1:
                 failed = _as_refused(outcomes[0], error)
                 self._store.commit([failed])
-                written.outcomes.append(failed)
+                written.outcomes.append((lane, [failed]))
             else:
                 half = len(outcomes) // 2
-                self._write_split(outcomes[:half], written)
-                self._write_split(outcomes[half:], written)
+                self._write_split(lane, outcomes[:half], written)
+                self._write_split(lane, outcomes[half:], written)
 
     def _confirm(self, future: asyncio.Future[_Written], units: list[_Unit]) -> None:
         """Back on the loop: tell everyone whose records are committed."""
@@ -192,32 +205,27 @@ class JournalWriter:
             self._break(error, units)
             return
         written = future.result()
-        refused = dict(written.refused)
         for unit in units:
             if unit.done.done():  # whoever waited was cancelled
                 continue
-            if unit in refused:
-                unit.done.set_exception(refused[unit])
+            if unit in written.refused:
+                unit.done.set_exception(written.refused[unit])
             else:
                 unit.done.set_result(None)
-        self._report(written.outcomes)
+        for lane, outcomes in written.outcomes:
+            lane.listener(outcomes)
         if self._units or self.is_full:
             self._hurry()
-        elif self._outcomes:
+        elif self._lanes:
             self._gathering = self._loop.call_later(_GATHER_S, self._hurry)
-
-    def _report(self, outcomes: list[ItemOutcome]) -> None:
-        by_task: dict[_Key, list[ItemOutcome]] = {}
-        for outcome in outcomes:
-            by_task.setdefault((outcome.run_no, outcome.task_no), []).append(outcome)
-        for key, of_task in by_task.items():
-            self._listeners[key](of_task)
 
     def _break(self, error: BaseException, units: list[_Unit]) -> None:
         if not isinstance(error, StoreError):
             raise error
         self._broken = error
-        self._is_writing = self.is_full = True  # for good: nothing is taken, nothing more is written
+        self._is_writing = self.is_full = (
+            True  # for good: nothing is taken, nothing more is written
+        )
         for unit in [*units, *self._units]:
             if not unit.done.done():
                 unit.done.set_exception(error)

@@ -127,13 +127,11 @@ class TaskRunner:
         run, visit = self._run, self._visit
         source = self._open(items)
         feed = ItemFeed(self._context, visit, source, run.journal, settings, self.progress, parts)
-        run.journal.listen(visit.run_no, visit.task_no, feed.recorded)
         try:
             await self._execute(feed, call)
             result = await feed.finish()
         finally:
             source.close()
-            run.journal.unlisten(visit.run_no, visit.task_no)
         if result is None:
             return None
         length = result.items.total if result.items else 0
