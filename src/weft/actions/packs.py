@@ -1,0 +1,105 @@
+"""Finding actions: in installed packages, in pack folders, and beside the workflow.
+
+Loading runs the authors' modules, so a workflow's folder is to be trusted as a Makefile is. An
+installed pack is an entry point of the group `weft.packs`: `acme = "acme.weft_actions"` names a
+module whose actions are all called `acme.something`; it is imported when one of them is asked for.
+
+Nothing is kept between calls: loading again gives the code as it is then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+from weft.actions.decorator import spec_of
+from weft.actions.modules import PackFolder, import_module
+from weft.actions.registry import CORE, ActionRegistry
+from weft.catalog import ActionSpec
+from weft.errors import ActionLoadError
+
+GROUP = "weft.packs"
+"""The entry point group of installed packs."""
+
+_ACTIONS = "actions"
+_CORE_MODULE = "weft.actions.core"
+
+
+def load_actions(
+    *, workflow_file: Path | None = None, pack_folders: Sequence[Path] = ()
+) -> ActionRegistry:
+    """Load all actions that a workflow can call.
+
+    A pack is a folder with an `actions.py`, or else with any Python files; each of `pack_folders`
+    is a pack or holds packs. Beside the workflow, the packs in `packs/` and the file `actions.py`
+    are loaded. Raises `ActionLoadError` for a module that can't be imported, a name that is taken,
+    and a folder of `pack_folders` without a pack.
+    """
+    registry = ActionRegistry()
+    _add_installed(registry)
+    for folder in pack_folders:
+        packs = _packs_in(folder.absolute())
+        if not packs:
+            raise ActionLoadError(
+                f"{folder}  {'holds no pack' if folder.is_dir() else 'is not a folder'}.",
+                hint="Name a folder with an actions.py, or one that holds such folders.",
+            )
+        for pack in packs:
+            _add_pack(registry, pack)
+    if workflow_file is not None:
+        home = workflow_file.absolute().parent
+        for pack in _packs_in(home / "packs"):
+            _add_pack(registry, pack)
+        if _has_actions_file(home):
+            _add_pack(registry, home)
+    return registry
+
+
+def _add_installed(registry: ActionRegistry) -> None:
+    from importlib.metadata import entry_points
+
+    for entry_point in entry_points(group=GROUP):
+        # Nobody else can take the core pack's place: what claims its name is passed over.
+        if entry_point.name != CORE or entry_point.value == _CORE_MODULE:
+            load = partial(_installed_actions, entry_point.name, entry_point.module)
+            registry.add_pack(entry_point.name, load)
+
+
+def _installed_actions(pack: str, module: str) -> Iterator[ActionSpec]:
+    return _actions_in(import_module(module, f'installed pack "{pack}"'))
+
+
+def _add_pack(registry: ActionRegistry, pack: Path) -> None:
+    folder = PackFolder(pack)
+    for name in [_ACTIONS] if _has_actions_file(pack) else _modules_in(pack):
+        for spec in _actions_in(folder.load(name)):
+            registry.add(spec)
+
+
+def _packs_in(folder: Path) -> list[Path]:
+    """The packs that a folder holds, or the folder itself if it is one."""
+    if not folder.is_dir():
+        return []
+    if _has_actions_file(folder):
+        return [folder]
+    inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and _modules_in(path)]
+    return inside or ([folder] if _modules_in(folder) else [])
+
+
+def _modules_in(pack: Path) -> list[str]:
+    """The names of a pack's Python files, without the private ones."""
+    stems = (path.stem for path in sorted(pack.glob("*.py")))
+    return [stem for stem in stems if not stem.startswith("_") and "." not in stem]
+
+
+def _has_actions_file(folder: Path) -> bool:
+    return (folder / f"{_ACTIONS}.py").is_file()
+
+
+def _actions_in(module: ModuleType) -> Iterator[ActionSpec]:
+    for value in vars(module).values():
+        spec = spec_of(value)
+        if spec is not None:
+            yield spec

@@ -1,0 +1,109 @@
+"""Where the items of a fan-out come from: lists, ranges, and files that are read as they grow.
+
+A source is read once, by one reader at a time, and holds no more than a few chunks of at most
+`CHUNK_ITEMS` items. Each `read` gives what is there, without waiting for a full chunk. Items are
+frozen values; what is wrong with one item is an `ErrorInfo` in its place, and what is wrong with
+the whole is an `AttemptError`. Implements `weft.ports.Source`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from weft.errors import AttemptError
+from weft.model import Limits
+from weft.ports import Source
+from weft.sources.csv import CsvSource
+from weft.sources.errors import source_error
+from weft.sources.files import JsonLinesSource, LinesSource
+from weft.sources.lists import (
+    CHUNK_ITEMS,
+    IteratorSource,
+    ListSource,
+    RangeSource,
+    ZippedSource,
+)
+from weft.values import LazyList
+
+_FILES: Final[Mapping[str, Callable[[str, Limits], Source]]] = {
+    "csv": CsvSource,
+    "jsonl": JsonLinesSource,
+    "lines": LinesSource,
+}
+
+_REMEDIES: Final[Mapping[str, str]] = {
+    "a map": "Name a list inside of it.",
+    "text": "To read a file's lines, write `with-items: {lines: path}`.",
+    "a number": "To count, write `with-items: {range: N}`.",
+}
+
+
+def open_source(value: Any, limits: Limits) -> Source:
+    """The source that a `with-items` names: a list, an iterator, or a map.
+
+    A map has the one key `jsonl`, `csv`, `lines` or `range`, or else names lists that advance
+    together. Only a map that is written in the workflow says so: what a template gave is data, and
+    belongs to `open_list`. Raises `AttemptError` for what isn't a source.
+    """
+    if not isinstance(value, dict) or not value:
+        return open_list(value)
+    if len(value) == 1:
+        (key, given), *_ = value.items()
+        if key == "range":
+            return RangeSource(given)
+        if key in _FILES:
+            if not isinstance(given, str):
+                raise _not_items(f"`{key}` in with-items", given, "the path of a file")
+            return _FILES[key](given, limits)
+    return ZippedSource(
+        {name: open_list(part, f"`{name}` in with-items") for name, part in value.items()}
+    )
+
+
+def open_list(value: Any, what: str = "with-items") -> Source:
+    """The source of a list or an iterator. Raises `AttemptError` for anything else."""
+    if isinstance(value, list | tuple | LazyList):
+        return ListSource(value)
+    if isinstance(value, Iterator):
+        return IteratorSource(value)
+    raise _not_items(what, value, "a list")
+
+
+def _not_items(what: str, value: Any, wanted: str) -> AttemptError:
+    found = _kind(value)
+    return source_error(
+        "WithItemsError", f"{what} is {found}, not {wanted}.", hint=_REMEDIES.get(found, "")
+    )
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case dict():
+            return "a map"
+        case list():
+            return "a list"
+        case _:
+            return f"a {type(value).__name__}"
+
+
+__all__ = [
+    "CHUNK_ITEMS",
+    "CsvSource",
+    "IteratorSource",
+    "JsonLinesSource",
+    "LinesSource",
+    "ListSource",
+    "RangeSource",
+    "ZippedSource",
+    "open_list",
+    "open_source",
+]
