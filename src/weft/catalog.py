@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from weft.model import Limits
+
 
 class Runs(StrEnum):
     """Where an action runs: on the event loop, in a thread, or in a process of its own."""
@@ -28,7 +30,9 @@ class ActionField(msgspec.Struct, frozen=True):
     `check` turns a frozen JSON value into what the action is called with, or raises `InputError`
     naming the field; None takes any value as it is. `shareable` says that what `check` gives can't
     be changed, so that all items of a task can have it by reference. `accepts` says in words which
-    values are taken. `is_script` marks text that a shell runs, in which templates are refused.
+    values are taken. `is_script` marks text that a shell runs, in which templates are refused, and
+    `is_path` the path of a file or folder: a relative one starts at the workflow's folder, or at
+    the caller's if it is a parameter's value.
     """
 
     name: str
@@ -39,6 +43,7 @@ class ActionField(msgspec.Struct, frozen=True):
     default: Any = None
     doc: str = ""
     is_script: bool = False
+    is_path: bool = False
 
 
 class ActionSpec(msgspec.Struct, frozen=True):
@@ -76,7 +81,7 @@ class ActionContext(msgspec.Struct, frozen=True):
 
     `index` is the item's index, or None without items; `attempt` counts from 1. `idempotency_key`
     stays the same over attempts, resumes, retries and machines. `deadline` is when the attempt's
-    timeout strikes, in seconds since the epoch, or None.
+    timeout strikes, in seconds since the epoch, or None. `folder` is the workflow's folder.
     """
 
     run_id: str
@@ -87,6 +92,8 @@ class ActionContext(msgspec.Struct, frozen=True):
     deadline: float | None
     logger: logging.Logger
     stop: StopFlag
+    limits: Limits
+    folder: str
 
     @property
     def stopping(self) -> bool:

@@ -16,6 +16,7 @@ from weft.context import ItemContext, WorkflowContext
 from weft.model import (
     ErrorInfo,
     ItemOutcome,
+    Limits,
     Record,
     RecordedEvent,
     Run,
@@ -95,6 +96,16 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Give back files and the like; the source isn't read again."""
+
+
+class Sources(Protocol):
+    """Makes sources of what `with-items` gives. Each raises `AttemptError` for anything else."""
+
+    def open_source(self, value: Any, limits: Limits) -> Source:
+        """Of what stands in the workflow: a list, `{jsonl: PATH}` and the like, or named lists."""
+
+    def open_list(self, value: Any) -> Source:
+        """Of what a template gave, which is data and never names a file: a list or an iterator."""
 
 
 class Ticket(msgspec.Struct, frozen=True, gc=False):

@@ -157,17 +157,17 @@ def open_records(settings: Settings) -> Store:
 
 def build_engine(store: Store, settings: Settings) -> Engine:
     """An engine on an open store."""
+    from weft import sources
     from weft.actions.resources import close_resources
     from weft.engine import Engine, Parts
     from weft.executors.local import LocalExecutor
-    from weft.sources import open_source
     from weft.system import EnvironmentSecrets, SystemChance, SystemClock
 
     clock = SystemClock()
     parts = Parts(
         records=store,
         executor=LocalExecutor(clock),
-        open_source=open_source,
+        sources=sources,
         close_resources=close_resources,
         clock=clock,
         chance=SystemChance(),

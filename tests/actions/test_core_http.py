@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,6 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from weft.actions.core.http import send_request
 from weft.actions.resources import close_resources
+from weft.catalog import ActionContext, StopFlag
 from weft.errors import ActionError
 from weft.model import Limits
 from weft.values import freeze
@@ -235,9 +237,20 @@ class TestAnswer:
         assert failure("/endless", max_bytes=100_000).type == "BodyTooLarge"
 
     def test_the_bound_is_that_of_results(self) -> None:
-        """Without max_bytes, a body may be as large as a result."""
-        assert send_request.__defaults__ is not None
-        assert send_request.__defaults__[-1] == Limits().result_bytes
+        """Without max_bytes, a body may be as large as the run lets a result be."""
+        context = ActionContext(
+            run_id="r",
+            task="t",
+            index=None,
+            attempt=1,
+            idempotency_key="r/t/1",
+            deadline=None,
+            logger=logging.getLogger("test"),
+            stop=StopFlag(),
+            limits=Limits(result_bytes=100_000),
+            folder="/",
+        )
+        assert failure("/endless", context=context).data == {"max_bytes": 100_000}
 
 
 class TestSessions:

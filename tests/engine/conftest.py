@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from weft import sources
 from weft.actions.decorator import spec_of
 from weft.actions.registry import ActionRegistry
 from weft.actions.resources import close_resources
@@ -18,7 +19,6 @@ from weft.executors.local import LocalExecutor
 from weft.model import ErrorInfo, ItemOutcome, Limits, Run, Status, TaskRun
 from weft.plan import compile_plan
 from weft.ports import Clock, TaskProgress
-from weft.sources import open_source
 from weft.stores import Store, open_store
 from weft.system import EnvironmentSecrets, SystemClock
 from weft.testing.clock import JumpingClock
@@ -99,7 +99,7 @@ class Loom:
         parts = Parts(
             records=self.store,
             executor=LocalExecutor(self.clock),
-            open_source=open_source,
+            sources=sources,
             close_resources=close_resources,
             clock=self.clock,
             chance=self.chance,

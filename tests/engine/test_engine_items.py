@@ -599,3 +599,42 @@ def test_a_label_that_cannot_be_rendered_is_told_once_and_fails_nothing(loom) ->
     )
     assert run.status is Status.SUCCEEDED
     assert len(loom.watcher.notices) == 1
+
+
+def test_a_template_that_gives_a_map_opens_no_file(loom, tmp_path) -> None:
+    """Invariant 9: only the workflow's own text can name a file as a source."""
+    (tmp_path / "secret.txt").write_text("secret\n")
+    run = loom.run(
+        """
+        parameters: {source: {}}
+        tasks: [{name: each, action: test.echo, with-items: "{{ parameters.source }}"}]
+        """,
+        echo,
+        parameters={"source": {"lines": str(tmp_path / "secret.txt")}},
+    )
+    assert run.tasks["each"].error.type == "WithItemsError"
+
+
+def test_relative_paths_start_at_the_workflow_or_at_the_caller(loom, tmp_path, monkeypatch) -> None:
+    """Those in the workflow's text at its folder, those given as parameters at the caller's."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "here.txt").write_text("workflow\n")
+    (elsewhere / "here.txt").write_text("caller\n")
+    monkeypatch.chdir(elsewhere)
+    run = loom.run(
+        """
+        parameters: {given: {}, kept: {default: here.txt}}
+        tasks:
+          - {name: text, action: test.echo, with-items: {lines: here.txt},
+             input: {value: "{{ item }}"}}
+          - {name: given, action: test.echo, with-items: {lines: "{{ parameters.given }}"},
+             input: {value: "{{ item }}"}}
+          - {name: kept, action: test.echo, with-items: {lines: "{{ parameters.kept }}"},
+             input: {value: "{{ item }}"}}
+        output: ["{{ task.text.output }}", "{{ task.given.output }}", "{{ task.kept.output }}"]
+        """,
+        echo,
+        parameters={"given": "here.txt"},
+    )
+    assert run.output == [["workflow"], ["caller"], ["workflow"]]

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import threading
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -570,3 +571,22 @@ def test_every_event_is_recorded_in_order(loom) -> None:
         "Evaluated",
     ]
     assert msgspec.json.decode(events[1].data)["value"] == {"n": 1}
+
+
+def test_path_inputs_start_at_the_workflows_folder(loom, tmp_path) -> None:
+    """A parameter annotated as a Path gets an absolute one."""
+
+    @weft.action("test.read")
+    def read(path: Path) -> str:
+        return path.read_text()
+
+    (tmp_path / "data.txt").write_text("found")
+    loom.use_real_time()
+    run = loom.run(
+        """
+        tasks: [{name: read, action: test.read, input: {path: data.txt}}]
+        output: "{{ task.read.output }}"
+        """,
+        read,
+    )
+    assert run.output == "found"

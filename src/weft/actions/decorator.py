@@ -14,6 +14,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from weft.actions.checks import accepts, check_for, is_shareable, members
@@ -25,6 +26,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 SCRIPT = object()
 """Marks a parameter as text that a shell runs: `script: Annotated[str, SCRIPT]`."""
 
+PATH = object()
+"""Marks a text as the path of a file or folder: `path: Annotated[str, PATH]`. A `Path` is one."""
+
+_OURS = (SCRIPT, PATH)
 _MARK = "__weft_action__"
 _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 
@@ -127,7 +132,7 @@ def _fault(name: str, cpu: bool, function: object) -> tuple[str, str] | None:
 
 def _field(name: str, parameter: inspect.Parameter, annotation: Any) -> ActionField:
     notes = getattr(annotation, "__metadata__", ())
-    if notes == (SCRIPT,):
+    if notes and all(note in _OURS for note in notes):
         annotation = typing.get_args(annotation)[0]
     required = parameter.default is parameter.empty
     if parameter.default is None and annotation is not Any:
@@ -141,6 +146,7 @@ def _field(name: str, parameter: inspect.Parameter, annotation: Any) -> ActionFi
         default=None if required else parameter.default,
         doc=next((text for note in notes if (text := _description(note))), ""),
         is_script=SCRIPT in notes,
+        is_path=PATH in notes or Path in members(annotation),
     )
 
 

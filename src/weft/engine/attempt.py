@@ -19,7 +19,7 @@ from weft.engine.evaluate import bounded
 from weft.engine.parts import RunParts
 from weft.errors import InputError, LimitError, Place
 from weft.model import Limits
-from weft.plan import PlannedInput, PlannedTask
+from weft.plan import PlannedInput, PlannedTask, Value
 from weft.ports import Ticket
 from weft.values import encode
 
@@ -53,30 +53,30 @@ class TaskCall:
         timeout_s: float | None,
     ) -> None:
         spec = task.spec
-        limits = run.parts.limits
         self.function = spec.function
         self.runs = spec.runs
         self.timeout_s = timeout_s
         self._visit = visit
-        self._limit = limits.result_bytes
+        self._limit = run.parts.limits.result_bytes
         self._masker = run.masker
-        self._clock = run.parts.clock
-        self._stop = run.stop
+        self._run = run
         self._context_field = spec.context_field
         self._logger = logging.getLogger(f"weft.action.{spec.name}")
         self._shared: dict[str, Any] = {}
         self._by_item: list[tuple[str, _Render, _Check | None, Place]] = []
         for entry in task.inputs:
-            self._add(spec, entry, context, limits)
+            self._add(spec, entry, context, run)
 
     def _add(
-        self, spec: ActionSpec, entry: PlannedInput, context: WorkflowContext, limits: Limits
+        self, spec: ActionSpec, entry: PlannedInput, context: WorkflowContext, run: RunParts
     ) -> None:
         """Render an input now if all items share it, else keep it for each attempt."""
         field = spec.fields.get(entry.name)
         render: _Render = entry.value.evaluate
         if entry.reads_pages:
-            render = _reading(render, entry.value.place, limits)
+            render = _reading(render, entry.value.place, run.parts.limits)
+        if field is not None and field.is_path:
+            render = _locating(render, entry.value, run)
         check = None if field is None else field.check
         place = entry.value.place
         if entry.value.differs_by_item:
@@ -114,10 +114,17 @@ class TaskCall:
             index=ticket.index,
             attempt=ticket.attempt,
             idempotency_key=f"{visit.run_id}/{visit.path}{index}/{visit.number}",
-            deadline=None if self.timeout_s is None else self._clock.now() + self.timeout_s,
+            deadline=None
+            if self.timeout_s is None
+            else self._run.parts.clock.now() + self.timeout_s,
             logger=self._logger,
-            stop=self._stop,
+            stop=self._run.stop,
+            limits=self._run.parts.limits,
+            folder=str(self._run.workflow_folder),
         )
+
+    def _deadline(self) -> float | None:
+        return None if self.timeout_s is None else self._run.parts.clock.now() + self.timeout_s
 
     def result(self, value: object, ticket: Ticket) -> bytes:
         """What the action returned, as JSON text. Raises `ResultError` or `LimitError`."""
@@ -157,3 +164,13 @@ def _reading(render: _Render, place: Place, limits: Limits) -> _Render:
         return bounded(render(context, outcome), place, limits)
 
     return read
+
+
+def _locating(render: _Render, value: Value, run: RunParts) -> _Render:
+    """`render`, with a relative path made absolute."""
+
+    def locate(context: WorkflowContext | ItemContext, outcome: None) -> Any:
+        path = render(context, outcome)
+        return run.locate(path, value) if isinstance(path, str) else path
+
+    return locate

@@ -2,8 +2,8 @@
 
 While a group is being written the next one gathers, so the slower the store, the larger the groups.
 Outcomes of items for which nobody waits gather for a moment more, since a transaction costs as much
-as many rows. The queue is bounded (`limits.queue_bytes`): a fan-out looks at `is_full` and waits for
-`room()`, so memory doesn't grow when the store is slower than the actions.
+as many rows. The queue is bounded (`limits.queue_bytes`): a fan-out looks at `is_full` and waits
+for `room()`, so memory doesn't grow when the store is slower than the actions.
 
 Nothing is confirmed before it is committed. A group that the store refuses is split until the
 record at fault is found; only that one fails. If the store can't be written at all, every waiting

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -14,10 +13,7 @@ from weft.engine.journal import JournalWriter
 from weft.engine.masking import Masker
 from weft.model import ErrorInfo, Limits
 from weft.plan import Value
-from weft.ports import Chance, Clock, Executor, Observer, Records, Source
-
-OpenSource = Callable[[Any, Limits], Source]
-"""Makes a source of the value of `with-items`. Raises `AttemptError` for what is no list."""
+from weft.ports import Chance, Clock, Executor, Observer, Records, Sources
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -29,7 +25,7 @@ class Parts(msgspec.Struct, frozen=True):
 
     records: Records
     executor: Executor
-    open_source: OpenSource
+    sources: Sources
     close_resources: Callable[[], Awaitable[None]]
     clock: Clock
     chance: Chance

@@ -14,11 +14,11 @@ from weft.engine.fanout import BaseFeed, FeedParts, ItemFeed, Progress, SoloFeed
 from weft.engine.pages import PagedOutput
 from weft.engine.parts import RunParts
 from weft.engine.settings import TaskSettings, resolve_settings
-from weft.errors import AttemptError
+from weft.errors import AttemptError, TemplateError
 from weft.model import Status, TaskResult
-from weft.plan import PlannedItems, PlannedTask
+from weft.plan import PlannedItems, PlannedTask, Value
 from weft.ports import Source
-from weft.values import FrozenDict, decode
+from weft.values import decode
 
 
 class TaskEnd(msgspec.Struct, frozen=True):
@@ -140,21 +140,27 @@ class TaskRunner:
 
     def _open(self, items: PlannedItems) -> Source:
         """The source that `with-items` means. Raises `AttemptError`."""
-        given = {
-            name: part.templates[0].stream(self._context)
-            if len(part.templates) == 1 and isinstance(part.raw, str)
-            else part.evaluate(self._context, None)
-            for name, part in items.parts.items()
-        }
-        value: Any = given if items.kind == "zip" else given[""]
-        if items.kind in ("jsonl", "csv", "lines") and isinstance(value, str):
-            value = self._run.locate(value, items.parts[""])
-        if items.kind not in ("list", "zip"):
-            value = FrozenDict({items.kind: value})
+        sources, limits = self._run.parts.sources, self._run.parts.limits
         try:
-            return self._run.parts.open_source(value, self._run.parts.limits)
+            if items.kind == "list":
+                return sources.open_list(self._stream(items.parts[""]))
+            if items.kind == "zip":
+                parts = {name: self._stream(part) for name, part in items.parts.items()}
+                return sources.open_source(parts, limits)
+            bound = items.parts[""].evaluate(self._context, None)
+            if items.kind != "range" and isinstance(bound, str):
+                bound = self._run.locate(bound, items.parts[""])
+            return sources.open_source({items.kind: bound}, limits)
+        except TemplateError:
+            raise  # it names its place itself
         except AttemptError as error:
             raise _at(items, error) from None
+
+    def _stream(self, value: Value) -> Any:
+        """A list, or an iterator where filters go through a list that isn't in memory."""
+        if isinstance(value.raw, str) and value.templates:
+            return value.templates[0].stream(self._context)
+        return value.evaluate(self._context, None)
 
 
 def is_handled(task: PlannedTask, context: WorkflowContext, result: TaskResult) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from weft.actions.core.bounds import result_bytes
 from weft.actions.decorator import action
-from weft.model import Limits
+from weft.catalog import ActionContext
 
 
 @action("core.http")
@@ -20,7 +21,8 @@ async def send_request(
     expect: int | str | list[Any] | None = None,
     max_redirects: int = 10,
     verify_tls: bool = True,
-    max_bytes: int = Limits().result_bytes,
+    max_bytes: int | None = None,
+    context: ActionContext | None = None,
 ) -> dict[str, Any]:
     """Send an HTTP request and read the answer.
 
@@ -40,7 +42,7 @@ async def send_request(
                      default all below 400
       max_redirects  default 10; 0 gives a redirect as the answer
       verify_tls     whether the server's certificate is checked; default true
-      max_bytes      larger bodies are refused; default the default of limits.result_bytes
+      max_bytes      larger bodies are refused; default limits.result_bytes
     Result: {status, headers, body, json, seconds, url}
       headers        a map with names in lower case
       body           the text, with U+FFFD for what isn't text; null if `json` holds it
@@ -67,5 +69,5 @@ async def send_request(
         timeout_s=timeout,
         max_redirects=max_redirects,
         verify_tls=verify_tls,
-        max_bytes=max_bytes,
+        max_bytes=result_bytes(max_bytes, context),
     )

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from weft.actions.core.bounds import result_bytes
 from weft.actions.core.files import file_error
-from weft.actions.decorator import action
+from weft.actions.decorator import PATH, action
+from weft.catalog import ActionContext
 from weft.errors import ActionError
-from weft.model import Limits
 
 _NAME = "core.read_file"
 
 
 @action(_NAME)
 def read(
-    path: str,
+    path: Annotated[str, PATH],
     format: Literal["text", "lines", "json"] = "text",
     encoding: str = "utf-8-sig",
-    max_bytes: int = Limits().result_bytes,
+    max_bytes: int | None = None,
+    context: ActionContext | None = None,
 ) -> Any:
     """Read a file.
 
@@ -28,22 +30,23 @@ def read(
       path       which file
       format     text (the default); lines, without their ends; or json
       encoding   default UTF-8, with or without a byte order mark
-      max_bytes  larger files are refused; default the default of limits.result_bytes
+      max_bytes  larger files are refused; default limits.result_bytes
     Result: the text, a list of the lines, or the JSON value.
     Errors: NotFound, PermissionDenied, IsDirectory, TooLarge (data: max_bytes), BadEncoding,
     BadJson, FileError. All but TooLarge carry the path in their data.
     """
+    bound = result_bytes(max_bytes, context)
     try:
         with Path(path).open("rb") as file:
-            content = file.read(max_bytes + 1)
+            content = file.read(bound + 1)
     except OSError as error:
         raise file_error(_NAME, error, path) from None
-    if len(content) > max_bytes:
+    if len(content) > bound:
         raise ActionError(
-            f"{_NAME}: the file has more than {max_bytes} bytes. Read it as a stream with "
+            f"{_NAME}: the file has more than {bound} bytes. Read it as a stream with "
             "`with-items`, or raise max_bytes and limits.result_bytes.",
             type="TooLarge",
-            data={"max_bytes": max_bytes},
+            data={"max_bytes": bound},
             retry=False,
         )
     text = _text(content, encoding, path)

@@ -6,9 +6,10 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from weft.actions.decorator import SCRIPT, action
+from weft.actions.core.bounds import result_bytes
+from weft.actions.decorator import PATH, SCRIPT, action
+from weft.catalog import ActionContext
 from weft.errors import ActionError, InputError
-from weft.model import Limits
 from weft.values import encode
 
 _NAME = "core.shell"
@@ -20,11 +21,12 @@ async def run_command(
     command: list[Any] | None = None,
     script: Annotated[str | None, SCRIPT] = None,
     env: dict[str, Any] | None = None,
-    cwd: str | None = None,
+    cwd: Annotated[str | None, PATH] = None,
     input: str | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - the name that workflows use
     check: bool = True,
-    max_bytes: int = Limits().result_bytes,
+    max_bytes: int | None = None,
+    context: ActionContext | None = None,
 ) -> dict[str, Any]:
     """Run a program, or a script for the shell.
 
@@ -36,12 +38,12 @@ async def run_command(
       script     text for `sh -e`, which stops at the first command that fails. It can't hold
                  templates: give values in `env` and write "$name"
       env        environment variables: text as it is, other values as JSON, null unsets one
-      cwd        the folder to run in
+      cwd        the folder to run in; default the workflow's
       input      text for its standard input; default nothing
       timeout    seconds; default none
       check      whether an exit code other than 0 is an error; default true
-      max_bytes  of standard output, and of standard error; what writes more is killed; default the
-                 default of limits.result_bytes
+      max_bytes  of standard output, and of standard error; what writes more is killed; default
+                 limits.result_bytes
     Result: {exit_code, stdout, stderr, seconds}. The texts have U+FFFD for what isn't UTF-8; an
     exit code below 0 is the signal that ended it.
     Errors:
@@ -59,10 +61,10 @@ async def run_command(
     finished = await run_process(
         arguments,
         environment=_environment(env or {}),
-        cwd=cwd,
+        cwd=context.folder if cwd is None and context else cwd,
         input=(input or "").encode(),
         timeout_s=timeout,
-        max_bytes=max_bytes,
+        max_bytes=result_bytes(max_bytes, context),
     )
     if check and finished.exit_code != 0:
         raise ActionError(

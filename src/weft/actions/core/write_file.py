@@ -6,10 +6,10 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from weft.actions.core.files import file_error
-from weft.actions.decorator import action
+from weft.actions.decorator import PATH, action
 from weft.errors import ActionError
 from weft.values import encode
 
@@ -18,7 +18,7 @@ _NAME = "core.write_file"
 
 @action(_NAME)
 def write(
-    path: str,
+    path: Annotated[str, PATH],
     content: Any,
     mode: Literal["overwrite", "append", "create"] = "overwrite",
     encoding: str = "utf-8",
