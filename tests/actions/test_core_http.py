@@ -87,11 +87,12 @@ def with_server(use: Callable[[TestServer], Awaitable[Any]]) -> Any:
     return asyncio.run(main())
 
 
-def request(path: str, **given: Any) -> dict[str, Any]:
+def request(path: str, context: ActionContext | None = None, **given: Any) -> dict[str, Any]:
     """What core.http gives for a path of the server."""
 
     async def use(server: TestServer) -> dict[str, Any]:
-        return await send_request(str(server.make_url(path)), **freeze(given))
+        url = str(server.make_url(path))
+        return await send_request(url, context=context, **freeze(given))
 
     result: dict[str, Any] = with_server(use)
     return result
