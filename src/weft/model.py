@@ -203,6 +203,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """One item or one line of a `with-items` source."""
     result_bytes: int = 16 * 2**20
     """One attempt's result, as JSON."""
+    context_bytes: int = 2**30
+    """A run's parameters, variables and task results together, as JSON."""
     error_bytes: int = 64 * 2**10
     """One error's message, data and traceback; longer ones are shortened."""
     template_steps: int = 10_000_000

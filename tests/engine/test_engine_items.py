@@ -638,3 +638,22 @@ def test_relative_paths_start_at_the_workflow_or_at_the_caller(loom, tmp_path, m
         parameters={"given": "here.txt"},
     )
     assert run.output == [["workflow"], ["caller"], ["workflow"]]
+
+
+def test_no_more_run_at_once_than_the_limit_for_the_process(loom) -> None:
+    """`limits.running` wins over a larger concurrency."""
+    loom.limits = weft.Limits(running=3)
+    running = most = 0
+
+    @weft.action("test.count")
+    async def count() -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+
+    loom.run(
+        "tasks: [{name: each, action: test.count, with-items: {range: 30}, concurrency: 10}]", count
+    )
+    assert most == 3

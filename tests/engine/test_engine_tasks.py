@@ -590,3 +590,34 @@ def test_path_inputs_start_at_the_workflows_folder(loom, tmp_path) -> None:
         read,
     )
     assert run.output == "found"
+
+
+def test_a_context_over_the_limit_names_task_size_and_setting(loom) -> None:
+    """The task whose result is one too many fails."""
+    loom.limits = weft.Limits(context_bytes=250)
+    run = loom.run(
+        """
+        tasks:
+          - {name: one, action: test.echo, input: {value: "{{ 'x' * 200 }}"}}
+          - {name: two, action: test.echo, input: {value: "{{ 'x' * 200 }}"}}
+        """,
+        echo,
+    )
+    assert run.tasks["one"].status is Status.SUCCEEDED
+    error = run.tasks["two"].error
+    assert error.type == "LimitExceeded"
+    assert "two" in error.message
+    assert "limits.context_bytes" in error.message
+
+
+def test_an_action_for_a_process_runs_in_a_thread_and_says_so(loom) -> None:
+    @weft.action("test.compute", cpu=True)
+    def compute() -> str:
+        return threading.current_thread().name
+
+    loom.use_real_time()
+    run = loom.run(
+        "tasks: [{name: a, action: test.compute}]\noutput: '{{ task.a.output }}'", compute
+    )
+    assert run.output.startswith("weft-action")
+    assert "cpu=True" in loom.watcher.notices[0]

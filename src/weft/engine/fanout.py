@@ -21,7 +21,7 @@ from weft.engine.gate import Retries
 from weft.engine.journal import JournalWriter
 from weft.engine.settings import TaskSettings
 from weft.errors import AttemptError
-from weft.model import ErrorInfo, ItemCounts, ItemOutcome, Status, TaskResult
+from weft.model import ErrorInfo, ItemCounts, ItemOutcome, Limits, Status, TaskResult
 from weft.ports import Chance, Clock, Future, Source, Ticket
 
 _WAITING_PER_SLOT = 20
@@ -35,6 +35,7 @@ class FeedParts(msgspec.Struct, frozen=True):
     chance: Chance
     describe: Callable[[BaseException], ErrorInfo]
     mask: Callable[[str], str]
+    limits: Limits
     notice: Callable[[str], None]
 
 
@@ -239,7 +240,7 @@ class ItemFeed(BaseFeed):
         parts: FeedParts,
     ) -> None:
         super().__init__(settings, progress, parts)
-        self.width = settings.concurrency
+        self.width = min(settings.concurrency, parts.limits.running)
         self._context = context
         self._run_no, self._task_no = visit.run_no, visit.task_no
         self._source = source

@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from weft.conductor import (
+    Asked,
     Command,
     EndRun,
     Evaluate,
@@ -36,7 +37,7 @@ from weft.engine.evaluate import evaluate_asked
 from weft.engine.journal import refusal
 from weft.engine.parts import RunParts
 from weft.engine.tasks import TaskEnd, TaskRunner, is_handled
-from weft.errors import AttemptError, RecordRefusedError
+from weft.errors import AttemptError, LimitError, RecordRefusedError
 from weft.model import (
     Record,
     RecordedEvent,
@@ -69,6 +70,7 @@ class RunDriver:
         self._background: set[asyncio.Task[None]] = set()
         self._reads_pages = any(task.items is not None for task in plan.tasks)
         self._ended: EndRun | None = None
+        self._context_bytes = len(record.parameters)
 
     def pause(self) -> None:
         """Start nothing new, let what is in flight finish, and end as paused."""
@@ -242,6 +244,7 @@ class RunDriver:
             failed = TaskResult(Status.FAILED, error=error)
             handled = command.task >= 0 and self._is_handled(command.task, failed)
             return replace(said, error=error, handled=handled)
+        self._context_bytes += 0 if command.asked is Asked.OUTPUT else len(encode(value))
         return replace(said, value=value)
 
     def _start(self, command: StartTask) -> None:
@@ -263,8 +266,24 @@ class RunDriver:
         del self._runners[command.task]
         if end is None:
             return TaskPaused(command.task, command.visit)
+        end = self._within_bounds(command, end)
         self._ends[command.task] = end
         return TaskEnded(command.task, command.visit, end.result, end.handled)
+
+    def _within_bounds(self, command: StartTask, end: TaskEnd) -> TaskEnd:
+        """`end`, or a failure if its output makes the run's context too large."""
+        total = self._context_bytes + len(end.output or b"")
+        bound = self._run.parts.limits.context_bytes
+        if total <= bound:
+            self._context_bytes = total
+            return end
+        error = LimitError(
+            f"with the result of {self._plan.graph.names[command.task]} the run's context has "
+            f"{total:,} bytes; the limit is {bound:,}.",
+            setting="limits.context_bytes",
+        )
+        result = TaskResult(Status.FAILED, error=self._run.describe(error))
+        return TaskEnd(result, end.attempts, handled=self._is_handled(command.task, result))
 
     # Telling
 

@@ -83,6 +83,7 @@ class TaskRunner:
             chance=run.parts.chance,
             describe=run.describe,
             mask=run.masker.text,
+            limits=run.parts.limits,
             notice=run.observer.notice,
         )
         if self._task.items is None:

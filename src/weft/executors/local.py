@@ -78,6 +78,8 @@ class _Crew:
         self._turn_is_over = False
         self._sweep: Timer | None = None
         self._halted: asyncio.Future[None] = self._loop.create_future()
+        if call.runs is Runs.PROCESS:
+            feed.notice("an action with cpu=True runs in a thread: there is no process pool yet")
         feed.on_halt(self._halt)
 
     async def work(self) -> None:
