@@ -10,7 +10,8 @@ import msgspec
 
 from weft.context import WorkflowContext
 from weft.engine.attempt import TaskCall, Visit
-from weft.engine.fanout import BaseFeed, FeedParts, ItemFeed, Progress, SoloFeed
+from weft.engine.fanout import ItemFeed
+from weft.engine.feed import BaseFeed, FeedParts, Progress, SoloFeed
 from weft.engine.pages import PagedOutput
 from weft.engine.parts import RunParts
 from weft.engine.settings import TaskSettings, resolve_settings
