@@ -128,8 +128,22 @@ class WorkflowContext:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without the secrets: whoever unpickles it has to be given them in another way.
+        return _restore, (self.parameters, self.variables, dict(self.task_results), self.run)
+
     def __repr__(self) -> str:
         return (
             f"<WorkflowContext: {len(self.parameters)} parameters, "
             f"{len(self.variables)} variables, {len(self.task_results)} task results>"
         )
+
+
+def _restore(
+    parameters: FrozenDict,
+    variables: FrozenDict,
+    task_results: Mapping[str, TaskResult],
+    run: FrozenDict,
+) -> WorkflowContext:
+    new = object.__new__(WorkflowContext)
+    return new._set(parameters, variables, task_results, run, EMPTY_DICT)
