@@ -1,0 +1,64 @@
+"""`weft bench`: measures what weft costs, next to what the same job costs without it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from weft.cli import options
+from weft.cli.output import as_json, flush_results, print_results, say
+from weft.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def bench(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Run this one; else all of them.")
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, metavar="N", help="Figures are medians of so many.")
+    ] = 7,
+    list_names: Annotated[bool, typer.Option("--list", help="Only list the benchmarks.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Measure weft against what a job costs without it."""
+    from weft.bench.budget import render
+    from weft.bench.suite import BENCHMARKS, measure
+
+    if list_names:
+        width = max(map(len, BENCHMARKS))
+        print_results(f"{each:{width}}  {what}" for each, what in BENCHMARKS.items())
+        return
+    if name is not None and name not in BENCHMARKS:
+        from weft.definition import did_you_mean
+
+        raise UsageError(
+            f'there is no benchmark "{name}".',
+            hint=did_you_mean(name, BENCHMARKS) or f"There are {', '.join(BENCHMARKS)}.",
+        )
+    results, budgets = {}, []
+    for each in BENCHMARKS if name is None else [name]:
+        say(f"Measuring {each} ...")
+        measured = measure(each, rounds=rounds)
+        results[each] = {"figures": measured.figures, "budgets": measured.budgets}
+        budgets += measured.budgets
+        if not json:
+            print_results([*_lines(measured.shown), ""])
+            flush_results()
+    print_results([as_json(results)] if json else _lines(render(budgets)))
+
+
+def _lines(shown: RenderableType) -> list[str]:
+    """What Rich draws, without the spaces at the ends of lines."""
+    from rich.console import Console
+
+    console = Console(
+        highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 120
+    )
+    with console.capture() as capture:
+        console.print(shown)
+    return [line.rstrip() for line in capture.get().splitlines()]

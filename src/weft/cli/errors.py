@@ -1,0 +1,61 @@
+"""The one place where an error becomes lines on standard error, and the exit status 2.
+
+A `WeftError` is told in its own words, one line for each problem. Anything else is a bug of weft;
+its message isn't shown, since it may quote a secret.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from weft.cli.output import clean_lines, flush_results, prepare_streams, say
+from weft.errors import ActionLoadError, WeftError
+
+WRONG = 2
+"""The exit status if the command, the workflow or the store is wrong."""
+
+_PACKAGE = Path(__file__).parent.parent
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """Tell the errors of this block, and raise `SystemExit` for them."""
+    prepare_streams()
+    try:
+        try:
+            yield
+        finally:
+            flush_results()
+    except WeftError as error:
+        for line in error_lines(error):
+            say(line)
+        raise SystemExit(WRONG) from None
+    except Exception as error:
+        if os.environ.get("WEFT_DEBUG"):
+            traceback.print_exc()
+        say(
+            f"weft: internal error: {type(error).__name__} at {_place(error)}. "
+            "This is a bug in weft; WEFT_DEBUG=1 shows the traceback."
+        )
+        raise SystemExit(WRONG) from None
+
+
+def error_lines(error: WeftError) -> list[str]:
+    """An error as lines: one for each problem, after the author's traceback if it has one."""
+    lines = [clean_lines(line) for line in str(error).splitlines()]
+    if isinstance(error, ActionLoadError) and error.traceback:
+        return [clean_lines(error.traceback).rstrip(), *lines]
+    return lines
+
+
+def _place(error: Exception) -> str:
+    """File and line of weft's own code where the error went through last."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    if not own:
+        return "an unknown place"
+    return f"{Path(own[-1].filename).relative_to(_PACKAGE.parent)}:{own[-1].lineno}"

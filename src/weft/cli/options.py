@@ -1,0 +1,23 @@
+"""The options and arguments that several commands take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Packs = Annotated[
+    list[Path] | None,
+    typer.Option("--packs", metavar="DIR", help="A folder of packs; may be given several times."),
+]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="The store: sqlite:///PATH or a path. Default: $WEFT_STORE, else your own store.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or how one begins.")]

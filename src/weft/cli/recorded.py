@@ -1,0 +1,99 @@
+"""Finding runs and tasks in a store, and giving them as they were when they ran. Only reads."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from weft.errors import DefinitionError, UsageError
+from weft.model import Limits, Run, RunRecord, Status, TaskRun, TaskSummary
+from weft.ports import Records
+from weft.values import decode
+
+_MAX_NAMED = 5
+
+
+def find_run(records: Records, run_id: str) -> RunRecord:
+    """The run with this id, or the one whose id begins so. Raises `UsageError`."""
+    found = records.run(run_id)
+    if found is not None:
+        return found
+    ids = records.run_ids()
+    begun = [each for each in ids if run_id and each.startswith(run_id)]
+    if len(begun) == 1 and (found := records.run(begun[0])) is not None:
+        return found
+    if begun:
+        named = ", ".join(begun[:_MAX_NAMED])
+        rest = len(begun) - _MAX_NAMED
+        more = f" and {rest:,} more" if rest > 0 else ""
+        raise UsageError(
+            f'{len(begun):,} runs have an id that begins with "{run_id}": {named}{more}.',
+            hint="Give more of the id.",
+        )
+    near = difflib.get_close_matches(run_id, ids, n=3)
+    raise UsageError(
+        f'the store has no run "{run_id}".',
+        hint=f"Did you mean {_any_of(near)}?" if near else "`weft runs` lists those that it has.",
+    )
+
+
+def find_task(records: Records, run: RunRecord, name: str) -> TaskRun:
+    """The last visit of a task with items. Raises `UsageError`."""
+    visits = {task.path: task for task in records.tasks(run.run_no)}
+    task = visits.get(name)
+    if task is None:
+        near = difflib.get_close_matches(name, visits, n=3)
+        known = ", ".join(list(visits)[:_MAX_NAMED])
+        raise UsageError(
+            f'the run {run.id} has recorded no task "{name}".',
+            hint=f"Did you mean {_any_of(near)}?"
+            if near
+            else f"Its tasks are {known}."
+            if known
+            else "",
+        )
+    if not task.has_items:
+        raise UsageError(
+            f'the task "{name}" has no items.', hint=f"`weft show {run.id}` shows its outcome."
+        )
+    return task
+
+
+def as_run(record: RunRecord, tasks: Sequence[TaskRun], limits: Limits) -> Run:
+    """A run from its records. A task that has not come up yet is `pending`."""
+    visits = {task.path: task for task in tasks}
+    names = dict.fromkeys([*_listed_names(record, limits), *visits])
+    return Run(
+        id=record.id,
+        workflow=record.workflow,
+        status=record.status,
+        started_at=record.started_at,
+        ended_at=record.ended_at,
+        output=None if record.output is None else decode(record.output),
+        error=record.error,
+        tasks={name: _summary(name, visits.get(name)) for name in names},
+    )
+
+
+def _listed_names(record: RunRecord, limits: Limits) -> list[str]:
+    """The names of the workflow's tasks, in the order listed."""
+    from weft.definition import load
+
+    try:
+        return [task.name for task in load(record.definition, file="", limits=limits).tasks]
+    except DefinitionError:
+        # Another version of weft has recorded it; the tasks that have run are still known.
+        return []
+
+
+def _summary(name: str, task: TaskRun | None) -> TaskSummary:
+    if task is None:
+        return TaskSummary(name, Status.PENDING, None, None, 0, None, None)
+    return TaskSummary(
+        name, task.status, task.started_at, task.ended_at, task.attempts, task.error, task.items
+    )
+
+
+def _any_of(names: Sequence[str]) -> str:
+    *others, last = [f'"{name}"' for name in names]
+    return f"{', '.join(others)} or {last}" if others else last

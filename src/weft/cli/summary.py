@@ -1,0 +1,126 @@
+"""What came of a run, as lines for people and as an object for programs. Prints nothing."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from weft.cli.digest import digest_items, digest_lines
+from weft.cli.output import as_json, clean
+from weft.cli.render import count, iso_time, paint, show_error, show_span, table
+from weft.model import ErrorInfo, Run, Status, TaskRun, TaskSummary
+from weft.ports import Records
+from weft.values import thaw
+
+_MAX_TASKS = 100
+
+
+def run_object(run: Run) -> dict[str, Any]:
+    """A run as `--json` gives it."""
+    return {
+        "run_id": run.id,
+        "workflow": run.workflow,
+        "status": run.status,
+        "started_at": iso_time(run.started_at),
+        "ended_at": iso_time(run.ended_at),
+        "duration_s": run.duration_s,
+        "output": thaw(run.output),
+        "error": error_object(run.error),
+        "tasks": {name: _task_object(task) for name, task in run.tasks.items()},
+    }
+
+
+def _task_object(task: TaskSummary) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "status": task.status,
+        "started_at": iso_time(task.started_at),
+        "ended_at": iso_time(task.ended_at),
+        "attempts": task.attempts,
+        "error": error_object(task.error),
+    }
+    if task.items is not None:
+        shown["items"] = task.items
+    return shown
+
+
+def error_object(error: ErrorInfo | None) -> dict[str, Any] | None:
+    """An error as `--json` gives it."""
+    if error is None:
+        return None
+    return {"type": error.type, "message": error.message, "data": thaw(error.data)}
+
+
+def run_lines(run: Run, facts: Sequence[str] = (), *, colours: bool) -> list[str]:
+    """A run's status and duration, further facts, a table of its tasks, and its error."""
+    status = paint(run.status, run.status) if colours else run.status
+    span = f"  in {show_span(run.duration_s)}" if run.duration_s is not None else ""
+    lines = [f"Run {run.id} of {clean(run.workflow)}  {status}{span}", *facts, ""]
+    lines += _task_lines(list(run.tasks.values()), colours=colours)
+    if run.error is not None:
+        lines += ["", f"Error: {show_error(run.error, 1_000)}"]
+    return lines
+
+
+def _task_lines(tasks: Sequence[TaskSummary], *, colours: bool) -> list[str]:
+    """A table of the tasks; of very many those that went well are left out."""
+    shown = tasks
+    if len(tasks) > _MAX_TASKS:
+        shown = [task for task in tasks if task.status is not Status.SUCCEEDED][:_MAX_TASKS]
+    headings = ("TASK", "STATUS", "TIME>", "ITEMS>", "FAILED>", "ATTEMPTS>", "ERROR")
+    rows = [
+        (
+            task.name,
+            task.status,
+            show_span(_duration_s(task)),
+            f"{task.items.total:,}" if task.items else "",
+            f"{task.items.failed:,}" if task.items else "",
+            f"{task.attempts:,}" if task.attempts else "",
+            show_error(task.error),
+        )
+        for task in shown
+    ]
+    lines = table(headings, rows, colours=colours)
+    rest = len(tasks) - len(shown)
+    return [*lines, f"and {count(rest, 'more task')}"] if rest else lines
+
+
+def _duration_s(task: TaskSummary) -> float | None:
+    if task.started_at is None or task.ended_at is None:
+        return None
+    return task.ended_at - task.started_at
+
+
+def failure_lines(
+    records: Records, run_id: str, tasks: Sequence[TaskRun], store: str | None
+) -> list[str]:
+    """A digest for each task of which items failed, and how to see more of it.
+
+    `store` is the one that the command line named, if it did.
+    """
+    lines: list[str] = []
+    for task in tasks:
+        # A task that is paused or runs has no counts yet.
+        if not task.has_items or (task.items is not None and not task.items.failed):
+            continue
+        digest = digest_items(records, task.run_no, task.task_no)
+        if digest.failed:
+            more = command("items", run_id, task.path, "--status", "failed", store=store)
+            lines += [
+                "",
+                f"{count(digest.failed, 'item')} of {task.path} failed:",
+                *digest_lines(digest),
+                f"More: {more}",
+            ]
+    return lines
+
+
+def command(*words: str, store: str | None) -> str:
+    """A command line of weft to copy. A store's password is left out."""
+    is_shown = store is not None and "@" not in store
+    return shlex.join(["weft", *words, *(["--store", store] if store and is_shown else [])])
+
+
+def output_text(run: Run) -> str:
+    """The run's output as JSON for people."""
+    return as_json(thaw(run.output), pretty=True)

@@ -1,0 +1,65 @@
+"""`weft demo` and `weft bench`."""
+
+import json
+import re
+import sys
+
+import pytest
+
+
+def test_the_demo_compares_its_counts_with_the_servers_own(weft):
+    """Everything that it prints comes from a real run, which can be looked at afterwards."""
+    told = weft("demo", "--servers", "100", "--json")
+    assert told.status == 0
+    figures = json.loads(told.out)
+    assert figures["servers"] == 100
+    assert figures["failed"] == figures["failing"] == 3
+    assert figures["succeeded"] == 97
+    assert figures["recovered"] == 4
+    assert figures["requests"] >= figures["attempts"] > 100
+    assert 1 < figures["most_at_once"] <= 50
+    assert figures["item_context_bytes"] == 40
+    assert figures["median_s"] <= figures["p95_s"]
+    failed = weft("items", figures["run_id"], "check_health", "--status", "failed", "--json").out
+    assert len(failed.splitlines()) == 3
+
+
+def test_the_demo_tells_where_to_look_further(weft):
+    """Commands that work, and the files to copy."""
+    out = weft("demo", "monitor", "--servers", "30").out
+    found = re.search(r"weft show (\S+)", out)
+    assert found
+    assert weft("show", found[1]).status == 0
+    assert re.search(r"the workflow +\S+/demos/monitor/workflow\.yaml", out)
+
+
+def test_a_server_that_cannot_start_is_one_line(weft, monkeypatch: pytest.MonkeyPatch):
+    """There is no traceback and no run."""
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    told = weft("demo")
+    assert told.status == 2
+    assert "the demo's server didn't start" in told.err
+    assert "Traceback" not in told.err
+
+
+@pytest.mark.parametrize("command", ["demo", "bench"])
+def test_an_unknown_name_is_answered_with_those_there_are(weft, command: str):
+    """In one line."""
+    told = weft(command, "nothing")
+    assert told.status == 2
+    assert told.err.count("\n") == 1
+    assert re.search(r"(There are|The demos:) \w+", told.err)
+
+
+def test_a_benchmark_prints_tables_or_figures(weft):
+    """What was measured, and what was promised."""
+    assert "Jinja2" in weft("bench", "render", "--rounds", "1").out
+    results = json.loads(weft("bench", "render", "--rounds", "1", "--json").out)
+    assert results["render"]["figures"]["paths"]["rounds"] == 1
+    assert {"what", "limit", "measured", "met"} <= set(results["render"]["budgets"][0])
+
+
+def test_the_benchmarks_can_be_listed(weft):
+    """Nothing is measured then."""
+    names = [line.split()[0] for line in weft("bench", "--list").out.splitlines()]
+    assert names == ["context", "render", "fanout", "http", "start"]

@@ -1,0 +1,130 @@
+"""What is shown of a run while it runs."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from weft.cli.bars import BarWatch
+from weft.cli.progress import LineWatch, Meter
+from weft.model import ErrorInfo, Status
+
+
+class Counters:
+    """Counters of a task, as the engine keeps them."""
+
+    def __init__(self, name: str, total: int | None, *, has_items: bool = True) -> None:
+        self.name = name
+        self.has_items = has_items
+        self.total = total
+        self.succeeded = self.failed = self.running = self.waiting = 0
+
+
+class Hand:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.at = 100.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@pytest.fixture
+def hand() -> Hand:
+    return Hand()
+
+
+def test_a_line_tells_counts_rate_and_time_left(hand: Hand, capsys: pytest.CaptureFixture[str]):
+    """Done of all, failed, running, waiting to retry, per second, and how long still."""
+    watch, counters = LineWatch(hand), Counters("check", 1_000)
+    watch.task_started(counters)
+    counters.succeeded, counters.failed, counters.running, counters.waiting = 388, 12, 50, 3
+    hand.at += 2
+    watch.refresh()
+    assert capsys.readouterr() == (
+        "",
+        "check  400/1,000 done, 12 failed, 50 running, 3 to retry, 200/s, 3 s left\n",
+    )
+
+
+def test_a_streams_total_is_so_far_until_it_is_known(
+    hand: Hand, capsys: pytest.CaptureFixture[str]
+):
+    """And there is no time left to tell."""
+    watch, counters = LineWatch(hand), Counters("check", None)
+    watch.task_started(counters)
+    counters.succeeded, counters.running = 40, 10
+    hand.at += 4
+    watch.refresh()
+    assert capsys.readouterr().err == "check  40/50 so far done, 10 running, 10/s\n"
+
+
+def test_the_rate_is_that_of_the_last_seconds(hand: Hand):
+    """A slow start is forgotten, and what is kept for it doesn't grow."""
+    counters = Counters("check", 10_000)
+    meter = Meter(counters, hand())
+    for step in range(400):
+        hand.at += 0.5
+        counters.succeeded += 0 if step < 300 else 50
+        meter.sample(hand())
+    assert meter.rate() == pytest.approx(100)
+    assert len(meter._samples) < 30
+
+
+def test_a_task_without_items_tells_how_long_it_runs(
+    hand: Hand, capsys: pytest.CaptureFixture[str]
+):
+    """It has no counts worth telling."""
+    watch, counters = LineWatch(hand), Counters("deploy", 1, has_items=False)
+    watch.task_started(counters)
+    counters.running = 1
+    hand.at += 70
+    watch.refresh()
+    assert capsys.readouterr().err == "deploy  running, 1 min 10 s\n"
+
+
+def test_ended_tasks_are_told_once_and_then_forgotten(
+    hand: Hand, capsys: pytest.CaptureFixture[str]
+):
+    """Also those that never started; errors lose their control characters."""
+    watch, counters = LineWatch(hand), Counters("check", 3)
+    watch.task_started(counters)
+    counters.succeeded, counters.failed = 2, 1
+    hand.at += 1.5
+    watch.task_ended("check", Status.FAILED, ErrorInfo("ItemsFailed", "one \x1b[31mfailed\nhere"))
+    watch.task_ended("later", Status.BLOCKED, None)
+    watch.refresh()
+    assert capsys.readouterr().err == (
+        "check  failed  3/3 done, 1 failed  in 1.50 s  ItemsFailed: one failed here\n"
+        "later  blocked\n"
+    )
+
+
+def test_bars_fit_a_terminal_and_are_few(hand: Hand):
+    """Of many running tasks eight have a bar, and none of their counts is cut off."""
+    watch = BarWatch(hand)
+    for number in range(3_000):
+        counters = Counters(f"task_{number}", 1_000)
+        watch.task_started(counters)
+        counters.succeeded, counters.failed, counters.running = 388, 12, 50
+    drawn = StringIO()
+    Console(file=drawn, width=80).print(watch._bars(hand()))
+    lines = drawn.getvalue().splitlines()
+    assert len(lines) == 9
+    assert all(
+        "━" in line and "400/1,000 done, 12 failed, 50 running" in line for line in lines[:8]
+    )
+    assert lines[8] == "and 2,992 more tasks running"
+
+
+def test_lines_are_few_however_many_tasks_run(hand: Hand, capsys: pytest.CaptureFixture[str]):
+    """A log doesn't get a thousand lines every few seconds."""
+    watch = LineWatch(hand)
+    for number in range(1_000):
+        watch.task_started(Counters(f"task_{number}", 1))
+    watch.refresh()
+    assert capsys.readouterr().err.splitlines()[7:] == [
+        "task_7  0/1 done",
+        "and 992 more tasks running",
+    ]

@@ -1,0 +1,149 @@
+"""Text for people and for programs: cleaned, aligned, bounded."""
+
+import json
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from weft.cli.digest import MAX_SHAPES, digest_items, digest_lines, shape_of
+from weft.cli.output import as_json, clean, clean_lines
+from weft.cli.render import shorten, show_span, table
+from weft.model import ItemOutcome, Status
+
+hostile = st.text(
+    st.one_of(
+        st.characters(exclude_categories=["Cs"]),
+        st.sampled_from("\x1b\x9b\x00\r\n\t[31m\u202e\u2028\x7f"),
+    )
+)
+
+
+@settings(deadline=None)
+@given(hostile)
+def test_cleaned_text_holds_no_control_characters(text: str):
+    """Nothing that a terminal obeys is left, and one line stays one line."""
+    assert not any(unicodedata.category(letter) == "Cc" for letter in clean(text))
+    assert len(clean(text).splitlines()) <= 1
+    left = clean_lines(text).replace("\n", "")
+    assert not any(unicodedata.category(letter) == "Cc" for letter in left)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(hostile, hostile), st.booleans())
+def test_json_says_what_it_was_given_without_control_characters(value, pretty: bool):
+    """What a terminal obeys is escaped, so the text reads back as the same value."""
+    text = as_json(value, pretty=pretty)
+    assert json.loads(text) == value
+    controls = {letter for letter in text if unicodedata.category(letter) == "Cc"}
+    assert controls <= {"\n"}
+    assert "\u202e" not in text
+
+
+@settings(deadline=None)
+@given(hostile, st.integers(5, 50))
+def test_shortened_text_is_never_longer_than_asked_for(text: str, width: int):
+    """Whatever it holds."""
+    assert len(shorten(text, width)) <= width
+
+
+def test_escape_sequences_go_as_a_whole():
+    """Not only their first character."""
+    assert clean("a \x1b[1;31mred\x1b[0m\tb") == "a red b"
+
+
+def test_tables_align_by_the_width_on_screen():
+    """Wide characters take two columns; headings with `>` are set to the right."""
+    lines = table(("NAME", "N>", "REST"), [("日本", "5", "x"), ("a", "1,000", "")])
+    assert lines == ["NAME      N  REST", "日本      5  x", "a     1,000"]
+
+
+@pytest.mark.parametrize(
+    ("span_s", "shown"),
+    [
+        (0.0004, "0 ms"),
+        (0.9994, "999 ms"),
+        (0.9996, "1.00 s"),
+        (59.99, "59.99 s"),
+        (59.999, "1 min 00 s"),
+        (3599.6, "1 h 00 min"),
+        (7500, "2 h 05 min"),
+        (None, ""),
+    ],
+)
+def test_spans_read_well(span_s, shown: str):
+    """Rounding never gives 1000 ms or 60 s."""
+    assert show_span(span_s) == shown
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("took 12 ms", "took 7.5 ms"),
+        ("no server 'a b'", "no server 'c'"),
+        ('no server "a"', 'no server "it\'s"'),
+        ("GET https://a.example/x?y=1 failed", "GET http://b/z failed"),
+        ("id 6fa459ea-ee8a-3ca4-894e-db77e160355e", "id 16fd2706-8baf-433b-82eb-8c7fada847da"),
+        ("at 0x7f3a", "at 0xdeadbeef"),
+        ("commit 9fceb02d", "commit 1a2b3c4d5e"),
+        ("server web-01 down", "server web-2 down"),
+    ],
+)
+def test_messages_that_differ_in_values_have_one_shape(one: str, other: str):
+    """Numbers, quoted text, addresses and ids are placeholders."""
+    assert shape_of(one) == shape_of(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("not found", "not allowed"), ("it can't start", "it doesn't start"), ("decade", "facade")],
+)
+def test_messages_that_say_different_things_have_different_shapes(one: str, other: str):
+    """Words are kept, also those with an apostrophe or of hexadecimal letters."""
+    assert shape_of(one) != shape_of(other)
+
+
+class FailedItems:
+    """Records of a task whose items failed with these errors."""
+
+    def __init__(self, errors):
+        self._items = [
+            ItemOutcome(1, 1, index, Status.FAILED, 1, 0.0, 0.0, error=json.dumps(error).encode())
+            for index, error in enumerate(errors)
+        ]
+
+    def items(self, run_no, task_no, *, status, after, limit):
+        return self._items[after + 1 : after + 1 + limit]
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"type": st.sampled_from("AB"), "message": st.text("ab1", max_size=3)}
+        )
+    )
+)
+def test_a_digest_counts_every_failed_item_once(errors):
+    """Whatever the messages are; the most frequent kind comes first."""
+    digest = digest_items(FailedItems(errors), 1, 1)
+    assert sum(kind.count for kind in digest.kinds) + digest.others == digest.failed == len(errors)
+    counts = [kind.count for kind in digest.kinds]
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_a_digest_is_bounded_however_many_kinds_there_are():
+    """Kinds beyond the bound are counted together, and few are shown."""
+    letters = "abcdefghij"
+
+    def word(number: int) -> str:
+        return "".join(letters[int(digit)] for digit in f"{number:04}")
+
+    errors = [{"type": "E", "message": f"x{word(number)}x"} for number in range(2_500)]
+    digest = digest_items(FailedItems(errors), 1, 1)
+    assert len(digest.kinds) == MAX_SHAPES
+    assert digest.others == 2_500 - MAX_SHAPES
+    lines = digest_lines(digest)
+    assert len(lines) < 15
+    assert lines[-1] == "and 2,490 more of other kinds"
