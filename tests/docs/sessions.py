@@ -1,0 +1,75 @@
+"""Carries out the sessions that the documentation shows, in this process, to be quick."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import runpy
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from weft.cli import main
+
+FOLDER = "/home/ada/work"
+"""What the documentation calls the folder of a session."""
+
+_RESULTS_ONLY = " 2>/dev/null"
+_VARYING = [
+    (re.compile(r"\b\d{8}-\d{6}-[a-z0-9]{4}\b"), "RUN"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+Z?)?"), "TIME"),
+    (re.compile(r"\b[\d.,]+ (ms|s)\b"), "SPAN"),
+    (re.compile(r" +"), " "),
+]
+
+
+class Command(NamedTuple):
+    """A command line, and what the page says that it prints."""
+
+    line: str
+    printed: str
+
+
+def commands(session: str) -> Iterator[Command]:
+    """The commands of a session."""
+    for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
+        line, _, printed = part.partition("\n")
+        yield Command(line, printed)
+
+
+def carry_out(line: str, folder: Path) -> str:
+    """What `NAME=VALUE... weft ...` or `... python FILE` prints in a folder, errors included."""
+    words = shlex.split(line.removesuffix(_RESULTS_ONLY))
+    environment = dict(os.environ)
+    told = io.StringIO()
+    errors = io.StringIO() if line.endswith(_RESULTS_ONLY) else told
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(told),
+        contextlib.redirect_stderr(errors),
+    ):
+        try:
+            while "=" in words[0]:
+                name, _, value = words.pop(0).partition("=")
+                os.environ[name] = value
+            os.environ["WEFT_STORE"] = str(folder.parent / "weft.db")
+            with contextlib.suppress(SystemExit):
+                if words[0] == "weft":
+                    main(words[1:])
+                else:
+                    _, script = words
+                    runpy.run_path(script, run_name="__main__")
+        finally:
+            os.environ.clear()
+            os.environ.update(environment)
+    return told.getvalue().replace(str(folder), FOLDER)
+
+
+def alike(text: str) -> list[str]:
+    """The lines of a text, with what differs from run to run made the same."""
+    for pattern, word in _VARYING:
+        text = pattern.sub(word, text)
+    return [line.rstrip() for line in text.strip("\n").splitlines()]

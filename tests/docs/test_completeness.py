@@ -1,0 +1,191 @@
+"""The reference pages leave nothing out, and name nothing that isn't there."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+
+import pytest
+from pages import ROOT, prose, sections
+from pydantic import BaseModel
+
+import weft
+from weft import errors
+from weft.actions.core import give_up
+from weft.actions.packs import load_actions
+from weft.cli.app import app
+from weft.definition import (
+    CODES,
+    ParameterDefinition,
+    RetryDefinition,
+    TaskDefinition,
+    WorkflowDefinition,
+)
+from weft.expressions.calls import OUTCOMES
+from weft.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS
+from weft.expressions.references import ROOTS
+from weft.model import Limits
+from weft.plan import checks
+
+DOCS = ROOT / "docs"
+SOURCE = ROOT / "src" / "weft"
+
+
+def section(page: str, title: str) -> str:
+    """The prose of a section."""
+    return next(prose(each) for each in sections(ROOT / page) if each.title == title)
+
+
+def first_cells(text: str) -> list[str]:
+    """What stands in backquotes in the first column of the tables in a text."""
+    return re.findall(r"^\| `([^`]+)` ", text, flags=re.MULTILINE)
+
+
+def in_backquotes(text: str) -> set[str]:
+    """All that stands in backquotes in a text."""
+    return set(re.findall(r"`([^`]+)`", text))
+
+
+@pytest.mark.parametrize(
+    ("title", "model"),
+    [
+        ("A workflow", WorkflowDefinition),
+        ("Parameters", ParameterDefinition),
+        ("Tasks", TaskDefinition),
+        ("Retry", RetryDefinition),
+    ],
+)
+def test_every_key_of_the_language_has_its_row(title: str, model: type[BaseModel]) -> None:
+    """The tables of keys are those of the schema, in its order."""
+    keys = [field.replace("_", "-") for field in model.model_fields]
+    assert first_cells(section("docs/language.md", title)) == keys
+
+
+def test_every_limit_has_its_row() -> None:
+    """The table of limits has each with its variable and its default."""
+    rows = re.findall(
+        r"^\| `(\w+)` \| `(\w+)` \| ([\d,]+)(?: (\w+))? \|",
+        section("docs/language.md", "Limits"),
+        flags=re.MULTILINE,
+    )
+    units = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+    told = {
+        name: (variable, int(number.replace(",", "")) * units[unit])
+        for name, variable, number, unit in rows
+    }
+    limits = Limits()
+    assert told == {
+        name: (f"WEFT_LIMIT_{name.upper()}", getattr(limits, name))
+        for name in Limits.__struct_fields__
+    }
+
+
+def test_every_name_that_templates_have_is_told() -> None:
+    """Names, filters, tests, functions and methods are all there, and no others."""
+    text = section("docs/language.md", "Templates")
+    told = {name.partition("(")[0].partition(".")[0] for name in in_backquotes(text)}
+    for names in (FILTERS, TESTS, FUNCTIONS, OUTCOMES, METHOD_NAMES, ROOTS):
+        assert set(names) <= told
+    for title, names in (("Filters", FILTERS), ("Tests", TESTS)):
+        listed = re.search(rf"\*\*{title}\*\*.*?:\s(.*?)\n\n", text, flags=re.DOTALL)
+        assert listed is not None
+        assert in_backquotes(listed[1]) == set(names)
+
+
+def test_every_code_of_a_problem_is_explained() -> None:
+    """The table has each code once, sorted."""
+    told = first_cells(section("docs/errors.md", "Codes of problems with a workflow"))
+    assert told == sorted({**CODES, **checks.CODES})
+
+
+def test_every_class_of_errors_is_explained() -> None:
+    """The table has each class with its code."""
+    text = section("docs/errors.md", "Codes of errors")
+    told = re.findall(r"^\| `([a-z-]+)` \| `(\w+)` ", text, flags=re.MULTILINE)
+    classes = [
+        each
+        for _, each in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(each, weft.WeftError)
+    ]
+    assert sorted(told) == sorted((each.code, each.__name__) for each in classes)
+
+
+def test_every_type_of_an_error_is_explained() -> None:
+    """What workflows can see as `error().type` is in the tables, and nothing else."""
+    told = first_cells(section("docs/errors.md", "Types of errors"))
+    types = {each.type for each in vars(errors).values() if hasattr(each, "type")}
+    for function in (weft.ActionError, give_up):
+        types.add(inspect.signature(function).parameters["type"].default)
+    for part in ("actions", "conductor", "engine", "executors", "sources", "stores"):
+        for file in (SOURCE / part).rglob("*.py"):
+            types.update(error_types(ast.parse(file.read_text())))
+    assert sorted(told) == sorted(types)
+
+
+def error_types(tree: ast.AST) -> Iterator[str]:
+    """The error types that code names: `type="NotFound"`, or as a maker's first argument."""
+    makers = {"ErrorInfo", "source_error", "_failure", "_fault", "_unreadable"}
+    for node in ast.walk(tree):
+        given: list[ast.expr] = []
+        if isinstance(node, ast.Call):
+            given = [word.value for word in node.keywords if word.arg == "type"]
+            name = getattr(node.func, "id", None) or getattr(node.func, "attr", None)
+            given += node.args[:1] if name in makers else []
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith("(kind, "):
+            assert isinstance(node.value, ast.Tuple)
+            given = node.value.elts[:1]
+        for text in given:
+            if isinstance(text, ast.Constant):
+                yield str(text.value)
+
+
+def test_every_action_of_the_core_pack_is_told() -> None:
+    """The table has each action once, sorted."""
+    told = first_cells(section("docs/actions.md", "The core pack"))
+    assert told == list(load_actions().names())
+
+
+def test_everything_that_an_action_may_know_is_told() -> None:
+    """The table of `ActionContext` has all of its fields."""
+    text = section("docs/actions.md", "What an action may know")
+    assert {*weft.ActionContext.__struct_fields__, "stopping"} <= in_backquotes(text)
+
+
+def test_every_command_is_told() -> None:
+    """The README lists each command with what it does."""
+    text = (ROOT / "README.md").read_text()
+    for command in app.registered_commands:
+        assert command.callback is not None
+        assert f"`weft {command.callback.__name__}" in text
+
+
+def test_every_public_name_is_told() -> None:
+    """What `import weft` gives is explained somewhere."""
+    text = "".join(page.read_text() for page in [ROOT / "README.md", *DOCS.glob("*.md")])
+    assert set(weft.__all__) <= set(re.findall(r"\bweft\.(\w+)", text))
+
+
+def test_every_part_of_the_tree_is_on_the_map() -> None:
+    """The map in architecture.md has each module and package, and nothing else."""
+    page = (DOCS / "architecture.md").read_text()
+    drawn = re.search(r"^```\nsrc/weft/\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    assert drawn is not None
+    told = set(re.findall(r"^ {2}(\w+(?:\.py|/))", drawn[1], flags=re.MULTILINE))
+    there = {
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in SOURCE.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert told == there
+    named = re.findall(r"\w+\.py\b", drawn[1])
+    assert {name for name in named if not any(SOURCE.rglob(name))} == set()
+
+
+def test_every_test_that_is_named_exists() -> None:
+    """The architecture page names tests by which the invariants are held."""
+    files = [*(ROOT / "tests").rglob("test_*.py"), *(SOURCE / "testing").glob("*_contract.py")]
+    tests = "".join(file.read_text() for file in files)
+    for name in re.findall(r"`(test_\w+)`", (DOCS / "architecture.md").read_text()):
+        assert f"def {name}(" in tests, name
