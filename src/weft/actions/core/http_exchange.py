@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
@@ -35,11 +36,13 @@ async def exchange(
 ) -> dict[str, Any]:
     """Send the request and give what `core.http` results in. Raises `ActionError`."""
     started = perf_counter()
-    ends = started + timeout_s
+    left_s = timeout_s
     redirects = 0
     try:
         async with resource(_open_session, _close_session) as session:
             while True:
+                if left_s <= 0:  # which aiohttp takes for no bound at all
+                    raise TimeoutError
                 async with session.request(
                     request.method,
                     request.url,
@@ -47,7 +50,7 @@ async def exchange(
                     data=request.body,
                     allow_redirects=False,
                     ssl=verify_tls,
-                    timeout=_until(ends),
+                    timeout=_timeout(left_s),
                 ) as response:
                     location = response.headers.get("Location")
                     if not (max_redirects and location and response.status in _REDIRECTS):
@@ -58,6 +61,7 @@ async def exchange(
                 redirects += 1
                 if redirects > max_redirects:
                     raise _failure("TooManyRedirects", f"more than {max_redirects} redirects")
+                left_s = timeout_s - (perf_counter() - started)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise _explain(error, timeout_s) from None
     _judge(response, body, expected)
@@ -77,11 +81,9 @@ async def _close_session(session: aiohttp.ClientSession) -> None:
     await session.close()
 
 
-def _until(ends: float) -> aiohttp.ClientTimeout:
-    left = ends - perf_counter()
-    if left <= 0:
-        raise TimeoutError
-    return aiohttp.ClientTimeout(total=left)
+@lru_cache(maxsize=100)  # All items of a task have the same.
+def _timeout(total_s: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total_s)
 
 
 async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
@@ -120,7 +122,9 @@ def _result(
 ) -> dict[str, Any]:
     headers: dict[str, str] = {}
     for name, value in response.headers.items():
-        name, value = name.lower(), _storable(value)
+        name = name.lower()
+        if not value.isascii():  # aiohttp decodes bytes that aren't UTF-8 to lone surrogates
+            value = decoded(value.encode("utf-8", "surrogateescape"))
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     parsed = _json(body) if _is_json(response.content_type) else None
     return {
@@ -131,11 +135,6 @@ def _result(
         "seconds": seconds,
         "url": url,
     }
-
-
-def _storable(value: str) -> str:
-    # aiohttp decodes header bytes that aren't UTF-8 to lone surrogates.
-    return value if value.isascii() else decoded(value.encode("utf-8", "surrogateescape"))
 
 
 def _is_json(content_type: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from multidict import CIMultiDict
@@ -47,12 +48,7 @@ def make_request(
         raise _bad_request("the method isn't an HTTP method")
     if json is not None and body is not None:
         raise _bad_request("json and body are both given; a request has one body")
-    sent = CIMultiDict(_pairs("headers", headers or {}))
-    for name, value in sent.items():
-        if not _TOKEN.fullmatch(name):
-            raise _bad_request("a header's name has a character that HTTP doesn't allow")
-        if _LINE_BREAK.search(value):
-            raise _bad_request(f"header {name} holds a line break")
+    sent = _checked_headers(headers) if headers else CIMultiDict[str]()
     target = _parsed(url, "the URL")
     if query:
         target = target.with_query([*target.query.items(), *_pairs("query", query)])
@@ -64,6 +60,16 @@ def make_request(
         content = body.encode()
         sent.setdefault("Content-Type", "text/plain; charset=utf-8")
     return Request(method.upper(), _take_credentials(target, sent), sent, content)
+
+
+def _checked_headers(headers: Mapping[str, Any]) -> CIMultiDict[str]:
+    sent = CIMultiDict(_pairs("headers", headers))
+    for name, value in sent.items():
+        if not _TOKEN.fullmatch(name):
+            raise _bad_request("a header's name has a character that HTTP doesn't allow")
+        if _LINE_BREAK.search(value):
+            raise _bad_request(f"header {name} holds a line break")
+    return sent
 
 
 def redirected(request: Request, status: int, location: str) -> Request:
@@ -85,11 +91,12 @@ def parse_expect(expect: object) -> Statuses:
     """The statuses that `expect` accepts: from 200, "2xx", "200-204" or a list of these."""
     if expect is None:
         return (range(100, 400),)
-    return [_statuses(part) for part in (expect if isinstance(expect, list) else [expect])]
+    parts = expect if isinstance(expect, list) else (expect,)
+    return [_statuses(str(part)) for part in parts]
 
 
-def _statuses(part: object) -> range:
-    text = str(part)
+@lru_cache(maxsize=100)  # All items of a task expect the same.
+def _statuses(text: str) -> range:
     if re.fullmatch("[1-5]xx", text):
         return range(int(text[0]) * 100, int(text[0]) * 100 + 100)
     if re.fullmatch("[1-5][0-9]{2}(-[1-5][0-9]{2})?", text):
@@ -113,7 +120,7 @@ def _pairs(field: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _parsed(text: str, what: str, *, base: URL | None = None) -> URL:
     try:
         url = URL(text) if base is None else base.join(URL(text))
-        if url.scheme in ("http", "https") and url.host:
+        if url.scheme in ("http", "https") and url.raw_host:
             return url
     except ValueError:
         pass
@@ -124,7 +131,7 @@ def _parsed(text: str, what: str, *, base: URL | None = None) -> URL:
 
 def _take_credentials(url: URL, headers: CIMultiDict[str]) -> URL:
     """The URL without user and password, which go to `headers` as basic authentication."""
-    if url.user is None and url.password is None:
+    if url.raw_user is None and url.raw_password is None:
         return url
     if "Authorization" not in headers:
         pair = f"{url.user or ''}:{url.password or ''}"

@@ -1,0 +1,1 @@
+"""The benchmarks' pack: the folder that their runs are given with `packs`."""

@@ -1,0 +1,17 @@
+"""The actions that the benchmarks' workflows call."""
+
+from typing import Any
+
+import weft
+from weft.bench import contexts
+
+
+@weft.action("bench.noop")
+async def noop(item: Any) -> None:
+    """Do nothing with the item."""
+
+
+@weft.action("bench.produce")
+async def produce(task: int, total_bytes: int) -> list[dict[str, Any]]:
+    """Give what one of a hundred tasks adds to a context of so many bytes."""
+    return contexts.sample_result(task, total_bytes)

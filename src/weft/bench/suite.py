@@ -1,0 +1,35 @@
+"""All benchmarks by their names, and how to run one."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from weft.bench.budget import Budget
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+BENCHMARKS = {
+    "context": "An item's context: shared, against copied",
+    "render": "Rendering an item's input, against Jinja2",
+    "fanout": "A fan-out that is recorded, against a bare loop, and by the number of items",
+    "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
+    "start": "Starting commands, against an empty Python",
+}
+"""What each benchmark measures, in the order in which they run. Each is a module of its name."""
+
+
+class Measured(NamedTuple):
+    """What a benchmark has measured, how a terminal shows it, and what was promised."""
+
+    figures: Any
+    shown: RenderableType
+    budgets: list[Budget]
+
+
+def measure(name: str, *, rounds: int) -> Measured:
+    """Run one of `BENCHMARKS`. Raises `UsageError` if one of its sides fails."""
+    module = import_module(f"weft.bench.{name}")
+    figures = module.compare(rounds=rounds)
+    return Measured(figures, module.render(figures), module.budgets(figures))

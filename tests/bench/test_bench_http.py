@@ -1,0 +1,28 @@
+"""The HTTP benchmark: its baseline checks every server, and all sides are compared with it."""
+
+import asyncio
+
+from weft.bench.http import BARE_LOOP, WEFT_DEMO, WEFT_HTTP, bare_checks, budgets, compare
+from weft.demos.monitor.fleet import make_fleet
+from weft.demos.monitor.inventory import health_endpoint
+from weft.demos.monitor.process import serving
+
+
+def test_the_baseline_checks_every_server() -> None:
+    """It counts the servers that are well, and only these."""
+    fleet = make_fleet(60, seed=0, all_healthy=True)
+    with serving(servers=60, seed=0, all_healthy=True) as url:
+        urls = [health_endpoint(url, server) for server in fleet]
+
+        assert asyncio.run(bare_checks(urls)) == 60
+
+
+def test_each_side_is_compared_with_the_baseline() -> None:
+    """The demo's workflow and core.http are told against the bare loop."""
+    figures = compare(servers=80, rounds=1)
+
+    assert list(figures.seconds) == [BARE_LOOP, WEFT_DEMO, WEFT_HTTP]
+    assert figures.items == 80
+    assert [budget.measured for budget in budgets(figures)] == [
+        figures.seconds[BARE_LOOP] / figures.seconds[side] for side in (WEFT_DEMO, WEFT_HTTP)
+    ]
