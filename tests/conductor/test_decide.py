@@ -1,14 +1,10 @@
-"""What the conductor promises, for every workflow in listed order and every order of events."""
+"""What the conductor promises of the life of a task and of a run, in listed order."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from order_runs import plan_of
 
-from weft.catalog import ActionSpec, Runs
 from weft.conductor import (
     Asked,
     Command,
@@ -17,7 +13,6 @@ from weft.conductor import (
     Evaluated,
     Event,
     PauseRequested,
-    Phase,
     RunStarted,
     RunTimedOut,
     SettleTask,
@@ -30,28 +25,13 @@ from weft.conductor import (
     decide,
 )
 from weft.context import WorkflowContext
-from weft.definition import load
 from weft.model import ErrorInfo, Status, TaskResult
-from weft.plan import Plan, compile_plan
+from weft.plan import Plan
 
 CONTEXT = WorkflowContext(parameters={"size": 3})
 BOOM = ErrorInfo("Boom", "it broke")
 SUCCESS = TaskResult(Status.SUCCEEDED, output={"n": 1})
 FAILURE = TaskResult(Status.FAILED, error=BOOM)
-
-
-class AnyAction:
-    """A catalog in which every name is an action that takes anything."""
-
-    def get(self, name: str) -> ActionSpec:
-        return ActionSpec(name, lambda **_: None, Runs.ASYNC, {}, open_input=True)
-
-    def names(self) -> list[str]:
-        return []
-
-
-def plan_of(text: str) -> Plan:
-    return compile_plan(load(text, file="flow.yaml"), AnyAction())
 
 
 TWO = plan_of("tasks: [{name: a, action: x.y}, {name: b, action: x.y}]")
@@ -232,155 +212,12 @@ def test_a_run_that_takes_too_long_stops_at_once_and_cancels_the_rest() -> None:
     assert (end.status, end.error.type) == (Status.FAILED, "Timeout")
 
 
-# Properties, over generated workflows and generated outcomes
-
-
-@dataclass
-class Simulation:
-    """A run of a workflow whose outcomes are drawn, one event after the other."""
-
-    plan: Plan
-    events: list[Event]
-    states: list[State]
-    said: list[tuple[Command, ...]]
-
-
-@st.composite
-def workflows(draw: st.DrawFn) -> Plan:
-    """Workflows in listed order, with conditions, published variables, variables and output."""
-    lines = ["tasks:"]
-    for number in range(draw(st.integers(1, 6))):
-        lines.append(f"- {{name: t{number}, action: x.y}}")
-        if draw(st.booleans()):
-            lines[-1] = lines[-1][:-1] + ', when: "{{ 1 == 1 }}"}'
-        if draw(st.booleans()):
-            lines[-1] = lines[-1][:-1] + ", publish: {v: '{{ result() }}'}}"
-    if draw(st.booleans()):
-        lines.append("vars: {v: 0}")
-    if draw(st.booleans()):
-        lines.append("output: {done: true}")
-    return plan_of("\n".join(lines))
-
-
-def answers(draw: st.DrawFn, command: Command) -> Event | None:
-    """An event that may follow from a command."""
-    match command:
-        case Evaluate(asked=asked, task=task, visit=visit):
-            error = draw(st.sampled_from([None, None, None, BOOM]))
-            value = draw(st.booleans()) if asked is Asked.WHEN else {"v": 1}
-            return Evaluated(
-                asked, task, visit, None if error else value, error, draw(st.booleans())
-            )
-        case StartTask(task=task, visit=visit):
-            result = draw(st.sampled_from([SUCCESS, SUCCESS, FAILURE]))
-            return TaskEnded(task, visit, result, draw(st.booleans()))
-    return None
-
-
-@st.composite
-def simulations(draw: st.DrawFn) -> Simulation:
-    """A whole run, with a pause or a timeout somewhere in it if it is drawn."""
-    plan = draw(workflows())
-    state = State.initial(plan.graph)
-    simulation = Simulation(plan, [], [state], [])
-    due: list[Event] = [RunStarted(CONTEXT)]
-    interruption = draw(st.sampled_from([None, None, PauseRequested(), RunTimedOut(5)]))
-    interrupt_after = draw(st.integers(1, 12))
-    while due:
-        if interruption is not None and len(simulation.events) == interrupt_after:
-            due.insert(0, interruption)
-        event = due.pop(draw(st.integers(0, len(due) - 1)) if len(due) > 1 else 0)
-        if isinstance(event, TaskEnded) and draw(st.integers(0, 9)) == 0 and state.stop:
-            event = TaskPaused(event.task, event.visit)
-        state, commands = decide(plan, state, event)
-        simulation.events.append(event)
-        simulation.states.append(state)
-        simulation.said.append(commands)
-        due += filter(None, (answers(draw, command) for command in commands))
-    return simulation
-
-
-@given(simulations())
-def test_every_run_comes_to_its_end(simulation: Simulation) -> None:
-    """When nothing is due any more, the run is over, and it ended exactly once."""
-    ends = [command for said in simulation.said for command in said if isinstance(command, EndRun)]
-    assert len(ends) == 1
-    assert simulation.states[-1].phase is Phase.OVER
-
-
-@given(simulations())
-def test_decisions_are_pure(simulation: Simulation) -> None:
-    """Invariant 7: replaying the events gives the same states and the same commands."""
-    state = State.initial(simulation.plan.graph)
-    for event, expected, said in zip(
-        simulation.events, simulation.states[1:], simulation.said, strict=True
-    ):
-        state, commands = decide(simulation.plan, state, event)
-        assert state == expected
-        assert commands == said
-
-
-@given(simulations())
-def test_a_duplicate_event_changes_nothing(simulation: Simulation) -> None:
-    """Every event that was taken can come again at any later point without any effect."""
-    for at, event in enumerate(simulation.events):
-        for state in simulation.states[at + 1 :]:
-            if isinstance(event, TaskEnded | TaskPaused | Evaluated) and _was_reopened(
-                state, event
-            ):
-                continue
-            assert decide(simulation.plan, state, event) == (state, ())
-
-
-def _was_reopened(state: State, event: Event) -> bool:
-    """Whether a pause has put the task back, so that the same visit may end again."""
-    number = getattr(event, "task", -1)
-    return number >= 0 and state.tasks[number].visit == 0
-
-
-@given(simulations())
-def test_a_run_that_is_not_over_says_what_it_waits_for(simulation: Simulation) -> None:
-    """Something is running, being evaluated, or about to be, at every moment before the end."""
-    open_commands = 0
-    for event, state, said in zip(
-        simulation.events, simulation.states[1:], simulation.said, strict=True
-    ):
-        open_commands -= isinstance(event, Evaluated | TaskEnded | TaskPaused)
-        open_commands += sum(isinstance(command, Evaluate | StartTask) for command in said)
-        assert state.phase is Phase.OVER or open_commands > 0
-
-
-@given(simulations())
-def test_every_task_is_settled_once_unless_the_run_is_paused(simulation: Simulation) -> None:
-    """No task is forgotten, and none ends twice."""
-    settled = [
-        command.task
-        for said in simulation.said
-        for command in said
-        if isinstance(command, SettleTask)
-    ]
-    assert len(settled) == len(set(settled))
-    paused = any(EndRun(Status.PAUSED) in said for said in simulation.said)
-    assert paused or len(settled) == len(simulation.plan.tasks)
-
-
-@given(simulations())
-def test_a_task_starts_only_after_the_one_listed_before_has_ended(simulation: Simulation) -> None:
-    """Listed order: nothing overtakes."""
-    ended: set[int] = set()
-    for said in simulation.said:
-        for command in said:
-            if isinstance(command, SettleTask):
-                ended.add(command.task)
-            elif isinstance(command, StartTask):
-                assert ended >= set(range(command.task))
-
-
 @pytest.mark.parametrize("tasks", [2, 2_000])
 def test_an_ended_task_lets_go_of_its_context(tasks: int) -> None:
-    """A long chain holds one context at a time, not one for each task."""
+    """A long chain holds what one task sees at a time, not what each has seen."""
     plan = plan_of("tasks:\n" + "\n".join(f"- {{name: t{n}, action: x.y}}" for n in range(tasks)))
     state, _ = decide(plan, State.initial(plan.graph), RunStarted(CONTEXT))
     for number in range(tasks - 1):
         state, _ = decide(plan, state, TaskEnded(number, 1, SUCCESS))
-    assert sum(task.context is not None for task in state.tasks) == 1
+    assert sum(task.scope is not None for task in state.tasks) == 1
+    assert sum(len(task.arrivals) for task in state.tasks) == 1

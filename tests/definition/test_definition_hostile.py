@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from weft.definition import CODES, WorkflowDefinition, composer, load
 from weft.errors import DefinitionError
 
-MONITOR = Path(__file__).with_name("monitor.yaml").read_text()
+EXAMPLES = [
+    Path(__file__).with_name(name).read_text().splitlines()
+    for name in ("monitor.yaml", "order.yaml")
+]
 
 
 @pytest.fixture(params=[yaml.CSafeLoader, yaml.SafeLoader], ids=["libyaml", "pure Python"])
@@ -78,6 +81,24 @@ def test_a_large_workflow_is_no_problem():
     assert len(workflow.tasks) == 10_000
 
 
+def test_a_wide_and_deep_order_is_no_problem():
+    """A hundred layers of a hundred tasks, and one task that needs five thousand, load."""
+    layers = [
+        f"  - {{name: t{layer}_{place}"
+        + (f", needs: [t{layer - 1}_{place}, t{layer - 1}_{(place + 1) % 100}]" if layer else "")
+        + "}"
+        for layer in range(100)
+        for place in range(100)
+    ]
+    needs = ", ".join(f"t{layer}_{place}" for layer in range(50) for place in range(100))
+    last = f"  - {{name: last, needs: [{needs}]}}"
+
+    workflow = load("\n".join(["tasks:", *layers, last]), file="f")
+
+    assert workflow.tasks[-2].needs == ("t98_99", "t98_0")
+    assert len(workflow.tasks[-1].needs) == 5_000
+
+
 def line_count(text: str | bytes) -> int:
     """Lines as YAML counts them."""
     if isinstance(text, bytes):
@@ -119,6 +140,7 @@ def test_any_text_gives_a_definition_or_problems(text):
 WORDS = """
     name tasks action input with-items with_items retry count when publish vars parameters type
     default secret required workflow label tolerate range jsonl fail true null 5 -1 .nan 5% 1h a
+    needs next do join finally all rate batch-size max_visits until
     {{ }} {% {# { } [ ] : - , ' " & * ! !!int <<: ? | > # % @ \\ é
 """
 words = st.sampled_from(
@@ -135,7 +157,7 @@ def test_any_mix_of_the_languages_words_gives_a_definition_or_problems(text):
 
 @st.composite
 def mutations(draw):
-    lines = MONITOR.splitlines()
+    lines = list(draw(st.sampled_from(EXAMPLES)))
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(lines) - 1))
         column = draw(st.integers(0, len(lines[at])))
@@ -169,14 +191,16 @@ def test_any_slip_in_a_good_workflow_gives_a_definition_or_problems(text):
 KEYS = """
     name description parameters vars timeout tasks output workflow
     tasks.name tasks.action tasks.input tasks.with-items tasks.retry tasks.publish tasks.when
-    parameters.type parameters.default parameters.secret retry.count retry.x
+    parameters.type parameters.default parameters.secret retry.count retry.until retry.x
+    tasks.needs tasks.next tasks.join tasks.max-visits tasks.rate tasks.batch-size
+    next.when next.publish next.do next.x finally finally.name finally.needs finally.next
 """
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["name", "tasks", "retry", "type", "[key]", "a_b"]), inner
+            st.sampled_from(["name", "tasks", "retry", "next", "do", "type", "[key]", "a_b"]), inner
         )
     ),
 )
@@ -193,6 +217,10 @@ def test_any_value_under_any_key_gives_a_definition_or_problems(key, value):
     owner, _, inner = key.rpartition(".")
     if owner == "retry":
         whole["tasks"] = [{"name": "t", "retry": {"count": 1, inner: value}}]
+    elif owner == "next":
+        whole["tasks"] = [{"name": "t", "next": [{inner: value}]}]
+    elif owner == "finally":
+        whole["finally"] = [{"name": "u", inner: value}]
     elif owner == "tasks":
         whole["tasks"] = [{"name": "t", inner: value}]
     elif owner == "parameters":

@@ -1,5 +1,7 @@
 """Literal values of keys, read by the loader and by the engine alike."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,12 +10,15 @@ from weft.definition import (
     Tolerance,
     fits_type,
     has_template,
+    load,
     parse_choice,
     parse_condition,
     parse_count,
     parse_duration,
     parse_flag,
+    parse_rate,
     parse_tolerance,
+    reader,
 )
 
 anything = st.recursive(
@@ -79,6 +84,60 @@ def test_what_is_no_duration_is_refused(value):
     """The message says what is taken."""
     with pytest.raises(ValueError, match="takes a duration such as 500ms"):
         parse_duration(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "per_second"),
+    [
+        ("100/s", 100),
+        ("6000/m", 100),
+        ("36/h", 0.01),
+        ("0.5/s", 0.5),
+        ("1000000/s", 1_000_000),
+        ("0.001/h", 0.001 / 3_600),
+        (20, 20),
+        (0.1, 0.1),
+    ],
+)
+def test_rates_are_starts_per_second(value, per_second):
+    """Seconds, minutes and hours come to the same unit, and a number is starts per second."""
+    assert parse_rate(value) == pytest.approx(per_second)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "100",
+        "/s",
+        "-1/s",
+        "0/s",
+        "100/d",
+        "100/S",
+        "100 /s",
+        "1e3/s",
+        "\u0665/s",
+        "100/s\n",
+        "1000001/s",
+        "0.0001/h",
+        "9" * 5_000 + "/s",
+        0,
+        -1,
+        1e-12,
+        1_000_001,
+        True,
+        None,
+        [],
+        {},
+        float("inf"),
+        float("nan"),
+        10**400,
+    ],
+)
+def test_what_is_no_rate_is_refused(value):
+    """The message says what is taken, and within which bounds."""
+    with pytest.raises(ValueError, match=r"takes a rate such as 100/s.* to 1000000/s"):
+        parse_rate(value)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +208,14 @@ def test_a_condition_is_never_a_bare_text(value):
 @given(anything)
 def test_a_parser_gives_its_value_or_a_value_error_that_keeps_it_secret(value):
     """Whatever a template gives, nothing but `ValueError` is raised, and the value isn't quoted."""
-    for parse in (parse_duration, parse_tolerance, parse_count, parse_flag, parse_condition):
+    for parse in (
+        parse_duration,
+        parse_rate,
+        parse_tolerance,
+        parse_count,
+        parse_flag,
+        parse_condition,
+    ):
         message = complaint_of(parse, value)
         assert message is None or message.startswith("takes ")
         assert message is None or type(value) is not str or len(value) < 5 or value not in message
@@ -181,3 +247,44 @@ def test_values_fit_their_types_only(value, types):
 def test_braces_make_a_template(text, is_template):
     """A text is a template if it opens one of the three kinds of braces."""
     assert has_template(text) is is_template
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "value"),
+    [
+        ("concurrency", 100_000, 100_000),
+        ("tolerate", "5%", Tolerance(percent=5)),
+        ("on-item-error", "stop", "stop"),
+        ("keep-output", "failed", "failed"),
+        ("on-error", "continue", "continue"),
+        ("timeout", "1m", 60),
+        ("delay", "2s", 2),
+        ("rate", "60/m", 1),
+        ("batch-size", 100, 100),
+        ("retry.count", 0, 0),
+        ("retry.delay", "500ms", 0.5),
+        ("retry.backoff", "linear", "linear"),
+        ("retry.max-delay", "1h", 3_600),
+        ("retry.jitter", False, False),
+    ],
+)
+def test_a_key_reads_what_a_template_gave_as_it_reads_its_literals(key, written, value):
+    """`reader` gives what the loader reads a key with: the same values, bounds and messages."""
+    read = reader(key)
+    owner, _, name = key.rpartition(".")
+    keys = {name: written}
+    task = {"name": "a", "with-items": [1], **({owner: {"count": 1, **keys}} if owner else keys)}
+
+    (loaded,) = load(json.dumps({"tasks": [task]}), file="f").tasks
+
+    assert read(written) == value
+    assert getattr(loaded.retry if owner else loaded, name.replace("-", "_")) == value
+    for wrong in ("some", "{{ x }}", None, []):
+        assert str(complaint_of(read, wrong)).startswith("takes ")
+
+
+@pytest.mark.parametrize("key", ["name", "input", "publish", "retry", "retry.x", "x", "x.y"])
+def test_only_keys_with_literals_have_a_reader(key):
+    """A key whose value is used as it is, or that doesn't exist, has none."""
+    with pytest.raises(KeyError):
+        reader(key)

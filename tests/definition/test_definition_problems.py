@@ -122,7 +122,71 @@ ONE_PROBLEM = [
     ),
     ("tasks: [{name: a, keep_output: all}]", "1:19 needs-with-items", '"keep_output" of task "a"'),
     ("tasks: [{name: a, on_error: fail, on-error: fail}]", "1:35 duplicate-key", '"on_error"'),
+    ("tasks: [{name: a, rate: 5/s}]", "1:19 needs-with-items", 'Add "with-items"'),
+    ("tasks: [{name: a, batch_size: 5}]", "1:19 needs-with-items", '"batch_size" of task "a"'),
+    ("tasks: [{name: a, with-items: [1], rate: fast}]", "1:42 bad-value", "100/s, 6000/m or 10/h"),
+    ("tasks: [{name: a, with-items: [1], rate: }]", "1:42 bad-value", "not null"),
+    ("tasks: [{name: a, with-items: [1], batch-size: 0}]", "1:48 bad-value", "1 to 100000, not 0"),
+    (
+        "tasks: [{name: a, with-items: {csv: f}, tolerate: 5%, on_item_error: stop}]",
+        "1:55 conflicting-keys",
+        '"on_item_error" of task "a" can\'t stop at "5%"',
+    ),
+    # order
+    ("tasks: [{name: a, needs: 5}]", "1:26 bad-type", "name of a task or a list of names, not 5"),
+    ("tasks: [{name: a, needs: }]", "1:26 bad-type", "or a list such as [fetch, filter]"),
+    ("tasks: [{name: a, needs: {b: 1}}]", "1:26 bad-type", "a map"),
+    ("tasks: [{name: a, needs: [b, 5]}]", "1:30 bad-type", '"needs" of task "a" takes names'),
+    ("tasks: [{name: a, needs: [b, [c]]}]", "1:30 bad-type", "names of tasks, not a list"),
+    ("tasks: [{name: a, needs: '{{ x }}'}]", "1:26 bad-value", "no template"),
+    ("tasks: [{name: a, needs: my task}]", "1:26 bad-name", 'can\'t name "my task": a name is'),
+    ("tasks: [{name: a, needs: [b-c]}]", "1:27 bad-name", 'Write "b_c".'),
+    ("tasks: [{name: a, needs: [fail]}]", "1:27 reserved-name", "Write next: fail on the task"),
+    ("tasks: [{name: a, needs: [b, c, b]}]", "1:33 duplicate-name", 'names "b" twice'),
+    ("tasks: [{name: a, needs: [b, a]}]", "1:30 needs-itself", 'task "a" needs itself'),
+    ("tasks: [{name: a, needs: a}]", "1:26 needs-itself", 'led back to with "next"'),
+    ("tasks: [{name: a, needs: [b], join: all}]", "1:31 conflicting-keys", 'Remove "join"'),
+    ("tasks: [{name: a, join: any}]", "1:25 bad-value", 'number from 1, or all, not "any"'),
+    ("tasks: [{name: a, join: 0}]", "1:25 bad-value", "not 0"),
+    ("tasks: [{name: a, join: '{{ x }}'}]", "1:25 bad-value", '"join" of task "a"'),
+    ("tasks: [{name: a, join: }]", "1:25 bad-value", "not null"),
+    ("tasks: [{name: a, max-visits: 1000001}]", "1:31 bad-value", "from 1 to 1000000"),
+    ("tasks: [{name: a, next: 5}]", "1:25 bad-type", '"next" of task "a" takes names of tasks, or'),
+    ("tasks: [{name: a, next: }]", "1:25 bad-type", "Write for example next: [{when"),
+    ("tasks: [{name: a, next: [5]}]", "1:26 bad-type", 'transition 1 of task "a" takes a map'),
+    ("tasks: [{name: a, next: [b, {do: c}]}]", "1:26 bad-type", "A transition is a map such as"),
+    ("tasks: [{name: a, next: my task}]", "1:25 bad-name", '"my task"'),
+    ("tasks: [{name: a, next: '{{ x }}'}]", "1:25 bad-value", "no template"),
+    ("tasks: [{name: a, next: [b, c, b]}]", "1:32 duplicate-name", '"do" of transition 1'),
+    (
+        "tasks: [{name: a, next: [{do: b}, {do: [c, c]}]}]",
+        "1:44 duplicate-name",
+        'transition 2 of task "a" names "c" twice',
+    ),
+    ("tasks: [{name: a, next: {do: []}}]", "1:30 bad-value", "is empty. List at least one task."),
+    ("tasks: [{name: a, next: {do: 5}}]", "1:30 bad-type", '"do" of transition 1 of task "a"'),
+    ("tasks: [{name: a, next: [{}]}]", "1:26 missing-key", 'transition 1 of task "a" has no "do"'),
+    (
+        "tasks: [{name: a, next: {publish: {x: 1}}}]",
+        "1:25 missing-key",
+        'use "publish" of the task',
+    ),
+    ("tasks: [{name: a, next: {when: x, do: b}}]", "1:32 bad-value", '"{{ ... }}", not "x"'),
+    ("tasks: [{name: a, next: {do: b, when: }}]", "1:39 bad-value", "not null"),
+    ("tasks: [{name: a, next: {do: b, publish: {x y: 1}}}]", "1:43 bad-name", "a variable"),
+    ("tasks: [{name: a, on-error: [b]}]", "1:29 bad-value", "To go on elsewhere, write next:"),
+    (TASK + "finally: {name: b}", "2:10 bad-type", '"finally" takes a list'),
+    (TASK + "finally: [b]", "2:11 bad-type", 'task 1 of "finally" takes a map'),
+    (TASK + "finally: [{action: x.y}]", "2:11 missing-key", 'task 1 of "finally" has no "name"'),
+    (TASK + "finally: [{name: my task}]", "2:18 bad-name", "the name of a task"),
+    (TASK + "finally: [{name: b, timeout: x}]", "2:30 bad-value", '"timeout" of task "b"'),
+    (TASK + "finally: [{name: a}]", "2:18 duplicate-task", "there already, at 1:16"),
+    *[
+        (TASK + f"finally: [{{name: b, {keys}}}]", "2:21 misplaced-key", "can't stand under")
+        for keys in ("needs: [b, b]", "next: b", "join: all", "max_visits: 5")
+    ],
     # retry
+    ("tasks: [{name: a, retry: {count: 1, until: x}}]", "1:44 bad-value", 'not "x"'),
     ("tasks: [{name: a, retry: 3}]", "1:26 bad-type", "{count: 3, delay: 1s}"),
     (
         "tasks: [{name: a, retry: {delay: 1s}}]",
@@ -173,12 +237,33 @@ ONE_PROBLEM = [
             ("uses", 'Did you mean "action"?'),
             ("Timeout", 'Did you mean "timeout"?'),
             ("max-delay", 'It is a key of "retry".'),
-            ("needs", "in the order listed"),
-            ("rate", '"concurrency" bounds'),
+            ("depends_on", 'Did you mean "needs"?'),
+            ("after", 'Did you mean "needs"?'),
+            ("requires", 'Did you mean "needs"?'),
+            ("need", 'Did you mean "needs"?'),
+            ("on-success", 'next: [{when: "{{ failed() }}", do: repair}]'),
+            ("on_failure", 'next: [{when: "{{ failed() }}", do: repair}]'),
+            ("then", 'Write it with "next"'),
+            ("goto", 'Write it with "next"'),
+            ("do", 'Write it with "next"'),
+            ("parallel", "run side by side"),
+            ("throttle", 'Did you mean "rate"?'),
+            ("chunk_size", 'Did you mean "batch-size"?'),
+            ("max_loops", 'Did you mean "max-visits"?'),
+            ("until", 'It is a key of "retry".'),
+            ("finally", "It is a key of the workflow."),
         ]
     ],
+    (TASK + "cleanup: []", "2:1 unknown-key", 'Did you mean "finally"?'),
+    (TASK + "parallel: true", "2:1 unknown-key", "run side by side"),
     ("tasks: [{name: a, retry: {count: 1, max_attempts: 1}}]", "1:37 unknown-key", '"count"'),
-    ("tasks: [{name: a, retry: {count: 1, until: x}}]", "1:37 unknown-key", "follows a failure"),
+    (
+        "tasks: [{name: a, next: [{do: b, if: x}]}]",
+        "1:34 unknown-key",
+        '"if" is not a key of a transition. Did you mean "when"?',
+    ),
+    (TASK + "finally: [{name: b, needed: 1}]", "2:21 unknown-key", "not a key of a task. Did"),
+    (TASK + "parameters: {retry: {count: 1}}", "2:22 unknown-key", "not a key of a parameter"),
     (TASK + "parameters: {p: {desc: x}}", "2:18 unknown-key", 'Did you mean "description"?'),
 ]
 
@@ -243,6 +328,20 @@ def test_a_problem_is_one_line_as_terminals_print_it():
 
     assert '"a\\nb\\u009b\\u2028"' in problem.message
     assert len(str(problem).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ("needs: [b, 5]", '"needs" of task "a" takes names of tasks, not 5.'),
+        ("next: {do: [b, 5]}", '"do" of transition 1 of task "a" takes names of tasks, not 5.'),
+    ],
+)
+def test_a_name_in_a_list_is_told_about_as_part_of_its_list(keys, message):
+    """The place leads to the name, so the message says only which list it stands in."""
+    (problem,) = problems_of(f"tasks: [{{name: a, {keys}}}]")
+
+    assert problem.message == message
 
 
 def test_long_values_are_shortened():

@@ -9,8 +9,9 @@ import pytest
 import weft
 from weft.actions.decorator import spec_of
 from weft.actions.registry import ActionRegistry
+from weft.catalog import ActionSpec
 from weft.definition import load
-from weft.errors import DefinitionError, Problem
+from weft.errors import DefinitionError, Problem, UsageError
 from weft.plan import Plan, compile_plan
 from weft.plan.checks import CODES
 
@@ -27,8 +28,17 @@ async def anything(**values: object) -> object:
     return values
 
 
+class AloneInItsFolder(ActionRegistry):
+    """Actions, and no workflow that a task could call."""
+
+    def get(self, name: str) -> ActionSpec | None:
+        if name.startswith("./"):
+            raise UsageError(f"there is no file {name}.")
+        return super().get(name)
+
+
 def registry() -> ActionRegistry:
-    found = ActionRegistry()
+    found = AloneInItsFolder()
     for function in (greet, anything):
         spec = spec_of(function)
         assert spec is not None
@@ -52,6 +62,11 @@ WRONG = {
         "tasks: [{name: a, action: test.great}]",
         "1:27",
         'Did you mean "test.greet"?',
+    ),
+    "unknown-workflow": (
+        "tasks: [{name: a, action: ./gone.yaml}]",
+        "1:27",
+        "there is no file ./gone.yaml",
     ),
     "unknown-input": (
         "tasks: [{name: a, action: test.greet, input: {name: x, tims: 2}}]",
@@ -104,6 +119,55 @@ WRONG = {
         "1:48",
         "no with-items",
     ),
+    "unplaced-task": (
+        """
+        tasks:
+          - {name: a, action: test.any, next: b}
+          - {name: b, action: test.any}
+          - {name: c, action: test.any}
+        """,
+        "4:12",
+        'Add "needs: [b]"',
+    ),
+    "unreachable-task": (
+        """
+        tasks:
+          - {name: a, action: test.any}
+          - {name: b, action: test.any, next: c}
+          - {name: c, action: test.any, next: b}
+        """,
+        "3:12",
+        "nothing leads to the cycle of b, c",
+    ),
+    "needs-cycle": (
+        """
+        tasks:
+          - {name: a, action: test.any, needs: [c]}
+          - {name: b, action: test.any, needs: [a]}
+          - {name: c, action: test.any, needs: [b]}
+        """,
+        "2:41",
+        'task "a" needs "c", which comes after it',
+    ),
+    "needs-and-next": (
+        """
+        tasks:
+          - {name: a, action: test.any, next: c}
+          - {name: b, action: test.any, needs: []}
+          - {name: c, action: test.any, needs: [b]}
+        """,
+        "4:33",
+        '"a" leads to it with next',
+    ),
+    "impossible-join": (
+        """
+        tasks:
+          - {name: a, action: test.any, next: b}
+          - {name: b, action: test.any, join: 2}
+        """,
+        "3:33",
+        "Use a number up to 1, or all.",
+    ),
     "template-in-script": (
         'tasks: [{name: a, action: core.shell, input: {script: "rm {{ run.id }}"}}]',
         "1:55",
@@ -112,9 +176,31 @@ WRONG = {
 }
 
 
+WARNED = {
+    "racing-variable": (
+        """
+        tasks:
+          - {name: a, action: test.any, needs: [], publish: {v: 1}}
+          - {name: b, action: test.any, needs: [], publish: {v: 2}}
+        """,
+        "3:12",
+        'the value of "b" is kept',
+    ),
+}
+
+
 def test_every_code_has_an_example_here() -> None:
     """So that none is added without one."""
-    assert WRONG.keys() == CODES.keys()
+    assert WRONG.keys() | WARNED.keys() == CODES.keys()
+
+
+@pytest.mark.parametrize("code", WARNED)
+def test_what_may_not_be_meant_is_a_warning_and_no_error(code: str) -> None:
+    """The plan is made, and says so."""
+    text, place, part = WARNED[code]
+    (problem,) = plan_of(text).warnings
+    assert (problem.code, str(problem.place)) == (code, f"flow.yaml:{place}")
+    assert part in str(problem)
 
 
 @pytest.mark.parametrize("code", WRONG)

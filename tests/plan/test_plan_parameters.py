@@ -18,6 +18,7 @@ parameters:
   map: {type: object}
   any: {}
   must: {required: true}
+  token: {secret: true}
 tasks: [{name: a, action: x.y}]
 """
 
@@ -85,3 +86,46 @@ def test_every_misfit_is_told_at_once() -> None:
     assert len(lines) == 3
     assert "-p must=VALUE" in str(caught.value)
     assert 'Did you mean "list"?' in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [5, True, ["s3cret"], {"a": "s3cret"}])
+def test_a_secret_parameter_takes_text_or_null_only(value) -> None:
+    """Only text can be masked, so nothing else may be a secret."""
+    for given in ("s3cret", None):
+        assert bind_parameters(plan(), {"must": 1, "token": given})["token"] == given
+    with pytest.raises(ParameterError, match='the parameter "token" takes text') as caught:
+        bind_parameters(plan(), {"must": 1, "token": value})
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("list", "[" * 100_000),
+        ("list", "[" * 300 + "]" * 300),
+        ("list", '["a\\u0000"]'),
+        ("map", '{"a": "\ud800"}'),
+        ("part", "1e999"),
+        ("whole", "1" * 5_000),
+        ("whole", "null"),
+    ],
+)
+def test_a_text_that_can_not_be_read_is_an_error_that_names_the_parameter(name, text) -> None:
+    """Whatever is given on the command line, the answer is a line and no traceback."""
+    with pytest.raises(ParameterError, match=name) as caught:
+        read_parameter(plan(), name, text)
+    assert len(str(caught.value)) < 300
+    assert "\n" not in str(caught.value)
+
+
+def test_text_that_can_not_be_stored_is_an_error_that_names_the_parameter() -> None:
+    text = read_parameter(plan(), "text", "\ud800")
+    with pytest.raises(ParameterError, match=r"flow\.yaml  parameters\.text holds"):
+        bind_parameters(plan(), {"must": 1, "text": text})
+
+
+@pytest.mark.parametrize("name", [1, None, ("a",)])
+def test_a_name_that_is_not_text_is_unknown(name) -> None:
+    with pytest.raises(ParameterError, match="whose name is of type") as caught:
+        bind_parameters(plan(), {"must": 1, name: 2})
+    assert "It declares: text, whole" in str(caught.value)

@@ -4,14 +4,13 @@
 out. There is no I/O, clock or chance in it, so replaying a run's recorded events gives the state
 that the run had. An event that the state doesn't wait for, such as a duplicate, changes nothing.
 
-The rules, in short: a task starts when no edge to it can still be taken and at least one was. It
-takes the edges to its followers if it succeeded, was skipped, or failed with `on-error: continue`.
-A task to which no edge was taken is skipped, or blocked if an unhandled failure is why.
+This module holds the run as a whole: its variables, its end, and the life of one visit of a task.
+Which task follows which is in `routes.py`.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -32,10 +31,12 @@ from weft.conductor.messages import (
     TaskEnded,
     TaskPaused,
 )
-from weft.conductor.state import Phase, Stage, State, TaskState
-from weft.context import WorkflowContext
+from weft.conductor.routes import Routes
+from weft.conductor.scope import Scope
+from weft.conductor.state import Phase, Stage, State
+from weft.conductor.vector import EMPTY
 from weft.model import ErrorInfo, Status, TaskResult
-from weft.plan import Plan
+from weft.plan import Plan, PlannedTask
 from weft.values import EMPTY_DICT
 
 _PASSING = frozenset({Status.SUCCEEDED, Status.SKIPPED})
@@ -48,14 +49,8 @@ def decide(plan: Plan, state: State, event: Event) -> tuple[State, tuple[Command
     return decision.state, tuple(decision.commands)
 
 
-class _Decision:
+class _Decision(Routes):
     """One decision in the making. It lives for one call of `decide` and is seen by nobody else."""
-
-    def __init__(self, plan: Plan, state: State) -> None:
-        self.plan = plan
-        self.state = state
-        self.commands: list[Command] = []
-        self._ready: deque[int] = deque()  # tasks whose edges are all decided
 
     # Events
 
@@ -64,11 +59,13 @@ class _Decision:
             case TaskEnded() if self._expects(event, Stage.RUNNING):
                 self._task_ended(event)
             case TaskPaused() if self._expects(event, Stage.RUNNING):
-                self._task_paused(event)
+                self._hold(event.task)
             case Evaluated(asked=Asked.WHEN) if self._expects(event, Stage.JUDGING):
                 self._when_evaluated(event)
             case Evaluated(asked=Asked.PUBLISH) if self._expects(event, Stage.PUBLISHING):
                 self._publish_evaluated(event)
+            case Evaluated(asked=Asked.NEXT) if self._expects(event, Stage.LEAVING):
+                self._next_evaluated(event)
             case Evaluated(asked=Asked.VARIABLES) if self.state.phase is Phase.PREPARING:
                 self._variables_evaluated(event)
             case Evaluated(asked=Asked.OUTPUT) if self.state.phase is Phase.CLOSING:
@@ -76,10 +73,10 @@ class _Decision:
             case RunStarted() if self.state.phase is Phase.NEW:
                 self._run_started(event)
             case PauseRequested():
-                self._stop(Status.PAUSED, None, at_once=False)
+                self._stop(Status.PAUSED, None)
             case RunTimedOut():
                 message = f"the run took longer than its timeout of {event.timeout_s:g} s"
-                self._stop(Status.FAILED, ErrorInfo("Timeout", message), at_once=True)
+                self._stop(Status.FAILED, ErrorInfo("Timeout", message))
             case _:
                 return
         self._advance()
@@ -87,7 +84,8 @@ class _Decision:
     # The run
 
     def _run_started(self, event: RunStarted) -> None:
-        self._change(phase=Phase.PREPARING, context=event.context)
+        variables = event.context.variables
+        self._change(phase=Phase.PREPARING, base=event.context, scope=Scope(variables))
         if self.plan.variables:
             self.commands.append(Evaluate(Asked.VARIABLES, event.context))
         else:
@@ -95,49 +93,78 @@ class _Decision:
 
     def _variables_evaluated(self, event: Evaluated) -> None:
         if event.error is None:
-            self._change(context=self._run_context().with_variables(event.value))
+            self._change(scope=Scope(event.value))
         else:
             self._change(stop=Status.FAILED, error=event.error)
         self._begin()
 
     def _begin(self) -> None:
         self._change(phase=Phase.WORKING)
-        for number in self.plan.graph.roots:
-            self._set(number, replace(self.state.tasks[number], context=self._run_context()))
-            self._ready.append(number)
+        self.begin_routes()
 
-    def _stop(self, status: Status, error: ErrorInfo | None, *, at_once: bool) -> None:
-        is_stoppable = self.state.phase in (Phase.PREPARING, Phase.WORKING)
-        if not is_stoppable or self.state.stop in (status, Status.FAILED):
+    def _stop(self, status: Status, error: ErrorInfo | None) -> None:
+        """Head for `status`: a pause lets what runs finish, a failure cuts it off."""
+        if (
+            self.state.phase >= Phase.CLOSING
+            or self.state.stop is status
+            or self.state.error is not None
+        ):
             return
         self._change(stop=status, error=error)
-        for number, task in enumerate(self.state.tasks):
-            if task.stage is Stage.RUNNING:
-                self.commands.append(StopTask(number, task.visit, at_once))
-        if status is Status.FAILED:  # what a pause had held back is cancelled now
-            self._ready.extend(
-                number
-                for number, task in enumerate(self.state.tasks)
-                if task.stage is Stage.WAITING and not task.undecided
-            )
+        for number in self._running():
+            at_once = status is not Status.PAUSED
+            self.commands.append(StopTask(number, self.state.tasks[number].visit, at_once))
+
+    def fail_run(self, number: int) -> None:
+        """A transition to `fail` was taken: nothing new starts, and what runs finishes."""
+        if self.state.error is None:
+            name = self.plan.tasks[number].name
+            error = ErrorInfo("Failed", f'task "{name}" led to fail', {"task": name})
+            self._change(stop=Status.FAILED, error=error)
 
     def _advance(self) -> None:
         """Open every task that can be, then see whether the run is at its end."""
-        if self.state.phase is not Phase.WORKING:
-            return
-        while self._ready:
-            self._open(self._ready.popleft())
-        if self.state.active:
-            return
-        if self.state.stop is Status.PAUSED and self.state.open:
-            self._change(phase=Phase.OVER)
-            self.commands.append(EndRun(Status.PAUSED))
-        elif self.plan.output is not None:
-            self._change(phase=Phase.CLOSING)
-            failed = self._final_error() is not None
-            self.commands.append(Evaluate(Asked.OUTPUT, self._run_context(), nullable=failed))
-        else:
+        if self.state.phase is Phase.WORKING:
+            self.follow_routes()
+            if self.state.active:
+                return
+            if self.state.stop is Status.PAUSED and self._has_more_to_do():
+                self._end_paused()
+                return
+            self._cancel_the_rest()
+            self._change(phase=Phase.CLEANING)
+        if self.state.phase is Phase.CLEANING and not self.state.active:
+            self._clean_up()
+
+    def _clean_up(self) -> None:
+        """Start the next task of `finally`, whatever became of the one before, or end the run."""
+        for number in range(len(self.plan.graph.names), len(self.plan.tasks)):
+            if self.state.tasks[number].stage is Stage.WAITING:
+                if self.state.stop is Status.PAUSED:
+                    self._end_paused()
+                else:
+                    self.start_visit(number, self.final_scope())
+                if self.state.active or self.state.phase is Phase.OVER:
+                    return
+        if self.plan.output is None:
             self._finish(None, None)
+        else:
+            self._change(phase=Phase.CLOSING)
+            context = self.see(self.final_scope())
+            failed = self._final_error() is not None
+            self.commands.append(Evaluate(Asked.OUTPUT, context, nullable=failed))
+
+    def _may_start(self) -> bool:
+        """Whether tasks may start now; those of `finally` do also in a run that has failed."""
+        stop = self.state.stop
+        return stop is None or (stop is Status.FAILED and self.state.phase is Phase.CLEANING)
+
+    def _has_more_to_do(self) -> bool:
+        return bool(self.state.unsettled) or any(loop.busy for loop in self.state.loops.values())
+
+    def _end_paused(self) -> None:
+        self._change(phase=Phase.OVER)
+        self.commands.append(EndRun(Status.PAUSED))
 
     def _finish(self, output: Any, output_error: ErrorInfo | None) -> None:
         error = self._final_error() or output_error
@@ -149,150 +176,166 @@ class _Decision:
         """Why the run fails, or None: the first listed failure that nothing handled."""
         if self.state.error is not None or not self.state.failures:
             return self.state.error
-        first = min(self.state.failures)
-        result = self.state.tasks[first].result
-        cause = result.error if result and result.error else ErrorInfo("Error", "no reason given")
+        first, cause = min(self.state.failures, key=lambda failure: failure[0])
         more = len(self.state.failures) - 1
         rest = f" ({more} more failed)" if more else ""
-        name = self.plan.graph.names[first]
+        name = self.plan.tasks[first].name
         return ErrorInfo(
             "TaskFailed",
             f'task "{name}" failed: {cause.type}: {cause.message}{rest}',
             {"task": name, "type": cause.type},
         )
 
-    # Tasks
+    # One visit
 
-    def _open(self, number: int) -> None:
-        """All edges to this task are decided: start it, or say why not."""
+    def start_visit(self, number: int, scope: Scope) -> None:
+        """Start a visit of a task that sees `scope`: with its `when`, if it has one."""
         task = self.state.tasks[number]
-        if self.state.stop is Status.FAILED:
-            self._settle(number, TaskResult(Status.CANCELLED))
-        elif not task.taken and self.plan.graph.sources[number]:
-            status = Status.BLOCKED if task.is_blocked else Status.SKIPPED
-            self._settle(number, TaskResult(status))
-        elif self.state.stop is Status.PAUSED:
-            return
-        elif self.plan.tasks[number].when is not None:
-            self._activate(number, task, Stage.JUDGING)
-            context = self._context(number)
-            self.commands.append(Evaluate(Asked.WHEN, context, number, task.visit + 1))
+        planned = self.plan.tasks[number]
+        visit = task.visit + 1
+        judging = planned.when is not None
+        stage = Stage.JUDGING if judging else Stage.RUNNING
+        self._set(number, replace(task, stage=stage, visit=visit, scope=scope))
+        self._change(active=self.state.active + 1)
+        if judging:
+            self.commands.append(Evaluate(Asked.WHEN, self.see(scope), number, visit))
         else:
-            self._activate(number, task, Stage.RUNNING)
-            self.commands.append(StartTask(number, task.visit + 1, self._context(number)))
+            self.commands.append(StartTask(number, visit, self.see(scope)))
 
     def _hold(self, number: int) -> None:
-        """Put a task back to where it can be started again, as the same visit."""
-        task = self.state.tasks[number]
-        self._set(number, replace(task, stage=Stage.WAITING, visit=task.visit - 1))
-        self._change(active=self.state.active - 1)
+        """Put a task back to where it can be started again, as the same visit.
 
-    def _task_paused(self, event: TaskPaused) -> None:
-        if self.state.stop is Status.FAILED:  # it paused, and then the run came to its end
-            self._settle(event.task, TaskResult(Status.CANCELLED))
+        If the run has come to its end meanwhile, it ends as cancelled instead.
+        """
+        if self.state.stop is Status.FAILED:
+            self._settle(number, TaskResult(Status.CANCELLED))
+            return
+        task = self.state.tasks[number]
+        assert task.scope is not None  # it has started
+        held = replace(task, stage=Stage.WAITING, visit=task.visit - 1, scope=None)
+        self._change(active=self.state.active - 1)
+        self.put_back(number, held, task.scope)
+
+    def _when_evaluated(self, event: Evaluated) -> None:
+        number, task = event.task, self.state.tasks[event.task]
+        assert task.scope is not None  # it has started
+        if event.error is not None:
+            self._ended(number, TaskResult(Status.FAILED, error=event.error), event.handled)
+        elif not event.value:
+            self._ended(number, TaskResult(Status.SKIPPED), handled=False)
+        elif not self._may_start():
+            self._hold(number)
         else:
-            self._hold(event.task)
+            self._set(number, replace(task, stage=Stage.RUNNING))
+            self.commands.append(StartTask(number, task.visit, self.see(task.scope)))
 
     def _task_ended(self, event: TaskEnded) -> None:
         number, result = event.task, event.result
         task = self.state.tasks[number]
         if result.status is Status.SUCCEEDED and self.plan.tasks[number].publish:
+            assert task.scope is not None  # it has started
             self._set(number, replace(task, stage=Stage.PUBLISHING, result=result))
-            seen = self._context(number)
-            self.commands.append(Evaluate(Asked.PUBLISH, seen, number, task.visit, result))
+            context = self.see(task.scope)
+            self.commands.append(Evaluate(Asked.PUBLISH, context, number, task.visit, result))
         else:
-            self._settle(number, result, handled=event.handled)
-
-    def _activate(self, number: int, task: TaskState, stage: Stage) -> None:
-        self._set(number, replace(task, stage=stage, visit=task.visit + 1))
-        self._change(active=self.state.active + 1)
-
-    def _when_evaluated(self, event: Evaluated) -> None:
-        number, task = event.task, self.state.tasks[event.task]
-        if event.error is not None:
-            self._fail(event, event.error)
-        elif not event.value:
-            self._settle(number, TaskResult(Status.SKIPPED))
-        elif self.state.stop is Status.PAUSED:
-            self._hold(number)
-        elif self.state.stop is Status.FAILED:
-            self._settle(number, TaskResult(Status.CANCELLED))
-        else:
-            self._set(number, replace(task, stage=Stage.RUNNING))
-            self.commands.append(StartTask(number, task.visit, self._context(number)))
+            self._ended(number, result, event.handled)
 
     def _publish_evaluated(self, event: Evaluated) -> None:
-        result = self.state.tasks[event.task].result
-        assert result is not None  # set when the task came to publish
+        number, task = event.task, self.state.tasks[event.task]
+        assert task.result is not None  # set when the task came to publish
+        assert task.scope is not None
         if event.error is not None:
-            self._fail(event, event.error)
-        else:
-            self._settle(event.task, result, published=event.value)
+            self._ended(number, TaskResult(Status.FAILED, error=event.error), event.handled)
+            return
+        scope = self.publish(task.scope, event.value, number)
+        self._set(number, replace(task, scope=scope))
+        self._ended(number, task.result, handled=False)
 
-    def _fail(self, event: Evaluated, error: ErrorInfo) -> None:
-        self._settle(event.task, TaskResult(Status.FAILED, error=error), handled=event.handled)
+    def _ended(self, number: int, result: TaskResult, handled: bool) -> None:
+        """The action, or what came in its place, is through: now the way on."""
+        planned, task = self.plan.tasks[number], self.state.tasks[number]
+        passes = result.status in _PASSING or handled
+        if result.status is not Status.CANCELLED and _is_judged(planned):
+            assert task.scope is not None  # it has started
+            self._set(number, replace(task, stage=Stage.LEAVING, result=result, handled=handled))
+            context = self.see(task.scope)
+            self.commands.append(
+                Evaluate(Asked.NEXT, context, number, task.visit, result, passes=passes)
+            )
+            return
+        taken = [EMPTY_DICT if passes else None for _ in planned.transitions]
+        self._settle(number, result, taken=taken, handled=handled)
+
+    def _next_evaluated(self, event: Evaluated) -> None:
+        task = self.state.tasks[event.task]
+        assert task.result is not None  # set when the task came to leave
+        if event.error is not None:
+            self._settle(event.task, TaskResult(Status.FAILED, error=event.error))
+        else:
+            self._settle(event.task, task.result, taken=event.value, handled=task.handled)
 
     def _settle(
-        self,
-        number: int,
-        result: TaskResult,
-        *,
-        published: Any = EMPTY_DICT,
-        handled: bool = False,
+        self, number: int, result: TaskResult, *, taken: Sequence[Any] = (), handled: bool = False
     ) -> None:
-        """This task has ended for good: say so, and decide the edges that leave it."""
+        """This visit has ended for good: say so, and take the edges that leave the task."""
         task = self.state.tasks[number]
-        is_active = task.stage is not Stage.WAITING
-        context = self._context(number).with_result(self.plan.graph.names[number], result)
-        context = context.with_variables(published)
-        # Ended tasks let go of their contexts, so that a long chain holds one and not all of them.
-        self._set(number, replace(task, stage=Stage.ENDED, result=result, context=None))
-        self.commands.append(SettleTask(number, task.visit, result))
+        assert task.scope is not None  # it has started
+        passes = result.status in _PASSING or handled
+        handled = handled or any(values is not None for values in taken)
+        self._record(number, result, handled=handled)
+        scope = task.scope.after(number)
+        self._change(active=self.state.active - 1)
+        waiting = task.arrivals if self.is_on_loop(number) else EMPTY
+        ended = replace(task, stage=Stage.ENDED, arrivals=waiting, scope=None, result=None)
+        self._set(number, ended)
+        status = Status.SUCCEEDED if handled else result.status
+        self.leave(number, scope, status, taken, passes=passes)
 
-        failed = result.status is Status.FAILED and not handled
+    def fail_visit(self, number: int, scope: Scope, error: ErrorInfo) -> None:
+        """Let a visit fail without having started."""
+        task = self.state.tasks[number]
+        self._set(number, replace(task, visit=task.visit + 1, scope=scope))
+        self._change(active=self.state.active + 1)
+        self._settle(number, TaskResult(Status.FAILED, error=error))
+
+    def settle_unvisited(self, number: int, status: Status) -> None:
+        """A task that will never start has ended all the same."""
+        self._record(number, TaskResult(status), handled=False)
+        self._set(number, replace(self.state.tasks[number], stage=Stage.ENDED, arrivals=EMPTY))
+
+    def _record(self, number: int, result: TaskResult, *, handled: bool) -> None:
+        visit = self.state.tasks[number].visit
+        self.commands.append(SettleTask(number, visit, result))
+        is_first = self.state.results[number] is None and number < len(self.plan.graph.names)
         self._change(
-            context=context,
-            open=self.state.open - 1,
-            active=self.state.active - is_active,
-            failures=(*self.state.failures, number) if failed else self.state.failures,
+            results=self.state.results.set(number, result),
+            unsettled=self.state.unsettled - is_first,
         )
-        is_taken = result.status in _PASSING or handled
-        blocks = result.status is Status.BLOCKED or failed
-        for target in self.plan.graph.targets[number]:
-            self._decide_edge(target, context, is_taken=is_taken, blocks=blocks)
+        if result.status is Status.FAILED and not handled:
+            cause = result.error or ErrorInfo("Error", "no reason given")
+            self._change(failures=(*self.state.failures, (number, cause)))
 
-    def _decide_edge(
-        self, target: int, context: WorkflowContext, *, is_taken: bool, blocks: bool
-    ) -> None:
-        task = self.state.tasks[target]
-        changed = replace(
-            task,
-            undecided=task.undecided - 1,
-            taken=task.taken + is_taken,
-            is_blocked=task.is_blocked or blocks,
-            context=context,
-        )
-        self._set(target, changed)
-        if not changed.undecided:
-            self._ready.append(target)
-
-    # The state
-
-    def _change(self, **fields: Any) -> None:
-        self.state = replace(self.state, **fields)
-
-    def _set(self, number: int, task: TaskState) -> None:
-        self.state = replace(self.state, tasks=self.state.tasks.set(number, task))
+    def _cancel_the_rest(self) -> None:
+        """Nothing runs any more, so what has not started never will."""
+        if self.state.stop is None:
+            return
+        for number in range(len(self.plan.graph.names)):
+            task = self.state.tasks[number]
+            if task.stage is not Stage.ENDED:
+                if task.visit:  # a later visit of it was put back by a pause
+                    self._set(number, replace(task, visit=task.visit + 1))
+                self.settle_unvisited(number, Status.CANCELLED)
 
     def _expects(self, event: Evaluated | TaskEnded | TaskPaused, stage: Stage) -> bool:
         task = self.state.tasks[event.task]
         return task.stage is stage and task.visit == event.visit
 
-    def _run_context(self) -> WorkflowContext:
-        assert self.state.context is not None  # set by RunStarted
-        return self.state.context
+    def _running(self) -> list[int]:
+        return [
+            number for number, task in enumerate(self.state.tasks) if task.stage is Stage.RUNNING
+        ]
 
-    def _context(self, number: int) -> WorkflowContext:
-        context = self.state.tasks[number].context
-        assert context is not None  # set before a task can be opened
-        return context
+
+def _is_judged(task: PlannedTask) -> bool:
+    """Whether it takes an evaluation to know which of the task's transitions are taken."""
+    return any(each.when is not None or each.publish for each in task.transitions)

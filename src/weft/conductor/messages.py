@@ -22,6 +22,7 @@ class Asked(StrEnum):
     VARIABLES = "variables"
     WHEN = "when"
     PUBLISH = "publish"
+    NEXT = "next"
     OUTPUT = "output"
 
 
@@ -34,7 +35,9 @@ class RunStarted(msgspec.Struct, frozen=True):
 class Evaluated(msgspec.Struct, frozen=True):
     """What was asked for has been computed: `value` is frozen JSON, or `error` says why not.
 
-    `handled` says of an error that the task's `on-error` lets the run go on.
+    `handled` says of an error that the task's `on-error` lets the run go on. The value of `NEXT`
+    is a list with an entry for each transition: the variables that it publishes, or null if it
+    isn't taken.
     """
 
     asked: Asked
@@ -85,8 +88,10 @@ class Evaluate(msgspec.Struct, frozen=True):
     task: int = -1
     visit: int = 0
     result: TaskResult | None = None
+    passes: bool = False
+    """Of `NEXT`: whether transitions without a condition are taken."""
     nullable: bool = False
-    """Whether an entry that can't be computed is null, rather than an error."""
+    """Of `OUTPUT`: whether an entry that can't be computed is null, rather than an error."""
 
 
 class StartTask(msgspec.Struct, frozen=True):

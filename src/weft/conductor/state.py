@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 import msgspec
 
-from weft.conductor.vector import Vector
+from weft.conductor.merges import Candidates
+from weft.conductor.scope import Scope
+from weft.conductor.vector import EMPTY, Vector
 from weft.context import WorkflowContext
 from weft.graph import Graph
 from weft.model import ErrorInfo, Status, TaskResult
@@ -22,23 +25,41 @@ class Stage(IntEnum):
     RUNNING = 2
     PUBLISHING = 3
     """evaluating its `publish`, after it succeeded"""
-    ENDED = 4
+    LEAVING = 4
+    """judging its transitions"""
+    ENDED = 5
 
 
-class TaskState(msgspec.Struct, frozen=True):
-    """One task. `undecided` counts the edges to it that may still be taken, `taken` those taken.
+class TaskState(msgspec.Struct, frozen=True, gc=False):
+    """One task. `undecided` counts the edges to it that may still be taken.
 
-    `context` is what the task sees; it is set as soon as an edge to it was taken, or when it is
-    clear that none will be. `is_blocked` says that an unhandled failure closed an edge to it.
+    `arrivals` are what was seen on the edges that were taken: of a task on a loop those that wait
+    for a visit, of another all so far, until it has ended. `is_blocked` says that an unhandled
+    failure closed an edge to it. While a visit lasts, `scope` is what it sees, `result` how its
+    action ended, and `handled` whether `on-error` lets the run go on after that.
     """
 
     undecided: int
     stage: Stage = Stage.WAITING
     visit: int = 0
-    taken: int = 0
+    arrivals: Vector[Scope] = EMPTY
     is_blocked: bool = False
-    context: WorkflowContext | None = None
+    scope: Scope | None = None
     result: TaskResult | None = None
+    handled: bool = False
+
+
+class LoopState(msgspec.Struct, frozen=True):
+    """A group of tasks on cycles. It is at rest when nothing can start or runs in it any more.
+
+    `undecided` counts the edges from outside that may still be taken, `busy` the visits that wait
+    or run. `exits` has what was last seen on each edge that led out, by the edge's number.
+    """
+
+    undecided: int
+    busy: int = 0
+    is_blocked: bool = False
+    exits: Mapping[int, Scope] = {}
 
 
 class Phase(IntEnum):
@@ -48,30 +69,54 @@ class Phase(IntEnum):
     PREPARING = 1
     """evaluating its variables"""
     WORKING = 2
-    CLOSING = 3
+    CLEANING = 3
+    """running its `finally`"""
+    CLOSING = 4
     """evaluating its output"""
-    OVER = 4
+    OVER = 5
 
 
 class State(msgspec.Struct, frozen=True):
     """A run as the conductor knows it.
 
-    `active` counts the tasks between their start and their end, `open` those that have not ended.
-    `stop` is the status that the run is heading for after it was asked to stop, and `context` what
-    its output sees. `failures` are the numbers of the tasks whose failure nothing handled.
+    `results` holds how each task last ended, or None. `active` counts the visits between their
+    start and their end. `stop` is the status that the run is heading for after something asked it
+    to stop; `failures` are the tasks whose failure nothing handled, each with its error. `base` has
+    the parameters. `published` counts how often variables were set, and `candidates` has those
+    values that may be the run's at its end.
     """
 
     tasks: Vector[TaskState]
+    loops: Mapping[int, LoopState]
+    results: Vector[TaskResult | None]
     phase: Phase = Phase.NEW
     active: int = 0
-    open: int = 0
+    unsettled: int = 0
     stop: Status | None = None
     error: ErrorInfo | None = None
-    context: WorkflowContext | None = None
-    failures: tuple[int, ...] = ()
+    base: WorkflowContext | None = None
+    scope: Scope | None = None
+    """What tasks see that start with the run."""
+    failures: tuple[tuple[int, ErrorInfo], ...] = ()
+    published: int = 0
+    candidates: Candidates = {}
 
     @classmethod
-    def initial(cls, graph: Graph) -> State:
-        """A run of which nothing has happened."""
-        tasks = Vector(TaskState(undecided=len(sources)) for sources in graph.sources)
-        return cls(tasks=tasks, open=len(graph.names))
+    def initial(cls, graph: Graph, cleanup: int = 0) -> State:
+        """A run of which nothing has happened; `cleanup` is how many tasks its `finally` has."""
+        loops = {group: LoopState(undecided=0) for group in graph.loops}
+        tasks = []
+        for number, edges in enumerate(graph.incoming):
+            group = graph.group_of[number]
+            outside = sum(graph.group_of[graph.edges[edge].source] != group for edge in edges)
+            if group in loops:
+                loop = loops[group]
+                loops[group] = msgspec.structs.replace(loop, undecided=loop.undecided + outside)
+            tasks.append(TaskState(undecided=outside))
+        tasks += [TaskState(undecided=0)] * cleanup
+        return cls(
+            tasks=Vector(tasks),
+            loops=loops,
+            results=Vector([None] * len(tasks)),
+            unsettled=len(graph.names),
+        )

@@ -1,14 +1,19 @@
 """Workflow definitions: YAML text becomes checked, immutable models that know their places.
 
     text, composer, scalars, syntax, nodes  YAML with the line and column of everything
-    schema, literals                        the keys of the language, their types and values
-    rules                                   what holds between several keys
+    shorthand                               what may be written short, written out
+    schema, kinds, literals                 the keys of the language, what they take and mean
+    rules, item_rules, order_rules, notes   what holds between several keys
     loader, wording, keys                   from nodes to models, or to problems in plain words
     problems                                the codes of all problems
+    json_schema                             the language as editors want it
 
 Nothing here does I/O, compiles a template or knows an action.
 """
 
+from weft.definition.item_rules import STREAMS
+from weft.definition.json_schema import workflow_json_schema
+from weft.definition.kinds import FAIL, NAME_PATTERN
 from weft.definition.literals import (
     TYPES,
     Tolerance,
@@ -19,22 +24,24 @@ from weft.definition.literals import (
     parse_count,
     parse_duration,
     parse_flag,
+    parse_rate,
     parse_tolerance,
 )
 from weft.definition.loader import load
 from weft.definition.problems import CODES, did_you_mean, nearest
-from weft.definition.rules import STREAMS
 from weft.definition.schema import (
     MAX_CONCURRENCY,
-    NAME_PATTERN,
     ParameterDefinition,
     RetryDefinition,
     TaskDefinition,
+    TransitionDefinition,
     WorkflowDefinition,
+    reader,
 )
 
 __all__ = [
     "CODES",
+    "FAIL",
     "MAX_CONCURRENCY",
     "NAME_PATTERN",
     "STREAMS",
@@ -43,6 +50,7 @@ __all__ = [
     "RetryDefinition",
     "TaskDefinition",
     "Tolerance",
+    "TransitionDefinition",
     "WorkflowDefinition",
     "did_you_mean",
     "fits_type",
@@ -54,5 +62,8 @@ __all__ = [
     "parse_count",
     "parse_duration",
     "parse_flag",
+    "parse_rate",
     "parse_tolerance",
+    "reader",
+    "workflow_json_schema",
 ]

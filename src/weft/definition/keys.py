@@ -12,18 +12,21 @@ from weft.definition.schema import (
     ParameterDefinition,
     RetryDefinition,
     TaskDefinition,
+    TransitionDefinition,
     WorkflowDefinition,
 )
 
 LEVELS: Final = {
     "the workflow": WorkflowDefinition.keys(),
     "a task": TaskDefinition.keys(),
+    "a transition": TransitionDefinition.keys(),
     '"retry"': RetryDefinition.keys(),
     "a parameter": ParameterDefinition.keys(),
 }
 """The maps that have keys of their own."""
 
-_ORDER = "Tasks run one after another, in the order listed."
+_NEXT: Final = 'Write it with "next", such as next: [{when: "{{ failed() }}", do: repair}].'
+_SIDE_BY_SIDE: Final = 'Tasks that don\'t need each other run side by side: give them "needs".'
 
 
 def _words(**meanings: str) -> dict[str, str]:
@@ -38,7 +41,9 @@ _ELSEWHERE: Final[dict[str, dict[str, str]]] = {
             vars="variables env context",
             output="outputs result return",
             name="id title",
+            **{"finally": "always cleanup teardown ensure on-exit on-end"},
         ),
+        "parallel": _SIDE_BY_SIDE,
         "workflow": 'Put every key under "workflow:", or none.',
     },
     "a task": {
@@ -48,22 +53,28 @@ _ELSEWHERE: Final[dict[str, dict[str, str]]] = {
             action="uses run call function type module ref",
             when="if condition",
             retry="retries attempts max-retries max-attempts",
-            concurrency="parallel parallelism max-parallel max-concurrency workers",
+            needs="depends-on depends after requires dependencies wait-for",
+            concurrency="parallelism max-parallel max-concurrency workers",
+            rate="rate-limit throttle",
             publish="export register set",
             delay="wait wait-before",
+            **{"batch-size": "batch chunk chunk-size", "max-visits": "max-loops max-iterations"},
         ),
         **dict.fromkeys(
             ("loop", "foreach", "for-each", "each", "items", "for", "map", "with"), "with-items"
         ),
         **dict.fromkeys(("ignore-errors", "ignore-error", "continue-on-error"), "on-error"),
-        **dict.fromkeys(("needs", "next", "join", "depends-on", "depends", "after"), _ORDER),
+        **dict.fromkeys(("on-success", "on-failure", "on-complete", "on-completion"), _NEXT),
+        **dict.fromkeys(("then", "goto", "do", "transitions", "switch"), _NEXT),
+        "parallel": f'{_SIDE_BY_SIDE} "concurrency" bounds how many items do.',
         "description": "Write it as a comment: # ...",
-        "rate": '"concurrency" bounds how many items run at once.',
     },
+    "a transition": _words(
+        when="if condition on case", do="then goto to target targets task tasks", publish="set vars"
+    ),
     '"retry"': _words(
         count="times max attempts max-attempts limit", delay="interval wait", when="if retry-on"
-    )
-    | {"until": "A retry follows a failure; an action that fails until it is done is retried."},
+    ),
     "a parameter": _words(description="doc desc help", default="value"),
 }
 

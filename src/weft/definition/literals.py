@@ -1,9 +1,9 @@
-"""Literal values of keys: durations, tolerances, counts, choices, conditions.
+"""Literal values of keys: durations, rates, tolerances, counts, choices, conditions.
 
 The loader reads a workflow's own literals with these functions, and the engine what a template gave
 for the same key. Each raises a `ValueError` whose message is a predicate that says what is taken
 (`takes a whole number from 1 to 100000`) and never quotes the value, which can be a secret.
-Durations are in seconds.
+Durations are in seconds, rates in starts per second.
 """
 
 from __future__ import annotations
@@ -17,10 +17,18 @@ import msgspec
 
 _UNITS_S: Final = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _MAX_DURATION_S: Final = 36_500 * _UNITS_S["d"]  # Beyond it timers and dates overflow.
-_duration = re.compile(
-    "".join(f"(?:([0-9]+(?:\\.[0-9]+)?){unit})?" for unit in _UNITS_S), re.ASCII
-).fullmatch
-_percentage = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?) ?%").fullmatch
+_MIN_RATE: Final = 0.001 / _UNITS_S["h"]  # Waits between starts stay far from those bounds.
+_MAX_RATE: Final = 1_000_000.0
+
+DURATION_PATTERN: Final = "(?!$)" + "".join(
+    f"(?:([0-9]+(?:\\.[0-9]+)?){unit})?" for unit in _UNITS_S
+)
+RATE_PATTERN: Final = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)/([smh])"
+PERCENTAGE_PATTERN: Final = r"([0-9]{1,3}(?:\.[0-9]{1,9})?) ?%"
+
+_duration = re.compile(DURATION_PATTERN, re.ASCII).fullmatch
+_rate = re.compile(RATE_PATTERN).fullmatch
+_percentage = re.compile(PERCENTAGE_PATTERN).fullmatch
 
 
 class Tolerance(msgspec.Struct, frozen=True):
@@ -45,7 +53,7 @@ def has_template(text: str) -> bool:
 def parse_duration(value: object) -> float:
     """Seconds of a duration such as `1h30m`, or of a number of seconds. Raises `ValueError`."""
     seconds = math.inf
-    if isinstance(value, str) and value and (found := _duration(value)):
+    if isinstance(value, str) and (found := _duration(value)):
         seconds = math.fsum(
             float(number or 0) * unit
             for number, unit in zip(found.groups(), _UNITS_S.values(), strict=True)
@@ -57,6 +65,21 @@ def parse_duration(value: object) -> float:
             "takes a duration such as 500ms, 5s, 1h30m or 2d, or a number of seconds, up to 36500d"
         )
     return seconds
+
+
+def parse_rate(value: object) -> float:
+    """Starts per second of a rate such as `100/s`, or of a number of them. Raises `ValueError`."""
+    rate = math.inf
+    if isinstance(value, str) and (found := _rate(value)):
+        rate = float(found[1]) / _UNITS_S[found[2]]
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        rate = float(value) if value <= _MAX_RATE else math.inf
+    if not _MIN_RATE <= rate <= _MAX_RATE:
+        raise ValueError(
+            "takes a rate such as 100/s, 6000/m or 10/h, or a number of starts per second, "
+            "from 0.001/h to 1000000/s"
+        )
+    return rate
 
 
 def parse_tolerance(value: object) -> Tolerance:

@@ -16,6 +16,7 @@ from weft.definition.nodes import Node
 from weft.definition.problems import Problems, shown
 from weft.definition.rules import check_rules
 from weft.definition.schema import WorkflowDefinition
+from weft.definition.shorthand import write_out
 from weft.definition.text import read_text
 from weft.definition.wording import LOOKS_LIKE, add_problem
 from weft.model import Limits
@@ -30,7 +31,7 @@ def load(text: str | bytes, *, file: str, limits: Limits = _DEFAULT_LIMITS) -> W
     """
     problems = Problems(file)
     content = read_text(text, problems, limits)
-    root = _find_workflow(compose(content, problems), problems)
+    root = write_out(_find_workflow(compose(content, problems), problems))
     check_rules(root, problems)
     definition = _check_keys(root, problems)
     problems.raise_any()

@@ -1,16 +1,16 @@
-"""The keys of the workflow language: their types, rules for single values, and documentation.
+"""The keys of the workflow language: what each takes, its default, and its documentation.
 
 This is the one table: the loader checks files against it, and the JSON Schema of the language and
-the reference in the documentation are made from it. Rules between several keys are in `rules.py`.
+the reference in the documentation are made from it. Checks of single values are in `kinds.py`,
+rules between several keys in `rules.py`.
 
 In these models a text where another type stands beside it (`float | str`) is a template; a literal
 is parsed already. Values are frozen JSON. Nobody builds these models but the loader. Their fields
-are the keys with `_` for `-`; durations are in seconds.
+are the keys with `_` for `-`, and `finally_`; durations are in seconds, rates in starts per second.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Annotated, Any, Final, Self
 
@@ -20,118 +20,55 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainValidator,
     PrivateAttr,
     StrictBool,
-    WithJsonSchema,
     model_validator,
 )
 
-from weft.definition.literals import (
-    TYPES,
-    Tolerance,
-    has_template,
-    parse_choice,
-    parse_condition,
-    parse_count,
-    parse_duration,
-    parse_flag,
-    parse_tolerance,
+from weft.definition.kinds import (
+    Action,
+    Condition,
+    Duration,
+    Flag,
+    Items,
+    Join,
+    MaxVisits,
+    Name,
+    Needs,
+    OptionalCondition,
+    ParameterType,
+    Rate,
+    Reader,
+    Targets,
+    TaskName,
+    Text,
+    Timeout,
+    Tolerated,
+    Values,
+    Variables,
+    blankable,
+    check_not_empty,
+    check_transitions,
+    empty_for_null,
+    no_values,
+    one_of,
+    whole_number,
 )
+from weft.definition.literals import Tolerance
 from weft.definition.nodes import Node
-from weft.definition.problems import BadValueError, shown
 from weft.errors import Place
-from weft.values import EMPTY_DICT, FrozenDict
+from weft.values import FrozenDict
 
 MAX_CONCURRENCY: Final = 100_000
-NAME_PATTERN: Final = "[A-Za-z_][A-Za-z0-9_]*"
+MAX_BATCH_SIZE: Final = 100_000
 
-_MAX_NAME_SHOWN: Final = 60
-_TEMPLATE: Final = {"type": "string", "pattern": r"\{[{%#]"}
-_is_name = re.compile(NAME_PATTERN, re.ASCII).fullmatch
-
-
-def _check_name(name: str) -> str:
-    if _is_name(name):
-        return name
-    plain = re.sub("[^A-Za-z0-9_]+", "_", name).strip("_")
-    raise BadValueError(
-        "bad-name",
-        f"""can't be {shown(name)}: a name is letters, digits and "_", and begins with no digit""",
-        hint=f'Write "{plain}".' if _is_name(plain) and len(plain) <= _MAX_NAME_SHOWN else "",
-    )
+ORDER_KEYS: Final = ("needs", "next", "join", "max-visits")
+"""The keys of a task that concern its place among `tasks`; those under `finally` have theirs."""
 
 
-def _check_task_name(name: str) -> str:
-    if name == "fail":
-        raise BadValueError("reserved-name", 'can\'t be "fail", which ends a run as failed')
-    return _check_name(name)
-
-
-def _check_text(text: str) -> str:
-    if not text.strip():
-        raise ValueError("takes a text that isn't empty")
-    return text
-
-
-def _check_action(name: str) -> str:
-    if has_template(name):
-        raise ValueError("takes the name of an action and no template")
-    return _check_text(name)
-
-
-def _check_items(value: object) -> object:
-    if isinstance(value, list | dict) or (isinstance(value, str) and has_template(value)):
-        return value
-    raise BadValueError(
-        "with-items-not-a-list",
-        "takes a list, a template that gives one, or a map such as {jsonl: FILE}, "
-        f"not {shown(value)}",
-    )
-
-
-def _check_not_empty(value: object) -> object:
-    if value == []:
-        raise BadValueError("bad-value", "is empty", hint="List at least one task.")
-    return value
-
-
-def _empty_for_null(value: object) -> object:
-    return {} if value is None else value
-
-
-def _no_values() -> FrozenDict:
-    return EMPTY_DICT  # pydantic can't write a frozen default into a JSON Schema
-
-
-def _or_template(parse: Callable[[object], Any], **json_schema: Any) -> tuple[Any, ...]:
-    """What an annotation needs so that its key takes a template or what `parse` takes."""
-
-    def check(value: object) -> Any:
-        return value if isinstance(value, str) and has_template(value) else parse(value)
-
-    return PlainValidator(check), WithJsonSchema({"anyOf": [json_schema, _TEMPLATE]})
-
-
-def _choice(*choices: str) -> tuple[Any, ...]:
-    return _or_template(lambda value: parse_choice(value, choices), enum=list(choices))
-
-
-def _count(minimum: int, maximum: int | None = None) -> tuple[Any, ...]:
-    bounds = {"minimum": minimum} if maximum is None else {"minimum": minimum, "maximum": maximum}
-    return _or_template(
-        lambda value: parse_count(value, minimum=minimum, maximum=maximum), type="integer", **bounds
-    )
-
-
-Name = Annotated[str, AfterValidator(_check_name), WithJsonSchema({"pattern": f"^{NAME_PATTERN}$"})]
-Text = Annotated[str, AfterValidator(_check_text)]
-Duration = Annotated[float | str, *_or_template(parse_duration, type=["string", "number"])]
-Timeout = Annotated[float | str | None, *_or_template(parse_duration, type=["string", "number"])]
-Flag = Annotated[bool | str, *_or_template(parse_flag, type="boolean")]
-Condition = Annotated[bool | str, *_or_template(parse_condition, type="boolean")]
-Values = Annotated[dict[str, Any], BeforeValidator(_empty_for_null), AfterValidator(FrozenDict)]
-Variables = Annotated[dict[Name, Any], BeforeValidator(_empty_for_null), AfterValidator(FrozenDict)]
+def _key(field: str) -> str:
+    """The key of the language that a model's field holds."""
+    return field.rstrip("_").replace("_", "-")
 
 
 class _Keys(BaseModel):
@@ -141,7 +78,7 @@ class _Keys(BaseModel):
         extra="forbid",
         frozen=True,
         defer_build=True,
-        alias_generator=lambda field: field.replace("_", "-"),
+        alias_generator=_key,
     )
 
     @model_validator(mode="before")
@@ -159,17 +96,15 @@ class _Keys(BaseModel):
     @classmethod
     def keys(cls) -> list[str]:
         """The keys that this map takes, in the order documented."""
-        return [field.replace("_", "-") for field in cls.model_fields]
+        return [_key(field) for field in cls.model_fields]
 
 
 class ParameterDefinition(_Keys):
     """A value that a run is started with."""
 
-    type: Annotated[
-        str | None,
-        PlainValidator(lambda value: parse_choice(value, TYPES)),
-        WithJsonSchema({"enum": list(TYPES)}),
-    ] = Field(None, description="The type that a value must have; any if not declared.")
+    type: ParameterType = Field(
+        None, description="The type that a value must have; any if not declared."
+    )
     required: StrictBool = Field(False, description="Whether a run must be given a value.")
     default: Any = Field(None, description="The literal value when none is given; default null.")
     secret: StrictBool = Field(False, description="Whether the value is masked and never recorded.")
@@ -179,9 +114,9 @@ class ParameterDefinition(_Keys):
 class RetryDefinition(_Keys):
     """When and how often a failed attempt is tried again."""
 
-    count: Annotated[int | str, *_count(0)] = Field(description="Tries after the first one.")
+    count: Annotated[int | str, *whole_number(0)] = Field(description="Tries after the first one.")
     delay: Duration = Field(1.0, description="The wait before the second try; default 1s.")
-    backoff: Annotated[str, *_choice("exponential", "linear", "constant")] = Field(
+    backoff: Annotated[str, *one_of("exponential", "linear", "constant")] = Field(
         "exponential",
         description="How the delay grows with each try: it doubles (the default), grows by the "
         "same each time, or stays.",
@@ -193,54 +128,98 @@ class RetryDefinition(_Keys):
     when: Condition = Field(
         True, description="Which failures are tried again, as a template; default all."
     )
+    until: OptionalCondition = Field(
+        None,
+        description="What a success must fulfil, as a template; while it doesn't, it is tried "
+        "again. Default none.",
+    )
+
+
+class TransitionDefinition(_Keys):
+    """A way from a task that has ended to those that follow."""
+
+    when: OptionalCondition = Field(
+        None,
+        description="Whether the way is taken; by default when its task succeeded or was skipped.",
+    )
+    publish: Variables = Field(
+        default_factory=no_values, description="Variables to set for the tasks under `do` only."
+    )
+    do: Targets = Field(
+        description="The tasks that follow, or `fail`, which ends the run as failed.",
+        json_schema_extra={"minItems": 1},
+    )
 
 
 class TaskDefinition(_Keys):
     """One step of a workflow: it calls one action, once or once per item."""
 
-    name: Annotated[str, AfterValidator(_check_task_name)] = Field(
-        description="What templates and other tasks call this task.",
-        json_schema_extra={"pattern": f"^{NAME_PATTERN}$"},
-    )
-    action: Annotated[str, AfterValidator(_check_action)] | None = Field(
+    name: TaskName = Field(description="What templates and other tasks call this task.")
+    action: Action | None = Field(
         None, description="The action to call, `pack.name`, or the path of another workflow."
     )
-    input: Values = Field(default_factory=_no_values, description="The action's input, by name.")
-    with_items: Annotated[Any, AfterValidator(_check_items)] = Field(
+    needs: Needs = Field(
+        None,
+        description="Tasks that must succeed before this one starts, one name or a list; `[]` "
+        "starts at once. Default the task before, if no task has `needs` or `next`.",
+    )
+    input: Values = Field(default_factory=no_values, description="The action's input, by name.")
+    with_items: Items = Field(
         None,
         description="Runs the action once per item of a list, of a stream (`jsonl`, `csv`, "
         "`lines` or `range`), or of several lists side by side.",
-        json_schema_extra={"type": ["string", "array", "object"]},
     )
     label: Text = Field("", description="What lists and errors call an item; default its index.")
-    concurrency: Annotated[int | str, *_count(1, MAX_CONCURRENCY)] = Field(
+    concurrency: Annotated[int | str, *whole_number(1, MAX_CONCURRENCY)] = Field(
         50, description="How many items run at once; default 50."
     )
-    tolerate: Annotated[
-        Tolerance | str, *_or_template(parse_tolerance, type=["string", "integer"])
-    ] = Field(
+    rate: Rate = Field(
+        None,
+        description="How many attempts start per second, minute or hour, evenly spaced, such as "
+        "`100/s`; default unlimited.",
+    )
+    batch_size: Annotated[int | str | None, *whole_number(1, MAX_BATCH_SIZE)] = Field(
+        None, description="Gives the action lists of up to so many items; default single items."
+    )
+    tolerate: Tolerated = Field(
         default_factory=lambda: Tolerance(count=0),
         description="Failed items that the task accepts, a number or a percentage; default 0.",
     )
-    on_item_error: Annotated[str, *_choice("continue", "stop")] = Field(
+    on_item_error: Annotated[str, *one_of("continue", "stop")] = Field(
         "continue",
         description="Whether further items start once a failure can't be tolerated: `continue` "
         "(default) runs all, `stop` starts no more.",
     )
-    keep_output: Annotated[str, *_choice("all", "failed", "none")] = Field(
+    keep_output: Annotated[str, *one_of("all", "failed", "none")] = Field(
         "all", description="Which items' outputs are stored; default all."
     )
-    retry: Annotated[RetryDefinition | None, BeforeValidator(_empty_for_null)] = Field(
+    retry: Annotated[RetryDefinition | None, BeforeValidator(empty_for_null)] = Field(
         None, description="When and how often to try again."
     )
     timeout: Timeout = Field(None, description="The longest time for one attempt.")
     delay: Duration = Field(0.0, description="The wait before the task starts; default none.")
     when: Condition = Field(True, description="Whether the task runs or is skipped; default true.")
     publish: Variables = Field(
-        default_factory=_no_values, description="Variables to set when the task succeeds."
+        default_factory=no_values, description="Variables to set when the task succeeds."
     )
-    on_error: Annotated[str, *_choice("fail", "continue")] = Field(
+    on_error: Annotated[str, *one_of("fail", "continue")] = Field(
         "fail", description="Whether a failure fails the run (default) or is passed over."
+    )
+    next: Annotated[
+        tuple[TransitionDefinition, ...] | None,
+        BeforeValidator(check_transitions),
+    ] = Field(
+        None,
+        description="What follows: names of tasks, or transitions of `when`, `publish` and `do`, "
+        "of which every one that holds is taken.",
+    )
+    join: Join = Field(
+        None,
+        description="How many of the transitions to this task must be taken: `all`, or a number, "
+        "at which it starts without waiting for more. Default one, once no other can be taken.",
+    )
+    max_visits: MaxVisits = Field(
+        10_000, description="How often a task on a cycle starts at most; default 10000."
     )
 
     @property
@@ -255,22 +234,25 @@ class WorkflowDefinition(_Keys):
     name: Text = Field(description="What runs call this workflow; default the file's name.")
     description: str = Field("", description="What the workflow is for.")
     parameters: Annotated[
-        dict[Name, Annotated[ParameterDefinition, BeforeValidator(_empty_for_null)]],
-        BeforeValidator(_empty_for_null),
+        dict[Name, Annotated[ParameterDefinition, *blankable]],
+        *blankable,
         AfterValidator(FrozenDict),
     ] = Field(
-        default_factory=_no_values, description="The values that a run is started with, by name."
+        default_factory=no_values, description="The values that a run is started with, by name."
     )
     vars: Variables = Field(
-        default_factory=_no_values,
+        default_factory=no_values,
         description="Variables, evaluated once at the start; tasks can publish more.",
     )
     timeout: Timeout = Field(
         None, description="The longest running time of the whole run, without pauses."
     )
-    tasks: Annotated[tuple[TaskDefinition, ...], BeforeValidator(_check_not_empty)] = Field(
-        description="The steps, in the order in which they run.",
+    tasks: Annotated[tuple[TaskDefinition, ...], BeforeValidator(check_not_empty)] = Field(
+        description="The steps. They run in the order listed, unless any has `needs` or `next`.",
         json_schema_extra={"minItems": 1},
+    )
+    finally_: tuple[TaskDefinition, ...] = Field(
+        (), description="Steps that run at the end, in the order listed, however the run ended."
     )
     output: Any = Field(None, description="The run's output, evaluated at its end; default null.")
 
@@ -300,3 +282,17 @@ class WorkflowDefinition(_Keys):
     def key_place(self, *path: str | int) -> Place:
         """Where the key of the value at `path` starts, or the nearest key or value around it."""
         return Place(self._file, *self._root.key_spot(path))
+
+
+def reader(key: str) -> Callable[[object], Any]:
+    """What reads a literal of a task's key, such as `timeout` or `retry.count`.
+
+    It reads as well what a template gave for that key. It raises `ValueError` as the functions of
+    `literals.py` do. Raises `KeyError` for a key that takes no template, or any value.
+    """
+    owner, _, name = key.rpartition(".")
+    models: dict[str, type[_Keys]] = {"": TaskDefinition, "retry": RetryDefinition}
+    for each in models[owner].model_fields[name.replace("-", "_")].metadata:
+        if isinstance(each, Reader):
+            return each.read
+    raise KeyError(key)

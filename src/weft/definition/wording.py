@@ -12,6 +12,7 @@ from typing import Any, Final
 from weft.definition.keys import hint_for
 from weft.definition.nodes import Node
 from weft.definition.problems import BadValueError, Problems, shown
+from weft.definition.shorthand import TASK_LISTS
 
 Path = tuple[str | int, ...]
 
@@ -27,6 +28,9 @@ _KINDS: Final = {
 _SHAPES: Final = {
     "tasks": "Write a list: - name: first, then the task's keys.",
     "task": "A task is a map such as {name: hello, action: core.echo}.",
+    "finally": "Write a list: - name: clean_up, then the task's keys.",
+    "transition": 'A transition is a map such as {when: "{{ failed() }}", do: repair}.',
+    "on-error": 'To go on elsewhere, write next: {when: "{{ failed() }}", do: repair}.',
     "retry": "Write a map such as {count: 3, delay: 1s}.",
     "parameter": "A parameter is a map such as {type: string, default: hello}.",
     "input": 'Give each input by its name, such as {url: "{{ item.url }}"}.',
@@ -34,25 +38,36 @@ _SHAPES: Final = {
 LOOKS_LIKE: Final = (
     "A workflow looks like this: tasks: [{name: hello, action: core.echo, input: {message: hi}}]"
 )
+_MISSING: Final = {
+    "tasks": LOOKS_LIKE,
+    "do": 'A transition says what follows, such as {when: "{{ failed() }}", do: repair}; to set '
+    'variables whatever follows, use "publish" of the task.',
+}
 
 
 def subject(root: Node, path: Path) -> str:
-    """What stands at `path`, such as `"timeout" of task "check"`."""
+    """What stands at `path`, such as `"timeout" of task "check"`; a name in a list is the list."""
     owner = ""
-    if path[:1] == ("tasks",) and len(path) > 1:
-        owner, path = task_words(root, path[1]), path[2:]
-    elif path[:1] == ("parameters",) and len(path) > 1:
+    if len(path) > 1 and path[0] in TASK_LISTS:
+        owner, path = task_words(root, path[:2]), path[2:]
+        if len(path) > 1 and path[0] == "next":
+            owner, path = f"transition {int(path[1]) + 1} of {owner}", path[2:]
+    elif len(path) > 1 and path[0] == "parameters":
         owner, path = f"parameter {shown(path[1])}", path[2:]
     elif not path:
         return "the workflow"
-    return " of ".join([*(shown(part) for part in reversed(path)), *([owner] if owner else ())])
+    keys = [shown(part) for part in reversed(path) if isinstance(part, str)]
+    return " of ".join([*keys, *([owner] if owner else ())])
 
 
-def task_words(root: Node, index: str | int) -> str:
-    """A task by its name, or by its place in the list, from 1, if it has none."""
-    task = root.value["tasks"][index]
+def task_words(root: Node, path: Path) -> str:
+    """A task by its name, or by its place in its list, from 1, if it has none."""
+    key, index = path
+    task = root.value[key][index]
     name = task.get("name") if isinstance(task, dict) else None
-    return f"task {shown(name)}" if isinstance(name, str) else f"task {int(index) + 1}"
+    if isinstance(name, str):
+        return f"task {shown(name)}"
+    return f"task {int(index) + 1}" if key == "tasks" else f"task {int(index) + 1} of {shown(key)}"
 
 
 def add_problem(error: Mapping[str, Any], root: Node, problems: Problems) -> None:
@@ -64,7 +79,7 @@ def add_problem(error: Mapping[str, Any], root: Node, problems: Problems) -> Non
             root.value_spot(path[:-1]),
             "missing-key",
             f'{subject(root, path[:-1])} has no "{path[-1]}".',
-            LOOKS_LIKE if path == ("tasks",) else "",
+            _MISSING.get(str(path[-1]), ""),
             last=True,
         )
     elif kind == "extra_forbidden":
@@ -101,18 +116,24 @@ def _add_value(path: Path, error: Mapping[str, Any], root: Node, problems: Probl
 
 
 def _is_task_name(path: Path) -> bool:
-    return len(path) == 3 and path[0] == "tasks" and path[2] == "name"
+    return len(path) == 3 and path[0] in TASK_LISTS and path[2] == "name"
 
 
 def _level(path: Path) -> str:
-    if not path:
-        return "the workflow"
-    if path[-1:] == ("retry",):
-        return '"retry"'
-    return {"tasks": "a task", "parameters": "a parameter"}[str(path[0])]
+    """Which of `LEVELS` the map at `path` is."""
+    return {
+        "": "the workflow",
+        "task": "a task",
+        "transition": "a transition",
+        "retry": '"retry"',
+        "parameter": "a parameter",
+    }[_shape(path)]
 
 
 def _shape(path: Path) -> str:
+    """What kind of thing stands at `path`: an element by what it is, all else by its key."""
     if len(path) == 2:
-        return {"tasks": "task", "parameters": "parameter"}.get(str(path[0]), "")
+        return {"tasks": "task", "finally": "task", "parameters": "parameter"}.get(str(path[0]), "")
+    if len(path) == 4 and path[2] == "next":
+        return "transition"
     return str(path[-1]) if path else ""

@@ -5,7 +5,7 @@ All problems of a file are told at once. Nothing is run, and nothing outside the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -13,40 +13,29 @@ from msgspec.structs import replace
 
 from weft.catalog import ActionSpec, Runs
 from weft.definition import (
-    MAX_CONCURRENCY,
+    FAIL,
     STREAMS,
+    RetryDefinition,
     TaskDefinition,
+    TransitionDefinition,
     WorkflowDefinition,
-    parse_choice,
-    parse_count,
-    parse_duration,
-    parse_flag,
-    parse_tolerance,
+    reader,
 )
-from weft.errors import DefinitionError, Place, Problem, TemplateSyntaxError
+from weft.errors import DefinitionError, Place, Problem, TemplateSyntaxError, UsageError
 from weft.expressions import has_template
-from weft.graph import Graph
 from weft.model import Limits
 from weft.plan.checks import Checker
-from weft.plan.model import Plan, PlannedInput, PlannedItems, PlannedTask, Setting
+from weft.plan.model import (
+    Plan,
+    PlannedInput,
+    PlannedItems,
+    PlannedTask,
+    PlannedTransition,
+    Setting,
+)
+from weft.plan.order import Order
 from weft.plan.values import Value, compile_value
 from weft.ports import Catalog
-
-_READERS: Mapping[str, Callable[[object], Any]] = {
-    "concurrency": partial(parse_count, minimum=1, maximum=MAX_CONCURRENCY),
-    "tolerate": parse_tolerance,
-    "on-item-error": partial(parse_choice, choices=("continue", "stop")),
-    "keep-output": partial(parse_choice, choices=("all", "failed", "none")),
-    "on-error": partial(parse_choice, choices=("fail", "continue")),
-    "timeout": parse_duration,
-    "delay": parse_duration,
-    "retry.count": parse_count,
-    "retry.delay": parse_duration,
-    "retry.backoff": partial(parse_choice, choices=("exponential", "linear", "constant")),
-    "retry.max-delay": parse_duration,
-    "retry.jitter": parse_flag,
-}
-"""For each key whose value may be a template: what reads the value that the template gave."""
 
 _UNRESOLVED = ActionSpec(
     name="", function=lambda: None, runs=Runs.ASYNC, fields={}, open_input=True
@@ -72,36 +61,52 @@ class _Compiler:
         self._catalog = catalog
         self._limits = limits
         self._lines = definition.text.splitlines()
+        self._with_items = {
+            task.name for task in (*definition.tasks, *definition.finally_) if task.has_items
+        }
         self._problems: list[Problem] = []
+        self._broken: set[tuple[str, int]] = set()  # tasks whose action has problems of its own
 
     def compile(self) -> Plan:
         definition = self._definition
+        order = Order(definition)
+        tasks = [
+            self._task(number, ("tasks", number), task)
+            for number, task in enumerate(definition.tasks)
+        ]
+        tasks += [
+            self._task(len(definition.tasks) + number, ("finally", number), task)
+            for number, task in enumerate(definition.finally_)
+        ]
         plan = Plan(
             name=definition.name,
             description=definition.description,
             file=definition.file,
             text=definition.text,
-            graph=Graph.chain([task.name for task in definition.tasks]),
-            tasks=tuple(self._task(number, task) for number, task in enumerate(definition.tasks)),
+            graph=order.graph,
+            tasks=tuple(tasks),
+            numbers={task.name: task.number for task in tasks},
             parameters=definition.parameters,
             variables=self._values(definition.vars, "vars"),
             timeout=self._setting(definition.timeout, ("timeout",)),
             output=None if definition.output is None else self._value(definition.output, "output"),
         )
-        checker = Checker(plan, definition, self._catalog)
+        checker = Checker(plan, definition, self._catalog, self._broken)
+        self._problems += order.problems()
         self._problems += checker.problems()
         if self._problems:
             # One mistake may be met from several sides; the file's author needs it once.
             unique = dict.fromkeys(self._problems)
             raise DefinitionError(tuple(sorted(unique, key=lambda problem: problem.place)))
-        return replace(plan, secrets=checker.secrets)
+        return replace(plan, secrets=checker.secrets, warnings=tuple(checker.warnings()))
 
-    def _task(self, number: int, task: TaskDefinition) -> PlannedTask:
-        path = ("tasks", number)
-        spec = self._catalog.get(task.action) if self._catalog and task.action else None
+    def _task(self, number: int, path: tuple[str, int], task: TaskDefinition) -> PlannedTask:
+        spec = self._action(path, task)
         retry = task.retry
         literals: dict[str, Any] = {
             "concurrency": task.concurrency,
+            "rate": task.rate,
+            "batch-size": task.batch_size,
             "tolerate": task.tolerate,
             "on-item-error": task.on_item_error,
             "keep-output": task.keep_output,
@@ -120,6 +125,7 @@ class _Compiler:
         return PlannedTask(
             number=number,
             name=task.name,
+            path=path,
             place=self._definition.place(*path, "name"),
             spec=spec or _UNRESOLVED,
             inputs=tuple(
@@ -135,7 +141,38 @@ class _Compiler:
             publish=self._values(task.publish, *path, "publish"),
             label=self._value(task.label, *path, "label") if task.label else None,
             retry_when=self._condition(retry.when, *path, "retry", "when") if retry else None,
+            retry_until=self._until(retry, *path) if retry else None,
+            transitions=tuple(
+                self._transition(each, *path, "next", at) for at, each in enumerate(task.next or ())
+            ),
+            max_visits=task.max_visits,
         )
+
+    def _until(self, retry: RetryDefinition, *path: str | int) -> Value | None:
+        return None if retry.until is None else self._value(retry.until, *path, "retry", "until")
+
+    def _transition(self, each: TransitionDefinition, *path: str | int) -> PlannedTransition:
+        return PlannedTransition(
+            when=None if each.when is None else self._value(each.when, *path, "when"),
+            publish=self._values(each.publish, *path, "publish"),
+            fails=FAIL in each.do,
+        )
+
+    def _action(self, path: tuple[str, int], task: TaskDefinition) -> ActionSpec | None:
+        """What the task calls. The problems of a workflow that it calls are told with its own."""
+        if self._catalog is None or task.action is None:
+            return None
+        try:
+            return self._catalog.get(task.action)
+        except DefinitionError as error:
+            self._problems += error.problems
+            self._broken.add(path)
+        except UsageError as error:
+            place = self._definition.place(*path, "action")
+            text = f'task "{task.name}" calls a workflow: {error.message}'
+            self._problems.append(Problem(place, "unknown-workflow", text, error.hint))
+            self._broken.add(path)
+        return None
 
     def _items(self, task: TaskDefinition, *path: str | int) -> PlannedItems:
         raw = task.with_items
@@ -154,7 +191,7 @@ class _Compiler:
     def _setting(self, literal: Any, path: tuple[str | int, ...]) -> Setting:
         key = ".".join(step for step in path[2:] or path if isinstance(step, str))
         if isinstance(literal, str) and has_template(literal):
-            return Setting(key, value=self._value(literal, *path), parse=_READERS[key])
+            return Setting(key, value=self._value(literal, *path), parse=reader(key))
         return Setting(key, literal)
 
     def _values(self, raw: Mapping[str, Any], *path: str | int) -> dict[str, Value]:
@@ -167,9 +204,8 @@ class _Compiler:
 
     def _reads_pages(self, value: Value) -> bool:
         """Whether `value` names the output of a task with items, which is read in pages."""
-        tasks = {task.name: task for task in self._definition.tasks}
         return any(
-            path[0] == "task" and len(path) > 1 and path[1] in tasks and tasks[path[1]].has_items
+            path[0] == "task" and len(path) > 1 and path[1] in self._with_items
             for path in value.references
         )
 

@@ -10,7 +10,7 @@ import msgspec
 from weft.catalog import ActionSpec
 from weft.context import WorkflowContext
 from weft.definition import ParameterDefinition
-from weft.errors import Place, TemplateError
+from weft.errors import Place, Problem, TemplateError
 from weft.graph import Graph
 from weft.model import TaskResult
 from weft.plan.values import Value
@@ -57,11 +57,27 @@ class PlannedItems(msgspec.Struct, frozen=True):
     place: Place
 
 
+class PlannedTransition(msgspec.Struct, frozen=True):
+    """One entry of a task's `next`: when it is taken and what it publishes.
+
+    Where it leads is in the graph, but for `fails`: whether `fail` is among its targets. Without
+    `when` it is taken if its task succeeded or was skipped.
+    """
+
+    when: Value | None = None
+    publish: Mapping[str, Value] = {}
+    fails: bool = False
+
+
 class PlannedTask(msgspec.Struct, frozen=True):
-    """One task. `settings` holds its keys that are neither input nor condition, by name."""
+    """One task. `settings` holds its keys that are neither input nor condition, by name.
+
+    `path` leads to its definition: `("tasks", 3)`, or `("finally", 0)`.
+    """
 
     number: int
     name: str
+    path: tuple[str, int]
     place: Place
     spec: ActionSpec
     inputs: tuple[PlannedInput, ...]
@@ -71,10 +87,16 @@ class PlannedTask(msgspec.Struct, frozen=True):
     publish: Mapping[str, Value] = {}
     label: Value | None = None
     retry_when: Value | None = None
+    retry_until: Value | None = None
+    transitions: tuple[PlannedTransition, ...] = ()
+    max_visits: int = 10_000
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A workflow made ready. `text` is the workflow as written, which every run records."""
+    """A workflow made ready. `text` is the workflow as written, which every run records.
+
+    `tasks` are those of the graph, and after them those of `finally`; `numbers` finds both by name.
+    """
 
     name: str
     description: str
@@ -88,3 +110,18 @@ class Plan(msgspec.Struct, frozen=True):
     """Names of the secrets that templates use, sorted."""
     timeout: Setting | None = None
     output: Value | None = None
+    numbers: Mapping[str, int] = {}
+    warnings: tuple[Problem, ...] = ()
+    """What is allowed, but may not be meant."""
+
+    def family(self) -> list[Plan]:
+        """This plan and those of all workflows that it calls, each once."""
+        found: list[Plan] = []
+        pending = [self]
+        while pending:
+            plan = pending.pop()
+            if not any(plan is each for each in found):
+                found.append(plan)
+                calls = (task.spec.workflow for task in plan.tasks)
+                pending += [workflow() for workflow in calls if workflow is not None]
+        return found

@@ -12,7 +12,7 @@ from weft.errors import ParameterError, ResultError
 from weft.plan.model import Plan
 from weft.values import FrozenDict, freeze
 
-_WORDS: Final[Mapping[str, str]] = {
+WORDS: Final[Mapping[str, str]] = {
     "string": "text",
     "integer": "a whole number",
     "number": "a number",
@@ -27,14 +27,7 @@ def bind_parameters(plan: Plan, given: Mapping[str, Any]) -> FrozenDict:
 
     Raises `ParameterError` with a line for each that is missing, unknown or of another type.
     """
-    problems: list[str] = []
-    for name in given:
-        if name not in plan.parameters:
-            known = ", ".join(plan.parameters)
-            hint = did_you_mean(name, plan.parameters) or (
-                f"It declares: {known}." if known else "It declares none."
-            )
-            problems.append(f'{plan.file}  the workflow has no parameter "{name}". {hint}')
+    problems = [_unknown(plan, name) for name in given if name not in plan.parameters]
     bound = {}
     for name, parameter in plan.parameters.items():
         if name not in given:
@@ -44,12 +37,9 @@ def bind_parameters(plan: Plan, given: Mapping[str, Any]) -> FrozenDict:
             bound[name] = parameter.default
             continue
         try:
-            bound[name] = freeze(given[name], where=f"parameters.{name}")
-        except ResultError as error:
-            problems.append(f"{plan.file}  {error}")
-            continue
-        if given[name] is not None and not _fits(parameter, bound[name]):
-            problems.append(_misfit(plan, name, parameter))
+            bound[name] = _checked(plan, name, given[name])
+        except ParameterError as error:
+            problems.append(str(error))
     if problems:
         raise ParameterError("\n".join(problems))
     return FrozenDict(bound)
@@ -65,16 +55,43 @@ def read_parameter(plan: Plan, name: str, text: str) -> Any:
         return text
     try:
         value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        raise ParameterError(_misfit(plan, name, parameter)) from None
-    if not _fits(parameter, freeze(value)):
-        raise ParameterError(_misfit(plan, name, parameter))
-    return value
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        raise _misfit(plan, name, parameter) from None
+    if value is None:
+        raise _misfit(plan, name, parameter)
+    return _checked(plan, name, value)
+
+
+def _unknown(plan: Plan, name: object) -> str:
+    known = ", ".join(plan.parameters)
+    hint = f"It declares: {known}." if known else "It declares none."
+    if not isinstance(name, str):
+        return (
+            f"{plan.file}  the workflow has no parameter whose name is of type "
+            f"{type(name).__name__}. {hint}"
+        )
+    hint = did_you_mean(name, plan.parameters) or hint
+    return f'{plan.file}  the workflow has no parameter "{name}". {hint}'
+
+
+def _checked(plan: Plan, name: str, value: Any) -> Any:
+    """The parameter's value, frozen. Raises `ParameterError` if it isn't JSON or doesn't fit."""
+    parameter = plan.parameters[name]
+    try:
+        frozen = freeze(value, where=f"parameters.{name}")
+    except ResultError as error:
+        raise ParameterError(f"{plan.file}  {error}") from None
+    if frozen is not None and not _fits(parameter, frozen):
+        raise _misfit(plan, name, parameter)
+    return frozen
 
 
 def _fits(parameter: ParameterDefinition, value: Any) -> bool:
+    if parameter.secret:  # Only text can be masked.
+        return isinstance(value, str)
     return parameter.type is None or fits_type(value, parameter.type)
 
 
-def _misfit(plan: Plan, name: str, parameter: ParameterDefinition) -> str:
-    return f'{plan.file}  the parameter "{name}" takes {_WORDS[parameter.type or "string"]}.'
+def _misfit(plan: Plan, name: str, parameter: ParameterDefinition) -> ParameterError:
+    takes = WORDS[parameter.type or "string"]
+    return ParameterError(f'{plan.file}  the parameter "{name}" takes {takes}.')

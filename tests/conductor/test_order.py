@@ -1,0 +1,209 @@
+"""What the conductor promises of order and of data, for generated workflows of every shape.
+
+Where a promise is that timing has no influence, three things are left out because it has some there
+by design: `fail`, after which what has not started is cancelled; `join: N`, where the first N ways
+count; and a loop in which several visits are due at once, which see each other's results.
+"""
+
+from __future__ import annotations
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from order_model import Prediction
+from order_runs import RunOfScenario, run_scenario
+from order_workflows import Scenario, scenarios
+
+from weft.conductor import (
+    EndRun,
+    Evaluate,
+    Evaluated,
+    Event,
+    PauseRequested,
+    Phase,
+    RunTimedOut,
+    SettleTask,
+    Stage,
+    StartTask,
+    State,
+    TaskEnded,
+    TaskPaused,
+    decide,
+)
+from weft.model import Status
+
+ARRIVALS = st.lists(st.integers(0, 5), min_size=1, max_size=8)
+ANY = scenarios(fails=True, early=True, crowds=True)
+TIMELESS = scenarios()
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> RunOfScenario:
+    """Runs of any workflow, some of which are paused or take too long."""
+    interruption = draw(st.sampled_from([None, None, PauseRequested(), RunTimedOut(5)]))
+    after = draw(st.integers(1, 15))
+    return run_scenario(draw(ANY), draw(ARRIVALS), interruption=interruption, after=after)
+
+
+def predicted(scenario: Scenario) -> Prediction:
+    """What the model says, of scenarios of which it can say something."""
+    prediction = Prediction(scenario)
+    assume(not prediction.is_crowded)
+    return prediction
+
+
+@settings(deadline=None, max_examples=400)
+@given(TIMELESS, ARRIVALS)
+def test_what_happens_is_what_the_rules_say(scenario: Scenario, arrivals: list[int]) -> None:
+    """Statuses, what each task sees, and the run's end are those that the plain model works out."""
+    prediction = predicted(scenario)
+    run = run_scenario(scenario, arrivals)
+    assert run.statuses == prediction.statuses
+    assert run.seen == prediction.seen
+    assert run.seen_at_end == prediction.seen_at_end
+    (end,) = run.ends
+    is_failed = bool(prediction.failures or scenario.breaks)
+    assert end.status == (Status.FAILED if is_failed else Status.SUCCEEDED)
+    if prediction.failures:
+        listed = [step.name for step in scenario.all_steps if step.name in prediction.failures]
+        assert end.error is not None
+        assert end.error.data["task"] == listed[0]
+
+
+@settings(deadline=None, max_examples=200)
+@given(TIMELESS, ARRIVALS, ARRIVALS)
+def test_the_order_in_which_events_arrive_changes_nothing(
+    scenario: Scenario, arrivals: list[int], others: list[int]
+) -> None:
+    """What a run computes depends on outcomes, never on timing."""
+    predicted(scenario)
+    one, other = run_scenario(scenario, arrivals), run_scenario(scenario, others)
+    assert one.statuses == other.statuses
+    assert one.seen == other.seen
+    assert one.seen_at_end == other.seen_at_end
+    assert one.ends == other.ends
+
+
+@settings(deadline=None)
+@given(runs())
+def test_every_run_ends_once(run: RunOfScenario) -> None:
+    """When nothing is due any more the run is over, whatever its shape and however it went."""
+    assert len(run.ends) == 1
+    assert run.states[-1].phase is Phase.OVER
+
+
+@settings(deadline=None)
+@given(runs())
+def test_when_a_run_has_ended_every_visit_and_every_task_is_settled(run: RunOfScenario) -> None:
+    """No task is forgotten, none is settled twice for one visit, and none runs on."""
+    for name, visits in run.statuses.items():
+        numbers = [visit for visit, _ in visits]
+        assert len(numbers) == len(set(numbers)), name
+        started = {visit for task, visit in run.seen if task == name}
+        if run.ends[0].status is not Status.PAUSED:
+            assert numbers, name
+            assert started <= {visit or 1 for visit in numbers}
+
+
+@settings(deadline=None)
+@given(runs())
+def test_only_what_a_stop_prevents_is_cancelled(run: RunOfScenario) -> None:
+    """A run that nobody stops and that reaches no `fail` comes to the end of every path."""
+    statuses = {status for visits in run.statuses.values() for _, status in visits}
+    if run.states[-1].stop is None:
+        assert Status.CANCELLED not in statuses
+    if run.states[-1].stop is Status.FAILED:
+        assert run.ends[0].status is Status.FAILED
+
+
+@settings(deadline=None)
+@given(runs())
+def test_replaying_the_events_gives_the_same_states(run: RunOfScenario) -> None:
+    """Invariant 7, at every event and not only at the end."""
+    state = State.initial(run.plan.graph, len(run.scenario.cleanup))
+    for event, expected, said in zip(run.events, run.states[1:], run.said, strict=True):
+        state, commands = decide(run.plan, state, event)
+        assert state == expected
+        assert commands == said
+
+
+@settings(deadline=None)
+@given(runs())
+def test_a_duplicate_event_changes_nothing(run: RunOfScenario) -> None:
+    """Every event can come again at any later point, unless a pause has undone what it said."""
+    for at, event in enumerate(run.events):
+        for state in run.states[at + 1 :]:
+            if not _is_put_back(state, event):
+                assert decide(run.plan, state, event) == (state, ())
+
+
+def _is_put_back(state: State, event: Event) -> bool:
+    """Whether a pause has put the task back, so that the same visit may come again."""
+    if not isinstance(event, TaskEnded | TaskPaused | Evaluated) or event.task < 0:
+        return False
+    return state.tasks[event.task].visit < event.visit
+
+
+@settings(deadline=None)
+@given(runs())
+def test_a_run_that_is_not_over_waits_for_something(run: RunOfScenario) -> None:
+    """Something is running or being evaluated at every moment before the end."""
+    pending = 0
+    for event, state, said in zip(run.events, run.states[1:], run.said, strict=True):
+        pending -= isinstance(event, Evaluated | TaskEnded | TaskPaused)
+        pending += sum(isinstance(command, Evaluate | StartTask) for command in said)
+        assert state.phase is Phase.OVER or pending > 0
+
+
+@settings(deadline=None)
+@given(ANY, ARRIVALS, st.integers(1, 15))
+def test_a_paused_run_has_only_left_what_had_not_started(
+    scenario: Scenario, arrivals: list[int], after: int
+) -> None:
+    """Nothing is in the middle of a visit, and something is left to go on with."""
+    run = run_scenario(scenario, arrivals, interruption=PauseRequested(), after=after)
+    state = run.states[-1]
+    assume(run.ends == [EndRun(Status.PAUSED)])
+    assert state.active == 0
+    assert {task.stage for task in state.tasks} <= {Stage.WAITING, Stage.ENDED}
+    unsettled = any(result is None for result in state.results)
+    assert unsettled or any(loop.busy for loop in state.loops.values())
+
+
+@settings(deadline=None, max_examples=200)
+@given(TIMELESS, ARRIVALS, st.integers(1, 15))
+def test_what_a_pause_leaves_undone_is_left_undone_and_the_rest_stays(
+    scenario: Scenario, arrivals: list[int], after: int
+) -> None:
+    """All that was settled by then is as without the pause; a run with something left is paused."""
+    prediction = predicted(scenario)
+    run = run_scenario(scenario, arrivals, interruption=PauseRequested(), after=after)
+    is_paused = run.ends[0].status is Status.PAUSED
+    for name, visits in run.statuses.items():
+        assert visits == prediction.statuses[name][: len(visits) if is_paused else None]
+    assert run.seen.items() <= prediction.seen.items() if is_paused else run.seen == prediction.seen
+
+
+@settings(deadline=None)
+@given(runs())
+def test_nothing_starts_after_fail(run: RunOfScenario) -> None:
+    """Once `fail` was reached only what runs goes on, and then `finally`."""
+    graph_tasks = len(run.plan.graph.names)
+    for state, said in zip(run.states[1:], run.said, strict=True):
+        if state.stop is Status.FAILED:
+            started = [each.task for each in said if isinstance(each, StartTask)]
+            assert all(number >= graph_tasks for number in started)
+
+
+@settings(deadline=None)
+@given(runs())
+def test_finally_runs_in_order_however_the_run_ended(run: RunOfScenario) -> None:
+    """Each of its tasks is settled after the one before, unless a pause came before it."""
+    names = [step.name for step in run.scenario.cleanup]
+    settled = [
+        run.plan.tasks[each.task].name for each in run.commands if isinstance(each, SettleTask)
+    ]
+    assert [name for name in settled if name in names] == names[: len(names)] or (
+        run.ends[0].status is Status.PAUSED
+    )
+    if run.ends[0].status is not Status.PAUSED and names:
+        assert settled[-len(names) :] == names
