@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import re
 import threading
 import tracemalloc
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from weft.definition import load
 from weft.errors import AttemptError, TemplateError
 from weft.model import ErrorInfo, Limits
 from weft.ports import Source
@@ -157,6 +159,15 @@ class TestLists:
         error = failure({"range": bounds})
         assert error.type == "WithItemsError"
         assert "{range: 100}" in str(error)
+
+    @pytest.mark.parametrize("value", ["text", 5, {"range": "3"}])
+    def test_what_a_hint_says_can_be_written(self, value: Any) -> None:
+        """Each example of `with-items` in a hint is one that the loader takes."""
+        examples = re.findall("`(?:with-items: )?({.*?})`", failure(value).hint)
+        assert examples
+        for example in examples:
+            text = f"tasks: [{{name: a, action: x.y, with-items: {example.replace('N', '9')}}}]"
+            assert load(text, file="flow.yaml").tasks[0].with_items is not None
 
 
 class TestIterators:

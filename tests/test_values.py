@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from weft.errors import FrozenError, ResultError
 from weft.values import (
+    CHUNK_ITEMS,
     MAX_DEPTH,
     FrozenDict,
     FrozenList,
@@ -18,6 +19,7 @@ from weft.values import (
     decode,
     encode,
     freeze,
+    read_lazy,
     thaw,
 )
 
@@ -46,6 +48,8 @@ class Counting(LazyList):
         return self.size
 
     def __getitem__(self, index):
+        if isinstance(index, slice):
+            return list(range(self.size)[index])
         if not 0 <= index < self.size:
             raise IndexError(index)
         return index
@@ -216,6 +220,91 @@ def test_depth_is_bounded_at_its_limit(convert):
     convert(nested(MAX_DEPTH))
     with pytest.raises(ResultError):
         convert(nested(MAX_DEPTH + 1))
+
+
+def test_depth_is_bounded_where_a_value_is_made_of_frozen_parts():
+    """Wrapping a frozen value again and again ends at MAX_DEPTH levels, as for any value."""
+    value = FrozenDict()
+    for _ in range(MAX_DEPTH - 1):
+        value = FrozenDict({"a": value})
+    assert decode(encode(value)) == value
+    assert encode([*value.values()]) == encode(value["a"]).join([b"[", b"]"])
+    for deeper in (FrozenDict({"a": value}), {"a": value}, [1, [value]], (value,)):
+        with pytest.raises(ResultError, match=f"nested more than {MAX_DEPTH} levels") as caught:
+            encode(deeper, where="vars.x")
+        assert str(caught.value).startswith("vars.x is nested")
+
+
+nasty = st.text('[]{}"\\\\,:\n()ü', max_size=6)
+
+
+@settings(deadline=None)
+@given(
+    st.recursive(nasty, lambda inner: st.one_of(st.lists(inner), st.dictionaries(nasty, inner))),
+    st.lists(st.one_of(nasty, st.none()), min_size=MAX_DEPTH - 3, max_size=MAX_DEPTH + 2),
+    st.lists(nasty, max_size=3),
+)
+def test_depth_is_counted_in_brackets_and_never_in_texts(value, keys, beside):
+    """Brackets, quotes and backslashes in texts and keys neither add levels nor hide them."""
+
+    def depth(part):
+        parts = part.values() if isinstance(part, dict) else part
+        return 0 if isinstance(part, str) else 1 + max(map(depth, parts), default=0)
+
+    levels = depth(value) + len(keys)
+    value = freeze(value)
+    for key in keys:
+        value = FrozenList([*beside, value]) if key is None else FrozenDict({key: value})
+    if levels <= MAX_DEPTH:
+        assert json.loads(encode(value)) == value
+    else:
+        with pytest.raises(ResultError, match="levels deep"):
+            encode(value)
+
+
+def tower(kind, levels=20_000):
+    value = kind()
+    for _ in range(levels):
+        value = kind({"a": value} if issubclass(kind, dict) else [value])
+    return value
+
+
+TOWERS = [
+    *((freeze, kind) for kind in (list, dict, tuple)),
+    *((encode, kind) for kind in (list, dict, tuple, FrozenList, FrozenDict)),
+    *((thaw, kind) for kind in (list, dict, tuple, FrozenList, FrozenDict)),
+    *((read_lazy, kind) for kind in (FrozenList, FrozenDict)),
+]
+
+
+@pytest.mark.parametrize(("convert", "kind"), TOWERS)
+def test_a_value_that_is_too_deep_is_never_a_recursion_error(convert, kind):
+    """Whatever is nested too deeply is refused as what it is, with an error of weft."""
+    for value in (tower(kind), [tower(kind)], tower(kind, levels=700)):
+        with pytest.raises(ResultError, match="levels deep"):
+            convert(value)
+
+
+@pytest.mark.parametrize("kind", [FrozenList, FrozenDict])
+def test_freezing_takes_a_frozen_part_without_a_look_inside(kind):
+    """However deep it is: its depth counts when the whole is encoded."""
+    deep = tower(kind)
+    assert freeze([deep])[0] is deep
+
+
+@pytest.mark.parametrize("text", [b"[" * 700 + b"]" * 700, b"[" * 90_000 + b"]" * 90_000])
+def test_text_that_is_too_deep_is_never_a_recursion_error(text):
+    """Text that nobody's `encode` made is refused when it is decoded."""
+    with pytest.raises(ResultError, match="levels deep"):
+        decode(text)
+
+
+def test_a_lazy_list_gives_its_elements_in_chunks():
+    """A chunk starts where the caller says, and the one at the end is empty."""
+    lazy = Counting(2 * CHUNK_ITEMS + 1)
+    starts = (0, CHUNK_ITEMS - 1, 2 * CHUNK_ITEMS, 2 * CHUNK_ITEMS + 1)
+    assert [len(lazy.chunk(start)) for start in starts] == [CHUNK_ITEMS, CHUNK_ITEMS, 1, 0]
+    assert lazy.chunk(5)[:2] == [5, 6]
 
 
 class Text(str):

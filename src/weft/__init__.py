@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from weft.actions.decorator import action
     from weft.catalog import ActionContext
     from weft.context import ItemContext, WorkflowContext
-    from weft.engine import Engine
+    from weft.engine import Engine, Quiet
     from weft.errors import ActionError, WeftError
     from weft.model import ErrorInfo, ItemCounts, Limits, Run, Status, TaskSummary
     from weft.values import thaw
-    from weft.wiring import arun, open_engine, run
+    from weft.wiring import arun, load_plan, open_engine, run
 
 __version__ = "0.1.0"
 
@@ -29,6 +29,7 @@ _HOMES = {
     "ItemContext": "weft.context",
     "ItemCounts": "weft.model",
     "Limits": "weft.model",
+    "Quiet": "weft.engine",
     "Run": "weft.model",
     "Status": "weft.model",
     "TaskSummary": "weft.model",
@@ -36,6 +37,7 @@ _HOMES = {
     "WorkflowContext": "weft.context",
     "action": "weft.actions.decorator",
     "arun": "weft.wiring",
+    "load_plan": "weft.wiring",
     "open_engine": "weft.wiring",
     "run": "weft.wiring",
     "thaw": "weft.values",
@@ -49,6 +51,7 @@ __all__ = [
     "ItemContext",
     "ItemCounts",
     "Limits",
+    "Quiet",
     "Run",
     "Status",
     "TaskSummary",
@@ -56,6 +59,7 @@ __all__ = [
     "WorkflowContext",
     "action",
     "arun",
+    "load_plan",
     "open_engine",
     "run",
     "thaw",

@@ -100,12 +100,23 @@ class WorkflowContext:
         )
         return self._sharing(self.variables, {**self.task_results, name: result})
 
+    def with_parameters(self, parameters: FrozenDict) -> WorkflowContext:
+        """A context with these parameters, and all else as in this one."""
+        new = object.__new__(type(self))
+        return new._set(parameters, self.variables, self.task_results, self.run, self.secrets)
+
     def with_variables(self, variables: Mapping[str, Json]) -> WorkflowContext:
         """A context in which these variables have these values, and all others the old ones."""
         if not variables:
             return self
         merged = FrozenDict({**self.variables, **freeze(dict(variables), where="vars")})
         return self._sharing(merged, self.task_results)
+
+    def seeing(
+        self, variables: FrozenDict, task_results: Mapping[str, TaskResult]
+    ) -> WorkflowContext:
+        """A context with these variables and results in place of its own; both stay immutable."""
+        return self._sharing(variables, task_results)
 
     def for_item(self, item: Any, index: int) -> ItemContext:
         """The context of one item, whose cost doesn't depend on what this context holds."""

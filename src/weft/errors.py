@@ -19,15 +19,17 @@ survive pickling, and none of them quotes a value from a context, since values c
         |-- InputError        an action's input doesn't fit its parameters
         |-- ResultError       a result isn't JSON
         |-- LimitError        something is larger than a limit allows; names the setting
-        `-- AttemptTimeoutError  an attempt took longer than its `timeout`
+        |-- AttemptTimeoutError  an attempt took longer than its `timeout`
+        `-- RunFailedError      a child workflow has failed; names its path
 
 This module imports nothing of weft.
 """
 
 from __future__ import annotations
 
+import copy
 import copyreg
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 
 class Place(NamedTuple):
@@ -55,13 +57,16 @@ class Problem(NamedTuple):
 
 
 class WeftError(Exception):
-    """The root of the tree: a one-line message, a stable `code`, and a `hint`."""
+    """The root of the tree: a one-line message, a stable `code`, and a `hint`.
+
+    A `message` that isn't text, such as another exception, is made text.
+    """
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, message: object, *, hint: str = "") -> None:
+        self.message = str(message)
+        super().__init__(self.message)
         self.hint = hint
 
     def __str__(self) -> str:
@@ -141,19 +146,27 @@ class AttemptError(WeftError):
     retryable = True
     data: Any = None
 
+    def at(self, place: Place) -> Self:
+        """The same error, with `place` before its message."""
+        placed = copy.copy(self)
+        placed.message = f"{place}  {self.message}"
+        placed.args = (placed.message,)
+        return placed
+
 
 class ActionError(AttemptError):
     """Raise this in an action to fail with a type and data of your own.
 
-    `type` is a short name such as `NotFound`, which a workflow can test; `data` is JSON. With
-    `retry=False` the attempt is the item's last one, whatever the task's `retry` says.
+    `message` is text, or an exception whose text is taken. `type` is a short name such as
+    `NotFound`, which a workflow can test; `data` is JSON. With `retry=False` the attempt is the
+    item's last one, whatever the task's `retry` says.
     """
 
     code = "action-failed"
 
     def __init__(
         self,
-        message: str,
+        message: object,
         *,
         type: str = "ActionError",
         data: Any = None,
@@ -162,7 +175,7 @@ class ActionError(AttemptError):
         super().__init__(message)
         self.type = type
         self.data = data
-        self.retryable = retry
+        self.retryable = bool(retry)
 
 
 class TemplateError(AttemptError):
@@ -210,3 +223,16 @@ class AttemptTimeoutError(AttemptError):
 
     code = "timed-out"
     type = "Timeout"
+
+
+class RunFailedError(AttemptError):
+    """A child workflow has failed: `path` is where it ran, `cause` the type of its error."""
+
+    code = "run-failed"
+    type = "RunFailed"
+
+    def __init__(self, message: object, *, path: str, cause: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.path = path
+        self.cause = cause
+        self.data = {"path": path, "type": cause, "data": data}

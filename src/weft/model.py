@@ -134,6 +134,25 @@ class RecordedEvent(msgspec.Struct, frozen=True):
     data: bytes
 
 
+class LogText(msgspec.Struct, frozen=True):
+    """What one attempt printed and logged. `index` is None for a task without items.
+
+    `path` names the task and the item, as in `check[17]`. `at` is when the attempt started: after a
+    pause or a crash attempts count from 1 again, and what the earlier ones wrote is kept. `label`
+    is what the item is called, which is recorded with the item: it is None when a log is written,
+    and filled in when one is read.
+    """
+
+    run_no: int
+    task_no: int
+    index: int | None
+    attempt: int
+    path: str
+    at: float
+    text: str
+    label: str | None = None
+
+
 class RunRecord(msgspec.Struct, frozen=True):
     """A run as recorded. `definition` is the workflow's text, `parameters` and `output` JSON text.
 
@@ -155,8 +174,9 @@ class RunRecord(msgspec.Struct, frozen=True):
     error: ErrorInfo | None = None
 
 
-Record = RunRecord | TaskRun | ItemOutcome | RecordedEvent
-"""What the journal writes: runs and tasks replace what was recorded of them, the rest is added."""
+Record = RunRecord | TaskRun | ItemOutcome | RecordedEvent | LogText
+"""What the journal writes: runs, tasks and logs replace what was recorded of them; items and events
+are added."""
 
 
 class TaskSummary(msgspec.Struct, frozen=True):
@@ -198,22 +218,26 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     input_bytes: int = 64 * 2**20
-    """The rendered input of one attempt, as JSON."""
+    """One value of `vars`, `publish` or `output`, and an input that reads the output of a task with
+    items, as JSON. Other inputs share what they name, which was bounded when it was made."""
     item_bytes: int = 16 * 2**20
-    """One item or one line of a `with-items` source."""
+    """One line or record of a file that `with-items` reads. Items of a list aren't measured one by
+    one: the list is in memory already, bounded as a whole by what made it."""
     result_bytes: int = 16 * 2**20
     """One attempt's result, as JSON."""
     context_bytes: int = 2**30
     """A run's parameters, variables and task results together, as JSON."""
     error_bytes: int = 64 * 2**10
     """One error's message, data and traceback; longer ones are shortened."""
+    log_bytes: int = 64 * 2**10
+    """What one attempt prints and logs; the rest is left out, and a note says how much."""
     template_steps: int = 10_000_000
     """Steps that one evaluation of a template may take."""
     template_bytes: int = 64 * 2**20
     """What one evaluation of a template may allocate, about."""
     definition_bytes: int = 16 * 2**20
     """A workflow file."""
-    queue_bytes: int = 16 * 2**20
+    queue_bytes: int = 4 * 2**20
     """Outcomes that wait for the store; beyond it a fan-out waits."""
     running: int = 1_000
     """Attempts that run at once in this process, over all tasks."""

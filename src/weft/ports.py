@@ -7,7 +7,8 @@ Each is narrow and says what its caller may rely on. Implementations live in `we
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from contextlib import AbstractContextManager
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -17,6 +18,7 @@ from weft.model import (
     ErrorInfo,
     ItemOutcome,
     Limits,
+    LogText,
     Record,
     RecordedEvent,
     Run,
@@ -24,6 +26,9 @@ from weft.model import (
     Status,
     TaskRun,
 )
+
+PAGE_BYTES: Final = 4 * 2**20
+"""About how much JSON text is read from a store at once."""
 
 
 class Journal(Protocol):
@@ -35,10 +40,10 @@ class Journal(Protocol):
     def commit(self, records: Sequence[Record]) -> None:
         """Write all records in one transaction, in their order.
 
-        A run or a task replaces what was recorded of it; an item or an event is added. Afterwards
-        all of them survive the end of the process. Raises `RecordRefusedError` if a record can't
-        be stored as it is, and any other `StoreError` if the store can't be written at all; in
-        both cases nothing of `records` has been written.
+        A run, a visit of a task, or a log replaces what was recorded of it; an item or an event is
+        added. Afterwards all of them survive the end of the process. Raises `RecordRefusedError` if
+        a record can't be stored as it is, and any other `StoreError` if the store can't be written
+        at all; in both cases nothing of `records` has been written.
         """
 
 
@@ -46,9 +51,13 @@ class Pages(Protocol):
     """Outputs of a task's items, in the order of their indexes."""
 
     def outputs(
-        self, run_no: int, task_no: int, start: int, stop: int
+        self, run_no: int, task_no: int, start: int, stop: int, *, limit_bytes: int = PAGE_BYTES
     ) -> Sequence[tuple[int, bytes]]:
-        """Index and JSON text of each recorded output with `start <= index < stop`."""
+        """Index and JSON text of each recorded output with `start <= index < stop`.
+
+        It ends early after the output with which all texts together reach `limit_bytes`; if they
+        stay below it, nothing is left out.
+        """
 
 
 class Records(Pages, Protocol):
@@ -63,8 +72,11 @@ class Records(Pages, Protocol):
     def runs(self, *, limit: int = 100) -> Sequence[RunRecord]:
         """The newest runs first. Their `definition` and `output` are left empty."""
 
-    def tasks(self, run_no: int) -> Sequence[TaskRun]:
-        """The run's tasks, in the order of `task_no`."""
+    def tasks(self, run_no: int, *, within: str = "") -> Sequence[TaskRun]:
+        """The run's own tasks, in the order of `task_no`.
+
+        With the path of a task or item that ran a child workflow, `check[17]`, its steps instead.
+        """
 
     def events(self, run_no: int) -> Iterator[RecordedEvent]:
         """The run's events, in the order of `seq`."""
@@ -79,6 +91,20 @@ class Records(Pages, Protocol):
         limit: int = 1_000,
     ) -> Sequence[ItemOutcome]:
         """At most `limit` items with an index over `after`, in the order of their indexes."""
+
+    def logs(
+        self,
+        run_no: int,
+        *,
+        under: str | None = None,
+        after: LogText | None = None,
+        limit: int = 100,
+    ) -> Sequence[LogText]:
+        """At most `limit` logs, in the order of task, index, start and attempt, with their labels.
+
+        With `under`, only those of the task or item with that path, as in `check` or `check[17]`,
+        and of what runs inside it. With `after`, the last log of a page, only those that follow it.
+        """
 
 
 class Source(Protocol):
@@ -106,6 +132,12 @@ class Sources(Protocol):
 
     def open_list(self, value: Any) -> Source:
         """Of what a template gave, which is data and never names a file: a list or an iterator."""
+
+    def batched(self, source: Source, size: int) -> Source:
+        """Lists of up to `size` elements of `source`, each of them one item."""
+
+    def first(self, source: Source, most: int) -> Source:
+        """The first `most` items of `source`, which isn't read any further."""
 
 
 class Ticket(msgspec.Struct, frozen=True, gc=False):
@@ -166,6 +198,19 @@ class Feed(Protocol):
         """Tell whoever watches the run."""
 
 
+class AttemptLog(Protocol):
+    """What the attempts of one worker print and log, one after the other.
+
+    `written` is text in UTF-8. While the log isn't open, what is printed goes where it always went.
+    """
+
+    is_open: bool
+    written: bytearray
+
+    def keep(self, ticket: Ticket, started_at: float) -> None:
+        """Close the log, and record what it holds, if anything, as that of this attempt."""
+
+
 class Call(Protocol):
     """What all attempts of one visit of a task have in common: one attempt, wherever it runs."""
 
@@ -181,6 +226,13 @@ class Call(Protocol):
 
     def describe(self, ticket: Ticket) -> str:
         """The attempt's task and item, for messages."""
+
+    def open_log(self) -> AbstractContextManager[AttemptLog]:
+        """A block in which what is printed goes to a log of its own, which begins open.
+
+        It hears the asyncio task that the block stands in, and threads that run in a copy of its
+        context.
+        """
 
 
 class Executor(Protocol):
@@ -240,11 +292,13 @@ class Secrets(Protocol):
 class TaskProgress(Protocol):
     """A running task's counters, which an observer reads whenever it likes.
 
-    `total` is None while a source isn't known to its end; `succeeded` and `failed` count what is
-    recorded, `running` and `waiting` the items that are being tried and that wait to be retried.
+    `visit` is which start of the task it is, from 1. `total` is None while a source isn't known to
+    its end; `succeeded` and `failed` count what is recorded, `running` and `waiting` the items that
+    are being tried and that wait to be retried.
     """
 
     name: str
+    visit: int
     has_items: bool
     total: int | None
     succeeded: int

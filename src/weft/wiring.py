@@ -18,15 +18,13 @@ from weft.model import Limits, Run
 
 if TYPE_CHECKING:
     from weft.engine import Engine
+    from weft.engine.dryrun import RunPreview
     from weft.plan import Plan
     from weft.ports import Catalog, Observer
     from weft.stores import Store
 
 Workflow = str | os.PathLike[str] | Mapping[str, Any]
 """A workflow: the path of its file, or its content as a map."""
-
-INLINE = "<workflow>"
-"""What stands for the file in messages about a workflow that was given as a map."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,31 +82,39 @@ def _read_limits(env: Mapping[str, str]) -> Limits:
     return Limits(**given)
 
 
-def load_plan(workflow: Workflow, settings: Settings, *, import_packs: bool = True) -> Plan:
-    """Read, check and compile a workflow.
+def load_plan(
+    workflow: Workflow,
+    settings: Settings | None = None,
+    *,
+    packs: Sequence[str | os.PathLike[str]] = (),
+    import_packs: bool = True,
+) -> Plan:
+    """Read, check and compile a workflow, for an engine to run.
 
-    Without `import_packs` no author's code is run, actions aren't checked, and the plan can be
-    looked at but not run. Raises `DefinitionError`, `ActionLoadError`, and `UsageError` for a file
-    that can't be read.
+    `packs` are further pack folders; `settings` name them themselves. Without `import_packs` no
+    author's code is run, actions aren't checked, and the plan can be looked at but not run. Raises
+    `DefinitionError`, `ActionLoadError`, and `UsageError` for a file that can't be read, or if
+    both settings and packs are given.
     """
-    from weft.definition import load
-    from weft.plan import compile_plan
+    from weft.workflows import Workflows
 
+    if packs and settings is not None:
+        raise UsageError(
+            "load_plan takes packs or settings, which name packs themselves, not both.",
+            hint="Use: load_plan(workflow, read_settings(packs=...))",
+        )
+    settings = settings or read_settings(packs=packs)
+    workflows = Workflows(settings.packs, settings.limits, import_packs=import_packs)
     if isinstance(workflow, Mapping):
-        file, text = None, _as_text(workflow)
-    else:
-        file = Path(workflow)
-        text = _read_file(file, settings.limits)
-    definition = load(text, file=INLINE if file is None else str(file), limits=settings.limits)
-    catalog = load_catalog(settings, file) if import_packs else None
-    return compile_plan(definition, catalog, limits=settings.limits)
+        return workflows.load_text(_as_text(workflow))
+    return workflows.load(Path(workflow))
 
 
-def load_catalog(settings: Settings, workflow_file: Path | None = None) -> Catalog:
-    """All actions that a workflow can call. Raises `ActionLoadError`."""
+def load_catalog(settings: Settings) -> Catalog:
+    """All actions and workflows of installed packs and pack folders. Raises `ActionLoadError`."""
     from weft.actions.packs import load_actions
 
-    return load_actions(workflow_file=workflow_file, pack_folders=settings.packs)
+    return load_actions(pack_folders=settings.packs)
 
 
 def _as_text(workflow: Mapping[str, Any]) -> bytes:
@@ -116,19 +122,6 @@ def _as_text(workflow: Mapping[str, Any]) -> bytes:
     from weft.values import encode
 
     return encode(dict(workflow), where="workflow")
-
-
-def _read_file(file: Path, limits: Limits) -> bytes:
-    try:
-        if file.is_dir():
-            raise IsADirectoryError(None, "it is a folder")
-        with file.open("rb") as stream:
-            return stream.read(limits.definition_bytes + 1)
-    except (OSError, ValueError) as error:
-        cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UsageError(
-            f"{file}  can't be read: {cause}.", hint="Give the path of a workflow's file."
-        ) from None
 
 
 @contextmanager
@@ -139,10 +132,16 @@ def open_engine(
 ) -> Iterator[Engine]:
     """An engine with the usual parts, on the store at a URL (default: the user's own).
 
-    Raises `StoreError` if the store can't be opened.
+    With `settings` it is the store that they name. Raises `UsageError` if both are given, and
+    `StoreError` if the store can't be opened.
     """
     from weft.stores import open_store
 
+    if store is not None and settings is not None:
+        raise UsageError(
+            "open_engine takes a store or settings, which name a store themselves, not both.",
+            hint="Use: open_engine(settings=read_settings(store=...))",
+        )
     settings = settings or read_settings(store=store)
     with open_store(settings.store) as opened:
         yield build_engine(opened, settings)
@@ -176,6 +175,31 @@ def build_engine(store: Store, settings: Settings) -> Engine:
     return Engine(store, parts, EnvironmentSecrets(settings.environment))
 
 
+def preview_run(
+    plan: Plan, parameters: Mapping[str, Any], settings: Settings, *, items: int | None = None
+) -> RunPreview:
+    """What a run of `plan` would do, with at most so many `items` in each fan-out; it does nothing.
+
+    Raises `ParameterError` for parameters that don't fit.
+    """
+    import asyncio
+    from functools import partial
+
+    from weft import sources
+    from weft.engine import dryrun
+    from weft.engine.parts import locate
+
+    located = partial(
+        locate,
+        workflow_folder=Path(plan.file).absolute().parent,
+        caller_folder=Path.cwd(),
+        given=parameters.keys(),
+    )
+    return asyncio.run(
+        dryrun.preview_run(plan, parameters, sources, settings.limits, located, items=items)
+    )
+
+
 async def arun(
     workflow: Workflow,
     parameters: Mapping[str, Any] | None = None,
@@ -206,9 +230,15 @@ def run(
     run_id: str | None = None,
     observer: Observer | None = None,
 ) -> Run:
-    """The same as `arun`, for callers without an event loop."""
-    import asyncio
+    """The same as `arun`, for callers without an event loop.
 
-    return asyncio.run(
-        arun(workflow, parameters, store=store, packs=packs, run_id=run_id, observer=observer)
+    Raises `UsageError` also where an event loop runs already, as in a notebook.
+    """
+    from weft.engine.blocking import run_blocking
+
+    return run_blocking(
+        lambda: arun(
+            workflow, parameters, store=store, packs=packs, run_id=run_id, observer=observer
+        ),
+        instead="await weft.arun(...)",
     )

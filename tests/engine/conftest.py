@@ -17,7 +17,7 @@ from weft.definition import load
 from weft.engine import Engine, Parts, Quiet
 from weft.executors.local import LocalExecutor
 from weft.model import ErrorInfo, ItemOutcome, Limits, Run, Status, TaskRun
-from weft.plan import compile_plan
+from weft.plan import Plan, compile_plan
 from weft.ports import Clock, TaskProgress
 from weft.stores import Store, open_store
 from weft.system import EnvironmentSecrets, SystemClock
@@ -89,13 +89,7 @@ class Loom:
         parameters: Mapping[str, Any] | None = None,
         run_id: str | None = None,
     ) -> Run:
-        registry = ActionRegistry()
-        for function in actions:
-            spec = spec_of(function)
-            assert spec is not None
-            registry.add(spec)
-        definition = load(text, file=str(self.folder / "flow.yaml"), limits=self.limits)
-        plan = compile_plan(definition, registry, limits=self.limits)
+        plan = self.plan(text, *actions)
         parts = Parts(
             records=self.store,
             executor=LocalExecutor(self.clock),
@@ -107,6 +101,15 @@ class Loom:
         )
         self.engine = Engine(self.store, parts, EnvironmentSecrets(self.environment))
         return await self.engine.arun(plan, parameters, run_id=run_id, observer=self.watcher)
+
+    def plan(self, text: str, *actions: Callable[..., Any]) -> Plan:
+        registry = ActionRegistry()
+        for function in actions:
+            spec = spec_of(function)
+            assert spec is not None
+            registry.add(spec)
+        definition = load(text, file=str(self.folder / "flow.yaml"), limits=self.limits)
+        return compile_plan(definition, registry, limits=self.limits)
 
     def use_real_time(self) -> None:
         """For actions whose real work takes time, such as threads."""

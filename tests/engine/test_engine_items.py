@@ -16,6 +16,7 @@ import weft
 from weft.context import ItemContext
 from weft.errors import StoreError
 from weft.model import ErrorInfo, ItemOutcome, Status
+from weft.testing.clock import ManualClock
 from weft.testing.stores import FailingStore, GatedStore, RefusingStore
 
 
@@ -537,15 +538,21 @@ def test_a_pause_finishes_the_items_in_flight_and_starts_no_new_ones(loom) -> No
 
 def test_a_run_that_times_out_cancels_the_items_in_flight(loom) -> None:
     """They are recorded as cancelled; those never started aren't recorded."""
+    loom.clock = clock = ManualClock()
+    started: list[int] = []
 
     @weft.action("test.hang")
-    async def hang() -> None:
+    async def hang(value: int) -> None:
+        started.append(value)
+        if len(started) == 3:
+            asyncio.get_running_loop().call_soon(clock.advance, 10)
         await asyncio.get_running_loop().create_future()
 
     run = loom.run(
         """
         timeout: 10s
-        tasks: [{name: each, action: test.hang, with-items: {range: 100}, concurrency: 3}]
+        tasks: [{name: each, action: test.hang, with-items: {range: 100}, concurrency: 3,
+                 input: {value: "{{ item }}"}}]
         """,
         hang,
     )

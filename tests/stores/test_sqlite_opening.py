@@ -112,7 +112,7 @@ def test_what_is_not_a_store_is_named_and_left_alone(tmp_path, make, cause, opti
     [("9999_from_tomorrow", "newer version of weft"), ("", "older version of weft")],
 )
 def test_a_store_of_another_version_says_which_program_is_to_be_upgraded(tmp_path, version, cause):
-    """A newer store asks for a newer weft, an older one for `weft db upgrade`."""
+    """A newer store asks for a newer weft, an older one for the weft that made it."""
     path = tmp_path / "weft.db"
     open_sqlite(path).close()
     sqlite_file(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.errors import RecordRefusedError
-from weft.model import ErrorInfo, ItemCounts, ItemOutcome, RecordedEvent, Status, TaskRun
+from weft.model import ErrorInfo, ItemCounts, ItemOutcome, LogText, RecordedEvent, Status, TaskRun
 from weft.stores import open_store
 from weft.testing.store_contract import a_run
 from weft.testing.stores import MemoryStore
@@ -85,7 +85,17 @@ runs = st.builds(
     output=st.none() | results,
     error=st.none() | errors,
 )
-commits = st.lists(st.lists(items | tasks | events | runs, max_size=6), max_size=6)
+logs = st.builds(
+    LogText,
+    run_no=st.integers(1, RUNS),
+    task_no=st.integers(1, TASKS),
+    index=st.none() | st.integers(0, 15),
+    attempt=st.integers(1, 3),
+    path=st.sampled_from(["a", "a[1]", "a[1].b", "a[12]", "A", "a_"]) | texts,
+    at=times,
+    text=texts,
+)
+commits = st.lists(st.lists(items | tasks | events | runs | logs, max_size=6), max_size=6)
 
 
 def readings(store):
@@ -93,6 +103,10 @@ def readings(store):
     yield store.run("run-1"), store.run("run-2"), list(store.run_ids()), list(store.runs())
     for run_no in range(1, RUNS + 1):
         yield list(store.tasks(run_no)), list(store.events(run_no))
+        yield list(store.logs(run_no))
+        for under in ("a", "a[1]"):
+            found = list(store.logs(run_no, under=under, limit=2))
+            yield found, list(store.logs(run_no, under=under, after=found[-1] if found else None))
         for task_no in range(1, TASKS + 1):
             yield list(store.outputs(run_no, task_no, 2, 2**39))
             yield list(store.items(run_no, task_no, after=3, limit=2))

@@ -48,10 +48,12 @@ def load_actions(
             )
         for pack in packs:
             _add_pack(registry, pack)
+            _add_workflows(registry, pack)
     if workflow_file is not None:
         home = workflow_file.absolute().parent
         for pack in _packs_in(home / "packs"):
             _add_pack(registry, pack)
+            _add_workflows(registry, pack)
         if _has_actions_file(home):
             _add_pack(registry, home)
     return registry
@@ -76,6 +78,12 @@ def _add_pack(registry: ActionRegistry, pack: Path) -> None:
     for name in [_ACTIONS] if _has_actions_file(pack) else _modules_in(pack):
         for spec in _actions_in(folder.load(name)):
             registry.add(spec)
+
+
+def _add_workflows(registry: ActionRegistry, pack: Path) -> None:
+    """A pack's `name.yaml` is the workflow `pack.name`."""
+    for file in sorted([*pack.glob("*.yaml"), *pack.glob("*.yml")]):
+        registry.workflows.setdefault(f"{pack.name}.{file.stem}", file)
 
 
 def _packs_in(folder: Path) -> list[Path]:

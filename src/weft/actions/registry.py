@@ -8,6 +8,7 @@ and functions that load them. Two registries share nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from weft.catalog import ActionSpec
 from weft.errors import ActionLoadError
@@ -22,6 +23,8 @@ class ActionRegistry:
     """A catalog of actions: implements `weft.ports.Catalog`."""
 
     def __init__(self) -> None:
+        self.workflows: dict[str, Path] = {}
+        """The files of the workflows that packs hold, by name."""
         self._specs: dict[str, ActionSpec] = {}
         self._unloaded: dict[str, Load] = {}
         self._broken: dict[str, ActionLoadError] = {}

@@ -1,6 +1,7 @@
 """The engine: runs plans and records what comes of them."""
 
+from weft.engine.capture import capturing
 from weft.engine.engine import Engine, Quiet
 from weft.engine.parts import Parts
 
-__all__ = ["Engine", "Parts", "Quiet"]
+__all__ = ["Engine", "Parts", "Quiet", "capturing"]

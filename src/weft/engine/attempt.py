@@ -15,10 +15,11 @@ import msgspec
 
 from weft.catalog import ActionContext, ActionSpec
 from weft.context import ItemContext, WorkflowContext
+from weft.engine.capture import AttemptLog, log_text
 from weft.engine.evaluate import bounded
 from weft.engine.parts import RunParts
 from weft.errors import InputError, LimitError, Place
-from weft.model import Limits
+from weft.model import Limits, LogText
 from weft.plan import PlannedInput, PlannedTask, Value
 from weft.ports import Ticket
 from weft.values import encode
@@ -64,6 +65,11 @@ class TaskCall:
         self._logger = logging.getLogger(f"weft.action.{spec.name}")
         self._shared: dict[str, Any] = {}
         self._by_item: list[tuple[str, _Render, _Check | None, Place]] = []
+        self._is_child = spec.workflow is not None
+        if spec.workflow is not None:
+            from weft.engine.children import ChildWorkflow  # which needs this module
+
+            self.function = ChildWorkflow(spec.workflow(), visit, context, run).run
         for entry in task.inputs:
             self._add(spec, entry, context, run)
 
@@ -99,10 +105,12 @@ class TaskCall:
                 try:
                     value = check(value)
                 except InputError as error:
-                    raise _at(place, error) from None
+                    raise error.at(place) from None
             arguments[name] = value
         if self._context_field is not None:
             arguments[self._context_field] = self._action_context(ticket)
+        if self._is_child:
+            return {"ticket": ticket, "given": arguments}
         return arguments
 
     def _action_context(self, ticket: Ticket) -> ActionContext:
@@ -114,9 +122,7 @@ class TaskCall:
             index=ticket.index,
             attempt=ticket.attempt,
             idempotency_key=f"{visit.run_id}/{visit.path}{index}/{visit.number}",
-            deadline=None
-            if self.timeout_s is None
-            else self._run.parts.clock.now() + self.timeout_s,
+            deadline=self._deadline(),
             logger=self._logger,
             stop=self._run.stop,
             limits=self._run.parts.limits,
@@ -144,17 +150,30 @@ class TaskCall:
         index = "" if ticket.index is None else f"[{ticket.index}]"
         return f"{self._visit.path}{index}"
 
+    def open_log(self) -> AttemptLog:
+        """A block in which what is printed goes to a log of its own, which begins open."""
+        return AttemptLog(self._run.parts.limits.log_bytes, self._keep_log)
+
+    def _keep_log(self, ticket: Ticket, started_at: float, written: bytes, left_out: int) -> None:
+        visit = self._visit
+        self._run.journal.add_log(
+            LogText(
+                visit.run_no,
+                visit.task_no,
+                ticket.index,
+                ticket.attempt,
+                self.describe(ticket),
+                started_at,
+                log_text(written, left_out, self._masker),
+            )
+        )
+
 
 def _checked(check: _Check, value: Any, place: Place) -> Any:
     try:
         return check(value)
     except InputError as error:
-        raise _at(place, error) from None
-
-
-def _at(place: Place, error: InputError) -> InputError:
-    """The same error, with the input's place in the file."""
-    return InputError(f"{place}  {error.message}", hint=error.hint)
+        raise error.at(place) from None
 
 
 def _reading(render: _Render, place: Place, limits: Limits) -> _Render:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import itertools
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +12,13 @@ from msgspec.structs import replace
 
 from weft.catalog import StopFlag
 from weft.context import WorkflowContext
+from weft.engine.blocking import run_blocking
+from weft.engine.gate import Slots
 from weft.engine.journal import JournalWriter
 from weft.engine.masking import Masker
 from weft.engine.parts import Parts, RunParts
 from weft.engine.run import RunDriver
-from weft.errors import ParameterError, UsageError
+from weft.errors import AttemptError, ParameterError, UsageError
 from weft.model import ErrorInfo, Run, RunRecord, Status
 from weft.plan import Plan, bind_parameters
 from weft.ports import Journal, Observer, Secrets, TaskProgress
@@ -44,22 +46,43 @@ class Quiet:
         """The run is over or paused."""
 
 
+class _Control:
+    """What may be asked of a run from outside, from the moment on that it is asked for."""
+
+    def __init__(self) -> None:
+        self.driver: RunDriver | None = None
+        self.is_pausing = False
+
+    def pause(self) -> None:
+        self.is_pausing = True
+        if self.driver is not None:
+            self.driver.pause()
+
+    def take(self, driver: RunDriver) -> None:
+        self.driver = driver
+        if self.is_pausing:
+            driver.pause()
+
+
 class Engine:
     """Runs plans, with the parts that it is given. `weft.open_engine` puts the usual ones together.
 
-    An engine may run several plans at once on one event loop. It holds no state between runs.
+    An engine may run several plans at once on one event loop. They share one journal and the slots
+    of `limits.running`; otherwise runs know nothing of each other.
     """
 
     def __init__(self, journal: Journal, parts: Parts, secrets: Secrets) -> None:
         self._store = journal
         self._parts = parts
         self._secrets = secrets
-        self._drivers: set[RunDriver] = set()
+        self._slots = Slots(parts.limits.running)
+        self._controls: set[_Control] = set()
+        self._journal: JournalWriter | None = None
 
     def pause(self) -> None:
         """Ask every run in progress to pause. To be called on the event loop's thread."""
-        for driver in self._drivers:
-            driver.pause()
+        for control in self._controls:
+            control.pause()
 
     async def arun(
         self,
@@ -67,18 +90,29 @@ class Engine:
         parameters: Mapping[str, Any] | None = None,
         *,
         run_id: str | None = None,
+        items: int | None = None,
         observer: Observer | None = None,
     ) -> Run:
         """Run `plan` to its end, and return what came of it, also if it failed.
 
-        Raises `ParameterError` for parameters that don't fit, `UsageError` for a run id that is
-        malformed or taken, and `StoreError` if the store can't be written.
+        With `items` only so many items of each fan-out are run, the first ones. Raises
+        `ParameterError` for parameters that don't fit, `UsageError` for a run id that is malformed
+        or taken or for `items` below 1, and `StoreError` if the store can't be written.
         """
+        if items is not None and items < 1:
+            raise UsageError(f"`items` takes a whole number from 1, not {items}.")
         given = dict(parameters or {})
         bound = bind_parameters(plan, given)
-        record = self._record(plan, bound, self._new_id() if run_id is None else run_id)
         secrets = self._read_secrets(plan)
-        journal = JournalWriter(self._store, self._parts.limits)
+        masker = Masker([*secrets.values(), *_secret_values(plan, bound)])
+        record = self._record(plan, bound, masker, self._new_id() if run_id is None else run_id)
+        context = _first_context(record, bound, secrets)
+        timeout_s = _timeout_s(plan, context)
+        control = _Control()
+        self._controls.add(control)
+        if self._journal is None:
+            self._journal = JournalWriter(self._store, self._parts.limits)
+        journal = self._journal
         watching = observer or Quiet()
         try:
             record = replace(record, run_no=await journal.create_run(record))
@@ -88,44 +122,38 @@ class Engine:
                 run_no=record.run_no,
                 journal=journal,
                 observer=watching,
-                masker=Masker([*secrets.values(), *_secret_values(plan, bound)]),
+                masker=masker,
+                slots=self._slots,
                 stop=StopFlag(),
                 workflow_folder=Path(record.file).parent,
                 caller_folder=Path.cwd(),
                 given=frozenset(given),
+                numbers=itertools.count(1),
+                most_items=items,
             )
-            watching.run_started(record.id, record.workflow, plan.graph.names)
-            result = await self._drive(plan, record, bound, secrets, run)
+            watching.run_started(record.id, record.workflow, tuple(plan.numbers))
+            if items is not None:
+                first = "item" if items == 1 else f"{items:,} items"
+                watching.notice(f"each fan-out is limited to its first {first}")
+            driver = RunDriver(plan, record, context, run)
+            control.take(driver)
+            result = await driver.drive(timeout_s)
         finally:
+            self._controls.discard(control)
             await self._parts.close_resources()
-            await journal.close()
+            if not self._controls:
+                self._journal = None
+                await journal.close()
         watching.run_ended(result)
         return result
 
     def run(self, plan: Plan, *args: Any, **kwargs: Any) -> Run:
         """The same as `arun`, for callers without an event loop."""
-        return asyncio.run(self.arun(plan, *args, **kwargs))
-
-    async def _drive(
-        self,
-        plan: Plan,
-        record: RunRecord,
-        parameters: FrozenDict,
-        secrets: Mapping[str, str],
-        run: RunParts,
-    ) -> Run:
-        started = datetime.fromtimestamp(record.created_at, UTC).isoformat(timespec="milliseconds")
-        context = WorkflowContext(
-            parameters=parameters, run={"id": record.id, "started_at": started}, secrets=secrets
+        return run_blocking(
+            lambda: self.arun(plan, *args, **kwargs), instead="await engine.arun(...)"
         )
-        driver = RunDriver(plan, record, context, run)
-        self._drivers.add(driver)
-        try:
-            return await driver.drive()
-        finally:
-            self._drivers.discard(driver)
 
-    def _record(self, plan: Plan, parameters: FrozenDict, run_id: str) -> RunRecord:
+    def _record(self, plan: Plan, parameters: FrozenDict, masker: Masker, run_id: str) -> RunRecord:
         if not _is_run_id(run_id):
             raise UsageError(f'"{run_id}" can\'t be the id of a run: ids are {_RUN_ID}.')
         shown = {
@@ -138,7 +166,7 @@ class Engine:
             workflow=plan.name,
             file=str(Path(plan.file).absolute()),
             definition=plan.text,
-            parameters=encode(shown),
+            parameters=encode(masker.mask(shown)),
             status=Status.PENDING,
             created_at=self._parts.clock.now(),
         )
@@ -148,7 +176,8 @@ class Engine:
         return f"{started:%Y%m%d-%H%M%S}-{self._parts.chance.token(4)}"
 
     def _read_secrets(self, plan: Plan) -> dict[str, str]:
-        found = {name: self._secrets.get(name) for name in plan.secrets}
+        names = {name for each in plan.family() for name in each.secrets}
+        found = {name: self._secrets.get(name) for name in sorted(names)}
         if missing := [name for name, value in found.items() if value is None]:
             raise ParameterError(
                 "\n".join(
@@ -158,6 +187,27 @@ class Engine:
                 )
             )
         return {name: value for name, value in found.items() if value is not None}
+
+
+def _first_context(
+    record: RunRecord, parameters: FrozenDict, secrets: Mapping[str, str]
+) -> WorkflowContext:
+    """What a run sees at its start."""
+    started = datetime.fromtimestamp(record.created_at, UTC).isoformat(timespec="milliseconds")
+    return WorkflowContext(
+        parameters=parameters, run={"id": record.id, "started_at": started}, secrets=secrets
+    )
+
+
+def _timeout_s(plan: Plan, context: WorkflowContext) -> float | None:
+    """The run's timeout in seconds. Raises `ParameterError` if the parameters give none."""
+    if plan.timeout is None:
+        return None
+    try:
+        timeout_s: float | None = plan.timeout.resolve(context)
+    except AttemptError as error:
+        raise ParameterError(error.message, hint=error.hint) from None
+    return timeout_s
 
 
 def _secret_values(plan: Plan, parameters: FrozenDict) -> list[str | None]:

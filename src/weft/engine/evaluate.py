@@ -9,8 +9,8 @@ from weft.conductor import Asked, Evaluate
 from weft.context import WorkflowContext
 from weft.errors import AttemptError, LimitError, Place
 from weft.model import Limits, TaskResult
-from weft.plan import Plan, Value
-from weft.values import FrozenDict, encode, read_lazy
+from weft.plan import Plan, PlannedTransition, Value
+from weft.values import FrozenDict, FrozenList, encode, read_lazy
 
 
 def evaluate_asked(plan: Plan, command: Evaluate, limits: Limits) -> Any:
@@ -27,8 +27,25 @@ def evaluate_asked(plan: Plan, command: Evaluate, limits: Limits) -> Any:
             return FrozenDict(
                 {name: _value(value, context, result, limits) for name, value in publish.items()}
             )
+        case Asked.NEXT:
+            transitions = plan.tasks[command.task].transitions
+            return FrozenList([_transition(each, command, limits) for each in transitions])
         case Asked.OUTPUT:
             return _output(plan.output, context, limits, nullable=command.nullable)
+
+
+def _transition(transition: PlannedTransition, command: Evaluate, limits: Limits) -> Any:
+    """The variables that a transition publishes, or None if it isn't taken."""
+    context, result = command.context, command.result
+    if transition.when is None:
+        is_taken = command.passes
+    else:
+        is_taken = bool(transition.when.evaluate(context, result))
+    if not is_taken:
+        return None
+    return FrozenDict(
+        {name: _value(each, context, result, limits) for name, each in transition.publish.items()}
+    )
 
 
 def _variables(variables: Mapping[str, Value], context: WorkflowContext, limits: Limits) -> Any:
@@ -70,8 +87,11 @@ def _value(
 
 def bounded(value: Any, place: Place, limits: Limits) -> Any:
     """`value` with every lazy list in it read. Raises `LimitError` over `limits.input_bytes`."""
-    value = read_lazy(value)
-    size = len(encode(value))
+    try:
+        value = read_lazy(value)
+        size = len(encode(value))
+    except AttemptError as error:
+        raise error.at(place) from None
     if size > limits.input_bytes:
         raise LimitError(
             f"{place}  this value has {size:,} bytes as JSON; the limit is {limits.input_bytes:,}.",

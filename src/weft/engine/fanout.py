@@ -17,6 +17,7 @@ import msgspec
 from weft.context import ItemContext, WorkflowContext
 from weft.engine.attempt import Visit
 from weft.engine.feed import BaseFeed, FeedParts, Progress
+from weft.engine.gate import Pace
 from weft.engine.journal import JournalWriter
 from weft.engine.settings import TaskSettings
 from weft.errors import AttemptError
@@ -41,7 +42,7 @@ class ItemFeed(BaseFeed):
         parts: FeedParts,
     ) -> None:
         super().__init__(settings, progress, parts)
-        self.width = min(settings.concurrency, parts.limits.running)
+        self.width = settings.concurrency
         self._context = context
         self._run_no, self._task_no = visit.run_no, visit.task_no
         self._source = source
@@ -55,6 +56,9 @@ class ItemFeed(BaseFeed):
         self._failures = 0  # finished, recorded or not
         self._interrupted = 0  # put back by a pause
         self._most_waiting = max(_WAITING_AT_LEAST, _WAITING_PER_SLOT * self.width)
+        rate = settings.rate_per_s
+        self._pace = None if rate is None else Pace(parts.clock, rate)
+        self._is_early = False  # whether the pace has just refused a start
         self._first_error: tuple[int, ErrorInfo] | None = None
         self._has_told_label = False
         self.attempts = 0
@@ -67,45 +71,72 @@ class ItemFeed(BaseFeed):
 
     def take(self) -> Ticket | None:
         """The next attempt: a retry that is due, or the source's next item."""
+        slots = self._slots
+        if self._journal.is_full or (slots.free <= 0 and not self._has_slot()):
+            return None
         if self._retries.ready:
-            return self._take_retry()
-        if self._journal.is_full or self._progress.waiting > self._most_waiting:
+            return self._take_retry() if self._pace is None or self._may_start() else None
+        if self._progress.waiting > self._most_waiting:
             return None
         while self._cursor < len(self._chunk) and not self._is_closed:
             item = self._chunk[self._cursor]
+            is_readable = type(item) is not ErrorInfo
+            if self._pace is not None and is_readable and not self._may_start():
+                return None
             index = self._index
             self._cursor += 1
             self._index = index + 1
             ticket = Ticket(ItemContext(self._context, item, index), index, 1)
-            if type(item) is ErrorInfo:  # the source could not read it
-                self._end(ticket, Status.FAILED, None, item, self._clock.now(), 0.0)
-            else:
+            if is_readable:
+                slots.free -= 1
                 self._progress.running += 1
                 return ticket
+            error = self._present(item)
+            self._end(ticket, Status.FAILED, None, error, self._clock.now(), 0.0)
         return None
+
+    def _may_start(self) -> bool:
+        assert self._pace is not None
+        self._is_early = not self._pace.may_start()
+        return not self._is_early
 
     async def wait(self) -> bool:
         """Return True when it is worth asking again, False when nothing will come any more."""
-        if self._journal.is_full and not self._is_closed:
+        if self._journal.is_full:
             await self._journal.room()
             return True
-        has_items = self._cursor < len(self._chunk)
-        if (has_items or not self._is_exhausted) and not self._is_closed:
-            if self._progress.waiting > self._most_waiting:
-                await self._changed
-            elif not has_items:
-                await self._refill()
+        if self._pace is not None and self._is_early:
+            self._is_early = False
+            await self._pace.turn()
             return True
-        if self._retries:
+        has_items = self._cursor < len(self._chunk) and not self._is_closed
+        may_read = not (self._is_exhausted or has_items or self._is_closed)
+        if may_read and self._progress.waiting <= self._most_waiting:
+            await self._refill()
+        elif has_items or may_read or self._retries:
             await self._changed
-            return True
-        return False
+        else:
+            if self._pace is not None:
+                self._pace.wake()  # no start will let those in who still wait in line
+            return False
+        return True
+
+    def _wake(self) -> None:
+        super()._wake()
+        if self._pace is not None:
+            self._pace.wake()
 
     async def _refill(self) -> None:
-        """Read the next chunk; workers that come meanwhile wait for the same one."""
+        """Read the next chunk, or return because something else has changed meanwhile.
+
+        Workers that come while a chunk is being read wait for the same one.
+        """
         if self._reading is None:
             self._reading = asyncio.create_task(self._read())
-        await self._reading
+        reading = self._reading
+        await asyncio.wait([reading, self._changed], return_when=asyncio.FIRST_COMPLETED)
+        if reading.done():
+            reading.result()
 
     async def _read(self) -> None:
         try:
@@ -186,20 +217,27 @@ class ItemFeed(BaseFeed):
 
     # The end
 
-    async def finish(self) -> TaskResult | None:
-        """How the task ended, once every outcome is committed; None if it is only paused."""
+    async def finish(self) -> TaskResult:
+        """How the task ended or was paused, once every outcome is committed."""
         await self._journal.flush()
-        self._source.close()
         unread = self._cursor < len(self._chunk) or not self._is_exhausted
-        if self._is_paused and (unread or self._interrupted):
-            return None
-        return self._judge()
+        return self._judge(is_paused=self._is_paused and (unread or self._interrupted > 0))
 
-    def _judge(self) -> TaskResult:
+    def close(self) -> None:
+        """Stop reading the source, and give it back."""
+        if self._reading is not None:
+            self._reading.cancel()
+        if self._pace is not None:
+            self._pace.close()
+        self._source.close()
+
+    def _judge(self, *, is_paused: bool) -> TaskResult:
         progress = self._progress
         total = self._index if self._source.total is None else self._source.total
         progress.total = total
         counts = ItemCounts(total, progress.succeeded, progress.failed)
+        if is_paused:
+            return TaskResult(Status.PAUSED, items=counts)
         if self.error is not None:
             return TaskResult(Status.FAILED, error=self._describe(self.error), items=counts)
         if self._is_halted:

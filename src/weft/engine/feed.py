@@ -13,11 +13,13 @@ from collections.abc import Callable
 import msgspec
 
 from weft.context import WorkflowContext
-from weft.engine.gate import Retries
+from weft.engine.gate import Retries, Slots
 from weft.engine.settings import TaskSettings
 from weft.errors import AttemptError
-from weft.model import ErrorInfo, Limits, Status, TaskResult
+from weft.model import ErrorInfo, Status, TaskResult
+from weft.plan import Value
 from weft.ports import Chance, Clock, Future, Ticket
+from weft.values import decode
 
 
 class FeedParts(msgspec.Struct, frozen=True):
@@ -26,18 +28,29 @@ class FeedParts(msgspec.Struct, frozen=True):
     clock: Clock
     chance: Chance
     describe: Callable[[BaseException], ErrorInfo]
+    present: Callable[[ErrorInfo], ErrorInfo]
     mask: Callable[[str], str]
-    limits: Limits
+    slots: Slots
     notice: Callable[[str], None]
 
 
 class Progress:
     """A running task's counters; implements `ports.TaskProgress`."""
 
-    __slots__ = ("failed", "has_items", "name", "running", "succeeded", "total", "waiting")
+    __slots__ = (
+        "failed",
+        "has_items",
+        "name",
+        "running",
+        "succeeded",
+        "total",
+        "visit",
+        "waiting",
+    )
 
-    def __init__(self, name: str, *, has_items: bool) -> None:
+    def __init__(self, name: str, *, has_items: bool, visit: int = 1) -> None:
         self.name = name
+        self.visit = visit
         self.has_items = has_items
         self.total: int | None = None if has_items else 1
         self.succeeded = 0
@@ -62,8 +75,11 @@ class BaseFeed:
         self._clock = parts.clock
         self._chance = parts.chance
         self._describe = parts.describe
+        self._present = parts.present
         self._mask = parts.mask
+        self._slots = parts.slots
         self._retries = Retries(parts.clock, self._wake)
+        self._held: dict[Future, Ticket] = {}  # retries that wait for a thread to return
         self._is_closed = False
         self._is_paused = False
         self._is_halted = False
@@ -79,7 +95,8 @@ class BaseFeed:
         self._is_closed = True
         self._is_halted = self._is_halted or at_once
         self._is_paused = not self._is_halted
-        for ticket in self._retries.clear():
+        held, self._held = self._held, {}
+        for ticket in [*self._retries.clear(), *held.values()]:
             self._retry(ticket)
         self._progress.waiting = 0
         if at_once and self._halt is not None:
@@ -91,11 +108,38 @@ class BaseFeed:
     ) -> None:
         """The attempt gave `output`, JSON text."""
         self._progress.running -= 1
-        self._end(ticket, Status.SUCCEEDED, output, None, started_at, duration_s)
+        self._slots.give_back()
+        if self._settings.retry_until is None:
+            self._end(ticket, Status.SUCCEEDED, output, None, started_at, duration_s)
+        else:
+            self._poll(ticket, self._settings.retry_until, output, started_at, duration_s)
+
+    def _poll(
+        self, ticket: Ticket, until: Value, output: bytes, started_at: float, duration_s: float
+    ) -> None:
+        """Record a success that `until` accepts; after any other try again, or fail."""
+        try:
+            outcome = TaskResult(Status.SUCCEEDED, output=decode(output))
+            is_met = bool(until.evaluate(ticket.context, outcome))
+        except AttemptError as problem:
+            error = self._describe(problem)
+            self._end(ticket, Status.FAILED, None, error, started_at, duration_s)
+            return
+        if is_met:
+            self._end(ticket, Status.SUCCEEDED, output, None, started_at, duration_s)
+        elif ticket.attempt <= self._settings.retry.count:
+            self._retry(Ticket(ticket.context, ticket.index, ticket.attempt + 1))
+        else:
+            error = ErrorInfo(
+                "UntilNotMet",
+                f"{until.place}  retry.until is not true after attempt {ticket.attempt}, the last "
+                "one. Raise retry.count or retry.delay if it takes longer.",
+            )
+            self._end(ticket, Status.FAILED, None, error, started_at, duration_s)
 
     def cancelled(self, ticket: Ticket, started_at: float, duration_s: float) -> None:
         """The attempt was stopped, because the run wants to stop at once."""
-        self._progress.running -= 1
+        self._release()
         self._end(ticket, Status.CANCELLED, None, None, started_at, duration_s)
 
     def failed(
@@ -107,22 +151,37 @@ class BaseFeed:
         busy: Future | None = None,
     ) -> None:
         """The attempt raised `error`: try again later, or record the failure."""
-        self._progress.running -= 1
+        if busy is None:
+            self._release()
+        else:  # a thread still works at it, so it keeps its slot until that returns
+            busy.add_done_callback(lambda _: self._release())
         info = self._describe(error)
-        retryable = not isinstance(error, AttemptError) or error.retryable
-        if retryable and ticket.attempt <= self._settings.retry.count and not self._is_halted:
+        if (
+            _is_retryable(error)
+            and ticket.attempt <= self._settings.retry.count
+            and not self._is_halted
+        ):
             try:
                 wanted = self._wants_retry(ticket, info)
             except AttemptError as problem:
-                info, wanted = self._describe(problem), False
+                wanted = False
+                message = f"{info.message} (and retry.when: {self._describe(problem).message})"
+                info = msgspec.structs.replace(info, message=message)
             if wanted:
                 again = Ticket(ticket.context, ticket.index, ticket.attempt + 1)
                 if busy is None:
                     self._retry(again)
                 else:
-                    busy.add_done_callback(lambda _: self._retry(again))
+                    self._held[busy] = again
+                    busy.add_done_callback(self._retry_held)
                 return
         self._end(ticket, Status.FAILED, None, info, started_at, duration_s)
+
+    def _retry_held(self, busy: Future) -> None:
+        """A thread has returned: the item that it overran may be tried again."""
+        ticket = self._held.pop(busy, None)
+        if ticket is not None:
+            self._retry(ticket)
 
     def _retry(self, ticket: Ticket) -> None:
         """Queue another attempt, unless the run has been asked to stop."""
@@ -141,9 +200,24 @@ class BaseFeed:
         outcome = TaskResult(Status.FAILED, error=error)
         return when is None or bool(when.evaluate(ticket.context, outcome))
 
+    def _occupy(self) -> None:
+        self._slots.free -= 1
+        self._progress.running += 1
+
+    def _release(self) -> None:
+        self._progress.running -= 1
+        self._slots.give_back()
+
+    def _has_slot(self) -> bool:
+        """Whether the process may run one more attempt; if not, look again when it may."""
+        if self._slots.free > 0:
+            return True
+        self._slots.when_free(self._wake)
+        return False
+
     def _take_retry(self) -> Ticket:
         ticket = self._retries.ready.popleft()
-        self._progress.running += 1
+        self._occupy()
         self._progress.waiting = len(self._retries)
         return ticket
 
@@ -187,17 +261,19 @@ class SoloFeed(BaseFeed):
 
     def take(self) -> Ticket | None:
         """The first attempt, or a retry that is due."""
+        has_first = self._next is not None and not self._is_closed
+        if not (has_first or self._retries.ready) or not self._has_slot():
+            return None
         if self._retries.ready:
             return self._take_retry()
         ticket, self._next = self._next, None
-        if ticket is None or self._is_closed:
-            return None
-        self._progress.running += 1
+        self._occupy()
         return ticket
 
     async def wait(self) -> bool:
-        """Whether a retry is still to come; if so, return when it is due."""
-        if not self._retries:
+        """Whether an attempt is still to come; if so, return when it may be its time."""
+        has_first = self._next is not None and not self._is_closed
+        if not (has_first or self._retries):
             return False
         await self._changed
         return True
@@ -215,4 +291,16 @@ class SoloFeed(BaseFeed):
         duration_s: float,
     ) -> None:
         self.status, self.output, self.error = status, output, error
+        self._progress.succeeded += status is Status.SUCCEEDED
+        self._progress.failed += status is Status.FAILED
         self.attempts = ticket.attempt
+
+
+def _is_retryable(error: BaseException) -> bool:
+    """Whether the error lets its item be tried again. The error's class is the author's own."""
+    if not issubclass(type(error), AttemptError):
+        return True
+    try:
+        return bool(getattr(error, "retryable", True))
+    except Exception:
+        return False

@@ -15,16 +15,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from weft.errors import RecordRefusedError, StoreError
-from weft.model import ErrorInfo, ItemOutcome, Limits, Record, RunRecord, Status
+from weft.model import ErrorInfo, ItemOutcome, Limits, LogText, Record, RunRecord, Status
 from weft.ports import Journal
 
 Listener: TypeAlias = Callable[[Sequence[ItemOutcome]], None]
+_Added = TypeVar("_Added", bound=ItemOutcome | LogText)
 
 _ROW_BYTES = 250  # what an outcome occupies in memory, without its output
 _GATHER_S = 0.010  # how long outcomes wait for others, if nothing makes them hurry
@@ -41,29 +42,43 @@ class _Unit:
 
 
 class _Written:
-    """What came of a group: outcomes as recorded, by lane, and the units that were refused."""
+    """What came of a group: what is recorded, by lane, and the units that were refused."""
 
     def __init__(self) -> None:
-        self.outcomes: list[tuple[Lane, Sequence[ItemOutcome]]] = []
+        self.added: list[tuple[Lane[Any], Sequence[Any]]] = []
         self.refused: dict[_Unit, RecordRefusedError] = {}
 
 
-class Lane:
-    """One task's way into the journal: `listener` is called with its outcomes, once committed."""
+class Lane(Generic[_Added]):
+    """A way into the journal, one task's own: `listener` is told what it has committed."""
 
     __slots__ = ("_journal", "listener", "queued")
 
-    def __init__(self, journal: JournalWriter, listener: Listener) -> None:
+    def __init__(
+        self, journal: JournalWriter, listener: Callable[[Sequence[_Added]], None]
+    ) -> None:
         self._journal = journal
         self.listener = listener
-        self.queued: list[ItemOutcome] = []
+        self.queued: list[_Added] = []
 
-    def append(self, outcome: ItemOutcome) -> None:
+    def append(self: Lane[ItemOutcome], outcome: ItemOutcome) -> None:
         """Queue an item's outcome."""
-        queued = self.queued
-        queued.append(outcome)
-        output = outcome.output
-        self._journal.count(self, _ROW_BYTES if output is None else _ROW_BYTES + len(output))
+        size = _ROW_BYTES
+        if outcome.output is not None:
+            size += len(outcome.output)
+        if outcome.error is not None:
+            size += len(outcome.error)
+        if not self.queued:
+            self._journal.enter(self)
+        self.queued.append(outcome)
+        self._journal.count(size)
+
+    def append_log(self: Lane[LogText], log: LogText) -> None:
+        """Queue what an attempt has logged."""
+        if not self.queued:
+            self._journal.enter(self)
+        self.queued.append(log)
+        self._journal.count(_ROW_BYTES + len(log.text))
 
 
 class JournalWriter:
@@ -74,7 +89,8 @@ class JournalWriter:
         self._bound = limits.queue_bytes
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="weft-journal")
         self._loop = asyncio.get_running_loop()
-        self._lanes: set[Lane] = set()  # those with something queued
+        self._lanes: set[Lane[Any]] = set()  # those with something queued
+        self._logs: Lane[LogText] = Lane(self, lambda _logs: None)  # for which nobody waits
         self._units: list[_Unit] = []
         self._bytes = 0
         self._is_writing = False
@@ -83,19 +99,26 @@ class JournalWriter:
         self._settled = self._loop.create_future()  # done when the group being written is through
         self.is_full = False
 
-    def lane(self, listener: Listener) -> Lane:
+    def lane(self, listener: Listener) -> Lane[ItemOutcome]:
         """A way in for the outcomes of one task's items."""
         return Lane(self, listener)
 
-    def count(self, lane: Lane, size: int) -> None:
-        """Note that `lane` has queued an outcome of so many bytes."""
+    def add_log(self, log: LogText) -> None:
+        """Queue what an attempt has logged."""
+        self._logs.append_log(log)
+
+    def enter(self, lane: Lane[Any]) -> None:
+        """Note that `lane` has something queued from now on."""
         self._lanes.add(lane)
+        if self._gathering is None and not self._is_writing:
+            self._gathering = self._loop.call_later(_GATHER_S, self._hurry)
+
+    def count(self, size: int) -> None:
+        """Note that a lane has queued a record of so many bytes."""
         self._bytes += size
         if self._bytes >= self._bound:
             self.is_full = True
             self._hurry()
-        elif self._gathering is None and not self._is_writing:
-            self._gathering = self._loop.call_later(_GATHER_S, self._hurry)
 
     async def commit(self, *records: Record) -> None:
         """Write these records in one transaction, and return when they are committed.
@@ -160,12 +183,12 @@ class JournalWriter:
         written = self._loop.run_in_executor(self._thread, self._write, queued, units)
         written.add_done_callback(lambda future: self._confirm(future, units))
 
-    def _write(self, queued: list[tuple[Lane, list[ItemOutcome]]], units: list[_Unit]) -> _Written:
+    def _write(self, queued: list[tuple[Lane[Any], list[Any]]], units: list[_Unit]) -> _Written:
         """In the journal's thread: commit all as one group, or find out what can't be."""
         written = _Written()
         group: list[Record] = [record for unit in units for record in unit.records]
-        for _, outcomes in queued:
-            group += outcomes
+        for _, records in queued:
+            group += records
         try:
             self._store.commit(group)
         except RecordRefusedError:
@@ -174,26 +197,26 @@ class JournalWriter:
                     self._store.commit(unit.records)
                 except RecordRefusedError as error:
                     written.refused[unit] = error
-            for lane, outcomes in queued:
-                self._write_split(lane, outcomes, written)
+            for lane, records in queued:
+                self._write_split(lane, records, written)
         else:
-            written.outcomes += queued
+            written.added += queued
         return written
 
-    def _write_split(self, lane: Lane, outcomes: list[ItemOutcome], written: _Written) -> None:
-        """Commit halves of a group that may hold an outcome that the store refuses."""
+    def _write_split(self, lane: Lane[Any], records: list[Any], written: _Written) -> None:
+        """Commit halves of a group that may hold a record that the store refuses."""
         try:
-            self._store.commit(outcomes)
-            written.outcomes.append((lane, outcomes))
+            self._store.commit(records)
+            written.added.append((lane, records))
         except RecordRefusedError as error:
-            if len(outcomes) == 1:
-                failed = _as_refused(outcomes[0], error)
-                self._store.commit([failed])
-                written.outcomes.append((lane, [failed]))
+            if len(records) == 1:
+                instead = _as_refused(records[0], error)
+                self._store.commit([instead])
+                written.added.append((lane, [instead]))
             else:
-                half = len(outcomes) // 2
-                self._write_split(lane, outcomes[:half], written)
-                self._write_split(lane, outcomes[half:], written)
+                half = len(records) // 2
+                self._write_split(lane, records[:half], written)
+                self._write_split(lane, records[half:], written)
 
     def _confirm(self, future: asyncio.Future[_Written], units: list[_Unit]) -> None:
         """Back on the loop: tell everyone whose records are committed."""
@@ -212,16 +235,19 @@ class JournalWriter:
                 unit.done.set_exception(written.refused[unit])
             else:
                 unit.done.set_result(None)
-        for lane, outcomes in written.outcomes:
-            lane.listener(outcomes)
+        for lane, records in written.added:
+            lane.listener(records)
         if self._units or self.is_full:
             self._hurry()
         elif self._lanes:
             self._gathering = self._loop.call_later(_GATHER_S, self._hurry)
 
     def _break(self, error: BaseException, units: list[_Unit]) -> None:
-        if not isinstance(error, StoreError):
-            raise error
+        """Nothing can be written any more: tell everyone who waits, and whoever comes."""
+        if not isinstance(error, StoreError) or isinstance(error, RecordRefusedError):
+            cause = error
+            error = StoreError(f"the store failed: {type(cause).__name__}: {cause}")
+            error.__cause__ = cause
         self._broken = error
         self._is_writing = self.is_full = (
             True  # for good: nothing is taken, nothing more is written
@@ -231,10 +257,12 @@ class JournalWriter:
                 unit.done.set_exception(error)
 
 
-def _as_refused(outcome: ItemOutcome, error: RecordRefusedError) -> ItemOutcome:
-    """The same item, failed because its result can't be stored."""
+def _as_refused(record: ItemOutcome | LogText, error: RecordRefusedError) -> Record:
+    """The same item, failed because its result can't be stored; or a log that says the same."""
+    if isinstance(record, LogText):
+        return replace(record, text=f"(the store refuses this log: {error.message})\n")
     return replace(
-        outcome,
+        record,
         status=Status.FAILED,
         output=None,
         label=None,

@@ -1,18 +1,33 @@
-"""A task's aggregated output: a list that reads pages from the store when they are asked for."""
+"""A task's aggregated output: a list that reads pages from the store when they are asked for.
+
+A page is a span of indexes with up to `CHUNK_ITEMS` outputs, and with about `PAGE_BYTES` of JSON
+text at most: it ends after the output that reaches those bytes. A `PagedOutput` keeps the pages it
+read last, so what it holds doesn't depend on how many outputs there are or how large they are.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
-from weft.ports import Pages
-from weft.values import LazyList, decode
+from weft.ports import PAGE_BYTES, Pages
+from weft.values import CHUNK_ITEMS, LazyList, decode
 
-PAGE = 1_000
-"""Items in a page."""
+# Neighbours are read once, and so are a few lists that are read side by side.
+_KEPT_PAGES = 4
+_KEPT_BYTES = _KEPT_PAGES * PAGE_BYTES
 
-_KEPT = 4  # pages that stay in memory, so that neighbours are read once
+
+class _Page(NamedTuple):
+    """The outputs from the index `start` on, and the size of their texts."""
+
+    start: int
+    outputs: list[Any]
+    size_bytes: int
+
+    @property
+    def stop(self) -> int:
+        return self.start + len(self.outputs)
 
 
 class PagedOutput(LazyList):
@@ -21,14 +36,16 @@ class PagedOutput(LazyList):
     It holds a few pages, however long it is. Any thread may read it; reading may block.
     """
 
-    __slots__ = ("_length", "_pages", "_read", "_run_no", "_task_no")
+    __slots__ = ("_kept", "_length", "_pages", "_run_no", "_span", "_task_no")
 
     def __init__(self, pages: Pages, run_no: int, task_no: int, length: int) -> None:
         self._pages = pages
         self._run_no = run_no
         self._task_no = task_no
         self._length = length
-        self._read: OrderedDict[int, list[Any]] = OrderedDict()
+        # The newest first. It is replaced as a whole, so that threads need no lock.
+        self._kept: tuple[_Page, ...] = ()
+        self._span = CHUNK_ITEMS  # of the pages that single elements are looked up in
 
     def __len__(self) -> int:
         return self._length
@@ -43,21 +60,63 @@ class PagedOutput(LazyList):
         at = index + self._length if index < 0 else index
         if not 0 <= at < self._length:
             raise IndexError(f"index {index} of a list of {self._length}")
-        return self._page(at // PAGE)[at % PAGE]
+        page = self._found(at) or self._around(at)
+        return page.outputs[at - page.start]
 
     def __iter__(self) -> Iterator[Any]:
-        for number in range((self._length + PAGE - 1) // PAGE):
-            yield from self._page(number)
+        start = 0
+        while chunk := self.chunk(start):
+            yield from chunk
+            start += len(chunk)
 
-    def _page(self, number: int) -> list[Any]:
-        page = self._read.get(number)
-        if page is None:
-            start = number * PAGE
-            stop = min(start + PAGE, self._length)
-            page = [None] * (stop - start)
-            for index, output in self._pages.outputs(self._run_no, self._task_no, start, stop):
-                page[index - start] = decode(output)
-            self._read[number] = page
-            while len(self._read) > _KEPT:
-                self._read.popitem(last=False)
+    def chunk(self, start: int) -> Sequence[Any]:
+        """The outputs from `start` to the end of a page; none at the end of the list."""
+        if start >= self._length:
+            return ()
+        page = self._found(start) or self._read(start, CHUNK_ITEMS)
+        return page.outputs[start - page.start :]
+
+    def _found(self, index: int) -> _Page | None:
+        """The page with this index, if it is kept."""
+        for page in self._kept:
+            if page.start <= index < page.stop:
+                return page
+        return None
+
+    def _around(self, index: int) -> _Page:
+        """Read a page with this index that begins at the same place for all of its neighbours.
+
+        So a list that is read backwards, or back and forth, still reads each page once.
+        """
+        while True:
+            span = self._span
+            page = self._read(index - index % span, span)
+            if index < page.stop:
+                return page
+            # The outputs are large: look in narrower pages, of as many as have just been read.
+            self._span = min(span // 2, len(page.outputs))
+
+    def _read(self, start: int, span: int) -> _Page:
+        """Read the page from `start` on, of up to `span` outputs."""
+        stop = min(start + span, self._length)
+        found = self._pages.outputs(
+            self._run_no, self._task_no, start, stop, limit_bytes=PAGE_BYTES
+        )
+        size_bytes = sum([len(output) for _, output in found])
+        if size_bytes >= PAGE_BYTES:  # There may be more before `stop`.
+            stop = found[-1][0] + 1
+        outputs: list[Any] = [None] * (stop - start)
+        for index, output in found:
+            outputs[index - start] = decode(output)
+        page = _Page(start, outputs, size_bytes)
+        self._keep(page)
         return page
+
+    def _keep(self, page: _Page) -> None:
+        kept, size_bytes = [page], page.size_bytes
+        for older in self._kept[: _KEPT_PAGES - 1]:
+            size_bytes += older.size_bytes
+            if size_bytes > _KEPT_BYTES:
+                break
+            kept.append(older)
+        self._kept = tuple(kept)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
 from pathlib import Path
 
 import msgspec
 
 from weft.catalog import StopFlag
-from weft.engine.describe import describe_error
+from weft.engine.describe import describe_error, presentable
+from weft.engine.gate import Slots
 from weft.engine.journal import JournalWriter
 from weft.engine.masking import Masker
-from weft.model import ErrorInfo, Limits
+from weft.model import ErrorInfo, Limits, Run, Status
 from weft.plan import Value
-from weft.ports import Chance, Clock, Executor, Observer, Records, Sources
+from weft.ports import Chance, Clock, Executor, Observer, Records, Sources, TaskProgress
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -32,6 +33,25 @@ class Parts(msgspec.Struct, frozen=True):
     limits: Limits
 
 
+class StepObserver:
+    """Watches a child's steps on behalf of its parent's observer: it hears of notices only."""
+
+    def __init__(self, notice: Callable[[str], None]) -> None:
+        self.notice = notice
+
+    def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+        """A child isn't a run."""
+
+    def task_started(self, progress: TaskProgress) -> None:
+        """Steps are too many to be told one by one."""
+
+    def task_ended(self, name: str, status: Status, error: ErrorInfo | None) -> None:
+        """Steps are too many to be told one by one."""
+
+    def run_ended(self, run: Run) -> None:
+        """A child isn't a run."""
+
+
 class RunParts(msgspec.Struct, frozen=True):
     """The parts, and what belongs to one run.
 
@@ -45,24 +65,50 @@ class RunParts(msgspec.Struct, frozen=True):
     journal: JournalWriter
     observer: Observer
     masker: Masker
+    slots: Slots
     stop: StopFlag
     workflow_folder: Path
     caller_folder: Path
     given: frozenset[str]
+    numbers: Iterator[int]
+    """Numbers for visits of tasks, each once."""
+    depth: int = 0
+    """How many workflows stand above the one that runs."""
+    most_items: int | None = None
+    """How many items of each fan-out are run, the first ones; None is all."""
 
     def describe(self, error: BaseException) -> ErrorInfo:
         """What is recorded of an exception."""
         return describe_error(error, self.masker, self.parts.limits)
 
+    def present(self, error: ErrorInfo) -> ErrorInfo:
+        """What is recorded of an error that didn't come as an exception."""
+        return presentable(error, self.masker, self.parts.limits)
+
     def locate(self, text: str, value: Value) -> str:
         """The absolute path that `text`, which `value` gave, means."""
-        path = [*value.references]
-        is_given = (
-            len(path) == 1
-            and value.templates[0].is_expression
-            and path[0][0] == "parameters"
-            and path[0][1:2] != ()
-            and path[0][1] in self.given
+        return locate(
+            text,
+            value,
+            workflow_folder=self.workflow_folder,
+            caller_folder=self.caller_folder,
+            given=self.given,
         )
-        folder = self.caller_folder if is_given else self.workflow_folder
-        return str(folder / text)
+
+
+def locate(
+    text: str, value: Value, *, workflow_folder: Path, caller_folder: Path, given: Set[str]
+) -> str:
+    """The absolute path that `text`, which `value` gave, means.
+
+    A relative path that came with a `given` parameter starts at the caller's folder.
+    """
+    path = [*value.references]
+    is_given = (
+        len(path) == 1
+        and value.templates[0].is_expression
+        and path[0][0] == "parameters"
+        and path[0][1:2] != ()
+        and path[0][1] in given
+    )
+    return str((caller_folder if is_given else workflow_folder) / text)

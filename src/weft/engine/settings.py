@@ -15,14 +15,21 @@ from weft.plan import PlannedTask, Value
 
 
 class TaskSettings(msgspec.Struct, frozen=True):
-    """How a visit of a task runs. Spans are in seconds; `timeout_s` is for each attempt."""
+    """How a visit of a task runs. Spans are in seconds; `timeout_s` is for each attempt.
+
+    `rate_per_s` is how many attempts start a second, and `batch_size` how many items of the source
+    make one of the task's; None is no bound, and no batches.
+    """
 
     concurrency: int
+    rate_per_s: float | None
+    batch_size: int | None
     tolerate: Tolerance
     stops_on_error: bool
     keeps_output: bool
     retry: RetryPolicy
     retry_when: Value | None
+    retry_until: Value | None
     label: Value | None
     timeout_s: float | None
     delay_s: float
@@ -36,11 +43,14 @@ def resolve_settings(task: PlannedTask, context: WorkflowContext) -> TaskSetting
 
     return TaskSettings(
         concurrency=of("concurrency"),
+        rate_per_s=of("rate"),
+        batch_size=of("batch-size"),
         tolerate=of("tolerate"),
         stops_on_error=of("on-item-error") == "stop",
         keeps_output=of("keep-output") == "all",
         retry=_policy(of) if "retry.count" in task.settings else RetryPolicy(),
         retry_when=task.retry_when,
+        retry_until=task.retry_until,
         label=task.label,
         timeout_s=of("timeout"),
         delay_s=of("delay"),

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import partial
 
 import msgspec
 
 from weft.context import WorkflowContext
 from weft.engine.attempt import TaskCall, Visit
+from weft.engine.capture import unheard
 from weft.engine.fanout import ItemFeed
 from weft.engine.feed import BaseFeed, FeedParts, Progress, SoloFeed
+from weft.engine.items import open_items
 from weft.engine.pages import PagedOutput
 from weft.engine.parts import RunParts
 from weft.engine.settings import TaskSettings, resolve_settings
-from weft.errors import AttemptError, TemplateError
+from weft.errors import AttemptError
 from weft.model import Status, TaskResult
-from weft.plan import PlannedItems, PlannedTask, Value
-from weft.ports import Source
+from weft.plan import PlannedItems, PlannedTask
 from weft.values import decode
 
 
 class TaskEnd(msgspec.Struct, frozen=True):
-    """How a visit ended; `output` is its result's output as JSON text, if it had no items."""
+    """How a visit ended, or where it was paused: then its result's status is `paused`.
+
+    `output` is its result's output as JSON text, if it had no items. `handled` says of a failure
+    that the task's `on-error` lets the run go on.
+    """
 
     result: TaskResult
     attempts: int = 0
@@ -50,7 +55,7 @@ class TaskRunner:
         self._feed: BaseFeed | None = None
         self._stop: bool | None = None  # whether at once, as soon as someone has asked
         self._stopped = asyncio.Event()
-        self.progress = Progress(task.name, has_items=task.items is not None)
+        self.progress = Progress(task.name, has_items=task.items is not None, visit=visit.number)
 
     def stop(self, *, at_once: bool) -> None:
         """Start nothing more; with `at_once`, stop what runs as well."""
@@ -59,33 +64,37 @@ class TaskRunner:
         if self._feed is not None:
             self._feed.stop(at_once=at_once)
 
-    async def run(self) -> TaskEnd | None:
-        """How the task ended, or None if it was paused before its end. Raises `StoreError`."""
+    async def run(self) -> TaskEnd:
+        """How the task ended, or where it was paused. Raises `StoreError`."""
         try:
             end = await self._visited()
         except AttemptError as error:
             end = TaskEnd(TaskResult(Status.FAILED, error=self._run.describe(error)))
-        if end is not None and end.result.status is Status.FAILED:
+        if end.result.status is Status.FAILED:
             return msgspec.structs.replace(
                 end, handled=is_handled(self._task, self._context, end.result)
             )
         return end
 
-    async def _visited(self) -> TaskEnd | None:
+    async def _visited(self) -> TaskEnd:
         settings = resolve_settings(self._task, self._context)
         if settings.delay_s and not await self._delay(settings.delay_s):
-            return TaskEnd(TaskResult(Status.CANCELLED)) if self._stop else None
-        call = TaskCall(
-            self._task, self._visit, self._context, self._run, timeout_s=settings.timeout_s
+            return self._stopped_early()
+        run, timeout_s = self._run, settings.timeout_s
+        make_call = partial(
+            TaskCall, self._task, self._visit, self._context, run, timeout_s=timeout_s
         )
-        run = self._run
+        # Paged outputs are read from the store, which may block: not on the loop.
+        reads_pages = any(entry.reads_pages for entry in self._task.inputs)
+        call = await asyncio.to_thread(make_call) if reads_pages else make_call()
         parts = FeedParts(
             clock=run.parts.clock,
             chance=run.parts.chance,
             describe=run.describe,
+            present=run.present,
             mask=run.masker.text,
-            limits=run.parts.limits,
-            notice=run.observer.notice,
+            slots=run.slots,
+            notice=unheard(run.observer.notice),
         )
         if self._task.items is None:
             return await self._solo(call, settings, parts)
@@ -112,57 +121,43 @@ class TaskRunner:
             feed.stop(at_once=self._stop)
         await self._run.parts.executor.execute(feed, call)  # type: ignore[arg-type]
 
-    async def _solo(
-        self, call: TaskCall, settings: TaskSettings, parts: FeedParts
-    ) -> TaskEnd | None:
+    async def _solo(self, call: TaskCall, settings: TaskSettings, parts: FeedParts) -> TaskEnd:
         feed = SoloFeed(self._context, settings, self.progress, parts)
         await self._execute(feed, call)
         if feed.status is None:
-            return TaskEnd(TaskResult(Status.CANCELLED)) if self._stop else None
+            return self._stopped_early()
         output = None if feed.output is None else decode(feed.output)
         result = TaskResult(feed.status, output=output, error=feed.error)
         return TaskEnd(result, feed.attempts, feed.output)
 
     async def _fan_out(
         self, call: TaskCall, items: PlannedItems, settings: TaskSettings, parts: FeedParts
-    ) -> TaskEnd | None:
+    ) -> TaskEnd:
         run, visit = self._run, self._visit
-        source = self._open(items)
+        source = open_items(
+            items,
+            self._context,
+            run.parts.sources,
+            run.parts.limits,
+            run.locate,
+            batch_size=settings.batch_size,
+            most=run.most_items,
+        )
         feed = ItemFeed(self._context, visit, source, run.journal, settings, self.progress, parts)
         try:
             await self._execute(feed, call)
             result = await feed.finish()
         finally:
-            source.close()
-        if result is None:
-            return None
-        length = result.items.total if result.items else 0
-        pages = PagedOutput(run.parts.records, visit.run_no, visit.task_no, length)
-        return TaskEnd(msgspec.structs.replace(result, output=pages), feed.attempts)
+            feed.close()
+        if result.status in (Status.SUCCEEDED, Status.FAILED) and result.items is not None:
+            total = result.items.total
+            pages = PagedOutput(run.parts.records, visit.run_no, visit.task_no, total)
+            result = msgspec.structs.replace(result, output=pages)
+        return TaskEnd(result, feed.attempts)
 
-    def _open(self, items: PlannedItems) -> Source:
-        """The source that `with-items` means. Raises `AttemptError`."""
-        sources, limits = self._run.parts.sources, self._run.parts.limits
-        try:
-            if items.kind == "list":
-                return sources.open_list(self._stream(items.parts[""]))
-            if items.kind == "zip":
-                parts = {name: self._stream(part) for name, part in items.parts.items()}
-                return sources.open_source(parts, limits)
-            bound = items.parts[""].evaluate(self._context, None)
-            if items.kind != "range" and isinstance(bound, str):
-                bound = self._run.locate(bound, items.parts[""])
-            return sources.open_source({items.kind: bound}, limits)
-        except TemplateError:
-            raise  # it names its place itself
-        except AttemptError as error:
-            raise _at(items, error) from None
-
-    def _stream(self, value: Value) -> Any:
-        """A list, or an iterator where filters go through a list that isn't in memory."""
-        if isinstance(value.raw, str) and value.templates:
-            return value.templates[0].stream(self._context)
-        return value.evaluate(self._context, None)
+    def _stopped_early(self) -> TaskEnd:
+        """The end of a visit that was stopped before it had made an attempt to its end."""
+        return TaskEnd(TaskResult(Status.CANCELLED if self._stop else Status.PAUSED))
 
 
 def is_handled(task: PlannedTask, context: WorkflowContext, result: TaskResult) -> bool:
@@ -171,10 +166,3 @@ def is_handled(task: PlannedTask, context: WorkflowContext, result: TaskResult) 
         return bool(task.settings["on-error"].resolve(context, result) == "continue")
     except AttemptError:
         return False
-
-
-def _at(items: PlannedItems, error: AttemptError) -> AttemptError:
-    """The same error, with the place of `with-items` in its message."""
-    placed = AttemptError(f"{items.place}  {error.message}", hint=error.hint)
-    placed.type, placed.data, placed.retryable = error.type, error.data, error.retryable
-    return placed

@@ -7,6 +7,10 @@ and no timeout context is made for an item. One timer sweeps the deadlines of al
 A worker that never has to wait would keep the loop to itself, so each yields once 10 ms have passed
 since the loop last came round. A `def` that overruns its timeout fails at once, but keeps its slot
 until it returns, because a thread can't be stopped.
+
+Actions are cancelled as asyncio tasks are, and may do anything about it: swallow it, cancel
+themselves, raise another error. So a worker never asks the task whether it was cancelled; it goes
+by what this module has noted itself.
 """
 
 from __future__ import annotations
@@ -14,13 +18,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 from weft.catalog import Runs
 from weft.errors import AttemptTimeoutError
-from weft.ports import Call, Clock, Feed, Ticket, Timer
+from weft.executors.threads import Thread
+from weft.ports import AttemptLog, Call, Clock, Feed, Ticket, Timer
 
 _TURN_S = 0.010
 
@@ -33,31 +37,35 @@ class LocalExecutor:
 
     async def execute(self, feed: Feed, call: Call) -> None:
         """Make the attempts that `feed` hands out, until none will come any more."""
-        crew = _Crew(feed, call, self._clock)
-        try:
-            await crew.work()
-        finally:
-            crew.disband()
+        await _Crew(feed, call, self._clock).work()
 
 
 class _Worker:
     """One slot: the attempt in it, when that must end, and why it was interrupted."""
 
-    __slots__ = ("deadline", "interruption", "task", "thread_call", "ticket")
+    __slots__ = ("deadline", "interruption", "returned", "task", "thread", "ticket")
 
     def __init__(self) -> None:
         self.task: asyncio.Task[None] | None = None
-        self.deadline = math.inf
         self.ticket: Ticket | None = None
+        self.deadline = math.inf
         self.interruption: str | None = None
-        self.thread_call: Future[Any] | None = None
+        self.thread: Thread | None = None
+        self.returned: asyncio.Future[Any] | None = None  # of the thread's latest call
 
     def interrupt(self, why: str) -> None:
-        """Cancel the attempt; the worker itself goes on."""
-        if self.task is not None and self.ticket is not None and self.interruption is None:
+        """Cancel the attempt; the worker itself goes on. A halt may follow a deadline."""
+        if self.task is None or self.ticket is None:
+            return
+        if self.interruption is None or (why == "halt" and self.interruption != "halt"):
             self.interruption = why
             self.deadline = math.inf
             self.task.cancel()
+
+    def forget_cancellation(self) -> None:
+        """Let the task go on as if nobody had cancelled it."""
+        while self.task is not None and self.task.cancelling():
+            self.task.uncancel()
 
 
 class _Crew:
@@ -69,11 +77,7 @@ class _Crew:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._workers = [_Worker() for _ in range(feed.width)]
-        self._pool = (
-            None
-            if call.runs is Runs.ASYNC
-            else ThreadPoolExecutor(feed.width, thread_name_prefix="weft-action")
-        )
+        self._is_over = False
         self._turn_ends = 0.0
         self._turn_is_over = False
         self._sweep: Timer | None = None
@@ -89,26 +93,39 @@ class _Crew:
             worker.task = self._loop.create_task(self._run(worker))
             tasks.append(worker.task)
         try:
-            await asyncio.gather(*tasks)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
         finally:
+            self._is_over = True
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    def disband(self) -> None:
-        """Give back threads and timer."""
-        if self._sweep is not None:
-            self._sweep.cancel()
-        if self._pool is not None:
-            self._pool.shutdown(wait=False)
+            await asyncio.wait(tasks)
+            if self._sweep is not None:
+                self._sweep.cancel()
+            for worker in self._workers:
+                if worker.thread is not None:
+                    worker.thread.end()
 
     async def _run(self, worker: _Worker) -> None:
+        with self._call.open_log() as log:
+            while True:
+                try:
+                    await self._attempts(worker, log)
+                except asyncio.CancelledError:
+                    if self._is_over:
+                        raise
+                    worker.forget_cancellation()  # an action has left it behind
+                else:
+                    return
+
+    async def _attempts(self, worker: _Worker, log: AttemptLog) -> None:
         # The hot loop. What doesn't change is bound to local names.
         feed, call = self._feed, self._call
         take, succeeded = feed.take, feed.succeeded
         arguments, result = call.arguments, call.result
         invoke: Callable[..., Awaitable[Any]] = (
-            call.function if self._pool is None else partial(self._in_thread, worker)
+            call.function if call.runs is Runs.ASYNC else partial(self._in_thread, worker)
         )
         monotonic, timeout_s = self._clock.monotonic, call.timeout_s
         to_epoch = self._clock.now() - monotonic()
@@ -127,16 +144,21 @@ class _Crew:
                 worker.deadline = started + timeout_s
                 if self._sweep is None:
                     self._arm(timeout_s)
+            log.is_open = True
             try:
                 output = result(await invoke(**arguments(ticket)), ticket)
-                if worker.interruption is not None:  # the action has swallowed the cancellation
-                    raise asyncio.CancelledError
+                if worker.interruption is not None or self._is_over:
+                    raise asyncio.CancelledError  # which the action has swallowed
             except BaseException as error:
                 now = monotonic()
+                log.keep(ticket, started + to_epoch)
                 await self._failed(worker, ticket, error, started + to_epoch, now - started)
             else:
                 now = monotonic()
                 worker.ticket = None
+                log.is_open = False
+                if log.written:
+                    log.keep(ticket, started + to_epoch)
                 succeeded(ticket, output, started + to_epoch, now - started)
             if now >= self._turn_ends:
                 await self._yield()
@@ -151,15 +173,12 @@ class _Crew:
         duration_s: float,
     ) -> None:
         """Hand back an attempt that raised, was too slow, or was stopped."""
-        task, why = worker.task, worker.interruption
+        why = worker.interruption
         worker.ticket = worker.interruption = None
         worker.deadline = math.inf
-        if task is not None and why is not None:
-            task.uncancel()
-        elif isinstance(error, KeyboardInterrupt | GeneratorExit) or (
-            isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling()
-        ):
-            raise error  # not the action's: the whole crew is being stopped
+        if self._is_over or isinstance(error, KeyboardInterrupt | GeneratorExit):
+            raise error
+        worker.forget_cancellation()
         if why == "halt":
             self._feed.cancelled(ticket, started_at, duration_s)
         elif why == "deadline":
@@ -179,19 +198,16 @@ class _Crew:
         duration_s: float,
     ) -> None:
         """Fail an attempt that was too slow; keep the slot while a thread still runs it."""
-        call = worker.thread_call
-        if call is None or call.done():
+        returned = worker.returned
+        if returned is None or returned.done():
             self._feed.failed(ticket, error, started_at, duration_s)
             return
-        returned = asyncio.wrap_future(call)
         self._feed.failed(ticket, error, started_at, duration_s, busy=returned)
         self._feed.notice(
             f"{self._call.describe(ticket)} has overrun its timeout and can't be stopped; "
             "it keeps its slot until it returns"
         )
         await asyncio.wait([returned, self._halted], return_when=asyncio.FIRST_COMPLETED)
-        if returned.done() and not returned.cancelled():
-            returned.exception()  # late results and errors don't count, and need no warning
 
     def _arm(self, wait_s: float) -> None:
         self._sweep = self._clock.call_later(wait_s, self._sweep_deadlines)
@@ -229,13 +245,8 @@ class _Crew:
         self._turn_ends = self._clock.monotonic() + _TURN_S
 
     async def _in_thread(self, worker: _Worker, **arguments: Any) -> Any:
-        assert self._pool is not None
-        worker.thread_call = self._pool.submit(_call, self._call.function, arguments)
-        return await asyncio.wrap_future(worker.thread_call)
-
-
-def _call(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    try:
-        return function(**arguments)
-    except StopIteration as error:  # a future can't carry it: whoever waits would wait for ever
-        raise RuntimeError("the action raised StopIteration") from error
+        if worker.thread is None:
+            worker.thread = Thread(self._loop)
+        worker.returned = worker.thread.call(self._call.function, arguments)
+        # Shielded: a cancelled attempt still needs to know when its thread returns.
+        return await asyncio.shield(worker.returned)

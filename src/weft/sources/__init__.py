@@ -14,17 +14,12 @@ from typing import Any, Final
 from weft.errors import AttemptError
 from weft.model import Limits
 from weft.ports import Source
+from weft.sources.batches import BatchSource, FirstSource
 from weft.sources.csv import CsvSource
 from weft.sources.errors import source_error
 from weft.sources.files import JsonLinesSource, LinesSource
-from weft.sources.lists import (
-    CHUNK_ITEMS,
-    IteratorSource,
-    ListSource,
-    RangeSource,
-    ZippedSource,
-)
-from weft.values import LazyList
+from weft.sources.lists import IteratorSource, ListSource, RangeSource, ZippedSource
+from weft.values import CHUNK_ITEMS, LazyList
 
 _FILES: Final[Mapping[str, Callable[[str, Limits], Source]]] = {
     "csv": CsvSource,
@@ -70,6 +65,16 @@ def open_list(value: Any, what: str = "with-items") -> Source:
     raise _not_items(what, value, "a list")
 
 
+def batched(source: Source, size: int) -> Source:
+    """Lists of up to `size` elements of `source`, each of them one item."""
+    return BatchSource(source, size)
+
+
+def first(source: Source, most: int) -> Source:
+    """The first `most` items of `source`, which isn't read any further."""
+    return FirstSource(source, most)
+
+
 def _not_items(what: str, value: Any, wanted: str) -> AttemptError:
     found = _kind(value)
     return source_error(
@@ -97,13 +102,17 @@ def _kind(value: Any) -> str:
 
 __all__ = [
     "CHUNK_ITEMS",
+    "BatchSource",
     "CsvSource",
+    "FirstSource",
     "IteratorSource",
     "JsonLinesSource",
     "LinesSource",
     "ListSource",
     "RangeSource",
     "ZippedSource",
+    "batched",
+    "first",
     "open_list",
     "open_source",
 ]

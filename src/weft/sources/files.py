@@ -23,8 +23,7 @@ import msgspec
 from weft.errors import ResultError
 from weft.model import ErrorInfo, Limits
 from weft.sources.errors import unreadable
-from weft.sources.lists import CHUNK_ITEMS
-from weft.values import freeze
+from weft.values import CHUNK_ITEMS, freeze
 
 CHUNK_BYTES: Final = 64 * 2**10
 """The most bytes that one read of a file takes."""

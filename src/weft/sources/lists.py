@@ -16,10 +16,7 @@ from weft.errors import ResultError
 from weft.model import ErrorInfo
 from weft.ports import Source
 from weft.sources.errors import source_error
-from weft.values import FrozenDict, FrozenList, LazyList, freeze
-
-CHUNK_ITEMS: Final = 1_000
-"""The most items that one `read` gives."""
+from weft.values import CHUNK_ITEMS, FrozenDict, FrozenList, LazyList, freeze
 
 _PATIENCE_S: Final = 0.05
 """How long an item of an iterator may wait for others to go with it."""
@@ -37,13 +34,11 @@ class ListSource:
 
     async def read(self) -> Sequence[Any]:
         """The next elements; empty at the end."""
-        start, self._next = self._next, self._next + CHUNK_ITEMS
         if isinstance(self._values, LazyList):
-            return await asyncio.to_thread(self._slice, start)
-        return self._slice(start)
-
-    def _slice(self, start: int) -> Sequence[Any]:
-        chunk = self._values[start : start + CHUNK_ITEMS]
+            chunk = await asyncio.to_thread(self._values.chunk, self._next)
+        else:
+            chunk = self._values[self._next : self._next + CHUNK_ITEMS]
+        self._next += len(chunk)
         # The elements of these are frozen already.
         return chunk if isinstance(self._values, FrozenList | LazyList | range) else _items(chunk)
 
@@ -65,7 +60,8 @@ class RangeSource(ListSource):
             raise source_error(
                 "WithItemsError",
                 "`range` in with-items isn't a number, or a map of start, stop and step.",
-                hint="Give whole numbers: `{range: 100}`, `{range: {start: 1, stop: 101}}`.",
+                hint="Give a whole number, `{range: 100}`, or a template that gives one or a map: "
+                "`{range: \"{{ {'start': 1, 'stop': 101} }}\"}`.",
             ) from None
 
 

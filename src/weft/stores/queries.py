@@ -14,19 +14,22 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Table,
+    Text,
     and_,
     bindparam,
     func,
     literal_column,
     or_,
     select,
+    tuple_,
 )
 
-from weft.stores.rows import OWN_OUTPUT
+from weft.stores.rows import OWN
 from weft.stores.schema import (
     alembic_version,
     events,
     items,
+    logs,
     not_succeeded,
     payloads,
     runs,
@@ -45,7 +48,7 @@ def _with_payloads(table: Table, idx: ColumnElement[int]) -> tuple[FromClause, C
     return table.outerjoin(payloads, key), func.coalesce(payloads.c.data, table.c.output)
 
 
-_tasks, _task_output = _with_payloads(tasks, literal_column(str(OWN_OUTPUT)))
+_tasks, _task_output = _with_payloads(tasks, literal_column(str(OWN)))
 _items, _item_output = _with_payloads(items, items.c.idx)
 
 
@@ -74,7 +77,19 @@ RUNS = (
 TASKS = (
     select(*_columns(tasks, output=_task_output, has_payload=None))
     .select_from(_tasks)
-    .where(tasks.c.run_no == _in_run)
+    .where(tasks.c.run_no == _in_run, tasks.c.depth == literal_column("0"))
+    .order_by(tasks.c.task_no)
+)
+
+TASKS_WITHIN = (
+    select(*_columns(tasks, output=_task_output, has_payload=None))
+    .select_from(_tasks)
+    .where(
+        tasks.c.run_no == _in_run,
+        tasks.c.path >= bindparam("first"),
+        tasks.c.path < bindparam("last"),
+        tasks.c.depth == bindparam("depth"),
+    )
     .order_by(tasks.c.task_no)
 )
 
@@ -119,3 +134,27 @@ _not_succeeded_indexes = (
 ITEMS = _page_of_items.where(_is_after)
 SUCCEEDED_ITEMS = ITEMS.where(_has_status)
 OTHER_ITEMS = _page_of_items.where(items.c.idx.in_(_not_succeeded_indexes))
+
+_log_key = (logs.c.task_no, logs.c.idx, logs.c.at, logs.c.attempt)
+_item_of_log = and_(
+    items.c.run_no == logs.c.run_no,
+    items.c.task_no == logs.c.task_no,
+    items.c.idx == logs.c.idx,
+)
+_under = bindparam("under", type_=Text)
+# Not LIKE: names may hold its `_`, and it takes upper and lower case for the same.
+_beginning = func.substr(logs.c.path, 1, func.length(_under) + 1)
+
+LOGS = (
+    select(logs, items.c.label)
+    .select_from(logs.outerjoin(items, _item_of_log))
+    .where(
+        logs.c.run_no == _in_run,
+        tuple_(*_log_key) > tuple_(*[bindparam(column.name) for column in _log_key]),
+    )
+    .order_by(*_log_key)
+    .limit(_limit)
+)
+LOGS_UNDER = LOGS.where(
+    or_(logs.c.path == _under, _beginning.in_([_under.concat("."), _under.concat("[")]))
+)

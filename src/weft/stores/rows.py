@@ -10,7 +10,7 @@ does little per item and makes no object that a driver doesn't need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from weft.model import (
     ErrorInfo,
     ItemCounts,
     ItemOutcome,
+    LogText,
     Record,
     RecordedEvent,
     RunRecord,
@@ -32,8 +33,8 @@ Row = tuple[Any, ...]
 INLINE_BYTES = 4096
 """The longest result, as JSON text in UTF-8, that stands in the row of its item or task."""
 
-OWN_OUTPUT = -1
-"""The index of a payload that is a task's own output, not an item's."""
+OWN = -1
+"""The index of a payload or a log that is a task's own, not an item's."""
 
 _statuses = {str(status.value): status for status in Status}
 _encode_error: Callable[[ErrorInfo], bytes] = msgspec.json.Encoder().encode
@@ -51,6 +52,7 @@ class Rows:
         "events",
         "items",
         "labelled_items",
+        "logs",
         "payloads",
         "runs",
         "short_items",
@@ -65,10 +67,11 @@ class Rows:
         self.short_items: list[Any] = []
         self.labelled_items: list[Any] = []
         self.payloads: list[Any] = []
+        self.logs: list[Any] = []
 
 
 def to_rows(records: Sequence[Record]) -> Rows:
-    """Return the rows of `records`; of several records of one run or task the last one counts.
+    """Return the rows of `records`; of several records of one run, task or log the last counts.
 
     Raises `ValueError` for text that isn't UTF-8 and `TypeError` for errors that aren't JSON.
     """
@@ -76,6 +79,7 @@ def to_rows(records: Sequence[Record]) -> Rows:
     short_items, labelled_items = rows.short_items, rows.labelled_items
     runs: dict[int, RunRecord] = {}
     tasks: dict[tuple[int, int], TaskRun] = {}
+    logs: dict[Row, Row] = {}
     for record in records:
         if isinstance(record, ItemOutcome):
             output, label = record.output, record.label
@@ -101,12 +105,16 @@ def to_rows(records: Sequence[Record]) -> Rows:
             tasks[record.run_no, record.task_no] = record
         elif isinstance(record, RecordedEvent):
             rows.events += (record.run_no, record.seq, record.kind, record.data.decode())
+        elif isinstance(record, LogText):
+            logs[record.run_no, *log_key(record)] = (record.path, record.text)
         else:
             runs[record.run_no] = record
     for run in runs.values():
         rows.runs += (run.run_no, *from_run(run))
     for task in tasks.values():
         _add_task(rows, task)
+    for key, text in logs.items():
+        rows.logs += (*key, *text)
     return rows
 
 
@@ -132,13 +140,14 @@ def _add_item(rows: Rows, item: ItemOutcome) -> None:
 def _add_task(rows: Rows, task: TaskRun) -> None:
     inline, payload = _split(task.output)
     if payload is not None:
-        rows.payloads += (task.run_no, task.task_no, OWN_OUTPUT, payload)
+        rows.payloads += (task.run_no, task.task_no, OWN, payload)
     counts = task.items
     rows.tasks += (
         task.run_no,
         task.task_no,
         task.path,
         task.visit,
+        task.path.count("."),
         task.status.value,
         task.has_items,
         task.due_at,
@@ -150,6 +159,13 @@ def _add_task(rows: Rows, task: TaskRun) -> None:
         inline,
         payload is not None,
     )
+
+
+def log_key(log: LogText | None) -> tuple[int, int, float, int]:
+    """Return what orders the logs of a run; for None, what comes before all of them."""
+    if log is None:
+        return 0, OWN, 0.0, 0
+    return log.task_no, OWN if log.index is None else log.index, log.at, log.attempt
 
 
 def from_run(run: RunRecord) -> Row:
@@ -194,7 +210,7 @@ def to_run(row: Row) -> RunRecord:
 def to_task(row: Row) -> TaskRun:
     """Return the task of a row of `tasks` whose `output` holds its payload, if it has one."""
     *before, status, has_items, due, started, ended, attempts, total, good, bad, error, output = row
-    run_no, task_no, path, visit = before
+    run_no, task_no, path, visit, _depth = before
     return TaskRun(
         run_no=run_no,
         task_no=task_no,
@@ -235,10 +251,24 @@ def to_event(row: Row) -> RecordedEvent:
     return RecordedEvent(run_no, seq, kind, data.encode())
 
 
-def to_output(row: Row) -> tuple[int, bytes]:
-    """Return the index and the JSON text of a row of those two."""
-    index, output = row
-    return index, output.encode()
+def to_log(row: Row) -> LogText:
+    """Return the log of a row of `logs` with the item's label behind it."""
+    run_no, task_no, idx, at, attempt, path, text, label = row
+    index = None if idx == OWN else idx
+    return LogText(run_no, task_no, index, attempt, path, at, text, label)
+
+
+def to_outputs(rows: Iterable[Row], limit_bytes: int) -> list[tuple[int, bytes]]:
+    """Return the index and the JSON text of rows of those two, until `limit_bytes` are reached."""
+    outputs = []
+    room_bytes = limit_bytes
+    for index, text in rows:
+        output = text.encode()
+        outputs.append((index, output))
+        room_bytes -= len(output)
+        if room_bytes <= 0:
+            break
+    return outputs
 
 
 def _split(output: bytes | None) -> tuple[str | None, str | None]:

@@ -6,7 +6,8 @@ seconds since the epoch, so a store reads well in the database's own shell.
 
 An item is one row, written once; its key is the order in which pages are read. A result of more
 than 4 KB stands in `payloads` and its row says so in `has_payload`: rows stay short, and a scan
-over statuses never walks through results. A payload that no row points to means nothing.
+over statuses never walks through results. A payload that no row points to means nothing. What is a
+task's own, and no item's, has -1 as its index there and in `logs`.
 
 This module holds no query and touches no database. `REVISIONS` lists the versions of the schema
 from the oldest to the newest, each of which has a module in `migrations/versions`.
@@ -64,6 +65,7 @@ tasks = Table(
     Column("task_no", BigInteger, nullable=False),
     Column("path", Text, nullable=False),
     Column("visit", BigInteger, nullable=False),
+    Column("depth", BigInteger, nullable=False),
     Column("status", Text, nullable=False),
     Column("has_items", Boolean, nullable=False),
     Column("due_at", Double),
@@ -120,6 +122,19 @@ payloads = Table(
     PrimaryKeyConstraint("run_no", "task_no", "idx", name="payloads_key"),
 )
 
+logs = Table(
+    "logs",
+    metadata,
+    Column("run_no", BigInteger, nullable=False),
+    Column("task_no", BigInteger, nullable=False),
+    Column("idx", BigInteger, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("attempt", BigInteger, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    PrimaryKeyConstraint("run_no", "task_no", "idx", "at", "attempt", name="logs_key"),
+)
+
 not_succeeded = items.c.status != literal_column("'succeeded'")
 """What is true of the rows in the index below; a query has to say it word for word to use it."""
 
@@ -132,6 +147,16 @@ Index(
     items.c.idx,
     sqlite_where=not_succeeded,
     postgresql_where=not_succeeded,
+)
+
+# A run's own tasks are few among the steps of its children, which can be millions.
+_is_own = tasks.c.depth == literal_column("0")
+Index(
+    "tasks_of_runs",
+    tasks.c.run_no,
+    tasks.c.task_no,
+    sqlite_where=_is_own,
+    postgresql_where=_is_own,
 )
 
 # Alembic's own table, as it would make it: a new store is stamped without importing Alembic.

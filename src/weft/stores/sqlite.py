@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Self
 
 from weft.errors import StoreError, UsageError
-from weft.model import ItemOutcome, Record, RecordedEvent, RunRecord, Status, TaskRun
+from weft.model import ItemOutcome, LogText, Record, RecordedEvent, RunRecord, Status, TaskRun
+from weft.ports import PAGE_BYTES
 from weft.stores import rows, sqlite_files
 from weft.stores import sqlite_statements as statements
 from weft.stores.sqlite_errors import explained, refusing
@@ -102,7 +103,7 @@ class SqliteStore:
                     raise
                 raise UsageError(
                     f'a run with the id "{run.id}" exists already.',
-                    hint=f"Choose another id, or go on with that run: weft resume {run.id}",
+                    hint=f"Choose another id, or look at that run: weft show {run.id}",
                 ) from error
 
     def commit(self, records: Sequence[Record]) -> None:
@@ -125,9 +126,15 @@ class SqliteStore:
         """The newest runs first, without their `definition` and `output`."""
         return [rows.to_run(row) for row in self._read(statements.RUNS, limit=limit)]
 
-    def tasks(self, run_no: int) -> Sequence[TaskRun]:
-        """The run's tasks, in the order of `task_no`."""
-        return [rows.to_task(row) for row in self._read(statements.TASKS, run_no=run_no)]
+    def tasks(self, run_no: int, *, within: str = "") -> Sequence[TaskRun]:
+        """The run's own tasks, or the steps of a child, in the order of `task_no`."""
+        if not within:
+            found = self._read(statements.TASKS, run_no=run_no)
+        else:  # paths that go on with a dot: "/" is the character after it
+            bounds = {"first": f"{within}.", "last": f"{within}/"}
+            depth = within.count(".") + 1
+            found = self._read(statements.TASKS_WITHIN, run_no=run_no, depth=depth, **bounds)
+        return [rows.to_task(row) for row in found]
 
     def events(self, run_no: int) -> Iterator[RecordedEvent]:
         """The run's events, in the order of `seq`, read page by page."""
@@ -156,14 +163,37 @@ class SqliteStore:
             found = self._read(statements.OTHER_ITEMS, **values, status=status.value)
         return [rows.to_item(row) for row in found]
 
+    def logs(
+        self,
+        run_no: int,
+        *,
+        under: str | None = None,
+        after: LogText | None = None,
+        limit: int = 100,
+    ) -> Sequence[LogText]:
+        """At most `limit` logs, in the order of task, index, start and attempt."""
+        task_no, idx, at, attempt = rows.log_key(after)
+        values = {"task_no": task_no, "idx": idx, "at": at, "attempt": attempt, "limit": limit}
+        if under is None:
+            found = self._read(statements.LOGS, run_no=run_no, **values)
+        else:
+            found = self._read(statements.LOGS_UNDER, run_no=run_no, **values, under=under)
+        return [rows.to_log(row) for row in found]
+
     def outputs(
-        self, run_no: int, task_no: int, start: int, stop: int
+        self, run_no: int, task_no: int, start: int, stop: int, *, limit_bytes: int = PAGE_BYTES
     ) -> Sequence[tuple[int, bytes]]:
-        """Index and JSON text of each recorded output with `start <= index < stop`."""
-        found = self._read(
-            statements.OUTPUTS, run_no=run_no, task_no=task_no, start=start, stop=stop
-        )
-        return [rows.to_output(row) for row in found]
+        """Index and JSON text of each recorded output with `start <= index < stop`.
+
+        It ends early once `limit_bytes` are reached; see `Pages.outputs`.
+        """
+        values = {"run_no": run_no, "task_no": task_no, "start": start, "stop": stop}
+        with (
+            self._reading() as connection,
+            explained(self._path),
+            statements.OUTPUTS.each(connection, **values) as found,
+        ):
+            return rows.to_outputs(found, limit_bytes)
 
     def _read(self, query: statements.Query, **values: object) -> list[rows.Row]:
         with self._reading() as connection, explained(self._path):

@@ -120,7 +120,7 @@ def require_newest(connection: sqlite3.Connection, path: Path) -> None:
     if revision != REVISIONS[-1]:
         raise StoreError(
             f"{path}: the store was made by an older version of weft (revision {revision or '-'}).",
-            hint="Bring it up to date with: weft db upgrade",
+            hint="Use the version of weft that made it, or another store with --store.",
         )
 
 

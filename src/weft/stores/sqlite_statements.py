@@ -7,8 +7,9 @@ few statements a commit has: `BulkInsert` writes up to 2,048 rows with one.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Select, Table
@@ -26,7 +27,7 @@ _MAX_VALUES = 32_766  # SQLite's own bound on the parameters of one statement
 
 
 class Query:
-    """A compiled query; `all` runs it with the values of its parameters."""
+    """A compiled query, which is run with the values of its parameters."""
 
     def __init__(self, select: Select[Any]) -> None:
         compiled = select.compile(dialect=_named)
@@ -35,26 +36,35 @@ class Query:
 
     def all(self, connection: sqlite3.Connection, **values: Any) -> list[Row]:
         """Every row of the answer."""
-        return connection.execute(self._text, {**self._constants, **values}).fetchall()
+        return self._run(connection, values).fetchall()
+
+    @contextlib.contextmanager
+    def each(self, connection: sqlite3.Connection, **values: Any) -> Iterator[Iterator[Row]]:
+        """The rows one by one, of which the caller need not take all, until the block ends."""
+        with contextlib.closing(self._run(connection, values)) as cursor:
+            yield cursor
+
+    def _run(self, connection: sqlite3.Connection, values: Mapping[str, Any]) -> sqlite3.Cursor:
+        return connection.execute(self._text, {**self._constants, **values})
 
 
 class BulkInsert:
     """Inserts any number of rows into one table, with few statements.
 
-    With `replaces`, a row takes the place of the one that has its primary key. `without` names
-    columns that the rows leave out.
+    With `replaces`, a row takes the place of the one that has the same values in these columns.
+    `without` names columns that the rows leave out.
     """
 
     def __init__(
-        self, table: Table, *, replaces: bool = False, without: Sequence[str] = ()
+        self, table: Table, *, replaces: Sequence[str] = (), without: Sequence[str] = ()
     ) -> None:
         columns = [column.name for column in table.columns if column.name not in without]
         insert = sqlite.insert(table)
         if replaces:
-            changed = {column.name: column for column in insert.excluded if not column.primary_key}
-            insert = insert.on_conflict_do_update(
-                index_elements=table.primary_key.columns, set_=changed
-            )
+            changed = {
+                column.name: column for column in insert.excluded if column.name not in replaces
+            }
+            insert = insert.on_conflict_do_update(index_elements=replaces, set_=changed)
         self._width = len(columns)
         self._text = insert.compile(dialect=_marks, column_keys=columns).string
         self._row = f"({', '.join('?' * self._width)})"
@@ -85,20 +95,24 @@ RUN = Query(queries.RUN)
 RUN_IDS = Query(queries.RUN_IDS)
 RUNS = Query(queries.RUNS)
 TASKS = Query(queries.TASKS)
+TASKS_WITHIN = Query(queries.TASKS_WITHIN)
 EVENTS = Query(queries.EVENTS)
 OUTPUTS = Query(queries.OUTPUTS)
 ITEMS = Query(queries.ITEMS)
 SUCCEEDED_ITEMS = Query(queries.SUCCEEDED_ITEMS)
 OTHER_ITEMS = Query(queries.OTHER_ITEMS)
+LOGS = Query(queries.LOGS)
+LOGS_UNDER = Query(queries.LOGS_UNDER)
 
 _new_run = BulkInsert(schema.runs, without=["run_no"])
-_runs = BulkInsert(schema.runs, replaces=True)
-_tasks = BulkInsert(schema.tasks, replaces=True)
+_runs = BulkInsert(schema.runs, replaces=["run_no"])
+_tasks = BulkInsert(schema.tasks, replaces=["run_no", "path", "visit"])
 _events = BulkInsert(schema.events)
 _items = BulkInsert(schema.items)
 _short_items = BulkInsert(schema.items, without=["error", "label", "has_payload"])
 _labelled_items = BulkInsert(schema.items, without=["error", "has_payload"])
-_payloads = BulkInsert(schema.payloads, replaces=True)
+_payloads = BulkInsert(schema.payloads, replaces=["run_no", "task_no", "idx"])
+_logs = BulkInsert(schema.logs, replaces=["run_no", "task_no", "idx", "at", "attempt"])
 _version = BulkInsert(schema.alembic_version)
 
 
@@ -118,6 +132,7 @@ def write(connection: sqlite3.Connection, rows: Rows) -> None:
     _labelled_items.write(connection, rows.labelled_items)
     _items.write(connection, rows.items)
     _payloads.write(connection, rows.payloads)
+    _logs.write(connection, rows.logs)
 
 
 def create_schema(connection: sqlite3.Connection) -> None:

@@ -1,4 +1,4 @@
-"""A clock for tests that jumps: nobody waits, and every wait takes exactly as long as it says."""
+"""Clocks for tests: one that moves when it is told to, and one that jumps so that nobody waits."""
 
 from __future__ import annotations
 
@@ -8,59 +8,79 @@ from collections.abc import Callable
 
 from weft.ports import Timer
 
-_IDLE_TURNS = 3
+_TURNS = 3
 
 
-class JumpingClock:
-    """A clock that moves to its next timer as soon as the event loop has nothing else to do.
-
-    Implements `ports.Clock`. Time starts at `start_at` and stands still between timers. A turn of
-    the loop counts as idle if nothing but the clock ran in it; work in threads is not seen, so a
-    timer may strike before a thread answers.
-    """
+class ManualClock:
+    """A clock that stands still until `advance` moves it. Implements `ports.Clock`."""
 
     def __init__(self, start_at: float = 1_000_000_000.0) -> None:
-        self._now = start_at
         self._start_at = start_at
-        self._timers: list[tuple[float, int, _JumpingTimer]] = []
+        self._elapsed_s = 0.0  # kept by itself: added to the epoch it would lose its last digits
+        self._timers: list[tuple[float, int, _Timer]] = []
         self._count = 0
-        self._is_turning = False
 
     def now(self) -> float:
         """Seconds since the epoch."""
-        return self._now
+        return self._start_at + self._elapsed_s
 
     def monotonic(self) -> float:
         """Seconds since the clock was made."""
-        return self._now - self._start_at
+        return self._elapsed_s
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        """Call `callback` when the clock has moved `delay_s` seconds on."""
+        timer = _Timer(callback)
+        self._count += 1
+        heapq.heappush(self._timers, (self._elapsed_s + delay_s, self._count, timer))
+        return timer
+
+    def advance(self, seconds: float) -> None:
+        """Move on, and make the calls that come due on the way, each at its time."""
+        until = self._elapsed_s + seconds
+        while self._timers and self._timers[0][0] <= until:
+            self._strike()
+        self._elapsed_s = until
+
+    def _strike(self) -> None:
+        due, _, timer = heapq.heappop(self._timers)
+        if not timer.is_cancelled:
+            self._elapsed_s = max(self._elapsed_s, due)
+            timer.callback()
+
+
+class JumpingClock(ManualClock):
+    """A clock that jumps to its next timer a few turns of the event loop after that was set.
+
+    So every wait takes exactly as long as it says, and no time at all. Work in threads, such as a
+    commit, is not seen: a timer may strike before a thread answers. Where that matters, use a
+    `ManualClock`.
+    """
+
+    def __init__(self, start_at: float = 1_000_000_000.0) -> None:
+        super().__init__(start_at)
+        self._is_turning = False
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` when the clock has jumped `delay_s` seconds on."""
-        timer = _JumpingTimer(callback)
-        self._count += 1
-        heapq.heappush(self._timers, (self._now + delay_s, self._count, timer))
+        timer = super().call_later(delay_s, callback)
         if not self._is_turning:
             self._is_turning = True
-            self._turn(_IDLE_TURNS)
+            self._turn(_TURNS)
         return timer
 
     def _turn(self, left: int) -> None:
         loop = asyncio.get_running_loop()
         if left:
             loop.call_soon(self._turn, left - 1)
-            return
-        while self._timers and self._timers[0][2].is_cancelled:
-            heapq.heappop(self._timers)
-        if not self._timers:
+        elif self._timers:
+            self._strike()
+            loop.call_soon(self._turn, _TURNS)
+        else:
             self._is_turning = False
-            return
-        due, _, timer = heapq.heappop(self._timers)
-        self._now = max(self._now, due)
-        timer.callback()
-        loop.call_soon(self._turn, _IDLE_TURNS)
 
 
-class _JumpingTimer:
+class _Timer:
     __slots__ = ("callback", "is_cancelled")
 
     def __init__(self, callback: Callable[[], None]) -> None:

@@ -17,10 +17,12 @@ from typing import Self, TypeVar
 from msgspec.structs import astuple, replace
 
 from weft.errors import RecordRefusedError, UsageError
-from weft.model import ItemOutcome, Record, RecordedEvent, RunRecord, Status, TaskRun
+from weft.model import ItemOutcome, LogText, Record, RecordedEvent, RunRecord, Status, TaskRun
+from weft.ports import PAGE_BYTES
 from weft.values import freeze
 
 _Claim = tuple[object, ...]
+_LogKey = tuple[int, int, float, int]
 _Replaced = TypeVar("_Replaced", RunRecord, TaskRun)
 
 
@@ -47,9 +49,10 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._runs: dict[int, RunRecord] = {}
-        self._tasks: dict[int, dict[int, TaskRun]] = defaultdict(dict)
+        self._tasks: dict[int, dict[tuple[str, int], TaskRun]] = defaultdict(dict)
         self._events: dict[int, dict[int, RecordedEvent]] = defaultdict(dict)
         self._items: dict[tuple[int, int], _Items] = defaultdict(_Items)
+        self._logs: dict[int, dict[_LogKey, LogText]] = defaultdict(dict)
         self._holders: dict[_Claim, object] = {}
 
     def __enter__(self) -> Self:
@@ -80,9 +83,12 @@ class MemoryStore:
                 if isinstance(record, ItemOutcome):
                     self._items[record.run_no, record.task_no].add(record)
                 elif isinstance(record, TaskRun):
-                    self._tasks[record.run_no][record.task_no] = _with_frozen_error(record)
+                    visits = self._tasks[record.run_no]
+                    visits[record.path, record.visit] = _with_frozen_error(record)
                 elif isinstance(record, RecordedEvent):
                     self._events[record.run_no][record.seq] = record
+                elif isinstance(record, LogText):
+                    self._logs[record.run_no][_log_key(record)] = record
                 else:
                     self._runs[record.run_no] = _with_frozen_error(record)
 
@@ -116,11 +122,15 @@ class MemoryStore:
             newest = sorted(self._runs, reverse=True)[:limit]
             return [replace(self._runs[no], definition="", output=None) for no in newest]
 
-    def tasks(self, run_no: int) -> Sequence[TaskRun]:
-        """The run's tasks, in the order of `task_no`."""
+    def tasks(self, run_no: int, *, within: str = "") -> Sequence[TaskRun]:
+        """The run's own tasks, or the steps of a child, in the order of `task_no`."""
         with self._lock:
-            tasks = self._tasks[run_no]
-            return [tasks[number] for number in sorted(tasks)]
+            found = [
+                task
+                for task in self._tasks[run_no].values()
+                if task.path.rpartition(".")[0] == within
+            ]
+        return sorted(found, key=lambda task: task.task_no)
 
     def events(self, run_no: int) -> Iterator[RecordedEvent]:
         """The run's events, in the order of `seq`."""
@@ -142,13 +152,39 @@ class MemoryStore:
             found = self._items[run_no, task_no].range(after + 1, sys.maxsize)
             return list(islice((i for i in found if status in (None, i.status)), limit))
 
-    def outputs(
-        self, run_no: int, task_no: int, start: int, stop: int
-    ) -> Sequence[tuple[int, bytes]]:
-        """Index and JSON text of each recorded output with `start <= index < stop`."""
+    def logs(
+        self,
+        run_no: int,
+        *,
+        under: str | None = None,
+        after: LogText | None = None,
+        limit: int = 100,
+    ) -> Sequence[LogText]:
+        """At most `limit` logs, in the order of task, index, start and attempt."""
         with self._lock:
-            found = self._items[run_no, task_no].range(start, stop)
-            return [(item.index, item.output) for item in found if item.output is not None]
+            logs = self._logs[run_no]
+            keys = sorted(key for key in logs if after is None or key > _log_key(after))
+            found = (logs[key] for key in keys if _is_under(under, logs[key].path))
+            return [self._labelled(log) for log in islice(found, limit)]
+
+    def _labelled(self, log: LogText) -> LogText:
+        items = self._items[log.run_no, log.task_no].by_index
+        item = None if log.index is None else items.get(log.index)
+        return replace(log, label=None if item is None else item.label)
+
+    def outputs(
+        self, run_no: int, task_no: int, start: int, stop: int, *, limit_bytes: int = PAGE_BYTES
+    ) -> Sequence[tuple[int, bytes]]:
+        """Index and JSON text of each recorded output; see `Pages.outputs`."""
+        outputs: list[tuple[int, bytes]] = []
+        with self._lock:
+            for item in self._items[run_no, task_no].range(start, stop):
+                if limit_bytes <= 0:
+                    break
+                if item.output is not None:
+                    outputs.append((item.index, item.output))
+                    limit_bytes -= len(item.output)
+        return outputs
 
 
 def _claim(record: Record) -> tuple[_Claim, object]:
@@ -159,9 +195,19 @@ def _claim(record: Record) -> tuple[_Claim, object]:
         case RecordedEvent():
             return ("event", record.run_no, record.seq), object()
         case TaskRun():
-            return ("visit", record.run_no, record.path, record.visit), record.task_no
+            return ("task", record.run_no, record.task_no), (record.path, record.visit)
+        case LogText():
+            return ("log", record.run_no, *_log_key(record)), None
         case RunRecord():
             return ("id", record.id), record.run_no
+
+
+def _log_key(log: LogText) -> _LogKey:
+    return log.task_no, -1 if log.index is None else log.index, log.at, log.attempt
+
+
+def _is_under(path: str | None, other: str) -> bool:
+    return path is None or other == path or other.startswith((f"{path}.", f"{path}["))
 
 
 def _with_frozen_error(record: _Replaced) -> _Replaced:

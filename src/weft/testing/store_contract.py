@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from weft.model import (
     ErrorInfo,
     ItemCounts,
     ItemOutcome,
+    LogText,
     Record,
     RecordedEvent,
     RunRecord,
@@ -71,6 +73,18 @@ def an_event(run_no: int, seq: int, **changes: Any) -> RecordedEvent:
     """An event, with `changes`."""
     values: dict[str, Any] = {"kind": "TaskEnded", "data": b"{}"}
     return RecordedEvent(run_no, seq, **values | changes)
+
+
+def a_log(run_no: int, path: str = "check", **changes: Any) -> LogText:
+    """What the first attempt of a task without items has logged, with `changes`."""
+    values: dict[str, Any] = {
+        "task_no": 1,
+        "index": None,
+        "attempt": 1,
+        "at": 1_700_000_000.125,
+        "text": "INFO check: hello\n",
+    }
+    return LogText(run_no, path=path, **values | changes)
 
 
 class StoreContract:
@@ -133,6 +147,7 @@ class StoreContract:
         assert list(store.tasks(7)) == []
         assert list(store.events(7)) == []
         assert list(store.items(7, 1)) == []
+        assert list(store.logs(7)) == []
         assert list(store.outputs(7, 1, 0, 100)) == []
 
     def test_runs_are_listed_the_newest_first(self, store: Store) -> None:
@@ -152,7 +167,7 @@ class StoreContract:
         first = a_task(
             run_no,
             1,
-            path="check[17].login",
+            path="check_17",
             visit=3,
             status=Status.FAILED,
             has_items=True,
@@ -188,13 +203,30 @@ class StoreContract:
             store.commit([a_task(run_no, output=output)])
             assert [task.output for task in store.tasks(run_no)] == [output]
 
+    def test_the_steps_of_children_are_read_apart_from_a_runs_own_tasks(self, store: Store) -> None:
+        """`within` gives the steps directly in a child, and nothing from deeper or beside it."""
+        run_no = store.create_run(a_run())
+        paths = ["check", "check[1].a", "check[1].b", "check[10].a", "check[1].b.c", "checks"]
+        store.commit([a_task(run_no, n, path=path) for n, path in enumerate(paths, 1)])
+        assert [task.path for task in store.tasks(run_no)] == ["check", "checks"]
+        within = store.tasks(run_no, within="check[1]")
+        assert [task.path for task in within] == ["check[1].a", "check[1].b"]
+        assert [task.path for task in store.tasks(run_no, within="check[1].b")] == ["check[1].b.c"]
+
     def test_a_visit_is_one_task(self, store: Store) -> None:
-        """Two tasks of a run can't be the same visit of the same path."""
+        """What is recorded of it later takes the place of what was, also under a new number."""
         run_no = store.create_run(a_run())
         store.commit([a_task(run_no, 1, path="a"), a_task(run_no, 2, path="a", visit=2)])
+        store.commit([a_task(run_no, 3, path="a", visit=2)])
+        assert [task.task_no for task in store.tasks(run_no)] == [1, 3]
+
+    def test_a_number_belongs_to_one_visit(self, store: Store) -> None:
+        """Two visits of a run can't have the same number."""
+        run_no = store.create_run(a_run())
+        store.commit([a_task(run_no, 1, path="a")])
         with pytest.raises(RecordRefusedError):
-            store.commit([a_task(run_no, 3, path="a", visit=2)])
-        assert [task.task_no for task in store.tasks(run_no)] == [1, 2]
+            store.commit([a_task(run_no, 1, path="b")])
+        assert [task.path for task in store.tasks(run_no)] == ["a"]
 
     # events
 
@@ -290,6 +322,22 @@ class StoreContract:
         assert list(store.outputs(run_no, 1, 4, 1_000)) == [(4, b"4")]
         assert list(store.outputs(run_no, 1, 2, 2)) == []
 
+    def test_outputs_end_with_the_one_that_reaches_the_limit(self, store: Store) -> None:
+        """At least one output is given, and below the limit nothing is left out."""
+        run_no = store.create_run(a_run())
+        outputs = [b'"aa"', None, b'"bb"', LONG_RESULT, b"4"]
+        store.commit(
+            [an_item(run_no, index, output=output) for index, output in enumerate(outputs)]
+        )
+        size = len(LONG_RESULT)
+        for limit_bytes, last in [(1, 0), (4, 0), (5, 2), (8, 2), (9, 3), (8 + size, 3)]:
+            found = store.outputs(run_no, 1, 0, 5, limit_bytes=limit_bytes)
+            wanted = [(i, out) for i, out in enumerate(outputs[: last + 1]) if out is not None]
+            assert list(found) == wanted
+        assert [i for i, _ in store.outputs(run_no, 1, 0, 5, limit_bytes=9 + size)] == [0, 2, 3, 4]
+        assert [i for i, _ in store.outputs(run_no, 1, 3, 5, limit_bytes=1)] == [3]
+        store.commit([an_item(run_no, 5)])  # A reading that ended early holds nothing up.
+
     def test_ten_thousand_items_go_into_one_commit(self, store: Store) -> None:
         """A commit may hold any number of records, of all kinds and in any order."""
         run_no = store.create_run(a_run())
@@ -311,6 +359,88 @@ class StoreContract:
             store.commit([a_task(run_no), an_item(run_no, 0, output=LONG_RESULT)])
         assert list(store.tasks(first)) == [a_task(first)]
         assert list(store.items(second, 1)) == [an_item(second, 0, output=LONG_RESULT)]
+
+    # logs
+
+    def test_logs_are_paged_in_the_order_of_task_index_start_and_attempt(
+        self, store: Store
+    ) -> None:
+        """Each comes once, whatever the order of the commits, and no other run's."""
+        run_no, other = store.create_run(a_run("a")), store.create_run(a_run("b"))
+        logs = [
+            a_log(run_no, "list", text="ü \U0001f9f5\nlines\n"),
+            a_log(run_no, "list", at=1_700_000_001.0),
+            *[
+                a_log(run_no, f"check[{index}]", task_no=2, index=index, attempt=attempt)
+                for index in range(5)
+                for attempt in (1, 2)
+            ],
+            # After a pause attempts count from 1 again.
+            a_log(run_no, "check[4]", task_no=2, index=4, at=1_700_000_002.0),
+            a_log(run_no, "last", task_no=3, text="x" * 100_000),
+        ]
+        store.commit([*reversed(logs[5:]), a_log(other)])
+        store.commit(logs[:5])
+        pages: list[LogText] = []
+        while page := store.logs(run_no, after=pages[-1] if pages else None, limit=4):
+            assert len(page) <= 4
+            assert page[0] not in pages
+            pages += page
+        assert pages == logs
+        assert list(store.logs(other)) == [a_log(other)]
+
+    def test_a_log_replaces_what_was_recorded_of_the_same_attempt(self, store: Store) -> None:
+        """The last one counts, within one commit and over several."""
+        run_no = store.create_run(a_run())
+        store.commit([a_log(run_no, text="a"), a_log(run_no, text="b")])
+        assert [log.text for log in store.logs(run_no)] == ["b"]
+        store.commit([a_log(run_no, text="c"), an_item(run_no, 0)])
+        assert [log.text for log in store.logs(run_no)] == ["c"]
+
+    @pytest.mark.parametrize(
+        ("under", "found"),
+        [
+            ("log_in", [0, 1, 2, 3, 4]),
+            ("log_in[1]", [1, 2]),
+            ("log_in[1].greet", [2]),
+            ("once", [7, 8]),
+            ("log_in[1", []),
+            ("LOG_IN", []),
+            ("", []),
+        ],
+    )
+    def test_logs_are_found_by_the_path_of_what_they_are_under(
+        self, store: Store, under: str, found: list[int]
+    ) -> None:
+        """Those of a task or an item, and of all that runs inside it, also over pages."""
+        run_no = store.create_run(a_run())
+        paths = [
+            *("log_in[0]", "log_in[1]", "log_in[1].greet", "log_in[12]", "log_in[12].greet"),
+            *("log_in2[1]", "logXin[1]", "once", "once.greet"),
+        ]
+        logs = [a_log(run_no, path, task_no=no) for no, path in enumerate(paths, start=1)]
+        store.commit(logs)
+        wanted = [logs[place] for place in found]
+        assert list(store.logs(run_no, under=under)) == wanted
+        for last, following in pairwise(wanted):
+            assert list(store.logs(run_no, under=under, after=last, limit=1)) == [following]
+
+    def test_a_log_is_read_with_the_label_of_its_item(self, store: Store) -> None:
+        """As soon as the item is recorded; a task's own log has none."""
+        run_no = store.create_run(a_run())
+        log = a_log(run_no, "check[3]", index=3)
+        store.commit([log, a_log(run_no)])
+        assert list(store.logs(run_no)) == [a_log(run_no), log]
+        store.commit([an_item(run_no, 3, label="höst"), an_item(run_no, 4, label="other")])
+        assert [each.label for each in store.logs(run_no)] == [None, "höst"]
+
+    def test_a_log_that_is_not_unicode_is_refused(self, store: Store) -> None:
+        """It leaves nothing of its commit."""
+        run_no = store.create_run(a_run())
+        with pytest.raises(RecordRefusedError):
+            store.commit([an_item(run_no, 0), a_log(run_no, text="\ud800")])
+        assert list(store.items(run_no, 1)) == []
+        assert list(store.logs(run_no)) == []
 
     # commits
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Self
 
 from weft.errors import RecordRefusedError, StoreError
-from weft.model import ItemOutcome, Record, RecordedEvent, RunRecord, Status, TaskRun
+from weft.model import ItemOutcome, LogText, Record, RecordedEvent, RunRecord, Status, TaskRun
+from weft.ports import PAGE_BYTES
 from weft.stores import Store
 from weft.testing.memory_store import MemoryStore
 
@@ -56,9 +57,9 @@ class StoreWrapper:
         """See `Records`."""
         return self._store.runs(limit=limit)
 
-    def tasks(self, run_no: int) -> Sequence[TaskRun]:
+    def tasks(self, run_no: int, *, within: str = "") -> Sequence[TaskRun]:
         """See `Records`."""
-        return self._store.tasks(run_no)
+        return self._store.tasks(run_no, within=within)
 
     def events(self, run_no: int) -> Iterator[RecordedEvent]:
         """See `Records`."""
@@ -76,11 +77,22 @@ class StoreWrapper:
         """See `Records`."""
         return self._store.items(run_no, task_no, status=status, after=after, limit=limit)
 
+    def logs(
+        self,
+        run_no: int,
+        *,
+        under: str | None = None,
+        after: LogText | None = None,
+        limit: int = 100,
+    ) -> Sequence[LogText]:
+        """See `Records`."""
+        return self._store.logs(run_no, under=under, after=after, limit=limit)
+
     def outputs(
-        self, run_no: int, task_no: int, start: int, stop: int
+        self, run_no: int, task_no: int, start: int, stop: int, *, limit_bytes: int = PAGE_BYTES
     ) -> Sequence[tuple[int, bytes]]:
         """See `Pages`."""
-        return self._store.outputs(run_no, task_no, start, stop)
+        return self._store.outputs(run_no, task_no, start, stop, limit_bytes=limit_bytes)
 
 
 class RefusingStore(StoreWrapper):

@@ -1,4 +1,4 @@
-"""The first schema: runs, their tasks, events and items, and results over 4 KB."""
+"""The first schema: runs, their tasks, events and items, results over 4 KB, and logs."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("task_no", number, nullable=False),
         sa.Column("path", sa.Text, nullable=False),
         sa.Column("visit", number, nullable=False),
+        sa.Column("depth", number, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("has_items", sa.Boolean, nullable=False),
         sa.Column("due_at", sa.Double),
@@ -90,7 +91,26 @@ def upgrade() -> None:
         sa.Column("data", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("run_no", "task_no", "idx", name="payloads_key"),
     )
+    op.create_table(
+        "logs",
+        sa.Column("run_no", number, nullable=False),
+        sa.Column("task_no", number, nullable=False),
+        sa.Column("idx", number, nullable=False),
+        sa.Column("at", sa.Double, nullable=False),
+        sa.Column("attempt", number, nullable=False),
+        sa.Column("path", sa.Text, nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("run_no", "task_no", "idx", "at", "attempt", name="logs_key"),
+    )
     not_succeeded = sa.text("status != 'succeeded'")
+    is_own = sa.text("depth = 0")
+    op.create_index(
+        "tasks_of_runs",
+        "tasks",
+        ["run_no", "task_no"],
+        sqlite_where=is_own,
+        postgresql_where=is_own,
+    )
     op.create_index(
         "items_not_succeeded",
         "items",

@@ -1,0 +1,289 @@
+"""Conducts one workflow: events go to the conductor, and what it commands is done.
+
+The loop takes one event at a time, asks `decide` what follows, and has the event recorded together
+with the rows that change because of it. Only then are the commands carried out, so whatever is
+told, started or evaluated has been recorded first. What exactly is recorded is for those who build
+on `Conducting`: a run (`run.py`) and a child of a run (`children.py`) differ in just that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
+
+from weft.conductor import (
+    Asked,
+    Command,
+    EndRun,
+    Evaluate,
+    Evaluated,
+    Event,
+    RunStarted,
+    RunTimedOut,
+    SettleTask,
+    StartTask,
+    State,
+    StopTask,
+    TaskEnded,
+    TaskPaused,
+    decide,
+)
+from weft.context import WorkflowContext
+from weft.engine.attempt import Visit
+from weft.engine.evaluate import evaluate_asked
+from weft.engine.journal import refusal
+from weft.engine.parts import RunParts
+from weft.engine.tasks import TaskEnd, TaskRunner, is_handled
+from weft.errors import AttemptError, LimitError, RecordRefusedError
+from weft.model import ErrorInfo, Limits, Status, TaskResult, TaskRun
+from weft.plan import Plan
+from weft.values import encode
+
+
+class ContextSize:
+    """How large a run's context is, as JSON; a value that is replaced counts once."""
+
+    def __init__(self, limits: Limits, parameters: int) -> None:
+        self._bound = limits.context_bytes
+        self._total = parameters
+        self._held: dict[str, int] = {}
+
+    def hold(self, name: str, size: int) -> None:
+        """Take in a value of so many bytes. Raises `LimitError` if it is one too many."""
+        total = self._total + size - self._held.get(name, 0)
+        if total > self._bound:
+            raise LimitError(
+                f"with {name} the run's context has {total:,} bytes; the limit is {self._bound:,}.",
+                setting="limits.context_bytes",
+            )
+        self._total = total
+        self._held[name] = size
+
+
+class Conducting(ABC):
+    """One workflow in progress, from its first event to its last."""
+
+    def __init__(
+        self, plan: Plan, state: State, context: WorkflowContext, run: RunParts, prefix: str
+    ) -> None:
+        self._plan = plan
+        self._context = context
+        self._run = run
+        self._prefix = prefix  # of the paths of its tasks
+        self._clock = run.parts.clock
+        self._state = state
+        self._events: deque[Event | BaseException] = deque()
+        self._waiting: asyncio.Future[None] | None = None  # for an event
+        self._rows: dict[int, TaskRun] = {}  # of each task's latest visit
+        self._contexts: dict[int, WorkflowContext] = {}  # what each task that runs sees
+        self._ends: dict[int, TaskEnd] = {}  # of tasks whose end is being recorded
+        self._runners: dict[int, TaskRunner] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._reads_pages = any(task.items is not None for task in plan.tasks)
+        self._ended: EndRun | None = None
+        self._sizes = ContextSize(run.parts.limits, 0)
+
+    async def conduct(self, timeout_s: float | None) -> EndRun:
+        """Go on to the end. Raises `StoreError` if the store can't be written any more."""
+        self.tell(RunStarted(self._context))
+        timer = None
+        if timeout_s is not None:
+            expired = RunTimedOut(timeout_s)
+            timer = self._clock.call_later(timeout_s, lambda: self.tell(expired))
+        try:
+            while self._ended is None:
+                event = await self._next_event()
+                if isinstance(event, BaseException):
+                    raise event
+                await self._advance(event)
+        finally:
+            if timer is not None:
+                timer.cancel()
+            for task in self._background:
+                task.cancel()
+            if self._background:
+                await asyncio.gather(*self._background, return_exceptions=True)
+        return self._ended
+
+    def tell(self, event: Event | BaseException) -> None:
+        """Take in an event, or an error that ends everything."""
+        self._events.append(event)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def _next_event(self) -> Event | BaseException:
+        while not self._events:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        return self._events.popleft()
+
+    async def _advance(self, event: Event) -> None:
+        """Decide, record, then act."""
+        state, commands = decide(self._plan, self._state, event)
+        try:
+            await self._record(event, commands)
+        except RecordRefusedError as error:
+            await self._advance(self._refused(event, error))
+            return
+        self._state = state
+        if isinstance(event, TaskEnded | TaskPaused):
+            self._ends.pop(event.task, None)
+        for command in commands:
+            self._do(command)
+
+    @abstractmethod
+    async def _record(self, event: Event, commands: tuple[Command, ...]) -> None:
+        """Have an event recorded, and the rows that it and what follows from it change.
+
+        Raises `RecordRefusedError` if the store refuses one of these records, and keeps no trace.
+        """
+
+    def _new_row(self, number: int, visit: int) -> TaskRun:
+        """The row of a visit that has none yet; a task that never started has one all the same."""
+        task = self._plan.tasks[number]
+        return TaskRun(
+            run_no=self._run.run_no,
+            task_no=next(self._run.numbers),
+            path=self._prefix + task.name,
+            visit=max(visit, 1),
+            status=Status.PENDING,
+            has_items=task.items is not None,
+        )
+
+    def _refused(self, event: Event, error: RecordRefusedError) -> Event:
+        """The event that takes the place of one whose record the store refuses."""
+        info = refusal(error)
+        match event:
+            case TaskEnded() if event.result.status is Status.SUCCEEDED:
+                result = TaskResult(Status.FAILED, error=info)
+                handled = self._is_handled(event.task, result)
+                attempts = self._ends[event.task].attempts
+                self._ends[event.task] = TaskEnd(result, attempts, handled=handled)
+                return TaskEnded(event.task, event.visit, result, handled)
+            case Evaluated() if event.error is None:
+                handled = self._is_handled_at(event, info)
+                return replace(event, value=None, error=info, handled=handled)
+            case _:
+                raise error
+
+    def _is_handled(self, number: int, result: TaskResult) -> bool:
+        return is_handled(self._plan.tasks[number], self._contexts[number], result)
+
+    # Acting
+
+    def _do(self, command: Command) -> None:
+        match command:
+            case Evaluate() if self._reads_pages:
+                # Paged outputs are read from the store, which may block: not on the loop.
+                self._contexts[command.task] = command.context
+                self._spawn(asyncio.to_thread(self._evaluate, command))
+            case Evaluate():
+                self._contexts[command.task] = command.context
+                self.tell(self._evaluate(command))
+            case StartTask():
+                self._start(command)
+            case StopTask() if command.task in self._runners:
+                self._runners[command.task].stop(at_once=command.at_once)
+            case SettleTask():
+                self._contexts.pop(command.task, None)
+                self._settled(command)
+            case EndRun():
+                self._ended = command
+
+    @abstractmethod
+    def _settled(self, command: SettleTask) -> None:
+        """A task's end is recorded: it may be told."""
+
+    def _spawn(self, work: Coroutine[Any, Any, Event]) -> None:
+        task = asyncio.get_running_loop().create_task(self._guard(work))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _guard(self, work: Coroutine[Any, Any, Event]) -> None:
+        """Whatever a task of ours raises ends the run, in `conduct`."""
+        try:
+            self.tell(await work)
+        except BaseException as error:
+            self.tell(error)
+            if not isinstance(error, Exception):
+                raise
+
+    def _evaluate(self, command: Evaluate) -> Evaluated:
+        said = Evaluated(command.asked, command.task, command.visit)
+        try:
+            value = evaluate_asked(self._plan, command, self._run.parts.limits)
+            self._hold(command, value)
+        except AttemptError as problem:
+            error = self._run.describe(problem)
+            return replace(said, error=error, handled=self._is_handled_at(command, error))
+        return replace(said, value=value)
+
+    def _is_handled_at(self, at: Evaluate | Evaluated, error: ErrorInfo) -> bool:
+        """Whether `on-error` lets the run go on after this evaluation failed."""
+        failed = TaskResult(Status.FAILED, error=error)
+        return at.asked in (Asked.WHEN, Asked.PUBLISH) and self._is_handled(at.task, failed)
+
+    def _hold(self, command: Evaluate, value: Any) -> None:
+        """Count the variables that are set. Raises `LimitError`."""
+        if command.asked in (Asked.VARIABLES, Asked.PUBLISH):
+            published = [value]
+        elif command.asked is Asked.NEXT:
+            published = [values for values in value if values is not None]
+        else:
+            return
+        for values in published:
+            for name, each in values.items():
+                self._sizes.hold(f"the variable {name}", len(encode(each)))
+
+    def _start(self, command: StartTask) -> None:
+        self._contexts[command.task] = command.context
+        runner = TaskRunner(
+            self._plan.tasks[command.task],
+            self._visit(command),
+            command.context,
+            self._run,
+            partial(self._delayed, command.task),
+        )
+        self._runners[command.task] = runner
+        self._run.observer.task_started(runner.progress)
+        self._spawn(self._run_visit(command, runner))
+
+    def _visit(self, command: StartTask) -> Visit:
+        row = self._rows[command.task]
+        return Visit(self._run.run_id, self._run.run_no, row.task_no, row.path, command.visit)
+
+    async def _delayed(self, number: int, due_at: float) -> None:
+        """Record when a delayed task is due."""
+        self._rows[number] = delayed = replace(self._rows[number], due_at=due_at)
+        await self._run.journal.commit(delayed)
+
+    async def _run_visit(self, command: StartTask, runner: TaskRunner) -> Event:
+        end = await runner.run()
+        del self._runners[command.task]
+        return self._visit_ended(command, end)
+
+    def _visit_ended(self, command: StartTask, end: TaskEnd) -> Event:
+        """The event that tells of a visit's end; one whose output is too large has failed."""
+        number, visit = command.task, command.visit
+        if end.result.status is Status.PAUSED:
+            self._ends[number] = end
+            return TaskPaused(number, visit)
+        try:
+            name = f"the result of {self._prefix}{self._plan.tasks[number].name}"
+            self._sizes.hold(name, len(end.output or b""))
+        except LimitError as error:
+            failed = TaskResult(Status.FAILED, error=self._run.describe(error))
+            end = TaskEnd(failed, end.attempts, handled=self._is_handled(number, failed))
+        self._ends[number] = end
+        return TaskEnded(number, visit, end.result, end.handled)
+
+
+def first_state(plan: Plan) -> State:
+    """The state of a workflow of which nothing has happened."""
+    return State.initial(plan.graph, len(plan.tasks) - len(plan.graph.names))

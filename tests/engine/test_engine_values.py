@@ -1,0 +1,58 @@
+"""What values tasks hand on, and what they can't."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import weft
+from weft.model import Status
+from weft.values import MAX_DEPTH
+
+LEVELS = 90
+
+
+@weft.action("test.echo")
+async def echo(value: Any = None) -> Any:
+    return value
+
+
+def wrapped(text: str) -> str:
+    return "{i: " * LEVELS + text + "}" * LEVELS
+
+
+FLOW = f"""
+vars: {{x: 1}}
+tasks:
+  - {{name: a, action: test.echo, publish: {{x: {wrapped('"{{ vars.x }}"')}}}}}
+  - {{name: b, action: test.echo, publish: {{x: {wrapped('"{{ vars.x }}"')}}}}}
+  - {{name: c, action: test.echo, publish: {{x: {wrapped('"{{ vars.x }}"')}}}}}
+"""
+
+
+def test_a_value_that_grows_from_task_to_task_ends_as_an_error_of_its_task(loom: Any) -> None:
+    """Parts that are frozen already count: no chain of tasks makes a value too deep to read."""
+    run = loom.run(FLOW, echo)
+    assert [task.status for task in run.tasks.values()] == [
+        Status.SUCCEEDED,
+        Status.SUCCEEDED,
+        Status.FAILED,
+    ]
+    error = run.tasks["c"].error
+    assert error.type == "ResultError"
+    assert f"nested more than {MAX_DEPTH} levels" in error.message
+
+
+def test_a_range_with_a_start_comes_from_a_template(loom: Any) -> None:
+    """As the hint of a range that isn't one says."""
+    run = loom.run(
+        """
+tasks:
+  - name: a
+    action: test.echo
+    with-items: {range: "{{ {'start': 1, 'stop': 4} }}"}
+    input: {value: "{{ item }}"}
+output: "{{ task.a.output }}"
+""",
+        echo,
+    )
+    assert run.output == [1, 2, 3]

@@ -1,0 +1,70 @@
+"""The public face of Python: what can't be done as called says what to do instead."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+import weft
+from weft.errors import DefinitionError, UsageError
+from weft.wiring import read_settings
+
+FLOW = {"tasks": [{"name": "a", "action": "core.echo", "input": {"value": 5}}]}
+
+
+def test_run_inside_an_event_loop_says_to_await_arun(tmp_path: Path) -> None:
+    """As in a notebook. Nothing is left behind that was never awaited."""
+
+    async def cell() -> weft.Run:
+        with pytest.raises(UsageError, match=r"Use: await weft\.arun"):
+            weft.run(FLOW, store=str(tmp_path / "weft.db"))
+        return await weft.arun(FLOW, store=str(tmp_path / "weft.db"))
+
+    assert asyncio.run(cell()).status is weft.Status.SUCCEEDED
+
+
+def test_run_without_an_event_loop_runs_the_workflow(tmp_path: Path) -> None:
+    assert weft.run(FLOW, store=str(tmp_path / "weft.db")).status is weft.Status.SUCCEEDED
+
+
+def test_a_plan_is_loaded_once_and_run_on_one_open_store(tmp_path: Path) -> None:
+    """`load_plan` needs nothing but the workflow; an engine runs the plan as often as asked."""
+    plan = weft.load_plan(FLOW)
+
+    async def twice(engine: weft.Engine) -> list[weft.Run]:
+        return await asyncio.gather(engine.arun(plan), engine.arun(plan))
+
+    with weft.open_engine(store=str(tmp_path / "weft.db")) as engine:
+        assert [run.status for run in asyncio.run(twice(engine))] == ["succeeded", "succeeded"]
+
+
+def test_a_plan_finds_the_actions_of_further_packs(tmp_path: Path) -> None:
+    """Those of the folders given, or of settings, but not of both."""
+    pack = tmp_path / "packs" / "my"
+    pack.mkdir(parents=True)
+    action = "import weft\n\n@weft.action('my.five')\ndef five() -> int:\n    return 5\n"
+    (pack / "actions.py").write_text(action)
+    flow = {"tasks": [{"name": "a", "action": "my.five"}]}
+    folders = [tmp_path / "packs"]
+    with pytest.raises(DefinitionError, match="unknown-action"):
+        weft.load_plan(flow)
+    assert weft.load_plan(flow, packs=folders).tasks[0].spec.name == "my.five"
+    assert weft.load_plan(flow, settings=read_settings(packs=folders)).tasks[0].name == "a"
+    assert weft.load_plan(flow, import_packs=False).tasks[0].name == "a"
+    with pytest.raises(UsageError, match="not both"):
+        weft.load_plan(flow, settings=read_settings(), packs=folders)
+
+
+def test_an_engine_takes_a_store_or_settings_and_ignores_neither(tmp_path: Path) -> None:
+    """Settings name a store themselves, so a second one would be ignored in silence."""
+    one, other = str(tmp_path / "one.db"), str(tmp_path / "other.db")
+    with (
+        pytest.raises(UsageError, match="not both"),
+        weft.open_engine(store=one, settings=read_settings(store=other)),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
+    with weft.open_engine(store=one), weft.open_engine(settings=read_settings(store=other)):
+        assert {path.name for path in tmp_path.glob("*.db")} == {"one.db", "other.db"}
