@@ -15,6 +15,7 @@ class Counters:
 
     def __init__(self, name: str, total: int | None, *, has_items: bool = True) -> None:
         self.name = name
+        self.visit = 1
         self.has_items = has_items
         self.total = total
         self.succeeded = self.failed = self.running = self.waiting = 0

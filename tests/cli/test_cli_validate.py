@@ -63,3 +63,30 @@ def test_a_name_that_is_not_utf8_can_be_told(weft):
     """A path is bytes; telling it must not fail."""
     name = b"no-\xff.yaml".decode(errors="surrogateescape")
     assert json.loads(weft("validate", name, "--json").out)[0]["file"] == "no-\ufffd.yaml"
+
+
+RACE = """\
+tasks:
+  - {name: a, action: core.noop, publish: {x: 1}}
+  - {name: b, action: core.noop, needs: [], publish: {x: 2}}
+  - {name: c, action: core.noop, needs: [a, b]}
+"""
+
+
+def test_a_warning_is_marked_and_leaves_the_workflow_good(weft, write):
+    """It is told with place and code; the exit status stays 0."""
+    write(**{"race.yaml": RACE})
+    told = weft("validate", "race.yaml")
+    warning, ok = told.out.splitlines()
+    assert told.status == 0
+    assert warning.startswith("race.yaml:3:12  warning racing-variable  ")
+    assert ok == "race.yaml  ok: 3 tasks, 0 parameters, 1 warning"
+
+
+def test_warnings_as_json_have_their_parts(weft, write):
+    """They stand beside the problems, of which there are none."""
+    write(**{"race.yaml": RACE})
+    (report,) = json.loads(weft("validate", "race.yaml", "--json").out)
+    (warning,) = report["warnings"]
+    assert (report["ok"], report["problems"]) == (True, [])
+    assert (warning["code"], warning["line"], warning["column"]) == ("racing-variable", 3, 12)

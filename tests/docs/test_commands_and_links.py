@@ -26,7 +26,7 @@ def command_lines(section: Section) -> Iterator[str]:
 
 LINES = sorted(
     {
-        line[found.start(1) :].partition(" 2>")[0]
+        re.split(r" 2?>| \| ", line[found.start(1) :])[0]
         for section in all_sections()
         for line in command_lines(section)
         if (found := re.search(r"(?:^|[ /])(weft [a-z])", line))

@@ -6,10 +6,10 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pages import ROOT, prose, sections
-from pydantic import BaseModel
 
 import weft
 from weft import errors
@@ -21,6 +21,7 @@ from weft.definition import (
     ParameterDefinition,
     RetryDefinition,
     TaskDefinition,
+    TransitionDefinition,
     WorkflowDefinition,
 )
 from weft.expressions.calls import OUTCOMES
@@ -54,13 +55,13 @@ def in_backquotes(text: str) -> set[str]:
         ("A workflow", WorkflowDefinition),
         ("Parameters", ParameterDefinition),
         ("Tasks", TaskDefinition),
+        ("Transitions", TransitionDefinition),
         ("Retry", RetryDefinition),
     ],
 )
-def test_every_key_of_the_language_has_its_row(title: str, model: type[BaseModel]) -> None:
+def test_every_key_of_the_language_has_its_row(title: str, model: type[Any]) -> None:
     """The tables of keys are those of the schema, in its order."""
-    keys = [field.replace("_", "-") for field in model.model_fields]
-    assert first_cells(section("docs/language.md", title)) == keys
+    assert first_cells(section("docs/language.md", title)) == model.keys()
 
 
 def test_every_limit_has_its_row() -> None:
@@ -125,7 +126,7 @@ def test_every_type_of_an_error_is_explained() -> None:
 
 
 def error_types(tree: ast.AST) -> Iterator[str]:
-    """The error types that code names: `type="NotFound"`, or as a maker's first argument."""
+    """The error types that code names: as `type`, as the kind, or as a maker's first argument."""
     makers = {"ErrorInfo", "source_error", "_failure", "_fault", "_unreadable"}
     for node in ast.walk(tree):
         given: list[ast.expr] = []
@@ -133,9 +134,13 @@ def error_types(tree: ast.AST) -> Iterator[str]:
             given = [word.value for word in node.keywords if word.arg == "type"]
             name = getattr(node.func, "id", None) or getattr(node.func, "attr", None)
             given += node.args[:1] if name in makers else []
-        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith("(kind, "):
-            assert isinstance(node.value, ast.Tuple)
-            given = node.value.elts[:1]
+        elif isinstance(node, ast.Assign):
+            target = ast.unparse(node.targets[0])
+            if target == "type":
+                given = [node.value]
+            elif target.startswith(("(kind, ", "(error.type, ")):
+                assert isinstance(node.value, ast.Tuple)
+                given = node.value.elts[:1]
         for text in given:
             if isinstance(text, ast.Constant):
                 yield str(text.value)

@@ -10,9 +10,12 @@ import typer
 from weft.cli.actions import actions
 from weft.cli.bench import bench
 from weft.cli.demo import demo
+from weft.cli.graph import graph
 from weft.cli.items import items
+from weft.cli.logs import logs
 from weft.cli.run import run
 from weft.cli.runs import runs
+from weft.cli.schema import schema
 from weft.cli.show import show
 from weft.cli.validate import validate
 
@@ -28,8 +31,11 @@ app = typer.Typer(
 _EXAMPLES: dict[Callable[..., Any], str] = {
     run: "weft run flow.yaml -p region=eu -p count=3",
     validate: "weft validate flow.yaml",
+    graph: "weft graph flow.yaml --format dot | dot -Tsvg > flow.svg",
+    schema: "weft schema > weft.schema.json",
     show: "weft show 20260305-090702-k3xq",
     items: "weft items 20260305-090702-k3xq check_health --status failed",
+    logs: "weft logs 20260305-090702-k3xq 'check_health[17]'",
     runs: "weft runs --limit 5",
     actions: "weft actions core.http",
     demo: "weft demo monitor",

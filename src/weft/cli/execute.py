@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from weft.cli.interruption import Interruption, leave
 from weft.cli.output import prints_aside
 from weft.cli.progress import Watch, open_watch
-from weft.engine import Engine
+from weft.engine import Engine, capturing
 from weft.model import ErrorInfo, Run, Status
 from weft.plan import Plan
 from weft.ports import Observer, TaskProgress
@@ -23,31 +24,30 @@ def execute(
     settings: Settings,
     *,
     run_id: str | None = None,
+    items: int | None = None,
     observer: Observer | None = None,
 ) -> Run:
     """Run `plan` to its end, or until it is paused. `observer` watches as well.
 
-    What actions print goes to standard error. Raises what `Engine.arun` raises.
+    `items` bounds each fan-out. What actions print is recorded, and goes to standard error where
+    that isn't possible. Raises what `Engine.arun` raises.
     """
     watch = open_watch()
-    with open_engine(settings=settings) as engine, prints_aside(), watch.opened():
-        return asyncio.run(_execute(engine, plan, parameters, run_id, watch, observer))
+    # Capturing comes last: the bars take the streams for themselves, too.
+    with open_engine(settings=settings) as engine, prints_aside(), watch.opened(), capturing():
+        run = partial(engine.arun, plan, parameters, run_id=run_id, items=items)
+        return asyncio.run(_execute(engine, run, watch, observer))
 
 
 async def _execute(
-    engine: Engine,
-    plan: Plan,
-    parameters: Mapping[str, Any],
-    run_id: str | None,
-    watch: Watch,
-    observer: Observer | None,
+    engine: Engine, run: Callable[..., Awaitable[Run]], watch: Watch, observer: Observer | None
 ) -> Run:
     interruption = Interruption(engine.pause, watch.say)
     observers: list[Observer] = [watch, interruption, *([observer] if observer else [])]
     ticking = asyncio.create_task(_tick(watch))
     with interruption.listening():
         try:
-            return await engine.arun(plan, parameters, run_id=run_id, observer=_Together(observers))
+            return await run(observer=_Together(observers))
         except asyncio.CancelledError:
             if interruption.is_forced:
                 watch.say("Stopped. What was recorded by now is kept.")

@@ -21,3 +21,11 @@ Store = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or how one begins.")]
+Within = Annotated[
+    str | None,
+    typer.Option(
+        "--within",
+        metavar="PATH",
+        help="Show the steps of the child workflow at a path, such as check[17].",
+    ),
+]

@@ -62,12 +62,18 @@ class Meter:
         (first_at, first), (last_at, last) = self._samples[0], self._samples[-1]
         return (last - first) / (last_at - first_at) if last_at > first_at else 0.0
 
+    def repeat(self) -> str:
+        """Which visit of the task it is, if it isn't the first."""
+        return f"visit {self.progress.visit:,}" if self.progress.visit > 1 else ""
+
     def counts(self) -> str:
         """What is done and what isn't, in words."""
         progress = self.progress
         so_far = " so far" if progress.total is None else ""
-        parts = [f"{self.done:,}/{self.total:,}{so_far} done"] if progress.has_items else []
-        if progress.failed:
+        parts = [repeat] if (repeat := self.repeat()) else []
+        if progress.has_items:
+            parts.append(f"{self.done:,}/{self.total:,}{so_far} done")
+        if progress.has_items and progress.failed:
             parts.append(f"{progress.failed:,} failed")
         if progress.running:
             parts.append(f"{progress.running:,} running" if progress.has_items else "running")
@@ -121,9 +127,9 @@ class Watch:
         """Say how a task has ended."""
         meter = self._running.pop(name, None)
         parts = [name, str(status)]
-        if meter is not None and meter.progress.has_items:
-            parts.append(meter.counts())
         if meter is not None:
+            told = meter.counts() if meter.progress.has_items else meter.repeat()
+            parts += [told] if told else []
             parts.append(f"in {show_span(self._now() - meter.started)}")
         if error is not None:
             parts.append(show_error(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from weft.errors import DefinitionError, UsageError
 from weft.model import Limits, Run, RunRecord, Status, TaskRun, TaskSummary
@@ -37,8 +37,8 @@ def find_run(records: Records, run_id: str) -> RunRecord:
     )
 
 
-def find_task(records: Records, run: RunRecord, name: str) -> TaskRun:
-    """The last visit of a task with items. Raises `UsageError`."""
+def find_visit(records: Records, run: RunRecord, name: str) -> TaskRun:
+    """The last visit of a task. Raises `UsageError`."""
     visits = {task.path: task for task in records.tasks(run.run_no)}
     task = visits.get(name)
     if task is None:
@@ -52,6 +52,12 @@ def find_task(records: Records, run: RunRecord, name: str) -> TaskRun:
             if known
             else "",
         )
+    return task
+
+
+def find_task(records: Records, run: RunRecord, name: str) -> TaskRun:
+    """The last visit of a task with items. Raises `UsageError`."""
+    task = find_visit(records, run, name)
     if not task.has_items:
         raise UsageError(
             f'the task "{name}" has no items.', hint=f"`weft show {run.id}` shows its outcome."
@@ -59,9 +65,40 @@ def find_task(records: Records, run: RunRecord, name: str) -> TaskRun:
     return task
 
 
-def as_run(record: RunRecord, tasks: Sequence[TaskRun], limits: Limits) -> Run:
+def last_visits(tasks: Iterable[TaskRun]) -> Mapping[str, TaskRun]:
+    """The last visit of each task, by path."""
+    return {task.path: task for task in tasks}
+
+
+def find_steps(records: Records, run: RunRecord, path: str) -> list[TaskRun]:
+    """The steps of the child workflow that ran at a path, such as `check[17]`. `UsageError`."""
+    steps = records.tasks(run.run_no, within=path)
+    if not steps:
+        raise UsageError(
+            f'the run {run.id} has recorded no steps within "{path}".',
+            hint="Give the path of a task or item that runs a workflow, such as check[17].",
+        )
+    return tree(records, run.run_no, steps, most=10_000)
+
+
+def tree(records: Records, run_no: int, tasks: Iterable[TaskRun], most: int) -> list[TaskRun]:
+    """Tasks, each with the steps of its child workflow behind it, at most so many in all.
+
+    The steps of children that ran once per item are left out: there may be millions.
+    """
+    found: list[TaskRun] = []
+    for task in tasks:
+        if len(found) >= most:
+            break
+        found.append(task)
+        if not task.has_items:
+            steps = records.tasks(run_no, within=task.path)
+            found += tree(records, run_no, steps, most - len(found))
+    return found[:most]
+
+
+def as_run(record: RunRecord, visits: Mapping[str, TaskRun], limits: Limits) -> Run:
     """A run from its records. A task that has not come up yet is `pending`."""
-    visits = {task.path: task for task in tasks}
     names = dict.fromkeys([*_listed_names(record, limits), *visits])
     return Run(
         id=record.id,
@@ -80,7 +117,8 @@ def _listed_names(record: RunRecord, limits: Limits) -> list[str]:
     from weft.definition import load
 
     try:
-        return [task.name for task in load(record.definition, file="", limits=limits).tasks]
+        workflow = load(record.definition, file="", limits=limits)
+        return [task.name for task in (*workflow.tasks, *workflow.finally_)]
     except DefinitionError:
         # Another version of weft has recorded it; the tasks that have run are still known.
         return []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,7 @@ from weft.cli.output import as_json, has_colours, print_results, prints_aside, s
 
 if TYPE_CHECKING:
     from weft.model import Run
+    from weft.plan import Plan
     from weft.wiring import Settings
 
 FAILED = 1
@@ -34,6 +36,14 @@ def run(
     run_id: Annotated[
         str | None, typer.Option("--run-id", metavar="ID", help="The run's id; else one is made.")
     ] = None,
+    items: Annotated[
+        int | None,
+        typer.Option("--items", min=1, metavar="N", help="Run only the first N of each fan-out."),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show what would run with which input, and run nothing."),
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Run a workflow to its end.
@@ -49,27 +59,46 @@ def run(
         plan = load_plan(file, settings)
     parameters = read_parameters(plan, parameter or (), params, settings.limits)
 
+    if dry_run:
+        print_preview(plan, parameters, settings, items=items, json=json)
+        return
+
     from weft.cli.execute import execute
 
-    done = execute(plan, parameters, settings, run_id=run_id)
+    done = execute(plan, parameters, settings, run_id=run_id, items=items)
     tell(done, settings, store=store, json=json, has_output=plan.output is not None)
     raise typer.Exit(exit_status(done))
 
 
+def print_preview(
+    plan: Plan, parameters: Mapping[str, Any], settings: Settings, *, items: int | None, json: bool
+) -> None:
+    """Print what a run would do, as lines or as one object."""
+    from weft.cli.dry_run import dry_run_lines
+    from weft.wiring import preview_run
+
+    with prints_aside():  # what an action makes of its input is checked
+        preview = preview_run(plan, parameters, settings, items=items)
+    print_results([as_json(preview)] if json else dry_run_lines(preview))
+
+
 def tell(done: Run, settings: Settings, *, store: str | None, json: bool, has_output: bool) -> None:
     """Print what came of a run: the summary, and its output or the whole as JSON."""
+    from weft.cli.recorded import last_visits
     from weft.cli.summary import command, failure_lines, output_text, run_lines, run_object
     from weft.model import Status
     from weft.wiring import open_records
 
     say("")
-    for line in run_lines(done, colours=has_colours(sys.stderr)):
-        say(line)
     with open_records(settings) as records:
         record = records.run(done.id)
-        tasks = records.tasks(record.run_no) if record else ()
-        for line in failure_lines(records, done.id, tasks, store):
+        visits = last_visits(records.tasks(record.run_no) if record else ())
+        for line in run_lines(done, visits, colours=has_colours(sys.stderr)):
             say(line)
+        for line in failure_lines(records, done.id, visits, store):
+            say(line)
+        if record is not None and records.logs(record.run_no, limit=1):
+            say(f"\nLogs: {command('logs', done.id, store=store)}")
     look = command("show", done.id, store=store)
     if done.status is Status.FAILED:
         say(f"\nMore: {look}")

@@ -9,7 +9,7 @@ import typer
 
 from weft.cli import options
 from weft.cli.errors import WRONG, error_lines
-from weft.cli.output import as_json, clean, print_results, prints_aside
+from weft.cli.output import as_json, clean, clean_lines, print_results, prints_aside
 from weft.errors import DefinitionError, Place, Problem, WeftError
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def validate(
 ) -> None:
     """Find everything that is wrong with workflows.
 
-    Each problem is a line: file:line:column, code, message. Exit status: 0 all are good, 2 not.
+    Each problem is a line: file:line:column, code, message. Exit status: 0 all are good, also with
+    warnings, 2 not.
     """
     from weft.wiring import read_settings
 
@@ -48,6 +49,7 @@ class _Report:
 
         self._file = file
         self._error: WeftError | None = None
+        self._warnings: tuple[Problem, ...] = ()
         self._tasks = self._parameters = 0
         try:
             with prints_aside():
@@ -55,6 +57,7 @@ class _Report:
         except WeftError as error:
             self._error = error
         else:
+            self._warnings = plan.warnings
             self._tasks, self._parameters = len(plan.tasks), len(plan.parameters)
 
     @property
@@ -66,8 +69,13 @@ class _Report:
             return error_lines(self._error)
         from weft.cli.render import count
 
-        tasks, parameters = count(self._tasks, "task"), count(self._parameters, "parameter")
-        return [f"{clean(str(self._file))}  ok: {tasks}, {parameters}"]
+        counts = [count(self._tasks, "task"), count(self._parameters, "parameter")]
+        if self._warnings:
+            counts.append(count(len(self._warnings), "warning"))
+        return [
+            *(clean_lines(_warning_line(warning)) for warning in self._warnings),
+            f"{clean(str(self._file))}  ok: {', '.join(counts)}",
+        ]
 
     def as_object(self) -> dict[str, Any]:
         return {
@@ -76,6 +84,7 @@ class _Report:
             "tasks": self._tasks,
             "parameters": self._parameters,
             "problems": [_problem_object(problem) for problem in self._problems()],
+            "warnings": [_problem_object(warning) for warning in self._warnings],
         }
 
     def _problems(self) -> tuple[Problem, ...]:
@@ -86,6 +95,11 @@ class _Report:
             return error.problems
         nowhere = Place(str(self._file), 0, 0)
         return (Problem(nowhere, error.code, error.message, error.hint),)
+
+
+def _warning_line(warning: Problem) -> str:
+    text = f"{warning.place}  warning {warning.code}  {warning.message}"
+    return f"{text} {warning.hint}" if warning.hint else text
 
 
 def _problem_object(problem: Problem) -> dict[str, Any]:

@@ -1,0 +1,37 @@
+"""`weft graph`: draws the order of a workflow's tasks."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weft.cli.output import print_results
+
+
+class Format(StrEnum):
+    """What the drawing is written in."""
+
+    MERMAID = "mermaid"
+    DOT = "dot"
+
+
+def graph(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The workflow.")],
+    format: Annotated[
+        Format, typer.Option("--format", help="Mermaid, or DOT for Graphviz.")
+    ] = Format.MERMAID,
+) -> None:
+    """Draw the order of a workflow's tasks, as text that Mermaid or Graphviz turns into a picture.
+
+    An arrow without a label is taken when its task succeeded. None of the workflow's code is run.
+    """
+    from weft.cli.dot import dot_lines
+    from weft.cli.mermaid import mermaid_lines
+    from weft.cli.picture import draw
+    from weft.wiring import load_plan
+
+    picture = draw(load_plan(file, import_packs=False))
+    print_results(dot_lines(picture) if format is Format.DOT else mermaid_lines(picture))
