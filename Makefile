@@ -25,11 +25,9 @@ format: $(DEV)
 bench: $(READY)
 	$(BIN)/weft bench
 
-$(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+$(READY): pyproject.toml Makefile
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-
-$(READY): $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
