@@ -31,6 +31,7 @@ class Workflows:
         self._pack_folders = pack_folders
         self._limits = limits
         self._import_packs = import_packs
+        self._root: Path | None = None  # the folder of the first workflow that was loaded
         self._registries: dict[Path | None, ActionRegistry] = {}
         self._specs: dict[Path, ActionSpec] = {}
         self._plans: dict[Path, Plan] = {}
@@ -38,6 +39,8 @@ class Workflows:
     def load(self, file: Path) -> Plan:
         """The plan of a file. Raises `DefinitionError`, `ActionLoadError` and `UsageError`."""
         key = file.resolve()
+        if self._root is None:
+            self._root = file.absolute().parent
         if key not in self._specs:
             definition = load(read_file(file, self._limits), file=str(file), limits=self._limits)
             # Noted before it is compiled, so that it can name itself.
@@ -57,7 +60,7 @@ class Workflows:
         folder = None if file is None else file.absolute().parent
         if folder not in self._registries:
             self._registries[folder] = load_actions(
-                workflow_file=file, pack_folders=self._pack_folders
+                workflow_file=file, pack_folders=self._pack_folders, caller_folder=self._root
             )
         return WorkflowCatalog(self, self._registries[folder], folder or Path.cwd())
 

@@ -200,6 +200,33 @@ def test_a_packs_yaml_file_is_a_workflow_of_the_pack(folder: Path) -> None:
     assert run(folder).output == 42
 
 
+def test_a_packs_workflow_calls_its_own_actions_and_those_of_other_packs(folder: Path) -> None:
+    """Whichever folder it is loaded from."""
+    for name in ("one", "two"):
+        pack = folder / "packs" / name
+        pack.mkdir(parents=True)
+        (pack / "actions.py").write_text(ACTIONS.replace("test.", f"{name}."))
+    write(
+        folder / "packs" / "one",
+        both="""
+            tasks:
+              - {name: own, action: one.echo, input: {value: 1}}
+              - {name: other, action: two.echo, input: {value: "{{ task.own.output + 1 }}"}}
+            output: "{{ task.other.output }}"
+            """,
+    )
+    write(folder, main="tasks: [{name: a, action: one.both}]\noutput: '{{ task.a.output }}'")
+    assert run(folder).output == 2
+    assert (
+        weft.run(
+            {"tasks": [{"name": "a", "action": "one.both"}], "output": "{{ task.a.output }}"},
+            packs=[folder / "packs"],
+            store=str(folder / "other.db"),
+        ).output
+        == 2
+    )
+
+
 def test_a_workflow_that_calls_itself_ends_at_the_depth_allowed(folder: Path) -> None:
     write(
         folder,

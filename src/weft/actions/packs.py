@@ -28,34 +28,44 @@ _CORE_MODULE = "weft.actions.core"
 
 
 def load_actions(
-    *, workflow_file: Path | None = None, pack_folders: Sequence[Path] = ()
+    *,
+    workflow_file: Path | None = None,
+    pack_folders: Sequence[Path] = (),
+    caller_folder: Path | None = None,
 ) -> ActionRegistry:
     """Load all actions that a workflow can call.
 
     A pack is a folder with an `actions.py`, or else with any Python files; each of `pack_folders`
     is a pack or holds packs. Beside the workflow, the packs in `packs/` and the file `actions.py`
-    are loaded. Raises `ActionLoadError` for a module that can't be imported, a name that is taken,
+    are loaded, and of the workflow that calls this one, which is in `caller_folder`, the packs in
+    `packs/`. Raises `ActionLoadError` for a module that can't be imported, a name that is taken,
     and a folder of `pack_folders` without a pack.
     """
     registry = ActionRegistry()
     _add_installed(registry)
+    packs: list[Path] = []
     for folder in pack_folders:
-        packs = _packs_in(folder.absolute())
-        if not packs:
+        found = _packs_in(folder.absolute())
+        if not found:
             raise ActionLoadError(
                 f"{folder}  {'holds no pack' if folder.is_dir() else 'is not a folder'}.",
                 hint="Name a folder with an actions.py, or one that holds such folders.",
             )
-        for pack in packs:
-            _add_pack(registry, pack)
-            _add_workflows(registry, pack)
-    if workflow_file is not None:
-        home = workflow_file.absolute().parent
-        for pack in _packs_in(home / "packs"):
-            _add_pack(registry, pack)
-            _add_workflows(registry, pack)
-        if _has_actions_file(home):
-            _add_pack(registry, home)
+        packs += found
+    home = None if workflow_file is None else workflow_file.absolute().parent
+    for place in (caller_folder, home):
+        if place is not None:
+            packs += _packs_in(place / "packs")
+    # A folder may be met in several ways, and the workflow may lie in a pack itself.
+    for pack in dict.fromkeys(pack.resolve() for pack in packs):
+        _add_pack(registry, pack)
+        _add_workflows(registry, pack)
+    if (
+        home is not None
+        and _has_actions_file(home)
+        and home.resolve() not in [pack.resolve() for pack in packs]
+    ):
+        _add_pack(registry, home)
     return registry
 
 

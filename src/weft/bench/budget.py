@@ -17,10 +17,11 @@ from weft.bench.tables import figures_table
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-Unit: TypeAlias = Literal["bytes", "seconds", "times"]
+Unit: TypeAlias = Literal["bytes", "number", "seconds", "times"]
 
 _SHOW: dict[Unit, Callable[[float], str]] = {
     "bytes": show_bytes,
+    "number": lambda number: f"{number:,.0f}",
     "seconds": show_seconds,
     "times": show_ratio,
 }

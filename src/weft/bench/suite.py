@@ -14,6 +14,8 @@ BENCHMARKS = {
     "context": "An item's context: shared, against copied",
     "render": "Rendering an item's input, against Jinja2",
     "fanout": "A fan-out that is recorded, against a bare loop, and by the number of items",
+    "children": "A child workflow of three steps per item, each step recorded",
+    "graph": "Workflows of ten thousand tasks: checking, running, deciding",
     "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
     "start": "Starting commands, against an empty Python",
 }
