@@ -122,8 +122,10 @@ class Prediction:
         )
 
     def _view(self, path: Path) -> tuple[Any, Any]:
+        unseen = Status.SKIPPED, None
         results = {
-            self._steps[n].name: self._results.get(n, (Status.SKIPPED, None)) for n in path.tasks
+            step.name: self._results.get(n, unseen) if n in path.tasks else unseen
+            for n, step in enumerate(self._steps)
         }
         values = {name: setting.value for name, setting in path.values.items()}
         return results, {"v": "start", "w": "start", **values}

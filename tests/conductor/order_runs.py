@@ -84,7 +84,7 @@ class RunOfScenario:
     def seen(self) -> dict[tuple[str, int], Seen]:
         """What each visit saw that started, by the task's name and the visit."""
         return {
-            (self.plan.tasks[command.task].name, command.visit): _seen(command.context)
+            (self.plan.tasks[command.task].name, command.visit): self._seen(command.context)
             for command in self.commands
             if isinstance(command, StartTask)
         }
@@ -94,12 +94,12 @@ class RunOfScenario:
         """What the run's output is computed from, or None if it never came to that."""
         asked = [each for each in self.commands if isinstance(each, Evaluate)]
         contexts = [command.context for command in asked if command.asked is Asked.OUTPUT]
-        return _seen(contexts[0]) if contexts else None
+        return self._seen(contexts[0]) if contexts else None
 
-
-def _seen(context: WorkflowContext) -> Seen:
-    results = {name: (each.status, each.output) for name, each in context.task_results.items()}
-    return results, dict(context.variables)
+    def _seen(self, context: WorkflowContext) -> Seen:
+        found = {task.name: context.task_results[task.name] for task in self.plan.tasks}
+        results = {name: (each.status, each.output) for name, each in found.items()}
+        return results, dict(context.variables)
 
 
 def run_scenario(

@@ -178,7 +178,7 @@ def scenarios(
 @st.composite
 def _graphs(draw: st.DrawFn, *, fails: bool) -> tuple[Step, ...]:
     """Tasks that lead to each other. The file lists them in another order than they run in."""
-    size = draw(st.integers(1, 3) | st.integers(4, 7))
+    size = draw(st.sampled_from([1, 2, 3, 4, 4, 5, 5, 6, 6, 7, 7]))
     order = draw(st.permutations(range(size)))
     if draw(st.integers(0, 7)) == 7:
         return tuple(Step(f"t{number}") for number in range(size))
@@ -199,7 +199,7 @@ def _graphs(draw: st.DrawFn, *, fails: bool) -> tuple[Step, ...]:
     may_return = [at for at in range(size) if order[at] not in needs]
     for _ in range(draw(st.sampled_from([0, 1, 1, 2])) if may_return else 0):
         at = draw(st.sampled_from(may_return))
-        way = draw(st.sampled_from(order[at:])), draw(st.integers(1, 2))
+        way = draw(st.sampled_from(order[at : at + 3])), draw(st.integers(1, 2))
         if (name := f"t{order[at]}") not in targets.setdefault(way, []):
             targets[way].append(name)
     if fails:

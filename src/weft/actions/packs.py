@@ -57,14 +57,11 @@ def load_actions(
         if place is not None:
             packs += _packs_in(place / "packs")
     # A folder may be met in several ways, and the workflow may lie in a pack itself.
-    for pack in dict.fromkeys(pack.resolve() for pack in packs):
+    distinct = dict.fromkeys(pack.resolve() for pack in packs)
+    for pack in distinct:
         _add_pack(registry, pack)
         _add_workflows(registry, pack)
-    if (
-        home is not None
-        and _has_actions_file(home)
-        and home.resolve() not in [pack.resolve() for pack in packs]
-    ):
+    if home is not None and _has_actions_file(home) and home.resolve() not in distinct:
         _add_pack(registry, home)
     return registry
 

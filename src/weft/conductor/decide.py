@@ -46,7 +46,7 @@ def decide(plan: Plan, state: State, event: Event) -> tuple[State, tuple[Command
     """The state after `event`, and what to do now."""
     decision = _Decision(plan, state)
     decision.take(event)
-    return decision.state, tuple(decision.commands)
+    return decision.end_state(), tuple(decision.commands)
 
 
 class _Decision(Routes):
@@ -113,7 +113,7 @@ class _Decision(Routes):
         self._change(stop=status, error=error)
         for number in self._running():
             at_once = status is not Status.PAUSED
-            self.commands.append(StopTask(number, self.state.tasks[number].visit, at_once))
+            self.commands.append(StopTask(number, self.task(number).visit, at_once))
 
     def fail_run(self, number: int) -> None:
         """A transition to `fail` was taken: nothing new starts, and what runs finishes."""
@@ -139,7 +139,7 @@ class _Decision(Routes):
     def _clean_up(self) -> None:
         """Start the next task of `finally`, whatever became of the one before, or end the run."""
         for number in range(len(self.plan.graph.names), len(self.plan.tasks)):
-            if self.state.tasks[number].stage is Stage.WAITING:
+            if self.task(number).stage is Stage.WAITING:
                 if self.state.stop is Status.PAUSED:
                     self._end_paused()
                 else:
@@ -190,7 +190,7 @@ class _Decision(Routes):
 
     def start_visit(self, number: int, scope: Scope) -> None:
         """Start a visit of a task that sees `scope`: with its `when`, if it has one."""
-        task = self.state.tasks[number]
+        task = self.task(number)
         planned = self.plan.tasks[number]
         visit = task.visit + 1
         judging = planned.when is not None
@@ -210,14 +210,14 @@ class _Decision(Routes):
         if self.state.stop is Status.FAILED:
             self._settle(number, TaskResult(Status.CANCELLED))
             return
-        task = self.state.tasks[number]
+        task = self.task(number)
         assert task.scope is not None  # it has started
         held = replace(task, stage=Stage.WAITING, visit=task.visit - 1, scope=None)
         self._change(active=self.state.active - 1)
         self.put_back(number, held, task.scope)
 
     def _when_evaluated(self, event: Evaluated) -> None:
-        number, task = event.task, self.state.tasks[event.task]
+        number, task = event.task, self.task(event.task)
         assert task.scope is not None  # it has started
         if event.error is not None:
             self._ended(number, TaskResult(Status.FAILED, error=event.error), event.handled)
@@ -231,7 +231,7 @@ class _Decision(Routes):
 
     def _task_ended(self, event: TaskEnded) -> None:
         number, result = event.task, event.result
-        task = self.state.tasks[number]
+        task = self.task(number)
         if result.status is Status.SUCCEEDED and self.plan.tasks[number].publish:
             assert task.scope is not None  # it has started
             self._set(number, replace(task, stage=Stage.PUBLISHING, result=result))
@@ -241,7 +241,7 @@ class _Decision(Routes):
             self._ended(number, result, event.handled)
 
     def _publish_evaluated(self, event: Evaluated) -> None:
-        number, task = event.task, self.state.tasks[event.task]
+        number, task = event.task, self.task(event.task)
         assert task.result is not None  # set when the task came to publish
         assert task.scope is not None
         if event.error is not None:
@@ -253,7 +253,7 @@ class _Decision(Routes):
 
     def _ended(self, number: int, result: TaskResult, handled: bool) -> None:
         """The action, or what came in its place, is through: now the way on."""
-        planned, task = self.plan.tasks[number], self.state.tasks[number]
+        planned, task = self.plan.tasks[number], self.task(number)
         passes = result.status in _PASSING or handled
         if result.status is not Status.CANCELLED and _is_judged(planned):
             assert task.scope is not None  # it has started
@@ -267,7 +267,7 @@ class _Decision(Routes):
         self._settle(number, result, taken=taken, handled=handled)
 
     def _next_evaluated(self, event: Evaluated) -> None:
-        task = self.state.tasks[event.task]
+        task = self.task(event.task)
         assert task.result is not None  # set when the task came to leave
         if event.error is not None:
             self._settle(event.task, TaskResult(Status.FAILED, error=event.error))
@@ -278,7 +278,7 @@ class _Decision(Routes):
         self, number: int, result: TaskResult, *, taken: Sequence[Any] = (), handled: bool = False
     ) -> None:
         """This visit has ended for good: say so, and take the edges that leave the task."""
-        task = self.state.tasks[number]
+        task = self.task(number)
         assert task.scope is not None  # it has started
         passes = result.status in _PASSING or handled
         handled = handled or any(values is not None for values in taken)
@@ -293,7 +293,7 @@ class _Decision(Routes):
 
     def fail_visit(self, number: int, scope: Scope, error: ErrorInfo) -> None:
         """Let a visit fail without having started."""
-        task = self.state.tasks[number]
+        task = self.task(number)
         self._set(number, replace(task, visit=task.visit + 1, scope=scope))
         self._change(active=self.state.active + 1)
         self._settle(number, TaskResult(Status.FAILED, error=error))
@@ -301,14 +301,14 @@ class _Decision(Routes):
     def settle_unvisited(self, number: int, status: Status) -> None:
         """A task that will never start has ended all the same."""
         self._record(number, TaskResult(status), handled=False)
-        self._set(number, replace(self.state.tasks[number], stage=Stage.ENDED, arrivals=EMPTY))
+        self._set(number, replace(self.task(number), stage=Stage.ENDED, arrivals=EMPTY))
 
     def _record(self, number: int, result: TaskResult, *, handled: bool) -> None:
-        visit = self.state.tasks[number].visit
+        visit = self.task(number).visit
         self.commands.append(SettleTask(number, visit, result))
         is_first = self.state.results[number] is None and number < len(self.plan.graph.names)
         self._change(
-            results=self.state.results.set(number, result),
+            results=self.state.results.update({number: result}),
             unsettled=self.state.unsettled - is_first,
         )
         if result.status is Status.FAILED and not handled:
@@ -320,19 +320,21 @@ class _Decision(Routes):
         if self.state.stop is None:
             return
         for number in range(len(self.plan.graph.names)):
-            task = self.state.tasks[number]
+            task = self.task(number)
             if task.stage is not Stage.ENDED:
                 if task.visit:  # a later visit of it was put back by a pause
                     self._set(number, replace(task, visit=task.visit + 1))
                 self.settle_unvisited(number, Status.CANCELLED)
 
     def _expects(self, event: Evaluated | TaskEnded | TaskPaused, stage: Stage) -> bool:
-        task = self.state.tasks[event.task]
+        task = self.task(event.task)
         return task.stage is stage and task.visit == event.visit
 
     def _running(self) -> list[int]:
         return [
-            number for number, task in enumerate(self.state.tasks) if task.stage is Stage.RUNNING
+            number
+            for number in range(len(self.plan.tasks))
+            if self.task(number).stage is Stage.RUNNING
         ]
 
 

@@ -29,13 +29,18 @@ from weft.values import FrozenDict
 
 
 class Routes(ABC):
-    """The half of a decision that knows the graph; `decide` has the other half."""
+    """The half of a decision that knows the graph; `decide` has the other half.
+
+    `state` changes as the decision goes on, but for its tasks: `task` gives one as it is by now,
+    and `end_state` the whole.
+    """
 
     def __init__(self, plan: Plan, state: State) -> None:
         self.plan = plan
         self.graph = plan.graph
         self.state = state
         self.commands: list[Command] = []
+        self._changed: dict[int, TaskState] = {}
         self._ready: deque[int] = deque()  # tasks that may start, or never will
         self._resting: deque[int] = deque()  # loops that may have come to rest
 
@@ -63,7 +68,7 @@ class Routes(ABC):
                 self._arrive(number, self.state.scope)
             else:
                 arrived = Vector([self.state.scope])
-                self._set(number, replace(self.state.tasks[number], arrivals=arrived))
+                self._set(number, replace(self.task(number), arrivals=arrived))
                 self._ready.append(number)
 
     def follow_routes(self) -> None:
@@ -118,7 +123,7 @@ class Routes(ABC):
         """The scope after a visit has set these variables, by one of its transitions or none."""
         if not values:
             return scope
-        visit, published = self.state.tasks[number].visit, self.state.published
+        visit, published = self.task(number).visit, self.state.published
         origin = Origin(number, visit, transition, published, scope.published)
         candidates = gather(self.state.candidates, values, origin)
         self._change(published=published + 1, candidates=candidates)
@@ -142,7 +147,7 @@ class Routes(ABC):
             else:
                 self._may_rest(group)
             return
-        task = self.state.tasks[target]
+        task = self.task(target)
         changed = replace(
             task,
             undecided=task.undecided - 1,
@@ -155,7 +160,7 @@ class Routes(ABC):
 
     def _open(self, number: int) -> None:
         """Start a task that has what it waited for, or pass it over if it never will."""
-        task = self.state.tasks[number]
+        task = self.task(number)
         if task.stage is not Stage.WAITING or task.visit or self.state.stop is Status.FAILED:
             return
         needed = self.graph.joins.get(number)
@@ -175,13 +180,13 @@ class Routes(ABC):
         """A visit of a task on a loop is due: it starts now, or when the current one has ended."""
         group = self.graph.group_of[number]
         self._set_loop(group, busy=self.state.loops[group].busy + 1)
-        task = self.state.tasks[number]
+        task = self.task(number)
         self._set(number, replace(task, arrivals=task.arrivals.append(seen)))
         self._ready.append(number)
 
     def _next_visit(self, number: int) -> None:
         """Start the visit that has waited longest, unless one is under way."""
-        task = self.state.tasks[number]
+        task = self.task(number)
         is_idle = task.stage in (Stage.WAITING, Stage.ENDED)
         if not (is_idle and task.arrivals) or self.state.stop is not None:
             return
@@ -215,7 +220,7 @@ class Routes(ABC):
             return
         self._set_loop(group, exits={})
         for number in self.graph.groups[group]:
-            if not self.state.tasks[number].visit:
+            if not self.task(number).visit:
                 status = Status.BLOCKED if loop.is_blocked else Status.SKIPPED
                 self.settle_unvisited(number, status)
         for number in self.graph.groups[group]:
@@ -244,8 +249,18 @@ class Routes(ABC):
     def _change(self, **fields: Any) -> None:
         self.state = replace(self.state, **fields)
 
+    def task(self, number: int) -> TaskState:
+        """The task as it is by now."""
+        return self._changed.get(number) or self.state.tasks[number]
+
+    def end_state(self) -> State:
+        """The state at the end of the decision."""
+        if not self._changed:
+            return self.state
+        return replace(self.state, tasks=self.state.tasks.update(self._changed))
+
     def _set(self, number: int, task: TaskState) -> None:
-        self.state = replace(self.state, tasks=self.state.tasks.set(number, task))
+        self._changed[number] = task
 
     def _set_loop(self, group: int, **fields: Any) -> None:
         changed = replace(self.state.loops[group], **fields)

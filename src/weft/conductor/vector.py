@@ -9,7 +9,7 @@ changes one that is in a vector.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Final, Generic, TypeVar
 
@@ -21,7 +21,7 @@ _MASK = _SIZE - 1
 
 
 class Vector(Generic[T]):
-    """An immutable sequence, whose `set` and `append` give a changed copy."""
+    """An immutable sequence, whose `update` and `append` give a changed copy."""
 
     __slots__ = ("_blocks", "_length")
 
@@ -30,12 +30,14 @@ class Vector(Generic[T]):
         self._length = len(flat)
         self._blocks = [flat[at : at + _SIZE] for at in range(0, len(flat), _SIZE)]
 
-    def set(self, index: int, element: T) -> Vector[T]:
-        """The vector with `element` at `index`; this one stays as it is."""
+    def update(self, changes: Mapping[int, T]) -> Vector[T]:
+        """The vector with these elements in place of its own; this one stays as it is."""
         blocks = self._blocks.copy()
-        block = blocks[index >> _BITS].copy()
-        block[index & _MASK] = element
-        blocks[index >> _BITS] = block
+        for index, element in changes.items():
+            at = index >> _BITS
+            if blocks[at] is self._blocks[at]:
+                blocks[at] = blocks[at].copy()
+            blocks[at][index & _MASK] = element
         return self._of(blocks, self._length)
 
     def append(self, element: T) -> Vector[T]:
