@@ -221,3 +221,15 @@ def test_an_ended_task_lets_go_of_its_context(tasks: int) -> None:
         state, _ = decide(plan, state, TaskEnded(number, 1, SUCCESS))
     assert sum(task.scope is not None for task in state.tasks) == 1
     assert sum(len(task.arrivals) for task in state.tasks) == 1
+
+
+def test_a_run_that_takes_too_long_after_fail_is_cut_off_all_the_same() -> None:
+    """What runs was to finish; now it is told to stop, once, and the run's error stays."""
+    plan = plan_of(
+        "tasks: [{name: a, action: x.y, next: [{do: fail}]}, {name: b, action: x.y, needs: []}]"
+    )
+    late = RunTimedOut(60)
+    _, said = run(plan, RunStarted(CONTEXT), TaskEnded(0, 1, SUCCESS), late, late)
+    assert kinds(said[1]) == ["SettleTask"]
+    assert said[2] == (StopTask(1, 1, at_once=True),)
+    assert said[3] == ()

@@ -104,15 +104,12 @@ class _Decision(Routes):
 
     def _stop(self, status: Status, error: ErrorInfo | None) -> None:
         """Head for `status`: a pause lets what runs finish, a failure cuts it off."""
-        if (
-            self.state.phase >= Phase.CLOSING
-            or self.state.stop is status
-            or self.state.error is not None
-        ):
+        at_once = status is not Status.PAUSED
+        is_stopped = self.state.is_cut_off if at_once else self.state.stop is not None
+        if self.state.phase >= Phase.CLOSING or is_stopped:
             return
-        self._change(stop=status, error=error)
+        self._change(stop=status, error=self.state.error or error, is_cut_off=at_once)
         for number in self._running():
-            at_once = status is not Status.PAUSED
             self.commands.append(StopTask(number, self.task(number).visit, at_once))
 
     def fail_run(self, number: int) -> None:

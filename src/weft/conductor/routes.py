@@ -196,7 +196,7 @@ class Routes(ABC):
         if task.visit < most:
             self.start_visit(number, seen)
         else:
-            message = f"it would start for the {most + 1:,}th time; max-visits is {most:,}"
+            message = f"visit {task.visit + 1:,} can't start; max-visits is {most:,}"
             self.fail_visit(number, seen, ErrorInfo("MaxVisits", message))
 
     def _left_in_loop(self, number: int, group: int, *, blocks: bool) -> None:

@@ -94,6 +94,8 @@ class State(msgspec.Struct, frozen=True):
     unsettled: int = 0
     stop: Status | None = None
     error: ErrorInfo | None = None
+    is_cut_off: bool = False
+    """Whether what runs has been told to end at once, rather than to finish."""
     base: WorkflowContext | None = None
     scope: Scope | None = None
     """What tasks see that start with the run."""
