@@ -151,6 +151,8 @@ def read_lazy(value: Any) -> Any:
 
 def encode(value: object, *, where: str = "$") -> bytes:
     """Return `value` as JSON text in UTF-8. Raises `ResultError` for what isn't JSON."""
+    if value is None:  # what most actions without a result give
+        return b"null"
     try:
         # The encoder refuses surrogates (UnicodeError) and integers that CPython won't print.
         data = _encode(value if _is_plain(value, 0) else _freeze(value, 0))

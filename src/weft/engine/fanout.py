@@ -61,6 +61,9 @@ class ItemFeed(BaseFeed):
         self._is_early = False  # whether the pace has just refused a start
         self._first_error: tuple[int, ErrorInfo] | None = None
         self._has_told_label = False
+        self._is_plain = (
+            settings.retry_until is None and settings.label is None and settings.keeps_output
+        )
         self.attempts = 0
         """Attempts of all recorded items together."""
         self.error: AttemptError | None = None
@@ -151,14 +154,40 @@ class ItemFeed(BaseFeed):
 
     # Taking back
 
+    def succeeded(
+        self, ticket: Ticket, output: bytes, started_at: float, duration_s: float
+    ) -> None:
+        """The attempt gave `output`. What most items come to is recorded without a detour."""
+        if not self._is_plain:
+            super().succeeded(ticket, output, started_at, duration_s)
+            return
+        self._progress.running -= 1
+        slots = self._slots
+        if slots.waiting:
+            slots.give_back()
+        else:
+            slots.free += 1
+        self._lane.append(
+            ItemOutcome(
+                self._run_no,
+                self._task_no,
+                ticket.index,  # type: ignore[arg-type]  # an item has one
+                Status.SUCCEEDED,
+                ticket.attempt,
+                started_at,
+                duration_s,
+                output,
+            )
+        )
+
     def _recorded(self, outcomes: Sequence[ItemOutcome]) -> None:
         """Count outcomes that the store has committed."""
-        failed = sum([outcome.status is Status.FAILED for outcome in outcomes])
-        cancelled = sum([outcome.status is Status.CANCELLED for outcome in outcomes])
+        others = [outcome.status for outcome in outcomes if outcome.status is not Status.SUCCEEDED]
+        failed = others.count(Status.FAILED)
         progress = self._progress
         progress.failed += failed
+        progress.succeeded += len(outcomes) - len(others)
         self.attempts += sum([outcome.attempts for outcome in outcomes])
-        progress.succeeded += len(outcomes) - failed - cancelled
         if failed and self._first_error is None:
             first = next(outcome for outcome in outcomes if outcome.status is Status.FAILED)
             assert first.error is not None

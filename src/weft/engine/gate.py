@@ -20,23 +20,23 @@ class Slots:
     A feed takes a slot with `free -= 1` when it hands out a ticket, and gives it back at its end.
     """
 
-    __slots__ = ("_waiting", "free")
+    __slots__ = ("free", "waiting")
 
     def __init__(self, limit: int) -> None:
         self.free = limit
-        self._waiting: dict[Callable[[], None], None] = {}
+        self.waiting: dict[Callable[[], None], None] = {}
 
     def give_back(self) -> None:
         """Free a slot, and let whoever waits for one look again."""
         self.free += 1
-        if self._waiting:
-            waiting, self._waiting = self._waiting, {}
+        if self.waiting:
+            waiting, self.waiting = self.waiting, {}
             for look_again in waiting:
                 look_again()
 
     def when_free(self, look_again: Callable[[], None]) -> None:
         """Have `look_again` called once, when a slot is given back."""
-        self._waiting[look_again] = None
+        self.waiting[look_again] = None
 
 
 class Pace:
