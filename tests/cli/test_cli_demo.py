@@ -62,4 +62,4 @@ def test_a_benchmark_prints_tables_or_figures(weft):
 def test_the_benchmarks_can_be_listed(weft):
     """Nothing is measured then."""
     names = [line.split()[0] for line in weft("bench", "--list").out.splitlines()]
-    assert names == ["context", "render", "fanout", "http", "start"]
+    assert names == ["context", "render", "fanout", "children", "graph", "http", "start"]

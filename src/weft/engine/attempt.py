@@ -62,7 +62,7 @@ class TaskCall:
         self._masker = run.masker
         self._run = run
         self._context_field = spec.context_field
-        self._logger = logging.getLogger(f"weft.action.{spec.name}")
+        self._logger_name = f"weft.action.{spec.name}"
         self._shared: dict[str, Any] = {}
         self._by_item: list[tuple[str, _Render, _Check | None, Place]] = []
         self._is_child = spec.workflow is not None
@@ -123,7 +123,7 @@ class TaskCall:
             attempt=ticket.attempt,
             idempotency_key=f"{visit.run_id}/{visit.path}{index}/{visit.number}",
             deadline=self._deadline(),
-            logger=self._logger,
+            logger=logging.getLogger(self._logger_name),
             stop=self._run.stop,
             limits=self._run.parts.limits,
             folder=str(self._run.workflow_folder),
