@@ -55,7 +55,7 @@ class ErrorInfo(msgspec.Struct, frozen=True, omit_defaults=True):
         return FrozenDict({"type": self.type, "message": self.message, "data": self.data})
 
 
-class ItemCounts(msgspec.Struct, frozen=True):
+class ItemCounts(msgspec.Struct, frozen=True, gc=False):
     """How many items a task had, and how many of them ended in which way."""
 
     total: int
@@ -67,7 +67,7 @@ class ItemCounts(msgspec.Struct, frozen=True):
         return FrozenDict({"total": self.total, "succeeded": self.succeeded, "failed": self.failed})
 
 
-class TaskResult(msgspec.Struct, frozen=True):
+class TaskResult(msgspec.Struct, frozen=True, gc=False):
     """How a task ended, as later tasks see it.
 
     `output` is frozen JSON, or a `LazyList` for a task with items; `error` is set only if it
@@ -99,7 +99,7 @@ class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
     label: str | None = None
 
 
-class TaskRun(msgspec.Struct, frozen=True):
+class TaskRun(msgspec.Struct, frozen=True, gc=False):
     """One visit of a task, as recorded: its place in the run, its times and its outcome.
 
     `task_no` numbers the run's visits from 1 in the order of their starts; `path` is the task's
@@ -122,7 +122,7 @@ class TaskRun(msgspec.Struct, frozen=True):
     items: ItemCounts | None = None
 
 
-class RecordedEvent(msgspec.Struct, frozen=True):
+class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     """One event that the conductor was given, so that replaying them gives the same state.
 
     `seq` counts from 1 within the run; `kind` is the event's name, `data` its JSON text.

@@ -281,6 +281,33 @@ def test_a_child_may_branch_fan_out_and_wait(folder: Path) -> None:
     assert run(folder).output == ["small", "small", "big", "big"]
 
 
+def test_a_child_may_loop(folder: Path) -> None:
+    """Each visit of its step is a row of its own."""
+    write(
+        folder,
+        child="""
+            vars: {n: 0}
+            tasks:
+              - name: step
+                action: test.echo
+                input: {value: "{{ vars.n + 1 }}"}
+                publish: {n: "{{ result() }}"}
+                next: [{when: "{{ result() < 4 }}", do: step}]
+            output: "{{ vars.n }}"
+            """,
+        main="""
+            tasks: [{name: call, action: ./child.yaml, with-items: [1, 2]}]
+            output: "{{ task.call.output }}"
+            """,
+    )
+    assert run(folder).output == [4, 4]
+    with open_store(str(folder / "weft.db")) as store:
+        steps = store.tasks(1, within="call[1]")
+        assert [(step.visit, step.started_at is None) for step in steps] == [
+            (visit, False) for visit in range(1, 5)
+        ]
+
+
 def test_the_timeout_of_an_item_cuts_its_child_off(folder: Path) -> None:
     write(
         folder,

@@ -2,7 +2,8 @@
 
 Events are in the past tense and say what happened; commands are imperative and say what to do now.
 Tasks are named by their number in the plan and their visit. All of them are frozen, and nothing in
-them refers to the engine.
+them refers to the engine. Like the conductor's state they aren't tracked by the garbage collector
+(`gc=False`): what is frozen can only refer to what was there before, so it can't be in a cycle.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ class Asked(StrEnum):
     OUTPUT = "output"
 
 
-class RunStarted(msgspec.Struct, frozen=True):
+class RunStarted(msgspec.Struct, frozen=True, gc=False):
     """The run is recorded; `context` holds its parameters."""
 
     context: WorkflowContext
 
 
-class Evaluated(msgspec.Struct, frozen=True):
+class Evaluated(msgspec.Struct, frozen=True, gc=False):
     """What was asked for has been computed: `value` is frozen JSON, or `error` says why not.
 
     `handled` says of an error that the task's `on-error` lets the run go on. The value of `NEXT`
@@ -48,7 +49,7 @@ class Evaluated(msgspec.Struct, frozen=True):
     handled: bool = False
 
 
-class TaskEnded(msgspec.Struct, frozen=True):
+class TaskEnded(msgspec.Struct, frozen=True, gc=False):
     """A task that was started has ended.
 
     `handled` says of a failure that the task's `on-error` lets the run go on.
@@ -60,18 +61,18 @@ class TaskEnded(msgspec.Struct, frozen=True):
     handled: bool = False
 
 
-class TaskPaused(msgspec.Struct, frozen=True):
+class TaskPaused(msgspec.Struct, frozen=True, gc=False):
     """A task that was started has stopped before its end, and can go on later."""
 
     task: int
     visit: int
 
 
-class PauseRequested(msgspec.Struct, frozen=True):
+class PauseRequested(msgspec.Struct, frozen=True, gc=False):
     """Someone wants the run to stop where it is."""
 
 
-class RunTimedOut(msgspec.Struct, frozen=True):
+class RunTimedOut(msgspec.Struct, frozen=True, gc=False):
     """The run has run for `timeout_s` seconds, which is as long as it may."""
 
     timeout_s: float
@@ -80,7 +81,7 @@ class RunTimedOut(msgspec.Struct, frozen=True):
 Event = RunStarted | Evaluated | TaskEnded | TaskPaused | PauseRequested | RunTimedOut
 
 
-class Evaluate(msgspec.Struct, frozen=True):
+class Evaluate(msgspec.Struct, frozen=True, gc=False):
     """Compute this in `context` (after `result`, if given), and say `Evaluated`."""
 
     asked: Asked
@@ -94,7 +95,7 @@ class Evaluate(msgspec.Struct, frozen=True):
     """Of `OUTPUT`: whether an entry that can't be computed is null, rather than an error."""
 
 
-class StartTask(msgspec.Struct, frozen=True):
+class StartTask(msgspec.Struct, frozen=True, gc=False):
     """Start this visit of a task, which sees `context`; say `TaskEnded` or `TaskPaused`."""
 
     task: int
@@ -102,7 +103,7 @@ class StartTask(msgspec.Struct, frozen=True):
     context: WorkflowContext
 
 
-class StopTask(msgspec.Struct, frozen=True):
+class StopTask(msgspec.Struct, frozen=True, gc=False):
     """Bring a running task to its end: at once if `at_once`, else when its items in flight end."""
 
     task: int
@@ -110,7 +111,7 @@ class StopTask(msgspec.Struct, frozen=True):
     at_once: bool
 
 
-class SettleTask(msgspec.Struct, frozen=True):
+class SettleTask(msgspec.Struct, frozen=True, gc=False):
     """Record how a task ended; nothing will change it any more."""
 
     task: int
@@ -118,7 +119,7 @@ class SettleTask(msgspec.Struct, frozen=True):
     result: TaskResult
 
 
-class EndRun(msgspec.Struct, frozen=True):
+class EndRun(msgspec.Struct, frozen=True, gc=False):
     """Record how the run ended. `output` is frozen JSON."""
 
     status: Status

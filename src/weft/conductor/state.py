@@ -49,7 +49,7 @@ class TaskState(msgspec.Struct, frozen=True, gc=False):
     handled: bool = False
 
 
-class LoopState(msgspec.Struct, frozen=True):
+class LoopState(msgspec.Struct, frozen=True, gc=False):
     """A group of tasks on cycles. It is at rest when nothing can start or runs in it any more.
 
     `undecided` counts the edges from outside that may still be taken, `busy` the visits that wait
@@ -76,7 +76,7 @@ class Phase(IntEnum):
     OVER = 5
 
 
-class State(msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True, gc=False):
     """A run as the conductor knows it.
 
     `results` holds how each task last ended, or None. `active` counts the visits between their

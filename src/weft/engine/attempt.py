@@ -28,7 +28,7 @@ _Check = Callable[[Any], Any]
 _Render = Callable[[Any, None], Any]
 
 
-class Visit(msgspec.Struct, frozen=True):
+class Visit(msgspec.Struct, frozen=True, gc=False):
     """Which visit of which task of which run: what records and idempotency keys name."""
 
     run_id: str

@@ -98,14 +98,16 @@ class _Child(Conducting):
 
     async def _record(self, event: Event, commands: tuple[Command, ...]) -> None:
         """One row for each step that has ended, in a transaction of their own."""
-        settled = [command for command in commands if isinstance(command, SettleTask)]
-        for command in commands:
-            if isinstance(command, StartTask):
-                row = self._new_row(command.task, command.visit)
-                self._rows[command.task] = replace(row, started_at=self._clock.now())
+        now = self._clock.now()
+        settled = []
+        for command in commands:  # in their order: a step on a cycle may end and start again
+            if isinstance(command, SettleTask):
+                settled.append(self._settled_row(command, now))
+            elif isinstance(command, StartTask):
+                row = self._new_row(command.task, command.visit, started_at=now)
+                self._rows[command.task] = row
         if settled:
-            now = self._clock.now()
-            await self._run.journal.commit(*[self._settled_row(each, now) for each in settled])
+            await self._run.journal.commit(*settled)
 
     def _settled_row(self, command: SettleTask, now: float) -> TaskRun:
         row = self._rows.get(command.task)
@@ -123,7 +125,7 @@ class _Child(Conducting):
         )
 
     def _settled(self, command: SettleTask) -> None:
-        self._rows.pop(command.task, None)
+        """Steps are too many to be told one by one."""
 
     def _start(self, command: StartTask) -> None:
         if command.task in self._inline and self._step is None and not self._runners:

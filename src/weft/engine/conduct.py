@@ -144,7 +144,7 @@ class Conducting(ABC):
         Raises `RecordRefusedError` if the store refuses one of these records, and keeps no trace.
         """
 
-    def _new_row(self, number: int, visit: int) -> TaskRun:
+    def _new_row(self, number: int, visit: int, started_at: float | None = None) -> TaskRun:
         """The row of a visit that has none yet; a task that never started has one all the same."""
         task = self._plan.tasks[number]
         return TaskRun(
@@ -154,6 +154,7 @@ class Conducting(ABC):
             visit=max(visit, 1),
             status=Status.PENDING,
             has_items=task.items is not None,
+            started_at=started_at,
         )
 
     def _refused(self, event: Event, error: RecordRefusedError) -> Event:

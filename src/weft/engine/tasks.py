@@ -23,7 +23,7 @@ from weft.plan import PlannedItems, PlannedTask
 from weft.values import decode
 
 
-class TaskEnd(msgspec.Struct, frozen=True):
+class TaskEnd(msgspec.Struct, frozen=True, gc=False):
     """How a visit ended, or where it was paused: then its result's status is `paused`.
 
     `output` is its result's output as JSON text, if it had no items. `handled` says of a failure
