@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import weft
 from weft.definition import load
-from weft.errors import DefinitionError
+from weft.errors import DefinitionError, Problem
 from weft.plan import compile_plan
 
 HERE = Path(__file__).parent
@@ -80,12 +80,16 @@ def test_the_workflows_that_are_damaged_are_good(text: str) -> None:
 @given(damaged())
 def test_a_damaged_workflow_is_a_plan_or_has_problems(text: str) -> None:
     """Each problem is one line with a place in the file, a code and a message."""
+    for problem in problems_of(text):
+        assert 1 <= problem.place.line <= text.count("\n") + 2
+        assert problem.code
+        assert problem.message
+        assert "\n" not in str(problem)
+
+
+def problems_of(text: str) -> tuple[Problem, ...]:
     try:
         compile_plan(load(text, file="flow.yaml"), None)
     except DefinitionError as error:
-        assert error.problems
-        for problem in error.problems:
-            assert 1 <= problem.place.line <= text.count("\n") + 2
-            assert problem.code
-            assert problem.message
-            assert "\n" not in str(problem)
+        return error.problems
+    return ()
