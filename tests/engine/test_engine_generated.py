@@ -112,6 +112,7 @@ def test_the_engine_comes_to_what_the_rules_say(loom, generated, delays) -> None
             raise weft.ActionError(f"{name}#{visit}")
         return f"{name}#{visit}"
 
+    loom.store.close()
     loom.store = MemoryStore()
     run = loom.run(text_of(scenario), work)
     statuses: dict[str, list[tuple[int, Status]]] = {}
