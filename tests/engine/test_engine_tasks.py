@@ -610,6 +610,20 @@ def test_a_context_over_the_limit_names_task_size_and_setting(loom) -> None:
     assert "limits.context_bytes" in error.message
 
 
+def test_a_runs_parameters_count_towards_its_context(loom) -> None:
+    """A result that fits by itself is one too many beside them."""
+    loom.limits = weft.Limits(context_bytes=250)
+    run = loom.run(
+        """
+        parameters: {p: {}}
+        tasks: [{name: one, action: test.echo, input: {value: "{{ 'x' * 100 }}"}}]
+        """,
+        echo,
+        parameters={"p": "y" * 200},
+    )
+    assert run.tasks["one"].error.type == "LimitExceeded"
+
+
 def test_an_action_for_a_process_runs_in_a_thread_and_says_so(loom) -> None:
     @weft.action("test.compute", cpu=True)
     def compute() -> str:

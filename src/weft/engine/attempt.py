@@ -115,13 +115,12 @@ class TaskCall:
 
     def _action_context(self, ticket: Ticket) -> ActionContext:
         visit = self._visit
-        index = "" if ticket.index is None else f"[{ticket.index}]"
         return ActionContext(
             run_id=visit.run_id,
             task=visit.path,
             index=ticket.index,
             attempt=ticket.attempt,
-            idempotency_key=f"{visit.run_id}/{visit.path}{index}/{visit.number}",
+            idempotency_key=f"{visit.run_id}/{self.describe(ticket)}/{visit.number}",
             deadline=self._deadline(),
             logger=logging.getLogger(self._logger_name),
             stop=self._run.stop,
@@ -146,7 +145,7 @@ class TaskCall:
         return output
 
     def describe(self, ticket: Ticket) -> str:
-        """The attempt's task and item, for messages."""
+        """The path of the attempt's task and item, such as `check[17]`."""
         index = "" if ticket.index is None else f"[{ticket.index}]"
         return f"{self._visit.path}{index}"
 

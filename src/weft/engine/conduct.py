@@ -49,7 +49,7 @@ from weft.values import encode
 class ContextSize:
     """How large a run's context is, as JSON; a value that is replaced counts once."""
 
-    def __init__(self, limits: Limits, parameters: int) -> None:
+    def __init__(self, limits: Limits, parameters: int = 0) -> None:
         self._bound = limits.context_bytes
         self._total = parameters
         self._held: dict[str, int] = {}
@@ -87,7 +87,7 @@ class Conducting(ABC):
         self._background: set[asyncio.Task[None]] = set()
         self._reads_pages = any(task.items is not None for task in plan.tasks)
         self._ended: EndRun | None = None
-        self._sizes = ContextSize(run.parts.limits, 0)
+        self._sizes = ContextSize(run.parts.limits)
 
     async def conduct(self, timeout_s: float | None) -> EndRun:
         """Go on to the end. Raises `StoreError` if the store can't be written any more."""

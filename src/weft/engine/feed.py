@@ -243,7 +243,7 @@ class BaseFeed:
 
 
 class SoloFeed(BaseFeed):
-    """The feed of a task without items. `outcome` is None until it ends, and if it was paused."""
+    """The feed of a task without items. `status` is None until it ends, and if it was paused."""
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ from weft.conductor import (
     TaskPaused,
 )
 from weft.context import WorkflowContext
-from weft.engine.conduct import Conducting, first_state
+from weft.engine.conduct import Conducting, ContextSize, first_state
 from weft.engine.parts import RunParts
 from weft.model import Record, RecordedEvent, Run, RunRecord, Status, TaskRun, TaskSummary
 from weft.plan import Plan
@@ -41,6 +41,8 @@ class RunDriver(Conducting):
         super().__init__(plan, first_state(plan), context, run, prefix="")
         self._run_record = record
         self._seq = 0
+        # A child's parameters are its parent's values, so only a run's own are counted.
+        self._sizes = ContextSize(run.parts.limits, len(record.parameters))
 
     def pause(self) -> None:
         """Start nothing new, let what is in flight finish, and end as paused."""
