@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.context import WorkflowContext
+from weft.definition import has_template
 from weft.errors import LimitError, TemplateError, TemplateSyntaxError
-from weft.expressions import compile_template, has_template
+from weft.expressions import compile_template
 from weft.model import Limits
 from weft.values import FrozenDict, FrozenList, decode, encode, freeze
 

@@ -5,6 +5,6 @@ from a context and does nothing else: it reaches no attribute of a Python object
 clock, and what it may use is bounded by steps and bytes that are counted before they are used.
 """
 
-from weft.expressions.template import Template, compile_template, has_template
+from weft.expressions.template import Template, compile_template
 
-__all__ = ["Template", "compile_template", "has_template"]
+__all__ = ["Template", "compile_template"]

@@ -125,11 +125,6 @@ def compile_template(
     return Template(text, place, limits)
 
 
-def has_template(text: str) -> bool:
-    """Whether a text holds a template: an expression, a statement or a comment."""
-    return "{{" in text or "{%" in text or "{#" in text
-
-
 def _given(frame: Frame, value: Any) -> Any:
     return value if isinstance(value, LazyList) else settle(frame.budget, value)
 

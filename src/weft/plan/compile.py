@@ -19,10 +19,10 @@ from weft.definition import (
     TaskDefinition,
     TransitionDefinition,
     WorkflowDefinition,
+    has_template,
     reader,
 )
 from weft.errors import DefinitionError, Place, Problem, TemplateSyntaxError, UsageError
-from weft.expressions import has_template
 from weft.model import Limits
 from weft.plan.checks import Checker
 from weft.plan.model import (

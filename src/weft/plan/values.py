@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from weft.context import ItemContext, WorkflowContext
+from weft.definition import has_template
 from weft.errors import Place, TemplateSyntaxError
-from weft.expressions import Template, compile_template, has_template
+from weft.expressions import Template, compile_template
 from weft.model import Limits, TaskResult
 from weft.values import FrozenDict, FrozenList, freeze
 
