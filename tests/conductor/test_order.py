@@ -276,7 +276,13 @@ def test_a_run_that_is_told_anew_keeps_what_it_is_to_keep_and_asks_for_the_rest(
         asked.append(said)
         return said
 
-    replay, steps = retell(run.plan, run.states[0], WorkflowContext(), kept, evaluate)
+    replay, steps = retell(
+        run.plan,
+        run.states[0],
+        WorkflowContext(),
+        lambda command: kept.get((command.task, command.visit)),
+        evaluate,
+    )
     started = [(each.task, each.visit) for each in replay.pending if isinstance(each, StartTask)]
     assert not kept.keys() & set(started)
     if renumbers:  # as for visits that are made again, up to ten after those of before

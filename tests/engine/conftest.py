@@ -20,7 +20,7 @@ from weft.model import ErrorInfo, ItemOutcome, Limits, Run, Status, TaskRun
 from weft.plan import Plan, compile_plan
 from weft.ports import Clock, TaskProgress
 from weft.stores import Store, open_store
-from weft.system import EnvironmentSecrets, SystemClock
+from weft.system import EnvironmentSecrets, SystemClock, SystemProcesses
 from weft.testing.clock import JumpingClock
 
 
@@ -92,11 +92,13 @@ class Loom:
         plan = self.plan(text, *actions)
         parts = Parts(
             records=self.store,
+            control=self.store,
             executor=LocalExecutor(self.clock),
             sources=sources,
             close_resources=close_resources,
             clock=self.clock,
             chance=self.chance,
+            processes=SystemProcesses(),
             limits=self.limits,
         )
         self.engine = Engine(self.store, parts, EnvironmentSecrets(self.environment))

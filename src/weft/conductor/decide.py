@@ -75,24 +75,30 @@ class _Decision(Routes):
                 self._variables_evaluated(event)
             case Evaluated(asked=Asked.OUTPUT) if self.state.phase is Phase.CLOSING:
                 self._finish(event.value, event.error)
+            case TaskEnded() | TaskPaused() | Evaluated():
+                return
+            case _:
+                self._take_request(event)
+        self._advance()
+
+    def _take_request(self, event: Event) -> None:
+        """What concerns the run as a whole and answers no command."""
+        match event:
             case RunStarted() if self.state.phase is Phase.NEW:
                 self._run_started(event)
-            case PauseRequested():
-                self._pause()
             case RunResumed():
                 self._change(is_pausing=False, is_paused=False)
                 self.resume_routes()
-            case CancelRequested():
-                self._stop(Status.CANCELLED, None)
             case VisitsAdvanced():
                 for number, last in event.visits:
                     self._advance_visits(number, last)
+            case PauseRequested():
+                self._pause()
+            case CancelRequested():
+                self._stop(Status.CANCELLED, None)
             case RunTimedOut():
                 message = f"the run took longer than its timeout of {event.timeout_s:g} s"
                 self._stop(Status.FAILED, ErrorInfo("Timeout", message))
-            case _:
-                return
-        self._advance()
 
     # The run
 

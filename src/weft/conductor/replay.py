@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
@@ -85,10 +85,10 @@ def retell(
     plan: Plan,
     state: State,
     context: WorkflowContext,
-    kept: Mapping[tuple[int, int], Kept],
+    outcome_of: Callable[[StartTask], Kept | None],
     evaluate: Callable[[Evaluate], Evaluated],
 ) -> tuple[Replay, list[Step]]:
-    """Tell a run from its start, with what is kept of each visit, by task and visit.
+    """Tell a run from its start, with what `outcome_of` has for a visit that starts.
 
     Gives where it stands then, and the events that it took. Its output is left to be evaluated.
     """
@@ -104,7 +104,7 @@ def retell(
             if isinstance(command, Evaluate) and command.asked is not Asked.OUTPUT:
                 said.append(evaluate(command))
             elif isinstance(command, StartTask):
-                found = kept.get((command.task, command.visit))
+                found = outcome_of(command)
                 if found is not None:
                     heapq.heappush(outcomes, (found.order, command.task, found.ended))
     return replay, steps

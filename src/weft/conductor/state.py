@@ -81,9 +81,9 @@ class State(msgspec.Struct, frozen=True, gc=False):
 
     `results` holds how each task last ended, or None. `active` counts the visits between their
     start and their end. `stop` is the status that the run is heading for after something asked it
-    to end early; `failures` are the tasks whose failure nothing handled, each with its error. `base` has
-    the parameters. `published` counts how often variables were set, and `candidates` has those
-    values that may be the run's at its end.
+    to end early; `failures` are the tasks whose failure nothing handled, each with its error.
+    `base` has the parameters. `published` counts how often variables were set, and `candidates` has
+    those values that may be the run's at its end.
     """
 
     tasks: Vector[TaskState]
