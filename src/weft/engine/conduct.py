@@ -109,6 +109,7 @@ class Conducting(ABC):
         self._waiting: asyncio.Future[None] | None = None  # for an event
         self._rows = dict(standing.rows)  # of each task's latest visit
         self._begun = set(standing.begun)
+        self._stop: Stop | None = None  # what whoever drives it has asked of all tasks
         self._contexts: dict[int, WorkflowContext] = {}  # what each task that runs sees
         self._ends: dict[int, TaskEnd] = {}  # of tasks whose end is being recorded
         self._runners: dict[int, TaskRunner] = {}
@@ -306,6 +307,8 @@ class Conducting(ABC):
             begun=self._rows[number] if number in self._begun else None,
         )
         self._begun.discard(number)
+        if self._stop is not None:  # asked for while the start was being recorded
+            runner.stop(self._stop)
         self._runners[command.task] = runner
         self._run.observer.task_started(runner.progress)
         self._spawn(self._run_visit(command, runner))

@@ -34,6 +34,7 @@ from weft.engine.recovery import event_data
 from weft.engine.retry import Again
 from weft.model import Record, RecordedEvent, Run, RunRecord, Status, TaskRun, TaskSummary
 from weft.plan import Plan
+from weft.ports import Timer
 from weft.values import encode
 
 
@@ -52,6 +53,7 @@ class RunDriver(Conducting):
         self._run_record = record
         self._seq = standing.seq
         self._since_s = standing.since_s
+        self._grace: Timer | None = None  # of a pause
 
     def pause(self, grace_s: float) -> None:
         """Start nothing new, let what is in flight finish, and end as paused.
@@ -61,7 +63,8 @@ class RunDriver(Conducting):
         self._run.stop.set()
         self.tell(PauseRequested())
         self._stop_runners(Stop.PAUSE)  # now, and not only when the request is recorded
-        self._clock.call_later(grace_s, lambda: self._stop_runners(Stop.HOLD))
+        if self._grace is None:
+            self._grace = self._clock.call_later(grace_s, lambda: self._stop_runners(Stop.HOLD))
 
     def cancel(self) -> None:
         """Cut off what is in flight, start nothing new but `finally`, and end as cancelled."""
@@ -118,6 +121,7 @@ class RunDriver(Conducting):
         return list(changed.values())
 
     def _stop_runners(self, how: Stop) -> None:
+        self._stop = how
         for runner in self._runners.values():
             runner.stop(how)
 
@@ -127,6 +131,8 @@ class RunDriver(Conducting):
             return self._summary(await self.conduct(timeout_s))
         finally:
             self._run.stop.set()
+            if self._grace is not None:
+                self._grace.cancel()
 
     async def _record(self, event: Event, commands: tuple[Command, ...]) -> None:
         rows, record = self._changed(event, commands)
