@@ -9,9 +9,11 @@ import pytest
 
 def test_the_demo_compares_its_counts_with_the_servers_own(weft):
     """Everything that it prints comes from a real run, which can be looked at afterwards."""
-    told = weft("demo", "--servers", "100", "--json")
+    told = weft("demo", "monitor", "--servers", "100", "--json")
     assert told.status == 0
-    figures = json.loads(told.out)
+    demo = json.loads(told.out)["monitor"]
+    assert (demo["status"], demo["failed"]) == ("succeeded", None)
+    figures = demo["figures"]
     assert figures["servers"] == 100
     assert figures["failed"] == figures["failing"] == 3
     assert figures["succeeded"] == 97
@@ -20,7 +22,7 @@ def test_the_demo_compares_its_counts_with_the_servers_own(weft):
     assert 1 < figures["most_at_once"] <= 50
     assert figures["item_context_bytes"] == 40
     assert figures["median_s"] <= figures["p95_s"]
-    failed = weft("items", figures["run_id"], "check_health", "--status", "failed", "--json").out
+    failed = weft("items", demo["run_id"], "check_health", "--status", "failed", "--json").out
     assert len(failed.splitlines()) == 3
 
 
@@ -36,10 +38,18 @@ def test_the_demo_tells_where_to_look_further(weft):
 def test_a_server_that_cannot_start_is_one_line(weft, monkeypatch: pytest.MonkeyPatch):
     """There is no traceback and no run."""
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    told = weft("demo")
+    told = weft("demo", "monitor")
     assert told.status == 2
     assert "the demo's server didn't start" in told.err
     assert "Traceback" not in told.err
+
+
+def test_a_size_of_another_demo_is_refused(weft):
+    """An option that would change nothing isn't passed over."""
+    told = weft("demo", "logs", "--servers", "5")
+    assert told.status == 2
+    assert told.err.count("\n") == 1
+    assert "monitor" in told.err
 
 
 @pytest.mark.parametrize("command", ["demo", "bench"])

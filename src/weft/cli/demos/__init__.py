@@ -1,0 +1,12 @@
+"""How the command line plays each demo. A demo's workflow and actions are in `weft.demos`.
+
+Each demo is a module here with a function `play(stage: Stage) -> Played`, which prepares real
+input, runs the workflow on it, and measures what came of it.
+"""
+
+from typing import Final
+
+DEMOS: Final = {
+    "monitor": 1_000,
+}
+"""The demos in the order in which they are played, each with its usual size."""
