@@ -30,6 +30,12 @@ def demo(
             "--servers", min=1, max=100_000, metavar="N", help="monitor: so many; else 1,000."
         ),
     ] = None,
+    lines: Annotated[
+        int | None,
+        typer.Option(
+            "--lines", min=100, max=100_000_000, metavar="N", help="logs: so many; else 10,000."
+        ),
+    ] = None,
     store: options.Store = None,
     json: options.Json = False,
 ) -> None:
@@ -38,7 +44,7 @@ def demo(
     `monitor` checks the health of a thousand servers over HTTP. It takes a few seconds, needs no
     network, and records its run in the store.
     """
-    names = _chosen(name, {"monitor": servers})
+    names = _chosen(name, {"monitor": servers, "logs": lines})
     results = {}
     for each, size in names.items():
         results[each] = played = _play(each, size, store)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from http.client import HTTPConnection
 from statistics import median, quantiles
-from urllib.parse import urlsplit
 
 import aiohttp  # noqa: F401 - loaded now, so that its size isn't taken for that of the checks
 import msgspec
@@ -14,7 +12,7 @@ from weft.cli.demos.memory import MemoryWatch
 from weft.cli.recorded import find_run, find_task
 from weft.context import ItemContext, WorkflowContext
 from weft.demos.monitor.fleet import Behaviour
-from weft.demos.monitor.server import Stats
+from weft.demos.monitor.process import ask_stats
 from weft.model import Run, Status
 from weft.ports import Records
 
@@ -50,7 +48,7 @@ def measure(records: Records, run: Run, memory: MemoryWatch, url: str) -> Monito
     assert task.started_at is not None
     assert task.ended_at is not None
     spans, recovered = _spans(records, run.id, memory.task)
-    stats = _ask(url)
+    stats = ask_stats(url)
     return MonitorFigures(
         servers=task.items.total,
         succeeded=task.items.succeeded,
@@ -81,14 +79,3 @@ def _spans(records: Records, run_id: str, task: str) -> tuple[list[float], int]:
         recovered += sum(item.status is Status.SUCCEEDED and item.attempts > 1 for item in page)
         after = page[-1].index
     return spans, recovered
-
-
-def _ask(url: str) -> Stats:
-    """What the server has counted. Goes there directly, whatever proxies are set."""
-    place = urlsplit(url)
-    connection = HTTPConnection(place.hostname or "", place.port, timeout=10)
-    try:
-        connection.request("GET", "/stats")
-        return msgspec.json.decode(connection.getresponse().read(), type=Stats)
-    finally:
-        connection.close()
