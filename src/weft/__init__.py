@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from weft.errors import ActionError, WeftError
     from weft.model import ErrorInfo, ItemCounts, Limits, Run, Status, TaskSummary
     from weft.values import thaw
-    from weft.wiring import arun, load_plan, open_engine, run
+    from weft.wiring import aresume, aretry, arun, load_plan, open_engine, resume, retry, run
 
 __version__ = "0.1.0"
 
@@ -36,9 +36,13 @@ _HOMES = {
     "WeftError": "weft.errors",
     "WorkflowContext": "weft.context",
     "action": "weft.actions.decorator",
+    "aresume": "weft.wiring",
+    "aretry": "weft.wiring",
     "arun": "weft.wiring",
     "load_plan": "weft.wiring",
     "open_engine": "weft.wiring",
+    "resume": "weft.wiring",
+    "retry": "weft.wiring",
     "run": "weft.wiring",
     "thaw": "weft.values",
 }
@@ -58,9 +62,13 @@ __all__ = [
     "WeftError",
     "WorkflowContext",
     "action",
+    "aresume",
+    "aretry",
     "arun",
     "load_plan",
     "open_engine",
+    "resume",
+    "retry",
     "run",
     "thaw",
 ]

@@ -108,6 +108,9 @@ class Records(Pages, Protocol):
     def runs(self, *, limit: int = 100) -> Sequence[RunRecord]:
         """The newest runs first. Their `definition` and `output` are left empty."""
 
+    def unfinished(self) -> Sequence[RunRecord]:
+        """The runs that are pending or running, the oldest first, whoever drives them."""
+
     def last_task_no(self, run_no: int) -> int:
         """The highest number of a visit that is recorded of the run, 0 if there is none."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from weft.errors import UsageError
-from weft.model import Limits, Run
+from weft.model import Limits, Run, RunRecord
 
 if TYPE_CHECKING:
     from weft.engine import Engine
@@ -110,6 +110,23 @@ def load_plan(
     return workflows.load(Path(workflow))
 
 
+def load_recorded(record: RunRecord, settings: Settings, *, import_packs: bool = True) -> Plan:
+    """The plan of a recorded run, of its workflows as they were when it started.
+
+    Its actions are those that are there now, in the packs that it was started with and those that
+    `settings` name. Raises what `load_plan` raises.
+    """
+    from weft.workflows import INLINE, Workflows
+
+    texts = {record.file: record.definition, **record.origin.workflows}
+    packs = dict.fromkeys([*map(Path, record.origin.packs), *settings.packs])
+    workflows = Workflows(tuple(packs), settings.limits, import_packs=import_packs, texts=texts)
+    file = Path(record.file)
+    if file.name == INLINE:
+        return workflows.load_text(record.definition.encode())
+    return workflows.load(file)
+
+
 def load_catalog(settings: Settings) -> Catalog:
     """All actions and workflows of installed packs and pack folders. Raises `ActionLoadError`."""
     from weft.actions.packs import load_actions
@@ -129,10 +146,13 @@ def open_engine(
     *,
     store: str | None = None,
     settings: Settings | None = None,
+    create: bool = True,
+    grace_s: float | None = None,
 ) -> Iterator[Engine]:
     """An engine with the usual parts, on the store at a URL (default: the user's own).
 
-    With `settings` it is the store that they name. Raises `UsageError` if both are given, and
+    With `settings` it is the store that they name; without `create` it must be there. A pause lets
+    what is in flight finish for `grace_s` seconds. Raises `UsageError` if both are given, and
     `StoreError` if the store can't be opened.
     """
     from weft.stores import open_store
@@ -143,8 +163,8 @@ def open_engine(
             hint="Use: open_engine(settings=read_settings(store=...))",
         )
     settings = settings or read_settings(store=store)
-    with open_store(settings.store) as opened:
-        yield build_engine(opened, settings)
+    with open_store(settings.store, create=create) as opened:
+        yield build_engine(opened, settings, grace_s=grace_s)
 
 
 def open_records(settings: Settings) -> Store:
@@ -154,11 +174,11 @@ def open_records(settings: Settings) -> Store:
     return open_store(settings.store, read_only=True)
 
 
-def build_engine(store: Store, settings: Settings) -> Engine:
+def build_engine(store: Store, settings: Settings, *, grace_s: float | None = None) -> Engine:
     """An engine on an open store."""
     from weft import sources
     from weft.actions.resources import close_resources
-    from weft.engine import Engine, Parts
+    from weft.engine import GRACE_S, Engine, Parts
     from weft.executors.local import LocalExecutor
     from weft.system import EnvironmentSecrets, SystemChance, SystemClock, SystemProcesses
 
@@ -174,7 +194,8 @@ def build_engine(store: Store, settings: Settings) -> Engine:
         processes=SystemProcesses(),
         limits=settings.limits,
     )
-    return Engine(store, parts, EnvironmentSecrets(settings.environment))
+    secrets = EnvironmentSecrets(settings.environment)
+    return Engine(store, parts, secrets, grace_s=GRACE_S if grace_s is None else grace_s)
 
 
 def preview_run(
@@ -200,6 +221,73 @@ def preview_run(
     return asyncio.run(
         dryrun.preview_run(plan, parameters, sources, settings.limits, located, items=items)
     )
+
+
+async def aresume(
+    run_id: str,
+    *,
+    secrets: Mapping[str, Any] | None = None,
+    store: str | None = None,
+    packs: Sequence[str | os.PathLike[str]] = (),
+    force: bool = False,
+    observer: Observer | None = None,
+) -> Run:
+    """Go on with a run that was paused, or whose process has died, and return it at its end.
+
+    `secrets` gives its secret parameters again, which aren't recorded. With `force` it goes on
+    although a file that it reads has changed. Raises a `WeftError` if it can't go on.
+    """
+    settings = read_settings(store=store, packs=packs)
+    with open_engine(settings=settings, create=False) as engine:
+        record = engine.find(run_id)
+        plan = load_recorded(record, settings)
+        return await engine.aresume(plan, record, secrets=secrets, force=force, observer=observer)
+
+
+async def aretry(
+    run_id: str,
+    *,
+    workflow: Workflow | None = None,
+    from_task: str | None = None,
+    secrets: Mapping[str, Any] | None = None,
+    store: str | None = None,
+    packs: Sequence[str | os.PathLike[str]] = (),
+    force: bool = False,
+    observer: Observer | None = None,
+) -> Run:
+    """Do again what has failed of a run that is over, and return the run at its end.
+
+    `workflow` is a repaired one to go on with; `from_task` starts again at a task, whatever became
+    of it. Raises a `WeftError` if the run can't be made again.
+    """
+    settings = read_settings(store=store, packs=packs)
+    with open_engine(settings=settings, create=False) as engine:
+        record = engine.find(run_id)
+        recorded = load_recorded(record, settings, import_packs=workflow is None)
+        plan = recorded if workflow is None else load_plan(workflow, settings)
+        return await engine.aretry(
+            plan,
+            record,
+            recorded=recorded,
+            from_task=from_task,
+            secrets=secrets,
+            force=force,
+            observer=observer,
+        )
+
+
+def resume(run_id: str, **options: Any) -> Run:
+    """The same as `aresume`, for callers without an event loop."""
+    from weft.engine.blocking import run_blocking
+
+    return run_blocking(lambda: aresume(run_id, **options), instead="await weft.aresume(...)")
+
+
+def retry(run_id: str, **options: Any) -> Run:
+    """The same as `aretry`, for callers without an event loop."""
+    from weft.engine.blocking import run_blocking
+
+    return run_blocking(lambda: aretry(run_id, **options), instead="await weft.aretry(...)")
 
 
 async def arun(

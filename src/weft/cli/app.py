@@ -9,10 +9,14 @@ import typer
 
 from weft.cli.actions import actions
 from weft.cli.bench import bench
+from weft.cli.control import cancel, pause
 from weft.cli.demo import demo
 from weft.cli.graph import graph
 from weft.cli.items import items
 from weft.cli.logs import logs
+from weft.cli.recover import recover
+from weft.cli.resume import resume
+from weft.cli.retry import retry
 from weft.cli.run import run
 from weft.cli.runs import runs
 from weft.cli.schema import schema
@@ -37,6 +41,11 @@ _EXAMPLES: dict[Callable[..., Any], str] = {
     items: "weft items 20260305-090702-k3xq check_health --status failed",
     logs: "weft logs 20260305-090702-k3xq 'check_health[17]'",
     runs: "weft runs --limit 5",
+    resume: "weft resume 20260305-090702-k3xq",
+    retry: "weft retry 20260305-090702-k3xq --from check_health",
+    pause: "weft pause 20260305-090702-k3xq",
+    cancel: "weft cancel 20260305-090702-k3xq",
+    recover: "weft recover",
     actions: "weft actions core.http",
     demo: "weft demo monitor",
     bench: "weft bench context",

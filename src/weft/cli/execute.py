@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 from weft.cli.interruption import Interruption, leave
 from weft.cli.output import prints_aside
 from weft.cli.progress import Watch, open_watch
-from weft.engine import Engine, capturing
+from weft.engine import Engine, Quiet, capturing
+from weft.errors import LeaseLostError, StoreError
 from weft.model import ErrorInfo, Run, Status
 from weft.plan import Plan
 from weft.ports import Observer, TaskProgress
@@ -25,6 +26,7 @@ def execute(
     *,
     run_id: str | None = None,
     items: int | None = None,
+    grace_s: float | None = None,
     observer: Observer | None = None,
 ) -> Run:
     """Run `plan` to its end, or until it is paused. `observer` watches as well.
@@ -32,31 +34,71 @@ def execute(
     `items` bounds each fan-out. What actions print is recorded, and goes to standard error where
     that isn't possible. Raises what `Engine.arun` raises.
     """
-    watch = open_watch()
-    # Capturing comes last: the bars take the streams for themselves, too.
-    with open_engine(settings=settings) as engine, prints_aside(), watch.opened(), capturing():
-        run = partial(engine.arun, plan, parameters, run_id=run_id, items=items)
-        return asyncio.run(_execute(engine, run, watch, observer))
+
+    def start(engine: Engine) -> Start:
+        return partial(engine.arun, plan, parameters, run_id=run_id, items=items)
+
+    return drive(start, settings, create=True, grace_s=grace_s, observer=observer)
 
 
-async def _execute(
-    engine: Engine, run: Callable[..., Awaitable[Run]], watch: Watch, observer: Observer | None
+Start = Callable[..., Coroutine[Any, Any, Run]]
+"""Starts a run, or goes on with one, for the `observer` that it is given."""
+
+
+def drive(
+    start: Callable[[Engine], Start],
+    settings: Settings,
+    *,
+    create: bool = False,
+    grace_s: float | None = None,
+    observer: Observer | None = None,
 ) -> Run:
+    """Drive what `start` makes of an engine to its end, watched and open to interruption.
+
+    With `create` a store is made if there is none.
+    """
+    watch = open_watch()
+    with (
+        open_engine(settings=settings, create=create, grace_s=grace_s) as engine,
+        prints_aside(),
+        watch.opened(),
+        capturing(),  # comes last: the bars take the streams for themselves, too
+    ):
+        return asyncio.run(_drive(engine, start(engine), watch, observer))
+
+
+async def _drive(engine: Engine, start: Start, watch: Watch, observer: Observer | None) -> Run:
     interruption = Interruption(engine.pause, watch.say)
-    observers: list[Observer] = [watch, interruption, *([observer] if observer else [])]
+    started = _Started()
+    observers: list[Observer] = [watch, interruption, started, *([observer] if observer else [])]
     ticking = asyncio.create_task(_tick(watch))
     with interruption.listening():
         try:
-            return await run(observer=_Together(observers))
+            return await start(observer=_Together(observers))
         except asyncio.CancelledError:
             if interruption.is_forced:
-                watch.say("Stopped. What was recorded by now is kept.")
+                watch.say(f"Stopped. What was recorded by now is kept.{started.way_on}")
                 leave()
+            raise
+        except LeaseLostError:
+            raise
+        except StoreError:
+            watch.say(f"The run has stopped. What was recorded by now is kept.{started.way_on}")
             raise
         finally:
             ticking.cancel()
             with suppress(asyncio.CancelledError):
                 await ticking
+
+
+class _Started(Quiet):
+    """Remembers which run has started, to say how to go on with it."""
+
+    def __init__(self) -> None:
+        self.way_on = ""
+
+    def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+        self.way_on = f" Go on with: weft resume {run_id}"
 
 
 async def _tick(watch: Watch) -> None:

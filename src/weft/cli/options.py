@@ -19,6 +19,38 @@ Store = Annotated[
         help="The store: sqlite:///PATH or a path. Default: $WEFT_STORE, else your own store.",
     ),
 ]
+
+
+def _seconds(text: str) -> float:
+    from weft.definition.literals import parse_duration
+    from weft.errors import UsageError
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"--grace {error}.", hint="For example: --grace 10s") from None
+
+
+Grace = Annotated[
+    float | None,
+    typer.Option(
+        "--grace",
+        metavar="TIME",
+        parser=_seconds,
+        help="How long a pause lets what is in flight finish. Default: 30s.",
+    ),
+]
+Secrets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p",
+        metavar="NAME=VALUE",
+        help="A secret parameter, which isn't recorded; may be given several times.",
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Go on although a file that the run reads has changed.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or how one begins.")]
 Within = Annotated[

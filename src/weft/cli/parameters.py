@@ -46,6 +46,19 @@ def read_parameters(
     return given
 
 
+def read_secrets(plan: Plan, settings: Sequence[str]) -> dict[str, Any]:
+    """The values of secret parameters that `NAME=VALUE` settings give. Raises `ParameterError`."""
+    from weft.plan import read_parameter
+
+    given: dict[str, Any] = {}
+    for setting in settings:
+        name, separator, text = setting.partition("=")
+        if not separator or not name:
+            raise ParameterError("-p takes NAME=VALUE, as in -p token=...")
+        given[name] = read_parameter(plan, name, text)
+    return given
+
+
 def _read_file(file: Path, limits: Limits) -> Mapping[str, Any]:
     from weft.definition.composer import compose
     from weft.definition.problems import Problems

@@ -40,6 +40,7 @@ def run(
         int | None,
         typer.Option("--items", min=1, metavar="N", help="Run only the first N of each fan-out."),
     ] = None,
+    grace: options.Grace = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Show what would run with which input, and run nothing."),
@@ -65,7 +66,7 @@ def run(
 
     from weft.cli.execute import execute
 
-    done = execute(plan, parameters, settings, run_id=run_id, items=items)
+    done = execute(plan, parameters, settings, run_id=run_id, items=items, grace_s=grace)
     tell(done, settings, store=store, json=json, has_output=plan.output is not None)
     raise typer.Exit(exit_status(done))
 
@@ -103,7 +104,8 @@ def tell(done: Run, settings: Settings, *, store: str | None, json: bool, has_ou
     if done.status is Status.FAILED:
         say(f"\nMore: {look}")
     if done.status is Status.PAUSED:
-        say(f"\nThe run is paused; what it has recorded is kept. Look at it with: {look}")
+        way_on = command("resume", done.id, store=store)
+        say(f"\nThe run is paused; what it has recorded is kept. Go on with: {way_on}")
     if json:
         print_results([as_json(run_object(done))])
     elif has_output and done.status is not Status.PAUSED:

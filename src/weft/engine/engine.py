@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ from weft.ports import Journal, Observer, Secrets, TaskProgress
 GRACE_S = 30.0
 """How long a pause lets what is in flight finish, if nothing else is asked for."""
 
-_OVER = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
+OVER = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
+"""The statuses of runs that have come to their end."""
 
 
 class Quiet:
@@ -99,6 +101,15 @@ class Engine:
         self._asked: set[_Asked] = set()
         self._driven = 0  # runs in progress
         self._journal: JournalWriter | None = None
+
+    def find(self, run_id: str) -> RunRecord:
+        """The run with this id, as recorded. Raises `UsageError` if there is none."""
+        found = self._parts.records.run(run_id)
+        if found is None:
+            near = get_close_matches(run_id, self._parts.records.run_ids(), n=1)
+            hint = f'Did you mean "{near[0]}"?' if near else "Check the id and the store."
+            raise UsageError(f'the store has no run "{run_id}".', hint=hint)
+        return found
 
     def pause(self) -> None:
         """Ask every run in progress to pause. To be called on the event loop's thread."""
@@ -198,9 +209,9 @@ class Engine:
             lease = await asyncio.to_thread(self._keeper.take, record)
             try:
                 # As it is now: whoever drove it until now may have changed it meanwhile.
-                found = await asyncio.to_thread(self._parts.records.run, record.id)
-                how.require_fit(found or record)
-                job = self._maker.recorded(plan, found or record, dict(secrets or {}))
+                found = await asyncio.to_thread(self.find, record.id)
+                how.require_fit(found)
+                job = self._maker.recorded(plan, found, dict(secrets or {}))
                 standing, again = await asyncio.to_thread(how.read, job, self._parts)
             except BaseException:
                 self._parts.control.release(record.run_no, lease.token, self._parts.clock.now())
@@ -307,7 +318,7 @@ class _Resume:
 
     def require_fit(self, record: RunRecord) -> None:
         """Raise `UsageError` unless the run can go on."""
-        if record.status in _OVER:
+        if record.status in OVER:
             raise UsageError(
                 f"run {record.id} is over: it has {record.status.value}.",
                 hint=f"To do again what failed: weft retry {record.id}",
@@ -337,7 +348,7 @@ class _Retry:
 
     def require_fit(self, record: RunRecord) -> None:
         """Raise `UsageError` unless the run is over."""
-        if record.status not in _OVER:
+        if record.status not in OVER:
             raise UsageError(
                 f"run {record.id} isn't over: it is {record.status.value}.",
                 hint=f"Go on with it first: weft resume {record.id}",

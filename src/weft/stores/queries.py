@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from weft.model import Request
+from weft.model import Request, Status
 from weft.stores.rows import OWN
 from weft.stores.schema import (
     alembic_version,
@@ -79,6 +79,12 @@ RUNS = (
     select(*_columns(runs, definition=None, output=None, origin=None))
     .order_by(runs.c.run_no.desc())
     .limit(_limit)
+)
+
+UNFINISHED = (
+    select(runs)
+    .where(runs.c.status.in_([Status.PENDING.value, Status.RUNNING.value]))
+    .order_by(runs.c.run_no)
 )
 
 TASKS = (

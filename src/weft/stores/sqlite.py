@@ -206,6 +206,10 @@ class SqliteStore:
             found = self._read(statements.TASKS_WITHIN, run_no=run_no, depth=depth, **bounds)
         return [rows.to_task(row) for row in found]
 
+    def unfinished(self) -> Sequence[RunRecord]:
+        """The runs that are pending or running, the oldest first."""
+        return [rows.to_run(row) for row in self._read(statements.UNFINISHED)]
+
     def last_task_no(self, run_no: int) -> int:
         """The highest number of a visit that is recorded of the run, 0 if there is none."""
         return int(self._read(statements.LAST_TASK_NO, run_no=run_no)[0][0])

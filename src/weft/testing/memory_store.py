@@ -177,6 +177,12 @@ class MemoryStore:
             ]
         return sorted(found, key=lambda task: task.task_no)
 
+    def unfinished(self) -> Sequence[RunRecord]:
+        """The runs that are pending or running, the oldest first."""
+        with self._lock:
+            runs = [run for _, run in sorted(self._runs.items())]
+        return [run for run in runs if run.status in (Status.PENDING, Status.RUNNING)]
+
     def last_task_no(self, run_no: int) -> int:
         """The highest number of a visit that is recorded of the run, 0 if there is none."""
         with self._lock:

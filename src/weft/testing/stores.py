@@ -70,6 +70,10 @@ class StoreWrapper:
         """See `Records`."""
         return self._store.runs(limit=limit)
 
+    def unfinished(self) -> Sequence[RunRecord]:
+        """See `Records`."""
+        return self._store.unfinished()
+
     def last_task_no(self, run_no: int) -> int:
         """See `Records`."""
         return self._store.last_task_no(run_no)

@@ -1,0 +1,116 @@
+"""`weft pause` and `weft cancel`: ask something of the process that drives a run."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from weft.cli import options
+from weft.cli.output import as_json, print_results, say
+from weft.errors import UsageError
+
+if TYPE_CHECKING:
+    from weft.model import Request, RunRecord
+    from weft.stores import Store
+
+_LOOK_S = 0.1
+
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Ask, and don't wait until it has happened.")
+]
+
+
+def pause(
+    run_id: options.RunId,
+    no_wait: NoWait = False,
+    store: options.Store = None,
+    json: options.Json = False,
+) -> None:
+    """Pause a run: it starts nothing new, and what is in flight finishes.
+
+    What isn't finished after the run's --grace is cut off, and done again when it goes on.
+    """
+    from weft.cli.recorded import find_run
+    from weft.cli.resume import driving_lease
+    from weft.cli.summary import command
+    from weft.model import Request
+    from weft.stores import open_store
+    from weft.wiring import read_settings
+
+    settings = read_settings(store=store)
+    with open_store(settings.store, create=False) as opened:
+        record = find_run(opened, run_id)
+        _require_open(record)
+        if driving_lease(opened, record) is None:
+            way_on = command("resume", record.id, store=store)
+            was = "is paused already" if record.status == "paused" else "was interrupted"
+            raise UsageError(f"run {record.id} {was}.", hint=f"Go on with: {way_on}")
+        record = _ask(opened, record, Request.PAUSE, waits=not no_wait)
+    _tell(record, json=json)
+
+
+def cancel(
+    run_id: options.RunId,
+    no_wait: NoWait = False,
+    secrets: options.Secrets = None,
+    packs: options.Packs = None,
+    store: options.Store = None,
+    json: options.Json = False,
+) -> None:
+    """Cancel a run: what is in flight is cut off, `finally` runs, and nothing else.
+
+    A run that nobody drives, since it was paused or interrupted, is brought to its end here.
+    """
+    from weft.cli.recorded import find_run
+    from weft.cli.resume import driving_lease, go_on
+    from weft.cli.run import tell
+    from weft.model import Request
+    from weft.stores import open_store
+    from weft.wiring import read_settings
+
+    settings = read_settings(store=store, packs=packs or ())
+    with open_store(settings.store, create=False) as opened:
+        record = find_run(opened, run_id)
+        _require_open(record)
+        if driving_lease(opened, record) is not None:
+            record = _ask(opened, record, Request.CANCEL, waits=not no_wait)
+            _tell(record, json=json)
+            return
+    done = go_on(record, settings, secrets, cancel=True)
+    tell(done.run, settings, store=store, json=json, has_output=False)
+
+
+def _require_open(record: RunRecord) -> None:
+    from weft.engine.engine import OVER
+
+    if record.status in OVER:
+        raise UsageError(
+            f"run {record.id} is over: it has {record.status.value}.",
+            hint=f"Look at it with: weft show {record.id}",
+        )
+
+
+def _ask(store: Store, record: RunRecord, request: Request, *, waits: bool) -> RunRecord:
+    """Ask, and wait until whoever drives the run has let go of it."""
+    from weft.cli.resume import driving_lease
+
+    store.request(record.run_no, request)
+    if not waits:
+        return record
+    asked_at = time.monotonic()
+    has_said = False
+    while driving_lease(store, record) is not None:
+        time.sleep(_LOOK_S)
+        if not has_said and time.monotonic() > asked_at + 1:
+            say("Asked; waiting for what is in flight ... (Ctrl-C leaves, and takes nothing back)")
+            has_said = True
+    return store.run(record.id) or record
+
+
+def _tell(record: RunRecord, *, json: bool) -> None:
+    if json:
+        print_results([as_json({"run_id": record.id, "status": record.status})])
+    else:
+        print_results([f"Run {record.id} is {record.status.value}."])

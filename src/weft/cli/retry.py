@@ -1,0 +1,69 @@
+"""`weft retry`: does again what failed of a run that is over, and keeps the rest."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from weft.cli import options
+from weft.cli.output import prints_aside
+
+if TYPE_CHECKING:
+    from weft.cli.execute import Start
+    from weft.engine import Engine
+
+
+def retry(
+    run_id: options.RunId,
+    from_task: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="TASK", help="Start again at this task, also if it had succeeded."
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="FILE", help="A repaired workflow to go on with."),
+    ] = None,
+    secrets: options.Secrets = None,
+    packs: options.Packs = None,
+    force: options.Force = False,
+    grace: options.Grace = None,
+    store: options.Store = None,
+    json: options.Json = False,
+) -> None:
+    """Do again what failed of a run that is over, and what comes after it; keep the rest.
+
+    Of a task with items, just those are done again that haven't succeeded.
+    """
+    from weft.cli.execute import drive
+    from weft.cli.parameters import read_secrets
+    from weft.cli.recorded import find_run
+    from weft.cli.run import exit_status, tell
+    from weft.wiring import load_plan, load_recorded, open_records, read_settings
+
+    settings = read_settings(store=store, packs=packs or ())
+    with open_records(settings) as records:
+        record = find_run(records, run_id)
+    with prints_aside():
+        recorded = load_recorded(record, settings, import_packs=file is None)
+        plan = recorded if file is None else load_plan(file, settings)
+    given = read_secrets(plan, secrets or ())
+
+    def start(engine: Engine) -> Start:
+        return partial(
+            engine.aretry,
+            plan,
+            record,
+            recorded=recorded,
+            from_task=from_task,
+            secrets=given,
+            force=force,
+        )
+
+    done = drive(start, settings, grace_s=grace)
+    tell(done, settings, store=store, json=json, has_output=plan.output is not None)
+    raise typer.Exit(exit_status(done))
