@@ -157,7 +157,7 @@ def open_records(settings: Settings) -> Store:
 def build_engine(store: Store, settings: Settings) -> Engine:
     """An engine on an open store."""
     from weft import sources
-    from weft.actions.resources import close_resources
+    from weft.actions.resources import resources
     from weft.engine import Engine, Parts
     from weft.executors.local import LocalExecutor
     from weft.system import EnvironmentSecrets, SystemChance, SystemClock
@@ -167,7 +167,7 @@ def build_engine(store: Store, settings: Settings) -> Engine:
         records=store,
         executor=LocalExecutor(clock),
         sources=sources,
-        close_resources=close_resources,
+        resources=resources,
         clock=clock,
         chance=SystemChance(),
         limits=settings.limits,

@@ -137,10 +137,10 @@ class Engine:
                 watching.notice(f"each fan-out is limited to its first {first}")
             driver = RunDriver(plan, record, context, run)
             control.take(driver)
-            result = await driver.drive(timeout_s)
+            async with self._parts.resources():
+                result = await driver.drive(timeout_s)
         finally:
             self._controls.discard(control)
-            await self._parts.close_resources()
             if not self._controls:
                 self._journal = None
                 await journal.close()
