@@ -28,7 +28,7 @@ from weft.actions.core.email import send_message
 from weft.actions.resources import resources
 from weft.catalog import ActionContext, StopFlag
 from weft.demos.notify.smtp import Conversation, Verdict
-from weft.errors import ActionError
+from weft.errors import ActionError, InputError
 from weft.model import Limits, Status
 from weft.values import freeze
 
@@ -175,6 +175,11 @@ class TestMessage:
         path = str(tmp_path / "no")
         error = failure("smtp://127.0.0.1:1", attachments=[path])
         assert (error.type, error.data) == ("NotFound", {"path": path})
+
+    def test_attachments_are_paths(self) -> None:
+        """Anything else is an error of the input."""
+        with pytest.raises(InputError, match="attachments"):
+            send("smtp://127.0.0.1:1", attachments=[1])
 
     def test_the_message_id_is_that_of_the_item(self) -> None:
         """Another attempt at an item has the same, so repeats are recognised; others don't."""

@@ -36,6 +36,12 @@ def demo(
             "--lines", min=100, max=100_000_000, metavar="N", help="logs: so many; else 10,000."
         ),
     ] = None,
+    messages: Annotated[
+        int | None,
+        typer.Option(
+            "--messages", min=1, max=100_000, metavar="N", help="notify: so many; else 5,000."
+        ),
+    ] = None,
     store: options.Store = None,
     json: options.Json = False,
 ) -> None:
@@ -44,7 +50,7 @@ def demo(
     `monitor` checks the health of a thousand servers over HTTP. It takes a few seconds, needs no
     network, and records its run in the store.
     """
-    names = _chosen(name, {"monitor": servers, "logs": lines})
+    names = _chosen(name, {"monitor": servers, "logs": lines, "notify": messages})
     results = {}
     for each, size in names.items():
         results[each] = played = _play(each, size, store)

@@ -13,6 +13,7 @@ from typing import Any
 from weft.actions.core.bounds import result_bytes
 from weft.actions.decorator import action
 from weft.catalog import ActionContext
+from weft.errors import InputError
 
 _SHARE_OF_TIMEOUT = 0.95
 
@@ -29,7 +30,7 @@ def send_message(
     bcc: str | list[Any] | None = None,
     reply_to: str | list[Any] | None = None,
     headers: dict[str, Any] | None = None,
-    attachments: list[str] | None = None,
+    attachments: list[Any] | None = None,
     username: str | None = None,
     password: str | None = None,
     starttls: bool | None = None,
@@ -65,6 +66,7 @@ def send_message(
       refused      those that it refused, as a list of {address, code, reply}
       code, reply  the server's answer to the message
     Errors:
+      InputError           attachments isn't a list of paths
       BadAddress           an address isn't one, or there is none to send to; never retried
       BadRequest           another input makes no message; never retried
       BadUrl               `server` isn't the URL of a server; never retried
@@ -116,5 +118,7 @@ def _ends_at(timeout_s: float, context: ActionContext | None) -> float:
     return time.monotonic() + timeout_s
 
 
-def _located(paths: Sequence[str], context: ActionContext | None) -> list[str]:
+def _located(paths: Sequence[Any], context: ActionContext | None) -> list[str]:
+    if not all(isinstance(path, str) for path in paths):
+        raise InputError('input "attachments" of core.email must be a list of paths.')
     return [str(Path(context.folder if context else "") / path) for path in paths]
