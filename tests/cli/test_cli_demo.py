@@ -5,6 +5,10 @@ import re
 import sys
 
 import pytest
+from msgspec.structs import replace
+
+from weft.cli.demos import DEMOS
+from weft.demos.logs import writing
 
 
 def test_the_demo_compares_its_counts_with_the_servers_own(weft):
@@ -24,6 +28,43 @@ def test_the_demo_compares_its_counts_with_the_servers_own(weft):
     assert figures["median_s"] <= figures["p95_s"]
     failed = weft("items", demo["run_id"], "check_health", "--status", "failed", "--json").out
     assert len(failed.splitlines()) == 3
+
+
+def test_the_log_pipeline_finds_what_the_server_has_answered(weft):
+    """Status codes and broken lines are compared with what was really written."""
+    told = weft("demo", "logs", "--lines", "300", "--json")
+    assert told.status == 0
+    demo = json.loads(told.out)["logs"]
+    assert (demo["status"], demo["failed"]) == ("succeeded", None)
+    figures = demo["figures"]
+    assert figures["report"]["statuses"] == figures["answers"]
+    assert figures["failed"] == figures["cut"] == 3
+    assert figures["lines"] == sum(figures["answers"].values()) + 3 > 300
+    assert figures["report"]["slowest"]
+    assert figures["report"]["errors"]
+    failed = weft("items", demo["run_id"], "process_entries", "--status", "failed").out
+    assert failed.count("BadEntry") == 3
+
+
+def test_a_demo_whose_workflow_finds_what_is_not_true_fails(weft, monkeypatch: pytest.MonkeyPatch):
+    """The run succeeded, and the demo says in what it was wrong."""
+    ask = writing.ask_stats
+    monkeypatch.setattr(
+        writing, "ask_stats", lambda url: replace(ask(url), by_status={200: 5, 404: 1})
+    )
+    told = weft("demo", "logs", "--lines", "100")
+    assert told.status == 1
+    assert "found what isn't true: it counted the statuses 200: " in told.err
+    assert "but the server 200: 6, 404: 1." in told.err
+
+
+def test_all_demos_end_with_one_table(weft):
+    """It has a line for each."""
+    told = weft("demo", "--servers", "30", "--lines", "100")
+    assert told.status == 0
+    table = told.out.rpartition("\n\n")[2].splitlines()
+    assert table[0].split() == ["DEMO", "STATUS", "WHAT", "TIME"]
+    assert [line.split()[:2] for line in table[1:]] == [[name, "succeeded"] for name in DEMOS]
 
 
 def test_the_demo_tells_where_to_look_further(weft):
@@ -48,8 +89,7 @@ def test_a_size_of_another_demo_is_refused(weft):
     """An option that would change nothing isn't passed over."""
     told = weft("demo", "logs", "--servers", "5")
     assert told.status == 2
-    assert told.err.count("\n") == 1
-    assert "monitor" in told.err
+    assert told.err == "a size of the demo monitor says nothing to the demo logs.\n"
 
 
 @pytest.mark.parametrize("command", ["demo", "bench"])

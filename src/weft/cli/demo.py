@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -42,15 +43,26 @@ def demo(
             "--messages", min=1, max=100_000, metavar="N", help="notify: so many; else 5,000."
         ),
     ] = None,
+    copy: Annotated[
+        Path | None,
+        typer.Option(
+            "--copy", metavar="DIR", help="Put the demo there to change and run, and run nothing."
+        ),
+    ] = None,
     store: options.Store = None,
     json: options.Json = False,
 ) -> None:
     """Run the demos on real input.
 
-    `monitor` checks the health of a thousand servers over HTTP. It takes a few seconds, needs no
-    network, and records its run in the store.
+    `monitor` checks the health of a thousand servers over HTTP. `logs` reads the access log of such
+    a server, entry by entry. `notify` sends five thousand e-mails. Each takes a few seconds, needs
+    no network, and records its run in the store.
     """
-    names = _chosen(name, {"monitor": servers, "logs": lines, "notify": messages})
+    sizes = {"monitor": servers, "logs": lines, "notify": messages}
+    names = _chosen(name, sizes)
+    if copy is not None:
+        _copy(name, copy, sizes)
+        return
     results = {}
     for each, size in names.items():
         results[each] = played = _play(each, size, store)
@@ -78,8 +90,18 @@ def _chosen(name: str | None, sizes: Mapping[str, int | None]) -> dict[str, int]
     return {name: sizes[name] or DEMOS[name]}
 
 
+def _copy(name: str | None, folder: Path, sizes: Mapping[str, int | None]) -> None:
+    from weft.cli.demos.copying import copy_demo
+
+    if name is None:
+        raise UsageError("--copy takes one demo.", hint=f"Name one of {', '.join(DEMOS)}.")
+    if any(sizes.values()):
+        raise UsageError("--copy runs nothing, so no size can be given.", hint="Leave it out.")
+    files = copy_demo(name, folder)
+    print_results([f"{folder} has {', '.join(files)}. The first says how to go on."])
+
+
 def _play(name: str, size: int, store: str | None) -> Played:
-    from pathlib import Path
     from tempfile import TemporaryDirectory
 
     from weft.cli.demos.stage import Played, Stage

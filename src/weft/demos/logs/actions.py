@@ -61,7 +61,7 @@ def aggregate(log: Path, merged: Path) -> dict[str, Any]:
     except OSError:
         found = {}
     if not found:
-        message = f"there is no {log.name}, nor what it was rotated into."
+        message = f"there is no {log.name}, nor what it was rotated into. Name one: -p log=PATH"
         raise weft.ActionError(message, type="NoLog", retry=False)
     files = sorted(found, key=lambda file: int(found[file][1] or 0), reverse=True)
     unfinished = merged.with_name(f"{merged.name}.part")
@@ -91,7 +91,7 @@ def enrich(log: Path, inventory: Path) -> dict[str, Any]:
             for each in json.loads(inventory.read_bytes())["servers"]
         }
     except (OSError, ValueError, TypeError, KeyError):
-        message = f"{inventory.name} can't be read as an inventory of servers."
+        message = f"{inventory.name} isn't an inventory of servers. Name one: -p inventory=PATH"
         raise weft.ActionError(message, type="BadInventory", retry=False) from None
     servers, unknown = {}, 0
     for entry in _entries(log):
@@ -239,5 +239,5 @@ def _chunks(file: Path) -> Iterator[bytes]:
                 yield chunk
     except (OSError, EOFError, zlib.error) as error:
         why = getattr(error, "strerror", None) or "it isn't what gzip has written, or not all of it"
-        message = f"{file.name} can't be read: {why.lower()}."
+        message = f"{file.name} can't be read: {why.lower()}. Mend it, or move it away."
         raise weft.ActionError(message, type="BadLog", retry=False) from None

@@ -16,13 +16,14 @@ from weft.demos.logs.traffic import calls, request_all
 from weft.demos.monitor.fleet import make_fleet
 from weft.demos.monitor.inventory import write_inventory
 from weft.demos.monitor.process import ask_stats, serving
+from weft.errors import UsageError
 
 MAX_REQUESTS = 10_000
 """So many requests are made at most."""
 
 _SERVERS = 1_000
 _SEED = 7
-_FILES = 8
+_MAX_FILES = 8
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -39,14 +40,17 @@ class Written(msgspec.Struct, frozen=True):
 
 
 def write_logs(folder: Path, lines: int) -> Written:
-    """Write logs of at least so many lines into `folder`, which exists.
+    """Write logs of at least so many lines into `folder`, in the place of those that are there.
 
-    Raises `UsageError` if the server doesn't start.
+    Raises `UsageError` if that isn't one line at least, or if the server doesn't start.
     """
+    if lines < 1:
+        raise UsageError(f"logs of {lines} lines can't be written.", hint="Take at least 1.")
     fleet = make_fleet(_SERVERS, _SEED)
     requests = min(lines, MAX_REQUESTS)
     whole, log = folder / "whole.log", folder / "access.log"
-    whole.unlink(missing_ok=True)  # The server would add to it.
+    for old in (*folder.glob("whole.log"), *folder.glob("access.log*")):
+        old.unlink()
     with serving(servers=_SERVERS, seed=_SEED, access_log=whole) as url:
         asyncio.run(request_all(url, calls(fleet, requests, _SEED)))
         answers = Counter(ask_stats(url).by_status)
@@ -58,7 +62,8 @@ def write_logs(folder: Path, lines: int) -> Written:
         log=log,
         inventory=folder / "servers.json",
         answers={status: count * times for status, count in sorted(answers.items())},
-        cut=rotate(whole, log, _FILES),
+        # Each file but the newest has a line that is cut off: one in a hundred at most.
+        cut=rotate(whole, log, min(_MAX_FILES, 1 + lines // 100)),
     )
 
 
