@@ -207,6 +207,7 @@ class TestBadInput:
             {"to": f"{ADA}\r\nBcc: {GRACE}"},
             {"to": f"Ada\nBcc: {GRACE} <{ADA}>"},
             {"to": f"<{ADA}> SIZE=1"},
+            {"to": f"Ada <{ADA}"},
             {"to": [ADA, None]},
             {"to": [ADA, ""]},
             {"to": [{"address": ADA}]},
@@ -381,6 +382,15 @@ class TestConnections:
             errors = send_in_run(*[lambda: failure(server)] * 2)
         assert [(error.type, error.retryable) for error in errors] == [("Unconfirmed", True)] * 2
         assert len(desk.mails) == 2
+
+    @pytest.mark.parametrize("code", [299, 354, 99])
+    def test_the_first_digit_of_an_answer_counts(self, code: int) -> None:
+        """A 2 is a yes; what is neither yes nor no leaves open whether the message was taken."""
+        with serving(Desk({"message": [Verdict(code, "well")]})) as server:
+            if code == 299:
+                assert send(server)["code"] == code
+            else:
+                assert failure(server).type == "Unconfirmed"
 
     def test_nobody_listens(self) -> None:
         """A refused connection is told as one, without the address."""

@@ -51,7 +51,7 @@ def _parse_mailbox(field: str, text: object) -> Mailbox:
         raise bad_address(f"an address in {field} holds a line break or another control character")
     name, bracket, address = text.strip().rpartition("<")
     if bracket:
-        address = address.removesuffix(">")
+        address = address[:-1] if address.endswith(">") else ""
     name = name.strip().strip('"')
     address = _in_ascii(address)
     is_name = len(name) <= _LONGEST_NAME and not _BRACKET.search(name)

@@ -27,9 +27,8 @@ from weft.actions.core.smtp_errors import (
 )
 from weft.actions.core.smtp_server import Server
 
-_DONE = 250
-_RECIPIENT_TAKEN = (250, 251)
-_GO_ON = 354
+# The first digit of an answer's code says what it means; servers choose the others freely.
+_DONE, _GO_ON, _NOT_NOW, _NEVER = 2, 3, 4, 5
 _LINE_STARTS_WITH_DOT = re.compile(rb"^\.", re.MULTILINE)
 _GOODBYE_S = 1.0
 
@@ -90,10 +89,10 @@ class Connection:
             reply = Reply.of(*self._client.getreply())
         except OSError:
             raise unconfirmed() from None
-        if reply.code < 0:
+        if reply.kind not in (_DONE, _NOT_NOW, _NEVER):
             raise unconfirmed()
         self.is_ready = reply.code != CLOSING
-        if reply.code != _DONE:
+        if reply.kind != _DONE:
             raise refusal("message", reply)
         return Receipt(accepted, refused, *reply)
 
@@ -105,7 +104,7 @@ class Connection:
         accepted, refused, replies = [], [], []
         for address in message.recipients:
             reply = Reply.of(*client.rcpt(address))
-            if reply.code in _RECIPIENT_TAKEN:
+            if reply.kind == _DONE:
                 accepted.append(address)
             else:
                 replies.append(reply)
@@ -113,19 +112,19 @@ class Connection:
         if not accepted:
             # One that is refused for now may be taken later; the lowest code is such a one.
             self._refuse("recipients", min(replies), refused)
-        self._expect("message", client.docmd("DATA"), code=_GO_ON)
+        self._expect("message", client.docmd("DATA"), kind=_GO_ON)
         client.send(_data(message.content))
         return accepted, refused
 
-    def _expect(self, stage: str, answer: tuple[int, bytes], *, code: int = _DONE) -> None:
+    def _expect(self, stage: str, answer: tuple[int, bytes], *, kind: int = _DONE) -> None:
         reply = Reply.of(*answer)
-        if reply.code != code:
+        if reply.kind != kind:
             self._refuse(stage, reply)
 
     def _refuse(self, stage: str, reply: Reply, refused: Sequence[dict[str, Any]] = ()) -> NoReturn:
         if reply.code != CLOSING:
             with suppress(OSError):  # A connection that breaks now doesn't change the answer.
-                self.is_ready = self._client.rset()[0] == _DONE
+                self.is_ready = Reply.of(*self._client.rset()).kind == _DONE
         raise refusal(stage, reply, refused)
 
     def close(self) -> None:

@@ -41,6 +41,11 @@ class Reply(NamedTuple):
         told = text if isinstance(text, str) else decoded(text)
         return cls(code, told[:_LONGEST_TEXT])
 
+    @property
+    def kind(self) -> int:
+        """The first digit of the code."""
+        return self.code // 100
+
 
 class ConnectionLostError(ActionError):
     """The connection has ended, and it is certain that the server didn't take the message."""
