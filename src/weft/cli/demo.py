@@ -128,6 +128,7 @@ def _told(name: str, played: Played, store: str | None) -> list[str]:
         ("its actions", str(demo_folder(name) / "actions.py")),
         ("the run", command("show", played.run.id, store=store)),
         *played.further,
+        ("a copy to change", f"weft demo {name} --copy DIR"),
     ]
     measured = ["", *table(("MEASURED", ""), played.rows)] if played.rows else []
     return [*measured, "", *table(("LOOK FURTHER", ""), further)]

@@ -1,7 +1,8 @@
-"""How the command line plays each demo. A demo's workflow and actions are in `weft.demos`.
+"""How the command line plays each demo.
 
-Each demo is a module here with a function `play(stage: Stage) -> Played`, which prepares real
-input, runs the workflow on it, and measures what came of it.
+A demo is a module here with a function `play(stage: Stage) -> Played`, which prepares real input,
+runs the workflow on it, and measures what came of it. Its folder in `weft.demos` holds what
+`--copy` takes: README.md, workflow.yaml, actions.py and prepare.py, which makes the input.
 """
 
 from typing import Final

@@ -112,7 +112,7 @@ def _rows(figures: LogFigures) -> list[tuple[str, str]]:
         ),
         ("failed", f"{figures.failed:,}; the rotation has cut off {figures.cut:,} lines"),
         ("status codes", _listed(report["statuses"])),
-        ("the server's own", _listed(figures.answers)),
+        ("the server counted", _listed(figures.answers)),
         ("slowest paths", ", ".join(slowest[:_SHOWN])),
         ("frequent errors", ", ".join(errors[:_SHOWN])),
         ("regions", _listed(report["regions"])),

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 from aiohttp import web
+from aiohttp.log import server_logger
 from aiohttp.typedefs import Handler
 
 from weft.demos.monitor.access_log import NO_ANSWER, CombinedLogger, open_log
@@ -144,6 +145,7 @@ async def serve(fleet: Sequence[Server], port: int, access_log: Path | None) -> 
         host, bound_port, *_ = runner.addresses[0]
         announce(f"http://{host}:{bound_port}")
         await stopped.wait()
+        server_logger.disabled = True  # What is cut off by the end is no error.
     finally:
         await runner.cleanup()
 
