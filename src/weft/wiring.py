@@ -177,7 +177,7 @@ def open_records(settings: Settings) -> Store:
 def build_engine(store: Store, settings: Settings, *, grace_s: float | None = None) -> Engine:
     """An engine on an open store."""
     from weft import sources
-    from weft.actions.resources import close_resources
+    from weft.actions.resources import resources
     from weft.engine import GRACE_S, Engine, Parts
     from weft.executors.local import LocalExecutor
     from weft.system import EnvironmentSecrets, SystemChance, SystemClock, SystemProcesses
@@ -188,7 +188,7 @@ def build_engine(store: Store, settings: Settings, *, grace_s: float | None = No
         control=store,
         executor=LocalExecutor(clock),
         sources=sources,
-        close_resources=close_resources,
+        resources=resources,
         clock=clock,
         chance=SystemChance(),
         processes=SystemProcesses(),

@@ -1,12 +1,13 @@
-"""Resources of an event loop: made once, closed once, never under somebody's hands."""
+"""What actions share on a loop or in a run: made once, closed once, never under anybody's hands."""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 
 import pytest
 
-from weft.actions.resources import close_resources, resource
+from weft.actions.resources import close_resources, resource, resources, run_resource
 
 
 class Pool:
@@ -80,3 +81,90 @@ def test_one_that_cannot_be_closed_does_not_keep_the_others_open() -> None:
         return pool
 
     assert asyncio.run(main()).is_closed
+
+
+class Shelf:
+    """What threads share."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def borrow() -> Shelf:
+    with run_resource(Shelf) as shelf:
+        return shelf
+
+
+def test_the_threads_of_a_run_share_a_resource_until_its_end() -> None:
+    """All get the same one, and it is closed once, also if the run fails."""
+    shelves: list[Shelf] = []
+
+    async def main() -> None:
+        async with resources():
+            shelves.extend(await asyncio.gather(*[asyncio.to_thread(borrow) for _ in range(9)]))
+            assert shelves[0].closed == 0
+            raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 - any that ends the block
+        asyncio.run(main())
+    assert len({*shelves}) == 1
+    assert shelves[0].closed == 1
+
+
+def test_runs_on_one_loop_share_no_resource_of_threads() -> None:
+    """The end of one run closes nothing of another."""
+
+    async def one(met: asyncio.Barrier) -> Shelf:
+        async with resources():
+            shelf = await asyncio.to_thread(borrow)
+            await met.wait()
+            assert shelf is await asyncio.to_thread(borrow)
+            return shelf
+
+    async def main() -> None:
+        met = asyncio.Barrier(2)
+        first, second = await asyncio.gather(one(met), one(met))
+        assert first is not second
+
+    asyncio.run(main())
+
+
+def test_without_a_run_a_thread_has_a_resource_of_its_own() -> None:
+    """It is closed with the block; so it is in a thread that outlives its run."""
+    assert borrow().closed == 1
+
+    async def main() -> None:
+        async with resources():
+            late = contextvars.copy_context()
+            shelf = await asyncio.to_thread(borrow)
+        after = late.run(borrow)
+        assert after is not shelf
+        assert after.closed == 1
+
+    asyncio.run(main())
+
+
+def test_all_resources_of_a_run_are_closed_if_one_cannot_be() -> None:
+    """Those of threads and those of the loop, and the error is raised."""
+
+    class Stubborn(Shelf):
+        def close(self) -> None:
+            raise OSError("no")
+
+    pools: list[Pool] = []
+    shelves: list[Shelf] = []
+
+    async def main() -> None:
+        async with resources():
+            async with resource(Pool, close_pool) as pool:
+                pools.append(pool)
+            with run_resource(Shelf) as shelf, run_resource(Stubborn):
+                shelves.append(shelf)
+
+    with pytest.raises(OSError, match="no"):
+        asyncio.run(main())
+    assert pools[0].is_closed
+    assert shelves[0].closed == 1

@@ -28,15 +28,17 @@ def test_a_copy_is_a_workflow_that_is_right(weft, folder: Path, name: str):
     assert "python prepare.py" in commands[1]
 
 
-@pytest.mark.parametrize("name", DEMOS)
-def test_a_workflow_begins_with_a_line_for_cron(name: str):
-    """Every five minutes, with full paths, and no run while another one is going on."""
+@pytest.mark.parametrize(
+    ("name", "when"), [("monitor", "*/5 * * * *"), ("logs", "*/5 * * * *"), ("notify", "0 9 1 * *")]
+)
+def test_a_workflow_begins_with_a_line_for_cron(name: str, when: str):
+    """Every five minutes or every month, with full paths, and never two runs at once."""
     text = (demo_folder(name) / "workflow.yaml").read_text()
     comment = text[: text.index("\nname:")]
-    lines = [line for line in comment.splitlines() if "*/5" in line]
+    lines = [line for line in comment.splitlines() if when in line]
     assert len(lines) == 1
     assert re.fullmatch(
-        r"# +\*/5 \* \* \* \*  flock -n /\S+ /\S+/weft run /\S+/workflow\.yaml", lines[0]
+        rf"# +{re.escape(when)}  flock -n /\S+ /\S+/weft run /\S+/workflow\.yaml", lines[0]
     )
 
 
@@ -104,6 +106,25 @@ def test_a_copy_of_the_monitoring_runs_as_its_page_says(weft, folder: Path):
     assert told.status == 0
     assert '"checked": 40' in told.out
     assert '"failed": 1,' in told.out
+
+
+def test_a_copy_of_the_notifications_runs_as_its_page_says(weft, folder: Path):
+    """The mail is in the server's log; a server that dies fails the run."""
+    weft("demo", "notify", "--copy", "copy")
+    ports = ["--users-port", "0", "--mail-port", "0"]
+    for more, status in (["--messages", "84"], 0), (["--messages", "84", "--die-after", "9"], 1):
+        log = folder / "copy" / "mail.log"
+        log.unlink(missing_ok=True)
+        with prepare(folder / "copy", *ports, *more) as process:
+            assert process.stdout
+            line = process.stdout.readline()
+            urls = re.search(r"84 users want news.* at (http\S+), .* at (smtp\S+);", line)
+            assert urls
+            places = ["-p", f"users={urls[1]}", "-p", f"smtp={urls[2]}"]
+            told = weft("run", "copy/workflow.yaml", *places)
+            process.terminate()
+        assert told.status == status
+        assert log.read_text().count('"taken"') == (9 if status else 83)
 
 
 def test_a_port_that_is_taken_is_one_line_of_why(weft, folder: Path):

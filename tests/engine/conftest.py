@@ -12,7 +12,7 @@ import pytest
 from weft import sources
 from weft.actions.decorator import spec_of
 from weft.actions.registry import ActionRegistry
-from weft.actions.resources import close_resources
+from weft.actions.resources import resources
 from weft.definition import load
 from weft.engine import Engine, Parts, Quiet
 from weft.executors.local import LocalExecutor
@@ -100,7 +100,7 @@ class Loom:
             control=self.store,
             executor=LocalExecutor(self.clock),
             sources=sources,
-            close_resources=close_resources,
+            resources=resources,
             clock=self.clock,
             chance=self.chance,
             processes=SystemProcesses(),

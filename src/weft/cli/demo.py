@@ -37,6 +37,12 @@ def demo(
             "--lines", min=100, max=100_000_000, metavar="N", help="logs: so many; else 10,000."
         ),
     ] = None,
+    messages: Annotated[
+        int | None,
+        typer.Option(
+            "--messages", min=1, max=100_000, metavar="N", help="notify: so many; else 5,000."
+        ),
+    ] = None,
     copy: Annotated[
         Path | None,
         typer.Option(
@@ -49,10 +55,10 @@ def demo(
     """Run the demos on real input.
 
     `monitor` checks the health of a thousand servers over HTTP. `logs` reads the access log of such
-    a server, entry by entry. Each takes a few seconds, needs no network, and records its run in the
-    store.
+    a server, entry by entry. `notify` sends five thousand e-mails. Each takes a few seconds, needs
+    no network, and records its run in the store.
     """
-    sizes = {"monitor": servers, "logs": lines}
+    sizes = {"monitor": servers, "logs": lines, "notify": messages}
     names = _chosen(name, sizes)
     if copy is not None:
         _copy(name, copy, sizes)

@@ -263,12 +263,12 @@ class Engine:
             asked.take(driver)
             ran_s = lease.ran_s - standing.since_s
             timeout_s = None if job.timeout_s is None else job.timeout_s - ran_s
-            result = await driver.drive(timeout_s)
+            async with self._parts.resources():
+                result = await driver.drive(timeout_s)
         except LeaseLostError:
             raise await asyncio.to_thread(self._keeper.lost, record.id, record.run_no) from None
         finally:
             self._driven -= 1
-            await self._parts.close_resources()
             try:
                 if not self._driven:
                     self._journal = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import msgspec
@@ -30,15 +31,15 @@ from weft.ports import (
 class Parts(msgspec.Struct, frozen=True):
     """The engine's parts, shared by all of its runs.
 
-    `close_resources` is awaited at the end of each run: it gives back what actions shared on the
-    event loop, such as pooled connections.
+    `resources` is a block around each run: its end gives back what actions shared, such as pooled
+    connections.
     """
 
     records: Records
     control: Control
     executor: Executor
     sources: Sources
-    close_resources: Callable[[], Awaitable[None]]
+    resources: Callable[[], AbstractAsyncContextManager[None]]
     clock: Clock
     chance: Chance
     processes: Processes

@@ -5,6 +5,7 @@ heavy to import, since validating a workflow imports all of it.
 """
 
 from weft.actions.core.echo import give_back
+from weft.actions.core.email import send_message
 from weft.actions.core.fail import give_up
 from weft.actions.core.http import send_request
 from weft.actions.core.noop import do_nothing
@@ -19,6 +20,7 @@ __all__ = [
     "give_up",
     "read",
     "run_command",
+    "send_message",
     "send_request",
     "wait",
     "write",

@@ -18,6 +18,7 @@ import msgspec
 
 from weft.actions.core.http_request import Request, Statuses, redirected
 from weft.actions.core.text import decoded
+from weft.actions.core.tls import tls_reason
 from weft.actions.resources import resource
 from weft.errors import ActionError
 
@@ -157,7 +158,7 @@ def _explain(error: Exception, timeout_s: float) -> ActionError:
         case TimeoutError():
             return _failure("Timeout", f"it took longer than {timeout_s:g} seconds")
         case aiohttp.ClientSSLError() | ssl.SSLError():
-            return _failure("TlsFailed", _tls_reason(error))
+            return _failure("TlsFailed", tls_reason(getattr(error, "certificate_error", None)))
         case aiohttp.ClientConnectorDNSError():
             return _failure("ConnectionFailed", "the host's name can't be resolved")
         case OSError(errno=int(number)):
@@ -170,13 +171,6 @@ def _explain(error: Exception, timeout_s: float) -> ActionError:
             return _failure("BadUrl", "the URL's host can't be looked up", retry=False)
         case _:
             return _failure("ConnectionFailed", "the connection failed")
-
-
-def _tls_reason(error: Exception) -> str:
-    refused = getattr(error, "certificate_error", None)
-    # After a comma OpenSSL names the host.
-    reason = getattr(refused, "verify_message", "").partition(",")[0]
-    return f"the certificate is refused: {reason}" if reason else "TLS failed"
 
 
 def _failure(type: str, what: str, *, retry: bool = True) -> ActionError:

@@ -10,5 +10,6 @@ from typing import Final
 DEMOS: Final = {
     "monitor": 1_000,
     "logs": 10_000,
+    "notify": 5_000,
 }
 """The demos in the order in which they are played, each with its usual size."""

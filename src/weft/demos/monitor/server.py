@@ -14,10 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import signal
 import sys
-import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +26,7 @@ from aiohttp.typedefs import Handler
 
 from weft.demos.monitor.access_log import NO_ANSWER, CombinedLogger, open_log
 from weft.demos.monitor.fleet import Behaviour, Fault, Server, make_fleet
+from weft.demos.process import announce, stop_signal
 
 _STATUSES = {
     None: 200,
@@ -134,10 +132,7 @@ def _json_response(value: object, status: int) -> web.Response:
 
 async def serve(fleet: Sequence[Server], port: int, access_log: Path | None) -> None:
     """Serve until SIGTERM or SIGINT. Raises `OSError` if the port or the log can't be opened."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+    stopped = stop_signal()
     runner = web.AppRunner(
         FleetServer(fleet).application(),
         access_log=open_log(access_log) if access_log else None,
@@ -148,22 +143,11 @@ async def serve(fleet: Sequence[Server], port: int, access_log: Path | None) -> 
     try:
         await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
         host, bound_port, *_ = runner.addresses[0]
-        sys.stdout.write(f"http://{host}:{bound_port}\n")
-        sys.stdout.flush()
+        announce(f"http://{host}:{bound_port}")
         await stopped.wait()
         server_logger.disabled = True  # What is cut off by the end is no error.
     finally:
         await runner.cleanup()
-
-
-def _terminate_when_input_ends() -> None:
-    # A plain os.read holds no lock of Python's, so the interpreter can exit while it waits.
-    def watch() -> None:
-        while os.read(sys.stdin.fileno(), 4096):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def main() -> None:
@@ -176,7 +160,6 @@ def main() -> None:
     parser.add_argument("--access-log", type=Path, help="add a line for each request to this file")
     options = parser.parse_args()
     fleet = make_fleet(options.servers, options.seed, all_healthy=options.all_healthy)
-    _terminate_when_input_ends()
     try:
         asyncio.run(serve(fleet, options.port, options.access_log))
     except OSError as error:

@@ -1,0 +1,51 @@
+"""Lists users over HTTP and takes mail for them, on this machine.
+
+    python prepare.py
+
+Some of them want no news, some have no address, and some mailboxes are busy or gone. What the mail
+server takes and refuses stands in mail.log beside this file. Ctrl-C ends both servers.
+"""
+
+import argparse
+import sys
+import threading
+from pathlib import Path
+
+import weft
+from weft.demos.process import serving
+
+
+def main() -> None:
+    """Read the command line, and serve until Ctrl-C."""
+    parser = argparse.ArgumentParser(description="List users, and take mail for them.")
+    parser.add_argument("--messages", type=int, default=5_000, help="how many want news")
+    parser.add_argument("--users-port", type=int, default=8025, help="0 takes any that is free")
+    parser.add_argument("--mail-port", type=int, default=2525, help="0 takes any that is free")
+    parser.add_argument("--die-after", type=int, help="the mail server dies after so many messages")
+    options = parser.parse_args()
+    log = Path(__file__).with_name("mail.log")
+    people = ["--messages", options.messages]
+    mail = [*people, "--log", log, "--port", options.mail_port]
+    if options.die_after:
+        mail += ["--die-after", options.die_after]
+    try:
+        with (
+            serving(
+                "weft.demos.notify.users_server", *people, "--port", options.users_port
+            ) as users,
+            serving("weft.demos.notify.mail_server", *mail) as smtp,
+        ):
+            sys.stdout.write(
+                f"{options.messages:,} users want news. They are listed at {users}, and their mail "
+                f"is taken at {smtp}; Ctrl-C ends both.\n"
+            )
+            sys.stdout.flush()
+            threading.Event().wait()
+    except weft.WeftError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        pass
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""`weft demo notify`."""
+
+import json
+import re
+
+from weft.cli.demos.notify import judge
+from weft.cli.demos.notify_figures import NotifyFigures
+
+
+def test_the_demo_compares_what_it_sent_with_what_the_server_took(weft):
+    """Everything that it prints comes from a real run, which can be looked at afterwards."""
+    told = weft("demo", "notify", "--messages", "250", "--json")
+    assert told.status == 0
+    demo = json.loads(told.out)["notify"]
+    assert (demo["status"], demo["failed"]) == ("succeeded", None)
+    figures = demo["figures"]
+    assert (figures["users"], figures["pages"], figures["messages"]) == (312, 1, 250)
+    assert figures["sent"] == figures["taken"] == 247
+    assert figures["failed"] == figures["unreachable"] == 3
+    assert figures["duplicates"] == figures["strayed"] == 0
+    assert figures["put_off"] == figures["recovered"] == 10
+    assert figures["attempts"] == 250 + figures["put_offs"]
+    assert 1 <= figures["most_open"] <= figures["connections"] <= 20
+    assert figures["median_s"] <= figures["p95_s"]
+    failed = weft("items", demo["run_id"], "send_batch", "--status", "failed", "--json").out
+    assert len(failed.splitlines()) == 3
+
+
+def test_the_demo_tells_what_was_measured_and_where_to_look_further(weft):
+    """In lines that a person can read, with commands that work."""
+    told = weft("demo", "notify", "--messages", "20")
+    assert re.search(r"sent +20 in .*; the server took 20, 0 of them twice", told.out)
+    found = re.search(r"weft show (\S+)", told.out)
+    assert found
+    assert weft("show", found[1]).status == 0
+
+
+GOOD = dict.fromkeys(NotifyFigures.__struct_fields__, 0)
+
+
+def test_the_demo_says_what_is_not_as_it_should_be():
+    """A message that came twice, went astray or was lost is a failure of the demo."""
+    assert judge(NotifyFigures(**GOOD)) is None
+    for wrong, word in (
+        ({"duplicates": 1, "taken": 1}, "twice"),
+        ({"sent": 2, "taken": 1}, "took 1"),
+        ({"strayed": 1}, "want none"),
+        ({"failed": 1}, "no mailbox"),
+    ):
+        found = judge(NotifyFigures(**{**GOOD, **wrong}))
+        assert found is not None
+        assert word in found
