@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from weft.model import (
+    EndedRun,
     ErrorInfo,
     ItemCounts,
     ItemOutcome,
@@ -205,6 +206,12 @@ def to_run(row: Row) -> RunRecord:
         output=_bytes(output),
         error=_error(error),
     )
+
+
+def to_ended_run(row: Row) -> EndedRun:
+    """Return the run of a row with the columns of an `EndedRun`."""
+    run_no, run_id, workflow, status, ended_at = row
+    return EndedRun(run_no, run_id, workflow, _statuses[status], ended_at)
 
 
 def to_task(row: Row) -> TaskRun:

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, Table
+from sqlalchemy import Delete, Select, Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -27,16 +27,20 @@ _MAX_VALUES = 32_766  # SQLite's own bound on the parameters of one statement
 
 
 class Query:
-    """A compiled query, which is run with the values of its parameters."""
+    """A compiled query or deletion, which is run with the values of its parameters."""
 
-    def __init__(self, select: Select[Any]) -> None:
-        compiled = select.compile(dialect=_named)
+    def __init__(self, statement: Select[Any] | Delete) -> None:
+        compiled = statement.compile(dialect=_named)
         self._text = compiled.string
         self._constants = dict(compiled.params)
 
     def all(self, connection: sqlite3.Connection, **values: Any) -> list[Row]:
         """Every row of the answer."""
         return self._run(connection, values).fetchall()
+
+    def changes(self, connection: sqlite3.Connection, **values: Any) -> int:
+        """How many rows a deletion has deleted."""
+        return self._run(connection, values).rowcount
 
     @contextlib.contextmanager
     def each(self, connection: sqlite3.Connection, **values: Any) -> Iterator[Iterator[Row]]:
@@ -97,6 +101,10 @@ RUNS = Query(queries.RUNS)
 TASKS = Query(queries.TASKS)
 TASKS_WITHIN = Query(queries.TASKS_WITHIN)
 EVENTS = Query(queries.EVENTS)
+RUN_TASKS = Query(queries.RUN_TASKS)
+RUN_EVENTS = Query(queries.RUN_EVENTS)
+RUN_ITEMS = Query(queries.RUN_ITEMS)
+RUN_LOGS = Query(queries.RUN_LOGS)
 OUTPUTS = Query(queries.OUTPUTS)
 ITEMS = Query(queries.ITEMS)
 SUCCEEDED_ITEMS = Query(queries.SUCCEEDED_ITEMS)
@@ -104,7 +112,7 @@ OTHER_ITEMS = Query(queries.OTHER_ITEMS)
 LOGS = Query(queries.LOGS)
 LOGS_UNDER = Query(queries.LOGS_UNDER)
 
-_new_run = BulkInsert(schema.runs, without=["run_no"])
+_new_run = BulkInsert(schema.runs)
 _runs = BulkInsert(schema.runs, replaces=["run_no"])
 _tasks = BulkInsert(schema.tasks, replaces=["run_no", "path", "visit"])
 _events = BulkInsert(schema.events)
@@ -118,8 +126,15 @@ _version = BulkInsert(schema.alembic_version)
 
 def insert_run(connection: sqlite3.Connection, row: Row) -> int:
     """Insert a new run, a row without its number, and return the number that it got."""
-    _new_run.write(connection, list(row))
-    number: int = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
+    highest = connection.execute("SELECT max(run_no) FROM runs").fetchone()[0] or 0
+    number: int = 1 + max(highest, highest_deleted(connection))
+    _new_run.write(connection, [number, *row])
+    return number
+
+
+def highest_deleted(connection: sqlite3.Connection) -> int:
+    """The highest number of a run that has been deleted, or 0: no other run may get it."""
+    number: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return number
 
 
