@@ -168,7 +168,7 @@ def check_store(settings: Settings) -> StoreReport:
     return check(settings.store)
 
 
-def upgrade_store(settings: Settings, *, keep_copy: bool = True) -> Upgrade | None:
+def upgrade_store(settings: Settings, *, keep_copy: bool = True) -> Upgrade:
     """Bring the store to this version's schema; see `weft.stores.upgrade`."""
     from weft.stores import upgrade
 

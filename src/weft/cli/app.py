@@ -9,10 +9,13 @@ import typer
 
 from weft.cli.actions import actions
 from weft.cli.bench import bench
+from weft.cli.db import check, upgrade
 from weft.cli.demo import demo
+from weft.cli.export import export
 from weft.cli.graph import graph
 from weft.cli.items import items
 from weft.cli.logs import logs
+from weft.cli.prune import prune
 from weft.cli.run import run
 from weft.cli.runs import runs
 from weft.cli.schema import schema
@@ -37,6 +40,8 @@ _EXAMPLES: dict[Callable[..., Any], str] = {
     items: "weft items 20260305-090702-k3xq check_health --status failed",
     logs: "weft logs 20260305-090702-k3xq 'check_health[17]'",
     runs: "weft runs --limit 5",
+    export: "weft export 20260305-090702-k3xq > run.jsonl",
+    prune: "weft prune --older-than 30d --dry-run",
     actions: "weft actions core.http",
     demo: "weft demo monitor",
     bench: "weft bench context",
@@ -44,6 +49,11 @@ _EXAMPLES: dict[Callable[..., Any], str] = {
 
 for _command, _example in _EXAMPLES.items():
     app.command(epilog=f"Example: {_example}")(_command)
+
+db = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after the store itself.")
+db.command(epilog="Example: weft db check")(check)
+db.command(epilog="Example: weft db upgrade")(upgrade)
+app.add_typer(db, name="db")
 
 
 def _tell_version(wanted: bool) -> None:

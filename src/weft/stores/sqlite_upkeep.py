@@ -109,7 +109,7 @@ def shrink(connection: sqlite3.Connection, *, rewrite: bool) -> None:
 
 def _free(connection: sqlite3.Connection, most: int) -> int:
     before = _free_pages(connection)
-    # The pragma frees a page at each step, and `execute` takes only one of a result without columns.
+    # The pragma frees a page a step, and `execute` takes only one where there are no columns.
     connection.executescript(f"PRAGMA incremental_vacuum({most})")
     return before - _free_pages(connection)
 

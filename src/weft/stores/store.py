@@ -34,7 +34,10 @@ class StoreReport(msgspec.Struct, frozen=True):
 
 
 class Upgrade(msgspec.Struct, frozen=True):
-    """From which revision to which a store was upgraded, and where the copy of the old one is."""
+    """From which revision to which a store was upgraded, and where the copy of the old one is.
+
+    If there was nothing to do, both revisions are the same.
+    """
 
     before: str
     after: str

@@ -26,18 +26,19 @@ _TIMEOUT_S = 10.0
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def upgrade_sqlite(path: str, *, keep_copy: bool = True) -> Upgrade | None:
+def upgrade_sqlite(path: str, *, keep_copy: bool = True) -> Upgrade:
     """Upgrade the store in the file at `path`; see `weft.stores.upgrade`."""
     place = Path(path).expanduser().absolute()
-    if _revision(place) == schema.REVISIONS[-1]:
-        return None  # before it is asked of others to leave the store
+    newest = schema.REVISIONS[-1]
+    if _revision(place) == newest:
+        return Upgrade(newest, newest, None)  # also while others use the store
     writer = sqlite_files.open_writer(
         place, durability="full", create=False, timeout_s=_TIMEOUT_S, alone=True
     )
     with closing(writer) as connection, explained(place):
         revision = sqlite_files.version(connection)
-        if revision == schema.REVISIONS[-1]:
-            return None  # another process has been faster
+        if revision == newest:  # by now: another process has been faster
+            return Upgrade(newest, newest, None)
         copy = _copy(connection, place, revision) if keep_copy else None
         try:
             migrate(connection)
@@ -45,7 +46,7 @@ def upgrade_sqlite(path: str, *, keep_copy: bool = True) -> Upgrade | None:
             if copy is not None:
                 copy.unlink()  # the store still is what this is a copy of
             raise
-    return Upgrade(revision, schema.REVISIONS[-1], copy)
+    return Upgrade(revision, newest, copy)
 
 
 def _revision(place: Path) -> str:
