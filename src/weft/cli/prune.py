@@ -151,19 +151,20 @@ def _preview_lines(runs: Sequence[EndedRun]) -> list[str]:
 def _lines(pruned: _Pruned) -> list[str]:
     from weft.cli.render import count, show_size
 
-    rows = count(pruned.rows, "row")
+    rows, size = count(pruned.rows, "row"), pruned.size
     if pruned.runs:
-        done = f"Deleted {_count_runs(pruned.runs)}, with {rows}."
+        lines = [f"Deleted {_count_runs(pruned.runs)}, with {rows}."]
     elif pruned.rows:
-        done = f"Deleted {rows} that runs deleted before had left."
+        lines = [f"Deleted {rows} that runs deleted before had left."]
     else:
-        done = "Nothing to delete."
-    size = pruned.size
-    left = f"Freed {show_size(pruned.freed_bytes)}; the store has {show_size(size.total_bytes)} now"
+        lines = ["Nothing to delete."]
+    if pruned.rows or pruned.freed_bytes:
+        freed, total = show_size(pruned.freed_bytes), show_size(size.total_bytes)
+        lines.append(f"Freed {freed}; the store has {total} now.")
     if size.free_bytes:
         free = show_size(size.free_bytes)
-        return [done, f"{left}, of which {free} wait for new runs; --vacuum gives them back."]
-    return [done, f"{left}."]
+        lines.append(f"{free} in it wait for new runs; --vacuum gives them back to the disk.")
+    return lines
 
 
 def _count_runs(runs: Sequence[EndedRun]) -> str:
