@@ -242,6 +242,8 @@ class MemoryStore:
                     rows.pop(run_no, None)
                 for key in [key for key in self._items if key[0] == run_no]:
                     del self._items[key]
+                for claim in [each for each in self._holders if each[1] == run_no]:
+                    del self._holders[claim]
             if count:
                 yield count
 
