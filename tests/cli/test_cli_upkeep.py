@@ -106,7 +106,7 @@ def test_check_ends_with_2_if_something_is_damaged(weft, path):
     told = weft("db", "check")
     assert told.status == 2
     assert "Damage     2 problems" in told.out
-    assert "rows of items say that their result is in payloads" in told.out
+    assert "items without the result that they had in payloads: " in told.out
     assert len(json.loads(weft("db", "check", "--json").out)["problems"]) == 2
 
 

@@ -64,12 +64,14 @@ def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return add
 
 
+def untouched(path: Path) -> sqlite3.Connection:
+    """A connection to a store that nobody has open; it leaves no file beside it."""
+    return sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)
+
+
 def contents(path: Path, like: Path | None = None) -> dict[str, list[tuple]]:
     """The rows of all tables, of those tables and columns only that the store `like` has."""
-    with (
-        closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection,
-        closing(sqlite3.connect(f"{(like or path).as_uri()}?mode=ro", uri=True)) as other,
-    ):
+    with closing(untouched(path)) as connection, closing(untouched(like or path)) as other:
         tables = other.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         rows = {}
         for (table,) in tables:
@@ -108,7 +110,7 @@ def test_a_golden_store_is_kept_of_the_first_revision():
     """Its name is its revision, which the file has."""
     assert GOLDEN[0].stem == schema.REVISIONS[0]
     for path in GOLDEN:
-        with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as connection:
+        with closing(untouched(path)) as connection:
             assert sqlite_files.version(connection) == path.stem
 
 

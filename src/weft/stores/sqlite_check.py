@@ -21,10 +21,10 @@ _MOST_PROBLEMS = 20
 _run_counts = statements.Query(upkeep_queries.RUN_COUNTS)
 _left_runs = [statements.Query(upkeep_queries.left_runs(table)) for table in upkeep_queries.TABLES]
 _problems = [
-    (f"{table} say that their result is in payloads, where it isn't.", statements.Query(query))
+    (f"{table} without the result that they had in payloads", statements.Query(query))
     for table, query in upkeep_queries.LOST_PAYLOADS.items()
 ] + [
-    (f"{table} have a status that isn't one.", statements.Query(query))
+    (f"{table} with a status that isn't one", statements.Query(query))
     for table, query in upkeep_queries.UNKNOWN_STATUSES.items()
 ]
 
@@ -62,7 +62,7 @@ def _damage(connection: sqlite3.Connection) -> tuple[str, ...]:
 
 def _record_problems(connection: sqlite3.Connection) -> tuple[str, ...]:
     counts = [(query.all(connection)[0][0], what) for what, query in _problems]
-    return tuple(f"{count:,} rows of {what}" for count, what in counts if count)
+    return tuple(f"{what}: {count:,}" for count, what in counts if count)
 
 
 def _runs(connection: sqlite3.Connection) -> dict[Status, int]:

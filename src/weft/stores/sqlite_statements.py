@@ -8,6 +8,7 @@ few statements a commit has: `BulkInsert` writes up to 2,048 rows with one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -27,12 +28,13 @@ _MAX_VALUES = 32_766  # SQLite's own bound on the parameters of one statement
 
 
 class Query:
-    """A compiled query or deletion, which is run with the values of its parameters."""
+    """A query or deletion, which is run with the values of its parameters.
+
+    It is compiled once, when it is first run: a command uses few of all there are.
+    """
 
     def __init__(self, statement: Select[Any] | Delete) -> None:
-        compiled = statement.compile(dialect=_named)
-        self._text = compiled.string
-        self._constants = dict(compiled.params)
+        self._statement = statement
 
     def all(self, connection: sqlite3.Connection, **values: Any) -> list[Row]:
         """Every row of the answer."""
@@ -49,7 +51,13 @@ class Query:
             yield cursor
 
     def _run(self, connection: sqlite3.Connection, values: Mapping[str, Any]) -> sqlite3.Cursor:
-        return connection.execute(self._text, {**self._constants, **values})
+        text, constants = self._compiled
+        return connection.execute(text, {**constants, **values})
+
+    @functools.cached_property
+    def _compiled(self) -> tuple[str, dict[str, Any]]:
+        compiled = self._statement.compile(dialect=_named)
+        return compiled.string, dict(compiled.params)
 
 
 class BulkInsert:
