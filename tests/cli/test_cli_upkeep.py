@@ -48,7 +48,7 @@ def ids(weft) -> list[str]:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["runs"], "survey  survey    succeeded"),
+        (["runs", "--json"], '"run_id":"survey"'),
         (["show", "survey"], '"checked": 12'),
         (["show", "survey", "--within", "visit[1]"], "knock  succeeded"),
         (["show", "broken"], "DeadEnd: no way on"),
@@ -87,12 +87,11 @@ def test_check_tells_what_is_in_the_store(weft, path):
     assert facts["Revision"] == f"{schema.REVISIONS[-1]}, the newest"
     assert facts["Damage"] == "none"
     found = json.loads(weft("db", "check", "--json").out)
-    assert found.pop("size_bytes") > 50_000
+    assert found.pop("size_bytes") > found.pop("free_bytes") + 50_000
     assert found == {
         "store": str(path),
         "revision": schema.REVISIONS[-1],
         "newest_revision": schema.REVISIONS[-1],
-        "free_bytes": 0,
         "runs": {"failed": 1, "paused": 1, "succeeded": 1},
         "leftovers": 0,
         "problems": [],
