@@ -21,6 +21,7 @@ from weft.errors import UsageError
 
 if TYPE_CHECKING:
     from weft.model import EndedRun, StoreSize
+    from weft.ports import Upkeep
 
 
 class PrunedStatus(StrEnum):
@@ -78,21 +79,13 @@ def prune(
             hint="See what it would delete: weft prune --older-than 30d --dry-run",
         )
     ended_before = time.time() - _seconds(older_than)
-    statuses, newest = frozenset(status or _OVER), keep or 0
     settings = read_settings(store=store)
-    if dry_run:
-        with open_records(settings) as opened:
-            runs = choose(opened.ended_runs(), statuses, ended_before, newest)
+    with open_records(settings) if dry_run else open_upkeep(settings) as opened:
+        runs = choose(opened.ended_runs(), status or _OVER, ended_before, keep or 0)
+        if dry_run:
             pruned = _Pruned(runs, 0, 0, opened.size())
-    else:
-        with open_upkeep(settings) as opened:
-            before = opened.size()
-            runs = choose(opened.ended_runs(), statuses, ended_before, newest)
-            deleted = [run for run in runs if opened.delete_run(run)]
-            rows = sum(opened.sweep())
-            opened.shrink(rewrite=vacuum)
-            after = opened.size()
-        pruned = _Pruned(deleted, rows, max(before.total_bytes - after.total_bytes, 0), after)
+        else:
+            pruned = _delete(opened, runs, vacuum=vacuum)
     if json:
         print_results([as_json(_as_object(pruned, dry_run=dry_run))])
     else:
@@ -114,6 +107,15 @@ def choose(
     """Those of `runs`, which come the newest first, that are to be deleted, the oldest first."""
     found = [run for run in runs if run.status in statuses]
     return [run for run in reversed(found[keep:]) if run.ended_at < ended_before]
+
+
+def _delete(store: Upkeep, runs: Sequence[EndedRun], *, vacuum: bool) -> _Pruned:
+    before = store.size()
+    deleted = [run for run in runs if store.delete_run(run)]
+    rows = sum(store.sweep())
+    store.shrink(rewrite=vacuum)
+    after = store.size()
+    return _Pruned(deleted, rows, max(before.total_bytes - after.total_bytes, 0), after)
 
 
 def _seconds(older_than: str | None) -> float:
