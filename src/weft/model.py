@@ -303,6 +303,26 @@ class Run(msgspec.Struct, frozen=True):
         return self.ended_at - self.started_at
 
 
+class EndedRun(msgspec.Struct, frozen=True, gc=False):
+    """A run that is over or paused, as far as deleting it needs to know.
+
+    `ended_at` is when it ended or was paused.
+    """
+
+    run_no: int
+    id: str
+    workflow: str
+    status: Status
+    ended_at: float
+
+
+class StoreSize(msgspec.Struct, frozen=True, gc=False):
+    """How large a store is; `free_bytes` of it hold nothing and wait for new records."""
+
+    total_bytes: int
+    free_bytes: int
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds on what a run may use, so that nothing grows without one. Messages name the field.
 

@@ -17,6 +17,7 @@ from weft.bitmap import Bitmap
 from weft.catalog import ActionSpec, Runs
 from weft.context import ItemContext, WorkflowContext
 from weft.model import (
+    EndedRun,
     ErrorInfo,
     FileStamp,
     ItemOutcome,
@@ -31,6 +32,7 @@ from weft.model import (
     Run,
     RunRecord,
     Status,
+    StoreSize,
     TaskRun,
 )
 
@@ -152,6 +154,49 @@ class Records(Pages, Protocol):
 
         With `under`, only those of the task or item with that path, as in `check` or `check[17]`,
         and of what runs inside it. With `after`, the last log of a page, only those that follow it.
+        """
+
+
+class Upkeep(Protocol):
+    """What keeps a store in order. One thread at a time calls what deletes; all of it may block.
+
+    Deleting has two steps, so that it may be broken off at any point: `delete_run` makes the run as
+    a whole disappear, and `sweep` deletes, bit by bit, what nobody can find any more.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where the store is, for people; never a password."""
+
+    def size(self) -> StoreSize:
+        """How large the store is. It is quick, however large that is."""
+
+    def export(self, run_id: str) -> Iterator[Record]:
+        """All that is recorded of a run, as of one moment; nothing if there is no such run.
+
+        First the run, then tasks by `task_no`, those within children too, events by `seq`, items by
+        task and index, logs by task, index, start and attempt. It is read as it is taken.
+        """
+
+    def ended_runs(self) -> Iterator[EndedRun]:
+        """All runs that are neither pending nor running, the newest first."""
+
+    def delete_run(self, run: EndedRun) -> bool:
+        """Delete a run, if it still has that status; return whether it did. Nobody finds it then.
+
+        No run gets its number again.
+        """
+
+    def sweep(self) -> Iterator[int]:
+        """Delete the rows that deleted runs have left, in short transactions with pauses between.
+
+        After each one it gives the number of rows that are gone.
+        """
+
+    def shrink(self, *, rewrite: bool = False) -> None:
+        """Give free space back to the disk, as far as that goes in short transactions.
+
+        With `rewrite` all of it, in one long one: writers wait meanwhile.
         """
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from weft.engine.dryrun import RunPreview
     from weft.plan import Plan
     from weft.ports import Catalog, Observer
-    from weft.stores import Store
+    from weft.stores import Store, StoreReport, Upgrade
 
 Workflow = str | os.PathLike[str] | Mapping[str, Any]
 """A workflow: the path of its file, or its content as a map."""
@@ -172,6 +172,27 @@ def open_records(settings: Settings) -> Store:
     from weft.stores import open_store
 
     return open_store(settings.store, read_only=True)
+
+
+def open_upkeep(settings: Settings) -> Store:
+    """The store for keeping it in order, to be used as a block. Raises `StoreError` if none."""
+    from weft.stores import open_store
+
+    return open_store(settings.store, create=False)
+
+
+def check_store(settings: Settings) -> StoreReport:
+    """What is wrong with the store, if anything; see `weft.stores.check`."""
+    from weft.stores import check
+
+    return check(settings.store)
+
+
+def upgrade_store(settings: Settings, *, keep_copy: bool = True) -> Upgrade:
+    """Bring the store to this version's schema; see `weft.stores.upgrade`."""
+    from weft.stores import upgrade
+
+    return upgrade(settings.store, keep_copy=keep_copy)
 
 
 def build_engine(store: Store, settings: Settings, *, grace_s: float | None = None) -> Engine:

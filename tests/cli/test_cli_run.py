@@ -204,7 +204,8 @@ def test_an_unknown_option_is_the_commands_fault(weft):
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "validate", "show", "items", "runs", "actions", "demo", "bench"]
+    "command",
+    ["run", "validate", "show", "items", "runs", "export", "prune", "actions", "demo", "bench"],
 )
 def test_the_help_of_each_command_has_an_example(weft, command: str):
     """`--help` ends with a command line to copy."""

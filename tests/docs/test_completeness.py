@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import typer
 from pages import ROOT, prose, sections
 
 import weft
@@ -16,6 +17,7 @@ from weft import errors
 from weft.actions.core import give_up
 from weft.actions.packs import load_actions
 from weft.cli.app import app
+from weft.cli.export_format import as_object
 from weft.definition import (
     CODES,
     ParameterDefinition,
@@ -27,7 +29,15 @@ from weft.definition import (
 from weft.expressions.calls import OUTCOMES
 from weft.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS
 from weft.expressions.references import ROOTS
-from weft.model import Limits
+from weft.model import (
+    ItemOutcome,
+    Limits,
+    LogText,
+    RecordedEvent,
+    RunRecord,
+    Status,
+    TaskRun,
+)
 from weft.plan import checks
 
 DOCS = ROOT / "docs"
@@ -164,6 +174,44 @@ def test_every_command_is_told() -> None:
     for command in app.registered_commands:
         assert command.callback is not None
         assert f"`weft {command.callback.__name__}" in text
+
+
+def test_every_command_of_a_group_is_told() -> None:
+    """The README lists each as well, with the name of its group before it."""
+    text = (ROOT / "README.md").read_text()
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        for command in group.typer_instance.registered_commands:
+            assert command.callback is not None
+            assert f"`weft {group.name} {command.callback.__name__}" in text
+
+
+def test_every_key_of_an_export_is_told() -> None:
+    """The table has each kind of line with its keys, in their order."""
+    text = section("docs/operations.md", "Exporting a run")
+    told = {
+        kind: re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", keys))
+        for kind, keys in re.findall(r"^\| `(\w+)` \| (.*) \|$", text, flags=re.MULTILINE)
+    }
+    records = [
+        RunRecord(1, "a", "a", "", "", b"{}", Status.PENDING, 0.0),
+        TaskRun(1, 1, "a", 1, Status.PENDING),
+        RecordedEvent(1, 1, "A", b"{}"),
+        ItemOutcome(1, 1, 0, Status.FAILED, 1, 0.0, 0.0),
+        LogText(1, 1, None, 1, "a", 0.0, ""),
+    ]
+    lines = [as_object(record) for record in records]
+    assert told == {line["kind"]: [*line][1:] for line in lines}
+
+
+def test_every_option_of_prune_is_told() -> None:
+    """The table has each but those that many commands take."""
+    told = {
+        cell.split()[0] for cell in first_cells(section("docs/operations.md", "Deleting old runs"))
+    }
+    command = typer.main.get_command(app).commands["prune"]  # type: ignore[attr-defined]
+    options = {parameter.opts[0] for parameter in command.params}
+    assert told == options - {"--store", "--json", "--help"}
 
 
 def test_every_public_name_is_told() -> None:

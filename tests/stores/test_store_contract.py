@@ -7,24 +7,25 @@ from pathlib import Path
 from weft.stores import Store, open_store
 from weft.testing.store_contract import StoreContract
 from weft.testing.stores import FailingStore, GatedStore, MemoryStore, RefusingStore
+from weft.testing.upkeep_contract import UpkeepContract
 
 
-class TestSqliteStore(StoreContract):
+class TestSqliteStore(UpkeepContract, StoreContract):
     def open(self, folder: Path) -> Store:
         return open_store(f"sqlite:///{folder}/weft.db")
 
 
-class TestFullyDurableSqliteStore(StoreContract):
+class TestFullyDurableSqliteStore(UpkeepContract, StoreContract):
     def open(self, folder: Path) -> Store:
         return open_store(f"sqlite:///{folder}/weft.db?durability=full")
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(UpkeepContract, StoreContract):
     def open(self, folder: Path) -> Store:
         return MemoryStore()
 
 
-class TestWrappedStore(StoreContract):
+class TestWrappedStore(UpkeepContract, StoreContract):
     def open(self, folder: Path) -> Store:
         gated = GatedStore(MemoryStore())
         gated.open()

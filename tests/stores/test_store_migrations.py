@@ -12,7 +12,7 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from weft.errors import StoreError
-from weft.stores import open_store, schema, upgrade, upgrades
+from weft.stores import Upgrade, open_store, schema, upgrade, upgrades
 from weft.stores.sqlite_files import APPLICATION_ID
 from weft.testing.store_contract import a_run
 
@@ -52,8 +52,10 @@ def test_an_upgraded_store_is_of_this_version(tmp_path):
     """It opens, and upgrading it again changes nothing."""
     path = tmp_path / "weft.db"
     before_the_first_revision(path)
-    assert upgrade(f"sqlite:///{path}") is True
-    assert upgrade(f"sqlite:///{path}") is False
+    newest = schema.REVISIONS[-1]
+    done = upgrade(f"sqlite:///{path}")
+    assert (done.before, done.after) == ("", newest)
+    assert upgrade(f"sqlite:///{path}") == Upgrade(newest, newest, copy=None)
     with open_store(str(path), create=False) as store:
         store.create_run(a_run())
 

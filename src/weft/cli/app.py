@@ -10,10 +10,13 @@ import typer
 from weft.cli.actions import actions
 from weft.cli.bench import bench
 from weft.cli.control import cancel, pause
+from weft.cli.db import check, upgrade
 from weft.cli.demo import demo
+from weft.cli.export import export
 from weft.cli.graph import graph
 from weft.cli.items import items
 from weft.cli.logs import logs
+from weft.cli.prune import prune
 from weft.cli.recover import recover
 from weft.cli.resume import resume
 from weft.cli.retry import retry
@@ -46,6 +49,8 @@ _EXAMPLES: dict[Callable[..., Any], str] = {
     pause: "weft pause 20260305-090702-k3xq",
     cancel: "weft cancel 20260305-090702-k3xq",
     recover: "weft recover",
+    export: "weft export 20260305-090702-k3xq > run.jsonl",
+    prune: "weft prune --older-than 30d --dry-run",
     actions: "weft actions core.http",
     demo: "weft demo monitor",
     bench: "weft bench context",
@@ -53,6 +58,11 @@ _EXAMPLES: dict[Callable[..., Any], str] = {
 
 for _command, _example in _EXAMPLES.items():
     app.command(epilog=f"Example: {_example}")(_command)
+
+db = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after the store itself.")
+db.command(epilog="Example: weft db check")(check)
+db.command(epilog="Example: weft db upgrade")(upgrade)
+app.add_typer(db, name="db")
 
 
 def _tell_version(wanted: bool) -> None:

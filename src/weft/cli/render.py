@@ -21,6 +21,7 @@ _COLOURS = {
     Status.RUNNING: 36,
 }
 _GAP = "  "
+_SIZES = ("KB", "MB", "GB", "TB")
 
 Cell = str | Status
 """What stands in a table: text, or a status, which has a colour."""
@@ -80,6 +81,17 @@ def show_span(span_s: float | None) -> str:
     minutes, seconds = divmod(round(span_s), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"
+
+
+def show_size(size_bytes: int) -> str:
+    """A number of bytes in the unit that suits it, which is a power of 1,000."""
+    if size_bytes < 1_000:
+        return f"{size_bytes} B"
+    power = 1
+    while size_bytes >= 999.5 * 1_000**power and power < len(_SIZES):
+        power += 1
+    size = size_bytes / 1_000**power
+    return f"{size:.1f} {_SIZES[power - 1]}" if size < 9.95 else f"{size:,.0f} {_SIZES[power - 1]}"
 
 
 def show_time(at: float | None) -> str:

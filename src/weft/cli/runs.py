@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from weft.cli import options
-from weft.cli.output import as_json, clean, has_colours, print_results
+from weft.cli.output import as_json, clean, flush_results, has_colours, print_results, say
 
 if TYPE_CHECKING:
     from weft.model import RunRecord
@@ -22,11 +22,12 @@ def runs(
     json: options.Json = False,
 ) -> None:
     """List runs, the newest first. With --json each run is a line."""
-    from weft.cli.render import show_span, show_time, table
+    from weft.cli.render import show_size, show_span, show_time, table
     from weft.wiring import open_records, read_settings
 
     with open_records(read_settings(store=store)) as records:
         found = records.runs(limit=limit)
+        place, size = records.place, records.size()
     if json:
         print_results(as_json(_run_object(run)) for run in found)
         return
@@ -42,6 +43,8 @@ def runs(
     ]
     headings = ("RUN", "WORKFLOW", "STATUS", "STARTED", "TIME>")
     print_results(table(headings, rows, colours=has_colours(sys.stdout)))
+    flush_results()
+    say(f"\nStore: {clean(place)}, {show_size(size.total_bytes)}")
 
 
 def _run_object(run: RunRecord) -> dict[str, Any]:

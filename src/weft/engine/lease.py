@@ -84,8 +84,11 @@ class LeaseKeeper:
                 raise UsageError(driven_text(record.id, held, now), hint="It goes on by itself.")
             after = 0 if held is None else held.token
             lease = self._control.acquire(record.run_no, self._owner, now, after=after)
-            if lease is not None:  # else someone else has been faster: look again
+            if lease is not None:
                 return lease
+            if held is None and self._control.lease(record.run_no) is None:
+                raise UsageError(f"run {record.id} is gone: it has just been deleted.")
+            # Else someone has been faster: look again who.
 
     def hold(
         self,

@@ -1,10 +1,10 @@
-"""Where runs are recorded: stores behind the ports `Journal` and `Records`.
+"""Where runs are recorded: stores behind the ports `Journal`, `Records` and `Upkeep`.
 
 `open_store` opens the store that a URL names. Importing this package imports neither SQLAlchemy nor
 Alembic; opening a store imports the first, upgrading one both.
 """
 
-from weft.stores.store import Store
-from weft.stores.urls import open_store, upgrade
+from weft.stores.store import Store, StoreReport, Upgrade
+from weft.stores.urls import check, open_store, upgrade
 
-__all__ = ["Store", "open_store", "upgrade"]
+__all__ = ["Store", "StoreReport", "Upgrade", "check", "open_store", "upgrade"]

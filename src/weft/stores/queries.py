@@ -112,6 +112,21 @@ EVENTS = (
     .limit(_limit)
 )
 
+# A whole run, for exports: `TASKS` and its like are pages for people.
+RUN_TASKS = (
+    select(*_columns(tasks, output=_task_output, has_payload=None))
+    .select_from(_tasks)
+    .where(tasks.c.run_no == _in_run)
+    .order_by(tasks.c.task_no)
+)
+RUN_EVENTS = select(events).where(events.c.run_no == _in_run).order_by(events.c.seq)
+RUN_ITEMS = (
+    select(*_columns(items, output=_item_output, has_payload=None))
+    .select_from(_items)
+    .where(items.c.run_no == _in_run)
+    .order_by(items.c.task_no, items.c.idx)
+)
+
 OUTPUTS = (
     select(items.c.idx, _item_output)
     .select_from(_items)
@@ -159,16 +174,15 @@ _under = bindparam("under", type_=Text)
 # Not LIKE: names may hold its `_`, and it takes upper and lower case for the same.
 _beginning = func.substr(logs.c.path, 1, func.length(_under) + 1)
 
-LOGS = (
+RUN_LOGS = (
     select(logs, items.c.label)
     .select_from(logs.outerjoin(items, _item_of_log))
-    .where(
-        logs.c.run_no == _in_run,
-        tuple_(*_log_key) > tuple_(*[bindparam(column.name) for column in _log_key]),
-    )
+    .where(logs.c.run_no == _in_run)
     .order_by(*_log_key)
-    .limit(_limit)
 )
+LOGS = RUN_LOGS.where(
+    tuple_(*_log_key) > tuple_(*[bindparam(column.name) for column in _log_key])
+).limit(_limit)
 LOGS_UNDER = LOGS.where(
     or_(logs.c.path == _under, _beginning.in_([_under.concat("."), _under.concat("[")]))
 )
@@ -194,6 +208,10 @@ _now = bindparam("now", type_=Double)
 _is_held = and_(_leased, leases.c.token == _token, leases.c.owner.is_not(None))
 
 LEASE = select(leases).where(_leased)
+
+UNLEASED = select(runs.c.run_no).where(
+    runs.c.run_no == _in_run, runs.c.run_no.not_in(select(leases.c.run_no))
+)
 
 TAKE_LEASE = (
     update(leases)

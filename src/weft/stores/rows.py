@@ -18,6 +18,7 @@ import msgspec
 from weft.bitmap import Bitmap
 from weft.model import (
     Discard,
+    EndedRun,
     ErrorInfo,
     FileStamp,
     ItemCounts,
@@ -220,6 +221,12 @@ def to_run(row: Row) -> RunRecord:
         error=_error(error),
         origin=RunOrigin() if origin is None else msgspec.json.decode(origin, type=RunOrigin),
     )
+
+
+def to_ended_run(row: Row) -> EndedRun:
+    """Return the run of a row with the columns of an `EndedRun`."""
+    run_no, run_id, workflow, status, ended_at = row
+    return EndedRun(run_no, run_id, workflow, _statuses[status], ended_at)
 
 
 def to_task(row: Row) -> TaskRun:

@@ -21,6 +21,7 @@ from typing import Self
 from weft.bitmap import Bitmap
 from weft.errors import LeaseLostError, StoreError, UsageError
 from weft.model import (
+    EndedRun,
     ItemOutcome,
     Lease,
     LogText,
@@ -31,15 +32,18 @@ from weft.model import (
     Request,
     RunRecord,
     Status,
+    StoreSize,
     TaskRun,
 )
 from weft.ports import PAGE_BYTES
-from weft.stores import rows, sqlite_files
+from weft.stores import rows, sqlite_files, sqlite_upkeep
 from weft.stores import sqlite_statements as statements
 from weft.stores.sqlite_errors import explained, refusing
 from weft.stores.store import Durability
 
 _PAGE_EVENTS = 100  # an event may hold the whole result of a task
+_PAGE_RUNS = 1_000
+_NEWEST = 2**62  # above the number of any run
 _MAX_RUN_IDS = 10_000
 
 
@@ -74,7 +78,7 @@ def open_sqlite(
 
 
 class SqliteStore:
-    """A `Journal`, `Records` and `Control` in a SQLite file; made by `open_sqlite`."""
+    """A `Journal`, `Records`, `Control` and `Upkeep` in a SQLite file; made by `open_sqlite`."""
 
     def __init__(
         self, path: Path, writer: sqlite3.Connection | None, reading_mode: str, timeout_s: float
@@ -153,11 +157,11 @@ class SqliteStore:
         told = rows.from_owner(owner)
         with self._controlling() as connection:
             if after:
-                is_taken = statements.TAKE_LEASE.make(
+                is_taken = statements.TAKE_LEASE.changes(
                     connection, run_no=run_no, token=after, owner=told, now=now
                 )
             else:
-                is_taken = not statements.LEASE.all(connection, run_no=run_no)
+                is_taken = statements.is_unleased(connection, run_no)
                 if is_taken:
                     statements.insert_lease(connection, run_no, told, now)
             return (
@@ -169,19 +173,19 @@ class SqliteStore:
     def renew(self, run_no: int, token: int, now: float) -> Lease | None:
         """Say that the owner is there. None, if the lease isn't the caller's any more."""
         with self._controlling() as connection:
-            if not statements.RENEW_LEASE.make(connection, run_no=run_no, token=token, now=now):
+            if not statements.RENEW_LEASE.changes(connection, run_no=run_no, token=token, now=now):
                 return None
             return rows.to_lease(statements.LEASE.all(connection, run_no=run_no)[0])
 
     def release(self, run_no: int, token: int, now: float) -> None:
         """Give the run back. Does nothing if the lease isn't the caller's any more."""
         with self._controlling() as connection:
-            statements.RELEASE_LEASE.make(connection, run_no=run_no, token=token, now=now)
+            statements.RELEASE_LEASE.changes(connection, run_no=run_no, token=token, now=now)
 
     def request(self, run_no: int, request: Request) -> None:
         """Ask something of the owner. A cancellation isn't taken back."""
         with self._controlling() as connection:
-            statements.REQUEST.make(connection, run_no=run_no, asked=request.value)
+            statements.REQUEST.changes(connection, run_no=run_no, asked=request.value)
 
     def run(self, run_id: str) -> RunRecord | None:
         """The run with this id, or None."""
@@ -292,6 +296,44 @@ class SqliteStore:
             statements.OUTPUTS.each(connection, **values) as found,
         ):
             return rows.to_outputs(found, limit_bytes)
+
+    @property
+    def place(self) -> str:
+        """The file's path."""
+        return str(self._path)
+
+    def size(self) -> StoreSize:
+        """How large the store is; see `Upkeep.size`."""
+        with self._reading() as connection, explained(self._path):
+            return sqlite_upkeep.size(connection)
+
+    def export(self, run_id: str) -> Iterator[Record]:
+        """All that is recorded of a run; see `Upkeep.export`."""
+        with self._reading() as connection, explained(self._path):
+            yield from sqlite_upkeep.export(connection, run_id)
+
+    def ended_runs(self) -> Iterator[EndedRun]:
+        """All runs that are neither pending nor running, the newest first, read page by page."""
+        before = _NEWEST
+        while page := self._read(sqlite_upkeep.ENDED_RUNS, before=before, limit=_PAGE_RUNS):
+            runs = [rows.to_ended_run(row) for row in page]
+            yield from runs
+            before = runs[-1].run_no
+
+    def delete_run(self, run: EndedRun) -> bool:
+        """Delete a run, if it still has that status; see `Upkeep.delete_run`."""
+        with self._writing() as connection:
+            return sqlite_upkeep.delete_run(connection, run)
+
+    def sweep(self) -> Iterator[int]:
+        """Delete the rows that deleted runs have left; see `Upkeep.sweep`."""
+        with self._writing() as connection:
+            yield from sqlite_upkeep.sweep(connection)
+
+    def shrink(self, *, rewrite: bool = False) -> None:
+        """Give free space back to the disk; see `Upkeep.shrink`."""
+        with self._writing() as connection:
+            sqlite_upkeep.shrink(connection, rewrite=rewrite)
 
     def _read(self, query: statements.Query, **values: object) -> list[rows.Row]:
         with self._reading() as connection, explained(self._path):

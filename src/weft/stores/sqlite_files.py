@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sqlite3
 import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from weft.errors import StoreError
+from weft.stores import schema
 from weft.stores import sqlite_statements as statements
-from weft.stores.schema import REVISIONS
 from weft.stores.sqlite_errors import explained
 
 APPLICATION_ID = int.from_bytes(b"weft")
@@ -43,10 +45,12 @@ def connect(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(
+    connection: sqlite3.Connection, kind: Literal["IMMEDIATE", "DEFERRED"] = "IMMEDIATE"
+) -> Iterator[None]:
     """One transaction: it commits at the end of the block, or nothing of the block happens."""
     # A transaction that asks for the right to write only after it has read can't wait for it.
-    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"BEGIN {kind}")
     try:
         yield
         connection.execute("COMMIT")
@@ -58,11 +62,12 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def open_writer(
-    path: Path, *, durability: str, create: bool, timeout_s: float
+    path: Path, *, durability: str, create: bool, timeout_s: float, alone: bool = False
 ) -> sqlite3.Connection:
     """Connect to the store at `path` for writing; with `create`, a new one is made if need be.
 
-    Its version may be any. Raises `StoreError`.
+    Its version may be any. With `alone`, nobody else has the store open, also for reading, until
+    the connection is closed. Raises `StoreError`.
     """
     with explained(path):
         _inspect(path, create=create, timeout_s=timeout_s)
@@ -76,6 +81,8 @@ def open_writer(
             )
         connection = connect(path, READ_WRITE, timeout_s)
         try:
+            if alone:  # before anything is read, which takes the lock
+                connection.execute("PRAGMA locking_mode = exclusive")
             if create and _is_blank(connection):
                 _make(connection)
             _use_wal(connection, timeout_s)
@@ -105,7 +112,7 @@ def version(connection: sqlite3.Connection) -> str:
 
 def require_known(revision: str, path: Path) -> None:
     """Raise `StoreError` if a newer weft has made this revision."""
-    if revision and revision not in REVISIONS:
+    if revision and revision not in schema.REVISIONS:
         raise StoreError(
             f"{path}: the store was made by a newer version of weft (revision {revision}).",
             hint="Upgrade weft, or use another store with --store.",
@@ -117,10 +124,11 @@ def require_newest(connection: sqlite3.Connection, path: Path) -> None:
     with explained(path):
         revision = version(connection)
     require_known(revision, path)
-    if revision != REVISIONS[-1]:
+    if revision != schema.REVISIONS[-1]:
         raise StoreError(
-            f"{path}: the store was made by an older version of weft (revision {revision or '-'}).",
-            hint="Use the version of weft that made it, or another store with --store.",
+            f"{path}: the store was made by an older version of weft (revision {revision or '-'}, "
+            f"this one uses {schema.REVISIONS[-1]}).",
+            hint=f"Upgrade it: weft db upgrade --store {shlex.quote(str(path))}",
         )
 
 
@@ -161,7 +169,10 @@ def _is_blank(connection: sqlite3.Connection) -> bool:
 
 
 def _make(connection: sqlite3.Connection) -> None:
-    with transaction(connection):
+    with transaction(connection, "DEFERRED"):
+        # It counts only before a new file is first written to, as BEGIN IMMEDIATE would do, and
+        # takes the right to write itself.
+        connection.execute("PRAGMA auto_vacuum = incremental")
         if _is_blank(connection):  # still: another process may have been faster
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             statements.create_schema(connection)

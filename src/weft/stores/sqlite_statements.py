@@ -8,6 +8,7 @@ few statements a commit has: `BulkInsert` writes up to 2,048 rows with one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -28,16 +29,21 @@ _MAX_VALUES = 32_766  # SQLite's own bound on the parameters of one statement
 
 
 class Query:
-    """A compiled query, which is run with the values of its parameters."""
+    """A query or a change of rows, which is run with the values of its parameters.
 
-    def __init__(self, select: Select[Any]) -> None:
-        compiled = select.compile(dialect=_named)
-        self._text = compiled.string
-        self._constants = dict(compiled.params)
+    It is compiled once, when it is first run: a command uses few of all there are.
+    """
+
+    def __init__(self, statement: Select[Any] | Delete | Update) -> None:
+        self._statement = statement
 
     def all(self, connection: sqlite3.Connection, **values: Any) -> list[Row]:
         """Every row of the answer."""
         return self._run(connection, values).fetchall()
+
+    def changes(self, connection: sqlite3.Connection, **values: Any) -> int:
+        """Make a change, and return how many rows it has changed."""
+        return self._run(connection, values).rowcount
 
     @contextlib.contextmanager
     def each(self, connection: sqlite3.Connection, **values: Any) -> Iterator[Iterator[Row]]:
@@ -46,20 +52,13 @@ class Query:
             yield cursor
 
     def _run(self, connection: sqlite3.Connection, values: Mapping[str, Any]) -> sqlite3.Cursor:
-        return connection.execute(self._text, {**self._constants, **values})
+        text, constants = self._compiled
+        return connection.execute(text, {**constants, **values})
 
-
-class Change:
-    """A compiled change of rows, which is made with the values of its parameters."""
-
-    def __init__(self, change: Update | Delete) -> None:
-        compiled = change.compile(dialect=_named)
-        self._text = compiled.string
-        self._constants = dict(compiled.params)
-
-    def make(self, connection: sqlite3.Connection, **values: Any) -> int:
-        """Make the change, and return how many rows it has changed."""
-        return connection.execute(self._text, {**self._constants, **values}).rowcount
+    @functools.cached_property
+    def _compiled(self) -> tuple[str, dict[str, Any]]:
+        compiled = self._statement.compile(dialect=_named)
+        return compiled.string, dict(compiled.params)
 
 
 class BulkInsert:
@@ -111,6 +110,10 @@ RUNS = Query(queries.RUNS)
 TASKS = Query(queries.TASKS)
 TASKS_WITHIN = Query(queries.TASKS_WITHIN)
 EVENTS = Query(queries.EVENTS)
+RUN_TASKS = Query(queries.RUN_TASKS)
+RUN_EVENTS = Query(queries.RUN_EVENTS)
+RUN_ITEMS = Query(queries.RUN_ITEMS)
+RUN_LOGS = Query(queries.RUN_LOGS)
 OUTPUTS = Query(queries.OUTPUTS)
 ITEMS = Query(queries.ITEMS)
 SUCCEEDED_ITEMS = Query(queries.SUCCEEDED_ITEMS)
@@ -122,15 +125,16 @@ LAST_TASK_NO = Query(queries.LAST_TASK_NO)
 RECORDED_ITEMS = Query(queries.RECORDED_ITEMS)
 BEGUN_ITEMS = Query(queries.BEGUN_ITEMS)
 LEASE = Query(queries.LEASE)
-TAKE_LEASE = Change(queries.TAKE_LEASE)
-RENEW_LEASE = Change(queries.RENEW_LEASE)
-RELEASE_LEASE = Change(queries.RELEASE_LEASE)
-REQUEST = Change(queries.REQUEST)
+UNLEASED = Query(queries.UNLEASED)
+TAKE_LEASE = Query(queries.TAKE_LEASE)
+RENEW_LEASE = Query(queries.RENEW_LEASE)
+RELEASE_LEASE = Query(queries.RELEASE_LEASE)
+REQUEST = Query(queries.REQUEST)
 
-_discard_items = Change(queries.DISCARD_ITEMS)
-_discard_steps = [Change(each) for each in queries.DISCARD_STEPS]
+_discard_items = Query(queries.DISCARD_ITEMS)
+_discard_steps = [Query(each) for each in queries.DISCARD_STEPS]
 
-_new_run = BulkInsert(schema.runs, without=["run_no"])
+_new_run = BulkInsert(schema.runs)
 _runs = BulkInsert(schema.runs, replaces=["run_no"])
 _tasks = BulkInsert(schema.tasks, replaces=["run_no", "path", "visit"])
 _events = BulkInsert(schema.events)
@@ -145,8 +149,15 @@ _version = BulkInsert(schema.alembic_version)
 
 def insert_run(connection: sqlite3.Connection, row: Row) -> int:
     """Insert a new run, a row without its number, and return the number that it got."""
-    _new_run.write(connection, list(row))
-    number: int = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
+    highest = connection.execute("SELECT max(run_no) FROM runs").fetchone()[0] or 0
+    number: int = 1 + max(highest, highest_deleted(connection))
+    _new_run.write(connection, [number, *row])
+    return number
+
+
+def highest_deleted(connection: sqlite3.Connection) -> int:
+    """The highest number of a run that has been deleted, or 0: no other run may get it."""
+    number: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return number
 
 
@@ -160,6 +171,11 @@ def items_under(path: str) -> dict[str, str]:
     return {"first": f"{path}[", "last": f"{path}\\"}
 
 
+def is_unleased(connection: sqlite3.Connection, run_no: int) -> bool:
+    """Whether there is such a run, and nobody has ever driven it."""
+    return bool(UNLEASED.all(connection, run_no=run_no))
+
+
 def insert_lease(connection: sqlite3.Connection, run_no: int, owner: str, now: float) -> None:
     """Insert the first lease of a run."""
     _first_lease.write(connection, [run_no, 1, owner, now, now, 0.0, None])
@@ -167,10 +183,10 @@ def insert_lease(connection: sqlite3.Connection, run_no: int, owner: str, now: f
 
 def _discard(connection: sqlite3.Connection, record: Discard) -> None:
     if record.task_no is not None:
-        _discard_items.make(connection, run_no=record.run_no, task_no=record.task_no)
+        _discard_items.changes(connection, run_no=record.run_no, task_no=record.task_no)
     if record.under:
         for change in _discard_steps:
-            change.make(connection, run_no=record.run_no, **steps_under(record.under))
+            change.changes(connection, run_no=record.run_no, **steps_under(record.under))
 
 
 def write(connection: sqlite3.Connection, rows: Rows) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from weft.errors import StoreError
-from weft.stores.store import Durability, Store
+from weft.stores.store import Durability, Store, StoreReport, Upgrade
 
 _FORMS = "Use sqlite:///PATH or just the path of a file."
 
@@ -34,14 +34,25 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Sto
     return open_sqlite(place.path, durability=place.durability, create=create, read_only=read_only)
 
 
-def upgrade(url: str) -> bool:
-    """Bring the store at `url` to this version's schema; return whether it was an older one.
+def upgrade(url: str, *, keep_copy: bool = True) -> Upgrade:
+    """Bring the store at `url` to this version's schema, if it has an older one.
 
-    It happens as a whole or not at all. Raises `StoreError`.
+    It happens as a whole or not at all, while nobody else has the store open. With `keep_copy` the
+    store as it was is copied first, into a file beside it. Raises `StoreError`.
     """
     from weft.stores.upgrades import upgrade_sqlite
 
-    return upgrade_sqlite(parse(url).path)
+    return upgrade_sqlite(parse(url).path, keep_copy=keep_copy)
+
+
+def check(url: str) -> StoreReport:
+    """Look for damage in the store at `url`, of whatever revision, and change nothing.
+
+    Raises `StoreError` if there is no store, it can't be read, or a newer weft has made it.
+    """
+    from weft.stores.sqlite_check import check_sqlite
+
+    return check_sqlite(parse(url).path)
 
 
 def parse(url: str) -> StorePlace:

@@ -20,6 +20,7 @@ from weft.bitmap import Bitmap
 from weft.errors import LeaseLostError, RecordRefusedError, UsageError
 from weft.model import (
     Discard,
+    EndedRun,
     ItemOutcome,
     Lease,
     LogText,
@@ -30,6 +31,7 @@ from weft.model import (
     Request,
     RunRecord,
     Status,
+    StoreSize,
     TaskRun,
 )
 from weft.ports import PAGE_BYTES
@@ -66,10 +68,11 @@ class _Items:
 
 
 class MemoryStore:
-    """A `Journal`, `Records` and `Control` in this process's memory."""
+    """A `Journal`, `Records`, `Control` and `Upkeep` in this process's memory."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._last_run_no = 0
         self._runs: dict[int, RunRecord] = {}
         self._tasks: dict[int, dict[tuple[str, int], TaskRun]] = defaultdict(dict)
         self._events: dict[int, dict[int, RecordedEvent]] = defaultdict(dict)
@@ -90,10 +93,10 @@ class MemoryStore:
     def create_run(self, run: RunRecord) -> int:
         """Record a new run and return its number. Raises `UsageError` if its id is taken."""
         with self._lock:
-            number = len(self._runs) + 1
             claim, _ = _claim(run)
             if claim in self._holders:
                 raise UsageError(f'a run with the id "{run.id}" exists already.')
+            self._last_run_no = number = self._last_run_no + 1
             self._holders[claim] = number
             self._runs[number] = replace(run, run_no=number)
             return number
@@ -216,7 +219,7 @@ class MemoryStore:
         """Take the run from the lease with the token `after`; see `Control.acquire`."""
         with self._lock:
             held = self._leases.get(run_no)
-            if (held.token if held else 0) != after:
+            if run_no not in self._runs or (held.token if held else 0) != after:
                 return None
             ran_s = held.ran_s + held.beat_at - held.taken_at if held else 0.0
             self._leases[run_no] = Lease(run_no, after + 1, owner, now, now, ran_s)
@@ -298,6 +301,76 @@ class MemoryStore:
                     limit_bytes -= len(item.output)
         return outputs
 
+    @property
+    def place(self) -> str:
+        """Where the store is."""
+        return "memory"
+
+    def size(self) -> StoreSize:
+        """About how many characters all records make; see `Upkeep.size`."""
+        with self._lock:
+            rows = [row for run_no in self._numbers() for row in self._rows_of(run_no)]
+            return StoreSize(sum(len(repr(each)) for each in [*self._runs.values(), *rows]), 0)
+
+    def export(self, run_id: str) -> Iterator[Record]:
+        """All that is recorded of a run; see `Upkeep.export`."""
+        with self._lock:
+            run = next((run for run in self._runs.values() if run.id == run_id), None)
+            return iter([] if run is None else [run, *self._rows_of(run.run_no)])
+
+    def ended_runs(self) -> Iterator[EndedRun]:
+        """All runs that are neither pending nor running, the newest first."""
+        with self._lock:
+            newest = [self._runs[number] for number in sorted(self._runs, reverse=True)]
+        return (
+            EndedRun(run.run_no, run.id, run.workflow, run.status, _ended_at(run))
+            for run in newest
+            if run.status not in (Status.PENDING, Status.RUNNING)
+        )
+
+    def delete_run(self, run: EndedRun) -> bool:
+        """Delete a run, if it still has that status; see `Upkeep.delete_run`."""
+        with self._lock:
+            found = self._runs.get(run.run_no)
+            if found is None or (found.id, found.status) != (run.id, run.status):
+                return False
+            del self._runs[run.run_no], self._holders["id", run.id]
+            self._leases.pop(run.run_no, None)
+            return True
+
+    def sweep(self) -> Iterator[int]:
+        """Delete what deleted runs have left; see `Upkeep.sweep`."""
+        for run_no in self._numbers() - self._runs.keys():
+            with self._lock:
+                count = len(self._rows_of(run_no))
+                self._leases.pop(run_no, None)
+                for rows in (self._tasks, self._events, self._logs):
+                    rows.pop(run_no, None)
+                for key in [key for key in self._items if key[0] == run_no]:
+                    del self._items[key]
+                for claim in [each for each in self._holders if each[1] == run_no]:
+                    del self._holders[claim]
+            if count:
+                yield count
+
+    def shrink(self, *, rewrite: bool = False) -> None:
+        """Do nothing; memory that is free needs no giving back."""
+
+    def _numbers(self) -> set[int]:
+        """The numbers of the runs that there are rows of, apart from their own."""
+        return {*self._tasks, *self._events, *self._logs, *(run_no for run_no, _ in self._items)}
+
+    def _rows_of(self, run_no: int) -> list[Record]:
+        """All that is recorded of a run, apart from its own row, in the order of exports."""
+        tasks, events, logs = self._tasks[run_no], self._events[run_no], self._logs[run_no]
+        items = [self._items[key] for key in sorted(self._items) if key[0] == run_no]
+        return [
+            *sorted(tasks.values(), key=lambda task: task.task_no),
+            *(events[seq] for seq in sorted(events)),
+            *(item for each in items for item in each.range(0, sys.maxsize)),
+            *(self._labelled(logs[key]) for key in sorted(logs)),
+        ]
+
 
 def _claim(
     record: RunRecord | TaskRun | ItemOutcome | RecordedEvent | LogText,
@@ -314,6 +387,11 @@ def _claim(
             return ("log", record.run_no, *_log_key(record)), None
         case RunRecord():
             return ("id", record.id), record.run_no
+
+
+def _ended_at(run: RunRecord) -> float:
+    times = (run.ended_at, run.started_at, run.created_at)
+    return next(at for at in times if at is not None)
 
 
 def _log_key(log: LogText) -> _LogKey:

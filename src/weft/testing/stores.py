@@ -1,7 +1,7 @@
 """Stores for tests of engines: one in memory, and wrappers that make any store misbehave.
 
-All of them keep the promises of the ports `Journal`, `Records` and `Control`, except for the one
-that a wrapper is there to break. None of them sleeps: the test says what happens when.
+All of them keep the promises of the ports `Journal`, `Records`, `Control` and `Upkeep`, except for
+the one that a wrapper is there to break. None of them sleeps: the test says what happens when.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Literal, Self
 from weft.bitmap import Bitmap
 from weft.errors import RecordRefusedError, StoreError
 from weft.model import (
+    EndedRun,
     ItemOutcome,
     Lease,
     LogText,
@@ -23,6 +24,7 @@ from weft.model import (
     Request,
     RunRecord,
     Status,
+    StoreSize,
     TaskRun,
 )
 from weft.ports import PAGE_BYTES
@@ -142,6 +144,35 @@ class StoreWrapper:
     ) -> Sequence[tuple[int, bytes]]:
         """See `Pages`."""
         return self._store.outputs(run_no, task_no, start, stop, limit_bytes=limit_bytes)
+
+    @property
+    def place(self) -> str:
+        """See `Upkeep`."""
+        return self._store.place
+
+    def size(self) -> StoreSize:
+        """See `Upkeep`."""
+        return self._store.size()
+
+    def export(self, run_id: str) -> Iterator[Record]:
+        """See `Upkeep`."""
+        return self._store.export(run_id)
+
+    def ended_runs(self) -> Iterator[EndedRun]:
+        """See `Upkeep`."""
+        return self._store.ended_runs()
+
+    def delete_run(self, run: EndedRun) -> bool:
+        """See `Upkeep`."""
+        return self._store.delete_run(run)
+
+    def sweep(self) -> Iterator[int]:
+        """See `Upkeep`."""
+        return self._store.sweep()
+
+    def shrink(self, *, rewrite: bool = False) -> None:
+        """See `Upkeep`."""
+        self._store.shrink(rewrite=rewrite)
 
 
 class RefusingStore(StoreWrapper):

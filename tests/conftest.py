@@ -1,0 +1,3 @@
+import pytest
+
+pytest.register_assert_rewrite("weft.testing.store_contract", "weft.testing.upkeep_contract")

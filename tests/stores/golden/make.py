@@ -1,0 +1,45 @@
+"""Makes a store as this version of weft writes it: `python make.py NAME.sqlite`.
+
+The file of each revision is made once, with the code of that time, and is never made again: tests
+upgrade it to hold that what older versions recorded stays readable. Run it in a copy of this folder
+elsewhere, since paths are recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import weft
+from weft.engine import capturing
+from weft.ports import TaskProgress
+
+
+class PauseAmidItems(weft.Quiet):
+    """Asks the engine to pause as soon as a few items of a task are recorded."""
+
+    def __init__(self, engine: weft.Engine) -> None:
+        self._engine = engine
+
+    def task_started(self, progress: TaskProgress) -> None:
+        if progress.has_items:
+            self._waiting = asyncio.create_task(self._wait(progress))
+
+    async def _wait(self, progress: TaskProgress) -> None:
+        while progress.succeeded < 4:  # noqa: ASYNC110 - counters tell nobody
+            await asyncio.sleep(0.001)
+        self._engine.pause()
+
+
+async def make(store: Path) -> None:
+    """Record a run of each kind."""
+    flows = Path("flows")
+    with weft.open_engine(store=str(store)) as engine, capturing():
+        for name, parameters in (("survey", {"token": "hunter2"}), ("broken", {})):
+            await engine.arun(weft.load_plan(flows / f"{name}.yaml"), parameters, run_id=name)
+        plan = weft.load_plan(flows / "long.yaml")
+        await engine.arun(plan, run_id="paused", observer=PauseAmidItems(engine))
+
+
+asyncio.run(make(Path(sys.argv[1])))

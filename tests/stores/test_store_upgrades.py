@@ -1,0 +1,200 @@
+"""A store of an older revision is upgraded on request: as a whole, alone, and with a copy."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from weft.errors import StoreError
+from weft.stores import Upgrade, open_store, schema, sqlite_files, upgrade, upgrades
+from weft.stores.sqlite_files import APPLICATION_ID
+
+GOLDEN = sorted(Path(__file__).parent.glob("golden/*.sqlite"))
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "next"
+down_revision = "{before}"
+
+def upgrade():
+    op.add_column("runs", sa.Column("owner", sa.Text))
+    {last}
+"""
+
+UPGRADE = """
+import sys
+from weft.stores import upgrade
+print("ready", flush=True)
+sys.stdin.readline()
+done = upgrade(sys.argv[1])
+print(done.before == done.after)
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store of this version, with what the golden one of the first revision holds."""
+    path = tmp_path / "weft.db"
+    shutil.copy(GOLDEN[0], path)
+    upgrade(str(path), keep_copy=False)
+    return path
+
+
+@pytest.fixture
+def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Call it to have this version of weft need a newer revision than it does."""
+
+    def add(last: str = "") -> None:
+        folder = tmp_path / "migrations"
+        shutil.copytree(upgrades.MIGRATIONS, folder)
+        script = NEXT.format(before=schema.REVISIONS[-1], last=last)
+        (folder / "versions" / "next.py").write_text(script)
+        monkeypatch.setattr(upgrades, "MIGRATIONS", folder)
+        monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "next"))
+
+    return add
+
+
+def untouched(path: Path) -> sqlite3.Connection:
+    """A connection to a store that nobody has open; it leaves no file beside it."""
+    return sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)
+
+
+def contents(path: Path, like: Path | None = None) -> dict[str, list[tuple]]:
+    """The rows of all tables, of those tables and columns only that the store `like` has."""
+    with closing(untouched(path)) as connection, closing(untouched(like or path)) as other:
+        tables = other.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        rows = {}
+        for (table,) in tables:
+            columns = [row[1] for row in other.execute(f"PRAGMA table_info({table})")]
+            found = connection.execute(f"SELECT {', '.join(columns)} FROM {table}")
+            rows[table] = sorted(found.fetchall(), key=repr)
+    return {table: found for table, found in rows.items() if table != "alembic_version"}
+
+
+def copies(store: Path) -> list[Path]:
+    """The files beside the store, apart from those that SQLite keeps while it is in use."""
+    own = {store.name, f"{store.name}-wal", f"{store.name}-shm"}
+    return [path for path in store.parent.glob(f"{store.name}*") if path.name not in own]
+
+
+@pytest.mark.parametrize("golden", GOLDEN, ids=lambda path: path.stem)
+def test_what_an_older_version_has_recorded_stays_as_it_was(golden, tmp_path):
+    """The upgrade keeps each row, and the store reads it."""
+    path = tmp_path / "weft.db"
+    shutil.copy(golden, path)
+    upgrade(str(path))
+    assert contents(path, like=golden) == contents(golden)
+    with open_store(str(path), create=False) as opened:
+        assert sorted(opened.run_ids()) == ["broken", "paused", "survey"]
+        kinds = [type(record).__name__ for record in opened.export("survey")]
+    assert {kind: kinds.count(kind) for kind in kinds} == {
+        "RunRecord": 1,
+        "TaskRun": 9,
+        "RecordedEvent": 5,
+        "ItemOutcome": 15,
+        "LogText": 17,
+    }
+
+
+def test_a_golden_store_is_kept_of_the_first_revision():
+    """Its name is its revision, which the file has."""
+    assert GOLDEN[0].stem == schema.REVISIONS[0]
+    for path in GOLDEN:
+        with closing(untouched(path)) as connection:
+            assert sqlite_files.version(connection) == path.stem
+
+
+def test_an_older_store_is_refused_with_the_command_that_upgrades_it(store, next_revision):
+    """Nothing is upgraded unasked, neither for reading nor for writing."""
+    newest = schema.REVISIONS[-1]
+    next_revision()
+    before = store.read_bytes()
+    for options in ({}, {"create": False}, {"read_only": True}):
+        with pytest.raises(StoreError, match=f"older version.*{newest}.*next") as caught:
+            open_store(str(store), **options)
+        assert f"weft db upgrade --store {store}" in caught.value.hint
+    assert store.read_bytes() == before
+
+
+def test_an_upgrade_tells_from_what_to_what_and_keeps_a_copy(store, next_revision):
+    """The copy is the store as it was, and its owner's alone; the next one has another name."""
+    newest = schema.REVISIONS[-1]
+    before = contents(store)
+    next_revision()
+    copy = store.with_name(f"weft.db.{newest}.bak")
+    copy.write_text("an earlier copy")
+    done = upgrade(str(store))
+    assert done == Upgrade(newest, "next", store.with_name(f"weft.db.{newest}.bak1"))
+    assert contents(done.copy) == before
+    assert stat.S_IMODE(done.copy.stat().st_mode) == 0o600
+    assert copy.read_text() == "an earlier copy"
+    assert contents(store, like=done.copy) == before
+    open_store(str(store), create=False).close()
+
+
+def test_a_copy_is_made_only_if_it_is_wanted(store, next_revision):
+    """No other file with records stands beside the store afterwards."""
+    next_revision()
+    assert upgrade(str(store), keep_copy=False).copy is None
+    assert copies(store) == []
+
+
+def test_an_upgrade_that_fails_leaves_the_store_and_no_copy(store, next_revision):
+    """All of it is one transaction, so the store still is what a copy would hold."""
+    before = contents(store)
+    next_revision(last='op.execute("INSERT INTO nowhere VALUES (1)")')
+    with pytest.raises(StoreError, match="nowhere"):
+        upgrade(str(store))
+    assert contents(store) == before
+    assert copies(store) == []
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_store_that_someone_has_open_is_not_upgraded(
+    store, next_revision, monkeypatch, read_only
+):
+    """A process of the older version would go on with a store that it doesn't know."""
+    monkeypatch.setattr(upgrades, "_TIMEOUT_S", 0.05)
+    with open_store(str(store), read_only=read_only) as opened:
+        next_revision()
+        with pytest.raises(StoreError, match="another process keeps it locked"):
+            upgrade(str(store))
+        assert sorted(opened.run_ids()) == ["broken", "paused", "survey"]
+    assert upgrade(str(store)).after == "next"
+
+
+def test_a_store_of_the_newest_revision_needs_nobody_to_leave_it(store):
+    """There is nothing to do, also while others use it."""
+    newest = schema.REVISIONS[-1]
+    with open_store(str(store)):
+        assert upgrade(str(store)) == Upgrade(newest, newest, copy=None)
+
+
+def test_of_processes_that_upgrade_at_once_one_does_it(tmp_path):
+    """The others find it done."""
+    path = tmp_path / "weft.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(f"PRAGMA application_id = {APPLICATION_ID}; VACUUM;")
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", UPGRADE, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    assert [each.stdout.readline() for each in started] == ["ready\n"] * 3
+    told = [each.communicate("go\n")[0].strip() for each in started]
+    assert sorted(told) == ["False", "True", "True"]
+    assert [each.name for each in tmp_path.glob("*.bak*")] == ["weft.db.old.bak"]
