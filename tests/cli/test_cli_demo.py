@@ -66,7 +66,7 @@ def test_a_benchmark_prints_tables_or_figures(weft):
 def test_the_benchmarks_can_be_listed(weft):
     """Nothing is measured then."""
     names = [line.split()[0] for line in weft("bench", "--list").out.splitlines()]
-    assert names == ["context", "render", "fanout", "children", "graph", "http", "start"]
+    assert names == ["context", "render", "fanout", "children", "graph", "habits", "http", "start"]
 
 
 def test_a_benchmark_draws_its_figures_into_a_file(weft, folder, monkeypatch: pytest.MonkeyPatch):

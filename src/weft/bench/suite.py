@@ -16,6 +16,7 @@ BENCHMARKS = {
     "fanout": "A fan-out that is recorded, against a bare loop, and by the number of items",
     "children": "A child workflow of three steps per item, each step recorded",
     "graph": "Workflows of ten thousand tasks: checking, running, deciding",
+    "habits": "What the advice on fan-outs is worth, each piece against its opposite",
     "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
     "start": "Starting commands, against an empty Python",
 }
