@@ -38,14 +38,8 @@ if TYPE_CHECKING:
 ITEMS = 1_000
 CONTEXT_BYTES = 10**6
 SIZES_BYTES = (10**3, 10**6, 10**8)
-COPIED = (1, 2, 5, 10, 20, 50, 100)
-SHARED = (
-    *COPIED,
-    200,
-    500,
-    *(step * 10**power for power in (3, 4, 5) for step in (1, 2, 5)),
-    10**6,
-)
+SHARED = (*(step * 10**power for power in range(6) for step in (1, 2, 5)), 10**6)
+COPIED = SHARED[:7]  # to 100, where the memory of copies is still reasonable
 """The numbers of items at which memory is counted: more where an item needs little."""
 
 _COPIES_A_ROUND = 3
