@@ -5,8 +5,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEV    := $(VENV)/.ready-dev
+DOCS   := $(VENV)/.ready-docs
 
-.PHONY: demo test format bench clean
+.PHONY: demo test format bench site clean
 
 demo: $(READY)
 	$(BIN)/weft demo
@@ -25,6 +26,9 @@ format: $(DEV)
 bench: $(READY)
 	$(BIN)/weft bench
 
+site: $(DOCS)
+	$(BIN)/mkdocs build
+
 $(READY): pyproject.toml Makefile
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
@@ -33,6 +37,10 @@ $(READY): pyproject.toml Makefile
 
 $(DEV): $(READY)
 	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+$(DOCS): $(READY)
+	$(BIN)/python -m pip install --quiet --group docs
 	touch $@
 
 clean:

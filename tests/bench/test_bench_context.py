@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from weft.bench.context import ContextFigures, compare, render
+from weft.bench.context import ContextFigures, compare, picture, render
 from weft.bench.contexts import DEEP_COPY, JSON_COPY, WEFT, sample_results, ways
 
 ITEMS = 40
@@ -16,7 +16,12 @@ CONTEXT_BYTES = 100_000
 @pytest.fixture(scope="module")
 def figures() -> ContextFigures:
     return compare(
-        rounds=1, items=ITEMS, context_bytes=CONTEXT_BYTES, sizes_bytes=(1_000, CONTEXT_BYTES)
+        rounds=1,
+        items=ITEMS,
+        context_bytes=CONTEXT_BYTES,
+        sizes_bytes=(1_000, CONTEXT_BYTES),
+        copied=(1, 3),
+        shared=(1, 10, 1_000),
     )
 
 
@@ -47,6 +52,14 @@ def test_an_item_costs_weft_40_bytes(figures: ContextFigures) -> None:
     """Memory is counted exactly, so it is 40 bytes here as with any other size."""
     assert figures.item_context_bytes == 40
     assert figures.per_item[WEFT].memory_bytes == 40
+
+
+def test_memory_is_counted_as_items_are_added(figures: ContextFigures) -> None:
+    """Each item adds what the first did: 40 bytes if it shares, a whole copy if it copies."""
+    assert figures.growth[WEFT] == ((1, 40), (10, 400), (1_000, 40_000))
+    for name in (DEEP_COPY, JSON_COPY):
+        (_, one_bytes), (_, three_bytes) = figures.growth[name]
+        assert three_bytes == pytest.approx(3 * one_bytes, rel=0.05)
 
 
 def test_a_copy_costs_what_it_copies(figures: ContextFigures) -> None:
@@ -81,3 +94,11 @@ def test_the_figures_are_shown(figures: ContextFigures) -> None:
     assert all(name in shown for name in (DEEP_COPY, JSON_COPY, WEFT))
     assert "40 B" in shown
     assert "0 to 40 items" in shown
+
+
+def test_the_picture_names_each_way_and_the_size(figures: ContextFigures) -> None:
+    """It says what it shows without the page around it."""
+    drawn = picture(figures)
+
+    assert all(f">{name}</text>" in drawn for name in (DEEP_COPY, JSON_COPY, WEFT))
+    assert "100 KB of task results" in drawn

@@ -3,12 +3,16 @@
 import json
 import re
 import sys
+from functools import partial
+from xml.etree import ElementTree
 
 import pytest
 from msgspec.structs import replace
 
 from weft.cli.demos import DEMOS
 from weft.demos.logs import writing
+
+from weft.bench import context
 
 
 def test_the_demo_compares_its_counts_with_the_servers_own(weft):
@@ -112,4 +116,34 @@ def test_a_benchmark_prints_tables_or_figures(weft):
 def test_the_benchmarks_can_be_listed(weft):
     """Nothing is measured then."""
     names = [line.split()[0] for line in weft("bench", "--list").out.splitlines()]
-    assert names == ["context", "render", "fanout", "children", "graph", "http", "start"]
+    assert names == ["context", "render", "fanout", "children", "graph", "habits", "http", "start"]
+
+
+def test_a_benchmark_draws_its_figures_into_a_file(weft, folder, monkeypatch: pytest.MonkeyPatch):
+    """An SVG picture, beside the tables; here of a measurement that is over soon."""
+    small = {"items": 20, "context_bytes": 10_000, "sizes_bytes": (1_000,), "copied": (1, 2)}
+    monkeypatch.setattr(context, "compare", partial(context.compare, **small, shared=(1, 2)))
+
+    told = weft("bench", "context", "--rounds", "1", "--svg", "memory.svg")
+
+    assert told.status == 0
+    assert "0 to 20 items" in told.out
+    assert "memory.svg" in told.err
+    assert ElementTree.parse(folder / "memory.svg").getroot().tag.endswith("svg")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["render", "--svg", "a.svg"], "weft bench context --svg a.svg"),
+        (["--svg", "a.svg"], "weft bench context --svg a.svg"),
+        (["context", "--svg", "no/a.svg"], "no folder no"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_before_anything_is_measured(weft, arguments, hint):
+    """In one line that says what can."""
+    told = weft("bench", *arguments)
+    assert told.status == 2
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert hint in told.err

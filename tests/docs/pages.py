@@ -3,7 +3,7 @@
 The convention, which any Markdown viewer passes over: a fence may name a file after its language
 (```yaml flow.yaml), and a fence of the language `console` is a session, in which each line that
 begins with "$ " is a command and the lines below are all that it prints. What stands under one `##`
-heading shares a folder, which is empty at its start.
+heading shares a folder, which is empty at its start; in a page of `JOURNEYS`, all of it does.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ ROOT = Path(__file__).parents[2]
 
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 
+JOURNEYS = [ROOT / "docs" / "tutorial.md"]
+"""Pages whose sections build on one another."""
+
 
 class Block(NamedTuple):
     """A fenced block. `line` counts from 1; `name` is the file's, or empty."""
@@ -25,6 +28,12 @@ class Block(NamedTuple):
     language: str
     name: str
     text: str
+
+    def write(self, folder: Path) -> None:
+        """Write the file that this block shows."""
+        file = folder / self.name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(self.text)
 
 
 class Section(NamedTuple):
@@ -37,14 +46,6 @@ class Section(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.page.relative_to(ROOT)}#{slug(self.title)}"
-
-    def write_files(self, folder: Path) -> None:
-        """Write the files that this section shows, into a folder that is made if need be."""
-        folder.mkdir(exist_ok=True)
-        for block in self.blocks:
-            if block.name:
-                (folder / block.name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / block.name).write_text(block.text)
 
 
 def sections(page: Path) -> Iterator[Section]:
@@ -64,6 +65,15 @@ def sections(page: Path) -> Iterator[Section]:
 def all_sections() -> list[Section]:
     """The sections of all pages."""
     return [section for page in PAGES for section in sections(page)]
+
+
+def folders() -> list[Section]:
+    """What shares a folder: each section, and each journey as a whole, under the title of none."""
+    apart = [section for section in all_sections() if section.page not in JOURNEYS]
+    journeys = [
+        _section(page, "", page.read_text().splitlines(), 1) for page in PAGES if page in JOURNEYS
+    ]
+    return [*apart, *journeys]
 
 
 def _section(page: Path, title: str, lines: list[str], start: int) -> Section:

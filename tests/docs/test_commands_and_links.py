@@ -1,14 +1,20 @@
-"""Every command line that the documentation shows exists, and every link leads somewhere."""
+"""Every command line that the documentation shows exists, and every link leads somewhere.
+
+Pages are read on a code host and as a site (`mkdocs.yml`), and links work in both.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
-from pages import PAGES, ROOT, Section, all_sections, prose, slug
+import yaml
+from pages import PAGES, ROOT, Section, all_sections, prose, sections, slug
 from sessions import commands
 
 from weft.cli.app import app
@@ -51,18 +57,57 @@ def test_a_command_line_exists(line: str) -> None:
                 raise
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_somewhere(page: object) -> None:
-    """A relative link names a file, and a heading if it has a #."""
-    for section in all_sections():
-        if section.page != page:
-            continue
+DOCS = ROOT / "docs"
+pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def slugs(page: Path) -> list[str]:
+    """What the headings of a page are called in links."""
+    text = "\n".join(prose(section) for section in sections(page))
+    return [slug(title) for title in re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)]
+
+
+def links(page: Path) -> Iterator[tuple[Path, str]]:
+    """The relative links of a page: each file, and the heading in it, or an empty text."""
+    for section in sections(page):
         for target in re.findall(r"\]\(([^)]+)\)", prose(section)):
-            if target.startswith(("http://", "https://")):
-                continue
-            file, _, anchor = target.partition("#")
-            path = (section.page.parent / file) if file else section.page
-            assert path.exists(), target
-            if anchor:
-                titles = re.findall(r"^#+ (.*)$", path.read_text(), flags=re.MULTILINE)
-                assert anchor in {slug(title) for title in titles}, target
+            if not target.startswith("https://"):
+                file, _, anchor = target.partition("#")
+                yield ((page.parent / file) if file else page).resolve(), anchor
+
+
+@pages
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """A relative link names a file, and a heading if it has a #."""
+    for file, anchor in links(page):
+        assert file.exists()
+        assert not anchor or anchor in slugs(file), anchor
+
+
+@pages
+def test_headings_are_called_the_same_on_the_site(page: Path) -> None:
+    """Code hosts and MkDocs make links of headings by rules that agree on plain, unique titles."""
+    found = slugs(page)
+    assert len(set(found)) == len(found)
+    assert all(re.fullmatch(r"[a-z0-9_]+(-[a-z0-9_]+)*", each) for each in found)
+
+
+def test_the_site_has_every_page() -> None:
+    """Each page of `docs` has its place in the menu of the site."""
+    menu = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    assert sorted(menu_files(menu)) == sorted(
+        str(page.relative_to(DOCS)) for page in DOCS.glob("**/*.md")
+    )
+
+
+def menu_files(menu: list[dict[str, Any]]) -> Iterator[str]:
+    """The files that a menu names, with those of its parts."""
+    for entry in menu:
+        for target in entry.values():
+            yield from [target] if isinstance(target, str) else menu_files(target)
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("**/*.md")), ids=lambda page: page.name)
+def test_a_page_of_the_site_links_to_nothing_outside_of_it(page: Path) -> None:
+    """The site consists of `docs` alone."""
+    assert all(file.is_relative_to(DOCS) for file, _ in links(page))

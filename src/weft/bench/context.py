@@ -1,23 +1,22 @@
 """What a context costs per item: copied for each item, against shared by all of them.
 
 A run has finished a hundred tasks whose results are 1 MB of JSON, and its next task runs once for
-each of 1,000 items. Memory per item is counted exactly (tracemalloc), time per item is the median
-of rounds in alternation, and the whole fan-out, all contexts kept, is measured once for each side
-in a process of its own (peak resident memory).
+each of 1,000 items. Memory is counted exactly (tracemalloc) as contexts are added, time per item is
+the median of rounds in alternation, and the whole fan-out, all contexts kept, is measured once for
+each side in a process of its own (peak resident memory).
 """
 
 from __future__ import annotations
 
 import sys
-import tracemalloc
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from weft.bench.budget import Budget, at_least, at_most
-from weft.bench.context_process import Held
-from weft.bench.contexts import DEEP_COPY, WEFT, Way, sample_results, ways
+from weft.bench.context_process import Growth, Held
+from weft.bench.contexts import DEEP_COPY, JSON_COPY, WEFT, Way, sample_results, ways
 from weft.bench.measure import (
     DEFAULT_ROUNDS,
     alternate,
@@ -29,6 +28,7 @@ from weft.bench.measure import (
     show_seconds,
 )
 from weft.bench.plot import plot
+from weft.bench.svg import log_plot
 from weft.bench.tables import figures_table
 from weft.context import ItemContext, WorkflowContext
 
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 ITEMS = 1_000
 CONTEXT_BYTES = 10**6
 SIZES_BYTES = (10**3, 10**6, 10**8)
+SHARED = (*(step * 10**power for power in range(6) for step in (1, 2, 5)), 10**6)
+COPIED = SHARED[:7]  # to 100, where the memory of copies is still reasonable
+"""The numbers of items at which memory is counted: more where an item needs little."""
 
 _COPIES_A_ROUND = 3
 _SHARES_A_ROUND = 100_000
@@ -54,9 +57,10 @@ class Cost(msgspec.Struct, frozen=True):
 class ContextFigures(msgspec.Struct, frozen=True):
     """What was measured.
 
-    `per_item` has each way to give an item its context, `held` the whole fan-out for the deep copy
-    and for weft. `creation_s` is the seconds to make an item's context by the size of the shared
-    one, and `item_context_bytes` what `sys.getsizeof` gives.
+    `per_item` has each way to give an item its context, `growth` the memory of all contexts made in
+    that way, `held` the whole fan-out for the deep copy and for weft. `creation_s` is the seconds
+    to make an item's context by the size of the shared one, and `item_context_bytes` what
+    `sys.getsizeof` gives.
     """
 
     rounds: int
@@ -64,6 +68,7 @@ class ContextFigures(msgspec.Struct, frozen=True):
     context_bytes: int
     item_context_bytes: int
     per_item: dict[str, Cost]
+    growth: dict[str, Growth]
     held: dict[str, Held]
     creation_s: dict[int, float]
 
@@ -74,18 +79,28 @@ def compare(
     items: int = ITEMS,
     context_bytes: int = CONTEXT_BYTES,
     sizes_bytes: tuple[int, ...] = SIZES_BYTES,
+    copied: tuple[int, ...] = COPIED,
+    shared: tuple[int, ...] = SHARED,
 ) -> ContextFigures:
-    """Measure. With the defaults it takes about 30 seconds and 1.5 GB, in a process that ends."""
+    """Measure. With the defaults it takes about a minute and 1.5 GB, in a process that ends."""
     makers = ways(sample_results(context_bytes))
     times = alternate(
         {name: partial(_item_seconds, name, make) for name, make in makers.items()}, rounds
     )
+    counts = {DEEP_COPY: copied, JSON_COPY: copied, WEFT: shared}
+    growth = {
+        name: in_process(
+            Growth, _PROCESS, "trace", name, str(context_bytes), *map(str, counts[name])
+        )
+        for name in makers
+    }
     return ContextFigures(
         rounds=rounds,
         items=items,
         context_bytes=context_bytes,
         item_context_bytes=sys.getsizeof(ItemContext(WorkflowContext(), None, 0)),
-        per_item={name: Cost(_item_bytes(make), times[name]) for name, make in makers.items()},
+        per_item={name: Cost(_item_bytes(growth[name]), times[name]) for name in makers},
+        growth=growth,
         held={
             name: in_process(Held, _PROCESS, "hold", name, str(items), str(context_bytes))
             for name in (DEEP_COPY, WEFT)
@@ -106,18 +121,9 @@ def _item_seconds(name: str, make: Way) -> float:
     return seconds(job) / count
 
 
-def _item_bytes(make: Way) -> float:
-    count = _COPIES_A_ROUND
-    kept: list[object] = [None] * count
-    tracemalloc.start()
-    try:
-        before_bytes, _ = tracemalloc.get_traced_memory()
-        for index in range(count):
-            kept[index] = make(index)
-        after_bytes, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    return (after_bytes - before_bytes) / count
+def _item_bytes(growth: Growth) -> float:
+    items, memory_bytes = growth[-1]
+    return memory_bytes / items
 
 
 def render(figures: ContextFigures) -> RenderableType:
@@ -140,6 +146,17 @@ def render(figures: ContextFigures) -> RenderableType:
         _whole_table(figures),
         Text(f"\nMemory of all contexts, as items are added\n\n{curves}\n"),
         _creation_table(figures),
+    )
+
+
+def picture(figures: ContextFigures) -> str:
+    """The memory of all contexts as items are added, as SVG. All points are measured."""
+    return log_plot(
+        figures.growth,
+        title=f"Memory of all items' contexts; {show_bytes(figures.context_bytes)} of task results",
+        x_title="items whose contexts are kept",
+        y_title="memory",
+        show_y=show_bytes,
     )
 
 

@@ -1,17 +1,22 @@
 """The parts of the context benchmark that use much memory, each run in a process of its own.
 
     python -m weft.bench.context_process hold WAY ITEMS CONTEXT_BYTES
+    python -m weft.bench.context_process trace WAY CONTEXT_BYTES ITEMS...
     python -m weft.bench.context_process create ROUNDS CONTEXT_BYTES...
 
-Both print one JSON value. `hold` makes a context for each item and keeps all of them; it stops
-before it holds more than 4 GB.
+Each prints one JSON value. `hold` makes a context for each item and keeps all of them; it stops
+before it holds more than 4 GB. `trace` does the same for ever more items, and counts every byte,
+which takes several times as long.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+import tracemalloc
 from functools import partial
+from itertools import islice
+from typing import TypeAlias
 
 import msgspec
 
@@ -23,17 +28,20 @@ _POINTS = 60
 _CREATIONS = 100_000
 
 
+Growth: TypeAlias = tuple[tuple[int, int], ...]
+"""The memory that contexts added, in bytes, after so many items: pairs of items and bytes."""
+
+
 class Held(msgspec.Struct, frozen=True):
     """A fan-out whose contexts were all kept.
 
     `items` is how many there were, fewer than asked for if memory reached its bound; `seconds` is
-    the time that making them took, and `growth` the memory added since the start, in bytes, after
-    so many items.
+    the time that making them took, and `growth` begins with no items.
     """
 
     items: int
     seconds: float
-    growth: tuple[tuple[int, int], ...]
+    growth: Growth
 
     @property
     def memory_bytes(self) -> int:
@@ -56,6 +64,28 @@ def hold(way: str, items: int, context_bytes: int) -> Held:
         elapsed_s += time.perf_counter() - started
         growth.append((len(held), peak_memory_bytes() - before_bytes))
     return Held(len(held), elapsed_s, tuple(growth))
+
+
+def trace(way: str, context_bytes: int, counts: list[int]) -> Growth:
+    """Make and keep the contexts of so many items, for each of `counts`, which ascend.
+
+    Counted are the contexts only: the items and the list that keeps the contexts were there before.
+    """
+    make = ways(sample_results(context_bytes))[way]
+    indexes = list(range(counts[-1]))
+    held: list[object] = [None] * counts[-1]
+    growth = []
+    memory_bytes = done = 0
+    for count in counts:
+        more = islice(indexes, done, count)
+        tracemalloc.start()
+        for index in more:
+            held[index] = make(index)
+        memory_bytes += tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        growth.append((count, memory_bytes))
+        done = count
+    return tuple(growth)
 
 
 def create(rounds: int, sizes: list[int]) -> dict[int, float]:
@@ -81,6 +111,9 @@ def main() -> None:
     if command == "hold":
         items, context_bytes = map(int, numbers)
         figures = hold(first, items, context_bytes)
+    elif command == "trace":
+        context_bytes, *counts = map(int, numbers)
+        figures = trace(first, context_bytes, counts)
     else:
         figures = create(int(first), [int(number) for number in numbers])
     sys.stdout.write(msgspec.json.encode(figures).decode())

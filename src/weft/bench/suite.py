@@ -16,22 +16,31 @@ BENCHMARKS = {
     "fanout": "A fan-out that is recorded, against a bare loop, and by the number of items",
     "children": "A child workflow of three steps per item, each step recorded",
     "graph": "Workflows of ten thousand tasks: checking, running, deciding",
+    "habits": "What the advice on fan-outs is worth, each piece against its opposite",
     "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
     "start": "Starting commands, against an empty Python",
 }
 """What each benchmark measures, in the order in which they run. Each is a module of its name."""
 
+PICTURED = ("context",)
+"""Those that can draw what they measured; their modules have a `picture`."""
+
 
 class Measured(NamedTuple):
-    """What a benchmark has measured, how a terminal shows it, and what was promised."""
+    """What a benchmark has measured, how a terminal shows it, and what was promised.
+
+    `picture` is a whole SVG document, or None if the benchmark isn't one of `PICTURED`.
+    """
 
     figures: Any
     shown: RenderableType
     budgets: list[Budget]
+    picture: str | None
 
 
 def measure(name: str, *, rounds: int) -> Measured:
     """Run one of `BENCHMARKS`. Raises `UsageError` if one of its sides fails."""
     module = import_module(f"weft.bench.{name}")
     figures = module.compare(rounds=rounds)
-    return Measured(figures, module.render(figures), module.budgets(figures))
+    picture = module.picture(figures) if name in PICTURED else None
+    return Measured(figures, module.render(figures), module.budgets(figures), picture)

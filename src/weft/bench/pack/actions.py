@@ -2,8 +2,23 @@
 
 from typing import Any
 
+from pydantic import BaseModel
+
 import weft
 from weft.bench import contexts
+
+
+class Setting(BaseModel):
+    """A record of a sample context."""
+
+    id: int
+    name: str
+    region: str
+    role: str
+    health_endpoint: str
+    status: int
+    seconds: float
+    message: str
 
 
 @weft.action("bench.noop")
@@ -15,3 +30,18 @@ async def noop(item: Any) -> None:
 async def produce(task: int, total_bytes: int) -> list[dict[str, Any]]:
     """Give what one of a hundred tasks adds to a context of so many bytes."""
     return contexts.sample_result(task, total_bytes)
+
+
+@weft.action("bench.noop_thread")
+def noop_thread(item: Any) -> None:
+    """Do nothing with the item, in a thread."""
+
+
+@weft.action("bench.take_plain")
+async def take_plain(settings: list[dict[str, Any]]) -> None:
+    """Take a value that all items share, as it is."""
+
+
+@weft.action("bench.take_models")
+async def take_models(settings: list[Setting]) -> None:
+    """Take the same value, built of models anew for each item."""
