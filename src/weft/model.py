@@ -6,6 +6,7 @@ Records hold data only: no record knows how it is stored, shown or decided upon.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
@@ -122,6 +123,33 @@ class TaskRun(msgspec.Struct, frozen=True, gc=False):
     items: ItemCounts | None = None
 
 
+class ItemTimes(msgspec.Struct, frozen=True):
+    """How long the recorded items of a task took, each in its last attempt; spans in seconds.
+
+    `busy_s` is the sum over all of them, and `ended_at` when the last one ended. `durations` are
+    sorted: those of all items, or of a sample if there are many. `slowest` has neither outputs nor
+    errors.
+    """
+
+    count: int = 0
+    busy_s: float = 0.0
+    ended_at: float | None = None
+    durations: tuple[float, ...] = ()
+    slowest: tuple[ItemOutcome, ...] = ()
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether `durations` leaves items out."""
+        return len(self.durations) < self.count
+
+    def quantile(self, share: float) -> float | None:
+        """The duration that so large a `share` of the items stays within; None without items."""
+        if not self.durations:
+            return None
+        place = math.ceil(share * len(self.durations)) - 1
+        return self.durations[max(place, 0)]
+
+
 class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     """One event that the conductor was given, so that replaying them gives the same state.
 
@@ -157,7 +185,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     """A run as recorded. `definition` is the workflow's text, `parameters` and `output` JSON text.
 
     Secret parameters are recorded as null. `run_no` is the store's own number for the run, 0 until
-    the store has given one.
+    the store has given one. `tags` are words by which runs are found, sorted, each once.
     """
 
     run_no: int
@@ -172,6 +200,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     ended_at: float | None = None
     output: bytes | None = None
     error: ErrorInfo | None = None
+    tags: tuple[str, ...] = ()
 
 
 Record = RunRecord | TaskRun | ItemOutcome | RecordedEvent | LogText

@@ -1,3 +1,3 @@
 import pytest
 
-pytest.register_assert_rewrite("weft.testing.store_contract")
+pytest.register_assert_rewrite("weft.testing")

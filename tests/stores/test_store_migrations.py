@@ -58,6 +58,23 @@ def test_an_upgraded_store_is_of_this_version(tmp_path):
         store.create_run(a_run())
 
 
+def test_a_store_without_tags_is_upgraded_with_all_that_it_holds(tmp_path):
+    """Its runs have no tags then, and can be given some."""
+    path = tmp_path / "weft.db"
+    with open_store(str(path)) as store:
+        number = store.create_run(a_run())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "DROP TABLE tags; DROP INDEX runs_status; DROP INDEX runs_workflow;"
+            "DROP INDEX runs_created; UPDATE alembic_version SET version_num = '0001';"
+        )
+    assert upgrade(str(path))
+    with open_store(str(path), create=False) as store:
+        assert list(store.runs()) == [a_run(run_no=number, definition="")]
+        store.commit([a_run(run_no=number, tags=("kept",))])
+        assert [run.id for run in store.runs(tags=["kept"])] == ["run-1"]
+
+
 def test_an_upgrade_that_fails_leaves_the_store_as_it_was(tmp_path):
     """The revisions are one transaction: a table in their way keeps all of them out."""
     path = tmp_path / "weft.db"

@@ -32,7 +32,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 
 metadata = MetaData()
 
@@ -56,6 +56,19 @@ runs = Table(
     Column("definition", Text, nullable=False),
     Column("output", Text),
     UniqueConstraint("id", name="runs_id"),
+    Index("runs_status", "status", "run_no"),
+    Index("runs_workflow", "workflow", "run_no"),
+    Index("runs_created", "created_at", "run_no"),
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("run_no", BigInteger, nullable=False),
+    Column("tag", Text, nullable=False),
+    PrimaryKeyConstraint("run_no", "tag", name="tags_key"),
+    Index("tags_tag", "tag", "run_no"),
+    sqlite_with_rowid=False,
 )
 
 tasks = Table(

@@ -8,6 +8,7 @@ few statements a commit has: `BulkInsert` writes up to 2,048 rows with one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,8 +17,9 @@ from sqlalchemy import Select, Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from weft.model import Status
 from weft.stores import queries, schema
-from weft.stores.rows import Row, Rows
+from weft.stores.rows import Row, Rows, from_tags
 
 _named = sqlite.dialect(paramstyle="named")
 _marks = sqlite.dialect(paramstyle="qmark")
@@ -93,19 +95,32 @@ class BulkInsert:
 VERSION = Query(queries.VERSION)
 RUN = Query(queries.RUN)
 RUN_IDS = Query(queries.RUN_IDS)
-RUNS = Query(queries.RUNS)
 TASKS = Query(queries.TASKS)
 TASKS_WITHIN = Query(queries.TASKS_WITHIN)
 EVENTS = Query(queries.EVENTS)
 OUTPUTS = Query(queries.OUTPUTS)
-ITEMS = Query(queries.ITEMS)
-SUCCEEDED_ITEMS = Query(queries.SUCCEEDED_ITEMS)
-OTHER_ITEMS = Query(queries.OTHER_ITEMS)
+ITEM_TOTALS = Query(queries.ITEM_TOTALS)
+DURATIONS = Query(queries.DURATIONS)
+SLOWEST_ITEMS = Query(queries.SLOWEST_ITEMS)
 LOGS = Query(queries.LOGS)
 LOGS_UNDER = Query(queries.LOGS_UNDER)
 
+
+@functools.cache
+def runs_where(filters: tuple[str, ...], tag_count: int) -> Query:
+    """See `queries.runs_where`."""
+    return Query(queries.runs_where(filters, tag_count))
+
+
+@functools.cache
+def items_where(status: Status | None, filters: tuple[str, ...]) -> Query:
+    """See `queries.items_where`."""
+    return Query(queries.items_where(status, filters))
+
+
 _new_run = BulkInsert(schema.runs, without=["run_no"])
 _runs = BulkInsert(schema.runs, replaces=["run_no"])
+_tags = BulkInsert(schema.tags)
 _tasks = BulkInsert(schema.tasks, replaces=["run_no", "path", "visit"])
 _events = BulkInsert(schema.events)
 _items = BulkInsert(schema.items)
@@ -116,16 +131,20 @@ _logs = BulkInsert(schema.logs, replaces=["run_no", "task_no", "idx", "at", "att
 _version = BulkInsert(schema.alembic_version)
 
 
-def insert_run(connection: sqlite3.Connection, row: Row) -> int:
+def insert_run(connection: sqlite3.Connection, row: Row, tags: Sequence[str]) -> int:
     """Insert a new run, a row without its number, and return the number that it got."""
     _new_run.write(connection, list(row))
     number: int = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
+    _tags.write(connection, from_tags(number, tags))
     return number
 
 
 def write(connection: sqlite3.Connection, rows: Rows) -> None:
     """Write what one commit holds."""
     _runs.write(connection, rows.runs)
+    for run_no, tags in rows.tags.items():
+        connection.execute("DELETE FROM tags WHERE run_no = ?", (run_no,))
+        _tags.write(connection, from_tags(run_no, tags))
     _tasks.write(connection, rows.tasks)
     _events.write(connection, rows.events)
     _short_items.write(connection, rows.short_items)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from weft.errors import RecordRefusedError, StoreError
-from weft.model import ItemOutcome, LogText, Record, RecordedEvent, RunRecord, Status, TaskRun
+from weft.model import ItemOutcome, ItemTimes, LogText, Record, RecordedEvent, RunRecord, TaskRun
 from weft.ports import PAGE_BYTES
 from weft.stores import Store
 from weft.testing.memory_store import MemoryStore
@@ -53,9 +53,9 @@ class StoreWrapper:
         """See `Records`."""
         return self._store.run_ids()
 
-    def runs(self, *, limit: int = 100) -> Sequence[RunRecord]:
+    def runs(self, **filters: Any) -> Sequence[RunRecord]:
         """See `Records`."""
-        return self._store.runs(limit=limit)
+        return self._store.runs(**filters)
 
     def tasks(self, run_no: int, *, within: str = "") -> Sequence[TaskRun]:
         """See `Records`."""
@@ -65,17 +65,13 @@ class StoreWrapper:
         """See `Records`."""
         return self._store.events(run_no)
 
-    def items(
-        self,
-        run_no: int,
-        task_no: int,
-        *,
-        status: Status | None = None,
-        after: int = -1,
-        limit: int = 1_000,
-    ) -> Sequence[ItemOutcome]:
+    def items(self, run_no: int, task_no: int, **filters: Any) -> Sequence[ItemOutcome]:
         """See `Records`."""
-        return self._store.items(run_no, task_no, status=status, after=after, limit=limit)
+        return self._store.items(run_no, task_no, **filters)
+
+    def item_times(self, run_no: int, task_no: int, *, slowest: int = 3) -> ItemTimes:
+        """See `Records`."""
+        return self._store.item_times(run_no, task_no, slowest=slowest)
 
     def logs(
         self,
