@@ -1,4 +1,4 @@
-"""The commands of `weft`, each with an example."""
+"""The commands of `weft`, each with examples."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from weft.cli.actions import actions
 from weft.cli.bench import bench
+from weft.cli.completion import completion
 from weft.cli.demo import demo
 from weft.cli.graph import graph
 from weft.cli.items import items
@@ -28,22 +29,48 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_EXAMPLES: dict[Callable[..., Any], str] = {
-    run: "weft run flow.yaml -p region=eu -p count=3",
-    validate: "weft validate flow.yaml",
-    graph: "weft graph flow.yaml --format dot | dot -Tsvg > flow.svg",
-    schema: "weft schema > weft.schema.json",
-    show: "weft show 20260305-090702-k3xq",
-    items: "weft items 20260305-090702-k3xq check_health --status failed",
-    logs: "weft logs 20260305-090702-k3xq 'check_health[17]'",
-    runs: "weft runs --limit 5",
-    actions: "weft actions core.http",
-    demo: "weft demo monitor",
-    bench: "weft bench context",
+# The commands in the order in which they are listed.
+_EXAMPLES: dict[Callable[..., Any], tuple[str, ...]] = {
+    run: (
+        "weft run flow.yaml -p region=eu -p count=3",
+        "weft run flow.yaml --params eu.yaml --tag nightly --json",
+        "weft run flow.yaml --dry-run --items 3",
+    ),
+    validate: ("weft validate flow.yaml", "weft validate flows/*.yaml --no-import --json"),
+    graph: ("weft graph flow.yaml", "weft graph flow.yaml --format dot | dot -Tsvg > flow.svg"),
+    schema: ("weft schema > weft.schema.json", "weft schema | python -m json.tool | less"),
+    runs: (
+        "weft runs --limit 5",
+        "weft runs --status failed --workflow monitor --since 2h --tag nightly",
+        "weft runs --since 2026-03-05 --json",
+    ),
+    show: (
+        "weft show 20260305-090702-k3xq",
+        "weft show 20260305 --timeline",
+        "weft show 20260305 --timeline --within 'check_health[17]'",
+    ),
+    items: (
+        "weft items 20260305-090702-k3xq check_health --status failed",
+        "weft items 20260305 check_health --error Timeout --slower 2s --limit 20",
+        "weft items 20260305 check_health 17 100-199 --csv > items.csv",
+    ),
+    logs: (
+        "weft logs 20260305-090702-k3xq",
+        "weft logs 20260305-090702-k3xq 'check_health[17]'",
+    ),
+    actions: ("weft actions --packs ./packs", "weft actions core.http"),
+    demo: ("weft demo monitor", "weft demo monitor --servers 100 --store demo.db"),
+    bench: ("weft bench --list", "weft bench context --rounds 3"),
+    completion: (
+        "weft completion bash >> ~/.bashrc",
+        "weft completion fish > ~/.config/fish/completions/weft.fish",
+    ),
 }
 
-for _command, _example in _EXAMPLES.items():
-    app.command(epilog=f"Example: {_example}")(_command)
+for _command, _examples in _EXAMPLES.items():
+    # What follows the character \b is shown line by line, as it stands.
+    _lines = "\n".join(f"  {example}" for example in _examples)
+    app.command(epilog=f"\b\nExamples:\n{_lines}")(_command)
 
 
 def _tell_version(wanted: bool) -> None:

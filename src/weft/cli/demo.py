@@ -25,7 +25,10 @@ _NAMES = ("monitor",)
 
 
 def demo(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Which demo.")] = "monitor",
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="Which demo.", autocompletion=lambda: list(_NAMES)),
+    ] = "monitor",
     servers: Annotated[
         int, typer.Option("--servers", min=1, max=100_000, metavar="N", help="So many servers.")
     ] = 1_000,

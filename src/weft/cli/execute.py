@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -24,6 +24,7 @@ def execute(
     settings: Settings,
     *,
     run_id: str | None = None,
+    tags: Collection[str] = (),
     items: int | None = None,
     observer: Observer | None = None,
 ) -> Run:
@@ -35,7 +36,7 @@ def execute(
     watch = open_watch()
     # Capturing comes last: the bars take the streams for themselves, too.
     with open_engine(settings=settings) as engine, prints_aside(), watch.opened(), capturing():
-        run = partial(engine.arun, plan, parameters, run_id=run_id, items=items)
+        run = partial(engine.arun, plan, parameters, run_id=run_id, tags=tags, items=items)
         return asyncio.run(_execute(engine, run, watch, observer))
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from weft.cli.complete import complete_runs
+
 Packs = Annotated[
     list[Path] | None,
     typer.Option("--packs", metavar="DIR", help="A folder of packs; may be given several times."),
@@ -20,7 +22,12 @@ Store = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or how one begins.")]
+RunId = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="A run's id, or how one begins.", autocompletion=complete_runs
+    ),
+]
 Within = Annotated[
     str | None,
     typer.Option(

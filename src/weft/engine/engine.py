@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from weft.engine.journal import JournalWriter
 from weft.engine.masking import Masker
 from weft.engine.parts import Parts, RunParts
 from weft.engine.run import RunDriver
+from weft.engine.tags import checked_tags
 from weft.errors import AttemptError, ParameterError, UsageError
 from weft.model import ErrorInfo, Run, RunRecord, Status
 from weft.plan import Plan, bind_parameters
@@ -90,14 +91,16 @@ class Engine:
         parameters: Mapping[str, Any] | None = None,
         *,
         run_id: str | None = None,
+        tags: Collection[str] = (),
         items: int | None = None,
         observer: Observer | None = None,
     ) -> Run:
         """Run `plan` to its end, and return what came of it, also if it failed.
 
-        With `items` only so many items of each fan-out are run, the first ones. Raises
-        `ParameterError` for parameters that don't fit, `UsageError` for a run id that is malformed
-        or taken or for `items` below 1, and `StoreError` if the store can't be written.
+        `tags` are words by which the run can be found. With `items` only so many items of each
+        fan-out are run, the first ones. Raises `ParameterError` for parameters that don't fit,
+        `UsageError` for a run id that is malformed or taken, for a malformed tag or for `items`
+        below 1, and `StoreError` if the store can't be written.
         """
         if items is not None and items < 1:
             raise UsageError(f"`items` takes a whole number from 1, not {items}.")
@@ -106,6 +109,7 @@ class Engine:
         secrets = self._read_secrets(plan)
         masker = Masker([*secrets.values(), *_secret_values(plan, bound)])
         record = self._record(plan, bound, masker, self._new_id() if run_id is None else run_id)
+        record = replace(record, tags=checked_tags(tags))
         context = _first_context(record, bound, secrets)
         timeout_s = _timeout_s(plan, context)
         control = _Control()
