@@ -79,11 +79,16 @@ def read_wanted(
         if chosen not in (None, Status.FAILED):
             raise UsageError(f"only failed items have an error, not {chosen} ones.")
         chosen = Status.FAILED  # these have an index of their own in a store
+    return Wanted(chosen, error, label or None, None if slower is None else _read_slower(slower))
+
+
+def _read_slower(text: str) -> float:
+    """Seconds of a duration or a number. Raises `UsageError`."""
+    is_number = text.isascii() and text.replace(".", "", 1).isdigit()
     try:
-        slower_s = None if slower is None else parse_duration(slower)
+        return parse_duration(float(text) if is_number else text)
     except ValueError as problem:
         raise UsageError(f"--slower {problem}.") from None
-    return Wanted(chosen, error, label or None, slower_s)
 
 
 def read_spans(texts: Sequence[str], *, after: int) -> list[Span]:

@@ -6,7 +6,7 @@ ended it is given until when they count. Spans are in seconds.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -137,21 +137,21 @@ def critical_path(
 
     `by_path` has the visits of each task in the order of their ends.
     """
-    ends = {path: [spell.ended_at for spell in each] for path, each in by_path.items()}
+    ends = {path: [_end(spell) for spell in each] for path, each in by_path.items()}
     found: list[Spell] = []
     spell = max((each[-1] for each in by_path.values()), key=_end, default=None)
     while spell is not None:
         found.append(spell)
-        candidates = []
+        start = spell.started_at, spell.visit.task_no
+        earlier = []
         for path in before.get(spell.visit.path, ()):
-            place = bisect_right(ends.get(path, ()), spell.started_at)
+            place = bisect_left(ends.get(path, ()), start)
             if place:
-                candidates.append(by_path[path][place - 1])
-        # Visits in no time at all could name each other for ever.
-        earlier = [each for each in candidates if each.visit.task_no < spell.visit.task_no]
+                earlier.append(by_path[path][place - 1])
         spell = max(earlier, key=_end, default=None)
     return found[::-1]
 
 
-def _end(spell: Spell) -> float:
-    return spell.ended_at
+def _end(spell: Spell) -> tuple[float, int]:
+    """What orders ends: visits that took no time at all are in the order of their starts."""
+    return spell.ended_at, spell.visit.task_no
