@@ -38,7 +38,7 @@ _EXAMPLES: dict[Callable[..., Any], tuple[str, ...]] = {
     ),
     validate: ("weft validate flow.yaml", "weft validate flows/*.yaml --no-import --json"),
     graph: ("weft graph flow.yaml", "weft graph flow.yaml --format dot | dot -Tsvg > flow.svg"),
-    schema: ("weft schema > weft.schema.json", "weft schema | python -m json.tool | less"),
+    schema: ("weft schema > weft.schema.json", "weft schema | python -m json.tool"),
     runs: (
         "weft runs --limit 5",
         "weft runs --status failed --workflow monitor --since 2h --tag nightly",
