@@ -126,14 +126,12 @@ class TaskRun(msgspec.Struct, frozen=True, gc=False):
 class ItemTimes(msgspec.Struct, frozen=True):
     """How long the recorded items of a task took, each in its last attempt; spans in seconds.
 
-    `busy_s` is the sum over all of them, and `ended_at` when the last one ended. `durations` are
-    sorted: those of all items, or of a sample if there are many. `slowest` has neither outputs nor
-    errors.
+    `busy_s` is the sum over all of them. `durations` are sorted: those of all items, or of a sample
+    if there are many. `slowest` has neither outputs nor errors.
     """
 
     count: int = 0
     busy_s: float = 0.0
-    ended_at: float | None = None
     durations: tuple[float, ...] = ()
     slowest: tuple[ItemOutcome, ...] = ()
 

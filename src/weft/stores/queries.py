@@ -182,8 +182,7 @@ def items_where(status: Status | None, filters: Iterable[str]) -> Select[Any]:
     )
 
 
-_ended_at = items.c.started_at + items.c.duration_s
-_totals = [func.count(), func.sum(items.c.duration_s), func.max(_ended_at)]
+_totals: list[ColumnElement[Any]] = [func.count(), func.sum(items.c.duration_s)]
 ITEM_TOTALS = select(*_totals).where(_of_task)
 
 # Steps of the golden ratio are even, and no period in the items keeps in step with them.

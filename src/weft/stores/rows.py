@@ -262,12 +262,11 @@ def to_item(row: Row) -> ItemOutcome:
 
 
 def to_item_times(total: Row, durations: Iterable[Row], slowest: Iterable[Row]) -> ItemTimes:
-    """Return the times of items from a row of their count, sum and latest end, and the others."""
-    count, busy_s, ended_at = total
+    """Return the times of items from a row of their count and sum, and the others."""
+    count, busy_s = total
     return ItemTimes(
         count,
         busy_s or 0.0,
-        ended_at,
         tuple(sorted(duration_s for (duration_s,) in durations)),
         tuple(to_item(row) for row in slowest),
     )

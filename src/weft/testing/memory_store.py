@@ -199,7 +199,6 @@ class MemoryStore:
         return ItemTimes(
             len(items),
             sum(item.duration_s for item in items),
-            max((item.started_at + item.duration_s for item in items), default=None),
             tuple(sorted(item.duration_s for item in items)),
             tuple(replace(item, output=None, error=None) for item in ranked[:slowest]),
         )
