@@ -1,3 +1,3 @@
 import pytest
 
-pytest.register_assert_rewrite("weft.testing")
+pytest.register_assert_rewrite("weft.testing.store_contract", "weft.testing.finding_contract")

@@ -5,7 +5,7 @@
             return MyStore(folder / "store")
 
 `open` gives a new and empty store; `folder` is an empty folder of the test's own. A `conftest.py`
-with `pytest.register_assert_rewrite("weft.testing")` makes failures tell more.
+with `pytest.register_assert_rewrite("weft.testing.store_contract")` makes failures tell more.
 """
 
 from __future__ import annotations
