@@ -9,7 +9,7 @@ DEV    := $(VENV)/.ready-dev
 .PHONY: demo test format bench clean
 
 demo: $(READY)
-	$(BIN)/weft demo monitor
+	$(BIN)/weft demo
 
 test: $(DEV)
 	$(BIN)/ruff format --check .

@@ -52,7 +52,8 @@ class ActionSpec(msgspec.Struct, frozen=True):
     `open_input` says that it takes any further names (`**kwargs`); `context_field` is the name of
     the parameter that receives an `ActionContext`, or None. `source` says where it is defined.
     `workflow` gives the plan of a workflow that is called like an action; then there's no function
-    to call, and the fields are its parameters.
+    to call, and the fields are its parameters. `digest` is a hash of the file that defines it, or
+    "" if there is none to read.
     """
 
     name: str
@@ -63,6 +64,7 @@ class ActionSpec(msgspec.Struct, frozen=True):
     context_field: str | None = None
     doc: str = ""
     source: str = ""
+    digest: str = ""
     workflow: Callable[[], Any] | None = None
 
 

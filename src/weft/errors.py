@@ -10,7 +10,8 @@ survive pickling, and none of them quotes a value from a context, since values c
     |-- UsageError            a command, a setting or an API call can't be carried out
     |-- ActionLoadError       a pack can't be imported, or names an action wrongly
     |-- StoreError            the store can't be opened, read or written
-    |   `-- RecordRefusedError  the store refuses one record and would take others
+    |   |-- RecordRefusedError  the store refuses one record and would take others
+    |   `-- LeaseLostError      another process drives the run by now
     |-- FrozenError           something tried to change a shared value (also a `TypeError`)
     |-- TemplateSyntaxError   a template's text can't be compiled
     `-- AttemptError          what can end an attempt; `type` is what workflows see
@@ -119,6 +120,16 @@ class RecordRefusedError(StoreError):
     """The store can be written, but refuses what one of these records holds."""
 
     code = "record-refused"
+
+
+class LeaseLostError(StoreError):
+    """Another process has taken the run over, so this one can't write to it any more."""
+
+    code = "lease-lost"
+
+    def __init__(self, message: object, *, run_no: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.run_no = run_no
 
 
 class FrozenError(WeftError, TypeError):

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from weft.bitmap import Bitmap
 from weft.values import FrozenDict
 
 
@@ -105,7 +106,8 @@ class TaskRun(msgspec.Struct, frozen=True, gc=False):
 
     `task_no` numbers the run's visits from 1 in the order of their starts; `path` is the task's
     name, with the names and items above it where it runs inside another. `output` is JSON text of
-    a task without items. `due_at` is when a delayed task starts.
+    a task without items. `due_at` is when a delayed task starts, and `source` is what the file was
+    like that its items are read from.
     """
 
     run_no: int
@@ -121,6 +123,7 @@ class TaskRun(msgspec.Struct, frozen=True, gc=False):
     output: bytes | None = None
     error: ErrorInfo | None = None
     items: ItemCounts | None = None
+    source: FileStamp | None = None
 
 
 class ItemTimes(msgspec.Struct, frozen=True):
@@ -179,6 +182,22 @@ class LogText(msgspec.Struct, frozen=True):
     label: str | None = None
 
 
+class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a run was made from beside its workflow and parameters, so that it can go on anywhere.
+
+    `folder` is where relative paths of `given` parameters start, `packs` are pack folders, and
+    `most_items` bounds each fan-out. `workflows` has the texts of the workflows that it calls, and
+    `actions` a digest of the code of each action, by its name.
+    """
+
+    folder: str = ""
+    given: tuple[str, ...] = ()
+    packs: tuple[str, ...] = ()
+    most_items: int | None = None
+    workflows: Mapping[str, str] = {}
+    actions: Mapping[str, str] = {}
+
+
 class RunRecord(msgspec.Struct, frozen=True):
     """A run as recorded. `definition` is the workflow's text, `parameters` and `output` JSON text.
 
@@ -199,11 +218,84 @@ class RunRecord(msgspec.Struct, frozen=True):
     output: bytes | None = None
     error: ErrorInfo | None = None
     tags: tuple[str, ...] = ()
+    origin: RunOrigin = RunOrigin()
 
 
-Record = RunRecord | TaskRun | ItemOutcome | RecordedEvent | LogText
+class Discard(msgspec.Struct, frozen=True, gc=False):
+    """Take back what is to be made again, before anything else of the same commit is written.
+
+    Of the items of the task `task_no` these are the ones that haven't succeeded; with None no item
+    is. `under` is the path of a task or an item, such as `check[17]`, that ran a child workflow:
+    all that its steps recorded, but for their logs. With "" no child is.
+    """
+
+    run_no: int
+    task_no: int | None = None
+    under: str = ""
+
+
+Record = RunRecord | TaskRun | ItemOutcome | RecordedEvent | LogText | Discard
 """What the journal writes: runs, tasks and logs replace what was recorded of them; items and events
 are added."""
+
+
+class RecordedItems(msgspec.Struct, frozen=True):
+    """Which items of a task are recorded, and what came of them; `attempts` is for all together."""
+
+    indexes: Bitmap
+    succeeded: int = 0
+    failed: int = 0
+    attempts: int = 0
+
+
+class FileStamp(msgspec.Struct, frozen=True):
+    """What a file was like when it was first read: whether it has changed since can be told by it.
+
+    `modified_at` is in seconds since the epoch, `sample` a hash of parts of its content. Which file
+    it is isn't said, since the name of a file may hold a secret.
+    """
+
+    size_bytes: int
+    modified_at: float
+    sample: str
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """A process that drives runs. No two are the same, also not after a reboot.
+
+    `machine` names the running system that `pid` counts in, and changes when it is started anew;
+    `started` is when the process was, in that system's own terms; `token` is drawn by chance.
+    """
+
+    host: str
+    machine: str
+    pid: int
+    started: str
+    token: str
+
+
+class Request(StrEnum):
+    """What another process asks of the one that drives a run."""
+
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """Who drives a run, or drove it last.
+
+    `token` grows with each owner: the store refuses whatever is written with a lower one. `owner`
+    is None once the run was given back. `beat_at` is when the owner last said that it is there, and
+    `ran_s` for how long the run was driven by those before.
+    """
+
+    run_no: int
+    token: int
+    owner: Owner | None
+    taken_at: float
+    beat_at: float
+    ran_s: float = 0.0
+    request: Request | None = None
 
 
 class TaskSummary(msgspec.Struct, frozen=True):

@@ -6,22 +6,29 @@ Each is narrow and says what its caller may rely on. Implementations live in `we
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from enum import Enum
 from typing import Any, Final, Protocol
 
 import msgspec
 
+from weft.bitmap import Bitmap
 from weft.catalog import ActionSpec, Runs
 from weft.context import ItemContext, WorkflowContext
 from weft.model import (
     ErrorInfo,
+    FileStamp,
     ItemOutcome,
     ItemTimes,
+    Lease,
     Limits,
     LogText,
+    Owner,
     Record,
     RecordedEvent,
+    RecordedItems,
+    Request,
     Run,
     RunRecord,
     Status,
@@ -38,14 +45,43 @@ class Journal(Protocol):
     def create_run(self, run: RunRecord) -> int:
         """Record a new run and return its number. Raises `UsageError` if its id is taken."""
 
-    def commit(self, records: Sequence[Record]) -> None:
-        """Write all records in one transaction, in their order.
+    def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
+        """Write all records in one transaction.
 
-        A run, a visit of a task, or a log replaces what was recorded of it; an item or an event is
-        added. Afterwards all of them survive the end of the process. Raises `RecordRefusedError` if
-        a record can't be stored as it is, and any other `StoreError` if the store can't be written
-        at all; in both cases nothing of `records` has been written.
+        First comes what is discarded. A run, a visit of a task, or a log replaces what was recorded
+        of it; an item or an event is added. Afterwards all of them survive the end of the process.
+        `tokens` has the fencing token of each run that the caller drives, by its number.
+
+        Raises `LeaseLostError` if another process has taken one of these runs, `RecordRefusedError`
+        if a record can't be stored as it is, and any other `StoreError` if the store can't be
+        written at all; in each case nothing of `records` has been written.
         """
+
+
+class Control(Protocol):
+    """Who drives which run, and what others ask of it. Any thread may call these; they may block.
+
+    Times are given by the caller, in seconds since the epoch.
+    """
+
+    def lease(self, run_no: int) -> Lease | None:
+        """The run's lease, or None if nobody has ever driven it."""
+
+    def acquire(self, run_no: int, owner: Owner, now: float, *, after: int = 0) -> Lease | None:
+        """Make `owner` the one who drives the run, with a token of its own, and no request.
+
+        `after` is the token of the lease that the caller takes the run from, 0 for none. Returns
+        None, and changes nothing, if that isn't the run's lease any more.
+        """
+
+    def renew(self, run_no: int, token: int, now: float) -> Lease | None:
+        """Say that the owner is there. None, if the lease isn't the caller's any more."""
+
+    def release(self, run_no: int, token: int, now: float) -> None:
+        """Give the run back. Does nothing if the lease isn't the caller's any more."""
+
+    def request(self, run_no: int, request: Request) -> None:
+        """Ask something of the owner, who sees it in the lease. A cancellation isn't taken back."""
 
 
 class Pages(Protocol):
@@ -86,6 +122,9 @@ class Records(Pages, Protocol):
         Their `definition` and `output` are left empty.
         """
 
+    def last_task_no(self, run_no: int) -> int:
+        """The highest number of a visit that is recorded of the run, 0 if there is none."""
+
     def tasks(self, run_no: int, *, within: str = "") -> Sequence[TaskRun]:
         """The run's own tasks, in the order of `task_no`.
 
@@ -94,6 +133,12 @@ class Records(Pages, Protocol):
 
     def events(self, run_no: int) -> Iterator[RecordedEvent]:
         """The run's events, in the order of `seq`."""
+
+    def recorded_items(self, run_no: int, task_no: int) -> RecordedItems:
+        """Which items of a task are recorded; to be asked once, when the task goes on."""
+
+    def begun_items(self, run_no: int, path: str) -> Bitmap:
+        """Which items of the task at `path` have recorded steps of a child workflow."""
 
     def items(
         self,
@@ -166,6 +211,12 @@ class Sources(Protocol):
 
     def first(self, source: Source, most: int) -> Source:
         """The first `most` items of `source`, which isn't read any further."""
+
+    def stamp(self, path: str) -> FileStamp | None:
+        """What the file is like now, or None if it is no regular file. May block.
+
+        Raises `AttemptError` if it can't be read.
+        """
 
 
 class Ticket(msgspec.Struct, frozen=True, gc=False):
@@ -293,11 +344,32 @@ class Clock(Protocol):
         """Call `callback` once, `delay_s` seconds from now."""
 
 
+class ProcessState(Enum):
+    """What has become of a process, as far as can be told from here."""
+
+    ALIVE = "alive"
+    STOPPED = "stopped"
+    """by a signal; it may go on at any time"""
+    GONE = "gone"
+    UNKNOWN = "unknown"
+    """since it runs on another machine"""
+
+
 class Timer(Protocol):
     """A call that is due."""
 
     def cancel(self) -> None:
         """Don't make the call, if it hasn't been made."""
+
+
+class Processes(Protocol):
+    """What can be told of other processes on this machine."""
+
+    def this(self) -> Owner:
+        """This process, with a token that nobody else has."""
+
+    def state(self, owner: Owner) -> ProcessState:
+        """What has become of a process."""
 
 
 class Chance(Protocol):

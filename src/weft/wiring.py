@@ -160,16 +160,18 @@ def build_engine(store: Store, settings: Settings) -> Engine:
     from weft.actions.resources import close_resources
     from weft.engine import Engine, Parts
     from weft.executors.local import LocalExecutor
-    from weft.system import EnvironmentSecrets, SystemChance, SystemClock
+    from weft.system import EnvironmentSecrets, SystemChance, SystemClock, SystemProcesses
 
     clock = SystemClock()
     parts = Parts(
         records=store,
+        control=store,
         executor=LocalExecutor(clock),
         sources=sources,
         close_resources=close_resources,
         clock=clock,
         chance=SystemChance(),
+        processes=SystemProcesses(),
         limits=settings.limits,
     )
     return Engine(store, parts, EnvironmentSecrets(settings.environment))

@@ -7,10 +7,12 @@ itself; how deep that may go is for the engine to say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from weft.actions.packs import load_actions
 from weft.actions.registry import ActionRegistry
@@ -25,9 +27,20 @@ INLINE = "<workflow>"
 
 
 class Workflows:
-    """Loads workflows, with the packs of the folders given; what is loaded once is kept."""
+    """Loads workflows, with the packs of the folders given; what is loaded once is kept.
 
-    def __init__(self, pack_folders: Sequence[Path], limits: Limits, *, import_packs: bool) -> None:
+    `texts` has the texts of files that are to be taken as they were, by their absolute paths.
+    """
+
+    def __init__(
+        self,
+        pack_folders: Sequence[Path],
+        limits: Limits,
+        *,
+        import_packs: bool,
+        texts: Mapping[str, str] = {},
+    ) -> None:
+        self._texts = texts
         self._pack_folders = pack_folders
         self._limits = limits
         self._import_packs = import_packs
@@ -42,7 +55,9 @@ class Workflows:
         if self._root is None:
             self._root = file.absolute().parent
         if key not in self._specs:
-            definition = load(read_file(file, self._limits), file=str(file), limits=self._limits)
+            text = self._texts.get(str(file.absolute()))
+            content = read_file(file, self._limits) if text is None else text.encode()
+            definition = load(content, file=str(file), limits=self._limits)
             # Noted before it is compiled, so that it can name itself.
             self._specs[key] = self._spec(key, definition)
             self._plans[key] = self._compile(definition, file)
@@ -72,7 +87,8 @@ class Workflows:
         return self._specs[key]
 
     def _compile(self, definition: WorkflowDefinition, file: Path | None) -> Plan:
-        return compile_plan(definition, self.catalog(file), limits=self._limits)
+        plan = compile_plan(definition, self.catalog(file), limits=self._limits)
+        return replace(plan, packs=tuple(str(each.absolute()) for each in self._pack_folders))
 
     def _spec(self, key: Path, definition: WorkflowDefinition) -> ActionSpec:
         return ActionSpec(

@@ -125,7 +125,7 @@ def run_scenario(
             due.insert(0, interruption)
             number = 0
         event = due.pop(number % len(due))
-        if isinstance(event, TaskEnded) and state.stop is Status.PAUSED and number % 2:
+        if isinstance(event, TaskEnded) and state.is_pausing and number % 2:
             event = TaskPaused(event.task, event.visit)
         state, commands = decide(plan, state, event)
         run.events.append(event)

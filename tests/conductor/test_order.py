@@ -7,19 +7,25 @@ count; and a loop in which several visits are due at once, which see each other'
 
 from __future__ import annotations
 
+from functools import partial
+
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from order_model import Prediction
-from order_runs import RunOfScenario, run_scenario
+from order_runs import RunOfScenario, answer, run_scenario
 from order_workflows import Scenario, scenarios
 
 from weft.conductor import (
+    CancelRequested,
     EndRun,
     Evaluate,
     Evaluated,
     Event,
+    Kept,
     PauseRequested,
     Phase,
+    Replay,
+    RunResumed,
     RunTimedOut,
     SettleTask,
     Stage,
@@ -27,8 +33,11 @@ from weft.conductor import (
     State,
     TaskEnded,
     TaskPaused,
+    VisitsAdvanced,
     decide,
+    retell,
 )
+from weft.context import WorkflowContext
 from weft.model import Status
 
 ARRIVALS = st.lists(st.integers(0, 5), min_size=1, max_size=8)
@@ -38,8 +47,9 @@ TIMELESS = scenarios()
 
 @st.composite
 def runs(draw: st.DrawFn) -> RunOfScenario:
-    """Runs of any workflow, some of which are paused or take too long."""
-    interruption = draw(st.sampled_from([None, None, PauseRequested(), RunTimedOut(5)]))
+    """Runs of any workflow, some of which are paused or cancelled, or take too long."""
+    asked = [None, None, PauseRequested(), CancelRequested(), RunTimedOut(5)]
+    interruption = draw(st.sampled_from(asked))
     after = draw(st.integers(1, 15))
     return run_scenario(draw(ANY), draw(ARRIVALS), interruption=interruption, after=after)
 
@@ -88,7 +98,7 @@ def test_the_order_in_which_events_arrive_changes_nothing(
 def test_every_run_ends_once(run: RunOfScenario) -> None:
     """When nothing is due any more the run is over, whatever its shape and however it went."""
     assert len(run.ends) == 1
-    assert run.states[-1].phase is Phase.OVER
+    assert run.states[-1].phase is Phase.OVER or run.states[-1].is_paused
 
 
 @settings(deadline=None)
@@ -111,8 +121,8 @@ def test_only_what_a_stop_prevents_is_cancelled(run: RunOfScenario) -> None:
     statuses = {status for visits in run.statuses.values() for _, status in visits}
     if run.states[-1].stop is None:
         assert Status.CANCELLED not in statuses
-    if run.states[-1].stop is Status.FAILED:
-        assert run.ends[0].status is Status.FAILED
+    if run.states[-1].stop is not None and not run.states[-1].is_paused:
+        assert run.ends[0].status is run.states[-1].stop
 
 
 @settings(deadline=None)
@@ -151,7 +161,7 @@ def test_a_run_that_is_not_over_waits_for_something(run: RunOfScenario) -> None:
     for event, state, said in zip(run.events, run.states[1:], run.said, strict=True):
         pending -= isinstance(event, Evaluated | TaskEnded | TaskPaused)
         pending += sum(isinstance(command, Evaluate | StartTask) for command in said)
-        assert state.phase is Phase.OVER or pending > 0
+        assert state.phase is Phase.OVER or state.is_paused or pending > 0
 
 
 @settings(deadline=None)
@@ -207,3 +217,101 @@ def test_finally_runs_in_order_however_the_run_ended(run: RunOfScenario) -> None
     )
     if run.ends[0].status is not Status.PAUSED and names:
         assert settled[-len(names) :] == names
+
+
+@settings(deadline=None, max_examples=200)
+@given(TIMELESS, ARRIVALS, st.integers(1, 15))
+def test_a_run_that_is_paused_and_resumed_ends_as_if_nothing_had_happened(
+    scenario: Scenario, arrivals: list[int], after: int
+) -> None:
+    """Nothing runs twice, nothing is left out, and the end is the same."""
+    prediction = predicted(scenario)
+    paused = run_scenario(scenario, arrivals, interruption=PauseRequested(), after=after)
+    assume(paused.ends == [EndRun(Status.PAUSED)])
+    run = resumed(scenario, paused, [RunResumed()])
+    assert run.statuses == prediction.statuses
+    assert run.seen == prediction.seen
+    assert run.seen_at_end == prediction.seen_at_end
+
+
+@settings(deadline=None, max_examples=200)
+@given(TIMELESS, ARRIVALS, st.integers(1, 15))
+def test_a_run_that_is_interrupted_at_any_event_goes_on_with_what_is_pending(
+    scenario: Scenario, arrivals: list[int], after: int
+) -> None:
+    """What a replay of the first events says is still to be done leads to the same end."""
+    prediction = predicted(scenario)
+    run = run_scenario(scenario, arrivals)
+    kept = run.events[:after]
+    replay = Replay(run.plan, run.states[0])
+    said = [replay.take(event) for event in kept]
+    assert replay.state == run.states[len(kept)]
+    due = [each for each in map(partial(answer, scenario), replay.pending) if each is not None]
+    cut = RunOfScenario(scenario, run.plan, list(kept), [run.states[0], replay.state], said)
+    again = resumed(scenario, cut, [RunResumed(), *due])
+    assert again.statuses == prediction.statuses
+    assert again.seen == prediction.seen
+    assert len(again.ends) == 1
+
+
+@settings(deadline=None, max_examples=200)
+@given(TIMELESS, ARRIVALS, st.sets(st.integers(0, 15)), st.booleans())
+def test_a_run_that_is_told_anew_keeps_what_it_is_to_keep_and_asks_for_the_rest(
+    scenario: Scenario, arrivals: list[int], forgotten: set[int], renumbers: bool
+) -> None:
+    """Whatever is kept isn't asked for again, and what is computed stays the same."""
+    prediction = predicted(scenario)
+    run = run_scenario(scenario, arrivals)
+    ends = [event for event in run.events if isinstance(event, TaskEnded)]
+    kept = {
+        (event.task, event.visit): Kept(order, event)
+        for order, event in enumerate(ends)
+        if order not in forgotten
+    }
+    asked: list[Evaluated] = []
+
+    def evaluate(command: Evaluate) -> Evaluated:
+        said = answer(scenario, command)
+        assert isinstance(said, Evaluated)
+        asked.append(said)
+        return said
+
+    replay, steps = retell(
+        run.plan,
+        run.states[0],
+        WorkflowContext(),
+        lambda command: kept.get((command.task, command.visit)),
+        evaluate,
+    )
+    started = [(each.task, each.visit) for each in replay.pending if isinstance(each, StartTask)]
+    assert not kept.keys() & set(started)
+    if renumbers:  # as for visits that are made again, up to ten after those of before
+        last = tuple((number, 10) for number in range(len(run.plan.tasks)))
+        replay.take(VisitsAdvanced(last))
+        again = [(each.task, each.visit) for each in replay.pending if isinstance(each, StartTask)]
+        waiting = {each.task for each in replay.pending if isinstance(each, Evaluate)}
+        assert {task for task, _ in started} == {task for task, _ in again} | waiting - {-1}
+        assert all(visit == 11 for _, visit in again)
+        return
+    told = RunOfScenario(scenario, run.plan)
+    told.events, told.said = [event for event, _ in steps], [said for _, said in steps]
+    told.states = [run.states[0], replay.state]
+    due = [each for each in map(partial(answer, scenario), replay.pending) if each is not None]
+    again = resumed(scenario, told, due)
+    assert again.statuses == prediction.statuses
+    assert again.seen == prediction.seen
+    assert again.seen_at_end == prediction.seen_at_end
+
+
+def resumed(scenario: Scenario, run: RunOfScenario, due: list[Event]) -> RunOfScenario:
+    """The same run, carried on from its last state with the events that are due."""
+    state = run.states[-1]
+    again = RunOfScenario(scenario, run.plan, list(run.events), [*run.states], list(run.said))
+    while due:
+        event = due.pop(0)
+        state, commands = decide(run.plan, state, event)
+        again.events.append(event)
+        again.states.append(state)
+        again.said.append(commands)
+        due += filter(None, (answer(scenario, command) for command in commands))
+    return again

@@ -19,15 +19,16 @@ def line(**changes: object) -> str:
         "size_bytes": 512,
         "referer": "https://example.org/",
         "user_agent": "curl/8.5",
+        "seconds": 0.0254,
     }
     return combined_line(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def test_a_line_is_in_the_combined_format() -> None:
-    """Host, time with its zone, request, status, size, referer and user agent."""
+    """Host, time with its zone, request, status, size, referer, user agent and seconds."""
     assert line() == (
         '127.0.0.1 - - [05/Mar/2026:09:07:02 -0330] "GET /stats HTTP/1.1" 200 512 '
-        '"https://example.org/" "curl/8.5"'
+        '"https://example.org/" "curl/8.5" 0.025'
     )
 
 
@@ -37,7 +38,7 @@ def test_what_is_missing_is_a_dash() -> None:
         size_bytes=0, referer=None, user_agent=None, received=datetime(2026, 1, 1, tzinfo=UTC)
     )
 
-    assert told.endswith('[01/Jan/2026:00:00:00 +0000] "GET /stats HTTP/1.1" 200 - "-" "-"')
+    assert told.endswith('[01/Jan/2026:00:00:00 +0000] "GET /stats HTTP/1.1" 200 - "-" "-" 0.025')
 
 
 @given(st.text())

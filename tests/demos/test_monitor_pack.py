@@ -114,7 +114,7 @@ def test_the_servers_of_an_inventory_are_listed(tmp_path: Path) -> None:
     inventory = tmp_path / "servers.json"
     write_inventory(inventory, "http://127.0.0.1:1", FLEET)
 
-    servers = action("cloud.list_servers")(str(inventory))["servers"]
+    servers = action("cloud.list_servers")(inventory)["servers"]
 
     assert len(servers) == 1000
     assert servers[0] == {
@@ -133,7 +133,7 @@ def test_an_inventory_that_is_not_one_fails_for_good(tmp_path: Path, content: by
         inventory.write_bytes(content)
 
     with pytest.raises(ActionError) as caught:
-        action("cloud.list_servers")(str(inventory))
+        action("cloud.list_servers")(inventory)
 
     assert caught.value.type == "BadInventory"
     assert not caught.value.retryable

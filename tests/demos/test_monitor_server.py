@@ -25,7 +25,7 @@ CALLS = 3
 COMBINED = re.compile(
     r'(?P<host>\S+) \S+ \S+ \[(?P<received>[^]]+)\] "(?P<request>(?:[^"\\]|\\.)*)" '
     r'(?P<status>\d{3}) (?P<size>\d+|-) "(?P<referer>(?:[^"\\]|\\.)*)" '
-    r'"(?P<agent>(?:[^"\\]|\\.)*)"'
+    r'"(?P<agent>(?:[^"\\]|\\.)*)" (?P<seconds>[\d.]+)'
 )
 
 Answer = tuple[int | None, Any, float]
@@ -139,6 +139,7 @@ def test_the_access_log_has_a_line_for_each_request(conversation: Conversation) 
     for line in checks:
         assert datetime.strptime(line["received"], "%d/%b/%Y:%H:%M:%S %z").tzinfo
         assert (line["size"] == "-") == (line["status"] == "444")
+        assert 0 <= float(line["seconds"]) < 20
 
 
 def test_an_all_healthy_fleet_has_nothing_to_report() -> None:
@@ -151,7 +152,7 @@ def test_an_all_healthy_fleet_has_nothing_to_report() -> None:
 
 
 def test_an_unknown_server_is_not_found() -> None:
-    """A name that isn't in the fleet is 404, and isn't counted as a health check."""
+    """A name that isn't in the fleet is 404, which isn't counted as a health check."""
 
     async def converse(url: str) -> tuple[Answer, Answer]:
         async with aiohttp.ClientSession() as session:
@@ -164,6 +165,7 @@ def test_an_unknown_server_is_not_found() -> None:
 
     assert unknown[0] == 404
     assert stats[1]["requests"] == 0
+    assert stats[1]["by_status"] == {"404": 1}
 
 
 def start() -> tuple[subprocess.Popen[str], str]:

@@ -16,11 +16,11 @@ from weft.actions.resources import close_resources
 from weft.definition import load
 from weft.engine import Engine, Parts, Quiet
 from weft.executors.local import LocalExecutor
-from weft.model import ErrorInfo, ItemOutcome, Limits, Run, Status, TaskRun
+from weft.model import ErrorInfo, ItemOutcome, Limits, Run, RunRecord, Status, TaskRun
 from weft.plan import Plan, compile_plan
 from weft.ports import Clock, TaskProgress
 from weft.stores import Store, open_store
-from weft.system import EnvironmentSecrets, SystemClock
+from weft.system import EnvironmentSecrets, SystemClock, SystemProcesses
 from weft.testing.clock import JumpingClock
 
 
@@ -90,17 +90,46 @@ class Loom:
         run_id: str | None = None,
     ) -> Run:
         plan = self.plan(text, *actions)
+        self.engine = self.make_engine()
+        return await self.engine.arun(plan, parameters, run_id=run_id, observer=self.watcher)
+
+    def make_engine(self) -> Engine:
+        """A new engine, as another process would have, on the same store."""
         parts = Parts(
             records=self.store,
+            control=self.store,
             executor=LocalExecutor(self.clock),
             sources=sources,
             close_resources=close_resources,
             clock=self.clock,
             chance=self.chance,
+            processes=SystemProcesses(),
             limits=self.limits,
         )
-        self.engine = Engine(self.store, parts, EnvironmentSecrets(self.environment))
-        return await self.engine.arun(plan, parameters, run_id=run_id, observer=self.watcher)
+        return Engine(self.store, parts, EnvironmentSecrets(self.environment))
+
+    def resume(self, text: str, *actions: Callable[..., Any], **options: Any) -> Run:
+        """Go on with the newest run."""
+        self.engine = self.make_engine()
+        plan, record = self.plan(text, *actions), self.record()
+        return asyncio.run(self.engine.aresume(plan, record, observer=self.watcher, **options))
+
+    def retry(
+        self, text: str, *actions: Callable[..., Any], recorded: str | None = None, **options: Any
+    ) -> Run:
+        """Do again what failed of the newest run, which was recorded with the text `recorded`."""
+        self.engine = self.make_engine()
+        plan, record = self.plan(text, *actions), self.record()
+        old = None if recorded is None else self.plan(recorded, *actions)
+        return asyncio.run(
+            self.engine.aretry(plan, record, recorded=old, observer=self.watcher, **options)
+        )
+
+    def record(self) -> RunRecord:
+        """The newest run, as recorded."""
+        found = self.store.run(self.store.runs(limit=1)[0].id)
+        assert found is not None
+        return found
 
     def plan(self, text: str, *actions: Callable[..., Any]) -> Plan:
         registry = ActionRegistry()

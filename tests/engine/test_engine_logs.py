@@ -379,8 +379,8 @@ class Commits(StoreWrapper):
         super().__init__(store)
         self.groups: list[list[object]] = []
 
-    def commit(self, records) -> None:
-        super().commit(records)
+    def commit(self, records, tokens=()) -> None:
+        super().commit(records, tokens)
         self.groups.append(list(records))
 
 

@@ -14,6 +14,8 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -94,6 +96,7 @@ def spec_of(function: object) -> ActionSpec | None:
         context_field=context_field,
         doc=inspect.getdoc(function) or "",
         source=_place(function),
+        digest=_digest(_place(function).rpartition(":")[0]),
     )
 
 
@@ -187,3 +190,12 @@ def _place(function: object) -> str:
     """`file:line` of a function, or what else is known of it."""
     code = getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(function)
+
+
+@lru_cache
+def _digest(file: str) -> str:
+    """A hash of a file, or "" if it can't be read: by it a resumed run tells that code changed."""
+    try:
+        return blake2b(Path(file).read_bytes(), digest_size=16).hexdigest()
+    except OSError:
+        return ""

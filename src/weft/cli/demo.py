@@ -1,128 +1,169 @@
-"""`weft demo`: runs a demo on real input, and says what came of it.
+"""`weft demo`: runs the demos on real input, and says what came of them.
 
-The monitoring demo starts a server process that answers for a thousand servers, and runs the
-workflow in `weft/demos/monitor` against it. The run is recorded in the store as any other is.
+Each run is recorded in the store as any other is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from weft.cli import options
-from weft.cli.output import as_json, print_results, prints_aside, say
+from weft.cli.demos import DEMOS
+from weft.cli.output import as_json, flush_results, print_results, say
 from weft.errors import UsageError
 
 if TYPE_CHECKING:
-    from weft.cli.monitor_figures import MonitorFigures
-
-MONITOR = Path(__file__).parent.parent / "demos" / "monitor" / "workflow.yaml"
-"""The workflow of the monitoring demo."""
-
-_NAMES = ("monitor",)
+    from weft.cli.demos.stage import Played
 
 
 def demo(
     name: Annotated[
-        str,
-        typer.Argument(metavar="NAME", help="Which demo.", autocompletion=lambda: list(_NAMES)),
-    ] = "monitor",
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="Run this one; else all of them.",
+            autocompletion=lambda: list(DEMOS),
+        ),
+    ] = None,
     servers: Annotated[
-        int, typer.Option("--servers", min=1, max=100_000, metavar="N", help="So many servers.")
-    ] = 1_000,
+        int | None,
+        typer.Option(
+            "--servers", min=1, max=100_000, metavar="N", help="For monitor: so many; else 1,000."
+        ),
+    ] = None,
+    lines: Annotated[
+        int | None,
+        typer.Option(
+            "--lines", min=100, max=100_000_000, metavar="N", help="For logs: so many; else 10,000."
+        ),
+    ] = None,
+    copy: Annotated[
+        Path | None,
+        typer.Option(
+            "--copy", metavar="DIR", help="Put the demo there to change and run, and run nothing."
+        ),
+    ] = None,
     store: options.Store = None,
     json: options.Json = False,
 ) -> None:
-    """Run a demo on real input.
+    """Run the demos on real input.
 
-    `monitor` checks the health of a thousand servers over HTTP. It takes a few seconds, needs no
-    network, and records its run in the store.
+    `monitor` checks the health of a thousand servers over HTTP. `logs` reads the access log of such
+    a server, entry by entry. Each takes a few seconds, needs no network, and records its run in the
+    store.
     """
-    if name not in _NAMES:
-        raise UsageError(f'there is no demo "{name}".', hint=f"The demos: {', '.join(_NAMES)}.")
-    _monitor(servers, store, json=json)
+    sizes = {"monitor": servers, "logs": lines}
+    names = _chosen(name, sizes)
+    if copy is not None:
+        _copy(name, copy, sizes)
+        return
+    results = {}
+    for each, size in names.items():
+        results[each] = played = _play(each, size, store)
+        if not json:
+            print_results(_told(each, played, store))
+            flush_results()
+        if _is_paused(played):
+            break
+    if json:
+        print_results([as_json({each: _object(played) for each, played in results.items()})])
+    elif len(results) > 1:
+        print_results(_closing_lines(results))
+    raise typer.Exit(max(map(_exit_status, results.values())))
 
 
-def _monitor(servers: int, store: str | None, *, json: bool) -> None:
+def _chosen(name: str | None, sizes: Mapping[str, int | None]) -> dict[str, int]:
+    """The demos to play with their sizes. Raises `UsageError`."""
+    if name is None:
+        return {each: sizes[each] or usual for each, usual in DEMOS.items()}
+    if name not in DEMOS:
+        raise UsageError(f'there is no demo "{name}".', hint=f"The demos: {', '.join(DEMOS)}.")
+    for other, size in sizes.items():
+        if other != name and size is not None:
+            raise UsageError(f"a size of the demo {other} says nothing to the demo {name}.")
+    return {name: sizes[name] or DEMOS[name]}
+
+
+def _copy(name: str | None, folder: Path, sizes: Mapping[str, int | None]) -> None:
+    from weft.cli.demos.copying import copy_demo
+
+    if name is None:
+        raise UsageError("--copy takes one demo.", hint=f"Name one of {', '.join(DEMOS)}.")
+    if any(sizes.values()):
+        raise UsageError("--copy runs nothing, so no size can be given.", hint="Leave it out.")
+    files = copy_demo(name, folder)
+    print_results([f"{folder} has {', '.join(files)}. The first says how to go on."])
+
+
+def _play(name: str, size: int, store: str | None) -> Played:
     from tempfile import TemporaryDirectory
 
-    from weft.cli.execute import execute
-    from weft.cli.monitor_figures import MemoryWatch, measure
-    from weft.cli.run import exit_status, tell
-    from weft.demos.monitor.fleet import make_fleet
-    from weft.demos.monitor.inventory import write_inventory
-    from weft.demos.monitor.process import serving
-    from weft.model import Status
-    from weft.wiring import load_plan, open_records, read_settings
+    from weft.cli.demos.stage import Played, Stage
+    from weft.wiring import read_settings
 
-    seed = 7
     settings = read_settings(store=store)
-    with prints_aside():
-        plan = load_plan(MONITOR, settings)
-    say(f"Starting {servers:,} servers ...")
-    with (
-        TemporaryDirectory(prefix="weft-demo-") as folder,
-        serving(servers=servers, seed=seed) as url,
-    ):
-        inventory = Path(folder) / "servers.json"
-        write_inventory(inventory, url, make_fleet(servers, seed))
-        memory = MemoryWatch("check_health")
-        done = execute(plan, {"inventory": str(inventory)}, settings, observer=memory)
-        tell(done, settings, store=store, json=False, has_output=False)
-        if done.status is Status.SUCCEEDED:
-            with open_records(settings) as records:
-                figures = measure(records, done, memory, url)
-            if json:
-                print_results([as_json(figures)])
-            else:
-                print_results(["", *_figure_lines(figures), "", *_further_lines(done.id, store)])
-    raise typer.Exit(exit_status(done))
+    with TemporaryDirectory(prefix="weft-demo-") as folder:
+        stage = Stage(settings, store, Path(folder), size)
+        played = import_module(f"weft.cli.demos.{name}").play(stage)
+    assert isinstance(played, Played)
+    if played.failed:
+        say(f"\nThe demo {name} found what isn't true: {played.failed}.")
+    return played
 
 
-def _figure_lines(figures: MonitorFigures) -> list[str]:
-    from weft.bench.measure import show_bytes
-    from weft.cli.render import show_span, table
-
-    rows = [
-        (
-            "checks",
-            f"{figures.servers:,} servers in {show_span(figures.fan_out_s)}, "
-            f"{figures.servers / figures.fan_out_s:,.0f}/s, "
-            f"at most {figures.most_at_once:,} at once",
-        ),
-        ("healthy", f"{figures.succeeded:,}, of which {figures.recovered:,} after a retry"),
-        ("failed", f"{figures.failed:,}; the server made {figures.failing:,} of its servers fail"),
-        (
-            "attempts",
-            f"{figures.attempts:,} recorded; the server counted {figures.requests:,} requests, "
-            "repeats after a closed connection included",
-        ),
-        (
-            "a check's time",
-            f"median {show_span(figures.median_s)}, 95 % within {show_span(figures.p95_s)}",
-        ),
-        (
-            "memory",
-            f"{figures.item_context_bytes} bytes of context an item; the process grew by at most "
-            f"{show_bytes(figures.growth_bytes)} during the checks, "
-            f"{show_bytes(figures.growth_bytes / figures.servers)} an item with all else",
-        ),
-        ("the whole run", show_span(figures.run_s)),
-    ]
-    return table(("MEASURED", ""), rows)
-
-
-def _further_lines(run_id: str, store: str | None) -> list[str]:
+def _told(name: str, played: Played, store: str | None) -> list[str]:
+    """What was measured, if anything was, and where to look further."""
+    from weft.cli.demos.stage import demo_folder
     from weft.cli.render import table
     from weft.cli.summary import command
 
-    failed = command("items", run_id, "check_health", "--status", "failed", store=store)
-    rows = [
-        ("the workflow", str(MONITOR)),
-        ("its actions", str(MONITOR.with_name("actions.py"))),
-        ("the run", command("show", run_id, store=store)),
-        ("what failed", failed),
+    further = [
+        ("the workflow", str(demo_folder(name) / "workflow.yaml")),
+        ("its actions", str(demo_folder(name) / "actions.py")),
+        ("the run", command("show", played.run.id, store=store)),
+        *played.further,
+        ("a copy to change", f"weft demo {name} --copy DIR"),
     ]
-    return table(("LOOK FURTHER", ""), rows)
+    measured = ["", *table(("MEASURED", ""), played.rows)] if played.rows else []
+    return [*measured, "", *table(("LOOK FURTHER", ""), further)]
+
+
+def _closing_lines(results: Mapping[str, Played]) -> list[str]:
+    from weft.cli.render import show_span, table
+
+    rows = [
+        (name, _status(played), played.headline, show_span(played.run.duration_s))
+        for name, played in results.items()
+    ]
+    return ["", *table(("DEMO", "STATUS", "WHAT", "TIME>"), rows)]
+
+
+def _object(played: Played) -> dict[str, Any]:
+    """A demo as `--json` gives it."""
+    return {
+        "run_id": played.run.id,
+        "status": _status(played),
+        "failed": played.failed,
+        "figures": played.figures,
+    }
+
+
+def _status(played: Played) -> str:
+    return "failed" if played.failed else played.run.status.value
+
+
+def _exit_status(played: Played) -> int:
+    from weft.cli.run import FAILED, exit_status
+
+    return FAILED if played.failed else exit_status(played.run)
+
+
+def _is_paused(played: Played) -> bool:
+    from weft.model import Status
+
+    return played.run.status is Status.PAUSED

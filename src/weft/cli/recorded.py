@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from weft.engine.attempt import inner_path
 from weft.errors import DefinitionError, UsageError
 from weft.model import Limits, Run, RunRecord, Status, TaskRun, TaskSummary
 from weft.ports import Records
@@ -96,7 +97,7 @@ def tree(records: Records, run_no: int, tasks: Iterable[TaskRun], most: int) -> 
             break
         found.append(task)
         if not task.has_items:
-            steps = records.tasks(run_no, within=task.path)
+            steps = records.tasks(run_no, within=inner_path(task.path, task.visit))
             found += tree(records, run_no, steps, most - len(found))
     return found[:most]
 

@@ -17,12 +17,14 @@ from msgspec.structs import replace
 
 from weft.conductor.messages import (
     Asked,
+    CancelRequested,
     Command,
     EndRun,
     Evaluate,
     Evaluated,
     Event,
     PauseRequested,
+    RunResumed,
     RunStarted,
     RunTimedOut,
     SettleTask,
@@ -30,6 +32,7 @@ from weft.conductor.messages import (
     StopTask,
     TaskEnded,
     TaskPaused,
+    VisitsAdvanced,
 )
 from weft.conductor.routes import Routes
 from weft.conductor.scope import Scope
@@ -55,6 +58,8 @@ class _Decision(Routes):
     # Events
 
     def take(self, event: Event) -> None:
+        if self.state.is_paused and not isinstance(event, CancelRequested | RunResumed):
+            return
         match event:
             case TaskEnded() if self._expects(event, Stage.RUNNING):
                 self._task_ended(event)
@@ -70,16 +75,30 @@ class _Decision(Routes):
                 self._variables_evaluated(event)
             case Evaluated(asked=Asked.OUTPUT) if self.state.phase is Phase.CLOSING:
                 self._finish(event.value, event.error)
+            case TaskEnded() | TaskPaused() | Evaluated():
+                return
+            case _:
+                self._take_request(event)
+        self._advance()
+
+    def _take_request(self, event: Event) -> None:
+        """What concerns the run as a whole and answers no command."""
+        match event:
             case RunStarted() if self.state.phase is Phase.NEW:
                 self._run_started(event)
+            case RunResumed():
+                self._change(is_pausing=False, is_paused=False)
+                self.resume_routes()
+            case VisitsAdvanced():
+                for number, last in event.visits:
+                    self._advance_visits(number, last)
             case PauseRequested():
-                self._stop(Status.PAUSED, None)
+                self._pause()
+            case CancelRequested():
+                self._stop(Status.CANCELLED, None)
             case RunTimedOut():
                 message = f"the run took longer than its timeout of {event.timeout_s:g} s"
                 self._stop(Status.FAILED, ErrorInfo("Timeout", message))
-            case _:
-                return
-        self._advance()
 
     # The run
 
@@ -102,15 +121,26 @@ class _Decision(Routes):
         self._change(phase=Phase.WORKING)
         self.begin_routes()
 
-    def _stop(self, status: Status, error: ErrorInfo | None) -> None:
-        """Head for `status`: a pause lets what runs finish, a failure cuts it off."""
-        at_once = status is not Status.PAUSED
-        is_stopped = self.state.is_cut_off if at_once else self.state.stop is not None
-        if self.state.phase >= Phase.CLOSING or is_stopped:
+    def _pause(self) -> None:
+        """Start nothing new, and let what runs come to a place where it can go on later."""
+        if self.state.phase >= Phase.CLOSING or self.state.is_pausing:
             return
-        self._change(stop=status, error=self.state.error or error, is_cut_off=at_once)
-        for number in self._running():
-            self.commands.append(StopTask(number, self.task(number).visit, at_once))
+        self._change(is_pausing=True)
+        self._stop_running(at_once=False)
+
+    def _stop(self, status: Status, error: ErrorInfo | None) -> None:
+        """Head for `status`, unless the run does so already for another; cut off what runs."""
+        if self.state.phase >= Phase.CLOSING or self.state.is_cut_off:
+            return
+        stop = self.state.stop or status
+        self._change(stop=stop, error=self.state.error or error, is_cut_off=True)
+        self._stop_running(at_once=True)
+
+    def _stop_running(self, *, at_once: bool) -> None:
+        for number in range(len(self.plan.tasks)):
+            task = self.task(number)
+            if task.stage is Stage.RUNNING:
+                self.commands.append(StopTask(number, task.visit, at_once))
 
     def fail_run(self, number: int) -> None:
         """A transition to `fail` was taken: nothing new starts, and what runs finishes."""
@@ -121,11 +151,13 @@ class _Decision(Routes):
 
     def _advance(self) -> None:
         """Open every task that can be, then see whether the run is at its end."""
+        if self.state.is_paused:
+            return
         if self.state.phase is Phase.WORKING:
             self.follow_routes()
             if self.state.active:
                 return
-            if self.state.stop is Status.PAUSED and self._has_more_to_do():
+            if self.state.is_pausing and self.state.stop is None and self._has_more_to_do():
                 self._end_paused()
                 return
             self._cancel_the_rest()
@@ -137,35 +169,38 @@ class _Decision(Routes):
         """Start the next task of `finally`, whatever became of the one before, or end the run."""
         for number in range(len(self.plan.graph.names), len(self.plan.tasks)):
             if self.task(number).stage is Stage.WAITING:
-                if self.state.stop is Status.PAUSED:
+                if self.state.is_pausing:
                     self._end_paused()
-                else:
-                    self.start_visit(number, self.final_scope())
-                if self.state.active or self.state.phase is Phase.OVER:
+                    return
+                self.start_visit(number, self.final_scope())
+                if self.state.active:
                     return
         if self.plan.output is None:
             self._finish(None, None)
         else:
             self._change(phase=Phase.CLOSING)
             context = self.see(self.final_scope())
-            failed = self._final_error() is not None
-            self.commands.append(Evaluate(Asked.OUTPUT, context, nullable=failed))
+            is_cut_short = self.state.stop is not None or self._final_error() is not None
+            self.commands.append(Evaluate(Asked.OUTPUT, context, nullable=is_cut_short))
 
     def _may_start(self) -> bool:
         """Whether tasks may start now; those of `finally` do also in a run that has failed."""
-        stop = self.state.stop
-        return stop is None or (stop is Status.FAILED and self.state.phase is Phase.CLEANING)
+        is_open = self.state.stop is None or self.state.phase is Phase.CLEANING
+        return is_open and not self.state.is_pausing
 
     def _has_more_to_do(self) -> bool:
         return bool(self.state.unsettled) or any(loop.busy for loop in self.state.loops.values())
 
     def _end_paused(self) -> None:
-        self._change(phase=Phase.OVER)
+        self._change(is_paused=True)
         self.commands.append(EndRun(Status.PAUSED))
 
     def _finish(self, output: Any, output_error: ErrorInfo | None) -> None:
-        error = self._final_error() or output_error
         self._change(phase=Phase.OVER)
+        if self.state.stop is Status.CANCELLED:
+            self.commands.append(EndRun(Status.CANCELLED, output))
+            return
+        error = self._final_error() or output_error
         status = Status.SUCCEEDED if error is None else Status.FAILED
         self.commands.append(EndRun(status, output, error))
 
@@ -204,7 +239,7 @@ class _Decision(Routes):
 
         If the run has come to its end meanwhile, it ends as cancelled instead.
         """
-        if self.state.stop is Status.FAILED:
+        if self.state.stop is not None and self.state.phase is Phase.WORKING:
             self._settle(number, TaskResult(Status.CANCELLED))
             return
         task = self.task(number)
@@ -212,6 +247,17 @@ class _Decision(Routes):
         held = replace(task, stage=Stage.WAITING, visit=task.visit - 1, scope=None)
         self._change(active=self.state.active - 1)
         self.put_back(number, held, task.scope)
+
+    def _advance_visits(self, number: int, last: int) -> None:
+        """Give the visit under way, or else the next one, a number over `last`."""
+        task = self.task(number)
+        if task.stage in (Stage.WAITING, Stage.ENDED):
+            self._set(number, replace(task, visit=max(task.visit, last)))
+        elif task.visit <= last and task.stage in (Stage.JUDGING, Stage.RUNNING):
+            assert task.scope is not None  # it has started
+            self._change(active=self.state.active - 1)
+            self._set(number, replace(task, visit=last))
+            self.start_visit(number, task.scope)
 
     def _when_evaluated(self, event: Evaluated) -> None:
         number, task = event.task, self.task(event.task)
@@ -297,6 +343,9 @@ class _Decision(Routes):
 
     def settle_unvisited(self, number: int, status: Status) -> None:
         """A task that will never start has ended all the same."""
+        task = self.task(number)
+        if task.visit:  # earlier visits are recorded, and stay as they are
+            self._set(number, replace(task, visit=task.visit + 1))
         self._record(number, TaskResult(status), handled=False)
         self._set(number, replace(self.task(number), stage=Stage.ENDED, arrivals=EMPTY))
 
@@ -317,22 +366,12 @@ class _Decision(Routes):
         if self.state.stop is None:
             return
         for number in range(len(self.plan.graph.names)):
-            task = self.task(number)
-            if task.stage is not Stage.ENDED:
-                if task.visit:  # a later visit of it was put back by a pause
-                    self._set(number, replace(task, visit=task.visit + 1))
+            if self.task(number).stage is not Stage.ENDED:
                 self.settle_unvisited(number, Status.CANCELLED)
 
     def _expects(self, event: Evaluated | TaskEnded | TaskPaused, stage: Stage) -> bool:
         task = self.task(event.task)
         return task.stage is stage and task.visit == event.visit
-
-    def _running(self) -> list[int]:
-        return [
-            number
-            for number in range(len(self.plan.tasks))
-            if self.task(number).stage is Stage.RUNNING
-        ]
 
 
 def _is_judged(task: PlannedTask) -> bool:

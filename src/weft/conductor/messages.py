@@ -69,7 +69,24 @@ class TaskPaused(msgspec.Struct, frozen=True, gc=False):
 
 
 class PauseRequested(msgspec.Struct, frozen=True, gc=False):
-    """Someone wants the run to stop where it is."""
+    """Someone wants the run to stop where it is, to go on later."""
+
+
+class CancelRequested(msgspec.Struct, frozen=True, gc=False):
+    """Someone wants the run to end, and what runs to be cut off."""
+
+
+class RunResumed(msgspec.Struct, frozen=True, gc=False):
+    """The run goes on after a pause, or after the process that drove it has died."""
+
+
+class VisitsAdvanced(msgspec.Struct, frozen=True, gc=False):
+    """Visits that are made again get new numbers, since the old ones are recorded.
+
+    `visits` has tasks with the number of their last visit that is recorded.
+    """
+
+    visits: tuple[tuple[int, int], ...]
 
 
 class RunTimedOut(msgspec.Struct, frozen=True, gc=False):
@@ -78,7 +95,17 @@ class RunTimedOut(msgspec.Struct, frozen=True, gc=False):
     timeout_s: float
 
 
-Event = RunStarted | Evaluated | TaskEnded | TaskPaused | PauseRequested | RunTimedOut
+Event = (
+    RunStarted
+    | Evaluated
+    | TaskEnded
+    | TaskPaused
+    | PauseRequested
+    | CancelRequested
+    | RunResumed
+    | RunTimedOut
+    | VisitsAdvanced
+)
 
 
 class Evaluate(msgspec.Struct, frozen=True, gc=False):

@@ -71,6 +71,10 @@ class Routes(ABC):
                 self._set(number, replace(self.task(number), arrivals=arrived))
                 self._ready.append(number)
 
+    def resume_routes(self) -> None:
+        """Look again at every task that a pause may have held up."""
+        self._ready.extend(range(len(self.graph.names)))
+
     def follow_routes(self) -> None:
         """Start, or pass over, every task of which that is clear by now."""
         while self._ready or self._resting:
@@ -116,6 +120,7 @@ class Routes(ABC):
         if self.is_on_loop(number):
             task = replace(task, arrivals=Vector([scope, *task.arrivals]))
         self._set(number, task)
+        self._ready.append(number)
 
     def publish(
         self, scope: Scope, values: Mapping[str, Any], number: int, transition: int = -1
@@ -148,10 +153,13 @@ class Routes(ABC):
                 self._may_rest(group)
             return
         task = self.task(target)
+        arrivals = task.arrivals
+        if seen is not None and task.stage is Stage.WAITING:
+            arrivals = arrivals.append(seen)
         changed = replace(
             task,
             undecided=task.undecided - 1,
-            arrivals=task.arrivals if seen is None or task.visit else task.arrivals.append(seen),
+            arrivals=arrivals,
             is_blocked=task.is_blocked or (seen is None and blocks),
         )
         self._set(target, changed)
@@ -161,13 +169,16 @@ class Routes(ABC):
     def _open(self, number: int) -> None:
         """Start a task that has what it waited for, or pass it over if it never will."""
         task = self.task(number)
-        if task.stage is not Stage.WAITING or task.visit or self.state.stop is Status.FAILED:
+        if task.stage is not Stage.WAITING or self.state.stop is not None:
             return
         needed = self.graph.joins.get(number)
+        has_enough = needed is not None and len(task.arrivals) >= needed
+        if task.undecided and not has_enough:
+            return
         if len(task.arrivals) >= (needed or 1):
-            if self.state.stop is None:
+            if not self.state.is_pausing:
                 self.start_visit(number, merge(list(task.arrivals)[:needed]))
-        elif not task.undecided:
+        else:
             status = Status.BLOCKED if task.is_blocked else Status.SKIPPED
             self.settle_unvisited(number, status)
             for edge_number in self.graph.outgoing[number]:
@@ -188,7 +199,8 @@ class Routes(ABC):
         """Start the visit that has waited longest, unless one is under way."""
         task = self.task(number)
         is_idle = task.stage in (Stage.WAITING, Stage.ENDED)
-        if not (is_idle and task.arrivals) or self.state.stop is not None:
+        is_held = self.state.is_pausing or self.state.stop is not None
+        if is_held or not (is_idle and task.arrivals):
             return
         seen, *rest = task.arrivals
         self._set(number, replace(task, arrivals=Vector(rest)))
@@ -216,11 +228,11 @@ class Routes(ABC):
     def _rest(self, group: int) -> None:
         """If nothing runs or can start in a loop any more, decide the edges that leave it."""
         loop = self.state.loops[group]
-        if loop.undecided or loop.busy or self.state.stop is Status.FAILED:
+        if loop.undecided or loop.busy or self.state.stop is not None:
             return
         self._set_loop(group, exits={})
         for number in self.graph.groups[group]:
-            if not self.task(number).visit:
+            if self.state.results[number] is None:
                 status = Status.BLOCKED if loop.is_blocked else Status.SKIPPED
                 self.settle_unvisited(number, status)
         for number in self.graph.groups[group]:

@@ -81,9 +81,9 @@ class State(msgspec.Struct, frozen=True, gc=False):
 
     `results` holds how each task last ended, or None. `active` counts the visits between their
     start and their end. `stop` is the status that the run is heading for after something asked it
-    to stop; `failures` are the tasks whose failure nothing handled, each with its error. `base` has
-    the parameters. `published` counts how often variables were set, and `candidates` has those
-    values that may be the run's at its end.
+    to end early; `failures` are the tasks whose failure nothing handled, each with its error.
+    `base` has the parameters. `published` counts how often variables were set, and `candidates` has
+    those values that may be the run's at its end.
     """
 
     tasks: Vector[TaskState]
@@ -96,6 +96,10 @@ class State(msgspec.Struct, frozen=True, gc=False):
     error: ErrorInfo | None = None
     is_cut_off: bool = False
     """Whether what runs has been told to end at once, rather than to finish."""
+    is_pausing: bool = False
+    """Whether nothing new starts, since someone asked for a pause."""
+    is_paused: bool = False
+    """Whether nothing runs any more either, until the run is resumed."""
     base: WorkflowContext | None = None
     scope: Scope | None = None
     """What tasks see that start with the run."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from weft.bitmap import Bitmap
 from weft.catalog import ActionContext, ActionSpec
 from weft.context import ItemContext, WorkflowContext
 from weft.engine.capture import AttemptLog, log_text
@@ -37,6 +38,20 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
     path: str
     number: int
 
+    @property
+    def inside(self) -> str:
+        """The path of what runs inside this visit: it differs from one visit to the next."""
+        return inner_path(self.path, self.number)
+
+    def item(self, index: int | None) -> str:
+        """The path of what runs inside one of the visit's items; it is its own if it has none."""
+        return self.inside if index is None else f"{self.inside}[{index}]"
+
+
+def inner_path(path: str, visit: int) -> str:
+    """The path inside a visit: `poll` in the first one, `poll#2` in the second."""
+    return path if visit == 1 else f"{path}#{visit}"
+
 
 class TaskCall:
     """What the attempts of one visit of a task have in common. Implements `ports.Call`.
@@ -52,6 +67,7 @@ class TaskCall:
         run: RunParts,
         *,
         timeout_s: float | None,
+        begun_children: Bitmap | None = None,
     ) -> None:
         spec = task.spec
         self.function = spec.function
@@ -69,7 +85,7 @@ class TaskCall:
         if spec.workflow is not None:
             from weft.engine.children import ChildWorkflow  # which needs this module
 
-            self.function = ChildWorkflow(spec.workflow(), visit, context, run).run
+            self.function = ChildWorkflow(spec.workflow(), visit, context, run, begun_children).run
         for entry in task.inputs:
             self._add(spec, entry, context, run)
 

@@ -7,25 +7,32 @@ attempts share the slot of the attempt that it is, and its failure is that attem
 Most children are a few plain steps, run for each of very many items. A step that has nothing to
 wait for but its action (no items, delay, timeout or retry) is made right here, in the coroutine of
 the item; all others go the way of a run's own tasks.
+
+A child that was interrupted is told anew from the rows of its steps: what they computed is given,
+what templates make of it is evaluated again, and what has no row is done. A retry forgets them.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
+from weft.bitmap import Bitmap
 from weft.catalog import Runs
-from weft.conductor import Command, Event, SettleTask, StartTask, State
+from weft.conductor import Command, Event, Kept, RunStarted, SettleTask, StartTask, TaskEnded
 from weft.context import WorkflowContext
 from weft.engine.attempt import TaskCall, Visit
-from weft.engine.conduct import Conducting, first_state
+from weft.engine.conduct import Conducting, Standing, first_state, result_of
 from weft.engine.gate import Slots
 from weft.engine.parts import RunParts, StepObserver
 from weft.engine.tasks import TaskEnd, is_handled
 from weft.errors import AttemptError, RunFailedError
-from weft.model import Status, TaskResult, TaskRun
+from weft.model import Discard, Status, TaskResult, TaskRun
 from weft.plan import Plan, PlannedTask
 from weft.ports import Ticket
 from weft.values import FrozenDict, decode
@@ -40,8 +47,14 @@ class ChildWorkflow:
     """A workflow as the action of one visit of a task. `run` is what its attempts call."""
 
     def __init__(
-        self, plan: Plan, visit: Visit, context: WorkflowContext, parent: RunParts
+        self,
+        plan: Plan,
+        visit: Visit,
+        context: WorkflowContext,
+        parent: RunParts,
+        begun: Bitmap | None = None,
     ) -> None:
+        self._begun = begun  # the items, 0 if there are none, of which steps may be recorded
         self._plan = plan
         self._visit = visit
         self._depth = parent.depth + 1
@@ -54,7 +67,7 @@ class ChildWorkflow:
             given=frozenset(),
             depth=self._depth,
         )
-        self._state = first_state(plan)
+        self._start = first_state(plan)
         self._inline = frozenset(task.number for task in plan.tasks if _is_plain(task))
         self._first = WorkflowContext(run=context.run, secrets=context.secrets)
 
@@ -65,10 +78,17 @@ class ChildWorkflow:
             error.type, error.retryable = "TooDeep", False
             raise error
         context = self._first.with_parameters(FrozenDict({**self._defaults, **given}))
-        path = self._visit.path if ticket.index is None else f"{self._visit.path}[{ticket.index}]"
+        path = self._visit.item(ticket.index)
         timeout_s = None if self._plan.timeout is None else self._plan.timeout.resolve(context)
         inline = self._inline if timeout_s is None else frozenset[int]()
-        child = _Child(self._plan, self._state, context, self._parts, f"{path}.", inline)
+        standing = Standing(self._start, opening=(RunStarted(context),))
+        child = _Child(self._plan, standing, context, self._parts, f"{path}.", inline)
+        if ticket.attempt > 1:
+            await self._parts.journal.commit(Discard(self._visit.run_no, under=path))
+        elif self._begun is not None and (ticket.index or 0) in self._begun:
+            read = self._parts.parts.records
+            rows = await asyncio.to_thread(partial(read.tasks, self._visit.run_no, within=path))
+            await asyncio.to_thread(child.restore, rows)
         ended = await child.conduct(timeout_s)
         if ended.error is not None:
             raise RunFailedError(
@@ -86,28 +106,66 @@ class _Child(Conducting):
     def __init__(
         self,
         plan: Plan,
-        state: State,
+        standing: Standing,
         context: WorkflowContext,
         run: RunParts,
         prefix: str,
         inline: frozenset[int],
     ) -> None:
-        super().__init__(plan, state, context, run, prefix)
+        super().__init__(plan, standing, context, run, prefix)
         self._inline = inline
         self._step: StartTask | None = None  # one that is to be made right here
 
+    def restore(self, rows: Sequence[TaskRun]) -> None:
+        """Go to where the rows of recorded steps lead. Reads from the store, which may block."""
+        numbers = self._plan.numbers
+        named = [(numbers.get(row.path.rpartition(".")[2]), row) for row in rows]
+        recorded = {(number, row.visit): row for number, row in named if number is not None}
+
+        def outcome_of(command: StartTask) -> Kept | None:
+            row = recorded.get((command.task, command.visit))
+            if row is None or not _is_outcome(row):
+                return None
+            self._rows[command.task] = row
+            # It may have failed after its action, by a template that is evaluated again.
+            if row.output is None:
+                result = TaskResult(Status.FAILED, error=row.error)
+            else:
+                result = TaskResult(Status.SUCCEEDED, output=decode(row.output))
+                self._sizes.hold(result_of(self._prefix, self._plan, command.task), len(row.output))
+            task = self._plan.tasks[command.task]
+            handled = result.error is not None and is_handled(task, command.context, result)
+            ended = TaskEnded(command.task, command.visit, result, handled)
+            return Kept(row.task_no, ended)
+
+        self._retell(outcome_of)
+        self._opening = ()
+        for command in self._pending:
+            if isinstance(command, StartTask):
+                found = recorded.get((command.task, command.visit))
+                self._rows[command.task] = found or self._new_row(
+                    command.task, command.visit, self._clock.now()
+                )
+                self._begun.add(command.task)
+
     async def _record(self, event: Event, commands: tuple[Command, ...]) -> None:
-        """One row for each step that has ended, in a transaction of their own."""
+        """One row for each step that has ended, in a transaction of their own.
+
+        A step with items is recorded when it starts as well, since its items refer to its row.
+        """
         now = self._clock.now()
-        settled = []
+        changed = []
         for command in commands:  # in their order: a step on a cycle may end and start again
             if isinstance(command, SettleTask):
-                settled.append(self._settled_row(command, now))
+                changed.append(self._settled_row(command, now))
             elif isinstance(command, StartTask):
                 row = self._new_row(command.task, command.visit, started_at=now)
+                if row.has_items:
+                    row = replace(row, status=Status.RUNNING)
+                    changed.append(row)
                 self._rows[command.task] = row
-        if settled:
-            await self._run.journal.commit(*settled)
+        if changed:
+            await self._run.journal.commit(*changed)
 
     def _settled_row(self, command: SettleTask, now: float) -> TaskRun:
         row = self._rows.get(command.task)
@@ -154,6 +212,11 @@ class _Child(Conducting):
             result = TaskResult(Status.FAILED, error=self._run.describe(error))
         handled = result.error is not None and is_handled(task, command.context, result)
         return self._visit_ended(command, TaskEnd(result, 1, output, handled))
+
+
+def _is_outcome(row: TaskRun) -> bool:
+    """Whether a step's row tells how it ended; of one with items its items do."""
+    return not row.has_items and row.status in (Status.SUCCEEDED, Status.FAILED)
 
 
 def _is_plain(task: PlannedTask) -> bool:

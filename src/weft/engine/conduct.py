@@ -4,6 +4,8 @@ The loop takes one event at a time, asks `decide` what follows, and has the even
 with the rows that change because of it. Only then are the commands carried out, so whatever is
 told, started or evaluated has been recorded first. What exactly is recorded is for those who build
 on `Conducting`: a run (`run.py`) and a child of a run (`children.py`) differ in just that.
+
+A workflow begins at a `Standing`: at its very start, or where the records of it end.
 """
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from weft.conductor import (
@@ -24,19 +27,22 @@ from weft.conductor import (
     Evaluate,
     Evaluated,
     Event,
-    RunStarted,
+    Kept,
     RunTimedOut,
     SettleTask,
     StartTask,
     State,
+    Step,
     StopTask,
     TaskEnded,
     TaskPaused,
     decide,
+    retell,
 )
 from weft.context import WorkflowContext
 from weft.engine.attempt import Visit
 from weft.engine.evaluate import evaluate_asked
+from weft.engine.feed import Stop
 from weft.engine.journal import refusal
 from weft.engine.parts import RunParts
 from weft.engine.tasks import TaskEnd, TaskRunner, is_handled
@@ -49,10 +55,10 @@ from weft.values import encode
 class ContextSize:
     """How large a run's context is, as JSON; a value that is replaced counts once."""
 
-    def __init__(self, limits: Limits, parameters: int = 0) -> None:
+    def __init__(self, limits: Limits, held: Mapping[str, int]) -> None:
         self._bound = limits.context_bytes
-        self._total = parameters
-        self._held: dict[str, int] = {}
+        self._held = dict(held)
+        self._total = sum(held.values())
 
     def hold(self, name: str, size: int) -> None:
         """Take in a value of so many bytes. Raises `LimitError` if it is one too many."""
@@ -66,37 +72,66 @@ class ContextSize:
         self._held[name] = size
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """Where a workflow stands: its state, and what is recorded of it that is needed to go on.
+
+    `opening` has the events that come first, and `pending` the commands that wait to be carried
+    out after them. `rows` holds the row of each task's latest visit; those in `begun` had started.
+    `sizes` says how large the values are that the context holds, `seq` how many events are recorded
+    and, of those, `since_s` for how long the run had been driven when it was last told anew.
+    """
+
+    state: State
+    opening: tuple[Event, ...] = ()
+    pending: tuple[Command, ...] = ()
+    rows: Mapping[int, TaskRun] = {}
+    begun: frozenset[int] = frozenset()
+    sizes: Mapping[str, int] = {}
+    seq: int = 0
+    since_s: float = 0.0
+
+
 class Conducting(ABC):
     """One workflow in progress, from its first event to its last."""
 
     def __init__(
-        self, plan: Plan, state: State, context: WorkflowContext, run: RunParts, prefix: str
+        self, plan: Plan, standing: Standing, context: WorkflowContext, run: RunParts, prefix: str
     ) -> None:
         self._plan = plan
         self._context = context
         self._run = run
         self._prefix = prefix  # of the paths of its tasks
         self._clock = run.parts.clock
-        self._state = state
+        self._opening = standing.opening
+        self._pending = standing.pending
+        self._state = standing.state
         self._events: deque[Event | BaseException] = deque()
         self._waiting: asyncio.Future[None] | None = None  # for an event
-        self._rows: dict[int, TaskRun] = {}  # of each task's latest visit
+        self._rows = dict(standing.rows)  # of each task's latest visit
+        self._begun = set(standing.begun)
+        self._stop: Stop | None = None  # what whoever drives it has asked of all tasks
         self._contexts: dict[int, WorkflowContext] = {}  # what each task that runs sees
         self._ends: dict[int, TaskEnd] = {}  # of tasks whose end is being recorded
         self._runners: dict[int, TaskRunner] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._reads_pages = any(task.items is not None for task in plan.tasks)
         self._ended: EndRun | None = None
-        self._sizes = ContextSize(run.parts.limits)
+        self._sizes = ContextSize(run.parts.limits, standing.sizes)
 
     async def conduct(self, timeout_s: float | None) -> EndRun:
-        """Go on to the end. Raises `StoreError` if the store can't be written any more."""
-        self.tell(RunStarted(self._context))
+        """Go on to the end, and for `timeout_s` at most.
+
+        Raises `StoreError` if the store can't be written any more.
+        """
         timer = None
         if timeout_s is not None:
             expired = RunTimedOut(timeout_s)
-            timer = self._clock.call_later(timeout_s, lambda: self.tell(expired))
+            timer = self._clock.call_later(max(0.0, timeout_s), lambda: self.tell(expired))
         try:
+            for opening in self._opening:
+                await self._advance(opening)
+            for command in self._pending:
+                self._do(command)
             while self._ended is None:
                 event = await self._next_event()
                 if isinstance(event, BaseException):
@@ -190,7 +225,7 @@ class Conducting(ABC):
             case StartTask():
                 self._start(command)
             case StopTask() if command.task in self._runners:
-                self._runners[command.task].stop(at_once=command.at_once)
+                self._runners[command.task].stop(Stop.CANCEL if command.at_once else Stop.PAUSE)
             case SettleTask():
                 self._contexts.pop(command.task, None)
                 self._settled(command)
@@ -225,6 +260,24 @@ class Conducting(ABC):
             return replace(said, error=error, handled=self._is_handled_at(command, error))
         return replace(said, value=value)
 
+    def _retell(
+        self, outcome_of: Callable[[StartTask], Kept | None], then: Event | None = None
+    ) -> list[Step]:
+        """Go to where the outcomes that are kept lead, and take the event `then`.
+
+        Reads from the store, which may block.
+        """
+
+        def evaluate(command: Evaluate) -> Evaluated:
+            self._contexts[command.task] = command.context
+            return self._evaluate(command)
+
+        replay, steps = retell(self._plan, self._state, self._context, outcome_of, evaluate)
+        if then is not None:
+            steps.append((then, replay.take(then)))
+        self._state, self._pending = replay.state, replay.pending
+        return steps
+
     def _is_handled_at(self, at: Evaluate | Evaluated, error: ErrorInfo) -> bool:
         """Whether `on-error` lets the run go on after this evaluation failed."""
         failed = TaskResult(Status.FAILED, error=error)
@@ -240,17 +293,22 @@ class Conducting(ABC):
             return
         for values in published:
             for name, each in values.items():
-                self._sizes.hold(f"the variable {name}", len(encode(each)))
+                self._sizes.hold(variable(name), len(encode(each)))
 
     def _start(self, command: StartTask) -> None:
-        self._contexts[command.task] = command.context
+        number = command.task
+        self._contexts[number] = command.context
         runner = TaskRunner(
-            self._plan.tasks[command.task],
+            self._plan.tasks[number],
             self._visit(command),
             command.context,
             self._run,
-            partial(self._delayed, command.task),
+            partial(self._note, number),
+            begun=self._rows[number] if number in self._begun else None,
         )
+        self._begun.discard(number)
+        if self._stop is not None:  # asked for while the start was being recorded
+            runner.stop(self._stop)
         self._runners[command.task] = runner
         self._run.observer.task_started(runner.progress)
         self._spawn(self._run_visit(command, runner))
@@ -259,10 +317,10 @@ class Conducting(ABC):
         row = self._rows[command.task]
         return Visit(self._run.run_id, self._run.run_no, row.task_no, row.path, command.visit)
 
-    async def _delayed(self, number: int, due_at: float) -> None:
-        """Record when a delayed task is due."""
-        self._rows[number] = delayed = replace(self._rows[number], due_at=due_at)
-        await self._run.journal.commit(delayed)
+    async def _note(self, number: int, **fields: Any) -> None:
+        """Record more of a visit that has started: when it is due, or the file that it reads."""
+        self._rows[number] = noted = replace(self._rows[number], **fields)
+        await self._run.journal.commit(noted)
 
     async def _run_visit(self, command: StartTask, runner: TaskRunner) -> Event:
         end = await runner.run()
@@ -276,8 +334,7 @@ class Conducting(ABC):
             self._ends[number] = end
             return TaskPaused(number, visit)
         try:
-            name = f"the result of {self._prefix}{self._plan.tasks[number].name}"
-            self._sizes.hold(name, len(end.output or b""))
+            self._sizes.hold(result_of(self._prefix, self._plan, number), len(end.output or b""))
         except LimitError as error:
             failed = TaskResult(Status.FAILED, error=self._run.describe(error))
             end = TaskEnd(failed, end.attempts, handled=self._is_handled(number, failed))
@@ -288,3 +345,13 @@ class Conducting(ABC):
 def first_state(plan: Plan) -> State:
     """The state of a workflow of which nothing has happened."""
     return State.initial(plan.graph, len(plan.tasks) - len(plan.graph.names))
+
+
+def result_of(prefix: str, plan: Plan, number: int) -> str:
+    """What a task's result is called where sizes are counted."""
+    return f"the result of {prefix}{plan.tasks[number].name}"
+
+
+def variable(name: str) -> str:
+    """What a variable is called where sizes are counted."""
+    return f"the variable {name}"

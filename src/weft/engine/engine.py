@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from weft.catalog import StopFlag
-from weft.context import WorkflowContext
+from weft.conductor import CancelRequested, Event
 from weft.engine.blocking import run_blocking
+from weft.engine.conduct import Standing
 from weft.engine.gate import Slots
 from weft.engine.journal import JournalWriter
-from weft.engine.masking import Masker
+from weft.engine.lease import LeaseKeeper
+from weft.engine.making import Job, Maker
 from weft.engine.parts import Parts, RunParts
+from weft.engine.recovery import first_standing, read_history, recover
+from weft.engine.retry import Again, plan_retry
 from weft.engine.run import RunDriver
-from weft.engine.tags import checked_tags
-from weft.errors import AttemptError, ParameterError, UsageError
-from weft.model import ErrorInfo, Run, RunRecord, Status
-from weft.plan import Plan, bind_parameters
+from weft.errors import LeaseLostError, UsageError
+from weft.model import ErrorInfo, Lease, Request, Run, RunRecord, Status
+from weft.plan import Plan
 from weft.ports import Journal, Observer, Secrets, TaskProgress
-from weft.values import FrozenDict, encode
 
-_RUN_ID = "letters, digits, dots, underscores and hyphens, at most 100, and no dot at the start"
+GRACE_S = 30.0
+"""How long a pause lets what is in flight finish, if nothing else is asked for."""
+
+_OVER = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
 
 
 class Quiet:
@@ -47,43 +53,57 @@ class Quiet:
         """The run is over or paused."""
 
 
-class _Control:
-    """What may be asked of a run from outside, from the moment on that it is asked for."""
+class _Asked:
+    """What has been asked of a run, from the moment on that it is asked for."""
 
-    def __init__(self) -> None:
-        self.driver: RunDriver | None = None
-        self.is_pausing = False
+    def __init__(self, grace_s: float) -> None:
+        self._driver: RunDriver | None = None
+        self._request: Request | None = None
+        self._grace_s = grace_s
 
-    def pause(self) -> None:
-        self.is_pausing = True
-        if self.driver is not None:
-            self.driver.pause()
+    def ask(self, request: Request) -> None:
+        if self._request is not Request.CANCEL:
+            self._request = request
+        if self._driver is not None:
+            self._pass_on()
 
     def take(self, driver: RunDriver) -> None:
-        self.driver = driver
-        if self.is_pausing:
-            driver.pause()
+        self._driver = driver
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        assert self._driver is not None
+        if self._request is Request.PAUSE:
+            self._driver.pause(self._grace_s)
+        elif self._request is Request.CANCEL:
+            self._driver.cancel()
 
 
 class Engine:
     """Runs plans, with the parts that it is given. `weft.open_engine` puts the usual ones together.
 
     An engine may run several plans at once on one event loop. They share one journal and the slots
-    of `limits.running`; otherwise runs know nothing of each other.
+    of `limits.running`; otherwise runs know nothing of each other. A pause lets what is in flight
+    finish for `grace_s` seconds.
     """
 
-    def __init__(self, journal: Journal, parts: Parts, secrets: Secrets) -> None:
+    def __init__(
+        self, journal: Journal, parts: Parts, secrets: Secrets, *, grace_s: float = GRACE_S
+    ) -> None:
         self._store = journal
         self._parts = parts
-        self._secrets = secrets
+        self._maker = Maker(parts.clock, parts.chance, secrets)
         self._slots = Slots(parts.limits.running)
-        self._controls: set[_Control] = set()
+        self._keeper = LeaseKeeper(parts.control, parts.processes, parts.clock)
+        self._grace_s = grace_s
+        self._asked: set[_Asked] = set()
+        self._driven = 0  # runs in progress
         self._journal: JournalWriter | None = None
 
     def pause(self) -> None:
         """Ask every run in progress to pause. To be called on the event loop's thread."""
-        for control in self._controls:
-            control.pause()
+        for asked in self._asked:
+            asked.ask(Request.PAUSE)
 
     async def arun(
         self,
@@ -100,56 +120,64 @@ class Engine:
         `tags` are words by which the run can be found. With `items` only so many items of each
         fan-out are run, the first ones. Raises `ParameterError` for parameters that don't fit,
         `UsageError` for a run id that is malformed or taken, for a malformed tag or for `items`
-        below 1, and `StoreError` if the store can't be written.
+        below 1, `StoreError` if the store can't be written, and `LeaseLostError` if another process
+        has taken the run while this one was stopped.
         """
         if items is not None and items < 1:
             raise UsageError(f"`items` takes a whole number from 1, not {items}.")
-        given = dict(parameters or {})
-        bound = bind_parameters(plan, given)
-        secrets = self._read_secrets(plan)
-        masker = Masker([*secrets.values(), *_secret_values(plan, bound)])
-        record = self._record(plan, bound, masker, self._new_id() if run_id is None else run_id)
-        record = replace(record, tags=checked_tags(tags))
-        context = _first_context(record, bound, secrets)
-        timeout_s = _timeout_s(plan, context)
-        control = _Control()
-        self._controls.add(control)
-        if self._journal is None:
-            self._journal = JournalWriter(self._store, self._parts.limits)
-        journal = self._journal
-        watching = observer or Quiet()
-        try:
-            record = replace(record, run_no=await journal.create_run(record))
-            run = RunParts(
-                parts=self._parts,
-                run_id=record.id,
-                run_no=record.run_no,
-                journal=journal,
-                observer=watching,
-                masker=masker,
-                slots=self._slots,
-                stop=StopFlag(),
-                workflow_folder=Path(record.file).parent,
-                caller_folder=Path.cwd(),
-                given=frozenset(given),
-                numbers=itertools.count(1),
-                most_items=items,
-            )
-            watching.run_started(record.id, record.workflow, tuple(plan.numbers))
-            if items is not None:
-                first = "item" if items == 1 else f"{items:,} items"
-                watching.notice(f"each fan-out is limited to its first {first}")
-            driver = RunDriver(plan, record, context, run)
-            control.take(driver)
-            result = await driver.drive(timeout_s)
-        finally:
-            self._controls.discard(control)
-            await self._parts.close_resources()
-            if not self._controls:
-                self._journal = None
-                await journal.close()
-        watching.run_ended(result)
-        return result
+        job = self._maker.new(plan, dict(parameters or {}), run_id, items, tags)
+        notices = []
+        if items is not None:
+            first = "item" if items == 1 else f"{items:,} items"
+            notices.append(f"each fan-out is limited to its first {first}")
+        with self._listening() as asked:
+            run_no = await asyncio.to_thread(self._store.create_run, job.record)
+            job = replace(job, record=replace(job.record, run_no=run_no))
+            lease = await asyncio.to_thread(self._keeper.take, job.record)
+            standing = first_standing(plan, job.record, job.context)
+            return await self._drive(job, lease, standing, asked, observer, notices)
+
+    async def aresume(
+        self,
+        plan: Plan,
+        record: RunRecord,
+        *,
+        secrets: Mapping[str, Any] | None = None,
+        force: bool = False,
+        cancel: bool = False,
+        observer: Observer | None = None,
+    ) -> Run:
+        """Go on with a run that was paused, or whose process has died, to its end.
+
+        `plan` is made of the workflow as it was recorded. `secrets` gives its secret parameters
+        anew, which aren't recorded. What is recorded is never done again. With `cancel` the run is
+        brought to its end as cancelled; with `force` it goes on although a file that it reads has
+        changed. Raises what `arun` raises, and `UsageError` for a run that is over, is driven by
+        another process, or reads a file that has changed.
+        """
+        return await self._take_up(
+            plan, record, secrets, observer, _Resume(force=force, cancel=cancel)
+        )
+
+    async def aretry(
+        self,
+        plan: Plan,
+        record: RunRecord,
+        *,
+        recorded: Plan | None = None,
+        from_task: str | None = None,
+        secrets: Mapping[str, Any] | None = None,
+        force: bool = False,
+        observer: Observer | None = None,
+    ) -> Run:
+        """Do again what has failed of a run that is over, and what comes after it; keep the rest.
+
+        With `from_task` that task is done again as well, as a new visit. `plan` may be a repaired
+        one; then `recorded` is made of the workflow as it was recorded. Raises what `aresume`
+        raises, and `UsageError` for a run that isn't over or of which nothing has failed.
+        """
+        how = _Retry(force=force, recorded=recorded or plan, from_task=from_task)
+        return await self._take_up(plan, record, secrets, observer, how)
 
     def run(self, plan: Plan, *args: Any, **kwargs: Any) -> Run:
         """The same as `arun`, for callers without an event loop."""
@@ -157,71 +185,188 @@ class Engine:
             lambda: self.arun(plan, *args, **kwargs), instead="await engine.arun(...)"
         )
 
-    def _record(self, plan: Plan, parameters: FrozenDict, masker: Masker, run_id: str) -> RunRecord:
-        if not _is_run_id(run_id):
-            raise UsageError(f'"{run_id}" can\'t be the id of a run: ids are {_RUN_ID}.')
-        shown = {
-            name: None if plan.parameters[name].secret else value
-            for name, value in parameters.items()
-        }
-        return RunRecord(
-            run_no=0,
-            id=run_id,
-            workflow=plan.name,
-            file=str(Path(plan.file).absolute()),
-            definition=plan.text,
-            parameters=encode(masker.mask(shown)),
-            status=Status.PENDING,
-            created_at=self._parts.clock.now(),
+    async def _take_up(
+        self,
+        plan: Plan,
+        record: RunRecord,
+        secrets: Mapping[str, Any] | None,
+        observer: Observer | None,
+        how: _Resume | _Retry,
+    ) -> Run:
+        """Take a recorded run over, and drive it from where its records end."""
+        how.require_fit(record)
+        job = self._maker.recorded(plan, record, dict(secrets or {}))
+        with self._listening() as asked:
+            lease = await asyncio.to_thread(self._keeper.take, record)
+            try:
+                # As it is now: whoever drove it until now may have changed it meanwhile.
+                found = await asyncio.to_thread(self._parts.records.run, record.id)
+                how.require_fit(found or record)
+                job = self._maker.recorded(plan, found or record, dict(secrets or {}))
+                standing, again = await asyncio.to_thread(how.read, job, self._parts)
+            except BaseException:
+                self._parts.control.release(record.run_no, lease.token, self._parts.clock.now())
+                raise
+            notices = [*_changed_actions(plan, record), *(again.notes if again else ())]
+            return await self._drive(
+                job, lease, standing, asked, observer, notices, again, force=how.force
+            )
+
+    @contextmanager
+    def _listening(self) -> Iterator[_Asked]:
+        """A block in which the run that it makes or takes up hears what is asked of it."""
+        asked = _Asked(self._grace_s)
+        self._asked.add(asked)
+        try:
+            yield asked
+        finally:
+            self._asked.discard(asked)
+
+    async def _drive(
+        self,
+        job: Job,
+        lease: Lease,
+        standing: Standing,
+        asked: _Asked,
+        observer: Observer | None,
+        notices: Iterable[str] = (),
+        again: Again | None = None,
+        *,
+        force: bool = False,
+    ) -> Run:
+        """Drive a run that this process has the lease of."""
+        record, plan, watching = job.record, job.plan, observer or Quiet()
+        self._driven += 1
+        if self._journal is None:
+            self._journal = JournalWriter(self._store, self._parts.limits)
+        journal = self._journal
+        try:
+            last = await asyncio.to_thread(self._parts.records.last_task_no, record.run_no)
+            run = self._run_parts(job, journal, watching, last, force=force)
+            driver = RunDriver(plan, record, standing, job.context, run)
+            journal.hold(record.run_no, lease.token, driver.tell)
+            self._keeper.hold(lease, asked.ask, driver.tell)
+            watching.run_started(record.id, record.workflow, tuple(plan.numbers))
+            for notice in notices:
+                watching.notice(notice)
+            if again is not None:
+                await driver.start_again(again)
+            asked.take(driver)
+            ran_s = lease.ran_s - standing.since_s
+            timeout_s = None if job.timeout_s is None else job.timeout_s - ran_s
+            result = await driver.drive(timeout_s)
+        except LeaseLostError:
+            raise await asyncio.to_thread(self._keeper.lost, record.id, record.run_no) from None
+        finally:
+            self._driven -= 1
+            await self._parts.close_resources()
+            try:
+                if not self._driven:
+                    self._journal = None
+                    await journal.close()
+                else:
+                    await journal.flush()
+            finally:
+                journal.let_go(record.run_no)
+                await self._keeper.release(lease)
+        watching.run_ended(result)
+        return result
+
+    def _run_parts(
+        self,
+        job: Job,
+        journal: JournalWriter,
+        observer: Observer,
+        last_task_no: int,
+        *,
+        force: bool,
+    ) -> RunParts:
+        record = job.record
+        return RunParts(
+            parts=self._parts,
+            run_id=record.id,
+            run_no=record.run_no,
+            journal=journal,
+            observer=observer,
+            masker=job.masker,
+            slots=self._slots,
+            stop=StopFlag(),
+            workflow_folder=Path(record.file).parent,
+            caller_folder=Path(record.origin.folder),
+            given=frozenset(record.origin.given),
+            numbers=itertools.count(last_task_no + 1),
+            most_items=record.origin.most_items,
+            takes_changed_files=force,
         )
 
-    def _new_id(self) -> str:
-        started = datetime.fromtimestamp(self._parts.clock.now(), UTC)
-        return f"{started:%Y%m%d-%H%M%S}-{self._parts.chance.token(4)}"
 
-    def _read_secrets(self, plan: Plan) -> dict[str, str]:
-        names = {name for each in plan.family() for name in each.secrets}
-        found = {name: self._secrets.get(name) for name in sorted(names)}
-        if missing := [name for name, value in found.items() if value is None]:
-            raise ParameterError(
-                "\n".join(
-                    f'{plan.file}  the secret "{name}" is not set. '
-                    f"Set the environment variable WEFT_SECRET_{name}."
-                    for name in missing
-                )
+class _Resume:
+    """Going on with a run that isn't over."""
+
+    def __init__(self, *, force: bool, cancel: bool) -> None:
+        self.force = force
+        self._cancel = cancel
+
+    def require_fit(self, record: RunRecord) -> None:
+        """Raise `UsageError` unless the run can go on."""
+        if record.status in _OVER:
+            raise UsageError(
+                f"run {record.id} is over: it has {record.status.value}.",
+                hint=f"To do again what failed: weft retry {record.id}",
             )
-        return {name: value for name, value in found.items() if value is not None}
+
+    def read(self, job: Job, parts: Parts) -> tuple[Standing, Again | None]:
+        """Where the run stands. May block."""
+        history = read_history(job.plan, job.record, job.context, parts.records)
+        standing = recover(job.plan, job.record, job.context, history)
+        if self._cancel:
+            cancelled: Event = CancelRequested()
+            # What hasn't begun must begin first, to be brought to an end.
+            opening = (*standing.opening, cancelled)
+            if history.events:
+                opening = (cancelled, *standing.opening)
+            return replace(standing, opening=opening), None
+        return standing, None
 
 
-def _first_context(
-    record: RunRecord, parameters: FrozenDict, secrets: Mapping[str, str]
-) -> WorkflowContext:
-    """What a run sees at its start."""
-    started = datetime.fromtimestamp(record.created_at, UTC).isoformat(timespec="milliseconds")
-    return WorkflowContext(
-        parameters=parameters, run={"id": record.id, "started_at": started}, secrets=secrets
-    )
+class _Retry:
+    """Doing again what failed of a run that is over."""
+
+    def __init__(self, *, force: bool, recorded: Plan, from_task: str | None) -> None:
+        self.force = force
+        self._recorded = recorded
+        self._from_task = from_task
+
+    def require_fit(self, record: RunRecord) -> None:
+        """Raise `UsageError` unless the run is over."""
+        if record.status not in _OVER:
+            raise UsageError(
+                f"run {record.id} isn't over: it is {record.status.value}.",
+                hint=f"Go on with it first: weft resume {record.id}",
+            )
+
+    def read(self, job: Job, parts: Parts) -> tuple[Standing, Again | None]:
+        """Where the run starts again, and how. May block."""
+        history = read_history(self._recorded, job.record, job.context, parts.records)
+        again = plan_retry(
+            job.plan,
+            self._recorded,
+            job.record,
+            history,
+            parts.records,
+            from_task=self._from_task,
+        )
+        lease = parts.control.lease(job.record.run_no)
+        standing = first_standing(job.plan, job.record, job.context)
+        since_s = 0.0 if lease is None else lease.ran_s
+        return replace(standing, seq=again.seq, since_s=since_s), again
 
 
-def _timeout_s(plan: Plan, context: WorkflowContext) -> float | None:
-    """The run's timeout in seconds. Raises `ParameterError` if the parameters give none."""
-    if plan.timeout is None:
-        return None
-    try:
-        timeout_s: float | None = plan.timeout.resolve(context)
-    except AttemptError as error:
-        raise ParameterError(error.message, hint=error.hint) from None
-    return timeout_s
-
-
-def _secret_values(plan: Plan, parameters: FrozenDict) -> list[str | None]:
-    return [value for name, value in parameters.items() if plan.parameters[name].secret]
-
-
-def _is_run_id(text: str) -> bool:
-    return (
-        0 < len(text) <= 100
-        and text.isascii()
-        and not text.startswith(".")
-        and all(letter.isalnum() or letter in "._-" for letter in text)
-    )
+def _changed_actions(plan: Plan, record: RunRecord) -> list[str]:
+    """Says which actions' code isn't what it was when the run started."""
+    now = {task.spec.name: task.spec for each in plan.family() for task in each.tasks}
+    return [
+        f"the code of {name} has changed since the run started ({now[name].source})"
+        for name, digest in record.origin.actions.items()
+        if name in now and now[name].digest != digest
+    ]

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from weft.bitmap import Bitmap
 from weft.context import ItemContext, WorkflowContext
 from weft.engine.attempt import Visit
 from weft.engine.feed import BaseFeed, FeedParts, Progress
@@ -21,7 +22,14 @@ from weft.engine.gate import Pace
 from weft.engine.journal import JournalWriter
 from weft.engine.settings import TaskSettings
 from weft.errors import AttemptError
-from weft.model import ErrorInfo, ItemCounts, ItemOutcome, Status, TaskResult
+from weft.model import (
+    ErrorInfo,
+    ItemCounts,
+    ItemOutcome,
+    RecordedItems,
+    Status,
+    TaskResult,
+)
 from weft.ports import Source, Ticket
 
 _WAITING_PER_SLOT = 20
@@ -69,6 +77,18 @@ class ItemFeed(BaseFeed):
         self.error: AttemptError | None = None
         """Why the source can't be read, or None."""
         self._progress.total = source.total
+        self._done: Bitmap | None = None  # what is recorded of a visit that goes on
+
+    def skip(self, recorded: RecordedItems, first_failed: ItemOutcome | None) -> None:
+        """Hand out none of the items that are recorded, and count them as they are."""
+        self._done = recorded.indexes
+        self._failures = self._progress.failed = recorded.failed
+        self._progress.succeeded = recorded.succeeded
+        self.attempts = recorded.attempts
+        if first_failed is not None:
+            self._note_first_error(first_failed)
+        if self._failures and self._settings.stops_on_error and not self._is_tolerable():
+            self._is_closed = True
 
     # Handing out
 
@@ -83,10 +103,14 @@ class ItemFeed(BaseFeed):
             return None
         while self._cursor < len(self._chunk) and not self._is_closed:
             item = self._chunk[self._cursor]
+            index = self._index
+            if self._done is not None and index in self._done:
+                self._cursor += 1
+                self._index = index + 1
+                continue
             is_readable = type(item) is not ErrorInfo
             if self._pace is not None and is_readable and not self._may_start():
                 return None
-            index = self._index
             self._cursor += 1
             self._index = index + 1
             ticket = Ticket(ItemContext(self._context, item, index), index, 1)
@@ -189,9 +213,13 @@ class ItemFeed(BaseFeed):
         progress.succeeded += len(outcomes) - len(others)
         self.attempts += sum([outcome.attempts for outcome in outcomes])
         if failed and self._first_error is None:
-            first = next(outcome for outcome in outcomes if outcome.status is Status.FAILED)
-            assert first.error is not None
-            self._first_error = first.index, msgspec.json.decode(first.error, type=ErrorInfo)
+            self._note_first_error(
+                next(outcome for outcome in outcomes if outcome.status is Status.FAILED)
+            )
+
+    def _note_first_error(self, failed: ItemOutcome) -> None:
+        assert failed.error is not None
+        self._first_error = failed.index, msgspec.json.decode(failed.error, type=ErrorInfo)
 
     def _end(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from enum import IntEnum
 
 import msgspec
 
@@ -20,6 +21,17 @@ from weft.model import ErrorInfo, Status, TaskResult
 from weft.plan import Value
 from weft.ports import Chance, Clock, Future, Ticket
 from weft.values import decode
+
+
+class Stop(IntEnum):
+    """How a task is brought to its end early; one that asks for more goes before the others."""
+
+    PAUSE = 0
+    """what is in flight finishes"""
+    HOLD = 1
+    """what is in flight is cut off, to be done again when the run goes on"""
+    CANCEL = 2
+    """what is in flight is cut off for good"""
 
 
 class FeedParts(msgspec.Struct, frozen=True):
@@ -90,16 +102,16 @@ class BaseFeed:
         """Have `callback` called when attempts that run are to be stopped at once."""
         self._halt = callback
 
-    def stop(self, *, at_once: bool) -> None:
-        """Hand out nothing new; with `at_once`, stop what runs as well."""
+    def stop(self, how: Stop) -> None:
+        """Hand out nothing new, and stop what runs as well unless it is to finish."""
         self._is_closed = True
-        self._is_halted = self._is_halted or at_once
+        self._is_halted = self._is_halted or how is Stop.CANCEL
         self._is_paused = not self._is_halted
         held, self._held = self._held, {}
         for ticket in [*self._retries.clear(), *held.values()]:
             self._retry(ticket)
         self._progress.waiting = 0
-        if at_once and self._halt is not None:
+        if how is not Stop.PAUSE and self._halt is not None:
             self._halt()
         self._wake()
 
@@ -140,7 +152,10 @@ class BaseFeed:
     def cancelled(self, ticket: Ticket, started_at: float, duration_s: float) -> None:
         """The attempt was stopped, because the run wants to stop at once."""
         self._release()
-        self._end(ticket, Status.CANCELLED, None, None, started_at, duration_s)
+        if self._is_halted:
+            self._end(ticket, Status.CANCELLED, None, None, started_at, duration_s)
+        else:
+            self._put_back(ticket)
 
     def failed(
         self,

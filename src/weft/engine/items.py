@@ -41,6 +41,17 @@ def open_items(
     return source if most is None else sources.first(source, most)
 
 
+def items_file(items: PlannedItems, context: WorkflowContext, locate: Locate) -> str | None:
+    """The absolute path of the file that a task's items are read from, or None if it is none.
+
+    Raises `AttemptError`.
+    """
+    if items.kind in ("list", "zip", "range"):
+        return None
+    path = items.parts[""].evaluate(context, None)
+    return locate(path, items.parts[""]) if isinstance(path, str) else None
+
+
 def _open(
     items: PlannedItems, context: WorkflowContext, sources: Sources, limits: Limits, locate: Locate
 ) -> Source:

@@ -8,19 +8,22 @@ for `room()`, so memory doesn't grow when the store is slower than the actions.
 Nothing is confirmed before it is committed. A group that the store refuses is split until the
 record at fault is found; only that one fails. If the store can't be written at all, every waiting
 call raises the same `StoreError`, and so does every later one.
+
+Every group carries the fencing tokens of the runs that are written. What belongs to a run that
+another process has taken is left out, and told to whoever drives it; the rest is written.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from weft.errors import RecordRefusedError, StoreError
+from weft.errors import LeaseLostError, RecordRefusedError, StoreError, WeftError
 from weft.model import ErrorInfo, ItemOutcome, Limits, LogText, Record, RunRecord, Status
 from weft.ports import Journal
 
@@ -40,13 +43,19 @@ class _Unit:
         self.records = records
         self.done = done
 
+    @property
+    def run_no(self) -> int:
+        """The run whose records these are; they are never those of several."""
+        return self.records[0].run_no
+
 
 class _Written:
-    """What came of a group: what is recorded, by lane, and the units that were refused."""
+    """What came of a group: what is recorded, by lane, units refused, and runs that are lost."""
 
     def __init__(self) -> None:
         self.added: list[tuple[Lane[Any], Sequence[Any]]] = []
         self.refused: dict[_Unit, RecordRefusedError] = {}
+        self.lost: dict[int, LeaseLostError] = {}
 
 
 class Lane(Generic[_Added]):
@@ -96,8 +105,27 @@ class JournalWriter:
         self._is_writing = False
         self._gathering: asyncio.TimerHandle | None = None
         self._broken: StoreError | None = None
+        self._tokens: dict[int, int] = {}  # of the runs that are written
+        self._losers: dict[int, Callable[[WeftError], None]] = {}
+        self._lost: dict[int, LeaseLostError] = {}
         self._settled = self._loop.create_future()  # done when the group being written is through
         self.is_full = False
+
+    def hold(self, run_no: int, token: int, on_lost: Callable[[WeftError], None]) -> None:
+        """Write a run with this fencing token from now on; `on_lost` hears if it is refused."""
+        self._tokens[run_no] = token
+        self._losers[run_no] = on_lost
+        self._lost.pop(run_no, None)
+
+    def let_go(self, run_no: int) -> None:
+        """Write nothing more of this run."""
+        self._tokens.pop(run_no, None)
+        self._losers.pop(run_no, None)
+
+    def abandon(self, run_no: int, error: WeftError) -> None:
+        """Have whoever drives a run end it here with `error`; what is recorded stays."""
+        if run_no in self._losers:
+            self._losers[run_no](error)
 
     def lane(self, listener: Listener) -> Lane[ItemOutcome]:
         """A way in for the outcomes of one task's items."""
@@ -123,10 +151,13 @@ class JournalWriter:
     async def commit(self, *records: Record) -> None:
         """Write these records in one transaction, and return when they are committed.
 
-        Raises `RecordRefusedError` if the store refuses one of them; then none is written.
+        Raises `RecordRefusedError` if the store refuses one of them, and `LeaseLostError` if
+        another process has taken the run; then none is written.
         """
         self._raise_if_broken()
         unit = _Unit(records, self._loop.create_future())
+        if unit.run_no in self._lost:
+            raise self._lost[unit.run_no]
         self._units.append(unit)
         self._hurry()
         await unit.done
@@ -175,48 +206,66 @@ class JournalWriter:
     def _start(self) -> None:
         queued = []
         for lane in self._lanes:
-            queued.append((lane, lane.queued))
+            kept = lane.queued
+            if self._lost:
+                kept = [record for record in kept if record.run_no not in self._lost]
+            queued.append((lane, kept))
             lane.queued = []
         self._lanes.clear()
         units, self._units = self._units, []
         self._bytes, self.is_full = 0, False
-        written = self._loop.run_in_executor(self._thread, self._write, queued, units)
+        tokens = dict(self._tokens)
+        written = self._loop.run_in_executor(self._thread, self._write, queued, units, tokens)
         written.add_done_callback(lambda future: self._confirm(future, units))
 
-    def _write(self, queued: list[tuple[Lane[Any], list[Any]]], units: list[_Unit]) -> _Written:
+    def _write(
+        self,
+        queued: list[tuple[Lane[Any], list[Any]]],
+        units: list[_Unit],
+        tokens: Mapping[int, int],
+    ) -> _Written:
         """In the journal's thread: commit all as one group, or find out what can't be."""
         written = _Written()
         group: list[Record] = [record for unit in units for record in unit.records]
         for _, records in queued:
             group += records
         try:
-            self._store.commit(group)
-        except RecordRefusedError:
+            self._store.commit(group, tokens)
+        except (RecordRefusedError, LeaseLostError):
             for unit in units:
                 try:
-                    self._store.commit(unit.records)
+                    self._store.commit(unit.records, _only(tokens, unit.run_no))
                 except RecordRefusedError as error:
                     written.refused[unit] = error
+                except LeaseLostError as error:
+                    written.lost[error.run_no] = error
             for lane, records in queued:
-                self._write_split(lane, records, written)
+                for run_no in {record.run_no for record in records}:
+                    of_run = [record for record in records if record.run_no == run_no]
+                    try:
+                        self._write_split(lane, of_run, written, _only(tokens, run_no))
+                    except LeaseLostError as error:
+                        written.lost[run_no] = error
         else:
             written.added += queued
         return written
 
-    def _write_split(self, lane: Lane[Any], records: list[Any], written: _Written) -> None:
+    def _write_split(
+        self, lane: Lane[Any], records: list[Any], written: _Written, tokens: Mapping[int, int]
+    ) -> None:
         """Commit halves of a group that may hold a record that the store refuses."""
         try:
-            self._store.commit(records)
+            self._store.commit(records, tokens)
             written.added.append((lane, records))
         except RecordRefusedError as error:
             if len(records) == 1:
                 instead = _as_refused(records[0], error)
-                self._store.commit([instead])
+                self._store.commit([instead], tokens)
                 written.added.append((lane, [instead]))
             else:
                 half = len(records) // 2
-                self._write_split(lane, records[:half], written)
-                self._write_split(lane, records[half:], written)
+                self._write_split(lane, records[:half], written, tokens)
+                self._write_split(lane, records[half:], written, tokens)
 
     def _confirm(self, future: asyncio.Future[_Written], units: list[_Unit]) -> None:
         """Back on the loop: tell everyone whose records are committed."""
@@ -228,10 +277,17 @@ class JournalWriter:
             self._break(error, units)
             return
         written = future.result()
+        for run_no, lost in written.lost.items():
+            self._lost[run_no] = lost
+            self._tokens.pop(run_no, None)
+            if run_no in self._losers:
+                self._losers[run_no](lost)
         for unit in units:
             if unit.done.done():  # whoever waited was cancelled
                 continue
-            if unit in written.refused:
+            if unit.run_no in written.lost:
+                unit.done.set_exception(written.lost[unit.run_no])
+            elif unit in written.refused:
                 unit.done.set_exception(written.refused[unit])
             else:
                 unit.done.set_result(None)
@@ -255,6 +311,10 @@ class JournalWriter:
         for unit in [*units, *self._units]:
             if not unit.done.done():
                 unit.done.set_exception(error)
+
+
+def _only(tokens: Mapping[int, int], run_no: int) -> dict[int, int]:
+    return {run_no: tokens[run_no]} if run_no in tokens else {}
 
 
 def _as_refused(record: ItemOutcome | LogText, error: RecordRefusedError) -> Record:

@@ -14,7 +14,17 @@ from weft.engine.journal import JournalWriter
 from weft.engine.masking import Masker
 from weft.model import ErrorInfo, Limits, Run, Status
 from weft.plan import Value
-from weft.ports import Chance, Clock, Executor, Observer, Records, Sources, TaskProgress
+from weft.ports import (
+    Chance,
+    Clock,
+    Control,
+    Executor,
+    Observer,
+    Processes,
+    Records,
+    Sources,
+    TaskProgress,
+)
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -25,11 +35,13 @@ class Parts(msgspec.Struct, frozen=True):
     """
 
     records: Records
+    control: Control
     executor: Executor
     sources: Sources
     close_resources: Callable[[], Awaitable[None]]
     clock: Clock
     chance: Chance
+    processes: Processes
     limits: Limits
 
 
@@ -76,6 +88,8 @@ class RunParts(msgspec.Struct, frozen=True):
     """How many workflows stand above the one that runs."""
     most_items: int | None = None
     """How many items of each fan-out are run, the first ones; None is all."""
+    takes_changed_files: bool = False
+    """Whether items are read on from a file that has changed since the first of them was read."""
 
     def describe(self, error: BaseException) -> ErrorInfo:
         """What is recorded of an exception."""

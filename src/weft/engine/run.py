@@ -6,29 +6,35 @@ and templates read.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from weft.conductor import (
-    Asked,
+    CancelRequested,
     Command,
     EndRun,
-    Evaluated,
     Event,
     PauseRequested,
+    RunResumed,
     RunStarted,
     SettleTask,
     StartTask,
+    Step,
     TaskEnded,
     TaskPaused,
 )
 from weft.context import WorkflowContext
-from weft.engine.conduct import Conducting, ContextSize, first_state
+from weft.engine.conduct import Conducting, Standing
+from weft.engine.feed import Stop
 from weft.engine.parts import RunParts
+from weft.engine.recovery import event_data
+from weft.engine.retry import Again
 from weft.model import Record, RecordedEvent, Run, RunRecord, Status, TaskRun, TaskSummary
 from weft.plan import Plan
+from weft.ports import Timer
 from weft.values import encode
 
 
@@ -36,20 +42,88 @@ class RunDriver(Conducting):
     """One run, from its first event to its last."""
 
     def __init__(
-        self, plan: Plan, record: RunRecord, context: WorkflowContext, run: RunParts
+        self,
+        plan: Plan,
+        record: RunRecord,
+        standing: Standing,
+        context: WorkflowContext,
+        run: RunParts,
     ) -> None:
-        super().__init__(plan, first_state(plan), context, run, prefix="")
+        super().__init__(plan, standing, context, run, prefix="")
         self._run_record = record
-        self._seq = 0
-        # A child's parameters are its parent's values, so only a run's own are counted.
-        self._sizes = ContextSize(run.parts.limits, len(record.parameters))
+        self._seq = standing.seq
+        self._since_s = standing.since_s
+        self._grace: Timer | None = None  # of a pause
 
-    def pause(self) -> None:
-        """Start nothing new, let what is in flight finish, and end as paused."""
+    def pause(self, grace_s: float) -> None:
+        """Start nothing new, let what is in flight finish, and end as paused.
+
+        What is still in flight after `grace_s` is cut off, to be done again when the run goes on.
+        """
         self._run.stop.set()
         self.tell(PauseRequested())
-        for runner in self._runners.values():  # now, and not only when the request is recorded
-            runner.stop(at_once=False)
+        self._stop_runners(Stop.PAUSE)  # now, and not only when the request is recorded
+        if self._grace is None:
+            self._grace = self._clock.call_later(grace_s, lambda: self._stop_runners(Stop.HOLD))
+
+    def cancel(self) -> None:
+        """Cut off what is in flight, start nothing new but `finally`, and end as cancelled."""
+        self.tell(CancelRequested())
+
+    async def start_again(self, again: Again) -> None:
+        """Go to where what is kept leads, and record that as one. What isn't kept is done next."""
+        then = again.advanced if again.advanced.visits else None
+        steps = await asyncio.to_thread(self._retell, again.outcome_of, then)
+        self._opening = ()
+        now = self._clock.now()
+        changed = self._rows_again(again, steps, now)
+        record = replace(
+            self._run_record, status=Status.RUNNING, ended_at=None, output=None, error=None
+        )
+        for command in (command for _, commands in steps for command in commands):
+            if isinstance(command, EndRun):
+                self._ended = command
+                record = self._ended_record(record, command, now)
+        events = [self._recorded(event, self._seq + n) for n, (event, _) in enumerate(steps, 1)]
+        await self._run.journal.commit(*again.discards, *events, *changed, record)
+        self._seq += len(events)
+        self._run_record = record
+
+    def _rows_again(self, again: Again, steps: list[Step], now: float) -> list[TaskRun]:
+        """The rows that change; those of outcomes that are kept stay as they are."""
+        latest: dict[int, TaskRun] = {}
+        changed: dict[int, TaskRun] = {}
+
+        def change(number: int, visit: int, **fields: Any) -> None:
+            row = again.rows.get((number, max(visit, 1))) or self._new_row(number, visit)
+            row = replace(row, attempts=0, output=None, items=None, due_at=None, **fields)
+            latest[number] = changed[row.task_no] = row
+
+        for _, commands in steps:
+            for command in commands:
+                match command:
+                    case SettleTask(task=number, visit=visit, result=result):
+                        if (number, visit) in again.kept and result.status is Status.SUCCEEDED:
+                            latest[number] = again.rows[number, visit]
+                        else:
+                            told = {"status": result.status, "error": result.error}
+                            change(number, visit, ended_at=now, **told)
+        for command in self._pending:
+            if isinstance(command, StartTask):
+                running = {"status": Status.RUNNING, "ended_at": None, "error": None}
+                change(command.task, command.visit, started_at=now, **running)
+                if (command.task, command.visit) in again.rows:
+                    self._begun.add(command.task)
+        for (number, visit), row in again.rows.items():
+            if number not in latest and row.started_at is None:  # it may start after all
+                change(number, visit, status=Status.PENDING, ended_at=None, error=None)
+        self._rows = latest
+        return list(changed.values())
+
+    def _stop_runners(self, how: Stop) -> None:
+        self._stop = how
+        for runner in self._runners.values():
+            runner.stop(how)
 
     async def drive(self, timeout_s: float | None) -> Run:
         """Run to the end. Raises `StoreError` if the store can't be written any more."""
@@ -57,10 +131,12 @@ class RunDriver(Conducting):
             return self._summary(await self.conduct(timeout_s))
         finally:
             self._run.stop.set()
+            if self._grace is not None:
+                self._grace.cancel()
 
     async def _record(self, event: Event, commands: tuple[Command, ...]) -> None:
         rows, record = self._changed(event, commands)
-        records: list[Record] = [self._recorded(event), *rows.values()]
+        records: list[Record] = [self._recorded(event, self._seq + 1), *rows.values()]
         if record is not None:
             records.append(record)
         await self._run.journal.commit(*records)
@@ -68,9 +144,9 @@ class RunDriver(Conducting):
         self._run_record = record or self._run_record
         self._rows.update((self._plan.numbers[row.path], row) for row in rows.values())
 
-    def _recorded(self, event: Event) -> RecordedEvent:
-        data = msgspec.json.encode(_event_data(event))
-        return RecordedEvent(self._run.run_no, self._seq + 1, type(event).__name__, data)
+    def _recorded(self, event: Event, seq: int) -> RecordedEvent:
+        data = msgspec.json.encode(event_data(event, self._since_s))
+        return RecordedEvent(self._run.run_no, seq, type(event).__name__, data)
 
     def _changed(
         self, event: Event, commands: tuple[Command, ...]
@@ -85,11 +161,18 @@ class RunDriver(Conducting):
             row = latest.get(number) or self._rows.get(number)
             if row is None or row.visit != max(visit, 1):
                 row = self._new_row(number, visit)
+            if fields.get("status") is Status.RUNNING:
+                fields["started_at"] = row.started_at or now
             latest[number] = rows[row.task_no] = replace(row, **fields)
 
         match event:
-            case RunStarted():
-                record = replace(self._run_record, status=Status.RUNNING, started_at=now)
+            case RunStarted() | RunResumed():
+                record = replace(
+                    self._run_record,
+                    status=Status.RUNNING,
+                    started_at=self._run_record.started_at or now,
+                    ended_at=None,
+                )
             case TaskEnded(task=number, visit=visit):
                 end = self._ends[number]
                 change(number, visit, attempts=end.attempts, output=end.output)
@@ -100,7 +183,7 @@ class RunDriver(Conducting):
         for command in commands:
             match command:
                 case StartTask(task=number, visit=visit):
-                    change(number, visit, status=Status.RUNNING, started_at=now)
+                    change(number, visit, status=Status.RUNNING)
                 case SettleTask(task=number, visit=visit, result=result):
                     change(
                         number,
@@ -110,15 +193,13 @@ class RunDriver(Conducting):
                         items=result.items,
                         ended_at=now,
                     )
-                case EndRun(status=status, output=output, error=error):
-                    record = replace(
-                        record or self._run_record,
-                        status=status,
-                        ended_at=now,
-                        output=encode(output),
-                        error=error,
-                    )
+                case EndRun():
+                    record = self._ended_record(record or self._run_record, command, now)
         return rows, record
+
+    def _ended_record(self, record: RunRecord, command: EndRun, now: float) -> RunRecord:
+        output, error = encode(command.output), command.error
+        return replace(record, status=command.status, ended_at=now, output=output, error=error)
 
     def _settled(self, command: SettleTask) -> None:
         # The context holds the output from now on; the row is never written again.
@@ -150,24 +231,3 @@ class RunDriver(Conducting):
             error=ended.error,
             tasks=tasks,
         )
-
-
-def _event_data(event: Event) -> dict[str, Any]:
-    """What is recorded of an event. Contexts and outputs aren't: they stand in other rows."""
-    match event:
-        case TaskEnded():
-            result = event.result
-            return {
-                "task": event.task,
-                "visit": event.visit,
-                "status": result.status,
-                "error": result.error,
-                "items": result.items,
-                "handled": event.handled,
-            }
-        case RunStarted():
-            return {}
-        case Evaluated(asked=Asked.OUTPUT):
-            return {"asked": event.asked, "error": event.error}
-        case _:
-            return {name: getattr(event, name) for name in event.__struct_fields__}

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import msgspec
 
+from weft.bitmap import Bitmap
 from weft.context import WorkflowContext
 from weft.engine.attempt import TaskCall, Visit
 from weft.engine.capture import unheard
 from weft.engine.fanout import ItemFeed
-from weft.engine.feed import BaseFeed, FeedParts, Progress, SoloFeed
-from weft.engine.items import open_items
+from weft.engine.feed import BaseFeed, FeedParts, Progress, SoloFeed, Stop
+from weft.engine.items import items_file, open_items
 from weft.engine.pages import PagedOutput
 from weft.engine.parts import RunParts
 from weft.engine.settings import TaskSettings, resolve_settings
-from weft.errors import AttemptError
-from weft.model import Status, TaskResult
+from weft.engine.stamps import require_unchanged
+from weft.errors import AttemptError, UsageError
+from weft.model import FileStamp, ItemOutcome, RecordedItems, Status, TaskResult, TaskRun
 from weft.plan import PlannedItems, PlannedTask
 from weft.values import decode
 
@@ -37,7 +39,11 @@ class TaskEnd(msgspec.Struct, frozen=True, gc=False):
 
 
 class TaskRunner:
-    """One visit of a task. `on_delay` is awaited with the time at which a delayed task is due."""
+    """One visit of a task.
+
+    `note` records fields of its row that come to be known on the way. `begun` is the row if the
+    visit goes on where it was interrupted: what is recorded of it stays, and isn't done again.
+    """
 
     def __init__(
         self,
@@ -45,24 +51,27 @@ class TaskRunner:
         visit: Visit,
         context: WorkflowContext,
         run: RunParts,
-        on_delay: Callable[[float], Awaitable[None]],
+        note: Callable[..., Awaitable[None]],
+        *,
+        begun: TaskRun | None = None,
     ) -> None:
         self._task = task
         self._visit = visit
         self._context = context
         self._run = run
-        self._on_delay = on_delay
+        self._note = note
+        self._begun = begun
         self._feed: BaseFeed | None = None
-        self._stop: bool | None = None  # whether at once, as soon as someone has asked
+        self._stop: Stop | None = None
         self._stopped = asyncio.Event()
         self.progress = Progress(task.name, has_items=task.items is not None, visit=visit.number)
 
-    def stop(self, *, at_once: bool) -> None:
-        """Start nothing more; with `at_once`, stop what runs as well."""
-        self._stop = at_once
+    def stop(self, how: Stop) -> None:
+        """Start nothing more, and stop what runs as well unless it is to finish."""
+        self._stop = how if self._stop is None else max(self._stop, how)
         self._stopped.set()
         if self._feed is not None:
-            self._feed.stop(at_once=at_once)
+            self._feed.stop(self._stop)
 
     async def run(self) -> TaskEnd:
         """How the task ended, or where it was paused. Raises `StoreError`."""
@@ -81,8 +90,15 @@ class TaskRunner:
         if settings.delay_s and not await self._delay(settings.delay_s):
             return self._stopped_early()
         run, timeout_s = self._run, settings.timeout_s
+        begun_children = await self._find_begun_children()
         make_call = partial(
-            TaskCall, self._task, self._visit, self._context, run, timeout_s=timeout_s
+            TaskCall,
+            self._task,
+            self._visit,
+            self._context,
+            run,
+            timeout_s=timeout_s,
+            begun_children=begun_children,
         )
         # Paged outputs are read from the store, which may block: not on the loop.
         reads_pages = any(entry.reads_pages for entry in self._task.inputs)
@@ -103,7 +119,10 @@ class TaskRunner:
     async def _delay(self, delay_s: float) -> bool:
         """Wait out the task's `delay`; False if the run was asked to stop meanwhile."""
         clock = self._run.parts.clock
-        await self._on_delay(clock.now() + delay_s)
+        if self._begun is not None and self._begun.due_at is not None:
+            delay_s = max(0.0, self._begun.due_at - clock.now())
+        else:
+            await self._note(due_at=clock.now() + delay_s)
         due = asyncio.Event()
         timer = clock.call_later(delay_s, due.set)
         waits = [asyncio.ensure_future(due.wait()), asyncio.ensure_future(self._stopped.wait())]
@@ -115,10 +134,19 @@ class TaskRunner:
                 wait.cancel()
         return self._stop is None
 
+    async def _find_begun_children(self) -> Bitmap | None:
+        """Which items have steps of a child recorded, if the visit goes on; of none it is 0."""
+        if self._begun is None or self._task.spec.workflow is None:
+            return None
+        if self._task.items is None:
+            return Bitmap([0])
+        records = self._run.parts.records
+        return await asyncio.to_thread(records.begun_items, self._visit.run_no, self._visit.inside)
+
     async def _execute(self, feed: BaseFeed, call: TaskCall) -> None:
         self._feed = feed
         if self._stop is not None:  # asked while the settings were evaluated
-            feed.stop(at_once=self._stop)
+            feed.stop(self._stop)
         await self._run.parts.executor.execute(feed, call)  # type: ignore[arg-type]
 
     async def _solo(self, call: TaskCall, settings: TaskSettings, parts: FeedParts) -> TaskEnd:
@@ -134,6 +162,7 @@ class TaskRunner:
         self, call: TaskCall, items: PlannedItems, settings: TaskSettings, parts: FeedParts
     ) -> TaskEnd:
         run, visit = self._run, self._visit
+        recorded = await self._find_recorded_items(items)
         source = open_items(
             items,
             self._context,
@@ -144,6 +173,8 @@ class TaskRunner:
             most=run.most_items,
         )
         feed = ItemFeed(self._context, visit, source, run.journal, settings, self.progress, parts)
+        if recorded is not None:
+            feed.skip(*recorded)
         try:
             await self._execute(feed, call)
             result = await feed.finish()
@@ -155,9 +186,52 @@ class TaskRunner:
             result = msgspec.structs.replace(result, output=pages)
         return TaskEnd(result, feed.attempts)
 
+    async def _find_recorded_items(
+        self, items: PlannedItems
+    ) -> tuple[RecordedItems, ItemOutcome | None] | None:
+        """What is recorded of the items, and the first that failed, if the visit goes on.
+
+        What a file is like that the items are read from is recorded before the first of them.
+        """
+        parts, visit, begun = self._run.parts, self._visit, self._begun
+        file = items_file(items, self._context, self._run.locate)
+        stamp = None
+        if file is not None:
+            stamp = await asyncio.to_thread(parts.sources.stamp, file)
+        was = None if begun is None else begun.source
+        if file is not None and was is not None and not self._run.takes_changed_files:
+            await self._require_unchanged(file, was, stamp)
+        if stamp is not None and stamp != was:
+            await self._note(source=stamp)
+        if begun is None:
+            return None
+        read = parts.records
+        found = await asyncio.to_thread(read.recorded_items, visit.run_no, visit.task_no)
+        if file is not None and stamp is None and len(found.indexes):
+            raise AttemptError(
+                f"{items.place}  {file} is no regular file, so its items can't be read once more.",
+                hint="Start a new run.",
+            )
+        failed: Sequence[ItemOutcome] = ()
+        if found.failed:
+            failed = await asyncio.to_thread(
+                partial(read.items, visit.run_no, visit.task_no, status=Status.FAILED, limit=1)
+            )
+        return found, next(iter(failed), None)
+
+    async def _require_unchanged(self, file: str, was: FileStamp, now: FileStamp | None) -> None:
+        """Go on only if a file is what it was; else the run ends here, and keeps what it has."""
+        visit = self._visit
+        try:
+            require_unchanged(visit.run_id, visit.path, file, was, now)
+        except UsageError as error:
+            # No failure of this task, so nothing is recorded: the whole run is to stop.
+            self._run.journal.abandon(visit.run_no, error)
+            await asyncio.get_running_loop().create_future()
+
     def _stopped_early(self) -> TaskEnd:
         """The end of a visit that was stopped before it had made an attempt to its end."""
-        return TaskEnd(TaskResult(Status.CANCELLED if self._stop else Status.PAUSED))
+        return TaskEnd(TaskResult(Status.CANCELLED if self._stop is Stop.CANCEL else Status.PAUSED))
 
 
 def is_handled(task: PlannedTask, context: WorkflowContext, result: TaskResult) -> bool:

@@ -113,6 +113,8 @@ class Plan(msgspec.Struct, frozen=True):
     numbers: Mapping[str, int] = {}
     warnings: tuple[Problem, ...] = ()
     """What is allowed, but may not be meant."""
+    packs: tuple[str, ...] = ()
+    """The pack folders that it was made with, as absolute paths."""
 
     def family(self) -> list[Plan]:
         """This plan and those of all workflows that it calls, each once."""

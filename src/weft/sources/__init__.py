@@ -19,6 +19,7 @@ from weft.sources.csv import CsvSource
 from weft.sources.errors import source_error
 from weft.sources.files import JsonLinesSource, LinesSource
 from weft.sources.lists import IteratorSource, ListSource, RangeSource, ZippedSource
+from weft.sources.stamps import stamp
 from weft.values import CHUNK_ITEMS, LazyList
 
 _FILES: Final[Mapping[str, Callable[[str, Limits], Source]]] = {
@@ -115,4 +116,5 @@ __all__ = [
     "first",
     "open_list",
     "open_source",
+    "stamp",
 ]

@@ -21,20 +21,23 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    delete,
     func,
     literal_column,
     null,
     or_,
     select,
     tuple_,
+    update,
 )
 
-from weft.model import Status
+from weft.model import Request, Status
 from weft.stores.rows import OWN, TAG_GAP
 from weft.stores.schema import (
     alembic_version,
     events,
     items,
+    leases,
     logs,
     not_succeeded,
     payloads,
@@ -69,6 +72,8 @@ _in_run = bindparam("run_no", type_=BigInteger)
 _limit = bindparam("limit", type_=BigInteger)
 _of_task = and_(items.c.run_no == _in_run, items.c.task_no == bindparam("task_no"))
 
+_between = and_(tasks.c.path >= bindparam("first"), tasks.c.path < bindparam("last"))
+
 VERSION = select(alembic_version.c.version_num)
 
 _tags = (
@@ -84,7 +89,7 @@ RUN = select(_tags, *runs.columns).where(runs.c.id == bindparam("run_id"))
 RUN_IDS = select(runs.c.id).order_by(runs.c.run_no.desc()).limit(_limit)
 
 _newest_runs = (
-    select(_tags, *_columns(runs, definition=None, output=None))
+    select(_tags, *_columns(runs, definition=None, output=None, origin=None))
     .order_by(runs.c.run_no.desc())
     .limit(_limit)
 )
@@ -118,14 +123,13 @@ TASKS = (
 TASKS_WITHIN = (
     select(*_columns(tasks, output=_task_output, has_payload=None))
     .select_from(_tasks)
-    .where(
-        tasks.c.run_no == _in_run,
-        tasks.c.path >= bindparam("first"),
-        tasks.c.path < bindparam("last"),
-        tasks.c.depth == bindparam("depth"),
-    )
+    .where(tasks.c.run_no == _in_run, _between, tasks.c.depth == bindparam("depth"))
     .order_by(tasks.c.task_no)
 )
+
+LAST_TASK_NO = select(func.coalesce(func.max(tasks.c.task_no), 0)).where(tasks.c.run_no == _in_run)
+
+BEGUN_ITEMS = select(tasks.c.path).where(tasks.c.run_no == _in_run, _between)
 
 EVENTS = (
     select(events)
@@ -145,6 +149,8 @@ OUTPUTS = (
     )
     .order_by(items.c.idx)
 )
+
+RECORDED_ITEMS = select(items.c.idx, items.c.status, items.c.attempts).where(_of_task)
 
 _item_columns = _columns(items, output=_item_output, has_payload=None)
 _page_of_items = (
@@ -220,4 +226,49 @@ LOGS = (
 )
 LOGS_UNDER = LOGS.where(
     or_(logs.c.path == _under, _beginning.in_([_under.concat("."), _under.concat("[")]))
+)
+
+# What a commit takes back
+
+DISCARD_ITEMS = delete(items).where(_of_task, not_succeeded)
+
+_steps = select(tasks.c.task_no).where(tasks.c.run_no == _in_run, _between).scalar_subquery()
+
+# In this order: the tasks go last, since they say which rows of the others are meant.
+DISCARD_STEPS = (
+    delete(items).where(items.c.run_no == _in_run, items.c.task_no.in_(_steps)),
+    delete(payloads).where(payloads.c.run_no == _in_run, payloads.c.task_no.in_(_steps)),
+    delete(tasks).where(tasks.c.run_no == _in_run, _between),
+)
+
+# Leases
+
+_leased = leases.c.run_no == _in_run
+_token = bindparam("token", type_=BigInteger)
+_now = bindparam("now", type_=Double)
+_is_held = and_(_leased, leases.c.token == _token, leases.c.owner.is_not(None))
+
+LEASE = select(leases).where(_leased)
+
+TAKE_LEASE = (
+    update(leases)
+    .where(_leased, leases.c.token == _token)
+    .values(
+        token=leases.c.token + 1,
+        owner=bindparam("owner"),
+        ran_s=leases.c.ran_s + leases.c.beat_at - leases.c.taken_at,
+        taken_at=_now,
+        beat_at=_now,
+        request=None,
+    )
+)
+
+RENEW_LEASE = update(leases).where(_is_held).values(beat_at=_now)
+
+RELEASE_LEASE = update(leases).where(_is_held).values(beat_at=_now, owner=None)
+
+REQUEST = (
+    update(leases)
+    .where(_leased, func.coalesce(leases.c.request, "") != Request.CANCEL.value)
+    .values(request=bindparam("asked"))
 )

@@ -15,14 +15,22 @@ from typing import Any
 
 import msgspec
 
+from weft.bitmap import Bitmap
 from weft.model import (
+    Discard,
     ErrorInfo,
+    FileStamp,
     ItemCounts,
     ItemOutcome,
     ItemTimes,
+    Lease,
     LogText,
+    Owner,
     Record,
     RecordedEvent,
+    RecordedItems,
+    Request,
+    RunOrigin,
     RunRecord,
     Status,
     TaskRun,
@@ -55,6 +63,7 @@ class Rows:
     """
 
     __slots__ = (
+        "discards",
         "events",
         "items",
         "labelled_items",
@@ -67,6 +76,7 @@ class Rows:
     )
 
     def __init__(self) -> None:
+        self.discards: list[Discard] = []
         self.runs: list[Any] = []
         self.tags: dict[int, Sequence[str]] = {}
         self.tasks: list[Any] = []
@@ -117,6 +127,8 @@ def to_rows(records: Sequence[Record]) -> Rows:
             rows.events += (record.run_no, record.seq, record.kind, record.data.decode())
         elif isinstance(record, LogText):
             logs[record.run_no, *log_key(record)] = (record.path, record.text)
+        elif isinstance(record, Discard):
+            rows.discards.append(record)
         else:
             runs[record.run_no] = record
     for run in runs.values():
@@ -169,6 +181,7 @@ def _add_task(rows: Rows, task: TaskRun) -> None:
         _error_text(task.error),
         inline,
         payload is not None,
+        None if task.source is None else _json_text(task.source),
     )
 
 
@@ -193,6 +206,7 @@ def from_run(run: RunRecord) -> Row:
         run.parameters.decode(),
         run.definition,
         _text(run.output),
+        _json_text(run.origin),
     )
 
 
@@ -205,7 +219,7 @@ def to_run(row: Row) -> RunRecord:
     """Return the run of a row of `runs` behind its tags, which may end before `definition`."""
     tags, run_no, run_id, workflow, file, status, *rest = row
     created, started, ended, error, parameters, *long = rest
-    definition, output = long or ("", None)
+    definition, output, origin = long or ("", None, None)
     return RunRecord(
         run_no=run_no,
         id=run_id,
@@ -220,13 +234,14 @@ def to_run(row: Row) -> RunRecord:
         output=_bytes(output),
         error=_error(error),
         tags=tuple(sorted(tags.split(TAG_GAP))) if tags else (),
+        origin=RunOrigin() if origin is None else msgspec.json.decode(origin, type=RunOrigin),
     )
 
 
 def to_task(row: Row) -> TaskRun:
     """Return the task of a row of `tasks` whose `output` holds its payload, if it has one."""
-    *before, status, has_items, due, started, ended, attempts, total, good, bad, error, output = row
-    run_no, task_no, path, visit, _depth = before
+    run_no, task_no, path, visit, _depth, status, has_items, due, started, ended, *rest = row
+    attempts, total, good, bad, error, output, source = rest
     return TaskRun(
         run_no=run_no,
         task_no=task_no,
@@ -241,6 +256,7 @@ def to_task(row: Row) -> TaskRun:
         output=_bytes(output),
         error=_error(error),
         items=None if total is None else ItemCounts(total, good, bad),
+        source=None if source is None else msgspec.json.decode(source, type=FileStamp),
     )
 
 
@@ -301,6 +317,47 @@ def to_outputs(rows: Iterable[Row], limit_bytes: int) -> list[tuple[int, bytes]]
         if room_bytes <= 0:
             break
     return outputs
+
+
+def to_recorded(rows: Iterable[Row]) -> RecordedItems:
+    """Return what rows of an item's index, status and attempts come to."""
+    indexes = Bitmap()
+    counts = {"succeeded": 0, "failed": 0, "cancelled": 0}
+    total = 0
+    for index, status, attempts in rows:
+        indexes.add(index)
+        counts[status] += 1
+        total += attempts
+    return RecordedItems(indexes, counts["succeeded"], counts["failed"], total)
+
+
+def to_begun(rows: Iterable[Row], path: str) -> Bitmap:
+    """Return the indexes in rows of paths that begin with `path` and an index."""
+    start = len(path) + 1
+    return Bitmap(int(found[start : found.index("]", start)]) for (found,) in rows)
+
+
+def to_lease(row: Row) -> Lease:
+    """Return the lease of a row of `leases`."""
+    run_no, token, owner, taken_at, beat_at, ran_s, request = row
+    return Lease(
+        run_no=run_no,
+        token=token,
+        owner=None if owner is None else msgspec.json.decode(owner, type=Owner),
+        taken_at=taken_at,
+        beat_at=beat_at,
+        ran_s=ran_s,
+        request=None if request is None else Request(request),
+    )
+
+
+def from_owner(owner: Owner) -> str:
+    """Return the text that a lease has of its owner."""
+    return _json_text(owner)
+
+
+def _json_text(value: RunOrigin | FileStamp | Owner) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _split(output: bytes | None) -> tuple[str | None, str | None]:

@@ -32,7 +32,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 
 metadata = MetaData()
 
@@ -55,6 +55,7 @@ runs = Table(
     Column("parameters", Text, nullable=False),
     Column("definition", Text, nullable=False),
     Column("output", Text),
+    Column("origin", Text),
     UniqueConstraint("id", name="runs_id"),
     Index("runs_status", "status", "run_no"),
     Index("runs_workflow", "workflow", "run_no"),
@@ -69,6 +70,20 @@ tags = Table(
     PrimaryKeyConstraint("run_no", "tag", name="tags_key"),
     Index("tags_tag", "tag", "run_no"),
     sqlite_with_rowid=False,
+)
+
+# Not columns of `runs`: what a run's owner writes about the run never meets what others write here.
+leases = Table(
+    "leases",
+    metadata,
+    Column("run_no", BigInteger, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("owner", Text),
+    Column("taken_at", Double, nullable=False),
+    Column("beat_at", Double, nullable=False),
+    Column("ran_s", Double, nullable=False),
+    Column("request", Text),
+    PrimaryKeyConstraint("run_no", name="leases_key"),
 )
 
 tasks = Table(
@@ -91,6 +106,7 @@ tasks = Table(
     Column("error", Text),
     Column("output", Text),
     Column("has_payload", Boolean, nullable=False, server_default=false()),
+    Column("source", Text),
     PrimaryKeyConstraint("run_no", "task_no", name="tasks_key"),
     UniqueConstraint("run_no", "path", "visit", name="tasks_visit"),
     sqlite_with_rowid=False,

@@ -1,8 +1,9 @@
 """The store in a SQLite file: the default, for one machine.
 
-One connection writes; reads take connections of their own from a pool, so they run in any thread,
-see committed records only, and never wait for the writer. Transactions are short and take the
-right to write when they begin, so several processes share a store without meeting a locked one.
+One connection writes for the journal, and one more for leases. Reads take connections of their own
+from a pool, so they run in any thread, see committed records only, and never wait for the writer.
+Transactions are short and take the right to write when they begin, so several processes share a
+store without meeting a locked one.
 
 What `commit` has written survives the end of the process; with durability `full` it also survives
 a loss of power. Times are seconds.
@@ -12,17 +13,23 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from weft.errors import StoreError, UsageError
+from weft.bitmap import Bitmap
+from weft.errors import LeaseLostError, StoreError, UsageError
 from weft.model import (
     ItemOutcome,
     ItemTimes,
+    Lease,
     LogText,
+    Owner,
     Record,
     RecordedEvent,
+    RecordedItems,
+    Request,
     RunRecord,
     Status,
     TaskRun,
@@ -69,7 +76,7 @@ def open_sqlite(
 
 
 class SqliteStore:
-    """A `Journal` and `Records` in a SQLite file; made by `open_sqlite`."""
+    """A `Journal`, `Records` and `Control` in a SQLite file; made by `open_sqlite`."""
 
     def __init__(
         self, path: Path, writer: sqlite3.Connection | None, reading_mode: str, timeout_s: float
@@ -79,6 +86,8 @@ class SqliteStore:
         self._reading_mode = reading_mode
         self._timeout_s = timeout_s
         self._idle_readers: list[sqlite3.Connection] = []
+        self._controller: sqlite3.Connection | None = None
+        self._control = threading.Lock()
         self._is_closed = False
 
     def __enter__(self) -> Self:
@@ -92,6 +101,9 @@ class SqliteStore:
         self._is_closed = True
         while self._idle_readers:
             self._idle_readers.pop().close()
+        with self._control:
+            if self._controller is not None:
+                self._controller.close()
         # The writer goes last: it tidies up the files beside the store, which readers can't.
         if self._writer is not None:
             self._writer.close()
@@ -116,12 +128,62 @@ class SqliteStore:
                     hint=f"Choose another id, or look at that run: weft show {run.id}",
                 ) from error
 
-    def commit(self, records: Sequence[Record]) -> None:
+    def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Write all of `records` or, with an error, none of them; see `Journal.commit`."""
         with self._writing() as connection:
             written = rows.to_rows(records)  # before the transaction, to keep that short
             with sqlite_files.transaction(connection):
+                for run_no, token in tokens.items():
+                    self._require_token(connection, run_no, token)
                 statements.write(connection, written)
+
+    def _require_token(self, connection: sqlite3.Connection, run_no: int, token: int) -> None:
+        """Raise `LeaseLostError` unless the run's lease has this fencing token."""
+        found = statements.LEASE.all(connection, run_no=run_no)
+        if not found or rows.to_lease(found[0]).token != token:
+            raise LeaseLostError(
+                f"{self._path}: another process has taken run number {run_no} over.", run_no=run_no
+            )
+
+    def lease(self, run_no: int) -> Lease | None:
+        """The run's lease, or None if nobody has ever driven it."""
+        found = self._read(statements.LEASE, run_no=run_no)
+        return rows.to_lease(found[0]) if found else None
+
+    def acquire(self, run_no: int, owner: Owner, now: float, *, after: int = 0) -> Lease | None:
+        """Take the run from the lease with the token `after`; see `Control.acquire`."""
+        told = rows.from_owner(owner)
+        with self._controlling() as connection:
+            if after:
+                is_taken = statements.TAKE_LEASE.make(
+                    connection, run_no=run_no, token=after, owner=told, now=now
+                )
+            else:
+                is_taken = not statements.LEASE.all(connection, run_no=run_no)
+                if is_taken:
+                    statements.insert_lease(connection, run_no, told, now)
+            return (
+                rows.to_lease(statements.LEASE.all(connection, run_no=run_no)[0])
+                if is_taken
+                else None
+            )
+
+    def renew(self, run_no: int, token: int, now: float) -> Lease | None:
+        """Say that the owner is there. None, if the lease isn't the caller's any more."""
+        with self._controlling() as connection:
+            if not statements.RENEW_LEASE.make(connection, run_no=run_no, token=token, now=now):
+                return None
+            return rows.to_lease(statements.LEASE.all(connection, run_no=run_no)[0])
+
+    def release(self, run_no: int, token: int, now: float) -> None:
+        """Give the run back. Does nothing if the lease isn't the caller's any more."""
+        with self._controlling() as connection:
+            statements.RELEASE_LEASE.make(connection, run_no=run_no, token=token, now=now)
+
+    def request(self, run_no: int, request: Request) -> None:
+        """Ask something of the owner. A cancellation isn't taken back."""
+        with self._controlling() as connection:
+            statements.REQUEST.make(connection, run_no=run_no, asked=request.value)
 
     def run(self, run_id: str) -> RunRecord | None:
         """The run with this id, or None."""
@@ -152,11 +214,35 @@ class SqliteStore:
         """The run's own tasks, or the steps of a child, in the order of `task_no`."""
         if not within:
             found = self._read(statements.TASKS, run_no=run_no)
-        else:  # paths that go on with a dot: "/" is the character after it
-            bounds = {"first": f"{within}.", "last": f"{within}/"}
+        else:
+            bounds = statements.steps_under(within)
             depth = within.count(".") + 1
             found = self._read(statements.TASKS_WITHIN, run_no=run_no, depth=depth, **bounds)
         return [rows.to_task(row) for row in found]
+
+    def last_task_no(self, run_no: int) -> int:
+        """The highest number of a visit that is recorded of the run, 0 if there is none."""
+        return int(self._read(statements.LAST_TASK_NO, run_no=run_no)[0][0])
+
+    def recorded_items(self, run_no: int, task_no: int) -> RecordedItems:
+        """Which items of a task are recorded."""
+        values = {"run_no": run_no, "task_no": task_no}
+        with (
+            self._reading() as connection,
+            explained(self._path),
+            statements.RECORDED_ITEMS.each(connection, **values) as found,
+        ):
+            return rows.to_recorded(found)
+
+    def begun_items(self, run_no: int, path: str) -> Bitmap:
+        """Which items of the task at `path` have recorded steps of a child workflow."""
+        values = {"run_no": run_no, **statements.items_under(path)}
+        with (
+            self._reading() as connection,
+            explained(self._path),
+            statements.BEGUN_ITEMS.each(connection, **values) as found,
+        ):
+            return rows.to_begun(found, path)
 
     def events(self, run_no: int) -> Iterator[RecordedEvent]:
         """The run's events, in the order of `seq`, read page by page."""
@@ -249,13 +335,29 @@ class SqliteStore:
                 self.close()
 
     @contextlib.contextmanager
+    def _controlling(self) -> Iterator[sqlite3.Connection]:
+        """A transaction of its own, beside those of the journal's thread."""
+        self._require_writable()
+        with self._control, explained(self._path):
+            if self._controller is None:
+                self._controller = sqlite_files.connect(
+                    self._path, sqlite_files.READ_WRITE, self._timeout_s
+                )
+            with sqlite_files.transaction(self._controller):
+                yield self._controller
+
+    @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """The connection that writes, with its errors turned into those of a `Journal`."""
+        writer = self._require_writable()
+        with explained(self._path), refusing(self._path):
+            yield writer
+
+    def _require_writable(self) -> sqlite3.Connection:
         self._require_open()
         if self._writer is None:
             raise StoreError(f"{self._path}: the store was opened for reading only.")
-        with explained(self._path), refusing(self._path):
-            yield self._writer
+        return self._writer
 
     def _require_open(self) -> None:
         if self._is_closed:

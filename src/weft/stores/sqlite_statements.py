@@ -13,11 +13,11 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, Table
+from sqlalchemy import Delete, Select, Table, Update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from weft.model import Status
+from weft.model import Discard, Status
 from weft.stores import queries, schema
 from weft.stores.rows import Row, Rows, from_tags
 
@@ -48,6 +48,19 @@ class Query:
 
     def _run(self, connection: sqlite3.Connection, values: Mapping[str, Any]) -> sqlite3.Cursor:
         return connection.execute(self._text, {**self._constants, **values})
+
+
+class Change:
+    """A compiled change of rows, which is made with the values of its parameters."""
+
+    def __init__(self, change: Update | Delete) -> None:
+        compiled = change.compile(dialect=_named)
+        self._text = compiled.string
+        self._constants = dict(compiled.params)
+
+    def make(self, connection: sqlite3.Connection, **values: Any) -> int:
+        """Make the change, and return how many rows it has changed."""
+        return connection.execute(self._text, {**self._constants, **values}).rowcount
 
 
 class BulkInsert:
@@ -104,6 +117,17 @@ DURATIONS = Query(queries.DURATIONS)
 SLOWEST_ITEMS = Query(queries.SLOWEST_ITEMS)
 LOGS = Query(queries.LOGS)
 LOGS_UNDER = Query(queries.LOGS_UNDER)
+LAST_TASK_NO = Query(queries.LAST_TASK_NO)
+RECORDED_ITEMS = Query(queries.RECORDED_ITEMS)
+BEGUN_ITEMS = Query(queries.BEGUN_ITEMS)
+LEASE = Query(queries.LEASE)
+TAKE_LEASE = Change(queries.TAKE_LEASE)
+RENEW_LEASE = Change(queries.RENEW_LEASE)
+RELEASE_LEASE = Change(queries.RELEASE_LEASE)
+REQUEST = Change(queries.REQUEST)
+
+_discard_items = Change(queries.DISCARD_ITEMS)
+_discard_steps = [Change(each) for each in queries.DISCARD_STEPS]
 
 
 @functools.cache
@@ -128,6 +152,7 @@ _short_items = BulkInsert(schema.items, without=["error", "label", "has_payload"
 _labelled_items = BulkInsert(schema.items, without=["error", "has_payload"])
 _payloads = BulkInsert(schema.payloads, replaces=["run_no", "task_no", "idx"])
 _logs = BulkInsert(schema.logs, replaces=["run_no", "task_no", "idx", "at", "attempt"])
+_first_lease = BulkInsert(schema.leases)
 _version = BulkInsert(schema.alembic_version)
 
 
@@ -139,8 +164,33 @@ def insert_run(connection: sqlite3.Connection, row: Row, tags: Sequence[str]) ->
     return number
 
 
+def steps_under(path: str) -> dict[str, str]:
+    """Between which paths those are that go on with a dot: "/" is the character after it."""
+    return {"first": f"{path}.", "last": f"{path}/"}
+
+
+def items_under(path: str) -> dict[str, str]:
+    """Between which paths those are that go on with an index: a backslash comes after "["."""
+    return {"first": f"{path}[", "last": f"{path}\\"}
+
+
+def insert_lease(connection: sqlite3.Connection, run_no: int, owner: str, now: float) -> None:
+    """Insert the first lease of a run."""
+    _first_lease.write(connection, [run_no, 1, owner, now, now, 0.0, None])
+
+
+def _discard(connection: sqlite3.Connection, record: Discard) -> None:
+    if record.task_no is not None:
+        _discard_items.make(connection, run_no=record.run_no, task_no=record.task_no)
+    if record.under:
+        for change in _discard_steps:
+            change.make(connection, run_no=record.run_no, **steps_under(record.under))
+
+
 def write(connection: sqlite3.Connection, rows: Rows) -> None:
-    """Write what one commit holds."""
+    """Write what one commit holds, after taking back what it discards."""
+    for discard in rows.discards:
+        _discard(connection, discard)
     _runs.write(connection, rows.runs)
     for run_no, tags in rows.tags.items():
         connection.execute("DELETE FROM tags WHERE run_no = ?", (run_no,))

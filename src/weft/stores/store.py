@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal, Protocol, Self
 
-from weft.ports import Journal, Records
+from weft.ports import Control, Journal, Records
 
 Durability = Literal["normal", "full"]
 """What commits survive: `normal` the end of the process, `full` also a loss of power."""
 
 
-class Store(Journal, Records, Protocol):
+class Store(Journal, Records, Control, Protocol):
     """A store writes and reads, and is closed at the end of a `with` block."""
 
     def close(self) -> None:

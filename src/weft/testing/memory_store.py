@@ -10,19 +10,25 @@ import sys
 import threading
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Self, TypeVar
 
 from msgspec.structs import astuple, replace
 
-from weft.errors import RecordRefusedError, UsageError
+from weft.bitmap import Bitmap
+from weft.errors import LeaseLostError, RecordRefusedError, UsageError
 from weft.model import (
+    Discard,
     ItemOutcome,
     ItemTimes,
+    Lease,
     LogText,
+    Owner,
     Record,
     RecordedEvent,
+    RecordedItems,
+    Request,
     RunRecord,
     Status,
     TaskRun,
@@ -46,6 +52,14 @@ class _Items:
         self.by_index[item.index] = item
         insort(self.indexes, item.index)
 
+    def keep_succeeded(self) -> list[int]:
+        """Take out the items that haven't succeeded, and return their indexes."""
+        gone = [i for i, item in self.by_index.items() if item.status is not Status.SUCCEEDED]
+        for index in gone:
+            del self.by_index[index]
+        self.indexes = sorted(self.by_index)
+        return gone
+
     def range(self, start: int, stop: int) -> Iterator[ItemOutcome]:
         """The items with `start <= index < stop`, in the order of their indexes."""
         first, last = bisect_left(self.indexes, start), bisect_left(self.indexes, stop)
@@ -53,7 +67,7 @@ class _Items:
 
 
 class MemoryStore:
-    """A `Journal` and `Records` in this process's memory."""
+    """A `Journal`, `Records` and `Control` in this process's memory."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -63,6 +77,7 @@ class MemoryStore:
         self._items: dict[tuple[int, int], _Items] = defaultdict(_Items)
         self._logs: dict[int, dict[_LogKey, LogText]] = defaultdict(dict)
         self._holders: dict[_Claim, object] = {}
+        self._leases: dict[int, Lease] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -84,9 +99,15 @@ class MemoryStore:
             self._runs[number] = replace(run, run_no=number)
             return number
 
-    def commit(self, records: Sequence[Record]) -> None:
+    def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Write all of `records` or, with an error, none of them; see `Journal.commit`."""
         with self._lock:
+            for run_no, token in tokens.items():
+                if run_no not in self._leases or self._leases[run_no].token != token:
+                    raise LeaseLostError("another process has taken the run over", run_no=run_no)
+            for record in records:
+                if isinstance(record, Discard):
+                    self._discard(record)
             self._holders |= self._new_holders(records)
             for record in records:
                 if isinstance(record, ItemOutcome):
@@ -98,13 +119,29 @@ class MemoryStore:
                     self._events[record.run_no][record.seq] = record
                 elif isinstance(record, LogText):
                     self._logs[record.run_no][_log_key(record)] = record
-                else:
+                elif isinstance(record, RunRecord):
                     self._runs[record.run_no] = _with_frozen_error(record)
+
+    def _discard(self, record: Discard) -> None:
+        run_no = record.run_no
+        if record.task_no is not None:
+            for index in self._items[run_no, record.task_no].keep_succeeded():
+                del self._holders["item", run_no, record.task_no, index]
+        if record.under:
+            visits = self._tasks[run_no]
+            under = [key for key in visits if key[0].startswith(f"{record.under}.")]
+            for key in under:
+                task_no = visits.pop(key).task_no
+                del self._holders["task", run_no, task_no]
+                for index in self._items.pop((run_no, task_no), _Items()).indexes:
+                    del self._holders["item", run_no, task_no, index]
 
     def _new_holders(self, records: Sequence[Record]) -> dict[_Claim, object]:
         """What `records` claim. Raises `RecordRefusedError` if one of them can't be written."""
         new: dict[_Claim, object] = {}
         for record in records:
+            if isinstance(record, Discard):
+                continue
             claim, holder = _claim(record)
             if new.get(claim, self._holders.get(claim, holder)) != holder:
                 raise RecordRefusedError(f"the store refuses a record ({claim[0]} is taken).")
@@ -158,6 +195,67 @@ class MemoryStore:
                 if task.path.rpartition(".")[0] == within
             ]
         return sorted(found, key=lambda task: task.task_no)
+
+    def last_task_no(self, run_no: int) -> int:
+        """The highest number of a visit that is recorded of the run, 0 if there is none."""
+        with self._lock:
+            return max((task.task_no for task in self._tasks[run_no].values()), default=0)
+
+    def recorded_items(self, run_no: int, task_no: int) -> RecordedItems:
+        """Which items of a task are recorded."""
+        with self._lock:
+            items = self._items[run_no, task_no].by_index.values()
+            statuses = [item.status for item in items]
+            return RecordedItems(
+                Bitmap(item.index for item in items),
+                statuses.count(Status.SUCCEEDED),
+                statuses.count(Status.FAILED),
+                sum(item.attempts for item in items),
+            )
+
+    def begun_items(self, run_no: int, path: str) -> Bitmap:
+        """Which items of the task at `path` have recorded steps of a child workflow."""
+        with self._lock:
+            paths = [task.path for task in self._tasks[run_no].values()]
+            rests = [each.removeprefix(f"{path}[") for each in paths if each.startswith(f"{path}[")]
+            return Bitmap(int(rest.partition("]")[0]) for rest in rests)
+
+    def lease(self, run_no: int) -> Lease | None:
+        """The run's lease, or None if nobody has ever driven it."""
+        with self._lock:
+            return self._leases.get(run_no)
+
+    def acquire(self, run_no: int, owner: Owner, now: float, *, after: int = 0) -> Lease | None:
+        """Take the run from the lease with the token `after`; see `Control.acquire`."""
+        with self._lock:
+            held = self._leases.get(run_no)
+            if (held.token if held else 0) != after:
+                return None
+            ran_s = held.ran_s + held.beat_at - held.taken_at if held else 0.0
+            self._leases[run_no] = Lease(run_no, after + 1, owner, now, now, ran_s)
+            return self._leases[run_no]
+
+    def renew(self, run_no: int, token: int, now: float) -> Lease | None:
+        """Say that the owner is there. None, if the lease isn't the caller's any more."""
+        with self._lock:
+            held = self._leases.get(run_no)
+            if held is None or held.token != token or held.owner is None:
+                return None
+            self._leases[run_no] = replace(held, beat_at=now)
+            return self._leases[run_no]
+
+    def release(self, run_no: int, token: int, now: float) -> None:
+        """Give the run back. Does nothing if the lease isn't the caller's any more."""
+        if self.renew(run_no, token, now) is not None:
+            with self._lock:
+                self._leases[run_no] = replace(self._leases[run_no], owner=None)
+
+    def request(self, run_no: int, request: Request) -> None:
+        """Ask something of the owner. A cancellation isn't taken back."""
+        with self._lock:
+            held = self._leases.get(run_no)
+            if held is not None and held.request is not Request.CANCEL:
+                self._leases[run_no] = replace(held, request=request)
 
     def events(self, run_no: int) -> Iterator[RecordedEvent]:
         """The run's events, in the order of `seq`."""
@@ -238,7 +336,9 @@ class MemoryStore:
         return outputs
 
 
-def _claim(record: Record) -> tuple[_Claim, object]:
+def _claim(
+    record: RunRecord | TaskRun | ItemOutcome | RecordedEvent | LogText,
+) -> tuple[_Claim, object]:
     """What only one record may have, and who holds it; what is added is held by nobody else."""
     match record:
         case ItemOutcome():

@@ -1,17 +1,30 @@
 """Stores for tests of engines: one in memory, and wrappers that make any store misbehave.
 
-All of them keep the promises of the ports `Journal` and `Records`, except for the one that a
-wrapper is there to break. None of them sleeps: the test says what happens when.
+All of them keep the promises of the ports `Journal`, `Records` and `Control`, except for the one
+that a wrapper is there to break. None of them sleeps: the test says what happens when.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
+from weft.bitmap import Bitmap
 from weft.errors import RecordRefusedError, StoreError
-from weft.model import ItemOutcome, ItemTimes, LogText, Record, RecordedEvent, RunRecord, TaskRun
+from weft.model import (
+    ItemOutcome,
+    ItemTimes,
+    Lease,
+    LogText,
+    Owner,
+    Record,
+    RecordedEvent,
+    RecordedItems,
+    Request,
+    RunRecord,
+    TaskRun,
+)
 from weft.ports import PAGE_BYTES
 from weft.stores import Store
 from weft.testing.memory_store import MemoryStore
@@ -41,9 +54,9 @@ class StoreWrapper:
         """See `Journal`."""
         return self._store.create_run(run)
 
-    def commit(self, records: Sequence[Record]) -> None:
+    def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """See `Journal`."""
-        self._store.commit(records)
+        self._store.commit(records, tokens)
 
     def run(self, run_id: str) -> RunRecord | None:
         """See `Records`."""
@@ -56,6 +69,38 @@ class StoreWrapper:
     def runs(self, **filters: Any) -> Sequence[RunRecord]:
         """See `Records`."""
         return self._store.runs(**filters)
+
+    def last_task_no(self, run_no: int) -> int:
+        """See `Records`."""
+        return self._store.last_task_no(run_no)
+
+    def recorded_items(self, run_no: int, task_no: int) -> RecordedItems:
+        """See `Records`."""
+        return self._store.recorded_items(run_no, task_no)
+
+    def begun_items(self, run_no: int, path: str) -> Bitmap:
+        """See `Records`."""
+        return self._store.begun_items(run_no, path)
+
+    def lease(self, run_no: int) -> Lease | None:
+        """See `Control`."""
+        return self._store.lease(run_no)
+
+    def acquire(self, run_no: int, owner: Owner, now: float, *, after: int = 0) -> Lease | None:
+        """See `Control`."""
+        return self._store.acquire(run_no, owner, now, after=after)
+
+    def renew(self, run_no: int, token: int, now: float) -> Lease | None:
+        """See `Control`."""
+        return self._store.renew(run_no, token, now)
+
+    def release(self, run_no: int, token: int, now: float) -> None:
+        """See `Control`."""
+        self._store.release(run_no, token, now)
+
+    def request(self, run_no: int, request: Request) -> None:
+        """See `Control`."""
+        self._store.request(run_no, request)
 
     def tasks(self, run_no: int, *, within: str = "") -> Sequence[TaskRun]:
         """See `Records`."""
@@ -98,11 +143,11 @@ class RefusingStore(StoreWrapper):
         super().__init__(store)
         self._refuses = refuses
 
-    def commit(self, records: Sequence[Record]) -> None:
+    def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Commit, or raise `RecordRefusedError`."""
         if any(self._refuses(record) for record in records):
             raise RecordRefusedError("the store refuses a record.")
-        super().commit(records)
+        super().commit(records, tokens)
 
 
 class FailingStore(StoreWrapper):
@@ -125,14 +170,14 @@ class FailingStore(StoreWrapper):
             raise self._failure()
         return super().create_run(run)
 
-    def commit(self, records: Sequence[Record]) -> None:
+    def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Commit, or raise `StoreError` at the failure and after it."""
         self.commits += 1
         if self.commits == self._at and self._when == "after":
-            super().commit(records)
+            super().commit(records, tokens)
         if self.commits >= self._at:
             raise self._failure()
-        super().commit(records)
+        super().commit(records, tokens)
 
     def _failure(self) -> StoreError:
         return StoreError(f"the store failed at commit {self._at}, as the test wants.")
@@ -152,7 +197,7 @@ class GatedStore(StoreWrapper):
         self._passes = 0
         self._is_open = False
 
-    def commit(self, records: Sequence[Record]) -> None:
+    def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Wait for the gate, then commit."""
         with self._change:
             self._waiting += 1
@@ -160,7 +205,7 @@ class GatedStore(StoreWrapper):
             self._wait_until(lambda: self._is_open or self._passes > 0)
             self._waiting -= 1
             self._passes = max(0, self._passes - 1)
-        super().commit(records)
+        super().commit(records, tokens)
 
     def wait_for_commit(self) -> None:
         """Return as soon as a commit waits at the gate."""

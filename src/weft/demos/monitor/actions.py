@@ -9,21 +9,19 @@ from weft.actions.core import http
 
 
 @weft.action("cloud.list_servers")
-def list_servers(inventory: str) -> dict[str, Any]:
+def list_servers(inventory: Path) -> dict[str, Any]:
     """List the servers of an inventory file.
 
     `inventory` is the path of a JSON file, `{"servers": [{"name", "health_endpoint", ...}, ...]}`.
     Gives what it holds. Fails with `BadInventory` if it can't be read or has no such list.
     """
     try:
-        found = json.loads(Path(inventory).read_bytes())
+        found = json.loads(inventory.read_bytes())
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        message = f"the inventory can't be read: {reason}"
-        raise weft.ActionError(message, type="BadInventory", retry=False) from None
+        reason = error.strerror if isinstance(error, OSError) else "it isn't JSON"
+        raise _bad(f"{inventory.name} can't be read: {str(reason).lower()}.") from None
     if not isinstance(found, dict) or not isinstance(found.get("servers"), list):
-        message = 'the inventory has no list under its key "servers".'
-        raise weft.ActionError(message, type="BadInventory", retry=False)
+        raise _bad(f'{inventory.name} has no list under its key "servers".')
     return found
 
 
@@ -47,3 +45,8 @@ async def check_http(url: str, expect: int = 200) -> dict[str, Any]:
     if health != "ok":
         raise weft.ActionError(f"the server reports that it is {health}.", type="Unhealthy")
     return {"status": answer["status"], "seconds": answer["seconds"]}
+
+
+def _bad(what: str) -> weft.ActionError:
+    message = f"{what} Name an inventory: -p inventory=PATH"
+    return weft.ActionError(message, type="BadInventory", retry=False)

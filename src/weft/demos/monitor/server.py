@@ -24,6 +24,8 @@ from pathlib import Path
 
 import msgspec
 from aiohttp import web
+from aiohttp.log import server_logger
+from aiohttp.typedefs import Handler
 
 from weft.demos.monitor.access_log import NO_ANSWER, CombinedLogger, open_log
 from weft.demos.monitor.fleet import Behaviour, Fault, Server, make_fleet
@@ -41,10 +43,10 @@ _STATUSES = {
 class Stats(msgspec.Struct, frozen=True):
     """What `/stats` answers, as JSON.
 
-    `servers` counts the fleet by behaviour. `requests` are health checks, `by_status` how they were
-    answered (444: not at all), `by_server` how often each server was asked, and `most_at_once` how
-    many were being answered at one moment. `recovered` counts the recovering servers that have
-    answered 200.
+    `servers` counts the fleet by behaviour. `requests` are health checks, `by_server` how often
+    each server was asked, and `most_at_once` how many were being answered at one moment.
+    `recovered` counts the recovering servers that have answered 200. `by_status` is how all
+    requests before this one were answered (444: not at all), also those for what there isn't.
     """
 
     servers: dict[Behaviour, int]
@@ -67,7 +69,7 @@ class FleetServer:
 
     def application(self) -> web.Application:
         """The web application that serves the fleet."""
-        application = web.Application()
+        application = web.Application(middlewares=[self._count])
         application.router.add_get("/servers/{name}/health", self.health)
         application.router.add_get("/stats", self.stats)
         return application
@@ -86,11 +88,21 @@ class FleetServer:
                 await asyncio.sleep(server.delay_s)
         finally:
             self._running -= 1
-        self._statuses[status] += 1
         if status == NO_ANSWER and request.transport is not None:
             # aiohttp finds the connection closed when it writes the answer, and drops the answer.
             request.transport.close()
         return _json_response(_report(server, status), status)
+
+    @web.middleware
+    async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Count how a request is answered."""
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            self._statuses[error.status] += 1
+            raise
+        self._statuses[response.status] += 1
+        return response
 
     async def stats(self, request: web.Request) -> web.Response:
         """Answer with the counts."""
@@ -139,6 +151,7 @@ async def serve(fleet: Sequence[Server], port: int, access_log: Path | None) -> 
         sys.stdout.write(f"http://{host}:{bound_port}\n")
         sys.stdout.flush()
         await stopped.wait()
+        server_logger.disabled = True  # What is cut off by the end is no error.
     finally:
         await runner.cleanup()
 

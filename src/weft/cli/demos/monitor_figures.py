@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import sys
-from http.client import HTTPConnection
-from pathlib import Path
 from statistics import median, quantiles
-from urllib.parse import urlsplit
 
 import aiohttp  # noqa: F401 - loaded now, so that its size isn't taken for that of the checks
 import msgspec
 
-from weft.bench.measure import peak_memory_bytes
+from weft.cli.demos.memory import MemoryWatch
 from weft.cli.recorded import find_run, find_task
 from weft.context import ItemContext, WorkflowContext
 from weft.demos.monitor.fleet import Behaviour
-from weft.demos.monitor.server import Stats
-from weft.engine import Quiet
-from weft.model import ErrorInfo, Run, Status
-from weft.ports import Records, TaskProgress
+from weft.demos.monitor.process import ask_stats
+from weft.model import Run, Status
+from weft.ports import Records
 
 _PAGE = 1_000
 
@@ -29,7 +25,6 @@ class MonitorFigures(msgspec.Struct, frozen=True):
     `growth_bytes` is the most that the process's memory can have grown during the checks.
     """
 
-    run_id: str
     servers: int
     succeeded: int
     failed: int
@@ -46,25 +41,6 @@ class MonitorFigures(msgspec.Struct, frozen=True):
     growth_bytes: int
 
 
-class MemoryWatch(Quiet):
-    """Observes how much this process's memory grows while a task runs."""
-
-    def __init__(self, task: str) -> None:
-        self.task = task
-        self.growth_bytes = 0
-        self._before_bytes = 0
-
-    def task_started(self, progress: TaskProgress) -> None:
-        """Note how much memory there is before."""
-        if progress.name == self.task:
-            self._before_bytes = _memory_bytes()
-
-    def task_ended(self, name: str, status: Status, error: ErrorInfo | None) -> None:
-        """Compare with the peak, which may be an older one: the growth is never shown too small."""
-        if name == self.task:
-            self.growth_bytes = max(0, peak_memory_bytes() - self._before_bytes)
-
-
 def measure(records: Records, run: Run, memory: MemoryWatch, url: str) -> MonitorFigures:
     """The figures of a run that succeeded; `url` is where its server still answers."""
     task = run.tasks[memory.task]
@@ -72,9 +48,8 @@ def measure(records: Records, run: Run, memory: MemoryWatch, url: str) -> Monito
     assert task.started_at is not None
     assert task.ended_at is not None
     spans, recovered = _spans(records, run.id, memory.task)
-    stats = _ask(url)
+    stats = ask_stats(url)
     return MonitorFigures(
-        run_id=run.id,
         servers=task.items.total,
         succeeded=task.items.succeeded,
         failed=task.items.failed,
@@ -104,23 +79,3 @@ def _spans(records: Records, run_id: str, task: str) -> tuple[list[float], int]:
         recovered += sum(item.status is Status.SUCCEEDED and item.attempts > 1 for item in page)
         after = page[-1].index
     return spans, recovered
-
-
-def _ask(url: str) -> Stats:
-    """What the server has counted. Goes there directly, whatever proxies are set."""
-    place = urlsplit(url)
-    connection = HTTPConnection(place.hostname or "", place.port, timeout=10)
-    try:
-        connection.request("GET", "/stats")
-        return msgspec.json.decode(connection.getresponse().read(), type=Stats)
-    finally:
-        connection.close()
-
-
-def _memory_bytes() -> int:
-    """How much memory this process holds now; where that isn't told, the most it has held."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return peak_memory_bytes()
-    fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
-    return int(fields["VmRSS"].split()[0]) * 1024

@@ -1,0 +1,270 @@
+"""What a retry keeps of a run that is over, and what it does again.
+
+Whatever failed or was cut off is done again, and whatever comes after it: of a task with items just
+those that haven't succeeded. All else is kept. A visit that is made again because it failed is the
+same visit, with the same idempotency keys; one that had succeeded, and is made again because what
+comes before it has changed, is a new one. With a repaired workflow a task is known by its name, and
+what it had done is kept unless its items come from elsewhere now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import msgspec
+
+from weft.conductor import (
+    Kept,
+    Replay,
+    SettleTask,
+    StartTask,
+    TaskEnded,
+    VisitsAdvanced,
+)
+from weft.engine.attempt import inner_path
+from weft.engine.conduct import first_state
+from weft.engine.recovery import History, Visits
+from weft.errors import UsageError
+from weft.model import Discard, RunRecord, Status, TaskRun
+from weft.plan import Plan, PlannedTask
+from weft.ports import Records
+
+_BROKEN = frozenset({Status.FAILED, Status.CANCELLED})
+_VisitKey = tuple[int, int]
+
+
+class Again(msgspec.Struct, frozen=True):
+    """How a run is done again. Tasks are numbered as in the plan that it goes on with.
+
+    `kept` has the outcomes that are kept, `rows` what is recorded of the run's own visits. `notes`
+    say for each task what is kept of it and why, each in one line.
+    """
+
+    kept: Mapping[_VisitKey, Kept]
+    rows: Visits
+    advanced: VisitsAdvanced
+    discards: Sequence[Discard]
+    notes: Sequence[str]
+    seq: int
+
+    def outcome_of(self, command: StartTask) -> Kept | None:
+        """What is kept of a visit."""
+        return self.kept.get((command.task, command.visit))
+
+
+def plan_retry(
+    plan: Plan,
+    recorded: Plan,
+    record: RunRecord,
+    history: History,
+    records: Records,
+    *,
+    from_task: str | None = None,
+) -> Again:
+    """What to do to make a run again with `plan`, which was recorded with another, or the same.
+
+    With `from_task` that task starts anew, whatever became of it. Reads from the store, which may
+    block. Raises `UsageError` if there is nothing to do again, or recorded work has no place in
+    `plan`.
+    """
+    return _Retry(plan, recorded, record, history, records, from_task).again()
+
+
+class _Retry:
+    """One retry being planned. What is named `old` is numbered as in the recorded plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        recorded: Plan,
+        record: RunRecord,
+        history: History,
+        records: Records,
+        from_task: str | None,
+    ) -> None:
+        self._plan = plan
+        self._recorded = recorded
+        self._record = record
+        self._history = history
+        self._records = records
+        self._is_repaired = plan.text != recorded.text
+        self._replay = Replay(recorded, first_state(recorded))
+        self._settled: dict[_VisitKey, tuple[int, SettleTask]] = {}
+        self._ended: dict[_VisitKey, int] = {}  # at which event each visit's action ended
+        self._old_from = None if from_task is None else self._visited(from_task)
+        self._why: dict[str, str] = {}  # a task is made again
+
+    def again(self) -> Again:
+        self._require_places()
+        self._read()
+        broken = self._broken()
+        if not (broken or self._is_repaired or self._record.status in _BROKEN):
+            raise UsageError(
+                f"nothing of run {self._record.id} has failed.",
+                hint="To start again from a task, name it: weft retry RUN --from TASK",
+            )
+        kept = self._kept(broken)
+        rows = {(self._new(old), visit): row for (old, visit), row in self._history.visits.items()}
+        same = {self._new(old) for (old, _), is_same in broken.items() if is_same}
+        return Again(
+            kept=kept,
+            rows=rows,
+            advanced=VisitsAdvanced(tuple(self._last_visits(rows, same))),
+            discards=[each for key, same in broken.items() if same for each in self._undo(*key)],
+            notes=self._notes(kept, rows),
+            seq=self._history.seq,
+        )
+
+    def _visited(self, name: str) -> int:
+        """The old number of a task that has run."""
+        visited = {self._recorded.tasks[old].name: old for old, _ in self._history.visits}
+        if name not in visited:
+            near = get_close_matches(name, visited, n=1)
+            hint = f'Did you mean "{near[0]}"?' if near else f"Recorded are {', '.join(visited)}."
+            raise UsageError(f'run {self._record.id} has recorded no task "{name}".', hint=hint)
+        return visited[name]
+
+    def _require_places(self) -> None:
+        """Raise `UsageError` if a task that was recorded isn't in the plan."""
+        started = {old for (old, _), row in self._history.visits.items() if row.started_at}
+        names = [self._recorded.tasks[old].name for old in sorted(started)]
+        if missing := [name for name in names if name not in self._plan.numbers]:
+            near = get_close_matches(missing[0], self._plan.numbers, n=1)
+            known = f' Is it called "{near[0]}" now?' if near else ""
+            raise UsageError(
+                f'{self._plan.file}  has no task "{missing[0]}", of which run {self._record.id} '
+                "has recorded work.",
+                hint=f"Keep the names of tasks that have run, or start a new run.{known}",
+            )
+
+    def _read(self) -> None:
+        """Find out when each visit of before ended, and how."""
+        for at, event in enumerate(self._history.events):
+            if isinstance(event, TaskEnded):
+                self._ended[event.task, event.visit] = at
+            for command in self._replay.take(event):
+                if isinstance(command, SettleTask) and command.visit:
+                    self._settled[command.task, command.visit] = at, command
+
+    def _broken(self) -> dict[_VisitKey, bool]:
+        """The old visits that are made again for their own sake, and whether as the same visit."""
+        broken: dict[_VisitKey, bool] = {}
+        for key, (_, settled) in self._settled.items():
+            result, name = settled.result, self._recorded.tasks[key[0]].name
+            failed_items = result.items.failed if result.items else 0
+            if self._has_other_items(name, key[0]):
+                broken[key] = False
+                self._why[name] = "its items come from elsewhere now"
+            elif result.status in _BROKEN or failed_items:
+                broken[key] = True
+                self._why[name] = (
+                    f"{failed_items:,} of its items failed" if failed_items else "it failed"
+                )
+        ended = self._replay.ended
+        if ended is not None and ended.error is not None and ended.error.type == "Failed":
+            self._add_latest(
+                broken, self._recorded.numbers[ended.error.data["task"]], "led to fail"
+            )
+        if self._old_from is not None:
+            self._add_latest(broken, self._old_from, "was asked for")
+        return broken
+
+    def _add_latest(self, broken: dict[_VisitKey, bool], old: int, why: str) -> None:
+        """Have the latest visit of a task made again, as a new one unless it failed."""
+        visit = max(visit for number, visit in self._settled if number == old)
+        broken.setdefault((old, visit), False)
+        if why == "was asked for":
+            broken[old, visit] = False
+        self._why.setdefault(self._recorded.tasks[old].name, f"it {why}")
+
+    def _has_other_items(self, name: str, old: int) -> bool:
+        new = self._plan.tasks[self._plan.numbers[name]]
+        return bool(_items_of(new) != _items_of(self._recorded.tasks[old]))
+
+    def _kept(self, broken: Mapping[_VisitKey, bool]) -> dict[_VisitKey, Kept]:
+        """The outcomes that nothing speaks against, by the plan's numbers."""
+        graph = self._plan.graph
+        starts = {self._ended.get(key, self._settled[key][0]): key for key in broken}
+        kept: dict[_VisitKey, Kept] = {}
+        undone = 0  # a bit set of tasks with a broken visit before the event
+        for at, event in enumerate(self._history.events):
+            if isinstance(event, TaskEnded):
+                key, number = (event.task, event.visit), self._new(event.task)
+                if number >= len(graph.names):  # `finally` runs at every end
+                    continue
+                comes_after = bool(graph.before(number) & undone)
+                if comes_after:
+                    self._why.setdefault(self._plan.tasks[number].name, "of what comes before it")
+                if self._is_worth_keeping(event, key, broken) and not comes_after:
+                    ended = msgspec.structs.replace(event, task=number)
+                    kept[number, event.visit] = Kept(at, ended)
+            if at in starts:
+                undone |= 1 << self._new(starts[at][0])
+        return kept
+
+    def _is_worth_keeping(
+        self, event: TaskEnded, key: _VisitKey, broken: Mapping[_VisitKey, bool]
+    ) -> bool:
+        if event.result.status is not Status.SUCCEEDED:
+            return False
+        if key not in broken:
+            return True
+        # Its action succeeded, and then one of its templates failed that may be repaired by now.
+        has_failed_items = event.result.items is not None and event.result.items.failed > 0
+        return self._is_repaired and broken[key] and not has_failed_items
+
+    def _new(self, old: int) -> int:
+        return self._plan.numbers.get(self._recorded.tasks[old].name, -1)
+
+    def _last_visits(self, rows: Visits, same: set[int]) -> Iterator[tuple[int, int]]:
+        last: dict[int, int] = {}
+        for (number, visit), row in rows.items():
+            if row.started_at and number not in same:
+                last[number] = max(visit, last.get(number, 0))
+        return iter(sorted(last.items()))
+
+    def _undo(self, old: int, visit: int) -> Iterator[Discard]:
+        """What to take back of a visit that is made again."""
+        row = self._history.visits[old, visit]
+        is_child = self._recorded.tasks[old].spec.workflow is not None
+        inside = inner_path(row.path, row.visit)
+        if row.has_items:
+            if is_child:
+                for index in self._unsuccessful(row):
+                    yield Discard(row.run_no, under=f"{inside}[{index}]")
+            yield Discard(row.run_no, task_no=row.task_no)
+        elif is_child:
+            yield Discard(row.run_no, under=inside)
+
+    def _unsuccessful(self, row: TaskRun) -> Iterator[int]:
+        for status in _BROKEN:
+            after = -1
+            while page := self._records.items(row.run_no, row.task_no, status=status, after=after):
+                yield from (item.index for item in page)
+                after = page[-1].index
+
+    def _notes(self, kept: Mapping[_VisitKey, Kept], rows: Visits) -> list[str]:
+        notes = []
+        for task in self._plan.tasks[: len(self._plan.graph.names)]:
+            visits = sum(number == task.number for number, _ in kept)
+            started = [row for (no, _), row in rows.items() if no == task.number and row.started_at]
+            if task.name in self._why:
+                counts = started[-1].items if started else None
+                some = f", {counts.succeeded:,} of {counts.total:,} items kept" if counts else ""
+                notes.append(f"{task.name}: runs again, since {self._why[task.name]}{some}")
+            elif visits:
+                notes.append(f"{task.name}: kept")
+            elif not started:
+                notes.append(f"{task.name}: has not run yet")
+        return notes
+
+
+def _items_of(task: PlannedTask) -> Any:
+    """What says which items a task has, as the workflow's text."""
+    if task.items is None:
+        return None
+    batch = task.settings.get("batch-size")
+    size = None if batch is None else (batch.value.raw if batch.value else batch.literal)
+    return task.items.kind, {name: part.raw for name, part in task.items.parts.items()}, size

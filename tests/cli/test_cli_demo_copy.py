@@ -1,0 +1,121 @@
+"""`weft demo NAME --copy DIR`: a folder with all that it takes to run and change a demo."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from weft.cli.demos import DEMOS
+from weft.cli.demos.stage import demo_folder
+
+FILES = ["README.md", "actions.py", "prepare.py", "workflow.yaml"]
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_a_copy_is_a_workflow_that_is_right(weft, folder: Path, name: str):
+    """With its actions, its input's maker, and a page that says how to run it."""
+    told = weft("demo", name, "--copy", "deep/down")
+    assert told.status == 0
+    assert sorted(file.name for file in (folder / "deep" / "down").iterdir()) == FILES
+    assert all(file in told.out for file in FILES)
+    assert weft("validate", "deep/down/workflow.yaml").status == 0
+    commands = re.search(
+        r"```sh\n(.*?)```", (folder / "deep/down/README.md").read_text(), re.DOTALL
+    )
+    assert commands
+    assert "python prepare.py" in commands[1]
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_a_workflow_begins_with_a_line_for_cron(name: str):
+    """Every five minutes, with full paths, and no run while another one is going on."""
+    text = (demo_folder(name) / "workflow.yaml").read_text()
+    comment = text[: text.index("\nname:")]
+    lines = [line for line in comment.splitlines() if "*/5" in line]
+    assert len(lines) == 1
+    assert re.fullmatch(
+        r"# +\*/5 \* \* \* \*  flock -n /\S+ /\S+/weft run /\S+/workflow\.yaml", lines[0]
+    )
+
+
+def test_no_file_is_overwritten(weft, folder: Path):
+    """One line says which are there, and nothing is copied."""
+    (folder / "mine").mkdir()
+    (folder / "mine" / "actions.py").write_text("mine")
+    told = weft("demo", "logs", "--copy", "mine")
+    assert told.status == 2
+    assert told.err.count("\n") == 1
+    assert "mine has files that would be overwritten: actions.py" in told.err
+    assert [file.read_text() for file in (folder / "mine").iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--copy", "there"], "takes one demo"),
+        (["logs", "--copy", "there", "--lines", "500"], "runs nothing"),
+        (["logs", "--copy", "file"], "can't be copied to file: file exists"),
+        (["logs", "--copy", "file/below"], "can't be copied to file/below: not a directory"),
+    ],
+)
+def test_a_copy_that_cannot_be_made_is_one_line(weft, folder: Path, arguments: list[str], why: str):
+    """It says why, and leaves nothing behind."""
+    (folder / "file").touch()
+    told = weft("demo", *arguments)
+    assert told.status == 2
+    assert told.err.count("\n") == 1
+    assert why in told.err
+    assert [file.name for file in folder.iterdir()] == ["file"]
+
+
+def prepare(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "prepare.py", *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_copy_of_the_log_pipeline_runs_as_its_page_says(weft, folder: Path):
+    """The workflow finds what the server says that it has answered."""
+    weft("demo", "logs", "--copy", "copy")
+    with prepare(folder / "copy", "--lines", "300") as process:
+        out, _ = process.communicate()
+    told = weft("run", "copy/workflow.yaml")
+    assert told.status == 0
+    answers = dict(re.findall(r"(\d{3}): (\d+)", out.rpartition("Answers")[2]))
+    assert answers["200"] in told.out
+    for status, number in answers.items():
+        assert f'"{status}": {number}' in told.out
+
+
+def test_a_copy_of_the_monitoring_runs_as_its_page_says(weft, folder: Path):
+    """While its servers answer, they are checked; when they are gone, every check fails."""
+    weft("demo", "monitor", "--copy", "copy")
+    with prepare(folder / "copy", "--servers", "40") as process:
+        assert process.stdout
+        assert process.stdout.readline().startswith("40 servers answer at http://127.0.0.1:")
+        told = weft("run", "copy/workflow.yaml")
+        process.terminate()
+    assert told.status == 0
+    assert '"checked": 40' in told.out
+    assert '"failed": 1,' in told.out
+
+
+def test_a_port_that_is_taken_is_one_line_of_why(weft, folder: Path):
+    """The second server doesn't start, and no traceback is shown."""
+    weft("demo", "monitor", "--copy", "copy")
+    with prepare(folder / "copy", "--servers", "1") as first:
+        assert first.stdout
+        found = re.search(r":(\d+);", first.stdout.readline())
+        assert found
+        with prepare(folder / "copy", "--port", found[1]) as second:
+            _, err = second.communicate()
+        first.terminate()
+    assert second.returncode == 1
+    assert "address already in use" in err
+    assert "Traceback" not in err

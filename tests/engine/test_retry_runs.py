@@ -1,0 +1,180 @@
+"""What a retry of a run does again, and what it keeps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+import weft
+from weft.errors import UsageError
+from weft.model import Status
+
+THREE = """
+tasks:
+  - {name: a, action: test.do, input: {of: a}}
+  - {name: b, action: test.do, with-items: [1, 2, 3, 4], input: {of: "b{{ item }}"}}
+  - {name: c, action: test.do, input: {of: "c {{ task.b.output | length }}"}}
+output: "{{ task.c.output }}"
+"""
+
+
+class Doing:
+    """Actions that fail while their name is in `broken`."""
+
+    def __init__(self, *broken: str) -> None:
+        self.broken = set(broken)
+        self.done: list[str] = []
+        self.keys: Counter[str] = Counter()
+
+    def action(self) -> Any:
+        @weft.action("test.do")
+        async def do(context: weft.ActionContext, of: str) -> str:
+            self.done.append(of)
+            self.keys[context.idempotency_key] += 1
+            if of in self.broken:
+                raise weft.ActionError("it is broken", type="Broken")
+            return of
+
+        return do
+
+    def mend(self) -> None:
+        self.broken.clear()
+        self.done.clear()
+
+
+def test_a_retry_runs_the_failed_items_and_what_comes_after_them(loom) -> None:
+    """The task before, and the items that had succeeded, are kept."""
+    doing = Doing("b2", "b4")
+    assert loom.run(THREE, doing.action()).status is Status.FAILED
+    doing.mend()
+    run = loom.retry(THREE, doing.action())
+    assert run.status is Status.SUCCEEDED
+    assert sorted(doing.done) == ["b2", "b4", "c 4"]
+    assert run.tasks["b"].items == weft.ItemCounts(4, 4, 0)
+    assert [item.status for item in loom.items(2)] == [Status.SUCCEEDED] * 4
+
+
+def test_a_failed_item_keeps_its_idempotency_key_over_a_retry(loom) -> None:
+    """A service that knows the key of the first try recognises the second."""
+    doing = Doing("b2")
+    loom.run(THREE, doing.action())
+    doing.mend()
+    loom.retry(THREE, doing.action())
+    (key,) = [key for key, count in doing.keys.items() if count == 2]
+    assert "/b[1]/1" in key
+
+
+def test_a_task_that_depends_on_a_retried_one_is_a_new_visit(loom) -> None:
+    """It had succeeded, and what it does now it does on other grounds, under a key of its own."""
+    text = THREE.replace("with-items: [1, 2, 3, 4]", "with-items: [1, 2, 3, 4], tolerate: 1")
+    doing = Doing("b2")
+    assert loom.run(text, doing.action()).status is Status.SUCCEEDED
+    doing.mend()
+    run = loom.retry(text, doing.action())
+    assert sorted(doing.done) == ["b2", "c 4"]
+    assert [key.rpartition("/")[2] for key in doing.keys if "/c/" in key] == ["1", "2"]
+    assert [(row.path, row.visit) for row in loom.rows()] == [
+        ("a", 1),
+        ("b", 1),
+        ("c", 1),
+        ("c", 2),
+    ]
+    assert run.output == "c 4"
+
+
+def test_from_a_task_starts_a_new_visit_of_it_and_of_what_comes_after(loom) -> None:
+    """Although nothing had failed."""
+    doing = Doing()
+    loom.run(THREE, doing.action())
+    doing.mend()
+    run = loom.retry(THREE, doing.action(), from_task="b")
+    assert run.status is Status.SUCCEEDED
+    assert sorted(doing.done) == ["b1", "b2", "b3", "b4", "c 4"]
+    assert set(doing.keys.values()) == {1}
+
+
+def test_a_run_of_which_nothing_failed_is_not_retried(loom) -> None:
+    """The message says how to start again all the same."""
+    loom.run(THREE, Doing().action())
+    with pytest.raises(UsageError, match=r"nothing of run .* has failed.*--from TASK"):
+        loom.retry(THREE, Doing().action())
+
+
+def test_a_run_that_fails_again_can_be_retried_again(loom) -> None:
+    """Each retry does what is still broken."""
+    doing = Doing("b2", "b4")
+    loom.run(THREE, doing.action())
+    doing.broken = {"b4"}
+    assert loom.retry(THREE, doing.action()).status is Status.FAILED
+    doing.mend()
+    assert loom.retry(THREE, doing.action()).status is Status.SUCCEEDED
+    assert sorted(doing.done) == ["b4", "c 4"]
+
+
+def test_a_repaired_workflow_goes_on_with_what_had_succeeded(loom) -> None:
+    """Its new input is what the failed items get; a task that it adds runs as well."""
+    doing = Doing("b2")
+    loom.run(THREE, doing.action())
+    doing.done.clear()
+    repaired = THREE.replace("b{{ item }}", "better {{ item }}").replace(
+        "output:", "  - {name: d, action: test.do, input: {of: d}}\noutput:"
+    )
+    run = loom.retry(repaired, doing.action(), recorded=THREE)
+    assert run.status is Status.SUCCEEDED
+    assert sorted(doing.done) == ["better 2", "c 4", "d"]
+    assert loom.record().definition == repaired
+    assert any(note.startswith("b: runs again") for note in loom.watcher.notices)
+
+
+def test_a_repaired_workflow_must_have_the_tasks_that_were_recorded(loom) -> None:
+    """The message names the task and what it may be called now."""
+    loom.run(THREE, Doing("b2").action())
+    renamed = THREE.replace("name: a,", "name: aa,")
+    with pytest.raises(UsageError, match=r'no task "a".*Is it called "aa" now'):
+        loom.retry(renamed, Doing().action(), recorded=THREE)
+
+
+def test_items_that_come_from_elsewhere_start_anew(loom) -> None:
+    """Their indexes mean other items, so none of their outcomes is kept."""
+    doing = Doing("b2")
+    loom.run(THREE, doing.action())
+    doing.mend()
+    repaired = THREE.replace("[1, 2, 3, 4]", "[1, 5]")
+    run = loom.retry(repaired, doing.action(), recorded=THREE)
+    assert sorted(doing.done) == ["b1", "b5", "c 2"]
+    assert run.tasks["b"].items == weft.ItemCounts(2, 2, 0)
+
+
+LOOP = """
+tasks:
+  - name: start
+    action: test.do
+    input: {of: start}
+    next: [{do: try}]
+  - name: try
+    action: test.do
+    input: {of: "try {{ task.try.status }} {{ task.mend.output }}"}
+    next: [{when: "{{ failed() }}", do: mend}, {when: "{{ succeeded() }}", do: end}]
+  - name: mend
+    action: test.do
+    input: {of: "mend {{ task.try.error.type }}"}
+    max-visits: 2
+    next: [{do: try}]
+  - {name: end, action: test.do, input: {of: end}}
+"""
+
+
+def test_a_failure_that_a_transition_handled_is_done_again_as_well(loom) -> None:
+    """The first failure is made again, and what followed from it isn't needed any more."""
+    doing = Doing("try skipped None", "end")
+    doing.broken = {"try skipped ", "try skipped None", "end"}
+    run = loom.run(LOOP, doing.action())
+    assert run.status is Status.FAILED
+    doing.mend()
+    run = loom.retry(LOOP, doing.action())
+    assert run.status is Status.SUCCEEDED
+    assert doing.done[-1] == "end"
+    assert "start" not in doing.done
+    assert not any(each.startswith("mend") for each in doing.done)
