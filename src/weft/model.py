@@ -6,6 +6,7 @@ Records hold data only: no record knows how it is stored, shown or decided upon.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
@@ -125,6 +126,31 @@ class TaskRun(msgspec.Struct, frozen=True, gc=False):
     source: FileStamp | None = None
 
 
+class ItemTimes(msgspec.Struct, frozen=True):
+    """How long the recorded items of a task took, each in its last attempt; spans in seconds.
+
+    `busy_s` is the sum over all of them. `durations` are sorted: those of all items, or of a sample
+    if there are many. `slowest` has neither outputs nor errors.
+    """
+
+    count: int = 0
+    busy_s: float = 0.0
+    durations: tuple[float, ...] = ()
+    slowest: tuple[ItemOutcome, ...] = ()
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether `durations` leaves items out."""
+        return len(self.durations) < self.count
+
+    def quantile(self, share: float) -> float | None:
+        """The duration that so large a `share` of the items stays within; None without items."""
+        if not self.durations:
+            return None
+        place = math.ceil(share * len(self.durations)) - 1
+        return self.durations[max(place, 0)]
+
+
 class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     """One event that the conductor was given, so that replaying them gives the same state.
 
@@ -176,7 +202,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     """A run as recorded. `definition` is the workflow's text, `parameters` and `output` JSON text.
 
     Secret parameters are recorded as null. `run_no` is the store's own number for the run, 0 until
-    the store has given one.
+    the store has given one. `tags` are words by which runs are found, sorted, each once.
     """
 
     run_no: int
@@ -191,6 +217,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     ended_at: float | None = None
     output: bytes | None = None
     error: ErrorInfo | None = None
+    tags: tuple[str, ...] = ()
     origin: RunOrigin = RunOrigin()
 
 

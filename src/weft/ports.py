@@ -6,7 +6,7 @@ Each is narrow and says what its caller may rely on. Implementations live in `we
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any, Final, Protocol
@@ -21,6 +21,7 @@ from weft.model import (
     ErrorInfo,
     FileStamp,
     ItemOutcome,
+    ItemTimes,
     Lease,
     Limits,
     LogText,
@@ -107,8 +108,21 @@ class Records(Pages, Protocol):
     def run_ids(self) -> Sequence[str]:
         """All ids, the newest first, at most 10,000; for suggestions."""
 
-    def runs(self, *, limit: int = 100) -> Sequence[RunRecord]:
-        """The newest runs first. Their `definition` and `output` are left empty."""
+    def runs(
+        self,
+        *,
+        status: Status | None = None,
+        workflow: str | None = None,
+        since: float | None = None,
+        tags: Collection[str] = (),
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[RunRecord]:
+        """At most `limit` runs that all of the rest is true of, the newest first.
+
+        They were created at `since` or later, have all of `tags`, and a `run_no` under `before`.
+        Their `definition` and `output` are left empty.
+        """
 
     def unfinished(self) -> Sequence[RunRecord]:
         """The runs that are pending or running, the oldest first, whoever drives them."""
@@ -137,10 +151,24 @@ class Records(Pages, Protocol):
         task_no: int,
         *,
         status: Status | None = None,
+        error: str | None = None,
+        label: str | None = None,
+        slower_s: float | None = None,
         after: int = -1,
+        until: int | None = None,
         limit: int = 1_000,
     ) -> Sequence[ItemOutcome]:
-        """At most `limit` items with an index over `after`, in the order of their indexes."""
+        """At most `limit` items that all of the rest is true of, in the order of their indexes.
+
+        `error` is the type of the item's error, `label` a part of its label, and `slower_s` a span
+        that its last attempt exceeded. Its index is over `after` and, if given, at most `until`.
+        """
+
+    def item_times(self, run_no: int, task_no: int, *, slowest: int = 3) -> ItemTimes:
+        """How long the task's items took, with so many of the slowest, the slowest first.
+
+        It walks through the items three times. Of more than 20,000 it gives a sample of durations.
+        """
 
     def logs(
         self,

@@ -6,7 +6,7 @@ This is the one module that knows all adapters, and the one place where the envi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -318,18 +318,20 @@ async def arun(
     store: str | None = None,
     packs: Sequence[str | os.PathLike[str]] = (),
     run_id: str | None = None,
+    tags: Collection[str] = (),
     observer: Observer | None = None,
 ) -> Run:
     """Run a workflow to its end and return the run, also if it failed.
 
     `workflow` is the path of its file, or its content as a map; `store` the URL of the store
-    (default: `WEFT_STORE`, else the user's own); `packs` are further pack folders. Raises a
-    `WeftError` if the run can't be made: see `weft.errors`.
+    (default: `WEFT_STORE`, else the user's own); `packs` are further pack folders, and
+    `tags` words by which the run can be found. Raises a `WeftError` if the run can't be made: see
+    `weft.errors`.
     """
     settings = read_settings(store=store, packs=packs)
     plan = load_plan(workflow, settings)
     with open_engine(settings=settings) as engine:
-        return await engine.arun(plan, parameters, run_id=run_id, observer=observer)
+        return await engine.arun(plan, parameters, run_id=run_id, tags=tags, observer=observer)
 
 
 def run(
@@ -339,6 +341,7 @@ def run(
     store: str | None = None,
     packs: Sequence[str | os.PathLike[str]] = (),
     run_id: str | None = None,
+    tags: Collection[str] = (),
     observer: Observer | None = None,
 ) -> Run:
     """The same as `arun`, for callers without an event loop.
@@ -349,7 +352,13 @@ def run(
 
     return run_blocking(
         lambda: arun(
-            workflow, parameters, store=store, packs=packs, run_id=run_id, observer=observer
+            workflow,
+            parameters,
+            store=store,
+            packs=packs,
+            run_id=run_id,
+            tags=tags,
+            observer=observer,
         ),
         instead="await weft.arun(...)",
     )

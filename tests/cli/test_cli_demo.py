@@ -9,10 +9,9 @@ from xml.etree import ElementTree
 import pytest
 from msgspec.structs import replace
 
+from weft.bench import context
 from weft.cli.demos import DEMOS
 from weft.demos.logs import writing
-
-from weft.bench import context
 
 
 def test_the_demo_compares_its_counts_with_the_servers_own(weft):

@@ -57,6 +57,8 @@ def test_show_as_json_is_what_run_gave(weft):
     shown = json.loads(weft("show", "beta", "--json").out)
     assert shown.pop("file") == str(Path("flow.yaml").absolute())
     assert shown.pop("parameters") == {"secret": None, "plain": "seen"}
+    assert shown.pop("tags") == []
+    assert list(shown.pop("timing")["tasks"]) == ["each", "last"]
     assert shown == run
 
 
@@ -118,8 +120,9 @@ def test_items_for_people_show_a_traceback_once_for_each_place(weft):
 
 def test_items_for_people_say_when_there_are_more(weft):
     """Without `--limit` a hundred are shown."""
-    assert "--limit 1000 shows more" in weft("items", "alpha-1", "each").out
-    assert "There are more" not in weft("items", "alpha-1", "each", "--limit", "1200").out
+    told = weft("items", "alpha-1", "each").out
+    assert told.endswith("\nMore: weft items alpha-1 each --after 99\n")
+    assert "More:" not in weft("items", "alpha-1", "each", "--limit", "1200").out
     assert weft("items", "alpha-1", "each", "--status", "cancelled").out == "No items.\n"
 
 

@@ -201,14 +201,3 @@ def test_a_command_to_copy_names_the_store_that_the_command_line_named(weft):
 def test_an_unknown_option_is_the_commands_fault(weft):
     """It ends with 2."""
     assert weft("run", "flow.yaml", "--fast").status == 2
-
-
-@pytest.mark.parametrize(
-    "command",
-    ["run", "validate", "show", "items", "runs", "export", "prune", "actions", "demo", "bench"],
-)
-def test_the_help_of_each_command_has_an_example(weft, command: str):
-    """`--help` ends with a command line to copy."""
-    told = weft(command, "--help")
-    assert told.status == 0
-    assert f"Example: weft {command}" in told.out

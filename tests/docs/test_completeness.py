@@ -214,6 +214,30 @@ def test_every_option_of_prune_is_told() -> None:
     assert told == options - {"--store", "--json", "--help"}
 
 
+def test_every_option_of_each_command_has_its_row() -> None:
+    """cli.md has a section for each command, with its arguments and options in their order."""
+    told = {
+        each.title: [cell.split()[0] for cell in first_cells(each.text)]
+        for each in sections(DOCS / "cli.md")
+        if each.title.startswith("weft ")
+    }
+    assert told == dict(parameters(typer.main.get_command(app), "weft"))
+
+
+def parameters(command: Any, name: str) -> Iterator[tuple[str, list[str]]]:
+    """What each command takes, also those within groups: options, and arguments by metavar."""
+    for each, inner in getattr(command, "commands", {}).items():
+        yield from parameters(inner, f"{name} {each}")
+    if not hasattr(command, "commands"):
+        yield (
+            name,
+            [
+                param.opts[0] if param.param_type_name == "option" else param.metavar
+                for param in command.params
+            ],
+        )
+
+
 def test_every_public_name_is_told() -> None:
     """What `import weft` gives is explained somewhere."""
     text = "".join(page.read_text() for page in [ROOT / "README.md", *DOCS.glob("*.md")])

@@ -9,7 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from alembic.script import ScriptDirectory
+from msgspec.structs import replace
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from weft.errors import StoreError
 from weft.stores import Upgrade, open_store, schema, upgrade, upgrades
@@ -58,6 +63,35 @@ def test_an_upgraded_store_is_of_this_version(tmp_path):
     assert upgrade(f"sqlite:///{path}") == Upgrade(newest, newest, copy=None)
     with open_store(str(path), create=False) as store:
         store.create_run(a_run())
+
+
+def at_revision(path: Path, revision: str) -> None:
+    """Make a store as the version of weft did whose newest revision that was."""
+    before_the_first_revision(path)
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    config = Config()
+    config.set_main_option("script_location", str(upgrades.MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def test_a_store_without_tags_is_upgraded_with_all_that_it_holds(tmp_path):
+    """Its runs have no tags then, and can be given some."""
+    path = tmp_path / "weft.db"
+    at_revision(path, "0001")
+    old = a_run(run_no=1, definition="")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO runs (id, workflow, file, status, created_at, parameters, definition)"
+            " VALUES (?, ?, ?, ?, ?, '{}', '')",
+            (old.id, old.workflow, old.file, old.status, old.created_at),
+        )
+    assert upgrade(str(path))
+    with open_store(str(path), create=False) as store:
+        assert list(store.runs()) == [old]
+        store.commit([replace(old, tags=("kept",))])
+        assert [run.id for run in store.runs(tags=["kept"])] == ["run-1"]
 
 
 def test_an_upgrade_that_fails_leaves_the_store_as_it_was(tmp_path):

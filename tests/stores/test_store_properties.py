@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from tempfile import TemporaryDirectory
 
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from weft.errors import RecordRefusedError
 from weft.model import ErrorInfo, ItemCounts, ItemOutcome, LogText, RecordedEvent, Status, TaskRun
 from weft.stores import open_store
-from weft.testing.store_contract import a_run
+from weft.testing.store_contract import a_run, an_item
 from weft.testing.stores import MemoryStore
 from weft.values import encode
 
@@ -84,6 +85,7 @@ runs = st.builds(
     started_at=st.none() | times,
     output=st.none() | results,
     error=st.none() | errors,
+    tags=st.sampled_from([(), ("a",), ("a", "b"), ("A", "b", "c=1")]),
 )
 logs = st.builds(
     LogText,
@@ -101,6 +103,8 @@ commits = st.lists(st.lists(items | tasks | events | runs | logs, max_size=6), m
 def readings(store):
     """Everything that a store can be asked for."""
     yield store.run("run-1"), store.run("run-2"), list(store.run_ids()), list(store.runs())
+    yield [list(store.runs(tags=tags)) for tags in (["a"], ["b", "A"])]
+    yield [list(store.runs(status=status, since=0.0)) for status in Status]
     for run_no in range(1, RUNS + 1):
         yield list(store.tasks(run_no)), list(store.events(run_no))
         yield list(store.logs(run_no))
@@ -110,6 +114,7 @@ def readings(store):
         for task_no in range(1, TASKS + 1):
             yield list(store.outputs(run_no, task_no, 2, 2**39))
             yield list(store.items(run_no, task_no, after=3, limit=2))
+            yield list(store.items(run_no, task_no, slower_s=1.0, until=9))
             for status in (None, *Status):
                 yield list(store.items(run_no, task_no, status=status))
 
@@ -135,3 +140,23 @@ def committed(store, group):
     except RecordRefusedError:
         return False
     return True
+
+
+def test_the_durations_of_very_many_items_are_sampled_evenly(tmp_path):
+    """Whatever period the items have, each of its places has its part in the sample."""
+    with open_store(str(tmp_path / "weft.db")) as store:
+        for task_no, period in enumerate((2, 3, 100, 128), start=1):
+            store.commit(
+                [
+                    an_item(1, index, task_no=task_no, duration_s=float(index % period))
+                    for index in range(50_000)
+                ]
+            )
+            times = store.item_times(1, task_no)
+            assert times.count == 50_000
+            assert times.is_sampled
+            assert 19_000 < len(times.durations) < 21_000
+            found = Counter(times.durations)
+            assert len(found) == period
+            even = len(times.durations) / period
+            assert all(0.9 < count / even < 1.1 for count in found.values())

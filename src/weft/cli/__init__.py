@@ -14,7 +14,9 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str] | None = None) -> None:
     """Carry out a command line (default: the process's own) and raise `SystemExit`."""
     from weft.cli.app import app
+    from weft.cli.completion import prepare_completion
     from weft.cli.errors import reporting
 
     with reporting():
+        prepare_completion()
         app(arguments, prog_name="weft")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from weft.cli import options
+from weft.cli.complete import complete_actions
 from weft.cli.output import as_json, clean, clean_lines, print_results, prints_aside
 from weft.errors import UsageError
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 def actions(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Describe this action.")
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="Describe this action.", autocompletion=complete_actions
+        ),
     ] = None,
     packs: options.Packs = None,
     json: options.Json = False,

@@ -1,4 +1,4 @@
-"""The commands of `weft`, each with an example."""
+"""The commands of `weft`, each with examples."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from weft.cli.actions import actions
 from weft.cli.bench import bench
+from weft.cli.completion import completion
 from weft.cli.control import cancel, pause
 from weft.cli.db import check, upgrade
 from weft.cli.demo import demo
@@ -35,33 +36,70 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_EXAMPLES: dict[Callable[..., Any], str] = {
-    run: "weft run flow.yaml -p region=eu -p count=3",
-    validate: "weft validate flow.yaml",
-    graph: "weft graph flow.yaml --format dot | dot -Tsvg > flow.svg",
-    schema: "weft schema > weft.schema.json",
-    show: "weft show 20260305-090702-k3xq",
-    items: "weft items 20260305-090702-k3xq check_health --status failed",
-    logs: "weft logs 20260305-090702-k3xq 'check_health[17]'",
-    runs: "weft runs --limit 5",
-    resume: "weft resume 20260305-090702-k3xq",
-    retry: "weft retry 20260305-090702-k3xq --from check_health",
-    pause: "weft pause 20260305-090702-k3xq",
-    cancel: "weft cancel 20260305-090702-k3xq",
-    recover: "weft recover",
-    export: "weft export 20260305-090702-k3xq > run.jsonl",
-    prune: "weft prune --older-than 30d --dry-run",
-    actions: "weft actions core.http",
-    demo: "weft demo monitor",
-    bench: "weft bench context",
+# The commands in the order in which they are listed.
+_EXAMPLES: dict[Callable[..., Any], tuple[str, ...]] = {
+    run: (
+        "weft run flow.yaml -p region=eu -p count=3",
+        "weft run flow.yaml --params eu.yaml --tag nightly --json",
+        "weft run flow.yaml --dry-run --items 3",
+    ),
+    validate: ("weft validate flow.yaml", "weft validate flows/*.yaml --no-import --json"),
+    graph: ("weft graph flow.yaml", "weft graph flow.yaml --format dot | dot -Tsvg > flow.svg"),
+    schema: ("weft schema > weft.schema.json", "weft schema | python -m json.tool"),
+    runs: (
+        "weft runs --limit 5",
+        "weft runs --status failed --workflow monitor --since 2h --tag nightly",
+        "weft runs --since 2026-03-05 --json",
+    ),
+    show: (
+        "weft show 20260305-090702-k3xq",
+        "weft show 20260305 --timeline",
+        "weft show 20260305 --timeline --within 'check_health[17]'",
+    ),
+    items: (
+        "weft items 20260305-090702-k3xq check_health --status failed",
+        "weft items 20260305 check_health --error Timeout --slower 2s --limit 20",
+        "weft items 20260305 check_health 17 100-199 --csv > items.csv",
+    ),
+    logs: (
+        "weft logs 20260305-090702-k3xq",
+        "weft logs 20260305-090702-k3xq 'check_health[17]'",
+    ),
+    resume: (
+        "weft resume 20260305-090702-k3xq",
+        "weft resume 20260305 -p token=$TOKEN",
+        "weft resume 20260305 --force --grace 5s",
+    ),
+    retry: (
+        "weft retry 20260305-090702-k3xq",
+        "weft retry 20260305 --from check_health",
+        "weft retry 20260305 --file repaired.yaml",
+    ),
+    pause: ("weft pause 20260305-090702-k3xq", "weft pause 20260305 --no-wait"),
+    cancel: ("weft cancel 20260305-090702-k3xq", "weft cancel 20260305 --no-wait"),
+    recover: ("weft recover", "weft recover --json"),
+    export: (
+        "weft export 20260305-090702-k3xq > run.jsonl",
+        "weft export 20260305 | gzip > run.gz",
+    ),
+    prune: ("weft prune --older-than 30d --dry-run", "weft prune --keep 100 --status succeeded"),
+    actions: ("weft actions --packs ./packs", "weft actions core.http"),
+    demo: ("weft demo monitor", "weft demo monitor --servers 100 --store demo.db"),
+    bench: ("weft bench --list", "weft bench context --rounds 3"),
+    completion: (
+        "weft completion bash >> ~/.bashrc",
+        "weft completion fish > ~/.config/fish/completions/weft.fish",
+    ),
 }
 
-for _command, _example in _EXAMPLES.items():
-    app.command(epilog=f"Example: {_example}")(_command)
+for _command, _examples in _EXAMPLES.items():
+    # What follows the character \b is shown line by line, as it stands.
+    _lines = "\n".join(f"  {example}" for example in _examples)
+    app.command(epilog=f"\b\nExamples:\n{_lines}")(_command)
 
 db = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after the store itself.")
-db.command(epilog="Example: weft db check")(check)
-db.command(epilog="Example: weft db upgrade")(upgrade)
+db.command(epilog="\b\nExamples:\n  weft db check\n  weft db check --json")(check)
+db.command(epilog="\b\nExamples:\n  weft db upgrade\n  weft db upgrade --no-copy")(upgrade)
 app.add_typer(db, name="db")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from weft.cli import options
+from weft.cli.complete import complete_benchmarks
 from weft.cli.output import as_json, flush_results, print_results, say
 from weft.errors import UsageError
 
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 def bench(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Run this one; else all of them.")
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="Run this one; else all of them.",
+            autocompletion=complete_benchmarks,
+        ),
     ] = None,
     rounds: Annotated[
         int, typer.Option("--rounds", min=1, metavar="N", help="Figures are medians of so many.")

@@ -32,8 +32,8 @@ def pause(
 
     What isn't finished after the run's --grace is cut off, and done again when it goes on.
     """
+    from weft.cli.driving import driving_lease
     from weft.cli.recorded import find_run
-    from weft.cli.resume import driving_lease
     from weft.cli.summary import command
     from weft.model import Request
     from weft.stores import open_store
@@ -63,8 +63,9 @@ def cancel(
 
     A run that nobody drives, since it was paused or interrupted, is brought to its end here.
     """
+    from weft.cli.driving import driving_lease
     from weft.cli.recorded import find_run
-    from weft.cli.resume import driving_lease, go_on
+    from weft.cli.resume import go_on
     from weft.cli.run import tell
     from weft.model import Request
     from weft.stores import open_store
@@ -94,7 +95,7 @@ def _require_open(record: RunRecord) -> None:
 
 def _ask(store: Store, record: RunRecord, request: Request, *, waits: bool) -> RunRecord:
     """Ask, and wait until whoever drives the run has let go of it."""
-    from weft.cli.resume import driving_lease
+    from weft.cli.driving import driving_lease
 
     store.request(record.run_no, request)
     if not waits:

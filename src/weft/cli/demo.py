@@ -23,18 +23,23 @@ if TYPE_CHECKING:
 
 def demo(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Run this one; else all of them.")
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="Run this one; else all of them.",
+            autocompletion=lambda: list(DEMOS),
+        ),
     ] = None,
     servers: Annotated[
         int | None,
         typer.Option(
-            "--servers", min=1, max=100_000, metavar="N", help="monitor: so many; else 1,000."
+            "--servers", min=1, max=100_000, metavar="N", help="For monitor: so many; else 1,000."
         ),
     ] = None,
     lines: Annotated[
         int | None,
         typer.Option(
-            "--lines", min=100, max=100_000_000, metavar="N", help="logs: so many; else 10,000."
+            "--lines", min=100, max=100_000_000, metavar="N", help="For logs: so many; else 10,000."
         ),
     ] = None,
     messages: Annotated[

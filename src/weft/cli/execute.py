@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ def execute(
     settings: Settings,
     *,
     run_id: str | None = None,
+    tags: Collection[str] = (),
     items: int | None = None,
     grace_s: float | None = None,
     observer: Observer | None = None,
@@ -36,7 +37,7 @@ def execute(
     """
 
     def start(engine: Engine) -> Start:
-        return partial(engine.arun, plan, parameters, run_id=run_id, items=items)
+        return partial(engine.arun, plan, parameters, run_id=run_id, tags=tags, items=items)
 
     return drive(start, settings, create=True, grace_s=grace_s, observer=observer)
 

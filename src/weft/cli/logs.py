@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from weft.cli import options
+from weft.cli.complete import complete_tasks
 from weft.cli.output import as_json, clean_lines, print_results
 
 if TYPE_CHECKING:
@@ -22,7 +23,11 @@ def logs(
     run_id: options.RunId,
     task: Annotated[
         str | None,
-        typer.Argument(metavar="TASK[INDEX]", help="Only this task, or this item of it."),
+        typer.Argument(
+            metavar="TASK[INDEX]",
+            help="Only this task, or this item of it.",
+            autocompletion=complete_tasks,
+        ),
     ] = None,
     store: options.Store = None,
     json: options.Json = False,

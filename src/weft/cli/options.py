@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from weft.cli.complete import complete_runs
+
 Packs = Annotated[
     list[Path] | None,
     typer.Option("--packs", metavar="DIR", help="A folder of packs; may be given several times."),
@@ -52,7 +54,12 @@ Force = Annotated[
     bool, typer.Option("--force", help="Go on although a file that the run reads has changed.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or how one begins.")]
+RunId = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="A run's id, or how one begins.", autocompletion=complete_runs
+    ),
+]
 Within = Annotated[
     str | None,
     typer.Option(

@@ -40,8 +40,12 @@ def as_json(value: Any, *, pretty: bool = False) -> str:
     import msgspec
 
     encoded = msgspec.json.encode(value)
-    text = (msgspec.json.format(encoded, indent=2) if pretty else encoded).decode()
-    return _unescaped.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return escaped((msgspec.json.format(encoded, indent=2) if pretty else encoded).decode())
+
+
+def escaped(json: str) -> str:
+    """JSON text with everything escaped that a terminal could obey."""
+    return _unescaped.sub(lambda found: f"\\u{ord(found[0]):04x}", json)
 
 
 def print_results(lines: Iterable[str]) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from weft.engine.attempt import inner_path
 from weft.errors import DefinitionError, UsageError
 from weft.model import Limits, Run, RunRecord, Status, TaskRun, TaskSummary
 from weft.ports import Records
 from weft.values import decode
+
+if TYPE_CHECKING:
+    from weft.definition import WorkflowDefinition
 
 _MAX_NAMED = 5
 
@@ -98,9 +102,12 @@ def tree(records: Records, run_no: int, tasks: Iterable[TaskRun], most: int) -> 
     return found[:most]
 
 
-def as_run(record: RunRecord, visits: Mapping[str, TaskRun], limits: Limits) -> Run:
+def as_run(
+    record: RunRecord, visits: Mapping[str, TaskRun], definition: WorkflowDefinition | None
+) -> Run:
     """A run from its records. A task that has not come up yet is `pending`."""
-    names = dict.fromkeys([*_listed_names(record, limits), *visits])
+    listed = () if definition is None else (*definition.tasks, *definition.finally_)
+    names = dict.fromkeys([*(task.name for task in listed), *visits])
     return Run(
         id=record.id,
         workflow=record.workflow,
@@ -113,16 +120,30 @@ def as_run(record: RunRecord, visits: Mapping[str, TaskRun], limits: Limits) -> 
     )
 
 
-def _listed_names(record: RunRecord, limits: Limits) -> list[str]:
-    """The names of the workflow's tasks, in the order listed."""
+def recorded_definition(record: RunRecord, limits: Limits) -> WorkflowDefinition | None:
+    """The workflow of a run, or None if another version of weft has recorded it otherwise."""
     from weft.definition import load
 
     try:
-        workflow = load(record.definition, file="", limits=limits)
-        return [task.name for task in (*workflow.tasks, *workflow.finally_)]
+        return load(record.definition, file="", limits=limits)
     except DefinitionError:
-        # Another version of weft has recorded it; the tasks that have run are still known.
-        return []
+        return None
+
+
+def names_before(definition: WorkflowDefinition) -> Mapping[str, Collection[str]]:
+    """For each task the names of those that lead to it."""
+    from weft.plan.order import Order
+
+    graph = Order(definition).graph
+    before: dict[str, Collection[str]] = {
+        name: {graph.names[graph.edges[edge].source] for edge in edges}
+        for name, edges in zip(graph.names, graph.incoming, strict=True)
+    }
+    previous: Collection[str] = graph.names
+    for task in definition.finally_:
+        before[task.name] = previous
+        previous = (task.name,)
+    return before
 
 
 def _summary(name: str, task: TaskRun | None) -> TaskSummary:

@@ -32,8 +32,8 @@ def recover(
 
     Exit status: 0 all of them succeeded, 1 one has failed, 2 one can't go on.
     """
+    from weft.cli.driving import driving_lease
     from weft.cli.interruption import INTERRUPTED
-    from weft.cli.resume import driving_lease
     from weft.wiring import load_recorded, open_engine, open_records, read_settings
 
     settings = read_settings(store=store, packs=packs or ())

@@ -14,7 +14,7 @@ from weft.cli.output import prints_aside, say
 if TYPE_CHECKING:
     from weft.cli.execute import Start
     from weft.engine import Engine
-    from weft.model import Lease, Run, RunRecord
+    from weft.model import Run, RunRecord
     from weft.stores import Store
     from weft.wiring import Settings
 
@@ -83,6 +83,7 @@ def go_on(
 
 def await_pause(records: Store, record: RunRecord) -> None:
     """If the run is about to pause, wait until whoever drives it has let go of it."""
+    from weft.cli.driving import driving_lease
     from weft.model import Request
 
     has_said = False
@@ -93,12 +94,3 @@ def await_pause(records: Store, record: RunRecord) -> None:
             say("The run is being paused; waiting for what is in flight ...")
             has_said = True
         time.sleep(_LOOK_S)
-
-
-def driving_lease(records: Store, record: RunRecord) -> Lease | None:
-    """The lease of whoever drives the run at this moment, or None."""
-    from weft.engine.lease import is_driven
-    from weft.system import SystemProcesses
-
-    lease = records.lease(record.run_no)
-    return lease if is_driven(lease, time.time(), SystemProcesses()) else None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from weft.cli import options
+from weft.cli.complete import complete_tags
 from weft.cli.output import as_json, has_colours, print_results, prints_aside, say
 
 if TYPE_CHECKING:
@@ -35,6 +36,15 @@ def run(
     store: options.Store = None,
     run_id: Annotated[
         str | None, typer.Option("--run-id", metavar="ID", help="The run's id; else one is made.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tag",
+            metavar="TAG",
+            help="A word to find the run by; may be given several times.",
+            autocompletion=complete_tags,
+        ),
     ] = None,
     items: Annotated[
         int | None,
@@ -66,7 +76,15 @@ def run(
 
     from weft.cli.execute import execute
 
-    done = execute(plan, parameters, settings, run_id=run_id, items=items, grace_s=grace)
+    done = execute(
+        plan,
+        parameters,
+        settings,
+        run_id=run_id,
+        tags=tag or (),
+        items=items,
+        grace_s=grace,
+    )
     tell(done, settings, store=store, json=json, has_output=plan.output is not None)
     raise typer.Exit(exit_status(done))
 

@@ -1,62 +1,179 @@
-"""`weft runs`: lists the newest runs."""
+"""`weft runs`: lists runs, and finds them by what is true of them."""
 
 from __future__ import annotations
 
 import sys
+from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from weft.cli import options
+from weft.cli.complete import complete_runs, complete_tags, complete_workflows
 from weft.cli.output import as_json, clean, flush_results, has_colours, print_results, say
+from weft.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from weft.model import RunRecord
 
 
+class RunStatus(StrEnum):
+    """What `--status` takes."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_Status = Annotated[RunStatus | None, typer.Option("--status", help="Only runs that stand so.")]
+_Workflow = Annotated[
+    str | None,
+    typer.Option(
+        "--workflow",
+        metavar="NAME",
+        help="Only runs of this workflow.",
+        autocompletion=complete_workflows,
+    ),
+]
+_Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="WHEN",
+        help="Only runs made in the last 2h or 7d, or since 2026-03-05 or 2026-03-05T08:30.",
+    ),
+]
+_Tag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag",
+        metavar="TAG",
+        help="Only runs with this tag; of several, with all of them.",
+        autocompletion=complete_tags,
+    ),
+]
+_Before = Annotated[
+    str | None,
+    typer.Option(
+        "--before",
+        metavar="RUN",
+        help="Only runs older than this one.",
+        autocompletion=complete_runs,
+    ),
+]
+_Limit = Annotated[
+    int, typer.Option("--limit", min=1, max=100_000, metavar="N", help="At most so many.")
+]
+
+
 def runs(
-    limit: Annotated[
-        int, typer.Option("--limit", min=1, metavar="N", help="At most so many.")
-    ] = 20,
+    status: _Status = None,
+    workflow: _Workflow = None,
+    since: _Since = None,
+    tag: _Tag = None,
+    before: _Before = None,
+    limit: _Limit = 20,
     store: options.Store = None,
     json: options.Json = False,
 ) -> None:
-    """List runs, the newest first. With --json each run is a line."""
-    from weft.cli.render import show_size, show_span, show_time, table
+    """List runs, the newest first.
+
+    If there are more, the last line says how to see them. With --json each run is a line.
+    """
+    from weft.cli.driving import shown_status
+    from weft.cli.recorded import find_run
+    from weft.cli.render import show_size
+    from weft.cli.summary import command
+    from weft.model import Status
     from weft.wiring import open_records, read_settings
 
+    created_since = None if since is None else read_since(since, datetime.now().astimezone())
     with open_records(read_settings(store=store)) as records:
-        found = records.runs(limit=limit)
+        found = records.runs(
+            status=None if status is None else Status(status.value),
+            workflow=workflow,
+            since=created_since,
+            tags=tag or (),
+            before=None if before is None else find_run(records, before).run_no,
+            limit=limit + 1,  # to know whether there are more
+        )
+        shown = found[:limit]
+        statuses = [shown_status(records, run) for run in shown]
         place, size = records.place, records.size()
     if json:
-        print_results(as_json(_run_object(run)) for run in found)
+        pairs = zip(shown, statuses, strict=True)
+        print_results(as_json(_run_object(run, status)) for run, status in pairs)
         return
-    rows = [
-        (
-            run.id,
-            clean(run.workflow),
-            run.status,
-            show_time(run.started_at),
-            show_span(_duration_s(run)),
-        )
-        for run in found
-    ]
-    headings = ("RUN", "WORKFLOW", "STATUS", "STARTED", "TIME>")
-    print_results(table(headings, rows, colours=has_colours(sys.stdout)))
+    print_results(_lines(shown, statuses))
+    if len(found) > limit:
+        given = {"--status": status, "--workflow": workflow, "--since": since}
+        words = [word for name, value in given.items() if value for word in (name, value)]
+        words += [word for each in tag or () for word in ("--tag", each)]
+        words += ["--limit", str(limit), "--before", shown[-1].id]
+        print_results([f"More: {command('runs', *words, store=store)}"])
     flush_results()
     say(f"\nStore: {clean(place)}, {show_size(size.total_bytes)}")
 
 
-def _run_object(run: RunRecord) -> dict[str, Any]:
+def read_since(text: str, now: datetime) -> float:
+    """The time that `--since` names: a span before `now`, or a date or time as in ISO 8601.
+
+    One without a time zone is the reader's own. Raises `UsageError`.
+    """
+    from weft.definition import parse_duration
+
+    try:
+        return now.timestamp() - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f'"{clean(text)}" is no time for --since.',
+            hint="Give a span such as 90m, 2h or 7d, a date such as 2026-03-05, "
+            "or a time such as 2026-03-05T08:30.",
+        ) from None
+
+
+def _lines(found: Sequence[RunRecord], statuses: Sequence[str]) -> list[str]:
+    from weft.cli.render import show_span, show_time, table
+
+    if not found:
+        return ["No runs."]
+    has_tags = any(run.tags for run in found)
+    rows = [
+        (
+            run.id,
+            clean(run.workflow),
+            status,
+            show_time(run.started_at),
+            show_span(_duration_s(run)),
+            *([" ".join(run.tags)] if has_tags else []),
+        )
+        for run, status in zip(found, statuses, strict=True)
+    ]
+    headings = ["RUN", "WORKFLOW", "STATUS", "STARTED", "TIME>", *(["TAGS"] if has_tags else [])]
+    return table(headings, rows, colours=has_colours(sys.stdout))
+
+
+def _run_object(run: RunRecord, status: str) -> dict[str, Any]:
     from weft.cli.render import iso_time
 
     return {
         "run_id": run.id,
         "workflow": run.workflow,
-        "status": run.status,
+        "status": status,
         "started_at": iso_time(run.started_at),
         "ended_at": iso_time(run.ended_at),
         "duration_s": _duration_s(run),
+        "tags": run.tags,
     }
 
 

@@ -1,64 +1,162 @@
-"""`weft show`: shows a run as it is recorded."""
+"""`weft show`: shows a run as it is recorded, and where its time went."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from weft.cli import options
 from weft.cli.output import as_json, clean, has_colours, print_results
 
 if TYPE_CHECKING:
-    from weft.model import RunRecord, TaskRun
+    from weft.cli.timing import RunTime
+    from weft.definition import WorkflowDefinition
+    from weft.model import Limits, RunRecord, TaskRun
+    from weft.ports import Records
+    from weft.stores import Store
 
 _MAX_STEPS = 200
+
+_Timeline = Annotated[
+    bool, typer.Option("--timeline", help="Draw the tasks over time, a line for each visit.")
+]
 
 
 def show(
     run_id: options.RunId,
     within: options.Within = None,
+    timeline: _Timeline = False,
     store: options.Store = None,
     json: options.Json = False,
 ) -> None:
-    """Show what is recorded of a run, or of one child workflow in it."""
-    from weft.cli.recorded import as_run, find_run, find_steps, last_visits, tree
-    from weft.cli.summary import (
-        failure_lines,
-        output_text,
-        run_lines,
-        run_object,
-        step_lines,
-        step_object,
-    )
-    from weft.values import decode
+    """Show what is recorded of a run, or of one child workflow in it, and where its time went.
+
+    With --json a run is one object; with --within or --timeline each visit of a task is a line.
+    """
+    from weft.cli.recorded import find_run, find_steps
     from weft.wiring import open_records, read_settings
 
     settings = read_settings(store=store)
     with open_records(settings) as records:
         record = find_run(records, run_id)
-        if within is not None:
-            steps = find_steps(records, record, within)
-            if json:
-                print_results(as_json(step_object(step)) for step in steps)
-                return
-            print_results(step_lines(steps, colours=has_colours(sys.stdout)))
-            print_results(_traceback_lines(steps))
+        if within is None and not timeline:
+            _show_run(records, record, settings.limits, store, json=json)
             return
-        visits = last_visits(records.tasks(record.run_no))
-        run = as_run(record, visits, settings.limits)
-        if json:
-            facts = {"file": record.file, "parameters": decode(record.parameters)}
-            print_results([as_json(run_object(run) | facts)])
-            return
-        print_results(run_lines(run, visits, _fact_lines(record), colours=has_colours(sys.stdout)))
-        steps = tree(records, record.run_no, visits.values(), _MAX_STEPS)
-        if any("." in step.path for step in steps):
-            print_results(["", *step_lines(steps, colours=has_colours(sys.stdout))])
-        print_results(failure_lines(records, record.id, visits, store))
+        if within is None:
+            visits: Sequence[TaskRun] = records.tasks(record.run_no)
+        else:
+            visits = find_steps(records, record, within)
+    _show_visits(record, visits, timeline=timeline, json=json)
+
+
+def _show_visits(
+    record: RunRecord, visits: Sequence[TaskRun], *, timeline: bool, json: bool
+) -> None:
+    from weft.cli.summary import step_lines, step_object
+
+    if json:
+        print_results(as_json(step_object(visit)) for visit in visits)
+    elif timeline:
+        print_results(_timeline(record, visits))
+    else:
+        print_results(step_lines(visits, colours=has_colours(sys.stdout)))
+        print_results(_traceback_lines(visits))
+
+
+def _show_run(
+    records: Store, record: RunRecord, limits: Limits, store: str | None, *, json: bool
+) -> None:
+    from weft.cli.driving import driving_fact, shown_status
+    from weft.cli.recorded import as_run, last_visits, recorded_definition, tree
+    from weft.cli.summary import (
+        command,
+        failure_lines,
+        output_text,
+        run_lines,
+        run_object,
+        step_lines,
+    )
+    from weft.cli.timing_lines import timing_lines, timing_object
+    from weft.values import decode
+
+    all_visits = records.tasks(record.run_no)
+    visits = last_visits(all_visits)
+    definition = recorded_definition(record, limits)
+    run = as_run(record, visits, definition)
+    timing = _timing(records, record, all_visits, definition)
+    if json:
+        facts = {
+            "file": record.file,
+            "parameters": decode(record.parameters),
+            "tags": record.tags,
+            "timing": None if timing is None else timing_object(timing),
+        }
+        facts["status"] = shown_status(records, record)
+        print_results([as_json(run_object(run) | facts)])
+        return
+    colours = has_colours(sys.stdout)
+    fact = driving_fact(records, record, command("resume", record.id, store=store))
+    facts_told = [*([fact] if fact else []), *_fact_lines(record)]
+    status = shown_status(records, record)
+    print_results(run_lines(run, visits, facts_told, colours=colours, status=status))
+    steps = tree(records, record.run_no, visits.values(), _MAX_STEPS)
+    if any("." in step.path for step in steps):
+        print_results(["", *step_lines(steps, colours=colours)])
+    if timing is not None and (len(visits) > 1 or timing.tasks[0].items):
+        print_results(["", *timing_lines(timing)])
+    print_results(failure_lines(records, record.id, visits, store))
     print_results(_traceback_lines({**visits, **last_visits(steps)}.values()))
     if run.output is not None:
         print_results(["", "Output:", output_text(run)])
+
+
+def _timing(
+    records: Records,
+    record: RunRecord,
+    visits: Sequence[TaskRun],
+    definition: WorkflowDefinition | None,
+) -> RunTime | None:
+    """Where the time went, or None if no task has started."""
+    from weft.cli.recorded import names_before
+    from weft.cli.timing import run_time, spells
+
+    found = spells(visits, _until(record, visits))
+    if not found or record.started_at is None:
+        return None
+    before = {} if definition is None else names_before(definition)
+    return run_time(records, found, record.started_at, before)
+
+
+def _timeline(record: RunRecord, visits: Sequence[TaskRun]) -> list[str]:
+    import shutil
+
+    from weft.cli.timeline import ASCII, BLOCKS, timeline_lines
+    from weft.cli.timing import spells
+
+    found = spells(visits, _until(record, visits))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    return timeline_lines(
+        found,
+        len(visits) - len(found),
+        width=width,
+        marks=BLOCKS if is_unicode else ASCII,
+        colours=has_colours(sys.stdout),
+    )
+
+
+def _until(record: RunRecord, visits: Iterable[TaskRun]) -> float:
+    """Until when visits count that haven't ended: now while the run runs, else what is recorded."""
+    from weft.model import Status
+
+    if record.status is Status.RUNNING:
+        return time.time()
+    times = (at for visit in visits for at in (visit.started_at, visit.ended_at) if at is not None)
+    return record.ended_at or max(times, default=0.0)
 
 
 def _traceback_lines(tasks: Iterable[TaskRun]) -> list[str]:
@@ -80,6 +178,8 @@ def _fact_lines(record: RunRecord) -> list[str]:
         lines.append(f"Started: {show_time(record.started_at)}")
     if record.ended_at is not None:
         lines.append(f"Ended: {show_time(record.ended_at)}")
+    if record.tags:
+        lines.append(f"Tags: {' '.join(record.tags)}")
     parameters = decode(record.parameters)
     if parameters:
         lines.append("Parameters:")

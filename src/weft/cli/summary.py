@@ -52,13 +52,21 @@ def error_object(error: ErrorInfo | None) -> dict[str, Any] | None:
 
 
 def run_lines(
-    run: Run, visits: Mapping[str, TaskRun], facts: Sequence[str] = (), *, colours: bool
+    run: Run,
+    visits: Mapping[str, TaskRun],
+    facts: Sequence[str] = (),
+    *,
+    colours: bool,
+    status: str | None = None,
 ) -> list[str]:
     """A run's status and duration, further facts, a table of its tasks, and its error.
 
-    `visits` has the last visit of each task that has come up.
+    `visits` has the last visit of each task that has come up. `status` is how the run's is shown,
+    if not as it is recorded.
     """
-    status = paint(run.status, run.status) if colours else run.status
+    status = status or run.status
+    if colours:
+        status = paint(run.status, status)
     span = f"  in {show_span(run.duration_s)}" if run.duration_s is not None else ""
     lines = [f"Run {run.id} of {clean(run.workflow)}  {status}{span}", *facts, ""]
     lines += _task_lines(list(run.tasks.values()), visits, colours=colours)

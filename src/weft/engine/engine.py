@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -122,19 +122,21 @@ class Engine:
         parameters: Mapping[str, Any] | None = None,
         *,
         run_id: str | None = None,
+        tags: Collection[str] = (),
         items: int | None = None,
         observer: Observer | None = None,
     ) -> Run:
         """Run `plan` to its end, and return what came of it, also if it failed.
 
-        With `items` only so many items of each fan-out are run, the first ones. Raises
-        `ParameterError` for parameters that don't fit, `UsageError` for a run id that is malformed
-        or taken or for `items` below 1, `StoreError` if the store can't be written, and
-        `LeaseLostError` if another process has taken the run while this one was stopped.
+        `tags` are words by which the run can be found. With `items` only so many items of each
+        fan-out are run, the first ones. Raises `ParameterError` for parameters that don't fit,
+        `UsageError` for a run id that is malformed or taken, for a malformed tag or for `items`
+        below 1, `StoreError` if the store can't be written, and `LeaseLostError` if another process
+        has taken the run while this one was stopped.
         """
         if items is not None and items < 1:
             raise UsageError(f"`items` takes a whole number from 1, not {items}.")
-        job = self._maker.new(plan, dict(parameters or {}), run_id, items)
+        job = self._maker.new(plan, dict(parameters or {}), run_id, items, tags)
         notices = []
         if items is not None:
             first = "item" if items == 1 else f"{items:,} items"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from weft.context import WorkflowContext
 from weft.engine.masking import Masker
+from weft.engine.tags import checked_tags
 from weft.errors import AttemptError, ParameterError, UsageError
 from weft.model import RunOrigin, RunRecord, Status
 from weft.plan import Plan, bind_parameters
@@ -39,7 +40,14 @@ class Maker:
         self._chance = chance
         self._secrets = secrets
 
-    def new(self, plan: Plan, given: dict[str, Any], run_id: str | None, items: int | None) -> Job:
+    def new(
+        self,
+        plan: Plan,
+        given: dict[str, Any],
+        run_id: str | None,
+        items: int | None,
+        tags: Collection[str],
+    ) -> Job:
         """A run that isn't recorded yet. Raises `ParameterError` and `UsageError`."""
         run_id = self._new_id() if run_id is None else run_id
         if not _is_run_id(run_id):
@@ -53,6 +61,7 @@ class Maker:
             parameters=b"{}",
             status=Status.PENDING,
             created_at=self._clock.now(),
+            tags=checked_tags(tags),
             origin=replace(
                 _origin(plan), folder=str(Path.cwd()), given=tuple(given), most_items=items
             ),

@@ -1,12 +1,14 @@
 """What is asked of a store, once for SQLite and PostgreSQL.
 
 Queries give their columns in the order that `weft.stores.rows` reads, and take their values by the
-names of the ports' arguments. Pages are sought by key, never by offset, so that the last page costs
-as much as the first. This module makes statements and runs none.
+names of the ports' arguments. Filters are conditions by the same names, of which a query has those
+that are given. Pages are sought by key, never by offset, so that the last page costs as much as the
+first. This module makes statements and runs none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import (
@@ -14,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Double,
     FromClause,
+    Select,
     Table,
     Text,
     and_,
@@ -21,6 +24,7 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    null,
     or_,
     select,
     tuple_,
@@ -28,7 +32,7 @@ from sqlalchemy import (
 )
 
 from weft.model import Request, Status
-from weft.stores.rows import OWN
+from weft.stores.rows import OWN, TAG_GAP
 from weft.stores.schema import (
     alembic_version,
     events,
@@ -38,6 +42,7 @@ from weft.stores.schema import (
     not_succeeded,
     payloads,
     runs,
+    tags,
     tasks,
 )
 
@@ -57,7 +62,7 @@ _tasks, _task_output = _with_payloads(tasks, literal_column(str(OWN)))
 _items, _item_output = _with_payloads(items, items.c.idx)
 
 
-def _columns(table: Table, **instead: ColumnElement[str] | None) -> list[ColumnElement[Any]]:
+def _columns(table: Table, **instead: ColumnElement[Any] | None) -> list[ColumnElement[Any]]:
     """The table's columns with other expressions for some of them; None leaves one out."""
     columns = (instead.get(column.name, column) for column in table.columns)
     return [column for column in columns if column is not None]
@@ -71,15 +76,42 @@ _between = and_(tasks.c.path >= bindparam("first"), tasks.c.path < bindparam("la
 
 VERSION = select(alembic_version.c.version_num)
 
-RUN = select(runs).where(runs.c.id == bindparam("run_id"))
+_tags = (
+    # As a bound value the gap would be known only when the query is run.
+    select(func.aggregate_strings(tags.c.tag, literal_column(f"'{TAG_GAP}'")))  # type: ignore[arg-type]
+    .where(tags.c.run_no == runs.c.run_no)
+    .correlate(runs)
+    .scalar_subquery()
+)
+
+RUN = select(_tags, *runs.columns).where(runs.c.id == bindparam("run_id"))
 
 RUN_IDS = select(runs.c.id).order_by(runs.c.run_no.desc()).limit(_limit)
 
-RUNS = (
-    select(*_columns(runs, definition=None, output=None, origin=None))
+_newest_runs = (
+    select(_tags, *_columns(runs, definition=None, output=None, origin=None))
     .order_by(runs.c.run_no.desc())
     .limit(_limit)
 )
+_since = select(runs.c.run_no).where(runs.c.created_at >= bindparam("since", type_=Double))
+_run_filters: dict[str, ColumnElement[bool]] = {
+    "status": runs.c.status == bindparam("status", type_=Text),
+    "workflow": runs.c.workflow == bindparam("workflow", type_=Text),
+    "since": runs.c.run_no.in_(_since.correlate(None)),
+    "before": runs.c.run_no < bindparam("before", type_=BigInteger),
+}
+
+
+def runs_where(filters: Iterable[str], tag_count: int) -> Select[Any]:
+    """The newest runs that the named filters let pass, and that have `tag_0`, `tag_1` and so on."""
+    tagged = (
+        select(tags.c.run_no).where(tags.c.tag == bindparam(f"tag_{number}", type_=Text))
+        for number in range(tag_count)
+    )
+    return _newest_runs.where(
+        *(_run_filters[name] for name in filters), *(runs.c.run_no.in_(each) for each in tagged)
+    )
+
 
 UNFINISHED = (
     select(runs)
@@ -141,28 +173,57 @@ OUTPUTS = (
 
 RECORDED_ITEMS = select(items.c.idx, items.c.status, items.c.attempts).where(_of_task)
 
+_item_columns = _columns(items, output=_item_output, has_payload=None)
 _page_of_items = (
-    select(*_columns(items, output=_item_output, has_payload=None))
-    .select_from(_items)
-    .where(_of_task)
-    .order_by(items.c.idx)
-    .limit(_limit)
+    select(*_item_columns).select_from(_items).where(_of_task).order_by(items.c.idx).limit(_limit)
 )
 _is_after = items.c.idx > bindparam("after")
-_has_status = items.c.status == bindparam("status")
+_has_status = items.c.status == bindparam("status", type_=Text)
+_error, _label = bindparam("error", type_=Text), bindparam("label", type_=Text)
+_item_filters: dict[str, ColumnElement[bool]] = {
+    "error": func.substr(items.c.error, 1, func.length(_error)) == _error,
+    # Not LIKE, for which `_` is any character, and an upper-case letter the same as a lower-case.
+    "label": func.replace(items.c.label, _label, "") != items.c.label,
+    "slower_s": items.c.duration_s > bindparam("slower_s", type_=Double),
+    "until": items.c.idx <= bindparam("until", type_=BigInteger),
+}
 
 # A planner goes through all items by their primary key unless the small index is all it needs.
-_not_succeeded_indexes = (
-    select(items.c.idx)
-    .where(_of_task, _is_after, _has_status, not_succeeded)
-    .order_by(items.c.idx)
-    .limit(_limit)
-    .correlate(None)
+_not_succeeded = select(items.c.idx).where(_of_task, _is_after, _has_status, not_succeeded)
+
+
+def items_where(status: Status | None, filters: Iterable[str]) -> Select[Any]:
+    """A page of the items that have a status, if it is given, and that the filters let pass."""
+    wanted = [_item_filters[name] for name in filters]
+    if status is None:
+        return _page_of_items.where(_is_after, *wanted)
+    if status is Status.SUCCEEDED:
+        return _page_of_items.where(_is_after, _has_status, *wanted)
+    found = _not_succeeded.subquery("found")
+    return (
+        select(*_item_columns)
+        .select_from(_items.join(found, found.c.idx == items.c.idx))
+        .where(_of_task, *wanted)
+        .order_by(found.c.idx)
+        .limit(_limit)
+    )
+
+
+_totals: list[ColumnElement[Any]] = [func.count(), func.sum(items.c.duration_s)]
+ITEM_TOTALS = select(*_totals).where(_of_task)
+
+# Steps of the golden ratio are even, and no period in the items keeps in step with them.
+_STEP, _ROUND = 2_654_435_769, 2**32
+DURATIONS = select(items.c.duration_s).where(
+    _of_task, (items.c.idx * _STEP) % _ROUND < bindparam("part", type_=Double) * _ROUND
 )
 
-ITEMS = _page_of_items.where(_is_after)
-SUCCEEDED_ITEMS = ITEMS.where(_has_status)
-OTHER_ITEMS = _page_of_items.where(items.c.idx.in_(_not_succeeded_indexes))
+SLOWEST_ITEMS = (
+    select(*_columns(items, output=null(), error=null(), has_payload=None))
+    .where(_of_task)
+    .order_by(items.c.duration_s.desc(), items.c.idx)
+    .limit(_limit)
+)
 
 _log_key = (logs.c.task_no, logs.c.idx, logs.c.at, logs.c.attempt)
 _item_of_log = and_(

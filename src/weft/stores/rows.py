@@ -23,6 +23,7 @@ from weft.model import (
     FileStamp,
     ItemCounts,
     ItemOutcome,
+    ItemTimes,
     Lease,
     LogText,
     Owner,
@@ -45,12 +46,17 @@ INLINE_BYTES = 4096
 OWN = -1
 """The index of a payload or a log that is a task's own, not an item's."""
 
+TAG_GAP = " "
+"""What stands between the tags of a run where they are read as one text; no tag holds it."""
+
 _statuses = {str(status.value): status for status in Status}
 _encode_error: Callable[[ErrorInfo], bytes] = msgspec.json.Encoder().encode
 
 
 class Rows:
     """What one commit writes; the values of a table's rows stand in one flat list.
+
+    `tags` are those of each run by its number; they take the place of all that it had.
 
     Most items have a short result and no error. Theirs are `short_items` or, with a label,
     `labelled_items`, which leave out the columns that would be null: a null costs a driver as much
@@ -66,12 +72,14 @@ class Rows:
         "payloads",
         "runs",
         "short_items",
+        "tags",
         "tasks",
     )
 
     def __init__(self) -> None:
         self.discards: list[Discard] = []
         self.runs: list[Any] = []
+        self.tags: dict[int, Sequence[str]] = {}
         self.tasks: list[Any] = []
         self.events: list[Any] = []
         self.items: list[Any] = []
@@ -113,7 +121,9 @@ def to_rows(records: Sequence[Record]) -> Rows:
                 labelled_items += values
                 labelled_items.append(label)
         elif isinstance(record, TaskRun):
-            tasks[record.run_no, record.task_no] = record
+            key = record.run_no, record.task_no
+            tasks.pop(key, None)  # of one visit the last record counts, whatever its number
+            tasks[key] = record
         elif isinstance(record, RecordedEvent):
             rows.events += (record.run_no, record.seq, record.kind, record.data.decode())
         elif isinstance(record, LogText):
@@ -124,6 +134,7 @@ def to_rows(records: Sequence[Record]) -> Rows:
             runs[record.run_no] = record
     for run in runs.values():
         rows.runs += (run.run_no, *from_run(run))
+        rows.tags[run.run_no] = run.tags
     for task in tasks.values():
         _add_task(rows, task)
     for key, text in logs.items():
@@ -200,11 +211,15 @@ def from_run(run: RunRecord) -> Row:
     )
 
 
+def from_tags(run_no: int, tags: Sequence[str]) -> list[Any]:
+    """Return the values of a run's rows in `tags`."""
+    return [value for tag in tags for value in (run_no, tag)]
+
+
 def to_run(row: Row) -> RunRecord:
-    """Return the run of a row of `runs`, which may end before `definition`."""
-    (run_no, run_id, workflow, file, status, created, started, ended, error, parameters, *long) = (
-        row
-    )
+    """Return the run of a row of `runs` behind its tags, which may end before `definition`."""
+    tags, run_no, run_id, workflow, file, status, *rest = row
+    created, started, ended, error, parameters, *long = rest
     definition, output, origin = long or ("", None, None)
     return RunRecord(
         run_no=run_no,
@@ -219,6 +234,7 @@ def to_run(row: Row) -> RunRecord:
         ended_at=ended,
         output=_bytes(output),
         error=_error(error),
+        tags=tuple(sorted(tags.split(TAG_GAP))) if tags else (),
         origin=RunOrigin() if origin is None else msgspec.json.decode(origin, type=RunOrigin),
     )
 
@@ -266,6 +282,22 @@ def to_item(row: Row) -> ItemOutcome:
         _bytes(error),
         label,
     )
+
+
+def to_item_times(total: Row, durations: Iterable[Row], slowest: Iterable[Row]) -> ItemTimes:
+    """Return the times of items from a row of their count and sum, and the others."""
+    count, busy_s = total
+    return ItemTimes(
+        count,
+        busy_s or 0.0,
+        tuple(sorted(duration_s for (duration_s,) in durations)),
+        tuple(to_item(row) for row in slowest),
+    )
+
+
+def error_beginning(kind: str) -> str:
+    """Return how the text of an error of this type begins: its fields stand in their order."""
+    return _encode_error(ErrorInfo(kind, "")).decode().removesuffix('"}')
 
 
 def to_event(row: Row) -> RecordedEvent:

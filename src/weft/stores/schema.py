@@ -32,7 +32,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-REVISIONS = ("0001", "0003")
+REVISIONS = ("0001", "0002", "0003")
 
 metadata = MetaData()
 
@@ -57,6 +57,19 @@ runs = Table(
     Column("output", Text),
     Column("origin", Text),
     UniqueConstraint("id", name="runs_id"),
+    Index("runs_status", "status", "run_no"),
+    Index("runs_workflow", "workflow", "run_no"),
+    Index("runs_created", "created_at", "run_no"),
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("run_no", BigInteger, nullable=False),
+    Column("tag", Text, nullable=False),
+    PrimaryKeyConstraint("run_no", "tag", name="tags_key"),
+    Index("tags_tag", "tag", "run_no"),
+    sqlite_with_rowid=False,
 )
 
 # Not columns of `runs`: what a run's owner writes about the run never meets what others write here.

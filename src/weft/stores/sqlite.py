@@ -14,15 +14,16 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from weft.bitmap import Bitmap
 from weft.errors import LeaseLostError, StoreError, UsageError
 from weft.model import (
     EndedRun,
     ItemOutcome,
+    ItemTimes,
     Lease,
     LogText,
     Owner,
@@ -45,6 +46,7 @@ _PAGE_EVENTS = 100  # an event may hold the whole result of a task
 _PAGE_RUNS = 1_000
 _NEWEST = 2**62  # above the number of any run
 _MAX_RUN_IDS = 10_000
+_SAMPLED_ITEMS = 20_000  # a quantile of so many is off by at most a percent of the items
 
 
 def open_sqlite(
@@ -121,7 +123,7 @@ class SqliteStore:
             row = rows.from_run(run)
             try:
                 with sqlite_files.transaction(connection):
-                    return statements.insert_run(connection, row)
+                    return statements.insert_run(connection, row, run.tags)
             except sqlite3.IntegrityError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
                     raise
@@ -196,9 +198,21 @@ class SqliteStore:
         """All ids, the newest first, at most 10,000."""
         return [row[0] for row in self._read(statements.RUN_IDS, limit=_MAX_RUN_IDS)]
 
-    def runs(self, *, limit: int = 100) -> Sequence[RunRecord]:
-        """The newest runs first, without their `definition` and `output`."""
-        return [rows.to_run(row) for row in self._read(statements.RUNS, limit=limit)]
+    def runs(
+        self,
+        *,
+        status: Status | None = None,
+        workflow: str | None = None,
+        since: float | None = None,
+        tags: Collection[str] = (),
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[RunRecord]:
+        """The newest runs first, without their `definition` and `output`; see `Records.runs`."""
+        filters = _given(status=status, workflow=workflow, since=since, before=before)
+        tagged = {f"tag_{number}": tag for number, tag in enumerate(tags)}
+        query = statements.runs_where(tuple(filters), len(tagged))
+        return [rows.to_run(row) for row in self._read(query, **filters, **tagged, limit=limit)]
 
     def tasks(self, run_no: int, *, within: str = "") -> Sequence[TaskRun]:
         """The run's own tasks, or the steps of a child, in the order of `task_no`."""
@@ -252,18 +266,29 @@ class SqliteStore:
         task_no: int,
         *,
         status: Status | None = None,
+        error: str | None = None,
+        label: str | None = None,
+        slower_s: float | None = None,
         after: int = -1,
+        until: int | None = None,
         limit: int = 1_000,
     ) -> Sequence[ItemOutcome]:
-        """At most `limit` items with an index over `after`, in the order of their indexes."""
+        """At most `limit` items in the order of their indexes; see `Records.items`."""
+        begins = None if error is None else rows.error_beginning(error)
+        filters = _given(error=begins, label=label, slower_s=slower_s, until=until)
+        query = statements.items_where(status, tuple(filters))
         values = {"run_no": run_no, "task_no": task_no, "after": after, "limit": limit}
-        if status is None:
-            found = self._read(statements.ITEMS, **values)
-        elif status is Status.SUCCEEDED:
-            found = self._read(statements.SUCCEEDED_ITEMS, **values, status=status.value)
-        else:
-            found = self._read(statements.OTHER_ITEMS, **values, status=status.value)
-        return [rows.to_item(row) for row in found]
+        return [rows.to_item(row) for row in self._read(query, **values, **filters, status=status)]
+
+    def item_times(self, run_no: int, task_no: int, *, slowest: int = 3) -> ItemTimes:
+        """How long the task's items took; see `Records.item_times`."""
+        key = {"run_no": run_no, "task_no": task_no}
+        (total,) = self._read(statements.ITEM_TOTALS, **key)
+        part = min(1.0, _SAMPLED_ITEMS / max(total[0], 1))
+        durations = self._read(statements.DURATIONS, **key, part=part)
+        return rows.to_item_times(
+            total, durations, self._read(statements.SLOWEST_ITEMS, **key, limit=slowest)
+        )
 
     def logs(
         self,
@@ -383,3 +408,8 @@ class SqliteStore:
     def _require_open(self) -> None:
         if self._is_closed:
             raise StoreError(f"{self._path}: the store has been closed.", hint="Open it again.")
+
+
+def _given(**filters: Any) -> dict[str, Any]:
+    """The filters that aren't None."""
+    return {name: value for name, value in filters.items() if value is not None}

@@ -17,9 +17,9 @@ from sqlalchemy import Delete, Select, Table, Update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from weft.model import Discard
+from weft.model import Discard, Status
 from weft.stores import queries, schema
-from weft.stores.rows import Row, Rows
+from weft.stores.rows import Row, Rows, from_tags
 
 _named = sqlite.dialect(paramstyle="named")
 _marks = sqlite.dialect(paramstyle="qmark")
@@ -106,7 +106,6 @@ class BulkInsert:
 VERSION = Query(queries.VERSION)
 RUN = Query(queries.RUN)
 RUN_IDS = Query(queries.RUN_IDS)
-RUNS = Query(queries.RUNS)
 TASKS = Query(queries.TASKS)
 TASKS_WITHIN = Query(queries.TASKS_WITHIN)
 EVENTS = Query(queries.EVENTS)
@@ -115,9 +114,9 @@ RUN_EVENTS = Query(queries.RUN_EVENTS)
 RUN_ITEMS = Query(queries.RUN_ITEMS)
 RUN_LOGS = Query(queries.RUN_LOGS)
 OUTPUTS = Query(queries.OUTPUTS)
-ITEMS = Query(queries.ITEMS)
-SUCCEEDED_ITEMS = Query(queries.SUCCEEDED_ITEMS)
-OTHER_ITEMS = Query(queries.OTHER_ITEMS)
+ITEM_TOTALS = Query(queries.ITEM_TOTALS)
+DURATIONS = Query(queries.DURATIONS)
+SLOWEST_ITEMS = Query(queries.SLOWEST_ITEMS)
 LOGS = Query(queries.LOGS)
 LOGS_UNDER = Query(queries.LOGS_UNDER)
 UNFINISHED = Query(queries.UNFINISHED)
@@ -134,8 +133,22 @@ REQUEST = Query(queries.REQUEST)
 _discard_items = Query(queries.DISCARD_ITEMS)
 _discard_steps = [Query(each) for each in queries.DISCARD_STEPS]
 
+
+@functools.cache
+def runs_where(filters: tuple[str, ...], tag_count: int) -> Query:
+    """See `queries.runs_where`."""
+    return Query(queries.runs_where(filters, tag_count))
+
+
+@functools.cache
+def items_where(status: Status | None, filters: tuple[str, ...]) -> Query:
+    """See `queries.items_where`."""
+    return Query(queries.items_where(status, filters))
+
+
 _new_run = BulkInsert(schema.runs)
 _runs = BulkInsert(schema.runs, replaces=["run_no"])
+_tags = BulkInsert(schema.tags)
 _tasks = BulkInsert(schema.tasks, replaces=["run_no", "path", "visit"])
 _events = BulkInsert(schema.events)
 _items = BulkInsert(schema.items)
@@ -147,11 +160,12 @@ _first_lease = BulkInsert(schema.leases)
 _version = BulkInsert(schema.alembic_version)
 
 
-def insert_run(connection: sqlite3.Connection, row: Row) -> int:
+def insert_run(connection: sqlite3.Connection, row: Row, tags: Sequence[str]) -> int:
     """Insert a new run, a row without its number, and return the number that it got."""
     highest = connection.execute("SELECT max(run_no) FROM runs").fetchone()[0] or 0
     number: int = 1 + max(highest, highest_deleted(connection))
     _new_run.write(connection, [number, *row])
+    _tags.write(connection, from_tags(number, tags))
     return number
 
 
@@ -194,6 +208,9 @@ def write(connection: sqlite3.Connection, rows: Rows) -> None:
     for discard in rows.discards:
         _discard(connection, discard)
     _runs.write(connection, rows.runs)
+    for run_no, tags in rows.tags.items():
+        connection.execute("DELETE FROM tags WHERE run_no = ?", (run_no,))
+        _tags.write(connection, from_tags(run_no, tags))
     _tasks.write(connection, rows.tasks)
     _events.write(connection, rows.events)
     _short_items.write(connection, rows.short_items)

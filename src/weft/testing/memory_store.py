@@ -10,7 +10,7 @@ import sys
 import threading
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Self, TypeVar
 
@@ -22,6 +22,7 @@ from weft.model import (
     Discard,
     EndedRun,
     ItemOutcome,
+    ItemTimes,
     Lease,
     LogText,
     Owner,
@@ -35,7 +36,7 @@ from weft.model import (
     TaskRun,
 )
 from weft.ports import PAGE_BYTES
-from weft.values import freeze
+from weft.values import decode, freeze
 
 _Claim = tuple[object, ...]
 _LogKey = tuple[int, int, float, int]
@@ -164,11 +165,29 @@ class MemoryStore:
         with self._lock:
             return [self._runs[number].id for number in sorted(self._runs, reverse=True)][:10_000]
 
-    def runs(self, *, limit: int = 100) -> Sequence[RunRecord]:
-        """The newest runs first, without their `definition` and `output`."""
+    def runs(
+        self,
+        *,
+        status: Status | None = None,
+        workflow: str | None = None,
+        since: float | None = None,
+        tags: Collection[str] = (),
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[RunRecord]:
+        """The newest runs first, without their `definition` and `output`; see `Records.runs`."""
         with self._lock:
-            newest = sorted(self._runs, reverse=True)[:limit]
-            return [replace(self._runs[no], definition="", output=None) for no in newest]
+            newest = (self._runs[number] for number in sorted(self._runs, reverse=True))
+            found = (
+                replace(run, definition="", output=None)
+                for run in newest
+                if status in (None, run.status)
+                and workflow in (None, run.workflow)
+                and (since is None or run.created_at >= since)
+                and set(tags) <= set(run.tags)
+                and (before is None or run.run_no < before)
+            )
+            return list(islice(found, limit))
 
     def tasks(self, run_no: int, *, within: str = "") -> Sequence[TaskRun]:
         """The run's own tasks, or the steps of a child, in the order of `task_no`."""
@@ -259,13 +278,37 @@ class MemoryStore:
         task_no: int,
         *,
         status: Status | None = None,
+        error: str | None = None,
+        label: str | None = None,
+        slower_s: float | None = None,
         after: int = -1,
+        until: int | None = None,
         limit: int = 1_000,
     ) -> Sequence[ItemOutcome]:
-        """At most `limit` items with an index over `after`, in the order of their indexes."""
+        """At most `limit` items in the order of their indexes; see `Records.items`."""
         with self._lock:
-            found = self._items[run_no, task_no].range(after + 1, sys.maxsize)
-            return list(islice((i for i in found if status in (None, i.status)), limit))
+            stop = sys.maxsize if until is None else until + 1
+            found = (
+                item
+                for item in self._items[run_no, task_no].range(after + 1, stop)
+                if status in (None, item.status)
+                and (error is None or error == _error_type(item))
+                and (label is None or label in (item.label or ""))
+                and (slower_s is None or item.duration_s > slower_s)
+            )
+            return list(islice(found, limit))
+
+    def item_times(self, run_no: int, task_no: int, *, slowest: int = 3) -> ItemTimes:
+        """How long the task's items took, without sampling; see `Records.item_times`."""
+        with self._lock:
+            items = list(self._items[run_no, task_no].range(0, sys.maxsize))
+        ranked = sorted(items, key=lambda item: (-item.duration_s, item.index))
+        return ItemTimes(
+            len(items),
+            sum(item.duration_s for item in items),
+            tuple(sorted(item.duration_s for item in items)),
+            tuple(replace(item, output=None, error=None) for item in ranked[:slowest]),
+        )
 
     def logs(
         self,
@@ -392,6 +435,10 @@ def _claim(
 def _ended_at(run: RunRecord) -> float:
     times = (run.ended_at, run.started_at, run.created_at)
     return next(at for at in times if at is not None)
+
+
+def _error_type(item: ItemOutcome) -> str | None:
+    return None if item.error is None else decode(item.error)["type"]
 
 
 def _log_key(log: LogText) -> _LogKey:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from weft.bitmap import Bitmap
 from weft.errors import RecordRefusedError, StoreError
 from weft.model import (
     EndedRun,
     ItemOutcome,
+    ItemTimes,
     Lease,
     LogText,
     Owner,
@@ -23,7 +24,6 @@ from weft.model import (
     RecordedItems,
     Request,
     RunRecord,
-    Status,
     StoreSize,
     TaskRun,
 )
@@ -68,9 +68,9 @@ class StoreWrapper:
         """See `Records`."""
         return self._store.run_ids()
 
-    def runs(self, *, limit: int = 100) -> Sequence[RunRecord]:
+    def runs(self, **filters: Any) -> Sequence[RunRecord]:
         """See `Records`."""
-        return self._store.runs(limit=limit)
+        return self._store.runs(**filters)
 
     def unfinished(self) -> Sequence[RunRecord]:
         """See `Records`."""
@@ -116,17 +116,13 @@ class StoreWrapper:
         """See `Records`."""
         return self._store.events(run_no)
 
-    def items(
-        self,
-        run_no: int,
-        task_no: int,
-        *,
-        status: Status | None = None,
-        after: int = -1,
-        limit: int = 1_000,
-    ) -> Sequence[ItemOutcome]:
+    def items(self, run_no: int, task_no: int, **filters: Any) -> Sequence[ItemOutcome]:
         """See `Records`."""
-        return self._store.items(run_no, task_no, status=status, after=after, limit=limit)
+        return self._store.items(run_no, task_no, **filters)
+
+    def item_times(self, run_no: int, task_no: int, *, slowest: int = 3) -> ItemTimes:
+        """See `Records`."""
+        return self._store.item_times(run_no, task_no, slowest=slowest)
 
     def logs(
         self,

@@ -11,7 +11,7 @@ import pytest
 
 from weft.model import EndedRun, ItemCounts, Record, Status
 from weft.stores import Store
-from weft.testing.store_contract import (
+from weft.testing.records import (
     LONG_RESULT,
     a_log,
     a_run,

@@ -1,0 +1,140 @@
+"""`weft run --tag` and `weft runs`: giving runs tags, and finding runs."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+import weft as library
+from weft.cli.runs import read_since
+from weft.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory) -> Path:
+    """A folder with two workflows and a store of three runs."""
+    folder = tmp_path_factory.mktemp("runs")
+    good, bad = folder / "good.yaml", folder / "bad.yaml"
+    good.write_text("tasks: [{name: a, action: core.noop}]\n")
+    bad.write_text("tasks: [{name: a, action: core.fail, input: {message: no}}]\n")
+    store = str(folder / "runs.db")
+    library.run(good, store=store, run_id="one", tags=["team=a:1/x", "nightly"])
+    library.run(bad, store=store, run_id="two", tags=["nightly"])
+    library.run(good, store=store, run_id="three")
+    return folder
+
+
+@pytest.fixture
+def weft(recorded, folder, weft):
+    """The command line where these runs are recorded."""
+    shutil.copytree(recorded, folder, dirs_exist_ok=True)
+    return weft
+
+
+def found(weft, *options: str) -> list[str]:
+    told = weft("runs", "--json", *options)
+    assert told.status == 0
+    return [json.loads(line)["run_id"] for line in told.out.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        ([], ["three", "two", "one"]),
+        (["--status", "failed"], ["two"]),
+        (["--workflow", "good"], ["three", "one"]),
+        (["--tag", "nightly"], ["two", "one"]),
+        (["--tag", "nightly", "--tag", "team=a:1/x"], ["one"]),
+        (["--tag", "night"], []),
+        (["--since", "1h"], ["three", "two", "one"]),
+        (["--since", "2999-01-01"], []),
+        (["--before", "three"], ["two", "one"]),
+        (["--workflow", "good", "--status", "succeeded", "--tag", "nightly"], ["one"]),
+    ],
+)
+def test_runs_are_found_by_what_is_true_of_them(weft, options: list[str], ids: list[str]):
+    """Each option leaves fewer; several of them work together."""
+    assert found(weft, *options) == ids
+
+
+def test_the_last_line_leads_to_the_next_page(weft):
+    """It is a command with the same options, and the last page has no such line."""
+    line, shown = "weft runs --tag nightly --since 1h --limit 1", []
+    while line:
+        rows = weft(*shlex.split(line)[1:]).out.splitlines()
+        shown.append(rows[1].split()[0])
+        assert len(shown) <= 2
+        line = rows[-1].removeprefix("More: ") if rows[-1].startswith("More: ") else ""
+    assert shown == ["two", "one"]
+
+
+def test_tags_are_shown_where_runs_are(weft):
+    """In the list, by `weft show`, and as JSON: sorted, each once."""
+    weft("run", "good.yaml", "--run-id", "four", "--tag", "b", "--tag", "a", "--tag", "b")
+    assert weft("runs", "--limit", "1").out.splitlines()[1].endswith("  a b")
+    assert "Tags: a b\n" in weft("show", "four").out
+    assert json.loads(weft("show", "four", "--json").out)["tags"] == ["a", "b"]
+    assert json.loads(weft("runs", "--json", "--limit", "1").out)["tags"] == ["a", "b"]
+
+
+@pytest.mark.parametrize("tag", ["", "a b", "ü", "x" * 101, "a,b"])
+def test_a_malformed_tag_is_one_line_and_makes_no_run(weft, tag: str):
+    """It says what tags are."""
+    told = weft("run", "good.yaml", "--tag", tag)
+    assert told.status == 2
+    assert told.err.count("\n") == 1
+    assert "tags are letters, digits" in told.err
+    assert len(found(weft)) == 3
+
+
+def test_a_run_has_at_most_twenty_tags(weft):
+    """One more is refused."""
+    tags = [word for number in range(21) for word in ("--tag", f"t{number}")]
+    assert weft("run", "good.yaml", *tags[:-2]).status == 0
+    assert "at most 20 tags, not 21" in weft("run", "good.yaml", *tags).err
+
+
+def test_a_run_from_python_takes_tags(weft, folder):
+    """As a collection of words; a sole text is one word and not its letters."""
+    library.run(folder / "good.yaml", run_id="py", tags=["x", "y"])
+    library.run(folder / "good.yaml", run_id="text", tags="word")
+    assert found(weft, "--tag", "x", "--tag", "y") == ["py"]
+    assert found(weft, "--tag", "word") == ["text"]
+
+
+NOW = datetime(2026, 3, 5, 12, tzinfo=timezone(timedelta(hours=2)))
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("90m", NOW - timedelta(minutes=90)),
+        ("7d", NOW - timedelta(days=7)),
+        ("2026-03-05T08:30+01:00", datetime.fromisoformat("2026-03-05T08:30+01:00")),
+        ("2026-03-05", datetime(2026, 3, 5)),
+        ("2026-03-05 08:30", datetime(2026, 3, 5, 8, 30)),
+    ],
+)
+def test_since_takes_a_span_or_a_time(text: str, at: datetime):
+    """A time without a zone is the reader's own."""
+    assert read_since(text, NOW) == at.timestamp()
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "0001-01-01", "-2h", "2h ago"])
+def test_what_is_no_time_is_one_line(weft, text: str):
+    """With what to write instead."""
+    with pytest.raises(UsageError, match="no time for --since") as caught:
+        read_since(text, NOW)
+    assert "2026-03-05" in str(caught.value)
+    assert weft("runs", "--since", text).status == 2
+
+
+def test_no_runs_is_said(weft):
+    """For people; for programs there is nothing."""
+    assert weft("runs", "--status", "paused").out == "No runs.\n"
+    assert weft("runs", "--status", "paused", "--json").out == ""
