@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from weft.engine import Engine
     from weft.engine.dryrun import RunPreview
     from weft.plan import Plan
-    from weft.ports import Catalog, Observer
+    from weft.ports import Catalog, Chance, Clock, Observer
     from weft.stores import Store
 
 Workflow = str | os.PathLike[str] | Mapping[str, Any]
@@ -154,22 +154,24 @@ def open_records(settings: Settings) -> Store:
     return open_store(settings.store, read_only=True)
 
 
-def build_engine(store: Store, settings: Settings) -> Engine:
-    """An engine on an open store."""
+def build_engine(
+    store: Store, settings: Settings, *, clock: Clock | None = None, chance: Chance | None = None
+) -> Engine:
+    """An engine on an open store, with the machine's clock and chance unless others are given."""
     from weft import sources
     from weft.actions.resources import close_resources
     from weft.engine import Engine, Parts
     from weft.executors.local import LocalExecutor
     from weft.system import EnvironmentSecrets, SystemChance, SystemClock
 
-    clock = SystemClock()
+    clock = clock or SystemClock()
     parts = Parts(
         records=store,
         executor=LocalExecutor(clock),
         sources=sources,
         close_resources=close_resources,
         clock=clock,
-        chance=SystemChance(),
+        chance=chance or SystemChance(),
         limits=settings.limits,
     )
     return Engine(store, parts, EnvironmentSecrets(settings.environment))
