@@ -13,6 +13,7 @@ from weft.cli.demo import demo
 from weft.cli.graph import graph
 from weft.cli.items import items
 from weft.cli.logs import logs
+from weft.cli.new import new
 from weft.cli.run import run
 from weft.cli.runs import runs
 from weft.cli.schema import schema
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 
 _EXAMPLES: dict[Callable[..., Any], str] = {
+    new: "weft new my_project",
     run: "weft run flow.yaml -p region=eu -p count=3",
     validate: "weft validate flow.yaml",
     graph: "weft graph flow.yaml --format dot | dot -Tsvg > flow.svg",
