@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from weft.catalog import ActionContext, ActionSpec, Runs
 from weft.definition import did_you_mean
-from weft.errors import ActionError, UsageError
+from weft.errors import UsageError
 from weft.plan import Plan
 from weft.ports import Catalog
 from weft.testing.jumping_loop import JumpingLoop
@@ -27,7 +27,7 @@ from weft.testing.stand_ins import choose, perform
 from weft.values import thaw
 
 SELF_CONTAINED: Final = frozenset({"core.echo", "core.fail", "core.noop", "core.sleep"})
-"""Actions that touch nothing outside their run, not even time: a rehearsal's is their own."""
+"""Actions that touch nothing outside of their run; what they wait for is its time, which jumps."""
 
 _CONTEXT: Final = "(context)"  # which no parameter can be called
 
@@ -95,7 +95,7 @@ class Stage:
                 self.fault = self.fault or UsageError(
                     f'the stand-in of "{name}" has no result: {error.message}', hint=error.hint
                 )
-                raise ActionError(self.fault, type="NoStandIn", retry=False) from None
+                raise
             return await perform(chosen, given, context)
 
         return ActionSpec(

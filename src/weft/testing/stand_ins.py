@@ -111,7 +111,7 @@ def fails(
     retry: bool = True,
     times: int | None = None,
     then: Any = None,
-) -> Any:
+) -> ActionError | Choice:
     """A failure with this `type`, `message` and `data`, as `weft.ActionError` takes them.
 
     With `times` only so many attempts of each item fail, and after them comes the result `then`.
