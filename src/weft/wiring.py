@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from weft.engine import Engine
     from weft.engine.dryrun import RunPreview
     from weft.plan import Plan
-    from weft.ports import Catalog, Observer
+    from weft.ports import Catalog, Chance, Clock, Observer
     from weft.stores import Store, StoreReport, Upgrade
 
 Workflow = str | os.PathLike[str] | Mapping[str, Any]
@@ -195,15 +195,22 @@ def upgrade_store(settings: Settings, *, keep_copy: bool = True) -> Upgrade:
     return upgrade(settings.store, keep_copy=keep_copy)
 
 
-def build_engine(store: Store, settings: Settings, *, grace_s: float | None = None) -> Engine:
-    """An engine on an open store."""
+def build_engine(
+    store: Store,
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    chance: Chance | None = None,
+    grace_s: float | None = None,
+) -> Engine:
+    """An engine on an open store, with the machine's clock and chance unless others are given."""
     from weft import sources
     from weft.actions.resources import resources
     from weft.engine import GRACE_S, Engine, Parts
     from weft.executors.local import LocalExecutor
     from weft.system import EnvironmentSecrets, SystemChance, SystemClock, SystemProcesses
 
-    clock = SystemClock()
+    clock = clock or SystemClock()
     parts = Parts(
         records=store,
         control=store,
@@ -211,7 +218,7 @@ def build_engine(store: Store, settings: Settings, *, grace_s: float | None = No
         sources=sources,
         resources=resources,
         clock=clock,
-        chance=SystemChance(),
+        chance=chance or SystemChance(),
         processes=SystemProcesses(),
         limits=settings.limits,
     )

@@ -21,6 +21,7 @@ from weft.definition import ParameterDefinition, WorkflowDefinition, fits_type, 
 from weft.errors import InputError, UsageError
 from weft.model import Limits
 from weft.plan import WORDS, Plan, compile_plan
+from weft.ports import Catalog
 
 INLINE = "<workflow>"
 """What stands for the file in messages about a workflow that was given as a map."""
@@ -30,6 +31,7 @@ class Workflows:
     """Loads workflows, with the packs of the folders given; what is loaded once is kept.
 
     `texts` has the texts of files that are to be taken as they were, by their absolute paths.
+    `around` may put a catalog around that of each file, with which actions are looked up instead.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class Workflows:
         *,
         import_packs: bool,
         texts: Mapping[str, str] = {},
+        around: Callable[[Catalog], Catalog] | None = None,
     ) -> None:
         self._texts = texts
         self._pack_folders = pack_folders
         self._limits = limits
         self._import_packs = import_packs
+        self._around = around
         self._root: Path | None = None  # the folder of the first workflow that was loaded
         self._registries: dict[Path | None, ActionRegistry] = {}
         self._specs: dict[Path, ActionSpec] = {}
@@ -63,12 +67,12 @@ class Workflows:
             self._plans[key] = self._compile(definition, file)
         return self._plans[key]
 
-    def load_text(self, text: bytes) -> Plan:
+    def load_text(self, text: str | bytes) -> Plan:
         """The plan of a workflow that has no file."""
         definition = load(text, file=INLINE, limits=self._limits)
         return self._compile(definition, None)
 
-    def catalog(self, file: Path | None) -> WorkflowCatalog | None:
+    def catalog(self, file: Path | None) -> Catalog | None:
         """What a workflow in this file can call, or None if packs aren't to be imported."""
         if not self._import_packs:
             return None
@@ -77,7 +81,8 @@ class Workflows:
             self._registries[folder] = load_actions(
                 workflow_file=file, pack_folders=self._pack_folders, caller_folder=self._root
             )
-        return WorkflowCatalog(self, self._registries[folder], folder or Path.cwd())
+        catalog = WorkflowCatalog(self, self._registries[folder], folder or Path.cwd())
+        return self._around(catalog) if self._around else catalog
 
     def spec(self, file: Path) -> ActionSpec:
         """A workflow as something to call."""

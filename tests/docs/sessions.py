@@ -8,6 +8,8 @@ import os
 import re
 import runpy
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +23,7 @@ _RESULTS_ONLY = " 2>/dev/null"
 _VARYING = [
     (re.compile(r"\b\d{8}-\d{6}-[a-z0-9]{4}\b"), "RUN"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+Z?)?"), "TIME"),
-    (re.compile(r"\b[\d.,]+ (ms|s)\b"), "SPAN"),
+    (re.compile(r"\b[\d.,]+ ?(ms|s)\b"), "SPAN"),
     (re.compile(r" +"), " "),
 ]
 
@@ -41,7 +43,10 @@ def commands(session: str) -> Iterator[Command]:
 
 
 def carry_out(line: str, folder: Path) -> str:
-    """What `NAME=VALUE... weft ...` or `... python FILE` prints in a folder, errors included."""
+    """What `NAME=VALUE... weft ...` or `... python FILE` prints in a folder, errors included.
+
+    `python -m pytest ...` is the one command that gets a process of its own.
+    """
     words = shlex.split(line.removesuffix(_RESULTS_ONLY))
     environment = dict(os.environ)
     told = io.StringIO()
@@ -59,6 +64,8 @@ def carry_out(line: str, folder: Path) -> str:
             with contextlib.suppress(SystemExit):
                 if words[0] == "weft":
                     main(words[1:])
+                elif words[1] == "-m":
+                    told.write(run_aside(words[1:]))
                 else:
                     _, script = words
                     runpy.run_path(script, run_name="__main__")
@@ -66,6 +73,13 @@ def carry_out(line: str, folder: Path) -> str:
             os.environ.clear()
             os.environ.update(environment)
     return told.getvalue().replace(str(folder), FOLDER)
+
+
+def run_aside(arguments: list[str]) -> str:
+    """What Python prints in a process of its own, in the current folder."""
+    command = [sys.executable, "-B", *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    return ran.stdout + ran.stderr
 
 
 def alike(text: str) -> list[str]:

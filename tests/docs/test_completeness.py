@@ -13,7 +13,7 @@ import typer
 from pages import ROOT, prose, sections
 
 import weft
-from weft import errors
+from weft import errors, testing
 from weft.actions.core import give_up
 from weft.actions.packs import load_actions
 from weft.cli.app import app
@@ -242,6 +242,20 @@ def test_every_public_name_is_told() -> None:
     """What `import weft` gives is explained somewhere."""
     text = "".join(page.read_text() for page in [ROOT / "README.md", *DOCS.glob("*.md")])
     assert set(weft.__all__) <= set(re.findall(r"\bweft\.(\w+)", text))
+
+
+def test_all_that_a_rehearsal_takes_and_gives_is_told() -> None:
+    """The page on testing has all arguments, attributes and names of `weft.testing`."""
+    page, outcome = "docs/testing.md", section("docs/testing.md", "What came of it")
+    arguments = list(inspect.signature(testing.rehearse).parameters)
+    assert first_cells(section(page, "Arguments")) == arguments[2:]  # those that have names
+    rows = re.findall(r"^\| ([^|]+) \|", outcome, flags=re.MULTILINE)
+    attributes = [name for name in dir(testing.Outcome) if not name.startswith("_")]
+    assert sorted(in_backquotes(" ".join(rows))) == sorted(attributes)
+    for record in (testing.Attempt, testing.RehearsedItem, testing.RehearsedTask):
+        assert set(record.__struct_fields__) <= in_backquotes(outcome)
+    for name in testing.__all__:
+        assert re.search(rf"\b{name}\b", (ROOT / page).read_text()), name
 
 
 def test_every_part_of_the_tree_is_on_the_map() -> None:

@@ -21,6 +21,7 @@ from weft.plan import Plan, compile_plan
 from weft.ports import Clock, TaskProgress
 from weft.stores import Store, open_store
 from weft.system import EnvironmentSecrets, SystemClock, SystemProcesses
+from weft.testing.chance import FixedChance
 from weft.testing.clock import JumpingClock
 
 
@@ -47,20 +48,6 @@ class Watcher(Quiet):
 
     def run_ended(self, run: Run) -> None:
         self.told.append(("run_ended", run.status.value))
-
-
-class FixedChance:
-    """Chance that isn't: the largest wait, and tokens that count."""
-
-    def __init__(self) -> None:
-        self.tokens = 0
-
-    def fraction(self) -> float:
-        return 1.0
-
-    def token(self, length: int) -> str:
-        self.tokens += 1
-        return f"{self.tokens:0{length}}"
 
 
 class Loom:

@@ -17,6 +17,7 @@ from weft.cli.export import export
 from weft.cli.graph import graph
 from weft.cli.items import items
 from weft.cli.logs import logs
+from weft.cli.new import new
 from weft.cli.prune import prune
 from weft.cli.recover import recover
 from weft.cli.resume import resume
@@ -38,6 +39,7 @@ app = typer.Typer(
 
 # The commands in the order in which they are listed.
 _EXAMPLES: dict[Callable[..., Any], tuple[str, ...]] = {
+    new: ("weft new my_project", "weft new ./flows/monitor"),
     run: (
         "weft run flow.yaml -p region=eu -p count=3",
         "weft run flow.yaml --params eu.yaml --tag nightly --json",
