@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,6 @@ class Engine:
         self._keeper = LeaseKeeper(parts.control, parts.processes, parts.clock)
         self._grace_s = grace_s
         self._asked: set[_Asked] = set()
-        self._driven = 0  # runs in progress
         self._journal: JournalWriter | None = None
 
     def find(self, run_id: str) -> RunRecord:
@@ -141,12 +140,12 @@ class Engine:
         if items is not None:
             first = "item" if items == 1 else f"{items:,} items"
             notices.append(f"each fan-out is limited to its first {first}")
-        with self._listening() as asked:
-            run_no = await asyncio.to_thread(self._store.create_run, job.record)
+        async with self._joining() as (asked, journal):
+            run_no = await journal.create_run(job.record)
             job = replace(job, record=replace(job.record, run_no=run_no))
             lease = await asyncio.to_thread(self._keeper.take, job.record)
             standing = first_standing(plan, job.record, job.context)
-            return await self._drive(job, lease, standing, asked, observer, notices)
+            return await self._drive(job, lease, standing, asked, journal, observer, notices)
 
     async def aresume(
         self,
@@ -207,7 +206,7 @@ class Engine:
         """Take a recorded run over, and drive it from where its records end."""
         how.require_fit(record)
         job = self._maker.recorded(plan, record, dict(secrets or {}))
-        with self._listening() as asked:
+        async with self._joining() as (asked, journal):
             lease = await asyncio.to_thread(self._keeper.take, record)
             try:
                 # As it is now: whoever drove it until now may have changed it meanwhile.
@@ -220,18 +219,32 @@ class Engine:
                 raise
             notices = [*_changed_actions(plan, record), *(again.notes if again else ())]
             return await self._drive(
-                job, lease, standing, asked, observer, notices, again, force=how.force
+                job,
+                lease,
+                standing,
+                asked,
+                journal,
+                observer,
+                notices,
+                again,
+                force=how.force,
             )
 
-    @contextmanager
-    def _listening(self) -> Iterator[_Asked]:
-        """A block in which the run that it makes or takes up hears what is asked of it."""
+    @asynccontextmanager
+    async def _joining(self) -> AsyncIterator[tuple[_Asked, JournalWriter]]:
+        """A block in which a run hears what is asked of it, and shares the journal."""
         asked = _Asked(self._grace_s)
         self._asked.add(asked)
+        if self._journal is None:
+            self._journal = JournalWriter(self._store, self._parts.limits)
+        journal = self._journal
         try:
-            yield asked
+            yield asked, journal
         finally:
             self._asked.discard(asked)
+            if not self._asked:
+                self._journal = None
+                await journal.close()
 
     async def _drive(
         self,
@@ -239,6 +252,7 @@ class Engine:
         lease: Lease,
         standing: Standing,
         asked: _Asked,
+        journal: JournalWriter,
         observer: Observer | None,
         notices: Iterable[str] = (),
         again: Again | None = None,
@@ -247,10 +261,6 @@ class Engine:
     ) -> Run:
         """Drive a run that this process has the lease of."""
         record, plan, watching = job.record, job.plan, observer or Quiet()
-        self._driven += 1
-        if self._journal is None:
-            self._journal = JournalWriter(self._store, self._parts.limits)
-        journal = self._journal
         try:
             last = await asyncio.to_thread(self._parts.records.last_task_no, record.run_no)
             run = self._run_parts(job, journal, watching, last, force=force)
@@ -270,13 +280,8 @@ class Engine:
         except LeaseLostError:
             raise await asyncio.to_thread(self._keeper.lost, record.id, record.run_no) from None
         finally:
-            self._driven -= 1
             try:
-                if not self._driven:
-                    self._journal = None
-                    await journal.close()
-                else:
-                    await journal.flush()
+                await journal.flush()
             finally:
                 journal.let_go(record.run_no)
                 await self._keeper.release(lease)

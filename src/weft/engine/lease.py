@@ -98,7 +98,7 @@ class LeaseKeeper:
     ) -> None:
         """Keep a lease until `release`; what is called is called on the running event loop."""
         self._held[lease.run_no] = HeldRun(lease, on_request, on_lost)
-        if self._thread is None:
+        if self._thread is None:  # or the last one is about to end
             self._has_ended = threading.Event()
             self._thread = threading.Thread(
                 target=self._keep,
@@ -113,9 +113,9 @@ class LeaseKeeper:
         run_no = lease.run_no
         self._held.pop(run_no, None)
         if not self._held and self._thread is not None:
+            ending, self._thread = self._thread, None
             self._has_ended.set()
-            await asyncio.to_thread(self._thread.join)
-            self._thread = None
+            await asyncio.to_thread(ending.join)
         with suppress(StoreError):
             await asyncio.to_thread(self._control.release, run_no, lease.token, self._clock.now())
 
