@@ -45,7 +45,11 @@ def demo(
     messages: Annotated[
         int | None,
         typer.Option(
-            "--messages", min=1, max=100_000, metavar="N", help="notify: so many; else 5,000."
+            "--messages",
+            min=1,
+            max=100_000,
+            metavar="N",
+            help="For notify: so many; else 5,000.",
         ),
     ] = None,
     copy: Annotated[

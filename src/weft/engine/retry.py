@@ -23,11 +23,10 @@ from weft.conductor import (
     TaskEnded,
     VisitsAdvanced,
 )
-from weft.engine.attempt import inner_path
 from weft.engine.conduct import first_state
 from weft.engine.recovery import History, Visits
 from weft.errors import UsageError
-from weft.model import Discard, RunRecord, Status, TaskRun
+from weft.model import Discard, RunRecord, Status, TaskRun, inner_path
 from weft.plan import Plan, PlannedTask
 from weft.ports import Records
 
