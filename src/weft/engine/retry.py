@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from weft.conductor import (
     Kept,
@@ -105,7 +106,10 @@ class _Retry:
                 hint="To start again from a task, name it: weft retry RUN --from TASK",
             )
         kept = self._kept(broken)
-        rows = {(self._new(old), visit): row for (old, visit), row in self._history.visits.items()}
+        rows = {
+            (self._new(old), visit): replace(row, output=None)  # of what is kept it isn't written
+            for (old, visit), row in self._history.visits.items()
+        }
         same = {self._new(old) for (old, _), is_same in broken.items() if is_same}
         return Again(
             kept=kept,
@@ -197,7 +201,7 @@ class _Retry:
                 if comes_after:
                     self._why.setdefault(self._plan.tasks[number].name, "of what comes before it")
                 if self._is_worth_keeping(event, key, broken) and not comes_after:
-                    ended = msgspec.structs.replace(event, task=number)
+                    ended = replace(event, task=number)
                     kept[number, event.visit] = Kept(at, ended)
             if at in starts:
                 undone |= 1 << self._new(starts[at][0])
