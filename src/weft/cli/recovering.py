@@ -53,7 +53,7 @@ class _Lines(Quiet):
     def _tell(self, run_id: str, what: str) -> None:
         say(f"{run_id}  {what}")
 
-    def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+    def run_resumed(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
         self._say(f"of {workflow} goes on")
 
     def notice(self, text: str) -> None:
