@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from weft.cli import options
+from weft.cli.complete import complete_tasks
 from weft.cli.output import prints_aside
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ def retry(
     from_task: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="TASK", help="Start again at this task, also if it had succeeded."
+            "--from",
+            metavar="TASK",
+            help="Start again at this task, also if it had succeeded.",
+            autocompletion=complete_tasks,
         ),
     ] = None,
     file: Annotated[

@@ -113,9 +113,10 @@ def runs_where(filters: Iterable[str], tag_count: int) -> Select[Any]:
     )
 
 
+_OPEN = (Status.PENDING, Status.RUNNING)
 UNFINISHED = (
-    select(runs)
-    .where(runs.c.status.in_([Status.PENDING.value, Status.RUNNING.value]))
+    select(_tags, *runs.columns)
+    .where(or_(*(runs.c.status == literal_column(f"'{each}'") for each in _OPEN)))
     .order_by(runs.c.run_no)
 )
 
