@@ -178,3 +178,39 @@ def test_a_failure_that_a_transition_handled_is_done_again_as_well(loom) -> None
     assert doing.done[-1] == "end"
     assert "start" not in doing.done
     assert not any(each.startswith("mend") for each in doing.done)
+
+
+BOTH_FAIL = """
+tasks:
+  - {name: a, action: test.do, input: {of: a}, on-error: continue}
+  - name: b
+    action: test.do
+    with-items: [1, 2]
+    input: {of: "b{{ item }} after {{ task.a.status }}"}
+"""
+
+
+def test_items_that_came_after_what_failed_run_again_as_a_new_visit(loom) -> None:
+    """Also those that succeeded, on another input: no idempotency key succeeds twice."""
+    doing = Doing("a", "b2 after failed")
+    assert loom.run(BOTH_FAIL, doing.action()).status is Status.FAILED
+    doing.mend()
+    loom.retry(BOTH_FAIL, doing.action())
+    assert sorted(doing.done) == ["a", "b1 after succeeded", "b2 after succeeded"]
+    assert [(row.path, row.visit) for row in loom.rows()] == [("a", 1), ("b", 1), ("b", 2)]
+    assert max(doing.keys.values()) == doing.keys[f"{loom.record().id}/a/1"] == 2
+    assert loom.watcher.notices == [
+        "a: runs again, since it failed",
+        "b: runs again, since 1 of its items failed",
+    ]
+
+
+def test_a_new_visit_is_told_as_one_that_keeps_no_items(loom) -> None:
+    """Neither of the task that was named, nor of one after it."""
+    loom.run(THREE, Doing().action())
+    loom.retry(THREE, Doing().action(), from_task="a")
+    assert loom.watcher.notices == [
+        "a: runs again, since it was asked for",
+        "b: runs again, since what comes before it does",
+        "c: runs again, since what comes before it does",
+    ]
