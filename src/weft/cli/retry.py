@@ -39,9 +39,10 @@ def retry(
     store: options.Store = None,
     json: options.Json = False,
 ) -> None:
-    """Do again what failed of a run that is over, and what comes after it; keep the rest.
+    """Do again what failed of a run, and what comes after it.
 
-    Of a task with items, just those are done again that haven't succeeded.
+    The rest of the run is kept. Of a task with items, just those are done again that haven't
+    succeeded.
     """
     from weft.cli.execute import drive
     from weft.cli.parameters import read_secrets

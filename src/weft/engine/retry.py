@@ -129,7 +129,7 @@ class _Retry:
             rows=rows,
             advanced=VisitsAdvanced(tuple(sorted(last))),
             discards=[each for key, same in broken.items() if same for each in self._undo(*key)],
-            notes=self._notes(kept, rows),
+            notes=self._notes(kept, rows, same),
             seq=self._history.seq,
         )
 
@@ -198,25 +198,35 @@ class _Retry:
         new = self._plan.tasks[self._plan.numbers[name]]
         return bool(_items_of(new) != _items_of(self._recorded.tasks[old]))
 
-    def _kept(self, broken: Mapping[_VisitKey, bool]) -> dict[_VisitKey, Kept]:
-        """The outcomes that nothing speaks against, by the plan's numbers."""
+    def _kept(self, broken: dict[_VisitKey, bool]) -> dict[_VisitKey, Kept]:
+        """The outcomes that nothing speaks against, by the plan's numbers.
+
+        Of `broken`, a visit that came after another one becomes a new one: it may have done work
+        that its idempotency keys stand for, and its input is another one now.
+        """
         graph = self._plan.graph
-        starts = {self._ended.get(key, self._settled[key][0]): key for key in broken}
+        starts: dict[int, list[_VisitKey]] = {}
+        for key in broken:
+            if self._new(key[0]) < len(graph.names):  # `finally` runs at every end
+                starts.setdefault(self._ended.get(key, self._settled[key][0]), []).append(key)
         kept: dict[_VisitKey, Kept] = {}
         undone = 0  # a bit set of tasks with a broken visit before the event
         for at, event in enumerate(self._history.events):
             if isinstance(event, TaskEnded):
                 key, number = (event.task, event.visit), self._new(event.task)
-                if number >= len(graph.names):  # `finally` runs at every end
+                if number >= len(graph.names):
                     continue
                 comes_after = bool(graph.before(number) & undone)
                 if comes_after:
-                    self._why.setdefault(self._plan.tasks[number].name, "of what comes before it")
+                    self._why.setdefault(self._plan.tasks[number].name, "what comes before it does")
                 if self._is_worth_keeping(event, key, broken) and not comes_after:
                     ended = replace(event, task=number)
                     kept[number, event.visit] = Kept(at, ended)
-            if at in starts:
-                undone |= 1 << self._new(starts[at][0])
+            for key in starts.get(at, ()):
+                number = self._new(key[0])
+                if graph.before(number) & undone:
+                    broken[key] = False
+                undone |= 1 << number
         return kept
 
     def _is_worth_keeping(
@@ -259,13 +269,13 @@ class _Retry:
                 yield from (item.index for item in page)
                 after = page[-1].index
 
-    def _notes(self, kept: Mapping[_VisitKey, Kept], rows: Visits) -> list[str]:
+    def _notes(self, kept: Mapping[_VisitKey, Kept], rows: Visits, same: set[int]) -> list[str]:
         notes = []
         for task in self._plan.tasks[: len(self._plan.graph.names)]:
             visits = sum(number == task.number for number, _ in kept)
             started = [row for (no, _), row in rows.items() if no == task.number and row.started_at]
             if task.name in self._why:
-                counts = started[-1].items if started else None
+                counts = started[-1].items if started and task.number in same else None
                 some = f", {counts.succeeded:,} of {counts.total:,} items kept" if counts else ""
                 notes.append(f"{task.name}: runs again, since {self._why[task.name]}{some}")
             elif visits:
