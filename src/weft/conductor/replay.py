@@ -29,7 +29,7 @@ from weft.conductor.messages import (
     TaskPaused,
     VisitsAdvanced,
 )
-from weft.conductor.state import State
+from weft.conductor.state import Phase, State
 from weft.context import WorkflowContext
 from weft.plan import Plan
 
@@ -53,7 +53,7 @@ class Replay:
         if isinstance(event, Evaluated | TaskEnded | TaskPaused):
             self._waiting.pop(event.task, None)
         self.state, commands = decide(self._plan, self.state, event)
-        if not self.state.is_paused:
+        if not (self.state.is_paused or self.state.phase is Phase.OVER):
             self.ended = None
         for command in commands:
             match command:

@@ -77,9 +77,10 @@ class Standing(msgspec.Struct, frozen=True):
     """Where a workflow stands: its state, and what is recorded of it that is needed to go on.
 
     `opening` has the events that come first, and `pending` the commands that wait to be carried
-    out after them. `rows` holds the row of each task's latest visit; those in `begun` had started.
-    `sizes` says how large the values are that the context holds, `seq` how many events are recorded
-    and, of those, `since_s` for how long the run had been driven when it was last told anew.
+    out; those of the opening events come after them. `rows` holds the row of each task's latest
+    visit; those in `begun` had started. `sizes` says how large the values are that the context
+    holds, `seq` how many events are recorded and, of those, `since_s` for how long the run had been
+    driven when it was last told anew.
     """
 
     state: State
@@ -129,9 +130,11 @@ class Conducting(ABC):
             expired = RunTimedOut(timeout_s)
             timer = self._clock.call_later(max(0.0, timeout_s), lambda: self.tell(expired))
         try:
+            # What the last of them forbids, such as a cancellation, isn't begun at all.
+            commands = [*self._pending]
             for opening in self._opening:
-                await self._advance(opening)
-            for command in self._pending:
+                commands += await self._take(opening)
+            for command in commands:
                 self._do(command)
             while self._ended is None:
                 event = await self._next_event()
@@ -161,17 +164,20 @@ class Conducting(ABC):
 
     async def _advance(self, event: Event) -> None:
         """Decide, record, then act."""
+        for command in await self._take(event):
+            self._do(command)
+
+    async def _take(self, event: Event) -> tuple[Command, ...]:
+        """Decide and record, and return what is to be done."""
         state, commands = decide(self._plan, self._state, event)
         try:
             await self._record(event, commands)
         except RecordRefusedError as error:
-            await self._advance(self._refused(event, error))
-            return
+            return await self._take(self._refused(event, error))
         self._state = state
         if isinstance(event, TaskEnded | TaskPaused):
             self._ends.pop(event.task, None)
-        for command in commands:
-            self._do(command)
+        return commands
 
     @abstractmethod
     async def _record(self, event: Event, commands: tuple[Command, ...]) -> None:

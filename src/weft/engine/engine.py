@@ -331,7 +331,7 @@ class _Resume:
     """Going on with a run that isn't over."""
 
     def __init__(self, *, force: bool, cancel: bool) -> None:
-        self.force = force
+        self.force = force or cancel  # of a file that has changed nothing more is read
         self._cancel = cancel
 
     def require_fit(self, record: RunRecord) -> None:
