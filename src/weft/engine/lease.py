@@ -59,9 +59,20 @@ class HeldRun:
 
 
 class LeaseKeeper:
-    """Takes, renews and gives back the leases of one engine's runs."""
+    """Takes, renews and gives back the leases of one engine's runs.
 
-    def __init__(self, control: Control, processes: Processes, clock: Clock) -> None:
+    It looks every `listen_s` real seconds what is asked of them.
+    """
+
+    def __init__(
+        self,
+        control: Control,
+        processes: Processes,
+        clock: Clock,
+        *,
+        listen_s: float = _LISTEN_S,
+    ) -> None:
+        self._listen_s = listen_s
         self._control = control
         self._processes = processes
         self._clock = clock
@@ -135,7 +146,7 @@ class LeaseKeeper:
     def _keep(self, loop: asyncio.AbstractEventLoop, has_ended: threading.Event) -> None:
         """In the keeper's thread, until nothing is held any more."""
         renewed_at = self._clock.monotonic()
-        while not has_ended.wait(_LISTEN_S):
+        while not has_ended.wait(self._listen_s):
             is_due = self._clock.monotonic() >= renewed_at + _RENEW_S
             if is_due:
                 renewed_at = self._clock.monotonic()
@@ -151,9 +162,10 @@ class LeaseKeeper:
             lease = self._control.renew(run_no, token, self._clock.now())
         else:
             lease = self._control.lease(run_no)
-        if run_no not in self._held:
+        if self._held.get(run_no) is not held:  # given back meanwhile, and perhaps taken again
             return
         if lease is None or lease.token != token:
+            self._held.pop(run_no, None)
             lost = LeaseLostError("another process has taken the run over", run_no=run_no)
             loop.call_soon_threadsafe(held.on_lost, lost)
             return

@@ -113,12 +113,11 @@ def runs_where(filters: Iterable[str], tag_count: int) -> Select[Any]:
     )
 
 
-_OPEN = (Status.PENDING, Status.RUNNING)
-UNFINISHED = (
-    select(_tags, *runs.columns)
-    .where(or_(*(runs.c.status == literal_column(f"'{each}'") for each in _OPEN)))
-    .order_by(runs.c.run_no)
-)
+# As bound values the statuses would be expanded only when the query is run.
+_open: list[ColumnElement[str]] = [
+    literal_column(f"'{each}'") for each in (Status.PENDING, Status.RUNNING)
+]
+UNFINISHED = select(_tags, *runs.columns).where(runs.c.status.in_(_open)).order_by(runs.c.run_no)
 
 TASKS = (
     select(*_columns(tasks, output=_task_output, has_payload=None))
