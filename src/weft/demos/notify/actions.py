@@ -20,8 +20,8 @@ _TEXTS = {
 def prepare_messages(users: list[Any]) -> list[dict[str, Any]]:
     """Write a message to each user, in the user's language; English where there is none in it.
 
-    A user is `{"id", "name", "email", "language"}`, and may lack the last two. Gives `{"user", "to",
-    "subject", "text"}` for each, where `to` is null for a user without an address.
+    A user is `{"id", "name", "email", "language"}`, and may lack the last two. Gives
+    `{"user", "to", "subject", "text"}` for each, where `to` is null for one without an address.
     """
     return [_message(user) for user in users]
 
