@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -265,11 +265,16 @@ class FileStamp(msgspec.Struct, frozen=True):
     sample: str
 
 
+LEASE_S: Final = 15.0
+"""For how long a lease holds without a word of its owner, if nothing else is asked for."""
+
+
 class Owner(msgspec.Struct, frozen=True):
     """A process that drives runs. No two are the same, also not after a reboot.
 
     `machine` names the running system that `pid` counts in, and changes when it is started anew;
     `started` is when the process was, in that system's own terms; `token` is drawn by chance.
+    `lease_s` is for how long its leases hold without a word of it, if nothing else is known of it.
     """
 
     host: str
@@ -277,6 +282,7 @@ class Owner(msgspec.Struct, frozen=True):
     pid: int
     started: str
     token: str
+    lease_s: float = LEASE_S
 
 
 class Request(StrEnum):

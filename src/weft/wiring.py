@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from weft.errors import UsageError
-from weft.model import Limits, Run, RunRecord
+from weft.model import LEASE_S, Limits, Run, RunRecord
 
 if TYPE_CHECKING:
     from weft.engine import Engine
@@ -26,13 +26,19 @@ if TYPE_CHECKING:
 Workflow = str | os.PathLike[str] | Mapping[str, Any]
 """A workflow: the path of its file, or its content as a map."""
 
+_LEAST_LEASE_S = 1.0  # less, and a machine that is merely slow would lose its runs
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What weft is run with: the store's URL, further pack folders, limits, the environment."""
+    """What weft is run with: the store's URL, further pack folders, limits, the environment.
+
+    For `lease_s` a run stays with a process of which nothing is heard.
+    """
 
     store: str
     packs: tuple[Path, ...] = ()
     limits: Limits = Limits()
+    lease_s: float = LEASE_S
     environment: Mapping[str, str] = {}
 
 
@@ -44,8 +50,9 @@ def read_settings(
 ) -> Settings:
     """The settings that arguments and environment variables make; arguments win.
 
-    Reads `WEFT_STORE`, `WEFT_PACKS` (folders, separated as in `PATH`) and `WEFT_LIMIT_NAME`.
-    Raises `UsageError` for a limit that is unknown or no whole number.
+    Reads `WEFT_STORE`, `WEFT_PACKS` (folders, separated as in `PATH`), `WEFT_LEASE` (a duration)
+    and `WEFT_LIMIT_NAME`. Raises `UsageError` for a limit that is unknown or no whole number, and
+    for a lease that is no duration or too short.
     """
     env = dict(os.environ if environment is None else environment)
     folders = [Path(folder) for folder in env.get("WEFT_PACKS", "").split(os.pathsep) if folder]
@@ -53,8 +60,27 @@ def read_settings(
         store=store or env.get("WEFT_STORE") or str(_default_store(env)),
         packs=(*folders, *map(Path, packs)),
         limits=_read_limits(env),
+        lease_s=_read_lease(env),
         environment=env,
     )
+
+
+def _read_lease(env: Mapping[str, str]) -> float:
+    text = env.get("WEFT_LEASE")
+    if not text:
+        return LEASE_S
+    from weft.definition.literals import parse_duration
+
+    try:
+        lease_s = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"the environment variable WEFT_LEASE {error}.") from None
+    if lease_s < _LEAST_LEASE_S:
+        raise UsageError(
+            f"the environment variable WEFT_LEASE takes {_LEAST_LEASE_S:g} s or more.",
+            hint=f"Without it leases hold for {LEASE_S:g} s.",
+        )
+    return lease_s
 
 
 def _default_store(env: Mapping[str, str]) -> Path:
@@ -223,7 +249,13 @@ def build_engine(
         limits=settings.limits,
     )
     secrets = EnvironmentSecrets(settings.environment)
-    return Engine(store, parts, secrets, grace_s=GRACE_S if grace_s is None else grace_s)
+    return Engine(
+        store,
+        parts,
+        secrets,
+        grace_s=GRACE_S if grace_s is None else grace_s,
+        lease_s=settings.lease_s,
+    )
 
 
 def preview_run(

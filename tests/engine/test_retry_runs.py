@@ -211,6 +211,26 @@ def test_a_failure_that_a_transition_handled_is_done_again_as_well(loom) -> None
     assert not any(each.startswith("mend") for each in doing.done)
 
 
+<<<<<<< HEAD
+=======
+def test_a_failed_visit_that_another_one_followed_is_made_again_as_a_new_one(loom) -> None:
+    """So no key of a visit that had succeeded is ever used for something else."""
+    doing = Doing("try skipped None", "try skipped ", "end")
+    loom.run(LOOP, doing.action())
+    doing.mend()
+    assert loom.retry(LOOP, doing.action()).status is Status.SUCCEEDED
+    again = [key.partition("/")[2] for key, count in doing.keys.items() if count > 1]
+    assert again == []
+
+
+def test_a_run_does_not_start_again_from_a_task_that_never_ran(loom) -> None:
+    """It is blocked by the failure of another one; the message has those that ran."""
+    loom.run(THREE, Doing("a").action())
+    with pytest.raises(UsageError, match=r'has not run a task "c"\. It has run a\.'):
+        loom.retry(THREE, Doing().action(), from_task="c")
+
+
+>>>>>>> main
 BOTH_FAIL = """
 tasks:
   - {name: a, action: test.do, input: {of: a}, on-error: continue}
@@ -245,6 +265,7 @@ def test_a_new_visit_is_told_as_one_that_keeps_no_items(loom) -> None:
         "b: runs again, since what comes before it does",
         "c: runs again, since what comes before it does",
     ]
+<<<<<<< HEAD
 
 
 def test_a_failed_visit_that_another_one_followed_is_made_again_as_a_new_one(loom) -> None:
@@ -262,3 +283,5 @@ def test_a_run_does_not_start_again_from_a_task_that_never_ran(loom) -> None:
     loom.run(THREE, Doing("a").action())
     with pytest.raises(UsageError, match=r'has not run a task "c"\. It has run a\.'):
         loom.retry(THREE, Doing().action(), from_task="c")
+=======
+>>>>>>> main

@@ -44,7 +44,7 @@ _Lines = Annotated[
 _Messages = Annotated[
     int | None,
     typer.Option(
-        "--messages", min=1, max=100_000, metavar="N", help="For notify: so many; else 5,000."
+        "--messages", min=1, max=25_000, metavar="N", help="For notify: so many; else 5,000."
     ),
 ]
 _CopyTo = Annotated[

@@ -30,6 +30,7 @@ from weft.engine.attempt import TaskCall, Visit
 from weft.engine.conduct import Conducting, Standing, first_state, result_of
 from weft.engine.gate import Slots
 from weft.engine.parts import RunParts, StepObserver
+from weft.engine.recovery import outcome
 from weft.engine.tasks import TaskEnd, is_handled
 from weft.errors import AttemptError, RunFailedError
 from weft.model import Discard, Status, TaskResult, TaskRun
@@ -127,12 +128,12 @@ class _Child(Conducting):
             if row is None or not _is_outcome(row):
                 return None
             self._rows[command.task] = row
-            # It may have failed after its action, by a template that is evaluated again.
-            if row.output is None:
-                result = TaskResult(Status.FAILED, error=row.error)
-            else:
-                result = TaskResult(Status.SUCCEEDED, output=decode(row.output))
-                self._sizes.hold(result_of(self._prefix, self._plan, command.task), len(row.output))
+            # With an output it may have failed after its action, by a template, evaluated again.
+            status = Status.SUCCEEDED if row.output is not None else row.status
+            error = row.error if status is Status.FAILED else None
+            result = outcome(row, status, self._run.parts.records, error)
+            size = len(row.output or b"")
+            self._sizes.hold(result_of(self._prefix, self._plan, command.task), size)
             task = self._plan.tasks[command.task]
             handled = result.error is not None and is_handled(task, command.context, result)
             ended = TaskEnded(command.task, command.visit, result, handled)
@@ -215,8 +216,13 @@ class _Child(Conducting):
 
 
 def _is_outcome(row: TaskRun) -> bool:
-    """Whether a step's row tells how it ended; of one with items its items do."""
-    return not row.has_items and row.status in (Status.SUCCEEDED, Status.FAILED)
+    """Whether a step's row tells how its action ended.
+
+    That of one with items doesn't if it has no counts: then it failed before its first item, or by
+    a template after its last. So it starts again, and its items are found recorded.
+    """
+    has_ended = row.status in (Status.SUCCEEDED, Status.FAILED)
+    return has_ended and (not row.has_items or row.items is not None)
 
 
 def _is_plain(task: PlannedTask) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -219,7 +219,7 @@ class Conducting(ABC):
             case Evaluate() if self._reads_pages:
                 # Paged outputs are read from the store, which may block: not on the loop.
                 self._contexts[command.task] = command.context
-                self._spawn(asyncio.to_thread(self._evaluate, command))
+                self._spawn(partial(asyncio.to_thread, self._evaluate, command))
             case Evaluate():
                 self._contexts[command.task] = command.context
                 self.tell(self._evaluate(command))
@@ -237,15 +237,16 @@ class Conducting(ABC):
     def _settled(self, command: SettleTask) -> None:
         """A task's end is recorded: it may be told."""
 
-    def _spawn(self, work: Coroutine[Any, Any, Event]) -> None:
+    def _spawn(self, work: Callable[[], Awaitable[Event]]) -> None:
         task = asyncio.get_running_loop().create_task(self._guard(work))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    async def _guard(self, work: Coroutine[Any, Any, Event]) -> None:
+    async def _guard(self, work: Callable[[], Awaitable[Event]]) -> None:
         """Whatever a task of ours raises ends the run, in `conduct`."""
         try:
-            self.tell(await work)
+            # It begins only here: a task that is cancelled before awaits nothing.
+            self.tell(await work())
         except BaseException as error:
             self.tell(error)
             if not isinstance(error, Exception):
@@ -314,7 +315,7 @@ class Conducting(ABC):
             runner.stop(self._stop)
         self._runners[command.task] = runner
         self._run.observer.task_started(runner.progress)
-        self._spawn(self._run_visit(command, runner))
+        self._spawn(partial(self._run_visit, command, runner))
 
     def _visit(self, command: StartTask) -> Visit:
         row = self._rows[command.task]

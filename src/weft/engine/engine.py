@@ -25,7 +25,7 @@ from weft.engine.recovery import first_standing, read_history, recover
 from weft.engine.retry import Again, plan_retry
 from weft.engine.run import RunDriver
 from weft.errors import LeaseLostError, UsageError
-from weft.model import ErrorInfo, Lease, Request, Run, RunRecord, Status
+from weft.model import LEASE_S, ErrorInfo, Lease, Request, Run, RunRecord, Status
 from weft.plan import Plan
 from weft.ports import Journal, Observer, Secrets, TaskProgress
 
@@ -89,17 +89,23 @@ class Engine:
 
     An engine may run several plans at once on one event loop. They share one journal and the slots
     of `limits.running`; otherwise runs know nothing of each other. A pause lets what is in flight
-    finish for `grace_s` seconds.
+    finish for `grace_s` seconds. Leases hold for `lease_s` without a word of this process.
     """
 
     def __init__(
-        self, journal: Journal, parts: Parts, secrets: Secrets, *, grace_s: float = GRACE_S
+        self,
+        journal: Journal,
+        parts: Parts,
+        secrets: Secrets,
+        *,
+        grace_s: float = GRACE_S,
+        lease_s: float = LEASE_S,
     ) -> None:
         self._store = journal
         self._parts = parts
         self._maker = Maker(parts.clock, parts.chance, secrets)
         self._slots = Slots(parts.limits.running)
-        self._keeper = LeaseKeeper(parts.control, parts.processes, parts.clock)
+        self._keeper = LeaseKeeper(parts.control, parts.processes, parts.clock, lease_s=lease_s)
         self._grace_s = grace_s
         self._asked: set[_Asked] = set()
         self._journal: JournalWriter | None = None

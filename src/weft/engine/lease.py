@@ -4,7 +4,7 @@ A run is driven under a lease. Its token grows with each owner, and the store re
 written with an older one: an owner that was stopped and wakes up after its run was taken can't
 change anything any more. A lease is taken from an owner only if that has given it back, or its
 process is known to be gone; where that can't be known, or the process is stopped, once it has said
-nothing for `LEASE_S`. So an owner that is merely busy is never taken for dead.
+nothing for as long as its leases hold. So an owner that is merely busy is never taken for dead.
 
 `LeaseKeeper` says for all runs of an engine that they are driven, from a thread of its own, since
 the event loop may be busy, and listens for what other processes ask.
@@ -18,14 +18,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from msgspec.structs import replace
+
 from weft.errors import LeaseLostError, StoreError, UsageError
-from weft.model import Lease, Owner, Request, RunRecord
+from weft.model import LEASE_S, Lease, Owner, Request, RunRecord
 from weft.ports import Clock, Control, Processes, ProcessState
 
-LEASE_S: Final = 15.0
-"""For how long a lease holds without a word of its owner, if nothing else is known of it."""
+_RENEWALS: Final = 5
+"""How often a lease is renewed in the time for which it holds."""
 
-_RENEW_S: Final = 3.0
 _LISTEN_S: Final = 0.25
 
 
@@ -39,7 +40,7 @@ def is_driven(lease: Lease | None, now: float, processes: Processes) -> bool:
         case ProcessState.GONE:
             return False
         case ProcessState.STOPPED | ProcessState.UNKNOWN:
-            return now < lease.beat_at + LEASE_S
+            return now < lease.beat_at + lease.owner.lease_s
 
 
 class HeldRun:
@@ -61,7 +62,8 @@ class HeldRun:
 class LeaseKeeper:
     """Takes, renews and gives back the leases of one engine's runs.
 
-    It looks every `listen_s` real seconds what is asked of them.
+    They hold for `lease_s` without a word of this process, which looks every `listen_s` real
+    seconds what is asked of them.
     """
 
     def __init__(
@@ -70,12 +72,14 @@ class LeaseKeeper:
         processes: Processes,
         clock: Clock,
         *,
+        lease_s: float = LEASE_S,
         listen_s: float = _LISTEN_S,
     ) -> None:
         self._listen_s = listen_s
         self._control = control
         self._processes = processes
         self._clock = clock
+        self._lease_s = lease_s
         self._owner: Owner | None = None
         self._held: dict[int, HeldRun] = {}
         self._thread: threading.Thread | None = None
@@ -87,12 +91,13 @@ class LeaseKeeper:
         Raises `UsageError` if another one drives it, and `StoreError`.
         """
         if self._owner is None:
-            self._owner = self._processes.this()
+            self._owner = replace(self._processes.this(), lease_s=self._lease_s)
         while True:
             held = self._control.lease(record.run_no)
             now = self._clock.now()
             if held is not None and is_driven(held, now, self._processes):
-                raise UsageError(driven_text(record.id, held, now), hint="It goes on by itself.")
+                hint = _way_on(held, now, self._processes)
+                raise UsageError(driven_text(record.id, held, now), hint=hint)
             after = 0 if held is None else held.token
             lease = self._control.acquire(record.run_no, self._owner, now, after=after)
             if lease is not None:
@@ -146,8 +151,9 @@ class LeaseKeeper:
     def _keep(self, loop: asyncio.AbstractEventLoop, has_ended: threading.Event) -> None:
         """In the keeper's thread, until nothing is held any more."""
         renewed_at = self._clock.monotonic()
-        while not has_ended.wait(self._listen_s):
-            is_due = self._clock.monotonic() >= renewed_at + _RENEW_S
+        renew_s = self._lease_s / _RENEWALS
+        while not has_ended.wait(min(self._listen_s, renew_s)):
+            is_due = self._clock.monotonic() >= renewed_at + renew_s
             if is_due:
                 renewed_at = self._clock.monotonic()
             for run_no, held in list(self._held.items()):
@@ -181,9 +187,17 @@ def driven_text(run_id: str, lease: Lease, now: float) -> str:
     text = (
         f"run {run_id} is driven by {_process_text(lease.owner)}, for {_span(now - lease.taken_at)}"
     )
-    return (
-        f"{text}, and has said nothing for {_span(silent_s)}." if silent_s > LEASE_S else f"{text}."
-    )
+    is_silent = silent_s > lease.owner.lease_s
+    return f"{text}, and has said nothing for {_span(silent_s)}." if is_silent else f"{text}."
+
+
+def _way_on(lease: Lease, now: float, processes: Processes) -> str:
+    """What to do if another process drives a run."""
+    assert lease.owner is not None
+    if processes.state(lease.owner) is ProcessState.STOPPED:
+        left_s = max(1.0, lease.beat_at + lease.owner.lease_s - now)
+        return f"That process is stopped; in {_span(left_s)} the run can be taken over."
+    return "It goes on by itself."
 
 
 def _process_text(owner: Owner) -> str:
