@@ -211,8 +211,6 @@ def test_a_failure_that_a_transition_handled_is_done_again_as_well(loom) -> None
     assert not any(each.startswith("mend") for each in doing.done)
 
 
-<<<<<<< HEAD
-=======
 def test_a_failed_visit_that_another_one_followed_is_made_again_as_a_new_one(loom) -> None:
     """So no key of a visit that had succeeded is ever used for something else."""
     doing = Doing("try skipped None", "try skipped ", "end")
@@ -230,7 +228,6 @@ def test_a_run_does_not_start_again_from_a_task_that_never_ran(loom) -> None:
         loom.retry(THREE, Doing().action(), from_task="c")
 
 
->>>>>>> main
 BOTH_FAIL = """
 tasks:
   - {name: a, action: test.do, input: {of: a}, on-error: continue}
@@ -265,23 +262,14 @@ def test_a_new_visit_is_told_as_one_that_keeps_no_items(loom) -> None:
         "b: runs again, since what comes before it does",
         "c: runs again, since what comes before it does",
     ]
-<<<<<<< HEAD
 
 
-def test_a_failed_visit_that_another_one_followed_is_made_again_as_a_new_one(loom) -> None:
-    """So no key of a visit that had succeeded is ever used for something else."""
-    doing = Doing("try skipped None", "try skipped ", "end")
-    loom.run(LOOP, doing.action())
+def test_kept_items_are_told_of_a_repaired_workflow_too(loom) -> None:
+    """In which the task may have another place."""
+    doing = Doing("b2", "b4")
+    loom.run(THREE, doing.action())
     doing.mend()
-    assert loom.retry(LOOP, doing.action()).status is Status.SUCCEEDED
-    again = [key.partition("/")[2] for key, count in doing.keys.items() if count > 1]
-    assert again == ["end/1"]
-
-
-def test_a_run_does_not_start_again_from_a_task_that_never_ran(loom) -> None:
-    """It is blocked by the failure of another one; the message has those that ran."""
-    loom.run(THREE, Doing("a").action())
-    with pytest.raises(UsageError, match=r'has not run a task "c"\. It has run a\.'):
-        loom.retry(THREE, Doing().action(), from_task="c")
-=======
->>>>>>> main
+    new = "tasks:\n  - {name: new, action: test.do, input: {of: new}}\n"
+    repaired = THREE.replace("tasks:\n", new)
+    loom.retry(repaired, doing.action(), recorded=THREE)
+    assert "b: runs again, since 2 of its items failed, 2 of 4 items kept" in loom.watcher.notices

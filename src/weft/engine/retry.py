@@ -3,9 +3,8 @@
 Whatever failed or was cut off is done again, and whatever comes after it: of a task with items just
 those that haven't succeeded. All else is kept. A visit that is made again because it failed is the
 same visit, with the same idempotency keys, unless its task was visited again afterwards. One that
-comes after what is made again is a new one if it had succeeded, or has items, of which some may
-have. With a repaired workflow a task is known by its name, and what it had done is kept unless its
-items come from elsewhere now.
+is made again because it comes after what is made again is a new one. With a repaired workflow a
+task is known by its name, and what it had done is kept unless its items come from elsewhere now.
 """
 
 from __future__ import annotations
@@ -201,8 +200,8 @@ class _Retry:
     def _kept(self, broken: dict[_VisitKey, bool]) -> dict[_VisitKey, Kept]:
         """The outcomes that nothing speaks against, by the plan's numbers.
 
-        Of `broken`, a visit of items that came after another one becomes a new one: some of its
-        items may have succeeded, and now their input is another one.
+        Of `broken`, a visit that came after another one becomes a new one: it may have done work
+        that its idempotency keys stand for, and its input is another one now.
         """
         graph = self._plan.graph
         starts: dict[int, list[_VisitKey]] = {}
@@ -224,7 +223,7 @@ class _Retry:
                     kept[number, event.visit] = Kept(at, ended)
             for key in starts.get(at, ()):
                 number = self._new(key[0])
-                if graph.before(number) & undone and self._history.visits[key].has_items:
+                if graph.before(number) & undone:
                     broken[key] = False
                 undone |= 1 << number
         return kept
