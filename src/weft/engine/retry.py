@@ -120,13 +120,13 @@ class _Retry:
             (self._new(old), visit): replace(row, output=None)  # of what is kept it isn't written
             for (old, visit), row in self._history.visits.items()
         }
-        same = {old for (old, _), is_same in broken.items() if is_same}
-        last = [(self._new(old), visit) for old, visit in self._last.items() if old not in same]
+        same = {self._new(old) for (old, _), is_same in broken.items() if is_same}
+        last = sorted((self._new(old), visit) for old, visit in self._last.items())
         return Again(
             told=self._told(),
             kept=kept,
             rows=rows,
-            advanced=VisitsAdvanced(tuple(sorted(last))),
+            advanced=VisitsAdvanced(tuple(each for each in last if each[0] not in same)),
             discards=[each for key, same in broken.items() if same for each in self._undo(*key)],
             notes=self._notes(kept, rows, {self._new(old) for old in same}),
             seq=self._history.seq,
@@ -278,7 +278,7 @@ class _Retry:
                 some = f", {counts.succeeded:,} of {counts.total:,} items kept" if counts else ""
                 notes.append(f"{task.name}: runs again, since {self._why[task.name]}{some}")
             elif visits:
-                notes.append(f"{task.name}: kept")
+                notes.append(f"{task.name}: kept, since it has succeeded")
             elif not started:
                 notes.append(f"{task.name}: has not run yet")
         return notes
