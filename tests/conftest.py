@@ -1,3 +1,8 @@
 import pytest
 
-pytest.register_assert_rewrite("weft.testing.store_contract", "weft.testing.upkeep_contract")
+pytest.register_assert_rewrite(
+    "weft.testing.control_contract",
+    "weft.testing.resuming_contract",
+    "weft.testing.store_contract",
+    "weft.testing.upkeep_contract",
+)

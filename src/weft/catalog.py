@@ -69,16 +69,25 @@ class ActionSpec(msgspec.Struct, frozen=True):
 
 
 class StopFlag:
-    """Says to whoever holds it that the run wants to stop; it is set once."""
+    """Says to whoever holds it that what it belongs to is to stop; it is set once.
 
-    __slots__ = ("is_set",)
+    One with an `outer` flag says so as well when that is set.
+    """
 
-    def __init__(self) -> None:
-        self.is_set = False
+    __slots__ = ("_is_set", "_outer")
+
+    def __init__(self, outer: StopFlag | None = None) -> None:
+        self._is_set = False
+        self._outer = outer
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the stop has been asked for."""
+        return self._is_set or (self._outer is not None and self._outer.is_set)
 
     def set(self) -> None:
         """Ask for the stop."""
-        self.is_set = True
+        self._is_set = True
 
 
 class ActionContext(msgspec.Struct, frozen=True):

@@ -151,6 +151,11 @@ class ItemTimes(msgspec.Struct, frozen=True):
         return self.durations[max(place, 0)]
 
 
+def inner_path(path: str, visit: int) -> str:
+    """The path inside a visit: `poll` in the first one, `poll#2` in the second."""
+    return path if visit == 1 else f"{path}#{visit}"
+
+
 class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     """One event that the conductor was given, so that replaying them gives the same state.
 

@@ -445,7 +445,8 @@ class TaskProgress(Protocol):
 
     `visit` is which start of the task it is, from 1. `total` is None while a source isn't known to
     its end; `succeeded` and `failed` count what is recorded, `running` and `waiting` the items that
-    are being tried and that wait to be retried.
+    are being tried and that wait to be retried. `restored` are those of the recorded ones that were
+    so before the run went on.
     """
 
     name: str
@@ -456,6 +457,7 @@ class TaskProgress(Protocol):
     failed: int
     running: int
     waiting: int
+    restored: int
 
 
 class Observer(Protocol):
@@ -463,6 +465,9 @@ class Observer(Protocol):
 
     def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
         """A run has been recorded; `tasks` are its tasks in the order listed."""
+
+    def run_resumed(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+        """A recorded run goes on, or is made again."""
 
     def task_started(self, progress: TaskProgress) -> None:
         """A task has started; `progress` changes while it runs."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from weft.model import Owner
 from weft.ports import ProcessState, Timer
 
+_PROC = Path("/proc")
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without those that are read as another
 
 
@@ -79,17 +80,17 @@ class SystemProcesses:
 def _machine() -> str:
     """The running system that process numbers count in: this boot, and this namespace of it."""
     with suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115  # not a path
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot}/{os.readlink(_PROC / 'self/ns/pid')}"  # noqa: PTH115  # not a path
     return ""
 
 
 def _look_at(pid: int) -> tuple[str, str] | None:
     """A process's state, as a letter, and when it was started; None if there is none."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+        text = (_PROC / f"{pid}/stat").read_text("utf-8", "replace")
     except FileNotFoundError:
-        return None if Path("/proc/self/stat").exists() else _ask_ps(pid)
+        return None if (_PROC / "self/stat").exists() else _ask_ps(pid)
     except ProcessLookupError:  # it has ended in this moment
         return None
     # The name before the last parenthesis may hold anything; see proc(5).
@@ -99,5 +100,8 @@ def _look_at(pid: int) -> tuple[str, str] | None:
 
 def _ask_ps(pid: int) -> tuple[str, str] | None:
     asked = ["ps", "-o", "state=,lstart=", "-p", str(pid)]
-    told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split(None, 1)
+    # The time is compared with what another process was told, whatever its locale and time zone.
+    plain = {**os.environ, "LC_ALL": "C", "TZ": "UTC0"}
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, env=plain)
+    told = done.stdout.split(None, 1)
     return (told[0][0], told[1].strip()) if len(told) == 2 else None

@@ -117,11 +117,11 @@ def test_a_copy_of_the_notifications_runs_as_its_page_says(weft, folder: Path):
         log.unlink(missing_ok=True)
         with prepare(folder / "copy", *ports, *more) as process:
             assert process.stdout
-            line = process.stdout.readline()
-            urls = re.search(r"84 users want news.* at (http\S+), .* at (smtp\S+);", line)
-            assert urls
-            places = ["-p", f"users={urls[1]}", "-p", f"smtp={urls[2]}"]
-            told = weft("run", "copy/workflow.yaml", *places)
+            assert process.stdout.readline().startswith("84 users want news.")
+            assert process.stdout.readline() == "\n"
+            _, _, *arguments = process.stdout.readline().split()
+            assert arguments[0] == "workflow.yaml"
+            told = weft("run", "copy/workflow.yaml", *arguments[1:])
             process.terminate()
         assert told.status == status
         assert log.read_text().count('"taken"') == (9 if status else 83)
@@ -138,5 +138,26 @@ def test_a_port_that_is_taken_is_one_line_of_why(weft, folder: Path):
             _, err = second.communicate()
         first.terminate()
     assert second.returncode == 1
-    assert "address already in use" in err
+    assert "address already in use. Name another port" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("demo", "option", "value"),
+    [
+        ("monitor", "--port", "65536"),
+        ("monitor", "--servers", "0"),
+        ("logs", "--lines", "-1"),
+        ("notify", "--mail-port", "http"),
+        ("notify", "--messages", "many"),
+    ],
+)
+def test_a_number_that_cannot_be_is_told_before_anything_starts(
+    weft, folder: Path, demo: str, option: str, value: str
+):
+    """The last line names the option, and what it takes."""
+    weft("demo", demo, "--copy", "copy")
+    with prepare(folder / "copy", option, value) as process:
+        out, err = process.communicate()
+    assert (process.returncode, out) == (2, "")
+    assert re.search(rf"argument {option}: .* number from [01]", err.splitlines()[-1])

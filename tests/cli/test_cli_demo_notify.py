@@ -2,6 +2,10 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 from weft.cli.demos.notify import judge
 from weft.cli.demos.notify_figures import NotifyFigures
@@ -33,6 +37,22 @@ def test_the_demo_tells_what_was_measured_and_where_to_look_further(weft):
     found = re.search(r"weft show (\S+)", told.out)
     assert found
     assert weft("show", found[1]).status == 0
+
+
+def test_a_demo_that_was_interrupted_says_how_to_have_one_that_goes_on(folder: Path):
+    """Its servers are gone, so it doesn't say that the run can be resumed."""
+    command = [sys.executable, "-m", "weft", "demo", "notify"]  # its rate makes it take seconds
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "has started" in line)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate()
+    assert process.returncode == 130
+    assert "The run is paused; what it has recorded is kept.\n" in told
+    assert "weft resume" not in told
+    assert told.endswith("make a copy: weft demo notify --copy DIR\n")
 
 
 GOOD = dict.fromkeys(NotifyFigures.__struct_fields__, 0)

@@ -59,3 +59,40 @@ def test_each_option_and_argument_is_explained_in_a_sentence(name: str):
     command = COMMANDS[name]
     for text in [command.help, *(param.help for param in command.params)]:
         assert re.match(r"[A-Z-].*\.", text or "", flags=re.DOTALL), text
+
+
+def test_the_lists_of_commands_fit_a_narrow_terminal(weft, monkeypatch: pytest.MonkeyPatch):
+    """Each command is explained in a whole sentence, none of which is cut off."""
+    monkeypatch.setenv("COLUMNS", "80")
+    for told in (weft("--help"), weft("db", "--help")):
+        listed = told.out.partition("Commands:\n")[2].splitlines()
+        assert listed
+        assert all(re.fullmatch(r"  \w+ +[A-Z].*[^.]\.", line) for line in listed), listed
+
+
+@pytest.mark.parametrize(
+    ("line", "command", "fault"),
+    [
+        ("rnu flow.yaml", "weft", "'rnu'. Did you mean 'run'?"),
+        ("run", "weft run", "'FILE'"),
+        ("graph flow.yaml --fromat dot", "weft graph", "--fromat"),
+        ("graph flow.yaml --format svg", "weft graph", "'--format': 'svg'"),
+        ("run flow.yaml --items 0", "weft run", "'--items'"),
+        ("db chekc", "weft db", "'chekc'. Did you mean 'check'?"),
+    ],
+)
+def test_a_command_line_that_does_not_fit_is_one_line(weft, line: str, command: str, fault: str):
+    """It says which command it is about, what is at fault, and where the help is."""
+    status, out, err = weft(*line.split())
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"{command}: ")
+    assert fault in err
+    assert err.endswith(f" Its help: {command} --help\n")
+
+
+@pytest.mark.parametrize("group", [[], ["db"]])
+def test_a_group_alone_tells_what_commands_it_has(weft, group: list[str]):
+    """As its help does, but nothing was done."""
+    told = weft(*group)
+    assert told.status == 2
+    assert "Commands:" in told.err

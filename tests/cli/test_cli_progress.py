@@ -18,7 +18,7 @@ class Counters:
         self.visit = 1
         self.has_items = has_items
         self.total = total
-        self.succeeded = self.failed = self.running = self.waiting = 0
+        self.succeeded = self.failed = self.running = self.waiting = self.restored = 0
 
 
 class Hand:
@@ -71,6 +71,18 @@ def test_the_rate_is_that_of_the_last_seconds(hand: Hand):
         meter.sample(hand())
     assert meter.rate() == pytest.approx(100)
     assert len(meter._samples) < 30
+
+
+def test_what_was_recorded_before_a_run_went_on_says_nothing_of_its_rate(
+    hand: Hand, capsys: pytest.CaptureFixture[str]
+):
+    """It counts as done from the first moment on."""
+    watch, counters = LineWatch(hand), Counters("check", 1_000)
+    watch.task_started(counters)
+    counters.restored, counters.succeeded = 500, 520
+    hand.at += 2
+    watch.refresh()
+    assert capsys.readouterr().err == "check  520/1,000 done, 10/s, 48 s left\n"
 
 
 def test_a_task_without_items_tells_how_long_it_runs(

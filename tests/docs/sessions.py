@@ -24,6 +24,7 @@ _VARYING = [
     (re.compile(r"\b\d{8}-\d{6}-[a-z0-9]{4}\b"), "RUN"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+Z?)?"), "TIME"),
     (re.compile(r"\b[\d.,]+ ?(ms|s)\b"), "SPAN"),
+    (re.compile(r"^Store: .*", flags=re.MULTILINE), "Store: PLACE, SIZE"),
     (re.compile(r" +"), " "),
 ]
 

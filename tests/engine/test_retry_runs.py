@@ -95,6 +95,37 @@ def test_from_a_task_starts_a_new_visit_of_it_and_of_what_comes_after(loom) -> N
     assert set(doing.keys.values()) == {1}
 
 
+def test_a_retry_after_another_one_keeps_the_later_visits_that_succeeded(loom) -> None:
+    """What failed in its second visit is made again as that, with what this one has recorded."""
+    doing = Doing()
+    loom.run(THREE, doing.action())
+    doing.broken = {"b2"}
+    assert loom.retry(THREE, doing.action(), from_task="a").status is Status.FAILED
+    doing.mend()
+    run = loom.retry(THREE, doing.action())
+    assert run.status is Status.SUCCEEDED
+    assert sorted(doing.done) == ["b2", "c 4"]
+    assert [key.partition("/")[2] for key, count in doing.keys.items() if count == 2] == ["b[1]/2"]
+    assert [(row.path, row.visit) for row in loom.rows() if row.path != "c"] == [
+        ("a", 1),
+        ("b", 1),
+        ("a", 2),
+        ("b", 2),
+    ]
+
+
+def test_a_task_that_starts_again_leaves_what_was_made_after_another_retry(loom) -> None:
+    """Its last visit and those after it are new; the second visit before it is kept."""
+    doing = Doing()
+    loom.run(THREE, doing.action())
+    loom.retry(THREE, doing.action(), from_task="b")
+    doing.done.clear()
+    run = loom.retry(THREE, doing.action(), from_task="c")
+    assert run.status is Status.SUCCEEDED
+    assert doing.done == ["c 4"]
+    assert set(doing.keys.values()) == {1}
+
+
 def test_a_run_of_which_nothing_failed_is_not_retried(loom) -> None:
     """The message says how to start again all the same."""
     loom.run(THREE, Doing().action())
@@ -178,3 +209,56 @@ def test_a_failure_that_a_transition_handled_is_done_again_as_well(loom) -> None
     assert doing.done[-1] == "end"
     assert "start" not in doing.done
     assert not any(each.startswith("mend") for each in doing.done)
+
+
+def test_a_failed_visit_that_another_one_followed_is_made_again_as_a_new_one(loom) -> None:
+    """So no key of a visit that had succeeded is ever used for something else."""
+    doing = Doing("try skipped None", "try skipped ", "end")
+    loom.run(LOOP, doing.action())
+    doing.mend()
+    assert loom.retry(LOOP, doing.action()).status is Status.SUCCEEDED
+    again = [key.partition("/")[2] for key, count in doing.keys.items() if count > 1]
+    assert again == []
+
+
+def test_a_run_does_not_start_again_from_a_task_that_never_ran(loom) -> None:
+    """It is blocked by the failure of another one; the message has those that ran."""
+    loom.run(THREE, Doing("a").action())
+    with pytest.raises(UsageError, match=r'has not run a task "c"\. It has run a\.'):
+        loom.retry(THREE, Doing().action(), from_task="c")
+
+
+BOTH_FAIL = """
+tasks:
+  - {name: a, action: test.do, input: {of: a}, on-error: continue}
+  - name: b
+    action: test.do
+    with-items: [1, 2]
+    input: {of: "b{{ item }} after {{ task.a.status }}"}
+"""
+
+
+def test_items_that_came_after_what_failed_run_again_as_a_new_visit(loom) -> None:
+    """Also those that succeeded, on another input: no idempotency key succeeds twice."""
+    doing = Doing("a", "b2 after failed")
+    assert loom.run(BOTH_FAIL, doing.action()).status is Status.FAILED
+    doing.mend()
+    loom.retry(BOTH_FAIL, doing.action())
+    assert sorted(doing.done) == ["a", "b1 after succeeded", "b2 after succeeded"]
+    assert [(row.path, row.visit) for row in loom.rows()] == [("a", 1), ("b", 1), ("b", 2)]
+    assert max(doing.keys.values()) == doing.keys[f"{loom.record().id}/a/1"] == 2
+    assert loom.watcher.notices == [
+        "a: runs again, since it failed",
+        "b: runs again, since 1 of its items failed",
+    ]
+
+
+def test_a_new_visit_is_told_as_one_that_keeps_no_items(loom) -> None:
+    """Neither of the task that was named, nor of one after it."""
+    loom.run(THREE, Doing().action())
+    loom.retry(THREE, Doing().action(), from_task="a")
+    assert loom.watcher.notices == [
+        "a: runs again, since it was asked for",
+        "b: runs again, since what comes before it does",
+        "c: runs again, since what comes before it does",
+    ]

@@ -44,6 +44,17 @@ for path in sys.stdin:
     print("made", flush=True)
 """
 
+TAKE = """
+import sys
+from weft.stores.sqlite import open_sqlite
+from weft.testing.control_contract import an_owner
+with open_sqlite(sys.argv[1]) as store:
+    print("ready", flush=True)
+    for after in sys.stdin:
+        lease = store.acquire(1, an_owner(sys.argv[2]), 1.0, after=int(after))
+        print("late" if lease is None else lease.token, flush=True)
+"""
+
 FILL = """
 import resource, sys
 from weft.errors import RecordRefusedError, StoreError
@@ -131,6 +142,25 @@ def test_processes_that_make_a_store_at_once_all_get_it(tmp_path):
     for path in paths:
         with open_sqlite(path) as store:
             assert sorted(store.run_ids()) == ids
+
+
+def test_of_processes_that_take_a_run_at_once_one_gets_it(tmp_path):
+    """From nobody and then from each other, and all of them see who it is."""
+    path, names = tmp_path / "weft.db", ["a", "b", "c"]
+    with open_sqlite(path) as store, ExitStack() as stack:
+        run_no = store.create_run(a_run())
+        started = [stack.enter_context(process(TAKE, path, name)) for name in names]
+        for each in started:
+            assert each.stdout.readline() == "ready\n"
+        for after in range(20):
+            for each in started:
+                each.stdin.write(f"{after}\n")
+                each.stdin.flush()
+            told = [each.stdout.readline().strip() for each in started]
+            assert sorted(told) == [str(after + 1), "late", "late"]
+            lease = store.lease(run_no)
+            assert lease.token == after + 1
+            assert lease.owner.token == names[told.index(str(after + 1))]
 
 
 def test_a_disk_that_takes_no_more_leaves_whole_commits_and_a_usable_store(tmp_path):

@@ -5,27 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from weft.stores import Store, open_store
+from weft.testing.control_contract import ControlContract
 from weft.testing.store_contract import StoreContract
 from weft.testing.stores import FailingStore, GatedStore, MemoryStore, RefusingStore
 from weft.testing.upkeep_contract import UpkeepContract
 
 
-class TestSqliteStore(UpkeepContract, StoreContract):
+class TestSqliteStore(ControlContract, UpkeepContract, StoreContract):
     def open(self, folder: Path) -> Store:
         return open_store(f"sqlite:///{folder}/weft.db")
 
 
-class TestFullyDurableSqliteStore(UpkeepContract, StoreContract):
+class TestFullyDurableSqliteStore(ControlContract, UpkeepContract, StoreContract):
     def open(self, folder: Path) -> Store:
         return open_store(f"sqlite:///{folder}/weft.db?durability=full")
 
 
-class TestMemoryStore(UpkeepContract, StoreContract):
+class TestMemoryStore(ControlContract, UpkeepContract, StoreContract):
     def open(self, folder: Path) -> Store:
         return MemoryStore()
 
 
-class TestWrappedStore(UpkeepContract, StoreContract):
+class TestWrappedStore(ControlContract, UpkeepContract, StoreContract):
     def open(self, folder: Path) -> Store:
         gated = GatedStore(MemoryStore())
         gated.open()

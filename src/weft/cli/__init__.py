@@ -19,4 +19,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     with reporting():
         prepare_completion()
-        app(arguments, prog_name="weft")
+        raise SystemExit(app(arguments, prog_name="weft", standalone_mode=False))

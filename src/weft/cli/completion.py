@@ -72,7 +72,7 @@ class Shell(StrEnum):
 def completion(
     shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="The shell: bash, zsh or fish.")],
 ) -> None:
-    """Print a script that lets a shell complete command lines of weft at the tab key.
+    """Print a script that lets a shell complete command lines.
 
     Commands and options are completed, and from the store the ids of runs, tasks, workflows and
     tags. For bash put `source <(weft completion bash)` into ~/.bashrc, for zsh the same with zsh

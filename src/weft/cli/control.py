@@ -28,7 +28,7 @@ def pause(
     store: options.Store = None,
     json: options.Json = False,
 ) -> None:
-    """Pause a run: it starts nothing new, and what is in flight finishes.
+    """Pause a run: nothing new starts, what is in flight finishes.
 
     What isn't finished after the run's --grace is cut off, and done again when it goes on.
     """
@@ -59,7 +59,7 @@ def cancel(
     store: options.Store = None,
     json: options.Json = False,
 ) -> None:
-    """Cancel a run: what is in flight is cut off, `finally` runs, and nothing else.
+    """Cancel a run: all is cut off, but `finally` runs.
 
     A run that nobody drives, since it was paused or interrupted, is brought to its end here.
     """

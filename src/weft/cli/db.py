@@ -35,7 +35,7 @@ def upgrade(
     store: options.Store = None,
     json: options.Json = False,
 ) -> None:
-    """Bring a store that an older weft has made to this version's revision.
+    """Bring the store of an older weft to this version's revision.
 
     It happens as a whole or not at all. The store as it was is kept beside it, for going back to
     the older weft. Nobody else may use the store meanwhile.

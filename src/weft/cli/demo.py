@@ -45,7 +45,11 @@ def demo(
     messages: Annotated[
         int | None,
         typer.Option(
-            "--messages", min=1, max=100_000, metavar="N", help="notify: so many; else 5,000."
+            "--messages",
+            min=1,
+            max=100_000,
+            metavar="N",
+            help="For notify: so many; else 5,000.",
         ),
     ] = None,
     copy: Annotated[
@@ -63,6 +67,8 @@ def demo(
     a server, entry by entry. `notify` sends five thousand e-mails. Each takes a few seconds, needs
     no network, and records its run in the store.
     """
+    from weft.model import Status
+
     sizes = {"monitor": servers, "logs": lines, "notify": messages}
     names = _chosen(name, sizes)
     if copy is not None:
@@ -74,7 +80,11 @@ def demo(
         if not json:
             print_results(_told(each, played, store))
             flush_results()
-        if _is_paused(played):
+        if played.run.status is Status.PAUSED:
+            say(
+                "\nThe demo's servers and files are gone, so this run can't go on. "
+                f"For one that can be resumed make a copy: weft demo {each} --copy DIR"
+            )
             break
     if json:
         print_results([as_json({each: _object(played) for each, played in results.items()})])
@@ -167,9 +177,3 @@ def _exit_status(played: Played) -> int:
     from weft.cli.run import FAILED, exit_status
 
     return FAILED if played.failed else exit_status(played.run)
-
-
-def _is_paused(played: Played) -> bool:
-    from weft.model import Status
-
-    return played.run.status is Status.PAUSED

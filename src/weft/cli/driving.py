@@ -35,6 +35,6 @@ def driving_fact(control: Control, record: RunRecord, way_on: str) -> str | None
         return None
     lease = driving_lease(control, record)
     if lease is None or lease.owner is None:
-        return f"Interrupted: its process has died. Go on with: {way_on}"
+        return f"Interrupted: no process drives it any more. Go on with: {way_on}"
     asked = f", and asked to {lease.request.value}" if lease.request else ""
     return f"Driven by: process {lease.owner.pid} on {lease.owner.host}{asked}"

@@ -1,7 +1,7 @@
 """The one place where an error becomes lines on standard error, and the exit status 2.
 
-A `WeftError` is told in its own words, one line for each problem. Anything else is a bug of weft;
-its message isn't shown, since it may quote a secret.
+A `WeftError` is told in its own words, one line for each problem; a command line that doesn't fit,
+in Typer's. Anything else is a bug of weft: its message isn't shown, since it may quote a secret.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from weft.cli.output import clean_lines, flush_results, prepare_streams, say
+from weft.cli.usage import UsageProblem, usage_text
 from weft.errors import ActionLoadError, WeftError
 
 WRONG = 2
@@ -33,6 +34,9 @@ def reporting() -> Iterator[None]:
     except WeftError as error:
         for line in error_lines(error):
             say(line)
+        raise SystemExit(WRONG) from None
+    except UsageProblem as problem:
+        say(usage_text(problem))
         raise SystemExit(WRONG) from None
     except Exception as error:
         if os.environ.get("WEFT_DEBUG"):

@@ -101,6 +101,8 @@ class _Started(Quiet):
     def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
         self.way_on = f" Go on with: weft resume {run_id}"
 
+    run_resumed = run_started
+
 
 async def _tick(watch: Watch) -> None:
     while True:
@@ -117,6 +119,10 @@ class _Together:
     def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
         for observer in self._observers:
             observer.run_started(run_id, workflow, tasks)
+
+    def run_resumed(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+        for observer in self._observers:
+            observer.run_resumed(run_id, workflow, tasks)
 
     def task_started(self, progress: TaskProgress) -> None:
         for observer in self._observers:

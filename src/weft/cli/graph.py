@@ -24,7 +24,7 @@ def graph(
         Format, typer.Option("--format", help="Mermaid, or DOT for Graphviz.")
     ] = Format.MERMAID,
 ) -> None:
-    """Draw the order of a workflow's tasks, as text that Mermaid or Graphviz turns into a picture.
+    """Draw the order of a workflow's tasks, for Mermaid or Graphviz.
 
     An arrow without a label is taken when its task succeeded. None of the workflow's code is run.
     """

@@ -24,7 +24,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The project, and its new folder.")],
 ) -> None:
-    """Make a small project in a new folder: a workflow, its actions, a test and a README.
+    """Make a small project: a workflow, its actions and its tests.
 
     It counts the lines and words of files. Run it, look at it, and make it your own.
     """

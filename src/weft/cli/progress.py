@@ -35,7 +35,7 @@ class Meter:
     def __init__(self, progress: TaskProgress, now: float) -> None:
         self.progress = progress
         self.started = now
-        self._samples = deque([(now, self.done)])
+        self._samples = deque([(now, 0)])
 
     @property
     def done(self) -> int:
@@ -51,9 +51,9 @@ class Meter:
         return self.done + progress.running + progress.waiting
 
     def sample(self, now: float) -> None:
-        """Note how many are done at this moment."""
+        """Note how many have been done by this moment, but for those of before the run went on."""
         samples = self._samples
-        samples.append((now, self.done))
+        samples.append((now, self.done - self.progress.restored))
         while len(samples) > 2 and samples[1][0] <= now - _WINDOW_S:
             samples.popleft()
 
@@ -118,6 +118,10 @@ class Watch:
     def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
         """Say which run it is, so that others can look at it."""
         self.say(f"Run {run_id} of {clean(workflow)} has started.")
+
+    def run_resumed(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+        """Say which run goes on."""
+        self.say(f"Run {run_id} of {clean(workflow)} goes on.")
 
     def task_started(self, progress: TaskProgress) -> None:
         """Begin to look at a task."""

@@ -6,9 +6,8 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from weft.engine.attempt import inner_path
 from weft.errors import DefinitionError, UsageError
-from weft.model import Limits, Run, RunRecord, Status, TaskRun, TaskSummary
+from weft.model import Limits, Run, RunRecord, Status, TaskRun, TaskSummary, inner_path
 from weft.ports import Records
 from weft.values import decode
 

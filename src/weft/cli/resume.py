@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
@@ -48,12 +48,11 @@ def resume(
     raise typer.Exit(exit_status(done.run))
 
 
-class Done:
+class Done(NamedTuple):
     """A run that has gone on to its end, and whether its workflow has an output."""
 
-    def __init__(self, run: Run, *, has_output: bool) -> None:
-        self.run = run
-        self.has_output = has_output
+    run: Run
+    has_output: bool
 
 
 def go_on(

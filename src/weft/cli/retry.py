@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from weft.cli import options
+from weft.cli.complete import complete_tasks
 from weft.cli.output import prints_aside
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ def retry(
     from_task: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="TASK", help="Start again at this task, also if it had succeeded."
+            "--from",
+            metavar="TASK",
+            help="Start again at this task, also if it had succeeded.",
+            autocompletion=complete_tasks,
         ),
     ] = None,
     file: Annotated[
@@ -35,9 +39,10 @@ def retry(
     store: options.Store = None,
     json: options.Json = False,
 ) -> None:
-    """Do again what failed of a run that is over, and what comes after it; keep the rest.
+    """Do again what failed of a run, and what comes after it.
 
-    Of a task with items, just those are done again that haven't succeeded.
+    The rest of the run is kept. Of a task with items, just those are done again that haven't
+    succeeded.
     """
     from weft.cli.execute import drive
     from weft.cli.parameters import read_secrets

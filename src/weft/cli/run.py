@@ -101,8 +101,19 @@ def print_preview(
     print_results([as_json(preview)] if json else dry_run_lines(preview))
 
 
-def tell(done: Run, settings: Settings, *, store: str | None, json: bool, has_output: bool) -> None:
-    """Print what came of a run: the summary, and its output or the whole as JSON."""
+def tell(
+    done: Run,
+    settings: Settings,
+    *,
+    store: str | None,
+    json: bool,
+    has_output: bool,
+    can_go_on: bool = True,
+) -> None:
+    """Print what came of a run: the summary, and its output or the whole as JSON.
+
+    `can_go_on` says whether what a paused run works on will still be there when it is resumed.
+    """
     from weft.cli.recorded import last_visits
     from weft.cli.summary import command, failure_lines, output_text, run_lines, run_object
     from weft.model import Status
@@ -122,8 +133,8 @@ def tell(done: Run, settings: Settings, *, store: str | None, json: bool, has_ou
     if done.status is Status.FAILED:
         say(f"\nMore: {look}")
     if done.status is Status.PAUSED:
-        way_on = command("resume", done.id, store=store)
-        say(f"\nThe run is paused; what it has recorded is kept. Go on with: {way_on}")
+        way_on = f" Go on with: {command('resume', done.id, store=store)}" if can_go_on else ""
+        say(f"\nThe run is paused; what it has recorded is kept.{way_on}")
     if json:
         print_results([as_json(run_object(done))])
     elif has_output and done.status is not Status.PAUSED:

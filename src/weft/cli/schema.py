@@ -6,7 +6,10 @@ from weft.cli.output import as_json, print_results
 
 
 def schema() -> None:
-    """Print the JSON Schema of workflow files, with which editors complete and check them."""
+    """Print the JSON Schema of workflow files.
+
+    Editors complete and check workflows with it.
+    """
     from weft.definition import workflow_json_schema
 
     print_results([as_json(workflow_json_schema(), pretty=True)])

@@ -33,7 +33,7 @@ def show(
     store: options.Store = None,
     json: options.Json = False,
 ) -> None:
-    """Show what is recorded of a run, or of one child workflow in it, and where its time went.
+    """Show what is recorded of a run, and where its time went.
 
     With --json a run is one object; with --within or --timeline each visit of a task is a line.
     """

@@ -27,6 +27,7 @@ from weft.conductor.messages import (
     StopTask,
     TaskEnded,
     TaskPaused,
+    VisitsAdvanced,
 )
 from weft.conductor.state import State
 from weft.context import WorkflowContext
@@ -85,12 +86,13 @@ def retell(
     plan: Plan,
     state: State,
     context: WorkflowContext,
-    outcome_of: Callable[[StartTask], Kept | None],
+    outcome_of: Callable[[StartTask], Kept | VisitsAdvanced | None],
     evaluate: Callable[[Evaluate], Evaluated],
 ) -> tuple[Replay, list[Step]]:
     """Tell a run from its start, with what `outcome_of` has for a visit that starts.
 
-    Gives where it stands then, and the events that it took. Its output is left to be evaluated.
+    In place of an outcome it may have a higher number for the visit, which starts once more then.
+    Gives where the run stands, and the events that it took. Its output is left to be evaluated.
     """
     replay = Replay(plan, state)
     steps: list[Step] = []
@@ -105,6 +107,8 @@ def retell(
                 said.append(evaluate(command))
             elif isinstance(command, StartTask):
                 found = outcome_of(command)
-                if found is not None:
+                if isinstance(found, Kept):
                     heapq.heappush(outcomes, (found.order, command.task, found.ended))
+                elif found is not None:
+                    said.append(found)
     return replay, steps

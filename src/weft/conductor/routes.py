@@ -10,7 +10,6 @@ the edges that leave the loop decided: by what was last seen on them.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,8 +40,9 @@ class Routes(ABC):
         self.state = state
         self.commands: list[Command] = []
         self._changed: dict[int, TaskState] = {}
-        self._ready: deque[int] = deque()  # tasks that may start, or never will
-        self._resting: deque[int] = deque()  # loops that may have come to rest
+        # Lists, since a decision makes both and most are short: a deque takes far longer to make.
+        self._ready: list[int] = []  # tasks that may start, or never will
+        self._resting: list[int] = []  # loops that may have come to rest
 
     @abstractmethod
     def start_visit(self, number: int, scope: Scope) -> None:
@@ -79,11 +79,13 @@ class Routes(ABC):
         """Start, or pass over, every task of which that is clear by now."""
         while self._ready or self._resting:
             if not self._ready:
-                self._rest(self._resting.popleft())
-            elif self.is_on_loop(number := self._ready.popleft()):
-                self._next_visit(number)
-            else:
-                self._open(number)
+                self._rest(self._resting.pop(0))
+            ready, self._ready = self._ready, []
+            for number in ready:
+                if self.is_on_loop(number):
+                    self._next_visit(number)
+                else:
+                    self._open(number)
 
     def leave(
         self, number: int, scope: Scope, status: Status, taken: Sequence[Any], *, passes: bool

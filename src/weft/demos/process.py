@@ -8,15 +8,19 @@ terminal doesn't reach it, so what is in flight can finish.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from argparse import ArgumentTypeError
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 
 from weft.errors import UsageError
+
+_LAST_PORT = 65_535
 
 
 @contextmanager
@@ -41,6 +45,31 @@ def serving(module: str, *arguments: object) -> Iterator[str]:
         finally:
             # Popen closes the pipes and waits when the `with` block is left.
             process.terminate()
+
+
+def parse_port(text: str) -> int:
+    """A port, as `argparse` reads it from a command line; 0 is any that is free."""
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise ArgumentTypeError(f"a port is a number from 0 to {_LAST_PORT}")
+    return int(text)
+
+
+def parse_amount(text: str) -> int:
+    """How many of something, as `argparse` reads it from a command line: at least one."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError("it takes a number from 1")
+    return int(text)
+
+
+def serve_to_the_end(serving: Coroutine[None, None, None]) -> None:
+    """On the server's side: serve, or end the process with a line that says why it can't."""
+    try:
+        asyncio.run(serving)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        is_taken = error.errno == errno.EADDRINUSE
+        remedy = " Name another port, or 0 for any that is free." if is_taken else ""
+        sys.exit(f"The server can't start: {place}{error.strerror}.{remedy}")
 
 
 def announce(url: str) -> None:

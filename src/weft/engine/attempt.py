@@ -20,7 +20,7 @@ from weft.engine.capture import AttemptLog, log_text
 from weft.engine.evaluate import bounded
 from weft.engine.parts import RunParts
 from weft.errors import InputError, LimitError, Place
-from weft.model import Limits, LogText
+from weft.model import Limits, LogText, inner_path
 from weft.plan import PlannedInput, PlannedTask, Value
 from weft.ports import Ticket
 from weft.values import encode
@@ -46,11 +46,6 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
     def item(self, index: int | None) -> str:
         """The path of what runs inside one of the visit's items; it is its own if it has none."""
         return self.inside if index is None else f"{self.inside}[{index}]"
-
-
-def inner_path(path: str, visit: int) -> str:
-    """The path inside a visit: `poll` in the first one, `poll#2` in the second."""
-    return path if visit == 1 else f"{path}#{visit}"
 
 
 class TaskCall:

@@ -36,6 +36,7 @@ from weft.conductor import (
     StopTask,
     TaskEnded,
     TaskPaused,
+    VisitsAdvanced,
     decide,
     retell,
 )
@@ -262,7 +263,9 @@ class Conducting(ABC):
         return replace(said, value=value)
 
     def _retell(
-        self, outcome_of: Callable[[StartTask], Kept | None], then: Event | None = None
+        self,
+        outcome_of: Callable[[StartTask], Kept | VisitsAdvanced | None],
+        then: Event | None = None,
     ) -> list[Step]:
         """Go to where the outcomes that are kept lead, and take the event `then`.
 

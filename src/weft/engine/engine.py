@@ -42,6 +42,9 @@ class Quiet:
     def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
         """A run has been recorded."""
 
+    def run_resumed(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+        """A recorded run goes on."""
+
     def task_started(self, progress: TaskProgress) -> None:
         """A task has started."""
 
@@ -273,7 +276,9 @@ class Engine:
             driver = RunDriver(plan, record, standing, job.context, run)
             journal.hold(record.run_no, lease.token, driver.tell)
             self._keeper.hold(lease, asked.ask, driver.tell)
-            watching.run_started(record.id, record.workflow, tuple(plan.numbers))
+            is_new = record.status is Status.PENDING
+            tell = watching.run_started if is_new else watching.run_resumed
+            tell(record.id, record.workflow, tuple(plan.numbers))
             for notice in notices:
                 watching.notice(notice)
             if again is not None:

@@ -85,6 +85,7 @@ class ItemFeed(BaseFeed):
         self._done = recorded.indexes
         self._failures = self._progress.failed = recorded.failed
         self._progress.succeeded = recorded.succeeded
+        self._progress.restored = recorded.succeeded + recorded.failed
         self.attempts = recorded.attempts
         if first_failed is not None:
             self._note_first_error(first_failed)

@@ -53,6 +53,7 @@ class Progress:
         "failed",
         "has_items",
         "name",
+        "restored",
         "running",
         "succeeded",
         "total",
@@ -69,6 +70,7 @@ class Progress:
         self.failed = 0
         self.running = 0
         self.waiting = 0
+        self.restored = 0
 
 
 class BaseFeed:

@@ -118,7 +118,7 @@ class JournalWriter:
         self._lost.pop(run_no, None)
 
     def let_go(self, run_no: int) -> None:
-        """Write nothing more of this run."""
+        """Write nothing more of this run, of which nothing is queued any more."""
         self._tokens.pop(run_no, None)
         self._losers.pop(run_no, None)
 
@@ -156,8 +156,9 @@ class JournalWriter:
         """
         self._raise_if_broken()
         unit = _Unit(records, self._loop.create_future())
-        if unit.run_no in self._lost:
-            raise self._lost[unit.run_no]
+        if unit.run_no not in self._tokens:
+            gone = LeaseLostError("this process has given the run back", run_no=unit.run_no)
+            raise self._lost.get(unit.run_no, gone)
         self._units.append(unit)
         self._hurry()
         await unit.done
@@ -282,7 +283,10 @@ class JournalWriter:
             self._tokens.pop(run_no, None)
             if run_no in self._losers:
                 self._losers[run_no](lost)
-        for unit in units:
+        # What has queued up meanwhile would be written without a token: its run has none any more.
+        late = [unit for unit in self._units if unit.run_no in written.lost]
+        self._units = [unit for unit in self._units if unit.run_no not in written.lost]
+        for unit in [*units, *late]:
             if unit.done.done():  # whoever waited was cancelled
                 continue
             if unit.run_no in written.lost:

@@ -62,7 +62,8 @@ class HeldRun:
 class LeaseKeeper:
     """Takes, renews and gives back the leases of one engine's runs.
 
-    They hold for `lease_s` without a word of this process.
+    They hold for `lease_s` without a word of this process, which looks every `listen_s` real
+    seconds what is asked of them.
     """
 
     def __init__(
@@ -72,7 +73,9 @@ class LeaseKeeper:
         clock: Clock,
         *,
         lease_s: float = LEASE_S,
+        listen_s: float = _LISTEN_S,
     ) -> None:
+        self._listen_s = listen_s
         self._control = control
         self._processes = processes
         self._clock = clock
@@ -149,7 +152,7 @@ class LeaseKeeper:
         """In the keeper's thread, until nothing is held any more."""
         renewed_at = self._clock.monotonic()
         renew_s = self._lease_s / _RENEWALS
-        while not has_ended.wait(min(_LISTEN_S, renew_s)):
+        while not has_ended.wait(min(self._listen_s, renew_s)):
             is_due = self._clock.monotonic() >= renewed_at + renew_s
             if is_due:
                 renewed_at = self._clock.monotonic()
@@ -165,9 +168,10 @@ class LeaseKeeper:
             lease = self._control.renew(run_no, token, self._clock.now())
         else:
             lease = self._control.lease(run_no)
-        if run_no not in self._held:
+        if self._held.get(run_no) is not held:  # given back meanwhile, and perhaps taken again
             return
         if lease is None or lease.token != token:
+            self._held.pop(run_no, None)
             lost = LeaseLostError("another process has taken the run over", run_no=run_no)
             loop.call_soon_threadsafe(held.on_lost, lost)
             return

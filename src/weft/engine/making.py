@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,9 +62,7 @@ class Maker:
             status=Status.PENDING,
             created_at=self._clock.now(),
             tags=checked_tags(tags),
-            origin=replace(
-                _origin(plan), folder=str(Path.cwd()), given=tuple(given), most_items=items
-            ),
+            origin=replace(_origin(plan, given), most_items=items),
         )
         return self._job(plan, record, given)
 
@@ -74,20 +72,18 @@ class Maker:
         `secrets` has its secret parameters, which aren't recorded. With a `plan` that isn't the
         recorded one the record is changed to say so.
         """
+        if not record.origin.folder:
+            record = replace(record, origin=_first_origin(plan, record))
         given = _recorded_parameters(plan, record, secrets)
         if plan.text != record.definition:
-            origin = _origin(plan)
+            was = record.origin
+            origin = replace(_origin(plan, was.given), folder=was.folder, most_items=was.most_items)
             record = replace(
                 record,
                 workflow=plan.name,
                 file=str(Path(plan.file).absolute()),
                 definition=plan.text,
-                origin=replace(
-                    record.origin,
-                    packs=origin.packs,
-                    workflows=origin.workflows,
-                    actions=origin.actions,
-                ),
+                origin=origin,
             )
         return self._job(plan, record, given)
 
@@ -121,15 +117,32 @@ class Maker:
         return {name: value for name, value in found.items() if value is not None}
 
 
-def _origin(plan: Plan) -> RunOrigin:
-    """What a run is made from, as far as the plan says."""
+def _origin(plan: Plan, given: Iterable[str]) -> RunOrigin:
+    """What a run is made from that is started here and now."""
     first, *called = plan.family()
     specs = [task.spec for each in (first, *called) for task in each.tasks]
     return RunOrigin(
+        folder=str(Path.cwd()),
+        given=tuple(given),
         packs=plan.packs,
         workflows={str(Path(each.file).absolute()): each.text for each in called},
         actions={spec.name: spec.digest for spec in specs if spec.workflow is None},
     )
+
+
+def _first_origin(plan: Plan, record: RunRecord) -> RunOrigin:
+    """The origin of a run of a version that recorded none: as if it were started here and now.
+
+    Which parameters were given is seen by their values. Of secret ones that can't be told, so they
+    are asked for.
+    """
+    recorded = decode(record.parameters)
+    given = [
+        name
+        for name, parameter in plan.parameters.items()
+        if parameter.secret or recorded.get(name, parameter.default) != parameter.default
+    ]
+    return _origin(plan, given)
 
 
 def _recorded_parameters(plan: Plan, record: RunRecord, secrets: dict[str, Any]) -> dict[str, Any]:

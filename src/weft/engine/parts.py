@@ -55,6 +55,9 @@ class StepObserver:
     def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
         """A child isn't a run."""
 
+    def run_resumed(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+        """A child isn't a run."""
+
     def task_started(self, progress: TaskProgress) -> None:
         """Steps are too many to be told one by one."""
 

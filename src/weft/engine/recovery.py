@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from weft.conductor import (
     Asked,
@@ -102,7 +103,8 @@ def recover(plan: Plan, record: RunRecord, context: WorkflowContext, history: Hi
         sizes.update(_sizes(plan, event, history.visits))
     rows = {}
     for (number, _), row in sorted(history.visits.items()):
-        rows[number] = row
+        # An output that the context holds is never written again.
+        rows[number] = replace(row, output=None) if row.ended_at else row
     is_open = {number for number, row in rows.items() if row.started_at and not row.ended_at}
     return Standing(
         replay.state,
@@ -170,7 +172,7 @@ def _to_event(
         data["error"] = _as(ErrorInfo, data["error"])
     if kind is TaskEnded:
         row = visits[data["task"], data["visit"]]
-        row = msgspec.structs.replace(row, items=_as(ItemCounts, data.pop("items")))
+        row = replace(row, items=_as(ItemCounts, data.pop("items")))
         status = Status(data.pop("status"))
         data["result"] = outcome(row, status, records, data.pop("error"))
     elif kind is Evaluated:

@@ -2,9 +2,10 @@
 
 Whatever failed or was cut off is done again, and whatever comes after it: of a task with items just
 those that haven't succeeded. All else is kept. A visit that is made again because it failed is the
-same visit, with the same idempotency keys; one that had succeeded, and is made again because what
-comes before it has changed, is a new one. With a repaired workflow a task is known by its name, and
-what it had done is kept unless its items come from elsewhere now.
+same visit, with the same idempotency keys, unless its task was visited again afterwards; one that
+had succeeded, and is made again because what comes before it has changed, is a new one. With a
+repaired workflow a task is known by its name, and what it had done is kept unless its items come
+from elsewhere now.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from weft.conductor import (
     Kept,
@@ -23,11 +25,10 @@ from weft.conductor import (
     TaskEnded,
     VisitsAdvanced,
 )
-from weft.engine.attempt import inner_path
 from weft.engine.conduct import first_state
 from weft.engine.recovery import History, Visits
 from weft.errors import UsageError
-from weft.model import Discard, RunRecord, Status, TaskRun
+from weft.model import Discard, RunRecord, Status, TaskRun, inner_path
 from weft.plan import Plan, PlannedTask
 from weft.ports import Records
 
@@ -38,10 +39,12 @@ _VisitKey = tuple[int, int]
 class Again(msgspec.Struct, frozen=True):
     """How a run is done again. Tasks are numbered as in the plan that it goes on with.
 
-    `kept` has the outcomes that are kept, `rows` what is recorded of the run's own visits. `notes`
-    say for each task what is kept of it and why, each in one line.
+    `kept` has the outcomes that are kept, `rows` what is recorded of the run's own visits, and
+    `told` the visits of each task since the run was last told from its start, in their order.
+    `notes` say for each task what is kept of it and why, each in one line.
     """
 
+    told: Mapping[int, Sequence[int]]
     kept: Mapping[_VisitKey, Kept]
     rows: Visits
     advanced: VisitsAdvanced
@@ -49,9 +52,13 @@ class Again(msgspec.Struct, frozen=True):
     notes: Sequence[str]
     seq: int
 
-    def outcome_of(self, command: StartTask) -> Kept | None:
-        """What is kept of a visit."""
-        return self.kept.get((command.task, command.visit))
+    def outcome_of(self, command: StartTask) -> Kept | VisitsAdvanced | None:
+        """What is kept of a visit, or the number that it had if it is another one."""
+        number, visit = command.task, command.visit
+        had = next((each for each in self.told.get(number, ()) if each >= visit), visit)
+        if had > visit:
+            return VisitsAdvanced(((number, had - 1),))
+        return self.kept.get((number, visit))
 
 
 def plan_retry(
@@ -93,6 +100,10 @@ class _Retry:
         self._replay = Replay(recorded, first_state(recorded))
         self._settled: dict[_VisitKey, tuple[int, SettleTask]] = {}
         self._ended: dict[_VisitKey, int] = {}  # at which event each visit's action ended
+        self._last: dict[int, int] = {}  # the last visit of each task that has started
+        for (old, visit), row in history.visits.items():
+            if row.started_at is not None:
+                self._last[old] = max(visit, self._last.get(old, 0))
         self._old_from = None if from_task is None else self._visited(from_task)
         self._why: dict[str, str] = {}  # a task is made again
 
@@ -103,33 +114,37 @@ class _Retry:
         if not (broken or self._is_repaired or self._record.status in _BROKEN):
             raise UsageError(
                 f"nothing of run {self._record.id} has failed.",
-                hint="To start again from a task, name it: weft retry RUN --from TASK",
+                hint=f"To start again from a task: weft retry {self._record.id} --from TASK",
             )
         kept = self._kept(broken)
-        rows = {(self._new(old), visit): row for (old, visit), row in self._history.visits.items()}
-        same = {self._new(old) for (old, _), is_same in broken.items() if is_same}
+        rows = {
+            (self._new(old), visit): replace(row, output=None)  # of what is kept it isn't written
+            for (old, visit), row in self._history.visits.items()
+        }
+        same = {old for (old, _), is_same in broken.items() if is_same}
+        last = [(self._new(old), visit) for old, visit in self._last.items() if old not in same]
         return Again(
+            told=self._told(),
             kept=kept,
             rows=rows,
-            advanced=VisitsAdvanced(tuple(self._last_visits(rows, same))),
+            advanced=VisitsAdvanced(tuple(sorted(last))),
             discards=[each for key, same in broken.items() if same for each in self._undo(*key)],
-            notes=self._notes(kept, rows),
+            notes=self._notes(kept, rows, same),
             seq=self._history.seq,
         )
 
     def _visited(self, name: str) -> int:
         """The old number of a task that has run."""
-        visited = {self._recorded.tasks[old].name: old for old, _ in self._history.visits}
+        visited = {self._recorded.tasks[old].name: old for old in self._last}
         if name not in visited:
             near = get_close_matches(name, visited, n=1)
-            hint = f'Did you mean "{near[0]}"?' if near else f"Recorded are {', '.join(visited)}."
-            raise UsageError(f'run {self._record.id} has recorded no task "{name}".', hint=hint)
+            hint = f'Did you mean "{near[0]}"?' if near else f"It has run {', '.join(visited)}."
+            raise UsageError(f'run {self._record.id} has not run a task "{name}".', hint=hint)
         return visited[name]
 
     def _require_places(self) -> None:
         """Raise `UsageError` if a task that was recorded isn't in the plan."""
-        started = {old for (old, _), row in self._history.visits.items() if row.started_at}
-        names = [self._recorded.tasks[old].name for old in sorted(started)]
+        names = [self._recorded.tasks[old].name for old in sorted(self._last)]
         if missing := [name for name in names if name not in self._plan.numbers]:
             near = get_close_matches(missing[0], self._plan.numbers, n=1)
             known = f' Is it called "{near[0]}" now?' if near else ""
@@ -158,7 +173,7 @@ class _Retry:
                 broken[key] = False
                 self._why[name] = "its items come from elsewhere now"
             elif result.status in _BROKEN or failed_items:
-                broken[key] = True
+                broken[key] = key[1] == self._last.get(key[0])
                 self._why[name] = (
                     f"{failed_items:,} of its items failed" if failed_items else "it failed"
                 )
@@ -183,25 +198,35 @@ class _Retry:
         new = self._plan.tasks[self._plan.numbers[name]]
         return bool(_items_of(new) != _items_of(self._recorded.tasks[old]))
 
-    def _kept(self, broken: Mapping[_VisitKey, bool]) -> dict[_VisitKey, Kept]:
-        """The outcomes that nothing speaks against, by the plan's numbers."""
+    def _kept(self, broken: dict[_VisitKey, bool]) -> dict[_VisitKey, Kept]:
+        """The outcomes that nothing speaks against, by the plan's numbers.
+
+        Of `broken`, a visit that came after another one becomes a new one: it may have done work
+        that its idempotency keys stand for, and its input is another one now.
+        """
         graph = self._plan.graph
-        starts = {self._ended.get(key, self._settled[key][0]): key for key in broken}
+        starts: dict[int, list[_VisitKey]] = {}
+        for key in broken:
+            if self._new(key[0]) < len(graph.names):  # `finally` runs at every end
+                starts.setdefault(self._ended.get(key, self._settled[key][0]), []).append(key)
         kept: dict[_VisitKey, Kept] = {}
         undone = 0  # a bit set of tasks with a broken visit before the event
         for at, event in enumerate(self._history.events):
             if isinstance(event, TaskEnded):
                 key, number = (event.task, event.visit), self._new(event.task)
-                if number >= len(graph.names):  # `finally` runs at every end
+                if number >= len(graph.names):
                     continue
                 comes_after = bool(graph.before(number) & undone)
                 if comes_after:
-                    self._why.setdefault(self._plan.tasks[number].name, "of what comes before it")
+                    self._why.setdefault(self._plan.tasks[number].name, "what comes before it does")
                 if self._is_worth_keeping(event, key, broken) and not comes_after:
-                    ended = msgspec.structs.replace(event, task=number)
+                    ended = replace(event, task=number)
                     kept[number, event.visit] = Kept(at, ended)
-            if at in starts:
-                undone |= 1 << self._new(starts[at][0])
+            for key in starts.get(at, ()):
+                number = self._new(key[0])
+                if graph.before(number) & undone:
+                    broken[key] = False
+                undone |= 1 << number
         return kept
 
     def _is_worth_keeping(
@@ -215,15 +240,14 @@ class _Retry:
         has_failed_items = event.result.items is not None and event.result.items.failed > 0
         return self._is_repaired and broken[key] and not has_failed_items
 
+    def _told(self) -> dict[int, list[int]]:
+        told: dict[int, list[int]] = {}
+        for old, visit in sorted(self._settled):
+            told.setdefault(self._new(old), []).append(visit)
+        return told
+
     def _new(self, old: int) -> int:
         return self._plan.numbers.get(self._recorded.tasks[old].name, -1)
-
-    def _last_visits(self, rows: Visits, same: set[int]) -> Iterator[tuple[int, int]]:
-        last: dict[int, int] = {}
-        for (number, visit), row in rows.items():
-            if row.started_at and number not in same:
-                last[number] = max(visit, last.get(number, 0))
-        return iter(sorted(last.items()))
 
     def _undo(self, old: int, visit: int) -> Iterator[Discard]:
         """What to take back of a visit that is made again."""
@@ -245,13 +269,13 @@ class _Retry:
                 yield from (item.index for item in page)
                 after = page[-1].index
 
-    def _notes(self, kept: Mapping[_VisitKey, Kept], rows: Visits) -> list[str]:
+    def _notes(self, kept: Mapping[_VisitKey, Kept], rows: Visits, same: set[int]) -> list[str]:
         notes = []
         for task in self._plan.tasks[: len(self._plan.graph.names)]:
             visits = sum(number == task.number for number, _ in kept)
             started = [row for (no, _), row in rows.items() if no == task.number and row.started_at]
             if task.name in self._why:
-                counts = started[-1].items if started else None
+                counts = started[-1].items if started and task.number in same else None
                 some = f", {counts.succeeded:,} of {counts.total:,} items kept" if counts else ""
                 notes.append(f"{task.name}: runs again, since {self._why[task.name]}{some}")
             elif visits:

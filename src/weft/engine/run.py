@@ -60,7 +60,6 @@ class RunDriver(Conducting):
 
         What is still in flight after `grace_s` is cut off, to be done again when the run goes on.
         """
-        self._run.stop.set()
         self.tell(PauseRequested())
         self._stop_runners(Stop.PAUSE)  # now, and not only when the request is recorded
         if self._grace is None:

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import msgspec
+from msgspec.structs import replace
 
 from weft.bitmap import Bitmap
+from weft.catalog import StopFlag
 from weft.context import WorkflowContext
 from weft.engine.attempt import TaskCall, Visit
 from weft.engine.capture import unheard
@@ -58,7 +60,7 @@ class TaskRunner:
         self._task = task
         self._visit = visit
         self._context = context
-        self._run = run
+        self._run = replace(run, stop=StopFlag(run.stop))
         self._note = note
         self._begun = begun
         self._feed: BaseFeed | None = None
@@ -70,6 +72,7 @@ class TaskRunner:
         """Start nothing more, and stop what runs as well unless it is to finish."""
         self._stop = how if self._stop is None else max(self._stop, how)
         self._stopped.set()
+        self._run.stop.set()
         if self._feed is not None:
             self._feed.stop(self._stop)
 
@@ -80,9 +83,7 @@ class TaskRunner:
         except AttemptError as error:
             end = TaskEnd(TaskResult(Status.FAILED, error=self._run.describe(error)))
         if end.result.status is Status.FAILED:
-            return msgspec.structs.replace(
-                end, handled=is_handled(self._task, self._context, end.result)
-            )
+            return replace(end, handled=is_handled(self._task, self._context, end.result))
         return end
 
     async def _visited(self) -> TaskEnd:
@@ -184,7 +185,7 @@ class TaskRunner:
         if result.status in (Status.SUCCEEDED, Status.FAILED) and result.items is not None:
             total = result.items.total
             pages = PagedOutput(run.parts.records, visit.run_no, visit.task_no, total)
-            result = msgspec.structs.replace(result, output=pages)
+            result = replace(result, output=pages)
         return TaskEnd(result, feed.attempts)
 
     async def _find_recorded_items(

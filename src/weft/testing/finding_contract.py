@@ -25,6 +25,16 @@ class FindingContract:
         assert store.run("a") == a_run("a", run_no=number, tags=tags)
         assert [run.tags for run in store.runs()] == [(), tags]
 
+    def test_unfinished_runs_come_whole_and_the_oldest_first(self, store: Store) -> None:
+        """Those that are pending or running, and no others."""
+        runs = [
+            a_run(f"run-{status}", status=status, definition="tasks: []", tags=("a", "b"))
+            for status in (Status.RUNNING, Status.FAILED, Status.PENDING, Status.PAUSED)
+        ]
+        numbers = [store.create_run(run) for run in runs]
+        wanted = [replace(runs[place], run_no=numbers[place]) for place in (0, 2)]
+        assert list(store.unfinished()) == wanted
+
     @pytest.mark.parametrize(
         ("filters", "found"),
         [

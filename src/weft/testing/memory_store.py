@@ -10,7 +10,7 @@ import sys
 import threading
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Self, TypeVar
 
@@ -54,13 +54,9 @@ class _Items:
         self.by_index[item.index] = item
         insort(self.indexes, item.index)
 
-    def keep_succeeded(self) -> list[int]:
-        """Take out the items that haven't succeeded, and return their indexes."""
-        gone = [i for i, item in self.by_index.items() if item.status is not Status.SUCCEEDED]
-        for index in gone:
-            del self.by_index[index]
-        self.indexes = sorted(self.by_index)
-        return gone
+    def remove(self, item: ItemOutcome) -> None:
+        del self.by_index[item.index]
+        del self.indexes[bisect_left(self.indexes, item.index)]
 
     def range(self, start: int, stop: int) -> Iterator[ItemOutcome]:
         """The items with `start <= index < stop`, in the order of their indexes."""
@@ -108,10 +104,16 @@ class MemoryStore:
             for run_no, token in tokens.items():
                 if run_no not in self._leases or self._leases[run_no].token != token:
                     raise LeaseLostError("another process has taken the run over", run_no=run_no)
-            for record in records:
-                if isinstance(record, Discard):
-                    self._discard(record)
-            self._holders |= self._new_holders(records)
+            discards = [record for record in records if isinstance(record, Discard)]
+            gone = {_claim(row)[0]: row for each in discards for row in self._discarded(each)}
+            new = self._new_holders(records, gone)
+            for claim, row in gone.items():
+                del self._holders[claim]
+                if isinstance(row, ItemOutcome):
+                    self._items[row.run_no, row.task_no].remove(row)
+                else:
+                    del self._tasks[row.run_no][row.path, row.visit]
+            self._holders |= new
             for record in records:
                 if isinstance(record, ItemOutcome):
                     self._items[record.run_no, record.task_no].add(record)
@@ -125,28 +127,32 @@ class MemoryStore:
                 elif isinstance(record, RunRecord):
                     self._runs[record.run_no] = _with_frozen_error(record)
 
-    def _discard(self, record: Discard) -> None:
+    def _discarded(self, record: Discard) -> Iterator[ItemOutcome | TaskRun]:
+        """What a discard takes back."""
         run_no = record.run_no
         if record.task_no is not None:
-            for index in self._items[run_no, record.task_no].keep_succeeded():
-                del self._holders["item", run_no, record.task_no, index]
+            items = self._items[run_no, record.task_no].by_index.values()
+            yield from (item for item in items if item.status is not Status.SUCCEEDED)
         if record.under:
-            visits = self._tasks[run_no]
-            under = [key for key in visits if key[0].startswith(f"{record.under}.")]
-            for key in under:
-                task_no = visits.pop(key).task_no
-                del self._holders["task", run_no, task_no]
-                for index in self._items.pop((run_no, task_no), _Items()).indexes:
-                    del self._holders["item", run_no, task_no, index]
+            for task in self._tasks[run_no].values():
+                if task.path.startswith(f"{record.under}."):
+                    yield task
+                    yield from self._items[run_no, task.task_no].by_index.values()
 
-    def _new_holders(self, records: Sequence[Record]) -> dict[_Claim, object]:
-        """What `records` claim. Raises `RecordRefusedError` if one of them can't be written."""
+    def _new_holders(
+        self, records: Sequence[Record], gone: Container[_Claim]
+    ) -> dict[_Claim, object]:
+        """What `records` claim once those claims are `gone`.
+
+        Raises `RecordRefusedError` if one of them can't be written.
+        """
         new: dict[_Claim, object] = {}
         for record in records:
             if isinstance(record, Discard):
                 continue
             claim, holder = _claim(record)
-            if new.get(claim, self._holders.get(claim, holder)) != holder:
+            recorded = holder if claim in gone else self._holders.get(claim, holder)
+            if new.get(claim, recorded) != holder:
                 raise RecordRefusedError(f"the store refuses a record ({claim[0]} is taken).")
             new[claim] = holder
             try:
@@ -247,17 +253,21 @@ class MemoryStore:
     def renew(self, run_no: int, token: int, now: float) -> Lease | None:
         """Say that the owner is there. None, if the lease isn't the caller's any more."""
         with self._lock:
-            held = self._leases.get(run_no)
-            if held is None or held.token != token or held.owner is None:
-                return None
-            self._leases[run_no] = replace(held, beat_at=now)
-            return self._leases[run_no]
+            return self._beat(run_no, token, now)
 
     def release(self, run_no: int, token: int, now: float) -> None:
         """Give the run back. Does nothing if the lease isn't the caller's any more."""
-        if self.renew(run_no, token, now) is not None:
-            with self._lock:
-                self._leases[run_no] = replace(self._leases[run_no], owner=None)
+        with self._lock:
+            held = self._beat(run_no, token, now)
+            if held is not None:
+                self._leases[run_no] = replace(held, owner=None)
+
+    def _beat(self, run_no: int, token: int, now: float) -> Lease | None:
+        held = self._leases.get(run_no)
+        if held is None or held.token != token or held.owner is None:
+            return None
+        self._leases[run_no] = replace(held, beat_at=now)
+        return self._leases[run_no]
 
     def request(self, run_no: int, request: Request) -> None:
         """Ask something of the owner. A cancellation isn't taken back."""

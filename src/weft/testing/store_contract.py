@@ -29,10 +29,11 @@ from weft.model import (
 from weft.stores import Store
 from weft.testing.finding_contract import FindingContract
 from weft.testing.records import LONG_RESULT, a_log, a_run, a_task, an_event, an_item
+from weft.testing.resuming_contract import ResumingContract
 from weft.values import FrozenDict, FrozenList
 
 
-class StoreContract(FindingContract):
+class StoreContract(FindingContract, ResumingContract):
     """The promises of `Journal`, `Records` and `Pages`; `open` is to be overridden."""
 
     def open(self, folder: Path) -> Store:

@@ -49,11 +49,14 @@ class Stage(msgspec.Struct, frozen=True):
     def run(
         self, workflow: Path, parameters: Mapping[str, Any], *, observer: Observer | None = None
     ) -> Run:
-        """Run a workflow as `weft run` does, and tell the summary. Raises what that raises."""
+        """Run a workflow as `weft run` does, and tell the summary. Raises what that raises.
+
+        Its servers and files are gone when the demo is over, so a paused run can't go on.
+        """
         with prints_aside():
             plan = load_plan(workflow, self.settings)
         done = execute(plan, parameters, self.settings, observer=observer)
-        tell(done, self.settings, store=self.store, json=False, has_output=False)
+        tell(done, self.settings, store=self.store, json=False, has_output=False, can_go_on=False)
         return done
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import weft
 from weft.demos.logs.writing import write_logs
+from weft.demos.process import parse_amount
 
 
 def main() -> None:
     """Read the command line, and write the logs, in the place of those that are there."""
     parser = argparse.ArgumentParser(description="Have a server write access logs.")
-    parser.add_argument("--lines", type=int, default=10_000, help="how many at least")
+    parser.add_argument("--lines", type=parse_amount, default=10_000, help="how many at least")
     options = parser.parse_args()
     folder = Path(__file__).with_name("logs")
     folder.mkdir(exist_ok=True)

@@ -15,6 +15,7 @@ import weft
 from weft.demos.monitor.fleet import make_fleet
 from weft.demos.monitor.inventory import write_inventory
 from weft.demos.monitor.process import serving
+from weft.demos.process import parse_amount, parse_port
 
 SEED = 7
 
@@ -22,8 +23,8 @@ SEED = 7
 def main() -> None:
     """Read the command line, and serve until Ctrl-C."""
     parser = argparse.ArgumentParser(description="Answer for servers, and list them.")
-    parser.add_argument("--servers", type=int, default=1_000, help="how many there are")
-    parser.add_argument("--port", type=int, default=0, help="0 takes any that is free")
+    parser.add_argument("--servers", type=parse_amount, default=1_000, help="how many there are")
+    parser.add_argument("--port", type=parse_port, default=0, help="0 takes any that is free")
     options = parser.parse_args()
     inventory = Path(__file__).with_name("servers.json")
     try:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +25,13 @@ from aiohttp.typedefs import Handler
 
 from weft.demos.monitor.access_log import NO_ANSWER, CombinedLogger, open_log
 from weft.demos.monitor.fleet import Behaviour, Fault, Server, make_fleet
-from weft.demos.process import announce, stop_signal
+from weft.demos.process import (
+    announce,
+    parse_amount,
+    parse_port,
+    serve_to_the_end,
+    stop_signal,
+)
 
 _STATUSES = {
     None: 200,
@@ -153,17 +158,14 @@ async def serve(fleet: Sequence[Server], port: int, access_log: Path | None) -> 
 def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(description="The servers of the monitoring demo.")
-    parser.add_argument("--port", type=int, default=0, help="0 takes any that is free")
-    parser.add_argument("--servers", type=int, default=1000, help="how many there are")
+    parser.add_argument("--port", type=parse_port, default=0, help="0 takes any that is free")
+    parser.add_argument("--servers", type=parse_amount, default=1000, help="how many there are")
     parser.add_argument("--seed", type=int, default=7, help="decides which of them do what")
     parser.add_argument("--all-healthy", action="store_true", help="each answers 200 at once")
     parser.add_argument("--access-log", type=Path, help="add a line for each request to this file")
     options = parser.parse_args()
     fleet = make_fleet(options.servers, options.seed, all_healthy=options.all_healthy)
-    try:
-        asyncio.run(serve(fleet, options.port, options.access_log))
-    except OSError as error:
-        sys.exit(f"The server can't start: {error}")
+    serve_to_the_end(serve(fleet, options.port, options.access_log))
 
 
 if __name__ == "__main__":

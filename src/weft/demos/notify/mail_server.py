@@ -10,9 +10,7 @@ the middle of whatever it does.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from email.parser import BytesHeaderParser
@@ -21,7 +19,13 @@ from pathlib import Path
 from weft.demos.notify.mail_log import Entry, MailLog
 from weft.demos.notify.people import Person, make_people
 from weft.demos.notify.smtp import Verdict, listen
-from weft.demos.process import announce, stop_signal
+from weft.demos.process import (
+    announce,
+    parse_amount,
+    parse_port,
+    serve_to_the_end,
+    stop_signal,
+)
 
 
 class Mailboxes:
@@ -68,10 +72,10 @@ class Mailboxes:
         return Verdict(250, "taken")
 
 
-async def serve(mailboxes: Mailboxes, port: int) -> None:
-    """Serve until SIGTERM or SIGINT. Raises `OSError` if the port can't be opened."""
+async def serve(people: Sequence[Person], port: int, log: Path, die_after: int | None) -> None:
+    """Serve until SIGTERM or SIGINT. Raises `OSError` if the port or the log can't be opened."""
     stopped = stop_signal()
-    server = await listen(mailboxes, port)
+    server = await listen(Mailboxes(people, MailLog(log), die_after), port)
     host, bound_port = server.sockets[0].getsockname()
     announce(f"smtp://{host}:{bound_port}")
     await stopped.wait()
@@ -81,18 +85,16 @@ async def serve(mailboxes: Mailboxes, port: int) -> None:
 def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(description="The mailboxes of the notification demo.")
-    parser.add_argument("--port", type=int, default=0, help="0 takes any that is free")
-    parser.add_argument("--messages", type=int, default=5000, help="users who want news")
+    parser.add_argument("--port", type=parse_port, default=0, help="0 takes any that is free")
+    parser.add_argument("--messages", type=parse_amount, default=5000, help="users who want news")
     parser.add_argument("--seed", type=int, default=7, help="decides who they are")
     parser.add_argument("--log", type=Path, required=True, help="where to write what is taken")
-    parser.add_argument("--die-after", type=int, help="die when so many messages are taken")
+    parser.add_argument(
+        "--die-after", type=parse_amount, help="die when so many messages are taken"
+    )
     options = parser.parse_args()
-    try:
-        people = make_people(options.messages, options.seed)
-        mailboxes = Mailboxes(people, MailLog(options.log), options.die_after)
-        asyncio.run(serve(mailboxes, options.port))
-    except OSError as error:
-        sys.exit(f"The server can't start: {error}")
+    people = make_people(options.messages, options.seed)
+    serve_to_the_end(serve(people, options.port, options.log, options.die_after))
 
 
 if __name__ == "__main__":

@@ -12,20 +12,14 @@ import threading
 from pathlib import Path
 
 import weft
-from weft.demos.process import serving
+from weft.demos.process import parse_amount, parse_port, serving
 
 
 def main() -> None:
     """Read the command line, and serve until Ctrl-C."""
-    parser = argparse.ArgumentParser(description="List users, and take mail for them.")
-    parser.add_argument("--messages", type=int, default=5_000, help="how many want news")
-    parser.add_argument("--users-port", type=int, default=8025, help="0 takes any that is free")
-    parser.add_argument("--mail-port", type=int, default=2525, help="0 takes any that is free")
-    parser.add_argument("--die-after", type=int, help="the mail server dies after so many messages")
-    options = parser.parse_args()
-    log = Path(__file__).with_name("mail.log")
+    options = read_options()
     people = ["--messages", options.messages]
-    mail = [*people, "--log", log, "--port", options.mail_port]
+    mail = [*people, "--port", options.mail_port, "--log", Path(__file__).with_name("mail.log")]
     if options.die_after:
         mail += ["--die-after", options.die_after]
     try:
@@ -37,7 +31,8 @@ def main() -> None:
         ):
             sys.stdout.write(
                 f"{options.messages:,} users want news. They are listed at {users}, and their mail "
-                f"is taken at {smtp}; Ctrl-C ends both.\n"
+                f"is taken at {smtp}; Ctrl-C ends both. In another terminal:\n\n"
+                f"    weft run workflow.yaml -p users={users} -p smtp={smtp}\n"
             )
             sys.stdout.flush()
             threading.Event().wait()
@@ -45,6 +40,19 @@ def main() -> None:
         sys.exit(str(error))
     except KeyboardInterrupt:
         pass
+
+
+def read_options() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(description="List users, and take mail for them.")
+    free = "0 takes any that is free"
+    parser.add_argument("--messages", type=parse_amount, default=5_000, help="how many want news")
+    parser.add_argument("--users-port", type=parse_port, default=8025, help=free)
+    parser.add_argument("--mail-port", type=parse_port, default=2525, help=free)
+    parser.add_argument(
+        "--die-after", type=parse_amount, help="the mail server dies after so many messages"
+    )
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

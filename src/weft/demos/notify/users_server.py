@@ -10,15 +10,19 @@ ends when its standard input closes, or on SIGTERM or Ctrl-C. `/users?page=1` an
 from __future__ import annotations
 
 import argparse
-import asyncio
-import sys
 from collections.abc import Sequence
 
 import msgspec
 from aiohttp import web
 
 from weft.demos.notify.people import Person, make_people
-from weft.demos.process import announce, stop_signal
+from weft.demos.process import (
+    announce,
+    parse_amount,
+    parse_port,
+    serve_to_the_end,
+    stop_signal,
+)
 
 PAGE_SIZE = 500
 _SHOWN = ("id", "name", "email", "language", "active", "subscribed")
@@ -72,14 +76,11 @@ async def serve(people: Sequence[Person], port: int) -> None:
 def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(description="The users of the notification demo.")
-    parser.add_argument("--port", type=int, default=0, help="0 takes any that is free")
-    parser.add_argument("--messages", type=int, default=5000, help="users who want news")
+    parser.add_argument("--port", type=parse_port, default=0, help="0 takes any that is free")
+    parser.add_argument("--messages", type=parse_amount, default=5000, help="users who want news")
     parser.add_argument("--seed", type=int, default=7, help="decides who they are")
     options = parser.parse_args()
-    try:
-        asyncio.run(serve(make_people(options.messages, options.seed), options.port))
-    except OSError as error:
-        sys.exit(f"The server can't start: {error}")
+    serve_to_the_end(serve(make_people(options.messages, options.seed), options.port))
 
 
 if __name__ == "__main__":

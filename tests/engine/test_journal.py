@@ -1,0 +1,195 @@
+"""The journal writes for several runs at once, and for each only while it is this process's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+
+from weft.engine.journal import JournalWriter
+from weft.errors import LeaseLostError, RecordRefusedError, WeftError
+from weft.model import ItemOutcome, Limits, Status
+from weft.testing.control_contract import an_owner
+from weft.testing.records import a_log, a_run, a_task, an_event, an_item
+from weft.testing.stores import GatedStore, MemoryStore
+
+
+class Writing:
+    """A journal over a gate, with two runs that it holds: `kept`, and `lost`, which is taken."""
+
+    def __init__(self) -> None:
+        self.store = GatedStore(MemoryStore())
+        self.journal = JournalWriter(self.store, Limits())
+        self.kept, self.lost = (self.hold(run_id) for run_id in ("kept", "lost"))
+        self.told: dict[int, list[WeftError]] = {self.kept: [], self.lost: []}
+        self.confirmed: list[ItemOutcome] = []
+        self.lane = self.journal.lane(self.confirmed.extend)
+
+    def hold(self, run_id: str) -> int:
+        run_no = self.store.create_run(a_run(run_id))
+        lease = self.store.acquire(run_no, an_owner("this"), 1.0)
+        assert lease is not None
+        self.journal.hold(run_no, lease.token, lambda error: self.told[run_no].append(error))
+        return run_no
+
+    def take_away(self) -> None:
+        """Another process takes the run `lost` over."""
+        assert self.store.acquire(self.lost, an_owner("other"), 2.0, after=1) is not None
+
+    def recorded(self, run_no: int) -> list[Any]:
+        run_id = "kept" if run_no == self.kept else "lost"
+        return list(self.store.export(run_id))[1:]
+
+    async def commit_at_gate(self, *records: Any) -> Sequence[BaseException | None]:
+        """Commit each record by itself, all in one group, and return what each raised."""
+        commits = [asyncio.create_task(self.journal.commit(record)) for record in records]
+        await asyncio.to_thread(self.store.wait_for_commit)
+        self.store.open()
+        return await asyncio.gather(*commits, return_exceptions=True)
+
+
+def writing(test: Callable[[Writing], Awaitable[None]]) -> None:
+    """Run a test on an event loop, and close the journal at its end."""
+
+    async def run() -> None:
+        journal = Writing()
+        await test(journal)
+        journal.store.open()
+        await journal.journal.close()
+
+    asyncio.run(run())
+
+
+def test_a_lost_run_is_told_and_the_others_of_its_group_are_written() -> None:
+    """Those that wait for its events, and those whose items were to be recorded."""
+
+    async def test(at: Writing) -> None:
+        at.take_away()
+        at.lane.append(an_item(at.kept, 0))
+        at.lane.append(an_item(at.lost, 0))
+        at.journal.add_log(a_log(at.kept))
+        at.journal.add_log(a_log(at.lost))
+        told = await at.commit_at_gate(
+            an_event(at.lost, 1), an_event(at.kept, 1), a_task(at.lost), a_task(at.kept)
+        )
+        await at.journal.flush()
+        assert [type(error) for error in told] == [
+            LeaseLostError,
+            type(None),
+            LeaseLostError,
+            type(None),
+        ]
+        assert at.recorded(at.lost) == []
+        assert at.recorded(at.kept) == [
+            a_task(at.kept),
+            an_event(at.kept, 1),
+            an_item(at.kept, 0),
+            a_log(at.kept),
+        ]
+        assert at.confirmed == [an_item(at.kept, 0)]
+        (error,) = at.told[at.lost]
+        assert isinstance(error, LeaseLostError)
+        assert error.run_no == at.lost
+        assert at.told[at.kept] == []
+
+    writing(test)
+
+
+def test_what_queues_up_while_a_run_is_being_lost_is_not_written_either() -> None:
+    """Neither events nor items that came while the group was written that found it out."""
+
+    async def test(at: Writing) -> None:
+        at.take_away()
+        first = asyncio.create_task(at.journal.commit(an_event(at.lost, 1)))
+        await asyncio.to_thread(at.store.wait_for_commit)
+        at.lane.append(an_item(at.lost, 0))
+        at.lane.append(an_item(at.kept, 0))
+        late = [
+            asyncio.create_task(at.journal.commit(an_event(run_no, 2)))
+            for run_no in (at.lost, at.kept)
+        ]
+        await asyncio.sleep(0)  # they are queued
+        at.store.open()
+        told = await asyncio.gather(first, *late, return_exceptions=True)
+        await at.journal.flush()
+        assert [type(error) for error in told] == [LeaseLostError, LeaseLostError, type(None)]
+        assert at.recorded(at.lost) == []
+        assert at.recorded(at.kept) == [an_event(at.kept, 2), an_item(at.kept, 0)]
+
+    writing(test)
+
+
+def test_a_lost_run_stays_lost_until_it_is_held_anew() -> None:
+    """Later records of it are refused at once; with a new token they are written."""
+
+    async def test(at: Writing) -> None:
+        at.take_away()
+        at.store.open()
+        for _ in range(2):
+            with pytest.raises(LeaseLostError):
+                await at.journal.commit(an_event(at.lost, 1))
+        at.journal.let_go(at.lost)
+        with pytest.raises(LeaseLostError):
+            await at.journal.commit(an_event(at.lost, 1))
+        lease = at.store.acquire(at.lost, an_owner("this"), 3.0, after=2)
+        assert lease is not None
+        at.journal.hold(at.lost, lease.token, at.told[at.lost].append)
+        await at.journal.commit(an_event(at.lost, 1))
+        assert at.recorded(at.lost) == [an_event(at.lost, 1)]
+
+    writing(test)
+
+
+def test_nothing_is_written_of_a_run_that_was_let_go() -> None:
+    """Whoever drove it may have something left to say; it is too late for that."""
+
+    async def test(at: Writing) -> None:
+        at.store.open()
+        at.journal.let_go(at.lost)
+        with pytest.raises(LeaseLostError):
+            await at.journal.commit(an_event(at.lost, 1))
+        assert at.recorded(at.lost) == []
+
+    writing(test)
+
+
+def test_refused_records_and_lost_runs_of_one_group_are_told_apart() -> None:
+    """A record that can't be stored fails alone, beside a run that was taken."""
+
+    async def test(at: Writing) -> None:
+        at.take_away()
+        for run_no in (at.kept, at.lost):
+            for index, label in ((0, "good"), (1, "\ud800")):
+                at.lane.append(an_item(run_no, index, label=label))
+        told = await at.commit_at_gate(
+            an_event(at.kept, 1), an_event(at.kept, 1), an_event(at.lost, 1)
+        )
+        await at.journal.flush()
+        assert [type(error) for error in told] == [
+            type(None),
+            RecordRefusedError,
+            LeaseLostError,
+        ]
+        assert at.recorded(at.lost) == []
+        statuses = [(item.index, item.status) for item in at.store.items(at.kept, 1)]
+        assert statuses == [(0, Status.SUCCEEDED), (1, Status.FAILED)]
+
+    writing(test)
+
+
+def test_whoever_drives_a_run_can_be_made_to_end_it() -> None:
+    """Only the one that drives it hears of it; what is recorded stays."""
+
+    async def test(at: Writing) -> None:
+        at.store.open()
+        await at.journal.commit(an_event(at.lost, 1))
+        error = WeftError("enough")
+        at.journal.abandon(at.lost, error)
+        at.journal.let_go(at.lost)
+        at.journal.abandon(at.lost, error)
+        assert at.told == {at.lost: [error], at.kept: []}
+        assert at.recorded(at.lost) == [an_event(at.lost, 1)]
+
+    writing(test)

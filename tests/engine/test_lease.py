@@ -1,0 +1,345 @@
+"""One process at a time drives a run, and no other one takes it from a process that is there."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+import weft
+from weft.engine.lease import LEASE_S, LeaseKeeper, is_driven
+from weft.errors import LeaseLostError, StoreError, UsageError
+from weft.model import EndedRun, Lease, Owner, Request, RunRecord, Status
+from weft.ports import ProcessState
+from weft.stores import Store
+from weft.testing.clock import ManualClock
+from weft.testing.control_contract import an_owner
+from weft.testing.records import a_run
+from weft.testing.stores import MemoryStore, StoreWrapper
+
+PATIENCE_S = 60.0  # a test that waits longer than that fails
+
+
+class KnownProcesses:
+    """Processes of which a test says what has become of them; the first to ask is `this`."""
+
+    def __init__(self, this: str = "this") -> None:
+        self._this = an_owner(this)
+        self.states: dict[str, ProcessState] = {}
+
+    def this(self) -> Owner:
+        return self._this
+
+    def state(self, owner: Owner) -> ProcessState:
+        return self.states.get(owner.token, ProcessState.ALIVE)
+
+
+class WatchedStore(StoreWrapper):
+    """Lets a test wait for what the keeper's thread has done."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.renewed = threading.Semaphore(0)
+        self.looked = threading.Semaphore(0)
+        self.fails = False
+
+    def renew(self, run_no: int, token: int, now: float) -> Lease | None:
+        found = super().renew(run_no, token, now)
+        self.renewed.release()
+        return found
+
+    def lease(self, run_no: int) -> Lease | None:
+        self.looked.release()
+        if self.fails:
+            raise StoreError("the store is locked.")
+        return super().lease(run_no)
+
+
+class Keeping:
+    """A keeper whose time a test moves, on a store that the test looks into."""
+
+    def __init__(self) -> None:
+        self.store = WatchedStore(MemoryStore())
+        self.clock = ManualClock()
+        self.processes = KnownProcesses()
+        self.keeper = self.another(self.processes)
+        self.asked: asyncio.Queue[Request] = asyncio.Queue()
+        self.lost: asyncio.Queue[LeaseLostError] = asyncio.Queue()
+
+    def another(self, processes: KnownProcesses) -> LeaseKeeper:
+        return LeaseKeeper(self.store, processes, self.clock, listen_s=0.001)
+
+    def new_run(self, run_id: str = "run-1", **changes: Any) -> RunRecord:
+        run_no = self.store.create_run(a_run(run_id, **changes))
+        return a_run(run_id, run_no=run_no, **changes)
+
+    def hold(self, run_id: str = "run-1") -> Lease:
+        lease = self.keeper.take(self.new_run(run_id))
+        self.keeper.hold(lease, self.asked.put_nowait, self.lost.put_nowait)
+        return lease
+
+    def look(self) -> None:
+        """Return once the keeper has listened to its end at least once from now on."""
+        forget(self.store.looked)
+        for _ in range(2):
+            assert self.store.looked.acquire(timeout=PATIENCE_S)
+
+    def pass_time(self, seconds: float) -> None:
+        """Return once the keeper has renewed a lease after so much more time."""
+        forget(self.store.renewed)
+        self.clock.advance(seconds)
+        assert self.store.renewed.acquire(timeout=PATIENCE_S)
+
+
+def forget(done: threading.Semaphore) -> None:
+    while done.acquire(blocking=False):
+        pass
+
+
+async def soon(what: Coroutine[Any, Any, Any]) -> Any:
+    return await asyncio.wait_for(what, PATIENCE_S)
+
+
+@pytest.fixture
+def keeping() -> Keeping:
+    return Keeping()
+
+
+# who drives a run
+
+
+@pytest.mark.parametrize(
+    ("state", "fresh", "stale"),
+    [
+        (ProcessState.ALIVE, True, True),
+        (ProcessState.GONE, False, False),
+        (ProcessState.STOPPED, True, False),
+        (ProcessState.UNKNOWN, True, False),
+    ],
+)
+def test_a_run_is_driven_by_whoever_may_still_be_there(
+    state: ProcessState, fresh: bool, stale: bool
+) -> None:
+    """One that is alive however long it is silent; one that stands still or is far for a while."""
+    processes = KnownProcesses()
+    processes.states["a"] = state
+    lease = Lease(1, 1, an_owner("a"), taken_at=0.0, beat_at=1_000.0)
+    assert is_driven(lease, 1_000.0, processes) is fresh
+    assert is_driven(lease, 999.0 + LEASE_S, processes) is fresh
+    assert is_driven(lease, 1_000.0 + LEASE_S, processes) is stale
+    assert is_driven(lease, 1e9, processes) is stale
+
+
+def test_a_run_that_was_never_taken_or_was_given_back_is_driven_by_nobody() -> None:
+    """However fresh the last word of its owner is."""
+    given_back = Lease(1, 3, None, taken_at=0.0, beat_at=1_000.0)
+    assert not is_driven(None, 1_000.0, KnownProcesses())
+    assert not is_driven(given_back, 1_000.0, KnownProcesses())
+
+
+# taking
+
+
+def test_a_run_that_is_driven_is_not_taken(keeping) -> None:
+    """The error says by which process, for how long, and for how long that has been silent."""
+    record = keeping.new_run()
+    keeping.store.acquire(record.run_no, an_owner("a"), keeping.clock.now())
+    keeping.clock.advance(14)
+    with pytest.raises(UsageError) as caught:
+        keeping.keeper.take(record)
+    assert str(caught.value).startswith("run run-1 is driven by process 17 on höst-a, for 14 s.")
+    keeping.clock.advance(7_200)
+    with pytest.raises(UsageError, match=r"for 120 min, and has said nothing for 120 min\."):
+        keeping.keeper.take(record)
+
+
+@pytest.mark.parametrize("state", [ProcessState.STOPPED, ProcessState.UNKNOWN])
+def test_a_run_is_taken_from_whoever_is_silent_for_too_long(keeping, state) -> None:
+    """If nothing else is known of it; until then it is refused."""
+    record = keeping.new_run()
+    keeping.processes.states["a"] = state
+    keeping.store.acquire(record.run_no, an_owner("a"), keeping.clock.now())
+    keeping.clock.advance(LEASE_S - 1)
+    with pytest.raises(UsageError):
+        keeping.keeper.take(record)
+    keeping.clock.advance(1)
+    lease = keeping.keeper.take(record)
+    assert (lease.token, lease.owner) == (2, an_owner("this"))
+
+
+def test_a_run_is_taken_at_once_from_a_process_that_has_died(keeping) -> None:
+    """And one that was given back from nobody."""
+    record = keeping.new_run()
+    keeping.processes.states["a"] = ProcessState.GONE
+    keeping.store.acquire(record.run_no, an_owner("a"), keeping.clock.now())
+    assert keeping.keeper.take(record).token == 2
+    keeping.store.release(record.run_no, 2, keeping.clock.now())
+    assert keeping.keeper.take(record).token == 3
+
+
+def test_of_two_that_take_a_run_one_is_told_of_the_other(keeping) -> None:
+    """The slower one finds it taken between its look and its grasp."""
+    record, faster = keeping.new_run(), keeping.another(KnownProcesses("faster"))
+    take = keeping.store.acquire
+
+    def acquire_late(*given: Any, **options: Any) -> Lease | None:
+        keeping.store.acquire = take
+        faster.take(record)
+        return take(*given, **options)
+
+    keeping.store.acquire = acquire_late
+    with pytest.raises(UsageError, match="driven by process 17 on höst-faster"):
+        keeping.keeper.take(record)
+
+
+def test_a_run_that_has_been_deleted_is_not_taken(keeping) -> None:
+    """The message says that it is gone."""
+    record = keeping.new_run(status=Status.PAUSED)
+    assert keeping.store.delete_run(
+        EndedRun(record.run_no, "run-1", "monitor", Status.PAUSED, record.created_at)
+    )
+    with pytest.raises(UsageError, match="run run-1 is gone"):
+        keeping.keeper.take(record)
+
+
+# keeping
+
+
+def test_a_busy_event_loop_is_not_taken_for_dead(keeping) -> None:
+    """Leases are renewed from a thread, so what keeps the loop busy holds nothing up."""
+
+    async def busy() -> None:
+        lease = keeping.hold()
+        for _ in range(3):
+            keeping.pass_time(LEASE_S - 1)  # on the loop's own thread, which does nothing else
+            renewed = keeping.store.lease(lease.run_no)
+            assert renewed is not None
+            assert renewed.beat_at == keeping.clock.now()
+        await keeping.keeper.release(lease)
+
+    asyncio.run(busy())
+
+
+def test_what_others_ask_is_heard_once(keeping) -> None:
+    """On the event loop, however often the keeper looks; a stronger request is heard as well."""
+
+    async def listen() -> list[Request]:
+        lease = keeping.hold()
+        heard = []
+        for request in (Request.PAUSE, Request.PAUSE, Request.CANCEL):
+            keeping.store.request(lease.run_no, request)
+            await asyncio.to_thread(keeping.look)
+        await keeping.keeper.release(lease)
+        while not keeping.asked.empty():
+            heard.append(keeping.asked.get_nowait())
+        return heard
+
+    assert asyncio.run(listen()) == [Request.PAUSE, Request.CANCEL]
+
+
+@pytest.mark.parametrize("is_due", [False, True], ids=["looking", "renewing"])
+def test_a_lost_lease_is_told_once_and_other_runs_are_kept(keeping, is_due: bool) -> None:
+    """Whether it is noticed when the lease is read or when it is to be renewed."""
+
+    async def lose() -> None:
+        lost, kept = keeping.hold("lost"), keeping.hold("kept")
+        keeping.store.acquire(lost.run_no, an_owner("b"), keeping.clock.now(), after=lost.token)
+        if is_due:
+            keeping.clock.advance(LEASE_S)
+        error = await soon(keeping.lost.get())
+        assert error.run_no == lost.run_no
+        await asyncio.to_thread(keeping.pass_time, LEASE_S)
+        await keeping.keeper.release(lost)
+        await keeping.keeper.release(kept)
+        assert keeping.lost.empty()
+        assert keeping.store.lease(lost.run_no).owner == an_owner("b")
+        assert keeping.store.lease(kept.run_no).owner is None
+
+    asyncio.run(lose())
+
+
+def test_a_store_that_fails_for_a_while_loses_no_lease(keeping) -> None:
+    """The keeper looks again; what can't be written is the journal's to tell."""
+
+    async def fail() -> None:
+        lease = keeping.hold()
+        keeping.store.fails = True
+        await asyncio.to_thread(keeping.look)
+        keeping.store.fails = False
+        keeping.store.request(lease.run_no, Request.PAUSE)
+        assert await soon(keeping.asked.get()) is Request.PAUSE
+        assert keeping.lost.empty()
+        await keeping.keeper.release(lease)
+
+    asyncio.run(fail())
+
+
+def test_a_run_that_is_given_back_can_be_taken_again_at_once(keeping) -> None:
+    """By this process, on another event loop, and its requests are heard there."""
+
+    async def drive(hold: Callable[[], Lease]) -> Request:
+        lease = hold()
+        keeping.store.request(lease.run_no, Request.PAUSE)
+        heard: Request = await soon(keeping.asked.get())
+        await keeping.keeper.release(lease)
+        return heard
+
+    def hold_again() -> Lease:
+        keeping.asked = asyncio.Queue()
+        lease = keeping.keeper.take(a_run(run_no=1))
+        keeping.keeper.hold(lease, keeping.asked.put_nowait, keeping.lost.put_nowait)
+        return lease
+
+    assert asyncio.run(drive(keeping.hold)) is Request.PAUSE
+    assert asyncio.run(drive(hold_again)) is Request.PAUSE
+    assert keeping.store.lease(1).token == 2
+
+
+# runs
+
+
+def test_a_run_that_was_taken_writes_nothing_more_and_says_who_has_it(loom) -> None:
+    """Whatever its process was about to record."""
+
+    @weft.action("test.take")
+    async def take() -> str:
+        (run,) = loom.store.unfinished()
+        lease = loom.store.lease(run.run_no)
+        loom.store.acquire(run.run_no, an_owner("b"), loom.clock.now(), after=lease.token)
+        recorded.extend(loom.store.export(run.id))
+        return "done"
+
+    recorded: list[Any] = []
+    text = "tasks: [{name: a, action: test.take, with-items: [1]}, {name: b, action: test.take}]"
+    with pytest.raises(LeaseLostError, match="taken over by process 17 on höst-b"):
+        loom.run(text, take)
+    assert list(loom.store.export(recorded[0].id)) == recorded
+    assert loom.store.lease(recorded[0].run_no).owner == an_owner("b")
+
+
+def test_a_run_in_progress_is_neither_resumed_nor_retried(loom) -> None:
+    """Not even by the process that drives it."""
+
+    @weft.action("test.take_up")
+    async def take_up() -> list[str]:
+        record, plan = loom.record(), loom.plan(text, take_up)
+        told = []
+        for way in (loom.make_engine().aresume, loom.engine.aresume, loom.engine.aretry):
+            with pytest.raises(UsageError) as caught:
+                await way(plan, record)
+            told.append(caught.value.message)
+        return told
+
+    text = """
+tasks: [{name: a, action: test.take_up}]
+output: "{{ task.a.output }}"
+"""
+    run = loom.run(text, take_up)
+    driven, again, not_over = run.output
+    assert driven == again
+    assert driven.startswith(f"run {run.id} is driven by process ")
+    assert "isn't over" in not_over
+    assert run.status is Status.SUCCEEDED

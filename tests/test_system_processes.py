@@ -1,0 +1,113 @@
+"""What can be told of a process: whether it is there, stands still, or is gone for good."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from weft import system
+from weft.model import Owner
+from weft.ports import ProcessState
+from weft.system import SystemProcesses
+
+STAY = """
+import msgspec, sys
+from weft.system import SystemProcesses
+sys.stdout.buffer.write(msgspec.json.encode(SystemProcesses().this()) + b"\\n")
+sys.stdout.flush()
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def other() -> Iterator[tuple[subprocess.Popen[bytes], Owner]]:
+    """Another process, and what it says of itself."""
+    with subprocess.Popen(
+        [sys.executable, "-c", STAY], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        yield process, msgspec.json.decode(process.stdout.readline(), type=Owner)
+        process.kill()
+
+
+def test_this_process_is_alive() -> None:
+    """It is told by its number, and each time with a token that nobody else has."""
+    processes = SystemProcesses()
+    one, same = processes.this(), processes.this()
+    assert one.pid == os.getpid()
+    assert processes.state(one) is ProcessState.ALIVE
+    assert replace(one, token="") == replace(same, token="")
+    assert one.token != same.token
+
+
+def test_another_process_is_alive_until_it_ends(other) -> None:
+    """Also while nobody has asked how it ended: such a process does nothing any more."""
+    process, owner = other
+    processes = SystemProcesses()
+    assert processes.state(owner) is ProcessState.ALIVE
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert processes.state(owner) is ProcessState.GONE
+    process.wait()
+    assert processes.state(owner) is ProcessState.GONE
+
+
+def test_a_stopped_process_is_no_dead_one(other) -> None:
+    """It may go on at any time."""
+    process, owner = other
+    processes = SystemProcesses()
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+    assert processes.state(owner) is ProcessState.STOPPED
+    process.send_signal(signal.SIGCONT)
+    os.waitid(os.P_PID, process.pid, os.WCONTINUED)
+    assert processes.state(owner) is ProcessState.ALIVE
+
+
+def test_a_number_that_another_process_has_by_now_is_not_taken_for_the_first() -> None:
+    """When it was started tells the two apart."""
+    reused = replace(SystemProcesses().this(), started="1")
+    assert SystemProcesses().state(reused) is ProcessState.GONE
+
+
+@pytest.mark.parametrize("changes", [{"host": "elsewhere"}, {"machine": "another boot"}])
+def test_of_a_process_on_another_machine_nothing_is_known(changes: dict[str, str]) -> None:
+    """Its number says nothing here, nor does it after this machine was started anew."""
+    elsewhere = replace(SystemProcesses().this(), **changes)
+    assert SystemProcesses().state(elsewhere) is ProcessState.UNKNOWN
+
+
+PS = """#!/bin/sh
+# As POSIX's ps: what it prints of a time depends on the locale and the time zone.
+test "$*" = "-o state=,lstart= -p 42" && echo "$STATE the time in $LC_ALL and $TZ"
+"""
+
+
+def test_where_there_is_no_proc_the_ps_command_is_asked(tmp_path: Path, monkeypatch) -> None:
+    """Whatever locale and time zone each of the processes that ask has."""
+    (tmp_path / "ps").write_text(PS)
+    (tmp_path / "ps").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(system, "_PROC", tmp_path / "proc")
+    monkeypatch.setattr(os, "getpid", lambda: 42)
+    monkeypatch.setenv("STATE", "S+")
+    processes = SystemProcesses()
+    owner = processes.this()
+    monkeypatch.setenv("LC_ALL", "ja_JP")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    for letters, state in {
+        "Ss": ProcessState.ALIVE,
+        "T": ProcessState.STOPPED,
+        "Z+": ProcessState.GONE,
+    }.items():
+        monkeypatch.setenv("STATE", letters)
+        assert processes.state(owner) is state
+    assert processes.state(replace(owner, pid=43)) is ProcessState.GONE
