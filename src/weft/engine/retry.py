@@ -128,7 +128,7 @@ class _Retry:
             rows=rows,
             advanced=VisitsAdvanced(tuple(each for each in last if each[0] not in same)),
             discards=[each for key, same in broken.items() if same for each in self._undo(*key)],
-            notes=self._notes(kept, rows, {self._new(old) for old in same}),
+            notes=self._notes(kept, rows, same),
             seq=self._history.seq,
         )
 
