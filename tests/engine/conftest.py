@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from weft.stores import Store, open_store
 from weft.system import EnvironmentSecrets, SystemClock, SystemProcesses
 from weft.testing.chance import FixedChance
 from weft.testing.clock import JumpingClock
+
+sys.path.insert(0, str(Path(__file__).parent))  # so that tests import the helpers beside them
 
 
 class Watcher(Quiet):
