@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 
 import pytest
-
 from processes import have_ended, items, status, wait_for
 
 
