@@ -127,7 +127,9 @@ class _Retry:
             kept=kept,
             rows=rows,
             advanced=VisitsAdvanced(tuple(each for each in last if each[0] not in same)),
-            discards=[each for key, same in broken.items() if same for each in self._undo(*key)],
+            discards=[
+                each for key, is_same in broken.items() if is_same for each in self._undo(*key)
+            ],
             notes=self._notes(kept, rows, same),
             seq=self._history.seq,
         )
