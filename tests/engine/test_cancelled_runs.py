@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pytest
+from crashing import Cast
 
 import weft
 from weft.errors import StoreError
@@ -49,6 +50,7 @@ def test_a_run_that_died_at_any_commit_and_is_cancelled_runs_its_clean_up_only(
     while True:
         at += 1
         doing = Doing()
+        loom.processes = Cast()
         failing = FailingStore(open_store(str(tmp_path / f"{at}.db")), at, when)
         loom.store = failing
         try:

@@ -284,10 +284,8 @@ class Engine:
             if again is not None:
                 await driver.start_again(again)
             asked.take(driver)
-            ran_s = lease.ran_s - standing.since_s
-            timeout_s = None if job.timeout_s is None else job.timeout_s - ran_s
             async with self._parts.resources():
-                result = await driver.drive(timeout_s)
+                result = await driver.drive(job.timeout_s, lease.ran_s - standing.since_s)
         except LeaseLostError:
             raise await asyncio.to_thread(self._keeper.lost, record.id, record.run_no) from None
         finally:

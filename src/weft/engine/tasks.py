@@ -172,6 +172,7 @@ class TaskRunner:
             run.locate,
             batch_size=settings.batch_size,
             most=run.most_items,
+            done=None if recorded is None else recorded[0].indexes,
         )
         feed = ItemFeed(self._context, visit, source, run.journal, settings, self.progress, parts)
         if recorded is not None:
