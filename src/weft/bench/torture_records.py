@@ -11,8 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 from msgspec.structs import replace
 
-from weft.engine.attempt import inner_path
-from weft.model import ItemOutcome, LogText, Record, RecordedEvent, RunRecord, Status, TaskRun
+from weft.model import (
+    ItemOutcome,
+    LogText,
+    Record,
+    RecordedEvent,
+    RunRecord,
+    Status,
+    TaskRun,
+    inner_path,
+)
 
 
 class Snapshot(msgspec.Struct, frozen=True):
