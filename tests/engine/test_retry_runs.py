@@ -262,3 +262,14 @@ def test_a_new_visit_is_told_as_one_that_keeps_no_items(loom) -> None:
         "b: runs again, since what comes before it does",
         "c: runs again, since what comes before it does",
     ]
+
+
+def test_kept_items_are_told_of_a_repaired_workflow_too(loom) -> None:
+    """In which the task may have another place."""
+    doing = Doing("b2", "b4")
+    loom.run(THREE, doing.action())
+    doing.mend()
+    new = "tasks:\n  - {name: new, action: test.do, input: {of: new}}\n"
+    repaired = THREE.replace("tasks:\n", new)
+    loom.retry(repaired, doing.action(), recorded=THREE)
+    assert "b: runs again, since 2 of its items failed, 2 of 4 items kept" in loom.watcher.notices

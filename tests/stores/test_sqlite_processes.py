@@ -80,6 +80,18 @@ print(len(store.items(run_no, 1, limit=1_000_000)))
 """
 
 
+CLOSE_WITH_A_FULL_DISK = """
+import os, resource, sys
+from weft.stores.sqlite import open_sqlite
+from weft.testing.store_contract import a_run, an_item
+with open_sqlite(sys.argv[1]) as store:
+    run_no = store.create_run(a_run())
+    store.commit([an_item(run_no, index, output=b"1" * 4_000) for index in range(100)])
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(sys.argv[1]) + 8_192, hard))
+"""
+
+
 @contextmanager
 def process(script: str, *arguments: str | Path):
     """A Python process that is killed at the end of the block, if it still runs."""
@@ -172,6 +184,18 @@ def test_a_disk_that_takes_no_more_leaves_whole_commits_and_a_usable_store(tmp_p
     committed, found = map(int, counts.split())
     assert found == committed
     assert int(after) == committed + 1
+
+
+def test_a_store_that_a_full_disk_left_half_tidied_up_is_not_taken_for_damaged(tmp_path):
+    """Closing it copies some of what was committed to its place; the rest stays beside the file."""
+    path = tmp_path / "weft.db"
+    with process(CLOSE_WITH_A_FULL_DISK, path) as writer:
+        assert writer.wait() == 0
+    assert path.with_name("weft.db-wal").exists()
+    with open_sqlite(path, read_only=True) as store:
+        assert len(store.items(1, 1)) == 100
+    with open_sqlite(path) as store:
+        store.commit([an_item(1, 100)])
 
 
 def test_a_store_that_stays_locked_is_named_and_works_afterwards(tmp_path):

@@ -289,10 +289,8 @@ class Engine:
             if again is not None:
                 await driver.start_again(again)
             asked.take(driver)
-            ran_s = lease.ran_s - standing.since_s
-            timeout_s = None if job.timeout_s is None else job.timeout_s - ran_s
             async with self._parts.resources():
-                result = await driver.drive(timeout_s)
+                result = await driver.drive(job.timeout_s, lease.ran_s - standing.since_s)
         except LeaseLostError:
             raise await asyncio.to_thread(self._keeper.lost, record.id, record.run_no) from None
         finally:
@@ -336,7 +334,7 @@ class _Resume:
     """Going on with a run that isn't over."""
 
     def __init__(self, *, force: bool, cancel: bool) -> None:
-        self.force = force
+        self.force = force or cancel  # of a file that has changed nothing more is read
         self._cancel = cancel
 
     def require_fit(self, record: RunRecord) -> None:

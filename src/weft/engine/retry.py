@@ -2,10 +2,9 @@
 
 Whatever failed or was cut off is done again, and whatever comes after it: of a task with items just
 those that haven't succeeded. All else is kept. A visit that is made again because it failed is the
-same visit, with the same idempotency keys, unless its task was visited again afterwards; one that
-had succeeded, and is made again because what comes before it has changed, is a new one. With a
-repaired workflow a task is known by its name, and what it had done is kept unless its items come
-from elsewhere now.
+same visit, with the same idempotency keys, unless its task was visited again afterwards. One that
+is made again because it comes after what is made again is a new one. With a repaired workflow a
+task is known by its name, and what it had done is kept unless its items come from elsewhere now.
 """
 
 from __future__ import annotations
@@ -121,14 +120,16 @@ class _Retry:
             (self._new(old), visit): replace(row, output=None)  # of what is kept it isn't written
             for (old, visit), row in self._history.visits.items()
         }
-        same = {old for (old, _), is_same in broken.items() if is_same}
-        last = [(self._new(old), visit) for old, visit in self._last.items() if old not in same]
+        same = {self._new(old) for (old, _), is_same in broken.items() if is_same}
+        last = sorted((self._new(old), visit) for old, visit in self._last.items())
         return Again(
             told=self._told(),
             kept=kept,
             rows=rows,
-            advanced=VisitsAdvanced(tuple(sorted(last))),
-            discards=[each for key, same in broken.items() if same for each in self._undo(*key)],
+            advanced=VisitsAdvanced(tuple(each for each in last if each[0] not in same)),
+            discards=[
+                each for key, is_same in broken.items() if is_same for each in self._undo(*key)
+            ],
             notes=self._notes(kept, rows, same),
             seq=self._history.seq,
         )
@@ -279,7 +280,7 @@ class _Retry:
                 some = f", {counts.succeeded:,} of {counts.total:,} items kept" if counts else ""
                 notes.append(f"{task.name}: runs again, since {self._why[task.name]}{some}")
             elif visits:
-                notes.append(f"{task.name}: kept")
+                notes.append(f"{task.name}: kept, since it has succeeded")
             elif not started:
                 notes.append(f"{task.name}: has not run yet")
         return notes

@@ -72,7 +72,7 @@ class RunDriver(Conducting):
     async def start_again(self, again: Again) -> None:
         """Go to where what is kept leads, and record that as one. What isn't kept is done next."""
         then = again.advanced if again.advanced.visits else None
-        steps = await asyncio.to_thread(self._retell, again.outcome_of, then)
+        steps = await asyncio.to_thread(self._retell, again.outcome_of, (), then)
         self._opening = ()
         now = self._clock.now()
         changed = self._rows_again(again, steps, now)
@@ -124,10 +124,13 @@ class RunDriver(Conducting):
         for runner in self._runners.values():
             runner.stop(how)
 
-    async def drive(self, timeout_s: float | None) -> Run:
-        """Run to the end. Raises `StoreError` if the store can't be written any more."""
+    async def drive(self, timeout_s: float | None, ran_s: float) -> Run:
+        """Run to the end. Raises `StoreError` if the store can't be written any more.
+
+        The run's timeout is `timeout_s`, of which it had `ran_s` before.
+        """
         try:
-            return self._summary(await self.conduct(timeout_s))
+            return self._summary(await self.conduct(timeout_s, ran_s))
         finally:
             self._run.stop.set()
             if self._grace is not None:

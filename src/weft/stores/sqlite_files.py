@@ -157,6 +157,8 @@ def _inspect(path: Path, *, create: bool, timeout_s: float) -> None:
             hint="Check the path; the first run makes a store.",
         )
     with contextlib.closing(connect(path, _UNTOUCHED, timeout_s)) as connection:
+        # What is in the file alone may end early, while the rest stands in the file beside it.
+        connection.execute("PRAGMA writable_schema = on")
         if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise StoreError(
                 f"{path}: this is a SQLite database, but not a store of weft.",
