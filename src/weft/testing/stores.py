@@ -243,9 +243,9 @@ class GatedStore(StoreWrapper):
         super().commit(records, tokens)
 
     def wait_for_commit(self) -> None:
-        """Return as soon as a commit waits at the gate."""
+        """Return as soon as a commit waits at the gate, or the gate is open for all."""
         with self._change:
-            self._wait_until(lambda: self._waiting > self._passes)
+            self._wait_until(lambda: self._is_open or self._waiting > self._passes)
 
     def let_pass(self, commits: int = 1) -> None:
         """Let so many commits pass, those that wait and those to come."""
