@@ -52,6 +52,9 @@ from weft.model import ErrorInfo, Limits, Status, TaskResult, TaskRun
 from weft.plan import Plan
 from weft.values import encode
 
+_LET_GO_S = 2.0
+"""How long what is cut off for good may take to let go."""
+
 
 class ContextSize:
     """How large a run's context is, as JSON; a value that is replaced counts once."""
@@ -123,7 +126,8 @@ class Conducting(ABC):
     async def conduct(self, timeout_s: float | None, ran_s: float = 0.0) -> EndRun:
         """Go on to the end, and for `timeout_s` at most, of which `ran_s` are over.
 
-        Raises `StoreError` if the store can't be written any more.
+        Raises `StoreError` if the store can't be written any more. What runs is cut off then, and
+        left behind if it doesn't let go.
         """
         timer = None
         if timeout_s is not None:
@@ -148,7 +152,7 @@ class Conducting(ABC):
             for task in self._background:
                 task.cancel()
             if self._background:
-                await asyncio.gather(*self._background, return_exceptions=True)
+                await asyncio.wait(self._background, timeout=_LET_GO_S)
         return self._ended
 
     def tell(self, event: Event | BaseException) -> None:
