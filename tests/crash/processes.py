@@ -42,10 +42,13 @@ finally:
   - {name: clean, action: my.work, input: {n: 100}}
 output: "{{ task.after.output }}"
 """
-# A shell with a child, both of which wait for ever once they have told their numbers.
+# A shell with a child, both of which wait for ever once they have told their numbers. The loop has
+# turned a few times when `seen` begins, so that weft knows of the shell for sure.
 SHELL = """\
 tasks:
+  - {name: seen, action: my.work, needs: [], delay: 200ms, input: {n: 200}}
   - name: run
+    needs: []
     action: core.shell
     input: {script: "sleep 1000 & echo $! $$ > ids; wait"}
 """

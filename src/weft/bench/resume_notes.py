@@ -22,7 +22,7 @@ from weft.bench.measure import peak_memory_bytes
 DIE_AT = "WEFT_BENCH_DIE_AT"
 NOTES = "WEFT_BENCH_NOTES"
 
-_RECORDED_S = 1.0  # more than a store takes to record what has queued up
+_RECORDED_S = 0.3  # more than a store takes to record what has queued up
 
 
 class Notes(msgspec.Struct, frozen=True):

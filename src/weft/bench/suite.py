@@ -17,6 +17,7 @@ BENCHMARKS = {
     "children": "A child workflow of three steps per item, each step recorded",
     "graph": "Workflows of ten thousand tasks: checking, running, deciding",
     "resume": "Resuming a run of a million items, half of them recorded",
+    "control": "Pausing and cancelling a run from another process",
     "torture": "Killing processes over and over, and counting what is lost by it",
     "habits": "What the advice on fan-outs is worth, each piece against its opposite",
     "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from weft.cli.interruption import Interruption, leave
-from weft.cli.output import prints_aside
+from weft.cli.errors import WRONG, error_lines
+from weft.cli.interruption import INTERRUPTED, KEPT, Interruption, leave
+from weft.cli.output import prints_aside, say
 from weft.cli.progress import Watch, open_watch
+from weft.cli.summary import command
 from weft.engine import Engine, Quiet, capturing
 from weft.errors import LeaseLostError, StoreError
 from weft.model import ErrorInfo, Run, Status
 from weft.plan import Plan
 from weft.ports import Observer, TaskProgress
 from weft.wiring import Settings, open_engine
+
+_MOMENT_S = 0.1
 
 
 def execute(
@@ -28,18 +32,20 @@ def execute(
     tags: Collection[str] = (),
     items: int | None = None,
     grace_s: float | None = None,
+    store: str | None = None,
     observer: Observer | None = None,
 ) -> Run:
     """Run `plan` to its end, or until it is paused. `observer` watches as well.
 
-    `items` bounds each fan-out. What actions print is recorded, and goes to standard error where
-    that isn't possible. Raises what `Engine.arun` raises.
+    `items` bounds each fan-out; `store` is the one that the command line named, if it did. What
+    actions print is recorded, and goes to standard error where that isn't possible. Raises what
+    `Engine.arun` raises.
     """
 
     def start(engine: Engine) -> Start:
         return partial(engine.arun, plan, parameters, run_id=run_id, tags=tags, items=items)
 
-    return drive(start, settings, create=True, grace_s=grace_s, observer=observer)
+    return drive(start, settings, create=True, grace_s=grace_s, store=store, observer=observer)
 
 
 Start = Callable[..., Coroutine[Any, Any, Run]]
@@ -52,11 +58,13 @@ def drive(
     *,
     create: bool = False,
     grace_s: float | None = None,
+    store: str | None = None,
     observer: Observer | None = None,
 ) -> Run:
     """Drive what `start` makes of an engine to its end, watched and open to interruption.
 
-    With `create` a store is made if there is none.
+    With `create` a store is made if there is none. `store` is the one that the command line named.
+    Raises what `start` raises; a `StoreError` on the way says how to go on as well.
     """
     watch = open_watch()
     with (
@@ -65,12 +73,13 @@ def drive(
         watch.opened(),
         capturing(),  # comes last: the bars take the streams for themselves, too
     ):
-        return asyncio.run(_drive(engine, start(engine), watch, observer))
+        return asyncio.run(_drive(engine, start(engine), watch, _Started(store), observer))
 
 
-async def _drive(engine: Engine, start: Start, watch: Watch, observer: Observer | None) -> Run:
+async def _drive(
+    engine: Engine, start: Start, watch: Watch, started: _Started, observer: Observer | None
+) -> Run:
     interruption = Interruption(engine.pause, watch.say)
-    started = _Started()
     observers: list[Observer] = [watch, interruption, started, *([observer] if observer else [])]
     ticking = asyncio.create_task(_tick(watch))
     with interruption.listening():
@@ -78,30 +87,46 @@ async def _drive(engine: Engine, start: Start, watch: Watch, observer: Observer 
             return await start(observer=_Together(observers))
         except asyncio.CancelledError:
             if interruption.is_forced:
-                watch.say(f"Stopped. What was recorded by now is kept.{started.way_on}")
-                leave()
+                watch.say(f"Stopped. {KEPT} {started.way_on}".rstrip())
+                leave(INTERRUPTED)
             raise
         except LeaseLostError:
             raise
-        except StoreError:
-            watch.say(f"The run has stopped. What was recorded by now is kept.{started.way_on}")
-            raise
+        except StoreError as error:
+            stopped = started.stopped_by(error)
+            here = {asyncio.current_task(), ticking}
+            if await _are_left({each for each in asyncio.all_tasks() if each not in here}):
+                say("\n".join(error_lines(stopped)))
+                leave(WRONG)
+            raise stopped from error
         finally:
             ticking.cancel()
             with suppress(asyncio.CancelledError):
                 await ticking
 
 
+async def _are_left(tasks: Set[asyncio.Task[Any]]) -> bool:
+    """Whether some of these tasks don't end, such as actions that let nobody cut them off."""
+    return bool(tasks and (await asyncio.wait(tasks, timeout=_MOMENT_S))[1])
+
+
 class _Started(Quiet):
     """Remembers which run has started, to say how to go on with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: str | None) -> None:
+        self._store = store
         self.way_on = ""
 
     def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
-        self.way_on = f" Go on with: weft resume {run_id}"
+        self.way_on = f"Go on with: {command('resume', run_id, store=self._store)}"
 
     run_resumed = run_started
+
+    def stopped_by(self, error: StoreError) -> StoreError:
+        """The error that a store has stopped the run with."""
+        if not self.way_on:
+            return error
+        return StoreError(error.message, hint=f"{error.hint} {KEPT} {self.way_on}".lstrip())
 
 
 async def _tick(watch: Watch) -> None:

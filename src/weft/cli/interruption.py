@@ -23,6 +23,9 @@ from weft.ports import TaskProgress
 INTERRUPTED = 130
 """The exit status of an interrupted command."""
 
+KEPT = "What was recorded by now is kept."
+"""What every run has that has stopped before its end."""
+
 _GRACE_S = 2.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SHOW_CURSOR = "\x1b[?25h"
@@ -65,19 +68,19 @@ class Interruption(Quiet):
             self._loop.call_soon_threadsafe(self._ask)
         elif self._signals == 2 and self._task is not None:
             self._loop.call_soon_threadsafe(self._task.cancel)
-            timer = threading.Timer(_GRACE_S, leave)
+            timer = threading.Timer(_GRACE_S, leave, [INTERRUPTED])
             timer.daemon = True
             timer.start()
         else:
-            leave()
+            leave(INTERRUPTED)
 
     def _ask(self) -> None:
         self._say("Finishing what is in flight; press Ctrl-C again to stop at once.")
         self._pause()
 
 
-def leave() -> NoReturn:
-    """End the process here and now; threads that still work don't hold it up."""
+def leave(status: int) -> NoReturn:
+    """End the process here and now; actions that still work don't hold it up."""
     if sys.stderr.isatty():
         os.write(sys.stderr.fileno(), _SHOW_CURSOR.encode())
-    os._exit(INTERRUPTED)
+    os._exit(status)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from weft.cli.interruption import Interruption, leave
+from weft.cli.interruption import INTERRUPTED, KEPT, Interruption, leave
 from weft.cli.output import say
 from weft.engine import Engine, Quiet
 from weft.errors import WeftError
@@ -38,8 +38,8 @@ async def _go_on(
             done = await asyncio.gather(*(go_on(*each) for each in plans))
         except asyncio.CancelledError:
             if interruption.is_forced:
-                say("Stopped. What was recorded by now is kept.")
-                leave()
+                say(f"Stopped. {KEPT}")
+                leave(INTERRUPTED)
             raise
     return [run for run in done if run is not None]
 

@@ -43,7 +43,7 @@ def resume(
     with open_records(settings) as records:
         record = find_run(records, run_id)
         await_pause(records, record)
-    done = go_on(record, settings, secrets, force=force, grace_s=grace)
+    done = go_on(record, settings, secrets, force=force, grace_s=grace, store=store)
     tell(done.run, settings, store=store, json=json, has_output=done.has_output)
     raise typer.Exit(exit_status(done.run))
 
@@ -63,8 +63,12 @@ def go_on(
     force: bool = False,
     cancel: bool = False,
     grace_s: float | None = None,
+    store: str | None = None,
 ) -> Done:
-    """Drive a recorded run on to its end, or with `cancel` to its end as cancelled."""
+    """Drive a recorded run on to its end, or with `cancel` to its end as cancelled.
+
+    `store` is the one that the command line named, if it did.
+    """
     from weft.cli.execute import drive
     from weft.cli.parameters import read_secrets
     from weft.wiring import load_recorded
@@ -76,7 +80,7 @@ def go_on(
     def start(engine: Engine) -> Start:
         return partial(engine.aresume, plan, record, secrets=given, force=force, cancel=cancel)
 
-    run = drive(start, settings, grace_s=grace_s)
+    run = drive(start, settings, grace_s=grace_s, store=store)
     return Done(run, has_output=plan.output is not None)
 
 

@@ -69,6 +69,6 @@ def retry(
             force=force,
         )
 
-    done = drive(start, settings, grace_s=grace)
+    done = drive(start, settings, grace_s=grace, store=store)
     tell(done, settings, store=store, json=json, has_output=plan.output is not None)
     raise typer.Exit(exit_status(done))

@@ -93,6 +93,7 @@ def run(
         tags=tag or (),
         items=items,
         grace_s=grace,
+        store=store,
     )
     tell(done, settings, store=store, json=json, has_output=plan.output is not None)
     raise typer.Exit(exit_status(done))

@@ -52,6 +52,9 @@ from weft.model import ErrorInfo, Limits, Status, TaskResult, TaskRun
 from weft.plan import Plan
 from weft.values import encode
 
+_LET_GO_S = 2.0
+"""How long what is cut off for good may take to let go."""
+
 
 class ContextSize:
     """How large a run's context is, as JSON; a value that is replaced counts once."""
@@ -111,7 +114,6 @@ class Conducting(ABC):
         self._waiting: asyncio.Future[None] | None = None  # for an event
         self._rows = dict(standing.rows)  # of each task's latest visit
         self._begun = set(standing.begun)
-        self._cut_off: set[int] = set()  # tasks that were stopped before they were started again
         self._stop: Stop | None = None  # what whoever drives it has asked of all tasks
         self._contexts: dict[int, WorkflowContext] = {}  # what each task that runs sees
         self._ends: dict[int, TaskEnd] = {}  # of tasks that aren't settled yet
@@ -124,7 +126,8 @@ class Conducting(ABC):
     async def conduct(self, timeout_s: float | None, ran_s: float = 0.0) -> EndRun:
         """Go on to the end, and for `timeout_s` at most, of which `ran_s` are over.
 
-        Raises `StoreError` if the store can't be written any more.
+        Raises `StoreError` if the store can't be written any more. What runs is cut off then, and
+        left behind if it doesn't let go.
         """
         timer = None
         if timeout_s is not None:
@@ -149,7 +152,7 @@ class Conducting(ABC):
             for task in self._background:
                 task.cancel()
             if self._background:
-                await asyncio.gather(*self._background, return_exceptions=True)
+                await asyncio.wait(self._background, timeout=_LET_GO_S)
         return self._ended
 
     def tell(self, event: Event | BaseException) -> None:
@@ -235,8 +238,6 @@ class Conducting(ABC):
                 self._start(command)
             case StopTask() if command.task in self._runners:
                 self._runners[command.task].stop(Stop.CANCEL if command.at_once else Stop.PAUSE)
-            case StopTask(at_once=True):
-                self._cut_off.add(command.task)
             case SettleTask():
                 self._contexts.pop(command.task, None)
                 self._ends.pop(command.task, None)
@@ -276,12 +277,15 @@ class Conducting(ABC):
     def _retell(
         self,
         outcome_of: Callable[[StartTask], Kept | VisitsAdvanced | None],
+        *,
         unasked: Sequence[Kept] = (),
-        then: Event | None = None,
+        first: Sequence[Event] = (),
+        then: Sequence[Event] = (),
     ) -> list[Step]:
-        """Go to where the events that are kept lead, and take the event `then`.
+        """Go to where the events that are kept lead.
 
-        Reads from the store, which may block.
+        The events `first` come right after the start, those of `then` at the end. Reads from the
+        store, which may block.
         """
 
         def evaluate(command: Evaluate) -> Evaluated:
@@ -289,11 +293,16 @@ class Conducting(ABC):
             return self._evaluate(command)
 
         replay, steps = retell(
-            self._plan, self._state, self._context, outcome_of, evaluate, unasked
+            self._plan,
+            self._state,
+            self._context,
+            outcome_of,
+            evaluate,
+            first=first,
+            unasked=unasked,
         )
-        if then is not None:
-            steps.append((then, replay.take(then)))
-        self._state, self._pending = replay.state, replay.pending
+        steps += [(event, replay.take(event)) for event in then]
+        self._state, self._pending, self._ended = replay.state, replay.pending, replay.ended
         return steps
 
     def _is_handled_at(self, at: Evaluate | Evaluated, error: ErrorInfo) -> bool:
@@ -327,8 +336,6 @@ class Conducting(ABC):
         self._begun.discard(number)
         if self._stop is not None:  # asked for while the start was being recorded
             runner.stop(self._stop)
-        if number in self._cut_off:
-            runner.stop(Stop.CANCEL)
         self._runners[command.task] = runner
         self._run.observer.task_started(runner.progress)
         self._spawn(partial(self._run_visit, command, runner))

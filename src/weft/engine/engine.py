@@ -275,7 +275,12 @@ class Engine:
             run = self._run_parts(job, journal, watching, last, force=force)
             driver = RunDriver(plan, record, standing, job.context, run)
             journal.hold(record.run_no, lease.token, driver.tell)
-            self._keeper.hold(lease, asked.ask, driver.tell)
+
+            def hear(request: Request) -> None:
+                watching.notice(f"another process asks to {request.value} the run")
+                asked.ask(request)
+
+            self._keeper.hold(lease, hear, driver.tell)
             is_new = record.status is Status.PENDING
             tell = watching.run_started if is_new else watching.run_resumed
             tell(record.id, record.workflow, tuple(plan.numbers))

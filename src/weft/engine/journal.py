@@ -112,7 +112,10 @@ class JournalWriter:
         self.is_full = False
 
     def hold(self, run_no: int, token: int, on_lost: Callable[[WeftError], None]) -> None:
-        """Write a run with this fencing token from now on; `on_lost` hears if it is refused."""
+        """Write a run with this fencing token from now on.
+
+        `on_lost` hears if that is refused, or nothing can be written any more.
+        """
         self._tokens[run_no] = token
         self._losers[run_no] = on_lost
         self._lost.pop(run_no, None)
@@ -315,6 +318,8 @@ class JournalWriter:
         for unit in [*units, *self._units]:
             if not unit.done.done():
                 unit.done.set_exception(error)
+        for tell in self._losers.values():  # also those who wait for an action, and not for this
+            tell(error)
 
 
 def _only(tokens: Mapping[int, int], run_no: int) -> dict[int, int]:

@@ -31,7 +31,7 @@ _TROUBLES = {
         "another process keeps it locked",
         "Wait until that process has finished, or end it.",
     ),
-    sqlite3.SQLITE_FULL: _Trouble("the disk is full", "Free some space, then run it again."),
+    sqlite3.SQLITE_FULL: _Trouble("the disk is full", "Free some space."),
     sqlite3.SQLITE_READONLY: _Trouble(
         "it can't be written", "Check the rights of the file and its folder, or use --store."
     ),
