@@ -26,6 +26,7 @@ async def work(context: weft.ActionContext, n: int) -> int:
     tell(f"begin {n}")
     if os.environ.get("SIGNAL_AT") == str(n):
         os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.1)
     while os.environ.get("WAIT_AT") == str(n) and not Path(context.folder, "go").exists():
         await asyncio.sleep(0.01)
     tell(f"end {n}")

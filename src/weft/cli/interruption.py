@@ -64,7 +64,7 @@ class Interruption(Quiet):
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._signals += 1
         if self._signals == 1:
-            # In the context of this block: an item may be at work, whose log would get what is said.
+            # Not in the context of an item that is at work: its log would get what is said.
             self._loop.call_soon_threadsafe(self._ask, context=self._context)
         elif self._signals == 2 and self._task is not None:
             self._loop.call_soon_threadsafe(self._task.cancel)
