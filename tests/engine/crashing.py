@@ -122,7 +122,8 @@ class Cast:
         return self._alive
 
     def state(self, owner: Owner) -> ProcessState:
-        return ProcessState.ALIVE if owner == self._alive else ProcessState.GONE
+        is_alive = self._alive is not None and owner.token == self._alive.token
+        return ProcessState.ALIVE if is_alive else ProcessState.GONE
 
     def die(self) -> None:
         self._alive = None

@@ -93,8 +93,8 @@ def retell(
     """Tell a run from its start, with what `outcome_of` has for a visit that starts.
 
     In place of an outcome it may have a higher number for the visit, which starts once more then.
-    `unasked` are events that came by themselves. Gives where the run stands, and the events that it
-    took. Its output is left to be evaluated.
+    `unasked` are events that came by themselves. Gives where the run stands, and the events that
+    it took. Its output is left to be evaluated.
     """
     replay = Replay(plan, state)
     steps: list[Step] = []

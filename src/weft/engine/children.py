@@ -152,12 +152,13 @@ class _Child(Conducting):
         await self._commit([*passed, *self._pending])
 
     def _kept(self, command: StartTask) -> Kept | None:
-        """What is recorded of a step's action, if that is known without doing it again.
+        """What is recorded of how a step's action ended, if its row tells.
 
-        Of a step with items that failed it isn't: its items tell.
+        That of a step with items doesn't if it has no counts: then it failed before its first
+        item, or by a template after its last. So it starts again, and its items are found recorded.
         """
         row = self._recorded.get((command.task, command.visit))
-        if row is None or row.ended_at is None or (row.has_items and row.error is not None):
+        if row is None or row.ended_at is None or (row.has_items and row.items is None):
             return None
         self._rows[command.task] = row
         self._sizes.hold(result_of(self._prefix, self._plan, command.task), len(row.output or b""))

@@ -111,7 +111,6 @@ class Conducting(ABC):
         self._waiting: asyncio.Future[None] | None = None  # for an event
         self._rows = dict(standing.rows)  # of each task's latest visit
         self._begun = set(standing.begun)
-        self._cut_off: set[int] = set()  # tasks that were stopped before they were started again
         self._stop: Stop | None = None  # what whoever drives it has asked of all tasks
         self._contexts: dict[int, WorkflowContext] = {}  # what each task that runs sees
         self._ends: dict[int, TaskEnd] = {}  # of tasks that aren't settled yet
@@ -235,8 +234,6 @@ class Conducting(ABC):
                 self._start(command)
             case StopTask() if command.task in self._runners:
                 self._runners[command.task].stop(Stop.CANCEL if command.at_once else Stop.PAUSE)
-            case StopTask(at_once=True):
-                self._cut_off.add(command.task)
             case SettleTask():
                 self._contexts.pop(command.task, None)
                 self._ends.pop(command.task, None)
@@ -293,7 +290,7 @@ class Conducting(ABC):
         )
         if then is not None:
             steps.append((then, replay.take(then)))
-        self._state, self._pending = replay.state, replay.pending
+        self._state, self._pending, self._ended = replay.state, replay.pending, replay.ended
         return steps
 
     def _is_handled_at(self, at: Evaluate | Evaluated, error: ErrorInfo) -> bool:
@@ -327,8 +324,6 @@ class Conducting(ABC):
         self._begun.discard(number)
         if self._stop is not None:  # asked for while the start was being recorded
             runner.stop(self._stop)
-        if number in self._cut_off:
-            runner.stop(Stop.CANCEL)
         self._runners[command.task] = runner
         self._run.observer.task_started(runner.progress)
         self._spawn(partial(self._run_visit, command, runner))

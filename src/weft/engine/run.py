@@ -79,10 +79,8 @@ class RunDriver(Conducting):
         record = replace(
             self._run_record, status=Status.RUNNING, ended_at=None, output=None, error=None
         )
-        for command in (command for _, commands in steps for command in commands):
-            if isinstance(command, EndRun):
-                self._ended = command
-                record = self._ended_record(record, command, now)
+        if self._ended is not None:
+            record = self._ended_record(record, self._ended, now)
         events = [self._recorded(event, self._seq + n) for n, (event, _) in enumerate(steps, 1)]
         await self._run.journal.commit(*again.discards, *events, *changed, record)
         self._seq += len(events)
