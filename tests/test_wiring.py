@@ -68,3 +68,12 @@ def test_an_engine_takes_a_store_or_settings_and_ignores_neither(tmp_path: Path)
     assert not list(tmp_path.iterdir())
     with weft.open_engine(store=one), weft.open_engine(settings=read_settings(store=other)):
         assert {path.name for path in tmp_path.glob("*.db")} == {"one.db", "other.db"}
+
+
+def test_the_environment_says_for_how_long_leases_hold() -> None:
+    """A duration of a second or more; without it there is a default."""
+    assert read_settings(environment={}).lease_s == 15.0
+    assert read_settings(environment={"WEFT_LEASE": "1m"}).lease_s == 60.0
+    for text, told in {"soon": "takes a duration", "500ms": "takes 1 s or more"}.items():
+        with pytest.raises(UsageError, match=f"WEFT_LEASE {told}"):
+            read_settings(environment={"WEFT_LEASE": text})

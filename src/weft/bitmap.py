@@ -6,6 +6,10 @@ It holds which items of a task are recorded: of ten million items 1.25 MB, where
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
+
+_FULL: Final = b"\xff"  # a byte whose eight numbers are all there
+_BLOCK_BYTES: Final = 1024
 
 
 class Bitmap:
@@ -30,11 +34,39 @@ class Bitmap:
             self._bits[place] |= bit
             self._count += 1
 
+    def add_range(self, first: int, last: int) -> None:
+        """Put in all numbers from `first` to `last`, both included."""
+        while first <= last and first & 7:
+            self.add(first)
+            first += 1
+        while first <= last and last & 7 != 7:
+            self.add(last)
+            last -= 1
+        if first <= last:  # whole bytes
+            start, stop = first >> 3, (last >> 3) + 1
+            missing = stop - len(self._bits)
+            if missing > 0:
+                self._bits.extend(bytes(missing))
+            held = sum(byte.bit_count() for byte in self._bits[start:stop])
+            self._bits[start:stop] = _FULL * (stop - start)
+            self._count += 8 * (stop - start) - held
+
     def discard(self, number: int) -> None:
         """Take `number` out, if it is there."""
         if number in self:
             self._bits[number >> 3] &= ~(1 << (number & 7))
             self._count -= 1
+
+    def first_missing(self, start: int) -> int:
+        """The lowest number from `start` on that isn't there."""
+        number = start
+        while number in self:
+            if number & 7:
+                number += 1
+            else:  # as many whole bytes as there are in a block
+                block = self._bits[number >> 3 : (number >> 3) + _BLOCK_BYTES]
+                number += 8 * (len(block) - len(block.lstrip(_FULL))) or 1
+        return number
 
     def __contains__(self, number: int) -> bool:
         place = number >> 3

@@ -248,8 +248,11 @@ class Source(Protocol):
 class Sources(Protocol):
     """Makes sources of what `with-items` gives. Each raises `AttemptError` for anything else."""
 
-    def open_source(self, value: Any, limits: Limits) -> Source:
-        """Of what stands in the workflow: a list, `{jsonl: PATH}` and the like, or named lists."""
+    def open_source(self, value: Any, limits: Limits, *, done: Bitmap | None = None) -> Source:
+        """Of what stands in the workflow: a list, `{jsonl: PATH}` and the like, or named lists.
+
+        Nobody wants the items whose index is in `done`: anything may stand in their place.
+        """
 
     def open_list(self, value: Any) -> Source:
         """Of what a template gave, which is data and never names a file: a list or an iterator."""

@@ -13,12 +13,17 @@ from typing import Any
 import pytest
 
 from weft.actions.core.shell import run_command
+from weft.actions.resources import close_resources, resources
 from weft.errors import AttemptError
 from weft.values import freeze
 
 
 def shell(**given: Any) -> dict[str, Any]:
-    return asyncio.run(run_command(**freeze(given)))
+    async def main() -> dict[str, Any]:
+        async with resources():
+            return await run_command(**freeze(given))
+
+    return asyncio.run(main())
 
 
 def failure(**given: Any) -> AttemptError:
@@ -84,9 +89,10 @@ class TestRunning:
         """Commands that run beside each other don't meet."""
 
         async def main() -> list[str]:
-            results = await asyncio.gather(
-                *(run_command(command=["echo", str(n)]) for n in range(20))
-            )
+            async with resources():
+                results = await asyncio.gather(
+                    *(run_command(command=["echo", str(n)]) for n in range(20))
+                )
             return [result["stdout"] for result in results]
 
         assert asyncio.run(main()) == [f"{n}\n" for n in range(20)]
@@ -162,6 +168,7 @@ class TestKilling:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
+            await close_resources()
             return [int(word) for word in ids]
 
         ids = asyncio.run(main())

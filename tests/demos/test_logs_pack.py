@@ -180,6 +180,25 @@ def lines_for(*paths: str) -> str:
     return "".join(ENTRY.replace("/servers/web-7/health?deep=1", path) + "\n" for path in paths)
 
 
+@pytest.mark.parametrize("name", ["access.log", "./access.log.1"])
+def test_no_log_is_overwritten_with_the_merged_one(tmp_path: Path, name: str) -> None:
+    """The error names the parameter, and the logs stay as they are."""
+    for log in ("access.log", "access.log.1"):
+        (tmp_path / log).write_text(f"{ENTRY}\n")
+    with pytest.raises(ActionError, match=r"would be overwritten.*-p merged=PATH") as caught:
+        action("logs.aggregate")(tmp_path / "access.log", tmp_path / name)
+    assert caught.value.type == "BadTarget"
+    assert [log.read_text() for log in tmp_path.iterdir()] == [f"{ENTRY}\n"] * 2
+
+
+def test_a_place_that_cannot_be_written_to_is_an_error(tmp_path: Path) -> None:
+    """It isn't taken for one of the logs' own."""
+    (tmp_path / "access.log").write_text(f"{ENTRY}\n")
+    with pytest.raises(ActionError, match="can't be written: no such file or directory") as caught:
+        action("logs.aggregate")(tmp_path / "access.log", tmp_path / "no" / "merged.log")
+    assert caught.value.type == "BadTarget"
+
+
 def test_the_servers_that_a_log_names_are_looked_up(tmp_path: Path) -> None:
     """Those of the inventory, and no others; of the rest the requests are counted."""
     log, inventory = tmp_path / "log", tmp_path / "servers.json"

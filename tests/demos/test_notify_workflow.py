@@ -127,3 +127,12 @@ def test_a_message_is_in_the_users_language(language: str, greeting: str) -> Non
     assert message["text"].startswith(greeting)
     assert message["subject"]
     assert (message["user"], message["to"]) == (7, None)
+
+
+def test_a_user_of_whom_little_is_known_gets_a_message_in_english() -> None:
+    """Neither an address nor a language need be given."""
+    spec = load_actions(workflow_file=WORKFLOW, pack_folders=[]).get("notify.prepare_messages")
+    assert spec is not None
+    (message,) = spec.function(freeze([{"id": 7, "name": "Zoë"}]))
+    assert message["text"].startswith("Dear Zoë")
+    assert message["to"] is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,13 @@ from weft.engine import Engine, Parts, Quiet
 from weft.executors.local import LocalExecutor
 from weft.model import ErrorInfo, ItemOutcome, Limits, Run, RunRecord, Status, TaskRun
 from weft.plan import Plan, compile_plan
-from weft.ports import Clock, TaskProgress
+from weft.ports import Clock, Processes, TaskProgress
 from weft.stores import Store, open_store
 from weft.system import EnvironmentSecrets, SystemClock, SystemProcesses
 from weft.testing.chance import FixedChance
 from weft.testing.clock import JumpingClock
+
+sys.path.insert(0, str(Path(__file__).parent))  # so that tests import the helpers beside them
 
 
 class Watcher(Quiet):
@@ -62,6 +65,7 @@ class Loom:
         self.watcher = Watcher()
         self.engine: Engine | None = None
         self.chance = FixedChance()
+        self.processes: Processes = SystemProcesses()
 
     def run(
         self, text: str, *actions: Callable[..., Any], parameters: Mapping[str, Any] | None = None
@@ -90,7 +94,7 @@ class Loom:
             resources=resources,
             clock=self.clock,
             chance=self.chance,
-            processes=SystemProcesses(),
+            processes=self.processes,
             limits=self.limits,
         )
         return Engine(self.store, parts, EnvironmentSecrets(self.environment))

@@ -262,3 +262,34 @@ def test_a_new_visit_is_told_as_one_that_keeps_no_items(loom) -> None:
         "b: runs again, since what comes before it does",
         "c: runs again, since what comes before it does",
     ]
+
+
+def test_kept_items_are_told_of_a_repaired_workflow_too(loom) -> None:
+    """In which the task may have another place."""
+    doing = Doing("b2", "b4")
+    loom.run(THREE, doing.action())
+    doing.mend()
+    new = "tasks:\n  - {name: new, action: test.do, input: {of: new}}\n"
+    repaired = THREE.replace("tasks:\n", new)
+    loom.retry(repaired, doing.action(), recorded=THREE)
+    assert "b: runs again, since 2 of its items failed, 2 of 4 items kept" in loom.watcher.notices
+
+
+def test_a_retry_of_a_changed_file_is_refused_before_anything_is_recorded(loom) -> None:
+    """The run stays over as it was; with `force` it is made again all the same."""
+    lines = loom.folder / "lines.txt"
+    lines.write_text("1\n2\n")
+    text = """
+    tasks:
+      - {name: b, action: test.do, with-items: {lines: lines.txt}, input: {of: "b{{ item }}"}}
+    """
+    doing = Doing("b2")
+    loom.run(text, doing.action())
+    before = loom.record(), list(loom.store.events(loom.record().run_no))
+    lines.write_text("1\n2\n3\n")
+    doing.mend()
+    with pytest.raises(UsageError, match=r"lines\.txt has changed since b began .* --force"):
+        loom.retry(text, doing.action())
+    assert (loom.record(), list(loom.store.events(loom.record().run_no))) == before
+    assert loom.retry(text, doing.action(), force=True).status is Status.SUCCEEDED
+    assert sorted(doing.done) == ["b2", "b3"]

@@ -1,7 +1,8 @@
 """What weft promises to cost at most, or to achieve at least, next to what was measured.
 
 A budget that isn't met is a figure like any other: it raises nothing. On a busy machine a budget in
-seconds says little, and a ratio much, since both of its sides were measured at the same time.
+seconds says little, and a ratio much, since both of its sides were measured at the same time. One
+that is `strict` says something on any machine.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ _SHOW: dict[Unit, Callable[[float], str]] = {
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """One budget, and whether what was measured meets it. Both figures are in `unit`."""
+    """One budget, and whether what was measured meets it. Both figures are in `unit`.
+
+    A `strict` one has to be met on any machine, at any time.
+    """
 
     what: str
     sense: Literal["at most", "at least"]
@@ -36,6 +40,7 @@ class Budget(msgspec.Struct, frozen=True):
     unit: Unit
     measured: float
     met: bool
+    strict: bool = False
 
 
 def at_most(what: str, limit: float, unit: Unit, measured: float) -> Budget:
@@ -46,6 +51,11 @@ def at_most(what: str, limit: float, unit: Unit, measured: float) -> Budget:
 def at_least(what: str, limit: float, unit: Unit, measured: float) -> Budget:
     """A budget that is met by `limit` and by more."""
     return Budget(what, "at least", limit, unit, measured, measured >= limit)
+
+
+def nothing_of(what: str, measured: float) -> Budget:
+    """A strict budget that only 0 meets."""
+    return Budget(what, "at most", 0, "number", measured, measured == 0, strict=True)
 
 
 def render(budgets: Iterable[Budget]) -> RenderableType:

@@ -16,11 +16,17 @@ BENCHMARKS = {
     "fanout": "A fan-out that is recorded, against a bare loop, and by the number of items",
     "children": "A child workflow of three steps per item, each step recorded",
     "graph": "Workflows of ten thousand tasks: checking, running, deciding",
+    "resume": "Resuming a run of a million items, half of them recorded",
+    "control": "Pausing and cancelling a run from another process",
+    "torture": "Killing processes over and over, and counting what is lost by it",
     "habits": "What the advice on fan-outs is worth, each piece against its opposite",
     "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
     "start": "Starting commands, against an empty Python",
 }
 """What each benchmark measures, in the order in which they run. Each is a module of its name."""
+
+KILLING = ("torture",)
+"""Those that kill processes, as many as are asked for."""
 
 PICTURED = ("context",)
 """Those that can draw what they measured; their modules have a `picture`."""
@@ -38,9 +44,13 @@ class Measured(NamedTuple):
     picture: str | None
 
 
-def measure(name: str, *, rounds: int) -> Measured:
-    """Run one of `BENCHMARKS`. Raises `UsageError` if one of its sides fails."""
+def measure(name: str, *, rounds: int, kills: int | None = None) -> Measured:
+    """Run one of `BENCHMARKS`, those of `KILLING` with so many kills, unless None.
+
+    Raises `UsageError` if one of its sides fails.
+    """
     module = import_module(f"weft.bench.{name}")
-    figures = module.compare(rounds=rounds)
+    options = {"kills": kills} if name in KILLING and kills is not None else {}
+    figures = module.compare(rounds=rounds, **options)
     picture = module.picture(figures) if name in PICTURED else None
     return Measured(figures, module.render(figures), module.budgets(figures), picture)

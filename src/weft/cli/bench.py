@@ -32,12 +32,19 @@ def bench(
     svg: Annotated[
         Path | None, typer.Option("--svg", metavar="FILE", help="Draw the figures of `context`.")
     ] = None,
+    kills: Annotated[
+        int | None,
+        typer.Option("--kills", min=1, metavar="N", help="Kill so many processes in `torture`."),
+    ] = None,
     list_names: Annotated[bool, typer.Option("--list", help="Only list the benchmarks.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Measure weft against what a job costs without it."""
+    """Measure weft against what a job costs without it.
+
+    Exit status: 1 if something doesn't hold that must hold on any machine.
+    """
     from weft.bench.budget import render
-    from weft.bench.suite import BENCHMARKS, PICTURED, measure
+    from weft.bench.suite import BENCHMARKS, KILLING, PICTURED, measure
 
     if list_names:
         width = max(map(len, BENCHMARKS))
@@ -55,13 +62,18 @@ def bench(
             "--svg draws one benchmark's figures, and not every benchmark has a picture.",
             hint=f"Take `weft bench {PICTURED[0]} --svg {svg}`.",
         )
+    if kills is not None and name not in KILLING:
+        raise UsageError(
+            "--kills is for the benchmark that kills processes.",
+            hint=f"Take `weft bench {KILLING[0]} --kills {kills}`.",
+        )
     if svg is not None:
         # Before measuring for a minute, see whether there is somewhere to put the picture.
         _refuse_missing_folder(svg)
     results, budgets = {}, []
     for each in BENCHMARKS if name is None else [name]:
         say(f"Measuring {each} ...")
-        measured = measure(each, rounds=rounds)
+        measured = measure(each, rounds=rounds, kills=kills)
         results[each] = {"figures": measured.figures, "budgets": measured.budgets}
         budgets += measured.budgets
         if svg is not None and measured.picture is not None:
@@ -70,6 +82,8 @@ def bench(
             print_results([*_lines(measured.shown), ""])
             flush_results()
     print_results([as_json(results)] if json else _lines(render(budgets)))
+    if not all(budget.met for budget in budgets if budget.strict):
+        raise typer.Exit(1)
 
 
 def _refuse_missing_folder(file: Path) -> None:

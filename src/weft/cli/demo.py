@@ -21,43 +21,46 @@ if TYPE_CHECKING:
     from weft.cli.demos.stage import Played
 
 
+_Name = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NAME",
+        help="Run this one; else all of them.",
+        autocompletion=lambda: list(DEMOS),
+    ),
+]
+_Servers = Annotated[
+    int | None,
+    typer.Option(
+        "--servers", min=1, max=100_000, metavar="N", help="For monitor: so many; else 1,000."
+    ),
+]
+_Lines = Annotated[
+    int | None,
+    typer.Option(
+        "--lines", min=100, max=100_000_000, metavar="N", help="For logs: so many; else 10,000."
+    ),
+]
+_Messages = Annotated[
+    int | None,
+    typer.Option(
+        "--messages", min=1, max=25_000, metavar="N", help="For notify: so many; else 5,000."
+    ),
+]
+_CopyTo = Annotated[
+    Path | None,
+    typer.Option(
+        "--copy", metavar="DIR", help="Put the demo there to change and run, and run nothing."
+    ),
+]
+
+
 def demo(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="NAME",
-            help="Run this one; else all of them.",
-            autocompletion=lambda: list(DEMOS),
-        ),
-    ] = None,
-    servers: Annotated[
-        int | None,
-        typer.Option(
-            "--servers", min=1, max=100_000, metavar="N", help="For monitor: so many; else 1,000."
-        ),
-    ] = None,
-    lines: Annotated[
-        int | None,
-        typer.Option(
-            "--lines", min=100, max=100_000_000, metavar="N", help="For logs: so many; else 10,000."
-        ),
-    ] = None,
-    messages: Annotated[
-        int | None,
-        typer.Option(
-            "--messages",
-            min=1,
-            max=100_000,
-            metavar="N",
-            help="For notify: so many; else 5,000.",
-        ),
-    ] = None,
-    copy: Annotated[
-        Path | None,
-        typer.Option(
-            "--copy", metavar="DIR", help="Put the demo there to change and run, and run nothing."
-        ),
-    ] = None,
+    name: _Name = None,
+    servers: _Servers = None,
+    lines: _Lines = None,
+    messages: _Messages = None,
+    copy: _CopyTo = None,
     store: options.Store = None,
     json: options.Json = False,
 ) -> None:

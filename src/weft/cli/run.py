@@ -22,39 +22,48 @@ FAILED = 1
 """The exit status if the run failed."""
 
 
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="The workflow.")]
+_Parameter = Annotated[
+    list[str] | None,
+    typer.Option("-p", metavar="NAME=VALUE", help="A parameter; may be given several times."),
+]
+_Params = Annotated[
+    Path | None,
+    typer.Option("--params", metavar="FILE", help="A map of parameters in YAML or JSON."),
+]
+_NewId = Annotated[
+    str | None, typer.Option("--run-id", metavar="ID", help="The run's id; else one is made.")
+]
+_Tag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag",
+        metavar="TAG",
+        help="A word to find the run by; may be given several times.",
+        autocompletion=complete_tags,
+    ),
+]
+_Items = Annotated[
+    int | None,
+    typer.Option("--items", min=1, metavar="N", help="Run only the first N of each fan-out."),
+]
+_DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Show what would run with which input, and run nothing."),
+]
+
+
 def run(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The workflow.")],
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option("-p", metavar="NAME=VALUE", help="A parameter; may be given several times."),
-    ] = None,
-    params: Annotated[
-        Path | None,
-        typer.Option("--params", metavar="FILE", help="A map of parameters in YAML or JSON."),
-    ] = None,
+    file: _File,
+    parameter: _Parameter = None,
+    params: _Params = None,
     packs: options.Packs = None,
     store: options.Store = None,
-    run_id: Annotated[
-        str | None, typer.Option("--run-id", metavar="ID", help="The run's id; else one is made.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--tag",
-            metavar="TAG",
-            help="A word to find the run by; may be given several times.",
-            autocompletion=complete_tags,
-        ),
-    ] = None,
-    items: Annotated[
-        int | None,
-        typer.Option("--items", min=1, metavar="N", help="Run only the first N of each fan-out."),
-    ] = None,
+    run_id: _NewId = None,
+    tag: _Tag = None,
+    items: _Items = None,
     grace: options.Grace = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Show what would run with which input, and run nothing."),
-    ] = False,
+    dry_run: _DryRun = False,
     json: options.Json = False,
 ) -> None:
     """Run a workflow to its end.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -29,7 +29,7 @@ from weft.conductor.messages import (
     TaskPaused,
     VisitsAdvanced,
 )
-from weft.conductor.state import State
+from weft.conductor.state import Phase, State
 from weft.context import WorkflowContext
 from weft.plan import Plan
 
@@ -53,7 +53,7 @@ class Replay:
         if isinstance(event, Evaluated | TaskEnded | TaskPaused):
             self._waiting.pop(event.task, None)
         self.state, commands = decide(self._plan, self.state, event)
-        if not self.state.is_paused:
+        if not (self.state.is_paused or self.state.phase is Phase.OVER):
             self.ended = None
         for command in commands:
             match command:
@@ -76,10 +76,10 @@ class Replay:
 
 
 class Kept(msgspec.Struct, frozen=True, gc=False):
-    """An outcome that is kept; of several that could be told, that with the lowest `order` is."""
+    """An event that is kept; of several that could be told, that with the lowest `order` is."""
 
-    order: int
-    ended: TaskEnded
+    order: float
+    event: Event
 
 
 def retell(
@@ -88,18 +88,20 @@ def retell(
     context: WorkflowContext,
     outcome_of: Callable[[StartTask], Kept | VisitsAdvanced | None],
     evaluate: Callable[[Evaluate], Evaluated],
+    unasked: Sequence[Kept] = (),
 ) -> tuple[Replay, list[Step]]:
     """Tell a run from its start, with what `outcome_of` has for a visit that starts.
 
     In place of an outcome it may have a higher number for the visit, which starts once more then.
-    Gives where the run stands, and the events that it took. Its output is left to be evaluated.
+    `unasked` are events that came by themselves. Gives where the run stands, and the events that
+    it took. Its output is left to be evaluated.
     """
     replay = Replay(plan, state)
     steps: list[Step] = []
     said: deque[Event] = deque([RunStarted(context)])
-    outcomes: list[tuple[int, int, TaskEnded]] = []
-    while said or outcomes:
-        event = said.popleft() if said else heapq.heappop(outcomes)[-1]
+    kept: list[tuple[float, int, Event]] = [(each.order, -1, each.event) for each in unasked]
+    while said or kept:
+        event = said.popleft() if said else heapq.heappop(kept)[-1]
         commands = replay.take(event)
         steps.append((event, commands))
         for command in commands:
@@ -108,7 +110,7 @@ def retell(
             elif isinstance(command, StartTask):
                 found = outcome_of(command)
                 if isinstance(found, Kept):
-                    heapq.heappush(outcomes, (found.order, command.task, found.ended))
+                    heapq.heappush(kept, (found.order, command.task, found.event))
                 elif found is not None:
                     said.append(found)
     return replay, steps

@@ -9,13 +9,15 @@ wait for but its action (no items, delay, timeout or retry) is made right here, 
 the item; all others go the way of a run's own tasks.
 
 A child that was interrupted is told anew from the rows of its steps: what they computed is given,
-what templates make of it is evaluated again, and what has no row is done. A retry forgets them.
+in the order in which they ended, what templates make of it is evaluated again, and what has no row
+is done. A retry forgets them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,16 @@ from msgspec.structs import replace
 
 from weft.bitmap import Bitmap
 from weft.catalog import Runs
-from weft.conductor import Command, Event, Kept, RunStarted, SettleTask, StartTask, TaskEnded
+from weft.conductor import (
+    Command,
+    Event,
+    Kept,
+    RunStarted,
+    RunTimedOut,
+    SettleTask,
+    StartTask,
+    TaskEnded,
+)
 from weft.context import WorkflowContext
 from weft.engine.attempt import TaskCall, Visit
 from weft.engine.conduct import Conducting, Standing, first_state, result_of
@@ -84,12 +95,14 @@ class ChildWorkflow:
         inline = self._inline if timeout_s is None else frozenset[int]()
         standing = Standing(self._start, opening=(RunStarted(context),))
         child = _Child(self._plan, standing, context, self._parts, f"{path}.", inline)
-        if ticket.attempt > 1:
-            await self._parts.journal.commit(Discard(self._visit.run_no, under=path))
-        elif self._begun is not None and (ticket.index or 0) in self._begun:
+        rows: Sequence[TaskRun] | None = None
+        if ticket.attempt == 1 and self._begun is not None and (ticket.index or 0) in self._begun:
             read = self._parts.parts.records
             rows = await asyncio.to_thread(partial(read.tasks, self._visit.run_no, within=path))
-            await asyncio.to_thread(child.restore, rows)
+        if ticket.attempt > 1:
+            await self._parts.journal.commit(Discard(self._visit.run_no, under=path))
+        elif rows is not None:
+            await child.restore(rows, timeout_s)
         ended = await child.conduct(timeout_s)
         if ended.error is not None:
             raise RunFailedError(
@@ -116,78 +129,111 @@ class _Child(Conducting):
         super().__init__(plan, standing, context, run, prefix)
         self._inline = inline
         self._step: StartTask | None = None  # one that is to be made right here
+        self._is_restored = False
+        self._recorded: Mapping[tuple[int, int], TaskRun] = {}  # before it was restored
+        self._settled_at = 0.0
 
-    def restore(self, rows: Sequence[TaskRun]) -> None:
-        """Go to where the rows of recorded steps lead. Reads from the store, which may block."""
+    async def restore(self, rows: Sequence[TaskRun], timeout_s: float | None) -> None:
+        """Go to where the rows of recorded steps lead; the child's own timeout is `timeout_s`."""
         numbers = self._plan.numbers
         named = [(numbers.get(row.path.rpartition(".")[2]), row) for row in rows]
-        recorded = {(number, row.visit): row for number, row in named if number is not None}
-
-        def outcome_of(command: StartTask) -> Kept | None:
-            row = recorded.get((command.task, command.visit))
-            if row is None or not _is_outcome(row):
-                return None
-            self._rows[command.task] = row
-            # With an output it may have failed after its action, by a template, evaluated again.
-            status = Status.SUCCEEDED if row.output is not None else row.status
-            error = row.error if status is Status.FAILED else None
-            result = outcome(row, status, self._run.parts.records, error)
-            size = len(row.output or b"")
-            self._sizes.hold(result_of(self._prefix, self._plan, command.task), size)
-            task = self._plan.tasks[command.task]
-            handled = result.error is not None and is_handled(task, command.context, result)
-            ended = TaskEnded(command.task, command.visit, result, handled)
-            return Kept(row.task_no, ended)
-
-        self._retell(outcome_of)
+        self._recorded = {(number, row.visit): row for number, row in named if number is not None}
+        self._settled_at = max((row.ended_at or 0.0 for row in rows), default=0.0)
+        self._is_restored = True
+        unasked = []
+        cut_off = [row.ended_at or 0.0 for row in rows if row.status is Status.CANCELLED]
+        if cut_off and timeout_s is not None:  # nothing else cuts off steps and leaves them be
+            unasked.append(Kept(math.nextafter(min(cut_off), 0.0), RunTimedOut(timeout_s)))
+        steps = await asyncio.to_thread(self._retell, self._kept, unasked)
         self._opening = ()
-        for command in self._pending:
-            if isinstance(command, StartTask):
-                found = recorded.get((command.task, command.visit))
-                self._rows[command.task] = found or self._new_row(
-                    command.task, command.visit, self._clock.now()
-                )
-                self._begun.add(command.task)
+        # Steps that were passed over may have no row yet, nor those that are to start.
+        told = [command for _, commands in steps for command in commands]
+        passed = [command for command in told if isinstance(command, SettleTask)]
+        await self._commit([*passed, *self._pending])
+
+    def _kept(self, command: StartTask) -> Kept | None:
+        """What is recorded of how a step's action ended, if its row tells.
+
+        That of a step with items doesn't if it has no counts: then it failed before its first
+        item, or by a template after its last. So it starts again, and its items are found recorded.
+        """
+        row = self._recorded.get((command.task, command.visit))
+        if row is None or row.ended_at is None or (row.has_items and row.items is None):
+            return None
+        self._rows[command.task] = row
+        self._sizes.hold(result_of(self._prefix, self._plan, command.task), len(row.output or b""))
+        status, error = row.status, row.error
+        if error is not None and row.output is not None:
+            # It failed after its action, by a template that is evaluated again.
+            status, error = Status.SUCCEEDED, None
+        result = outcome(row, status, self._run.parts.records, error)
+        task = self._plan.tasks[command.task]
+        handled = status is Status.FAILED and is_handled(task, command.context, result)
+        return Kept(row.ended_at, TaskEnded(command.task, command.visit, result, handled))
 
     async def _record(self, event: Event, commands: tuple[Command, ...]) -> None:
-        """One row for each step that has ended, in a transaction of their own.
+        """One row for each step that has ended, in a transaction of their own."""
+        await self._commit(commands)
 
-        A step with items is recorded when it starts as well, since its items refer to its row.
-        """
-        now = self._clock.now()
-        changed = []
+    async def _commit(self, commands: Iterable[Command]) -> None:
+        """Record what steps' starts and ends change."""
+        changed: list[TaskRun] = []
         for command in commands:  # in their order: a step on a cycle may end and start again
             if isinstance(command, SettleTask):
-                changed.append(self._settled_row(command, now))
+                changed += self._settled_row(command)
             elif isinstance(command, StartTask):
-                row = self._new_row(command.task, command.visit, started_at=now)
-                if row.has_items:
-                    row = replace(row, status=Status.RUNNING)
-                    changed.append(row)
-                self._rows[command.task] = row
+                changed += self._open_row(command)
         if changed:
             await self._run.journal.commit(*changed)
 
-    def _settled_row(self, command: SettleTask, now: float) -> TaskRun:
-        row = self._rows.get(command.task)
-        if row is None or row.visit != max(command.visit, 1):
-            row = self._new_row(command.task, command.visit)
-        end, result = self._ends.get(command.task), command.result
-        return replace(
-            row,
-            status=result.status,
-            ended_at=now,
-            attempts=end.attempts if end else 0,
-            output=end.output if end else None,
-            error=result.error,
-            items=result.items,
+    def _open_row(self, command: StartTask) -> Sequence[TaskRun]:
+        """What to record of a step that starts: its row, if it has items, which refer to that."""
+        number, visit = command.task, command.visit
+        row = self._recorded.get((number, visit))
+        if self._is_restored:  # what runs inside it may be recorded, though it isn't itself
+            self._begun.add(number)
+        if row is not None:
+            self._rows[number] = row
+            return ()
+        row = self._new_row(number, visit, started_at=self._clock.now())
+        if row.has_items:
+            row = replace(row, status=Status.RUNNING)
+        self._rows[number] = row
+        return (row,) if row.has_items else ()
+
+    def _settled_row(self, command: SettleTask) -> Sequence[TaskRun]:
+        """What to record of a step that has ended: its row, unless that is recorded already."""
+        number, visit = command.task, max(command.visit, 1)
+        found = self._recorded.get((number, visit))
+        if found is not None and found.ended_at is not None:
+            return ()
+        row = self._rows.get(number)
+        if row is None or row.visit != visit:
+            row = self._new_row(number, visit)
+        end, result = self._ends.get(number), command.result
+        # Each at a time of its own, since times tell in which order steps have ended.
+        now = self._clock.now()
+        self._settled_at = max(now, math.nextafter(self._settled_at, math.inf))
+        return (
+            replace(
+                row,
+                status=result.status,
+                ended_at=self._settled_at,
+                attempts=end.attempts if end else 0,
+                output=end.output if end else None,
+                error=result.error,
+                items=result.items,
+            ),
         )
 
     def _settled(self, command: SettleTask) -> None:
         """Steps are too many to be told one by one."""
 
     def _start(self, command: StartTask) -> None:
-        if command.task in self._inline and self._step is None and not self._runners:
+        kept = self._kept(command)
+        if kept is not None:
+            self.tell(kept.event)
+        elif command.task in self._inline and self._step is None and not self._runners:
             self._contexts[command.task] = command.context
             self._step = command
         else:
@@ -202,7 +248,15 @@ class _Child(Conducting):
         task, ticket = self._plan.tasks[command.task], Ticket(command.context, None, 1)
         output, started_at = None, self._clock.now()
         try:
-            call = TaskCall(task, self._visit(command), command.context, self._run, timeout_s=None)
+            begun = Bitmap([0]) if command.task in self._begun else None
+            call = TaskCall(
+                task,
+                self._visit(command),
+                command.context,
+                self._run,
+                timeout_s=None,
+                begun_children=begun,
+            )
             with call.open_log() as log:
                 try:
                     output = call.result(await call.function(**call.arguments(ticket)), ticket)
@@ -213,16 +267,6 @@ class _Child(Conducting):
             result = TaskResult(Status.FAILED, error=self._run.describe(error))
         handled = result.error is not None and is_handled(task, command.context, result)
         return self._visit_ended(command, TaskEnd(result, 1, output, handled))
-
-
-def _is_outcome(row: TaskRun) -> bool:
-    """Whether a step's row tells how its action ended.
-
-    That of one with items doesn't if it has no counts: then it failed before its first item, or by
-    a template after its last. So it starts again, and its items are found recorded.
-    """
-    has_ended = row.status in (Status.SUCCEEDED, Status.FAILED)
-    return has_ended and (not row.has_items or row.items is not None)
 
 
 def _is_plain(task: PlannedTask) -> bool:

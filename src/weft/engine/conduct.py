@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -80,9 +80,10 @@ class Standing(msgspec.Struct, frozen=True):
     """Where a workflow stands: its state, and what is recorded of it that is needed to go on.
 
     `opening` has the events that come first, and `pending` the commands that wait to be carried
-    out after them. `rows` holds the row of each task's latest visit; those in `begun` had started.
-    `sizes` says how large the values are that the context holds, `seq` how many events are recorded
-    and, of those, `since_s` for how long the run had been driven when it was last told anew.
+    out; those of the opening events come after them. `rows` holds the row of each task's latest
+    visit; those in `begun` had started. `sizes` says how large the values are that the context
+    holds, `seq` how many events are recorded and, of those, `since_s` for how long the run had been
+    driven when it was last told anew.
     """
 
     state: State
@@ -115,15 +116,15 @@ class Conducting(ABC):
         self._begun = set(standing.begun)
         self._stop: Stop | None = None  # what whoever drives it has asked of all tasks
         self._contexts: dict[int, WorkflowContext] = {}  # what each task that runs sees
-        self._ends: dict[int, TaskEnd] = {}  # of tasks whose end is being recorded
+        self._ends: dict[int, TaskEnd] = {}  # of tasks that aren't settled yet
         self._runners: dict[int, TaskRunner] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._reads_pages = any(task.items is not None for task in plan.tasks)
         self._ended: EndRun | None = None
         self._sizes = ContextSize(run.parts.limits, standing.sizes)
 
-    async def conduct(self, timeout_s: float | None) -> EndRun:
-        """Go on to the end, and for `timeout_s` at most.
+    async def conduct(self, timeout_s: float | None, ran_s: float = 0.0) -> EndRun:
+        """Go on to the end, and for `timeout_s` at most, of which `ran_s` are over.
 
         Raises `StoreError` if the store can't be written any more. What runs is cut off then, and
         left behind if it doesn't let go.
@@ -131,11 +132,14 @@ class Conducting(ABC):
         timer = None
         if timeout_s is not None:
             expired = RunTimedOut(timeout_s)
-            timer = self._clock.call_later(max(0.0, timeout_s), lambda: self.tell(expired))
+            left_s = max(0.0, timeout_s - ran_s)
+            timer = self._clock.call_later(left_s, lambda: self.tell(expired))
         try:
+            # What the last of them forbids, such as a cancellation, isn't begun at all.
+            commands = [*self._pending]
             for opening in self._opening:
-                await self._advance(opening)
-            for command in self._pending:
+                commands += await self._take(opening)
+            for command in commands:
                 self._do(command)
             while self._ended is None:
                 event = await self._next_event()
@@ -165,17 +169,20 @@ class Conducting(ABC):
 
     async def _advance(self, event: Event) -> None:
         """Decide, record, then act."""
+        for command in await self._take(event):
+            self._do(command)
+
+    async def _take(self, event: Event) -> tuple[Command, ...]:
+        """Decide and record, and return what is to be done."""
         state, commands = decide(self._plan, self._state, event)
         try:
             await self._record(event, commands)
         except RecordRefusedError as error:
-            await self._advance(self._refused(event, error))
-            return
+            return await self._take(self._refused(event, error))
         self._state = state
-        if isinstance(event, TaskEnded | TaskPaused):
+        if isinstance(event, TaskPaused):
             self._ends.pop(event.task, None)
-        for command in commands:
-            self._do(command)
+        return commands
 
     @abstractmethod
     async def _record(self, event: Event, commands: tuple[Command, ...]) -> None:
@@ -233,6 +240,7 @@ class Conducting(ABC):
                 self._runners[command.task].stop(Stop.CANCEL if command.at_once else Stop.PAUSE)
             case SettleTask():
                 self._contexts.pop(command.task, None)
+                self._ends.pop(command.task, None)
                 self._settled(command)
             case EndRun():
                 self._ended = command
@@ -269,9 +277,10 @@ class Conducting(ABC):
     def _retell(
         self,
         outcome_of: Callable[[StartTask], Kept | VisitsAdvanced | None],
+        unasked: Sequence[Kept] = (),
         then: Event | None = None,
     ) -> list[Step]:
-        """Go to where the outcomes that are kept lead, and take the event `then`.
+        """Go to where the events that are kept lead, and take the event `then`.
 
         Reads from the store, which may block.
         """
@@ -280,10 +289,12 @@ class Conducting(ABC):
             self._contexts[command.task] = command.context
             return self._evaluate(command)
 
-        replay, steps = retell(self._plan, self._state, self._context, outcome_of, evaluate)
+        replay, steps = retell(
+            self._plan, self._state, self._context, outcome_of, evaluate, unasked
+        )
         if then is not None:
             steps.append((then, replay.take(then)))
-        self._state, self._pending = replay.state, replay.pending
+        self._state, self._pending, self._ended = replay.state, replay.pending, replay.ended
         return steps
 
     def _is_handled_at(self, at: Evaluate | Evaluated, error: ErrorInfo) -> bool:

@@ -275,7 +275,12 @@ class Engine:
             run = self._run_parts(job, journal, watching, last, force=force)
             driver = RunDriver(plan, record, standing, job.context, run)
             journal.hold(record.run_no, lease.token, driver.tell)
-            self._keeper.hold(lease, asked.ask, driver.tell)
+
+            def hear(request: Request) -> None:
+                watching.notice(f"another process asks to {request.value} the run")
+                asked.ask(request)
+
+            self._keeper.hold(lease, hear, driver.tell)
             is_new = record.status is Status.PENDING
             tell = watching.run_started if is_new else watching.run_resumed
             tell(record.id, record.workflow, tuple(plan.numbers))
@@ -284,10 +289,8 @@ class Engine:
             if again is not None:
                 await driver.start_again(again)
             asked.take(driver)
-            ran_s = lease.ran_s - standing.since_s
-            timeout_s = None if job.timeout_s is None else job.timeout_s - ran_s
             async with self._parts.resources():
-                result = await driver.drive(timeout_s)
+                result = await driver.drive(job.timeout_s, lease.ran_s - standing.since_s)
         except LeaseLostError:
             raise await asyncio.to_thread(self._keeper.lost, record.id, record.run_no) from None
         finally:
@@ -331,7 +334,7 @@ class _Resume:
     """Going on with a run that isn't over."""
 
     def __init__(self, *, force: bool, cancel: bool) -> None:
-        self.force = force
+        self.force = force or cancel  # of a file that has changed nothing more is read
         self._cancel = cancel
 
     def require_fit(self, record: RunRecord) -> None:

@@ -78,6 +78,7 @@ class ItemFeed(BaseFeed):
         """Why the source can't be read, or None."""
         self._progress.total = source.total
         self._done: Bitmap | None = None  # what is recorded of a visit that goes on
+        self._wanted = 0  # the next index that isn't
 
     def skip(self, recorded: RecordedItems, first_failed: ItemOutcome | None) -> None:
         """Hand out none of the items that are recorded, and count them as they are."""
@@ -105,9 +106,9 @@ class ItemFeed(BaseFeed):
         while self._cursor < len(self._chunk) and not self._is_closed:
             item = self._chunk[self._cursor]
             index = self._index
-            if self._done is not None and index in self._done:
-                self._cursor += 1
-                self._index = index + 1
+            if self._done is not None and (passed := self._passed(len(self._chunk) - self._cursor)):
+                self._cursor += passed
+                self._index = index + passed
                 continue
             is_readable = type(item) is not ErrorInfo
             if self._pace is not None and is_readable and not self._may_start():
@@ -122,6 +123,13 @@ class ItemFeed(BaseFeed):
             error = self._present(item)
             self._end(ticket, Status.FAILED, None, error, self._clock.now(), 0.0)
         return None
+
+    def _passed(self, most: int) -> int:
+        """How many of the next items are recorded, one after the other, of `most` at most."""
+        assert self._done is not None
+        if self._index >= self._wanted:
+            self._wanted = self._done.first_missing(self._index)
+        return min(self._wanted - self._index, most)
 
     def _may_start(self) -> bool:
         assert self._pace is not None
@@ -169,6 +177,10 @@ class ItemFeed(BaseFeed):
     async def _read(self) -> None:
         try:
             chunk = await self._source.read()
+            # Here, and not only when they are taken: that would wake every worker for each chunk.
+            while chunk and self._done is not None and self._passed(len(chunk)) == len(chunk):
+                self._index += len(chunk)
+                chunk = await self._source.read()
         except AttemptError as error:
             self.error = error
             self._is_closed = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from weft.bitmap import Bitmap
 from weft.context import WorkflowContext
 from weft.engine.evaluate import bounded
 from weft.errors import AttemptError, TemplateError
@@ -25,13 +26,15 @@ def open_items(
     *,
     batch_size: int | None,
     most: int | None,
+    done: Bitmap | None = None,
 ) -> Source:
     """The source of a task's items: single ones or batches, and no more than `most` of them.
 
-    Raises `AttemptError`.
+    Nobody wants those whose index is in `done`. Raises `AttemptError`.
     """
     try:
-        source = _open(items, context, sources, limits, locate)
+        passed = done if batch_size is None else None  # which names batches, not what is in them
+        source = _open(items, context, sources, limits, locate, passed)
     except TemplateError:
         raise  # it names its place itself
     except AttemptError as error:
@@ -53,7 +56,12 @@ def items_file(items: PlannedItems, context: WorkflowContext, locate: Locate) ->
 
 
 def _open(
-    items: PlannedItems, context: WorkflowContext, sources: Sources, limits: Limits, locate: Locate
+    items: PlannedItems,
+    context: WorkflowContext,
+    sources: Sources,
+    limits: Limits,
+    locate: Locate,
+    done: Bitmap | None,
 ) -> Source:
     if items.kind == "list":
         return sources.open_list(_stream(items.parts[""], context, limits))
@@ -63,7 +71,7 @@ def _open(
     bound = items.parts[""].evaluate(context, None)
     if items.kind != "range" and isinstance(bound, str):
         bound = locate(bound, items.parts[""])
-    return sources.open_source({items.kind: bound}, limits)
+    return sources.open_source({items.kind: bound}, limits, done=done)
 
 
 def _stream(value: Value, context: WorkflowContext, limits: Limits) -> Any:

@@ -87,7 +87,7 @@ def read_history(
             told.clear()
         told.append(recorded)
         seq = recorded.seq
-    events = [_to_event(each, context, visits, records) for each in told]
+    events = [_read_event(record.id, each, context, visits, records) for each in told]
     since_s = decode(told[0].data).get("since_s", 0.0) if told else 0.0
     return History(events, visits, seq, since_s)
 
@@ -156,15 +156,28 @@ def event_data(event: Event, since_s: float) -> dict[str, Any]:
             return {name: getattr(event, name) for name in event.__struct_fields__}
 
 
+def _read_event(
+    run_id: str,
+    recorded: RecordedEvent,
+    context: WorkflowContext,
+    visits: Visits,
+    records: Records,
+) -> Event:
+    """The event that was recorded. Raises `StoreError` for one that this version can't read."""
+    try:
+        return _to_event(recorded, context, visits, records)
+    except (KeyError, TypeError, ValueError) as error:  # a kind, a field or a word that is unknown
+        raise StoreError(
+            f"run {run_id} was recorded by a newer version of weft: "
+            f"this one can't read its event {recorded.seq}, {recorded.kind}.",
+            hint="Upgrade weft.",
+        ) from error
+
+
 def _to_event(
     recorded: RecordedEvent, context: WorkflowContext, visits: Visits, records: Records
 ) -> Event:
-    kind = _KINDS.get(recorded.kind)
-    if kind is None:
-        raise StoreError(
-            f"the run has an event that this version of weft doesn't know ({recorded.kind}).",
-            hint="Upgrade weft.",
-        )
+    kind = _KINDS[recorded.kind]
     data = dict(decode(recorded.data))
     if kind is RunStarted:
         return RunStarted(context)

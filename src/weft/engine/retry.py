@@ -2,10 +2,9 @@
 
 Whatever failed or was cut off is done again, and whatever comes after it: of a task with items just
 those that haven't succeeded. All else is kept. A visit that is made again because it failed is the
-same visit, with the same idempotency keys, unless its task was visited again afterwards; one that
-had succeeded, and is made again because what comes before it has changed, is a new one. With a
-repaired workflow a task is known by its name, and what it had done is kept unless its items come
-from elsewhere now.
+same visit, with the same idempotency keys, unless its task was visited again afterwards. One that
+is made again because it comes after what is made again is a new one. With a repaired workflow a
+task is known by its name, and what it had done is kept unless its items come from elsewhere now.
 """
 
 from __future__ import annotations
@@ -128,7 +127,9 @@ class _Retry:
             kept=kept,
             rows=rows,
             advanced=VisitsAdvanced(tuple(each for each in last if each[0] not in same)),
-            discards=[each for key, same in broken.items() if same for each in self._undo(*key)],
+            discards=[
+                each for key, is_same in broken.items() if is_same for each in self._undo(*key)
+            ],
             notes=self._notes(kept, rows, same),
             seq=self._history.seq,
         )

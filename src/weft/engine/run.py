@@ -7,6 +7,7 @@ and templates read.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -29,9 +30,12 @@ from weft.conductor import (
 from weft.context import WorkflowContext
 from weft.engine.conduct import Conducting, Standing
 from weft.engine.feed import Stop
+from weft.engine.items import items_file
 from weft.engine.parts import RunParts
 from weft.engine.recovery import event_data
 from weft.engine.retry import Again
+from weft.engine.stamps import require_file
+from weft.errors import AttemptError
 from weft.model import Record, RecordedEvent, Run, RunRecord, Status, TaskRun, TaskSummary
 from weft.plan import Plan
 from weft.ports import Timer
@@ -72,21 +76,30 @@ class RunDriver(Conducting):
     async def start_again(self, again: Again) -> None:
         """Go to where what is kept leads, and record that as one. What isn't kept is done next."""
         then = again.advanced if again.advanced.visits else None
-        steps = await asyncio.to_thread(self._retell, again.outcome_of, then)
+        steps = await asyncio.to_thread(self._retell, again.outcome_of, (), then)
         self._opening = ()
         now = self._clock.now()
         changed = self._rows_again(again, steps, now)
+        await asyncio.to_thread(self._require_files)
         record = replace(
             self._run_record, status=Status.RUNNING, ended_at=None, output=None, error=None
         )
-        for command in (command for _, commands in steps for command in commands):
-            if isinstance(command, EndRun):
-                self._ended = command
-                record = self._ended_record(record, command, now)
+        if self._ended is not None:
+            record = self._ended_record(record, self._ended, now)
         events = [self._recorded(event, self._seq + n) for n, (event, _) in enumerate(steps, 1)]
         await self._run.journal.commit(*again.discards, *events, *changed, record)
         self._seq += len(events)
         self._run_record = record
+
+    def _require_files(self) -> None:
+        """Raise `UsageError` if a file that is read on has changed: nothing is recorded yet."""
+        for command in self._pending:
+            if isinstance(command, StartTask) and command.task in self._begun:
+                items, row = self._plan.tasks[command.task].items, self._rows[command.task]
+                if items is not None and row.source is not None:
+                    with suppress(AttemptError):  # which the task will meet itself
+                        file = items_file(items, command.context, self._run.locate)
+                        require_file(self._run, row.path, file, row.source)
 
     def _rows_again(self, again: Again, steps: list[Step], now: float) -> list[TaskRun]:
         """The rows that change; those of outcomes that are kept stay as they are."""
@@ -124,10 +137,13 @@ class RunDriver(Conducting):
         for runner in self._runners.values():
             runner.stop(how)
 
-    async def drive(self, timeout_s: float | None) -> Run:
-        """Run to the end. Raises `StoreError` if the store can't be written any more."""
+    async def drive(self, timeout_s: float | None, ran_s: float) -> Run:
+        """Run to the end. Raises `StoreError` if the store can't be written any more.
+
+        The run's timeout is `timeout_s`, of which it had `ran_s` before.
+        """
         try:
-            return self._summary(await self.conduct(timeout_s))
+            return self._summary(await self.conduct(timeout_s, ran_s))
         finally:
             self._run.stop.set()
             if self._grace is not None:

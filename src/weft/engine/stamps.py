@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from weft.engine.parts import RunParts
 from weft.errors import UsageError
 from weft.model import FileStamp
 
 
-def require_unchanged(
-    run_id: str, task: str, file: str, was: FileStamp, now: FileStamp | None
-) -> None:
-    """Raise `UsageError` if the file of which items are recorded isn't what it was."""
+def require_file(run: RunParts, task: str, file: str | None, was: FileStamp) -> None:
+    """Raise `UsageError` if the file of which items are recorded isn't what it `was`. May block.
+
+    Raises `AttemptError` if it can't be read. A run may take changed files; then it never raises.
+    """
+    if file is None or run.takes_changed_files:
+        return
+    now = run.parts.sources.stamp(file)
     if now != was:
         raise UsageError(
             f"{file} has changed since {task} began to read its items from it: "
             f"it was {_text(was)}, and is {_text(now)}.",
-            hint=f"Put back what it was, or go on all the same: weft resume {run_id} --force",
+            hint="Put back what it was, or go on all the same, with --force.",
         )
 
 

@@ -20,7 +20,7 @@ from weft.engine.items import items_file, open_items
 from weft.engine.pages import PagedOutput
 from weft.engine.parts import RunParts
 from weft.engine.settings import TaskSettings, resolve_settings
-from weft.engine.stamps import require_unchanged
+from weft.engine.stamps import require_file
 from weft.errors import AttemptError, UsageError
 from weft.model import FileStamp, ItemOutcome, RecordedItems, Status, TaskResult, TaskRun
 from weft.plan import PlannedItems, PlannedTask
@@ -172,6 +172,7 @@ class TaskRunner:
             run.locate,
             batch_size=settings.batch_size,
             most=run.most_items,
+            done=None if recorded is None else recorded[0].indexes,
         )
         feed = ItemFeed(self._context, visit, source, run.journal, settings, self.progress, parts)
         if recorded is not None:
@@ -196,12 +197,10 @@ class TaskRunner:
         """
         parts, visit, begun = self._run.parts, self._visit, self._begun
         file = items_file(items, self._context, self._run.locate)
-        stamp = None
-        if file is not None:
-            stamp = await asyncio.to_thread(parts.sources.stamp, file)
         was = None if begun is None else begun.source
-        if file is not None and was is not None and not self._run.takes_changed_files:
-            await self._require_unchanged(file, was, stamp)
+        if was is not None:
+            await self._require_file(file, was)
+        stamp = None if file is None else await asyncio.to_thread(parts.sources.stamp, file)
         if stamp is not None and stamp != was:
             await self._note(source=stamp)
         if begun is None:
@@ -220,14 +219,13 @@ class TaskRunner:
             )
         return found, next(iter(failed), None)
 
-    async def _require_unchanged(self, file: str, was: FileStamp, now: FileStamp | None) -> None:
+    async def _require_file(self, file: str | None, was: FileStamp) -> None:
         """Go on only if a file is what it was; else the run ends here, and keeps what it has."""
-        visit = self._visit
         try:
-            require_unchanged(visit.run_id, visit.path, file, was, now)
+            await asyncio.to_thread(require_file, self._run, self._visit.path, file, was)
         except UsageError as error:
             # No failure of this task, so nothing is recorded: the whole run is to stop.
-            self._run.journal.abandon(visit.run_no, error)
+            self._run.journal.abandon(self._visit.run_no, error)
             await asyncio.get_running_loop().create_future()
 
     def _stopped_early(self) -> TaskEnd:

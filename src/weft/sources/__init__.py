@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from weft.bitmap import Bitmap
 from weft.errors import AttemptError
 from weft.model import Limits
 from weft.ports import Source
@@ -22,7 +23,7 @@ from weft.sources.lists import IteratorSource, ListSource, RangeSource, ZippedSo
 from weft.sources.stamps import stamp
 from weft.values import CHUNK_ITEMS, LazyList
 
-_FILES: Final[Mapping[str, Callable[[str, Limits], Source]]] = {
+_FILES: Final[Mapping[str, Callable[[str, Limits, Bitmap | None], Source]]] = {
     "csv": CsvSource,
     "jsonl": JsonLinesSource,
     "lines": LinesSource,
@@ -35,12 +36,13 @@ _REMEDIES: Final[Mapping[str, str]] = {
 }
 
 
-def open_source(value: Any, limits: Limits) -> Source:
+def open_source(value: Any, limits: Limits, *, done: Bitmap | None = None) -> Source:
     """The source that a `with-items` names: a list, an iterator, or a map.
 
     A map has the one key `jsonl`, `csv`, `lines` or `range`, or else names lists that advance
     together. Only a map that is written in the workflow says so: what a template gave is data, and
-    belongs to `open_list`. Raises `AttemptError` for what isn't a source.
+    belongs to `open_list`. Of a file with JSON, the items whose index is in `done` are None, since
+    nobody wants them. Raises `AttemptError` for what isn't a source.
     """
     if not isinstance(value, dict) or not value:
         return open_list(value)
@@ -51,7 +53,7 @@ def open_source(value: Any, limits: Limits) -> Source:
         if key in _FILES:
             if not isinstance(given, str):
                 raise _not_items(f"`{key}` in with-items", given, "the path of a file")
-            return _FILES[key](given, limits)
+            return _FILES[key](given, limits, done)
     return ZippedSource(
         {name: open_list(part, f"`{name}` in with-items") for name, part in value.items()}
     )

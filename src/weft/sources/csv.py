@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from weft.bitmap import Bitmap
 from weft.model import ErrorInfo, Limits
 from weft.sources.errors import source_error
 from weft.sources.files import FileSource
@@ -25,8 +26,8 @@ class CsvSource(FileSource):
     Reading raises `AttemptError` also for a header that can't be used.
     """
 
-    def __init__(self, path: str, limits: Limits) -> None:
-        super().__init__(path, limits)
+    def __init__(self, path: str, limits: Limits, done: Bitmap | None = None) -> None:
+        super().__init__(path, limits, done)
         self._header: list[str] | None = None
         self._record = bytearray()
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weft.bitmap import Bitmap
 from weft.errors import ResultError
 from weft.model import ErrorInfo, Limits
 from weft.sources.errors import unreadable
@@ -34,12 +35,14 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 class FileSource:
     """A file whose items are made from its lines; subclasses say how.
 
-    Reading raises `AttemptError` if the file can't be read.
+    Items whose index is in `done` need not be made, and may be None. Reading raises `AttemptError`
+    if the file can't be read.
     """
 
-    def __init__(self, path: str, limits: Limits) -> None:
+    def __init__(self, path: str, limits: Limits, done: Bitmap | None = None) -> None:
         self.total: int | None = None
         self._path = path
+        self._done = done
         self._limit_bytes = limits.item_bytes
         self._file = _File(path)
         self._cutter = _LineCutter(limits.item_bytes)
@@ -125,8 +128,22 @@ class LinesSource(FileSource):
 class JsonLinesSource(FileSource):
     """The values of a file with a JSON value on each line; empty lines are passed over."""
 
+    _index = -1  # of the last item
+    _wanted = 0  # the next index that is not done
+
+    def _lost_line(self) -> ErrorInfo:
+        self._index += 1
+        return super()._lost_line()
+
     def _items(self, line: bytes) -> Iterator[Any]:
         if line.strip():
+            self._index += 1
+            if self._done is not None:
+                if self._index >= self._wanted:
+                    self._wanted = self._done.first_missing(self._index)
+                if self._index < self._wanted:
+                    yield None
+                    return
             try:
                 yield freeze(msgspec.json.decode(line))
             except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -145,10 +162,13 @@ class _LineCutter:
 
     def feed(self, data: bytes) -> Iterator[bytes | None]:
         """The lines that `data` completes."""
-        *ends, rest = data.split(b"\n")
-        for end in ends:
-            yield self._end(end)
-        self._add(rest)
+        first, *others = data.split(b"\n")
+        if others:
+            yield self._end(first)
+            *whole, first = others
+            for line in whole:
+                yield line if len(line) <= self._limit_bytes else None
+        self._add(first)
 
     def finish(self) -> Iterator[bytes | None]:
         """The last line, if it has no end of its own."""

@@ -171,7 +171,11 @@ OUTPUTS = (
     .order_by(items.c.idx)
 )
 
-RECORDED_ITEMS = select(items.c.idx, items.c.status, items.c.attempts).where(_of_task)
+RECORDED_INDEXES = select(items.c.idx).where(_of_task).order_by(items.c.idx)
+RECORDED_ATTEMPTS = select(func.coalesce(func.sum(items.c.attempts), 0)).where(_of_task)
+RECORDED_FAILURES = (
+    select(items.c.status, func.count()).where(_of_task, not_succeeded).group_by(items.c.status)
+)
 
 _item_columns = _columns(items, output=_item_output, has_payload=None)
 _page_of_items = (

@@ -326,16 +326,23 @@ def to_outputs(rows: Iterable[Row], limit_bytes: int) -> list[tuple[int, bytes]]
     return outputs
 
 
-def to_recorded(rows: Iterable[Row]) -> RecordedItems:
-    """Return what rows of an item's index, status and attempts come to."""
-    indexes = Bitmap()
-    counts = {"succeeded": 0, "failed": 0, "cancelled": 0}
-    total = 0
-    for index, status, attempts in rows:
-        indexes.add(index)
-        counts[status] += 1
-        total += attempts
-    return RecordedItems(indexes, counts["succeeded"], counts["failed"], total)
+def to_recorded(indexes: Iterable[Row], attempts: int, failures: Iterable[Row]) -> RecordedItems:
+    """Return what sorted rows of an index come to.
+
+    `attempts` is how many all items had, and `failures` counts those that haven't succeeded, by
+    status.
+    """
+    recorded = Bitmap()
+    first = end = 0  # of the indexes that follow each other without a gap
+    for (index,) in indexes:
+        if index != end:
+            recorded.add_range(first, end - 1)
+            first = index
+        end = index + 1
+    recorded.add_range(first, end - 1)
+    others: dict[str, int] = dict(failures)
+    succeeded = len(recorded) - sum(others.values())
+    return RecordedItems(recorded, succeeded, others.get("failed", 0), attempts)
 
 
 def to_begun(rows: Iterable[Row], path: str) -> Bitmap:

@@ -238,9 +238,11 @@ class SqliteStore:
         with (
             self._reading() as connection,
             explained(self._path),
-            statements.RECORDED_ITEMS.each(connection, **values) as found,
+            statements.RECORDED_INDEXES.each(connection, **values) as indexes,
         ):
-            return rows.to_recorded(found)
+            ((attempts,),) = statements.RECORDED_ATTEMPTS.all(connection, **values)
+            failures = statements.RECORDED_FAILURES.all(connection, **values)
+            return rows.to_recorded(indexes, attempts, failures)
 
     def begun_items(self, run_no: int, path: str) -> Bitmap:
         """Which items of the task at `path` have recorded steps of a child workflow."""

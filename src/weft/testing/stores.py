@@ -189,8 +189,8 @@ class FailingStore(StoreWrapper):
     """Fails at the commit number `at` and writes nothing more from then on, as after a crash.
 
     Commits count from 1; `when` says whether that one fails before or after it is written.
-    `commits` counts all that were tried, so a test can try every `at` that a run reaches. Reading
-    still works.
+    `commits` counts all that were tried, so a test can try every `at` that a run reaches. Leases
+    aren't written any more either; reading still works.
     """
 
     def __init__(self, store: Store, at: int, when: Literal["before", "after"] = "before") -> None:
@@ -201,8 +201,7 @@ class FailingStore(StoreWrapper):
 
     def create_run(self, run: RunRecord) -> int:
         """Create the run, or raise `StoreError` after the failure."""
-        if self.commits >= self._at:
-            raise self._failure()
+        self._require_alive()
         return super().create_run(run)
 
     def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
@@ -213,6 +212,25 @@ class FailingStore(StoreWrapper):
         if self.commits >= self._at:
             raise self._failure()
         super().commit(records, tokens)
+
+    def acquire(self, run_no: int, owner: Owner, now: float, *, after: int = 0) -> Lease | None:
+        """Take the run, or raise `StoreError` after the failure."""
+        self._require_alive()
+        return super().acquire(run_no, owner, now, after=after)
+
+    def renew(self, run_no: int, token: int, now: float) -> Lease | None:
+        """Renew the lease, or raise `StoreError` after the failure."""
+        self._require_alive()
+        return super().renew(run_no, token, now)
+
+    def release(self, run_no: int, token: int, now: float) -> None:
+        """Give the run back, or raise `StoreError` after the failure."""
+        self._require_alive()
+        super().release(run_no, token, now)
+
+    def _require_alive(self) -> None:
+        if self.commits >= self._at:
+            raise self._failure()
 
     def _failure(self) -> StoreError:
         return StoreError(f"the store failed at commit {self._at}, as the test wants.")
@@ -243,7 +261,7 @@ class GatedStore(StoreWrapper):
         super().commit(records, tokens)
 
     def wait_for_commit(self) -> None:
-        """Return as soon as a commit waits at the gate, or the gate is open for all."""
+        """Return as soon as a commit waits at the gate, or once the gate is open for all."""
         with self._change:
             self._wait_until(lambda: self._is_open or self._waiting > self._passes)
 

@@ -1,8 +1,9 @@
 """Running a process for `core.shell`, with everything that it starts, and never leaving any of it.
 
 The process leads a session, and so a process group, of its own. When it has ended, or when whoever
-waits for it gives up, the whole group is killed. A process that has left the group and still holds
-the output open can't delay the end: what it has written by then counts.
+waits for it gives up, the whole group is killed; if weft itself is killed, by a `Warden`. A process
+that has left the group and still holds the output open can't delay the end: what it has written by
+then counts.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from time import perf_counter
 from typing import NamedTuple, cast
 
 from weft.actions.core.text import decoded
+from weft.actions.core.warden import Warden
+from weft.actions.resources import resource
 from weft.errors import ActionError
 
 _DRAIN_S = 1.0
@@ -44,7 +47,7 @@ async def run_process(
     started = perf_counter()
     loop = asyncio.get_running_loop()
     try:
-        async with asyncio.timeout(timeout_s):
+        async with resource(Warden, Warden.close) as warden, asyncio.timeout(timeout_s):
             transport, process = await loop.subprocess_exec(
                 lambda: _Process(max_bytes),
                 *arguments,
@@ -53,6 +56,8 @@ async def run_process(
                 stdin=asyncio.subprocess.PIPE if input else asyncio.subprocess.DEVNULL,
                 start_new_session=True,
             )
+            group = transport.get_pid()
+            warden.watch(group)
             try:
                 process.feed(input)
                 await process.ended.wait()
@@ -61,6 +66,7 @@ async def run_process(
                 try:
                     await process.ended.wait()
                 finally:
+                    warden.forget(group)
                     transport.close()
     except TimeoutError:
         raise _failure("Timeout", f"it took longer than {timeout_s:g} seconds") from None

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 import weft
-from weft.bench import contexts
+from weft.bench import contexts, resume_notes
 
 
 class Setting(BaseModel):
@@ -30,6 +30,12 @@ async def noop(item: Any) -> None:
 async def produce(task: int, total_bytes: int) -> list[dict[str, Any]]:
     """Give what one of a hundred tasks adds to a context of so many bytes."""
     return contexts.sample_result(task, total_bytes)
+
+
+@weft.action("bench.take_note")
+async def take_note(index: int) -> None:
+    """Do nothing with the item but what `resume_notes` says."""
+    await resume_notes.take_note(index)
 
 
 @weft.action("bench.noop_thread")

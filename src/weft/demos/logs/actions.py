@@ -52,28 +52,26 @@ def aggregate(log: Path, merged: Path) -> dict[str, Any]:
 
     These are the files beside `log` whose names add a number, and `.gz` if they are compressed:
     access.log, access.log.1, access.log.2.gz. Gives `{"log", "files"}`: the path of the merged
-    file, and the names of those in it. Fails with `NoLog` if there are none, and with `BadLog` if
-    one of them can't be read.
+    file, and the names of those in it. Fails with `NoLog` if there are none, with `BadLog` if one
+    of them can't be read, and with `BadTarget` if `merged` can't be written, or is one of them.
     """
-    is_part = re.compile(re.escape(log.name) + r"(?:\.(\d+)(?:\.gz)?)?").fullmatch
-    try:
-        found = {file: part for file in log.parent.iterdir() if (part := is_part(file.name))}
-    except OSError:
-        found = {}
-    if not found:
-        message = f"there is no {log.name}, nor what it was rotated into. Name one: -p log=PATH"
-        raise weft.ActionError(message, type="NoLog", retry=False)
-    files = sorted(found, key=lambda file: int(found[file][1] or 0), reverse=True)
+    files = _parts(log)
+    if merged.resolve() in {file.resolve() for file in files}:
+        raise _bad_target(f"{merged.name} is one of the logs, and would be overwritten.")
     unfinished = merged.with_name(f"{merged.name}.part")
-    with unfinished.open("wb") as target:
-        for file in files:
-            end = b"\n"
-            for chunk in _chunks(file):
-                target.write(chunk)
-                end = chunk[-1:]
-            if end != b"\n":  # The file was taken while this line was written.
-                target.write(b"\n")
-    unfinished.replace(merged)
+    try:
+        with unfinished.open("wb") as target:
+            for file in files:
+                end = b"\n"
+                for chunk in _chunks(file):
+                    target.write(chunk)
+                    end = chunk[-1:]
+                if end != b"\n":  # The file was taken while this line was written.
+                    target.write(b"\n")
+        unfinished.replace(merged)
+    except OSError as error:
+        why = str(error.strerror).lower()
+        raise _bad_target(f"{merged.name} can't be written: {why}.") from None
     return {"log": str(merged), "files": [file.name for file in files]}
 
 
@@ -191,6 +189,24 @@ def report(counts: list[Any]) -> dict[str, Any]:
         "regions": dict(_added(counts, "regions").most_common()),
         "slowest": _slowest(slowest),
     }
+
+
+def _parts(log: Path) -> list[Path]:
+    """A log and what it was rotated into, the oldest first. Raises `ActionError`."""
+    is_part = re.compile(re.escape(log.name) + r"(?:\.(\d+)(?:\.gz)?)?").fullmatch
+    try:
+        found = {file: part for file in log.parent.iterdir() if (part := is_part(file.name))}
+    except OSError:
+        found = {}
+    if not found:
+        message = f"there is no {log.name}, nor what it was rotated into. Name one: -p log=PATH"
+        raise weft.ActionError(message, type="NoLog", retry=False)
+    return sorted(found, key=lambda file: int(found[file][1] or 0), reverse=True)
+
+
+def _bad_target(what: str) -> weft.ActionError:
+    message = f"{what} Name another file: -p merged=PATH"
+    return weft.ActionError(message, type="BadTarget", retry=False)
 
 
 def _added(counts: list[Any], key: str) -> Counter[str]:

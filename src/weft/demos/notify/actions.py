@@ -20,17 +20,19 @@ _TEXTS = {
 def prepare_messages(users: list[Any]) -> list[dict[str, Any]]:
     """Write a message to each user, in the user's language; English where there is none in it.
 
-    A user is `{"id", "name", "email", "language"}`. Gives `{"user", "to", "subject", "text"}` for
-    each, where `to` is null for a user without an address.
+    A user is `{"id", "name", "email", "language"}`, and may lack the last two. Gives
+    `{"user", "to", "subject", "text"}` for each, where `to` is null for one without an address.
     """
     return [_message(user) for user in users]
 
 
 def _message(user: dict[str, Any]) -> dict[str, Any]:
-    language = user["language"] if user["language"] in _TEXTS else "en"
+    language = user.get("language")
+    if language not in _TEXTS:
+        language = "en"
     return {
         "user": user["id"],
-        "to": user["email"],
+        "to": user.get("email"),
         "subject": _SUBJECTS[language],
         "text": _TEXTS[language].format(name=user["name"]),
     }

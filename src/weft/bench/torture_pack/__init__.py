@@ -1,0 +1,1 @@
+"""The folder of the workflows that are tortured, with their actions."""

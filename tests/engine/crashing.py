@@ -1,0 +1,338 @@
+"""Runs that die and go on: a workflow, the world that it acts on, and processes that come and go.
+
+A `Case` is a workflow with whatever happens to it. A `Life` is one run of it on one store, driven
+by one process after the other. Time is that of a `JumpingLoop`: it stands still while a commit is
+being written, and goes on from process to process, so that no order of events is left to the
+machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import weft
+from weft import sources
+from weft.actions.decorator import spec_of
+from weft.actions.registry import ActionRegistry
+from weft.actions.resources import resources
+from weft.catalog import ActionSpec
+from weft.conductor import Replay
+from weft.engine import Engine, Parts, Quiet
+from weft.engine.conduct import first_state
+from weft.engine.making import Maker
+from weft.engine.recovery import read_history
+from weft.errors import LeaseLostError, StoreError
+from weft.executors.local import LocalExecutor
+from weft.model import ItemOutcome, Limits, Owner, Request, Run, RunRecord, Status, TaskRun
+from weft.plan import Plan
+from weft.ports import Catalog, ProcessState
+from weft.stores import Store
+from weft.system import EnvironmentSecrets
+from weft.testing.chance import FixedChance
+from weft.testing.clock import ManualClock
+from weft.testing.jumping_loop import STARTS_AT, JumpingLoop
+from weft.testing.memory_store import MemoryStore
+from weft.testing.stores import FailingStore
+from weft.workflows import Workflows
+
+When = Literal["before", "after"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A workflow, the workflows that it calls, and the files that it reads, by their names.
+
+    `asks` has requests by the idempotency key, without the run, of the call during which they are
+    made. With `tries_vary` the actions fail by how often they have been called, and not by the
+    attempt, so that how many attempts it takes depends on how often the process dies.
+    """
+
+    text: str
+    children: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    asks: Mapping[str, Request] = field(default_factory=dict)
+    tries_vary: bool = False
+
+
+class World:
+    """What actions have done outside. It outlives every process."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        """Calls by the idempotency key, without the run."""
+        self.done_again: list[str] = []
+        """Keys of calls that were made although their outcome was recorded."""
+        self.times: dict[str, list[float]] = {}
+        """When calls of a key were made, in seconds since the life began."""
+        self.is_mended = False
+
+
+def _actions(stage: Stage) -> ActionRegistry:
+    """`test.do`, the one action: it gives `value`, unless it is told to do otherwise."""
+
+    @weft.action("test.do")
+    async def do(
+        context: weft.ActionContext,
+        value: Any = None,
+        fails: bool = False,
+        breaks: bool = False,
+        tries: int = 1,
+        calls: int = 1,
+        takes: float = 0,
+    ) -> Any:
+        key, world = _key(context), stage.life.world
+        stage.life.note_call(key)
+        if takes:
+            await asyncio.sleep(takes)
+        if fails or (breaks and not world.is_mended):
+            raise weft.ActionError("it fails", type="Broken")
+        if context.attempt < tries:
+            raise weft.ActionError("not yet", type="Early")
+        if world.calls[key] < calls:
+            raise weft.ActionError("not often enough", type="Early")
+        return context.attempt if value == "(attempt)" else value
+
+    registry = ActionRegistry()
+    spec = spec_of(do)
+    assert spec is not None
+    registry.add(spec)
+    return registry
+
+
+def _key(context: weft.ActionContext) -> str:
+    return context.idempotency_key.removeprefix(f"{context.run_id}/")
+
+
+class Cast:
+    """The processes of one life, all of them made up; implements `ports.Processes`."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._alive: Owner | None = None
+
+    def this(self) -> Owner:
+        self._count += 1
+        self._alive = Owner("here", "boot", self._count, str(self._count), str(self._count))
+        return self._alive
+
+    def state(self, owner: Owner) -> ProcessState:
+        is_alive = self._alive is not None and owner.token == self._alive.token
+        return ProcessState.ALIVE if is_alive else ProcessState.GONE
+
+    def die(self) -> None:
+        self._alive = None
+
+
+class Life:
+    """One run of a case on one store, through all of its processes."""
+
+    def __init__(self, stage: Stage, store: Store) -> None:
+        self.stage = stage
+        self.store = store
+        self.world = World()
+        self.notices: list[str] = []
+        self.commits = 0
+        self._cast = Cast()
+        self._elapsed_s = 0.0
+        self._engine: Engine | None = None
+
+    def start(self, **death: Any) -> Run | None:
+        """What came of the run, or None if its process died."""
+        return self._live(lambda engine: partial(engine.arun, self.stage.plan, run_id="r"), death)
+
+    def resume(self, *, cancel: bool = False, **death: Any) -> Run | None:
+        """The run goes on, in a new process."""
+        record = self.record()
+        plan = self.stage.load(record.definition)
+        return self._live(
+            lambda engine: partial(engine.aresume, plan, record, cancel=cancel), death
+        )
+
+    def retry(
+        self, *, from_task: str | None = None, repaired: Plan | None = None, **death: Any
+    ) -> Run | None:
+        """What failed of the run is done again, in a new process."""
+        recorded, record = self.stage.load(self.record().definition), self.record()
+
+        def start(engine: Engine) -> Callable[..., Coroutine[Any, Any, Run]]:
+            return partial(
+                engine.aretry, repaired or recorded, record, recorded=recorded, from_task=from_task
+            )
+
+        return self._live(start, death)
+
+    def note_call(self, key: str) -> None:
+        """Note that an action is called, and make the request that the case has for it."""
+        world = self.world
+        if key in self.recorded_keys():
+            world.done_again.append(key)
+        world.calls[key] += 1
+        world.times.setdefault(key, []).append(asyncio.get_running_loop().time())
+        request = self.stage.case.asks.get(key)
+        if request is Request.CANCEL or (request is Request.PAUSE and world.calls[key] == 1):
+            self.ask(request)
+
+    def go_on(self, **death: Any) -> None:
+        """Resume the run, unless it has come to its end already."""
+        if not self.record().status.is_final:
+            self.resume(**death)
+
+    def ask(self, request: Request) -> None:
+        """Ask something of the run in progress, as another process would."""
+        assert self._engine is not None
+        for asked in self._engine._asked:
+            asked.ask(request)
+
+    def _live(
+        self,
+        start: Callable[[Engine], Callable[..., Coroutine[Any, Any, Run]]],
+        death: Mapping[str, Any],
+    ) -> Run | None:
+        """Have a new process drive the run; it dies at commit `at`, before or after that."""
+        at, when = death.get("at"), death.get("when", "before")
+        failing = FailingStore(self.store, at or 1_000_000, when)
+        loop = JumpingLoop()
+        loop._waits.elapsed_s = self._elapsed_s
+        parts = Parts(
+            records=failing,
+            control=failing,
+            executor=LocalExecutor(loop),
+            sources=sources,
+            resources=resources,
+            clock=loop,
+            chance=FixedChance(),
+            processes=self._cast,
+            limits=Limits(),
+        )
+        self._engine = Engine(failing, parts, EnvironmentSecrets({}))
+        try:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                return runner.run(start(self._engine)(observer=_Listener(self.notices)))
+        except LeaseLostError:
+            raise
+        except StoreError:
+            assert at is not None
+            return None
+        finally:
+            self._cast.die()
+            self._elapsed_s = loop.time()
+            self.commits = failing.commits
+
+    def now(self) -> float:
+        """The time of day at which the latest process ended, in seconds since the epoch."""
+        return STARTS_AT + self._elapsed_s
+
+    # What is recorded
+
+    def record(self) -> RunRecord:
+        found = self.store.run("r")
+        assert found is not None
+        return found
+
+    def rows(self) -> list[TaskRun]:
+        """All visits, those within children too."""
+        return [each for each in self.store.export("r") if isinstance(each, TaskRun)]
+
+    def items(self) -> list[tuple[TaskRun, ItemOutcome]]:
+        rows = {row.task_no: row for row in self.rows()}
+        found = [each for each in self.store.export("r") if isinstance(each, ItemOutcome)]
+        return [(rows[item.task_no], item) for item in found]
+
+    def recorded_keys(self) -> set[str]:
+        """The keys, without the run, of all work whose outcome is recorded."""
+        keys = {
+            f"{row.path}/{row.visit}"
+            for row in self.rows()
+            if row.attempts and row.status.is_final and not row.has_items
+        }
+        return keys | {f"{row.path}[{item.index}]/{row.visit}" for row, item in self.items()}
+
+    def end(self) -> dict[str, Any]:
+        """All that the run came to, but for times and numbers."""
+        record = self.record()
+        has_tries = not self.stage.case.tries_vary
+        found: dict[str, Any] = {"run": (record.status, record.output, record.error)}
+        for row in self.rows():
+            key = f"{row.path}/{row.visit}"
+            assert key not in found, f"{key} is recorded twice"
+            what = row.status, row.output, row.error, row.items
+            has_tries_left = has_tries and row.status is not Status.CANCELLED
+            found[key] = (*what, row.attempts) if has_tries_left else what
+        for row, item in self.items():
+            if item.status is Status.CANCELLED:
+                continue  # which were cut off, and which never started, is a matter of time
+            outcome = item.status, item.output, item.error, item.label
+            key = f"{row.path}[{item.index}]/{row.visit}"
+            found[key] = (*outcome, item.attempts) if has_tries else outcome
+        return found
+
+    def replayed_status(self) -> Status | None:
+        """How the run ended or was paused, by its events alone."""
+        plan, record = self.stage.load(self.record().definition), self.record()
+        maker = Maker(ManualClock(), FixedChance(), EnvironmentSecrets({}))
+        job = maker.recorded(plan, record, {})
+        replay = Replay(plan, first_state(plan))
+        for event in read_history(plan, record, job.context, self.store).events:
+            replay.take(event)
+        return None if replay.ended is None else replay.ended.status
+
+
+class _Listener(Quiet):
+    def __init__(self, notices: list[str]) -> None:
+        self._notices = notices
+
+    def notice(self, text: str) -> None:
+        self._notices.append(text)
+
+
+class Stage:
+    """A case that is ready to be run any number of times."""
+
+    def __init__(self, case: Case, folder: Path) -> None:
+        self.case = case
+        self._folder = folder
+        self._actions = _actions(self)
+        self._plans: dict[str, Plan] = {}
+        for name, text in case.files.items():
+            (folder / name).write_text(text)
+        self.plan = self.load(case.text)
+        self.life = self.new_life()
+
+    def new_life(self, store: Store | None = None) -> Life:
+        """A new run, in a world of its own; actions act on the newest."""
+        self.life = Life(self, store or MemoryStore())
+        return self.life
+
+    def load(self, text: str) -> Plan:
+        """The plan of a workflow's text."""
+        if text not in self._plans:
+            files = {"flow.yaml": text, **self.case.children}
+            workflows = Workflows(
+                [],
+                Limits(),
+                import_packs=True,
+                texts={str(self._folder / name): each for name, each in files.items()},
+                around=lambda catalog: _Catalog(self._actions, catalog),
+            )
+            self._plans[text] = workflows.load(self._folder / "flow.yaml")
+        return self._plans[text]
+
+
+class _Catalog:
+    """The test's action before all others; implements `ports.Catalog`."""
+
+    def __init__(self, actions: ActionRegistry, catalog: Catalog) -> None:
+        self._actions = actions
+        self._catalog = catalog
+
+    def get(self, name: str) -> ActionSpec | None:
+        return self._actions.get(name) or self._catalog.get(name)
+
+    def names(self) -> list[str]:
+        return [*self._actions.names(), *self._catalog.names()]
