@@ -511,3 +511,89 @@ output: "{{ task.call.items }}"
         asks={"call[1].b/1": Request.CANCEL},
     ),
 }
+
+RETRIES = {
+    "items": Case("""
+tasks:
+  - {name: a, action: test.do, input: {value: 1}}
+  - {name: b, action: test.do, with-items: [1, 2, 3, 4], concurrency: 2,
+     input: {value: "{{ item }}", breaks: "{{ item is even }}"}}
+  - {name: c, action: test.do, input: {value: "{{ task.b.output }}"}}
+finally:
+  - {name: clean, action: test.do, input: {value: "{{ task.c.status }}"}}
+output: {b: "{{ task.b.output }}", c: "{{ task.c.output }}"}
+"""),
+    "tolerated": Case("""
+tasks:
+  - {name: a, action: test.do, needs: [], with-items: [1, 2], tolerate: 1,
+     input: {value: "{{ item }}", breaks: "{{ item == 2 }}"}}
+  - {name: b, action: test.do, needs: [a], with-items: "{{ task.a.output }}",
+     input: {value: "{{ item }}"}}
+  - {name: c, action: test.do, needs: [b], input: {value: "{{ task.b.output }}", breaks: true}}
+  - {name: apart, action: test.do, needs: [], input: {value: 3, takes: 5}}
+output: ["{{ task.b.output }}", "{{ task.c.output }}"]
+"""),
+    "handled": Case("""
+vars: {way: none}
+tasks:
+  - name: a
+    action: test.do
+    input: {value: 1, breaks: true}
+    next:
+      - {when: "{{ failed() }}", publish: {way: round}, do: repair}
+      - {when: "{{ succeeded() }}", publish: {way: straight}, do: b}
+  - {name: repair, action: test.do, next: [{do: b}]}
+  - {name: b, action: test.do, input: {value: "{{ vars.way }}"},
+     next: [{do: c}]}
+  - {name: c, action: test.do, input: {breaks: true}}
+output: "{{ task.b.output }}"
+"""),
+    "a loop": Case("""
+tasks:
+  - name: poll
+    action: test.do
+    max-visits: 4
+    input: {value: "{{ (task.poll.output or 0) + 1 }}", breaks: "{{ task.poll.output == 2 }}"}
+    next: [{when: "{{ result() < 4 }}", do: poll}, {when: "{{ result() >= 4 }}", do: end}]
+  - {name: end, action: test.do, input: {value: "{{ task.poll.output }}"}}
+output: "{{ task.end.output }}"
+"""),
+    "children": Case(
+        """
+tasks:
+  - {name: call, action: ./child.yaml, with-items: [1, 2, 3],
+     input: {n: "{{ item }}", breaks: "{{ item == 2 }}"}}
+  - {name: solo, action: ./child.yaml, input: {n: 7, breaks: true}}
+  - {name: end, action: test.do,
+     input: {value: ["{{ task.call.output }}", "{{ task.solo.output }}"]}}
+output: "{{ task.end.output }}"
+""",
+        {"child.yaml": STEPS},
+    ),
+    "templates": Case("""
+tasks:
+  - {name: a, action: test.do, needs: [], input: {value: 1}, publish: {v: "{{ result().x }}"}}
+  - {name: b, action: test.do, needs: [], input: {value: 2}}
+  - {name: c, action: test.do, needs: [a, b], input: {value: 3}}
+"""),
+    "led to fail": Case("""
+tasks:
+  - name: a
+    action: test.do
+    input: {value: 1}
+    next: [{when: "{{ result() == 1 }}", do: fail}, {when: "{{ result() == 2 }}", do: b}]
+  - {name: b, action: test.do}
+  - {name: c, action: test.do, needs: []}
+"""),
+    "cancelled": Case(
+        """
+tasks:
+  - {name: a, action: test.do, needs: [], input: {value: 1}}
+  - {name: b, action: test.do, needs: [a], with-items: [1, 2, 3], concurrency: 1,
+     input: {takes: 50, value: "{{ item }}"}}
+  - {name: c, action: test.do, needs: [b], input: {value: "{{ task.b.output }}"}}
+output: "{{ task.c.output }}"
+""",
+        asks={"b[1]/1": Request.CANCEL},
+    ),
+}

@@ -247,10 +247,7 @@ def test_items_that_came_after_what_failed_run_again_as_a_new_visit(loom) -> Non
     assert sorted(doing.done) == ["a", "b1 after succeeded", "b2 after succeeded"]
     assert [(row.path, row.visit) for row in loom.rows()] == [("a", 1), ("b", 1), ("b", 2)]
     assert max(doing.keys.values()) == doing.keys[f"{loom.record().id}/a/1"] == 2
-    assert loom.watcher.notices == [
-        "a: runs again, since it failed",
-        "b: runs again, since 1 of its items failed",
-    ]
+    assert loom.watcher.notices == ["runs a, b"]
 
 
 def test_a_new_visit_is_told_as_one_that_keeps_no_items(loom) -> None:
@@ -272,7 +269,9 @@ def test_kept_items_are_told_of_a_repaired_workflow_too(loom) -> None:
     new = "tasks:\n  - {name: new, action: test.do, input: {of: new}}\n"
     repaired = THREE.replace("tasks:\n", new)
     loom.retry(repaired, doing.action(), recorded=THREE)
-    assert "b: runs again, since 2 of its items failed, 2 of 4 items kept" in loom.watcher.notices
+    assert (
+        "b: runs again, since 2 of its items failed; 2 of 4 items are kept" in loom.watcher.notices
+    )
 
 
 def test_a_retry_of_a_changed_file_is_refused_before_anything_is_recorded(loom) -> None:

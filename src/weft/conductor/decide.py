@@ -36,7 +36,7 @@ from weft.conductor.messages import (
 )
 from weft.conductor.routes import Routes
 from weft.conductor.scope import Scope
-from weft.conductor.state import Phase, Stage, State
+from weft.conductor.state import Phase, Stage, State, TaskState
 from weft.conductor.vector import EMPTY
 from weft.model import ErrorInfo, Status, TaskResult
 from weft.plan import Plan, PlannedTask
@@ -227,7 +227,8 @@ class _Decision(Routes):
         visit = task.visit + 1
         judging = planned.when is not None
         stage = Stage.JUDGING if judging else Stage.RUNNING
-        self._set(number, replace(task, stage=stage, visit=visit, scope=scope))
+        starts = task.starts + 1
+        self._set(number, replace(task, stage=stage, visit=visit, starts=starts, scope=scope))
         self._change(active=self.state.active + 1)
         if judging:
             self.commands.append(Evaluate(Asked.WHEN, self.see(scope), number, visit))
@@ -244,7 +245,7 @@ class _Decision(Routes):
             return
         task = self.task(number)
         assert task.scope is not None  # it has started
-        held = replace(task, stage=Stage.WAITING, visit=task.visit - 1, scope=None)
+        held = _not_started(task, task.visit - 1)
         self._change(active=self.state.active - 1)
         self.put_back(number, held, task.scope)
 
@@ -256,7 +257,7 @@ class _Decision(Routes):
         elif task.visit <= last and task.stage in (Stage.JUDGING, Stage.RUNNING):
             assert task.scope is not None  # it has started
             self._change(active=self.state.active - 1)
-            self._set(number, replace(task, visit=last))
+            self._set(number, _not_started(task, last))
             self.start_visit(number, task.scope)
 
     def _when_evaluated(self, event: Evaluated) -> None:
@@ -372,6 +373,12 @@ class _Decision(Routes):
     def _expects(self, event: Evaluated | TaskEnded | TaskPaused, stage: Stage) -> bool:
         task = self.task(event.task)
         return task.stage is stage and task.visit == event.visit
+
+
+def _not_started(task: TaskState, last: int) -> TaskState:
+    """The task as it was before the visit under way, with the number of the last one before."""
+    starts = task.starts - 1
+    return replace(task, stage=Stage.WAITING, visit=last, starts=starts, scope=None)
 
 
 def _is_judged(task: PlannedTask) -> bool:

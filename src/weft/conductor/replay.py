@@ -88,17 +88,20 @@ def retell(
     context: WorkflowContext,
     outcome_of: Callable[[StartTask], Kept | VisitsAdvanced | None],
     evaluate: Callable[[Evaluate], Evaluated],
+    *,
+    first: Sequence[Event] = (),
     unasked: Sequence[Kept] = (),
 ) -> tuple[Replay, list[Step]]:
     """Tell a run from its start, with what `outcome_of` has for a visit that starts.
 
     In place of an outcome it may have a higher number for the visit, which starts once more then.
-    `unasked` are events that came by themselves. Gives where the run stands, and the events that
-    it took. Its output is left to be evaluated.
+    The events `first` come right after the start; those that are `unasked` came by themselves, each
+    in its order. Gives where the run stands, and the events that it took. Its output is left to be
+    evaluated.
     """
     replay = Replay(plan, state)
     steps: list[Step] = []
-    said: deque[Event] = deque([RunStarted(context)])
+    said: deque[Event] = deque([RunStarted(context), *first])
     kept: list[tuple[float, int, Event]] = [(each.order, -1, each.event) for each in unasked]
     while said or kept:
         event = said.popleft() if said else heapq.heappop(kept)[-1]

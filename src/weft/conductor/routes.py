@@ -207,10 +207,10 @@ class Routes(ABC):
         seen, *rest = task.arrivals
         self._set(number, replace(task, arrivals=Vector(rest)))
         most = self.plan.tasks[number].max_visits
-        if task.visit < most:
+        if task.starts < most:
             self.start_visit(number, seen)
         else:
-            message = f"visit {task.visit + 1:,} can't start; max-visits is {most:,}"
+            message = f"visit {task.starts + 1:,} can't start; max-visits is {most:,}"
             self.fail_visit(number, seen, ErrorInfo("MaxVisits", message))
 
     def _left_in_loop(self, number: int, group: int, *, blocks: bool) -> None:

@@ -144,7 +144,7 @@ class _Child(Conducting):
         cut_off = [row.ended_at or 0.0 for row in rows if row.status is Status.CANCELLED]
         if cut_off and timeout_s is not None:  # nothing else cuts off steps and leaves them be
             unasked.append(Kept(math.nextafter(min(cut_off), 0.0), RunTimedOut(timeout_s)))
-        steps = await asyncio.to_thread(self._retell, self._kept, unasked)
+        steps = await asyncio.to_thread(self._retell, self._kept, unasked=unasked)
         self._opening = ()
         # Steps that were passed over may have no row yet, nor those that are to start.
         told = [command for _, commands in steps for command in commands]

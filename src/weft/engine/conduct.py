@@ -277,12 +277,15 @@ class Conducting(ABC):
     def _retell(
         self,
         outcome_of: Callable[[StartTask], Kept | VisitsAdvanced | None],
+        *,
         unasked: Sequence[Kept] = (),
-        then: Event | None = None,
+        first: Sequence[Event] = (),
+        then: Sequence[Event] = (),
     ) -> list[Step]:
-        """Go to where the events that are kept lead, and take the event `then`.
+        """Go to where the events that are kept lead.
 
-        Reads from the store, which may block.
+        The events `first` come right after the start, those of `then` at the end. Reads from the
+        store, which may block.
         """
 
         def evaluate(command: Evaluate) -> Evaluated:
@@ -290,10 +293,15 @@ class Conducting(ABC):
             return self._evaluate(command)
 
         replay, steps = retell(
-            self._plan, self._state, self._context, outcome_of, evaluate, unasked
+            self._plan,
+            self._state,
+            self._context,
+            outcome_of,
+            evaluate,
+            first=first,
+            unasked=unasked,
         )
-        if then is not None:
-            steps.append((then, replay.take(then)))
+        steps += [(event, replay.take(event)) for event in then]
         self._state, self._pending, self._ended = replay.state, replay.pending, replay.ended
         return steps
 

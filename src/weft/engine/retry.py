@@ -9,7 +9,7 @@ task is known by its name, and what it had done is kept unless its items come fr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from difflib import get_close_matches
 from typing import Any
 
@@ -26,8 +26,9 @@ from weft.conductor import (
 )
 from weft.engine.conduct import first_state
 from weft.engine.recovery import History, Visits
+from weft.engine.retry_notes import Fate, in_one_line, line_by_line
 from weft.errors import UsageError
-from weft.model import Discard, RunRecord, Status, TaskRun, inner_path
+from weft.model import Discard, RunRecord, Status, TaskResult, TaskRun, inner_path
 from weft.plan import Plan, PlannedTask
 from weft.ports import Records
 
@@ -40,13 +41,15 @@ class Again(msgspec.Struct, frozen=True):
 
     `kept` has the outcomes that are kept, `rows` what is recorded of the run's own visits, and
     `told` the visits of each task since the run was last told from its start, in their order.
-    `notes` say for each task what is kept of it and why, each in one line.
+    `anew` numbers the tasks of which nothing is kept, and `advanced` whatever starts after what is
+    kept. `notes` say in lines what is done again, what is kept, and why.
     """
 
     told: Mapping[int, Sequence[int]]
     kept: Mapping[_VisitKey, Kept]
     rows: Visits
-    advanced: VisitsAdvanced
+    anew: Sequence[VisitsAdvanced]
+    advanced: Sequence[VisitsAdvanced]
     discards: Sequence[Discard]
     notes: Sequence[str]
     seq: int
@@ -121,12 +124,13 @@ class _Retry:
             for (old, visit), row in self._history.visits.items()
         }
         same = {self._new(old) for (old, _), is_same in broken.items() if is_same}
-        last = sorted((self._new(old), visit) for old, visit in self._last.items())
+        stays = same | {number for number, _ in kept}
         return Again(
             told=self._told(),
             kept=kept,
             rows=rows,
-            advanced=VisitsAdvanced(tuple(each for each in last if each[0] not in same)),
+            anew=self._advanced(stays),
+            advanced=self._advanced(same),
             discards=[
                 each for key, is_same in broken.items() if is_same for each in self._undo(*key)
             ],
@@ -168,6 +172,8 @@ class _Retry:
         """The old visits that are made again for their own sake, and whether as the same visit."""
         broken: dict[_VisitKey, bool] = {}
         for key, (_, settled) in self._settled.items():
+            if key[0] >= len(self._recorded.graph.names):  # `finally` runs at every end
+                continue
             result, name = settled.result, self._recorded.tasks[key[0]].name
             failed_items = result.items.failed if result.items else 0
             if self._has_other_items(name, key[0]):
@@ -175,9 +181,7 @@ class _Retry:
                 self._why[name] = "its items come from elsewhere now"
             elif result.status in _BROKEN or failed_items:
                 broken[key] = key[1] == self._last.get(key[0])
-                self._why[name] = (
-                    f"{failed_items:,} of its items failed" if failed_items else "it failed"
-                )
+                self._why[name] = _why(result)
         ended = self._replay.ended
         if ended is not None and ended.error is not None and ended.error.type == "Failed":
             self._add_latest(
@@ -208,8 +212,7 @@ class _Retry:
         graph = self._plan.graph
         starts: dict[int, list[_VisitKey]] = {}
         for key in broken:
-            if self._new(key[0]) < len(graph.names):  # `finally` runs at every end
-                starts.setdefault(self._ended.get(key, self._settled[key][0]), []).append(key)
+            starts.setdefault(self._ended.get(key, self._settled[key][0]), []).append(key)
         kept: dict[_VisitKey, Kept] = {}
         undone = 0  # a bit set of tasks with a broken visit before the event
         for at, event in enumerate(self._history.events):
@@ -247,6 +250,12 @@ class _Retry:
             told.setdefault(self._new(old), []).append(visit)
         return told
 
+    def _advanced(self, but: Set[int]) -> Sequence[VisitsAdvanced]:
+        """Gives the visits of all tasks `but` these numbers over those that are recorded."""
+        last = sorted((self._new(old), visit) for old, visit in self._last.items())
+        visits = tuple(each for each in last if each[0] not in but)
+        return (VisitsAdvanced(visits),) if visits else ()
+
     def _new(self, old: int) -> int:
         return self._plan.numbers.get(self._recorded.tasks[old].name, -1)
 
@@ -270,20 +279,39 @@ class _Retry:
                 yield from (item.index for item in page)
                 after = page[-1].index
 
-    def _notes(self, kept: Mapping[_VisitKey, Kept], rows: Visits, same: set[int]) -> list[str]:
-        notes = []
+    def _notes(self, kept: Collection[_VisitKey], rows: Visits, same: Set[int]) -> Sequence[str]:
+        fates = list(self._fates({number for number, _ in kept}, rows, same))
+        if self._is_repaired or self._old_from is not None:
+            return line_by_line(fates)
+        return [in_one_line(fates)]
+
+    def _fates(self, kept: Set[int], rows: Visits, same: Set[int]) -> Iterator[Fate]:
         for task in self._plan.tasks[: len(self._plan.graph.names)]:
-            visits = sum(number == task.number for number, _ in kept)
             started = [row for (no, _), row in rows.items() if no == task.number and row.started_at]
             if task.name in self._why:
-                counts = started[-1].items if started and task.number in same else None
-                some = f", {counts.succeeded:,} of {counts.total:,} items kept" if counts else ""
-                notes.append(f"{task.name}: runs again, since {self._why[task.name]}{some}")
-            elif visits:
-                notes.append(f"{task.name}: kept, since it has succeeded")
+                items = started[-1].items if started and task.number in same else None
+                yield Fate(task.name, why=self._why[task.name], items=items)
+            elif task.number in kept:
+                old = self._recorded.tasks[self._recorded.numbers[task.name]]
+                yield Fate(task.name, is_kept=True, is_changed=_asked_of(task) != _asked_of(old))
             elif not started:
-                notes.append(f"{task.name}: has not run yet")
-        return notes
+                yield Fate(task.name)
+
+
+def _why(result: TaskResult) -> str:
+    """Why a visit with this result is made again."""
+    if result.status is Status.CANCELLED:
+        return "it was cancelled"
+    if result.items is not None and result.items.failed:
+        return f"{result.items.failed:,} of its items failed"
+    return "it failed"
+
+
+def _asked_of(task: PlannedTask) -> Any:
+    """What a task calls, and with what input, as the workflow's text."""
+    workflow = task.spec.workflow
+    called = task.spec.name if workflow is None else workflow().text
+    return called, {entry.name: entry.value.raw for entry in task.inputs}
 
 
 def _items_of(task: PlannedTask) -> Any:

@@ -75,8 +75,9 @@ class RunDriver(Conducting):
 
     async def start_again(self, again: Again) -> None:
         """Go to where what is kept leads, and record that as one. What isn't kept is done next."""
-        then = again.advanced if again.advanced.visits else None
-        steps = await asyncio.to_thread(self._retell, again.outcome_of, (), then)
+        steps = await asyncio.to_thread(
+            self._retell, again.outcome_of, first=again.anew, then=again.advanced
+        )
         self._opening = ()
         now = self._clock.now()
         changed = self._rows_again(again, steps, now)

@@ -1,0 +1,141 @@
+"""A retry of a run that dies at any moment goes on and ends as an undisturbed one would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from crash_cases import RETRIES
+from crashing import Case, Life, Stage, When
+
+from weft.model import Status
+
+LOOP = Case("""
+tasks:
+  - {name: s, action: test.do, needs: [], next: [{do: poll}]}
+  - name: poll
+    action: test.do
+    max-visits: 3
+    input: {value: "{{ (task.poll.output or 0) + 1 }}"}
+    next: [{when: "{{ result() < 3 }}", do: poll}, {when: "{{ result() >= 3 }}", do: end}]
+  - {name: end, action: test.do, input: {value: "{{ task.poll.output }}"}}
+output: "{{ task.end.output }}"
+""")
+
+
+def mended(stage: Stage) -> Life:
+    """A run that is over, with the world around it mended."""
+    life = stage.new_life()
+    life.start()
+    life.world.is_mended = True
+    life.world.calls.clear()
+    return life
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", RETRIES)
+def test_a_retry_that_dies_at_any_commit_goes_on_and_ends_the_same(
+    tmp_path: Path, name: str, when: When
+) -> None:
+    """Nothing that it keeps, or has recorded by then, is done again."""
+    stage = Stage(RETRIES[name], tmp_path)
+    life = mended(stage)
+    life.retry()
+    expected, commits = life.end(), life.commits
+    for at in range(1, commits + 1):
+        life = mended(stage)
+        life.retry(at=at, when=when)
+        if at == 1 and when == "before":  # of this one nothing is recorded
+            life.retry()
+        life.go_on()
+        assert life.end() == expected
+        assert life.world.done_again == []
+        assert life.replayed_status() is life.record().status
+
+
+def test_an_item_that_ran_a_child_starts_a_fresh_one_in_a_retry(tmp_path: Path) -> None:
+    """With all of its steps; those of items that had succeeded are kept."""
+    stage = Stage(RETRIES["children"], tmp_path)
+    life = mended(stage)
+    life.retry()
+    steps = {key for key, calls in life.world.calls.items() if key.startswith("call") and calls}
+    assert steps == {"call[1].a/1", "call[1].b/1", "call[1].c/1"}
+
+
+def test_max_visits_counts_the_visits_that_a_retry_makes_and_keeps(tmp_path: Path) -> None:
+    """Not those that it makes anew, though their numbers go on."""
+    stage = Stage(LOOP, tmp_path)
+    life = mended(stage)
+    for last in (6, 9):
+        run = life.retry(from_task="s")
+        assert run is not None
+        assert run.status is Status.SUCCEEDED
+        assert f"poll/{last}" in life.world.calls
+    assert set(life.world.calls.values()) == {1}
+
+
+def test_what_is_recorded_of_a_task_that_a_retry_does_not_reach_stays(tmp_path: Path) -> None:
+    """It is blocked this time, and that is a row of its own."""
+    text = """
+tasks:
+  - {name: a, action: test.do, needs: [], input: {value: "{{ item }}"}, with-items: [1, 2]}
+  - {name: b, action: test.do, needs: [a], input: {value: 3}}
+"""
+    stage = Stage(Case(text), tmp_path)
+    life = mended(stage)
+    before = life.end()
+    broken = stage.load(text.replace('{value: "{{ item }}"}', "{fails: true}"))
+    run = life.retry(from_task="a", repaired=broken)
+    assert run is not None
+    assert run.status is Status.FAILED
+    after = life.end()
+    assert {key: after[key] for key in before if key != "run"} == {
+        key: before[key] for key in before if key != "run"
+    }
+    assert [(row.visit, row.status) for row in life.rows() if row.path == "b"] == [
+        (1, Status.SUCCEEDED),
+        (2, Status.BLOCKED),
+    ]
+
+
+def test_finally_runs_as_a_whole_at_the_end_of_a_retry(tmp_path: Path) -> None:
+    """Also those of its items that had succeeded at the end of the run."""
+    stage = Stage(
+        Case("""
+tasks: [{name: a, action: test.do}]
+finally:
+  - {name: clean, action: test.do, with-items: [1, 2], input: {breaks: "{{ item == 2 }}"}}
+"""),
+        tmp_path,
+    )
+    life = mended(stage)
+    life.retry()
+    assert set(life.world.calls) == {"clean[0]/2", "clean[1]/2"}
+    assert life.notices == ["runs no task but those of finally; keeps a"]
+
+
+THREE = """
+tasks:
+  - {name: a, action: test.do, input: {value: 1}}
+  - {name: b, action: test.do, with-items: [1, 2, 3], input: {value: 1, breaks: "{{ item > 1 }}"}}
+  - {name: c, action: test.do, input: {value: 3}}
+"""
+
+
+def test_a_plain_retry_says_what_it_does_in_one_line(tmp_path: Path) -> None:
+    """With how many items of each task."""
+    life = mended(Stage(Case(THREE), tmp_path))
+    life.retry()
+    assert life.notices == ["runs b (2 of 3 items), c; keeps a"]
+
+
+def test_a_retry_with_a_repaired_workflow_says_what_it_keeps_and_why(tmp_path: Path) -> None:
+    """And that what has changed in a task that is kept has no effect."""
+    stage = Stage(Case(THREE), tmp_path)
+    life = mended(stage)
+    life.retry(repaired=stage.load(THREE.replace("value: 1}", "value: 7}")))
+    assert life.notices == [
+        "a: kept, since it has succeeded; what has changed in it is not used",
+        "b: runs again, since 2 of its items failed; 1 of 3 items are kept",
+        "c: has not run yet",
+    ]
