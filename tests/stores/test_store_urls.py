@@ -19,6 +19,8 @@ from weft.stores.urls import StorePlace, parse
         ("sqlite:///a b.db?durability=full", StorePlace("a b.db", "full")),
         ("weft.db?durability=full", StorePlace("weft.db", "full")),
         ("weft.db?durability=normal", StorePlace("weft.db", "normal")),
+        ("weft.db?timeout=1m30s", StorePlace("weft.db", "normal", 90.0)),
+        ("weft.db?durability=full&timeout=0s", StorePlace("weft.db", "full", 0.0)),
     ],
 )
 def test_a_store_is_a_path_or_an_sqlite_url(url, place):
@@ -38,6 +40,8 @@ def test_a_store_is_a_path_or_an_sqlite_url(url, place):
         "postgresql://me:hunter2@host/db",
         "weft.db?durability=some",
         "weft.db?timeout=hunter2",
+        "weft.db?timeout=2d",
+        "weft.db?patience=hunter2",
     ],
 )
 def test_other_urls_are_refused_with_a_hint(url):

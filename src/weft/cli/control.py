@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from weft.stores import Store
 
 _LOOK_S = 0.1
+_WORDS = {
+    "pending": "hasn't begun yet",
+    "running": "is still running",
+    "interrupted": "was interrupted",
+    "paused": "is paused",
+    "succeeded": "has succeeded",
+    "failed": "has failed",
+    "cancelled": "was cancelled",
+}
+"""How a run's status is told in a sentence."""
 
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Ask, and don't wait until it has happened.")
@@ -32,7 +42,7 @@ def pause(
 
     What isn't finished after the run's --grace is cut off, and done again when it goes on.
     """
-    from weft.cli.driving import driving_lease
+    from weft.cli.driving import driving_lease, shown_status
     from weft.cli.recorded import find_run
     from weft.cli.summary import command
     from weft.model import Request
@@ -48,7 +58,7 @@ def pause(
             was = "is paused already" if record.status == "paused" else "was interrupted"
             raise UsageError(f"run {record.id} {was}.", hint=f"Go on with: {way_on}")
         record = _ask(opened, record, Request.PAUSE, waits=not no_wait)
-    _tell(record, json=json)
+        _tell(record, shown_status(opened, record), json=json)
 
 
 def cancel(
@@ -61,13 +71,15 @@ def cancel(
 ) -> None:
     """Cancel a run: all is cut off, but `finally` runs.
 
-    A run that nobody drives, since it was paused or interrupted, is brought to its end here.
+    A run that nobody drives, since it was paused or interrupted, is brought to its end here. Exit
+    status: 0 the run was cancelled, or had just ended; 130 that was interrupted.
     """
     from weft.cli.driving import driving_lease
     from weft.cli.recorded import find_run
     from weft.cli.resume import go_on
-    from weft.cli.run import tell
-    from weft.model import Request
+    from weft.cli.run import exit_status, tell
+    from weft.engine.engine import OVER
+    from weft.model import Request, Status
     from weft.stores import open_store
     from weft.wiring import read_settings
 
@@ -77,10 +89,14 @@ def cancel(
         _require_open(record)
         if driving_lease(opened, record) is not None:
             record = _ask(opened, record, Request.CANCEL, waits=not no_wait)
-            _tell(record, json=json)
-            return
-    done = go_on(record, settings, secrets, cancel=True)
+            if no_wait or record.status in OVER:
+                _tell(record, record.status, json=json)
+                return
+    # Nobody drives it, or whoever did has left it without having heard.
+    done = go_on(record, settings, secrets, cancel=True, store=store)
     tell(done.run, settings, store=store, json=json, has_output=False)
+    if done.run.status is not Status.CANCELLED:
+        raise typer.Exit(exit_status(done.run))
 
 
 def _require_open(record: RunRecord) -> None:
@@ -110,8 +126,8 @@ def _ask(store: Store, record: RunRecord, request: Request, *, waits: bool) -> R
     return store.run(record.id) or record
 
 
-def _tell(record: RunRecord, *, json: bool) -> None:
+def _tell(record: RunRecord, status: str, *, json: bool) -> None:
     if json:
-        print_results([as_json({"run_id": record.id, "status": record.status})])
+        print_results([as_json({"run_id": record.id, "status": status})])
     else:
-        print_results([f"Run {record.id} is {record.status.value}."])
+        print_results([f"Run {record.id} {_WORDS[status]}."])

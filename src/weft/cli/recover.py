@@ -25,11 +25,12 @@ def recover(
 ) -> None:
     """Go on with all runs whose process has died, side by side. Paused runs stay paused.
 
-    Exit status: 0 all of them succeeded, 1 one has failed, 2 one can't go on.
+    Exit status: 0 all of them have succeeded, 1 one hasn't, 2 one can't go on, 130 interrupted.
     """
-    from weft.cli.driving import driving_lease
+    from weft.cli import driving
     from weft.cli.interruption import INTERRUPTED
     from weft.cli.recovering import go_on_with
+    from weft.cli.summary import command
     from weft.model import Status
     from weft.wiring import load_recorded, open_engine, open_records, read_settings
 
@@ -37,7 +38,8 @@ def recover(
     refused: dict[str, WeftError] = {}
     plans: list[tuple[Plan, RunRecord]] = []
     with open_records(settings) as records:
-        left = [each for each in records.unfinished() if driving_lease(records, each) is None]
+        unfinished = records.unfinished()
+        left = [each for each in unfinished if driving.driving_lease(records, each) is None]
     with prints_aside():
         for record in left:
             try:
@@ -48,9 +50,15 @@ def recover(
     with open_engine(settings=settings, create=False, grace_s=grace) as engine, prints_aside():
         done = go_on_with(engine, plans, refused)
     for run_id, refusal in refused.items():
-        say(f"Run {run_id} can't go on: {refusal}")
+        alone = command("resume", run_id, store=store)
+        say(f"Run {run_id} can't go on: {refusal} To go on with it alone: {alone}")
     if json:
-        print_results(as_json({"run_id": run.id, "status": run.status}) for run in done)
+        ended = [(run.id, run.status.value, None) for run in done]
+        left_alone = [
+            (run_id, driving.INTERRUPTED, str(refusal)) for run_id, refusal in refused.items()
+        ]
+        for run_id, status, why in [*ended, *left_alone]:
+            print_results([as_json({"run_id": run_id, "status": status, "error": why})])
     statuses = {run.status for run in done}
     if refused:
         raise typer.Exit(_REFUSED)

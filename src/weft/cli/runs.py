@@ -25,6 +25,7 @@ class RunStatus(StrEnum):
 
     PENDING = "pending"
     RUNNING = "running"
+    INTERRUPTED = "interrupted"
     PAUSED = "paused"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -86,17 +87,17 @@ def runs(
 
     If there are more, the last line says how to see them. With --json each run is a line.
     """
-    from weft.cli.driving import shown_status
+    from weft.cli.driving import find_runs
     from weft.cli.recorded import find_run
     from weft.cli.render import show_size
     from weft.cli.summary import command
-    from weft.model import Status
     from weft.wiring import open_records, read_settings
 
     created_since = None if since is None else read_since(since, datetime.now().astimezone())
     with open_records(read_settings(store=store)) as records:
-        found = records.runs(
-            status=None if status is None else Status(status.value),
+        found = find_runs(
+            records,
+            status,
             workflow=workflow,
             since=created_since,
             tags=tag or (),
@@ -104,18 +105,16 @@ def runs(
             limit=limit + 1,  # to know whether there are more
         )
         shown = found[:limit]
-        statuses = [shown_status(records, run) for run in shown]
         place, size = records.place, records.size()
     if json:
-        pairs = zip(shown, statuses, strict=True)
-        print_results(as_json(_run_object(run, status)) for run, status in pairs)
+        print_results(as_json(_run_object(run, status)) for run, status in shown)
         return
-    print_results(_lines(shown, statuses))
+    print_results(_lines(shown))
     if len(found) > limit:
         given = {"--status": status, "--workflow": workflow, "--since": since}
         words = [word for name, value in given.items() if value for word in (name, value)]
         words += [word for each in tag or () for word in ("--tag", each)]
-        words += ["--limit", str(limit), "--before", shown[-1].id]
+        words += ["--limit", str(limit), "--before", shown[-1][0].id]
         print_results([f"More: {command('runs', *words, store=store)}"])
     flush_results()
     say(f"\nStore: {clean(place)}, {show_size(size.total_bytes)}")
@@ -142,12 +141,12 @@ def read_since(text: str, now: datetime) -> float:
         ) from None
 
 
-def _lines(found: Sequence[RunRecord], statuses: Sequence[str]) -> list[str]:
+def _lines(found: Sequence[tuple[RunRecord, str]]) -> list[str]:
     from weft.cli.render import show_span, show_time, table
 
     if not found:
         return ["No runs."]
-    has_tags = any(run.tags for run in found)
+    has_tags = any(run.tags for run, _ in found)
     rows = [
         (
             run.id,
@@ -157,7 +156,7 @@ def _lines(found: Sequence[RunRecord], statuses: Sequence[str]) -> list[str]:
             show_span(_duration_s(run)),
             *([" ".join(run.tags)] if has_tags else []),
         )
-        for run, status in zip(found, statuses, strict=True)
+        for run, status in found
     ]
     headings = ["RUN", "WORKFLOW", "STATUS", "STARTED", "TIME>", *(["TAGS"] if has_tags else [])]
     return table(headings, rows, colours=has_colours(sys.stdout))

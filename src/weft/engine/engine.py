@@ -340,9 +340,10 @@ class _Resume:
     def require_fit(self, record: RunRecord) -> None:
         """Raise `UsageError` unless the run can go on."""
         if record.status in OVER:
+            from_task = " --from TASK" if record.status is Status.SUCCEEDED else ""
             raise UsageError(
                 f"run {record.id} is over: it has {record.status.value}.",
-                hint=f"To do again what failed: weft retry {record.id}",
+                hint=f"To make it again: weft retry {record.id}{from_task}",
             )
 
     def read(self, job: Job, parts: Parts) -> tuple[Standing, Again | None]:
@@ -371,8 +372,8 @@ class _Retry:
         """Raise `UsageError` unless the run is over."""
         if record.status not in OVER:
             raise UsageError(
-                f"run {record.id} isn't over: it is {record.status.value}.",
-                hint=f"Go on with it first: weft resume {record.id}",
+                f"run {record.id} isn't over yet, so nothing of it can be made again.",
+                hint=f"Wait for its end, or if nobody drives it go on: weft resume {record.id}",
             )
 
     def read(self, job: Job, parts: Parts) -> tuple[Standing, Again | None]:

@@ -5,18 +5,24 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from weft.engine.parts import RunParts
-from weft.errors import UsageError
+from weft.errors import AttemptError, UsageError
 from weft.model import FileStamp
 
 
 def require_file(run: RunParts, task: str, file: str | None, was: FileStamp) -> None:
     """Raise `UsageError` if the file of which items are recorded isn't what it `was`. May block.
 
-    Raises `AttemptError` if it can't be read. A run may take changed files; then it never raises.
+    One that can't be read any more isn't. A run may take changed files; then it never raises.
     """
     if file is None or run.takes_changed_files:
         return
-    now = run.parts.sources.stamp(file)
+    try:
+        now = run.parts.sources.stamp(file)
+    except AttemptError as error:
+        raise UsageError(
+            f"{error.message.removesuffix('.')}, and {task} has read only some of its items.",
+            hint="Put the file back, then go on.",
+        ) from None
     if now != was:
         raise UsageError(
             f"{file} has changed since {task} began to read its items from it: "

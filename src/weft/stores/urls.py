@@ -1,25 +1,31 @@
-"""Stores by their URLs: `sqlite:///PATH` or just a path, with `?durability=full` if wished.
+"""Stores by their URLs: `sqlite:///PATH` or just a path, with settings behind it if wished.
 
 As usual in such URLs the path follows the third slash: `sqlite:///weft.db` is relative, and
-`sqlite:////var/lib/weft.db` absolute. No message quotes a URL, since it may hold a password.
+`sqlite:////var/lib/weft.db` absolute. `?durability=full` survives a loss of power, `?timeout=30s`
+waits so long for other processes. No message quotes a URL, since it may hold a password.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from weft.errors import StoreError
 from weft.stores.store import Durability, Store, StoreReport, Upgrade
 
+TIMEOUT_S: Final = 10.0
+"""How long operations wait for a store that another process keeps locked."""
+
+_MOST_TIMEOUT_S = 86_400.0
 _FORMS = "Use sqlite:///PATH or just the path of a file."
 
 
 class StorePlace(NamedTuple):
-    """The file that a URL names, and what survives there."""
+    """The file that a URL names, what survives there, and how long to wait for others, in s."""
 
     path: str
-    durability: Durability
+    durability: Durability = "normal"
+    timeout_s: float = TIMEOUT_S
 
 
 def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Store:
@@ -31,7 +37,13 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Sto
     from weft.stores.sqlite import open_sqlite
 
     place = parse(url)
-    return open_sqlite(place.path, durability=place.durability, create=create, read_only=read_only)
+    return open_sqlite(
+        place.path,
+        durability=place.durability,
+        create=create,
+        read_only=read_only,
+        timeout_s=place.timeout_s,
+    )
 
 
 def upgrade(url: str, *, keep_copy: bool = True) -> Upgrade:
@@ -66,12 +78,27 @@ def parse(url: str) -> StorePlace:
     path = place.removeprefix("sqlite:///")
     if path in ("", ":memory:") or path.startswith("sqlite:"):
         raise StoreError("the store's URL names no file.", hint=_FORMS)
-    durability: Durability = "normal"
+    found = StorePlace(path)
     for name, value in parse_qsl(query, keep_blank_values=True):
-        if name != "durability" or value not in ("normal", "full"):
+        timeout_s = _timeout_s(value) if name == "timeout" else None
+        if name == "durability" and value in ("normal", "full"):
+            found = found._replace(durability="full" if value == "full" else "normal")
+        elif timeout_s is not None:
+            found = found._replace(timeout_s=timeout_s)
+        else:
             raise StoreError(
                 f"the store's URL has an unknown setting \"{name}\", or a value it can't have.",
-                hint="Use ?durability=normal or ?durability=full.",
+                hint="Use ?durability=normal, ?durability=full, or ?timeout=30s, a day at most.",
             )
-        durability = "full" if value == "full" else "normal"
-    return StorePlace(path, durability)
+    return found
+
+
+def _timeout_s(text: str) -> float | None:
+    """A duration in seconds, or None if the text isn't one, or one too long."""
+    from weft.definition import parse_duration
+
+    try:
+        timeout_s = parse_duration(text)
+    except ValueError:
+        return None
+    return timeout_s if timeout_s <= _MOST_TIMEOUT_S else None
