@@ -10,9 +10,10 @@ from weft.bench.torture_life import Life
 from weft.model import ItemOutcome, Record, RunRecord
 from weft.stores import open_store
 
-# The item that the variable WAIT_AT names waits until there is a file `go` beside the workflow.
+# The item that the variable WAIT_AT names waits until there is a file `go` beside the workflow; the
+# one that SIGNAL_AT names interrupts its own process.
 ACTIONS = """\
-import asyncio, os
+import asyncio, os, signal
 from pathlib import Path
 
 import weft
@@ -23,6 +24,9 @@ def tell(what):
 @weft.action("my.work")
 async def work(context: weft.ActionContext, n: int) -> int:
     tell(f"begin {n}")
+    if os.environ.get("SIGNAL_AT") == str(n):
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.1)
     while os.environ.get("WAIT_AT") == str(n) and not Path(context.folder, "go").exists():
         await asyncio.sleep(0.01)
     tell(f"end {n}")

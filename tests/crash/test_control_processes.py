@@ -7,7 +7,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from processes import have_ended, items, status, wait_for
+from processes import have_ended, items, records, status, wait_for
+
+from weft.model import LogText
 
 
 def test_a_pause_from_elsewhere_lets_what_is_in_flight_finish(folder, start) -> None:
@@ -24,6 +26,14 @@ def test_a_pause_from_elsewhere_lets_what_is_in_flight_finish(folder, start) -> 
     resume = start("resume", "r")
     assert resume.end() == 0
     assert resume.begun == ["3", "4", "5", "100"]
+
+
+def test_a_signal_is_told_to_people_and_not_to_the_log_of_an_item(folder, start) -> None:
+    """Whichever item is at work in the moment when it comes."""
+    run = start("run", "flow.yaml", "--run-id", "r", SIGNAL_AT="1")
+    assert run.end() == 130
+    assert any(line.startswith("Finishing what is in flight") for line in run.said)
+    assert not any(isinstance(each, LogText) for each in records(folder))
 
 
 def test_a_pause_ends_what_is_not_finished_after_the_grace(folder, start) -> None:

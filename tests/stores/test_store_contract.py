@@ -30,4 +30,4 @@ class TestWrappedStore(ControlContract, UpkeepContract, StoreContract):
     def open(self, folder: Path) -> Store:
         gated = GatedStore(MemoryStore())
         gated.open()
-        return RefusingStore(FailingStore(gated, at=1_000), lambda record: False)
+        return RefusingStore(FailingStore(gated, at=10**9), lambda record: False)

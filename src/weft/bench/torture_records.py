@@ -96,7 +96,8 @@ def snapshot(records: Iterable[Record]) -> Snapshot | None:
             case RecordedEvent():
                 final[f"event {record.seq}"] = record
             case LogText():
-                final[f"log of {record.path} at {record.at} in try {record.attempt}"] = record
+                place = f"log of {record.path} at {record.at} in try {record.attempt}"
+                final[place] = replace(record, label=None)  # that of the item, recorded later
     if run is None:
         return None
     return Snapshot(run, final, {f"{run.id}/{key}": place for key, place in keys.items()})

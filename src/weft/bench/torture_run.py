@@ -28,6 +28,7 @@ from weft.bench.torture_records import (
     snapshot,
 )
 from weft.engine.engine import OVER
+from weft.errors import StoreError, UsageError
 from weft.model import Lease, Record, Status
 from weft.stores import open_store
 
@@ -99,20 +100,27 @@ class TorturedRun:
         self._recorded: Snapshot | None = None
 
     def live_undisturbed(self) -> Snapshot:
-        """Run it, and retry it if it fails; return what is recorded at the end."""
+        """Run it, and retry it if it fails; return what is recorded at the end.
+
+        Raises `UsageError` if it doesn't come to its end.
+        """
         while not self._is_over():
             self._live(Blow.NONE)
+            for found in self.findings.lines():
+                raise UsageError(f"the workflow {self._workflow} can't be run at all: {found}")
         assert self._recorded is not None
         return self._recorded
 
     def live_on(self, expected: Snapshot, *, most_kills: int) -> None:
-        """Strike it until it comes to its end, which has to be as `expected`.
+        """Strike it until something is found, or it comes to its end, which must be as `expected`.
 
         Once it was killed so often it is left in peace.
         """
         while not self._is_over():
             in_peace = self.counts.kills >= most_kills
             self._live(Blow.NONE if in_peace else self._draw_blow())
+            if any(self.findings.lines()):
+                return
         assert self._recorded is not None
         self.findings.add(compare_outcomes(expected, self._recorded))
         self.counts.outcomes = len(self._recorded.keys)
@@ -178,7 +186,7 @@ class TorturedRun:
         """Wait for the end of a life, and compare."""
         status = life.end()
         # A process that was stopped while it wrote keeps the file of the store locked.
-        is_locked = self._has_stopped and life.said[-1].count("keeps it locked")
+        is_locked = self._has_stopped and any("keeps it locked" in line for line in life.said)
         if status not in expected and not is_locked:
             self.findings.strange.append(f"exit status {status}: {' | '.join(life.said[-5:])}")
         self._compare(life, before)
@@ -221,10 +229,13 @@ class TorturedRun:
 
     def _read(self) -> list[Record]:
         """All that is recorded of the run."""
-        if not self._store.exists():
-            return []
-        with open_store(str(self._store), read_only=True) as store:
-            return list(store.export(RUN_ID))
+        try:
+            with open_store(str(self._store), read_only=True) as store:
+                return list(store.export(RUN_ID))
+        except StoreError:
+            if self._recorded is not None:
+                raise
+            return []  # its first life was too short to make the store
 
     def _lease(self) -> Lease | None:
         if self._recorded is None:

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from types import FrameType
 from typing import NoReturn
 
@@ -49,6 +50,7 @@ class Interruption(Quiet):
         """Listen while this block of the current asyncio task lasts, in the main thread."""
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
+        self._context = copy_context()
         # Not `loop.add_signal_handler`: its handlers wait while an action blocks the loop.
         previous = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
         try:
@@ -65,7 +67,8 @@ class Interruption(Quiet):
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._signals += 1
         if self._signals == 1:
-            self._loop.call_soon_threadsafe(self._ask)
+            # Not in the context of an item that is at work: its log would get what is said.
+            self._loop.call_soon_threadsafe(self._ask, context=self._context)
         elif self._signals == 2 and self._task is not None:
             self._loop.call_soon_threadsafe(self._task.cancel)
             timer = threading.Timer(_GRACE_S, leave, [INTERRUPTED])
