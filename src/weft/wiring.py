@@ -145,12 +145,25 @@ def load_recorded(record: RunRecord, settings: Settings, *, import_packs: bool =
     from weft.workflows import INLINE, Workflows
 
     texts = {record.file: record.definition, **record.origin.workflows}
-    packs = dict.fromkeys([*map(Path, record.origin.packs), *settings.packs])
-    workflows = Workflows(tuple(packs), settings.limits, import_packs=import_packs, texts=texts)
+    packs = _packs_of(record, settings)
+    workflows = Workflows(packs, settings.limits, import_packs=import_packs, texts=texts)
     file = Path(record.file)
     if file.name == INLINE:
         return workflows.load_text(record.definition.encode())
     return workflows.load(file)
+
+
+def load_repaired(workflow: Workflow, record: RunRecord, settings: Settings) -> Plan:
+    """The plan of a workflow to go on with in place of a run's own, with the packs of both.
+
+    Raises what `load_plan` raises.
+    """
+    return load_plan(workflow, msgspec.structs.replace(settings, packs=_packs_of(record, settings)))
+
+
+def _packs_of(record: RunRecord, settings: Settings) -> tuple[Path, ...]:
+    """The pack folders that a run was started with, and those of the settings."""
+    return tuple(dict.fromkeys([*map(Path, record.origin.packs), *settings.packs]))
 
 
 def load_catalog(settings: Settings) -> Catalog:
@@ -324,7 +337,7 @@ async def aretry(
     with open_engine(settings=settings, create=False) as engine:
         record = engine.find(run_id)
         recorded = load_recorded(record, settings, import_packs=workflow is None)
-        plan = recorded if workflow is None else load_plan(workflow, settings)
+        plan = recorded if workflow is None else load_repaired(workflow, record, settings)
         return await engine.aretry(
             plan,
             record,
