@@ -7,7 +7,7 @@ are turned into specs by the adapters in `weft.actions`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -96,6 +96,9 @@ class ActionContext(msgspec.Struct, frozen=True):
     `index` is the item's index, or None without items; `attempt` counts from 1. `idempotency_key`
     stays the same over attempts, resumes, retries and machines. `deadline` is when the attempt's
     timeout strikes, in seconds since the epoch, or None. `folder` is the workflow's folder.
+
+    `await context.sleep(seconds)` waits. When that is over is recorded first, so that an attempt
+    that is made again after a crash waits just for the rest. It is for `async def` actions.
     """
 
     run_id: str
@@ -108,6 +111,7 @@ class ActionContext(msgspec.Struct, frozen=True):
     stop: StopFlag
     limits: Limits
     folder: str
+    sleep: Callable[[float], Awaitable[None]]
 
     @property
     def stopping(self) -> bool:

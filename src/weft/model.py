@@ -230,8 +230,9 @@ class Discard(msgspec.Struct, frozen=True, gc=False):
     """Take back what is to be made again, before anything else of the same commit is written.
 
     Of the items of the task `task_no` these are the ones that haven't succeeded; with None no item
-    is. `under` is the path of a task or an item, such as `check[17]`, that ran a child workflow:
-    all that its steps recorded, but for their logs. With "" no child is.
+    is. `under` is the path of a task or an item, such as `check[17]`: all that the steps of a child
+    workflow recorded that it ran, but for their logs, and its own sleeps and those within it. With
+    "" none are.
     """
 
     run_no: int
@@ -239,9 +240,23 @@ class Discard(msgspec.Struct, frozen=True, gc=False):
     under: str = ""
 
 
-Record = RunRecord | TaskRun | ItemOutcome | RecordedEvent | LogText | Discard
-"""What the journal writes: runs, tasks and logs replace what was recorded of them; items and events
-are added."""
+class Sleep(msgspec.Struct, frozen=True, gc=False):
+    """Until when an attempt sleeps: after a crash just the rest of that is slept.
+
+    `path` is that of the task or the item, as in `check[17].login`, with the visit after its name
+    if that isn't the first; `turn` says which of its attempt's sleeps it is, from 1. Of each path
+    only the latest is kept.
+    """
+
+    run_no: int
+    path: str
+    turn: int
+    due_at: float
+
+
+Record = RunRecord | TaskRun | ItemOutcome | RecordedEvent | LogText | Sleep | Discard
+"""What the journal writes: runs, tasks, logs and sleeps replace what was recorded of them; items
+and events are added."""
 
 
 class RecordedItems(msgspec.Struct, frozen=True):

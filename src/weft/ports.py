@@ -32,6 +32,7 @@ from weft.model import (
     Request,
     Run,
     RunRecord,
+    Sleep,
     Status,
     StoreSize,
     TaskRun,
@@ -50,9 +51,9 @@ class Journal(Protocol):
     def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Write all records in one transaction.
 
-        First comes what is discarded. A run, a visit of a task, or a log replaces what was recorded
-        of it; an item or an event is added. Afterwards all of them survive the end of the process.
-        `tokens` has the fencing token of each run that the caller drives, by its number.
+        First comes what is discarded. A run, a visit of a task, a log or a sleep replaces what was
+        recorded of it; an item or an event is added. Afterwards all of them survive the end of the
+        process. `tokens` has the fencing token of each run that the caller drives, by its number.
 
         Raises `LeaseLostError` if another process has taken one of these runs, `RecordRefusedError`
         if a record can't be stored as it is, and any other `StoreError` if the store can't be
@@ -145,6 +146,9 @@ class Records(Pages, Protocol):
     def begun_items(self, run_no: int, path: str) -> Bitmap:
         """Which items of the task at `path` have recorded steps of a child workflow."""
 
+    def sleep(self, run_no: int, path: str) -> Sleep | None:
+        """The latest sleep of the task or item at `path`, as `Sleep` has it, or None."""
+
     def items(
         self,
         run_no: int,
@@ -203,7 +207,8 @@ class Upkeep(Protocol):
         """All that is recorded of a run, as of one moment; nothing if there is no such run.
 
         First the run, then tasks by `task_no`, those within children too, events by `seq`, items by
-        task and index, logs by task, index, start and attempt. It is read as it is taken.
+        task and index, logs by task, index, start and attempt, sleeps by path. It is read as it is
+        taken.
         """
 
     def ended_runs(self) -> Iterator[EndedRun]:

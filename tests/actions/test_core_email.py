@@ -48,6 +48,7 @@ def context(**given: Any) -> ActionContext:
         "stop": StopFlag(),
         "limits": Limits(),
         "folder": "/",
+        "sleep": asyncio.sleep,
     }
     return ActionContext(**{**usual, **given})
 

@@ -250,6 +250,7 @@ class TestAnswer:
             stop=StopFlag(),
             limits=Limits(result_bytes=100_000),
             folder="/",
+            sleep=asyncio.sleep,
         )
         assert failure("/endless", context=context).data == {"max_bytes": 100_000}
 

@@ -35,6 +35,7 @@ from weft.model import (
     LogText,
     RecordedEvent,
     RunRecord,
+    Sleep,
     Status,
     TaskRun,
 )
@@ -199,6 +200,7 @@ def test_every_key_of_an_export_is_told() -> None:
         RecordedEvent(1, 1, "A", b"{}"),
         ItemOutcome(1, 1, 0, Status.FAILED, 1, 0.0, 0.0),
         LogText(1, 1, None, 1, "a", 0.0, ""),
+        Sleep(1, "a", 1, 0.0),
     ]
     lines = [as_object(record) for record in records]
     assert told == {line["kind"]: [*line][1:] for line in lines}

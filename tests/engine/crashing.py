@@ -85,11 +85,14 @@ def _actions(stage: Stage) -> ActionRegistry:
         tries: int = 1,
         calls: int = 1,
         takes: float = 0,
+        sleeps: tuple[float, ...] = (),
     ) -> Any:
         key, world = _key(context), stage.life.world
         stage.life.note_call(key)
         if takes:
             await asyncio.sleep(takes)
+        for seconds in sleeps:
+            await context.sleep(seconds)
         if fails or (breaks and not world.is_mended):
             raise weft.ActionError("it fails", type="Broken")
         if context.attempt < tries:
@@ -227,6 +230,10 @@ class Life:
     def now(self) -> float:
         """The time of day at which the latest process ended, in seconds since the epoch."""
         return STARTS_AT + self._elapsed_s
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass while no process is there."""
+        self._elapsed_s += seconds
 
     # What is recorded
 

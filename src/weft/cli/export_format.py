@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from weft.cli.output import as_json
-from weft.model import ItemOutcome, LogText, Record, RecordedEvent, RunRecord, TaskRun
+from weft.model import ItemOutcome, LogText, Record, RecordedEvent, RunRecord, Sleep, TaskRun
 
 FORMAT = 1
 """The version of the format, which the first line tells.
@@ -25,6 +25,7 @@ _HEADS: dict[type[Record], dict[str, Any]] = {
     RecordedEvent: {"kind": "event"},
     ItemOutcome: {"kind": "item"},
     LogText: {"kind": "log"},
+    Sleep: {"kind": "sleep"},
 }
 
 

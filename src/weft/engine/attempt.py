@@ -19,6 +19,7 @@ from weft.context import ItemContext, WorkflowContext
 from weft.engine.capture import AttemptLog, log_text
 from weft.engine.evaluate import bounded
 from weft.engine.parts import RunParts
+from weft.engine.sleeping import Sleeper
 from weft.errors import InputError, LimitError, Place
 from weft.model import Limits, LogText, inner_path
 from weft.plan import PlannedInput, PlannedTask, Value
@@ -51,6 +52,7 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
 class TaskCall:
     """What the attempts of one visit of a task have in common. Implements `ports.Call`.
 
+    With `resumes` the visit was begun by an earlier process, with the steps of `begun_children`.
     Raises `AttemptError` if the shared inputs can't be rendered or don't fit the action.
     """
 
@@ -62,6 +64,7 @@ class TaskCall:
         run: RunParts,
         *,
         timeout_s: float | None,
+        resumes: bool = False,
         begun_children: Bitmap | None = None,
     ) -> None:
         spec = task.spec
@@ -69,6 +72,7 @@ class TaskCall:
         self.runs = spec.runs
         self.timeout_s = timeout_s
         self._visit = visit
+        self._resumes = resumes
         self._limit = run.parts.limits.result_bytes
         self._masker = run.masker
         self._run = run
@@ -137,6 +141,18 @@ class TaskCall:
             stop=self._run.stop,
             limits=self._run.parts.limits,
             folder=str(self._run.workflow_folder),
+            sleep=self._sleeper(ticket),
+        )
+
+    def _sleeper(self, ticket: Ticket) -> Sleeper:
+        run, visit = self._run, self._visit
+        return Sleeper(
+            visit.run_no,
+            visit.item(ticket.index),
+            run.parts.clock,
+            run.journal,
+            run.parts.records,
+            resumes=self._resumes and ticket.attempt == 1,
         )
 
     def _deadline(self) -> float | None:

@@ -248,14 +248,15 @@ class _Child(Conducting):
         task, ticket = self._plan.tasks[command.task], Ticket(command.context, None, 1)
         output, started_at = None, self._clock.now()
         try:
-            begun = Bitmap([0]) if command.task in self._begun else None
+            resumes = command.task in self._begun
             call = TaskCall(
                 task,
                 self._visit(command),
                 command.context,
                 self._run,
                 timeout_s=None,
-                begun_children=begun,
+                resumes=resumes,
+                begun_children=Bitmap([0]) if resumes else None,
             )
             with call.open_log() as log:
                 try:

@@ -268,8 +268,8 @@ class _Retry:
             if is_child:
                 for index in self._unsuccessful(row):
                     yield Discard(row.run_no, under=f"{inside}[{index}]")
-            yield Discard(row.run_no, task_no=row.task_no)
-        elif is_child:
+            yield Discard(row.run_no, task_no=row.task_no, under=inside)
+        else:
             yield Discard(row.run_no, under=inside)
 
     def _unsuccessful(self, row: TaskRun) -> Iterator[int]:

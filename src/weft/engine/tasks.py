@@ -99,6 +99,7 @@ class TaskRunner:
             self._context,
             run,
             timeout_s=timeout_s,
+            resumes=self._begun is not None,
             begun_children=begun_children,
         )
         # Paged outputs are read from the store, which may block: not on the loop.

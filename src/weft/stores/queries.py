@@ -42,6 +42,7 @@ from weft.stores.schema import (
     not_succeeded,
     payloads,
     runs,
+    sleeps,
     tags,
     tasks,
 )
@@ -252,6 +253,9 @@ LOGS_UNDER = LOGS.where(
     or_(logs.c.path == _under, _beginning.in_([_under.concat("."), _under.concat("[")]))
 )
 
+RUN_SLEEPS = select(sleeps).where(sleeps.c.run_no == _in_run).order_by(sleeps.c.path)
+SLEEP = RUN_SLEEPS.where(sleeps.c.path == bindparam("path"))
+
 # What a commit takes back
 
 DISCARD_ITEMS = delete(items).where(_of_task, not_succeeded)
@@ -264,6 +268,11 @@ DISCARD_STEPS = (
     delete(payloads).where(payloads.c.run_no == _in_run, payloads.c.task_no.in_(_steps)),
     delete(tasks).where(tasks.c.run_no == _in_run, _between),
 )
+
+_sleeps_between = and_(sleeps.c.path >= bindparam("first"), sleeps.c.path < bindparam("last"))
+
+DISCARD_SLEEP = delete(sleeps).where(sleeps.c.run_no == _in_run, sleeps.c.path == bindparam("path"))
+DISCARD_SLEEPS_WITHIN = delete(sleeps).where(sleeps.c.run_no == _in_run, _sleeps_between)
 
 # Leases
 

@@ -33,6 +33,7 @@ from weft.model import (
     Request,
     RunOrigin,
     RunRecord,
+    Sleep,
     Status,
     TaskRun,
 )
@@ -72,6 +73,7 @@ class Rows:
         "payloads",
         "runs",
         "short_items",
+        "sleeps",
         "tags",
         "tasks",
     )
@@ -87,10 +89,11 @@ class Rows:
         self.labelled_items: list[Any] = []
         self.payloads: list[Any] = []
         self.logs: list[Any] = []
+        self.sleeps: list[Any] = []
 
 
 def to_rows(records: Sequence[Record]) -> Rows:
-    """Return the rows of `records`; of several records of one run, task or log the last counts.
+    """Return the rows of `records`; of several records of one thing that replace, the last counts.
 
     Raises `ValueError` for text that isn't UTF-8 and `TypeError` for errors that aren't JSON.
     """
@@ -99,6 +102,7 @@ def to_rows(records: Sequence[Record]) -> Rows:
     runs: dict[int, RunRecord] = {}
     tasks: dict[tuple[int, int], TaskRun] = {}
     logs: dict[Row, Row] = {}
+    sleeps: dict[tuple[int, str], Sleep] = {}
     for record in records:
         if isinstance(record, ItemOutcome):
             output, label = record.output, record.label
@@ -128,6 +132,8 @@ def to_rows(records: Sequence[Record]) -> Rows:
             rows.events += (record.run_no, record.seq, record.kind, record.data.decode())
         elif isinstance(record, LogText):
             logs[record.run_no, *log_key(record)] = (record.path, record.text)
+        elif isinstance(record, Sleep):
+            sleeps[record.run_no, record.path] = record
         elif isinstance(record, Discard):
             rows.discards.append(record)
         else:
@@ -139,6 +145,8 @@ def to_rows(records: Sequence[Record]) -> Rows:
         _add_task(rows, task)
     for key, text in logs.items():
         rows.logs += (*key, *text)
+    for sleep in sleeps.values():
+        rows.sleeps += msgspec.structs.astuple(sleep)
     return rows
 
 
@@ -311,6 +319,11 @@ def to_log(row: Row) -> LogText:
     run_no, task_no, idx, at, attempt, path, text, label = row
     index = None if idx == OWN else idx
     return LogText(run_no, task_no, index, attempt, path, at, text, label)
+
+
+def to_sleep(row: Row) -> Sleep:
+    """Return the sleep of a row of `sleeps`."""
+    return Sleep(*row)
 
 
 def to_outputs(rows: Iterable[Row], limit_bytes: int) -> list[tuple[int, bytes]]:

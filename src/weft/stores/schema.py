@@ -32,7 +32,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 
 metadata = MetaData()
 
@@ -162,6 +162,17 @@ logs = Table(
     Column("path", Text, nullable=False),
     Column("text", Text, nullable=False),
     PrimaryKeyConstraint("run_no", "task_no", "idx", "at", "attempt", name="logs_key"),
+)
+
+sleeps = Table(
+    "sleeps",
+    metadata,
+    Column("run_no", BigInteger, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("turn", BigInteger, nullable=False),
+    Column("due_at", Double, nullable=False),
+    PrimaryKeyConstraint("run_no", "path", name="sleeps_key"),
+    sqlite_with_rowid=False,
 )
 
 not_succeeded = items.c.status != literal_column("'succeeded'")

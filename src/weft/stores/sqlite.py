@@ -32,6 +32,7 @@ from weft.model import (
     RecordedItems,
     Request,
     RunRecord,
+    Sleep,
     Status,
     StoreSize,
     TaskRun,
@@ -253,6 +254,11 @@ class SqliteStore:
             statements.BEGUN_ITEMS.each(connection, **values) as found,
         ):
             return rows.to_begun(found, path)
+
+    def sleep(self, run_no: int, path: str) -> Sleep | None:
+        """The latest sleep of the task or item at `path`, or None."""
+        found = self._read(statements.SLEEP, run_no=run_no, path=path)
+        return rows.to_sleep(found[0]) if found else None
 
     def events(self, run_no: int) -> Iterator[RecordedEvent]:
         """The run's events, in the order of `seq`, read page by page."""

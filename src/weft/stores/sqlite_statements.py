@@ -113,6 +113,7 @@ RUN_TASKS = Query(queries.RUN_TASKS)
 RUN_EVENTS = Query(queries.RUN_EVENTS)
 RUN_ITEMS = Query(queries.RUN_ITEMS)
 RUN_LOGS = Query(queries.RUN_LOGS)
+RUN_SLEEPS = Query(queries.RUN_SLEEPS)
 OUTPUTS = Query(queries.OUTPUTS)
 ITEM_TOTALS = Query(queries.ITEM_TOTALS)
 DURATIONS = Query(queries.DURATIONS)
@@ -124,6 +125,7 @@ LAST_TASK_NO = Query(queries.LAST_TASK_NO)
 RECORDED_INDEXES = Query(queries.RECORDED_INDEXES)
 RECORDED_ATTEMPTS = Query(queries.RECORDED_ATTEMPTS)
 RECORDED_FAILURES = Query(queries.RECORDED_FAILURES)
+SLEEP = Query(queries.SLEEP)
 BEGUN_ITEMS = Query(queries.BEGUN_ITEMS)
 LEASE = Query(queries.LEASE)
 UNLEASED = Query(queries.UNLEASED)
@@ -134,6 +136,8 @@ REQUEST = Query(queries.REQUEST)
 
 _discard_items = Query(queries.DISCARD_ITEMS)
 _discard_steps = [Query(each) for each in queries.DISCARD_STEPS]
+_discard_sleep = Query(queries.DISCARD_SLEEP)
+_discard_sleeps_within = Query(queries.DISCARD_SLEEPS_WITHIN)
 
 
 @functools.cache
@@ -158,6 +162,7 @@ _short_items = BulkInsert(schema.items, without=["error", "label", "has_payload"
 _labelled_items = BulkInsert(schema.items, without=["error", "has_payload"])
 _payloads = BulkInsert(schema.payloads, replaces=["run_no", "task_no", "idx"])
 _logs = BulkInsert(schema.logs, replaces=["run_no", "task_no", "idx", "at", "attempt"])
+_sleeps = BulkInsert(schema.sleeps, replaces=["run_no", "path"])
 _first_lease = BulkInsert(schema.leases)
 _version = BulkInsert(schema.alembic_version)
 
@@ -201,8 +206,12 @@ def _discard(connection: sqlite3.Connection, record: Discard) -> None:
     if record.task_no is not None:
         _discard_items.changes(connection, run_no=record.run_no, task_no=record.task_no)
     if record.under:
+        run_no, steps, items = record.run_no, steps_under(record.under), items_under(record.under)
         for change in _discard_steps:
-            change.changes(connection, run_no=record.run_no, **steps_under(record.under))
+            change.changes(connection, run_no=run_no, **steps)
+        _discard_sleep.changes(connection, run_no=run_no, path=record.under)
+        for within in (steps, items):
+            _discard_sleeps_within.changes(connection, run_no=run_no, **within)
 
 
 def write(connection: sqlite3.Connection, rows: Rows) -> None:
@@ -220,6 +229,7 @@ def write(connection: sqlite3.Connection, rows: Rows) -> None:
     _items.write(connection, rows.items)
     _payloads.write(connection, rows.payloads)
     _logs.write(connection, rows.logs)
+    _sleeps.write(connection, rows.sleeps)
 
 
 def create_schema(connection: sqlite3.Connection) -> None:

@@ -66,6 +66,7 @@ _parts: list[tuple[statements.Query, Callable[[rows.Row], Record]]] = [
     (statements.RUN_EVENTS, rows.to_event),
     (statements.RUN_ITEMS, rows.to_item),
     (statements.RUN_LOGS, rows.to_log),
+    (statements.RUN_SLEEPS, rows.to_sleep),
 ]
 
 

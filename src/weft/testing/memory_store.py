@@ -31,6 +31,7 @@ from weft.model import (
     RecordedItems,
     Request,
     RunRecord,
+    Sleep,
     Status,
     StoreSize,
     TaskRun,
@@ -75,6 +76,7 @@ class MemoryStore:
         self._events: dict[int, dict[int, RecordedEvent]] = defaultdict(dict)
         self._items: dict[tuple[int, int], _Items] = defaultdict(_Items)
         self._logs: dict[int, dict[_LogKey, LogText]] = defaultdict(dict)
+        self._sleeps: dict[int, dict[str, Sleep]] = defaultdict(dict)
         self._holders: dict[_Claim, object] = {}
         self._leases: dict[int, Lease] = {}
 
@@ -111,6 +113,8 @@ class MemoryStore:
                 del self._holders[claim]
                 if isinstance(row, ItemOutcome):
                     self._items[row.run_no, row.task_no].remove(row)
+                elif isinstance(row, Sleep):
+                    del self._sleeps[row.run_no][row.path]
                 else:
                     del self._tasks[row.run_no][row.path, row.visit]
             self._holders |= new
@@ -124,10 +128,12 @@ class MemoryStore:
                     self._events[record.run_no][record.seq] = record
                 elif isinstance(record, LogText):
                     self._logs[record.run_no][_log_key(record)] = record
+                elif isinstance(record, Sleep):
+                    self._sleeps[record.run_no][record.path] = record
                 elif isinstance(record, RunRecord):
                     self._runs[record.run_no] = _with_frozen_error(record)
 
-    def _discarded(self, record: Discard) -> Iterator[ItemOutcome | TaskRun]:
+    def _discarded(self, record: Discard) -> Iterator[ItemOutcome | TaskRun | Sleep]:
         """What a discard takes back."""
         run_no = record.run_no
         if record.task_no is not None:
@@ -138,6 +144,8 @@ class MemoryStore:
                 if task.path.startswith(f"{record.under}."):
                     yield task
                     yield from self._items[run_no, task.task_no].by_index.values()
+            sleeps = self._sleeps[run_no].values()
+            yield from (sleep for sleep in sleeps if _is_under(record.under, sleep.path))
 
     def _new_holders(
         self, records: Sequence[Record], gone: Container[_Claim]
@@ -227,6 +235,11 @@ class MemoryStore:
                 statuses.count(Status.FAILED),
                 sum(item.attempts for item in items),
             )
+
+    def sleep(self, run_no: int, path: str) -> Sleep | None:
+        """The latest sleep of the task or item at `path`, or None."""
+        with self._lock:
+            return self._sleeps[run_no].get(path)
 
     def begun_items(self, run_no: int, path: str) -> Bitmap:
         """Which items of the task at `path` have recorded steps of a child workflow."""
@@ -397,7 +410,7 @@ class MemoryStore:
             with self._lock:
                 count = len(self._rows_of(run_no))
                 self._leases.pop(run_no, None)
-                for rows in (self._tasks, self._events, self._logs):
+                for rows in (self._tasks, self._events, self._logs, self._sleeps):
                     rows.pop(run_no, None)
                 for key in [key for key in self._items if key[0] == run_no]:
                     del self._items[key]
@@ -411,7 +424,8 @@ class MemoryStore:
 
     def _numbers(self) -> set[int]:
         """The numbers of the runs that there are rows of, apart from their own."""
-        return {*self._tasks, *self._events, *self._logs, *(run_no for run_no, _ in self._items)}
+        of_items = (run_no for run_no, _ in self._items)
+        return {*self._tasks, *self._events, *self._logs, *self._sleeps, *of_items}
 
     def _rows_of(self, run_no: int) -> list[Record]:
         """All that is recorded of a run, apart from its own row, in the order of exports."""
@@ -422,11 +436,12 @@ class MemoryStore:
             *(events[seq] for seq in sorted(events)),
             *(item for each in items for item in each.range(0, sys.maxsize)),
             *(self._labelled(logs[key]) for key in sorted(logs)),
+            *(sleep for _, sleep in sorted(self._sleeps[run_no].items())),
         ]
 
 
 def _claim(
-    record: RunRecord | TaskRun | ItemOutcome | RecordedEvent | LogText,
+    record: RunRecord | TaskRun | ItemOutcome | RecordedEvent | LogText | Sleep,
 ) -> tuple[_Claim, object]:
     """What only one record may have, and who holds it; what is added is held by nobody else."""
     match record:
@@ -438,6 +453,8 @@ def _claim(
             return ("task", record.run_no, record.task_no), (record.path, record.visit)
         case LogText():
             return ("log", record.run_no, *_log_key(record)), None
+        case Sleep():
+            return ("sleep", record.run_no, record.path), None
         case RunRecord():
             return ("id", record.id), record.run_no
 

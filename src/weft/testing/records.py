@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from weft.model import ItemOutcome, LogText, RecordedEvent, RunRecord, Status, TaskRun
+from weft.model import ItemOutcome, LogText, RecordedEvent, RunRecord, Sleep, Status, TaskRun
 
 LONG_RESULT = b'"' + "ü".encode() * 5_000 + b'"'
 
@@ -58,3 +58,9 @@ def a_log(run_no: int, path: str = "check", **changes: Any) -> LogText:
         "text": "INFO check: hello\n",
     }
     return LogText(run_no, path=path, **values | changes)
+
+
+def a_sleep(run_no: int, path: str = "check", **changes: Any) -> Sleep:
+    """The first sleep of an attempt, with `changes`."""
+    values: dict[str, Any] = {"turn": 1, "due_at": 1_700_000_060.5}
+    return Sleep(run_no, path, **values | changes)

@@ -19,7 +19,7 @@ from weft.model import (
     TaskRun,
 )
 from weft.stores import Store
-from weft.testing.records import LONG_RESULT, a_log, a_run, a_task, an_event, an_item
+from weft.testing.records import LONG_RESULT, a_log, a_run, a_sleep, a_task, an_event, an_item
 
 
 class ResumingContract:
@@ -98,7 +98,38 @@ class ResumingContract:
         }.items():
             assert store.begun_items(run_no, path) == Bitmap(begun), path
 
+    def test_the_latest_sleep_of_a_path_is_what_is_told_of_it(self, store: Store) -> None:
+        """Of just this task or item of this run, also if a commit has two of them."""
+        run_no, other = store.create_run(a_run("a")), store.create_run(a_run("b"))
+        latest = a_sleep(run_no, "check[1]", turn=3, due_at=1_753_000_000.123_456_7)
+        store.commit([a_sleep(run_no, "check[1]")])
+        store.commit([a_sleep(run_no, "check[1]", turn=2), a_sleep(other, "check[1]"), latest])
+        assert store.sleep(run_no, "check[1]") == latest
+        for path in ("check", "check[11]", "check[1].a", "CHECK[1]"):
+            assert store.sleep(run_no, path) is None
+
     # what is taken back
+
+    @pytest.mark.parametrize(
+        ("under", "gone"),
+        [
+            ("check", {"check", "check[1]", "check[11]", "check[1].a", "check.a"}),
+            ("check[1]", {"check[1]", "check[1].a"}),
+            ("check#2", {"check#2", "check#2[1]"}),
+            ("", set()),
+        ],
+    )
+    def test_sleeps_are_taken_back_with_the_path_that_they_are_at_or_under(
+        self, store: Store, under: str, gone: set[str]
+    ) -> None:
+        """Those at other paths stay, and those of other runs."""
+        run_no, other = store.create_run(a_run("a")), store.create_run(a_run("b"))
+        paths = {"check", "check[1]", "check[1].a", "check.a", "check[11]", "checkx", "x.check"}
+        paths |= {"check#2", "check#2[1]"}
+        store.commit([a_sleep(run, path) for run in (run_no, other) for path in paths])
+        store.commit([Discard(run_no, under=under)])
+        assert {path for path in paths if store.sleep(run_no, path) is None} == gone
+        assert all(store.sleep(other, path) is not None for path in paths)
 
     def test_items_that_have_not_succeeded_are_taken_back(self, store: Store) -> None:
         """Of this task only; the others stay, and each that is gone may be recorded once more."""

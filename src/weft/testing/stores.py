@@ -24,6 +24,7 @@ from weft.model import (
     RecordedItems,
     Request,
     RunRecord,
+    Sleep,
     StoreSize,
     TaskRun,
 )
@@ -87,6 +88,10 @@ class StoreWrapper:
     def begun_items(self, run_no: int, path: str) -> Bitmap:
         """See `Records`."""
         return self._store.begun_items(run_no, path)
+
+    def sleep(self, run_no: int, path: str) -> Sleep | None:
+        """See `Records`."""
+        return self._store.sleep(run_no, path)
 
     def lease(self, run_no: int) -> Lease | None:
         """See `Control`."""

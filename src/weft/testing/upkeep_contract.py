@@ -15,6 +15,7 @@ from weft.testing.records import (
     LONG_RESULT,
     a_log,
     a_run,
+    a_sleep,
     a_task,
     an_event,
     an_item,
@@ -43,8 +44,10 @@ def a_whole_run(store: Store, run_id: str, **changes: object) -> list[Record]:
         a_log(run_no, "check[1].knock", task_no=2),
     ]
     record = a_run(run_id, run_no=run_no, **(_OVER | changes))
-    store.commit([*reversed(logs), *reversed(items), *reversed(events), *reversed(tasks), record])
-    return [record, *tasks, *events, *items, *logs]
+    sleeps = [a_sleep(run_no, path) for path in ("check[10]", "check[9]", "last")]
+    parts: list[list[Record]] = [[record], [*tasks], [*events], [*items], [*logs], [*sleeps]]
+    store.commit([each for part in reversed(parts) for each in reversed(part)])
+    return [each for part in parts for each in part]
 
 
 def ended(store: Store, run_id: str) -> EndedRun:

@@ -1,12 +1,13 @@
 """`core.sleep`: waits."""
 
 from weft.actions.decorator import action
+from weft.catalog import ActionContext
 from weft.errors import InputError
 
 
 @action("core.sleep")
-async def wait(seconds: float) -> None:
-    """Wait.
+async def wait(seconds: float, context: ActionContext | None = None) -> None:
+    """Wait; after a crash just for the rest.
 
     Input: `seconds`, 0 or more; fractions count.
     Result: null.
@@ -16,4 +17,4 @@ async def wait(seconds: float) -> None:
         raise InputError('input "seconds" of core.sleep must be 0 or more.')
     import asyncio
 
-    await asyncio.sleep(seconds)
+    await (asyncio.sleep if context is None else context.sleep)(seconds)

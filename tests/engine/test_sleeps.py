@@ -1,0 +1,168 @@
+"""What is to be waited for is waited for once, however often a process dies meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crashing import Case, Life, Stage, When
+
+from weft.model import Request, Sleep, Status
+
+HOUR = 3_600.0
+SOLO = "tasks: [{name: nap, action: test.do, input: {sleeps: [3600]}}]"
+CORE = "tasks: [{name: nap, action: core.sleep, input: {seconds: 3600}}]"
+DELAYED = "tasks: [{name: nap, action: test.do, delay: 1h}]"
+ITEMS = """
+tasks:
+  - {name: nap, action: test.do, with-items: [3600, 1800], input: {sleeps: ["{{ item }}"]}}
+"""
+STEP = """
+tasks:
+  - {name: first, action: test.do}
+  - {name: nap, action: core.sleep, input: {seconds: 3600}}
+"""
+CALLING = {
+    "once": "tasks: [{name: call, action: ./child.yaml}]",
+    "per item": "tasks: [{name: call, action: ./child.yaml, with-items: [1, 2]}]",
+    "two deep": "tasks: [{name: call, action: ./outer.yaml, with-items: [1, 2]}]",
+}
+CHILDREN = {"child.yaml": STEP, "outer.yaml": CALLING["per item"]}
+CASES = {
+    "a task": Case(SOLO),
+    "core.sleep": Case(CORE),
+    "delay": Case(DELAYED),
+    "items": Case(ITEMS),
+    **{f"steps: {name}": Case(text, CHILDREN) for name, text in CALLING.items()},
+}
+
+
+def about(seconds: float) -> Any:
+    """So long; what threads take when a process ends is real time."""
+    return pytest.approx(seconds, abs=1)
+
+
+def took_s(life: Life) -> float:
+    """How long the run took from its start, through all of its processes."""
+    record = life.record()
+    assert record.started_at is not None
+    assert record.ended_at is not None
+    return record.ended_at - record.started_at
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", CASES)
+def test_a_crash_begins_no_wait_anew(tmp_path: Path, name: str, when: When) -> None:
+    """Dying and going on at any commit takes no time here, so the run takes as long as ever."""
+    stage = Stage(CASES[name], tmp_path)
+    life = stage.new_life()
+    life.start()
+    assert took_s(life) == about(HOUR)
+    for at in range(1, life.commits):
+        life = stage.new_life()
+        life.start(at=at, when=when)
+        life.go_on()
+        assert took_s(life) == about(HOUR)
+        assert life.record().status is Status.SUCCEEDED
+
+
+def test_time_that_passes_while_nobody_drives_the_run_counts(tmp_path: Path) -> None:
+    """Of what is over by then nothing is left to be waited for."""
+    stage = Stage(Case(ITEMS), tmp_path)
+    life = stage.new_life()
+    life.start(at=2, when="after")
+    life.pass_time(HOUR - 600)
+    life.go_on()
+    assert took_s(life) == about(HOUR)
+    life = stage.new_life()
+    life.start(at=2, when="after")
+    life.pass_time(2 * HOUR)
+    life.go_on()
+    assert took_s(life) == about(2 * HOUR)
+
+
+def test_an_attempt_that_sleeps_several_times_passes_over_those_that_are_over(
+    tmp_path: Path,
+) -> None:
+    """Whatever it does between them is done again."""
+    stage = Stage(
+        Case("tasks: [{name: nap, action: test.do, input: {sleeps: [600, 0.5, 1200, 1800]}}]"),
+        tmp_path,
+    )
+    life = stage.new_life()
+    life.start()
+    for at in range(1, life.commits):
+        life = stage.new_life()
+        life.start(at=at, when="after")
+        life.go_on()
+        assert took_s(life) == about(HOUR)
+
+
+def test_an_attempt_that_is_tried_again_sleeps_again(tmp_path: Path) -> None:
+    """Only what a crash has cut short is gone on with."""
+    stage = Stage(
+        Case("""
+tasks:
+  - {name: nap, action: test.do, retry: {count: 1, delay: 0s}, input: {sleeps: [600], tries: 2}}
+"""),
+        tmp_path,
+    )
+    life = stage.new_life()
+    life.start()
+    assert took_s(life) == about(1_200)
+
+
+FAILING_STEP = """
+tasks:
+  - {name: nap, action: core.sleep, input: {seconds: 600}}
+  - {name: end, action: test.do, input: {breaks: true}}
+"""
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "action: test.do, input: {sleeps: [600], breaks: true}",
+        "action: test.do, with-items: [1], input: {sleeps: [600], breaks: true}",
+        "action: ./child.yaml",
+        "action: ./child.yaml, with-items: [1]",
+    ],
+    ids=["a task", "an item", "a step", "an item's step"],
+)
+def test_a_retry_of_a_run_sleeps_again(tmp_path: Path, keys: str) -> None:
+    """What was slept before is no part of what is done now."""
+    case = Case(f"tasks: [{{name: a, {keys}}}]", {"child.yaml": FAILING_STEP})
+    life = Stage(case, tmp_path).new_life()
+    life.start()
+    life.world.is_mended = True
+    before = life.now()
+    run = life.retry()
+    assert run is not None
+    assert run.status is Status.SUCCEEDED
+    assert life.now() - before == about(600)
+
+
+def test_a_paused_run_sleeps_on_where_it_was(tmp_path: Path) -> None:
+    """What outlasts the grace of a pause is cut off, and goes on with the run."""
+    stage = Stage(
+        Case(SOLO.replace("[3600]", "[1, 3600]"), asks={"nap/1": Request.PAUSE}), tmp_path
+    )
+    life = stage.new_life()
+    run = life.start()
+    assert run is not None
+    assert run.status is Status.PAUSED
+    life.pass_time(600)
+    life.go_on()
+    assert took_s(life) == about(HOUR + 1)
+
+
+def test_a_short_sleep_is_not_recorded(tmp_path: Path) -> None:
+    """It would take longer to record it than to sleep."""
+    stage = Stage(
+        Case("tasks: [{name: nap, action: test.do, input: {sleeps: [0.9, 1]}}]"), tmp_path
+    )
+    life = stage.new_life()
+    life.start()
+    sleeps = [each for each in life.store.export("r") if isinstance(each, Sleep)]
+    assert [(each.path, each.turn) for each in sleeps] == [("nap", 2)]
