@@ -128,6 +128,24 @@ def test_a_run_is_retried_by_its_id(tmp_path: Path, packs: list[Path]) -> None:
     assert weft.retry(failed.id, from_task="each", store=store).output == 15
 
 
+def test_children_that_failed_are_made_again_with_a_repaired_workflow(
+    tmp_path: Path, packs: list[Path]
+) -> None:
+    """From their first step on."""
+    store, child = str(tmp_path / "weft.db"), str(tmp_path / "child.yaml")
+    (tmp_path / "child.yaml").write_text(
+        "parameters: {n: {type: integer}}\n"
+        "tasks: [{name: a, action: my.square, input: {n: '{{ parameters.n }}'}}]\n"
+        "output: '{{ task.a.output }}'\n"
+    )
+    each = {"name": "each", "action": child, "with-items": [1, 2], "input": {"n": "{{ item }}"}}
+    failed = weft.run({"tasks": [each]}, store=store, packs=packs)
+    assert failed.tasks["each"].items == weft.ItemCounts(2, 1, 1)
+    (packs[0] / "my" / "broken").unlink()
+    repaired = {"tasks": [each], "output": "{{ task.each.output }}"}
+    assert weft.retry(failed.id, workflow=repaired, store=store).output == [1, 4]
+
+
 def test_a_paused_run_is_resumed_by_its_id(tmp_path: Path, packs: list[Path]) -> None:
     """With its secrets, and where an event loop runs by another name."""
     store = str(tmp_path / "weft.db")

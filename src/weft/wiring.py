@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from weft.errors import UsageError
+from weft.errors import UsageError, WeftError
 from weft.model import LEASE_S, Limits, Run, RunRecord
 
 if TYPE_CHECKING:
@@ -153,12 +153,23 @@ def load_recorded(record: RunRecord, settings: Settings, *, import_packs: bool =
     return workflows.load(file)
 
 
-def load_repaired(workflow: Workflow, record: RunRecord, settings: Settings) -> Plan:
-    """The plan of a workflow to go on with in place of a run's own, with the packs of both.
+def load_to_retry(
+    record: RunRecord, settings: Settings, repaired: Workflow | None
+) -> tuple[Plan, Plan]:
+    """The plan of a recorded run, and the one to go on with: of a `repaired` workflow, or the same.
 
-    Raises what `load_plan` raises.
+    A repaired one has the packs that the run was started with as well. Raises what `load_plan`
+    raises.
     """
-    return load_plan(workflow, msgspec.structs.replace(settings, packs=_packs_of(record, settings)))
+    if repaired is None:
+        plan = load_recorded(record, settings)
+        return plan, plan
+    try:
+        recorded = load_recorded(record, settings)
+    except WeftError:  # it may be its actions that are repaired
+        recorded = load_recorded(record, settings, import_packs=False)
+    with_packs = msgspec.structs.replace(settings, packs=_packs_of(record, settings))
+    return recorded, load_plan(repaired, with_packs)
 
 
 def _packs_of(record: RunRecord, settings: Settings) -> tuple[Path, ...]:
@@ -336,8 +347,7 @@ async def aretry(
     settings = read_settings(store=store, packs=packs)
     with open_engine(settings=settings, create=False) as engine:
         record = engine.find(run_id)
-        recorded = load_recorded(record, settings, import_packs=workflow is None)
-        plan = recorded if workflow is None else load_repaired(workflow, record, settings)
+        recorded, plan = load_to_retry(record, settings, workflow)
         return await engine.aretry(
             plan,
             record,

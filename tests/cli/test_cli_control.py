@@ -425,7 +425,9 @@ def test_a_repaired_workflow_keeps_the_names_of_what_was_recorded(weft) -> None:
     assert 'Is it called "lists" now?' in told.err
     fixed = FLOW.replace('input: {n: "{{ item }}"', 'input: {n: "{{ item * 10 }}"')
     Path("fixed.yaml").write_text(fixed)
-    assert weft("retry", "bad", "--file", "fixed.yaml").status == 0
+    told = weft("retry", "bad", "--file", "fixed.yaml")
+    assert told.status == 0
+    assert "Notice: list: kept, since it has succeeded\n" in told.err
     assert calls() == [20, 100]
 
 

@@ -262,11 +262,11 @@ class _Retry:
     def _undo(self, old: int, visit: int) -> Iterator[Discard]:
         """What to take back of a visit that is made again."""
         row = self._history.visits[old, visit]
-        is_child = self._recorded.tasks[old].spec.workflow is not None
         inside = inner_path(row.path, row.visit)
         if row.has_items:
-            if is_child:
-                for index in self._unsuccessful(row):
+            begun = self._records.begun_items(row.run_no, inside)
+            for index in self._unsuccessful(row):
+                if index in begun:
                     yield Discard(row.run_no, under=f"{inside}[{index}]")
             yield Discard(row.run_no, task_no=row.task_no, under=inside)
         else:
