@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import weft
-from weft.errors import DefinitionError, UsageError
+from weft.errors import DefinitionError, ParameterError, UsageError
 from weft.wiring import read_settings
 
 FLOW = {"tasks": [{"name": "a", "action": "core.echo", "input": {"value": 5}}]}
@@ -77,3 +77,105 @@ def test_the_environment_says_for_how_long_leases_hold() -> None:
     for text, told in {"soon": "takes a duration", "500ms": "takes 1 s or more"}.items():
         with pytest.raises(UsageError, match=f"WEFT_LEASE {told}"):
             read_settings(environment={"WEFT_LEASE": text})
+
+
+SUM = {
+    "parameters": {"token": {"type": "string", "secret": True}},
+    "tasks": [
+        {
+            "name": "each",
+            "action": "my.square",
+            "with-items": [1, 2, 3],
+            "input": {"n": "{{ item }}"},
+        }
+    ],
+    "output": "{{ task.each.output | sum }}",
+}
+SQUARE = """\
+from pathlib import Path
+import weft
+
+@weft.action("my.square")
+def square(n: int) -> int:
+    if n == 2 and Path(__file__).with_name("broken").exists():
+        raise ValueError("two is too many")
+    return n * n
+"""
+
+
+@pytest.fixture
+def packs(tmp_path: Path) -> list[Path]:
+    """A folder with a pack whose action fails for now."""
+    pack = tmp_path / "packs" / "my"
+    pack.mkdir(parents=True)
+    (pack / "actions.py").write_text(SQUARE)
+    (pack / "broken").touch()
+    return [tmp_path / "packs"]
+
+
+def test_a_run_is_retried_by_its_id(tmp_path: Path, packs: list[Path]) -> None:
+    """With the packs and the workflow that it started with, or with a repaired one."""
+    store = str(tmp_path / "weft.db")
+    failed = weft.run(SUM, store=store, packs=packs)
+    assert failed.status is weft.Status.FAILED
+    assert weft.retry(failed.id, store=store).status is weft.Status.FAILED
+    (packs[0] / "my" / "broken").unlink()
+    repaired = {**SUM, "output": "{{ task.each.output | sum + 1 }}"}
+    run = weft.retry(failed.id, workflow=repaired, store=store)
+    assert (run.id, run.output) == (failed.id, 15)
+    with pytest.raises(UsageError, match="nothing of run"):
+        weft.retry(failed.id, store=store)
+    assert weft.retry(failed.id, from_task="each", store=store).output == 15
+
+
+def test_children_that_failed_are_made_again_with_a_repaired_workflow(
+    tmp_path: Path, packs: list[Path]
+) -> None:
+    """From their first step on."""
+    store, child = str(tmp_path / "weft.db"), str(tmp_path / "child.yaml")
+    (tmp_path / "child.yaml").write_text(
+        "parameters: {n: {type: integer}}\n"
+        "tasks: [{name: a, action: my.square, input: {n: '{{ parameters.n }}'}}]\n"
+        "output: '{{ task.a.output }}'\n"
+    )
+    each = {"name": "each", "action": child, "with-items": [1, 2], "input": {"n": "{{ item }}"}}
+    failed = weft.run({"tasks": [each]}, store=store, packs=packs)
+    assert failed.tasks["each"].items == weft.ItemCounts(2, 1, 1)
+    (packs[0] / "my" / "broken").unlink()
+    repaired = {"tasks": [each], "output": "{{ task.each.output }}"}
+    assert weft.retry(failed.id, workflow=repaired, store=store).output == [1, 4]
+
+
+def test_a_paused_run_is_resumed_by_its_id(tmp_path: Path, packs: list[Path]) -> None:
+    """With its secrets, and where an event loop runs by another name."""
+    store = str(tmp_path / "weft.db")
+
+    class Pause(weft.Quiet):
+        def task_started(self, progress: object) -> None:
+            engine.pause()
+
+    (packs[0] / "my" / "broken").unlink()
+    with weft.open_engine(store=store) as engine:
+        plan = weft.load_plan(SUM, packs=packs)
+        paused = asyncio.run(engine.arun(plan, {"token": "a"}, observer=Pause()))
+    assert paused.status is weft.Status.PAUSED
+
+    async def cell() -> weft.Run:
+        with pytest.raises(UsageError, match=r"Use: await weft\.aresume"):
+            weft.resume(paused.id, store=store)
+        with pytest.raises(ParameterError, match='the secret parameter "token"'):
+            await weft.aresume(paused.id, store=store)
+        return await weft.aresume(paused.id, secrets={"token": "a"}, store=store)
+
+    assert asyncio.run(cell()).output == 14
+    with pytest.raises(UsageError, match=r"is over: it has succeeded"):
+        weft.resume(paused.id, secrets={"token": "a"}, store=store)
+
+
+def test_an_unknown_run_is_told_with_the_nearest_one(tmp_path: Path) -> None:
+    """Also from Python."""
+    store = str(tmp_path / "weft.db")
+    weft.run(FLOW, store=store, run_id="nightly")
+    for go_on in (weft.resume, weft.retry):
+        with pytest.raises(UsageError, match=r'no run "nigthly"\. Did you mean "nightly"\?'):
+            go_on("nigthly", store=store)

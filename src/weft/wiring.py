@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from weft.errors import UsageError
+from weft.errors import UsageError, WeftError
 from weft.model import LEASE_S, Limits, Run, RunRecord
 
 if TYPE_CHECKING:
@@ -145,12 +145,36 @@ def load_recorded(record: RunRecord, settings: Settings, *, import_packs: bool =
     from weft.workflows import INLINE, Workflows
 
     texts = {record.file: record.definition, **record.origin.workflows}
-    packs = dict.fromkeys([*map(Path, record.origin.packs), *settings.packs])
-    workflows = Workflows(tuple(packs), settings.limits, import_packs=import_packs, texts=texts)
+    packs = _packs_of(record, settings)
+    workflows = Workflows(packs, settings.limits, import_packs=import_packs, texts=texts)
     file = Path(record.file)
     if file.name == INLINE:
         return workflows.load_text(record.definition.encode())
     return workflows.load(file)
+
+
+def load_to_retry(
+    record: RunRecord, settings: Settings, repaired: Workflow | None
+) -> tuple[Plan, Plan]:
+    """The plan of a recorded run, and the one to go on with: of a `repaired` workflow, or the same.
+
+    A repaired one has the packs that the run was started with as well. Raises what `load_plan`
+    raises.
+    """
+    if repaired is None:
+        plan = load_recorded(record, settings)
+        return plan, plan
+    try:
+        recorded = load_recorded(record, settings)
+    except WeftError:  # it may be its actions that are repaired
+        recorded = load_recorded(record, settings, import_packs=False)
+    with_packs = msgspec.structs.replace(settings, packs=_packs_of(record, settings))
+    return recorded, load_plan(repaired, with_packs)
+
+
+def _packs_of(record: RunRecord, settings: Settings) -> tuple[Path, ...]:
+    """The pack folders that a run was started with, and those of the settings."""
+    return tuple(dict.fromkeys([*map(Path, record.origin.packs), *settings.packs]))
 
 
 def load_catalog(settings: Settings) -> Catalog:
@@ -323,8 +347,7 @@ async def aretry(
     settings = read_settings(store=store, packs=packs)
     with open_engine(settings=settings, create=False) as engine:
         record = engine.find(run_id)
-        recorded = load_recorded(record, settings, import_packs=workflow is None)
-        plan = recorded if workflow is None else load_plan(workflow, settings)
+        recorded, plan = load_to_retry(record, settings, workflow)
         return await engine.aretry(
             plan,
             record,

@@ -1,4 +1,7 @@
-"""Carries out the sessions that the documentation shows, in this process, to be quick."""
+"""Carries out the sessions that the documentation shows, in this process, to be quick.
+
+What ends its process, so that a shell says "Killed", gets one of its own.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import os
 import re
 import runpy
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +22,9 @@ from weft.cli import main
 
 FOLDER = "/home/ada/work"
 """What the documentation calls the folder of a session."""
+
+KILLED = "Killed\n"
+"""What a shell says of a process that SIGKILL has ended."""
 
 _RESULTS_ONLY = " 2>/dev/null"
 _VARYING = [
@@ -43,10 +50,10 @@ def commands(session: str) -> Iterator[Command]:
         yield Command(line, printed)
 
 
-def carry_out(line: str, folder: Path) -> str:
-    """What `NAME=VALUE... weft ...` or `... python FILE` prints in a folder, errors included.
+def carry_out(line: str, folder: Path, *, is_killed: bool = False) -> str:
+    """What `NAME=VALUE... weft ...`, `... python FILE` or `cat FILE` prints in a folder.
 
-    `python -m pytest ...` is the one command that gets a process of its own.
+    Errors are included. `python -m pytest ...`, and what is killed, gets a process of its own.
     """
     words = shlex.split(line.removesuffix(_RESULTS_ONLY))
     environment = dict(os.environ)
@@ -63,7 +70,11 @@ def carry_out(line: str, folder: Path) -> str:
                 os.environ[name] = value
             os.environ["WEFT_STORE"] = str(folder.parent / "weft.db")
             with contextlib.suppress(SystemExit):
-                if words[0] == "weft":
+                if words[0] == "cat":
+                    told.write(Path(words[1]).read_text())
+                elif is_killed:
+                    told.write(run_aside(["-m", *words]))
+                elif words[0] == "weft":
                     main(words[1:])
                 elif words[1] == "-m":
                     told.write(run_aside(words[1:]))
@@ -80,7 +91,7 @@ def run_aside(arguments: list[str]) -> str:
     """What Python prints in a process of its own, in the current folder."""
     command = [sys.executable, "-B", *arguments]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    return ran.stdout + ran.stderr
+    return ran.stdout + ran.stderr + (KILLED if ran.returncode == -signal.SIGKILL else "")
 
 
 def alike(text: str) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pages import Section, all_sections, folders
-from sessions import alike, carry_out, commands
+from sessions import KILLED, alike, carry_out, commands
 
 
 def with_blocks(sections: list[Section], language: str) -> list[Section]:
@@ -28,7 +28,8 @@ def test_a_session_prints_what_the_page_shows(section: Section, tmp_path: Path) 
             block.write(folder)
         elif block.language == "console":
             for command in commands(block.text):
-                printed = carry_out(command.line, folder)
+                is_killed = command.printed.endswith(KILLED)
+                printed = carry_out(command.line, folder, is_killed=is_killed)
                 assert alike(printed) == alike(command.printed), command.line
 
 

@@ -16,7 +16,7 @@ from typing import Self
 
 
 class Life:
-    """A process that runs `weft` with these arguments; to be used as a block, which it won't leave.
+    """A process that runs `weft` with these arguments, to be used as a block; its end kills it.
 
     `begun` and `ended` are the idempotency keys that its actions have told, `said` is all else.
     """

@@ -85,7 +85,9 @@ def _recorded(
 def _task_names(ctx: typer.Context, records: Records, with_items: bool) -> list[str]:
     from weft.cli.recorded import find_run
 
-    tasks = records.tasks(find_run(records, ctx.params.get("run_id") or "").run_no)
+    # Where an option's value is to be completed, arguments are left over as they stand.
+    run_id = ctx.params.get("run_id") or next(iter(ctx.args), "")
+    tasks = records.tasks(find_run(records, run_id).run_no)
     return [task.path for task in tasks if task.has_items or not with_items]
 
 

@@ -48,14 +48,13 @@ def retry(
     from weft.cli.parameters import read_secrets
     from weft.cli.recorded import find_run
     from weft.cli.run import exit_status, tell
-    from weft.wiring import load_plan, load_recorded, open_records, read_settings
+    from weft.wiring import load_to_retry, open_records, read_settings
 
     settings = read_settings(store=store, packs=packs or ())
     with open_records(settings) as records:
         record = find_run(records, run_id)
     with prints_aside():
-        recorded = load_recorded(record, settings, import_packs=file is None)
-        plan = recorded if file is None else load_plan(file, settings)
+        recorded, plan = load_to_retry(record, settings, file)
     given = read_secrets(plan, secrets or ())
 
     def start(engine: Engine) -> Start:

@@ -396,8 +396,11 @@ class _Retry:
 def _changed_actions(plan: Plan, record: RunRecord) -> list[str]:
     """Says which actions' code isn't what it was when the run started."""
     now = {task.spec.name: task.spec for each in plan.family() for task in each.tasks}
+    changed: dict[str, list[str]] = {}
+    for name, digest in record.origin.actions.items():
+        if name in now and now[name].digest != digest:
+            changed.setdefault(now[name].source.rpartition(":")[0], []).append(name)
     return [
-        f"the code of {name} has changed since the run started ({now[name].source})"
-        for name, digest in record.origin.actions.items()
-        if name in now and now[name].digest != digest
+        f"the code of {', '.join(names)} has changed since the run started ({file})"
+        for file, names in changed.items()
     ]

@@ -270,12 +270,10 @@ class _Retry:
     def _undo(self, old: int, visit: int) -> Iterator[Discard]:
         """What to take back of a visit that is made again."""
         row = self._history.visits[old, visit]
-        is_child = self._recorded.tasks[old].spec.workflow is not None
         inside = inner_path(row.path, row.visit)
         if row.has_items:
-            if is_child:
-                for index in self._begun_in_vain(row, inside):
-                    yield Discard(row.run_no, under=f"{inside}[{index}]")
+            for index in self._begun_in_vain(row, inside):
+                yield Discard(row.run_no, under=f"{inside}[{index}]")
             yield Discard(row.run_no, task_no=row.task_no, under=inside)
         else:
             yield Discard(row.run_no, under=inside)

@@ -127,7 +127,7 @@ class _Compiler:
             name=task.name,
             path=path,
             place=self._definition.place(*path, "name"),
-            spec=spec or _UNRESOLVED,
+            spec=spec or replace(_UNRESOLVED, name=task.action or ""),
             inputs=tuple(
                 PlannedInput(name, value, self._reads_pages(value))
                 for name, value in self._values(task.input, *path, "input").items()

@@ -5,7 +5,8 @@ run starts in its place. So a small shell waits at the other end of a pipe, in a
 which no Ctrl-C reaches. It is told of each process group that begins and ends; when the pipe is
 closed, for whatever reason, it kills those that are left, and ends. It never does anything else.
 
-What is killed between the start of a command and the next turn of the event loop isn't known yet.
+A command is known to it some turns of the event loop after its start: if weft is killed in these
+few milliseconds, the command is left.
 """
 
 from __future__ import annotations

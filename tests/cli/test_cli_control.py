@@ -1,0 +1,537 @@
+"""`weft resume`, `retry`, `pause`, `cancel` and `recover`: what they do, refuse and tell."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from weft.model import Request
+from weft.stores import Store, open_store
+from weft.system import SystemProcesses
+
+FLOW = """\
+parameters:
+  count: {type: integer, default: 4}
+  token: {type: string, secret: true}
+tasks:
+  - {name: list, action: my.list, input: {count: "{{ parameters.count }}"}}
+  - name: each
+    action: my.each
+    with-items: "{{ task.list.output }}"
+    concurrency: 1
+    input: {n: "{{ item }}", token: "{{ parameters.token }}"}
+  - {name: after, action: core.echo, input: {value: "{{ task.each.items.succeeded }}"}}
+finally:
+  - {name: clean, action: my.each, input: {n: 100}}
+output: "{{ task.after.output.value }}"
+"""
+STREAM = """\
+tasks:
+  - name: each
+    action: my.each
+    with-items: {lines: names.txt}
+    concurrency: 1
+    input: {n: "{{ index }}"}
+"""
+# What the file `mood` says happens to the process when the item 2 runs.
+ACTIONS = """\
+import os, signal
+from pathlib import Path
+import weft
+
+@weft.action("my.list")
+def make_list(count: int) -> list[int]:
+    return list(range(count))
+
+@weft.action("my.each")
+async def each(context: weft.ActionContext, n: int, token: str | None = None) -> int:
+    folder = Path(context.folder)
+    with (folder / "calls").open("a") as calls:
+        calls.write(f"{n}\\n")
+    mood = (folder / "mood").read_text() if n == 2 else ""
+    if mood == "fails":
+        raise ValueError("two is too many")
+    if mood == "pauses":
+        os.kill(os.getpid(), signal.SIGINT)
+    if mood == "kills":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return n
+"""
+FILES = {
+    "flow.yaml": FLOW,
+    "stream.yaml": STREAM,
+    "actions.py": ACTIONS,
+    "names.txt": "a\nb\nc\nd\n",
+}
+EACH = ["resume", "retry", "pause", "cancel"]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with runs that succeeded, failed or were paused, or whose process has died."""
+    folder = tmp_path_factory.mktemp("recorded")
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    for run_id, mood, *arguments in (
+        ("mute", "pauses", "flow.yaml", "-p", "token=hunter2"),
+        ("good", "", "flow.yaml"),
+        ("bad", "fails", "flow.yaml"),
+        ("held", "pauses", "flow.yaml"),
+        ("dead", "kills", "flow.yaml"),
+        ("torn", "kills", "stream.yaml"),
+    ):
+        (folder / "mood").write_text(mood)
+        run_aside(folder, "run", *arguments, "--run-id", run_id)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def project(folder: Path, recorded: Path) -> Path:
+    """The folder of this test: the same files and runs, but in another place."""
+    shutil.copytree(recorded, folder, dirs_exist_ok=True)
+    with closing(sqlite3.connect("runs.db")) as store:
+        places = {"was": str(recorded), "now": str(folder)}
+        store.execute("UPDATE runs SET file = replace(file, :was, :now)", places)
+        store.commit()
+    set_mood("")
+    Path("calls").unlink()
+    return folder
+
+
+@pytest.fixture
+def store(project: Path) -> Iterator[Store]:
+    with open_store("runs.db") as opened:
+        yield opened
+
+
+def run_aside(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `weft` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "weft", *arguments],
+        cwd=folder,
+        env={**os.environ, "WEFT_STORE": str(folder / "runs.db")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def set_mood(mood: str) -> None:
+    Path("mood").write_text(mood)
+
+
+def calls() -> list[int]:
+    """The items that this test has run, in their order."""
+    return [int(line) for line in Path("calls").read_text().split()]
+
+
+def status_of(weft, run_id: str) -> str:
+    return json.loads(weft("show", run_id, "--json").out)["status"]
+
+
+def is_refused(told) -> bool:
+    """Whether it was told in one line on standard error, with the status for wrong commands."""
+    return (told.status, told.out) == (2, "") and told.err.count("\n") == 1
+
+
+# Which run
+
+
+@pytest.mark.parametrize("command", EACH)
+def test_an_unknown_run_is_told_with_the_nearest_ones(weft, command: str) -> None:
+    """And nothing happens to those."""
+    told = weft(command, "hold")
+    assert is_refused(told)
+    assert told.err.startswith('the store has no run "hold". Did you mean "held"')
+
+
+@pytest.mark.parametrize("command", EACH)
+def test_a_beginning_that_several_runs_have_is_not_enough(weft, write, command: str) -> None:
+    """The message names them."""
+    weft("run", "flow.yaml", "--run-id", "held-2")
+    told = weft(command, "hel")
+    assert is_refused(told)
+    assert "2 runs have an id that begins with" in told.err
+    assert "held-2, held" in told.err
+
+
+@pytest.mark.parametrize(
+    ("command", "run_id", "message"),
+    [
+        ("resume", "good", "run good is over: it has succeeded. To make it again: weft retry good"),
+        ("resume", "bad", "run bad is over: it has failed. To make it again: weft retry bad"),
+        ("retry", "good", "nothing of run good has failed."),
+        ("retry", "held", "run held isn't over yet, so nothing of it can be made again."),
+        ("retry", "dead", "run dead isn't over yet, so nothing of it can be made again."),
+        ("pause", "good", "run good is over: it has succeeded."),
+        ("pause", "held", "run held is paused already. Go on with: weft resume held"),
+        ("pause", "dead", "run dead was interrupted. Go on with: weft resume dead"),
+        ("cancel", "good", "run good is over: it has succeeded."),
+        ("cancel", "bad", "run bad is over: it has failed."),
+    ],
+)
+def test_a_command_that_does_not_fit_the_run_says_which_one_does(
+    weft, command: str, run_id: str, message: str
+) -> None:
+    """In one line, with the exit status 2."""
+    told = weft(command, run_id)
+    assert is_refused(told)
+    assert told.err.startswith(message)
+
+
+@pytest.mark.parametrize("command", [*EACH, "recover"])
+def test_a_store_that_is_not_there_is_not_made(weft, folder: Path, command: str) -> None:
+    """Only a first run makes one."""
+    arguments = [command] if command == "recover" else [command, "good"]
+    told = weft(*arguments, "--store", "none.db")
+    assert is_refused(told)
+    assert "none.db: there is no store." in told.err
+    assert not Path("none.db").exists()
+
+
+# Going on
+
+
+@pytest.mark.parametrize("run_id", ["held", "dead"])
+def test_a_run_goes_on_where_it_stopped(weft, run_id: str) -> None:
+    """What is recorded isn't done again; the output is that of an undisturbed run."""
+    items = weft("items", run_id, "each", "--json").out
+    done = [json.loads(line)["index"] for line in items.splitlines()]
+    told = weft("resume", run_id)
+    assert (told.status, told.out) == (0, "4\n")
+    assert told.err.startswith(f"Run {run_id} of flow goes on.\n")
+    assert calls() == [n for n in range(4) if n not in done] + [100]
+
+
+def test_a_run_that_is_resumed_can_pause_and_fail_as_any_other(weft) -> None:
+    """With the same exit statuses, and the same object as `weft run --json`."""
+    set_mood("pauses")
+    told = weft("resume", "dead", "--json")
+    assert (told.status, json.loads(told.out)["status"]) == (130, "paused")
+    assert "Go on with: weft resume dead" in told.err
+    set_mood("fails")
+    told = weft("resume", "torn", "--json")
+    assert (told.status, json.loads(told.out)["status"]) == (1, "failed")
+
+
+def test_a_command_line_that_names_a_store_is_told_with_it(weft, monkeypatch) -> None:
+    """So that it can be copied."""
+    monkeypatch.delenv("WEFT_STORE")
+    set_mood("pauses")
+    told = weft("resume", "dead", "--store", "runs.db")
+    assert "Go on with: weft resume dead --store runs.db" in told.err
+
+
+def test_recover_goes_on_with_all_runs_whose_process_has_died(weft) -> None:
+    """But with none that was paused."""
+    told = weft("recover", "--json")
+    assert told.status == 0
+    assert [json.loads(line) for line in sorted(told.out.splitlines())] == [
+        {"run_id": "dead", "status": "succeeded", "error": None},
+        {"run_id": "torn", "status": "succeeded", "error": None},
+    ]
+    assert "2 interrupted runs." in told.err
+    assert status_of(weft, "held") == "paused"
+    told = weft("recover")
+    assert (told.status, told.out, told.err) == (0, "", "0 interrupted runs.\n")
+
+
+@pytest.mark.parametrize(("mood", "status"), [("fails", 1), ("pauses", 130)])
+def test_recover_says_by_its_exit_status_what_came_of_the_runs(
+    weft, mood: str, status: int
+) -> None:
+    """One that failed or was interrupted again is enough."""
+    set_mood(mood)
+    assert weft("recover").status == status
+
+
+def test_a_run_that_cannot_go_on_is_told_and_holds_up_no_other(weft) -> None:
+    """With what is in its way, and the command for it alone."""
+    with closing(sqlite3.connect("runs.db")) as connection:
+        connection.execute("UPDATE runs SET status = 'running', ended_at = NULL WHERE id = 'mute'")
+        connection.commit()
+    told = weft("recover", "--json")
+    assert told.status == 2
+    refused = json.loads(told.out.splitlines()[-1])
+    assert (refused["run_id"], refused["status"]) == ("mute", "interrupted")
+    assert refused["error"].startswith('the secret parameter "token" of run mute isn\'t recorded.')
+    assert "To go on with it alone: weft resume mute" in told.err
+    assert status_of(weft, "dead") == "succeeded"
+
+
+# Secrets
+
+
+@pytest.mark.parametrize("command", ["resume", "cancel"])
+def test_a_secret_parameter_is_asked_for_again(weft, command: str) -> None:
+    """By its name; with it the run goes on, and its value is recorded nowhere."""
+    told = weft(command, "mute")
+    assert is_refused(told)
+    assert told.err == (
+        'the secret parameter "token" of run mute isn\'t recorded. Give it again: -p token=...\n'
+    )
+    assert weft(command, "mute", "-p", "token=hunter2").status == 0
+    assert "hunter2" not in weft("export", "mute").out
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("count=5", 'run mute keeps its parameters; "count" isn\'t a secret one.'),
+        ("tokn=5", 'run mute keeps its parameters; "tokn" isn\'t a secret one.'),
+        ("token", "-p takes NAME=VALUE, as in -p token=..."),
+    ],
+)
+def test_only_secret_parameters_are_given_again(weft, given: str, message: str) -> None:
+    """The others are those that the run started with."""
+    for command in ("resume", "cancel"):
+        told = weft(command, "mute", "-p", given)
+        assert is_refused(told)
+        assert told.err.startswith(message)
+
+
+# What has changed since
+
+
+def test_a_file_that_has_changed_is_shown_as_it_was_and_as_it_is(weft) -> None:
+    """Nothing more is read of it, unless that is forced."""
+    Path("names.txt").write_text("a\nb\nc\nd\ne\n")
+    told = weft("resume", "torn")
+    assert told.status == 2
+    line = told.err.splitlines()[-1]
+    assert "names.txt has changed since each began to read its items from it: it was " in line
+    assert "8 bytes from " in line
+    assert ", and is 10 bytes from " in line
+    assert "--force" in line
+    assert weft("runs", "--status", "interrupted").out.count("torn") == 1
+    told = weft("resume", "torn", "--force", "--json")
+    assert told.status == 0
+    assert json.loads(told.out)["tasks"]["each"]["items"]["total"] == 5
+
+
+def test_a_file_that_is_gone_stops_the_run_where_it_is(weft) -> None:
+    """It doesn't fail, so it goes on once the file is back."""
+    was = Path("names.txt").stat()
+    Path("names.txt").rename("elsewhere.txt")
+    told = weft("resume", "torn")
+    assert told.status == 2
+    assert "there is no such file, and each has read only some of its items." in told.err
+    Path("elsewhere.txt").rename("names.txt")
+    os.utime("names.txt", ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert weft("resume", "torn").status == 0
+
+
+def test_changed_code_of_an_action_is_noticed(weft) -> None:
+    """The run goes on with it."""
+    file = Path("actions.py")
+    file.write_text(file.read_text().replace("    return n\n", "    return n + 0\n"))
+    told = weft("resume", "dead")
+    assert told.status == 0
+    notice = "Notice: the code of my.list, my.each has changed since the run started"
+    assert f"{notice} ({file.absolute()})\n" in told.err
+
+
+def test_a_workflow_that_has_changed_makes_no_difference(weft) -> None:
+    """A run keeps the one that it started with, also if the file is gone."""
+    Path("flow.yaml").write_text("tasks: []")
+    assert weft("resume", "dead").out == "4\n"
+    Path("flow.yaml").unlink()
+    assert weft("resume", "held").out == "4\n"
+
+
+@pytest.mark.parametrize("command", ["resume", "cancel"])
+def test_actions_that_are_gone_are_told(weft, command: str) -> None:
+    """With the task that calls them, and where they may be."""
+    Path("actions.py").unlink()
+    told = weft(command, "dead")
+    assert told.status == 2
+    assert 'unknown-action  task "list" calls "my.list"' in told.err
+    assert "name its pack with --packs" in told.err
+    Path("packs/my").mkdir(parents=True)
+    Path("packs/my/actions.py").write_text(ACTIONS)
+    assert weft(command, "dead", "--packs", "packs").status == 0
+
+
+def test_a_run_that_a_newer_version_has_recorded_is_left_alone(weft) -> None:
+    """The message says so in one line."""
+    with closing(sqlite3.connect("runs.db")) as connection:
+        connection.execute("UPDATE events SET kind = 'TaskDreamt' WHERE kind = 'TaskEnded'")
+        connection.commit()
+    for command, run_id in (("resume", "dead"), ("resume", "held"), ("retry", "bad")):
+        told = weft(command, run_id)
+        assert is_refused(told)
+        assert told.err.startswith(f"run {run_id} was recorded by a newer version of weft")
+        assert told.err.endswith("Upgrade weft.\n")
+
+
+def test_a_store_of_a_newer_version_is_refused_by_all(weft) -> None:
+    """Before anything happens."""
+    with closing(sqlite3.connect("runs.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    for arguments in (["recover"], *([command, "dead"] for command in EACH)):
+        told = weft(*arguments)
+        assert is_refused(told)
+        assert "made by a newer version of weft (revision 9999). Upgrade weft" in told.err
+
+
+# Retrying
+
+
+def test_a_retry_tells_what_it_keeps_and_why(weft) -> None:
+    """And runs the failed item alone, and what comes after it."""
+    told = weft("retry", "bad", "--json")
+    assert (told.status, json.loads(told.out)["output"]) == (0, 4)
+    assert "Notice: runs each (1 of 4 items), after; keeps list\n" in told.err
+    assert calls() == [2, 100]
+
+
+def test_a_retry_that_fails_again_has_the_exit_status_of_that(weft) -> None:
+    """And can be retried once more."""
+    set_mood("fails")
+    assert weft("retry", "bad").status == 1
+    set_mood("")
+    assert weft("retry", "bad").status == 0
+
+
+def test_a_retry_starts_again_at_a_task(weft) -> None:
+    """Also if nothing had failed."""
+    told = weft("retry", "good", "--from", "each")
+    assert told.status == 0
+    assert calls() == [0, 1, 2, 3, 100]
+    told = weft("retry", "good", "--from", "eech")
+    assert is_refused(told)
+    assert told.err == 'run good has not run a task "eech". Did you mean "each"?\n'
+
+
+def test_a_repaired_workflow_keeps_the_names_of_what_was_recorded(weft) -> None:
+    """Otherwise the message says which task has no place, and what it may be called now."""
+    Path("renamed.yaml").write_text(FLOW.replace("list", "lists").replace("my.lists", "my.list"))
+    told = weft("retry", "bad", "--file", "renamed.yaml")
+    assert is_refused(told)
+    assert told.err.startswith(
+        'renamed.yaml  has no task "list", of which run bad has recorded work.'
+    )
+    assert 'Is it called "lists" now?' in told.err
+    fixed = FLOW.replace('input: {n: "{{ item }}"', 'input: {n: "{{ item * 10 }}"')
+    Path("fixed.yaml").write_text(fixed)
+    told = weft("retry", "bad", "--file", "fixed.yaml")
+    assert told.status == 0
+    assert "Notice: list: kept, since it has succeeded\n" in told.err
+    assert calls() == [20, 100]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "repaired.yaml  can't be read: No such file or directory."),
+        ("tasks: [{nam: list}]", 'unknown-key  "nam" is not a key of a task.'),
+        ("", "not-a-workflow"),
+    ],
+)
+def test_a_repaired_workflow_with_problems_is_refused(weft, text: str | None, message: str) -> None:
+    """As by `weft run`, and the run stays as it is."""
+    if text is not None:
+        Path("repaired.yaml").write_text(text)
+    told = weft("retry", "bad", "--file", "repaired.yaml")
+    assert told.status == 2
+    assert message in told.err
+    assert status_of(weft, "bad") == "failed"
+
+
+# Pausing and cancelling
+
+
+@pytest.fixture
+def driven(store: Store) -> Callable[[], Request | None]:
+    """The run `dead` is driven by this process; returns what it is asked for."""
+    record = store.run("dead")
+    assert record is not None
+    held = store.lease(record.run_no)
+    assert held is not None
+    owner = SystemProcesses().this()
+    assert store.acquire(record.run_no, owner, time.time() - 600, after=held.token)
+
+    def asked() -> Request | None:
+        lease = store.lease(record.run_no)
+        return None if lease is None else lease.request
+
+    return asked
+
+
+@pytest.mark.parametrize("command", ["pause", "cancel"])
+def test_a_run_that_is_driven_is_asked(weft, driven, command: str) -> None:
+    """Whoever drives it does the rest."""
+    told = weft(command, "dead", "--no-wait")
+    assert (told.status, told.out) == (0, "Run dead is still running.\n")
+    assert driven() == command
+    told = weft(command, "dead", "--no-wait", "--json")
+    assert json.loads(told.out) == {"run_id": "dead", "status": "running"}
+    assert f"and asked to {command}" in weft("show", "dead").out
+
+
+def test_a_run_that_is_driven_is_nobody_elses(weft, driven) -> None:
+    """The message says whose it is, and since when; others see it running."""
+    told = weft("resume", "dead")
+    assert is_refused(told)
+    assert f"run dead is driven by process {os.getpid()} on " in told.err
+    assert "for 10 min" in told.err
+    assert weft("recover").err.startswith("1 interrupted run.\n")  # the other one
+    assert 100 not in calls()  # the clean-up of this one
+
+
+@pytest.mark.parametrize("run_id", ["held", "dead"])
+def test_a_run_that_nobody_drives_is_cancelled_here(weft, run_id: str) -> None:
+    """Nothing runs but its clean-up."""
+    told = weft("cancel", run_id)
+    assert told.status == 0
+    assert f"Run {run_id} of flow  cancelled" in told.err
+    assert calls() == [100]
+    assert status_of(weft, run_id) == "cancelled"
+    told = weft("retry", run_id)
+    assert told.out == "4\n"
+
+
+def test_cancel_prints_the_run_as_json(weft) -> None:
+    """With all that `weft run --json` has."""
+    cancelled = json.loads(weft("cancel", "held", "--json").out)
+    assert (cancelled["run_id"], cancelled["status"]) == ("held", "cancelled")
+    assert cancelled["tasks"]["after"]["status"] == "cancelled"
+
+
+# Looking
+
+
+def test_runs_that_nobody_drives_are_found(weft, driven) -> None:
+    """They aren't among the running ones, nor the other way round."""
+
+    def found(*options: str) -> list[str]:
+        lines = weft("runs", "--json", *options).out.splitlines()
+        return [json.loads(line)["run_id"] for line in lines]
+
+    assert found("--status", "interrupted") == ["torn"]
+    assert found("--status", "interrupted", "--workflow", "flow") == []
+    assert found("--status", "running") == ["dead"]
+    assert found("--status", "paused") == ["held", "mute"]
+    assert found("--limit", "2") == ["torn", "dead"]
+    assert found("--before", "dead") == ["held", "bad", "good", "mute"]
+
+
+@pytest.mark.parametrize("command", ["run", "resume", "retry", "recover"])
+def test_a_grace_that_is_no_time_is_refused(weft, command: str) -> None:
+    """Before anything happens."""
+    target = {"run": ["flow.yaml"], "recover": []}.get(command, ["dead"])
+    told = weft(command, *target, "--grace", "soon")
+    assert told.status == 2
+    assert "--grace takes a duration such as" in told.err
+    assert "Traceback" not in told.err
