@@ -140,13 +140,14 @@ class _Retry:
 
     def _visited(self, name: str) -> int:
         """The old number of a task that has run since the run was last told from its start."""
-        recorded = self._recorded
-        if recorded.numbers.get(name, 0) >= len(recorded.graph.names):
+        recorded, size = self._recorded, len(self._recorded.graph.names)
+        if recorded.numbers.get(name, 0) >= size:
             raise UsageError(
                 f'"{name}" is a task of finally, and these run at the end of every retry.',
                 hint="Name another task.",
             )
-        visited = {recorded.tasks[old].name: old for old, _ in self._settled if old in self._last}
+        ran = [old for old, _ in self._settled if old in self._last and old < size]
+        visited = {recorded.tasks[old].name: old for old in ran}
         if name not in visited:
             near = get_close_matches(name, visited, n=1)
             hint = f'Did you mean "{near[0]}"?' if near else f"It has run {', '.join(visited)}."
