@@ -179,58 +179,60 @@ class _Child(Conducting):
         """Record what steps' starts and ends change."""
         changed: list[TaskRun] = []
         for command in commands:  # in their order: a step on a cycle may end and start again
+            row = None
             if isinstance(command, SettleTask):
-                changed += self._settled_row(command)
+                row = self._settled_row(command)
             elif isinstance(command, StartTask):
-                changed += self._open_row(command)
+                row = self._open_row(command)
+            if row is not None:
+                changed.append(row)
         if changed:
             await self._run.journal.commit(*changed)
 
-    def _open_row(self, command: StartTask) -> Sequence[TaskRun]:
+    def _open_row(self, command: StartTask) -> TaskRun | None:
         """What to record of a step that starts: its row, if it has items, which refer to that."""
         number, visit = command.task, command.visit
-        row = self._recorded.get((number, visit))
-        if self._is_restored:  # what runs inside it may be recorded, though it isn't itself
-            self._begun.add(number)
-        if row is not None:
-            self._rows[number] = row
-            return ()
+        if self._is_restored:
+            self._begun.add(number)  # what runs inside it may be recorded, though it isn't itself
+            found = self._recorded.get((number, visit))
+            if found is not None:
+                self._rows[number] = found
+                return None
         row = self._new_row(number, visit, started_at=self._clock.now())
         if row.has_items:
             row = replace(row, status=Status.RUNNING)
         self._rows[number] = row
-        return (row,) if row.has_items else ()
+        return row if row.has_items else None
 
-    def _settled_row(self, command: SettleTask) -> Sequence[TaskRun]:
+    def _settled_row(self, command: SettleTask) -> TaskRun | None:
         """What to record of a step that has ended: its row, unless that is recorded already."""
         number, visit = command.task, max(command.visit, 1)
-        found = self._recorded.get((number, visit))
-        if found is not None and found.ended_at is not None:
-            return ()
+        if self._is_restored:
+            found = self._recorded.get((number, visit))
+            if found is not None and found.ended_at is not None:
+                return None
         row = self._rows.get(number)
         if row is None or row.visit != visit:
             row = self._new_row(number, visit)
-        end, result = self._ends.get(number), command.result
-        # Each at a time of its own, since times tell in which order steps have ended.
-        now = self._clock.now()
-        self._settled_at = max(now, math.nextafter(self._settled_at, math.inf))
-        return (
-            replace(
-                row,
-                status=result.status,
-                ended_at=self._settled_at,
-                attempts=end.attempts if end else 0,
-                output=end.output if end else None,
-                error=result.error,
-                items=result.items,
-            ),
+        end, result, now = self._ends.get(number), command.result, self._clock.now()
+        if now <= self._settled_at:  # times tell in which order steps have ended
+            now = math.nextafter(self._settled_at, math.inf)
+        self._settled_at = now
+        return replace(
+            row,
+            status=result.status,
+            ended_at=now,
+            attempts=end.attempts if end else 0,
+            output=end.output if end else None,
+            error=result.error,
+            items=result.items,
         )
 
     def _settled(self, command: SettleTask) -> None:
         """Steps are too many to be told one by one."""
 
     def _start(self, command: StartTask) -> None:
-        kept = self._kept(command)
+        kept = self._kept(command) if self._is_restored else None
         if kept is not None:
             self.tell(kept.event)
         elif command.task in self._inline and self._step is None and not self._runners:
