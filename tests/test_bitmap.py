@@ -26,6 +26,7 @@ def test_it_holds_what_a_set_holds(changes: list[tuple[str, int]], asked: list[i
     """After any additions and removals, also of what is there already or isn't."""
     bitmap, numbers = made_by(changes)
     assert len(bitmap) == len(numbers)
+    assert list(bitmap) == sorted(numbers)
     for number in [*asked, *(number for _, number in changes)]:
         assert (number in bitmap) == (number in numbers)
 

@@ -5,7 +5,7 @@ It holds which items of a task are recorded: of ten million items 1.25 MB, where
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 _FULL: Final = b"\xff"  # a byte whose eight numbers are all there
@@ -71,6 +71,12 @@ class Bitmap:
     def __contains__(self, number: int) -> bool:
         place = number >> 3
         return place < len(self._bits) and bool(self._bits[place] >> (number & 7) & 1)
+
+    def __iter__(self) -> Iterator[int]:
+        """The numbers, from the lowest to the highest."""
+        for place, byte in enumerate(self._bits):
+            if byte:
+                yield from (place << 3 | bit for bit in range(8) if byte >> bit & 1)
 
     def __len__(self) -> int:
         return self._count

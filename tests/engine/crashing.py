@@ -29,7 +29,17 @@ from weft.engine.making import Maker
 from weft.engine.recovery import read_history
 from weft.errors import LeaseLostError, StoreError
 from weft.executors.local import LocalExecutor
-from weft.model import ItemOutcome, Limits, Owner, Request, Run, RunRecord, Status, TaskRun
+from weft.model import (
+    ItemOutcome,
+    Limits,
+    Owner,
+    Request,
+    Run,
+    RunRecord,
+    Status,
+    TaskRun,
+    inner_path,
+)
 from weft.plan import Plan
 from weft.ports import Catalog, ProcessState
 from weft.stores import Store
@@ -68,6 +78,8 @@ class World:
         """Calls by the idempotency key, without the run."""
         self.done_again: list[str] = []
         """Keys of calls that were made although their outcome was recorded."""
+        self.strangers: list[str] = []
+        """Keys of calls that were made by a process that doesn't own the run."""
         self.times: dict[str, list[float]] = {}
         """When calls of a key were made, in seconds since the life began."""
         self.is_mended = False
@@ -125,11 +137,25 @@ class Cast:
         return self._alive
 
     def state(self, owner: Owner) -> ProcessState:
-        is_alive = self._alive is not None and owner.token == self._alive.token
-        return ProcessState.ALIVE if is_alive else ProcessState.GONE
+        return ProcessState.ALIVE if self.is_alive(owner) else ProcessState.GONE
+
+    def is_alive(self, owner: Owner) -> bool:
+        return self._alive is not None and owner.token == self._alive.token
 
     def die(self) -> None:
         self._alive = None
+
+
+class _OneThread(JumpingLoop):
+    """A loop that does right away what is for another thread: so commits are always the same."""
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+        future = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
 
 class Life:
@@ -141,6 +167,8 @@ class Life:
         self.world = World()
         self.notices: list[str] = []
         self.commits = 0
+        self.asks_in: tuple[int, Request] | None = None
+        """A request that is made in so many calls from now, once."""
         self._cast = Cast()
         self._elapsed_s = 0.0
         self._engine: Engine | None = None
@@ -177,6 +205,14 @@ class Life:
             world.done_again.append(key)
         world.calls[key] += 1
         world.times.setdefault(key, []).append(asyncio.get_running_loop().time())
+        lease = self.store.lease(self.record().run_no)
+        if lease is None or lease.owner is None or not self._cast.is_alive(lease.owner):
+            world.strangers.append(key)
+        if self.asks_in is not None:
+            calls, request = self.asks_in
+            self.asks_in = None if calls == 1 else (calls - 1, request)
+            if calls == 1:
+                self.ask(request)
         request = self.stage.case.asks.get(key)
         if request is Request.CANCEL or (request is Request.PAUSE and world.calls[key] == 1):
             self.ask(request)
@@ -200,7 +236,7 @@ class Life:
         """Have a new process drive the run; it dies at commit `at`, before or after that."""
         at, when = death.get("at"), death.get("when", "before")
         failing = FailingStore(self.store, at or 1_000_000, when)
-        loop = JumpingLoop()
+        loop = _OneThread() if isinstance(self.store, MemoryStore) else JumpingLoop()
         loop._waits.elapsed_s = self._elapsed_s
         parts = Parts(
             records=failing,
@@ -259,6 +295,29 @@ class Life:
             if row.attempts and row.status.is_final and not row.has_items
         }
         return keys | {f"{row.path}[{item.index}]/{row.visit}" for row, item in self.items()}
+
+    def successes(self) -> dict[str, Any]:
+        """The outputs of all tasks and items that have succeeded, and of steps in one that has."""
+        rows = {
+            f"{row.path}/{row.visit}": (inner_path(row.path, row.visit), row.output)
+            for row in self.rows()
+            if row.status is Status.SUCCEEDED and not row.has_items
+        }
+        items = {
+            f"{row.path}[{item.index}]/{row.visit}": (
+                f"{inner_path(row.path, row.visit)}[{item.index}]",
+                item.output,
+            )
+            for row, item in self.items()
+            if item.status is Status.SUCCEEDED
+        }
+        found = {**rows, **items}
+        whole = {path for path, _ in found.values()}
+        return {
+            key: output
+            for key, (path, output) in found.items()
+            if all(path[:at] in whole for at, each in enumerate(path) if each == ".")
+        }
 
     def end(self) -> dict[str, Any]:
         """All that the run came to, but for times and numbers."""

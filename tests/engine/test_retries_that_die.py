@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from crash_cases import RETRIES
+from crash_cases import RETRIES, STEPS
 from crashing import Case, Life, Stage, When
 
-from weft.model import Status
+from weft.errors import UsageError
+from weft.model import Request, Status
 
 LOOP = Case("""
 tasks:
@@ -62,6 +63,22 @@ def test_an_item_that_ran_a_child_starts_a_fresh_one_in_a_retry(tmp_path: Path) 
     assert steps == {"call[1].a/1", "call[1].b/1", "call[1].c/1"}
 
 
+def test_an_item_that_was_cut_off_starts_a_fresh_child_in_a_retry(tmp_path: Path) -> None:
+    """Although it isn't recorded, since the process that ran it died: a step of it had failed."""
+    text = "tasks: [{name: call, action: ./child.yaml, with-items: [1], input: {breaks: true}}]"
+    stage = Stage(Case(text, {"child.yaml": STEPS}), tmp_path)
+    for at in range(1, 7):
+        life = stage.new_life()
+        life.start(at=at)
+        if life.record().status.is_final:
+            break
+        life.world.is_mended = True
+        life.resume(cancel=True)
+        run = life.retry()
+        assert run is not None
+        assert run.status is Status.SUCCEEDED
+
+
 def test_max_visits_counts_the_visits_that_a_retry_makes_and_keeps(tmp_path: Path) -> None:
     """Not those that it makes anew, though their numbers go on."""
     stage = Stage(LOOP, tmp_path)
@@ -96,6 +113,42 @@ tasks:
         (1, Status.SUCCEEDED),
         (2, Status.BLOCKED),
     ]
+
+
+def test_a_visit_that_was_paused_and_then_cancelled_is_made_again_as_the_same(
+    tmp_path: Path,
+) -> None:
+    """Its items that had succeeded are kept."""
+    text = """
+tasks:
+  - {name: b, action: test.do, with-items: [1, 2, 3], concurrency: 1, input: {value: "{{ item }}"}}
+"""
+    life = Stage(Case(text, asks={"b[0]/1": Request.PAUSE}), tmp_path).new_life()
+    life.start()
+    life.resume(cancel=True)
+    life.world.calls.clear()
+    life.retry()
+    assert set(life.world.calls) == {"b[1]/1", "b[2]/1"}
+    assert life.notices == ["runs b (2 of 3 items)"]
+
+
+def test_a_retry_starts_from_no_task_that_it_would_not_reach_or_runs_anyway(
+    tmp_path: Path,
+) -> None:
+    """One that was blocked in the latest retry has nothing to be made again."""
+    text = """
+tasks:
+  - {name: a, action: test.do, needs: [], input: {fails: false}}
+  - {name: b, action: test.do, needs: [a]}
+finally: [{name: clean, action: test.do}]
+"""
+    stage = Stage(Case(text), tmp_path)
+    life = mended(stage)
+    life.retry(from_task="a", repaired=stage.load(text.replace("false", "true")))
+    life.retry(from_task="b")
+    assert life.notices[-1] == "b: runs again, since it was asked for"
+    with pytest.raises(UsageError, match='"clean" is a task of finally'):
+        life.retry(from_task="clean")
 
 
 def test_finally_runs_as_a_whole_at_the_end_of_a_retry(tmp_path: Path) -> None:

@@ -228,7 +228,8 @@ class _Decision(Routes):
         judging = planned.when is not None
         stage = Stage.JUDGING if judging else Stage.RUNNING
         starts = task.starts + 1
-        self._set(number, replace(task, stage=stage, visit=visit, starts=starts, scope=scope))
+        started = replace(task, stage=stage, visit=visit, starts=starts, is_held=False, scope=scope)
+        self._set(number, started)
         self._change(active=self.state.active + 1)
         if judging:
             self.commands.append(Evaluate(Asked.WHEN, self.see(scope), number, visit))
@@ -245,7 +246,7 @@ class _Decision(Routes):
             return
         task = self.task(number)
         assert task.scope is not None  # it has started
-        held = _not_started(task, task.visit - 1)
+        held = replace(_not_started(task, task.visit - 1), is_held=True)
         self._change(active=self.state.active - 1)
         self.put_back(number, held, task.scope)
 
@@ -345,7 +346,7 @@ class _Decision(Routes):
     def settle_unvisited(self, number: int, status: Status) -> None:
         """A task that will never start has ended all the same."""
         task = self.task(number)
-        if task.visit:  # earlier visits are recorded, and stay as they are
+        if task.visit or task.is_held:  # earlier visits are recorded, and stay as they are
             self._set(number, replace(task, visit=task.visit + 1))
         self._record(number, TaskResult(status), handled=False)
         self._set(number, replace(self.task(number), stage=Stage.ENDED, arrivals=EMPTY))

@@ -36,14 +36,16 @@ class TaskState(msgspec.Struct, frozen=True, gc=False):
     `arrivals` are what was seen on the edges that were taken: of a task on a loop those that wait
     for a visit, of another all so far, until it has ended. `is_blocked` says that an unhandled
     failure closed an edge to it. `visit` is the number of the latest visit, and `starts` how many
-    there were: fewer, if the run was told anew. While a visit lasts, `scope` is what it sees,
-    `result` how its action ended, and `handled` whether `on-error` lets the run go on after that.
+    there were: fewer, if the run was told anew. `is_held` says that the next one had started and
+    was put back. While a visit lasts, `scope` is what it sees, `result` how its action ended, and
+    `handled` whether `on-error` lets the run go on after that.
     """
 
     undecided: int
     stage: Stage = Stage.WAITING
     visit: int = 0
     starts: int = 0
+    is_held: bool = False
     arrivals: Vector[Scope] = EMPTY
     is_blocked: bool = False
     scope: Scope | None = None

@@ -106,7 +106,7 @@ class _Retry:
         for (old, visit), row in history.visits.items():
             if row.started_at is not None:
                 self._last[old] = max(visit, self._last.get(old, 0))
-        self._old_from = None if from_task is None else self._visited(from_task)
+        self._from_task = from_task
         self._why: dict[str, str] = {}  # a task is made again
 
     def again(self) -> Again:
@@ -139,12 +139,21 @@ class _Retry:
         )
 
     def _visited(self, name: str) -> int:
-        """The old number of a task that has run."""
-        visited = {self._recorded.tasks[old].name: old for old in self._last}
+        """The old number of a task that has run since the run was last told from its start."""
+        recorded, size = self._recorded, len(self._recorded.graph.names)
+        if recorded.numbers.get(name, 0) >= size:
+            raise UsageError(
+                f'"{name}" is a task of finally, and these run at the end of every retry.',
+                hint="Name another task.",
+            )
+        ran = [old for old, _ in self._settled if old in self._last and old < size]
+        visited = {recorded.tasks[old].name: old for old in ran}
         if name not in visited:
             near = get_close_matches(name, visited, n=1)
             hint = f'Did you mean "{near[0]}"?' if near else f"It has run {', '.join(visited)}."
-            raise UsageError(f'run {self._record.id} has not run a task "{name}".', hint=hint)
+            raise UsageError(
+                f'run {self._record.id} has not run a task "{name}".', hint=hint if visited else ""
+            )
         return visited[name]
 
     def _require_places(self) -> None:
@@ -187,8 +196,8 @@ class _Retry:
             self._add_latest(
                 broken, self._recorded.numbers[ended.error.data["task"]], "led to fail"
             )
-        if self._old_from is not None:
-            self._add_latest(broken, self._old_from, "was asked for")
+        if self._from_task is not None:
+            self._add_latest(broken, self._visited(self._from_task), "was asked for")
         return broken
 
     def _add_latest(self, broken: dict[_VisitKey, bool], old: int, why: str) -> None:
@@ -264,13 +273,19 @@ class _Retry:
         row = self._history.visits[old, visit]
         inside = inner_path(row.path, row.visit)
         if row.has_items:
-            begun = self._records.begun_items(row.run_no, inside)
-            for index in self._unsuccessful(row):
-                if index in begun:
-                    yield Discard(row.run_no, under=f"{inside}[{index}]")
+            for index in self._begun_in_vain(row, inside):
+                yield Discard(row.run_no, under=f"{inside}[{index}]")
             yield Discard(row.run_no, task_no=row.task_no, under=inside)
         else:
             yield Discard(row.run_no, under=inside)
+
+    def _begun_in_vain(self, row: TaskRun, inside: str) -> Iterator[int]:
+        """The items with steps of a child that haven't succeeded, recorded or not."""
+        succeeded = self._records.recorded_items(row.run_no, row.task_no).indexes
+        for index in self._unsuccessful(row):
+            succeeded.discard(index)
+        begun = self._records.begun_items(row.run_no, inside)
+        return (index for index in begun if index not in succeeded)
 
     def _unsuccessful(self, row: TaskRun) -> Iterator[int]:
         for status in _BROKEN:
@@ -281,7 +296,7 @@ class _Retry:
 
     def _notes(self, kept: Collection[_VisitKey], rows: Visits, same: Set[int]) -> Sequence[str]:
         fates = list(self._fates({number for number, _ in kept}, rows, same))
-        if self._is_repaired or self._old_from is not None:
+        if self._is_repaired or self._from_task is not None:
             return line_by_line(fates)
         return [in_one_line(fates)]
 

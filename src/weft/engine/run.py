@@ -201,14 +201,10 @@ class RunDriver(Conducting):
                 case StartTask(task=number, visit=visit):
                     change(number, visit, status=Status.RUNNING)
                 case SettleTask(task=number, visit=visit, result=result):
-                    change(
-                        number,
-                        visit,
-                        status=result.status,
-                        error=result.error,
-                        items=result.items,
-                        ended_at=now,
-                    )
+                    told = {"status": result.status, "error": result.error}
+                    change(number, visit, ended_at=now, **told)
+                    if result.status is not Status.CANCELLED or result.items is not None:
+                        change(number, visit, items=result.items)  # else those of a pause stay
                 case EndRun():
                     record = self._ended_record(record or self._run_record, command, now)
         return rows, record
