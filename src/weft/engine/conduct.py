@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -312,15 +312,8 @@ class Conducting(ABC):
 
     def _hold(self, command: Evaluate, value: Any) -> None:
         """Count the variables that are set. Raises `LimitError`."""
-        if command.asked in (Asked.VARIABLES, Asked.PUBLISH):
-            published = [value]
-        elif command.asked is Asked.NEXT:
-            published = [values for values in value if values is not None]
-        else:
-            return
-        for values in published:
-            for name, each in values.items():
-                self._sizes.hold(variable(name), len(encode(each)))
+        for name, size in sizes_set(command.asked, value):
+            self._sizes.hold(name, size)
 
     def _start(self, command: StartTask) -> None:
         number = command.task
@@ -379,6 +372,15 @@ def result_of(prefix: str, plan: Plan, number: int) -> str:
     return f"the result of {prefix}{plan.tasks[number].name}"
 
 
-def variable(name: str) -> str:
-    """What a variable is called where sizes are counted."""
-    return f"the variable {name}"
+def sizes_set(asked: Asked, value: Any) -> Iterator[tuple[str, int]]:
+    """The variables that an evaluation has set, as they are called where sizes are counted."""
+    match asked:
+        case Asked.VARIABLES | Asked.PUBLISH:
+            published = [value]
+        case Asked.NEXT:
+            published = [values for values in value if values is not None]
+        case _:
+            return
+    for values in published:
+        for name, each in values.items():
+            yield f"the variable {name}", len(encode(each))

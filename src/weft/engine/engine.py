@@ -214,7 +214,9 @@ class Engine:
     ) -> Run:
         """Take a recorded run over, and drive it from where its records end."""
         how.require_fit(record)
-        job = self._maker.recorded(plan, record, dict(secrets or {}))
+        self._maker.recorded(
+            plan, record, dict(secrets or {})
+        )  # or it raises, and nothing is taken
         async with self._joining() as (asked, journal):
             lease = await asyncio.to_thread(self._keeper.take, record)
             try:

@@ -7,7 +7,7 @@ of this only reads from the store, and may block.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -28,13 +28,13 @@ from weft.conductor import (
     VisitsAdvanced,
 )
 from weft.context import WorkflowContext
-from weft.engine.conduct import Standing, first_state, result_of, variable
+from weft.engine.conduct import Standing, first_state, result_of, sizes_set
 from weft.engine.pages import PagedOutput
 from weft.errors import StoreError
 from weft.model import ErrorInfo, ItemCounts, RecordedEvent, RunRecord, Status, TaskResult, TaskRun
 from weft.plan import Plan
 from weft.ports import Records
-from weft.values import decode, encode
+from weft.values import decode
 
 _KINDS: Mapping[str, type[Event]] = {
     kind.__name__: kind
@@ -199,18 +199,13 @@ def _as(kind: type[_Made], value: Mapping[str, Any] | None) -> _Made | None:
     return None if value is None else kind(**value)
 
 
-def _sizes(plan: Plan, event: Event, visits: Visits) -> dict[str, int]:
+def _sizes(plan: Plan, event: Event, visits: Visits) -> Iterable[tuple[str, int]]:
     """How large the values are that an event brings into the context."""
     match event:
         case TaskEnded():
             row = visits[event.task, event.visit]
-            return {result_of("", plan, event.task): len(row.output or b"")}
-        case Evaluated(asked=Asked.VARIABLES | Asked.PUBLISH, error=None):
-            published = [event.value]
-        case Evaluated(asked=Asked.NEXT, error=None):
-            published = [values for values in event.value if values is not None]
+            return [(result_of("", plan, event.task), len(row.output or b""))]
+        case Evaluated(error=None):
+            return sizes_set(event.asked, event.value)
         case _:
-            return {}
-    return {
-        variable(name): len(encode(value)) for each in published for name, value in each.items()
-    }
+            return ()

@@ -193,20 +193,17 @@ class _Retry:
                 self._why[name] = _why(result)
         ended = self._replay.ended
         if ended is not None and ended.error is not None and ended.error.type == "Failed":
-            self._add_latest(
-                broken, self._recorded.numbers[ended.error.data["task"]], "led to fail"
-            )
+            # As a new visit, unless it is made again as the same one because it failed itself.
+            leader = self._latest(self._recorded.numbers[ended.error.data["task"]], "led to fail")
+            broken.setdefault(leader, False)
         if self._from_task is not None:
-            self._add_latest(broken, self._visited(self._from_task), "was asked for")
+            broken[self._latest(self._visited(self._from_task), "was asked for")] = False
         return broken
 
-    def _add_latest(self, broken: dict[_VisitKey, bool], old: int, why: str) -> None:
-        """Have the latest visit of a task made again, as a new one unless it failed."""
-        visit = max(visit for number, visit in self._settled if number == old)
-        broken.setdefault((old, visit), False)
-        if why == "was asked for":
-            broken[old, visit] = False
+    def _latest(self, old: int, why: str) -> _VisitKey:
+        """The latest visit of a task, which is made again for this reason if for no other."""
         self._why.setdefault(self._recorded.tasks[old].name, f"it {why}")
+        return old, max(visit for number, visit in self._settled if number == old)
 
     def _has_other_items(self, name: str, old: int) -> bool:
         new = self._plan.tasks[self._plan.numbers[name]]
