@@ -10,7 +10,7 @@ DOCS   := $(VENV)/.ready-docs
 .PHONY: demo test format bench site clean
 
 demo: $(READY)
-	$(BIN)/weft demo
+	$(BIN)/fanwise demo
 
 test: $(DEV)
 	$(BIN)/ruff format --check .
@@ -24,7 +24,7 @@ format: $(DEV)
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)
-	$(BIN)/weft bench
+	$(BIN)/fanwise bench
 
 site: $(DOCS)
 	$(BIN)/mkdocs build

@@ -1,8 +1,8 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    "weft.testing.control_contract",
-    "weft.testing.resuming_contract",
-    "weft.testing.store_contract",
-    "weft.testing.upkeep_contract",
+    "fanwise.testing.control_contract",
+    "fanwise.testing.resuming_contract",
+    "fanwise.testing.store_contract",
+    "fanwise.testing.upkeep_contract",
 )

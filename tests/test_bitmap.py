@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.bitmap import Bitmap
+from fanwise.bitmap import Bitmap
 
 NUMBERS = st.integers(0, 200) | st.integers(0, 100_000)
 CHANGES = st.lists(st.tuples(st.sampled_from(["add", "discard"]), NUMBERS), max_size=60)

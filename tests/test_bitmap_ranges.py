@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.bitmap import Bitmap
+from fanwise.bitmap import Bitmap
 
 _RANGES = st.lists(st.tuples(st.integers(0, 100), st.integers(-1, 40)))
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.context import ItemContext, WorkflowContext
-from weft.errors import FrozenError, ResultError
-from weft.model import Status, TaskResult
-from weft.values import LazyList, encode, freeze
+from fanwise.context import ItemContext, WorkflowContext
+from fanwise.errors import FrozenError, ResultError
+from fanwise.model import Status, TaskResult
+from fanwise.values import LazyList, encode, freeze
 
 names = st.sampled_from(["a", "b", "c", "d"])
 values = st.recursive(

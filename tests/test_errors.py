@@ -6,15 +6,15 @@ import pickle
 
 import pytest
 
-from weft.errors import (
+from fanwise.errors import (
     ActionError,
     AttemptError,
+    FanwiseError,
     InputError,
     LimitError,
     Place,
     ResultError,
     TemplateError,
-    WeftError,
 )
 
 PLACE = Place("flow.yaml", 14, 7)
@@ -42,7 +42,7 @@ ERRORS = [
 @pytest.mark.parametrize("message", [404, OSError("disk"), None, b"x", ValueError()])
 def test_a_message_is_text_whatever_it_was_made_of(message: object) -> None:
     """Text is what everything that shows or records an error relies on."""
-    for error in (WeftError(message), ActionError(message)):
+    for error in (FanwiseError(message), ActionError(message)):
         assert error.message == str(error) == str(message)
         assert error.args == (str(message),)
 

@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.model import ErrorInfo
-from weft.sources import batched, first
-from weft.values import FrozenList
+from fanwise.model import ErrorInfo
+from fanwise.sources import batched, first
+from fanwise.values import FrozenList
 
 FAULT = ErrorInfo("BadJson", "line 7 isn't JSON")
 

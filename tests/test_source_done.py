@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.bitmap import Bitmap
-from weft.model import ErrorInfo, Limits
-from weft.sources import open_source
+from fanwise.bitmap import Bitmap
+from fanwise.model import ErrorInfo, Limits
+from fanwise.sources import open_source
 
 _LIMITS = Limits(item_bytes=20)
 _LINES = st.sampled_from(['{"a": 1}', "[2]", "", "  ", "no JSON", "3", '"' + 30 * "x" + '"'])

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from weft.errors import AttemptError
-from weft.sources import stamp
+from fanwise.errors import AttemptError
+from fanwise.sources import stamp
 
 BLOCK = 4096
 SAMPLED_WHOLE = 64 * BLOCK

@@ -19,11 +19,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.definition import load
-from weft.errors import AttemptError, TemplateError
-from weft.model import ErrorInfo, Limits
-from weft.ports import Source
-from weft.sources import (
+from fanwise.definition import load
+from fanwise.errors import AttemptError, TemplateError
+from fanwise.model import ErrorInfo, Limits
+from fanwise.ports import Source
+from fanwise.sources import (
     CHUNK_ITEMS,
     IteratorSource,
     ListSource,
@@ -31,7 +31,7 @@ from weft.sources import (
     open_list,
     open_source,
 )
-from weft.values import FrozenDict, FrozenList, LazyList, freeze
+from fanwise.values import FrozenDict, FrozenList, LazyList, freeze
 
 LIMITS = Limits()
 
@@ -343,7 +343,7 @@ class TestJsonLines:
         ],
     )
     def test_a_bad_line_fails_its_item(self, tmp_path: Path, line: bytes) -> None:
-        """What isn't JSON, or what weft can't store, is told by line and not repeated."""
+        """What isn't JSON, or what fanwise can't store, is told by line and not repeated."""
         items = read_file(tmp_path / "f", "jsonl", b"1\n" + line + b"\n3\n")
         assert (items[0], items[2]) == (1, 3)
         kind, message = fault(items[1])

@@ -13,14 +13,14 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from weft import system
-from weft.model import Owner
-from weft.ports import ProcessState
-from weft.system import SystemProcesses
+from fanwise import system
+from fanwise.model import Owner
+from fanwise.ports import ProcessState
+from fanwise.system import SystemProcesses
 
 STAY = """
 import msgspec, sys
-from weft.system import SystemProcesses
+from fanwise.system import SystemProcesses
 sys.stdout.buffer.write(msgspec.json.encode(SystemProcesses().this()) + b"\\n")
 sys.stdout.flush()
 sys.stdin.read()

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.errors import FrozenError, ResultError
-from weft.values import (
+from fanwise.errors import FrozenError, ResultError
+from fanwise.values import (
     CHUNK_ITEMS,
     MAX_DEPTH,
     FrozenDict,
@@ -150,7 +150,7 @@ def test_invariant_3_every_method_that_writes_is_refused(kind, name):
     shared = freeze({"a": 1, "b": 2} if kind is FrozenDict else [2, 1])
     before = thaw(shared)
     for args in [(), (0,), ("a",), (0, 1), ({"c": 3},), ([3],)]:
-        with pytest.raises(FrozenError, match=r"weft\.thaw") as caught:
+        with pytest.raises(FrozenError, match=r"fanwise\.thaw") as caught:
             getattr(shared, name)(*args)
         assert isinstance(caught.value, TypeError)
     assert thaw(shared) == before
@@ -279,7 +279,7 @@ TOWERS = [
 
 @pytest.mark.parametrize(("convert", "kind"), TOWERS)
 def test_a_value_that_is_too_deep_is_never_a_recursion_error(convert, kind):
-    """Whatever is nested too deeply is refused as what it is, with an error of weft.
+    """Whatever is nested too deeply is refused as what it is, with an error of fanwise.
 
     `encode` and `freeze` know the bound; the others reach as deep as this Python does.
     """

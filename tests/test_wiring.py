@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import weft
-from weft.errors import DefinitionError, ParameterError, UsageError
-from weft.wiring import read_settings
+import fanwise
+from fanwise.errors import DefinitionError, ParameterError, UsageError
+from fanwise.wiring import read_settings
 
 FLOW = {"tasks": [{"name": "a", "action": "core.echo", "input": {"value": 5}}]}
 
@@ -17,26 +17,26 @@ FLOW = {"tasks": [{"name": "a", "action": "core.echo", "input": {"value": 5}}]}
 def test_run_inside_an_event_loop_says_to_await_arun(tmp_path: Path) -> None:
     """As in a notebook. Nothing is left behind that was never awaited."""
 
-    async def cell() -> weft.Run:
-        with pytest.raises(UsageError, match=r"Use: await weft\.arun"):
-            weft.run(FLOW, store=str(tmp_path / "weft.db"))
-        return await weft.arun(FLOW, store=str(tmp_path / "weft.db"))
+    async def cell() -> fanwise.Run:
+        with pytest.raises(UsageError, match=r"Use: await fanwise\.arun"):
+            fanwise.run(FLOW, store=str(tmp_path / "fanwise.db"))
+        return await fanwise.arun(FLOW, store=str(tmp_path / "fanwise.db"))
 
-    assert asyncio.run(cell()).status is weft.Status.SUCCEEDED
+    assert asyncio.run(cell()).status is fanwise.Status.SUCCEEDED
 
 
 def test_run_without_an_event_loop_runs_the_workflow(tmp_path: Path) -> None:
-    assert weft.run(FLOW, store=str(tmp_path / "weft.db")).status is weft.Status.SUCCEEDED
+    assert fanwise.run(FLOW, store=str(tmp_path / "fanwise.db")).status is fanwise.Status.SUCCEEDED
 
 
 def test_a_plan_is_loaded_once_and_run_on_one_open_store(tmp_path: Path) -> None:
     """`load_plan` needs nothing but the workflow; an engine runs the plan as often as asked."""
-    plan = weft.load_plan(FLOW)
+    plan = fanwise.load_plan(FLOW)
 
-    async def twice(engine: weft.Engine) -> list[weft.Run]:
+    async def twice(engine: fanwise.Engine) -> list[fanwise.Run]:
         return await asyncio.gather(engine.arun(plan), engine.arun(plan))
 
-    with weft.open_engine(store=str(tmp_path / "weft.db")) as engine:
+    with fanwise.open_engine(store=str(tmp_path / "fanwise.db")) as engine:
         assert [run.status for run in asyncio.run(twice(engine))] == ["succeeded", "succeeded"]
 
 
@@ -44,17 +44,17 @@ def test_a_plan_finds_the_actions_of_further_packs(tmp_path: Path) -> None:
     """Those of the folders given, or of settings, but not of both."""
     pack = tmp_path / "packs" / "my"
     pack.mkdir(parents=True)
-    action = "import weft\n\n@weft.action('my.five')\ndef five() -> int:\n    return 5\n"
+    action = "import fanwise\n\n@fanwise.action('my.five')\ndef five() -> int:\n    return 5\n"
     (pack / "actions.py").write_text(action)
     flow = {"tasks": [{"name": "a", "action": "my.five"}]}
     folders = [tmp_path / "packs"]
     with pytest.raises(DefinitionError, match="unknown-action"):
-        weft.load_plan(flow)
-    assert weft.load_plan(flow, packs=folders).tasks[0].spec.name == "my.five"
-    assert weft.load_plan(flow, settings=read_settings(packs=folders)).tasks[0].name == "a"
-    assert weft.load_plan(flow, import_packs=False).tasks[0].name == "a"
+        fanwise.load_plan(flow)
+    assert fanwise.load_plan(flow, packs=folders).tasks[0].spec.name == "my.five"
+    assert fanwise.load_plan(flow, settings=read_settings(packs=folders)).tasks[0].name == "a"
+    assert fanwise.load_plan(flow, import_packs=False).tasks[0].name == "a"
     with pytest.raises(UsageError, match="not both"):
-        weft.load_plan(flow, settings=read_settings(), packs=folders)
+        fanwise.load_plan(flow, settings=read_settings(), packs=folders)
 
 
 def test_an_engine_takes_a_store_or_settings_and_ignores_neither(tmp_path: Path) -> None:
@@ -62,21 +62,21 @@ def test_an_engine_takes_a_store_or_settings_and_ignores_neither(tmp_path: Path)
     one, other = str(tmp_path / "one.db"), str(tmp_path / "other.db")
     with (
         pytest.raises(UsageError, match="not both"),
-        weft.open_engine(store=one, settings=read_settings(store=other)),
+        fanwise.open_engine(store=one, settings=read_settings(store=other)),
     ):
         pass
     assert not list(tmp_path.iterdir())
-    with weft.open_engine(store=one), weft.open_engine(settings=read_settings(store=other)):
+    with fanwise.open_engine(store=one), fanwise.open_engine(settings=read_settings(store=other)):
         assert {path.name for path in tmp_path.glob("*.db")} == {"one.db", "other.db"}
 
 
 def test_the_environment_says_for_how_long_leases_hold() -> None:
     """A duration of a second or more; without it there is a default."""
     assert read_settings(environment={}).lease_s == 15.0
-    assert read_settings(environment={"WEFT_LEASE": "1m"}).lease_s == 60.0
+    assert read_settings(environment={"FANWISE_LEASE": "1m"}).lease_s == 60.0
     for text, told in {"soon": "takes a duration", "500ms": "takes 1 s or more"}.items():
-        with pytest.raises(UsageError, match=f"WEFT_LEASE {told}"):
-            read_settings(environment={"WEFT_LEASE": text})
+        with pytest.raises(UsageError, match=f"FANWISE_LEASE {told}"):
+            read_settings(environment={"FANWISE_LEASE": text})
 
 
 SUM = {
@@ -93,9 +93,9 @@ SUM = {
 }
 SQUARE = """\
 from pathlib import Path
-import weft
+import fanwise
 
-@weft.action("my.square")
+@fanwise.action("my.square")
 def square(n: int) -> int:
     if n == 2 and Path(__file__).with_name("broken").exists():
         raise ValueError("two is too many")
@@ -115,67 +115,67 @@ def packs(tmp_path: Path) -> list[Path]:
 
 def test_a_run_is_retried_by_its_id(tmp_path: Path, packs: list[Path]) -> None:
     """With the packs and the workflow that it started with, or with a repaired one."""
-    store = str(tmp_path / "weft.db")
-    failed = weft.run(SUM, store=store, packs=packs)
-    assert failed.status is weft.Status.FAILED
-    assert weft.retry(failed.id, store=store).status is weft.Status.FAILED
+    store = str(tmp_path / "fanwise.db")
+    failed = fanwise.run(SUM, store=store, packs=packs)
+    assert failed.status is fanwise.Status.FAILED
+    assert fanwise.retry(failed.id, store=store).status is fanwise.Status.FAILED
     (packs[0] / "my" / "broken").unlink()
     repaired = {**SUM, "output": "{{ task.each.output | sum + 1 }}"}
-    run = weft.retry(failed.id, workflow=repaired, store=store)
+    run = fanwise.retry(failed.id, workflow=repaired, store=store)
     assert (run.id, run.output) == (failed.id, 15)
     with pytest.raises(UsageError, match="nothing of run"):
-        weft.retry(failed.id, store=store)
-    assert weft.retry(failed.id, from_task="each", store=store).output == 15
+        fanwise.retry(failed.id, store=store)
+    assert fanwise.retry(failed.id, from_task="each", store=store).output == 15
 
 
 def test_children_that_failed_are_made_again_with_a_repaired_workflow(
     tmp_path: Path, packs: list[Path]
 ) -> None:
     """From their first step on."""
-    store, child = str(tmp_path / "weft.db"), str(tmp_path / "child.yaml")
+    store, child = str(tmp_path / "fanwise.db"), str(tmp_path / "child.yaml")
     (tmp_path / "child.yaml").write_text(
         "parameters: {n: {type: integer}}\n"
         "tasks: [{name: a, action: my.square, input: {n: '{{ parameters.n }}'}}]\n"
         "output: '{{ task.a.output }}'\n"
     )
     each = {"name": "each", "action": child, "with-items": [1, 2], "input": {"n": "{{ item }}"}}
-    failed = weft.run({"tasks": [each]}, store=store, packs=packs)
-    assert failed.tasks["each"].items == weft.ItemCounts(2, 1, 1)
+    failed = fanwise.run({"tasks": [each]}, store=store, packs=packs)
+    assert failed.tasks["each"].items == fanwise.ItemCounts(2, 1, 1)
     (packs[0] / "my" / "broken").unlink()
     repaired = {"tasks": [each], "output": "{{ task.each.output }}"}
-    assert weft.retry(failed.id, workflow=repaired, store=store).output == [1, 4]
+    assert fanwise.retry(failed.id, workflow=repaired, store=store).output == [1, 4]
 
 
 def test_a_paused_run_is_resumed_by_its_id(tmp_path: Path, packs: list[Path]) -> None:
     """With its secrets, and where an event loop runs by another name."""
-    store = str(tmp_path / "weft.db")
+    store = str(tmp_path / "fanwise.db")
 
-    class Pause(weft.Quiet):
+    class Pause(fanwise.Quiet):
         def task_started(self, progress: object) -> None:
             engine.pause()
 
     (packs[0] / "my" / "broken").unlink()
-    with weft.open_engine(store=store) as engine:
-        plan = weft.load_plan(SUM, packs=packs)
+    with fanwise.open_engine(store=store) as engine:
+        plan = fanwise.load_plan(SUM, packs=packs)
         paused = asyncio.run(engine.arun(plan, {"token": "a"}, observer=Pause()))
-    assert paused.status is weft.Status.PAUSED
+    assert paused.status is fanwise.Status.PAUSED
 
-    async def cell() -> weft.Run:
-        with pytest.raises(UsageError, match=r"Use: await weft\.aresume"):
-            weft.resume(paused.id, store=store)
+    async def cell() -> fanwise.Run:
+        with pytest.raises(UsageError, match=r"Use: await fanwise\.aresume"):
+            fanwise.resume(paused.id, store=store)
         with pytest.raises(ParameterError, match='the secret parameter "token"'):
-            await weft.aresume(paused.id, store=store)
-        return await weft.aresume(paused.id, secrets={"token": "a"}, store=store)
+            await fanwise.aresume(paused.id, store=store)
+        return await fanwise.aresume(paused.id, secrets={"token": "a"}, store=store)
 
     assert asyncio.run(cell()).output == 14
     with pytest.raises(UsageError, match=r"is over: it has succeeded"):
-        weft.resume(paused.id, secrets={"token": "a"}, store=store)
+        fanwise.resume(paused.id, secrets={"token": "a"}, store=store)
 
 
 def test_an_unknown_run_is_told_with_the_nearest_one(tmp_path: Path) -> None:
     """Also from Python."""
-    store = str(tmp_path / "weft.db")
-    weft.run(FLOW, store=store, run_id="nightly")
-    for go_on in (weft.resume, weft.retry):
+    store = str(tmp_path / "fanwise.db")
+    fanwise.run(FLOW, store=store, run_id="nightly")
+    for go_on in (fanwise.resume, fanwise.retry):
         with pytest.raises(UsageError, match=r'no run "nigthly"\. Did you mean "nightly"\?'):
             go_on("nigthly", store=store)

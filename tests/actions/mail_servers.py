@@ -17,7 +17,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from weft.demos.notify.smtp import Conversation, Handler, Verdict, converse
+from fanwise.demos.notify.smtp import Conversation, Handler, Verdict, converse
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
 LONG_S = 30

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, TypeAdapter, field_validator
 
-from weft.actions.checks import accepts, check_for, is_shareable
-from weft.errors import InputError
-from weft.values import FrozenDict, FrozenList, freeze
+from fanwise.actions.checks import accepts, check_for, is_shareable
+from fanwise.errors import InputError
+from fanwise.values import FrozenDict, FrozenList, freeze
 
 
 class Colour(enum.Enum):

@@ -1,4 +1,4 @@
-"""`@weft.action`: a function says by its signature what the action takes."""
+"""`@fanwise.action`: a function says by its signature what the action takes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field
 
-import weft
-from weft.actions.decorator import SCRIPT, spec_of
-from weft.catalog import ActionSpec, Runs
-from weft.errors import ActionLoadError
+import fanwise
+from fanwise.actions.decorator import SCRIPT, spec_of
+from fanwise.catalog import ActionSpec, Runs
+from fanwise.errors import ActionLoadError
 
 
 def spec(function: object) -> ActionSpec:
@@ -24,7 +24,7 @@ class TestSpec:
     def test_the_function_stays_a_plain_function(self) -> None:
         """Decorated functions can be called and tested as what they are."""
 
-        @weft.action("math.double")
+        @fanwise.action("math.double")
         def double(x: int) -> int:
             return 2 * x
 
@@ -34,7 +34,7 @@ class TestSpec:
     def test_fields_follow_the_signature(self) -> None:
         """Fields come in the order declared, with defaults where the function has them."""
 
-        @weft.action("a.b")
+        @fanwise.action("a.b")
         def function(first: str, second, third: int = 3, *, fourth: bool = False) -> None: ...
 
         fields = spec(function).fields
@@ -46,20 +46,20 @@ class TestSpec:
     def test_keyword_arguments_open_the_input(self) -> None:
         """`**kwargs` means that any names are taken."""
 
-        @weft.action("a.b")
+        @fanwise.action("a.b")
         def function(x: int, **rest: Any) -> None: ...
 
         assert spec(function).open_input
         assert list(spec(function).fields) == ["x"]
 
     def test_the_context_is_no_field(self) -> None:
-        """A parameter annotated ActionContext, also as optional, is given by weft, not by input."""
+        """A parameter annotated ActionContext, also as optional, is no input."""
 
-        @weft.action("a.b")
-        def needs(x: int, context: weft.ActionContext) -> None: ...
+        @fanwise.action("a.b")
+        def needs(x: int, context: fanwise.ActionContext) -> None: ...
 
-        @weft.action("a.c")
-        def may_have(ctx: weft.ActionContext | None = None) -> None: ...
+        @fanwise.action("a.c")
+        def may_have(ctx: fanwise.ActionContext | None = None) -> None: ...
 
         assert spec(needs).context_field == "context"
         assert list(spec(needs).fields) == ["x"]
@@ -69,13 +69,13 @@ class TestSpec:
     def test_where_an_action_runs_follows_from_how_it_is_defined(self) -> None:
         """An async def runs on the event loop, a def in a thread, with cpu=True in a process."""
 
-        @weft.action("a.a")
+        @fanwise.action("a.a")
         async def asynchronous() -> None: ...
 
-        @weft.action("a.b")
+        @fanwise.action("a.b")
         def blocking() -> None: ...
 
-        @weft.action("a.c", cpu=True)
+        @fanwise.action("a.c", cpu=True)
         def heavy() -> None: ...
 
         runs = [spec(f).runs for f in (asynchronous, blocking, heavy)]
@@ -84,7 +84,7 @@ class TestSpec:
     def test_an_annotation_may_name_what_is_defined_further_down(self) -> None:
         """Annotations are evaluated when the module is whole."""
 
-        @weft.action("a.b")
+        @fanwise.action("a.b")
         def function(x: DefinedLater) -> None: ...
 
         assert spec(function).fields["x"].accepts == "DefinedLater"
@@ -92,7 +92,7 @@ class TestSpec:
     def test_docs_and_source_are_told(self) -> None:
         """The docstring, the place, and descriptions of fields reach the spec."""
 
-        @weft.action("a.b")
+        @fanwise.action("a.b")
         def function(x: Annotated[int, Field(description="How many.")]) -> None:
             """Do it.
 
@@ -106,7 +106,7 @@ class TestSpec:
     def test_a_script_is_marked(self) -> None:
         """Text that a shell runs is marked, so that templates can be refused in it."""
 
-        @weft.action("a.b")
+        @fanwise.action("a.b")
         def function(script: Annotated[str | None, SCRIPT] = None, other: str = "") -> None: ...
 
         fields = spec(function).fields
@@ -127,7 +127,7 @@ class DefinedLater(str):
 
 def load_error(name: Any, function: Any, **options: bool) -> str:
     with pytest.raises(ActionLoadError) as caught:
-        spec_of(weft.action(name, **options)(function))
+        spec_of(fanwise.action(name, **options)(function))
     text = str(caught.value)
     assert "\n" not in text
     return text
@@ -145,10 +145,10 @@ class TestRefusals:
         assert f'"{name}" isn\'t named pack.name.' in text
 
     def test_a_decorator_without_a_name_is_refused(self) -> None:
-        """`@weft.action` without its call is told how to write it."""
-        with pytest.raises(ActionLoadError, match=r'used without a name. Write @weft.action\("'):
+        """`@fanwise.action` without its call is told how to write it."""
+        with pytest.raises(ActionLoadError, match=r'used without a name. Write @fanwise.action\("'):
 
-            @weft.action
+            @fanwise.action
             def function() -> None: ...
 
     def test_input_has_names(self) -> None:
@@ -187,7 +187,7 @@ class TestRefusals:
     def test_one_function_has_one_name(self) -> None:
         """A second decorator on a function is refused, so that no name gets lost."""
 
-        @weft.action("a.first")
+        @fanwise.action("a.first")
         def function() -> None: ...
 
         assert 'is the action "a.first" already' in load_error("a.second", function)

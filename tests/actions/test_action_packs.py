@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from weft.actions.packs import load_actions
-from weft.actions.registry import ActionRegistry
-from weft.catalog import ActionSpec, Runs
-from weft.errors import ActionLoadError
+from fanwise.actions.packs import load_actions
+from fanwise.actions.registry import ActionRegistry
+from fanwise.catalog import ActionSpec, Runs
+from fanwise.errors import ActionLoadError
 
 
 def write(path: Path, text: str) -> Path:
@@ -25,9 +25,12 @@ def write(path: Path, text: str) -> Path:
 
 def actions_file(path: Path, **actions: str) -> Path:
     """A file with an action for each name, which gives the text."""
-    lines = ["import weft"]
+    lines = ["import fanwise"]
     for name, result in actions.items():
-        lines += [f'@weft.action("{name.replace("__", ".")}")', f"def {name}(): return {result!r}"]
+        lines += [
+            f'@fanwise.action("{name.replace("__", ".")}")',
+            f"def {name}(): return {result!r}",
+        ]
     return write(path, "\n".join(lines))
 
 
@@ -63,7 +66,7 @@ def install(site: Path, package: str, pack: str, code: str) -> None:
     """Install a package that has one pack."""
     info = f"{package}-1.0.dist-info"
     write(site / info / "METADATA", f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-    write(site / info / "entry_points.txt", f"[weft.packs]\n{pack} = {package}\n")
+    write(site / info / "entry_points.txt", f"[fanwise.packs]\n{pack} = {package}\n")
     write(site / f"{package}.py", code)
 
 
@@ -129,11 +132,11 @@ class TestModules:
             tmp_path / "actions.py",
             """
             import json, os.path
-            import weft, helpers
+            import fanwise, helpers
             import deep.down as down
             from .helpers import VALUE
 
-            @weft.action("my.sum")
+            @fanwise.action("my.sum")
             def total():
                 import late
                 from deep import up
@@ -150,9 +153,9 @@ class TestModules:
             write(
                 tmp_path / name / "actions.py",
                 """
-                import weft
+                import fanwise
 
-                @weft.action("my.own")
+                @fanwise.action("my.own")
                 def own():
                     import helpers
                     return helpers.VALUE
@@ -169,7 +172,8 @@ class TestModules:
         """Loading again gives the new code, also within the same second; the old stays as it is."""
         flow = tmp_path / "flow.yaml"
         write(tmp_path / "helpers.py", "VALUE = 1")
-        code = "import weft, helpers\n@weft.action('my.own')\ndef own(): return (N, helpers.VALUE)"
+        code = "import fanwise, helpers\n@fanwise.action('my.own')\n"
+        code += "def own(): return (N, helpers.VALUE)"
         write(tmp_path / "actions.py", code + "\nN = 1")
         old = load_actions(workflow_file=flow)
         write(tmp_path / "actions.py", code + "\nN = 2")
@@ -184,10 +188,10 @@ class TestModules:
             tmp_path / "actions.py",
             """
             from __future__ import annotations
-            import weft
+            import fanwise
             from pydantic import BaseModel
 
-            @weft.action("my.port")
+            @fanwise.action("my.port")
             def port(server: Server) -> int:
                 return server.port
 
@@ -209,7 +213,7 @@ class TestBroken:
     def test_an_exception_is_told_with_its_place_and_the_authors_frames(
         self, tmp_path: Path
     ) -> None:
-        """One line names file, line and exception; the traceback has no frames of weft's."""
+        """One line names file, line and exception; the traceback has no frames of fanwise's."""
         write(tmp_path / "actions.py", "import helpers\n")
         helpers = write(tmp_path / "helpers.py", "def f():\n    raise ValueError('bad\\nday')\nf()")
         error = load_error(workflow_file=tmp_path / "flow.yaml")
@@ -242,10 +246,10 @@ class TestBroken:
 
 
 class TestInstalled:
-    CODE = "import weft\n@weft.action('acme.hello')\ndef hello(): return 'hi'\n"
+    CODE = "import fanwise\n@fanwise.action('acme.hello')\ndef hello(): return 'hi'\n"
 
     def test_an_installed_pack_is_found_by_its_entry_point(self, site: Path) -> None:
-        """A package with an entry point in weft.packs brings its actions."""
+        """A package with an entry point in fanwise.packs brings its actions."""
         install(site, "acme_pack", "acme", self.CODE)
         assert call(load_actions(), "acme.hello") == "hi"
 
@@ -313,7 +317,7 @@ def test_the_core_pack_is_light() -> None:
     """Asking for a core action loads neither aiohttp nor pydantic nor asyncio."""
     code = (
         "import sys\n"
-        "from weft.actions.packs import load_actions\n"
+        "from fanwise.actions.packs import load_actions\n"
         "assert load_actions().get('core.http')\n"
         "print([m for m in ('aiohttp', 'pydantic', 'asyncio', 'yarl') if m in sys.modules])"
     )

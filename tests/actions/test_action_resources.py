@@ -7,7 +7,7 @@ import contextvars
 
 import pytest
 
-from weft.actions.resources import close_resources, resource, resources, run_resource
+from fanwise.actions.resources import close_resources, resource, resources, run_resource
 
 
 class Pool:

@@ -23,14 +23,14 @@ from mail_servers import (
     serving,
 )
 
-import weft
-from weft.actions.core.email import send_message
-from weft.actions.resources import resources
-from weft.catalog import ActionContext, StopFlag
-from weft.demos.notify.smtp import Conversation, Verdict
-from weft.errors import ActionError, InputError
-from weft.model import Limits, Status
-from weft.values import freeze
+import fanwise
+from fanwise.actions.core.email import send_message
+from fanwise.actions.resources import resources
+from fanwise.catalog import ActionContext, StopFlag
+from fanwise.demos.notify.smtp import Conversation, Verdict
+from fanwise.errors import ActionError, InputError
+from fanwise.model import Limits, Status
+from fanwise.values import freeze
 
 ADA, GRACE, ALAN = "ada@example.org", "grace@example.org", "alan@example.org"
 USUAL = {"sender": "news@example.org", "to": ADA, "subject": "News", "text": "Hello."}
@@ -533,8 +533,8 @@ class TestRuns:
         desk.wait_for(lambda: desk.open == 0)
 
 
-def run(file: Path, parameters: dict[str, Any], folder: Path) -> weft.Run:
-    return weft.run(file, parameters, store=f"sqlite:///{folder / 'runs.db'}")
+def run(file: Path, parameters: dict[str, Any], folder: Path) -> fanwise.Run:
+    return fanwise.run(file, parameters, store=f"sqlite:///{folder / 'runs.db'}")
 
 
 LOGIN = {"username": "ada", "password": "secret"}

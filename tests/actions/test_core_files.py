@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from weft.actions.core.echo import give_back
-from weft.actions.core.fail import give_up
-from weft.actions.core.noop import do_nothing
-from weft.actions.core.read_file import read
-from weft.actions.core.sleep import wait
-from weft.actions.core.write_file import write
-from weft.errors import ActionError, InputError
+from fanwise.actions.core.echo import give_back
+from fanwise.actions.core.fail import give_up
+from fanwise.actions.core.noop import do_nothing
+from fanwise.actions.core.read_file import read
+from fanwise.actions.core.sleep import wait
+from fanwise.actions.core.write_file import write
+from fanwise.errors import ActionError, InputError
 
 
 def error_of(function: Any, *given: Any, **named: Any) -> ActionError:

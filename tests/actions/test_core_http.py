@@ -13,12 +13,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from weft.actions.core.http import send_request
-from weft.actions.resources import close_resources
-from weft.catalog import ActionContext, StopFlag
-from weft.errors import ActionError
-from weft.model import Limits
-from weft.values import freeze
+from fanwise.actions.core.http import send_request
+from fanwise.actions.resources import close_resources
+from fanwise.catalog import ActionContext, StopFlag
+from fanwise.errors import ActionError
+from fanwise.model import Limits
+from fanwise.values import freeze
 
 
 async def echo(request: web.Request) -> web.Response:

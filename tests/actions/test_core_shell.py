@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from weft.actions.core.shell import run_command
-from weft.actions.resources import close_resources, resources
-from weft.errors import AttemptError
-from weft.values import freeze
+from fanwise.actions.core.shell import run_command
+from fanwise.actions.resources import close_resources, resources
+from fanwise.errors import AttemptError
+from fanwise.values import freeze
 
 
 def shell(**given: Any) -> dict[str, Any]:
@@ -74,10 +74,10 @@ class TestRunning:
         assert shell(command=["pwd"], cwd=str(tmp_path))["stdout"] == f"{tmp_path}\n"
         assert shell(command=["true"], input=text)["exit_code"] == 0
 
-    def test_the_environment_is_wefts(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Commands see the environment of weft, and what env adds."""
-        monkeypatch.setenv("WEFT_TEST_A", "1")
-        assert shell(script="echo $WEFT_TEST_A$B", env={"B": "2"})["stdout"] == "12\n"
+    def test_the_environment_is_the_engines(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Commands see the environment of fanwise, and what env adds."""
+        monkeypatch.setenv("FANWISE_TEST_A", "1")
+        assert shell(script="echo $FANWISE_TEST_A$B", env={"B": "2"})["stdout"] == "12\n"
 
     def test_any_output_becomes_storable_text(self) -> None:
         """Bytes that aren't text don't fail the attempt."""
@@ -114,7 +114,7 @@ class TestFailing:
 
     def test_what_cannot_be_started(self, tmp_path: Path) -> None:
         """Missing programs and folders and files that aren't programs are typed errors."""
-        assert failure(command=["weft-no-such-program"]).type == "NotFound"
+        assert failure(command=["fanwise-no-such-program"]).type == "NotFound"
         assert failure(command=["true"], cwd=str(tmp_path / "no")).type == "NotFound"
         (tmp_path / "file").write_text("")
         assert failure(command=[str(tmp_path / "file")]).type == "PermissionDenied"

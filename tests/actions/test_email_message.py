@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from weft.actions.core.email_addresses import parse_mailboxes
-from weft.actions.core.email_message import Message, make_envelope, make_message
-from weft.errors import ActionError
+from fanwise.actions.core.email_addresses import parse_mailboxes
+from fanwise.actions.core.email_message import Message, make_envelope, make_message
+from fanwise.errors import ActionError
 
 HOSTILE = [
     "=?utf-8?q?a=0D=0ABcc=3A_b=40example.org?= " + "x" * 100,

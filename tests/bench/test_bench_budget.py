@@ -5,8 +5,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from weft.bench.budget import Budget, at_least, at_most, render
-from weft.bench.suite import BENCHMARKS, measure
+from fanwise.bench.budget import Budget, at_least, at_most, render
+from fanwise.bench.suite import BENCHMARKS, measure
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from weft.bench.context import ContextFigures, compare, picture, render
-from weft.bench.contexts import DEEP_COPY, JSON_COPY, WEFT, sample_results, ways
+from fanwise.bench.context import ContextFigures, compare, picture, render
+from fanwise.bench.contexts import DEEP_COPY, FANWISE, JSON_COPY, sample_results, ways
 
 ITEMS = 40
 CONTEXT_BYTES = 100_000
@@ -48,15 +48,15 @@ def test_a_copying_way_shares_no_part_that_could_change() -> None:
         assert copied["task"]["task_0"][0] is not results["task_0"][0]
 
 
-def test_an_item_costs_weft_40_bytes(figures: ContextFigures) -> None:
+def test_an_item_costs_fanwise_40_bytes(figures: ContextFigures) -> None:
     """Memory is counted exactly, so it is 40 bytes here as with any other size."""
     assert figures.item_context_bytes == 40
-    assert figures.per_item[WEFT].memory_bytes == 40
+    assert figures.per_item[FANWISE].memory_bytes == 40
 
 
 def test_memory_is_counted_as_items_are_added(figures: ContextFigures) -> None:
     """Each item adds what the first did: 40 bytes if it shares, a whole copy if it copies."""
-    assert figures.growth[WEFT] == ((1, 40), (10, 400), (1_000, 40_000))
+    assert figures.growth[FANWISE] == ((1, 40), (10, 400), (1_000, 40_000))
     for name in (DEEP_COPY, JSON_COPY):
         (_, one_bytes), (_, three_bytes) = figures.growth[name]
         assert three_bytes == pytest.approx(3 * one_bytes, rel=0.05)
@@ -69,8 +69,8 @@ def test_a_copy_costs_what_it_copies(figures: ContextFigures) -> None:
 
 
 def test_all_contexts_are_kept_while_memory_is_measured(figures: ContextFigures) -> None:
-    """The whole fan-out of copies adds about items times copies, and weft's next to nothing."""
-    copying, sharing = figures.held[DEEP_COPY], figures.held[WEFT]
+    """The whole fan-out of copies adds about items times copies, and fanwise's next to nothing."""
+    copying, sharing = figures.held[DEEP_COPY], figures.held[FANWISE]
     expected_bytes = ITEMS * figures.per_item[DEEP_COPY].memory_bytes
 
     assert copying.items == sharing.items == ITEMS
@@ -91,7 +91,7 @@ def test_the_figures_are_shown(figures: ContextFigures) -> None:
     Console(file=output, width=100).print(render(figures))
 
     shown = output.getvalue()
-    assert all(name in shown for name in (DEEP_COPY, JSON_COPY, WEFT))
+    assert all(name in shown for name in (DEEP_COPY, JSON_COPY, FANWISE))
     assert "40 B" in shown
     assert "0 to 40 items" in shown
 
@@ -100,5 +100,5 @@ def test_the_picture_names_each_way_and_the_size(figures: ContextFigures) -> Non
     """It says what it shows without the page around it."""
     drawn = picture(figures)
 
-    assert all(f">{name}</text>" in drawn for name in (DEEP_COPY, JSON_COPY, WEFT))
+    assert all(f">{name}</text>" in drawn for name in (DEEP_COPY, JSON_COPY, FANWISE))
     assert "100 KB of task results" in drawn

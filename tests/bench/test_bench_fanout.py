@@ -11,20 +11,20 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from weft.bench.bare_loop import bare_loop
-from weft.bench.fanout import (
+from fanwise.bench.bare_loop import bare_loop
+from fanwise.bench.fanout import (
     BARE_LOOP,
-    WEFT,
-    WEFT_TIMEOUT,
+    FANWISE,
+    FANWISE_TIMEOUT,
     FanOutFigures,
     budgets,
     compare,
     render,
     ways,
 )
-from weft.bench.fanout_process import FanOut, workflow
-from weft.bench.runs import run, task_seconds
-from weft.errors import UsageError
+from fanwise.bench.fanout_process import FanOut, workflow
+from fanwise.bench.runs import run, task_seconds
+from fanwise.errors import UsageError
 
 ITEMS = 2_345
 
@@ -97,7 +97,7 @@ def test_every_way_records_the_same_rows(tmp_path: Path) -> None:
         recorded[name] = query(path, f"SELECT {columns} FROM items ORDER BY idx")
 
     assert len(recorded[BARE_LOOP]) == ITEMS
-    assert recorded[WEFT] == recorded[WEFT_TIMEOUT] == recorded[BARE_LOOP]
+    assert recorded[FANWISE] == recorded[FANWISE_TIMEOUT] == recorded[BARE_LOOP]
 
 
 def test_a_context_is_there_before_the_fan_out(tmp_path: Path) -> None:
@@ -158,4 +158,4 @@ def test_the_figures_are_shown(figures: FanOutFigures) -> None:
 
     shown = output.getvalue()
     assert "100 items, recorded in SQLite" in shown
-    assert all(name in shown for name in (BARE_LOOP, WEFT_TIMEOUT, "200 items", "9 KB"))
+    assert all(name in shown for name in (BARE_LOOP, FANWISE_TIMEOUT, "200 items", "9 KB"))

@@ -5,9 +5,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from weft.bench import habits
-from weft.bench.habits import HABITS, Habit, HabitFigures, budgets, compare, render
-from weft.bench.habits_process import WORKFLOWS, Cost, measure
+from fanwise.bench import habits
+from fanwise.bench.habits import HABITS, Habit, HabitFigures, budgets, compare, render
+from fanwise.bench.habits_process import WORKFLOWS, Cost, measure
 
 ITEMS = 20
 

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from weft.bench.http import BARE_LOOP, WEFT_DEMO, WEFT_HTTP, bare_checks, budgets, compare
-from weft.demos.monitor.fleet import make_fleet
-from weft.demos.monitor.inventory import health_endpoint
-from weft.demos.monitor.process import serving
+from fanwise.bench.http import BARE_LOOP, FANWISE_DEMO, FANWISE_HTTP, bare_checks, budgets, compare
+from fanwise.demos.monitor.fleet import make_fleet
+from fanwise.demos.monitor.inventory import health_endpoint
+from fanwise.demos.monitor.process import serving
 
 
 def test_the_baseline_checks_every_server() -> None:
@@ -21,8 +21,8 @@ def test_each_side_is_compared_with_the_baseline() -> None:
     """The demo's workflow and core.http are told against the bare loop."""
     figures = compare(servers=80, rounds=1)
 
-    assert list(figures.seconds) == [BARE_LOOP, WEFT_DEMO, WEFT_HTTP]
+    assert list(figures.seconds) == [BARE_LOOP, FANWISE_DEMO, FANWISE_HTTP]
     assert figures.items == 80
     assert [budget.measured for budget in budgets(figures)] == [
-        figures.seconds[BARE_LOOP] / figures.seconds[side] for side in (WEFT_DEMO, WEFT_HTTP)
+        figures.seconds[BARE_LOOP] / figures.seconds[side] for side in (FANWISE_DEMO, FANWISE_HTTP)
     ]

@@ -7,12 +7,12 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from weft.bench import control, resume, suite, torture
-from weft.bench.budget import at_most, nothing_of
-from weft.bench.suite import Measured
-from weft.bench.torture_records import Findings
-from weft.bench.torture_run import Counts
-from weft.cli import main
+from fanwise.bench import control, resume, suite, torture
+from fanwise.bench.budget import at_most, nothing_of
+from fanwise.bench.suite import Measured
+from fanwise.bench.torture_records import Findings
+from fanwise.bench.torture_run import Counts
+from fanwise.cli import main
 
 
 def test_a_killed_run_is_resumed_from_where_it_was_killed() -> None:
@@ -73,4 +73,4 @@ def test_kills_are_for_the_benchmark_that_kills(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit) as ended:
         main(["bench", "render", "--kills", "5"])
     assert ended.value.code == 2
-    assert "weft bench torture --kills 5" in capsys.readouterr().err
+    assert "fanwise bench torture --kills 5" in capsys.readouterr().err

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from weft.bench.context_process import Held
-from weft.bench.measure import (
+from fanwise.bench.context_process import Held
+from fanwise.bench.measure import (
     alternate,
     in_process,
     peak_memory_bytes,
@@ -15,8 +15,8 @@ from weft.bench.measure import (
     show_ratio,
     show_seconds,
 )
-from weft.bench.plot import plot
-from weft.errors import UsageError
+from fanwise.bench.plot import plot
+from fanwise.errors import UsageError
 
 
 def test_sides_take_turns_and_no_side_is_always_first() -> None:
@@ -62,7 +62,7 @@ def test_peak_memory_keeps_what_was_held_once() -> None:
 def test_a_process_is_measured_without_the_memory_of_its_parent() -> None:
     """What this process holds isn't counted as the child's."""
     held = bytearray(b"x") * (300 * 2**20)
-    figures = in_process(Held, "weft.bench.context_process", "hold", "weft", "10", "1000")
+    figures = in_process(Held, "fanwise.bench.context_process", "hold", "fanwise", "10", "1000")
 
     assert len(held) == 300 * 2**20
     assert figures.memory_bytes < 50 * 2**20

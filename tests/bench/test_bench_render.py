@@ -4,7 +4,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from weft.bench.render import ITEM, JINJA, WEFT, compare, path_renders, render, text_renders
+from fanwise.bench.render import FANWISE, ITEM, JINJA, compare, path_renders, render, text_renders
 
 
 def test_both_sides_render_the_same_paths() -> None:
@@ -12,7 +12,7 @@ def test_both_sides_render_the_same_paths() -> None:
     renders = path_renders()
 
     expected = [ITEM["name"], ITEM["port"], ITEM["health_endpoint"]]
-    assert {side: list(renders[side]()) for side in renders} == {JINJA: expected, WEFT: expected}
+    assert {side: list(renders[side]()) for side in renders} == {JINJA: expected, FANWISE: expected}
 
 
 def test_both_sides_render_the_same_texts() -> None:
@@ -20,7 +20,7 @@ def test_both_sides_render_the_same_texts() -> None:
     renders = text_renders()
 
     expected = ["https://web-017/health", "web-017:8443", "server web-017 in eu-central"]
-    assert {side: list(renders[side]()) for side in renders} == {JINJA: expected, WEFT: expected}
+    assert {side: list(renders[side]()) for side in renders} == {JINJA: expected, FANWISE: expected}
 
 
 def test_the_figures_are_shown() -> None:

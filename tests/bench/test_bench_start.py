@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from weft.bench.start import PYTHON, budgets, compare, compare_commands
-from weft.errors import UsageError
+from fanwise.bench.start import PYTHON, budgets, compare, compare_commands
+from fanwise.errors import UsageError
 
 
 def test_each_command_runs_once_to_warm_up_and_once_a_round(tmp_path: Path) -> None:
@@ -27,9 +27,9 @@ def test_a_command_that_fails_is_an_error() -> None:
         compare_commands({"broken": [sys.executable, "-c", "raise SystemExit(3)"]}, rounds=1)
 
 
-def test_the_commands_of_weft_have_budgets() -> None:
+def test_the_commands_of_fanwise_have_budgets() -> None:
     """Help, validation and a run of one task are started for real."""
     figures = compare(rounds=1)
 
-    assert list(figures.seconds) == [PYTHON, "weft --help", "weft validate", "weft run"]
+    assert list(figures.seconds) == [PYTHON, "fanwise --help", "fanwise validate", "fanwise run"]
     assert [budget.measured for budget in budgets(figures)] == list(figures.seconds.values())[1:]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from weft.cli import main
+from fanwise.cli import main
 
 
 class Told(NamedTuple):
@@ -17,20 +17,20 @@ class Told(NamedTuple):
     err: str
 
 
-Weft = Callable[..., Told]
+Fanwise = Callable[..., Told]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("WEFT_STORE", str(tmp_path / "runs.db"))
-    for name in ("WEFT_PACKS", "WEFT_DEBUG", "NO_COLOR"):
+    monkeypatch.setenv("FANWISE_STORE", str(tmp_path / "runs.db"))
+    for name in ("FANWISE_PACKS", "FANWISE_DEBUG", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 
 
 @pytest.fixture
-def weft(folder: Path, capsys: pytest.CaptureFixture[str]) -> Weft:
+def fanwise(folder: Path, capsys: pytest.CaptureFixture[str]) -> Fanwise:
     def run(*arguments: str) -> Told:
         with pytest.raises(SystemExit) as ended:
             main(arguments)

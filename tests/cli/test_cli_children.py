@@ -1,4 +1,4 @@
-"""Children of a run, as `weft show` tells them."""
+"""Children of a run, as `fanwise show` tells them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import weft
-from weft.cli.app import app
+import fanwise
+from fanwise.cli.app import app
 
 CHILD = """
 parameters: {n: {}}
@@ -28,8 +28,8 @@ tasks:
 def store(tmp_path: Path) -> str:
     (tmp_path / "child.yaml").write_text(CHILD)
     (tmp_path / "main.yaml").write_text(MAIN)
-    store = str(tmp_path / "weft.db")
-    weft.run(tmp_path / "main.yaml", store=store, run_id="r")
+    store = str(tmp_path / "fanwise.db")
+    fanwise.run(tmp_path / "main.yaml", store=store, run_id="r")
     return store
 
 

@@ -1,4 +1,4 @@
-"""`weft completion`: what bash is told at the tab key, by a real bash."""
+"""`fanwise completion`: what bash is told at the tab key, by a real bash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import weft as library
+import fanwise as library
 
 BASH = shutil.which("bash")
 
@@ -34,36 +34,36 @@ def words_of(line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("weft ru", ["run", "runs"]),
-        ("weft items --sta", ["--status"]),
-        ("weft runs --status p", ["pending", "paused"]),
-        ("weft runs --before run-", ["run-2", "run-1"]),
-        ("weft items run-1 ", ["each"]),
-        ("weft items nothing ", []),
-        ("weft logs run-1 ", ["a", "each"]),
-        ("weft runs --tag ", ["nightly"]),
-        ("weft runs --workflow ", ["flow"]),
-        ("weft resume run-", ["run-2", "run-1"]),
-        ("weft cancel ", ["run-2", "run-1"]),
-        ("weft retry run-1 --from ", ["a", "each"]),
-        ("weft runs --status in", ["interrupted"]),
-        ("weft demo m", ["monitor"]),
-        ("weft bench fan", ["fanout"]),
-        ("weft actions core.ht", ["core.http"]),
-        ("weft show --store none.db ", []),
-        ("weft run fl", []),
+        ("fanwise ru", ["run", "runs"]),
+        ("fanwise items --sta", ["--status"]),
+        ("fanwise runs --status p", ["pending", "paused"]),
+        ("fanwise runs --before run-", ["run-2", "run-1"]),
+        ("fanwise items run-1 ", ["each"]),
+        ("fanwise items nothing ", []),
+        ("fanwise logs run-1 ", ["a", "each"]),
+        ("fanwise runs --tag ", ["nightly"]),
+        ("fanwise runs --workflow ", ["flow"]),
+        ("fanwise resume run-", ["run-2", "run-1"]),
+        ("fanwise cancel ", ["run-2", "run-1"]),
+        ("fanwise retry run-1 --from ", ["a", "each"]),
+        ("fanwise runs --status in", ["interrupted"]),
+        ("fanwise demo m", ["monitor"]),
+        ("fanwise bench fan", ["fanout"]),
+        ("fanwise actions core.ht", ["core.http"]),
+        ("fanwise show --store none.db ", []),
+        ("fanwise run fl", []),
     ],
 )
-def test_what_weft_and_its_store_know_is_completed(
-    weft, monkeypatch: pytest.MonkeyPatch, store: str, line: str, offered: list[str]
+def test_what_fanwise_and_its_store_know_is_completed(
+    fanwise, monkeypatch: pytest.MonkeyPatch, store: str, line: str, offered: list[str]
 ):
     """Commands, options and their values; ids, tasks, workflows and tags; files are the shell's."""
     words = words_of(line)
-    monkeypatch.setenv("WEFT_STORE", store)
-    monkeypatch.setenv("_WEFT_COMPLETE", "complete_bash")
+    monkeypatch.setenv("FANWISE_STORE", store)
+    monkeypatch.setenv("_FANWISE_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", "\n".join(words))
     monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
-    told = weft()
+    told = fanwise()
     assert told.out.split() == offered
     assert told.err == ""
 
@@ -71,23 +71,23 @@ def test_what_weft_and_its_store_know_is_completed(
 @pytest.mark.skipif(BASH is None, reason="there is no bash")
 @pytest.mark.parametrize(
     ("line", "offered"),
-    [("weft sho", "show"), ("weft show run", "run-2 run-1"), ("weft run f", "")],
+    [("fanwise sho", "show"), ("fanwise show run", "run-2 run-1"), ("fanwise run f", "")],
 )
-def test_bash_asks_weft(folder: Path, store: str, line: str, offered: str):
-    """As its script says; where weft knows nothing, bash goes on to files."""
-    (folder / "weft").write_text(f'#!/bin/sh\nexec {sys.executable} -m weft "$@"\n')
-    (folder / "weft").chmod(0o755)
+def test_bash_asks_fanwise(folder: Path, store: str, line: str, offered: str):
+    """As its script says; where fanwise knows nothing, bash goes on to files."""
+    (folder / "fanwise").write_text(f'#!/bin/sh\nexec {sys.executable} -m fanwise "$@"\n')
+    (folder / "fanwise").chmod(0o755)
     words = words_of(line)
     script = f"""
-source <(weft completion bash)
+source <(fanwise completion bash)
 COMP_WORDS=({shlex.join(words)})
 COMP_CWORD={len(words) - 1}
-_weft_completion weft
+_fanwise_completion fanwise
 echo "${{#COMPREPLY[@]}} ${{COMPREPLY[*]}}"
 """
     done = subprocess.run(
         [BASH, "--norc", "-c", script],
-        env={**os.environ, "WEFT_STORE": store, "PATH": f"{folder}:{os.environ['PATH']}"},
+        env={**os.environ, "FANWISE_STORE": store, "PATH": f"{folder}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=True,
@@ -96,16 +96,16 @@ echo "${{#COMPREPLY[@]}} ${{COMPREPLY[*]}}"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_each_shell_gets_a_script_for_weft(weft, shell: str):
-    """Which evaluates nothing of what weft answers."""
-    told = weft("completion", shell)
+def test_each_shell_gets_a_script_for_fanwise(fanwise, shell: str):
+    """Which evaluates nothing of what fanwise answers."""
+    told = fanwise("completion", shell)
     assert told.status == 0
-    assert "_WEFT_COMPLETE=complete_bash" in told.out
+    assert "_FANWISE_COMPLETE=complete_bash" in told.out
     assert "eval" not in told.out
 
 
-def test_an_unknown_shell_is_the_commands_fault(weft):
+def test_an_unknown_shell_is_the_commands_fault(fanwise):
     """It says which there are."""
-    told = weft("completion", "tcsh")
+    told = fanwise("completion", "tcsh")
     assert told.status == 2
     assert "fish" in told.err

@@ -1,4 +1,4 @@
-"""`weft resume`, `retry`, `pause`, `cancel` and `recover`: what they do, refuse and tell."""
+"""`fanwise resume`, `retry`, `pause`, `cancel` and `recover`: what they do, refuse and tell."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from weft.model import Request
-from weft.stores import Store, open_store
-from weft.system import SystemProcesses
+from fanwise.model import Request
+from fanwise.stores import Store, open_store
+from fanwise.system import SystemProcesses
 
 FLOW = """\
 parameters:
@@ -47,14 +47,14 @@ tasks:
 ACTIONS = """\
 import os, signal
 from pathlib import Path
-import weft
+import fanwise
 
-@weft.action("my.list")
+@fanwise.action("my.list")
 def make_list(count: int) -> list[int]:
     return list(range(count))
 
-@weft.action("my.each")
-async def each(context: weft.ActionContext, n: int, token: str | None = None) -> int:
+@fanwise.action("my.each")
+async def each(context: fanwise.ActionContext, n: int, token: str | None = None) -> int:
     folder = Path(context.folder)
     with (folder / "calls").open("a") as calls:
         calls.write(f"{n}\\n")
@@ -115,11 +115,11 @@ def store(project: Path) -> Iterator[Store]:
 
 
 def run_aside(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `weft` in a process of its own."""
+    """Run `fanwise` in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "weft", *arguments],
+        [sys.executable, "-m", "fanwise", *arguments],
         cwd=folder,
-        env={**os.environ, "WEFT_STORE": str(folder / "runs.db")},
+        env={**os.environ, "FANWISE_STORE": str(folder / "runs.db")},
         capture_output=True,
         text=True,
         check=False,
@@ -135,8 +135,8 @@ def calls() -> list[int]:
     return [int(line) for line in Path("calls").read_text().split()]
 
 
-def status_of(weft, run_id: str) -> str:
-    return json.loads(weft("show", run_id, "--json").out)["status"]
+def status_of(fanwise, run_id: str) -> str:
+    return json.loads(fanwise("show", run_id, "--json").out)["status"]
 
 
 def is_refused(told) -> bool:
@@ -148,18 +148,18 @@ def is_refused(told) -> bool:
 
 
 @pytest.mark.parametrize("command", EACH)
-def test_an_unknown_run_is_told_with_the_nearest_ones(weft, command: str) -> None:
+def test_an_unknown_run_is_told_with_the_nearest_ones(fanwise, command: str) -> None:
     """And nothing happens to those."""
-    told = weft(command, "hold")
+    told = fanwise(command, "hold")
     assert is_refused(told)
     assert told.err.startswith('the store has no run "hold". Did you mean "held"')
 
 
 @pytest.mark.parametrize("command", EACH)
-def test_a_beginning_that_several_runs_have_is_not_enough(weft, write, command: str) -> None:
+def test_a_beginning_that_several_runs_have_is_not_enough(fanwise, write, command: str) -> None:
     """The message names them."""
-    weft("run", "flow.yaml", "--run-id", "held-2")
-    told = weft(command, "hel")
+    fanwise("run", "flow.yaml", "--run-id", "held-2")
+    told = fanwise(command, "hel")
     assert is_refused(told)
     assert "2 runs have an id that begins with" in told.err
     assert "held-2, held" in told.err
@@ -168,32 +168,36 @@ def test_a_beginning_that_several_runs_have_is_not_enough(weft, write, command: 
 @pytest.mark.parametrize(
     ("command", "run_id", "message"),
     [
-        ("resume", "good", "run good is over: it has succeeded. To make it again: weft retry good"),
-        ("resume", "bad", "run bad is over: it has failed. To make it again: weft retry bad"),
+        (
+            "resume",
+            "good",
+            "run good is over: it has succeeded. To make it again: fanwise retry good",
+        ),
+        ("resume", "bad", "run bad is over: it has failed. To make it again: fanwise retry bad"),
         ("retry", "good", "nothing of run good has failed."),
         ("retry", "held", "run held isn't over yet, so nothing of it can be made again."),
         ("retry", "dead", "run dead isn't over yet, so nothing of it can be made again."),
         ("pause", "good", "run good is over: it has succeeded."),
-        ("pause", "held", "run held is paused already. Go on with: weft resume held"),
-        ("pause", "dead", "run dead was interrupted. Go on with: weft resume dead"),
+        ("pause", "held", "run held is paused already. Go on with: fanwise resume held"),
+        ("pause", "dead", "run dead was interrupted. Go on with: fanwise resume dead"),
         ("cancel", "good", "run good is over: it has succeeded."),
         ("cancel", "bad", "run bad is over: it has failed."),
     ],
 )
 def test_a_command_that_does_not_fit_the_run_says_which_one_does(
-    weft, command: str, run_id: str, message: str
+    fanwise, command: str, run_id: str, message: str
 ) -> None:
     """In one line, with the exit status 2."""
-    told = weft(command, run_id)
+    told = fanwise(command, run_id)
     assert is_refused(told)
     assert told.err.startswith(message)
 
 
 @pytest.mark.parametrize("command", [*EACH, "recover"])
-def test_a_store_that_is_not_there_is_not_made(weft, folder: Path, command: str) -> None:
+def test_a_store_that_is_not_there_is_not_made(fanwise, folder: Path, command: str) -> None:
     """Only a first run makes one."""
     arguments = [command] if command == "recover" else [command, "good"]
-    told = weft(*arguments, "--store", "none.db")
+    told = fanwise(*arguments, "--store", "none.db")
     assert is_refused(told)
     assert "none.db: there is no store." in told.err
     assert not Path("none.db").exists()
@@ -203,85 +207,85 @@ def test_a_store_that_is_not_there_is_not_made(weft, folder: Path, command: str)
 
 
 @pytest.mark.parametrize("run_id", ["held", "dead"])
-def test_a_run_goes_on_where_it_stopped(weft, run_id: str) -> None:
+def test_a_run_goes_on_where_it_stopped(fanwise, run_id: str) -> None:
     """What is recorded isn't done again; the output is that of an undisturbed run."""
-    items = weft("items", run_id, "each", "--json").out
+    items = fanwise("items", run_id, "each", "--json").out
     done = [json.loads(line)["index"] for line in items.splitlines()]
-    told = weft("resume", run_id)
+    told = fanwise("resume", run_id)
     assert (told.status, told.out) == (0, "4\n")
     assert told.err.startswith(f"Run {run_id} of flow goes on.\n")
     assert calls() == [n for n in range(4) if n not in done] + [100]
 
 
-def test_a_run_that_is_resumed_can_pause_and_fail_as_any_other(weft) -> None:
-    """With the same exit statuses, and the same object as `weft run --json`."""
+def test_a_run_that_is_resumed_can_pause_and_fail_as_any_other(fanwise) -> None:
+    """With the same exit statuses, and the same object as `fanwise run --json`."""
     set_mood("pauses")
-    told = weft("resume", "dead", "--json")
+    told = fanwise("resume", "dead", "--json")
     assert (told.status, json.loads(told.out)["status"]) == (130, "paused")
-    assert "Go on with: weft resume dead" in told.err
+    assert "Go on with: fanwise resume dead" in told.err
     set_mood("fails")
-    told = weft("resume", "torn", "--json")
+    told = fanwise("resume", "torn", "--json")
     assert (told.status, json.loads(told.out)["status"]) == (1, "failed")
 
 
-def test_a_command_line_that_names_a_store_is_told_with_it(weft, monkeypatch) -> None:
+def test_a_command_line_that_names_a_store_is_told_with_it(fanwise, monkeypatch) -> None:
     """So that it can be copied."""
-    monkeypatch.delenv("WEFT_STORE")
+    monkeypatch.delenv("FANWISE_STORE")
     set_mood("pauses")
-    told = weft("resume", "dead", "--store", "runs.db")
-    assert "Go on with: weft resume dead --store runs.db" in told.err
+    told = fanwise("resume", "dead", "--store", "runs.db")
+    assert "Go on with: fanwise resume dead --store runs.db" in told.err
 
 
-def test_recover_goes_on_with_all_runs_whose_process_has_died(weft) -> None:
+def test_recover_goes_on_with_all_runs_whose_process_has_died(fanwise) -> None:
     """But with none that was paused."""
-    told = weft("recover", "--json")
+    told = fanwise("recover", "--json")
     assert told.status == 0
     assert [json.loads(line) for line in sorted(told.out.splitlines())] == [
         {"run_id": "dead", "status": "succeeded", "error": None},
         {"run_id": "torn", "status": "succeeded", "error": None},
     ]
     assert "2 interrupted runs." in told.err
-    assert status_of(weft, "held") == "paused"
-    told = weft("recover")
+    assert status_of(fanwise, "held") == "paused"
+    told = fanwise("recover")
     assert (told.status, told.out, told.err) == (0, "", "0 interrupted runs.\n")
 
 
 @pytest.mark.parametrize(("mood", "status"), [("fails", 1), ("pauses", 130)])
 def test_recover_says_by_its_exit_status_what_came_of_the_runs(
-    weft, mood: str, status: int
+    fanwise, mood: str, status: int
 ) -> None:
     """One that failed or was interrupted again is enough."""
     set_mood(mood)
-    assert weft("recover").status == status
+    assert fanwise("recover").status == status
 
 
-def test_a_run_that_cannot_go_on_is_told_and_holds_up_no_other(weft) -> None:
+def test_a_run_that_cannot_go_on_is_told_and_holds_up_no_other(fanwise) -> None:
     """With what is in its way, and the command for it alone."""
     with closing(sqlite3.connect("runs.db")) as connection:
         connection.execute("UPDATE runs SET status = 'running', ended_at = NULL WHERE id = 'mute'")
         connection.commit()
-    told = weft("recover", "--json")
+    told = fanwise("recover", "--json")
     assert told.status == 2
     refused = json.loads(told.out.splitlines()[-1])
     assert (refused["run_id"], refused["status"]) == ("mute", "interrupted")
     assert refused["error"].startswith('the secret parameter "token" of run mute isn\'t recorded.')
-    assert "To go on with it alone: weft resume mute" in told.err
-    assert status_of(weft, "dead") == "succeeded"
+    assert "To go on with it alone: fanwise resume mute" in told.err
+    assert status_of(fanwise, "dead") == "succeeded"
 
 
 # Secrets
 
 
 @pytest.mark.parametrize("command", ["resume", "cancel"])
-def test_a_secret_parameter_is_asked_for_again(weft, command: str) -> None:
+def test_a_secret_parameter_is_asked_for_again(fanwise, command: str) -> None:
     """By its name; with it the run goes on, and its value is recorded nowhere."""
-    told = weft(command, "mute")
+    told = fanwise(command, "mute")
     assert is_refused(told)
     assert told.err == (
         'the secret parameter "token" of run mute isn\'t recorded. Give it again: -p token=...\n'
     )
-    assert weft(command, "mute", "-p", "token=hunter2").status == 0
-    assert "hunter2" not in weft("export", "mute").out
+    assert fanwise(command, "mute", "-p", "token=hunter2").status == 0
+    assert "hunter2" not in fanwise("export", "mute").out
 
 
 @pytest.mark.parametrize(
@@ -292,10 +296,10 @@ def test_a_secret_parameter_is_asked_for_again(weft, command: str) -> None:
         ("token", "-p takes NAME=VALUE, as in -p token=..."),
     ],
 )
-def test_only_secret_parameters_are_given_again(weft, given: str, message: str) -> None:
+def test_only_secret_parameters_are_given_again(fanwise, given: str, message: str) -> None:
     """The others are those that the run started with."""
     for command in ("resume", "cancel"):
-        told = weft(command, "mute", "-p", given)
+        told = fanwise(command, "mute", "-p", given)
         assert is_refused(told)
         assert told.err.startswith(message)
 
@@ -303,121 +307,121 @@ def test_only_secret_parameters_are_given_again(weft, given: str, message: str) 
 # What has changed since
 
 
-def test_a_file_that_has_changed_is_shown_as_it_was_and_as_it_is(weft) -> None:
+def test_a_file_that_has_changed_is_shown_as_it_was_and_as_it_is(fanwise) -> None:
     """Nothing more is read of it, unless that is forced."""
     Path("names.txt").write_text("a\nb\nc\nd\ne\n")
-    told = weft("resume", "torn")
+    told = fanwise("resume", "torn")
     assert told.status == 2
     line = told.err.splitlines()[-1]
     assert "names.txt has changed since each began to read its items from it: it was " in line
     assert "8 bytes from " in line
     assert ", and is 10 bytes from " in line
     assert "--force" in line
-    assert weft("runs", "--status", "interrupted").out.count("torn") == 1
-    told = weft("resume", "torn", "--force", "--json")
+    assert fanwise("runs", "--status", "interrupted").out.count("torn") == 1
+    told = fanwise("resume", "torn", "--force", "--json")
     assert told.status == 0
     assert json.loads(told.out)["tasks"]["each"]["items"]["total"] == 5
 
 
-def test_a_file_that_is_gone_stops_the_run_where_it_is(weft) -> None:
+def test_a_file_that_is_gone_stops_the_run_where_it_is(fanwise) -> None:
     """It doesn't fail, so it goes on once the file is back."""
     was = Path("names.txt").stat()
     Path("names.txt").rename("elsewhere.txt")
-    told = weft("resume", "torn")
+    told = fanwise("resume", "torn")
     assert told.status == 2
     assert "there is no such file, and each has read only some of its items." in told.err
     Path("elsewhere.txt").rename("names.txt")
     os.utime("names.txt", ns=(was.st_atime_ns, was.st_mtime_ns))
-    assert weft("resume", "torn").status == 0
+    assert fanwise("resume", "torn").status == 0
 
 
-def test_changed_code_of_an_action_is_noticed(weft) -> None:
+def test_changed_code_of_an_action_is_noticed(fanwise) -> None:
     """The run goes on with it."""
     file = Path("actions.py")
     file.write_text(file.read_text().replace("    return n\n", "    return n + 0\n"))
-    told = weft("resume", "dead")
+    told = fanwise("resume", "dead")
     assert told.status == 0
     notice = "Notice: the code of my.list, my.each has changed since the run started"
     assert f"{notice} ({file.absolute()})\n" in told.err
 
 
-def test_a_workflow_that_has_changed_makes_no_difference(weft) -> None:
+def test_a_workflow_that_has_changed_makes_no_difference(fanwise) -> None:
     """A run keeps the one that it started with, also if the file is gone."""
     Path("flow.yaml").write_text("tasks: []")
-    assert weft("resume", "dead").out == "4\n"
+    assert fanwise("resume", "dead").out == "4\n"
     Path("flow.yaml").unlink()
-    assert weft("resume", "held").out == "4\n"
+    assert fanwise("resume", "held").out == "4\n"
 
 
 @pytest.mark.parametrize("command", ["resume", "cancel"])
-def test_actions_that_are_gone_are_told(weft, command: str) -> None:
+def test_actions_that_are_gone_are_told(fanwise, command: str) -> None:
     """With the task that calls them, and where they may be."""
     Path("actions.py").unlink()
-    told = weft(command, "dead")
+    told = fanwise(command, "dead")
     assert told.status == 2
     assert 'unknown-action  task "list" calls "my.list"' in told.err
     assert "name its pack with --packs" in told.err
     Path("packs/my").mkdir(parents=True)
     Path("packs/my/actions.py").write_text(ACTIONS)
-    assert weft(command, "dead", "--packs", "packs").status == 0
+    assert fanwise(command, "dead", "--packs", "packs").status == 0
 
 
-def test_a_run_that_a_newer_version_has_recorded_is_left_alone(weft) -> None:
+def test_a_run_that_a_newer_version_has_recorded_is_left_alone(fanwise) -> None:
     """The message says so in one line."""
     with closing(sqlite3.connect("runs.db")) as connection:
         connection.execute("UPDATE events SET kind = 'TaskDreamt' WHERE kind = 'TaskEnded'")
         connection.commit()
     for command, run_id in (("resume", "dead"), ("resume", "held"), ("retry", "bad")):
-        told = weft(command, run_id)
+        told = fanwise(command, run_id)
         assert is_refused(told)
-        assert told.err.startswith(f"run {run_id} was recorded by a newer version of weft")
-        assert told.err.endswith("Upgrade weft.\n")
+        assert told.err.startswith(f"run {run_id} was recorded by a newer version of fanwise")
+        assert told.err.endswith("Upgrade fanwise.\n")
 
 
-def test_a_store_of_a_newer_version_is_refused_by_all(weft) -> None:
+def test_a_store_of_a_newer_version_is_refused_by_all(fanwise) -> None:
     """Before anything happens."""
     with closing(sqlite3.connect("runs.db")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
     for arguments in (["recover"], *([command, "dead"] for command in EACH)):
-        told = weft(*arguments)
+        told = fanwise(*arguments)
         assert is_refused(told)
-        assert "made by a newer version of weft (revision 9999). Upgrade weft" in told.err
+        assert "made by a newer version of fanwise (revision 9999). Upgrade fanwise" in told.err
 
 
 # Retrying
 
 
-def test_a_retry_tells_what_it_keeps_and_why(weft) -> None:
+def test_a_retry_tells_what_it_keeps_and_why(fanwise) -> None:
     """And runs the failed item alone, and what comes after it."""
-    told = weft("retry", "bad", "--json")
+    told = fanwise("retry", "bad", "--json")
     assert (told.status, json.loads(told.out)["output"]) == (0, 4)
     assert "Notice: runs each (1 of 4 items), after; keeps list\n" in told.err
     assert calls() == [2, 100]
 
 
-def test_a_retry_that_fails_again_has_the_exit_status_of_that(weft) -> None:
+def test_a_retry_that_fails_again_has_the_exit_status_of_that(fanwise) -> None:
     """And can be retried once more."""
     set_mood("fails")
-    assert weft("retry", "bad").status == 1
+    assert fanwise("retry", "bad").status == 1
     set_mood("")
-    assert weft("retry", "bad").status == 0
+    assert fanwise("retry", "bad").status == 0
 
 
-def test_a_retry_starts_again_at_a_task(weft) -> None:
+def test_a_retry_starts_again_at_a_task(fanwise) -> None:
     """Also if nothing had failed."""
-    told = weft("retry", "good", "--from", "each")
+    told = fanwise("retry", "good", "--from", "each")
     assert told.status == 0
     assert calls() == [0, 1, 2, 3, 100]
-    told = weft("retry", "good", "--from", "eech")
+    told = fanwise("retry", "good", "--from", "eech")
     assert is_refused(told)
     assert told.err == 'run good has not run a task "eech". Did you mean "each"?\n'
 
 
-def test_a_repaired_workflow_keeps_the_names_of_what_was_recorded(weft) -> None:
+def test_a_repaired_workflow_keeps_the_names_of_what_was_recorded(fanwise) -> None:
     """Otherwise the message says which task has no place, and what it may be called now."""
     Path("renamed.yaml").write_text(FLOW.replace("list", "lists").replace("my.lists", "my.list"))
-    told = weft("retry", "bad", "--file", "renamed.yaml")
+    told = fanwise("retry", "bad", "--file", "renamed.yaml")
     assert is_refused(told)
     assert told.err.startswith(
         'renamed.yaml  has no task "list", of which run bad has recorded work.'
@@ -425,7 +429,7 @@ def test_a_repaired_workflow_keeps_the_names_of_what_was_recorded(weft) -> None:
     assert 'Is it called "lists" now?' in told.err
     fixed = FLOW.replace('input: {n: "{{ item }}"', 'input: {n: "{{ item * 10 }}"')
     Path("fixed.yaml").write_text(fixed)
-    told = weft("retry", "bad", "--file", "fixed.yaml")
+    told = fanwise("retry", "bad", "--file", "fixed.yaml")
     assert told.status == 0
     assert "Notice: list: kept, since it has succeeded\n" in told.err
     assert calls() == [20, 100]
@@ -439,14 +443,16 @@ def test_a_repaired_workflow_keeps_the_names_of_what_was_recorded(weft) -> None:
         ("", "not-a-workflow"),
     ],
 )
-def test_a_repaired_workflow_with_problems_is_refused(weft, text: str | None, message: str) -> None:
-    """As by `weft run`, and the run stays as it is."""
+def test_a_repaired_workflow_with_problems_is_refused(
+    fanwise, text: str | None, message: str
+) -> None:
+    """As by `fanwise run`, and the run stays as it is."""
     if text is not None:
         Path("repaired.yaml").write_text(text)
-    told = weft("retry", "bad", "--file", "repaired.yaml")
+    told = fanwise("retry", "bad", "--file", "repaired.yaml")
     assert told.status == 2
     assert message in told.err
-    assert status_of(weft, "bad") == "failed"
+    assert status_of(fanwise, "bad") == "failed"
 
 
 # Pausing and cancelling
@@ -470,41 +476,41 @@ def driven(store: Store) -> Callable[[], Request | None]:
 
 
 @pytest.mark.parametrize("command", ["pause", "cancel"])
-def test_a_run_that_is_driven_is_asked(weft, driven, command: str) -> None:
+def test_a_run_that_is_driven_is_asked(fanwise, driven, command: str) -> None:
     """Whoever drives it does the rest."""
-    told = weft(command, "dead", "--no-wait")
+    told = fanwise(command, "dead", "--no-wait")
     assert (told.status, told.out) == (0, "Run dead is still running.\n")
     assert driven() == command
-    told = weft(command, "dead", "--no-wait", "--json")
+    told = fanwise(command, "dead", "--no-wait", "--json")
     assert json.loads(told.out) == {"run_id": "dead", "status": "running"}
-    assert f"and asked to {command}" in weft("show", "dead").out
+    assert f"and asked to {command}" in fanwise("show", "dead").out
 
 
-def test_a_run_that_is_driven_is_nobody_elses(weft, driven) -> None:
+def test_a_run_that_is_driven_is_nobody_elses(fanwise, driven) -> None:
     """The message says whose it is, and since when; others see it running."""
-    told = weft("resume", "dead")
+    told = fanwise("resume", "dead")
     assert is_refused(told)
     assert f"run dead is driven by process {os.getpid()} on " in told.err
     assert "for 10 min" in told.err
-    assert weft("recover").err.startswith("1 interrupted run.\n")  # the other one
+    assert fanwise("recover").err.startswith("1 interrupted run.\n")  # the other one
     assert 100 not in calls()  # the clean-up of this one
 
 
 @pytest.mark.parametrize("run_id", ["held", "dead"])
-def test_a_run_that_nobody_drives_is_cancelled_here(weft, run_id: str) -> None:
+def test_a_run_that_nobody_drives_is_cancelled_here(fanwise, run_id: str) -> None:
     """Nothing runs but its clean-up."""
-    told = weft("cancel", run_id)
+    told = fanwise("cancel", run_id)
     assert told.status == 0
     assert f"Run {run_id} of flow  cancelled" in told.err
     assert calls() == [100]
-    assert status_of(weft, run_id) == "cancelled"
-    told = weft("retry", run_id)
+    assert status_of(fanwise, run_id) == "cancelled"
+    told = fanwise("retry", run_id)
     assert told.out == "4\n"
 
 
-def test_cancel_prints_the_run_as_json(weft) -> None:
-    """With all that `weft run --json` has."""
-    cancelled = json.loads(weft("cancel", "held", "--json").out)
+def test_cancel_prints_the_run_as_json(fanwise) -> None:
+    """With all that `fanwise run --json` has."""
+    cancelled = json.loads(fanwise("cancel", "held", "--json").out)
     assert (cancelled["run_id"], cancelled["status"]) == ("held", "cancelled")
     assert cancelled["tasks"]["after"]["status"] == "cancelled"
 
@@ -512,11 +518,11 @@ def test_cancel_prints_the_run_as_json(weft) -> None:
 # Looking
 
 
-def test_runs_that_nobody_drives_are_found(weft, driven) -> None:
+def test_runs_that_nobody_drives_are_found(fanwise, driven) -> None:
     """They aren't among the running ones, nor the other way round."""
 
     def found(*options: str) -> list[str]:
-        lines = weft("runs", "--json", *options).out.splitlines()
+        lines = fanwise("runs", "--json", *options).out.splitlines()
         return [json.loads(line)["run_id"] for line in lines]
 
     assert found("--status", "interrupted") == ["torn"]
@@ -528,10 +534,10 @@ def test_runs_that_nobody_drives_are_found(weft, driven) -> None:
 
 
 @pytest.mark.parametrize("command", ["run", "resume", "retry", "recover"])
-def test_a_grace_that_is_no_time_is_refused(weft, command: str) -> None:
+def test_a_grace_that_is_no_time_is_refused(fanwise, command: str) -> None:
     """Before anything happens."""
     target = {"run": ["flow.yaml"], "recover": []}.get(command, ["dead"])
-    told = weft(command, *target, "--grace", "soon")
+    told = fanwise(command, *target, "--grace", "soon")
     assert told.status == 2
     assert "--grace takes a duration such as" in told.err
     assert "Traceback" not in told.err

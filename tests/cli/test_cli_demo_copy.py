@@ -1,4 +1,4 @@
-"""`weft demo NAME --copy DIR`: a folder with all that it takes to run and change a demo."""
+"""`fanwise demo NAME --copy DIR`: a folder with all that it takes to run and change a demo."""
 
 import re
 import subprocess
@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from weft.cli.demos import DEMOS
-from weft.cli.demos.stage import demo_folder
+from fanwise.cli.demos import DEMOS
+from fanwise.cli.demos.stage import demo_folder
 
 FILES = ["README.md", "actions.py", "prepare.py", "workflow.yaml"]
 
 
 @pytest.mark.parametrize("name", DEMOS)
-def test_a_copy_is_a_workflow_that_is_right(weft, folder: Path, name: str):
+def test_a_copy_is_a_workflow_that_is_right(fanwise, folder: Path, name: str):
     """With its actions, its input's maker, and a page that says how to run it."""
-    told = weft("demo", name, "--copy", "deep/down")
+    told = fanwise("demo", name, "--copy", "deep/down")
     assert told.status == 0
     assert sorted(file.name for file in (folder / "deep" / "down").iterdir()) == FILES
     assert all(file in told.out for file in FILES)
-    assert weft("validate", "deep/down/workflow.yaml").status == 0
+    assert fanwise("validate", "deep/down/workflow.yaml").status == 0
     commands = re.search(
         r"```sh\n(.*?)```", (folder / "deep/down/README.md").read_text(), re.DOTALL
     )
@@ -38,15 +38,15 @@ def test_a_workflow_begins_with_a_line_for_cron(name: str, when: str):
     lines = [line for line in comment.splitlines() if when in line]
     assert len(lines) == 1
     assert re.fullmatch(
-        rf"# +{re.escape(when)}  flock -n /\S+ /\S+/weft run /\S+/workflow\.yaml", lines[0]
+        rf"# +{re.escape(when)}  flock -n /\S+ /\S+/fanwise run /\S+/workflow\.yaml", lines[0]
     )
 
 
-def test_no_file_is_overwritten(weft, folder: Path):
+def test_no_file_is_overwritten(fanwise, folder: Path):
     """One line says which are there, and nothing is copied."""
     (folder / "mine").mkdir()
     (folder / "mine" / "actions.py").write_text("mine")
-    told = weft("demo", "logs", "--copy", "mine")
+    told = fanwise("demo", "logs", "--copy", "mine")
     assert told.status == 2
     assert told.err.count("\n") == 1
     assert "mine has files that would be overwritten: actions.py" in told.err
@@ -62,10 +62,12 @@ def test_no_file_is_overwritten(weft, folder: Path):
         (["logs", "--copy", "file/below"], "can't be copied to file/below: not a directory"),
     ],
 )
-def test_a_copy_that_cannot_be_made_is_one_line(weft, folder: Path, arguments: list[str], why: str):
+def test_a_copy_that_cannot_be_made_is_one_line(
+    fanwise, folder: Path, arguments: list[str], why: str
+):
     """It says why, and leaves nothing behind."""
     (folder / "file").touch()
-    told = weft("demo", *arguments)
+    told = fanwise("demo", *arguments)
     assert told.status == 2
     assert told.err.count("\n") == 1
     assert why in told.err
@@ -82,12 +84,12 @@ def prepare(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def test_a_copy_of_the_log_pipeline_runs_as_its_page_says(weft, folder: Path):
+def test_a_copy_of_the_log_pipeline_runs_as_its_page_says(fanwise, folder: Path):
     """The workflow finds what the server says that it has answered."""
-    weft("demo", "logs", "--copy", "copy")
+    fanwise("demo", "logs", "--copy", "copy")
     with prepare(folder / "copy", "--lines", "300") as process:
         out, _ = process.communicate()
-    told = weft("run", "copy/workflow.yaml")
+    told = fanwise("run", "copy/workflow.yaml")
     assert told.status == 0
     answers = dict(re.findall(r"(\d{3}): (\d+)", out.rpartition("Answers")[2]))
     assert answers["200"] in told.out
@@ -95,22 +97,22 @@ def test_a_copy_of_the_log_pipeline_runs_as_its_page_says(weft, folder: Path):
         assert f'"{status}": {number}' in told.out
 
 
-def test_a_copy_of_the_monitoring_runs_as_its_page_says(weft, folder: Path):
+def test_a_copy_of_the_monitoring_runs_as_its_page_says(fanwise, folder: Path):
     """While its servers answer, they are checked; when they are gone, every check fails."""
-    weft("demo", "monitor", "--copy", "copy")
+    fanwise("demo", "monitor", "--copy", "copy")
     with prepare(folder / "copy", "--servers", "40") as process:
         assert process.stdout
         assert process.stdout.readline().startswith("40 servers answer at http://127.0.0.1:")
-        told = weft("run", "copy/workflow.yaml")
+        told = fanwise("run", "copy/workflow.yaml")
         process.terminate()
     assert told.status == 0
     assert '"checked": 40' in told.out
     assert '"failed": 1,' in told.out
 
 
-def test_a_copy_of_the_notifications_runs_as_its_page_says(weft, folder: Path):
+def test_a_copy_of_the_notifications_runs_as_its_page_says(fanwise, folder: Path):
     """The mail is in the server's log; a server that dies fails the run."""
-    weft("demo", "notify", "--copy", "copy")
+    fanwise("demo", "notify", "--copy", "copy")
     ports = ["--users-port", "0", "--mail-port", "0"]
     for more, status in (["--messages", "84"], 0), (["--messages", "84", "--die-after", "9"], 1):
         log = folder / "copy" / "mail.log"
@@ -121,15 +123,15 @@ def test_a_copy_of_the_notifications_runs_as_its_page_says(weft, folder: Path):
             assert process.stdout.readline() == "\n"
             _, _, *arguments = process.stdout.readline().split()
             assert arguments[0] == "workflow.yaml"
-            told = weft("run", "copy/workflow.yaml", *arguments[1:])
+            told = fanwise("run", "copy/workflow.yaml", *arguments[1:])
             process.terminate()
         assert told.status == status
         assert log.read_text().count('"taken"') == (9 if status else 83)
 
 
-def test_a_port_that_is_taken_is_one_line_of_why(weft, folder: Path):
+def test_a_port_that_is_taken_is_one_line_of_why(fanwise, folder: Path):
     """The second server doesn't start, and no traceback is shown."""
-    weft("demo", "monitor", "--copy", "copy")
+    fanwise("demo", "monitor", "--copy", "copy")
     with prepare(folder / "copy", "--servers", "1") as first:
         assert first.stdout
         found = re.search(r":(\d+);", first.stdout.readline())
@@ -153,10 +155,10 @@ def test_a_port_that_is_taken_is_one_line_of_why(weft, folder: Path):
     ],
 )
 def test_a_number_that_cannot_be_is_told_before_anything_starts(
-    weft, folder: Path, demo: str, option: str, value: str
+    fanwise, folder: Path, demo: str, option: str, value: str
 ):
     """The last line names the option, and what it takes."""
-    weft("demo", demo, "--copy", "copy")
+    fanwise("demo", demo, "--copy", "copy")
     with prepare(folder / "copy", option, value) as process:
         out, err = process.communicate()
     assert (process.returncode, out) == (2, "")

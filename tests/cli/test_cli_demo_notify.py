@@ -1,4 +1,4 @@
-"""`weft demo notify`."""
+"""`fanwise demo notify`."""
 
 import json
 import re
@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from weft.cli.demos.notify import judge
-from weft.cli.demos.notify_figures import NotifyFigures
+from fanwise.cli.demos.notify import judge
+from fanwise.cli.demos.notify_figures import NotifyFigures
 
 
-def test_the_demo_compares_what_it_sent_with_what_the_server_took(weft):
+def test_the_demo_compares_what_it_sent_with_what_the_server_took(fanwise):
     """Everything that it prints comes from a real run, which can be looked at afterwards."""
-    told = weft("demo", "notify", "--messages", "250", "--json")
+    told = fanwise("demo", "notify", "--messages", "250", "--json")
     assert told.status == 0
     demo = json.loads(told.out)["notify"]
     assert (demo["status"], demo["failed"]) == ("succeeded", None)
@@ -26,22 +26,22 @@ def test_the_demo_compares_what_it_sent_with_what_the_server_took(weft):
     assert figures["attempts"] == 250 + figures["put_offs"]
     assert 1 <= figures["most_open"] <= figures["connections"] <= 20
     assert figures["median_s"] <= figures["p95_s"]
-    failed = weft("items", demo["run_id"], "send_batch", "--status", "failed", "--json").out
+    failed = fanwise("items", demo["run_id"], "send_batch", "--status", "failed", "--json").out
     assert len(failed.splitlines()) == 3
 
 
-def test_the_demo_tells_what_was_measured_and_where_to_look_further(weft):
+def test_the_demo_tells_what_was_measured_and_where_to_look_further(fanwise):
     """In lines that a person can read, with commands that work."""
-    told = weft("demo", "notify", "--messages", "20")
+    told = fanwise("demo", "notify", "--messages", "20")
     assert re.search(r"sent +20 in .*; the server took 20, 0 of them twice", told.out)
-    found = re.search(r"weft show (\S+)", told.out)
+    found = re.search(r"fanwise show (\S+)", told.out)
     assert found
-    assert weft("show", found[1]).status == 0
+    assert fanwise("show", found[1]).status == 0
 
 
 def test_a_demo_that_was_interrupted_says_how_to_have_one_that_goes_on(folder: Path):
     """Its servers are gone, so it doesn't say that the run can be resumed."""
-    command = [sys.executable, "-m", "weft", "demo", "notify"]  # its rate makes it take seconds
+    command = [sys.executable, "-m", "fanwise", "demo", "notify"]  # its rate makes it take seconds
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -51,8 +51,8 @@ def test_a_demo_that_was_interrupted_says_how_to_have_one_that_goes_on(folder: P
         _, told = process.communicate()
     assert process.returncode == 130
     assert "The run is paused; what it has recorded is kept.\n" in told
-    assert "weft resume" not in told
-    assert told.endswith("make a copy: weft demo notify --copy DIR\n")
+    assert "fanwise resume" not in told
+    assert told.endswith("make a copy: fanwise demo notify --copy DIR\n")
 
 
 GOOD = dict.fromkeys(NotifyFigures.__struct_fields__, 0)

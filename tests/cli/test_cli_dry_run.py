@@ -1,23 +1,23 @@
-"""`weft run --dry-run` and `--items`: what would run, and only the first items of it."""
+"""`fanwise run --dry-run` and `--items`: what would run, and only the first items of it."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from weft.errors import UsageError
-from weft.wiring import load_plan, open_engine
+from fanwise.errors import UsageError
+from fanwise.wiring import load_plan, open_engine
 
 ACTIONS = """\
 from pathlib import Path
-import weft
+import fanwise
 
-@weft.action("my.touch")
+@fanwise.action("my.touch")
 def touch(name: str, times: int = 1, note: object = None) -> str:
     Path("called").write_text(name)
     return name
 
-@weft.action("my.count")
+@fanwise.action("my.count")
 def count(values: list) -> int:
     return len(values)
 """
@@ -56,8 +56,8 @@ def flow(write):
     write(**{"flow.yaml": FLOW, "actions.py": ACTIONS})
 
 
-def preview(weft, *arguments: str) -> dict:
-    told = weft("run", "flow.yaml", "--dry-run", "--json", *arguments)
+def preview(fanwise, *arguments: str) -> dict:
+    told = fanwise("run", "flow.yaml", "--dry-run", "--json", *arguments)
     assert told.status == 0, told.err
     return json.loads(told.out)
 
@@ -66,18 +66,18 @@ def task(preview: dict, name: str) -> dict:
     return next(task for task in preview["tasks"] if task["name"] == name)
 
 
-def test_a_dry_run_calls_nothing_and_records_nothing(weft, folder: Path):
+def test_a_dry_run_calls_nothing_and_records_nothing(fanwise, folder: Path):
     """No action is called, and not even a store is made."""
-    preview(weft)
+    preview(fanwise)
     assert sorted(path.name for path in folder.iterdir() if path.is_file()) == [
         "actions.py",
         "flow.yaml",
     ]
 
 
-def test_a_dry_run_shows_each_task_with_what_it_would_be_called_with(weft):
+def test_a_dry_run_shows_each_task_with_what_it_would_be_called_with(fanwise):
     """Inputs are rendered for the first item; tasks come in the order listed."""
-    shown = preview(weft)
+    shown = preview(fanwise)
     assert [task["name"] for task in shown["tasks"]] == ["each", "tell", "bye"]
     assert [task["after"] for task in shown["tasks"]] == [[], ["each"], []]
     assert [task["finally"] for task in shown["tasks"]] == [False, False, True]
@@ -88,9 +88,9 @@ def test_a_dry_run_shows_each_task_with_what_it_would_be_called_with(weft):
     assert (each["when"], each["pending"], each["problems"]) == (True, [], [])
 
 
-def test_what_hangs_on_tasks_before_it_stands_as_it_is_written(weft):
+def test_what_hangs_on_tasks_before_it_stands_as_it_is_written(fanwise):
     """A map is rendered in part; a variable that a task before publishes isn't known either."""
-    tell = task(preview(weft), "tell")
+    tell = task(preview(fanwise), "tell")
     assert tell["input"] == {
         "name": "{{ task.each.output[0] }}",
         "note": {"a": True, "b": "{{ vars.total }}"},
@@ -98,34 +98,34 @@ def test_what_hangs_on_tasks_before_it_stands_as_it_is_written(weft):
     assert tell["pending"] == ["name", "note"]
 
 
-def test_a_condition_is_judged_if_it_can_be(weft, write):
-    assert task(preview(weft), "tell")["when"] is False
-    assert task(preview(weft, "-p", "quiet=false"), "tell")["when"] is True
+def test_a_condition_is_judged_if_it_can_be(fanwise, write):
+    assert task(preview(fanwise), "tell")["when"] is False
+    assert task(preview(fanwise, "-p", "quiet=false"), "tell")["when"] is True
     later = "{{ task.each.items.failed == 0 }}"
     write(**{"flow.yaml": FLOW.replace("{{ not parameters.quiet }}", later)})
-    assert task(preview(weft), "tell")["when"] == later
+    assert task(preview(fanwise), "tell")["when"] == later
 
 
-def test_variables_are_evaluated_in_order(weft):
+def test_variables_are_evaluated_in_order(fanwise):
     """One that names the run isn't known before there is one."""
-    assert preview(weft)["vars"] == {
+    assert preview(fanwise)["vars"] == {
         "prefix": "host-3",
         "begun": "{{ run.started_at }}",
         "total": 0,
     }
 
 
-def test_no_secret_is_shown_or_needed(weft, monkeypatch):
+def test_no_secret_is_shown_or_needed(fanwise, monkeypatch):
     """Secrets and secret parameters are masked everywhere, whatever is made of them."""
-    monkeypatch.setenv("WEFT_SECRET_other", "sesame")
-    told = weft("run", "flow.yaml", "--dry-run", "--json", "-p", "token=hunter2")
+    monkeypatch.setenv("FANWISE_SECRET_other", "sesame")
+    told = fanwise("run", "flow.yaml", "--dry-run", "--json", "-p", "token=hunter2")
     assert "hunter2" not in told.out + told.err
     assert "sesame" not in told.out + told.err
     each = task(json.loads(told.out), "each")
     assert each["input"]["note"] == {"key": "Bearer ***", "other": "***"}
 
 
-def test_nothing_is_decided_by_a_mask(weft, write):
+def test_nothing_is_decided_by_a_mask(fanwise, write):
     """A condition or a list that hangs on a secret stays as it is written."""
     write(
         **{
@@ -138,7 +138,7 @@ tasks:
 """
         }
     )
-    shown = preview(weft, "-p", "token=x")
+    shown = preview(fanwise, "-p", "token=x")
     assert task(shown, "one")["when"] == "{{ parameters.token == 'x' }}"
     assert task(shown, "two")["items"] == {"written": ["{{ secrets.a }}"], "total": None}
     assert task(shown, "three")["problems"] == []
@@ -153,19 +153,19 @@ tasks:
         ("{lines: notes.txt}", None, "one"),
     ],
 )
-def test_items_are_counted_if_they_are_in_memory(weft, write, items, total, first):
+def test_items_are_counted_if_they_are_in_memory(fanwise, write, items, total, first):
     """Of a file the first item is read, and how many there are isn't known."""
     flow = f"""\
 parameters: {{hosts: {{type: array, default: [a, b, c]}}}}
 tasks: [{{name: each, action: core.echo, with-items: {items}, input: {{it: "{{{{ item }}}}"}}}}]
 """
     write(**{"flow.yaml": flow, "notes.txt": "one\ntwo\n"})
-    each = task(preview(weft), "each")
+    each = task(preview(fanwise), "each")
     assert (each["items"]["total"], each["items"]["first"]) == (total, first)
     assert each["input"] == {"it": first}
 
 
-def test_a_file_that_is_not_there_yet_is_no_problem(weft, write):
+def test_a_file_that_is_not_there_yet_is_no_problem(fanwise, write):
     """A task before may write it."""
     write(
         **{
@@ -174,12 +174,12 @@ tasks: [{name: each, action: core.echo, with-items: {lines: later.txt}, input: {
 """
         }
     )
-    each = task(preview(weft), "each")
+    each = task(preview(fanwise), "each")
     assert each["items"] == {"written": {"lines": "later.txt"}, "total": None}
     assert (each["input"], each["pending"], each["problems"]) == ({"x": "{{ item }}"}, ["x"], [])
 
 
-def test_what_would_fail_is_told(weft, write):
+def test_what_would_fail_is_told(fanwise, write):
     """Templates, items and inputs that can't be right are problems, with their places."""
     write(
         **{
@@ -192,14 +192,14 @@ tasks:
 """
         }
     )
-    shown = preview(weft)
+    shown = preview(fanwise)
     one, two, three = (task["problems"] for task in shown["tasks"])
     assert one[0].startswith("flow.yaml:3:49  in {{ parameters.hosts[3] }}: ")
     assert two[0].startswith('flow.yaml:4:59  input "times" of my.touch ')
     assert "with-items is a map, not a list" in three[0]
 
 
-def test_batches_are_the_items_of_a_dry_run(weft, write):
+def test_batches_are_the_items_of_a_dry_run(fanwise, write):
     write(
         **{
             "flow.yaml": """\
@@ -208,14 +208,14 @@ tasks: [{name: each, action: my.count, with-items: {range: 7}, batch-size: 3,
 """
         }
     )
-    each = task(preview(weft), "each")
+    each = task(preview(fanwise), "each")
     assert each["items"] == {"written": {"range": 7}, "total": 3, "first": [0, 1, 2]}
-    assert task(preview(weft, "--items", "2"), "each")["items"]["total"] == 2
+    assert task(preview(fanwise, "--items", "2"), "each")["items"]["total"] == 2
 
 
-def test_people_read_a_dry_run_as_lines(weft):
+def test_people_read_a_dry_run_as_lines(fanwise):
     """Values are in JSON, and templates that wait for a task stand without quotes."""
-    told = weft("run", "flow.yaml", "--dry-run", "-p", "token=hunter2")
+    told = fanwise("run", "flow.yaml", "--dry-run", "-p", "token=hunter2")
     assert told.out == (
         """\
 Dry run of flow: nothing is called and nothing is recorded.
@@ -251,14 +251,14 @@ bye: my.touch, at the end
     )
 
 
-def test_parameters_that_do_not_fit_are_refused_as_in_a_run(weft):
-    told = weft("run", "flow.yaml", "--dry-run", "-p", "hosts=1", "-p", "nope=2")
+def test_parameters_that_do_not_fit_are_refused_as_in_a_run(fanwise):
+    told = fanwise("run", "flow.yaml", "--dry-run", "-p", "hosts=1", "-p", "nope=2")
     assert told.status == 2
     assert told.out == ""
     assert 'parameter "hosts" takes a list' in told.err
 
 
-def test_items_runs_only_the_first_of_each_fan_out(weft, write):
+def test_items_runs_only_the_first_of_each_fan_out(fanwise, write):
     """Batches count as items, and the run says once that it is cut short."""
     write(
         **{
@@ -272,16 +272,16 @@ output: {one: "{{ task.one.output }}", two: "{{ task.two.output }}"}
 """
         }
     )
-    told = weft("run", "flow.yaml", "--items", "3", "--json")
+    told = fanwise("run", "flow.yaml", "--items", "3", "--json")
     run = json.loads(told.out)
     assert run["output"] == {"one": [{"x": 0}, {"x": 1}, {"x": 2}], "two": [2, 1]}
     assert [task["items"]["total"] for task in run["tasks"].values()] == [3, 2, 1]
     assert told.err.count("each fan-out is limited to its first 3 items") == 1
 
 
-def test_items_takes_a_number_from_one(weft):
+def test_items_takes_a_number_from_one(fanwise):
     """Also in Python."""
-    told = weft("run", "flow.yaml", "--items", "0")
+    told = fanwise("run", "flow.yaml", "--items", "0")
     assert told.status == 2
     assert "--items" in told.err
     with open_engine() as engine, pytest.raises(UsageError, match="from 1"):

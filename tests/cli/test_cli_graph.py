@@ -1,4 +1,4 @@
-"""`weft graph` and `weft schema`: workflows as others draw and check them."""
+"""`fanwise graph` and `fanwise schema`: workflows as others draw and check them."""
 
 import html
 import json
@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.cli.dot import dot_lines
-from weft.cli.mermaid import mermaid_lines
-from weft.cli.picture import Arrow, Node, Picture, Shape
+from fanwise.cli.dot import dot_lines
+from fanwise.cli.mermaid import mermaid_lines
+from fanwise.cli.picture import Arrow, Node, Picture, Shape
 
 FLOW = """\
 tasks:
@@ -84,19 +84,19 @@ digraph workflow {
 
 @pytest.mark.parametrize(("options", "drawn"), [((), MERMAID), (("--format", "dot"), DOT)])
 def test_a_drawing_shows_tasks_fan_outs_conditions_joins_fail_and_finally(
-    weft, write, options, drawn: str
+    fanwise, write, options, drawn: str
 ):
     """An arrow has its condition; the start is drawn where a loop leads back to it."""
     write(**{"flow.yaml": FLOW})
-    told = weft("graph", "flow.yaml", *options)
+    told = fanwise("graph", "flow.yaml", *options)
     assert (told.status, told.err) == (0, "")
     assert told.out == drawn
 
 
-def test_a_chain_needs_neither_start_nor_joins(weft, write):
+def test_a_chain_needs_neither_start_nor_joins(fanwise, write):
     """Tasks in the order listed are drawn as they stand."""
     write(**{"flow.yaml": "tasks: [{name: a, action: x.y}, {name: b, action: x.z}]\n"})
-    told = weft("graph", "flow.yaml")
+    told = fanwise("graph", "flow.yaml")
     assert told.out == 'flowchart TD\n    t0["a"]\n    t1["b"]\n    t0 --> t1\n'
 
 
@@ -104,33 +104,33 @@ def test_a_chain_needs_neither_start_nor_joins(weft, write):
     ("order", "line"),
     [("join: 2", "join 2"), ("join: all", "join all"), ("", None)],
 )
-def test_a_join_is_told_where_ways_meet(weft, write, order: str, line: str | None):
+def test_a_join_is_told_where_ways_meet(fanwise, write, order: str, line: str | None):
     """`needs` of several tasks joins all of them."""
     starts = [f"  - {{name: {name}, action: x.y, needs: [], next: last}}\n" for name in "abc"]
     write(**{"flow.yaml": f"tasks:\n{''.join(starts)}  - {{name: last, action: x.y, {order}}}\n"})
     label = f'"last<br>{line}"' if line else '"last"'
-    assert f"t3[{label}]" in weft("graph", "flow.yaml").out
+    assert f"t3[{label}]" in fanwise("graph", "flow.yaml").out
     needs = "tasks:\n  - {name: a, action: x.y}\n  - {name: b, action: x.y, needs: []}\n"
     write(**{"flow.yaml": f"{needs}  - {{name: c, action: x.y, needs: [a, b]}}\n"})
-    assert 't2["c<br>join all"]' in weft("graph", "flow.yaml").out
+    assert 't2["c<br>join all"]' in fanwise("graph", "flow.yaml").out
 
 
-def test_drawing_runs_none_of_the_workflows_code(weft, write, folder: Path):
+def test_drawing_runs_none_of_the_workflows_code(fanwise, write, folder: Path):
     """Neither its actions nor its packs are imported."""
     write(**{"flow.yaml": FLOW, "actions.py": "open('ran', 'w').close()\n"})
-    assert weft("graph", "flow.yaml").status == 0
+    assert fanwise("graph", "flow.yaml").status == 0
     assert not (folder / "ran").exists()
 
 
-def test_what_cannot_be_drawn_is_told_as_by_validate(weft, write):
+def test_what_cannot_be_drawn_is_told_as_by_validate(fanwise, write):
     """Every problem is a line on standard error, and nothing is drawn."""
     write(**{"bad.yaml": "tasks:\n  - {name: a, action: x.y, needs: b}\n"})
-    told = weft("graph", "bad.yaml")
+    told = fanwise("graph", "bad.yaml")
     assert (told.status, told.out) == (2, "")
-    assert told.err == weft("validate", "bad.yaml", "--no-import").out
+    assert told.err == fanwise("validate", "bad.yaml", "--no-import").out
 
 
-def test_a_condition_is_one_short_line_without_control_characters(weft, write):
+def test_a_condition_is_one_short_line_without_control_characters(fanwise, write):
     """Whatever the workflow's author wrote; a label that says it all would hide the graph."""
     condition = "vars.a == '\\e[31m' or vars.b == 'line\\n 2' or vars.c or vars.d or vars.e"
     write(
@@ -140,7 +140,7 @@ def test_a_condition_is_one_short_line_without_control_characters(weft, write):
             "  - {name: b, action: x.y}\n"
         }
     )
-    drawn = weft("graph", "flow.yaml", "--format", "dot").out
+    drawn = fanwise("graph", "flow.yaml", "--format", "dot").out
     found = re.search(r'label="(vars\.a.*)"', drawn)
     assert found is not None
     assert len(found[1]) == 40
@@ -223,9 +223,9 @@ def mermaid_text(label: str) -> str:
     return re.sub(r"#(\d+);", lambda found: chr(int(found[1])), lines)
 
 
-def test_the_schema_takes_workflows_and_refuses_what_is_none(weft):
+def test_the_schema_takes_workflows_and_refuses_what_is_none(fanwise):
     """It is JSON Schema, as editors read it."""
-    told = weft("schema")
+    told = fanwise("schema")
     schema = json.loads(told.out)
     check = jsonschema.Draft202012Validator(schema)
     task = {"name": "a", "action": "core.noop"}

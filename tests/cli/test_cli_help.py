@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from weft.cli.app import app
+from fanwise.cli.app import app
 
 Command = Any  # Typer brings its own Click, whose classes have no public name
 
@@ -29,13 +29,13 @@ COMMANDS = dict(commands(GROUP))
 
 
 def examples(name: str) -> list[str]:
-    return re.findall(rf"^ *(weft {name}\b.*)$", COMMANDS[name].epilog, flags=re.MULTILINE)
+    return re.findall(rf"^ *(fanwise {name}\b.*)$", COMMANDS[name].epilog, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_help_of_each_command_ends_with_examples(weft, name: str):
+def test_the_help_of_each_command_ends_with_examples(fanwise, name: str):
     """Two command lines to copy at least, each in a line of its own."""
-    told = weft(*name.split(), "--help")
+    told = fanwise(*name.split(), "--help")
     assert told.status == 0
     assert len(examples(name)) >= 2
     for example in examples(name):
@@ -61,10 +61,10 @@ def test_each_option_and_argument_is_explained_in_a_sentence(name: str):
         assert re.match(r"[A-Z-].*\.", text or "", flags=re.DOTALL), text
 
 
-def test_the_lists_of_commands_fit_a_narrow_terminal(weft, monkeypatch: pytest.MonkeyPatch):
+def test_the_lists_of_commands_fit_a_narrow_terminal(fanwise, monkeypatch: pytest.MonkeyPatch):
     """Each command is explained in a whole sentence, none of which is cut off."""
     monkeypatch.setenv("COLUMNS", "80")
-    for told in (weft("--help"), weft("db", "--help")):
+    for told in (fanwise("--help"), fanwise("db", "--help")):
         listed = told.out.partition("Commands:\n")[2].splitlines()
         assert listed
         assert all(re.fullmatch(r"  \w+ +[A-Z].*[^.]\.", line) for line in listed), listed
@@ -73,17 +73,17 @@ def test_the_lists_of_commands_fit_a_narrow_terminal(weft, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("line", "command", "fault"),
     [
-        ("rnu flow.yaml", "weft", "'rnu'. Did you mean 'run'?"),
-        ("run", "weft run", "'FILE'"),
-        ("graph flow.yaml --fromat dot", "weft graph", "--fromat"),
-        ("graph flow.yaml --format svg", "weft graph", "'--format': 'svg'"),
-        ("run flow.yaml --items 0", "weft run", "'--items'"),
-        ("db chekc", "weft db", "'chekc'. Did you mean 'check'?"),
+        ("rnu flow.yaml", "fanwise", "'rnu'. Did you mean 'run'?"),
+        ("run", "fanwise run", "'FILE'"),
+        ("graph flow.yaml --fromat dot", "fanwise graph", "--fromat"),
+        ("graph flow.yaml --format svg", "fanwise graph", "'--format': 'svg'"),
+        ("run flow.yaml --items 0", "fanwise run", "'--items'"),
+        ("db chekc", "fanwise db", "'chekc'. Did you mean 'check'?"),
     ],
 )
-def test_a_command_line_that_does_not_fit_is_one_line(weft, line: str, command: str, fault: str):
+def test_a_command_line_that_does_not_fit_is_one_line(fanwise, line: str, command: str, fault: str):
     """It says which command it is about, what is at fault, and where the help is."""
-    status, out, err = weft(*line.split())
+    status, out, err = fanwise(*line.split())
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"{command}: ")
     assert fault in err
@@ -91,8 +91,8 @@ def test_a_command_line_that_does_not_fit_is_one_line(weft, line: str, command: 
 
 
 @pytest.mark.parametrize("group", [[], ["db"]])
-def test_a_group_alone_tells_what_commands_it_has(weft, group: list[str]):
+def test_a_group_alone_tells_what_commands_it_has(fanwise, group: list[str]):
     """As its help does, but nothing was done."""
-    told = weft(*group)
+    told = fanwise(*group)
     assert told.status == 2
     assert "Commands:" in told.err

@@ -1,4 +1,4 @@
-"""`weft items`: choosing items, going on page by page, CSV."""
+"""`fanwise items`: choosing items, going on page by page, CSV."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import weft as library
-from weft.cli.chosen_items import read_spans
-from weft.cli.item_lines import CSV_COLUMNS, csv_lines
-from weft.errors import UsageError
-from weft.model import ItemOutcome, Status
-from weft.values import encode
+import fanwise as library
+from fanwise.cli.chosen_items import read_spans
+from fanwise.cli.item_lines import CSV_COLUMNS, csv_lines
+from fanwise.errors import UsageError
+from fanwise.model import ItemOutcome, Status
+from fanwise.values import encode
 
 FLOW = """\
 name: flow
@@ -32,9 +32,9 @@ tasks:
     input: {n: "{{ item }}"}
 """
 ACTIONS = """\
-import weft
+import fanwise
 
-@weft.action("my.check")
+@fanwise.action("my.check")
 async def check(n: int) -> str:
     if n % 100 == 7:
         raise {0: KeyError, 1: ValueError, 2: ValueError}[n // 100](n)
@@ -53,14 +53,14 @@ def recorded(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def weft(recorded, folder, weft):
+def fanwise(recorded, folder, fanwise):
     """The command line where this run is recorded."""
     shutil.copy(recorded, folder)
-    return weft
+    return fanwise
 
 
-def found(weft, *words: str) -> list[int]:
-    told = weft("items", "r", "each", "--json", *words)
+def found(fanwise, *words: str) -> list[int]:
+    told = fanwise("items", "r", "each", "--json", *words)
     assert told.status == 0, told.err
     return [json.loads(line)["index"] for line in told.out.splitlines()]
 
@@ -83,16 +83,16 @@ def found(weft, *words: str) -> list[int]:
         (["9999"], []),
     ],
 )
-def test_items_are_found_by_what_is_true_of_them(weft, words: list[str], indexes):
+def test_items_are_found_by_what_is_true_of_them(fanwise, words: list[str], indexes):
     """By their indexes, status, error, label and time, also all together."""
-    assert found(weft, *words) == list(indexes)
+    assert found(fanwise, *words) == list(indexes)
 
 
-def test_the_last_line_leads_to_the_next_page(weft):
+def test_the_last_line_leads_to_the_next_page(fanwise):
     """It is a command with the same options; following it shows each item once."""
-    line, shown = "weft items r each 5-9 7 107- --status failed --limit 1", []
+    line, shown = "fanwise items r each 5-9 7 107- --status failed --limit 1", []
     while line:
-        rows = weft(*shlex.split(line)[1:]).out.splitlines()
+        rows = fanwise(*shlex.split(line)[1:]).out.splitlines()
         shown.append(int(rows[1].split()[0]))
         assert len(shown) <= 3
         line = rows[-1].removeprefix("More: ") if rows[-1].startswith("More: ") else ""
@@ -111,9 +111,9 @@ def test_the_last_line_leads_to_the_next_page(weft):
         (["--csv", "--json"], "exclude each other"),
     ],
 )
-def test_what_makes_no_sense_is_one_line(weft, words: list[str], cause: str):
+def test_what_makes_no_sense_is_one_line(fanwise, words: list[str], cause: str):
     """And ends with 2."""
-    told = weft("items", "r", "each", *words)
+    told = fanwise("items", "r", "each", *words)
     assert told.status == 2
     assert told.err.count("\n") == 1
     assert cause in told.err
@@ -137,9 +137,9 @@ def test_spans_name_each_index_once(pairs, after: int):
     assert named == sorted(index for index in wanted if index > after)
 
 
-def test_csv_has_a_heading_and_a_row_for_each_item(weft):
+def test_csv_has_a_heading_and_a_row_for_each_item(fanwise):
     """Each row reads back, outputs as JSON."""
-    rows = list(csv.DictReader(io.StringIO(weft("items", "r", "each", "--csv").out)))
+    rows = list(csv.DictReader(io.StringIO(fanwise("items", "r", "each", "--csv").out)))
     assert [int(row["index"]) for row in rows] == list(range(300))
     assert list(rows[0]) == list(CSV_COLUMNS)
     assert (rows[8]["label"], json.loads(rows[8]["output"])) == ("no 8", "ok")
@@ -147,9 +147,9 @@ def test_csv_has_a_heading_and_a_row_for_each_item(weft):
     assert (rows[7]["error_type"], rows[7]["error_message"]) == ("KeyError", "7")
 
 
-def test_csv_without_items_is_its_heading(weft):
+def test_csv_without_items_is_its_heading(fanwise):
     """A program finds the columns in any case."""
-    told = weft("items", "r", "each", "9999", "--csv")
+    told = fanwise("items", "r", "each", "9999", "--csv")
     assert told.out == ",".join(CSV_COLUMNS) + "\n"
 
 

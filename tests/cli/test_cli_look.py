@@ -1,4 +1,4 @@
-"""`weft show`, `items` and `runs`: looking at what is recorded."""
+"""`fanwise show`, `items` and `runs`: looking at what is recorded."""
 
 import json
 import os
@@ -23,9 +23,9 @@ tasks:
     input: {n: 7}
 """
 ACTIONS = """\
-import weft
+import fanwise
 
-@weft.action("my.check")
+@fanwise.action("my.check")
 async def check(n: int) -> dict:
     if n % 100 == 7:
         return {}[n]
@@ -34,14 +34,14 @@ async def check(n: int) -> dict:
 
 
 @pytest.fixture(autouse=True)
-def runs(weft, write):
+def runs(fanwise, write):
     write(**{"flow.yaml": FLOW, "actions.py": ACTIONS})
-    assert weft("run", "flow.yaml", "-p", "secret=hunter2", "--run-id", "alpha-1").status == 1
+    assert fanwise("run", "flow.yaml", "-p", "secret=hunter2", "--run-id", "alpha-1").status == 1
 
 
-def test_show_tells_a_run_from_its_records(weft):
+def test_show_tells_a_run_from_its_records(fanwise):
     """Status, tasks with counts, parameters without secrets, failures, and the author's lines."""
-    told = weft("show", "alpha-1")
+    told = fanwise("show", "alpha-1")
     assert told.status == 0
     assert "Run alpha-1 of numbers  failed" in told.out
     assert 'plain: "seen"' in told.out
@@ -51,10 +51,10 @@ def test_show_tells_a_run_from_its_records(weft):
     assert "return {}[n]" in told.out
 
 
-def test_show_as_json_is_what_run_gave(weft):
+def test_show_as_json_is_what_run_gave(fanwise):
     """The same object as that of `run --json`, with the file and the parameters."""
-    run = json.loads(weft("run", "flow.yaml", "--run-id", "beta", "--json").out)
-    shown = json.loads(weft("show", "beta", "--json").out)
+    run = json.loads(fanwise("run", "flow.yaml", "--run-id", "beta", "--json").out)
+    shown = json.loads(fanwise("show", "beta", "--json").out)
     assert shown.pop("file") == str(Path("flow.yaml").absolute())
     assert shown.pop("parameters") == {"secret": None, "plain": "seen"}
     assert shown.pop("tags") == []
@@ -62,37 +62,37 @@ def test_show_as_json_is_what_run_gave(weft):
     assert shown == run
 
 
-def test_a_run_is_found_by_the_beginning_of_its_id(weft):
+def test_a_run_is_found_by_the_beginning_of_its_id(fanwise):
     """If no other id begins so."""
-    assert "Run alpha-1 of" in weft("show", "alph").out
-    weft("run", "flow.yaml", "--run-id", "alpha-2")
-    told = weft("show", "alph")
+    assert "Run alpha-1 of" in fanwise("show", "alph").out
+    fanwise("run", "flow.yaml", "--run-id", "alpha-2")
+    told = fanwise("show", "alph")
     assert told.status == 2
     assert '2 runs have an id that begins with "alph": alpha-2, alpha-1.' in told.err
-    assert weft("show", "alpha-1").status == 0
+    assert fanwise("show", "alpha-1").status == 0
 
 
-def test_an_unknown_run_is_one_line_with_the_nearest_ids(weft):
+def test_an_unknown_run_is_one_line_with_the_nearest_ids(fanwise):
     """A slip is answered with what was meant."""
-    told = weft("show", "alpah-1")
+    told = fanwise("show", "alpah-1")
     assert told.status == 2
     assert told.err == 'the store has no run "alpah-1". Did you mean "alpha-1"?\n'
-    assert weft("items", "alpah-1", "each").err == told.err
+    assert fanwise("items", "alpah-1", "each").err == told.err
 
 
-def test_unknown_tasks_and_tasks_without_items_are_one_line(weft):
+def test_unknown_tasks_and_tasks_without_items_are_one_line(fanwise):
     """So is a store that isn't there."""
-    assert 'Did you mean "each"?' in weft("items", "alpha-1", "eahc").err
-    assert 'task "last" has no items' in weft("items", "alpha-1", "last").err
-    missing = weft("runs", "--store", "none.db")
+    assert 'Did you mean "each"?' in fanwise("items", "alpha-1", "eahc").err
+    assert 'task "last" has no items' in fanwise("items", "alpha-1", "last").err
+    missing = fanwise("runs", "--store", "none.db")
     assert missing.status == 2
     assert missing.err.count("\n") == 1
     assert not Path("none.db").exists()
 
 
-def test_items_as_json_is_a_line_for_each_item_by_index(weft):
+def test_items_as_json_is_a_line_for_each_item_by_index(fanwise):
     """All of them, over several pages, with the documented keys in their order."""
-    lines = weft("items", "alpha-1", "each", "--json").out.splitlines()
+    lines = fanwise("items", "alpha-1", "each", "--json").out.splitlines()
     found = [json.loads(line) for line in lines]
     assert [item["index"] for item in found] == list(range(1200))
     assert list(found[0]) == [
@@ -104,46 +104,50 @@ def test_items_as_json_is_a_line_for_each_item_by_index(weft):
     assert "\x9b" not in "".join(lines)
 
 
-def test_items_can_be_chosen_by_status_and_number(weft):
+def test_items_can_be_chosen_by_status_and_number(fanwise):
     """`--status` and `--limit` work together."""
-    lines = weft("items", "alpha-1", "each", "--json", "--status", "failed", "--limit", "3").out
+    lines = fanwise("items", "alpha-1", "each", "--json", "--status", "failed", "--limit", "3").out
     assert [json.loads(line)["index"] for line in lines.splitlines()] == [7, 107, 207]
 
 
-def test_items_for_people_show_a_traceback_once_for_each_place(weft):
+def test_items_for_people_show_a_traceback_once_for_each_place(fanwise):
     """Twelve items fail in the same line, which is shown for the first of them."""
-    told = weft("items", "alpha-1", "each", "--status", "failed")
+    told = fanwise("items", "alpha-1", "each", "--status", "failed")
     assert told.out.count("Traceback") == 1
     assert "[7] no 7 failed here:" in told.out
     assert "KeyError: 107" in told.out
 
 
-def test_items_for_people_say_when_there_are_more(weft):
+def test_items_for_people_say_when_there_are_more(fanwise):
     """Without `--limit` a hundred are shown."""
-    told = weft("items", "alpha-1", "each").out
-    assert told.endswith("\nMore: weft items alpha-1 each --after 99\n")
-    assert "More:" not in weft("items", "alpha-1", "each", "--limit", "1200").out
-    assert weft("items", "alpha-1", "each", "--status", "cancelled").out == "No items.\n"
+    told = fanwise("items", "alpha-1", "each").out
+    assert told.endswith("\nMore: fanwise items alpha-1 each --after 99\n")
+    assert "More:" not in fanwise("items", "alpha-1", "each", "--limit", "1200").out
+    assert fanwise("items", "alpha-1", "each", "--status", "cancelled").out == "No items.\n"
 
 
-def test_runs_lists_the_newest_first(weft):
+def test_runs_lists_the_newest_first(fanwise):
     """Also as JSON, a line for each."""
-    weft("run", "flow.yaml", "--run-id", "beta")
-    assert [line.split()[0] for line in weft("runs").out.splitlines()] == ["RUN", "beta", "alpha-1"]
-    assert json.loads(weft("runs", "--json", "--limit", "1").out)["run_id"] == "beta"
+    fanwise("run", "flow.yaml", "--run-id", "beta")
+    assert [line.split()[0] for line in fanwise("runs").out.splitlines()] == [
+        "RUN",
+        "beta",
+        "alpha-1",
+    ]
+    assert json.loads(fanwise("runs", "--json", "--limit", "1").out)["run_id"] == "beta"
 
 
-def test_looking_writes_nothing(weft, folder: Path):
+def test_looking_writes_nothing(fanwise, folder: Path):
     """A store that can't be written can still be looked at."""
     before = (folder / "runs.db").read_bytes()
-    weft("show", "alpha-1")
-    weft("items", "alpha-1", "each")
+    fanwise("show", "alpha-1")
+    fanwise("items", "alpha-1", "each")
     assert (folder / "runs.db").read_bytes() == before
 
 
 def test_a_closed_pipe_ends_the_command_quietly(folder: Path):
-    """`weft items ... | head` leaves no traceback."""
-    command = [sys.executable, "-m", "weft", "items", "alpha-1", "each", "--json"]
+    """`fanwise items ... | head` leaves no traceback."""
+    command = [sys.executable, "-m", "fanwise", "items", "alpha-1", "each", "--json"]
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
@@ -155,7 +159,7 @@ def test_a_closed_pipe_ends_the_command_quietly(folder: Path):
 def test_a_full_disk_is_told(folder: Path):
     """Results that can't be written are an error, not a success."""
     with Path("/dev/full").open("wb") as full:
-        command = [sys.executable, "-m", "weft", "runs"]
+        command = [sys.executable, "-m", "fanwise", "runs"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 2
     assert b"standard output can't be written" in done.stderr

@@ -1,4 +1,4 @@
-"""What `weft run` and `weft show` tell of workflows that branch, join and go round."""
+"""What `fanwise run` and `fanwise show` tell of workflows that branch, join and go round."""
 
 import json
 import re
@@ -24,9 +24,9 @@ finally:
   - {name: close, action: core.noop}
 """
 ACTIONS = """\
-import weft
+import fanwise
 
-@weft.action("my.check")
+@fanwise.action("my.check")
 async def check(n: int, round: int) -> int:
     if n == 2 and round < 2:
         raise ValueError("not yet")
@@ -44,9 +44,9 @@ TABLE = [
 
 
 @pytest.fixture
-def ran(weft, write):
+def ran(fanwise, write):
     write(**{"flow.yaml": FLOW, "actions.py": ACTIONS})
-    return weft("run", "flow.yaml", "--run-id", "r1")
+    return fanwise("run", "flow.yaml", "--run-id", "r1")
 
 
 def table_of(text: str) -> list[tuple[str, ...]]:
@@ -57,17 +57,17 @@ def table_of(text: str) -> list[tuple[str, ...]]:
     return [(*row[:to].split(), "")[:3] for row in rows]
 
 
-def test_the_summary_has_the_tasks_in_the_order_listed_with_their_last_visits(weft, ran):
+def test_the_summary_has_the_tasks_in_the_order_listed_with_their_last_visits(fanwise, ran):
     """Whatever order they ran in, those of `finally` at the end; `show` tells the same."""
     assert ran.status == 1
     assert table_of(ran.err) == TABLE
-    assert table_of(weft("show", "r1").out) == TABLE
+    assert table_of(fanwise("show", "r1").out) == TABLE
 
 
-def test_only_failures_of_the_last_visit_are_told_at_the_end(weft, ran):
+def test_only_failures_of_the_last_visit_are_told_at_the_end(fanwise, ran):
     """Two rounds of `check` failed and the third went well: there is nothing more to see."""
     assert "of check failed" not in ran.err
-    shown = weft("show", "r1").out
+    shown = fanwise("show", "r1").out
     assert "of check failed" not in shown
     assert "broken failed here:" in shown
     assert "check failed here:" not in shown
@@ -83,7 +83,7 @@ def test_progress_numbers_the_visits_of_a_task(ran):
     ]
 
 
-def test_the_steps_of_a_child_are_part_of_its_task(weft, write):
+def test_the_steps_of_a_child_are_part_of_its_task(fanwise, write):
     """The table has the run's own tasks; `show --within` has those of an item."""
     child = """\
 parameters: {n: {type: integer}}
@@ -95,24 +95,24 @@ tasks:
   - {name: each, action: ./child.yaml, with-items: [1, 2, 3], input: {n: "{{ item }}"}}
 """
     write(**{"flow.yaml": flow, "child.yaml": child, "actions.py": ACTIONS})
-    weft("run", "flow.yaml", "--run-id", "r1")
-    shown = weft("show", "r1")
+    fanwise("run", "flow.yaml", "--run-id", "r1")
+    shown = fanwise("show", "r1")
     table = shown.out[shown.out.index("TASK ") :].partition("\n\n")[0]
     assert [line.split()[0] for line in table.splitlines()] == ["TASK", "each"]
-    steps = weft("show", "r1", "--within", "each[1]").out
+    steps = fanwise("show", "r1", "--within", "each[1]").out
     assert "each[1].step failed here:\nTraceback" in steps
-    assert list(json.loads(weft("show", "r1", "--json").out)["tasks"]) == ["each"]
+    assert list(json.loads(fanwise("show", "r1", "--json").out)["tasks"]) == ["each"]
 
 
-def test_a_workflow_without_repeats_has_no_column_of_visits(weft, write):
+def test_a_workflow_without_repeats_has_no_column_of_visits(fanwise, write):
     """It would only say 1 everywhere."""
     write(**{"flow.yaml": "tasks: [{name: a, action: core.noop}]\n"})
-    assert "VISITS" not in weft("run", "flow.yaml").err
+    assert "VISITS" not in fanwise("run", "flow.yaml").err
 
 
-def test_json_has_the_tasks_in_the_order_listed_with_their_last_visits(weft, ran):
+def test_json_has_the_tasks_in_the_order_listed_with_their_last_visits(fanwise, ran):
     """Its keys are those of any other run."""
-    run = json.loads(weft("show", "r1", "--json").out)
+    run = json.loads(fanwise("show", "r1", "--json").out)
     assert list(run["tasks"]) == [name for name, _, _ in TABLE]
     assert run["tasks"]["check"]["status"] == "succeeded"
     assert run["tasks"]["check"]["items"] == {"total": 2, "succeeded": 2, "failed": 0}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-WEFT = [sys.executable, "-m", "weft"]
+FANWISE = [sys.executable, "-m", "fanwise"]
 
 # Each item says that it runs, and then waits to be let go.
 FLOW = """\
@@ -25,9 +25,9 @@ tasks:
     action: core.noop
 """
 ACTIONS = """\
-import weft
+import fanwise
 
-@weft.action("my.wait")
+@fanwise.action("my.wait")
 def wait(n: int) -> int:
     with open("running", "w") as pipe:
         pipe.write(f"{n}\\n")
@@ -59,7 +59,7 @@ def let_go() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_pauses_the_run_after_what_is_in_flight(folder: Path, number: int):
     """The item that runs ends and is recorded, no other starts, and the status is 130."""
-    command = [*WEFT, "run", "flow.yaml", "--run-id", "r1", "--json"]
+    command = [*FANWISE, "run", "flow.yaml", "--run-id", "r1", "--json"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -74,19 +74,19 @@ def test_a_signal_pauses_the_run_after_what_is_in_flight(folder: Path, number: i
         out, err = process.communicate()
     assert process.returncode == 130
     assert json.loads(out)["status"] == "paused"
-    assert err.splitlines()[-1].endswith("Go on with: weft resume r1")
+    assert err.splitlines()[-1].endswith("Go on with: fanwise resume r1")
     items = subprocess.run(
-        [*WEFT, "items", "r1", "wait", "--json"], capture_output=True, check=True
+        [*FANWISE, "items", "r1", "wait", "--json"], capture_output=True, check=True
     )
     assert [json.loads(line)["output"] for line in items.stdout.splitlines()] == [0, 1]
-    shown = subprocess.run([*WEFT, "show", "r1"], capture_output=True, check=True, text=True)
+    shown = subprocess.run([*FANWISE, "show", "r1"], capture_output=True, check=True, text=True)
     assert re.search(r"wait +paused", shown.stdout)
     assert re.search(r"after +pending", shown.stdout)
 
 
 def test_a_second_signal_stops_at_once_and_keeps_what_is_recorded(folder: Path):
     """Nobody lets the item go; the process ends all the same."""
-    command = [*WEFT, "run", "flow.yaml", "--run-id", "r1"]
+    command = [*FANWISE, "run", "flow.yaml", "--run-id", "r1"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert wait_for_item() == 0
@@ -98,7 +98,7 @@ def test_a_second_signal_stops_at_once_and_keeps_what_is_recorded(folder: Path):
         assert process.wait() == 130
         assert "Traceback" not in process.stderr.read()
     items = subprocess.run(
-        [*WEFT, "items", "r1", "wait", "--json"], capture_output=True, check=True
+        [*FANWISE, "items", "r1", "wait", "--json"], capture_output=True, check=True
     )
     assert [json.loads(line)["index"] for line in items.stdout.splitlines()] == [0]
 
@@ -108,7 +108,7 @@ def test_a_terminal_shows_a_bar_and_the_cursor_comes_back(folder: Path):
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
     with subprocess.Popen(
-        [*WEFT, "run", "flow.yaml"], stdout=subprocess.PIPE, stderr=theirs, env=environment
+        [*FANWISE, "run", "flow.yaml"], stdout=subprocess.PIPE, stderr=theirs, env=environment
     ) as process:
         os.close(theirs)
         assert wait_for_item() == 0
@@ -157,8 +157,8 @@ def test_a_command_imports_only_what_it_uses(folder: Path, write, arguments, hea
     """What it leaves out is what would make it start slowly."""
     write(**{"good.yaml": "tasks:\n  - name: a\n    action: core.noop\n", "actions.py": ""})
     code = (
-        "import sys, weft.cli\n"
-        "try: weft.cli.main(sys.argv[1:])\n"
+        "import sys, fanwise.cli\n"
+        "try: fanwise.cli.main(sys.argv[1:])\n"
         "except SystemExit as ended: assert not ended.code\n"
         "print(*sys.modules, file=sys.stderr)\n"
     )
@@ -173,7 +173,7 @@ def test_text_that_an_encoding_lacks_is_escaped(folder: Path, write):
     """A terminal that knows ASCII only gets the results all the same."""
     write(**{"flow.yaml": "tasks: [{name: a, action: core.noop}]\noutput: größer\n"})
     done = subprocess.run(
-        [*WEFT, "run", "flow.yaml"],
+        [*FANWISE, "run", "flow.yaml"],
         capture_output=True,
         check=False,
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
@@ -183,8 +183,10 @@ def test_text_that_an_encoding_lacks_is_escaped(folder: Path, write):
 
 
 def test_closed_streams_are_no_reason_to_fail(folder: Path, write):
-    """A service may start weft with neither standard output nor standard error."""
+    """A service may start fanwise with neither standard output nor standard error."""
     write(**{"flow.yaml": "tasks: [{name: a, action: core.noop}]\noutput: 1\n"})
-    command = f"exec {sys.executable} -m weft run flow.yaml >&- 2>&-"
+    command = f"exec {sys.executable} -m fanwise run flow.yaml >&- 2>&-"
     assert subprocess.run(["sh", "-c", command], check=False).returncode == 0
-    assert b"succeeded" in subprocess.run([*WEFT, "runs"], capture_output=True, check=True).stdout
+    assert (
+        b"succeeded" in subprocess.run([*FANWISE, "runs"], capture_output=True, check=True).stdout
+    )

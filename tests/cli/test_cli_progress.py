@@ -5,9 +5,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from weft.cli.bars import BarWatch
-from weft.cli.progress import LineWatch, Meter
-from weft.model import ErrorInfo, Status
+from fanwise.cli.bars import BarWatch
+from fanwise.cli.progress import LineWatch, Meter
+from fanwise.model import ErrorInfo, Status
 
 
 class Counters:

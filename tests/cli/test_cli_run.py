@@ -1,4 +1,4 @@
-"""`weft run`: what it prints where, and the exit statuses."""
+"""`fanwise run`: what it prints where, and the exit statuses."""
 
 import json
 import re
@@ -22,9 +22,9 @@ tasks:
 output: {text: "{{ task.greet.output.text }}", total: "{{ task.each.items.total }}"}
 """
 ACTIONS = """\
-import weft
+import fanwise
 
-@weft.action("my.check")
+@fanwise.action("my.check")
 def check(n: int) -> int:
     print("from the action")
     if n >= 3:
@@ -39,17 +39,17 @@ def flow(write):
     write(**{"flow.yaml": FLOW, "actions.py": ACTIONS})
 
 
-def test_results_go_to_standard_output_and_the_rest_to_standard_error(weft):
+def test_results_go_to_standard_output_and_the_rest_to_standard_error(fanwise):
     """Standard output holds the run's output as JSON, and nothing else."""
-    told = weft("run", "flow.yaml", "-p", "name=ann")
+    told = fanwise("run", "flow.yaml", "-p", "name=ann")
     assert told.status == 0
     assert json.loads(told.out) == {"text": "hello ann", "total": 3}
     assert re.search(r"each +succeeded +.* 3 +0 +3", told.err)
 
 
-def test_json_ends_with_one_object_of_the_documented_shape(weft):
+def test_json_ends_with_one_object_of_the_documented_shape(fanwise):
     """`--json` prints one line whose keys, order and times are those of the documentation."""
-    told = weft("run", "flow.yaml", "-p", "name=ann", "--run-id", "r1", "--json")
+    told = fanwise("run", "flow.yaml", "-p", "name=ann", "--run-id", "r1", "--json")
     run = json.loads(told.out)
     assert told.out.count("\n") == 1
     assert list(run) == [
@@ -66,21 +66,21 @@ def test_json_ends_with_one_object_of_the_documented_shape(weft):
     assert run["tasks"]["each"]["items"] == {"total": 3, "succeeded": 3, "failed": 0}
 
 
-def test_a_failed_run_says_why_what_failed_and_how_to_see_more(weft):
+def test_a_failed_run_says_why_what_failed_and_how_to_see_more(fanwise):
     """It ends with 1, a digest of the items' errors in which like ones are one, and commands."""
-    told = weft("run", "flow.yaml", "-p", "name=ann", "-p", "count=9", "--run-id", "bad")
+    told = fanwise("run", "flow.yaml", "-p", "name=ann", "-p", "count=9", "--run-id", "bad")
     assert told.status == 1
     assert 'Error: TaskFailed: task "each" failed' in told.err
     assert re.search(
         r"6  ValueError  server N at URL said \[bold\]no\[/bold\] +\[3\] number 3\n", told.err
     )
-    assert "weft items bad each --status failed" in told.err
+    assert "fanwise items bad each --status failed" in told.err
     assert "\x1b" not in told.err
 
 
-def test_a_failed_run_as_json_has_its_error_and_counts(weft):
+def test_a_failed_run_as_json_has_its_error_and_counts(fanwise):
     """An error is an object of type, message and data."""
-    told = weft("run", "flow.yaml", "-p", "name=ann", "-p", "count=9", "--json")
+    told = fanwise("run", "flow.yaml", "-p", "name=ann", "-p", "count=9", "--json")
     run = json.loads(told.out)
     assert told.status == 1
     assert list(run["error"]) == ["type", "message", "data"]
@@ -88,9 +88,9 @@ def test_a_failed_run_as_json_has_its_error_and_counts(weft):
     assert run["output"] == {"text": "hello ann", "total": 9}
 
 
-def test_all_bad_parameters_are_told_at_once_and_nothing_runs(weft, folder: Path):
+def test_all_bad_parameters_are_told_at_once_and_nothing_runs(fanwise, folder: Path):
     """Each is a line; no store is made."""
-    told = weft("run", "flow.yaml", "-p", "count=many", "-p", "nmae=x", "-p", "=x")
+    told = fanwise("run", "flow.yaml", "-p", "count=many", "-p", "nmae=x", "-p", "=x")
     assert told.status == 2
     assert told.out == ""
     lines = told.err.splitlines()
@@ -103,10 +103,10 @@ def test_all_bad_parameters_are_told_at_once_and_nothing_runs(weft, folder: Path
 
 
 @pytest.mark.parametrize("text", ["name: ann\ncount: 2\n", '{"name": "ann", "count": 2}'])
-def test_parameters_come_from_a_file_and_those_of_the_command_line_win(weft, write, text: str):
+def test_parameters_come_from_a_file_and_those_of_the_command_line_win(fanwise, write, text: str):
     """The file may be YAML or JSON."""
     write(params=text)
-    told = weft("run", "flow.yaml", "--params", "params", "-p", "count=1")
+    told = fanwise("run", "flow.yaml", "--params", "params", "-p", "count=1")
     assert json.loads(told.out) == {"text": "hello ann", "total": 1}
 
 
@@ -119,57 +119,57 @@ def test_parameters_come_from_a_file_and_those_of_the_command_line_win(weft, wri
         ("", "isn't a map"),
     ],
 )
-def test_a_bad_file_of_parameters_is_one_line(weft, write, content, said: str):
+def test_a_bad_file_of_parameters_is_one_line(fanwise, write, content, said: str):
     """A file that is missing, broken or no map is told in one line."""
     if content is not None:
         write(params=content)
-    told = weft("run", "flow.yaml", "--params", "params")
+    told = fanwise("run", "flow.yaml", "--params", "params")
     assert told.status == 2
     assert said in told.err
     assert told.err.count("\n") == 1
 
 
-def test_a_wrong_workflow_is_told_problem_by_problem(weft, write):
+def test_a_wrong_workflow_is_told_problem_by_problem(fanwise, write):
     """Each problem is a line with file, line, column and code."""
     write(**{"wrong.yaml": "tasks:\n  - name: a\n    acton: core.noop\n  - nme: b\n"})
-    told = weft("run", "wrong.yaml")
+    told = fanwise("run", "wrong.yaml")
     assert told.status == 2
     assert len(told.err.splitlines()) >= 2
     assert all(re.match(r"wrong\.yaml:\d+:\d+  [a-z-]+  ", line) for line in told.err.splitlines())
 
 
 @pytest.mark.parametrize("name", ["none.yaml", "."])
-def test_a_workflow_that_cannot_be_read_is_one_line(weft, name: str):
+def test_a_workflow_that_cannot_be_read_is_one_line(fanwise, name: str):
     """A missing file and a folder are told without a traceback."""
-    told = weft("run", name)
+    told = fanwise("run", name)
     assert told.status == 2
     assert told.err.count("\n") == 1
     assert "can't be read" in told.err
 
 
-def test_a_run_id_that_is_taken_is_refused(weft):
+def test_a_run_id_that_is_taken_is_refused(fanwise):
     """The second run with an id isn't made."""
-    assert weft("run", "flow.yaml", "-p", "name=a", "--run-id", "r1").status == 0
-    told = weft("run", "flow.yaml", "-p", "name=a", "--run-id", "r1")
+    assert fanwise("run", "flow.yaml", "-p", "name=a", "--run-id", "r1").status == 0
+    told = fanwise("run", "flow.yaml", "-p", "name=a", "--run-id", "r1")
     assert told.status == 2
     assert 'a run with the id "r1" exists already' in told.err
-    assert weft("runs", "--json").out.count("\n") == 1
+    assert fanwise("runs", "--json").out.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", [("run", "flow.yaml", "-p", "name=a"), ("runs",)])
-def test_a_file_that_is_no_store_is_told_in_one_line_and_left_alone(weft, write, command):
+def test_a_file_that_is_no_store_is_told_in_one_line_and_left_alone(fanwise, write, command):
     """Neither reading nor running touches a file of somebody else."""
     write(garbage="not a database, but a diary " * 100)
-    told = weft(*command, "--store", "garbage")
+    told = fanwise(*command, "--store", "garbage")
     assert told.status == 2
     assert told.err.count("\n") == 1
     assert Path("garbage").read_text().startswith("not a database")
 
 
-def test_a_pack_that_cannot_be_imported_shows_its_authors_traceback(weft, write):
+def test_a_pack_that_cannot_be_imported_shows_its_authors_traceback(fanwise, write):
     """The traceback comes first, the one line with the place last."""
-    write(**{"actions.py": "import weft\n\nraise RuntimeError('boom')\n"})
-    told = weft("run", "flow.yaml", "-p", "name=a")
+    write(**{"actions.py": "import fanwise\n\nraise RuntimeError('boom')\n"})
+    told = fanwise("run", "flow.yaml", "-p", "name=a")
     lines = told.err.splitlines()
     assert told.status == 2
     assert lines[0].startswith("Traceback")
@@ -177,27 +177,31 @@ def test_a_pack_that_cannot_be_imported_shows_its_authors_traceback(weft, write)
     assert "modules.py" not in told.err
 
 
-def test_a_bug_of_weft_is_one_line_that_quotes_no_value(weft, monkeypatch: pytest.MonkeyPatch):
+def test_a_bug_of_fanwise_is_one_line_that_quotes_no_value(
+    fanwise, monkeypatch: pytest.MonkeyPatch
+):
     """An unexpected exception says where it was raised, and not what it holds."""
 
     def fail(*_: object, **__: object) -> None:
         raise KeyError("hunter2")
 
-    monkeypatch.setattr("weft.plan.bind_parameters", fail)
-    told = weft("run", "flow.yaml", "-p", "name=a")
+    monkeypatch.setattr("fanwise.plan.bind_parameters", fail)
+    told = fanwise("run", "flow.yaml", "-p", "name=a")
     assert told.status == 2
-    assert re.fullmatch(r"weft: internal error: KeyError at weft/cli/\S+\.py:\d+\. .*\n", told.err)
+    assert re.fullmatch(
+        r"fanwise: internal error: KeyError at fanwise/cli/\S+\.py:\d+\. .*\n", told.err
+    )
     assert "hunter2" not in told.err
-    monkeypatch.setenv("WEFT_DEBUG", "1")
-    assert "hunter2" in weft("run", "flow.yaml", "-p", "name=a").err
+    monkeypatch.setenv("FANWISE_DEBUG", "1")
+    assert "hunter2" in fanwise("run", "flow.yaml", "-p", "name=a").err
 
 
-def test_a_command_to_copy_names_the_store_that_the_command_line_named(weft):
+def test_a_command_to_copy_names_the_store_that_the_command_line_named(fanwise):
     """Without it, looking further would look in another store."""
-    told = weft("run", "flow.yaml", "-p", "name=a", "-p", "count=9", "--store", "other file.db")
+    told = fanwise("run", "flow.yaml", "-p", "name=a", "-p", "count=9", "--store", "other file.db")
     assert "--status failed --store 'other file.db'" in told.err
 
 
-def test_an_unknown_option_is_the_commands_fault(weft):
+def test_an_unknown_option_is_the_commands_fault(fanwise):
     """It ends with 2."""
-    assert weft("run", "flow.yaml", "--fast").status == 2
+    assert fanwise("run", "flow.yaml", "--fast").status == 2

@@ -1,4 +1,4 @@
-"""`weft run --tag` and `weft runs`: giving runs tags, and finding runs."""
+"""`fanwise run --tag` and `fanwise runs`: giving runs tags, and finding runs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-import weft as library
-from weft.cli.runs import read_since
-from weft.errors import UsageError
+import fanwise as library
+from fanwise.cli.runs import read_since
+from fanwise.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +30,14 @@ def recorded(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def weft(recorded, folder, weft):
+def fanwise(recorded, folder, fanwise):
     """The command line where these runs are recorded."""
     shutil.copytree(recorded, folder, dirs_exist_ok=True)
-    return weft
+    return fanwise
 
 
-def found(weft, *options: str) -> list[str]:
-    told = weft("runs", "--json", *options)
+def found(fanwise, *options: str) -> list[str]:
+    told = fanwise("runs", "--json", *options)
     assert told.status == 0
     return [json.loads(line)["run_id"] for line in told.out.splitlines()]
 
@@ -57,54 +57,54 @@ def found(weft, *options: str) -> list[str]:
         (["--workflow", "good", "--status", "succeeded", "--tag", "nightly"], ["one"]),
     ],
 )
-def test_runs_are_found_by_what_is_true_of_them(weft, options: list[str], ids: list[str]):
+def test_runs_are_found_by_what_is_true_of_them(fanwise, options: list[str], ids: list[str]):
     """Each option leaves fewer; several of them work together."""
-    assert found(weft, *options) == ids
+    assert found(fanwise, *options) == ids
 
 
-def test_the_last_line_leads_to_the_next_page(weft):
+def test_the_last_line_leads_to_the_next_page(fanwise):
     """It is a command with the same options, and the last page has no such line."""
-    line, shown = "weft runs --tag nightly --since 1h --limit 1", []
+    line, shown = "fanwise runs --tag nightly --since 1h --limit 1", []
     while line:
-        rows = weft(*shlex.split(line)[1:]).out.splitlines()
+        rows = fanwise(*shlex.split(line)[1:]).out.splitlines()
         shown.append(rows[1].split()[0])
         assert len(shown) <= 2
         line = rows[-1].removeprefix("More: ") if rows[-1].startswith("More: ") else ""
     assert shown == ["two", "one"]
 
 
-def test_tags_are_shown_where_runs_are(weft):
-    """In the list, by `weft show`, and as JSON: sorted, each once."""
-    weft("run", "good.yaml", "--run-id", "four", "--tag", "b", "--tag", "a", "--tag", "b")
-    assert weft("runs", "--limit", "1").out.splitlines()[1].endswith("  a b")
-    assert "Tags: a b\n" in weft("show", "four").out
-    assert json.loads(weft("show", "four", "--json").out)["tags"] == ["a", "b"]
-    assert json.loads(weft("runs", "--json", "--limit", "1").out)["tags"] == ["a", "b"]
+def test_tags_are_shown_where_runs_are(fanwise):
+    """In the list, by `fanwise show`, and as JSON: sorted, each once."""
+    fanwise("run", "good.yaml", "--run-id", "four", "--tag", "b", "--tag", "a", "--tag", "b")
+    assert fanwise("runs", "--limit", "1").out.splitlines()[1].endswith("  a b")
+    assert "Tags: a b\n" in fanwise("show", "four").out
+    assert json.loads(fanwise("show", "four", "--json").out)["tags"] == ["a", "b"]
+    assert json.loads(fanwise("runs", "--json", "--limit", "1").out)["tags"] == ["a", "b"]
 
 
 @pytest.mark.parametrize("tag", ["", "a b", "ü", "x" * 101, "a,b"])
-def test_a_malformed_tag_is_one_line_and_makes_no_run(weft, tag: str):
+def test_a_malformed_tag_is_one_line_and_makes_no_run(fanwise, tag: str):
     """It says what tags are."""
-    told = weft("run", "good.yaml", "--tag", tag)
+    told = fanwise("run", "good.yaml", "--tag", tag)
     assert told.status == 2
     assert told.err.count("\n") == 1
     assert "tags are letters, digits" in told.err
-    assert len(found(weft)) == 3
+    assert len(found(fanwise)) == 3
 
 
-def test_a_run_has_at_most_twenty_tags(weft):
+def test_a_run_has_at_most_twenty_tags(fanwise):
     """One more is refused."""
     tags = [word for number in range(21) for word in ("--tag", f"t{number}")]
-    assert weft("run", "good.yaml", *tags[:-2]).status == 0
-    assert "at most 20 tags, not 21" in weft("run", "good.yaml", *tags).err
+    assert fanwise("run", "good.yaml", *tags[:-2]).status == 0
+    assert "at most 20 tags, not 21" in fanwise("run", "good.yaml", *tags).err
 
 
-def test_a_run_from_python_takes_tags(weft, folder):
+def test_a_run_from_python_takes_tags(fanwise, folder):
     """As a collection of words; a sole text is one word and not its letters."""
     library.run(folder / "good.yaml", run_id="py", tags=["x", "y"])
     library.run(folder / "good.yaml", run_id="text", tags="word")
-    assert found(weft, "--tag", "x", "--tag", "y") == ["py"]
-    assert found(weft, "--tag", "word") == ["text"]
+    assert found(fanwise, "--tag", "x", "--tag", "y") == ["py"]
+    assert found(fanwise, "--tag", "word") == ["text"]
 
 
 NOW = datetime(2026, 3, 5, 12, tzinfo=timezone(timedelta(hours=2)))
@@ -126,15 +126,15 @@ def test_since_takes_a_span_or_a_time(text: str, at: datetime):
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "0001-01-01", "-2h", "2h ago"])
-def test_what_is_no_time_is_one_line(weft, text: str):
+def test_what_is_no_time_is_one_line(fanwise, text: str):
     """With what to write instead."""
     with pytest.raises(UsageError, match="no time for --since") as caught:
         read_since(text, NOW)
     assert "2026-03-05" in str(caught.value)
-    assert weft("runs", "--since", text).status == 2
+    assert fanwise("runs", "--since", text).status == 2
 
 
-def test_no_runs_is_said(weft):
+def test_no_runs_is_said(fanwise):
     """For people; for programs there is nothing."""
-    assert weft("runs", "--status", "paused").out == "No runs.\n"
-    assert weft("runs", "--status", "paused", "--json").out == ""
+    assert fanwise("runs", "--status", "paused").out == "No runs.\n"
+    assert fanwise("runs", "--status", "paused", "--json").out == ""

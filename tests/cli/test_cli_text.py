@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.cli.digest import MAX_SHAPES, digest_items, digest_lines, shape_of
-from weft.cli.output import as_json, clean, clean_lines
-from weft.cli.render import shorten, show_span, table
-from weft.model import ItemOutcome, Status
+from fanwise.cli.digest import MAX_SHAPES, digest_items, digest_lines, shape_of
+from fanwise.cli.output import as_json, clean, clean_lines
+from fanwise.cli.render import shorten, show_span, table
+from fanwise.model import ItemOutcome, Status
 
 hostile = st.text(
     st.one_of(

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.cli.timeline import ASCII, timeline_lines
-from weft.cli.timing import RunTime, run_time, spells
-from weft.cli.timing_lines import timing_lines
-from weft.model import ItemCounts, ItemOutcome, Status, TaskRun
-from weft.testing.stores import MemoryStore
+from fanwise.cli.timeline import ASCII, timeline_lines
+from fanwise.cli.timing import RunTime, run_time, spells
+from fanwise.cli.timing_lines import timing_lines
+from fanwise.model import ItemCounts, ItemOutcome, Status, TaskRun
+from fanwise.testing.stores import MemoryStore
 
 
 def visit(no: int, path: str, start: float | None, end: float | None, **changes) -> TaskRun:
@@ -96,12 +96,12 @@ def test_items_are_told_by_rate_and_by_how_long_they_took():
     assert lines[3].startswith("Slowest of each: [100] host 100 10.00 s, [99] host 99 9.90 s")
 
 
-def test_a_run_with_several_tasks_tells_where_its_time_went(weft, write):
+def test_a_run_with_several_tasks_tells_where_its_time_went(fanwise, write):
     """For people below the tasks, for programs by name."""
     write(**{"flow.yaml": "tasks: [{name: a, action: core.noop}, {name: b, action: core.noop}]\n"})
-    weft("run", "flow.yaml", "--run-id", "r")
-    assert "\nWhere the time went: " in weft("show", "r").out
-    timing = json.loads(weft("show", "r", "--json").out)["timing"]
+    fanwise("run", "flow.yaml", "--run-id", "r")
+    assert "\nWhere the time went: " in fanwise("show", "r").out
+    timing = json.loads(fanwise("show", "r", "--json").out)["timing"]
     assert set(timing["tasks"]) == {"a", "b"}
     assert timing["critical_path"] == ["a", "b"]
 
@@ -171,17 +171,17 @@ def test_a_timeline_fits_its_width_whatever_was_recorded(told, width: int):
     assert all(len(line) <= max(width, 80) for line in drawings)
 
 
-def test_a_timeline_draws_a_run_or_the_steps_of_a_child(weft, write):
+def test_a_timeline_draws_a_run_or_the_steps_of_a_child(fanwise, write):
     """With `--json` each visit is a line; a terminal's colours stay out of pipes."""
     child = "tasks: [{name: first, action: core.noop}, {name: second, action: core.noop}]\n"
     write(**{"child.yaml": child})
     write(**{"flow.yaml": "tasks: [{name: each, action: ./child.yaml, with-items: [1]}]\n"})
-    weft("run", "flow.yaml", "--run-id", "r")
-    assert [line.split()[0] for line in weft("show", "r", "--timeline").out.splitlines()][1:] == [
-        "each"
-    ]
-    told = weft("show", "r", "--timeline", "--within", "each[0]").out
+    fanwise("run", "flow.yaml", "--run-id", "r")
+    assert [line.split()[0] for line in fanwise("show", "r", "--timeline").out.splitlines()][
+        1:
+    ] == ["each"]
+    told = fanwise("show", "r", "--timeline", "--within", "each[0]").out
     assert [line.split()[0] for line in told.splitlines()][1:] == ["first", "second"]
     assert "\x1b" not in told
-    lines = weft("show", "r", "--timeline", "--json").out.splitlines()
+    lines = fanwise("show", "r", "--timeline", "--json").out.splitlines()
     assert [json.loads(line)["path"] for line in lines] == ["each"]

@@ -1,4 +1,4 @@
-"""`weft db`, `prune` and `export`: keeping a store in order."""
+"""`fanwise db`, `prune` and `export`: keeping a store in order."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from weft.cli.prune import choose
-from weft.model import EndedRun, Status
-from weft.stores import open_store, schema
-from weft.stores.sqlite_files import APPLICATION_ID
-from weft.testing.store_contract import a_run, an_item
+from fanwise.cli.prune import choose
+from fanwise.model import EndedRun, Status
+from fanwise.stores import open_store, schema
+from fanwise.stores.sqlite_files import APPLICATION_ID
+from fanwise.testing.store_contract import a_run, an_item
 
 GOLDEN = Path(__file__).parents[1] / "stores" / "golden" / "0001.sqlite"
 DAY_S = 86_400.0
@@ -29,20 +29,20 @@ def path(folder: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def upgraded(weft, path):
+def upgraded(fanwise, path):
     shutil.copy(GOLDEN, path)
-    assert weft("db", "upgrade", "--no-copy").status == 0
+    assert fanwise("db", "upgrade", "--no-copy").status == 0
 
 
 def lines(text: str) -> list[dict]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def ids(weft) -> list[str]:
-    return [run["run_id"] for run in lines(weft("runs", "--json").out)]
+def ids(fanwise) -> list[str]:
+    return [run["run_id"] for run in lines(fanwise("runs", "--json").out)]
 
 
-# what an older weft has recorded
+# what an older fanwise has recorded
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def ids(weft) -> list[str]:
         (["db", "check"], "3: 1 failed, 1 paused, 1 succeeded"),
     ],
 )
-def test_every_command_reads_it(weft, arguments, told):
+def test_every_command_reads_it(fanwise, arguments, told):
     """Fan-out, failures, children, long results, logs, and a run that is paused."""
-    done = weft(*arguments)
+    done = fanwise(*arguments)
     assert done.status == 0
     assert told in done.out
 
@@ -78,15 +78,15 @@ def before_the_first_revision(path: Path) -> None:
         connection.executescript(f"PRAGMA application_id = {APPLICATION_ID}; VACUUM;")
 
 
-def test_check_tells_what_is_in_the_store(weft, path):
+def test_check_tells_what_is_in_the_store(fanwise, path):
     """For people, and for programs as one object."""
-    told = weft("db", "check")
+    told = fanwise("db", "check")
     assert (told.status, told.err) == (0, "")
     facts = dict(line.split(maxsplit=1) for line in told.out.splitlines())
     assert facts["Store"] == str(path)
     assert facts["Revision"] == f"{schema.REVISIONS[-1]}, the newest"
     assert facts["Damage"] == "none"
-    found = json.loads(weft("db", "check", "--json").out)
+    found = json.loads(fanwise("db", "check", "--json").out)
     assert found.pop("size_bytes") > found.pop("free_bytes") + 50_000
     assert found == {
         "store": str(path),
@@ -98,67 +98,68 @@ def test_check_tells_what_is_in_the_store(weft, path):
     }
 
 
-def test_check_ends_with_2_if_something_is_damaged(weft, path):
+def test_check_ends_with_2_if_something_is_damaged(fanwise, path):
     """Each problem is a line."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM payloads")
-    told = weft("db", "check")
+    told = fanwise("db", "check")
     assert told.status == 2
     assert "Damage     2 problems" in told.out
     assert "items without the result that they had in payloads: " in told.out
-    assert len(json.loads(weft("db", "check", "--json").out)["problems"]) == 2
+    assert len(json.loads(fanwise("db", "check", "--json").out)["problems"]) == 2
 
 
-def test_an_older_store_is_refused_until_it_is_upgraded(weft, path):
+def test_an_older_store_is_refused_until_it_is_upgraded(fanwise, path):
     """Each command names the one that upgrades it, and `db check` tells the revisions."""
     before_the_first_revision(path)
     for arguments in (["runs"], ["export", "survey"], ["prune", "--keep", "1"]):
-        told = weft(*arguments)
+        told = fanwise(*arguments)
         assert told.status == 2
         assert told.err.count("\n") == 1
         assert (
-            f"older version of weft (revision -, this one uses {schema.REVISIONS[-1]})" in told.err
+            f"older version of fanwise (revision -, this one uses {schema.REVISIONS[-1]})"
+            in told.err
         )
-        assert f"weft db upgrade --store {path}" in told.err
-    checked = weft("db", "check")
+        assert f"fanwise db upgrade --store {path}" in told.err
+    checked = fanwise("db", "check")
     assert checked.status == 2
-    assert f"older than {schema.REVISIONS[-1]}: see weft db upgrade" in checked.out
-    upgraded = weft("db", "upgrade")
+    assert f"older than {schema.REVISIONS[-1]}: see fanwise db upgrade" in checked.out
+    upgraded = fanwise("db", "upgrade")
     assert upgraded.status == 0
     assert f"from revision - to {schema.REVISIONS[-1]}." in upgraded.out
     assert f"The store as it was: {path}.old.bak" in upgraded.out
-    assert weft("runs").status == 0
+    assert fanwise("runs").status == 0
 
 
-def test_upgrading_a_store_of_the_newest_revision_does_nothing(weft, path):
+def test_upgrading_a_store_of_the_newest_revision_does_nothing(fanwise, path):
     """And says so, with the same revision twice as JSON."""
     before = path.read_bytes()
     newest = schema.REVISIONS[-1]
-    assert "Nothing to do." in weft("db", "upgrade").out
-    found = json.loads(weft("db", "upgrade", "--json").out)
+    assert "Nothing to do." in fanwise("db", "upgrade").out
+    found = json.loads(fanwise("db", "upgrade", "--json").out)
     assert found == {"from": newest, "to": newest, "copy": None}
     assert path.read_bytes() == before
 
 
-def test_a_newer_store_is_refused_by_each_command(weft, path):
+def test_a_newer_store_is_refused_by_each_command(fanwise, path):
     """With one line that says what to do."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     for arguments in (["db", "check"], ["db", "upgrade"], ["prune", "--keep", "1"], ["runs"]):
-        told = weft(*arguments)
+        told = fanwise(*arguments)
         assert told.status == 2
         assert told.err.count("\n") == 1
-        assert "newer version of weft (revision 9999). Upgrade weft" in told.err
+        assert "newer version of fanwise (revision 9999). Upgrade fanwise" in told.err
 
 
 @pytest.mark.parametrize(
     "arguments", [["db", "check"], ["db", "upgrade"], ["prune", "--keep", "1"], ["export", "a"]]
 )
-def test_what_is_no_store_is_one_line(weft, folder, arguments):
+def test_what_is_no_store_is_one_line(fanwise, folder, arguments):
     """A file that is missing or something else is named, and left as it is."""
     (folder / "notes.txt").write_text("no store\n" * 100)
     for name, cause in (("none.db", "there is no store"), ("notes.txt", "isn't a SQLite database")):
-        told = weft(*arguments, "--store", name)
+        told = fanwise(*arguments, "--store", name)
         assert told.status == 2
         assert told.err.count("\n") == 1
         assert f"{folder / name}: " in told.err
@@ -169,26 +170,26 @@ def test_what_is_no_store_is_one_line(weft, folder, arguments):
 # prune
 
 
-def test_prune_deletes_what_ended_long_ago(weft, folder):
+def test_prune_deletes_what_ended_long_ago(fanwise, folder):
     """With --older-than, and tells how many runs of which status."""
     with open_store("runs.db") as store:
         store.create_run(a_run("recent", status=Status.SUCCEEDED, ended_at=4e9))
-    told = weft("prune", "--older-than", "0")
+    told = fanwise("prune", "--older-than", "0")
     assert told.status == 0
     assert "Deleted 2 runs (1 succeeded, 1 failed), with" in told.out
     assert "now." in told.out
-    assert ids(weft) == ["recent", "paused"]
-    assert weft("show", "survey").status == 2
-    assert weft("prune", "--older-than", "0s").out.startswith("Nothing to delete.\n")
+    assert ids(fanwise) == ["recent", "paused"]
+    assert fanwise("show", "survey").status == 2
+    assert fanwise("prune", "--older-than", "0s").out.startswith("Nothing to delete.\n")
 
 
-def test_prune_frees_space_and_tells_how_much(weft, path):
+def test_prune_frees_space_and_tells_how_much(fanwise, path):
     """As JSON too; with --vacuum all that is free is given back."""
     with open_store(str(path)) as store:
         run_no = store.create_run(a_run("large", status=Status.FAILED))
         store.commit([an_item(run_no, index, output=b"1" * 4_000) for index in range(1_000)])
     large = path.stat().st_size
-    found = json.loads(weft("prune", "--keep", "0", "--vacuum", "--json").out)
+    found = json.loads(fanwise("prune", "--keep", "0", "--vacuum", "--json").out)
     assert found["freed_bytes"] > 3_000_000
     assert found["free_bytes"] == 0
     assert found["size_bytes"] == path.stat().st_size == large - found["freed_bytes"]
@@ -197,51 +198,51 @@ def test_prune_frees_space_and_tells_how_much(weft, path):
     assert not found["dry_run"]
 
 
-def test_a_dry_run_of_prune_changes_nothing(weft, path):
+def test_a_dry_run_of_prune_changes_nothing(fanwise, path):
     """It lists what would be deleted, the oldest first."""
     before = path.read_bytes()
-    told = weft("prune", "--keep", "0", "--dry-run")
+    told = fanwise("prune", "--keep", "0", "--dry-run")
     assert [line.split()[:1] for line in told.out.splitlines()] == [
         *(["RUN"], ["survey"], ["broken"], [], ["Would"])
     ]
-    found = json.loads(weft("prune", "--keep", "0", "--dry-run", "--json").out)
+    found = json.loads(fanwise("prune", "--keep", "0", "--dry-run", "--json").out)
     assert found["dry_run"]
     assert found["runs"] == ["survey", "broken"]
-    assert weft("prune", "--keep", "9", "--dry-run").out == "Nothing would be deleted.\n"
+    assert fanwise("prune", "--keep", "9", "--dry-run").out == "Nothing would be deleted.\n"
     assert path.read_bytes() == before
 
 
-def test_prune_deletes_a_paused_run_only_if_asked(weft, folder):
+def test_prune_deletes_a_paused_run_only_if_asked(fanwise, folder):
     """And one that runs, or hasn't started, never."""
     with open_store("runs.db") as store:
         for status in (Status.RUNNING, Status.PENDING):
             store.create_run(a_run(status.value, status=status, created_at=1.0))
-    weft("prune", "--keep", "0")
-    assert ids(weft) == ["pending", "running", "paused"]
-    assert "Deleted 1 run (1 paused)" in weft("prune", "--keep", "0", "--status", "paused").out
-    assert ids(weft) == ["pending", "running"]
-    assert weft("prune", "--keep", "0", "--status", "running").status == 2
+    fanwise("prune", "--keep", "0")
+    assert ids(fanwise) == ["pending", "running", "paused"]
+    assert "Deleted 1 run (1 paused)" in fanwise("prune", "--keep", "0", "--status", "paused").out
+    assert ids(fanwise) == ["pending", "running"]
+    assert fanwise("prune", "--keep", "0", "--status", "running").status == 2
 
 
-def test_prune_wants_to_know_which_runs(weft):
+def test_prune_wants_to_know_which_runs(fanwise):
     """Without --older-than or --keep it deletes nothing; a wrong time is one line."""
-    told = weft("prune")
+    told = fanwise("prune")
     assert told.status == 2
     assert told.err.count("\n") == 1
     assert "--older-than TIME or --keep N" in told.err
-    wrong = weft("prune", "--older-than", "a month")
+    wrong = fanwise("prune", "--older-than", "a month")
     assert wrong.status == 2
     assert wrong.err.startswith("--older-than takes a duration such as ")
-    assert len(ids(weft)) == 3
+    assert len(ids(fanwise)) == 3
 
 
-def test_prune_finishes_what_was_broken_off(weft, folder):
+def test_prune_finishes_what_was_broken_off(fanwise, folder):
     """Rows that a deleted run has left go, also if there is no run to delete."""
     with open_store("runs.db") as store:
         assert store.delete_run(next(run for run in store.ended_runs() if run.id == "survey"))
-    assert "of 1 deleted run" in weft("db", "check").out
-    assert "that runs deleted before had left" in weft("prune", "--keep", "9").out
-    assert "Leftovers" not in weft("db", "check").out
+    assert "of 1 deleted run" in fanwise("db", "check").out
+    assert "that runs deleted before had left" in fanwise("prune", "--keep", "9").out
+    assert "Leftovers" not in fanwise("db", "check").out
 
 
 @pytest.mark.parametrize(
@@ -275,9 +276,9 @@ def test_a_run_has_to_be_old_and_not_among_the_newest(statuses, older_days, keep
 # export
 
 
-def test_an_export_is_the_whole_run_line_by_line(weft):
+def test_an_export_is_the_whole_run_line_by_line(fanwise):
     """First the run, then tasks, events, items and logs, each under its kind."""
-    found = lines(weft("export", "surv").out)
+    found = lines(fanwise("export", "surv").out)
     kinds = list(dict.fromkeys(line["kind"] for line in found))
     assert kinds == ["run", "task", "event", "item", "log"]
     run = found[0]
@@ -294,19 +295,19 @@ def test_an_export_is_the_whole_run_line_by_line(weft):
     assert not any("run_no" in line for line in found)
 
 
-def test_an_export_holds_no_secret(weft, write):
+def test_an_export_holds_no_secret(fanwise, write):
     """What was given as one stands nowhere, also where an action has printed it."""
     write(
         **{
             "flow.yaml": "parameters: {token: {type: string, secret: true}}\n"
             "tasks: [{name: a, action: my.tell, input: {token: '{{ parameters.token }}'}}]\n",
-            "actions.py": "import weft\n"
-            "@weft.action('my.tell')\n"
+            "actions.py": "import fanwise\n"
+            "@fanwise.action('my.tell')\n"
             "def tell(token: str) -> int:\n    print(token)\n    raise ValueError(token)\n",
         }
     )
-    weft("run", "flow.yaml", "-p", "token=hunter2", "--run-id", "tells")
-    exported = weft("export", "tells")
+    fanwise("run", "flow.yaml", "-p", "token=hunter2", "--run-id", "tells")
+    exported = fanwise("export", "tells")
     assert '"kind":"log"' in exported.out
     assert "hunter2" not in exported.out
 
@@ -324,8 +325,8 @@ def test_an_export_takes_no_more_memory_for_more_items(folder):
 def exported_with(run_id: str) -> int:
     """The bytes of memory that a process has held at most that exported this run."""
     code = (
-        "import resource, sys, weft.cli\n"
-        "try: weft.cli.main(['export', sys.argv[1]])\n"
+        "import resource, sys, fanwise.cli\n"
+        "try: fanwise.cli.main(['export', sys.argv[1]])\n"
         "except SystemExit as ended: assert not ended.code\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
     )
@@ -334,9 +335,9 @@ def exported_with(run_id: str) -> int:
     return int(done.stderr) * 1024
 
 
-def test_an_unknown_run_is_not_exported(weft):
+def test_an_unknown_run_is_not_exported(fanwise):
     """With the nearest ids, as elsewhere."""
-    told = weft("export", "suvrey")
+    told = fanwise("export", "suvrey")
     assert (told.status, told.out) == (2, "")
     assert told.err == 'the store has no run "suvrey". Did you mean "survey"?\n'
 
@@ -344,8 +345,8 @@ def test_an_unknown_run_is_not_exported(weft):
 # the store's size
 
 
-def test_runs_tells_where_the_store_is_and_how_large(weft, path):
+def test_runs_tells_where_the_store_is_and_how_large(fanwise, path):
     """Beside the results, so that these stay a table."""
-    told = weft("runs")
+    told = fanwise("runs")
     assert told.err == f"\nStore: {path}, {round(path.stat().st_size / 1_000)} KB\n"
-    assert weft("runs", "--json").err == ""
+    assert fanwise("runs", "--json").err == ""

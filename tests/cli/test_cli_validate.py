@@ -1,4 +1,4 @@
-"""`weft validate`: every problem of every file."""
+"""`fanwise validate`: every problem of every file."""
 
 import json
 from pathlib import Path
@@ -7,19 +7,19 @@ GOOD = "parameters: {x: {}}\ntasks:\n  - name: a\n    action: core.noop\n"
 BAD = "tasks:\n  - name: a\n    action: core.nop\n  - name: a\n    action: core.noop\n"
 
 
-def test_good_files_are_told_with_their_counts(weft, write):
+def test_good_files_are_told_with_their_counts(fanwise, write):
     """One line for each, and the status 0."""
     write(**{"good.yaml": GOOD})
-    told = weft("validate", "good.yaml", "good.yaml")
+    told = fanwise("validate", "good.yaml", "good.yaml")
     assert told.status == 0
     assert told.out == "good.yaml  ok: 1 task, 1 parameter\n" * 2
     assert told.err == ""
 
 
-def test_every_problem_of_every_file_is_a_line(weft, write):
+def test_every_problem_of_every_file_is_a_line(fanwise, write):
     """One bad file makes the status 2; the good ones are told as well."""
     write(**{"good.yaml": GOOD, "bad.yaml": "tasks:\n  - nme: a\n    acton: b\n"})
-    told = weft("validate", "bad.yaml", "missing.yaml", "good.yaml")
+    told = fanwise("validate", "bad.yaml", "missing.yaml", "good.yaml")
     lines = told.out.splitlines()
     assert told.status == 2
     assert sum(line.startswith("bad.yaml:") for line in lines) >= 2
@@ -27,30 +27,30 @@ def test_every_problem_of_every_file_is_a_line(weft, write):
     assert lines[-1] == "good.yaml  ok: 1 task, 1 parameter"
 
 
-def test_actions_are_checked_unless_packs_are_not_imported(weft, write, folder: Path):
+def test_actions_are_checked_unless_packs_are_not_imported(fanwise, write, folder: Path):
     """`--no-import` runs none of the authors' code, and so can't tell which actions there are."""
     write(**{"flow.yaml": "tasks:\n  - name: a\n    action: my.x\n"})
     write(**{"actions.py": "open('ran', 'w').close()\n"})
-    assert weft("validate", "flow.yaml", "--no-import").status == 0
+    assert fanwise("validate", "flow.yaml", "--no-import").status == 0
     assert not (folder / "ran").exists()
-    told = weft("validate", "flow.yaml")
+    told = fanwise("validate", "flow.yaml")
     assert told.status == 2
     assert "my.x" in told.out
     assert (folder / "ran").exists()
 
 
-def test_what_a_pack_prints_is_kept_out_of_the_results(weft, write):
+def test_what_a_pack_prints_is_kept_out_of_the_results(fanwise, write):
     """Importing it may print; the results stay JSON."""
     write(**{"flow.yaml": GOOD, "actions.py": "print('loading')\n"})
-    told = weft("validate", "flow.yaml", "--json")
+    told = fanwise("validate", "flow.yaml", "--json")
     assert json.loads(told.out)[0]["ok"] is True
     assert told.err == "loading\n"
 
 
-def test_problems_as_json_have_their_parts(weft, write):
+def test_problems_as_json_have_their_parts(fanwise, write):
     """File, line, column, code, message and hint of each; of a file that is missing, no place."""
     write(**{"bad.yaml": "tasks:\n  - name: a\n    acton: core.noop\n"})
-    bad, missing = json.loads(weft("validate", "bad.yaml", "missing.yaml", "--json").out)
+    bad, missing = json.loads(fanwise("validate", "bad.yaml", "missing.yaml", "--json").out)
     assert [bad["ok"], missing["ok"]] == [False, False]
     unknown = next(each for each in bad["problems"] if each["code"] == "unknown-key")
     assert (unknown["file"], unknown["line"], unknown["column"]) == ("bad.yaml", 3, 5)
@@ -59,10 +59,10 @@ def test_problems_as_json_have_their_parts(weft, write):
     assert missing["problems"][0]["line"] is None
 
 
-def test_a_name_that_is_not_utf8_can_be_told(weft):
+def test_a_name_that_is_not_utf8_can_be_told(fanwise):
     """A path is bytes; telling it must not fail."""
     name = b"no-\xff.yaml".decode(errors="surrogateescape")
-    assert json.loads(weft("validate", name, "--json").out)[0]["file"] == "no-\ufffd.yaml"
+    assert json.loads(fanwise("validate", name, "--json").out)[0]["file"] == "no-\ufffd.yaml"
 
 
 RACE = """\
@@ -73,20 +73,20 @@ tasks:
 """
 
 
-def test_a_warning_is_marked_and_leaves_the_workflow_good(weft, write):
+def test_a_warning_is_marked_and_leaves_the_workflow_good(fanwise, write):
     """It is told with place and code; the exit status stays 0."""
     write(**{"race.yaml": RACE})
-    told = weft("validate", "race.yaml")
+    told = fanwise("validate", "race.yaml")
     warning, ok = told.out.splitlines()
     assert told.status == 0
     assert warning.startswith("race.yaml:3:12  warning racing-variable  ")
     assert ok == "race.yaml  ok: 3 tasks, 0 parameters, 1 warning"
 
 
-def test_warnings_as_json_have_their_parts(weft, write):
+def test_warnings_as_json_have_their_parts(fanwise, write):
     """They stand beside the problems, of which there are none."""
     write(**{"race.yaml": RACE})
-    (report,) = json.loads(weft("validate", "race.yaml", "--json").out)
+    (report,) = json.loads(fanwise("validate", "race.yaml", "--json").out)
     (warning,) = report["warnings"]
     assert (report["ok"], report["problems"]) == (True, [])
     assert (warning["code"], warning["line"], warning["column"]) == ("racing-variable", 3, 12)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from order_workflows import MOST_VISITS, Link, Outcome, Scenario, links, loops, reach
 
-from weft.model import Status
+from fanwise.model import Status
 
 
 class Setter(NamedTuple):

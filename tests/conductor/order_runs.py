@@ -9,8 +9,8 @@ from typing import Any
 from msgspec.structs import replace
 from order_workflows import Scenario, Step
 
-from weft.catalog import ActionSpec, Runs
-from weft.conductor import (
+from fanwise.catalog import ActionSpec, Runs
+from fanwise.conductor import (
     Asked,
     Command,
     EndRun,
@@ -25,11 +25,11 @@ from weft.conductor import (
     TaskPaused,
     decide,
 )
-from weft.context import WorkflowContext
-from weft.definition import load
-from weft.model import ErrorInfo, Status, TaskResult
-from weft.plan import Plan, compile_plan
-from weft.values import FrozenDict, FrozenList
+from fanwise.context import WorkflowContext
+from fanwise.definition import load
+from fanwise.model import ErrorInfo, Status, TaskResult
+from fanwise.plan import Plan, compile_plan
+from fanwise.values import FrozenDict, FrozenList
 
 BROKEN = ErrorInfo("Broken", "it broke")
 VARIABLES = FrozenDict({"v": "start", "w": "start"})

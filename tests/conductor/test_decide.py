@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from order_runs import plan_of
 
-from weft.conductor import (
+from fanwise.conductor import (
     Asked,
     Command,
     EndRun,
@@ -24,9 +24,9 @@ from weft.conductor import (
     TaskPaused,
     decide,
 )
-from weft.context import WorkflowContext
-from weft.model import ErrorInfo, Status, TaskResult
-from weft.plan import Plan
+from fanwise.context import WorkflowContext
+from fanwise.model import ErrorInfo, Status, TaskResult
+from fanwise.plan import Plan
 
 CONTEXT = WorkflowContext(parameters={"size": 3})
 BOOM = ErrorInfo("Boom", "it broke")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from order_runs import answer, plan_of
 from order_workflows import Scenario, scenarios
 
-from weft.conductor import (
+from fanwise.conductor import (
     Asked,
     CancelRequested,
     Command,
@@ -33,9 +33,9 @@ from weft.conductor import (
     TaskPaused,
     retell,
 )
-from weft.context import WorkflowContext
-from weft.model import Status, TaskResult
-from weft.values import FrozenDict
+from fanwise.context import WorkflowContext
+from fanwise.model import Status, TaskResult
+from fanwise.values import FrozenDict
 
 FLOW = plan_of("""
 vars: {v: 1}

@@ -15,7 +15,7 @@ from order_model import Prediction
 from order_runs import RunOfScenario, answer, run_scenario
 from order_workflows import Scenario, scenarios
 
-from weft.conductor import (
+from fanwise.conductor import (
     CancelRequested,
     EndRun,
     Evaluate,
@@ -37,8 +37,8 @@ from weft.conductor import (
     decide,
     retell,
 )
-from weft.context import WorkflowContext
-from weft.model import Status
+from fanwise.context import WorkflowContext
+from fanwise.model import Status
 
 ARRIVALS = st.lists(st.integers(0, 5), min_size=1, max_size=8)
 ANY = scenarios(fails=True, early=True, crowds=True)

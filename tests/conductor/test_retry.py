@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.conductor.retry import RetryPolicy
+from fanwise.conductor.retry import RetryPolicy
 
 
 def test_an_exponential_delay_doubles_with_each_attempt() -> None:

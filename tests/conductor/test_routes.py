@@ -7,7 +7,7 @@ from typing import Any
 
 from order_runs import plan_of
 
-from weft.conductor import (
+from fanwise.conductor import (
     Asked,
     Command,
     EndRun,
@@ -25,9 +25,9 @@ from weft.conductor import (
     TaskPaused,
     decide,
 )
-from weft.context import WorkflowContext
-from weft.model import ErrorInfo, Status, TaskResult
-from weft.plan import Plan
+from fanwise.context import WorkflowContext
+from fanwise.model import ErrorInfo, Status, TaskResult
+from fanwise.plan import Plan
 
 SUCCESS = TaskResult(Status.SUCCEEDED)
 FAILURE = TaskResult(Status.FAILED, error=ErrorInfo("Boom", "it broke"))

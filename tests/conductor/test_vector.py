@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.conductor.vector import Vector
+from fanwise.conductor.vector import Vector
 
 lists = st.lists(st.integers(), max_size=300)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from weft.bench.torture_life import Life
+from fanwise.bench.torture_life import Life
 
 sys.path.insert(0, str(Path(__file__).parent))  # for the helpers beside the tests
 
@@ -25,12 +25,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(folder: Path) -> Iterator[Callable[..., Life]]:
-    """Start `weft` in a process of its own, which is gone when the test is over."""
+    """Start `fanwise` in a process of its own, which is gone when the test is over."""
     with ExitStack() as lives:
 
         def start(*arguments: str, **environment: str) -> Life:
             command = [str(folder / each) if each.endswith(".yaml") else each for each in arguments]
-            ours = {"WEFT_STORE": str(folder / "runs.db"), "WEFT_LEASE": "1s", **environment}
+            ours = {"FANWISE_STORE": str(folder / "runs.db"), "FANWISE_LEASE": "1s", **environment}
             return lives.enter_context(Life(command, ours))
 
         yield start

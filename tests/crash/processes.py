@@ -6,9 +6,9 @@ import os
 import select
 from pathlib import Path
 
-from weft.bench.torture_life import Life
-from weft.model import ItemOutcome, Record, RunRecord
-from weft.stores import open_store
+from fanwise.bench.torture_life import Life
+from fanwise.model import ItemOutcome, Record, RunRecord
+from fanwise.stores import open_store
 
 # The item that the variable WAIT_AT names waits until there is a file `go` beside the workflow; the
 # one that SIGNAL_AT names interrupts its own process.
@@ -16,13 +16,13 @@ ACTIONS = """\
 import asyncio, os, signal
 from pathlib import Path
 
-import weft
+import fanwise
 
 def tell(what):
     os.write(int(os.environ["TORTURE_TO"]), f"\\n@{what}\\n".encode())
 
-@weft.action("my.work")
-async def work(context: weft.ActionContext, n: int) -> int:
+@fanwise.action("my.work")
+async def work(context: fanwise.ActionContext, n: int) -> int:
     tell(f"begin {n}")
     if os.environ.get("SIGNAL_AT") == str(n):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -47,7 +47,7 @@ finally:
 output: "{{ task.after.output }}"
 """
 # A shell with a child, both of which wait for ever once they have told their numbers. The loop has
-# turned a few times when `seen` begins, so that weft knows of the shell for sure.
+# turned a few times when `seen` begins, so that fanwise knows of the shell for sure.
 SHELL = """\
 tasks:
   - {name: seen, action: my.work, needs: [], delay: 200ms, input: {n: 200}}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from processes import have_ended, items, records, status, wait_for
 
-from weft.model import LogText
+from fanwise.model import LogText
 
 
 def test_a_pause_from_elsewhere_lets_what_is_in_flight_finish(folder, start) -> None:

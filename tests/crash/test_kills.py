@@ -1,6 +1,6 @@
 """Runs whose processes are killed at random moments: nothing recorded is lost, changed or redone.
 
-`weft bench torture` does the same at length.
+`fanwise bench torture` does the same at length.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from random import Random
 
 import pytest
 
-import weft
-from weft.bench.torture_records import Snapshot, snapshot
-from weft.bench.torture_run import PACK, RUN_ID, WORKFLOWS, TorturedRun
-from weft.stores import open_store
+import fanwise
+from fanwise.bench.torture_records import Snapshot, snapshot
+from fanwise.bench.torture_run import PACK, RUN_ID, WORKFLOWS, TorturedRun
+from fanwise.stores import open_store
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def _silent_actions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the actions of the pack run in this process, where nobody listens to them."""
     with Path(os.devnull).open("wb") as nobody:
         monkeypatch.setenv("TORTURE_TO", str(nobody.fileno()))
-        monkeypatch.setenv("WEFT_SECRET_TORTURE", "hidden")
+        monkeypatch.setenv("FANWISE_SECRET_TORTURE", "hidden")
         yield
 
 
@@ -31,10 +31,10 @@ def undisturbed(workflow: str, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     """What is recorded of a run of the workflow in this process."""
     store = str(folder / "undisturbed.db")
     given = {"file": str(folder / "numbers.jsonl")} if workflow == "stream" else {}
-    run = weft.run(PACK / f"{workflow}.yaml", given, store=store, run_id=RUN_ID)
-    if run.status is weft.Status.FAILED:
+    run = fanwise.run(PACK / f"{workflow}.yaml", given, store=store, run_id=RUN_ID)
+    if run.status is fanwise.Status.FAILED:
         monkeypatch.setenv("TORTURE_MENDED", "1")
-        weft.retry(RUN_ID, store=store)
+        fanwise.retry(RUN_ID, store=store)
         monkeypatch.delenv("TORTURE_MENDED")
     with open_store(store, read_only=True) as opened:
         found = snapshot(opened.export(RUN_ID))

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from weft.model import ItemOutcome
-from weft.stores import open_store
+from fanwise.model import ItemOutcome
+from fanwise.stores import open_store
 
 FLOW = """\
 tasks:
@@ -32,7 +32,7 @@ output: "{{ task.each.output | map('length') | sum }}"
 # The work 30 makes the trouble that the variable TROUBLE names. All work tells that it begins.
 ACTIONS = """\
 import asyncio, os, resource, subprocess, sys
-import weft
+import fanwise
 
 STORE = os.environ["STORE"]
 TROUBLE = os.environ.get("TROUBLE")
@@ -74,7 +74,7 @@ TROUBLES = {
     "locked for a while": lambda: lock("0.3"),
 }
 
-@weft.action("my.work")
+@fanwise.action("my.work")
 async def work(n: int) -> str:
     with open("begun", "a") as begun:
         begun.write(f"{n}\\n")
@@ -90,20 +90,20 @@ async def work(n: int) -> str:
 
 
 class Project:
-    """A folder with a workflow, in which `weft` runs in processes of their own."""
+    """A folder with a workflow, in which `fanwise` runs in processes of their own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.store = folder / "runs.db"
 
-    def weft(self, *arguments: str, query: str = "", trouble: str = "") -> tuple[int, str, str]:
+    def fanwise(self, *arguments: str, query: str = "", trouble: str = "") -> tuple[int, str, str]:
         """The exit status, standard output and standard error of a command."""
         done = subprocess.run(
-            [sys.executable, "-m", "weft", *arguments],
+            [sys.executable, "-m", "fanwise", *arguments],
             cwd=self.folder,
             env={
                 **os.environ,
-                "WEFT_STORE": f"{self.store}{query}",
+                "FANWISE_STORE": f"{self.store}{query}",
                 "STORE": str(self.store),
                 "TROUBLE": trouble,
             },
@@ -163,28 +163,28 @@ def test_a_store_that_fails_stops_the_run_which_goes_on_once_it_is_mended(
 
     An action that lets nobody cut it off holds up nothing.
     """
-    status, out, err = project.weft(
+    status, out, err = project.fanwise(
         "run", "flow.yaml", "--run-id", "r", query="?timeout=100ms", trouble=trouble
     )
     assert (status, out) == (2, "")
     line = err.splitlines()[-1]
     assert err.count(str(project.store)) == 1
     assert line.startswith(f"{project.store}: {told}")
-    assert line.endswith("What was recorded by now is kept. Go on with: weft resume r")
+    assert line.endswith("What was recorded by now is kept. Go on with: fanwise resume r")
     project.begun()
 
     project.mend()
     recorded = project.recorded()
     assert {*range(30)} <= recorded
     assert len(recorded) < 100
-    status, out, err = project.weft("resume", "r")
+    status, out, err = project.fanwise("resume", "r")
     assert (status, out) == (0, "140000\n")
     assert sorted(project.begun()) == [n for n in range(101) if n not in recorded]
 
 
 def test_a_store_that_is_locked_for_a_while_is_waited_for(project: Project) -> None:
     """The run goes on as if nothing had been."""
-    status, out, _ = project.weft("run", "flow.yaml", trouble="locked for a while")
+    status, out, _ = project.fanwise("run", "flow.yaml", trouble="locked for a while")
     assert (status, out) == (0, "140000\n")
     assert sorted(project.begun()) == list(range(101))
 
@@ -201,15 +201,15 @@ def test_a_run_goes_on_when_a_disk_that_was_full_has_room_again(project: Project
     """On a real file system of 300 KB: it says that the disk is full, also when asked to go on."""
     script = """
         mkdir disk && mount -t tmpfs -o size=300k tmpfs disk
-        weft run flow.yaml --run-id r; echo "status $?"
-        weft resume r; echo "status $?"
+        fanwise run flow.yaml --run-id r; echo "status $?"
+        fanwise resume r; echo "status $?"
         mount -o remount,size=30m disk
-        weft resume r; echo "status $?"
+        fanwise resume r; echo "status $?"
     """
     done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", script.replace("weft ", f"{sys.executable} -m weft ")],
+        ["unshare", "-rm", "sh", "-c", script.replace("fanwise ", f"{sys.executable} -m fanwise ")],
         cwd=project.folder,
-        env={**os.environ, "WEFT_STORE": "disk/runs.db", "STORE": ""},
+        env={**os.environ, "FANWISE_STORE": "disk/runs.db", "STORE": ""},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

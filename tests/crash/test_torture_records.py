@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from weft.bench.torture_records import (
+from fanwise.bench.torture_records import (
     Findings,
     Snapshot,
     compare_outcomes,
@@ -15,8 +15,8 @@ from weft.bench.torture_records import (
     compare_work,
     snapshot,
 )
-from weft.model import ItemCounts, Record, Status
-from weft.testing.records import a_log, a_run, a_task, an_event, an_item
+from fanwise.model import ItemCounts, Record, Status
+from fanwise.testing.records import a_log, a_run, a_task, an_event, an_item
 
 RUN = a_run("r", run_no=1)
 EACH = a_task(1, 1, path="each", has_items=True, items=ItemCounts(2, 1, 1), status=Status.FAILED)

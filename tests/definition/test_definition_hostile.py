@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.definition import CODES, WorkflowDefinition, composer, load
-from weft.errors import DefinitionError
+from fanwise.definition import CODES, WorkflowDefinition, composer, load
+from fanwise.errors import DefinitionError
 
 EXAMPLES = [
     Path(__file__).with_name(name).read_text().splitlines()

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from weft.definition import (
+from fanwise.definition import (
     ParameterDefinition,
     RetryDefinition,
     TaskDefinition,
@@ -18,7 +18,7 @@ from weft.definition import (
     load,
     workflow_json_schema,
 )
-from weft.errors import DefinitionError
+from fanwise.errors import DefinitionError
 
 SCHEMA = workflow_json_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.definition import (
+from fanwise.definition import (
     Tolerance,
     fits_type,
     has_template,

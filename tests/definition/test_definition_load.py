@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from weft.definition import RetryDefinition, Tolerance, WorkflowDefinition, load
-from weft.errors import Place
-from weft.values import FrozenDict, FrozenList
+from fanwise.definition import RetryDefinition, Tolerance, WorkflowDefinition, load
+from fanwise.errors import Place
+from fanwise.values import FrozenDict, FrozenList
 
 MONITOR = Path(__file__).with_name("monitor.yaml").read_text()
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.definition import TransitionDefinition, WorkflowDefinition, load
-from weft.errors import Place
-from weft.values import FrozenDict
+from fanwise.definition import TransitionDefinition, WorkflowDefinition, load
+from fanwise.errors import Place
+from fanwise.values import FrozenDict
 
 ORDER = Path(__file__).with_name("order.yaml").read_text()
 

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from weft.definition import CODES, did_you_mean, load, nearest
-from weft.errors import DefinitionError, Problem
-from weft.model import Limits
+from fanwise.definition import CODES, did_you_mean, load, nearest
+from fanwise.errors import DefinitionError, Problem
+from fanwise.model import Limits
 
 
 def problems_of(text: str | bytes, limits: Limits = Limits()) -> tuple[Problem, ...]:  # noqa: B008

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import weft.demos.logs
-from weft.actions.packs import load_actions
-from weft.demos.monitor.access_log import combined_line
-from weft.errors import ActionError
+import fanwise.demos.logs
+from fanwise.actions.packs import load_actions
+from fanwise.demos.monitor.access_log import combined_line
+from fanwise.errors import ActionError
 
-FOLDER = Path(weft.demos.logs.__file__).parent
+FOLDER = Path(fanwise.demos.logs.__file__).parent
 ACTIONS = load_actions(workflow_file=FOLDER / "workflow.yaml", pack_folders=[])
 ENTRY = (
     '127.0.0.1 - - [05/Mar/2026:09:07:02 +0530] "GET /servers/web-7/health?deep=1 HTTP/1.1" 503 34 '

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.demos.logs import writing
-from weft.demos.logs.rotation import rotate
-from weft.demos.logs.traffic import calls
-from weft.demos.logs.writing import write_logs
-from weft.demos.monitor.fleet import make_fleet
-from weft.errors import UsageError
+from fanwise.demos.logs import writing
+from fanwise.demos.logs.rotation import rotate
+from fanwise.demos.logs.traffic import calls
+from fanwise.demos.logs.writing import write_logs
+from fanwise.demos.monitor.fleet import make_fleet
+from fanwise.errors import UsageError
 
 
 def read(folder: Path) -> list[bytes]:

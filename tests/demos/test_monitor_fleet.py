@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from weft.demos.monitor.fleet import Behaviour, Fault, make_fleet
+from fanwise.demos.monitor.fleet import Behaviour, Fault, make_fleet
 
 
 def test_a_seed_gives_the_same_fleet_each_time() -> None:

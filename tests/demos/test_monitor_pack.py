@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-import weft.demos.monitor
-from weft.actions.packs import load_actions
-from weft.actions.resources import close_resources
-from weft.context import WorkflowContext
-from weft.definition import load
-from weft.demos.monitor.fleet import Behaviour, Fault, Server, make_fleet
-from weft.demos.monitor.inventory import health_endpoint, write_inventory
-from weft.demos.monitor.process import serving
-from weft.errors import ActionError
-from weft.expressions import compile_template
-from weft.model import ErrorInfo, Status, TaskResult
-from weft.values import freeze
+import fanwise.demos.monitor
+from fanwise.actions.packs import load_actions
+from fanwise.actions.resources import close_resources
+from fanwise.context import WorkflowContext
+from fanwise.definition import load
+from fanwise.demos.monitor.fleet import Behaviour, Fault, Server, make_fleet
+from fanwise.demos.monitor.inventory import health_endpoint, write_inventory
+from fanwise.demos.monitor.process import serving
+from fanwise.errors import ActionError
+from fanwise.expressions import compile_template
+from fanwise.model import ErrorInfo, Status, TaskResult
+from fanwise.values import freeze
 
-FOLDER = Path(weft.demos.monitor.__file__).parent
+FOLDER = Path(fanwise.demos.monitor.__file__).parent
 WORKFLOW = FOLDER / "workflow.yaml"
 FLEET = make_fleet(1000, 7)
 

@@ -14,10 +14,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from weft.demos.monitor.fleet import Behaviour, Fault, Server, make_fleet
-from weft.demos.monitor.inventory import health_endpoint
-from weft.demos.monitor.process import serving
-from weft.errors import UsageError
+from fanwise.demos.monitor.fleet import Behaviour, Fault, Server, make_fleet
+from fanwise.demos.monitor.inventory import health_endpoint
+from fanwise.demos.monitor.process import serving
+from fanwise.errors import UsageError
 
 FLEET = make_fleet(300, 7)
 CALLS = 3
@@ -170,7 +170,7 @@ def test_an_unknown_server_is_not_found() -> None:
 
 def start() -> tuple[subprocess.Popen[str], str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "weft.demos.monitor.server", "--servers", "3"],
+        [sys.executable, "-m", "fanwise.demos.monitor.server", "--servers", "3"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -201,7 +201,7 @@ def test_the_server_ends_when_its_parent_is_killed() -> None:
     """A parent that is killed with -9 leaves no server behind."""
     script = (
         "import sys\n"
-        "from weft.demos.monitor.process import serving\n"
+        "from fanwise.demos.monitor.process import serving\n"
         "with serving(servers=3) as url:\n"
         "    print(url, flush=True)\n"
         "    sys.stdin.read()\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from weft.demos.notify.people import make_people
+from fanwise.demos.notify.people import make_people
 
 
 def test_users_follow_from_their_number_and_the_seed() -> None:

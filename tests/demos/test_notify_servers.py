@@ -17,14 +17,14 @@ from urllib.request import ProxyHandler, build_opener
 import msgspec
 import pytest
 
-from weft.demos.notify.mail_log import Entry, MailCounts, count_mail, read_log
-from weft.demos.notify.people import make_people
-from weft.demos.notify.smtp import MAX_MESSAGE_BYTES
-from weft.demos.process import serving
-from weft.errors import UsageError
+from fanwise.demos.notify.mail_log import Entry, MailCounts, count_mail, read_log
+from fanwise.demos.notify.people import make_people
+from fanwise.demos.notify.smtp import MAX_MESSAGE_BYTES
+from fanwise.demos.process import serving
+from fanwise.errors import UsageError
 
 PEOPLE = make_people(1_000, 7)
-MAIL_SERVER = "weft.demos.notify.mail_server"
+MAIL_SERVER = "fanwise.demos.notify.mail_server"
 
 
 def fetch(url: str) -> dict[str, Any]:
@@ -65,7 +65,7 @@ MESSAGE = b"Message-ID: <1@test>\r\nSubject: x\r\n\r\n.\r\ntext\r\n"
 
 def test_users_come_page_by_page() -> None:
     """Each page links to the next one, and the last one to none; none is missing."""
-    with serving("weft.demos.notify.users_server", "--messages", 1_000) as url:
+    with serving("fanwise.demos.notify.users_server", "--messages", 1_000) as url:
         found, pages = [], 0
         following: str | None = url
         while following:
@@ -82,7 +82,7 @@ def test_users_come_page_by_page() -> None:
 def test_a_page_that_there_is_not(page: str, status: int) -> None:
     """Is an error of HTTP."""
     with (
-        serving("weft.demos.notify.users_server", "--messages", 1_000) as url,
+        serving("fanwise.demos.notify.users_server", "--messages", 1_000) as url,
         pytest.raises(HTTPError) as caught,
     ):
         fetch(f"{url}?page={page}")
@@ -213,7 +213,7 @@ def test_a_server_ends_when_it_should(tmp_path: Path, end: str) -> None:
         client.close()
 
 
-@pytest.mark.parametrize("module", [MAIL_SERVER, "weft.demos.notify.users_server"])
+@pytest.mark.parametrize("module", [MAIL_SERVER, "fanwise.demos.notify.users_server"])
 def test_a_port_that_is_taken_is_one_line(module: str, tmp_path: Path) -> None:
     """The server says so, and the one who starts it raises an error."""
     with socket.socket() as bound:

@@ -10,23 +10,23 @@ from typing import Any, NamedTuple
 
 import pytest
 
-import weft
-import weft.demos.notify
-from weft.actions.packs import load_actions
-from weft.demos.notify.mail_log import Entry, count_mail, read_log
-from weft.demos.notify.people import make_people
-from weft.demos.process import serving
-from weft.model import ItemOutcome, Status
-from weft.stores import open_store
-from weft.values import decode, freeze
+import fanwise
+import fanwise.demos.notify
+from fanwise.actions.packs import load_actions
+from fanwise.demos.notify.mail_log import Entry, count_mail, read_log
+from fanwise.demos.notify.people import make_people
+from fanwise.demos.process import serving
+from fanwise.model import ItemOutcome, Status
+from fanwise.stores import open_store
+from fanwise.values import decode, freeze
 
-WORKFLOW = Path(weft.demos.notify.__file__).parent / "workflow.yaml"
+WORKFLOW = Path(fanwise.demos.notify.__file__).parent / "workflow.yaml"
 
 
 class Sent(NamedTuple):
     """What came of a run, item by item, and what the mail server has written down."""
 
-    run: weft.Run
+    run: fanwise.Run
     items: list[ItemOutcome]
     log: list[Entry]
 
@@ -48,8 +48,8 @@ def servers(folder: Path, messages: int, *options: object) -> Iterator[dict[str,
     people = ("--messages", messages)
     log = ("--log", folder / "mail.log")
     with (
-        serving("weft.demos.notify.users_server", *people) as users,
-        serving("weft.demos.notify.mail_server", *people, *log, *options) as smtp,
+        serving("fanwise.demos.notify.users_server", *people) as users,
+        serving("fanwise.demos.notify.mail_server", *people, *log, *options) as smtp,
     ):
         yield {"users": users, "smtp": smtp}
 
@@ -57,7 +57,7 @@ def servers(folder: Path, messages: int, *options: object) -> Iterator[dict[str,
 def send(folder: Path, messages: int, *options: object) -> Sent:
     url = f"sqlite:///{folder / 'runs.db'}"
     with servers(folder, messages, *options) as parameters:
-        done = weft.run(WORKFLOW, parameters, store=url)
+        done = fanwise.run(WORKFLOW, parameters, store=url)
     with open_store(url, read_only=True) as records:
         record = records.run(done.id)
         assert record is not None
@@ -107,7 +107,7 @@ def test_users_that_cannot_be_fetched_end_the_run(tmp_path: Path) -> None:
     """Nobody is written to then, since nobody knows how many there are."""
     with servers(tmp_path, 10) as parameters:
         parameters["users"] += "?page=9"
-        done = weft.run(WORKFLOW, parameters, store=f"sqlite:///{tmp_path / 'runs.db'}")
+        done = fanwise.run(WORKFLOW, parameters, store=f"sqlite:///{tmp_path / 'runs.db'}")
     assert done.status is Status.FAILED
     assert done.tasks["fetch_users"].status is Status.FAILED
     assert done.tasks["send_batch"].status is Status.BLOCKED

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from weft.cli import main
+from fanwise.cli import main
 
 FOLDER = "/home/ada/work"
 """What the documentation calls the folder of a session."""
@@ -51,7 +51,7 @@ def commands(session: str) -> Iterator[Command]:
 
 
 def carry_out(line: str, folder: Path, *, is_killed: bool = False) -> str:
-    """What `NAME=VALUE... weft ...`, `... python FILE` or `cat FILE` prints in a folder.
+    """What `NAME=VALUE... fanwise ...`, `... python FILE` or `cat FILE` prints in a folder.
 
     Errors are included. `python -m pytest ...`, and what is killed, gets a process of its own.
     """
@@ -68,13 +68,13 @@ def carry_out(line: str, folder: Path, *, is_killed: bool = False) -> str:
             while "=" in words[0]:
                 name, _, value = words.pop(0).partition("=")
                 os.environ[name] = value
-            os.environ["WEFT_STORE"] = str(folder.parent / "weft.db")
+            os.environ["FANWISE_STORE"] = str(folder.parent / "fanwise.db")
             with contextlib.suppress(SystemExit):
                 if words[0] == "cat":
                     told.write(Path(words[1]).read_text())
                 elif is_killed:
                     told.write(run_aside(["-m", *words]))
-                elif words[0] == "weft":
+                elif words[0] == "fanwise":
                     main(words[1:])
                 elif words[1] == "-m":
                     told.write(run_aside(words[1:]))

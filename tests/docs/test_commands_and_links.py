@@ -17,11 +17,11 @@ import yaml
 from pages import PAGES, ROOT, Section, all_sections, prose, sections, slug
 from sessions import commands
 
-from weft.cli.app import app
+from fanwise.cli.app import app
 
 
 def command_lines(section: Section) -> Iterator[str]:
-    """What stands in sessions, in fences of the language `sh`, and in the text as `weft ...`."""
+    """What stands in sessions, in fences of the language `sh`, and in the text as `fanwise ...`."""
     for block in section.blocks:
         if block.language == "console":
             yield from (command.line for command in commands(block.text))
@@ -35,24 +35,24 @@ LINES = sorted(
         re.split(r" 2?>| \| ", line[found.start(1) :])[0]
         for section in all_sections()
         for line in command_lines(section)
-        if (found := re.search(r"(?:^|[ /])(weft [a-z])", line))
+        if (found := re.search(r"(?:^|[ /])(fanwise [a-z])", line))
     }
 )
 
 
 @pytest.mark.parametrize("line", LINES)
 def test_a_command_line_exists(line: str) -> None:
-    """Its command, its options and its arguments are those of `weft`."""
+    """Its command, its options and its arguments are those of `fanwise`."""
     words = shlex.split(line, comments=True)[1:]
     group = typer.main.get_command(app)
-    with group.make_context("weft", words, resilient_parsing=True) as context:
+    with group.make_context("fanwise", words, resilient_parsing=True) as context:
         name, command, rest = group.resolve_command(context, words)  # type: ignore[attr-defined]
-        if hasattr(command, "resolve_command") and rest:  # a group, such as `weft db`
+        if hasattr(command, "resolve_command") and rest:  # a group, such as `fanwise db`
             name, command, rest = command.resolve_command(context, rest)
         try:
             command.make_context(name, rest).close()
         except typer.BadParameter as error:
-            # In the text an argument may be left out, as in "`weft validate` finds them".
+            # In the text an argument may be left out, as in "`fanwise validate` finds them".
             if type(error).__name__ != "MissingParameter":
                 raise
 

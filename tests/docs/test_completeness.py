@@ -12,13 +12,13 @@ import pytest
 import typer
 from pages import ROOT, prose, sections
 
-import weft
-from weft import errors, testing
-from weft.actions.core import give_up
-from weft.actions.packs import load_actions
-from weft.cli.app import app
-from weft.cli.export_format import as_object
-from weft.definition import (
+import fanwise
+from fanwise import errors, testing
+from fanwise.actions.core import give_up
+from fanwise.actions.packs import load_actions
+from fanwise.cli.app import app
+from fanwise.cli.export_format import as_object
+from fanwise.definition import (
     CODES,
     ParameterDefinition,
     RetryDefinition,
@@ -26,10 +26,10 @@ from weft.definition import (
     TransitionDefinition,
     WorkflowDefinition,
 )
-from weft.expressions.calls import OUTCOMES
-from weft.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS
-from weft.expressions.references import ROOTS
-from weft.model import (
+from fanwise.expressions.calls import OUTCOMES
+from fanwise.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS
+from fanwise.expressions.references import ROOTS
+from fanwise.model import (
     ItemOutcome,
     Limits,
     LogText,
@@ -39,10 +39,10 @@ from weft.model import (
     Status,
     TaskRun,
 )
-from weft.plan import checks
+from fanwise.plan import checks
 
 DOCS = ROOT / "docs"
-SOURCE = ROOT / "src" / "weft"
+SOURCE = ROOT / "src" / "fanwise"
 
 
 def section(page: str, title: str) -> str:
@@ -89,7 +89,7 @@ def test_every_limit_has_its_row() -> None:
     }
     limits = Limits()
     assert told == {
-        name: (f"WEFT_LIMIT_{name.upper()}", getattr(limits, name))
+        name: (f"FANWISE_LIMIT_{name.upper()}", getattr(limits, name))
         for name in Limits.__struct_fields__
     }
 
@@ -119,7 +119,7 @@ def test_every_class_of_errors_is_explained() -> None:
     classes = [
         each
         for _, each in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(each, weft.WeftError)
+        if issubclass(each, fanwise.FanwiseError)
     ]
     assert sorted(told) == sorted((each.code, each.__name__) for each in classes)
 
@@ -128,7 +128,7 @@ def test_every_type_of_an_error_is_explained() -> None:
     """What workflows can see as `error().type` is in the tables, and nothing else."""
     told = first_cells(section("docs/errors.md", "Types of errors"))
     types = {each.type for each in vars(errors).values() if hasattr(each, "type")}
-    for function in (weft.ActionError, give_up):
+    for function in (fanwise.ActionError, give_up):
         types.add(inspect.signature(function).parameters["type"].default)
     for part in ("actions", "conductor", "engine", "executors", "sources", "stores"):
         for file in (SOURCE / part).rglob("*.py"):
@@ -166,7 +166,7 @@ def test_every_action_of_the_core_pack_is_told() -> None:
 def test_everything_that_an_action_may_know_is_told() -> None:
     """The table of `ActionContext` has all of its fields."""
     text = section("docs/actions.md", "What an action may know")
-    assert {*weft.ActionContext.__struct_fields__, "stopping"} <= in_backquotes(text)
+    assert {*fanwise.ActionContext.__struct_fields__, "stopping"} <= in_backquotes(text)
 
 
 def test_every_command_is_told() -> None:
@@ -174,7 +174,7 @@ def test_every_command_is_told() -> None:
     text = (ROOT / "README.md").read_text()
     for command in app.registered_commands:
         assert command.callback is not None
-        assert f"`weft {command.callback.__name__}" in text
+        assert f"`fanwise {command.callback.__name__}" in text
 
 
 def test_every_command_of_a_group_is_told() -> None:
@@ -184,7 +184,7 @@ def test_every_command_of_a_group_is_told() -> None:
         assert group.typer_instance is not None
         for command in group.typer_instance.registered_commands:
             assert command.callback is not None
-            assert f"`weft {group.name} {command.callback.__name__}" in text
+            assert f"`fanwise {group.name} {command.callback.__name__}" in text
 
 
 def test_every_key_of_an_export_is_told() -> None:
@@ -221,9 +221,9 @@ def test_every_option_of_each_command_has_its_row() -> None:
     told = {
         each.title: [cell.split()[0] for cell in first_cells(each.text)]
         for each in sections(DOCS / "cli.md")
-        if each.title.startswith("weft ")
+        if each.title.startswith("fanwise ")
     }
-    assert told == dict(parameters(typer.main.get_command(app), "weft"))
+    assert told == dict(parameters(typer.main.get_command(app), "fanwise"))
 
 
 def parameters(command: Any, name: str) -> Iterator[tuple[str, list[str]]]:
@@ -241,13 +241,13 @@ def parameters(command: Any, name: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def test_every_public_name_is_told() -> None:
-    """What `import weft` gives is explained somewhere."""
+    """What `import fanwise` gives is explained somewhere."""
     text = "".join(page.read_text() for page in [ROOT / "README.md", *DOCS.glob("*.md")])
-    assert set(weft.__all__) <= set(re.findall(r"\bweft\.(\w+)", text))
+    assert set(fanwise.__all__) <= set(re.findall(r"\bfanwise\.(\w+)", text))
 
 
 def test_all_that_a_rehearsal_takes_and_gives_is_told() -> None:
-    """The page on testing has all arguments, attributes and names of `weft.testing`."""
+    """The page on testing has all arguments, attributes and names of `fanwise.testing`."""
     page, outcome = "docs/testing.md", section("docs/testing.md", "What came of it")
     arguments = list(inspect.signature(testing.rehearse).parameters)
     assert first_cells(section(page, "Arguments")) == arguments[2:]  # those that have names
@@ -263,7 +263,7 @@ def test_all_that_a_rehearsal_takes_and_gives_is_told() -> None:
 def test_every_part_of_the_tree_is_on_the_map() -> None:
     """The map in architecture.md has each module and package, and nothing else."""
     page = (DOCS / "architecture.md").read_text()
-    drawn = re.search(r"^```\nsrc/weft/\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    drawn = re.search(r"^```\nsrc/fanwise/\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
     assert drawn is not None
     told = set(re.findall(r"^ {2}(\w+(?:\.py|/))", drawn[1], flags=re.MULTILINE))
     there = {

@@ -9,13 +9,13 @@ from xml.etree import ElementTree
 import pytest
 from pages import ROOT, Section, prose, sections
 
-from weft.bench.suite import BENCHMARKS, PICTURED
+from fanwise.bench.suite import BENCHMARKS, PICTURED
 
 MEASURED = [ROOT / name for name in ("README.md", "docs/index.md", "docs/performance.md")]
 """The pages that tell what something costs."""
 
 FIGURE = re.compile(r"(?<![\w.-])[\d.,]*\d\s?(ns|µs|ms|s|B|KB|MB|GB|bytes)(?![\w-])|\d/s\b")
-SOURCE = re.compile(r"`(?:weft bench ([a-z]\w*)[^`]*|make demo|weft demo[^`]*)`")
+SOURCE = re.compile(r"`(?:fanwise bench ([a-z]\w*)[^`]*|make demo|fanwise demo[^`]*)`")
 
 SECTIONS = [section for page in MEASURED for section in sections(page)]
 
@@ -40,7 +40,7 @@ def test_each_row_of_figures_names_its_benchmark(section: Section) -> None:
         if any(FIGURE.search(without_code(cell)) for row in rows for cell in row[1:]):
             assert heading[-1] == "measured by"
             for row in rows:
-                named = re.fullmatch(r"`weft bench (\w+)`", row[-1])
+                named = re.fullmatch(r"`fanwise bench (\w+)`", row[-1])
                 assert named, row
                 assert named[1] in BENCHMARKS, row
 
@@ -58,7 +58,7 @@ def test_each_picture_names_the_command_that_drew_it() -> None:
     """A page that shows a picture says how to draw it, and the picture is one."""
     pictures = sorted((ROOT / "docs").glob("*.svg"))
     page = (ROOT / "docs" / "performance.md").read_text()
-    drawn = dict(re.findall(r"`weft bench (\w+) --svg docs/([^`]+)`", page))
+    drawn = dict(re.findall(r"`fanwise bench (\w+) --svg docs/([^`]+)`", page))
 
     assert pictures
     assert set(drawn) <= set(PICTURED)

@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from weft import sources
-from weft.actions.decorator import spec_of
-from weft.actions.registry import ActionRegistry
-from weft.actions.resources import resources
-from weft.definition import load
-from weft.engine import Engine, Parts, Quiet
-from weft.executors.local import LocalExecutor
-from weft.model import ErrorInfo, ItemOutcome, Limits, Run, RunRecord, Status, TaskRun
-from weft.plan import Plan, compile_plan
-from weft.ports import Clock, Processes, TaskProgress
-from weft.stores import Store, open_store
-from weft.system import EnvironmentSecrets, SystemClock, SystemProcesses
-from weft.testing.chance import FixedChance
-from weft.testing.clock import JumpingClock
+from fanwise import sources
+from fanwise.actions.decorator import spec_of
+from fanwise.actions.registry import ActionRegistry
+from fanwise.actions.resources import resources
+from fanwise.definition import load
+from fanwise.engine import Engine, Parts, Quiet
+from fanwise.executors.local import LocalExecutor
+from fanwise.model import ErrorInfo, ItemOutcome, Limits, Run, RunRecord, Status, TaskRun
+from fanwise.plan import Plan, compile_plan
+from fanwise.ports import Clock, Processes, TaskProgress
+from fanwise.stores import Store, open_store
+from fanwise.system import EnvironmentSecrets, SystemClock, SystemProcesses
+from fanwise.testing.chance import FixedChance
+from fanwise.testing.clock import JumpingClock
 
 sys.path.insert(0, str(Path(__file__).parent))  # so that tests import the helpers beside them
 
@@ -58,7 +58,7 @@ class Loom:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.store: Store = open_store(str(folder / "weft.db"))
+        self.store: Store = open_store(str(folder / "fanwise.db"))
         self.clock: Clock = JumpingClock()
         self.limits = Limits()
         self.environment: Mapping[str, str] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crashing import Case
 
-from weft.model import Request
+from fanwise.model import Request
 
 NUMBERS = "".join(f'{{"n": {n}}}\n' for n in range(1, 8))
 

@@ -16,20 +16,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import weft
-from weft import sources
-from weft.actions.decorator import spec_of
-from weft.actions.registry import ActionRegistry
-from weft.actions.resources import resources
-from weft.catalog import ActionSpec
-from weft.conductor import Replay
-from weft.engine import Engine, Parts, Quiet
-from weft.engine.conduct import first_state
-from weft.engine.making import Maker
-from weft.engine.recovery import read_history
-from weft.errors import LeaseLostError, StoreError
-from weft.executors.local import LocalExecutor
-from weft.model import (
+import fanwise
+from fanwise import sources
+from fanwise.actions.decorator import spec_of
+from fanwise.actions.registry import ActionRegistry
+from fanwise.actions.resources import resources
+from fanwise.catalog import ActionSpec
+from fanwise.conductor import Replay
+from fanwise.engine import Engine, Parts, Quiet
+from fanwise.engine.conduct import first_state
+from fanwise.engine.making import Maker
+from fanwise.engine.recovery import read_history
+from fanwise.errors import LeaseLostError, StoreError
+from fanwise.executors.local import LocalExecutor
+from fanwise.model import (
     ItemOutcome,
     Limits,
     Owner,
@@ -40,16 +40,16 @@ from weft.model import (
     TaskRun,
     inner_path,
 )
-from weft.plan import Plan
-from weft.ports import Catalog, ProcessState
-from weft.stores import Store
-from weft.system import EnvironmentSecrets
-from weft.testing.chance import FixedChance
-from weft.testing.clock import ManualClock
-from weft.testing.jumping_loop import STARTS_AT, JumpingLoop
-from weft.testing.memory_store import MemoryStore
-from weft.testing.stores import FailingStore
-from weft.workflows import Workflows
+from fanwise.plan import Plan
+from fanwise.ports import Catalog, ProcessState
+from fanwise.stores import Store
+from fanwise.system import EnvironmentSecrets
+from fanwise.testing.chance import FixedChance
+from fanwise.testing.clock import ManualClock
+from fanwise.testing.jumping_loop import STARTS_AT, JumpingLoop
+from fanwise.testing.memory_store import MemoryStore
+from fanwise.testing.stores import FailingStore
+from fanwise.workflows import Workflows
 
 When = Literal["before", "after"]
 
@@ -88,9 +88,9 @@ class World:
 def _actions(stage: Stage) -> ActionRegistry:
     """`test.do`, the one action: it gives `value`, unless it is told to do otherwise."""
 
-    @weft.action("test.do")
+    @fanwise.action("test.do")
     async def do(
-        context: weft.ActionContext,
+        context: fanwise.ActionContext,
         value: Any = None,
         fails: bool = False,
         breaks: bool = False,
@@ -106,11 +106,11 @@ def _actions(stage: Stage) -> ActionRegistry:
         for seconds in sleeps:
             await context.sleep(seconds)
         if fails or (breaks and not world.is_mended):
-            raise weft.ActionError("it fails", type="Broken")
+            raise fanwise.ActionError("it fails", type="Broken")
         if context.attempt < tries:
-            raise weft.ActionError("not yet", type="Early")
+            raise fanwise.ActionError("not yet", type="Early")
         if world.calls[key] < calls:
-            raise weft.ActionError("not often enough", type="Early")
+            raise fanwise.ActionError("not often enough", type="Early")
         return context.attempt if value == "(attempt)" else value
 
     registry = ActionRegistry()
@@ -120,7 +120,7 @@ def _actions(stage: Stage) -> ActionRegistry:
     return registry
 
 
-def _key(context: weft.ActionContext) -> str:
+def _key(context: fanwise.ActionContext) -> str:
     return context.idempotency_key.removeprefix(f"{context.run_id}/")
 
 

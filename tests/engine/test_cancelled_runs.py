@@ -7,11 +7,11 @@ from typing import Any, Literal
 import pytest
 from crashing import Cast
 
-import weft
-from weft.errors import StoreError
-from weft.model import Status
-from weft.stores import open_store
-from weft.testing.stores import FailingStore
+import fanwise
+from fanwise.errors import StoreError
+from fanwise.model import Status
+from fanwise.stores import open_store
+from fanwise.testing.stores import FailingStore
 
 FLOW = """
 vars: {n: 1}
@@ -33,7 +33,7 @@ class Doing:
         self.done: list[str] = []
 
     def action(self) -> Any:
-        @weft.action("test.do")
+        @fanwise.action("test.do")
         async def do(of: str) -> str:
             self.done.append(of)
             return of

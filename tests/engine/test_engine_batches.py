@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-import weft
-from weft.errors import ActionError, DefinitionError, FrozenError
-from weft.model import ErrorInfo, ItemCounts, Status
+import fanwise
+from fanwise.errors import ActionError, DefinitionError, FrozenError
+from fanwise.model import ErrorInfo, ItemCounts, Status
 
 
-@weft.action("test.sum")
+@fanwise.action("test.sum")
 async def add(values: list, index: int = -1) -> dict:
     return {"index": index, "count": len(values), "sum": sum(values)}
 
@@ -59,7 +59,7 @@ def test_tolerate_and_retry_go_by_the_batch(loom) -> None:
     """A failed batch is one failed item, and is tried again as a whole."""
     tries: dict[int, int] = {}
 
-    @weft.action("test.flaky")
+    @fanwise.action("test.flaky")
     async def flaky(values: list) -> int:
         tries[values[0]] = tries.get(values[0], 0) + 1
         if values[0] == 0 or (values[0] == 10 and tries[10] < 2):
@@ -95,7 +95,7 @@ def test_an_element_that_cannot_be_read_fails_its_batch_only(loom) -> None:
 def test_a_batch_cannot_be_changed(loom) -> None:
     """It may be shared with other attempts, as every value of a context is."""
 
-    @weft.action("test.change")
+    @fanwise.action("test.change")
     async def change(values: object) -> None:
         with pytest.raises(FrozenError):
             values.append(1)

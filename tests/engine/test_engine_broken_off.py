@@ -6,11 +6,11 @@ import gc
 
 import pytest
 
-import weft
-from weft.ports import TaskProgress
+import fanwise
+from fanwise.ports import TaskProgress
 
 
-@weft.action("test.echo")
+@fanwise.action("test.echo")
 async def echo(value: object = None) -> object:
     return value
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import weft
-from weft.engine.describe import describe_error, presentable
-from weft.engine.masking import MASK, Masker
-from weft.errors import ActionError, AttemptError
-from weft.model import ErrorInfo, Limits, Status
-from weft.values import FrozenDict, FrozenList, LazyList, encode
+import fanwise
+from fanwise.engine.describe import describe_error, presentable
+from fanwise.engine.masking import MASK, Masker
+from fanwise.errors import ActionError, AttemptError
+from fanwise.model import ErrorInfo, Limits, Status
+from fanwise.values import FrozenDict, FrozenList, LazyList, encode
 
 LIMITS = Limits()
 OPEN = Masker([])
@@ -198,7 +198,7 @@ tasks:
 def test_an_exception_that_can_not_be_described_fails_its_item_and_no_other(loom: Any) -> None:
     """A run goes on beside an exception whose text or type can't be had."""
 
-    @weft.action("test.raises")
+    @fanwise.action("test.raises")
     async def raises(kind: Any) -> Any:
         match kind:
             case 404:

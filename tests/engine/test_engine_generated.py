@@ -15,9 +15,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-import weft
-from weft.model import Status
-from weft.testing.stores import MemoryStore
+import fanwise
+from fanwise.model import Status
+from fanwise.testing.stores import MemoryStore
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "conductor"))
 
@@ -101,15 +101,15 @@ def test_the_engine_comes_to_what_the_rules_say(loom, generated, delays) -> None
     assume(not prediction.is_crowded)
     calls = 0
 
-    @weft.action("gen.work")
-    async def work(name: str, context: weft.ActionContext) -> str:
+    @fanwise.action("gen.work")
+    async def work(name: str, context: fanwise.ActionContext) -> str:
         nonlocal calls
         calls += 1
         for _ in range(delays[calls % len(delays)]):
             await asyncio.sleep(0)
         visit = int(context.idempotency_key.rpartition("/")[2])
         if scenario.outcomes[name, visit].ends == "failed":
-            raise weft.ActionError(f"{name}#{visit}")
+            raise fanwise.ActionError(f"{name}#{visit}")
         return f"{name}#{visit}"
 
     loom.store.close()

@@ -12,24 +12,24 @@ import threading
 import msgspec
 import pytest
 
-import weft
-from weft.context import ItemContext
-from weft.errors import StoreError
-from weft.model import ErrorInfo, ItemOutcome, Status
-from weft.testing.clock import ManualClock
-from weft.testing.stores import FailingStore, GatedStore, RefusingStore
+import fanwise
+from fanwise.context import ItemContext
+from fanwise.errors import StoreError
+from fanwise.model import ErrorInfo, ItemOutcome, Status
+from fanwise.testing.clock import ManualClock
+from fanwise.testing.stores import FailingStore, GatedStore, RefusingStore
 
 
-@weft.action("test.echo")
+@fanwise.action("test.echo")
 async def echo(value: object = None) -> object:
     return value
 
 
-@weft.action("test.odd")
+@fanwise.action("test.odd")
 async def odd(value: int) -> int:
     """Fails for odd numbers."""
     if value % 2:
-        raise weft.ActionError(f"{value} is odd", type="Odd", data={"value": value})
+        raise fanwise.ActionError(f"{value} is odd", type="Odd", data={"value": value})
     return value
 
 
@@ -126,7 +126,7 @@ def test_never_more_than_concurrency_items_run_also_while_they_are_retried(loom)
     waited_while_others_ran = False
     tries: dict[int, int] = {}
 
-    @weft.action("test.flaky")
+    @fanwise.action("test.flaky")
     async def flaky(value: int) -> int:
         nonlocal most, waited_while_others_ran
         running.add(value)
@@ -159,7 +159,7 @@ def test_an_items_context_is_forty_bytes_and_shares_the_workflows(loom) -> None:
 
     seen: list[object] = []
 
-    @weft.action("test.keep")
+    @fanwise.action("test.keep")
     async def keep(shared: list, value: int) -> None:
         seen.append(shared)
 
@@ -174,7 +174,7 @@ def test_an_items_context_is_forty_bytes_and_shares_the_workflows(loom) -> None:
         keep,
     )
     assert len({id(shared) for shared in seen}) == 1
-    assert sys.getsizeof(weft.WorkflowContext().for_item("x", 1)) == 40
+    assert sys.getsizeof(fanwise.WorkflowContext().for_item("x", 1)) == 40
     assert ItemContext.__struct_fields__ == ("shared", "item", "index")
 
 
@@ -184,7 +184,7 @@ def test_an_endless_source_gives_its_first_results_at_once(loom, tmp_path) -> No
     os.mkfifo(pipe)
     arrived = threading.Event()
 
-    @weft.action("test.arrive")
+    @fanwise.action("test.arrive")
     async def arrive(value: str) -> str:
         if value == "line 2":
             arrived.set()
@@ -220,11 +220,11 @@ def test_what_a_fan_out_holds_does_not_grow_with_its_items(loom) -> None:
 
     alive: list[int] = []
 
-    @weft.action("test.count")
+    @fanwise.action("test.count")
     async def count(value: int) -> None:
         if value % 1000 == 0:
             # gc=False structs aren't tracked; their items, small lists, are.
-            alive.append(sum(type(each) is weft.values.FrozenDict for each in gc.get_objects()))
+            alive.append(sum(type(each) is fanwise.values.FrozenDict for each in gc.get_objects()))
 
     loom.run(
         """
@@ -239,13 +239,13 @@ def test_what_a_fan_out_holds_does_not_grow_with_its_items(loom) -> None:
 
 def test_a_store_that_is_slower_than_the_actions_slows_the_fan_out_down(loom) -> None:
     """The queue's bound holds the items back; nothing piles up, and nothing is lost."""
-    loom.limits = weft.Limits(queue_bytes=25_000)  # a hundred outcomes of no-ops
+    loom.limits = fanwise.Limits(queue_bytes=25_000)  # a hundred outcomes of no-ops
     gate = GatedStore(loom.store)
     loom.store = gate
     calls = 0
     ahead: list[int] = []
 
-    @weft.action("test.count")
+    @fanwise.action("test.count")
     async def count() -> None:
         nonlocal calls
         calls += 1
@@ -276,7 +276,7 @@ def test_one_bad_result_of_a_group_harms_only_its_item(loom) -> None:
     """Invariant 11: a NUL, a NaN, a lone surrogate, a set, each with its path."""
     bad = {3: "a\0b", 5: float("nan"), 7: "\ud800", 9: {1, 2}}
 
-    @weft.action("test.bad")
+    @fanwise.action("test.bad")
     async def give(value: int) -> object:
         return {"x": [bad.get(value, value)]}
 
@@ -470,7 +470,7 @@ def test_items_of_sync_actions_run_in_threads(loom) -> None:
     loom.use_real_time()
     together = threading.Barrier(8)
 
-    @weft.action("test.meet")
+    @fanwise.action("test.meet")
     def meet(value: int) -> int:
         together.wait(30)
         return value
@@ -490,7 +490,7 @@ def test_items_of_sync_actions_run_in_threads(loom) -> None:
 def test_each_item_has_a_deadline_of_its_own(loom) -> None:
     """Those that hang are cut off; the others are not touched by it."""
 
-    @weft.action("test.hang")
+    @fanwise.action("test.hang")
     async def hang(value: int) -> int:
         if value % 3 == 0:
             await asyncio.get_running_loop().create_future()
@@ -514,7 +514,7 @@ def test_a_pause_finishes_the_items_in_flight_and_starts_no_new_ones(loom) -> No
     """Everything that ran is recorded, and the task is paused."""
     started: list[int] = []
 
-    @weft.action("test.pause")
+    @fanwise.action("test.pause")
     async def pause(value: int) -> int:
         started.append(value)
         if value == 10:
@@ -541,7 +541,7 @@ def test_a_run_that_times_out_cancels_the_items_in_flight(loom) -> None:
     loom.clock = clock = ManualClock()
     started: list[int] = []
 
-    @weft.action("test.hang")
+    @fanwise.action("test.hang")
     async def hang(value: int) -> None:
         started.append(value)
         if len(started) == 3:
@@ -565,13 +565,13 @@ def test_counts_are_of_what_is_recorded(loom) -> None:
     """Invariant 5: at every moment, no more is counted than a second reader finds."""
     gaps: list[int] = []
 
-    @weft.action("test.look")
+    @fanwise.action("test.look")
     async def look(value: int) -> None:
         progress = loom.watcher.progress["each"]
         if value % 50 == 0:
             await asyncio.sleep(0)
             counted = progress.succeeded
-            with sqlite3.connect(loom.folder / "weft.db") as other:
+            with sqlite3.connect(loom.folder / "fanwise.db") as other:
                 (found,) = other.execute("select count(*) from items").fetchone()
             other.close()
             gaps.append(found - counted)
@@ -589,8 +589,8 @@ def test_counts_are_of_what_is_recorded(loom) -> None:
 def test_the_idempotency_key_of_an_item_names_run_path_visit_and_index(loom) -> None:
     keys: list[str] = []
 
-    @weft.action("test.key")
-    async def key(context: weft.ActionContext) -> None:
+    @fanwise.action("test.key")
+    async def key(context: fanwise.ActionContext) -> None:
         keys.append(context.idempotency_key)
 
     run = loom.run("tasks: [{name: each, action: test.key, with-items: {range: 2}}]", key)
@@ -649,10 +649,10 @@ def test_relative_paths_start_at_the_workflow_or_at_the_caller(loom, tmp_path, m
 
 def test_no_more_run_at_once_than_the_limit_for_the_process(loom) -> None:
     """`limits.running` wins over a larger concurrency."""
-    loom.limits = weft.Limits(running=3)
+    loom.limits = fanwise.Limits(running=3)
     running = most = 0
 
-    @weft.action("test.count")
+    @fanwise.action("test.count")
     async def count() -> None:
         nonlocal running, most
         running += 1

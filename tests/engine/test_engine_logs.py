@@ -16,12 +16,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import weft
-from weft.engine import Quiet, capturing
-from weft.engine.masking import Masker
-from weft.model import ItemOutcome, LogText, Status
-from weft.stores import open_store
-from weft.testing.stores import GatedStore, RefusingStore, StoreWrapper
+import fanwise
+from fanwise.engine import Quiet, capturing
+from fanwise.engine.masking import Masker
+from fanwise.model import ItemOutcome, LogText, Status
+from fanwise.stores import open_store
+from fanwise.testing.stores import GatedStore, RefusingStore, StoreWrapper
 
 EACH = """
 tasks:
@@ -35,7 +35,7 @@ tasks:
 ONCE = "tasks: [{name: once, action: test.say}]"
 
 
-def run(loom, text: str, *actions: Callable[..., Any], **options: Any) -> weft.Run:
+def run(loom, text: str, *actions: Callable[..., Any], **options: Any) -> fanwise.Run:
     with capturing():
         return loom.run(text, *actions, **options)
 
@@ -49,7 +49,7 @@ def texts(loom) -> list[str]:
     return [log.text for log in logs(loom)]
 
 
-@weft.action("test.say")
+@fanwise.action("test.say")
 async def say_in_turns(n: int) -> None:
     """Prints a line in pieces, between which other items print theirs."""
     print("item", n, end="")
@@ -62,8 +62,8 @@ async def say_in_turns(n: int) -> None:
 def test_what_an_attempt_writes_is_its_log_in_order(loom) -> None:
     """Standard output, standard error and logging, each line as it is written."""
 
-    @weft.action("test.say")
-    async def say(context: weft.ActionContext) -> int:
+    @fanwise.action("test.say")
+    async def say(context: fanwise.ActionContext) -> int:
         print("to standard output", 1, 2.5)
         sys.stderr.writelines(["to standard ", "error\n"])
         context.logger.warning("the disk is %d %% full", 95)
@@ -82,7 +82,7 @@ def test_what_an_attempt_writes_is_its_log_in_order(loom) -> None:
     assert lines[:4] == [
         "to standard output 1 2.5",
         "to standard error",
-        "WARNING weft.action.test.say: the disk is 95 % full",
+        "WARNING fanwise.action.test.say: the disk is 95 % full",
         "ERROR my.lib: no host",
     ]
     assert lines[4] == "Traceback (most recent call last):"
@@ -101,11 +101,11 @@ def test_items_that_run_side_by_side_keep_their_logs_apart(loom) -> None:
 def test_what_a_thread_prints_is_its_items(loom) -> None:
     """So it is for `def`, and for what an action hands to `asyncio.to_thread`."""
 
-    @weft.action("test.say")
+    @fanwise.action("test.say")
     def say(n: int) -> None:
         print("thread", n)
 
-    @weft.action("test.hand")
+    @fanwise.action("test.hand")
     async def hand(n: int) -> None:
         await asyncio.to_thread(print, "handed", n)
 
@@ -119,7 +119,7 @@ def test_what_a_thread_prints_is_its_items(loom) -> None:
 def test_an_attempt_that_was_silent_has_no_log(loom) -> None:
     """Also between others that print, in the same worker."""
 
-    @weft.action("test.say")
+    @fanwise.action("test.say")
     async def say(n: int) -> None:
         if n % 5 == 3:
             print(n)
@@ -131,10 +131,10 @@ def test_an_attempt_that_was_silent_has_no_log(loom) -> None:
 def test_attempts_that_failed_keep_their_logs(loom) -> None:
     """Those that are tried again, and the last one."""
 
-    @weft.action("test.say")
-    async def say(context: weft.ActionContext) -> None:
+    @fanwise.action("test.say")
+    async def say(context: fanwise.ActionContext) -> None:
         print("try", context.attempt)
-        raise weft.ActionError("no")
+        raise fanwise.ActionError("no")
 
     text = """
         tasks:
@@ -151,7 +151,7 @@ def test_attempts_that_failed_keep_their_logs(loom) -> None:
 def test_an_attempt_that_is_too_slow_keeps_its_log(loom) -> None:
     """What it had written by then."""
 
-    @weft.action("test.say")
+    @fanwise.action("test.say")
     async def say() -> None:
         print("waiting")
         await asyncio.Event().wait()
@@ -164,7 +164,7 @@ def test_what_a_thread_prints_after_its_timeout_is_nobodys_log(loom, capsys) -> 
     """The next item in the same slot has its own lines only."""
     released = threading.Event()
 
-    @weft.action("test.say")
+    @fanwise.action("test.say")
     def say(n: int) -> None:
         print("begins", n)
         if n == 0:
@@ -192,7 +192,7 @@ def test_what_a_thread_prints_after_its_timeout_is_nobodys_log(loom, capsys) -> 
 def test_what_is_printed_outside_of_attempts_goes_where_it_always_went(loom, capsys) -> None:
     """What an observer prints, the caller, and a thread that an action starts by itself."""
 
-    @weft.action("test.say")
+    @fanwise.action("test.say")
     async def say() -> None:
         thread = threading.Thread(target=print, args=("my own thread",))
         thread.start()
@@ -226,7 +226,7 @@ def test_what_outlives_its_attempt_prints_where_it_always_did(loom, capsys) -> N
         await released.wait()
         print("still here")
 
-    @weft.action("test.say")
+    @fanwise.action("test.say")
     async def say() -> None:
         left.append(asyncio.create_task(linger()))
 
@@ -242,11 +242,11 @@ def test_what_outlives_its_attempt_prints_where_it_always_did(loom, capsys) -> N
 
 
 def test_without_capturing_the_streams_and_logging_are_left_alone(loom, capsys, caplog) -> None:
-    """`weft.run` from a program prints as the program does, and records none of it."""
+    """`fanwise.run` from a program prints as the program does, and records none of it."""
     before = sys.stdout, sys.stderr, logging.getLogger().level
 
-    @weft.action("test.say")
-    async def say(context: weft.ActionContext) -> None:
+    @fanwise.action("test.say")
+    async def say(context: fanwise.ActionContext) -> None:
         assert (sys.stdout, sys.stderr, logging.getLogger().level) == before
         print("printed")
         context.logger.warning("logged")
@@ -265,8 +265,8 @@ def test_records_from_info_on_are_heard_if_nobody_has_configured_logging(
 ) -> None:
     """Outside of attempts warnings are printed, as Python does by itself, and the rest is not."""
 
-    @weft.action("test.say")
-    async def say(context: weft.ActionContext) -> None:
+    @fanwise.action("test.say")
+    async def say(context: fanwise.ActionContext) -> None:
         context.logger.debug("too much")
         context.logger.info("just right")
 
@@ -276,21 +276,21 @@ def test_records_from_info_on_are_heard_if_nobody_has_configured_logging(
         logging.getLogger("caller").info("not printed")
         logging.getLogger("caller").warning("printed")
     logging.getLogger("caller").info("not printed")
-    assert texts(loom) == ["INFO weft.action.test.say: just right\n"]
+    assert texts(loom) == ["INFO fanwise.action.test.say: just right\n"]
     assert capsys.readouterr().err == "printed\n"
 
 
 def test_whoever_configures_logging_decides_which_records_there_are(loom, caplog) -> None:
     """The handlers of others get them, too."""
 
-    @weft.action("test.say")
-    async def say(context: weft.ActionContext) -> None:
+    @fanwise.action("test.say")
+    async def say(context: fanwise.ActionContext) -> None:
         context.logger.info("too little")
         context.logger.error("enough")
 
     caplog.set_level(logging.ERROR)
     run(loom, ONCE, say)
-    assert texts(loom) == ["ERROR weft.action.test.say: enough\n"]
+    assert texts(loom) == ["ERROR fanwise.action.test.say: enough\n"]
     assert caplog.messages == ["enough"]
 
 
@@ -301,7 +301,7 @@ def test_an_attempts_log_is_no_terminal(loom, monkeypatch) -> None:
         def isatty(self) -> bool:
             return True
 
-    @weft.action("test.say")
+    @fanwise.action("test.say")
     async def say() -> bool:
         return sys.stdout.isatty()
 
@@ -315,12 +315,12 @@ def test_an_attempts_log_is_no_terminal(loom, monkeypatch) -> None:
 def test_a_log_has_a_bound_and_says_what_was_left_out(loom) -> None:
     """`limits.log_bytes` counts UTF-8, over all that an attempt writes."""
 
-    @weft.action("test.say")
+    @fanwise.action("test.say")
     async def say(n: int) -> None:
         for _ in range(n):
             sys.stdout.write("ü" * 4)
 
-    loom.limits = weft.Limits(log_bytes=15)
+    loom.limits = fanwise.Limits(log_bytes=15)
     run(loom, EACH.replace("{range: 20}", "[1, 2, 3]"), say)
     assert texts(loom) == [
         "üüüü",
@@ -332,7 +332,7 @@ def test_a_log_has_a_bound_and_says_what_was_left_out(loom) -> None:
 def test_what_cannot_be_stored_is_replaced(loom) -> None:
     """A NUL and half a surrogate pair harm nothing."""
 
-    @weft.action("test.say")
+    @fanwise.action("test.say")
     async def say() -> None:
         print("a\0b \ud800 c")
 
@@ -343,18 +343,18 @@ def test_what_cannot_be_stored_is_replaced(loom) -> None:
 def test_secrets_are_masked_in_logs(loom) -> None:
     """Also where the bound cuts one in two."""
 
-    @weft.action("test.say")
+    @fanwise.action("test.say")
     async def say(token: str) -> None:
         logging.getLogger("http").warning("Bearer %s", token)
         print("again", token)
 
-    loom.environment = {"WEFT_SECRET_TOKEN": "s3cret-t0ken"}
+    loom.environment = {"FANWISE_SECRET_TOKEN": "s3cret-t0ken"}
     text = 'tasks: [{name: once, action: test.say, input: {token: "{{ secrets.TOKEN }}"}}]'
     run(loom, text, say)
     assert texts(loom) == ["WARNING http: Bearer ***\nagain ***\n"]
     whole = len("WARNING http: Bearer s3cret-t0ken\nagain s3cret-t0ken\n")
     for log_bytes in range(1, whole):
-        loom.limits = weft.Limits(log_bytes=log_bytes)
+        loom.limits = fanwise.Limits(log_bytes=log_bytes)
         run(loom, text, say)
         (written,) = texts(loom)
         assert "left out" in written
@@ -403,7 +403,7 @@ def test_a_log_that_the_store_refuses_harms_only_itself(loom) -> None:
 
     loom.store = RefusingStore(loom.store, refuses)
     done = run(loom, EACH, say_in_turns)
-    assert done.tasks["each"].items == weft.ItemCounts(20, 20, 0)
+    assert done.tasks["each"].items == fanwise.ItemCounts(20, 20, 0)
     assert texts(loom)[2:5] == [
         "item 2 2 2 2\n",
         "(the store refuses this log: the store refuses a record.)\n",
@@ -413,13 +413,13 @@ def test_a_log_that_the_store_refuses_harms_only_itself(loom) -> None:
 
 def test_logs_that_wait_for_a_slow_store_hold_the_fan_out_back(loom) -> None:
     """Their size counts towards `limits.queue_bytes`, so they don't pile up in memory."""
-    loom.limits = weft.Limits(queue_bytes=100_000)  # ten logs
+    loom.limits = fanwise.Limits(queue_bytes=100_000)  # ten logs
     gate = GatedStore(loom.store)
     loom.store = gate
     calls = 0
     ahead: list[int] = []
 
-    @weft.action("test.say")
+    @fanwise.action("test.say")
     async def say() -> None:
         nonlocal calls
         calls += 1
@@ -445,13 +445,13 @@ def test_logs_that_wait_for_a_slow_store_hold_the_fan_out_back(loom) -> None:
 
 
 ACTIONS = """
-import weft
+import fanwise
 
-@weft.action("test.say")
+@fanwise.action("test.say")
 async def say(text: str) -> None:
     print(text)
 
-@weft.action("test.block", cpu=True)
+@fanwise.action("test.block", cpu=True)
 def block(text: str) -> None:
     print(text)
 """
@@ -480,9 +480,9 @@ def test_the_steps_of_a_child_workflow_have_logs_of_their_own(tmp_path: Path, ca
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     with capturing():
-        weft.run(tmp_path / "main.yaml", store=str(tmp_path / "weft.db"), observer=Teller())
+        fanwise.run(tmp_path / "main.yaml", store=str(tmp_path / "fanwise.db"), observer=Teller())
     assert "told an action with cpu=True" in capsys.readouterr().out
-    with open_store(str(tmp_path / "weft.db")) as store:
+    with open_store(str(tmp_path / "fanwise.db")) as store:
         assert {log.path: log.text for log in store.logs(1)} == {
             "call[0].greet": "hello ada\n",
             "call[0].leave": "bye ada\n",

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-import weft
-from weft.model import Status
+import fanwise
+from fanwise.model import Status
 
 MARKS = {
     "+": Status.SUCCEEDED,
@@ -20,16 +20,16 @@ MARKS = {
 }
 
 
-@weft.action("do.echo")
+@fanwise.action("do.echo")
 async def echo(value: object = None) -> object:
     """Give back the value."""
     return value
 
 
-@weft.action("do.fail")
+@fanwise.action("do.fail")
 async def fail() -> None:
     """Fail."""
-    raise weft.ActionError("broken", type="Broken")
+    raise fanwise.ActionError("broken", type="Broken")
 
 
 @dataclass
@@ -559,7 +559,7 @@ def test_tasks_that_do_not_wait_for_each_other_run_side_by_side(loom) -> None:
     """Each of them ends only once the other has started."""
     started: dict[str, asyncio.Event] = {}
 
-    @weft.action("do.meet")
+    @fanwise.action("do.meet")
     async def meet(me: str, other: str) -> str:
         for name in (me, other):
             started.setdefault(name, asyncio.Event())

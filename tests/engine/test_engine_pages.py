@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.engine.pages import PagedOutput
-from weft.model import ItemOutcome, RunRecord, Status
-from weft.ports import PAGE_BYTES
-from weft.sources import ListSource
-from weft.testing.memory_store import MemoryStore
-from weft.values import CHUNK_ITEMS
+from fanwise.engine.pages import PagedOutput
+from fanwise.model import ItemOutcome, RunRecord, Status
+from fanwise.ports import PAGE_BYTES
+from fanwise.sources import ListSource
+from fanwise.testing.memory_store import MemoryStore
+from fanwise.values import CHUNK_ITEMS
 
 MIB = 2**20
 

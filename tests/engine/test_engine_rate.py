@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import weft
-from weft.engine.gate import Pace
-from weft.errors import ActionError
-from weft.model import Status
-from weft.testing.clock import ManualClock
+import fanwise
+from fanwise.engine.gate import Pace
+from fanwise.errors import ActionError
+from fanwise.model import Status
+from fanwise.testing.clock import ManualClock
 
 PACED = """
 tasks:
@@ -30,7 +30,7 @@ def worker(
     """An action that notes when it starts, takes so long, and fails so often, item by item."""
     left = dict(enumerate(fails))
 
-    @weft.action("test.work")
+    @fanwise.action("test.work")
     async def work(value: int) -> int:
         starts.append(loom.clock.monotonic())
         if value < len(durations):
@@ -75,10 +75,10 @@ def test_a_retry_takes_its_turn_as_any_other_attempt(loom) -> None:
 
 def test_an_item_that_waits_for_its_turn_holds_no_slot_of_the_process(loom) -> None:
     """A task that is paced leaves the slots that it doesn't use to the tasks beside it."""
-    loom.limits = weft.Limits(running=1)
+    loom.limits = fanwise.Limits(running=1)
     ended: list[str] = []
 
-    @weft.action("test.note")
+    @fanwise.action("test.note")
     async def note(value: str) -> None:
         ended.append(value)
 
@@ -110,7 +110,7 @@ def test_a_pause_ends_the_wait_for_a_turn(loom) -> None:
     """What has no turn yet isn't started, and nobody waits for its time."""
     starts: list[float] = []
 
-    @weft.action("test.work")
+    @fanwise.action("test.work")
     async def work(value: int) -> int:
         starts.append(loom.clock.monotonic())
         loom.engine.pause()

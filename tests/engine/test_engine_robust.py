@@ -9,14 +9,14 @@ import threading
 
 import pytest
 
-import weft
-from weft.errors import ParameterError, StoreError
-from weft.model import ItemOutcome, RunRecord, Status
-from weft.testing.clock import ManualClock
-from weft.testing.stores import StoreWrapper
+import fanwise
+from fanwise.errors import ParameterError, StoreError
+from fanwise.model import ItemOutcome, RunRecord, Status
+from fanwise.testing.clock import ManualClock
+from fanwise.testing.stores import StoreWrapper
 
 
-@weft.action("test.echo")
+@fanwise.action("test.echo")
 async def echo(value: object = None) -> object:
     return value
 
@@ -25,7 +25,7 @@ def test_runs_side_by_side_on_one_engine_do_not_disturb_each_other(loom) -> None
     """They share a journal, and each is recorded whole."""
     chain = "tasks:\n" + "\n".join(f"- {{name: t{n}, action: test.echo}}" for n in range(20))
 
-    async def both() -> list[weft.Run]:
+    async def both() -> list[fanwise.Run]:
         first = await loom.arun("tasks: [{name: a, action: test.echo}]", echo)
         plan = loom.plan(chain, echo)
         return [first, *await asyncio.gather(*(loom.engine.arun(plan) for _ in range(5)))]
@@ -72,7 +72,7 @@ def held_pipe(tmp_path):
 
 
 def test_a_pause_does_not_wait_for_a_source_that_is_silent(loom, held_pipe) -> None:
-    @weft.action("test.pause")
+    @fanwise.action("test.pause")
     async def pause(value: str) -> str:
         asyncio.get_running_loop().call_soon(loom.engine.pause)
         return value
@@ -91,7 +91,7 @@ def test_a_pause_does_not_wait_for_a_source_that_is_silent(loom, held_pipe) -> N
 def test_a_retry_that_is_due_does_not_wait_for_a_source_that_is_silent(loom, held_pipe) -> None:
     tries = 0
 
-    @weft.action("test.flaky")
+    @fanwise.action("test.flaky")
     async def flaky(value: str) -> str:
         nonlocal tries
         tries += 1
@@ -113,7 +113,7 @@ def test_a_retry_that_is_due_does_not_wait_for_a_source_that_is_silent(loom, hel
 
 
 def test_an_action_that_cancels_its_own_task_harms_only_itself(loom) -> None:
-    @weft.action("test.cancel")
+    @fanwise.action("test.cancel")
     async def cancel(value: int) -> int:
         if value == 1:
             asyncio.current_task().cancel()
@@ -136,7 +136,7 @@ def test_an_action_that_cancels_its_own_task_harms_only_itself(loom) -> None:
 def test_a_cancelled_run_stops_though_an_action_swallows_the_cancellation(loom) -> None:
     started: list[int] = []
 
-    @weft.action("test.stubborn")
+    @fanwise.action("test.stubborn")
     async def stubborn(value: int) -> None:
         started.append(value)
         if len(started) == 4:
@@ -170,7 +170,7 @@ def test_an_item_whose_thread_overran_is_recorded_also_if_the_run_is_stopped(loo
     loom.use_real_time()
     release = threading.Event()
 
-    @weft.action("test.block")
+    @fanwise.action("test.block")
     def block() -> None:
         release.wait(30)
 
@@ -229,7 +229,7 @@ def test_what_a_source_says_of_a_bad_line_is_masked(loom, tmp_path) -> None:
         parameters={"path": str(folder / "rows.jsonl")},
     )
     loom.store.close()
-    assert all(b"s3cr3t-folder" not in file.read_bytes() for file in tmp_path.glob("weft.db*"))
+    assert all(b"s3cr3t-folder" not in file.read_bytes() for file in tmp_path.glob("fanwise.db*"))
 
 
 def test_a_paged_output_inside_an_item_is_a_list(loom) -> None:
@@ -248,7 +248,7 @@ def test_a_paged_output_inside_an_item_is_a_list(loom) -> None:
 
 def test_a_variable_that_is_replaced_counts_once(loom) -> None:
     """Towards `limits.context_bytes`."""
-    loom.limits = weft.Limits(context_bytes=1_000)
+    loom.limits = fanwise.Limits(context_bytes=1_000)
     steps = "\n".join(
         f"- {{name: t{n}, action: test.echo, publish: {{v: \"{{{{ 'x' * 200 }}}}\"}}}}"
         for n in range(20)
@@ -257,7 +257,7 @@ def test_a_variable_that_is_replaced_counts_once(loom) -> None:
 
 
 def test_a_paused_task_says_how_many_of_its_items_are_recorded(loom) -> None:
-    @weft.action("test.pause")
+    @fanwise.action("test.pause")
     async def pause(value: int) -> None:
         if value == 5:
             loom.engine.pause()
@@ -277,7 +277,7 @@ def test_a_paused_task_says_how_many_of_its_items_are_recorded(loom) -> None:
 def test_a_cancelled_task_has_no_output(loom) -> None:
     loom.clock = clock = ManualClock()
 
-    @weft.action("test.hang")
+    @fanwise.action("test.hang")
     async def hang() -> None:
         asyncio.get_running_loop().call_soon(clock.advance, 10)
         await asyncio.get_running_loop().create_future()
@@ -295,14 +295,14 @@ def test_a_cancelled_task_has_no_output(loom) -> None:
 
 def test_errors_count_towards_what_may_wait_for_the_store(loom) -> None:
     """Many failures with long messages fill the queue as results do."""
-    loom.limits = weft.Limits(queue_bytes=50_000)
+    loom.limits = fanwise.Limits(queue_bytes=50_000)
     most = 0
 
-    @weft.action("test.fail")
+    @fanwise.action("test.fail")
     async def fail() -> None:
         nonlocal most
         most = max(most, len(loom.items()))
-        raise weft.ActionError("x" * 10_000)
+        raise fanwise.ActionError("x" * 10_000)
 
     run = loom.run(
         "tasks: [{name: each, action: test.fail, with-items: {range: 60}, concurrency: 1}]", fail
@@ -313,7 +313,7 @@ def test_errors_count_towards_what_may_wait_for_the_store(loom) -> None:
 
 def test_a_refused_record_leaves_no_trace_of_what_was_decided_on_it(loom) -> None:
     """The follower that would have started is blocked, and never seems to have run."""
-    from weft.testing.stores import RefusingStore
+    from fanwise.testing.stores import RefusingStore
 
     loom.store = RefusingStore(
         loom.store, lambda record: getattr(record, "output", None) == b'"poison"'
@@ -332,9 +332,9 @@ def test_a_refused_record_leaves_no_trace_of_what_was_decided_on_it(loom) -> Non
 
 
 def test_a_failing_retry_condition_does_not_hide_the_failure(loom) -> None:
-    @weft.action("test.fail")
+    @fanwise.action("test.fail")
     async def fail() -> None:
-        raise weft.ActionError("the real reason", type="Real")
+        raise fanwise.ActionError("the real reason", type="Real")
 
     run = loom.run(
         """

@@ -11,19 +11,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-import weft
-from weft.errors import ParameterError, UsageError
-from weft.model import Status
+import fanwise
+from fanwise.errors import ParameterError, UsageError
+from fanwise.model import Status
 
 
-@weft.action("test.echo")
+@fanwise.action("test.echo")
 async def echo(value: object = None) -> object:
     return value
 
 
-@weft.action("test.fail")
+@fanwise.action("test.fail")
 async def fail(message: str = "broken") -> None:
-    raise weft.ActionError(message, type="Broken", data={"code": 7})
+    raise fanwise.ActionError(message, type="Broken", data={"code": 7})
 
 
 def test_a_task_gets_its_input_and_its_result_is_its_output(loom) -> None:
@@ -48,11 +48,11 @@ def test_later_tasks_see_what_was_recorded(loom) -> None:
     """Not the object that the action returned, which it may still change."""
     kept = {"list": (1, 2)}
 
-    @weft.action("test.give")
+    @fanwise.action("test.give")
     async def give() -> object:
         return kept
 
-    @weft.action("test.look")
+    @fanwise.action("test.look")
     async def look(value: object) -> str:
         kept["list"] = "changed"
         return f"{value!r} {value['list'] == [1, 2]}"
@@ -73,7 +73,7 @@ def test_later_tasks_see_what_was_recorded(loom) -> None:
 def test_nobody_can_change_what_is_shared(loom) -> None:
     """Invariant 3: writing to an input is an error that says how to copy."""
 
-    @weft.action("test.write")
+    @fanwise.action("test.write")
     async def write(value: object) -> None:
         value["new"] = 1
 
@@ -88,7 +88,7 @@ def test_nobody_can_change_what_is_shared(loom) -> None:
     )
     error = run.tasks["write"].error
     assert error.type == "FrozenError"
-    assert "weft.thaw(value)" in error.message
+    assert "fanwise.thaw(value)" in error.message
 
 
 def test_a_value_is_never_a_template(loom) -> None:
@@ -147,9 +147,9 @@ def test_an_unhandled_failure_fails_the_run_and_blocks_the_rest(loom) -> None:
 
 
 def test_the_traceback_of_an_error_is_the_authors(loom) -> None:
-    """It begins in the action, without a frame of weft's own."""
+    """It begins in the action, without a frame of fanwise's own."""
 
-    @weft.action("test.crash")
+    @fanwise.action("test.crash")
     async def crash() -> None:
         _ = {}["missing"]
 
@@ -157,15 +157,15 @@ def test_the_traceback_of_an_error_is_the_authors(loom) -> None:
     error = run.tasks["crash"].error
     assert (error.type, error.message) == ("KeyError", "'missing'")
     assert '{}["missing"]' in error.traceback
-    assert "/weft/engine/" not in error.traceback
-    assert "/weft/executors/" not in error.traceback
+    assert "/fanwise/engine/" not in error.traceback
+    assert "/fanwise/executors/" not in error.traceback
 
 
 def test_a_task_is_retried_until_it_succeeds(loom) -> None:
     """The attempts are counted, and their waits double."""
     tries: list[float] = []
 
-    @weft.action("test.flaky")
+    @fanwise.action("test.flaky")
     async def flaky() -> int:
         tries.append(loom.clock.monotonic())
         if len(tries) < 4:
@@ -202,9 +202,9 @@ def test_retry_when_chooses_which_failures_are_tried_again(loom) -> None:
 def test_an_error_that_forbids_it_is_not_retried(loom) -> None:
     """`retry=False` on an ActionError wins over the task's retry."""
 
-    @weft.action("test.final")
+    @fanwise.action("test.final")
     async def final() -> None:
-        raise weft.ActionError("gone", retry=False)
+        raise fanwise.ActionError("gone", retry=False)
 
     run = loom.run("tasks: [{name: a, action: test.final, retry: {count: 5}}]", final)
     assert run.tasks["a"].attempts == 1
@@ -214,7 +214,7 @@ def test_an_attempt_that_takes_too_long_is_cut_off(loom) -> None:
     """The action is cancelled, and the error's type is Timeout."""
     seen: list[str] = []
 
-    @weft.action("test.hang")
+    @fanwise.action("test.hang")
     async def hang() -> None:
         try:
             await asyncio.get_running_loop().create_future()
@@ -231,7 +231,7 @@ def test_an_attempt_that_takes_too_long_is_cut_off(loom) -> None:
 def test_an_action_that_swallows_its_cancellation_has_timed_out_all_the_same(loom) -> None:
     """Its late result doesn't count."""
 
-    @weft.action("test.stubborn")
+    @fanwise.action("test.stubborn")
     async def stubborn() -> str:
         try:
             await asyncio.get_running_loop().create_future()
@@ -249,7 +249,7 @@ def test_a_thread_that_overruns_keeps_its_slot_until_it_returns(loom) -> None:
     running: list[int] = []
     most = 0
 
-    @weft.action("test.block")
+    @fanwise.action("test.block")
     def block() -> str:
         nonlocal most
         running.append(1)
@@ -281,7 +281,7 @@ def test_a_thread_that_raises_stop_iteration_fails_and_does_not_hang(loom) -> No
     """A future can't carry StopIteration."""
     loom.use_real_time()
 
-    @weft.action("test.stop")
+    @fanwise.action("test.stop")
     def stop() -> None:
         next(iter(()))
 
@@ -292,7 +292,7 @@ def test_a_thread_that_raises_stop_iteration_fails_and_does_not_hang(loom) -> No
 def test_an_action_that_exits_fails_only_itself(loom) -> None:
     """`sys.exit()` in an action doesn't end the process."""
 
-    @weft.action("test.exit")
+    @fanwise.action("test.exit")
     async def leave() -> None:
         raise SystemExit(3)
 
@@ -303,7 +303,7 @@ def test_an_action_that_exits_fails_only_itself(loom) -> None:
 def test_a_cancellation_of_the_actions_own_is_a_failure(loom) -> None:
     """An inner task that was cancelled ends the attempt, not the engine."""
 
-    @weft.action("test.inner")
+    @fanwise.action("test.inner")
     async def inner() -> None:
         raise asyncio.CancelledError
 
@@ -361,7 +361,7 @@ def test_a_delayed_task_waits_and_its_due_time_is_recorded(loom) -> None:
     """The wait is from when the task could start."""
     started: list[float] = []
 
-    @weft.action("test.note")
+    @fanwise.action("test.note")
     async def note() -> None:
         started.append(loom.clock.now())
 
@@ -387,7 +387,7 @@ def test_settings_can_be_templates(loom) -> None:
 def test_a_run_that_takes_longer_than_its_timeout_fails(loom) -> None:
     """What runs is cut off and the rest is cancelled."""
 
-    @weft.action("test.hang")
+    @fanwise.action("test.hang")
     async def hang() -> None:
         await asyncio.get_running_loop().create_future()
 
@@ -401,8 +401,8 @@ def test_a_run_that_takes_longer_than_its_timeout_fails(loom) -> None:
 def test_a_pause_lets_the_running_task_finish_and_starts_no_other(loom) -> None:
     """What had started is recorded as it ended."""
 
-    @weft.action("test.pause")
-    async def pause(context: weft.ActionContext) -> bool:
+    @fanwise.action("test.pause")
+    async def pause(context: fanwise.ActionContext) -> bool:
         loom.engine.pause()
         await asyncio.sleep(0)
         return context.stopping
@@ -416,10 +416,10 @@ def test_a_pause_lets_the_running_task_finish_and_starts_no_other(loom) -> None:
 
 def test_an_action_learns_about_its_attempt(loom) -> None:
     """The idempotency key is the same for every attempt of the same work."""
-    contexts: list[weft.ActionContext] = []
+    contexts: list[fanwise.ActionContext] = []
 
-    @weft.action("test.look")
-    async def look(context: weft.ActionContext) -> None:
+    @fanwise.action("test.look")
+    async def look(context: fanwise.ActionContext) -> None:
         contexts.append(context)
         if len(contexts) == 1:
             raise OSError("again")
@@ -438,7 +438,7 @@ def test_an_action_learns_about_its_attempt(loom) -> None:
 def test_a_result_that_is_not_json_fails_its_task_with_the_path(loom, bad) -> None:
     """The error says where in the result, and of which type the value is."""
 
-    @weft.action("test.bad")
+    @fanwise.action("test.bad")
     async def give() -> object:
         return {"rows": [0, bad]}
 
@@ -449,7 +449,7 @@ def test_a_result_that_is_not_json_fails_its_task_with_the_path(loom, bad) -> No
 
 def test_a_result_over_the_limit_names_task_size_and_setting(loom) -> None:
     """Invariant 12."""
-    loom.limits = weft.Limits(result_bytes=100)
+    loom.limits = fanwise.Limits(result_bytes=100)
     run = loom.run(
         "tasks: [{name: big, action: test.echo, input: {value: \"{{ 'x' * 200 }}\"}}]", echo
     )
@@ -461,15 +461,15 @@ def test_a_result_over_the_limit_names_task_size_and_setting(loom) -> None:
 
 def test_secrets_are_masked_and_never_stored(loom) -> None:
     """Neither in parameters nor in results, errors or tracebacks; actions get the real value."""
-    loom.environment = {"WEFT_SECRET_TOKEN": "s3cr3t-t0k3n"}
+    loom.environment = {"FANWISE_SECRET_TOKEN": "s3cr3t-t0k3n"}
     seen: list[tuple[str, str]] = []
 
-    @weft.action("test.leak")
+    @fanwise.action("test.leak")
     async def leak(password: str, token: str) -> object:
         seen.append((password, token))
         return {"echo": f"{password} and {token}", password: 1}
 
-    @weft.action("test.crash")
+    @fanwise.action("test.crash")
     async def crash(token: str) -> None:
         raise RuntimeError(f"bad token {token}")
 
@@ -498,7 +498,7 @@ def test_secrets_are_masked_and_never_stored(loom) -> None:
 def test_a_secret_that_is_not_set_stops_the_run_before_it_starts(loom) -> None:
     """With the name of the variable to set."""
     text = 'tasks: [{name: a, action: test.echo, input: {value: "{{ secrets.KEY }}"}}]'
-    with pytest.raises(ParameterError, match="WEFT_SECRET_KEY"):
+    with pytest.raises(ParameterError, match="FANWISE_SECRET_KEY"):
         loom.run(text, echo)
     assert loom.store.runs() == []
 
@@ -576,7 +576,7 @@ def test_every_event_is_recorded_in_order(loom) -> None:
 def test_path_inputs_start_at_the_workflows_folder(loom, tmp_path) -> None:
     """A parameter annotated as a Path gets an absolute one."""
 
-    @weft.action("test.read")
+    @fanwise.action("test.read")
     def read(path: Path) -> str:
         return path.read_text()
 
@@ -594,7 +594,7 @@ def test_path_inputs_start_at_the_workflows_folder(loom, tmp_path) -> None:
 
 def test_a_context_over_the_limit_names_task_size_and_setting(loom) -> None:
     """The task whose result is one too many fails."""
-    loom.limits = weft.Limits(context_bytes=250)
+    loom.limits = fanwise.Limits(context_bytes=250)
     run = loom.run(
         """
         tasks:
@@ -612,7 +612,7 @@ def test_a_context_over_the_limit_names_task_size_and_setting(loom) -> None:
 
 def test_a_runs_parameters_count_towards_its_context(loom) -> None:
     """A result that fits by itself is one too many beside them."""
-    loom.limits = weft.Limits(context_bytes=250)
+    loom.limits = fanwise.Limits(context_bytes=250)
     run = loom.run(
         """
         parameters: {p: {}}
@@ -625,7 +625,7 @@ def test_a_runs_parameters_count_towards_its_context(loom) -> None:
 
 
 def test_an_action_for_a_process_runs_in_a_thread_and_says_so(loom) -> None:
-    @weft.action("test.compute", cpu=True)
+    @fanwise.action("test.compute", cpu=True)
     def compute() -> str:
         return threading.current_thread().name
 
@@ -633,5 +633,5 @@ def test_an_action_for_a_process_runs_in_a_thread_and_says_so(loom) -> None:
     run = loom.run(
         "tasks: [{name: a, action: test.compute}]\noutput: '{{ task.a.output }}'", compute
     )
-    assert run.output.startswith("weft-action")
+    assert run.output.startswith("fanwise-action")
     assert "cpu=True" in loom.watcher.notices[0]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-import weft
-from weft.errors import ActionError
-from weft.model import ErrorInfo, Status
+import fanwise
+from fanwise.errors import ActionError
+from fanwise.model import ErrorInfo, Status
 
 
 def poller(answers: dict[int, int], *, at: list[float] | None = None, loom=None):
     """An action that answers `done` at the call whose number is given, item by item."""
     calls: dict[int, int] = {}
 
-    @weft.action("test.poll")
+    @fanwise.action("test.poll")
     async def poll(job: int = 0) -> dict:
         if at is not None:
             at.append(loom.clock.monotonic())
@@ -74,7 +74,7 @@ def test_failures_are_judged_by_when_and_successes_by_until(loom) -> None:
     """Both share the tries that `count` gives; a failure that `when` refuses ends the task."""
     answers = iter([{"state": "busy"}, "Again", {"state": "busy"}, "Fatal", {"state": "done"}])
 
-    @weft.action("test.poll")
+    @fanwise.action("test.poll")
     async def poll() -> dict:
         answer = next(answers)
         if isinstance(answer, str):
@@ -107,7 +107,7 @@ def test_an_item_that_waits_to_be_polled_again_holds_no_slot(loom) -> None:
     """With one slot, the other items have their first try before the second one of any."""
     calls: list[int] = []
 
-    @weft.action("test.poll")
+    @fanwise.action("test.poll")
     async def poll(job: int) -> bool:
         calls.append(job)
         return calls.count(job) == 2
@@ -127,7 +127,7 @@ def test_an_item_that_waits_to_be_polled_again_holds_no_slot(loom) -> None:
 def test_a_pause_keeps_a_task_that_is_polled_for_later(loom) -> None:
     """A result that isn't the awaited one is no success, also when the run is paused."""
 
-    @weft.action("test.poll")
+    @fanwise.action("test.poll")
     async def poll() -> dict:
         loom.engine.pause()
         return {"state": "busy"}
@@ -146,6 +146,6 @@ def test_a_step_of_a_child_workflow_is_polled_too(tmp_path) -> None:
         """
     )
     (tmp_path / "main.yaml").write_text("tasks: [{name: call, action: ./child.yaml}]")
-    run = weft.run(tmp_path / "main.yaml", store=str(tmp_path / "weft.db"))
+    run = fanwise.run(tmp_path / "main.yaml", store=str(tmp_path / "fanwise.db"))
     assert run.tasks["call"].error.data["type"] == "TaskFailed"
     assert "retry.until is not true after attempt 1" in run.tasks["call"].error.message

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import weft
-from weft.model import Status
-from weft.values import MAX_DEPTH
+import fanwise
+from fanwise.model import Status
+from fanwise.values import MAX_DEPTH
 
 LEVELS = 90
 
 
-@weft.action("test.echo")
+@fanwise.action("test.echo")
 async def echo(value: Any = None) -> Any:
     return value
 

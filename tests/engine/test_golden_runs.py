@@ -15,14 +15,14 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from weft.conductor import Asked, Evaluate, Evaluated, Replay, SettleTask, StartTask
-from weft.engine import Engine
-from weft.engine.conduct import first_state
-from weft.engine.evaluate import evaluate_asked
-from weft.engine.making import Maker
-from weft.engine.recovery import History, read_history
-from weft.errors import StoreError
-from weft.model import (
+from fanwise.conductor import Asked, Evaluate, Evaluated, Replay, SettleTask, StartTask
+from fanwise.engine import Engine
+from fanwise.engine.conduct import first_state
+from fanwise.engine.evaluate import evaluate_asked
+from fanwise.engine.making import Maker
+from fanwise.engine.recovery import History, read_history
+from fanwise.errors import StoreError
+from fanwise.model import (
     ItemOutcome,
     Limits,
     LogText,
@@ -33,13 +33,13 @@ from weft.model import (
     Status,
     TaskRun,
 )
-from weft.plan import Plan
-from weft.system import EnvironmentSecrets, SystemClock
-from weft.testing.chance import FixedChance
-from weft.testing.jumping_loop import JumpingLoop
-from weft.testing.stores import MemoryStore
-from weft.values import decode
-from weft.wiring import Settings, build_engine, load_recorded
+from fanwise.plan import Plan
+from fanwise.system import EnvironmentSecrets, SystemClock
+from fanwise.testing.chance import FixedChance
+from fanwise.testing.jumping_loop import JumpingLoop
+from fanwise.testing.stores import MemoryStore
+from fanwise.values import decode
+from fanwise.wiring import Settings, build_engine, load_recorded
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.jsonl"))
 SETTINGS = Settings(store="")
@@ -206,8 +206,8 @@ def test_what_a_newer_version_has_recorded_is_refused(kind: str, data: dict[str,
     with pytest.raises(StoreError) as caught:
         golden.go_on(lambda engine: engine.aresume(golden.plan, golden.record))
     assert str(caught.value) == (
-        "run golden was recorded by a newer version of weft: "
-        f"this one can't read its event 4, {kind}. Upgrade weft."
+        "run golden was recorded by a newer version of fanwise: "
+        f"this one can't read its event 4, {kind}. Upgrade fanwise."
     )
     assert golden.rows() == before
     lease = golden.store.lease(golden.record.run_no)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from weft.engine.journal import JournalWriter
-from weft.errors import LeaseLostError, RecordRefusedError, WeftError
-from weft.model import ItemOutcome, Limits, Status
-from weft.testing.control_contract import an_owner
-from weft.testing.records import a_log, a_run, a_task, an_event, an_item
-from weft.testing.stores import GatedStore, MemoryStore
+from fanwise.engine.journal import JournalWriter
+from fanwise.errors import FanwiseError, LeaseLostError, RecordRefusedError
+from fanwise.model import ItemOutcome, Limits, Status
+from fanwise.testing.control_contract import an_owner
+from fanwise.testing.records import a_log, a_run, a_task, an_event, an_item
+from fanwise.testing.stores import GatedStore, MemoryStore
 
 
 class Writing:
@@ -23,7 +23,7 @@ class Writing:
         self.store = GatedStore(MemoryStore())
         self.journal = JournalWriter(self.store, Limits())
         self.kept, self.lost = (self.hold(run_id) for run_id in ("kept", "lost"))
-        self.told: dict[int, list[WeftError]] = {self.kept: [], self.lost: []}
+        self.told: dict[int, list[FanwiseError]] = {self.kept: [], self.lost: []}
         self.confirmed: list[ItemOutcome] = []
         self.lane = self.journal.lane(self.confirmed.extend)
 
@@ -185,7 +185,7 @@ def test_whoever_drives_a_run_can_be_made_to_end_it() -> None:
     async def test(at: Writing) -> None:
         at.store.open()
         await at.journal.commit(an_event(at.lost, 1))
-        error = WeftError("enough")
+        error = FanwiseError("enough")
         at.journal.abandon(at.lost, error)
         at.journal.let_go(at.lost)
         at.journal.abandon(at.lost, error)

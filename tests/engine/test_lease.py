@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-import weft
-from weft.engine.lease import LEASE_S, LeaseKeeper, is_driven
-from weft.errors import LeaseLostError, StoreError, UsageError
-from weft.model import EndedRun, Lease, Owner, Request, RunRecord, Status
-from weft.ports import ProcessState
-from weft.stores import Store
-from weft.testing.clock import ManualClock
-from weft.testing.control_contract import an_owner
-from weft.testing.records import a_run
-from weft.testing.stores import MemoryStore, StoreWrapper
+import fanwise
+from fanwise.engine.lease import LEASE_S, LeaseKeeper, is_driven
+from fanwise.errors import LeaseLostError, StoreError, UsageError
+from fanwise.model import EndedRun, Lease, Owner, Request, RunRecord, Status
+from fanwise.ports import ProcessState
+from fanwise.stores import Store
+from fanwise.testing.clock import ManualClock
+from fanwise.testing.control_contract import an_owner
+from fanwise.testing.records import a_run
+from fanwise.testing.stores import MemoryStore, StoreWrapper
 
 PATIENCE_S = 60.0  # a test that waits longer than that fails
 
@@ -304,7 +304,7 @@ def test_a_run_that_is_given_back_can_be_taken_again_at_once(keeping) -> None:
 def test_a_run_that_was_taken_writes_nothing_more_and_says_who_has_it(loom) -> None:
     """Whatever its process was about to record."""
 
-    @weft.action("test.take")
+    @fanwise.action("test.take")
     async def take() -> str:
         (run,) = loom.store.unfinished()
         lease = loom.store.lease(run.run_no)
@@ -323,7 +323,7 @@ def test_a_run_that_was_taken_writes_nothing_more_and_says_who_has_it(loom) -> N
 def test_a_run_in_progress_is_neither_resumed_nor_retried(loom) -> None:
     """Not even by the process that drives it."""
 
-    @weft.action("test.take_up")
+    @fanwise.action("test.take_up")
     async def take_up() -> list[str]:
         record, plan = loom.record(), loom.plan(text, take_up)
         told = []

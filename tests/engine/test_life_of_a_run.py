@@ -16,8 +16,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from weft.errors import UsageError
-from weft.model import Request, Status
+from fanwise.errors import UsageError
+from fanwise.model import Request, Status
 
 CHILDREN = {
     "steps.yaml": """
@@ -54,7 +54,7 @@ output: "{{ task.end.output }}"
 """,
 }
 ADDED = '  - {name: added, action: test.do, needs: [], input: {value: "added"}}\n'
-FOLDER = Path(tempfile.mkdtemp(prefix="weft-life-"))
+FOLDER = Path(tempfile.mkdtemp(prefix="fanwise-life-"))
 
 
 @st.composite

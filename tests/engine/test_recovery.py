@@ -8,8 +8,8 @@ import pytest
 from crash_cases import CHILDREN, GRAPHS, ITEMS, STEPS
 from crashing import Case, Life, Stage, When
 
-from weft.model import Request, Status
-from weft.stores import open_store
+from fanwise.model import Request, Status
+from fanwise.stores import open_store
 
 CASES = {
     **{f"items: {name}": case for name, case in ITEMS.items()},

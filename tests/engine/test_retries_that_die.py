@@ -8,8 +8,8 @@ import pytest
 from crash_cases import RETRIES, STEPS
 from crashing import Case, Life, Stage, When
 
-from weft.errors import UsageError
-from weft.model import Request, Status
+from fanwise.errors import UsageError
+from fanwise.model import Request, Status
 
 LOOP = Case("""
 tasks:

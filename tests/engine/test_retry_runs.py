@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-import weft
-from weft.errors import UsageError
-from weft.model import Status
+import fanwise
+from fanwise.errors import UsageError
+from fanwise.model import Status
 
 THREE = """
 tasks:
@@ -29,12 +29,12 @@ class Doing:
         self.keys: Counter[str] = Counter()
 
     def action(self) -> Any:
-        @weft.action("test.do")
-        async def do(context: weft.ActionContext, of: str) -> str:
+        @fanwise.action("test.do")
+        async def do(context: fanwise.ActionContext, of: str) -> str:
             self.done.append(of)
             self.keys[context.idempotency_key] += 1
             if of in self.broken:
-                raise weft.ActionError("it is broken", type="Broken")
+                raise fanwise.ActionError("it is broken", type="Broken")
             return of
 
         return do
@@ -52,7 +52,7 @@ def test_a_retry_runs_the_failed_items_and_what_comes_after_them(loom) -> None:
     run = loom.retry(THREE, doing.action())
     assert run.status is Status.SUCCEEDED
     assert sorted(doing.done) == ["b2", "b4", "c 4"]
-    assert run.tasks["b"].items == weft.ItemCounts(4, 4, 0)
+    assert run.tasks["b"].items == fanwise.ItemCounts(4, 4, 0)
     assert [item.status for item in loom.items(2)] == [Status.SUCCEEDED] * 4
 
 
@@ -175,7 +175,7 @@ def test_items_that_come_from_elsewhere_start_anew(loom) -> None:
     repaired = THREE.replace("[1, 2, 3, 4]", "[1, 5]")
     run = loom.retry(repaired, doing.action(), recorded=THREE)
     assert sorted(doing.done) == ["b1", "b5", "c 2"]
-    assert run.tasks["b"].items == weft.ItemCounts(2, 2, 0)
+    assert run.tasks["b"].items == fanwise.ItemCounts(2, 2, 0)
 
 
 LOOP = """

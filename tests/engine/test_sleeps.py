@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from crashing import Case, Life, Stage, When
 
-from weft.model import Request, Sleep, Status
+from fanwise.model import Request, Sleep, Status
 
 HOUR = 3_600.0
 SOLO = "tasks: [{name: nap, action: test.do, input: {sleeps: [3600]}}]"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from weft.cli import main
+from fanwise.cli import main
 
 NOTIFICATIONS = """\
 # Send 5,000 notifications after complex workflow
@@ -23,7 +23,7 @@ workflow:
 def test_a_task_without_an_action_is_named_with_its_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`weft validate` tells every task that can't run, and where it stands."""
+    """`fanwise validate` tells every task that can't run, and where it stands."""
     file = tmp_path / "notifications.yaml"
     file.write_text(NOTIFICATIONS)
     with pytest.raises(SystemExit) as ended:

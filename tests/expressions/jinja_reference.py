@@ -1,4 +1,4 @@
-"""Jinja2 itself with weft's lookup rule, to compare weft's evaluator with."""
+"""Jinja2 itself with fanwise's lookup rule, to compare fanwise's evaluator with."""
 
 import json
 import warnings
@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping
 import jinja2
 from jinja2.runtime import LoopContext
 
-from weft.context import ItemContext
-from weft.errors import AttemptError
-from weft.expressions import compile_template
-from weft.expressions.functions import methods_of
-from weft.model import Limits, TaskResult
+from fanwise.context import ItemContext
+from fanwise.errors import AttemptError
+from fanwise.expressions import compile_template
+from fanwise.expressions.functions import methods_of
+from fanwise.model import Limits, TaskResult
 
 LIMITS = Limits(template_steps=20_000, template_bytes=1_000_000)
 
 
 class Reference(jinja2.Environment):
-    """`a.b` is a key, then a method that weft lists; `a['b']` is a key, or part of a group."""
+    """`a.b` is a key, then a method that fanwise lists; `a['b']` is a key, or part of a group."""
 
     def getattr(self, obj, attribute):
         if isinstance(obj, Mapping) and attribute in obj:
@@ -97,7 +97,7 @@ def as_json(value: object) -> object:
 
 
 def agree(text: str, context: ItemContext, outcome: TaskResult | None = None) -> object:
-    """Assert that Jinja2 gives what weft gives, and return that; `...` if weft refuses it."""
+    """Assert that Jinja2 gives what fanwise gives, and return that; `...` if fanwise refuses it."""
     template = compile_template(text, limits=LIMITS)
     try:
         given = template.evaluate(context, outcome)

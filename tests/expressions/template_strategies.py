@@ -2,9 +2,9 @@
 
 from hypothesis import strategies as st
 
-from weft.context import WorkflowContext
-from weft.model import ErrorInfo, ItemCounts, Status, TaskResult
-from weft.values import freeze
+from fanwise.context import WorkflowContext
+from fanwise.model import ErrorInfo, ItemCounts, Status, TaskResult
+from fanwise.values import freeze
 
 WORDS = ["a", "b", "name", "size", "items", "keys", "Up", "é", "x y", "Straße", "", "-", "{{ a }}"]
 words = st.sampled_from(WORDS)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from template_strategies import contexts
 
-from weft.context import WorkflowContext
-from weft.errors import AttemptError, LimitError, TemplateError
-from weft.expressions import compile_template
-from weft.model import ErrorInfo, ItemCounts, Limits, Status, TaskResult
-from weft.values import FrozenList, LazyList, freeze
+from fanwise.context import WorkflowContext
+from fanwise.errors import AttemptError, LimitError, TemplateError
+from fanwise.expressions import compile_template
+from fanwise.model import ErrorInfo, ItemCounts, Limits, Status, TaskResult
+from fanwise.values import FrozenList, LazyList, freeze
 
 
 class Paged(LazyList):

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from template_strategies import contexts, expressions
 
-from weft.context import WorkflowContext
-from weft.errors import AttemptError, LimitError, Place, TemplateError, TemplateSyntaxError
-from weft.expressions import compile_template
-from weft.model import Limits, Status, TaskResult
+from fanwise.context import WorkflowContext
+from fanwise.errors import AttemptError, LimitError, Place, TemplateError, TemplateSyntaxError
+from fanwise.expressions import compile_template
+from fanwise.model import Limits, Status, TaskResult
 
 PLACE = Place("flow.yaml", 14, 7)
 CONTEXT = (

@@ -1,4 +1,4 @@
-"""Where weft gives a value, Jinja2 with the same lookup rule gives it too."""
+"""Where fanwise gives a value, Jinja2 with the same lookup rule gives it too."""
 
 from contextlib import suppress
 
@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from jinja_reference import agree
 from template_strategies import contexts, documents, expressions, outcomes
 
-from weft.context import WorkflowContext
-from weft.errors import TemplateSyntaxError
-from weft.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS
-from weft.model import ErrorInfo, Status, TaskResult
+from fanwise.context import WorkflowContext
+from fanwise.errors import TemplateSyntaxError
+from fanwise.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS
+from fanwise.model import ErrorInfo, Status, TaskResult
 
 SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.large_base_example, HealthCheck.data_too_large]
 
@@ -218,7 +218,7 @@ task.fetch.status
 @settings(max_examples=150, deadline=None, suppress_health_check=SLOW_TO_DRAW)
 @given(text=expressions(), context=contexts(), outcome=outcomes)
 def test_an_expression_means_what_it_means_in_jinja2(text, context, outcome):
-    """Any expression that weft evaluates has the value, and the type, that Jinja2 gives it."""
+    """Any expression that fanwise evaluates has the value, and the type, that Jinja2 gives it."""
     with suppress(TemplateSyntaxError):  # It may have an argument that the table doesn't take.
         agree(text, context, outcome)
 
@@ -226,7 +226,7 @@ def test_an_expression_means_what_it_means_in_jinja2(text, context, outcome):
 @settings(max_examples=100, deadline=None, suppress_health_check=SLOW_TO_DRAW)
 @given(text=documents(), context=contexts(), outcome=outcomes)
 def test_a_text_with_statements_means_what_it_means_in_jinja2(text, context, outcome):
-    """Any text with if, for and set that weft evaluates is the text that Jinja2 makes."""
+    """Any text with if, for and set that fanwise evaluates is the text that Jinja2 makes."""
     with suppress(TemplateSyntaxError):
         agree(text, context, outcome)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from weft.expressions import compile_template
+from fanwise.expressions import compile_template
 
 COMPOSED = ["item.a", "vars.b", "index", "run.id"]
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.context import WorkflowContext
-from weft.definition import has_template
-from weft.errors import LimitError, TemplateError, TemplateSyntaxError
-from weft.expressions import compile_template
-from weft.model import Limits
-from weft.values import FrozenDict, FrozenList, decode, encode, freeze
+from fanwise.context import WorkflowContext
+from fanwise.definition import has_template
+from fanwise.errors import LimitError, TemplateError, TemplateSyntaxError
+from fanwise.expressions import compile_template
+from fanwise.model import Limits
+from fanwise.values import FrozenDict, FrozenList, decode, encode, freeze
 
 CONTEXT = (
     WorkflowContext({"big": "x" * 1_000_000, "list": list(range(1000)), "code": "{0.__class__}"})
@@ -272,7 +272,7 @@ def test_long_broken_texts_are_read_in_linear_time(unit):
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map(" ".join))
 def test_any_text_compiles_or_is_a_syntax_error(text):
-    """Whatever the text, nothing but weft's own errors comes out of it."""
+    """Whatever the text, nothing but fanwise's own errors comes out of it."""
     try:
         value = compile_template(text, limits=SMALL).evaluate(CONTEXT)
     except (TemplateSyntaxError, TemplateError, LimitError):

@@ -6,23 +6,23 @@ from textwrap import dedent
 
 import pytest
 
-import weft
-from weft.actions.decorator import spec_of
-from weft.actions.registry import ActionRegistry
-from weft.catalog import ActionSpec
-from weft.definition import load
-from weft.errors import DefinitionError, Problem, UsageError
-from weft.plan import Plan, compile_plan
-from weft.plan.checks import CODES
+import fanwise
+from fanwise.actions.decorator import spec_of
+from fanwise.actions.registry import ActionRegistry
+from fanwise.catalog import ActionSpec
+from fanwise.definition import load
+from fanwise.errors import DefinitionError, Problem, UsageError
+from fanwise.plan import Plan, compile_plan
+from fanwise.plan.checks import CODES
 
 
-@weft.action("test.greet")
+@fanwise.action("test.greet")
 async def greet(name: str, times: int = 1) -> str:
     """Greet someone."""
     return name * times
 
 
-@weft.action("test.any")
+@fanwise.action("test.any")
 async def anything(**values: object) -> object:
     """Take anything."""
     return values
@@ -209,7 +209,7 @@ def test_what_is_wrong_is_told_with_place_code_and_remedy(code: str) -> None:
     text, place, part = WRONG[code]
     catalog = registry()
     if code == "template-in-script":
-        from weft.actions.packs import load_actions
+        from fanwise.actions.packs import load_actions
 
         catalog = load_actions()
     with pytest.raises(DefinitionError) as caught:

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import weft
-from weft.definition import load
-from weft.errors import DefinitionError, Problem
-from weft.plan import compile_plan
+import fanwise
+from fanwise.definition import load
+from fanwise.errors import DefinitionError, Problem
+from fanwise.plan import compile_plan
 
 HERE = Path(__file__).parent
 GOOD = [
     (HERE.parent / "definition" / "order.yaml").read_text(),
-    (Path(weft.__file__).parent / "demos" / "monitor" / "workflow.yaml").read_text(),
+    (Path(fanwise.__file__).parent / "demos" / "monitor" / "workflow.yaml").read_text(),
 ]
 WORDS = [
     "needs",

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.definition import load
-from weft.errors import DefinitionError
-from weft.graph import IMPLICIT, Edge, Graph
-from weft.plan import Plan, compile_plan
+from fanwise.definition import load
+from fanwise.errors import DefinitionError
+from fanwise.graph import IMPLICIT, Edge, Graph
+from fanwise.plan import Plan, compile_plan
 
 
 def plan_of(text: str) -> Plan:

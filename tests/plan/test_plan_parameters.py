@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from weft.definition import load
-from weft.errors import ParameterError
-from weft.plan import Plan, bind_parameters, compile_plan, read_parameter
+from fanwise.definition import load
+from fanwise.errors import ParameterError
+from fanwise.plan import Plan, bind_parameters, compile_plan, read_parameter
 
 TEXT = """
 parameters:

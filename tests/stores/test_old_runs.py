@@ -1,4 +1,4 @@
-"""Runs that an older version of weft has recorded go on, once their store was upgraded."""
+"""Runs that an older version of fanwise has recorded go on, once their store was upgraded."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-import weft
-from weft.errors import ParameterError
-from weft.model import ItemCounts, RunRecord, Status
-from weft.stores import open_store, upgrade
+import fanwise
+from fanwise.errors import ParameterError
+from fanwise.model import ItemCounts, RunRecord, Status
+from fanwise.stores import open_store, upgrade
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -20,7 +20,7 @@ GOLDEN = Path(__file__).parent / "golden"
 @pytest.fixture(params=sorted(GOLDEN.glob("*.sqlite")), ids=lambda path: path.stem)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A golden store, upgraded; the workflows that it names stand in the golden folder now."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     shutil.copy(request.param, path)
     upgrade(str(path), keep_copy=False)
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -43,7 +43,7 @@ def test_a_paused_run_goes_on_and_keeps_what_it_had(store) -> None:
     with open_store(store, read_only=True) as opened:
         before = opened.items(record.run_no, 2)
         assert 4 <= len(before) < 20
-    run = weft.resume("paused", store=store)
+    run = fanwise.resume("paused", store=store)
     assert run.status is Status.SUCCEEDED
     assert run.tasks["each"].items == ItemCounts(20, 20, 0)
     with open_store(store, read_only=True) as opened:
@@ -60,7 +60,7 @@ def test_a_failed_run_is_made_again_with_a_repaired_workflow(store, tmp_path) ->
     text = (GOLDEN / "flows" / "broken.yaml").read_text()
     repaired = tmp_path / "repaired.yaml"
     repaired.write_text(text.replace("core.fail", "core.echo"))
-    run = weft.retry("broken", workflow=repaired, store=store)
+    run = fanwise.retry("broken", workflow=repaired, store=store)
     assert run.status is Status.SUCCEEDED
     assert [task.status for task in run.tasks.values()] == [Status.SUCCEEDED] * 2
 
@@ -68,8 +68,8 @@ def test_a_failed_run_is_made_again_with_a_repaired_workflow(store, tmp_path) ->
 def test_a_run_is_made_again_from_a_task_with_its_children(store) -> None:
     """Its secret is asked for by name, although it isn't recorded whether it was given."""
     with pytest.raises(ParameterError, match=r'"token" of run survey isn\'t recorded.*-p token='):
-        weft.retry("survey", from_task="check", store=store)
-    run = weft.retry("survey", from_task="check", secrets={"token": "hunter2"}, store=store)
+        fanwise.retry("survey", from_task="check", store=store)
+    run = fanwise.retry("survey", from_task="check", secrets={"token": "hunter2"}, store=store)
     assert run.status is Status.SUCCEEDED
     assert run.output == {"checked": 12, "failed": 2}
     assert run.tasks["visit"].items == ItemCounts(3, 3, 0)
@@ -77,7 +77,7 @@ def test_a_run_is_made_again_from_a_task_with_its_children(store) -> None:
 
 def test_what_the_run_is_made_from_is_recorded_from_then_on(store) -> None:
     """So the next one who takes it up finds what this one found."""
-    weft.retry("survey", from_task="visit", secrets={"token": "hunter2"}, store=store)
+    fanwise.retry("survey", from_task="visit", secrets={"token": "hunter2"}, store=store)
     origin = record_of(store, "survey").origin
     assert origin.given == ("token",)
     assert origin.folder == str(Path.cwd())

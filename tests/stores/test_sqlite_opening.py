@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from weft.errors import StoreError
-from weft.stores import open_store
-from weft.stores.sqlite import open_sqlite
-from weft.testing.store_contract import a_run, an_item
+from fanwise.errors import StoreError
+from fanwise.stores import open_store
+from fanwise.stores.sqlite import open_sqlite
+from fanwise.testing.store_contract import a_run, an_item
 
 FOREIGN_SCHEMA = "CREATE TABLE runs (id); INSERT INTO runs VALUES (1);"
 
@@ -36,7 +36,7 @@ def sqlite_file(path: Path, script: str) -> None:
 
 def test_a_new_store_and_its_folder_belong_to_their_owner_alone(tmp_path):
     """The file has mode 0600, the folder that was made for it 0700, and so have its companions."""
-    path = tmp_path / "data" / "weft.db"
+    path = tmp_path / "data" / "fanwise.db"
     with open_store(f"sqlite:///{path}") as store:
         store.create_run(a_run())
         assert mode(path.parent) == 0o700
@@ -45,11 +45,11 @@ def test_a_new_store_and_its_folder_belong_to_their_owner_alone(tmp_path):
 
 def test_a_store_keeps_what_it_recorded(tmp_path):
     """A store that is closed and opened again reads the same, with nothing left beside its file."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     with open_sqlite(path) as store:
         run_no = store.create_run(a_run())
         store.commit([an_item(run_no, 0)])
-    assert list(contents(tmp_path)) == ["weft.db"]
+    assert list(contents(tmp_path)) == ["fanwise.db"]
     with open_sqlite(path) as store:
         assert store.run("run-1") == a_run(run_no=run_no)
         assert list(store.items(run_no, 1)) == [an_item(run_no, 0)]
@@ -57,7 +57,7 @@ def test_a_store_keeps_what_it_recorded(tmp_path):
 
 def test_an_empty_file_becomes_a_store(tmp_path):
     """A file of zero bytes holds nothing that could be lost."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     path.touch()
     with open_sqlite(path) as store:
         store.create_run(a_run())
@@ -67,7 +67,7 @@ def test_an_empty_file_becomes_a_store(tmp_path):
 @pytest.mark.parametrize("exists", [False, True])
 def test_no_store_is_made_unless_wanted(tmp_path, options, exists):
     """Looking for a store that isn't there says so, and makes neither files nor folders."""
-    path = tmp_path / "weft.db" if exists else tmp_path / "nowhere" / "weft.db"
+    path = tmp_path / "fanwise.db" if exists else tmp_path / "nowhere" / "fanwise.db"
     if exists:
         path.touch()
     before = contents(tmp_path)
@@ -84,10 +84,10 @@ def test_no_store_is_made_unless_wanted(tmp_path, options, exists):
         (lambda path: path.write_bytes(b"tasks: []\n"), "isn't a SQLite database"),
         (lambda path: path.write_bytes(b"\0" * 10_000), "isn't a SQLite database"),
         (lambda path: path.write_bytes(b"SQLite format 3\0" + b"\xff" * 5_000), "SQLite"),
-        (lambda path: sqlite_file(path, FOREIGN_SCHEMA), "not a store of weft"),
+        (lambda path: sqlite_file(path, FOREIGN_SCHEMA), "not a store of fanwise"),
         (
             lambda path: sqlite_file(path, f"PRAGMA journal_mode = wal; {FOREIGN_SCHEMA}"),
-            "not a store of weft",
+            "not a store of fanwise",
         ),
         (lambda path: path.mkdir(), "is a folder"),
         (os.mkfifo, "isn't a regular file"),
@@ -96,7 +96,7 @@ def test_no_store_is_made_unless_wanted(tmp_path, options, exists):
 @pytest.mark.parametrize("options", [{}, {"read_only": True}])
 def test_what_is_not_a_store_is_named_and_left_alone(tmp_path, make, cause, options):
     """The message says in one line which file, why, and what to do; no byte changes on the disk."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     make(path)
     before = contents(tmp_path)
     with pytest.raises(StoreError, match=cause) as caught:
@@ -109,11 +109,11 @@ def test_what_is_not_a_store_is_named_and_left_alone(tmp_path, make, cause, opti
 
 @pytest.mark.parametrize(
     ("version", "cause"),
-    [("9999_from_tomorrow", "newer version of weft"), ("", "older version of weft")],
+    [("9999_from_tomorrow", "newer version of fanwise"), ("", "older version of fanwise")],
 )
 def test_a_store_of_another_version_says_which_program_is_to_be_upgraded(tmp_path, version, cause):
-    """A newer store asks for a newer weft, an older one for the weft that made it."""
-    path = tmp_path / "weft.db"
+    """A newer store asks for a newer fanwise, an older one for the fanwise that made it."""
+    path = tmp_path / "fanwise.db"
     open_sqlite(path).close()
     sqlite_file(
         path,
@@ -126,7 +126,7 @@ def test_a_store_of_another_version_says_which_program_is_to_be_upgraded(tmp_pat
 
 def test_a_damaged_store_is_named(tmp_path):
     """A store whose pages are overwritten gives a `StoreError` when they are read."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     with open_sqlite(path) as store:
         run_no = store.create_run(a_run())
         store.commit([an_item(run_no, index) for index in range(5_000)])
@@ -139,7 +139,7 @@ def test_a_damaged_store_is_named(tmp_path):
 
 def test_a_store_opened_for_reading_refuses_to_write(tmp_path):
     """`read_only` reads everything and writes nothing."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     with open_sqlite(path) as store:
         store.create_run(a_run())
         with open_sqlite(path, read_only=True) as reader:
@@ -150,7 +150,7 @@ def test_a_store_opened_for_reading_refuses_to_write(tmp_path):
 
 def test_a_closed_store_says_so(tmp_path):
     """Neither reading nor writing works after `close`, which may be called again."""
-    store = open_sqlite(tmp_path / "weft.db")
+    store = open_sqlite(tmp_path / "fanwise.db")
     store.close()
     store.close()
     with pytest.raises(StoreError, match="closed"):
@@ -163,7 +163,7 @@ def test_what_may_not_be_written_can_still_be_read():
     """Without rights to write, opening says so at once, and a finished store can be read."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        path = folder / "weft.db"
+        path = folder / "fanwise.db"
         with open_sqlite(path) as store:
             store.create_run(a_run())
         path.chmod(0o444)

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from weft.errors import StoreError
-from weft.stores.sqlite import open_sqlite
-from weft.testing.store_contract import a_run, an_item
+from fanwise.errors import StoreError
+from fanwise.stores.sqlite import open_sqlite
+from fanwise.testing.store_contract import a_run, an_item
 
 COMMIT_FOREVER = """
 import itertools, sys
-from weft.stores.sqlite import open_sqlite
-from weft.testing.store_contract import a_run, an_item
+from fanwise.stores.sqlite import open_sqlite
+from fanwise.testing.store_contract import a_run, an_item
 store = open_sqlite(sys.argv[1])
 run_no = store.create_run(a_run(sys.argv[2]))
 for number in itertools.count():
@@ -35,8 +35,8 @@ sys.stdin.read()
 
 CREATE = """
 import sys
-from weft.stores.sqlite import open_sqlite
-from weft.testing.store_contract import a_run
+from fanwise.stores.sqlite import open_sqlite
+from fanwise.testing.store_contract import a_run
 print("ready", flush=True)
 for path in sys.stdin:
     with open_sqlite(path.strip()) as store:
@@ -46,8 +46,8 @@ for path in sys.stdin:
 
 TAKE = """
 import sys
-from weft.stores.sqlite import open_sqlite
-from weft.testing.control_contract import an_owner
+from fanwise.stores.sqlite import open_sqlite
+from fanwise.testing.control_contract import an_owner
 with open_sqlite(sys.argv[1]) as store:
     print("ready", flush=True)
     for after in sys.stdin:
@@ -57,9 +57,9 @@ with open_sqlite(sys.argv[1]) as store:
 
 FILL = """
 import resource, sys
-from weft.errors import RecordRefusedError, StoreError
-from weft.stores.sqlite import open_sqlite
-from weft.testing.store_contract import a_run, an_item
+from fanwise.errors import RecordRefusedError, StoreError
+from fanwise.stores.sqlite import open_sqlite
+from fanwise.testing.store_contract import a_run, an_item
 store = open_sqlite(sys.argv[1])
 run_no = store.create_run(a_run())
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -82,8 +82,8 @@ print(len(store.items(run_no, 1, limit=1_000_000)))
 
 CLOSE_WITH_A_FULL_DISK = """
 import os, resource, sys
-from weft.stores.sqlite import open_sqlite
-from weft.testing.store_contract import a_run, an_item
+from fanwise.stores.sqlite import open_sqlite
+from fanwise.testing.store_contract import a_run, an_item
 with open_sqlite(sys.argv[1]) as store:
     run_no = store.create_run(a_run())
     store.commit([an_item(run_no, index, output=b"1" * 4_000) for index in range(100)])
@@ -110,7 +110,7 @@ def process(script: str, *arguments: str | Path):
 
 def test_what_was_committed_survives_a_killed_process(tmp_path):
     """After SIGKILL amid commits, each commit that had returned is there, and each as a whole."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     with process(COMMIT_FOREVER, path, "run-1") as writer:
         confirmed = [int(line) for line in islice(writer.stdout, 50)]
         writer.kill()
@@ -127,7 +127,7 @@ def test_what_was_committed_survives_a_killed_process(tmp_path):
 
 def test_two_processes_write_and_read_one_store_at_once(tmp_path):
     """While one process commits, another reads what it confirmed and records a run of its own."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     with process(COMMIT_FOREVER, path, "theirs") as writer, open_sqlite(path) as store:
         ours = store.create_run(a_run("ours"))
         for index, line in enumerate(islice(writer.stdout, 50)):
@@ -140,7 +140,7 @@ def test_two_processes_write_and_read_one_store_at_once(tmp_path):
 
 def test_processes_that_make_a_store_at_once_all_get_it(tmp_path):
     """Of several first runs that start together, one makes the store and all of them use it."""
-    paths = [tmp_path / str(number) / "weft.db" for number in range(6)]
+    paths = [tmp_path / str(number) / "fanwise.db" for number in range(6)]
     ids = [f"run-{number}" for number in range(4)]
     with ExitStack() as stack:
         started = [stack.enter_context(process(CREATE, run_id)) for run_id in ids]
@@ -158,7 +158,7 @@ def test_processes_that_make_a_store_at_once_all_get_it(tmp_path):
 
 def test_of_processes_that_take_a_run_at_once_one_gets_it(tmp_path):
     """From nobody and then from each other, and all of them see who it is."""
-    path, names = tmp_path / "weft.db", ["a", "b", "c"]
+    path, names = tmp_path / "fanwise.db", ["a", "b", "c"]
     with open_sqlite(path) as store, ExitStack() as stack:
         run_no = store.create_run(a_run())
         started = [stack.enter_context(process(TAKE, path, name)) for name in names]
@@ -177,7 +177,7 @@ def test_of_processes_that_take_a_run_at_once_one_gets_it(tmp_path):
 
 def test_a_disk_that_takes_no_more_leaves_whole_commits_and_a_usable_store(tmp_path):
     """The commit that fails is a `StoreError` and leaves nothing; with room again, all goes on."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     with process(FILL, path) as writer:
         message, counts, after = writer.stdout.read().splitlines()
     assert message.startswith(f"{path}: the disk ")
@@ -188,10 +188,10 @@ def test_a_disk_that_takes_no_more_leaves_whole_commits_and_a_usable_store(tmp_p
 
 def test_a_store_that_a_full_disk_left_half_tidied_up_is_not_taken_for_damaged(tmp_path):
     """Closing it copies some of what was committed to its place; the rest stays beside the file."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     with process(CLOSE_WITH_A_FULL_DISK, path) as writer:
         assert writer.wait() == 0
-    assert path.with_name("weft.db-wal").exists()
+    assert path.with_name("fanwise.db-wal").exists()
     with open_sqlite(path, read_only=True) as store:
         assert len(store.items(1, 1)) == 100
     with open_sqlite(path) as store:
@@ -200,7 +200,7 @@ def test_a_store_that_a_full_disk_left_half_tidied_up_is_not_taken_for_damaged(t
 
 def test_a_store_that_stays_locked_is_named_and_works_afterwards(tmp_path):
     """A commit waits for another process only so long; reading doesn't wait at all."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     with open_sqlite(path, timeout_s=0.05) as store:
         run_no = store.create_run(a_run())
         with process(LOCK, path) as locker:

@@ -8,13 +8,13 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from weft.model import Status
-from weft.stores.sqlite import open_sqlite
-from weft.testing.store_contract import LONG_RESULT, a_run, an_item
+from fanwise.model import Status
+from fanwise.stores.sqlite import open_sqlite
+from fanwise.testing.store_contract import LONG_RESULT, a_run, an_item
 
 SWEEP = """
 import sys
-from weft.stores.sqlite import open_sqlite
+from fanwise.stores.sqlite import open_sqlite
 with open_sqlite(sys.argv[1]) as store:
     for run in store.ended_runs():
         store.delete_run(run)
@@ -40,7 +40,7 @@ def row_count(path: Path) -> int:
 def test_all_pages_of_ended_runs_are_read_also_while_they_are_deleted(tmp_path):
     """Each comes once, the newest first."""
     ids = [f"run-{number}" for number in range(2_100)]
-    with open_sqlite(tmp_path / "weft.db") as store:
+    with open_sqlite(tmp_path / "fanwise.db") as store:
         for run_id in ids:
             store.create_run(a_run(run_id, status=Status.FAILED))
         for run in store.ended_runs():
@@ -51,7 +51,7 @@ def test_all_pages_of_ended_runs_are_read_also_while_they_are_deleted(tmp_path):
 
 def test_others_write_between_the_transactions_of_a_sweep(tmp_path):
     """None of them is long, and none is open when a count is given."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     with open_sqlite(path) as store, open_sqlite(path, timeout_s=0) as other:
         a_long_run(store, "old")
         run_no = other.create_run(a_run("new"))
@@ -67,7 +67,7 @@ def test_others_write_between_the_transactions_of_a_sweep(tmp_path):
 
 def test_a_process_that_is_killed_amid_a_sweep_leaves_no_half_a_run(tmp_path):
     """The run is gone as a whole, and the next sweep deletes what is left of its rows."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     with open_sqlite(path) as store:
         a_long_run(store, "old")
     sweeper = subprocess.Popen(
@@ -89,7 +89,7 @@ def test_a_process_that_is_killed_amid_a_sweep_leaves_no_half_a_run(tmp_path):
 
 def test_processes_that_sweep_at_once_leave_nothing(tmp_path):
     """Each row is deleted by one of them, and neither fails."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     with open_sqlite(path) as store:
         for number in range(4):
             a_long_run(store, f"run-{number}", items=5_000)
@@ -110,7 +110,7 @@ def test_processes_that_sweep_at_once_leave_nothing(tmp_path):
 
 def test_space_goes_back_to_the_disk(tmp_path):
     """The file itself is smaller once the store is closed."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     with open_sqlite(path) as store:
         a_long_run(store, "old", items=200, output=LONG_RESULT)
     large = path.stat().st_size
@@ -124,7 +124,7 @@ def test_space_goes_back_to_the_disk(tmp_path):
 
 def test_a_file_that_gives_nothing_back_does_so_after_it_was_rewritten_once(tmp_path):
     """As it is with those that older versions have made."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     open_sqlite(path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.executescript("PRAGMA journal_mode = delete; PRAGMA auto_vacuum = none; VACUUM;")

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from weft.errors import StoreError
-from weft.model import Status
-from weft.stores import check, open_store, schema
-from weft.stores.sqlite_files import APPLICATION_ID
-from weft.testing.store_contract import LONG_RESULT, a_run, a_task, an_item
+from fanwise.errors import StoreError
+from fanwise.model import Status
+from fanwise.stores import check, open_store, schema
+from fanwise.stores.sqlite_files import APPLICATION_ID
+from fanwise.testing.store_contract import LONG_RESULT, a_run, a_task, an_item
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """The file of a store with two runs, one of them with items, and long results."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     with open_store(str(path)) as store:
         store.create_run(a_run("first", status=Status.FAILED))
         run_no = store.create_run(a_run("second", status=Status.SUCCEEDED))
@@ -131,5 +131,5 @@ def test_a_newer_store_is_refused(path):
 def test_what_is_no_store_is_refused(tmp_path):
     """And nothing is made by looking for it."""
     with pytest.raises(StoreError, match="there is no store"):
-        check(str(tmp_path / "weft.db"))
+        check(str(tmp_path / "fanwise.db"))
     assert list(tmp_path.iterdir()) == []

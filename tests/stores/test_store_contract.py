@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from weft.stores import Store, open_store
-from weft.testing.control_contract import ControlContract
-from weft.testing.store_contract import StoreContract
-from weft.testing.stores import FailingStore, GatedStore, MemoryStore, RefusingStore
-from weft.testing.upkeep_contract import UpkeepContract
+from fanwise.stores import Store, open_store
+from fanwise.testing.control_contract import ControlContract
+from fanwise.testing.store_contract import StoreContract
+from fanwise.testing.stores import FailingStore, GatedStore, MemoryStore, RefusingStore
+from fanwise.testing.upkeep_contract import UpkeepContract
 
 
 class TestSqliteStore(ControlContract, UpkeepContract, StoreContract):
     def open(self, folder: Path) -> Store:
-        return open_store(f"sqlite:///{folder}/weft.db")
+        return open_store(f"sqlite:///{folder}/fanwise.db")
 
 
 class TestFullyDurableSqliteStore(ControlContract, UpkeepContract, StoreContract):
     def open(self, folder: Path) -> Store:
-        return open_store(f"sqlite:///{folder}/weft.db?durability=full")
+        return open_store(f"sqlite:///{folder}/fanwise.db?durability=full")
 
 
 class TestMemoryStore(ControlContract, UpkeepContract, StoreContract):

@@ -16,10 +16,10 @@ from msgspec.structs import replace
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from weft.errors import StoreError
-from weft.stores import Upgrade, open_store, schema, upgrade, upgrades
-from weft.stores.sqlite_files import APPLICATION_ID
-from weft.testing.store_contract import a_run
+from fanwise.errors import StoreError
+from fanwise.stores import Upgrade, open_store, schema, upgrade, upgrades
+from fanwise.stores.sqlite_files import APPLICATION_ID
+from fanwise.testing.store_contract import a_run
 
 
 def described(path: Path) -> list[tuple[str, ...]]:
@@ -55,7 +55,7 @@ def test_the_revisions_are_those_of_the_migrations():
 
 def test_an_upgraded_store_is_of_this_version(tmp_path):
     """It opens, and upgrading it again changes nothing."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     before_the_first_revision(path)
     newest = schema.REVISIONS[-1]
     done = upgrade(f"sqlite:///{path}")
@@ -66,7 +66,7 @@ def test_an_upgraded_store_is_of_this_version(tmp_path):
 
 
 def at_revision(path: Path, revision: str) -> None:
-    """Make a store as the version of weft did whose newest revision that was."""
+    """Make a store as the version of fanwise did whose newest revision that was."""
     before_the_first_revision(path)
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
     config = Config()
@@ -78,7 +78,7 @@ def at_revision(path: Path, revision: str) -> None:
 
 def test_a_store_without_tags_is_upgraded_with_all_that_it_holds(tmp_path):
     """Its runs have no tags then, and can be given some."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     at_revision(path, "0001")
     old = a_run(run_no=1, definition="")
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -96,7 +96,7 @@ def test_a_store_without_tags_is_upgraded_with_all_that_it_holds(tmp_path):
 
 def test_an_upgrade_that_fails_leaves_the_store_as_it_was(tmp_path):
     """The revisions are one transaction: a table in their way keeps all of them out."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     before_the_first_revision(path)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE items (idx)")
@@ -107,8 +107,8 @@ def test_an_upgrade_that_fails_leaves_the_store_as_it_was(tmp_path):
 
 
 def test_a_newer_store_is_not_touched(tmp_path):
-    """A store from a later version of weft is refused."""
-    path = tmp_path / "weft.db"
+    """A store from a later version of fanwise is refused."""
+    path = tmp_path / "fanwise.db"
     open_store(str(path)).close()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -119,7 +119,7 @@ def test_a_newer_store_is_not_touched(tmp_path):
 def test_a_missing_store_is_not_made_by_upgrading_it(tmp_path):
     """There is nothing to upgrade."""
     with pytest.raises(StoreError, match="there is no store"):
-        upgrade(str(tmp_path / "weft.db"))
+        upgrade(str(tmp_path / "fanwise.db"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -127,10 +127,10 @@ def test_opening_a_store_of_this_version_never_imports_alembic(tmp_path):
     """Nor does importing the package import SQLAlchemy: starting a program stays quick."""
     script = f"""
 import sys
-import weft.stores
+import fanwise.stores
 assert "sqlalchemy" not in sys.modules
 for _ in range(2):
-    weft.stores.open_store({str(tmp_path / "weft.db")!r}).close()
+    fanwise.stores.open_store({str(tmp_path / "fanwise.db")!r}).close()
 assert "alembic" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], check=True)

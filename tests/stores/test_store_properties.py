@@ -8,12 +8,20 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.errors import RecordRefusedError
-from weft.model import ErrorInfo, ItemCounts, ItemOutcome, LogText, RecordedEvent, Status, TaskRun
-from weft.stores import open_store
-from weft.testing.store_contract import a_run, an_item
-from weft.testing.stores import MemoryStore
-from weft.values import encode
+from fanwise.errors import RecordRefusedError
+from fanwise.model import (
+    ErrorInfo,
+    ItemCounts,
+    ItemOutcome,
+    LogText,
+    RecordedEvent,
+    Status,
+    TaskRun,
+)
+from fanwise.stores import open_store
+from fanwise.testing.store_contract import a_run, an_item
+from fanwise.testing.stores import MemoryStore
+from fanwise.values import encode
 
 RUNS, TASKS = 2, 3
 
@@ -123,7 +131,7 @@ def readings(store):
 @given(commits)
 def test_two_stores_that_were_told_the_same_read_the_same(groups):
     """A random history of commits leaves both stores equal, also where they refuse one."""
-    with TemporaryDirectory() as folder, open_store(f"{folder}/weft.db") as sqlite:
+    with TemporaryDirectory() as folder, open_store(f"{folder}/fanwise.db") as sqlite:
         memory = MemoryStore()
         for store in (sqlite, memory):
             for number in range(RUNS):
@@ -144,7 +152,7 @@ def committed(store, group):
 
 def test_the_durations_of_very_many_items_are_sampled_evenly(tmp_path):
     """Whatever period the items have, each of its places has its part in the sample."""
-    with open_store(str(tmp_path / "weft.db")) as store:
+    with open_store(str(tmp_path / "fanwise.db")) as store:
         for task_no, period in enumerate((2, 3, 100, 128), start=1):
             store.commit(
                 [

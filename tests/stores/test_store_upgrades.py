@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from weft.errors import StoreError
-from weft.stores import Upgrade, open_store, schema, sqlite_files, upgrade, upgrades
-from weft.stores.sqlite_files import APPLICATION_ID
+from fanwise.errors import StoreError
+from fanwise.stores import Upgrade, open_store, schema, sqlite_files, upgrade, upgrades
+from fanwise.stores.sqlite_files import APPLICATION_ID
 
 GOLDEN = sorted(Path(__file__).parent.glob("golden/*.sqlite"))
 
@@ -32,7 +32,7 @@ def upgrade():
 
 UPGRADE = """
 import sys
-from weft.stores import upgrade
+from fanwise.stores import upgrade
 print("ready", flush=True)
 sys.stdin.readline()
 done = upgrade(sys.argv[1])
@@ -43,7 +43,7 @@ print(done.before == done.after)
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """A store of this version, with what the golden one of the first revision holds."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     shutil.copy(GOLDEN[0], path)
     upgrade(str(path), keep_copy=False)
     return path
@@ -51,7 +51,7 @@ def store(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Call it to have this version of weft need a newer revision than it does."""
+    """Call it to have this version of fanwise need a newer revision than it does."""
 
     def add(last: str = "") -> None:
         folder = tmp_path / "migrations"
@@ -90,7 +90,7 @@ def copies(store: Path) -> list[Path]:
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda path: path.stem)
 def test_what_an_older_version_has_recorded_stays_as_it_was(golden, tmp_path):
     """The upgrade keeps each row, and the store reads it."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     shutil.copy(golden, path)
     upgrade(str(path))
     assert contents(path, like=golden) == contents(golden)
@@ -122,7 +122,7 @@ def test_an_older_store_is_refused_with_the_command_that_upgrades_it(store, next
     for options in ({}, {"create": False}, {"read_only": True}):
         with pytest.raises(StoreError, match=f"older version.*{newest}.*next") as caught:
             open_store(str(store), **options)
-        assert f"weft db upgrade --store {store}" in caught.value.hint
+        assert f"fanwise db upgrade --store {store}" in caught.value.hint
     assert store.read_bytes() == before
 
 
@@ -131,10 +131,10 @@ def test_an_upgrade_tells_from_what_to_what_and_keeps_a_copy(store, next_revisio
     newest = schema.REVISIONS[-1]
     before = contents(store)
     next_revision()
-    copy = store.with_name(f"weft.db.{newest}.bak")
+    copy = store.with_name(f"fanwise.db.{newest}.bak")
     copy.write_text("an earlier copy")
     done = upgrade(str(store))
-    assert done == Upgrade(newest, "next", store.with_name(f"weft.db.{newest}.bak1"))
+    assert done == Upgrade(newest, "next", store.with_name(f"fanwise.db.{newest}.bak1"))
     assert contents(done.copy) == before
     assert stat.S_IMODE(done.copy.stat().st_mode) == 0o600
     assert copy.read_text() == "an earlier copy"
@@ -182,7 +182,7 @@ def test_a_store_of_the_newest_revision_needs_nobody_to_leave_it(store):
 
 def test_of_processes_that_upgrade_at_once_one_does_it(tmp_path):
     """The others find it done."""
-    path = tmp_path / "weft.db"
+    path = tmp_path / "fanwise.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(f"PRAGMA application_id = {APPLICATION_ID}; VACUUM;")
     started = [
@@ -197,4 +197,4 @@ def test_of_processes_that_upgrade_at_once_one_does_it(tmp_path):
     assert [each.stdout.readline() for each in started] == ["ready\n"] * 3
     told = [each.communicate("go\n")[0].strip() for each in started]
     assert sorted(told) == ["False", "True", "True"]
-    assert [each.name for each in tmp_path.glob("*.bak*")] == ["weft.db.old.bak"]
+    assert [each.name for each in tmp_path.glob("*.bak*")] == ["fanwise.db.old.bak"]

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from weft.errors import StoreError
-from weft.stores import open_store
-from weft.stores.urls import StorePlace, parse
+from fanwise.errors import StoreError
+from fanwise.stores import open_store
+from fanwise.stores.urls import StorePlace, parse
 
 
 @pytest.mark.parametrize(
     ("url", "place"),
     [
-        ("weft.db", StorePlace("weft.db", "normal")),
-        ("/var/lib/weft.db", StorePlace("/var/lib/weft.db", "normal")),
-        ("sqlite:///weft.db", StorePlace("weft.db", "normal")),
-        ("sqlite:////var/lib/weft.db", StorePlace("/var/lib/weft.db", "normal")),
+        ("fanwise.db", StorePlace("fanwise.db", "normal")),
+        ("/var/lib/fanwise.db", StorePlace("/var/lib/fanwise.db", "normal")),
+        ("sqlite:///fanwise.db", StorePlace("fanwise.db", "normal")),
+        ("sqlite:////var/lib/fanwise.db", StorePlace("/var/lib/fanwise.db", "normal")),
         ("sqlite:///a b.db?durability=full", StorePlace("a b.db", "full")),
-        ("weft.db?durability=full", StorePlace("weft.db", "full")),
-        ("weft.db?durability=normal", StorePlace("weft.db", "normal")),
-        ("weft.db?timeout=1m30s", StorePlace("weft.db", "normal", 90.0)),
-        ("weft.db?durability=full&timeout=0s", StorePlace("weft.db", "full", 0.0)),
+        ("fanwise.db?durability=full", StorePlace("fanwise.db", "full")),
+        ("fanwise.db?durability=normal", StorePlace("fanwise.db", "normal")),
+        ("fanwise.db?timeout=1m30s", StorePlace("fanwise.db", "normal", 90.0)),
+        ("fanwise.db?durability=full&timeout=0s", StorePlace("fanwise.db", "full", 0.0)),
     ],
 )
 def test_a_store_is_a_path_or_an_sqlite_url(url, place):
@@ -36,12 +36,12 @@ def test_a_store_is_a_path_or_an_sqlite_url(url, place):
         "sqlite://",
         "sqlite:///",
         "sqlite:///:memory:",
-        "sqlite://host/weft.db",
+        "sqlite://host/fanwise.db",
         "postgresql://me:hunter2@host/db",
-        "weft.db?durability=some",
-        "weft.db?timeout=hunter2",
-        "weft.db?timeout=2d",
-        "weft.db?patience=hunter2",
+        "fanwise.db?durability=some",
+        "fanwise.db?timeout=hunter2",
+        "fanwise.db?timeout=2d",
+        "fanwise.db?patience=hunter2",
     ],
 )
 def test_other_urls_are_refused_with_a_hint(url):
@@ -55,15 +55,15 @@ def test_other_urls_are_refused_with_a_hint(url):
 def test_a_relative_path_starts_at_the_current_folder(tmp_path, monkeypatch):
     """The store stays where it was opened, wherever the process goes afterwards."""
     monkeypatch.chdir(tmp_path)
-    with open_store("weft.db") as store:
+    with open_store("fanwise.db") as store:
         monkeypatch.chdir("/")
         assert list(store.run_ids()) == []
-    assert (tmp_path / "weft.db").exists()
+    assert (tmp_path / "fanwise.db").exists()
 
 
 def test_a_path_may_hold_any_characters(tmp_path):
     """What means something in a URL means nothing in a folder's name."""
     folder = tmp_path / "50% #1 ü &b=c"
-    with open_store(f"{folder}/weft.db") as store:
+    with open_store(f"{folder}/fanwise.db") as store:
         assert list(store.run_ids()) == []
-    assert (folder / "weft.db").exists()
+    assert (folder / "fanwise.db").exists()

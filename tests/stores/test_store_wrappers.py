@@ -1,4 +1,4 @@
-"""The wrappers of `weft.testing.stores` break the one promise that they are there to break."""
+"""The wrappers of `fanwise.testing.stores` break the one promise that they are there to break."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from weft.errors import RecordRefusedError, StoreError
-from weft.model import ItemOutcome
-from weft.testing.store_contract import a_run, an_item
-from weft.testing.stores import FailingStore, GatedStore, MemoryStore, RefusingStore
+from fanwise.errors import RecordRefusedError, StoreError
+from fanwise.model import ItemOutcome
+from fanwise.testing.store_contract import a_run, an_item
+from fanwise.testing.stores import FailingStore, GatedStore, MemoryStore, RefusingStore
 
 
 def test_a_refusing_store_refuses_what_it_is_told_to_and_nothing_else():

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from weft.errors import UsageError
-from weft.testing.jumping_loop import STARTS_AT, JumpingLoop
+from fanwise.errors import UsageError
+from fanwise.testing.jumping_loop import STARTS_AT, JumpingLoop
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-import weft
-from weft.errors import DefinitionError, ParameterError, UsageError
-from weft.stores import open_store
-from weft.testing import MemoryStore, Outcome, fails, in_turn, per_item, rehearse
+import fanwise
+from fanwise.errors import DefinitionError, ParameterError, UsageError
+from fanwise.stores import open_store
+from fanwise.testing import MemoryStore, Outcome, fails, in_turn, per_item, rehearse
 
 FLOW = """\
 parameters: {region: {type: string, required: true}}
@@ -38,17 +38,17 @@ ACTIONS = """\
 import threading
 from pathlib import Path
 
-import weft
+import fanwise
 
 
-@weft.action("cloud.list")
+@fanwise.action("cloud.list")
 def list_servers(region: str, most: int = 3) -> list[str]:
     Path(f"listed-{region}").touch()
     return ["a", "b", "c"][:most]
 
 
-@weft.action("cloud.stop")
-async def stop(name: str, context: weft.ActionContext, force: bool = False) -> str:
+@fanwise.action("cloud.stop")
+async def stop(name: str, context: fanwise.ActionContext, force: bool = False) -> str:
     return f"{context.idempotency_key} {threading.current_thread() is threading.main_thread()}"
 """
 
@@ -86,7 +86,7 @@ def test_an_outcome_tells_how_the_run_its_tasks_and_its_items_ended():
     assert outcome.error is None
     stop = outcome.tasks["stop"]
     assert (stop.status, stop.output, stop.attempts) == ("succeeded", ["done", "late", None], 7)
-    assert stop.items == weft.ItemCounts(total=3, succeeded=2, failed=1)
+    assert stop.items == fanwise.ItemCounts(total=3, succeeded=2, failed=1)
     assert outcome.tasks["report"].output == {"failed": 1}
     assert [item.status for item in outcome.items["stop"]] == ["succeeded", "succeeded", "failed"]
     last = outcome.items["stop"][2]
@@ -201,7 +201,7 @@ def test_what_is_not_replaced_runs_for_real_and_is_noted(file: Path):
 def test_time_passes_as_it_does_while_an_action_runs_for_real(tmp_path: Path):
     """So its timeout doesn't strike early, however long it is."""
     (tmp_path / "actions.py").write_text(
-        "import threading\nimport weft\n\n@weft.action('x.wait')\ndef wait():\n"
+        "import threading\nimport fanwise\n\n@fanwise.action('x.wait')\ndef wait():\n"
         "    threading.Event().wait(0.05)\n    return 'waited'\n"
     )
     (tmp_path / "flow.yaml").write_text(
@@ -248,7 +248,7 @@ def test_a_stand_in_that_nothing_calls_is_an_error_with_the_nearest_name():
 def test_inputs_are_checked_as_those_of_the_action_that_is_replaced(
     file: Path, slip: tuple[str, str], code: str
 ):
-    """Names before the run, as by `weft validate`."""
+    """Names before the run, as by `fanwise validate`."""
     file.write_text(FLOW.replace(*slip))
     with pytest.raises(DefinitionError, match=code):
         rehearse(file, {"region": "eu"}, actions={"cloud.list": [], "cloud.stop": 0})
@@ -282,7 +282,8 @@ def test_a_result_of_a_stand_in_is_recorded_as_any_other():
 def test_a_child_workflow_is_rehearsed_with_its_parent_or_replaced_as_a_whole(tmp_path: Path):
     """Steps are told by their paths; a stand-in takes what the child declares as parameters."""
     (tmp_path / "actions.py").write_text(
-        "import weft\n\n@weft.action('x.login')\ndef login(host: str) -> str:\n    return host\n"
+        "import fanwise\n\n@fanwise.action('x.login')\n"
+        "def login(host: str) -> str:\n    return host\n"
     )
     (tmp_path / "child.yaml").write_text(
         "parameters: {host: {type: string, required: true}}\ntasks:\n"
@@ -311,7 +312,7 @@ def test_a_child_workflow_is_rehearsed_with_its_parent_or_replaced_as_a_whole(tm
 
 def test_secrets_are_given_and_missing_ones_are_told(monkeypatch: pytest.MonkeyPatch):
     """The environment is not asked. A stand-in gets the secret, and what is recorded is masked."""
-    monkeypatch.setenv("WEFT_SECRET_TOKEN", "from the environment")
+    monkeypatch.setenv("FANWISE_SECRET_TOKEN", "from the environment")
     flow = one("x.y", input={"token": "{{ secrets.TOKEN }}"})
     with pytest.raises(UsageError, match=r'TOKEN\. Give secrets={"TOKEN": "\.\.\."}'):
         rehearse(flow, actions={"x.y": 1})
@@ -323,7 +324,7 @@ def test_secrets_are_given_and_missing_ones_are_told(monkeypatch: pytest.MonkeyP
 
 
 def test_parameters_are_checked_as_those_of_any_run():
-    """A rehearsal that can't be made raises what `weft.run` would."""
+    """A rehearsal that can't be made raises what `fanwise.run` would."""
     with pytest.raises(ParameterError, match="region"):
         rehearse(FLOW, actions={"cloud.list": [], "cloud.stop": 0})
 
@@ -331,7 +332,7 @@ def test_parameters_are_checked_as_those_of_any_run():
 @pytest.mark.parametrize("kind", ["memory", "url", "open"])
 def test_a_rehearsal_is_recorded_where_the_test_says(kind: str, tmp_path: Path):
     """In memory, in a file, or in a store that stays open for the test to look into."""
-    url = str(tmp_path / "weft.db")
+    url = str(tmp_path / "fanwise.db")
     flow, actions = one("x.y", **{"with-items": [1, 2]}), {"x.y": "ok"}
     if kind == "memory":
         outcome = rehearse(flow, actions=actions)
@@ -353,7 +354,7 @@ def test_packs_and_maps_and_files_are_found_as_in_any_run(tmp_path: Path):
     pack = tmp_path / "packs" / "my"
     pack.mkdir(parents=True)
     (pack / "actions.py").write_text(
-        "import weft\n\n@weft.action('my.five')\ndef five() -> int:\n    return 5\n"
+        "import fanwise\n\n@fanwise.action('my.five')\ndef five() -> int:\n    return 5\n"
     )
     assert rehearse(one("my.five"), packs=[tmp_path / "packs"]).output == 5
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import weft
-from weft.errors import UsageError
-from weft.testing import Outcome, fails, in_turn, per_item, per_task, rehearse
+import fanwise
+from fanwise.errors import UsageError
+from fanwise.testing import Outcome, fails, in_turn, per_item, per_task, rehearse
 
 
 def run(result: Any, **task: Any) -> Outcome:
@@ -22,7 +22,7 @@ def run(result: Any, **task: Any) -> Outcome:
     return rehearse({"tasks": [only], "output": "{{ task.only.output }}"}, actions={"x.y": result})
 
 
-def error(outcome: Outcome) -> weft.ErrorInfo:
+def error(outcome: Outcome) -> fanwise.ErrorInfo:
     """Why the task failed."""
     found = outcome.tasks["only"].error
     assert found is not None
@@ -60,9 +60,9 @@ def test_an_exception_is_raised_in_each_attempt(result: Any):
 
 
 def test_a_function_may_ask_for_the_context_of_its_attempt():
-    """By a parameter annotated as `weft.ActionContext`, whatever its name, as in an action."""
+    """By a parameter annotated as `fanwise.ActionContext`, whatever its name, as in an action."""
 
-    def answer(n: int, about: weft.ActionContext) -> str:
+    def answer(n: int, about: fanwise.ActionContext) -> str:
         return f"{about.idempotency_key} {about.attempt} {n}"
 
     assert run(answer, input={"n": 5}).output == "rehearsal/only/1 1 5"
@@ -77,7 +77,7 @@ def test_fails_takes_what_an_action_error_takes():
     """Type, message, data, and whether another attempt is worth it."""
     result = fails("Gone", "it has left.", data={"code": 410}, retry=False)
     outcome = run(result, retry={"count": 5})
-    assert error(outcome) == weft.ErrorInfo("Gone", "it has left.", {"code": 410})
+    assert error(outcome) == fanwise.ErrorInfo("Gone", "it has left.", {"code": 410})
     assert outcome.tasks["only"].attempts == 1
 
 

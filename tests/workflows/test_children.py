@@ -7,20 +7,20 @@ from textwrap import dedent
 
 import pytest
 
-import weft
-from weft.errors import DefinitionError
-from weft.stores import open_store
+import fanwise
+from fanwise.errors import DefinitionError
+from fanwise.stores import open_store
 
 ACTIONS = """
-import weft
+import fanwise
 
-@weft.action("test.echo")
+@fanwise.action("test.echo")
 async def echo(value: object = None) -> object:
     return value
 
-@weft.action("test.fail")
+@fanwise.action("test.fail")
 async def fail(message: str = "broken") -> None:
-    raise weft.ActionError(message, type="Broken", data={"code": 7})
+    raise fanwise.ActionError(message, type="Broken", data={"code": 7})
 """
 
 
@@ -35,8 +35,8 @@ def write(folder: Path, **files: str) -> None:
         (folder / f"{name}.yaml").write_text(dedent(text))
 
 
-def run(folder: Path, **parameters: object) -> weft.Run:
-    return weft.run(folder / "main.yaml", parameters, store=str(folder / "weft.db"))
+def run(folder: Path, **parameters: object) -> fanwise.Run:
+    return fanwise.run(folder / "main.yaml", parameters, store=str(folder / "fanwise.db"))
 
 
 LOGIN = """
@@ -74,7 +74,7 @@ def test_each_item_goes_through_all_of_its_steps_and_each_step_is_a_row(folder: 
             """,
     )
     assert run(folder).output == ["hi ahi a", "hi bhi b", "hi chi c"]
-    with open_store(str(folder / "weft.db")) as store:
+    with open_store(str(folder / "fanwise.db")) as store:
         assert [row.path for row in store.tasks(1)] == ["log_in"]
         for index in range(3):
             steps = store.tasks(1, within=f"log_in[{index}]")
@@ -126,7 +126,7 @@ def test_a_retry_starts_a_fresh_child(folder: Path) -> None:
         + """
 calls = []
 
-@weft.action("test.flaky")
+@fanwise.action("test.flaky")
 async def flaky() -> int:
     calls.append(1)
     if len(calls) < 3:
@@ -218,7 +218,7 @@ def test_a_packs_workflow_calls_its_own_actions_and_those_of_other_packs(folder:
     write(folder, main="tasks: [{name: a, action: one.both}]\noutput: '{{ task.a.output }}'")
     assert run(folder).output == 2
     assert (
-        weft.run(
+        fanwise.run(
             {"tasks": [{"name": "a", "action": "one.both"}], "output": "{{ task.a.output }}"},
             packs=[folder / "packs"],
             store=str(folder / "other.db"),
@@ -301,7 +301,7 @@ def test_a_child_may_loop(folder: Path) -> None:
             """,
     )
     assert run(folder).output == [4, 4]
-    with open_store(str(folder / "weft.db")) as store:
+    with open_store(str(folder / "fanwise.db")) as store:
         steps = store.tasks(1, within="call[1]")
         assert [(step.visit, step.started_at is None) for step in steps] == [
             (visit, False) for visit in range(1, 5)
@@ -316,7 +316,7 @@ def test_the_timeout_of_an_item_cuts_its_child_off(folder: Path) -> None:
             tasks: [{name: call, action: ./child.yaml, with-items: [1], timeout: 50ms}]
             """,
     )
-    with open_store(str(folder / "weft.db")) as store:
+    with open_store(str(folder / "fanwise.db")) as store:
         result = run(folder)
         assert "Timeout" in result.error.message
         assert store.items(1, 1)[0].status == "failed"

@@ -1,9 +1,9 @@
 """Records the runs of this folder: `PYTHONPATH=.. python make.py NAME...`, or all without a name.
 
-A recording has the lines of `weft export` of one run. It is made once, with the code of its time,
-and never again: tests hold that later versions still read it. A new kind of run gets a new name.
-Workflows call actions of the core pack only, and time is that of a loop whose time jumps, so that
-runs that are made again give the same lines.
+A recording has the lines of `fanwise export` of one run. It is made once, with the code of its
+time, and never again: tests hold that later versions still read it. A new kind of run gets a new
+name. Workflows call actions of the core pack only, and time is that of a loop whose time jumps, so
+that runs that are made again give the same lines.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from typing import Any, cast
 
 from msgspec.structs import replace
 
-from weft.cli.export_format import as_line
-from weft.engine import Engine, Quiet
-from weft.errors import StoreError
-from weft.model import RunRecord
-from weft.plan import Plan
-from weft.ports import TaskProgress
-from weft.stores import Store
-from weft.testing.chance import FixedChance
-from weft.testing.jumping_loop import JumpingLoop
-from weft.testing.stores import FailingStore, MemoryStore
-from weft.wiring import Settings, build_engine
-from weft.workflows import Workflows
+from fanwise.cli.export_format import as_line
+from fanwise.engine import Engine, Quiet
+from fanwise.errors import StoreError
+from fanwise.model import RunRecord
+from fanwise.plan import Plan
+from fanwise.ports import TaskProgress
+from fanwise.stores import Store
+from fanwise.testing.chance import FixedChance
+from fanwise.testing.jumping_loop import JumpingLoop
+from fanwise.testing.stores import FailingStore, MemoryStore
+from fanwise.wiring import Settings, build_engine
+from fanwise.workflows import Workflows
 
 SETTINGS = Settings(store="")
 FOLDER = Path("/golden")  # where the workflows seem to stand

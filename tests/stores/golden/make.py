@@ -1,4 +1,4 @@
-"""Makes a store as this version of weft writes it: `python make.py NAME.sqlite`.
+"""Makes a store as this version of fanwise writes it: `python make.py NAME.sqlite`.
 
 The file of each revision is made once, with the code of that time, and is never made again: tests
 upgrade it to hold that what older versions recorded stays readable. Run it in a copy of this folder
@@ -11,15 +11,15 @@ import asyncio
 import sys
 from pathlib import Path
 
-import weft
-from weft.engine import capturing
-from weft.ports import TaskProgress
+import fanwise
+from fanwise.engine import capturing
+from fanwise.ports import TaskProgress
 
 
-class PauseAmidItems(weft.Quiet):
+class PauseAmidItems(fanwise.Quiet):
     """Asks the engine to pause as soon as a few items of a task are recorded."""
 
-    def __init__(self, engine: weft.Engine) -> None:
+    def __init__(self, engine: fanwise.Engine) -> None:
         self._engine = engine
 
     def task_started(self, progress: TaskProgress) -> None:
@@ -35,10 +35,10 @@ class PauseAmidItems(weft.Quiet):
 async def make(store: Path) -> None:
     """Record a run of each kind."""
     flows = Path("flows")
-    with weft.open_engine(store=str(store)) as engine, capturing():
+    with fanwise.open_engine(store=str(store)) as engine, capturing():
         for name, parameters in (("survey", {"token": "hunter2"}), ("broken", {})):
-            await engine.arun(weft.load_plan(flows / f"{name}.yaml"), parameters, run_id=name)
-        plan = weft.load_plan(flows / "long.yaml")
+            await engine.arun(fanwise.load_plan(flows / f"{name}.yaml"), parameters, run_id=name)
+        plan = fanwise.load_plan(flows / "long.yaml")
         await engine.arun(plan, run_id="paused", observer=PauseAmidItems(engine))
 
 

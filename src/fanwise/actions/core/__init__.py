@@ -1,0 +1,27 @@
+"""The core pack: the actions that come with fanwise.
+
+A pack like any other, found by its entry point. Each action has a file of its own; nothing here is
+heavy to import, since validating a workflow imports all of it.
+"""
+
+from fanwise.actions.core.echo import give_back
+from fanwise.actions.core.email import send_message
+from fanwise.actions.core.fail import give_up
+from fanwise.actions.core.http import send_request
+from fanwise.actions.core.noop import do_nothing
+from fanwise.actions.core.read_file import read
+from fanwise.actions.core.shell import run_command
+from fanwise.actions.core.sleep import wait
+from fanwise.actions.core.write_file import write
+
+__all__ = [
+    "do_nothing",
+    "give_back",
+    "give_up",
+    "read",
+    "run_command",
+    "send_message",
+    "send_request",
+    "wait",
+    "write",
+]

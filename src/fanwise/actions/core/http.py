@@ -1,0 +1,73 @@
+"""`core.http`: one HTTP request. The exchange itself is in `http_exchange`, which loads aiohttp."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fanwise.actions.core.bounds import result_bytes
+from fanwise.actions.decorator import action
+from fanwise.catalog import ActionContext
+
+
+@action("core.http")
+async def send_request(
+    url: str,
+    method: str = "GET",
+    headers: dict[str, Any] | None = None,
+    query: dict[str, Any] | None = None,
+    json: Any = None,
+    body: str | None = None,
+    timeout: float = 30,  # noqa: ASYNC109 - the name that workflows use
+    expect: int | str | list[Any] | None = None,
+    max_redirects: int = 10,
+    verify_tls: bool = True,
+    max_bytes: int | None = None,
+    context: ActionContext | None = None,
+) -> dict[str, Any]:
+    """Send an HTTP request and read the answer.
+
+    Connections are pooled. No cookies are kept. On a redirect to another scheme, host or port the
+    headers Authorization, Cookie and Proxy-Authorization and the URL's user and password are left
+    behind.
+
+    Input:
+      url            http or https; a user and password in it are sent as basic authentication
+      method         default GET
+      headers        a map; numbers and booleans become text, null leaves one out
+      query          a map that is added to the URL's query; lists give a name several times
+      json           any value but null, sent as the body
+      body           text, sent as the body
+      timeout        seconds for everything from connecting to the body's last byte; default 30
+      expect         the statuses that count as success: 200, "2xx", "200-204", or a list of these;
+                     default all below 400
+      max_redirects  default 10; 0 gives a redirect as the answer
+      verify_tls     whether the server's certificate is checked; default true
+      max_bytes      larger bodies are refused; default limits.result_bytes
+    Result: {status, headers, body, json, seconds, url}
+      headers        a map with names in lower case
+      body           the text, with U+FFFD for what isn't text; null if `json` holds it
+      json           the parsed body if its content type says JSON and it is, else null
+      seconds        how long it took
+      url            the URL that answered, after redirects, without a user and password
+    Errors:
+      BadUrl, BadRequest    the input can't be sent; never retried
+      ConnectionFailed      no connection, or it broke, or the answer isn't HTTP
+      TlsFailed             TLS failed, or the certificate is refused
+      Timeout               it took longer than `timeout`
+      TooManyRedirects      more than `max_redirects`
+      UnexpectedStatus      data: {status, body}, the body's first 500 characters
+      BodyTooLarge          data: {max_bytes}; never retried
+    """
+    from fanwise.actions.core.http_exchange import exchange
+    from fanwise.actions.core.http_request import make_request, parse_expect
+
+    expected = parse_expect(expect)
+    request = make_request(method, url, headers=headers, query=query, json=json, body=body)
+    return await exchange(
+        request,
+        expected=expected,
+        timeout_s=timeout,
+        max_redirects=max_redirects,
+        verify_tls=verify_tls,
+        max_bytes=result_bytes(max_bytes, context),
+    )

@@ -1,0 +1,82 @@
+"""`core.read_file`: a file's content as text, lines or JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from fanwise.actions.core.bounds import result_bytes
+from fanwise.actions.core.files import file_error
+from fanwise.actions.decorator import PATH, action
+from fanwise.catalog import ActionContext
+from fanwise.errors import ActionError
+
+_NAME = "core.read_file"
+
+
+@action(_NAME)
+def read(
+    path: Annotated[str, PATH],
+    format: Literal["text", "lines", "json"] = "text",
+    encoding: str = "utf-8-sig",
+    max_bytes: int | None = None,
+    context: ActionContext | None = None,
+) -> Any:
+    """Read a file.
+
+    Input:
+      path       which file
+      format     text (the default); lines, without their ends; or json
+      encoding   default UTF-8, with or without a byte order mark
+      max_bytes  larger files are refused; default limits.result_bytes
+    Result: the text, a list of the lines, or the JSON value.
+    Errors: NotFound, PermissionDenied, IsDirectory, TooLarge (data: max_bytes), BadEncoding,
+    BadJson, FileError. All but TooLarge carry the path in their data.
+    """
+    bound = result_bytes(max_bytes, context)
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(bound + 1)
+    except OSError as error:
+        raise file_error(_NAME, error, path) from None
+    if len(content) > bound:
+        raise ActionError(
+            f"{_NAME}: the file has more than {bound} bytes. Read it as a stream with "
+            "`with-items`, or raise max_bytes and limits.result_bytes.",
+            type="TooLarge",
+            data={"max_bytes": bound},
+            retry=False,
+        )
+    text = _text(content, encoding, path)
+    match format:
+        case "text":
+            return text
+        case "lines":
+            return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+        case "json":
+            return _json(text, path)
+
+
+def _text(content: bytes, encoding: str, path: str) -> str:
+    try:
+        text = content.decode(encoding)
+    except LookupError:
+        raise _unreadable("BadEncoding", "the encoding has no such name", path) from None
+    except UnicodeError:
+        raise _unreadable("BadEncoding", "the file isn't text in this encoding", path) from None
+    if "\0" in text:
+        raise _unreadable("BadEncoding", "the file holds NUL, so it isn't text", path)
+    return text
+
+
+def _json(text: str, path: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _unreadable("BadJson", f"the file isn't JSON ({error})", path) from None
+
+
+def _unreadable(type: str, what: str, path: str) -> ActionError:
+    return ActionError(f"{_NAME}: {what}.", type=type, data={"path": path}, retry=False)

@@ -1,0 +1,87 @@
+"""`core.write_file`: writes a file, so that nobody ever reads a half of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fanwise.actions.core.files import file_error
+from fanwise.actions.decorator import PATH, action
+from fanwise.errors import ActionError
+from fanwise.values import encode
+
+_NAME = "core.write_file"
+
+
+@action(_NAME)
+def write(
+    path: Annotated[str, PATH],
+    content: Any,
+    mode: Literal["overwrite", "append", "create"] = "overwrite",
+    encoding: str = "utf-8",
+    parents: bool = True,
+) -> dict[str, Any]:
+    """Write a file.
+
+    Input:
+      path      which file
+      content   text, or any other value, which is written as JSON
+      mode      overwrite (the default) or create, which put a whole new file in place at once;
+                append adds to the end. create fails if the file exists, also when an attempt is
+                made again after it wrote the file but before that was recorded
+      encoding  of text; default UTF-8. JSON is always UTF-8
+      parents   make missing folders; default true
+    Result: {path, bytes}: the path as given, and how many bytes were written.
+    Errors: NotFound, PermissionDenied, IsDirectory, Exists, BadEncoding, FileError. All carry the
+    path in their data.
+    """
+    data = _bytes(content, encoding, path)
+    target = Path(os.path.realpath(path))
+    try:
+        if parents:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        if mode == "create":
+            _put(target, data, os.link)
+        elif mode == "append" or _is_special(target):
+            with target.open("ab") as file:
+                file.write(data)
+        else:
+            _put(target, data, os.replace)
+    except OSError as error:
+        raise file_error(_NAME, error, path) from None
+    return {"path": path, "bytes": len(data)}
+
+
+def _bytes(content: Any, encoding: str, path: str) -> bytes:
+    if not isinstance(content, str):
+        return encode(content)
+    try:
+        return content.encode(encoding)
+    except (LookupError, UnicodeError):
+        raise ActionError(
+            f"{_NAME}: the content can't be written in this encoding.",
+            type="BadEncoding",
+            data={"path": path},
+            retry=False,
+        ) from None
+
+
+def _is_special(target: Path) -> bool:
+    """Whether the path is that of a pipe or a device, which no file may replace."""
+    return target.exists() and not target.is_file() and not target.is_dir()
+
+
+def _put(target: Path, data: bytes, place: Callable[[Path, Path], None]) -> None:
+    """Write a file beside `target`, then let `place` move or link it there."""
+    temporary = target.with_name(f".{target.name[:100]}.{os.urandom(8).hex()}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+        if target.exists():
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        place(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,97 @@
+"""The baseline of the fan-out benchmark: what a good engineer writes by hand for one job.
+
+Workers pull items from one iterator, await the action, and insert the same rows as fanwise into the
+same table in groups. It has no retries, no limits, no resumption and no progress.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fanwise.bench.pack.actions import noop
+
+_GROUP = 1_000
+_COLUMNS = (
+    "run_no",
+    "task_no",
+    "idx",
+    "status",
+    "attempts",
+    "started_at",
+    "duration_s",
+    "output",
+    "error",
+    "has_payload",
+)
+_INSERT = f"INSERT INTO items ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+
+
+def bare_loop(
+    items: Iterable[object],
+    path: Path,
+    *,
+    action: Callable[[Any], Awaitable[object]] = noop,
+    concurrency: int = 50,
+) -> None:
+    """Call the action for each item and record the results in a new SQLite file at `path`."""
+    connection = _new_store(path)
+    try:
+        asyncio.run(_work(enumerate(items), connection, action, concurrency))
+    finally:
+        connection.close()
+
+
+def _new_store(path: Path) -> sqlite3.Connection:
+    from sqlalchemy.dialects import sqlite
+    from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
+
+    from fanwise.stores.schema import items
+
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=wal")
+    connection.execute("PRAGMA synchronous=normal")
+    statements: list[ExecutableDDLElement] = [CreateTable(items), *map(CreateIndex, items.indexes)]
+    for statement in statements:
+        connection.execute(str(statement.compile(dialect=sqlite.dialect())))
+    return connection
+
+
+async def _work(
+    items: Iterable[tuple[int, object]],
+    connection: sqlite3.Connection,
+    action: Callable[[Any], Awaitable[object]],
+    concurrency: int,
+) -> None:
+    encode = msgspec.json.Encoder().encode
+    source = iter(items)
+    rows: list[tuple[object, ...]] = []
+
+    def record() -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(_INSERT, rows)
+        connection.execute("COMMIT")
+        rows.clear()
+
+    async def worker() -> None:
+        for index, item in source:
+            started_at = time.time()
+            started = time.perf_counter()
+            status, output, error = "succeeded", None, None
+            try:
+                output = encode(await action(item)).decode()
+            except Exception as failure:
+                status, error = "failed", encode({"type": type(failure).__name__}).decode()
+            duration_s = time.perf_counter() - started
+            rows.append((1, 1, index, status, 1, started_at, duration_s, output, error, False))
+            if len(rows) >= _GROUP:
+                record()
+
+    await asyncio.gather(*(worker() for _ in range(concurrency)))
+    record()

@@ -1,0 +1,49 @@
+"""One job done in several ways, as figures and as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fanwise.bench.measure import machine, show_ratio, show_seconds
+from fanwise.bench.tables import figures_table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """How long the same job took in each way, `baseline` being the one to compare with.
+
+    `what` says what was measured. `seconds` are medians over so many `rounds`, for a job of so many
+    `items`.
+    """
+
+    what: str
+    baseline: str
+    rounds: int
+    seconds: dict[str, float]
+    items: int = 1
+
+    def speed(self, way: str) -> float:
+        """How many times as fast as the baseline a way is."""
+        return self.seconds[self.baseline] / self.seconds[way]
+
+
+def render(comparison: Comparison) -> RenderableType:
+    """What was measured, and a table with the figures and the ratios."""
+    from rich.console import Group
+    from rich.text import Text
+
+    has_items = comparison.items > 1
+    rate_heading = ["items/s"] if has_items else []
+    rows = []
+    for way, span in comparison.seconds.items():
+        rate = [f"{comparison.items / span:,.0f}"] if has_items else []
+        rows.append([way, show_seconds(span), *rate, show_ratio(comparison.speed(way))])
+    headings = ["time", *rate_heading, f"speed against {comparison.baseline}"]
+    return Group(
+        Text(f"{comparison.what}.\nMedians of {comparison.rounds} rounds; {machine()}."),
+        figures_table("", headings, rows),
+    )

@@ -1,0 +1,119 @@
+"""What an action takes and gives, without a word about where it comes from.
+
+An `ActionSpec` is all that the rest of fanwise knows of an action. Actions made with
+`@fanwise.action` are turned into specs by the adapters in `fanwise.actions`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from fanwise.model import Limits
+
+
+class Runs(StrEnum):
+    """Where an action runs: on the event loop, in a thread, or in a process of its own."""
+
+    ASYNC = "async"
+    THREAD = "thread"
+    PROCESS = "process"
+
+
+class ActionField(msgspec.Struct, frozen=True):
+    """One parameter of an action.
+
+    `check` turns a frozen JSON value into what the action is called with, or raises `InputError`
+    naming the field; None takes any value as it is. `shareable` says that what `check` gives can't
+    be changed, so that all items of a task can have it by reference. `accepts` says in words which
+    values are taken. `is_script` marks text that a shell runs, in which templates are refused, and
+    `is_path` the path of a file or folder: a relative one starts at the workflow's folder, or at
+    the caller's if it is a parameter's value.
+    """
+
+    name: str
+    required: bool
+    accepts: str
+    check: Callable[[Any], Any] | None = None
+    shareable: bool = True
+    default: Any = None
+    doc: str = ""
+    is_script: bool = False
+    is_path: bool = False
+
+
+class ActionSpec(msgspec.Struct, frozen=True):
+    """An action: its name, its function, and the fields of its input in the order declared.
+
+    `open_input` says that it takes any further names (`**kwargs`); `context_field` is the name of
+    the parameter that receives an `ActionContext`, or None. `source` says where it is defined.
+    `workflow` gives the plan of a workflow that is called like an action; then there's no function
+    to call, and the fields are its parameters. `digest` is a hash of the file that defines it, or
+    "" if there is none to read.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    runs: Runs
+    fields: Mapping[str, ActionField]
+    open_input: bool = False
+    context_field: str | None = None
+    doc: str = ""
+    source: str = ""
+    digest: str = ""
+    workflow: Callable[[], Any] | None = None
+
+
+class StopFlag:
+    """Says to whoever holds it that what it belongs to is to stop; it is set once.
+
+    One with an `outer` flag says so as well when that is set.
+    """
+
+    __slots__ = ("_is_set", "_outer")
+
+    def __init__(self, outer: StopFlag | None = None) -> None:
+        self._is_set = False
+        self._outer = outer
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the stop has been asked for."""
+        return self._is_set or (self._outer is not None and self._outer.is_set)
+
+    def set(self) -> None:
+        """Ask for the stop."""
+        self._is_set = True
+
+
+class ActionContext(msgspec.Struct, frozen=True):
+    """What an action may know of its attempt, if a parameter is annotated with this class.
+
+    `index` is the item's index, or None without items; `attempt` counts from 1. `idempotency_key`
+    stays the same over attempts, resumes, retries and machines. `deadline` is when the attempt's
+    timeout strikes, in seconds since the epoch, or None. `folder` is the workflow's folder.
+
+    `await context.sleep(seconds)` waits. When that is over is recorded first, so that an attempt
+    that is made again after a crash waits just for the rest. It is for `async def` actions.
+    """
+
+    run_id: str
+    task: str
+    index: int | None
+    attempt: int
+    idempotency_key: str
+    deadline: float | None
+    logger: logging.Logger
+    stop: StopFlag
+    limits: Limits
+    folder: str
+    sleep: Callable[[float], Awaitable[None]]
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run wants to stop; long work should look and return early."""
+        return self.stop.is_set

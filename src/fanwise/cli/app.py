@@ -1,0 +1,131 @@
+"""The commands of `fanwise`, each with examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from fanwise.cli.actions import actions
+from fanwise.cli.bench import bench
+from fanwise.cli.completion import completion
+from fanwise.cli.control import cancel, pause
+from fanwise.cli.db import check, upgrade
+from fanwise.cli.demo import demo
+from fanwise.cli.export import export
+from fanwise.cli.graph import graph
+from fanwise.cli.items import items
+from fanwise.cli.logs import logs
+from fanwise.cli.new import new
+from fanwise.cli.prune import prune
+from fanwise.cli.recover import recover
+from fanwise.cli.resume import resume
+from fanwise.cli.retry import retry
+from fanwise.cli.run import run
+from fanwise.cli.runs import runs
+from fanwise.cli.schema import schema
+from fanwise.cli.show import show
+from fanwise.cli.validate import validate
+
+# Plain help: Rich's takes as long to import as everything else together.
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# The commands in the order in which they are listed.
+_EXAMPLES: dict[Callable[..., Any], tuple[str, ...]] = {
+    new: ("fanwise new my_project", "fanwise new ./flows/monitor"),
+    run: (
+        "fanwise run flow.yaml -p region=eu -p count=3",
+        "fanwise run flow.yaml --params eu.yaml --tag nightly --json",
+        "fanwise run flow.yaml --dry-run --items 3",
+    ),
+    validate: ("fanwise validate flow.yaml", "fanwise validate flows/*.yaml --no-import --json"),
+    graph: (
+        "fanwise graph flow.yaml",
+        "fanwise graph flow.yaml --format dot | dot -Tsvg > flow.svg",
+    ),
+    schema: ("fanwise schema > fanwise.schema.json", "fanwise schema | python -m json.tool"),
+    runs: (
+        "fanwise runs --limit 5",
+        "fanwise runs --status failed --workflow monitor --since 2h --tag nightly",
+        "fanwise runs --since 2026-03-05 --json",
+    ),
+    show: (
+        "fanwise show 20260305-090702-k3xq",
+        "fanwise show 20260305 --timeline",
+        "fanwise show 20260305 --timeline --within 'check_health[17]'",
+    ),
+    items: (
+        "fanwise items 20260305-090702-k3xq check_health --status failed",
+        "fanwise items 20260305 check_health --error Timeout --slower 2s --limit 20",
+        "fanwise items 20260305 check_health 17 100-199 --csv > items.csv",
+    ),
+    logs: (
+        "fanwise logs 20260305-090702-k3xq",
+        "fanwise logs 20260305-090702-k3xq 'check_health[17]'",
+    ),
+    resume: (
+        "fanwise resume 20260305-090702-k3xq",
+        "fanwise resume 20260305 -p token=$TOKEN",
+        "fanwise resume 20260305 --force --grace 5s",
+    ),
+    retry: (
+        "fanwise retry 20260305-090702-k3xq",
+        "fanwise retry 20260305 --from check_health",
+        "fanwise retry 20260305 --file repaired.yaml",
+    ),
+    pause: ("fanwise pause 20260305-090702-k3xq", "fanwise pause 20260305 --no-wait"),
+    cancel: ("fanwise cancel 20260305-090702-k3xq", "fanwise cancel 20260305 --no-wait"),
+    recover: ("fanwise recover", "fanwise recover --json"),
+    export: (
+        "fanwise export 20260305-090702-k3xq > run.jsonl",
+        "fanwise export 20260305 | gzip > run.gz",
+    ),
+    prune: (
+        "fanwise prune --older-than 30d --dry-run",
+        "fanwise prune --keep 100 --status succeeded",
+    ),
+    actions: ("fanwise actions --packs ./packs", "fanwise actions core.http"),
+    demo: ("fanwise demo monitor", "fanwise demo monitor --servers 100 --store demo.db"),
+    bench: ("fanwise bench --list", "fanwise bench context --rounds 3"),
+    completion: (
+        "fanwise completion bash >> ~/.bashrc",
+        "fanwise completion fish > ~/.config/fish/completions/fanwise.fish",
+    ),
+}
+
+for _command, _examples in _EXAMPLES.items():
+    # What follows the character \b is shown line by line, as it stands.
+    _lines = "\n".join(f"  {example}" for example in _examples)
+    app.command(epilog=f"\b\nExamples:\n{_lines}")(_command)
+
+db = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after the store itself.")
+db.command(epilog="\b\nExamples:\n  fanwise db check\n  fanwise db check --json")(check)
+db.command(epilog="\b\nExamples:\n  fanwise db upgrade\n  fanwise db upgrade --no-copy")(upgrade)
+app.add_typer(db, name="db")
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from fanwise import __version__
+
+        typer.echo(f"fanwise {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _fanwise(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Tell the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Run workflows that fan out over any number of items, and look at what came of them."""

@@ -1,0 +1,117 @@
+"""Tells the errors of many items as a few kinds: the same type, and messages of the same shape.
+
+A shape is a message with placeholders for what differs from item to item: numbers, quoted text,
+addresses and long ids. At most 1,000 shapes are kept, so memory is bounded whatever the items say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from fanwise.cli.output import clean
+from fanwise.cli.render import shorten, table
+from fanwise.model import ItemOutcome, Status
+from fanwise.ports import Records
+
+MAX_SHAPES = 1_000
+"""Kinds that are told apart; what comes beyond is counted together."""
+
+_PAGE = 1_000
+_MAX_MESSAGE = 500
+_MAX_SHOWN = 10
+
+_varying = re.compile(
+    r"""(?P<URL>\w+://[^\s'"<>]+)
+      | (?P<TEXT>"[^"]*"|(?<!\w)'[^']*'(?!\w))
+      | (?P<ID>\b0x[0-9a-fA-F]+\b
+          | \b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b
+          | \b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{8,}\b)
+      | (?P<N>\d+(?:[.,:]\d+)*)""",
+    re.VERBOSE,
+)
+
+
+class Kind(msgspec.Struct):
+    """Errors of one type and shape: how many there are, and the first of them."""
+
+    type: str
+    shape: str
+    count: int
+    index: int
+    label: str | None
+    message: str
+
+
+class Digest(msgspec.Struct):
+    """The errors of a task's items. `others` were of kinds beyond `MAX_SHAPES`."""
+
+    kinds: list[Kind]
+    failed: int
+    others: int
+
+
+class _Told(msgspec.Struct):
+    type: str
+    message: str
+
+
+_read = msgspec.json.Decoder(_Told).decode
+
+
+def shape_of(message: str) -> str:
+    """The message with placeholders for what differs from item to item."""
+    return _varying.sub(lambda found: str(found.lastgroup), clean(message[:_MAX_MESSAGE]))
+
+
+def digest_items(records: Records, run_no: int, task_no: int) -> Digest:
+    """Read a task's failed items, page by page, and count their kinds, the most frequent first."""
+    kinds: dict[tuple[str, str], Kind] = {}
+    failed = others = 0
+    for item in _failed_items(records, run_no, task_no):
+        assert item.error is not None  # it has failed
+        failed += 1
+        told = _read(item.error)
+        key = told.type, shape_of(told.message)
+        kind = kinds.get(key)
+        if kind is not None:
+            kind.count += 1
+        elif len(kinds) < MAX_SHAPES:
+            message = told.message[:_MAX_MESSAGE]
+            kinds[key] = Kind(*key, 1, item.index, item.label, message)
+        else:
+            others += 1
+    ranked = sorted(kinds.values(), key=lambda kind: -kind.count)
+    return Digest(ranked, failed, others)
+
+
+def _failed_items(records: Records, run_no: int, task_no: int) -> Iterator[ItemOutcome]:
+    """A task's failed items in the order of their indexes; holds one page of them."""
+    after = -1
+    while page := records.items(run_no, task_no, status=Status.FAILED, after=after, limit=_PAGE):
+        yield from page
+        after = page[-1].index
+
+
+def digest_lines(digest: Digest) -> list[str]:
+    """The most frequent kinds as a table."""
+    shown = digest.kinds[:_MAX_SHOWN]
+    rows = [
+        (
+            f"{kind.count:,}",
+            shorten(kind.type, 40),
+            shorten(kind.message if kind.count == 1 else kind.shape),
+            show_item(kind.index, kind.label),
+        )
+        for kind in shown
+    ]
+    lines = table(("COUNT>", "ERROR", "MESSAGE", "EXAMPLE"), rows)
+    rest = digest.failed - sum(kind.count for kind in shown)
+    return [*lines, f"and {rest:,} more of other kinds"] if rest else lines
+
+
+def show_item(index: int, label: str | None) -> str:
+    """What an item is called: its index, and its label if it has one."""
+    return f"[{index}] {shorten(label, 40)}" if label else f"[{index}]"

@@ -1,0 +1,66 @@
+"""The one place where an error becomes lines on standard error, and the exit status 2.
+
+A `FanwiseError` is told in its own words, one line for each problem; a command line that doesn't
+fit, in Typer's. Anything else is a bug of fanwise: its message isn't shown, since it may quote a
+secret.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fanwise.cli.output import clean_lines, flush_results, prepare_streams, say
+from fanwise.cli.usage import UsageProblem, usage_text
+from fanwise.errors import ActionLoadError, FanwiseError
+
+WRONG = 2
+"""The exit status if the command, the workflow or the store is wrong."""
+
+_PACKAGE = Path(__file__).parent.parent
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """Tell the errors of this block, and raise `SystemExit` for them."""
+    prepare_streams()
+    try:
+        try:
+            yield
+        finally:
+            flush_results()
+    except FanwiseError as error:
+        for line in error_lines(error):
+            say(line)
+        raise SystemExit(WRONG) from None
+    except UsageProblem as problem:
+        say(usage_text(problem))
+        raise SystemExit(WRONG) from None
+    except Exception as error:
+        if os.environ.get("FANWISE_DEBUG"):
+            traceback.print_exc()
+        say(
+            f"fanwise: internal error: {type(error).__name__} at {_place(error)}. "
+            "This is a bug in fanwise; FANWISE_DEBUG=1 shows the traceback."
+        )
+        raise SystemExit(WRONG) from None
+
+
+def error_lines(error: FanwiseError) -> list[str]:
+    """An error as lines: one for each problem, after the author's traceback if it has one."""
+    lines = [clean_lines(line) for line in str(error).splitlines()]
+    if isinstance(error, ActionLoadError) and error.traceback:
+        return [clean_lines(error.traceback).rstrip(), *lines]
+    return lines
+
+
+def _place(error: Exception) -> str:
+    """File and line of fanwise's own code where the error went through last."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    if not own:
+        return "an unknown place"
+    return f"{Path(own[-1].filename).relative_to(_PACKAGE.parent)}:{own[-1].lineno}"

@@ -1,0 +1,105 @@
+"""Items as rows of a table, as lines of CSV and as objects for programs. Prints nothing."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from fanwise.cli.output import clean, escaped
+from fanwise.cli.render import Cell, iso_time, shorten, show_error, show_span, table
+from fanwise.model import ErrorInfo, ItemOutcome
+
+_HEADINGS: Final = ("INDEX>", "LABEL", "STATUS", "ATTEMPTS>", "TIME>", "OUTPUT OR ERROR")
+CSV_COLUMNS: Final = (
+    *("index", "label", "status", "attempts", "started_at", "duration_s"),
+    *("output", "error_type", "error_message"),
+)
+"""The heading of CSV; `output` is JSON."""
+
+_FORMULA_BEGINNINGS: Final = ("=", "+", "-", "@")
+
+read_error = msgspec.json.Decoder(ErrorInfo).decode
+"""The error that an item recorded."""
+
+
+def table_lines(items: Sequence[ItemOutcome], *, colours: bool) -> list[str]:
+    """A table of items."""
+    return table(_HEADINGS, [_row(item) for item in items], colours=colours)
+
+
+def _row(item: ItemOutcome) -> tuple[Cell, ...]:
+    if item.error is not None:
+        outcome = show_error(read_error(item.error))
+    else:
+        # Only what can be shown is decoded: an output may be megabytes.
+        outcome = shorten((item.output or b"")[:1_000].decode(errors="ignore"))
+    return (
+        f"{item.index}",
+        shorten(item.label or "", 40),
+        item.status,
+        f"{item.attempts}",
+        show_span(item.duration_s),
+        outcome,
+    )
+
+
+def item_object(item: ItemOutcome) -> dict[str, Any]:
+    """An item as `--json` gives it."""
+    return {
+        "index": item.index,
+        "status": item.status,
+        "attempts": item.attempts,
+        "output": None if item.output is None else msgspec.Raw(item.output),
+        "error": None if item.error is None else _error_object(read_error(item.error)),
+        "started_at": iso_time(item.started_at),
+        "duration_s": item.duration_s,
+        "label": item.label,
+    }
+
+
+def _error_object(error: ErrorInfo) -> dict[str, Any]:
+    return {
+        "type": error.type,
+        "message": error.message,
+        "data": error.data,
+        "traceback": error.traceback,
+    }
+
+
+def csv_lines(pages: Iterable[Sequence[ItemOutcome]]) -> Iterator[list[str]]:
+    """The lines of CSV: first the heading, then those of each page."""
+    writer = csv.writer(_Line(), lineterminator="")
+    yield [writer.writerow(CSV_COLUMNS)]
+    for page in pages:
+        yield [writer.writerow(_csv_row(item)) for item in page]
+
+
+class _Line:
+    """What a CSV writer writes to: it hands the line back, as the writer then does, too."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def _csv_row(item: ItemOutcome) -> tuple[object, ...]:
+    error = None if item.error is None else read_error(item.error)
+    return (
+        item.index,
+        _text_cell(item.label or ""),
+        item.status.value,
+        item.attempts,
+        iso_time(item.started_at),
+        item.duration_s,
+        "" if item.output is None else escaped(item.output.decode()),
+        "" if error is None else _text_cell(error.type),
+        "" if error is None else _text_cell(error.message),
+    )
+
+
+def _text_cell(text: str) -> str:
+    """Text of others in one line, which no spreadsheet takes for a formula."""
+    line = clean(text)
+    return f"'{line}" if line.startswith(_FORMULA_BEGINNINGS) else line

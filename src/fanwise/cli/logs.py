@@ -1,0 +1,99 @@
+"""`fanwise logs`: shows what the actions of a run have printed and logged.
+
+Logs are read page by page, so a run may have any number of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fanwise.cli import options
+from fanwise.cli.complete import complete_tasks
+from fanwise.cli.output import as_json, clean_lines, print_results
+
+if TYPE_CHECKING:
+    from fanwise.model import LogText, RunRecord
+    from fanwise.ports import Records
+
+
+def logs(
+    run_id: options.RunId,
+    task: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TASK[INDEX]",
+            help="Only this task, or this item of it.",
+            autocompletion=complete_tasks,
+        ),
+    ] = None,
+    store: options.Store = None,
+    json: options.Json = False,
+) -> None:
+    """Show what the actions of a run have printed and logged.
+
+    The tasks come in the order of their starts, items by their indexes. Before each line stand the
+    task, the item's index and label, and from the second on the attempt. With --json each attempt
+    is a line.
+    """
+    from fanwise.cli.recorded import find_run
+    from fanwise.wiring import open_records, read_settings
+
+    with open_records(read_settings(store=store)) as records:
+        run = find_run(records, run_id)
+        is_empty = True
+        for page in _pages(records, run, task):
+            is_empty = False
+            if json:
+                print_results(as_json(_log_object(log)) for log in page)
+            else:
+                print_results(line for log in page for line in _lines(log))
+        if is_empty:
+            if task is not None:
+                _require(records, run, task)
+            print_results([] if json else ["No logs."])
+
+
+def _pages(records: Records, run: RunRecord, under: str | None) -> Iterator[Sequence[LogText]]:
+    last = None
+    while page := records.logs(run.run_no, under=under, after=last):
+        yield page
+        last = page[-1]
+
+
+def _require(records: Records, run: RunRecord, path: str) -> None:
+    """Raise `UsageError` unless the run has recorded the task that `path` names, or its items."""
+    from fanwise.cli.recorded import find_task, find_visit
+
+    name, bracket, index = path.removesuffix("]").rpartition("[")
+    if path.endswith("]") and bracket and index.isdecimal():
+        find_task(records, run, name)
+    else:
+        find_visit(records, run, path)
+
+
+def _log_object(log: LogText) -> dict[str, Any]:
+    from fanwise.cli.render import iso_time
+
+    return {
+        "path": log.path,
+        "index": log.index,
+        "label": log.label,
+        "attempt": log.attempt,
+        "started_at": iso_time(log.at),
+        "text": log.text,
+    }
+
+
+def _lines(log: LogText) -> Iterator[str]:
+    from fanwise.cli.render import shorten
+
+    place = log.path if log.label is None else f"{log.path} {shorten(log.label, 40)}"
+    if log.attempt > 1:
+        place += f" attempt {log.attempt}"
+    # What overwrites its line on a terminal, as a progress bar does, stands on lines of its own.
+    text = clean_lines(log.text.replace("\r\n", "\n").replace("\r", "\n"))
+    for line in text.removesuffix("\n").split("\n"):
+        yield f"{place}  {line}".rstrip()

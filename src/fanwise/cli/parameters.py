@@ -1,0 +1,82 @@
+"""The parameters of a run, from `-p NAME=VALUE` and from a file. Finds all problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fanwise.errors import ParameterError, UsageError
+
+if TYPE_CHECKING:
+    from fanwise.model import Limits
+    from fanwise.plan import Plan
+
+
+def read_parameters(
+    plan: Plan, settings: Sequence[str], file: Path | None, limits: Limits
+) -> dict[str, Any]:
+    """The values that `NAME=VALUE` settings and a YAML or JSON file give; settings win.
+
+    Raises `ParameterError` with a line for each that doesn't fit the workflow.
+    """
+    from fanwise.plan import bind_parameters, read_parameter
+
+    given: dict[str, Any] = {}
+    problems: list[str] = []
+    if file is not None:
+        given.update(_read_file(file, limits))
+    for setting in settings:
+        name, separator, text = setting.partition("=")
+        if not separator or not name:
+            # The text isn't quoted: it may be a value, and so a secret.
+            problems.append("-p takes NAME=VALUE, as in -p region=eu.")
+            continue
+        try:
+            given[name] = read_parameter(plan, name, text)
+        except ParameterError as error:
+            problems.append(str(error))
+            given[name] = None
+    try:
+        bind_parameters(plan, given)
+    except ParameterError as error:
+        problems += str(error).splitlines()
+    if problems:
+        raise ParameterError("\n".join(problems))
+    return given
+
+
+def read_secrets(plan: Plan, settings: Sequence[str]) -> dict[str, Any]:
+    """The values of secret parameters that `NAME=VALUE` settings give. Raises `ParameterError`."""
+    from fanwise.plan import read_parameter
+
+    given: dict[str, Any] = {}
+    for setting in settings:
+        name, separator, text = setting.partition("=")
+        if not separator or not name:
+            raise ParameterError("-p takes NAME=VALUE, as in -p token=...")
+        given[name] = read_parameter(plan, name, text)
+    return given
+
+
+def _read_file(file: Path, limits: Limits) -> Mapping[str, Any]:
+    from fanwise.definition.composer import compose
+    from fanwise.definition.problems import Problems
+    from fanwise.definition.text import read_text
+
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(limits.definition_bytes + 1)
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"{file}  can't be read: {cause}.", hint="Give the path of a file of parameters."
+        ) from None
+    problems = Problems(str(file))
+    root = compose(read_text(content, problems, limits), problems)
+    problems.raise_any()
+    if root is None or not isinstance(root.value, Mapping):
+        raise ParameterError(
+            f"{file}  the file of parameters isn't a map.", hint="Write one NAME: VALUE a line."
+        )
+    return root.value

@@ -1,0 +1,73 @@
+"""`fanwise retry`: does again what failed of a run that is over, and keeps the rest."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fanwise.cli import options
+from fanwise.cli.complete import complete_tasks
+from fanwise.cli.output import prints_aside
+
+if TYPE_CHECKING:
+    from fanwise.cli.execute import Start
+    from fanwise.engine import Engine
+
+
+def retry(
+    run_id: options.RunId,
+    from_task: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TASK",
+            help="Start again at this task, also if it had succeeded.",
+            autocompletion=complete_tasks,
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="FILE", help="A repaired workflow to go on with."),
+    ] = None,
+    secrets: options.Secrets = None,
+    packs: options.Packs = None,
+    force: options.Force = False,
+    grace: options.Grace = None,
+    store: options.Store = None,
+    json: options.Json = False,
+) -> None:
+    """Do again what failed of a run, and what comes after it.
+
+    The rest of the run is kept. Of a task with items, just those are done again that haven't
+    succeeded.
+    """
+    from fanwise.cli.execute import drive
+    from fanwise.cli.parameters import read_secrets
+    from fanwise.cli.recorded import find_run
+    from fanwise.cli.run import exit_status, tell
+    from fanwise.wiring import load_to_retry, open_records, read_settings
+
+    settings = read_settings(store=store, packs=packs or ())
+    with open_records(settings) as records:
+        record = find_run(records, run_id)
+    with prints_aside():
+        recorded, plan = load_to_retry(record, settings, file)
+    given = read_secrets(plan, secrets or ())
+
+    def start(engine: Engine) -> Start:
+        return partial(
+            engine.aretry,
+            plan,
+            record,
+            recorded=recorded,
+            from_task=from_task,
+            secrets=given,
+            force=force,
+        )
+
+    done = drive(start, settings, grace_s=grace, store=store)
+    tell(done, settings, store=store, json=json, has_output=plan.output is not None)
+    raise typer.Exit(exit_status(done))

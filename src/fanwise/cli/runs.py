@@ -1,0 +1,182 @@
+"""`fanwise runs`: lists runs, and finds them by what is true of them."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fanwise.cli import options
+from fanwise.cli.complete import complete_runs, complete_tags, complete_workflows
+from fanwise.cli.output import as_json, clean, flush_results, has_colours, print_results, say
+from fanwise.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fanwise.model import RunRecord
+
+
+class RunStatus(StrEnum):
+    """What `--status` takes."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_Status = Annotated[RunStatus | None, typer.Option("--status", help="Only runs that stand so.")]
+_Workflow = Annotated[
+    str | None,
+    typer.Option(
+        "--workflow",
+        metavar="NAME",
+        help="Only runs of this workflow.",
+        autocompletion=complete_workflows,
+    ),
+]
+_Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="WHEN",
+        help="Only runs made in the last 2h or 7d, or since 2026-03-05 or 2026-03-05T08:30.",
+    ),
+]
+_Tag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag",
+        metavar="TAG",
+        help="Only runs with this tag; of several, with all of them.",
+        autocompletion=complete_tags,
+    ),
+]
+_Before = Annotated[
+    str | None,
+    typer.Option(
+        "--before",
+        metavar="RUN",
+        help="Only runs older than this one.",
+        autocompletion=complete_runs,
+    ),
+]
+_Limit = Annotated[
+    int, typer.Option("--limit", min=1, max=100_000, metavar="N", help="At most so many.")
+]
+
+
+def runs(
+    status: _Status = None,
+    workflow: _Workflow = None,
+    since: _Since = None,
+    tag: _Tag = None,
+    before: _Before = None,
+    limit: _Limit = 20,
+    store: options.Store = None,
+    json: options.Json = False,
+) -> None:
+    """List runs, the newest first.
+
+    If there are more, the last line says how to see them. With --json each run is a line.
+    """
+    from fanwise.cli.driving import find_runs
+    from fanwise.cli.recorded import find_run
+    from fanwise.cli.render import show_size
+    from fanwise.cli.summary import command
+    from fanwise.wiring import open_records, read_settings
+
+    created_since = None if since is None else read_since(since, datetime.now().astimezone())
+    with open_records(read_settings(store=store)) as records:
+        found = find_runs(
+            records,
+            status,
+            workflow=workflow,
+            since=created_since,
+            tags=tag or (),
+            before=None if before is None else find_run(records, before).run_no,
+            limit=limit + 1,  # to know whether there are more
+        )
+        shown = found[:limit]
+        place, size = records.place, records.size()
+    if json:
+        print_results(as_json(_run_object(run, status)) for run, status in shown)
+        return
+    print_results(_lines(shown))
+    if len(found) > limit:
+        given = {"--status": status, "--workflow": workflow, "--since": since}
+        words = [word for name, value in given.items() if value for word in (name, value)]
+        words += [word for each in tag or () for word in ("--tag", each)]
+        words += ["--limit", str(limit), "--before", shown[-1][0].id]
+        print_results([f"More: {command('runs', *words, store=store)}"])
+    flush_results()
+    say(f"\nStore: {clean(place)}, {show_size(size.total_bytes)}")
+
+
+def read_since(text: str, now: datetime) -> float:
+    """The time that `--since` names: a span before `now`, or a date or time as in ISO 8601.
+
+    One without a time zone is the reader's own. Raises `UsageError`.
+    """
+    from fanwise.definition import parse_duration
+
+    try:
+        return now.timestamp() - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f'"{clean(text)}" is no time for --since.',
+            hint="Give a span such as 90m, 2h or 7d, a date such as 2026-03-05, "
+            "or a time such as 2026-03-05T08:30.",
+        ) from None
+
+
+def _lines(found: Sequence[tuple[RunRecord, str]]) -> list[str]:
+    from fanwise.cli.render import show_span, show_time, table
+
+    if not found:
+        return ["No runs."]
+    has_tags = any(run.tags for run, _ in found)
+    rows = [
+        (
+            run.id,
+            clean(run.workflow),
+            status,
+            show_time(run.started_at),
+            show_span(_duration_s(run)),
+            *([" ".join(run.tags)] if has_tags else []),
+        )
+        for run, status in found
+    ]
+    headings = ["RUN", "WORKFLOW", "STATUS", "STARTED", "TIME>", *(["TAGS"] if has_tags else [])]
+    return table(headings, rows, colours=has_colours(sys.stdout))
+
+
+def _run_object(run: RunRecord, status: str) -> dict[str, Any]:
+    from fanwise.cli.render import iso_time
+
+    return {
+        "run_id": run.id,
+        "workflow": run.workflow,
+        "status": status,
+        "started_at": iso_time(run.started_at),
+        "ended_at": iso_time(run.ended_at),
+        "duration_s": _duration_s(run),
+        "tags": run.tags,
+    }
+
+
+def _duration_s(run: RunRecord) -> float | None:
+    if run.started_at is None or run.ended_at is None:
+        return None
+    return run.ended_at - run.started_at

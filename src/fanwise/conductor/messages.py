@@ -1,0 +1,157 @@
+"""What the conductor is told and what it says: events in, commands out.
+
+Events are in the past tense and say what happened; commands are imperative and say what to do now.
+Tasks are named by their number in the plan and their visit. All of them are frozen, and nothing in
+them refers to the engine. Like the conductor's state they aren't tracked by the garbage collector
+(`gc=False`): what is frozen can only refer to what was there before, so it can't be in a cycle.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from fanwise.context import WorkflowContext
+from fanwise.model import ErrorInfo, Status, TaskResult
+
+
+class Asked(StrEnum):
+    """What an evaluation is of."""
+
+    VARIABLES = "variables"
+    WHEN = "when"
+    PUBLISH = "publish"
+    NEXT = "next"
+    OUTPUT = "output"
+
+
+class RunStarted(msgspec.Struct, frozen=True, gc=False):
+    """The run is recorded; `context` holds its parameters."""
+
+    context: WorkflowContext
+
+
+class Evaluated(msgspec.Struct, frozen=True, gc=False):
+    """What was asked for has been computed: `value` is frozen JSON, or `error` says why not.
+
+    `handled` says of an error that the task's `on-error` lets the run go on. The value of `NEXT`
+    is a list with an entry for each transition: the variables that it publishes, or null if it
+    isn't taken.
+    """
+
+    asked: Asked
+    task: int = -1
+    visit: int = 0
+    value: Any = None
+    error: ErrorInfo | None = None
+    handled: bool = False
+
+
+class TaskEnded(msgspec.Struct, frozen=True, gc=False):
+    """A task that was started has ended.
+
+    `handled` says of a failure that the task's `on-error` lets the run go on.
+    """
+
+    task: int
+    visit: int
+    result: TaskResult
+    handled: bool = False
+
+
+class TaskPaused(msgspec.Struct, frozen=True, gc=False):
+    """A task that was started has stopped before its end, and can go on later."""
+
+    task: int
+    visit: int
+
+
+class PauseRequested(msgspec.Struct, frozen=True, gc=False):
+    """Someone wants the run to stop where it is, to go on later."""
+
+
+class CancelRequested(msgspec.Struct, frozen=True, gc=False):
+    """Someone wants the run to end, and what runs to be cut off."""
+
+
+class RunResumed(msgspec.Struct, frozen=True, gc=False):
+    """The run goes on after a pause, or after the process that drove it has died."""
+
+
+class VisitsAdvanced(msgspec.Struct, frozen=True, gc=False):
+    """Visits that are made again get new numbers, since the old ones are recorded.
+
+    `visits` has tasks with the number of their last visit that is recorded.
+    """
+
+    visits: tuple[tuple[int, int], ...]
+
+
+class RunTimedOut(msgspec.Struct, frozen=True, gc=False):
+    """The run has run for `timeout_s` seconds, which is as long as it may."""
+
+    timeout_s: float
+
+
+Event = (
+    RunStarted
+    | Evaluated
+    | TaskEnded
+    | TaskPaused
+    | PauseRequested
+    | CancelRequested
+    | RunResumed
+    | RunTimedOut
+    | VisitsAdvanced
+)
+
+
+class Evaluate(msgspec.Struct, frozen=True, gc=False):
+    """Compute this in `context` (after `result`, if given), and say `Evaluated`."""
+
+    asked: Asked
+    context: WorkflowContext
+    task: int = -1
+    visit: int = 0
+    result: TaskResult | None = None
+    passes: bool = False
+    """Of `NEXT`: whether transitions without a condition are taken."""
+    nullable: bool = False
+    """Of `OUTPUT`: whether an entry that can't be computed is null, rather than an error."""
+
+
+class StartTask(msgspec.Struct, frozen=True, gc=False):
+    """Start this visit of a task, which sees `context`; say `TaskEnded` or `TaskPaused`."""
+
+    task: int
+    visit: int
+    context: WorkflowContext
+
+
+class StopTask(msgspec.Struct, frozen=True, gc=False):
+    """Bring a running task to its end: at once if `at_once`, else when its items in flight end."""
+
+    task: int
+    visit: int
+    at_once: bool
+
+
+class SettleTask(msgspec.Struct, frozen=True, gc=False):
+    """Record how a task ended; nothing will change it any more."""
+
+    task: int
+    visit: int
+    result: TaskResult
+
+
+class EndRun(msgspec.Struct, frozen=True, gc=False):
+    """Record how the run ended. `output` is frozen JSON."""
+
+    status: Status
+    output: Any = None
+    error: ErrorInfo | None = None
+
+
+Command = Evaluate | StartTask | StopTask | SettleTask | EndRun

@@ -1,0 +1,119 @@
+"""Rebuilds where a run stands from what is recorded of it: pure, like `decide` itself.
+
+`Replay` takes a run's events once more, and knows which commands nobody has answered yet: that is
+what a run that was interrupted has to do next. `retell` tells a run anew that keeps some outcomes:
+they are given where the conductor asks for them, and whatever isn't kept stays to be done.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from fanwise.conductor.decide import decide
+from fanwise.conductor.messages import (
+    Asked,
+    Command,
+    EndRun,
+    Evaluate,
+    Evaluated,
+    Event,
+    RunStarted,
+    SettleTask,
+    StartTask,
+    StopTask,
+    TaskEnded,
+    TaskPaused,
+    VisitsAdvanced,
+)
+from fanwise.conductor.state import Phase, State
+from fanwise.context import WorkflowContext
+from fanwise.plan import Plan
+
+Step = tuple[Event, tuple[Command, ...]]
+"""An event, and what followed from it."""
+
+
+class Replay:
+    """A run's state while its events are taken, and the commands that wait for an answer."""
+
+    def __init__(self, plan: Plan, state: State) -> None:
+        self._plan = plan
+        self._waiting: dict[int, Evaluate | StartTask] = {}  # by task; what is the run's has -1
+        self._cut_off: dict[int, StopTask] = {}
+        self.state = state
+        self.ended: EndRun | None = None
+        """How the run ended or was paused, if it has."""
+
+    def take(self, event: Event) -> tuple[Command, ...]:
+        """Take the next event, and return what follows from it."""
+        if isinstance(event, Evaluated | TaskEnded | TaskPaused):
+            self._waiting.pop(event.task, None)
+        self.state, commands = decide(self._plan, self.state, event)
+        if not (self.state.is_paused or self.state.phase is Phase.OVER):
+            self.ended = None
+        for command in commands:
+            match command:
+                case Evaluate() | StartTask():
+                    self._waiting[command.task] = command
+                case StopTask(at_once=True):
+                    self._cut_off[command.task] = command
+                case SettleTask():
+                    self._waiting.pop(command.task, None)
+                case EndRun():
+                    self.ended = command
+        return commands
+
+    @property
+    def pending(self) -> tuple[Command, ...]:
+        """What is still to be done, in the order in which it was commanded."""
+        started = [each for each in self._waiting.values() if isinstance(each, StartTask)]
+        stops = [self._cut_off.get(each.task) for each in started]
+        return (*self._waiting.values(), *[each for each in stops if each is not None])
+
+
+class Kept(msgspec.Struct, frozen=True, gc=False):
+    """An event that is kept; of several that could be told, that with the lowest `order` is."""
+
+    order: float
+    event: Event
+
+
+def retell(
+    plan: Plan,
+    state: State,
+    context: WorkflowContext,
+    outcome_of: Callable[[StartTask], Kept | VisitsAdvanced | None],
+    evaluate: Callable[[Evaluate], Evaluated],
+    *,
+    first: Sequence[Event] = (),
+    unasked: Sequence[Kept] = (),
+) -> tuple[Replay, list[Step]]:
+    """Tell a run from its start, with what `outcome_of` has for a visit that starts.
+
+    In place of an outcome it may have a higher number for the visit, which starts once more then.
+    The events `first` come right after the start; those that are `unasked` came by themselves, each
+    in its order. Gives where the run stands, and the events that it took. Its output is left to be
+    evaluated.
+    """
+    replay = Replay(plan, state)
+    steps: list[Step] = []
+    said: deque[Event] = deque([RunStarted(context), *first])
+    kept: list[tuple[float, int, Event]] = [(each.order, -1, each.event) for each in unasked]
+    while said or kept:
+        event = said.popleft() if said else heapq.heappop(kept)[-1]
+        commands = replay.take(event)
+        steps.append((event, commands))
+        for command in commands:
+            if isinstance(command, Evaluate) and command.asked is not Asked.OUTPUT:
+                said.append(evaluate(command))
+            elif isinstance(command, StartTask):
+                found = outcome_of(command)
+                if isinstance(found, Kept):
+                    heapq.heappush(kept, (found.order, command.task, found.event))
+                elif found is not None:
+                    said.append(found)
+    return replay, steps

@@ -1,0 +1,69 @@
+"""Workflow definitions: YAML text becomes checked, immutable models that know their places.
+
+    text, composer, scalars, syntax, nodes  YAML with the line and column of everything
+    shorthand                               what may be written short, written out
+    schema, kinds, literals                 the keys of the language, what they take and mean
+    rules, item_rules, order_rules, notes   what holds between several keys
+    loader, wording, keys                   from nodes to models, or to problems in plain words
+    problems                                the codes of all problems
+    json_schema                             the language as editors want it
+
+Nothing here does I/O, compiles a template or knows an action.
+"""
+
+from fanwise.definition.item_rules import STREAMS
+from fanwise.definition.json_schema import workflow_json_schema
+from fanwise.definition.kinds import FAIL, NAME_PATTERN
+from fanwise.definition.literals import (
+    TYPES,
+    Tolerance,
+    fits_type,
+    has_template,
+    parse_choice,
+    parse_condition,
+    parse_count,
+    parse_duration,
+    parse_flag,
+    parse_rate,
+    parse_tolerance,
+)
+from fanwise.definition.loader import load
+from fanwise.definition.problems import CODES, did_you_mean, nearest
+from fanwise.definition.schema import (
+    MAX_CONCURRENCY,
+    ParameterDefinition,
+    RetryDefinition,
+    TaskDefinition,
+    TransitionDefinition,
+    WorkflowDefinition,
+    reader,
+)
+
+__all__ = [
+    "CODES",
+    "FAIL",
+    "MAX_CONCURRENCY",
+    "NAME_PATTERN",
+    "STREAMS",
+    "TYPES",
+    "ParameterDefinition",
+    "RetryDefinition",
+    "TaskDefinition",
+    "Tolerance",
+    "TransitionDefinition",
+    "WorkflowDefinition",
+    "did_you_mean",
+    "fits_type",
+    "has_template",
+    "load",
+    "nearest",
+    "parse_choice",
+    "parse_condition",
+    "parse_count",
+    "parse_duration",
+    "parse_flag",
+    "parse_rate",
+    "parse_tolerance",
+    "reader",
+    "workflow_json_schema",
+]

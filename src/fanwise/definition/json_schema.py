@@ -1,0 +1,70 @@
+"""The JSON Schema of the workflow language, with which editors complete and check files.
+
+It is made from the models, so its keys, bounds and documentation are those of `schema.py`; added
+are only the forms that `shorthand.py` writes out. It takes every workflow that `load` takes, if
+its keys are spelt with hyphens, and knows no rules between several keys.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from fanwise.definition.schema import ORDER_KEYS, WorkflowDefinition
+
+_WORKFLOW: Final = {"$ref": "#/$defs/WorkflowDefinition"}
+
+
+class _Generator(GenerateJsonSchema):
+    """Leaves out what only repeats, and refuses names that are no names."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def default_schema(self, schema: Any) -> dict[str, Any]:
+        found = super().default_schema(schema)
+        if found.get("default", ...) is None:  # It stands for a key that isn't there.
+            del found["default"]
+        return found
+
+    def dict_schema(self, schema: Any) -> dict[str, Any]:
+        found = super().dict_schema(schema)
+        if "patternProperties" in found:
+            found["additionalProperties"] = False
+        return found
+
+
+def workflow_json_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a workflow file; a new dict at each call."""
+    workflow = WorkflowDefinition.model_json_schema(schema_generator=_Generator)
+    parts = workflow.pop("$defs")
+    workflow["required"].remove("name")  # The loader gives one where it is missing.
+    task = parts["TaskDefinition"]["properties"]
+    transition = parts["TransitionDefinition"]["properties"]
+    _or_one(transition["do"])
+    _or_one(task["needs"])
+    _or_one(task["next"], *transition["do"]["anyOf"])
+    workflow["properties"]["finally"]["items"]["properties"] = dict.fromkeys(ORDER_KEYS, False)
+    wrapped = {
+        "type": "object",
+        "properties": {"workflow": _WORKFLOW},
+        "required": ["workflow"],
+        "additionalProperties": False,
+    }
+    return {
+        "$schema": GenerateJsonSchema.schema_dialect,
+        "title": "fanwise workflow",
+        "description": "A workflow, or one under the key `workflow`.",
+        "anyOf": [_WORKFLOW, wrapped],
+        "$defs": {"WorkflowDefinition": workflow, **parts},
+    }
+
+
+def _or_one(key: dict[str, Any], *others: dict[str, Any]) -> None:
+    """Let the schema of a key that takes a list take one element as well, or `others`."""
+    if "anyOf" in key:  # The list, or null for a key that isn't there.
+        listed = key["anyOf"][0]
+    else:
+        listed = {part: key.pop(part) for part in ("type", "items", "minItems")}
+    key["anyOf"] = [listed, listed["items"], *others]

@@ -1,0 +1,68 @@
+"""From the text of a workflow file to its definition, or to all of its problems at once.
+
+Reads no files and no clock: it is given the text and the name that messages call the file by. A
+definition that is returned is complete and immutable; whether its templates compile and its actions
+exist is for the plan to find out.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import ValidationError
+
+from fanwise.definition.composer import compose
+from fanwise.definition.nodes import Node
+from fanwise.definition.problems import Problems, shown
+from fanwise.definition.rules import check_rules
+from fanwise.definition.schema import WorkflowDefinition
+from fanwise.definition.shorthand import write_out
+from fanwise.definition.text import read_text
+from fanwise.definition.wording import LOOKS_LIKE, add_problem
+from fanwise.model import Limits
+
+_DEFAULT_LIMITS = Limits()
+
+
+def load(text: str | bytes, *, file: str, limits: Limits = _DEFAULT_LIMITS) -> WorkflowDefinition:
+    """The workflow in `text`, which is the content of `file`.
+
+    Raises `DefinitionError` with every problem of the file, in the order of the file.
+    """
+    problems = Problems(file)
+    content = read_text(text, problems, limits)
+    root = write_out(_find_workflow(compose(content, problems), problems))
+    check_rules(root, problems)
+    definition = _check_keys(root, problems)
+    problems.raise_any()
+    return definition.located(file, content, root)
+
+
+def _check_keys(root: Node, problems: Problems) -> WorkflowDefinition:
+    try:
+        return WorkflowDefinition.model_validate({"name": _stem(problems.file)} | root.value)
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            add_problem(each, root, problems)
+        raise problems.error() from None
+
+
+def _find_workflow(document: Node | None, problems: Problems) -> Node:
+    """The map that holds the workflow: the whole document, or what stands under `workflow`."""
+    if document is None or document.value is None:
+        problems.raise_any()  # what couldn't be read at all has said so
+        problems.stop((1, 1), "not-a-workflow", "the file is empty.", LOOKS_LIKE)
+    root = document
+    if isinstance(root.children, dict) and list(root.children) == ["workflow"]:
+        root = root.children["workflow"]
+    if not isinstance(root.value, dict):
+        message = f"the workflow is {shown(root.value)}, not a map."
+        problems.add(root.spot, "not-a-workflow", message, LOOKS_LIKE, last=True)
+        raise problems.error()
+    return root
+
+
+def _stem(file: str) -> str:
+    """The file's name without folders and ending."""
+    name = re.split(r"[/\\]", file)[-1]
+    return name.rpartition(".")[0] or name or "workflow"

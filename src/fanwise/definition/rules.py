@@ -1,0 +1,111 @@
+"""Rules between several keys or several tasks; those of single values are in `kinds.py`.
+
+Reads the tree rather than the models, so that these problems are found also in a file that has
+others. Whether the names in it exist, and what follows what, is for the plan to find out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fanwise.definition.item_rules import check_items
+from fanwise.definition.literals import TYPES, fits_type
+from fanwise.definition.nodes import Node
+from fanwise.definition.notes import Notes
+from fanwise.definition.order_rules import check_order
+from fanwise.definition.problems import Problems, shown
+from fanwise.definition.shorthand import TASK_LISTS
+from fanwise.definition.wording import Path
+
+
+def check_rules(root: Node, problems: Problems) -> None:
+    """Note what breaks a rule anywhere in the workflow, whose shorthand is written out."""
+    notes = Notes(root, problems)
+    workflow = root.value
+    _check_spellings((), workflow, notes)
+    tasks: list[tuple[Path, dict[str, Any]]] = [
+        ((key, index), task)
+        for key in TASK_LISTS
+        if isinstance(workflow.get(key), list)
+        for index, task in enumerate(workflow[key])
+        if isinstance(task, dict)
+    ]
+    _check_twins(tasks, notes)
+    for path, task in tasks:
+        _check_task(path, task, notes)
+    parameters = workflow.get("parameters")
+    if isinstance(parameters, dict):
+        for name, parameter in parameters.items():
+            if isinstance(parameter, dict):
+                _check_parameter(("parameters", name), parameter, notes)
+
+
+def _check_spellings(path: Path, written: dict[str, Any], notes: Notes) -> None:
+    """No key stands both with `_` and with `-`."""
+    seen: dict[str, str] = {}
+    for key in written:
+        first = seen.setdefault(key.replace("_", "-"), key)
+        if first != key:
+            notes.at_key(
+                (*path, key),
+                "duplicate-key",
+                f"{shown(key)} and {shown(first)} are the same key.",
+                "Remove one of the two.",
+            )
+
+
+def _check_twins(tasks: list[tuple[Path, dict[str, Any]]], notes: Notes) -> None:
+    """No two tasks have the same name."""
+    places: dict[str, tuple[int, int]] = {}
+    for path, task in tasks:
+        name = task.get("name")
+        if not isinstance(name, str):
+            continue
+        if name in places:
+            line, column = places[name]
+            notes.at_value(
+                (*path, "name"),
+                "duplicate-task",
+                f"a task named {shown(name)} is there already, at {line}:{column}.",
+                "Give each task a name of its own.",
+            )
+        else:
+            places[name] = notes.spot((*path, "name"))
+
+
+def _check_task(path: Path, task: dict[str, Any], notes: Notes) -> None:
+    _check_spellings(path, task, notes)
+    if isinstance(task.get("retry"), dict):
+        _check_spellings((*path, "retry"), task["retry"], notes)
+    spellings = {key.replace("_", "-"): key for key in task}
+    check_items(path, task, spellings, notes)
+    check_order(path, task, spellings, notes)
+
+
+def _check_parameter(path: Path, parameter: dict[str, Any], notes: Notes) -> None:
+    """A default is of the declared type, and stands where one can be used."""
+    _check_spellings(path, parameter, notes)
+    secret, declared = parameter.get("secret") is True, parameter.get("type")
+    who = notes.subject(path)
+    if secret and declared in TYPES and declared != "string":
+        notes.at_value(
+            (*path, "type"),
+            "conflicting-keys",
+            f'{who} is secret, and only text can be masked, so its type isn\'t "{declared}".',
+            "Declare it as string.",
+        )
+    if "default" not in parameter:
+        return
+    default = parameter["default"]
+    if secret or parameter.get("required") is True:
+        why, hint = "is required, so its default is never used", "Remove one of the two."
+        if secret:
+            why, hint = "is secret, and a workflow's text is recorded", "Give it to each run."
+        notes.at_key((*path, "default"), "conflicting-keys", f"{who} {why}.", hint)
+    elif declared in TYPES and default is not None and not fits_type(default, declared):
+        notes.at_value(
+            (*path, "default"),
+            "bad-value",
+            f"the default of {who} is {shown(default)}, and its type is {declared}.",
+            "Change one of the two.",
+        )

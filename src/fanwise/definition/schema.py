@@ -1,0 +1,298 @@
+"""The keys of the workflow language: what each takes, its default, and its documentation.
+
+This is the one table: the loader checks files against it, and the JSON Schema of the language and
+the reference in the documentation are made from it. Checks of single values are in `kinds.py`,
+rules between several keys in `rules.py`.
+
+In these models a text where another type stands beside it (`float | str`) is a template; a literal
+is parsed already. Values are frozen JSON. Nobody builds these models but the loader. Their fields
+are the keys with `_` for `-`, and `finally_`; durations are in seconds, rates in starts per second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StrictBool,
+    model_validator,
+)
+
+from fanwise.definition.kinds import (
+    Action,
+    Condition,
+    Duration,
+    Flag,
+    Items,
+    Join,
+    MaxVisits,
+    Name,
+    Needs,
+    OptionalCondition,
+    ParameterType,
+    Rate,
+    Reader,
+    Targets,
+    TaskName,
+    Text,
+    Timeout,
+    Tolerated,
+    Values,
+    Variables,
+    blankable,
+    check_not_empty,
+    check_transitions,
+    empty_for_null,
+    no_values,
+    one_of,
+    whole_number,
+)
+from fanwise.definition.literals import Tolerance
+from fanwise.definition.nodes import Node
+from fanwise.errors import Place
+from fanwise.values import FrozenDict
+
+MAX_CONCURRENCY: Final = 100_000
+MAX_BATCH_SIZE: Final = 100_000
+
+ORDER_KEYS: Final = ("needs", "next", "join", "max-visits")
+"""The keys of a task that concern its place among `tasks`; those under `finally` have theirs."""
+
+
+def _key(field: str) -> str:
+    """The key of the language that a model's field holds."""
+    return field.rstrip("_").replace("_", "-")
+
+
+class _Keys(BaseModel):
+    """A map of the file whose keys are all known."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        defer_build=True,
+        alias_generator=_key,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_with_hyphens(cls, data: Any) -> Any:
+        """Read `_` as `-` in the keys that are known; others stay as they are written."""
+        if not isinstance(data, dict) or not any("_" in key for key in data):
+            return data
+        known = cls.keys()
+        return {
+            hyphened if (hyphened := key.replace("_", "-")) in known else key: value
+            for key, value in data.items()
+        }
+
+    @classmethod
+    def keys(cls) -> list[str]:
+        """The keys that this map takes, in the order documented."""
+        return [_key(field) for field in cls.model_fields]
+
+
+class ParameterDefinition(_Keys):
+    """A value that a run is started with."""
+
+    type: ParameterType = Field(
+        None, description="The type that a value must have; any if not declared."
+    )
+    required: StrictBool = Field(False, description="Whether a run must be given a value.")
+    default: Any = Field(None, description="The literal value when none is given; default null.")
+    secret: StrictBool = Field(False, description="Whether the value is masked and never recorded.")
+    description: str = Field("", description="What the parameter is for.")
+
+
+class RetryDefinition(_Keys):
+    """When and how often a failed attempt is tried again."""
+
+    count: Annotated[int | str, *whole_number(0)] = Field(description="Tries after the first one.")
+    delay: Duration = Field(1.0, description="The wait before the second try; default 1s.")
+    backoff: Annotated[str, *one_of("exponential", "linear", "constant")] = Field(
+        "exponential",
+        description="How the delay grows with each try: it doubles (the default), grows by the "
+        "same each time, or stays.",
+    )
+    max_delay: Timeout = Field(None, description="The longest wait; default no bound.")
+    jitter: Flag = Field(
+        True, description="Whether each wait is drawn from half to all of it; default true."
+    )
+    when: Condition = Field(
+        True, description="Which failures are tried again, as a template; default all."
+    )
+    until: OptionalCondition = Field(
+        None,
+        description="What a success must fulfil, as a template; while it doesn't, it is tried "
+        "again. Default none.",
+    )
+
+
+class TransitionDefinition(_Keys):
+    """A way from a task that has ended to those that follow."""
+
+    when: OptionalCondition = Field(
+        None,
+        description="Whether the way is taken; by default when its task succeeded or was skipped.",
+    )
+    publish: Variables = Field(
+        default_factory=no_values, description="Variables to set for the tasks under `do` only."
+    )
+    do: Targets = Field(
+        description="The tasks that follow, or `fail`, which ends the run as failed.",
+        json_schema_extra={"minItems": 1},
+    )
+
+
+class TaskDefinition(_Keys):
+    """One step of a workflow: it calls one action, once or once per item."""
+
+    name: TaskName = Field(description="What templates and other tasks call this task.")
+    action: Action | None = Field(
+        None, description="The action to call, `pack.name`, or the path of another workflow."
+    )
+    needs: Needs = Field(
+        None,
+        description="Tasks that must succeed before this one starts, one name or a list; `[]` "
+        "starts at once. Default the task before, if no task has `needs` or `next`.",
+    )
+    input: Values = Field(default_factory=no_values, description="The action's input, by name.")
+    with_items: Items = Field(
+        None,
+        description="Runs the action once per item of a list, of a stream (`jsonl`, `csv`, "
+        "`lines` or `range`), or of several lists side by side.",
+    )
+    label: Text = Field("", description="What lists and errors call an item; default its index.")
+    concurrency: Annotated[int | str, *whole_number(1, MAX_CONCURRENCY)] = Field(
+        50, description="How many items run at once; default 50."
+    )
+    rate: Rate = Field(
+        None,
+        description="How many attempts start per second, minute or hour, evenly spaced, such as "
+        "`100/s`; default unlimited.",
+    )
+    batch_size: Annotated[int | str | None, *whole_number(1, MAX_BATCH_SIZE)] = Field(
+        None, description="Gives the action lists of up to so many items; default single items."
+    )
+    tolerate: Tolerated = Field(
+        default_factory=lambda: Tolerance(count=0),
+        description="Failed items that the task accepts, a number or a percentage; default 0.",
+    )
+    on_item_error: Annotated[str, *one_of("continue", "stop")] = Field(
+        "continue",
+        description="Whether further items start once a failure can't be tolerated: `continue` "
+        "(default) runs all, `stop` starts no more.",
+    )
+    keep_output: Annotated[str, *one_of("all", "failed", "none")] = Field(
+        "all", description="Which items' outputs are stored; default all."
+    )
+    retry: Annotated[RetryDefinition | None, BeforeValidator(empty_for_null)] = Field(
+        None, description="When and how often to try again."
+    )
+    timeout: Timeout = Field(None, description="The longest time for one attempt.")
+    delay: Duration = Field(0.0, description="The wait before the task starts; default none.")
+    when: Condition = Field(True, description="Whether the task runs or is skipped; default true.")
+    publish: Variables = Field(
+        default_factory=no_values, description="Variables to set when the task succeeds."
+    )
+    on_error: Annotated[str, *one_of("fail", "continue")] = Field(
+        "fail", description="Whether a failure fails the run (default) or is passed over."
+    )
+    next: Annotated[
+        tuple[TransitionDefinition, ...] | None,
+        BeforeValidator(check_transitions),
+    ] = Field(
+        None,
+        description="What follows: names of tasks, or transitions of `when`, `publish` and `do`, "
+        "of which every one that holds is taken.",
+    )
+    join: Join = Field(
+        None,
+        description="How many of the transitions to this task must be taken: `all`, or a number, "
+        "at which it starts without waiting for more. Default one, once no other can be taken.",
+    )
+    max_visits: MaxVisits = Field(
+        10_000, description="How often a task on a cycle starts at most; default 10000."
+    )
+
+    @property
+    def has_items(self) -> bool:
+        """Whether the action is called once per item."""
+        return self.with_items is not None
+
+
+class WorkflowDefinition(_Keys):
+    """A workflow: its parameters, its tasks and its output."""
+
+    name: Text = Field(description="What runs call this workflow; default the file's name.")
+    description: str = Field("", description="What the workflow is for.")
+    parameters: Annotated[
+        dict[Name, Annotated[ParameterDefinition, *blankable]],
+        *blankable,
+        AfterValidator(FrozenDict),
+    ] = Field(
+        default_factory=no_values, description="The values that a run is started with, by name."
+    )
+    vars: Variables = Field(
+        default_factory=no_values,
+        description="Variables, evaluated once at the start; tasks can publish more.",
+    )
+    timeout: Timeout = Field(
+        None, description="The longest running time of the whole run, without pauses."
+    )
+    tasks: Annotated[tuple[TaskDefinition, ...], BeforeValidator(check_not_empty)] = Field(
+        description="The steps. They run in the order listed, unless any has `needs` or `next`.",
+        json_schema_extra={"minItems": 1},
+    )
+    finally_: tuple[TaskDefinition, ...] = Field(
+        (), description="Steps that run at the end, in the order listed, however the run ended."
+    )
+    output: Any = Field(None, description="The run's output, evaluated at its end; default null.")
+
+    _file: str = PrivateAttr()
+    _text: str = PrivateAttr()
+    _root: Node = PrivateAttr()
+
+    def located(self, file: str, text: str, root: Node) -> Self:
+        """The same definition with the file that it was loaded from, for its places."""
+        self._file, self._text, self._root = file, text, root
+        return self
+
+    @property
+    def file(self) -> str:
+        """The name of the file that this was loaded from, as it was given."""
+        return self._file
+
+    @property
+    def text(self) -> str:
+        """The file's text."""
+        return self._text
+
+    def place(self, *path: str | int) -> Place:
+        """Where the value at `path` starts, or the nearest value around it that is in the file."""
+        return Place(self._file, *self._root.value_spot(path))
+
+    def key_place(self, *path: str | int) -> Place:
+        """Where the key of the value at `path` starts, or the nearest key or value around it."""
+        return Place(self._file, *self._root.key_spot(path))
+
+
+def reader(key: str) -> Callable[[object], Any]:
+    """What reads a literal of a task's key, such as `timeout` or `retry.count`.
+
+    It reads as well what a template gave for that key. It raises `ValueError` as the functions of
+    `literals.py` do. Raises `KeyError` for a key that takes no template, or any value.
+    """
+    owner, _, name = key.rpartition(".")
+    models: dict[str, type[_Keys]] = {"": TaskDefinition, "retry": RetryDefinition}
+    for each in models[owner].model_fields[name.replace("-", "_")].metadata:
+        if isinstance(each, Reader):
+            return each.read
+    raise KeyError(key)

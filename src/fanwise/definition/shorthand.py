@@ -1,0 +1,76 @@
+"""Writes out what authors may shorten, so that rules, models and messages know one form each.
+
+    needs: a               needs: [a]
+    next: a                next: [{do: [a]}]
+    next: [a, b]           next: [{do: [a, b]}]
+    next: {do: a}          next: [{do: [a]}]
+
+A node that is put in stands at the place of what it holds. The tree that is given isn't changed;
+what is no form of these stays as it is, for the models to refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from fanwise.definition.nodes import Node
+from fanwise.values import FrozenDict, FrozenList
+
+TASK_LISTS: Final = ("tasks", "finally")
+"""The keys of a workflow that hold tasks."""
+
+_Change = Callable[[str | int, Node], Node]
+
+
+def write_out(root: Node) -> Node:
+    """The tree of a workflow without shorthand."""
+    return _with_parts(root, lambda key, part: _tasks(part) if key in TASK_LISTS else part)
+
+
+def _tasks(tasks: Node) -> Node:
+    return _with_parts(tasks, lambda _, task: _with_parts(task, _task_key))
+
+
+def _task_key(key: str | int, value: Node) -> Node:
+    if key == "needs":
+        return _names(value)
+    return _transitions(value) if key == "next" else value
+
+
+def _transitions(node: Node) -> Node:
+    listed = node.value if isinstance(node.value, list) else [node.value]
+    if listed and all(isinstance(each, str) for each in listed):
+        node = Node(node.spot, FrozenDict(do=node.value), {"do": node}, {"do": node.spot})
+    if isinstance(node.value, dict):
+        node = _list_of(node)
+    return _with_parts(node, lambda _, transition: _with_parts(transition, _transition_key))
+
+
+def _transition_key(key: str | int, value: Node) -> Node:
+    return _names(value) if key == "do" else value
+
+
+def _names(node: Node) -> Node:
+    return _list_of(node) if isinstance(node.value, str) else node
+
+
+def _list_of(node: Node) -> Node:
+    return Node(node.spot, FrozenList([node.value]), [node])
+
+
+def _with_parts(node: Node, change: _Change) -> Node:
+    """The node with each of its parts changed; the same node if all parts stay the same."""
+    children = node.children
+    if isinstance(children, dict):
+        named = {key: change(key, part) for key, part in children.items()}
+        if all(named[key] is part for key, part in children.items()):
+            return node
+        values = FrozenDict({key: part.value for key, part in named.items()})
+        return Node(node.spot, values, named, node.keys)
+    if isinstance(children, list):
+        listed = [change(index, part) for index, part in enumerate(children)]
+        if all(new is old for new, old in zip(listed, children, strict=True)):
+            return node
+        return Node(node.spot, FrozenList([part.value for part in listed]), listed)
+    return node

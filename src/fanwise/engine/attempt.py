@@ -1,0 +1,221 @@
+"""One attempt, wherever it runs: render the input, check it, call the action, encode the result.
+
+`TaskCall` holds what the attempts of one visit of a task share. Inputs whose templates name neither
+`item` nor `index` are rendered, checked and frozen once, when it is made; each item gets them by
+reference. Only inputs that differ by item are rendered and checked for each attempt.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from fanwise.bitmap import Bitmap
+from fanwise.catalog import ActionContext, ActionSpec
+from fanwise.context import ItemContext, WorkflowContext
+from fanwise.engine.capture import AttemptLog, log_text
+from fanwise.engine.evaluate import bounded
+from fanwise.engine.parts import RunParts
+from fanwise.engine.sleeping import Sleeper
+from fanwise.errors import InputError, LimitError, Place
+from fanwise.model import Limits, LogText, inner_path
+from fanwise.plan import PlannedInput, PlannedTask, Value
+from fanwise.ports import Ticket
+from fanwise.values import encode
+
+_Check = Callable[[Any], Any]
+_Render = Callable[[Any, None], Any]
+
+
+class Visit(msgspec.Struct, frozen=True, gc=False):
+    """Which visit of which task of which run: what records and idempotency keys name."""
+
+    run_id: str
+    run_no: int
+    task_no: int
+    path: str
+    number: int
+
+    @property
+    def inside(self) -> str:
+        """The path of what runs inside this visit: it differs from one visit to the next."""
+        return inner_path(self.path, self.number)
+
+    def item(self, index: int | None) -> str:
+        """The path of what runs inside one of the visit's items; it is its own if it has none."""
+        return self.inside if index is None else f"{self.inside}[{index}]"
+
+
+class TaskCall:
+    """What the attempts of one visit of a task have in common. Implements `ports.Call`.
+
+    With `resumes` the visit was begun by an earlier process, with the steps of `begun_children`.
+    Raises `AttemptError` if the shared inputs can't be rendered or don't fit the action.
+    """
+
+    def __init__(
+        self,
+        task: PlannedTask,
+        visit: Visit,
+        context: WorkflowContext,
+        run: RunParts,
+        *,
+        timeout_s: float | None,
+        resumes: bool = False,
+        begun_children: Bitmap | None = None,
+    ) -> None:
+        spec = task.spec
+        self.function = spec.function
+        self.runs = spec.runs
+        self.timeout_s = timeout_s
+        self._visit = visit
+        self._resumes = resumes
+        self._limit = run.parts.limits.result_bytes
+        self._masker = run.masker
+        self._run = run
+        self._context_field = spec.context_field
+        self._logger_name = f"fanwise.action.{spec.name}"
+        self._shared: dict[str, Any] = {}
+        self._by_item: list[tuple[str, _Render, _Check | None, Place]] = []
+        self._is_child = spec.workflow is not None
+        if spec.workflow is not None:
+            from fanwise.engine.children import ChildWorkflow  # which needs this module
+
+            self.function = ChildWorkflow(spec.workflow(), visit, context, run, begun_children).run
+        for entry in task.inputs:
+            self._add(spec, entry, context, run)
+
+    def _add(
+        self, spec: ActionSpec, entry: PlannedInput, context: WorkflowContext, run: RunParts
+    ) -> None:
+        """Render an input now if all items share it, else keep it for each attempt."""
+        field = spec.fields.get(entry.name)
+        render: _Render = entry.value.evaluate
+        if entry.reads_pages:
+            render = _reading(render, entry.value.place, run.parts.limits)
+        if field is not None and field.is_path:
+            render = _locating(render, entry.value, run)
+        check = None if field is None else field.check
+        place = entry.value.place
+        if entry.value.differs_by_item:
+            self._by_item.append((entry.name, render, check, place))
+            return
+        value = render(context, None)
+        checked = value if check is None else _checked(check, value, place)
+        if field is None or field.shareable:
+            self._shared[entry.name] = checked
+        else:  # a model, say, which an action may change: each attempt has its own
+            self._by_item.append((entry.name, lambda _context, _outcome: value, check, place))
+
+    def arguments(self, ticket: Ticket) -> dict[str, Any]:
+        """The action's arguments. Raises `AttemptError`."""
+        arguments = self._shared.copy()
+        context = ticket.context
+        for name, render, check, place in self._by_item:
+            value = render(context, None)
+            if check is not None:
+                try:
+                    value = check(value)
+                except InputError as error:
+                    raise error.at(place) from None
+            arguments[name] = value
+        if self._context_field is not None:
+            arguments[self._context_field] = self._action_context(ticket)
+        if self._is_child:
+            return {"ticket": ticket, "given": arguments}
+        return arguments
+
+    def _action_context(self, ticket: Ticket) -> ActionContext:
+        visit = self._visit
+        return ActionContext(
+            run_id=visit.run_id,
+            task=visit.path,
+            index=ticket.index,
+            attempt=ticket.attempt,
+            idempotency_key=f"{visit.run_id}/{self.describe(ticket)}/{visit.number}",
+            deadline=self._deadline(),
+            logger=logging.getLogger(self._logger_name),
+            stop=self._run.stop,
+            limits=self._run.parts.limits,
+            folder=str(self._run.workflow_folder),
+            sleep=self._sleeper(ticket),
+        )
+
+    def _sleeper(self, ticket: Ticket) -> Sleeper:
+        run, visit = self._run, self._visit
+        return Sleeper(
+            visit.run_no,
+            visit.item(ticket.index),
+            run.parts.clock,
+            run.journal,
+            run.parts.records,
+            resumes=self._resumes and ticket.attempt == 1,
+        )
+
+    def _deadline(self) -> float | None:
+        return None if self.timeout_s is None else self._run.parts.clock.now() + self.timeout_s
+
+    def result(self, value: object, ticket: Ticket) -> bytes:
+        """What the action returned, as JSON text. Raises `ResultError` or `LimitError`."""
+        output = encode(value, where="result")
+        if self._masker.is_active:
+            output = msgspec.json.encode(self._masker.mask(msgspec.json.decode(output)))
+        if len(output) > self._limit:
+            raise LimitError(
+                f"the result of {self.describe(ticket)} has {len(output):,} bytes as JSON; "
+                f"the limit is {self._limit:,}.",
+                setting="limits.result_bytes",
+            )
+        return output
+
+    def describe(self, ticket: Ticket) -> str:
+        """The path of the attempt's task and item, such as `check[17]`."""
+        index = "" if ticket.index is None else f"[{ticket.index}]"
+        return f"{self._visit.path}{index}"
+
+    def open_log(self) -> AttemptLog:
+        """A block in which what is printed goes to a log of its own, which begins open."""
+        return AttemptLog(self._run.parts.limits.log_bytes, self._keep_log)
+
+    def _keep_log(self, ticket: Ticket, started_at: float, written: bytes, left_out: int) -> None:
+        visit = self._visit
+        self._run.journal.add_log(
+            LogText(
+                visit.run_no,
+                visit.task_no,
+                ticket.index,
+                ticket.attempt,
+                self.describe(ticket),
+                started_at,
+                log_text(written, left_out, self._masker),
+            )
+        )
+
+
+def _checked(check: _Check, value: Any, place: Place) -> Any:
+    try:
+        return check(value)
+    except InputError as error:
+        raise error.at(place) from None
+
+
+def _reading(render: _Render, place: Place, limits: Limits) -> _Render:
+    """`render`, with the outputs of tasks with items read into lists."""
+
+    def read(context: WorkflowContext | ItemContext, outcome: None) -> Any:
+        return bounded(render(context, outcome), place, limits)
+
+    return read
+
+
+def _locating(render: _Render, value: Value, run: RunParts) -> _Render:
+    """`render`, with a relative path made absolute."""
+
+    def locate(context: WorkflowContext | ItemContext, outcome: None) -> Any:
+        path = render(context, outcome)
+        return run.locate(path, value) if isinstance(path, str) else path
+
+    return locate

@@ -1,0 +1,101 @@
+"""Evaluates what the conductor asks for. A template computes, so this has no effect on anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fanwise.conductor import Asked, Evaluate
+from fanwise.context import WorkflowContext
+from fanwise.errors import AttemptError, LimitError, Place
+from fanwise.model import Limits, TaskResult
+from fanwise.plan import Plan, PlannedTransition, Value
+from fanwise.values import FrozenDict, FrozenList, encode, read_lazy
+
+
+def evaluate_asked(plan: Plan, command: Evaluate, limits: Limits) -> Any:
+    """The value asked for, as frozen JSON with nothing lazy in it. Raises `AttemptError`."""
+    context, result = command.context, command.result
+    match command.asked:
+        case Asked.VARIABLES:
+            return _variables(plan.variables, context, limits)
+        case Asked.WHEN:
+            when = plan.tasks[command.task].when
+            return when is None or bool(when.evaluate(context, None))
+        case Asked.PUBLISH:
+            publish = plan.tasks[command.task].publish
+            return FrozenDict(
+                {name: _value(value, context, result, limits) for name, value in publish.items()}
+            )
+        case Asked.NEXT:
+            transitions = plan.tasks[command.task].transitions
+            return FrozenList([_transition(each, command, limits) for each in transitions])
+        case Asked.OUTPUT:
+            return _output(plan.output, context, limits, nullable=command.nullable)
+
+
+def _transition(transition: PlannedTransition, command: Evaluate, limits: Limits) -> Any:
+    """The variables that a transition publishes, or None if it isn't taken."""
+    context, result = command.context, command.result
+    if transition.when is None:
+        is_taken = command.passes
+    else:
+        is_taken = bool(transition.when.evaluate(context, result))
+    if not is_taken:
+        return None
+    return FrozenDict(
+        {name: _value(each, context, result, limits) for name, each in transition.publish.items()}
+    )
+
+
+def _variables(variables: Mapping[str, Value], context: WorkflowContext, limits: Limits) -> Any:
+    """Each variable sees those above it."""
+    found = {}
+    for name, value in variables.items():
+        found[name] = _value(value, context, None, limits)
+        context = context.with_variables({name: found[name]})
+    return FrozenDict(found)
+
+
+def _output(
+    value: Value | None, context: WorkflowContext, limits: Limits, *, nullable: bool
+) -> Any:
+    """The run's output; with `nullable`, null in place of each entry that can't be computed."""
+    if value is None:
+        return None
+    if value.entries is None or not nullable:
+        return (
+            _or_null(value, context, limits) if nullable else _value(value, context, None, limits)
+        )
+    return FrozenDict(
+        {name: _or_null(entry, context, limits) for name, entry in value.entries.items()}
+    )
+
+
+def _or_null(value: Value, context: WorkflowContext, limits: Limits) -> Any:
+    try:
+        return _value(value, context, None, limits)
+    except AttemptError:
+        return None
+
+
+def _value(
+    value: Value, context: WorkflowContext, outcome: TaskResult | None, limits: Limits
+) -> Any:
+    return bounded(value.evaluate(context, outcome), value.place, limits)
+
+
+def bounded(value: Any, place: Place, limits: Limits) -> Any:
+    """`value` with every lazy list in it read. Raises `LimitError` over `limits.input_bytes`."""
+    try:
+        value = read_lazy(value)
+        size = len(encode(value))
+    except AttemptError as error:
+        raise error.at(place) from None
+    if size > limits.input_bytes:
+        raise LimitError(
+            f"{place}  this value has {size:,} bytes as JSON; the limit is {limits.input_bytes:,}.",
+            setting="limits.input_bytes",
+            hint="Go through a long list with with-items, or raise limits.input_bytes.",
+        )
+    return value

@@ -1,0 +1,153 @@
+"""What holds attempts back: the process's slots, a task's rate, the wait before another try."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from fanwise.ports import Clock, Ticket, Timer
+
+_COARSE_S: Final = 0.010
+"""By how much the timers of an event loop that has work to do are late."""
+
+
+class Slots:
+    """How many attempts may run at once, over all tasks and runs of an engine.
+
+    A feed takes a slot with `free -= 1` when it hands out a ticket, and gives it back at its end.
+    """
+
+    __slots__ = ("free", "waiting")
+
+    def __init__(self, limit: int) -> None:
+        self.free = limit
+        self.waiting: dict[Callable[[], None], None] = {}
+
+    def give_back(self) -> None:
+        """Free a slot, and let whoever waits for one look again."""
+        self.free += 1
+        if self.waiting:
+            waiting, self.waiting = self.waiting, {}
+            for look_again in waiting:
+                look_again()
+
+    def when_free(self, look_again: Callable[[], None]) -> None:
+        """Have `look_again` called once, when a slot is given back."""
+        self.waiting[look_again] = None
+
+
+class Pace:
+    """Spaces the starts of a task's attempts evenly: `per_s` of them a second, and no bursts.
+
+    A start that is late by up to one interval, or by 10 ms where intervals are shorter than that,
+    doesn't delay those after it; one that is later does, so nothing piles up while slots or items
+    are wanting. Of any n + 1 starts in a row the last one comes n intervals after the first, less
+    that bound, or later. Those who may not start wait in line, and each start lets only the next of
+    them look again, so that a thousand idle workers cost as little as one.
+    """
+
+    def __init__(self, clock: Clock, per_s: float) -> None:
+        self._clock = clock
+        self._interval_s = 1 / per_s
+        self._catch_up_s = max(self._interval_s, _COARSE_S)
+        self._due = clock.monotonic()
+        self._line: deque[asyncio.Future[None]] = deque()
+        self._timer: Timer | None = None
+
+    def may_start(self) -> bool:
+        """Whether an attempt may start now; if so, the caller starts one."""
+        now = self._clock.monotonic()
+        if now < self._due:
+            return False
+        is_late = now > self._due + self._catch_up_s
+        self._due = (now if is_late else self._due) + self._interval_s
+        self._arm()
+        return True
+
+    async def turn(self) -> None:
+        """Wait in line until the next attempt may start, or `wake` is called."""
+        turn = asyncio.get_running_loop().create_future()
+        self._line.append(turn)
+        self._arm()
+        await turn
+
+    def wake(self) -> None:
+        """Let all who wait look again."""
+        line, self._line = self._line, deque()
+        for turn in line:
+            if not turn.done():
+                turn.set_result(None)
+
+    def close(self) -> None:
+        """Let nobody look again."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _arm(self) -> None:
+        if self._line and self._timer is None:
+            wait_s = max(0.0, self._due - self._clock.monotonic())
+            self._timer = self._clock.call_later(wait_s, self._strike)
+
+    def _strike(self) -> None:
+        self._timer = None
+        while self._line:
+            turn = self._line.popleft()
+            if not turn.done():  # a worker that was cancelled has left the line
+                turn.set_result(None)
+                return
+
+
+class Retries:
+    """Tickets by the time at which they are due; `on_due` is called whenever some have come due."""
+
+    def __init__(self, clock: Clock, on_due: Callable[[], None]) -> None:
+        self._clock = clock
+        self._on_due = on_due
+        self._heap: list[tuple[float, int, Ticket]] = []
+        self._count = 0
+        self._timer: Timer | None = None
+        self._timer_at = 0.0
+        self.ready: deque[Ticket] = deque()
+
+    def __len__(self) -> int:
+        """How many wait, whether they are due or not."""
+        return len(self._heap) + len(self.ready)
+
+    def add(self, ticket: Ticket, wait_s: float) -> None:
+        """Make `ticket` ready in `wait_s` seconds."""
+        self._count += 1  # the tie-breaker: of those due at once, the first to fail goes first
+        due = self._clock.monotonic() + wait_s
+        heapq.heappush(self._heap, (due, self._count, ticket))
+        self._arm()
+
+    def clear(self) -> Iterator[Ticket]:
+        """Forget all tickets, and yield them."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        forgotten = [*self.ready, *(ticket for _, _, ticket in self._heap)]
+        self.ready.clear()
+        self._heap.clear()
+        return iter(forgotten)
+
+    def _arm(self) -> None:
+        due = self._heap[0][0]
+        if self._timer is not None:
+            if self._timer_at <= due:
+                return
+            self._timer.cancel()
+        self._timer_at = due
+        self._timer = self._clock.call_later(max(0.0, due - self._clock.monotonic()), self._release)
+
+    def _release(self) -> None:
+        self._timer = None
+        now = self._clock.monotonic()
+        while self._heap and self._heap[0][0] <= now:
+            self.ready.append(heapq.heappop(self._heap)[2])
+        if self._heap:
+            self._arm()
+        if self.ready:
+            self._on_due()

@@ -1,0 +1,81 @@
+"""From a task's `with-items` to the source of its items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fanwise.bitmap import Bitmap
+from fanwise.context import WorkflowContext
+from fanwise.engine.evaluate import bounded
+from fanwise.errors import AttemptError, TemplateError
+from fanwise.model import Limits
+from fanwise.plan import PlannedItems, Value
+from fanwise.ports import Source, Sources
+
+Locate = Callable[[str, Value], str]
+"""Gives the absolute path that a text, which a value gave, means."""
+
+
+def open_items(
+    items: PlannedItems,
+    context: WorkflowContext,
+    sources: Sources,
+    limits: Limits,
+    locate: Locate,
+    *,
+    batch_size: int | None,
+    most: int | None,
+    done: Bitmap | None = None,
+) -> Source:
+    """The source of a task's items: single ones or batches, and no more than `most` of them.
+
+    Nobody wants those whose index is in `done`. Raises `AttemptError`.
+    """
+    try:
+        passed = done if batch_size is None else None  # which names batches, not what is in them
+        source = _open(items, context, sources, limits, locate, passed)
+    except TemplateError:
+        raise  # it names its place itself
+    except AttemptError as error:
+        raise error.at(items.place) from None
+    if batch_size is not None:
+        source = sources.batched(source, batch_size)
+    return source if most is None else sources.first(source, most)
+
+
+def items_file(items: PlannedItems, context: WorkflowContext, locate: Locate) -> str | None:
+    """The absolute path of the file that a task's items are read from, or None if it is none.
+
+    Raises `AttemptError`.
+    """
+    if items.kind in ("list", "zip", "range"):
+        return None
+    path = items.parts[""].evaluate(context, None)
+    return locate(path, items.parts[""]) if isinstance(path, str) else None
+
+
+def _open(
+    items: PlannedItems,
+    context: WorkflowContext,
+    sources: Sources,
+    limits: Limits,
+    locate: Locate,
+    done: Bitmap | None,
+) -> Source:
+    if items.kind == "list":
+        return sources.open_list(_stream(items.parts[""], context, limits))
+    if items.kind == "zip":
+        parts = {name: _stream(part, context, limits) for name, part in items.parts.items()}
+        return sources.open_source(parts, limits)
+    bound = items.parts[""].evaluate(context, None)
+    if items.kind != "range" and isinstance(bound, str):
+        bound = locate(bound, items.parts[""])
+    return sources.open_source({items.kind: bound}, limits, done=done)
+
+
+def _stream(value: Value, context: WorkflowContext, limits: Limits) -> Any:
+    """A list, or an iterator where filters go through a list that isn't in memory."""
+    if isinstance(value.raw, str) and value.templates:
+        return value.templates[0].stream(context)
+    return bounded(value.evaluate(context, None), value.place, limits)

@@ -1,0 +1,132 @@
+"""What a run is made with: the adapters behind their interfaces, and what is common to one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import msgspec
+
+from fanwise.catalog import StopFlag
+from fanwise.engine.describe import describe_error, presentable
+from fanwise.engine.gate import Slots
+from fanwise.engine.journal import JournalWriter
+from fanwise.engine.masking import Masker
+from fanwise.model import ErrorInfo, Limits, Run, Status
+from fanwise.plan import Value
+from fanwise.ports import (
+    Chance,
+    Clock,
+    Control,
+    Executor,
+    Observer,
+    Processes,
+    Records,
+    Sources,
+    TaskProgress,
+)
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """The engine's parts, shared by all of its runs.
+
+    `resources` is a block around each run: its end gives back what actions shared, such as pooled
+    connections.
+    """
+
+    records: Records
+    control: Control
+    executor: Executor
+    sources: Sources
+    resources: Callable[[], AbstractAsyncContextManager[None]]
+    clock: Clock
+    chance: Chance
+    processes: Processes
+    limits: Limits
+
+
+class StepObserver:
+    """Watches a child's steps on behalf of its parent's observer: it hears of notices only."""
+
+    def __init__(self, notice: Callable[[str], None]) -> None:
+        self.notice = notice
+
+    def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+        """A child isn't a run."""
+
+    def run_resumed(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+        """A child isn't a run."""
+
+    def task_started(self, progress: TaskProgress) -> None:
+        """Steps are too many to be told one by one."""
+
+    def task_ended(self, name: str, status: Status, error: ErrorInfo | None) -> None:
+        """Steps are too many to be told one by one."""
+
+    def run_ended(self, run: Run) -> None:
+        """A child isn't a run."""
+
+
+class RunParts(msgspec.Struct, frozen=True):
+    """The parts, and what belongs to one run.
+
+    `workflow_folder` is where relative paths in the workflow's text start, and `caller_folder`
+    where those start that came with `given` parameters.
+    """
+
+    parts: Parts
+    run_id: str
+    run_no: int
+    journal: JournalWriter
+    observer: Observer
+    masker: Masker
+    slots: Slots
+    stop: StopFlag
+    workflow_folder: Path
+    caller_folder: Path
+    given: frozenset[str]
+    numbers: Iterator[int]
+    """Numbers for visits of tasks, each once."""
+    depth: int = 0
+    """How many workflows stand above the one that runs."""
+    most_items: int | None = None
+    """How many items of each fan-out are run, the first ones; None is all."""
+    takes_changed_files: bool = False
+    """Whether items are read on from a file that has changed since the first of them was read."""
+
+    def describe(self, error: BaseException) -> ErrorInfo:
+        """What is recorded of an exception."""
+        return describe_error(error, self.masker, self.parts.limits)
+
+    def present(self, error: ErrorInfo) -> ErrorInfo:
+        """What is recorded of an error that didn't come as an exception."""
+        return presentable(error, self.masker, self.parts.limits)
+
+    def locate(self, text: str, value: Value) -> str:
+        """The absolute path that `text`, which `value` gave, means."""
+        return locate(
+            text,
+            value,
+            workflow_folder=self.workflow_folder,
+            caller_folder=self.caller_folder,
+            given=self.given,
+        )
+
+
+def locate(
+    text: str, value: Value, *, workflow_folder: Path, caller_folder: Path, given: Set[str]
+) -> str:
+    """The absolute path that `text`, which `value` gave, means.
+
+    A relative path that came with a `given` parameter starts at the caller's folder.
+    """
+    path = [*value.references]
+    is_given = (
+        len(path) == 1
+        and value.templates[0].is_expression
+        and path[0][0] == "parameters"
+        and path[0][1:2] != ()
+        and path[0][1] in given
+    )
+    return str((caller_folder if is_given else workflow_folder) / text)

@@ -1,0 +1,242 @@
+"""Runs one visit of a task, from its settings to its result."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+import msgspec
+from msgspec.structs import replace
+
+from fanwise.bitmap import Bitmap
+from fanwise.catalog import StopFlag
+from fanwise.context import WorkflowContext
+from fanwise.engine.attempt import TaskCall, Visit
+from fanwise.engine.capture import unheard
+from fanwise.engine.fanout import ItemFeed
+from fanwise.engine.feed import BaseFeed, FeedParts, Progress, SoloFeed, Stop
+from fanwise.engine.items import items_file, open_items
+from fanwise.engine.pages import PagedOutput
+from fanwise.engine.parts import RunParts
+from fanwise.engine.settings import TaskSettings, resolve_settings
+from fanwise.engine.stamps import require_file
+from fanwise.errors import AttemptError, UsageError
+from fanwise.model import FileStamp, ItemOutcome, RecordedItems, Status, TaskResult, TaskRun
+from fanwise.plan import PlannedItems, PlannedTask
+from fanwise.values import decode
+
+
+class TaskEnd(msgspec.Struct, frozen=True, gc=False):
+    """How a visit ended, or where it was paused: then its result's status is `paused`.
+
+    `output` is its result's output as JSON text, if it had no items. `handled` says of a failure
+    that the task's `on-error` lets the run go on.
+    """
+
+    result: TaskResult
+    attempts: int = 0
+    output: bytes | None = None
+    handled: bool = False
+
+
+class TaskRunner:
+    """One visit of a task.
+
+    `note` records fields of its row that come to be known on the way. `begun` is the row if the
+    visit goes on where it was interrupted: what is recorded of it stays, and isn't done again.
+    """
+
+    def __init__(
+        self,
+        task: PlannedTask,
+        visit: Visit,
+        context: WorkflowContext,
+        run: RunParts,
+        note: Callable[..., Awaitable[None]],
+        *,
+        begun: TaskRun | None = None,
+    ) -> None:
+        self._task = task
+        self._visit = visit
+        self._context = context
+        self._run = replace(run, stop=StopFlag(run.stop))
+        self._note = note
+        self._begun = begun
+        self._feed: BaseFeed | None = None
+        self._stop: Stop | None = None
+        self._stopped = asyncio.Event()
+        self.progress = Progress(task.name, has_items=task.items is not None, visit=visit.number)
+
+    def stop(self, how: Stop) -> None:
+        """Start nothing more, and stop what runs as well unless it is to finish."""
+        self._stop = how if self._stop is None else max(self._stop, how)
+        self._stopped.set()
+        self._run.stop.set()
+        if self._feed is not None:
+            self._feed.stop(self._stop)
+
+    async def run(self) -> TaskEnd:
+        """How the task ended, or where it was paused. Raises `StoreError`."""
+        try:
+            end = await self._visited()
+        except AttemptError as error:
+            end = TaskEnd(TaskResult(Status.FAILED, error=self._run.describe(error)))
+        if end.result.status is Status.FAILED:
+            return replace(end, handled=is_handled(self._task, self._context, end.result))
+        return end
+
+    async def _visited(self) -> TaskEnd:
+        settings = resolve_settings(self._task, self._context)
+        if settings.delay_s and not await self._delay(settings.delay_s):
+            return self._stopped_early()
+        run, timeout_s = self._run, settings.timeout_s
+        begun_children = await self._find_begun_children()
+        make_call = partial(
+            TaskCall,
+            self._task,
+            self._visit,
+            self._context,
+            run,
+            timeout_s=timeout_s,
+            resumes=self._begun is not None,
+            begun_children=begun_children,
+        )
+        # Paged outputs are read from the store, which may block: not on the loop.
+        reads_pages = any(entry.reads_pages for entry in self._task.inputs)
+        call = await asyncio.to_thread(make_call) if reads_pages else make_call()
+        parts = FeedParts(
+            clock=run.parts.clock,
+            chance=run.parts.chance,
+            describe=run.describe,
+            present=run.present,
+            mask=run.masker.text,
+            slots=run.slots,
+            notice=unheard(run.observer.notice),
+        )
+        if self._task.items is None:
+            return await self._solo(call, settings, parts)
+        return await self._fan_out(call, self._task.items, settings, parts)
+
+    async def _delay(self, delay_s: float) -> bool:
+        """Wait out the task's `delay`; False if the run was asked to stop meanwhile."""
+        clock = self._run.parts.clock
+        if self._begun is not None and self._begun.due_at is not None:
+            delay_s = max(0.0, self._begun.due_at - clock.now())
+        else:
+            await self._note(due_at=clock.now() + delay_s)
+        due = asyncio.Event()
+        timer = clock.call_later(delay_s, due.set)
+        waits = [asyncio.ensure_future(due.wait()), asyncio.ensure_future(self._stopped.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+            for wait in waits:
+                wait.cancel()
+        return self._stop is None
+
+    async def _find_begun_children(self) -> Bitmap | None:
+        """Which items have steps of a child recorded, if the visit goes on; of none it is 0."""
+        if self._begun is None or self._task.spec.workflow is None:
+            return None
+        if self._task.items is None:
+            return Bitmap([0])
+        records = self._run.parts.records
+        return await asyncio.to_thread(records.begun_items, self._visit.run_no, self._visit.inside)
+
+    async def _execute(self, feed: BaseFeed, call: TaskCall) -> None:
+        self._feed = feed
+        if self._stop is not None:  # asked while the settings were evaluated
+            feed.stop(self._stop)
+        await self._run.parts.executor.execute(feed, call)  # type: ignore[arg-type]
+
+    async def _solo(self, call: TaskCall, settings: TaskSettings, parts: FeedParts) -> TaskEnd:
+        feed = SoloFeed(self._context, settings, self.progress, parts)
+        await self._execute(feed, call)
+        if feed.status is None:
+            return self._stopped_early()
+        output = None if feed.output is None else decode(feed.output)
+        result = TaskResult(feed.status, output=output, error=feed.error)
+        return TaskEnd(result, feed.attempts, feed.output)
+
+    async def _fan_out(
+        self, call: TaskCall, items: PlannedItems, settings: TaskSettings, parts: FeedParts
+    ) -> TaskEnd:
+        run, visit = self._run, self._visit
+        recorded = await self._find_recorded_items(items)
+        source = open_items(
+            items,
+            self._context,
+            run.parts.sources,
+            run.parts.limits,
+            run.locate,
+            batch_size=settings.batch_size,
+            most=run.most_items,
+            done=None if recorded is None else recorded[0].indexes,
+        )
+        feed = ItemFeed(self._context, visit, source, run.journal, settings, self.progress, parts)
+        if recorded is not None:
+            feed.skip(*recorded)
+        try:
+            await self._execute(feed, call)
+            result = await feed.finish()
+        finally:
+            feed.close()
+        if result.status in (Status.SUCCEEDED, Status.FAILED) and result.items is not None:
+            total = result.items.total
+            pages = PagedOutput(run.parts.records, visit.run_no, visit.task_no, total)
+            result = replace(result, output=pages)
+        return TaskEnd(result, feed.attempts)
+
+    async def _find_recorded_items(
+        self, items: PlannedItems
+    ) -> tuple[RecordedItems, ItemOutcome | None] | None:
+        """What is recorded of the items, and the first that failed, if the visit goes on.
+
+        What a file is like that the items are read from is recorded before the first of them.
+        """
+        parts, visit, begun = self._run.parts, self._visit, self._begun
+        file = items_file(items, self._context, self._run.locate)
+        was = None if begun is None else begun.source
+        if was is not None:
+            await self._require_file(file, was)
+        stamp = None if file is None else await asyncio.to_thread(parts.sources.stamp, file)
+        if stamp is not None and stamp != was:
+            await self._note(source=stamp)
+        if begun is None:
+            return None
+        read = parts.records
+        found = await asyncio.to_thread(read.recorded_items, visit.run_no, visit.task_no)
+        if file is not None and stamp is None and len(found.indexes):
+            raise AttemptError(
+                f"{items.place}  {file} is no regular file, so its items can't be read once more.",
+                hint="Start a new run.",
+            )
+        failed: Sequence[ItemOutcome] = ()
+        if found.failed:
+            failed = await asyncio.to_thread(
+                partial(read.items, visit.run_no, visit.task_no, status=Status.FAILED, limit=1)
+            )
+        return found, next(iter(failed), None)
+
+    async def _require_file(self, file: str | None, was: FileStamp) -> None:
+        """Go on only if a file is what it was; else the run ends here, and keeps what it has."""
+        try:
+            await asyncio.to_thread(require_file, self._run, self._visit.path, file, was)
+        except UsageError as error:
+            # No failure of this task, so nothing is recorded: the whole run is to stop.
+            self._run.journal.abandon(self._visit.run_no, error)
+            await asyncio.get_running_loop().create_future()
+
+    def _stopped_early(self) -> TaskEnd:
+        """The end of a visit that was stopped before it had made an attempt to its end."""
+        return TaskEnd(TaskResult(Status.CANCELLED if self._stop is Stop.CANCEL else Status.PAUSED))
+
+
+def is_handled(task: PlannedTask, context: WorkflowContext, result: TaskResult) -> bool:
+    """Whether the task's `on-error` lets the run go on after this failure."""
+    try:
+        return bool(task.settings["on-error"].resolve(context, result) == "continue")
+    except AttemptError:
+        return False

@@ -1,0 +1,250 @@
+"""The errors that fanwise raises, all in one tree.
+
+Every error is a `FanwiseError`. It has a stable `code` for programs, a message of one line that
+says what happened and, where there is one, a `hint` that says what to do now; `str()` gives both.
+Errors survive pickling, and none of them quotes a value from a context, since values can be
+secrets.
+
+    FanwiseError
+    |-- DefinitionError       a workflow file has problems; `problems` lists them all
+    |-- ParameterError        a run's parameters don't fit the workflow
+    |-- UsageError            a command, a setting or an API call can't be carried out
+    |-- ActionLoadError       a pack can't be imported, or names an action wrongly
+    |-- StoreError            the store can't be opened, read or written
+    |   |-- RecordRefusedError  the store refuses one record and would take others
+    |   `-- LeaseLostError      another process drives the run by now
+    |-- FrozenError           something tried to change a shared value (also a `TypeError`)
+    |-- TemplateSyntaxError   a template's text can't be compiled
+    `-- AttemptError          what can end an attempt; `type` is what workflows see
+        |-- ActionError       raised by actions to fail with a type and data of their own
+        |-- TemplateError     a template can't be evaluated
+        |-- InputError        an action's input doesn't fit its parameters
+        |-- ResultError       a result isn't JSON
+        |-- LimitError        something is larger than a limit allows; names the setting
+        |-- AttemptTimeoutError  an attempt took longer than its `timeout`
+        `-- RunFailedError      a child workflow has failed; names its path
+
+This module imports nothing of fanwise.
+"""
+
+from __future__ import annotations
+
+import copy
+import copyreg
+from typing import Any, ClassVar, NamedTuple, Self
+
+
+class Place(NamedTuple):
+    """A place in a file: `line` and `column` count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a workflow: where, which kind, what, and what to do."""
+
+    place: Place
+    code: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.place}  {self.code}  {self.message}"
+        return f"{text} {self.hint}" if self.hint else text
+
+
+class FanwiseError(Exception):
+    """The root of the tree: a one-line message, a stable `code`, and a `hint`.
+
+    A `message` that isn't text, such as another exception, is made text.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: object, *, hint: str = "") -> None:
+        self.message = str(message)
+        super().__init__(self.message)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions pickle by calling the class with `args`, which loses keyword arguments.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
+
+
+class DefinitionError(FanwiseError):
+    """A workflow file has problems. `problems` holds all of them, in the order of the file."""
+
+    code = "bad-workflow"
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class ParameterError(FanwiseError):
+    """A parameter is missing, unknown, or of the wrong type."""
+
+    code = "bad-parameter"
+
+
+class UsageError(FanwiseError):
+    """A command, a setting or a call of the API can't be carried out as given."""
+
+    code = "usage"
+
+
+class ActionLoadError(FanwiseError):
+    """A pack can't be imported. `traceback` is the author's own, or empty."""
+
+    code = "bad-pack"
+
+    def __init__(self, message: str, *, hint: str = "", traceback: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.traceback = traceback
+
+
+class StoreError(FanwiseError):
+    """The store can't be opened, read or written."""
+
+    code = "bad-store"
+
+
+class RecordRefusedError(StoreError):
+    """The store can be written, but refuses what one of these records holds."""
+
+    code = "record-refused"
+
+
+class LeaseLostError(StoreError):
+    """Another process has taken the run over, so this one can't write to it any more."""
+
+    code = "lease-lost"
+
+    def __init__(self, message: object, *, run_no: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.run_no = run_no
+
+
+class FrozenError(FanwiseError, TypeError):
+    """Something tried to change a value that is shared."""
+
+    code = "frozen"
+
+
+class TemplateSyntaxError(FanwiseError):
+    """A template's text can't be compiled. `line` and `column` count from 1 within the text."""
+
+    code = "bad-template"
+
+    def __init__(self, message: str, *, line: int = 1, column: int = 1, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.line = line
+        self.column = column
+
+
+class AttemptError(FanwiseError):
+    """What can end an attempt: `type` and `data` are what `error()` gives to a workflow."""
+
+    code = "attempt-failed"
+    type = "Error"
+    retryable = True
+    data: Any = None
+
+    def at(self, place: Place) -> Self:
+        """The same error, with `place` before its message."""
+        placed = copy.copy(self)
+        placed.message = f"{place}  {self.message}"
+        placed.args = (placed.message,)
+        return placed
+
+
+class ActionError(AttemptError):
+    """Raise this in an action to fail with a type and data of your own.
+
+    `message` is text, or an exception whose text is taken. `type` is a short name such as
+    `NotFound`, which a workflow can test; `data` is JSON. With `retry=False` the attempt is the
+    item's last one, whatever the task's `retry` says.
+    """
+
+    code = "action-failed"
+
+    def __init__(
+        self,
+        message: object,
+        *,
+        type: str = "ActionError",
+        data: Any = None,
+        retry: bool = True,
+    ) -> None:
+        super().__init__(message)
+        self.type = type
+        self.data = data
+        self.retryable = bool(retry)
+
+
+class TemplateError(AttemptError):
+    """A template can't be evaluated: an unknown name, a wrong type, a budget that is used up."""
+
+    code = "template-failed"
+    type = "TemplateError"
+    retryable = False
+
+
+class InputError(AttemptError):
+    """An action's input doesn't fit its parameters."""
+
+    code = "bad-input"
+    type = "InputError"
+    retryable = False
+
+
+class ResultError(AttemptError):
+    """A value isn't JSON. `path` says where in it, as in `$.servers[3].seen`."""
+
+    code = "not-json"
+    type = "ResultError"
+    retryable = False
+
+    def __init__(self, message: str, *, path: str = "$", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+
+class LimitError(AttemptError):
+    """Something is larger than a limit allows. `setting` is the limit's name."""
+
+    code = "over-limit"
+    type = "LimitExceeded"
+    retryable = False
+
+    def __init__(self, message: str, *, setting: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint or f"The setting {setting} raises the bound.")
+        self.setting = setting
+
+
+class AttemptTimeoutError(AttemptError):
+    """An attempt took longer than its task's `timeout`."""
+
+    code = "timed-out"
+    type = "Timeout"
+
+
+class RunFailedError(AttemptError):
+    """A child workflow has failed: `path` is where it ran, `cause` the type of its error."""
+
+    code = "run-failed"
+    type = "RunFailed"
+
+    def __init__(self, message: object, *, path: str, cause: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.path = path
+        self.cause = cause
+        self.data = {"path": path, "type": cause, "data": data}

@@ -1,0 +1,64 @@
+"""A thread that makes one call after the other for an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from queue import SimpleQueue
+from typing import Any
+
+_Job = tuple[Callable[..., Any], dict[str, Any], "asyncio.Future[Any]"]
+
+
+class Thread:
+    """A daemon thread: one that never returns from a call doesn't keep the process from ending.
+
+    (The standard library's pool waits for its threads when the interpreter ends.) It runs in a copy
+    of the context that it is made in.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        threading.Thread(
+            target=copy_context().run, args=(self._work,), name="fanwise-action", daemon=True
+        ).start()
+
+    def call(self, function: Callable[..., Any], arguments: dict[str, Any]) -> asyncio.Future[Any]:
+        """Call `function` after all calls before; the future has its result or error."""
+        returned: asyncio.Future[Any] = self._loop.create_future()
+        self._jobs.put((function, arguments, returned))
+        return returned
+
+    def end(self) -> None:
+        """Let the thread end when it has made its calls."""
+        self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            function, arguments, returned = job
+            result: Any = None
+            error: BaseException | None = None
+            try:
+                result = function(**arguments)
+            except StopIteration as stop:  # a future can't carry it
+                error = RuntimeError("the action raised StopIteration")
+                error.__cause__ = stop
+            except BaseException as raised:
+                error = raised
+            try:
+                self._loop.call_soon_threadsafe(_answer, returned, result, error)
+            except RuntimeError:
+                return  # the loop is closed: nobody waits any more
+
+
+def _answer(returned: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if returned.done():
+        return
+    if error is None:
+        returned.set_result(result)
+    else:
+        returned.set_exception(error)
+        returned.exception()  # an overrun attempt's late error needs no warning

@@ -1,0 +1,41 @@
+"""The rules of `a.b` and `a.b(...)`.
+
+On a map `a.b` is its key `b`, whatever methods maps have, so that data with a key `items` reads as
+data. No attribute of a Python object is ever read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fanwise.expressions.budget import Budget
+from fanwise.expressions.flow import Undefined, kind
+from fanwise.expressions.functions import methods_of
+from fanwise.expressions.lookup import element
+from fanwise.expressions.missing import nearest_or_few
+from fanwise.expressions.refusal import Refusal
+
+
+def attribute(value: Any, name: str, owner: str) -> Any:
+    """What `owner.name` is, where `owner` is the text that gave `value`."""
+    if isinstance(value, dict) and name in value:
+        return value[name]
+    if name in methods_of(value):
+        raise Refusal(f'"{name}" is a method of {kind(value)}.', f"Call it: .{name}()")
+    return element(value, name, owner, named=True)
+
+
+def call_method(
+    budget: Budget, value: Any, name: str, args: list[Any], kwargs: dict[str, Any]
+) -> Any:
+    """What `value.name(*args, **kwargs)` is."""
+    if isinstance(value, Undefined):
+        value.refuse()
+    if isinstance(value, dict) and name in value:
+        raise Refusal(f'"{name}" is a key of the map and can\'t be called.')
+    methods = methods_of(value)
+    if name not in methods:
+        raise Refusal(
+            f'{kind(value)} has no method "{name}".', nearest_or_few(name, sorted(methods))
+        )
+    return methods[name](budget, value, *args, **kwargs)

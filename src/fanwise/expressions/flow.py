@@ -1,0 +1,112 @@
+"""The values that flow through a template, and their names in messages.
+
+They are JSON values, tuples, lazy lists from the store, Python's ranges and views of maps, and
+three kinds of our own: `OnePass`, `Group` and `Undefined`. Nothing else ever enters an evaluation,
+so no Python object is within a template's reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
+from types import NoneType
+from typing import Any, NamedTuple, NoReturn
+
+from fanwise.expressions.refusal import Refusal
+from fanwise.values import LazyList
+
+NUMBERS = frozenset({bool, int, float})
+SCALARS = NUMBERS | {NoneType, str}
+
+
+class OnePass:
+    """A list that is read as it is consumed, and once: what `select`, `map` and the like give.
+
+    `is_fresh` says that its elements are read from the store and belong to nobody else yet.
+    """
+
+    __slots__ = ("_iterator", "is_fresh")
+
+    def __init__(self, iterator: Iterator[Any], *, is_fresh: bool = False) -> None:
+        self._iterator = iterator
+        self.is_fresh = is_fresh
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._iterator
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise Refusal("a filtered list can only be read once, from its start.", "Add: | list")
+
+    # Python would give an answer for each of these that has nothing to do with the elements.
+    __bool__ = __len__ = __str__ = __repr__ = __eq__ = __hash__ = _refuse
+
+
+class Undefined:
+    """What isn't there. `default` and `is defined` take it; whatever else is done with it fails.
+
+    `explain` makes the failure's text when it is needed, since most often it isn't.
+    """
+
+    __slots__ = ("_explain",)
+
+    def __init__(self, explain: Callable[[], Refusal]) -> None:
+        self._explain = explain
+
+    def refuse(self, *_: object) -> NoReturn:
+        """Raise the `Refusal` that says what is missing."""
+        raise self._explain()
+
+    __bool__ = __len__ = __iter__ = __contains__ = __str__ = __repr__ = refuse
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = refuse
+
+
+class Group(NamedTuple):
+    """One group of `groupby`: a tuple whose parts templates may also name."""
+
+    grouper: Any
+    list: list[Any]
+
+    def __repr__(self) -> str:
+        return tuple.__repr__(self)
+
+
+_VIEWS = (ItemsView, KeysView, ValuesView)
+ITERABLE = (str, list, tuple, dict, range, LazyList, OnePass, *_VIEWS)
+_SIZED = (str, list, tuple, dict, range, LazyList, *_VIEWS)
+
+
+def kind(value: object) -> str:
+    """What a value is, in the words of a workflow's author."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, dict):
+        return "a map"
+    return "undefined" if isinstance(value, Undefined) else "a list"
+
+
+def elements(value: Any) -> Iterator[Any]:
+    """Iterate over a value: the elements of a list, the keys of a map, the characters of text."""
+    if isinstance(value, ITERABLE):
+        return iter(value)
+    if isinstance(value, Undefined):
+        value.refuse()
+    raise Refusal(f"{kind(value)} has no elements to go through.")
+
+
+def length(value: Any) -> int:
+    """How many elements or characters a value has."""
+    if isinstance(value, _SIZED):
+        return len(value)
+    if isinstance(value, OnePass | Undefined):
+        return len(value)  # Both refuse, and say why.
+    raise Refusal(f"{kind(value)} has no length.")
+
+
+def is_fresh(value: object) -> bool:
+    """Whether the elements come out of the store, so that keeping them takes memory."""
+    return isinstance(value, LazyList) or (isinstance(value, OnePass) and value.is_fresh)

@@ -1,0 +1,45 @@
+"""What one evaluation of a template works with."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fanwise.context import ItemContext, WorkflowContext
+from fanwise.expressions.budget import Budget
+from fanwise.expressions.missing import nothing
+from fanwise.model import Limits, TaskResult
+
+UNSET: Final = object()
+"""Stands in `local` for a variable that isn't set. It never flows through a template."""
+
+
+class Frame:
+    """The context, the task's outcome, the template's own variables, and the budget.
+
+    It has all attributes of an `ItemContext`, so that what reads an item's context can also read
+    a frame. `local` holds the variables of `set` and `for`, each at a place that the compiler
+    chose.
+    """
+
+    __slots__ = ("budget", "index", "item", "local", "outcome", "shared")
+
+    def __init__(
+        self,
+        context: WorkflowContext | ItemContext,
+        outcome: TaskResult | None,
+        limits: Limits,
+        variables: int,
+    ) -> None:
+        if isinstance(context, ItemContext):
+            self.shared = context.shared
+            self.item = context.item
+            self.index: Any = context.index
+        else:
+            self.shared = context
+            self.item = nothing('there is no "item" here.', "Only a task with with-items has one.")
+            self.index = nothing(
+                'there is no "index" here.', "Only a task with with-items has one."
+            )
+        self.outcome = outcome
+        self.local = [UNSET] * variables
+        self.budget = Budget(limits)

@@ -1,0 +1,62 @@
+"""The rules of `a['b']` and `a[1:2]`: keys of maps, places in lists and texts, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fanwise.expressions.budget import REFERENCE_BYTES, Budget
+from fanwise.expressions.flow import SCALARS, Group, OnePass, Undefined, kind
+from fanwise.expressions.missing import no_such_part
+from fanwise.expressions.refusal import Refusal
+from fanwise.values import LazyList
+
+_SEQUENCES = (str, list, tuple, range, LazyList)
+
+
+def element(value: Any, key: Any, owner: str, *, named: bool) -> Any:
+    """What `owner[key]` is. `named` says that the key stands in the template's own text."""
+    if isinstance(value, Undefined | OnePass):
+        _refuse(value)
+    if type(key) not in SCALARS:
+        if isinstance(key, Undefined):
+            key.refuse()
+        raise Refusal(f"{kind(key)} can't be a key.")
+    try:
+        if isinstance(value, dict):
+            return value[key]
+        if isinstance(value, Group) and isinstance(key, str):
+            return value[Group._fields.index(key)]
+        if isinstance(value, _SEQUENCES) and isinstance(key, int):
+            index = key + len(value) if key < 0 else key
+            if index >= 0:
+                return value[index]
+    except (LookupError, ValueError):
+        pass
+    return no_such_part(owner, value, key if named else None)
+
+
+def part(budget: Budget, value: Any, start: Any, stop: Any, step: Any) -> Any:
+    """What `value[start:stop:step]` is."""
+    if not isinstance(value, _SEQUENCES):
+        if isinstance(value, Undefined | OnePass):
+            _refuse(value)
+        raise Refusal(f"a slice can't be taken of {kind(value)}.")
+    for bound in (start, stop, step):
+        if bound is not None and not isinstance(bound, int):
+            raise Refusal(f"a slice goes from number to number, not {kind(bound)}.")
+    indexes = range(len(value))[start:stop:step]
+    if isinstance(value, LazyList):
+        budget.step(len(indexes))
+        budget.allocate(REFERENCE_BYTES * len(indexes))
+        return [value[index] for index in indexes]
+    if isinstance(value, str):
+        budget.allocate(4 * len(indexes))
+    elif not isinstance(value, range):
+        budget.allocate(REFERENCE_BYTES * len(indexes))
+    return value[start:stop:step]
+
+
+def _refuse(value: Undefined | OnePass) -> None:
+    if isinstance(value, Undefined):
+        value.refuse()
+    raise Refusal("a filtered list has no parts until it is read.", "Add: | list")

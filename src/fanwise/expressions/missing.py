@@ -1,0 +1,60 @@
+"""What a message says about something that isn't there, with the nearest names that are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from itertools import islice
+from typing import Any
+
+from fanwise.expressions.flow import Undefined, kind
+from fanwise.expressions.refusal import Refusal
+
+_LOOKED_AT = 1_000
+_LISTED = 5
+_NAME_LENGTH = 40
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A sentence with the nearest of `names`, or nothing if none is near."""
+    close = get_close_matches(name, [str(known) for known in islice(names, _LOOKED_AT)], n=1)
+    return f'Did you mean "{_shown(close[0])}"?' if close else ""
+
+
+def nearest_or_few(name: str, names: Iterable[str]) -> str:
+    """A sentence with the nearest of `names`, or else with the first few of them."""
+    known = [str(known) for known in islice(names, _LOOKED_AT)]
+    few = ", ".join(_shown(known) for known in known[:_LISTED])
+    more = ", ..." if len(known) > _LISTED else ""
+    return nearest(name, known) or (f"There is: {few}{more}" if known else "")
+
+
+def no_such_part(owner: str, value: Any, key: str | int | None) -> Undefined:
+    """The undefined value that `owner`, which holds `value`, has at `key`.
+
+    `key` is None if it was computed, since it may then be a secret.
+    """
+
+    def explain() -> Refusal:
+        if value is None:
+            return Refusal(f"{owner} is null.", "Test for it, or give a value with default().")
+        if isinstance(value, dict):
+            if key is None:
+                return Refusal(f"{owner} has no such key.")
+            return Refusal(f'{owner} has no key "{key}".', nearest_or_few(str(key), value))
+        if isinstance(key, int):
+            return Refusal(f"{owner} has no element {key}.")
+        what = "such part" if key is None else f'"{key}"'
+        return Refusal(f"{owner} is {kind(value)} and has no {what}.")
+
+    return Undefined(explain)
+
+
+def nothing(reason: str, hint: str = "") -> Undefined:
+    """An undefined value that says this when it is used."""
+    return Undefined(lambda: Refusal(reason, hint))
+
+
+def _shown(name: str) -> str:
+    plain = name if name.isprintable() else ascii(name)[1:-1]
+    return plain if len(plain) <= _NAME_LENGTH else f"{plain[:_NAME_LENGTH]}..."

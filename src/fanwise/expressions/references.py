@@ -1,0 +1,184 @@
+"""Which names a template uses, and how the constant paths that start with them are read.
+
+A path is a name of the context with constant parts after it, such as `task.fetch.output.url` or
+`item[0].id`. What follows a path's first computed part isn't known until the template is evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+from jinja2 import nodes
+
+from fanwise.expressions.attributes import attribute
+from fanwise.expressions.lookup import element
+from fanwise.expressions.missing import nearest, nearest_or_few, nothing
+from fanwise.expressions.refusal import Refusal
+from fanwise.expressions.syntax import Source
+
+Reader: TypeAlias = Callable[[Any], Any]
+"""Reads a value out of a `Frame`, or out of an `ItemContext`, which has what a path needs."""
+
+NOT_DIRECT = (AttributeError, LookupError, Refusal, TypeError, ValueError)
+"""What `Path.direct` raises when a path must be read part by part, most often to say what fails."""
+
+ROOTS = ("parameters", "vars", "task", "item", "index", "secrets", "run")
+"""The names of the context that a template may start a path with."""
+
+_TASK_PARTS: dict[str, Reader] = {
+    "output": lambda result: result.output,
+    "status": lambda result: str(result.status),
+    "error": lambda result: None if result.error is None else result.error.as_value(),
+    "items": lambda result: None if result.items is None else result.items.as_value(),
+}
+
+_WHOLE: dict[str, Reader] = {
+    "parameters": lambda frame: frame.shared.parameters,
+    "vars": lambda frame: frame.shared.variables,
+    "run": lambda frame: frame.shared.run,
+    "item": lambda frame: frame.item,
+    "index": lambda frame: frame.index,
+}
+
+
+class Step(NamedTuple):
+    """One part of a path: `.key` if it is `dotted`, else `[key]`."""
+
+    key: str | int
+    dotted: bool
+
+    def __str__(self) -> str:
+        return f".{self.key}" if self.dotted else f"[{self.key!r}]"
+
+
+class Path(NamedTuple):
+    """A constant path: `start` reads its first part, which `owner` names, `steps` are the rest."""
+
+    start: Reader
+    owner: str
+    steps: tuple[Step, ...]
+    reference: tuple[str, ...]
+
+    def direct(self) -> Reader:
+        """A reader that gives the value or raises one of `NOT_DIRECT`."""
+        start, keys = self.start, tuple(step.key for step in self.steps)
+        if not keys:
+            return start
+        if len(keys) == 1:
+            (only,) = keys
+            return lambda frame: start(frame)[only]
+
+        def read(frame: Any) -> Any:
+            value = start(frame)
+            for key in keys:
+                value = value[key]
+            return value
+
+        return read
+
+    def reader(self) -> Reader:
+        """A reader of a `Frame` that gives the value, perhaps undefined, or raises `Refusal`."""
+        direct, start, steps = self.direct(), self.start, self.steps
+
+        def read(frame: Any) -> Any:
+            try:
+                return direct(frame)
+            except NOT_DIRECT:
+                value, owner = start(frame), self.owner
+                for step in steps:
+                    value = take(value, step, owner)
+                    owner += str(step)
+                return value
+
+        return read
+
+
+def take(value: Any, step: Step, owner: str) -> Any:
+    """The part of a value that a step names."""
+    if isinstance(step.key, str) and step.dotted:
+        return attribute(value, step.key, owner)
+    return element(value, step.key, owner, named=True)
+
+
+def step_of(node: nodes.Expr) -> Step | None:
+    """The step that a node takes from the node inside it, or None if it isn't a constant one."""
+    if isinstance(node, nodes.Getattr):
+        return Step(node.attr, dotted=True)
+    if (
+        isinstance(node, nodes.Getitem)
+        and isinstance(node.arg, nodes.Const)
+        and type(node.arg.value) in (str, int)
+    ):
+        return Step(node.arg.value, dotted=False)
+    return None
+
+
+def path_of(node: nodes.Expr, source: Source, longest: int) -> tuple[nodes.Name, list[Step]] | None:
+    """The name and the steps of a constant path, or None if the node isn't one.
+
+    Raises `TemplateSyntaxError` if it has more than `longest` steps.
+    """
+    steps: list[Step] = []
+    while (step := step_of(node)) is not None:
+        steps.append(step)
+        if len(steps) > longest:
+            raise source.error(f"it has a path of more than {longest} parts.", node.lineno)
+        assert isinstance(node, nodes.Getattr | nodes.Getitem)
+        node = node.node
+    return (node, steps[::-1]) if isinstance(node, nodes.Name) else None
+
+
+def context_path(name: nodes.Name, steps: list[Step], source: Source) -> Path:
+    """The path that starts with a name of the context. Raises `TemplateSyntaxError`."""
+    root = name.name
+    reference = [root]
+    for step in steps:
+        if isinstance(step.key, int):
+            break
+        reference.append(step.key)
+    if root == "task":
+        start = _task_part(name, reference, source)
+    elif root == "secrets":
+        start = _secret(name, reference, source)
+    else:
+        start = _WHOLE[root]
+    taken = {"task": 2, "secrets": 1}.get(root, 0)
+    owner = root + "".join(str(step) for step in steps[:taken])
+    return Path(start, owner, tuple(steps[taken:]), tuple(reference))
+
+
+def _task_part(name: nodes.Name, reference: list[str], source: Source) -> Reader:
+    if len(reference) < 3 or reference[2] not in _TASK_PARTS:
+        parts = ", ".join(_TASK_PARTS)
+        wrong = reference[2] if len(reference) > 2 else None
+        raise source.error(
+            f'a task has {parts}, and no "{wrong}".'
+            if wrong
+            else "a task is read as task.NAME.output, with a constant name.",
+            name.lineno,
+            hint=nearest(wrong, _TASK_PARTS) if wrong else f"Its parts are {parts}.",
+        )
+    task, read = reference[1], _TASK_PARTS[reference[2]]
+
+    def start(frame: Any) -> Any:
+        results = frame.shared.task_results
+        if task not in results:
+            raise Refusal(f'task "{task}" has no result here.', nearest_or_few(task, results))
+        return read(results[task])
+
+    return start
+
+
+def _secret(name: nodes.Name, reference: list[str], source: Source) -> Reader:
+    if len(reference) < 2:
+        raise source.error("a secret is read as secrets.NAME, with a constant name.", name.lineno)
+    secret = reference[1]
+
+    def start(frame: Any) -> Any:
+        try:
+            return frame.shared.secrets[secret]
+        except KeyError:
+            return nothing(f'there is no secret "{secret}".')
+
+    return start

@@ -1,0 +1,27 @@
+"""Plans: workflows made ready to run."""
+
+from fanwise.plan.compile import compile_plan
+from fanwise.plan.model import (
+    Plan,
+    PlannedInput,
+    PlannedItems,
+    PlannedTask,
+    PlannedTransition,
+    Setting,
+)
+from fanwise.plan.parameters import WORDS, bind_parameters, read_parameter
+from fanwise.plan.values import Value
+
+__all__ = [
+    "WORDS",
+    "Plan",
+    "PlannedInput",
+    "PlannedItems",
+    "PlannedTask",
+    "PlannedTransition",
+    "Setting",
+    "Value",
+    "bind_parameters",
+    "compile_plan",
+    "read_parameter",
+]

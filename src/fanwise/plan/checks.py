@@ -1,0 +1,400 @@
+"""Everything about a workflow that can be found wrong before it runs.
+
+The definition has been read and its templates compiled; what is checked here is what they name:
+actions and their inputs, tasks, parameters, variables, items, functions, secrets. Each place where
+a template can stand has a `_Scope`, which says what may be named there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+
+import msgspec
+
+from fanwise.catalog import ActionSpec
+from fanwise.definition import WorkflowDefinition, did_you_mean
+from fanwise.errors import AttemptError, Place, Problem
+from fanwise.graph import Graph
+from fanwise.plan.model import Plan, PlannedInput, PlannedTask
+from fanwise.plan.values import Value
+from fanwise.ports import Catalog
+
+CODES: Mapping[str, str] = {
+    "bad-input": "An input's literal value doesn't fit the action's parameter.",
+    "bad-template": "A template can't be compiled.",
+    "bad-condition": "A condition is text with templates in it, which is always true.",
+    "missing-action": "A task names no action.",
+    "missing-input": "An input is missing that the action requires.",
+    "misplaced-name": "A template names something that can't be known where it stands.",
+    "secret-recorded": "A secret would be recorded, in a variable or in the run's output.",
+    "impossible-join": "A task joins more ways than lead to it, or can't join where it stands.",
+    "needs-and-next": "A task has needs, and another one leads to it with next.",
+    "needs-cycle": "A task needs one that comes after it.",
+    "racing-variable": "A warning: tasks side by side publish the same variable.",
+    "template-in-script": "A script's text has a template; pass values as environment variables.",
+    "unknown-action": "No pack has an action of this name.",
+    "unknown-input": "The action has no parameter of this name.",
+    "unknown-parameter": "A template names a parameter that the workflow doesn't declare.",
+    "unknown-task": "A template, needs or next names a task that the workflow doesn't have.",
+    "unknown-workflow": "The workflow that a task calls can't be read.",
+    "unknown-variable": "A template names a variable that nothing declares or publishes before.",
+    "unplaced-task": "A task doesn't say what it comes after, while others do.",
+    "unreachable-task": "Nothing leads to a cycle of tasks from a start of the workflow.",
+}
+"""Every code that `compile_plan` adds to those of the definition, with its meaning."""
+
+_AFTER_TASK = frozenset({"result", "error", "succeeded", "failed", "timed_out", "skipped"})
+_AFTER_SUCCESS = frozenset({"result", "succeeded"})
+_AFTER_FAILURE = frozenset({"error", "failed", "timed_out"})
+
+
+_ALL = -1
+
+
+class _Scope(msgspec.Struct, frozen=True):
+    """What templates at one place may name, and what to say of the rest.
+
+    `before` is the number of the task whose predecessors may be named, None for no task at all, and
+    `_ALL` for all of them. `no_item` says why there is no item. `own` are the variables that the
+    task itself has published by then.
+    """
+
+    before: int | None
+    no_item: str = ""
+    functions: frozenset[str] = frozenset()
+    own: Set[str] = frozenset()
+    records: bool = False
+    """Whether values are recorded, so that no secret may come in."""
+
+
+class Checker:
+    """Checks one plan. Iterate over `problems()`; afterwards `secrets` names those used."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        definition: WorkflowDefinition,
+        catalog: Catalog | None,
+        broken: Set[tuple[str, int]],
+    ) -> None:
+        self._plan = plan
+        self._definition = definition
+        self._catalog = catalog
+        self._broken = broken
+        self._secrets: set[str] = set()
+        self._publishers: dict[str, int] = {}  # for each variable, a bit set of tasks
+        for task in plan.tasks:
+            for values in (task.publish, *(each.publish for each in task.transitions)):
+                for name in values:
+                    self._publishers[name] = self._publishers.get(name, 0) | 1 << task.number
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The names of the secrets that templates use, sorted."""
+        return tuple(sorted(self._secrets))
+
+    def problems(self) -> Iterator[Problem]:
+        """All that is wrong with what the workflow names."""
+        plan = self._plan
+        declared: set[str] = set()
+        for name, value in plan.variables.items():
+            scope = _Scope(None, "there is no item before a task", records=True)
+            yield from self._check(value, scope, known=declared)
+            declared.add(name)
+        for task in plan.tasks:
+            yield from self._check_action(task)
+            yield from self._check_task(task)
+        if plan.output is not None:
+            at_end = _Scope(_ALL, "a run's output has no item", records=True)
+            yield from self._check(plan.output, at_end)
+        if plan.timeout is not None and plan.timeout.value is not None:
+            # It is evaluated before the run is recorded, so no variable has a value yet.
+            no_variables: Set[str] = set()
+            yield from self._check(
+                plan.timeout.value, _Scope(None, "a run has no item"), known=no_variables
+            )
+
+    def warnings(self) -> Iterator[Problem]:
+        """Variables that are set on paths side by side, of which only one value lasts."""
+        graph = self._plan.graph
+        for name, publishers in self._publishers.items():
+            met = 0
+            # In an order that follows the ways, none of those met can come after the next one.
+            for number in sorted(_members(publishers, graph), key=lambda n: -graph.group_of[n]):
+                beside = met & ~graph.before(number)
+                met |= 1 << number
+                if beside:
+                    first, second = sorted((number, beside.bit_length() - 1))
+                    yield Problem(
+                        self._plan.tasks[second].place,
+                        "racing-variable",
+                        f'the tasks "{graph.names[first]}" and "{graph.names[second]}" both '
+                        f'publish "{name}" on paths side by side; where they meet, the value of '
+                        f'"{graph.names[second]}" is kept.',
+                        "Publish under two names if both are needed.",
+                    )
+
+    # Actions
+
+    def _check_action(self, task: PlannedTask) -> Iterator[Problem]:
+        name = self._action(task)
+        place = self._definition.place(*task.path, "action")
+        if name is None:
+            yield Problem(
+                task.place,
+                "missing-action",
+                f'task "{task.name}" has no action.',
+                "Add `action: pack.name`; `fanwise actions` lists what there is.",
+            )
+        elif self._catalog is not None and task.path not in self._broken:
+            spec = self._catalog.get(name)
+            if spec is None:
+                yield self._unknown_action(place, task, name)
+            else:
+                yield from self._check_inputs(task, spec)
+
+    def _action(self, task: PlannedTask) -> str | None:
+        listed = self._definition.tasks if task.path[0] == "tasks" else self._definition.finally_
+        return listed[task.path[1]].action
+
+    def _unknown_action(self, place: Place, task: PlannedTask, name: str) -> Problem:
+        assert self._catalog is not None
+        return Problem(
+            place,
+            "unknown-action",
+            f'task "{task.name}" calls "{name}", and no pack has an action of that name.',
+            did_you_mean(name, self._catalog.names())
+            or "Define it in actions.py beside the workflow, or name its pack with --packs.",
+        )
+
+    def _check_inputs(self, task: PlannedTask, spec: ActionSpec) -> Iterator[Problem]:
+        given = {entry.name for entry in task.inputs}
+        missing = [
+            field.name
+            for field in spec.fields.values()
+            if field.required and field.name not in given
+        ]
+        if missing:
+            names = ", ".join(f'"{name}"' for name in missing)
+            yield Problem(
+                task.place,
+                "missing-input",
+                f'task "{task.name}" calls {spec.name} without {names}.',
+                f"Add to its input: {', '.join(missing)}.",
+            )
+        for entry in task.inputs:
+            yield from self._check_input(task, spec, entry)
+
+    def _check_input(
+        self, task: PlannedTask, spec: ActionSpec, entry: PlannedInput
+    ) -> Iterator[Problem]:
+        place = self._definition.key_place(*task.path, "input", entry.name)
+        field = spec.fields.get(entry.name)
+        if field is None:
+            if not spec.open_input:
+                known = ", ".join(spec.fields) or "none"
+                yield Problem(
+                    place,
+                    "unknown-input",
+                    f'{spec.name} has no parameter "{entry.name}".',
+                    did_you_mean(entry.name, spec.fields) or f"Its parameters: {known}.",
+                )
+        elif entry.value.is_constant:
+            try:
+                if field.check is not None:
+                    field.check(entry.value.raw)
+            except AttemptError as error:
+                yield Problem(entry.value.place, "bad-input", error.message, error.hint)
+        elif field.is_script:
+            yield Problem(
+                entry.value.place,
+                "template-in-script",
+                f'the script of task "{task.name}" has a template in its text, so that a value '
+                "could change what the script does.",
+                'Pass values as environment variables, as in `env: {HOST: "{{ item.host }}"}`, '
+                'and write "$HOST" in the script.',
+            )
+
+    # Templates
+
+    def _check_task(self, task: PlannedTask) -> Iterator[Problem]:
+        before = task.number if task.number < len(self._plan.graph.names) else _ALL
+        shared = _Scope(before, "this is evaluated once for the task")
+        each = _Scope(before)
+        if task.items is None:
+            shared = each = _Scope(before, f'task "{task.name}" has no with-items')
+        if task.when is not None:
+            yield from self._check_condition(task.when, _when_scope(shared, task))
+        for part in (task.items.parts if task.items else {}).values():
+            yield from self._check(part, shared)
+        for value in (*(entry.value for entry in task.inputs), task.label):
+            if value is not None:
+                yield from self._check(value, each)
+        if task.retry_when is not None:
+            yield from self._check_condition(task.retry_when, _with(each, _AFTER_FAILURE))
+        if task.retry_until is not None:
+            yield from self._check_condition(task.retry_until, _with(each, _AFTER_SUCCESS))
+        yield from self._check_transitions(task, shared)
+        for key, setting in task.settings.items():
+            if setting.value is not None:
+                functions = _AFTER_FAILURE if key == "on-error" else frozenset()
+                yield from self._check(setting.value, _with(shared, functions))
+
+    def _check_transitions(self, task: PlannedTask, shared: _Scope) -> Iterator[Problem]:
+        after = _with(shared, _AFTER_TASK)
+        recorded = msgspec.structs.replace(after, records=True)
+        for value in task.publish.values():
+            yield from self._check(value, recorded)
+        after = msgspec.structs.replace(after, own=task.publish.keys())
+        recorded = msgspec.structs.replace(after, records=True)
+        for transition in task.transitions:
+            if transition.when is not None:
+                yield from self._check_condition(transition.when, after)
+            for value in transition.publish.values():
+                yield from self._check(value, recorded)
+
+    def _check_condition(self, value: Value, scope: _Scope) -> Iterator[Problem]:
+        yield from self._check(value, scope)
+        for template in value.templates:
+            if not template.is_expression:
+                yield Problem(
+                    value.place,
+                    "bad-condition",
+                    "this condition is text with templates in it, and a text is always true.",
+                    'Write one expression, as in "{{ a and b }}".',
+                )
+
+    def _check(
+        self, value: Value, scope: _Scope, known: Set[str] | None = None
+    ) -> Iterator[Problem]:
+        """What `value` names that it can't. `known` are the variables seen, if not the usual."""
+        for template in value.templates:
+            for path in sorted(template.references):
+                yield from self._check_path(value.place, path, scope, known)
+            for name in sorted(template.functions - scope.functions):
+                yield Problem(
+                    value.place,
+                    "misplaced-name",
+                    f"{name}() tells how a task ended, which isn't known here.",
+                    "It can be used in publish and next, and in retry and on-error in part.",
+                )
+
+    def _check_path(
+        self, place: Place, path: tuple[str, ...], scope: _Scope, known: Set[str] | None
+    ) -> Iterator[Problem]:
+        name = path[1] if len(path) > 1 else None
+        match path[0]:
+            case "item" | "index":
+                if scope.no_item:
+                    text = f"there is no `{path[0]}` here: {scope.no_item}."
+                    yield Problem(place, "misplaced-name", text)
+            case "task":
+                yield from self._check_task_name(place, name, scope)
+            case "vars" if name is not None:
+                if not self._is_known(name, scope, known):
+                    seen = self._names_seen(scope) if known is None else known
+                    text = f'nothing declares or publishes the variable "{name}" before this.'
+                    hint = _suggest(name, sorted(seen), "variables")
+                    yield Problem(place, "unknown-variable", text, hint)
+            case "parameters":
+                yield from self._check_parameter(place, name, scope)
+            case "secrets":
+                if scope.records:
+                    yield _secret_recorded(place, "a secret")
+                if name is not None:
+                    self._secrets.add(name)
+
+    def _is_known(self, name: str, scope: _Scope, known: Set[str] | None) -> bool:
+        if known is not None:
+            return name in known
+        return name in scope.own or name in self._plan.variables or self._is_published(name, scope)
+
+    def _is_published(self, name: str, scope: _Scope) -> bool:
+        """Whether a task before the one at which `scope` stands publishes the variable."""
+        publishers = self._publishers.get(name, 0)
+        if scope.before is None or scope.before == _ALL:
+            return scope.before is not None and bool(publishers)
+        return bool(publishers & self._plan.graph.before(scope.before))
+
+    def _names_seen(self, scope: _Scope) -> set[str]:
+        """The variables that have a value at `scope`."""
+        published = {name for name in self._publishers if self._is_published(name, scope)}
+        return published | self._plan.variables.keys() | scope.own
+
+    def _check_parameter(self, place: Place, name: str | None, scope: _Scope) -> Iterator[Problem]:
+        parameters = self._plan.parameters
+        secret = {key for key, parameter in parameters.items() if parameter.secret}
+        if name is None:
+            if secret and scope.records:
+                yield _secret_recorded(place, f'the secret parameter "{min(secret)}"')
+        elif name not in parameters:
+            text = f'the workflow declares no parameter "{name}".'
+            hint = _suggest(name, list(parameters), "parameters")
+            yield Problem(place, "unknown-parameter", text, hint)
+        elif name in secret and scope.records:
+            yield _secret_recorded(place, f'the secret parameter "{name}"')
+
+    def _check_task_name(self, place: Place, name: str | None, scope: _Scope) -> Iterator[Problem]:
+        if name is None or (scope.before == _ALL and name in self._plan.numbers):
+            return
+        number = self._plan.numbers.get(name)
+        if number is None:
+            text = f'a template names task "{name}", which does not exist.'
+            hint = _suggest(name, list(self._plan.numbers), "tasks")
+            yield Problem(place, "unknown-task", text, hint)
+        elif scope.before is None:
+            text = f'task "{name}" has not run when this is evaluated.'
+            yield Problem(place, "misplaced-name", text)
+        elif not self._precedes(number, scope.before):
+            is_own = scope.before == number and scope.functions
+            yield Problem(
+                place,
+                "misplaced-name",
+                f'task "{name}" has not ended when this is evaluated.',
+                "Its own result is result()."
+                if is_own
+                else f'Tasks on the way to "{self._plan.tasks[scope.before].name}" can be named.',
+            )
+
+    def _precedes(self, earlier: int, later: int) -> bool:
+        graph = self._plan.graph
+        return earlier < len(graph.names) and graph.precedes(earlier, later)
+
+
+def _members(publishers: int, graph: Graph) -> Iterator[int]:
+    """The tasks of a bit set, without those of `finally`."""
+    publishers &= (1 << len(graph.names)) - 1
+    while publishers:
+        lowest = publishers & -publishers
+        yield lowest.bit_length() - 1
+        publishers ^= lowest
+
+
+def _with(scope: _Scope, functions: frozenset[str]) -> _Scope:
+    return msgspec.structs.replace(scope, functions=functions)
+
+
+def _when_scope(shared: _Scope, task: PlannedTask) -> _Scope:
+    if task.items is None:
+        return shared
+    return msgspec.structs.replace(
+        shared,
+        no_item="`when` is judged once for the task, before its items; to leave out items, "
+        "filter the list with select in with-items",
+    )
+
+
+def _suggest(name: str, known: list[str] | tuple[str, ...], kind: str) -> str:
+    if suggestion := did_you_mean(name, known):
+        return suggestion
+    some = ", ".join(known[:5])
+    return f"There are the {kind} {some}." if some else f"There are no {kind} here."
+
+
+def _secret_recorded(place: Place, what: str) -> Problem:
+    return Problem(
+        place,
+        "secret-recorded",
+        f"{what} would be recorded with this value.",
+        "Name secrets only in the inputs of the actions that need them.",
+    )

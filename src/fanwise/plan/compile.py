@@ -1,0 +1,224 @@
+"""Makes a plan of a definition: compiles its templates, looks up its actions, checks what it names.
+
+All problems of a file are told at once. Nothing is run, and nothing outside the arguments is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
+
+from fanwise.catalog import ActionSpec, Runs
+from fanwise.definition import (
+    FAIL,
+    STREAMS,
+    RetryDefinition,
+    TaskDefinition,
+    TransitionDefinition,
+    WorkflowDefinition,
+    has_template,
+    reader,
+)
+from fanwise.errors import DefinitionError, Place, Problem, TemplateSyntaxError, UsageError
+from fanwise.model import Limits
+from fanwise.plan.checks import Checker
+from fanwise.plan.model import (
+    Plan,
+    PlannedInput,
+    PlannedItems,
+    PlannedTask,
+    PlannedTransition,
+    Setting,
+)
+from fanwise.plan.order import Order
+from fanwise.plan.values import Value, compile_value
+from fanwise.ports import Catalog
+
+_UNRESOLVED = ActionSpec(
+    name="", function=lambda: None, runs=Runs.ASYNC, fields={}, open_input=True
+)
+"""Stands for an action while a plan has problems, or isn't to be run."""
+
+
+def compile_plan(
+    definition: WorkflowDefinition, catalog: Catalog | None, *, limits: Limits | None = None
+) -> Plan:
+    """Make a plan. Raises `DefinitionError` with every problem, in the order of the file.
+
+    Without a catalog actions are not looked up, and the plan can be looked at but not run.
+    """
+    return _Compiler(definition, catalog, limits or Limits()).compile()
+
+
+class _Compiler:
+    def __init__(
+        self, definition: WorkflowDefinition, catalog: Catalog | None, limits: Limits
+    ) -> None:
+        self._definition = definition
+        self._catalog = catalog
+        self._limits = limits
+        self._lines = definition.text.splitlines()
+        self._with_items = {
+            task.name for task in (*definition.tasks, *definition.finally_) if task.has_items
+        }
+        self._problems: list[Problem] = []
+        self._broken: set[tuple[str, int]] = set()  # tasks whose action has problems of its own
+
+    def compile(self) -> Plan:
+        definition = self._definition
+        order = Order(definition)
+        tasks = [
+            self._task(number, ("tasks", number), task)
+            for number, task in enumerate(definition.tasks)
+        ]
+        tasks += [
+            self._task(len(definition.tasks) + number, ("finally", number), task)
+            for number, task in enumerate(definition.finally_)
+        ]
+        plan = Plan(
+            name=definition.name,
+            description=definition.description,
+            file=definition.file,
+            text=definition.text,
+            graph=order.graph,
+            tasks=tuple(tasks),
+            numbers={task.name: task.number for task in tasks},
+            parameters=definition.parameters,
+            variables=self._values(definition.vars, "vars"),
+            timeout=self._setting(definition.timeout, ("timeout",)),
+            output=None if definition.output is None else self._value(definition.output, "output"),
+        )
+        checker = Checker(plan, definition, self._catalog, self._broken)
+        self._problems += order.problems()
+        self._problems += checker.problems()
+        if self._problems:
+            # One mistake may be met from several sides; the file's author needs it once.
+            unique = dict.fromkeys(self._problems)
+            raise DefinitionError(tuple(sorted(unique, key=lambda problem: problem.place)))
+        return replace(plan, secrets=checker.secrets, warnings=tuple(checker.warnings()))
+
+    def _task(self, number: int, path: tuple[str, int], task: TaskDefinition) -> PlannedTask:
+        spec = self._action(path, task)
+        retry = task.retry
+        literals: dict[str, Any] = {
+            "concurrency": task.concurrency,
+            "rate": task.rate,
+            "batch-size": task.batch_size,
+            "tolerate": task.tolerate,
+            "on-item-error": task.on_item_error,
+            "keep-output": task.keep_output,
+            "on-error": task.on_error,
+            "timeout": task.timeout,
+            "delay": task.delay,
+        }
+        if retry is not None:
+            literals |= {
+                "retry.count": retry.count,
+                "retry.delay": retry.delay,
+                "retry.backoff": retry.backoff,
+                "retry.max-delay": retry.max_delay,
+                "retry.jitter": retry.jitter,
+            }
+        return PlannedTask(
+            number=number,
+            name=task.name,
+            path=path,
+            place=self._definition.place(*path, "name"),
+            spec=spec or replace(_UNRESOLVED, name=task.action or ""),
+            inputs=tuple(
+                PlannedInput(name, value, self._reads_pages(value))
+                for name, value in self._values(task.input, *path, "input").items()
+            ),
+            settings={
+                key: self._setting(literal, (*path, *key.split(".")))
+                for key, literal in literals.items()
+            },
+            items=self._items(task, *path) if task.has_items else None,
+            when=self._condition(task.when, *path, "when"),
+            publish=self._values(task.publish, *path, "publish"),
+            label=self._value(task.label, *path, "label") if task.label else None,
+            retry_when=self._condition(retry.when, *path, "retry", "when") if retry else None,
+            retry_until=self._until(retry, *path) if retry else None,
+            transitions=tuple(
+                self._transition(each, *path, "next", at) for at, each in enumerate(task.next or ())
+            ),
+            max_visits=task.max_visits,
+        )
+
+    def _until(self, retry: RetryDefinition, *path: str | int) -> Value | None:
+        return None if retry.until is None else self._value(retry.until, *path, "retry", "until")
+
+    def _transition(self, each: TransitionDefinition, *path: str | int) -> PlannedTransition:
+        return PlannedTransition(
+            when=None if each.when is None else self._value(each.when, *path, "when"),
+            publish=self._values(each.publish, *path, "publish"),
+            fails=FAIL in each.do,
+        )
+
+    def _action(self, path: tuple[str, int], task: TaskDefinition) -> ActionSpec | None:
+        """What the task calls. The problems of a workflow that it calls are told with its own."""
+        if self._catalog is None or task.action is None:
+            return None
+        try:
+            return self._catalog.get(task.action)
+        except DefinitionError as error:
+            self._problems += error.problems
+            self._broken.add(path)
+        except UsageError as error:
+            place = self._definition.place(*path, "action")
+            text = f'task "{task.name}" calls a workflow: {error.message}'
+            self._problems.append(Problem(place, "unknown-workflow", text, error.hint))
+            self._broken.add(path)
+        return None
+
+    def _items(self, task: TaskDefinition, *path: str | int) -> PlannedItems:
+        raw = task.with_items
+        path = (*path, "with-items")
+        place = self._definition.place(*path)
+        if not isinstance(raw, Mapping):
+            return PlannedItems("list", {"": self._value(raw, *path)}, place)
+        if len(raw) == 1 and (kind := next(iter(raw))) in STREAMS:
+            return PlannedItems(kind, {"": self._value(raw[kind], *path, kind)}, place)
+        return PlannedItems("zip", self._values(raw, *path), place)
+
+    def _condition(self, raw: bool | str, *path: str | int) -> Value | None:
+        """A condition, or None for one that always holds."""
+        return None if raw is True else self._value(raw, *path)
+
+    def _setting(self, literal: Any, path: tuple[str | int, ...]) -> Setting:
+        key = ".".join(step for step in path[2:] or path if isinstance(step, str))
+        if isinstance(literal, str) and has_template(literal):
+            return Setting(key, value=self._value(literal, *path), parse=reader(key))
+        return Setting(key, literal)
+
+    def _values(self, raw: Mapping[str, Any], *path: str | int) -> dict[str, Value]:
+        return {name: self._value(part, *path, name) for name, part in raw.items()}
+
+    def _value(self, raw: Any, *path: str | int) -> Value:
+        return compile_value(
+            raw, partial(self._definition.place, *path), self._limits, self._refuse
+        )
+
+    def _reads_pages(self, value: Value) -> bool:
+        """Whether `value` names the output of a task with items, which is read in pages."""
+        return any(
+            path[0] == "task" and len(path) > 1 and path[1] in self._with_items
+            for path in value.references
+        )
+
+    def _refuse(self, place: Place, error: TemplateSyntaxError) -> None:
+        """Note a template that can't be compiled, at its own line and column where they are known.
+
+        A text in quotes or without stands as it is on its line, unless it has escapes; one in a
+        block (`|` or `>`) begins on the next line.
+        """
+        line = self._lines[place.line - 1] if place.line <= len(self._lines) else ""
+        first = line[place.column - 1 : place.column]
+        if first and first in "|>":
+            place = place._replace(line=place.line + error.line)
+        elif error.line == 1:
+            place = place._replace(column=place.column + error.column - (first not in "'\""))
+        self._problems.append(Problem(place, error.code, error.message, error.hint))

@@ -1,0 +1,129 @@
+"""A plan: a workflow with everything compiled, resolved and checked, ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from fanwise.catalog import ActionSpec
+from fanwise.context import WorkflowContext
+from fanwise.definition import ParameterDefinition
+from fanwise.errors import Place, Problem, TemplateError
+from fanwise.graph import Graph
+from fanwise.model import TaskResult
+from fanwise.plan.values import Value
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """A key's value, such as that of `concurrency`: a literal, or a template and what reads it."""
+
+    key: str
+    literal: Any = None
+    value: Value | None = None
+    parse: Callable[[object], Any] | None = None
+
+    def resolve(self, context: WorkflowContext, outcome: TaskResult | None = None) -> Any:
+        """The literal, or what the template gives. Raises `AttemptError`."""
+        if self.value is None or self.parse is None:
+            return self.literal
+        given = self.value.evaluate(context, outcome)
+        try:
+            return self.parse(given)
+        except ValueError as error:
+            raise TemplateError(
+                f"{self.value.place}  {self.key} {error}; its template gave something else."
+            ) from None
+
+
+class PlannedInput(msgspec.Struct, frozen=True):
+    """One input of a task. `reads_pages` says that it names the outputs of a task with items."""
+
+    name: str
+    value: Value
+    reads_pages: bool = False
+
+
+class PlannedItems(msgspec.Struct, frozen=True):
+    """Where a task's items come from.
+
+    `kind` is `list` for a list or a template that gives one, `zip` for lists side by side, else the
+    kind of stream: `jsonl csv lines range`. `parts` has one entry, named "" unless zipped.
+    """
+
+    kind: str
+    parts: Mapping[str, Value]
+    place: Place
+
+
+class PlannedTransition(msgspec.Struct, frozen=True):
+    """One entry of a task's `next`: when it is taken and what it publishes.
+
+    Where it leads is in the graph, but for `fails`: whether `fail` is among its targets. Without
+    `when` it is taken if its task succeeded or was skipped.
+    """
+
+    when: Value | None = None
+    publish: Mapping[str, Value] = {}
+    fails: bool = False
+
+
+class PlannedTask(msgspec.Struct, frozen=True):
+    """One task. `settings` holds its keys that are neither input nor condition, by name.
+
+    `path` leads to its definition: `("tasks", 3)`, or `("finally", 0)`.
+    """
+
+    number: int
+    name: str
+    path: tuple[str, int]
+    place: Place
+    spec: ActionSpec
+    inputs: tuple[PlannedInput, ...]
+    settings: Mapping[str, Setting]
+    items: PlannedItems | None = None
+    when: Value | None = None
+    publish: Mapping[str, Value] = {}
+    label: Value | None = None
+    retry_when: Value | None = None
+    retry_until: Value | None = None
+    transitions: tuple[PlannedTransition, ...] = ()
+    max_visits: int = 10_000
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A workflow made ready. `text` is the workflow as written, which every run records.
+
+    `tasks` are those of the graph, and after them those of `finally`; `numbers` finds both by name.
+    """
+
+    name: str
+    description: str
+    file: str
+    text: str
+    graph: Graph
+    tasks: tuple[PlannedTask, ...]
+    parameters: Mapping[str, ParameterDefinition]
+    variables: Mapping[str, Value]
+    secrets: tuple[str, ...] = ()
+    """Names of the secrets that templates use, sorted."""
+    timeout: Setting | None = None
+    output: Value | None = None
+    numbers: Mapping[str, int] = {}
+    warnings: tuple[Problem, ...] = ()
+    """What is allowed, but may not be meant."""
+    packs: tuple[str, ...] = ()
+    """The pack folders that it was made with, as absolute paths."""
+
+    def family(self) -> list[Plan]:
+        """This plan and those of all workflows that it calls, each once."""
+        found: list[Plan] = []
+        pending = [self]
+        while pending:
+            plan = pending.pop()
+            if not any(plan is each for each in found):
+                found.append(plan)
+                calls = (task.spec.workflow for task in plan.tasks)
+                pending += [workflow() for workflow in calls if workflow is not None]
+        return found

@@ -1,0 +1,97 @@
+"""The parameters of a run: reads them as their declared types, and fills in what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from fanwise.definition import ParameterDefinition, did_you_mean, fits_type
+from fanwise.errors import ParameterError, ResultError
+from fanwise.plan.model import Plan
+from fanwise.values import FrozenDict, freeze
+
+WORDS: Final[Mapping[str, str]] = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list in JSON",
+    "object": "a map in JSON",
+}
+
+
+def bind_parameters(plan: Plan, given: Mapping[str, Any]) -> FrozenDict:
+    """The values of all declared parameters, frozen.
+
+    Raises `ParameterError` with a line for each that is missing, unknown or of another type.
+    """
+    problems = [_unknown(plan, name) for name in given if name not in plan.parameters]
+    bound = {}
+    for name, parameter in plan.parameters.items():
+        if name not in given:
+            if parameter.required:
+                text = f'{plan.file}  the parameter "{name}" is required.'
+                problems.append(f"{text} Give it with -p {name}=VALUE.")
+            bound[name] = parameter.default
+            continue
+        try:
+            bound[name] = _checked(plan, name, given[name])
+        except ParameterError as error:
+            problems.append(str(error))
+    if problems:
+        raise ParameterError("\n".join(problems))
+    return FrozenDict(bound)
+
+
+def read_parameter(plan: Plan, name: str, text: str) -> Any:
+    """The value that `text` stands for, read as the type that the parameter is declared as.
+
+    Raises `ParameterError` if it can't be read so. An unknown name is left to `bind_parameters`.
+    """
+    parameter = plan.parameters.get(name)
+    if parameter is None or parameter.type in (None, "string"):
+        return text
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        raise _misfit(plan, name, parameter) from None
+    if value is None:
+        raise _misfit(plan, name, parameter)
+    return _checked(plan, name, value)
+
+
+def _unknown(plan: Plan, name: object) -> str:
+    known = ", ".join(plan.parameters)
+    hint = f"It declares: {known}." if known else "It declares none."
+    if not isinstance(name, str):
+        return (
+            f"{plan.file}  the workflow has no parameter whose name is of type "
+            f"{type(name).__name__}. {hint}"
+        )
+    hint = did_you_mean(name, plan.parameters) or hint
+    return f'{plan.file}  the workflow has no parameter "{name}". {hint}'
+
+
+def _checked(plan: Plan, name: str, value: Any) -> Any:
+    """The parameter's value, frozen. Raises `ParameterError` if it isn't JSON or doesn't fit."""
+    parameter = plan.parameters[name]
+    try:
+        frozen = freeze(value, where=f"parameters.{name}")
+    except ResultError as error:
+        raise ParameterError(f"{plan.file}  {error}") from None
+    if frozen is not None and not _fits(parameter, frozen):
+        raise _misfit(plan, name, parameter)
+    return frozen
+
+
+def _fits(parameter: ParameterDefinition, value: Any) -> bool:
+    if parameter.secret:  # Only text can be masked.
+        return isinstance(value, str)
+    return parameter.type is None or fits_type(value, parameter.type)
+
+
+def _misfit(plan: Plan, name: str, parameter: ParameterDefinition) -> ParameterError:
+    takes = WORDS[parameter.type or "string"]
+    return ParameterError(f'{plan.file}  the parameter "{name}" takes {takes}.')

@@ -1,0 +1,152 @@
+"""JSON values of a workflow's text whose texts may be templates, made ready to evaluate.
+
+A `Value` is compiled once, with the workflow. Its constant parts are frozen then and shared by
+every evaluation; only the parts that hold templates are built anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from fanwise.context import ItemContext, WorkflowContext
+from fanwise.definition import has_template
+from fanwise.errors import Place, TemplateSyntaxError
+from fanwise.expressions import Template, compile_template
+from fanwise.model import Limits, TaskResult
+from fanwise.values import FrozenDict, FrozenList, freeze
+
+Evaluate = Callable[[WorkflowContext | ItemContext, TaskResult | None], Any]
+
+
+class Value:
+    """A JSON value, some texts of which may be templates.
+
+    `evaluate(context, outcome)` gives frozen JSON, in which lazy lists are still lazy, and raises
+    `TemplateError` or `LimitError`. `templates` are the templates in it, in the order of the text.
+    `entries` are the parts of a map that holds templates, else None.
+    """
+
+    __slots__ = ("entries", "evaluate", "place", "raw", "templates")
+
+    def __init__(
+        self,
+        raw: Any,
+        evaluate: Evaluate,
+        templates: tuple[Template, ...],
+        place: Place,
+        entries: Mapping[str, Value] | None = None,
+    ) -> None:
+        self.raw = raw
+        self.evaluate = evaluate
+        self.templates = templates
+        self.place = place
+        self.entries = entries
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it holds no template, so that `raw` is its value."""
+        return not self.templates
+
+    @property
+    def references(self) -> Iterator[tuple[str, ...]]:
+        """The paths that its templates name."""
+        for template in self.templates:
+            yield from template.references
+
+    @property
+    def differs_by_item(self) -> bool:
+        """Whether its value can be another one for each item."""
+        return any(path[0] in ("item", "index") for path in self.references)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Value) and (self.raw, self.place) == (other.raw, other.place)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def compile_value(
+    raw: Any,
+    place: Callable[..., Place],
+    limits: Limits,
+    refuse: Callable[[Place, TemplateSyntaxError], None],
+) -> Value:
+    """Compile `raw`, whose part at a path stands at `place(*path)` in the file.
+
+    Each template that can't be compiled is told to `refuse`, and reads as null.
+    """
+    if isinstance(raw, str):
+        return _compile_text(raw, place(), limits, refuse)
+    if isinstance(raw, Mapping):
+        parts = {
+            key: compile_value(part, _below(place, key), limits, refuse)
+            for key, part in raw.items()
+        }
+        return _combine(raw, tuple(parts.values()), _dict_builder(parts), place(), parts)
+    if isinstance(raw, Sequence):
+        values = [
+            compile_value(part, _below(place, index), limits, refuse)
+            for index, part in enumerate(raw)
+        ]
+        return _combine(raw, values, _list_builder(values), place())
+    return _constant(raw, place())
+
+
+def _compile_text(
+    text: str,
+    place: Place,
+    limits: Limits,
+    refuse: Callable[[Place, TemplateSyntaxError], None],
+) -> Value:
+    if not has_template(text):
+        return _constant(text, place)
+    try:
+        template = compile_template(text, place=place, limits=limits)
+    except TemplateSyntaxError as error:
+        refuse(place, error)
+        return _constant(None, place)
+    return Value(text, template.evaluate, (template,), place)
+
+
+def _constant(raw: Any, place: Place) -> Value:
+    frozen = freeze(raw)
+
+    def give(context: WorkflowContext | ItemContext, outcome: TaskResult | None = None) -> Any:
+        return frozen
+
+    return Value(frozen, give, (), place)
+
+
+def _combine(
+    raw: Any,
+    parts: Sequence[Value],
+    evaluate: Evaluate,
+    place: Place,
+    entries: Mapping[str, Value] | None = None,
+) -> Value:
+    templates = tuple(template for part in parts for template in part.templates)
+    if not templates:
+        return _constant(raw, place)
+    return Value(raw, evaluate, templates, place, entries)
+
+
+def _dict_builder(parts: Mapping[str, Value]) -> Evaluate:
+    pairs = [(key, part.evaluate) for key, part in parts.items()]
+
+    def build(context: WorkflowContext | ItemContext, outcome: TaskResult | None = None) -> Any:
+        return FrozenDict({key: evaluate(context, outcome) for key, evaluate in pairs})
+
+    return build
+
+
+def _list_builder(parts: Sequence[Value]) -> Evaluate:
+    evaluators = [part.evaluate for part in parts]
+
+    def build(context: WorkflowContext | ItemContext, outcome: TaskResult | None = None) -> Any:
+        return FrozenList([evaluate(context, outcome) for evaluate in evaluators])
+
+    return build
+
+
+def _below(place: Callable[..., Place], step: str | int) -> Callable[..., Place]:
+    return lambda *path: place(step, *path)

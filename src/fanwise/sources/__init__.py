@@ -1,0 +1,122 @@
+"""Where the items of a fan-out come from: lists, ranges, and files that are read as they grow.
+
+A source is read once, by one reader at a time, and holds no more than a few chunks of at most
+`CHUNK_ITEMS` items. Each `read` gives what is there, without waiting for a full chunk. Items are
+frozen values; what is wrong with one item is an `ErrorInfo` in its place, and what is wrong with
+the whole is an `AttemptError`. Implements `fanwise.ports.Source`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from fanwise.bitmap import Bitmap
+from fanwise.errors import AttemptError
+from fanwise.model import Limits
+from fanwise.ports import Source
+from fanwise.sources.batches import BatchSource, FirstSource
+from fanwise.sources.csv import CsvSource
+from fanwise.sources.errors import source_error
+from fanwise.sources.files import JsonLinesSource, LinesSource
+from fanwise.sources.lists import IteratorSource, ListSource, RangeSource, ZippedSource
+from fanwise.sources.stamps import stamp
+from fanwise.values import CHUNK_ITEMS, LazyList
+
+_FILES: Final[Mapping[str, Callable[[str, Limits, Bitmap | None], Source]]] = {
+    "csv": CsvSource,
+    "jsonl": JsonLinesSource,
+    "lines": LinesSource,
+}
+
+_REMEDIES: Final[Mapping[str, str]] = {
+    "a map": "Name a list inside of it.",
+    "text": "To read a file's lines, write `with-items: {lines: path}`.",
+    "a number": "To count, write `with-items: {range: N}`.",
+}
+
+
+def open_source(value: Any, limits: Limits, *, done: Bitmap | None = None) -> Source:
+    """The source that a `with-items` names: a list, an iterator, or a map.
+
+    A map has the one key `jsonl`, `csv`, `lines` or `range`, or else names lists that advance
+    together. Only a map that is written in the workflow says so: what a template gave is data, and
+    belongs to `open_list`. Of a file with JSON, the items whose index is in `done` are None, since
+    nobody wants them. Raises `AttemptError` for what isn't a source.
+    """
+    if not isinstance(value, dict) or not value:
+        return open_list(value)
+    if len(value) == 1:
+        (key, given), *_ = value.items()
+        if key == "range":
+            return RangeSource(given)
+        if key in _FILES:
+            if not isinstance(given, str):
+                raise _not_items(f"`{key}` in with-items", given, "the path of a file")
+            return _FILES[key](given, limits, done)
+    return ZippedSource(
+        {name: open_list(part, f"`{name}` in with-items") for name, part in value.items()}
+    )
+
+
+def open_list(value: Any, what: str = "with-items") -> Source:
+    """The source of a list or an iterator. Raises `AttemptError` for anything else."""
+    if isinstance(value, list | tuple | LazyList):
+        return ListSource(value)
+    if isinstance(value, Iterator):
+        return IteratorSource(value)
+    raise _not_items(what, value, "a list")
+
+
+def batched(source: Source, size: int) -> Source:
+    """Lists of up to `size` elements of `source`, each of them one item."""
+    return BatchSource(source, size)
+
+
+def first(source: Source, most: int) -> Source:
+    """The first `most` items of `source`, which isn't read any further."""
+    return FirstSource(source, most)
+
+
+def _not_items(what: str, value: Any, wanted: str) -> AttemptError:
+    found = _kind(value)
+    return source_error(
+        "WithItemsError", f"{what} is {found}, not {wanted}.", hint=_REMEDIES.get(found, "")
+    )
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case dict():
+            return "a map"
+        case list():
+            return "a list"
+        case _:
+            return f"a {type(value).__name__}"
+
+
+__all__ = [
+    "CHUNK_ITEMS",
+    "BatchSource",
+    "CsvSource",
+    "FirstSource",
+    "IteratorSource",
+    "JsonLinesSource",
+    "LinesSource",
+    "ListSource",
+    "RangeSource",
+    "ZippedSource",
+    "batched",
+    "first",
+    "open_list",
+    "open_source",
+    "stamp",
+]

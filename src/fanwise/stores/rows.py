@@ -1,0 +1,411 @@
+"""Records to rows and back, for every database.
+
+A row holds plain values in the order of its table's columns: text for JSON, statuses and errors.
+What comes back equals what went in, and the data of errors comes back frozen. This module holds no
+SQL and knows no driver.
+
+Millions of items pass through `to_rows` while the event loop waits for the same interpreter, so it
+does little per item and makes no object that a driver doesn't need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from fanwise.bitmap import Bitmap
+from fanwise.model import (
+    Discard,
+    EndedRun,
+    ErrorInfo,
+    FileStamp,
+    ItemCounts,
+    ItemOutcome,
+    ItemTimes,
+    Lease,
+    LogText,
+    Owner,
+    Record,
+    RecordedEvent,
+    RecordedItems,
+    Request,
+    RunOrigin,
+    RunRecord,
+    Sleep,
+    Status,
+    TaskRun,
+)
+from fanwise.values import decode
+
+Row = tuple[Any, ...]
+
+INLINE_BYTES = 4096
+"""The longest result, as JSON text in UTF-8, that stands in the row of its item or task."""
+
+OWN = -1
+"""The index of a payload or a log that is a task's own, not an item's."""
+
+TAG_GAP = " "
+"""What stands between the tags of a run where they are read as one text; no tag holds it."""
+
+_statuses = {str(status.value): status for status in Status}
+_encode_error: Callable[[ErrorInfo], bytes] = msgspec.json.Encoder().encode
+
+
+class Rows:
+    """What one commit writes; the values of a table's rows stand in one flat list.
+
+    `tags` are those of each run by its number; they take the place of all that it had.
+
+    Most items have a short result and no error. Theirs are `short_items` or, with a label,
+    `labelled_items`, which leave out the columns that would be null: a null costs a driver as much
+    as several numbers.
+    """
+
+    __slots__ = (
+        "discards",
+        "events",
+        "items",
+        "labelled_items",
+        "logs",
+        "payloads",
+        "runs",
+        "short_items",
+        "sleeps",
+        "tags",
+        "tasks",
+    )
+
+    def __init__(self) -> None:
+        self.discards: list[Discard] = []
+        self.runs: list[Any] = []
+        self.tags: dict[int, Sequence[str]] = {}
+        self.tasks: list[Any] = []
+        self.events: list[Any] = []
+        self.items: list[Any] = []
+        self.short_items: list[Any] = []
+        self.labelled_items: list[Any] = []
+        self.payloads: list[Any] = []
+        self.logs: list[Any] = []
+        self.sleeps: list[Any] = []
+
+
+def to_rows(records: Sequence[Record]) -> Rows:
+    """Return the rows of `records`; of several records of one thing that replace, the last counts.
+
+    Raises `ValueError` for text that isn't UTF-8 and `TypeError` for errors that aren't JSON.
+    """
+    rows = Rows()
+    short_items, labelled_items = rows.short_items, rows.labelled_items
+    runs: dict[int, RunRecord] = {}
+    tasks: dict[tuple[int, int], TaskRun] = {}
+    logs: dict[Row, Row] = {}
+    sleeps: dict[tuple[int, str], Sleep] = {}
+    for record in records:
+        if isinstance(record, ItemOutcome):
+            output, label = record.output, record.label
+            if output is None or len(output) > INLINE_BYTES or record.error is not None:
+                _add_item(rows, record)
+                continue
+            values = (
+                record.run_no,
+                record.task_no,
+                record.index,
+                record.status._value_,  # a third of the time that `.value` takes
+                record.attempts,
+                record.started_at,
+                record.duration_s,
+                output.decode(),
+            )
+            if label is None:
+                short_items += values
+            else:
+                labelled_items += values
+                labelled_items.append(label)
+        elif isinstance(record, TaskRun):
+            key = record.run_no, record.task_no
+            tasks.pop(key, None)  # of one visit the last record counts, whatever its number
+            tasks[key] = record
+        elif isinstance(record, RecordedEvent):
+            rows.events += (record.run_no, record.seq, record.kind, record.data.decode())
+        elif isinstance(record, LogText):
+            logs[record.run_no, *log_key(record)] = (record.path, record.text)
+        elif isinstance(record, Sleep):
+            sleeps[record.run_no, record.path] = record
+        elif isinstance(record, Discard):
+            rows.discards.append(record)
+        else:
+            runs[record.run_no] = record
+    for run in runs.values():
+        rows.runs += (run.run_no, *from_run(run))
+        rows.tags[run.run_no] = run.tags
+    for task in tasks.values():
+        _add_task(rows, task)
+    for key, text in logs.items():
+        rows.logs += (*key, *text)
+    for sleep in sleeps.values():
+        rows.sleeps += msgspec.structs.astuple(sleep)
+    return rows
+
+
+def _add_item(rows: Rows, item: ItemOutcome) -> None:
+    inline, payload = _split(item.output)
+    if payload is not None:
+        rows.payloads += (item.run_no, item.task_no, item.index, payload)
+    rows.items += (
+        item.run_no,
+        item.task_no,
+        item.index,
+        item.status.value,
+        item.attempts,
+        item.started_at,
+        item.duration_s,
+        inline,
+        _text(item.error),
+        item.label,
+        payload is not None,
+    )
+
+
+def _add_task(rows: Rows, task: TaskRun) -> None:
+    inline, payload = _split(task.output)
+    if payload is not None:
+        rows.payloads += (task.run_no, task.task_no, OWN, payload)
+    counts = task.items
+    rows.tasks += (
+        task.run_no,
+        task.task_no,
+        task.path,
+        task.visit,
+        task.path.count("."),
+        task.status.value,
+        task.has_items,
+        task.due_at,
+        task.started_at,
+        task.ended_at,
+        task.attempts,
+        *((None, None, None) if counts is None else msgspec.structs.astuple(counts)),
+        _error_text(task.error),
+        inline,
+        payload is not None,
+        None if task.source is None else _json_text(task.source),
+    )
+
+
+def log_key(log: LogText | None) -> tuple[int, int, float, int]:
+    """Return what orders the logs of a run; for None, what comes before all of them."""
+    if log is None:
+        return 0, OWN, 0.0, 0
+    return log.task_no, OWN if log.index is None else log.index, log.at, log.attempt
+
+
+def from_run(run: RunRecord) -> Row:
+    """Return the row of `run` without its number."""
+    return (
+        run.id,
+        run.workflow,
+        run.file,
+        run.status.value,
+        run.created_at,
+        run.started_at,
+        run.ended_at,
+        _error_text(run.error),
+        run.parameters.decode(),
+        run.definition,
+        _text(run.output),
+        _json_text(run.origin),
+    )
+
+
+def from_tags(run_no: int, tags: Sequence[str]) -> list[Any]:
+    """Return the values of a run's rows in `tags`."""
+    return [value for tag in tags for value in (run_no, tag)]
+
+
+def to_run(row: Row) -> RunRecord:
+    """Return the run of a row of `runs` behind its tags, which may end before `definition`."""
+    tags, run_no, run_id, workflow, file, status, *rest = row
+    created, started, ended, error, parameters, *long = rest
+    definition, output, origin = long or ("", None, None)
+    return RunRecord(
+        run_no=run_no,
+        id=run_id,
+        workflow=workflow,
+        file=file,
+        definition=definition,
+        parameters=parameters.encode(),
+        status=_statuses[status],
+        created_at=created,
+        started_at=started,
+        ended_at=ended,
+        output=_bytes(output),
+        error=_error(error),
+        tags=tuple(sorted(tags.split(TAG_GAP))) if tags else (),
+        origin=RunOrigin() if origin is None else msgspec.json.decode(origin, type=RunOrigin),
+    )
+
+
+def to_ended_run(row: Row) -> EndedRun:
+    """Return the run of a row with the columns of an `EndedRun`."""
+    run_no, run_id, workflow, status, ended_at = row
+    return EndedRun(run_no, run_id, workflow, _statuses[status], ended_at)
+
+
+def to_task(row: Row) -> TaskRun:
+    """Return the task of a row of `tasks` whose `output` holds its payload, if it has one."""
+    run_no, task_no, path, visit, _depth, status, has_items, due, started, ended, *rest = row
+    attempts, total, good, bad, error, output, source = rest
+    return TaskRun(
+        run_no=run_no,
+        task_no=task_no,
+        path=path,
+        visit=visit,
+        status=_statuses[status],
+        has_items=bool(has_items),
+        due_at=due,
+        started_at=started,
+        ended_at=ended,
+        attempts=attempts,
+        output=_bytes(output),
+        error=_error(error),
+        items=None if total is None else ItemCounts(total, good, bad),
+        source=None if source is None else msgspec.json.decode(source, type=FileStamp),
+    )
+
+
+def to_item(row: Row) -> ItemOutcome:
+    """Return the item of a row of `items` whose `output` holds its payload, if it has one."""
+    run_no, task_no, index, status, attempts, started, duration, output, error, label = row
+    return ItemOutcome(
+        run_no,
+        task_no,
+        index,
+        _statuses[status],
+        attempts,
+        started,
+        duration,
+        _bytes(output),
+        _bytes(error),
+        label,
+    )
+
+
+def to_item_times(total: Row, durations: Iterable[Row], slowest: Iterable[Row]) -> ItemTimes:
+    """Return the times of items from a row of their count and sum, and the others."""
+    count, busy_s = total
+    return ItemTimes(
+        count,
+        busy_s or 0.0,
+        tuple(sorted(duration_s for (duration_s,) in durations)),
+        tuple(to_item(row) for row in slowest),
+    )
+
+
+def error_beginning(kind: str) -> str:
+    """Return how the text of an error of this type begins: its fields stand in their order."""
+    return _encode_error(ErrorInfo(kind, "")).decode().removesuffix('"}')
+
+
+def to_event(row: Row) -> RecordedEvent:
+    """Return the event of a row of `events`."""
+    run_no, seq, kind, data = row
+    return RecordedEvent(run_no, seq, kind, data.encode())
+
+
+def to_log(row: Row) -> LogText:
+    """Return the log of a row of `logs` with the item's label behind it."""
+    run_no, task_no, idx, at, attempt, path, text, label = row
+    index = None if idx == OWN else idx
+    return LogText(run_no, task_no, index, attempt, path, at, text, label)
+
+
+def to_sleep(row: Row) -> Sleep:
+    """Return the sleep of a row of `sleeps`."""
+    return Sleep(*row)
+
+
+def to_outputs(rows: Iterable[Row], limit_bytes: int) -> list[tuple[int, bytes]]:
+    """Return the index and the JSON text of rows of those two, until `limit_bytes` are reached."""
+    outputs = []
+    room_bytes = limit_bytes
+    for index, text in rows:
+        output = text.encode()
+        outputs.append((index, output))
+        room_bytes -= len(output)
+        if room_bytes <= 0:
+            break
+    return outputs
+
+
+def to_recorded(indexes: Iterable[Row], attempts: int, failures: Iterable[Row]) -> RecordedItems:
+    """Return what sorted rows of an index come to.
+
+    `attempts` is how many all items had, and `failures` counts those that haven't succeeded, by
+    status.
+    """
+    recorded = Bitmap()
+    first = end = 0  # of the indexes that follow each other without a gap
+    for (index,) in indexes:
+        if index != end:
+            recorded.add_range(first, end - 1)
+            first = index
+        end = index + 1
+    recorded.add_range(first, end - 1)
+    others: dict[str, int] = dict(failures)
+    succeeded = len(recorded) - sum(others.values())
+    return RecordedItems(recorded, succeeded, others.get("failed", 0), attempts)
+
+
+def to_begun(rows: Iterable[Row], path: str) -> Bitmap:
+    """Return the indexes in rows of paths that begin with `path` and an index."""
+    start = len(path) + 1
+    return Bitmap(int(found[start : found.index("]", start)]) for (found,) in rows)
+
+
+def to_lease(row: Row) -> Lease:
+    """Return the lease of a row of `leases`."""
+    run_no, token, owner, taken_at, beat_at, ran_s, request = row
+    return Lease(
+        run_no=run_no,
+        token=token,
+        owner=None if owner is None else msgspec.json.decode(owner, type=Owner),
+        taken_at=taken_at,
+        beat_at=beat_at,
+        ran_s=ran_s,
+        request=None if request is None else Request(request),
+    )
+
+
+def from_owner(owner: Owner) -> str:
+    """Return the text that a lease has of its owner."""
+    return _json_text(owner)
+
+
+def _json_text(value: RunOrigin | FileStamp | Owner) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _split(output: bytes | None) -> tuple[str | None, str | None]:
+    """A result as the text that stands in its row, and the text that stands in `payloads`."""
+    text = _text(output)
+    if output is None or len(output) <= INLINE_BYTES:
+        return text, None
+    return None, text
+
+
+def _text(data: bytes | None) -> str | None:
+    return None if data is None else data.decode()
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
+
+
+def _error_text(error: ErrorInfo | None) -> str | None:
+    return None if error is None else _encode_error(error).decode()
+
+
+def _error(text: str | None) -> ErrorInfo | None:
+    return None if text is None else ErrorInfo(**decode(text.encode()))

@@ -1,0 +1,77 @@
+"""What the errors of SQLite's driver mean for a store: one record is refused, or nothing works."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from fanwise.errors import RecordRefusedError, StoreError
+
+_ABOUT_A_RECORD = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,  # a value of a type that the driver doesn't know
+    OverflowError,
+    TypeError,
+    ValueError,  # with its child UnicodeError: text that isn't UTF-8
+)
+
+
+class _Trouble(NamedTuple):
+    cause: str
+    remedy: str
+
+
+_TROUBLES = {
+    sqlite3.SQLITE_BUSY: _Trouble(
+        "another process keeps it locked",
+        "Wait until that process has finished, or end it.",
+    ),
+    sqlite3.SQLITE_FULL: _Trouble("the disk is full", "Free some space."),
+    sqlite3.SQLITE_READONLY: _Trouble(
+        "it can't be written", "Check the rights of the file and its folder, or use --store."
+    ),
+    sqlite3.SQLITE_CANTOPEN: _Trouble(
+        "it can't be opened", "Check the rights of the file and its folder, or use --store."
+    ),
+    sqlite3.SQLITE_IOERR: _Trouble("the disk reports an error", "Check the disk and its mount."),
+    sqlite3.SQLITE_CORRUPT: _Trouble(
+        "it is damaged", "Restore it from a copy, or use another one with --store."
+    ),
+    sqlite3.SQLITE_NOTADB: _Trouble(
+        "it isn't a SQLite database", "Name another file with --store."
+    ),
+}
+_UNKNOWN = _Trouble("SQLite reports an error", "Check the file, or use --store.")
+_PRIMARY_CODE = 0xFF  # The upper bits of a code tell variants of one trouble apart.
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns what the system and the driver raise for the file at `path` into a `StoreError`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY_CODE
+        trouble = _TROUBLES.get(code, _UNKNOWN)
+        raise StoreError(f"{path}: {trouble.cause} ({error}).", hint=trouble.remedy) from error
+    except OSError as error:
+        trouble = _TROUBLES[sqlite3.SQLITE_CANTOPEN]
+        raise StoreError(
+            f"{path}: {trouble.cause} ({error.strerror}).", hint=trouble.remedy
+        ) from error
+
+
+@contextlib.contextmanager
+def refusing(path: Path) -> Iterator[None]:
+    """Turns errors that other records wouldn't meet into a `RecordRefusedError`."""
+    try:
+        yield
+    except _ABOUT_A_RECORD as error:
+        # Codecs quote the text, which may be secret; constraints name columns only.
+        cause = "its text isn't UTF-8" if isinstance(error, UnicodeError) else str(error)
+        raise RecordRefusedError(f"{path}: the store refuses a record ({cause}).") from error

@@ -1,0 +1,194 @@
+"""SQLite files: tell fanwise's from others, make new ones, connect.
+
+A store is known by its `application_id`, its version by Alembic's table. A file that isn't
+fanwise's is left as it is, byte for byte, with nothing beside it: it is looked at through a
+connection that neither writes nor locks. No file is read past SQLite, since closing any other
+handle of it makes the process lose the locks that SQLite holds. Times are seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from fanwise.errors import StoreError
+from fanwise.stores import schema
+from fanwise.stores import sqlite_statements as statements
+from fanwise.stores.sqlite_errors import explained
+
+APPLICATION_ID = int.from_bytes(b"weft")
+
+READ_WRITE = "rw"
+READ_ONLY = "ro"
+_UNTOUCHED = "ro&immutable=1"
+
+
+def connect(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
+    """Connect to a file that exists. Transactions begin and end by statements only.
+
+    Any thread may use the connection, one at a time. It waits `timeout_s` for a lock.
+    """
+    return sqlite3.connect(
+        f"{path.as_uri()}?mode={mode}",
+        uri=True,
+        timeout=timeout_s,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+@contextlib.contextmanager
+def transaction(
+    connection: sqlite3.Connection, kind: Literal["IMMEDIATE", "DEFERRED"] = "IMMEDIATE"
+) -> Iterator[None]:
+    """One transaction: it commits at the end of the block, or nothing of the block happens."""
+    # A transaction that asks for the right to write only after it has read can't wait for it.
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # Some errors have ended the transaction already; none may hide the one on its way.
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def open_writer(
+    path: Path, *, durability: str, create: bool, timeout_s: float, alone: bool = False
+) -> sqlite3.Connection:
+    """Connect to the store at `path` for writing; with `create`, a new one is made if need be.
+
+    Its version may be any. With `alone`, nobody else has the store open, also for reading, until
+    the connection is closed. Raises `StoreError`.
+    """
+    with explained(path):
+        _inspect(path, create=create, timeout_s=timeout_s)
+        if create and not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+        if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+            raise StoreError(
+                f"{path}: the file or its folder can't be written.",
+                hint="Change their rights, or use another store with --store.",
+            )
+        connection = connect(path, READ_WRITE, timeout_s)
+        try:
+            if alone:  # before anything is read, which takes the lock
+                connection.execute("PRAGMA locking_mode = exclusive")
+            if create and _is_blank(connection):
+                _make(connection)
+            _use_wal(connection, timeout_s)
+            connection.execute(f"PRAGMA synchronous = {durability}")
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def reading_mode(path: Path, timeout_s: float) -> str:
+    """How to connect to the store at `path` without ever writing to it. Raises `StoreError`."""
+    with explained(path):
+        _inspect(path, create=False, timeout_s=timeout_s)
+        # Readers share files beside the store. Where these can't be made and nobody has made them,
+        # nobody writes either.
+        shared = path.with_name(f"{path.name}-wal").exists() or os.access(path.parent, os.W_OK)
+    return READ_ONLY if shared else _UNTOUCHED
+
+
+def version(connection: sqlite3.Connection) -> str:
+    """The revision of the store's schema, or empty text before the first one."""
+    table = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+    rows = statements.VERSION.all(connection) if connection.execute(table).fetchone() else []
+    return str(rows[0][0]) if rows else ""
+
+
+def require_known(revision: str, path: Path) -> None:
+    """Raise `StoreError` if a newer fanwise has made this revision."""
+    if revision and revision not in schema.REVISIONS:
+        raise StoreError(
+            f"{path}: the store was made by a newer version of fanwise (revision {revision}).",
+            hint="Upgrade fanwise, or use another store with --store.",
+        )
+
+
+def require_newest(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise `StoreError` unless the store's schema is the one that this code reads and writes."""
+    with explained(path):
+        revision = version(connection)
+    require_known(revision, path)
+    if revision != schema.REVISIONS[-1]:
+        raise StoreError(
+            f"{path}: the store was made by an older version of fanwise "
+            f"(revision {revision or '-'}, this one uses {schema.REVISIONS[-1]}).",
+            hint=f"Upgrade it: fanwise db upgrade --store {shlex.quote(str(path))}",
+        )
+
+
+def _inspect(path: Path, *, create: bool, timeout_s: float) -> None:
+    """Raise `StoreError` unless there is a store at `path`, or room for a new one."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        if create:
+            return
+        raise StoreError(
+            f"{path}: there is no store.", hint="Check the path; the first run makes a store."
+        ) from None
+    if stat.S_ISDIR(status.st_mode):
+        raise StoreError(
+            f"{path}: this is a folder, and a store is a file.",
+            hint=f"Use --store {path / 'fanwise.db'}",
+        )
+    if not stat.S_ISREG(status.st_mode):
+        raise StoreError(f"{path}: this isn't a regular file.", hint="Use another --store.")
+    if status.st_size == 0:
+        if create:
+            return
+        raise StoreError(
+            f"{path}: the file is empty; no store has been made in it.",
+            hint="Check the path; the first run makes a store.",
+        )
+    with contextlib.closing(connect(path, _UNTOUCHED, timeout_s)) as connection:
+        # What is in the file alone may end early, while the rest stands in the file beside it.
+        connection.execute("PRAGMA writable_schema = on")
+        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise StoreError(
+                f"{path}: this is a SQLite database, but not a store of fanwise.",
+                hint="Name another file with --store.",
+            )
+
+
+def _is_blank(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+
+
+def _make(connection: sqlite3.Connection) -> None:
+    with transaction(connection, "DEFERRED"):
+        # It counts only before a new file is first written to, as BEGIN IMMEDIATE would do, and
+        # takes the right to write itself.
+        connection.execute("PRAGMA auto_vacuum = incremental")
+        if _is_blank(connection):  # still: another process may have been faster
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            statements.create_schema(connection)
+
+
+def _use_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
+    # SQLite doesn't wait by itself where several processes switch the mode of a new store at once.
+    give_up_at = time.monotonic() + timeout_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = wal")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.01)
+        else:
+            return

@@ -1,0 +1,55 @@
+"""What every store is, whatever it records runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Protocol, Self
+
+import msgspec
+
+from fanwise.model import Status, StoreSize
+from fanwise.ports import Control, Journal, Records, Upkeep
+
+Durability = Literal["normal", "full"]
+"""What commits survive: `normal` the end of the process, `full` also a loss of power."""
+
+
+class StoreReport(msgspec.Struct, frozen=True):
+    """What a check has found; see `fanwise.stores.check`.
+
+    `revision` is that of the store's schema, empty before the first one, and `newest` the one that
+    this version of fanwise reads and writes. `problems` has a line for each thing that is damaged.
+    Of a store of an older revision only the file is checked: `runs`, the number of runs by status,
+    and `leftovers`, the number of deleted runs that rows are left of, are empty.
+    """
+
+    place: str
+    revision: str
+    newest: str
+    size: StoreSize
+    problems: tuple[str, ...]
+    runs: Mapping[Status, int] = {}
+    leftovers: int = 0
+
+
+class Upgrade(msgspec.Struct, frozen=True):
+    """From which revision to which a store was upgraded, and where the copy of the old one is.
+
+    If there was nothing to do, both revisions are the same.
+    """
+
+    before: str
+    after: str
+    copy: Path | None
+
+
+class Store(Journal, Records, Control, Upkeep, Protocol):
+    """A store writes and reads, and is closed at the end of a `with` block."""
+
+    def close(self) -> None:
+        """Close the store, which then raises `StoreError`. Closing it again does nothing."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...

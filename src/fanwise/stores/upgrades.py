@@ -1,0 +1,92 @@
+"""Bring an older store to this version's schema with Alembic; imported only for that.
+
+A store is never upgraded unasked: the older version of fanwise that still uses it, on a schedule
+perhaps, couldn't open it any more. Whoever asks has the store alone meanwhile, so that no process
+of that version is at work on it, and gets a copy to go back to.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
+
+from fanwise.stores import schema, sqlite_files
+from fanwise.stores.sqlite_errors import explained
+from fanwise.stores.store import Upgrade
+
+_TIMEOUT_S = 10.0
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def upgrade_sqlite(path: str, *, keep_copy: bool = True) -> Upgrade:
+    """Upgrade the store in the file at `path`; see `fanwise.stores.upgrade`."""
+    place = Path(path).expanduser().absolute()
+    newest = schema.REVISIONS[-1]
+    if _revision(place) == newest:
+        return Upgrade(newest, newest, None)  # also while others use the store
+    writer = sqlite_files.open_writer(
+        place, durability="full", create=False, timeout_s=_TIMEOUT_S, alone=True
+    )
+    with closing(writer) as connection, explained(place):
+        revision = sqlite_files.version(connection)
+        if revision == newest:  # by now: another process has been faster
+            return Upgrade(newest, newest, None)
+        copy = _copy(connection, place, revision) if keep_copy else None
+        try:
+            migrate(connection)
+        except BaseException:
+            if copy is not None:
+                copy.unlink()  # the store still is what this is a copy of
+            raise
+    return Upgrade(revision, newest, copy)
+
+
+def _revision(place: Path) -> str:
+    mode = sqlite_files.reading_mode(place, _TIMEOUT_S)
+    with explained(place), closing(sqlite_files.connect(place, mode, _TIMEOUT_S)) as connection:
+        revision = sqlite_files.version(connection)
+    sqlite_files.require_known(revision, place)
+    return revision
+
+
+def _copy(connection: sqlite3.Connection, place: Path, revision: str) -> Path:
+    """Copy the store into a new file beside it, which has its name only once it is whole."""
+    names = (f"{place.name}.{revision or 'old'}.bak{number or ''}" for number in count())
+    copy = next(path for name in names if not (path := place.with_name(name)).exists())
+    part = place.with_name(f"{place.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        with closing(sqlite3.connect(part)) as target:
+            connection.backup(target)
+        return part.rename(copy)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Run the revisions that the database lacks, all of them in one transaction."""
+    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+
+    @event.listens_for(engine, "begin")
+    def begin(started: Connection) -> None:
+        # The driver's connection begins transactions by statements only.
+        started.exec_driver_sql("BEGIN IMMEDIATE")
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    try:
+        with engine.begin() as started:
+            config.attributes["connection"] = started
+            command.upgrade(config, "head")
+    except DBAPIError as error:
+        raise error.orig or error from error  # what the driver said, without the statement

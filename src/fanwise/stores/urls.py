@@ -1,0 +1,105 @@
+"""Stores by their URLs: `sqlite:///PATH` or just a path, with settings behind it if wished.
+
+As usual in such URLs the path follows the third slash: `sqlite:///fanwise.db` is relative, and
+`sqlite:////var/lib/fanwise.db` absolute. `?durability=full` survives a loss of power,
+`?timeout=30s` waits so long for other processes. No message quotes a URL, since it may hold a
+password.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl
+
+from fanwise.errors import StoreError
+from fanwise.stores.store import Durability, Store, StoreReport, Upgrade
+
+TIMEOUT_S: Final = 10.0
+"""How long operations wait for a store that another process keeps locked."""
+
+_MOST_TIMEOUT_S = 86_400.0
+_FORMS = "Use sqlite:///PATH or just the path of a file."
+
+
+class StorePlace(NamedTuple):
+    """The file that a URL names, what survives there, and how long to wait for others, in s."""
+
+    path: str
+    durability: Durability = "normal"
+    timeout_s: float = TIMEOUT_S
+
+
+def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Store:
+    """Open the store at `url`; with `create`, a new one is made if there is none.
+
+    A `read_only` store must be there, and refuses to write. Raises `StoreError` if the URL isn't
+    one of a store, or the store can't be opened.
+    """
+    from fanwise.stores.sqlite import open_sqlite
+
+    place = parse(url)
+    return open_sqlite(
+        place.path,
+        durability=place.durability,
+        create=create,
+        read_only=read_only,
+        timeout_s=place.timeout_s,
+    )
+
+
+def upgrade(url: str, *, keep_copy: bool = True) -> Upgrade:
+    """Bring the store at `url` to this version's schema, if it has an older one.
+
+    It happens as a whole or not at all, while nobody else has the store open. With `keep_copy` the
+    store as it was is copied first, into a file beside it. Raises `StoreError`.
+    """
+    from fanwise.stores.upgrades import upgrade_sqlite
+
+    return upgrade_sqlite(parse(url).path, keep_copy=keep_copy)
+
+
+def check(url: str) -> StoreReport:
+    """Look for damage in the store at `url`, of whatever revision, and change nothing.
+
+    Raises `StoreError` if there is no store, it can't be read, or a newer fanwise has made it.
+    """
+    from fanwise.stores.sqlite_check import check_sqlite
+
+    return check_sqlite(parse(url).path)
+
+
+def parse(url: str) -> StorePlace:
+    """Return what `url` says. Raises `StoreError` if that can't be a store."""
+    place, _, query = url.partition("?")
+    scheme, separator, _ = place.partition("://")
+    if separator and scheme != "sqlite":
+        raise StoreError(
+            f'the store\'s URL begins with "{scheme}://", and stores are SQLite files.', hint=_FORMS
+        )
+    path = place.removeprefix("sqlite:///")
+    if path in ("", ":memory:") or path.startswith("sqlite:"):
+        raise StoreError("the store's URL names no file.", hint=_FORMS)
+    found = StorePlace(path)
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        timeout_s = _timeout_s(value) if name == "timeout" else None
+        if name == "durability" and value in ("normal", "full"):
+            found = found._replace(durability="full" if value == "full" else "normal")
+        elif timeout_s is not None:
+            found = found._replace(timeout_s=timeout_s)
+        else:
+            raise StoreError(
+                f"the store's URL has an unknown setting \"{name}\", or a value it can't have.",
+                hint="Use ?durability=normal, ?durability=full, or ?timeout=30s, a day at most.",
+            )
+    return found
+
+
+def _timeout_s(text: str) -> float | None:
+    """A duration in seconds, or None if the text isn't one, or one too long."""
+    from fanwise.definition import parse_duration
+
+    try:
+        timeout_s = parse_duration(text)
+    except ValueError:
+        return None
+    return timeout_s if timeout_s <= _MOST_TIMEOUT_S else None

@@ -1,0 +1,107 @@
+"""The machine's clock, chance, secrets and processes: the engine's ports outside of tests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from fanwise.model import Owner
+from fanwise.ports import ProcessState, Timer
+
+_PROC = Path("/proc")
+_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without those that are read as another
+
+
+class SystemClock:
+    """The machine's time; implements `ports.Clock`."""
+
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        """Call `callback` once, on the running event loop."""
+        return asyncio.get_running_loop().call_later(delay_s, callback)
+
+
+class SystemChance:
+    """The machine's randomness; implements `ports.Chance`."""
+
+    fraction = staticmethod(random.random)
+
+    def token(self, length: int) -> str:
+        """So many letters and digits that can't be guessed."""
+        return "".join(secrets.choice(_LETTERS) for _ in range(length))
+
+
+class EnvironmentSecrets:
+    """Secrets from environment variables `FANWISE_SECRET_NAME`; implements `ports.Secrets`."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def get(self, name: str) -> str | None:
+        """The secret's value, or None if there is none."""
+        return self._environment.get(f"FANWISE_SECRET_{name}")
+
+
+class SystemProcesses:
+    """The processes of this machine; implements `ports.Processes`.
+
+    On Linux they are read from `/proc`, elsewhere asked of `ps`, which POSIX describes.
+    """
+
+    def this(self) -> Owner:
+        """This process, with a token that nobody else has."""
+        pid = os.getpid()
+        _, started = _look_at(pid) or ("", "")
+        return Owner(socket.gethostname(), _machine(), pid, started, secrets.token_hex(8))
+
+    def state(self, owner: Owner) -> ProcessState:
+        """What has become of a process; of one on another machine nothing is known."""
+        if (owner.host, owner.machine) != (socket.gethostname(), _machine()):
+            return ProcessState.UNKNOWN
+        found = _look_at(owner.pid)
+        if found is None:
+            return ProcessState.GONE
+        letter, started = found
+        if started != owner.started or letter in "ZX":  # its number is another's, or it is dead
+            return ProcessState.GONE
+        return ProcessState.STOPPED if letter in "Tt" else ProcessState.ALIVE
+
+
+def _machine() -> str:
+    """The running system that process numbers count in: this boot, and this namespace of it."""
+    with suppress(OSError):
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot}/{os.readlink(_PROC / 'self/ns/pid')}"  # noqa: PTH115  # not a path
+    return ""
+
+
+def _look_at(pid: int) -> tuple[str, str] | None:
+    """A process's state, as a letter, and when it was started; None if there is none."""
+    try:
+        text = (_PROC / f"{pid}/stat").read_text("utf-8", "replace")
+    except FileNotFoundError:
+        return None if (_PROC / "self/stat").exists() else _ask_ps(pid)
+    except ProcessLookupError:  # it has ended in this moment
+        return None
+    # The name before the last parenthesis may hold anything; see proc(5).
+    letter, *rest = text.rpartition(")")[2].split()
+    return letter, rest[18]
+
+
+def _ask_ps(pid: int) -> tuple[str, str] | None:
+    asked = ["ps", "-o", "state=,lstart=", "-p", str(pid)]
+    # The time is compared with what another process was told, whatever its locale and time zone.
+    plain = {**os.environ, "LC_ALL": "C", "TZ": "UTC0"}
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, env=plain)
+    told = done.stdout.split(None, 1)
+    return (told[0][0], told[1].strip()) if len(told) == 2 else None

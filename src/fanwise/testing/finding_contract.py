@@ -1,0 +1,127 @@
+"""What every store promises of finding runs and items, as a part of `StoreContract`."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from fanwise.model import ItemTimes, Status
+from fanwise.stores import Store
+from fanwise.testing.records import a_run, an_item
+from fanwise.values import encode
+
+
+class FindingContract:
+    """The promises of the filters of `Records`, and of `Records.item_times`."""
+
+    def test_tags_are_recorded_with_a_new_run(self, store: Store) -> None:
+        """They come back sorted, each once, alone and in a list, and are no other run's."""
+        tags = ("A:1/x=y", "a-b.c_d", "nightly")
+        number = store.create_run(a_run("a", tags=tags))
+        store.create_run(a_run("b"))
+        assert store.run("a") == a_run("a", run_no=number, tags=tags)
+        assert [run.tags for run in store.runs()] == [(), tags]
+
+    def test_unfinished_runs_come_whole_and_the_oldest_first(self, store: Store) -> None:
+        """Those that are pending or running, and no others."""
+        runs = [
+            a_run(f"run-{status}", status=status, definition="tasks: []", tags=("a", "b"))
+            for status in (Status.RUNNING, Status.FAILED, Status.PENDING, Status.PAUSED)
+        ]
+        numbers = [store.create_run(run) for run in runs]
+        wanted = [replace(runs[place], run_no=numbers[place]) for place in (0, 2)]
+        assert list(store.unfinished()) == wanted
+
+    @pytest.mark.parametrize(
+        ("filters", "found"),
+        [
+            ({}, [5, 4, 3, 2, 1, 0]),
+            ({"status": Status.FAILED}, [4, 2, 0]),
+            ({"status": Status.PAUSED}, []),
+            ({"workflow": "even"}, [5, 4]),
+            ({"workflow": "eve_"}, []),
+            ({"since": 3.0}, [5, 4, 3]),
+            ({"tags": ["odd"]}, [5, 3, 1]),
+            ({"tags": ["few", "odd"]}, [1]),
+            ({"tags": ["ODD"]}, []),
+            ({"tags": ["few", "none"]}, []),
+            ({"status": Status.FAILED, "since": 1.0, "tags": ["few"]}, [2]),
+            ({"status": Status.FAILED, "workflow": "even"}, [4]),
+            ({"limit": 2}, [5, 4]),
+        ],
+    )
+    def test_runs_are_found_by_what_is_true_of_all_of_them(
+        self, store: Store, filters: dict[str, Any], found: list[int]
+    ) -> None:
+        """By status, workflow, time and tags, and page by page."""
+        numbers = []
+        for place in range(6):
+            tags = (*(["few"] if place in (1, 2) else []), *(["odd"] if place % 2 else []))
+            run = a_run(
+                f"run-{place}",
+                status=Status.SUCCEEDED if place % 2 else Status.FAILED,
+                workflow="even" if place > 3 else "other",
+                created_at=float(place),
+                tags=tags,
+            )
+            numbers.append(store.create_run(run))
+        assert [int(run.id[-1]) for run in store.runs(**filters)] == found
+        for last, following in pairwise(found):
+            page = store.runs(**{**filters, "before": numbers[last], "limit": 1})
+            assert [int(run.id[-1]) for run in page] == [following]
+
+    @pytest.mark.parametrize("status", [None, Status.SUCCEEDED, Status.FAILED])
+    @pytest.mark.parametrize(
+        ("filters", "found"),
+        [
+            ({"error": "Timeout"}, {1, 3}),
+            ({"error": 'Time"ü'}, {5}),
+            ({"error": "Time"}, set()),
+            ({"label": "b_"}, {2, 3}),
+            ({"label": "B"}, set()),
+            ({"slower_s": 3.0}, {4, 5}),
+            ({"after": 0, "until": 3}, {1, 2, 3}),
+            ({"error": "Timeout", "label": "b", "slower_s": 2.5}, {3}),
+            ({"until": 4, "limit": 1}, {0, 1}),
+        ],
+    )
+    def test_items_are_found_by_what_is_true_of_all_of_them(
+        self, store: Store, status: Status | None, filters: dict[str, Any], found: set[int]
+    ) -> None:
+        """By error, label, time and index, together with the status."""
+        run_no = store.create_run(a_run())
+        labels = ["a", "ab", "ab_c", "b_", "axc", None]
+        errors = {1: "Timeout", 3: "Timeout", 5: 'Time"ü'}
+        items = [
+            an_item(
+                run_no,
+                index,
+                status=Status.FAILED if index in errors else Status.SUCCEEDED,
+                error=encode({"type": errors[index], "message": "m"}) if index in errors else None,
+                label=label,
+                duration_s=float(index),
+            )
+            for index, label in enumerate(labels)
+        ]
+        store.commit([*items, an_item(run_no, 0, task_no=2, label="b_", duration_s=9.0)])
+        wanted = [item for item in items if item.index in found and status in (None, item.status)]
+        limit = filters.get("limit", 10)
+        assert list(store.items(run_no, 1, status=status, **filters)) == wanted[:limit]
+
+    def test_the_times_of_items_are_summed_up(self, store: Store) -> None:
+        """How many, how long together and each, and the slowest ones."""
+        run_no = store.create_run(a_run())
+        assert store.item_times(run_no, 1) == ItemTimes()
+        spans = [0.5, 4.0, 0.25, 2.0, 4.0]
+        items = [
+            an_item(run_no, index, duration_s=span_s, label=f"no {index}")
+            for index, span_s in enumerate(spans)
+        ]
+        store.commit([*items, an_item(run_no, 0, task_no=2, duration_s=9.0)])
+        times = store.item_times(run_no, 1, slowest=3)
+        assert (times.count, times.busy_s) == (5, 10.75)
+        assert times.durations == (0.25, 0.5, 2.0, 4.0, 4.0)
+        assert times.slowest == tuple(replace(items[no], output=None) for no in (1, 4, 3))

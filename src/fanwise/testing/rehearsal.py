@@ -1,0 +1,140 @@
+"""`rehearse`: runs a workflow as a test wants it, with stand-ins for its actions, in no time.
+
+A rehearsal is a run by the real engine. What differs is around it: the catalog of actions, the
+clock, chance, and, unless a test says otherwise, the store, which is in memory. It reads no
+environment variable, so it comes out the same on every machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, cast
+
+from fanwise.engine import Quiet
+from fanwise.engine.blocking import run_blocking
+from fanwise.errors import UsageError
+from fanwise.plan import Plan
+from fanwise.ports import TaskProgress
+from fanwise.stores import Store, open_store
+from fanwise.testing.chance import FixedChance
+from fanwise.testing.jumping_loop import JumpingLoop
+from fanwise.testing.memory_store import MemoryStore
+from fanwise.testing.outcome import Outcome, read_outcome
+from fanwise.testing.stage import Stage
+from fanwise.values import encode
+from fanwise.wiring import Settings, Workflow, build_engine
+from fanwise.workflows import Workflows
+
+_NONE: Mapping[str, Any] = {}
+
+
+def rehearse(
+    workflow: Workflow,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    actions: Mapping[str, Any] = _NONE,
+    only_replaced: bool = False,
+    secrets: Mapping[str, str] = _NONE,
+    packs: Sequence[str | os.PathLike[str]] = (),
+    store: str | os.PathLike[str] | Store | None = None,
+    run_id: str = "rehearsal",
+) -> Outcome:
+    """Run a workflow with stand-ins for its actions, and return what came of it, also if it failed.
+
+    `workflow` is the path of its file, its text (of more than one line), or its content as a map.
+    `actions` gives a result by the name of each action that is to be replaced, or by the path of a
+    workflow that is called like one: a value, an exception, a function that takes the input, or a
+    choice among them (`fails`, `in_turn`, `per_item`, `per_task`). The others run for real, unless
+    `only_replaced` refuses it; `core.echo`, `core.fail`, `core.noop` and `core.sleep` always may.
+
+    `store` is the URL of a store, or one that is open and stays so; by default one in memory.
+    Waiting takes no time, except for actions that run for real.
+
+    Raises `UsageError` for stand-ins, secrets or parameters that don't fit the workflow, and what
+    `fanwise.run` raises.
+    """
+    settings = Settings(
+        store="",
+        packs=tuple(Path(folder) for folder in packs),
+        environment={f"FANWISE_SECRET_{name}": value for name, value in secrets.items()},
+    )
+    stage = Stage(actions)
+    plan = _load(
+        workflow,
+        Workflows(settings.packs, settings.limits, import_packs=True, around=stage.around),
+    )
+    stage.check(plan, only_replaced=only_replaced)
+    _check_secrets(plan, secrets)
+    with _opened(store) as opened:
+        return run_blocking(
+            lambda: _rehearse(plan, parameters, stage, opened, settings, run_id),
+            instead="await asyncio.to_thread(rehearse, ...)",
+            loop_factory=JumpingLoop,
+        )
+
+
+async def _rehearse(
+    plan: Plan,
+    parameters: Mapping[str, Any] | None,
+    stage: Stage,
+    store: Store,
+    settings: Settings,
+    run_id: str,
+) -> Outcome:
+    clock = cast("JumpingLoop", asyncio.get_running_loop())
+    engine = build_engine(store, settings, clock=clock, chance=FixedChance())
+    watcher = _Watcher()
+    run = await engine.arun(plan, parameters, run_id=run_id, observer=watcher)
+    if stage.fault is not None:
+        raise stage.fault
+    return read_outcome(
+        run,
+        store,
+        order=watcher.order,
+        attempts=stage.attempts,
+        actions=stage.actions(plan),
+        notices=watcher.notices,
+    )
+
+
+class _Watcher(Quiet):
+    """Remembers which tasks have started, and what was said."""
+
+    def __init__(self) -> None:
+        self.order: list[str] = []
+        self.notices: list[str] = []
+
+    def task_started(self, progress: TaskProgress) -> None:
+        self.order.append(progress.name)
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
+
+
+def _load(workflow: Workflow, workflows: Workflows) -> Plan:
+    if isinstance(workflow, Mapping):
+        return workflows.load_text(encode(dict(workflow), where="workflow"))
+    if isinstance(workflow, str) and "\n" in workflow:
+        return workflows.load_text(workflow)
+    return workflows.load(Path(workflow))
+
+
+def _check_secrets(plan: Plan, secrets: Mapping[str, str]) -> None:
+    used = {name for each in plan.family() for name in each.secrets}
+    if missing := sorted(used - secrets.keys()):
+        raise UsageError(
+            f"the workflow uses secrets that the rehearsal doesn't give: {', '.join(missing)}.",
+            hint=f'Give secrets={{"{missing[0]}": "..."}}.',
+        )
+
+
+def _opened(store: str | os.PathLike[str] | Store | None) -> AbstractContextManager[Store]:
+    if store is None:
+        return MemoryStore()
+    if isinstance(store, str | os.PathLike):
+        return open_store(os.fspath(store))
+    return nullcontext(store)

@@ -1,0 +1,426 @@
+"""Puts the parts together: settings become a store, a catalog of actions and an engine.
+
+This is the one module that knows all adapters, and the one place where the environment is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from fanwise.errors import FanwiseError, UsageError
+from fanwise.model import LEASE_S, Limits, Run, RunRecord
+
+if TYPE_CHECKING:
+    from fanwise.engine import Engine
+    from fanwise.engine.dryrun import RunPreview
+    from fanwise.plan import Plan
+    from fanwise.ports import Catalog, Chance, Clock, Observer
+    from fanwise.stores import Store, StoreReport, Upgrade
+
+Workflow = str | os.PathLike[str] | Mapping[str, Any]
+"""A workflow: the path of its file, or its content as a map."""
+
+_LEAST_LEASE_S = 1.0  # less, and a machine that is merely slow would lose its runs
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What fanwise is run with: the store's URL, further pack folders, limits, the environment.
+
+    For `lease_s` a run stays with a process of which nothing is heard.
+    """
+
+    store: str
+    packs: tuple[Path, ...] = ()
+    limits: Limits = Limits()
+    lease_s: float = LEASE_S
+    environment: Mapping[str, str] = {}
+
+
+def read_settings(
+    *,
+    store: str | None = None,
+    packs: Sequence[str | os.PathLike[str]] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """The settings that arguments and environment variables make; arguments win.
+
+    Reads `FANWISE_STORE`, `FANWISE_PACKS` (folders, separated as in `PATH`), `FANWISE_LEASE` (a
+    duration) and `FANWISE_LIMIT_NAME`. Raises `UsageError` for a limit that is unknown or no whole
+    number, and for a lease that is no duration or too short.
+    """
+    env = dict(os.environ if environment is None else environment)
+    folders = [Path(folder) for folder in env.get("FANWISE_PACKS", "").split(os.pathsep) if folder]
+    return Settings(
+        store=store or env.get("FANWISE_STORE") or str(_default_store(env)),
+        packs=(*folders, *map(Path, packs)),
+        limits=_read_limits(env),
+        lease_s=_read_lease(env),
+        environment=env,
+    )
+
+
+def _read_lease(env: Mapping[str, str]) -> float:
+    text = env.get("FANWISE_LEASE")
+    if not text:
+        return LEASE_S
+    from fanwise.definition.literals import parse_duration
+
+    try:
+        lease_s = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"the environment variable FANWISE_LEASE {error}.") from None
+    if lease_s < _LEAST_LEASE_S:
+        raise UsageError(
+            f"the environment variable FANWISE_LEASE takes {_LEAST_LEASE_S:g} s or more.",
+            hint=f"Without it leases hold for {LEASE_S:g} s.",
+        )
+    return lease_s
+
+
+def _default_store(env: Mapping[str, str]) -> Path:
+    """The user's own store, where the XDG Base Directory Specification puts data."""
+    data = env.get("XDG_DATA_HOME") or ""
+    base = Path(data) if data.startswith("/") else Path(env.get("HOME", "~")) / ".local" / "share"
+    return base.expanduser() / "fanwise" / "fanwise.db"
+
+
+def _read_limits(env: Mapping[str, str]) -> Limits:
+    prefix = "FANWISE_LIMIT_"
+    known = {f"{prefix}{name.upper()}": name for name in Limits.__struct_fields__}
+    given: dict[str, int] = {}
+    for variable, text in env.items():
+        if not variable.startswith(prefix):
+            continue
+        if variable not in known:
+            raise UsageError(
+                f"the environment variable {variable} names no limit.",
+                hint=f"The limits are {', '.join(Limits.__struct_fields__)}.",
+            )
+        if not (text.isascii() and text.isdigit() and int(text) > 0):
+            raise UsageError(f"the environment variable {variable} takes a whole number from 1.")
+        given[known[variable]] = int(text)
+    return Limits(**given)
+
+
+def load_plan(
+    workflow: Workflow,
+    settings: Settings | None = None,
+    *,
+    packs: Sequence[str | os.PathLike[str]] = (),
+    import_packs: bool = True,
+) -> Plan:
+    """Read, check and compile a workflow, for an engine to run.
+
+    `packs` are further pack folders; `settings` name them themselves. Without `import_packs` no
+    author's code is run, actions aren't checked, and the plan can be looked at but not run. Raises
+    `DefinitionError`, `ActionLoadError`, and `UsageError` for a file that can't be read, or if
+    both settings and packs are given.
+    """
+    from fanwise.workflows import Workflows
+
+    if packs and settings is not None:
+        raise UsageError(
+            "load_plan takes packs or settings, which name packs themselves, not both.",
+            hint="Use: load_plan(workflow, read_settings(packs=...))",
+        )
+    settings = settings or read_settings(packs=packs)
+    workflows = Workflows(settings.packs, settings.limits, import_packs=import_packs)
+    if isinstance(workflow, Mapping):
+        return workflows.load_text(_as_text(workflow))
+    return workflows.load(Path(workflow))
+
+
+def load_recorded(record: RunRecord, settings: Settings, *, import_packs: bool = True) -> Plan:
+    """The plan of a recorded run, of its workflows as they were when it started.
+
+    Its actions are those that are there now, in the packs that it was started with and those that
+    `settings` name. Raises what `load_plan` raises.
+    """
+    from fanwise.workflows import INLINE, Workflows
+
+    texts = {record.file: record.definition, **record.origin.workflows}
+    packs = _packs_of(record, settings)
+    workflows = Workflows(packs, settings.limits, import_packs=import_packs, texts=texts)
+    file = Path(record.file)
+    if file.name == INLINE:
+        return workflows.load_text(record.definition.encode())
+    return workflows.load(file)
+
+
+def load_to_retry(
+    record: RunRecord, settings: Settings, repaired: Workflow | None
+) -> tuple[Plan, Plan]:
+    """The plan of a recorded run, and the one to go on with: of a `repaired` workflow, or the same.
+
+    A repaired one has the packs that the run was started with as well. Raises what `load_plan`
+    raises.
+    """
+    if repaired is None:
+        plan = load_recorded(record, settings)
+        return plan, plan
+    try:
+        recorded = load_recorded(record, settings)
+    except FanwiseError:  # it may be its actions that are repaired
+        recorded = load_recorded(record, settings, import_packs=False)
+    with_packs = msgspec.structs.replace(settings, packs=_packs_of(record, settings))
+    return recorded, load_plan(repaired, with_packs)
+
+
+def _packs_of(record: RunRecord, settings: Settings) -> tuple[Path, ...]:
+    """The pack folders that a run was started with, and those of the settings."""
+    return tuple(dict.fromkeys([*map(Path, record.origin.packs), *settings.packs]))
+
+
+def load_catalog(settings: Settings) -> Catalog:
+    """All actions and workflows of installed packs and pack folders. Raises `ActionLoadError`."""
+    from fanwise.actions.packs import load_actions
+
+    return load_actions(pack_folders=settings.packs)
+
+
+def _as_text(workflow: Mapping[str, Any]) -> bytes:
+    """A workflow given as a map, as text: JSON is YAML."""
+    from fanwise.values import encode
+
+    return encode(dict(workflow), where="workflow")
+
+
+@contextmanager
+def open_engine(
+    *,
+    store: str | None = None,
+    settings: Settings | None = None,
+    create: bool = True,
+    grace_s: float | None = None,
+) -> Iterator[Engine]:
+    """An engine with the usual parts, on the store at a URL (default: the user's own).
+
+    With `settings` it is the store that they name; without `create` it must be there. A pause lets
+    what is in flight finish for `grace_s` seconds. Raises `UsageError` if both are given, and
+    `StoreError` if the store can't be opened.
+    """
+    from fanwise.stores import open_store
+
+    if store is not None and settings is not None:
+        raise UsageError(
+            "open_engine takes a store or settings, which name a store themselves, not both.",
+            hint="Use: open_engine(settings=read_settings(store=...))",
+        )
+    settings = settings or read_settings(store=store)
+    with open_store(settings.store, create=create) as opened:
+        yield build_engine(opened, settings, grace_s=grace_s)
+
+
+def open_records(settings: Settings) -> Store:
+    """The store for reading, to be used as a block. Raises `StoreError` if there is none."""
+    from fanwise.stores import open_store
+
+    return open_store(settings.store, read_only=True)
+
+
+def open_upkeep(settings: Settings) -> Store:
+    """The store for keeping it in order, to be used as a block. Raises `StoreError` if none."""
+    from fanwise.stores import open_store
+
+    return open_store(settings.store, create=False)
+
+
+def check_store(settings: Settings) -> StoreReport:
+    """What is wrong with the store, if anything; see `fanwise.stores.check`."""
+    from fanwise.stores import check
+
+    return check(settings.store)
+
+
+def upgrade_store(settings: Settings, *, keep_copy: bool = True) -> Upgrade:
+    """Bring the store to this version's schema; see `fanwise.stores.upgrade`."""
+    from fanwise.stores import upgrade
+
+    return upgrade(settings.store, keep_copy=keep_copy)
+
+
+def build_engine(
+    store: Store,
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    chance: Chance | None = None,
+    grace_s: float | None = None,
+) -> Engine:
+    """An engine on an open store, with the machine's clock and chance unless others are given."""
+    from fanwise import sources
+    from fanwise.actions.resources import resources
+    from fanwise.engine import GRACE_S, Engine, Parts
+    from fanwise.executors.local import LocalExecutor
+    from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock, SystemProcesses
+
+    clock = clock or SystemClock()
+    parts = Parts(
+        records=store,
+        control=store,
+        executor=LocalExecutor(clock),
+        sources=sources,
+        resources=resources,
+        clock=clock,
+        chance=chance or SystemChance(),
+        processes=SystemProcesses(),
+        limits=settings.limits,
+    )
+    secrets = EnvironmentSecrets(settings.environment)
+    return Engine(
+        store,
+        parts,
+        secrets,
+        grace_s=GRACE_S if grace_s is None else grace_s,
+        lease_s=settings.lease_s,
+    )
+
+
+def preview_run(
+    plan: Plan, parameters: Mapping[str, Any], settings: Settings, *, items: int | None = None
+) -> RunPreview:
+    """What a run of `plan` would do, with at most so many `items` in each fan-out; it does nothing.
+
+    Raises `ParameterError` for parameters that don't fit.
+    """
+    import asyncio
+    from functools import partial
+
+    from fanwise import sources
+    from fanwise.engine import dryrun
+    from fanwise.engine.parts import locate
+
+    located = partial(
+        locate,
+        workflow_folder=Path(plan.file).absolute().parent,
+        caller_folder=Path.cwd(),
+        given=parameters.keys(),
+    )
+    return asyncio.run(
+        dryrun.preview_run(plan, parameters, sources, settings.limits, located, items=items)
+    )
+
+
+async def aresume(
+    run_id: str,
+    *,
+    secrets: Mapping[str, Any] | None = None,
+    store: str | None = None,
+    packs: Sequence[str | os.PathLike[str]] = (),
+    force: bool = False,
+    observer: Observer | None = None,
+) -> Run:
+    """Go on with a run that was paused, or whose process has died, and return it at its end.
+
+    `secrets` gives its secret parameters again, which aren't recorded. With `force` it goes on
+    although a file that it reads has changed. Raises a `FanwiseError` if it can't go on.
+    """
+    settings = read_settings(store=store, packs=packs)
+    with open_engine(settings=settings, create=False) as engine:
+        record = engine.find(run_id)
+        plan = load_recorded(record, settings)
+        return await engine.aresume(plan, record, secrets=secrets, force=force, observer=observer)
+
+
+async def aretry(
+    run_id: str,
+    *,
+    workflow: Workflow | None = None,
+    from_task: str | None = None,
+    secrets: Mapping[str, Any] | None = None,
+    store: str | None = None,
+    packs: Sequence[str | os.PathLike[str]] = (),
+    force: bool = False,
+    observer: Observer | None = None,
+) -> Run:
+    """Do again what has failed of a run that is over, and return the run at its end.
+
+    `workflow` is a repaired one to go on with; `from_task` starts again at a task, whatever became
+    of it. Raises a `FanwiseError` if the run can't be made again.
+    """
+    settings = read_settings(store=store, packs=packs)
+    with open_engine(settings=settings, create=False) as engine:
+        record = engine.find(run_id)
+        recorded, plan = load_to_retry(record, settings, workflow)
+        return await engine.aretry(
+            plan,
+            record,
+            recorded=recorded,
+            from_task=from_task,
+            secrets=secrets,
+            force=force,
+            observer=observer,
+        )
+
+
+def resume(run_id: str, **options: Any) -> Run:
+    """The same as `aresume`, for callers without an event loop."""
+    from fanwise.engine.blocking import run_blocking
+
+    return run_blocking(lambda: aresume(run_id, **options), instead="await fanwise.aresume(...)")
+
+
+def retry(run_id: str, **options: Any) -> Run:
+    """The same as `aretry`, for callers without an event loop."""
+    from fanwise.engine.blocking import run_blocking
+
+    return run_blocking(lambda: aretry(run_id, **options), instead="await fanwise.aretry(...)")
+
+
+async def arun(
+    workflow: Workflow,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    store: str | None = None,
+    packs: Sequence[str | os.PathLike[str]] = (),
+    run_id: str | None = None,
+    tags: Collection[str] = (),
+    observer: Observer | None = None,
+) -> Run:
+    """Run a workflow to its end and return the run, also if it failed.
+
+    `workflow` is the path of its file, or its content as a map; `store` the URL of the store
+    (default: `FANWISE_STORE`, else the user's own); `packs` are further pack folders, and
+    `tags` words by which the run can be found. Raises a `FanwiseError` if the run can't be made:
+    see `fanwise.errors`.
+    """
+    settings = read_settings(store=store, packs=packs)
+    plan = load_plan(workflow, settings)
+    with open_engine(settings=settings) as engine:
+        return await engine.arun(plan, parameters, run_id=run_id, tags=tags, observer=observer)
+
+
+def run(
+    workflow: Workflow,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    store: str | None = None,
+    packs: Sequence[str | os.PathLike[str]] = (),
+    run_id: str | None = None,
+    tags: Collection[str] = (),
+    observer: Observer | None = None,
+) -> Run:
+    """The same as `arun`, for callers without an event loop.
+
+    Raises `UsageError` also where an event loop runs already, as in a notebook.
+    """
+    from fanwise.engine.blocking import run_blocking
+
+    return run_blocking(
+        lambda: arun(
+            workflow,
+            parameters,
+            store=store,
+            packs=packs,
+            run_id=run_id,
+            tags=tags,
+            observer=observer,
+        ),
+        instead="await fanwise.arun(...)",
+    )

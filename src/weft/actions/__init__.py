@@ -1,5 +1,0 @@
-"""Where actions come from: the decorator, their registry, the loading of packs, and the core pack.
-
-An adapter: it turns what authors write into `weft.catalog.ActionSpec`s, and never runs one. This
-package imports nothing, so that `import weft` stays cheap.
-"""

@@ -1,1 +1,0 @@
-"""The demos: folders of workflows with what they need to run on real input, for `weft demo`."""

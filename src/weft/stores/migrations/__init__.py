@@ -1,1 +1,0 @@
-"""How stores of older versions become those of newer ones; run by `weft.stores.upgrades`."""
