@@ -150,7 +150,7 @@ def test_a_paused_run_is_resumed_by_its_id(tmp_path: Path, packs: list[Path]) ->
     """With its secrets, and where an event loop runs by another name."""
     store = str(tmp_path / "fanwise.db")
 
-    class Pause(fanwise.Quiet):
+    class Pause(fanwise.Observer):
         def task_started(self, progress: object) -> None:
             engine.pause()
 

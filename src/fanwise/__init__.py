@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from fanwise.actions.decorator import action
     from fanwise.catalog import ActionContext
     from fanwise.context import ItemContext, WorkflowContext
-    from fanwise.engine import Engine, Quiet
+    from fanwise.engine import Engine
     from fanwise.errors import ActionError, FanwiseError
     from fanwise.model import ErrorInfo, ItemCounts, Limits, Run, Status, TaskSummary
+    from fanwise.ports.observer import Observer
     from fanwise.values import thaw
     from fanwise.wiring import aresume, aretry, arun, load_plan, open_engine, resume, retry, run
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "ActionContext": "fanwise.catalog",
@@ -29,7 +30,7 @@ _HOMES = {
     "ItemContext": "fanwise.context",
     "ItemCounts": "fanwise.model",
     "Limits": "fanwise.model",
-    "Quiet": "fanwise.engine",
+    "Observer": "fanwise.ports.observer",
     "Run": "fanwise.model",
     "Status": "fanwise.model",
     "TaskSummary": "fanwise.model",
@@ -56,7 +57,7 @@ __all__ = [
     "ItemContext",
     "ItemCounts",
     "Limits",
-    "Quiet",
+    "Observer",
     "Run",
     "Status",
     "TaskSummary",

@@ -45,7 +45,7 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}"
 
 
-class Problem(NamedTuple):
+class Diagnostic(NamedTuple):
     """One thing that is wrong with a workflow: where, which kind, what, and what to do."""
 
     place: Place
@@ -84,7 +84,7 @@ class DefinitionError(FanwiseError):
 
     code = "bad-workflow"
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[Diagnostic, ...]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
 

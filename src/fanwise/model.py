@@ -85,12 +85,12 @@ class TaskResult(msgspec.Struct, frozen=True, gc=False):
 class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
     """How one item ended; recorded once. `output` and `error` are JSON text in UTF-8.
 
-    `run_no` and `task_no` are the store's number of the run and the task's number within it,
+    `run_no` and `visit_no` are the store's number of the run and the task's number within it,
     `attempts` is how often the item was tried, and `duration_s` how long its last attempt took.
     """
 
     run_no: int
-    task_no: int
+    visit_no: int
     index: int
     status: Status
     attempts: int
@@ -101,17 +101,17 @@ class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
     label: str | None = None
 
 
-class TaskRun(msgspec.Struct, frozen=True, gc=False):
+class VisitRecord(msgspec.Struct, frozen=True, gc=False):
     """One visit of a task, as recorded: its place in the run, its times and its outcome.
 
-    `task_no` numbers the run's visits from 1 in the order of their starts; `path` is the task's
+    `visit_no` numbers the run's visits from 1 in the order of their starts; `path` is the task's
     name, with the names and items above it where it runs inside another. `output` is JSON text of
     a task without items. `due_at` is when a delayed task starts, and `source` is what the file was
     like that its items are read from.
     """
 
     run_no: int
-    task_no: int
+    visit_no: int
     path: str
     visit: int
     status: Status
@@ -123,7 +123,7 @@ class TaskRun(msgspec.Struct, frozen=True, gc=False):
     output: bytes | None = None
     error: ErrorInfo | None = None
     items: ItemCounts | None = None
-    source: FileStamp | None = None
+    source: FileFingerprint | None = None
 
 
 class ItemTimes(msgspec.Struct, frozen=True):
@@ -168,7 +168,7 @@ class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
-class LogText(msgspec.Struct, frozen=True):
+class LogEntry(msgspec.Struct, frozen=True):
     """What one attempt printed and logged. `index` is None for a task without items.
 
     `path` names the task and the item, as in `check[17]`. `at` is when the attempt started: after a
@@ -178,7 +178,7 @@ class LogText(msgspec.Struct, frozen=True):
     """
 
     run_no: int
-    task_no: int
+    visit_no: int
     index: int | None
     attempt: int
     path: str
@@ -229,14 +229,14 @@ class RunRecord(msgspec.Struct, frozen=True):
 class Discard(msgspec.Struct, frozen=True, gc=False):
     """Take back what is to be made again, before anything else of the same commit is written.
 
-    Of the items of the task `task_no` these are the ones that haven't succeeded; with None no item
+    Of the items of the task `visit_no` these are the ones that haven't succeeded; with None no item
     is. `under` is the path of a task or an item, such as `check[17]`: all that the steps of a child
     workflow recorded that it ran, but for their logs, and its own sleeps and those within it. With
     "" none are.
     """
 
     run_no: int
-    task_no: int | None = None
+    visit_no: int | None = None
     under: str = ""
 
 
@@ -254,7 +254,7 @@ class Sleep(msgspec.Struct, frozen=True, gc=False):
     due_at: float
 
 
-Record = RunRecord | TaskRun | ItemOutcome | RecordedEvent | LogText | Sleep | Discard
+Record = RunRecord | VisitRecord | ItemOutcome | RecordedEvent | LogEntry | Sleep | Discard
 """What the journal writes: runs, tasks, logs and sleeps replace what was recorded of them; items
 and events are added."""
 
@@ -268,7 +268,7 @@ class RecordedItems(msgspec.Struct, frozen=True):
     attempts: int = 0
 
 
-class FileStamp(msgspec.Struct, frozen=True):
+class FileFingerprint(msgspec.Struct, frozen=True):
     """What a file was like when it was first read: whether it has changed since can be told by it.
 
     `modified_at` is in seconds since the epoch, `sample` a hash of parts of its content. Which file
@@ -300,7 +300,7 @@ class Owner(msgspec.Struct, frozen=True):
     lease_s: float = LEASE_S
 
 
-class Request(StrEnum):
+class RunRequest(StrEnum):
     """What another process asks of the one that drives a run."""
 
     PAUSE = "pause"
@@ -321,7 +321,7 @@ class Lease(msgspec.Struct, frozen=True):
     taken_at: float
     beat_at: float
     ran_s: float = 0.0
-    request: Request | None = None
+    request: RunRequest | None = None
 
 
 class TaskSummary(msgspec.Struct, frozen=True):

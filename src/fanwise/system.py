@@ -32,7 +32,7 @@ class SystemClock:
 
 
 class SystemChance:
-    """The machine's randomness; implements `ports.Chance`."""
+    """The machine's randomness; implements `ports.Randomness`."""
 
     fraction = staticmethod(random.random)
 

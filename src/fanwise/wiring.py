@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fanwise.engine import Engine
     from fanwise.engine.dryrun import RunPreview
     from fanwise.plan import Plan
-    from fanwise.ports import Catalog, Chance, Clock, Observer
+    from fanwise.ports import Catalog, Clock, Observer, Randomness
     from fanwise.stores import Store, StoreReport, Upgrade
 
 Workflow = str | os.PathLike[str] | Mapping[str, Any]
@@ -250,18 +250,18 @@ def build_engine(
     settings: Settings,
     *,
     clock: Clock | None = None,
-    chance: Chance | None = None,
+    chance: Randomness | None = None,
     grace_s: float | None = None,
 ) -> Engine:
     """An engine on an open store, with the machine's clock and chance unless others are given."""
     from fanwise import sources
     from fanwise.actions.resources import resources
-    from fanwise.engine import GRACE_S, Engine, Parts
+    from fanwise.engine import GRACE_S, Engine, Services
     from fanwise.executors.local import LocalExecutor
     from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock, SystemProcesses
 
     clock = clock or SystemClock()
-    parts = Parts(
+    parts = Services(
         records=store,
         control=store,
         executor=LocalExecutor(clock),

@@ -51,7 +51,7 @@ def test_the_bare_loop_records_each_item_once(tmp_path: Path) -> None:
 
     assert query(
         tmp_path / "runs.db",
-        "SELECT run_no, task_no, idx, status, attempts, output, error FROM items ORDER BY idx",
+        "SELECT run_no, visit_no, idx, status, attempts, output, error FROM items ORDER BY idx",
     ) == [(1, 1, index, "succeeded", 1, str(2 * (10 + index)), None) for index in range(ITEMS)]
 
 
@@ -89,7 +89,7 @@ def test_the_bare_loop_runs_as_many_items_at_once_as_it_may(tmp_path: Path) -> N
 
 def test_every_way_records_the_same_rows(tmp_path: Path) -> None:
     """What is compared is the same job: only the times differ."""
-    columns = "run_no, task_no, idx, status, attempts, output, error, label, has_payload"
+    columns = "run_no, visit_no, idx, status, attempts, output, error, label, has_payload"
     recorded = {}
     for number, (name, way) in enumerate(ways().items()):
         path = tmp_path / f"{number}.db"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from fanwise.model import Request
+from fanwise.model import RunRequest
 from fanwise.stores import Store, open_store
 from fanwise.system import SystemProcesses
 
@@ -459,7 +459,7 @@ def test_a_repaired_workflow_with_problems_is_refused(
 
 
 @pytest.fixture
-def driven(store: Store) -> Callable[[], Request | None]:
+def driven(store: Store) -> Callable[[], RunRequest | None]:
     """The run `dead` is driven by this process; returns what it is asked for."""
     record = store.run("dead")
     assert record is not None
@@ -468,7 +468,7 @@ def driven(store: Store) -> Callable[[], Request | None]:
     owner = SystemProcesses().this()
     assert store.acquire(record.run_no, owner, time.time() - 600, after=held.token)
 
-    def asked() -> Request | None:
+    def asked() -> RunRequest | None:
         lease = store.lease(record.run_no)
         return None if lease is None else lease.request
 

@@ -5,8 +5,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from fanwise.cli.bars import BarWatch
-from fanwise.cli.progress import LineWatch, Meter
+from fanwise.cli.bars import BarDisplay
+from fanwise.cli.progress import LineDisplay, TaskMeter
 from fanwise.model import ErrorInfo, Status
 
 
@@ -38,7 +38,7 @@ def hand() -> Hand:
 
 def test_a_line_tells_counts_rate_and_time_left(hand: Hand, capsys: pytest.CaptureFixture[str]):
     """Done of all, failed, running, waiting to retry, per second, and how long still."""
-    watch, counters = LineWatch(hand), Counters("check", 1_000)
+    watch, counters = LineDisplay(hand), Counters("check", 1_000)
     watch.task_started(counters)
     counters.succeeded, counters.failed, counters.running, counters.waiting = 388, 12, 50, 3
     hand.at += 2
@@ -53,7 +53,7 @@ def test_a_streams_total_is_so_far_until_it_is_known(
     hand: Hand, capsys: pytest.CaptureFixture[str]
 ):
     """And there is no time left to tell."""
-    watch, counters = LineWatch(hand), Counters("check", None)
+    watch, counters = LineDisplay(hand), Counters("check", None)
     watch.task_started(counters)
     counters.succeeded, counters.running = 40, 10
     hand.at += 4
@@ -64,7 +64,7 @@ def test_a_streams_total_is_so_far_until_it_is_known(
 def test_the_rate_is_that_of_the_last_seconds(hand: Hand):
     """A slow start is forgotten, and what is kept for it doesn't grow."""
     counters = Counters("check", 10_000)
-    meter = Meter(counters, hand())
+    meter = TaskMeter(counters, hand())
     for step in range(400):
         hand.at += 0.5
         counters.succeeded += 0 if step < 300 else 50
@@ -77,7 +77,7 @@ def test_what_was_recorded_before_a_run_went_on_says_nothing_of_its_rate(
     hand: Hand, capsys: pytest.CaptureFixture[str]
 ):
     """It counts as done from the first moment on."""
-    watch, counters = LineWatch(hand), Counters("check", 1_000)
+    watch, counters = LineDisplay(hand), Counters("check", 1_000)
     watch.task_started(counters)
     counters.restored, counters.succeeded = 500, 520
     hand.at += 2
@@ -89,7 +89,7 @@ def test_a_task_without_items_tells_how_long_it_runs(
     hand: Hand, capsys: pytest.CaptureFixture[str]
 ):
     """It has no counts worth telling."""
-    watch, counters = LineWatch(hand), Counters("deploy", 1, has_items=False)
+    watch, counters = LineDisplay(hand), Counters("deploy", 1, has_items=False)
     watch.task_started(counters)
     counters.running = 1
     hand.at += 70
@@ -101,7 +101,7 @@ def test_ended_tasks_are_told_once_and_then_forgotten(
     hand: Hand, capsys: pytest.CaptureFixture[str]
 ):
     """Also those that never started; errors lose their control characters."""
-    watch, counters = LineWatch(hand), Counters("check", 3)
+    watch, counters = LineDisplay(hand), Counters("check", 3)
     watch.task_started(counters)
     counters.succeeded, counters.failed = 2, 1
     hand.at += 1.5
@@ -116,7 +116,7 @@ def test_ended_tasks_are_told_once_and_then_forgotten(
 
 def test_bars_fit_a_terminal_and_are_few(hand: Hand):
     """Of many running tasks eight have a bar, and none of their counts is cut off."""
-    watch = BarWatch(hand)
+    watch = BarDisplay(hand)
     for number in range(3_000):
         counters = Counters(f"task_{number}", 1_000)
         watch.task_started(counters)
@@ -133,7 +133,7 @@ def test_bars_fit_a_terminal_and_are_few(hand: Hand):
 
 def test_lines_are_few_however_many_tasks_run(hand: Hand, capsys: pytest.CaptureFixture[str]):
     """A log doesn't get a thousand lines every few seconds."""
-    watch = LineWatch(hand)
+    watch = LineDisplay(hand)
     for number in range(1_000):
         watch.task_started(Counters(f"task_{number}", 1))
     watch.refresh()

@@ -113,7 +113,7 @@ class FailedItems:
             for index, error in enumerate(errors)
         ]
 
-    def items(self, run_no, task_no, *, status, after, limit):
+    def items(self, run_no, visit_no, *, status, after, limit):
         return self._items[after + 1 : after + 1 + limit]
 
 

@@ -11,22 +11,22 @@ from hypothesis import strategies as st
 from fanwise.cli.timeline import ASCII, timeline_lines
 from fanwise.cli.timing import RunTime, run_time, spells
 from fanwise.cli.timing_lines import timing_lines
-from fanwise.model import ItemCounts, ItemOutcome, Status, TaskRun
+from fanwise.model import ItemCounts, ItemOutcome, Status, VisitRecord
 from fanwise.testing.stores import MemoryStore
 
 
-def visit(no: int, path: str, start: float | None, end: float | None, **changes) -> TaskRun:
+def visit(no: int, path: str, start: float | None, end: float | None, **changes) -> VisitRecord:
     """A visit from `start` to `end` seconds after the run's start at 100."""
     values = {"visit": 1, "status": Status.SUCCEEDED, **changes}
     times = {
         name: None if at is None else 100.0 + at
         for name, at in (("started_at", start), ("ended_at", end))
     }
-    return TaskRun(1, no, path, **values, **times)
+    return VisitRecord(1, no, path, **values, **times)
 
 
 def timed(
-    visits: list[TaskRun], before=None, *, store: MemoryStore | None = None, until: float = 10.0
+    visits: list[VisitRecord], before=None, *, store: MemoryStore | None = None, until: float = 10.0
 ) -> RunTime:
     return run_time(store or MemoryStore(), spells(visits, 100.0 + until), 100.0, before or {})
 
@@ -106,7 +106,7 @@ def test_a_run_with_several_tasks_tells_where_its_time_went(fanwise, write):
     assert timing["critical_path"] == ["a", "b"]
 
 
-def drawn(visits: list[TaskRun], *, width: int = 60, until: float = 10.0) -> list[str]:
+def drawn(visits: list[VisitRecord], *, width: int = 60, until: float = 10.0) -> list[str]:
     found = spells(visits, 100.0 + until)
     never = len(visits) - len(found)
     return timeline_lines(found, never, width=width, marks=ASCII, colours=False)

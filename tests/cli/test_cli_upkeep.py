@@ -286,7 +286,7 @@ def test_an_export_is_the_whole_run_line_by_line(fanwise):
     assert run["parameters"] == {"count": 12, "token": None}
     assert run["definition"].startswith("description: Fan-out")
     items = [line for line in found if line["kind"] == "item"]
-    check, visit = ([item for item in items if item["task_no"] == no] for no in (2, 3))
+    check, visit = ([item for item in items if item["visit_no"] == no] for no in (2, 3))
     assert [item["index"] for item in check] == list(range(12))
     assert check[4]["output"]["body"] == "ü" * 3_000
     assert check[8]["error"]["data"] == {"number": 8}

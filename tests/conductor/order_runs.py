@@ -11,11 +11,11 @@ from order_workflows import Scenario, Step
 
 from fanwise.catalog import ActionSpec, Runs
 from fanwise.conductor import (
-    Asked,
     Command,
     EndRun,
     Evaluate,
     Evaluated,
+    EvaluationKind,
     Event,
     RunStarted,
     SettleTask,
@@ -93,7 +93,7 @@ class RunOfScenario:
     def seen_at_end(self) -> Seen | None:
         """What the run's output is computed from, or None if it never came to that."""
         asked = [each for each in self.commands if isinstance(each, Evaluate)]
-        contexts = [command.context for command in asked if command.asked is Asked.OUTPUT]
+        contexts = [command.context for command in asked if command.asked is EvaluationKind.OUTPUT]
         return self._seen(contexts[0]) if contexts else None
 
     def _seen(self, context: WorkflowContext) -> Seen:
@@ -147,10 +147,10 @@ def answer(scenario: Scenario, command: Command) -> Event | None:
             return TaskEnded(number, visit, TaskResult(Status.SUCCEEDED, output=output))
         case Evaluate(asked=asked) if asked == scenario.breaks:
             return Evaluated(asked, error=BROKEN)
-        case Evaluate(asked=Asked.VARIABLES):
-            return Evaluated(Asked.VARIABLES, value=VARIABLES)
-        case Evaluate(asked=Asked.OUTPUT):
-            return Evaluated(Asked.OUTPUT, value=command.context.variables.get("v"))
+        case Evaluate(asked=EvaluationKind.VARIABLES):
+            return Evaluated(EvaluationKind.VARIABLES, value=VARIABLES)
+        case Evaluate(asked=EvaluationKind.OUTPUT):
+            return Evaluated(EvaluationKind.OUTPUT, value=command.context.variables.get("v"))
         case Evaluate():
             return _evaluated(scenario, command)
     return None
@@ -162,15 +162,15 @@ def _evaluated(scenario: Scenario, command: Evaluate) -> Evaluated:
     outcome = scenario.outcomes[step.name, command.visit]
     said = Evaluated(command.asked, command.task, command.visit)
     match command.asked:
-        case Asked.WHEN if outcome.ends == "unjudged":
+        case EvaluationKind.WHEN if outcome.ends == "unjudged":
             return replace(said, error=BROKEN, handled=step.goes_on)
-        case Asked.PUBLISH if outcome.ends == "unpublished":
+        case EvaluationKind.PUBLISH if outcome.ends == "unpublished":
             return replace(said, error=BROKEN, handled=step.goes_on)
-        case Asked.NEXT if outcome.taken is None:
+        case EvaluationKind.NEXT if outcome.taken is None:
             return replace(said, error=BROKEN)
-        case Asked.WHEN:
+        case EvaluationKind.WHEN:
             return replace(said, value=outcome.ends != "skipped")
-        case Asked.PUBLISH:
+        case EvaluationKind.PUBLISH:
             published = FrozenDict({step.sets: f"{step.name}#{command.visit}"})
             return replace(said, value=published)
     return replace(said, value=FrozenList(_transitions(step, command, outcome.taken or ())))

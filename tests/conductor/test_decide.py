@@ -6,11 +6,11 @@ import pytest
 from order_runs import plan_of
 
 from fanwise.conductor import (
-    Asked,
     Command,
     EndRun,
     Evaluate,
     Evaluated,
+    EvaluationKind,
     Event,
     PauseRequested,
     RunStarted,
@@ -112,8 +112,8 @@ def test_a_false_when_skips_the_task_and_passes_control_on() -> None:
         'tasks: [{name: a, action: x.y, when: "{{ parameters.size > 5 }}"},\n'
         "        {name: b, action: x.y}]"
     )
-    _, said = run(plan, RunStarted(CONTEXT), Evaluated(Asked.WHEN, 0, 1, value=False))
-    assert said[0] == (Evaluate(Asked.WHEN, CONTEXT, 0, 1),)
+    _, said = run(plan, RunStarted(CONTEXT), Evaluated(EvaluationKind.WHEN, 0, 1, value=False))
+    assert said[0] == (Evaluate(EvaluationKind.WHEN, CONTEXT, 0, 1),)
     assert kinds(said[1]) == ["SettleTask", "StartTask"]
     assert said[1][0].result.status is Status.SKIPPED
     assert said[1][1].context.task_results["a"].status is Status.SKIPPED
@@ -128,9 +128,9 @@ def test_published_variables_are_seen_by_the_tasks_after() -> None:
         plan,
         RunStarted(CONTEXT),
         TaskEnded(0, 1, SUCCESS),
-        Evaluated(Asked.PUBLISH, 0, 1, value={"n": 1}),
+        Evaluated(EvaluationKind.PUBLISH, 0, 1, value={"n": 1}),
     )
-    assert said[1] == (Evaluate(Asked.PUBLISH, CONTEXT, 0, 1, SUCCESS),)
+    assert said[1] == (Evaluate(EvaluationKind.PUBLISH, CONTEXT, 0, 1, SUCCESS),)
     assert said[2][1].context.variables == {"n": 1}
 
 
@@ -141,7 +141,7 @@ def test_a_publish_that_fails_fails_its_task() -> None:
         plan,
         RunStarted(CONTEXT),
         TaskEnded(0, 1, SUCCESS),
-        Evaluated(Asked.PUBLISH, 0, 1, error=BOOM),
+        Evaluated(EvaluationKind.PUBLISH, 0, 1, error=BOOM),
     )
     assert said[2][0] == SettleTask(0, 1, FAILURE)
     assert said[2][1].status is Status.FAILED
@@ -150,10 +150,10 @@ def test_a_publish_that_fails_fails_its_task() -> None:
 def test_variables_are_evaluated_before_the_first_task() -> None:
     """Tasks see them from the start; if one can't be computed, nothing runs."""
     plan = plan_of("vars: {n: 1}\ntasks: [{name: a, action: x.y}]")
-    _, good = run(plan, RunStarted(CONTEXT), Evaluated(Asked.VARIABLES, value={"n": 1}))
-    assert good[0] == (Evaluate(Asked.VARIABLES, CONTEXT),)
+    _, good = run(plan, RunStarted(CONTEXT), Evaluated(EvaluationKind.VARIABLES, value={"n": 1}))
+    assert good[0] == (Evaluate(EvaluationKind.VARIABLES, CONTEXT),)
     assert good[1][0].context.variables == {"n": 1}
-    _, bad = run(plan, RunStarted(CONTEXT), Evaluated(Asked.VARIABLES, error=BOOM))
+    _, bad = run(plan, RunStarted(CONTEXT), Evaluated(EvaluationKind.VARIABLES, error=BOOM))
     assert bad[1] == (
         SettleTask(0, 0, TaskResult(Status.CANCELLED)),
         EndRun(Status.FAILED, None, BOOM),
@@ -165,13 +165,13 @@ def test_the_output_is_asked_for_however_the_run_ends() -> None:
     plan = plan_of('tasks: [{name: a, action: x.y}]\noutput: {n: "{{ task.a.output.n }}"}')
     _, good = run(plan, RunStarted(CONTEXT), TaskEnded(0, 1, SUCCESS))
     _, bad = run(plan, RunStarted(CONTEXT), TaskEnded(0, 1, FAILURE))
-    assert (good[1][1].asked, good[1][1].nullable) == (Asked.OUTPUT, False)
-    assert (bad[1][1].asked, bad[1][1].nullable) == (Asked.OUTPUT, True)
+    assert (good[1][1].asked, good[1][1].nullable) == (EvaluationKind.OUTPUT, False)
+    assert (bad[1][1].asked, bad[1][1].nullable) == (EvaluationKind.OUTPUT, True)
     _, failed = run(
         plan,
         RunStarted(CONTEXT),
         TaskEnded(0, 1, SUCCESS),
-        Evaluated(Asked.OUTPUT, error=BOOM),
+        Evaluated(EvaluationKind.OUTPUT, error=BOOM),
     )
     assert failed[2] == (EndRun(Status.FAILED, None, BOOM),)
 

@@ -11,14 +11,14 @@ from order_runs import answer, plan_of
 from order_workflows import Scenario, scenarios
 
 from fanwise.conductor import (
-    Asked,
     CancelRequested,
     Command,
     EndRun,
     Evaluate,
     Evaluated,
+    EvaluationKind,
     Event,
-    Kept,
+    KeptOutcome,
     PauseRequested,
     Phase,
     Replay,
@@ -31,7 +31,7 @@ from fanwise.conductor import (
     StopTask,
     TaskEnded,
     TaskPaused,
-    retell,
+    replay_with,
 )
 from fanwise.context import WorkflowContext
 from fanwise.model import Status, TaskResult
@@ -49,9 +49,9 @@ TIMEOUT = RunTimedOut(5)
 
 EVENTS: list[Event] = [
     RunStarted(WorkflowContext()),
-    Evaluated(Asked.VARIABLES, value=FrozenDict({"v": 1})),
+    Evaluated(EvaluationKind.VARIABLES, value=FrozenDict({"v": 1})),
     *[TaskEnded(number, 1, SUCCESS) for number in range(4)],
-    Evaluated(Asked.OUTPUT, value=1),
+    Evaluated(EvaluationKind.OUTPUT, value=1),
 ]
 AT = {  # how many of the events lead there
     Phase.PREPARING: 1,
@@ -242,17 +242,19 @@ def test_a_join_of_some_ways_takes_those_that_were_kept_first(order: tuple[str, 
     """When a run is told anew its outcomes come in the order in which they were recorded."""
     at = {"start": 0, **{name: place for place, name in enumerate(order, 1)}}
 
-    def outcome_of(command: StartTask) -> Kept | None:
+    def outcome_of(command: StartTask) -> KeptOutcome | None:
         name = RACE.tasks[command.task].name
         if name == "first":
             return None
         result = TaskResult(Status.SUCCEEDED, output=name)
-        return Kept(at[name], TaskEnded(command.task, command.visit, result))
+        return KeptOutcome(at[name], TaskEnded(command.task, command.visit, result))
 
     def evaluate(command: Evaluate) -> Evaluated:
         raise AssertionError("there is nothing to evaluate")
 
-    replay, steps = retell(RACE, State.initial(RACE.graph), WorkflowContext(), outcome_of, evaluate)
+    replay, steps = replay_with(
+        RACE, State.initial(RACE.graph), WorkflowContext(), outcome_of, evaluate
+    )
     (first,) = replay.pending
     assert isinstance(first, StartTask)
     assert first.context.task_results[order[0]].output == order[0]

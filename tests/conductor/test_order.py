@@ -21,7 +21,7 @@ from fanwise.conductor import (
     Evaluate,
     Evaluated,
     Event,
-    Kept,
+    KeptOutcome,
     PauseRequested,
     Phase,
     Replay,
@@ -35,7 +35,7 @@ from fanwise.conductor import (
     TaskPaused,
     VisitsAdvanced,
     decide,
-    retell,
+    replay_with,
 )
 from fanwise.context import WorkflowContext
 from fanwise.model import Status
@@ -264,7 +264,7 @@ def test_a_run_that_is_told_anew_keeps_what_it_is_to_keep_and_asks_for_the_rest(
     run = run_scenario(scenario, arrivals)
     ends = [event for event in run.events if isinstance(event, TaskEnded)]
     kept = {
-        (event.task, event.visit): Kept(order, event)
+        (event.task, event.visit): KeptOutcome(order, event)
         for order, event in enumerate(ends)
         if order not in forgotten
     }
@@ -276,7 +276,7 @@ def test_a_run_that_is_told_anew_keeps_what_it_is_to_keep_and_asks_for_the_rest(
         asked.append(said)
         return said
 
-    replay, steps = retell(
+    replay, steps = replay_with(
         run.plan,
         run.states[0],
         WorkflowContext(),

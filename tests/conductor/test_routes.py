@@ -8,11 +8,11 @@ from typing import Any
 from order_runs import plan_of
 
 from fanwise.conductor import (
-    Asked,
     Command,
     EndRun,
     Evaluate,
     Evaluated,
+    EvaluationKind,
     Event,
     PauseRequested,
     RunStarted,
@@ -54,12 +54,12 @@ class Told:
         visit = self.state.tasks[number].visit
         self.tell(TaskEnded(number, visit, result))
         if takes:
-            self.tell(Evaluated(Asked.NEXT, number, visit, list(takes)))
+            self.tell(Evaluated(EvaluationKind.NEXT, number, visit, list(takes)))
 
     def publish(self, name: str, values: Mapping[str, Any]) -> None:
         """A task whose visit has just ended with success publishes these."""
         number = self.plan.numbers[name]
-        self.tell(Evaluated(Asked.PUBLISH, number, self.state.tasks[number].visit, values))
+        self.tell(Evaluated(EvaluationKind.PUBLISH, number, self.state.tasks[number].visit, values))
 
     @property
     def started(self) -> list[str]:
@@ -110,7 +110,7 @@ def test_finally_with_a_condition_runs_after_fail() -> None:
         'finally: [{name: z, action: x.y, when: "{{ 1 == 1 }}"}]'
     )
     run.end("a")
-    run.tell(Evaluated(Asked.WHEN, run.plan.numbers["z"], 1, value=True))
+    run.tell(Evaluated(EvaluationKind.WHEN, run.plan.numbers["z"], 1, value=True))
     assert run.started == ["a", "z"]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from processes import have_ended, items, records, status, wait_for
 
-from fanwise.model import LogText
+from fanwise.model import LogEntry
 
 
 def test_a_pause_from_elsewhere_lets_what_is_in_flight_finish(folder, start) -> None:
@@ -33,7 +33,7 @@ def test_a_signal_is_told_to_people_and_not_to_the_log_of_an_item(folder, start)
     run = start("run", "flow.yaml", "--run-id", "r", SIGNAL_AT="1")
     assert run.end() == 130
     assert any(line.startswith("Finishing what is in flight") for line in run.said)
-    assert not any(isinstance(each, LogText) for each in records(folder))
+    assert not any(isinstance(each, LogEntry) for each in records(folder))
 
 
 def test_a_pause_ends_what_is_not_finished_after_the_grace(folder, start) -> None:

@@ -118,7 +118,7 @@ class Project:
         """The numbers of the work that is recorded as done."""
         with open_store(str(self.store), read_only=True) as store:
             items = [each for each in store.export("r") if isinstance(each, ItemOutcome)]
-        return {each.index + 30 * (each.task_no - 1) for each in items}
+        return {each.index + 30 * (each.visit_no - 1) for each in items}
 
     def begun(self) -> list[int]:
         """The numbers of the work that has begun since this was asked for the last time."""

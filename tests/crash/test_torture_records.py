@@ -83,7 +83,7 @@ def test_a_retry_keeps_all_but_what_had_failed() -> None:
 
 def test_outcomes_are_compared_without_times() -> None:
     """When something happened is its own; what came of it isn't."""
-    later = replace(OTHER, started_at=9.0, ended_at=10.0, task_no=7)
+    later = replace(OTHER, started_at=9.0, ended_at=10.0, visit_no=7)
     assert compare_outcomes(taken(ALL), taken([*ALL[:4], later, *ALL[5:]])) == Findings()
     other = taken([replace(RUN, output=b"7"), *ALL[1:-2]])
     assert [each.split(" is ")[0] for each in compare_outcomes(taken(ALL), other).differing] == [

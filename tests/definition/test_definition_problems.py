@@ -5,17 +5,17 @@ import re
 import pytest
 
 from fanwise.definition import CODES, did_you_mean, load, nearest
-from fanwise.errors import DefinitionError, Problem
+from fanwise.errors import DefinitionError, Diagnostic
 from fanwise.model import Limits
 
 
-def problems_of(text: str | bytes, limits: Limits = Limits()) -> tuple[Problem, ...]:  # noqa: B008
+def problems_of(text: str | bytes, limits: Limits = Limits()) -> tuple[Diagnostic, ...]:  # noqa: B008
     with pytest.raises(DefinitionError) as caught:
         load(text, file="flow.yaml", limits=limits)
     return caught.value.problems
 
 
-def told(problem: Problem) -> str:
+def told(problem: Diagnostic) -> str:
     return f"{problem.place.line}:{problem.place.column} {problem.code}"
 
 

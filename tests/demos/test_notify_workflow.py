@@ -62,7 +62,7 @@ def send(folder: Path, messages: int, *options: object) -> Sent:
         record = records.run(done.id)
         assert record is not None
         (task,) = [each for each in records.tasks(record.run_no) if each.path == "send_batch"]
-        items = list(records.items(record.run_no, task.task_no, after=-1, limit=messages))
+        items = list(records.items(record.run_no, task.visit_no, after=-1, limit=messages))
     return Sent(done, items, list(read_log(folder / "mail.log")))
 
 

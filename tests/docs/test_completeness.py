@@ -32,12 +32,12 @@ from fanwise.expressions.references import ROOTS
 from fanwise.model import (
     ItemOutcome,
     Limits,
-    LogText,
+    LogEntry,
     RecordedEvent,
     RunRecord,
     Sleep,
     Status,
-    TaskRun,
+    VisitRecord,
 )
 from fanwise.plan import checks
 
@@ -196,10 +196,10 @@ def test_every_key_of_an_export_is_told() -> None:
     }
     records = [
         RunRecord(1, "a", "a", "", "", b"{}", Status.PENDING, 0.0),
-        TaskRun(1, 1, "a", 1, Status.PENDING),
+        VisitRecord(1, 1, "a", 1, Status.PENDING),
         RecordedEvent(1, 1, "A", b"{}"),
         ItemOutcome(1, 1, 0, Status.FAILED, 1, 0.0, 0.0),
-        LogText(1, 1, None, 1, "a", 0.0, ""),
+        LogEntry(1, 1, None, 1, "a", 0.0, ""),
         Sleep(1, "a", 1, 0.0),
     ]
     lines = [as_object(record) for record in records]

@@ -15,11 +15,11 @@ from fanwise.actions.decorator import spec_of
 from fanwise.actions.registry import ActionRegistry
 from fanwise.actions.resources import resources
 from fanwise.definition import load
-from fanwise.engine import Engine, Parts, Quiet
+from fanwise.engine import Engine, Services
 from fanwise.executors.local import LocalExecutor
-from fanwise.model import ErrorInfo, ItemOutcome, Limits, Run, RunRecord, Status, TaskRun
+from fanwise.model import ErrorInfo, ItemOutcome, Limits, Run, RunRecord, Status, VisitRecord
 from fanwise.plan import Plan, compile_plan
-from fanwise.ports import Clock, Processes, TaskProgress
+from fanwise.ports import Clock, Observer, Processes, TaskProgress
 from fanwise.stores import Store, open_store
 from fanwise.system import EnvironmentSecrets, SystemClock, SystemProcesses
 from fanwise.testing.chance import FixedChance
@@ -28,7 +28,7 @@ from fanwise.testing.clock import JumpingClock
 sys.path.insert(0, str(Path(__file__).parent))  # so that tests import the helpers beside them
 
 
-class Watcher(Quiet):
+class Watcher(Observer):
     """Remembers what a run tells, and lets a test act at the moment it is told."""
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class Loom:
 
     def make_engine(self) -> Engine:
         """A new engine, as another process would have, on the same store."""
-        parts = Parts(
+        parts = Services(
             records=self.store,
             control=self.store,
             executor=LocalExecutor(self.clock),
@@ -135,13 +135,13 @@ class Loom:
         """For actions whose real work takes time, such as threads."""
         self.clock = SystemClock()
 
-    def rows(self) -> list[TaskRun]:
+    def rows(self) -> list[VisitRecord]:
         """The tasks of the newest run, as recorded."""
         return list(self.store.tasks(self._run_no()))
 
-    def items(self, task_no: int = 1, **filters: Any) -> list[ItemOutcome]:
+    def items(self, visit_no: int = 1, **filters: Any) -> list[ItemOutcome]:
         """The items of a task of the newest run, as recorded."""
-        return list(self.store.items(self._run_no(), task_no, **{"limit": 100_000, **filters}))
+        return list(self.store.items(self._run_no(), visit_no, **{"limit": 100_000, **filters}))
 
     def _run_no(self) -> int:
         return self.store.runs(limit=1)[0].run_no

@@ -23,9 +23,9 @@ from fanwise.actions.registry import ActionRegistry
 from fanwise.actions.resources import resources
 from fanwise.catalog import ActionSpec
 from fanwise.conductor import Replay
-from fanwise.engine import Engine, Parts, Quiet
+from fanwise.engine import Engine, Services
 from fanwise.engine.conduct import first_state
-from fanwise.engine.making import Maker
+from fanwise.engine.making import RunFactory
 from fanwise.engine.recovery import read_history
 from fanwise.errors import LeaseLostError, StoreError
 from fanwise.executors.local import LocalExecutor
@@ -33,15 +33,15 @@ from fanwise.model import (
     ItemOutcome,
     Limits,
     Owner,
-    Request,
     Run,
     RunRecord,
+    RunRequest,
     Status,
-    TaskRun,
+    VisitRecord,
     inner_path,
 )
 from fanwise.plan import Plan
-from fanwise.ports import Catalog, ProcessState
+from fanwise.ports import Catalog, Observer, ProcessState
 from fanwise.stores import Store
 from fanwise.system import EnvironmentSecrets
 from fanwise.testing.chance import FixedChance
@@ -66,7 +66,7 @@ class Case:
     text: str
     children: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
-    asks: Mapping[str, Request] = field(default_factory=dict)
+    asks: Mapping[str, RunRequest] = field(default_factory=dict)
     tries_vary: bool = False
 
 
@@ -167,7 +167,7 @@ class Life:
         self.world = World()
         self.notices: list[str] = []
         self.commits = 0
-        self.asks_in: tuple[int, Request] | None = None
+        self.asks_in: tuple[int, RunRequest] | None = None
         """A request that is made in so many calls from now, once."""
         self._cast = Cast()
         self._elapsed_s = 0.0
@@ -214,7 +214,7 @@ class Life:
             if calls == 1:
                 self.ask(request)
         request = self.stage.case.asks.get(key)
-        if request is Request.CANCEL or (request is Request.PAUSE and world.calls[key] == 1):
+        if request is RunRequest.CANCEL or (request is RunRequest.PAUSE and world.calls[key] == 1):
             self.ask(request)
 
     def go_on(self, **death: Any) -> None:
@@ -222,7 +222,7 @@ class Life:
         if not self.record().status.is_final:
             self.resume(**death)
 
-    def ask(self, request: Request) -> None:
+    def ask(self, request: RunRequest) -> None:
         """Ask something of the run in progress, as another process would."""
         assert self._engine is not None
         for asked in self._engine._asked:
@@ -238,7 +238,7 @@ class Life:
         failing = FailingStore(self.store, at or 1_000_000, when)
         loop = _OneThread() if isinstance(self.store, MemoryStore) else JumpingLoop()
         loop._waits.elapsed_s = self._elapsed_s
-        parts = Parts(
+        parts = Services(
             records=failing,
             control=failing,
             executor=LocalExecutor(loop),
@@ -278,14 +278,14 @@ class Life:
         assert found is not None
         return found
 
-    def rows(self) -> list[TaskRun]:
+    def rows(self) -> list[VisitRecord]:
         """All visits, those within children too."""
-        return [each for each in self.store.export("r") if isinstance(each, TaskRun)]
+        return [each for each in self.store.export("r") if isinstance(each, VisitRecord)]
 
-    def items(self) -> list[tuple[TaskRun, ItemOutcome]]:
-        rows = {row.task_no: row for row in self.rows()}
+    def items(self) -> list[tuple[VisitRecord, ItemOutcome]]:
+        rows = {row.visit_no: row for row in self.rows()}
         found = [each for each in self.store.export("r") if isinstance(each, ItemOutcome)]
-        return [(rows[item.task_no], item) for item in found]
+        return [(rows[item.visit_no], item) for item in found]
 
     def recorded_keys(self) -> set[str]:
         """The keys, without the run, of all work whose outcome is recorded."""
@@ -341,7 +341,7 @@ class Life:
     def replayed_status(self) -> Status | None:
         """How the run ended or was paused, by its events alone."""
         plan, record = self.stage.load(self.record().definition), self.record()
-        maker = Maker(ManualClock(), FixedChance(), EnvironmentSecrets({}))
+        maker = RunFactory(ManualClock(), FixedChance(), EnvironmentSecrets({}))
         job = maker.recorded(plan, record, {})
         replay = Replay(plan, first_state(plan))
         for event in read_history(plan, record, job.context, self.store).events:
@@ -349,7 +349,7 @@ class Life:
         return None if replay.ended is None else replay.ended.status
 
 
-class _Listener(Quiet):
+class _Listener(Observer):
     def __init__(self, notices: list[str]) -> None:
         self._notices = notices
 

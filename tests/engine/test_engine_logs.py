@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fanwise
-from fanwise.engine import Quiet, capturing
+from fanwise.engine import capturing
 from fanwise.engine.masking import Masker
-from fanwise.model import ItemOutcome, LogText, Status
+from fanwise.model import ItemOutcome, LogEntry, Status
+from fanwise.ports import Observer
 from fanwise.stores import open_store
 from fanwise.testing.stores import GatedStore, RefusingStore, StoreWrapper
 
@@ -40,7 +41,7 @@ def run(loom, text: str, *actions: Callable[..., Any], **options: Any) -> fanwis
         return loom.run(text, *actions, **options)
 
 
-def logs(loom) -> list[LogText]:
+def logs(loom) -> list[LogEntry]:
     """Those of the newest run."""
     return list(loom.store.logs(loom.store.runs(limit=1)[0].run_no, limit=100_000))
 
@@ -390,7 +391,7 @@ def test_a_log_is_recorded_no_later_than_its_items_outcome(loom) -> None:
     run(loom, EACH, say_in_turns)
     seen: set[int | None] = set()
     for group in loom.store.groups:
-        seen |= {record.index for record in group if isinstance(record, LogText)}
+        seen |= {record.index for record in group if isinstance(record, LogEntry)}
         assert {record.index for record in group if isinstance(record, ItemOutcome)} <= seen
     assert len(seen) == 20
 
@@ -399,7 +400,7 @@ def test_a_log_that_the_store_refuses_harms_only_itself(loom) -> None:
     """The item succeeds, and a line says why its log isn't there."""
 
     def refuses(record: object) -> bool:
-        return isinstance(record, LogText) and "item 3 " in record.text
+        return isinstance(record, LogEntry) and "item 3 " in record.text
 
     loom.store = RefusingStore(loom.store, refuses)
     done = run(loom, EACH, say_in_turns)
@@ -467,7 +468,7 @@ tasks:
 """
 
 
-class Teller(Quiet):
+class Teller(Observer):
     """Prints what it is told."""
 
     def notice(self, text: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import fanwise
-from fanwise.engine.gate import Pace
+from fanwise.engine.gate import RateLimiter
 from fanwise.errors import ActionError
 from fanwise.model import Status
 from fanwise.testing.clock import ManualClock
@@ -167,7 +167,7 @@ def test_starts_are_spaced_whatever_attempts_take_and_how_often_they_fail(
 def test_a_pace_lets_nothing_burst_whenever_it_is_asked(per_s, waits_s) -> None:
     """Nothing is saved up while nobody starts: after any pause the starts are spaced again."""
     clock = ManualClock()
-    pace = Pace(clock, per_s)
+    pace = RateLimiter(clock, per_s)
     starts: list[float] = []
     for wait_s in waits_s:
         clock.advance(wait_s)
@@ -179,7 +179,7 @@ def test_a_pace_lets_nothing_burst_whenever_it_is_asked(per_s, waits_s) -> None:
 def test_a_late_start_is_caught_up_so_that_coarse_timers_keep_the_rate() -> None:
     """A loop that comes round every 5 ms still starts 1,000 attempts a second."""
     clock = ManualClock()
-    pace = Pace(clock, 1_000)
+    pace = RateLimiter(clock, 1_000)
     started = 0
     for _ in range(200):
         while pace.may_start():
@@ -191,7 +191,7 @@ def test_a_late_start_is_caught_up_so_that_coarse_timers_keep_the_rate() -> None
 def test_after_a_long_wait_nothing_is_caught_up() -> None:
     """A source that gives nothing for a minute isn't followed by sixty starts at once."""
     clock = ManualClock()
-    pace = Pace(clock, 1)
+    pace = RateLimiter(clock, 1)
     assert pace.may_start()
     clock.advance(60)
     assert pace.may_start()
@@ -203,7 +203,7 @@ def test_one_that_leaves_the_line_holds_up_nobody() -> None:
 
     async def main() -> None:
         clock = ManualClock()
-        pace = Pace(clock, 1)
+        pace = RateLimiter(clock, 1)
         assert pace.may_start()
         left, stays = asyncio.create_task(pace.turn()), asyncio.create_task(pace.turn())
         await asyncio.sleep(0)
@@ -219,7 +219,7 @@ def test_a_start_lets_one_look_again_and_not_all() -> None:
     """Of a hundred that wait in line, one is let in for each start: the others aren't woken."""
     looks = 0
 
-    async def wait_for_turns(pace: Pace) -> None:
+    async def wait_for_turns(pace: RateLimiter) -> None:
         nonlocal looks
         while not pace.may_start():
             await pace.turn()
@@ -227,7 +227,7 @@ def test_a_start_lets_one_look_again_and_not_all() -> None:
 
     async def main() -> None:
         clock = ManualClock()
-        pace = Pace(clock, 1)
+        pace = RateLimiter(clock, 1)
         waiting = [asyncio.create_task(wait_for_turns(pace)) for _ in range(101)]
         for _ in range(101):
             await asyncio.sleep(0)

@@ -15,23 +15,23 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from fanwise.conductor import Asked, Evaluate, Evaluated, Replay, SettleTask, StartTask
+from fanwise.conductor import Evaluate, Evaluated, EvaluationKind, Replay, SettleTask, StartTask
 from fanwise.engine import Engine
 from fanwise.engine.conduct import first_state
 from fanwise.engine.evaluate import evaluate_asked
-from fanwise.engine.making import Maker
+from fanwise.engine.making import RunFactory
 from fanwise.engine.recovery import History, read_history
 from fanwise.errors import StoreError
 from fanwise.model import (
     ItemOutcome,
     Limits,
-    LogText,
+    LogEntry,
     Record,
     RecordedEvent,
     Run,
     RunRecord,
     Status,
-    TaskRun,
+    VisitRecord,
 )
 from fanwise.plan import Plan
 from fanwise.system import EnvironmentSecrets, SystemClock
@@ -47,10 +47,10 @@ SECRETS = {"fan_out": {"token": "hunter2"}}
 
 KINDS: dict[str, type[Record]] = {
     "run": RunRecord,
-    "task": TaskRun,
+    "task": VisitRecord,
     "event": RecordedEvent,
     "item": ItemOutcome,
-    "log": LogText,
+    "log": LogEntry,
 }
 
 
@@ -83,7 +83,7 @@ class Golden:
         self.secrets = SECRETS.get(name, {})
 
     def history(self) -> History:
-        maker = Maker(SystemClock(), FixedChance(), EnvironmentSecrets({}))
+        maker = RunFactory(SystemClock(), FixedChance(), EnvironmentSecrets({}))
         job = maker.recorded(self.plan, self.record, self.secrets)
         return read_history(self.plan, self.record, job.context, self.store)
 
@@ -156,7 +156,7 @@ def test_what_templates_gave_they_give_still(golden: Golden) -> None:
             ]
             assert asked.asked is event.asked
             found = evaluate_asked(golden.plan, asked, Limits())
-            if event.asked is Asked.OUTPUT:  # it stands in the run's row
+            if event.asked is EvaluationKind.OUTPUT:  # it stands in the run's row
                 assert found == decode(golden.record.output or b"null")
             else:
                 assert found == event.value
@@ -170,7 +170,7 @@ def test_a_recorded_run_goes_on_to_its_end(name: str) -> None:
     done = [
         each
         for each in golden.rows()
-        if isinstance(each, TaskRun | ItemOutcome) and each.status is Status.SUCCEEDED
+        if isinstance(each, VisitRecord | ItemOutcome) and each.status is Status.SUCCEEDED
     ]
     repaired = golden.record.definition.replace("core.fail", "core.echo")
     plan = load_recorded(replace(golden.record, definition=repaired), SETTINGS)

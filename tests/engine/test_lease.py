@@ -12,7 +12,7 @@ import pytest
 import fanwise
 from fanwise.engine.lease import LEASE_S, LeaseKeeper, is_driven
 from fanwise.errors import LeaseLostError, StoreError, UsageError
-from fanwise.model import EndedRun, Lease, Owner, Request, RunRecord, Status
+from fanwise.model import EndedRun, Lease, Owner, RunRecord, RunRequest, Status
 from fanwise.ports import ProcessState
 from fanwise.stores import Store
 from fanwise.testing.clock import ManualClock
@@ -66,7 +66,7 @@ class Keeping:
         self.clock = ManualClock()
         self.processes = KnownProcesses()
         self.keeper = self.another(self.processes)
-        self.asked: asyncio.Queue[Request] = asyncio.Queue()
+        self.asked: asyncio.Queue[RunRequest] = asyncio.Queue()
         self.lost: asyncio.Queue[LeaseLostError] = asyncio.Queue()
 
     def another(self, processes: KnownProcesses) -> LeaseKeeper:
@@ -226,10 +226,10 @@ def test_a_busy_event_loop_is_not_taken_for_dead(keeping) -> None:
 def test_what_others_ask_is_heard_once(keeping) -> None:
     """On the event loop, however often the keeper looks; a stronger request is heard as well."""
 
-    async def listen() -> list[Request]:
+    async def listen() -> list[RunRequest]:
         lease = keeping.hold()
         heard = []
-        for request in (Request.PAUSE, Request.PAUSE, Request.CANCEL):
+        for request in (RunRequest.PAUSE, RunRequest.PAUSE, RunRequest.CANCEL):
             keeping.store.request(lease.run_no, request)
             await asyncio.to_thread(keeping.look)
         await keeping.keeper.release(lease)
@@ -237,7 +237,7 @@ def test_what_others_ask_is_heard_once(keeping) -> None:
             heard.append(keeping.asked.get_nowait())
         return heard
 
-    assert asyncio.run(listen()) == [Request.PAUSE, Request.CANCEL]
+    assert asyncio.run(listen()) == [RunRequest.PAUSE, RunRequest.CANCEL]
 
 
 @pytest.mark.parametrize("is_due", [False, True], ids=["looking", "renewing"])
@@ -269,8 +269,8 @@ def test_a_store_that_fails_for_a_while_loses_no_lease(keeping) -> None:
         keeping.store.fails = True
         await asyncio.to_thread(keeping.look)
         keeping.store.fails = False
-        keeping.store.request(lease.run_no, Request.PAUSE)
-        assert await soon(keeping.asked.get()) is Request.PAUSE
+        keeping.store.request(lease.run_no, RunRequest.PAUSE)
+        assert await soon(keeping.asked.get()) is RunRequest.PAUSE
         assert keeping.lost.empty()
         await keeping.keeper.release(lease)
 
@@ -280,10 +280,10 @@ def test_a_store_that_fails_for_a_while_loses_no_lease(keeping) -> None:
 def test_a_run_that_is_given_back_can_be_taken_again_at_once(keeping) -> None:
     """By this process, on another event loop, and its requests are heard there."""
 
-    async def drive(hold: Callable[[], Lease]) -> Request:
+    async def drive(hold: Callable[[], Lease]) -> RunRequest:
         lease = hold()
-        keeping.store.request(lease.run_no, Request.PAUSE)
-        heard: Request = await soon(keeping.asked.get())
+        keeping.store.request(lease.run_no, RunRequest.PAUSE)
+        heard: RunRequest = await soon(keeping.asked.get())
         await keeping.keeper.release(lease)
         return heard
 
@@ -293,8 +293,8 @@ def test_a_run_that_is_given_back_can_be_taken_again_at_once(keeping) -> None:
         keeping.keeper.hold(lease, keeping.asked.put_nowait, keeping.lost.put_nowait)
         return lease
 
-    assert asyncio.run(drive(keeping.hold)) is Request.PAUSE
-    assert asyncio.run(drive(hold_again)) is Request.PAUSE
+    assert asyncio.run(drive(keeping.hold)) is RunRequest.PAUSE
+    assert asyncio.run(drive(hold_again)) is RunRequest.PAUSE
     assert keeping.store.lease(1).token == 2
 
 

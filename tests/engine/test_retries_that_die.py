@@ -9,7 +9,7 @@ from crash_cases import RETRIES, STEPS
 from crashing import Case, Life, Stage, When
 
 from fanwise.errors import UsageError
-from fanwise.model import Request, Status
+from fanwise.model import RunRequest, Status
 
 LOOP = Case("""
 tasks:
@@ -123,7 +123,7 @@ def test_a_visit_that_was_paused_and_then_cancelled_is_made_again_as_the_same(
 tasks:
   - {name: b, action: test.do, with-items: [1, 2, 3], concurrency: 1, input: {value: "{{ item }}"}}
 """
-    life = Stage(Case(text, asks={"b[0]/1": Request.PAUSE}), tmp_path).new_life()
+    life = Stage(Case(text, asks={"b[0]/1": RunRequest.PAUSE}), tmp_path).new_life()
     life.start()
     life.resume(cancel=True)
     life.world.calls.clear()

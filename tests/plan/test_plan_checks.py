@@ -11,7 +11,7 @@ from fanwise.actions.decorator import spec_of
 from fanwise.actions.registry import ActionRegistry
 from fanwise.catalog import ActionSpec
 from fanwise.definition import load
-from fanwise.errors import DefinitionError, Problem, UsageError
+from fanwise.errors import DefinitionError, Diagnostic, UsageError
 from fanwise.plan import Plan, compile_plan
 from fanwise.plan.checks import CODES
 
@@ -50,7 +50,7 @@ def plan_of(text: str) -> Plan:
     return compile_plan(load(dedent(text).lstrip(), file="flow.yaml"), registry())
 
 
-def problems_of(text: str) -> tuple[Problem, ...]:
+def problems_of(text: str) -> tuple[Diagnostic, ...]:
     with pytest.raises(DefinitionError) as caught:
         plan_of(text)
     return caught.value.problems

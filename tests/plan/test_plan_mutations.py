@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import fanwise
 from fanwise.definition import load
-from fanwise.errors import DefinitionError, Problem
+from fanwise.errors import DefinitionError, Diagnostic
 from fanwise.plan import compile_plan
 
 HERE = Path(__file__).parent
@@ -87,7 +87,7 @@ def test_a_damaged_workflow_is_a_plan_or_has_problems(text: str) -> None:
         assert "\n" not in str(problem)
 
 
-def problems_of(text: str) -> tuple[Problem, ...]:
+def problems_of(text: str) -> tuple[Diagnostic, ...]:
     try:
         compile_plan(load(text, file="flow.yaml"), None)
     except DefinitionError as error:

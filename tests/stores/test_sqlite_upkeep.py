@@ -57,7 +57,7 @@ def test_others_write_between_the_transactions_of_a_sweep(tmp_path):
         run_no = other.create_run(a_run("new"))
         assert store.delete_run(next(store.ended_runs()))
         counts = []
-        for number, rows in enumerate(store.sweep()):
+        for number, rows in enumerate(store.delete_orphans()):
             counts.append(rows)
             other.commit([an_item(run_no, number)])
         assert sum(counts) == 20_000
@@ -82,7 +82,7 @@ def test_a_process_that_is_killed_amid_a_sweep_leaves_no_half_a_run(tmp_path):
         run_no = store.create_run(a_run("new"))
         assert list(store.items(run_no, 1)) == []
         store.commit([an_item(run_no, 0)])
-        assert sum(store.sweep()) > 0
+        assert sum(store.delete_orphans()) > 0
         assert list(store.items(run_no, 1)) == [an_item(run_no, 0)]
     assert row_count(path) == 1
 
@@ -116,9 +116,9 @@ def test_space_goes_back_to_the_disk(tmp_path):
     large = path.stat().st_size
     with open_sqlite(path) as store:
         assert store.delete_run(next(store.ended_runs()))
-        list(store.sweep())
+        list(store.delete_orphans())
         assert store.size().free_bytes > 200 * len(LONG_RESULT) // 2
-        store.shrink()
+        store.vacuum()
     assert path.stat().st_size < large // 10
 
 
@@ -132,8 +132,8 @@ def test_a_file_that_gives_nothing_back_does_so_after_it_was_rewritten_once(tmp_
         with open_sqlite(path) as store:
             a_long_run(store, "old", items=200, output=LONG_RESULT)
             assert store.delete_run(next(store.ended_runs()))
-            list(store.sweep())
-            store.shrink()
+            list(store.delete_orphans())
+            store.vacuum()
             assert (store.size().free_bytes == 0) is is_rewritten
-            store.shrink(rewrite=True)
+            store.vacuum(rewrite=True)
             assert store.size().free_bytes == 0

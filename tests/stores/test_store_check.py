@@ -78,7 +78,7 @@ def test_rows_of_deleted_runs_are_leftovers_and_no_damage(path):
         assert store.delete_run(next(store.ended_runs()))
         report = check(str(path))
         assert (report.leftovers, report.problems) == (1, ())
-        list(store.sweep())
+        list(store.delete_orphans())
         assert check(str(path)).leftovers == 0
 
 

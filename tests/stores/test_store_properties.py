@@ -13,10 +13,10 @@ from fanwise.model import (
     ErrorInfo,
     ItemCounts,
     ItemOutcome,
-    LogText,
+    LogEntry,
     RecordedEvent,
     Status,
-    TaskRun,
+    VisitRecord,
 )
 from fanwise.stores import open_store
 from fanwise.testing.store_contract import a_run, an_item
@@ -42,7 +42,7 @@ errors = st.builds(ErrorInfo, texts, texts, values, st.none() | texts)
 items = st.builds(
     ItemOutcome,
     run_no=st.integers(1, RUNS),
-    task_no=st.integers(1, TASKS),
+    visit_no=st.integers(1, TASKS),
     index=st.integers(0, 15) | st.integers(0, 2**40),
     status=st.sampled_from([Status.SUCCEEDED, Status.FAILED, Status.CANCELLED]),
     attempts=st.integers(1, 2**31),
@@ -57,15 +57,15 @@ items = st.builds(
 PLACES = {1: ("a", 1), 2: ("b[1].c", 2), TASKS: ("a", 1)}
 
 
-def task(task_no, **values):
-    path, visit = PLACES[task_no]
-    return TaskRun(task_no=task_no, path=path, visit=visit, **values)
+def task(visit_no, **values):
+    path, visit = PLACES[visit_no]
+    return VisitRecord(visit_no=visit_no, path=path, visit=visit, **values)
 
 
 tasks = st.builds(
     task,
     run_no=st.integers(1, RUNS),
-    task_no=st.sampled_from([*PLACES]),
+    visit_no=st.sampled_from([*PLACES]),
     status=st.sampled_from(Status),
     has_items=st.booleans(),
     due_at=st.none() | times,
@@ -96,9 +96,9 @@ runs = st.builds(
     tags=st.sampled_from([(), ("a",), ("a", "b"), ("A", "b", "c=1")]),
 )
 logs = st.builds(
-    LogText,
+    LogEntry,
     run_no=st.integers(1, RUNS),
-    task_no=st.integers(1, TASKS),
+    visit_no=st.integers(1, TASKS),
     index=st.none() | st.integers(0, 15),
     attempt=st.integers(1, 3),
     path=st.sampled_from(["a", "a[1]", "a[1].b", "a[12]", "A", "a_"]) | texts,
@@ -119,12 +119,12 @@ def readings(store):
         for under in ("a", "a[1]"):
             found = list(store.logs(run_no, under=under, limit=2))
             yield found, list(store.logs(run_no, under=under, after=found[-1] if found else None))
-        for task_no in range(1, TASKS + 1):
-            yield list(store.outputs(run_no, task_no, 2, 2**39))
-            yield list(store.items(run_no, task_no, after=3, limit=2))
-            yield list(store.items(run_no, task_no, slower_s=1.0, until=9))
+        for visit_no in range(1, TASKS + 1):
+            yield list(store.outputs(run_no, visit_no, 2, 2**39))
+            yield list(store.items(run_no, visit_no, after=3, limit=2))
+            yield list(store.items(run_no, visit_no, slower_s=1.0, until=9))
             for status in (None, *Status):
-                yield list(store.items(run_no, task_no, status=status))
+                yield list(store.items(run_no, visit_no, status=status))
 
 
 @settings(deadline=None, max_examples=40)
@@ -153,14 +153,14 @@ def committed(store, group):
 def test_the_durations_of_very_many_items_are_sampled_evenly(tmp_path):
     """Whatever period the items have, each of its places has its part in the sample."""
     with open_store(str(tmp_path / "fanwise.db")) as store:
-        for task_no, period in enumerate((2, 3, 100, 128), start=1):
+        for visit_no, period in enumerate((2, 3, 100, 128), start=1):
             store.commit(
                 [
-                    an_item(1, index, task_no=task_no, duration_s=float(index % period))
+                    an_item(1, index, visit_no=visit_no, duration_s=float(index % period))
                     for index in range(50_000)
                 ]
             )
-            times = store.item_times(1, task_no)
+            times = store.item_times(1, visit_no)
             assert times.count == 50_000
             assert times.is_sampled
             assert 19_000 < len(times.durations) < 21_000

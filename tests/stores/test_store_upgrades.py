@@ -99,10 +99,10 @@ def test_what_an_older_version_has_recorded_stays_as_it_was(golden, tmp_path):
         kinds = [type(record).__name__ for record in opened.export("survey")]
     assert {kind: kinds.count(kind) for kind in kinds} == {
         "RunRecord": 1,
-        "TaskRun": 9,
+        "VisitRecord": 9,
         "RecordedEvent": 5,
         "ItemOutcome": 15,
-        "LogText": 17,
+        "LogEntry": 17,
     }
 
 

@@ -20,7 +20,7 @@ from fanwise.bench.pack.actions import noop
 _GROUP = 1_000
 _COLUMNS = (
     "run_no",
-    "task_no",
+    "visit_no",
     "idx",
     "status",
     "attempts",

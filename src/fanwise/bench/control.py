@@ -22,7 +22,7 @@ from fanwise.bench.budget import Budget, at_most
 from fanwise.bench.measure import DEFAULT_ROUNDS, show_seconds, take_turns
 from fanwise.bench.tables import figures_table
 from fanwise.errors import UsageError
-from fanwise.model import Request, Status
+from fanwise.model import RunRequest, Status
 from fanwise.stores import Store, open_store
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _PROMISED_S = 1.0
 _LOOK_S = 0.01
 _RUN_ID = "asked"
-_ENDS = {Request.PAUSE: Status.PAUSED, Request.CANCEL: Status.CANCELLED}
+_ENDS = {RunRequest.PAUSE: Status.PAUSED, RunRequest.CANCEL: Status.CANCELLED}
 
 _WORKFLOW = """\
 parameters:
@@ -44,27 +44,27 @@ tasks:
 """
 
 
-class Asked(msgspec.Struct, frozen=True):
+class EvaluationKind(msgspec.Struct, frozen=True):
     """How long it took until a run had done what was asked of it; `longest_s` of all rounds."""
 
-    request: Request
+    request: RunRequest
     seconds: float
     longest_s: float
 
 
-def compare(*, rounds: int = DEFAULT_ROUNDS) -> list[Asked]:
+def compare(*, rounds: int = DEFAULT_ROUNDS) -> list[EvaluationKind]:
     """Measure; it takes a few seconds. Raises `UsageError` if a run doesn't do what is asked."""
     sides = {
-        Request.PAUSE: partial(_ask, Request.PAUSE, 0.01),
-        Request.CANCEL: partial(_ask, Request.CANCEL, 60.0),
+        RunRequest.PAUSE: partial(_ask, RunRequest.PAUSE, 0.01),
+        RunRequest.CANCEL: partial(_ask, RunRequest.CANCEL, 60.0),
     }
     return [
-        Asked(request, median(found), max(found))
+        EvaluationKind(request, median(found), max(found))
         for request, found in take_turns(sides, rounds).items()
     ]
 
 
-def _ask(request: Request, item_s: float) -> float:
+def _ask(request: RunRequest, item_s: float) -> float:
     """Start a run, ask, and measure until its process has ended."""
     with TemporaryDirectory() as folder:
         flow, place = Path(folder) / "flow.yaml", Path(folder) / "runs.db"
@@ -101,7 +101,7 @@ def _await_work(store: Store, process: subprocess.Popen[bytes]) -> int:
         time.sleep(_LOOK_S)
 
 
-def budgets(figures: list[Asked]) -> list[Budget]:
+def budgets(figures: list[EvaluationKind]) -> list[Budget]:
     """What was promised, next to what was measured."""
     return [
         at_most(
@@ -114,7 +114,7 @@ def budgets(figures: list[Asked]) -> list[Budget]:
     ]
 
 
-def render(figures: list[Asked]) -> RenderableType:
+def render(figures: list[EvaluationKind]) -> RenderableType:
     """A table of times."""
     return figures_table(
         "a run that another process asks to",

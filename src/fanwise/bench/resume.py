@@ -130,7 +130,7 @@ def _count_recorded(stores: Path) -> int:
         run = store.run(_RUN_ID)
         assert run is not None
         (task,) = store.tasks(run.run_no)
-        return len(store.recorded_items(run.run_no, task.task_no).indexes)
+        return len(store.recorded_items(run.run_no, task.visit_no).indexes)
 
 
 def budgets(figures: list[Resumed]) -> list[Budget]:

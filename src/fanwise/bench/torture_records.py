@@ -13,12 +13,12 @@ from msgspec.structs import replace
 
 from fanwise.model import (
     ItemOutcome,
-    LogText,
+    LogEntry,
     Record,
     RecordedEvent,
     RunRecord,
     Status,
-    TaskRun,
+    VisitRecord,
     inner_path,
 )
 
@@ -54,19 +54,19 @@ class Snapshot(msgspec.Struct, frozen=True):
         }
         for place, record in self.records.items():
             match record:
-                case TaskRun():
+                case VisitRecord():
                     found[place] = replace(
-                        record, task_no=0, started_at=None, ended_at=None, due_at=None, source=None
+                        record, visit_no=0, started_at=None, ended_at=None, due_at=None, source=None
                     )
                 case ItemOutcome():
-                    found[place] = replace(record, task_no=0, started_at=0.0, duration_s=0.0)
+                    found[place] = replace(record, visit_no=0, started_at=0.0, duration_s=0.0)
         return found
 
 
 def snapshot(records: Iterable[Record]) -> Snapshot | None:
     """The snapshot of all records of one run, as a store exports them; None if there are none."""
     run: RunRecord | None = None
-    tasks: dict[int, TaskRun] = {}
+    tasks: dict[int, VisitRecord] = {}
     final: dict[str, Record] = {}
     keys: dict[str, str] = {}
     for record in records:
@@ -81,21 +81,21 @@ def snapshot(records: Iterable[Record]) -> Snapshot | None:
                     output=None,
                     error=None,
                 )
-            case TaskRun():
-                tasks[record.task_no] = record
+            case VisitRecord():
+                tasks[record.visit_no] = record
                 place = inner_path(record.path, record.visit)
                 if record.status.is_final:
                     final[place] = record
                 if record.attempts and not record.has_items:
                     keys[f"{record.path}/{record.visit}"] = place
             case ItemOutcome():
-                task = tasks[record.task_no]
+                task = tasks[record.visit_no]
                 place = f"{inner_path(task.path, task.visit)}[{record.index}]"
                 final[place] = record
                 keys[f"{task.path}[{record.index}]/{task.visit}"] = place
             case RecordedEvent():
                 final[f"event {record.seq}"] = record
-            case LogText():
+            case LogEntry():
                 place = f"log of {record.path} at {record.at} in try {record.attempt}"
                 final[place] = replace(record, label=None)  # that of the item, recorded later
     if run is None:
@@ -158,7 +158,7 @@ def compare_outcomes(expected: Snapshot, found: Snapshot) -> Findings:
 def _is_broken(record: Record) -> bool:
     """Whether a retry may make it again."""
     match record:
-        case TaskRun():
+        case VisitRecord():
             has_failed_items = record.items is not None and record.items.failed > 0
             return record.status is not Status.SUCCEEDED or has_failed_items
         case ItemOutcome():

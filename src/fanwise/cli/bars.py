@@ -11,13 +11,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fanwise.cli.progress import Meter, Now, Watch
+from fanwise.cli.progress import Now, ProgressDisplay, TaskMeter
 
 _MAX_NAME = 20
 _MAX_WIDTH = 110
 
 
-class BarWatch(Watch):
+class BarDisplay(ProgressDisplay):
     """Redraws a bar for each running task that is shown."""
 
     interval_s = 0.1
@@ -51,7 +51,7 @@ class BarWatch(Watch):
         return Group(grid, Text(rest)) if rest else grid
 
 
-def _row(name: str, meter: Meter, now: float) -> tuple[RenderableType, ...]:
+def _row(name: str, meter: TaskMeter, now: float) -> tuple[RenderableType, ...]:
     progress = meter.progress
     shown = Text(name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 3]}...", style="bold")
     is_open = progress.total is None or not progress.has_items

@@ -37,7 +37,7 @@ class ChosenItems(NamedTuple):
 
     records: Records
     run_no: int
-    task_no: int
+    visit_no: int
     wanted: Wanted
     spans: Sequence[Span]
 
@@ -66,7 +66,7 @@ class ChosenItems(NamedTuple):
     def _page(self, after: int, until: int | None, limit: int) -> Sequence[ItemOutcome]:
         wanted = self.wanted._asdict()
         return self.records.items(
-            self.run_no, self.task_no, **wanted, after=after, until=until, limit=limit
+            self.run_no, self.visit_no, **wanted, after=after, until=until, limit=limit
         )
 
 

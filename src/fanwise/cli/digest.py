@@ -66,11 +66,11 @@ def shape_of(message: str) -> str:
     return _varying.sub(lambda found: str(found.lastgroup), clean(message[:_MAX_MESSAGE]))
 
 
-def digest_items(records: Records, run_no: int, task_no: int) -> Digest:
+def digest_items(records: Records, run_no: int, visit_no: int) -> Digest:
     """Read a task's failed items, page by page, and count their kinds, the most frequent first."""
     kinds: dict[tuple[str, str], Kind] = {}
     failed = others = 0
-    for item in _failed_items(records, run_no, task_no):
+    for item in _failed_items(records, run_no, visit_no):
         assert item.error is not None  # it has failed
         failed += 1
         told = _read(item.error)
@@ -87,10 +87,10 @@ def digest_items(records: Records, run_no: int, task_no: int) -> Digest:
     return Digest(ranked, failed, others)
 
 
-def _failed_items(records: Records, run_no: int, task_no: int) -> Iterator[ItemOutcome]:
+def _failed_items(records: Records, run_no: int, visit_no: int) -> Iterator[ItemOutcome]:
     """A task's failed items in the order of their indexes; holds one page of them."""
     after = -1
-    while page := records.items(run_no, task_no, status=Status.FAILED, after=after, limit=_PAGE):
+    while page := records.items(run_no, visit_no, status=Status.FAILED, after=after, limit=_PAGE):
         yield from page
         after = page[-1].index
 

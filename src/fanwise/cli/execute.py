@@ -11,9 +11,9 @@ from typing import Any
 from fanwise.cli.errors import WRONG, error_lines
 from fanwise.cli.interruption import INTERRUPTED, KEPT, Interruption, leave
 from fanwise.cli.output import prints_aside, say
-from fanwise.cli.progress import Watch, open_watch
+from fanwise.cli.progress import ProgressDisplay, open_watch
 from fanwise.cli.summary import command
-from fanwise.engine import Engine, Quiet, capturing
+from fanwise.engine import Engine, capturing
 from fanwise.errors import LeaseLostError, StoreError
 from fanwise.model import ErrorInfo, Run, Status
 from fanwise.plan import Plan
@@ -77,7 +77,11 @@ def drive(
 
 
 async def _drive(
-    engine: Engine, start: Start, watch: Watch, started: _Started, observer: Observer | None
+    engine: Engine,
+    start: Start,
+    watch: ProgressDisplay,
+    started: _Started,
+    observer: Observer | None,
 ) -> Run:
     interruption = Interruption(engine.pause, watch.say)
     observers: list[Observer] = [watch, interruption, started, *([observer] if observer else [])]
@@ -110,7 +114,7 @@ async def _are_left(tasks: Set[asyncio.Task[Any]]) -> bool:
     return bool(tasks and (await asyncio.wait(tasks, timeout=_MOMENT_S))[1])
 
 
-class _Started(Quiet):
+class _Started(Observer):
     """Remembers which run has started, to say how to go on with it."""
 
     def __init__(self, store: str | None) -> None:
@@ -129,7 +133,7 @@ class _Started(Quiet):
         return StoreError(error.message, hint=f"{error.hint} {KEPT} {self.way_on}".lstrip())
 
 
-async def _tick(watch: Watch) -> None:
+async def _tick(watch: ProgressDisplay) -> None:
     while True:
         await asyncio.sleep(watch.interval_s)
         watch.refresh()

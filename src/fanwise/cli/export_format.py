@@ -11,7 +11,15 @@ from typing import Any
 import msgspec
 
 from fanwise.cli.output import as_json
-from fanwise.model import ItemOutcome, LogText, Record, RecordedEvent, RunRecord, Sleep, TaskRun
+from fanwise.model import (
+    ItemOutcome,
+    LogEntry,
+    Record,
+    RecordedEvent,
+    RunRecord,
+    Sleep,
+    VisitRecord,
+)
 
 FORMAT = 1
 """The version of the format, which the first line tells.
@@ -21,10 +29,10 @@ It changes when a key goes or means something else; new keys and kinds may come 
 
 _HEADS: dict[type[Record], dict[str, Any]] = {
     RunRecord: {"kind": "run", "format": FORMAT},
-    TaskRun: {"kind": "task"},
+    VisitRecord: {"kind": "task"},
     RecordedEvent: {"kind": "event"},
     ItemOutcome: {"kind": "item"},
-    LogText: {"kind": "log"},
+    LogEntry: {"kind": "log"},
     Sleep: {"kind": "sleep"},
 }
 

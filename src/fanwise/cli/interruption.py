@@ -18,8 +18,7 @@ from contextvars import copy_context
 from types import FrameType
 from typing import NoReturn
 
-from fanwise.engine import Quiet
-from fanwise.ports import TaskProgress
+from fanwise.ports import Observer, TaskProgress
 
 INTERRUPTED = 130
 """The exit status of an interrupted command."""
@@ -32,7 +31,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SHOW_CURSOR = "\x1b[?25h"
 
 
-class Interruption(Quiet):
+class Interruption(Observer):
     """Listens for the signals during a run, which it also observes."""
 
     def __init__(self, pause: Callable[[], None], say: Callable[[str], None]) -> None:

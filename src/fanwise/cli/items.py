@@ -106,7 +106,7 @@ def items(
     with open_records(read_settings(store=store)) as records:
         run = find_run(records, run_id)
         found = find_task(records, run, task)
-        chosen = ChosenItems(records, run.run_no, found.task_no, wanted, spans)
+        chosen = ChosenItems(records, run.run_no, found.visit_no, wanted, spans)
         if json:
             for page in chosen.pages(limit):
                 print_results(as_json(item_object(item)) for item in page)

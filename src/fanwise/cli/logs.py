@@ -15,7 +15,7 @@ from fanwise.cli.complete import complete_tasks
 from fanwise.cli.output import as_json, clean_lines, print_results
 
 if TYPE_CHECKING:
-    from fanwise.model import LogText, RunRecord
+    from fanwise.model import LogEntry, RunRecord
     from fanwise.ports import Records
 
 
@@ -56,7 +56,7 @@ def logs(
             print_results([] if json else ["No logs."])
 
 
-def _pages(records: Records, run: RunRecord, under: str | None) -> Iterator[Sequence[LogText]]:
+def _pages(records: Records, run: RunRecord, under: str | None) -> Iterator[Sequence[LogEntry]]:
     last = None
     while page := records.logs(run.run_no, under=under, after=last):
         yield page
@@ -74,7 +74,7 @@ def _require(records: Records, run: RunRecord, path: str) -> None:
         find_visit(records, run, path)
 
 
-def _log_object(log: LogText) -> dict[str, Any]:
+def _log_object(log: LogEntry) -> dict[str, Any]:
     from fanwise.cli.render import iso_time
 
     return {
@@ -87,7 +87,7 @@ def _log_object(log: LogText) -> dict[str, Any]:
     }
 
 
-def _lines(log: LogText) -> Iterator[str]:
+def _lines(log: LogEntry) -> Iterator[str]:
     from fanwise.cli.render import shorten
 
     place = log.path if log.label is None else f"{log.path} {shorten(log.label, 40)}"

@@ -19,7 +19,7 @@ from typing import ClassVar
 from fanwise.cli.output import clean, say
 from fanwise.cli.render import count, show_error, show_span
 from fanwise.model import ErrorInfo, Run, Status
-from fanwise.ports import TaskProgress
+from fanwise.ports import Observer, TaskProgress
 
 Now = Callable[[], float]
 
@@ -29,7 +29,7 @@ MAX_SHOWN = 8
 _WINDOW_S = 10.0
 
 
-class Meter:
+class TaskMeter:
     """How a running task gets on; its rate is that of the last ten seconds."""
 
     def __init__(self, progress: TaskProgress, now: float) -> None:
@@ -95,14 +95,14 @@ class Meter:
         return f"{shown}, {show_span(left_s) if left_s >= 60 else f'{left_s} s'} left"
 
 
-class Watch:
+class ProgressDisplay(Observer):
     """An observer that keeps an eye on the running tasks, and says in a line what has ended."""
 
     interval_s: ClassVar[float]
 
     def __init__(self, now: Now = time.monotonic) -> None:
         self._now = now
-        self._running: dict[str, Meter] = {}
+        self._running: dict[str, TaskMeter] = {}
 
     def refresh(self) -> None:
         """Show how the running tasks get on."""
@@ -125,7 +125,7 @@ class Watch:
 
     def task_started(self, progress: TaskProgress) -> None:
         """Begin to look at a task."""
-        self._running[progress.name] = Meter(progress, self._now())
+        self._running[progress.name] = TaskMeter(progress, self._now())
 
     def task_ended(self, name: str, status: Status, error: ErrorInfo | None) -> None:
         """Say how a task has ended."""
@@ -146,7 +146,7 @@ class Watch:
     def run_ended(self, run: Run) -> None:
         """The summary says it all."""
 
-    def shown(self) -> list[tuple[str, Meter]]:
+    def shown(self) -> list[tuple[str, TaskMeter]]:
         """The running tasks that are shown one by one, the first started first."""
         return list(islice(self._running.items(), MAX_SHOWN))
 
@@ -163,7 +163,7 @@ class Watch:
         raise NotImplementedError
 
 
-class LineWatch(Watch):
+class LineDisplay(ProgressDisplay):
     """Prints a line for each running task now and then."""
 
     interval_s = 5.0
@@ -176,12 +176,12 @@ class LineWatch(Watch):
             self.say(rest)
 
 
-def open_watch() -> Watch:
+def open_watch() -> ProgressDisplay:
     """The watch that suits standard error."""
     import os
 
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        from fanwise.cli.bars import BarWatch
+        from fanwise.cli.bars import BarDisplay
 
-        return BarWatch()
-    return LineWatch()
+        return BarDisplay()
+    return LineDisplay()

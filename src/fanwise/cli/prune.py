@@ -21,7 +21,7 @@ from fanwise.errors import UsageError
 
 if TYPE_CHECKING:
     from fanwise.model import EndedRun, StoreSize
-    from fanwise.ports import Upkeep
+    from fanwise.ports import Maintenance
 
 
 class PrunedStatus(StrEnum):
@@ -109,11 +109,11 @@ def choose(
     return [run for run in reversed(found[keep:]) if run.ended_at < ended_before]
 
 
-def _delete(store: Upkeep, runs: Sequence[EndedRun], *, vacuum: bool) -> _Pruned:
+def _delete(store: Maintenance, runs: Sequence[EndedRun], *, vacuum: bool) -> _Pruned:
     before = store.size()
     deleted = [run for run in runs if store.delete_run(run)]
-    rows = sum(store.sweep())
-    store.shrink(rewrite=vacuum)
+    rows = sum(store.delete_orphans())
+    store.vacuum(rewrite=vacuum)
     after = store.size()
     return _Pruned(deleted, rows, max(before.total_bytes - after.total_bytes, 0), after)
 

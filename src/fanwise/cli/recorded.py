@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fanwise.errors import DefinitionError, UsageError
-from fanwise.model import Limits, Run, RunRecord, Status, TaskRun, TaskSummary, inner_path
+from fanwise.model import Limits, Run, RunRecord, Status, TaskSummary, VisitRecord, inner_path
 from fanwise.ports import Records
 from fanwise.values import decode
 
@@ -43,7 +43,7 @@ def find_run(records: Records, run_id: str) -> RunRecord:
     )
 
 
-def find_visit(records: Records, run: RunRecord, name: str) -> TaskRun:
+def find_visit(records: Records, run: RunRecord, name: str) -> VisitRecord:
     """The last visit of a task. Raises `UsageError`."""
     visits = {task.path: task for task in records.tasks(run.run_no)}
     task = visits.get(name)
@@ -61,7 +61,7 @@ def find_visit(records: Records, run: RunRecord, name: str) -> TaskRun:
     return task
 
 
-def find_task(records: Records, run: RunRecord, name: str) -> TaskRun:
+def find_task(records: Records, run: RunRecord, name: str) -> VisitRecord:
     """The last visit of a task with items. Raises `UsageError`."""
     task = find_visit(records, run, name)
     if not task.has_items:
@@ -71,12 +71,12 @@ def find_task(records: Records, run: RunRecord, name: str) -> TaskRun:
     return task
 
 
-def last_visits(tasks: Iterable[TaskRun]) -> Mapping[str, TaskRun]:
+def last_visits(tasks: Iterable[VisitRecord]) -> Mapping[str, VisitRecord]:
     """The last visit of each task, by path."""
     return {task.path: task for task in tasks}
 
 
-def find_steps(records: Records, run: RunRecord, path: str) -> list[TaskRun]:
+def find_steps(records: Records, run: RunRecord, path: str) -> list[VisitRecord]:
     """The steps of the child workflow that ran at a path, such as `check[17]`. `UsageError`."""
     steps = records.tasks(run.run_no, within=path)
     if not steps:
@@ -87,12 +87,14 @@ def find_steps(records: Records, run: RunRecord, path: str) -> list[TaskRun]:
     return tree(records, run.run_no, steps, most=10_000)
 
 
-def tree(records: Records, run_no: int, tasks: Iterable[TaskRun], most: int) -> list[TaskRun]:
+def tree(
+    records: Records, run_no: int, tasks: Iterable[VisitRecord], most: int
+) -> list[VisitRecord]:
     """Tasks, each with the steps of its child workflow behind it, at most so many in all.
 
     The steps of children that ran once per item are left out: there may be millions.
     """
-    found: list[TaskRun] = []
+    found: list[VisitRecord] = []
     for task in tasks:
         if len(found) >= most:
             break
@@ -104,7 +106,7 @@ def tree(records: Records, run_no: int, tasks: Iterable[TaskRun], most: int) -> 
 
 
 def as_run(
-    record: RunRecord, visits: Mapping[str, TaskRun], definition: WorkflowDefinition | None
+    record: RunRecord, visits: Mapping[str, VisitRecord], definition: WorkflowDefinition | None
 ) -> Run:
     """A run from its records. A task that has not come up yet is `pending`."""
     listed = () if definition is None else (*definition.tasks, *definition.finally_)
@@ -147,7 +149,7 @@ def names_before(definition: WorkflowDefinition) -> Mapping[str, Collection[str]
     return before
 
 
-def _summary(name: str, task: TaskRun | None) -> TaskSummary:
+def _summary(name: str, task: VisitRecord | None) -> TaskSummary:
     if task is None:
         return TaskSummary(name, Status.PENDING, None, None, 0, None, None)
     return TaskSummary(

@@ -8,10 +8,11 @@ from functools import partial
 
 from fanwise.cli.interruption import INTERRUPTED, KEPT, Interruption, leave
 from fanwise.cli.output import say
-from fanwise.engine import Engine, Quiet
+from fanwise.engine import Engine
 from fanwise.errors import FanwiseError
 from fanwise.model import ErrorInfo, Run, RunRecord, Status
 from fanwise.plan import Plan
+from fanwise.ports import Observer
 
 
 def go_on_with(
@@ -44,7 +45,7 @@ async def _go_on(
     return [run for run in done if run is not None]
 
 
-class _Lines(Quiet):
+class _Lines(Observer):
     """Tells of each run in lines of its own."""
 
     def __init__(self, run_id: str) -> None:

@@ -15,7 +15,7 @@ from fanwise.cli.output import as_json, clean, has_colours, print_results
 if TYPE_CHECKING:
     from fanwise.cli.timing import RunTime
     from fanwise.definition import WorkflowDefinition
-    from fanwise.model import Limits, RunRecord, TaskRun
+    from fanwise.model import Limits, RunRecord, VisitRecord
     from fanwise.ports import Records
     from fanwise.stores import Store
 
@@ -47,14 +47,14 @@ def show(
             _show_run(records, record, settings.limits, store, json=json)
             return
         if within is None:
-            visits: Sequence[TaskRun] = records.tasks(record.run_no)
+            visits: Sequence[VisitRecord] = records.tasks(record.run_no)
         else:
             visits = find_steps(records, record, within)
     _show_visits(record, visits, timeline=timeline, json=json)
 
 
 def _show_visits(
-    record: RunRecord, visits: Sequence[TaskRun], *, timeline: bool, json: bool
+    record: RunRecord, visits: Sequence[VisitRecord], *, timeline: bool, json: bool
 ) -> None:
     from fanwise.cli.summary import step_lines, step_object
 
@@ -117,7 +117,7 @@ def _show_run(
 def _timing(
     records: Records,
     record: RunRecord,
-    visits: Sequence[TaskRun],
+    visits: Sequence[VisitRecord],
     definition: WorkflowDefinition | None,
 ) -> RunTime | None:
     """Where the time went, or None if no task has started."""
@@ -131,7 +131,7 @@ def _timing(
     return run_time(records, found, record.started_at, before)
 
 
-def _timeline(record: RunRecord, visits: Sequence[TaskRun]) -> list[str]:
+def _timeline(record: RunRecord, visits: Sequence[VisitRecord]) -> list[str]:
     import shutil
 
     from fanwise.cli.timeline import ASCII, BLOCKS, timeline_lines
@@ -149,7 +149,7 @@ def _timeline(record: RunRecord, visits: Sequence[TaskRun]) -> list[str]:
     )
 
 
-def _until(record: RunRecord, visits: Iterable[TaskRun]) -> float:
+def _until(record: RunRecord, visits: Iterable[VisitRecord]) -> float:
     """Until when visits count that haven't ended: now while the run runs, else what is recorded."""
     from fanwise.model import Status
 
@@ -159,7 +159,7 @@ def _until(record: RunRecord, visits: Iterable[TaskRun]) -> float:
     return record.ended_at or max(times, default=0.0)
 
 
-def _traceback_lines(tasks: Iterable[TaskRun]) -> list[str]:
+def _traceback_lines(tasks: Iterable[VisitRecord]) -> list[str]:
     from fanwise.cli.tracebacks import Tracebacks
 
     tracebacks = Tracebacks()

@@ -9,7 +9,7 @@ from typing import Any
 from fanwise.cli.digest import digest_items, digest_lines
 from fanwise.cli.output import as_json, clean
 from fanwise.cli.render import count, iso_time, paint, show_error, show_span, table
-from fanwise.model import ErrorInfo, Run, Status, TaskRun, TaskSummary
+from fanwise.model import ErrorInfo, Run, Status, TaskSummary, VisitRecord
 from fanwise.ports import Records
 from fanwise.values import decode, thaw
 
@@ -53,7 +53,7 @@ def error_object(error: ErrorInfo | None) -> dict[str, Any] | None:
 
 def run_lines(
     run: Run,
-    visits: Mapping[str, TaskRun],
+    visits: Mapping[str, VisitRecord],
     facts: Sequence[str] = (),
     *,
     colours: bool,
@@ -76,7 +76,7 @@ def run_lines(
 
 
 def _task_lines(
-    tasks: Sequence[TaskSummary], visits: Mapping[str, TaskRun], *, colours: bool
+    tasks: Sequence[TaskSummary], visits: Mapping[str, VisitRecord], *, colours: bool
 ) -> list[str]:
     """A table of the tasks; of very many those that went well are left out.
 
@@ -106,7 +106,7 @@ def _task_lines(
     return [*lines, f"and {count(rest, 'more task')}"] if rest else lines
 
 
-def _visits_of(task: TaskSummary, visits: Mapping[str, TaskRun]) -> str:
+def _visits_of(task: TaskSummary, visits: Mapping[str, VisitRecord]) -> str:
     last = visits.get(task.name)
     if last is None or (last.visit == 1 and last.started_at is None):  # it has never started
         return ""
@@ -119,7 +119,7 @@ def _duration_s(task: TaskSummary) -> float | None:
     return task.ended_at - task.started_at
 
 
-def step_object(step: TaskRun) -> dict[str, Any]:
+def step_object(step: VisitRecord) -> dict[str, Any]:
     """A step of a child workflow as `--json` gives it."""
     return {
         "path": step.path,
@@ -133,7 +133,7 @@ def step_object(step: TaskRun) -> dict[str, Any]:
     }
 
 
-def step_lines(steps: Sequence[TaskRun], *, colours: bool) -> list[str]:
+def step_lines(steps: Sequence[VisitRecord], *, colours: bool) -> list[str]:
     """A table of the steps of child workflows, each set in under what it is a step of."""
     rows = [
         (
@@ -154,7 +154,7 @@ def step_lines(steps: Sequence[TaskRun], *, colours: bool) -> list[str]:
 
 
 def failure_lines(
-    records: Records, run_id: str, visits: Mapping[str, TaskRun], store: str | None
+    records: Records, run_id: str, visits: Mapping[str, VisitRecord], store: str | None
 ) -> list[str]:
     """A digest for each task of which items failed, and how to see more of it.
 
@@ -165,7 +165,7 @@ def failure_lines(
         # A task that is paused or runs has no counts yet.
         if not task.has_items or (task.items is not None and not task.items.failed):
             continue
-        digest = digest_items(records, task.run_no, task.task_no)
+        digest = digest_items(records, task.run_no, task.visit_no)
         if digest.failed:
             more = command("items", run_id, task.path, "--status", "failed", store=store)
             lines += [

@@ -95,7 +95,7 @@ def _shared(spells: Sequence[Spell]) -> Iterator[_Line]:
     alone = _alone(spells)
     between: list[Spell] = []
     for spell in spells:
-        if spell.visit.task_no not in alone:
+        if spell.visit.visit_no not in alone:
             between.append(spell)
             continue
         if between:
@@ -109,14 +109,14 @@ def _shared(spells: Sequence[Spell]) -> Iterator[_Line]:
 def _alone(spells: Sequence[Spell]) -> set[int]:
     """The numbers of the visits that have lines of their own."""
     if len(spells) <= _MAX_ALONE:
-        return {spell.visit.task_no for spell in spells}
+        return {spell.visit.visit_no for spell in spells}
     longest = sorted(spells, key=lambda spell: -spell.span_s)
     troubled = [spell for spell in longest if spell.visit.status is not Status.SUCCEEDED]
     ranked = [*troubled[:_MAX_TROUBLED], *longest]
     found: set[int] = set()
     for spell in ranked:
         if len(found) < _MAX_ALONE:
-            found.add(spell.visit.task_no)
+            found.add(spell.visit.visit_no)
     return found
 
 

@@ -10,14 +10,14 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from fanwise.model import ItemTimes, TaskRun
+from fanwise.model import ItemTimes, VisitRecord
 from fanwise.ports import Records
 
 
 class Spell(NamedTuple):
     """When a visit started, when its delay was over, and when it ended or counts as ended."""
 
-    visit: TaskRun
+    visit: VisitRecord
     started_at: float
     works_at: float
     ended_at: float
@@ -69,7 +69,7 @@ class RunTime(NamedTuple):
     critical_s: float
 
 
-def spells(visits: Iterable[TaskRun], until: float) -> list[Spell]:
+def spells(visits: Iterable[VisitRecord], until: float) -> list[Spell]:
     """The visits that have started. Those that haven't ended count until then."""
     found = []
     for visit in visits:
@@ -111,7 +111,7 @@ def run_time(
 def _task_time(records: Records, task_spells: Sequence[Spell]) -> TaskTime:
     last = task_spells[-1]
     visit = last.visit
-    items = records.item_times(visit.run_no, visit.task_no) if visit.has_items else None
+    items = records.item_times(visit.run_no, visit.visit_no) if visit.has_items else None
     return TaskTime(
         path=visit.path,
         span_s=sum(spell.span_s for spell in task_spells),
@@ -142,7 +142,7 @@ def critical_path(
     spell = max((each[-1] for each in by_path.values()), key=_end, default=None)
     while spell is not None:
         found.append(spell)
-        start = spell.started_at, spell.visit.task_no
+        start = spell.started_at, spell.visit.visit_no
         earlier = []
         for path in before.get(spell.visit.path, ()):
             place = bisect_left(ends.get(path, ()), start)
@@ -154,4 +154,4 @@ def critical_path(
 
 def _end(spell: Spell) -> tuple[float, int]:
     """What orders ends: visits that took no time at all are in the order of their starts."""
-    return spell.ended_at, spell.visit.task_no
+    return spell.ended_at, spell.visit.visit_no

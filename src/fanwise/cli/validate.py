@@ -10,7 +10,7 @@ import typer
 from fanwise.cli import options
 from fanwise.cli.errors import WRONG, error_lines
 from fanwise.cli.output import as_json, clean, clean_lines, print_results, prints_aside
-from fanwise.errors import DefinitionError, FanwiseError, Place, Problem
+from fanwise.errors import DefinitionError, Diagnostic, FanwiseError, Place
 
 if TYPE_CHECKING:
     from fanwise.wiring import Settings
@@ -49,7 +49,7 @@ class _Report:
 
         self._file = file
         self._error: FanwiseError | None = None
-        self._warnings: tuple[Problem, ...] = ()
+        self._warnings: tuple[Diagnostic, ...] = ()
         self._tasks = self._parameters = 0
         try:
             with prints_aside():
@@ -87,22 +87,22 @@ class _Report:
             "warnings": [_problem_object(warning) for warning in self._warnings],
         }
 
-    def _problems(self) -> tuple[Problem, ...]:
+    def _problems(self) -> tuple[Diagnostic, ...]:
         error = self._error
         if error is None:
             return ()
         if isinstance(error, DefinitionError):
             return error.problems
         nowhere = Place(str(self._file), 0, 0)
-        return (Problem(nowhere, error.code, error.message, error.hint),)
+        return (Diagnostic(nowhere, error.code, error.message, error.hint),)
 
 
-def _warning_line(warning: Problem) -> str:
+def _warning_line(warning: Diagnostic) -> str:
     text = f"{warning.place}  warning {warning.code}  {warning.message}"
     return f"{text} {warning.hint}" if warning.hint else text
 
 
-def _problem_object(problem: Problem) -> dict[str, Any]:
+def _problem_object(problem: Diagnostic) -> dict[str, Any]:
     """A problem as `--json` gives it; one without a place has neither line nor column."""
     return {
         "file": _storable(problem.place.file),

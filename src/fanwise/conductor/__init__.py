@@ -2,12 +2,12 @@
 
 from fanwise.conductor.decide import decide
 from fanwise.conductor.messages import (
-    Asked,
     CancelRequested,
     Command,
     EndRun,
     Evaluate,
     Evaluated,
+    EvaluationKind,
     Event,
     PauseRequested,
     RunResumed,
@@ -20,18 +20,18 @@ from fanwise.conductor.messages import (
     TaskPaused,
     VisitsAdvanced,
 )
-from fanwise.conductor.replay import Kept, Replay, Step, retell
+from fanwise.conductor.replay import KeptOutcome, Replay, Step, replay_with
 from fanwise.conductor.state import Phase, Stage, State, TaskState
 
 __all__ = [
-    "Asked",
     "CancelRequested",
     "Command",
     "EndRun",
     "Evaluate",
     "Evaluated",
+    "EvaluationKind",
     "Event",
-    "Kept",
+    "KeptOutcome",
     "PauseRequested",
     "Phase",
     "Replay",
@@ -49,5 +49,5 @@ __all__ = [
     "TaskState",
     "VisitsAdvanced",
     "decide",
-    "retell",
+    "replay_with",
 ]

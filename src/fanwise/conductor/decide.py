@@ -16,12 +16,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from fanwise.conductor.messages import (
-    Asked,
     CancelRequested,
     Command,
     EndRun,
     Evaluate,
     Evaluated,
+    EvaluationKind,
     Event,
     PauseRequested,
     RunResumed,
@@ -65,15 +65,15 @@ class _Decision(Routes):
                 self._task_ended(event)
             case TaskPaused() if self._expects(event, Stage.RUNNING):
                 self._hold(event.task)
-            case Evaluated(asked=Asked.WHEN) if self._expects(event, Stage.JUDGING):
+            case Evaluated(asked=EvaluationKind.WHEN) if self._expects(event, Stage.JUDGING):
                 self._when_evaluated(event)
-            case Evaluated(asked=Asked.PUBLISH) if self._expects(event, Stage.PUBLISHING):
+            case Evaluated(asked=EvaluationKind.PUBLISH) if self._expects(event, Stage.PUBLISHING):
                 self._publish_evaluated(event)
-            case Evaluated(asked=Asked.NEXT) if self._expects(event, Stage.LEAVING):
+            case Evaluated(asked=EvaluationKind.NEXT) if self._expects(event, Stage.LEAVING):
                 self._next_evaluated(event)
-            case Evaluated(asked=Asked.VARIABLES) if self.state.phase is Phase.PREPARING:
+            case Evaluated(asked=EvaluationKind.VARIABLES) if self.state.phase is Phase.PREPARING:
                 self._variables_evaluated(event)
-            case Evaluated(asked=Asked.OUTPUT) if self.state.phase is Phase.CLOSING:
+            case Evaluated(asked=EvaluationKind.OUTPUT) if self.state.phase is Phase.CLOSING:
                 self._finish(event.value, event.error)
             case TaskEnded() | TaskPaused() | Evaluated():
                 return
@@ -106,7 +106,7 @@ class _Decision(Routes):
         variables = event.context.variables
         self._change(phase=Phase.PREPARING, base=event.context, scope=Scope(variables))
         if self.plan.variables:
-            self.commands.append(Evaluate(Asked.VARIABLES, event.context))
+            self.commands.append(Evaluate(EvaluationKind.VARIABLES, event.context))
         else:
             self._begin()
 
@@ -181,7 +181,7 @@ class _Decision(Routes):
             self._change(phase=Phase.CLOSING)
             context = self.see(self.final_scope())
             is_cut_short = self.state.stop is not None or self._final_error() is not None
-            self.commands.append(Evaluate(Asked.OUTPUT, context, nullable=is_cut_short))
+            self.commands.append(Evaluate(EvaluationKind.OUTPUT, context, nullable=is_cut_short))
 
     def _may_start(self) -> bool:
         """Whether tasks may start now; those of `finally` do also in a run that has failed."""
@@ -232,7 +232,7 @@ class _Decision(Routes):
         self._set(number, started)
         self._change(active=self.state.active + 1)
         if judging:
-            self.commands.append(Evaluate(Asked.WHEN, self.see(scope), number, visit))
+            self.commands.append(Evaluate(EvaluationKind.WHEN, self.see(scope), number, visit))
         else:
             self.commands.append(StartTask(number, visit, self.see(scope)))
 
@@ -281,7 +281,9 @@ class _Decision(Routes):
             assert task.scope is not None  # it has started
             self._set(number, replace(task, stage=Stage.PUBLISHING, result=result))
             context = self.see(task.scope)
-            self.commands.append(Evaluate(Asked.PUBLISH, context, number, task.visit, result))
+            self.commands.append(
+                Evaluate(EvaluationKind.PUBLISH, context, number, task.visit, result)
+            )
         else:
             self._ended(number, result, event.handled)
 
@@ -305,7 +307,7 @@ class _Decision(Routes):
             self._set(number, replace(task, stage=Stage.LEAVING, result=result, handled=handled))
             context = self.see(task.scope)
             self.commands.append(
-                Evaluate(Asked.NEXT, context, number, task.visit, result, passes=passes)
+                Evaluate(EvaluationKind.NEXT, context, number, task.visit, result, passes=passes)
             )
             return
         taken = [EMPTY_DICT if passes else None for _ in planned.transitions]

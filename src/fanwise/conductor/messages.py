@@ -17,7 +17,7 @@ from fanwise.context import WorkflowContext
 from fanwise.model import ErrorInfo, Status, TaskResult
 
 
-class Asked(StrEnum):
+class EvaluationKind(StrEnum):
     """What an evaluation is of."""
 
     VARIABLES = "variables"
@@ -41,7 +41,7 @@ class Evaluated(msgspec.Struct, frozen=True, gc=False):
     isn't taken.
     """
 
-    asked: Asked
+    asked: EvaluationKind
     task: int = -1
     visit: int = 0
     value: Any = None
@@ -111,7 +111,7 @@ Event = (
 class Evaluate(msgspec.Struct, frozen=True, gc=False):
     """Compute this in `context` (after `result`, if given), and say `Evaluated`."""
 
-    asked: Asked
+    asked: EvaluationKind
     context: WorkflowContext
     task: int = -1
     visit: int = 0

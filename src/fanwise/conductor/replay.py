@@ -1,8 +1,9 @@
 """Rebuilds where a run stands from what is recorded of it: pure, like `decide` itself.
 
 `Replay` takes a run's events once more, and knows which commands nobody has answered yet: that is
-what a run that was interrupted has to do next. `retell` tells a run anew that keeps some outcomes:
-they are given where the conductor asks for them, and whatever isn't kept stays to be done.
+what a run that was interrupted has to do next. `replay_with` tells a run anew that keeps some
+outcomes: they are given where the conductor asks for them, and whatever isn't kept stays to be
+done.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import msgspec
 
 from fanwise.conductor.decide import decide
 from fanwise.conductor.messages import (
-    Asked,
     Command,
     EndRun,
     Evaluate,
     Evaluated,
+    EvaluationKind,
     Event,
     RunStarted,
     SettleTask,
@@ -75,44 +76,44 @@ class Replay:
         return (*self._waiting.values(), *[each for each in stops if each is not None])
 
 
-class Kept(msgspec.Struct, frozen=True, gc=False):
+class KeptOutcome(msgspec.Struct, frozen=True, gc=False):
     """An event that is kept; of several that could be told, that with the lowest `order` is."""
 
     order: float
     event: Event
 
 
-def retell(
+def replay_with(
     plan: Plan,
     state: State,
     context: WorkflowContext,
-    outcome_of: Callable[[StartTask], Kept | VisitsAdvanced | None],
+    outcome_of: Callable[[StartTask], KeptOutcome | VisitsAdvanced | None],
     evaluate: Callable[[Evaluate], Evaluated],
     *,
     first: Sequence[Event] = (),
-    unasked: Sequence[Kept] = (),
+    spontaneous: Sequence[KeptOutcome] = (),
 ) -> tuple[Replay, list[Step]]:
     """Tell a run from its start, with what `outcome_of` has for a visit that starts.
 
     In place of an outcome it may have a higher number for the visit, which starts once more then.
-    The events `first` come right after the start; those that are `unasked` came by themselves, each
-    in its order. Gives where the run stands, and the events that it took. Its output is left to be
-    evaluated.
+    The events `first` come right after the start; those that are `spontaneous` came by themselves,
+    each in its order. Gives where the run stands, and the events that it took. Its output is left
+    to be evaluated.
     """
     replay = Replay(plan, state)
     steps: list[Step] = []
     said: deque[Event] = deque([RunStarted(context), *first])
-    kept: list[tuple[float, int, Event]] = [(each.order, -1, each.event) for each in unasked]
+    kept: list[tuple[float, int, Event]] = [(each.order, -1, each.event) for each in spontaneous]
     while said or kept:
         event = said.popleft() if said else heapq.heappop(kept)[-1]
         commands = replay.take(event)
         steps.append((event, commands))
         for command in commands:
-            if isinstance(command, Evaluate) and command.asked is not Asked.OUTPUT:
+            if isinstance(command, Evaluate) and command.asked is not EvaluationKind.OUTPUT:
                 said.append(evaluate(command))
             elif isinstance(command, StartTask):
                 found = outcome_of(command)
-                if isinstance(found, Kept):
+                if isinstance(found, KeptOutcome):
                     heapq.heappush(kept, (found.order, command.task, found.event))
                 elif found is not None:
                     said.append(found)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection
 from typing import Final, NoReturn
 
-from fanwise.errors import DefinitionError, Place, Problem
+from fanwise.errors import DefinitionError, Diagnostic, Place
 
 CODES: Final[dict[str, str]] = {
     "bad-encoding": "The file isn't text in UTF-8, or holds control characters.",
@@ -62,7 +62,7 @@ class Problems:
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self._found: list[Problem] = []
+        self._found: list[Diagnostic] = []
         self._spots: set[tuple[int, int]] = set()
 
     def add(
@@ -75,7 +75,7 @@ class Problems:
         if last and spot in self._spots:
             return
         self._spots.add(spot)
-        self._found.append(Problem(Place(self.file, *spot), code, message, hint))
+        self._found.append(Diagnostic(Place(self.file, *spot), code, message, hint))
 
     def stop(self, spot: tuple[int, int], code: str, message: str, hint: str = "") -> NoReturn:
         """Note a problem after which nothing more can be read, and raise `DefinitionError`."""

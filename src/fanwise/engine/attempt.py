@@ -18,10 +18,10 @@ from fanwise.catalog import ActionContext, ActionSpec
 from fanwise.context import ItemContext, WorkflowContext
 from fanwise.engine.capture import AttemptLog, log_text
 from fanwise.engine.evaluate import bounded
-from fanwise.engine.parts import RunParts
+from fanwise.engine.parts import RunServices
 from fanwise.engine.sleeping import Sleeper
 from fanwise.errors import InputError, LimitError, Place
-from fanwise.model import Limits, LogText, inner_path
+from fanwise.model import Limits, LogEntry, inner_path
 from fanwise.plan import PlannedInput, PlannedTask, Value
 from fanwise.ports import Ticket
 from fanwise.values import encode
@@ -35,7 +35,7 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
 
     run_id: str
     run_no: int
-    task_no: int
+    visit_no: int
     path: str
     number: int
 
@@ -61,7 +61,7 @@ class TaskCall:
         task: PlannedTask,
         visit: Visit,
         context: WorkflowContext,
-        run: RunParts,
+        run: RunServices,
         *,
         timeout_s: float | None,
         resumes: bool = False,
@@ -89,7 +89,7 @@ class TaskCall:
             self._add(spec, entry, context, run)
 
     def _add(
-        self, spec: ActionSpec, entry: PlannedInput, context: WorkflowContext, run: RunParts
+        self, spec: ActionSpec, entry: PlannedInput, context: WorkflowContext, run: RunServices
     ) -> None:
         """Render an input now if all items share it, else keep it for each attempt."""
         field = spec.fields.get(entry.name)
@@ -183,9 +183,9 @@ class TaskCall:
     def _keep_log(self, ticket: Ticket, started_at: float, written: bytes, left_out: int) -> None:
         visit = self._visit
         self._run.journal.add_log(
-            LogText(
+            LogEntry(
                 visit.run_no,
-                visit.task_no,
+                visit.visit_no,
                 ticket.index,
                 ticket.attempt,
                 self.describe(ticket),
@@ -211,7 +211,7 @@ def _reading(render: _Render, place: Place, limits: Limits) -> _Render:
     return read
 
 
-def _locating(render: _Render, value: Value, run: RunParts) -> _Render:
+def _locating(render: _Render, value: Value, run: RunServices) -> _Render:
     """`render`, with a relative path made absolute."""
 
     def locate(context: WorkflowContext | ItemContext, outcome: None) -> Any:

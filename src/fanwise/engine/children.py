@@ -29,7 +29,7 @@ from fanwise.catalog import Runs
 from fanwise.conductor import (
     Command,
     Event,
-    Kept,
+    KeptOutcome,
     RunStarted,
     RunTimedOut,
     SettleTask,
@@ -38,13 +38,13 @@ from fanwise.conductor import (
 )
 from fanwise.context import WorkflowContext
 from fanwise.engine.attempt import TaskCall, Visit
-from fanwise.engine.conduct import Conducting, Standing, first_state, result_of
+from fanwise.engine.conduct import Conducting, StartingPoint, first_state, result_of
 from fanwise.engine.gate import Slots
-from fanwise.engine.parts import RunParts, StepObserver
+from fanwise.engine.parts import RunServices, StepObserver
 from fanwise.engine.recovery import outcome
-from fanwise.engine.tasks import TaskEnd, is_handled
+from fanwise.engine.tasks import VisitEnd, is_handled
 from fanwise.errors import AttemptError, RunFailedError
-from fanwise.model import Discard, Status, TaskResult, TaskRun
+from fanwise.model import Discard, Status, TaskResult, VisitRecord
 from fanwise.plan import Plan, PlannedTask
 from fanwise.ports import Ticket
 from fanwise.values import FrozenDict, decode
@@ -63,7 +63,7 @@ class ChildWorkflow:
         plan: Plan,
         visit: Visit,
         context: WorkflowContext,
-        parent: RunParts,
+        parent: RunServices,
         begun: Bitmap | None = None,
     ) -> None:
         self._begun = begun  # the items, 0 if there are none, of which steps may be recorded
@@ -93,9 +93,9 @@ class ChildWorkflow:
         path = self._visit.item(ticket.index)
         timeout_s = None if self._plan.timeout is None else self._plan.timeout.resolve(context)
         inline = self._inline if timeout_s is None else frozenset[int]()
-        standing = Standing(self._start, opening=(RunStarted(context),))
+        standing = StartingPoint(self._start, opening=(RunStarted(context),))
         child = _Child(self._plan, standing, context, self._parts, f"{path}.", inline)
-        rows: Sequence[TaskRun] | None = None
+        rows: Sequence[VisitRecord] | None = None
         if ticket.attempt == 1 and self._begun is not None and (ticket.index or 0) in self._begun:
             read = self._parts.parts.records
             rows = await asyncio.to_thread(partial(read.tasks, self._visit.run_no, within=path))
@@ -120,9 +120,9 @@ class _Child(Conducting):
     def __init__(
         self,
         plan: Plan,
-        standing: Standing,
+        standing: StartingPoint,
         context: WorkflowContext,
-        run: RunParts,
+        run: RunServices,
         prefix: str,
         inline: frozenset[int],
     ) -> None:
@@ -130,28 +130,30 @@ class _Child(Conducting):
         self._inline = inline
         self._step: StartTask | None = None  # one that is to be made right here
         self._is_restored = False
-        self._recorded: Mapping[tuple[int, int], TaskRun] = {}  # before it was restored
+        self._recorded: Mapping[tuple[int, int], VisitRecord] = {}  # before it was restored
         self._settled_at = 0.0
 
-    async def restore(self, rows: Sequence[TaskRun], timeout_s: float | None) -> None:
+    async def restore(self, rows: Sequence[VisitRecord], timeout_s: float | None) -> None:
         """Go to where the rows of recorded steps lead; the child's own timeout is `timeout_s`."""
         numbers = self._plan.numbers
         named = [(numbers.get(row.path.rpartition(".")[2]), row) for row in rows]
         self._recorded = {(number, row.visit): row for number, row in named if number is not None}
         self._settled_at = max((row.ended_at or 0.0 for row in rows), default=0.0)
         self._is_restored = True
-        unasked = []
+        spontaneous = []
         cut_off = [row.ended_at or 0.0 for row in rows if row.status is Status.CANCELLED]
         if cut_off and timeout_s is not None:  # nothing else cuts off steps and leaves them be
-            unasked.append(Kept(math.nextafter(min(cut_off), 0.0), RunTimedOut(timeout_s)))
-        steps = await asyncio.to_thread(self._retell, self._kept, unasked=unasked)
+            spontaneous.append(
+                KeptOutcome(math.nextafter(min(cut_off), 0.0), RunTimedOut(timeout_s))
+            )
+        steps = await asyncio.to_thread(self._retell, self._kept, spontaneous=spontaneous)
         self._opening = ()
         # Steps that were passed over may have no row yet, nor those that are to start.
         told = [command for _, commands in steps for command in commands]
         passed = [command for command in told if isinstance(command, SettleTask)]
         await self._commit([*passed, *self._pending])
 
-    def _kept(self, command: StartTask) -> Kept | None:
+    def _kept(self, command: StartTask) -> KeptOutcome | None:
         """What is recorded of how a step's action ended, if its row tells.
 
         That of a step with items doesn't if it has no counts: then it failed before its first
@@ -169,7 +171,7 @@ class _Child(Conducting):
         result = outcome(row, status, self._run.parts.records, error)
         task = self._plan.tasks[command.task]
         handled = status is Status.FAILED and is_handled(task, command.context, result)
-        return Kept(row.ended_at, TaskEnded(command.task, command.visit, result, handled))
+        return KeptOutcome(row.ended_at, TaskEnded(command.task, command.visit, result, handled))
 
     async def _record(self, event: Event, commands: tuple[Command, ...]) -> None:
         """One row for each step that has ended, in a transaction of their own."""
@@ -177,7 +179,7 @@ class _Child(Conducting):
 
     async def _commit(self, commands: Iterable[Command]) -> None:
         """Record what steps' starts and ends change."""
-        changed: list[TaskRun] = []
+        changed: list[VisitRecord] = []
         for command in commands:  # in their order: a step on a cycle may end and start again
             row = None
             if isinstance(command, SettleTask):
@@ -189,7 +191,7 @@ class _Child(Conducting):
         if changed:
             await self._run.journal.commit(*changed)
 
-    def _open_row(self, command: StartTask) -> TaskRun | None:
+    def _open_row(self, command: StartTask) -> VisitRecord | None:
         """What to record of a step that starts: its row, if it has items, which refer to that."""
         number, visit = command.task, command.visit
         if self._is_restored:
@@ -204,7 +206,7 @@ class _Child(Conducting):
         self._rows[number] = row
         return row if row.has_items else None
 
-    def _settled_row(self, command: SettleTask) -> TaskRun | None:
+    def _settled_row(self, command: SettleTask) -> VisitRecord | None:
         """What to record of a step that has ended: its row, unless that is recorded already."""
         number, visit = command.task, max(command.visit, 1)
         if self._is_restored:
@@ -269,7 +271,7 @@ class _Child(Conducting):
         except (Exception, SystemExit) as error:
             result = TaskResult(Status.FAILED, error=self._run.describe(error))
         handled = result.error is not None and is_handled(task, command.context, result)
-        return self._visit_ended(command, TaskEnd(result, 1, output, handled))
+        return self._visit_ended(command, VisitEnd(result, 1, output, handled))
 
 
 def _is_plain(task: PlannedTask) -> bool:

@@ -5,7 +5,7 @@ with the rows that change because of it. Only then are the commands carried out,
 told, started or evaluated has been recorded first. What exactly is recorded is for those who build
 on `Conducting`: a run (`run.py`) and a child of a run (`children.py`) differ in just that.
 
-A workflow begins at a `Standing`: at its very start, or where the records of it end.
+A workflow begins at a `StartingPoint`: at its very start, or where the records of it end.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ import msgspec
 from msgspec.structs import replace
 
 from fanwise.conductor import (
-    Asked,
     Command,
     EndRun,
     Evaluate,
     Evaluated,
+    EvaluationKind,
     Event,
-    Kept,
+    KeptOutcome,
     RunTimedOut,
     SettleTask,
     StartTask,
@@ -38,17 +38,17 @@ from fanwise.conductor import (
     TaskPaused,
     VisitsAdvanced,
     decide,
-    retell,
+    replay_with,
 )
 from fanwise.context import WorkflowContext
 from fanwise.engine.attempt import Visit
 from fanwise.engine.evaluate import evaluate_asked
 from fanwise.engine.feed import Stop
 from fanwise.engine.journal import refusal
-from fanwise.engine.parts import RunParts
-from fanwise.engine.tasks import TaskEnd, TaskRunner, is_handled
+from fanwise.engine.parts import RunServices
+from fanwise.engine.tasks import VisitEnd, VisitRunner, is_handled
 from fanwise.errors import AttemptError, LimitError, RecordRefusedError
-from fanwise.model import ErrorInfo, Limits, Status, TaskResult, TaskRun
+from fanwise.model import ErrorInfo, Limits, Status, TaskResult, VisitRecord
 from fanwise.plan import Plan
 from fanwise.values import encode
 
@@ -76,7 +76,7 @@ class ContextSize:
         self._held[name] = size
 
 
-class Standing(msgspec.Struct, frozen=True):
+class StartingPoint(msgspec.Struct, frozen=True):
     """Where a workflow stands: its state, and what is recorded of it that is needed to go on.
 
     `opening` has the events that come first, and `pending` the commands that wait to be carried
@@ -89,7 +89,7 @@ class Standing(msgspec.Struct, frozen=True):
     state: State
     opening: tuple[Event, ...] = ()
     pending: tuple[Command, ...] = ()
-    rows: Mapping[int, TaskRun] = {}
+    rows: Mapping[int, VisitRecord] = {}
     begun: frozenset[int] = frozenset()
     sizes: Mapping[str, int] = {}
     seq: int = 0
@@ -100,7 +100,12 @@ class Conducting(ABC):
     """One workflow in progress, from its first event to its last."""
 
     def __init__(
-        self, plan: Plan, standing: Standing, context: WorkflowContext, run: RunParts, prefix: str
+        self,
+        plan: Plan,
+        standing: StartingPoint,
+        context: WorkflowContext,
+        run: RunServices,
+        prefix: str,
     ) -> None:
         self._plan = plan
         self._context = context
@@ -116,8 +121,8 @@ class Conducting(ABC):
         self._begun = set(standing.begun)
         self._stop: Stop | None = None  # what whoever drives it has asked of all tasks
         self._contexts: dict[int, WorkflowContext] = {}  # what each task that runs sees
-        self._ends: dict[int, TaskEnd] = {}  # of tasks that aren't settled yet
-        self._runners: dict[int, TaskRunner] = {}
+        self._ends: dict[int, VisitEnd] = {}  # of tasks that aren't settled yet
+        self._runners: dict[int, VisitRunner] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._reads_pages = any(task.items is not None for task in plan.tasks)
         self._ended: EndRun | None = None
@@ -191,12 +196,12 @@ class Conducting(ABC):
         Raises `RecordRefusedError` if the store refuses one of these records, and keeps no trace.
         """
 
-    def _new_row(self, number: int, visit: int, started_at: float | None = None) -> TaskRun:
+    def _new_row(self, number: int, visit: int, started_at: float | None = None) -> VisitRecord:
         """The row of a visit that has none yet; a task that never started has one all the same."""
         task = self._plan.tasks[number]
-        return TaskRun(
+        return VisitRecord(
             run_no=self._run.run_no,
-            task_no=next(self._run.numbers),
+            visit_no=next(self._run.numbers),
             path=self._prefix + task.name,
             visit=max(visit, 1),
             status=Status.PENDING,
@@ -212,7 +217,7 @@ class Conducting(ABC):
                 result = TaskResult(Status.FAILED, error=info)
                 handled = self._is_handled(event.task, result)
                 attempts = self._ends[event.task].attempts
-                self._ends[event.task] = TaskEnd(result, attempts, handled=handled)
+                self._ends[event.task] = VisitEnd(result, attempts, handled=handled)
                 return TaskEnded(event.task, event.visit, result, handled)
             case Evaluated() if event.error is None:
                 handled = self._is_handled_at(event, info)
@@ -276,9 +281,9 @@ class Conducting(ABC):
 
     def _retell(
         self,
-        outcome_of: Callable[[StartTask], Kept | VisitsAdvanced | None],
+        outcome_of: Callable[[StartTask], KeptOutcome | VisitsAdvanced | None],
         *,
-        unasked: Sequence[Kept] = (),
+        spontaneous: Sequence[KeptOutcome] = (),
         first: Sequence[Event] = (),
         then: Sequence[Event] = (),
     ) -> list[Step]:
@@ -292,14 +297,14 @@ class Conducting(ABC):
             self._contexts[command.task] = command.context
             return self._evaluate(command)
 
-        replay, steps = retell(
+        replay, steps = replay_with(
             self._plan,
             self._state,
             self._context,
             outcome_of,
             evaluate,
             first=first,
-            unasked=unasked,
+            spontaneous=spontaneous,
         )
         steps += [(event, replay.take(event)) for event in then]
         self._state, self._pending, self._ended = replay.state, replay.pending, replay.ended
@@ -308,7 +313,9 @@ class Conducting(ABC):
     def _is_handled_at(self, at: Evaluate | Evaluated, error: ErrorInfo) -> bool:
         """Whether `on-error` lets the run go on after this evaluation failed."""
         failed = TaskResult(Status.FAILED, error=error)
-        return at.asked in (Asked.WHEN, Asked.PUBLISH) and self._is_handled(at.task, failed)
+        return at.asked in (EvaluationKind.WHEN, EvaluationKind.PUBLISH) and self._is_handled(
+            at.task, failed
+        )
 
     def _hold(self, command: Evaluate, value: Any) -> None:
         """Count the variables that are set. Raises `LimitError`."""
@@ -318,7 +325,7 @@ class Conducting(ABC):
     def _start(self, command: StartTask) -> None:
         number = command.task
         self._contexts[number] = command.context
-        runner = TaskRunner(
+        runner = VisitRunner(
             self._plan.tasks[number],
             self._visit(command),
             command.context,
@@ -335,19 +342,19 @@ class Conducting(ABC):
 
     def _visit(self, command: StartTask) -> Visit:
         row = self._rows[command.task]
-        return Visit(self._run.run_id, self._run.run_no, row.task_no, row.path, command.visit)
+        return Visit(self._run.run_id, self._run.run_no, row.visit_no, row.path, command.visit)
 
     async def _note(self, number: int, **fields: Any) -> None:
         """Record more of a visit that has started: when it is due, or the file that it reads."""
         self._rows[number] = noted = replace(self._rows[number], **fields)
         await self._run.journal.commit(noted)
 
-    async def _run_visit(self, command: StartTask, runner: TaskRunner) -> Event:
+    async def _run_visit(self, command: StartTask, runner: VisitRunner) -> Event:
         end = await runner.run()
         del self._runners[command.task]
         return self._visit_ended(command, end)
 
-    def _visit_ended(self, command: StartTask, end: TaskEnd) -> Event:
+    def _visit_ended(self, command: StartTask, end: VisitEnd) -> Event:
         """The event that tells of a visit's end; one whose output is too large has failed."""
         number, visit = command.task, command.visit
         if end.result.status is Status.PAUSED:
@@ -357,7 +364,7 @@ class Conducting(ABC):
             self._sizes.hold(result_of(self._prefix, self._plan, number), len(end.output or b""))
         except LimitError as error:
             failed = TaskResult(Status.FAILED, error=self._run.describe(error))
-            end = TaskEnd(failed, end.attempts, handled=self._is_handled(number, failed))
+            end = VisitEnd(failed, end.attempts, handled=self._is_handled(number, failed))
         self._ends[number] = end
         return TaskEnded(number, visit, end.result, end.handled)
 
@@ -372,12 +379,12 @@ def result_of(prefix: str, plan: Plan, number: int) -> str:
     return f"the result of {prefix}{plan.tasks[number].name}"
 
 
-def sizes_set(asked: Asked, value: Any) -> Iterator[tuple[str, int]]:
+def sizes_set(asked: EvaluationKind, value: Any) -> Iterator[tuple[str, int]]:
     """The variables that an evaluation has set, as they are called where sizes are counted."""
     match asked:
-        case Asked.VARIABLES | Asked.PUBLISH:
+        case EvaluationKind.VARIABLES | EvaluationKind.PUBLISH:
             published = [value]
-        case Asked.NEXT:
+        case EvaluationKind.NEXT:
             published = [values for values in value if values is not None]
         case _:
             return

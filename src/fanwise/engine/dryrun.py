@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from fanwise.catalog import ActionField
 from fanwise.context import WorkflowContext
 from fanwise.engine.items import Locate, open_items
-from fanwise.engine.known import Known
+from fanwise.engine.known import StaticValues
 from fanwise.engine.masking import MASK
 from fanwise.errors import AttemptError, InputError
 from fanwise.model import ErrorInfo, Limits
@@ -109,7 +109,7 @@ def _variables(
     shown: dict[str, Any] = {}
     for name, value in plan.variables.items():
         try:
-            shown[name], is_known = Known(plan, context).render(value)
+            shown[name], is_known = StaticValues(plan, context).render(value)
         except AttemptError as error:
             problems.append(str(error))
             shown[name], is_known = value.raw, False
@@ -133,7 +133,7 @@ class _Previewer:
         self._plan = plan
         self._task = task
         self._context = context
-        self._known = Known(plan, context)
+        self._known = StaticValues(plan, context)
         self._sources = sources
         self._limits = limits
         self._locate = locate
@@ -145,7 +145,7 @@ class _Previewer:
         if task.items is not None:
             items = await self._items(task.items, most_items)
             if items.first is not UNSET:
-                self._known = Known(self._plan, self._context.for_item(items.first, 0))
+                self._known = StaticValues(self._plan, self._context.for_item(items.first, 0))
         inputs = {entry.name: self._input(entry) for entry in task.inputs}
         return TaskPreview(
             name=task.name,

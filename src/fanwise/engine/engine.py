@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,19 +15,19 @@ from msgspec.structs import replace
 from fanwise.catalog import StopFlag
 from fanwise.conductor import CancelRequested, Event
 from fanwise.engine.blocking import run_blocking
-from fanwise.engine.conduct import Standing
+from fanwise.engine.conduct import StartingPoint
 from fanwise.engine.gate import Slots
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.lease import LeaseKeeper
-from fanwise.engine.making import Job, Maker
-from fanwise.engine.parts import Parts, RunParts
-from fanwise.engine.recovery import first_standing, read_history, recover
-from fanwise.engine.retry import Again, plan_retry
+from fanwise.engine.making import PreparedRun, RunFactory
+from fanwise.engine.parts import RunServices, Services
+from fanwise.engine.recovery import fresh_start, read_history, recover
+from fanwise.engine.retry import RerunPlan, plan_retry
 from fanwise.engine.run import RunDriver
 from fanwise.errors import LeaseLostError, UsageError
-from fanwise.model import LEASE_S, ErrorInfo, Lease, Request, Run, RunRecord, Status
+from fanwise.model import LEASE_S, Lease, Run, RunRecord, RunRequest, Status
 from fanwise.plan import Plan
-from fanwise.ports import Journal, Observer, Secrets, TaskProgress
+from fanwise.ports import Journal, Observer, Secrets
 
 GRACE_S = 30.0
 """How long a pause lets what is in flight finish, if nothing else is asked for."""
@@ -36,38 +36,16 @@ OVER = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
 """The statuses of runs that have come to their end."""
 
 
-class Quiet:
-    """An observer that looks away; a base for those that want to see some things only."""
-
-    def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
-        """A run has been recorded."""
-
-    def run_resumed(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
-        """A recorded run goes on."""
-
-    def task_started(self, progress: TaskProgress) -> None:
-        """A task has started."""
-
-    def task_ended(self, name: str, status: Status, error: ErrorInfo | None) -> None:
-        """A task has ended."""
-
-    def notice(self, text: str) -> None:
-        """Something that whoever runs the workflow should know."""
-
-    def run_ended(self, run: Run) -> None:
-        """The run is over or paused."""
-
-
 class _Asked:
     """What has been asked of a run, from the moment on that it is asked for."""
 
     def __init__(self, grace_s: float) -> None:
         self._driver: RunDriver | None = None
-        self._request: Request | None = None
+        self._request: RunRequest | None = None
         self._grace_s = grace_s
 
-    def ask(self, request: Request) -> None:
-        if self._request is not Request.CANCEL:
+    def ask(self, request: RunRequest) -> None:
+        if self._request is not RunRequest.CANCEL:
             self._request = request
         if self._driver is not None:
             self._pass_on()
@@ -78,9 +56,9 @@ class _Asked:
 
     def _pass_on(self) -> None:
         assert self._driver is not None
-        if self._request is Request.PAUSE:
+        if self._request is RunRequest.PAUSE:
             self._driver.pause(self._grace_s)
-        elif self._request is Request.CANCEL:
+        elif self._request is RunRequest.CANCEL:
             self._driver.cancel()
 
 
@@ -95,7 +73,7 @@ class Engine:
     def __init__(
         self,
         journal: Journal,
-        parts: Parts,
+        parts: Services,
         secrets: Secrets,
         *,
         grace_s: float = GRACE_S,
@@ -103,7 +81,7 @@ class Engine:
     ) -> None:
         self._store = journal
         self._parts = parts
-        self._maker = Maker(parts.clock, parts.chance, secrets)
+        self._maker = RunFactory(parts.clock, parts.chance, secrets)
         self._slots = Slots(parts.limits.running)
         self._keeper = LeaseKeeper(parts.control, parts.processes, parts.clock, lease_s=lease_s)
         self._grace_s = grace_s
@@ -122,7 +100,7 @@ class Engine:
     def pause(self) -> None:
         """Ask every run in progress to pause. To be called on the event loop's thread."""
         for asked in self._asked:
-            asked.ask(Request.PAUSE)
+            asked.ask(RunRequest.PAUSE)
 
     async def arun(
         self,
@@ -153,7 +131,7 @@ class Engine:
             run_no = await journal.create_run(job.record)
             job = replace(job, record=replace(job.record, run_no=run_no))
             lease = await asyncio.to_thread(self._keeper.take, job.record)
-            standing = first_standing(plan, job.record, job.context)
+            standing = fresh_start(plan, job.record, job.context)
             return await self._drive(job, lease, standing, asked, journal, observer, notices)
 
     async def aresume(
@@ -259,26 +237,26 @@ class Engine:
 
     async def _drive(
         self,
-        job: Job,
+        job: PreparedRun,
         lease: Lease,
-        standing: Standing,
+        standing: StartingPoint,
         asked: _Asked,
         journal: JournalWriter,
         observer: Observer | None,
         notices: Iterable[str] = (),
-        again: Again | None = None,
+        again: RerunPlan | None = None,
         *,
         force: bool = False,
     ) -> Run:
         """Drive a run that this process has the lease of."""
-        record, plan, watching = job.record, job.plan, observer or Quiet()
+        record, plan, watching = job.record, job.plan, observer or Observer()
         try:
-            last = await asyncio.to_thread(self._parts.records.last_task_no, record.run_no)
+            last = await asyncio.to_thread(self._parts.records.last_visit_no, record.run_no)
             run = self._run_parts(job, journal, watching, last, force=force)
             driver = RunDriver(plan, record, standing, job.context, run)
             journal.hold(record.run_no, lease.token, driver.tell)
 
-            def hear(request: Request) -> None:
+            def hear(request: RunRequest) -> None:
                 watching.notice(f"another process asks to {request.value} the run")
                 asked.ask(request)
 
@@ -306,15 +284,15 @@ class Engine:
 
     def _run_parts(
         self,
-        job: Job,
+        job: PreparedRun,
         journal: JournalWriter,
         observer: Observer,
-        last_task_no: int,
+        last_visit_no: int,
         *,
         force: bool,
-    ) -> RunParts:
+    ) -> RunServices:
         record = job.record
-        return RunParts(
+        return RunServices(
             parts=self._parts,
             run_id=record.id,
             run_no=record.run_no,
@@ -326,7 +304,7 @@ class Engine:
             workflow_folder=Path(record.file).parent,
             caller_folder=Path(record.origin.folder),
             given=frozenset(record.origin.given),
-            numbers=itertools.count(last_task_no + 1),
+            numbers=itertools.count(last_visit_no + 1),
             most_items=record.origin.most_items,
             takes_changed_files=force,
         )
@@ -348,7 +326,7 @@ class _Resume:
                 hint=f"To make it again: fanwise retry {record.id}{from_task}",
             )
 
-    def read(self, job: Job, parts: Parts) -> tuple[Standing, Again | None]:
+    def read(self, job: PreparedRun, parts: Services) -> tuple[StartingPoint, RerunPlan | None]:
         """Where the run stands. May block."""
         history = read_history(job.plan, job.record, job.context, parts.records)
         standing = recover(job.plan, job.record, job.context, history)
@@ -378,7 +356,7 @@ class _Retry:
                 hint=f"Wait for its end, or if nobody drives it go on: fanwise resume {record.id}",
             )
 
-    def read(self, job: Job, parts: Parts) -> tuple[Standing, Again | None]:
+    def read(self, job: PreparedRun, parts: Services) -> tuple[StartingPoint, RerunPlan | None]:
         """Where the run starts again, and how. May block."""
         history = read_history(self._recorded, job.record, job.context, parts.records)
         again = plan_retry(
@@ -390,7 +368,7 @@ class _Retry:
             from_task=self._from_task,
         )
         lease = parts.control.lease(job.record.run_no)
-        standing = first_standing(job.plan, job.record, job.context)
+        standing = fresh_start(job.plan, job.record, job.context)
         since_s = 0.0 if lease is None else lease.ran_s
         return replace(standing, seq=again.seq, since_s=since_s), again
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fanwise.conductor import Asked, Evaluate
+from fanwise.conductor import Evaluate, EvaluationKind
 from fanwise.context import WorkflowContext
 from fanwise.errors import AttemptError, LimitError, Place
 from fanwise.model import Limits, TaskResult
@@ -17,20 +17,20 @@ def evaluate_asked(plan: Plan, command: Evaluate, limits: Limits) -> Any:
     """The value asked for, as frozen JSON with nothing lazy in it. Raises `AttemptError`."""
     context, result = command.context, command.result
     match command.asked:
-        case Asked.VARIABLES:
+        case EvaluationKind.VARIABLES:
             return _variables(plan.variables, context, limits)
-        case Asked.WHEN:
+        case EvaluationKind.WHEN:
             when = plan.tasks[command.task].when
             return when is None or bool(when.evaluate(context, None))
-        case Asked.PUBLISH:
+        case EvaluationKind.PUBLISH:
             publish = plan.tasks[command.task].publish
             return FrozenDict(
                 {name: _value(value, context, result, limits) for name, value in publish.items()}
             )
-        case Asked.NEXT:
+        case EvaluationKind.NEXT:
             transitions = plan.tasks[command.task].transitions
             return FrozenList([_transition(each, command, limits) for each in transitions])
-        case Asked.OUTPUT:
+        case EvaluationKind.OUTPUT:
             return _output(plan.output, context, limits, nullable=command.nullable)
 
 

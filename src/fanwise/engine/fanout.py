@@ -1,9 +1,9 @@
 """The feed of a task with items: from a source, through the slots, into the journal.
 
-`ItemFeed` pulls items from a source as slots come free, wraps each in an `ItemContext`, and gives
-each outcome to the journal; it counts an item as ended only when its outcome is committed. What it
-holds at any moment depends on the number of slots, never on the number of items: one chunk of the
-source, the items in flight, and a bounded number that wait to be retried.
+`ItemAttempts` pulls items from a source as slots come free, wraps each in an `ItemContext`, and
+gives each outcome to the journal; it counts an item as ended only when its outcome is committed.
+What it holds at any moment depends on the number of slots, never on the number of items: one chunk
+of the source, the items in flight, and a bounded number that wait to be retried.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import msgspec
 from fanwise.bitmap import Bitmap
 from fanwise.context import ItemContext, WorkflowContext
 from fanwise.engine.attempt import Visit
-from fanwise.engine.feed import BaseFeed, FeedParts, Progress
-from fanwise.engine.gate import Pace
+from fanwise.engine.feed import AttemptQueue, FeedParts, Progress
+from fanwise.engine.gate import RateLimiter
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.settings import TaskSettings
 from fanwise.errors import AttemptError
@@ -36,7 +36,7 @@ _WAITING_PER_SLOT = 20
 _WAITING_AT_LEAST = 1_000
 
 
-class ItemFeed(BaseFeed):
+class ItemAttempts(AttemptQueue):
     """The feed of a task with items, one ticket for each element of `source`."""
 
     def __init__(
@@ -52,7 +52,7 @@ class ItemFeed(BaseFeed):
         super().__init__(settings, progress, parts)
         self.width = settings.concurrency
         self._context = context
-        self._run_no, self._task_no = visit.run_no, visit.task_no
+        self._run_no, self._visit_no = visit.run_no, visit.visit_no
         self._source = source
         self._journal = journal
         self._lane = journal.lane(self._recorded)
@@ -65,7 +65,7 @@ class ItemFeed(BaseFeed):
         self._interrupted = 0  # put back by a pause
         self._most_waiting = max(_WAITING_AT_LEAST, _WAITING_PER_SLOT * self.width)
         rate = settings.rate_per_s
-        self._pace = None if rate is None else Pace(parts.clock, rate)
+        self._pace = None if rate is None else RateLimiter(parts.clock, rate)
         self._is_early = False  # whether the pace has just refused a start
         self._first_error: tuple[int, ErrorInfo] | None = None
         self._has_told_label = False
@@ -207,7 +207,7 @@ class ItemFeed(BaseFeed):
         self._lane.append(
             ItemOutcome(
                 self._run_no,
-                self._task_no,
+                self._visit_no,
                 ticket.index,  # type: ignore[arg-type]  # an item has one
                 Status.SUCCEEDED,
                 ticket.attempt,
@@ -248,7 +248,7 @@ class ItemFeed(BaseFeed):
         self._lane.append(
             ItemOutcome(
                 self._run_no,
-                self._task_no,
+                self._visit_no,
                 ticket.index,
                 status,
                 ticket.attempt,

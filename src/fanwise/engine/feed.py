@@ -1,8 +1,8 @@
 """What hands out a task's attempts and takes back their outcomes.
 
-`BaseFeed` retries, stops, and wakes the workers that wait; `SoloFeed` is the feed of a task without
-items: one ticket, one outcome. The feed of a task with items is in `fanout.py`. Feeds live on the
-event loop's thread and are called by the workers of an executor.
+`AttemptQueue` retries, stops, and wakes the workers that wait; `SingleAttempt` is the feed of a
+task without items: one ticket, one outcome. The feed of a task with items is in `fanout.py`. Feeds
+live on the event loop's thread and are called by the workers of an executor.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from enum import IntEnum
 import msgspec
 
 from fanwise.context import WorkflowContext
-from fanwise.engine.gate import Retries, Slots
+from fanwise.engine.gate import RetryQueue, Slots
 from fanwise.engine.settings import TaskSettings
 from fanwise.errors import AttemptError
 from fanwise.model import ErrorInfo, Status, TaskResult
 from fanwise.plan import Value
-from fanwise.ports import Chance, Clock, Future, Ticket
+from fanwise.ports import Clock, Future, Randomness, Ticket
 from fanwise.values import decode
 
 
@@ -38,7 +38,7 @@ class FeedParts(msgspec.Struct, frozen=True):
     """What feeds need of their run: time, chance, and how to describe, mask and tell things."""
 
     clock: Clock
-    chance: Chance
+    chance: Randomness
     describe: Callable[[BaseException], ErrorInfo]
     present: Callable[[ErrorInfo], ErrorInfo]
     mask: Callable[[str], str]
@@ -73,7 +73,7 @@ class Progress:
         self.restored = 0
 
 
-class BaseFeed:
+class AttemptQueue:
     """What both feeds share: retrying, stopping, and waking the workers that wait."""
 
     def __init__(
@@ -92,7 +92,7 @@ class BaseFeed:
         self._present = parts.present
         self._mask = parts.mask
         self._slots = parts.slots
-        self._retries = Retries(parts.clock, self._wake)
+        self._retries = RetryQueue(parts.clock, self._wake)
         self._held: dict[Future, Ticket] = {}  # retries that wait for a thread to return
         self._is_closed = False
         self._is_paused = False
@@ -259,7 +259,7 @@ class BaseFeed:
         raise NotImplementedError
 
 
-class SoloFeed(BaseFeed):
+class SingleAttempt(AttemptQueue):
     """The feed of a task without items. `status` is None until it ends, and if it was paused."""
 
     def __init__(

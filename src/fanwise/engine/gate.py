@@ -39,7 +39,7 @@ class Slots:
         self.waiting[look_again] = None
 
 
-class Pace:
+class RateLimiter:
     """Spaces the starts of a task's attempts evenly: `per_s` of them a second, and no bursts.
 
     A start that is late by up to one interval, or by 10 ms where intervals are shorter than that,
@@ -100,7 +100,7 @@ class Pace:
                 return
 
 
-class Retries:
+class RetryQueue:
     """Tickets by the time at which they are due; `on_due` is called whenever some have come due."""
 
     def __init__(self, clock: Clock, on_due: Callable[[], None]) -> None:

@@ -24,11 +24,11 @@ import msgspec
 from msgspec.structs import replace
 
 from fanwise.errors import FanwiseError, LeaseLostError, RecordRefusedError, StoreError
-from fanwise.model import ErrorInfo, ItemOutcome, Limits, LogText, Record, RunRecord, Status
+from fanwise.model import ErrorInfo, ItemOutcome, Limits, LogEntry, Record, RunRecord, Status
 from fanwise.ports import Journal
 
 Listener: TypeAlias = Callable[[Sequence[ItemOutcome]], None]
-_Added = TypeVar("_Added", bound=ItemOutcome | LogText)
+_Added = TypeVar("_Added", bound=ItemOutcome | LogEntry)
 
 _ROW_BYTES = 250  # what an outcome occupies in memory, without its output
 _GATHER_S = 0.010  # how long outcomes wait for others, if nothing makes them hurry
@@ -82,7 +82,7 @@ class Lane(Generic[_Added]):
         self.queued.append(outcome)
         self._journal.count(size)
 
-    def append_log(self: Lane[LogText], log: LogText) -> None:
+    def append_log(self: Lane[LogEntry], log: LogEntry) -> None:
         """Queue what an attempt has logged."""
         if not self.queued:
             self._journal.enter(self)
@@ -99,7 +99,7 @@ class JournalWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fanwise-journal")
         self._loop = asyncio.get_running_loop()
         self._lanes: set[Lane[Any]] = set()  # those with something queued
-        self._logs: Lane[LogText] = Lane(self, lambda _logs: None)  # for which nobody waits
+        self._logs: Lane[LogEntry] = Lane(self, lambda _logs: None)  # for which nobody waits
         self._units: list[_Unit] = []
         self._bytes = 0
         self._is_writing = False
@@ -134,7 +134,7 @@ class JournalWriter:
         """A way in for the outcomes of one task's items."""
         return Lane(self, listener)
 
-    def add_log(self, log: LogText) -> None:
+    def add_log(self, log: LogEntry) -> None:
         """Queue what an attempt has logged."""
         self._logs.append_log(log)
 
@@ -326,9 +326,9 @@ def _only(tokens: Mapping[int, int], run_no: int) -> dict[int, int]:
     return {run_no: tokens[run_no]} if run_no in tokens else {}
 
 
-def _as_refused(record: ItemOutcome | LogText, error: RecordRefusedError) -> Record:
+def _as_refused(record: ItemOutcome | LogEntry, error: RecordRefusedError) -> Record:
     """The same item, failed because its result can't be stored; or a log that says the same."""
-    if isinstance(record, LogText):
+    if isinstance(record, LogEntry):
         return replace(record, text=f"(the store refuses this log: {error.message})\n")
     return replace(
         record,

@@ -12,7 +12,7 @@ from fanwise.context import ItemContext, WorkflowContext
 from fanwise.plan import Plan, Value
 
 
-class Known:
+class StaticValues:
     """What `context` knows, in which secrets and secret parameters are `***`."""
 
     def __init__(self, plan: Plan, context: WorkflowContext | ItemContext) -> None:

@@ -21,7 +21,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from fanwise.errors import LeaseLostError, StoreError, UsageError
-from fanwise.model import LEASE_S, Lease, Owner, Request, RunRecord
+from fanwise.model import LEASE_S, Lease, Owner, RunRecord, RunRequest
 from fanwise.ports import Clock, Control, Processes, ProcessState
 
 _RENEWALS: Final = 5
@@ -51,7 +51,7 @@ class HeldRun:
     def __init__(
         self,
         lease: Lease,
-        on_request: Callable[[Request], None],
+        on_request: Callable[[RunRequest], None],
         on_lost: Callable[[LeaseLostError], None],
     ) -> None:
         self.lease = lease
@@ -109,7 +109,7 @@ class LeaseKeeper:
     def hold(
         self,
         lease: Lease,
-        on_request: Callable[[Request], None],
+        on_request: Callable[[RunRequest], None],
         on_lost: Callable[[LeaseLostError], None],
     ) -> None:
         """Keep a lease until `release`; what is called is called on the running event loop."""

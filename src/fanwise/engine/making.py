@@ -16,13 +16,13 @@ from fanwise.engine.tags import checked_tags
 from fanwise.errors import AttemptError, ParameterError, UsageError
 from fanwise.model import RunOrigin, RunRecord, Status
 from fanwise.plan import Plan, bind_parameters
-from fanwise.ports import Chance, Clock, Secrets
+from fanwise.ports import Clock, Randomness, Secrets
 from fanwise.values import FrozenDict, decode, encode
 
 _RUN_ID = "letters, digits, dots, underscores and hyphens, at most 100, and no dot at the start"
 
 
-class Job(msgspec.Struct, frozen=True):
+class PreparedRun(msgspec.Struct, frozen=True):
     """A run that is ready to be driven: what its templates see, and what isn't recorded of it."""
 
     plan: Plan
@@ -32,10 +32,10 @@ class Job(msgspec.Struct, frozen=True):
     timeout_s: float | None
 
 
-class Maker:
+class RunFactory:
     """Makes jobs, with time, chance and secrets as they come from outside."""
 
-    def __init__(self, clock: Clock, chance: Chance, secrets: Secrets) -> None:
+    def __init__(self, clock: Clock, chance: Randomness, secrets: Secrets) -> None:
         self._clock = clock
         self._chance = chance
         self._secrets = secrets
@@ -47,7 +47,7 @@ class Maker:
         run_id: str | None,
         items: int | None,
         tags: Collection[str],
-    ) -> Job:
+    ) -> PreparedRun:
         """A run that isn't recorded yet. Raises `ParameterError` and `UsageError`."""
         run_id = self._new_id() if run_id is None else run_id
         if not _is_run_id(run_id):
@@ -66,7 +66,7 @@ class Maker:
         )
         return self._job(plan, record, given)
 
-    def recorded(self, plan: Plan, record: RunRecord, secrets: dict[str, Any]) -> Job:
+    def recorded(self, plan: Plan, record: RunRecord, secrets: dict[str, Any]) -> PreparedRun:
         """A recorded run, to go on with. Raises `ParameterError`.
 
         `secrets` has its secret parameters, which aren't recorded. With a `plan` that isn't the
@@ -87,7 +87,7 @@ class Maker:
             )
         return self._job(plan, record, given)
 
-    def _job(self, plan: Plan, record: RunRecord, given: Mapping[str, Any]) -> Job:
+    def _job(self, plan: Plan, record: RunRecord, given: Mapping[str, Any]) -> PreparedRun:
         bound = bind_parameters(plan, given)
         secrets = self._read_secrets(plan)
         hidden = [value for name, value in bound.items() if plan.parameters[name].secret]
@@ -97,7 +97,7 @@ class Maker:
             name: None if plan.parameters[name].secret else value for name, value in bound.items()
         }
         record = replace(record, parameters=encode(masker.mask(shown)))
-        return Job(plan, record, context, masker, _timeout_s(plan, context))
+        return PreparedRun(plan, record, context, masker, _timeout_s(plan, context))
 
     def _new_id(self) -> str:
         started = datetime.fromtimestamp(self._clock.now(), UTC)

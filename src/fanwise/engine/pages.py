@@ -36,12 +36,12 @@ class PagedOutput(LazyList):
     It holds a few pages, however long it is. Any thread may read it; reading may block.
     """
 
-    __slots__ = ("_kept", "_length", "_pages", "_run_no", "_span", "_task_no")
+    __slots__ = ("_kept", "_length", "_pages", "_run_no", "_span", "_visit_no")
 
-    def __init__(self, pages: Pages, run_no: int, task_no: int, length: int) -> None:
+    def __init__(self, pages: Pages, run_no: int, visit_no: int, length: int) -> None:
         self._pages = pages
         self._run_no = run_no
-        self._task_no = task_no
+        self._visit_no = visit_no
         self._length = length
         # The newest first. It is replaced as a whole, so that threads need no lock.
         self._kept: tuple[_Page, ...] = ()
@@ -100,7 +100,7 @@ class PagedOutput(LazyList):
         """Read the page from `start` on, of up to `span` outputs."""
         stop = min(start + span, self._length)
         found = self._pages.outputs(
-            self._run_no, self._task_no, start, stop, limit_bytes=PAGE_BYTES
+            self._run_no, self._visit_no, start, stop, limit_bytes=PAGE_BYTES
         )
         size_bytes = sum([len(output) for _, output in found])
         if size_bytes >= PAGE_BYTES:  # There may be more before `stop`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -13,22 +13,21 @@ from fanwise.engine.describe import describe_error, presentable
 from fanwise.engine.gate import Slots
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.masking import Masker
-from fanwise.model import ErrorInfo, Limits, Run, Status
+from fanwise.model import ErrorInfo, Limits
 from fanwise.plan import Value
 from fanwise.ports import (
-    Chance,
     Clock,
     Control,
     Executor,
     Observer,
     Processes,
+    Randomness,
     Records,
     Sources,
-    TaskProgress,
 )
 
 
-class Parts(msgspec.Struct, frozen=True):
+class Services(msgspec.Struct, frozen=True):
     """The engine's parts, shared by all of its runs.
 
     `resources` is a block around each run: its end gives back what actions shared, such as pooled
@@ -41,41 +40,30 @@ class Parts(msgspec.Struct, frozen=True):
     sources: Sources
     resources: Callable[[], AbstractAsyncContextManager[None]]
     clock: Clock
-    chance: Chance
+    chance: Randomness
     processes: Processes
     limits: Limits
 
 
-class StepObserver:
-    """Watches a child's steps on behalf of its parent's observer: it hears of notices only."""
+class StepObserver(Observer):
+    """Passes a child's notices on; steps are too many to be told one by one."""
 
     def __init__(self, notice: Callable[[str], None]) -> None:
-        self.notice = notice
+        self._notice = notice
 
-    def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
-        """A child isn't a run."""
-
-    def run_resumed(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
-        """A child isn't a run."""
-
-    def task_started(self, progress: TaskProgress) -> None:
-        """Steps are too many to be told one by one."""
-
-    def task_ended(self, name: str, status: Status, error: ErrorInfo | None) -> None:
-        """Steps are too many to be told one by one."""
-
-    def run_ended(self, run: Run) -> None:
-        """A child isn't a run."""
+    def notice(self, text: str) -> None:
+        """Pass it on to the parent's observer."""
+        self._notice(text)
 
 
-class RunParts(msgspec.Struct, frozen=True):
+class RunServices(msgspec.Struct, frozen=True):
     """The parts, and what belongs to one run.
 
     `workflow_folder` is where relative paths in the workflow's text start, and `caller_folder`
     where those start that came with `given` parameters.
     """
 
-    parts: Parts
+    parts: Services
     run_id: str
     run_no: int
     journal: JournalWriter

@@ -14,9 +14,9 @@ import msgspec
 from msgspec.structs import replace
 
 from fanwise.conductor import (
-    Asked,
     CancelRequested,
     Evaluated,
+    EvaluationKind,
     Event,
     PauseRequested,
     Replay,
@@ -28,7 +28,7 @@ from fanwise.conductor import (
     VisitsAdvanced,
 )
 from fanwise.context import WorkflowContext
-from fanwise.engine.conduct import Standing, first_state, result_of, sizes_set
+from fanwise.engine.conduct import StartingPoint, first_state, result_of, sizes_set
 from fanwise.engine.pages import PagedOutput
 from fanwise.errors import StoreError
 from fanwise.model import (
@@ -38,7 +38,7 @@ from fanwise.model import (
     RunRecord,
     Status,
     TaskResult,
-    TaskRun,
+    VisitRecord,
 )
 from fanwise.plan import Plan
 from fanwise.ports import Records
@@ -60,7 +60,7 @@ _KINDS: Mapping[str, type[Event]] = {
 }
 _Made = TypeVar("_Made")
 
-Visits = Mapping[tuple[int, int], TaskRun]
+Visits = Mapping[tuple[int, int], VisitRecord]
 """The rows of a run's own tasks, by the task's number and the visit."""
 
 
@@ -100,10 +100,12 @@ def read_history(
     return History(events, visits, seq, since_s)
 
 
-def recover(plan: Plan, record: RunRecord, context: WorkflowContext, history: History) -> Standing:
+def recover(
+    plan: Plan, record: RunRecord, context: WorkflowContext, history: History
+) -> StartingPoint:
     """Where the run stands. A run of which no event is recorded stands at its start."""
     if not history.events:
-        return first_standing(plan, record, context)
+        return fresh_start(plan, record, context)
     replay = Replay(plan, first_state(plan))
     sizes = {"the parameters": len(record.parameters)}
     for event in history.events:
@@ -114,7 +116,7 @@ def recover(plan: Plan, record: RunRecord, context: WorkflowContext, history: Hi
         # An output that the context holds is never written again.
         rows[number] = replace(row, output=None) if row.ended_at else row
     is_open = {number for number, row in rows.items() if row.started_at and not row.ended_at}
-    return Standing(
+    return StartingPoint(
         replay.state,
         opening=(RunResumed(),),
         pending=replay.pending,
@@ -126,20 +128,22 @@ def recover(plan: Plan, record: RunRecord, context: WorkflowContext, history: Hi
     )
 
 
-def first_standing(plan: Plan, record: RunRecord, context: WorkflowContext) -> Standing:
+def fresh_start(plan: Plan, record: RunRecord, context: WorkflowContext) -> StartingPoint:
     """The standing of a run at its very start."""
     sizes = {"the parameters": len(record.parameters)}
-    return Standing(first_state(plan), opening=(RunStarted(context),), sizes=sizes)
+    return StartingPoint(first_state(plan), opening=(RunStarted(context),), sizes=sizes)
 
 
-def outcome(row: TaskRun, status: Status, records: Records, error: ErrorInfo | None) -> TaskResult:
+def outcome(
+    row: VisitRecord, status: Status, records: Records, error: ErrorInfo | None
+) -> TaskResult:
     """How a visit's action ended, with its output as later tasks see it."""
     if not row.has_items:
         output = None if row.output is None else decode(row.output)
         return TaskResult(status, output, error)
     output = None
     if row.items is not None and status in (Status.SUCCEEDED, Status.FAILED):
-        output = PagedOutput(records, row.run_no, row.task_no, row.items.total)
+        output = PagedOutput(records, row.run_no, row.visit_no, row.items.total)
     return TaskResult(status, output, error, row.items)
 
 
@@ -158,7 +162,7 @@ def event_data(event: Event, since_s: float) -> dict[str, Any]:
             }
         case RunStarted():
             return {"since_s": since_s} if since_s else {}
-        case Evaluated(asked=Asked.OUTPUT):
+        case Evaluated(asked=EvaluationKind.OUTPUT):
             return {"asked": event.asked, "error": event.error}
         case _:
             return {name: getattr(event, name) for name in event.__struct_fields__}
@@ -197,7 +201,7 @@ def _to_event(
         status = Status(data.pop("status"))
         data["result"] = outcome(row, status, records, data.pop("error"))
     elif kind is Evaluated:
-        data["asked"] = Asked(data["asked"])
+        data["asked"] = EvaluationKind(data["asked"])
     elif kind is VisitsAdvanced:
         data["visits"] = tuple((number, last) for number, last in data["visits"])
     return kind(**data)

@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from fanwise.conductor import (
-    Kept,
+    KeptOutcome,
     Replay,
     SettleTask,
     StartTask,
@@ -26,9 +26,9 @@ from fanwise.conductor import (
 )
 from fanwise.engine.conduct import first_state
 from fanwise.engine.recovery import History, Visits
-from fanwise.engine.retry_notes import Fate, in_one_line, line_by_line
+from fanwise.engine.retry_notes import RerunNote, in_one_line, line_by_line
 from fanwise.errors import UsageError
-from fanwise.model import Discard, RunRecord, Status, TaskResult, TaskRun, inner_path
+from fanwise.model import Discard, RunRecord, Status, TaskResult, VisitRecord, inner_path
 from fanwise.plan import Plan, PlannedTask
 from fanwise.ports import Records
 
@@ -36,7 +36,7 @@ _BROKEN = frozenset({Status.FAILED, Status.CANCELLED})
 _VisitKey = tuple[int, int]
 
 
-class Again(msgspec.Struct, frozen=True):
+class RerunPlan(msgspec.Struct, frozen=True):
     """How a run is done again. Tasks are numbered as in the plan that it goes on with.
 
     `kept` has the outcomes that are kept, `rows` what is recorded of the run's own visits, and
@@ -46,7 +46,7 @@ class Again(msgspec.Struct, frozen=True):
     """
 
     told: Mapping[int, Sequence[int]]
-    kept: Mapping[_VisitKey, Kept]
+    kept: Mapping[_VisitKey, KeptOutcome]
     rows: Visits
     anew: Sequence[VisitsAdvanced]
     advanced: Sequence[VisitsAdvanced]
@@ -54,7 +54,7 @@ class Again(msgspec.Struct, frozen=True):
     notes: Sequence[str]
     seq: int
 
-    def outcome_of(self, command: StartTask) -> Kept | VisitsAdvanced | None:
+    def outcome_of(self, command: StartTask) -> KeptOutcome | VisitsAdvanced | None:
         """What is kept of a visit, or the number that it had if it is another one."""
         number, visit = command.task, command.visit
         had = next((each for each in self.told.get(number, ()) if each >= visit), visit)
@@ -71,7 +71,7 @@ def plan_retry(
     records: Records,
     *,
     from_task: str | None = None,
-) -> Again:
+) -> RerunPlan:
     """What to do to make a run again with `plan`, which was recorded with another, or the same.
 
     With `from_task` that task starts anew, whatever became of it. Reads from the store, which may
@@ -109,7 +109,7 @@ class _Retry:
         self._from_task = from_task
         self._why: dict[str, str] = {}  # a task is made again
 
-    def again(self) -> Again:
+    def again(self) -> RerunPlan:
         self._require_places()
         self._read()
         broken = self._broken()
@@ -125,7 +125,7 @@ class _Retry:
         }
         same = {self._new(old) for (old, _), is_same in broken.items() if is_same}
         stays = same | {number for number, _ in kept}
-        return Again(
+        return RerunPlan(
             told=self._told(),
             kept=kept,
             rows=rows,
@@ -209,7 +209,7 @@ class _Retry:
         new = self._plan.tasks[self._plan.numbers[name]]
         return bool(_items_of(new) != _items_of(self._recorded.tasks[old]))
 
-    def _kept(self, broken: dict[_VisitKey, bool]) -> dict[_VisitKey, Kept]:
+    def _kept(self, broken: dict[_VisitKey, bool]) -> dict[_VisitKey, KeptOutcome]:
         """The outcomes that nothing speaks against, by the plan's numbers.
 
         Of `broken`, a visit that came after another one becomes a new one: it may have done work
@@ -219,7 +219,7 @@ class _Retry:
         starts: dict[int, list[_VisitKey]] = {}
         for key in broken:
             starts.setdefault(self._ended.get(key, self._settled[key][0]), []).append(key)
-        kept: dict[_VisitKey, Kept] = {}
+        kept: dict[_VisitKey, KeptOutcome] = {}
         undone = 0  # a bit set of tasks with a broken visit before the event
         for at, event in enumerate(self._history.events):
             if isinstance(event, TaskEnded):
@@ -231,7 +231,7 @@ class _Retry:
                     self._why.setdefault(self._plan.tasks[number].name, "what comes before it does")
                 if self._is_worth_keeping(event, key, broken) and not comes_after:
                     ended = replace(event, task=number)
-                    kept[number, event.visit] = Kept(at, ended)
+                    kept[number, event.visit] = KeptOutcome(at, ended)
             for key in starts.get(at, ()):
                 number = self._new(key[0])
                 if graph.before(number) & undone:
@@ -272,22 +272,22 @@ class _Retry:
         if row.has_items:
             for index in self._begun_in_vain(row, inside):
                 yield Discard(row.run_no, under=f"{inside}[{index}]")
-            yield Discard(row.run_no, task_no=row.task_no, under=inside)
+            yield Discard(row.run_no, visit_no=row.visit_no, under=inside)
         else:
             yield Discard(row.run_no, under=inside)
 
-    def _begun_in_vain(self, row: TaskRun, inside: str) -> Iterator[int]:
+    def _begun_in_vain(self, row: VisitRecord, inside: str) -> Iterator[int]:
         """The items with steps of a child that haven't succeeded, recorded or not."""
-        succeeded = self._records.recorded_items(row.run_no, row.task_no).indexes
+        succeeded = self._records.recorded_items(row.run_no, row.visit_no).indexes
         for index in self._unsuccessful(row):
             succeeded.discard(index)
         begun = self._records.begun_items(row.run_no, inside)
         return (index for index in begun if index not in succeeded)
 
-    def _unsuccessful(self, row: TaskRun) -> Iterator[int]:
+    def _unsuccessful(self, row: VisitRecord) -> Iterator[int]:
         for status in _BROKEN:
             after = -1
-            while page := self._records.items(row.run_no, row.task_no, status=status, after=after):
+            while page := self._records.items(row.run_no, row.visit_no, status=status, after=after):
                 yield from (item.index for item in page)
                 after = page[-1].index
 
@@ -297,17 +297,19 @@ class _Retry:
             return line_by_line(fates)
         return [in_one_line(fates)]
 
-    def _fates(self, kept: Set[int], rows: Visits, same: Set[int]) -> Iterator[Fate]:
+    def _fates(self, kept: Set[int], rows: Visits, same: Set[int]) -> Iterator[RerunNote]:
         for task in self._plan.tasks[: len(self._plan.graph.names)]:
             started = [row for (no, _), row in rows.items() if no == task.number and row.started_at]
             if task.name in self._why:
                 items = started[-1].items if started and task.number in same else None
-                yield Fate(task.name, why=self._why[task.name], items=items)
+                yield RerunNote(task.name, why=self._why[task.name], items=items)
             elif task.number in kept:
                 old = self._recorded.tasks[self._recorded.numbers[task.name]]
-                yield Fate(task.name, is_kept=True, is_changed=_asked_of(task) != _asked_of(old))
+                yield RerunNote(
+                    task.name, is_kept=True, is_changed=_asked_of(task) != _asked_of(old)
+                )
             elif not started:
-                yield Fate(task.name)
+                yield RerunNote(task.name)
 
 
 def _why(result: TaskResult) -> str:

@@ -16,7 +16,7 @@ _NAMED = 5
 """How many tasks one line names."""
 
 
-class Fate(msgspec.Struct, frozen=True):
+class RerunNote(msgspec.Struct, frozen=True):
     """What a retry makes of one task: it runs again, is kept, or has never run.
 
     `why` says why it runs again, `items` how its items were if those that had succeeded are kept,
@@ -30,7 +30,7 @@ class Fate(msgspec.Struct, frozen=True):
     is_changed: bool = False
 
 
-def in_one_line(fates: Sequence[Fate]) -> str:
+def in_one_line(fates: Sequence[RerunNote]) -> str:
     """All tasks in one line, such as `runs b (2 of 4 items), c; keeps a`."""
     runs = [_with_items(fate) for fate in fates if not fate.is_kept]
     keeps = [fate.name for fate in fates if fate.is_kept]
@@ -38,12 +38,12 @@ def in_one_line(fates: Sequence[Fate]) -> str:
     return f"runs {_listed(runs) if runs else 'no task but those of finally'}{kept}"
 
 
-def line_by_line(fates: Sequence[Fate]) -> list[str]:
+def line_by_line(fates: Sequence[RerunNote]) -> list[str]:
     """A line for each task that says why."""
     return [f"{fate.name}: {_told(fate)}" for fate in fates]
 
 
-def _told(fate: Fate) -> str:
+def _told(fate: RerunNote) -> str:
     if fate.why is not None:
         items = fate.items
         kept = f"; {items.succeeded:,} of {items.total:,} items are kept" if items else ""
@@ -54,7 +54,7 @@ def _told(fate: Fate) -> str:
     return "has not run yet"
 
 
-def _with_items(fate: Fate) -> str:
+def _with_items(fate: RerunNote) -> str:
     if fate.items is None:
         return fate.name
     left = fate.items.total - fate.items.succeeded

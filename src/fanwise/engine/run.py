@@ -28,15 +28,15 @@ from fanwise.conductor import (
     TaskPaused,
 )
 from fanwise.context import WorkflowContext
-from fanwise.engine.conduct import Conducting, Standing
+from fanwise.engine.conduct import Conducting, StartingPoint
 from fanwise.engine.feed import Stop
 from fanwise.engine.items import items_file
-from fanwise.engine.parts import RunParts
+from fanwise.engine.parts import RunServices
 from fanwise.engine.recovery import event_data
-from fanwise.engine.retry import Again
+from fanwise.engine.retry import RerunPlan
 from fanwise.engine.stamps import require_file
 from fanwise.errors import AttemptError
-from fanwise.model import Record, RecordedEvent, Run, RunRecord, Status, TaskRun, TaskSummary
+from fanwise.model import Record, RecordedEvent, Run, RunRecord, Status, TaskSummary, VisitRecord
 from fanwise.plan import Plan
 from fanwise.ports import Timer
 from fanwise.values import encode
@@ -49,9 +49,9 @@ class RunDriver(Conducting):
         self,
         plan: Plan,
         record: RunRecord,
-        standing: Standing,
+        standing: StartingPoint,
         context: WorkflowContext,
-        run: RunParts,
+        run: RunServices,
     ) -> None:
         super().__init__(plan, standing, context, run, prefix="")
         self._run_record = record
@@ -73,7 +73,7 @@ class RunDriver(Conducting):
         """Cut off what is in flight, start nothing new but `finally`, and end as cancelled."""
         self.tell(CancelRequested())
 
-    async def start_again(self, again: Again) -> None:
+    async def start_again(self, again: RerunPlan) -> None:
         """Go to where what is kept leads, and record that as one. What isn't kept is done next."""
         steps = await asyncio.to_thread(
             self._retell, again.outcome_of, first=again.anew, then=again.advanced
@@ -102,15 +102,15 @@ class RunDriver(Conducting):
                         file = items_file(items, command.context, self._run.locate)
                         require_file(self._run, row.path, file, row.source)
 
-    def _rows_again(self, again: Again, steps: list[Step], now: float) -> list[TaskRun]:
+    def _rows_again(self, again: RerunPlan, steps: list[Step], now: float) -> list[VisitRecord]:
         """The rows that change; those of outcomes that are kept stay as they are."""
-        latest: dict[int, TaskRun] = {}
-        changed: dict[int, TaskRun] = {}
+        latest: dict[int, VisitRecord] = {}
+        changed: dict[int, VisitRecord] = {}
 
         def change(number: int, visit: int, **fields: Any) -> None:
             row = again.rows.get((number, max(visit, 1))) or self._new_row(number, visit)
             row = replace(row, attempts=0, output=None, items=None, due_at=None, **fields)
-            latest[number] = changed[row.task_no] = row
+            latest[number] = changed[row.visit_no] = row
 
         for _, commands in steps:
             for command in commands:
@@ -166,11 +166,11 @@ class RunDriver(Conducting):
 
     def _changed(
         self, event: Event, commands: tuple[Command, ...]
-    ) -> tuple[dict[int, TaskRun], RunRecord | None]:
-        """The rows that an event and what follows from it change, by `task_no`, and the run's."""
+    ) -> tuple[dict[int, VisitRecord], RunRecord | None]:
+        """The rows that an event and what follows from it change, by `visit_no`, and the run's."""
         now = self._clock.now()
-        rows: dict[int, TaskRun] = {}
-        latest: dict[int, TaskRun] = {}
+        rows: dict[int, VisitRecord] = {}
+        latest: dict[int, VisitRecord] = {}
         record: RunRecord | None = None
 
         def change(number: int, visit: int, **fields: Any) -> None:
@@ -179,7 +179,7 @@ class RunDriver(Conducting):
                 row = self._new_row(number, visit)
             if fields.get("status") is Status.RUNNING:
                 fields["started_at"] = row.started_at or now
-            latest[number] = rows[row.task_no] = replace(row, **fields)
+            latest[number] = rows[row.visit_no] = replace(row, **fields)
 
         match event:
             case RunStarted() | RunResumed():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fanwise.engine.parts import RunParts
+from fanwise.engine.parts import RunServices
 from fanwise.errors import AttemptError, UsageError
-from fanwise.model import FileStamp
+from fanwise.model import FileFingerprint
 
 
-def require_file(run: RunParts, task: str, file: str | None, was: FileStamp) -> None:
+def require_file(run: RunServices, task: str, file: str | None, was: FileFingerprint) -> None:
     """Raise `UsageError` if the file of which items are recorded isn't what it `was`. May block.
 
     One that can't be read any more isn't. A run may take changed files; then it never raises.
@@ -31,7 +31,7 @@ def require_file(run: RunParts, task: str, file: str | None, was: FileStamp) -> 
         )
 
 
-def _text(stamp: FileStamp | None) -> str:
+def _text(stamp: FileFingerprint | None) -> str:
     if stamp is None:
         return "no regular file"
     changed = datetime.fromtimestamp(stamp.modified_at, UTC).isoformat(timespec="milliseconds")

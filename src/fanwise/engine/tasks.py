@@ -14,20 +14,27 @@ from fanwise.catalog import StopFlag
 from fanwise.context import WorkflowContext
 from fanwise.engine.attempt import TaskCall, Visit
 from fanwise.engine.capture import unheard
-from fanwise.engine.fanout import ItemFeed
-from fanwise.engine.feed import BaseFeed, FeedParts, Progress, SoloFeed, Stop
+from fanwise.engine.fanout import ItemAttempts
+from fanwise.engine.feed import AttemptQueue, FeedParts, Progress, SingleAttempt, Stop
 from fanwise.engine.items import items_file, open_items
 from fanwise.engine.pages import PagedOutput
-from fanwise.engine.parts import RunParts
+from fanwise.engine.parts import RunServices
 from fanwise.engine.settings import TaskSettings, resolve_settings
 from fanwise.engine.stamps import require_file
 from fanwise.errors import AttemptError, UsageError
-from fanwise.model import FileStamp, ItemOutcome, RecordedItems, Status, TaskResult, TaskRun
+from fanwise.model import (
+    FileFingerprint,
+    ItemOutcome,
+    RecordedItems,
+    Status,
+    TaskResult,
+    VisitRecord,
+)
 from fanwise.plan import PlannedItems, PlannedTask
 from fanwise.values import decode
 
 
-class TaskEnd(msgspec.Struct, frozen=True, gc=False):
+class VisitEnd(msgspec.Struct, frozen=True, gc=False):
     """How a visit ended, or where it was paused: then its result's status is `paused`.
 
     `output` is its result's output as JSON text, if it had no items. `handled` says of a failure
@@ -40,7 +47,7 @@ class TaskEnd(msgspec.Struct, frozen=True, gc=False):
     handled: bool = False
 
 
-class TaskRunner:
+class VisitRunner:
     """One visit of a task.
 
     `note` records fields of its row that come to be known on the way. `begun` is the row if the
@@ -52,10 +59,10 @@ class TaskRunner:
         task: PlannedTask,
         visit: Visit,
         context: WorkflowContext,
-        run: RunParts,
+        run: RunServices,
         note: Callable[..., Awaitable[None]],
         *,
-        begun: TaskRun | None = None,
+        begun: VisitRecord | None = None,
     ) -> None:
         self._task = task
         self._visit = visit
@@ -63,7 +70,7 @@ class TaskRunner:
         self._run = replace(run, stop=StopFlag(run.stop))
         self._note = note
         self._begun = begun
-        self._feed: BaseFeed | None = None
+        self._feed: AttemptQueue | None = None
         self._stop: Stop | None = None
         self._stopped = asyncio.Event()
         self.progress = Progress(task.name, has_items=task.items is not None, visit=visit.number)
@@ -76,17 +83,17 @@ class TaskRunner:
         if self._feed is not None:
             self._feed.stop(self._stop)
 
-    async def run(self) -> TaskEnd:
+    async def run(self) -> VisitEnd:
         """How the task ended, or where it was paused. Raises `StoreError`."""
         try:
             end = await self._visited()
         except AttemptError as error:
-            end = TaskEnd(TaskResult(Status.FAILED, error=self._run.describe(error)))
+            end = VisitEnd(TaskResult(Status.FAILED, error=self._run.describe(error)))
         if end.result.status is Status.FAILED:
             return replace(end, handled=is_handled(self._task, self._context, end.result))
         return end
 
-    async def _visited(self) -> TaskEnd:
+    async def _visited(self) -> VisitEnd:
         settings = resolve_settings(self._task, self._context)
         if settings.delay_s and not await self._delay(settings.delay_s):
             return self._stopped_early()
@@ -145,24 +152,24 @@ class TaskRunner:
         records = self._run.parts.records
         return await asyncio.to_thread(records.begun_items, self._visit.run_no, self._visit.inside)
 
-    async def _execute(self, feed: BaseFeed, call: TaskCall) -> None:
+    async def _execute(self, feed: AttemptQueue, call: TaskCall) -> None:
         self._feed = feed
         if self._stop is not None:  # asked while the settings were evaluated
             feed.stop(self._stop)
         await self._run.parts.executor.execute(feed, call)  # type: ignore[arg-type]
 
-    async def _solo(self, call: TaskCall, settings: TaskSettings, parts: FeedParts) -> TaskEnd:
-        feed = SoloFeed(self._context, settings, self.progress, parts)
+    async def _solo(self, call: TaskCall, settings: TaskSettings, parts: FeedParts) -> VisitEnd:
+        feed = SingleAttempt(self._context, settings, self.progress, parts)
         await self._execute(feed, call)
         if feed.status is None:
             return self._stopped_early()
         output = None if feed.output is None else decode(feed.output)
         result = TaskResult(feed.status, output=output, error=feed.error)
-        return TaskEnd(result, feed.attempts, feed.output)
+        return VisitEnd(result, feed.attempts, feed.output)
 
     async def _fan_out(
         self, call: TaskCall, items: PlannedItems, settings: TaskSettings, parts: FeedParts
-    ) -> TaskEnd:
+    ) -> VisitEnd:
         run, visit = self._run, self._visit
         recorded = await self._find_recorded_items(items)
         source = open_items(
@@ -175,7 +182,9 @@ class TaskRunner:
             most=run.most_items,
             done=None if recorded is None else recorded[0].indexes,
         )
-        feed = ItemFeed(self._context, visit, source, run.journal, settings, self.progress, parts)
+        feed = ItemAttempts(
+            self._context, visit, source, run.journal, settings, self.progress, parts
+        )
         if recorded is not None:
             feed.skip(*recorded)
         try:
@@ -185,9 +194,9 @@ class TaskRunner:
             feed.close()
         if result.status in (Status.SUCCEEDED, Status.FAILED) and result.items is not None:
             total = result.items.total
-            pages = PagedOutput(run.parts.records, visit.run_no, visit.task_no, total)
+            pages = PagedOutput(run.parts.records, visit.run_no, visit.visit_no, total)
             result = replace(result, output=pages)
-        return TaskEnd(result, feed.attempts)
+        return VisitEnd(result, feed.attempts)
 
     async def _find_recorded_items(
         self, items: PlannedItems
@@ -207,7 +216,7 @@ class TaskRunner:
         if begun is None:
             return None
         read = parts.records
-        found = await asyncio.to_thread(read.recorded_items, visit.run_no, visit.task_no)
+        found = await asyncio.to_thread(read.recorded_items, visit.run_no, visit.visit_no)
         if file is not None and stamp is None and len(found.indexes):
             raise AttemptError(
                 f"{items.place}  {file} is no regular file, so its items can't be read once more.",
@@ -216,11 +225,11 @@ class TaskRunner:
         failed: Sequence[ItemOutcome] = ()
         if found.failed:
             failed = await asyncio.to_thread(
-                partial(read.items, visit.run_no, visit.task_no, status=Status.FAILED, limit=1)
+                partial(read.items, visit.run_no, visit.visit_no, status=Status.FAILED, limit=1)
             )
         return found, next(iter(failed), None)
 
-    async def _require_file(self, file: str | None, was: FileStamp) -> None:
+    async def _require_file(self, file: str | None, was: FileFingerprint) -> None:
         """Go on only if a file is what it was; else the run ends here, and keeps what it has."""
         try:
             await asyncio.to_thread(require_file, self._run, self._visit.path, file, was)
@@ -229,9 +238,11 @@ class TaskRunner:
             self._run.journal.abandon(self._visit.run_no, error)
             await asyncio.get_running_loop().create_future()
 
-    def _stopped_early(self) -> TaskEnd:
+    def _stopped_early(self) -> VisitEnd:
         """The end of a visit that was stopped before it had made an attempt to its end."""
-        return TaskEnd(TaskResult(Status.CANCELLED if self._stop is Stop.CANCEL else Status.PAUSED))
+        return VisitEnd(
+            TaskResult(Status.CANCELLED if self._stop is Stop.CANCEL else Status.PAUSED)
+        )
 
 
 def is_handled(task: PlannedTask, context: WorkflowContext, result: TaskResult) -> bool:

@@ -37,7 +37,7 @@ class LocalExecutor:
 
     async def execute(self, feed: Feed, call: Call) -> None:
         """Make the attempts that `feed` hands out, until none will come any more."""
-        await _Crew(feed, call, self._clock).work()
+        await _WorkerPool(feed, call, self._clock).work()
 
 
 class _Worker:
@@ -68,7 +68,7 @@ class _Worker:
             self.task.uncancel()
 
 
-class _Crew:
+class _WorkerPool:
     """The workers of one task."""
 
     def __init__(self, feed: Feed, call: Call, clock: Clock) -> None:

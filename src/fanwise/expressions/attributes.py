@@ -13,7 +13,7 @@ from fanwise.expressions.flow import Undefined, kind
 from fanwise.expressions.functions import methods_of
 from fanwise.expressions.lookup import element
 from fanwise.expressions.missing import nearest_or_few
-from fanwise.expressions.refusal import Refusal
+from fanwise.expressions.refusal import EvaluationError
 
 
 def attribute(value: Any, name: str, owner: str) -> Any:
@@ -21,7 +21,7 @@ def attribute(value: Any, name: str, owner: str) -> Any:
     if isinstance(value, dict) and name in value:
         return value[name]
     if name in methods_of(value):
-        raise Refusal(f'"{name}" is a method of {kind(value)}.', f"Call it: .{name}()")
+        raise EvaluationError(f'"{name}" is a method of {kind(value)}.', f"Call it: .{name}()")
     return element(value, name, owner, named=True)
 
 
@@ -32,10 +32,10 @@ def call_method(
     if isinstance(value, Undefined):
         value.refuse()
     if isinstance(value, dict) and name in value:
-        raise Refusal(f'"{name}" is a key of the map and can\'t be called.')
+        raise EvaluationError(f'"{name}" is a key of the map and can\'t be called.')
     methods = methods_of(value)
     if name not in methods:
-        raise Refusal(
+        raise EvaluationError(
             f'{kind(value)} has no method "{name}".', nearest_or_few(name, sorted(methods))
         )
     return methods[name](budget, value, *args, **kwargs)

@@ -8,7 +8,7 @@ same template and the same values are refused everywhere or nowhere.
 
 from __future__ import annotations
 
-from fanwise.expressions.refusal import Refusal
+from fanwise.expressions.refusal import EvaluationError
 from fanwise.model import Limits
 
 REFERENCE_BYTES = 8
@@ -19,7 +19,7 @@ ELEMENT_BYTES = 64
 
 
 class Budget:
-    """The steps and bytes that are left. Every method raises `Refusal` when there are none."""
+    """The steps and bytes that are left; methods raise `EvaluationError` at the end of them."""
 
     __slots__ = ("_bytes", "_limits", "_steps")
 
@@ -36,7 +36,7 @@ class Budget:
         """Pay for `count` steps."""
         self._steps -= count
         if self._steps < 0:
-            raise Refusal(
+            raise EvaluationError(
                 f"it takes more than {self._limits.template_steps:,} steps.",
                 "Do the work in an action, or raise limits.template_steps.",
                 setting="limits.template_steps",
@@ -55,7 +55,7 @@ class Budget:
         """Pay for memory that is about to be allocated."""
         self._bytes -= size_bytes
         if self._bytes < 0:
-            raise Refusal(
+            raise EvaluationError(
                 f"it allocates more than {self._limits.template_bytes:,} bytes.",
                 "Do the work in an action, or raise limits.template_bytes.",
                 setting="limits.template_bytes",

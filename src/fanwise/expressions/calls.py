@@ -17,7 +17,7 @@ from fanwise.expressions.attributes import call_method
 from fanwise.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS, Function
 from fanwise.expressions.loops import LOOP, loop_call
 from fanwise.expressions.missing import nearest
-from fanwise.expressions.refusal import Refusal
+from fanwise.expressions.refusal import EvaluationError
 from fanwise.model import Status, TaskResult
 
 if TYPE_CHECKING:
@@ -90,7 +90,9 @@ def _outcome(compiler: Compiler, node: nodes.Call, name: str) -> Closure:
 
     def run(frame: Frame) -> Any:
         if frame.outcome is None:
-            raise Refusal(f"{name}() is known only after a task, in its publish, next or retry.")
+            raise EvaluationError(
+                f"{name}() is known only after a task, in its publish, next or retry."
+            )
         return read(frame.outcome)
 
     return run

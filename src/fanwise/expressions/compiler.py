@@ -23,7 +23,7 @@ from fanwise.expressions.loops import LOOP, loop_part
 from fanwise.expressions.missing import nearest, nothing
 from fanwise.expressions.operators import COMPARISONS, MAX_INT_BITS, calculate
 from fanwise.expressions.references import ROOTS, context_path, path_of, step_of, take
-from fanwise.expressions.refusal import REFUSALS, Refusal, located
+from fanwise.expressions.refusal import REFUSALS, EvaluationError, located
 from fanwise.expressions.scopes import Scope
 from fanwise.expressions.syntax import Source
 from fanwise.expressions.walks import to_text
@@ -133,7 +133,7 @@ def _dict(compiler: Compiler, node: nodes.Dict) -> Closure:
         for key, value in pairs:
             name = key(frame)
             if type(name) not in SCALARS:
-                raise Refusal(f"{kind(name)} can't be a key.")
+                raise EvaluationError(f"{kind(name)} can't be a key.")
             result[name] = value(frame)
         return result
 
@@ -245,7 +245,7 @@ def _sign(compiler: Compiler, node: nodes.Neg | nodes.Pos) -> Closure:
         if type(value) not in NUMBERS:
             if isinstance(value, Undefined):
                 value.refuse()
-            raise Refusal(f'"{symbol}" can\'t be used with {kind(value)}.')
+            raise EvaluationError(f'"{symbol}" can\'t be used with {kind(value)}.')
         return -value if symbol == "-" else +value
 
     return run

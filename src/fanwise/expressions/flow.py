@@ -11,7 +11,7 @@ from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
 from types import NoneType
 from typing import Any, NamedTuple, NoReturn
 
-from fanwise.expressions.refusal import Refusal
+from fanwise.expressions.refusal import EvaluationError
 from fanwise.values import LazyList
 
 NUMBERS = frozenset({bool, int, float})
@@ -34,7 +34,9 @@ class OnePass:
         return self._iterator
 
     def _refuse(self, *_: object) -> NoReturn:
-        raise Refusal("a filtered list can only be read once, from its start.", "Add: | list")
+        raise EvaluationError(
+            "a filtered list can only be read once, from its start.", "Add: | list"
+        )
 
     # Python would give an answer for each of these that has nothing to do with the elements.
     __bool__ = __len__ = __str__ = __repr__ = __eq__ = __hash__ = _refuse
@@ -48,11 +50,11 @@ class Undefined:
 
     __slots__ = ("_explain",)
 
-    def __init__(self, explain: Callable[[], Refusal]) -> None:
+    def __init__(self, explain: Callable[[], EvaluationError]) -> None:
         self._explain = explain
 
     def refuse(self, *_: object) -> NoReturn:
-        """Raise the `Refusal` that says what is missing."""
+        """Raise the `EvaluationError` that says what is missing."""
         raise self._explain()
 
     __bool__ = __len__ = __iter__ = __contains__ = __str__ = __repr__ = refuse
@@ -95,7 +97,7 @@ def elements(value: Any) -> Iterator[Any]:
         return iter(value)
     if isinstance(value, Undefined):
         value.refuse()
-    raise Refusal(f"{kind(value)} has no elements to go through.")
+    raise EvaluationError(f"{kind(value)} has no elements to go through.")
 
 
 def length(value: Any) -> int:
@@ -104,7 +106,7 @@ def length(value: Any) -> int:
         return len(value)
     if isinstance(value, OnePass | Undefined):
         return len(value)  # Both refuse, and say why.
-    raise Refusal(f"{kind(value)} has no length.")
+    raise EvaluationError(f"{kind(value)} has no length.")
 
 
 def is_fresh(value: object) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from fanwise.expressions.budget import Budget
 from fanwise.expressions.flow import kind
-from fanwise.expressions.refusal import MISFITS, Refusal
+from fanwise.expressions.refusal import MISFITS, EvaluationError
 from fanwise.expressions.walks import measure
 
 _CONVERSION = re.compile(
@@ -25,13 +25,13 @@ _NUMBER = re.compile(r"\d+")
 
 
 def printf(budget: Budget, text: str, values: Any) -> str:
-    """`text % values`. Raises `Refusal` for values that don't fit."""
+    """`text % values`. Raises `EvaluationError` for values that don't fit."""
     budget.text(text)
     try:
         _pay_conversions(budget, text, values)
         return str(text % values)
     except MISFITS:
-        raise Refusal(f"the formats in the text don't fit {kind(values)}.") from None
+        raise EvaluationError(f"the formats in the text don't fit {kind(values)}.") from None
 
 
 def _pay_conversions(budget: Budget, text: str, values: Any) -> None:
@@ -42,7 +42,7 @@ def _pay_conversions(budget: Budget, text: str, values: Any) -> None:
         if letter == "%":
             continue
         if letter not in "diouxXeEfFgGcrsa" or not letter:
-            raise Refusal(
+            raise EvaluationError(
                 "the text has a % that doesn't start a format.", "Write %% for a percent."
             )
         if key is not None:
@@ -56,7 +56,7 @@ def _pay_conversions(budget: Budget, text: str, values: Any) -> None:
 
 
 def braces(budget: Budget, text: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """`text.format(*args, **kwargs)`. Raises `Refusal`, or what Python raises."""
+    """`text.format(*args, **kwargs)`. Raises `EvaluationError`, or what Python raises."""
     budget.text(text)
     position = 0
     for _, field, spec, _ in Formatter().parse(text):
@@ -64,9 +64,13 @@ def braces(budget: Budget, text: str, args: tuple[Any, ...], kwargs: dict[str, A
         if field is None:
             continue
         if "." in field or "[" in field:
-            raise Refusal("a field of a format can't reach into a value.", "Pass the part itself.")
+            raise EvaluationError(
+                "a field of a format can't reach into a value.", "Pass the part itself."
+            )
         if spec and "{" in spec:
-            raise Refusal("a field's format can't hold other fields.", "Write the width out.")
+            raise EvaluationError(
+                "a field's format can't hold other fields.", "Write the width out."
+            )
         value = args[int(field or position)] if not field or field.isdecimal() else kwargs[field]
         position += 1
         widths = sum(int(number) for number in _NUMBER.findall(spec or ""))

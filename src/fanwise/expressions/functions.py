@@ -18,7 +18,7 @@ from fanwise.expressions.budget import Budget
 from fanwise.expressions.checks import CHECKS
 from fanwise.expressions.flow import Undefined
 from fanwise.expressions.formats import braces, printf
-from fanwise.expressions.refusal import MISFITS, Refusal
+from fanwise.expressions.refusal import MISFITS, EvaluationError
 from fanwise.expressions.walks import kinds, to_text
 from fanwise.values import LazyList
 
@@ -36,7 +36,7 @@ class Function:
         return inspect.signature(self._function)
 
     def __call__(self, budget: Budget, /, *args: Any, **kwargs: Any) -> Any:
-        """Call it. Raises `Refusal` where it fails, whose reason quotes no value."""
+        """Call it. Raises `EvaluationError` where it fails, whose reason quotes no value."""
         try:
             budget.step()
             return self._function(budget, *args, **kwargs)
@@ -46,8 +46,8 @@ class Function:
                 if isinstance(value, Undefined):
                     value.refuse()
             if isinstance(error, TypeError):
-                raise Refusal(f"{self.title} can't take {kinds(*given)}.") from None
-            raise Refusal(f"{self.title} has no result for what it is given.") from None
+                raise EvaluationError(f"{self.title} can't take {kinds(*given)}.") from None
+            raise EvaluationError(f"{self.title} has no result for what it is given.") from None
 
 
 def _range(_budget: Budget, *bounds: int) -> range:
@@ -55,13 +55,13 @@ def _range(_budget: Budget, *bounds: int) -> range:
     try:
         len(found)
     except OverflowError:
-        raise Refusal("a range of that length can't be counted.") from None
+        raise EvaluationError("a range of that length can't be counted.") from None
     return found
 
 
 def _format(budget: Budget, value: Any, /, *args: Any, **kwargs: Any) -> str:
     if args and kwargs:
-        raise Refusal("format takes values by place or by name, not both.")
+        raise EvaluationError("format takes values by place or by name, not both.")
     return printf(budget, to_text(budget, value), kwargs or args)
 
 

@@ -21,7 +21,7 @@ from fanwise.expressions.flow import (
 from fanwise.expressions.lookup import element
 from fanwise.expressions.missing import nothing
 from fanwise.expressions.operators import add, contains
-from fanwise.expressions.refusal import Refusal
+from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.texts import joined, lower
 from fanwise.expressions.walks import equal, listed, measure, sort_cost, to_text
 from fanwise.values import LazyList
@@ -96,7 +96,7 @@ def dictsort(
 ) -> list[Any]:
     """The pairs of a map in the order of their keys, or of their values."""
     if by not in ("key", "value"):
-        raise Refusal('dictsort can go by "key" or "value".')
+        raise EvaluationError('dictsort can go by "key" or "value".')
     pairs = list(dict_items(budget, map_of(value)))
     budget.allocate(ELEMENT_BYTES * len(pairs))
     part = ("key", "value").index(by)
@@ -162,7 +162,7 @@ def sum_(budget: Budget, value: Any, attribute: Attribute = None, start: Any = 0
     if type(start) in NUMBERS and all(type(found) in NUMBERS for found in values):
         return sum(values, start)
     if isinstance(start, str):
-        raise Refusal("sum can't join texts.", "Use: | join")
+        raise EvaluationError("sum can't join texts.", "Use: | join")
     total = start
     for found in values:
         total = add(budget, total, found)
@@ -186,7 +186,7 @@ def first(_budget: Budget, value: Any) -> Any:
 def last(_budget: Budget, value: Any) -> Any:
     """The last element; a list that is read once can't be asked for it."""
     if isinstance(value, OnePass):
-        raise Refusal("the last element of a filtered list isn't known.", "Add: | list")
+        raise EvaluationError("the last element of a filtered list isn't known.", "Add: | list")
     if isinstance(value, LazyList | str):
         return (
             value[len(value) - 1] if len(value) else nothing("an empty list has no last element.")
@@ -235,13 +235,13 @@ def list_index(budget: Budget, value: Any, wanted: Any) -> int:
         budget.turn()
         if equal(budget, found, wanted):
             return index
-    raise Refusal("the list has no such element.", 'Test for it with "in" first.')
+    raise EvaluationError("the list has no such element.", 'Test for it with "in" first.')
 
 
 def map_of(value: Any) -> dict[Any, Any]:
-    """The value itself if it is a map. Raises `Refusal` for anything else."""
+    """The value itself if it is a map. Raises `EvaluationError` for anything else."""
     if isinstance(value, dict):
         return value
     if isinstance(value, Undefined):
         value.refuse()
-    raise Refusal(f"{kind(value)} is given where a map is needed.")
+    raise EvaluationError(f"{kind(value)} is given where a map is needed.")

@@ -7,7 +7,7 @@ from typing import Any
 from fanwise.expressions.budget import REFERENCE_BYTES, Budget
 from fanwise.expressions.flow import SCALARS, Group, OnePass, Undefined, kind
 from fanwise.expressions.missing import no_such_part
-from fanwise.expressions.refusal import Refusal
+from fanwise.expressions.refusal import EvaluationError
 from fanwise.values import LazyList
 
 _SEQUENCES = (str, list, tuple, range, LazyList)
@@ -20,7 +20,7 @@ def element(value: Any, key: Any, owner: str, *, named: bool) -> Any:
     if type(key) not in SCALARS:
         if isinstance(key, Undefined):
             key.refuse()
-        raise Refusal(f"{kind(key)} can't be a key.")
+        raise EvaluationError(f"{kind(key)} can't be a key.")
     try:
         if isinstance(value, dict):
             return value[key]
@@ -40,10 +40,10 @@ def part(budget: Budget, value: Any, start: Any, stop: Any, step: Any) -> Any:
     if not isinstance(value, _SEQUENCES):
         if isinstance(value, Undefined | OnePass):
             _refuse(value)
-        raise Refusal(f"a slice can't be taken of {kind(value)}.")
+        raise EvaluationError(f"a slice can't be taken of {kind(value)}.")
     for bound in (start, stop, step):
         if bound is not None and not isinstance(bound, int):
-            raise Refusal(f"a slice goes from number to number, not {kind(bound)}.")
+            raise EvaluationError(f"a slice goes from number to number, not {kind(bound)}.")
     indexes = range(len(value))[start:stop:step]
     if isinstance(value, LazyList):
         budget.step(len(indexes))
@@ -59,4 +59,4 @@ def part(budget: Budget, value: Any, start: Any, stop: Any, step: Any) -> Any:
 def _refuse(value: Undefined | OnePass) -> None:
     if isinstance(value, Undefined):
         value.refuse()
-    raise Refusal("a filtered list has no parts until it is read.", "Add: | list")
+    raise EvaluationError("a filtered list has no parts until it is read.", "Add: | list")

@@ -13,7 +13,7 @@ from jinja2 import nodes
 from fanwise.expressions.budget import Budget
 from fanwise.expressions.missing import nearest_or_few, nothing
 from fanwise.expressions.references import Step, take
-from fanwise.expressions.refusal import Refusal
+from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.walks import equal
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ _PARTS: dict[str, Callable[[Any], Any]] = {
 
 def _cycle(_budget: Budget, loop: Loop, *values: Any) -> Any:
     if not values:
-        raise Refusal("loop.cycle() needs values to go through.")
+        raise EvaluationError("loop.cycle() needs values to go through.")
     return values[loop.index % len(values)]
 
 

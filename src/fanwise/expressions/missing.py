@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from fanwise.expressions.flow import Undefined, kind
-from fanwise.expressions.refusal import Refusal
+from fanwise.expressions.refusal import EvaluationError
 
 _LOOKED_AT = 1_000
 _LISTED = 5
@@ -35,24 +35,26 @@ def no_such_part(owner: str, value: Any, key: str | int | None) -> Undefined:
     `key` is None if it was computed, since it may then be a secret.
     """
 
-    def explain() -> Refusal:
+    def explain() -> EvaluationError:
         if value is None:
-            return Refusal(f"{owner} is null.", "Test for it, or give a value with default().")
+            return EvaluationError(
+                f"{owner} is null.", "Test for it, or give a value with default()."
+            )
         if isinstance(value, dict):
             if key is None:
-                return Refusal(f"{owner} has no such key.")
-            return Refusal(f'{owner} has no key "{key}".', nearest_or_few(str(key), value))
+                return EvaluationError(f"{owner} has no such key.")
+            return EvaluationError(f'{owner} has no key "{key}".', nearest_or_few(str(key), value))
         if isinstance(key, int):
-            return Refusal(f"{owner} has no element {key}.")
+            return EvaluationError(f"{owner} has no element {key}.")
         what = "such part" if key is None else f'"{key}"'
-        return Refusal(f"{owner} is {kind(value)} and has no {what}.")
+        return EvaluationError(f"{owner} is {kind(value)} and has no {what}.")
 
     return Undefined(explain)
 
 
 def nothing(reason: str, hint: str = "") -> Undefined:
     """An undefined value that says this when it is used."""
-    return Undefined(lambda: Refusal(reason, hint))
+    return Undefined(lambda: EvaluationError(reason, hint))
 
 
 def _shown(name: str) -> str:

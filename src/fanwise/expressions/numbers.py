@@ -8,7 +8,7 @@ from typing import Any
 
 from fanwise.expressions.budget import Budget
 from fanwise.expressions.flow import NUMBERS, Undefined, kind, length
-from fanwise.expressions.refusal import Refusal
+from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.walks import measure, settle, to_text
 
 _DIGITS = 4_000  # Longer texts than this are no numbers that JSON can carry.
@@ -17,12 +17,12 @@ _INDENT = 16
 
 
 def number_of(value: Any) -> int | float:
-    """The value itself if it is a number. Raises `Refusal` for anything else."""
+    """The value itself if it is a number. Raises `EvaluationError` for anything else."""
     if type(value) in NUMBERS:
         return value  # type: ignore[no-any-return]
     if isinstance(value, Undefined):
         value.refuse()
-    raise Refusal(f"{kind(value)} is given where a number is needed.")
+    raise EvaluationError(f"{kind(value)} is given where a number is needed.")
 
 
 def absolute(_budget: Budget, value: Any) -> int | float:
@@ -53,7 +53,9 @@ def as_float(_budget: Budget, value: Any, default: Any = 0.0) -> Any:
 
 def _short(value: Any) -> None:
     if isinstance(value, str) and len(value) > _DIGITS:
-        raise Refusal(f"a text of more than {_DIGITS:,} characters can't be read as a number.")
+        raise EvaluationError(
+            f"a text of more than {_DIGITS:,} characters can't be read as a number."
+        )
     if isinstance(value, Undefined):
         value.refuse()
 
@@ -62,11 +64,11 @@ def round_(_budget: Budget, value: Any, precision: int = 0, method: str = "commo
     """The number with so many places, rounded to the nearest, up (`ceil`) or down (`floor`)."""
     number = number_of(value)
     if abs(precision) > _PLACES:
-        raise Refusal(f"a number can't be rounded to more than {_PLACES} places.")
+        raise EvaluationError(f"a number can't be rounded to more than {_PLACES} places.")
     if method == "common":
         return round(number, precision)
     if method not in ("ceil", "floor"):
-        raise Refusal('round goes by "common", "ceil" or "floor".')
+        raise EvaluationError('round goes by "common", "ceil" or "floor".')
     away = math.ceil if method == "ceil" else math.floor
     return away(number * (10**precision)) / (10**precision)
 
@@ -89,7 +91,7 @@ def string(budget: Budget, value: Any) -> str:
 def tojson(budget: Budget, value: Any, indent: int | None = None) -> str:
     """The value as JSON text, its keys in order, plain: nothing in it is escaped for HTML."""
     if indent is not None and not 0 <= indent <= _INDENT:
-        raise Refusal(f"JSON text can be indented by 0 to {_INDENT} spaces.")
+        raise EvaluationError(f"JSON text can be indented by 0 to {_INDENT} spaces.")
     plain = settle(budget, value)
     budget.allocate(6 * measure(budget, plain))
     encoder = json.JSONEncoder(sort_keys=True, allow_nan=False, indent=indent)

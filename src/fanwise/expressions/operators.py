@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from fanwise.expressions.budget import REFERENCE_BYTES, Budget
 from fanwise.expressions.flow import NUMBERS, SCALARS, OnePass, Undefined, elements
 from fanwise.expressions.formats import printf
-from fanwise.expressions.refusal import MISFITS, Refusal
+from fanwise.expressions.refusal import MISFITS, EvaluationError
 from fanwise.expressions.walks import equal, kinds, listed, measure
 from fanwise.values import LazyList
 
@@ -64,7 +64,7 @@ def power(_budget: Budget, a: Any, b: Any) -> Any:
         _bounded(a.bit_length() * b)
     result = a**b
     if isinstance(result, complex):
-        raise Refusal("a root of a negative number isn't a number that JSON has.")
+        raise EvaluationError("a root of a negative number isn't a number that JSON has.")
     return result
 
 
@@ -127,14 +127,14 @@ def _ordered(symbol: str, apply: Callable[[Any, Any], Any]) -> Operator:
 
 def _bounded(bits: int) -> None:
     if bits > MAX_INT_BITS:
-        raise Refusal("it makes an integer of more than 4,300 digits.")
+        raise EvaluationError("it makes an integer of more than 4,300 digits.")
 
 
-def _misfit(symbol: str, a: Any, b: Any) -> Refusal:
+def _misfit(symbol: str, a: Any, b: Any) -> EvaluationError:
     for value in (a, b):
         if isinstance(value, Undefined):
             value.refuse()
-    return Refusal(f'"{symbol}" can\'t be used with {kinds(a, b)}.')
+    return EvaluationError(f'"{symbol}" can\'t be used with {kinds(a, b)}.')
 
 
 _remainder = _numeric("%", operator.mod)
@@ -162,10 +162,10 @@ COMPARISONS: dict[str, Operator] = {
 
 
 def calculate(symbol: str, budget: Budget, a: Any, b: Any) -> Any:
-    """Apply an arithmetic operator; raises `Refusal` where Python would fail."""
+    """Apply an arithmetic operator; raises `EvaluationError` where Python would fail."""
     try:
         return ARITHMETIC[symbol](budget, a, b)
     except ZeroDivisionError:
-        raise Refusal(f'"{symbol}" divides by zero.') from None
+        raise EvaluationError(f'"{symbol}" divides by zero.') from None
     except MISFITS:
         raise _misfit(symbol, a, b) from None

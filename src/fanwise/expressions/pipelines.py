@@ -12,7 +12,7 @@ from typing import Any
 from fanwise.expressions.budget import ELEMENT_BYTES, REFERENCE_BYTES, Budget
 from fanwise.expressions.flow import SCALARS, OnePass, Undefined, elements, is_fresh, kind
 from fanwise.expressions.lists import Attribute, dict_items, getter, ignoring_case, map_of
-from fanwise.expressions.refusal import Refusal
+from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.walks import listed, measure
 
 
@@ -86,7 +86,7 @@ def map_(
     source = elements(value)
     if function is None:
         if attribute is None or args or kwargs:
-            raise Refusal("map needs the name of a filter, or attribute=.")
+            raise EvaluationError("map needs the name of a filter, or attribute=.")
         apply = getter(attribute, default)
     else:
         if default is not None:
@@ -163,7 +163,9 @@ def unique(
             if type(key) not in SCALARS:
                 if isinstance(key, Undefined):
                     key.refuse()
-                raise Refusal(f"unique can't compare {kind(key)}.", "Name a part with attribute=.")
+                raise EvaluationError(
+                    f"unique can't compare {kind(key)}.", "Name a part with attribute=."
+                )
             budget.allocate(measure(budget, key))
             if key not in seen:
                 seen.add(key)

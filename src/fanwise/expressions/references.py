@@ -14,13 +14,13 @@ from jinja2 import nodes
 from fanwise.expressions.attributes import attribute
 from fanwise.expressions.lookup import element
 from fanwise.expressions.missing import nearest, nearest_or_few, nothing
-from fanwise.expressions.refusal import Refusal
+from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.syntax import Source
 
 Reader: TypeAlias = Callable[[Any], Any]
 """Reads a value out of a `Frame`, or out of an `ItemContext`, which has what a path needs."""
 
-NOT_DIRECT = (AttributeError, LookupError, Refusal, TypeError, ValueError)
+NOT_DIRECT = (AttributeError, LookupError, EvaluationError, TypeError, ValueError)
 """What `Path.direct` raises when a path must be read part by part, most often to say what fails."""
 
 ROOTS = ("parameters", "vars", "task", "item", "index", "secrets", "run")
@@ -78,7 +78,7 @@ class Path(NamedTuple):
         return read
 
     def reader(self) -> Reader:
-        """A reader of a `Frame` that gives the value, perhaps undefined, or raises `Refusal`."""
+        """A reader of a `Frame` that gives the value, perhaps undefined. Raises on a refusal."""
         direct, start, steps = self.direct(), self.start, self.steps
 
         def read(frame: Any) -> Any:
@@ -164,7 +164,9 @@ def _task_part(name: nodes.Name, reference: list[str], source: Source) -> Reader
     def start(frame: Any) -> Any:
         results = frame.shared.task_results
         if task not in results:
-            raise Refusal(f'task "{task}" has no result here.', nearest_or_few(task, results))
+            raise EvaluationError(
+                f'task "{task}" has no result here.', nearest_or_few(task, results)
+            )
         return read(results[task])
 
     return start

@@ -1,4 +1,4 @@
-"""How an evaluation says no: `Refusal` inside this package, `TemplateError` outside of it.
+"""How an evaluation says no: `EvaluationError` inside this package, `TemplateError` outside of it.
 
 What refuses knows the reason, but neither the expression nor the file; `located` adds both. A
 reason quotes names and types, never a value from a context: it may be a secret.
@@ -12,7 +12,7 @@ QUOTED = 100
 """Characters of a template's text that a message quotes at most."""
 
 
-class Refusal(Exception):  # noqa: N818  # It is an error only once it is located.
+class EvaluationError(Exception):  # It is an error only once it is located.
     """An evaluation can't go on: `reason` says why, `hint` what to do, `setting` names a limit."""
 
     def __init__(self, reason: str, hint: str = "", *, setting: str = "") -> None:
@@ -25,14 +25,14 @@ class Refusal(Exception):  # noqa: N818  # It is an error only once it is locate
 MISFITS = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
 """What Python raises for values that an operation can't take. Their texts may quote the values."""
 
-REFUSALS = (Refusal, ResultError, RecursionError, *MISFITS)
+REFUSALS = (EvaluationError, ResultError, RecursionError, *MISFITS)
 """All that an evaluation can raise before `located` has told where."""
 
 
 def located(error: Exception, text: str, place: Place | None) -> AttemptError:
     """The error to raise for one of `REFUSALS`, which came out of the template text `text`."""
     reason, hint, setting = "its values don't fit what is done with them.", "", ""
-    if isinstance(error, Refusal):
+    if isinstance(error, EvaluationError):
         reason, hint, setting = error.reason, error.hint, error.setting
     elif isinstance(error, ResultError):
         reason, hint = error.message, error.hint

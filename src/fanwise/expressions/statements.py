@@ -15,7 +15,7 @@ from fanwise.expressions.frame import UNSET, Frame
 from fanwise.expressions.functions import FUNCTIONS
 from fanwise.expressions.loops import LOOP, Loop
 from fanwise.expressions.references import ROOTS
-from fanwise.expressions.refusal import REFUSALS, Refusal
+from fanwise.expressions.refusal import REFUSALS, EvaluationError
 from fanwise.expressions.scopes import Scope
 from fanwise.expressions.texts import joined
 from fanwise.expressions.walks import to_text
@@ -158,7 +158,9 @@ def _target(compiler: Compiler, node: nodes.Node, taken: Iterable[str]) -> Assig
         def unpack(frame: Frame, value: Any) -> None:
             if not isinstance(value, list | tuple) or len(value) != len(assigners):
                 size = f" of {len(value)}" if isinstance(value, list | tuple) else ""
-                raise fault(Refusal(f"{kind(value)}{size} has no {len(assigners)} parts to name."))
+                raise fault(
+                    EvaluationError(f"{kind(value)}{size} has no {len(assigners)} parts to name.")
+                )
             for assign, part in zip(assigners, value, strict=True):
                 assign(frame, part)
 

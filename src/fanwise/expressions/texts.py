@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 
 from fanwise.expressions.budget import ELEMENT_BYTES, Budget
 from fanwise.expressions.flow import kind
-from fanwise.expressions.refusal import Refusal
+from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.walks import listed, measure, to_text
 from fanwise.values import LazyList
 
@@ -26,10 +26,10 @@ _LEEWAY = 5
 
 
 def text_of(value: Any) -> str:
-    """The value itself if it is text. Raises `Refusal` for anything else."""
+    """The value itself if it is text. Raises `EvaluationError` for anything else."""
     if isinstance(value, str):
         return value
-    raise Refusal(f"{kind(value)} is given where text is needed.")
+    raise EvaluationError(f"{kind(value)} is given where text is needed.")
 
 
 def capitalize(budget: Budget, value: Any) -> str:
@@ -103,7 +103,7 @@ def truncate(
     text = text_of(value)
     spare = _LEEWAY if leeway is None else leeway
     if length < len(end) or spare < 0:
-        raise Refusal("a text can't be cut to fewer characters than its ending has.")
+        raise EvaluationError("a text can't be cut to fewer characters than its ending has.")
     if len(text) <= length + spare:
         return text
     budget.text(text)

@@ -11,7 +11,7 @@ from typing import Any
 
 from fanwise.expressions.budget import ELEMENT_BYTES, REFERENCE_BYTES, Budget
 from fanwise.expressions.flow import SCALARS, Undefined, elements, is_fresh, kind
-from fanwise.expressions.refusal import Refusal
+from fanwise.expressions.refusal import EvaluationError
 from fanwise.values import MAX_DEPTH, FrozenDict, FrozenList, LazyList, freeze
 
 
@@ -52,9 +52,9 @@ def measure(budget: Budget, value: Any, depth: int = 0) -> int:
     elif isinstance(value, Undefined):
         value.refuse()
     else:
-        raise Refusal("a list that isn't read yet is used as a whole.", "Add: | list")
+        raise EvaluationError("a list that isn't read yet is used as a whole.", "Add: | list")
     if depth > MAX_DEPTH:
-        raise Refusal(f"a value is nested more than {MAX_DEPTH} levels deep.")
+        raise EvaluationError(f"a value is nested more than {MAX_DEPTH} levels deep.")
     budget.step(3 * len(value) + 1)
     return 2 + sum([2 + measure(budget, part, depth + 1) for part in parts])
 
@@ -94,10 +94,12 @@ def settle(budget: Budget, value: Any, depth: int = 0) -> Any:
     if type(value) in SCALARS:
         return freeze(value, where="its value")
     if depth > MAX_DEPTH:
-        raise Refusal(f"its value is nested more than {MAX_DEPTH} levels deep.")
+        raise EvaluationError(f"its value is nested more than {MAX_DEPTH} levels deep.")
     if isinstance(value, dict):
         if not all(type(key) is str for key in value):
-            raise Refusal("its value is a map with a key that isn't text.", "Put it in quotes.")
+            raise EvaluationError(
+                "its value is a map with a key that isn't text.", "Put it in quotes."
+            )
         budget.step(3 * len(value))
         budget.allocate(ELEMENT_BYTES * (1 + len(value)))
         return FrozenDict(

@@ -13,7 +13,7 @@ import msgspec
 
 from fanwise.catalog import ActionSpec
 from fanwise.definition import WorkflowDefinition, did_you_mean
-from fanwise.errors import AttemptError, Place, Problem
+from fanwise.errors import AttemptError, Diagnostic, Place
 from fanwise.graph import Graph
 from fanwise.plan.model import Plan, PlannedInput, PlannedTask
 from fanwise.plan.values import Value
@@ -93,7 +93,7 @@ class Checker:
         """The names of the secrets that templates use, sorted."""
         return tuple(sorted(self._secrets))
 
-    def problems(self) -> Iterator[Problem]:
+    def problems(self) -> Iterator[Diagnostic]:
         """All that is wrong with what the workflow names."""
         plan = self._plan
         declared: set[str] = set()
@@ -114,7 +114,7 @@ class Checker:
                 plan.timeout.value, _Scope(None, "a run has no item"), known=no_variables
             )
 
-    def warnings(self) -> Iterator[Problem]:
+    def warnings(self) -> Iterator[Diagnostic]:
         """Variables that are set on paths side by side, of which only one value lasts."""
         graph = self._plan.graph
         for name, publishers in self._publishers.items():
@@ -125,7 +125,7 @@ class Checker:
                 met |= 1 << number
                 if beside:
                     first, second = sorted((number, beside.bit_length() - 1))
-                    yield Problem(
+                    yield Diagnostic(
                         self._plan.tasks[second].place,
                         "racing-variable",
                         f'the tasks "{graph.names[first]}" and "{graph.names[second]}" both '
@@ -136,11 +136,11 @@ class Checker:
 
     # Actions
 
-    def _check_action(self, task: PlannedTask) -> Iterator[Problem]:
+    def _check_action(self, task: PlannedTask) -> Iterator[Diagnostic]:
         name = self._action(task)
         place = self._definition.place(*task.path, "action")
         if name is None:
-            yield Problem(
+            yield Diagnostic(
                 task.place,
                 "missing-action",
                 f'task "{task.name}" has no action.',
@@ -157,9 +157,9 @@ class Checker:
         listed = self._definition.tasks if task.path[0] == "tasks" else self._definition.finally_
         return listed[task.path[1]].action
 
-    def _unknown_action(self, place: Place, task: PlannedTask, name: str) -> Problem:
+    def _unknown_action(self, place: Place, task: PlannedTask, name: str) -> Diagnostic:
         assert self._catalog is not None
-        return Problem(
+        return Diagnostic(
             place,
             "unknown-action",
             f'task "{task.name}" calls "{name}", and no pack has an action of that name.',
@@ -167,7 +167,7 @@ class Checker:
             or "Define it in actions.py beside the workflow, or name its pack with --packs.",
         )
 
-    def _check_inputs(self, task: PlannedTask, spec: ActionSpec) -> Iterator[Problem]:
+    def _check_inputs(self, task: PlannedTask, spec: ActionSpec) -> Iterator[Diagnostic]:
         given = {entry.name for entry in task.inputs}
         missing = [
             field.name
@@ -176,7 +176,7 @@ class Checker:
         ]
         if missing:
             names = ", ".join(f'"{name}"' for name in missing)
-            yield Problem(
+            yield Diagnostic(
                 task.place,
                 "missing-input",
                 f'task "{task.name}" calls {spec.name} without {names}.',
@@ -187,13 +187,13 @@ class Checker:
 
     def _check_input(
         self, task: PlannedTask, spec: ActionSpec, entry: PlannedInput
-    ) -> Iterator[Problem]:
+    ) -> Iterator[Diagnostic]:
         place = self._definition.key_place(*task.path, "input", entry.name)
         field = spec.fields.get(entry.name)
         if field is None:
             if not spec.open_input:
                 known = ", ".join(spec.fields) or "none"
-                yield Problem(
+                yield Diagnostic(
                     place,
                     "unknown-input",
                     f'{spec.name} has no parameter "{entry.name}".',
@@ -204,9 +204,9 @@ class Checker:
                 if field.check is not None:
                     field.check(entry.value.raw)
             except AttemptError as error:
-                yield Problem(entry.value.place, "bad-input", error.message, error.hint)
+                yield Diagnostic(entry.value.place, "bad-input", error.message, error.hint)
         elif field.is_script:
-            yield Problem(
+            yield Diagnostic(
                 entry.value.place,
                 "template-in-script",
                 f'the script of task "{task.name}" has a template in its text, so that a value '
@@ -217,7 +217,7 @@ class Checker:
 
     # Templates
 
-    def _check_task(self, task: PlannedTask) -> Iterator[Problem]:
+    def _check_task(self, task: PlannedTask) -> Iterator[Diagnostic]:
         before = task.number if task.number < len(self._plan.graph.names) else _ALL
         shared = _Scope(before, "this is evaluated once for the task")
         each = _Scope(before)
@@ -240,7 +240,7 @@ class Checker:
                 functions = _AFTER_FAILURE if key == "on-error" else frozenset()
                 yield from self._check(setting.value, _with(shared, functions))
 
-    def _check_transitions(self, task: PlannedTask, shared: _Scope) -> Iterator[Problem]:
+    def _check_transitions(self, task: PlannedTask, shared: _Scope) -> Iterator[Diagnostic]:
         after = _with(shared, _AFTER_TASK)
         recorded = msgspec.structs.replace(after, records=True)
         for value in task.publish.values():
@@ -253,11 +253,11 @@ class Checker:
             for value in transition.publish.values():
                 yield from self._check(value, recorded)
 
-    def _check_condition(self, value: Value, scope: _Scope) -> Iterator[Problem]:
+    def _check_condition(self, value: Value, scope: _Scope) -> Iterator[Diagnostic]:
         yield from self._check(value, scope)
         for template in value.templates:
             if not template.is_expression:
-                yield Problem(
+                yield Diagnostic(
                     value.place,
                     "bad-condition",
                     "this condition is text with templates in it, and a text is always true.",
@@ -266,13 +266,13 @@ class Checker:
 
     def _check(
         self, value: Value, scope: _Scope, known: Set[str] | None = None
-    ) -> Iterator[Problem]:
+    ) -> Iterator[Diagnostic]:
         """What `value` names that it can't. `known` are the variables seen, if not the usual."""
         for template in value.templates:
             for path in sorted(template.references):
                 yield from self._check_path(value.place, path, scope, known)
             for name in sorted(template.functions - scope.functions):
-                yield Problem(
+                yield Diagnostic(
                     value.place,
                     "misplaced-name",
                     f"{name}() tells how a task ended, which isn't known here.",
@@ -281,13 +281,13 @@ class Checker:
 
     def _check_path(
         self, place: Place, path: tuple[str, ...], scope: _Scope, known: Set[str] | None
-    ) -> Iterator[Problem]:
+    ) -> Iterator[Diagnostic]:
         name = path[1] if len(path) > 1 else None
         match path[0]:
             case "item" | "index":
                 if scope.no_item:
                     text = f"there is no `{path[0]}` here: {scope.no_item}."
-                    yield Problem(place, "misplaced-name", text)
+                    yield Diagnostic(place, "misplaced-name", text)
             case "task":
                 yield from self._check_task_name(place, name, scope)
             case "vars" if name is not None:
@@ -295,7 +295,7 @@ class Checker:
                     seen = self._names_seen(scope) if known is None else known
                     text = f'nothing declares or publishes the variable "{name}" before this.'
                     hint = _suggest(name, sorted(seen), "variables")
-                    yield Problem(place, "unknown-variable", text, hint)
+                    yield Diagnostic(place, "unknown-variable", text, hint)
             case "parameters":
                 yield from self._check_parameter(place, name, scope)
             case "secrets":
@@ -321,7 +321,9 @@ class Checker:
         published = {name for name in self._publishers if self._is_published(name, scope)}
         return published | self._plan.variables.keys() | scope.own
 
-    def _check_parameter(self, place: Place, name: str | None, scope: _Scope) -> Iterator[Problem]:
+    def _check_parameter(
+        self, place: Place, name: str | None, scope: _Scope
+    ) -> Iterator[Diagnostic]:
         parameters = self._plan.parameters
         secret = {key for key, parameter in parameters.items() if parameter.secret}
         if name is None:
@@ -330,24 +332,26 @@ class Checker:
         elif name not in parameters:
             text = f'the workflow declares no parameter "{name}".'
             hint = _suggest(name, list(parameters), "parameters")
-            yield Problem(place, "unknown-parameter", text, hint)
+            yield Diagnostic(place, "unknown-parameter", text, hint)
         elif name in secret and scope.records:
             yield _secret_recorded(place, f'the secret parameter "{name}"')
 
-    def _check_task_name(self, place: Place, name: str | None, scope: _Scope) -> Iterator[Problem]:
+    def _check_task_name(
+        self, place: Place, name: str | None, scope: _Scope
+    ) -> Iterator[Diagnostic]:
         if name is None or (scope.before == _ALL and name in self._plan.numbers):
             return
         number = self._plan.numbers.get(name)
         if number is None:
             text = f'a template names task "{name}", which does not exist.'
             hint = _suggest(name, list(self._plan.numbers), "tasks")
-            yield Problem(place, "unknown-task", text, hint)
+            yield Diagnostic(place, "unknown-task", text, hint)
         elif scope.before is None:
             text = f'task "{name}" has not run when this is evaluated.'
-            yield Problem(place, "misplaced-name", text)
+            yield Diagnostic(place, "misplaced-name", text)
         elif not self._precedes(number, scope.before):
             is_own = scope.before == number and scope.functions
-            yield Problem(
+            yield Diagnostic(
                 place,
                 "misplaced-name",
                 f'task "{name}" has not ended when this is evaluated.',
@@ -391,8 +395,8 @@ def _suggest(name: str, known: list[str] | tuple[str, ...], kind: str) -> str:
     return f"There are the {kind} {some}." if some else f"There are no {kind} here."
 
 
-def _secret_recorded(place: Place, what: str) -> Problem:
-    return Problem(
+def _secret_recorded(place: Place, what: str) -> Diagnostic:
+    return Diagnostic(
         place,
         "secret-recorded",
         f"{what} would be recorded with this value.",

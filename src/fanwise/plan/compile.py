@@ -22,7 +22,7 @@ from fanwise.definition import (
     has_template,
     reader,
 )
-from fanwise.errors import DefinitionError, Place, Problem, TemplateSyntaxError, UsageError
+from fanwise.errors import DefinitionError, Diagnostic, Place, TemplateSyntaxError, UsageError
 from fanwise.model import Limits
 from fanwise.plan.checks import Checker
 from fanwise.plan.model import (
@@ -64,7 +64,7 @@ class _Compiler:
         self._with_items = {
             task.name for task in (*definition.tasks, *definition.finally_) if task.has_items
         }
-        self._problems: list[Problem] = []
+        self._problems: list[Diagnostic] = []
         self._broken: set[tuple[str, int]] = set()  # tasks whose action has problems of its own
 
     def compile(self) -> Plan:
@@ -170,7 +170,7 @@ class _Compiler:
         except UsageError as error:
             place = self._definition.place(*path, "action")
             text = f'task "{task.name}" calls a workflow: {error.message}'
-            self._problems.append(Problem(place, "unknown-workflow", text, error.hint))
+            self._problems.append(Diagnostic(place, "unknown-workflow", text, error.hint))
             self._broken.add(path)
         return None
 
@@ -221,4 +221,4 @@ class _Compiler:
             place = place._replace(line=place.line + error.line)
         elif error.line == 1:
             place = place._replace(column=place.column + error.column - (first not in "'\""))
-        self._problems.append(Problem(place, error.code, error.message, error.hint))
+        self._problems.append(Diagnostic(place, error.code, error.message, error.hint))

@@ -10,7 +10,7 @@ import msgspec
 from fanwise.catalog import ActionSpec
 from fanwise.context import WorkflowContext
 from fanwise.definition import ParameterDefinition
-from fanwise.errors import Place, Problem, TemplateError
+from fanwise.errors import Diagnostic, Place, TemplateError
 from fanwise.graph import Graph
 from fanwise.model import TaskResult
 from fanwise.plan.values import Value
@@ -111,7 +111,7 @@ class Plan(msgspec.Struct, frozen=True):
     timeout: Setting | None = None
     output: Value | None = None
     numbers: Mapping[str, int] = {}
-    warnings: tuple[Problem, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
     """What is allowed, but may not be meant."""
     packs: tuple[str, ...] = ()
     """The pack folders that it was made with, as absolute paths."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fanwise.definition import FAIL, TaskDefinition, WorkflowDefinition, did_you_mean
-from fanwise.errors import Problem
+from fanwise.errors import Diagnostic
 from fanwise.graph import IMPLICIT, Edge, Graph
 
 
@@ -55,7 +55,7 @@ class Order:
                 if name in self._numbers:
                     yield Edge(self._numbers[name], number, IMPLICIT)
 
-    def problems(self) -> Iterator[Problem]:
+    def problems(self) -> Iterator[Diagnostic]:
         """All that is wrong with the order."""
         unknown = [
             problem
@@ -70,7 +70,7 @@ class Order:
         if not self._is_listed and not unknown:  # else a misspelt name may be why
             yield from self._misplaced()
 
-    def _unknown_names(self, number: int, task: TaskDefinition) -> Iterator[Problem]:
+    def _unknown_names(self, number: int, task: TaskDefinition) -> Iterator[Diagnostic]:
         for at, name in enumerate(task.needs or ()):
             if name not in self._numbers:
                 yield self._unknown(("tasks", number, "needs", at), number, "needs", name)
@@ -80,21 +80,23 @@ class Order:
                     path = ("tasks", number, "next", transition, "do", at)
                     yield self._unknown(path, number, "leads to", name)
 
-    def _unknown(self, path: tuple[str | int, ...], number: int, says: str, name: str) -> Problem:
-        return Problem(
+    def _unknown(
+        self, path: tuple[str | int, ...], number: int, says: str, name: str
+    ) -> Diagnostic:
+        return Diagnostic(
             self._definition.place(*path),
             "unknown-task",
             f'task "{self._names[number]}" {says} "{name}", which does not exist.',
             did_you_mean(name, self._names) or f"The tasks are {_some(self._names)}.",
         )
 
-    def _misjoined(self, number: int, task: TaskDefinition) -> Iterator[Problem]:
+    def _misjoined(self, number: int, task: TaskDefinition) -> Iterator[Diagnostic]:
         """Joins that could never be, and tasks that say twice what they come after."""
         graph = self.graph
         by_next = [edge for edge in graph.incoming[number] if graph.edges[edge].transition >= 0]
         if task.needs is not None and by_next:
             source = self._names[graph.edges[by_next[0]].source]
-            yield Problem(
+            yield Diagnostic(
                 self._definition.key_place("tasks", number, "needs"),
                 "needs-and-next",
                 f'task "{task.name}" has needs, and "{source}" leads to it with next.',
@@ -106,15 +108,15 @@ class Order:
         ways = len(graph.incoming[number])
         if not ways:
             text = f'task "{task.name}" joins, and nothing leads to it.'
-            yield Problem(place, "impossible-join", text, 'Remove "join".')
+            yield Diagnostic(place, "impossible-join", text, 'Remove "join".')
         elif graph.is_on_loop(number):
             text = f'task "{task.name}" is on a cycle, where a task starts at each arrival.'
-            yield Problem(place, "impossible-join", text, 'Remove "join".')
+            yield Diagnostic(place, "impossible-join", text, 'Remove "join".')
         elif isinstance(task.join, int) and task.join > ways:
             text = f'task "{task.name}" joins {task.join} ways, and {ways} lead to it.'
-            yield Problem(place, "impossible-join", text, f"Use a number up to {ways}, or all.")
+            yield Diagnostic(place, "impossible-join", text, f"Use a number up to {ways}, or all.")
 
-    def _needs_on_loops(self) -> Iterator[Problem]:
+    def _needs_on_loops(self) -> Iterator[Diagnostic]:
         """For each loop the first need within it, which no arrival could ever fulfil."""
         graph, told = self.graph, set()
         for number, task in enumerate(self._tasks):
@@ -124,7 +126,7 @@ class Order:
                 if needed is None or graph.group_of[needed] != group or group in told:
                     continue
                 told.add(group)
-                yield Problem(
+                yield Diagnostic(
                     self._definition.place("tasks", number, "needs", at),
                     "needs-cycle",
                     f'task "{task.name}" needs "{name}", which comes after it, and on a cycle no '
@@ -132,7 +134,7 @@ class Order:
                     f'Remove this need, or lead to "{task.name}" with next.',
                 )
 
-    def _misplaced(self) -> Iterator[Problem]:
+    def _misplaced(self) -> Iterator[Diagnostic]:
         """Tasks that say nothing of their place, and loops that nothing leads to.
 
         Whatever else can't be reached comes after one of these, or after a loop with needs.
@@ -145,7 +147,7 @@ class Order:
                 continue
             place = self._definition.place("tasks", first, "name")
             if not ways:
-                yield Problem(
+                yield Diagnostic(
                     place,
                     "unplaced-task",
                     f'task "{self._names[first]}" doesn\'t say what it comes after.',
@@ -156,7 +158,7 @@ class Order:
                 names = [self._names[number] for number in members]
                 text = f"nothing leads to the cycle of {_some(names)}, so it can never start."
                 hint = "Lead to it with next from a task that runs."
-                yield Problem(place, "unreachable-task", text, hint)
+                yield Diagnostic(place, "unreachable-task", text, hint)
 
 
 def _some(names: list[str]) -> str:

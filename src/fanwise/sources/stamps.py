@@ -12,14 +12,14 @@ import stat
 from hashlib import blake2b
 from typing import Final
 
-from fanwise.model import FileStamp
+from fanwise.model import FileFingerprint
 from fanwise.sources.errors import unreadable
 
 _BLOCK_BYTES: Final = 4096
 _MOST_BLOCKS: Final = 64
 
 
-def stamp(path: str) -> FileStamp | None:
+def stamp(path: str) -> FileFingerprint | None:
     """The stamp of the file at `path`, or None if it is a pipe or the like, which is read once.
 
     Raises `AttemptError` if the file can't be read.
@@ -28,7 +28,7 @@ def stamp(path: str) -> FileStamp | None:
         status = os.stat(path)  # noqa: PTH116  # paths are text here
         if not stat.S_ISREG(status.st_mode):
             return None
-        return FileStamp(status.st_size, status.st_mtime, _sample(path, status.st_size))
+        return FileFingerprint(status.st_size, status.st_mtime, _sample(path, status.st_size))
     except OSError as error:
         raise unreadable(path, error) from None
 

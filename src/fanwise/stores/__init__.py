@@ -1,4 +1,4 @@
-"""Where runs are recorded: stores behind the ports `Journal`, `Records` and `Upkeep`.
+"""Where runs are recorded: stores behind the ports `Journal`, `Records` and `Maintenance`.
 
 `open_store` opens the store that a URL names. Importing this package imports neither SQLAlchemy nor
 Alembic; opening a store imports the first, upgrading one both.

@@ -31,7 +31,7 @@ from sqlalchemy import (
     update,
 )
 
-from fanwise.model import Request, Status
+from fanwise.model import RunRequest, Status
 from fanwise.stores.rows import OWN, TAG_GAP
 from fanwise.stores.schema import (
     alembic_version,
@@ -53,7 +53,7 @@ def _with_payloads(table: Table, idx: ColumnElement[int]) -> tuple[FromClause, C
     key = and_(
         table.c.has_payload,
         payloads.c.run_no == table.c.run_no,
-        payloads.c.task_no == table.c.task_no,
+        payloads.c.visit_no == table.c.visit_no,
         payloads.c.idx == idx,
     )
     return table.outerjoin(payloads, key), func.coalesce(payloads.c.data, table.c.output)
@@ -71,7 +71,7 @@ def _columns(table: Table, **instead: ColumnElement[Any] | None) -> list[ColumnE
 
 _in_run = bindparam("run_no", type_=BigInteger)
 _limit = bindparam("limit", type_=BigInteger)
-_of_task = and_(items.c.run_no == _in_run, items.c.task_no == bindparam("task_no"))
+_of_task = and_(items.c.run_no == _in_run, items.c.visit_no == bindparam("visit_no"))
 
 _between = and_(tasks.c.path >= bindparam("first"), tasks.c.path < bindparam("last"))
 
@@ -124,17 +124,17 @@ TASKS = (
     select(*_columns(tasks, output=_task_output, has_payload=None))
     .select_from(_tasks)
     .where(tasks.c.run_no == _in_run, tasks.c.depth == literal_column("0"))
-    .order_by(tasks.c.task_no)
+    .order_by(tasks.c.visit_no)
 )
 
 TASKS_WITHIN = (
     select(*_columns(tasks, output=_task_output, has_payload=None))
     .select_from(_tasks)
     .where(tasks.c.run_no == _in_run, _between, tasks.c.depth == bindparam("depth"))
-    .order_by(tasks.c.task_no)
+    .order_by(tasks.c.visit_no)
 )
 
-LAST_TASK_NO = select(func.coalesce(func.max(tasks.c.task_no), 0)).where(tasks.c.run_no == _in_run)
+LAST_TASK_NO = select(func.coalesce(func.max(tasks.c.visit_no), 0)).where(tasks.c.run_no == _in_run)
 
 BEGUN_ITEMS = select(tasks.c.path).where(tasks.c.run_no == _in_run, _between)
 
@@ -150,14 +150,14 @@ RUN_TASKS = (
     select(*_columns(tasks, output=_task_output, has_payload=None))
     .select_from(_tasks)
     .where(tasks.c.run_no == _in_run)
-    .order_by(tasks.c.task_no)
+    .order_by(tasks.c.visit_no)
 )
 RUN_EVENTS = select(events).where(events.c.run_no == _in_run).order_by(events.c.seq)
 RUN_ITEMS = (
     select(*_columns(items, output=_item_output, has_payload=None))
     .select_from(_items)
     .where(items.c.run_no == _in_run)
-    .order_by(items.c.task_no, items.c.idx)
+    .order_by(items.c.visit_no, items.c.idx)
 )
 
 OUTPUTS = (
@@ -230,10 +230,10 @@ SLOWEST_ITEMS = (
     .limit(_limit)
 )
 
-_log_key = (logs.c.task_no, logs.c.idx, logs.c.at, logs.c.attempt)
+_log_key = (logs.c.visit_no, logs.c.idx, logs.c.at, logs.c.attempt)
 _item_of_log = and_(
     items.c.run_no == logs.c.run_no,
-    items.c.task_no == logs.c.task_no,
+    items.c.visit_no == logs.c.visit_no,
     items.c.idx == logs.c.idx,
 )
 _under = bindparam("under", type_=Text)
@@ -260,12 +260,12 @@ SLEEP = RUN_SLEEPS.where(sleeps.c.path == bindparam("path"))
 
 DISCARD_ITEMS = delete(items).where(_of_task, not_succeeded)
 
-_steps = select(tasks.c.task_no).where(tasks.c.run_no == _in_run, _between).scalar_subquery()
+_steps = select(tasks.c.visit_no).where(tasks.c.run_no == _in_run, _between).scalar_subquery()
 
 # In this order: the tasks go last, since they say which rows of the others are meant.
 DISCARD_STEPS = (
-    delete(items).where(items.c.run_no == _in_run, items.c.task_no.in_(_steps)),
-    delete(payloads).where(payloads.c.run_no == _in_run, payloads.c.task_no.in_(_steps)),
+    delete(items).where(items.c.run_no == _in_run, items.c.visit_no.in_(_steps)),
+    delete(payloads).where(payloads.c.run_no == _in_run, payloads.c.visit_no.in_(_steps)),
     delete(tasks).where(tasks.c.run_no == _in_run, _between),
 )
 
@@ -306,6 +306,6 @@ RELEASE_LEASE = update(leases).where(_is_held).values(beat_at=_now, owner=None)
 
 REQUEST = (
     update(leases)
-    .where(_leased, func.coalesce(leases.c.request, "") != Request.CANCEL.value)
+    .where(_leased, func.coalesce(leases.c.request, "") != RunRequest.CANCEL.value)
     .values(request=bindparam("asked"))
 )

@@ -20,22 +20,22 @@ from fanwise.model import (
     Discard,
     EndedRun,
     ErrorInfo,
-    FileStamp,
+    FileFingerprint,
     ItemCounts,
     ItemOutcome,
     ItemTimes,
     Lease,
-    LogText,
+    LogEntry,
     Owner,
     Record,
     RecordedEvent,
     RecordedItems,
-    Request,
     RunOrigin,
     RunRecord,
+    RunRequest,
     Sleep,
     Status,
-    TaskRun,
+    VisitRecord,
 )
 from fanwise.values import decode
 
@@ -100,7 +100,7 @@ def to_rows(records: Sequence[Record]) -> Rows:
     rows = Rows()
     short_items, labelled_items = rows.short_items, rows.labelled_items
     runs: dict[int, RunRecord] = {}
-    tasks: dict[tuple[int, int], TaskRun] = {}
+    tasks: dict[tuple[int, int], VisitRecord] = {}
     logs: dict[Row, Row] = {}
     sleeps: dict[tuple[int, str], Sleep] = {}
     for record in records:
@@ -111,7 +111,7 @@ def to_rows(records: Sequence[Record]) -> Rows:
                 continue
             values = (
                 record.run_no,
-                record.task_no,
+                record.visit_no,
                 record.index,
                 record.status._value_,  # a third of the time that `.value` takes
                 record.attempts,
@@ -124,13 +124,13 @@ def to_rows(records: Sequence[Record]) -> Rows:
             else:
                 labelled_items += values
                 labelled_items.append(label)
-        elif isinstance(record, TaskRun):
-            key = record.run_no, record.task_no
+        elif isinstance(record, VisitRecord):
+            key = record.run_no, record.visit_no
             tasks.pop(key, None)  # of one visit the last record counts, whatever its number
             tasks[key] = record
         elif isinstance(record, RecordedEvent):
             rows.events += (record.run_no, record.seq, record.kind, record.data.decode())
-        elif isinstance(record, LogText):
+        elif isinstance(record, LogEntry):
             logs[record.run_no, *log_key(record)] = (record.path, record.text)
         elif isinstance(record, Sleep):
             sleeps[record.run_no, record.path] = record
@@ -153,10 +153,10 @@ def to_rows(records: Sequence[Record]) -> Rows:
 def _add_item(rows: Rows, item: ItemOutcome) -> None:
     inline, payload = _split(item.output)
     if payload is not None:
-        rows.payloads += (item.run_no, item.task_no, item.index, payload)
+        rows.payloads += (item.run_no, item.visit_no, item.index, payload)
     rows.items += (
         item.run_no,
-        item.task_no,
+        item.visit_no,
         item.index,
         item.status.value,
         item.attempts,
@@ -169,14 +169,14 @@ def _add_item(rows: Rows, item: ItemOutcome) -> None:
     )
 
 
-def _add_task(rows: Rows, task: TaskRun) -> None:
+def _add_task(rows: Rows, task: VisitRecord) -> None:
     inline, payload = _split(task.output)
     if payload is not None:
-        rows.payloads += (task.run_no, task.task_no, OWN, payload)
+        rows.payloads += (task.run_no, task.visit_no, OWN, payload)
     counts = task.items
     rows.tasks += (
         task.run_no,
-        task.task_no,
+        task.visit_no,
         task.path,
         task.visit,
         task.path.count("."),
@@ -194,11 +194,11 @@ def _add_task(rows: Rows, task: TaskRun) -> None:
     )
 
 
-def log_key(log: LogText | None) -> tuple[int, int, float, int]:
+def log_key(log: LogEntry | None) -> tuple[int, int, float, int]:
     """Return what orders the logs of a run; for None, what comes before all of them."""
     if log is None:
         return 0, OWN, 0.0, 0
-    return log.task_no, OWN if log.index is None else log.index, log.at, log.attempt
+    return log.visit_no, OWN if log.index is None else log.index, log.at, log.attempt
 
 
 def from_run(run: RunRecord) -> Row:
@@ -253,13 +253,13 @@ def to_ended_run(row: Row) -> EndedRun:
     return EndedRun(run_no, run_id, workflow, _statuses[status], ended_at)
 
 
-def to_task(row: Row) -> TaskRun:
+def to_task(row: Row) -> VisitRecord:
     """Return the task of a row of `tasks` whose `output` holds its payload, if it has one."""
-    run_no, task_no, path, visit, _depth, status, has_items, due, started, ended, *rest = row
+    run_no, visit_no, path, visit, _depth, status, has_items, due, started, ended, *rest = row
     attempts, total, good, bad, error, output, source = rest
-    return TaskRun(
+    return VisitRecord(
         run_no=run_no,
-        task_no=task_no,
+        visit_no=visit_no,
         path=path,
         visit=visit,
         status=_statuses[status],
@@ -271,16 +271,16 @@ def to_task(row: Row) -> TaskRun:
         output=_bytes(output),
         error=_error(error),
         items=None if total is None else ItemCounts(total, good, bad),
-        source=None if source is None else msgspec.json.decode(source, type=FileStamp),
+        source=None if source is None else msgspec.json.decode(source, type=FileFingerprint),
     )
 
 
 def to_item(row: Row) -> ItemOutcome:
     """Return the item of a row of `items` whose `output` holds its payload, if it has one."""
-    run_no, task_no, index, status, attempts, started, duration, output, error, label = row
+    run_no, visit_no, index, status, attempts, started, duration, output, error, label = row
     return ItemOutcome(
         run_no,
-        task_no,
+        visit_no,
         index,
         _statuses[status],
         attempts,
@@ -314,11 +314,11 @@ def to_event(row: Row) -> RecordedEvent:
     return RecordedEvent(run_no, seq, kind, data.encode())
 
 
-def to_log(row: Row) -> LogText:
+def to_log(row: Row) -> LogEntry:
     """Return the log of a row of `logs` with the item's label behind it."""
-    run_no, task_no, idx, at, attempt, path, text, label = row
+    run_no, visit_no, idx, at, attempt, path, text, label = row
     index = None if idx == OWN else idx
-    return LogText(run_no, task_no, index, attempt, path, at, text, label)
+    return LogEntry(run_no, visit_no, index, attempt, path, at, text, label)
 
 
 def to_sleep(row: Row) -> Sleep:
@@ -374,7 +374,7 @@ def to_lease(row: Row) -> Lease:
         taken_at=taken_at,
         beat_at=beat_at,
         ran_s=ran_s,
-        request=None if request is None else Request(request),
+        request=None if request is None else RunRequest(request),
     )
 
 
@@ -383,7 +383,7 @@ def from_owner(owner: Owner) -> str:
     return _json_text(owner)
 
 
-def _json_text(value: RunOrigin | FileStamp | Owner) -> str:
+def _json_text(value: RunOrigin | FileFingerprint | Owner) -> str:
     return msgspec.json.encode(value).decode()
 
 

@@ -32,7 +32,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 
 metadata = MetaData()
 
@@ -90,7 +90,7 @@ tasks = Table(
     "tasks",
     metadata,
     Column("run_no", BigInteger, nullable=False),
-    Column("task_no", BigInteger, nullable=False),
+    Column("visit_no", BigInteger, nullable=False),
     Column("path", Text, nullable=False),
     Column("visit", BigInteger, nullable=False),
     Column("depth", BigInteger, nullable=False),
@@ -107,7 +107,7 @@ tasks = Table(
     Column("output", Text),
     Column("has_payload", Boolean, nullable=False, server_default=false()),
     Column("source", Text),
-    PrimaryKeyConstraint("run_no", "task_no", name="tasks_key"),
+    PrimaryKeyConstraint("run_no", "visit_no", name="tasks_key"),
     UniqueConstraint("run_no", "path", "visit", name="tasks_visit"),
     sqlite_with_rowid=False,
 )
@@ -127,7 +127,7 @@ items = Table(
     "items",
     metadata,
     Column("run_no", BigInteger, nullable=False),
-    Column("task_no", BigInteger, nullable=False),
+    Column("visit_no", BigInteger, nullable=False),
     Column("idx", BigInteger, nullable=False),
     Column("status", Text, nullable=False),
     Column("attempts", BigInteger, nullable=False),
@@ -137,7 +137,7 @@ items = Table(
     Column("error", Text),
     Column("label", Text),
     Column("has_payload", Boolean, nullable=False, server_default=false()),
-    PrimaryKeyConstraint("run_no", "task_no", "idx", name="items_key"),
+    PrimaryKeyConstraint("run_no", "visit_no", "idx", name="items_key"),
     sqlite_with_rowid=False,
 )
 
@@ -145,23 +145,23 @@ payloads = Table(
     "payloads",
     metadata,
     Column("run_no", BigInteger, nullable=False),
-    Column("task_no", BigInteger, nullable=False),
+    Column("visit_no", BigInteger, nullable=False),
     Column("idx", BigInteger, nullable=False),
     Column("data", Text, nullable=False),
-    PrimaryKeyConstraint("run_no", "task_no", "idx", name="payloads_key"),
+    PrimaryKeyConstraint("run_no", "visit_no", "idx", name="payloads_key"),
 )
 
 logs = Table(
     "logs",
     metadata,
     Column("run_no", BigInteger, nullable=False),
-    Column("task_no", BigInteger, nullable=False),
+    Column("visit_no", BigInteger, nullable=False),
     Column("idx", BigInteger, nullable=False),
     Column("at", Double, nullable=False),
     Column("attempt", BigInteger, nullable=False),
     Column("path", Text, nullable=False),
     Column("text", Text, nullable=False),
-    PrimaryKeyConstraint("run_no", "task_no", "idx", "at", "attempt", name="logs_key"),
+    PrimaryKeyConstraint("run_no", "visit_no", "idx", "at", "attempt", name="logs_key"),
 )
 
 sleeps = Table(
@@ -182,7 +182,7 @@ not_succeeded = items.c.status != literal_column("'succeeded'")
 Index(
     "items_not_succeeded",
     items.c.run_no,
-    items.c.task_no,
+    items.c.visit_no,
     items.c.status,
     items.c.idx,
     sqlite_where=not_succeeded,
@@ -194,7 +194,7 @@ _is_own = tasks.c.depth == literal_column("0")
 Index(
     "tasks_of_runs",
     tasks.c.run_no,
-    tasks.c.task_no,
+    tasks.c.visit_no,
     sqlite_where=_is_own,
     postgresql_where=_is_own,
 )

@@ -25,17 +25,17 @@ from fanwise.model import (
     ItemOutcome,
     ItemTimes,
     Lease,
-    LogText,
+    LogEntry,
     Owner,
     Record,
     RecordedEvent,
     RecordedItems,
-    Request,
     RunRecord,
+    RunRequest,
     Sleep,
     Status,
     StoreSize,
-    TaskRun,
+    VisitRecord,
 )
 from fanwise.ports import PAGE_BYTES
 from fanwise.stores import rows, sqlite_files, sqlite_upkeep
@@ -81,7 +81,7 @@ def open_sqlite(
 
 
 class SqliteStore:
-    """A `Journal`, `Records`, `Control` and `Upkeep` in a SQLite file; made by `open_sqlite`."""
+    """A `Store` in a SQLite file; made by `open_sqlite`."""
 
     def __init__(
         self, path: Path, writer: sqlite3.Connection | None, reading_mode: str, timeout_s: float
@@ -185,7 +185,7 @@ class SqliteStore:
         with self._controlling() as connection:
             statements.RELEASE_LEASE.changes(connection, run_no=run_no, token=token, now=now)
 
-    def request(self, run_no: int, request: Request) -> None:
+    def request(self, run_no: int, request: RunRequest) -> None:
         """Ask something of the owner. A cancellation isn't taken back."""
         with self._controlling() as connection:
             statements.REQUEST.changes(connection, run_no=run_no, asked=request.value)
@@ -215,8 +215,8 @@ class SqliteStore:
         query = statements.runs_where(tuple(filters), len(tagged))
         return [rows.to_run(row) for row in self._read(query, **filters, **tagged, limit=limit)]
 
-    def tasks(self, run_no: int, *, within: str = "") -> Sequence[TaskRun]:
-        """The run's own tasks, or the steps of a child, in the order of `task_no`."""
+    def tasks(self, run_no: int, *, within: str = "") -> Sequence[VisitRecord]:
+        """The run's own tasks, or the steps of a child, in the order of `visit_no`."""
         if not within:
             found = self._read(statements.TASKS, run_no=run_no)
         else:
@@ -229,13 +229,13 @@ class SqliteStore:
         """The runs that are pending or running, the oldest first."""
         return [rows.to_run(row) for row in self._read(statements.UNFINISHED)]
 
-    def last_task_no(self, run_no: int) -> int:
+    def last_visit_no(self, run_no: int) -> int:
         """The highest number of a visit that is recorded of the run, 0 if there is none."""
         return int(self._read(statements.LAST_TASK_NO, run_no=run_no)[0][0])
 
-    def recorded_items(self, run_no: int, task_no: int) -> RecordedItems:
+    def recorded_items(self, run_no: int, visit_no: int) -> RecordedItems:
         """Which items of a task are recorded."""
-        values = {"run_no": run_no, "task_no": task_no}
+        values = {"run_no": run_no, "visit_no": visit_no}
         with (
             self._reading() as connection,
             explained(self._path),
@@ -271,7 +271,7 @@ class SqliteStore:
     def items(
         self,
         run_no: int,
-        task_no: int,
+        visit_no: int,
         *,
         status: Status | None = None,
         error: str | None = None,
@@ -285,12 +285,12 @@ class SqliteStore:
         begins = None if error is None else rows.error_beginning(error)
         filters = _given(error=begins, label=label, slower_s=slower_s, until=until)
         query = statements.items_where(status, tuple(filters))
-        values = {"run_no": run_no, "task_no": task_no, "after": after, "limit": limit}
+        values = {"run_no": run_no, "visit_no": visit_no, "after": after, "limit": limit}
         return [rows.to_item(row) for row in self._read(query, **values, **filters, status=status)]
 
-    def item_times(self, run_no: int, task_no: int, *, slowest: int = 3) -> ItemTimes:
+    def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
         """How long the task's items took; see `Records.item_times`."""
-        key = {"run_no": run_no, "task_no": task_no}
+        key = {"run_no": run_no, "visit_no": visit_no}
         (total,) = self._read(statements.ITEM_TOTALS, **key)
         part = min(1.0, _SAMPLED_ITEMS / max(total[0], 1))
         durations = self._read(statements.DURATIONS, **key, part=part)
@@ -303,12 +303,12 @@ class SqliteStore:
         run_no: int,
         *,
         under: str | None = None,
-        after: LogText | None = None,
+        after: LogEntry | None = None,
         limit: int = 100,
-    ) -> Sequence[LogText]:
+    ) -> Sequence[LogEntry]:
         """At most `limit` logs, in the order of task, index, start and attempt."""
-        task_no, idx, at, attempt = rows.log_key(after)
-        values = {"task_no": task_no, "idx": idx, "at": at, "attempt": attempt, "limit": limit}
+        visit_no, idx, at, attempt = rows.log_key(after)
+        values = {"visit_no": visit_no, "idx": idx, "at": at, "attempt": attempt, "limit": limit}
         if under is None:
             found = self._read(statements.LOGS, run_no=run_no, **values)
         else:
@@ -316,13 +316,13 @@ class SqliteStore:
         return [rows.to_log(row) for row in found]
 
     def outputs(
-        self, run_no: int, task_no: int, start: int, stop: int, *, limit_bytes: int = PAGE_BYTES
+        self, run_no: int, visit_no: int, start: int, stop: int, *, limit_bytes: int = PAGE_BYTES
     ) -> Sequence[tuple[int, bytes]]:
         """Index and JSON text of each recorded output with `start <= index < stop`.
 
         It ends early once `limit_bytes` are reached; see `Pages.outputs`.
         """
-        values = {"run_no": run_no, "task_no": task_no, "start": start, "stop": stop}
+        values = {"run_no": run_no, "visit_no": visit_no, "start": start, "stop": stop}
         with (
             self._reading() as connection,
             explained(self._path),
@@ -336,12 +336,12 @@ class SqliteStore:
         return str(self._path)
 
     def size(self) -> StoreSize:
-        """How large the store is; see `Upkeep.size`."""
+        """How large the store is; see `Maintenance.size`."""
         with self._reading() as connection, explained(self._path):
             return sqlite_upkeep.size(connection)
 
     def export(self, run_id: str) -> Iterator[Record]:
-        """All that is recorded of a run; see `Upkeep.export`."""
+        """All that is recorded of a run; see `Maintenance.export`."""
         with self._reading() as connection, explained(self._path):
             yield from sqlite_upkeep.export(connection, run_id)
 
@@ -354,19 +354,19 @@ class SqliteStore:
             before = runs[-1].run_no
 
     def delete_run(self, run: EndedRun) -> bool:
-        """Delete a run, if it still has that status; see `Upkeep.delete_run`."""
+        """Delete a run, if it still has that status; see `Maintenance.delete_run`."""
         with self._writing() as connection:
             return sqlite_upkeep.delete_run(connection, run)
 
-    def sweep(self) -> Iterator[int]:
-        """Delete the rows that deleted runs have left; see `Upkeep.sweep`."""
+    def delete_orphans(self) -> Iterator[int]:
+        """Delete the rows that deleted runs have left; see `Maintenance.delete_orphans`."""
         with self._writing() as connection:
-            yield from sqlite_upkeep.sweep(connection)
+            yield from sqlite_upkeep.delete_orphans(connection)
 
-    def shrink(self, *, rewrite: bool = False) -> None:
-        """Give free space back to the disk; see `Upkeep.shrink`."""
+    def vacuum(self, *, rewrite: bool = False) -> None:
+        """Give free space back to the disk; see `Maintenance.vacuum`."""
         with self._writing() as connection:
-            sqlite_upkeep.shrink(connection, rewrite=rewrite)
+            sqlite_upkeep.vacuum(connection, rewrite=rewrite)
 
     def _read(self, query: statements.Query, **values: object) -> list[rows.Row]:
         with self._reading() as connection, explained(self._path):

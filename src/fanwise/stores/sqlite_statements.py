@@ -160,8 +160,8 @@ _events = BulkInsert(schema.events)
 _items = BulkInsert(schema.items)
 _short_items = BulkInsert(schema.items, without=["error", "label", "has_payload"])
 _labelled_items = BulkInsert(schema.items, without=["error", "has_payload"])
-_payloads = BulkInsert(schema.payloads, replaces=["run_no", "task_no", "idx"])
-_logs = BulkInsert(schema.logs, replaces=["run_no", "task_no", "idx", "at", "attempt"])
+_payloads = BulkInsert(schema.payloads, replaces=["run_no", "visit_no", "idx"])
+_logs = BulkInsert(schema.logs, replaces=["run_no", "visit_no", "idx", "at", "attempt"])
 _sleeps = BulkInsert(schema.sleeps, replaces=["run_no", "path"])
 _first_lease = BulkInsert(schema.leases)
 _version = BulkInsert(schema.alembic_version)
@@ -203,8 +203,8 @@ def insert_lease(connection: sqlite3.Connection, run_no: int, owner: str, now: f
 
 
 def _discard(connection: sqlite3.Connection, record: Discard) -> None:
-    if record.task_no is not None:
-        _discard_items.changes(connection, run_no=record.run_no, task_no=record.task_no)
+    if record.visit_no is not None:
+        _discard_items.changes(connection, run_no=record.run_no, visit_no=record.visit_no)
     if record.under:
         run_no, steps, items = record.run_no, steps_under(record.under), items_under(record.under)
         for change in _discard_steps:

@@ -46,7 +46,7 @@ def size(connection: sqlite3.Connection) -> StoreSize:
 
 
 def export(connection: sqlite3.Connection, run_id: str) -> Iterator[Record]:
-    """See `Upkeep.export`. The transaction lasts until all is taken, and holds up no writer."""
+    """See `Maintenance.export`. The transaction lasts to the end, and holds up no writer."""
     connection.execute("BEGIN")
     try:
         found = statements.RUN.all(connection, run_id=run_id)
@@ -71,7 +71,7 @@ _parts: list[tuple[statements.Query, Callable[[rows.Row], Record]]] = [
 
 
 def delete_run(connection: sqlite3.Connection, run: EndedRun) -> bool:
-    """See `Upkeep.delete_run`."""
+    """See `Maintenance.delete_run`."""
     with transaction(connection):
         key = {"run_no": run.run_no, "run_id": run.id, "status": run.status.value}
         if not _delete_run.changes(connection, **key):
@@ -83,8 +83,8 @@ def delete_run(connection: sqlite3.Connection, run: EndedRun) -> bool:
         return True
 
 
-def sweep(connection: sqlite3.Connection) -> Iterator[int]:
-    """See `Upkeep.sweep`."""
+def delete_orphans(connection: sqlite3.Connection) -> Iterator[int]:
+    """See `Maintenance.delete_orphans`."""
     for left_runs, delete_some in _tables:
         for (run_no,) in left_runs.all(connection):
             yield from _in_turns(partial(_delete, connection, delete_some, run_no))
@@ -97,8 +97,8 @@ def _delete(
         return delete_some.changes(connection, run_no=run_no, limit=most)
 
 
-def shrink(connection: sqlite3.Connection, *, rewrite: bool) -> None:
-    """See `Upkeep.shrink`.
+def vacuum(connection: sqlite3.Connection, *, rewrite: bool) -> None:
+    """See `Maintenance.vacuum`.
 
     A file that was made without room for its pages' whereabouts gives nothing back until it has
     been rewritten once.

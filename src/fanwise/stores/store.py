@@ -9,7 +9,7 @@ from typing import Literal, Protocol, Self
 import msgspec
 
 from fanwise.model import Status, StoreSize
-from fanwise.ports import Control, Journal, Records, Upkeep
+from fanwise.ports import Control, Journal, Maintenance, Records
 
 Durability = Literal["normal", "full"]
 """What commits survive: `normal` the end of the process, `full` also a loss of power."""
@@ -44,7 +44,7 @@ class Upgrade(msgspec.Struct, frozen=True):
     copy: Path | None
 
 
-class Store(Journal, Records, Control, Upkeep, Protocol):
+class Store(Journal, Records, Control, Maintenance, Protocol):
     """A store writes and reads, and is closed at the end of a `with` block."""
 
     def close(self) -> None:

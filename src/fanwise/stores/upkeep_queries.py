@@ -96,7 +96,7 @@ def lost_payloads(table: Table) -> Select[Any]:
     idx = items.c.idx if table is items else literal_column(str(OWN))
     key = and_(
         payloads.c.run_no == table.c.run_no,
-        payloads.c.task_no == table.c.task_no,
+        payloads.c.visit_no == table.c.visit_no,
         payloads.c.idx == idx,
     )
     return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class FixedChance:
-    """Draws the largest number each time, and tokens that count; implements `ports.Chance`.
+    """Draws the largest number each time, and tokens that count; implements `ports.Randomness`.
 
     So a wait with jitter is as long as it can be, and two runs never have the same id.
     """

@@ -15,7 +15,7 @@ from typing import TypeVar
 import pytest
 
 from fanwise.errors import LeaseLostError, RecordRefusedError
-from fanwise.model import Discard, EndedRun, Lease, Owner, Record, Request, Status
+from fanwise.model import Discard, EndedRun, Lease, Owner, Record, RunRequest, Status
 from fanwise.stores import Store
 from fanwise.testing.records import LONG_RESULT, a_log, a_run, a_task, an_event, an_item
 
@@ -39,7 +39,7 @@ class ControlContract:
             assert store.lease(number) is None
             assert store.renew(number, 1, 1.0) is None
             store.release(number, 1, 1.0)
-            store.request(number, Request.CANCEL)
+            store.request(number, RunRequest.CANCEL)
             assert store.lease(number) is None
 
     def test_the_first_owner_takes_the_run_from_nobody(self, store: Store) -> None:
@@ -134,14 +134,14 @@ class ControlContract:
     @pytest.mark.parametrize(
         ("asked", "heard"),
         [
-            ([Request.PAUSE], Request.PAUSE),
-            ([Request.CANCEL], Request.CANCEL),
-            ([Request.PAUSE, Request.CANCEL], Request.CANCEL),
-            ([Request.CANCEL, Request.PAUSE], Request.CANCEL),
+            ([RunRequest.PAUSE], RunRequest.PAUSE),
+            ([RunRequest.CANCEL], RunRequest.CANCEL),
+            ([RunRequest.PAUSE, RunRequest.CANCEL], RunRequest.CANCEL),
+            ([RunRequest.CANCEL, RunRequest.PAUSE], RunRequest.CANCEL),
         ],
     )
     def test_the_owner_hears_what_is_asked(
-        self, store: Store, asked: list[Request], heard: Request
+        self, store: Store, asked: list[RunRequest], heard: RunRequest
     ) -> None:
         """A cancellation isn't taken back, and saying that it is there forgets nothing."""
         run_no, other = store.create_run(a_run("a")), store.create_run(a_run("b"))
@@ -161,7 +161,7 @@ class ControlContract:
         """What was asked of one owner doesn't stop the one that takes the run up later."""
         run_no = store.create_run(a_run())
         store.acquire(run_no, an_owner("a"), 1.0)
-        store.request(run_no, Request.CANCEL)
+        store.request(run_no, RunRequest.CANCEL)
         taken = store.acquire(run_no, an_owner("b"), 2.0, after=1)
         assert taken is not None
         assert taken.request is None
@@ -220,7 +220,7 @@ class ControlContract:
         store.acquire(other, an_owner("a"), 1.0)
         before = [*store.export("a"), *store.export("b")]
         records: list[Record] = [
-            Discard(run_no, task_no=1),
+            Discard(run_no, visit_no=1),
             Discard(run_no, under="each[0]"),
             a_run("a", run_no=run_no, status=Status.FAILED),
             a_task(run_no, output=LONG_RESULT),

@@ -106,7 +106,7 @@ class FindingContract:
             )
             for index, label in enumerate(labels)
         ]
-        store.commit([*items, an_item(run_no, 0, task_no=2, label="b_", duration_s=9.0)])
+        store.commit([*items, an_item(run_no, 0, visit_no=2, label="b_", duration_s=9.0)])
         wanted = [item for item in items if item.index in found and status in (None, item.status)]
         limit = filters.get("limit", 10)
         assert list(store.items(run_no, 1, status=status, **filters)) == wanted[:limit]
@@ -120,7 +120,7 @@ class FindingContract:
             an_item(run_no, index, duration_s=span_s, label=f"no {index}")
             for index, span_s in enumerate(spans)
         ]
-        store.commit([*items, an_item(run_no, 0, task_no=2, duration_s=9.0)])
+        store.commit([*items, an_item(run_no, 0, visit_no=2, duration_s=9.0)])
         times = store.item_times(run_no, 1, slowest=3)
         assert (times.count, times.busy_s) == (5, 10.75)
         assert times.durations == (0.25, 0.5, 2.0, 4.0, 4.0)

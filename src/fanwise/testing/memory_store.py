@@ -24,24 +24,24 @@ from fanwise.model import (
     ItemOutcome,
     ItemTimes,
     Lease,
-    LogText,
+    LogEntry,
     Owner,
     Record,
     RecordedEvent,
     RecordedItems,
-    Request,
     RunRecord,
+    RunRequest,
     Sleep,
     Status,
     StoreSize,
-    TaskRun,
+    VisitRecord,
 )
 from fanwise.ports import PAGE_BYTES
 from fanwise.values import decode, freeze
 
 _Claim = tuple[object, ...]
 _LogKey = tuple[int, int, float, int]
-_Replaced = TypeVar("_Replaced", RunRecord, TaskRun)
+_Replaced = TypeVar("_Replaced", RunRecord, VisitRecord)
 
 
 class _Items:
@@ -66,16 +66,16 @@ class _Items:
 
 
 class MemoryStore:
-    """A `Journal`, `Records`, `Control` and `Upkeep` in this process's memory."""
+    """A `Journal`, `Records`, `Control` and `Maintenance` in this process's memory."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last_run_no = 0
         self._runs: dict[int, RunRecord] = {}
-        self._tasks: dict[int, dict[tuple[str, int], TaskRun]] = defaultdict(dict)
+        self._tasks: dict[int, dict[tuple[str, int], VisitRecord]] = defaultdict(dict)
         self._events: dict[int, dict[int, RecordedEvent]] = defaultdict(dict)
         self._items: dict[tuple[int, int], _Items] = defaultdict(_Items)
-        self._logs: dict[int, dict[_LogKey, LogText]] = defaultdict(dict)
+        self._logs: dict[int, dict[_LogKey, LogEntry]] = defaultdict(dict)
         self._sleeps: dict[int, dict[str, Sleep]] = defaultdict(dict)
         self._holders: dict[_Claim, object] = {}
         self._leases: dict[int, Lease] = {}
@@ -112,7 +112,7 @@ class MemoryStore:
             for claim, row in gone.items():
                 del self._holders[claim]
                 if isinstance(row, ItemOutcome):
-                    self._items[row.run_no, row.task_no].remove(row)
+                    self._items[row.run_no, row.visit_no].remove(row)
                 elif isinstance(row, Sleep):
                     del self._sleeps[row.run_no][row.path]
                 else:
@@ -120,30 +120,30 @@ class MemoryStore:
             self._holders |= new
             for record in records:
                 if isinstance(record, ItemOutcome):
-                    self._items[record.run_no, record.task_no].add(record)
-                elif isinstance(record, TaskRun):
+                    self._items[record.run_no, record.visit_no].add(record)
+                elif isinstance(record, VisitRecord):
                     visits = self._tasks[record.run_no]
                     visits[record.path, record.visit] = _with_frozen_error(record)
                 elif isinstance(record, RecordedEvent):
                     self._events[record.run_no][record.seq] = record
-                elif isinstance(record, LogText):
+                elif isinstance(record, LogEntry):
                     self._logs[record.run_no][_log_key(record)] = record
                 elif isinstance(record, Sleep):
                     self._sleeps[record.run_no][record.path] = record
                 elif isinstance(record, RunRecord):
                     self._runs[record.run_no] = _with_frozen_error(record)
 
-    def _discarded(self, record: Discard) -> Iterator[ItemOutcome | TaskRun | Sleep]:
+    def _discarded(self, record: Discard) -> Iterator[ItemOutcome | VisitRecord | Sleep]:
         """What a discard takes back."""
         run_no = record.run_no
-        if record.task_no is not None:
-            items = self._items[run_no, record.task_no].by_index.values()
+        if record.visit_no is not None:
+            items = self._items[run_no, record.visit_no].by_index.values()
             yield from (item for item in items if item.status is not Status.SUCCEEDED)
         if record.under:
             for task in self._tasks[run_no].values():
                 if task.path.startswith(f"{record.under}."):
                     yield task
-                    yield from self._items[run_no, task.task_no].by_index.values()
+                    yield from self._items[run_no, task.visit_no].by_index.values()
             sleeps = self._sleeps[run_no].values()
             yield from (sleep for sleep in sleeps if _is_under(record.under, sleep.path))
 
@@ -203,15 +203,15 @@ class MemoryStore:
             )
             return list(islice(found, limit))
 
-    def tasks(self, run_no: int, *, within: str = "") -> Sequence[TaskRun]:
-        """The run's own tasks, or the steps of a child, in the order of `task_no`."""
+    def tasks(self, run_no: int, *, within: str = "") -> Sequence[VisitRecord]:
+        """The run's own tasks, or the steps of a child, in the order of `visit_no`."""
         with self._lock:
             found = [
                 task
                 for task in self._tasks[run_no].values()
                 if task.path.rpartition(".")[0] == within
             ]
-        return sorted(found, key=lambda task: task.task_no)
+        return sorted(found, key=lambda task: task.visit_no)
 
     def unfinished(self) -> Sequence[RunRecord]:
         """The runs that are pending or running, the oldest first."""
@@ -219,15 +219,15 @@ class MemoryStore:
             runs = [run for _, run in sorted(self._runs.items())]
         return [run for run in runs if run.status in (Status.PENDING, Status.RUNNING)]
 
-    def last_task_no(self, run_no: int) -> int:
+    def last_visit_no(self, run_no: int) -> int:
         """The highest number of a visit that is recorded of the run, 0 if there is none."""
         with self._lock:
-            return max((task.task_no for task in self._tasks[run_no].values()), default=0)
+            return max((task.visit_no for task in self._tasks[run_no].values()), default=0)
 
-    def recorded_items(self, run_no: int, task_no: int) -> RecordedItems:
+    def recorded_items(self, run_no: int, visit_no: int) -> RecordedItems:
         """Which items of a task are recorded."""
         with self._lock:
-            items = self._items[run_no, task_no].by_index.values()
+            items = self._items[run_no, visit_no].by_index.values()
             statuses = [item.status for item in items]
             return RecordedItems(
                 Bitmap(item.index for item in items),
@@ -282,11 +282,11 @@ class MemoryStore:
         self._leases[run_no] = replace(held, beat_at=now)
         return self._leases[run_no]
 
-    def request(self, run_no: int, request: Request) -> None:
+    def request(self, run_no: int, request: RunRequest) -> None:
         """Ask something of the owner. A cancellation isn't taken back."""
         with self._lock:
             held = self._leases.get(run_no)
-            if held is not None and held.request is not Request.CANCEL:
+            if held is not None and held.request is not RunRequest.CANCEL:
                 self._leases[run_no] = replace(held, request=request)
 
     def events(self, run_no: int) -> Iterator[RecordedEvent]:
@@ -298,7 +298,7 @@ class MemoryStore:
     def items(
         self,
         run_no: int,
-        task_no: int,
+        visit_no: int,
         *,
         status: Status | None = None,
         error: str | None = None,
@@ -313,7 +313,7 @@ class MemoryStore:
             stop = sys.maxsize if until is None else until + 1
             found = (
                 item
-                for item in self._items[run_no, task_no].range(after + 1, stop)
+                for item in self._items[run_no, visit_no].range(after + 1, stop)
                 if status in (None, item.status)
                 and (error is None or error == _error_type(item))
                 and (label is None or label in (item.label or ""))
@@ -321,10 +321,10 @@ class MemoryStore:
             )
             return list(islice(found, limit))
 
-    def item_times(self, run_no: int, task_no: int, *, slowest: int = 3) -> ItemTimes:
+    def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
         """How long the task's items took, without sampling; see `Records.item_times`."""
         with self._lock:
-            items = list(self._items[run_no, task_no].range(0, sys.maxsize))
+            items = list(self._items[run_no, visit_no].range(0, sys.maxsize))
         ranked = sorted(items, key=lambda item: (-item.duration_s, item.index))
         return ItemTimes(
             len(items),
@@ -338,9 +338,9 @@ class MemoryStore:
         run_no: int,
         *,
         under: str | None = None,
-        after: LogText | None = None,
+        after: LogEntry | None = None,
         limit: int = 100,
-    ) -> Sequence[LogText]:
+    ) -> Sequence[LogEntry]:
         """At most `limit` logs, in the order of task, index, start and attempt."""
         with self._lock:
             logs = self._logs[run_no]
@@ -348,18 +348,18 @@ class MemoryStore:
             found = (logs[key] for key in keys if _is_under(under, logs[key].path))
             return [self._labelled(log) for log in islice(found, limit)]
 
-    def _labelled(self, log: LogText) -> LogText:
-        items = self._items[log.run_no, log.task_no].by_index
+    def _labelled(self, log: LogEntry) -> LogEntry:
+        items = self._items[log.run_no, log.visit_no].by_index
         item = None if log.index is None else items.get(log.index)
         return replace(log, label=None if item is None else item.label)
 
     def outputs(
-        self, run_no: int, task_no: int, start: int, stop: int, *, limit_bytes: int = PAGE_BYTES
+        self, run_no: int, visit_no: int, start: int, stop: int, *, limit_bytes: int = PAGE_BYTES
     ) -> Sequence[tuple[int, bytes]]:
         """Index and JSON text of each recorded output; see `Pages.outputs`."""
         outputs: list[tuple[int, bytes]] = []
         with self._lock:
-            for item in self._items[run_no, task_no].range(start, stop):
+            for item in self._items[run_no, visit_no].range(start, stop):
                 if limit_bytes <= 0:
                     break
                 if item.output is not None:
@@ -373,13 +373,13 @@ class MemoryStore:
         return "memory"
 
     def size(self) -> StoreSize:
-        """About how many characters all records make; see `Upkeep.size`."""
+        """About how many characters all records make; see `Maintenance.size`."""
         with self._lock:
             rows = [row for run_no in self._numbers() for row in self._rows_of(run_no)]
             return StoreSize(sum(len(repr(each)) for each in [*self._runs.values(), *rows]), 0)
 
     def export(self, run_id: str) -> Iterator[Record]:
-        """All that is recorded of a run; see `Upkeep.export`."""
+        """All that is recorded of a run; see `Maintenance.export`."""
         with self._lock:
             run = next((run for run in self._runs.values() if run.id == run_id), None)
             return iter([] if run is None else [run, *self._rows_of(run.run_no)])
@@ -395,7 +395,7 @@ class MemoryStore:
         )
 
     def delete_run(self, run: EndedRun) -> bool:
-        """Delete a run, if it still has that status; see `Upkeep.delete_run`."""
+        """Delete a run, if it still has that status; see `Maintenance.delete_run`."""
         with self._lock:
             found = self._runs.get(run.run_no)
             if found is None or (found.id, found.status) != (run.id, run.status):
@@ -404,8 +404,8 @@ class MemoryStore:
             self._leases.pop(run.run_no, None)
             return True
 
-    def sweep(self) -> Iterator[int]:
-        """Delete what deleted runs have left; see `Upkeep.sweep`."""
+    def delete_orphans(self) -> Iterator[int]:
+        """Delete what deleted runs have left; see `Maintenance.delete_orphans`."""
         for run_no in self._numbers() - self._runs.keys():
             with self._lock:
                 count = len(self._rows_of(run_no))
@@ -419,7 +419,7 @@ class MemoryStore:
             if count:
                 yield count
 
-    def shrink(self, *, rewrite: bool = False) -> None:
+    def vacuum(self, *, rewrite: bool = False) -> None:
         """Do nothing; memory that is free needs no giving back."""
 
     def _numbers(self) -> set[int]:
@@ -432,7 +432,7 @@ class MemoryStore:
         tasks, events, logs = self._tasks[run_no], self._events[run_no], self._logs[run_no]
         items = [self._items[key] for key in sorted(self._items) if key[0] == run_no]
         return [
-            *sorted(tasks.values(), key=lambda task: task.task_no),
+            *sorted(tasks.values(), key=lambda task: task.visit_no),
             *(events[seq] for seq in sorted(events)),
             *(item for each in items for item in each.range(0, sys.maxsize)),
             *(self._labelled(logs[key]) for key in sorted(logs)),
@@ -441,17 +441,17 @@ class MemoryStore:
 
 
 def _claim(
-    record: RunRecord | TaskRun | ItemOutcome | RecordedEvent | LogText | Sleep,
+    record: RunRecord | VisitRecord | ItemOutcome | RecordedEvent | LogEntry | Sleep,
 ) -> tuple[_Claim, object]:
     """What only one record may have, and who holds it; what is added is held by nobody else."""
     match record:
         case ItemOutcome():
-            return ("item", record.run_no, record.task_no, record.index), object()
+            return ("item", record.run_no, record.visit_no, record.index), object()
         case RecordedEvent():
             return ("event", record.run_no, record.seq), object()
-        case TaskRun():
-            return ("task", record.run_no, record.task_no), (record.path, record.visit)
-        case LogText():
+        case VisitRecord():
+            return ("task", record.run_no, record.visit_no), (record.path, record.visit)
+        case LogEntry():
             return ("log", record.run_no, *_log_key(record)), None
         case Sleep():
             return ("sleep", record.run_no, record.path), None
@@ -468,8 +468,8 @@ def _error_type(item: ItemOutcome) -> str | None:
     return None if item.error is None else decode(item.error)["type"]
 
 
-def _log_key(log: LogText) -> _LogKey:
-    return log.task_no, -1 if log.index is None else log.index, log.at, log.attempt
+def _log_key(log: LogEntry) -> _LogKey:
+    return log.visit_no, -1 if log.index is None else log.index, log.at, log.attempt
 
 
 def _is_under(path: str | None, other: str) -> bool:

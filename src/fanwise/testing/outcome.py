@@ -19,8 +19,8 @@ from fanwise.model import (
     RecordedEvent,
     Run,
     Status,
-    TaskRun,
     TaskSummary,
+    VisitRecord,
 )
 from fanwise.ports import Records
 from fanwise.values import thaw
@@ -166,7 +166,7 @@ def read_outcome(
 
 
 def _task(
-    task: TaskSummary, row: TaskRun | None, items: ByName[list[RehearsedItem]]
+    task: TaskSummary, row: VisitRecord | None, items: ByName[list[RehearsedItem]]
 ) -> RehearsedTask:
     output = None if row is None or row.output is None else msgspec.json.decode(row.output)
     if task.items is not None and task.status in (Status.SUCCEEDED, Status.FAILED):
@@ -176,9 +176,9 @@ def _task(
     return RehearsedTask(task.status, output, task.error, task.attempts, task.items)
 
 
-def _items(records: Records, row: TaskRun) -> Iterator[RehearsedItem]:
+def _items(records: Records, row: VisitRecord) -> Iterator[RehearsedItem]:
     after = -1
-    while page := records.items(row.run_no, row.task_no, after=after):
+    while page := records.items(row.run_no, row.visit_no, after=after):
         yield from map(_item, page)
         after = page[-1].index
 

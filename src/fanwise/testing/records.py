@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from fanwise.model import ItemOutcome, LogText, RecordedEvent, RunRecord, Sleep, Status, TaskRun
+from fanwise.model import (
+    ItemOutcome,
+    LogEntry,
+    RecordedEvent,
+    RunRecord,
+    Sleep,
+    Status,
+    VisitRecord,
+)
 
 LONG_RESULT = b'"' + "ü".encode() * 5_000 + b'"'
 
@@ -24,13 +32,13 @@ def a_run(run_id: str = "run-1", **changes: Any) -> RunRecord:
     return RunRecord(**values | changes)
 
 
-def a_task(run_no: int, task_no: int = 1, **changes: Any) -> TaskRun:
+def a_task(run_no: int, visit_no: int = 1, **changes: Any) -> VisitRecord:
     """A running task, with `changes`."""
-    values: dict[str, Any] = {"path": f"task_{task_no}", "visit": 1, "status": Status.RUNNING}
-    return TaskRun(run_no, task_no, **values | changes)
+    values: dict[str, Any] = {"path": f"task_{visit_no}", "visit": 1, "status": Status.RUNNING}
+    return VisitRecord(run_no, visit_no, **values | changes)
 
 
-def an_item(run_no: int, index: int, *, task_no: int = 1, **changes: Any) -> ItemOutcome:
+def an_item(run_no: int, index: int, *, visit_no: int = 1, **changes: Any) -> ItemOutcome:
     """An item that succeeded, with `changes`."""
     values: dict[str, Any] = {
         "status": Status.SUCCEEDED,
@@ -39,7 +47,7 @@ def an_item(run_no: int, index: int, *, task_no: int = 1, **changes: Any) -> Ite
         "duration_s": 0.1,
         "output": b"%d" % index,
     }
-    return ItemOutcome(run_no, task_no, index, **values | changes)
+    return ItemOutcome(run_no, visit_no, index, **values | changes)
 
 
 def an_event(run_no: int, seq: int, **changes: Any) -> RecordedEvent:
@@ -48,16 +56,16 @@ def an_event(run_no: int, seq: int, **changes: Any) -> RecordedEvent:
     return RecordedEvent(run_no, seq, **values | changes)
 
 
-def a_log(run_no: int, path: str = "check", **changes: Any) -> LogText:
+def a_log(run_no: int, path: str = "check", **changes: Any) -> LogEntry:
     """What the first attempt of a task without items has logged, with `changes`."""
     values: dict[str, Any] = {
-        "task_no": 1,
+        "visit_no": 1,
         "index": None,
         "attempt": 1,
         "at": 1_700_000_000.125,
         "text": "INFO check: hello\n",
     }
-    return LogText(run_no, path=path, **values | changes)
+    return LogEntry(run_no, path=path, **values | changes)
 
 
 def a_sleep(run_no: int, path: str = "check", **changes: Any) -> Sleep:

@@ -14,11 +14,10 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
-from fanwise.engine import Quiet
 from fanwise.engine.blocking import run_blocking
 from fanwise.errors import UsageError
 from fanwise.plan import Plan
-from fanwise.ports import TaskProgress
+from fanwise.ports import Observer, TaskProgress
 from fanwise.stores import Store, open_store
 from fanwise.testing.chance import FixedChance
 from fanwise.testing.jumping_loop import JumpingLoop
@@ -101,7 +100,7 @@ async def _rehearse(
     )
 
 
-class _Watcher(Quiet):
+class _Watcher(Observer):
     """Remembers which tasks have started, and what was said."""
 
     def __init__(self) -> None:

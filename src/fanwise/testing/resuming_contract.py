@@ -10,13 +10,13 @@ from fanwise.bitmap import Bitmap
 from fanwise.errors import RecordRefusedError
 from fanwise.model import (
     Discard,
-    FileStamp,
+    FileFingerprint,
     ItemOutcome,
     Record,
     RecordedItems,
     RunOrigin,
     Status,
-    TaskRun,
+    VisitRecord,
 )
 from fanwise.stores import Store
 from fanwise.testing.records import LONG_RESULT, a_log, a_run, a_sleep, a_task, an_event, an_item
@@ -55,17 +55,17 @@ class ResumingContract:
     def test_what_a_file_was_like_is_read_with_its_task(self, store: Store) -> None:
         """To the last digit, since a difference means that the file has changed."""
         run_no = store.create_run(a_run())
-        task = a_task(run_no, source=FileStamp(7, 1_753_000_000.123_456_7, "abc"))
+        task = a_task(run_no, source=FileFingerprint(7, 1_753_000_000.123_456_7, "abc"))
         store.commit([task])
         assert list(store.tasks(run_no)) == [task]
 
     def test_the_last_number_of_a_visit_is_that_of_all_the_run(self, store: Store) -> None:
         """Steps of children count, other runs don't, and of a run without visits it is 0."""
         run_no, other = store.create_run(a_run("a")), store.create_run(a_run("b"))
-        assert store.last_task_no(run_no) == 0
+        assert store.last_visit_no(run_no) == 0
         steps = [a_task(run_no, 7, path="each[0].a"), a_task(run_no, 3, path="each")]
         store.commit([*steps, a_task(other, 9)])
-        assert store.last_task_no(run_no) == 7
+        assert store.last_visit_no(run_no) == 7
 
     def test_recorded_items_are_told_as_a_set_with_counts(self, store: Store) -> None:
         """Attempts are those of all items together, whatever became of them."""
@@ -76,7 +76,7 @@ class ResumingContract:
             an_item(run_no, index * 1_000, status=statuses[index % 4], attempts=index + 1)
             for index in range(8)
         ]
-        other = an_item(run_no, 5, task_no=2)
+        other = an_item(run_no, 5, visit_no=2)
         store.commit([*items, other])
         indexes = Bitmap(item.index for item in items)
         assert store.recorded_items(run_no, 1) == RecordedItems(indexes, 4, 2, 36)
@@ -136,9 +136,9 @@ class ResumingContract:
         run_no = store.create_run(a_run())
         statuses = [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED] * 2
         items = [an_item(run_no, index, status=each) for index, each in enumerate(statuses)]
-        others = [an_item(run_no, index, task_no=2, status=Status.FAILED) for index in range(3)]
+        others = [an_item(run_no, index, visit_no=2, status=Status.FAILED) for index in range(3)]
         store.commit([*items, *others])
-        store.commit([Discard(run_no, task_no=1)])
+        store.commit([Discard(run_no, visit_no=1)])
         assert list(store.items(run_no, 1)) == [items[0], items[3]]
         assert list(store.items(run_no, 2)) == others
         assert store.recorded_items(run_no, 1) == RecordedItems(Bitmap([0, 3]), 2, 0, 2)
@@ -169,26 +169,26 @@ class ResumingContract:
         run_no, other = store.create_run(a_run("a")), store.create_run(a_run("b"))
         paths = ["check", "check[1].a", "check[1].a[0].b", "check[1].c", "check[17].a"]
         paths += ["check.a", "check.a.b", "check#2[1].a", "checkx[1].a", "checkx.a"]
-        kept: list[tuple[TaskRun, ItemOutcome]] = []
-        later: list[tuple[TaskRun, ItemOutcome]] = []
+        kept: list[tuple[VisitRecord, ItemOutcome]] = []
+        later: list[tuple[VisitRecord, ItemOutcome]] = []
         for run in (run_no, other):
-            for task_no, path in enumerate(paths, 1):
-                task = a_task(run, task_no, path=path, output=LONG_RESULT)
-                item = an_item(run, 0, task_no=task_no, output=LONG_RESULT)
-                log = a_log(run, path, task_no=task_no)
+            for visit_no, path in enumerate(paths, 1):
+                task = a_task(run, visit_no, path=path, output=LONG_RESULT)
+                item = an_item(run, 0, visit_no=visit_no, output=LONG_RESULT)
+                log = a_log(run, path, visit_no=visit_no)
                 store.commit([task, item, log])
                 (later if run == run_no and path in gone else kept).append((task, item))
         store.commit([Discard(run_no, under=under)])
         recorded = _tasks(store, "a") + _tasks(store, "b")
         assert recorded == [task for task, _ in kept]
         for task, item in kept:
-            assert list(store.items(task.run_no, task.task_no)) == [item]
+            assert list(store.items(task.run_no, task.visit_no)) == [item]
         for task, _ in later:
-            assert list(store.items(task.run_no, task.task_no)) == []
+            assert list(store.items(task.run_no, task.visit_no)) == []
         assert [log.path for log in store.logs(run_no)] == paths
         # What is gone may be recorded once more, its places and its numbers are free.
         for task, item in later:
-            store.commit([a_task(run_no, task.task_no, path=task.path), item])
+            store.commit([a_task(run_no, task.visit_no, path=task.path), item])
         assert len(_tasks(store, "a")) == len(paths)
 
     def test_what_is_taken_back_goes_before_anything_is_written(self, store: Store) -> None:
@@ -197,7 +197,7 @@ class ResumingContract:
         failed = an_item(run_no, 0, status=Status.FAILED)
         store.commit([failed, a_task(run_no, 2, path="each[0].a")])
         again: list[Record] = [failed, a_task(run_no, 3, path="each[0].a")]
-        store.commit([*again, Discard(run_no, task_no=1), Discard(run_no, under="each[0]")])
+        store.commit([*again, Discard(run_no, visit_no=1), Discard(run_no, under="each[0]")])
         assert list(store.items(run_no, 1)) == again[:1]
         assert list(store.tasks(run_no, within="each[0]")) == again[1:]
 
@@ -217,10 +217,10 @@ class ResumingContract:
             an_event(run_no, 1),
             failed,
             an_item(run_no, 1),
-            an_item(run_no, 0, task_no=2, output=LONG_RESULT),
+            an_item(run_no, 0, visit_no=2, output=LONG_RESULT),
         ]
         store.commit(before)
-        discards = [Discard(run_no, task_no=1), Discard(run_no, under="each[0]")]
+        discards = [Discard(run_no, visit_no=1), Discard(run_no, under="each[0]")]
         with pytest.raises(RecordRefusedError):
             store.commit([*discards, an_item(run_no, **refused)])
         assert list(store.export("run-1")) == [a_run(run_no=run_no), *before]
@@ -233,10 +233,10 @@ class ResumingContract:
     def test_taking_back_what_is_not_there_is_no_error(self, store: Store) -> None:
         """A process may have died after it had taken it back."""
         run_no = store.create_run(a_run())
-        store.commit([Discard(run_no, task_no=1), Discard(run_no, under="each[0]")])
+        store.commit([Discard(run_no, visit_no=1), Discard(run_no, under="each[0]")])
         assert list(store.export("run-1")) == [a_run(run_no=run_no)]
 
 
-def _tasks(store: Store, run_id: str) -> list[TaskRun]:
+def _tasks(store: Store, run_id: str) -> list[VisitRecord]:
     """All visits of a run, those within children too."""
-    return [record for record in store.export(run_id) if isinstance(record, TaskRun)]
+    return [record for record in store.export(run_id) if isinstance(record, VisitRecord)]

@@ -22,7 +22,7 @@ from fanwise.errors import RecordRefusedError, UsageError
 from fanwise.model import (
     ErrorInfo,
     ItemCounts,
-    LogText,
+    LogEntry,
     Record,
     Status,
 )
@@ -165,7 +165,7 @@ class StoreContract(FindingContract, ResumingContract):
         run_no = store.create_run(a_run())
         store.commit([a_task(run_no, 1, path="a"), a_task(run_no, 2, path="a", visit=2)])
         store.commit([a_task(run_no, 3, path="a", visit=2)])
-        assert [task.task_no for task in store.tasks(run_no)] == [1, 3]
+        assert [task.visit_no for task in store.tasks(run_no)] == [1, 3]
 
     def test_a_number_belongs_to_one_visit(self, store: Store) -> None:
         """Two visits of a run can't have the same number."""
@@ -235,7 +235,7 @@ class StoreContract(FindingContract, ResumingContract):
         """`after` and `limit` walk through a task's items, and through no other task's."""
         run_no = store.create_run(a_run())
         items = [an_item(run_no, index) for index in range(25)]
-        store.commit([*reversed(items), an_item(run_no, 3, task_no=2)])
+        store.commit([*reversed(items), an_item(run_no, 3, visit_no=2)])
         assert list(store.items(run_no, 1, limit=10)) == items[:10]
         assert list(store.items(run_no, 1, after=9, limit=10)) == items[10:20]
         assert list(store.items(run_no, 1, after=19, limit=10)) == items[20:]
@@ -247,7 +247,7 @@ class StoreContract(FindingContract, ResumingContract):
         run_no = store.create_run(a_run())
         statuses = [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED]
         items = [an_item(run_no, index, status=statuses[index % 3]) for index in range(30)]
-        store.commit([*items, an_item(run_no, 0, task_no=2, status=status)])
+        store.commit([*items, an_item(run_no, 0, visit_no=2, status=status)])
         wanted = [item for item in items if item.status is status]
         assert list(store.items(run_no, 1, status=status)) == wanted
         assert list(store.items(run_no, 1, status=status, limit=4)) == wanted[:4]
@@ -318,17 +318,17 @@ class StoreContract(FindingContract, ResumingContract):
             a_log(run_no, "list", text="ü \U0001f9f5\nlines\n"),
             a_log(run_no, "list", at=1_700_000_001.0),
             *[
-                a_log(run_no, f"check[{index}]", task_no=2, index=index, attempt=attempt)
+                a_log(run_no, f"check[{index}]", visit_no=2, index=index, attempt=attempt)
                 for index in range(5)
                 for attempt in (1, 2)
             ],
             # After a pause attempts count from 1 again.
-            a_log(run_no, "check[4]", task_no=2, index=4, at=1_700_000_002.0),
-            a_log(run_no, "last", task_no=3, text="x" * 100_000),
+            a_log(run_no, "check[4]", visit_no=2, index=4, at=1_700_000_002.0),
+            a_log(run_no, "last", visit_no=3, text="x" * 100_000),
         ]
         store.commit([*reversed(logs[5:]), a_log(other)])
         store.commit(logs[:5])
-        pages: list[LogText] = []
+        pages: list[LogEntry] = []
         while page := store.logs(run_no, after=pages[-1] if pages else None, limit=4):
             assert len(page) <= 4
             assert page[0] not in pages
@@ -365,7 +365,7 @@ class StoreContract(FindingContract, ResumingContract):
             *("log_in[0]", "log_in[1]", "log_in[1].greet", "log_in[12]", "log_in[12].greet"),
             *("log_in2[1]", "logXin[1]", "once", "once.greet"),
         ]
-        logs = [a_log(run_no, path, task_no=no) for no, path in enumerate(paths, start=1)]
+        logs = [a_log(run_no, path, visit_no=no) for no, path in enumerate(paths, start=1)]
         store.commit(logs)
         wanted = [logs[place] for place in found]
         assert list(store.logs(run_no, under=under)) == wanted

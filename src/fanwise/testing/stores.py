@@ -1,7 +1,7 @@
 """Stores for tests of engines: one in memory, and wrappers that make any store misbehave.
 
-All of them keep the promises of the ports `Journal`, `Records`, `Control` and `Upkeep`, except for
-the one that a wrapper is there to break. None of them sleeps: the test says what happens when.
+All of them keep the promises of the ports `Journal`, `Records`, `Control` and `Maintenance`, except
+for the one that a wrapper is there to break. None of them sleeps: the test says what happens when.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from fanwise.model import (
     ItemOutcome,
     ItemTimes,
     Lease,
-    LogText,
+    LogEntry,
     Owner,
     Record,
     RecordedEvent,
     RecordedItems,
-    Request,
     RunRecord,
+    RunRequest,
     Sleep,
     StoreSize,
-    TaskRun,
+    VisitRecord,
 )
 from fanwise.ports import PAGE_BYTES
 from fanwise.stores import Store
@@ -77,13 +77,13 @@ class StoreWrapper:
         """See `Records`."""
         return self._store.unfinished()
 
-    def last_task_no(self, run_no: int) -> int:
+    def last_visit_no(self, run_no: int) -> int:
         """See `Records`."""
-        return self._store.last_task_no(run_no)
+        return self._store.last_visit_no(run_no)
 
-    def recorded_items(self, run_no: int, task_no: int) -> RecordedItems:
+    def recorded_items(self, run_no: int, visit_no: int) -> RecordedItems:
         """See `Records`."""
-        return self._store.recorded_items(run_no, task_no)
+        return self._store.recorded_items(run_no, visit_no)
 
     def begun_items(self, run_no: int, path: str) -> Bitmap:
         """See `Records`."""
@@ -109,11 +109,11 @@ class StoreWrapper:
         """See `Control`."""
         self._store.release(run_no, token, now)
 
-    def request(self, run_no: int, request: Request) -> None:
+    def request(self, run_no: int, request: RunRequest) -> None:
         """See `Control`."""
         self._store.request(run_no, request)
 
-    def tasks(self, run_no: int, *, within: str = "") -> Sequence[TaskRun]:
+    def tasks(self, run_no: int, *, within: str = "") -> Sequence[VisitRecord]:
         """See `Records`."""
         return self._store.tasks(run_no, within=within)
 
@@ -121,59 +121,59 @@ class StoreWrapper:
         """See `Records`."""
         return self._store.events(run_no)
 
-    def items(self, run_no: int, task_no: int, **filters: Any) -> Sequence[ItemOutcome]:
+    def items(self, run_no: int, visit_no: int, **filters: Any) -> Sequence[ItemOutcome]:
         """See `Records`."""
-        return self._store.items(run_no, task_no, **filters)
+        return self._store.items(run_no, visit_no, **filters)
 
-    def item_times(self, run_no: int, task_no: int, *, slowest: int = 3) -> ItemTimes:
+    def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
         """See `Records`."""
-        return self._store.item_times(run_no, task_no, slowest=slowest)
+        return self._store.item_times(run_no, visit_no, slowest=slowest)
 
     def logs(
         self,
         run_no: int,
         *,
         under: str | None = None,
-        after: LogText | None = None,
+        after: LogEntry | None = None,
         limit: int = 100,
-    ) -> Sequence[LogText]:
+    ) -> Sequence[LogEntry]:
         """See `Records`."""
         return self._store.logs(run_no, under=under, after=after, limit=limit)
 
     def outputs(
-        self, run_no: int, task_no: int, start: int, stop: int, *, limit_bytes: int = PAGE_BYTES
+        self, run_no: int, visit_no: int, start: int, stop: int, *, limit_bytes: int = PAGE_BYTES
     ) -> Sequence[tuple[int, bytes]]:
         """See `Pages`."""
-        return self._store.outputs(run_no, task_no, start, stop, limit_bytes=limit_bytes)
+        return self._store.outputs(run_no, visit_no, start, stop, limit_bytes=limit_bytes)
 
     @property
     def place(self) -> str:
-        """See `Upkeep`."""
+        """See `Maintenance`."""
         return self._store.place
 
     def size(self) -> StoreSize:
-        """See `Upkeep`."""
+        """See `Maintenance`."""
         return self._store.size()
 
     def export(self, run_id: str) -> Iterator[Record]:
-        """See `Upkeep`."""
+        """See `Maintenance`."""
         return self._store.export(run_id)
 
     def ended_runs(self) -> Iterator[EndedRun]:
-        """See `Upkeep`."""
+        """See `Maintenance`."""
         return self._store.ended_runs()
 
     def delete_run(self, run: EndedRun) -> bool:
-        """See `Upkeep`."""
+        """See `Maintenance`."""
         return self._store.delete_run(run)
 
-    def sweep(self) -> Iterator[int]:
-        """See `Upkeep`."""
-        return self._store.sweep()
+    def delete_orphans(self) -> Iterator[int]:
+        """See `Maintenance`."""
+        return self._store.delete_orphans()
 
-    def shrink(self, *, rewrite: bool = False) -> None:
-        """See `Upkeep`."""
-        self._store.shrink(rewrite=rewrite)
+    def vacuum(self, *, rewrite: bool = False) -> None:
+        """See `Maintenance`."""
+        self._store.vacuum(rewrite=rewrite)
 
 
 class RefusingStore(StoreWrapper):

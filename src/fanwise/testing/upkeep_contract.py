@@ -36,12 +36,12 @@ def a_whole_run(store: Store, run_id: str, **changes: object) -> list[Record]:
     items = [
         *[an_item(run_no, index, label=f"no {index}") for index in range(11)],
         an_item(run_no, 11, status=Status.FAILED, output=None, error=b'{"type":"E","message":""}'),
-        an_item(run_no, 0, task_no=2, output=LONG_RESULT),
+        an_item(run_no, 0, visit_no=2, output=LONG_RESULT),
     ]
     logs = [
         a_log(run_no, "check[3]", index=3, label="no 3"),
         a_log(run_no, "check[11]", index=11),
-        a_log(run_no, "check[1].knock", task_no=2),
+        a_log(run_no, "check[1].knock", visit_no=2),
     ]
     record = a_run(run_id, run_no=run_no, **(_OVER | changes))
     sleeps = [a_sleep(run_no, path) for path in ("check[10]", "check[9]", "last")]
@@ -56,7 +56,7 @@ def ended(store: Store, run_id: str) -> EndedRun:
 
 
 class UpkeepContract:
-    """The promises of `Upkeep`; the `store` is that of `StoreContract`."""
+    """The promises of `Maintenance`; the `store` is that of `StoreContract`."""
 
     def test_an_export_is_all_that_is_recorded_of_a_run(self, store: Store) -> None:
         """In the documented order, with the steps of children and their items, and nothing else."""
@@ -72,7 +72,7 @@ class UpkeepContract:
         first = next(exported)
         store.commit([an_item(records[0].run_no, index) for index in range(100, 200)])
         assert store.delete_run(ended(store, "a"))
-        assert sum(store.sweep())
+        assert sum(store.delete_orphans())
         assert [first, *exported] == records
 
     def test_runs_that_are_over_or_paused_are_listed_the_newest_first(self, store: Store) -> None:
@@ -112,7 +112,7 @@ class UpkeepContract:
             numbers.add(records[0].run_no)
             assert store.delete_run(ended(store, f"run-{number}"))
             if is_swept:
-                list(store.sweep())
+                list(store.delete_orphans())
         assert len(numbers) == 5
 
     def test_a_run_that_goes_on_meanwhile_is_not_deleted(self, store: Store) -> None:
@@ -134,8 +134,8 @@ class UpkeepContract:
         a_whole_run(store, "a")
         later = a_whole_run(store, "later")
         assert store.delete_run(ended(store, "a"))
-        assert sum(store.sweep()) >= len(kept) - 1
-        assert list(store.sweep()) == []
+        assert sum(store.delete_orphans()) >= len(kept) - 1
+        assert list(store.delete_orphans()) == []
         assert list(store.export("kept")) == kept
         assert list(store.export("later")) == later
 
@@ -144,10 +144,10 @@ class UpkeepContract:
         record = a_whole_run(store, "a")[0]
         store.commit([an_item(record.run_no, index) for index in range(20, 20_000)])
         assert store.delete_run(ended(store, "a"))
-        gone = next(store.sweep())
+        gone = next(store.delete_orphans())
         assert store.run("a") is None
-        assert gone + sum(store.sweep()) >= 20_000
-        assert list(store.sweep()) == []
+        assert gone + sum(store.delete_orphans()) >= 20_000
+        assert list(store.delete_orphans()) == []
 
     @pytest.mark.parametrize("rewrite", [False, True])
     def test_what_is_deleted_makes_the_store_smaller(self, store: Store, rewrite: bool) -> None:
@@ -159,8 +159,8 @@ class UpkeepContract:
         large = store.size()
         assert large.total_bytes > small.total_bytes + 100 * len(LONG_RESULT) // 2
         assert store.delete_run(ended(store, "a"))
-        list(store.sweep())
-        store.shrink(rewrite=rewrite)
+        list(store.delete_orphans())
+        store.vacuum(rewrite=rewrite)
         assert store.size().total_bytes < small.total_bytes + len(LONG_RESULT) * 10
         assert list(store.export("kept")) == kept
 

@@ -18,11 +18,11 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from fanwise.cli.export_format import as_line
-from fanwise.engine import Engine, Quiet
+from fanwise.engine import Engine
 from fanwise.errors import StoreError
 from fanwise.model import RunRecord
 from fanwise.plan import Plan
-from fanwise.ports import TaskProgress
+from fanwise.ports import Observer, TaskProgress
 from fanwise.stores import Store
 from fanwise.testing.chance import FixedChance
 from fanwise.testing.jumping_loop import JumpingLoop
@@ -181,7 +181,7 @@ class Recording:
         return [as_line(each) for each in (record, *rest)]
 
 
-class _PauseAt(Quiet):
+class _PauseAt(Observer):
     def __init__(self, name: str, engine: Engine) -> None:
         self._name = name
         self._engine = engine

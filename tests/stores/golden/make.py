@@ -16,7 +16,7 @@ from fanwise.engine import capturing
 from fanwise.ports import TaskProgress
 
 
-class PauseAmidItems(fanwise.Quiet):
+class PauseAmidItems(fanwise.Observer):
     """Asks the engine to pause as soon as a few items of a task are recorded."""
 
     def __init__(self, engine: fanwise.Engine) -> None:

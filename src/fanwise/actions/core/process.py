@@ -1,7 +1,7 @@
 """Running a process for `core.shell`, with everything that it starts, and never leaving any of it.
 
 The process leads a session, and so a process group, of its own. When it has ended, or when whoever
-waits for it gives up, the whole group is killed; if fanwise itself is killed, by a `Warden`. A
+waits for it gives up, the whole group is killed; if fanwise itself is killed, by a `Reaper`. A
 process that has left the group and still holds the output open can't delay the end: what it has
 written by then counts.
 """
@@ -16,8 +16,8 @@ from contextlib import suppress
 from time import perf_counter
 from typing import NamedTuple, cast
 
+from fanwise.actions.core.reaper import Reaper
 from fanwise.actions.core.text import decoded
-from fanwise.actions.core.warden import Warden
 from fanwise.actions.resources import resource
 from fanwise.errors import ActionError
 
@@ -47,7 +47,7 @@ async def run_process(
     started = perf_counter()
     loop = asyncio.get_running_loop()
     try:
-        async with resource(Warden, Warden.close) as warden, asyncio.timeout(timeout_s):
+        async with resource(Reaper, Reaper.close) as reaper, asyncio.timeout(timeout_s):
             transport, process = await loop.subprocess_exec(
                 lambda: _Process(max_bytes),
                 *arguments,
@@ -57,7 +57,7 @@ async def run_process(
                 start_new_session=True,
             )
             group = transport.get_pid()
-            warden.watch(group)
+            reaper.watch(group)
             try:
                 process.feed(input)
                 await process.ended.wait()
@@ -66,7 +66,7 @@ async def run_process(
                 try:
                     await process.ended.wait()
                 finally:
-                    warden.forget(group)
+                    reaper.forget(group)
                     transport.close()
     except TimeoutError:
         raise _failure("Timeout", f"it took longer than {timeout_s:g} seconds") from None

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from fanwise.bench.measure import peak_memory_bytes
-from fanwise.engine import Quiet
 from fanwise.model import ErrorInfo, Status
-from fanwise.ports import TaskProgress
+from fanwise.ports import Observer, TaskProgress
 
 
-class MemoryWatch(Quiet):
+class MemoryWatch(Observer):
     """Observes how much this process's memory grows while a task runs."""
 
     def __init__(self, task: str) -> None:

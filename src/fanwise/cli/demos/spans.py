@@ -26,7 +26,7 @@ class Spans(NamedTuple):
 def read_spans(records: Records, run_id: str, task: str) -> Spans:
     """The spans of a task that has items, and at least one of them."""
     record = find_run(records, run_id)
-    number = find_task(records, record, task).task_no
+    number = find_task(records, record, task).visit_no
 
     spans: list[float] = []
     recovered, after = 0, -1

@@ -30,7 +30,7 @@ done
 """
 
 
-class Warden:
+class Reaper:
     """Waits for the end of this process, to kill the process groups that it watches."""
 
     def __init__(self) -> None:

@@ -1,0 +1,36 @@
+"""The interfaces that the engine owns and the adapters implement, by their readers.
+
+Each is narrow and says what its caller may rely on.
+"""
+
+from fanwise.ports.execution import AttemptLog, Call, Executor, Feed, Future, Ticket
+from fanwise.ports.machine import Clock, Processes, ProcessState, Randomness, Secrets, Timer
+from fanwise.ports.observer import Observer, TaskProgress
+from fanwise.ports.sources import Catalog, Source, Sources
+from fanwise.ports.store import PAGE_BYTES, Control, Journal, Maintenance, Pages, Records
+
+__all__ = [
+    "PAGE_BYTES",
+    "AttemptLog",
+    "Call",
+    "Catalog",
+    "Clock",
+    "Control",
+    "Executor",
+    "Feed",
+    "Future",
+    "Journal",
+    "Maintenance",
+    "Observer",
+    "Pages",
+    "ProcessState",
+    "Processes",
+    "Randomness",
+    "Records",
+    "Secrets",
+    "Source",
+    "Sources",
+    "TaskProgress",
+    "Ticket",
+    "Timer",
+]

@@ -1,0 +1,222 @@
+"""The store: what the engine writes, what people and the engine read, and its maintenance.
+
+Stores are in `fanwise.stores`; `fanwise.testing` has contracts that hold for each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final, Protocol
+
+from fanwise.bitmap import Bitmap
+from fanwise.model import (
+    EndedRun,
+    ItemOutcome,
+    ItemTimes,
+    Lease,
+    LogEntry,
+    Owner,
+    Record,
+    RecordedEvent,
+    RecordedItems,
+    RunRecord,
+    RunRequest,
+    Sleep,
+    Status,
+    StoreSize,
+    VisitRecord,
+)
+
+PAGE_BYTES: Final = 4 * 2**20
+"""About how much JSON text is read from a store at once."""
+
+
+class Journal(Protocol):
+    """What the engine writes. One thread at a time calls these; they may block."""
+
+    def create_run(self, run: RunRecord) -> int:
+        """Record a new run and return its number. Raises `UsageError` if its id is taken."""
+
+    def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
+        """Write all records in one transaction.
+
+        First comes what is discarded. A run, a visit of a task, a log or a sleep replaces what was
+        recorded of it; an item or an event is added. Afterwards all of them survive the end of the
+        process. `tokens` has the fencing token of each run that the caller drives, by its number.
+
+        Raises `LeaseLostError` if another process has taken one of these runs, `RecordRefusedError`
+        if a record can't be stored as it is, and any other `StoreError` if the store can't be
+        written at all; in each case nothing of `records` has been written.
+        """
+
+
+class Control(Protocol):
+    """Who drives which run, and what others ask of it. Any thread may call these; they may block.
+
+    Times are given by the caller, in seconds since the epoch.
+    """
+
+    def lease(self, run_no: int) -> Lease | None:
+        """The run's lease, or None if nobody has ever driven it."""
+
+    def acquire(self, run_no: int, owner: Owner, now: float, *, after: int = 0) -> Lease | None:
+        """Make `owner` the one who drives the run, with a token of its own, and no request.
+
+        `after` is the token of the lease that the caller takes the run from, 0 for none. Returns
+        None, and changes nothing, if that isn't the run's lease any more.
+        """
+
+    def renew(self, run_no: int, token: int, now: float) -> Lease | None:
+        """Say that the owner is there. None, if the lease isn't the caller's any more."""
+
+    def release(self, run_no: int, token: int, now: float) -> None:
+        """Give the run back. Does nothing if the lease isn't the caller's any more."""
+
+    def request(self, run_no: int, request: RunRequest) -> None:
+        """Ask something of the owner, who sees it in the lease. A cancellation isn't taken back."""
+
+
+class Pages(Protocol):
+    """Outputs of a task's items, in the order of their indexes."""
+
+    def outputs(
+        self, run_no: int, visit_no: int, start: int, stop: int, *, limit_bytes: int = PAGE_BYTES
+    ) -> Sequence[tuple[int, bytes]]:
+        """Index and JSON text of each recorded output with `start <= index < stop`.
+
+        It ends early after the output with which all texts together reach `limit_bytes`; if they
+        stay below it, nothing is left out.
+        """
+
+
+class Records(Pages, Protocol):
+    """What people and the engine read. Any thread may call these; they may block."""
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """The run with this id, or None."""
+
+    def run_ids(self) -> Sequence[str]:
+        """All ids, the newest first, at most 10,000; for suggestions."""
+
+    def runs(
+        self,
+        *,
+        status: Status | None = None,
+        workflow: str | None = None,
+        since: float | None = None,
+        tags: Collection[str] = (),
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[RunRecord]:
+        """At most `limit` runs that all of the rest is true of, the newest first.
+
+        They were created at `since` or later, have all of `tags`, and a `run_no` under `before`.
+        Their `definition` and `output` are left empty.
+        """
+
+    def unfinished(self) -> Sequence[RunRecord]:
+        """The runs that are pending or running, the oldest first, whoever drives them."""
+
+    def last_visit_no(self, run_no: int) -> int:
+        """The highest number of a visit that is recorded of the run, 0 if there is none."""
+
+    def tasks(self, run_no: int, *, within: str = "") -> Sequence[VisitRecord]:
+        """The run's own tasks, in the order of `visit_no`.
+
+        With the path of a task or item that ran a child workflow, `check[17]`, its steps instead.
+        """
+
+    def events(self, run_no: int) -> Iterator[RecordedEvent]:
+        """The run's events, in the order of `seq`."""
+
+    def recorded_items(self, run_no: int, visit_no: int) -> RecordedItems:
+        """Which items of a task are recorded; to be asked once, when the task goes on."""
+
+    def begun_items(self, run_no: int, path: str) -> Bitmap:
+        """Which items of the task at `path` have recorded steps of a child workflow."""
+
+    def sleep(self, run_no: int, path: str) -> Sleep | None:
+        """The latest sleep of the task or item at `path`, as `Sleep` has it, or None."""
+
+    def items(
+        self,
+        run_no: int,
+        visit_no: int,
+        *,
+        status: Status | None = None,
+        error: str | None = None,
+        label: str | None = None,
+        slower_s: float | None = None,
+        after: int = -1,
+        until: int | None = None,
+        limit: int = 1_000,
+    ) -> Sequence[ItemOutcome]:
+        """At most `limit` items that all of the rest is true of, in the order of their indexes.
+
+        `error` is the type of the item's error, `label` a part of its label, and `slower_s` a span
+        that its last attempt exceeded. Its index is over `after` and, if given, at most `until`.
+        """
+
+    def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
+        """How long the task's items took, with so many of the slowest, the slowest first.
+
+        It walks through the items three times. Of more than 20,000 it gives a sample of durations.
+        """
+
+    def logs(
+        self,
+        run_no: int,
+        *,
+        under: str | None = None,
+        after: LogEntry | None = None,
+        limit: int = 100,
+    ) -> Sequence[LogEntry]:
+        """At most `limit` logs, in the order of task, index, start and attempt, with their labels.
+
+        With `under`, only those of the task or item with that path, as in `check` or `check[17]`,
+        and of what runs inside it. With `after`, the last log of a page, only those that follow it.
+        """
+
+
+class Maintenance(Protocol):
+    """What keeps a store in order. One thread at a time calls what deletes; all of it may block.
+
+    Deleting has two steps, so that it may be broken off at any point: `delete_run` makes the run as
+    a whole disappear, and `delete_orphans` deletes, bit by bit, what nobody can find any more.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where the store is, for people; never a password."""
+
+    def size(self) -> StoreSize:
+        """How large the store is. It is quick, however large that is."""
+
+    def export(self, run_id: str) -> Iterator[Record]:
+        """All that is recorded of a run, as of one moment; nothing if there is no such run.
+
+        First the run, then tasks by `visit_no`, those within children too, events by `seq`, items
+        by task and index, logs by task, index, start and attempt, sleeps by path. It is read as it
+        is taken.
+        """
+
+    def ended_runs(self) -> Iterator[EndedRun]:
+        """All runs that are neither pending nor running, the newest first."""
+
+    def delete_run(self, run: EndedRun) -> bool:
+        """Delete a run, if it still has that status; return whether it did. Nobody finds it then.
+
+        No run gets its number again.
+        """
+
+    def delete_orphans(self) -> Iterator[int]:
+        """Delete the rows that deleted runs have left, in short transactions with pauses between.
+
+        After each one it gives the number of rows that are gone.
+        """
+
+    def vacuum(self, *, rewrite: bool = False) -> None:
+        """Give free space back to the disk, as far as that goes in short transactions.
+
+        With `rewrite` all of it, in one long one: writers wait meanwhile.
+        """
