@@ -280,9 +280,9 @@ def test_an_export_is_the_whole_run_line_by_line(fanwise):
     """First the run, then tasks, events, items and logs, each under its kind."""
     found = lines(fanwise("export", "surv").out)
     kinds = list(dict.fromkeys(line["kind"] for line in found))
-    assert kinds == ["run", "task", "event", "item", "log"]
+    assert kinds == ["run", "visit", "event", "item", "log"]
     run = found[0]
-    assert (run["format"], run["id"], run["output"]) == (1, "survey", {"checked": 12, "failed": 2})
+    assert (run["format"], run["id"], run["output"]) == (2, "survey", {"checked": 12, "failed": 2})
     assert run["parameters"] == {"count": 12, "token": None}
     assert run["definition"].startswith("description: Fan-out")
     items = [line for line in found if line["kind"] == "item"]

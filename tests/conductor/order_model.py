@@ -52,7 +52,7 @@ class Closed(NamedTuple):
     blocks: bool
 
 
-RerunNote = Path | Closed
+Fate = Path | Closed
 
 
 def choose(settings: Iterable[Setting]) -> Setting:
@@ -94,7 +94,7 @@ class Prediction:
         self._links = links(scenario.steps)
         self._loops = loops(scenario.steps)
         self._results: dict[int, tuple[Status, str | None]] = {}
-        self._fates: dict[Link, RerunNote] = {}
+        self._fates: dict[Link, Fate] = {}
         self._settings: dict[str, dict[tuple[int, int], Setting]] = {}
         for unit in self._units(len(scenario.steps)):
             self._work_out(unit)
@@ -162,9 +162,9 @@ class Prediction:
 
     def _walk(
         self, unit: set[int], due: list[tuple[int, Path]], blocked: Closed
-    ) -> dict[Link, RerunNote]:
+    ) -> dict[Link, Fate]:
         """Go round a loop until it is at rest; the last that was seen on each way out counts."""
-        fates: dict[Link, RerunNote] = {}
+        fates: dict[Link, Fate] = {}
         visits: Counter[int] = Counter()
         while due:
             self.is_crowded |= len(due) > 1
@@ -191,7 +191,7 @@ class Prediction:
 
     # One visit
 
-    def _visit(self, number: int, visit: int, path: Path) -> dict[Link, RerunNote]:
+    def _visit(self, number: int, visit: int, path: Path) -> dict[Link, Fate]:
         """What becomes of the ways that leave a task after this visit."""
         step, value = self._steps[number], f"{self._steps[number].name}#{visit}"
         outcome = self._outcomes.get((step.name, visit), Outcome("failed", None))

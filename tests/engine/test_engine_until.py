@@ -72,7 +72,7 @@ def test_items_are_polled_one_by_one_and_fail_when_no_try_is_left(loom) -> None:
 
 def test_failures_are_judged_by_when_and_successes_by_until(loom) -> None:
     """Both share the tries that `count` gives; a failure that `when` refuses ends the task."""
-    answers = iter([{"state": "busy"}, "RerunPlan", {"state": "busy"}, "Fatal", {"state": "done"}])
+    answers = iter([{"state": "busy"}, "Again", {"state": "busy"}, "Fatal", {"state": "done"}])
 
     @fanwise.action("test.poll")
     async def poll() -> dict:

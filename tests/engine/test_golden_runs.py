@@ -47,7 +47,8 @@ SECRETS = {"fan_out": {"token": "hunter2"}}
 
 KINDS: dict[str, type[Record]] = {
     "run": RunRecord,
-    "task": VisitRecord,
+    "visit": VisitRecord,
+    "task": VisitRecord,  # in format 1
     "event": RecordedEvent,
     "item": ItemOutcome,
     "log": LogEntry,
@@ -59,9 +60,11 @@ def read_line(line: str) -> Record:
     data = json.loads(line)
     kind = KINDS[data.pop("kind")]
     if kind is RunRecord:
-        assert data.pop("format") == 1
+        assert data.pop("format") in (1, 2)
     elif kind is RecordedEvent:
         data["kind"] = data.pop("name")
+    if "task_no" in data:  # in format 1
+        data["visit_no"] = data.pop("task_no")
     for field in msgspec.structs.fields(kind):
         holds_json = field.type is bytes or bytes in get_args(field.type)
         if holds_json and data[field.name] is not None:

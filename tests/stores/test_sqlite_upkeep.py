@@ -18,7 +18,7 @@ from fanwise.stores.sqlite import open_sqlite
 with open_sqlite(sys.argv[1]) as store:
     for run in store.ended_runs():
         store.delete_run(run)
-    for rows in store.sweep():
+    for rows in store.delete_orphans():
         print(rows, flush=True)
         sys.stdin.readline()
 """

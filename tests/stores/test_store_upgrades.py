@@ -69,13 +69,19 @@ def untouched(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)
 
 
+NEW_NAMES = {"task_no": "visit_no"}
+"""The columns that an upgrade renames."""
+
+
 def contents(path: Path, like: Path | None = None) -> dict[str, list[tuple]]:
     """The rows of all tables, of those tables and columns only that the store `like` has."""
     with closing(untouched(path)) as connection, closing(untouched(like or path)) as other:
         tables = other.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         rows = {}
         for (table,) in tables:
-            columns = [row[1] for row in other.execute(f"PRAGMA table_info({table})")]
+            had = [row[1] for row in other.execute(f"PRAGMA table_info({table})")]
+            has = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+            columns = [name if name in has else NEW_NAMES[name] for name in had]
             found = connection.execute(f"SELECT {', '.join(columns)} FROM {table}")
             rows[table] = sorted(found.fetchall(), key=repr)
     return {table: found for table, found in rows.items() if table != "alembic_version"}

@@ -21,7 +21,7 @@ from fanwise.model import (
     VisitRecord,
 )
 
-FORMAT = 1
+FORMAT = 2
 """The version of the format, which the first line tells.
 
 It changes when a key goes or means something else; new keys and kinds may come without.
@@ -29,7 +29,7 @@ It changes when a key goes or means something else; new keys and kinds may come 
 
 _HEADS: dict[type[Record], dict[str, Any]] = {
     RunRecord: {"kind": "run", "format": FORMAT},
-    VisitRecord: {"kind": "task"},
+    VisitRecord: {"kind": "visit"},
     RecordedEvent: {"kind": "event"},
     ItemOutcome: {"kind": "item"},
     LogEntry: {"kind": "log"},

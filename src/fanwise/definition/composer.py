@@ -25,11 +25,9 @@ from yaml.events import (
 from fanwise.definition.nodes import Node, Spot
 from fanwise.definition.problems import Problems, shown
 from fanwise.definition.scalars import resolve
-from fanwise.definition.syntax import stop_at_syntax, unquoted_template
+from fanwise.definition.syntax import MAX_DEPTH, stop_at_syntax, stop_too_deep, unquoted_template
 from fanwise.values import FrozenDict, FrozenList
 
-MAX_DEPTH: Final = 100
-"""Levels of lists and maps in a file."""
 MAX_NODES: Final = 1_000_000
 """Values in a file, as written."""
 MAX_ALIASED: Final = 100_000
@@ -265,12 +263,7 @@ class _Composer:
 
     def _check_depth(self, spot: Spot, depth: int) -> None:
         if depth > MAX_DEPTH:
-            self._problems.stop(
-                spot,
-                "too-deep",
-                f"lists and maps are nested more than {MAX_DEPTH} levels deep here.",
-                "Use a flatter shape.",
-            )
+            stop_too_deep(spot, self._problems)
 
     def _problem(self, spot: Spot, code: str, message: str, hint: str) -> None:
         # What stands in an unquoted template isn't meant as YAML; one problem is enough.

@@ -9,7 +9,11 @@ from __future__ import annotations
 import re
 from typing import Any, Final, NoReturn
 
+from fanwise.definition.nodes import Spot
 from fanwise.definition.problems import Problems
+
+MAX_DEPTH: Final = 100
+"""Levels of lists and maps in a file."""
 
 _unquoted = re.compile(r"(?:^|[:\-,\[]\s)\s*(\{\{|\{%)").search
 _template_end = re.compile(r"[}%]\}").search
@@ -34,6 +38,8 @@ def stop_at_syntax(error: Exception, text: str, problems: Problems) -> NoReturn:
     lines = text.splitlines()
     if line > len(lines):  # The end of the file, which libyaml may put on a line of its own.
         line, column = len(lines), len(lines[-1]) + 1
+    if "maximum nesting depth" in str(error):  # libyaml has a bound of its own since 0.2.6: 1,000
+        stop_too_deep((line, column), problems)
     content = lines[line - 1]
     found = _unquoted(content)
     if found and found.start(1) < column:
@@ -48,6 +54,16 @@ def stop_at_syntax(error: Exception, text: str, problems: Problems) -> NoReturn:
         said = f"{said} {context} that starts at {start.line + 1}:{start.column + 1}"
     hint = next((hint for part, hint in _HINTS.items() if part in said), "")
     problems.stop((line, column), "bad-yaml", f"{said}.", hint)
+
+
+def stop_too_deep(spot: Spot, problems: Problems) -> NoReturn:
+    """Note that a list or map is nested too deep at `spot`, and raise `DefinitionError`."""
+    problems.stop(
+        spot,
+        "too-deep",
+        f"lists and maps are nested more than {MAX_DEPTH} levels deep here.",
+        "Use a flatter shape.",
+    )
 
 
 def unquoted_template(rest: str) -> tuple[str, str, str]:
