@@ -46,7 +46,7 @@ def test_a_lock_file_has_versions_and_hashes_alone(lock: Path) -> None:
 
 @files
 def test_each_package_of_a_lock_file_has_a_hash(lock: Path) -> None:
-    """pip refuses a file with one package that has none."""
+    """A file with one package that has none is refused by pip: hashes for all, or for none."""
     blocks = re.split(r"^(?=[a-z0-9])", lock.read_text(), flags=re.MULTILINE)[1:]
     assert all("--hash=sha256:" in block for block in blocks)
 
