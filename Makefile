@@ -45,6 +45,19 @@ test-newest:
 	$(NEWEST)/bin/python -m pip list
 	$(NEWEST)/bin/python -m pytest -n 2 --dist worksteal
 
+# Builds the committed state, installs each file of it in an empty environment, and runs the demos.
+release-check: $(READY)
+	rm -rf dist build/release build/empty
+	mkdir -p dist build/release
+	git archive HEAD | tar -x -C build/release
+	cd build/release && $(abspath $(BIN))/python -c \
+	    "from setuptools.build_meta import *; build_sdist('../../dist'); build_wheel('../../dist')"
+	for file in dist/*; do \
+	    $(PYTHON) -m venv --clear build/empty && \
+	    build/empty/bin/python $(INSTALL) $$file && \
+	    (cd build/empty && bin/fanwise demo) || exit 1; \
+	done
+
 # Writes the newest versions that pyproject.toml allows into the lock files, for every platform.
 lock:
 	test -x $(LOCK)/bin/python || $(PYTHON) -m venv $(LOCK)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from allowances import allowed, counted, first_words, lexicon
-from source import imports, modules, rings
+from source import ROOT, imports, modules, rings
 
 MEASURES = ["any", "first-words", "lexicon"]
 
@@ -65,3 +67,21 @@ def test_an_allowance_is_lowered_with_its_count(
         if limit - (count := counts[measure].get(folder, 0)) > max(5, limit // 10)
     }
     assert not loose
+
+
+FORMER_NAME = "weft"
+KNOWS_IT = ("CHANGELOG.md", "src/fanwise/stores/", "tests/stores/", "tests/project/test_gates.py")
+
+
+def test_the_former_name_stands_only_where_old_stores_are_opened() -> None:
+    """No alias, variable or text of it is left elsewhere."""
+    word = re.compile(rf"\b{FORMER_NAME}|{FORMER_NAME.upper()}_", re.IGNORECASE)
+    folders = ["src", "tests", "benchmarks", "docs", "examples", "tools", ".ci"]
+    paths = [*ROOT.glob("*.*"), *(path for each in folders for path in (ROOT / each).rglob("*"))]
+    suffixes = {".py", ".md", ".toml", ".yaml", ".yml", ".json", ".jsonl", ".in", ".svg", ".js"}
+    found = [
+        str(path.relative_to(ROOT))
+        for path in paths
+        if path.suffix in suffixes and word.search(path.read_text())
+    ]
+    assert [path for path in found if not path.startswith(KNOWS_IT)] == []
