@@ -9,7 +9,8 @@ DOCS   := $(VENV)/.ready-docs
 NEWEST := .venv-newest
 LOCK   := .venv-lock
 
-# The files and folders whose tests need no store, no engine and no process.
+# The files and folders whose tests need no store, no engine and no process. `make quick` leaves out
+# their properties, which try hundreds of examples each.
 QUICK  := tests/conductor tests/definition tests/expressions tests/plan tests/project/test_gates.py \
           tests/project/test_locks.py $(wildcard tests/test_bitmap*.py tests/test_context.py \
           tests/test_errors.py tests/test_source*.py tests/test_values.py)
@@ -32,9 +33,9 @@ test: $(DEV)
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-# The pure folders and the gates, in seconds.
+# The pure folders, by examples, and the gates: in seconds.
 quick: $(DEV)
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(QUICK)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not hypothesis" $(QUICK)
 
 # The newest versions that pyproject.toml allows, in an environment of their own.
 test-newest:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -71,18 +71,19 @@ class Module:
         return f"{self.path.relative_to(ROOT)}:{line}"
 
 
-def modules() -> list[Module]:
+@cache
+def modules() -> tuple[Module, ...]:
     """The modules of the package, in the order of their paths."""
-    return [Module(path) for path in sorted(PACKAGE.rglob("*.py"))]
+    return tuple(Module(path) for path in sorted(PACKAGE.rglob("*.py")))
 
 
-def imports(found: list[Module]) -> dict[str, set[str]]:
+def imports(found: Sequence[Module]) -> dict[str, set[str]]:
     """The modules that each module imports: at load, inside functions, and for types only.
 
     `from package import name` counts as an import of the submodule, if `name` is a submodule.
     """
-    names = {module.name for module in found}
     graph: dict[str, set[str]] = {module.name: set() for module in found}
+    names = graph.keys()
     for module in found:
         for node in ast.walk(module.tree):
             match node:
@@ -93,7 +94,7 @@ def imports(found: list[Module]) -> dict[str, set[str]]:
                     targets = [each if each in names else base for each in inner]
                 case _:
                     continue
-            graph[module.name].update(names.intersection(targets) - {module.name})
+            graph[module.name] |= (names & set(targets)) - {module.name}
     return graph
 
 
