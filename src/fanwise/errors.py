@@ -156,6 +156,7 @@ class AttemptError(FanwiseError):
     code = "attempt-failed"
     type = "Error"
     retryable = True
+    retry_after_s: float | None = None
     data: Any = None
 
     def at(self, place: Place) -> Self:
@@ -171,7 +172,8 @@ class ActionError(AttemptError):
 
     `message` is text, or an exception whose text is taken. `type` is a short name such as
     `NotFound`, which a workflow can test; `data` is JSON. With `retry=False` the attempt is the
-    item's last one, whatever the task's `retry` says.
+    item's last one, whatever the task's `retry` says; with `retry_after_s` the next one starts no
+    earlier than after so many seconds.
     """
 
     code = "action-failed"
@@ -183,8 +185,10 @@ class ActionError(AttemptError):
         type: str = "ActionError",
         data: Any = None,
         retry: bool = True,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message)
+        self.retry_after_s = retry_after_s
         self.type = type
         self.data = data
         self.retryable = bool(retry)
