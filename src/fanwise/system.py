@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from fanwise.model import Owner
-from fanwise.ports import ProcessState, Timer
+from fanwise.ports import SECRET_PREFIX, ProcessState, Timer
 
 _PROC = Path("/proc")
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without those that are read as another
@@ -49,7 +49,7 @@ class EnvironmentSecrets:
 
     def get(self, name: str) -> str | None:
         """The secret's value, or None if there is none."""
-        return self._environment.get(f"FANWISE_SECRET_{name}")
+        return self._environment.get(SECRET_PREFIX + name)
 
 
 class SystemProcesses:

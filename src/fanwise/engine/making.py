@@ -16,7 +16,7 @@ from fanwise.engine.tags import checked_tags
 from fanwise.errors import AttemptError, ParameterError, UsageError
 from fanwise.model import RunOrigin, RunRecord, Status
 from fanwise.plan import Plan, bind_parameters
-from fanwise.ports import Clock, Randomness, Secrets
+from fanwise.ports import SECRET_PREFIX, Clock, Randomness, Secrets
 from fanwise.values import FrozenDict, decode, encode
 
 _RUN_ID = "letters, digits, dots, underscores and hyphens, at most 100, and no dot at the start"
@@ -110,7 +110,7 @@ class RunFactory:
             raise ParameterError(
                 "\n".join(
                     f'{plan.file}  the secret "{name}" is not set. '
-                    f"Set the environment variable FANWISE_SECRET_{name}."
+                    f"Set the environment variable {SECRET_PREFIX}{name}."
                     for name in missing
                 )
             )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from fanwise.model import Owner
 
@@ -61,6 +61,10 @@ class Randomness(Protocol):
 
     def token(self, length: int) -> str:
         """So many letters and digits that can't be guessed."""
+
+
+SECRET_PREFIX: Final = "FANWISE_SECRET_"
+"""The beginning of environment variables that hold secrets, each named after its secret."""
 
 
 class Secrets(Protocol):
