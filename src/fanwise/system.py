@@ -9,7 +9,7 @@ import secrets
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,6 +50,12 @@ class EnvironmentSecrets:
     def get(self, name: str) -> str | None:
         """The secret's value, or None if there is none."""
         return self._environment.get(SECRET_PREFIX + name)
+
+    def values(self) -> Sequence[str]:
+        """The values of all secrets that there are."""
+        return [
+            value for name, value in self._environment.items() if name.startswith(SECRET_PREFIX)
+        ]
 
 
 class SystemProcesses:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final, Protocol
 
@@ -72,3 +72,6 @@ class Secrets(Protocol):
 
     def get(self, name: str) -> str | None:
         """The secret's value, or None if there is none."""
+
+    def values(self) -> Sequence[str]:
+        """The values of all secrets that there are, for masking."""

@@ -52,13 +52,13 @@ async def read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     return b"".join([piece async for piece in _pieces(response, max_bytes)])
 
 
-async def read_head(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
-    """Read the beginning of the body, of about so many bytes at least."""
+async def read_head(response: aiohttp.ClientResponse) -> bytes:
+    """Read the beginning of the body, of 64 KiB at least if it has so many."""
     head = b""
     with suppress(ActionError):  # the status counts, whatever the body is like
         async for piece in _pieces(response, None):
             head += piece
-            if len(head) >= most_bytes:
+            if len(head) >= _LARGE_BYTES:
                 break
     return head
 
@@ -118,9 +118,9 @@ def json_of(response: aiohttp.ClientResponse, body: bytes) -> Any:
         return None
 
 
-def excerpt_of(response: aiohttp.ClientResponse, head: bytes, characters: int) -> str:
-    """Return the beginning of a body for an error, with U+FFFD for what isn't text."""
-    return decoded(head[: 4 * characters], response.charset or "utf-8")[:characters]
+def text_like(response: aiohttp.ClientResponse, head: bytes) -> str:
+    """Return the beginning of a body as text for an error, with U+FFFD where it isn't."""
+    return decoded(head, response.charset or "utf-8")
 
 
 def _real(path: str) -> Path:

@@ -18,18 +18,18 @@ import aiohttp
 
 from fanwise.actions.core.http_body import (
     Saved,
-    excerpt_of,
     json_of,
     read_body,
     read_head,
     save_body,
+    text_like,
     text_of,
 )
 from fanwise.actions.core.http_request import Request, Statuses, redirected
 from fanwise.actions.core.text import decoded
 from fanwise.actions.core.tls import tls_reason
 from fanwise.actions.resources import resource
-from fanwise.errors import ActionError
+from fanwise.errors import ActionError, Excerpt
 
 _EXCERPT_CHARACTERS: Final = 500
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -124,8 +124,8 @@ def _is_expected(status: int, expected: Statuses) -> bool:
 
 
 async def _unexpected(response: aiohttp.ClientResponse) -> ActionError:
-    head = await read_head(response, 4 * _EXCERPT_CHARACTERS)
-    data = {"status": response.status, "body": excerpt_of(response, head, _EXCERPT_CHARACTERS)}
+    head = text_like(response, await read_head(response))
+    data = {"status": response.status, "body": Excerpt(head, _EXCERPT_CHARACTERS)}
     after_s = _retry_after(response.headers.get("Retry-After", ""))
     if after_s is not None:
         data["retry_after_s"] = after_s

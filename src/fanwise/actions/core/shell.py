@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 from fanwise.actions.core.bounds import result_bytes
 from fanwise.actions.decorator import DURATION, PATH, SCRIPT, action
 from fanwise.catalog import ActionContext
-from fanwise.errors import ActionError, InputError
+from fanwise.errors import ActionError, Excerpt, InputError
 from fanwise.ports import SECRET_PREFIX
 from fanwise.values import encode
 
 _NAME = "core.shell"
 _TAIL_CHARACTERS = 2_000
+_WHOLE_CHARACTERS = 100_000  # in which secrets are looked for
 
 
 @action(_NAME)
@@ -79,11 +80,15 @@ async def run_command(
             type="ExitStatus",
             data={
                 "exit_code": finished.exit_code,
-                "stderr": finished.stderr[-_TAIL_CHARACTERS:],
-                "stdout": finished.stdout[-_TAIL_CHARACTERS:],
+                "stderr": _end(finished.stderr),
+                "stdout": _end(finished.stdout),
             },
         )
     return finished._asdict()
+
+
+def _end(text: str) -> Excerpt:
+    return Excerpt(text[-_WHOLE_CHARACTERS:], _TAIL_CHARACTERS, from_end=True)
 
 
 def _arguments(command: list[Any] | None, script: str | None, shell: str | None) -> list[str]:
