@@ -9,12 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 from fanwise.model import Status
-from fanwise.stores.sqlite import open_sqlite
+from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.store_contract import LONG_RESULT, a_run, an_item
 
 SWEEP = """
 import sys
-from fanwise.stores.sqlite import open_sqlite
+from fanwise.stores.sqlite_database import open_sqlite
 with open_sqlite(sys.argv[1]) as store:
     for run in store.ended_runs():
         store.delete_run(run)

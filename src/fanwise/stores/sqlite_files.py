@@ -20,8 +20,8 @@ from typing import Literal
 
 from fanwise.errors import StoreError
 from fanwise.stores import schema
-from fanwise.stores import sqlite_statements as statements
 from fanwise.stores.sqlite_errors import explained
+from fanwise.stores.sqlite_text import definition
 
 APPLICATION_ID = int.from_bytes(b"weft")
 
@@ -49,7 +49,7 @@ def transaction(
     connection: sqlite3.Connection, kind: Literal["IMMEDIATE", "DEFERRED"] = "IMMEDIATE"
 ) -> Iterator[None]:
     """One transaction: it commits at the end of the block, or nothing of the block happens."""
-    # A transaction that asks for the right to write only after it has read can't wait for it.
+    # A transaction that wants the right to write only after it has read can't wait for it.
     connection.execute(f"BEGIN {kind}")
     try:
         yield
@@ -103,11 +103,13 @@ def reading_mode(path: Path, timeout_s: float) -> str:
     return READ_ONLY if shared else _UNTOUCHED
 
 
-def version(connection: sqlite3.Connection) -> str:
+def revision(connection: sqlite3.Connection) -> str:
     """The revision of the store's schema, or empty text before the first one."""
     table = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
-    rows = statements.VERSION.all(connection) if connection.execute(table).fetchone() else []
-    return str(rows[0][0]) if rows else ""
+    if connection.execute(table).fetchone() is None:
+        return ""
+    found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(found[0]) if found else ""
 
 
 def require_known(revision: str, path: Path) -> None:
@@ -119,10 +121,8 @@ def require_known(revision: str, path: Path) -> None:
         )
 
 
-def require_newest(connection: sqlite3.Connection, path: Path) -> None:
+def require_newest(revision: str, path: Path) -> None:
     """Raise `StoreError` unless the store's schema is the one that this code reads and writes."""
-    with explained(path):
-        revision = version(connection)
     require_known(revision, path)
     if revision != schema.REVISIONS[-1]:
         raise StoreError(
@@ -177,7 +177,19 @@ def _make(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA auto_vacuum = incremental")
         if _is_blank(connection):  # still: another process may have been faster
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            statements.create_schema(connection)
+            _create_schema(connection)
+
+
+def _create_schema(connection: sqlite3.Connection) -> None:
+    """Make all tables of the newest revision, and stamp it as Alembic would."""
+    for table in schema.TABLES:
+        for statement in definition(table):
+            connection.execute(statement)
+    connection.execute(
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
+        " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+    )
+    connection.execute("INSERT INTO alembic_version VALUES (?)", (schema.REVISIONS[-1],))
 
 
 def _use_wal(connection: sqlite3.Connection, timeout_s: float) -> None:

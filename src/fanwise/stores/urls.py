@@ -35,7 +35,7 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Sto
     A `read_only` store must be there, and refuses to write. Raises `StoreError` if the URL isn't
     one of a store, or the store can't be opened.
     """
-    from fanwise.stores.sqlite import open_sqlite
+    from fanwise.stores.sqlite_database import open_sqlite
 
     place = parse(url)
     return open_sqlite(
@@ -63,7 +63,7 @@ def check(url: str) -> StoreReport:
 
     Raises `StoreError` if there is no store, it can't be read, or a newer fanwise has made it.
     """
-    from fanwise.stores.sqlite_check import check_sqlite
+    from fanwise.stores.sqlite_database import check_sqlite
 
     return check_sqlite(parse(url).path)
 
