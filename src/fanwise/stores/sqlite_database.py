@@ -27,7 +27,7 @@ from fanwise.stores.sql_store import SqlStore
 from fanwise.stores.sqlite_errors import explained, refusing
 from fanwise.stores.sqlite_files import transaction
 from fanwise.stores.sqlite_text import bulk_insert, translated
-from fanwise.stores.store import Durability, StoreReport
+from fanwise.stores.store import TIMEOUT_S, Durability, StoreReport
 from fanwise.stores.turns import in_turns
 
 _MOST_PROBLEMS = 20
@@ -43,17 +43,36 @@ def open_sqlite(
     durability: Durability = "normal",
     create: bool = True,
     read_only: bool = False,
-    timeout_s: float = 10.0,
+    timeout_s: float = TIMEOUT_S,
 ) -> SqlStore:
     """Open the store in the file at `path`; with `create`, a new one is made if there is none.
 
     A `read_only` store refuses to write. Operations wait `timeout_s` for other processes. Raises
     `StoreError` if the file can't be opened, isn't a store, or is of another version of fanwise.
     """
+    return SqlStore(
+        open_database(
+            path,
+            durability=durability,
+            create=create,
+            read_only=read_only,
+            timeout_s=timeout_s,
+        )
+    )
+
+
+def open_database(
+    path: str | Path,
+    *,
+    durability: Durability = "normal",
+    create: bool = True,
+    read_only: bool = False,
+    timeout_s: float = TIMEOUT_S,
+) -> SqliteDatabase:
+    """Open the database of a store; see `open_sqlite`."""
     place = Path(path).expanduser().absolute()
     if read_only:
-        mode = sqlite_files.reading_mode(place, timeout_s)
-        database = SqliteDatabase(place, None, mode, timeout_s)
+        database = _for_reading(place, timeout_s)
     else:
         writer = sqlite_files.open_writer(
             place, durability=durability, create=create, timeout_s=timeout_s
@@ -64,19 +83,22 @@ def open_sqlite(
     except BaseException:
         database.close()
         raise
-    return SqlStore(database)
+    return database
 
 
-def check_sqlite(path: str | Path, *, timeout_s: float = 10.0) -> StoreReport:
+def check_sqlite(path: str | Path) -> StoreReport:
     """Check the store in the file at `path`. Raises `StoreError` if it can't be read, or is newer.
 
     It reads the whole file, and holds up no other process.
     """
     place = Path(path).expanduser().absolute()
-    mode = sqlite_files.reading_mode(place, timeout_s)
-    with contextlib.closing(SqliteDatabase(place, None, mode, timeout_s)) as database:
+    with contextlib.closing(_for_reading(place, TIMEOUT_S)) as database:
         sqlite_files.require_known(database.revision(), place)
         return check_records(database)
+
+
+def _for_reading(path: Path, timeout_s: float) -> SqliteDatabase:
+    return SqliteDatabase(path, None, sqlite_files.reading_mode(path, timeout_s), timeout_s)
 
 
 class SqliteDatabase:

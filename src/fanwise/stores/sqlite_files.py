@@ -16,7 +16,7 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from fanwise.errors import StoreError
 from fanwise.stores import schema
@@ -24,6 +24,9 @@ from fanwise.stores.sqlite_errors import explained
 from fanwise.stores.sqlite_text import definition
 
 APPLICATION_ID = int.from_bytes(b"weft")
+
+PAGE_BYTES: Final = 16_384
+"""The page size of new stores: a result of 1 KB then shares a page with others of its table."""
 
 READ_WRITE = "rw"
 READ_ONLY = "ro"
@@ -83,10 +86,10 @@ def open_writer(
         try:
             if alone:  # before anything is read, which takes the lock
                 connection.execute("PRAGMA locking_mode = exclusive")
+            connection.execute(f"PRAGMA synchronous = {durability}")
             if create and _is_blank(connection):
                 _make(connection)
             _use_wal(connection, timeout_s)
-            connection.execute(f"PRAGMA synchronous = {durability}")
         except BaseException:
             connection.close()
             raise
@@ -172,8 +175,9 @@ def _is_blank(connection: sqlite3.Connection) -> bool:
 
 def _make(connection: sqlite3.Connection) -> None:
     with transaction(connection, "DEFERRED"):
-        # It counts only before a new file is first written to, as BEGIN IMMEDIATE would do, and
-        # takes the right to write itself.
+        # These count only before a new file is first written to, as BEGIN IMMEDIATE would do. The
+        # second takes the right to write itself.
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute("PRAGMA auto_vacuum = incremental")
         if _is_blank(connection):  # still: another process may have been faster
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -8,14 +8,11 @@ password.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from fanwise.errors import StoreError
-from fanwise.stores.store import Durability, Store, StoreReport, Upgrade
-
-TIMEOUT_S: Final = 10.0
-"""How long operations wait for a store that another process keeps locked."""
+from fanwise.stores.store import TIMEOUT_S, Durability, Store, StoreReport, Upgrade
 
 _MOST_TIMEOUT_S = 86_400.0
 _FORMS = "Use sqlite:///PATH or just the path of a file."
