@@ -24,9 +24,9 @@ from fanwise.actions.resources import resources
 from fanwise.catalog import ActionSpec
 from fanwise.conductor import Replay
 from fanwise.engine import Engine, Services
-from fanwise.engine.conduct import first_state
 from fanwise.engine.making import RunFactory
 from fanwise.engine.recovery import read_history
+from fanwise.engine.starting_point import first_state
 from fanwise.errors import LeaseLostError, StoreError
 from fanwise.executors.local import LocalExecutor
 from fanwise.model import (

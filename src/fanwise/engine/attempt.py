@@ -20,33 +20,15 @@ from fanwise.engine.capture import AttemptLog, log_text
 from fanwise.engine.evaluate import bounded
 from fanwise.engine.parts import RunServices
 from fanwise.engine.sleeping import Sleeper
+from fanwise.engine.visit import Visit
 from fanwise.errors import InputError, LimitError, Place
-from fanwise.model import Limits, LogEntry, inner_path
+from fanwise.model import Limits, LogEntry
 from fanwise.plan import PlannedInput, PlannedTask, Value
 from fanwise.ports import Ticket
 from fanwise.values import encode
 
 _Check = Callable[[Any], Any]
 _Render = Callable[[Any, None], Any]
-
-
-class Visit(msgspec.Struct, frozen=True, gc=False):
-    """Which visit of which task of which run: what records and idempotency keys name."""
-
-    run_id: str
-    run_no: int
-    visit_no: int
-    path: str
-    number: int
-
-    @property
-    def inside(self) -> str:
-        """The path of what runs inside this visit: it differs from one visit to the next."""
-        return inner_path(self.path, self.number)
-
-    def item(self, index: int | None) -> str:
-        """The path of what runs inside one of the visit's items; it is its own if it has none."""
-        return self.inside if index is None else f"{self.inside}[{index}]"
 
 
 class TaskCall:
@@ -82,9 +64,7 @@ class TaskCall:
         self._by_item: list[tuple[str, _Render, _Check | None, Place]] = []
         self._is_child = spec.workflow is not None
         if spec.workflow is not None:
-            from fanwise.engine.children import ChildWorkflow  # which needs this module
-
-            self.function = ChildWorkflow(spec.workflow(), visit, context, run, begun_children).run
+            self.function = run.child(spec.workflow(), visit, context, run, begun_children)
         for entry in task.inputs:
             self._add(spec, entry, context, run)
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,15 @@ from fanwise.conductor import (
     TaskEnded,
 )
 from fanwise.context import WorkflowContext
-from fanwise.engine.attempt import TaskCall, Visit
-from fanwise.engine.conduct import Conducting, StartingPoint, first_state, result_of
+from fanwise.engine.attempt import TaskCall
+from fanwise.engine.conduct import Conducting
+from fanwise.engine.context_size import result_name
 from fanwise.engine.gate import Slots
 from fanwise.engine.parts import RunServices, StepObserver
 from fanwise.engine.recovery import outcome
-from fanwise.engine.tasks import VisitEnd, is_handled
+from fanwise.engine.starting_point import StartingPoint, first_state
+from fanwise.engine.tasks import is_handled
+from fanwise.engine.visit import Visit, VisitEnd
 from fanwise.errors import AttemptError, RunFailedError
 from fanwise.model import Discard, Status, TaskResult, VisitRecord
 from fanwise.plan import Plan, PlannedTask
@@ -93,7 +96,7 @@ class ChildWorkflow:
         path = self._visit.item(ticket.index)
         timeout_s = None if self._plan.timeout is None else self._plan.timeout.resolve(context)
         inline = self._inline if timeout_s is None else frozenset[int]()
-        standing = StartingPoint(self._start, opening=(RunStarted(context),))
+        standing = StartingPoint(self._start, opening_events=(RunStarted(context),))
         child = _Child(self._plan, standing, context, self._parts, f"{path}.", inline)
         rows: Sequence[VisitRecord] | None = None
         if ticket.attempt == 1 and self._begun is not None and (ticket.index or 0) in self._begun:
@@ -112,6 +115,17 @@ class ChildWorkflow:
                 data=ended.error.data,
             )
         return ended.output
+
+
+def run_child(
+    plan: Plan,
+    visit: Visit,
+    context: WorkflowContext,
+    parent: RunServices,
+    begun: Bitmap | None,
+) -> Callable[..., Awaitable[Any]]:
+    """The workflow as an action; implements `services.Child`."""
+    return ChildWorkflow(plan, visit, context, parent, begun).run
 
 
 class _Child(Conducting):
@@ -147,7 +161,7 @@ class _Child(Conducting):
                 KeptOutcome(math.nextafter(min(cut_off), 0.0), RunTimedOut(timeout_s))
             )
         steps = await asyncio.to_thread(self._retell, self._kept, spontaneous=spontaneous)
-        self._opening = ()
+        self._opening_events = ()
         # Steps that were passed over may have no row yet, nor those that are to start.
         told = [command for _, commands in steps for command in commands]
         passed = [command for command in told if isinstance(command, SettleTask)]
@@ -163,7 +177,9 @@ class _Child(Conducting):
         if row is None or row.ended_at is None or (row.has_items and row.items is None):
             return None
         self._rows[command.task] = row
-        self._sizes.hold(result_of(self._prefix, self._plan, command.task), len(row.output or b""))
+        self._sizes.hold(
+            result_name(self._prefix, self._plan, command.task), len(row.output or b"")
+        )
         status, error = row.status, row.error
         if error is not None and row.output is not None:
             # It failed after its action, by a template that is evaluated again.

@@ -13,11 +13,10 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from fanwise.conductor import (
@@ -31,7 +30,6 @@ from fanwise.conductor import (
     RunTimedOut,
     SettleTask,
     StartTask,
-    State,
     Step,
     StopTask,
     TaskEnded,
@@ -41,59 +39,20 @@ from fanwise.conductor import (
     replay_with,
 )
 from fanwise.context import WorkflowContext
-from fanwise.engine.attempt import Visit
+from fanwise.engine.context_size import ContextSize, result_name, variable_sizes
 from fanwise.engine.evaluate import evaluate_asked
 from fanwise.engine.feed import Stop
 from fanwise.engine.journal import refusal
 from fanwise.engine.parts import RunServices
-from fanwise.engine.tasks import VisitEnd, VisitRunner, is_handled
+from fanwise.engine.starting_point import StartingPoint
+from fanwise.engine.tasks import VisitRunner, is_handled
+from fanwise.engine.visit import Visit, VisitEnd
 from fanwise.errors import AttemptError, LimitError, RecordRefusedError
-from fanwise.model import ErrorInfo, Limits, Status, TaskResult, VisitRecord
+from fanwise.model import ErrorInfo, Status, TaskResult, VisitRecord
 from fanwise.plan import Plan
-from fanwise.values import encode
 
 _LET_GO_S = 2.0
 """How long what is cut off for good may take to let go."""
-
-
-class ContextSize:
-    """How large a run's context is, as JSON; a value that is replaced counts once."""
-
-    def __init__(self, limits: Limits, held: Mapping[str, int]) -> None:
-        self._bound = limits.context_bytes
-        self._held = dict(held)
-        self._total = sum(held.values())
-
-    def hold(self, name: str, size: int) -> None:
-        """Take in a value of so many bytes. Raises `LimitError` if it is one too many."""
-        total = self._total + size - self._held.get(name, 0)
-        if total > self._bound:
-            raise LimitError(
-                f"with {name} the run's context has {total:,} bytes; the limit is {self._bound:,}.",
-                setting="limits.context_bytes",
-            )
-        self._total = total
-        self._held[name] = size
-
-
-class StartingPoint(msgspec.Struct, frozen=True):
-    """Where a workflow stands: its state, and what is recorded of it that is needed to go on.
-
-    `opening` has the events that come first, and `pending` the commands that wait to be carried
-    out; those of the opening events come after them. `rows` holds the row of each task's latest
-    visit; those in `begun` had started. `sizes` says how large the values are that the context
-    holds, `seq` how many events are recorded and, of those, `since_s` for how long the run had been
-    driven when it was last told anew.
-    """
-
-    state: State
-    opening: tuple[Event, ...] = ()
-    pending: tuple[Command, ...] = ()
-    rows: Mapping[int, VisitRecord] = {}
-    begun: frozenset[int] = frozenset()
-    sizes: Mapping[str, int] = {}
-    seq: int = 0
-    since_s: float = 0.0
 
 
 class Conducting(ABC):
@@ -112,7 +71,7 @@ class Conducting(ABC):
         self._run = run
         self._prefix = prefix  # of the paths of its tasks
         self._clock = run.parts.clock
-        self._opening = standing.opening
+        self._opening_events = standing.opening_events
         self._pending = standing.pending
         self._state = standing.state
         self._events: deque[Event | BaseException] = deque()
@@ -142,7 +101,7 @@ class Conducting(ABC):
         try:
             # What the last of them forbids, such as a cancellation, isn't begun at all.
             commands = [*self._pending]
-            for opening in self._opening:
+            for opening in self._opening_events:
                 commands += await self._take(opening)
             for command in commands:
                 self._do(command)
@@ -319,7 +278,7 @@ class Conducting(ABC):
 
     def _hold(self, command: Evaluate, value: Any) -> None:
         """Count the variables that are set. Raises `LimitError`."""
-        for name, size in sizes_set(command.asked, value):
+        for name, size in variable_sizes(command.asked, value):
             self._sizes.hold(name, size)
 
     def _start(self, command: StartTask) -> None:
@@ -361,33 +320,9 @@ class Conducting(ABC):
             self._ends[number] = end
             return TaskPaused(number, visit)
         try:
-            self._sizes.hold(result_of(self._prefix, self._plan, number), len(end.output or b""))
+            self._sizes.hold(result_name(self._prefix, self._plan, number), len(end.output or b""))
         except LimitError as error:
             failed = TaskResult(Status.FAILED, error=self._run.describe(error))
             end = VisitEnd(failed, end.attempts, handled=self._is_handled(number, failed))
         self._ends[number] = end
         return TaskEnded(number, visit, end.result, end.handled)
-
-
-def first_state(plan: Plan) -> State:
-    """The state of a workflow of which nothing has happened."""
-    return State.initial(plan.graph, len(plan.tasks) - len(plan.graph.names))
-
-
-def result_of(prefix: str, plan: Plan, number: int) -> str:
-    """What a task's result is called where sizes are counted."""
-    return f"the result of {prefix}{plan.tasks[number].name}"
-
-
-def sizes_set(asked: EvaluationKind, value: Any) -> Iterator[tuple[str, int]]:
-    """The variables that an evaluation has set, as they are called where sizes are counted."""
-    match asked:
-        case EvaluationKind.VARIABLES | EvaluationKind.PUBLISH:
-            published = [value]
-        case EvaluationKind.NEXT:
-            published = [values for values in value if values is not None]
-        case _:
-            return
-    for values in published:
-        for name, each in values.items():
-            yield f"the variable {name}", len(encode(each))

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from fanwise.catalog import StopFlag
 from fanwise.conductor import CancelRequested, Event
 from fanwise.engine.blocking import run_blocking
-from fanwise.engine.conduct import StartingPoint
+from fanwise.engine.children import run_child
 from fanwise.engine.gate import Slots
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.lease import LeaseKeeper
@@ -24,6 +24,7 @@ from fanwise.engine.parts import RunServices, Services
 from fanwise.engine.recovery import fresh_start, read_history, recover
 from fanwise.engine.retry import RerunPlan, plan_retry
 from fanwise.engine.run import RunDriver
+from fanwise.engine.starting_point import StartingPoint
 from fanwise.errors import LeaseLostError, UsageError
 from fanwise.model import LEASE_S, Lease, Run, RunRecord, RunRequest, Status
 from fanwise.plan import Plan
@@ -305,6 +306,7 @@ class Engine:
             caller_folder=Path(record.origin.folder),
             given=frozenset(record.origin.given),
             numbers=itertools.count(last_visit_no + 1),
+            child=run_child,
             most_items=record.origin.most_items,
             takes_changed_files=force,
         )
@@ -333,10 +335,10 @@ class _Resume:
         if self._cancel:
             cancelled: Event = CancelRequested()
             # What hasn't begun must begin first, to be brought to an end.
-            opening = (*standing.opening, cancelled)
+            events = (*standing.opening_events, cancelled)
             if history.events:
-                opening = (cancelled, *standing.opening)
-            return replace(standing, opening=opening), None
+                events = (cancelled, *standing.opening_events)
+            return replace(standing, opening_events=events), None
         return standing, None
 
 

@@ -16,11 +16,11 @@ import msgspec
 
 from fanwise.bitmap import Bitmap
 from fanwise.context import ItemContext, WorkflowContext
-from fanwise.engine.attempt import Visit
 from fanwise.engine.feed import AttemptQueue, FeedParts, Progress
 from fanwise.engine.gate import RateLimiter
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.settings import TaskSettings
+from fanwise.engine.visit import Visit
 from fanwise.errors import AttemptError
 from fanwise.model import (
     ErrorInfo,

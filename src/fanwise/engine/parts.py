@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Awaitable, Callable, Iterator, Set
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 
+from fanwise.bitmap import Bitmap
 from fanwise.catalog import StopFlag
+from fanwise.context import WorkflowContext
 from fanwise.engine.describe import describe_error, presentable
 from fanwise.engine.gate import Slots
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.masking import Masker
+from fanwise.engine.visit import Visit
 from fanwise.model import ErrorInfo, Limits
-from fanwise.plan import Value
+from fanwise.plan import Plan, Value
 from fanwise.ports import (
     Clock,
     Control,
@@ -25,6 +29,20 @@ from fanwise.ports import (
     Records,
     Sources,
 )
+
+
+class Child(Protocol):
+    """Makes a workflow the action of one visit of a task."""
+
+    def __call__(
+        self,
+        plan: Plan,
+        visit: Visit,
+        context: WorkflowContext,
+        parent: RunServices,
+        begun: Bitmap | None,
+    ) -> Callable[..., Awaitable[Any]]:
+        """The action; of the items in `begun` (0 without items) steps may be recorded."""
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -76,6 +94,8 @@ class RunServices(msgspec.Struct, frozen=True):
     given: frozenset[str]
     numbers: Iterator[int]
     """Numbers for visits of tasks, each once."""
+    child: Child
+    """The action of a task that calls a workflow; handed in, since a child's steps run tasks."""
     depth: int = 0
     """How many workflows stand above the one that runs."""
     most_items: int | None = None

@@ -28,8 +28,9 @@ from fanwise.conductor import (
     VisitsAdvanced,
 )
 from fanwise.context import WorkflowContext
-from fanwise.engine.conduct import StartingPoint, first_state, result_of, sizes_set
+from fanwise.engine.context_size import result_name, variable_sizes
 from fanwise.engine.pages import PagedOutput
+from fanwise.engine.starting_point import StartingPoint, first_state
 from fanwise.errors import StoreError
 from fanwise.model import (
     ErrorInfo,
@@ -118,7 +119,7 @@ def recover(
     is_open = {number for number, row in rows.items() if row.started_at and not row.ended_at}
     return StartingPoint(
         replay.state,
-        opening=(RunResumed(),),
+        opening_events=(RunResumed(),),
         pending=replay.pending,
         rows=rows,
         begun=frozenset(is_open),
@@ -131,7 +132,7 @@ def recover(
 def fresh_start(plan: Plan, record: RunRecord, context: WorkflowContext) -> StartingPoint:
     """The standing of a run at its very start."""
     sizes = {"the parameters": len(record.parameters)}
-    return StartingPoint(first_state(plan), opening=(RunStarted(context),), sizes=sizes)
+    return StartingPoint(first_state(plan), opening_events=(RunStarted(context),), sizes=sizes)
 
 
 def outcome(
@@ -216,8 +217,8 @@ def _sizes(plan: Plan, event: Event, visits: Visits) -> Iterable[tuple[str, int]
     match event:
         case TaskEnded():
             row = visits[event.task, event.visit]
-            return [(result_of("", plan, event.task), len(row.output or b""))]
+            return [(result_name("", plan, event.task), len(row.output or b""))]
         case Evaluated(error=None):
-            return sizes_set(event.asked, event.value)
+            return variable_sizes(event.asked, event.value)
         case _:
             return ()

@@ -24,9 +24,9 @@ from fanwise.conductor import (
     TaskEnded,
     VisitsAdvanced,
 )
-from fanwise.engine.conduct import first_state
 from fanwise.engine.recovery import History, Visits
 from fanwise.engine.retry_notes import RerunNote, in_one_line, line_by_line
+from fanwise.engine.starting_point import first_state
 from fanwise.errors import UsageError
 from fanwise.model import Discard, RunRecord, Status, TaskResult, VisitRecord, inner_path
 from fanwise.plan import Plan, PlannedTask

@@ -28,13 +28,14 @@ from fanwise.conductor import (
     TaskPaused,
 )
 from fanwise.context import WorkflowContext
-from fanwise.engine.conduct import Conducting, StartingPoint
+from fanwise.engine.conduct import Conducting
 from fanwise.engine.feed import Stop
 from fanwise.engine.items import items_file
 from fanwise.engine.parts import RunServices
 from fanwise.engine.recovery import event_data
 from fanwise.engine.retry import RerunPlan
 from fanwise.engine.stamps import require_file
+from fanwise.engine.starting_point import StartingPoint
 from fanwise.errors import AttemptError
 from fanwise.model import Record, RecordedEvent, Run, RunRecord, Status, TaskSummary, VisitRecord
 from fanwise.plan import Plan
@@ -78,7 +79,7 @@ class RunDriver(Conducting):
         steps = await asyncio.to_thread(
             self._retell, again.outcome_of, first=again.anew, then=again.advanced
         )
-        self._opening = ()
+        self._opening_events = ()
         now = self._clock.now()
         changed = self._rows_again(again, steps, now)
         await asyncio.to_thread(self._require_files)

@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-import msgspec
 from msgspec.structs import replace
 
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import StopFlag
 from fanwise.context import WorkflowContext
-from fanwise.engine.attempt import TaskCall, Visit
+from fanwise.engine.attempt import TaskCall
 from fanwise.engine.capture import unheard
 from fanwise.engine.fanout import ItemAttempts
 from fanwise.engine.feed import AttemptQueue, FeedParts, Progress, SingleAttempt, Stop
@@ -21,6 +20,7 @@ from fanwise.engine.pages import PagedOutput
 from fanwise.engine.parts import RunServices
 from fanwise.engine.settings import TaskSettings, resolve_settings
 from fanwise.engine.stamps import require_file
+from fanwise.engine.visit import Visit, VisitEnd
 from fanwise.errors import AttemptError, UsageError
 from fanwise.model import (
     FileFingerprint,
@@ -32,19 +32,6 @@ from fanwise.model import (
 )
 from fanwise.plan import PlannedItems, PlannedTask
 from fanwise.values import decode
-
-
-class VisitEnd(msgspec.Struct, frozen=True, gc=False):
-    """How a visit ended, or where it was paused: then its result's status is `paused`.
-
-    `output` is its result's output as JSON text, if it had no items. `handled` says of a failure
-    that the task's `on-error` lets the run go on.
-    """
-
-    result: TaskResult
-    attempts: int = 0
-    output: bytes | None = None
-    handled: bool = False
 
 
 class VisitRunner:
