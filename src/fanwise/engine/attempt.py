@@ -18,7 +18,7 @@ from fanwise.catalog import ActionContext, ActionSpec
 from fanwise.context import ItemContext, WorkflowContext
 from fanwise.engine.capture import AttemptLog, log_text
 from fanwise.engine.evaluate import bounded
-from fanwise.engine.parts import RunServices
+from fanwise.engine.services import RunServices
 from fanwise.engine.sleeping import Sleeper
 from fanwise.engine.visit import Visit
 from fanwise.errors import InputError, LimitError, Place
@@ -55,7 +55,7 @@ class TaskCall:
         self.timeout_s = timeout_s
         self._visit = visit
         self._resumes = resumes
-        self._limit = run.parts.limits.result_bytes
+        self._limit = run.services.limits.result_bytes
         self._masker = run.masker
         self._run = run
         self._context_field = spec.context_field
@@ -75,7 +75,7 @@ class TaskCall:
         field = spec.fields.get(entry.name)
         render: _Render = entry.value.evaluate
         if entry.reads_pages:
-            render = _reading(render, entry.value.place, run.parts.limits)
+            render = _reading(render, entry.value.place, run.services.limits)
         if field is not None and field.is_path:
             render = _locating(render, entry.value, run)
         check = None if field is None else field.check
@@ -119,7 +119,7 @@ class TaskCall:
             deadline=self._deadline(),
             logger=logging.getLogger(self._logger_name),
             stop=self._run.stop,
-            limits=self._run.parts.limits,
+            limits=self._run.services.limits,
             folder=str(self._run.workflow_folder),
             sleep=self._sleeper(ticket),
         )
@@ -129,14 +129,14 @@ class TaskCall:
         return Sleeper(
             visit.run_no,
             visit.item(ticket.index),
-            run.parts.clock,
+            run.services.clock,
             run.journal,
-            run.parts.records,
+            run.services.records,
             resumes=self._resumes and ticket.attempt == 1,
         )
 
     def _deadline(self) -> float | None:
-        return None if self.timeout_s is None else self._run.parts.clock.now() + self.timeout_s
+        return None if self.timeout_s is None else self._run.services.clock.now() + self.timeout_s
 
     def result(self, value: object, ticket: Ticket) -> bytes:
         """What the action returned, as JSON text. Raises `ResultError` or `LimitError`."""
@@ -158,7 +158,7 @@ class TaskCall:
 
     def open_log(self) -> AttemptLog:
         """A block in which what is printed goes to a log of its own, which begins open."""
-        return AttemptLog(self._run.parts.limits.log_bytes, self._keep_log)
+        return AttemptLog(self._run.services.limits.log_bytes, self._keep_log)
 
     def _keep_log(self, ticket: Ticket, started_at: float, written: bytes, left_out: int) -> None:
         visit = self._visit

@@ -5,7 +5,13 @@ Each is narrow and says what its caller may rely on.
 
 from fanwise.ports.execution import AttemptLog, Call, Executor, Feed, Future, Ticket
 from fanwise.ports.machine import Clock, Processes, ProcessState, Randomness, Secrets, Timer
-from fanwise.ports.observer import Observer, TaskProgress
+from fanwise.ports.observer import (
+    Observer,
+    RerunNote,
+    RerunNotes,
+    RerunReason,
+    TaskProgress,
+)
 from fanwise.ports.sources import Catalog, Source, Sources
 from fanwise.ports.store import PAGE_BYTES, Control, Journal, Maintenance, Pages, Records
 
@@ -27,6 +33,9 @@ __all__ = [
     "Processes",
     "Randomness",
     "Records",
+    "RerunNote",
+    "RerunNotes",
+    "RerunReason",
     "Secrets",
     "Source",
     "Sources",
