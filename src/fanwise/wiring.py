@@ -261,21 +261,21 @@ def build_engine(
     from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock, SystemProcesses
 
     clock = clock or SystemClock()
-    parts = Services(
+    services = Services(
         records=store,
         control=store,
         executor=LocalExecutor(clock),
         sources=sources,
         resources=resources,
         clock=clock,
-        chance=chance or SystemChance(),
+        randomness=chance or SystemChance(),
         processes=SystemProcesses(),
         limits=settings.limits,
     )
     secrets = EnvironmentSecrets(settings.environment)
     return Engine(
         store,
-        parts,
+        services,
         secrets,
         grace_s=GRACE_S if grace_s is None else grace_s,
         lease_s=settings.lease_s,
@@ -294,7 +294,7 @@ def preview_run(
 
     from fanwise import sources
     from fanwise.engine import dryrun
-    from fanwise.engine.parts import locate
+    from fanwise.engine.services import locate
 
     located = partial(
         locate,

@@ -27,7 +27,6 @@ from fanwise.bench.torture_records import (
     compare_work,
     snapshot,
 )
-from fanwise.engine.engine import OVER
 from fanwise.errors import StoreError, UsageError
 from fanwise.model import Lease, Record, Status
 from fanwise.stores import open_store
@@ -131,7 +130,7 @@ class TorturedRun:
 
     def _is_over(self) -> bool:
         run = None if self._recorded is None else self._recorded.run
-        return run is not None and run.status in OVER and not self._needs_retry(run.status)
+        return run is not None and run.status.is_final and not self._needs_retry(run.status)
 
     def _needs_retry(self, status: Status) -> bool:
         return self._workflow == "broken" and status is Status.FAILED
@@ -221,7 +220,7 @@ class TorturedRun:
         self.counts.attempts += len(life.begun)
         after = snapshot(self._read())
         if before is not None:
-            if before.run.status in OVER:
+            if before.run.status.is_final:
                 before = before.kept_by_a_retry()
             self.findings.add(compare_records(before, after))
             self.findings.add(compare_work(before, life.begun))
