@@ -76,8 +76,7 @@ class Replay:
 
 
 class KeptOutcome(msgspec.Struct, frozen=True, gc=False):
-    """An event that is kept; among several that could come, the one with the lowest `order`
-    does."""
+    """An event that is kept; among several, the one with the lowest `order` comes first."""
 
     order: float
     event: Event
