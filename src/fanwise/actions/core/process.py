@@ -1,7 +1,7 @@
 """Running a process for `core.shell`, with everything that it starts, and never leaving any of it.
 
-The process leads a session, and so a process group, of its own. When it has ended, or when whoever
-waits for it gives up, the whole group is killed; if fanwise itself is killed, by a `Reaper`. A
+The process leads a session, and so a process group, of its own. When it has ended, or when its
+caller gives up, the whole group is killed; if fanwise itself is killed, by a `Reaper`. A
 process that has left the group and still holds the output open can't delay the end: what it has
 written by then counts.
 """
