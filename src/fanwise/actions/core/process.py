@@ -22,11 +22,11 @@ from fanwise.actions.resources import resource
 from fanwise.errors import ActionError
 
 _DRAIN_S = 1.0
-"""How long after the end of the process its output may still be held open."""
+"""The time after the end of the process for which its output may be held open."""
 
 
 class Finished(NamedTuple):
-    """How a process ended: `exit_code` is below 0 for a signal."""
+    """The end of a process: `exit_code` is below 0 for a signal."""
 
     exit_code: int
     stdout: str

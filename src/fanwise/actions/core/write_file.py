@@ -71,5 +71,5 @@ def _bytes(content: Any, encoding: str, path: str) -> bytes:
 
 
 def _is_special(target: Path) -> bool:
-    """Whether the path is that of a pipe or a device, which no file may replace."""
+    """True for a pipe or a device, which no file may replace."""
     return target.exists() and not target.is_file() and not target.is_dir()
