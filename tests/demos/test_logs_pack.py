@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import fanwise.demos.logs
 from fanwise.actions.packs import load_actions
-from fanwise.demos.monitor.access_log import combined_line
+from fanwise.demos.monitor.server import combined_line
 from fanwise.errors import ActionError
 
 FOLDER = Path(fanwise.demos.logs.__file__).parent

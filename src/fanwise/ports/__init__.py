@@ -12,6 +12,7 @@ from fanwise.ports.machine import (
     Randomness,
     Secrets,
     Timer,
+    is_driven,
 )
 from fanwise.ports.observer import (
     Observer,
@@ -60,4 +61,5 @@ __all__ = [
     "TaskProgress",
     "Ticket",
     "Timer",
+    "is_driven",
 ]
