@@ -1,8 +1,8 @@
 """One attempt, wherever it runs: render the input, check it, call the action, encode the result.
 
-`TaskCall` holds what the attempts of one visit of a task share. Inputs whose templates name neither
-`item` nor `index` are rendered, checked and frozen once, when it is made; each item gets them by
-reference. Only inputs that differ by item are rendered and checked for each attempt.
+A `VisitCall` holds the part that all attempts of one visit share. Inputs whose templates name
+neither `item` nor `index` are rendered, checked and frozen once, when it is made; each item gets
+them by reference. Only inputs that differ by item are rendered and checked for each attempt.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
         return self.inside if index is None else f"{self.inside}[{index}]"
 
 
-class TaskCall:
-    """What the attempts of one visit of a task have in common. Implements `ports.Call`.
+class VisitCall:
+    """What the attempts of one visit of a task have in common. Implements `ports.ActionCall`.
 
     With `resumes` the visit was begun by an earlier process, with the steps of `begun_children`.
     Raises `AttemptError` if the shared inputs can't be rendered or don't fit the action.

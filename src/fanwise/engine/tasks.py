@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import StopFlag
 from fanwise.context import WorkflowContext
-from fanwise.engine.attempt import TaskCall, Visit
+from fanwise.engine.attempt import Visit, VisitCall
 from fanwise.engine.capture import unheard
 from fanwise.engine.fanout import ItemAttempts
 from fanwise.engine.feed import AttemptQueue, FeedParts, Progress, SingleAttempt, Stop
@@ -100,7 +100,7 @@ class VisitRunner:
         run, timeout_s = self._run, settings.timeout_s
         begun_children = await self._find_begun_children()
         make_call = partial(
-            TaskCall,
+            VisitCall,
             self._task,
             self._visit,
             self._context,
@@ -152,13 +152,13 @@ class VisitRunner:
         records = self._run.parts.records
         return await asyncio.to_thread(records.begun_items, self._visit.run_no, self._visit.inside)
 
-    async def _execute(self, feed: AttemptQueue, call: TaskCall) -> None:
+    async def _execute(self, feed: AttemptQueue, call: VisitCall) -> None:
         self._feed = feed
         if self._stop is not None:  # asked while the settings were evaluated
             feed.stop(self._stop)
         await self._run.parts.executor.execute(feed, call)  # type: ignore[arg-type]
 
-    async def _solo(self, call: TaskCall, settings: TaskSettings, parts: FeedParts) -> VisitEnd:
+    async def _solo(self, call: VisitCall, settings: TaskSettings, parts: FeedParts) -> VisitEnd:
         feed = SingleAttempt(self._context, settings, self.progress, parts)
         await self._execute(feed, call)
         if feed.status is None:
@@ -168,7 +168,7 @@ class VisitRunner:
         return VisitEnd(result, feed.attempts, feed.output)
 
     async def _fan_out(
-        self, call: TaskCall, items: PlannedItems, settings: TaskSettings, parts: FeedParts
+        self, call: VisitCall, items: PlannedItems, settings: TaskSettings, parts: FeedParts
     ) -> VisitEnd:
         run, visit = self._run, self._visit
         recorded = await self._find_recorded_items(items)

@@ -3,7 +3,15 @@
 Each is narrow and says what its caller may rely on.
 """
 
-from fanwise.ports.execution import AttemptLog, Call, Executor, Feed, Future, Ticket
+from fanwise.ports.execution import (
+    ActionCall,
+    Arguments,
+    AttemptLog,
+    Executor,
+    Feed,
+    Future,
+    Ticket,
+)
 from fanwise.ports.machine import Clock, Processes, ProcessState, Randomness, Secrets, Timer
 from fanwise.ports.observer import Observer, TaskProgress
 from fanwise.ports.sources import Catalog, Source, Sources
@@ -11,8 +19,9 @@ from fanwise.ports.store import PAGE_BYTES, Control, Journal, Maintenance, Pages
 
 __all__ = [
     "PAGE_BYTES",
+    "ActionCall",
+    "Arguments",
     "AttemptLog",
-    "Call",
     "Catalog",
     "Clock",
     "Control",
