@@ -256,7 +256,7 @@ def build_engine(
     """An engine on an open store, with the machine's clock and chance unless others are given."""
     from fanwise import sources
     from fanwise.actions.resources import resources
-    from fanwise.engine import GRACE_S, Engine, Services
+    from fanwise.engine import GRACE_S, LOCAL, Engine, Services
     from fanwise.executors.local import LocalExecutor
     from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock, SystemProcesses
 
@@ -264,7 +264,7 @@ def build_engine(
     parts = Services(
         records=store,
         control=store,
-        executor=LocalExecutor(clock),
+        executors={LOCAL: LocalExecutor(clock)},
         sources=sources,
         resources=resources,
         clock=clock,

@@ -23,7 +23,7 @@ from fanwise.actions.registry import ActionRegistry
 from fanwise.actions.resources import resources
 from fanwise.catalog import ActionSpec
 from fanwise.conductor import Replay
-from fanwise.engine import Engine, Services
+from fanwise.engine import LOCAL, Engine, Services
 from fanwise.engine.conduct import first_state
 from fanwise.engine.making import RunFactory
 from fanwise.engine.recovery import read_history
@@ -241,7 +241,7 @@ class Life:
         parts = Services(
             records=failing,
             control=failing,
-            executor=LocalExecutor(loop),
+            executors={LOCAL: LocalExecutor(loop)},
             sources=sources,
             resources=resources,
             clock=loop,

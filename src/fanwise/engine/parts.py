@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -30,13 +30,13 @@ from fanwise.ports import (
 class Services(msgspec.Struct, frozen=True):
     """The engine's parts, shared by all of its runs.
 
-    `resources` is a block around each run: its end gives back what actions shared, such as pooled
-    connections.
+    `executors` are found by their names, see `placement`. `resources` is a block around each run:
+    its end gives back what actions shared, such as pooled connections.
     """
 
     records: Records
     control: Control
-    executor: Executor
+    executors: Mapping[str, Executor]
     sources: Sources
     resources: Callable[[], AbstractAsyncContextManager[None]]
     clock: Clock

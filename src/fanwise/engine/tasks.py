@@ -19,6 +19,7 @@ from fanwise.engine.feed import AttemptQueue, FeedParts, Progress, SingleAttempt
 from fanwise.engine.items import items_file, open_items
 from fanwise.engine.pages import PagedOutput
 from fanwise.engine.parts import RunServices
+from fanwise.engine.placement import place
 from fanwise.engine.settings import TaskSettings, resolve_settings
 from fanwise.engine.stamps import require_file
 from fanwise.errors import AttemptError, UsageError
@@ -156,7 +157,10 @@ class VisitRunner:
         self._feed = feed
         if self._stop is not None:  # asked while the settings were evaluated
             feed.stop(self._stop)
-        await self._run.parts.executor.execute(feed, call)  # type: ignore[arg-type]
+        executor, notice = place(self._run.parts.executors, call.runs)
+        if notice:
+            feed.notice(notice)
+        await executor.execute(feed, call)  # type: ignore[arg-type]
 
     async def _solo(self, call: VisitCall, settings: TaskSettings, parts: FeedParts) -> VisitEnd:
         feed = SingleAttempt(self._context, settings, self.progress, parts)

@@ -34,10 +34,10 @@ from fanwise.ports import ActionCall, Clock, Feed
 # a cancelled future would no longer say when its thread returns.
 #
 # What a halt can't stop. When a run is cut off, the pool leaves a busy thread behind and doesn't
-# wait for it: the attempt is recorded as cancelled, and its late result reaches nobody.
+# wait for it: the attempt is recorded as cancelled, and its late result is dropped.
 #
-# `cpu=True`. Such actions are for an executor with processes. This executor runs them in threads,
-# where they share one interpreter lock; the engine reports it when it chooses the executor.
+# `cpu=True`. Such actions are for an executor with processes. Here they run in threads and share
+# one interpreter lock; the engine, which chose this executor (`engine/placement.py`), reports that.
 
 
 class LocalExecutor:
@@ -52,8 +52,6 @@ class LocalExecutor:
         def make_caller() -> Caller:
             return OnLoop(call.function) if call.runs is Runs.ASYNC else InThread(call.function)
 
-        if call.runs is Runs.PROCESS:
-            feed.notice("an action with cpu=True runs in a thread: there is no process pool yet")
         await WorkerPool(feed, call, self._clock, make_caller).work()
 
 
