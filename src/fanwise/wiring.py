@@ -294,7 +294,7 @@ def preview_run(
 
     from fanwise import sources
     from fanwise.engine import dryrun
-    from fanwise.engine.parts import locate
+    from fanwise.engine.folders import locate
 
     located = partial(
         locate,

@@ -37,7 +37,8 @@ from fanwise.conductor import (
     TaskEnded,
 )
 from fanwise.context import WorkflowContext
-from fanwise.engine.attempt import Visit, VisitCall
+from fanwise.engine.attempt import Visit
+from fanwise.engine.calls import make_call
 from fanwise.engine.conduct import Conducting, StartingPoint, first_state, result_of
 from fanwise.engine.gate import Slots
 from fanwise.engine.parts import RunServices, StepObserver
@@ -253,7 +254,7 @@ class _Child(Conducting):
         output, started_at = None, self._clock.now()
         try:
             resumes = command.task in self._begun
-            call = VisitCall(
+            call = make_call(
                 task,
                 self._visit(command),
                 command.context,

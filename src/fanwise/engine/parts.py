@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import msgspec
 
 from fanwise.catalog import StopFlag
 from fanwise.engine.describe import describe_error, presentable
+from fanwise.engine.folders import locate
 from fanwise.engine.gate import Slots
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.masking import Masker
@@ -100,21 +101,3 @@ class RunServices(msgspec.Struct, frozen=True):
             caller_folder=self.caller_folder,
             given=self.given,
         )
-
-
-def locate(
-    text: str, value: Value, *, workflow_folder: Path, caller_folder: Path, given: Set[str]
-) -> str:
-    """The absolute path that `text`, which `value` gave, means.
-
-    A relative path that came with a `given` parameter starts at the caller's folder.
-    """
-    path = [*value.references]
-    is_given = (
-        len(path) == 1
-        and value.templates[0].is_expression
-        and path[0][0] == "parameters"
-        and path[0][1:2] != ()
-        and path[0][1] in given
-    )
-    return str((caller_folder if is_given else workflow_folder) / text)

@@ -13,6 +13,7 @@ from fanwise.bitmap import Bitmap
 from fanwise.catalog import StopFlag
 from fanwise.context import WorkflowContext
 from fanwise.engine.attempt import Visit, VisitCall
+from fanwise.engine.calls import make_call
 from fanwise.engine.capture import unheard
 from fanwise.engine.fanout import ItemAttempts
 from fanwise.engine.feed import AttemptQueue, FeedParts, Progress, SingleAttempt, Stop
@@ -100,8 +101,8 @@ class VisitRunner:
             return self._stopped_early()
         run, timeout_s = self._run, settings.timeout_s
         begun_children = await self._find_begun_children()
-        make_call = partial(
-            VisitCall,
+        bound_call = partial(
+            make_call,
             self._task,
             self._visit,
             self._context,
@@ -112,7 +113,7 @@ class VisitRunner:
         )
         # Paged outputs are read from the store, which may block: not on the loop.
         reads_pages = any(entry.reads_pages for entry in self._task.inputs)
-        call = await asyncio.to_thread(make_call) if reads_pages else make_call()
+        call = await asyncio.to_thread(bound_call) if reads_pages else bound_call()
         parts = FeedParts(
             clock=run.parts.clock,
             chance=run.parts.chance,

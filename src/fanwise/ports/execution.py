@@ -11,8 +11,10 @@ from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
-from fanwise.catalog import Runs
+from fanwise.catalog import ActionRef, Runs
 from fanwise.context import ItemContext, WorkflowContext
+from fanwise.errors import Place
+from fanwise.model import Limits
 
 Arguments: TypeAlias = dict[str, object]
 """An action's arguments by name, checked."""
@@ -89,6 +91,50 @@ class AttemptLog(Protocol):
         """Close the log, and record its text, if any, as that of this attempt."""
 
 
+class InputText(msgspec.Struct, frozen=True):
+    """One input of a task as text: `raw` is JSON, some texts of which may be templates.
+
+    `places` has its place in the workflow's file, and then that of each template, in their order.
+    """
+
+    name: str
+    raw: bytes
+    places: tuple[Place, ...]
+
+
+class CallSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a visit's call that another process needs, once for each visit.
+
+    It is data without any secret, and survives pickling and JSON. `shared` inputs are rendered
+    already, `inputs` are rendered for each attempt, from the snapshot whose digest is `snapshot`.
+    `secrets` are the paths of values that come on a channel of their own. `given` are the names of
+    parameters whose relative paths start at `caller_folder`.
+    """
+
+    action: ActionRef
+    run_id: str
+    run_no: int
+    visit_no: int
+    path: str
+    visit: int
+    inputs: tuple[InputText, ...]
+    shared: tuple[InputText, ...]
+    snapshot: str
+    secrets: tuple[tuple[str, ...], ...]
+    timeout_s: float | None
+    limits: Limits
+    workflow_folder: str
+    caller_folder: str
+    given: tuple[str, ...]
+
+
+class PortableCall(msgspec.Struct, frozen=True):
+    """A call as data: its `spec`, and the content of the snapshot that this names."""
+
+    spec: CallSpec
+    snapshot: bytes
+
+
 class ActionCall(Protocol):
     """The part that all attempts of one visit share: how one attempt is made, wherever it runs."""
 
@@ -104,6 +150,15 @@ class ActionCall(Protocol):
 
     def describe(self, ticket: Ticket) -> str:
         """The attempt's task and item, for messages."""
+
+    def portable(self) -> PortableCall:
+        """The call as another process can make it; reads paged outputs, which may block.
+
+        Raises `AttemptError` if the call has to stay in this process.
+        """
+
+    def secret_values(self) -> bytes:
+        """The values at `CallSpec.secrets`, as JSON text: for a worker alone, never to be kept."""
 
     def open_log(self) -> AbstractContextManager[AttemptLog]:
         """A block whose printed text goes to a log of its own, which begins open.
