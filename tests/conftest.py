@@ -2,6 +2,7 @@ import pytest
 
 pytest.register_assert_rewrite(
     "fanwise.testing.control_contract",
+    "fanwise.testing.executor_contract",
     "fanwise.testing.resuming_contract",
     "fanwise.testing.store_contract",
     "fanwise.testing.upkeep_contract",
