@@ -103,6 +103,23 @@ def check_for(action: str, field: str, annotation: Any) -> Callable[[Any], Any] 
     return _Check(action, field, annotation)
 
 
+DURATION_WORDS: Final = "a duration such as 30s or 1h30m, or a number of seconds"
+
+
+def duration_check(action: str, field: str) -> Callable[[Any], float]:
+    """The check of a field that takes a duration, which gives it in seconds."""
+
+    def check(value: object) -> float:
+        from fanwise.definition.literals import parse_duration  # with it comes pydantic
+
+        try:
+            return parse_duration(value)
+        except ValueError:
+            raise InputError(f'input "{field}" of {action} must be {DURATION_WORDS}.') from None
+
+    return check
+
+
 class _Check:
     """Turns a frozen JSON value into what an annotation asks for, or raises `InputError`."""
 

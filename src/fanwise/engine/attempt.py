@@ -134,6 +134,7 @@ class VisitCall:
         self.around = around
         self._limit = around.limits.result_bytes
         self._masker = around.masker
+        self._masks = self._masker.is_active
         self._is_child = child is not None
         self._context_field = action.context_field
         self._shared: Arguments = {}
@@ -206,7 +207,7 @@ class VisitCall:
     def result(self, value: object, ticket: Ticket) -> bytes:
         """The action's result as JSON text. Raises `ResultError` or `LimitError`."""
         output = encode(value, where="result")
-        if self._masker.is_active:
+        if self._masks and not self._masker.holds_none(output):
             output = msgspec.json.encode(self._masker.mask(msgspec.json.decode(output)))
         if len(output) > self._limit:
             raise LimitError(

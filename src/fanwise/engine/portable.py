@@ -112,6 +112,6 @@ def _snapshot(call: VisitCall, traveling: Sequence[PlannedInput]) -> Snapshot:
 
 
 def _is_secret(call: VisitCall, value: object) -> bool:
-    """Whether a value holds the text of a secret, so that masking would change it."""
+    """Whether a value holds the text of a secret, in any form that is masked."""
     masker = call.around.masker
-    return masker.is_active and masker.mask(value) != value
+    return masker.is_active and not masker.holds_none(encode(value))

@@ -15,13 +15,22 @@ from fanwise.ports.execution import (
     PortableCall,
     Ticket,
 )
-from fanwise.ports.machine import Clock, Processes, ProcessState, Randomness, Secrets, Timer
+from fanwise.ports.machine import (
+    SECRET_PREFIX,
+    Clock,
+    Processes,
+    ProcessState,
+    Randomness,
+    Secrets,
+    Timer,
+)
 from fanwise.ports.observer import Observer, TaskProgress
 from fanwise.ports.sources import Catalog, Source, Sources
 from fanwise.ports.store import PAGE_BYTES, Control, Journal, Maintenance, Pages, Records
 
 __all__ = [
     "PAGE_BYTES",
+    "SECRET_PREFIX",
     "ActionCall",
     "Arguments",
     "AttemptLog",

@@ -16,7 +16,7 @@ from contextlib import suppress
 from time import perf_counter
 from typing import NamedTuple, cast
 
-from fanwise.actions.core.reaper import Reaper
+from fanwise.actions.core.reaper import MARK, Reaper
 from fanwise.actions.core.text import decoded
 from fanwise.actions.resources import resource
 from fanwise.errors import ActionError
@@ -48,16 +48,21 @@ async def run_process(
     loop = asyncio.get_running_loop()
     try:
         async with resource(Reaper, Reaper.close) as reaper, asyncio.timeout(timeout_s):
-            transport, process = await loop.subprocess_exec(
-                lambda: _Process(max_bytes),
-                *arguments,
-                env=environment,
-                cwd=cwd,
-                stdin=asyncio.subprocess.PIPE if input else asyncio.subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            mark = reaper.begin()
+            try:
+                transport, process = await loop.subprocess_exec(
+                    lambda: _Process(max_bytes),
+                    *arguments,
+                    env={**environment, MARK: mark},
+                    cwd=cwd,
+                    stdin=asyncio.subprocess.PIPE if input else asyncio.subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            except OSError:
+                reaper.failed(mark)
+                raise
             group = transport.get_pid()
-            reaper.watch(group)
+            reaper.watch(mark, group)
             try:
                 process.feed(input)
                 await process.ended.wait()
