@@ -17,10 +17,9 @@ import msgspec
 
 from fanwise.actions.loader import ActionLoader
 from fanwise.catalog import StopFlag
-from fanwise.engine.attempt import VisitCall
+from fanwise.engine.attempt import VisitCall, restore_call
 from fanwise.engine.folders import locate
 from fanwise.engine.masking import Masker
-from fanwise.engine.portable import restore_call
 from fanwise.errors import AttemptError
 from fanwise.model import Limits
 from fanwise.plan import Value

@@ -14,9 +14,8 @@ import pytest
 from far_side import Around
 
 from fanwise.context import WorkflowContext
-from fanwise.engine.attempt import Visit, VisitCall
+from fanwise.engine.attempt import Visit, VisitCall, restore_call
 from fanwise.engine.pages import PagedOutput
-from fanwise.engine.portable import restore_call
 from fanwise.errors import AttemptError, TemplateError
 from fanwise.model import Limits, Status, TaskResult
 from fanwise.plan import Plan

@@ -111,7 +111,7 @@ def restore(data: bytes, secrets: bytes = b"{}") -> WorkflowContext:
 def holds_secret(
     value: Value, context: WorkflowContext, is_secret: Callable[[object], bool]
 ) -> bool:
-    """Whether a value's templates name a secret, or a value for which `is_secret` is true."""
+    """True if a value's templates name a secret, or a value for which `is_secret` is true."""
     root = _root(context, named := named_paths([value]))
     return any(
         path[0] == "secrets" or (path[0] in _OF_CONTEXT and is_secret(_reached(root, path)))

@@ -113,7 +113,7 @@ class ExecutorContract:
 
     @in_each_way
     def test_attempts_start_no_faster_than_the_rate(self, bench: Workbench, way: str) -> None:
-        """Of n + 1 starts the last comes n intervals after the run's begin, less one, or later."""
+        """Start n comes n intervals after the run's begin, less one for a late start, or later."""
         began = time.monotonic()
         run = bench.run(
             f"""
@@ -133,7 +133,7 @@ class ExecutorContract:
     def test_an_error_has_its_type_message_and_the_authors_traceback(
         self, bench: Workbench, way: str
     ) -> None:
-        """It ends in the author's line, and shows no frame of whatever ran it."""
+        """The traceback ends in the author's line, and shows no frame of whatever ran it."""
         run = bench.run(
             f"tasks: [{{name: a, action: contract.fail_{way}, input: {{fault: plain}}}}]"
         )
@@ -161,7 +161,7 @@ class ExecutorContract:
 
     @in_each_way
     def test_no_exception_harms_more_than_its_item(self, bench: Workbench, way: str) -> None:
-        """Those that can't be pickled, have no text, or mean something to Python included."""
+        """Errors that can't be pickled, have no text, or mean something to Python are included."""
         faults = {
             "unpicklable": ("UnpicklableError", "holds a lock"),
             "arguments": ("TwoArgumentsError", "two (7)"),
@@ -303,7 +303,7 @@ class ExecutorContract:
 
     @in_each_way
     def test_an_attempt_that_takes_too_long_fails(self, bench: Workbench, way: str) -> None:
-        """It would never end by itself; its slot is free again for whatever comes next."""
+        """The attempt would never end by itself; its slot is free again for the next task."""
         bench.limits = Limits(running=1)
         run = bench.run(
             f"""
@@ -322,7 +322,7 @@ class ExecutorContract:
     def test_a_run_that_is_stopped_starts_nothing_more_and_gives_its_slots_back(
         self, bench: Workbench, way: str
     ) -> None:
-        """Those that run are cut off; the next run of the engine has the slots that they had."""
+        """Running attempts are cut off; the next run of the engine has the slots that they had."""
         bench.limits = Limits(running=self.width)
         hanging = f"""
             tasks:
@@ -351,7 +351,7 @@ class ExecutorContract:
     def test_a_run_that_is_out_of_time_cuts_its_attempts_off(
         self, bench: Workbench, way: str
     ) -> None:
-        """What had begun is recorded as cancelled, and nothing else begins."""
+        """Running attempts are recorded as cancelled, and nothing else begins."""
         run = bench.run(
             f"""
             timeout: 200ms

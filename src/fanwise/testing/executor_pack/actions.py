@@ -192,7 +192,7 @@ def change(shared: dict[str, object], index: int) -> int:
 
 
 def length(text: str) -> int:
-    """How long a text is."""
+    """The length of a text."""
     return len(text)
 
 
@@ -210,7 +210,7 @@ class UnpicklableError(Exception):
 
 
 class TwoArgumentsError(Exception):
-    """Pickles, and then can't be made again."""
+    """Pickles, and can't be unpickled."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"{reason} ({code})")
