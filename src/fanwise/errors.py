@@ -179,7 +179,7 @@ def _cut(text: str, most: int, *, from_end: bool) -> str:
 
 
 class AttemptError(FanwiseError):
-    """What can end an attempt: `type` and `data` are what `error()` gives to a workflow."""
+    """Errors that end an attempt; `error()` gives their `type` and `data` to a workflow."""
 
     code = "attempt-failed"
     type = "Error"

@@ -71,7 +71,7 @@ class SystemProcesses:
         return Owner(socket.gethostname(), _machine(), pid, started, secrets.token_hex(8))
 
     def state(self, owner: Owner) -> ProcessState:
-        """What has become of a process; of one on another machine nothing is known."""
+        """The state of a process; that of a process on another machine is unknown."""
         if (owner.host, owner.machine) != (socket.gethostname(), _machine()):
             return ProcessState.UNKNOWN
         found = _look_at(owner.pid)

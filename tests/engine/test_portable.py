@@ -14,8 +14,9 @@ import pytest
 from far_side import Around
 
 from fanwise.context import WorkflowContext
-from fanwise.engine.attempt import Visit, VisitCall, restore_call
+from fanwise.engine.attempt import VisitCall, restore_call
 from fanwise.engine.pages import PagedOutput
+from fanwise.engine.visit import Visit
 from fanwise.errors import AttemptError, TemplateError
 from fanwise.model import Limits, Status, TaskResult
 from fanwise.plan import Plan

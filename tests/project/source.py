@@ -42,11 +42,19 @@ class Module:
         return ast.parse(self.text)
 
     def docstrings(self) -> Iterator[tuple[int, str]]:
-        """Each docstring with its line, those below an attribute or a constant included."""
-        for node in ast.walk(self.tree):
-            match node:
-                case ast.Expr(value=ast.Constant(value=str() as text)):
+        """Each docstring with its line, those below an attribute or a constant included.
+
+        A test's is left out, since it continues the sentence that is the test's name.
+        """
+        waiting: list[ast.AST] = [self.tree]
+        while waiting:
+            match waiting.pop():
+                case ast.FunctionDef(name=name) if name.startswith("test_"):
+                    pass
+                case ast.Expr(value=ast.Constant(value=str() as text)) as node:
                     yield node.lineno, text
+                case node:
+                    waiting += ast.iter_child_nodes(node)
 
     def texts(self) -> Iterator[tuple[int, str]]:
         """Each string and each comment with its line."""

@@ -13,7 +13,7 @@ MEASURES = ["any", "first-words", "lexicon"]
 RINGED = {
     "fanwise.cli.bars",
     "fanwise.cli.progress",
-    "fanwise.engine.calls",
+    "fanwise.engine.attempt",
     "fanwise.engine.children",
     "fanwise.engine.conduct",
     "fanwise.engine.fanout",

@@ -48,7 +48,7 @@ _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 
 
 class _Mark(NamedTuple):
-    """What the decorator leaves on a function."""
+    """The decorator's mark on a function."""
 
     name: str
     cpu: bool

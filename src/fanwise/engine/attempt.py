@@ -24,8 +24,9 @@ from fanwise.context import ItemContext, WorkflowContext
 from fanwise.engine.capture import AttemptLog, log_text
 from fanwise.engine.evaluate import bounded
 from fanwise.engine.masking import Masker
+from fanwise.engine.visit import Visit
 from fanwise.errors import AttemptError, InputError, LimitError, Place
-from fanwise.model import Limits, inner_path
+from fanwise.model import Limits
 from fanwise.plan import PlannedInput, Value
 from fanwise.plan.snapshot import (
     Snapshot,
@@ -41,25 +42,6 @@ from fanwise.values import Json, decode, encode
 
 _Check: TypeAlias = Callable[[Any], Any]
 _Render: TypeAlias = Callable[[WorkflowContext | ItemContext, None], Json]
-
-
-class Visit(msgspec.Struct, frozen=True, gc=False):
-    """Which visit of which task of which run: what records and idempotency keys name."""
-
-    run_id: str
-    run_no: int
-    visit_no: int
-    path: str
-    number: int
-
-    @property
-    def inside(self) -> str:
-        """The path of what runs inside this visit: it differs from one visit to the next."""
-        return inner_path(self.path, self.number)
-
-    def item(self, index: int | None) -> str:
-        """The path of what runs inside one of the visit's items; it is its own if it has none."""
-        return self.inside if index is None else f"{self.inside}[{index}]"
 
 
 class Surroundings(Protocol):

@@ -8,10 +8,11 @@ from pathlib import Path
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import StopFlag
 from fanwise.context import WorkflowContext
-from fanwise.engine.attempt import Visit, VisitCall
+from fanwise.engine.attempt import VisitCall
 from fanwise.engine.masking import Masker
-from fanwise.engine.parts import RunServices
+from fanwise.engine.services import RunServices
 from fanwise.engine.sleeping import Sleeper
+from fanwise.engine.visit import Visit
 from fanwise.model import Limits, LogEntry
 from fanwise.plan import PlannedTask, Value
 from fanwise.ports import Ticket
@@ -33,10 +34,7 @@ def make_call(
     """
     child: Callable[..., Awaitable[object]] | None = None
     if task.spec.workflow is not None:
-        from fanwise.engine.children import ChildWorkflow  # which needs this module
-
-        workflow = task.spec.workflow()
-        child = ChildWorkflow(workflow, visit, context, run, begun_children).run
+        child = run.child(task.spec.workflow(), visit, context, run, begun_children)
     around = RunSurroundings(run, visit, resumes=resumes)
     return VisitCall(
         task.spec, task.inputs, visit, context, around, timeout_s=timeout_s, child=child
@@ -56,7 +54,7 @@ class RunSurroundings:
     @property
     def limits(self) -> Limits:
         """The bounds of the run."""
-        return self._run.parts.limits
+        return self._run.services.limits
 
     @property
     def masker(self) -> Masker:
@@ -85,7 +83,7 @@ class RunSurroundings:
 
     def now(self) -> float:
         """The time."""
-        return self._run.parts.clock.now()
+        return self._run.services.clock.now()
 
     def locate(self, text: str, value: Value) -> str:
         """The absolute path that `text`, which `value` gave, means."""
@@ -97,9 +95,9 @@ class RunSurroundings:
         return Sleeper(
             visit.run_no,
             visit.item(ticket.index),
-            run.parts.clock,
+            run.services.clock,
             run.journal,
-            run.parts.records,
+            run.services.records,
             resumes=self._resumes and ticket.attempt == 1,
         )
 

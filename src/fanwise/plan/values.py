@@ -1,7 +1,7 @@
 """JSON values of a workflow's text whose texts may be templates, made ready to evaluate.
 
 A `Value` is compiled once, with the workflow. Its constant parts are frozen then and shared by
-every evaluation; only the parts that hold templates are built anew.
+every evaluation; only the parts that hold templates are built for each evaluation.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Value:
 
     @property
     def is_constant(self) -> bool:
-        """Whether it holds no template, so that `raw` is its value."""
+        """True if it holds no template, so that `raw` is its value."""
         return not self.templates
 
     @property

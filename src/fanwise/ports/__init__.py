@@ -24,7 +24,13 @@ from fanwise.ports.machine import (
     Secrets,
     Timer,
 )
-from fanwise.ports.observer import Observer, TaskProgress
+from fanwise.ports.observer import (
+    Observer,
+    RerunNote,
+    RerunNotes,
+    RerunReason,
+    TaskProgress,
+)
 from fanwise.ports.sources import Catalog, Source, Sources
 from fanwise.ports.store import PAGE_BYTES, Control, Journal, Maintenance, Pages, Records
 
@@ -51,6 +57,9 @@ __all__ = [
     "Processes",
     "Randomness",
     "Records",
+    "RerunNote",
+    "RerunNotes",
+    "RerunReason",
     "Secrets",
     "Source",
     "Sources",

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from fanwise.engine import LOCAL, PROCESS, Engine, capturing
+from fanwise.engine import LOCAL, PROCESS, Engine
 from fanwise.model import ItemOutcome, Limits, LogEntry, Run
 from fanwise.plan import Plan
 from fanwise.ports import Clock, Executor, Observer
@@ -117,7 +117,7 @@ class Workbench:
     async def engine(self) -> AsyncIterator[Engine]:
         """An engine with the executor under test for all visits, whose pauses cut attempts off."""
         clock = SystemClock()
-        with self._open(clock) as executor, capturing():
+        with self._open(clock) as executor:
             yield build_engine(
                 self.store,
                 self._settings(),

@@ -1,6 +1,6 @@
 """Bodies of `core.http` from files: one file as it is, or a form with files (multipart).
 
-Files are read while they are sent, never as a whole, and opened anew where a redirect repeats the
+Files are read while they are sent, never as a whole, and opened again where a redirect repeats the
 request.
 """
 

@@ -35,7 +35,7 @@ Statuses = Sequence[range]
 class Request(NamedTuple):
     """A request that is ready to be sent; `url` has no user and password.
 
-    `content` makes the body anew each time that it is sent.
+    `content` makes the body, once for each sending.
     """
 
     method: str

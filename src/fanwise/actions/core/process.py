@@ -1,7 +1,7 @@
 """Running a process for `core.shell`, with everything that it starts, and never leaving any of it.
 
-The process leads a session, and so a process group, of its own. When it has ended, or when whoever
-waits for it gives up, the whole group is killed; if fanwise itself is killed, by a `Reaper`. A
+The process leads a session, and so a process group, of its own. When it has ended, or when its
+caller gives up, the whole group is killed; if fanwise itself is killed, by a `Reaper`. A
 process that has left the group and still holds the output open can't delay the end: what it has
 written by then counts.
 """
@@ -22,11 +22,11 @@ from fanwise.actions.resources import resource
 from fanwise.errors import ActionError
 
 _DRAIN_S = 1.0
-"""How long after the end of the process its output may still be held open."""
+"""The time after the end of the process for which its output may be held open."""
 
 
 class Finished(NamedTuple):
-    """How a process ended: `exit_code` is below 0 for a signal."""
+    """The end of a process: `exit_code` is below 0 for a signal."""
 
     exit_code: int
     stdout: str

@@ -30,7 +30,7 @@ def write(
       content   text, or any other value, which is written as JSON
       mode      overwrite (the default) or create, which put a whole new file in place at once;
                 append adds to the end. create fails if the file exists, also when an attempt is
-                made again after it wrote the file but before that was recorded
+                repeated after it wrote the file but before that was recorded
       encoding  of text; default UTF-8. JSON is always UTF-8
       parents   make missing folders; default true
     Result: {path, bytes}: the path as given, and how many bytes were written.
@@ -71,5 +71,5 @@ def _bytes(content: Any, encoding: str, path: str) -> bytes:
 
 
 def _is_special(target: Path) -> bool:
-    """Whether the path is that of a pipe or a device, which no file may replace."""
+    """True for a pipe or a device, which no file may replace."""
     return target.exists() and not target.is_file() and not target.is_dir()
