@@ -1,8 +1,8 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    "fanwise.testing.control_contract",
     "fanwise.testing.executor_contract",
+    "fanwise.testing.ownership_contract",
     "fanwise.testing.resuming_contract",
     "fanwise.testing.store_contract",
     "fanwise.testing.upkeep_contract",

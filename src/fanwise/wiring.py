@@ -267,7 +267,8 @@ def build_engine(
     clock = clock or SystemClock()
     services = Services(
         records=store,
-        control=store,
+        ownership=store,
+        mailbox=store,
         executors=executors or {LOCAL: LocalExecutor(clock)},
         sources=sources,
         resources=resources,

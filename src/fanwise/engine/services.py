@@ -22,9 +22,10 @@ from fanwise.model import ErrorInfo, Limits
 from fanwise.plan import Plan, Value
 from fanwise.ports import (
     Clock,
-    Control,
     Executor,
+    Mailbox,
     Observer,
+    Ownership,
     Processes,
     Randomness,
     Records,
@@ -40,7 +41,8 @@ class Services(msgspec.Struct, frozen=True):
     """
 
     records: Records
-    control: Control
+    ownership: Ownership
+    mailbox: Mailbox
     executors: Mapping[str, Executor]
     sources: Sources
     resources: Callable[[], AbstractAsyncContextManager[None]]

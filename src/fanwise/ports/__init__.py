@@ -32,7 +32,15 @@ from fanwise.ports.observer import (
     TaskProgress,
 )
 from fanwise.ports.sources import Catalog, Source, Sources
-from fanwise.ports.store import PAGE_BYTES, Control, Journal, Maintenance, Pages, Records
+from fanwise.ports.store import (
+    PAGE_BYTES,
+    Journal,
+    Mailbox,
+    Maintenance,
+    Ownership,
+    Pages,
+    Records,
+)
 
 __all__ = [
     "PAGE_BYTES",
@@ -43,14 +51,15 @@ __all__ = [
     "CallSpec",
     "Catalog",
     "Clock",
-    "Control",
     "Executor",
     "Feed",
     "Future",
     "InputText",
     "Journal",
+    "Mailbox",
     "Maintenance",
     "Observer",
+    "Ownership",
     "Pages",
     "PortableCall",
     "ProcessState",
