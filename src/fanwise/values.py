@@ -31,6 +31,9 @@ from fanwise.errors import FrozenError, ResultError
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 """A JSON value, frozen or not."""
 
+JsonObject: TypeAlias = dict[str, Json]
+"""A JSON object that its owner may still change."""
+
 MAX_DEPTH = 200
 """Levels of nesting that a value may have; deeper ones can't be told from a cycle."""
 
@@ -372,6 +375,7 @@ __all__ = [
     "FrozenDict",
     "FrozenList",
     "Json",
+    "JsonObject",
     "LazyList",
     "decode",
     "encode",
