@@ -8,14 +8,14 @@ from enum import IntEnum
 import msgspec
 
 from fanwise.conductor.merges import Candidates
-from fanwise.conductor.scope import Scope
 from fanwise.conductor.vector import EMPTY, Vector
+from fanwise.conductor.visibility import Visibility
 from fanwise.context import WorkflowContext
 from fanwise.graph import Graph
 from fanwise.model import ErrorInfo, Status, TaskResult
 
 
-class Stage(IntEnum):
+class TaskStage(IntEnum):
     """How far a task has come."""
 
     WAITING = 0
@@ -37,18 +37,18 @@ class TaskState(msgspec.Struct, frozen=True, gc=False):
     for a visit, of another all so far, until it has ended. `is_blocked` says that an unhandled
     failure closed an edge to it. `visit` is the number of the latest visit, and `starts` how many
     there were: fewer, if the run was told anew. `is_held` says that the next one had started and
-    was put back. While a visit lasts, `scope` is what it sees, `result` how its action ended, and
+    was put back. While a visit lasts, `seen` is what it sees, `result` how its action ended, and
     `handled` whether `on-error` lets the run go on after that.
     """
 
     undecided: int
-    stage: Stage = Stage.WAITING
+    stage: TaskStage = TaskStage.WAITING
     visit: int = 0
     starts: int = 0
     is_held: bool = False
-    arrivals: Vector[Scope] = EMPTY
+    arrivals: Vector[Visibility] = EMPTY
     is_blocked: bool = False
-    scope: Scope | None = None
+    seen: Visibility | None = None
     result: TaskResult | None = None
     handled: bool = False
 
@@ -63,7 +63,7 @@ class LoopState(msgspec.Struct, frozen=True, gc=False):
     undecided: int
     busy: int = 0
     is_blocked: bool = False
-    exits: Mapping[int, Scope] = {}
+    exits: Mapping[int, Visibility] = {}
 
 
 class Phase(IntEnum):
@@ -105,7 +105,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
     is_paused: bool = False
     """Whether nothing runs any more either, until the run is resumed."""
     base: WorkflowContext | None = None
-    scope: Scope | None = None
+    seen: Visibility | None = None
     """What tasks see that start with the run."""
     failures: tuple[tuple[int, ErrorInfo], ...] = ()
     published: int = 0

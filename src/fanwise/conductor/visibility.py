@@ -1,9 +1,8 @@
-"""What a task sees: the results of the tasks before it on its path, and the variables set there.
+"""The results and variables that a task sees: those of the tasks before it on its path.
 
-A scope belongs to a place on a path: to a task that starts, or to an edge that was taken. It
-doesn't hold results but says of which tasks they are seen, as a bit set; the results themselves
-stand once in the conductor's state. So a scope costs the same in a workflow of ten tasks and of ten
-thousand.
+A visibility belongs to a place on a path: to a task that starts, or to an edge that was taken. It
+names the visible tasks in a bit set and holds no results; these stand once in the conductor's
+state. So a visibility costs the same in a workflow of ten tasks and of ten thousand.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class Origin(NamedTuple):
     before: int
 
 
-class Scope(msgspec.Struct, frozen=True, gc=False):
+class Visibility(msgspec.Struct, frozen=True, gc=False):
     """What is seen at one place of a path.
 
     `tasks` is a bit set of those whose results are seen, and `published` one of the numbers of
@@ -46,13 +45,13 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     tasks: int = 0
     published: int = 0
 
-    def after(self, task: int) -> Scope:
+    def after(self, task: int) -> Visibility:
         """What is seen once `task` has ended as well."""
-        return Scope(self.variables, self.origins, self.tasks | 1 << task, self.published)
+        return Visibility(self.variables, self.origins, self.tasks | 1 << task, self.published)
 
-    def publish(self, values: Mapping[str, Any], origin: Origin) -> Scope:
-        """The scope with these variables set."""
-        return Scope(
+    def publish(self, values: Mapping[str, Any], origin: Origin) -> Visibility:
+        """The visibility with these variables set."""
+        return Visibility(
             FrozenDict({**self.variables, **values}),
             {**self.origins, **dict.fromkeys(values, origin)},
             self.tasks,
@@ -61,9 +60,9 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
 
 
 class VisibleResults(Mapping[str, TaskResult]):
-    """The results that a scope sees, by the tasks' names.
+    """The visible results, by the tasks' names.
 
-    It reads any other task as skipped: one that ran on another path doesn't count on this one.
+    Any other task reads as skipped: its results on another path don't count on this path.
     """
 
     __slots__ = ("_numbers", "_results", "_tasks")
