@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from jinja2 import nodes
 
 from fanwise.errors import AttemptTimeoutError
 from fanwise.expressions.attributes import call_method
+from fanwise.expressions.compilation import Closure, Compiler
+from fanwise.expressions.frame import Frame
 from fanwise.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS, Function
 from fanwise.expressions.loops import LOOP, loop_call
 from fanwise.expressions.missing import nearest
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.model import Status, TaskResult
-
-if TYPE_CHECKING:
-    from fanwise.expressions.compiler import Closure, Compiler
-    from fanwise.expressions.frame import Frame
 
 
 def _timed_out(outcome: TaskResult) -> bool:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fanwise.expressions.references import NOT_DIRECT, Path
+from fanwise.expressions.references import NOT_DIRECT, ValuePath
 
 _MAX_PATHS = 16
 _MAX_LENGTH = 16_384  # With at most 16 paths, a text that isn't paid for stays small.
 
 
-def value_reader(path: Path, full: Callable[..., Any]) -> Callable[..., Any]:
+def value_reader(path: ValuePath, full: Callable[..., Any]) -> Callable[..., Any]:
     """What evaluates a template that is one path. `full` evaluates it in any case."""
     if path.reference[0] == "item" and len(path.steps) == 1:
         key = path.steps[0].key
@@ -38,10 +38,10 @@ def value_reader(path: Path, full: Callable[..., Any]) -> Callable[..., Any]:
     return read_path
 
 
-def text_reader(parts: list[str | Path], full: Callable[..., Any]) -> Callable[..., Any]:
+def text_reader(parts: list[str | ValuePath], full: Callable[..., Any]) -> Callable[..., Any]:
     """What evaluates a template that is a text with paths in it."""
     texts = [part if isinstance(part, str) else "" for part in parts]
-    paths = [(at, part.direct()) for at, part in enumerate(parts) if isinstance(part, Path)]
+    paths = [(at, part.direct()) for at, part in enumerate(parts) if isinstance(part, ValuePath)]
     if not paths:
         whole = "".join(texts)
         return lambda _context, _outcome=None: whole

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from fanwise.expressions import lists, numbers, pipelines, texts
 from fanwise.expressions.budget import Budget
-from fanwise.expressions.checks import CHECKS
+from fanwise.expressions.filters import lists, numbers, pipelines, texts
+from fanwise.expressions.filters.checks import CHECKS
+from fanwise.expressions.filters.formats import braces, printf
 from fanwise.expressions.flow import Undefined
-from fanwise.expressions.formats import braces, printf
 from fanwise.expressions.refusal import MISFITS, EvaluationError
-from fanwise.expressions.walks import kinds, to_text
+from fanwise.expressions.traversal import kinds, to_text
 from fanwise.values import LazyList
 
 

@@ -6,19 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import nodes
 
 from fanwise.expressions.budget import Budget
-from fanwise.expressions.missing import nearest_or_few, nothing
+from fanwise.expressions.compilation import Closure, Compiler
+from fanwise.expressions.frame import Frame
+from fanwise.expressions.missing import nearest_or_few, undefined
 from fanwise.expressions.references import Step, take
 from fanwise.expressions.refusal import EvaluationError
-from fanwise.expressions.walks import equal
-
-if TYPE_CHECKING:
-    from fanwise.expressions.compiler import Closure, Compiler
-    from fanwise.expressions.frame import Frame
+from fanwise.expressions.traversal import equal
 
 LOOP = "loop"
 
@@ -45,12 +43,12 @@ _PARTS: dict[str, Callable[[Any], Any]] = {
     "previtem": lambda loop: (
         loop.elements[loop.index - 1]
         if loop.index
-        else nothing("the first element has none before it.")
+        else undefined("the first element has none before it.")
     ),
     "nextitem": lambda loop: (
         loop.elements[loop.index + 1]
         if loop.index + 1 < len(loop.elements)
-        else nothing("the last element has none after it.")
+        else undefined("the last element has none after it.")
     ),
 }
 
@@ -104,7 +102,7 @@ def loop_call(compiler: Compiler, node: nodes.Call, name: nodes.Name, method: st
 
 
 def _place(compiler: Compiler, name: nodes.Name) -> int:
-    places = compiler.scope.find(LOOP)
+    places = compiler.variables.find(LOOP)
     if not places:
         compiler.fail(name, '"loop" stands for the loop around it, and there is none.')
     compiler.loops_named.add(places[0])

@@ -52,7 +52,7 @@ def no_such_part(owner: str, value: Any, key: str | int | None) -> Undefined:
     return Undefined(explain)
 
 
-def nothing(reason: str, hint: str = "") -> Undefined:
+def undefined(reason: str, hint: str = "") -> Undefined:
     """An undefined value that says this when it is used."""
     return Undefined(lambda: EvaluationError(reason, hint))
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from fanwise.expressions.budget import REFERENCE_BYTES, Budget
+from fanwise.expressions.filters.formats import printf
 from fanwise.expressions.flow import NUMBERS, SCALARS, OnePass, Undefined, elements
-from fanwise.expressions.formats import printf
 from fanwise.expressions.refusal import MISFITS, EvaluationError
-from fanwise.expressions.walks import equal, kinds, listed, measure
+from fanwise.expressions.traversal import equal, kinds, listed, measure
 from fanwise.values import LazyList
 
 Operator: TypeAlias = Callable[[Budget, Any, Any], Any]

@@ -9,16 +9,16 @@ from jinja2 import nodes
 
 from fanwise.expressions.budget import REFERENCE_BYTES
 from fanwise.expressions.calls import OUTCOMES
-from fanwise.expressions.compiler import Closure, Compiler
+from fanwise.expressions.compilation import Closure, Compiler
+from fanwise.expressions.filters.texts import joined
 from fanwise.expressions.flow import elements, kind
 from fanwise.expressions.frame import UNSET, Frame
 from fanwise.expressions.functions import FUNCTIONS
 from fanwise.expressions.loops import LOOP, Loop
 from fanwise.expressions.references import ROOTS
 from fanwise.expressions.refusal import REFUSALS, EvaluationError
-from fanwise.expressions.scopes import Scope
-from fanwise.expressions.texts import joined
-from fanwise.expressions.walks import to_text
+from fanwise.expressions.traversal import to_text
+from fanwise.expressions.variables import Variables
 
 Writer: TypeAlias = Callable[[Frame, list[str]], None]
 Assigner: TypeAlias = Callable[[Frame, Any], None]
@@ -88,13 +88,13 @@ def _for(compiler: Compiler, node: nodes.For) -> Writer:
         compiler.fail(node, '"recursive" can\'t be used in a template.')
     source, fault = compiler.expression(node.iter), compiler.fault(node)
     otherwise = _scoped(compiler, node.else_)
-    outer, compiler.scope = compiler.scope, Scope(compiler.scope)
+    outer, compiler.variables = compiler.variables, Variables(compiler.variables)
     assign = _target(compiler, node.target, ())
     test = None if node.test is None else compiler.located(node.test, bool)
-    place = compiler.scope.declare(LOOP)
-    body, variables = block(compiler, node.body), compiler.scope.places.values()
+    place = compiler.variables.declare(LOOP)
+    body, variables = block(compiler, node.body), compiler.variables.places.values()
     is_named = place in compiler.loops_named
-    compiler.scope = outer
+    compiler.variables = outer
 
     def turns(frame: Frame) -> Iterator[Any]:
         try:
@@ -170,7 +170,7 @@ def _target(compiler: Compiler, node: nodes.Node, taken: Iterable[str]) -> Assig
     name = node.name
     if name in (LOOP, *FUNCTIONS, *OUTCOMES, *taken):
         compiler.fail(node, f'"{name}" has a meaning already and can\'t be set.', "Rename it.")
-    place = compiler.scope.declare(name)
+    place = compiler.variables.declare(name)
 
     def assign(frame: Frame, value: Any) -> None:
         frame.local[place] = value
@@ -180,9 +180,9 @@ def _target(compiler: Compiler, node: nodes.Node, taken: Iterable[str]) -> Assig
 
 def _scoped(compiler: Compiler, body: list[nodes.Node]) -> Writer:
     """The writer of a block whose variables are its own."""
-    outer, compiler.scope = compiler.scope, Scope(compiler.scope)
-    write_body, variables = block(compiler, body), compiler.scope.places.values()
-    compiler.scope = outer
+    outer, compiler.variables = compiler.variables, Variables(compiler.variables)
+    write_body, variables = block(compiler, body), compiler.variables.places.values()
+    compiler.variables = outer
 
     def write(frame: Frame, out: list[str]) -> None:
         _unset(frame, variables)

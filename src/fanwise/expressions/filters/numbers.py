@@ -9,7 +9,7 @@ from typing import Any
 from fanwise.expressions.budget import Budget
 from fanwise.expressions.flow import NUMBERS, Undefined, kind, length
 from fanwise.expressions.refusal import EvaluationError
-from fanwise.expressions.walks import measure, settle, to_text
+from fanwise.expressions.traversal import freeze_result, measure, to_text
 
 _DIGITS = 4_000  # Longer texts than this are no numbers that JSON can carry.
 _PLACES = 300
@@ -92,7 +92,7 @@ def tojson(budget: Budget, value: Any, indent: int | None = None) -> str:
     """The value as JSON text, its keys in order, plain: nothing in it is escaped for HTML."""
     if indent is not None and not 0 <= indent <= _INDENT:
         raise EvaluationError(f"JSON text can be indented by 0 to {_INDENT} spaces.")
-    plain = settle(budget, value)
+    plain = freeze_result(budget, value)
     budget.allocate(6 * measure(budget, plain))
     encoder = json.JSONEncoder(sort_keys=True, allow_nan=False, indent=indent)
     if indent is None:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fanwise.expressions.budget import ELEMENT_BYTES, REFERENCE_BYTES, Budget
+from fanwise.expressions.filters.lists import Attribute, dict_items, getter, ignoring_case, map_of
 from fanwise.expressions.flow import SCALARS, OnePass, Undefined, elements, is_fresh, kind
-from fanwise.expressions.lists import Attribute, dict_items, getter, ignoring_case, map_of
 from fanwise.expressions.refusal import EvaluationError
-from fanwise.expressions.walks import listed, measure
+from fanwise.expressions.traversal import listed, measure
 
 
 def _is_true(_budget: Budget, value: Any) -> bool:

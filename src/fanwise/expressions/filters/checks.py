@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from fanwise.expressions.budget import Budget
+from fanwise.expressions.filters.numbers import number_of
 from fanwise.expressions.flow import ITERABLE, NUMBERS, Undefined
-from fanwise.expressions.numbers import number_of
 from fanwise.expressions.operators import COMPARISONS
-from fanwise.expressions.walks import to_text
+from fanwise.expressions.traversal import to_text
 from fanwise.values import LazyList
 
 Check = Callable[..., bool]

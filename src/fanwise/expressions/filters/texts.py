@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus
 from fanwise.expressions.budget import ELEMENT_BYTES, Budget
 from fanwise.expressions.flow import kind
 from fanwise.expressions.refusal import EvaluationError
-from fanwise.expressions.walks import listed, measure, to_text
+from fanwise.expressions.traversal import listed, measure, to_text
 from fanwise.values import LazyList
 
 _WORD = re.compile(r"\w+")

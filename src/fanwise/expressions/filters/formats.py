@@ -14,7 +14,7 @@ from typing import Any
 from fanwise.expressions.budget import Budget
 from fanwise.expressions.flow import kind
 from fanwise.expressions.refusal import MISFITS, EvaluationError
-from fanwise.expressions.walks import measure
+from fanwise.expressions.traversal import measure
 
 _CONVERSION = re.compile(
     r"%(?:\((?P<key>[^()%]*)\))?[#0\- +]*"

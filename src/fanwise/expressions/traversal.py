@@ -87,7 +87,7 @@ def equal(budget: Budget, a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def settle(budget: Budget, value: Any, depth: int = 0) -> Any:
+def freeze_result(budget: Budget, value: Any, depth: int = 0) -> Any:
     """The frozen value that leaves a template: tuples and all that is read lazily become lists."""
     if isinstance(value, FrozenDict | FrozenList):
         return value
@@ -103,13 +103,16 @@ def settle(budget: Budget, value: Any, depth: int = 0) -> Any:
         budget.step(3 * len(value))
         budget.allocate(ELEMENT_BYTES * (1 + len(value)))
         return FrozenDict(
-            {settle(budget, key): settle(budget, part, depth + 1) for key, part in value.items()}
+            {
+                freeze_result(budget, key): freeze_result(budget, part, depth + 1)
+                for key, part in value.items()
+            }
         )
     if isinstance(value, Undefined):
         value.refuse()
     budget.step(2)
     budget.allocate(ELEMENT_BYTES)
-    return FrozenList([settle(budget, part, depth + 1) for part in listed(budget, value)])
+    return FrozenList([freeze_result(budget, part, depth + 1) for part in listed(budget, value)])
 
 
 def sort_cost(budget: Budget, keys: Sequence[Any]) -> None:

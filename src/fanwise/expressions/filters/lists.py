@@ -10,6 +10,7 @@ from itertools import groupby as grouped
 from typing import Any, TypeAlias
 
 from fanwise.expressions.budget import ELEMENT_BYTES, REFERENCE_BYTES, Budget
+from fanwise.expressions.filters.texts import joined, lower
 from fanwise.expressions.flow import (
     NUMBERS,
     Group,
@@ -19,11 +20,10 @@ from fanwise.expressions.flow import (
     kind,
 )
 from fanwise.expressions.lookup import element
-from fanwise.expressions.missing import nothing
+from fanwise.expressions.missing import undefined
 from fanwise.expressions.operators import add, contains
 from fanwise.expressions.refusal import EvaluationError
-from fanwise.expressions.texts import joined, lower
-from fanwise.expressions.walks import equal, listed, measure, sort_cost, to_text
+from fanwise.expressions.traversal import equal, listed, measure, sort_cost, to_text
 from fanwise.values import LazyList
 
 Attribute: TypeAlias = str | int | None
@@ -147,7 +147,7 @@ def _extreme(
 ) -> Any:
     values = listed(budget, value)
     if not values:
-        return nothing("an empty list has no smallest and no largest element.")
+        return undefined("an empty list has no smallest and no largest element.")
     keys = _keys(budget, values, getter(attribute), case_sensitive)
     budget.allocate(2 * REFERENCE_BYTES * len(keys))
     for key in keys:
@@ -180,7 +180,7 @@ def first(_budget: Budget, value: Any) -> Any:
     """The first element."""
     for found in elements(value):
         return found
-    return nothing("an empty list has no first element.")
+    return undefined("an empty list has no first element.")
 
 
 def last(_budget: Budget, value: Any) -> Any:
@@ -189,12 +189,12 @@ def last(_budget: Budget, value: Any) -> Any:
         raise EvaluationError("the last element of a filtered list isn't known.", "Add: | list")
     if isinstance(value, LazyList | str):
         return (
-            value[len(value) - 1] if len(value) else nothing("an empty list has no last element.")
+            value[len(value) - 1] if len(value) else undefined("an empty list has no last element.")
         )
     elements(value)  # Refuses what has none.
     for found in reversed(value):
         return found
-    return nothing("an empty list has no last element.")
+    return undefined("an empty list has no last element.")
 
 
 # Methods.
