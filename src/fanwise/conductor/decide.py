@@ -1,18 +1,17 @@
-"""Decides on the next steps of a run, given one event: a pure function.
+"""The decision on what happens next, given what has happened: one pure function.
 
 `decide` takes the plan, the state and an event, and gives the next state and the commands to carry
 out. There is no I/O, clock or chance in it, so replaying a run's recorded events gives the state
 that the run had. An event that the state doesn't wait for, such as a duplicate, changes nothing.
 
-This module holds the run as a whole: its variables, its requests and its end. The life of a visit
-is in `visits.py`, the order of tasks in `routes.py`; all of them change one `Draft`.
+This module holds the run as a whole: its variables, its pauses, its end. The life of a visit is in
+`visits.py`, the graph's part in `routes.py`; both change the `Draft` of the decision.
 """
 
 from __future__ import annotations
 
 from fanwise.conductor import routes, visits
 from fanwise.conductor.draft import Draft
-from fanwise.conductor.merges import choose
 from fanwise.conductor.messages import (
     CancelRequested,
     Command,
@@ -34,49 +33,42 @@ from fanwise.conductor.state import Phase, State, TaskStage
 from fanwise.conductor.visibility import Visibility
 from fanwise.model import ErrorInfo, Status
 from fanwise.plan import Plan
-from fanwise.values import FrozenDict, Json
 
 
 def decide(plan: Plan, state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
-    """The state after `event`, and the commands to carry out now."""
-    if state.is_paused and not isinstance(event, CancelRequested | RunResumed):
-        return state, ()
+    """Return the state after `event`, and the commands to carry out now."""
     draft = Draft(plan, state)
     if _take(draft, event):
         _advance(draft)
-    return draft.result()
+    return draft.end_state(), tuple(draft.commands)
 
 
 def _take(draft: Draft, event: Event) -> bool:
-    """Take an event; False if the state doesn't wait for it."""
+    """Take an event; False for one that nothing waits for."""
+    if draft.state.is_paused and not isinstance(event, CancelRequested | RunResumed):
+        return False
+    phase = draft.state.phase
     match event:
         case TaskEnded() if _expects(draft, event, TaskStage.RUNNING):
-            visits.take_outcome(draft, event)
+            visits.take_end(draft, event)
         case TaskPaused() if _expects(draft, event, TaskStage.RUNNING):
             visits.hold(draft, event.task)
-        case Evaluated():
-            return _take_evaluated(draft, event)
-        case TaskEnded() | TaskPaused():
+        case Evaluated(asked=EvaluationKind.WHEN) if _expects(draft, event, TaskStage.JUDGING):
+            visits.take_when(draft, event)
+        case Evaluated(asked=EvaluationKind.PUBLISH) if _expects(
+            draft, event, TaskStage.PUBLISHING
+        ):
+            visits.take_publish(draft, event)
+        case Evaluated(asked=EvaluationKind.NEXT) if _expects(draft, event, TaskStage.LEAVING):
+            visits.take_next(draft, event)
+        case Evaluated(asked=EvaluationKind.VARIABLES) if phase is Phase.PREPARING:
+            _variables_evaluated(draft, event)
+        case Evaluated(asked=EvaluationKind.OUTPUT) if phase is Phase.CLOSING:
+            _finish(draft, event.value, event.error)
+        case TaskEnded() | TaskPaused() | Evaluated():
             return False
         case _:
             _take_request(draft, event)
-    return True
-
-
-def _take_evaluated(draft: Draft, event: Evaluated) -> bool:
-    match event.asked:
-        case EvaluationKind.WHEN if _expects(draft, event, TaskStage.JUDGING):
-            visits.take_condition(draft, event)
-        case EvaluationKind.PUBLISH if _expects(draft, event, TaskStage.PUBLISHING):
-            visits.take_published(draft, event)
-        case EvaluationKind.NEXT if _expects(draft, event, TaskStage.LEAVING):
-            visits.take_transitions(draft, event)
-        case EvaluationKind.VARIABLES if draft.state.phase is Phase.PREPARING:
-            _variables_evaluated(draft, event)
-        case EvaluationKind.OUTPUT if draft.state.phase is Phase.CLOSING:
-            _finish(draft, event.value, event.error)
-        case _:
-            return False
     return True
 
 
@@ -95,7 +87,7 @@ def _take_request(draft: Draft, event: Event) -> None:
             routes.resume(draft)
         case VisitsAdvanced():
             for number, last in event.visits:
-                visits.advance_visits(draft, number, last)
+                visits.advance(draft, number, last)
         case PauseRequested():
             _pause(draft)
         case CancelRequested():
@@ -106,8 +98,8 @@ def _take_request(draft: Draft, event: Event) -> None:
 
 
 def _run_started(draft: Draft, event: RunStarted) -> None:
-    seen = Visibility(event.context.variables)
-    draft.change(phase=Phase.PREPARING, base=event.context, seen=seen)
+    variables = event.context.variables
+    draft.change(phase=Phase.PREPARING, base=event.context, seen=Visibility(variables))
     if draft.plan.variables:
         draft.commands.append(Evaluate(EvaluationKind.VARIABLES, event.context))
     else:
@@ -128,7 +120,7 @@ def _begin(draft: Draft) -> None:
 
 
 def _pause(draft: Draft) -> None:
-    """Start nothing new, and let running tasks come to a place where they can resume."""
+    """Start nothing new, and let running tasks come to a place where they can be resumed."""
     if draft.state.phase >= Phase.CLOSING or draft.state.is_pausing:
         return
     draft.change(is_pausing=True)
@@ -136,11 +128,11 @@ def _pause(draft: Draft) -> None:
 
 
 def _stop(draft: Draft, status: Status, error: ErrorInfo | None) -> None:
-    """Head for `status`, unless the run heads for another already; cut off running tasks."""
-    state = draft.state
-    if state.phase >= Phase.CLOSING or state.is_cut_off:
+    """Head for `status`, unless the run does so already for another; cut off running tasks."""
+    if draft.state.phase >= Phase.CLOSING or draft.state.is_cut_off:
         return
-    draft.change(stop=state.stop or status, error=state.error or error, is_cut_off=True)
+    stop = draft.state.stop or status
+    draft.change(stop=stop, error=draft.state.error or error, is_cut_off=True)
     _stop_running(draft, at_once=True)
 
 
@@ -159,7 +151,7 @@ def _advance(draft: Draft) -> None:
         routes.follow(draft)
         if draft.state.active:
             return
-        if draft.state.is_pausing and draft.state.stop is None and _has_more_to_do(draft.state):
+        if draft.state.is_pausing and draft.state.stop is None and _has_more_to_do(draft):
             _end_paused(draft)
             return
         _cancel_the_rest(draft)
@@ -168,12 +160,31 @@ def _advance(draft: Draft) -> None:
         _clean_up(draft)
 
 
-def _has_more_to_do(state: State) -> bool:
-    return bool(state.unsettled) or any(loop.busy for loop in state.loops.values())
+def _clean_up(draft: Draft) -> None:
+    """Start the next task of `finally`, whatever became of the one before, or end the run."""
+    for number in range(len(draft.graph.names), len(draft.plan.tasks)):
+        if draft.task(number).stage is TaskStage.WAITING:
+            if draft.state.is_pausing:
+                _end_paused(draft)
+                return
+            visits.start(draft, number, draft.seen_at_end())
+            if draft.state.active:
+                return
+    if draft.plan.output is None:
+        _finish(draft, None, None)
+    else:
+        draft.change(phase=Phase.CLOSING)
+        context = draft.see(draft.seen_at_end())
+        is_cut_short = draft.state.stop is not None or _final_error(draft) is not None
+        draft.commands.append(Evaluate(EvaluationKind.OUTPUT, context, nullable=is_cut_short))
+
+
+def _has_more_to_do(draft: Draft) -> bool:
+    return bool(draft.state.unsettled) or any(loop.busy for loop in draft.state.loops.values())
 
 
 def _cancel_the_rest(draft: Draft) -> None:
-    """Settle the tasks that never start, now that none runs any more."""
+    """Settle the tasks that haven't started, since none runs any more that could start them."""
     if draft.state.stop is None:
         return
     for number in range(len(draft.graph.names)):
@@ -181,42 +192,12 @@ def _cancel_the_rest(draft: Draft) -> None:
             visits.settle_unvisited(draft, number, Status.CANCELLED)
 
 
-def _clean_up(draft: Draft) -> None:
-    """Start the next task of `finally`, whatever the outcome of the last one, or end the run."""
-    for number in range(len(draft.graph.names), len(draft.plan.tasks)):
-        if draft.task(number).stage is TaskStage.WAITING:
-            if draft.state.is_pausing:
-                _end_paused(draft)
-                return
-            visits.start_visit(draft, number, _final_visibility(draft))
-            if draft.state.active:
-                return
-    if draft.plan.output is None:
-        _finish(draft, None, None)
-    else:
-        draft.change(phase=Phase.CLOSING)
-        context = draft.see(_final_visibility(draft))
-        is_cut_short = draft.state.stop is not None or _final_error(draft) is not None
-        command = Evaluate(EvaluationKind.OUTPUT, context, nullable=is_cut_short)
-        draft.commands.append(command)
-
-
-def _final_visibility(draft: Draft) -> Visibility:
-    """All tasks, and the variables of all paths: for the run's output and `finally`."""
-    state = draft.state
-    assert state.seen is not None  # set when the run started
-    chosen = {name: choose(values)[1] for name, values in state.candidates.items()}
-    variables = FrozenDict({**state.seen.variables, **chosen})
-    everything = (1 << len(draft.plan.tasks)) - 1
-    return Visibility(variables, tasks=everything, published=(1 << state.published) - 1)
-
-
 def _end_paused(draft: Draft) -> None:
     draft.change(is_paused=True)
     draft.commands.append(EndRun(Status.PAUSED))
 
 
-def _finish(draft: Draft, output: Json, output_error: ErrorInfo | None) -> None:
+def _finish(draft: Draft, output: object, output_error: ErrorInfo | None) -> None:
     draft.change(phase=Phase.OVER)
     if draft.state.stop is Status.CANCELLED:
         draft.commands.append(EndRun(Status.CANCELLED, output))
@@ -227,12 +208,11 @@ def _finish(draft: Draft, output: Json, output_error: ErrorInfo | None) -> None:
 
 
 def _final_error(draft: Draft) -> ErrorInfo | None:
-    """The run's failure: the first listed task's among those that nothing handled, or None."""
-    state = draft.state
-    if state.error is not None or not state.failures:
-        return state.error
-    first, cause = min(state.failures, key=lambda failure: failure[0])
-    more = len(state.failures) - 1
+    """Return the first listed failure that nothing handled, as the run's error, or None."""
+    if draft.state.error is not None or not draft.state.failures:
+        return draft.state.error
+    first, cause = min(draft.state.failures, key=lambda failure: failure[0])
+    more = len(draft.state.failures) - 1
     rest = f" ({more} more failed)" if more else ""
     name = draft.plan.tasks[first].name
     return ErrorInfo(

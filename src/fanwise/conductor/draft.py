@@ -1,7 +1,8 @@
-"""The state under construction while one event is decided, and the commands that follow from it.
+"""The draft of one decision: the state as it changes, and the commands so far.
 
-A `Draft` lives for one call of `decide`. It knows neither the life of a visit (`visits.py`) nor the
-graph's rules (`routes.py`): visits append to `ended`, and routes consume that list.
+A draft lives for one call of `decide`. Visits append what has ended to `departures`, from which the
+routes go on; so visits know no routes. The two lists of the routes are here since visits that are
+put back must be looked at again.
 """
 
 from __future__ import annotations
@@ -11,78 +12,94 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from fanwise.conductor.merges import gather
+from fanwise.conductor.merges import choose, gather
 from fanwise.conductor.messages import Command
 from fanwise.conductor.state import State, TaskState
 from fanwise.conductor.visibility import Origin, Visibility, VisibleResults
 from fanwise.context import WorkflowContext
 from fanwise.model import Status
 from fanwise.plan import Plan
-from fanwise.values import Json
+from fanwise.values import FrozenDict
 
-Taken = Sequence[Mapping[str, Json] | None]
-"""For each transition of a task the variables that it publishes, or None if it isn't taken."""
+Published = Mapping[str, object]
+"""Variables that a visit sets, by their names."""
 
 
-class EndedVisit(NamedTuple):
-    """A visit whose outgoing edges are still to be taken or closed.
+class Departure(NamedTuple):
+    """A visit that has ended for good: the edges that leave its task are due.
 
-    `seen` is what lies after it, `status` is `succeeded` also after a handled failure, and `passes`
-    says whether edges without a transition are taken.
+    `taken` has for each transition the variables that it publishes, or None if it isn't taken;
+    `passes` says that edges without a transition are taken.
     """
 
     task: int
     seen: Visibility
     status: Status
-    taken: Taken
+    taken: Sequence[Published | None]
     passes: bool
 
 
 class Draft:
-    """A state that changes until the decision is complete.
+    """A decision in the making. `state` lacks the changes of tasks, which `task` gives."""
 
-    `state` holds every change but those of tasks, which `task` and `put` read and write.
-    """
-
-    __slots__ = ("_changed", "commands", "ended", "graph", "plan", "ready", "resting", "state")
+    __slots__ = ("_changed", "commands", "departures", "graph", "plan", "ready", "resting", "state")
 
     def __init__(self, plan: Plan, state: State) -> None:
         self.plan = plan
         self.graph = plan.graph
         self.state = state
         self.commands: list[Command] = []
-        # Lists, since a decision makes all three and most stay short: a deque takes longer to make.
-        self.ended: list[EndedVisit] = []
+        self._changed: dict[int, TaskState] = {}
+        # Lists, since a decision makes all and most are short: a deque takes far longer to make.
+        self.departures: list[Departure] = []
         self.ready: list[int] = []  # tasks that may start, or never will
         self.resting: list[int] = []  # loops that may have come to rest
-        self._changed: dict[int, TaskState] = {}
 
     def task(self, number: int) -> TaskState:
-        """The current state of a task."""
+        """Return the task as it is by now."""
         return self._changed.get(number) or self.state.tasks[number]
 
     def put(self, number: int, task: TaskState) -> None:
-        """Replace the state of a task."""
+        """Replace a task."""
         self._changed[number] = task
 
     def change(self, **fields: object) -> None:
-        """Replace fields of the run's state."""
+        """Replace fields of the state."""
         self.state = replace(self.state, **fields)
 
+    def change_loop(self, group: int, **fields: object) -> None:
+        """Replace fields of a loop."""
+        changed = replace(self.state.loops[group], **fields)
+        self.change(loops={**self.state.loops, group: changed})
+
+    def end_state(self) -> State:
+        """Return the state at the end of the decision."""
+        if not self._changed:
+            return self.state
+        return replace(self.state, tasks=self.state.tasks.update(self._changed))
+
     def is_on_loop(self, number: int) -> bool:
-        """Whether a path leads from the task back to itself; never so in `finally`."""
+        """Say whether a way leads from the task back to itself; tasks of `finally` have none."""
         return number < len(self.graph.names) and self.graph.is_on_loop(number)
 
-    def see(self, visibility: Visibility) -> WorkflowContext:
-        """The context of a template or an action at this place of a path."""
+    def see(self, seen: Visibility) -> WorkflowContext:
+        """Return the context at a place on a path."""
         assert self.state.base is not None  # set when the run started
-        results = VisibleResults(self.plan.numbers, self.state.results, visibility.tasks)
-        return self.state.base.seeing(visibility.variables, results)
+        results = VisibleResults(self.plan.numbers, self.state.results, seen.tasks)
+        return self.state.base.seeing(seen.variables, results)
+
+    def seen_at_end(self) -> Visibility:
+        """Return what the run's output and `finally` see: all tasks, the variables of all paths."""
+        assert self.state.seen is not None  # set when the run started
+        chosen = {name: choose(values)[1] for name, values in self.state.candidates.items()}
+        variables = FrozenDict({**self.state.seen.variables, **chosen})
+        everything = (1 << len(self.plan.tasks)) - 1
+        return Visibility(variables, tasks=everything, published=(1 << self.state.published) - 1)
 
     def publish(
-        self, seen: Visibility, values: Mapping[str, Json], number: int, transition: int = -1
+        self, seen: Visibility, values: Published, number: int, transition: int = -1
     ) -> Visibility:
-        """The visibility after a visit has set variables, by a transition or by the task itself."""
+        """Return what is seen after a visit has set variables, by a transition or by itself."""
         if not values:
             return seen
         visit, published = self.task(number).visit, self.state.published
@@ -90,10 +107,3 @@ class Draft:
         candidates = gather(self.state.candidates, values, origin)
         self.change(published=published + 1, candidates=candidates)
         return seen.publish(values, origin)
-
-    def result(self) -> tuple[State, tuple[Command, ...]]:
-        """The next state and its commands."""
-        state = self.state
-        if self._changed:
-            state = replace(state, tasks=state.tasks.update(self._changed))
-        return state, tuple(self.commands)

@@ -16,7 +16,7 @@ from fanwise.model import ErrorInfo, Status, TaskResult
 
 
 class TaskStage(IntEnum):
-    """How far a task has come."""
+    """The stages of a task's latest visit."""
 
     WAITING = 0
     """for the tasks before it"""
@@ -36,7 +36,7 @@ class TaskState(msgspec.Struct, frozen=True, gc=False):
     `arrivals` are what was seen on the edges that were taken: of a task on a loop those that wait
     for a visit, of another all so far, until it has ended. `is_blocked` says that an unhandled
     failure closed an edge to it. `visit` is the number of the latest visit, and `starts` how many
-    there were: fewer, if the run was told anew. `is_held` says that the next one had started and
+    there were: fewer, after a retry. `is_held` says that the next one had started and
     was put back. While a visit lasts, `seen` is what it sees, `result` how its action ended, and
     `handled` whether `on-error` lets the run go on after that.
     """
@@ -67,7 +67,7 @@ class LoopState(msgspec.Struct, frozen=True, gc=False):
 
 
 class Phase(IntEnum):
-    """How far the run has come."""
+    """The phases of a run."""
 
     NEW = 0
     PREPARING = 1
@@ -99,14 +99,14 @@ class State(msgspec.Struct, frozen=True, gc=False):
     stop: Status | None = None
     error: ErrorInfo | None = None
     is_cut_off: bool = False
-    """Whether what runs has been told to end at once, rather than to finish."""
+    """Running tasks shall end at once, rather than finish."""
     is_pausing: bool = False
-    """Whether nothing new starts, since someone asked for a pause."""
+    """Nothing new starts, since a pause was requested."""
     is_paused: bool = False
-    """Whether nothing runs any more either, until the run is resumed."""
+    """Nothing runs any more either, until the run is resumed."""
     base: WorkflowContext | None = None
     seen: Visibility | None = None
-    """What tasks see that start with the run."""
+    """The visibility of tasks that start with the run."""
     failures: tuple[tuple[int, ErrorInfo], ...] = ()
     published: int = 0
     candidates: Candidates = {}

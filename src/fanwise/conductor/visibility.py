@@ -1,8 +1,8 @@
-"""The results and variables that a task sees: those of the tasks before it on its path.
+"""Visibility: the results and variables that a task sees, those of its path.
 
 A visibility belongs to a place on a path: to a task that starts, or to an edge that was taken. It
-names the visible tasks in a bit set and holds no results; these stand once in the conductor's
-state. So a visibility costs the same in a workflow of ten tasks and of ten thousand.
+holds no results but the tasks whose results are seen, as a bit set; the results themselves are once
+in the conductor's state. So it costs the same in a workflow of ten tasks and of ten thousand.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _SKIPPED = TaskResult(Status.SKIPPED)
 
 
 class Origin(NamedTuple):
-    """Where a variable's value was set: by which task in which visit and by which transition.
+    """The place where a variable's value was set: a task, its visit, and a transition.
 
-    `transition` is -1 for the task's own `publish`. A run numbers from 0 whatever publishes;
-    `number` is this one's, and `before` is a bit set of those that lay before it on its path.
+    `transition` is -1 for the task's own `publish`. A run numbers its publishings from 0; `number`
+    is the origin's, and `before` a bit set of the numbers that lay before it on its path.
     """
 
     task: int
@@ -34,10 +34,10 @@ class Origin(NamedTuple):
 
 
 class Visibility(msgspec.Struct, frozen=True, gc=False):
-    """What is seen at one place of a path.
+    """The results and variables that are seen at one place of a path.
 
-    `tasks` is a bit set of those whose results are seen, and `published` one of the numbers of
-    whatever has set variables on the way. `origins` has the variables that were set at all.
+    `tasks` is a bit set of the tasks whose results are seen, and `published` one of the numbers of
+    publishings on the way. `origins` has the variables that were set at all.
     """
 
     variables: FrozenDict
@@ -46,11 +46,11 @@ class Visibility(msgspec.Struct, frozen=True, gc=False):
     published: int = 0
 
     def after(self, task: int) -> Visibility:
-        """What is seen once `task` has ended as well."""
+        """Return what is seen once `task` has ended as well."""
         return Visibility(self.variables, self.origins, self.tasks | 1 << task, self.published)
 
     def publish(self, values: Mapping[str, Any], origin: Origin) -> Visibility:
-        """The visibility with these variables set."""
+        """Return the visibility with these variables set."""
         return Visibility(
             FrozenDict({**self.variables, **values}),
             {**self.origins, **dict.fromkeys(values, origin)},
@@ -60,9 +60,9 @@ class Visibility(msgspec.Struct, frozen=True, gc=False):
 
 
 class VisibleResults(Mapping[str, TaskResult]):
-    """The visible results, by the tasks' names.
+    """The results that are seen at one place, by the tasks' names.
 
-    Any other task reads as skipped: its results on another path don't count on this path.
+    Any other task reads as skipped: a run of it on another path doesn't count on this one.
     """
 
     __slots__ = ("_numbers", "_results", "_tasks")

@@ -1,0 +1,227 @@
+"""The base of both feeds: it retries attempts, stops, and wakes the workers that wait.
+
+`SingleAttempt` (`solo.py`) is the feed of a task without items, `ItemAttempts` (`items.py`) of a
+task with items. Feeds live on the event loop's thread and are called by the workers of an executor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from fanwise.engine.capture import unheard
+from fanwise.engine.feeds.progress import Progress, Stop
+from fanwise.engine.limits import RetryQueue
+from fanwise.engine.services import RunServices
+from fanwise.engine.settings import TaskSettings
+from fanwise.errors import AttemptError
+from fanwise.model import ErrorInfo, Status, TaskResult
+from fanwise.plan import Value
+from fanwise.ports import Future, Ticket
+from fanwise.values import decode
+
+
+class AttemptQueue(ABC):
+    """The attempts of one visit, queued; implements `ports.Feed`."""
+
+    width = 1
+
+    def __init__(self, settings: TaskSettings, progress: Progress, run: RunServices) -> None:
+        services = run.services
+        self._settings = settings
+        self._progress = progress
+        self._clock = services.clock
+        self._randomness = services.randomness
+        self._run = run
+        self._slots = run.slots
+        self._retries = RetryQueue(services.clock, self._wake)
+        self._held: dict[Future, Ticket] = {}  # retries that wait for a thread to return
+        self._is_closed = False
+        self._is_paused = False
+        self._is_halted = False
+        self._changed = asyncio.get_running_loop().create_future()
+        self._halt: Callable[[], None] | None = None
+
+    @abstractmethod
+    def take(self) -> Ticket | None:
+        """The next attempt, or None if there is none at the moment."""
+
+    @abstractmethod
+    async def wait(self) -> bool:
+        """Return True when it is worth taking again, False when nothing will come any more."""
+
+    def notice(self, text: str) -> None:
+        """Pass a fact on to the run's observer, past the log of the attempt at hand."""
+        unheard(self._run.observer.notice)(text)
+
+    def on_halt(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called when attempts that run are to be stopped at once."""
+        self._halt = callback
+
+    def stop(self, how: Stop) -> None:
+        """Hand out nothing new, and stop attempts in flight as well unless they are to finish."""
+        self._is_closed = True
+        self._is_halted = self._is_halted or how is Stop.CANCEL
+        self._is_paused = not self._is_halted
+        held, self._held = self._held, {}
+        for ticket in [*self._retries.clear(), *held.values()]:
+            self._retry(ticket)
+        self._progress.waiting = 0
+        if how is not Stop.PAUSE and self._halt is not None:
+            self._halt()
+        self._wake()
+
+    def succeeded(
+        self, ticket: Ticket, output: bytes, started_at: float, duration_s: float
+    ) -> None:
+        """Take the attempt's `output`, JSON text."""
+        self._progress.running -= 1
+        self._slots.give_back()
+        if self._settings.retry_until is None:
+            self._end(ticket, Status.SUCCEEDED, output, None, started_at, duration_s)
+        else:
+            self._poll(ticket, self._settings.retry_until, output, started_at, duration_s)
+
+    def _poll(
+        self, ticket: Ticket, until: Value, output: bytes, started_at: float, duration_s: float
+    ) -> None:
+        """Record a success that `until` accepts; retry any other, or fail it."""
+        try:
+            outcome = TaskResult(Status.SUCCEEDED, output=decode(output))
+            is_met = bool(until.evaluate(ticket.context, outcome))
+        except AttemptError as problem:
+            error = self._run.describe(problem)
+            self._end(ticket, Status.FAILED, None, error, started_at, duration_s)
+            return
+        if is_met:
+            self._end(ticket, Status.SUCCEEDED, output, None, started_at, duration_s)
+        elif ticket.attempt <= self._settings.retry.count:
+            self._retry(Ticket(ticket.context, ticket.index, ticket.attempt + 1))
+        else:
+            error = ErrorInfo(
+                "UntilNotMet",
+                f"{until.place}  retry.until is not true after attempt {ticket.attempt}, the last "
+                "one. Raise retry.count or retry.delay if it takes longer.",
+            )
+            self._end(ticket, Status.FAILED, None, error, started_at, duration_s)
+
+    def cancelled(self, ticket: Ticket, started_at: float, duration_s: float) -> None:
+        """Take back an attempt that was stopped, because the run is to stop at once."""
+        self._release()
+        if self._is_halted:
+            self._end(ticket, Status.CANCELLED, None, None, started_at, duration_s)
+        else:
+            self._put_back(ticket)
+
+    def failed(
+        self,
+        ticket: Ticket,
+        error: BaseException,
+        started_at: float,
+        duration_s: float,
+        busy: Future | None = None,
+    ) -> None:
+        """Retry an attempt that raised `error` later, or record the failure."""
+        if busy is None:
+            self._release()
+        else:  # a thread still works at it, so it keeps its slot until that returns
+            busy.add_done_callback(lambda _: self._release())
+        info = self._run.describe(error)
+        if (
+            _is_retryable(error)
+            and ticket.attempt <= self._settings.retry.count
+            and not self._is_halted
+        ):
+            try:
+                wanted = self._wants_retry(ticket, info)
+            except AttemptError as problem:
+                wanted = False
+                message = f"{info.message} (and retry.when: {self._run.describe(problem).message})"
+                info = replace(info, message=message)
+            if wanted:
+                again = Ticket(ticket.context, ticket.index, ticket.attempt + 1)
+                if busy is None:
+                    self._retry(again)
+                else:
+                    self._held[busy] = again
+                    busy.add_done_callback(self._retry_held)
+                return
+        self._end(ticket, Status.FAILED, None, info, started_at, duration_s)
+
+    def _retry_held(self, busy: Future) -> None:
+        """Retry an item whose attempt overran its timeout, now that its thread has returned."""
+        ticket = self._held.pop(busy, None)
+        if ticket is not None:
+            self._retry(ticket)
+
+    def _retry(self, ticket: Ticket) -> None:
+        """Queue another attempt, unless the run is to stop."""
+        if self._is_halted:
+            made = Ticket(ticket.context, ticket.index, ticket.attempt - 1)
+            self._end(made, Status.CANCELLED, None, None, self._clock.now(), 0.0)
+        elif self._is_paused:
+            self._put_back(ticket)
+        else:
+            wait_s = self._settings.retry.wait_s(ticket.attempt - 1, self._randomness.fraction())
+            self._retries.add(ticket, wait_s)
+            self._progress.waiting = len(self._retries)
+
+    def _wants_retry(self, ticket: Ticket, error: ErrorInfo) -> bool:
+        when = self._settings.retry_when
+        outcome = TaskResult(Status.FAILED, error=error)
+        return when is None or bool(when.evaluate(ticket.context, outcome))
+
+    def _occupy(self) -> None:
+        self._slots.free -= 1
+        self._progress.running += 1
+
+    def _release(self) -> None:
+        self._progress.running -= 1
+        self._slots.give_back()
+
+    def _has_slot(self) -> bool:
+        """True if the process may run one more attempt; if not, take again when it may."""
+        if self._slots.free > 0:
+            return True
+        self._slots.when_free(self._wake)
+        return False
+
+    def _take_retry(self) -> Ticket:
+        ticket = self._retries.ready.popleft()
+        self._occupy()
+        self._progress.waiting = len(self._retries)
+        return ticket
+
+    def _wake(self) -> None:
+        """Let every worker that waits look again."""
+        changed, self._changed = self._changed, asyncio.get_running_loop().create_future()
+        changed.set_result(None)
+
+    @abstractmethod
+    def _put_back(self, ticket: Ticket) -> None:
+        """Keep a started attempt for later: the run is paused before its end."""
+
+    @abstractmethod
+    def _end(
+        self,
+        ticket: Ticket,
+        status: Status,
+        output: bytes | None,
+        error: ErrorInfo | None,
+        started_at: float,
+        duration_s: float,
+    ) -> None:
+        """Take the final outcome of a ticket."""
+
+
+def _is_retryable(error: BaseException) -> bool:
+    """True if the error lets its item be retried. The error's class is the author's own."""
+    if not issubclass(type(error), AttemptError):
+        return True
+    try:
+        return bool(getattr(error, "retryable", True))
+    except Exception:
+        return False

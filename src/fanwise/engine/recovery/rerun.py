@@ -1,0 +1,342 @@
+"""The plan of a rerun: the part of a run that is over that runs again, and the part that is kept.
+
+Tasks that failed or were cut off run again, and tasks after them: of a task with items only the
+items that haven't succeeded. Everything else is kept. A visit that failed runs again as the same
+visit, with the same idempotency keys, unless its task was visited again afterwards. A visit that
+comes after a rerun one is a new visit. With a repaired workflow a task is known by its name, and
+its recorded work is kept unless its items come from elsewhere now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from difflib import get_close_matches
+
+import msgspec
+from msgspec.structs import replace
+
+from fanwise.conductor import (
+    KeptOutcome,
+    Replay,
+    SettleTask,
+    StartTask,
+    TaskEnded,
+    VisitsAdvanced,
+)
+from fanwise.engine.recovery.event_codec import Visits
+from fanwise.engine.recovery.history import History
+from fanwise.engine.starting_point import first_state
+from fanwise.errors import UsageError
+from fanwise.model import Discard, RunRecord, Status, TaskResult, VisitRecord, inner_path
+from fanwise.plan import Plan, PlannedTask
+from fanwise.ports import Records, RerunNote, RerunNotes, RerunReason
+
+_BROKEN = frozenset({Status.FAILED, Status.CANCELLED})
+_VisitKey = tuple[int, int]
+
+
+class RerunPlan(msgspec.Struct, frozen=True):
+    """The plan of a rerun. Tasks are numbered as in the plan of the workflow that it runs.
+
+    `kept` has the outcomes that are kept, `rows` the rows of the run's own visits, and
+    `recorded_visits` each task's visits since the latest `RunStarted`, in their order. `restarted`
+    renumbers the tasks without a kept outcome, `advanced` the visits that start after the kept
+    part. `discards` are taken back, `notes` are for observers, `seq` is the last recorded event.
+    """
+
+    recorded_visits: Mapping[int, Sequence[int]]
+    kept: Mapping[_VisitKey, KeptOutcome]
+    rows: Visits
+    restarted: Sequence[VisitsAdvanced]
+    advanced: Sequence[VisitsAdvanced]
+    discards: Sequence[Discard]
+    notes: RerunNotes
+    seq: int
+
+    def outcome_of(self, command: StartTask) -> KeptOutcome | VisitsAdvanced | None:
+        """The kept outcome of a visit, or a renumbering if the visit is a new one."""
+        number, visit = command.task, command.visit
+        had = next((each for each in self.recorded_visits.get(number, ()) if each >= visit), visit)
+        if had > visit:
+            return VisitsAdvanced(((number, had - 1),))
+        return self.kept.get((number, visit))
+
+
+def plan_rerun(
+    plan: Plan,
+    recorded: Plan,
+    record: RunRecord,
+    history: History,
+    records: Records,
+    *,
+    from_task: str | None = None,
+) -> RerunPlan:
+    """The plan of a rerun of `record` with `plan`; `recorded` is the plan it was recorded with.
+
+    With `from_task` that task runs again as a new visit, whatever its outcome. Reads from the
+    store, which may block. Raises `UsageError` if there is nothing to run again, or if `plan` lacks
+    a task with recorded work.
+    """
+    return _Rerun(plan, recorded, record, history, records, from_task).plan()
+
+
+class _Rerun:
+    """A rerun being planned. A task number named `old` is of the recorded plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        recorded: Plan,
+        record: RunRecord,
+        history: History,
+        records: Records,
+        from_task: str | None,
+    ) -> None:
+        self._plan = plan
+        self._recorded = recorded
+        self._record = record
+        self._history = history
+        self._records = records
+        self._is_repaired = plan.text != recorded.text
+        self._replay = Replay(recorded, first_state(recorded))
+        self._settled: dict[_VisitKey, tuple[int, SettleTask]] = {}
+        self._ended: dict[_VisitKey, int] = {}  # at which event each visit's action ended
+        self._last: dict[int, int] = {}  # the last visit of each task that has started
+        for (old, visit), row in history.visits.items():
+            if row.started_at is not None:
+                self._last[old] = max(visit, self._last.get(old, 0))
+        self._from_task = from_task
+        self._reasons: dict[str, RerunReason] = {}  # by the names of tasks that run again
+        self._failed_items: dict[str, int] = {}
+
+    def plan(self) -> RerunPlan:
+        self._require_places()
+        self._read()
+        broken = self._broken()
+        if not (broken or self._is_repaired or self._record.status in _BROKEN):
+            raise UsageError(
+                f"nothing of run {self._record.id} has failed.",
+                hint=f"To start again from a task: fanwise retry {self._record.id} --from TASK",
+            )
+        kept = self._kept(broken)
+        rows = {
+            (self._new(old), visit): replace(row, output=None)  # a kept output isn't written again
+            for (old, visit), row in self._history.visits.items()
+        }
+        same = {self._new(old) for (old, _), is_same in broken.items() if is_same}
+        stays = same | {number for number, _ in kept}
+        return RerunPlan(
+            recorded_visits=self._recorded_visits(),
+            kept=kept,
+            rows=rows,
+            restarted=self._advanced(stays),
+            advanced=self._advanced(same),
+            discards=[
+                each for key, is_same in broken.items() if is_same for each in self._undo(*key)
+            ],
+            notes=RerunNotes(
+                tuple(self._notes({number for number, _ in kept}, rows, same)),
+                from_task=self._from_task,
+                is_repaired=self._is_repaired,
+            ),
+            seq=self._history.seq,
+        )
+
+    def _visited(self, name: str) -> int:
+        """The old number of a task that has run since the latest `RunStarted`."""
+        recorded, size = self._recorded, len(self._recorded.graph.names)
+        if recorded.numbers.get(name, 0) >= size:
+            raise UsageError(
+                f'"{name}" is a task of finally, and these run at the end of every retry.',
+                hint="Name another task.",
+            )
+        ran = [old for old, _ in self._settled if old in self._last and old < size]
+        visited = {recorded.tasks[old].name: old for old in ran}
+        if name not in visited:
+            near = get_close_matches(name, visited, n=1)
+            hint = f'Did you mean "{near[0]}"?' if near else f"It has run {', '.join(visited)}."
+            raise UsageError(
+                f'run {self._record.id} has not run a task "{name}".', hint=hint if visited else ""
+            )
+        return visited[name]
+
+    def _require_places(self) -> None:
+        """Raise `UsageError` if a task that was recorded isn't in the plan."""
+        names = [self._recorded.tasks[old].name for old in sorted(self._last)]
+        if missing := [name for name in names if name not in self._plan.numbers]:
+            near = get_close_matches(missing[0], self._plan.numbers, n=1)
+            known = f' Is it called "{near[0]}" now?' if near else ""
+            raise UsageError(
+                f'{self._plan.file}  has no task "{missing[0]}", of which run {self._record.id} '
+                "has recorded work.",
+                hint=f"Keep the names of tasks that have run, or start a new run.{known}",
+            )
+
+    def _read(self) -> None:
+        """Find when and how each recorded visit ended."""
+        for at, event in enumerate(self._history.events):
+            if isinstance(event, TaskEnded):
+                self._ended[event.task, event.visit] = at
+            for command in self._replay.take(event):
+                if isinstance(command, SettleTask) and command.visit:
+                    self._settled[command.task, command.visit] = at, command
+
+    def _broken(self) -> dict[_VisitKey, bool]:
+        """The old visits that run again for their own sake, and whether as the same visit."""
+        broken: dict[_VisitKey, bool] = {}
+        for key, (_, settled) in self._settled.items():
+            if key[0] >= len(self._recorded.graph.names):  # `finally` runs at every end
+                continue
+            result, name = settled.result, self._recorded.tasks[key[0]].name
+            failed_items = result.items.failed if result.items else 0
+            if self._has_other_items(name, key[0]):
+                broken[key] = False
+                self._reasons[name] = RerunReason.OTHER_ITEMS
+            elif result.status in _BROKEN or failed_items:
+                broken[key] = key[1] == self._last.get(key[0])
+                self._reasons[name] = _reason(result)
+                self._failed_items[name] = failed_items
+        ended = self._replay.ended
+        if ended is not None and ended.error is not None and ended.error.type == "Failed":
+            # A new visit, unless it runs again as the same one because it failed itself.
+            number = self._recorded.numbers[ended.error.data["task"]]
+            leader = self._latest(number, RerunReason.LED_TO_FAIL)
+            broken.setdefault(leader, False)
+        if self._from_task is not None:
+            broken[self._latest(self._visited(self._from_task), RerunReason.NAMED)] = False
+        return broken
+
+    def _latest(self, old: int, reason: RerunReason) -> _VisitKey:
+        """The latest visit of a task, which runs again for this reason if for no other."""
+        self._reasons.setdefault(self._recorded.tasks[old].name, reason)
+        return old, max(visit for number, visit in self._settled if number == old)
+
+    def _has_other_items(self, name: str, old: int) -> bool:
+        new = self._plan.tasks[self._plan.numbers[name]]
+        return bool(_items_of(new) != _items_of(self._recorded.tasks[old]))
+
+    def _kept(self, broken: dict[_VisitKey, bool]) -> dict[_VisitKey, KeptOutcome]:
+        """The outcomes to keep, by the plan's numbers.
+
+        A visit in `broken` that came after another one becomes a new visit: it may have done work
+        under its idempotency keys, and its input may differ now.
+        """
+        graph = self._plan.graph
+        starts: dict[int, list[_VisitKey]] = {}
+        for key in broken:
+            starts.setdefault(self._ended.get(key, self._settled[key][0]), []).append(key)
+        kept: dict[_VisitKey, KeptOutcome] = {}
+        undone = 0  # a bit set of tasks with a broken visit before the event
+        for at, event in enumerate(self._history.events):
+            if isinstance(event, TaskEnded):
+                key, number = (event.task, event.visit), self._new(event.task)
+                if number >= len(graph.names):
+                    continue
+                comes_after = bool(graph.before(number) & undone)
+                if comes_after:
+                    name = self._plan.tasks[number].name
+                    self._reasons.setdefault(name, RerunReason.FOLLOWS_RERUN)
+                if self._is_worth_keeping(event, key, broken) and not comes_after:
+                    ended = replace(event, task=number)
+                    kept[number, event.visit] = KeptOutcome(at, ended)
+            for key in starts.get(at, ()):
+                number = self._new(key[0])
+                if graph.before(number) & undone:
+                    broken[key] = False
+                undone |= 1 << number
+        return kept
+
+    def _is_worth_keeping(
+        self, event: TaskEnded, key: _VisitKey, broken: Mapping[_VisitKey, bool]
+    ) -> bool:
+        if event.result.status is not Status.SUCCEEDED:
+            return False
+        if key not in broken:
+            return True
+        # Its action succeeded, and then one of its templates failed that may be repaired by now.
+        has_failed_items = event.result.items is not None and event.result.items.failed > 0
+        return self._is_repaired and broken[key] and not has_failed_items
+
+    def _recorded_visits(self) -> dict[int, list[int]]:
+        visits: dict[int, list[int]] = {}
+        for old, visit in sorted(self._settled):
+            visits.setdefault(self._new(old), []).append(visit)
+        return visits
+
+    def _advanced(self, but: Set[int]) -> Sequence[VisitsAdvanced]:
+        """Number the visits of all tasks `but` these over the recorded ones."""
+        last = sorted((self._new(old), visit) for old, visit in self._last.items())
+        visits = tuple(each for each in last if each[0] not in but)
+        return (VisitsAdvanced(visits),) if visits else ()
+
+    def _new(self, old: int) -> int:
+        return self._plan.numbers.get(self._recorded.tasks[old].name, -1)
+
+    def _undo(self, old: int, visit: int) -> Iterator[Discard]:
+        """The records to take back of a visit that runs again."""
+        row = self._history.visits[old, visit]
+        inside = inner_path(row.path, row.visit)
+        if row.has_items:
+            for index in self._begun_in_vain(row, inside):
+                yield Discard(row.run_no, under=f"{inside}[{index}]")
+            yield Discard(row.run_no, visit_no=row.visit_no, under=inside)
+        else:
+            yield Discard(row.run_no, under=inside)
+
+    def _begun_in_vain(self, row: VisitRecord, inside: str) -> Iterator[int]:
+        """The items that have recorded steps of a child and haven't succeeded."""
+        succeeded = self._records.recorded_items(row.run_no, row.visit_no).indexes
+        for index in self._unsuccessful(row):
+            succeeded.discard(index)
+        begun = self._records.begun_items(row.run_no, inside)
+        return (index for index in begun if index not in succeeded)
+
+    def _unsuccessful(self, row: VisitRecord) -> Iterator[int]:
+        for status in _BROKEN:
+            after = -1
+            while page := self._records.items(row.run_no, row.visit_no, status=status, after=after):
+                yield from (item.index for item in page)
+                after = page[-1].index
+
+    def _notes(self, kept: Set[int], rows: Visits, same: Set[int]) -> Iterator[RerunNote]:
+        for task in self._plan.tasks[: len(self._plan.graph.names)]:
+            started = [row for (no, _), row in rows.items() if no == task.number and row.started_at]
+            if task.name in self._reasons:
+                items = started[-1].items if started and task.number in same else None
+                yield RerunNote(
+                    task.name,
+                    reason=self._reasons[task.name],
+                    failed_items=self._failed_items.get(task.name, 0),
+                    items=items,
+                )
+            elif task.number in kept:
+                old = self._recorded.tasks[self._recorded.numbers[task.name]]
+                is_changed = _called_by(task) != _called_by(old)
+                yield RerunNote(task.name, is_kept=True, is_changed=is_changed)
+            elif not started:
+                yield RerunNote(task.name)
+
+
+def _reason(result: TaskResult) -> RerunReason:
+    """Why a visit with this result runs again."""
+    if result.status is Status.CANCELLED:
+        return RerunReason.CANCELLED
+    if result.items is not None and result.items.failed:
+        return RerunReason.ITEMS_FAILED
+    return RerunReason.FAILED
+
+
+def _called_by(task: PlannedTask) -> tuple[str, Mapping[str, object]]:
+    """The action or workflow that a task calls, and its input, as the workflow's text."""
+    workflow = task.spec.workflow
+    called = task.spec.name if workflow is None else workflow().text
+    return called, {entry.name: entry.value.raw for entry in task.inputs}
+
+
+def _items_of(task: PlannedTask) -> tuple[str, Mapping[str, object], object] | None:
+    """The kind, sources and batch size of a task's items, as the workflow's text."""
+    if task.items is None:
+        return None
+    batch = task.settings.get("batch-size")
+    size = None if batch is None else (batch.value.raw if batch.value else batch.literal)
+    return task.items.kind, {name: part.raw for name, part in task.items.parts.items()}, size

@@ -1,0 +1,226 @@
+"""Makes a run from a plan and parameters, or once more from its record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from fanwise.context import WorkflowContext
+from fanwise.engine.masking import Masker
+from fanwise.errors import AttemptError, ParameterError, UsageError
+from fanwise.model import RunOrigin, RunRecord, Status
+from fanwise.plan import Plan, bind_parameters
+from fanwise.ports import SECRET_PREFIX, Clock, Randomness, Secrets
+from fanwise.values import FrozenDict, Json, decode, encode
+
+_MAX_TAGS: Final = 20
+_is_tag = re.compile(r"[A-Za-z0-9._:=/-]{1,100}").fullmatch
+_RUN_ID: Final = (
+    "letters, digits, dots, underscores and hyphens, at most 100, and no dot at the start"
+)
+_LEAST_UNNAMED_SECRET: Final = 6
+"""Characters of a secret that is masked although the workflow doesn't name it."""
+
+
+class PreparedRun(msgspec.Struct, frozen=True):
+    """A run that is ready to be driven: its record, and the parts of it that aren't recorded."""
+
+    plan: Plan
+    record: RunRecord
+    context: WorkflowContext
+    masker: Masker
+    timeout_s: float | None
+
+
+class RunFactory:
+    """Prepares runs; time, randomness and secrets come from outside."""
+
+    def __init__(self, clock: Clock, randomness: Randomness, secrets: Secrets) -> None:
+        self._clock = clock
+        self._randomness = randomness
+        self._secrets = secrets
+
+    def new(
+        self,
+        plan: Plan,
+        given: Mapping[str, Json],
+        run_id: str | None,
+        items: int | None,
+        tags: Collection[str],
+    ) -> PreparedRun:
+        """A run that isn't recorded yet. Raises `ParameterError` and `UsageError`."""
+        run_id = self._new_id() if run_id is None else run_id
+        if not _is_run_id(run_id):
+            raise UsageError(f'"{run_id}" can\'t be the id of a run: ids are {_RUN_ID}.')
+        record = RunRecord(
+            run_no=0,
+            id=run_id,
+            workflow=plan.name,
+            file=str(Path(plan.file).absolute()),
+            definition=plan.text,
+            parameters=b"{}",
+            status=Status.PENDING,
+            created_at=self._clock.now(),
+            tags=_checked_tags(tags),
+            origin=replace(_origin(plan, given), most_items=items),
+        )
+        return self._prepared(plan, record, given)
+
+    def recorded(self, plan: Plan, record: RunRecord, secrets: Mapping[str, Json]) -> PreparedRun:
+        """A recorded run, to be resumed or retried. Raises `ParameterError`.
+
+        `secrets` has its secret parameters, which aren't recorded. With a `plan` that isn't the
+        recorded one the record is changed to say so.
+        """
+        if not record.origin.folder:
+            record = replace(record, origin=_first_origin(plan, record))
+        given = _recorded_parameters(plan, record, secrets)
+        if plan.text != record.definition:
+            was = record.origin
+            origin = replace(_origin(plan, was.given), folder=was.folder, most_items=was.most_items)
+            record = replace(
+                record,
+                workflow=plan.name,
+                file=str(Path(plan.file).absolute()),
+                definition=plan.text,
+                origin=origin,
+            )
+        return self._prepared(plan, record, given)
+
+    def _prepared(self, plan: Plan, record: RunRecord, given: Mapping[str, Json]) -> PreparedRun:
+        bound = bind_parameters(plan, given)
+        secrets = self._read_secrets(plan)
+        hidden = [value for name, value in bound.items() if plan.parameters[name].secret]
+        # Others may be found in the environment by an action; a short one is in many a text.
+        others = [value for value in self._secrets.values() if len(value) >= _LEAST_UNNAMED_SECRET]
+        masker = Masker([*secrets.values(), *hidden, *others])
+        context = _first_context(record, bound, secrets)
+        shown = {
+            name: None if plan.parameters[name].secret else value for name, value in bound.items()
+        }
+        record = replace(record, parameters=encode(masker.mask(shown)))
+        return PreparedRun(plan, record, context, masker, _timeout_s(plan, context))
+
+    def _new_id(self) -> str:
+        started = datetime.fromtimestamp(self._clock.now(), UTC)
+        return f"{started:%Y%m%d-%H%M%S}-{self._randomness.token(4)}"
+
+    def _read_secrets(self, plan: Plan) -> dict[str, str]:
+        names = {name for each in plan.family() for name in each.secrets}
+        found = {name: self._secrets.get(name) for name in sorted(names)}
+        if missing := [name for name, value in found.items() if value is None]:
+            raise ParameterError(
+                "\n".join(
+                    f'{plan.file}  the secret "{name}" is not set. '
+                    f"Set the environment variable {SECRET_PREFIX}{name}."
+                    for name in missing
+                )
+            )
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _checked_tags(tags: Collection[str]) -> tuple[str, ...]:
+    """The tags of a run as they are recorded: sorted, each once. Raises `UsageError`."""
+    given = [tags] if isinstance(tags, str) else tags
+    for tag in given:
+        if not (isinstance(tag, str) and _is_tag(tag)):
+            raise UsageError(
+                f'"{tag}" can\'t be a tag: tags are letters, digits and . _ - : = /, at most 100.'
+            )
+    found = tuple(sorted(set(given)))
+    if len(found) > _MAX_TAGS:
+        raise UsageError(f"a run has at most {_MAX_TAGS} tags, not {len(found)}.")
+    return found
+
+
+def _origin(plan: Plan, given: Iterable[str]) -> RunOrigin:
+    """The origin of a run that starts here and now."""
+    first, *called = plan.family()
+    specs = [task.spec for each in (first, *called) for task in each.tasks]
+    return RunOrigin(
+        folder=str(Path.cwd()),
+        given=tuple(given),
+        packs=plan.packs,
+        workflows={str(Path(each.file).absolute()): each.text for each in called},
+        actions={spec.name: spec.digest for spec in specs if spec.workflow is None},
+    )
+
+
+def _first_origin(plan: Plan, record: RunRecord) -> RunOrigin:
+    """The origin of a run of a version that recorded none: as if the run started here and now.
+
+    Parameters whose values differ from their defaults were given. Secret parameters aren't
+    recorded, so each counts as given.
+    """
+    recorded = decode(record.parameters)
+    given = [
+        name
+        for name, parameter in plan.parameters.items()
+        if parameter.secret or recorded.get(name, parameter.default) != parameter.default
+    ]
+    return _origin(plan, given)
+
+
+def _recorded_parameters(
+    plan: Plan, record: RunRecord, secrets: Mapping[str, Json]
+) -> dict[str, Json]:
+    """The run's parameters, with its secret ones given again. Raises `ParameterError`."""
+    declared = plan.parameters
+    if wrong := [name for name in secrets if name not in declared or not declared[name].secret]:
+        raise ParameterError(
+            f'run {record.id} keeps its parameters; "{wrong[0]}" isn\'t a secret one.',
+            hint="Only the values of secret parameters are given again.",
+        )
+    needed = [name for name in record.origin.given if name in declared and declared[name].secret]
+    if missing := [name for name in needed if name not in secrets]:
+        raise ParameterError(
+            "\n".join(
+                f'the secret parameter "{name}" of run {record.id} isn\'t recorded. '
+                f"Give it again: -p {name}=..."
+                for name in missing
+            )
+        )
+    kept = {
+        name: value
+        for name, value in decode(record.parameters).items()
+        if name in declared
+        and not declared[name].secret
+        and not (value is None and declared[name].default is None)
+    }
+    return {**kept, **secrets}
+
+
+def _first_context(
+    record: RunRecord, parameters: FrozenDict, secrets: Mapping[str, str]
+) -> WorkflowContext:
+    """The context of a run at its start."""
+    started = datetime.fromtimestamp(record.created_at, UTC).isoformat(timespec="milliseconds")
+    return WorkflowContext(
+        parameters=parameters, run={"id": record.id, "started_at": started}, secrets=secrets
+    )
+
+
+def _timeout_s(plan: Plan, context: WorkflowContext) -> float | None:
+    """The run's timeout in seconds. Raises `ParameterError` if the parameters give none."""
+    if plan.timeout is None:
+        return None
+    try:
+        timeout_s: float | None = plan.timeout.resolve(context)
+    except AttemptError as error:
+        raise ParameterError(error.message, hint=error.hint) from None
+    return timeout_s
+
+
+def _is_run_id(text: str) -> bool:
+    return (
+        0 < len(text) <= 100
+        and text.isascii()
+        and not text.startswith(".")
+        and all(letter.isalnum() or letter in "._-" for letter in text)
+    )

@@ -1,0 +1,129 @@
+"""The services that a run is made with: adapters behind their interfaces, and parts of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Set
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from fanwise.bitmap import Bitmap
+from fanwise.catalog import StopFlag
+from fanwise.context import WorkflowContext
+from fanwise.engine.describe import describe_error, presentable
+from fanwise.engine.journal import JournalWriter
+from fanwise.engine.limits import Slots
+from fanwise.engine.masking import Masker
+from fanwise.engine.visit import Visit
+from fanwise.model import ErrorInfo, Limits
+from fanwise.plan import Plan, Value
+from fanwise.ports import (
+    Clock,
+    Control,
+    Executor,
+    Observer,
+    Processes,
+    Randomness,
+    Records,
+    Sources,
+)
+
+
+class Services(msgspec.Struct, frozen=True):
+    """The adapters of an engine, shared by all of its runs.
+
+    `resources` is a block around each run: its end gives back the things that actions shared, such
+    as pooled connections.
+    """
+
+    records: Records
+    control: Control
+    executor: Executor
+    sources: Sources
+    resources: Callable[[], AbstractAsyncContextManager[None]]
+    clock: Clock
+    randomness: Randomness
+    processes: Processes
+    limits: Limits
+
+
+class Child(Protocol):
+    """Makes a workflow the action of one visit of a task."""
+
+    def __call__(
+        self,
+        plan: Plan,
+        visit: Visit,
+        context: WorkflowContext,
+        parent: RunServices,
+        begun: Bitmap | None,
+    ) -> Callable[..., Awaitable[Any]]:
+        """The action; items in `begun` (0 without items) may have recorded steps."""
+
+
+class RunServices(msgspec.Struct, frozen=True):
+    """The services, and the parts that belong to one run.
+
+    Relative paths in the workflow's text start at `workflow_folder`, and those in `given`
+    parameters at `caller_folder`.
+    """
+
+    services: Services
+    run_id: str
+    run_no: int
+    journal: JournalWriter
+    observer: Observer
+    masker: Masker
+    slots: Slots
+    stop: StopFlag
+    workflow_folder: Path
+    caller_folder: Path
+    given: frozenset[str]
+    numbers: Iterator[int]
+    """Numbers for visits of tasks, each once."""
+    child: Child
+    """The action of a task that calls a workflow; handed in, since a child's steps run tasks."""
+    depth: int = 0
+    """The number of workflows around the one that runs."""
+    most_items: int | None = None
+    """The number of items of each fan-out that are run, the first ones; None is all."""
+    takes_changed_files: bool = False
+    """Whether items are read from a file that has changed since the first of them was read."""
+
+    def describe(self, error: BaseException) -> ErrorInfo:
+        """The record of an exception."""
+        return describe_error(error, self.masker, self.services.limits)
+
+    def present(self, error: ErrorInfo) -> ErrorInfo:
+        """The record of an error that didn't come as an exception."""
+        return presentable(error, self.masker, self.services.limits)
+
+    def locate(self, text: str, value: Value) -> str:
+        """The absolute form of the path `text`, which `value` gave."""
+        return locate(
+            text,
+            value,
+            workflow_folder=self.workflow_folder,
+            caller_folder=self.caller_folder,
+            given=self.given,
+        )
+
+
+def locate(
+    text: str, value: Value, *, workflow_folder: Path, caller_folder: Path, given: Set[str]
+) -> str:
+    """The absolute form of the path `text`, which `value` gave.
+
+    A relative path that came with a `given` parameter starts at the caller's folder.
+    """
+    path = [*value.references]
+    is_given = (
+        len(path) == 1
+        and value.templates[0].is_expression
+        and path[0][0] == "parameters"
+        and path[0][1:2] != ()
+        and path[0][1] in given
+    )
+    return str((caller_folder if is_given else workflow_folder) / text)
