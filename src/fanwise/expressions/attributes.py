@@ -17,7 +17,7 @@ from fanwise.expressions.refusal import EvaluationError
 
 
 def attribute(value: Any, name: str, owner: str) -> Any:
-    """What `owner.name` is, where `owner` is the text that gave `value`."""
+    """The value of `owner.name`; `owner` is the template's text for `value`."""
     if isinstance(value, dict) and name in value:
         return value[name]
     if name in methods_of(value):
@@ -28,7 +28,7 @@ def attribute(value: Any, name: str, owner: str) -> Any:
 def call_method(
     budget: Budget, value: Any, name: str, args: list[Any], kwargs: dict[str, Any]
 ) -> Any:
-    """What `value.name(*args, **kwargs)` is."""
+    """The result of `value.name(*args, **kwargs)`."""
     if isinstance(value, Undefined):
         value.refuse()
     if isinstance(value, dict) and name in value:

@@ -21,7 +21,7 @@ from fanwise.expressions.variables import Variables
 Closure: TypeAlias = Callable[[Frame], Any]
 
 MAX_DEPTH = 100
-"""How deep an expression may be nested, and how many operators or filters may follow each other."""
+"""The most levels of an expression, and the most operators or filters in a row."""
 
 
 class Compiler:
@@ -64,7 +64,7 @@ class Compiler:
             return compile_node(self, node)
 
     def fault(self, node: nodes.Node) -> Callable[[Exception], AttemptError]:
-        """What makes one of `REFUSALS` an error that names the file and quotes the node's tag."""
+        """A converter of `REFUSALS` into errors that name the file and quote the node's tag."""
         tag, place = self.source.tag_at(node.lineno), self.place
         return lambda error: located(error, tag, place)
 

@@ -16,7 +16,7 @@ _MAX_LENGTH = 16_384  # With at most 16 paths, a text that isn't paid for stays 
 
 
 def value_reader(path: ValuePath, full: Callable[..., Any]) -> Callable[..., Any]:
-    """What evaluates a template that is one path. `full` evaluates it in any case."""
+    """The evaluator of a template that is one path; `full` is the complete one."""
     if path.reference[0] == "item" and len(path.steps) == 1:
         key = path.steps[0].key
 
@@ -39,7 +39,7 @@ def value_reader(path: ValuePath, full: Callable[..., Any]) -> Callable[..., Any
 
 
 def text_reader(parts: list[str | ValuePath], full: Callable[..., Any]) -> Callable[..., Any]:
-    """What evaluates a template that is a text with paths in it."""
+    """The evaluator of a template that is a text with paths in it."""
     texts = [part if isinstance(part, str) else "" for part in parts]
     paths = [(at, part.direct()) for at, part in enumerate(parts) if isinstance(part, ValuePath)]
     if not paths:

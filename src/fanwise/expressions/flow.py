@@ -43,7 +43,7 @@ class OnePass:
 
 
 class Undefined:
-    """What isn't there. `default` and `is defined` take it; whatever else is done with it fails.
+    """A missing value. `default` and `is defined` take it; every other use fails.
 
     `explain` makes the failure's text when it is needed, since most often it isn't.
     """
@@ -77,7 +77,7 @@ _SIZED = (str, list, tuple, dict, range, LazyList, *_VIEWS)
 
 
 def kind(value: object) -> str:
-    """What a value is, in the words of a workflow's author."""
+    """The kind of a value, in the words of a workflow's author."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -101,7 +101,7 @@ def elements(value: Any) -> Iterator[Any]:
 
 
 def length(value: Any) -> int:
-    """How many elements or characters a value has."""
+    """The number of elements or characters of a value."""
     if isinstance(value, _SIZED):
         return len(value)
     if isinstance(value, OnePass | Undefined):
@@ -110,5 +110,5 @@ def length(value: Any) -> int:
 
 
 def is_fresh(value: object) -> bool:
-    """Whether the elements come out of the store, so that keeping them takes memory."""
+    """True if the elements are read from the store, so that keeping them takes memory."""
     return isinstance(value, LazyList) or (isinstance(value, OnePass) and value.is_fresh)

@@ -32,7 +32,7 @@ class Function:
 
     @cached_property
     def signature(self) -> inspect.Signature:
-        """What it takes: the budget, the value, and the template's arguments."""
+        """Its parameters: the budget, the value, and the template's arguments."""
         return inspect.signature(self._function)
 
     def __call__(self, budget: Budget, /, *args: Any, **kwargs: Any) -> Any:

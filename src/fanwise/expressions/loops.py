@@ -1,4 +1,4 @@
-"""What `loop` stands for inside a `for`: where the loop is.
+"""The variable `loop` inside a `for`: the position in the loop.
 
 `loop` itself is no value: a template can only name its parts, so it never leaves its loop.
 """

@@ -1,4 +1,4 @@
-"""What a message says about something that isn't there, with the nearest names that are."""
+"""Messages about missing names and parts, with the nearest existing names."""
 
 from __future__ import annotations
 

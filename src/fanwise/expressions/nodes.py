@@ -127,7 +127,7 @@ def _slice(compiler: Compiler, inner: Closure, node: nodes.Slice) -> Closure:
 
 
 def described(node: nodes.Expr) -> str:
-    """What messages call the value of a node."""
+    """The name of a node's value in messages."""
     if isinstance(node, nodes.Name):
         return str(node.name)
     step = step_of(node)

@@ -150,7 +150,7 @@ def _set_block(compiler: Compiler, node: nodes.AssignBlock) -> Writer:
 
 
 def _target(compiler: Compiler, node: nodes.Node, taken: Iterable[str]) -> Assigner:
-    """What gives a value to one or more new variables, whose names mustn't be `taken`."""
+    """The closure that sets one or more new variables, whose names mustn't be `taken`."""
     if isinstance(node, nodes.Tuple):
         assigners = [_target(compiler, item, taken) for item in node.items]
         fault = compiler.fault(node)

@@ -18,7 +18,7 @@ from fanwise.values import MAX_DEPTH, FrozenDict, FrozenList, LazyList, freeze
 def listed(budget: Budget, value: Any) -> Sequence[Any]:
     """All elements of a value at once; a list or tuple is given back as it is.
 
-    It pays as for a copy in any case, since whoever wants all elements makes something of them.
+    It pays as for a copy in any case, since the caller makes something of all elements.
     """
     if isinstance(value, list | tuple):
         budget.step(len(value))
@@ -71,7 +71,7 @@ def to_text(budget: Budget, value: Any) -> str:
 
 
 def equal(budget: Budget, a: Any, b: Any) -> bool:
-    """Whether two values are equal; a lazy list equals a list with the same elements."""
+    """Compare two values; a lazy list equals a list with the same elements."""
     if type(a) in SCALARS or type(b) in SCALARS:
         if type(a) is str and type(b) is str:
             budget.scan(min(len(a), len(b)))

@@ -27,29 +27,29 @@ def _of_kind(*kinds: type) -> Check:
 
 
 def divisibleby(_budget: Budget, value: Any, num: Any) -> bool:
-    """Whether `num` divides the number."""
+    """True if `num` divides the number."""
     return number_of(value) % number_of(num) == 0
 
 
 def is_lower(budget: Budget, value: Any) -> bool:
-    """Whether the text's letters are in lower case."""
+    """True if the text's letters are in lower case."""
     return to_text(budget, value).islower()
 
 
 def is_upper(budget: Budget, value: Any) -> bool:
-    """Whether the text's letters are in upper case."""
+    """True if the text's letters are in upper case."""
     return to_text(budget, value).isupper()
 
 
 def is_sequence(_budget: Budget, value: Any) -> bool:
-    """Whether the value has a length and elements that can be asked for."""
+    """True if the value has a length and elements at places."""
     if isinstance(value, Undefined):
         value.refuse()
     return isinstance(value, str | list | tuple | dict | range | LazyList)
 
 
 def is_iterable(_budget: Budget, value: Any) -> bool:
-    """Whether a loop can go through the value."""
+    """True if a loop can go through the value."""
     if isinstance(value, Undefined):
         value.refuse()
     return isinstance(value, ITERABLE)

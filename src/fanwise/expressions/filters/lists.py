@@ -224,7 +224,7 @@ def dict_get(budget: Budget, value: dict[Any, Any], key: Any, default: Any = Non
 
 
 def list_count(budget: Budget, value: Any, wanted: Any) -> int:
-    """How many elements are equal to `wanted`."""
+    """The number of elements equal to `wanted`."""
     budget.step(3 * len(value))
     return sum(1 for found in value if equal(budget, found, wanted))
 

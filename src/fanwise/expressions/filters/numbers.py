@@ -79,7 +79,7 @@ def default(_budget: Budget, value: Any, default_value: Any = "", boolean: bool 
 
 
 def length_(_budget: Budget, value: Any) -> int:
-    """How many elements, keys or characters the value has."""
+    """The number of elements, keys or characters."""
     return length(value)
 
 

@@ -129,7 +129,7 @@ def urlencode(budget: Budget, value: Any) -> str:
 
 
 def wordcount(budget: Budget, value: Any) -> int:
-    """How many words the text has."""
+    """The number of words."""
     return _count(budget, _WORD, to_text(budget, value))
 
 
@@ -210,7 +210,7 @@ def _pay_parts(budget: Budget, text: str, sep: str | None) -> None:
 
 
 def _count(budget: Budget, pattern: re.Pattern[str], text: str) -> int:
-    """How often the pattern is found, paid for one by one."""
+    """The number of matches, each paid for."""
     count = 0
     for _ in pattern.finditer(text):
         budget.step()
