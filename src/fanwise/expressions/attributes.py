@@ -16,7 +16,7 @@ from fanwise.expressions.missing import nearest_or_few
 from fanwise.expressions.refusal import EvaluationError
 
 
-def attribute(value: Any, name: str, owner: str) -> Any:
+def attribute(value: object, name: str, owner: str) -> Any:
     """The value of `owner.name`; `owner` is the template's text for `value`."""
     if isinstance(value, dict) and name in value:
         return value[name]
@@ -26,7 +26,7 @@ def attribute(value: Any, name: str, owner: str) -> Any:
 
 
 def call_method(
-    budget: Budget, value: Any, name: str, args: list[Any], kwargs: dict[str, Any]
+    budget: Budget, value: object, name: str, args: list[Any], kwargs: dict[str, Any]
 ) -> Any:
     """The result of `value.name(*args, **kwargs)`."""
     if isinstance(value, Undefined):

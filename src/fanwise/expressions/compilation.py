@@ -75,7 +75,7 @@ class Compiler:
         """
         run, fault = self.expression(node), self.fault(node)
 
-        def evaluate(frame: Frame) -> Any:
+        def evaluate(frame: Frame) -> object:
             try:
                 value = run(frame)
                 return value if finish is None else finish(value)

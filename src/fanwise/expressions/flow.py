@@ -26,11 +26,11 @@ class OnePass:
 
     __slots__ = ("_iterator", "is_fresh")
 
-    def __init__(self, iterator: Iterator[Any], *, is_fresh: bool = False) -> None:
+    def __init__(self, iterator: Iterator[object], *, is_fresh: bool = False) -> None:
         self._iterator = iterator
         self.is_fresh = is_fresh
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[object]:
         return self._iterator
 
     def _refuse(self, *_: object) -> NoReturn:
@@ -91,7 +91,7 @@ def kind(value: object) -> str:
     return "undefined" if isinstance(value, Undefined) else "a list"
 
 
-def elements(value: Any) -> Iterator[Any]:
+def elements(value: object) -> Iterator[object]:
     """Iterate over a value: the elements of a list, the keys of a map, the characters of text."""
     if isinstance(value, ITERABLE):
         return iter(value)
@@ -100,7 +100,7 @@ def elements(value: Any) -> Iterator[Any]:
     raise EvaluationError(f"{kind(value)} has no elements to go through.")
 
 
-def length(value: Any) -> int:
+def length(value: object) -> int:
     """The number of elements or characters of a value."""
     if isinstance(value, _SIZED):
         return len(value)

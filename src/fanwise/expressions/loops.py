@@ -26,7 +26,7 @@ class Loop:
 
     __slots__ = ("elements", "index", "seen")
 
-    def __init__(self, elements: Sequence[Any]) -> None:
+    def __init__(self, elements: Sequence[object]) -> None:
         self.elements = elements
         self.index = 0
         self.seen: tuple[Any, ...] | None = None
@@ -53,18 +53,18 @@ _PARTS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _cycle(_budget: Budget, loop: Loop, *values: Any) -> Any:
+def _cycle(_budget: Budget, loop: Loop, *values: object) -> Any:
     if not values:
         raise EvaluationError("loop.cycle() needs values to go through.")
     return values[loop.index % len(values)]
 
 
-def _changed(budget: Budget, loop: Loop, *values: Any) -> bool:
+def _changed(budget: Budget, loop: Loop, *values: object) -> bool:
     before, loop.seen = loop.seen, values
     return before is None or not equal(budget, before, values)
 
 
-_METHODS: dict[str, Callable[..., Any]] = {"cycle": _cycle, "changed": _changed}
+_METHODS: dict[str, Callable[..., object]] = {"cycle": _cycle, "changed": _changed}
 
 
 def loop_part(compiler: Compiler, name: nodes.Name, steps: list[Step]) -> Closure:
@@ -77,7 +77,7 @@ def loop_part(compiler: Compiler, name: nodes.Name, steps: list[Step]) -> Closur
         compiler.fail(name, '"loop" is used for what it doesn\'t have.', _parts_like(wanted))
     read, rest = _PARTS[str(wanted)], steps[1:]
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         value, owner = read(frame.local[place]), f"loop.{wanted}"
         for step in rest:
             value = take(value, step, owner)
@@ -94,7 +94,7 @@ def loop_call(compiler: Compiler, node: nodes.Call, name: nodes.Name, method: st
         compiler.fail(name, f'"loop.{method}" can\'t be called like this.', _parts_like(method))
     call, args = _METHODS[method], [compiler.expression(arg) for arg in node.args]
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         frame.budget.step()
         return call(frame.budget, frame.local[place], *[arg(frame) for arg in args])
 

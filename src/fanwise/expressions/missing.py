@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
-from typing import Any
 
 from fanwise.expressions.flow import Undefined, kind
 from fanwise.expressions.refusal import EvaluationError
@@ -29,7 +28,7 @@ def nearest_or_few(name: str, names: Iterable[str]) -> str:
     return nearest(name, known) or (f"There is: {few}{more}" if known else "")
 
 
-def no_such_part(owner: str, value: Any, key: str | int | None) -> Undefined:
+def no_such_part(owner: str, value: object, key: str | int | None) -> Undefined:
     """The undefined value that `owner`, which holds `value`, has at `key`.
 
     `key` is None if it was computed, since it may then be a secret.

@@ -46,7 +46,7 @@ def _tuple(compiler: Compiler, node: nodes.Tuple) -> Closure:
     parts = [compiler.expression(item) for item in node.items]
     size = ELEMENT_BYTES + REFERENCE_BYTES * len(parts)
 
-    def run(frame: Frame) -> tuple[Any, ...]:
+    def run(frame: Frame) -> tuple[object, ...]:
         frame.budget.allocate(size)
         return tuple([part(frame) for part in parts])
 
@@ -86,7 +86,7 @@ def _name(compiler: Compiler, node: nodes.Name) -> Closure:
 
 
 def _variable(name: str, places: list[int]) -> Closure:
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         for place in places:
             value = frame.local[place]
             if value is not UNSET:
@@ -145,7 +145,7 @@ def _binary(compiler: Compiler, node: nodes.BinExpr) -> Closure:
         compiler.expression(node.right),
     )
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         frame.budget.step()
         return calculate(symbol, frame.budget, left(frame), right(frame))
 
@@ -170,7 +170,7 @@ def _not(compiler: Compiler, node: nodes.Not) -> Closure:
 def _sign(compiler: Compiler, node: nodes.Neg | nodes.Pos) -> Closure:
     inner, symbol = compiler.expression(node.node), node.operator
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         value = inner(frame)
         if type(value) not in NUMBERS:
             if isinstance(value, Undefined):

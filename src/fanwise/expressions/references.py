@@ -69,7 +69,7 @@ class ValuePath(NamedTuple):
             (only,) = keys
             return lambda frame: start(frame)[only]
 
-        def read(frame: Any) -> Any:
+        def read(frame: object) -> object:
             value = start(frame)
             for key in keys:
                 value = value[key]
@@ -81,7 +81,7 @@ class ValuePath(NamedTuple):
         """A reader of a `Frame` that gives the value, perhaps undefined. Raises on a refusal."""
         direct, start, steps = self.direct(), self.start, self.steps
 
-        def read(frame: Any) -> Any:
+        def read(frame: object) -> object:
             try:
                 return direct(frame)
             except NOT_DIRECT:
@@ -94,7 +94,7 @@ class ValuePath(NamedTuple):
         return read
 
 
-def take(value: Any, step: Step, owner: str) -> Any:
+def take(value: object, step: Step, owner: str) -> Any:
     """The part of a value that a step names."""
     if isinstance(step.key, str) and step.dotted:
         return attribute(value, step.key, owner)

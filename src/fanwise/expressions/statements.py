@@ -96,7 +96,7 @@ def _for(compiler: Compiler, node: nodes.For) -> Writer:
     is_named = place in compiler.loops_named
     compiler.variables = outer
 
-    def turns(frame: Frame) -> Iterator[Any]:
+    def turns(frame: Frame) -> Iterator[object]:
         try:
             for value in elements(source(frame)):
                 frame.budget.turn()
@@ -109,7 +109,7 @@ def _for(compiler: Compiler, node: nodes.For) -> Writer:
             raise fault(error) from None
 
     def write(frame: Frame, out: list[str]) -> None:
-        values: Iterable[Any] = turns(frame)
+        values: Iterable[object] = turns(frame)
         loop = Loop(_kept(frame, values)) if is_named else None
         index = -1
         for index, value in enumerate(values if loop is None else loop.elements):
@@ -155,7 +155,7 @@ def _target(compiler: Compiler, node: nodes.Node, taken: Iterable[str]) -> Assig
         assigners = [_target(compiler, item, taken) for item in node.items]
         fault = compiler.fault(node)
 
-        def unpack(frame: Frame, value: Any) -> None:
+        def unpack(frame: Frame, value: object) -> None:
             if not isinstance(value, list | tuple) or len(value) != len(assigners):
                 size = f" of {len(value)}" if isinstance(value, list | tuple) else ""
                 raise fault(
@@ -172,7 +172,7 @@ def _target(compiler: Compiler, node: nodes.Node, taken: Iterable[str]) -> Assig
         compiler.fail(node, f'"{name}" has a meaning already and can\'t be set.', "Rename it.")
     place = compiler.variables.declare(name)
 
-    def assign(frame: Frame, value: Any) -> None:
+    def assign(frame: Frame, value: object) -> None:
         frame.local[place] = value
 
     return assign
@@ -196,7 +196,7 @@ def _unset(frame: Frame, variables: Iterable[int]) -> None:
         frame.local[place] = UNSET
 
 
-def _kept(frame: Frame, values: Iterable[Any]) -> list[Any]:
+def _kept(frame: Frame, values: Iterable[object]) -> list[Any]:
     """All values of a loop whose template asks how many there are, or which comes next."""
     kept = []
     for value in values:

@@ -55,7 +55,7 @@ class Template:
         "text",
     )
 
-    evaluate: Callable[..., Any]
+    evaluate: Callable[..., object]
 
     def __init__(self, text: str, place: Place | None, limits: Limits) -> None:
         source = TemplateText(text)
@@ -106,7 +106,7 @@ class Template:
         except REFUSALS as error:
             raise located(error, self.text, self.place) from None
 
-    def _elements(self, frame: Frame, values: Iterable[Any]) -> Iterator[Any]:
+    def _elements(self, frame: Frame, values: Iterable[object]) -> Iterator[object]:
         try:
             for value in values:
                 yield freeze_result(frame.budget, value)
@@ -126,7 +126,7 @@ def compile_template(
     return Template(text, place, limits)
 
 
-def _given(frame: Frame, value: Any) -> Any:
+def _given(frame: Frame, value: object) -> Any:
     return value if isinstance(value, LazyList) else freeze_result(frame.budget, value)
 
 

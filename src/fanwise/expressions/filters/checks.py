@@ -16,7 +16,7 @@ Check = Callable[..., bool]
 
 
 def _simple(check: Callable[[Any], bool]) -> Check:
-    def run(_budget: Budget, value: Any) -> bool:
+    def run(_budget: Budget, value: object) -> bool:
         return check(value)
 
     return run
@@ -26,29 +26,29 @@ def _of_kind(*kinds: type) -> Check:
     return _simple(lambda value: isinstance(value, kinds))
 
 
-def divisibleby(_budget: Budget, value: Any, num: Any) -> bool:
+def divisibleby(_budget: Budget, value: object, num: object) -> bool:
     """True if `num` divides the number."""
     return number_of(value) % number_of(num) == 0
 
 
-def is_lower(budget: Budget, value: Any) -> bool:
+def is_lower(budget: Budget, value: object) -> bool:
     """True if the text's letters are in lower case."""
     return to_text(budget, value).islower()
 
 
-def is_upper(budget: Budget, value: Any) -> bool:
+def is_upper(budget: Budget, value: object) -> bool:
     """True if the text's letters are in upper case."""
     return to_text(budget, value).isupper()
 
 
-def is_sequence(_budget: Budget, value: Any) -> bool:
+def is_sequence(_budget: Budget, value: object) -> bool:
     """True if the value has a length and elements at places."""
     if isinstance(value, Undefined):
         value.refuse()
     return isinstance(value, str | list | tuple | dict | range | LazyList)
 
 
-def is_iterable(_budget: Budget, value: Any) -> bool:
+def is_iterable(_budget: Budget, value: object) -> bool:
     """True if a loop can go through the value."""
     if isinstance(value, Undefined):
         value.refuse()

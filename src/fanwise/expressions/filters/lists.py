@@ -30,7 +30,7 @@ Attribute: TypeAlias = str | int | None
 Getter: TypeAlias = Callable[[Any], Any]
 
 
-def getter(attribute: Attribute, default: Any = None) -> Getter:
+def getter(attribute: Attribute, default: object = None) -> Getter:
     """A function that gives the part of an element, or `default` where there is none."""
     path: list[str | int] = []
     if isinstance(attribute, str):
@@ -38,7 +38,7 @@ def getter(attribute: Attribute, default: Any = None) -> Getter:
     elif attribute is not None:
         path = [attribute]
 
-    def get(value: Any) -> Any:
+    def get(value: object) -> Any:
         for name in path:
             value = element(value, name, "an element", named=True)
             if default is not None and isinstance(value, Undefined):
@@ -48,17 +48,17 @@ def getter(attribute: Attribute, default: Any = None) -> Getter:
     return get
 
 
-def _keys(budget: Budget, values: Sequence[Any], get: Getter, case_sensitive: bool) -> list[Any]:
+def _keys(budget: Budget, values: Sequence[object], get: Getter, case_sensitive: bool) -> list[Any]:
     keys = [get(value) for value in values]
     return keys if case_sensitive else [ignoring_case(budget, key) for key in keys]
 
 
-def ignoring_case(budget: Budget, key: Any) -> Any:
+def ignoring_case(budget: Budget, key: object) -> Any:
     """A text in lower case, and any other value as it is."""
     return lower(budget, key) if isinstance(key, str) else key
 
 
-def as_list(budget: Budget, value: Any) -> list[Any]:
+def as_list(budget: Budget, value: object) -> list[Any]:
     """All elements, as a list."""
     values = listed(budget, value)
     return values if isinstance(values, list) else list(values)
@@ -66,7 +66,7 @@ def as_list(budget: Budget, value: Any) -> list[Any]:
 
 def sort(
     budget: Budget,
-    value: Any,
+    value: object,
     reverse: bool = False,
     case_sensitive: bool = False,
     attribute: Attribute = None,
@@ -89,7 +89,7 @@ def _in_order(
 
 def dictsort(
     budget: Budget,
-    value: Any,
+    value: object,
     case_sensitive: bool = False,
     by: str = "key",
     reverse: bool = False,
@@ -106,9 +106,9 @@ def dictsort(
 
 def groupby(
     budget: Budget,
-    value: Any,
+    value: object,
     attribute: Attribute,
-    default: Any = None,
+    default: object = None,
     case_sensitive: bool = False,
 ) -> list[Group]:
     """Groups of elements of which a part is equal, in the order of that part."""
@@ -125,14 +125,14 @@ def groupby(
 
 
 def minimum(
-    budget: Budget, value: Any, case_sensitive: bool = False, attribute: Attribute = None
+    budget: Budget, value: object, case_sensitive: bool = False, attribute: Attribute = None
 ) -> Any:
     """The smallest element, by itself or by a part."""
     return _extreme(min, budget, value, case_sensitive, attribute)
 
 
 def maximum(
-    budget: Budget, value: Any, case_sensitive: bool = False, attribute: Attribute = None
+    budget: Budget, value: object, case_sensitive: bool = False, attribute: Attribute = None
 ) -> Any:
     """The largest element, by itself or by a part."""
     return _extreme(max, budget, value, case_sensitive, attribute)
@@ -141,7 +141,7 @@ def maximum(
 def _extreme(
     choose: Callable[..., Any],
     budget: Budget,
-    value: Any,
+    value: object,
     case_sensitive: bool,
     attribute: Attribute,
 ) -> Any:
@@ -169,14 +169,14 @@ def sum_(budget: Budget, value: Any, attribute: Attribute = None, start: Any = 0
     return total
 
 
-def join(budget: Budget, value: Any, d: Any = "", attribute: Attribute = None) -> str:
+def join(budget: Budget, value: object, d: object = "", attribute: Attribute = None) -> str:
     """The elements, or a part of each, printed one after the other with `d` between them."""
     get = getter(attribute)
     parts = [to_text(budget, get(found)) for found in listed(budget, value)]
     return joined(budget, to_text(budget, d), parts)
 
 
-def first(_budget: Budget, value: Any) -> Any:
+def first(_budget: Budget, value: object) -> Any:
     """The first element."""
     for found in elements(value):
         return found
@@ -218,7 +218,7 @@ def dict_values(budget: Budget, value: dict[Any, Any]) -> Any:
     return value.values()
 
 
-def dict_get(budget: Budget, value: dict[Any, Any], key: Any, default: Any = None) -> Any:
+def dict_get(budget: Budget, value: dict[Any, Any], key: object, default: object = None) -> Any:
     """The value at a key, or `default`."""
     return value[key] if contains(budget, key, value) else default
 
@@ -238,7 +238,7 @@ def list_index(budget: Budget, value: Any, wanted: Any) -> int:
     raise EvaluationError("the list has no such element.", 'Test for it with "in" first.')
 
 
-def map_of(value: Any) -> dict[Any, Any]:
+def map_of(value: object) -> dict[Any, Any]:
     """The value itself if it is a map. Raises `EvaluationError` for anything else."""
     if isinstance(value, dict):
         return value
