@@ -6,7 +6,7 @@ one reader; import all names from here.
 """
 
 from fanwise.model.limits import Limits
-from fanwise.model.ownership import LEASE_S, Lease, Owner, RunRequest
+from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
 from fanwise.model.records import (
     Discard,
     FileFingerprint,
@@ -29,6 +29,7 @@ __all__ = [
     "EndedRun",
     "ErrorInfo",
     "FileFingerprint",
+    "Inbox",
     "ItemCounts",
     "ItemOutcome",
     "ItemTimes",
@@ -39,6 +40,7 @@ __all__ = [
     "Record",
     "RecordedEvent",
     "RecordedItems",
+    "RequestKind",
     "Run",
     "RunOrigin",
     "RunRecord",
