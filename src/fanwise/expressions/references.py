@@ -1,4 +1,4 @@
-"""Which names a template uses, and how the constant paths that start with them are read.
+"""Names that a template uses, and readers of the constant paths that start with them.
 
 A path is a name of the context with constant parts after it, such as `task.fetch.output.url` or
 `item[0].id`. What follows a path's first computed part isn't known until the template is evaluated.
