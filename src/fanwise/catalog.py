@@ -1,4 +1,4 @@
-"""What an action takes and gives, without a word about where it comes from.
+"""Actions by their inputs and outputs, without their origin.
 
 An `ActionSpec` is all that the rest of fanwise knows of an action. Actions made with
 `@fanwise.action` are turned into specs by the adapters in `fanwise.actions`.
@@ -17,7 +17,7 @@ from fanwise.model import Limits
 
 
 class Runs(StrEnum):
-    """Where an action runs: on the event loop, in a thread, or in a process of its own."""
+    """The place of an action: on the event loop, in a thread, or in a process of its own."""
 
     ASYNC = "async"
     THREAD = "thread"
@@ -89,7 +89,7 @@ class ActionSpec(msgspec.Struct, frozen=True):
 
 
 class StopFlag:
-    """Says to whoever holds it that what it belongs to is to stop; it is set once.
+    """A signal to stop, for all holders of the flag; it is set once.
 
     One with an `outer` flag says so as well when that is set.
     """
@@ -102,7 +102,7 @@ class StopFlag:
 
     @property
     def is_set(self) -> bool:
-        """Whether the stop has been asked for."""
+        """True once the stop was requested."""
         return self._is_set or (self._outer is not None and self._outer.is_set)
 
     def set(self) -> None:
@@ -111,14 +111,14 @@ class StopFlag:
 
 
 class ActionContext(msgspec.Struct, frozen=True):
-    """What an action may know of its attempt, if a parameter is annotated with this class.
+    """Facts about an attempt, for an action with a parameter annotated with this class.
 
     `index` is the item's index, or None without items; `attempt` counts from 1. `idempotency_key`
     stays the same over attempts, resumes, retries and machines. `deadline` is when the attempt's
     timeout strikes, in seconds since the epoch, or None. `folder` is the workflow's folder.
 
     `await context.sleep(seconds)` waits. When that is over is recorded first, so that an attempt
-    that is made again after a crash waits just for the rest. It is for `async def` actions.
+    that is retried after a crash waits just for the rest. It is for `async def` actions.
     """
 
     run_id: str
@@ -135,5 +135,5 @@ class ActionContext(msgspec.Struct, frozen=True):
 
     @property
     def stopping(self) -> bool:
-        """Whether the run wants to stop; long work should look and return early."""
+        """True if the run is to stop; long work should look and return early."""
         return self.stop.is_set

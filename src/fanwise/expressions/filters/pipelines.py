@@ -10,25 +10,25 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fanwise.expressions.budget import ELEMENT_BYTES, REFERENCE_BYTES, Budget
+from fanwise.expressions.filters.lists import Attribute, dict_items, getter, ignoring_case, map_of
 from fanwise.expressions.flow import SCALARS, OnePass, Undefined, elements, is_fresh, kind
-from fanwise.expressions.lists import Attribute, dict_items, getter, ignoring_case, map_of
 from fanwise.expressions.refusal import EvaluationError
-from fanwise.expressions.walks import listed, measure
+from fanwise.expressions.traversal import listed, measure
 
 
-def _is_true(_budget: Budget, value: Any) -> bool:
+def _is_true(_budget: Budget, value: object) -> bool:
     return bool(value)
 
 
 def select(
-    budget: Budget, value: Any, test: Callable[..., Any] = _is_true, /, *args: Any
+    budget: Budget, value: object, test: Callable[..., Any] = _is_true, /, *args: object
 ) -> OnePass:
     """The elements that pass the test, or that are true."""
     return _filtered(budget, value, None, lambda it: test(budget, it, *args))
 
 
 def reject(
-    budget: Budget, value: Any, test: Callable[..., Any] = _is_true, /, *args: Any
+    budget: Budget, value: object, test: Callable[..., object] = _is_true, /, *args: object
 ) -> OnePass:
     """The elements that don't pass the test, or that are false."""
     return _filtered(budget, value, None, lambda it: not test(budget, it, *args))
@@ -36,11 +36,11 @@ def reject(
 
 def selectattr(
     budget: Budget,
-    value: Any,
+    value: object,
     attribute: Attribute,
     test: Callable[..., Any] = _is_true,
     /,
-    *args: Any,
+    *args: object,
 ) -> OnePass:
     """The elements of which a part passes the test, or is true."""
     return _filtered(budget, value, attribute, lambda it: test(budget, it, *args))
@@ -48,22 +48,22 @@ def selectattr(
 
 def rejectattr(
     budget: Budget,
-    value: Any,
+    value: object,
     attribute: Attribute,
-    test: Callable[..., Any] = _is_true,
+    test: Callable[..., object] = _is_true,
     /,
-    *args: Any,
+    *args: object,
 ) -> OnePass:
     """The elements of which a part doesn't pass the test, or is false."""
     return _filtered(budget, value, attribute, lambda it: not test(budget, it, *args))
 
 
 def _filtered(
-    budget: Budget, value: Any, attribute: Attribute, keep: Callable[[Any], bool]
+    budget: Budget, value: object, attribute: Attribute, keep: Callable[[Any], bool]
 ) -> OnePass:
     source, get = elements(value), getter(attribute)
 
-    def run() -> Iterator[Any]:
+    def run() -> Iterator[object]:
         for found in source:
             budget.turn()
             if keep(get(found)):
@@ -74,13 +74,13 @@ def _filtered(
 
 def map_(
     budget: Budget,
-    value: Any,
-    function: Callable[..., Any] | None = None,
+    value: object,
+    function: Callable[..., object] | None = None,
     /,
-    *args: Any,
+    *args: object,
     attribute: Attribute = None,
-    default: Any = None,
-    **kwargs: Any,
+    default: object = None,
+    **kwargs: object,
 ) -> OnePass:
     """A part of each element, or what a filter makes of each."""
     source = elements(value)
@@ -94,10 +94,10 @@ def map_(
         if attribute is not None:
             kwargs["attribute"] = attribute
 
-        def apply(it: Any) -> Any:
+        def apply(it: object) -> Any:
             return function(budget, it, *args, **kwargs)
 
-    def run() -> Iterator[Any]:
+    def run() -> Iterator[object]:
         for found in source:
             budget.turn()
             yield apply(found)
@@ -105,13 +105,13 @@ def map_(
     return OnePass(run(), is_fresh=is_fresh(value))
 
 
-def batch(budget: Budget, value: Any, linecount: int, fill_with: Any = None) -> OnePass:
+def batch(budget: Budget, value: object, linecount: int, fill_with: object = None) -> OnePass:
     """Lists of `linecount` elements each, the last one filled up if `fill_with` is given."""
     source = elements(value)
     if fill_with is not None:
         budget.allocate(REFERENCE_BYTES * max(linecount, 0))
 
-    def run() -> Iterator[Any]:
+    def run() -> Iterator[object]:
         row: list[Any] = []
         for found in source:
             if len(row) == linecount:
@@ -129,12 +129,12 @@ def batch(budget: Budget, value: Any, linecount: int, fill_with: Any = None) -> 
     return OnePass(run(), is_fresh=is_fresh(value))
 
 
-def slice_(budget: Budget, value: Any, slices: int, fill_with: Any = None) -> OnePass:
+def slice_(budget: Budget, value: object, slices: int, fill_with: object = None) -> OnePass:
     """So many lists of about the same length, all filled up if `fill_with` is given."""
     values = listed(budget, value)
     size, longer = divmod(len(values), slices)
 
-    def run() -> Iterator[Any]:
+    def run() -> Iterator[object]:
         start = 0
         for number in range(slices):
             stop = start + size + (number < longer)
@@ -150,12 +150,12 @@ def slice_(budget: Budget, value: Any, slices: int, fill_with: Any = None) -> On
 
 
 def unique(
-    budget: Budget, value: Any, case_sensitive: bool = False, attribute: Attribute = None
+    budget: Budget, value: object, case_sensitive: bool = False, attribute: Attribute = None
 ) -> OnePass:
     """The elements without those of which an equal one came before."""
     source, get = elements(value), getter(attribute)
 
-    def run() -> Iterator[Any]:
+    def run() -> Iterator[object]:
         seen = set()
         for found in source:
             budget.turn()
@@ -174,7 +174,7 @@ def unique(
     return OnePass(run(), is_fresh=is_fresh(value))
 
 
-def items(budget: Budget, value: Any) -> OnePass:
+def items(budget: Budget, value: object) -> OnePass:
     """The pairs of key and value of a map."""
     return OnePass(iter(dict_items(budget, map_of(value))))
 

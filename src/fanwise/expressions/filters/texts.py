@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import quote, quote_plus
 
 from fanwise.expressions.budget import ELEMENT_BYTES, Budget
 from fanwise.expressions.flow import kind
 from fanwise.expressions.refusal import EvaluationError
-from fanwise.expressions.walks import listed, measure, to_text
+from fanwise.expressions.traversal import listed, measure, to_text
 from fanwise.values import LazyList
 
 _WORD = re.compile(r"\w+")
@@ -25,25 +24,25 @@ _CASE_GROWTH = 3  # No character has a case of more than three characters.
 _LEEWAY = 5
 
 
-def text_of(value: Any) -> str:
+def text_of(value: object) -> str:
     """The value itself if it is text. Raises `EvaluationError` for anything else."""
     if isinstance(value, str):
         return value
     raise EvaluationError(f"{kind(value)} is given where text is needed.")
 
 
-def capitalize(budget: Budget, value: Any) -> str:
+def capitalize(budget: Budget, value: object) -> str:
     """The text with its first letter in upper case and all others in lower case."""
     return str(METHODS["capitalize"](budget, to_text(budget, value)))
 
 
-def center(budget: Budget, value: Any, width: int = 80) -> str:
+def center(budget: Budget, value: object, width: int = 80) -> str:
     """The text in the middle of a field of `width` characters."""
     return str(METHODS["center"](budget, to_text(budget, value), width))
 
 
 def indent(
-    budget: Budget, value: Any, width: int | str = 4, first: bool = False, blank: bool = False
+    budget: Budget, value: object, width: int | str = 4, first: bool = False, blank: bool = False
 ) -> str:
     """The text with every line but the first indented, blank ones only with `blank`."""
     text = text_of(value)
@@ -57,12 +56,14 @@ def indent(
     return "\n".join([margin + lines[0] if first else lines[0], *rest])
 
 
-def lower(budget: Budget, value: Any) -> str:
+def lower(budget: Budget, value: object) -> str:
     """The text in lower case."""
     return str(METHODS["lower"](budget, to_text(budget, value)))
 
 
-def replace(budget: Budget, value: Any, old: Any, new: Any, count: int | None = None) -> str:
+def replace(
+    budget: Budget, value: object, old: object, new: object, count: int | None = None
+) -> str:
     """The text with `old` replaced by `new`, at most `count` times."""
     text, before, after = (to_text(budget, part) for part in (value, old, new))
     return replaced(budget, text, before, after, -1 if count is None else count)
@@ -77,7 +78,7 @@ def replaced(budget: Budget, text: str, old: str, new: str, count: int = -1) -> 
     return text.replace(old, new, count)
 
 
-def title(budget: Budget, value: Any) -> str:
+def title(budget: Budget, value: object) -> str:
     """The text with each word's first letter in upper case and all others in lower case."""
     text = to_text(budget, value)
     budget.step(len(text) >> 2)
@@ -86,14 +87,14 @@ def title(budget: Budget, value: Any) -> str:
     return "".join([part[0].upper() + part[1:].lower() for part in parts])
 
 
-def trim(budget: Budget, value: Any, chars: str | None = None) -> str:
+def trim(budget: Budget, value: object, chars: str | None = None) -> str:
     """The text without these characters, or white space, at its ends."""
     return str(METHODS["strip"](budget, to_text(budget, value), chars))
 
 
 def truncate(
     budget: Budget,
-    value: Any,
+    value: object,
     length: int = 255,
     killwords: bool = False,
     end: str = "...",
@@ -111,12 +112,12 @@ def truncate(
     return (cut if killwords else cut.rsplit(" ", 1)[0]) + end
 
 
-def upper(budget: Budget, value: Any) -> str:
+def upper(budget: Budget, value: object) -> str:
     """The text in upper case."""
     return str(METHODS["upper"](budget, to_text(budget, value)))
 
 
-def urlencode(budget: Budget, value: Any) -> str:
+def urlencode(budget: Budget, value: object) -> str:
     """The text quoted for a URL's path, or a map or list of pairs as a URL's query."""
     if isinstance(value, list | tuple | dict | LazyList):
         pairs = value.items() if isinstance(value, dict) else value
@@ -128,14 +129,14 @@ def urlencode(budget: Budget, value: Any) -> str:
     return _quoted(budget, to_text(budget, value), quote, "/")
 
 
-def wordcount(budget: Budget, value: Any) -> int:
-    """How many words the text has."""
+def wordcount(budget: Budget, value: object) -> int:
+    """The number of words."""
     return _count(budget, _WORD, to_text(budget, value))
 
 
 def wordwrap(
     budget: Budget,
-    value: Any,
+    value: object,
     width: int = 79,
     break_long_words: bool = True,
     wrapstring: str | None = None,
@@ -168,7 +169,7 @@ def wordwrap(
     return line_end.join(wrapped)
 
 
-def join_texts(budget: Budget, separator: str, value: Any) -> str:
+def join_texts(budget: Budget, separator: str, value: object) -> str:
     """`separator.join(value)`, which takes texts only."""
     parts = [text_of(part) for part in listed(budget, value)]
     return joined(budget, separator, parts)
@@ -210,7 +211,7 @@ def _pay_parts(budget: Budget, text: str, sep: str | None) -> None:
 
 
 def _count(budget: Budget, pattern: re.Pattern[str], text: str) -> int:
-    """How often the pattern is found, paid for one by one."""
+    """The number of matches, each paid for."""
     count = 0
     for _ in pattern.finditer(text):
         budget.step()
@@ -224,20 +225,20 @@ def _quoted(budget: Budget, text: str, apply: Callable[..., str], safe: str) -> 
     return apply(text, safe=safe)
 
 
-def _asking(method: Callable[..., Any]) -> Callable[..., Any]:
+def _asking(method: Callable[..., object]) -> Callable[..., object]:
     """A method whose answer is small: a number, or true or false."""
 
-    def run(budget: Budget, text: str, *args: Any) -> Any:
+    def run(budget: Budget, text: str, *args: object) -> object:
         _pay_arguments(budget, text, args)
         return method(text, *args)
 
     return run
 
 
-def _searching_back(method: Callable[..., Any]) -> Callable[..., Any]:
+def _searching_back(method: Callable[..., object]) -> Callable[..., object]:
     """A method that searches from the end, which takes the product of both lengths."""
 
-    def run(budget: Budget, text: str, part: str, *args: Any) -> Any:
+    def run(budget: Budget, text: str, part: str, *args: object) -> object:
         budget.scan(len(text) * len(part))
         budget.text(text)
         return method(text, part, *args)
@@ -245,10 +246,10 @@ def _searching_back(method: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _cutting(method: Callable[..., Any]) -> Callable[..., Any]:
+def _cutting(method: Callable[..., object]) -> Callable[..., object]:
     """A method whose result isn't larger than the text."""
 
-    def run(budget: Budget, text: str, *args: Any) -> Any:
+    def run(budget: Budget, text: str, *args: object) -> object:
         _pay_arguments(budget, text, args)
         budget.text(text)
         return method(text, *args)
@@ -256,7 +257,7 @@ def _cutting(method: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _cased(method: Callable[[str], str]) -> Callable[..., Any]:
+def _cased(method: Callable[[str], str]) -> Callable[..., object]:
     def run(budget: Budget, text: str) -> str:
         budget.text(text, _CASE_GROWTH)
         return method(text)
@@ -264,7 +265,7 @@ def _cased(method: Callable[[str], str]) -> Callable[..., Any]:
     return run
 
 
-def _stripped(method: Callable[[str, str | None], str]) -> Callable[..., Any]:
+def _stripped(method: Callable[[str, str | None], str]) -> Callable[..., object]:
     def run(budget: Budget, text: str, chars: str | None = None) -> str:
         budget.scan(len(text) * len(chars or ""))
         budget.text(text)
@@ -273,7 +274,7 @@ def _stripped(method: Callable[[str, str | None], str]) -> Callable[..., Any]:
     return run
 
 
-def _padded(method: Callable[..., str]) -> Callable[..., Any]:
+def _padded(method: Callable[..., str]) -> Callable[..., object]:
     def run(budget: Budget, text: str, width: int, *fill: str) -> str:
         budget.text(text)
         budget.allocate(4 * max(width, 0))
@@ -282,13 +283,13 @@ def _padded(method: Callable[..., str]) -> Callable[..., Any]:
     return run
 
 
-def _pay_arguments(budget: Budget, text: str, args: tuple[Any, ...]) -> None:
+def _pay_arguments(budget: Budget, text: str, args: tuple[object, ...]) -> None:
     budget.scan(len(text))
     for argument in args:
         measure(budget, argument)
 
 
-_METHODS_BY_COST: list[tuple[Callable[..., Callable[..., Any]], list[Callable[..., Any]]]] = [
+_METHODS_BY_COST: list[tuple[Callable[..., Callable[..., object]], list[Callable[..., object]]]] = [
     (_asking, [str.count, str.endswith, str.find, str.index, str.isalnum, str.isalpha]),
     (_asking, [str.isascii, str.isdecimal, str.isdigit, str.islower, str.isnumeric]),
     (_asking, [str.isspace, str.istitle, str.isupper, str.startswith]),
@@ -299,7 +300,7 @@ _METHODS_BY_COST: list[tuple[Callable[..., Callable[..., Any]], list[Callable[..
     (_padded, [str.center, str.ljust, str.rjust, str.zfill]),
 ]
 
-METHODS: dict[str, Callable[..., Any]] = {
+METHODS: dict[str, Callable[..., object]] = {
     **{method.__name__: cost(method) for cost, methods in _METHODS_BY_COST for method in methods},
     "join": join_texts,
     "replace": replaced,

@@ -15,10 +15,10 @@ from fanwise.expressions.refusal import EvaluationError
 from fanwise.values import MAX_DEPTH, FrozenDict, FrozenList, LazyList, freeze
 
 
-def listed(budget: Budget, value: Any) -> Sequence[Any]:
+def listed(budget: Budget, value: object) -> Sequence[object]:
     """All elements of a value at once; a list or tuple is given back as it is.
 
-    It pays as for a copy in any case, since whoever wants all elements makes something of them.
+    It pays as for a copy in any case, since the caller makes something of all elements.
     """
     if isinstance(value, list | tuple):
         budget.step(len(value))
@@ -37,14 +37,14 @@ def listed(budget: Budget, value: Any) -> Sequence[Any]:
     return result
 
 
-def measure(budget: Budget, value: Any, depth: int = 0) -> int:
+def measure(budget: Budget, value: object, depth: int = 0) -> int:
     """About how many characters the value's text has, having paid the steps to walk over it."""
     if type(value) is str:
         budget.scan(len(value))
         return 4 + len(value) * (1 if value.isprintable() else 10)
     if type(value) in SCALARS:
         return value.bit_length() // 3 + 4 if type(value) is int else 24
-    parts: Iterable[Any]
+    parts: Iterable[object]
     if isinstance(value, dict):
         parts = (part for pair in value.items() for part in pair)
     elif isinstance(value, list | tuple):
@@ -59,7 +59,7 @@ def measure(budget: Budget, value: Any, depth: int = 0) -> int:
     return 2 + sum([2 + measure(budget, part, depth + 1) for part in parts])
 
 
-def to_text(budget: Budget, value: Any) -> str:
+def to_text(budget: Budget, value: object) -> str:
     """A value as a template prints it, which is as Python prints it."""
     if type(value) is str:
         return value
@@ -70,8 +70,8 @@ def to_text(budget: Budget, value: Any) -> str:
     return str(value)
 
 
-def equal(budget: Budget, a: Any, b: Any) -> bool:
-    """Whether two values are equal; a lazy list equals a list with the same elements."""
+def equal(budget: Budget, a: object, b: object) -> bool:
+    """Compare two values; a lazy list equals a list with the same elements."""
     if type(a) in SCALARS or type(b) in SCALARS:
         if type(a) is str and type(b) is str:
             budget.scan(min(len(a), len(b)))
@@ -87,7 +87,7 @@ def equal(budget: Budget, a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def settle(budget: Budget, value: Any, depth: int = 0) -> Any:
+def freeze_result(budget: Budget, value: object, depth: int = 0) -> Any:
     """The frozen value that leaves a template: tuples and all that is read lazily become lists."""
     if isinstance(value, FrozenDict | FrozenList):
         return value
@@ -103,16 +103,19 @@ def settle(budget: Budget, value: Any, depth: int = 0) -> Any:
         budget.step(3 * len(value))
         budget.allocate(ELEMENT_BYTES * (1 + len(value)))
         return FrozenDict(
-            {settle(budget, key): settle(budget, part, depth + 1) for key, part in value.items()}
+            {
+                freeze_result(budget, key): freeze_result(budget, part, depth + 1)
+                for key, part in value.items()
+            }
         )
     if isinstance(value, Undefined):
         value.refuse()
     budget.step(2)
     budget.allocate(ELEMENT_BYTES)
-    return FrozenList([settle(budget, part, depth + 1) for part in listed(budget, value)])
+    return FrozenList([freeze_result(budget, part, depth + 1) for part in listed(budget, value)])
 
 
-def sort_cost(budget: Budget, keys: Sequence[Any]) -> None:
+def sort_cost(budget: Budget, keys: Sequence[object]) -> None:
     """Pay for sorting by these keys."""
     once = sum(1 + (measure(budget, key) >> 8) for key in keys)
     budget.step(once * len(keys).bit_length())

@@ -1,97 +1,27 @@
-"""Expressions compiled into closures: each takes a `Frame` and gives the expression's value.
+"""The compilers of literals, names, paths and operators: each gives the node's closure.
 
-Everything that can be known before an evaluation is checked here: names, filters, tests, functions,
-how many arguments they take, and how deep an expression is nested.
+Names and constants are checked here, before any evaluation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, NoReturn, TypeAlias
+from typing import Any
 
 from jinja2 import nodes
 
-from fanwise.errors import AttemptError, Place
 from fanwise.expressions import calls
 from fanwise.expressions.budget import ELEMENT_BYTES, REFERENCE_BYTES
+from fanwise.expressions.compilation import MAX_DEPTH, Closure, Compiler, NodeTable
 from fanwise.expressions.flow import NUMBERS, SCALARS, Undefined, kind
 from fanwise.expressions.frame import UNSET, Frame
 from fanwise.expressions.functions import FUNCTIONS
 from fanwise.expressions.lookup import element, part
 from fanwise.expressions.loops import LOOP, loop_part
-from fanwise.expressions.missing import nearest, nothing
+from fanwise.expressions.missing import nearest, undefined
 from fanwise.expressions.operators import COMPARISONS, MAX_INT_BITS, calculate
 from fanwise.expressions.references import ROOTS, context_path, path_of, step_of, take
-from fanwise.expressions.refusal import REFUSALS, EvaluationError, located
-from fanwise.expressions.scopes import Scope
-from fanwise.expressions.syntax import Source
-from fanwise.expressions.walks import to_text
-
-Closure: TypeAlias = Callable[[Frame], Any]
-
-MAX_DEPTH = 100
-"""How deep an expression may be nested, and how many operators or filters may follow each other."""
-
-
-class Compiler:
-    """Compiles one template, and collects which names and functions it uses."""
-
-    def __init__(self, source: Source, place: Place | None) -> None:
-        self.source = source
-        self.place = place
-        self.scope = Scope()
-        self.references: set[tuple[str, ...]] = set()
-        self.functions: set[str] = set()
-        self.loops_named: set[int] = set()
-        """The places in `Frame.local` of the loops whose `loop` is named."""
-        self._depth = 0
-
-    def fail(self, node: nodes.Node, reason: str, hint: str = "") -> NoReturn:
-        """Raise the `TemplateSyntaxError` for something that is wrong with this node."""
-        raise self.source.error(reason, node.lineno or 0, hint=hint)
-
-    @contextmanager
-    def nested(self, node: nodes.Node) -> Iterator[None]:
-        """Count a level of nesting for as long as a `with` statement lasts."""
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            self.fail(
-                node,
-                f"it has more than {MAX_DEPTH} operators, filters or blocks inside each other.",
-                "Split it up, with set or with vars.",
-            )
-        yield
-        self._depth -= 1
-
-    def expression(self, node: nodes.Node) -> Closure:
-        """The closure that gives the node's value. Raises `TemplateSyntaxError`."""
-        compile_node = _EXPRESSIONS.get(type(node))
-        if compile_node is None:
-            self.fail(node, f"a {type(node).__name__.lower()} can't stand here.")
-        with self.nested(node):
-            return compile_node(self, node)
-
-    def fault(self, node: nodes.Node) -> Callable[[Exception], AttemptError]:
-        """What makes one of `REFUSALS` an error that names the file and quotes the node's tag."""
-        tag, place = self.source.tag_at(node.lineno), self.place
-        return lambda error: located(error, tag, place)
-
-    def located(self, node: nodes.Node, finish: Callable[[Any], Any] | None = None) -> Closure:
-        """The closure of a whole tag's expression, whose errors name the file and quote the tag.
-
-        `finish` is applied to the value, and may raise one of `REFUSALS` too.
-        """
-        run, fault = self.expression(node), self.fault(node)
-
-        def evaluate(frame: Frame) -> Any:
-            try:
-                value = run(frame)
-                return value if finish is None else finish(value)
-            except REFUSALS as error:
-                raise fault(error) from None
-
-        return evaluate
+from fanwise.expressions.refusal import EvaluationError
+from fanwise.expressions.traversal import to_text
 
 
 def _const(compiler: Compiler, node: nodes.Const) -> Closure:
@@ -116,7 +46,7 @@ def _tuple(compiler: Compiler, node: nodes.Tuple) -> Closure:
     parts = [compiler.expression(item) for item in node.items]
     size = ELEMENT_BYTES + REFERENCE_BYTES * len(parts)
 
-    def run(frame: Frame) -> tuple[Any, ...]:
+    def run(frame: Frame) -> tuple[object, ...]:
         frame.budget.allocate(size)
         return tuple([part(frame) for part in parts])
 
@@ -144,24 +74,24 @@ def _name(compiler: Compiler, node: nodes.Name) -> Closure:
     name = node.name
     if name == LOOP:
         return loop_part(compiler, node, [])
-    places = compiler.scope.find(name)
+    places = compiler.variables.find(name)
     if places:
         return _variable(name, places)
     if name in ROOTS:
         return _path(compiler, node)
     if name in FUNCTIONS or name in calls.OUTCOMES:
         compiler.fail(node, f'"{name}" is a function.', f"Call it: {name}()")
-    known = [*ROOTS, *calls.OUTCOMES, *FUNCTIONS, *compiler.scope.names()]
+    known = [*ROOTS, *calls.OUTCOMES, *FUNCTIONS, *compiler.variables.names()]
     return compiler.fail(node, f'there is no name "{name}".', nearest(name, known))
 
 
 def _variable(name: str, places: list[int]) -> Closure:
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         for place in places:
             value = frame.local[place]
             if value is not UNSET:
                 return value
-        return nothing(f'"{name}" isn\'t set.')
+        return undefined(f'"{name}" isn\'t set.')
 
     return run
 
@@ -173,7 +103,7 @@ def _path(compiler: Compiler, node: nodes.Expr) -> Closure:
         name, steps = found
         if name.name == LOOP:
             return loop_part(compiler, name, steps)
-        if name.name in ROOTS and not compiler.scope.find(name.name):
+        if name.name in ROOTS and not compiler.variables.find(name.name):
             path = context_path(name, steps, compiler.source)
             compiler.references.add(path.reference)
             return path.reader()
@@ -197,7 +127,7 @@ def _slice(compiler: Compiler, inner: Closure, node: nodes.Slice) -> Closure:
 
 
 def described(node: nodes.Expr) -> str:
-    """What messages call the value of a node."""
+    """The name of a node's value in messages."""
     if isinstance(node, nodes.Name):
         return str(node.name)
     step = step_of(node)
@@ -215,7 +145,7 @@ def _binary(compiler: Compiler, node: nodes.BinExpr) -> Closure:
         compiler.expression(node.right),
     )
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         frame.budget.step()
         return calculate(symbol, frame.budget, left(frame), right(frame))
 
@@ -240,7 +170,7 @@ def _not(compiler: Compiler, node: nodes.Not) -> Closure:
 def _sign(compiler: Compiler, node: nodes.Neg | nodes.Pos) -> Closure:
     inner, symbol = compiler.expression(node.node), node.operator
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         value = inner(frame)
         if type(value) not in NUMBERS:
             if isinstance(value, Undefined):
@@ -255,7 +185,7 @@ def _condition(compiler: Compiler, node: nodes.CondExpr) -> Closure:
     test, yes = compiler.expression(node.test), compiler.expression(node.expr1)
     if node.expr2 is None:
         return lambda frame: (
-            yes(frame) if test(frame) else nothing("its if is false, with no else.")
+            yes(frame) if test(frame) else undefined("its if is false, with no else.")
         )
     no = compiler.expression(node.expr2)
     return lambda frame: yes(frame) if test(frame) else no(frame)
@@ -295,7 +225,7 @@ def _concat(compiler: Compiler, node: nodes.Concat) -> Closure:
     return run
 
 
-_EXPRESSIONS: dict[type[nodes.Node], Callable[[Compiler, Any], Closure]] = {
+NODES: NodeTable = {
     nodes.Const: _const,
     nodes.List: _list,
     nodes.Tuple: _tuple,
@@ -322,3 +252,4 @@ _EXPRESSIONS: dict[type[nodes.Node], Callable[[Compiler, Any], Closure]] = {
     nodes.Test: calls.compile_test,
     nodes.Call: calls.compile_call,
 }
+"""The compilers of all nodes that an expression may hold."""

@@ -14,7 +14,7 @@ from typing import Any
 from fanwise.expressions.budget import Budget
 from fanwise.expressions.flow import kind
 from fanwise.expressions.refusal import MISFITS, EvaluationError
-from fanwise.expressions.walks import measure
+from fanwise.expressions.traversal import measure
 
 _CONVERSION = re.compile(
     r"%(?:\((?P<key>[^()%]*)\))?[#0\- +]*"
@@ -24,7 +24,7 @@ _CONVERSION = re.compile(
 _NUMBER = re.compile(r"\d+")
 
 
-def printf(budget: Budget, text: str, values: Any) -> str:
+def printf(budget: Budget, text: str, values: object) -> str:
     """`text % values`. Raises `EvaluationError` for values that don't fit."""
     budget.text(text)
     try:
@@ -34,7 +34,7 @@ def printf(budget: Budget, text: str, values: Any) -> str:
         raise EvaluationError(f"the formats in the text don't fit {kind(values)}.") from None
 
 
-def _pay_conversions(budget: Budget, text: str, values: Any) -> None:
+def _pay_conversions(budget: Budget, text: str, values: object) -> None:
     position = 0
     for match in _CONVERSION.finditer(text):
         key, width, precision, letter = match.group("key", "width", "precision", "letter")
@@ -55,7 +55,7 @@ def _pay_conversions(budget: Budget, text: str, values: Any) -> None:
         budget.allocate(4 * (int(width or 0) + int(precision or 0) + measure(budget, value)))
 
 
-def braces(budget: Budget, text: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+def braces(budget: Budget, text: str, args: tuple[object, ...], kwargs: dict[str, Any]) -> str:
     """`text.format(*args, **kwargs)`. Raises `EvaluationError`, or what Python raises."""
     budget.text(text)
     position = 0

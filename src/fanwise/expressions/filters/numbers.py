@@ -9,7 +9,7 @@ from typing import Any
 from fanwise.expressions.budget import Budget
 from fanwise.expressions.flow import NUMBERS, Undefined, kind, length
 from fanwise.expressions.refusal import EvaluationError
-from fanwise.expressions.walks import measure, settle, to_text
+from fanwise.expressions.traversal import freeze_result, measure, to_text
 
 _DIGITS = 4_000  # Longer texts than this are no numbers that JSON can carry.
 _PLACES = 300
@@ -25,7 +25,7 @@ def number_of(value: Any) -> int | float:
     raise EvaluationError(f"{kind(value)} is given where a number is needed.")
 
 
-def absolute(_budget: Budget, value: Any) -> int | float:
+def absolute(_budget: Budget, value: object) -> int | float:
     """The number without its sign."""
     return abs(number_of(value))
 
@@ -51,7 +51,7 @@ def as_float(_budget: Budget, value: Any, default: Any = 0.0) -> Any:
         return default
 
 
-def _short(value: Any) -> None:
+def _short(value: object) -> None:
     if isinstance(value, str) and len(value) > _DIGITS:
         raise EvaluationError(
             f"a text of more than {_DIGITS:,} characters can't be read as a number."
@@ -60,7 +60,7 @@ def _short(value: Any) -> None:
         value.refuse()
 
 
-def round_(_budget: Budget, value: Any, precision: int = 0, method: str = "common") -> Any:
+def round_(_budget: Budget, value: object, precision: int = 0, method: str = "common") -> Any:
     """The number with so many places, rounded to the nearest, up (`ceil`) or down (`floor`)."""
     number = number_of(value)
     if abs(precision) > _PLACES:
@@ -73,26 +73,28 @@ def round_(_budget: Budget, value: Any, precision: int = 0, method: str = "commo
     return away(number * (10**precision)) / (10**precision)
 
 
-def default(_budget: Budget, value: Any, default_value: Any = "", boolean: bool = False) -> Any:
+def default(
+    _budget: Budget, value: object, default_value: object = "", boolean: bool = False
+) -> Any:
     """The value, or `default_value` if it is undefined, with `boolean` also if it is false."""
     return default_value if isinstance(value, Undefined) or (boolean and not value) else value
 
 
-def length_(_budget: Budget, value: Any) -> int:
-    """How many elements, keys or characters the value has."""
+def length_(_budget: Budget, value: object) -> int:
+    """The number of elements, keys or characters."""
     return length(value)
 
 
-def string(budget: Budget, value: Any) -> str:
+def string(budget: Budget, value: object) -> str:
     """The value as a template prints it."""
     return to_text(budget, value)
 
 
-def tojson(budget: Budget, value: Any, indent: int | None = None) -> str:
+def tojson(budget: Budget, value: object, indent: int | None = None) -> str:
     """The value as JSON text, its keys in order, plain: nothing in it is escaped for HTML."""
     if indent is not None and not 0 <= indent <= _INDENT:
         raise EvaluationError(f"JSON text can be indented by 0 to {_INDENT} spaces.")
-    plain = settle(budget, value)
+    plain = freeze_result(budget, value)
     budget.allocate(6 * measure(budget, plain))
     encoder = json.JSONEncoder(sort_keys=True, allow_nan=False, indent=indent)
     if indent is None:

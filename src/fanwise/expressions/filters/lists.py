@@ -10,6 +10,7 @@ from itertools import groupby as grouped
 from typing import Any, TypeAlias
 
 from fanwise.expressions.budget import ELEMENT_BYTES, REFERENCE_BYTES, Budget
+from fanwise.expressions.filters.texts import joined, lower
 from fanwise.expressions.flow import (
     NUMBERS,
     Group,
@@ -19,18 +20,17 @@ from fanwise.expressions.flow import (
     kind,
 )
 from fanwise.expressions.lookup import element
-from fanwise.expressions.missing import nothing
+from fanwise.expressions.missing import undefined
 from fanwise.expressions.operators import add, contains
 from fanwise.expressions.refusal import EvaluationError
-from fanwise.expressions.texts import joined, lower
-from fanwise.expressions.walks import equal, listed, measure, sort_cost, to_text
+from fanwise.expressions.traversal import equal, listed, measure, sort_cost, to_text
 from fanwise.values import LazyList
 
 Attribute: TypeAlias = str | int | None
 Getter: TypeAlias = Callable[[Any], Any]
 
 
-def getter(attribute: Attribute, default: Any = None) -> Getter:
+def getter(attribute: Attribute, default: object = None) -> Getter:
     """A function that gives the part of an element, or `default` where there is none."""
     path: list[str | int] = []
     if isinstance(attribute, str):
@@ -38,7 +38,7 @@ def getter(attribute: Attribute, default: Any = None) -> Getter:
     elif attribute is not None:
         path = [attribute]
 
-    def get(value: Any) -> Any:
+    def get(value: object) -> Any:
         for name in path:
             value = element(value, name, "an element", named=True)
             if default is not None and isinstance(value, Undefined):
@@ -48,17 +48,17 @@ def getter(attribute: Attribute, default: Any = None) -> Getter:
     return get
 
 
-def _keys(budget: Budget, values: Sequence[Any], get: Getter, case_sensitive: bool) -> list[Any]:
+def _keys(budget: Budget, values: Sequence[object], get: Getter, case_sensitive: bool) -> list[Any]:
     keys = [get(value) for value in values]
     return keys if case_sensitive else [ignoring_case(budget, key) for key in keys]
 
 
-def ignoring_case(budget: Budget, key: Any) -> Any:
+def ignoring_case(budget: Budget, key: object) -> Any:
     """A text in lower case, and any other value as it is."""
     return lower(budget, key) if isinstance(key, str) else key
 
 
-def as_list(budget: Budget, value: Any) -> list[Any]:
+def as_list(budget: Budget, value: object) -> list[Any]:
     """All elements, as a list."""
     values = listed(budget, value)
     return values if isinstance(values, list) else list(values)
@@ -66,7 +66,7 @@ def as_list(budget: Budget, value: Any) -> list[Any]:
 
 def sort(
     budget: Budget,
-    value: Any,
+    value: object,
     reverse: bool = False,
     case_sensitive: bool = False,
     attribute: Attribute = None,
@@ -89,7 +89,7 @@ def _in_order(
 
 def dictsort(
     budget: Budget,
-    value: Any,
+    value: object,
     case_sensitive: bool = False,
     by: str = "key",
     reverse: bool = False,
@@ -106,9 +106,9 @@ def dictsort(
 
 def groupby(
     budget: Budget,
-    value: Any,
+    value: object,
     attribute: Attribute,
-    default: Any = None,
+    default: object = None,
     case_sensitive: bool = False,
 ) -> list[Group]:
     """Groups of elements of which a part is equal, in the order of that part."""
@@ -125,14 +125,14 @@ def groupby(
 
 
 def minimum(
-    budget: Budget, value: Any, case_sensitive: bool = False, attribute: Attribute = None
+    budget: Budget, value: object, case_sensitive: bool = False, attribute: Attribute = None
 ) -> Any:
     """The smallest element, by itself or by a part."""
     return _extreme(min, budget, value, case_sensitive, attribute)
 
 
 def maximum(
-    budget: Budget, value: Any, case_sensitive: bool = False, attribute: Attribute = None
+    budget: Budget, value: object, case_sensitive: bool = False, attribute: Attribute = None
 ) -> Any:
     """The largest element, by itself or by a part."""
     return _extreme(max, budget, value, case_sensitive, attribute)
@@ -141,13 +141,13 @@ def maximum(
 def _extreme(
     choose: Callable[..., Any],
     budget: Budget,
-    value: Any,
+    value: object,
     case_sensitive: bool,
     attribute: Attribute,
 ) -> Any:
     values = listed(budget, value)
     if not values:
-        return nothing("an empty list has no smallest and no largest element.")
+        return undefined("an empty list has no smallest and no largest element.")
     keys = _keys(budget, values, getter(attribute), case_sensitive)
     budget.allocate(2 * REFERENCE_BYTES * len(keys))
     for key in keys:
@@ -169,18 +169,18 @@ def sum_(budget: Budget, value: Any, attribute: Attribute = None, start: Any = 0
     return total
 
 
-def join(budget: Budget, value: Any, d: Any = "", attribute: Attribute = None) -> str:
+def join(budget: Budget, value: object, d: object = "", attribute: Attribute = None) -> str:
     """The elements, or a part of each, printed one after the other with `d` between them."""
     get = getter(attribute)
     parts = [to_text(budget, get(found)) for found in listed(budget, value)]
     return joined(budget, to_text(budget, d), parts)
 
 
-def first(_budget: Budget, value: Any) -> Any:
+def first(_budget: Budget, value: object) -> Any:
     """The first element."""
     for found in elements(value):
         return found
-    return nothing("an empty list has no first element.")
+    return undefined("an empty list has no first element.")
 
 
 def last(_budget: Budget, value: Any) -> Any:
@@ -189,12 +189,12 @@ def last(_budget: Budget, value: Any) -> Any:
         raise EvaluationError("the last element of a filtered list isn't known.", "Add: | list")
     if isinstance(value, LazyList | str):
         return (
-            value[len(value) - 1] if len(value) else nothing("an empty list has no last element.")
+            value[len(value) - 1] if len(value) else undefined("an empty list has no last element.")
         )
     elements(value)  # Refuses what has none.
     for found in reversed(value):
         return found
-    return nothing("an empty list has no last element.")
+    return undefined("an empty list has no last element.")
 
 
 # Methods.
@@ -218,13 +218,13 @@ def dict_values(budget: Budget, value: dict[Any, Any]) -> Any:
     return value.values()
 
 
-def dict_get(budget: Budget, value: dict[Any, Any], key: Any, default: Any = None) -> Any:
+def dict_get(budget: Budget, value: dict[Any, Any], key: object, default: object = None) -> Any:
     """The value at a key, or `default`."""
     return value[key] if contains(budget, key, value) else default
 
 
 def list_count(budget: Budget, value: Any, wanted: Any) -> int:
-    """How many elements are equal to `wanted`."""
+    """The number of elements equal to `wanted`."""
     budget.step(3 * len(value))
     return sum(1 for found in value if equal(budget, found, wanted))
 
@@ -238,7 +238,7 @@ def list_index(budget: Budget, value: Any, wanted: Any) -> int:
     raise EvaluationError("the list has no such element.", 'Test for it with "in" first.')
 
 
-def map_of(value: Any) -> dict[Any, Any]:
+def map_of(value: object) -> dict[Any, Any]:
     """The value itself if it is a map. Raises `EvaluationError` for anything else."""
     if isinstance(value, dict):
         return value

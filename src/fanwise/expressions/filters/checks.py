@@ -6,17 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from fanwise.expressions.budget import Budget
+from fanwise.expressions.filters.numbers import number_of
 from fanwise.expressions.flow import ITERABLE, NUMBERS, Undefined
-from fanwise.expressions.numbers import number_of
 from fanwise.expressions.operators import COMPARISONS
-from fanwise.expressions.walks import to_text
+from fanwise.expressions.traversal import to_text
 from fanwise.values import LazyList
 
 Check = Callable[..., bool]
 
 
 def _simple(check: Callable[[Any], bool]) -> Check:
-    def run(_budget: Budget, value: Any) -> bool:
+    def run(_budget: Budget, value: object) -> bool:
         return check(value)
 
     return run
@@ -26,30 +26,30 @@ def _of_kind(*kinds: type) -> Check:
     return _simple(lambda value: isinstance(value, kinds))
 
 
-def divisibleby(_budget: Budget, value: Any, num: Any) -> bool:
-    """Whether `num` divides the number."""
+def divisibleby(_budget: Budget, value: object, num: object) -> bool:
+    """True if `num` divides the number."""
     return number_of(value) % number_of(num) == 0
 
 
-def is_lower(budget: Budget, value: Any) -> bool:
-    """Whether the text's letters are in lower case."""
+def is_lower(budget: Budget, value: object) -> bool:
+    """True if the text's letters are in lower case."""
     return to_text(budget, value).islower()
 
 
-def is_upper(budget: Budget, value: Any) -> bool:
-    """Whether the text's letters are in upper case."""
+def is_upper(budget: Budget, value: object) -> bool:
+    """True if the text's letters are in upper case."""
     return to_text(budget, value).isupper()
 
 
-def is_sequence(_budget: Budget, value: Any) -> bool:
-    """Whether the value has a length and elements that can be asked for."""
+def is_sequence(_budget: Budget, value: object) -> bool:
+    """True if the value has a length and elements at places."""
     if isinstance(value, Undefined):
         value.refuse()
     return isinstance(value, str | list | tuple | dict | range | LazyList)
 
 
-def is_iterable(_budget: Budget, value: Any) -> bool:
-    """Whether a loop can go through the value."""
+def is_iterable(_budget: Budget, value: object) -> bool:
+    """True if a loop can go through the value."""
     if isinstance(value, Undefined):
         value.refuse()
     return isinstance(value, ITERABLE)
