@@ -19,7 +19,7 @@ from fanwise.engine import Engine, Services
 from fanwise.executors.local import LocalExecutor
 from fanwise.model import ErrorInfo, ItemOutcome, Limits, Run, RunRecord, Status, VisitRecord
 from fanwise.plan import Plan, compile_plan
-from fanwise.ports import Clock, Observer, Processes, TaskProgress
+from fanwise.ports import Clock, Observer, Processes, RerunNotes, TaskProgress
 from fanwise.stores import Store, open_store
 from fanwise.system import EnvironmentSecrets, SystemClock, SystemProcesses
 from fanwise.testing.chance import FixedChance
@@ -34,6 +34,7 @@ class Watcher(Observer):
     def __init__(self) -> None:
         self.told: list[tuple[str, ...]] = []
         self.notices: list[str] = []
+        self.reruns: list[RerunNotes] = []
         self.progress: dict[str, TaskProgress] = {}
 
     def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
@@ -45,6 +46,9 @@ class Watcher(Observer):
 
     def task_ended(self, name: str, status: Status, error: ErrorInfo | None) -> None:
         self.told.append(("task_ended", name, status.value))
+
+    def rerun_planned(self, notes: RerunNotes) -> None:
+        self.reruns.append(notes)
 
     def notice(self, text: str) -> None:
         self.notices.append(text)
@@ -86,18 +90,18 @@ class Loom:
 
     def make_engine(self) -> Engine:
         """A new engine, as another process would have, on the same store."""
-        parts = Services(
+        services = Services(
             records=self.store,
             control=self.store,
             executor=LocalExecutor(self.clock),
             sources=sources,
             resources=resources,
             clock=self.clock,
-            chance=self.chance,
+            randomness=self.chance,
             processes=self.processes,
             limits=self.limits,
         )
-        return Engine(self.store, parts, EnvironmentSecrets(self.environment))
+        return Engine(self.store, services, EnvironmentSecrets(self.environment))
 
     def resume(self, text: str, *actions: Callable[..., Any], **options: Any) -> Run:
         """Go on with the newest run."""

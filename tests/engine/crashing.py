@@ -24,9 +24,9 @@ from fanwise.actions.resources import resources
 from fanwise.catalog import ActionSpec
 from fanwise.conductor import Replay
 from fanwise.engine import Engine, Services
-from fanwise.engine.conduct import first_state
-from fanwise.engine.making import RunFactory
-from fanwise.engine.recovery import read_history
+from fanwise.engine.recovery.history import read_history
+from fanwise.engine.run_factory import RunFactory
+from fanwise.engine.starting_point import first_state
 from fanwise.errors import LeaseLostError, StoreError
 from fanwise.executors.local import LocalExecutor
 from fanwise.model import (
@@ -41,7 +41,7 @@ from fanwise.model import (
     inner_path,
 )
 from fanwise.plan import Plan
-from fanwise.ports import Catalog, Observer, ProcessState
+from fanwise.ports import Catalog, Observer, ProcessState, RerunNotes
 from fanwise.stores import Store
 from fanwise.system import EnvironmentSecrets
 from fanwise.testing.chance import FixedChance
@@ -165,6 +165,7 @@ class Life:
         self.store = store
         self.world = World()
         self.notices: list[str] = []
+        self.reruns: list[RerunNotes] = []
         self.commits = 0
         self.asks_in: tuple[int, RunRequest] | None = None
         """A request that is made in so many calls from now, once."""
@@ -224,8 +225,8 @@ class Life:
     def ask(self, request: RunRequest) -> None:
         """Ask something of the run in progress, as another process would."""
         assert self._engine is not None
-        for asked in self._engine._asked:
-            asked.ask(request)
+        for inbox in self._engine._inboxes:
+            inbox.request(request)
 
     def _live(
         self,
@@ -237,21 +238,21 @@ class Life:
         failing = FailingStore(self.store, at or 1_000_000, when)
         loop = _OneThread() if isinstance(self.store, MemoryStore) else JumpingLoop()
         loop._waits.elapsed_s = self._elapsed_s
-        parts = Services(
+        services = Services(
             records=failing,
             control=failing,
             executor=LocalExecutor(loop),
             sources=sources,
             resources=resources,
             clock=loop,
-            chance=FixedChance(),
+            randomness=FixedChance(),
             processes=self._cast,
             limits=Limits(),
         )
-        self._engine = Engine(failing, parts, EnvironmentSecrets({}))
+        self._engine = Engine(failing, services, EnvironmentSecrets({}))
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
-                return runner.run(start(self._engine)(observer=_Listener(self.notices)))
+                return runner.run(start(self._engine)(observer=_Listener(self)))
         except LeaseLostError:
             raise
         except StoreError:
@@ -349,11 +350,14 @@ class Life:
 
 
 class _Listener(Observer):
-    def __init__(self, notices: list[str]) -> None:
-        self._notices = notices
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    def rerun_planned(self, notes: RerunNotes) -> None:
+        self._life.reruns.append(notes)
 
     def notice(self, text: str) -> None:
-        self._notices.append(text)
+        self._life.notices.append(text)
 
 
 class Stage:

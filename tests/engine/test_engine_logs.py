@@ -17,7 +17,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fanwise
-from fanwise.engine import capturing
 from fanwise.engine.masking import Masker
 from fanwise.model import ItemOutcome, LogEntry, Status
 from fanwise.ports import Observer
@@ -37,8 +36,7 @@ ONCE = "tasks: [{name: once, action: test.say}]"
 
 
 def run(loom, text: str, *actions: Callable[..., Any], **options: Any) -> fanwise.Run:
-    with capturing():
-        return loom.run(text, *actions, **options)
+    return loom.run(text, *actions, **options)
 
 
 def logs(loom) -> list[LogEntry]:
@@ -208,10 +206,9 @@ def test_what_is_printed_outside_of_attempts_goes_where_it_always_went(loom, cap
         tasks:
           - {name: each, action: test.say, with-items: [1], label: "{{ item.name }}"}
         """
-    with capturing():
-        print("before")
-        loom.run(text, say)
-        print("after", file=sys.stderr)
+    print("before")
+    loom.run(text, say)
+    print("after", file=sys.stderr)
     printed = capsys.readouterr()
     assert texts(loom) == ["heard\n"]
     assert printed.out.startswith("before\nmy own thread\ntold an item's label can't be rendered")
@@ -236,29 +233,47 @@ def test_what_outlives_its_attempt_prints_where_it_always_did(loom, capsys) -> N
         released.set()
         await left[0]
 
-    with capturing():
-        asyncio.run(both())
+    asyncio.run(both())
     assert texts(loom) == []
     assert capsys.readouterr().out == "still here\n"
 
 
-def test_without_capturing_the_streams_and_logging_are_left_alone(loom, capsys, caplog) -> None:
-    """`fanwise.run` from a program prints as the program does, and records none of it."""
-    before = sys.stdout, sys.stderr, logging.getLogger().level
+def test_without_a_run_in_progress_the_streams_and_logging_are_left_alone(loom) -> None:
+    """They are as they were before the first of several runs, once the last of them has ended."""
+    before = sys.stdout, sys.stderr, logging.getLogger().level, logging.getLogger().handlers[:]
+    release = asyncio.Event()
 
     @fanwise.action("test.say")
-    async def say(context: fanwise.ActionContext) -> None:
-        assert (sys.stdout, sys.stderr, logging.getLogger().level) == before
-        print("printed")
-        context.logger.warning("logged")
+    async def say(text: str) -> None:
+        await release.wait()
+        print(text)
 
-    assert loom.run(ONCE, say).status is Status.SUCCEEDED
-    assert logs(loom) == []
-    assert capsys.readouterr().out == "printed\n"
-    assert caplog.messages == ["logged"]
-    with capturing():
-        pass
-    assert (sys.stdout, sys.stderr, logging.getLogger().level) == before
+    async def overlapping() -> None:
+        text = "tasks: [{name: once, action: test.say, input: {text: hello}}]"
+        plan, engine = loom.plan(text, say), loom.make_engine()
+        handles = [await engine.start(plan) for _ in range(3)]
+        release.set()
+        await asyncio.gather(*[handle.wait() for handle in reversed(handles)])
+
+    asyncio.run(overlapping())
+    for run in loom.store.runs():
+        assert [log.text for log in loom.store.logs(run.run_no)] == ["hello\n"]
+    after = sys.stdout, sys.stderr, logging.getLogger().level, logging.getLogger().handlers[:]
+    assert after == before
+
+
+def test_a_stream_that_came_during_a_run_stays(loom, monkeypatch) -> None:
+    """Only the streams that a run has put there are put back."""
+    mine = io.StringIO()
+
+    @fanwise.action("test.say")
+    async def say() -> None:
+        monkeypatch.setattr(sys, "stdout", mine)
+        print("said")
+
+    loom.run(ONCE, say)
+    assert sys.stdout is mine
+    assert mine.getvalue() == "said\n"
 
 
 def test_records_from_info_on_are_heard_if_nobody_has_configured_logging(
@@ -272,10 +287,14 @@ def test_records_from_info_on_are_heard_if_nobody_has_configured_logging(
         context.logger.info("just right")
 
     monkeypatch.setattr(logging.getLogger(), "handlers", [])  # which are pytest's
-    with capturing():
-        loom.run(ONCE, say)
-        logging.getLogger("caller").info("not printed")
-        logging.getLogger("caller").warning("printed")
+
+    class Caller(Observer):
+        def task_ended(self, *_: object) -> None:
+            logging.getLogger("caller").info("not printed")
+            logging.getLogger("caller").warning("printed")
+
+    loom.watcher = Caller()
+    loom.run(ONCE, say)
     logging.getLogger("caller").info("not printed")
     assert texts(loom) == ["INFO fanwise.action.test.say: just right\n"]
     assert capsys.readouterr().err == "printed\n"
@@ -307,10 +326,10 @@ def test_an_attempts_log_is_no_terminal(loom, monkeypatch) -> None:
         return sys.stdout.isatty()
 
     monkeypatch.setattr(sys, "stdout", Terminal())
-    with capturing():
-        assert sys.stdout.isatty()
-        done = loom.run(f'{ONCE}\noutput: "{{{{ task.once.output }}}}"', say)
-    assert done.output is False
+    seen = []
+    loom.watcher.task_ended = lambda *_: seen.append(sys.stdout.isatty())
+    done = loom.run(f'{ONCE}\noutput: "{{{{ task.once.output }}}}"', say)
+    assert (done.output, seen) == (False, [True])
 
 
 def test_a_log_has_a_bound_and_says_what_was_left_out(loom) -> None:
@@ -480,8 +499,7 @@ def test_the_steps_of_a_child_workflow_have_logs_of_their_own(tmp_path: Path, ca
     files = {"actions.py": ACTIONS, "child.yaml": CHILD, "main.yaml": PARENT}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    with capturing():
-        fanwise.run(tmp_path / "main.yaml", store=str(tmp_path / "fanwise.db"), observer=Teller())
+    fanwise.run(tmp_path / "main.yaml", store=str(tmp_path / "fanwise.db"), observer=Teller())
     assert "told an action with cpu=True" in capsys.readouterr().out
     with open_store(str(tmp_path / "fanwise.db")) as store:
         assert {log.path: log.text for log in store.logs(1)} == {

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import fanwise
-from fanwise.engine.gate import RateLimiter
+from fanwise.engine.limits import RateLimiter
 from fanwise.errors import ActionError
 from fanwise.model import Status
 from fanwise.testing.clock import ManualClock

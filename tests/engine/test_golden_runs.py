@@ -17,10 +17,10 @@ from msgspec.structs import replace
 
 from fanwise.conductor import Evaluate, Evaluated, EvaluationKind, Replay, SettleTask, StartTask
 from fanwise.engine import Engine
-from fanwise.engine.conduct import first_state
 from fanwise.engine.evaluate import evaluate_asked
-from fanwise.engine.making import RunFactory
-from fanwise.engine.recovery import History, read_history
+from fanwise.engine.recovery.history import History, read_history
+from fanwise.engine.run_factory import RunFactory
+from fanwise.engine.starting_point import first_state
 from fanwise.errors import StoreError
 from fanwise.model import (
     ItemOutcome,

@@ -9,7 +9,8 @@ from crash_cases import RETRIES, STEPS
 from crashing import Case, Life, Stage, When
 
 from fanwise.errors import UsageError
-from fanwise.model import RunRequest, Status
+from fanwise.model import ItemCounts, RunRequest, Status
+from fanwise.ports import RerunNote, RerunNotes, RerunReason
 
 LOOP = Case("""
 tasks:
@@ -129,7 +130,8 @@ tasks:
     life.world.calls.clear()
     life.retry()
     assert set(life.world.calls) == {"b[1]/1", "b[2]/1"}
-    assert life.notices == ["runs b (2 of 3 items)"]
+    counts = ItemCounts(total=3, succeeded=1, failed=0)
+    assert life.reruns[-1].tasks == (RerunNote("b", RerunReason.CANCELLED, items=counts),)
 
 
 def test_a_retry_starts_from_no_task_that_it_would_not_reach_or_runs_anyway(
@@ -146,7 +148,8 @@ finally: [{name: clean, action: test.do}]
     life = mended(stage)
     life.retry(from_task="a", repaired=stage.load(text.replace("false", "true")))
     life.retry(from_task="b")
-    assert life.notices[-1] == "b: runs again, since it was asked for"
+    assert life.reruns[-1].from_task == "b"
+    assert life.reruns[-1].tasks[-1] == RerunNote("b", RerunReason.NAMED)
     with pytest.raises(UsageError, match='"clean" is a task of finally'):
         life.retry(from_task="clean")
 
@@ -164,7 +167,7 @@ finally:
     life = mended(stage)
     life.retry()
     assert set(life.world.calls) == {"clean[0]/2", "clean[1]/2"}
-    assert life.notices == ["runs no task but those of finally; keeps a"]
+    assert life.reruns[-1].tasks == (RerunNote("a", is_kept=True),)
 
 
 THREE = """
@@ -175,11 +178,18 @@ tasks:
 """
 
 
-def test_a_plain_retry_says_what_it_does_in_one_line(tmp_path: Path) -> None:
-    """With how many items of each task."""
+def test_a_retry_says_which_tasks_run_again_and_why(tmp_path: Path) -> None:
+    """With the counts of items where those that had succeeded are kept."""
     life = mended(Stage(Case(THREE), tmp_path))
     life.retry()
-    assert life.notices == ["runs b (2 of 3 items), c; keeps a"]
+    counts = ItemCounts(total=3, succeeded=1, failed=2)
+    assert life.reruns[-1] == RerunNotes(
+        (
+            RerunNote("a", is_kept=True),
+            RerunNote("b", RerunReason.ITEMS_FAILED, failed_items=2, items=counts),
+            RerunNote("c"),
+        )
+    )
 
 
 def test_a_retry_with_a_repaired_workflow_says_what_it_keeps_and_why(tmp_path: Path) -> None:
@@ -187,8 +197,7 @@ def test_a_retry_with_a_repaired_workflow_says_what_it_keeps_and_why(tmp_path: P
     stage = Stage(Case(THREE), tmp_path)
     life = mended(stage)
     life.retry(repaired=stage.load(THREE.replace("value: 1}", "value: 7}")))
-    assert life.notices == [
-        "a: kept, since it has succeeded; what has changed in it is not used",
-        "b: runs again, since 2 of its items failed; 1 of 3 items are kept",
-        "c: has not run yet",
-    ]
+    notes = life.reruns[-1]
+    assert notes.is_repaired
+    assert notes.tasks[0] == RerunNote("a", is_kept=True, is_changed=True)
+    assert [note.name for note in notes.tasks] == ["a", "b", "c"]

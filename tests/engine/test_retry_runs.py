@@ -9,7 +9,8 @@ import pytest
 
 import fanwise
 from fanwise.errors import UsageError
-from fanwise.model import Status
+from fanwise.model import ItemCounts, Status
+from fanwise.ports import RerunNote, RerunReason
 
 THREE = """
 tasks:
@@ -156,7 +157,7 @@ def test_a_repaired_workflow_goes_on_with_what_had_succeeded(loom) -> None:
     assert run.status is Status.SUCCEEDED
     assert sorted(doing.done) == ["better 2", "c 4", "d"]
     assert loom.record().definition == repaired
-    assert any(note.startswith("b: runs again") for note in loom.watcher.notices)
+    assert any(note.name == "b" and note.reason for note in loom.watcher.reruns[-1].tasks)
 
 
 def test_a_repaired_workflow_must_have_the_tasks_that_were_recorded(loom) -> None:
@@ -247,18 +248,21 @@ def test_items_that_came_after_what_failed_run_again_as_a_new_visit(loom) -> Non
     assert sorted(doing.done) == ["a", "b1 after succeeded", "b2 after succeeded"]
     assert [(row.path, row.visit) for row in loom.rows()] == [("a", 1), ("b", 1), ("b", 2)]
     assert max(doing.keys.values()) == doing.keys[f"{loom.record().id}/a/1"] == 2
-    assert loom.watcher.notices == ["runs a, b"]
+    assert loom.watcher.reruns[-1].tasks == (
+        RerunNote("a", RerunReason.FAILED),
+        RerunNote("b", RerunReason.ITEMS_FAILED, failed_items=1),
+    )
 
 
 def test_a_new_visit_is_told_as_one_that_keeps_no_items(loom) -> None:
     """Neither of the task that was named, nor of one after it."""
     loom.run(THREE, Doing().action())
     loom.retry(THREE, Doing().action(), from_task="a")
-    assert loom.watcher.notices == [
-        "a: runs again, since it was asked for",
-        "b: runs again, since what comes before it does",
-        "c: runs again, since what comes before it does",
-    ]
+    assert loom.watcher.reruns[-1].tasks == (
+        RerunNote("a", RerunReason.NAMED),
+        RerunNote("b", RerunReason.FOLLOWS_RERUN),
+        RerunNote("c", RerunReason.FOLLOWS_RERUN),
+    )
 
 
 def test_kept_items_are_told_of_a_repaired_workflow_too(loom) -> None:
@@ -269,9 +273,9 @@ def test_kept_items_are_told_of_a_repaired_workflow_too(loom) -> None:
     new = "tasks:\n  - {name: new, action: test.do, input: {of: new}}\n"
     repaired = THREE.replace("tasks:\n", new)
     loom.retry(repaired, doing.action(), recorded=THREE)
-    assert (
-        "b: runs again, since 2 of its items failed; 2 of 4 items are kept" in loom.watcher.notices
-    )
+    counts = ItemCounts(total=4, succeeded=2, failed=2)
+    note = RerunNote("b", RerunReason.ITEMS_FAILED, failed_items=2, items=counts)
+    assert note in loom.watcher.reruns[-1].tasks
 
 
 def test_a_retry_of_a_changed_file_is_refused_before_anything_is_recorded(loom) -> None:

@@ -27,14 +27,13 @@ from fanwise.bench.torture_records import (
     compare_work,
     snapshot,
 )
-from fanwise.engine.engine import OVER
 from fanwise.errors import StoreError, UsageError
 from fanwise.model import Lease, Record, Status
 from fanwise.stores import open_store
 
 PACK: Final = Path(__file__).parent / "torture_pack"
 WORKFLOWS: Final = ("stream", "children", "graph", "broken")
-"""What is tortured; `broken` fails, and succeeds once it is mended and retried."""
+"""The tortured workflows; `broken` fails, and succeeds once it is mended and retried."""
 
 RUN_ID: Final = "torture"
 
@@ -46,7 +45,7 @@ _NUMBERS: Final = 40
 
 
 class Blow(Enum):
-    """What is done to a process."""
+    """An interference with a process."""
 
     KILL = "kill"
     STOP = "stop"
@@ -55,11 +54,11 @@ class Blow(Enum):
 
 
 _WEIGHTS: Final = {Blow.KILL: 80, Blow.STOP: 6, Blow.PAUSE: 10, Blow.NONE: 4}
-"""How often each of them is done, in a hundred lives."""
+"""The number of each blow in a hundred lives."""
 
 
 class Counts(msgspec.Struct):
-    """How often what was done: blows, runs taken from stopped processes, lives by their command.
+    """Counts of blows, of runs taken from stopped processes, and of lives by their command.
 
     `attempts` were begun, `outcomes` are recorded in the end.
     """
@@ -131,7 +130,7 @@ class TorturedRun:
 
     def _is_over(self) -> bool:
         run = None if self._recorded is None else self._recorded.run
-        return run is not None and run.status in OVER and not self._needs_retry(run.status)
+        return run is not None and run.status.is_final and not self._needs_retry(run.status)
 
     def _needs_retry(self, status: Status) -> bool:
         return self._workflow == "broken" and status is Status.FAILED
@@ -221,7 +220,7 @@ class TorturedRun:
         self.counts.attempts += len(life.begun)
         after = snapshot(self._read())
         if before is not None:
-            if before.run.status in OVER:
+            if before.run.status.is_final:
                 before = before.kept_by_a_retry()
             self.findings.add(compare_records(before, after))
             self.findings.add(compare_work(before, life.begun))

@@ -78,7 +78,6 @@ def cancel(
     from fanwise.cli.recorded import find_run
     from fanwise.cli.resume import go_on
     from fanwise.cli.run import exit_status, tell
-    from fanwise.engine.engine import OVER
     from fanwise.model import RunRequest, Status
     from fanwise.stores import open_store
     from fanwise.wiring import read_settings
@@ -89,7 +88,7 @@ def cancel(
         _require_open(record)
         if driving_lease(opened, record) is not None:
             record = _ask(opened, record, RunRequest.CANCEL, waits=not no_wait)
-            if no_wait or record.status in OVER:
+            if no_wait or record.status.is_final:
                 _tell(record, record.status, json=json)
                 return
     # Nobody drives it, or whoever did has left it without having heard.
@@ -100,9 +99,8 @@ def cancel(
 
 
 def _require_open(record: RunRecord) -> None:
-    from fanwise.engine.engine import OVER
 
-    if record.status in OVER:
+    if record.status.is_final:
         raise UsageError(
             f"run {record.id} is over: it has {record.status.value}.",
             hint=f"Look at it with: fanwise show {record.id}",

@@ -13,11 +13,11 @@ from fanwise.cli.interruption import INTERRUPTED, KEPT, Interruption, leave
 from fanwise.cli.output import prints_aside, say
 from fanwise.cli.progress import ProgressDisplay, open_watch
 from fanwise.cli.summary import command
-from fanwise.engine import Engine, capturing
+from fanwise.engine import Engine
 from fanwise.errors import LeaseLostError, StoreError
 from fanwise.model import ErrorInfo, Run, Status
 from fanwise.plan import Plan
-from fanwise.ports import Observer, TaskProgress
+from fanwise.ports import Observer, RerunNotes, TaskProgress
 from fanwise.wiring import Settings, open_engine
 
 _MOMENT_S = 0.1
@@ -71,7 +71,6 @@ def drive(
         open_engine(settings=settings, create=create, grace_s=grace_s) as engine,
         prints_aside(),
         watch.opened(),
-        capturing(),  # comes last: the bars take the streams for themselves, too
     ):
         return asyncio.run(_drive(engine, start(engine), watch, _Started(store), observer))
 
@@ -152,6 +151,10 @@ class _Together:
     def run_resumed(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
         for observer in self._observers:
             observer.run_resumed(run_id, workflow, tasks)
+
+    def rerun_planned(self, notes: RerunNotes) -> None:
+        for observer in self._observers:
+            observer.rerun_planned(notes)
 
     def task_started(self, progress: TaskProgress) -> None:
         for observer in self._observers:

@@ -18,8 +18,9 @@ from typing import ClassVar
 
 from fanwise.cli.output import clean, say
 from fanwise.cli.render import count, show_error, show_span
+from fanwise.cli.rerun_lines import rerun_lines
 from fanwise.model import ErrorInfo, Run, Status
-from fanwise.ports import Observer, TaskProgress
+from fanwise.ports import Observer, RerunNotes, TaskProgress
 
 Now = Callable[[], float]
 
@@ -142,6 +143,11 @@ class ProgressDisplay(Observer):
     def notice(self, text: str) -> None:
         """Pass it on."""
         self.say(f"Notice: {clean(text)}")
+
+    def rerun_planned(self, notes: RerunNotes) -> None:
+        """Say which tasks a retry runs again, and which it keeps."""
+        for line in rerun_lines(notes):
+            self.notice(line)
 
     def run_ended(self, run: Run) -> None:
         """The summary says it all."""

@@ -18,35 +18,17 @@ from fanwise.catalog import ActionContext, ActionSpec
 from fanwise.context import ItemContext, WorkflowContext
 from fanwise.engine.capture import AttemptLog, log_text
 from fanwise.engine.evaluate import bounded
-from fanwise.engine.parts import RunServices
+from fanwise.engine.services import RunServices
 from fanwise.engine.sleeping import Sleeper
+from fanwise.engine.visit import Visit
 from fanwise.errors import InputError, LimitError, Place
-from fanwise.model import Limits, LogEntry, inner_path
+from fanwise.model import Limits, LogEntry
 from fanwise.plan import PlannedInput, PlannedTask, Value
 from fanwise.ports import Ticket
 from fanwise.values import encode
 
 _Check = Callable[[Any], Any]
 _Render = Callable[[Any, None], Any]
-
-
-class Visit(msgspec.Struct, frozen=True, gc=False):
-    """Which visit of which task of which run: what records and idempotency keys name."""
-
-    run_id: str
-    run_no: int
-    visit_no: int
-    path: str
-    number: int
-
-    @property
-    def inside(self) -> str:
-        """The path of what runs inside this visit: it differs from one visit to the next."""
-        return inner_path(self.path, self.number)
-
-    def item(self, index: int | None) -> str:
-        """The path of what runs inside one of the visit's items; it is its own if it has none."""
-        return self.inside if index is None else f"{self.inside}[{index}]"
 
 
 class TaskCall:
@@ -73,7 +55,7 @@ class TaskCall:
         self.timeout_s = timeout_s
         self._visit = visit
         self._resumes = resumes
-        self._limit = run.parts.limits.result_bytes
+        self._limit = run.services.limits.result_bytes
         self._masker = run.masker
         self._run = run
         self._context_field = spec.context_field
@@ -82,9 +64,7 @@ class TaskCall:
         self._by_item: list[tuple[str, _Render, _Check | None, Place]] = []
         self._is_child = spec.workflow is not None
         if spec.workflow is not None:
-            from fanwise.engine.children import ChildWorkflow  # which needs this module
-
-            self.function = ChildWorkflow(spec.workflow(), visit, context, run, begun_children).run
+            self.function = run.child(spec.workflow(), visit, context, run, begun_children)
         for entry in task.inputs:
             self._add(spec, entry, context, run)
 
@@ -95,7 +75,7 @@ class TaskCall:
         field = spec.fields.get(entry.name)
         render: _Render = entry.value.evaluate
         if entry.reads_pages:
-            render = _reading(render, entry.value.place, run.parts.limits)
+            render = _reading(render, entry.value.place, run.services.limits)
         if field is not None and field.is_path:
             render = _locating(render, entry.value, run)
         check = None if field is None else field.check
@@ -139,7 +119,7 @@ class TaskCall:
             deadline=self._deadline(),
             logger=logging.getLogger(self._logger_name),
             stop=self._run.stop,
-            limits=self._run.parts.limits,
+            limits=self._run.services.limits,
             folder=str(self._run.workflow_folder),
             sleep=self._sleeper(ticket),
         )
@@ -149,19 +129,19 @@ class TaskCall:
         return Sleeper(
             visit.run_no,
             visit.item(ticket.index),
-            run.parts.clock,
+            run.services.clock,
             run.journal,
-            run.parts.records,
+            run.services.records,
             resumes=self._resumes and ticket.attempt == 1,
         )
 
     def _deadline(self) -> float | None:
-        return None if self.timeout_s is None else self._run.parts.clock.now() + self.timeout_s
+        return None if self.timeout_s is None else self._run.services.clock.now() + self.timeout_s
 
     def result(self, value: object, ticket: Ticket) -> bytes:
         """What the action returned, as JSON text. Raises `ResultError` or `LimitError`."""
         output = encode(value, where="result")
-        if self._masker.is_active:
+        if not self._masker.holds_none(output):
             output = msgspec.json.encode(self._masker.mask(msgspec.json.decode(output)))
         if len(output) > self._limit:
             raise LimitError(
@@ -178,7 +158,7 @@ class TaskCall:
 
     def open_log(self) -> AttemptLog:
         """A block in which what is printed goes to a log of its own, which begins open."""
-        return AttemptLog(self._run.parts.limits.log_bytes, self._keep_log)
+        return AttemptLog(self._run.services.limits.log_bytes, self._keep_log)
 
     def _keep_log(self, ticket: Ticket, started_at: float, written: bytes, left_out: int) -> None:
         visit = self._visit

@@ -1,14 +1,14 @@
-"""Hears what actions print and log, and keeps it apart by attempt.
+"""Records the prints and logs of actions, apart by attempt.
 
 Each worker of an executor has a log, set once in its context and used for one attempt after the
-other. While a `capturing()` block lasts, what is written to standard output or error, or given to
-`logging`, goes to the log of the context in which that happens, if there is one and it is open;
-everything else goes where it always went. Without such a block nothing is heard, and the process's
-streams and logging are left alone.
+other. While a `capturing()` block lasts, text written to standard output or error, or given to
+`logging`, goes to the log of the current context, if there is one and it is open; everything else
+goes to the stream or handler as before. The engine drives runs in such a block, and nothing else
+does, so without a run in progress the process's streams and logging are left alone.
 
 Tasks and `asyncio.to_thread` inherit the context. Threads that an action starts by itself don't,
-and child processes write to the real streams. What a task that outlives its attempt prints later
-belongs to whichever attempt its worker makes at that time.
+and child processes write to the real streams. A task that outlives its attempt prints into the
+attempt that its worker makes at that time.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any, TextIO, cast
+from typing import TextIO
 
 from fanwise.engine.masking import Masker
 from fanwise.ports import Ticket
 
 
 class AttemptLog:
-    """What the attempts of one worker print and log; implements `ports.AttemptLog`.
+    """The log of one worker's attempts; implements `ports.AttemptLog`.
 
     As a block it is the log of its context. It holds `limit_bytes` at most and counts the rest;
-    `keep` is called with a ticket, a start, the text so far, and how many bytes are left out.
+    `keep` is called with a ticket, a start, the text so far, and the number of bytes left out.
     Any thread may write.
     """
 
@@ -59,7 +59,7 @@ class AttemptLog:
         _current.reset(self._token)
 
     def write(self, text: str) -> bool:
-        """Add a text, as it can be stored; False if the log isn't open."""
+        """Add a text, in a form that can be stored; False if the log isn't open."""
         data = text.replace("\0", "\ufffd").encode("utf-8", "replace")
         with self._lock:
             if not self.is_open:
@@ -70,7 +70,7 @@ class AttemptLog:
             return True
 
     def keep(self, ticket: Ticket, started_at: float) -> None:
-        """Close the log, and record what it holds, if anything, as that of this attempt."""
+        """Close the log, and record its text, if there is any, as that of this attempt."""
         with self._lock:
             self.is_open = False
             written, left_out = bytes(self.written), self._left_out
@@ -84,7 +84,7 @@ _current: ContextVar[AttemptLog | None] = ContextVar("fanwise_attempt_log", defa
 
 
 def log_text(written: bytes, left_out: int, masker: Masker) -> str:
-    """What is recorded of a log: without secrets, and with a note if some of it was left out."""
+    """The record of a log: without secrets, and with a note if some of it was left out."""
     text = written.decode("utf-8", "ignore")  # its last character may be incomplete
     if not left_out:
         return masker.text(text)
@@ -93,7 +93,7 @@ def log_text(written: bytes, left_out: int, masker: Masker) -> str:
 
 
 def unheard(tell: Callable[[str], None]) -> Callable[[str], None]:
-    """The same function, of which no attempt's log hears what it prints."""
+    """Wrap `tell` so that its prints bypass attempt logs."""
 
     def told(text: str) -> None:
         token = _current.set(None)
@@ -107,31 +107,50 @@ def unheard(tell: Callable[[str], None]) -> Callable[[str], None]:
 
 @contextmanager
 def capturing() -> Iterator[None]:
-    """A block in which what attempts print and log is recorded with them.
+    """A block in which the prints and logs of attempts are recorded with them.
 
-    It concerns the whole process, so it is for whoever owns that. If nobody has configured logging,
-    records are heard from the level INFO on.
+    It concerns the whole process. Blocks may overlap in any order, also in several threads: the
+    last to end puts back the streams. If logging isn't configured, records are heard from the level
+    INFO on.
     """
-    root = logging.getLogger()
-    level = root.level
-    if not root.handlers:
-        root.setLevel(min(level, logging.INFO))
-    handler = _Handler()
-    root.addHandler(handler)
-    out, err = cast("TextIO", _Stream(sys.stdout)), cast("TextIO", _Stream(sys.stderr))
+    with _lock:
+        streams = [_Stream.over("stdout"), _Stream.over("stderr")]
+        handler = _Handler.on_root()
     try:
-        with redirect_stdout(out), redirect_stderr(err):
-            yield
+        yield
     finally:
-        root.removeHandler(handler)
-        root.setLevel(level)
+        with _lock:
+            handler.leave_root()
+            for stream in streams:
+                stream.uncover()
+
+
+_lock = threading.Lock()
 
 
 class _Stream:
     """A standard stream, of which attempts write into their logs."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, name: str, stream: TextIO) -> None:
+        self._name = name
         self._stream = stream
+        self._blocks = 0
+
+    @classmethod
+    def over(cls, name: str) -> _Stream:
+        """The stream in place of `sys.NAME`, put there if it isn't there yet."""
+        stream = getattr(sys, name)
+        if not isinstance(stream, cls):
+            stream = cls(name, stream)
+            setattr(sys, name, stream)
+        stream._blocks += 1
+        return stream
+
+    def uncover(self) -> None:
+        """Put the real stream back with the last block, unless another one has come there since."""
+        self._blocks -= 1
+        if not self._blocks and getattr(sys, self._name) is self:
+            setattr(sys, self._name, self._stream)
 
     def write(self, text: str) -> int:
         log = _current.get()
@@ -144,20 +163,44 @@ class _Stream:
             self.write(line)
 
     def isatty(self) -> bool:
-        """Whether what is written now reaches a terminal: a log wants no colours and no bars."""
+        """True if the text written now reaches a terminal: a log wants no colours and no bars."""
         log = _current.get()
         return (log is None or not log.is_open) and self._stream.isatty()
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
 
 class _Handler(logging.Handler):
-    """Writes what attempts log into their logs, a record like a printed line."""
+    """Writes the log records of attempts into their logs, a record like a printed line."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        self._blocks = 0
+        self._level_before = logging.NOTSET
+
+    @classmethod
+    def on_root(cls) -> _Handler:
+        """The handler at the root logger, added if it isn't there yet."""
+        root = logging.getLogger()
+        handler = next((each for each in root.handlers if isinstance(each, cls)), None)
+        if handler is None:
+            handler = cls()
+            handler._level_before = root.level
+            if not root.handlers:
+                root.setLevel(min(root.level, logging.INFO))
+            root.addHandler(handler)
+        handler._blocks += 1
+        return handler
+
+    def leave_root(self) -> None:
+        """Leave the root logger as it was, with the last block."""
+        self._blocks -= 1
+        if not self._blocks:
+            root = logging.getLogger()
+            root.removeHandler(self)
+            root.setLevel(self._level_before)
 
     def emit(self, record: logging.LogRecord) -> None:
         log = _current.get()
@@ -170,7 +213,7 @@ class _Handler(logging.Handler):
             self.handleError(record)
 
     def _pass_on(self, record: logging.LogRecord) -> None:
-        """Do what happens to a record for which there is no handler, if this is the only one."""
+        """Treat a record as without any handler, if this is the only one."""
         last_resort = logging.lastResort
         is_alone = logging.getLogger().handlers == [self]
         if is_alone and last_resort is not None and record.levelno >= last_resort.level:

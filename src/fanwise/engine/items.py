@@ -1,20 +1,21 @@
-"""From a task's `with-items` to the source of its items."""
+"""From a task's `with-items` to the source of its items, and to the file that it reads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from fanwise.bitmap import Bitmap
 from fanwise.context import WorkflowContext
 from fanwise.engine.evaluate import bounded
-from fanwise.errors import AttemptError, TemplateError
-from fanwise.model import Limits
+from fanwise.errors import AttemptError, TemplateError, UsageError
+from fanwise.model import FileFingerprint, Limits
 from fanwise.plan import PlannedItems, Value
 from fanwise.ports import Source, Sources
 
 Locate = Callable[[str, Value], str]
-"""Gives the absolute path that a text, which a value gave, means."""
+"""Gives the absolute form of a path, for the value that gave the path."""
 
 
 def open_items(
@@ -28,12 +29,12 @@ def open_items(
     most: int | None,
     done: Bitmap | None = None,
 ) -> Source:
-    """The source of a task's items: single ones or batches, and no more than `most` of them.
+    """The source of a task's items: single items or batches, and no more than `most` of them.
 
-    Nobody wants those whose index is in `done`. Raises `AttemptError`.
+    Items whose index is in `done` aren't used. Raises `AttemptError`.
     """
     try:
-        passed = done if batch_size is None else None  # which names batches, not what is in them
+        passed = done if batch_size is None else None  # with batches, `done` has batches' indexes
         source = _open(items, context, sources, limits, locate, passed)
     except TemplateError:
         raise  # it names its place itself
@@ -45,7 +46,7 @@ def open_items(
 
 
 def items_file(items: PlannedItems, context: WorkflowContext, locate: Locate) -> str | None:
-    """The absolute path of the file that a task's items are read from, or None if it is none.
+    """The absolute path of the file that a task's items are read from, or None without a file.
 
     Raises `AttemptError`.
     """
@@ -79,3 +80,30 @@ def _stream(value: Value, context: WorkflowContext, limits: Limits) -> Any:
     if isinstance(value.raw, str) and value.templates:
         return value.templates[0].stream(context)
     return bounded(value.evaluate(context, None), value.place, limits)
+
+
+def require_unchanged(sources: Sources, task: str, file: str, was: FileFingerprint) -> None:
+    """Raise `UsageError` unless the file still has the fingerprint `was`. May block.
+
+    A file that can't be read any more counts as changed.
+    """
+    try:
+        now = sources.stamp(file)
+    except AttemptError as error:
+        raise UsageError(
+            f"{error.message.removesuffix('.')}, and {task} has read only some of its items.",
+            hint="Put the file back, then go on.",
+        ) from None
+    if now != was:
+        raise UsageError(
+            f"{file} has changed since {task} began to read its items from it: "
+            f"it was {_fingerprint_text(was)}, and is {_fingerprint_text(now)}.",
+            hint="Put back what it was, or go on all the same, with --force.",
+        )
+
+
+def _fingerprint_text(found: FileFingerprint | None) -> str:
+    if found is None:
+        return "no regular file"
+    changed = datetime.fromtimestamp(found.modified_at, UTC).isoformat(timespec="milliseconds")
+    return f"{found.size_bytes:,} bytes from {changed} with hash {found.sample[:8]}"

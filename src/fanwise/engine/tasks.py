@@ -1,4 +1,4 @@
-"""Runs one visit of a task, from its settings to its result."""
+"""Runs one visit of a task, from its settings to its end."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-import msgspec
 from msgspec.structs import replace
 
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import StopFlag
 from fanwise.context import WorkflowContext
-from fanwise.engine.attempt import TaskCall, Visit
-from fanwise.engine.capture import unheard
-from fanwise.engine.fanout import ItemAttempts
-from fanwise.engine.feed import AttemptQueue, FeedParts, Progress, SingleAttempt, Stop
-from fanwise.engine.items import items_file, open_items
+from fanwise.engine.attempt import TaskCall
+from fanwise.engine.feeds.base import AttemptQueue
+from fanwise.engine.feeds.items import ItemAttempts
+from fanwise.engine.feeds.progress import Progress, Stop
+from fanwise.engine.feeds.solo import SingleAttempt
+from fanwise.engine.items import items_file, open_items, require_unchanged
 from fanwise.engine.pages import PagedOutput
-from fanwise.engine.parts import RunServices
+from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings, resolve_settings
-from fanwise.engine.stamps import require_file
+from fanwise.engine.visit import Visit, VisitEnd
 from fanwise.errors import AttemptError, UsageError
 from fanwise.model import (
     FileFingerprint,
@@ -34,24 +34,11 @@ from fanwise.plan import PlannedItems, PlannedTask
 from fanwise.values import decode
 
 
-class VisitEnd(msgspec.Struct, frozen=True, gc=False):
-    """How a visit ended, or where it was paused: then its result's status is `paused`.
-
-    `output` is its result's output as JSON text, if it had no items. `handled` says of a failure
-    that the task's `on-error` lets the run go on.
-    """
-
-    result: TaskResult
-    attempts: int = 0
-    output: bytes | None = None
-    handled: bool = False
-
-
 class VisitRunner:
     """One visit of a task.
 
-    `note` records fields of its row that come to be known on the way. `begun` is the row if the
-    visit goes on where it was interrupted: what is recorded of it stays, and isn't done again.
+    `note` records fields of its row that become known on the way. `begun` is the row of a visit
+    that was interrupted: it resumes there, and its recorded items and steps aren't run again.
     """
 
     def __init__(
@@ -76,7 +63,7 @@ class VisitRunner:
         self.progress = Progress(task.name, has_items=task.items is not None, visit=visit.number)
 
     def stop(self, how: Stop) -> None:
-        """Start nothing more, and stop what runs as well unless it is to finish."""
+        """Start nothing more, and stop attempts in flight as well unless they are to finish."""
         self._stop = how if self._stop is None else max(self._stop, how)
         self._stopped.set()
         self._run.stop.set()
@@ -84,7 +71,7 @@ class VisitRunner:
             self._feed.stop(self._stop)
 
     async def run(self) -> VisitEnd:
-        """How the task ended, or where it was paused. Raises `StoreError`."""
+        """Run the visit to its end, or to its pause. Raises `StoreError`."""
         try:
             end = await self._visited()
         except AttemptError as error:
@@ -112,22 +99,13 @@ class VisitRunner:
         # Paged outputs are read from the store, which may block: not on the loop.
         reads_pages = any(entry.reads_pages for entry in self._task.inputs)
         call = await asyncio.to_thread(make_call) if reads_pages else make_call()
-        parts = FeedParts(
-            clock=run.parts.clock,
-            chance=run.parts.chance,
-            describe=run.describe,
-            present=run.present,
-            mask=run.masker.text,
-            slots=run.slots,
-            notice=unheard(run.observer.notice),
-        )
         if self._task.items is None:
-            return await self._solo(call, settings, parts)
-        return await self._fan_out(call, self._task.items, settings, parts)
+            return await self._solo(call, settings)
+        return await self._fan_out(call, self._task.items, settings)
 
     async def _delay(self, delay_s: float) -> bool:
-        """Wait out the task's `delay`; False if the run was asked to stop meanwhile."""
-        clock = self._run.parts.clock
+        """Wait out the task's `delay`; False if the run is to stop meanwhile."""
+        clock = self._run.services.clock
         if self._begun is not None and self._begun.due_at is not None:
             delay_s = max(0.0, self._begun.due_at - clock.now())
         else:
@@ -144,22 +122,22 @@ class VisitRunner:
         return self._stop is None
 
     async def _find_begun_children(self) -> Bitmap | None:
-        """Which items have steps of a child recorded, if the visit goes on; of none it is 0."""
+        """The items with recorded steps of a child, if the visit was begun; 0 without items."""
         if self._begun is None or self._task.spec.workflow is None:
             return None
         if self._task.items is None:
             return Bitmap([0])
-        records = self._run.parts.records
+        records = self._run.services.records
         return await asyncio.to_thread(records.begun_items, self._visit.run_no, self._visit.inside)
 
     async def _execute(self, feed: AttemptQueue, call: TaskCall) -> None:
         self._feed = feed
-        if self._stop is not None:  # asked while the settings were evaluated
+        if self._stop is not None:  # requested while the settings were evaluated
             feed.stop(self._stop)
-        await self._run.parts.executor.execute(feed, call)  # type: ignore[arg-type]
+        await self._run.services.executor.execute(feed, call)
 
-    async def _solo(self, call: TaskCall, settings: TaskSettings, parts: FeedParts) -> VisitEnd:
-        feed = SingleAttempt(self._context, settings, self.progress, parts)
+    async def _solo(self, call: TaskCall, settings: TaskSettings) -> VisitEnd:
+        feed = SingleAttempt(self._context, settings, self.progress, self._run)
         await self._execute(feed, call)
         if feed.status is None:
             return self._stopped_early()
@@ -168,23 +146,21 @@ class VisitRunner:
         return VisitEnd(result, feed.attempts, feed.output)
 
     async def _fan_out(
-        self, call: TaskCall, items: PlannedItems, settings: TaskSettings, parts: FeedParts
+        self, call: TaskCall, items: PlannedItems, settings: TaskSettings
     ) -> VisitEnd:
         run, visit = self._run, self._visit
         recorded = await self._find_recorded_items(items)
         source = open_items(
             items,
             self._context,
-            run.parts.sources,
-            run.parts.limits,
+            run.services.sources,
+            run.services.limits,
             run.locate,
             batch_size=settings.batch_size,
             most=run.most_items,
             done=None if recorded is None else recorded[0].indexes,
         )
-        feed = ItemAttempts(
-            self._context, visit, source, run.journal, settings, self.progress, parts
-        )
+        feed = ItemAttempts(self._context, visit, source, settings, self.progress, run)
         if recorded is not None:
             feed.skip(*recorded)
         try:
@@ -194,30 +170,30 @@ class VisitRunner:
             feed.close()
         if result.status in (Status.SUCCEEDED, Status.FAILED) and result.items is not None:
             total = result.items.total
-            pages = PagedOutput(run.parts.records, visit.run_no, visit.visit_no, total)
+            pages = PagedOutput(run.services.records, visit.run_no, visit.visit_no, total)
             result = replace(result, output=pages)
         return VisitEnd(result, feed.attempts)
 
     async def _find_recorded_items(
         self, items: PlannedItems
     ) -> tuple[RecordedItems, ItemOutcome | None] | None:
-        """What is recorded of the items, and the first that failed, if the visit goes on.
+        """The recorded items and the first failed one, if the visit was begun before.
 
-        What a file is like that the items are read from is recorded before the first of them.
+        The fingerprint of the file that items are read from is recorded before the first item.
         """
-        parts, visit, begun = self._run.parts, self._visit, self._begun
+        services, visit, begun = self._run.services, self._visit, self._begun
         file = items_file(items, self._context, self._run.locate)
         was = None if begun is None else begun.source
-        if was is not None:
-            await self._require_file(file, was)
-        stamp = None if file is None else await asyncio.to_thread(parts.sources.stamp, file)
-        if stamp is not None and stamp != was:
-            await self._note(source=stamp)
+        if file is not None and was is not None and not self._run.takes_changed_files:
+            await self._require_unchanged(file, was)
+        now = None if file is None else await asyncio.to_thread(services.sources.stamp, file)
+        if now is not None and now != was:
+            await self._note(source=now)
         if begun is None:
             return None
-        read = parts.records
-        found = await asyncio.to_thread(read.recorded_items, visit.run_no, visit.visit_no)
-        if file is not None and stamp is None and len(found.indexes):
+        records = services.records
+        found = await asyncio.to_thread(records.recorded_items, visit.run_no, visit.visit_no)
+        if file is not None and now is None and len(found.indexes):
             raise AttemptError(
                 f"{items.place}  {file} is no regular file, so its items can't be read once more.",
                 hint="Start a new run.",
@@ -225,28 +201,29 @@ class VisitRunner:
         failed: Sequence[ItemOutcome] = ()
         if found.failed:
             failed = await asyncio.to_thread(
-                partial(read.items, visit.run_no, visit.visit_no, status=Status.FAILED, limit=1)
+                partial(records.items, visit.run_no, visit.visit_no, status=Status.FAILED, limit=1)
             )
         return found, next(iter(failed), None)
 
-    async def _require_file(self, file: str | None, was: FileFingerprint) -> None:
-        """Go on only if a file is what it was; else the run ends here, and keeps what it has."""
+    async def _require_unchanged(self, file: str, was: FileFingerprint) -> None:
+        """Continue only if a file is as it `was`; else the run stops, and keeps its records."""
+        sources, path = self._run.services.sources, self._visit.path
         try:
-            await asyncio.to_thread(require_file, self._run, self._visit.path, file, was)
+            await asyncio.to_thread(require_unchanged, sources, path, file, was)
         except UsageError as error:
             # No failure of this task, so nothing is recorded: the whole run is to stop.
             self._run.journal.abandon(self._visit.run_no, error)
             await asyncio.get_running_loop().create_future()
 
     def _stopped_early(self) -> VisitEnd:
-        """The end of a visit that was stopped before it had made an attempt to its end."""
+        """The end of a visit that was stopped before any of its attempts had ended."""
         return VisitEnd(
             TaskResult(Status.CANCELLED if self._stop is Stop.CANCEL else Status.PAUSED)
         )
 
 
 def is_handled(task: PlannedTask, context: WorkflowContext, result: TaskResult) -> bool:
-    """Whether the task's `on-error` lets the run go on after this failure."""
+    """True if the task's `on-error` lets the run continue after this failure."""
     try:
         return bool(task.settings["on-error"].resolve(context, result) == "continue")
     except AttemptError:

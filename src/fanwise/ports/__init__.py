@@ -4,13 +4,28 @@ Each is narrow and says what its caller may rely on.
 """
 
 from fanwise.ports.execution import AttemptLog, Call, Executor, Feed, Future, Ticket
-from fanwise.ports.machine import Clock, Processes, ProcessState, Randomness, Secrets, Timer
-from fanwise.ports.observer import Observer, TaskProgress
+from fanwise.ports.machine import (
+    SECRET_PREFIX,
+    Clock,
+    Processes,
+    ProcessState,
+    Randomness,
+    Secrets,
+    Timer,
+)
+from fanwise.ports.observer import (
+    Observer,
+    RerunNote,
+    RerunNotes,
+    RerunReason,
+    TaskProgress,
+)
 from fanwise.ports.sources import Catalog, Source, Sources
 from fanwise.ports.store import PAGE_BYTES, Control, Journal, Maintenance, Pages, Records
 
 __all__ = [
     "PAGE_BYTES",
+    "SECRET_PREFIX",
     "AttemptLog",
     "Call",
     "Catalog",
@@ -27,6 +42,9 @@ __all__ = [
     "Processes",
     "Randomness",
     "Records",
+    "RerunNote",
+    "RerunNotes",
+    "RerunReason",
     "Secrets",
     "Source",
     "Sources",

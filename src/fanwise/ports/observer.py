@@ -6,9 +6,12 @@ Methods are called on the event loop's thread, after the store has committed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Protocol
 
-from fanwise.model import ErrorInfo, Run, Status
+import msgspec
+
+from fanwise.model import ErrorInfo, ItemCounts, Run, Status
 
 
 class TaskProgress(Protocol):
@@ -31,6 +34,50 @@ class TaskProgress(Protocol):
     restored: int
 
 
+class RerunReason(StrEnum):
+    """The reason for which a retry runs a task again."""
+
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ITEMS_FAILED = "items-failed"
+    OTHER_ITEMS = "other-items"
+    """its items come from elsewhere in the repaired workflow"""
+    LED_TO_FAIL = "led-to-fail"
+    """its transition to `fail` was taken"""
+    NAMED = "named"
+    """the retry starts at this task"""
+    FOLLOWS_RERUN = "follows-rerun"
+    """a task before it runs again"""
+
+
+class RerunNote(msgspec.Struct, frozen=True):
+    """A retry's effect on one task, which runs again, is kept, or has never run.
+
+    `reason` is None unless the task runs again. `failed_items` counts the items that had failed,
+    and `items` has all counts if the items that had succeeded are kept. `is_changed` says of a kept
+    task that its action or input differs in the repaired workflow, without effect.
+    """
+
+    name: str
+    reason: RerunReason | None = None
+    failed_items: int = 0
+    items: ItemCounts | None = None
+    is_kept: bool = False
+    is_changed: bool = False
+
+
+class RerunNotes(msgspec.Struct, frozen=True):
+    """A retry's effect on each task, in the order listed; tasks of `finally` always run again.
+
+    `from_task` is the task that the retry was given to start at, and `is_repaired` says that the
+    workflow's text differs from the recorded one.
+    """
+
+    tasks: tuple[RerunNote, ...]
+    from_task: str | None = None
+    is_repaired: bool = False
+
+
 class Observer:
     """A watcher of runs, whose methods do nothing; subclasses override those that they need.
 
@@ -42,6 +89,9 @@ class Observer:
 
     def run_resumed(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
         """React to a recorded run that is resumed or retried."""
+
+    def rerun_planned(self, notes: RerunNotes) -> None:
+        """React to the plan of a retry: the tasks that run again, and the tasks that are kept."""
 
     def task_started(self, progress: TaskProgress) -> None:
         """React to a task that has started; `progress` changes while it runs."""

@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 
 import fanwise
-from fanwise.engine import capturing
 from fanwise.ports import TaskProgress
 
 
@@ -37,7 +36,7 @@ class PauseAmidItems(fanwise.Observer):
 async def make(store: Path) -> None:
     """Record a run of each kind."""
     flows = Path("flows")
-    with fanwise.open_engine(store=str(store)) as engine, capturing():
+    with fanwise.open_engine(store=str(store)) as engine:
         for name, parameters in (("survey", {"token": "hunter2"}), ("broken", {})):
             await engine.arun(fanwise.load_plan(flows / f"{name}.yaml"), parameters, run_id=name)
         plan = fanwise.load_plan(flows / "long.yaml")

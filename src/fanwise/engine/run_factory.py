@@ -1,29 +1,35 @@
-"""Makes a run from a plan and parameters, or makes it once more from its record."""
+"""Makes a run from a plan and parameters, or once more from its record."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from fanwise.context import WorkflowContext
 from fanwise.engine.masking import Masker
-from fanwise.engine.tags import checked_tags
 from fanwise.errors import AttemptError, ParameterError, UsageError
 from fanwise.model import RunOrigin, RunRecord, Status
 from fanwise.plan import Plan, bind_parameters
-from fanwise.ports import Clock, Randomness, Secrets
-from fanwise.values import FrozenDict, decode, encode
+from fanwise.ports import SECRET_PREFIX, Clock, Randomness, Secrets
+from fanwise.values import FrozenDict, Json, decode, encode
 
-_RUN_ID = "letters, digits, dots, underscores and hyphens, at most 100, and no dot at the start"
+_MAX_TAGS: Final = 20
+_is_tag = re.compile(r"[A-Za-z0-9._:=/-]{1,100}").fullmatch
+_RUN_ID: Final = (
+    "letters, digits, dots, underscores and hyphens, at most 100, and no dot at the start"
+)
+_LEAST_UNNAMED_SECRET: Final = 6
+"""Characters of a secret that is masked although the workflow doesn't name it."""
 
 
 class PreparedRun(msgspec.Struct, frozen=True):
-    """A run that is ready to be driven: what its templates see, and what isn't recorded of it."""
+    """A run that is ready to be driven: its record, and the parts of it that aren't recorded."""
 
     plan: Plan
     record: RunRecord
@@ -33,17 +39,17 @@ class PreparedRun(msgspec.Struct, frozen=True):
 
 
 class RunFactory:
-    """Makes jobs, with time, chance and secrets as they come from outside."""
+    """Prepares runs; time, randomness and secrets come from outside."""
 
-    def __init__(self, clock: Clock, chance: Randomness, secrets: Secrets) -> None:
+    def __init__(self, clock: Clock, randomness: Randomness, secrets: Secrets) -> None:
         self._clock = clock
-        self._chance = chance
+        self._randomness = randomness
         self._secrets = secrets
 
     def new(
         self,
         plan: Plan,
-        given: dict[str, Any],
+        given: Mapping[str, Json],
         run_id: str | None,
         items: int | None,
         tags: Collection[str],
@@ -61,13 +67,13 @@ class RunFactory:
             parameters=b"{}",
             status=Status.PENDING,
             created_at=self._clock.now(),
-            tags=checked_tags(tags),
+            tags=_checked_tags(tags),
             origin=replace(_origin(plan, given), most_items=items),
         )
-        return self._job(plan, record, given)
+        return self._prepared(plan, record, given)
 
-    def recorded(self, plan: Plan, record: RunRecord, secrets: dict[str, Any]) -> PreparedRun:
-        """A recorded run, to go on with. Raises `ParameterError`.
+    def recorded(self, plan: Plan, record: RunRecord, secrets: Mapping[str, Json]) -> PreparedRun:
+        """A recorded run, to be resumed or retried. Raises `ParameterError`.
 
         `secrets` has its secret parameters, which aren't recorded. With a `plan` that isn't the
         recorded one the record is changed to say so.
@@ -85,13 +91,15 @@ class RunFactory:
                 definition=plan.text,
                 origin=origin,
             )
-        return self._job(plan, record, given)
+        return self._prepared(plan, record, given)
 
-    def _job(self, plan: Plan, record: RunRecord, given: Mapping[str, Any]) -> PreparedRun:
+    def _prepared(self, plan: Plan, record: RunRecord, given: Mapping[str, Json]) -> PreparedRun:
         bound = bind_parameters(plan, given)
         secrets = self._read_secrets(plan)
         hidden = [value for name, value in bound.items() if plan.parameters[name].secret]
-        masker = Masker([*secrets.values(), *hidden])
+        # Others may be found in the environment by an action; a short one is in many a text.
+        others = [value for value in self._secrets.values() if len(value) >= _LEAST_UNNAMED_SECRET]
+        masker = Masker([*secrets.values(), *hidden, *others])
         context = _first_context(record, bound, secrets)
         shown = {
             name: None if plan.parameters[name].secret else value for name, value in bound.items()
@@ -101,7 +109,7 @@ class RunFactory:
 
     def _new_id(self) -> str:
         started = datetime.fromtimestamp(self._clock.now(), UTC)
-        return f"{started:%Y%m%d-%H%M%S}-{self._chance.token(4)}"
+        return f"{started:%Y%m%d-%H%M%S}-{self._randomness.token(4)}"
 
     def _read_secrets(self, plan: Plan) -> dict[str, str]:
         names = {name for each in plan.family() for name in each.secrets}
@@ -110,15 +118,29 @@ class RunFactory:
             raise ParameterError(
                 "\n".join(
                     f'{plan.file}  the secret "{name}" is not set. '
-                    f"Set the environment variable FANWISE_SECRET_{name}."
+                    f"Set the environment variable {SECRET_PREFIX}{name}."
                     for name in missing
                 )
             )
         return {name: value for name, value in found.items() if value is not None}
 
 
+def _checked_tags(tags: Collection[str]) -> tuple[str, ...]:
+    """The tags of a run as they are recorded: sorted, each once. Raises `UsageError`."""
+    given = [tags] if isinstance(tags, str) else tags
+    for tag in given:
+        if not (isinstance(tag, str) and _is_tag(tag)):
+            raise UsageError(
+                f'"{tag}" can\'t be a tag: tags are letters, digits and . _ - : = /, at most 100.'
+            )
+    found = tuple(sorted(set(given)))
+    if len(found) > _MAX_TAGS:
+        raise UsageError(f"a run has at most {_MAX_TAGS} tags, not {len(found)}.")
+    return found
+
+
 def _origin(plan: Plan, given: Iterable[str]) -> RunOrigin:
-    """What a run is made from that is started here and now."""
+    """The origin of a run that starts here and now."""
     first, *called = plan.family()
     specs = [task.spec for each in (first, *called) for task in each.tasks]
     return RunOrigin(
@@ -131,10 +153,10 @@ def _origin(plan: Plan, given: Iterable[str]) -> RunOrigin:
 
 
 def _first_origin(plan: Plan, record: RunRecord) -> RunOrigin:
-    """The origin of a run of a version that recorded none: as if it were started here and now.
+    """The origin of a run of a version that recorded none: as if the run started here and now.
 
-    Which parameters were given is seen by their values. Of secret ones that can't be told, so they
-    are asked for.
+    Parameters whose values differ from their defaults were given. Secret parameters aren't
+    recorded, so each counts as given.
     """
     recorded = decode(record.parameters)
     given = [
@@ -145,8 +167,10 @@ def _first_origin(plan: Plan, record: RunRecord) -> RunOrigin:
     return _origin(plan, given)
 
 
-def _recorded_parameters(plan: Plan, record: RunRecord, secrets: dict[str, Any]) -> dict[str, Any]:
-    """The values that the run had, with its secrets given anew. Raises `ParameterError`."""
+def _recorded_parameters(
+    plan: Plan, record: RunRecord, secrets: Mapping[str, Json]
+) -> dict[str, Json]:
+    """The run's parameters, with its secret ones given again. Raises `ParameterError`."""
     declared = plan.parameters
     if wrong := [name for name in secrets if name not in declared or not declared[name].secret]:
         raise ParameterError(
@@ -175,7 +199,7 @@ def _recorded_parameters(plan: Plan, record: RunRecord, secrets: dict[str, Any])
 def _first_context(
     record: RunRecord, parameters: FrozenDict, secrets: Mapping[str, str]
 ) -> WorkflowContext:
-    """What a run sees at its start."""
+    """The context of a run at its start."""
     started = datetime.fromtimestamp(record.created_at, UTC).isoformat(timespec="milliseconds")
     return WorkflowContext(
         parameters=parameters, run={"id": record.id, "started_at": started}, secrets=secrets

@@ -1,17 +1,16 @@
-"""What a retry keeps of a run that is over, and what it does again.
+"""The plan of a rerun: the part of a run that is over that runs again, and the part that is kept.
 
-Whatever failed or was cut off is done again, and whatever comes after it: of a task with items just
-those that haven't succeeded. All else is kept. A visit that is made again because it failed is the
-same visit, with the same idempotency keys, unless its task was visited again afterwards. One that
-is made again because it comes after what is made again is a new one. With a repaired workflow a
-task is known by its name, and what it had done is kept unless its items come from elsewhere now.
+Tasks that failed or were cut off run again, and tasks after them: of a task with items only the
+items that haven't succeeded. Everything else is kept. A visit that failed runs again as the same
+visit, with the same idempotency keys, unless its task was visited again afterwards. A visit that
+comes after a rerun one is a new visit. With a repaired workflow a task is known by its name, and
+its recorded work is kept unless its items come from elsewhere now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from difflib import get_close_matches
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -24,46 +23,46 @@ from fanwise.conductor import (
     TaskEnded,
     VisitsAdvanced,
 )
-from fanwise.engine.conduct import first_state
-from fanwise.engine.recovery import History, Visits
-from fanwise.engine.retry_notes import RerunNote, in_one_line, line_by_line
+from fanwise.engine.recovery.event_codec import Visits
+from fanwise.engine.recovery.history import History
+from fanwise.engine.starting_point import first_state
 from fanwise.errors import UsageError
 from fanwise.model import Discard, RunRecord, Status, TaskResult, VisitRecord, inner_path
 from fanwise.plan import Plan, PlannedTask
-from fanwise.ports import Records
+from fanwise.ports import Records, RerunNote, RerunNotes, RerunReason
 
 _BROKEN = frozenset({Status.FAILED, Status.CANCELLED})
 _VisitKey = tuple[int, int]
 
 
 class RerunPlan(msgspec.Struct, frozen=True):
-    """How a run is done again. Tasks are numbered as in the plan that it goes on with.
+    """The plan of a rerun. Tasks are numbered as in the plan of the workflow that it runs.
 
-    `kept` has the outcomes that are kept, `rows` what is recorded of the run's own visits, and
-    `told` the visits of each task since the run was last told from its start, in their order.
-    `anew` numbers the tasks of which nothing is kept, and `advanced` whatever starts after what is
-    kept. `notes` say in lines what is done again, what is kept, and why.
+    `kept` has the outcomes that are kept, `rows` the rows of the run's own visits, and
+    `recorded_visits` each task's visits since the latest `RunStarted`, in their order. `restarted`
+    renumbers the tasks without a kept outcome, `advanced` the visits that start after the kept
+    part. `discards` are taken back, `notes` are for observers, `seq` is the last recorded event.
     """
 
-    told: Mapping[int, Sequence[int]]
+    recorded_visits: Mapping[int, Sequence[int]]
     kept: Mapping[_VisitKey, KeptOutcome]
     rows: Visits
-    anew: Sequence[VisitsAdvanced]
+    restarted: Sequence[VisitsAdvanced]
     advanced: Sequence[VisitsAdvanced]
     discards: Sequence[Discard]
-    notes: Sequence[str]
+    notes: RerunNotes
     seq: int
 
     def outcome_of(self, command: StartTask) -> KeptOutcome | VisitsAdvanced | None:
-        """What is kept of a visit, or the number that it had if it is another one."""
+        """The kept outcome of a visit, or a renumbering if the visit is a new one."""
         number, visit = command.task, command.visit
-        had = next((each for each in self.told.get(number, ()) if each >= visit), visit)
+        had = next((each for each in self.recorded_visits.get(number, ()) if each >= visit), visit)
         if had > visit:
             return VisitsAdvanced(((number, had - 1),))
         return self.kept.get((number, visit))
 
 
-def plan_retry(
+def plan_rerun(
     plan: Plan,
     recorded: Plan,
     record: RunRecord,
@@ -72,17 +71,17 @@ def plan_retry(
     *,
     from_task: str | None = None,
 ) -> RerunPlan:
-    """What to do to make a run again with `plan`, which was recorded with another, or the same.
+    """The plan of a rerun of `record` with `plan`; `recorded` is the plan it was recorded with.
 
-    With `from_task` that task starts anew, whatever became of it. Reads from the store, which may
-    block. Raises `UsageError` if there is nothing to do again, or recorded work has no place in
-    `plan`.
+    With `from_task` that task runs again as a new visit, whatever its outcome. Reads from the
+    store, which may block. Raises `UsageError` if there is nothing to run again, or if `plan` lacks
+    a task with recorded work.
     """
-    return _Retry(plan, recorded, record, history, records, from_task).again()
+    return _Rerun(plan, recorded, record, history, records, from_task).plan()
 
 
-class _Retry:
-    """One retry being planned. What is named `old` is numbered as in the recorded plan."""
+class _Rerun:
+    """A rerun being planned. A task number named `old` is of the recorded plan."""
 
     def __init__(
         self,
@@ -107,9 +106,10 @@ class _Retry:
             if row.started_at is not None:
                 self._last[old] = max(visit, self._last.get(old, 0))
         self._from_task = from_task
-        self._why: dict[str, str] = {}  # a task is made again
+        self._reasons: dict[str, RerunReason] = {}  # by the names of tasks that run again
+        self._failed_items: dict[str, int] = {}
 
-    def again(self) -> RerunPlan:
+    def plan(self) -> RerunPlan:
         self._require_places()
         self._read()
         broken = self._broken()
@@ -120,26 +120,30 @@ class _Retry:
             )
         kept = self._kept(broken)
         rows = {
-            (self._new(old), visit): replace(row, output=None)  # of what is kept it isn't written
+            (self._new(old), visit): replace(row, output=None)  # a kept output isn't written again
             for (old, visit), row in self._history.visits.items()
         }
         same = {self._new(old) for (old, _), is_same in broken.items() if is_same}
         stays = same | {number for number, _ in kept}
         return RerunPlan(
-            told=self._told(),
+            recorded_visits=self._recorded_visits(),
             kept=kept,
             rows=rows,
-            anew=self._advanced(stays),
+            restarted=self._advanced(stays),
             advanced=self._advanced(same),
             discards=[
                 each for key, is_same in broken.items() if is_same for each in self._undo(*key)
             ],
-            notes=self._notes(kept, rows, same),
+            notes=RerunNotes(
+                tuple(self._notes({number for number, _ in kept}, rows, same)),
+                from_task=self._from_task,
+                is_repaired=self._is_repaired,
+            ),
             seq=self._history.seq,
         )
 
     def _visited(self, name: str) -> int:
-        """The old number of a task that has run since the run was last told from its start."""
+        """The old number of a task that has run since the latest `RunStarted`."""
         recorded, size = self._recorded, len(self._recorded.graph.names)
         if recorded.numbers.get(name, 0) >= size:
             raise UsageError(
@@ -169,7 +173,7 @@ class _Retry:
             )
 
     def _read(self) -> None:
-        """Find out when each visit of before ended, and how."""
+        """Find when and how each recorded visit ended."""
         for at, event in enumerate(self._history.events):
             if isinstance(event, TaskEnded):
                 self._ended[event.task, event.visit] = at
@@ -178,7 +182,7 @@ class _Retry:
                     self._settled[command.task, command.visit] = at, command
 
     def _broken(self) -> dict[_VisitKey, bool]:
-        """The old visits that are made again for their own sake, and whether as the same visit."""
+        """The old visits that run again for their own sake, and whether as the same visit."""
         broken: dict[_VisitKey, bool] = {}
         for key, (_, settled) in self._settled.items():
             if key[0] >= len(self._recorded.graph.names):  # `finally` runs at every end
@@ -187,22 +191,24 @@ class _Retry:
             failed_items = result.items.failed if result.items else 0
             if self._has_other_items(name, key[0]):
                 broken[key] = False
-                self._why[name] = "its items come from elsewhere now"
+                self._reasons[name] = RerunReason.OTHER_ITEMS
             elif result.status in _BROKEN or failed_items:
                 broken[key] = key[1] == self._last.get(key[0])
-                self._why[name] = _why(result)
+                self._reasons[name] = _reason(result)
+                self._failed_items[name] = failed_items
         ended = self._replay.ended
         if ended is not None and ended.error is not None and ended.error.type == "Failed":
-            # As a new visit, unless it is made again as the same one because it failed itself.
-            leader = self._latest(self._recorded.numbers[ended.error.data["task"]], "led to fail")
+            # A new visit, unless it runs again as the same one because it failed itself.
+            number = self._recorded.numbers[ended.error.data["task"]]
+            leader = self._latest(number, RerunReason.LED_TO_FAIL)
             broken.setdefault(leader, False)
         if self._from_task is not None:
-            broken[self._latest(self._visited(self._from_task), "was asked for")] = False
+            broken[self._latest(self._visited(self._from_task), RerunReason.NAMED)] = False
         return broken
 
-    def _latest(self, old: int, why: str) -> _VisitKey:
-        """The latest visit of a task, which is made again for this reason if for no other."""
-        self._why.setdefault(self._recorded.tasks[old].name, f"it {why}")
+    def _latest(self, old: int, reason: RerunReason) -> _VisitKey:
+        """The latest visit of a task, which runs again for this reason if for no other."""
+        self._reasons.setdefault(self._recorded.tasks[old].name, reason)
         return old, max(visit for number, visit in self._settled if number == old)
 
     def _has_other_items(self, name: str, old: int) -> bool:
@@ -210,10 +216,10 @@ class _Retry:
         return bool(_items_of(new) != _items_of(self._recorded.tasks[old]))
 
     def _kept(self, broken: dict[_VisitKey, bool]) -> dict[_VisitKey, KeptOutcome]:
-        """The outcomes that nothing speaks against, by the plan's numbers.
+        """The outcomes to keep, by the plan's numbers.
 
-        Of `broken`, a visit that came after another one becomes a new one: it may have done work
-        that its idempotency keys stand for, and its input is another one now.
+        A visit in `broken` that came after another one becomes a new visit: it may have done work
+        under its idempotency keys, and its input may differ now.
         """
         graph = self._plan.graph
         starts: dict[int, list[_VisitKey]] = {}
@@ -228,7 +234,8 @@ class _Retry:
                     continue
                 comes_after = bool(graph.before(number) & undone)
                 if comes_after:
-                    self._why.setdefault(self._plan.tasks[number].name, "what comes before it does")
+                    name = self._plan.tasks[number].name
+                    self._reasons.setdefault(name, RerunReason.FOLLOWS_RERUN)
                 if self._is_worth_keeping(event, key, broken) and not comes_after:
                     ended = replace(event, task=number)
                     kept[number, event.visit] = KeptOutcome(at, ended)
@@ -250,14 +257,14 @@ class _Retry:
         has_failed_items = event.result.items is not None and event.result.items.failed > 0
         return self._is_repaired and broken[key] and not has_failed_items
 
-    def _told(self) -> dict[int, list[int]]:
-        told: dict[int, list[int]] = {}
+    def _recorded_visits(self) -> dict[int, list[int]]:
+        visits: dict[int, list[int]] = {}
         for old, visit in sorted(self._settled):
-            told.setdefault(self._new(old), []).append(visit)
-        return told
+            visits.setdefault(self._new(old), []).append(visit)
+        return visits
 
     def _advanced(self, but: Set[int]) -> Sequence[VisitsAdvanced]:
-        """Gives the visits of all tasks `but` these numbers over those that are recorded."""
+        """Number the visits of all tasks `but` these over the recorded ones."""
         last = sorted((self._new(old), visit) for old, visit in self._last.items())
         visits = tuple(each for each in last if each[0] not in but)
         return (VisitsAdvanced(visits),) if visits else ()
@@ -266,7 +273,7 @@ class _Retry:
         return self._plan.numbers.get(self._recorded.tasks[old].name, -1)
 
     def _undo(self, old: int, visit: int) -> Iterator[Discard]:
-        """What to take back of a visit that is made again."""
+        """The records to take back of a visit that runs again."""
         row = self._history.visits[old, visit]
         inside = inner_path(row.path, row.visit)
         if row.has_items:
@@ -277,7 +284,7 @@ class _Retry:
             yield Discard(row.run_no, under=inside)
 
     def _begun_in_vain(self, row: VisitRecord, inside: str) -> Iterator[int]:
-        """The items with steps of a child that haven't succeeded, recorded or not."""
+        """The items that have recorded steps of a child and haven't succeeded."""
         succeeded = self._records.recorded_items(row.run_no, row.visit_no).indexes
         for index in self._unsuccessful(row):
             succeeded.discard(index)
@@ -291,45 +298,43 @@ class _Retry:
                 yield from (item.index for item in page)
                 after = page[-1].index
 
-    def _notes(self, kept: Collection[_VisitKey], rows: Visits, same: Set[int]) -> Sequence[str]:
-        fates = list(self._fates({number for number, _ in kept}, rows, same))
-        if self._is_repaired or self._from_task is not None:
-            return line_by_line(fates)
-        return [in_one_line(fates)]
-
-    def _fates(self, kept: Set[int], rows: Visits, same: Set[int]) -> Iterator[RerunNote]:
+    def _notes(self, kept: Set[int], rows: Visits, same: Set[int]) -> Iterator[RerunNote]:
         for task in self._plan.tasks[: len(self._plan.graph.names)]:
             started = [row for (no, _), row in rows.items() if no == task.number and row.started_at]
-            if task.name in self._why:
+            if task.name in self._reasons:
                 items = started[-1].items if started and task.number in same else None
-                yield RerunNote(task.name, why=self._why[task.name], items=items)
+                yield RerunNote(
+                    task.name,
+                    reason=self._reasons[task.name],
+                    failed_items=self._failed_items.get(task.name, 0),
+                    items=items,
+                )
             elif task.number in kept:
                 old = self._recorded.tasks[self._recorded.numbers[task.name]]
-                yield RerunNote(
-                    task.name, is_kept=True, is_changed=_asked_of(task) != _asked_of(old)
-                )
+                is_changed = _called_by(task) != _called_by(old)
+                yield RerunNote(task.name, is_kept=True, is_changed=is_changed)
             elif not started:
                 yield RerunNote(task.name)
 
 
-def _why(result: TaskResult) -> str:
-    """Why a visit with this result is made again."""
+def _reason(result: TaskResult) -> RerunReason:
+    """Why a visit with this result runs again."""
     if result.status is Status.CANCELLED:
-        return "it was cancelled"
+        return RerunReason.CANCELLED
     if result.items is not None and result.items.failed:
-        return f"{result.items.failed:,} of its items failed"
-    return "it failed"
+        return RerunReason.ITEMS_FAILED
+    return RerunReason.FAILED
 
 
-def _asked_of(task: PlannedTask) -> Any:
-    """What a task calls, and with what input, as the workflow's text."""
+def _called_by(task: PlannedTask) -> tuple[str, Mapping[str, object]]:
+    """The action or workflow that a task calls, and its input, as the workflow's text."""
     workflow = task.spec.workflow
     called = task.spec.name if workflow is None else workflow().text
     return called, {entry.name: entry.value.raw for entry in task.inputs}
 
 
-def _items_of(task: PlannedTask) -> Any:
-    """What says which items a task has, as the workflow's text."""
+def _items_of(task: PlannedTask) -> tuple[str, Mapping[str, object], object] | None:
+    """The kind, sources and batch size of a task's items, as the workflow's text."""
     if task.items is None:
         return None
     batch = task.settings.get("batch-size")

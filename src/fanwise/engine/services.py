@@ -1,20 +1,24 @@
-"""What a run is made with: the adapters behind their interfaces, and what is common to one run."""
+"""The services that a run is made with: adapters behind their interfaces, and parts of one run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Awaitable, Callable, Iterator, Set
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 
+from fanwise.bitmap import Bitmap
 from fanwise.catalog import StopFlag
+from fanwise.context import WorkflowContext
 from fanwise.engine.describe import describe_error, presentable
-from fanwise.engine.gate import Slots
 from fanwise.engine.journal import JournalWriter
+from fanwise.engine.limits import Slots
 from fanwise.engine.masking import Masker
+from fanwise.engine.visit import Visit
 from fanwise.model import ErrorInfo, Limits
-from fanwise.plan import Value
+from fanwise.plan import Plan, Value
 from fanwise.ports import (
     Clock,
     Control,
@@ -28,10 +32,10 @@ from fanwise.ports import (
 
 
 class Services(msgspec.Struct, frozen=True):
-    """The engine's parts, shared by all of its runs.
+    """The adapters of an engine, shared by all of its runs.
 
-    `resources` is a block around each run: its end gives back what actions shared, such as pooled
-    connections.
+    `resources` is a block around each run: its end gives back the things that actions shared, such
+    as pooled connections.
     """
 
     records: Records
@@ -40,30 +44,33 @@ class Services(msgspec.Struct, frozen=True):
     sources: Sources
     resources: Callable[[], AbstractAsyncContextManager[None]]
     clock: Clock
-    chance: Randomness
+    randomness: Randomness
     processes: Processes
     limits: Limits
 
 
-class StepObserver(Observer):
-    """Passes a child's notices on; steps are too many to be told one by one."""
+class Child(Protocol):
+    """Makes a workflow the action of one visit of a task."""
 
-    def __init__(self, notice: Callable[[str], None]) -> None:
-        self._notice = notice
-
-    def notice(self, text: str) -> None:
-        """Pass it on to the parent's observer."""
-        self._notice(text)
+    def __call__(
+        self,
+        plan: Plan,
+        visit: Visit,
+        context: WorkflowContext,
+        parent: RunServices,
+        begun: Bitmap | None,
+    ) -> Callable[..., Awaitable[Any]]:
+        """The action; items in `begun` (0 without items) may have recorded steps."""
 
 
 class RunServices(msgspec.Struct, frozen=True):
-    """The parts, and what belongs to one run.
+    """The services, and the parts that belong to one run.
 
-    `workflow_folder` is where relative paths in the workflow's text start, and `caller_folder`
-    where those start that came with `given` parameters.
+    Relative paths in the workflow's text start at `workflow_folder`, and those in `given`
+    parameters at `caller_folder`.
     """
 
-    parts: Services
+    services: Services
     run_id: str
     run_no: int
     journal: JournalWriter
@@ -76,23 +83,25 @@ class RunServices(msgspec.Struct, frozen=True):
     given: frozenset[str]
     numbers: Iterator[int]
     """Numbers for visits of tasks, each once."""
+    child: Child
+    """The action of a task that calls a workflow; handed in, since a child's steps run tasks."""
     depth: int = 0
-    """How many workflows stand above the one that runs."""
+    """The number of workflows around the one that runs."""
     most_items: int | None = None
-    """How many items of each fan-out are run, the first ones; None is all."""
+    """The number of items of each fan-out that are run, the first ones; None is all."""
     takes_changed_files: bool = False
-    """Whether items are read on from a file that has changed since the first of them was read."""
+    """Whether items are read from a file that has changed since the first of them was read."""
 
     def describe(self, error: BaseException) -> ErrorInfo:
-        """What is recorded of an exception."""
-        return describe_error(error, self.masker, self.parts.limits)
+        """The record of an exception."""
+        return describe_error(error, self.masker, self.services.limits)
 
     def present(self, error: ErrorInfo) -> ErrorInfo:
-        """What is recorded of an error that didn't come as an exception."""
-        return presentable(error, self.masker, self.parts.limits)
+        """The record of an error that didn't come as an exception."""
+        return presentable(error, self.masker, self.services.limits)
 
     def locate(self, text: str, value: Value) -> str:
-        """The absolute path that `text`, which `value` gave, means."""
+        """The absolute form of the path `text`, which `value` gave."""
         return locate(
             text,
             value,
@@ -105,7 +114,7 @@ class RunServices(msgspec.Struct, frozen=True):
 def locate(
     text: str, value: Value, *, workflow_folder: Path, caller_folder: Path, given: Set[str]
 ) -> str:
-    """The absolute path that `text`, which `value` gave, means.
+    """The absolute form of the path `text`, which `value` gave.
 
     A relative path that came with a `given` parameter starts at the caller's folder.
     """

@@ -1,0 +1,1 @@
+"""Feeds: the queues of a visit's attempts, for the workers of an executor."""

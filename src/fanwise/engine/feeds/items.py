@@ -1,0 +1,236 @@
+"""The feed of a task with items: from a source, through the slots, into the journal.
+
+`ItemAttempts` pulls items from a source as slots come free, wraps each in an `ItemContext`, and
+gives each outcome to the journal; an item has ended only when its outcome is committed. Memory
+depends on the number of slots, never on the number of items: one chunk of the source, the items in
+flight, and a bounded number that wait to be retried.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from fanwise.context import ItemContext, WorkflowContext
+from fanwise.engine.feeds.base import AttemptQueue
+from fanwise.engine.feeds.progress import Progress
+from fanwise.engine.feeds.reader import NOTHING, ItemReader
+from fanwise.engine.feeds.tally import Tally
+from fanwise.engine.limits import RateLimiter
+from fanwise.engine.services import RunServices
+from fanwise.engine.settings import TaskSettings
+from fanwise.engine.visit import Visit
+from fanwise.errors import AttemptError
+from fanwise.model import ErrorInfo, ItemOutcome, RecordedItems, Status, TaskResult
+from fanwise.ports import Source, Ticket
+
+_WAITING_PER_SLOT = 20
+_WAITING_AT_LEAST = 1_000
+_LABEL_LENGTH = 200
+
+
+class ItemAttempts(AttemptQueue):
+    """The feed of a task with items, one ticket for each element of `source`."""
+
+    def __init__(
+        self,
+        context: WorkflowContext,
+        visit: Visit,
+        source: Source,
+        settings: TaskSettings,
+        progress: Progress,
+        run: RunServices,
+    ) -> None:
+        super().__init__(settings, progress, run)
+        self.width = settings.concurrency
+        self._context = context
+        self._run_no, self._visit_no = visit.run_no, visit.visit_no
+        self._reader = ItemReader(source)
+        self._tally = Tally(settings.tolerate, progress)
+        self._journal = run.journal
+        self._lane = run.journal.lane(self._tally.add)
+        self._has_interrupted = False  # whether a pause has put an item back
+        self._most_waiting = max(_WAITING_AT_LEAST, _WAITING_PER_SLOT * self.width)
+        rate = settings.rate_per_s
+        self._rate_limiter = None if rate is None else RateLimiter(self._clock, rate)
+        self._is_early = False  # whether the rate limiter has just refused a start
+        self._has_noticed_label = False
+        self._is_plain = (
+            settings.retry_until is None and settings.label is None and settings.keeps_output
+        )
+        progress.total = source.total
+
+    @property
+    def attempts(self) -> int:
+        """Attempts of all recorded items together."""
+        return self._tally.attempts
+
+    def skip(self, recorded: RecordedItems, first_failed: ItemOutcome | None) -> None:
+        """Hand out none of the items that are recorded, and count them as they are."""
+        self._reader.skip(recorded.indexes)
+        self._tally.restore(recorded, first_failed)
+        if recorded.failed and self._settings.stops_on_error and not self._is_tolerable():
+            self._is_closed = True
+
+    # Handing out
+
+    def take(self) -> Ticket | None:
+        """The next attempt: a retry that is due, or the source's next item."""
+        slots = self._slots
+        if self._journal.is_full or (slots.free <= 0 and not self._has_slot()):
+            return None
+        if self._retries.ready:
+            is_due = self._rate_limiter is None or self._may_start(self._rate_limiter)
+            return self._take_retry() if is_due else None
+        if self._progress.waiting > self._most_waiting:
+            return None
+        reader = self._reader
+        while not self._is_closed:
+            if self._rate_limiter is not None and not self._may_take_item(self._rate_limiter):
+                return None
+            index = reader.index
+            item = reader.next_item()
+            if item is NOTHING:
+                return None
+            ticket = Ticket(ItemContext(self._context, item, index), index, 1)
+            if type(item) is not ErrorInfo:
+                slots.free -= 1
+                self._progress.running += 1
+                return ticket
+            error = self._run.present(item)
+            self._end(ticket, Status.FAILED, None, error, self._clock.now(), 0.0)
+        return None
+
+    def _may_take_item(self, limiter: RateLimiter) -> bool:
+        """True unless the next item has to wait for its start; an unreadable one has no start."""
+        item = self._reader.peek()
+        return item is NOTHING or type(item) is ErrorInfo or self._may_start(limiter)
+
+    def _may_start(self, limiter: RateLimiter) -> bool:
+        self._is_early = not limiter.may_start()
+        return not self._is_early
+
+    async def wait(self) -> bool:
+        """Return True when it is worth taking again, False when nothing will come any more."""
+        limiter, reader = self._rate_limiter, self._reader
+        if self._journal.is_full:
+            await self._journal.room()
+            return True
+        if limiter is not None and self._is_early:
+            self._is_early = False
+            await limiter.turn()
+            return True
+        has_item = reader.has_item and not self._is_closed
+        may_read = not (reader.is_exhausted or has_item or self._is_closed)
+        if may_read and self._progress.waiting <= self._most_waiting:
+            await reader.refill(self._changed)
+        elif has_item or may_read or self._retries:
+            await self._changed
+        else:
+            if limiter is not None:
+                limiter.wake()  # no start will let those in who still wait in line
+            return False
+        return True
+
+    def _wake(self) -> None:
+        super()._wake()
+        if self._rate_limiter is not None:
+            self._rate_limiter.wake()
+
+    # Taking back
+
+    def succeeded(
+        self, ticket: Ticket, output: bytes, started_at: float, duration_s: float
+    ) -> None:
+        """Take the attempt's `output`. The common outcome is recorded without a detour."""
+        if not self._is_plain:
+            super().succeeded(ticket, output, started_at, duration_s)
+            return
+        self._progress.running -= 1
+        slots = self._slots
+        if slots.waiting:
+            slots.give_back()
+        else:
+            slots.free += 1
+        self._lane.append(
+            ItemOutcome(
+                self._run_no,
+                self._visit_no,
+                ticket.index,  # type: ignore[arg-type]  # an item has one
+                Status.SUCCEEDED,
+                ticket.attempt,
+                started_at,
+                duration_s,
+                output,
+            )
+        )
+
+    def _end(
+        self,
+        ticket: Ticket,
+        status: Status,
+        output: bytes | None,
+        error: ErrorInfo | None,
+        started_at: float,
+        duration_s: float,
+    ) -> None:
+        assert ticket.index is not None
+        settings = self._settings
+        self._lane.append(
+            ItemOutcome(
+                self._run_no,
+                self._visit_no,
+                ticket.index,
+                status,
+                ticket.attempt,
+                started_at,
+                duration_s,
+                output if settings.keeps_output else None,
+                None if error is None else msgspec.json.encode(error),
+                None if settings.label is None else self._label(ticket),
+            )
+        )
+        if status is Status.FAILED:
+            self._tally.failures += 1
+            if settings.stops_on_error and not self._is_tolerable():
+                self._is_closed = True
+                self._wake()
+
+    def _label(self, ticket: Ticket) -> str | None:
+        """The item's label. A label that can't be rendered is noticed once, and fails nothing."""
+        assert self._settings.label is not None
+        try:
+            label = str(self._settings.label.evaluate(ticket.context, None))
+        except AttemptError as error:
+            if not self._has_noticed_label:
+                self._has_noticed_label = True
+                self.notice(f"an item's label can't be rendered: {error}")
+            return None
+        return self._run.masker.text(label)[:_LABEL_LENGTH]
+
+    def _is_tolerable(self) -> bool:
+        return self._tally.is_tolerable(self._reader.total)
+
+    def _put_back(self, ticket: Ticket) -> None:
+        self._has_interrupted = True
+
+    # The end
+
+    async def finish(self) -> TaskResult:
+        """The task's result, or its pause, once every outcome is committed."""
+        await self._journal.flush()
+        reader, tally = self._reader, self._tally
+        self._progress.total = total = reader.total
+        if self._is_paused and (self._has_interrupted or not reader.is_read_to_its_end):
+            return TaskResult(Status.PAUSED, items=tally.counts(total))
+        if reader.error is not None:
+            error = self._run.describe(reader.error)
+            return TaskResult(Status.FAILED, error=error, items=tally.counts(total))
+        if self._is_halted:
+            return TaskResult(Status.CANCELLED, items=tally.counts(total))
+        return tally.judge(total)
+
+    def close(self) -> None:
+        """Stop reading the source, and give it back."""
+        if self._rate_limiter is not None:
+            self._rate_limiter.close()
+        self._reader.close()

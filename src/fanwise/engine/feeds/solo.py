@@ -1,0 +1,65 @@
+"""The feed of a task without items: one ticket, one outcome."""
+
+from __future__ import annotations
+
+from fanwise.context import WorkflowContext
+from fanwise.engine.feeds.base import AttemptQueue
+from fanwise.engine.feeds.progress import Progress
+from fanwise.engine.services import RunServices
+from fanwise.engine.settings import TaskSettings
+from fanwise.model import ErrorInfo, Status
+from fanwise.ports import Ticket
+
+
+class SingleAttempt(AttemptQueue):
+    """The feed of a task without items. `status` is None until it ends, and if it was paused."""
+
+    def __init__(
+        self,
+        context: WorkflowContext,
+        settings: TaskSettings,
+        progress: Progress,
+        run: RunServices,
+    ) -> None:
+        super().__init__(settings, progress, run)
+        self._next: Ticket | None = Ticket(context, None, 1)
+        self.status: Status | None = None
+        self.output: bytes | None = None
+        self.error: ErrorInfo | None = None
+        self.attempts = 0
+
+    def take(self) -> Ticket | None:
+        """The first attempt, or a retry that is due."""
+        has_first = self._next is not None and not self._is_closed
+        if not (has_first or self._retries.ready) or not self._has_slot():
+            return None
+        if self._retries.ready:
+            return self._take_retry()
+        ticket, self._next = self._next, None
+        self._occupy()
+        return ticket
+
+    async def wait(self) -> bool:
+        """Return True when an attempt may be due, False when none will come any more."""
+        has_first = self._next is not None and not self._is_closed
+        if not (has_first or self._retries):
+            return False
+        await self._changed
+        return True
+
+    def _put_back(self, ticket: Ticket) -> None:
+        self._next = ticket
+
+    def _end(
+        self,
+        ticket: Ticket,
+        status: Status,
+        output: bytes | None,
+        error: ErrorInfo | None,
+        started_at: float,
+        duration_s: float,
+    ) -> None:
+        self.status, self.output, self.error = status, output, error
+        self._progress.succeeded += status is Status.SUCCEEDED
+        self._progress.failed += status is Status.FAILED
+        self.attempts = ticket.attempt

@@ -1,0 +1,74 @@
+"""Counts the recorded items of a visit, and judges the visit by them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from fanwise.definition import Tolerance
+from fanwise.engine.feeds.progress import Progress
+from fanwise.model import ErrorInfo, ItemCounts, ItemOutcome, RecordedItems, Status, TaskResult
+
+
+class Tally:
+    """The counts of a visit's items. Only committed outcomes are counted, shown and judged."""
+
+    def __init__(self, tolerate: Tolerance, progress: Progress) -> None:
+        self._tolerate = tolerate
+        self._progress = progress
+        self._first_error: tuple[int, ErrorInfo] | None = None
+        self.attempts = 0
+        """Attempts of all recorded items together."""
+        self.failures = 0
+        """Items that have failed, recorded or not yet."""
+
+    def restore(self, recorded: RecordedItems, first_failed: ItemOutcome | None) -> None:
+        """Begin with the items that an earlier process has recorded."""
+        progress = self._progress
+        self.failures = progress.failed = recorded.failed
+        progress.succeeded = recorded.succeeded
+        progress.restored = recorded.succeeded + recorded.failed
+        self.attempts = recorded.attempts
+        if first_failed is not None:
+            self._note_first_error(first_failed)
+
+    def add(self, outcomes: Sequence[ItemOutcome]) -> None:
+        """Count outcomes that the store has committed."""
+        others = [outcome.status for outcome in outcomes if outcome.status is not Status.SUCCEEDED]
+        failed = others.count(Status.FAILED)
+        progress = self._progress
+        progress.failed += failed
+        progress.succeeded += len(outcomes) - len(others)
+        self.attempts += sum([outcome.attempts for outcome in outcomes])
+        if failed and self._first_error is None:
+            self._note_first_error(
+                next(outcome for outcome in outcomes if outcome.status is Status.FAILED)
+            )
+
+    def is_tolerable(self, total: int) -> bool:
+        """True if `tolerate` allows the failures so far, of `total` items."""
+        return self.failures <= self._tolerate.allowed(total)
+
+    def counts(self, total: int) -> ItemCounts:
+        """The counts of recorded items, of `total` in all."""
+        return ItemCounts(total, self._progress.succeeded, self._progress.failed)
+
+    def judge(self, total: int) -> TaskResult:
+        """The result of a visit that has come to its end by itself."""
+        counts = self.counts(total)
+        if counts.failed <= self._tolerate.allowed(total):
+            return TaskResult(Status.SUCCEEDED, items=counts)
+        assert self._first_error is not None
+        index, first = self._first_error
+        error = ErrorInfo(
+            "ItemsFailed",
+            f"{counts.failed:,} of {counts.total:,} items failed; "
+            f"the first recorded, [{index}]: {first.type}: {first.message}",
+            {"failed": counts.failed, "total": counts.total, "index": index, "type": first.type},
+        )
+        return TaskResult(Status.FAILED, error=error, items=counts)
+
+    def _note_first_error(self, failed: ItemOutcome) -> None:
+        assert failed.error is not None
+        self._first_error = failed.index, msgspec.json.decode(failed.error, type=ErrorInfo)

@@ -1,0 +1,60 @@
+"""Runs a plain step of a child workflow right in the coroutine of its item.
+
+Most children are a few plain steps, run for each of very many items. A step that waits for nothing
+but its action (no items, delay, timeout or retry) needs no asyncio task and no feed of its own.
+"""
+
+from __future__ import annotations
+
+from fanwise.bitmap import Bitmap
+from fanwise.catalog import Runs
+from fanwise.context import WorkflowContext
+from fanwise.engine.attempt import TaskCall
+from fanwise.engine.services import RunServices
+from fanwise.engine.tasks import is_handled
+from fanwise.engine.visit import Visit, VisitEnd
+from fanwise.model import Status, TaskResult
+from fanwise.plan import PlannedTask
+from fanwise.ports import Ticket
+from fanwise.values import decode
+
+_WAITS = ("timeout", "delay", "retry.count")
+
+
+def is_plain(task: PlannedTask) -> bool:
+    """True if a visit of the task is nothing but one call of an `async def`."""
+    settings = task.settings
+    return (
+        task.items is None
+        and task.spec.runs is Runs.ASYNC
+        and all(setting.value is None for setting in settings.values())
+        and not any(settings[key].literal for key in _WAITS if key in settings)
+        and task.retry_until is None
+    )
+
+
+async def run_plain(
+    task: PlannedTask, visit: Visit, context: WorkflowContext, run: RunServices, *, resumes: bool
+) -> VisitEnd:
+    """Make the one attempt of a plain task. With `resumes` an earlier process began it."""
+    output, ticket, started_at = None, Ticket(context, None, 1), run.services.clock.now()
+    try:
+        call = TaskCall(
+            task,
+            visit,
+            context,
+            run,
+            timeout_s=None,
+            resumes=resumes,
+            begun_children=Bitmap([0]) if resumes else None,
+        )
+        with call.open_log() as log:
+            try:
+                output = call.result(await call.function(**call.arguments(ticket)), ticket)
+            finally:
+                log.keep(ticket, started_at)
+        result = TaskResult(Status.SUCCEEDED, output=decode(output))
+    except (Exception, SystemExit) as error:
+        result = TaskResult(Status.FAILED, error=run.describe(error))
+    handled = result.error is not None and is_handled(task, context, result)
+    return VisitEnd(result, 1, output, handled)
