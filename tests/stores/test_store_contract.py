@@ -6,27 +6,27 @@ from pathlib import Path
 
 from fanwise.stores import Store, open_store
 from fanwise.testing.control_contract import ControlContract
+from fanwise.testing.maintenance_contract import MaintenanceContract
 from fanwise.testing.store_contract import StoreContract
 from fanwise.testing.stores import FailingStore, GatedStore, MemoryStore, RefusingStore
-from fanwise.testing.upkeep_contract import UpkeepContract
 
 
-class TestSqliteStore(ControlContract, UpkeepContract, StoreContract):
+class TestSqliteStore(ControlContract, MaintenanceContract, StoreContract):
     def open(self, folder: Path) -> Store:
         return open_store(f"sqlite:///{folder}/fanwise.db")
 
 
-class TestFullyDurableSqliteStore(ControlContract, UpkeepContract, StoreContract):
+class TestFullyDurableSqliteStore(ControlContract, MaintenanceContract, StoreContract):
     def open(self, folder: Path) -> Store:
         return open_store(f"sqlite:///{folder}/fanwise.db?durability=full")
 
 
-class TestMemoryStore(ControlContract, UpkeepContract, StoreContract):
+class TestMemoryStore(ControlContract, MaintenanceContract, StoreContract):
     def open(self, folder: Path) -> Store:
         return MemoryStore()
 
 
-class TestWrappedStore(ControlContract, UpkeepContract, StoreContract):
+class TestWrappedStore(ControlContract, MaintenanceContract, StoreContract):
     def open(self, folder: Path) -> Store:
         gated = GatedStore(MemoryStore())
         gated.open()

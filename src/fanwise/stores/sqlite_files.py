@@ -1,4 +1,4 @@
-"""SQLite files: tell fanwise's from others, make new ones, connect.
+"""SQLite files: those of fanwise and others, new ones, and connections.
 
 A store is known by its `application_id`, its version by Alembic's table. A file that isn't
 fanwise's is left as it is, byte for byte, with nothing beside it: it is looked at through a
@@ -179,7 +179,7 @@ def _inspect(path: Path, *, create: bool, timeout_s: float, to_upgrade: bool = F
             hint="Check the path; the first run makes a store.",
         )
     with contextlib.closing(connect(path, _UNTOUCHED, timeout_s)) as connection:
-        # A schema in the file alone may end early, while the rest stands in the file beside it.
+        # A schema in the file alone may end early, while the rest is in the file beside it.
         connection.execute("PRAGMA writable_schema = on")
         found = application_id(connection)
     # Until the next checkpoint an upgrade's new id is in the file beside the store.
