@@ -46,6 +46,17 @@ class ActionField(msgspec.Struct, frozen=True):
     is_path: bool = False
 
 
+class ActionRef(msgspec.Struct, frozen=True):
+    """An action as another process finds it: by its name, its pack and the digest of its code.
+
+    `pack` is the absolute path of a pack's folder, or the module of an installed pack.
+    """
+
+    name: str
+    pack: str
+    digest: str
+
+
 class ActionSpec(msgspec.Struct, frozen=True):
     """An action: its name, its function, and the fields of its input in the order declared.
 
@@ -53,7 +64,8 @@ class ActionSpec(msgspec.Struct, frozen=True):
     the parameter that receives an `ActionContext`, or None. `source` says where it is defined.
     `workflow` gives the plan of a workflow that is called like an action; then there's no function
     to call, and the fields are its parameters. `digest` is a hash of the file that defines it, or
-    "" if there is none to read.
+    "" if there is none to read. `pack` is the absolute path of the pack's folder, the module of an
+    installed pack, or "" for a function that was given as it is.
     """
 
     name: str
@@ -66,6 +78,14 @@ class ActionSpec(msgspec.Struct, frozen=True):
     source: str = ""
     digest: str = ""
     workflow: Callable[[], Any] | None = None
+    pack: str = ""
+
+    @property
+    def reference(self) -> ActionRef | None:
+        """The reference by which another process finds it; None for a workflow or a function."""
+        if self.workflow is not None or not self.pack:
+            return None
+        return ActionRef(self.name, self.pack, self.digest)
 
 
 class StopFlag:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fanwise.engine import Engine
     from fanwise.engine.dryrun import RunPreview
     from fanwise.plan import Plan
-    from fanwise.ports import Catalog, Clock, Observer, Randomness
+    from fanwise.ports import Catalog, Clock, Executor, Observer, Randomness
     from fanwise.stores import Store, StoreReport, Upgrade
 
 Workflow = str | os.PathLike[str] | Mapping[str, Any]
@@ -251,12 +251,16 @@ def build_engine(
     *,
     clock: Clock | None = None,
     chance: Randomness | None = None,
+    executors: Mapping[str, Executor] | None = None,
     grace_s: float | None = None,
 ) -> Engine:
-    """An engine on an open store, with the machine's clock and chance unless others are given."""
+    """An engine on an open store, with the machine's clock and chance unless others are given.
+
+    `executors` are those of `engine.placement` by name; without them actions run in this process.
+    """
     from fanwise import sources
     from fanwise.actions.resources import resources
-    from fanwise.engine import GRACE_S, Engine, Services
+    from fanwise.engine import GRACE_S, LOCAL, Engine, Services
     from fanwise.executors.local import LocalExecutor
     from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock, SystemProcesses
 
@@ -265,7 +269,7 @@ def build_engine(
         records=store,
         ownership=store,
         mailbox=store,
-        executor=LocalExecutor(clock),
+        executors=executors or {LOCAL: LocalExecutor(clock)},
         sources=sources,
         resources=resources,
         clock=clock,
@@ -295,7 +299,7 @@ def preview_run(
 
     from fanwise import sources
     from fanwise.engine import dryrun
-    from fanwise.engine.services import locate
+    from fanwise.engine.folders import locate
 
     located = partial(
         locate,

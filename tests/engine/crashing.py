@@ -23,7 +23,7 @@ from fanwise.actions.registry import ActionRegistry
 from fanwise.actions.resources import resources
 from fanwise.catalog import ActionSpec
 from fanwise.conductor import Replay
-from fanwise.engine import Engine, Services
+from fanwise.engine import LOCAL, Engine, Services
 from fanwise.engine.recovery.history import read_history
 from fanwise.engine.run_factory import RunFactory
 from fanwise.engine.starting_point import first_state
@@ -244,7 +244,7 @@ class Life:
             records=failing,
             ownership=failing,
             mailbox=failing,
-            executor=LocalExecutor(loop),
+            executors={LOCAL: LocalExecutor(loop)},
             sources=sources,
             resources=resources,
             clock=loop,

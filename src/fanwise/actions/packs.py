@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
+from msgspec.structs import replace
+
 from fanwise.actions.decorator import spec_of
 from fanwise.actions.modules import PackFolder, import_module
 from fanwise.actions.registry import CORE, ActionRegistry
@@ -78,14 +80,28 @@ def _add_installed(registry: ActionRegistry) -> None:
 
 
 def _installed_actions(pack: str, module: str) -> Iterator[ActionSpec]:
-    return _actions_in(import_module(module, f'installed pack "{pack}"'))
+    return _actions_in(import_module(module, f'installed pack "{pack}"'), module)
+
+
+def actions_of(pack: str) -> Iterator[ActionSpec]:
+    """The actions of a pack, by its folder's absolute path or its module, as `ActionSpec.pack`.
+
+    Raises `ActionLoadError`.
+    """
+    if Path(pack).is_absolute():
+        return _actions_of_folder(Path(pack))
+    return _installed_actions(pack, pack)
 
 
 def _add_pack(registry: ActionRegistry, pack: Path) -> None:
+    for spec in _actions_of_folder(pack):
+        registry.add(spec)
+
+
+def _actions_of_folder(pack: Path) -> Iterator[ActionSpec]:
     folder = PackFolder(pack)
     for name in [_ACTIONS] if _has_actions_file(pack) else _modules_in(pack):
-        for spec in _actions_in(folder.load(name)):
-            registry.add(spec)
+        yield from _actions_in(folder.load(name), str(pack.absolute()))
 
 
 def _add_workflows(registry: ActionRegistry, pack: Path) -> None:
@@ -114,8 +130,8 @@ def _has_actions_file(folder: Path) -> bool:
     return (folder / f"{_ACTIONS}.py").is_file()
 
 
-def _actions_in(module: ModuleType) -> Iterator[ActionSpec]:
+def _actions_in(module: ModuleType, pack: str) -> Iterator[ActionSpec]:
     for value in vars(module).values():
         spec = spec_of(value)
         if spec is not None:
-            yield spec
+            yield replace(spec, pack=pack)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import Runs
 from fanwise.context import WorkflowContext
-from fanwise.engine.attempt import TaskCall
+from fanwise.engine.calls import make_call
 from fanwise.engine.services import RunServices
 from fanwise.engine.tasks import is_handled
 from fanwise.engine.visit import Visit, VisitEnd
@@ -39,7 +39,7 @@ async def run_plain(
     """Make the one attempt of a plain task. With `resumes` an earlier process began it."""
     output, ticket, started_at = None, Ticket(context, None, 1), run.services.clock.now()
     try:
-        call = TaskCall(
+        call = make_call(
             task,
             visit,
             context,
