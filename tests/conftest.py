@@ -5,5 +5,5 @@ pytest.register_assert_rewrite(
     "fanwise.testing.ownership_contract",
     "fanwise.testing.resuming_contract",
     "fanwise.testing.store_contract",
-    "fanwise.testing.upkeep_contract",
+    "fanwise.testing.maintenance_contract",
 )

@@ -1,7 +1,7 @@
 """`rehearse`: runs a workflow as a test wants it, with stand-ins for its actions, in no time.
 
 A rehearsal is a run by the real engine. What differs is around it: the catalog of actions, the
-clock, chance, and, unless a test says otherwise, the store, which is in memory. It reads no
+clock, chance, and, unless a test says otherwise, the store, which is a temporary file. It reads no
 environment variable, so it comes out the same on every machine.
 """
 
@@ -50,7 +50,7 @@ def rehearse(
     choice among them (`fails`, `in_turn`, `per_item`, `per_task`). The others run for real, unless
     `only_replaced` refuses it; `core.echo`, `core.fail`, `core.noop` and `core.sleep` always may.
 
-    `store` is the URL of a store, or one that is open and stays so; by default one in memory.
+    `store` is the URL of a store, or an open store, which stays open; by default a temporary file.
     Waiting takes no time, except for actions that run for real.
 
     Raises `UsageError` for stand-ins, secrets or parameters that don't fit the workflow, and what

@@ -52,7 +52,7 @@ ORPHANS = tuple((_left_runs(table), _delete_some(table)) for table in TABLES_OF_
 
 
 def _lost_payloads(table: str, idx: str) -> str:
-    """How many rows of `table` say that they have a payload, and have none."""
+    """The number of rows of `table` with a payload that isn't there."""
     return (
         f"SELECT count(*) FROM {table} LEFT JOIN payloads ON payloads.run_no = {table}.run_no"
         f" AND payloads.visit_no = {table}.visit_no AND payloads.idx = {idx}"

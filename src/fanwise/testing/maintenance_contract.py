@@ -1,6 +1,6 @@
-"""What every store promises about its upkeep, as tests to be mixed into a `StoreContract`.
+"""Promises of every store about its maintenance, as tests to be mixed into a `StoreContract`.
 
-class TestMyStore(UpkeepContract, StoreContract):
+class TestMyStore(MaintenanceContract, StoreContract):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         return MyStore(folder / "store", now)
 """
@@ -55,7 +55,7 @@ def ended(store: Store, run_id: str) -> EndedRun:
     return next(run for run in store.ended_runs() if run.id == run_id)
 
 
-class UpkeepContract:
+class MaintenanceContract:
     """The promises of `Maintenance`; the `store` is that of `StoreContract`."""
 
     def test_an_export_is_all_that_is_recorded_of_a_run(self, store: Store) -> None:
@@ -105,7 +105,7 @@ class UpkeepContract:
     def test_the_number_of_a_deleted_run_is_not_given_out_again(
         self, store: Store, is_swept: bool
     ) -> None:
-        """Whoever still holds it never reads another run."""
+        """A process that still holds it never reads another run."""
         numbers = set()
         for number in range(5):
             records = a_whole_run(store, f"run-{number}")
