@@ -30,7 +30,7 @@ _LEAST_LEASE_S = 1.0  # less, and a machine that is merely slow would lose its r
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What fanwise is run with: the store's URL, further pack folders, limits, the environment.
+    """The settings of fanwise: the store's URL, further pack folders, limits, the environment.
 
     For `lease_s` a run stays with a process of which nothing is heard.
     """
@@ -232,7 +232,7 @@ def open_upkeep(settings: Settings) -> Store:
 
 
 def check_store(settings: Settings) -> StoreReport:
-    """What is wrong with the store, if anything; see `fanwise.stores.check`."""
+    """Check the store for damage; see `fanwise.stores.check`."""
     from fanwise.stores import check
 
     return check(settings.store)
@@ -285,7 +285,7 @@ def build_engine(
 def preview_run(
     plan: Plan, parameters: Mapping[str, Any], settings: Settings, *, items: int | None = None
 ) -> RunPreview:
-    """What a run of `plan` would do, with at most so many `items` in each fan-out; it does nothing.
+    """Preview a run of `plan`, with at most so many `items` in each fan-out, and run nothing.
 
     Raises `ParameterError` for parameters that don't fit.
     """

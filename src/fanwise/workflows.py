@@ -24,7 +24,7 @@ from fanwise.plan import WORDS, Plan, compile_plan
 from fanwise.ports import Catalog
 
 INLINE = "<workflow>"
-"""What stands for the file in messages about a workflow that was given as a map."""
+"""The file's name in messages about a workflow that was given as a map."""
 
 
 class Workflows:
@@ -73,7 +73,7 @@ class Workflows:
         return self._compile(definition, None)
 
     def catalog(self, file: Path | None) -> Catalog | None:
-        """What a workflow in this file can call, or None if packs aren't to be imported."""
+        """The actions that a workflow in this file can call, or None if packs aren't imported."""
         if not self._import_packs:
             return None
         folder = None if file is None else file.absolute().parent
@@ -133,7 +133,7 @@ class WorkflowCatalog:
 
 
 def is_path(action: str) -> bool:
-    """Whether a task's `action` is the path of a workflow rather than a name."""
+    """True if a task's `action` is the path of a workflow rather than a name."""
     return action.startswith((".", "/")) or action.endswith((".yaml", ".yml"))
 
 

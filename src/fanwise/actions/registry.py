@@ -94,6 +94,6 @@ class ActionRegistry:
 
 
 def _prefixes(name: str) -> list[str]:
-    """What comes before each dot: `a`, `a.b` of `a.b.c`."""
+    """The parts before each dot: `a`, `a.b` of `a.b.c`."""
     parts = name.split(".")
     return [".".join(parts[:count]) for count in range(1, len(parts))]

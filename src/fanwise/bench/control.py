@@ -1,4 +1,4 @@
-"""How soon a run does what another process asks of it: to pause, and to cancel.
+"""The time until a run follows another process's request: to pause, and to cancel.
 
 `fanwise run` runs as a process, with items that are in flight when it is asked: for a pause items
 of a hundredth of a second, which finish, for a cancellation items of a minute, which are cut off.
@@ -44,22 +44,22 @@ tasks:
 """
 
 
-class EvaluationKind(msgspec.Struct, frozen=True):
-    """How long it took until a run had done what was asked of it; `longest_s` of all rounds."""
+class RequestTimes(msgspec.Struct, frozen=True):
+    """The time until a run had followed a request; `longest_s` of all rounds."""
 
     request: RunRequest
     seconds: float
     longest_s: float
 
 
-def compare(*, rounds: int = DEFAULT_ROUNDS) -> list[EvaluationKind]:
+def compare(*, rounds: int = DEFAULT_ROUNDS) -> list[RequestTimes]:
     """Measure; it takes a few seconds. Raises `UsageError` if a run doesn't do what is asked."""
     sides = {
         RunRequest.PAUSE: partial(_ask, RunRequest.PAUSE, 0.01),
         RunRequest.CANCEL: partial(_ask, RunRequest.CANCEL, 60.0),
     }
     return [
-        EvaluationKind(request, median(found), max(found))
+        RequestTimes(request, median(found), max(found))
         for request, found in take_turns(sides, rounds).items()
     ]
 
@@ -101,8 +101,8 @@ def _await_work(store: Store, process: subprocess.Popen[bytes]) -> int:
         time.sleep(_LOOK_S)
 
 
-def budgets(figures: list[EvaluationKind]) -> list[Budget]:
-    """What was promised, next to what was measured."""
+def budgets(figures: list[RequestTimes]) -> list[Budget]:
+    """The promised limits, beside the measured figures."""
     return [
         at_most(
             f"from asking to {each.request} to the end of the run's process",
@@ -114,7 +114,7 @@ def budgets(figures: list[EvaluationKind]) -> list[Budget]:
     ]
 
 
-def render(figures: list[EvaluationKind]) -> RenderableType:
+def render(figures: list[RequestTimes]) -> RenderableType:
     """A table of times."""
     return figures_table(
         "a run that another process asks to",

@@ -4,7 +4,15 @@ Each is narrow and says what its caller may rely on.
 """
 
 from fanwise.ports.execution import AttemptLog, Call, Executor, Feed, Future, Ticket
-from fanwise.ports.machine import Clock, Processes, ProcessState, Randomness, Secrets, Timer
+from fanwise.ports.machine import (
+    SECRET_PREFIX,
+    Clock,
+    Processes,
+    ProcessState,
+    Randomness,
+    Secrets,
+    Timer,
+)
 from fanwise.ports.observer import (
     Observer,
     RerunNote,
@@ -17,6 +25,7 @@ from fanwise.ports.store import PAGE_BYTES, Control, Journal, Maintenance, Pages
 
 __all__ = [
     "PAGE_BYTES",
+    "SECRET_PREFIX",
     "AttemptLog",
     "Call",
     "Catalog",
