@@ -25,8 +25,8 @@ A run that another process has taken is left out of the groups.
 # are counted, shown and judged, so a count that was shown can't be lost by a crash.
 #
 # Back-pressure. `count` adds up the bytes of queued outcomes. Once they reach the bound, `is_full`
-# makes feeds hand out nothing until `room` returns, so a fan-out goes at the store's pace and memory
-# stays bounded. Units aren't bounded: there are as many as tasks that run.
+# makes feeds hand out nothing until `room` returns, so a fan-out goes at the store's pace and its
+# memory stays bounded. Units aren't bounded: there are as many as tasks that run.
 #
 # Refusals. The store refuses a group as a whole, for instance for a text that it can't hold. Units
 # are committed one by one then, and the outcomes of a lane are split in halves until the record at
@@ -42,8 +42,8 @@ A run that another process has taken is left out of the groups.
 # any token.
 #
 # A broken store. An error that isn't about a record ends the journal for good: `_is_writing` stays
-# set, so nothing more is taken, and waiting and later calls all raise the same `StoreError`. Drivers
-# get it as well, since a run may wait for an action and for no commit.
+# set, so nothing more is taken, and waiting and later calls all raise the same `StoreError`.
+# Drivers get it as well, since a run may wait for an action and for no commit.
 
 from __future__ import annotations
 
