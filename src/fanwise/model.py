@@ -7,7 +7,7 @@ Records hold data only: no record knows how it is stored, shown or decided upon.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
@@ -300,28 +300,44 @@ class Owner(msgspec.Struct, frozen=True):
     lease_s: float = LEASE_S
 
 
-class RunRequest(StrEnum):
-    """What another process asks of the one that drives a run."""
+class RequestKind(StrEnum):
+    """Kinds of requests to the engine that drives a run."""
 
     PAUSE = "pause"
     CANCEL = "cancel"
 
 
-class Lease(msgspec.Struct, frozen=True):
-    """Who drives a run, or drove it last.
+class RunRequest(msgspec.Struct, frozen=True):
+    """A request to the engine that drives a run; `data` is JSON text with more about it."""
 
-    `token` grows with each owner: the store refuses whatever is written with a lower one. `owner`
-    is None once the run was given back. `beat_at` is when the owner last said that it is there, and
-    `ran_s` for how long the run was driven by those before.
+    kind: RequestKind
+    data: bytes = b"{}"
+
+
+class Inbox(msgspec.Struct, frozen=True):
+    """The leases that an engine holds, as tokens by run, and the requests to these runs."""
+
+    tokens: Mapping[int, int]
+    requests: Mapping[int, Sequence[RunRequest]]
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """The right of an engine to drive a run, by the store's clock; spans in seconds.
+
+    `token` grows with each owner: the store refuses records that are written with a lower one.
+    `engine_no` and `owner` are None once the run was given back. `beats` counts the engine's signs
+    of life, of which the last is `silent_s` old. The engine has driven the run for `held_s`, its
+    predecessors for `ran_s`.
     """
 
     run_no: int
     token: int
+    engine_no: int | None
     owner: Owner | None
-    taken_at: float
-    beat_at: float
+    beats: int = 0
+    silent_s: float = 0.0
+    held_s: float = 0.0
     ran_s: float = 0.0
-    request: RunRequest | None = None
 
 
 class TaskSummary(msgspec.Struct, frozen=True):

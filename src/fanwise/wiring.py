@@ -263,7 +263,8 @@ def build_engine(
     clock = clock or SystemClock()
     services = Services(
         records=store,
-        control=store,
+        ownership=store,
+        mailbox=store,
         executor=LocalExecutor(clock),
         sources=sources,
         resources=resources,

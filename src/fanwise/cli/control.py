@@ -12,7 +12,7 @@ from fanwise.cli.output import as_json, print_results, say
 from fanwise.errors import UsageError
 
 if TYPE_CHECKING:
-    from fanwise.model import RunRecord, RunRequest
+    from fanwise.model import RequestKind, RunRecord
     from fanwise.stores import Store
 
 _LOOK_S = 0.1
@@ -45,7 +45,7 @@ def pause(
     from fanwise.cli.driving import driving_lease, shown_status
     from fanwise.cli.recorded import find_run
     from fanwise.cli.summary import command
-    from fanwise.model import RunRequest
+    from fanwise.model import RequestKind
     from fanwise.stores import open_store
     from fanwise.wiring import read_settings
 
@@ -57,7 +57,7 @@ def pause(
             way_on = command("resume", record.id, store=store)
             was = "is paused already" if record.status == "paused" else "was interrupted"
             raise UsageError(f"run {record.id} {was}.", hint=f"Go on with: {way_on}")
-        record = _ask(opened, record, RunRequest.PAUSE, waits=not no_wait)
+        record = _ask(opened, record, RequestKind.PAUSE, waits=not no_wait)
         _tell(record, shown_status(opened, record), json=json)
 
 
@@ -78,7 +78,7 @@ def cancel(
     from fanwise.cli.recorded import find_run
     from fanwise.cli.resume import go_on
     from fanwise.cli.run import exit_status, tell
-    from fanwise.model import RunRequest, Status
+    from fanwise.model import RequestKind, Status
     from fanwise.stores import open_store
     from fanwise.wiring import read_settings
 
@@ -87,7 +87,7 @@ def cancel(
         record = find_run(opened, run_id)
         _require_open(record)
         if driving_lease(opened, record) is not None:
-            record = _ask(opened, record, RunRequest.CANCEL, waits=not no_wait)
+            record = _ask(opened, record, RequestKind.CANCEL, waits=not no_wait)
             if no_wait or record.status.is_final:
                 _tell(record, record.status, json=json)
                 return
@@ -107,11 +107,12 @@ def _require_open(record: RunRecord) -> None:
         )
 
 
-def _ask(store: Store, record: RunRecord, request: RunRequest, *, waits: bool) -> RunRecord:
+def _ask(store: Store, record: RunRecord, kind: RequestKind, *, waits: bool) -> RunRecord:
     """Ask, and wait until whoever drives the run has let go of it."""
     from fanwise.cli.driving import driving_lease
+    from fanwise.model import RunRequest
 
-    store.request(record.run_no, request)
+    store.send(record.run_no, RunRequest(kind))
     if not waits:
         return record
     asked_at = time.monotonic()

@@ -21,7 +21,15 @@ from fanwise.ports.observer import (
     TaskProgress,
 )
 from fanwise.ports.sources import Catalog, Source, Sources
-from fanwise.ports.store import PAGE_BYTES, Control, Journal, Maintenance, Pages, Records
+from fanwise.ports.store import (
+    PAGE_BYTES,
+    Journal,
+    Mailbox,
+    Maintenance,
+    Ownership,
+    Pages,
+    Records,
+)
 
 __all__ = [
     "PAGE_BYTES",
@@ -30,13 +38,14 @@ __all__ = [
     "Call",
     "Catalog",
     "Clock",
-    "Control",
     "Executor",
     "Feed",
     "Future",
     "Journal",
+    "Mailbox",
     "Maintenance",
     "Observer",
+    "Ownership",
     "Pages",
     "ProcessState",
     "Processes",
