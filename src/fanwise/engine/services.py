@@ -93,7 +93,7 @@ class RunServices(msgspec.Struct, frozen=True):
     most_items: int | None = None
     """The number of items of each fan-out that are run, the first ones; None is all."""
     takes_changed_files: bool = False
-    """Whether items are read from a file that has changed since the first of them was read."""
+    """True if items are read from a file although it has changed since the first was read."""
 
     def describe(self, error: BaseException) -> ErrorInfo:
         """The record of an exception."""

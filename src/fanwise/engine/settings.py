@@ -15,7 +15,7 @@ from fanwise.plan import PlannedTask, Value
 
 
 class TaskSettings(msgspec.Struct, frozen=True):
-    """How a visit of a task runs. Spans are in seconds; `timeout_s` is for each attempt.
+    """The settings of a visit of a task. Spans are in seconds; `timeout_s` is for each attempt.
 
     `rate_per_s` is how many attempts start a second, and `batch_size` how many items of the source
     make one of the task's; None is no bound, and no batches.

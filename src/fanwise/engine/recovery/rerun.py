@@ -318,7 +318,7 @@ class _Rerun:
 
 
 def _reason(result: TaskResult) -> RerunReason:
-    """Why a visit with this result runs again."""
+    """The reason for which a visit with this result runs again."""
     if result.status is Status.CANCELLED:
         return RerunReason.CANCELLED
     if result.items is not None and result.items.failed:
