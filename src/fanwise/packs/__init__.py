@@ -1,0 +1,9 @@
+"""Packs: folders and installed packages of actions and workflows, found, imported and registered.
+
+    modules    imports of an author's modules, with errors in the author's terms
+    folders    packs beside a workflow, in given folders, and installed
+    registry   the actions of all packs by name
+    workflows  a workflow with the actions and the workflows that it calls
+
+Only these modules import an author's code.
+"""
