@@ -18,9 +18,9 @@ from fanwise.model import LEASE_S, Limits, Run, RunRecord
 
 if TYPE_CHECKING:
     from fanwise.engine import Engine
-    from fanwise.engine.dryrun import RunPreview
     from fanwise.plan import Plan
     from fanwise.ports import Catalog, Clock, Executor, Observer, Randomness
+    from fanwise.preview import RunPreview
     from fanwise.stores import Store, StoreReport, Upgrade
 
 Workflow = str | os.PathLike[str] | Mapping[str, Any]
@@ -122,7 +122,7 @@ def load_plan(
     `DefinitionError`, `ActionLoadError`, and `UsageError` for a file that can't be read, or if
     both settings and packs are given.
     """
-    from fanwise.workflows import Workflows
+    from fanwise.packs.workflows import Workflows
 
     if packs and settings is not None:
         raise UsageError(
@@ -142,7 +142,7 @@ def load_recorded(record: RunRecord, settings: Settings, *, import_packs: bool =
     Its actions are those that are there now, in the packs that it was started with and those that
     `settings` name. Raises what `load_plan` raises.
     """
-    from fanwise.workflows import INLINE, Workflows
+    from fanwise.packs.workflows import INLINE, Workflows
 
     texts = {record.file: record.definition, **record.origin.workflows}
     packs = _packs_of(record, settings)
@@ -179,7 +179,7 @@ def _packs_of(record: RunRecord, settings: Settings) -> tuple[Path, ...]:
 
 def load_catalog(settings: Settings) -> Catalog:
     """All actions and workflows of installed packs and pack folders. Raises `ActionLoadError`."""
-    from fanwise.actions.packs import load_actions
+    from fanwise.packs.folders import load_actions
 
     return load_actions(pack_folders=settings.packs)
 
@@ -297,8 +297,7 @@ def preview_run(
     import asyncio
     from functools import partial
 
-    from fanwise import sources
-    from fanwise.engine import dryrun
+    from fanwise import preview, sources
     from fanwise.engine.folders import locate
 
     located = partial(
@@ -308,7 +307,7 @@ def preview_run(
         given=parameters.keys(),
     )
     return asyncio.run(
-        dryrun.preview_run(plan, parameters, sources, settings.limits, located, items=items)
+        preview.preview_run(plan, parameters, sources, settings.limits, located, items=items)
     )
 
 

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from fanwise.actions.decorator import spec_of
-from fanwise.actions.loader import ActionLoader
-from fanwise.actions.packs import load_actions
 from fanwise.catalog import ActionRef, ActionSpec, Runs
 from fanwise.errors import ActionLoadError
+from fanwise.packs.folders import load_actions
+from fanwise.packs.loader import ActionLoader
 
 CODE = """
 import fanwise

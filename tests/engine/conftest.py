@@ -12,12 +12,12 @@ import pytest
 
 from fanwise import sources
 from fanwise.actions.decorator import spec_of
-from fanwise.actions.registry import ActionRegistry
 from fanwise.actions.resources import resources
 from fanwise.definition import load
 from fanwise.engine import LOCAL, Engine, Services
 from fanwise.executors.local import LocalExecutor
 from fanwise.model import ErrorInfo, ItemOutcome, Limits, Run, RunRecord, Status, VisitRecord
+from fanwise.packs.registry import ActionRegistry
 from fanwise.plan import Plan, compile_plan
 from fanwise.ports import Clock, Executor, Observer, Processes, RerunNotes, TaskProgress
 from fanwise.stores import Store, open_store

@@ -19,7 +19,6 @@ from typing import Any, Literal
 import fanwise
 from fanwise import sources
 from fanwise.actions.decorator import spec_of
-from fanwise.actions.registry import ActionRegistry
 from fanwise.actions.resources import resources
 from fanwise.catalog import ActionSpec
 from fanwise.conductor import Replay
@@ -40,6 +39,8 @@ from fanwise.model import (
     VisitRecord,
     inner_path,
 )
+from fanwise.packs.registry import ActionRegistry
+from fanwise.packs.workflows import Workflows
 from fanwise.plan import Plan
 from fanwise.ports import Catalog, Observer, ProcessState, RerunNotes
 from fanwise.stores import Store
@@ -48,7 +49,6 @@ from fanwise.testing.chance import FixedChance
 from fanwise.testing.clock import ManualClock
 from fanwise.testing.jumping_loop import STARTS_AT, JumpingLoop
 from fanwise.testing.stores import FailingStore, MemoryStore
-from fanwise.workflows import Workflows
 
 When = Literal["before", "after"]
 

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import msgspec
 
-from fanwise.actions.loader import ActionLoader
 from fanwise.catalog import StopFlag
 from fanwise.engine.attempt import VisitCall, restore_call
 from fanwise.engine.folders import locate
 from fanwise.engine.masking import Masker
 from fanwise.errors import AttemptError
 from fanwise.model import Limits
+from fanwise.packs.loader import ActionLoader
 from fanwise.plan import Value
 from fanwise.ports import CallSpec, PortableCall, Ticket
 from fanwise.values import decode

@@ -18,8 +18,6 @@ from fanwise.plan import PlannedTask
 from fanwise.ports import Ticket
 from fanwise.values import decode
 
-_WAITS = ("timeout", "delay", "retry.count")
-
 
 def is_plain(task: PlannedTask) -> bool:
     """True if a visit of the task is nothing but one call of an `async def`."""
@@ -27,8 +25,10 @@ def is_plain(task: PlannedTask) -> bool:
     return (
         task.items is None
         and task.spec.runs is Runs.ASYNC
-        and all(setting.value is None for setting in settings.values())
-        and not any(settings[key].literal for key in _WAITS if key in settings)
+        and not any(True for _ in settings.templates())
+        and not settings.timeout.given
+        and not settings.delay.given
+        and (settings.retry is None or not settings.retry.count.given)
         and task.retry_until is None
     )
 

@@ -230,6 +230,6 @@ class VisitRunner:
 def is_handled(task: PlannedTask, context: WorkflowContext, result: TaskResult) -> bool:
     """True if the task's `on-error` lets the run continue after this failure."""
     try:
-        return bool(task.settings["on-error"].resolve(context, result) == "continue")
+        return bool(task.settings.on_error.resolve(context, result) == "continue")
     except AttemptError:
         return False

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from fanwise.engine.blocking import run_blocking
 from fanwise.errors import UsageError
+from fanwise.packs.workflows import Workflows
 from fanwise.plan import Plan
 from fanwise.ports import Observer, TaskProgress
 from fanwise.stores import Store, open_store
@@ -26,7 +27,6 @@ from fanwise.testing.stage import Stage
 from fanwise.testing.stores import MemoryStore
 from fanwise.values import encode
 from fanwise.wiring import Settings, Workflow, build_engine
-from fanwise.workflows import Workflows
 
 _NONE: Mapping[str, Any] = {}
 

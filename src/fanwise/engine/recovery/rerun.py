@@ -337,6 +337,6 @@ def _items_of(task: PlannedTask) -> tuple[str, Mapping[str, object], object] | N
     """The kind, sources and batch size of a task's items, as the workflow's text."""
     if task.items is None:
         return None
-    batch = task.settings.get("batch-size")
-    size = None if batch is None else (batch.value.raw if batch.value else batch.literal)
+    batch = task.settings.batch_size
+    size = batch.given if batch.template is None else batch.template.raw
     return task.items.kind, {name: part.raw for name, part in task.items.parts.items()}, size

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final, NoReturn
 
-from fanwise.definition.nodes import Spot
 from fanwise.definition.problems import Problems
+from fanwise.definition.yaml.nodes import Spot
 
 MAX_DEPTH: Final = 100
 """Levels of lists and maps in a file."""

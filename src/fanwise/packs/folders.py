@@ -18,10 +18,10 @@ from types import ModuleType
 from msgspec.structs import replace
 
 from fanwise.actions.decorator import spec_of
-from fanwise.actions.modules import PackFolder, import_module
-from fanwise.actions.registry import CORE, ActionRegistry
 from fanwise.catalog import ActionSpec
 from fanwise.errors import ActionLoadError
+from fanwise.packs.modules import PackFolder, import_module
+from fanwise.packs.registry import CORE, ActionRegistry
 
 GROUP = "fanwise.packs"
 """The entry point group of installed packs."""

@@ -1,6 +1,6 @@
-"""How problems name things: keys by their owners, values as they are written.
+"""Messages of problems: keys named by their owners, values as they are written.
 
-Turns what pydantic finds into problems with a place and our own words. Messages quote only the
+Turns pydantic's findings into problems with a place and our own words. Messages quote only the
 workflow's text.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fanwise.definition.keys import hint_for
-from fanwise.definition.nodes import Node
+from fanwise.definition.key_hints import hint_for
 from fanwise.definition.problems import BadValueError, Problems, shown
 from fanwise.definition.shorthand import TASK_LISTS
+from fanwise.definition.yaml.nodes import Node
 
 Path = tuple[str | int, ...]
 
@@ -137,3 +137,27 @@ def _shape(path: Path) -> str:
     if len(path) == 4 and path[2] == "next":
         return "transition"
     return str(path[-1]) if path else ""
+
+
+class Notes:
+    """Problems of one file, noted by path as the rules between several keys find them."""
+
+    def __init__(self, root: Node, problems: Problems) -> None:
+        self._root = root
+        self._problems = problems
+
+    def subject(self, path: Path) -> str:
+        """Return words for the value at `path`."""
+        return subject(self._root, path)
+
+    def spot(self, path: Path) -> tuple[int, int]:
+        """Return the start of the value at `path`."""
+        return self._root.value_spot(path)
+
+    def at_key(self, path: Path, code: str, message: str, hint: str = "") -> None:
+        """Note a problem with a key."""
+        self._problems.add(self._root.key_spot(path), code, message, hint)
+
+    def at_value(self, path: Path, code: str, message: str, hint: str = "") -> None:
+        """Note a problem with a value, unless another one has been noted at its place."""
+        self._problems.add(self._root.value_spot(path), code, message, hint, last=True)

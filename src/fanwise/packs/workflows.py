@@ -14,12 +14,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from fanwise.actions.packs import load_actions
-from fanwise.actions.registry import ActionRegistry
 from fanwise.catalog import ActionField, ActionSpec, Runs
 from fanwise.definition import ParameterDefinition, WorkflowDefinition, fits_type, load
 from fanwise.errors import InputError, UsageError
 from fanwise.model import Limits
+from fanwise.packs.folders import load_actions
+from fanwise.packs.registry import ActionRegistry
 from fanwise.plan import WORDS, Plan, compile_plan
 from fanwise.ports import Catalog
 

@@ -22,10 +22,15 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from fanwise.definition.nodes import Node, Spot
 from fanwise.definition.problems import Problems, shown
-from fanwise.definition.scalars import resolve
-from fanwise.definition.syntax import MAX_DEPTH, stop_at_syntax, stop_too_deep, unquoted_template
+from fanwise.definition.yaml.nodes import Node, Spot
+from fanwise.definition.yaml.scalars import resolve
+from fanwise.definition.yaml.syntax import (
+    MAX_DEPTH,
+    stop_at_syntax,
+    stop_too_deep,
+    unquoted_template,
+)
 from fanwise.values import FrozenDict, FrozenList
 
 MAX_NODES: Final = 1_000_000

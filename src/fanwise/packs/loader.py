@@ -7,9 +7,9 @@ process imports it for itself. Code is never sent: a worker runs the files that 
 
 from __future__ import annotations
 
-from fanwise.actions.packs import actions_of
 from fanwise.catalog import ActionRef, ActionSpec
 from fanwise.errors import ActionLoadError
+from fanwise.packs.folders import actions_of
 
 
 class ActionLoader:

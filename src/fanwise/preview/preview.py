@@ -1,55 +1,50 @@
-"""What a run would do, without doing any of it.
+"""The preview of a run: its tasks with their inputs, and nothing is done.
 
-No action is called, nothing is recorded and no secret is read: where a template names one, `***`
-stands. Everything is evaluated that follows from parameters, variables and literals; what hangs on
-tasks that run first is given as it is written. Of a file that `with-items` names, if it is there,
-no more than the beginning is read.
+No action is called, nothing is recorded and no secret is read: a template that names one has `***`.
+Everything is evaluated that follows from parameters, variables and literals; a value that depends
+on tasks is shown as it is written. Of a file that `with-items` names, if it is there, no more than
+the beginning is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from fanwise.catalog import ActionField
 from fanwise.context import WorkflowContext
 from fanwise.engine.items import Locate, open_items
-from fanwise.engine.known import StaticValues
 from fanwise.engine.masking import MASK
 from fanwise.errors import AttemptError, InputError
 from fanwise.model import ErrorInfo, Limits
 from fanwise.plan import Plan, PlannedInput, PlannedItems, PlannedTask, Value, bind_parameters
 from fanwise.ports import Source, Sources
-from fanwise.values import FrozenDict
-
-_T = TypeVar("_T")
-
-_COUNTABLE: Final = ("list", "range", "zip")
-"""The kinds of `with-items` that are in memory; the others are files."""
+from fanwise.preview.static_values import StaticValues
+from fanwise.values import FrozenDict, Json, JsonObject
 
 
 class ItemsPreview(msgspec.Struct, frozen=True):
-    """A task's items: `with-items` as written, how many there are, and the first of them.
+    """A task's items: `with-items` as written, their number, and the first of them.
 
     `total` is None, and `first` left out, where they aren't known yet.
     """
 
-    written: Any
+    written: Json
     total: int | None = None
-    first: Any | UnsetType = UNSET
+    first: object = UNSET
 
 
 class TaskPreview(msgspec.Struct, frozen=True):
-    """A task: its action, the tasks that it comes after, and what it would be called with.
+    """A task: its action, the tasks that it comes after, and the input of its calls.
 
     For a task with items `input` is that of the first one. The inputs that `pending` names aren't
-    known before the task starts: they are given as they are written, or parts of them are. A `when`
-    that isn't known yet is its text. `problems` says what can't be evaluated or isn't taken.
+    known before the task starts: they are shown as written, in whole or in part. A `when` that
+    isn't known yet is its text. `problems` has values that can't be evaluated or that the action
+    refuses.
     """
 
     name: str
@@ -58,31 +53,31 @@ class TaskPreview(msgspec.Struct, frozen=True):
     is_finally: bool = msgspec.field(name="finally")
     when: bool | str
     items: ItemsPreview | None
-    input: Mapping[str, Any]
+    input: Mapping[str, Json]
     pending: tuple[str, ...]
     problems: tuple[str, ...]
 
 
 class RunPreview(msgspec.Struct, frozen=True):
-    """What a run would start with, and its tasks in the order listed."""
+    """The parameters and variables of a run, and its tasks in the order listed."""
 
     workflow: str
-    parameters: Mapping[str, Any]
-    vars: Mapping[str, Any]
+    parameters: Mapping[str, Json]
+    vars: Mapping[str, Json]
     problems: tuple[str, ...]
     tasks: tuple[TaskPreview, ...]
 
 
 async def preview_run(
     plan: Plan,
-    parameters: Mapping[str, Any],
+    parameters: Mapping[str, Json],
     sources: Sources,
     limits: Limits,
     locate: Locate,
     *,
     items: int | None = None,
 ) -> RunPreview:
-    """What a run of `plan` would do, with at most so many `items` in each fan-out.
+    """Return the preview of a run of `plan`, with at most so many `items` in each fan-out.
 
     Raises `ParameterError` for parameters that don't fit.
     """
@@ -104,22 +99,21 @@ async def preview_run(
 
 def _variables(
     plan: Plan, context: WorkflowContext, problems: list[str]
-) -> tuple[WorkflowContext, dict[str, Any]]:
+) -> tuple[WorkflowContext, JsonObject]:
     """The context with the variables that are known, and all of them as they are shown."""
-    shown: dict[str, Any] = {}
+    shown: JsonObject = {}
     for name, value in plan.variables.items():
-        try:
-            shown[name], is_known = StaticValues(plan, context).render(value)
-        except AttemptError as error:
-            problems.append(str(error))
-            shown[name], is_known = value.raw, False
-        if is_known:  # those below it see it
-            context = context.with_variables({name: shown[name]})
+        static = StaticValues(plan, context).read(value)
+        shown[name] = static.value
+        if static.problem is not None:
+            problems.append(static.problem)
+        if static.is_known:  # those below it see it
+            context = context.with_variables({name: static.value})
     return context, shown
 
 
 class _Previewer:
-    """Previews one task, of whose context `context` is what is known before the run."""
+    """Previews one task in `context`, which has the values that are known before the run."""
 
     def __init__(
         self,
@@ -133,7 +127,7 @@ class _Previewer:
         self._plan = plan
         self._task = task
         self._context = context
-        self._known = StaticValues(plan, context)
+        self._static = StaticValues(plan, context)
         self._sources = sources
         self._limits = limits
         self._locate = locate
@@ -145,7 +139,7 @@ class _Previewer:
         if task.items is not None:
             items = await self._items(task.items, most_items)
             if items.first is not UNSET:
-                self._known = StaticValues(self._plan, self._context.for_item(items.first, 0))
+                self._static = StaticValues(self._plan, self._context.for_item(items.first, 0))
         inputs = {entry.name: self._input(entry) for entry in task.inputs}
         return TaskPreview(
             name=task.name,
@@ -159,49 +153,42 @@ class _Previewer:
             problems=tuple(self._problems),
         )
 
-    def _tried(self, evaluate: Callable[[], _T], otherwise: _T) -> _T:
-        """What `evaluate` gives; if it fails, the problem is noted."""
-        try:
-            return evaluate()
-        except AttemptError as error:
-            self._problems.append(str(error))
-            return otherwise
-
     def _when(self) -> bool | str:
         when = self._task.when
         if when is None:
             return True
-        as_written: bool | str = str(when.raw)
-        if not self._known.has_truly(when):
-            return as_written
-        return self._tried(lambda: bool(when.evaluate(self._context, None)), as_written)
+        static = self._static.read(when)
+        if static.problem is not None:
+            self._problems.append(static.problem)
+        is_real = static.is_known and self._static.is_real(when)
+        return bool(static.value) if is_real else str(when.raw)
 
-    def _input(self, entry: PlannedInput) -> tuple[Any, bool]:
-        """An input as the action would get it, and whether all of it is known."""
-        value, known = entry.value, self._known
-        as_written = value.raw, False
-        if known.has(value) and not known.has_truly(value):
-            try:
-                return known.render(value)
-            except AttemptError:  # of the mask; the secret itself may do
-                return as_written
-        rendered, is_known = self._tried(lambda: known.render(value), as_written)
+    def _input(self, entry: PlannedInput) -> tuple[Json, bool]:
+        """An input as the action would get it, and True if all of it is known."""
+        value = entry.value
+        static = self._static.read(value)
+        rendered = static.value
+        if static.problem is not None:
+            self._problems.append(static.problem)
         field = self._task.spec.fields.get(entry.name)
-        if is_known and field is not None:
+        if field is not None and static.is_known and self._static.is_real(value):
             if field.is_path and isinstance(rendered, str):
                 rendered = self._locate(rendered, value)
-            self._tried(lambda: _check(field, rendered, value), None)
-        return rendered, is_known
+            try:
+                _check(field, rendered, value)
+            except InputError as error:
+                self._problems.append(str(error))
+        return rendered, static.is_known
 
     async def _items(self, items: PlannedItems, most: int | None) -> ItemsPreview:
         written = {name or items.kind: part.raw for name, part in items.parts.items()}
         preview = ItemsPreview(written["list"] if items.kind == "list" else written)
-        batch_size = self._task.settings["batch-size"]
-        values = [*items.parts.values(), *([batch_size.value] if batch_size.value else [])]
-        if not all(self._known.has_truly(value) for value in values):
+        batch_size = self._task.settings.batch_size
+        values = [*items.parts.values(), *([batch_size.template] if batch_size.template else [])]
+        if not all(self._static.is_real(value) for value in values):
             return preview
         try:
-            if items.kind not in _COUNTABLE and not self._is_file(items.parts[""]):
+            if items.is_file and not self._is_file(items.parts[""]):
                 return preview
             source = open_items(
                 items,
@@ -212,13 +199,13 @@ class _Previewer:
                 batch_size=batch_size.resolve(self._context),
                 most=most,
             )
-            return await self._beginning(source, preview, to_the_end=items.kind in _COUNTABLE)
+            return await self._beginning(source, preview, to_the_end=not items.is_file)
         except AttemptError as error:
             self._problems.append(str(error))
             return preview
 
     def _is_file(self, path: Value) -> bool:
-        """Whether there is a file to look at: a task before may write it, and a pipe is no file."""
+        """Say whether there is a file to read: a task before may write it, and a pipe is none."""
         given = path.evaluate(self._context, None)
         try:
             return not isinstance(given, str) or Path(self._locate(given, path)).is_file()
@@ -242,8 +229,8 @@ class _Previewer:
         return replace(preview, total=source.total, first=first)
 
 
-def _check(field: ActionField, rendered: Any, value: Value) -> None:
-    """Raise `InputError` if the action doesn't take what its input would be."""
+def _check(field: ActionField, rendered: Json, value: Value) -> None:
+    """Raise `InputError` if the action doesn't take this input."""
     if field.check is not None:
         try:
             field.check(rendered)
