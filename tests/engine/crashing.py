@@ -47,8 +47,7 @@ from fanwise.system import EnvironmentSecrets
 from fanwise.testing.chance import FixedChance
 from fanwise.testing.clock import ManualClock
 from fanwise.testing.jumping_loop import STARTS_AT, JumpingLoop
-from fanwise.testing.memory_store import MemoryStore
-from fanwise.testing.stores import FailingStore
+from fanwise.testing.stores import FailingStore, MemoryStore
 from fanwise.workflows import Workflows
 
 When = Literal["before", "after"]

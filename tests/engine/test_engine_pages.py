@@ -15,7 +15,7 @@ from fanwise.engine.pages import PagedOutput
 from fanwise.model import ItemOutcome, RunRecord, Status
 from fanwise.ports import PAGE_BYTES
 from fanwise.sources import ListSource
-from fanwise.testing.memory_store import MemoryStore
+from fanwise.testing.stores import MemoryStore
 from fanwise.values import CHUNK_ITEMS
 
 MIB = 2**20

@@ -15,7 +15,7 @@ import pytest
 
 from fanwise.errors import StoreError
 from fanwise.stores import open_store
-from fanwise.stores.sqlite import open_sqlite
+from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.store_contract import a_run, an_item
 
 FOREIGN_SCHEMA = "CREATE TABLE runs (id); INSERT INTO runs VALUES (1);"

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from fanwise.errors import StoreError
-from fanwise.stores.sqlite import open_sqlite
+from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.store_contract import a_run, an_item
 
 COMMIT_FOREVER = """
 import itertools, sys
-from fanwise.stores.sqlite import open_sqlite
+from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.store_contract import a_run, an_item
 store = open_sqlite(sys.argv[1])
 run_no = store.create_run(a_run(sys.argv[2]))
@@ -35,7 +35,7 @@ sys.stdin.read()
 
 CREATE = """
 import sys
-from fanwise.stores.sqlite import open_sqlite
+from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.store_contract import a_run
 print("ready", flush=True)
 for path in sys.stdin:
@@ -46,7 +46,7 @@ for path in sys.stdin:
 
 TAKE = """
 import sys
-from fanwise.stores.sqlite import open_sqlite
+from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.control_contract import an_owner
 with open_sqlite(sys.argv[1]) as store:
     print("ready", flush=True)
@@ -58,7 +58,7 @@ with open_sqlite(sys.argv[1]) as store:
 FILL = """
 import resource, sys
 from fanwise.errors import RecordRefusedError, StoreError
-from fanwise.stores.sqlite import open_sqlite
+from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.store_contract import a_run, an_item
 store = open_sqlite(sys.argv[1])
 run_no = store.create_run(a_run())
@@ -82,7 +82,7 @@ print(len(store.items(run_no, 1, limit=1_000_000)))
 
 CLOSE_WITH_A_FULL_DISK = """
 import os, resource, sys
-from fanwise.stores.sqlite import open_sqlite
+from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.store_contract import a_run, an_item
 with open_sqlite(sys.argv[1]) as store:
     run_no = store.create_run(a_run())

@@ -9,12 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 from fanwise.model import Status
-from fanwise.stores.sqlite import open_sqlite
+from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.store_contract import LONG_RESULT, a_run, an_item
 
 SWEEP = """
 import sys
-from fanwise.stores.sqlite import open_sqlite
+from fanwise.stores.sqlite_database import open_sqlite
 with open_sqlite(sys.argv[1]) as store:
     for run in store.ended_runs():
         store.delete_run(run)
@@ -112,12 +112,12 @@ def test_space_goes_back_to_the_disk(tmp_path):
     """The file itself is smaller once the store is closed."""
     path = tmp_path / "fanwise.db"
     with open_sqlite(path) as store:
-        a_long_run(store, "old", items=200, output=LONG_RESULT)
+        a_long_run(store, "old", items=400, output=LONG_RESULT)
     large = path.stat().st_size
     with open_sqlite(path) as store:
         assert store.delete_run(next(store.ended_runs()))
         list(store.delete_orphans())
-        assert store.size().free_bytes > 200 * len(LONG_RESULT) // 2
+        assert store.size().free_bytes > 400 * len(LONG_RESULT) // 2
         store.vacuum()
     assert path.stat().st_size < large // 10
 

@@ -123,14 +123,50 @@ def test_a_missing_store_is_not_made_by_upgrading_it(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_opening_a_store_of_this_version_never_imports_alembic(tmp_path):
-    """Nor does importing the package import SQLAlchemy: starting a program stays quick."""
+def test_a_run_is_recorded_without_sqlalchemy_and_alembic(tmp_path):
+    """Only an upgrade imports them, so that starting a program stays quick."""
     script = f"""
 import sys
+import fanwise
 import fanwise.stores
-assert "sqlalchemy" not in sys.modules
-for _ in range(2):
-    fanwise.stores.open_store({str(tmp_path / "fanwise.db")!r}).close()
-assert "alembic" not in sys.modules
+store = {str(tmp_path / "fanwise.db")!r}
+flow = {str(tmp_path / "noop.yaml")!r}
+for name in ("first", "second"):
+    fanwise.run(flow, run_id=name, store=store)
+with fanwise.stores.open_store(store) as opened:
+    assert list(opened.run_ids()) == ["second", "first"]
+    assert [type(record).__name__ for record in opened.export("first")][0] == "RunRecord"
+fanwise.stores.check(store)
+assert not {{"sqlalchemy", "alembic"}} & sys.modules.keys()
 """
+    (tmp_path / "noop.yaml").write_text("tasks:\n  - {name: only, action: core.noop}\n")
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_numbers_of_deleted_runs_stay_taken_in_an_upgraded_store(tmp_path):
+    """Rows that a deleted run has left are never those of a new one."""
+    for number, (deleted, expected) in enumerate([(7, 8), (1, 3), (0, 3)]):
+        path = tmp_path / f"{number}.db"
+        at_revision(path, "0004")
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.executemany(
+                "INSERT INTO runs (id, workflow, file, status, created_at, parameters, definition)"
+                " VALUES (?, 'one', 'one.yaml', 'failed', 1.0, '{}', '')",
+                [("first",), ("second",)],
+            )
+            connection.execute(f"PRAGMA user_version = {deleted}")
+        upgrade(str(path), keep_copy=False)
+        with open_store(str(path), create=False) as store:
+            assert store.create_run(a_run("third")) == expected
+
+
+def test_a_store_whose_runs_were_all_deleted_goes_on_counting_after_an_upgrade(tmp_path):
+    """The highest number is that of a run that isn't there any more."""
+    path = tmp_path / "fanwise.db"
+    at_revision(path, "0004")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA user_version = 41")
+    upgrade(str(path), keep_copy=False)
+    with open_store(str(path), create=False) as store:
+        assert store.create_run(a_run()) == 42
+        assert store.create_run(a_run("run-2")) == 43

@@ -117,7 +117,7 @@ def test_a_golden_store_is_kept_of_the_first_revision():
     assert GOLDEN[0].stem == schema.REVISIONS[0]
     for path in GOLDEN:
         with closing(untouched(path)) as connection:
-            assert sqlite_files.version(connection) == path.stem
+            assert sqlite_files.revision(connection) == path.stem
 
 
 def test_an_older_store_is_refused_with_the_command_that_upgrades_it(store, next_revision):

@@ -49,17 +49,14 @@ def bare_loop(
 
 
 def _new_store(path: Path) -> sqlite3.Connection:
-    from sqlalchemy.dialects import sqlite
-    from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
-
     from fanwise.stores.schema import items
+    from fanwise.stores.sqlite_text import definition
 
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode=wal")
     connection.execute("PRAGMA synchronous=normal")
-    statements: list[ExecutableDDLElement] = [CreateTable(items), *map(CreateIndex, items.indexes)]
-    for statement in statements:
-        connection.execute(str(statement.compile(dialect=sqlite.dialect())))
+    for statement in definition(items):
+        connection.execute(statement)
     return connection
 
 

@@ -11,7 +11,7 @@ does little per item and makes no object that a driver doesn't need.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -39,7 +39,10 @@ from fanwise.model import (
 )
 from fanwise.values import decode
 
-Row = tuple[Any, ...]
+Row: TypeAlias = tuple[Any, ...]
+"""A row of a database, whose columns its reader knows."""
+
+SqlValue: TypeAlias = str | int | float | None
 
 INLINE_BYTES = 4096
 """The longest result, as JSON text in UTF-8, that stands in the row of its item or task."""
@@ -80,16 +83,16 @@ class Rows:
 
     def __init__(self) -> None:
         self.discards: list[Discard] = []
-        self.runs: list[Any] = []
+        self.runs: list[SqlValue] = []
         self.tags: dict[int, Sequence[str]] = {}
-        self.tasks: list[Any] = []
-        self.events: list[Any] = []
-        self.items: list[Any] = []
-        self.short_items: list[Any] = []
-        self.labelled_items: list[Any] = []
-        self.payloads: list[Any] = []
-        self.logs: list[Any] = []
-        self.sleeps: list[Any] = []
+        self.tasks: list[SqlValue] = []
+        self.events: list[SqlValue] = []
+        self.items: list[SqlValue] = []
+        self.short_items: list[SqlValue] = []
+        self.labelled_items: list[SqlValue] = []
+        self.payloads: list[SqlValue] = []
+        self.logs: list[SqlValue] = []
+        self.sleeps: list[SqlValue] = []
 
 
 def to_rows(records: Sequence[Record]) -> Rows:
@@ -219,7 +222,17 @@ def from_run(run: RunRecord) -> Row:
     )
 
 
-def from_tags(run_no: int, tags: Sequence[str]) -> list[Any]:
+def steps_within(path: str) -> dict[str, str]:
+    """Return the bounds of the paths that continue `path` with a dot: "/" is next to it."""
+    return {"first": f"{path}.", "last": f"{path}/"}
+
+
+def items_within(path: str) -> dict[str, str]:
+    """Return the bounds of the paths that continue `path` with an index, by ASCII's order."""
+    return {"first": f"{path}[", "last": f"{path}\\"}
+
+
+def from_tags(run_no: int, tags: Sequence[str]) -> list[SqlValue]:
     """Return the values of a run's rows in `tags`."""
     return [value for tag in tags for value in (run_no, tag)]
 

@@ -6,203 +6,184 @@ seconds since the epoch, so a store reads well in the database's own shell.
 
 An item is one row, written once; its key is the order in which pages are read. A result of more
 than 4 KB stands in `payloads` and its row says so in `has_payload`: rows stay short, and a scan
-over statuses never walks through results. A payload that no row points to means nothing. What is a
-task's own, and no item's, has -1 as its index there and in `logs`.
+over statuses never walks through results. A payload that no row points to means nothing. A payload
+or a log of a task itself, not of an item, has -1 as its index.
 
-This module holds no query and touches no database. `REVISIONS` lists the versions of the schema
-from the oldest to the newest, each of which has a module in `migrations/versions`.
+Types are those of PostgreSQL; another database writes them as its own. This module holds no
+query and touches no database. `REVISIONS` lists the versions of the schema from the oldest to the
+newest, each of which has a module in `migrations/versions`.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Double,
-    Index,
-    Integer,
-    MetaData,
-    PrimaryKeyConstraint,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-    false,
-    literal_column,
-)
+from collections.abc import Mapping
+
+import msgspec
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 
-metadata = MetaData()
+_NUMBER = "BIGINT NOT NULL"
+_TEXT = "TEXT NOT NULL"
+_TIME = "DOUBLE PRECISION NOT NULL"
+_FLAG = "BOOLEAN NOT NULL"
+_SELDOM = "BOOLEAN DEFAULT FALSE NOT NULL"
 
-# SQLite gives out numbers by itself only for a key that is exactly an INTEGER.
-_number = BigInteger().with_variant(Integer, "sqlite")
+
+class Table(msgspec.Struct, frozen=True, eq=False):
+    """A table: the type of each column by its name, its primary key, and what else holds.
+
+    `serial` names a column of numbers that the database gives out, each of them once. The rows of a
+    `clustered` table stand in the order of its key, where the database can do that.
+    """
+
+    name: str
+    columns: Mapping[str, str]
+    key: tuple[str, ...]
+    unique: Mapping[str, tuple[str, ...]] = {}
+    indexes: Mapping[str, str] = {}
+    serial: str | None = None
+    clustered: bool = False
+
 
 # The long columns stand last: a list of runs then never reads the pages that they fill.
 runs = Table(
     "runs",
-    metadata,
-    Column("run_no", _number, primary_key=True, autoincrement=True),
-    Column("id", Text, nullable=False),
-    Column("workflow", Text, nullable=False),
-    Column("file", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("created_at", Double, nullable=False),
-    Column("started_at", Double),
-    Column("ended_at", Double),
-    Column("error", Text),
-    Column("parameters", Text, nullable=False),
-    Column("definition", Text, nullable=False),
-    Column("output", Text),
-    Column("origin", Text),
-    UniqueConstraint("id", name="runs_id"),
-    Index("runs_status", "status", "run_no"),
-    Index("runs_workflow", "workflow", "run_no"),
-    Index("runs_created", "created_at", "run_no"),
+    {
+        "run_no": "BIGINT",
+        "id": _TEXT,
+        "workflow": _TEXT,
+        "file": _TEXT,
+        "status": _TEXT,
+        "created_at": _TIME,
+        "started_at": "DOUBLE PRECISION",
+        "ended_at": "DOUBLE PRECISION",
+        "error": "TEXT",
+        "parameters": _TEXT,
+        "definition": _TEXT,
+        "output": "TEXT",
+        "origin": "TEXT",
+    },
+    key=("run_no",),
+    unique={"runs_id": ("id",)},
+    indexes={
+        "runs_status": "(status, run_no)",
+        "runs_workflow": "(workflow, run_no)",
+        "runs_created": "(created_at, run_no)",
+    },
+    serial="run_no",
 )
 
 tags = Table(
     "tags",
-    metadata,
-    Column("run_no", BigInteger, nullable=False),
-    Column("tag", Text, nullable=False),
-    PrimaryKeyConstraint("run_no", "tag", name="tags_key"),
-    Index("tags_tag", "tag", "run_no"),
-    sqlite_with_rowid=False,
+    {"run_no": _NUMBER, "tag": _TEXT},
+    key=("run_no", "tag"),
+    indexes={"tags_tag": "(tag, run_no)"},
+    clustered=True,
 )
 
 # Not columns of `runs`: what a run's owner writes about the run never meets what others write here.
 leases = Table(
     "leases",
-    metadata,
-    Column("run_no", BigInteger, nullable=False),
-    Column("token", BigInteger, nullable=False),
-    Column("owner", Text),
-    Column("taken_at", Double, nullable=False),
-    Column("beat_at", Double, nullable=False),
-    Column("ran_s", Double, nullable=False),
-    Column("request", Text),
-    PrimaryKeyConstraint("run_no", name="leases_key"),
+    {
+        "run_no": _NUMBER,
+        "token": _NUMBER,
+        "owner": "TEXT",
+        "taken_at": _TIME,
+        "beat_at": _TIME,
+        "ran_s": _TIME,
+        "request": "TEXT",
+    },
+    key=("run_no",),
 )
 
+# A run's own tasks are few among the steps of its children, which can be millions.
 tasks = Table(
     "tasks",
-    metadata,
-    Column("run_no", BigInteger, nullable=False),
-    Column("visit_no", BigInteger, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("visit", BigInteger, nullable=False),
-    Column("depth", BigInteger, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("has_items", Boolean, nullable=False),
-    Column("due_at", Double),
-    Column("started_at", Double),
-    Column("ended_at", Double),
-    Column("attempts", BigInteger, nullable=False),
-    Column("items_total", BigInteger),
-    Column("items_succeeded", BigInteger),
-    Column("items_failed", BigInteger),
-    Column("error", Text),
-    Column("output", Text),
-    Column("has_payload", Boolean, nullable=False, server_default=false()),
-    Column("source", Text),
-    PrimaryKeyConstraint("run_no", "visit_no", name="tasks_key"),
-    UniqueConstraint("run_no", "path", "visit", name="tasks_visit"),
-    sqlite_with_rowid=False,
+    {
+        "run_no": _NUMBER,
+        "visit_no": _NUMBER,
+        "path": _TEXT,
+        "visit": _NUMBER,
+        "depth": _NUMBER,
+        "status": _TEXT,
+        "has_items": _FLAG,
+        "due_at": "DOUBLE PRECISION",
+        "started_at": "DOUBLE PRECISION",
+        "ended_at": "DOUBLE PRECISION",
+        "attempts": _NUMBER,
+        "items_total": "BIGINT",
+        "items_succeeded": "BIGINT",
+        "items_failed": "BIGINT",
+        "error": "TEXT",
+        "output": "TEXT",
+        "has_payload": _SELDOM,
+        "source": "TEXT",
+    },
+    key=("run_no", "visit_no"),
+    unique={"tasks_visit": ("run_no", "path", "visit")},
+    indexes={"tasks_of_runs": "(run_no, visit_no) WHERE depth = 0"},
+    clustered=True,
 )
 
 events = Table(
     "events",
-    metadata,
-    Column("run_no", BigInteger, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("data", Text, nullable=False),
-    PrimaryKeyConstraint("run_no", "seq", name="events_key"),
-    sqlite_with_rowid=False,
+    {"run_no": _NUMBER, "seq": _NUMBER, "kind": _TEXT, "data": _TEXT},
+    key=("run_no", "seq"),
+    clustered=True,
 )
 
+NOT_SUCCEEDED = "status != 'succeeded'"
+"""The condition of the index below; a query has to say it word for word to use that."""
+
+# People look for the few failures among millions of items, and successes cost this index nothing.
 items = Table(
     "items",
-    metadata,
-    Column("run_no", BigInteger, nullable=False),
-    Column("visit_no", BigInteger, nullable=False),
-    Column("idx", BigInteger, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("attempts", BigInteger, nullable=False),
-    Column("started_at", Double, nullable=False),
-    Column("duration_s", Double, nullable=False),
-    Column("output", Text),
-    Column("error", Text),
-    Column("label", Text),
-    Column("has_payload", Boolean, nullable=False, server_default=false()),
-    PrimaryKeyConstraint("run_no", "visit_no", "idx", name="items_key"),
-    sqlite_with_rowid=False,
+    {
+        "run_no": _NUMBER,
+        "visit_no": _NUMBER,
+        "idx": _NUMBER,
+        "status": _TEXT,
+        "attempts": _NUMBER,
+        "started_at": _TIME,
+        "duration_s": _TIME,
+        "output": "TEXT",
+        "error": "TEXT",
+        "label": "TEXT",
+        "has_payload": _SELDOM,
+    },
+    key=("run_no", "visit_no", "idx"),
+    indexes={"items_not_succeeded": f"(run_no, visit_no, status, idx) WHERE {NOT_SUCCEEDED}"},
+    clustered=True,
 )
 
 payloads = Table(
     "payloads",
-    metadata,
-    Column("run_no", BigInteger, nullable=False),
-    Column("visit_no", BigInteger, nullable=False),
-    Column("idx", BigInteger, nullable=False),
-    Column("data", Text, nullable=False),
-    PrimaryKeyConstraint("run_no", "visit_no", "idx", name="payloads_key"),
+    {"run_no": _NUMBER, "visit_no": _NUMBER, "idx": _NUMBER, "data": _TEXT},
+    key=("run_no", "visit_no", "idx"),
 )
 
 logs = Table(
     "logs",
-    metadata,
-    Column("run_no", BigInteger, nullable=False),
-    Column("visit_no", BigInteger, nullable=False),
-    Column("idx", BigInteger, nullable=False),
-    Column("at", Double, nullable=False),
-    Column("attempt", BigInteger, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    PrimaryKeyConstraint("run_no", "visit_no", "idx", "at", "attempt", name="logs_key"),
+    {
+        "run_no": _NUMBER,
+        "visit_no": _NUMBER,
+        "idx": _NUMBER,
+        "at": _TIME,
+        "attempt": _NUMBER,
+        "path": _TEXT,
+        "text": _TEXT,
+    },
+    key=("run_no", "visit_no", "idx", "at", "attempt"),
 )
 
 sleeps = Table(
     "sleeps",
-    metadata,
-    Column("run_no", BigInteger, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("turn", BigInteger, nullable=False),
-    Column("due_at", Double, nullable=False),
-    PrimaryKeyConstraint("run_no", "path", name="sleeps_key"),
-    sqlite_with_rowid=False,
+    {"run_no": _NUMBER, "path": _TEXT, "turn": _NUMBER, "due_at": _TIME},
+    key=("run_no", "path"),
+    clustered=True,
 )
 
-not_succeeded = items.c.status != literal_column("'succeeded'")
-"""What is true of the rows in the index below; a query has to say it word for word to use it."""
+TABLES = (runs, tags, leases, tasks, events, items, payloads, logs, sleeps)
 
-# What people look for is the few failures among millions, and the successes cost this nothing.
-Index(
-    "items_not_succeeded",
-    items.c.run_no,
-    items.c.visit_no,
-    items.c.status,
-    items.c.idx,
-    sqlite_where=not_succeeded,
-    postgresql_where=not_succeeded,
-)
-
-# A run's own tasks are few among the steps of its children, which can be millions.
-_is_own = tasks.c.depth == literal_column("0")
-Index(
-    "tasks_of_runs",
-    tasks.c.run_no,
-    tasks.c.visit_no,
-    sqlite_where=_is_own,
-    postgresql_where=_is_own,
-)
-
-# Alembic's own table, as it would make it: a new store is stamped without importing Alembic.
-alembic_version = Table(
-    "alembic_version",
-    metadata,
-    Column("version_num", String(32), nullable=False),
-    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
-)
+TABLES_OF_RUNS = tuple(each for each in TABLES if "run_no" in each.columns and each is not runs)
+"""The tables whose rows belong to a run: all but `runs` itself, also those to come."""

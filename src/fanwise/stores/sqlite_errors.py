@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from fanwise.errors import RecordRefusedError, StoreError
+from fanwise.errors import StoreError
+from fanwise.stores.database import refused
 
 _ABOUT_A_RECORD = (
     sqlite3.IntegrityError,
@@ -72,6 +73,4 @@ def refusing(path: Path) -> Iterator[None]:
     try:
         yield
     except _ABOUT_A_RECORD as error:
-        # Codecs quote the text, which may be secret; constraints name columns only.
-        cause = "its text isn't UTF-8" if isinstance(error, UnicodeError) else str(error)
-        raise RecordRefusedError(f"{path}: the store refuses a record ({cause}).") from error
+        raise refused(str(path), error) from error

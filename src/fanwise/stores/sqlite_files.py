@@ -16,14 +16,17 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from fanwise.errors import StoreError
 from fanwise.stores import schema
-from fanwise.stores import sqlite_statements as statements
 from fanwise.stores.sqlite_errors import explained
+from fanwise.stores.sqlite_text import definition
 
 APPLICATION_ID = int.from_bytes(b"weft")
+
+PAGE_BYTES: Final = 16_384
+"""The page size of new stores: a result of 1 KB then shares a page with others of its table."""
 
 READ_WRITE = "rw"
 READ_ONLY = "ro"
@@ -49,7 +52,7 @@ def transaction(
     connection: sqlite3.Connection, kind: Literal["IMMEDIATE", "DEFERRED"] = "IMMEDIATE"
 ) -> Iterator[None]:
     """One transaction: it commits at the end of the block, or nothing of the block happens."""
-    # A transaction that asks for the right to write only after it has read can't wait for it.
+    # A transaction that wants the right to write only after it has read can't wait for it.
     connection.execute(f"BEGIN {kind}")
     try:
         yield
@@ -83,10 +86,10 @@ def open_writer(
         try:
             if alone:  # before anything is read, which takes the lock
                 connection.execute("PRAGMA locking_mode = exclusive")
+            connection.execute(f"PRAGMA synchronous = {durability}")
             if create and _is_blank(connection):
                 _make(connection)
             _use_wal(connection, timeout_s)
-            connection.execute(f"PRAGMA synchronous = {durability}")
         except BaseException:
             connection.close()
             raise
@@ -103,11 +106,13 @@ def reading_mode(path: Path, timeout_s: float) -> str:
     return READ_ONLY if shared else _UNTOUCHED
 
 
-def version(connection: sqlite3.Connection) -> str:
+def revision(connection: sqlite3.Connection) -> str:
     """The revision of the store's schema, or empty text before the first one."""
     table = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
-    rows = statements.VERSION.all(connection) if connection.execute(table).fetchone() else []
-    return str(rows[0][0]) if rows else ""
+    if connection.execute(table).fetchone() is None:
+        return ""
+    found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(found[0]) if found else ""
 
 
 def require_known(revision: str, path: Path) -> None:
@@ -119,10 +124,8 @@ def require_known(revision: str, path: Path) -> None:
         )
 
 
-def require_newest(connection: sqlite3.Connection, path: Path) -> None:
+def require_newest(revision: str, path: Path) -> None:
     """Raise `StoreError` unless the store's schema is the one that this code reads and writes."""
-    with explained(path):
-        revision = version(connection)
     require_known(revision, path)
     if revision != schema.REVISIONS[-1]:
         raise StoreError(
@@ -172,12 +175,25 @@ def _is_blank(connection: sqlite3.Connection) -> bool:
 
 def _make(connection: sqlite3.Connection) -> None:
     with transaction(connection, "DEFERRED"):
-        # It counts only before a new file is first written to, as BEGIN IMMEDIATE would do, and
-        # takes the right to write itself.
+        # These count only before a new file is first written to, as BEGIN IMMEDIATE would do. The
+        # second takes the right to write itself.
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute("PRAGMA auto_vacuum = incremental")
         if _is_blank(connection):  # still: another process may have been faster
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            statements.create_schema(connection)
+            _create_schema(connection)
+
+
+def _create_schema(connection: sqlite3.Connection) -> None:
+    """Make all tables of the newest revision, and stamp it as Alembic would."""
+    for table in schema.TABLES:
+        for statement in definition(table):
+            connection.execute(statement)
+    connection.execute(
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
+        " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+    )
+    connection.execute("INSERT INTO alembic_version VALUES (?)", (schema.REVISIONS[-1],))
 
 
 def _use_wal(connection: sqlite3.Connection, timeout_s: float) -> None:

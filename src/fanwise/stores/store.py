@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Protocol, Self
+from typing import Final, Literal, Protocol, Self
 
 import msgspec
 
 from fanwise.model import Status, StoreSize
 from fanwise.ports import Control, Journal, Maintenance, Records
 
-Durability = Literal["normal", "full"]
-"""What commits survive: `normal` the end of the process, `full` also a loss of power."""
+TIMEOUT_S: Final = 10.0
+"""How long operations wait for a store that another process keeps locked."""
+
+Durability = Literal["off", "normal", "full"]
+"""The survival of commits: `normal` survives the end of the process, `full` also a loss of power.
+
+After a loss of power a store with `off`, which is for tests, may be damaged.
+"""
 
 
 class StoreReport(msgspec.Struct, frozen=True):

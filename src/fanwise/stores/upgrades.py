@@ -36,7 +36,7 @@ def upgrade_sqlite(path: str, *, keep_copy: bool = True) -> Upgrade:
         place, durability="full", create=False, timeout_s=_TIMEOUT_S, alone=True
     )
     with closing(writer) as connection, explained(place):
-        revision = sqlite_files.version(connection)
+        revision = sqlite_files.revision(connection)
         if revision == newest:  # by now: another process has been faster
             return Upgrade(newest, newest, None)
         copy = _copy(connection, place, revision) if keep_copy else None
@@ -52,7 +52,7 @@ def upgrade_sqlite(path: str, *, keep_copy: bool = True) -> Upgrade:
 def _revision(place: Path) -> str:
     mode = sqlite_files.reading_mode(place, _TIMEOUT_S)
     with explained(place), closing(sqlite_files.connect(place, mode, _TIMEOUT_S)) as connection:
-        revision = sqlite_files.version(connection)
+        revision = sqlite_files.revision(connection)
     sqlite_files.require_known(revision, place)
     return revision
 

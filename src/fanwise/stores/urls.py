@@ -8,14 +8,11 @@ password.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from fanwise.errors import StoreError
-from fanwise.stores.store import Durability, Store, StoreReport, Upgrade
-
-TIMEOUT_S: Final = 10.0
-"""How long operations wait for a store that another process keeps locked."""
+from fanwise.stores.store import TIMEOUT_S, Durability, Store, StoreReport, Upgrade
 
 _MOST_TIMEOUT_S = 86_400.0
 _FORMS = "Use sqlite:///PATH or just the path of a file."
@@ -35,7 +32,7 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Sto
     A `read_only` store must be there, and refuses to write. Raises `StoreError` if the URL isn't
     one of a store, or the store can't be opened.
     """
-    from fanwise.stores.sqlite import open_sqlite
+    from fanwise.stores.sqlite_database import open_sqlite
 
     place = parse(url)
     return open_sqlite(
@@ -63,7 +60,7 @@ def check(url: str) -> StoreReport:
 
     Raises `StoreError` if there is no store, it can't be read, or a newer fanwise has made it.
     """
-    from fanwise.stores.sqlite_check import check_sqlite
+    from fanwise.stores.sqlite_database import check_sqlite
 
     return check_sqlite(parse(url).path)
 

@@ -21,9 +21,9 @@ from fanwise.ports import Observer, TaskProgress
 from fanwise.stores import Store, open_store
 from fanwise.testing.chance import FixedChance
 from fanwise.testing.jumping_loop import JumpingLoop
-from fanwise.testing.memory_store import MemoryStore
 from fanwise.testing.outcome import Outcome, read_outcome
 from fanwise.testing.stage import Stage
+from fanwise.testing.stores import MemoryStore
 from fanwise.values import encode
 from fanwise.wiring import Settings, Workflow, build_engine
 from fanwise.workflows import Workflows

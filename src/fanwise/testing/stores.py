@@ -1,4 +1,4 @@
-"""Stores for tests of engines: one in memory, and wrappers that make any store misbehave.
+"""Stores for tests of engines: one that goes with the test, and wrappers that make any misbehave.
 
 All of them keep the promises of the ports `Journal`, `Records`, `Control` and `Maintenance`, except
 for the one that a wrapper is there to break. None of them sleeps: the test says what happens when.
@@ -6,38 +6,50 @@ for the one that a wrapper is there to break. None of them sleeps: the test says
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Self
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
 
-from fanwise.bitmap import Bitmap
 from fanwise.errors import RecordRefusedError, StoreError
-from fanwise.model import (
-    EndedRun,
-    ItemOutcome,
-    ItemTimes,
-    Lease,
-    LogEntry,
-    Owner,
-    Record,
-    RecordedEvent,
-    RecordedItems,
-    RunRecord,
-    RunRequest,
-    Sleep,
-    StoreSize,
-    VisitRecord,
-)
-from fanwise.ports import PAGE_BYTES
+from fanwise.model import Lease, Owner, Record, RunRecord
 from fanwise.stores import Store
-from fanwise.testing.memory_store import MemoryStore
+from fanwise.stores.sql_store import SqlStore
+from fanwise.stores.sqlite_database import open_database
 
 __all__ = ["FailingStore", "GatedStore", "MemoryStore", "RefusingStore", "StoreWrapper"]
 
 _PATIENCE_S = 60.0  # A test that waits longer than that hangs; an error says where.
 
 
-class StoreWrapper:
+class MemoryStore(SqlStore):
+    """A store for tests: SQLite's, in a temporary file that goes with the object.
+
+    It lives as long as the object does, also after `close`, so that a test can end one engine,
+    start another one on the same store and look into it at the end. Any thread may use it.
+    """
+
+    def __init__(self) -> None:
+        folder = tempfile.mkdtemp(prefix="fanwise-")
+        database = open_database(Path(folder) / "fanwise.db", durability="off")
+        super().__init__(database)
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        weakref.finalize(self, database.close)
+
+    def close(self) -> None:
+        """Do nothing: the file is closed and deleted when the object goes."""
+
+
+if TYPE_CHECKING:
+    _AnyStore = SqlStore
+else:
+    _AnyStore = object
+
+
+class StoreWrapper(_AnyStore):
     """A store that passes everything on to another one; what a subclass overrides differs."""
 
     def __init__(self, store: Store) -> None:
@@ -49,131 +61,21 @@ class StoreWrapper:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Close the wrapped store."""
-        self._store.close()
 
-    def create_run(self, run: RunRecord) -> int:
-        """See `Journal`."""
-        return self._store.create_run(run)
+class _PassedOn:
+    """An attribute of the wrapped store, which an instance may still replace by its own."""
 
-    def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
-        """See `Journal`."""
-        self._store.commit(records, tokens)
+    def __init__(self, name: str) -> None:
+        self._name = name
 
-    def run(self, run_id: str) -> RunRecord | None:
-        """See `Records`."""
-        return self._store.run(run_id)
+    def __get__(self, wrapper: StoreWrapper, _: type[StoreWrapper]) -> object:
+        return getattr(vars(wrapper)["_store"], self._name)
 
-    def run_ids(self) -> Sequence[str]:
-        """See `Records`."""
-        return self._store.run_ids()
 
-    def runs(self, **filters: Any) -> Sequence[RunRecord]:
-        """See `Records`."""
-        return self._store.runs(**filters)
-
-    def unfinished(self) -> Sequence[RunRecord]:
-        """See `Records`."""
-        return self._store.unfinished()
-
-    def last_visit_no(self, run_no: int) -> int:
-        """See `Records`."""
-        return self._store.last_visit_no(run_no)
-
-    def recorded_items(self, run_no: int, visit_no: int) -> RecordedItems:
-        """See `Records`."""
-        return self._store.recorded_items(run_no, visit_no)
-
-    def begun_items(self, run_no: int, path: str) -> Bitmap:
-        """See `Records`."""
-        return self._store.begun_items(run_no, path)
-
-    def sleep(self, run_no: int, path: str) -> Sleep | None:
-        """See `Records`."""
-        return self._store.sleep(run_no, path)
-
-    def lease(self, run_no: int) -> Lease | None:
-        """See `Control`."""
-        return self._store.lease(run_no)
-
-    def acquire(self, run_no: int, owner: Owner, now: float, *, after: int = 0) -> Lease | None:
-        """See `Control`."""
-        return self._store.acquire(run_no, owner, now, after=after)
-
-    def renew(self, run_no: int, token: int, now: float) -> Lease | None:
-        """See `Control`."""
-        return self._store.renew(run_no, token, now)
-
-    def release(self, run_no: int, token: int, now: float) -> None:
-        """See `Control`."""
-        self._store.release(run_no, token, now)
-
-    def request(self, run_no: int, request: RunRequest) -> None:
-        """See `Control`."""
-        self._store.request(run_no, request)
-
-    def tasks(self, run_no: int, *, within: str = "") -> Sequence[VisitRecord]:
-        """See `Records`."""
-        return self._store.tasks(run_no, within=within)
-
-    def events(self, run_no: int) -> Iterator[RecordedEvent]:
-        """See `Records`."""
-        return self._store.events(run_no)
-
-    def items(self, run_no: int, visit_no: int, **filters: Any) -> Sequence[ItemOutcome]:
-        """See `Records`."""
-        return self._store.items(run_no, visit_no, **filters)
-
-    def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
-        """See `Records`."""
-        return self._store.item_times(run_no, visit_no, slowest=slowest)
-
-    def logs(
-        self,
-        run_no: int,
-        *,
-        under: str | None = None,
-        after: LogEntry | None = None,
-        limit: int = 100,
-    ) -> Sequence[LogEntry]:
-        """See `Records`."""
-        return self._store.logs(run_no, under=under, after=after, limit=limit)
-
-    def outputs(
-        self, run_no: int, visit_no: int, start: int, stop: int, *, limit_bytes: int = PAGE_BYTES
-    ) -> Sequence[tuple[int, bytes]]:
-        """See `Pages`."""
-        return self._store.outputs(run_no, visit_no, start, stop, limit_bytes=limit_bytes)
-
-    @property
-    def place(self) -> str:
-        """See `Maintenance`."""
-        return self._store.place
-
-    def size(self) -> StoreSize:
-        """See `Maintenance`."""
-        return self._store.size()
-
-    def export(self, run_id: str) -> Iterator[Record]:
-        """See `Maintenance`."""
-        return self._store.export(run_id)
-
-    def ended_runs(self) -> Iterator[EndedRun]:
-        """See `Maintenance`."""
-        return self._store.ended_runs()
-
-    def delete_run(self, run: EndedRun) -> bool:
-        """See `Maintenance`."""
-        return self._store.delete_run(run)
-
-    def delete_orphans(self) -> Iterator[int]:
-        """See `Maintenance`."""
-        return self._store.delete_orphans()
-
-    def vacuum(self, *, rewrite: bool = False) -> None:
-        """See `Maintenance`."""
-        self._store.vacuum(rewrite=rewrite)
+# Attributes of the class, unlike `__getattr__`, are found by `super()` in subclasses as well.
+for _name in dir(Store):
+    if not _name.startswith("_"):
+        setattr(StoreWrapper, _name, _PassedOn(_name))
 
 
 class RefusingStore(StoreWrapper):

@@ -1,0 +1,109 @@
+"""The database under a store: `SqlStore` has statements and records, and this runs the statements.
+
+A statement is written as PostgreSQL would have it, with values by name, as in `:run_no`; a database
+translates the words that it spells otherwise, and caches the translation. Everything else that
+differs between databases is behind this interface: connections, transactions, bulk writes, errors,
+the schema's types, and what becomes of free space. Methods block. They raise `StoreError` if the
+database fails, and `RecordRefusedError` where a value can't be stored as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from fanwise.errors import RecordRefusedError
+from fanwise.model import StoreSize
+from fanwise.stores.rows import Row, SqlValue
+from fanwise.stores.schema import Table
+
+Statement: TypeAlias = str
+
+
+class Insert(msgspec.Struct, frozen=True, eq=False):
+    """An insertion of any number of rows into a table.
+
+    A row takes the place of the one that has the same values in the columns `replaces`, if there
+    are any; otherwise such a row is an error. Rows leave out the columns in `without`.
+    """
+
+    table: Table
+    replaces: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns that rows have, in their order."""
+        return tuple(name for name in self.table.columns if name not in self.without)
+
+
+class Reader(Protocol):
+    """Runs queries."""
+
+    def read(self, query: Statement, **values: SqlValue) -> list[Row]:
+        """Every row of the answer."""
+
+    def each(self, query: Statement, **values: SqlValue) -> AbstractContextManager[Iterator[Row]]:
+        """The rows one by one, of which the caller need not take all, until the block ends."""
+
+
+class Writer(Protocol):
+    """Runs statements within one transaction, which ends with the block that gave the writer."""
+
+    def read(self, query: Statement, **values: SqlValue) -> list[Row]:
+        """Every row of the answer, which sees the transaction's own changes."""
+
+    def change(self, statement: Statement, **values: SqlValue) -> int:
+        """Make a change, and return how many rows it has changed."""
+
+    def execute(self, statement: Statement, **values: SqlValue) -> None:
+        """Make a change, at the latest when the transaction ends."""
+
+    def insert(self, insert: Insert, values: Sequence[SqlValue]) -> None:
+        """Insert rows whose values stand one row after the other, at the latest at the end."""
+
+
+class Database(Reader, Protocol):
+    """A database with the schema of `fanwise.stores.schema`. Any thread may use it.
+
+    Queries see what is committed. Transactions wait for each other at their start, and leave
+    nothing behind if their block raises.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where the database is, for people; never a password."""
+
+    def snapshot(self) -> AbstractContextManager[Reader]:
+        """A reader for which the database stays as it is now, until the block ends."""
+
+    def writing(self) -> AbstractContextManager[Writer]:
+        """A transaction of the journal or of maintenance; one thread at a time."""
+
+    def controlling(self) -> AbstractContextManager[Writer]:
+        """A short transaction, beside those of `writing`, from any thread."""
+
+    def revision(self) -> str:
+        """The revision of the schema, or empty text before the first one."""
+
+    def damage(self) -> tuple[str, ...]:
+        """What the database itself finds damaged, without any value; at most 20 lines."""
+
+    def size(self) -> StoreSize:
+        """The size of the database; see `Maintenance.size`."""
+
+    def vacuum(self, *, rewrite: bool) -> None:
+        """Give free space back to the disk; see `Maintenance.vacuum`."""
+
+    def close(self) -> None:
+        """Close all connections; the database then raises `StoreError`. Closing again is fine."""
+
+
+def refused(place: str, error: Exception) -> RecordRefusedError:
+    """Return the error for a record that can't be stored as it is."""
+    # Codecs quote the text, which may be secret; constraints name columns only.
+    cause = "its text isn't UTF-8" if isinstance(error, UnicodeError) else str(error)
+    return RecordRefusedError(f"{place}: the store refuses a record ({cause}).")

@@ -1,0 +1,183 @@
+"""What people and the engine read from a store, over any database: the port `Records`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from fanwise.bitmap import Bitmap
+from fanwise.model import (
+    ItemOutcome,
+    ItemTimes,
+    LogEntry,
+    RecordedEvent,
+    RecordedItems,
+    RunRecord,
+    Sleep,
+    Status,
+    VisitRecord,
+)
+from fanwise.ports import PAGE_BYTES
+from fanwise.stores import rows, statements
+from fanwise.stores.database import Database
+from fanwise.stores.rows import SqlValue, items_within, steps_within
+
+_PAGE_EVENTS = 100  # an event may hold the whole result of a task
+_MAX_RUN_IDS = 10_000
+_SAMPLED_ITEMS = 20_000  # a quantile of so many is off by at most a percent of the items
+
+
+class SqlRecords:
+    """The port `Records` over a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """The run with this id, or None."""
+        found = self._database.read(statements.RUN, run_id=run_id)
+        return rows.to_run(found[0]) if found else None
+
+    def run_ids(self) -> Sequence[str]:
+        """All ids, the newest first, at most 10,000."""
+        found = self._database.read(statements.RUN_IDS, limit=_MAX_RUN_IDS)
+        return [run_id for (run_id,) in found]
+
+    def runs(
+        self,
+        *,
+        status: Status | None = None,
+        workflow: str | None = None,
+        since: float | None = None,
+        tags: Collection[str] = (),
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[RunRecord]:
+        """The newest runs first, without their `definition` and `output`; see `Records.runs`."""
+        filters = _given(
+            status=status and status.value, workflow=workflow, since=since, before=before
+        )
+        tagged = {f"tag_{number}": tag for number, tag in enumerate(tags)}
+        query = statements.runs_where(filters, len(tagged))
+        found = self._database.read(query, **filters, **tagged, limit=limit)
+        return [rows.to_run(row) for row in found]
+
+    def unfinished(self) -> Sequence[RunRecord]:
+        """The runs that are pending or running, the oldest first."""
+        return [rows.to_run(row) for row in self._database.read(statements.UNFINISHED)]
+
+    def last_visit_no(self, run_no: int) -> int:
+        """The highest number of a visit that is recorded of the run, 0 if there is none."""
+        ((number,),) = self._database.read(statements.LAST_VISIT_NO, run_no=run_no)
+        return int(number)
+
+    def tasks(self, run_no: int, *, within: str = "") -> Sequence[VisitRecord]:
+        """The run's own tasks, or the steps of a child, in the order of `visit_no`."""
+        if not within:
+            found = self._database.read(statements.TASKS, run_no=run_no)
+        else:
+            found = self._database.read(
+                statements.TASKS_WITHIN,
+                run_no=run_no,
+                depth=within.count(".") + 1,
+                **steps_within(within),
+            )
+        return [rows.to_task(row) for row in found]
+
+    def events(self, run_no: int) -> Iterator[RecordedEvent]:
+        """The run's events, in the order of `seq`, read page by page."""
+        query, after = statements.EVENTS, -1
+        while page := self._database.read(query, run_no=run_no, after=after, limit=_PAGE_EVENTS):
+            events = [rows.to_event(row) for row in page]
+            yield from events
+            after = events[-1].seq
+
+    def recorded_items(self, run_no: int, visit_no: int) -> RecordedItems:
+        """Which items of a task are recorded."""
+        key = {"run_no": run_no, "visit_no": visit_no}
+        with self._database.snapshot() as reader:
+            ((attempts,),) = reader.read(statements.RECORDED_ATTEMPTS, **key)
+            failures = reader.read(statements.RECORDED_FAILURES, **key)
+            with reader.each(statements.RECORDED_INDEXES, **key) as indexes:
+                return rows.to_recorded(indexes, attempts, failures)
+
+    def begun_items(self, run_no: int, path: str) -> Bitmap:
+        """Which items of the task at `path` have recorded steps of a child workflow."""
+        bounds = items_within(path)
+        with self._database.each(statements.BEGUN_ITEMS, run_no=run_no, **bounds) as found:
+            return rows.to_begun(found, path)
+
+    def sleep(self, run_no: int, path: str) -> Sleep | None:
+        """The latest sleep of the task or item at `path`, or None."""
+        found = self._database.read(statements.SLEEP, run_no=run_no, path=path)
+        return rows.to_sleep(found[0]) if found else None
+
+    def items(
+        self,
+        run_no: int,
+        visit_no: int,
+        *,
+        status: Status | None = None,
+        error: str | None = None,
+        label: str | None = None,
+        slower_s: float | None = None,
+        after: int = -1,
+        until: int | None = None,
+        limit: int = 1_000,
+    ) -> Sequence[ItemOutcome]:
+        """At most `limit` items in the order of their indexes; see `Records.items`."""
+        begins = None if error is None else rows.error_beginning(error)
+        filters = _given(error=begins, label=label, slower_s=slower_s, until=until)
+        found = self._database.read(
+            statements.items_where(status, filters),
+            **_given(run_no=run_no, visit_no=visit_no, status=status and status.value),
+            **filters,
+            after=after,
+            limit=limit,
+        )
+        return [rows.to_item(row) for row in found]
+
+    def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
+        """How long the task's items took; see `Records.item_times`."""
+        key = {"run_no": run_no, "visit_no": visit_no}
+        (total,) = self._database.read(statements.ITEM_TOTALS, **key)
+        part = min(1.0, _SAMPLED_ITEMS / max(total[0], 1))
+        durations = self._database.read(statements.DURATIONS, **key, part=part)
+        longest = self._database.read(statements.SLOWEST_ITEMS, **key, limit=slowest)
+        return rows.to_item_times(total, durations, longest)
+
+    def logs(
+        self,
+        run_no: int,
+        *,
+        under: str | None = None,
+        after: LogEntry | None = None,
+        limit: int = 100,
+    ) -> Sequence[LogEntry]:
+        """At most `limit` logs, in the order of task, index, start and attempt."""
+        visit_no, idx, at, attempt = rows.log_key(after)
+        found = self._database.read(
+            statements.LOGS if under is None else statements.LOGS_UNDER,
+            **_given(run_no=run_no, under=under),
+            visit_no=visit_no,
+            idx=idx,
+            at=at,
+            attempt=attempt,
+            limit=limit,
+        )
+        return [rows.to_log(row) for row in found]
+
+    def outputs(
+        self, run_no: int, visit_no: int, start: int, stop: int, *, limit_bytes: int = PAGE_BYTES
+    ) -> Sequence[tuple[int, bytes]]:
+        """Index and JSON text of each recorded output with `start <= index < stop`.
+
+        It ends early once `limit_bytes` are reached; see `Pages.outputs`.
+        """
+        key = {"run_no": run_no, "visit_no": visit_no, "start": start, "stop": stop}
+        with self._database.each(statements.OUTPUTS, **key) as found:
+            return rows.to_outputs(found, limit_bytes)
+
+
+def _given(**values: SqlValue) -> dict[str, SqlValue]:
+    """The values that aren't None."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,99 @@
+"""The store over any database: each port is a class of its own, and `SqlStore` is all of them.
+
+Statements are those of `fanwise.stores.statements`, records become rows in `fanwise.stores.rows`,
+and everything that differs between databases is behind `fanwise.stores.database`. Times are
+seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+from fanwise.errors import UsageError
+from fanwise.model import Discard, Record, RunRecord
+from fanwise.stores import rows, schema, statements
+from fanwise.stores.database import Database, Writer, refused
+from fanwise.stores.rows import items_within, steps_within
+from fanwise.stores.sql_control import SqlControl, require_tokens
+from fanwise.stores.sql_maintenance import SqlMaintenance
+from fanwise.stores.sql_records import SqlRecords
+
+_RUN_COLUMNS = tuple(schema.runs.columns)[1:]
+
+
+class SqlJournal:
+    """The port `Journal` over a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create_run(self, run: RunRecord) -> int:
+        """Record a new run and return its number. Raises `UsageError` if its id is taken."""
+        try:
+            values = dict(zip(_RUN_COLUMNS, rows.from_run(run), strict=True))
+        except (TypeError, ValueError) as error:
+            raise refused(self._database.place, error) from error
+        with self._database.writing() as writer:
+            for (run_no,) in writer.read(statements.INSERT_RUN, **values):
+                writer.insert(statements.INSERT_TAGS, rows.from_tags(run_no, run.tags))
+                return int(run_no)
+        raise UsageError(
+            f'a run with the id "{run.id}" exists already.',
+            hint=f"Choose another id, or look at that run: fanwise show {run.id}",
+        )
+
+    def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
+        """Write all of `records` or, with an error, none of them; see `Journal.commit`."""
+        try:
+            written = rows.to_rows(records)  # before the transaction, to keep that short
+        except (TypeError, ValueError) as error:
+            raise refused(self._database.place, error) from error
+        with self._database.writing() as writer:
+            require_tokens(writer, tokens, self._database.place)
+            _write(writer, written)
+
+
+def _write(writer: Writer, written: rows.Rows) -> None:
+    """Write what one commit holds, after taking back what it discards."""
+    for discard in written.discards:
+        _discard(writer, discard)
+    writer.insert(statements.INSERT_RUNS, written.runs)
+    for run_no, tags in written.tags.items():
+        writer.execute(statements.DISCARD_TAGS, run_no=run_no)
+        writer.insert(statements.INSERT_TAGS, rows.from_tags(run_no, tags))
+    writer.insert(statements.INSERT_TASKS, written.tasks)
+    writer.insert(statements.INSERT_EVENTS, written.events)
+    writer.insert(statements.INSERT_SHORT_ITEMS, written.short_items)
+    writer.insert(statements.INSERT_LABELLED_ITEMS, written.labelled_items)
+    writer.insert(statements.INSERT_ITEMS, written.items)
+    writer.insert(statements.INSERT_PAYLOADS, written.payloads)
+    writer.insert(statements.INSERT_LOGS, written.logs)
+    writer.insert(statements.INSERT_SLEEPS, written.sleeps)
+
+
+def _discard(writer: Writer, record: Discard) -> None:
+    run_no = record.run_no
+    if record.visit_no is not None:
+        writer.execute(statements.DISCARD_ITEMS, run_no=run_no, visit_no=record.visit_no)
+    if record.under:
+        steps, items = steps_within(record.under), items_within(record.under)
+        for statement in statements.DISCARD_STEPS:
+            writer.execute(statement, run_no=run_no, **steps)
+        writer.execute(statements.DISCARD_SLEEP, run_no=run_no, path=record.under)
+        for bounds in (steps, items):
+            writer.execute(statements.DISCARD_SLEEPS_WITHIN, run_no=run_no, **bounds)
+
+
+class SqlStore(SqlJournal, SqlRecords, SqlControl, SqlMaintenance):
+    """A `Store` over a database, which it owns: closing the store closes the database."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store, which then raises `StoreError`. Closing it again does nothing."""
+        self._database.close()

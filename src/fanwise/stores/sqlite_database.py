@@ -1,0 +1,279 @@
+"""The database in a SQLite file: the default, for one machine.
+
+One connection writes for the journal, and one more for leases. Reads take connections of their own
+from a pool, so they run in any thread, see committed records only, and never wait for the writer.
+Transactions are short and take the right to write when they begin, so several processes share a
+file without meeting a locked one.
+
+A commit survives the end of the process; with durability `full` it also survives a loss of power.
+Times are seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fanwise.errors import StoreError
+from fanwise.model import StoreSize
+from fanwise.stores import sqlite_files
+from fanwise.stores.database import Insert, Reader, Statement, Writer
+from fanwise.stores.rows import Row, SqlValue
+from fanwise.stores.sql_maintenance import check_records
+from fanwise.stores.sql_store import SqlStore
+from fanwise.stores.sqlite_errors import explained, refusing
+from fanwise.stores.sqlite_files import transaction
+from fanwise.stores.sqlite_text import bulk_insert, translated
+from fanwise.stores.store import TIMEOUT_S, Durability, StoreReport
+from fanwise.stores.turns import in_turns
+
+_MOST_PROBLEMS = 20
+_SIZE = """
+SELECT page_count * page_size, freelist_count * page_size
+FROM pragma_page_count, pragma_freelist_count, pragma_page_size
+"""
+
+
+def open_sqlite(
+    path: str | Path,
+    *,
+    durability: Durability = "normal",
+    create: bool = True,
+    read_only: bool = False,
+    timeout_s: float = TIMEOUT_S,
+) -> SqlStore:
+    """Open the store in the file at `path`; with `create`, a new one is made if there is none.
+
+    A `read_only` store refuses to write. Operations wait `timeout_s` for other processes. Raises
+    `StoreError` if the file can't be opened, isn't a store, or is of another version of fanwise.
+    """
+    return SqlStore(
+        open_database(
+            path,
+            durability=durability,
+            create=create,
+            read_only=read_only,
+            timeout_s=timeout_s,
+        )
+    )
+
+
+def open_database(
+    path: str | Path,
+    *,
+    durability: Durability = "normal",
+    create: bool = True,
+    read_only: bool = False,
+    timeout_s: float = TIMEOUT_S,
+) -> SqliteDatabase:
+    """Open the database of a store; see `open_sqlite`."""
+    place = Path(path).expanduser().absolute()
+    if read_only:
+        database = _for_reading(place, timeout_s)
+    else:
+        writer = sqlite_files.open_writer(
+            place, durability=durability, create=create, timeout_s=timeout_s
+        )
+        database = SqliteDatabase(place, writer, sqlite_files.READ_ONLY, timeout_s)
+    try:
+        sqlite_files.require_newest(database.revision(), place)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def check_sqlite(path: str | Path) -> StoreReport:
+    """Check the store in the file at `path`. Raises `StoreError` if it can't be read, or is newer.
+
+    It reads the whole file, and holds up no other process.
+    """
+    place = Path(path).expanduser().absolute()
+    with contextlib.closing(_for_reading(place, TIMEOUT_S)) as database:
+        sqlite_files.require_known(database.revision(), place)
+        return check_records(database)
+
+
+def _for_reading(path: Path, timeout_s: float) -> SqliteDatabase:
+    return SqliteDatabase(path, None, sqlite_files.reading_mode(path, timeout_s), timeout_s)
+
+
+class SqliteDatabase:
+    """A `Database` in a SQLite file; made by `open_sqlite`."""
+
+    def __init__(
+        self, path: Path, writer: sqlite3.Connection | None, reading_mode: str, timeout_s: float
+    ) -> None:
+        self._path = path
+        self._writer = writer
+        self._reading_mode = reading_mode
+        self._timeout_s = timeout_s
+        self._idle_readers: list[sqlite3.Connection] = []
+        self._controller: sqlite3.Connection | None = None
+        self._control = threading.Lock()
+        self._is_closed = False
+
+    @property
+    def place(self) -> str:
+        """The file's path."""
+        return str(self._path)
+
+    def close(self) -> None:
+        """Close all connections; see `Database.close`."""
+        self._is_closed = True
+        while self._idle_readers:
+            self._idle_readers.pop().close()
+        with self._control:
+            if self._controller is not None:
+                self._controller.close()
+        # The writer goes last: it tidies up the files beside the store, which readers can't.
+        if self._writer is not None:
+            self._writer.close()
+
+    def read(self, query: Statement, **values: SqlValue) -> list[Row]:
+        """Every row of the answer."""
+        with self._reading() as connection:
+            return connection.execute(translated(query), values).fetchall()
+
+    @contextlib.contextmanager
+    def each(self, query: Statement, **values: SqlValue) -> Iterator[Iterator[Row]]:
+        """The rows one by one, until the block ends."""
+        with self._reading() as connection, _each(connection, query, values) as rows:
+            yield rows
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Reader]:
+        """A reader of the database as it is now; it holds up no writer."""
+        with self._reading() as connection, transaction(connection, "DEFERRED"):
+            yield _SqliteTransaction(connection)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """A transaction on the connection that writes."""
+        with self._exclusively() as connection, transaction(connection):
+            yield _SqliteTransaction(connection)
+
+    @contextlib.contextmanager
+    def controlling(self) -> Iterator[Writer]:
+        """A transaction on a connection of its own, beside those of the journal's thread."""
+        self._require_writable()
+        with self._control, explained(self._path):
+            if self._controller is None:
+                self._controller = sqlite_files.connect(
+                    self._path, sqlite_files.READ_WRITE, self._timeout_s
+                )
+            with transaction(self._controller):
+                yield _SqliteTransaction(self._controller)
+
+    def revision(self) -> str:
+        """The revision of the schema, or empty text before the first one."""
+        with self._reading() as connection:
+            return sqlite_files.revision(connection)
+
+    def damage(self) -> tuple[str, ...]:
+        """The findings of SQLite's own check, which names tables, indexes and pages only."""
+        with self._reading() as connection:
+            found = connection.execute(f"PRAGMA integrity_check({_MOST_PROBLEMS})").fetchall()
+        return () if found == [("ok",)] else tuple(" ".join(text.split()) for (text,) in found)
+
+    def size(self) -> StoreSize:
+        """The file's size, without the files that SQLite keeps beside it while it is in use."""
+        with self._reading() as connection:
+            return StoreSize(*connection.execute(_SIZE).fetchone())
+
+    def vacuum(self, *, rewrite: bool) -> None:
+        """Give free pages back; see `Maintenance.vacuum`.
+
+        A file that was made without room for its pages' whereabouts gives nothing back until it has
+        been rewritten once.
+        """
+        with self._exclusively() as connection:
+            if rewrite:
+                connection.execute("PRAGMA auto_vacuum = incremental")
+                connection.execute("VACUUM")
+            else:
+                for _ in in_turns(lambda most: _free(connection, most)):
+                    pass
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that no other thread uses meanwhile."""
+        self._require_open()
+        with explained(self._path):
+            try:
+                connection = self._idle_readers.pop()
+            except IndexError:
+                connection = sqlite_files.connect(self._path, self._reading_mode, self._timeout_s)
+            try:
+                yield connection
+            finally:
+                self._idle_readers.append(connection)
+                if self._is_closed:
+                    self.close()
+
+    @contextlib.contextmanager
+    def _exclusively(self) -> Iterator[sqlite3.Connection]:
+        """The connection that writes, with its errors turned into those of a `Database`."""
+        writer = self._require_writable()
+        with explained(self._path), refusing(self._path):
+            yield writer
+
+    def _require_writable(self) -> sqlite3.Connection:
+        self._require_open()
+        if self._writer is None:
+            raise StoreError(f"{self._path}: the store was opened for reading only.")
+        return self._writer
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise StoreError(f"{self._path}: the store has been closed.", hint="Open it again.")
+
+
+class _SqliteTransaction:
+    """A `Reader` and a `Writer` on a connection with an open transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def read(self, query: Statement, **values: SqlValue) -> list[Row]:
+        return self._connection.execute(translated(query), values).fetchall()
+
+    def each(
+        self, query: Statement, **values: SqlValue
+    ) -> contextlib.AbstractContextManager[Iterator[Row]]:
+        return _each(self._connection, query, values)
+
+    def change(self, statement: Statement, **values: SqlValue) -> int:
+        return self._connection.execute(translated(statement), values).rowcount
+
+    def execute(self, statement: Statement, **values: SqlValue) -> None:
+        self._connection.execute(translated(statement), values)
+
+    def insert(self, insert: Insert, values: Sequence[SqlValue]) -> None:
+        if values:
+            bulk_insert(insert).write(self._connection, values)
+
+
+@contextlib.contextmanager
+def _each(
+    connection: sqlite3.Connection, query: Statement, values: dict[str, SqlValue]
+) -> Iterator[Iterator[Row]]:
+    with contextlib.closing(connection.execute(translated(query), values)) as cursor:
+        yield cursor
+
+
+def _free(connection: sqlite3.Connection, most: int) -> int:
+    before = _free_pages(connection)
+    # The pragma frees a page a step, and `execute` takes only one where there are no columns.
+    connection.executescript(f"PRAGMA incremental_vacuum({most})")
+    return before - _free_pages(connection)
+
+
+def _free_pages(connection: sqlite3.Connection) -> int:
+    number: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    return number

@@ -1,0 +1,238 @@
+"""The statements of a store, once for SQLite and PostgreSQL.
+
+They are written as PostgreSQL would have them, in words that SQLite knows too, except for the few
+that `SqliteDatabase` translates. Values come by the names of the ports' arguments, as in `:run_no`.
+Queries give their columns in the order that `fanwise.stores.rows` reads. Filters are conditions of
+which a query has those that are given. Pages are sought by key, never by offset, so that the last
+page costs as much as the first. This module runs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fanwise.model import Status
+from fanwise.stores.database import Insert, Statement
+from fanwise.stores.rows import OWN, TAG_GAP
+from fanwise.stores.schema import (
+    NOT_SUCCEEDED,
+    Table,
+    events,
+    items,
+    logs,
+    payloads,
+    runs,
+    sleeps,
+    tags,
+    tasks,
+)
+
+
+def _columns(table: Table, **instead: str) -> str:
+    """The table's columns, with other expressions for some of them; empty text leaves one out."""
+    named = (instead.get(name, f"{table.name}.{name}") for name in table.columns)
+    return ", ".join(each for each in named if each)
+
+
+def _with_payloads(table: Table, idx: str) -> str:
+    """`table` beside the payloads that its rows have."""
+    name = table.name
+    return (
+        f"{name} LEFT JOIN payloads ON {name}.has_payload AND payloads.run_no = {name}.run_no"
+        f" AND payloads.visit_no = {name}.visit_no AND payloads.idx = {idx}"
+    )
+
+
+def _quoted(statuses: Iterable[Status]) -> str:
+    return ", ".join(f"'{status.value}'" for status in statuses)
+
+
+_OPEN = _quoted((Status.PENDING, Status.RUNNING))
+
+# Runs
+
+_TAGS = f"(SELECT string_agg(tag, '{TAG_GAP}') FROM tags WHERE tags.run_no = runs.run_no)"
+
+RUN = f"SELECT {_TAGS}, {_columns(runs)} FROM runs WHERE id = :run_id"
+
+RUN_IDS = "SELECT id FROM runs ORDER BY run_no DESC LIMIT :limit"
+
+UNFINISHED = f"SELECT {_TAGS}, {_columns(runs)} FROM runs WHERE status IN ({_OPEN}) ORDER BY run_no"
+
+_LISTED = _columns(runs, definition="", output="", origin="")
+_RUN_FILTERS = {
+    "status": "status = :status",
+    "workflow": "workflow = :workflow",
+    "since": "run_no IN (SELECT run_no FROM runs WHERE created_at >= :since)",
+    "before": "run_no < :before",
+}
+
+
+def runs_where(filters: Iterable[str], tag_count: int) -> Statement:
+    """The newest runs that the named filters let pass, and that have `tag_0`, `tag_1` and so on."""
+    conditions = [_RUN_FILTERS[name] for name in filters] + [
+        f"run_no IN (SELECT run_no FROM tags WHERE tag = :tag_{number})"
+        for number in range(tag_count)
+    ]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {_TAGS}, {_LISTED} FROM runs{where} ORDER BY run_no DESC LIMIT :limit"
+
+
+_RUN_VALUES = [name for name in runs.columns if name != "run_no"]
+
+# The number is given out by the database. No row comes back if the id is taken.
+INSERT_RUN = (
+    f"INSERT INTO runs ({', '.join(_RUN_VALUES)}) VALUES (:{', :'.join(_RUN_VALUES)})"
+    " ON CONFLICT (id) DO NOTHING RETURNING run_no"
+)
+
+# Visits of tasks
+
+_TASKS = (
+    f"SELECT {_columns(tasks, output='coalesce(payloads.data, tasks.output)', has_payload='')}"
+    f" FROM {_with_payloads(tasks, str(OWN))} WHERE tasks.run_no = :run_no"
+)
+_BETWEEN = "path >= :first AND path < :last"
+
+TASKS = f"{_TASKS} AND tasks.depth = 0 ORDER BY tasks.visit_no"
+
+TASKS_WITHIN = f"{_TASKS} AND {_BETWEEN} AND tasks.depth = :depth ORDER BY tasks.visit_no"
+
+LAST_VISIT_NO = "SELECT coalesce(max(visit_no), 0) FROM tasks WHERE run_no = :run_no"
+
+BEGUN_ITEMS = f"SELECT path FROM tasks WHERE run_no = :run_no AND {_BETWEEN}"
+
+# Events
+
+_EVENTS = f"SELECT {_columns(events)} FROM events WHERE run_no = :run_no"
+
+EVENTS = f"{_EVENTS} AND seq > :after ORDER BY seq LIMIT :limit"
+
+# Items
+
+_OF_VISIT = "items.run_no = :run_no AND items.visit_no = :visit_no"
+_ITEM_OUTPUT = "coalesce(payloads.data, items.output)"
+_ITEM_COLUMNS = _columns(items, output=_ITEM_OUTPUT, has_payload="")
+_ITEMS_AND_PAYLOADS = _with_payloads(items, "items.idx")
+_PAGE_OF_ITEMS = f"SELECT {_ITEM_COLUMNS} FROM {_ITEMS_AND_PAYLOADS} WHERE {_OF_VISIT}"
+_ITEM_FILTERS = {
+    "error": "substr(items.error, 1, length(:error)) = :error",
+    # Not LIKE, for which `_` is any character, and an upper-case letter the same as a lower-case.
+    "label": "replace(items.label, :label, '') != items.label",
+    "slower_s": "items.duration_s > :slower_s",
+    "until": "items.idx <= :until",
+}
+
+# A planner goes through all items by their primary key unless the small index is all it needs.
+_FOUND = (
+    f"(SELECT idx FROM items WHERE {_OF_VISIT} AND idx > :after AND status = :status"
+    f" AND {NOT_SUCCEEDED}) AS found"
+)
+_PAGE_OF_FOUND = (
+    f"SELECT {_ITEM_COLUMNS} FROM {_ITEMS_AND_PAYLOADS} JOIN {_FOUND} ON found.idx = items.idx"
+    f" WHERE {_OF_VISIT}"
+)
+
+
+def items_where(status: Status | None, filters: Iterable[str]) -> Statement:
+    """A page of the items that have a status, if it is given, and that the filters let pass."""
+    wanted = "".join(f" AND {_ITEM_FILTERS[name]}" for name in filters)
+    if status is None:
+        return f"{_PAGE_OF_ITEMS} AND items.idx > :after{wanted} ORDER BY items.idx LIMIT :limit"
+    if status is Status.SUCCEEDED:
+        return (
+            f"{_PAGE_OF_ITEMS} AND items.idx > :after AND items.status = :status{wanted}"
+            " ORDER BY items.idx LIMIT :limit"
+        )
+    return f"{_PAGE_OF_FOUND}{wanted} ORDER BY found.idx LIMIT :limit"
+
+
+OUTPUTS = (
+    f"SELECT items.idx, {_ITEM_OUTPUT} FROM {_ITEMS_AND_PAYLOADS} WHERE {_OF_VISIT}"
+    " AND items.idx >= :start AND items.idx < :stop"
+    " AND (items.output IS NOT NULL OR items.has_payload) ORDER BY items.idx"
+)
+
+RECORDED_INDEXES = f"SELECT idx FROM items WHERE {_OF_VISIT} ORDER BY idx"
+RECORDED_ATTEMPTS = f"SELECT coalesce(sum(attempts), 0) FROM items WHERE {_OF_VISIT}"
+RECORDED_FAILURES = (
+    f"SELECT status, count(*) FROM items WHERE {_OF_VISIT} AND {NOT_SUCCEEDED} GROUP BY status"
+)
+
+ITEM_TOTALS = f"SELECT count(*), sum(duration_s) FROM items WHERE {_OF_VISIT}"
+
+# Steps of the golden ratio are even, and no period in the items keeps in step with them.
+DURATIONS = (
+    f"SELECT duration_s FROM items WHERE {_OF_VISIT}"
+    f" AND (idx * 2654435769) % {2**32} < :part * {2**32}"
+)
+
+SLOWEST_ITEMS = (
+    f"SELECT {_columns(items, output='NULL', error='NULL', has_payload='')}"
+    f" FROM items WHERE {_OF_VISIT} ORDER BY duration_s DESC, idx LIMIT :limit"
+)
+
+# Logs
+
+_LOG_KEY = "logs.visit_no, logs.idx, logs.at, logs.attempt"
+_LOGS = (
+    f"SELECT {_columns(logs)}, items.label FROM logs LEFT JOIN items ON items.run_no = logs.run_no"
+    " AND items.visit_no = logs.visit_no AND items.idx = logs.idx WHERE logs.run_no = :run_no"
+)
+_LATER_LOGS = f"{_LOGS} AND ({_LOG_KEY}) > (:visit_no, :idx, :at, :attempt)"
+
+LOGS = f"{_LATER_LOGS} ORDER BY {_LOG_KEY} LIMIT :limit"
+
+# Not LIKE: names may hold its `_`, and it takes upper and lower case for the same.
+LOGS_UNDER = (
+    f"{_LATER_LOGS} AND (logs.path = :under OR"
+    " substr(logs.path, 1, length(:under) + 1) IN (:under || '.', :under || '['))"
+    f" ORDER BY {_LOG_KEY} LIMIT :limit"
+)
+
+# Sleeps
+
+_SLEEPS = f"SELECT {_columns(sleeps)} FROM sleeps WHERE run_no = :run_no"
+
+SLEEP = f"{_SLEEPS} AND path = :path"
+
+# A whole run, for exports: the queries above are pages for people.
+
+RUN_TASKS = f"{_TASKS} ORDER BY tasks.visit_no"
+RUN_EVENTS = f"{_EVENTS} ORDER BY seq"
+RUN_ITEMS = (
+    f"SELECT {_ITEM_COLUMNS} FROM {_ITEMS_AND_PAYLOADS} WHERE items.run_no = :run_no"
+    " ORDER BY items.visit_no, items.idx"
+)
+RUN_LOGS = f"{_LOGS} ORDER BY {_LOG_KEY}"
+RUN_SLEEPS = f"{_SLEEPS} ORDER BY path"
+
+# The rows that a commit adds or replaces, in the order in which it does
+
+INSERT_RUNS = Insert(runs, replaces=("run_no",))
+INSERT_TAGS = Insert(tags)
+INSERT_TASKS = Insert(tasks, replaces=("run_no", "path", "visit"))
+INSERT_EVENTS = Insert(events)
+INSERT_SHORT_ITEMS = Insert(items, without=("error", "label", "has_payload"))
+INSERT_LABELLED_ITEMS = Insert(items, without=("error", "has_payload"))
+INSERT_ITEMS = Insert(items)
+INSERT_PAYLOADS = Insert(payloads, replaces=payloads.key)
+INSERT_LOGS = Insert(logs, replaces=logs.key)
+INSERT_SLEEPS = Insert(sleeps, replaces=sleeps.key)
+
+# The rows that a commit takes back
+
+DISCARD_TAGS = "DELETE FROM tags WHERE run_no = :run_no"
+
+DISCARD_ITEMS = f"DELETE FROM items WHERE {_OF_VISIT} AND {NOT_SUCCEEDED}"
+
+# In this order: the tasks go last, since they say which rows of the others are meant.
+_STEPS = f"SELECT visit_no FROM tasks WHERE run_no = :run_no AND {_BETWEEN}"
+DISCARD_STEPS = (
+    f"DELETE FROM items WHERE run_no = :run_no AND visit_no IN ({_STEPS})",
+    f"DELETE FROM payloads WHERE run_no = :run_no AND visit_no IN ({_STEPS})",
+    f"DELETE FROM tasks WHERE run_no = :run_no AND {_BETWEEN}",
+)
+
+DISCARD_SLEEP = "DELETE FROM sleeps WHERE run_no = :run_no AND path = :path"
+DISCARD_SLEEPS_WITHIN = f"DELETE FROM sleeps WHERE run_no = :run_no AND {_BETWEEN}"
