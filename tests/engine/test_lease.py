@@ -11,7 +11,13 @@ import pytest
 
 import fanwise
 from fanwise.engine.lease import LEASE_S, LeaseKeeper, is_driven
-from fanwise.errors import LeaseLostError, StoreError, UsageError
+from fanwise.errors import (
+    ConflictError,
+    LeaseLostError,
+    RunDrivenError,
+    RunNotFoundError,
+    StoreError,
+)
 from fanwise.model import EndedRun, Lease, Owner, RunRecord, RunRequest, Status
 from fanwise.ports import ProcessState
 from fanwise.stores import Store
@@ -148,11 +154,11 @@ def test_a_run_that_is_driven_is_not_taken(keeping) -> None:
     record = keeping.new_run()
     keeping.store.acquire(record.run_no, an_owner("a"), keeping.clock.now())
     keeping.clock.advance(14)
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(RunDrivenError) as caught:
         keeping.keeper.take(record)
     assert str(caught.value).startswith("run run-1 is driven by process 17 on höst-a, for 14 s.")
     keeping.clock.advance(7_200)
-    with pytest.raises(UsageError, match=r"for 120 min, and has said nothing for 120 min\."):
+    with pytest.raises(RunDrivenError, match=r"for 120 min, and has said nothing for 120 min\."):
         keeping.keeper.take(record)
 
 
@@ -163,7 +169,7 @@ def test_a_run_is_taken_from_whoever_is_silent_for_too_long(keeping, state) -> N
     keeping.processes.states["a"] = state
     keeping.store.acquire(record.run_no, an_owner("a"), keeping.clock.now())
     keeping.clock.advance(LEASE_S - 1)
-    with pytest.raises(UsageError):
+    with pytest.raises(RunDrivenError):
         keeping.keeper.take(record)
     keeping.clock.advance(1)
     lease = keeping.keeper.take(record)
@@ -191,7 +197,7 @@ def test_of_two_that_take_a_run_one_is_told_of_the_other(keeping) -> None:
         return take(*given, **options)
 
     keeping.store.acquire = acquire_late
-    with pytest.raises(UsageError, match="driven by process 17 on höst-faster"):
+    with pytest.raises(RunDrivenError, match="driven by process 17 on höst-faster"):
         keeping.keeper.take(record)
 
 
@@ -201,7 +207,7 @@ def test_a_run_that_has_been_deleted_is_not_taken(keeping) -> None:
     assert keeping.store.delete_run(
         EndedRun(record.run_no, "run-1", "monitor", Status.PAUSED, record.created_at)
     )
-    with pytest.raises(UsageError, match="run run-1 is gone"):
+    with pytest.raises(RunNotFoundError, match="run run-1 is gone"):
         keeping.keeper.take(record)
 
 
@@ -328,7 +334,7 @@ def test_a_run_in_progress_is_neither_resumed_nor_retried(loom) -> None:
         record, plan = loom.record(), loom.plan(text, take_up)
         told = []
         for way in (loom.make_engine().aresume, loom.engine.aresume, loom.engine.aretry):
-            with pytest.raises(UsageError) as caught:
+            with pytest.raises(ConflictError) as caught:
                 await way(plan, record)
             told.append(caught.value.message)
         return told

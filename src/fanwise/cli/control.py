@@ -9,7 +9,7 @@ import typer
 
 from fanwise.cli import options
 from fanwise.cli.output import as_json, print_results, say
-from fanwise.errors import UsageError
+from fanwise.errors import RunNotDrivenError, RunOverError
 
 if TYPE_CHECKING:
     from fanwise.model import RunRecord, RunRequest
@@ -56,7 +56,9 @@ def pause(
         if driving_lease(opened, record) is None:
             way_on = command("resume", record.id, store=store)
             was = "is paused already" if record.status == "paused" else "was interrupted"
-            raise UsageError(f"run {record.id} {was}.", hint=f"Go on with: {way_on}")
+            raise RunNotDrivenError(
+                f"run {record.id} {was}.", run_id=record.id, hint=f"Go on with: {way_on}"
+            )
         record = _ask(opened, record, RunRequest.PAUSE, waits=not no_wait)
         _tell(record, shown_status(opened, record), json=json)
 
@@ -101,8 +103,10 @@ def cancel(
 def _require_open(record: RunRecord) -> None:
 
     if record.status.is_final:
-        raise UsageError(
+        raise RunOverError(
             f"run {record.id} is over: it has {record.status.value}.",
+            run_id=record.id,
+            status=record.status,
             hint=f"Look at it with: fanwise show {record.id}",
         )
 

@@ -167,7 +167,7 @@ class JournalWriter:
         await unit.done
 
     async def create_run(self, run: RunRecord) -> int:
-        """Record a new run and return its number. Raises `UsageError` if its id is taken."""
+        """Record a new run and return its number. Raises `RunExistsError` if its id is taken."""
         return await self._loop.run_in_executor(self._thread, self._store.create_run, run)
 
     async def room(self) -> None:

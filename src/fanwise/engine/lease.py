@@ -20,7 +20,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from fanwise.errors import LeaseLostError, StoreError, UsageError
+from fanwise.errors import LeaseLostError, RunDrivenError, RunNotFoundError, StoreError
 from fanwise.model import LEASE_S, Lease, Owner, RunRecord, RunRequest
 from fanwise.ports import Clock, Control, Processes, ProcessState
 
@@ -88,7 +88,8 @@ class LeaseKeeper:
     def take(self, record: RunRecord) -> Lease:
         """Make this process the run's owner. May block.
 
-        Raises `UsageError` if another one drives it, and `StoreError`.
+        Raises `RunDrivenError` if another one drives it, `RunNotFoundError` if the run has just
+        been deleted, and `StoreError`.
         """
         if self._owner is None:
             self._owner = replace(self._processes.this(), lease_s=self._lease_s)
@@ -97,13 +98,15 @@ class LeaseKeeper:
             now = self._clock.now()
             if held is not None and is_driven(held, now, self._processes):
                 hint = _way_on(held, now, self._processes)
-                raise UsageError(driven_text(record.id, held, now), hint=hint)
+                raise RunDrivenError(driven_text(record.id, held, now), run_id=record.id, hint=hint)
             after = 0 if held is None else held.token
             lease = self._control.acquire(record.run_no, self._owner, now, after=after)
             if lease is not None:
                 return lease
             if held is None and self._control.lease(record.run_no) is None:
-                raise UsageError(f"run {record.id} is gone: it has just been deleted.")
+                raise RunNotFoundError(
+                    f"run {record.id} is gone: it has just been deleted.", run_id=record.id
+                )
             # Else someone has been faster: look again who.
 
     def hold(

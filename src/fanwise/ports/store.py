@@ -35,7 +35,7 @@ class Journal(Protocol):
     """What the engine writes. One thread at a time calls these; they may block."""
 
     def create_run(self, run: RunRecord) -> int:
-        """Record a new run and return its number. Raises `UsageError` if its id is taken."""
+        """Record a new run and return its number. Raises `RunExistsError` if its id is taken."""
 
     def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Write all records in one transaction.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Self
 
-from fanwise.errors import UsageError
+from fanwise.errors import RunExistsError
 from fanwise.model import Discard, Record, RunRecord
 from fanwise.stores import rows, schema, statements
 from fanwise.stores.database import Database, Writer, refused
@@ -29,7 +29,7 @@ class SqlJournal:
         self._database = database
 
     def create_run(self, run: RunRecord) -> int:
-        """Record a new run and return its number. Raises `UsageError` if its id is taken."""
+        """Record a new run and return its number. Raises `RunExistsError` if its id is taken."""
         try:
             values = dict(zip(_RUN_COLUMNS, rows.from_run(run), strict=True))
         except (TypeError, ValueError) as error:
@@ -38,8 +38,9 @@ class SqlJournal:
             for (run_no,) in writer.read(statements.INSERT_RUN, **values):
                 writer.insert(statements.INSERT_TAGS, rows.from_tags(run_no, run.tags))
                 return int(run_no)
-        raise UsageError(
+        raise RunExistsError(
             f'a run with the id "{run.id}" exists already.',
+            run_id=run.id,
             hint=f"Choose another id, or look at that run: fanwise show {run.id}",
         )
 
