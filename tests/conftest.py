@@ -1,7 +1,7 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    "fanwise.testing.control_contract",
+    "fanwise.testing.ownership_contract",
     "fanwise.testing.resuming_contract",
     "fanwise.testing.store_contract",
     "fanwise.testing.upkeep_contract",

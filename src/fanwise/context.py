@@ -1,4 +1,4 @@
-"""What templates can see: one immutable context for a whole run, and 40 bytes for each item.
+"""The values that templates can see: one immutable context for a run, and 40 bytes per item.
 
 A `WorkflowContext` is shared by every item of a fan-out and by every task that runs beside it.
 Nothing changes one: when a task ends, `with_result` makes a new context that shares all values of
@@ -140,7 +140,7 @@ class WorkflowContext:
     __hash__ = None  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Without the secrets: whoever unpickles it has to be given them in another way.
+        # Without the secrets, which the other process gets in another way.
         return _restore, (self.parameters, self.variables, dict(self.task_results), self.run)
 
     def __repr__(self) -> str:

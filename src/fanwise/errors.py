@@ -255,12 +255,41 @@ class TemplateSyntaxError(FanwiseError):
         self.column = column
 
 
+class Excerpt(str):
+    """The beginning or the end of a text, for the data of an error.
+
+    It is cut again from `whole`, a longer part of the text, once secrets are masked there: of a
+    secret that lies across the cut a part would be left otherwise.
+    """
+
+    whole: str
+    _most: int
+    _from_end: bool
+
+    def __new__(cls, whole: str, most: int, *, from_end: bool = False) -> Self:
+        """Take at most so many characters of `whole`."""
+        made = super().__new__(cls, _cut(whole, most, from_end=from_end))
+        made.whole = whole
+        made._most = most
+        made._from_end = from_end
+        return made
+
+    def cut(self, masked: str) -> str:
+        """Return the excerpt of the whole text without secrets."""
+        return _cut(masked, self._most, from_end=self._from_end)
+
+
+def _cut(text: str, most: int, *, from_end: bool) -> str:
+    return text[-most:] if from_end else text[:most]
+
+
 class AttemptError(FanwiseError):
-    """What can end an attempt: `type` and `data` are what `error()` gives to a workflow."""
+    """Errors that end an attempt; `error()` gives their `type` and `data` to a workflow."""
 
     code = "attempt-failed"
     type = "Error"
     retryable = True
+    retry_after_s: float | None = None
     data: Any = None
 
     def at(self, place: Place) -> Self:
@@ -276,7 +305,8 @@ class ActionError(AttemptError):
 
     `message` is text, or an exception whose text is taken. `type` is a short name such as
     `NotFound`, which a workflow can test; `data` is JSON. With `retry=False` the attempt is the
-    item's last one, whatever the task's `retry` says.
+    item's last one, whatever the task's `retry` says; with `retry_after_s` the next one starts no
+    earlier than after so many seconds.
     """
 
     code = "action-failed"
@@ -288,8 +318,10 @@ class ActionError(AttemptError):
         type: str = "ActionError",
         data: Any = None,
         retry: bool = True,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message)
+        self.retry_after_s = retry_after_s
         self.type = type
         self.data = data
         self.retryable = bool(retry)

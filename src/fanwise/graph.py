@@ -94,11 +94,11 @@ class Graph:
         )
 
     def is_on_loop(self, number: int) -> bool:
-        """Whether a way leads from this task back to itself."""
+        """True if a way leads from this task back to itself."""
         return self.group_of[number] in self.loops
 
     def precedes(self, earlier: int, later: int) -> bool:
-        """Whether a way leads from `earlier` to `later`."""
+        """True if a way leads from `earlier` to `later`."""
         return bool(self.before(later) >> earlier & 1)
 
     def before(self, number: int) -> int:

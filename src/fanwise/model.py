@@ -7,7 +7,7 @@ Records hold data only: no record knows how it is stored, shown or decided upon.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from fanwise.values import FrozenDict
 
 
 class Status(StrEnum):
-    """Where a run, a task or an item stands.
+    """The status of a run, a task or an item.
 
     A run has any of the first six, a task any at all, an item `succeeded`, `failed` or `cancelled`.
     """
@@ -34,7 +34,7 @@ class Status(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more happens after it."""
+        """True if nothing more happens after it."""
         return self not in _OPEN
 
 
@@ -42,7 +42,7 @@ _OPEN = frozenset({Status.PENDING, Status.RUNNING, Status.PAUSED})
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why an attempt, a task or a run failed: one line of `message`, and JSON `data`.
+    """The failure of an attempt, a task or a run: one line of `message`, and JSON `data`.
 
     `traceback` is that of the author's code, without the engine's own frames, or None.
     """
@@ -53,24 +53,24 @@ class ErrorInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     traceback: str | None = None
 
     def as_value(self) -> FrozenDict:
-        """What a template sees as an error."""
+        """The value that a template sees as an error."""
         return FrozenDict({"type": self.type, "message": self.message, "data": self.data})
 
 
 class ItemCounts(msgspec.Struct, frozen=True, gc=False):
-    """How many items a task had, and how many of them ended in which way."""
+    """Counts of a task's items: all of them, and those that ended in each way."""
 
     total: int
     succeeded: int
     failed: int
 
     def as_value(self) -> FrozenDict:
-        """What a template sees as `task.NAME.items`."""
+        """The value that a template sees as `task.NAME.items`."""
         return FrozenDict({"total": self.total, "succeeded": self.succeeded, "failed": self.failed})
 
 
 class TaskResult(msgspec.Struct, frozen=True, gc=False):
-    """How a task ended, as later tasks see it.
+    """The end of a task, as later tasks see it.
 
     `output` is frozen JSON, or a `LazyList` for a task with items; `error` is set only if it
     failed, and `items` only if it had items.
@@ -83,7 +83,7 @@ class TaskResult(msgspec.Struct, frozen=True, gc=False):
 
 
 class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
-    """How one item ended; recorded once. `output` and `error` are JSON text in UTF-8.
+    """The end of one item; recorded once. `output` and `error` are JSON text in UTF-8.
 
     `run_no` and `visit_no` are the store's number of the run and the task's number within it,
     `attempts` is how often the item was tried, and `duration_s` how long its last attempt took.
@@ -127,7 +127,7 @@ class VisitRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class ItemTimes(msgspec.Struct, frozen=True):
-    """How long the recorded items of a task took, each in its last attempt; spans in seconds.
+    """Times of a task's recorded items, each in its last attempt; spans in seconds.
 
     `busy_s` is the sum over all of them. `durations` are sorted: those of all items, or of a sample
     if there are many. `slowest` has neither outputs nor errors.
@@ -140,7 +140,7 @@ class ItemTimes(msgspec.Struct, frozen=True):
 
     @property
     def is_sampled(self) -> bool:
-        """Whether `durations` leaves items out."""
+        """True if `durations` leaves items out."""
         return len(self.durations) < self.count
 
     def quantile(self, share: float) -> float | None:
@@ -169,7 +169,7 @@ class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class LogEntry(msgspec.Struct, frozen=True):
-    """What one attempt printed and logged. `index` is None for a task without items.
+    """The output and the logs of one attempt. `index` is None for a task without items.
 
     `path` names the task and the item, as in `check[17]`. `at` is when the attempt started: after a
     pause or a crash attempts count from 1 again, and what the earlier ones wrote is kept. `label`
@@ -188,7 +188,7 @@ class LogEntry(msgspec.Struct, frozen=True):
 
 
 class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a run was made from beside its workflow and parameters, so that it can go on anywhere.
+    """The origin of a run beside its workflow and parameters, so that it can resume anywhere.
 
     `folder` is where relative paths of `given` parameters start, `packs` are pack folders, and
     `most_items` bounds each fan-out. `workflows` has the texts of the workflows that it calls, and
@@ -255,12 +255,12 @@ class Sleep(msgspec.Struct, frozen=True, gc=False):
 
 
 Record = RunRecord | VisitRecord | ItemOutcome | RecordedEvent | LogEntry | Sleep | Discard
-"""What the journal writes: runs, tasks, logs and sleeps replace what was recorded of them; items
-and events are added."""
+"""Records that the journal writes: runs, visits, logs and sleeps replace earlier records of them;
+items and events are added."""
 
 
 class RecordedItems(msgspec.Struct, frozen=True):
-    """Which items of a task are recorded, and what came of them; `attempts` is for all together."""
+    """A task's recorded items and their outcomes; `attempts` is for all together."""
 
     indexes: Bitmap
     succeeded: int = 0
@@ -300,32 +300,48 @@ class Owner(msgspec.Struct, frozen=True):
     lease_s: float = LEASE_S
 
 
-class RunRequest(StrEnum):
-    """What another process asks of the one that drives a run."""
+class RequestKind(StrEnum):
+    """Kinds of requests to the engine that drives a run."""
 
     PAUSE = "pause"
     CANCEL = "cancel"
 
 
-class Lease(msgspec.Struct, frozen=True):
-    """Who drives a run, or drove it last.
+class RunRequest(msgspec.Struct, frozen=True):
+    """A request to the engine that drives a run; `data` is JSON text with more about it."""
 
-    `token` grows with each owner: the store refuses whatever is written with a lower one. `owner`
-    is None once the run was given back. `beat_at` is when the owner last said that it is there, and
-    `ran_s` for how long the run was driven by those before.
+    kind: RequestKind
+    data: bytes = b"{}"
+
+
+class Inbox(msgspec.Struct, frozen=True):
+    """The leases that an engine holds, as tokens by run, and the requests to these runs."""
+
+    tokens: Mapping[int, int]
+    requests: Mapping[int, Sequence[RunRequest]]
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """The right of an engine to drive a run, by the store's clock; spans in seconds.
+
+    `token` grows with each owner: the store refuses records that are written with a lower one.
+    `engine_no` and `owner` are None once the run was given back. `beats` counts the engine's signs
+    of life, of which the last is `silent_s` old. The engine has driven the run for `held_s`, its
+    predecessors for `ran_s`.
     """
 
     run_no: int
     token: int
+    engine_no: int | None
     owner: Owner | None
-    taken_at: float
-    beat_at: float
+    beats: int = 0
+    silent_s: float = 0.0
+    held_s: float = 0.0
     ran_s: float = 0.0
-    request: RunRequest | None = None
 
 
 class TaskSummary(msgspec.Struct, frozen=True):
-    """What a finished or running run says of one task."""
+    """A finished or running run's summary of one task."""
 
     name: str
     status: Status
@@ -370,7 +386,7 @@ class EndedRun(msgspec.Struct, frozen=True, gc=False):
 
 
 class StoreSize(msgspec.Struct, frozen=True, gc=False):
-    """How large a store is; `free_bytes` of it hold nothing and wait for new records."""
+    """The size of a store; `free_bytes` of it hold nothing and wait for new records."""
 
     total_bytes: int
     free_bytes: int
@@ -395,11 +411,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     error_bytes: int = 64 * 2**10
     """One error's message, data and traceback; longer ones are shortened."""
     log_bytes: int = 64 * 2**10
-    """What one attempt prints and logs; the rest is left out, and a note says how much."""
+    """The kept output and logs of one attempt; a note says how much is left out."""
     template_steps: int = 10_000_000
     """Steps that one evaluation of a template may take."""
     template_bytes: int = 64 * 2**20
-    """What one evaluation of a template may allocate, about."""
+    """The memory that one evaluation of a template may allocate, about."""
     definition_bytes: int = 16 * 2**20
     """A workflow file."""
     queue_bytes: int = 4 * 2**20

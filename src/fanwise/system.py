@@ -9,12 +9,12 @@ import secrets
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from fanwise.model import Owner
-from fanwise.ports import ProcessState, Timer
+from fanwise.ports import SECRET_PREFIX, ProcessState, Timer
 
 _PROC = Path("/proc")
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without those that are read as another
@@ -49,7 +49,13 @@ class EnvironmentSecrets:
 
     def get(self, name: str) -> str | None:
         """The secret's value, or None if there is none."""
-        return self._environment.get(f"FANWISE_SECRET_{name}")
+        return self._environment.get(SECRET_PREFIX + name)
+
+    def values(self) -> Sequence[str]:
+        """The values of all secrets that there are."""
+        return [
+            value for name, value in self._environment.items() if name.startswith(SECRET_PREFIX)
+        ]
 
 
 class SystemProcesses:
@@ -65,7 +71,7 @@ class SystemProcesses:
         return Owner(socket.gethostname(), _machine(), pid, started, secrets.token_hex(8))
 
     def state(self, owner: Owner) -> ProcessState:
-        """What has become of a process; of one on another machine nothing is known."""
+        """The state of a process; that of a process on another machine is unknown."""
         if (owner.host, owner.machine) != (socket.gethostname(), _machine()):
             return ProcessState.UNKNOWN
         found = _look_at(owner.pid)

@@ -31,6 +31,9 @@ from fanwise.errors import FrozenError, ResultError
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 """A JSON value, frozen or not."""
 
+JsonObject: TypeAlias = dict[str, Json]
+"""A JSON object that isn't frozen."""
+
 MAX_DEPTH = 200
 """Levels of nesting that a value may have; deeper ones can't be told from a cycle."""
 
@@ -214,7 +217,7 @@ def _freeze(value: Any, depth: int) -> Any:
 
 
 def _is_plain(value: Any, depth: int) -> bool:
-    """Whether the encoder can take `value` as it is; of texts and integers it sees for itself."""
+    """True if the encoder can take `value` as it is; texts and integers it checks itself."""
     kind = type(value)
     if kind in _SIMPLE:
         return True
@@ -254,7 +257,7 @@ def _storable(text: str) -> bool:
 
 
 def _is_deep(data: bytes) -> bool:
-    """Whether JSON text has more than `MAX_DEPTH` levels, found without a walk in Python."""
+    """True if JSON text has more than `MAX_DEPTH` levels, found without a walk in Python."""
     if data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
         return False
     if b"\\" in data:  # Afterwards each quote opens or closes a text.
@@ -347,7 +350,7 @@ def _explain(value: Any, where: str, depth: int) -> None:
 
 
 def _reason(value: object) -> tuple[str, str]:
-    """What keeps a scalar from being JSON, and what to do about it."""
+    """The reason that a scalar isn't JSON, and its remedy."""
     kind = type(value)
     if kind is str:
         return (
@@ -372,6 +375,7 @@ __all__ = [
     "FrozenDict",
     "FrozenList",
     "Json",
+    "JsonObject",
     "LazyList",
     "decode",
     "encode",

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from fanwise.actions.core.atomic_file import new_file
 from fanwise.actions.core.echo import give_back
 from fanwise.actions.core.fail import give_up
 from fanwise.actions.core.noop import do_nothing
 from fanwise.actions.core.read_file import read
 from fanwise.actions.core.sleep import wait
 from fanwise.actions.core.write_file import write
+from fanwise.actions.decorator import spec_of
 from fanwise.errors import ActionError, InputError
 
 
@@ -36,11 +38,17 @@ class TestSmall:
         """core.noop results in null."""
         assert asyncio.run(do_nothing()) is None  # type: ignore[func-returns-value]
 
-    def test_sleep_refuses_the_past(self) -> None:
-        """core.sleep waits for 0 seconds, and not for less."""
+    def test_sleep_takes_a_duration(self) -> None:
+        """As a number of seconds or as text, and none that is negative."""
         asyncio.run(wait(0))
-        with pytest.raises(InputError, match="0 or more"):
-            asyncio.run(wait(-1))
+        spec = spec_of(wait)
+        assert spec is not None
+        check = spec.fields["seconds"].check
+        assert check is not None
+        assert [check(value) for value in (0, 2.5, "1m30s")] == [0.0, 2.5, 90.0]
+        for value in (-1, "soon", None, True):
+            with pytest.raises(InputError, match=r'"seconds" of core\.sleep must be a duration'):
+                check(value)
 
     def test_fail(self) -> None:
         """core.fail fails as it is told to."""
@@ -159,3 +167,37 @@ class TestWrite:
         """What can't be written is a typed error."""
         assert error_of(write, str(tmp_path / "no/a"), "x", parents=False).type == "NotFound"
         assert error_of(write, str(tmp_path / "a"), "é", encoding="ascii").type == "BadEncoding"
+
+
+class TestNewFiles:
+    def test_every_name_that_the_file_system_takes_can_be_written(self, tmp_path: Path) -> None:
+        """The temporary file beside it has a short name."""
+        path = tmp_path / ("ü" * 127)  # 254 bytes
+        write(str(path), "x")
+        assert path.read_text() == "x"
+
+    def test_a_private_file_is_private_while_it_is_written(self, tmp_path: Path) -> None:
+        """The new content has the old file's rights before its first byte."""
+        path = tmp_path / "private"
+        path.touch(mode=0o600)
+        with new_file(path) as file:
+            (other,) = [each for each in tmp_path.iterdir() if each != path]
+            assert other.stat().st_mode & 0o777 == 0o600
+            path.chmod(0o640)
+            file.write(b"x")
+        assert path.read_text() == "x"
+
+    def test_a_file_keeps_its_rights(self, tmp_path: Path) -> None:
+        """Those of a new one are the usual ones."""
+        path = tmp_path / "script"
+        write(str(path), "x")
+        assert path.stat().st_mode & 0o777 == 0o666 & ~umask()
+        path.chmod(0o750)
+        write(str(path), "y")
+        assert path.stat().st_mode & 0o777 == 0o750
+
+
+def umask() -> int:
+    now = os.umask(0)
+    os.umask(now)
+    return now

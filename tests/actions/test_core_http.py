@@ -56,6 +56,15 @@ async def endless(request: web.Request) -> web.StreamResponse:
         await response.write(b"x" * 10_000)
 
 
+async def large(request: web.Request) -> web.Response:
+    """A megabyte of text, compressed if asked for."""
+    text = ("é" * 500_000).encode()
+    answer = web.Response(body=text, headers={"Content-Type": request.query["type"]})
+    if "zipped" in request.query:
+        answer.enable_compression(web.ContentCoding(request.query["zipped"]))
+    return answer
+
+
 async def silent(request: web.Request) -> web.Response:
     await asyncio.Event().wait()
     raise AssertionError
@@ -68,6 +77,7 @@ def application() -> web.Application:
         ("/answer", answer),
         ("/redirect", redirect),
         ("/endless", endless),
+        ("/large", large),
         ("/silent", silent),
     ):
         app.router.add_route("*", path, handler)
@@ -193,14 +203,51 @@ class TestAnswer:
         assert (result["json"], result["body"]) == (None, "[")
 
     @pytest.mark.parametrize(
-        ("kind", "text"),
-        [("text/plain", "�a�"), ("text/plain;charset=latin-1", "ÿa�"), ("x/y;charset=no", "�a�")],
+        ("kind", "body", "given", "text"),
+        [
+            ("text/plain", "c3a9", {}, "é"),
+            ("text/plain;charset=latin-1", "e961", {}, "éa"),
+            ("text/plain;charset=klingon", "c3a9", {}, "é"),
+            ("text/plain", "e961", {"encoding": "latin-1"}, "éa"),
+            ("text/plain;charset=utf-8", "e961", {"encoding": "Windows-1252"}, "éa"),
+            ("text/plain", "efbbbf61", {}, "a"),
+            ("text/html", "610062", {}, "a\ufffdb"),
+            ("application/octet-stream", "61", {}, "a"),
+        ],
     )
-    def test_any_bytes_become_storable_text(self, kind: str, text: str) -> None:
-        """Bytes that aren't text, unknown charsets and NUL don't fail the check of a server."""
-        result = request(f"/answer?body=ff6100&type={kind}")
+    def test_text_is_read_in_its_encoding(
+        self, kind: str, body: str, given: dict[str, Any], text: str
+    ) -> None:
+        """The given one, else the charset of the answer, else UTF-8, with or without its mark."""
+        result = request(f"/answer?body={body}&type={kind}", **given)
         assert result["body"] == text
         freeze(result)
+
+    @pytest.mark.parametrize(
+        ("kind", "body"),
+        [
+            ("image/png", "89504e470d0a1a0a"),
+            ("application/octet-stream", "610062"),
+            ("text/plain", "e961"),
+            ("text/plain;charset=shift_jis", "fdfd"),
+        ],
+    )
+    def test_a_body_that_is_no_text_is_an_error(self, kind: str, body: str) -> None:
+        """Nothing is lost in silence; the message says what to do, and no retry helps."""
+        error = failure(f"/answer?body={body}&type={kind}")
+        assert error.type == "NotText"
+        assert not error.retryable
+        assert "save_to" in str(error)
+
+    @pytest.mark.parametrize("charset", ["punycode", "idna", "undefined", "unicode_escape", "hex"])
+    def test_an_answer_chooses_no_codec_that_is_no_charset(self, charset: str) -> None:
+        """It is read as UTF-8, in no time however long it is."""
+        body = request(f"/large?type=text/plain;charset={charset}")["body"]
+        assert body == "é" * 500_000
+
+    def test_json_may_begin_with_a_byte_order_mark(self) -> None:
+        """Some servers of Windows send one."""
+        assert request("/answer?body=efbbbf5b315d&type=application/json")["json"] == [1]
 
     @pytest.mark.parametrize(
         ("status", "expect"),

@@ -6,6 +6,7 @@ import asyncio
 import os
 import select
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,25 @@ class TestRunning:
         monkeypatch.setenv("FANWISE_TEST_A", "1")
         assert shell(script="echo $FANWISE_TEST_A$B", env={"B": "2"})["stdout"] == "12\n"
 
+    def test_a_command_sees_no_secret_that_it_is_not_given(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Those of the engine's environment stay there."""
+        monkeypatch.setenv("FANWISE_SECRET_A", "hunter2")
+        assert "hunter2" not in shell(command=["env"])["stdout"]
+        assert "A=hunter2" in shell(command=["env"], env={"A": "hunter2"})["stdout"]
+
+    @pytest.mark.parametrize("shell_name", ["bash", None])
+    def test_a_pipe_fails_where_the_script_says_so(self, shell_name: str | None) -> None:
+        """The default shell is bash where there is one."""
+        error = failure(script="set -o pipefail; false | cat; echo no", shell=shell_name)
+        assert (error.data["exit_code"], error.data["stdout"]) == (1, "")
+
+    def test_another_shell_can_be_chosen(self) -> None:
+        """Which has no name for arrays, say."""
+        assert shell(script='a=(1 2); echo "${#a[@]}"', shell="bash")["stdout"] == "2\n"
+        assert shell(script="true", shell="sh")["exit_code"] == 0
+
     def test_any_output_becomes_storable_text(self) -> None:
         """Bytes that aren't text don't fail the attempt."""
         result = shell(command=["printf", r"\377a\000"])
@@ -100,12 +120,14 @@ class TestRunning:
 
 class TestFailing:
     def test_an_exit_code_is_an_error(self) -> None:
-        """The code and the end of standard error are the error's data."""
-        error = failure(script=f'{sys.executable} -c \'print("x" * 3000 + "end")\' >&2; exit 3')
+        """The code and the end of all that it wrote are the error's data."""
+        script = f'echo out; {sys.executable} -c \'print("x" * 3000 + "end")\' >&2; exit 3'
+        error = failure(script=script)
         assert error.type == "ExitStatus"
         assert error.data["exit_code"] == 3
         assert error.data["stderr"].endswith("xend\n")
         assert len(error.data["stderr"]) == 2000
+        assert error.data["stdout"] == "out\n"
 
     def test_an_exit_code_may_be_a_result(self) -> None:
         """With check: false any exit code is a result."""
@@ -174,6 +196,20 @@ class TestKilling:
         ids = asyncio.run(main())
         assert len(ids) == 2
         assert all(ends(process_id) for process_id in ids)
+
+    def test_a_command_is_known_before_it_runs(self) -> None:
+        """So it dies with a fanwise that is killed before it could note the command's start."""
+        code = (
+            "import os, signal, subprocess\n"
+            "from fanwise.actions.core.reaper import MARK, Reaper\n"
+            "env = {**os.environ, MARK: Reaper().begin()}\n"
+            "sleep = subprocess.Popen(['sleep', '1000'], env=env, start_new_session=True)\n"
+            "print(sleep.pid, flush=True)\n"
+            "os.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert ends(int(done.stdout))
 
     def test_the_end_kills_what_is_left(self) -> None:
         """A process in the background doesn't outlive the command, nor delay its end."""

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from fanwise.model import RunRequest
+from fanwise.model import RequestKind
 from fanwise.stores import Store, open_store
+from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.system import SystemProcesses
 
 FLOW = """\
@@ -459,18 +460,20 @@ def test_a_repaired_workflow_with_problems_is_refused(
 
 
 @pytest.fixture
-def driven(store: Store) -> Callable[[], RunRequest | None]:
+def driven(store: Store) -> Callable[[], RequestKind | None]:
     """The run `dead` is driven by this process; returns what it is asked for."""
     record = store.run("dead")
     assert record is not None
     held = store.lease(record.run_no)
     assert held is not None
-    owner = SystemProcesses().this()
-    assert store.acquire(record.run_no, owner, time.time() - 600, after=held.token)
+    ten_minutes_ago = open_sqlite(store.place, now=lambda: time.time() - 600)
+    with ten_minutes_ago as earlier:
+        engine_no = earlier.enroll(SystemProcesses().this())
+        assert earlier.acquire(record.run_no, engine_no, after=held.token)
 
-    def asked() -> RunRequest | None:
-        lease = store.lease(record.run_no)
-        return None if lease is None else lease.request
+    def asked() -> RequestKind | None:
+        kinds = [each.kind for each in store.requests(record.run_no)]
+        return kinds[-1] if kinds else None
 
     return asked
 

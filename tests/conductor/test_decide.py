@@ -16,12 +16,12 @@ from fanwise.conductor import (
     RunStarted,
     RunTimedOut,
     SettleTask,
-    Stage,
     StartTask,
     State,
     StopTask,
     TaskEnded,
     TaskPaused,
+    TaskStage,
     decide,
 )
 from fanwise.context import WorkflowContext
@@ -188,7 +188,7 @@ def test_a_task_that_was_paused_in_the_middle_keeps_its_visit() -> None:
     """Its idempotency keys must not change when it goes on."""
     state, said = run(TWO, RunStarted(CONTEXT), PauseRequested(), TaskPaused(0, 1))
     assert said[2] == (EndRun(Status.PAUSED),)
-    assert (state.tasks[0].stage, state.tasks[0].visit) == (Stage.WAITING, 0)
+    assert (state.tasks[0].stage, state.tasks[0].visit) == (TaskStage.WAITING, 0)
 
 
 def test_a_pause_during_the_last_task_lets_the_run_end() -> None:
@@ -219,7 +219,7 @@ def test_an_ended_task_lets_go_of_its_context(tasks: int) -> None:
     state, _ = decide(plan, State.initial(plan.graph), RunStarted(CONTEXT))
     for number in range(tasks - 1):
         state, _ = decide(plan, state, TaskEnded(number, 1, SUCCESS))
-    assert sum(task.scope is not None for task in state.tasks) == 1
+    assert sum(task.seen is not None for task in state.tasks) == 1
     assert sum(len(task.arrivals) for task in state.tasks) == 1
 
 

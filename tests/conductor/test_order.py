@@ -28,11 +28,11 @@ from fanwise.conductor import (
     RunResumed,
     RunTimedOut,
     SettleTask,
-    Stage,
     StartTask,
     State,
     TaskEnded,
     TaskPaused,
+    TaskStage,
     VisitsAdvanced,
     decide,
     replay_with,
@@ -174,7 +174,7 @@ def test_a_paused_run_has_only_left_what_had_not_started(
     state = run.states[-1]
     assume(run.ends == [EndRun(Status.PAUSED)])
     assert state.active == 0
-    assert {task.stage for task in state.tasks} <= {Stage.WAITING, Stage.ENDED}
+    assert {task.stage for task in state.tasks} <= {TaskStage.WAITING, TaskStage.ENDED}
     unsettled = any(result is None for result in state.results)
     assert unsettled or any(loop.busy for loop in state.loops.values())
 

@@ -61,18 +61,18 @@ def in_backquotes(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("title", "model"),
+    ("page", "title", "model"),
     [
-        ("A workflow", WorkflowDefinition),
-        ("Parameters", ParameterDefinition),
-        ("Tasks", TaskDefinition),
-        ("Transitions", TransitionDefinition),
-        ("Retry", RetryDefinition),
+        ("docs/language.md", "A workflow", WorkflowDefinition),
+        ("docs/language.md", "Parameters", ParameterDefinition),
+        ("docs/language.md", "Tasks", TaskDefinition),
+        ("docs/order.md", "Transitions", TransitionDefinition),
+        ("docs/items.md", "Retry", RetryDefinition),
     ],
 )
-def test_every_key_of_the_language_has_its_row(title: str, model: type[Any]) -> None:
+def test_every_key_of_the_language_has_its_row(page: str, title: str, model: type[Any]) -> None:
     """The tables of keys are those of the schema, in its order."""
-    assert first_cells(section("docs/language.md", title)) == model.keys()
+    assert first_cells(section(page, title)) == model.keys()
 
 
 def test_every_limit_has_its_row() -> None:
@@ -96,7 +96,7 @@ def test_every_limit_has_its_row() -> None:
 
 def test_every_name_that_templates_have_is_told() -> None:
     """Names, filters, tests, functions and methods are all there, and no others."""
-    text = section("docs/language.md", "Templates")
+    text = section("docs/templates.md", "Templates")
     told = {name.partition("(")[0].partition(".")[0] for name in in_backquotes(text)}
     for names in (FILTERS, TESTS, FUNCTIONS, OUTCOMES, METHOD_NAMES, ROOTS):
         assert set(names) <= told

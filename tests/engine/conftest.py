@@ -92,7 +92,8 @@ class Loom:
         """A new engine, as another process would have, on the same store."""
         services = Services(
             records=self.store,
-            control=self.store,
+            ownership=self.store,
+            mailbox=self.store,
             executor=LocalExecutor(self.clock),
             sources=sources,
             resources=resources,

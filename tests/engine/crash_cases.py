@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crashing import Case
 
-from fanwise.model import RunRequest
+from fanwise.model import RequestKind
 
 NUMBERS = "".join(f'{{"n": {n}}}\n' for n in range(1, 8))
 
@@ -295,7 +295,7 @@ finally:
   - {name: clean, action: test.do, input: {value: "{{ task.a.output }}"}}
 output: {a: "{{ task.a.output }}", b: "{{ task.b.status }}"}
 """,
-        asks={"b[1]/1": RunRequest.CANCEL},
+        asks={"b[1]/1": RequestKind.CANCEL},
     ),
 }
 
@@ -508,7 +508,7 @@ finally:
 output: "{{ task.call.items }}"
 """,
         {"child.yaml": SLOW_STEPS},
-        asks={"call[1].b/1": RunRequest.CANCEL},
+        asks={"call[1].b/1": RequestKind.CANCEL},
     ),
 }
 
@@ -594,6 +594,6 @@ tasks:
   - {name: c, action: test.do, needs: [b], input: {value: "{{ task.b.output }}"}}
 output: "{{ task.c.output }}"
 """,
-        asks={"b[1]/1": RunRequest.CANCEL},
+        asks={"b[1]/1": RequestKind.CANCEL},
     ),
 }

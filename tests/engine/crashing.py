@@ -33,9 +33,9 @@ from fanwise.model import (
     ItemOutcome,
     Limits,
     Owner,
+    RequestKind,
     Run,
     RunRecord,
-    RunRequest,
     Status,
     VisitRecord,
     inner_path,
@@ -65,7 +65,7 @@ class Case:
     text: str
     children: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
-    asks: Mapping[str, RunRequest] = field(default_factory=dict)
+    asks: Mapping[str, RequestKind] = field(default_factory=dict)
     tries_vary: bool = False
 
 
@@ -167,7 +167,7 @@ class Life:
         self.notices: list[str] = []
         self.reruns: list[RerunNotes] = []
         self.commits = 0
-        self.asks_in: tuple[int, RunRequest] | None = None
+        self.asks_in: tuple[int, RequestKind] | None = None
         """A request that is made in so many calls from now, once."""
         self._cast = Cast()
         self._elapsed_s = 0.0
@@ -214,7 +214,9 @@ class Life:
             if calls == 1:
                 self.ask(request)
         request = self.stage.case.asks.get(key)
-        if request is RunRequest.CANCEL or (request is RunRequest.PAUSE and world.calls[key] == 1):
+        if request is RequestKind.CANCEL or (
+            request is RequestKind.PAUSE and world.calls[key] == 1
+        ):
             self.ask(request)
 
     def go_on(self, **death: Any) -> None:
@@ -222,7 +224,7 @@ class Life:
         if not self.record().status.is_final:
             self.resume(**death)
 
-    def ask(self, request: RunRequest) -> None:
+    def ask(self, request: RequestKind) -> None:
         """Ask something of the run in progress, as another process would."""
         assert self._engine is not None
         for inbox in self._engine._inboxes:
@@ -240,7 +242,8 @@ class Life:
         loop._waits.elapsed_s = self._elapsed_s
         services = Services(
             records=failing,
-            control=failing,
+            ownership=failing,
+            mailbox=failing,
             executor=LocalExecutor(loop),
             sources=sources,
             resources=resources,

@@ -11,7 +11,7 @@ import pytest
 from fanwise.engine.journal import JournalWriter
 from fanwise.errors import FanwiseError, LeaseLostError, RecordRefusedError
 from fanwise.model import ItemOutcome, Limits, Status
-from fanwise.testing.control_contract import an_owner
+from fanwise.testing.ownership_contract import an_owner
 from fanwise.testing.records import a_log, a_run, a_task, an_event, an_item
 from fanwise.testing.stores import GatedStore, MemoryStore
 
@@ -29,14 +29,16 @@ class Writing:
 
     def hold(self, run_id: str) -> int:
         run_no = self.store.create_run(a_run(run_id))
-        lease = self.store.acquire(run_no, an_owner("this"), 1.0)
+        lease = self.store.acquire(run_no, self.store.enroll(an_owner("this")))
         assert lease is not None
         self.journal.hold(run_no, lease.token, lambda error: self.told[run_no].append(error))
         return run_no
 
     def take_away(self) -> None:
         """Another process takes the run `lost` over."""
-        assert self.store.acquire(self.lost, an_owner("other"), 2.0, after=1) is not None
+        assert (
+            self.store.acquire(self.lost, self.store.enroll(an_owner("other")), after=1) is not None
+        )
 
     def recorded(self, run_no: int) -> list[Any]:
         run_id = "kept" if run_no == self.kept else "lost"
@@ -133,7 +135,7 @@ def test_a_lost_run_stays_lost_until_it_is_held_anew() -> None:
         at.journal.let_go(at.lost)
         with pytest.raises(LeaseLostError):
             await at.journal.commit(an_event(at.lost, 1))
-        lease = at.store.acquire(at.lost, an_owner("this"), 3.0, after=2)
+        lease = at.store.acquire(at.lost, at.store.enroll(an_owner("this")), after=2)
         assert lease is not None
         at.journal.hold(at.lost, lease.token, at.told[at.lost].append)
         await at.journal.commit(an_event(at.lost, 1))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import fanwise
 from fanwise.engine.lease import LEASE_S, LeaseKeeper, is_driven
@@ -18,11 +19,20 @@ from fanwise.errors import (
     RunNotFoundError,
     StoreError,
 )
-from fanwise.model import EndedRun, Lease, Owner, RunRecord, RunRequest, Status
+from fanwise.model import (
+    EndedRun,
+    Inbox,
+    Lease,
+    Owner,
+    RequestKind,
+    RunRecord,
+    RunRequest,
+    Status,
+)
 from fanwise.ports import ProcessState
 from fanwise.stores import Store
 from fanwise.testing.clock import ManualClock
-from fanwise.testing.control_contract import an_owner
+from fanwise.testing.ownership_contract import an_owner
 from fanwise.testing.records import a_run
 from fanwise.testing.stores import MemoryStore, StoreWrapper
 
@@ -44,39 +54,41 @@ class KnownProcesses:
 
 
 class WatchedStore(StoreWrapper):
-    """Lets a test wait for what the keeper's thread has done."""
+    """Lets a test wait for beats and looks of the keeper's thread."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.renewed = threading.Semaphore(0)
+        self.beaten = threading.Semaphore(0)
         self.looked = threading.Semaphore(0)
         self.fails = False
 
-    def renew(self, run_no: int, token: int, now: float) -> Lease | None:
-        found = super().renew(run_no, token, now)
-        self.renewed.release()
-        return found
+    def beat(self, engine_no: int) -> None:
+        super().beat(engine_no)
+        self.beaten.release()
 
-    def lease(self, run_no: int) -> Lease | None:
+    def inbox(self, engine_no: int) -> Inbox:
         self.looked.release()
         if self.fails:
             raise StoreError("the store is locked.")
-        return super().lease(run_no)
+        return super().inbox(engine_no)
 
 
 class Keeping:
     """A keeper whose time a test moves, on a store that the test looks into."""
 
     def __init__(self) -> None:
-        self.store = WatchedStore(MemoryStore())
         self.clock = ManualClock()
+        self.store = WatchedStore(MemoryStore(self.clock.now))
         self.processes = KnownProcesses()
         self.keeper = self.another(self.processes)
         self.asked: asyncio.Queue[RunRequest] = asyncio.Queue()
         self.lost: asyncio.Queue[LeaseLostError] = asyncio.Queue()
 
     def another(self, processes: KnownProcesses) -> LeaseKeeper:
-        return LeaseKeeper(self.store, processes, self.clock, listen_s=0.001)
+        return LeaseKeeper(self.store, self.store, processes, self.clock, listen_s=0.001)
+
+    def engine(self, name: str = "a") -> int:
+        return self.store.enroll(an_owner(name))
 
     def new_run(self, run_id: str = "run-1", **changes: Any) -> RunRecord:
         run_no = self.store.create_run(a_run(run_id, **changes))
@@ -94,10 +106,10 @@ class Keeping:
             assert self.store.looked.acquire(timeout=PATIENCE_S)
 
     def pass_time(self, seconds: float) -> None:
-        """Return once the keeper has renewed a lease after so much more time."""
-        forget(self.store.renewed)
+        """Return once the keeper has beaten after so much more time."""
+        forget(self.store.beaten)
         self.clock.advance(seconds)
-        assert self.store.renewed.acquire(timeout=PATIENCE_S)
+        assert self.store.beaten.acquire(timeout=PATIENCE_S)
 
 
 def forget(done: threading.Semaphore) -> None:
@@ -132,18 +144,17 @@ def test_a_run_is_driven_by_whoever_may_still_be_there(
     """One that is alive however long it is silent; one that stands still or is far for a while."""
     processes = KnownProcesses()
     processes.states["a"] = state
-    lease = Lease(1, 1, an_owner("a"), taken_at=0.0, beat_at=1_000.0)
-    assert is_driven(lease, 1_000.0, processes) is fresh
-    assert is_driven(lease, 999.0 + LEASE_S, processes) is fresh
-    assert is_driven(lease, 1_000.0 + LEASE_S, processes) is stale
-    assert is_driven(lease, 1e9, processes) is stale
+    lease = Lease(1, 1, 1, an_owner("a"))
+    assert is_driven(replace(lease, silent_s=0.0), processes) is fresh
+    assert is_driven(replace(lease, silent_s=LEASE_S - 1), processes) is fresh
+    assert is_driven(replace(lease, silent_s=LEASE_S), processes) is stale
+    assert is_driven(replace(lease, silent_s=1e9), processes) is stale
 
 
 def test_a_run_that_was_never_taken_or_was_given_back_is_driven_by_nobody() -> None:
-    """However fresh the last word of its owner is."""
-    given_back = Lease(1, 3, None, taken_at=0.0, beat_at=1_000.0)
-    assert not is_driven(None, 1_000.0, KnownProcesses())
-    assert not is_driven(given_back, 1_000.0, KnownProcesses())
+    """Neither has an owner."""
+    assert not is_driven(None, KnownProcesses())
+    assert not is_driven(Lease(1, 3, None, None), KnownProcesses())
 
 
 # taking
@@ -152,7 +163,7 @@ def test_a_run_that_was_never_taken_or_was_given_back_is_driven_by_nobody() -> N
 def test_a_run_that_is_driven_is_not_taken(keeping) -> None:
     """The error says by which process, for how long, and for how long that has been silent."""
     record = keeping.new_run()
-    keeping.store.acquire(record.run_no, an_owner("a"), keeping.clock.now())
+    keeping.store.acquire(record.run_no, keeping.engine())
     keeping.clock.advance(14)
     with pytest.raises(RunDrivenError) as caught:
         keeping.keeper.take(record)
@@ -167,7 +178,7 @@ def test_a_run_is_taken_from_whoever_is_silent_for_too_long(keeping, state) -> N
     """If nothing else is known of it; until then it is refused."""
     record = keeping.new_run()
     keeping.processes.states["a"] = state
-    keeping.store.acquire(record.run_no, an_owner("a"), keeping.clock.now())
+    keeping.store.acquire(record.run_no, keeping.engine())
     keeping.clock.advance(LEASE_S - 1)
     with pytest.raises(RunDrivenError):
         keeping.keeper.take(record)
@@ -180,9 +191,9 @@ def test_a_run_is_taken_at_once_from_a_process_that_has_died(keeping) -> None:
     """And one that was given back from nobody."""
     record = keeping.new_run()
     keeping.processes.states["a"] = ProcessState.GONE
-    keeping.store.acquire(record.run_no, an_owner("a"), keeping.clock.now())
+    keeping.store.acquire(record.run_no, keeping.engine())
     assert keeping.keeper.take(record).token == 2
-    keeping.store.release(record.run_no, 2, keeping.clock.now())
+    keeping.store.release(record.run_no, 2)
     assert keeping.keeper.take(record).token == 3
 
 
@@ -215,15 +226,15 @@ def test_a_run_that_has_been_deleted_is_not_taken(keeping) -> None:
 
 
 def test_a_busy_event_loop_is_not_taken_for_dead(keeping) -> None:
-    """Leases are renewed from a thread, so what keeps the loop busy holds nothing up."""
+    """The engine beats from a thread, which a busy loop doesn't hold up."""
 
     async def busy() -> None:
         lease = keeping.hold()
         for _ in range(3):
             keeping.pass_time(LEASE_S - 1)  # on the loop's own thread, which does nothing else
-            renewed = keeping.store.lease(lease.run_no)
-            assert renewed is not None
-            assert renewed.beat_at == keeping.clock.now()
+            held = keeping.store.lease(lease.run_no)
+            assert held is not None
+            assert held.silent_s == 0.0
         await keeping.keeper.release(lease)
 
     asyncio.run(busy())
@@ -232,29 +243,26 @@ def test_a_busy_event_loop_is_not_taken_for_dead(keeping) -> None:
 def test_what_others_ask_is_heard_once(keeping) -> None:
     """On the event loop, however often the keeper looks; a stronger request is heard as well."""
 
-    async def listen() -> list[RunRequest]:
+    async def listen() -> list[RequestKind]:
         lease = keeping.hold()
         heard = []
-        for request in (RunRequest.PAUSE, RunRequest.PAUSE, RunRequest.CANCEL):
-            keeping.store.request(lease.run_no, request)
+        for kind in (RequestKind.PAUSE, RequestKind.PAUSE, RequestKind.CANCEL):
+            keeping.store.send(lease.run_no, RunRequest(kind))
             await asyncio.to_thread(keeping.look)
         await keeping.keeper.release(lease)
         while not keeping.asked.empty():
-            heard.append(keeping.asked.get_nowait())
+            heard.append(keeping.asked.get_nowait().kind)
         return heard
 
-    assert asyncio.run(listen()) == [RunRequest.PAUSE, RunRequest.CANCEL]
+    assert asyncio.run(listen()) == [RequestKind.PAUSE, RequestKind.CANCEL]
 
 
-@pytest.mark.parametrize("is_due", [False, True], ids=["looking", "renewing"])
-def test_a_lost_lease_is_told_once_and_other_runs_are_kept(keeping, is_due: bool) -> None:
-    """Whether it is noticed when the lease is read or when it is to be renewed."""
+def test_a_lost_lease_is_reported_once_and_other_runs_are_kept(keeping) -> None:
+    """The keeper finds another token in its mail, or none."""
 
     async def lose() -> None:
         lost, kept = keeping.hold("lost"), keeping.hold("kept")
-        keeping.store.acquire(lost.run_no, an_owner("b"), keeping.clock.now(), after=lost.token)
-        if is_due:
-            keeping.clock.advance(LEASE_S)
+        keeping.store.acquire(lost.run_no, keeping.engine("b"), after=lost.token)
         error = await soon(keeping.lost.get())
         assert error.run_no == lost.run_no
         await asyncio.to_thread(keeping.pass_time, LEASE_S)
@@ -267,6 +275,21 @@ def test_a_lost_lease_is_told_once_and_other_runs_are_kept(keeping, is_due: bool
     asyncio.run(lose())
 
 
+def test_an_engine_that_drives_nothing_leaves_and_comes_back_with_a_new_number(keeping) -> None:
+    """Its row is gone meanwhile."""
+
+    async def drive() -> int:
+        lease = keeping.hold()
+        await keeping.keeper.release(lease)
+        await keeping.keeper.leave()
+        assert keeping.store.inbox(lease.engine_no) == Inbox({}, {})
+        return lease.engine_no
+
+    first = asyncio.run(drive())
+    again = keeping.keeper.take(a_run(run_no=1))
+    assert again.engine_no != first
+
+
 def test_a_store_that_fails_for_a_while_loses_no_lease(keeping) -> None:
     """The keeper looks again; what can't be written is the journal's to tell."""
 
@@ -275,8 +298,8 @@ def test_a_store_that_fails_for_a_while_loses_no_lease(keeping) -> None:
         keeping.store.fails = True
         await asyncio.to_thread(keeping.look)
         keeping.store.fails = False
-        keeping.store.request(lease.run_no, RunRequest.PAUSE)
-        assert await soon(keeping.asked.get()) is RunRequest.PAUSE
+        keeping.store.send(lease.run_no, RunRequest(RequestKind.PAUSE))
+        assert (await soon(keeping.asked.get())).kind is RequestKind.PAUSE
         assert keeping.lost.empty()
         await keeping.keeper.release(lease)
 
@@ -286,12 +309,12 @@ def test_a_store_that_fails_for_a_while_loses_no_lease(keeping) -> None:
 def test_a_run_that_is_given_back_can_be_taken_again_at_once(keeping) -> None:
     """By this process, on another event loop, and its requests are heard there."""
 
-    async def drive(hold: Callable[[], Lease]) -> RunRequest:
+    async def drive(hold: Callable[[], Lease]) -> RequestKind:
         lease = hold()
-        keeping.store.request(lease.run_no, RunRequest.PAUSE)
+        keeping.store.send(lease.run_no, RunRequest(RequestKind.PAUSE))
         heard: RunRequest = await soon(keeping.asked.get())
         await keeping.keeper.release(lease)
-        return heard
+        return heard.kind
 
     def hold_again() -> Lease:
         keeping.asked = asyncio.Queue()
@@ -299,8 +322,8 @@ def test_a_run_that_is_given_back_can_be_taken_again_at_once(keeping) -> None:
         keeping.keeper.hold(lease, keeping.asked.put_nowait, keeping.lost.put_nowait)
         return lease
 
-    assert asyncio.run(drive(keeping.hold)) is RunRequest.PAUSE
-    assert asyncio.run(drive(hold_again)) is RunRequest.PAUSE
+    assert asyncio.run(drive(keeping.hold)) is RequestKind.PAUSE
+    assert asyncio.run(drive(hold_again)) is RequestKind.PAUSE
     assert keeping.store.lease(1).token == 2
 
 
@@ -314,7 +337,7 @@ def test_a_run_that_was_taken_writes_nothing_more_and_says_who_has_it(loom) -> N
     async def take() -> str:
         (run,) = loom.store.unfinished()
         lease = loom.store.lease(run.run_no)
-        loom.store.acquire(run.run_no, an_owner("b"), loom.clock.now(), after=lease.token)
+        loom.store.acquire(run.run_no, loom.store.enroll(an_owner("b")), after=lease.token)
         recorded.extend(loom.store.export(run.id))
         return "done"
 

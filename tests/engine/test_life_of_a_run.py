@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from fanwise.errors import NothingToRetryError, TaskNotFoundError, UsageError
-from fanwise.model import RunRequest, Status
+from fanwise.model import RequestKind, Status
 
 CHILDREN = {
     "steps.yaml": """
@@ -126,8 +126,8 @@ class LifeOfARun(RuleBasedStateMachine):
         self.life.resume(**death)
 
     @precondition(lambda self: not self.is_over)
-    @rule(request=st.sampled_from(RunRequest), calls=st.integers(1, 8), death=_deaths)
-    def resume_and_ask(self, request: RunRequest, calls: int, death: dict[str, Any]) -> None:
+    @rule(request=st.sampled_from(RequestKind), calls=st.integers(1, 8), death=_deaths)
+    def resume_and_ask(self, request: RequestKind, calls: int, death: dict[str, Any]) -> None:
         self.life.asks_in = calls, request
         self.life.resume(**death)
         self.life.asks_in = None

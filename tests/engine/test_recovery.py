@@ -8,7 +8,7 @@ import pytest
 from crash_cases import CHILDREN, GRAPHS, ITEMS, STEPS
 from crashing import Case, Life, Stage, When
 
-from fanwise.model import RunRequest, Status
+from fanwise.model import RequestKind, Status
 from fanwise.stores import open_store
 
 CASES = {
@@ -114,7 +114,7 @@ def test_a_run_that_is_paused_at_any_call_goes_on_and_ends_the_same(
     calls = stage.life.world.calls
     for key in set(calls) - set(case.asks):
         pausing = Stage(
-            Case(case.text, case.children, case.files, {**case.asks, key: RunRequest.PAUSE}),
+            Case(case.text, case.children, case.files, {**case.asks, key: RequestKind.PAUSE}),
             tmp_path,
         )
         life = pausing.new_life()

@@ -9,7 +9,7 @@ from crash_cases import RETRIES, STEPS
 from crashing import Case, Life, Stage, When
 
 from fanwise.errors import UsageError
-from fanwise.model import ItemCounts, RunRequest, Status
+from fanwise.model import ItemCounts, RequestKind, Status
 from fanwise.ports import RerunNote, RerunNotes, RerunReason
 
 LOOP = Case("""
@@ -124,7 +124,7 @@ def test_a_visit_that_was_paused_and_then_cancelled_is_made_again_as_the_same(
 tasks:
   - {name: b, action: test.do, with-items: [1, 2, 3], concurrency: 1, input: {value: "{{ item }}"}}
 """
-    life = Stage(Case(text, asks={"b[0]/1": RunRequest.PAUSE}), tmp_path).new_life()
+    life = Stage(Case(text, asks={"b[0]/1": RequestKind.PAUSE}), tmp_path).new_life()
     life.start()
     life.resume(cancel=True)
     life.world.calls.clear()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from crashing import Case, Life, Stage, When
 
-from fanwise.model import RunRequest, Sleep, Status
+from fanwise.model import RequestKind, Sleep, Status
 
 HOUR = 3_600.0
 SOLO = "tasks: [{name: nap, action: test.do, input: {sleeps: [3600]}}]"
@@ -148,7 +148,7 @@ def test_a_retry_of_a_run_sleeps_again(tmp_path: Path, keys: str) -> None:
 def test_a_paused_run_sleeps_on_where_it_was(tmp_path: Path) -> None:
     """What outlasts the grace of a pause is cut off, and goes on with the run."""
     stage = Stage(
-        Case(SOLO.replace("[3600]", "[1, 3600]"), asks={"nap/1": RunRequest.PAUSE}), tmp_path
+        Case(SOLO.replace("[3600]", "[1, 3600]"), asks={"nap/1": RequestKind.PAUSE}), tmp_path
     )
     life = stage.new_life()
     run = life.start()

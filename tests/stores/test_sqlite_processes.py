@@ -47,11 +47,12 @@ for path in sys.stdin:
 TAKE = """
 import sys
 from fanwise.stores.sqlite_database import open_sqlite
-from fanwise.testing.control_contract import an_owner
+from fanwise.testing.ownership_contract import an_owner
 with open_sqlite(sys.argv[1]) as store:
+    engine_no = store.enroll(an_owner(sys.argv[2]))
     print("ready", flush=True)
     for after in sys.stdin:
-        lease = store.acquire(1, an_owner(sys.argv[2]), 1.0, after=int(after))
+        lease = store.acquire(1, engine_no, after=int(after))
         print("late" if lease is None else lease.token, flush=True)
 """
 

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from fanwise.stores import Store, open_store
-from fanwise.testing.control_contract import ControlContract
+from fanwise.stores import Store
+from fanwise.stores.sqlite_database import open_sqlite
+from fanwise.testing.ownership_contract import OwnershipContract
 from fanwise.testing.store_contract import StoreContract
 from fanwise.testing.stores import FailingStore, GatedStore, MemoryStore, RefusingStore
 from fanwise.testing.upkeep_contract import UpkeepContract
 
 
-class TestSqliteStore(ControlContract, UpkeepContract, StoreContract):
-    def open(self, folder: Path) -> Store:
-        return open_store(f"sqlite:///{folder}/fanwise.db")
+class TestSqliteStore(OwnershipContract, UpkeepContract, StoreContract):
+    def open(self, folder: Path, now: Callable[[], float]) -> Store:
+        return open_sqlite(folder / "fanwise.db", now=now)
 
 
-class TestFullyDurableSqliteStore(ControlContract, UpkeepContract, StoreContract):
-    def open(self, folder: Path) -> Store:
-        return open_store(f"sqlite:///{folder}/fanwise.db?durability=full")
+class TestFullyDurableSqliteStore(OwnershipContract, UpkeepContract, StoreContract):
+    def open(self, folder: Path, now: Callable[[], float]) -> Store:
+        return open_sqlite(folder / "fanwise.db", durability="full", now=now)
 
 
-class TestMemoryStore(ControlContract, UpkeepContract, StoreContract):
-    def open(self, folder: Path) -> Store:
-        return MemoryStore()
+class TestMemoryStore(OwnershipContract, UpkeepContract, StoreContract):
+    def open(self, folder: Path, now: Callable[[], float]) -> Store:
+        return MemoryStore(now)
 
 
-class TestWrappedStore(ControlContract, UpkeepContract, StoreContract):
-    def open(self, folder: Path) -> Store:
-        gated = GatedStore(MemoryStore())
+class TestWrappedStore(OwnershipContract, UpkeepContract, StoreContract):
+    def open(self, folder: Path, now: Callable[[], float]) -> Store:
+        gated = GatedStore(MemoryStore(now))
         gated.open()
         return RefusingStore(FailingStore(gated, at=10**9), lambda record: False)

@@ -76,12 +76,12 @@ def members(annotation: Any) -> tuple[Any, ...]:
 
 
 def accepts(annotation: Any) -> str:
-    """What the annotation accepts, in words: `text or null`."""
+    """Describe the annotation in words: `text or null`."""
     return " or ".join(_words(member) for member in members(_bare(annotation)))
 
 
 def is_shareable(annotation: Any) -> bool:
-    """Whether nobody can change what the annotation's check gives, so that items may share it."""
+    """True if the checked value can't be changed, so that items may share it."""
     annotation = _bare(annotation)
     origin = typing.get_origin(annotation)
     if origin in _UNIONS or (origin or annotation) in _CONTAINERS:
@@ -101,6 +101,23 @@ def check_for(action: str, field: str, annotation: Any) -> Callable[[Any], Any] 
     if any(member in _ANYTHING for member in members(annotation)):
         return None
     return _Check(action, field, annotation)
+
+
+DURATION_WORDS: Final = "a duration such as 30s or 1h30m, or a number of seconds"
+
+
+def duration_check(action: str, field: str) -> Callable[[Any], float]:
+    """The check of a field that takes a duration, which gives it in seconds."""
+
+    def check(value: object) -> float:
+        from fanwise.definition.literals import parse_duration  # with it comes pydantic
+
+        try:
+            return parse_duration(value)
+        except ValueError:
+            raise InputError(f'input "{field}" of {action} must be {DURATION_WORDS}.') from None
+
+    return check
 
 
 class _Check:
@@ -183,7 +200,7 @@ def _bare(annotation: Any) -> Any:
 
 
 def _json_shape(annotation: Any) -> type | None:
-    """Which of JSON's own types the annotation stands for, or None."""
+    """The JSON type of the annotation, or None if it isn't one of JSON's."""
     origin, arguments = typing.get_origin(annotation) or annotation, typing.get_args(annotation)
     if origin in (dict, list) and (arguments[-1:] == () or arguments[-1] in _ANYTHING):
         # The keys of a JSON map are text, whatever the annotation says of them.
@@ -206,7 +223,7 @@ def _words(annotation: Any) -> str:
 
 
 def _wanted(kind: str, message: str) -> str | None:
-    """What pydantic wants instead, or None where its message may repeat the value."""
+    """The value that pydantic wants, or None where its message may repeat the given one."""
     if kind not in _CONSTRAINTS:
         if not kind.endswith(("_type", "_parsing")):
             return None

@@ -19,7 +19,14 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from fanwise.actions.checks import accepts, check_for, is_shareable, members
+from fanwise.actions.checks import (
+    DURATION_WORDS,
+    accepts,
+    check_for,
+    duration_check,
+    is_shareable,
+    members,
+)
 from fanwise.catalog import ActionContext, ActionField, ActionSpec, Runs
 from fanwise.errors import ActionLoadError
 
@@ -31,13 +38,17 @@ SCRIPT = object()
 PATH = object()
 """Marks a text as the path of a file or folder: `path: Annotated[str, PATH]`. A `Path` is one."""
 
-_OURS = (SCRIPT, PATH)
+DURATION = object()
+"""Marks a number of seconds that may be given as `500ms` or `1h30m`: `Annotated[float,
+DURATION]`."""
+
+_OURS = (SCRIPT, PATH, DURATION)
 _MARK = "__fanwise_action__"
 _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 
 
 class _Mark(NamedTuple):
-    """What the decorator leaves on a function."""
+    """The decorator's mark on a function."""
 
     name: str
     cpu: bool
@@ -138,6 +149,15 @@ def _field(name: str, parameter: inspect.Parameter, annotation: Any) -> ActionFi
     if notes and all(note in _OURS for note in notes):
         annotation = typing.get_args(annotation)[0]
     required = parameter.default is parameter.empty
+    if DURATION in notes:
+        return ActionField(
+            name=parameter.name,
+            required=required,
+            accepts=DURATION_WORDS,
+            check=duration_check(name, parameter.name),
+            shareable=True,
+            default=None if required else parameter.default,
+        )
     if parameter.default is None and annotation is not Any:
         annotation = typing.Optional[annotation]  # noqa: UP045 - `|` doesn't take every annotation
     return ActionField(

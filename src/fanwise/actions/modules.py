@@ -2,7 +2,7 @@
 
 Each import of a folder is a package with a name of its own, in which the folder's files are
 modules: two workflows may both have an `actions.py` and a `helpers.py`, and a file that has changed
-is read anew. `sys.path` stays as it is. A pack's files import each other as scripts in a folder do
+is read again. `sys.path` stays as it is. A pack's files import each other as scripts in a folder do
 (`import helpers`) or as modules of a package do (`from . import helpers`), also while they run.
 
 No bytecode is kept: its check goes by whole seconds, and a changed file could be missed.

@@ -1,4 +1,6 @@
-"""What actions share, such as a pool of connections. The engine puts `resources` around each run.
+"""Resources that actions share, such as a pool of connections.
+
+The engine puts `resources` around each run.
 
 `async def` actions share by event loop: a `resource` is made when it is first used on a loop and
 closed by `close_resources`, when a run on that loop has ended. What is in use at that moment, by
@@ -23,7 +25,7 @@ R = TypeVar("R")
 
 
 class Closable(Protocol):
-    """What a `run_resource` is. Its methods are called by several threads at once.
+    """A `run_resource`. Its methods are called by several threads at once.
 
     `close` returns at once. A thread that can't be stopped may outlive it, so what is used later
     must be closed after each use.
@@ -96,7 +98,7 @@ async def close_resources() -> None:
 
 
 class _OfRun:
-    """What the threads of one run share. Nothing is made any more once it is closed."""
+    """The resources of one run's threads. A closed one makes no more of them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""What fanwise promises to cost at most, or to achieve at least, next to what was measured.
+"""Promised limits, upper or lower, beside the measured figures.
 
 A budget that isn't met is a figure like any other: it raises nothing. On a busy machine a budget in
 seconds says little, and a ratio much, since both of its sides were measured at the same time. One

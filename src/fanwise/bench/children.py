@@ -85,7 +85,7 @@ def render(figures: list[Children]) -> RenderableType:
 
 
 def budgets(figures: list[Children]) -> list[Budget]:
-    """What was promised, next to what was measured."""
+    """The promised limits, beside the measured figures."""
     few, many = figures
     growth = many.peak_memory_bytes - few.peak_memory_bytes
     return [

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """How long the same job took in each way, `baseline` being the one to compare with.
+    """The times of the same job done in several ways, compared with the way `baseline`.
 
     `what` says what was measured. `seconds` are medians over so many `rounds`, for a job of so many
     `items`.
@@ -27,12 +27,12 @@ class Comparison(msgspec.Struct, frozen=True):
     items: int = 1
 
     def speed(self, way: str) -> float:
-        """How many times as fast as the baseline a way is."""
+        """The speed of a way as a multiple of the baseline's."""
         return self.seconds[self.baseline] / self.seconds[way]
 
 
 def render(comparison: Comparison) -> RenderableType:
-    """What was measured, and a table with the figures and the ratios."""
+    """The measured job, and a table with the figures and the ratios."""
     from rich.console import Group
     from rich.text import Text
 

@@ -1,4 +1,4 @@
-"""What a context costs per item: copied for each item, against shared by all of them.
+"""The cost of a context per item: copied for each item, against shared by all items.
 
 A run has finished a hundred tasks whose results are 1 MB of JSON, and its next task runs once for
 each of 1,000 items. Memory is counted exactly (tracemalloc) as contexts are added, time per item is
@@ -48,14 +48,14 @@ _PROCESS = "fanwise.bench.context_process"
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What one item's context costs."""
+    """The cost of one item's context."""
 
     memory_bytes: float
     seconds: float
 
 
 class ContextFigures(msgspec.Struct, frozen=True):
-    """What was measured.
+    """The measured figures.
 
     `per_item` has each way to give an item its context, `growth` the memory of all contexts made in
     that way, `held` the whole fan-out for the deep copy and for fanwise. `creation_s` is the
@@ -201,7 +201,7 @@ def _creation_table(figures: ContextFigures) -> RenderableType:
 
 
 def budgets(figures: ContextFigures) -> list[Budget]:
-    """What was promised, next to what was measured."""
+    """The promised limits, beside the measured figures."""
     size = show_bytes(figures.context_bytes)
     copied, shared = figures.per_item[DEEP_COPY], figures.per_item[FANWISE]
     memory_ratio = copied.memory_bytes / shared.memory_bytes

@@ -1,4 +1,4 @@
-"""How soon a run does what another process asks of it: to pause, and to cancel.
+"""The time until a run follows another process's request: to pause, and to cancel.
 
 `fanwise run` runs as a process, with items that are in flight when it is asked: for a pause items
 of a hundredth of a second, which finish, for a cancellation items of a minute, which are cut off.
@@ -22,7 +22,7 @@ from fanwise.bench.budget import Budget, at_most
 from fanwise.bench.measure import DEFAULT_ROUNDS, show_seconds, take_turns
 from fanwise.bench.tables import figures_table
 from fanwise.errors import UsageError
-from fanwise.model import RunRequest, Status
+from fanwise.model import RequestKind, RunRequest, Status
 from fanwise.stores import Store, open_store
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _PROMISED_S = 1.0
 _LOOK_S = 0.01
 _RUN_ID = "asked"
-_ENDS = {RunRequest.PAUSE: Status.PAUSED, RunRequest.CANCEL: Status.CANCELLED}
+_ENDS = {RequestKind.PAUSE: Status.PAUSED, RequestKind.CANCEL: Status.CANCELLED}
 
 _WORKFLOW = """\
 parameters:
@@ -44,27 +44,27 @@ tasks:
 """
 
 
-class EvaluationKind(msgspec.Struct, frozen=True):
-    """How long it took until a run had done what was asked of it; `longest_s` of all rounds."""
+class RequestTimes(msgspec.Struct, frozen=True):
+    """The time until a run had followed a request; `longest_s` of all rounds."""
 
-    request: RunRequest
+    request: RequestKind
     seconds: float
     longest_s: float
 
 
-def compare(*, rounds: int = DEFAULT_ROUNDS) -> list[EvaluationKind]:
+def compare(*, rounds: int = DEFAULT_ROUNDS) -> list[RequestTimes]:
     """Measure; it takes a few seconds. Raises `UsageError` if a run doesn't do what is asked."""
     sides = {
-        RunRequest.PAUSE: partial(_ask, RunRequest.PAUSE, 0.01),
-        RunRequest.CANCEL: partial(_ask, RunRequest.CANCEL, 60.0),
+        RequestKind.PAUSE: partial(_ask, RequestKind.PAUSE, 0.01),
+        RequestKind.CANCEL: partial(_ask, RequestKind.CANCEL, 60.0),
     }
     return [
-        EvaluationKind(request, median(found), max(found))
+        RequestTimes(request, median(found), max(found))
         for request, found in take_turns(sides, rounds).items()
     ]
 
 
-def _ask(request: RunRequest, item_s: float) -> float:
+def _ask(request: RequestKind, item_s: float) -> float:
     """Start a run, ask, and measure until its process has ended."""
     with TemporaryDirectory() as folder:
         flow, place = Path(folder) / "flow.yaml", Path(folder) / "runs.db"
@@ -81,7 +81,7 @@ def _ask(request: RunRequest, item_s: float) -> float:
         ):
             run_no = _await_work(store, process)
             started = time.perf_counter()
-            store.request(run_no, request)
+            store.send(run_no, RunRequest(request))
             process.wait()
             seconds = time.perf_counter() - started
             run = store.run(_RUN_ID)
@@ -101,8 +101,8 @@ def _await_work(store: Store, process: subprocess.Popen[bytes]) -> int:
         time.sleep(_LOOK_S)
 
 
-def budgets(figures: list[EvaluationKind]) -> list[Budget]:
-    """What was promised, next to what was measured."""
+def budgets(figures: list[RequestTimes]) -> list[Budget]:
+    """The promised limits, beside the measured figures."""
     return [
         at_most(
             f"from asking to {each.request} to the end of the run's process",
@@ -114,7 +114,7 @@ def budgets(figures: list[EvaluationKind]) -> list[Budget]:
     ]
 
 
-def render(figures: list[EvaluationKind]) -> RenderableType:
+def render(figures: list[RequestTimes]) -> RenderableType:
     """A table of times."""
     return figures_table(
         "a run that another process asks to",

@@ -55,7 +55,7 @@ Way = Callable[[int, Path], object]
 
 
 class FanOutFigures(msgspec.Struct, frozen=True):
-    """What was measured, as medians.
+    """The measured figures, as medians.
 
     `by_items` has fan-outs of more and more items with next to no context, `by_context` for each
     size of a context one of few items and one of many.
@@ -131,7 +131,7 @@ def _in_processes(sizes: Sequence[tuple[int, int]], rounds: int) -> dict[tuple[i
 
 
 def budgets(figures: FanOutFigures) -> list[Budget]:
-    """What was promised, next to what was measured."""
+    """The promised limits, beside the measured figures."""
     throughput = figures.throughput
     least, most = figures.by_items[0], figures.by_items[-1]
     growths = [many.peak_memory_bytes - few.peak_memory_bytes for few, many in figures.by_context]

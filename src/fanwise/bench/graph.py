@@ -125,7 +125,7 @@ def render(figures: list[GraphFigures]) -> RenderableType:
 
 
 def budgets(figures: list[GraphFigures]) -> list[Budget]:
-    """What was promised, next to what was measured."""
+    """The promised limits, beside the measured figures."""
     return [
         budget
         for each in figures

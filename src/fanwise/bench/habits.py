@@ -1,4 +1,4 @@
-"""What the habits that `docs/performance.md` advises are worth: the same job, done and not done so.
+"""The worth of habits that `docs/performance.md` advises: the same job with and without each.
 
 Each side is a run in a process of its own. A habit is judged by the one figure that it is about.
 """
@@ -57,7 +57,7 @@ class HabitFigures(msgspec.Struct, frozen=True):
     costs: dict[str, Cost]
 
     def gain(self, habit: Habit) -> float:
-        """How many times as much the other way costs."""
+        """The cost of the other way as a multiple of the habit's."""
         costs = [getattr(self.costs[name], habit.figure) for name in habit[:2]]
         return float(costs[1] / costs[0])
 

@@ -28,7 +28,7 @@ Task = dict[str, Any]
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What a whole run took.
+    """The cost of a whole run.
 
     `seconds` is its own time, `peak_memory_bytes` that of the process, and `store_bytes` on disk.
     """

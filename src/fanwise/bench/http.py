@@ -114,7 +114,7 @@ def _fanwise_seconds(workflow: Workflow, parameters: dict[str, Any]) -> float:
 
 
 def budgets(figures: Comparison) -> list[Budget]:
-    """What was promised, next to what was measured."""
+    """The promised limits, beside the measured figures."""
     return [
         at_least(
             f"{figures.items:,} HTTP checks, throughput of {way} against a bare aiohttp loop",

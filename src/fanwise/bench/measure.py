@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 
 def take_turns(sides: Mapping[Name, Callable[[], Result]], rounds: int) -> dict[Name, list[Result]]:
-    """What each side returns over `rounds`, in which the sides take turns.
+    """The results of each side over `rounds`, in which the sides take turns.
 
     Every other round goes through the sides backwards, so that none of them always profits from
     what the one before it left warm, and none has to collect another's garbage. Raises `UsageError`
@@ -55,14 +55,14 @@ def alternate(sides: Mapping[Name, Callable[[], float]], rounds: int) -> dict[Na
 
 
 def seconds(job: Callable[[], object]) -> float:
-    """How long one call of `job` takes."""
+    """The time of one call of `job`."""
     started = time.perf_counter()
     job()
     return time.perf_counter() - started
 
 
 def process_seconds(command: list[str]) -> float:
-    """How long `command` takes as a whole process. Raises `UsageError` if it fails."""
+    """The time of `command` as a whole process. Raises `UsageError` if it fails."""
     started = time.perf_counter()
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
     elapsed_s = time.perf_counter() - started
@@ -71,7 +71,7 @@ def process_seconds(command: list[str]) -> float:
 
 
 def in_process(type: type[Result], module: str, *arguments: str) -> Result:
-    """What `python -m module arguments` prints as JSON, as a value of `type`.
+    """Run `python -m module arguments`, and read the JSON that it prints as a value of `type`.
 
     What uses much memory is measured in a process of its own: its figures are then its own, and
     this process stays small. Raises `UsageError` if it fails.
@@ -100,7 +100,7 @@ def peak_memory_bytes() -> int:
 
 
 def machine() -> str:
-    """What the figures were measured on, in a few words."""
+    """The machine of the measurements, in a few words."""
     return f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
 
 
@@ -115,7 +115,7 @@ def show_seconds(span: float) -> str:
 
 
 def show_ratio(ratio: float) -> str:
-    """How many times one thing is another, with three digits or as a whole number."""
+    """A ratio with three digits, or as a whole number."""
     return f"{_digits(ratio)}x"
 
 

@@ -1,4 +1,4 @@
-"""What rendering an item's input costs, against Jinja2's own compiled expressions and templates.
+"""The cost of rendering an item's input, against Jinja2's own compiled expressions and templates.
 
 Both sides compile once and render three values for one item, over and over. Jinja2 is given the
 item alone; fanwise renders in an item's context, as a fan-out does.
@@ -59,7 +59,7 @@ def compare(*, rounds: int = DEFAULT_ROUNDS) -> RenderFigures:
 
 
 def path_renders() -> dict[str, Render]:
-    """How each side renders `PATHS`."""
+    """Functions by which each side renders `PATHS`."""
     from jinja2 import Environment
 
     environment = Environment(autoescape=False)
@@ -72,7 +72,7 @@ def path_renders() -> dict[str, Render]:
 
 
 def text_renders() -> dict[str, Render]:
-    """How each side renders `TEXTS`."""
+    """Functions by which each side renders `TEXTS`."""
     from jinja2 import Environment
 
     environment = Environment(autoescape=False)
@@ -118,7 +118,7 @@ def render(figures: RenderFigures) -> RenderableType:
 
 
 def budgets(figures: RenderFigures) -> list[Budget]:
-    """What was promised, next to what was measured."""
+    """The promised limits, beside the measured figures."""
     paths, texts = figures.paths, figures.texts
     return [
         at_most("rendering three `{{ item.x }}`", 1e-6, "seconds", paths.seconds[FANWISE]),

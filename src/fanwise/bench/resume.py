@@ -1,7 +1,7 @@
-"""How soon a run that was killed half-way goes on, and what that takes in memory.
+"""The time and the memory that resuming a run takes that was killed half-way.
 
 A fan-out over a file is really run, as a process that kills itself at the item in the middle. From
-copies of what it leaves behind `fanwise resume` goes on, as whole processes: measured are the time
+copies of its records `fanwise resume` resumes the run, as whole processes: measured are the time
 from the command to the first item that hadn't been recorded, and the peak of memory at the end.
 """
 
@@ -134,7 +134,7 @@ def _count_recorded(stores: Path) -> int:
 
 
 def budgets(figures: list[Resumed]) -> list[Budget]:
-    """What was promised, next to what was measured."""
+    """The promised limits, beside the measured figures."""
     few, many = figures
     return [
         at_most(

@@ -26,7 +26,7 @@ _RECORDED_S = 0.3  # more than a store takes to record what has queued up
 
 
 class Notes(msgspec.Struct, frozen=True):
-    """When the process's first item began, in seconds since the epoch, and its peak memory."""
+    """The start of the process's first item, in seconds since the epoch, and its peak memory."""
 
     first_item_at: float
     peak_memory_bytes: float

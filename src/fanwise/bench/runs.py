@@ -1,4 +1,4 @@
-"""How the benchmarks run a workflow: as anyone does, with `fanwise.run`."""
+"""Running a workflow for a benchmark: as any user does, with `fanwise.run`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long fanwise takes to start, as whole processes: an empty Python against three commands."""
+"""The time to start whole processes: an empty Python against three commands of fanwise."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def compare_commands(commands: Mapping[str, list[str]], *, rounds: int) -> Compa
 
 
 def budgets(figures: Comparison) -> list[Budget]:
-    """What was promised, next to what was measured."""
+    """The promised limits, beside the measured figures."""
     return [
         at_most(f"`{command}`, the whole process", limit_s, "seconds", figures.seconds[command])
         for command, limit_s in _BUDGETS_S.items()

@@ -23,17 +23,17 @@ BENCHMARKS = {
     "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
     "start": "Starting commands, against an empty Python",
 }
-"""What each benchmark measures, in the order in which they run. Each is a module of its name."""
+"""Titles of the benchmarks, in their order. Each is a module of its name."""
 
 KILLING = ("torture",)
-"""Those that kill processes, as many as are asked for."""
+"""Benchmarks that kill a given number of processes."""
 
 PICTURED = ("context",)
-"""Those that can draw what they measured; their modules have a `picture`."""
+"""Benchmarks that can draw their figures; their modules have a `picture`."""
 
 
 class Measured(NamedTuple):
-    """What a benchmark has measured, how a terminal shows it, and what was promised.
+    """A benchmark's figures, their form for a terminal, and their budgets.
 
     `picture` is a whole SVG document, or None if the benchmark isn't one of `PICTURED`.
     """

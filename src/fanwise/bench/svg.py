@@ -16,10 +16,10 @@ from fanwise.bench.plot import Points
 
 _WIDTH, _HEIGHT = 760, 460
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 110, 56, 64
-"""Margins, in pixels like all lengths here; the names of curves stand in the right one."""
+"""Margins, in pixels like all lengths here; the right one has the names of curves."""
 
 _COLOURS = [("#c2410c", "#fb923c"), ("#7c3aed", "#c4b5fd"), ("#0f766e", "#5eead4")]
-"""Of each curve, on a light background and on a dark one."""
+"""Colours of each curve, on a light background and on a dark one."""
 
 _STYLE = """\
   svg { font: 13px system-ui, sans-serif }

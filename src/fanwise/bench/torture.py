@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 KILLS = 20
-"""How many processes are killed if nothing else is asked for."""
+"""The default number of processes that are killed."""
 
 _SEED = 1
 
 
 class TortureFigures(msgspec.Struct, frozen=True):
-    """What was done to runs, and what was found; `kept` are the folders of runs to look at."""
+    """The blows and the findings; `kept` are the folders of runs to look at."""
 
     counts: Counts
     findings: Findings
@@ -70,7 +70,7 @@ def compare(
 
 
 def _undisturbed(workflow: str) -> Snapshot:
-    """What is recorded of a run that nothing disturbs."""
+    """The records of a run that nothing disturbs."""
     folder = Path(mkdtemp(prefix="fanwise-torture-"))
     try:
         return TorturedRun(workflow, folder, Random(0)).live_undisturbed()
@@ -79,7 +79,7 @@ def _undisturbed(workflow: str) -> Snapshot:
 
 
 def budgets(figures: TortureFigures) -> list[Budget]:
-    """What must never happen, next to how often it did."""
+    """The failures that must never happen, beside their counts."""
     findings, killed = figures.findings, f"after {figures.counts.kills:,} kills"
     return [
         nothing_of(f"records lost {killed}", len(findings.lost)),

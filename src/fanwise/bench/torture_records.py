@@ -1,4 +1,4 @@
-"""What is recorded of a run at one moment, and whether a later moment still has all of it. Pure.
+"""The records of a run at one moment, compared with those of a later moment. Pure.
 
 An outcome that is recorded stays as it is, and what it is of is never begun again. A retry may take
 back what had failed, and nothing else. Every record has a place, a name that no other one has.
@@ -24,7 +24,7 @@ from fanwise.model import (
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What is recorded of a run for good, by place, and the run as it stands.
+    """The final records of a run, by place, and the run's present state.
 
     `keys` has the idempotency key of all work whose outcome is recorded, with its place.
     """
@@ -48,7 +48,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         )
 
     def outcomes(self) -> dict[str, object]:
-        """What came of the run and of everything in it, without times and numbers of rows."""
+        """The outcomes of the run and of everything in it, without times and numbers of rows."""
         found: dict[str, object] = {
             "run": (self.run.status, self.run.output, self.run.error),
         }
@@ -104,7 +104,7 @@ def snapshot(records: Iterable[Record]) -> Snapshot | None:
 
 
 class Findings(msgspec.Struct):
-    """What doesn't hold, as lines: records that are `lost` or `changed`, work that is `repeated`.
+    """Failures as lines: records that are `lost` or `changed`, work that is `repeated`.
 
     `differing` has outcomes that aren't those of an undisturbed run, `strange` all else.
     """
@@ -127,7 +127,7 @@ class Findings(msgspec.Struct):
 
 
 def compare_records(before: Snapshot, after: Snapshot | None) -> Findings:
-    """What of the earlier snapshot isn't in the later one as it was."""
+    """The records of the earlier snapshot that the later one lacks or has changed."""
     found = Findings()
     later = {} if after is None else after.records
     for place, record in before.records.items():
@@ -139,12 +139,12 @@ def compare_records(before: Snapshot, after: Snapshot | None) -> Findings:
 
 
 def compare_work(before: Snapshot, begun: Iterable[str]) -> Findings:
-    """What was begun, by idempotency key, although its outcome had been recorded."""
+    """The work begun, by idempotency key, although its outcome had been recorded."""
     return Findings(repeated=[key for key in begun if key in before.keys])
 
 
 def compare_outcomes(expected: Snapshot, found: Snapshot) -> Findings:
-    """What isn't as in the run that nothing has disturbed."""
+    """The outcomes that differ from the run that nothing has disturbed."""
     wanted, got = expected.outcomes(), found.outcomes()
     return Findings(
         differing=[
@@ -156,7 +156,7 @@ def compare_outcomes(expected: Snapshot, found: Snapshot) -> Findings:
 
 
 def _is_broken(record: Record) -> bool:
-    """Whether a retry may make it again."""
+    """True if a retry may repeat it."""
     match record:
         case VisitRecord():
             has_failed_items = record.items is not None and record.items.failed > 0

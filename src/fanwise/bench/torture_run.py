@@ -33,7 +33,7 @@ from fanwise.stores import open_store
 
 PACK: Final = Path(__file__).parent / "torture_pack"
 WORKFLOWS: Final = ("stream", "children", "graph", "broken")
-"""What is tortured; `broken` fails, and succeeds once it is mended and retried."""
+"""The tortured workflows; `broken` fails, and succeeds once it is mended and retried."""
 
 RUN_ID: Final = "torture"
 
@@ -45,7 +45,7 @@ _NUMBERS: Final = 40
 
 
 class Blow(Enum):
-    """What is done to a process."""
+    """An interference with a process."""
 
     KILL = "kill"
     STOP = "stop"
@@ -54,11 +54,11 @@ class Blow(Enum):
 
 
 _WEIGHTS: Final = {Blow.KILL: 80, Blow.STOP: 6, Blow.PAUSE: 10, Blow.NONE: 4}
-"""How often each of them is done, in a hundred lives."""
+"""The number of each blow in a hundred lives."""
 
 
 class Counts(msgspec.Struct):
-    """How often what was done: blows, runs taken from stopped processes, lives by their command.
+    """Counts of blows, of runs taken from stopped processes, and of lives by their command.
 
     `attempts` were begun, `outcomes` are recorded in the end.
     """

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from fanwise.model import Lease, RunRecord, Status
+from fanwise.control import driving_lease, is_interrupted
+from fanwise.model import RunRecord, Status
 
 if TYPE_CHECKING:
-    from fanwise.ports import Control
+    from fanwise.ports import Ownership
     from fanwise.stores import Store
 
 INTERRUPTED = "interrupted"
@@ -21,22 +21,9 @@ _OPEN = (Status.PENDING, Status.RUNNING)
 _PAGE_RUNS = 100
 
 
-def driving_lease(control: Control, record: RunRecord) -> Lease | None:
-    """The lease of whoever drives the run at this moment, or None."""
-    from fanwise.engine.lease import is_driven
-    from fanwise.system import SystemProcesses
-
-    lease = control.lease(record.run_no)
-    return lease if is_driven(lease, time.time(), SystemProcesses()) else None
-
-
-def shown_status(control: Control, record: RunRecord) -> str:
+def shown_status(ownership: Ownership, record: RunRecord) -> str:
     """The run's status as people see it: a `Status`, or `INTERRUPTED`."""
-    return (
-        INTERRUPTED
-        if record.status in _OPEN and driving_lease(control, record) is None
-        else record.status
-    )
+    return INTERRUPTED if is_interrupted(ownership, record) else record.status
 
 
 def find_runs(
@@ -62,12 +49,13 @@ def _page_through(
         before = page[-1].run_no
 
 
-def driving_fact(control: Control, record: RunRecord, way_on: str) -> str | None:
+def driving_fact(store: Store, record: RunRecord, way_on: str) -> str | None:
     """Who drives the run, or how to go on with one that nobody drives, in one line."""
     if record.status not in _OPEN:
         return None
-    lease = driving_lease(control, record)
+    lease = driving_lease(store, record)
     if lease is None or lease.owner is None:
         return f"Interrupted: no process drives it any more. Go on with: {way_on}"
-    asked = f", and asked to {lease.request.value}" if lease.request else ""
+    kinds = dict.fromkeys(request.kind.value for request in store.requests(record.run_no))
+    asked = f", and asked to {' and '.join(kinds)}" if kinds else ""
     return f"Driven by: process {lease.owner.pid} on {lease.owner.host}{asked}"

@@ -86,12 +86,12 @@ def go_on(
 
 def await_pause(records: Store, record: RunRecord) -> None:
     """If the run is about to pause, wait until whoever drives it has let go of it."""
-    from fanwise.cli.driving import driving_lease
-    from fanwise.model import RunRequest
+    from fanwise.control import driving_lease
+    from fanwise.model import RequestKind
 
     has_said = False
-    while (lease := driving_lease(records, record)) is not None:
-        if lease.request is not RunRequest.PAUSE:
+    while driving_lease(records, record) is not None:
+        if {each.kind for each in records.requests(record.run_no)} != {RequestKind.PAUSE}:
             return
         if not has_said:
             say("The run is being paused; waiting for what is in flight ...")

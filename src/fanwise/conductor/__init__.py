@@ -21,7 +21,7 @@ from fanwise.conductor.messages import (
     VisitsAdvanced,
 )
 from fanwise.conductor.replay import KeptOutcome, Replay, Step, replay_with
-from fanwise.conductor.state import Phase, Stage, State, TaskState
+from fanwise.conductor.state import Phase, State, TaskStage, TaskState
 
 __all__ = [
     "CancelRequested",
@@ -39,13 +39,13 @@ __all__ = [
     "RunStarted",
     "RunTimedOut",
     "SettleTask",
-    "Stage",
     "StartTask",
     "State",
     "Step",
     "StopTask",
     "TaskEnded",
     "TaskPaused",
+    "TaskStage",
     "TaskState",
     "VisitsAdvanced",
     "decide",

@@ -1,51 +1,64 @@
-"""Where paths meet: which of several values a variable has from there on.
+"""Merges of paths: the value that a variable has from their meeting on."""
 
-A value that was set earlier on the path of another one gives way to it, since that path has seen
-and replaced it. Of the rest, which were set side by side, the one wins whose task the file lists
-last. The order in which the paths arrive has no influence.
-"""
+# Two paths that meet may have set the same variable, and a task behind the meeting sees one value.
+# Taking the value of the path that arrived last would let the speed of a network decide the outcome
+# of a run, and a replay in another order decide otherwise. So a merge looks at where values were
+# set, and never at when:
+#
+# 1. A value that was set earlier on the path of another value gives way to it. The later one's task
+#    has seen the earlier one and replaced it, as an assignment does in any program.
+# 2. Among values that were set side by side, with no path from one to the other, the value of the
+#    task that the file lists last wins. Readers can check that rule against the file alone.
+#
+# `Origin.before` makes the first rule cheap: each publishing of a run has a number, and an origin
+# holds the numbers of all that lay before it on its path as a bit set. A value is replaced if any
+# other's set has its number. The union of these sets over all values is built once, so a merge of n
+# values costs O(n), not O(n^2); the sets are Python integers, of one bit for each publishing.
+#
+# Most meetings need none of this: paths that carry the very same variables, untouched since they
+# parted, are told apart by identity, before anything is looked at.
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fanwise.conductor.scope import Origin, Scope
+from fanwise.conductor.visibility import Origin, Visibility
 from fanwise.values import FrozenDict
 
 Candidates = Mapping[str, tuple[tuple[Origin, Any], ...]]
-"""For each variable, the values set side by side that none of the others replaces."""
+"""Values of each variable that were set side by side, so that none replaces another."""
 
 
-def merge(scopes: Sequence[Scope]) -> Scope:
-    """What a task sees at which these paths meet. There is at least one."""
-    first = scopes[0]
-    if len(scopes) == 1:
+def merge(sights: Sequence[Visibility]) -> Visibility:
+    """Return what a task sees where these paths meet; there is at least one."""
+    first = sights[0]
+    if len(sights) == 1:
         return first
     tasks = published = 0
     distinct = [first]
-    for scope in scopes:
-        tasks |= scope.tasks
-        published |= scope.published
+    for sight in sights:
+        tasks |= sight.tasks
+        published |= sight.published
         # Most paths carry the very same variables, untouched since they parted.
-        if scope.origins is not distinct[-1].origins:
-            distinct.append(scope)
+        if sight.origins is not distinct[-1].origins:
+            distinct.append(sight)
     if len(distinct) == 1:
-        return Scope(first.variables, first.origins, tasks, published)
+        return Visibility(first.variables, first.origins, tasks, published)
     arriving: dict[str, list[tuple[Origin, Any]]] = {}
-    for scope in distinct:
-        for name, origin in scope.origins.items():
-            arriving.setdefault(name, []).append((origin, scope.variables[name]))
+    for sight in distinct:
+        for name, origin in sight.origins.items():
+            arriving.setdefault(name, []).append((origin, sight.variables[name]))
     variables, origins = dict(first.variables), {}
     for name, values in arriving.items():
         origins[name], variables[name] = choose(values)
-    return Scope(FrozenDict(variables), origins, tasks, published)
+    return Visibility(FrozenDict(variables), origins, tasks, published)
 
 
 def gather(candidates: Candidates, values: Mapping[str, Any], origin: Origin) -> Candidates:
-    """The candidates with values that have just been set.
+    """Return the candidates with values that have just been set.
 
-    On a cycle the last visit counts: what an earlier one set in the same place is replaced, too.
+    On a cycle the last visit counts: a value that an earlier one set in the same place is replaced.
     """
     gathered = dict(candidates)
     for name, value in values.items():
@@ -60,7 +73,7 @@ def _replaces(later: Origin, earlier: Origin) -> bool:
 
 
 def choose(values: Iterable[tuple[Origin, Any]]) -> tuple[Origin, Any]:
-    """Of the values that no other one replaces, that whose task is listed last."""
+    """Return the winning value: among those not replaced, the last listed task's."""
     every = tuple(values)
     replaced = 0
     for origin, _ in every:

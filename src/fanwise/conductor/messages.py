@@ -1,9 +1,9 @@
-"""What the conductor is told and what it says: events in, commands out.
+"""Messages of the conductor: events in, commands out.
 
-Events are in the past tense and say what happened; commands are imperative and say what to do now.
-Tasks are named by their number in the plan and their visit. All of them are frozen, and nothing in
-them refers to the engine. Like the conductor's state they aren't tracked by the garbage collector
-(`gc=False`): what is frozen can only refer to what was there before, so it can't be in a cycle.
+Events are facts in the past tense; commands are imperative. Tasks are named by their number in the
+plan and their visit. All of them are frozen, and nothing in them refers to the engine. Like the
+conductor's state they aren't tracked by the garbage collector (`gc=False`): a frozen record refers
+to older ones only, so it can't be in a cycle.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fanwise.model import ErrorInfo, Status, TaskResult
 
 
 class EvaluationKind(StrEnum):
-    """What an evaluation is of."""
+    """The things that are evaluated."""
 
     VARIABLES = "variables"
     WHEN = "when"
@@ -34,7 +34,7 @@ class RunStarted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Evaluated(msgspec.Struct, frozen=True, gc=False):
-    """What was asked for has been computed: `value` is frozen JSON, or `error` says why not.
+    """An evaluation is done: `value` is frozen JSON, or `error` is its failure.
 
     `handled` says of an error that the task's `on-error` lets the run go on. The value of `NEXT`
     is a list with an entry for each transition: the variables that it publishes, or null if it
@@ -62,26 +62,26 @@ class TaskEnded(msgspec.Struct, frozen=True, gc=False):
 
 
 class TaskPaused(msgspec.Struct, frozen=True, gc=False):
-    """A task that was started has stopped before its end, and can go on later."""
+    """A task that was started has stopped before its end, and can be started again."""
 
     task: int
     visit: int
 
 
 class PauseRequested(msgspec.Struct, frozen=True, gc=False):
-    """Someone wants the run to stop where it is, to go on later."""
+    """The run shall stop where it is, to be resumed later."""
 
 
 class CancelRequested(msgspec.Struct, frozen=True, gc=False):
-    """Someone wants the run to end, and what runs to be cut off."""
+    """The run shall end, and running tasks be cut off."""
 
 
 class RunResumed(msgspec.Struct, frozen=True, gc=False):
-    """The run goes on after a pause, or after the process that drove it has died."""
+    """The run is resumed after a pause, or after the death of the process that drove it."""
 
 
 class VisitsAdvanced(msgspec.Struct, frozen=True, gc=False):
-    """Visits that are made again get new numbers, since the old ones are recorded.
+    """Visits that start once more get new numbers, since the old ones are recorded.
 
     `visits` has tasks with the number of their last visit that is recorded.
     """
@@ -90,7 +90,7 @@ class VisitsAdvanced(msgspec.Struct, frozen=True, gc=False):
 
 
 class RunTimedOut(msgspec.Struct, frozen=True, gc=False):
-    """The run has run for `timeout_s` seconds, which is as long as it may."""
+    """The run has run for `timeout_s` seconds, its timeout."""
 
     timeout_s: float
 
@@ -109,7 +109,7 @@ Event = (
 
 
 class Evaluate(msgspec.Struct, frozen=True, gc=False):
-    """Compute this in `context` (after `result`, if given), and say `Evaluated`."""
+    """Evaluate in `context` (after `result`, if given), and answer with `Evaluated`."""
 
     asked: EvaluationKind
     context: WorkflowContext
@@ -117,13 +117,13 @@ class Evaluate(msgspec.Struct, frozen=True, gc=False):
     visit: int = 0
     result: TaskResult | None = None
     passes: bool = False
-    """Of `NEXT`: whether transitions without a condition are taken."""
+    """For `NEXT`: transitions without a condition are taken."""
     nullable: bool = False
-    """Of `OUTPUT`: whether an entry that can't be computed is null, rather than an error."""
+    """For `OUTPUT`: an entry that can't be computed is null, rather than an error."""
 
 
 class StartTask(msgspec.Struct, frozen=True, gc=False):
-    """Start this visit of a task, which sees `context`; say `TaskEnded` or `TaskPaused`."""
+    """Start this visit of a task, which sees `context`; answer with `TaskEnded` or `TaskPaused`."""
 
     task: int
     visit: int

@@ -1,9 +1,8 @@
-"""Rebuilds where a run stands from what is recorded of it: pure, like `decide` itself.
+"""Replay: the state of a recorded run from its events, pure like `decide` itself.
 
-`Replay` takes a run's events once more, and knows which commands nobody has answered yet: that is
-what a run that was interrupted has to do next. `replay_with` tells a run anew that keeps some
-outcomes: they are given where the conductor asks for them, and whatever isn't kept stays to be
-done.
+`Replay` takes a run's events once more, and knows the commands without an answer: an interrupted
+run has to carry out these next. `replay_with` replays a run from its start with some outcomes kept:
+they are given where the conductor asks for them, and all else stays to be done.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from fanwise.context import WorkflowContext
 from fanwise.plan import Plan
 
 Step = tuple[Event, tuple[Command, ...]]
-"""An event, and what followed from it."""
+"""An event, and the commands that followed from it."""
 
 
 class Replay:
@@ -43,14 +42,14 @@ class Replay:
 
     def __init__(self, plan: Plan, state: State) -> None:
         self._plan = plan
-        self._waiting: dict[int, Evaluate | StartTask] = {}  # by task; what is the run's has -1
+        self._waiting: dict[int, Evaluate | StartTask] = {}  # by task; the run's own have -1
         self._cut_off: dict[int, StopTask] = {}
         self.state = state
         self.ended: EndRun | None = None
-        """How the run ended or was paused, if it has."""
+        """The end or the pause of the run, if it has come to one."""
 
     def take(self, event: Event) -> tuple[Command, ...]:
-        """Take the next event, and return what follows from it."""
+        """Take the next event, and return the commands that follow from it."""
         if isinstance(event, Evaluated | TaskEnded | TaskPaused):
             self._waiting.pop(event.task, None)
         self.state, commands = decide(self._plan, self.state, event)
@@ -70,14 +69,14 @@ class Replay:
 
     @property
     def pending(self) -> tuple[Command, ...]:
-        """What is still to be done, in the order in which it was commanded."""
+        """The commands without an answer, in their order."""
         started = [each for each in self._waiting.values() if isinstance(each, StartTask)]
         stops = [self._cut_off.get(each.task) for each in started]
         return (*self._waiting.values(), *[each for each in stops if each is not None])
 
 
 class KeptOutcome(msgspec.Struct, frozen=True, gc=False):
-    """An event that is kept; of several that could be told, that with the lowest `order` is."""
+    """An event that is kept; among several, the one with the lowest `order` comes first."""
 
     order: float
     event: Event
@@ -93,28 +92,27 @@ def replay_with(
     first: Sequence[Event] = (),
     spontaneous: Sequence[KeptOutcome] = (),
 ) -> tuple[Replay, list[Step]]:
-    """Tell a run from its start, with what `outcome_of` has for a visit that starts.
+    """Replay a run from its start, with the kept outcomes of visits, by `outcome_of`.
 
     In place of an outcome it may have a higher number for the visit, which starts once more then.
-    The events `first` come right after the start; those that are `spontaneous` came by themselves,
-    each in its order. Gives where the run stands, and the events that it took. Its output is left
-    to be evaluated.
+    The events `first` come right after the start; `spontaneous` ones answered no command, and come
+    each in its order. Returns the replay and its steps. The run's output is left to be evaluated.
     """
     replay = Replay(plan, state)
     steps: list[Step] = []
-    said: deque[Event] = deque([RunStarted(context), *first])
+    answers: deque[Event] = deque([RunStarted(context), *first])
     kept: list[tuple[float, int, Event]] = [(each.order, -1, each.event) for each in spontaneous]
-    while said or kept:
-        event = said.popleft() if said else heapq.heappop(kept)[-1]
+    while answers or kept:
+        event = answers.popleft() if answers else heapq.heappop(kept)[-1]
         commands = replay.take(event)
         steps.append((event, commands))
         for command in commands:
             if isinstance(command, Evaluate) and command.asked is not EvaluationKind.OUTPUT:
-                said.append(evaluate(command))
+                answers.append(evaluate(command))
             elif isinstance(command, StartTask):
                 found = outcome_of(command)
                 if isinstance(found, KeptOutcome):
                     heapq.heappush(kept, (found.order, command.task, found.event))
                 elif found is not None:
-                    said.append(found)
+                    answers.append(found)
     return replay, steps

@@ -1,4 +1,4 @@
-"""When a failed attempt is tried again: pure arithmetic, without a clock."""
+"""Delays before retries: pure arithmetic, without a clock."""
 
 from __future__ import annotations
 

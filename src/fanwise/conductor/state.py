@@ -8,15 +8,15 @@ from enum import IntEnum
 import msgspec
 
 from fanwise.conductor.merges import Candidates
-from fanwise.conductor.scope import Scope
 from fanwise.conductor.vector import EMPTY, Vector
+from fanwise.conductor.visibility import Visibility
 from fanwise.context import WorkflowContext
 from fanwise.graph import Graph
 from fanwise.model import ErrorInfo, Status, TaskResult
 
 
-class Stage(IntEnum):
-    """How far a task has come."""
+class TaskStage(IntEnum):
+    """The stages of a task's latest visit."""
 
     WAITING = 0
     """for the tasks before it"""
@@ -36,19 +36,19 @@ class TaskState(msgspec.Struct, frozen=True, gc=False):
     `arrivals` are what was seen on the edges that were taken: of a task on a loop those that wait
     for a visit, of another all so far, until it has ended. `is_blocked` says that an unhandled
     failure closed an edge to it. `visit` is the number of the latest visit, and `starts` how many
-    there were: fewer, if the run was told anew. `is_held` says that the next one had started and
-    was put back. While a visit lasts, `scope` is what it sees, `result` how its action ended, and
+    there were: fewer, after a retry. `is_held` says that the next one had started and
+    was put back. While a visit lasts, `seen` is what it sees, `result` how its action ended, and
     `handled` whether `on-error` lets the run go on after that.
     """
 
     undecided: int
-    stage: Stage = Stage.WAITING
+    stage: TaskStage = TaskStage.WAITING
     visit: int = 0
     starts: int = 0
     is_held: bool = False
-    arrivals: Vector[Scope] = EMPTY
+    arrivals: Vector[Visibility] = EMPTY
     is_blocked: bool = False
-    scope: Scope | None = None
+    seen: Visibility | None = None
     result: TaskResult | None = None
     handled: bool = False
 
@@ -63,11 +63,11 @@ class LoopState(msgspec.Struct, frozen=True, gc=False):
     undecided: int
     busy: int = 0
     is_blocked: bool = False
-    exits: Mapping[int, Scope] = {}
+    exits: Mapping[int, Visibility] = {}
 
 
 class Phase(IntEnum):
-    """How far the run has come."""
+    """The phases of a run."""
 
     NEW = 0
     PREPARING = 1
@@ -99,14 +99,14 @@ class State(msgspec.Struct, frozen=True, gc=False):
     stop: Status | None = None
     error: ErrorInfo | None = None
     is_cut_off: bool = False
-    """Whether what runs has been told to end at once, rather than to finish."""
+    """Running tasks shall end at once, rather than finish."""
     is_pausing: bool = False
-    """Whether nothing new starts, since someone asked for a pause."""
+    """Nothing new starts, since a pause was requested."""
     is_paused: bool = False
-    """Whether nothing runs any more either, until the run is resumed."""
+    """Nothing runs any more either, until the run is resumed."""
     base: WorkflowContext | None = None
-    scope: Scope | None = None
-    """What tasks see that start with the run."""
+    seen: Visibility | None = None
+    """The visibility of tasks that start with the run."""
     failures: tuple[tuple[int, ErrorInfo], ...] = ()
     published: int = 0
     candidates: Candidates = {}

@@ -1,7 +1,7 @@
 """A persistent vector: a change makes a new vector that shares almost all of the old one.
 
 It is what lets the conductor's state be frozen and a decision cost the same in a workflow of ten
-tasks and of ten thousand. The elements stand in blocks of 64 under one list of blocks, so a change
+tasks and of ten thousand. The elements are in blocks of 64 under one list of blocks, so a change
 copies about 64 + n/64 pointers. (A trie of more levels pays off only beyond 100,000 elements.)
 The blocks are lists because those copy three times as fast as tuples are put together; nothing
 changes one that is in a vector.

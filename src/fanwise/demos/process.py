@@ -55,7 +55,7 @@ def parse_port(text: str) -> int:
 
 
 def parse_amount(text: str) -> int:
-    """How many of something, as `argparse` reads it from a command line: at least one."""
+    """Parse a number of things from a command line for `argparse`: at least one."""
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError("it takes a number from 1")
     return int(text)

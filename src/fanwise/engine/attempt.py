@@ -141,7 +141,7 @@ class TaskCall:
     def result(self, value: object, ticket: Ticket) -> bytes:
         """What the action returned, as JSON text. Raises `ResultError` or `LimitError`."""
         output = encode(value, where="result")
-        if self._masker.is_active:
+        if not self._masker.holds_none(output):
             output = msgspec.json.encode(self._masker.mask(msgspec.json.decode(output)))
         if len(output) > self._limit:
             raise LimitError(

@@ -74,7 +74,7 @@ def _line(text: str, masker: Masker, bound: int) -> str:
 
 def _data(data: Any, masker: Masker, bound: int) -> Any:
     try:
-        masked = freeze(masker.mask(freeze(data)))
+        masked = freeze(masker.mask(freeze(masker.mask(data))))
         size = len(encode(masked))
     except ResultError as error:  # its path may hold keys of the data
         return _line(f"(no data: {error.message})", masker, bound)

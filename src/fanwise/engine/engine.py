@@ -29,7 +29,7 @@ from fanwise.engine.run_factory import PreparedRun, RunFactory
 from fanwise.engine.services import RunServices, Services
 from fanwise.engine.takeover import Beginning, Resume, Retry, Takeover
 from fanwise.errors import LeaseLostError, RunNotFoundError, UsageError
-from fanwise.model import LEASE_S, Lease, Run, RunRecord, RunRequest, Status
+from fanwise.model import LEASE_S, Lease, RequestKind, Run, RunRecord, RunRequest, Status
 from fanwise.plan import Plan
 from fanwise.ports import Journal, Observer, Secrets
 from fanwise.values import Json
@@ -73,7 +73,11 @@ class Engine:
         self._factory = RunFactory(services.clock, services.randomness, secrets)
         self._slots = Slots(services.limits.running)
         self._keeper = LeaseKeeper(
-            services.control, services.processes, services.clock, lease_s=lease_s
+            services.ownership,
+            services.mailbox,
+            services.processes,
+            services.clock,
+            lease_s=lease_s,
         )
         self._grace_s = grace_s
         self._inboxes: set[RunInbox] = set()  # of the runs in progress
@@ -91,7 +95,7 @@ class Engine:
     def pause(self) -> None:
         """Ask every run in progress to pause. To be called on the event loop's thread."""
         for inbox in self._inboxes:
-            inbox.request(RunRequest.PAUSE)
+            inbox.request(RequestKind.PAUSE)
 
     # Runs in progress
 
@@ -275,18 +279,22 @@ class Engine:
             self._inboxes.discard(inbox)
             if not self._inboxes:
                 self._journal = None
-                await journal.close()
+                try:
+                    await journal.close()
+                finally:
+                    await self._keeper.leave()
         observer.run_ended(run)
         return run
 
     async def _run_new(
         self, prepared: PreparedRun, notices: Collection[str], session: _Session
     ) -> Run:
-        """Record a run, and drive it from its start."""
-        run_no = await session.journal.create_run(prepared.record)
+        """Record a run together with its lease, and drive it from its start."""
+        engine_no = await asyncio.to_thread(self._keeper.engine_no)
+        run_no = await session.journal.create_run(prepared.record, engine_no)
         prepared = replace(prepared, record=replace(prepared.record, run_no=run_no))
         start = fresh_start(prepared.plan, prepared.record, prepared.context)
-        async with self._lease(prepared.record, session) as lease:
+        async with self._lease(prepared.record, session, is_new=True) as lease:
             return await self._drive(Beginning(prepared, start, notices=[*notices]), lease, session)
 
     async def _take_up(
@@ -312,14 +320,17 @@ class Engine:
             return await self._drive(beginning, lease, session)
 
     @asynccontextmanager
-    async def _lease(self, record: RunRecord, session: _Session) -> AsyncIterator[Lease]:
+    async def _lease(
+        self, record: RunRecord, session: _Session, *, is_new: bool = False
+    ) -> AsyncIterator[Lease]:
         """A block in which this process drives the run, and no other one does."""
-        lease = await asyncio.to_thread(self._keeper.take, record)
+        take = self._keeper.first if is_new else self._keeper.take
+        lease = await asyncio.to_thread(take, record)
         journal, inbox, run_no = session.journal, session.inbox, record.run_no
 
         def hear(request: RunRequest) -> None:
-            session.observer.notice(f"another process asks to {request.value} the run")
-            inbox.request(request)
+            session.observer.notice(f"another process asks to {request.kind.value} the run")
+            inbox.request(request.kind)
 
         journal.hold(run_no, lease.token, inbox.fail)
         self._keeper.hold(lease, hear, inbox.fail)

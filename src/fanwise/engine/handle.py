@@ -7,7 +7,7 @@ from types import TracebackType
 
 from fanwise.engine.driver import WorkflowDriver
 from fanwise.errors import FanwiseError
-from fanwise.model import Run, RunRequest
+from fanwise.model import RequestKind, Run
 
 
 class RunInbox:
@@ -19,13 +19,13 @@ class RunInbox:
     def __init__(self, grace_s: float) -> None:
         self._grace_s = grace_s
         self._driver: WorkflowDriver | None = None
-        self._request: RunRequest | None = None
+        self._request: RequestKind | None = None
         self._error: FanwiseError | None = None
         self.is_begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def request(self, request: RunRequest) -> None:
+    def request(self, request: RequestKind) -> None:
         """Pause or cancel the run."""
-        if self._request is not RunRequest.CANCEL:
+        if self._request is not RequestKind.CANCEL:
             self._request = request
         self._pass_request_on()
 
@@ -47,9 +47,9 @@ class RunInbox:
     def _pass_request_on(self) -> None:
         if self._driver is None:
             return
-        if self._request is RunRequest.PAUSE:
+        if self._request is RequestKind.PAUSE:
             self._driver.pause(self._grace_s)
-        elif self._request is RunRequest.CANCEL:
+        elif self._request is RequestKind.CANCEL:
             self._driver.cancel()
 
 
@@ -72,14 +72,14 @@ class RunHandle:
         Attempts that don't finish within the engine's `grace_s` are cut off. `wait` gives the run
         once it is paused. A run that is over stays as it is.
         """
-        self._inbox.request(RunRequest.PAUSE)
+        self._inbox.request(RequestKind.PAUSE)
 
     async def cancel(self) -> None:
         """Ask the run to end as cancelled: attempts in flight are cut off, `finally` runs.
 
         `wait` gives the run once it is over. A run that is over stays as it is.
         """
-        self._inbox.request(RunRequest.CANCEL)
+        self._inbox.request(RequestKind.CANCEL)
 
     async def wait(self) -> Run:
         """The run once it is over or paused, also if it failed.

@@ -166,9 +166,14 @@ class JournalWriter:
         self._hurry()
         await unit.done
 
-    async def create_run(self, run: RunRecord) -> int:
-        """Record a new run and return its number. Raises `RunExistsError` if its id is taken."""
-        return await self._loop.run_in_executor(self._thread, self._store.create_run, run)
+    async def create_run(self, run: RunRecord, engine_no: int) -> int:
+        """Record a new run, driven by an engine, and return its number.
+
+        Raises `RunExistsError` if its id is taken.
+        """
+        return await self._loop.run_in_executor(
+            self._thread, self._store.create_run, run, engine_no
+        )
 
     async def room(self) -> None:
         """Return when the queue has room. Raises `StoreError` if the store can't be written."""

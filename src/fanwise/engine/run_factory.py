@@ -16,7 +16,7 @@ from fanwise.engine.masking import Masker
 from fanwise.errors import AttemptError, ParameterError, UsageError
 from fanwise.model import RunOrigin, RunRecord, Status
 from fanwise.plan import Plan, bind_parameters
-from fanwise.ports import Clock, Randomness, Secrets
+from fanwise.ports import SECRET_PREFIX, Clock, Randomness, Secrets
 from fanwise.values import FrozenDict, Json, decode, encode
 
 _MAX_TAGS: Final = 20
@@ -24,6 +24,8 @@ _is_tag = re.compile(r"[A-Za-z0-9._:=/-]{1,100}").fullmatch
 _RUN_ID: Final = (
     "letters, digits, dots, underscores and hyphens, at most 100, and no dot at the start"
 )
+_LEAST_UNNAMED_SECRET: Final = 6
+"""Characters of a secret that is masked although the workflow doesn't name it."""
 
 
 class PreparedRun(msgspec.Struct, frozen=True):
@@ -95,7 +97,9 @@ class RunFactory:
         bound = bind_parameters(plan, given)
         secrets = self._read_secrets(plan)
         hidden = [value for name, value in bound.items() if plan.parameters[name].secret]
-        masker = Masker([*secrets.values(), *hidden])
+        # Others may be found in the environment by an action; a short one is in many a text.
+        others = [value for value in self._secrets.values() if len(value) >= _LEAST_UNNAMED_SECRET]
+        masker = Masker([*secrets.values(), *hidden, *others])
         context = _first_context(record, bound, secrets)
         shown = {
             name: None if plan.parameters[name].secret else value for name, value in bound.items()
@@ -114,7 +118,7 @@ class RunFactory:
             raise ParameterError(
                 "\n".join(
                     f'{plan.file}  the secret "{name}" is not set. '
-                    f"Set the environment variable FANWISE_SECRET_{name}."
+                    f"Set the environment variable {SECRET_PREFIX}{name}."
                     for name in missing
                 )
             )

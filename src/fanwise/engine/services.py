@@ -21,9 +21,10 @@ from fanwise.model import ErrorInfo, Limits
 from fanwise.plan import Plan, Value
 from fanwise.ports import (
     Clock,
-    Control,
     Executor,
+    Mailbox,
     Observer,
+    Ownership,
     Processes,
     Randomness,
     Records,
@@ -39,7 +40,8 @@ class Services(msgspec.Struct, frozen=True):
     """
 
     records: Records
-    control: Control
+    ownership: Ownership
+    mailbox: Mailbox
     executor: Executor
     sources: Sources
     resources: Callable[[], AbstractAsyncContextManager[None]]

@@ -109,7 +109,7 @@ class Retry:
         rerun = plan_rerun(
             plan, self._recorded, record, history, services.records, from_task=self._from_task
         )
-        lease = services.control.lease(record.run_no)
+        lease = services.ownership.lease(record.run_no)
         start = replace(
             fresh_start(plan, record, context),
             seq=rerun.seq,

@@ -52,7 +52,7 @@ _ALL = -1
 
 
 class _Scope(msgspec.Struct, frozen=True):
-    """What templates at one place may name, and what to say of the rest.
+    """The names that templates at one place may use, and the messages for all others.
 
     `before` is the number of the task whose predecessors may be named, None for no task at all, and
     `_ALL` for all of them. `no_item` says why there is no item. `own` are the variables that the
@@ -64,7 +64,7 @@ class _Scope(msgspec.Struct, frozen=True):
     functions: frozenset[str] = frozenset()
     own: Set[str] = frozenset()
     records: bool = False
-    """Whether values are recorded, so that no secret may come in."""
+    """True if values are recorded, so that no secret may come in."""
 
 
 class Checker:
@@ -267,7 +267,7 @@ class Checker:
     def _check(
         self, value: Value, scope: _Scope, known: Set[str] | None = None
     ) -> Iterator[Diagnostic]:
-        """What `value` names that it can't. `known` are the variables seen, if not the usual."""
+        """Find names that `value` can't use. `known` are the variables seen, if not the usual."""
         for template in value.templates:
             for path in sorted(template.references):
                 yield from self._check_path(value.place, path, scope, known)
@@ -310,7 +310,7 @@ class Checker:
         return name in scope.own or name in self._plan.variables or self._is_published(name, scope)
 
     def _is_published(self, name: str, scope: _Scope) -> bool:
-        """Whether a task before the one at which `scope` stands publishes the variable."""
+        """True if a task before that of `scope` publishes the variable."""
         publishers = self._publishers.get(name, 0)
         if scope.before is None or scope.before == _ALL:
             return scope.before is not None and bool(publishers)

@@ -159,7 +159,7 @@ class _Compiler:
         )
 
     def _action(self, path: tuple[str, int], task: TaskDefinition) -> ActionSpec | None:
-        """What the task calls. The problems of a workflow that it calls are told with its own."""
+        """The action of the task. Problems of a called workflow are reported with the caller's."""
         if self._catalog is None or task.action is None:
             return None
         try:
@@ -203,7 +203,7 @@ class _Compiler:
         )
 
     def _reads_pages(self, value: Value) -> bool:
-        """Whether `value` names the output of a task with items, which is read in pages."""
+        """True if `value` names the output of a task with items, which is read in pages."""
         return any(
             path[0] == "task" and len(path) > 1 and path[1] in self._with_items
             for path in value.references

@@ -46,7 +46,7 @@ class PlannedInput(msgspec.Struct, frozen=True):
 
 
 class PlannedItems(msgspec.Struct, frozen=True):
-    """Where a task's items come from.
+    """The source of a task's items.
 
     `kind` is `list` for a list or a template that gives one, `zip` for lists side by side, else the
     kind of stream: `jsonl csv lines range`. `parts` has one entry, named "" unless zipped.
@@ -112,7 +112,7 @@ class Plan(msgspec.Struct, frozen=True):
     output: Value | None = None
     numbers: Mapping[str, int] = {}
     warnings: tuple[Diagnostic, ...] = ()
-    """What is allowed, but may not be meant."""
+    """Warnings: allowed, but perhaps not meant."""
     packs: tuple[str, ...] = ()
     """The pack folders that it was made with, as absolute paths."""
 

@@ -1,7 +1,7 @@
 """JSON values of a workflow's text whose texts may be templates, made ready to evaluate.
 
 A `Value` is compiled once, with the workflow. Its constant parts are frozen then and shared by
-every evaluation; only the parts that hold templates are built anew.
+every evaluation; only the parts that hold templates are built for each evaluation.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Value:
 
     @property
     def is_constant(self) -> bool:
-        """Whether it holds no template, so that `raw` is its value."""
+        """True if it holds no template, so that `raw` is its value."""
         return not self.templates
 
     @property
@@ -56,7 +56,7 @@ class Value:
 
     @property
     def differs_by_item(self) -> bool:
-        """Whether its value can be another one for each item."""
+        """True if its value can differ from item to item."""
         return any(path[0] in ("item", "index") for path in self.references)
 
     def __eq__(self, other: object) -> bool:

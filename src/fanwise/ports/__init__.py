@@ -4,7 +4,15 @@ Each is narrow and says what its caller may rely on.
 """
 
 from fanwise.ports.execution import AttemptLog, Call, Executor, Feed, Future, Ticket
-from fanwise.ports.machine import Clock, Processes, ProcessState, Randomness, Secrets, Timer
+from fanwise.ports.machine import (
+    SECRET_PREFIX,
+    Clock,
+    Processes,
+    ProcessState,
+    Randomness,
+    Secrets,
+    Timer,
+)
 from fanwise.ports.observer import (
     Observer,
     RerunNote,
@@ -13,21 +21,31 @@ from fanwise.ports.observer import (
     TaskProgress,
 )
 from fanwise.ports.sources import Catalog, Source, Sources
-from fanwise.ports.store import PAGE_BYTES, Control, Journal, Maintenance, Pages, Records
+from fanwise.ports.store import (
+    PAGE_BYTES,
+    Journal,
+    Mailbox,
+    Maintenance,
+    Ownership,
+    Pages,
+    Records,
+)
 
 __all__ = [
     "PAGE_BYTES",
+    "SECRET_PREFIX",
     "AttemptLog",
     "Call",
     "Catalog",
     "Clock",
-    "Control",
     "Executor",
     "Feed",
     "Future",
     "Journal",
+    "Mailbox",
     "Maintenance",
     "Observer",
+    "Ownership",
     "Pages",
     "ProcessState",
     "Processes",

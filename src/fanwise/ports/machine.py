@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from fanwise.model import Owner
 
@@ -63,8 +63,15 @@ class Randomness(Protocol):
         """So many letters and digits that can't be guessed."""
 
 
+SECRET_PREFIX: Final = "FANWISE_SECRET_"
+"""The beginning of environment variables that hold secrets, each named after its secret."""
+
+
 class Secrets(Protocol):
     """Where the values of secrets come from."""
 
     def get(self, name: str) -> str | None:
         """The secret's value, or None if there is none."""
+
+    def values(self) -> Sequence[str]:
+        """The values of all secrets that there are, for masking."""

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from fanwise.bitmap import Bitmap
 from fanwise.model import (
     EndedRun,
+    Inbox,
     ItemOutcome,
     ItemTimes,
     Lease,
@@ -34,8 +35,11 @@ PAGE_BYTES: Final = 4 * 2**20
 class Journal(Protocol):
     """What the engine writes. One thread at a time calls these; they may block."""
 
-    def create_run(self, run: RunRecord) -> int:
-        """Record a new run and return its number. Raises `RunExistsError` if its id is taken."""
+    def create_run(self, run: RunRecord, engine_no: int | None = None) -> int:
+        """Record a new run and return its number. Raises `RunExistsError` if its id is taken.
+
+        With `engine_no` that engine has its lease from the first moment on, with the token 1.
+        """
 
     def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Write all records in one transaction.
@@ -50,30 +54,47 @@ class Journal(Protocol):
         """
 
 
-class Control(Protocol):
-    """Who drives which run, and what others ask of it. Any thread may call these; they may block.
+class Ownership(Protocol):
+    """Engines, and the leases under which they drive runs. Any thread may call these; they block.
 
-    Times are given by the caller, in seconds since the epoch.
+    Engines beat, runs don't: a lease names an engine, and an engine is one row. All times are
+    those of the store's clock.
     """
 
-    def lease(self, run_no: int) -> Lease | None:
-        """The run's lease, or None if nobody has ever driven it."""
+    def enroll(self, owner: Owner) -> int:
+        """Record an engine and return its number, which no other engine ever gets."""
 
-    def acquire(self, run_no: int, owner: Owner, now: float, *, after: int = 0) -> Lease | None:
-        """Make `owner` the one who drives the run, with a token of its own, and no request.
+    def beat(self, engine_no: int) -> None:
+        """Record a sign of life of an engine."""
+
+    def leave(self, engine_no: int) -> None:
+        """Forget an engine that drives nothing any more."""
+
+    def lease(self, run_no: int) -> Lease | None:
+        """Return the run's lease, or None if no engine has ever driven it."""
+
+    def acquire(self, run_no: int, engine_no: int, *, after: int = 0) -> Lease | None:
+        """Give the run to an engine, with a new token; forget all requests to its last owner.
 
         `after` is the token of the lease that the caller takes the run from, 0 for none. Returns
         None, and changes nothing, if that isn't the run's lease any more.
         """
 
-    def renew(self, run_no: int, token: int, now: float) -> Lease | None:
-        """Say that the owner is there. None, if the lease isn't the caller's any more."""
-
-    def release(self, run_no: int, token: int, now: float) -> None:
+    def release(self, run_no: int, token: int) -> None:
         """Give the run back. Does nothing if the lease isn't the caller's any more."""
 
-    def request(self, run_no: int, request: RunRequest) -> None:
-        """Ask something of the owner, who sees it in the lease. A cancellation isn't taken back."""
+
+class Mailbox(Protocol):
+    """Requests to the engines that drive runs. Any thread may call these; they may block."""
+
+    def send(self, run_no: int, request: RunRequest) -> None:
+        """Record a request to the engine that drives the run; lost if no engine does."""
+
+    def requests(self, run_no: int) -> Sequence[RunRequest]:
+        """Return the requests to the run's present owner, the oldest first."""
+
+    def inbox(self, engine_no: int) -> Inbox:
+        """Return the engine's leases, and the requests to its runs; one query for all of them."""
 
 
 class Pages(Protocol):

@@ -1,4 +1,4 @@
-"""Where the items of a fan-out come from: lists, ranges, and files that are read as they grow.
+"""Sources of a fan-out's items: lists, ranges, and files that are read as they grow.
 
 A source is read once, by one reader at a time, and holds no more than a few chunks of at most
 `CHUNK_ITEMS` items. Each `read` gives what is there, without waiting for a full chunk. Items are

@@ -84,7 +84,7 @@ class CsvSource(FileSource):
 
 
 def _ends_in_quotes(line: bytes, is_open: bool) -> bool:
-    """Whether a quoted field is open at the line's end, if it was or wasn't at its start."""
+    """True if a quoted field is open at the line's end, given its state at the start."""
     place = 0
     while True:
         if is_open:

@@ -49,7 +49,7 @@ class FileSource:
         self._lines: deque[bytes | None] = deque()
         self._line_no = 0
         self._first_line_no = 0  # Of the item that is being read.
-        self._is_open = False  # Whether this item goes on in the next line.
+        self._is_open = False  # True while the item continues in the next line.
         self._count = 0
         self._is_at_end = False
 
@@ -196,7 +196,7 @@ class _File:
         self._handle: int | None = None
         self._is_watched = False
         self._is_closed = False
-        # A read that was cancelled goes on in its thread; the handle must not be another's by then.
+        # A cancelled read keeps running in its thread; the handle must not be another's by then.
         self._lock = Lock()
 
     async def read(self) -> bytes:
@@ -232,7 +232,7 @@ class _File:
             self._is_watched = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(self._handle)
 
     def _take(self) -> bytes | None:
-        """What can be read now, or None if that is nothing yet."""
+        """The bytes that can be read now, or None if there are none yet."""
         with self._lock:
             if self._handle is None:
                 return b""

@@ -19,7 +19,7 @@ from fanwise.sources.errors import source_error
 from fanwise.values import CHUNK_ITEMS, FrozenDict, FrozenList, LazyList, freeze
 
 _PATIENCE_S: Final = 0.05
-"""How long an item of an iterator may wait for others to go with it."""
+"""The longest wait of an iterator's item for others to go with it."""
 
 
 class ListSource:

@@ -1,4 +1,4 @@
-"""What a file is like: by its stamp a resumed run tells whether a file has changed meanwhile.
+"""Stamps of files, by which a resumed run notices that a file has changed meanwhile.
 
 Of a file's content up to 64 blocks of 4 KB are hashed, the first and the last among them, so a
 stamp costs the same for any size. What changes between these blocks, and neither the size nor the

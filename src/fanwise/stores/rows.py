@@ -30,6 +30,7 @@ from fanwise.model import (
     Record,
     RecordedEvent,
     RecordedItems,
+    RequestKind,
     RunOrigin,
     RunRecord,
     RunRequest,
@@ -378,21 +379,29 @@ def to_begun(rows: Iterable[Row], path: str) -> Bitmap:
 
 
 def to_lease(row: Row) -> Lease:
-    """Return the lease of a row of `leases`."""
-    run_no, token, owner, taken_at, beat_at, ran_s, request = row
+    """Return the lease of a row of `leases`, beside its engine's and the time of reading."""
+    run_no, token, engine_no, owner, beats, beat_at, taken_at, ran_s, now = row
+    if engine_no is None or owner is None:
+        return Lease(run_no, token, None, None, ran_s=ran_s)
     return Lease(
         run_no=run_no,
         token=token,
-        owner=None if owner is None else msgspec.json.decode(owner, type=Owner),
-        taken_at=taken_at,
-        beat_at=beat_at,
+        engine_no=engine_no,
+        owner=msgspec.json.decode(owner, type=Owner),
+        beats=beats,
+        silent_s=max(0.0, now - beat_at),  # a clock that was set back makes no span negative
+        held_s=max(0.0, now - taken_at),
         ran_s=ran_s,
-        request=None if request is None else RunRequest(request),
     )
 
 
+def to_request(kind: str, data: str) -> RunRequest:
+    """Return the request of a row of `requests`."""
+    return RunRequest(RequestKind(kind), data.encode())
+
+
 def from_owner(owner: Owner) -> str:
-    """Return the text that a lease has of its owner."""
+    """Return the text that an engine's row has of its process."""
     return _json_text(owner)
 
 

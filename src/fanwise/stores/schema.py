@@ -81,19 +81,34 @@ tags = Table(
     clustered=True,
 )
 
-# Not columns of `runs`: what a run's owner writes about the run never meets what others write here.
+# Engines beat, runs don't: the runs of an engine cost one row that changes, however many they are.
+engines = Table(
+    "engines",
+    {"engine_no": _NUMBER, "owner": _TEXT, "beats": _NUMBER, "beat_at": _TIME},
+    key=("engine_no",),
+    serial="engine_no",
+)
+
+# Not columns of `runs`: records of a run's owner never meet those of others here.
 leases = Table(
     "leases",
     {
         "run_no": _NUMBER,
         "token": _NUMBER,
-        "owner": "TEXT",
+        "engine_no": "BIGINT",
         "taken_at": _TIME,
-        "beat_at": _TIME,
         "ran_s": _TIME,
-        "request": "TEXT",
     },
     key=("run_no",),
+    indexes={"leases_engine": "(engine_no) WHERE engine_no IS NOT NULL"},
+)
+
+requests = Table(
+    "requests",
+    {"request_no": _NUMBER, "run_no": _NUMBER, "kind": _TEXT, "data": _TEXT},
+    key=("request_no",),
+    indexes={"requests_run": "(run_no, request_no)"},
+    serial="request_no",
 )
 
 # A run's own tasks are few among the steps of its children, which can be millions.
@@ -183,7 +198,10 @@ sleeps = Table(
     clustered=True,
 )
 
-TABLES = (runs, tags, leases, tasks, events, items, payloads, logs, sleeps)
+TABLES = (
+    *(runs, tags, engines, leases, requests),
+    *(tasks, events, items, payloads, logs, sleeps),
+)
 
 TABLES_OF_RUNS = tuple(each for each in TABLES if "run_no" in each.columns and each is not runs)
 """The tables whose rows belong to a run: all but `runs` itself, also those to come."""

@@ -13,7 +13,7 @@ from functools import partial
 from fanwise.model import EndedRun, Record, Status, StoreSize
 from fanwise.stores import rows, schema, statements, upkeep_statements
 from fanwise.stores.database import Database, Statement
-from fanwise.stores.sql_control import DELETE_LEASE
+from fanwise.stores.sql_ownership import DELETE_LEASE
 from fanwise.stores.store import StoreReport
 from fanwise.stores.turns import in_turns
 

@@ -15,8 +15,13 @@ from fanwise.model import Discard, Record, RunRecord
 from fanwise.stores import rows, schema, statements
 from fanwise.stores.database import Database, Writer, refused
 from fanwise.stores.rows import items_within, steps_within
-from fanwise.stores.sql_control import SqlControl, require_tokens
 from fanwise.stores.sql_maintenance import SqlMaintenance
+from fanwise.stores.sql_ownership import (
+    SqlMailbox,
+    SqlOwnership,
+    require_tokens,
+    take_new,
+)
 from fanwise.stores.sql_records import SqlRecords
 
 _RUN_COLUMNS = tuple(schema.runs.columns)[1:]
@@ -28,8 +33,8 @@ class SqlJournal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create_run(self, run: RunRecord) -> int:
-        """Record a new run and return its number. Raises `RunExistsError` if its id is taken."""
+    def create_run(self, run: RunRecord, engine_no: int | None = None) -> int:
+        """Record a new run and return its number; see `Journal.create_run`."""
         try:
             values = dict(zip(_RUN_COLUMNS, rows.from_run(run), strict=True))
         except (TypeError, ValueError) as error:
@@ -37,6 +42,8 @@ class SqlJournal:
         with self._database.writing() as writer:
             for (run_no,) in writer.read(statements.INSERT_RUN, **values):
                 writer.insert(statements.INSERT_TAGS, rows.from_tags(run_no, run.tags))
+                if engine_no is not None:
+                    take_new(writer, run_no, engine_no)
                 return int(run_no)
         raise RunExistsError(
             f'a run with the id "{run.id}" exists already.',
@@ -86,7 +93,7 @@ def _discard(writer: Writer, record: Discard) -> None:
             writer.execute(statements.DISCARD_SLEEPS_WITHIN, run_no=run_no, **bounds)
 
 
-class SqlStore(SqlJournal, SqlRecords, SqlControl, SqlMaintenance):
+class SqlStore(SqlJournal, SqlRecords, SqlOwnership, SqlMailbox, SqlMaintenance):
     """A `Store` over a database, which it owns: closing the store closes the database."""
 
     def __enter__(self) -> Self:

@@ -14,7 +14,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from fanwise.errors import StoreError
@@ -44,6 +45,7 @@ def open_sqlite(
     create: bool = True,
     read_only: bool = False,
     timeout_s: float = TIMEOUT_S,
+    now: Callable[[], float] = time.time,
 ) -> SqlStore:
     """Open the store in the file at `path`; with `create`, a new one is made if there is none.
 
@@ -57,6 +59,7 @@ def open_sqlite(
             create=create,
             read_only=read_only,
             timeout_s=timeout_s,
+            now=now,
         )
     )
 
@@ -68,16 +71,17 @@ def open_database(
     create: bool = True,
     read_only: bool = False,
     timeout_s: float = TIMEOUT_S,
+    now: Callable[[], float] = time.time,
 ) -> SqliteDatabase:
-    """Open the database of a store; see `open_sqlite`."""
+    """Open the database of a store; see `open_sqlite`. Its clock is `now`, as of all processes."""
     place = Path(path).expanduser().absolute()
     if read_only:
-        database = _for_reading(place, timeout_s)
+        database = _for_reading(place, timeout_s, now)
     else:
         writer = sqlite_files.open_writer(
             place, durability=durability, create=create, timeout_s=timeout_s
         )
-        database = SqliteDatabase(place, writer, sqlite_files.READ_ONLY, timeout_s)
+        database = SqliteDatabase(place, writer, sqlite_files.READ_ONLY, timeout_s, now)
     try:
         sqlite_files.require_newest(database.revision(), place)
     except BaseException:
@@ -92,25 +96,33 @@ def check_sqlite(path: str | Path) -> StoreReport:
     It reads the whole file, and holds up no other process.
     """
     place = Path(path).expanduser().absolute()
-    with contextlib.closing(_for_reading(place, TIMEOUT_S)) as database:
+    with contextlib.closing(_for_reading(place, TIMEOUT_S, time.time)) as database:
         sqlite_files.require_known(database.revision(), place)
         return check_records(database)
 
 
-def _for_reading(path: Path, timeout_s: float) -> SqliteDatabase:
-    return SqliteDatabase(path, None, sqlite_files.reading_mode(path, timeout_s), timeout_s)
+def _for_reading(path: Path, timeout_s: float, now: Callable[[], float]) -> SqliteDatabase:
+    return SqliteDatabase(path, None, sqlite_files.reading_mode(path, timeout_s), timeout_s, now)
 
 
 class SqliteDatabase:
     """A `Database` in a SQLite file; made by `open_sqlite`."""
 
     def __init__(
-        self, path: Path, writer: sqlite3.Connection | None, reading_mode: str, timeout_s: float
+        self,
+        path: Path,
+        writer: sqlite3.Connection | None,
+        reading_mode: str,
+        timeout_s: float,
+        now: Callable[[], float],
     ) -> None:
         self._path = path
         self._writer = writer
         self._reading_mode = reading_mode
         self._timeout_s = timeout_s
+        self._now = now
+        if writer is not None:
+            self._add_clock(writer)
         self._idle_readers: list[sqlite3.Connection] = []
         self._controller: sqlite3.Connection | None = None
         self._control = threading.Lock()
@@ -162,9 +174,7 @@ class SqliteDatabase:
         self._require_writable()
         with self._control, explained(self._path):
             if self._controller is None:
-                self._controller = sqlite_files.connect(
-                    self._path, sqlite_files.READ_WRITE, self._timeout_s
-                )
+                self._controller = self._connect(sqlite_files.READ_WRITE)
             with transaction(self._controller):
                 yield _SqliteTransaction(self._controller)
 
@@ -206,13 +216,20 @@ class SqliteDatabase:
             try:
                 connection = self._idle_readers.pop()
             except IndexError:
-                connection = sqlite_files.connect(self._path, self._reading_mode, self._timeout_s)
+                connection = self._connect(self._reading_mode)
             try:
                 yield connection
             finally:
                 self._idle_readers.append(connection)
                 if self._is_closed:
                     self.close()
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        return self._add_clock(sqlite_files.connect(self._path, mode, self._timeout_s))
+
+    def _add_clock(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        connection.create_function("fanwise_now", 0, self._now)
+        return connection
 
     @contextlib.contextmanager
     def _exclusively(self) -> Iterator[sqlite3.Connection]:

@@ -9,7 +9,7 @@ from typing import Final, Literal, Protocol, Self
 import msgspec
 
 from fanwise.model import Status, StoreSize
-from fanwise.ports import Control, Journal, Maintenance, Records
+from fanwise.ports import Journal, Mailbox, Maintenance, Ownership, Records
 
 TIMEOUT_S: Final = 10.0
 """How long operations wait for a store that another process keeps locked."""
@@ -50,7 +50,7 @@ class Upgrade(msgspec.Struct, frozen=True):
     copy: Path | None
 
 
-class Store(Journal, Records, Control, Maintenance, Protocol):
+class Store(Journal, Records, Ownership, Mailbox, Maintenance, Protocol):
     """A store writes and reads, and is closed at the end of a `with` block."""
 
     def close(self) -> None:

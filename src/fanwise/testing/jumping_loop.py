@@ -76,7 +76,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
 
 class _Waits(selectors.DefaultSelector):
-    """What the loop waits with, and so the place where its time passes."""
+    """The selector that the loop waits with, and so the place where its time passes."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What came of a rehearsal, as plain values for plain asserts.
+"""Outcomes of a rehearsal, as plain values for plain asserts.
 
 Everything is read from the store before it is closed, so an outcome outlives it. Values are plain
 dicts and lists, which test runners compare and show well.
@@ -47,7 +47,7 @@ class Attempt(msgspec.Struct, frozen=True):
 
 
 class RehearsedTask(msgspec.Struct, frozen=True):
-    """How a task ended; of one that was visited several times, its last visit.
+    """The end of a task; of a task with several visits, that of the last one.
 
     `output` is what later tasks see: of a task with items the list of their outputs, with None
     where an item failed. `items` counts them, and is None for a task without items.
@@ -61,7 +61,7 @@ class RehearsedTask(msgspec.Struct, frozen=True):
 
 
 class RehearsedItem(msgspec.Struct, frozen=True):
-    """How an item ended."""
+    """The end of an item."""
 
     index: int
     status: Status
@@ -80,7 +80,7 @@ class ByName(dict[str, _T]):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a rehearsal.
+    """The outcome of a rehearsal.
 
     `tasks` has every task of the workflow by name, and `items` the items of those with items, by
     index from 0, up to the last one that was started. `order` names the tasks in the order of their
@@ -101,7 +101,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
     @property
     def status(self) -> Status:
-        """How the run ended."""
+        """The status at the run's end."""
         return self.run.status
 
     @property
@@ -111,7 +111,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
     @property
     def error(self) -> ErrorInfo | None:
-        """Why the run failed, or None."""
+        """The error of a run that failed, or None."""
         return self.run.error
 
     @property

@@ -57,7 +57,7 @@ def an_event(run_no: int, seq: int, **changes: Any) -> RecordedEvent:
 
 
 def a_log(run_no: int, path: str = "check", **changes: Any) -> LogEntry:
-    """What the first attempt of a task without items has logged, with `changes`."""
+    """The log of the first attempt of a task without items, with `changes`."""
     values: dict[str, Any] = {
         "visit_no": 1,
         "index": None,

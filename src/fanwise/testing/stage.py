@@ -1,4 +1,4 @@
-"""Where a rehearsal's actions are looked up: some have stand-ins, and all are watched.
+"""The catalog of a rehearsal: some actions have stand-ins, and all are watched.
 
 `Stage.around` is a catalog around a catalog. A stand-in takes the fields of the action that it
 replaces, so its input is checked as that action's would be; an action that doesn't exist may have
@@ -41,14 +41,14 @@ class Stage:
         self._named: dict[str, None] = {}  # by workflows, in their order
         self.attempts: list[Attempt] = []
         self.fault: UsageError | None = None
-        """What is wrong with a stand-in, once it was called in vain."""
+        """The fault of a stand-in that was called in vain."""
 
     def around(self, catalog: Catalog) -> Catalog:
         """A catalog in which stand-ins take the place of what they replace."""
         return _StagedCatalog(self, catalog)
 
     def find(self, name: str, catalog: Catalog) -> ActionSpec | None:
-        """What a workflow that names an action calls in this rehearsal."""
+        """The action that a workflow calls by a name in this rehearsal."""
         self._named[name] = None
         if name in self._stand_ins:
             spec = None

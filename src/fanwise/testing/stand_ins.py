@@ -1,4 +1,4 @@
-"""What takes the place of an action in a rehearsal: the results that a test gives.
+"""Stand-ins for actions in a rehearsal: the results that a test gives.
 
 A result is any JSON value, an exception to be raised, a function to be called as the action would
 be, or a choice among results: `in_turn`, `per_item`, `per_task`. Choices may stand within each
@@ -22,7 +22,7 @@ _INDEX = re.compile(r"\[(\d+)\]")
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """When an action is called: by which task, of which item, and how often it was before.
+    """A call of an action: its task, its item, and the number of calls before it.
 
     `task` is the path of the task without items, as in `check.login`; `index` is that of the
     nearest item, or None; `before` counts earlier calls by the same task and item.
@@ -81,7 +81,7 @@ class _PerTask(Choice, frozen=True):
 def in_turn(*results: Any) -> Choice:
     """One result after the other: the first for the first attempt, and so on; the last one stays.
 
-    Each item counts for itself, and a task that is visited again goes on counting.
+    Each item counts for itself, and a task that is visited again keeps counting.
     """
     if not results:
         raise UsageError("in_turn takes one result at least.")
@@ -121,7 +121,7 @@ def fails(
 
 
 def choose(result: Any, context: ActionContext, before: int) -> Any:
-    """What a stand-in comes to in one attempt, once all choices are made.
+    """The result of a stand-in in one attempt, once all choices are made.
 
     `before` counts earlier calls by the same task and item. Raises `UsageError` if there is nothing
     for this one.

@@ -1,16 +1,17 @@
 """What every store promises, as tests: subclass `StoreContract`, give `open`, and run pytest.
 
     class TestMyStore(StoreContract):
-        def open(self, folder: Path) -> Store:
-            return MyStore(folder / "store")
+        def open(self, folder: Path, now: Callable[[], float]) -> Store:
+            return MyStore(folder / "store", now)
 
-`open` gives a new and empty store; `folder` is an empty folder of the test's own. A `conftest.py`
-with `pytest.register_assert_rewrite("fanwise.testing.store_contract")` makes failures tell more.
+`open` gives a new and empty store, whose clock `now` is: seconds since the epoch. `folder` is an
+empty folder of the test's own. A `conftest.py` with
+`pytest.register_assert_rewrite("fanwise.testing.store_contract")` makes failures tell more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +28,7 @@ from fanwise.model import (
     Status,
 )
 from fanwise.stores import Store
+from fanwise.testing.clock import ManualClock
 from fanwise.testing.finding_contract import FindingContract
 from fanwise.testing.records import LONG_RESULT, a_log, a_run, a_task, an_event, an_item
 from fanwise.testing.resuming_contract import ResumingContract
@@ -36,14 +38,19 @@ from fanwise.values import FrozenDict, FrozenList
 class StoreContract(FindingContract, ResumingContract):
     """The promises of `Journal`, `Records` and `Pages`; `open` is to be overridden."""
 
-    def open(self, folder: Path) -> Store:
-        """A new, empty store."""
+    def open(self, folder: Path, now: Callable[[], float]) -> Store:
+        """Open a new, empty store with this clock."""
         raise NotImplementedError
 
     @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[Store]:
+    def clock(self) -> ManualClock:
+        """The clock of the store under test."""
+        return ManualClock()
+
+    @pytest.fixture
+    def store(self, tmp_path: Path, clock: ManualClock) -> Iterator[Store]:
         """The store under test."""
-        with self.open(tmp_path) as store:
+        with self.open(tmp_path, clock.now) as store:
             yield store
 
     # runs

@@ -1,7 +1,8 @@
 """Stores for tests of engines: one that goes with the test, and wrappers that make any misbehave.
 
-All of them keep the promises of the ports `Journal`, `Records`, `Control` and `Maintenance`, except
-for the one that a wrapper is there to break. None of them sleeps: the test says what happens when.
+All of them keep the promises of the ports `Journal`, `Records`, `Ownership`, `Mailbox` and
+`Maintenance`, except for the one that a wrapper is there to break. None of them sleeps: the test
+says what happens when.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -32,9 +34,9 @@ class MemoryStore(SqlStore):
     start another one on the same store and look into it at the end. Any thread may use it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
         folder = tempfile.mkdtemp(prefix="fanwise-")
-        database = open_database(Path(folder) / "fanwise.db", durability="off")
+        database = open_database(Path(folder) / "fanwise.db", durability="off", now=now)
         super().__init__(database)
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         weakref.finalize(self, database.close)
@@ -106,10 +108,10 @@ class FailingStore(StoreWrapper):
         self._when = when
         self.commits = 0
 
-    def create_run(self, run: RunRecord) -> int:
+    def create_run(self, run: RunRecord, engine_no: int | None = None) -> int:
         """Create the run, or raise `StoreError` after the failure."""
         self._require_alive()
-        return super().create_run(run)
+        return super().create_run(run, engine_no)
 
     def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Commit, or raise `StoreError` at the failure and after it."""
@@ -120,20 +122,30 @@ class FailingStore(StoreWrapper):
             raise self._failure()
         super().commit(records, tokens)
 
-    def acquire(self, run_no: int, owner: Owner, now: float, *, after: int = 0) -> Lease | None:
+    def enroll(self, owner: Owner) -> int:
+        """Record the engine, or raise `StoreError` after the failure."""
+        self._require_alive()
+        return super().enroll(owner)
+
+    def beat(self, engine_no: int) -> None:
+        """Record a sign of life, or raise `StoreError` after the failure."""
+        self._require_alive()
+        super().beat(engine_no)
+
+    def leave(self, engine_no: int) -> None:
+        """Forget the engine, or raise `StoreError` after the failure."""
+        self._require_alive()
+        super().leave(engine_no)
+
+    def acquire(self, run_no: int, engine_no: int, *, after: int = 0) -> Lease | None:
         """Take the run, or raise `StoreError` after the failure."""
         self._require_alive()
-        return super().acquire(run_no, owner, now, after=after)
+        return super().acquire(run_no, engine_no, after=after)
 
-    def renew(self, run_no: int, token: int, now: float) -> Lease | None:
-        """Renew the lease, or raise `StoreError` after the failure."""
-        self._require_alive()
-        return super().renew(run_no, token, now)
-
-    def release(self, run_no: int, token: int, now: float) -> None:
+    def release(self, run_no: int, token: int) -> None:
         """Give the run back, or raise `StoreError` after the failure."""
         self._require_alive()
-        super().release(run_no, token, now)
+        super().release(run_no, token)
 
     def _require_alive(self) -> None:
         if self.commits >= self._at:

@@ -1,8 +1,8 @@
 """What every store promises about its upkeep, as tests to be mixed into a `StoreContract`.
 
 class TestMyStore(UpkeepContract, StoreContract):
-    def open(self, folder: Path) -> Store:
-        return MyStore(folder / "store")
+    def open(self, folder: Path, now: Callable[[], float]) -> Store:
+        return MyStore(folder / "store", now)
 """
 
 from __future__ import annotations

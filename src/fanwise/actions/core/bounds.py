@@ -1,4 +1,4 @@
-"""How much the core pack's actions read into memory."""
+"""Bounds of what the core pack's actions read into memory."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`core.email`: one message through an SMTP server.
 
-`email_message` composes it, `smtp_pool` sends it; both load what the standard library has for this.
+`email_message` composes it and `smtp_pool` sends it; both load modules that no other action needs.
 """
 
 from __future__ import annotations
@@ -108,17 +108,18 @@ def send_message(
 
 
 def _ends_at(timeout_s: float, context: ActionContext | None) -> float:
-    """When the attempt has to be over, on the clock of `time.monotonic`.
+    """The end of the attempt on the clock of `time.monotonic`.
 
-    That is a little before the task's own `timeout`, which can't stop a thread: so the error still
-    says whether the message can have been sent.
+    It comes a little before the task's own `timeout`, which can't stop a thread, so that the error
+    still says whether the message can have been sent.
     """
     if context is not None and context.deadline is not None:
         timeout_s = min(timeout_s, _SHARE_OF_TIMEOUT * (context.deadline - time.time()))
     return time.monotonic() + timeout_s
 
 
-def _located(paths: Sequence[Any], context: ActionContext | None) -> list[str]:
-    if not all(isinstance(path, str) for path in paths):
+def _located(paths: Sequence[object], context: ActionContext | None) -> list[str]:
+    texts = [path for path in paths if isinstance(path, str)]
+    if len(texts) != len(paths):
         raise InputError('input "attachments" of core.email must be a list of paths.')
-    return [str(Path(context.folder if context else "") / path) for path in paths]
+    return [str(Path(context.folder if context else "") / text) for text in texts]

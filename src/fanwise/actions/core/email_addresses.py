@@ -1,7 +1,7 @@
-"""E-mail addresses as `core.email` takes them: one in each text, with or without a name.
+"""E-mail addresses of `core.email`: one in each text, with or without a name.
 
-A text never names several, so an address that comes from data can't add recipients. No error
-repeats an address.
+A text never names several addresses, so an address from data can't add recipients. No error repeats
+an address.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _LONGEST = 254
 _LONGEST_NAME = 200
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""What no header may hold: a line break would begin another one."""
+"""Characters that no header may hold: a line break would begin another header."""
 
 
 class Mailbox(NamedTuple):
-    """An address, and whose it is. The domain is in ASCII, as IDNA writes it."""
+    """An address with its owner's name. The domain is in ASCII, as IDNA writes it."""
 
     name: str
     address: str
@@ -37,7 +37,7 @@ class Mailbox(NamedTuple):
 
 
 def parse_mailboxes(field: str, given: object) -> list[Mailbox]:
-    """The addresses of an input; null and blank text are none. Raises `ActionError`."""
+    """Parse the addresses of an input; null and blank text are none. Raises `ActionError`."""
     if given is None or (isinstance(given, str) and not given.strip()):
         return []
     texts: Sequence[object] = given if isinstance(given, list) else [given]
@@ -63,7 +63,7 @@ def _parse_mailbox(field: str, text: object) -> Mailbox:
 
 
 def _in_ascii(address: str) -> str:
-    """The address with its domain as IDNA writes it, or nothing if it can't."""
+    """The address with its domain as IDNA writes it, or "" if IDNA can't."""
     local, at, domain = address.rpartition("@")
     try:
         return local + at + domain.encode("idna").decode()
@@ -72,5 +72,5 @@ def _in_ascii(address: str) -> str:
 
 
 def bad_address(what: str) -> ActionError:
-    """The error of an address, or of none."""
+    """The error of a bad or a missing address."""
     return ActionError(f"core.email: {what}.", type="BadAddress", retry=False)

@@ -17,7 +17,7 @@ _ANY_BYTES = ("application", "octet-stream")
 
 
 def attachment_parts(paths: Sequence[str], max_bytes: int) -> list[MIMEBase]:
-    """A part of the message for each file. Raises `ActionError`."""
+    """Make a part of the message of each file. Raises `ActionError`."""
     parts = []
     left = max_bytes
     for path in paths:
@@ -46,7 +46,7 @@ def _read(path: str, at_most: int) -> bytes:
 def _part(name: str, content: bytes) -> MIMEBase:
     guessed, encoding = guess_type(name)
     kind = tuple((guessed or "").split("/"))
-    # A compressed file isn't of the type of what is in it, and messages mustn't be in base64.
+    # The type guessed is that of a compressed file's content; messages mustn't be in base64.
     if len(kind) != 2 or encoding or kind[0] in ("message", "multipart"):
         kind = _ANY_BYTES
     part = MIMEBase(*kind)

@@ -1,8 +1,7 @@
-"""Composing the message that `core.email` sends. Nothing here connects to anything.
+"""Composing the message of `core.email`, without any connection.
 
-It uses the `compat32` policy of the standard library's `email`. The newer policies decode encoded
-words in what they are given, and some versions of Python then write a line break that was inside
-one into the headers.
+The policy is `compat32` of the standard library's `email`: the newer ones decode encoded words in
+their input, and some versions of Python then write a line break of such a word into the headers.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _LONGEST_WORD = 900
 
 
 class Message(NamedTuple):
-    """A message that is ready to be sent: who it is from and for, and what is sent."""
+    """A message ready to be sent: sender, recipients and content."""
 
     sender: str
     recipients: Sequence[str]
@@ -50,7 +49,7 @@ class Message(NamedTuple):
 
 
 class Envelope(NamedTuple):
-    """Who a message is from and for, who sees it, and who is to be answered."""
+    """The sender of a message, its recipients, and the addresses for replies."""
 
     sender: Mailbox
     to: Sequence[Mailbox]
@@ -62,7 +61,7 @@ class Envelope(NamedTuple):
 def make_envelope(
     *, sender: object, to: object, cc: object, bcc: object, reply_to: object
 ) -> Envelope:
-    """The envelope that the input describes. Raises `ActionError` for what isn't an address."""
+    """Parse the addresses of the input. Raises `ActionError`."""
     senders = parse_mailboxes("sender", sender)
     if len(senders) != 1:
         raise bad_address("sender must be one address")
@@ -84,14 +83,14 @@ def make_message(
     subject: str,
     text: str | None,
     html: str | None,
-    headers: Mapping[str, Any],
+    headers: Mapping[str, object],
     attachments: Sequence[str],
     max_bytes: int,
     key: str | None,
 ) -> Message:
-    """The message that the input describes. Raises `ActionError` for what can't be sent.
+    """Compose the message of the input. Raises `ActionError` for input that makes no message.
 
-    The same `key` gives the same Message-ID; without one, each message has its own.
+    The same `key` gives the same Message-ID; without a key, each message has its own.
     """
     message = _body(text, html)
     if attachments:

@@ -1,4 +1,4 @@
-"""What the file actions share: the operating system's errors as typed ones."""
+"""The operating system's errors as typed errors, for all actions with files."""
 
 from __future__ import annotations
 

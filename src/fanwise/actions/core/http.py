@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fanwise.actions.core.bounds import result_bytes
-from fanwise.actions.decorator import action
+from fanwise.actions.decorator import DURATION, PATH, action
 from fanwise.catalog import ActionContext
 
 
@@ -17,7 +17,12 @@ async def send_request(
     query: dict[str, Any] | None = None,
     json: Any = None,
     body: str | None = None,
-    timeout: float = 30,  # noqa: ASYNC109 - the name that workflows use
+    form: dict[str, Any] | None = None,
+    files: Annotated[dict[str, Any] | None, PATH] = None,
+    body_file: Annotated[str | None, PATH] = None,
+    save_to: Annotated[str | None, PATH] = None,
+    encoding: str | None = None,
+    timeout: Annotated[float, DURATION] = 30.0,  # noqa: ASYNC109 - the name that workflows use
     expect: int | str | list[Any] | None = None,
     max_redirects: int = 10,
     verify_tls: bool = True,
@@ -37,37 +42,63 @@ async def send_request(
       query          a map that is added to the URL's query; lists give a name several times
       json           any value but null, sent as the body
       body           text, sent as the body
-      timeout        seconds for everything from connecting to the body's last byte; default 30
+      form           a map of fields, sent as a form is; lists give a field several times
+      files          a map of fields to paths, or to lists of them, uploaded together with `form`
+                     (multipart/form-data)
+      body_file      the path of a file whose content is sent as the body
+      save_to        a path; the answer's body goes there, whole or not at all, and isn't read as
+                     text
+      encoding       of the answer's text; default the charset that the server names, else UTF-8
+      timeout        a duration for everything from connecting to the body's last byte; default 30s
       expect         the statuses that count as success: 200, "2xx", "200-204", or a list of these;
                      default all below 400
       max_redirects  default 10; 0 gives a redirect as the answer
       verify_tls     whether the server's certificate is checked; default true
-      max_bytes      larger bodies are refused; default limits.result_bytes
-    Result: {status, headers, body, json, seconds, url}
+      max_bytes      larger bodies are refused; default limits.result_bytes, and with save_to none
+    Result: {status, headers, body, json, seconds, url}; with save_to also {path, bytes, sha256}
       headers        a map with names in lower case
-      body           the text, with U+FFFD for what isn't text; null if `json` holds it
+      body           the text; null if `json` holds it, or the file
       json           the parsed body if its content type says JSON and it is, else null
       seconds        how long it took
       url            the URL that answered, after redirects, without a user and password
+      path           save_to, as it was given
+      sha256         the digest of the saved body, in hexadecimal digits
     Errors:
       BadUrl, BadRequest    the input can't be sent; never retried
       ConnectionFailed      no connection, or it broke, or the answer isn't HTTP
       TlsFailed             TLS failed, or the certificate is refused
       Timeout               it took longer than `timeout`
       TooManyRedirects      more than `max_redirects`
-      UnexpectedStatus      data: {status, body}, the body's first 500 characters
+      BadRedirect           a redirect without a location
+      UnexpectedStatus      data: {status, body}, the body's first 500 characters, and
+                            {retry_after_s} if the server says; a retry waits at least so long
       BodyTooLarge          data: {max_bytes}; never retried
+      BadBody               the body isn't compressed as it says
+      NotText               the body isn't text in its encoding: save it; never retried
+      NotFound, PermissionDenied, IsDirectory, FileError    of a file that is sent or saved
     """
     from fanwise.actions.core.http_exchange import exchange
     from fanwise.actions.core.http_request import make_request, parse_expect
 
-    expected = parse_expect(expect)
-    request = make_request(method, url, headers=headers, query=query, json=json, body=body)
+    request = make_request(
+        method,
+        url,
+        headers=headers,
+        query=query,
+        json=json,
+        body=body,
+        form=form,
+        files=files,
+        body_file=body_file,
+    )
     return await exchange(
         request,
-        expected=expected,
+        expected=parse_expect(expect),
         timeout_s=timeout,
         max_redirects=max_redirects,
         verify_tls=verify_tls,
         max_bytes=result_bytes(max_bytes, context),
+        encoding=encoding,
+        save_to=save_to,
+        saved_bytes=max_bytes,
     )

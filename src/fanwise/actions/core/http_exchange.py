@@ -1,29 +1,39 @@
-"""`core.http` on the wire: sending a request, following redirects, reading the answer.
+"""`core.http` on the wire: sending a request, following redirects, judging the answer.
 
 Redirects are followed here and not by aiohttp, some of whose versions take cookies along to other
-origins. Bodies are read piece by piece, so that one that is too large is never held. Messages name
-no host, header or URL: values can be secrets.
+origins. Messages name no host, header or URL: values can be secrets.
 """
 
 from __future__ import annotations
 
 import os
 import ssl
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
-import msgspec
 
+from fanwise.actions.core.http_body import (
+    Saved,
+    json_of,
+    read_body,
+    read_head,
+    save_body,
+    text_like,
+    text_of,
+)
 from fanwise.actions.core.http_request import Request, Statuses, redirected
 from fanwise.actions.core.text import decoded
 from fanwise.actions.core.tls import tls_reason
 from fanwise.actions.resources import resource
-from fanwise.errors import ActionError
+from fanwise.errors import ActionError, Excerpt
 
-_EXCERPT_CHARACTERS = 500
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_EXCERPT_CHARACTERS: Final = 500
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_LONGEST_HEADER_BYTES: Final = 64 * 2**10
 
 
 async def exchange(
@@ -34,11 +44,19 @@ async def exchange(
     max_redirects: int,
     verify_tls: bool,
     max_bytes: int,
+    encoding: str | None,
+    save_to: str | None,
+    saved_bytes: int | None,
 ) -> dict[str, Any]:
-    """Send the request and give what `core.http` results in. Raises `ActionError`."""
+    """Send the request and return the result of `core.http`. Raises `ActionError`.
+
+    A body that is saved has at most `saved_bytes`, any other one `max_bytes`.
+    """
     started = perf_counter()
     left_s = timeout_s
     redirects = 0
+    saved: Saved | None = None
+    body = b""
     try:
         async with resource(_open_session, _close_session) as session:
             while True:
@@ -48,16 +66,23 @@ async def exchange(
                     request.method,
                     request.url,
                     headers=request.headers,
-                    data=request.body,
+                    data=None if request.content is None else request.content(),
                     allow_redirects=False,
                     ssl=verify_tls,
                     timeout=_timeout(left_s),
                 ) as response:
-                    location = response.headers.get("Location")
-                    if not (max_redirects and location and response.status in _REDIRECTS):
-                        body = await _read(response, max_bytes)
-                        break
                     status = response.status
+                    location = response.headers.get("Location")
+                    if not (max_redirects and location and status in _REDIRECTS):
+                        if not _is_expected(status, expected):
+                            raise await _unexpected(response)
+                        if max_redirects and status in _REDIRECTS:
+                            raise _failure("BadRedirect", "the server redirects to no location")
+                        if save_to is None:
+                            body = await read_body(response, max_bytes)
+                        else:
+                            saved = await save_body(response, save_to, saved_bytes)
+                        break
                 request = redirected(request, status, location)
                 redirects += 1
                 if redirects > max_redirects:
@@ -65,8 +90,12 @@ async def exchange(
                 left_s = timeout_s - (perf_counter() - started)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise _explain(error, timeout_s) from None
-    _judge(response, body, expected)
-    return _result(response, body, str(request.url), perf_counter() - started)
+    result = _result(response, body, encoding)
+    if saved is not None:
+        result.update(saved._asdict(), body=None)
+    result["seconds"] = perf_counter() - started
+    result["url"] = str(request.url)
+    return result
 
 
 def _open_session() -> aiohttp.ClientSession:
@@ -74,7 +103,10 @@ def _open_session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": "fanwise"},
+        headers={"User-Agent": "fanwise", "Accept-Encoding": "gzip, deflate"},
+        auto_decompress=False,
+        max_line_size=_LONGEST_HEADER_BYTES,
+        max_field_size=_LONGEST_HEADER_BYTES,
     )
 
 
@@ -87,70 +119,50 @@ def _timeout(total_s: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=total_s)
 
 
-async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
-    pieces = []
-    size = 0
-    while piece := await response.content.readany():
-        size += len(piece)
-        if size > max_bytes:
-            raise ActionError(
-                f"core.http: the body has more than {max_bytes} bytes. Ask for less, or raise "
-                "max_bytes and limits.result_bytes.",
-                type="BodyTooLarge",
-                data={"max_bytes": max_bytes},
-                retry=False,
-            )
-        pieces.append(piece)
-    return b"".join(pieces)
+def _is_expected(status: int, expected: Statuses) -> bool:
+    return any([status in statuses for statuses in expected])
 
 
-def _judge(response: aiohttp.ClientResponse, body: bytes, expected: Statuses) -> None:
-    """Raise `ActionError` unless the status is one of those expected."""
-    status = response.status
-    for statuses in expected:  # A generator for any() would cost as much as all of the rest.
-        if status in statuses:
-            return
-    excerpt = _text(response, body[: 4 * _EXCERPT_CHARACTERS])[:_EXCERPT_CHARACTERS]
-    raise ActionError(
-        f"core.http: the server answered with status {status}.",
+async def _unexpected(response: aiohttp.ClientResponse) -> ActionError:
+    head = text_like(response, await read_head(response))
+    data = {"status": response.status, "body": Excerpt(head, _EXCERPT_CHARACTERS)}
+    after_s = _retry_after(response.headers.get("Retry-After", ""))
+    if after_s is not None:
+        data["retry_after_s"] = after_s
+    return ActionError(
+        f"core.http: the server answered with status {response.status}.",
         type="UnexpectedStatus",
-        data={"status": status, "body": excerpt},
+        data=data,
+        retry_after_s=after_s,
     )
 
 
-def _result(
-    response: aiohttp.ClientResponse, body: bytes, url: str, seconds: float
-) -> dict[str, Any]:
+def _retry_after(value: str) -> float | None:
+    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), or None without one."""
+    if value.isascii() and value.isdigit() and len(value) <= 9:
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    at = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())
+
+
+def _result(response: aiohttp.ClientResponse, body: bytes, encoding: str | None) -> dict[str, Any]:
     headers: dict[str, str] = {}
     for name, value in response.headers.items():
         name = name.lower()
         if not value.isascii():  # aiohttp decodes bytes that aren't UTF-8 to lone surrogates
             value = decoded(value.encode("utf-8", "surrogateescape"))
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    parsed = _json(body) if _is_json(response.content_type) else None
+    parsed = json_of(response, body)
     return {
         "status": response.status,
         "headers": headers,
-        "body": _text(response, body) if parsed is None else None,
+        "body": text_of(response, body, encoding) if parsed is None else None,
         "json": parsed,
-        "seconds": seconds,
-        "url": url,
     }
-
-
-def _is_json(content_type: str) -> bool:
-    return content_type == "application/json" or content_type.endswith("+json")
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-
-
-def _text(response: aiohttp.ClientResponse, body: bytes) -> str:
-    return decoded(body, response.charset or "utf-8")
 
 
 def _explain(error: Exception, timeout_s: float) -> ActionError:
@@ -165,6 +177,9 @@ def _explain(error: Exception, timeout_s: float) -> ActionError:
             return _failure("ConnectionFailed", os.strerror(number).lower())
         case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError():
             return _failure("ConnectionFailed", "the server closed the connection too early")
+        case aiohttp.ClientResponseError() if "bytes when reading" in str(error.message):
+            most = f"{_LONGEST_HEADER_BYTES // 2**10} KiB"
+            return _failure("ConnectionFailed", f"a header of the answer has more than {most}")
         case aiohttp.ClientResponseError():
             return _failure("ConnectionFailed", "the answer isn't HTTP")
         case ValueError():
@@ -173,5 +188,5 @@ def _explain(error: Exception, timeout_s: float) -> ActionError:
             return _failure("ConnectionFailed", "the connection failed")
 
 
-def _failure(type: str, what: str, *, retry: bool = True) -> ActionError:
-    return ActionError(f"core.http: {what}.", type=type, retry=retry)
+def _failure(type: str, cause: str, *, retry: bool = True) -> ActionError:
+    return ActionError(f"core.http: {cause}.", type=type, retry=retry)

@@ -1,19 +1,22 @@
-"""What `core.http` sends: its input as a request, and a request as a redirect changes it.
+"""Requests of `core.http`: from its input, and as a redirect changes them.
 
-Nothing here connects to anything.
+URLs are sent as they are given, byte for byte: a signature in one would break by any re-encoding.
+Only characters that no URL may hold are percent-encoded. Nothing here connects to anything.
 """
 
 from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
+from urllib.parse import quote, urlencode
 
 from multidict import CIMultiDict
 from yarl import URL
 
+from fanwise.actions.core.http_content import Content, file_content, form_content
 from fanwise.errors import ActionError
 from fanwise.values import encode
 
@@ -22,47 +25,82 @@ _LINE_BREAK = re.compile("[\r\n\0]")
 _CREDENTIALS = ("Authorization", "Cookie", "Proxy-Authorization")
 _OF_BODY = ("Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding")
 
+_IN_URL = "-._~:/?#[]@!$&'()*+,;=%"  # RFC 3986: what may be in a URL beside letters and digits
+_is_url = re.compile(rf"[A-Za-z0-9{re.escape(_IN_URL)}]*").fullmatch
+_parts_of_url = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)(.*)", re.DOTALL).fullmatch
+
 Statuses = Sequence[range]
 
 
 class Request(NamedTuple):
-    """A request that is ready to be sent. `url` has no user and password."""
+    """A request that is ready to be sent; `url` has no user and password.
+
+    `content` makes the body, once for each sending.
+    """
 
     method: str
     url: URL
     headers: CIMultiDict[str]
-    body: bytes | None
+    content: Callable[[], Content] | None
 
 
 def make_request(
     method: str,
     url: str,
     *,
-    headers: Mapping[str, Any] | None,
-    query: Mapping[str, Any] | None,
-    json: Any,
+    headers: Mapping[str, object] | None,
+    query: Mapping[str, object] | None,
+    json: object,
     body: str | None,
+    form: Mapping[str, object] | None = None,
+    files: Mapping[str, object] | None = None,
+    body_file: str | None = None,
 ) -> Request:
-    """The request that the input describes. Raises `ActionError` for what can't be sent."""
+    """Return the request that the input describes. Raises `ActionError` if it can't be sent."""
     if not _TOKEN.fullmatch(method):
         raise _bad_request("the method isn't an HTTP method")
-    if json is not None and body is not None:
-        raise _bad_request("json and body are both given; a request has one body")
+    bodies = [
+        name
+        for name, value in (
+            ("json", json),
+            ("body", body),
+            ("form or files", form if files is None else files),
+            ("body_file", body_file),
+        )
+        if value is not None
+    ]
+    if len(bodies) > 1:
+        raise _bad_request(f"{' and '.join(bodies)} are both given; a request has one body")
     sent = _checked_headers(headers) if headers else CIMultiDict[str]()
     target = _parsed(url, "the URL")
     if query:
-        target = target.with_query([*target.query.items(), *_pairs("query", query)])
-    content = None
+        added = urlencode(list(_pairs("query", query)))
+        before = target.raw_query_string
+        target = target.with_query(None).with_fragment(None)
+        target = URL(f"{target}?{before}{'&' if before else ''}{added}", encoded=True)
+    content: Callable[[], Content] | None = None
     if json is not None:
-        content = encode(json)
+        content = _bytes(encode(json))
         sent.setdefault("Content-Type", "application/json")
     elif body is not None:
-        content = body.encode()
+        content = _bytes(body.encode())
         sent.setdefault("Content-Type", "text/plain; charset=utf-8")
+    elif body_file is not None:
+        content = file_content(body_file)
+        sent.setdefault("Content-Type", "application/octet-stream")
+    elif files is not None:
+        content = form_content(list(_pairs("form", form or {})), list(_pairs("files", files)))
+    elif form is not None:
+        content = _bytes(urlencode(list(_pairs("form", form))).encode())
+        sent.setdefault("Content-Type", "application/x-www-form-urlencoded")
     return Request(method.upper(), _take_credentials(target, sent), sent, content)
 
 
-def _checked_headers(headers: Mapping[str, Any]) -> CIMultiDict[str]:
+def _bytes(content: bytes) -> Callable[[], Content]:
+    return lambda: content
+
+
+def _checked_headers(headers: Mapping[str, object]) -> CIMultiDict[str]:
     sent = CIMultiDict(_pairs("headers", headers))
     for name, value in sent.items():
         if not _TOKEN.fullmatch(name):
@@ -73,22 +111,22 @@ def _checked_headers(headers: Mapping[str, Any]) -> CIMultiDict[str]:
 
 
 def redirected(request: Request, status: int, location: str) -> Request:
-    """The request that follows a redirect. Raises `ActionError` for a bad location."""
-    method, url, headers, body = request
+    """Return the request that follows a redirect. Raises `ActionError` for a bad location."""
+    method, url, headers, content = request
     target = _parsed(location, "the location that the server redirects to", base=url)
     headers = headers.copy()
     if target.origin() != url.origin():
         for name in (*_CREDENTIALS, "Host"):
             headers.popall(name, None)
     if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
-        method, body = "GET", None
+        method, content = "GET", None
         for name in _OF_BODY:
             headers.popall(name, None)
-    return Request(method, _take_credentials(target, headers), headers, body)
+    return Request(method, _take_credentials(target, headers), headers, content)
 
 
 def parse_expect(expect: object) -> Statuses:
-    """The statuses that `expect` accepts: from 200, "2xx", "200-204" or a list of these."""
+    """Return the statuses that `expect` accepts: 200, "2xx", "200-204" or a list of these."""
     if expect is None:
         return (range(100, 400),)
     parts = expect if isinstance(expect, list) else (expect,)
@@ -105,8 +143,8 @@ def _statuses(text: str) -> range:
     raise _bad_request('expect takes statuses such as 200, "2xx" and "200-204", or a list of these')
 
 
-def _pairs(field: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Names and values as text; a list gives its name several times, null never."""
+def _pairs(field: str, values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Yield names and values as text; a list gives its name several times, null never."""
     for name, value in values.items():
         for part in value if isinstance(value, list) else (value,):
             if isinstance(part, bool):
@@ -117,20 +155,36 @@ def _pairs(field: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 raise _bad_request(f"the values in {field} must be text, numbers or booleans")
 
 
-def _parsed(text: str, what: str, *, base: URL | None = None) -> URL:
+def _parsed(text: str, name: str, *, base: URL | None = None) -> URL:
     try:
-        url = URL(text) if base is None else base.join(URL(text))
-        if url.scheme in ("http", "https") and url.raw_host:
+        if base is None or "://" in text:
+            url = _as_given(text)
+        elif text.startswith("/") and not text.startswith("//"):
+            url = _as_given(f"{base.origin()}{text}")  # which joining would shorten
+        else:
+            url = base.join(_as_given(text))
+        if url.scheme in ("http", "https") and url.raw_host and url.port is not None:
             return url
     except ValueError:
         pass
     raise ActionError(
-        f"core.http: {what} isn't an http or https URL with a host.", type="BadUrl", retry=False
+        f"core.http: {name} isn't an http or https URL with a host.", type="BadUrl", retry=False
     )
 
 
+def _as_given(text: str) -> URL:
+    """Return the URL with each character that it may hold as it is. Raises `ValueError`."""
+    if _is_url(text):
+        return URL(text, encoded=True)
+    origin, rest = "", text
+    if parts := _parts_of_url(text):
+        origin, rest = parts.groups()
+        origin = str(URL(origin)).removesuffix("/")  # a name in other letters has an ASCII form
+    return URL(origin + quote(rest, safe=_IN_URL), encoded=True)
+
+
 def _take_credentials(url: URL, headers: CIMultiDict[str]) -> URL:
-    """The URL without user and password, which go to `headers` as basic authentication."""
+    """Move user and password of the URL into `headers`, as basic authentication."""
     if url.raw_user is None and url.raw_password is None:
         return url
     if "Authorization" not in headers:
@@ -139,5 +193,5 @@ def _take_credentials(url: URL, headers: CIMultiDict[str]) -> URL:
     return url.with_user(None)
 
 
-def _bad_request(what: str) -> ActionError:
-    return ActionError(f"core.http: {what}.", type="BadRequest", retry=False)
+def _bad_request(cause: str) -> ActionError:
+    return ActionError(f"core.http: {cause}.", type="BadRequest", retry=False)

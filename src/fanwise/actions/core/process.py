@@ -1,7 +1,7 @@
 """Running a process for `core.shell`, with everything that it starts, and never leaving any of it.
 
-The process leads a session, and so a process group, of its own. When it has ended, or when whoever
-waits for it gives up, the whole group is killed; if fanwise itself is killed, by a `Reaper`. A
+The process leads a session, and so a process group, of its own. When it has ended, or when its
+caller gives up, the whole group is killed; if fanwise itself is killed, by a `Reaper`. A
 process that has left the group and still holds the output open can't delay the end: what it has
 written by then counts.
 """
@@ -16,17 +16,17 @@ from contextlib import suppress
 from time import perf_counter
 from typing import NamedTuple, cast
 
-from fanwise.actions.core.reaper import Reaper
+from fanwise.actions.core.reaper import MARK, Reaper
 from fanwise.actions.core.text import decoded
 from fanwise.actions.resources import resource
 from fanwise.errors import ActionError
 
 _DRAIN_S = 1.0
-"""How long after the end of the process its output may still be held open."""
+"""The time after the end of the process for which its output may be held open."""
 
 
 class Finished(NamedTuple):
-    """How a process ended: `exit_code` is below 0 for a signal."""
+    """The end of a process: `exit_code` is below 0 for a signal."""
 
     exit_code: int
     stdout: str
@@ -48,16 +48,21 @@ async def run_process(
     loop = asyncio.get_running_loop()
     try:
         async with resource(Reaper, Reaper.close) as reaper, asyncio.timeout(timeout_s):
-            transport, process = await loop.subprocess_exec(
-                lambda: _Process(max_bytes),
-                *arguments,
-                env=environment,
-                cwd=cwd,
-                stdin=asyncio.subprocess.PIPE if input else asyncio.subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            mark = reaper.begin()
+            try:
+                transport, process = await loop.subprocess_exec(
+                    lambda: _Process(max_bytes),
+                    *arguments,
+                    env={**environment, MARK: mark},
+                    cwd=cwd,
+                    stdin=asyncio.subprocess.PIPE if input else asyncio.subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            except OSError:
+                reaper.failed(mark)
+                raise
             group = transport.get_pid()
-            reaper.watch(group)
+            reaper.watch(mark, group)
             try:
                 process.feed(input)
                 await process.ended.wait()

@@ -1,20 +1,20 @@
 """`core.sleep`: waits."""
 
-from fanwise.actions.decorator import action
+from __future__ import annotations
+
+from typing import Annotated
+
+from fanwise.actions.decorator import DURATION, action
 from fanwise.catalog import ActionContext
-from fanwise.errors import InputError
 
 
 @action("core.sleep")
-async def wait(seconds: float, context: ActionContext | None = None) -> None:
+async def wait(seconds: Annotated[float, DURATION], context: ActionContext | None = None) -> None:
     """Wait; after a crash just for the rest.
 
-    Input: `seconds`, 0 or more; fractions count.
+    Input: `seconds`, a number of them or a duration such as `1m30s`.
     Result: null.
-    Errors: InputError for a negative number.
     """
-    if seconds < 0:
-        raise InputError('input "seconds" of core.sleep must be 0 or more.')
     import asyncio
 
     await (asyncio.sleep if context is None else context.sleep)(seconds)

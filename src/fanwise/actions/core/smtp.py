@@ -1,8 +1,13 @@
 """One connection to an SMTP server, and sending messages on it.
 
-Each wait is bounded by the time that is left, which is given as its end on the clock of
-`time.monotonic`. An error says whether the server can have taken the message.
+Each wait is bounded by the remaining time, given as its end on the clock of `time.monotonic`. An
+error says whether the server can have taken the message.
 """
+
+# Sending takes smtplib's single commands, since the error depends on the last byte sent: before the
+# end of the content the server has no message, and sending it again is safe; after the end only the
+# server's answer decides. aiosmtplib 5.1 raises the same SMTPServerDisconnected and the same
+# SMTPReadTimeoutError on both sides of the end, takes only the code 250 for a yes, and has no pool.
 
 from __future__ import annotations
 
@@ -13,7 +18,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from time import monotonic
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from fanwise.actions.core.email_message import Message
 from fanwise.actions.core.smtp_errors import (
@@ -26,6 +31,10 @@ from fanwise.actions.core.smtp_errors import (
     unconfirmed,
 )
 from fanwise.actions.core.smtp_server import Server
+from fanwise.values import JsonObject
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 # The first digit of an answer's code says what it means; servers choose the others freely.
 _DONE, _GO_ON, _NOT_NOW, _NEVER = 2, 3, 4, 5
@@ -34,18 +43,18 @@ _GOODBYE_S = 1.0
 
 
 class Receipt(NamedTuple):
-    """Whom the server will deliver a message to, whom not, and its answer to the message."""
+    """A server's answer to a message, with the accepted and the refused recipients."""
 
     accepted: Sequence[str]
-    refused: Sequence[dict[str, Any]]
+    refused: Sequence[JsonObject]
     code: int
     reply: str
 
 
 class Connection:
-    """A connection that is open and logged in. It is used by one thread at a time.
+    """An open connection, logged in, for one thread at a time. Raises `ActionError`.
 
-    `is_ready` says whether another message can be sent on it. Making one raises `ActionError`.
+    `is_ready` says whether another message can be sent on it.
     """
 
     def __init__(self, server: Server, ends_at: float) -> None:
@@ -78,7 +87,7 @@ class Connection:
             client.login(server.username, server.password)
 
     def deliver(self, message: Message, ends_at: float) -> Receipt:
-        """Send a message. Raises `ActionError`, a `ConnectionLostError` if another one helps."""
+        """Send a message. Raises `ActionError`: `ConnectionLostError` if a new connection helps."""
         self.is_ready = False
         self._client.ends_at = ends_at
         try:
@@ -96,12 +105,14 @@ class Connection:
             raise refusal("message", reply)
         return Receipt(accepted, refused, *reply)
 
-    def _hand_over(self, message: Message) -> tuple[list[str], list[dict[str, Any]]]:
-        """Send everything; the server takes the message when it has seen its last byte."""
+    def _hand_over(self, message: Message) -> tuple[list[str], list[JsonObject]]:
+        """Send all up to the content's end. Return the accepted and the refused recipients."""
         client = self._client
         size = [f"size={len(message.content)}"] if client.has_extn("size") else []
         self._expect("sender", client.mail(message.sender, size))
-        accepted, refused, replies = [], [], []
+        accepted: list[str] = []
+        refused: list[JsonObject] = []
+        replies: list[Reply] = []
         for address in message.recipients:
             reply = Reply.of(*client.rcpt(address))
             if reply.kind == _DONE:
@@ -110,7 +121,7 @@ class Connection:
                 replies.append(reply)
                 refused.append({"address": address, "code": reply.code, "reply": reply.text})
         if not accepted:
-            # One that is refused for now may be taken later; the lowest code is such a one.
+            # A recipient refused for now may be accepted later, and such codes are the lowest.
             self._refuse("recipients", min(replies), refused)
         self._expect("message", client.docmd("DATA"), kind=_GO_ON)
         client.send(_data(message.content))
@@ -121,7 +132,7 @@ class Connection:
         if reply.kind != kind:
             self._refuse(stage, reply)
 
-    def _refuse(self, stage: str, reply: Reply, refused: Sequence[dict[str, Any]] = ()) -> NoReturn:
+    def _refuse(self, stage: str, reply: Reply, refused: Sequence[JsonObject] = ()) -> NoReturn:
         if reply.code != CLOSING:
             with suppress(OSError):  # A connection that breaks now doesn't change the answer.
                 self.is_ready = Reply.of(*self._client.rset()).kind == _DONE
@@ -138,7 +149,7 @@ class Connection:
 
 
 class _Client(smtplib.SMTP):
-    """The standard library's client, which never waits beyond `ends_at`."""
+    """The standard library's client, never waiting beyond `ends_at`."""
 
     def __init__(self, server: Server, ends_at: float, **options: Any) -> None:
         self.ends_at = ends_at
@@ -154,7 +165,7 @@ class _Client(smtplib.SMTP):
             self.close()
             raise
 
-    def send(self, s: Any) -> None:
+    def send(self, s: ReadableBuffer | str) -> None:
         """Send text or bytes."""
         self._bound()
         super().send(s)
@@ -193,10 +204,10 @@ def _tls_context(*, verify: bool) -> ssl.SSLContext:
 
 @lru_cache(maxsize=1)  # It may ask a name server.
 def _own_name() -> str:
-    """How this machine introduces itself, as `smtplib` decides it."""
+    """The name by which this machine introduces itself, chosen by `smtplib`."""
     return smtplib.SMTP().local_hostname
 
 
 def _data(content: bytes) -> bytes:
-    """The content as it goes over the line: a sole dot ends it, so its own dots are doubled."""
+    """The content as sent: a line with a sole dot ends it, so dots at line starts are doubled."""
     return _LINE_STARTS_WITH_DOT.sub(b"..", content).removesuffix(b"\r\n") + b"\r\n.\r\n"

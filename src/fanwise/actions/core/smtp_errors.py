@@ -1,4 +1,4 @@
-"""What goes wrong between `core.email` and a server, as typed errors.
+"""Failures between `core.email` and a server, as typed errors.
 
 Messages name no host, no address and nothing of a message: values can be secrets. The data of a
 refusal has the server's own words, which may name the address at fault.
@@ -11,14 +11,15 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fanwise.actions.core.text import decoded
 from fanwise.actions.core.tls import tls_reason
 from fanwise.errors import ActionError
+from fanwise.values import JsonObject
 
 CLOSING = 421
-"""The code with which a server says that it closes the connection."""
+"""A server's code for closing the connection."""
 
 _LONGEST_TEXT = 500
 _STAGES = {
@@ -30,16 +31,16 @@ _STAGES = {
 
 
 class Reply(NamedTuple):
-    """A server's answer: a code of three digits, or -1 for what isn't SMTP, and its words."""
+    """A server's answer: a code of three digits, or -1 if it isn't SMTP, and its words."""
 
     code: int
     text: str
 
     @classmethod
     def of(cls, code: int, text: bytes | str) -> Reply:
-        """The answer as `smtplib` gives it."""
-        told = text if isinstance(text, str) else decoded(text)
-        return cls(code, told[:_LONGEST_TEXT])
+        """Take over an answer of `smtplib`."""
+        words = text if isinstance(text, str) else decoded(text)
+        return cls(code, words[:_LONGEST_TEXT])
 
     @property
     def kind(self) -> int:
@@ -51,8 +52,8 @@ class ConnectionLostError(ActionError):
     """The connection has ended, and it is certain that the server didn't take the message."""
 
 
-def refusal(stage: str, reply: Reply, refused: Sequence[dict[str, Any]] = ()) -> ActionError:
-    """The error of a server that says no; `refused` has what it said of each recipient."""
+def refusal(stage: str, reply: Reply, refused: Sequence[JsonObject] = ()) -> ActionError:
+    """The error of a server that says no; `refused` has its answer for each recipient."""
     if not 400 <= reply.code < 600:
         return ConnectionLostError(
             "core.email: the server's answer isn't what SMTP asks for.", type="ConnectionFailed"
@@ -71,7 +72,7 @@ def refusal(stage: str, reply: Reply, refused: Sequence[dict[str, Any]] = ()) ->
 
 
 def not_connected(error: Exception) -> ActionError:
-    """The error of a connection that can't be made, or whose server doesn't let one in."""
+    """The error of a connection that can't be made, or of a login that is refused."""
     match _cause(error):
         case TimeoutError():
             return _timeout()
@@ -101,7 +102,7 @@ def not_connected(error: Exception) -> ActionError:
 
 
 def not_offered(type: str, what: str) -> ActionError:
-    """The error of a server that can't do what is asked for."""
+    """The error of a server without a required feature."""
     return _failure(type, f"the server doesn't offer {what}", retry=False)
 
 
@@ -115,7 +116,7 @@ def broken_off(error: Exception) -> ActionError:
 
 
 def unconfirmed() -> ActionError:
-    """The error of a message that was sent, and whose answer never came."""
+    """The error of a message that was sent and never answered."""
     return _failure(
         "Unconfirmed",
         "the message was sent, but the server's answer to it never came; it may have taken it",
@@ -123,7 +124,7 @@ def unconfirmed() -> ActionError:
 
 
 def _cause(error: Exception) -> BaseException:
-    """What `smtplib` tells as a disconnection, if something else is behind it."""
+    """The error behind a disconnection of `smtplib`, or the error itself."""
     behind = error.__context__
     if isinstance(error, smtplib.SMTPServerDisconnected) and isinstance(behind, OSError):
         return behind

@@ -1,7 +1,7 @@
 """The SMTP connections that the threads of a run share.
 
-A connection is used by one thread at a time. One that breaks is never used again; if it was an old
-one, which its server may have closed long ago, the message is sent on a new one, as long as it is
+A connection is used by one thread at a time, and never after it broke. Servers close idle
+connections: a message that fails on a reused connection is sent on a new one, as long as it is
 certain that the server didn't take it.
 """
 
@@ -17,7 +17,7 @@ from fanwise.actions.core.smtp_server import Server
 
 
 class ConnectionPool:
-    """Open connections, by server and login. Implements `resources.Closable`."""
+    """Open connections by server and login. Implements `resources.Closable`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,7 +54,7 @@ class ConnectionPool:
             connection.close()
 
     def close(self) -> None:
-        """Close the connections that aren't in use; the others are when they are given back."""
+        """Close the idle connections at once, and the others when they are given back."""
         with self._lock:
             self._is_closed = True
             idle, self._idle = self._idle, defaultdict(list)

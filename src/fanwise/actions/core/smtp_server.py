@@ -1,4 +1,4 @@
-"""Which SMTP server `core.email` sends through, and how it gets in."""
+"""The SMTP server that `core.email` sends through, with its login."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _PORTS = {"smtp": 25, "smtps": 465}
 
 
 class Server(NamedTuple):
-    """A server and a login. Connections to equal ones are as good as each other.
+    """A server and a login, the key of a pool's connections.
 
-    `is_tls` means TLS from the first byte. `starttls` says whether another connection changes to
-    TLS; None means if the server offers it, or if there is a login to protect.
+    `is_tls` means TLS from the first byte. `starttls` says whether a plain connection changes to
+    TLS: True insists, False never does, None does so if the server offers it or a login needs it.
     """
 
     host: str
@@ -27,7 +27,7 @@ class Server(NamedTuple):
 
     @property
     def needs_starttls(self) -> bool:
-        """Whether nothing may be sent before the connection has changed to TLS."""
+        """True if nothing may be sent before the connection has changed to TLS."""
         return self.starttls or (self.starttls is None and self.username is not None)
 
 
@@ -39,7 +39,7 @@ def parse_server(
     starttls: bool | None,
     verify_tls: bool,
 ) -> Server:
-    """The server that the input describes. Raises `ActionError`."""
+    """Parse the input that names the server. Raises `ActionError`."""
     try:
         place = urlsplit(url)
         port = place.port

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from fanwise.actions.core.atomic_file import new_file
 from fanwise.actions.core.files import file_error
 from fanwise.actions.decorator import PATH, action
 from fanwise.errors import ActionError
@@ -31,7 +30,7 @@ def write(
       content   text, or any other value, which is written as JSON
       mode      overwrite (the default) or create, which put a whole new file in place at once;
                 append adds to the end. create fails if the file exists, also when an attempt is
-                made again after it wrote the file but before that was recorded
+                repeated after it wrote the file but before that was recorded
       encoding  of text; default UTF-8. JSON is always UTF-8
       parents   make missing folders; default true
     Result: {path, bytes}: the path as given, and how many bytes were written.
@@ -44,12 +43,14 @@ def write(
         if parents:
             target.parent.mkdir(parents=True, exist_ok=True)
         if mode == "create":
-            _put(target, data, os.link)
+            with new_file(target, os.link) as file:
+                file.write(data)
         elif mode == "append" or _is_special(target):
             with target.open("ab") as file:
                 file.write(data)
         else:
-            _put(target, data, os.replace)
+            with new_file(target) as file:
+                file.write(data)
     except OSError as error:
         raise file_error(_NAME, error, path) from None
     return {"path": path, "bytes": len(data)}
@@ -70,18 +71,5 @@ def _bytes(content: Any, encoding: str, path: str) -> bytes:
 
 
 def _is_special(target: Path) -> bool:
-    """Whether the path is that of a pipe or a device, which no file may replace."""
+    """True for a pipe or a device, which no file may replace."""
     return target.exists() and not target.is_file() and not target.is_dir()
-
-
-def _put(target: Path, data: bytes, place: Callable[[Path, Path], None]) -> None:
-    """Write a file beside `target`, then let `place` move or link it there."""
-    temporary = target.with_name(f".{target.name[:100]}.{os.urandom(8).hex()}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-        if target.exists():
-            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-        place(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -50,4 +50,4 @@ async def take_plain(settings: list[dict[str, Any]]) -> None:
 
 @fanwise.action("bench.take_models")
 async def take_models(settings: list[Setting]) -> None:
-    """Take the same value, built of models anew for each item."""
+    """Take the same value, built of models for each item."""

@@ -1,6 +1,6 @@
-"""Actions that tell when they begin and end their work, to whoever started this process.
+"""Actions that report to the parent process when they begin and end their work.
 
-What they tell goes, line by line, to the file descriptor that the variable `TORTURE_TO` names: the
+A report goes, line by line, to the file descriptor that the variable `TORTURE_TO` names: the
 idempotency key of an attempt, behind `@begin` or `@end`. A pipe keeps it, whatever becomes of this
 process.
 """

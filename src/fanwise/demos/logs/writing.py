@@ -27,7 +27,7 @@ _MAX_FILES = 8
 
 
 class Written(msgspec.Struct, frozen=True):
-    """What was written: `log` is the newest of the files, `inventory` lists the servers.
+    """The files written: `log` is the newest of them, `inventory` lists the servers.
 
     `answers` has how many requests the server says that it answered with which status, each of
     which has a line; `cut` is how many lines there are besides, each cut off in its middle.

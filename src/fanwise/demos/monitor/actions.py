@@ -33,7 +33,7 @@ async def check_http(url: str, expect: int = 200) -> dict[str, Any]:
     `UnexpectedStatus`, ...), with `Unavailable` for a status of 500 or more, which often passes,
     and with `Unhealthy` if the answer is JSON whose `status` isn't "ok".
     """
-    # Called through its module: what stands in this file by name is an action of this pack.
+    # Called through its module, since an action that this file imports by name is one of this pack.
     try:
         answer = await http.send_request(url, expect=expect)
     except fanwise.ActionError as error:

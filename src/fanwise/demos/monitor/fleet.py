@@ -14,7 +14,7 @@ import msgspec
 
 
 class Behaviour(StrEnum):
-    """How a server answers, seen over all of its calls."""
+    """A server's way of answering, over all of its calls."""
 
     HEALTHY = "healthy"
     SLOW = "slow"
@@ -23,7 +23,7 @@ class Behaviour(StrEnum):
 
 
 class Fault(StrEnum):
-    """What a failing server does at each call."""
+    """A failing server's answer to each call."""
 
     ERROR = "error"
     """Answers 500."""

@@ -15,7 +15,7 @@ from fanwise.demos.monitor.fleet import Server
 
 
 def health_endpoint(base_url: str, server: Server) -> str:
-    """Where the server process at `base_url` answers for `server`."""
+    """The URL at which the server process at `base_url` answers for `server`."""
     return f"{base_url}/servers/{server.name}/health"
 
 

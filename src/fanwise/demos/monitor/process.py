@@ -34,7 +34,7 @@ def serving(
 
 
 def ask_stats(url: str) -> Stats:
-    """What the server at `url` has counted. Goes there directly, whatever proxies are set."""
+    """Fetch the counts of the server at `url`, directly, whatever proxies are set."""
     place = urlsplit(url)
     connection = HTTPConnection(place.hostname or "", place.port, timeout=10)
     try:

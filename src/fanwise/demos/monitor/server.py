@@ -3,7 +3,7 @@
     python -m fanwise.demos.monitor.server --port 0 --servers 1000 --seed 7 --access-log access.log
 
 It prints its URL on one line when it listens, on this machine alone. It ends when its standard
-input closes, so it never outlives whoever started it, or on SIGTERM or Ctrl-C.
+input closes, so it never outlives its parent, or on SIGTERM or Ctrl-C.
 
 `/servers/NAME/health` answers as the fleet says. `/stats` tells what was asked and answered, so a
 client can be checked against the truth. A client may repeat a request by itself when a connection
@@ -44,7 +44,7 @@ _STATUSES = {
 
 
 class Stats(msgspec.Struct, frozen=True):
-    """What `/stats` answers, as JSON.
+    """The answer of `/stats`, as JSON.
 
     `servers` counts the fleet by behaviour. `requests` are health checks, `by_server` how often
     each server was asked, and `most_at_once` how many were being answered at one moment.

@@ -1,4 +1,4 @@
-"""What the mail server of the demo writes down: a line of JSON for each thing that it has done.
+"""The log of the demo's mail server: a line of JSON for each thing that it has done.
 
 A line is in the file before the server answers, so that what a client was told is there also after
 the server has died.
@@ -42,7 +42,7 @@ def read_log(path: Path) -> Iterator[Entry]:
 
 
 class MailCounts(msgspec.Struct, frozen=True):
-    """What a log comes to.
+    """The totals of a log.
 
     `taken` counts messages by the address they were for, `put_off` and `refused` refusals by
     address: those for a while, and those for good. `most_open` is how many connections were open at

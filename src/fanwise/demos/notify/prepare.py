@@ -2,8 +2,8 @@
 
     python prepare.py
 
-Some of them want no news, some have no address, and some mailboxes are busy or gone. What the mail
-server takes and refuses stands in mail.log beside this file. Ctrl-C ends both servers.
+Some of them want no news, some have no address, and some mailboxes are busy or gone. The file
+mail.log beside this one has what the mail server takes and refuses. Ctrl-C ends both servers.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def read_options() -> argparse.Namespace:
-    """What the command line says."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description="List users, and take mail for them.")
     free = "0 takes any that is free"
     parser.add_argument("--messages", type=parse_amount, default=5_000, help="how many want news")

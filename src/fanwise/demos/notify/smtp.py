@@ -22,7 +22,7 @@ class Verdict(NamedTuple):
 
     @property
     def is_yes(self) -> bool:
-        """Whether it is an answer of success."""
+        """True for an answer of success."""
         return self.code < 400
 
 
@@ -33,10 +33,10 @@ class Office(Protocol):
         """A connection has been opened."""
 
     def recipient(self, address: str) -> Verdict:
-        """Whether mail for this address is taken."""
+        """Decide on mail for this address."""
 
     def message(self, recipients: list[str], content: bytes) -> Verdict:
-        """Whether a message is taken; `recipients` are those that were."""
+        """Decide on a message to the accepted `recipients`."""
 
     def closed(self) -> None:
         """A connection has been closed."""
@@ -60,7 +60,7 @@ class Conversation:
         self._recipients: list[str] = []
 
     def verbs(self) -> Mapping[str, Handler]:
-        """What each verb does with its argument."""
+        """The handlers of the verbs, which get the verb's argument."""
         return {
             "EHLO": self._greet,
             "HELO": self._greet,

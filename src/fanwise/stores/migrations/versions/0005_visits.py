@@ -1,4 +1,4 @@
-"""The number of a visit is called so in every table, and no number of a run is given out twice."""
+"""Visits are called so, no number of a run is given out twice, and engines beat for their runs."""
 
 from __future__ import annotations
 
@@ -32,6 +32,47 @@ CREATE TABLE runs (
     CONSTRAINT runs_id UNIQUE (id)
 )
 """
+_ENGINES = (
+    """
+    CREATE TABLE engines (
+        engine_no INTEGER PRIMARY KEY AUTOINCREMENT,
+        owner TEXT NOT NULL,
+        beats BIGINT NOT NULL,
+        beat_at DOUBLE NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE leases (
+        run_no BIGINT NOT NULL,
+        token BIGINT NOT NULL,
+        engine_no BIGINT,
+        taken_at DOUBLE NOT NULL,
+        ran_s DOUBLE NOT NULL,
+        CONSTRAINT leases_key PRIMARY KEY (run_no)
+    )
+    """,
+    "CREATE INDEX leases_engine ON leases (engine_no) WHERE engine_no IS NOT NULL",
+    """
+    CREATE TABLE requests (
+        request_no INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_no BIGINT NOT NULL,
+        kind TEXT NOT NULL,
+        data TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX requests_run ON requests (run_no, request_no)",
+    """
+    INSERT INTO engines (owner, beats, beat_at)
+    SELECT owner, 0, max(beat_at) FROM old_leases WHERE owner IS NOT NULL GROUP BY owner
+    """,
+    # The time driven under a lease that was given back was added by the next owner until now.
+    """
+    INSERT INTO leases (run_no, token, engine_no, taken_at, ran_s)
+    SELECT run_no, token, (SELECT engine_no FROM engines WHERE engines.owner = old_leases.owner),
+        taken_at, CASE WHEN owner IS NULL THEN ran_s + beat_at - taken_at ELSE ran_s END
+    FROM old_leases
+    """,
+)
 
 
 def upgrade() -> None:
@@ -39,6 +80,7 @@ def upgrade() -> None:
     for table in ("tasks", "items", "payloads", "logs"):
         op.execute(f"ALTER TABLE {table} RENAME COLUMN task_no TO visit_no")
     _number_runs()
+    _give_leases_to_engines()
 
 
 def _number_runs() -> None:
@@ -61,3 +103,11 @@ def _number_runs() -> None:
         )
     )
     op.execute("PRAGMA user_version = 0")
+
+
+def _give_leases_to_engines() -> None:
+    """Make an engine of each owner, and let leases name theirs; open requests are dropped."""
+    op.execute("ALTER TABLE leases RENAME TO old_leases")
+    for statement in _ENGINES:
+        op.execute(statement)
+    op.drop_table("old_leases")

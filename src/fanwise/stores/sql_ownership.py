@@ -1,0 +1,158 @@
+"""The ports `Ownership` and `Mailbox` over a database, and the check of a commit's tokens.
+
+All times are those of the database's clock, `fanwise_now()` in statements: seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from fanwise.errors import LeaseLostError
+from fanwise.model import Inbox, Lease, Owner, RunRequest
+from fanwise.stores import rows
+from fanwise.stores.database import Database, Writer
+
+_FORGOTTEN_S: Final = 86_400
+"""Silence of an engine without runs after which it is forgotten."""
+
+LEASE: Final = (
+    "SELECT leases.run_no, token, leases.engine_no, owner, beats, beat_at, taken_at, ran_s,"
+    " fanwise_now() FROM leases LEFT JOIN engines ON engines.engine_no = leases.engine_no"
+    " WHERE leases.run_no = :run_no"
+)
+_TOKEN: Final = "SELECT token FROM leases WHERE run_no = :run_no FOR SHARE"
+_FIRST: Final = (
+    "INSERT INTO leases (run_no, token, engine_no, taken_at, ran_s)"
+    " SELECT run_no, 1, :engine_no, fanwise_now(), 0.0 FROM runs WHERE run_no = :run_no"
+    " ON CONFLICT (run_no) DO NOTHING"
+)
+_DRIVEN_S: Final = (
+    "coalesce((SELECT CASE WHEN beat_at > taken_at THEN beat_at - taken_at ELSE 0.0 END"
+    " FROM engines WHERE engines.engine_no = leases.engine_no), 0.0)"
+)
+_TAKE: Final = (
+    f"UPDATE leases SET token = token + 1, ran_s = ran_s + {_DRIVEN_S}, engine_no = :engine_no,"
+    " taken_at = fanwise_now() WHERE run_no = :run_no AND token = :token"
+)
+_BEAT: Final = (
+    "UPDATE engines SET beats = beats + 1, beat_at = fanwise_now() WHERE engine_no = :engine_no"
+)
+_RELEASE: Final = (
+    f"UPDATE leases SET ran_s = ran_s + {_DRIVEN_S}, engine_no = NULL"
+    " WHERE run_no = :run_no AND token = :token AND engine_no = :engine_no"
+)
+_HELD_BY: Final = "SELECT engine_no FROM leases WHERE run_no = :run_no AND token = :token"
+_ENROLL: Final = (
+    "INSERT INTO engines (owner, beats, beat_at) VALUES (:owner, 0, fanwise_now())"
+    " RETURNING engine_no"
+)
+_IDLE: Final = "NOT EXISTS (SELECT 1 FROM leases WHERE leases.engine_no = engines.engine_no)"
+_LEAVE: Final = f"DELETE FROM engines WHERE engine_no = :engine_no AND {_IDLE}"
+_FORGET: Final = f"DELETE FROM engines WHERE beat_at < fanwise_now() - :silent_s AND {_IDLE}"
+_SEND: Final = (
+    "INSERT INTO requests (run_no, kind, data) SELECT run_no, :kind, :data FROM leases"
+    " WHERE run_no = :run_no AND engine_no IS NOT NULL"
+)
+_REQUESTS: Final = "SELECT kind, data FROM requests WHERE run_no = :run_no ORDER BY request_no"
+_ANSWERED: Final = "DELETE FROM requests WHERE run_no = :run_no"
+_INBOX: Final = (
+    "SELECT leases.run_no, token, kind, data FROM leases"
+    " LEFT JOIN requests ON requests.run_no = leases.run_no"
+    " WHERE leases.engine_no = :engine_no ORDER BY request_no"
+)
+DELETE_LEASE: Final = "DELETE FROM leases WHERE run_no = :run_no"
+
+
+def require_tokens(writer: Writer, tokens: Mapping[int, int], place: str) -> None:
+    """Raise `LeaseLostError` unless each run's lease has this fencing token, until the commit."""
+    for run_no, token in tokens.items():
+        if writer.read(_TOKEN, run_no=run_no) != [(token,)]:
+            raise LeaseLostError(
+                f"{place}: another process has taken run number {run_no} over.", run_no=run_no
+            )
+
+
+def take_new(writer: Writer, run_no: int, engine_no: int) -> None:
+    """Give an engine the first lease of a run, within the transaction that makes the run."""
+    writer.execute(_FIRST, run_no=run_no, engine_no=engine_no)
+    writer.execute(_BEAT, engine_no=engine_no)
+
+
+class SqlOwnership:
+    """The port `Ownership` over a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def enroll(self, owner: Owner) -> int:
+        """Record an engine; see `Ownership.enroll`. Engines long gone are forgotten by the way."""
+        with self._database.controlling() as writer:
+            writer.execute(_FORGET, silent_s=_FORGOTTEN_S)
+            ((engine_no,),) = writer.read(_ENROLL, owner=rows.from_owner(owner))
+            return int(str(engine_no))
+
+    def beat(self, engine_no: int) -> None:
+        """Record a sign of life of an engine."""
+        with self._database.controlling() as writer:
+            writer.execute(_BEAT, engine_no=engine_no)
+
+    def leave(self, engine_no: int) -> None:
+        """Forget an engine that drives nothing any more."""
+        with self._database.controlling() as writer:
+            writer.execute(_LEAVE, engine_no=engine_no)
+
+    def lease(self, run_no: int) -> Lease | None:
+        """Return the run's lease, or None if no engine has ever driven it."""
+        found = self._database.read(LEASE, run_no=run_no)
+        return rows.to_lease(found[0]) if found else None
+
+    def acquire(self, run_no: int, engine_no: int, *, after: int = 0) -> Lease | None:
+        """Take the run from the lease with the token `after`; see `Ownership.acquire`."""
+        with self._database.controlling() as writer:
+            if after:
+                taken = writer.change(_TAKE, run_no=run_no, engine_no=engine_no, token=after)
+            else:
+                taken = writer.change(_FIRST, run_no=run_no, engine_no=engine_no)
+            if not taken:
+                return None
+            writer.execute(_ANSWERED, run_no=run_no)
+            writer.execute(_BEAT, engine_no=engine_no)
+            return rows.to_lease(writer.read(LEASE, run_no=run_no)[0])
+
+    def release(self, run_no: int, token: int) -> None:
+        """Give the run back. Does nothing if the lease isn't the caller's any more."""
+        with self._database.controlling() as writer:
+            for (engine_no,) in writer.read(_HELD_BY, run_no=run_no, token=token):
+                if engine_no is not None:
+                    writer.execute(_BEAT, engine_no=engine_no)
+                    writer.execute(_RELEASE, run_no=run_no, token=token, engine_no=engine_no)
+                    writer.execute(_ANSWERED, run_no=run_no)
+
+
+class SqlMailbox:
+    """The port `Mailbox` over a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def send(self, run_no: int, request: RunRequest) -> None:
+        """Record a request to the engine that drives the run; lost if no engine does."""
+        with self._database.controlling() as writer:
+            writer.execute(
+                _SEND, run_no=run_no, kind=request.kind.value, data=request.data.decode()
+            )
+
+    def requests(self, run_no: int) -> Sequence[RunRequest]:
+        """Return the requests to the run's present owner, the oldest first."""
+        return [rows.to_request(*row) for row in self._database.read(_REQUESTS, run_no=run_no)]
+
+    def inbox(self, engine_no: int) -> Inbox:
+        """Return the engine's leases, and the requests to its runs; one query for all of them."""
+        tokens: dict[int, int] = {}
+        requests: dict[int, list[RunRequest]] = {}
+        for run_no, token, kind, data in self._database.read(_INBOX, engine_no=engine_no):
+            tokens[run_no] = token
+            if kind is not None:
+                requests.setdefault(run_no, []).append(rows.to_request(kind, data))
+        return Inbox(tokens, requests)
