@@ -9,13 +9,12 @@ import typer
 
 from fanwise.cli import options
 from fanwise.cli.output import as_json, print_results, say
-from fanwise.errors import UsageError
+from fanwise.errors import RunNotDrivenError
 
 if TYPE_CHECKING:
     from fanwise.model import RequestKind, RunRecord
     from fanwise.stores import Store
 
-_LOOK_S = 0.1
 _WORDS = {
     "pending": "hasn't begun yet",
     "running": "is still running",
@@ -42,9 +41,10 @@ def pause(
 
     What isn't finished after the run's --grace is cut off, and done again when it goes on.
     """
-    from fanwise.cli.driving import driving_lease, shown_status
+    from fanwise.cli.driving import shown_status
     from fanwise.cli.recorded import find_run
     from fanwise.cli.summary import command
+    from fanwise.control import driving_lease, require_open
     from fanwise.model import RequestKind
     from fanwise.stores import open_store
     from fanwise.wiring import read_settings
@@ -52,11 +52,13 @@ def pause(
     settings = read_settings(store=store)
     with open_store(settings.store, create=False) as opened:
         record = find_run(opened, run_id)
-        _require_open(record)
+        require_open(record)
         if driving_lease(opened, record) is None:
             way_on = command("resume", record.id, store=store)
             was = "is paused already" if record.status == "paused" else "was interrupted"
-            raise UsageError(f"run {record.id} {was}.", hint=f"Go on with: {way_on}")
+            raise RunNotDrivenError(
+                f"run {record.id} {was}.", run_id=record.id, hint=f"Go on with: {way_on}"
+            )
         record = _ask(opened, record, RequestKind.PAUSE, waits=not no_wait)
         _tell(record, shown_status(opened, record), json=json)
 
@@ -74,10 +76,10 @@ def cancel(
     A run that nobody drives, since it was paused or interrupted, is brought to its end here. Exit
     status: 0 the run was cancelled, or had just ended; 130 that was interrupted.
     """
-    from fanwise.cli.driving import driving_lease
     from fanwise.cli.recorded import find_run
     from fanwise.cli.resume import go_on
     from fanwise.cli.run import exit_status, tell
+    from fanwise.control import driving_lease, require_open
     from fanwise.model import RequestKind, Status
     from fanwise.stores import open_store
     from fanwise.wiring import read_settings
@@ -85,7 +87,7 @@ def cancel(
     settings = read_settings(store=store, packs=packs or ())
     with open_store(settings.store, create=False) as opened:
         record = find_run(opened, run_id)
-        _require_open(record)
+        require_open(record)
         if driving_lease(opened, record) is not None:
             record = _ask(opened, record, RequestKind.CANCEL, waits=not no_wait)
             if no_wait or record.status.is_final:
@@ -98,27 +100,17 @@ def cancel(
         raise typer.Exit(exit_status(done.run))
 
 
-def _require_open(record: RunRecord) -> None:
-
-    if record.status.is_final:
-        raise UsageError(
-            f"run {record.id} is over: it has {record.status.value}.",
-            hint=f"Look at it with: fanwise show {record.id}",
-        )
-
-
 def _ask(store: Store, record: RunRecord, kind: RequestKind, *, waits: bool) -> RunRecord:
     """Ask, and wait until whoever drives the run has let go of it."""
-    from fanwise.cli.driving import driving_lease
-    from fanwise.model import RunRequest
+    from fanwise.control import LOOK_S, ask, driving_lease
 
-    store.send(record.run_no, RunRequest(kind))
+    ask(store, record, kind)
     if not waits:
         return record
     asked_at = time.monotonic()
     has_said = False
     while driving_lease(store, record) is not None:
-        time.sleep(_LOOK_S)
+        time.sleep(LOOK_S)
         if not has_said and time.monotonic() > asked_at + 1:
             say("Asked; waiting for what is in flight ... (Ctrl-C leaves, and takes nothing back)")
             has_said = True

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from fanwise.model import Lease, RunRecord, Status
+from fanwise.control import driving_lease, is_interrupted
+from fanwise.model import RunRecord, Status
 
 if TYPE_CHECKING:
     from fanwise.ports import Ownership
@@ -20,22 +21,9 @@ _OPEN = (Status.PENDING, Status.RUNNING)
 _PAGE_RUNS = 100
 
 
-def driving_lease(ownership: Ownership, record: RunRecord) -> Lease | None:
-    """The lease of whoever drives the run at this moment, or None."""
-    from fanwise.engine.lease import is_driven
-    from fanwise.system import SystemProcesses
-
-    lease = ownership.lease(record.run_no)
-    return lease if is_driven(lease, SystemProcesses()) else None
-
-
 def shown_status(ownership: Ownership, record: RunRecord) -> str:
     """The run's status as people see it: a `Status`, or `INTERRUPTED`."""
-    return (
-        INTERRUPTED
-        if record.status in _OPEN and driving_lease(ownership, record) is None
-        else record.status
-    )
+    return INTERRUPTED if is_interrupted(ownership, record) else record.status
 
 
 def find_runs(

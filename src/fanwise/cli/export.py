@@ -6,7 +6,7 @@ from itertools import chain
 
 from fanwise.cli import options
 from fanwise.cli.output import print_results
-from fanwise.errors import UsageError
+from fanwise.errors import RunNotFoundError
 
 
 def export(run_id: options.RunId, store: options.Store = None) -> None:
@@ -24,5 +24,5 @@ def export(run_id: options.RunId, store: options.Store = None) -> None:
         records = opened.export(found.id)
         first = next(records, None)
         if first is None:
-            raise UsageError(f"the run {found.id} has just been deleted.")
+            raise RunNotFoundError(f"the run {found.id} has just been deleted.", run_id=found.id)
         print_results(as_line(record) for record in chain([first], records))

@@ -31,6 +31,7 @@ def recover(
     from fanwise.cli.interruption import INTERRUPTED
     from fanwise.cli.recovering import go_on_with
     from fanwise.cli.summary import command
+    from fanwise.control import driving_lease
     from fanwise.model import Status
     from fanwise.wiring import load_recorded, open_engine, open_records, read_settings
 
@@ -39,7 +40,7 @@ def recover(
     plans: list[tuple[Plan, RunRecord]] = []
     with open_records(settings) as records:
         unfinished = records.unfinished()
-        left = [each for each in unfinished if driving.driving_lease(records, each) is None]
+        left = [each for each in unfinished if driving_lease(records, each) is None]
     with prints_aside():
         for record in left:
             try:

@@ -86,7 +86,7 @@ def go_on(
 
 def await_pause(records: Store, record: RunRecord) -> None:
     """If the run is about to pause, wait until whoever drives it has let go of it."""
-    from fanwise.cli.driving import driving_lease
+    from fanwise.control import driving_lease
     from fanwise.model import RequestKind
 
     has_said = False

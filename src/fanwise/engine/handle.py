@@ -90,7 +90,8 @@ class RunHandle:
 
         Cancelling this call leaves the run in progress. Raises `StoreError` if the store can't be
         written any more, `LeaseLostError` if another process has taken the run while this one was
-        stopped, and `UsageError` if a file that the run reads further has changed.
+        stopped, and `SourceChangedError` if a file that the run reads further has
+        changed.
         """
         return await asyncio.shield(self._task)
 

@@ -9,7 +9,7 @@ from typing import Any
 from fanwise.bitmap import Bitmap
 from fanwise.context import WorkflowContext
 from fanwise.engine.evaluate import bounded
-from fanwise.errors import AttemptError, TemplateError, UsageError
+from fanwise.errors import AttemptError, SourceChangedError, TemplateError
 from fanwise.model import FileFingerprint, Limits
 from fanwise.plan import PlannedItems, Value
 from fanwise.ports import Source, Sources
@@ -82,22 +82,30 @@ def _stream(value: Value, context: WorkflowContext, limits: Limits) -> Any:
     return bounded(value.evaluate(context, None), value.place, limits)
 
 
-def require_unchanged(sources: Sources, task: str, file: str, was: FileFingerprint) -> None:
-    """Raise `UsageError` unless the file still has the fingerprint `was`. May block.
+def require_unchanged(
+    sources: Sources, run_id: str, task: str, file: str, was: FileFingerprint
+) -> None:
+    """Raise `SourceChangedError` unless the file still has the fingerprint `was`. May block.
 
     A file that can't be read any more counts as changed.
     """
     try:
         now = sources.stamp(file)
     except AttemptError as error:
-        raise UsageError(
+        raise SourceChangedError(
             f"{error.message.removesuffix('.')}, and {task} has read only some of its items.",
+            run_id=run_id,
+            task=task,
+            file=file,
             hint="Put the file back, then go on.",
         ) from None
     if now != was:
-        raise UsageError(
+        raise SourceChangedError(
             f"{file} has changed since {task} began to read its items from it: "
             f"it was {_fingerprint_text(was)}, and is {_fingerprint_text(now)}.",
+            run_id=run_id,
+            task=task,
+            file=file,
             hint="Put back what it was, or go on all the same, with --force.",
         )
 

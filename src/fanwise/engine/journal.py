@@ -201,7 +201,7 @@ class JournalWriter:
     async def create_run(self, run: RunRecord, engine_no: int) -> int:
         """Record a new run, driven by an engine, and return its number.
 
-        Raises `UsageError` if its id is taken.
+        Raises `RunExistsError` if its id is taken.
         """
         return await self._loop.run_in_executor(
             self._thread, self._store.create_run, run, engine_no

@@ -23,7 +23,7 @@ from fanwise.engine.placement import place
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings, resolve_settings
 from fanwise.engine.visit import Visit, VisitEnd
-from fanwise.errors import AttemptError, UsageError
+from fanwise.errors import AttemptError, SourceChangedError
 from fanwise.model import (
     FileFingerprint,
     ItemOutcome,
@@ -213,9 +213,10 @@ class VisitRunner:
     async def _require_unchanged(self, file: str, was: FileFingerprint) -> None:
         """Continue only if a file is as it `was`; else the run stops, and keeps its records."""
         sources, path = self._run.services.sources, self._visit.path
+        run_id = self._run.run_id
         try:
-            await asyncio.to_thread(require_unchanged, sources, path, file, was)
-        except UsageError as error:
+            await asyncio.to_thread(require_unchanged, sources, run_id, path, file, was)
+        except SourceChangedError as error:
             # No failure of this task, so nothing is recorded: the whole run is to stop.
             self._run.journal.abandon(self._visit.run_no, error)
             await asyncio.get_running_loop().create_future()

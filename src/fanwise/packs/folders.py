@@ -10,7 +10,7 @@ Nothing is kept between calls: loading again gives the code as it is then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -35,17 +35,20 @@ def load_actions(
     workflow_file: Path | None = None,
     pack_folders: Sequence[Path] = (),
     caller_folder: Path | None = None,
+    given: Iterable[ActionSpec] = (),
 ) -> ActionRegistry:
     """Load all actions that a workflow can call.
 
     A pack is a folder with an `actions.py`, or else with any Python files; each of `pack_folders`
     is a pack or holds packs. Beside the workflow, the packs in `packs/` and the file `actions.py`
     are loaded, and of the workflow that calls this one, which is in `caller_folder`, the packs in
-    `packs/`. Raises `ActionLoadError` for a module that can't be imported, a name that is taken,
-    and a folder of `pack_folders` without a pack.
+    `packs/`. `given` are actions beside those. Raises `ActionLoadError` for a module that can't be
+    imported, a name that is taken, and a folder of `pack_folders` without a pack.
     """
     registry = ActionRegistry()
     _add_installed(registry)
+    for spec in given:
+        registry.add(spec)
     packs: list[Path] = []
     for folder in pack_folders:
         found = _packs_in(folder.absolute())

@@ -85,8 +85,9 @@ class ActionRegistry:
 
     def _put(self, spec: ActionSpec) -> None:
         known = self._specs.setdefault(spec.name, spec)
-        # A module that imports another's action holds it too; that is no second action.
-        if known.function is not spec.function:
+        # A module that imports another's action holds it too, and a module may be imported twice,
+        # by a script and as a pack: neither makes a second action.
+        if known.function is not spec.function and known.source != spec.source:
             raise ActionLoadError(
                 f'{spec.source}  action "{spec.name}" is defined in {known.source} too.',
                 hint="Rename one of them.",

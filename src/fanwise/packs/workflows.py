@@ -14,9 +14,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from fanwise.actions.decorator import spec_of
 from fanwise.catalog import ActionField, ActionSpec, Runs
 from fanwise.definition import ParameterDefinition, WorkflowDefinition, fits_type, load
-from fanwise.errors import InputError, UsageError
+from fanwise.errors import ActionLoadError, InputError, UsageError
 from fanwise.model import Limits
 from fanwise.packs.folders import load_actions
 from fanwise.packs.registry import ActionRegistry
@@ -24,13 +25,18 @@ from fanwise.plan import WORDS, Plan, compile_plan
 from fanwise.ports import Catalog
 
 INLINE = "<workflow>"
-"""The file's name in messages about a workflow that was given as a map."""
+"""The name in messages, in place of a file's, of a workflow that was given as a map."""
+
+TEXT = "<text>"
+"""The name in messages, in place of a file's, of a workflow that was given as text."""
 
 
 class Workflows:
     """Loads workflows, with the packs of the folders given; what is loaded once is kept.
 
-    `texts` has the texts of files that are to be taken as they were, by their absolute paths.
+    `actions` are functions made by `@fanwise.action`, which each workflow may call beside those of
+    packs; they come before a pack's action that is made from the same lines of a file. `texts` has
+    the texts of files that are to be taken as they were, by their absolute paths.
     `around` may put a catalog around that of each file, with which actions are looked up instead.
     """
 
@@ -41,9 +47,11 @@ class Workflows:
         *,
         import_packs: bool,
         texts: Mapping[str, str] = {},
+        actions: Sequence[Callable[..., object]] = (),
         around: Callable[[Catalog], Catalog] | None = None,
     ) -> None:
         self._texts = texts
+        self._given = tuple(map(_given_action, actions))
         self._pack_folders = pack_folders
         self._limits = limits
         self._import_packs = import_packs
@@ -67,9 +75,9 @@ class Workflows:
             self._plans[key] = self._compile(definition, file)
         return self._plans[key]
 
-    def load_text(self, text: str | bytes) -> Plan:
-        """The plan of a workflow that has no file."""
-        definition = load(text, file=INLINE, limits=self._limits)
+    def load_text(self, text: str | bytes, *, file: str = INLINE) -> Plan:
+        """The plan of a workflow that has no file; messages call it `file`."""
+        definition = load(text, file=file, limits=self._limits)
         return self._compile(definition, None)
 
     def catalog(self, file: Path | None) -> Catalog | None:
@@ -79,7 +87,10 @@ class Workflows:
         folder = None if file is None else file.absolute().parent
         if folder not in self._registries:
             self._registries[folder] = load_actions(
-                workflow_file=file, pack_folders=self._pack_folders, caller_folder=self._root
+                workflow_file=file,
+                pack_folders=self._pack_folders,
+                caller_folder=self._root,
+                given=self._given,
             )
         catalog = WorkflowCatalog(self, self._registries[folder], folder or Path.cwd())
         return self._around(catalog) if self._around else catalog
@@ -130,6 +141,18 @@ class WorkflowCatalog:
     def names(self) -> Sequence[str]:
         """All names, sorted."""
         return sorted([*self._actions.names(), *self._actions.workflows])
+
+
+def _given_action(function: Callable[..., object]) -> ActionSpec:
+    """The action that a function is. Raises `ActionLoadError`."""
+    spec = spec_of(function)
+    if spec is None:
+        name = getattr(function, "__name__", type(function).__name__)
+        raise ActionLoadError(
+            f'"{name}" is given as an action and isn\'t one.',
+            hint='Write @fanwise.action("pack.name") above its def.',
+        )
+    return spec
 
 
 def is_path(action: str) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from fanwise.errors import RecordRefusedError, UsageError
+from fanwise.errors import RecordRefusedError, RunExistsError
 from fanwise.model import (
     ErrorInfo,
     ItemCounts,
@@ -66,7 +66,7 @@ class StoreContract(FindingContract, ResumingContract):
     def test_a_taken_id_is_refused_with_a_usage_error(self, store: Store) -> None:
         """Two runs never share an id, and the first one stays as it was."""
         number = store.create_run(a_run())
-        with pytest.raises(UsageError, match="run-1"):
+        with pytest.raises(RunExistsError, match="run-1"):
             store.create_run(a_run(workflow="other"))
         assert store.run("run-1") == a_run(run_no=number)
 
