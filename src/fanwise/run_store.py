@@ -325,13 +325,14 @@ class RunStore:
         return last[task]
 
     def _summary(self, record: RunRecord) -> RunSummary:
-        from fanwise.control import is_interrupted
+        from fanwise.reports.ownership import INTERRUPTED
+        from fanwise.wiring import runs_of
 
         return RunSummary(
             id=record.id,
             workflow=record.workflow,
             status=record.status,
-            is_interrupted=is_interrupted(self._store, record),
+            is_interrupted=runs_of(self._store).status(record) == INTERRUPTED,
             tags=record.tags,
             created_at=record.created_at,
             started_at=record.started_at,

@@ -18,8 +18,9 @@ from fanwise.wiring import (
     load_recorded,
     load_to_retry,
     open_engine,
-    open_upkeep,
+    open_existing,
     read_settings,
+    runs_of,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 Packs = Sequence[str | os.PathLike[str]]
 """Pack folders, or folders that hold packs."""
+
+_LOOK_S = 0.1
+"""Seconds between two looks at whether an owner has released its run."""
 
 
 async def arun(
@@ -298,7 +302,7 @@ def open_store(store: str | None = None) -> RunStore:
     """
     from fanwise.run_store import RunStore
 
-    return RunStore(open_upkeep(read_settings(store=store)))
+    return RunStore(open_existing(read_settings(store=store)))
 
 
 async def _ask(
@@ -308,17 +312,16 @@ async def _ask(
 
     Raises `RunNotFoundError` and `RunOverError`.
     """
-    from fanwise.control import LOOK_S, ask, driving_lease, require_open
+    from fanwise.reports.lookup import require_open
     from fanwise.run_store import RunStore
 
-    with open_upkeep(settings) as opened:
-        runs = RunStore(opened)
-        record = runs.find(run_id)
+    with open_existing(settings) as opened:
+        store, runs = RunStore(opened), runs_of(opened)
+        record = store.find(run_id)
         require_open(record)
-        if not await asyncio.to_thread(ask, opened, record, kind):
+        if await asyncio.to_thread(runs.owner, record) is None:
             return None
-        is_driven = wait
-        while is_driven:
-            await asyncio.sleep(LOOK_S)
-            is_driven = await asyncio.to_thread(driving_lease, opened, record) is not None
-        return runs.get(run_id)
+        await asyncio.to_thread(runs.send, record, kind)
+        while wait and await asyncio.to_thread(runs.owner, record) is not None:
+            await asyncio.sleep(_LOOK_S)
+        return store.get(run_id)

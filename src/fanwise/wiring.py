@@ -18,10 +18,12 @@ from fanwise.model import LEASE_S, Limits, RunRecord
 
 if TYPE_CHECKING:
     from fanwise.engine import Engine
+    from fanwise.model import StoreReport
     from fanwise.plan import Plan
     from fanwise.ports import Catalog, Clock, Executor, Randomness
     from fanwise.preview import RunPreview
-    from fanwise.stores import Store, StoreReport, Upgrade
+    from fanwise.reports.ownership import Runs
+    from fanwise.stores import Store, Upgrade
     from fanwise.values import Json
 
 Workflow = str | os.PathLike[str] | Mapping[str, object]
@@ -261,11 +263,19 @@ def open_records(settings: Settings) -> Store:
     return open_store(settings.store, read_only=True)
 
 
-def open_upkeep(settings: Settings) -> Store:
-    """The store for keeping it in order, to be used as a block. Raises `StoreError` if none."""
+def open_existing(settings: Settings) -> Store:
+    """The store for changing it, to be used as a block. Raises `StoreError` if there is none."""
     from fanwise.stores import open_store
 
     return open_store(settings.store, create=False)
+
+
+def runs_of(store: Store) -> Runs:
+    """The runs of an open store, with the state of the processes that drive them."""
+    from fanwise.reports.ownership import Runs
+    from fanwise.system import SystemProcesses
+
+    return Runs(store, store, store, SystemProcesses())
 
 
 def check_store(settings: Settings) -> StoreReport:

@@ -6,17 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from fanwise.bench.context_process import Held
-from fanwise.bench.measure import (
-    alternate,
-    in_process,
-    peak_memory_bytes,
-    process_seconds,
-    show_bytes,
-    show_ratio,
-    show_seconds,
-)
+from fanwise.bench.measure import alternate, in_process, peak_memory_bytes, process_seconds
 from fanwise.bench.plot import plot
 from fanwise.errors import UsageError
+from fanwise.units import show_bytes, show_ratio, show_seconds
 
 
 def test_sides_take_turns_and_no_side_is_always_first() -> None:

@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanwise.bench.measure import show_bytes
 from fanwise.bench.plot import Points
 from fanwise.bench.svg import log_plot
+from fanwise.units import show_bytes
 
 SVG = "{http://www.w3.org/2000/svg}"
 

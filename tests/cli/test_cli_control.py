@@ -179,8 +179,8 @@ def test_a_beginning_that_several_runs_have_is_not_enough(fanwise, write, comman
         ("retry", "held", "run held isn't over yet, so nothing of it can be made again."),
         ("retry", "dead", "run dead isn't over yet, so nothing of it can be made again."),
         ("pause", "good", "run good is over: it has succeeded."),
-        ("pause", "held", "run held is paused already. Go on with: fanwise resume held"),
-        ("pause", "dead", "run dead was interrupted. Go on with: fanwise resume dead"),
+        ("pause", "held", "run held is paused already. Resume with: fanwise resume held"),
+        ("pause", "dead", "run dead was interrupted. Resume with: fanwise resume dead"),
         ("cancel", "good", "run good is over: it has succeeded."),
         ("cancel", "bad", "run bad is over: it has failed."),
     ],
@@ -214,7 +214,7 @@ def test_a_run_goes_on_where_it_stopped(fanwise, run_id: str) -> None:
     done = [json.loads(line)["index"] for line in items.splitlines()]
     told = fanwise("resume", run_id)
     assert (told.status, told.out) == (0, "4\n")
-    assert told.err.startswith(f"Run {run_id} of flow goes on.\n")
+    assert told.err.startswith(f"Run {run_id} of flow is resumed.\n")
     assert calls() == [n for n in range(4) if n not in done] + [100]
 
 
@@ -223,7 +223,7 @@ def test_a_run_that_is_resumed_can_pause_and_fail_as_any_other(fanwise) -> None:
     set_mood("pauses")
     told = fanwise("resume", "dead", "--json")
     assert (told.status, json.loads(told.out)["status"]) == (130, "paused")
-    assert "Go on with: fanwise resume dead" in told.err
+    assert "Resume with: fanwise resume dead" in told.err
     set_mood("fails")
     told = fanwise("resume", "torn", "--json")
     assert (told.status, json.loads(told.out)["status"]) == (1, "failed")
@@ -234,7 +234,7 @@ def test_a_command_line_that_names_a_store_is_told_with_it(fanwise, monkeypatch)
     monkeypatch.delenv("FANWISE_STORE")
     set_mood("pauses")
     told = fanwise("resume", "dead", "--store", "runs.db")
-    assert "Go on with: fanwise resume dead --store runs.db" in told.err
+    assert "Resume with: fanwise resume dead --store runs.db" in told.err
 
 
 def test_recover_goes_on_with_all_runs_whose_process_has_died(fanwise) -> None:
@@ -270,7 +270,7 @@ def test_a_run_that_cannot_go_on_is_told_and_holds_up_no_other(fanwise) -> None:
     refused = json.loads(told.out.splitlines()[-1])
     assert (refused["run_id"], refused["status"]) == ("mute", "interrupted")
     assert refused["error"].startswith('the secret parameter "token" of run mute isn\'t recorded.')
-    assert "To go on with it alone: fanwise resume mute" in told.err
+    assert "To resume it alone: fanwise resume mute" in told.err
     assert status_of(fanwise, "dead") == "succeeded"
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from fanwise.bench import context
 from fanwise.bench.suite import BENCHMARKS
-from fanwise.cli.demos import DEMOS
+from fanwise.demos import DEMOS
 from fanwise.demos.logs import writing
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fanwise.cli.demos import DEMOS
-from fanwise.cli.demos.stage import demo_folder
+from fanwise.demos import DEMOS
+from fanwise.demos.stage import demo_folder
 
 FILES = ["README.md", "actions.py", "prepare.py", "workflow.yaml"]
 

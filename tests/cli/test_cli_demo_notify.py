@@ -7,8 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fanwise.cli.demos.notify import judge
-from fanwise.cli.demos.notify_figures import NotifyFigures
+from fanwise.demos.notify.play import NotifyFigures, judge
 
 
 def test_the_demo_compares_what_it_sent_with_what_the_server_took(fanwise):

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanwise.cli.dot import dot_lines
-from fanwise.cli.mermaid import mermaid_lines
-from fanwise.cli.picture import Arrow, Node, Picture, Shape
+from fanwise.cli.text.dot import dot_lines
+from fanwise.cli.text.mermaid import mermaid_lines
+from fanwise.cli.text.picture import Arrow, Node, Picture, Shape
 
 FLOW = """\
 tasks:

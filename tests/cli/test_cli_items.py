@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fanwise as library
-from fanwise.cli.chosen_items import read_spans
-from fanwise.cli.item_lines import CSV_COLUMNS, csv_lines
+from fanwise.cli.commands.item_filters import read_spans
+from fanwise.cli.text.item_lines import CSV_COLUMNS, csv_lines
 from fanwise.errors import UsageError
 from fanwise.model import ItemOutcome, Status
 from fanwise.values import encode

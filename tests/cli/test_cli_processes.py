@@ -74,7 +74,7 @@ def test_a_signal_pauses_the_run_after_what_is_in_flight(folder: Path, number: i
         out, err = process.communicate()
     assert process.returncode == 130
     assert json.loads(out)["status"] == "paused"
-    assert err.splitlines()[-1].endswith("Go on with: fanwise resume r1")
+    assert err.splitlines()[-1].endswith("Resume with: fanwise resume r1")
     items = subprocess.run(
         [*FANWISE, "items", "r1", "wait", "--json"], capture_output=True, check=True
     )

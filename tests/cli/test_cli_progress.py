@@ -5,8 +5,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from fanwise.cli.bars import BarDisplay
-from fanwise.cli.progress import LineDisplay, TaskMeter
+from fanwise.cli.live.bars import BarDisplay
+from fanwise.cli.live.progress import LineDisplay, TaskMeter
 from fanwise.model import ErrorInfo, Status
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fanwise.cli.rerun_lines import rerun_lines
+from fanwise.cli.text.rerun_lines import rerun_lines
 from fanwise.model import ItemCounts
 from fanwise.ports import RerunNote, RerunNotes, RerunReason
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import fanwise as library
-from fanwise.cli.runs import read_since
+from fanwise.cli.commands.runs import read_since
 from fanwise.errors import UsageError
 
 

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanwise.cli.digest import MAX_SHAPES, digest_items, digest_lines, shape_of
-from fanwise.cli.output import as_json, clean, clean_lines
-from fanwise.cli.render import shorten, show_span, table
+from fanwise.cli.text.kinds import digest_lines
+from fanwise.cli.text.output import as_json
+from fanwise.cli.text.render import shorten, table
 from fanwise.model import ItemOutcome, Status
+from fanwise.reports.kinds import MAX_SHAPES, digest_items, shape_of
+from fanwise.reports.plain import clean, clean_lines
+from fanwise.units import show_span
 
 hostile = st.text(
     st.one_of(

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanwise.cli.timeline import ASCII, timeline_lines
-from fanwise.cli.timing import RunTime, run_time, spells
-from fanwise.cli.timing_lines import timing_lines
+from fanwise.cli.text.timeline import ASCII, timeline_lines
+from fanwise.cli.text.timing_lines import timing_lines
 from fanwise.model import ItemCounts, ItemOutcome, Status, VisitRecord
+from fanwise.reports.timing import RunTime, run_time, spells
 from fanwise.testing.stores import MemoryStore
 
 

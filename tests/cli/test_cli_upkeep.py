@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fanwise.cli.prune import choose
+from fanwise.cli.commands.prune import choose
 from fanwise.model import EndedRun, Status
 from fanwise.stores import open_store, schema
 from fanwise.stores.sqlite_files import APPLICATION_ID

@@ -170,7 +170,7 @@ def test_a_store_that_fails_stops_the_run_which_goes_on_once_it_is_mended(
     line = err.splitlines()[-1]
     assert err.count(str(project.store)) == 1
     assert line.startswith(f"{project.store}: {told}")
-    assert line.endswith("What was recorded by now is kept. Go on with: fanwise resume r")
+    assert line.endswith("What was recorded by now is kept. Resume with: fanwise resume r")
     project.begun()
 
     project.mend()

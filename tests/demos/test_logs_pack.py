@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fanwise.demos.logs
-from fanwise.demos.monitor.access_log import combined_line
+from fanwise.demos.monitor.server import combined_line
 from fanwise.errors import ActionError
 from fanwise.packs.folders import load_actions
 

@@ -10,9 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fanwise.demos.logs import writing
-from fanwise.demos.logs.rotation import rotate
-from fanwise.demos.logs.traffic import calls
-from fanwise.demos.logs.writing import write_logs
+from fanwise.demos.logs.writing import calls, rotate, write_logs
 from fanwise.demos.monitor.fleet import make_fleet
 from fanwise.errors import UsageError
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanwise.demos.monitor.access_log import combined_line
+from fanwise.demos.monitor.server import combined_line
 
 
 def line(**changes: object) -> str:

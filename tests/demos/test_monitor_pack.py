@@ -11,8 +11,14 @@ import fanwise.demos.monitor
 from fanwise.actions.resources import close_resources
 from fanwise.context import WorkflowContext
 from fanwise.definition import load
-from fanwise.demos.monitor.fleet import Behaviour, Fault, Server, make_fleet
-from fanwise.demos.monitor.inventory import health_endpoint, write_inventory
+from fanwise.demos.monitor.fleet import (
+    Behaviour,
+    Fault,
+    Server,
+    health_endpoint,
+    make_fleet,
+    write_inventory,
+)
 from fanwise.demos.monitor.process import serving
 from fanwise.errors import ActionError
 from fanwise.expressions import compile_template

@@ -14,8 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from fanwise.demos.monitor.fleet import Behaviour, Fault, Server, make_fleet
-from fanwise.demos.monitor.inventory import health_endpoint
+from fanwise.demos.monitor.fleet import Behaviour, Fault, Server, health_endpoint, make_fleet
 from fanwise.demos.monitor.process import serving
 from fanwise.errors import UsageError
 

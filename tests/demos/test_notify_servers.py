@@ -17,7 +17,7 @@ from urllib.request import ProxyHandler, build_opener
 import msgspec
 import pytest
 
-from fanwise.demos.notify.mail_log import Entry, MailCounts, count_mail, read_log
+from fanwise.demos.notify.mail_server import Entry, MailCounts, count_mail, read_log
 from fanwise.demos.notify.people import make_people
 from fanwise.demos.notify.smtp import MAX_MESSAGE_BYTES
 from fanwise.demos.process import serving

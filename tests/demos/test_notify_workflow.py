@@ -12,7 +12,7 @@ import pytest
 
 import fanwise
 import fanwise.demos.notify
-from fanwise.demos.notify.mail_log import Entry, count_mail, read_log
+from fanwise.demos.notify.mail_server import Entry, count_mail, read_log
 from fanwise.demos.notify.people import make_people
 from fanwise.demos.process import serving
 from fanwise.model import ItemOutcome, Status

@@ -17,7 +17,6 @@ import fanwise
 from fanwise import errors, testing
 from fanwise.actions.core import give_up
 from fanwise.cli.app import app
-from fanwise.cli.export_format import as_object
 from fanwise.definition import (
     CODES,
     ParameterDefinition,
@@ -41,6 +40,7 @@ from fanwise.model import (
 )
 from fanwise.packs.folders import load_actions
 from fanwise.plan import checks
+from fanwise.reports.records import record_object
 
 DOCS = ROOT / "docs"
 SOURCE = ROOT / "src" / "fanwise"
@@ -203,7 +203,7 @@ def test_every_key_of_an_export_is_told() -> None:
         LogEntry(1, 1, None, 1, "a", 0.0, ""),
         Sleep(1, "a", 1, 0.0),
     ]
-    lines = [as_object(record) for record in records]
+    lines = [record_object(record) for record in records]
     assert told == {line["kind"]: [*line][1:] for line in lines}
 
 

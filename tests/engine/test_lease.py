@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 import fanwise
-from fanwise.engine.lease import LEASE_S, LeaseKeeper, is_driven
+from fanwise.engine.lease import LEASE_S, LeaseKeeper
 from fanwise.errors import (
     ConflictError,
     LeaseLostError,
@@ -29,7 +29,7 @@ from fanwise.model import (
     RunRequest,
     Status,
 )
-from fanwise.ports import ProcessState
+from fanwise.ports import ProcessState, is_driven
 from fanwise.stores import Store
 from fanwise.testing.clock import ManualClock
 from fanwise.testing.ownership_contract import an_owner

@@ -11,8 +11,6 @@ from source import ROOT, imports, modules, rings
 MEASURES = ["any", "first-words", "lexicon"]
 
 RINGED = {
-    "fanwise.cli.bars",
-    "fanwise.cli.progress",
     "fanwise.engine.attempt",
     "fanwise.engine.children",
     "fanwise.engine.conduct",

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from fanwise.bench.measure import show_bytes, show_ratio, show_seconds
 from fanwise.bench.tables import figures_table
+from fanwise.units import show_bytes, show_ratio, show_seconds
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

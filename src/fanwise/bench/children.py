@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fanwise.bench.budget import Budget, at_least, at_most
-from fanwise.bench.measure import DEFAULT_ROUNDS, in_process, peak_memory_bytes, show_bytes
+from fanwise.bench.measure import DEFAULT_ROUNDS, in_process, peak_memory_bytes
 from fanwise.bench.runs import run, task_seconds
 from fanwise.bench.tables import figures_table
+from fanwise.units import show_bytes
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

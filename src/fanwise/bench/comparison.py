@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from fanwise.bench.measure import machine, show_ratio, show_seconds
+from fanwise.bench.measure import machine
 from fanwise.bench.tables import figures_table
+from fanwise.units import show_ratio, show_seconds
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -17,20 +17,12 @@ import msgspec
 from fanwise.bench.budget import Budget, at_least, at_most
 from fanwise.bench.context_process import Growth, Held
 from fanwise.bench.contexts import DEEP_COPY, FANWISE, JSON_COPY, Way, sample_results, ways
-from fanwise.bench.measure import (
-    DEFAULT_ROUNDS,
-    alternate,
-    in_process,
-    machine,
-    seconds,
-    show_bytes,
-    show_ratio,
-    show_seconds,
-)
+from fanwise.bench.measure import DEFAULT_ROUNDS, alternate, in_process, machine, seconds
 from fanwise.bench.plot import plot
 from fanwise.bench.svg import log_plot
 from fanwise.bench.tables import figures_table
 from fanwise.context import ItemContext, WorkflowContext
+from fanwise.units import show_bytes, show_ratio, show_seconds
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

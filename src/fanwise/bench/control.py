@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fanwise.bench.budget import Budget, at_most
-from fanwise.bench.measure import DEFAULT_ROUNDS, show_seconds, take_turns
+from fanwise.bench.measure import DEFAULT_ROUNDS, take_turns
 from fanwise.bench.tables import figures_table
 from fanwise.errors import UsageError
 from fanwise.model import RequestKind, RunRequest, Status
 from fanwise.stores import Store, open_store
+from fanwise.units import show_seconds
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -23,17 +23,10 @@ from fanwise.bench.budget import Budget, at_least, at_most
 from fanwise.bench.comparison import Comparison
 from fanwise.bench.comparison import render as render_comparison
 from fanwise.bench.fanout_process import FanOut, workflow
-from fanwise.bench.measure import (
-    DEFAULT_ROUNDS,
-    alternate,
-    in_process,
-    seconds,
-    show_bytes,
-    show_seconds,
-    take_turns,
-)
+from fanwise.bench.measure import DEFAULT_ROUNDS, alternate, in_process, seconds, take_turns
 from fanwise.bench.runs import run
 from fanwise.bench.tables import figures_table
+from fanwise.units import show_bytes, show_seconds
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

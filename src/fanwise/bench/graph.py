@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fanwise.bench.budget import Budget, at_least, at_most
-from fanwise.bench.measure import DEFAULT_ROUNDS, show_seconds
+from fanwise.bench.measure import DEFAULT_ROUNDS
 from fanwise.bench.runs import PACK, run
 from fanwise.bench.tables import figures_table
 from fanwise.conductor import RunStarted, StartTask, State, TaskEnded, decide
 from fanwise.context import WorkflowContext
 from fanwise.model import Status, TaskResult
 from fanwise.plan import Plan
+from fanwise.units import show_seconds
 from fanwise.wiring import load_plan
 
 if TYPE_CHECKING:

@@ -13,14 +13,9 @@ import msgspec
 
 from fanwise.bench.budget import Budget, at_least
 from fanwise.bench.habits_process import Cost
-from fanwise.bench.measure import (
-    DEFAULT_ROUNDS,
-    in_process,
-    show_bytes,
-    show_seconds,
-    take_turns,
-)
+from fanwise.bench.measure import DEFAULT_ROUNDS, in_process, take_turns
 from fanwise.bench.tables import figures_table
+from fanwise.units import show_bytes, show_seconds
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

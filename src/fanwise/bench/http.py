@@ -70,8 +70,7 @@ async def bare_checks(urls: Iterable[str], *, concurrency: int = CONCURRENCY) ->
 
 def compare(*, servers: int = SERVERS, rounds: int = DEFAULT_ROUNDS) -> Comparison:
     """Measure; it takes a few seconds. Raises `UsageError` if a check fails."""
-    from fanwise.demos.monitor.fleet import make_fleet
-    from fanwise.demos.monitor.inventory import health_endpoint, write_inventory
+    from fanwise.demos.monitor.fleet import health_endpoint, make_fleet, write_inventory
     from fanwise.demos.monitor.process import serving
 
     fleet = make_fleet(servers, seed=0, all_healthy=True)

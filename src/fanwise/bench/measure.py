@@ -102,31 +102,3 @@ def peak_memory_bytes() -> int:
 def machine() -> str:
     """The machine of the measurements, in a few words."""
     return f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
-
-
-def show_bytes(size: float) -> str:
-    """A size, with three digits."""
-    return _scaled(size, ["B", "KB", "MB", "GB"])
-
-
-def show_seconds(span: float) -> str:
-    """A span of time, with three digits."""
-    return _scaled(span * 1e9, ["ns", "µs", "ms", "s"])
-
-
-def show_ratio(ratio: float) -> str:
-    """A ratio with three digits, or as a whole number."""
-    return f"{_digits(ratio)}x"
-
-
-def _scaled(value: float, units: list[str]) -> str:
-    *smaller, largest = units
-    for unit in smaller:
-        if abs(value) < 999.5:  # Above it would be shown as 1,000.
-            return f"{_digits(value)} {unit}"
-        value /= 1000
-    return f"{_digits(value)} {largest}"
-
-
-def _digits(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:.3g}"

@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fanwise.bench.budget import Budget, at_most
-from fanwise.bench.measure import DEFAULT_ROUNDS, show_bytes, show_seconds, take_turns
+from fanwise.bench.measure import DEFAULT_ROUNDS, take_turns
 from fanwise.bench.resume_notes import DIE_AT, NOTES, Notes
 from fanwise.bench.runs import PACK
 from fanwise.bench.tables import figures_table
 from fanwise.errors import UsageError
 from fanwise.stores import open_store
+from fanwise.units import show_bytes, show_seconds
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

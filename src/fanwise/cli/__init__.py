@@ -14,7 +14,7 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str] | None = None) -> None:
     """Carry out a command line (default: the process's own) and raise `SystemExit`."""
     from fanwise.cli.app import app
-    from fanwise.cli.completion import prepare_completion
+    from fanwise.cli.completion.scripts import prepare_completion
     from fanwise.cli.errors import reporting
 
     with reporting():

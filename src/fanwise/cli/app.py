@@ -7,26 +7,26 @@ from typing import Annotated, Any
 
 import typer
 
-from fanwise.cli.actions import actions
-from fanwise.cli.bench import bench
-from fanwise.cli.completion import completion
-from fanwise.cli.control import cancel, pause
-from fanwise.cli.db import check, upgrade
-from fanwise.cli.demo import demo
-from fanwise.cli.export import export
-from fanwise.cli.graph import graph
-from fanwise.cli.items import items
-from fanwise.cli.logs import logs
-from fanwise.cli.new import new
-from fanwise.cli.prune import prune
-from fanwise.cli.recover import recover
-from fanwise.cli.resume import resume
-from fanwise.cli.retry import retry
-from fanwise.cli.run import run
-from fanwise.cli.runs import runs
-from fanwise.cli.schema import schema
-from fanwise.cli.show import show
-from fanwise.cli.validate import validate
+from fanwise.cli.commands.actions import actions
+from fanwise.cli.commands.bench import bench
+from fanwise.cli.commands.control import cancel, pause
+from fanwise.cli.commands.db import check, upgrade
+from fanwise.cli.commands.demo import demo
+from fanwise.cli.commands.export import export
+from fanwise.cli.commands.graph import graph
+from fanwise.cli.commands.items import items
+from fanwise.cli.commands.logs import logs
+from fanwise.cli.commands.new import new
+from fanwise.cli.commands.prune import prune
+from fanwise.cli.commands.recover import recover
+from fanwise.cli.commands.resume import resume
+from fanwise.cli.commands.retry import retry
+from fanwise.cli.commands.run import run
+from fanwise.cli.commands.runs import runs
+from fanwise.cli.commands.schema import schema
+from fanwise.cli.commands.show import show
+from fanwise.cli.commands.validate import validate
+from fanwise.cli.completion.scripts import completion
 
 # Plain help: Rich's takes as long to import as everything else together.
 app = typer.Typer(

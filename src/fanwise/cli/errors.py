@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fanwise.cli.output import clean_lines, flush_results, prepare_streams, say
-from fanwise.cli.usage import UsageProblem, usage_text
+from fanwise.cli.text.output import flush_results, prepare_streams, say
+from fanwise.cli.text.usage import UsageProblem, usage_text
 from fanwise.errors import ActionLoadError, FanwiseError
+from fanwise.reports.plain import clean_lines
 
 WRONG = 2
 """The exit status if the command, the workflow or the store is wrong."""

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from fanwise.cli.complete import complete_runs
+from fanwise.cli.completion.words import complete_runs
 
 Packs = Annotated[
     list[Path] | None,
     typer.Option("--packs", metavar="DIR", help="A folder of packs; may be given several times."),
 ]
-Store = Annotated[
+StoreUrl = Annotated[
     str | None,
     typer.Option(
         "--store",
@@ -42,7 +42,7 @@ Grace = Annotated[
         help="How long a pause lets what is in flight finish. Default: 30s.",
     ),
 ]
-Secrets = Annotated[
+SecretOptions = Annotated[
     list[str] | None,
     typer.Option(
         "-p",
@@ -51,9 +51,9 @@ Secrets = Annotated[
     ),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Go on although a file that the run reads has changed.")
+    bool, typer.Option("--force", help="Resume although a file that the run reads has changed.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 RunId = Annotated[
     str,
     typer.Argument(

@@ -23,25 +23,12 @@ from msgspec.structs import replace
 
 from fanwise.errors import LeaseLostError, RunDrivenError, RunNotFoundError, StoreError
 from fanwise.model import LEASE_S, Lease, Owner, RequestKind, RunRecord, RunRequest
-from fanwise.ports import Clock, Mailbox, Ownership, Processes, ProcessState
+from fanwise.ports import Clock, Mailbox, Ownership, Processes, ProcessState, is_driven
 
 _BEATS: Final = 5
 """Beats in the time for which a lease holds."""
 
 _LISTEN_S: Final = 0.25
-
-
-def is_driven(lease: Lease | None, processes: Processes) -> bool:
-    """Say whether an engine drives the run at this moment."""
-    if lease is None or lease.owner is None:
-        return False
-    match processes.state(lease.owner):
-        case ProcessState.ALIVE:
-            return True
-        case ProcessState.GONE:
-            return False
-        case ProcessState.STOPPED | ProcessState.UNKNOWN:
-            return lease.silent_s < lease.owner.lease_s
 
 
 class _HeldRun:

@@ -21,7 +21,15 @@ from fanwise.model.records import (
     inner_path,
 )
 from fanwise.model.results import ErrorInfo, ItemCounts, Status, TaskResult
-from fanwise.model.summaries import EndedRun, ItemTimes, RecordedItems, Run, StoreSize, TaskSummary
+from fanwise.model.summaries import (
+    EndedRun,
+    ItemTimes,
+    RecordedItems,
+    Run,
+    StoreReport,
+    StoreSize,
+    TaskSummary,
+)
 
 __all__ = [
     "LEASE_S",
@@ -47,6 +55,7 @@ __all__ = [
     "RunRequest",
     "Sleep",
     "Status",
+    "StoreReport",
     "StoreSize",
     "TaskResult",
     "TaskSummary",

@@ -97,3 +97,21 @@ class StoreSize(msgspec.Struct, frozen=True, gc=False):
 
     total_bytes: int
     free_bytes: int
+
+
+class StoreReport(msgspec.Struct, frozen=True):
+    """The findings of a check of a store; see `fanwise.stores.check`.
+
+    `revision` is that of the store's schema, empty before the first one, and `newest` the one that
+    this version of fanwise reads and writes. `problems` has a line for each thing that is damaged.
+    Of a store of an older revision only the file is checked: `runs`, the number of runs by status,
+    and `leftovers`, the number of deleted runs that rows are left of, are empty.
+    """
+
+    place: str
+    revision: str
+    newest: str
+    size: StoreSize
+    problems: tuple[str, ...]
+    runs: Mapping[Status, int] = {}
+    leftovers: int = 0

@@ -23,6 +23,7 @@ from fanwise.ports.machine import (
     Randomness,
     Secrets,
     Timer,
+    is_driven,
 )
 from fanwise.ports.observer import (
     Observer,
@@ -75,4 +76,5 @@ __all__ = [
     "TaskProgress",
     "Ticket",
     "Timer",
+    "is_driven",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final, Protocol
 
-from fanwise.model import Owner
+from fanwise.model import Lease, Owner
 
 
 class Clock(Protocol):
@@ -51,6 +51,22 @@ class Processes(Protocol):
 
     def state(self, owner: Owner) -> ProcessState:
         """What has become of a process."""
+
+
+def is_driven(lease: Lease | None, processes: Processes) -> bool:
+    """Say whether an engine drives the run at this moment.
+
+    Where the state of its process can't be known, its silence says.
+    """
+    if lease is None or lease.owner is None:
+        return False
+    match processes.state(lease.owner):
+        case ProcessState.ALIVE:
+            return True
+        case ProcessState.GONE:
+            return False
+        case ProcessState.STOPPED | ProcessState.UNKNOWN:
+            return lease.silent_s < lease.owner.lease_s
 
 
 class Randomness(Protocol):

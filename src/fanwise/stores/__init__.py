@@ -4,7 +4,7 @@
 run starts quickly.
 """
 
-from fanwise.stores.store import Store, StoreReport, Upgrade
+from fanwise.stores.store import Store, Upgrade
 from fanwise.stores.urls import check, open_store, upgrade
 
-__all__ = ["Store", "StoreReport", "Upgrade", "check", "open_store", "upgrade"]
+__all__ = ["Store", "Upgrade", "check", "open_store", "upgrade"]

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from fanwise.model import EndedRun, Record, Status, StoreSize
+from fanwise.model import EndedRun, Record, Status, StoreReport, StoreSize
 from fanwise.stores import maintenance_statements, rows, schema, statements
 from fanwise.stores.database import Database, Statement
 from fanwise.stores.sql_ownership import DELETE_LEASE
-from fanwise.stores.store import StoreReport
 from fanwise.stores.turns import in_turns
 
 _PAGE_RUNS = 1_000

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from fanwise.errors import StoreError
-from fanwise.model import StoreSize
+from fanwise.model import StoreReport, StoreSize
 from fanwise.stores import sqlite_files
 from fanwise.stores.database import Insert, Reader, Statement, Writer
 from fanwise.stores.rows import Row, SqlValue
@@ -28,7 +28,7 @@ from fanwise.stores.sql_store import SqlStore
 from fanwise.stores.sqlite_errors import explained, refusing
 from fanwise.stores.sqlite_files import transaction
 from fanwise.stores.sqlite_text import bulk_insert, translated
-from fanwise.stores.store import TIMEOUT_S, Durability, StoreReport
+from fanwise.stores.store import TIMEOUT_S, Durability
 from fanwise.stores.turns import in_turns
 
 _MOST_PROBLEMS = 20

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, Protocol, Self
 
 import msgspec
 
-from fanwise.model import Status, StoreSize
 from fanwise.ports import Journal, Mailbox, Maintenance, Ownership, Records
 
 TIMEOUT_S: Final = 10.0
@@ -19,24 +17,6 @@ Durability = Literal["off", "normal", "full"]
 
 After a loss of power a store with `off`, which is for tests, may be damaged.
 """
-
-
-class StoreReport(msgspec.Struct, frozen=True):
-    """The findings of a check; see `fanwise.stores.check`.
-
-    `revision` is that of the store's schema, empty before the first one, and `newest` the one that
-    this version of fanwise reads and writes. `problems` has a line for each thing that is damaged.
-    Of a store of an older revision only the file is checked: `runs`, the number of runs by status,
-    and `leftovers`, the number of deleted runs that rows are left of, are empty.
-    """
-
-    place: str
-    revision: str
-    newest: str
-    size: StoreSize
-    problems: tuple[str, ...]
-    runs: Mapping[Status, int] = {}
-    leftovers: int = 0
 
 
 class Upgrade(msgspec.Struct, frozen=True):

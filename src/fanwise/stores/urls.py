@@ -12,7 +12,8 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from fanwise.errors import StoreError
-from fanwise.stores.store import TIMEOUT_S, Durability, Store, StoreReport, Upgrade
+from fanwise.model import StoreReport
+from fanwise.stores.store import TIMEOUT_S, Durability, Store, Upgrade
 
 _MOST_TIMEOUT_S = 86_400.0
 _FORMS = "Use sqlite:///PATH or just the path of a file."

@@ -17,13 +17,14 @@ from typing import Any, cast
 
 from msgspec.structs import replace
 
-from fanwise.cli.export_format import as_line
+from fanwise.cli.text.output import as_json
 from fanwise.engine import Engine
 from fanwise.errors import StoreError
 from fanwise.model import RunRecord
 from fanwise.packs.workflows import Workflows
 from fanwise.plan import Plan
 from fanwise.ports import Observer, TaskProgress
+from fanwise.reports.records import record_object
 from fanwise.stores import Store
 from fanwise.testing.chance import FixedChance
 from fanwise.testing.jumping_loop import JumpingLoop
@@ -178,7 +179,7 @@ class Recording:
         record, *rest = self._memory.export("golden")
         assert isinstance(record, RunRecord)
         record = replace(record, origin=replace(record.origin, folder=str(FOLDER)))
-        return [as_line(each) for each in (record, *rest)]
+        return [as_json(record_object(each)) for each in (record, *rest)]
 
 
 class _PauseAt(Observer):

@@ -6,17 +6,120 @@ For more than `MAX_REQUESTS` lines, what the server wrote is repeated.
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from random import Random
+from typing import IO
 
+import aiohttp
 import msgspec
 
-from fanwise.demos.logs.rotation import rotate
-from fanwise.demos.logs.traffic import calls, request_all
-from fanwise.demos.monitor.fleet import make_fleet
-from fanwise.demos.monitor.inventory import write_inventory
+from fanwise.demos.monitor.fleet import Server, make_fleet, write_inventory
 from fanwise.demos.monitor.process import ask_stats, serving
 from fanwise.errors import UsageError
+
+_CHUNK_BYTES = 2**20
+_PLAIN_FILES = 2  # The newest two aren't compressed yet, as with logrotate's `delaycompress`.
+
+
+def rotate(whole: Path, log: Path, files: int) -> int:
+    """Cut `whole` into so many files, of which `log` is the newest, and remove it.
+
+    Gives how many lines were cut: fewer than `files - 1` if the log has too few.
+    """
+    size, start, cuts = whole.stat().st_size, 0, 0
+    with whole.open("rb") as source:
+        for number in range(files - 1, 0, -1):
+            source.seek(start + (size - start) // (number + 1))
+            source.readline()
+            line_start = source.tell()
+            half = len(source.readline()) // 2
+            if not half:  # It is the log's end.
+                continue
+            _copy(source, start, line_start + half, _file(log, number))
+            start = line_start
+            cuts += 1
+        _copy(source, start, size, log)
+    whole.unlink()
+    return cuts
+
+
+def _file(log: Path, number: int) -> Path:
+    ending = "" if number < _PLAIN_FILES else ".gz"
+    return log.with_name(f"{log.name}.{number}{ending}")
+
+
+def _copy(source: IO[bytes], start: int, stop: int, target: Path) -> None:
+    source.seek(start)
+    with (
+        gzip.open(target, "wb", compresslevel=1)
+        if target.suffix == ".gz"
+        else target.open("wb") as to
+    ):
+        while start < stop and (chunk := source.read(min(_CHUNK_BYTES, stop - start))):
+            to.write(chunk)
+            start += len(chunk)
+
+
+_AT_ONCE = 100
+_CHECKS_SHARE = 0.94
+
+_AGENTS = {
+    "HealthChecker/2.1": 12,
+    "Prometheus/2.53": 4,
+    "curl/8.5.0": 2,
+    'probe "blue" (+https://example.org/probe)': 1,
+    "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0": 1,
+}
+_REFERERS = ("https://status.example.org/", "https://www.example.org/fleet?page=3", None, None)
+_UNKNOWN_PATHS = ("/favicon.ico", "/robots.txt", "/login?next=%2F", "/.env", "/index.php?page={}")
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request: its method, its path, and the headers of the same names."""
+
+    method: str
+    path: str
+    agent: str
+    referer: str | None
+
+
+def calls(fleet: Sequence[Server], count: int, seed: int) -> Iterator[Call]:
+    """So many requests to the servers of `fleet`, some of them for what there isn't."""
+    chance = Random(seed)
+    agents, weights = list(_AGENTS), list(_AGENTS.values())
+    for number in range(count):
+        server = f"/servers/{chance.choice(fleet).name}"
+        if chance.random() < _CHECKS_SHARE:
+            method, path = "GET", f"{server}/health"
+        else:
+            unknown = chance.choice(_UNKNOWN_PATHS).format(number)
+            method, path = chance.choice(
+                [("GET", unknown), ("GET", f"{server}x/health"), ("POST", f"{server}/health")]
+            )
+        (agent,) = chance.choices(agents, weights)
+        yield Call(method, path, agent, chance.choice(_REFERERS))
+
+
+async def request_all(url: str, wanted: Iterator[Call]) -> None:
+    """Make all requests to the server at `url`, a hundred at once, over connections kept open."""
+
+    async def request_some(session: aiohttp.ClientSession) -> None:
+        for call in wanted:
+            headers = {"User-Agent": call.agent}
+            if call.referer:
+                headers["Referer"] = call.referer
+            try:
+                async with session.request(call.method, url + call.path, headers=headers) as answer:
+                    await answer.read()
+            except aiohttp.ServerDisconnectedError:
+                pass  # Some servers of the fleet answer so.
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        await asyncio.gather(*(request_some(session) for _ in range(_AT_ONCE)))
+
 
 MAX_REQUESTS = 10_000
 """So many requests are made at most."""

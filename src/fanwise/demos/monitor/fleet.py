@@ -7,10 +7,31 @@ answer at once. Nothing here knows HTTP. Delays are in seconds.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
+from pathlib import Path
 from random import Random
 
 import msgspec
+
+
+def health_endpoint(base_url: str, server: Server) -> str:
+    """The URL at which the server process at `base_url` answers for `server`."""
+    return f"{base_url}/servers/{server.name}/health"
+
+
+def write_inventory(path: Path, base_url: str, fleet: Iterable[Server]) -> None:
+    """Write the file that lists `fleet`, replacing what `path` held."""
+    servers = [
+        {
+            "name": server.name,
+            "region": server.region,
+            "role": server.role,
+            "health_endpoint": health_endpoint(base_url, server),
+        }
+        for server in fleet
+    ]
+    path.write_bytes(msgspec.json.format(msgspec.json.encode({"servers": servers}), indent=2))
 
 
 class Behaviour(StrEnum):

@@ -12,8 +12,7 @@ import threading
 from pathlib import Path
 
 import fanwise
-from fanwise.demos.monitor.fleet import make_fleet
-from fanwise.demos.monitor.inventory import write_inventory
+from fanwise.demos.monitor.fleet import make_fleet, write_inventory
 from fanwise.demos.monitor.process import serving
 from fanwise.demos.process import parse_amount, parse_port
 

@@ -14,16 +14,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
 from aiohttp.log import server_logger
 from aiohttp.typedefs import Handler
+from aiohttp.web import BaseRequest, StreamResponse
 
-from fanwise.demos.monitor.access_log import NO_ANSWER, CombinedLogger, open_log
 from fanwise.demos.monitor.fleet import Behaviour, Fault, Server, make_fleet
 from fanwise.demos.process import (
     announce,
@@ -32,6 +35,65 @@ from fanwise.demos.process import (
     serve_to_the_end,
     stop_signal,
 )
+
+NO_ANSWER = 444
+"""The status that stands for a connection closed without an answer."""
+
+_ESCAPES = [chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in range(256)]
+_ESCAPES[ord('"')] = '\\"'
+_ESCAPES[ord("\\")] = "\\\\"
+
+
+def combined_line(
+    *,
+    host: str,
+    received: datetime,
+    request: str,
+    status: int,
+    size_bytes: int,
+    referer: str | None,
+    user_agent: str | None,
+    seconds: float,
+) -> str:
+    """One line, without its end. `received` knows its time zone; `request` is the request line."""
+    return (
+        f"{host} - - [{received:%d/%b/%Y:%H:%M:%S %z}] {_quoted(request)} {status} "
+        f"{size_bytes or '-'} {_quoted(referer or '-')} {_quoted(user_agent or '-')} {seconds:.3f}"
+    )
+
+
+def _quoted(text: str) -> str:
+    escaped = "".join([_ESCAPES[byte] for byte in text.encode("utf-8", "surrogateescape")])
+    return f'"{escaped}"'
+
+
+class CombinedLogger(AbstractAccessLogger):
+    """Writes a line for each request that aiohttp has answered."""
+
+    def log(self, request: BaseRequest, response: StreamResponse, time: float) -> None:
+        """Write the line; `time` is how long the answer took, in seconds."""
+        version = request.version
+        answered = response.status != NO_ANSWER
+        self.logger.info(
+            combined_line(
+                host=request.remote or "-",
+                received=datetime.now().astimezone() - timedelta(seconds=time),
+                request=f"{request.method} {request.raw_path} HTTP/{version.major}.{version.minor}",
+                status=response.status,
+                size_bytes=(response.content_length or 0) if answered else 0,
+                referer=request.headers.get("Referer"),
+                user_agent=request.headers.get("User-Agent"),
+                seconds=time,
+            )
+        )
+
+
+def open_log(path: Path) -> logging.Logger:
+    """A logger of its own that adds whole lines to the file at `path`."""
+    logger = logging.Logger("access")
+    logger.addHandler(logging.FileHandler(path, encoding="ascii"))
+    return logger
+
 
 _STATUSES = {
     None: 200,

@@ -1,0 +1,1 @@
+"""The commands of `fanwise`: a file for each."""

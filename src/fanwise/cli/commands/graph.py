@@ -1,0 +1,37 @@
+"""`fanwise graph`: draws the order of a workflow's tasks."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fanwise.cli.text.output import print_results
+
+
+class Format(StrEnum):
+    """What the drawing is written in."""
+
+    MERMAID = "mermaid"
+    DOT = "dot"
+
+
+def graph(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The workflow.")],
+    format: Annotated[
+        Format, typer.Option("--format", help="Mermaid, or DOT for Graphviz.")
+    ] = Format.MERMAID,
+) -> None:
+    """Draw the order of a workflow's tasks, for Mermaid or Graphviz.
+
+    An arrow without a label is taken when its task succeeded. None of the workflow's code is run.
+    """
+    from fanwise.cli.text.dot import dot_lines
+    from fanwise.cli.text.mermaid import mermaid_lines
+    from fanwise.cli.text.picture import draw
+    from fanwise.wiring import load_plan
+
+    picture = draw(load_plan(file, import_packs=False))
+    print_results(dot_lines(picture) if format is Format.DOT else mermaid_lines(picture))

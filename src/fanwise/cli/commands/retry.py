@@ -1,0 +1,73 @@
+"""`fanwise retry`: runs the failed part of a run again, and keeps the rest."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fanwise.cli import options
+from fanwise.cli.completion.words import complete_tasks
+from fanwise.cli.text.output import prints_aside
+
+if TYPE_CHECKING:
+    from fanwise.cli.live.run import Start
+    from fanwise.engine import Engine
+
+
+def retry(
+    run_id: options.RunId,
+    from_task: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TASK",
+            help="Start again at this task, also if it had succeeded.",
+            autocompletion=complete_tasks,
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="FILE", help="A repaired workflow to run instead."),
+    ] = None,
+    secrets: options.SecretOptions = None,
+    packs: options.Packs = None,
+    force: options.Force = False,
+    grace: options.Grace = None,
+    store: options.StoreUrl = None,
+    json: options.JsonFlag = False,
+) -> None:
+    """Do again what failed of a run, and what comes after it.
+
+    The rest of the run is kept. Of a task with items, just those are done again that haven't
+    succeeded.
+    """
+    from fanwise.cli.commands.parameters import read_secrets
+    from fanwise.cli.commands.run import exit_status, report
+    from fanwise.cli.live.run import watch
+    from fanwise.reports.lookup import find_run
+    from fanwise.wiring import load_to_retry, open_records, read_settings
+
+    settings = read_settings(store=store, packs=packs or ())
+    with open_records(settings) as records:
+        record = find_run(records, run_id)
+    with prints_aside():
+        recorded, plan = load_to_retry(record, settings, file)
+    given = read_secrets(plan, secrets or ())
+
+    def start(engine: Engine) -> Start:
+        return partial(
+            engine.aretry,
+            plan,
+            record,
+            recorded=recorded,
+            from_task=from_task,
+            secrets=given,
+            force=force,
+        )
+
+    done = watch(start, settings, grace_s=grace, store=store)
+    report(done, settings, store=store, json=json, has_output=plan.output is not None)
+    raise typer.Exit(exit_status(done))

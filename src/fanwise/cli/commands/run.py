@@ -1,0 +1,160 @@
+"""`fanwise run`: runs a workflow to its end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fanwise.cli import options
+from fanwise.cli.completion.words import complete_tags
+from fanwise.cli.text.output import as_json, has_colours, print_results, prints_aside, say
+
+if TYPE_CHECKING:
+    from fanwise.model import Run
+    from fanwise.plan import Plan
+    from fanwise.wiring import Settings
+
+FAILED = 1
+"""The exit status if the run failed."""
+
+
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="The workflow.")]
+_Parameter = Annotated[
+    list[str] | None,
+    typer.Option("-p", metavar="NAME=VALUE", help="A parameter; may be given several times."),
+]
+_Params = Annotated[
+    Path | None,
+    typer.Option("--params", metavar="FILE", help="A map of parameters in YAML or JSON."),
+]
+_NewId = Annotated[
+    str | None, typer.Option("--run-id", metavar="ID", help="The run's id; else one is made.")
+]
+_Tag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag",
+        metavar="TAG",
+        help="A word to find the run by; may be given several times.",
+        autocompletion=complete_tags,
+    ),
+]
+_Items = Annotated[
+    int | None,
+    typer.Option("--items", min=1, metavar="N", help="Run only the first N of each fan-out."),
+]
+_DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Show what would run with which input, and run nothing."),
+]
+
+
+def run(
+    file: _File,
+    parameter: _Parameter = None,
+    params: _Params = None,
+    packs: options.Packs = None,
+    store: options.StoreUrl = None,
+    run_id: _NewId = None,
+    tag: _Tag = None,
+    items: _Items = None,
+    grace: options.Grace = None,
+    dry_run: _DryRun = False,
+    json: options.JsonFlag = False,
+) -> None:
+    """Run a workflow to its end.
+
+    The output is printed to standard output as JSON, progress and the summary to standard error.
+    Exit status: 0 the run succeeded, 1 it failed, 2 it couldn't be made, 130 it was interrupted.
+    """
+    from fanwise.cli.commands.parameters import read_parameters
+    from fanwise.wiring import load_plan, read_settings
+
+    settings = read_settings(store=store, packs=packs or ())
+    with prints_aside():
+        plan = load_plan(file, settings)
+    parameters = read_parameters(plan, parameter or (), params, settings.limits)
+
+    if dry_run:
+        print_preview(plan, parameters, settings, items=items, json=json)
+        return
+
+    from fanwise.cli.live.run import execute
+
+    done = execute(
+        plan,
+        parameters,
+        settings,
+        run_id=run_id,
+        tags=tag or (),
+        items=items,
+        grace_s=grace,
+        store=store,
+    )
+    report(done, settings, store=store, json=json, has_output=plan.output is not None)
+    raise typer.Exit(exit_status(done))
+
+
+def print_preview(
+    plan: Plan, parameters: Mapping[str, Any], settings: Settings, *, items: int | None, json: bool
+) -> None:
+    """Print a preview of a run, as lines or as one object."""
+    from fanwise.cli.text.dry_run import dry_run_lines
+    from fanwise.wiring import preview_run
+
+    with prints_aside():  # what an action makes of its input is checked
+        preview = preview_run(plan, parameters, settings, items=items)
+    print_results([as_json(preview)] if json else dry_run_lines(preview))
+
+
+def report(
+    done: Run,
+    settings: Settings,
+    *,
+    store: str | None,
+    json: bool,
+    has_output: bool,
+    is_resumable: bool = True,
+) -> None:
+    """Print a run's summary, and its output or the whole as JSON.
+
+    Without `is_resumable` the input of a paused run is about to go, and no resume is advised.
+    """
+    from fanwise.cli.text.summary import command, failure_lines, output_text, run_lines
+    from fanwise.model import Status
+    from fanwise.reports.lookup import last_visits
+    from fanwise.reports.objects import run_object
+    from fanwise.wiring import open_records
+
+    say("")
+    with open_records(settings) as records:
+        record = records.run(done.id)
+        visits = last_visits(records.tasks(record.run_no) if record else ())
+        for line in run_lines(done, visits, colours=has_colours(sys.stderr)):
+            say(line)
+        for line in failure_lines(records, done.id, visits, store):
+            say(line)
+        if record is not None and records.logs(record.run_no, limit=1):
+            say(f"\nLogs: {command('logs', done.id, store=store)}")
+    look = command("show", done.id, store=store)
+    if done.status is Status.FAILED:
+        say(f"\nMore: {look}")
+    if done.status is Status.PAUSED:
+        way_on = f" Resume with: {command('resume', done.id, store=store)}" if is_resumable else ""
+        say(f"\nThe run is paused; what it has recorded is kept.{way_on}")
+    if json:
+        print_results([as_json(run_object(done))])
+    elif has_output and done.status is not Status.PAUSED:
+        print_results([output_text(done)])
+
+
+def exit_status(done: Run) -> int:
+    """The exit status for the end of a run."""
+    from fanwise.cli.live.interruption import INTERRUPTED
+    from fanwise.model import Status
+
+    return {Status.SUCCEEDED: 0, Status.PAUSED: INTERRUPTED}.get(done.status, FAILED)

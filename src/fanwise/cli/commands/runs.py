@@ -1,0 +1,163 @@
+"""`fanwise runs`: lists runs, and finds them by what is true of them."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fanwise.cli import options
+from fanwise.cli.completion.words import complete_runs, complete_tags, complete_workflows
+from fanwise.cli.text.output import as_json, flush_results, has_colours, print_results, say
+from fanwise.errors import UsageError
+from fanwise.reports.plain import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fanwise.model import RunRecord
+
+
+class RunStatus(StrEnum):
+    """What `--status` takes."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_Status = Annotated[RunStatus | None, typer.Option("--status", help="Only runs that stand so.")]
+_Workflow = Annotated[
+    str | None,
+    typer.Option(
+        "--workflow",
+        metavar="NAME",
+        help="Only runs of this workflow.",
+        autocompletion=complete_workflows,
+    ),
+]
+_Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="WHEN",
+        help="Only runs made in the last 2h or 7d, or since 2026-03-05 or 2026-03-05T08:30.",
+    ),
+]
+_Tag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag",
+        metavar="TAG",
+        help="Only runs with this tag; of several, with all of them.",
+        autocompletion=complete_tags,
+    ),
+]
+_Before = Annotated[
+    str | None,
+    typer.Option(
+        "--before",
+        metavar="RUN",
+        help="Only runs older than this one.",
+        autocompletion=complete_runs,
+    ),
+]
+_Limit = Annotated[
+    int, typer.Option("--limit", min=1, max=100_000, metavar="N", help="At most so many.")
+]
+
+
+def runs(
+    status: _Status = None,
+    workflow: _Workflow = None,
+    since: _Since = None,
+    tag: _Tag = None,
+    before: _Before = None,
+    limit: _Limit = 20,
+    store: options.StoreUrl = None,
+    json: options.JsonFlag = False,
+) -> None:
+    """List runs, the newest first.
+
+    If there are more, the last line says how to see them. With --json each run is a line.
+    """
+    from fanwise.cli.text.summary import command
+    from fanwise.reports.lookup import find_run
+    from fanwise.reports.objects import listed_object
+    from fanwise.reports.ownership import Filters
+    from fanwise.units import show_bytes
+    from fanwise.wiring import open_records, read_settings, runs_of
+
+    created_since = None if since is None else read_since(since, datetime.now().astimezone())
+    with open_records(read_settings(store=store)) as records:
+        found = runs_of(records).newest(
+            status,
+            Filters(workflow, created_since, tag or ()),
+            before=None if before is None else find_run(records, before).run_no,
+            limit=limit + 1,  # to know whether there are more
+        )
+        shown = found[:limit]
+        place, size = records.place, records.size()
+    if json:
+        print_results(as_json(listed_object(run, status)) for run, status in shown)
+        return
+    print_results(_lines(shown))
+    if len(found) > limit:
+        given = {"--status": status, "--workflow": workflow, "--since": since}
+        words = [word for name, value in given.items() if value for word in (name, value)]
+        words += [word for each in tag or () for word in ("--tag", each)]
+        words += ["--limit", str(limit), "--before", shown[-1][0].id]
+        print_results([f"More: {command('runs', *words, store=store)}"])
+    flush_results()
+    say(f"\nStore: {clean(place)}, {show_bytes(size.total_bytes)}")
+
+
+def read_since(text: str, now: datetime) -> float:
+    """The time that `--since` names: a span before `now`, or a date or time as in ISO 8601.
+
+    One without a time zone is the reader's own. Raises `UsageError`.
+    """
+    from fanwise.definition import parse_duration
+
+    try:
+        return now.timestamp() - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f'"{clean(text)}" is no time for --since.',
+            hint="Give a span such as 90m, 2h or 7d, a date such as 2026-03-05, "
+            "or a time such as 2026-03-05T08:30.",
+        ) from None
+
+
+def _lines(found: Sequence[tuple[RunRecord, str]]) -> list[str]:
+    from fanwise.cli.text.render import show_time, table
+    from fanwise.reports.objects import span_s
+    from fanwise.units import show_span
+
+    if not found:
+        return ["No runs."]
+    has_tags = any(run.tags for run, _ in found)
+    rows = [
+        (
+            run.id,
+            clean(run.workflow),
+            status,
+            show_time(run.started_at),
+            show_span(span_s(run.started_at, run.ended_at)),
+            *([" ".join(run.tags)] if has_tags else []),
+        )
+        for run, status in found
+    ]
+    headings = ["RUN", "WORKFLOW", "STATUS", "STARTED", "TIME>", *(["TAGS"] if has_tags else [])]
+    return table(headings, rows, colours=has_colours(sys.stdout))

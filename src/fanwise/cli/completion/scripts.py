@@ -1,0 +1,89 @@
+"""`fanwise completion`: lets a shell complete command lines of fanwise.
+
+The script that it prints hands the words of the command line to fanwise, which Typer then answers
+with one word a line. Nothing of the answer is evaluated by the shell.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from fanwise.cli.text.output import print_results
+
+_VARIABLE = "_FANWISE_COMPLETE"
+
+_SCRIPTS = {
+    "bash": """\
+_fanwise_completion() {
+    local IFS=$'\\n' word
+    local words="${COMP_WORDS[*]}"
+    COMPREPLY=()
+    while read -r word; do
+        [[ -n $word ]] && COMPREPLY+=("$word")
+    done < <(COMP_WORDS="$words" COMP_CWORD="$COMP_CWORD" \\
+        _FANWISE_COMPLETE=complete_bash "$1" 2>/dev/null)
+}
+complete -o default -F _fanwise_completion fanwise
+""",
+    "zsh": """\
+#compdef fanwise
+_fanwise() {
+    local -a found
+    found=("${(@f)$(COMP_WORDS="${(F)words}" COMP_CWORD=$((CURRENT - 1)) \\
+        _FANWISE_COMPLETE=complete_bash "${words[1]}" 2>/dev/null)}")
+    if [[ -n "${found[1]}" ]]; then
+        compadd -- "${found[@]}"
+    else
+        _files
+    fi
+}
+compdef _fanwise fanwise
+""",
+    "fish": """\
+function __fanwise_complete
+    set -l before (commandline -opc)
+    set -l current (commandline -ct)
+    set -l words (string join \\n -- $before $current | string collect)
+    set -l found (env COMP_WORDS="$words" COMP_CWORD=(count $before) \\
+        _FANWISE_COMPLETE=complete_bash $before[1] 2>/dev/null)
+    if test -n "$found"
+        printf '%s\\n' $found
+    else
+        __fish_complete_path $current
+    end
+end
+complete --command fanwise --no-files --arguments '(__fanwise_complete)'
+""",
+}
+
+
+class Shell(StrEnum):
+    """What is able to complete."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
+def completion(
+    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="The shell: bash, zsh or fish.")],
+) -> None:
+    """Print a script that lets a shell complete command lines.
+
+    Commands and options are completed, and from the store the ids of runs, tasks, workflows and
+    tags. For bash put `source <(fanwise completion bash)` into ~/.bashrc, for zsh the same with zsh
+    into ~/.zshrc, below compinit; for fish write it to ~/.config/fish/completions/fanwise.fish.
+    """
+    print_results([_SCRIPTS[shell].rstrip("\n")])
+
+
+def prepare_completion() -> None:
+    """Make ready to answer if it is a shell that asks; else do nothing."""
+    if _VARIABLE in os.environ:
+        from typer.main import get_install_completion_arguments
+
+        get_install_completion_arguments()  # what Typer knows of shells, it registers here

@@ -1,0 +1,97 @@
+"""What a shell completes at its tab key: words that the store, the packs and fanwise itself know.
+
+Nothing here raises or prints: where there is no store there is nothing to complete. What is slow is
+imported when it is asked for, so commands start as quickly as without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from fanwise.ports import Records
+
+_MOST_RUNS = 1_000
+"""Newest runs whose words are offered."""
+
+
+def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The ids of runs, the newest first."""
+    return _recorded(ctx, incomplete, lambda records: records.run_ids()[:_MOST_RUNS])
+
+
+def complete_workflows(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The names of workflows that have run."""
+    return _recorded(
+        ctx, incomplete, lambda records: (run.workflow for run in records.runs(limit=_MOST_RUNS))
+    )
+
+
+def complete_tags(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The tags that runs have."""
+    return _recorded(
+        ctx,
+        incomplete,
+        lambda records: (tag for run in records.runs(limit=_MOST_RUNS) for tag in run.tags),
+    )
+
+
+def complete_tasks(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The tasks of the run that the command line names."""
+    return _recorded(ctx, incomplete, lambda records: _task_names(ctx, records, False))
+
+
+def complete_fan_outs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The tasks with items of the run that the command line names."""
+    return _recorded(ctx, incomplete, lambda records: _task_names(ctx, records, True))
+
+
+def complete_actions(incomplete: str) -> list[str]:
+    """The actions of installed packs and of the folders in `FANWISE_PACKS`."""
+    from fanwise.cli.text.output import prints_aside
+    from fanwise.errors import FanwiseError
+    from fanwise.wiring import load_catalog, read_settings
+
+    try:
+        with prints_aside():
+            return _begun(load_catalog(read_settings()).names(), incomplete)
+    except FanwiseError:
+        return []
+
+
+def complete_benchmarks(incomplete: str) -> list[str]:
+    """The benchmarks."""
+    from fanwise.bench.suite import BENCHMARKS
+
+    return _begun(BENCHMARKS, incomplete)
+
+
+def _recorded(
+    ctx: typer.Context, incomplete: str, find: Callable[[Records], Iterable[str]]
+) -> list[str]:
+    from fanwise.errors import FanwiseError
+    from fanwise.wiring import open_records, read_settings
+
+    try:
+        with open_records(read_settings(store=ctx.params.get("store"))) as records:
+            return _begun(find(records), incomplete)
+    except FanwiseError:
+        return []
+
+
+def _task_names(ctx: typer.Context, records: Records, with_items: bool) -> list[str]:
+    from fanwise.reports.lookup import find_run
+
+    # Where an option's value is to be completed, arguments are left over as they stand.
+    run_id = ctx.params.get("run_id") or next(iter(ctx.args), "")
+    tasks = records.tasks(find_run(records, run_id).run_no)
+    return [task.path for task in tasks if task.has_items or not with_items]
+
+
+def _begun(words: Iterable[str], incomplete: str) -> list[str]:
+    """The words that begin so, each once. One with a space would be two on a command line."""
+    found = (word for word in words if word.startswith(incomplete) and word.isprintable())
+    return [word for word in dict.fromkeys(found) if " " not in word]

@@ -1,0 +1,174 @@
+"""Runs under the eyes of the command line: their progress shown, and open to interruption."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence, Set
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from fanwise.cli.errors import WRONG, error_lines
+from fanwise.cli.live import open_display
+from fanwise.cli.live.interruption import INTERRUPTED, KEPT, Interruption, leave
+from fanwise.cli.live.progress import ProgressDisplay
+from fanwise.cli.text.output import prints_aside, say
+from fanwise.cli.text.summary import command
+from fanwise.engine import Engine
+from fanwise.errors import LeaseLostError, StoreError
+from fanwise.model import ErrorInfo, Run, Status
+from fanwise.plan import Plan
+from fanwise.ports import Observer, RerunNotes, TaskProgress
+from fanwise.wiring import Settings, open_engine
+
+_MOMENT_S = 0.1
+
+
+def execute(
+    plan: Plan,
+    parameters: Mapping[str, Any],
+    settings: Settings,
+    *,
+    run_id: str | None = None,
+    tags: Collection[str] = (),
+    items: int | None = None,
+    grace_s: float | None = None,
+    store: str | None = None,
+    observer: Observer | None = None,
+) -> Run:
+    """Run `plan` to its end, or until it is paused. `observer` watches as well.
+
+    `items` bounds each fan-out; `store` is the one that the command line named, if it did. What
+    actions print is recorded, and goes to standard error where that isn't possible. Raises what
+    `Engine.arun` raises.
+    """
+
+    def start(engine: Engine) -> Start:
+        return partial(engine.arun, plan, parameters, run_id=run_id, tags=tags, items=items)
+
+    return watch(start, settings, create=True, grace_s=grace_s, store=store, observer=observer)
+
+
+Start = Callable[..., Coroutine[Any, Any, Run]]
+"""Starts or resumes a run, for the `observer` that it is given."""
+
+
+def watch(
+    start: Callable[[Engine], Start],
+    settings: Settings,
+    *,
+    create: bool = False,
+    grace_s: float | None = None,
+    store: str | None = None,
+    observer: Observer | None = None,
+) -> Run:
+    """Drive the run that `start` makes with an engine to its end, and show its progress.
+
+    With `create` a store is made if there is none. `store` is the one that the command line named.
+    Raises what `start` raises; a `StoreError` on the way has the way to resume in its hint.
+    """
+    display = open_display()
+    with (
+        open_engine(settings=settings, create=create, grace_s=grace_s) as engine,
+        prints_aside(),
+        display.opened(),
+    ):
+        return asyncio.run(_drive(engine, start(engine), display, _Started(store), observer))
+
+
+async def _drive(
+    engine: Engine,
+    start: Start,
+    display: ProgressDisplay,
+    started: _Started,
+    observer: Observer | None,
+) -> Run:
+    interruption = Interruption(engine.pause, display.say)
+    observers: list[Observer] = [display, interruption, started, *([observer] if observer else [])]
+    ticking = asyncio.create_task(_tick(display))
+    with interruption.listening():
+        try:
+            return await start(observer=_Together(observers))
+        except asyncio.CancelledError:
+            if interruption.is_forced:
+                display.say(f"Stopped. {KEPT} {started.way_on}".rstrip())
+                leave(INTERRUPTED)
+            raise
+        except LeaseLostError:
+            raise
+        except StoreError as error:
+            stopped = started.stopped_by(error)
+            here = {asyncio.current_task(), ticking}
+            if await _are_left({each for each in asyncio.all_tasks() if each not in here}):
+                say("\n".join(error_lines(stopped)))
+                leave(WRONG)
+            raise stopped from error
+        finally:
+            ticking.cancel()
+            with suppress(asyncio.CancelledError):
+                await ticking
+
+
+async def _are_left(tasks: Set[asyncio.Task[Any]]) -> bool:
+    """Say whether some tasks don't end, such as actions that refuse to be cut off."""
+    return bool(tasks and (await asyncio.wait(tasks, timeout=_MOMENT_S))[1])
+
+
+class _Started(Observer):
+    """The run that has started, and the way to resume it."""
+
+    def __init__(self, store: str | None) -> None:
+        self._store = store
+        self.way_on = ""
+
+    def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+        self.way_on = f"Resume with: {command('resume', run_id, store=self._store)}"
+
+    run_resumed = run_started
+
+    def stopped_by(self, error: StoreError) -> StoreError:
+        """The error by which a store has stopped the run, with the way to resume it."""
+        if not self.way_on:
+            return error
+        return StoreError(error.message, hint=f"{error.hint} {KEPT} {self.way_on}".lstrip())
+
+
+async def _tick(display: ProgressDisplay) -> None:
+    while True:
+        await asyncio.sleep(display.interval_s)
+        display.refresh()
+
+
+class _Together:
+    """Several observers as one."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+
+    def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+        for observer in self._observers:
+            observer.run_started(run_id, workflow, tasks)
+
+    def run_resumed(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+        for observer in self._observers:
+            observer.run_resumed(run_id, workflow, tasks)
+
+    def rerun_planned(self, notes: RerunNotes) -> None:
+        for observer in self._observers:
+            observer.rerun_planned(notes)
+
+    def task_started(self, progress: TaskProgress) -> None:
+        for observer in self._observers:
+            observer.task_started(progress)
+
+    def task_ended(self, name: str, status: Status, error: ErrorInfo | None) -> None:
+        for observer in self._observers:
+            observer.task_ended(name, status, error)
+
+    def notice(self, text: str) -> None:
+        for observer in self._observers:
+            observer.notice(text)
+
+    def run_ended(self, run: Run) -> None:
+        for observer in self._observers:
+            observer.run_ended(run)

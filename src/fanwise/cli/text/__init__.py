@@ -1,0 +1,1 @@
+"""Text for people: tables, pictures and lines, and the streams that take them."""

@@ -1,0 +1,39 @@
+"""Draws a picture in DOT, the language of Graphviz."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from fanwise.cli.text.picture import Arrow, Node, Picture, Shape
+
+_SHAPES: Final = {
+    Shape.TASK: "box",
+    Shape.FAN_OUT: "box3d",
+    Shape.START: "oval",
+    Shape.FAIL: "octagon",
+}
+
+# Graphviz reads escapes and entities in its texts.
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "&": "&amp;"})
+
+
+def dot_lines(picture: Picture) -> Iterator[str]:
+    """The lines of a digraph. No text of the workflow can end its label or begin another."""
+    yield "digraph workflow {"
+    yield from _parts(picture.nodes, picture.arrows, "    ")
+    if picture.cleanup:
+        yield "    subgraph cluster_finally {"
+        yield '        label="finally";'
+        yield from _parts(picture.cleanup, picture.cleanup_arrows, "        ")
+        yield "    }"
+    yield "}"
+
+
+def _parts(nodes: Iterable[Node], arrows: Iterable[Arrow], indent: str) -> Iterator[str]:
+    for node in nodes:
+        text = "\\n".join(line.translate(_ESCAPES) for line in node.lines)
+        yield f'{indent}{node.id} [shape={_SHAPES[node.shape]}, label="{text}"];'
+    for arrow in arrows:
+        label = f' [label="{arrow.label.translate(_ESCAPES)}"]' if arrow.label else ""
+        yield f"{indent}{arrow.source} -> {arrow.target}{label};"

@@ -1,0 +1,79 @@
+"""Items as rows of a table, as lines of CSV and as objects for programs. Prints nothing."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from fanwise.cli.text.render import Cell, shorten, show_error, table
+from fanwise.model import ItemOutcome
+from fanwise.reports.objects import iso_time, read_error
+from fanwise.reports.plain import clean, escaped
+from fanwise.units import show_span
+
+_HEADINGS: Final = ("INDEX>", "LABEL", "STATUS", "ATTEMPTS>", "TIME>", "OUTPUT OR ERROR")
+CSV_COLUMNS: Final = (
+    *("index", "label", "status", "attempts", "started_at", "duration_s"),
+    *("output", "error_type", "error_message"),
+)
+"""The heading of CSV; `output` is JSON."""
+
+_FORMULA_BEGINNINGS: Final = ("=", "+", "-", "@")
+
+
+def table_lines(items: Sequence[ItemOutcome], *, colours: bool) -> list[str]:
+    """A table of items."""
+    return table(_HEADINGS, [_row(item) for item in items], colours=colours)
+
+
+def _row(item: ItemOutcome) -> tuple[Cell, ...]:
+    if item.error is not None:
+        outcome = show_error(read_error(item.error))
+    else:
+        # Only what can be shown is decoded: an output may be megabytes.
+        outcome = shorten((item.output or b"")[:1_000].decode(errors="ignore"))
+    return (
+        f"{item.index}",
+        shorten(item.label or "", 40),
+        item.status,
+        f"{item.attempts}",
+        show_span(item.duration_s),
+        outcome,
+    )
+
+
+def csv_lines(pages: Iterable[Sequence[ItemOutcome]]) -> Iterator[list[str]]:
+    """The lines of CSV: first the heading, then those of each page."""
+    writer = csv.writer(_Line(), lineterminator="")
+    yield [writer.writerow(CSV_COLUMNS)]
+    for page in pages:
+        yield [writer.writerow(_csv_row(item)) for item in page]
+
+
+class _Line:
+    """What a CSV writer writes to: it hands the line back, as the writer then does, too."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def _csv_row(item: ItemOutcome) -> tuple[object, ...]:
+    error = None if item.error is None else read_error(item.error)
+    return (
+        item.index,
+        _text_cell(item.label or ""),
+        item.status.value,
+        item.attempts,
+        iso_time(item.started_at),
+        item.duration_s,
+        "" if item.output is None else escaped(item.output.decode()),
+        "" if error is None else _text_cell(error.type),
+        "" if error is None else _text_cell(error.message),
+    )
+
+
+def _text_cell(text: str) -> str:
+    """Text of others in one line, which no spreadsheet takes for a formula."""
+    line = clean(text)
+    return f"'{line}" if line.startswith(_FORMULA_BEGINNINGS) else line

@@ -1,0 +1,116 @@
+"""What is drawn of a workflow's order: nodes and arrows with their texts, whatever the format.
+
+A picture quotes the workflow's text only: names as they are, conditions in one line, shortened and
+without control characters. Escaping is for the format that draws it. Runs and reads nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum, auto
+from typing import Final, NamedTuple
+
+from fanwise.cli.text.render import shorten
+from fanwise.graph import IMPLICIT
+from fanwise.plan import Plan, PlannedTask, Value
+
+_MAX_CONDITION: Final = 40
+_START: Final = "start"
+_FAIL: Final = "fail"
+
+_sole_expression = re.compile(r"\s*\{\{[-+]?\s*(.*?)\s*[-+]?\}\}\s*", flags=re.DOTALL)
+
+
+class Shape(Enum):
+    """What a node stands for."""
+
+    TASK = auto()
+    FAN_OUT = auto()
+    START = auto()
+    FAIL = auto()
+
+
+class Node(NamedTuple):
+    """A node. `id` is a word that no other node has and no format reserves."""
+
+    id: str
+    shape: Shape
+    lines: tuple[str, ...]
+
+
+class Arrow(NamedTuple):
+    """An arrow between the nodes of two ids."""
+
+    source: str
+    target: str
+    label: str = ""
+
+
+class Picture(NamedTuple):
+    """A whole workflow; `cleanup` are the tasks of `finally`, one after another."""
+
+    nodes: tuple[Node, ...]
+    arrows: tuple[Arrow, ...]
+    cleanup: tuple[Node, ...]
+
+    @property
+    def cleanup_arrows(self) -> Iterator[Arrow]:
+        """From each task of `finally` to the next one."""
+        for before, after in zip(self.cleanup, self.cleanup[1:], strict=False):
+            yield Arrow(before.id, after.id)
+
+
+def draw(plan: Plan) -> Picture:
+    """What there is to see of a plan.
+
+    The start is drawn if a task that starts with the run is led to by others as well, so that it
+    can't be told from the arrows; `fail` is drawn if a transition leads to it.
+    """
+    graph = plan.graph
+    ordered = plan.tasks[: len(graph.names)]
+    nodes = [_node(plan, task) for task in ordered]
+    arrows = [arrow for task in ordered for arrow in _arrows(plan, task)]
+    if any(graph.incoming[number] for number in graph.starts):
+        nodes.insert(0, Node(_START, Shape.START, (_START,)))
+        arrows[:0] = [Arrow(_START, _id(number)) for number in sorted(graph.starts)]
+    if any(arrow.target == _FAIL for arrow in arrows):
+        nodes.append(Node(_FAIL, Shape.FAIL, (_FAIL,)))
+    cleanup = [_node(plan, task) for task in plan.tasks[len(graph.names) :]]
+    return Picture(tuple(nodes), tuple(arrows), tuple(cleanup))
+
+
+def _node(plan: Plan, task: PlannedTask) -> Node:
+    lines = [task.name if task.items is None else f"{task.name} × items"]
+    if task.when is not None:
+        lines.append(f"when {_condition(task.when)}")
+    graph = plan.graph
+    join = graph.joins.get(task.number)
+    if join is not None and len(graph.incoming[task.number]) > 1:
+        lines.append(f"join {'all' if join == len(graph.incoming[task.number]) else join}")
+    shape = Shape.TASK if task.items is None else Shape.FAN_OUT
+    return Node(_id(task.number), shape, tuple(lines))
+
+
+def _arrows(plan: Plan, task: PlannedTask) -> Iterator[Arrow]:
+    """The arrows that leave a task. One without a label is taken on success."""
+    labels = ["" if each.when is None else _condition(each.when) for each in task.transitions]
+    for number in plan.graph.outgoing[task.number]:
+        edge = plan.graph.edges[number]
+        label = "" if edge.transition == IMPLICIT else labels[edge.transition]
+        yield Arrow(_id(task.number), _id(edge.target), label)
+    for each, label in zip(task.transitions, labels, strict=True):
+        if each.fails:
+            yield Arrow(_id(task.number), _FAIL, label)
+
+
+def _condition(value: Value) -> str:
+    if value.is_constant:
+        return "true" if value.raw else "false"
+    sole = _sole_expression.fullmatch(value.raw) if value.templates[0].is_expression else None
+    return shorten(sole[1] if sole else value.raw, _MAX_CONDITION)
+
+
+def _id(number: int) -> str:
+    # A task's name won't do: Mermaid reserves words such as `end`, and finds them within others.
+    return f"t{number}"

@@ -1,0 +1,67 @@
+"""Where the time of a run went, as lines for people and as an object for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from fanwise.cli.text.kinds import show_item
+from fanwise.cli.text.render import count, shorten, table
+from fanwise.model import ItemTimes
+from fanwise.reports.timing import RunTime, TaskTime
+from fanwise.units import show_span
+
+_MEDIAN: Final = 0.5
+_MOST: Final = 0.95
+_MAX_PATH: Final = 200
+_TOLD_IDLE: Final = 0.01  # of the run: what is less isn't worth a word
+
+
+def timing_lines(time: RunTime) -> list[str]:
+    """What the run took in all, a table of tasks, their slowest items, the critical path."""
+    has_items = any(task.items for task in time.tasks)
+    has_waited = any(task.waited_s for task in time.tasks)
+    headings = ["TASK", "TIME>", "SHARE>", *(["WAITED>"] if has_waited else [])]
+    headings += ["ITEMS/S>", "AT ONCE>", "MEDIAN>", "95 %>"] if has_items else []
+    rows = [
+        (
+            task.path,
+            show_span(task.span_s),
+            f"{100 * task.span_s / time.span_s:.0f} %" if time.span_s else "",
+            *([show_span(task.waited_s) if task.waited_s else ""] if has_waited else []),
+            *(_item_cells(task) if has_items else []),
+        )
+        for task in time.tasks
+    ]
+    idle = ""
+    if time.idle_s > _TOLD_IDLE * time.span_s:
+        idle = f", {show_span(time.idle_s)} of it without a task at work"
+    lines = [f"Where the time went: {show_span(time.span_s)}{idle}", *table(headings, rows)]
+    if time.others:
+        lines.append(f"and {count(time.others, 'shorter task')}")
+    lines += [
+        f"Slowest of {task.path}: {_slowest(task.items)}"
+        for task in time.tasks
+        if task.items and task.items.slowest
+    ]
+    if any(task.items and task.items.is_sampled for task in time.tasks):
+        lines.append("Medians and 95 % are those of a sample where there are over 20,000 items.")
+    if 1 < len(set(time.critical)) < len(time.tasks) + time.others:
+        path = shorten(", ".join(time.critical), _MAX_PATH)
+        lines.append(f"Critical path, {show_span(time.critical_s)}: {path}")
+    return lines
+
+
+def _item_cells(task: TaskTime) -> Iterator[str]:
+    rate, at_once = task.items_per_s, task.at_once
+    yield "" if rate is None else f"{rate:,.0f}" if rate >= 10 else f"{rate:.2f}"
+    yield "" if at_once is None else f"{at_once:,.1f}"
+    for share in (_MEDIAN, _MOST):
+        yield show_span(task.items.quantile(share)) if task.items else ""
+
+
+def _slowest(times: ItemTimes) -> str:
+    return ", ".join(
+        f"{show_item(item.index, item.label)} {show_span(item.duration_s)}"
+        for item in times.slowest
+    )

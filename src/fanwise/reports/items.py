@@ -1,0 +1,74 @@
+"""Items of a task, chosen by conditions and spans of indexes, and read page by page."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from fanwise.model import ItemOutcome, Status
+from fanwise.ports import Records
+
+_PAGE: Final = 1_000
+
+
+class Span(NamedTuple):
+    """Indexes above `after` and, unless it is None, up to `until`."""
+
+    after: int
+    until: int | None
+
+
+class ItemFilters(NamedTuple):
+    """Conditions on items; see `Records.items`."""
+
+    status: Status | None = None
+    error: str | None = None
+    label: str | None = None
+    slower_s: float | None = None
+
+
+class ItemPages(NamedTuple):
+    """The items of a task that meet conditions, in spans that are in order and don't overlap."""
+
+    records: Records
+    run_no: int
+    visit_no: int
+    filters: ItemFilters
+    spans: Sequence[Span]
+
+    def pages(self, limit: int | None = None) -> Iterator[Sequence[ItemOutcome]]:
+        """Yield at most `limit` items, about a thousand at a time."""
+        left = sys.maxsize if limit is None else limit
+        held: list[ItemOutcome] = []
+        for after, until in self.spans:
+            while left and (page := self._page(after, until, min(_PAGE, left))):
+                left -= len(page)
+                after = page[-1].index
+                held += page
+                if len(held) >= _PAGE:
+                    yield held
+                    held = []
+        if held:
+            yield held
+
+    def has_more(self, last: int) -> bool:
+        """Say whether any item comes after the index `last`."""
+        return any(
+            (until is None or until > last) and self._page(max(after, last), until, 1)
+            for after, until in self.spans
+        )
+
+    def _page(self, after: int, until: int | None, limit: int) -> Sequence[ItemOutcome]:
+        status, error, label, slower_s = self.filters
+        return self.records.items(
+            self.run_no,
+            self.visit_no,
+            status=status,
+            error=error,
+            label=label,
+            slower_s=slower_s,
+            after=after,
+            until=until,
+            limit=limit,
+        )

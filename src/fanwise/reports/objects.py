@@ -1,0 +1,150 @@
+"""Runs, tasks, items and logs as objects for programs: the forms of `--json`.
+
+Times are ISO 8601 in UTC, spans are in seconds.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from fanwise.model import ErrorInfo, ItemOutcome, LogEntry, Run, RunRecord, TaskSummary, VisitRecord
+from fanwise.reports.timing import RunTime, TaskTime
+from fanwise.values import JsonObject, decode, thaw
+
+MEDIAN: Final = 0.5
+P95: Final = 0.95
+"""The quantiles of items' times that are shown."""
+
+read_error = msgspec.json.Decoder(ErrorInfo).decode
+"""Read the error that an item recorded."""
+
+
+def iso_time(at: float | None) -> str | None:
+    """Return seconds since the epoch as ISO 8601 in UTC, with milliseconds."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def span_s(started_at: float | None, ended_at: float | None) -> float | None:
+    """Return the seconds between two times, or None if one is unknown."""
+    return None if started_at is None or ended_at is None else ended_at - started_at
+
+
+def run_object(run: Run) -> JsonObject:
+    """Return a run with its output and its tasks."""
+    return {
+        "run_id": run.id,
+        "workflow": run.workflow,
+        "status": run.status,
+        "started_at": iso_time(run.started_at),
+        "ended_at": iso_time(run.ended_at),
+        "duration_s": run.duration_s,
+        "output": thaw(run.output),
+        "error": error_object(run.error),
+        "tasks": {name: _task_object(task) for name, task in run.tasks.items()},
+    }
+
+
+def listed_object(run: RunRecord, status: str) -> JsonObject:
+    """Return a run of a list, with the status to show."""
+    return {
+        "run_id": run.id,
+        "workflow": run.workflow,
+        "status": status,
+        "started_at": iso_time(run.started_at),
+        "ended_at": iso_time(run.ended_at),
+        "duration_s": span_s(run.started_at, run.ended_at),
+        "tags": run.tags,
+    }
+
+
+def _task_object(task: TaskSummary) -> JsonObject:
+    shown: JsonObject = {
+        "status": task.status,
+        "started_at": iso_time(task.started_at),
+        "ended_at": iso_time(task.ended_at),
+        "attempts": task.attempts,
+        "error": error_object(task.error),
+    }
+    if task.items is not None:
+        shown["items"] = msgspec.structs.asdict(task.items)
+    return shown
+
+
+def error_object(error: ErrorInfo | None) -> JsonObject | None:
+    """Return an error without its traceback."""
+    if error is None:
+        return None
+    return {"type": error.type, "message": error.message, "data": thaw(error.data)}
+
+
+def step_object(step: VisitRecord) -> JsonObject:
+    """Return a visit of a task, or of a step of a child workflow."""
+    return {
+        "path": step.path,
+        "visit": step.visit,
+        "status": step.status,
+        "started_at": iso_time(step.started_at),
+        "ended_at": iso_time(step.ended_at),
+        "attempts": step.attempts,
+        "output": None if step.output is None else thaw(decode(step.output)),
+        "error": error_object(step.error),
+    }
+
+
+def item_object(item: ItemOutcome) -> dict[str, object]:
+    """Return an item. Its output, which may be large, is `msgspec.Raw` as recorded."""
+    error = None if item.error is None else read_error(item.error)
+    return {
+        "index": item.index,
+        "status": item.status,
+        "attempts": item.attempts,
+        "output": None if item.output is None else msgspec.Raw(item.output),
+        "error": None if error is None else msgspec.structs.asdict(error),
+        "started_at": iso_time(item.started_at),
+        "duration_s": item.duration_s,
+        "label": item.label,
+    }
+
+
+def log_object(log: LogEntry) -> JsonObject:
+    """Return the log of an attempt."""
+    return {
+        "path": log.path,
+        "index": log.index,
+        "label": log.label,
+        "attempt": log.attempt,
+        "started_at": iso_time(log.at),
+        "text": log.text,
+    }
+
+
+def timing_object(time: RunTime) -> JsonObject:
+    """Return the times of a run, with the longest tasks by name."""
+    return {
+        "span_s": time.span_s,
+        "idle_s": time.idle_s,
+        "critical_path": time.critical,
+        "tasks": {task.path: _task_time_object(task) for task in time.tasks},
+    }
+
+
+def _task_time_object(task: TaskTime) -> JsonObject:
+    shown: JsonObject = {"span_s": task.span_s, "waited_s": task.waited_s}
+    if task.items is not None:
+        shown["items"] = {
+            "per_s": task.items_per_s,
+            "at_once": task.at_once,
+            "median_s": task.items.quantile(MEDIAN),
+            "p95_s": task.items.quantile(P95),
+            "is_sampled": task.items.is_sampled,
+            "slowest": [
+                {"index": item.index, "label": item.label, "duration_s": item.duration_s}
+                for item in task.items.slowest
+            ],
+        }
+    return shown

@@ -1,0 +1,102 @@
+"""Runs and the processes that drive them at this moment. Changes nothing but the mailbox."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator
+from itertools import islice
+from typing import Final, NamedTuple
+
+from fanwise.model import Owner, RequestKind, RunRecord, RunRequest, Status
+from fanwise.ports import Mailbox, Ownership, Processes, Records, is_driven
+
+INTERRUPTED: Final = "interrupted"
+"""The status shown of a run that is pending or running by its record, but driven by no process."""
+
+_OPEN = (Status.PENDING, Status.RUNNING)
+_PAGE_RUNS = 100
+
+
+class Driver(NamedTuple):
+    """The process that drives a run, and the kinds of requests to it, the oldest first."""
+
+    owner: Owner
+    requests: tuple[RequestKind, ...]
+
+
+class Filters(NamedTuple):
+    """Conditions on runs; see `Records.runs`."""
+
+    workflow: str | None = None
+    since: float | None = None
+    tags: Collection[str] = ()
+
+
+_ALL = Filters()
+
+
+class Runs(NamedTuple):
+    """The runs of a store; `processes` knows the state of the processes that drive them."""
+
+    records: Records
+    ownership: Ownership
+    mailbox: Mailbox
+    processes: Processes
+
+    def owner(self, run: RunRecord) -> Owner | None:
+        """Return the process that drives the run, or None."""
+        lease = self.ownership.lease(run.run_no)
+        return lease.owner if lease is not None and is_driven(lease, self.processes) else None
+
+    def driver(self, run: RunRecord) -> Driver | None:
+        """Return the process that drives the run, with the requests to it, or None."""
+        if (owner := self.owner(run)) is None:
+            return None
+        kinds = (request.kind for request in self.mailbox.requests(run.run_no))
+        return Driver(owner, tuple(dict.fromkeys(kinds)))
+
+    def send(self, run: RunRecord, kind: RequestKind) -> None:
+        """Send a request to the process that drives the run; lost if none does."""
+        self.mailbox.send(run.run_no, RunRequest(kind))
+
+    def is_open(self, run: RunRecord) -> bool:
+        """Say whether the run is pending or running by its record."""
+        return run.status in _OPEN
+
+    def status(self, run: RunRecord) -> str:
+        """Return the status to show: a `Status`, or `INTERRUPTED`."""
+        return INTERRUPTED if self.is_open(run) and self.owner(run) is None else run.status
+
+    def newest(
+        self,
+        status: str | None = None,
+        filters: Filters = _ALL,
+        *,
+        before: int | None = None,
+        limit: int,
+    ) -> list[tuple[RunRecord, str]]:
+        """Return at most `limit` runs with the statuses to show, the newest first.
+
+        `status` is the one to show; `before` bounds their `run_no`.
+        """
+        recorded = _OPEN if status == INTERRUPTED else (None if status is None else Status(status),)
+        pages = (self._page_through(each, filters, before) for each in recorded)
+        # Of the pending and running runs only some are driven, whatever their records say.
+        newest_first = heapq.merge(*pages, key=lambda run: -run.run_no)
+        seen = ((run, self.status(run)) for run in newest_first)
+        return list(islice((each for each in seen if status in (None, each[1])), limit))
+
+    def _page_through(
+        self, status: Status | None, filters: Filters, before: int | None
+    ) -> Iterator[RunRecord]:
+        workflow, since, tags = filters
+        while page := self.records.runs(
+            status=status,
+            workflow=workflow,
+            since=since,
+            tags=tags,
+            before=before,
+            limit=_PAGE_RUNS,
+        ):
+            yield from page
+            before = page[-1].run_no
