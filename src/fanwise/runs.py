@@ -322,6 +322,8 @@ async def _ask(
         if await asyncio.to_thread(runs.owner, record) is None:
             return None
         await asyncio.to_thread(runs.send, record, kind)
-        while wait and await asyncio.to_thread(runs.owner, record) is not None:
+        is_driven = wait
+        while is_driven:
             await asyncio.sleep(_LOOK_S)
+            is_driven = await asyncio.to_thread(runs.owner, record) is not None
         return store.get(run_id)

@@ -1,6 +1,6 @@
 """One workflow of the habits benchmark, run in a process of its own.
 
-    python -m fanwise.bench.habits_process NAME ITEMS
+    python -m benchmarks.habits_process NAME ITEMS
 
 Prints one JSON object, a `Cost`. All workflows do nothing with each of so many items; they differ
 in how they say it.
@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from benchmarks import PACKS
 from fanwise.bench.contexts import sample_result
 from fanwise.bench.measure import peak_memory_bytes
 from fanwise.bench.runs import run
@@ -86,9 +87,11 @@ WORKFLOWS: dict[str, Callable[[int], list[Task]]] = {
     "batches": lambda items: [_work(**{"with-items": {"range": items}, "batch-size": 100})],
     "single items": lambda items: [_work(**{"with-items": {"range": items}})],
     "async def": lambda items: [_work(**{"with-items": {"range": items}})],
-    "def": lambda items: [_work(**{"with-items": {"range": items}, "action": "bench.noop_thread"})],
-    "plain input": lambda items: [_shared("bench.take_plain", items)],
-    "model input": lambda items: [_shared("bench.take_models", items)],
+    "def": lambda items: [
+        _work(**{"with-items": {"range": items}, "action": "workload.noop_thread"})
+    ],
+    "plain input": lambda items: [_shared("workload.take_plain", items)],
+    "model input": lambda items: [_shared("workload.take_models", items)],
 }
 """The tasks of each workflow, by the habit that it shows."""
 
@@ -104,7 +107,7 @@ def measure(name: str, items: int) -> Cost:
         store = Path(folder) / "runs.db"
         file = Path(folder) / "workflow.yaml"
         file.write_bytes(msgspec.json.encode({"tasks": WORKFLOWS[name](items)}))
-        done = run(file, store)
+        done = run(file, store, packs=PACKS)
         assert done.started_at is not None
         assert done.ended_at is not None
         store_bytes = sum(part.stat().st_size for part in Path(folder).glob("runs.db*"))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from benchmarks import PACKS
 from fanwise.bench.budget import Budget, at_least, at_most
 from fanwise.bench.measure import DEFAULT_ROUNDS, in_process, peak_memory_bytes
 from fanwise.bench.runs import run, task_seconds
@@ -29,7 +30,7 @@ _CONCURRENCY = 100
 _PROMISED = 5_000  # items a second
 _FLAT_BYTES = 5 * 2**20  # what the peak may grow by from few items to many
 
-_MODULE = "fanwise.bench.children"
+_MODULE = "benchmarks.children"
 
 
 class Children(msgspec.Struct, frozen=True):
@@ -60,7 +61,7 @@ def workflow(items: int) -> dict[str, Any]:
     """A workflow whose task `work` runs the child for each of so many items."""
     work = {
         "name": "work",
-        "action": "pack.steps",
+        "action": "workload.steps",
         "with-items": {"range": items},
         "concurrency": _CONCURRENCY,
         "input": {"item": "{{ item }}"},
@@ -104,8 +105,8 @@ def main() -> None:
     """Read the command line, run once, and print a `Children` as JSON."""
     items = int(sys.argv[1])
     with TemporaryDirectory() as folder:
-        run(workflow(100), Path(folder) / "warm-up.db")
-        done = run(workflow(items), Path(folder) / "runs.db")
+        run(workflow(100), Path(folder) / "warm-up.db", packs=PACKS)
+        done = run(workflow(items), Path(folder) / "runs.db", packs=PACKS)
     found = Children(items, items / task_seconds(done, "work"), peak_memory_bytes())
     sys.stdout.write(msgspec.json.encode(found).decode())
 

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from benchmarks import PACKS
+from benchmarks.resume_notes import DIE_AT, NOTES, Notes
 from fanwise.bench.budget import Budget, at_most
 from fanwise.bench.measure import DEFAULT_ROUNDS, take_turns
-from fanwise.bench.resume_notes import DIE_AT, NOTES, Notes
-from fanwise.bench.runs import PACK
 from fanwise.bench.tables import figures_table
 from fanwise.errors import UsageError
 from fanwise.stores import open_store
@@ -45,7 +45,7 @@ _MOST_ROUNDS = 3
 _WORKFLOW = """\
 tasks:
   - name: work
-    action: bench.take_note
+    action: workload.take_note
     with-items: {jsonl: items.jsonl}
     input: {index: "{{ index }}"}
 """
@@ -117,7 +117,8 @@ def _fanwise(
 ) -> None:
     stores.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "fanwise", *arguments, "--store", str(stores / _STORE)]
-    command += ["--packs", str(PACK)]
+    for pack in PACKS:
+        command += ["--packs", str(pack)]
     done = subprocess.run(
         command, env={**os.environ, **environment}, capture_output=True, check=False
     )

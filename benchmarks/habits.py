@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
+from benchmarks.habits_process import Cost
 from fanwise.bench.budget import Budget, at_least
-from fanwise.bench.habits_process import Cost
 from fanwise.bench.measure import DEFAULT_ROUNDS, in_process, take_turns
 from fanwise.bench.tables import figures_table
 from fanwise.units import show_bytes, show_seconds
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ITEMS = 100_000
 
-_PROCESS = "fanwise.bench.habits_process"
+_PROCESS = "benchmarks.habits_process"
 _MOST_ROUNDS = 3  # The sides differ by more than machines do from one process to the next.
 _WORTH = 1.1  # A habit that gains less than a tenth is no advice.
 

@@ -18,8 +18,8 @@ from typing import Final
 
 import msgspec
 
-from fanwise.bench.torture_life import Life
-from fanwise.bench.torture_records import (
+from benchmarks.torture_life import Life
+from benchmarks.torture_records import (
     Findings,
     Snapshot,
     compare_outcomes,

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from benchmarks.torture_records import Findings, Snapshot
+from benchmarks.torture_run import WORKFLOWS, Counts, TorturedRun
 from fanwise.bench.budget import Budget, nothing_of
 from fanwise.bench.measure import DEFAULT_ROUNDS
 from fanwise.bench.tables import figures_table
-from fanwise.bench.torture_records import Findings, Snapshot
-from fanwise.bench.torture_run import WORKFLOWS, Counts, TorturedRun
 from fanwise.units import show_seconds
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Notes of the items of `fanwise bench resume` inside a `fanwise` process, set by the environment.
+"""Notes of the items of the benchmark `resume` inside a `fanwise` process, set by the environment.
 
 `FANWISE_BENCH_DIE_AT` names the item at which the process kills itself, once all before it have had
 time to be recorded. `FANWISE_BENCH_NOTES` names the file in which a process that comes to its end
