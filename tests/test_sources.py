@@ -54,14 +54,12 @@ async def drain(source: Source) -> list[Any]:
 
 def read(value: Any, limits: Limits = LIMITS) -> list[Any]:
     """All items of a source, as a workflow would write it."""
-    match value:
-        case {"range": given} | {"lines": given} | {"csv": given} | {"jsonl": given}:
-            (kind,) = value
-            source = open_source(kind, given, limits)
-        case {} if value:
-            source = zipped(value)
-        case _:
-            source = open_list(value)
+    if not (isinstance(value, dict) and value):
+        source = open_list(value)
+    elif len(value) == 1 and (kind := next(iter(value))) in SOURCE_KINDS:
+        source = open_source(kind, value[kind], limits)
+    else:
+        source = zipped(value)
     return asyncio.run(drain(source))
 
 

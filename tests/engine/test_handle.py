@@ -11,7 +11,15 @@ import pytest
 
 import fanwise
 from fanwise.engine import Engine, RunHandle
-from fanwise.errors import ParameterError, StoreError, UsageError
+from fanwise.errors import (
+    NothingToRetryError,
+    ParameterError,
+    RunExistsError,
+    RunOverError,
+    StoreError,
+    TaskNotFoundError,
+    UsageError,
+)
 from fanwise.model import Lease, Run, Status
 from fanwise.plan import Plan
 from fanwise.testing.stores import FailingStore, StoreWrapper
@@ -235,12 +243,12 @@ async def _retry_from_nowhere(engine: Engine, plan: Plan, run: Run) -> RunHandle
 @pytest.mark.parametrize(
     ("start", "error", "message"),
     [
-        (_start, UsageError, "mine"),
+        (_start, RunExistsError, "mine"),
         (_start_malformed, ParameterError, "n"),
         (_start_without_items, UsageError, "`items` takes a whole number from 1, not 0"),
-        (_resume, UsageError, "run mine is over"),
-        (_retry, UsageError, "nothing of run mine has failed"),
-        (_retry_from_nowhere, UsageError, 'has not run a task "third"'),
+        (_resume, RunOverError, "run mine is over"),
+        (_retry, NothingToRetryError, "nothing of run mine has failed"),
+        (_retry_from_nowhere, TaskNotFoundError, 'has not run a task "third"'),
     ],
 )
 def test_what_keeps_a_run_from_being_driven_is_raised_by_its_start(

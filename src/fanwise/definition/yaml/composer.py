@@ -92,6 +92,7 @@ class _Composer:
     def __init__(self, text: str, problems: Problems) -> None:
         self.root: Node | None = None
         self._text = text
+        self._lines = re.split("\r\n|[\n\r\x85\u2028\u2029]", text)  # as YAML counts them
         self._problems = problems
         self._stack: list[_Open] = []
         self._anchors: dict[str, tuple[Node, int, int]] = {}
@@ -113,15 +114,22 @@ class _Composer:
             self._documents += 1
             if self._documents > 1:
                 self._problems.stop(
-                    _spot(event),
+                    self._spot(event),
                     "not-a-workflow",
                     "a second YAML document starts here.",
                     "Keep one workflow in a file.",
                 )
 
+    def _spot(self, event: Event) -> Spot:
+        """Return the event's start; libyaml puts an empty value at the end below the last line."""
+        mark: Any = event.start_mark
+        if mark.line >= len(self._lines):
+            return len(self._lines), len(self._lines[-1]) + 1
+        return mark.line + 1, mark.column + 1
+
     def _scalar(self, event: Any) -> None:
         self._count(event)
-        node = Node(_spot(event), self._value(event))
+        node = Node(self._spot(event), self._value(event))
         if event.anchor:
             self._anchors[event.anchor] = node, 1, 0
         self._add(node, 1, 0, is_merge_key=event.value == "<<" and event.implicit[0])
@@ -129,7 +137,9 @@ class _Composer:
     def _start(self, event: Any) -> None:
         self._count(event)
         is_map = type(event) is MappingStartEvent
-        node = Node(_spot(event), None, {}, {}) if is_map else Node(_spot(event), None, [])
+        node = (
+            Node(self._spot(event), None, {}, {}) if is_map else Node(self._spot(event), None, [])
+        )
         self._check_depth(node.spot, len(self._stack) + 1)
         if event.tag not in (None, "!"):
             self._check_tag(event, {} if is_map else [])
@@ -152,7 +162,7 @@ class _Composer:
         self._add(node, done.size, done.height)
 
     def _alias(self, event: Any) -> None:
-        spot = _spot(event)
+        spot = self._spot(event)
         if event.anchor not in self._anchors:
             self._problems.stop(
                 spot,
@@ -226,7 +236,7 @@ class _Composer:
             return resolve(text) if event.implicit[0] and event.tag is None else text
         except ValueError as error:
             self._problem(
-                _spot(event), "bad-value", f"this value {error}.", "Quote it if it is text."
+                self._spot(event), "bad-value", f"this value {error}.", "Quote it if it is text."
             )
             return None
 
@@ -238,7 +248,7 @@ class _Composer:
         if wanted is None or type(value) is not wanted:
             tag = shown(event.tag.replace("tag:yaml.org,2002:", "!!"))
             self._problem(
-                _spot(event), "bad-tag", f"the tag {tag} can't stand here.", "Remove the tag."
+                self._spot(event), "bad-tag", f"the tag {tag} can't stand here.", "Remove the tag."
             )
             return None
         return value
@@ -260,7 +270,7 @@ class _Composer:
         self._nodes += 1
         if self._nodes > MAX_NODES:
             self._problems.stop(
-                _spot(event),
+                self._spot(event),
                 "too-many-nodes",
                 f"the file has more than {MAX_NODES:,} values.",
                 "Move data into files that tasks read.",
@@ -274,8 +284,3 @@ class _Composer:
         # What stands in an unquoted template isn't meant as YAML; one problem is enough.
         if not any(each.is_template for each in self._stack):
             self._problems.add(spot, code, message, hint)
-
-
-def _spot(event: Event) -> Spot:
-    mark: Any = event.start_mark
-    return mark.line + 1, mark.column + 1
