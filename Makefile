@@ -77,6 +77,7 @@ format: $(DEV)
 
 bench: $(READY)
 	$(BIN)/fanwise bench
+	$(BIN)/python -m benchmarks
 
 site: $(DOCS)
 	$(BIN)/mkdocs build

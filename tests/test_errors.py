@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
+import re
 
 import pytest
 
+from fanwise import errors
 from fanwise.errors import (
     ActionError,
     AttemptError,
@@ -56,6 +59,77 @@ def test_an_exception_can_not_be_made_with_a_message_that_has_no_text() -> None:
 
     with pytest.raises(ZeroDivisionError):
         ActionError(Mute())
+
+
+CODES = {
+    "ActionError": "action-failed",
+    "ActionLoadError": "bad-pack",
+    "AttemptError": "attempt-failed",
+    "AttemptTimeoutError": "timed-out",
+    "ConflictError": "conflict",
+    "DefinitionError": "bad-workflow",
+    "FanwiseError": "error",
+    "FrozenError": "frozen",
+    "InputError": "bad-input",
+    "LeaseLostError": "lease-lost",
+    "LimitError": "over-limit",
+    "NotFoundError": "not-found",
+    "NothingToRetryError": "nothing-to-retry",
+    "ParameterError": "bad-parameter",
+    "RecordRefusedError": "record-refused",
+    "ResultError": "not-json",
+    "RunDrivenError": "run-driven",
+    "RunExistsError": "run-exists",
+    "RunFailedError": "run-failed",
+    "RunNotDrivenError": "run-not-driven",
+    "RunNotFoundError": "run-not-found",
+    "RunNotOverError": "run-not-over",
+    "RunOverError": "run-over",
+    "SourceChangedError": "source-changed",
+    "StoreError": "bad-store",
+    "TaskNotFoundError": "task-not-found",
+    "TemplateError": "template-failed",
+    "TemplateSyntaxError": "bad-template",
+    "TooDeepError": "too-deep",
+    "UsageError": "usage",
+}
+
+
+def every_class() -> list[type[FanwiseError]]:
+    """The classes of the tree."""
+    classes = [each for _, each in inspect.getmembers(errors, inspect.isclass)]
+    return [each for each in classes if issubclass(each, FanwiseError)]
+
+
+def test_codes_are_stable_and_each_class_has_its_own() -> None:
+    """Programs compare them, so none changes and none stands for two classes."""
+    assert {each.__name__: each.code for each in every_class()} == CODES
+    assert len(set(CODES.values())) == len(CODES)
+
+
+def test_the_tree_is_drawn_as_it_is() -> None:
+    """Each class stands in the docstring under its base."""
+    assert errors.__doc__ is not None
+    drawn: dict[str, str] = {}
+    bases = ["Exception"]
+    for depth, name in re.findall(
+        r"^    ([|` -]*)(\w+Error)\b", errors.__doc__, flags=re.MULTILINE
+    ):
+        del bases[len(depth) // 4 + 1 :]
+        drawn[name] = bases[-1]
+        bases.append(name)
+    assert drawn == {each.__name__: each.__bases__[0].__name__ for each in every_class()}
+
+
+@pytest.mark.parametrize("kind", every_class(), ids=lambda each: each.__name__)
+def test_an_error_survives_pickling_with_all_that_it_has(kind: type[FanwiseError]) -> None:
+    """Whatever arguments its class takes."""
+    given: dict[str, object] = {"problems": ()}
+    parameters = inspect.signature(kind).parameters
+    arguments = {name: given.get(name, f"<{name}>") for name in parameters}
+    error = kind(**arguments)
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (kind, str(error), vars(error))
 
 
 @pytest.mark.parametrize("error", ERRORS)

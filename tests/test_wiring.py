@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 import fanwise
-from fanwise.errors import DefinitionError, ParameterError, UsageError
+from fanwise.errors import (
+    DefinitionError,
+    NothingToRetryError,
+    ParameterError,
+    RunNotFoundError,
+    RunOverError,
+    UsageError,
+)
 from fanwise.wiring import read_settings
 
 FLOW = {"tasks": [{"name": "a", "action": "core.echo", "input": {"value": 5}}]}
@@ -123,7 +130,7 @@ def test_a_run_is_retried_by_its_id(tmp_path: Path, packs: list[Path]) -> None:
     repaired = {**SUM, "output": "{{ task.each.output | sum + 1 }}"}
     run = fanwise.retry(failed.id, workflow=repaired, store=store)
     assert (run.id, run.output) == (failed.id, 15)
-    with pytest.raises(UsageError, match="nothing of run"):
+    with pytest.raises(NothingToRetryError, match="nothing of run"):
         fanwise.retry(failed.id, store=store)
     assert fanwise.retry(failed.id, from_task="each", store=store).output == 15
 
@@ -168,7 +175,7 @@ def test_a_paused_run_is_resumed_by_its_id(tmp_path: Path, packs: list[Path]) ->
         return await fanwise.aresume(paused.id, secrets={"token": "a"}, store=store)
 
     assert asyncio.run(cell()).output == 14
-    with pytest.raises(UsageError, match=r"is over: it has succeeded"):
+    with pytest.raises(RunOverError, match=r"is over: it has succeeded"):
         fanwise.resume(paused.id, secrets={"token": "a"}, store=store)
 
 
@@ -177,5 +184,5 @@ def test_an_unknown_run_is_told_with_the_nearest_one(tmp_path: Path) -> None:
     store = str(tmp_path / "fanwise.db")
     fanwise.run(FLOW, store=store, run_id="nightly")
     for go_on in (fanwise.resume, fanwise.retry):
-        with pytest.raises(UsageError, match=r'no run "nigthly"\. Did you mean "nightly"\?'):
+        with pytest.raises(RunNotFoundError, match=r'no run "nigthly"\. Did you mean "nightly"\?'):
             go_on("nigthly", store=store)

@@ -7,18 +7,33 @@ costs next to nothing.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fanwise.actions.decorator import action
     from fanwise.catalog import ActionContext
     from fanwise.context import ItemContext, WorkflowContext
     from fanwise.engine import Engine
+    from fanwise.engine.handle import RunHandle
     from fanwise.errors import ActionError, FanwiseError
     from fanwise.model import ErrorInfo, ItemCounts, Limits, Run, Status, TaskSummary
     from fanwise.ports.observer import Observer
+    from fanwise.run_store import Item, Log, RunDetails, RunStore, RunSummary, TaskVisit
+    from fanwise.runs import (
+        acancel,
+        apause,
+        aresume,
+        aretry,
+        arun,
+        cancel,
+        open_store,
+        pause,
+        resume,
+        retry,
+        run,
+    )
     from fanwise.values import thaw
-    from fanwise.wiring import aresume, aretry, arun, load_plan, open_engine, resume, retry, run
+    from fanwise.wiring import load_plan, open_engine
 
 __version__ = "0.2.0"
 
@@ -27,24 +42,36 @@ _HOMES = {
     "ActionError": "fanwise.errors",
     "Engine": "fanwise.engine",
     "ErrorInfo": "fanwise.model",
+    "FanwiseError": "fanwise.errors",
+    "Item": "fanwise.run_store",
     "ItemContext": "fanwise.context",
     "ItemCounts": "fanwise.model",
     "Limits": "fanwise.model",
+    "Log": "fanwise.run_store",
     "Observer": "fanwise.ports.observer",
     "Run": "fanwise.model",
+    "RunDetails": "fanwise.run_store",
+    "RunHandle": "fanwise.engine.handle",
+    "RunStore": "fanwise.run_store",
+    "RunSummary": "fanwise.run_store",
     "Status": "fanwise.model",
     "TaskSummary": "fanwise.model",
-    "FanwiseError": "fanwise.errors",
+    "TaskVisit": "fanwise.run_store",
     "WorkflowContext": "fanwise.context",
+    "acancel": "fanwise.runs",
     "action": "fanwise.actions.decorator",
-    "aresume": "fanwise.wiring",
-    "aretry": "fanwise.wiring",
-    "arun": "fanwise.wiring",
+    "apause": "fanwise.runs",
+    "aresume": "fanwise.runs",
+    "aretry": "fanwise.runs",
+    "arun": "fanwise.runs",
+    "cancel": "fanwise.runs",
     "load_plan": "fanwise.wiring",
     "open_engine": "fanwise.wiring",
-    "resume": "fanwise.wiring",
-    "retry": "fanwise.wiring",
-    "run": "fanwise.wiring",
+    "open_store": "fanwise.runs",
+    "pause": "fanwise.runs",
+    "resume": "fanwise.runs",
+    "retry": "fanwise.runs",
+    "run": "fanwise.runs",
     "thaw": "fanwise.values",
 }
 
@@ -54,20 +81,32 @@ __all__ = [
     "Engine",
     "ErrorInfo",
     "FanwiseError",
+    "Item",
     "ItemContext",
     "ItemCounts",
     "Limits",
+    "Log",
     "Observer",
     "Run",
+    "RunDetails",
+    "RunHandle",
+    "RunStore",
+    "RunSummary",
     "Status",
     "TaskSummary",
+    "TaskVisit",
     "WorkflowContext",
+    "acancel",
     "action",
+    "apause",
     "aresume",
     "aretry",
     "arun",
+    "cancel",
     "load_plan",
     "open_engine",
+    "open_store",
+    "pause",
     "resume",
     "retry",
     "run",
@@ -75,7 +114,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'fanwise' has no attribute '{name}'")

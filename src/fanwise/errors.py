@@ -8,7 +8,18 @@ secrets.
     FanwiseError
     |-- DefinitionError       a workflow file has problems; `problems` lists them all
     |-- ParameterError        a run's parameters don't fit the workflow
-    |-- UsageError            a command, a setting or an API call can't be carried out
+    |-- UsageError            a command, a setting or an argument of a call is wrong
+    |-- NotFoundError         the store has no such record
+    |   |-- RunNotFoundError    no run has the id `run_id`
+    |   `-- TaskNotFoundError   the run `run_id` has no record of the task `task`
+    |-- ConflictError         the state of the run `run_id` rules the call out
+    |   |-- RunExistsError      a new run's id is taken
+    |   |-- RunOverError        the run is over, and the call needs a run that isn't
+    |   |-- RunNotOverError     the run isn't over, and the call needs a run that is
+    |   |-- RunDrivenError      another process drives the run
+    |   |-- RunNotDrivenError   no process drives the run
+    |   |-- NothingToRetryError  nothing in the run has failed
+    |   `-- SourceChangedError  a file that the run reads further has changed
     |-- ActionLoadError       a pack can't be imported, or names an action wrongly
     |-- StoreError            the store can't be opened, read or written
     |   |-- RecordRefusedError  the store refuses one record and would take others
@@ -22,7 +33,8 @@ secrets.
         |-- ResultError       a result isn't JSON
         |-- LimitError        something is larger than a limit allows; names the setting
         |-- AttemptTimeoutError  an attempt took longer than its `timeout`
-        `-- RunFailedError      a child workflow has failed; names its path
+        |-- RunFailedError      a child workflow has failed; names its path
+        `-- TooDeepError        too many workflows call each other in a row
 
 This module imports nothing of fanwise.
 """
@@ -96,9 +108,102 @@ class ParameterError(FanwiseError):
 
 
 class UsageError(FanwiseError):
-    """A command, a setting or a call of the API can't be carried out as given."""
+    """A command, a setting or an argument of a call is wrong."""
 
     code = "usage"
+
+
+class NotFoundError(FanwiseError):
+    """The store has no record of a run, or of a part of it. `run_id` is the run's id."""
+
+    code = "not-found"
+
+    def __init__(self, message: object, *, run_id: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.run_id = run_id
+
+
+class RunNotFoundError(NotFoundError):
+    """No run in the store has the id `run_id`."""
+
+    code = "run-not-found"
+
+
+class TaskNotFoundError(NotFoundError):
+    """The run `run_id` has no record of the task or item `task`."""
+
+    code = "task-not-found"
+
+    def __init__(self, message: object, *, run_id: str, task: str, hint: str = "") -> None:
+        super().__init__(message, run_id=run_id, hint=hint)
+        self.task = task
+
+
+class ConflictError(FanwiseError):
+    """The state of a run rules the call out. `run_id` is the run's id."""
+
+    code = "conflict"
+
+    def __init__(self, message: object, *, run_id: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.run_id = run_id
+
+
+class RunExistsError(ConflictError):
+    """The store has a run with the id `run_id` already, so nothing was started."""
+
+    code = "run-exists"
+
+
+class RunOverError(ConflictError):
+    """The run is over, so it can't be resumed, paused or cancelled. `status` is its status."""
+
+    code = "run-over"
+
+    def __init__(self, message: object, *, run_id: str, status: str, hint: str = "") -> None:
+        super().__init__(message, run_id=run_id, hint=hint)
+        self.status = status
+
+
+class RunNotOverError(ConflictError):
+    """The run isn't over, so it can't be retried or deleted. `status` is its status."""
+
+    code = "run-not-over"
+
+    def __init__(self, message: object, *, run_id: str, status: str, hint: str = "") -> None:
+        super().__init__(message, run_id=run_id, hint=hint)
+        self.status = status
+
+
+class RunDrivenError(ConflictError):
+    """Another process drives the run, so this one can't."""
+
+    code = "run-driven"
+
+
+class RunNotDrivenError(ConflictError):
+    """No process drives the run, so there is nothing to pause."""
+
+    code = "run-not-driven"
+
+
+class NothingToRetryError(ConflictError):
+    """Nothing in the run has failed, so a retry has nothing to run again."""
+
+    code = "nothing-to-retry"
+
+
+class SourceChangedError(ConflictError):
+    """A `file` has changed since the task `task` of the run began to read its items from it."""
+
+    code = "source-changed"
+
+    def __init__(
+        self, message: object, *, run_id: str, task: str, file: str, hint: str = ""
+    ) -> None:
+        super().__init__(message, run_id=run_id, hint=hint)
+        self.task = task
+        self.file = file
 
 
 class ActionLoadError(FanwiseError):
@@ -280,3 +385,11 @@ class RunFailedError(AttemptError):
         self.path = path
         self.cause = cause
         self.data = {"path": path, "type": cause, "data": data}
+
+
+class TooDeepError(AttemptError):
+    """More workflows call each other in a row than the engine allows."""
+
+    code = "too-deep"
+    type = "TooDeep"
+    retryable = False

@@ -6,27 +6,34 @@ This is the one module that knows all adapters, and the one place where the envi
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from fanwise.errors import FanwiseError, UsageError
-from fanwise.model import LEASE_S, Limits, Run, RunRecord
+from fanwise.errors import DefinitionError, Diagnostic, FanwiseError, UsageError
+from fanwise.model import LEASE_S, Limits, RunRecord
 
 if TYPE_CHECKING:
     from fanwise.engine import Engine
-    from fanwise.engine.dryrun import RunPreview
     from fanwise.model import StoreReport
     from fanwise.plan import Plan
-    from fanwise.ports import Catalog, Clock, Observer, Randomness
+    from fanwise.ports import Catalog, Clock, Executor, Randomness
+    from fanwise.preview import RunPreview
     from fanwise.reports.ownership import Runs
     from fanwise.stores import Store, Upgrade
+    from fanwise.values import Json
 
-Workflow = str | os.PathLike[str] | Mapping[str, Any]
-"""A workflow: the path of its file, or its content as a map."""
+Workflow = str | os.PathLike[str] | Mapping[str, object]
+"""A workflow: the path of its file, its text in YAML, or its content as a map.
+
+A `str` with a line break is text, and any other `str` is a path.
+"""
+
+Actions = Sequence[Callable[..., object]]
+"""Functions made actions by `@fanwise.action`."""
 
 _LEAST_LEASE_S = 1.0  # less, and a machine that is merely slow would lose its runs
 
@@ -115,16 +122,18 @@ def load_plan(
     settings: Settings | None = None,
     *,
     packs: Sequence[str | os.PathLike[str]] = (),
+    actions: Actions = (),
     import_packs: bool = True,
 ) -> Plan:
     """Read, check and compile a workflow, for an engine to run.
 
-    `packs` are further pack folders; `settings` name them themselves. Without `import_packs` no
+    `packs` are further pack folders; `settings` name them themselves. `actions` are functions made
+    by `@fanwise.action`, which the workflow calls beside those of packs. Without `import_packs` no
     author's code is run, actions aren't checked, and the plan can be looked at but not run. Raises
     `DefinitionError`, `ActionLoadError`, and `UsageError` for a file that can't be read, or if
     both settings and packs are given.
     """
-    from fanwise.workflows import Workflows
+    from fanwise.packs.workflows import TEXT, Workflows
 
     if packs and settings is not None:
         raise UsageError(
@@ -132,31 +141,59 @@ def load_plan(
             hint="Use: load_plan(workflow, read_settings(packs=...))",
         )
     settings = settings or read_settings(packs=packs)
-    workflows = Workflows(settings.packs, settings.limits, import_packs=import_packs)
+    workflows = Workflows(
+        settings.packs, settings.limits, import_packs=import_packs, actions=actions
+    )
     if isinstance(workflow, Mapping):
         return workflows.load_text(_as_text(workflow))
+    if isinstance(workflow, str) and len(workflow.splitlines()) > 1:
+        return workflows.load_text(workflow, file=TEXT)
     return workflows.load(Path(workflow))
 
 
-def load_recorded(record: RunRecord, settings: Settings, *, import_packs: bool = True) -> Plan:
+def load_recorded(
+    record: RunRecord, settings: Settings, *, actions: Actions = (), import_packs: bool = True
+) -> Plan:
     """The plan of a recorded run, of its workflows as they were when it started.
 
     Its actions are those that are there now, in the packs that it was started with and those that
     `settings` name. Raises what `load_plan` raises.
     """
-    from fanwise.workflows import INLINE, Workflows
+    from fanwise.packs.workflows import INLINE, TEXT, Workflows
 
     texts = {record.file: record.definition, **record.origin.workflows}
     packs = _packs_of(record, settings)
-    workflows = Workflows(packs, settings.limits, import_packs=import_packs, texts=texts)
+    workflows = Workflows(
+        packs, settings.limits, import_packs=import_packs, texts=texts, actions=actions
+    )
     file = Path(record.file)
-    if file.name == INLINE:
-        return workflows.load_text(record.definition.encode())
-    return workflows.load(file)
+    try:
+        if file.name in (INLINE, TEXT):
+            return workflows.load_text(record.definition.encode(), file=file.name)
+        return workflows.load(file)
+    except DefinitionError as error:
+        raise DefinitionError(
+            tuple(_with_remedy(each, record) for each in error.problems)
+        ) from None
+
+
+def _with_remedy(problem: Diagnostic, record: RunRecord) -> Diagnostic:
+    """The same problem; a missing action of a recorded run has been there, so how to give it."""
+    if problem.code != "unknown-action":
+        return problem
+    remedy = (
+        f"Run {record.id} was started with it: give it again with actions=[...] from Python, "
+        "or with --packs."
+    )
+    return problem._replace(hint=f"{problem.hint} {remedy}".lstrip())
 
 
 def load_to_retry(
-    record: RunRecord, settings: Settings, repaired: Workflow | None
+    record: RunRecord,
+    settings: Settings,
+    repaired: Workflow | None,
+    *,
+    actions: Actions = (),
 ) -> tuple[Plan, Plan]:
     """The plan of a recorded run, and the one to go on with: of a `repaired` workflow, or the same.
 
@@ -164,14 +201,14 @@ def load_to_retry(
     raises.
     """
     if repaired is None:
-        plan = load_recorded(record, settings)
+        plan = load_recorded(record, settings, actions=actions)
         return plan, plan
     try:
-        recorded = load_recorded(record, settings)
+        recorded = load_recorded(record, settings, actions=actions)
     except FanwiseError:  # it may be its actions that are repaired
         recorded = load_recorded(record, settings, import_packs=False)
     with_packs = msgspec.structs.replace(settings, packs=_packs_of(record, settings))
-    return recorded, load_plan(repaired, with_packs)
+    return recorded, load_plan(repaired, with_packs, actions=actions)
 
 
 def _packs_of(record: RunRecord, settings: Settings) -> tuple[Path, ...]:
@@ -181,12 +218,12 @@ def _packs_of(record: RunRecord, settings: Settings) -> tuple[Path, ...]:
 
 def load_catalog(settings: Settings) -> Catalog:
     """All actions and workflows of installed packs and pack folders. Raises `ActionLoadError`."""
-    from fanwise.actions.packs import load_actions
+    from fanwise.packs.folders import load_actions
 
     return load_actions(pack_folders=settings.packs)
 
 
-def _as_text(workflow: Mapping[str, Any]) -> bytes:
+def _as_text(workflow: Mapping[str, object]) -> bytes:
     """A workflow given as a map, as text: JSON is YAML."""
     from fanwise.values import encode
 
@@ -261,12 +298,16 @@ def build_engine(
     *,
     clock: Clock | None = None,
     chance: Randomness | None = None,
+    executors: Mapping[str, Executor] | None = None,
     grace_s: float | None = None,
 ) -> Engine:
-    """An engine on an open store, with the machine's clock and chance unless others are given."""
+    """An engine on an open store, with the machine's clock and chance unless others are given.
+
+    `executors` are those of `engine.placement` by name; without them actions run in this process.
+    """
     from fanwise import sources
     from fanwise.actions.resources import resources
-    from fanwise.engine import GRACE_S, Engine, Services
+    from fanwise.engine import GRACE_S, LOCAL, Engine, Services
     from fanwise.executors.local import LocalExecutor
     from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock, SystemProcesses
 
@@ -275,7 +316,7 @@ def build_engine(
         records=store,
         ownership=store,
         mailbox=store,
-        executor=LocalExecutor(clock),
+        executors=executors or {LOCAL: LocalExecutor(clock)},
         sources=sources,
         resources=resources,
         clock=clock,
@@ -294,7 +335,7 @@ def build_engine(
 
 
 def preview_run(
-    plan: Plan, parameters: Mapping[str, Any], settings: Settings, *, items: int | None = None
+    plan: Plan, parameters: Mapping[str, Json], settings: Settings, *, items: int | None = None
 ) -> RunPreview:
     """Preview a run of `plan`, with at most so many `items` in each fan-out, and run nothing.
 
@@ -303,9 +344,8 @@ def preview_run(
     import asyncio
     from functools import partial
 
-    from fanwise import sources
-    from fanwise.engine import dryrun
-    from fanwise.engine.services import locate
+    from fanwise import preview, sources
+    from fanwise.engine.folders import locate
 
     located = partial(
         locate,
@@ -314,124 +354,5 @@ def preview_run(
         given=parameters.keys(),
     )
     return asyncio.run(
-        dryrun.preview_run(plan, parameters, sources, settings.limits, located, items=items)
-    )
-
-
-async def aresume(
-    run_id: str,
-    *,
-    secrets: Mapping[str, Any] | None = None,
-    store: str | None = None,
-    packs: Sequence[str | os.PathLike[str]] = (),
-    force: bool = False,
-    observer: Observer | None = None,
-) -> Run:
-    """Go on with a run that was paused, or whose process has died, and return it at its end.
-
-    `secrets` gives its secret parameters again, which aren't recorded. With `force` it goes on
-    although a file that it reads has changed. Raises a `FanwiseError` if it can't go on.
-    """
-    settings = read_settings(store=store, packs=packs)
-    with open_engine(settings=settings, create=False) as engine:
-        record = engine.find(run_id)
-        plan = load_recorded(record, settings)
-        return await engine.aresume(plan, record, secrets=secrets, force=force, observer=observer)
-
-
-async def aretry(
-    run_id: str,
-    *,
-    workflow: Workflow | None = None,
-    from_task: str | None = None,
-    secrets: Mapping[str, Any] | None = None,
-    store: str | None = None,
-    packs: Sequence[str | os.PathLike[str]] = (),
-    force: bool = False,
-    observer: Observer | None = None,
-) -> Run:
-    """Do again what has failed of a run that is over, and return the run at its end.
-
-    `workflow` is a repaired one to go on with; `from_task` starts again at a task, whatever became
-    of it. Raises a `FanwiseError` if the run can't be made again.
-    """
-    settings = read_settings(store=store, packs=packs)
-    with open_engine(settings=settings, create=False) as engine:
-        record = engine.find(run_id)
-        recorded, plan = load_to_retry(record, settings, workflow)
-        return await engine.aretry(
-            plan,
-            record,
-            recorded=recorded,
-            from_task=from_task,
-            secrets=secrets,
-            force=force,
-            observer=observer,
-        )
-
-
-def resume(run_id: str, **options: Any) -> Run:
-    """The same as `aresume`, for callers without an event loop."""
-    from fanwise.engine.blocking import run_blocking
-
-    return run_blocking(lambda: aresume(run_id, **options), instead="await fanwise.aresume(...)")
-
-
-def retry(run_id: str, **options: Any) -> Run:
-    """The same as `aretry`, for callers without an event loop."""
-    from fanwise.engine.blocking import run_blocking
-
-    return run_blocking(lambda: aretry(run_id, **options), instead="await fanwise.aretry(...)")
-
-
-async def arun(
-    workflow: Workflow,
-    parameters: Mapping[str, Any] | None = None,
-    *,
-    store: str | None = None,
-    packs: Sequence[str | os.PathLike[str]] = (),
-    run_id: str | None = None,
-    tags: Collection[str] = (),
-    observer: Observer | None = None,
-) -> Run:
-    """Run a workflow to its end and return the run, also if it failed.
-
-    `workflow` is the path of its file, or its content as a map; `store` the URL of the store
-    (default: `FANWISE_STORE`, else the user's own); `packs` are further pack folders, and
-    `tags` words by which the run can be found. Raises a `FanwiseError` if the run can't be made:
-    see `fanwise.errors`.
-    """
-    settings = read_settings(store=store, packs=packs)
-    plan = load_plan(workflow, settings)
-    with open_engine(settings=settings) as engine:
-        return await engine.arun(plan, parameters, run_id=run_id, tags=tags, observer=observer)
-
-
-def run(
-    workflow: Workflow,
-    parameters: Mapping[str, Any] | None = None,
-    *,
-    store: str | None = None,
-    packs: Sequence[str | os.PathLike[str]] = (),
-    run_id: str | None = None,
-    tags: Collection[str] = (),
-    observer: Observer | None = None,
-) -> Run:
-    """The same as `arun`, for callers without an event loop.
-
-    Raises `UsageError` also where an event loop runs already, as in a notebook.
-    """
-    from fanwise.engine.blocking import run_blocking
-
-    return run_blocking(
-        lambda: arun(
-            workflow,
-            parameters,
-            store=store,
-            packs=packs,
-            run_id=run_id,
-            tags=tags,
-            observer=observer,
-        ),
-        instead="await fanwise.arun(...)",
+        preview.preview_run(plan, parameters, sources, settings.limits, located, items=items)
     )

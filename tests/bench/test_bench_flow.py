@@ -1,6 +1,6 @@
 """The benchmarks of children and of graphs run what they say, at a small size."""
 
-from fanwise.bench import children, graph
+from benchmarks import children, graph
 
 
 def test_children_are_measured_in_processes_of_their_own() -> None:

@@ -5,9 +5,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from fanwise.bench import habits
-from fanwise.bench.habits import HABITS, Habit, HabitFigures, budgets, compare, render
-from fanwise.bench.habits_process import WORKFLOWS, Cost, measure
+from benchmarks import habits
+from benchmarks.habits import HABITS, Habit, HabitFigures, budgets, compare, render
+from benchmarks.habits_process import WORKFLOWS, Cost, measure
 
 ITEMS = 20
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from fanwise.bench.http import BARE_LOOP, FANWISE_DEMO, FANWISE_HTTP, bare_checks, budgets, compare
+from benchmarks.http import BARE_LOOP, FANWISE_DEMO, FANWISE_HTTP, bare_checks, budgets, compare
 from fanwise.demos.monitor.fleet import health_endpoint, make_fleet
 from fanwise.demos.monitor.process import serving
 

@@ -7,12 +7,12 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from fanwise.bench import control, resume, suite, torture
-from fanwise.bench.budget import at_most, nothing_of
+from benchmarks import __main__ as runner
+from benchmarks import control, resume, torture
+from benchmarks.torture_records import Findings
+from benchmarks.torture_run import Counts
+from fanwise.bench.budget import Budget, at_most, nothing_of
 from fanwise.bench.suite import Measured
-from fanwise.bench.torture_records import Findings
-from fanwise.bench.torture_run import Counts
-from fanwise.cli import main
 
 
 def test_a_killed_run_is_resumed_from_where_it_was_killed() -> None:
@@ -53,24 +53,26 @@ def test_what_torture_finds_is_told_line_by_line() -> None:
     [(nothing_of("lost", 1), 1), (nothing_of("lost", 0), 0), (at_most("s", 1, "seconds", 2), 0)],
 )
 def test_only_what_must_hold_on_any_machine_decides_the_exit_status(
-    monkeypatch: pytest.MonkeyPatch, budget, status: int
+    monkeypatch: pytest.MonkeyPatch, budget: Budget, status: int
 ) -> None:
-    """A machine that is slow is no error."""
-    asked = []
+    """A machine that is slow is no error; kills go to the benchmark that kills."""
+    calls = []
 
-    def measure(name: str, *, rounds: int, kills: int | None) -> Measured:
-        asked.append((name, kills))
+    def measure(path: str, **options: int) -> Measured:
+        calls.append((path, options))
         return Measured({}, "", [budget], None)
 
-    monkeypatch.setattr(suite, "measure", measure)
-    with pytest.raises(SystemExit) as ended:
-        main(["bench", "torture", "--kills", "5"])
-    assert (ended.value.code or 0, asked) == (status, [("torture", 5)])
+    monkeypatch.setattr(runner, "measure_module", measure)
+    assert runner.main(["torture", "--rounds", "1", "--kills", "5"]) == status
+    assert calls == [("benchmarks.torture", {"rounds": 1, "kills": 5})]
 
 
-def test_kills_are_for_the_benchmark_that_kills(capsys: pytest.CaptureFixture[str]) -> None:
-    """Any other one is refused, with the command to take."""
+@pytest.mark.parametrize("arguments", [["nothing"], ["--rounds", "many"]])
+def test_what_cannot_be_measured_is_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With status 2, in the words of the command line."""
     with pytest.raises(SystemExit) as ended:
-        main(["bench", "render", "--kills", "5"])
+        runner.main(arguments)
     assert ended.value.code == 2
-    assert "fanwise bench torture --kills 5" in capsys.readouterr().err
+    assert arguments[-1] in capsys.readouterr().err

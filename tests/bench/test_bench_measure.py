@@ -69,7 +69,7 @@ def test_a_process_is_measured_without_the_memory_of_its_parent() -> None:
         (show_bytes(999.6), "1 KB"),
         (show_bytes(1_060_000), "1.06 MB"),
         (show_bytes(123_456_000_000), "123 GB"),
-        (show_bytes(5_000_000_000_000), "5,000 GB"),
+        (show_bytes(5_000_000_000_000), "5 TB"),
         (show_bytes(-1_130_000), "-1.13 MB"),
         (show_bytes(-123_456), "-123 KB"),
         (show_seconds(81e-9), "81 ns"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fanwise.bench.torture_life import Life
+from benchmarks.torture_life import Life
 
 sys.path.insert(0, str(Path(__file__).parent))  # for the helpers beside the tests
 

@@ -6,7 +6,7 @@ import os
 import select
 from pathlib import Path
 
-from fanwise.bench.torture_life import Life
+from benchmarks.torture_life import Life
 from fanwise.model import ItemOutcome, Record, RunRecord
 from fanwise.stores import open_store
 

@@ -1,6 +1,6 @@
 """Runs whose processes are killed at random moments: nothing recorded is lost, changed or redone.
 
-`fanwise bench torture` does the same at length.
+`python -m benchmarks torture` does the same at length.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from random import Random
 import pytest
 
 import fanwise
-from fanwise.bench.torture_records import Snapshot, snapshot
-from fanwise.bench.torture_run import PACK, RUN_ID, WORKFLOWS, TorturedRun
+from benchmarks.torture_records import Snapshot, snapshot
+from benchmarks.torture_run import PACK, RUN_ID, WORKFLOWS, TorturedRun
 from fanwise.stores import open_store
 
 

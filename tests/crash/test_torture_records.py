@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from fanwise.bench.torture_records import (
+from benchmarks.torture_records import (
     Findings,
     Snapshot,
     compare_outcomes,

@@ -7,7 +7,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanwise.definition import CODES, WorkflowDefinition, composer, load
+from fanwise.definition import CODES, WorkflowDefinition, load
+from fanwise.definition.yaml import composer
 from fanwise.errors import DefinitionError
 
 EXAMPLES = [
@@ -228,3 +229,10 @@ def test_any_value_under_any_key_gives_a_definition_or_problems(key, value):
     else:
         whole[inner] = value
     check_outcome(yaml.safe_dump(whole, allow_unicode=True))
+
+
+@pytest.mark.usefixtures("either_parser")
+@pytest.mark.parametrize("text", ["? name", "? name\n", "a:\n- ? b"])
+def test_an_empty_value_at_the_end_has_a_place_within_the_file(text: str) -> None:
+    """Also where the parser puts it on a line below the last one."""
+    check_outcome(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import runpy
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,6 @@ from pages import ROOT, prose, sections
 import fanwise
 from fanwise import errors, testing
 from fanwise.actions.core import give_up
-from fanwise.actions.packs import load_actions
 from fanwise.cli.app import app
 from fanwise.definition import (
     CODES,
@@ -38,6 +38,7 @@ from fanwise.model import (
     Status,
     VisitRecord,
 )
+from fanwise.packs.folders import load_actions
 from fanwise.plan import checks
 from fanwise.reports.records import record_object
 
@@ -244,6 +245,23 @@ def test_every_public_name_is_told() -> None:
     """What `import fanwise` gives is explained somewhere."""
     text = "".join(page.read_text() for page in [ROOT / "README.md", *DOCS.glob("*.md")])
     assert set(fanwise.__all__) <= set(re.findall(r"\bfanwise\.(\w+)", text))
+
+
+PUBLIC_MODULES = ["fanwise", "fanwise.errors", "fanwise.ports", "fanwise.testing"]
+
+
+def test_the_python_page_is_made_of_signatures_and_docstrings() -> None:
+    """It has each public name, and no other; `python tools/python_reference.py` renews it."""
+    source = ROOT / "tools" / "python_reference.py"
+    reference = runpy.run_path(str(source))
+    assert sorted(reference["names"]()) == sorted(fanwise.__all__)
+    page = reference["PAGE"].read_text()
+    assert (
+        page.partition(reference["HEADING"])[2]
+        == reference["render"]().partition(reference["HEADING"])[2]
+    )
+    for module in PUBLIC_MODULES[1:]:
+        assert f"`{module}`" in page
 
 
 def test_all_that_a_rehearsal_takes_and_gives_is_told() -> None:

@@ -9,13 +9,18 @@ from xml.etree import ElementTree
 import pytest
 from pages import ROOT, Section, prose, sections
 
+import benchmarks.__main__
 from fanwise.bench.suite import BENCHMARKS, PICTURED
 
 MEASURED = [ROOT / name for name in ("README.md", "docs/index.md", "docs/performance.md")]
 """The pages that tell what something costs."""
 
+ALL = {**BENCHMARKS, **benchmarks.__main__.BENCHMARKS}
+
 FIGURE = re.compile(r"(?<![\w.-])[\d.,]*\d\s?(ns|µs|ms|s|B|KB|MB|GB|bytes)(?![\w-])|\d/s\b")
-SOURCE = re.compile(r"`(?:fanwise bench ([a-z]\w*)[^`]*|make demo|fanwise demo[^`]*)`")
+SOURCE = re.compile(
+    r"`(?:(?:fanwise bench|python -m benchmarks) ([a-z]\w*)[^`]*|make demo|fanwise demo[^`]*)`"
+)
 
 SECTIONS = [section for page in MEASURED for section in sections(page)]
 
@@ -40,9 +45,9 @@ def test_each_row_of_figures_names_its_benchmark(section: Section) -> None:
         if any(FIGURE.search(without_code(cell)) for row in rows for cell in row[1:]):
             assert heading[-1] == "measured by"
             for row in rows:
-                named = re.fullmatch(r"`fanwise bench (\w+)`", row[-1])
+                named = re.fullmatch(r"`(?:fanwise bench|python -m benchmarks) (\w+)`", row[-1])
                 assert named, row
-                assert named[1] in BENCHMARKS, row
+                assert named[1] in ALL, row
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=str)
@@ -51,7 +56,7 @@ def test_each_section_with_figures_names_what_measured_them(section: Section) ->
     text = prose(section)
     if FIGURE.search(without_code(text)):
         assert SOURCE.search(text)
-    assert {name for name in SOURCE.findall(text) if name} <= set(BENCHMARKS)
+    assert {name for name in SOURCE.findall(text) if name} <= set(ALL)
 
 
 def test_each_picture_names_the_command_that_drew_it() -> None:

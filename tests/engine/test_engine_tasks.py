@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 import fanwise
-from fanwise.errors import ParameterError, UsageError
+from fanwise.errors import ParameterError, RunExistsError, UsageError
 from fanwise.model import Status
 
 
@@ -529,7 +529,7 @@ def test_a_run_id_that_is_taken_is_refused(loom) -> None:
     """The run that has it stays as it is."""
     text = "tasks: [{name: a, action: test.echo}]"
     asyncio.run(loom.arun(text, echo, run_id="mine"))
-    with pytest.raises(UsageError, match='"mine" exists already'):
+    with pytest.raises(RunExistsError, match='"mine" exists already'):
         asyncio.run(loom.arun(text, echo, run_id="mine"))
     assert len(loom.store.runs()) == 1
 

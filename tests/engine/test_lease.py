@@ -12,7 +12,13 @@ from msgspec.structs import replace
 
 import fanwise
 from fanwise.engine.lease import LEASE_S, LeaseKeeper
-from fanwise.errors import LeaseLostError, StoreError, UsageError
+from fanwise.errors import (
+    ConflictError,
+    LeaseLostError,
+    RunDrivenError,
+    RunNotFoundError,
+    StoreError,
+)
 from fanwise.model import (
     EndedRun,
     Inbox,
@@ -159,11 +165,11 @@ def test_a_run_that_is_driven_is_not_taken(keeping) -> None:
     record = keeping.new_run()
     keeping.store.acquire(record.run_no, keeping.engine())
     keeping.clock.advance(14)
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(RunDrivenError) as caught:
         keeping.keeper.take(record)
     assert str(caught.value).startswith("run run-1 is driven by process 17 on höst-a, for 14 s.")
     keeping.clock.advance(7_200)
-    with pytest.raises(UsageError, match=r"for 120 min, and has said nothing for 120 min\."):
+    with pytest.raises(RunDrivenError, match=r"for 120 min, and has said nothing for 120 min\."):
         keeping.keeper.take(record)
 
 
@@ -174,7 +180,7 @@ def test_a_run_is_taken_from_whoever_is_silent_for_too_long(keeping, state) -> N
     keeping.processes.states["a"] = state
     keeping.store.acquire(record.run_no, keeping.engine())
     keeping.clock.advance(LEASE_S - 1)
-    with pytest.raises(UsageError):
+    with pytest.raises(RunDrivenError):
         keeping.keeper.take(record)
     keeping.clock.advance(1)
     lease = keeping.keeper.take(record)
@@ -202,7 +208,7 @@ def test_of_two_that_take_a_run_one_is_told_of_the_other(keeping) -> None:
         return take(*given, **options)
 
     keeping.store.acquire = acquire_late
-    with pytest.raises(UsageError, match="driven by process 17 on höst-faster"):
+    with pytest.raises(RunDrivenError, match="driven by process 17 on höst-faster"):
         keeping.keeper.take(record)
 
 
@@ -212,7 +218,7 @@ def test_a_run_that_has_been_deleted_is_not_taken(keeping) -> None:
     assert keeping.store.delete_run(
         EndedRun(record.run_no, "run-1", "monitor", Status.PAUSED, record.created_at)
     )
-    with pytest.raises(UsageError, match="run run-1 is gone"):
+    with pytest.raises(RunNotFoundError, match="run run-1 is gone"):
         keeping.keeper.take(record)
 
 
@@ -351,7 +357,7 @@ def test_a_run_in_progress_is_neither_resumed_nor_retried(loom) -> None:
         record, plan = loom.record(), loom.plan(text, take_up)
         told = []
         for way in (loom.make_engine().aresume, loom.engine.aresume, loom.engine.aretry):
-            with pytest.raises(UsageError) as caught:
+            with pytest.raises(ConflictError) as caught:
                 await way(plan, record)
             told.append(caught.value.message)
         return told

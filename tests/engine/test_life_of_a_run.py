@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from fanwise.errors import UsageError
+from fanwise.errors import NothingToRetryError, TaskNotFoundError, UsageError
 from fanwise.model import RequestKind, Status
 
 CHILDREN = {
@@ -164,7 +164,7 @@ class LifeOfARun(RuleBasedStateMachine):
     def _retry(self, **how: Any) -> None:
         try:
             self.life.retry(**how)
-        except UsageError as refusal:
+        except (NothingToRetryError, TaskNotFoundError, UsageError) as refusal:
             of_task = "has not run a task", "is a task of finally"
             is_named = "from_task" in how and any(each in refusal.message for each in of_task)
             assert is_named or self.life.record().status is Status.SUCCEEDED

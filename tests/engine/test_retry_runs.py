@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 import fanwise
-from fanwise.errors import UsageError
+from fanwise.errors import (
+    NothingToRetryError,
+    SourceChangedError,
+    TaskNotFoundError,
+    UsageError,
+)
 from fanwise.model import ItemCounts, Status
 from fanwise.ports import RerunNote, RerunReason
 
@@ -130,7 +135,7 @@ def test_a_task_that_starts_again_leaves_what_was_made_after_another_retry(loom)
 def test_a_run_of_which_nothing_failed_is_not_retried(loom) -> None:
     """The message says how to start again all the same."""
     loom.run(THREE, Doing().action())
-    with pytest.raises(UsageError, match=r"nothing of run .* has failed.*--from TASK"):
+    with pytest.raises(NothingToRetryError, match=r"nothing of run .* has failed.*--from TASK"):
         loom.retry(THREE, Doing().action())
 
 
@@ -225,7 +230,7 @@ def test_a_failed_visit_that_another_one_followed_is_made_again_as_a_new_one(loo
 def test_a_run_does_not_start_again_from_a_task_that_never_ran(loom) -> None:
     """It is blocked by the failure of another one; the message has those that ran."""
     loom.run(THREE, Doing("a").action())
-    with pytest.raises(UsageError, match=r'has not run a task "c"\. It has run a\.'):
+    with pytest.raises(TaskNotFoundError, match=r'has not run a task "c"\. It has run a\.'):
         loom.retry(THREE, Doing().action(), from_task="c")
 
 
@@ -291,7 +296,8 @@ def test_a_retry_of_a_changed_file_is_refused_before_anything_is_recorded(loom) 
     before = loom.record(), list(loom.store.events(loom.record().run_no))
     lines.write_text("1\n2\n3\n")
     doing.mend()
-    with pytest.raises(UsageError, match=r"lines\.txt has changed since b began .* --force"):
+    told = r"lines\.txt has changed since b began .* --force"
+    with pytest.raises(SourceChangedError, match=told):
         loom.retry(text, doing.action())
     assert (loom.record(), list(loom.store.events(loom.record().run_no))) == before
     assert loom.retry(text, doing.action(), force=True).status is Status.SUCCEEDED

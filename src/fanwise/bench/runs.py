@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,17 @@ PACK = Path(__file__).parent / "pack"
 
 
 def run(
-    workflow: Workflow, store: Path, parameters: Mapping[str, Any] | None = None
+    workflow: Workflow,
+    store: Path,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    packs: Sequence[Path] = (PACK,),
 ) -> fanwise.Run:
     """Run a workflow whose items must all succeed, and record it in the store at `store`.
 
     Raises `UsageError` if anything failed: it would be measured as if it were fast.
     """
-    done = fanwise.run(workflow, parameters, store=str(store), packs=[PACK])
+    done = fanwise.run(workflow, parameters, store=str(store), packs=packs)
     counts = [task.items for task in done.tasks.values() if task.items is not None]
     failed = sum(items.total - items.succeeded for items in counts)
     if done.status is not fanwise.Status.SUCCEEDED or failed:

@@ -29,7 +29,7 @@ from fanwise.engine.recorders.steps import StepRecorder, recorded_timeout
 from fanwise.engine.services import RunServices
 from fanwise.engine.starting_point import StartingPoint, first_state
 from fanwise.engine.visit import Visit
-from fanwise.errors import AttemptError, RunFailedError
+from fanwise.errors import RunFailedError, TooDeepError
 from fanwise.model import Discard, VisitRecord
 from fanwise.plan import Plan
 from fanwise.ports import Observer, Ticket
@@ -81,11 +81,9 @@ class ChildWorkflow:
         self._first_context = WorkflowContext(run=context.run, secrets=context.secrets)
 
     async def run(self, ticket: Ticket, given: dict[str, Any]) -> Any:
-        """The child's output. Raises `RunFailedError`, and `AttemptError` if it can't start."""
+        """The child's output. Raises `RunFailedError`, and `TooDeepError` if it can't start."""
         if self._depth >= MAX_DEPTH:
-            error = AttemptError(f"more than {MAX_DEPTH} workflows stand within each other")
-            error.type, error.retryable = "TooDeep", False
-            raise error
+            raise TooDeepError(f"more than {MAX_DEPTH} workflows stand within each other")
         context = self._first_context.with_parameters(FrozenDict({**self._defaults, **given}))
         path = self._visit.item(ticket.index)
         timeout_s = None if self._plan.timeout is None else self._plan.timeout.resolve(context)

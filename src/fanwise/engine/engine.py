@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from fanwise.engine.recovery.start import fresh_start
 from fanwise.engine.run_factory import PreparedRun, RunFactory
 from fanwise.engine.services import RunServices, Services
 from fanwise.engine.takeover import Beginning, Resume, Retry, Takeover
-from fanwise.errors import LeaseLostError, UsageError
+from fanwise.errors import FanwiseError, LeaseLostError, RunNotFoundError, UsageError
 from fanwise.model import LEASE_S, Lease, RequestKind, Run, RunRecord, RunRequest, Status
 from fanwise.plan import Plan
 from fanwise.ports import Journal, Observer, Secrets
@@ -84,12 +84,12 @@ class Engine:
         self._journal: JournalWriter | None = None
 
     def find(self, run_id: str) -> RunRecord:
-        """The run with this id, as recorded. Raises `UsageError` if there is none."""
+        """The run with this id, as recorded. Raises `RunNotFoundError` if there is none."""
         found = self._services.records.run(run_id)
         if found is None:
             near = get_close_matches(run_id, self._services.records.run_ids(), n=1)
             hint = f'Did you mean "{near[0]}"?' if near else "Check the id and the store."
-            raise UsageError(f'the store has no run "{run_id}".', hint=hint)
+            raise RunNotFoundError(f'the store has no run "{run_id}".', run_id=run_id, hint=hint)
         return found
 
     def pause(self) -> None:
@@ -113,8 +113,8 @@ class Engine:
 
         `tags` are words by which the run can be found. With `items` only so many items of each
         fan-out are run, the first ones. Raises `ParameterError` for parameters that don't fit,
-        `UsageError` for a run id that is malformed or taken, for a malformed tag or for `items`
-        below 1, and `StoreError` if the store can't be written.
+        `RunExistsError` for a run id that is taken, `UsageError` for a malformed id or tag or for
+        `items` below 1, and `StoreError` if the store can't be written.
         """
         notices = []
         if items is not None:
@@ -141,8 +141,8 @@ class Engine:
         `plan` is made of the workflow as it was recorded. `secrets` gives the run's secret
         parameters again, which aren't recorded. Nothing recorded is done again. With `cancel` the
         run is brought to its end as cancelled; with `force` it is resumed although a file that it
-        reads has changed. Raises the errors of `start`, and `UsageError` for a run that is over or
-        is driven by another process.
+        reads has changed. Raises the errors of `start`, and `RunOverError`, and
+        `RunDrivenError` if another process drives the run.
         """
         how = Resume(force=force, cancel=cancel)
         drive = partial(self._take_up, how, plan, record, secrets or {})
@@ -164,8 +164,8 @@ class Engine:
         Tasks after the failed ones run again as well; the rest is kept. With `from_task` that task
         runs again too, as a new visit. `plan` may be of a repaired workflow; then `recorded` is
         made of the workflow as it was recorded. Raises the errors of `start_resume`, and
-        `UsageError` for a run that isn't over, in which nothing has failed, or that reads a file
-        which has changed.
+        `RunNotOverError`, `NothingToRetryError`, `TaskNotFoundError` for a `from_task` that hasn't
+        run, and `SourceChangedError` if a file that the run reads further has changed.
         """
         how = Retry(force=force, recorded=recorded or plan, from_task=from_task)
         drive = partial(self._take_up, how, plan, record, secrets or {})
@@ -325,7 +325,13 @@ class Engine:
     ) -> AsyncIterator[Lease]:
         """A block in which this process drives the run, and no other one does."""
         take = self._keeper.first if is_new else self._keeper.take
-        lease = await asyncio.to_thread(take, record)
+        taking = asyncio.create_task(asyncio.to_thread(take, record))
+        try:
+            lease = await asyncio.shield(taking)
+        except asyncio.CancelledError:  # which the thread doesn't hear
+            with suppress(FanwiseError):
+                await self._keeper.release(await taking)
+            raise
         journal, inbox, run_no = session.journal, session.inbox, record.run_no
 
         def hear(request: RunRequest) -> None:
@@ -367,6 +373,7 @@ class Engine:
                 with capturing():
                     ended = await driver.drive(prepared.timeout_s, lease.ran_s - start.since_s)
         finally:
+            session.inbox.close()
             run.stop.set()
         return recorder.summary(ended)
 

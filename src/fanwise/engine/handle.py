@@ -44,6 +44,10 @@ class RunInbox:
         if not self.is_begun.done():
             self.is_begun.set_result(None)
 
+    def close(self) -> None:
+        """Pass on nothing more: the driver has ended."""
+        self._driver = None
+
     def _pass_request_on(self) -> None:
         if self._driver is None:
             return
@@ -86,7 +90,8 @@ class RunHandle:
 
         Cancelling this call leaves the run in progress. Raises `StoreError` if the store can't be
         written any more, `LeaseLostError` if another process has taken the run while this one was
-        stopped, and `UsageError` if a file that the run reads further has changed.
+        stopped, and `SourceChangedError` if a file that the run reads further has
+        changed.
         """
         return await asyncio.shield(self._task)
 

@@ -9,7 +9,7 @@ from typing import Any
 from fanwise.bitmap import Bitmap
 from fanwise.context import WorkflowContext
 from fanwise.engine.evaluate import bounded
-from fanwise.errors import AttemptError, TemplateError, UsageError
+from fanwise.errors import AttemptError, SourceChangedError, TemplateError
 from fanwise.model import FileFingerprint, Limits
 from fanwise.plan import PlannedItems, Value
 from fanwise.ports import Source, Sources
@@ -50,7 +50,7 @@ def items_file(items: PlannedItems, context: WorkflowContext, locate: Locate) ->
 
     Raises `AttemptError`.
     """
-    if items.kind in ("list", "zip", "range"):
+    if not items.is_file:
         return None
     path = items.parts[""].evaluate(context, None)
     return locate(path, items.parts[""]) if isinstance(path, str) else None
@@ -68,11 +68,11 @@ def _open(
         return sources.open_list(_stream(items.parts[""], context, limits))
     if items.kind == "zip":
         parts = {name: _stream(part, context, limits) for name, part in items.parts.items()}
-        return sources.open_source(parts, limits)
-    bound = items.parts[""].evaluate(context, None)
-    if items.kind != "range" and isinstance(bound, str):
-        bound = locate(bound, items.parts[""])
-    return sources.open_source({items.kind: bound}, limits, done=done)
+        return sources.zipped(parts)
+    given = items.parts[""].evaluate(context, None)
+    if items.is_file and isinstance(given, str):
+        given = locate(given, items.parts[""])
+    return sources.open_source(items.kind, given, limits, done=done)
 
 
 def _stream(value: Value, context: WorkflowContext, limits: Limits) -> Any:
@@ -82,22 +82,30 @@ def _stream(value: Value, context: WorkflowContext, limits: Limits) -> Any:
     return bounded(value.evaluate(context, None), value.place, limits)
 
 
-def require_unchanged(sources: Sources, task: str, file: str, was: FileFingerprint) -> None:
-    """Raise `UsageError` unless the file still has the fingerprint `was`. May block.
+def require_unchanged(
+    sources: Sources, run_id: str, task: str, file: str, was: FileFingerprint
+) -> None:
+    """Raise `SourceChangedError` unless the file still has the fingerprint `was`. May block.
 
     A file that can't be read any more counts as changed.
     """
     try:
         now = sources.stamp(file)
     except AttemptError as error:
-        raise UsageError(
+        raise SourceChangedError(
             f"{error.message.removesuffix('.')}, and {task} has read only some of its items.",
+            run_id=run_id,
+            task=task,
+            file=file,
             hint="Put the file back, then go on.",
         ) from None
     if now != was:
-        raise UsageError(
+        raise SourceChangedError(
             f"{file} has changed since {task} began to read its items from it: "
             f"it was {_fingerprint_text(was)}, and is {_fingerprint_text(now)}.",
+            run_id=run_id,
+            task=task,
+            file=file,
             hint="Put back what it was, or go on all the same, with --force.",
         )
 

@@ -21,7 +21,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from fanwise.errors import LeaseLostError, StoreError, UsageError
+from fanwise.errors import LeaseLostError, RunDrivenError, RunNotFoundError, StoreError
 from fanwise.model import LEASE_S, Lease, Owner, RequestKind, RunRecord, RunRequest
 from fanwise.ports import Clock, Mailbox, Ownership, Processes, ProcessState, is_driven
 
@@ -98,18 +98,26 @@ class LeaseKeeper:
     def take(self, record: RunRecord) -> Lease:
         """Make this engine the run's owner. May block.
 
-        Raises `UsageError` if another engine drives it, and `StoreError`.
+        Raises `RunDrivenError` if another engine drives it, `RunNotFoundError` if the run has just
+        been deleted, and `StoreError`.
         """
+        engine_no = self.engine_no()
         while True:
             held = self._ownership.lease(record.run_no)
             if held is not None and is_driven(held, self._processes):
-                raise UsageError(driven_text(record.id, held), hint=_remedy(held, self._processes))
+                raise RunDrivenError(
+                    driven_text(record.id, held),
+                    run_id=record.id,
+                    hint=_remedy(held, self._processes),
+                )
             after = 0 if held is None else held.token
-            lease = self._ownership.acquire(record.run_no, self.engine_no(), after=after)
+            lease = self._ownership.acquire(record.run_no, engine_no, after=after)
             if lease is not None:
                 return lease
             if held is None and self._ownership.lease(record.run_no) is None:
-                raise UsageError(f"run {record.id} is gone: it has just been deleted.")
+                raise RunNotFoundError(
+                    f"run {record.id} is gone: it has just been deleted.", run_id=record.id
+                )
             # Else another engine has been faster: look again which.
 
     def hold(

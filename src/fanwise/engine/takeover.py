@@ -19,7 +19,7 @@ from fanwise.engine.recovery.start import fresh_start, recover
 from fanwise.engine.run_factory import PreparedRun
 from fanwise.engine.services import Services
 from fanwise.engine.starting_point import StartingPoint
-from fanwise.errors import UsageError
+from fanwise.errors import RunNotOverError, RunOverError
 from fanwise.model import RunRecord, Status
 from fanwise.plan import Plan
 
@@ -42,7 +42,7 @@ class Takeover(Protocol):
     """A way to take up a recorded run."""
 
     def check(self, record: RunRecord) -> None:
-        """Raise `UsageError` unless the run can be taken up in this way."""
+        """Raise a `ConflictError` unless the run can be taken up in this way."""
 
     def begin(self, prepared: PreparedRun, services: Services) -> Beginning:
         """Read where the run begins. May block."""
@@ -56,11 +56,13 @@ class Resume:
         self._cancel = cancel
 
     def check(self, record: RunRecord) -> None:
-        """Raise `UsageError` if the run is over."""
+        """Raise `RunOverError` if the run is over."""
         if record.status.is_final:
             from_task = " --from TASK" if record.status is Status.SUCCEEDED else ""
-            raise UsageError(
+            raise RunOverError(
                 f"run {record.id} is over: it has {record.status.value}.",
+                run_id=record.id,
+                status=record.status,
                 hint=f"To make it again: fanwise retry {record.id}{from_task}",
             )
 
@@ -91,10 +93,12 @@ class Retry:
         self._from_task = from_task
 
     def check(self, record: RunRecord) -> None:
-        """Raise `UsageError` unless the run is over."""
+        """Raise `RunNotOverError` unless the run is over."""
         if not record.status.is_final:
-            raise UsageError(
+            raise RunNotOverError(
                 f"run {record.id} isn't over yet, so nothing of it can be made again.",
+                run_id=record.id,
+                status=record.status,
                 hint=f"Wait for its end, or if nobody drives it go on: fanwise resume {record.id}",
             )
 

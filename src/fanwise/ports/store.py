@@ -36,7 +36,7 @@ class Journal(Protocol):
     """What the engine writes. One thread at a time calls these; they may block."""
 
     def create_run(self, run: RunRecord, engine_no: int | None = None) -> int:
-        """Record a new run and return its number. Raises `UsageError` if its id is taken.
+        """Record a new run and return its number. Raises `RunExistsError` if its id is taken.
 
         With `engine_no` that engine has its lease from the first moment on, with the token 1.
         """

@@ -6,7 +6,13 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fanwise.errors import DefinitionError, UsageError
+from fanwise.errors import (
+    DefinitionError,
+    RunNotFoundError,
+    RunOverError,
+    TaskNotFoundError,
+    UsageError,
+)
 from fanwise.model import Limits, Run, RunRecord, Status, TaskSummary, VisitRecord, inner_path
 from fanwise.ports import Records
 from fanwise.values import decode
@@ -18,7 +24,10 @@ _MAX_NAMED = 5
 
 
 def find_run(records: Records, run_id: str) -> RunRecord:
-    """The run with this id, or the one whose id begins so. Raises `UsageError`."""
+    """The run with this id, or the one whose id begins so.
+
+    Raises `RunNotFoundError`, and `UsageError` if several ids begin so.
+    """
     found = records.run(run_id)
     if found is not None:
         return found
@@ -35,23 +44,37 @@ def find_run(records: Records, run_id: str) -> RunRecord:
             hint="Give more of the id.",
         )
     near = difflib.get_close_matches(run_id, ids, n=3)
-    raise UsageError(
+    raise RunNotFoundError(
         f'the store has no run "{run_id}".',
+        run_id=run_id,
         hint=f"Did you mean {_any_of(near)}?"
         if near
         else "`fanwise runs` lists those that it has.",
     )
 
 
+def require_open(run: RunRecord) -> None:
+    """Raise `RunOverError` if the run is over."""
+    if run.status.is_final:
+        raise RunOverError(
+            f"run {run.id} is over: it has {run.status.value}.",
+            run_id=run.id,
+            status=run.status,
+            hint=f"Look at it with: fanwise show {run.id}",
+        )
+
+
 def find_visit(records: Records, run: RunRecord, name: str) -> VisitRecord:
-    """The last visit of a task. Raises `UsageError`."""
+    """The last visit of a task. Raises `TaskNotFoundError`."""
     visits = {task.path: task for task in records.tasks(run.run_no)}
     task = visits.get(name)
     if task is None:
         near = difflib.get_close_matches(name, visits, n=3)
         known = ", ".join(list(visits)[:_MAX_NAMED])
-        raise UsageError(
+        raise TaskNotFoundError(
             f'the run {run.id} has recorded no task "{name}".',
+            run_id=run.id,
+            task=name,
             hint=f"Did you mean {_any_of(near)}?"
             if near
             else f"Its tasks are {known}."
@@ -62,7 +85,10 @@ def find_visit(records: Records, run: RunRecord, name: str) -> VisitRecord:
 
 
 def find_task(records: Records, run: RunRecord, name: str) -> VisitRecord:
-    """The last visit of a task with items. Raises `UsageError`."""
+    """The last visit of a task with items.
+
+    Raises `TaskNotFoundError`, and `UsageError` for a task without items.
+    """
     task = find_visit(records, run, name)
     if not task.has_items:
         raise UsageError(
@@ -77,11 +103,16 @@ def last_visits(tasks: Iterable[VisitRecord]) -> Mapping[str, VisitRecord]:
 
 
 def find_steps(records: Records, run: RunRecord, path: str) -> list[VisitRecord]:
-    """The steps of the child workflow that ran at a path, such as `check[17]`. `UsageError`."""
+    """The steps of the child workflow that ran at a path, such as `check[17]`.
+
+    Raises `TaskNotFoundError`.
+    """
     steps = records.tasks(run.run_no, within=path)
     if not steps:
-        raise UsageError(
+        raise TaskNotFoundError(
             f'the run {run.id} has recorded no steps within "{path}".',
+            run_id=run.id,
+            task=path,
             hint="Give the path of a task or item that runs a workflow, such as check[17].",
         )
     return tree(records, run.run_no, steps, most=10_000)

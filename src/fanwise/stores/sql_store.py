@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Self
 
-from fanwise.errors import UsageError
+from fanwise.errors import RunExistsError
 from fanwise.model import Discard, Record, RunRecord
 from fanwise.stores import rows, schema, statements
 from fanwise.stores.database import Database, Writer, refused
@@ -45,8 +45,9 @@ class SqlJournal:
                 if engine_no is not None:
                     take_new(writer, run_no, engine_no)
                 return int(run_no)
-        raise UsageError(
+        raise RunExistsError(
             f'a run with the id "{run.id}" exists already.',
+            run_id=run.id,
             hint=f"Choose another id, or look at that run: fanwise show {run.id}",
         )
 

@@ -1,4 +1,4 @@
-"""What every store is, whatever it records runs in."""
+"""The interface and the reports of every store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from fanwise.ports import Journal, Mailbox, Maintenance, Ownership, Records
 
 TIMEOUT_S: Final = 10.0
-"""How long operations wait for a store that another process keeps locked."""
+"""The time that operations wait for a store that another process keeps locked."""
 
 Durability = Literal["off", "normal", "full"]
 """The survival of commits: `normal` survives the end of the process, `full` also a loss of power.

@@ -32,10 +32,6 @@ def bench(
     svg: Annotated[
         Path | None, typer.Option("--svg", metavar="FILE", help="Draw the figures of `context`.")
     ] = None,
-    kills: Annotated[
-        int | None,
-        typer.Option("--kills", min=1, metavar="N", help="Kill so many processes in `torture`."),
-    ] = None,
     list_names: Annotated[bool, typer.Option("--list", help="Only list the benchmarks.")] = False,
     json: options.JsonFlag = False,
 ) -> None:
@@ -44,7 +40,7 @@ def bench(
     Exit status: 1 if something doesn't hold that must hold on any machine.
     """
     from fanwise.bench.budget import render
-    from fanwise.bench.suite import BENCHMARKS, KILLING, PICTURED, measure
+    from fanwise.bench.suite import BENCHMARKS, PICTURED, measure
 
     if list_names:
         width = max(map(len, BENCHMARKS))
@@ -62,18 +58,13 @@ def bench(
             "--svg draws one benchmark's figures, and not every benchmark has a picture.",
             hint=f"Take `fanwise bench {PICTURED[0]} --svg {svg}`.",
         )
-    if kills is not None and name not in KILLING:
-        raise UsageError(
-            "--kills is for the benchmark that kills processes.",
-            hint=f"Take `fanwise bench {KILLING[0]} --kills {kills}`.",
-        )
     if svg is not None:
         # Before measuring for a minute, see whether there is somewhere to put the picture.
         _refuse_missing_folder(svg)
     results, budgets = {}, []
     for each in BENCHMARKS if name is None else [name]:
         say(f"Measuring {each} ...")
-        measured = measure(each, rounds=rounds, kills=kills)
+        measured = measure(each, rounds=rounds)
         results[each] = {"figures": measured.figures, "budgets": measured.budgets}
         budgets += measured.budgets
         if svg is not None and measured.picture is not None:

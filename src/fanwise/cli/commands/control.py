@@ -9,7 +9,7 @@ import typer
 
 from fanwise.cli import options
 from fanwise.cli.text.output import as_json, print_results, say
-from fanwise.errors import UsageError
+from fanwise.errors import RunNotDrivenError
 
 if TYPE_CHECKING:
     from fanwise.model import RequestKind, RunRecord
@@ -44,17 +44,19 @@ def pause(
     """
     from fanwise.cli.text.summary import command
     from fanwise.model import RequestKind
-    from fanwise.reports.lookup import find_run
+    from fanwise.reports.lookup import find_run, require_open
     from fanwise.wiring import open_existing, read_settings, runs_of
 
     with open_existing(read_settings(store=store)) as opened:
         runs = runs_of(opened)
         record = find_run(opened, run_id)
-        _require_open(record)
+        require_open(record)
         if runs.owner(record) is None:
             way_on = command("resume", record.id, store=store)
             was = "is paused already" if record.status == "paused" else "was interrupted"
-            raise UsageError(f"run {record.id} {was}.", hint=f"Resume with: {way_on}")
+            raise RunNotDrivenError(
+                f"run {record.id} {was}.", run_id=record.id, hint=f"Resume with: {way_on}"
+            )
         record = _send(runs, record, RequestKind.PAUSE, waits=not no_wait)
         _report(record, runs.status(record), json=json)
 
@@ -77,14 +79,14 @@ def cancel(
     from fanwise.cli.commands.resume import resume_recorded
     from fanwise.cli.commands.run import exit_status, report
     from fanwise.model import RequestKind, Status
-    from fanwise.reports.lookup import find_run
+    from fanwise.reports.lookup import find_run, require_open
     from fanwise.wiring import open_existing, read_settings, runs_of
 
     settings = read_settings(store=store, packs=packs or ())
     with open_existing(settings) as opened:
         runs = runs_of(opened)
         record = find_run(opened, run_id)
-        _require_open(record)
+        require_open(record)
         if runs.owner(record) is not None:
             record = _send(runs, record, RequestKind.CANCEL, waits=not no_wait)
             if no_wait or record.status.is_final:
@@ -95,14 +97,6 @@ def cancel(
     report(done.run, settings, store=store, json=json, has_output=False)
     if done.run.status is not Status.CANCELLED:
         raise typer.Exit(exit_status(done.run))
-
-
-def _require_open(record: RunRecord) -> None:
-    if record.status.is_final:
-        raise UsageError(
-            f"run {record.id} is over: it has {record.status.value}.",
-            hint=f"Look at it with: fanwise show {record.id}",
-        )
 
 
 def _send(runs: Runs, record: RunRecord, kind: RequestKind, *, waits: bool) -> RunRecord:

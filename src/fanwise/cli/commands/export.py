@@ -6,7 +6,7 @@ from itertools import chain
 
 from fanwise.cli import options
 from fanwise.cli.text.output import as_json, print_results
-from fanwise.errors import UsageError
+from fanwise.errors import RunNotFoundError
 
 
 def export(run_id: options.RunId, store: options.StoreUrl = None) -> None:
@@ -24,5 +24,5 @@ def export(run_id: options.RunId, store: options.StoreUrl = None) -> None:
         records = opened.export(found.id)
         first = next(records, None)
         if first is None:
-            raise UsageError(f"the run {found.id} has just been deleted.")
+            raise RunNotFoundError(f"the run {found.id} has just been deleted.", run_id=found.id)
         print_results(as_json(record_object(record)) for record in chain([first], records))

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from fanwise.cli.text.output import as_json
 from fanwise.cli.text.render import shorten
-from fanwise.engine.dryrun import ItemsPreview, RunPreview, TaskPreview
+from fanwise.preview import ItemsPreview, RunPreview, TaskPreview
 from fanwise.reports.plain import clean
 
 _WIDTH = 200

@@ -78,7 +78,8 @@ class RunRecorder:
     ) -> None:
         """Record the replay of a rerun: everything before its `RunStarted` is history then.
 
-        Raises `UsageError`, and records nothing, if a file that is read further has changed.
+        Raises `SourceChangedError`, and records nothing, if a file that is read further has
+        changed.
         """
         assert self._rerun is not None
         now = self._run.services.clock.now()
@@ -150,7 +151,7 @@ class RunRecorder:
         return record
 
     def _require_unchanged_files(self, pending: Commands) -> None:
-        """Raise `UsageError` if a file that a begun visit reads further has changed."""
+        """Raise `SourceChangedError` if a file that a begun visit reads further has changed."""
         for command in pending:
             if not isinstance(command, StartTask) or not self.rows.is_begun(command.task):
                 continue
@@ -160,7 +161,9 @@ class RunRecorder:
             with suppress(AttemptError):  # the task will meet it itself
                 file = items_file(items, command.context, self._run.locate)
                 if file is not None:
-                    require_unchanged(self._run.services.sources, row.path, file, row.source)
+                    require_unchanged(
+                        self._run.services.sources, self._run.run_id, row.path, file, row.source
+                    )
 
 
 class _Changes:

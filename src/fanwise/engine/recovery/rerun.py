@@ -26,7 +26,7 @@ from fanwise.conductor import (
 from fanwise.engine.recovery.event_codec import Visits
 from fanwise.engine.recovery.history import History
 from fanwise.engine.starting_point import first_state
-from fanwise.errors import UsageError
+from fanwise.errors import NothingToRetryError, TaskNotFoundError, UsageError
 from fanwise.model import Discard, RunRecord, Status, TaskResult, VisitRecord, inner_path
 from fanwise.plan import Plan, PlannedTask
 from fanwise.ports import Records, RerunNote, RerunNotes, RerunReason
@@ -74,8 +74,8 @@ def plan_rerun(
     """The plan of a rerun of `record` with `plan`; `recorded` is the plan it was recorded with.
 
     With `from_task` that task runs again as a new visit, whatever its outcome. Reads from the
-    store, which may block. Raises `UsageError` if there is nothing to run again, or if `plan` lacks
-    a task with recorded work.
+    store, which may block. Raises `NothingToRetryError`, `TaskNotFoundError` for a `from_task`
+    that hasn't run, and `UsageError` if `plan` lacks a task with recorded work.
     """
     return _Rerun(plan, recorded, record, history, records, from_task).plan()
 
@@ -114,8 +114,9 @@ class _Rerun:
         self._read()
         broken = self._broken()
         if not (broken or self._is_repaired or self._record.status in _BROKEN):
-            raise UsageError(
+            raise NothingToRetryError(
                 f"nothing of run {self._record.id} has failed.",
+                run_id=self._record.id,
                 hint=f"To start again from a task: fanwise retry {self._record.id} --from TASK",
             )
         kept = self._kept(broken)
@@ -155,8 +156,11 @@ class _Rerun:
         if name not in visited:
             near = get_close_matches(name, visited, n=1)
             hint = f'Did you mean "{near[0]}"?' if near else f"It has run {', '.join(visited)}."
-            raise UsageError(
-                f'run {self._record.id} has not run a task "{name}".', hint=hint if visited else ""
+            raise TaskNotFoundError(
+                f'run {self._record.id} has not run a task "{name}".',
+                run_id=self._record.id,
+                task=name,
+                hint=hint if visited else "",
             )
         return visited[name]
 
@@ -318,7 +322,7 @@ class _Rerun:
 
 
 def _reason(result: TaskResult) -> RerunReason:
-    """Why a visit with this result runs again."""
+    """The reason for which a visit with this result runs again."""
     if result.status is Status.CANCELLED:
         return RerunReason.CANCELLED
     if result.items is not None and result.items.failed:
@@ -337,6 +341,6 @@ def _items_of(task: PlannedTask) -> tuple[str, Mapping[str, object], object] | N
     """The kind, sources and batch size of a task's items, as the workflow's text."""
     if task.items is None:
         return None
-    batch = task.settings.get("batch-size")
-    size = None if batch is None else (batch.value.raw if batch.value else batch.literal)
+    batch = task.settings.batch_size
+    size = batch.given if batch.template is None else batch.template.raw
     return task.items.kind, {name: part.raw for name, part in task.items.parts.items()}, size

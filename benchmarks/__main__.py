@@ -1,0 +1,60 @@
+"""Runs the developers' benchmarks: `python -m benchmarks [NAME] [--rounds N] [--kills N]`.
+
+Exit status: 1 if a promise doesn't hold that must hold on any machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from fanwise.bench.budget import render
+from fanwise.bench.measure import DEFAULT_ROUNDS
+from fanwise.bench.suite import measure_module
+from fanwise.errors import FanwiseError
+
+BENCHMARKS = {
+    "children": "A child workflow of three steps per item, each step recorded",
+    "graph": "Workflows of ten thousand tasks: checking, running, deciding",
+    "resume": "Resuming a run of a million items, half of them recorded",
+    "control": "Pausing and cancelling a run from another process",
+    "torture": "Killing processes over and over, and counting losses",
+    "habits": "The worth of the advice on fan-outs, each piece against its opposite",
+    "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
+}
+"""Titles of the benchmarks, in their order. Each is a module of its name."""
+
+_KILLING = "torture"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one benchmark, or all; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=_titles())
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("name", nargs="?", choices=BENCHMARKS, metavar="NAME")
+    parser.add_argument("--rounds", type=int, default=DEFAULT_ROUNDS, help="medians of so many")
+    parser.add_argument("--kills", type=int, help=f"processes to kill in `{_KILLING}`")
+    given = parser.parse_args(arguments)
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    budgets = []
+    for name in BENCHMARKS if given.name is None else [given.name]:
+        options = {"kills": given.kills} if name == _KILLING and given.kills else {}
+        try:
+            measured = measure_module(f"benchmarks.{name}", rounds=given.rounds, **options)
+        except FanwiseError as error:
+            parser.error(f"{name}: {error}")
+        console.print(measured.shown)
+        budgets += measured.budgets
+    console.print(render(budgets))
+    return int(not all(budget.met for budget in budgets if budget.strict))
+
+
+def _titles() -> str:
+    return "\n".join(f"{name:10}{title}" for name, title in BENCHMARKS.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

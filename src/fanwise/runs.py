@@ -1,0 +1,329 @@
+"""Runs from Python: run, resume, retry, pause and cancel them, and open their store.
+
+Each function that waits has a twin for callers on an event loop, whose name begins with an `a`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from fanwise.wiring import (
+    Actions,
+    Settings,
+    Workflow,
+    load_plan,
+    load_recorded,
+    load_to_retry,
+    open_engine,
+    open_existing,
+    read_settings,
+    runs_of,
+)
+
+if TYPE_CHECKING:
+    from fanwise.model import RequestKind, Run
+    from fanwise.ports import Observer
+    from fanwise.run_store import RunDetails, RunStore
+    from fanwise.values import Json
+
+Packs = Sequence[str | os.PathLike[str]]
+"""Pack folders, or folders that hold packs."""
+
+_LOOK_S = 0.1
+"""Seconds between two looks at whether an owner has released its run."""
+
+
+async def arun(
+    workflow: Workflow,
+    parameters: Mapping[str, Json] | None = None,
+    *,
+    store: str | None = None,
+    packs: Packs = (),
+    actions: Actions = (),
+    run_id: str | None = None,
+    tags: Collection[str] = (),
+    observer: Observer | None = None,
+) -> Run:
+    """Run a workflow to its end and return the run, also if it failed.
+
+    `workflow` is the path of its file, its text in YAML, or its content as a map: a `str` with a
+    line break is text. `store` is the URL of the store (default: `FANWISE_STORE`, else the user's
+    own); `packs` are further pack folders, and `actions` functions made by `@fanwise.action`.
+    `tags` are words by which the run can be found.
+
+    Raises `DefinitionError`, `ActionLoadError`, `ParameterError`, `RunExistsError` for a `run_id`
+    that is taken, `UsageError` for a malformed id or tag, and `StoreError`.
+    """
+    settings = read_settings(store=store, packs=packs)
+    plan = load_plan(workflow, settings, actions=actions)
+    with open_engine(settings=settings) as engine:
+        return await engine.arun(plan, parameters, run_id=run_id, tags=tags, observer=observer)
+
+
+def run(
+    workflow: Workflow,
+    parameters: Mapping[str, Json] | None = None,
+    *,
+    store: str | None = None,
+    packs: Packs = (),
+    actions: Actions = (),
+    run_id: str | None = None,
+    tags: Collection[str] = (),
+    observer: Observer | None = None,
+) -> Run:
+    """The same as `arun`, for callers without an event loop.
+
+    Raises `UsageError` also where an event loop runs already, as in a notebook.
+    """
+    from fanwise.engine.blocking import run_blocking
+
+    return run_blocking(
+        lambda: arun(
+            workflow,
+            parameters,
+            store=store,
+            packs=packs,
+            actions=actions,
+            run_id=run_id,
+            tags=tags,
+            observer=observer,
+        ),
+        instead="await fanwise.arun(...)",
+    )
+
+
+async def aresume(
+    run_id: str,
+    *,
+    secrets: Mapping[str, Json] | None = None,
+    store: str | None = None,
+    packs: Packs = (),
+    actions: Actions = (),
+    force: bool = False,
+    observer: Observer | None = None,
+) -> Run:
+    """Resume a run that was paused, or whose process has died, and return it at its end.
+
+    `secrets` gives its secret parameters again, and `actions` the functions that it was started
+    with: neither is recorded. With `force` it is resumed although a file that it reads has changed.
+
+    Raises `RunNotFoundError`, `RunOverError`, `RunDrivenError`, `SourceChangedError`,
+    `DefinitionError` if an action is missing, `ActionLoadError`, `ParameterError` and `StoreError`.
+    """
+    settings = read_settings(store=store, packs=packs)
+    with open_engine(settings=settings, create=False) as engine:
+        record = engine.find(run_id)
+        plan = load_recorded(record, settings, actions=actions)
+        return await engine.aresume(plan, record, secrets=secrets, force=force, observer=observer)
+
+
+def resume(
+    run_id: str,
+    *,
+    secrets: Mapping[str, Json] | None = None,
+    store: str | None = None,
+    packs: Packs = (),
+    actions: Actions = (),
+    force: bool = False,
+    observer: Observer | None = None,
+) -> Run:
+    """The same as `aresume`, for callers without an event loop."""
+    from fanwise.engine.blocking import run_blocking
+
+    return run_blocking(
+        lambda: aresume(
+            run_id,
+            secrets=secrets,
+            store=store,
+            packs=packs,
+            actions=actions,
+            force=force,
+            observer=observer,
+        ),
+        instead="await fanwise.aresume(...)",
+    )
+
+
+async def aretry(
+    run_id: str,
+    *,
+    workflow: Workflow | None = None,
+    from_task: str | None = None,
+    secrets: Mapping[str, Json] | None = None,
+    store: str | None = None,
+    packs: Packs = (),
+    actions: Actions = (),
+    force: bool = False,
+    observer: Observer | None = None,
+) -> Run:
+    """Run the failed part of a run that is over again, and return the run at its end.
+
+    `workflow` is a repaired one to continue with; `from_task` starts again at a task, whatever its
+    outcome. The other arguments are those of `aresume`.
+
+    Raises `RunNotFoundError`, `RunNotOverError`, `RunDrivenError`, `NothingToRetryError`,
+    `TaskNotFoundError` for a `from_task` that hasn't run, `SourceChangedError`, `DefinitionError`,
+    `ActionLoadError`, `ParameterError`, `StoreError`, and `UsageError` for a repaired workflow that
+    lacks a task with recorded work.
+    """
+    settings = read_settings(store=store, packs=packs)
+    with open_engine(settings=settings, create=False) as engine:
+        record = engine.find(run_id)
+        recorded, plan = load_to_retry(record, settings, workflow, actions=actions)
+        return await engine.aretry(
+            plan,
+            record,
+            recorded=recorded,
+            from_task=from_task,
+            secrets=secrets,
+            force=force,
+            observer=observer,
+        )
+
+
+def retry(
+    run_id: str,
+    *,
+    workflow: Workflow | None = None,
+    from_task: str | None = None,
+    secrets: Mapping[str, Json] | None = None,
+    store: str | None = None,
+    packs: Packs = (),
+    actions: Actions = (),
+    force: bool = False,
+    observer: Observer | None = None,
+) -> Run:
+    """The same as `aretry`, for callers without an event loop."""
+    from fanwise.engine.blocking import run_blocking
+
+    return run_blocking(
+        lambda: aretry(
+            run_id,
+            workflow=workflow,
+            from_task=from_task,
+            secrets=secrets,
+            store=store,
+            packs=packs,
+            actions=actions,
+            force=force,
+            observer=observer,
+        ),
+        instead="await fanwise.aretry(...)",
+    )
+
+
+async def apause(run_id: str, *, store: str | None = None, wait: bool = True) -> RunDetails:
+    """Ask the process that drives a run to pause it, and return the run once that has happened.
+
+    Nothing new starts, and attempts in flight finish within the grace of that process. Without
+    `wait` the call returns at once. Raises `RunNotFoundError`, `RunOverError`, `RunNotDrivenError`
+    for a run that is paused or interrupted, and `StoreError`.
+    """
+    from fanwise.errors import RunNotDrivenError
+    from fanwise.model import RequestKind
+
+    found = await _ask(run_id, RequestKind.PAUSE, read_settings(store=store), wait=wait)
+    if found is None:
+        raise RunNotDrivenError(
+            f"no process drives run {run_id}.",
+            run_id=run_id,
+            hint=f"Resume it with: fanwise.resume({run_id!r})",
+        )
+    return found
+
+
+def pause(run_id: str, *, store: str | None = None, wait: bool = True) -> RunDetails:
+    """The same as `apause`, for callers without an event loop."""
+    from fanwise.engine.blocking import run_blocking
+
+    return run_blocking(
+        lambda: apause(run_id, store=store, wait=wait), instead="await fanwise.apause(...)"
+    )
+
+
+async def acancel(
+    run_id: str,
+    *,
+    secrets: Mapping[str, Json] | None = None,
+    store: str | None = None,
+    packs: Packs = (),
+    actions: Actions = (),
+    wait: bool = True,
+) -> RunDetails:
+    """Cancel a run, and return it once it is over: attempts in flight are cut off, `finally` runs.
+
+    The process that drives the run is asked; without `wait` the call returns then. If no process
+    does, the run is brought to its end here, for which `secrets`, `packs` and `actions` are those
+    of `aresume`. Raises the errors of `aresume`; a run that ends before it has heard the request
+    is returned as it ended.
+    """
+    from fanwise.model import RequestKind
+
+    settings = read_settings(store=store, packs=packs)
+    found = await _ask(run_id, RequestKind.CANCEL, settings, wait=wait)
+    if found is not None and (not wait or found.status.is_final):
+        return found
+    # No process drives it, or its owner left before it heard the request.
+    with open_engine(settings=settings, create=False) as engine:
+        record = engine.find(run_id)
+        plan = load_recorded(record, settings, actions=actions)
+        await engine.aresume(plan, record, secrets=secrets, cancel=True)
+    with open_store(settings.store) as opened:
+        return opened.get(run_id)
+
+
+def cancel(
+    run_id: str,
+    *,
+    secrets: Mapping[str, Json] | None = None,
+    store: str | None = None,
+    packs: Packs = (),
+    actions: Actions = (),
+    wait: bool = True,
+) -> RunDetails:
+    """The same as `acancel`, for callers without an event loop."""
+    from fanwise.engine.blocking import run_blocking
+
+    return run_blocking(
+        lambda: acancel(
+            run_id, secrets=secrets, store=store, packs=packs, actions=actions, wait=wait
+        ),
+        instead="await fanwise.acancel(...)",
+    )
+
+
+def open_store(store: str | None = None) -> RunStore:
+    """The runs of the store at a URL (default: the user's own), to be used as a block.
+
+    Raises `StoreError` if there is no store, or it can't be opened.
+    """
+    from fanwise.run_store import RunStore
+
+    return RunStore(open_existing(read_settings(store=store)))
+
+
+async def _ask(
+    run_id: str, kind: RequestKind, settings: Settings, *, wait: bool
+) -> RunDetails | None:
+    """Ask the run's owner, and wait until it has released the run; None if no process drives it.
+
+    Raises `RunNotFoundError` and `RunOverError`.
+    """
+    from fanwise.reports.lookup import require_open
+    from fanwise.run_store import RunStore
+
+    with open_existing(settings) as opened:
+        store, runs = RunStore(opened), runs_of(opened)
+        record = store.find(run_id)
+        require_open(record)
+        if await asyncio.to_thread(runs.owner, record) is None:
+            return None
+        await asyncio.to_thread(runs.send, record, kind)
+        is_driven = wait
+        while is_driven:
+            await asyncio.sleep(_LOOK_S)
+            is_driven = await asyncio.to_thread(runs.owner, record) is not None
+        return store.get(run_id)
