@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from fanwise.bench.context import ContextFigures, compare, picture, render
+from fanwise.bench.context import ContextFigures, compare, render
 from fanwise.bench.contexts import DEEP_COPY, FANWISE, JSON_COPY, sample_results, ways
 
 ITEMS = 40
@@ -86,19 +86,10 @@ def test_creation_is_measured_for_each_size(figures: ContextFigures) -> None:
 
 
 def test_the_figures_are_shown(figures: ContextFigures) -> None:
-    """The tables name each way, and the plot is there."""
+    """The tables name each way."""
     output = StringIO()
     Console(file=output, width=100).print(render(figures))
 
     shown = output.getvalue()
     assert all(name in shown for name in (DEEP_COPY, JSON_COPY, FANWISE))
     assert "40 B" in shown
-    assert "0 to 40 items" in shown
-
-
-def test_the_picture_names_each_way_and_the_size(figures: ContextFigures) -> None:
-    """It says what it shows without the page around it."""
-    drawn = picture(figures)
-
-    assert all(f">{name}</text>" in drawn for name in (DEEP_COPY, JSON_COPY, FANWISE))
-    assert "100 KB of task results" in drawn

@@ -60,7 +60,7 @@ def test_only_what_must_hold_on_any_machine_decides_the_exit_status(
 
     def measure(path: str, **options: int) -> Measured:
         calls.append((path, options))
-        return Measured({}, "", [budget], None)
+        return Measured({}, "", [budget])
 
     monkeypatch.setattr(runner, "measure_module", measure)
     assert runner.main(["torture", "--rounds", "1", "--kills", "5"]) == status

@@ -7,7 +7,6 @@ import pytest
 
 from fanwise.bench.context_process import Held
 from fanwise.bench.measure import alternate, in_process, peak_memory_bytes, process_seconds
-from fanwise.bench.plot import plot
 from fanwise.errors import UsageError
 from fanwise.units import show_bytes, show_ratio, show_seconds
 
@@ -82,30 +81,3 @@ def test_a_process_is_measured_without_the_memory_of_its_parent() -> None:
 def test_figures_are_shown_with_three_digits(shown: str, expected: str) -> None:
     """A figure has the unit that keeps it short."""
     assert shown == expected
-
-
-def test_a_plot_draws_each_curve_from_its_origin_to_its_end() -> None:
-    """The largest value is at the top right, a flat curve at the bottom."""
-    drawn = plot(
-        {"rising": [(0, 0), (5, 50), (10, 100)], "flat": [(0, 0), (5, 0), (10, 0)]},
-        show_y=lambda y: f"{y:.0f}",
-        x_title="items",
-        width=11,
-        height=3,
-    )
-
-    assert drawn.splitlines() == [
-        "100 │          █",
-        "    │     █",
-        "  0 │░    ░    ░",
-        "    └───────────",
-        "   0 to 10 items",
-        "█ rising   ░ flat",
-    ]
-
-
-def test_a_plot_of_nothing_but_zeros_is_a_flat_line() -> None:
-    """Curves that never rise don't break the scale."""
-    drawn = plot({"flat": [(0, 0)]}, show_y=str, x_title="items", width=3, height=2)
-
-    assert "█" in drawn

@@ -3,13 +3,10 @@
 import json
 import re
 import sys
-from functools import partial
-from xml.etree import ElementTree
 
 import pytest
 from msgspec.structs import replace
 
-from fanwise.bench import context
 from fanwise.bench.suite import BENCHMARKS
 from fanwise.demos import DEMOS
 from fanwise.demos.logs import writing
@@ -120,35 +117,3 @@ def test_the_benchmarks_can_be_listed(fanwise):
     names = [line.split()[0] for line in fanwise("bench", "--list").out.splitlines()]
     assert names == list(BENCHMARKS)
     assert names[0] == "context"
-
-
-def test_a_benchmark_draws_its_figures_into_a_file(
-    fanwise, folder, monkeypatch: pytest.MonkeyPatch
-):
-    """An SVG picture, beside the tables; here of a measurement that is over soon."""
-    small = {"items": 20, "context_bytes": 10_000, "sizes_bytes": (1_000,), "copied": (1, 2)}
-    monkeypatch.setattr(context, "compare", partial(context.compare, **small, shared=(1, 2)))
-
-    told = fanwise("bench", "context", "--rounds", "1", "--svg", "memory.svg")
-
-    assert told.status == 0
-    assert "0 to 20 items" in told.out
-    assert "memory.svg" in told.err
-    assert ElementTree.parse(folder / "memory.svg").getroot().tag.endswith("svg")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "hint"),
-    [
-        (["render", "--svg", "a.svg"], "fanwise bench context --svg a.svg"),
-        (["--svg", "a.svg"], "fanwise bench context --svg a.svg"),
-        (["context", "--svg", "no/a.svg"], "no folder no"),
-    ],
-)
-def test_what_cannot_be_drawn_is_refused_before_anything_is_measured(fanwise, arguments, hint):
-    """In one line that says what can."""
-    told = fanwise("bench", *arguments)
-    assert told.status == 2
-    assert told.out == ""
-    assert told.err.count("\n") == 1
-    assert hint in told.err

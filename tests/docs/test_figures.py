@@ -10,7 +10,7 @@ import pytest
 from pages import ROOT, Section, prose, sections
 
 import benchmarks.__main__
-from fanwise.bench.suite import BENCHMARKS, PICTURED
+from fanwise.bench.suite import BENCHMARKS
 
 MEASURED = [ROOT / name for name in ("README.md", "docs/index.md", "docs/performance.md")]
 """The pages that tell what something costs."""
@@ -63,11 +63,13 @@ def test_each_picture_names_the_command_that_drew_it() -> None:
     """A page that shows a picture says how to draw it, and the picture is one."""
     pictures = sorted((ROOT / "docs").glob("*.svg"))
     page = (ROOT / "docs" / "performance.md").read_text()
-    drawn = dict(re.findall(r"`fanwise bench (\w+) --svg docs/([^`]+)`", page))
+    command = r"`fanwise bench (\w+) --json \| python (tools/\w+\.py) > docs/([^`]+)`"
+    drawn = re.findall(command, page)
 
     assert pictures
-    assert set(drawn) <= set(PICTURED)
-    assert sorted(drawn.values()) == [picture.name for picture in pictures]
+    assert {name for name, _, _ in drawn} <= set(BENCHMARKS)
+    assert all((ROOT / tool).exists() for _, tool, _ in drawn)
+    assert sorted(picture for _, _, picture in drawn) == [picture.name for picture in pictures]
     for picture in pictures:
         assert f"]({picture.name})" in page
         assert ElementTree.parse(picture).getroot().tag.endswith("svg")

@@ -18,8 +18,6 @@ from fanwise.bench.budget import Budget, at_least, at_most
 from fanwise.bench.context_process import Growth, Held
 from fanwise.bench.contexts import DEEP_COPY, FANWISE, JSON_COPY, Way, sample_results, ways
 from fanwise.bench.measure import DEFAULT_ROUNDS, alternate, in_process, machine, seconds
-from fanwise.bench.plot import plot
-from fanwise.bench.svg import log_plot
 from fanwise.bench.tables import figures_table
 from fanwise.context import ItemContext, WorkflowContext
 from fanwise.units import show_bytes, show_ratio, show_seconds
@@ -119,16 +117,10 @@ def _item_bytes(growth: Growth) -> float:
 
 
 def render(figures: ContextFigures) -> RenderableType:
-    """Tables and a plot for a terminal."""
+    """Tables for a terminal."""
     from rich.console import Group
     from rich.text import Text
 
-    copying, sharing = figures.held[DEEP_COPY], figures.held[FANWISE]
-    curves = plot(
-        {DEEP_COPY: copying.growth, FANWISE: sharing.growth},
-        show_y=show_bytes,
-        x_title="items",
-    )
     return Group(
         Text(
             f"A context of {show_bytes(figures.context_bytes)} in 100 task results, given to "
@@ -136,19 +128,7 @@ def render(figures: ContextFigures) -> RenderableType:
         ),
         _per_item_table(figures),
         _whole_table(figures),
-        Text(f"\nMemory of all contexts, as items are added\n\n{curves}\n"),
         _creation_table(figures),
-    )
-
-
-def picture(figures: ContextFigures) -> str:
-    """The memory of all contexts as items are added, as SVG. All points are measured."""
-    return log_plot(
-        figures.growth,
-        title=f"Memory of all items' contexts; {show_bytes(figures.context_bytes)} of task results",
-        x_title="items whose contexts are kept",
-        y_title="memory",
-        show_y=show_bytes,
     )
 
 

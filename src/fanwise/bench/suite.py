@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fanwise.bench.budget import Budget
 
@@ -18,20 +18,13 @@ BENCHMARKS = {
 }
 """Titles of the benchmarks, in their order. Each is a module of its name."""
 
-PICTURED = ("context",)
-"""Benchmarks that can draw their figures; their modules have a `picture`."""
-
 
 class Measured(NamedTuple):
-    """A benchmark's figures, their form for a terminal, and their budgets.
+    """A benchmark's figures, their form for a terminal, and their budgets."""
 
-    `picture` is a whole SVG document, or None if the benchmark isn't one of `PICTURED`.
-    """
-
-    figures: Any
+    figures: object
     shown: RenderableType
     budgets: list[Budget]
-    picture: str | None
 
 
 def measure(name: str, *, rounds: int) -> Measured:
@@ -43,5 +36,4 @@ def measure_module(path: str, *, rounds: int, **options: int) -> Measured:
     """Run the benchmark that is the module at `path`, with further options of its own."""
     module = import_module(path)
     figures = module.compare(rounds=rounds, **options)
-    picture = module.picture(figures) if hasattr(module, "picture") else None
-    return Measured(figures, module.render(figures), module.budgets(figures), picture)
+    return Measured(figures, module.render(figures), module.budgets(figures))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,9 +28,6 @@ def bench(
     rounds: Annotated[
         int, typer.Option("--rounds", min=1, metavar="N", help="Figures are medians of so many.")
     ] = 7,
-    svg: Annotated[
-        Path | None, typer.Option("--svg", metavar="FILE", help="Draw the figures of `context`.")
-    ] = None,
     list_names: Annotated[bool, typer.Option("--list", help="Only list the benchmarks.")] = False,
     json: options.JsonFlag = False,
 ) -> None:
@@ -40,7 +36,7 @@ def bench(
     Exit status: 1 if something doesn't hold that must hold on any machine.
     """
     from fanwise.bench.budget import render
-    from fanwise.bench.suite import BENCHMARKS, PICTURED, measure
+    from fanwise.bench.suite import BENCHMARKS, measure
 
     if list_names:
         width = max(map(len, BENCHMARKS))
@@ -53,22 +49,12 @@ def bench(
             f'there is no benchmark "{name}".',
             hint=did_you_mean(name, BENCHMARKS) or f"There are {', '.join(BENCHMARKS)}.",
         )
-    if svg is not None and name not in PICTURED:
-        raise UsageError(
-            "--svg draws one benchmark's figures, and not every benchmark has a picture.",
-            hint=f"Take `fanwise bench {PICTURED[0]} --svg {svg}`.",
-        )
-    if svg is not None:
-        # Before measuring for a minute, see whether there is somewhere to put the picture.
-        _refuse_missing_folder(svg)
     results, budgets = {}, []
     for each in BENCHMARKS if name is None else [name]:
         say(f"Measuring {each} ...")
         measured = measure(each, rounds=rounds)
         results[each] = {"figures": measured.figures, "budgets": measured.budgets}
         budgets += measured.budgets
-        if svg is not None and measured.picture is not None:
-            _write(svg, measured.picture)
         if not json:
             print_results([*_lines(measured.shown), ""])
             flush_results()
@@ -77,23 +63,8 @@ def bench(
         raise typer.Exit(1)
 
 
-def _refuse_missing_folder(file: Path) -> None:
-    if not file.parent.is_dir():
-        raise UsageError(f"there is no folder {file.parent}.", hint="Make it, or name another one.")
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"can't write {file}: {error.strerror}.", hint="Check its rights, or name another file."
-        ) from error
-    say(f"{file} shows it.")
-
-
 def _lines(shown: RenderableType) -> list[str]:
-    """What Rich draws, without the spaces at the ends of lines."""
+    """The lines that Rich draws, without the spaces at their ends."""
     from rich.console import Console
 
     console = Console(

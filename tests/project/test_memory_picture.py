@@ -1,14 +1,19 @@
-"""Plots as SVG: they show what they are given, at its place, and can be read everywhere."""
+"""The picture of memory: it shows the measured points at their places, and can be read anywhere."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from source import ROOT
 
-from fanwise.bench.plot import Points
-from fanwise.bench.svg import log_plot
+from fanwise.bench.context import compare
+from fanwise.bench.contexts import DEEP_COPY, FANWISE, JSON_COPY
 from fanwise.units import show_bytes
+from tools.memory_picture import Points, log_plot
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -82,3 +87,21 @@ def test_every_point_is_within_the_picture(curves: list[list[tuple[int, int]]]) 
 
     for curve in places(picture):
         assert all(0 < x < width and 0 < y < height for x, y in curve)
+
+
+def test_the_tool_draws_the_figures_that_the_benchmark_prints() -> None:
+    """Each way by its name and the size of the context, without the page around it."""
+    small = compare(
+        rounds=1,
+        items=2,
+        context_bytes=100_000,
+        sizes_bytes=(1_000,),
+        copied=(1, 3),
+        shared=(1, 10),
+    )
+    printed = msgspec.json.encode({"context": {"figures": small, "budgets": []}})
+    command = [sys.executable, "tools/memory_picture.py"]
+    drawn = subprocess.run(command, input=printed, capture_output=True, check=True, cwd=ROOT).stdout
+    shown = texts(ElementTree.fromstring(drawn))
+    assert {DEEP_COPY, JSON_COPY, FANWISE} <= set(shown)
+    assert any("100 KB of task results" in text for text in shown)

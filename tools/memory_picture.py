@@ -1,18 +1,27 @@
-"""A plot of curves as an SVG picture, on two logarithmic axes.
+"""Draws the memory of contexts over the number of items, for docs/performance.md.
 
-It draws the points that it is given and the straight lines between them, and computes none of its
-own. The picture brings its background with it and follows the reader's light or dark setting, so it
-can be read wherever it is shown.
+    fanwise bench context --json | python tools/memory_picture.py > docs/memory.svg
+
+The picture is SVG with two logarithmic axes. It has the measured points and straight lines between
+them, and no other points. It brings its background with it and follows the reader's light or dark
+setting, so it can be read wherever it is shown.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from fanwise.bench.plot import Points
+import msgspec
+
+from fanwise.bench.context import ContextFigures
+from fanwise.units import show_bytes
+
+Points = Sequence[tuple[float, float]]
+"""Points of a curve, all of them positive."""
 
 _WIDTH, _HEIGHT = 760, 460
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 110, 56, 64
@@ -45,6 +54,25 @@ class _Axis(NamedTuple):
     def decades(self) -> Iterator[int]:
         """The values that have a line of the grid."""
         return (10**power for power in range(self.low, self.high + 1))
+
+
+class _Context(msgspec.Struct):
+    figures: ContextFigures
+
+
+class _Measured(msgspec.Struct):
+    context: _Context
+
+
+def picture(figures: ContextFigures) -> str:
+    """Draw the memory of all contexts as items are added."""
+    return log_plot(
+        figures.growth,
+        title=f"Memory of all items' contexts; {show_bytes(figures.context_bytes)} of task results",
+        x_title="items whose contexts are kept",
+        y_title="memory",
+        show_y=show_bytes,
+    )
 
 
 def log_plot(
@@ -118,3 +146,8 @@ def _curves(curves: Mapping[str, Points], x_axis: _Axis, y_axis: _Axis) -> Itera
 
 def _text(x: float, y: float, text: str, anchor: str, *, kind: str = "label") -> str:
     return f'<text class="{kind}" x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+if __name__ == "__main__":
+    measured = msgspec.json.decode(sys.stdin.buffer.read(), type=_Measured)
+    sys.stdout.write(picture(measured.context.figures))
