@@ -53,7 +53,7 @@ class Life:
         return self._process.pid
 
     def read(self, lines: int) -> bool:
-        """Wait until it has told so many lines more; False if it has ended before."""
+        """Wait for so many lines more; False if the process has ended before."""
         for line in self._lines:
             if not (text := line.strip()):
                 continue

@@ -11,7 +11,6 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -37,7 +36,7 @@ def bare_loop(
     items: Iterable[object],
     path: Path,
     *,
-    action: Callable[[Any], Awaitable[object]] = noop,
+    action: Callable[[object], Awaitable[object]] = noop,
     concurrency: int = 50,
 ) -> None:
     """Call the action for each item and record the results in a new SQLite file at `path`."""
@@ -63,7 +62,7 @@ def _new_store(path: Path) -> sqlite3.Connection:
 async def _work(
     items: Iterable[tuple[int, object]],
     connection: sqlite3.Connection,
-    action: Callable[[Any], Awaitable[object]],
+    action: Callable[[object], Awaitable[object]],
     concurrency: int,
 ) -> None:
     encode = msgspec.json.Encoder().encode

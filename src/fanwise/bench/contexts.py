@@ -9,17 +9,17 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from typing import Any
 
 from fanwise.context import WorkflowContext
+from fanwise.values import JsonObject
 
 TASKS = 100
 
-Results = dict[str, list[dict[str, Any]]]
+Results = dict[str, list[JsonObject]]
 """Results of tasks by their names, as plain values."""
 
 Way = Callable[[int], object]
-"""Makes what the item with this index sees."""
+"""Makes the context of the item with this index."""
 
 
 def sample_results(total_bytes: int) -> Results:
@@ -30,14 +30,14 @@ def sample_results(total_bytes: int) -> Results:
     return {f"task_{task}": sample_result(task, total_bytes) for task in range(TASKS)}
 
 
-def sample_result(task: int, total_bytes: int) -> list[dict[str, Any]]:
+def sample_result(task: int, total_bytes: int) -> list[JsonObject]:
     """The result of one of these tasks, which are numbered from 0."""
     record_bytes = len(json.dumps(_record(0, 0)))
     each, extra = divmod(max(1, round(total_bytes / record_bytes)), TASKS)
     return [_record(task, number) for number in range(each + (task < extra))]
 
 
-def _record(task: int, number: int) -> dict[str, Any]:
+def _record(task: int, number: int) -> JsonObject:
     name = f"web-{number:04}"
     return {
         "id": task * 100_000 + number,

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -27,6 +27,7 @@ from fanwise.bench.measure import DEFAULT_ROUNDS, alternate, in_process, seconds
 from fanwise.bench.runs import run
 from fanwise.bench.tables import figures_table
 from fanwise.units import show_bytes, show_seconds
+from fanwise.values import JsonObject
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -84,13 +85,13 @@ def compare(
 def ways() -> dict[str, Way]:
     """The ways to run the fan-out: by hand, and fanwise's with and without a timeout."""
 
-    def fanwise(items: int, store: Path, **settings: Any) -> None:
-        run(workflow(items, **settings), store)
+    def fanwise(items: int, store: Path, settings: JsonObject | None = None) -> None:
+        run(workflow(items, settings=settings), store)
 
     return {
         BARE_LOOP: lambda items, store: bare_loop(range(items), store),
         FANWISE: fanwise,
-        FANWISE_TIMEOUT: partial(fanwise, timeout="5s"),
+        FANWISE_TIMEOUT: partial(fanwise, settings={"timeout": "5s"}),
     }
 
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import msgspec
 
 from fanwise.bench.contexts import TASKS
 from fanwise.bench.measure import peak_memory_bytes
 from fanwise.bench.runs import run, task_seconds
+from fanwise.values import JsonObject
 
 _WARM_UP = 1_000
 
@@ -40,9 +40,9 @@ class FanOut(msgspec.Struct, frozen=True):
         return self.items / self.seconds
 
 
-def workflow(items: int, context_bytes: int = 0, **settings: Any) -> dict[str, Any]:
+def workflow(items: int, context_bytes: int = 0, settings: JsonObject | None = None) -> JsonObject:
     """A workflow whose task `work` does nothing for each of so many items, with these settings."""
-    tasks: list[dict[str, Any]] = []
+    tasks: list[JsonObject] = []
     value = "{{ item }}"
     if context_bytes:
         value = "{{ task.task_0.output[0].name }} {{ item }}"
@@ -54,7 +54,7 @@ def workflow(items: int, context_bytes: int = 0, **settings: Any) -> dict[str, A
             }
             for number in range(TASKS)
         ]
-    work = {"name": "work", "action": "bench.noop", "input": {"item": value}, **settings}
+    work = {"name": "work", "action": "bench.noop", "input": {"item": value}, **(settings or {})}
     return {"tasks": [*tasks, {**work, "with-items": {"range": items}}]}
 
 

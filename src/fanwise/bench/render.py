@@ -7,7 +7,7 @@ item alone; fanwise renders in an item's context, as a fan-out does.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,7 +16,7 @@ from fanwise.bench.comparison import Comparison
 from fanwise.bench.comparison import render as render_comparison
 from fanwise.bench.measure import DEFAULT_ROUNDS, alternate, seconds
 from fanwise.context import WorkflowContext
-from fanwise.values import freeze
+from fanwise.values import JsonObject, freeze
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,7 +27,7 @@ TEXTS = (
     "{{ item.name }}:{{ item.port }}",
     "server {{ item.name }} in {{ item.region }}",
 )
-ITEM: dict[str, Any] = {
+ITEM: JsonObject = {
     "name": "web-017",
     "region": "eu-central",
     "port": 8443,
@@ -39,7 +39,7 @@ JINJA = "Jinja2"
 
 _RENDERINGS_A_ROUND = {FANWISE: 20_000, JINJA: 2_000}
 
-Render = Callable[[], Sequence[Any]]
+Render = Callable[[], Sequence[object]]
 """Renders three values for the item."""
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import fanwise
 from fanwise.errors import UsageError
+from fanwise.values import Json
 from fanwise.wiring import Workflow
 
 PACK = Path(__file__).parent / "pack"
@@ -16,7 +16,7 @@ PACK = Path(__file__).parent / "pack"
 def run(
     workflow: Workflow,
     store: Path,
-    parameters: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Json] | None = None,
     *,
     packs: Sequence[Path] = (PACK,),
 ) -> fanwise.Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -38,7 +38,7 @@ app = typer.Typer(
 )
 
 # The commands in the order in which they are listed.
-_EXAMPLES: dict[Callable[..., Any], tuple[str, ...]] = {
+_EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     new: ("fanwise new my_project", "fanwise new ./flows/monitor"),
     run: (
         "fanwise run flow.yaml -p region=eu -p count=3",

@@ -18,7 +18,7 @@ _PAGE = 1_000
 
 
 class Spans(NamedTuple):
-    """Of each item's last attempt the median and the time within which 95 % of them were done.
+    """The median time of items' last attempts, and the time within which 95 % of them were done.
 
     `recovered` is how many items succeeded after a retry.
     """
@@ -44,7 +44,7 @@ def read_spans(records: Records, run_id: str, task: str) -> Spans:
 
 
 class MemoryWatch(Observer):
-    """Observes how much this process's memory grows while a task runs."""
+    """Observes the growth of this process's memory while a task runs."""
 
     def __init__(self, task: str) -> None:
         self.task = task
@@ -52,7 +52,7 @@ class MemoryWatch(Observer):
         self._before_bytes = 0
 
     def task_started(self, progress: TaskProgress) -> None:
-        """Note how much memory there is before."""
+        """Note the memory before."""
         if progress.name == self.task:
             self._before_bytes = _memory_bytes()
 
@@ -63,7 +63,7 @@ class MemoryWatch(Observer):
 
 
 def _memory_bytes() -> int:
-    """How much memory this process holds now; where that isn't told, the most it has held."""
+    """The memory of this process now; without /proc the most that it has held."""
     status = Path("/proc/self/status")
     if not status.exists():
         return peak_memory_bytes()

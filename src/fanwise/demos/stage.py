@@ -12,6 +12,7 @@ import msgspec
 import fanwise.demos
 from fanwise.model import Run
 from fanwise.ports import Observer, Records
+from fanwise.values import Json
 
 
 class Played(msgspec.Struct, frozen=True):
@@ -46,7 +47,7 @@ class DemoStage(Protocol):
         """Print a line about the progress."""
 
     def run(
-        self, workflow: Path, parameters: Mapping[str, object], *, observer: Observer | None = None
+        self, workflow: Path, parameters: Mapping[str, Json], *, observer: Observer | None = None
     ) -> Run:
         """Run a workflow as `fanwise run` does, and print the summary. Raises the same errors.
 

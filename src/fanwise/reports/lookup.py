@@ -1,4 +1,4 @@
-"""Finding runs and tasks in a store, and giving them as they were when they ran. Only reads."""
+"""Runs and tasks of a store, found by their names, and as they were when they ran. Only reads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAX_NAMED = 5
 
 
 def find_run(records: Records, run_id: str) -> RunRecord:
-    """The run with this id, or the one whose id begins so.
+    """Return the run with this id, or the run whose id begins so.
 
     Raises `RunNotFoundError`, and `UsageError` if several ids begin so.
     """
@@ -165,7 +165,7 @@ def recorded_definition(record: RunRecord, limits: Limits) -> WorkflowDefinition
 
 
 def names_before(definition: WorkflowDefinition) -> Mapping[str, Collection[str]]:
-    """For each task the names of those that lead to it."""
+    """Return for each task the names of the tasks that lead to it."""
     from fanwise.plan.order import Order
 
     graph = Order(definition).graph

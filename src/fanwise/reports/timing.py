@@ -1,7 +1,7 @@
-"""Where the time of a run went, from what is recorded of it. Prints nothing, asks no clock.
+"""The times of a run, from its records. Prints nothing, asks no clock.
 
-A visit lasts from its start to its end, and works once its delay is over. Of visits that haven't
-ended it is given until when they count. Spans are in seconds.
+A visit lasts from its start to its end, and works once its delay is over. A visit that hasn't
+ended counts until a given time. Spans are in seconds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fanwise.ports import Records
 
 
 class Spell(NamedTuple):
-    """When a visit started, when its delay was over, and when it ended or counts as ended."""
+    """The start of a visit, the end of its delay, and its end or the time until which it counts."""
 
     visit: VisitRecord
     started_at: float
@@ -29,7 +29,7 @@ class Spell(NamedTuple):
 
 
 class TaskTime(NamedTuple):
-    """What all visits of a task took, `waited_s` of it for delays.
+    """The time of all visits of a task, `waited_s` of it for delays.
 
     `items` are those of its last visit, which took `items_span_s`; None without items.
     """
@@ -47,7 +47,7 @@ class TaskTime(NamedTuple):
 
     @property
     def at_once(self) -> float | None:
-        """How many items ran at once on average, not counting attempts that were repeated."""
+        """The average number of items at once, without attempts that were repeated."""
         return self._per_s(None if self.items is None else self.items.busy_s)
 
     def _per_s(self, amount: float | None) -> float | None:
@@ -55,7 +55,7 @@ class TaskTime(NamedTuple):
 
 
 class RunTime(NamedTuple):
-    """What a run took, and for how much of it no task worked.
+    """The time of a run, and the part of it in which no task worked.
 
     `tasks` are those that took longest, `others` counts the rest. `critical` names the tasks, from
     the first to the last, of which each had to wait for the one before.
@@ -88,9 +88,9 @@ def run_time(
     *,
     most: int = 10,
 ) -> RunTime:
-    """Where the time of a run went that started then, with so many tasks at most.
+    """Add up the times of a run that started at `started_at`, with at most so many tasks.
 
-    `before` names for each task those that lead to it.
+    `before` has the names of the tasks that lead to each task.
     """
     by_path: dict[str, list[Spell]] = {}
     for spell in all_spells:
@@ -122,7 +122,7 @@ def _task_time(records: Records, task_spells: Sequence[Spell]) -> TaskTime:
 
 
 def _idle_s(all_spells: Iterable[Spell], started_at: float) -> float:
-    """How long no task worked, from then to the end of the last one."""
+    """The time without a task at work, from `started_at` to the end of the last visit."""
     idle_s, free_from = 0.0, started_at
     for works_at, ended_at in sorted((spell.works_at, spell.ended_at) for spell in all_spells):
         idle_s += max(0.0, works_at - free_from)
@@ -153,5 +153,5 @@ def critical_path(
 
 
 def _end(spell: Spell) -> tuple[float, int]:
-    """What orders ends: visits that took no time at all are in the order of their starts."""
+    """The order of ends: visits that took no time are in the order of their starts."""
     return spell.ended_at, spell.visit.visit_no

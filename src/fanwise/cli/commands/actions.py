@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from fanwise.reports.plain import clean, clean_lines
 if TYPE_CHECKING:
     from fanwise.catalog import ActionField, ActionSpec
     from fanwise.ports import Catalog
+    from fanwise.values import Json, JsonObject
 
 
 def actions(
@@ -114,7 +115,7 @@ def _input_lines(spec: ActionSpec) -> list[str]:
     return lines or ["  none"]
 
 
-def _brief_object(spec: ActionSpec) -> dict[str, Any]:
+def _brief_object(spec: ActionSpec) -> JsonObject:
     return {
         "name": spec.name,
         "pack": _pack(spec),
@@ -123,7 +124,7 @@ def _brief_object(spec: ActionSpec) -> dict[str, Any]:
     }
 
 
-def _field_object(field: ActionField) -> dict[str, Any]:
+def _field_object(field: ActionField) -> JsonObject:
     return {
         "name": field.name,
         "accepts": field.accepts,
@@ -133,12 +134,13 @@ def _field_object(field: ActionField) -> dict[str, Any]:
     }
 
 
-def _shown(default: object) -> Any:
-    """A default as JSON, or in Python's words if it isn't any."""
+def _shown(default: object) -> Json:
+    """A default as JSON, or as Python writes it if it isn't JSON."""
     from fanwise.errors import ResultError
     from fanwise.values import freeze, thaw
 
     try:
-        return thaw(freeze(default))
+        shown: Json = thaw(freeze(default))
     except ResultError:
         return repr(default)
+    return shown

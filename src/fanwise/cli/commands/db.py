@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
     from fanwise.model import StoreReport
+    from fanwise.values import JsonObject
 
 
 def check(store: options.StoreUrl = None, json: options.JsonFlag = False) -> None:
@@ -79,14 +80,14 @@ def _report_lines(report: StoreReport) -> list[str]:
     return [*(f"{name:<9}  {text}" for name, text in facts), *map(clean, report.problems)]
 
 
-def _report_object(report: StoreReport) -> dict[str, Any]:
+def _report_object(report: StoreReport) -> JsonObject:
     return {
         "store": report.place,
         "revision": report.revision or None,
         "newest_revision": report.newest,
         "size_bytes": report.size.total_bytes,
         "free_bytes": report.size.free_bytes,
-        "runs": report.runs,
+        "runs": {status.value: number for status, number in report.runs.items()},
         "leftovers": report.leftovers,
         "problems": report.problems,
     }

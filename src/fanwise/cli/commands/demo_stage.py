@@ -14,6 +14,7 @@ from fanwise.cli.text.output import prints_aside, say
 from fanwise.cli.text.summary import command
 from fanwise.model import Run
 from fanwise.ports import Observer, Records
+from fanwise.values import Json
 from fanwise.wiring import Settings, load_plan, open_records
 
 
@@ -30,7 +31,7 @@ class Stage(msgspec.Struct, frozen=True):
         say(text)
 
     def run(
-        self, workflow: Path, parameters: Mapping[str, object], *, observer: Observer | None = None
+        self, workflow: Path, parameters: Mapping[str, Json], *, observer: Observer | None = None
     ) -> Run:
         """Run a workflow as `fanwise run` does."""
         with prints_aside():

@@ -13,7 +13,7 @@ def export(run_id: options.RunId, store: options.StoreUrl = None) -> None:
     """Print the whole of a run as lines of JSON.
 
     The first line is the run, then come its tasks, events, items and logs. All of it is of one
-    moment, also if the run goes on meanwhile.
+    moment, also if the run continues meanwhile.
     """
     from fanwise.reports.lookup import find_run
     from fanwise.reports.records import record_object

@@ -12,7 +12,7 @@ from fanwise.cli.text.output import print_results
 
 
 class Format(StrEnum):
-    """What the drawing is written in."""
+    """Formats of the drawing."""
 
     MERMAID = "mermaid"
     DOT = "dot"

@@ -24,7 +24,7 @@ _MAX_INDEX = 10**18
 
 
 class ItemStatus(StrEnum):
-    """What `--status` takes."""
+    """Values of `--status`."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"

@@ -1,6 +1,6 @@
 """`fanwise new`: makes a small project to start from, which runs as it is.
 
-Its files stand in the folder `new_project`, as they are but for the project's name.
+Its files are in the folder `new_project`, complete but for the project's name.
 """
 
 from __future__ import annotations

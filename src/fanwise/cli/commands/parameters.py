@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fanwise.errors import ParameterError, UsageError
 
 if TYPE_CHECKING:
     from fanwise.model import Limits
     from fanwise.plan import Plan
+    from fanwise.values import Json, JsonObject
 
 
 def read_parameters(
     plan: Plan, settings: Sequence[str], file: Path | None, limits: Limits
-) -> dict[str, Any]:
-    """The values that `NAME=VALUE` settings and a YAML or JSON file give; settings win.
+) -> JsonObject:
+    """Read the values of `NAME=VALUE` settings and of a YAML or JSON file; settings win.
 
     Raises `ParameterError` with a line for each that doesn't fit the workflow.
     """
     from fanwise.plan import bind_parameters, read_parameter
 
-    given: dict[str, Any] = {}
+    given: JsonObject = {}
     problems: list[str] = []
     if file is not None:
         given.update(_read_file(file, limits))
@@ -46,11 +47,11 @@ def read_parameters(
     return given
 
 
-def read_secrets(plan: Plan, settings: Sequence[str]) -> dict[str, Any]:
-    """The values of secret parameters that `NAME=VALUE` settings give. Raises `ParameterError`."""
+def read_secrets(plan: Plan, settings: Sequence[str]) -> JsonObject:
+    """Read the values of secret parameters from `NAME=VALUE` settings. Raises `ParameterError`."""
     from fanwise.plan import read_parameter
 
-    given: dict[str, Any] = {}
+    given: JsonObject = {}
     for setting in settings:
         name, separator, text = setting.partition("=")
         if not separator or not name:
@@ -59,7 +60,7 @@ def read_secrets(plan: Plan, settings: Sequence[str]) -> dict[str, Any]:
     return given
 
 
-def _read_file(file: Path, limits: Limits) -> Mapping[str, Any]:
+def _read_file(file: Path, limits: Limits) -> Mapping[str, Json]:
     from fanwise.definition.problems import Problems
     from fanwise.definition.yaml.composer import compose
     from fanwise.definition.yaml.text import read_text

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -23,10 +23,11 @@ from fanwise.reports.plain import clean
 if TYPE_CHECKING:
     from fanwise.model import EndedRun, StoreSize
     from fanwise.ports import Maintenance
+    from fanwise.values import JsonObject
 
 
 class PrunedStatus(StrEnum):
-    """What `--status` takes. Runs that are pending or running are never deleted."""
+    """Values of `--status`. Runs that are pending or running are never deleted."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -94,7 +95,7 @@ def prune(
 
 
 class _Pruned(NamedTuple):
-    """What was deleted, or would be, and the store's size after that."""
+    """The deleted runs, or in a dry run the runs to delete, and the store's size after that."""
 
     runs: Sequence[EndedRun]
     rows: int
@@ -105,7 +106,7 @@ class _Pruned(NamedTuple):
 def choose(
     runs: Iterable[EndedRun], statuses: Collection[str], ended_before: float, keep: int
 ) -> list[EndedRun]:
-    """Those of `runs`, which come the newest first, that are to be deleted, the oldest first."""
+    """Choose the runs to delete, the oldest first, from `runs`, the newest first."""
     found = [run for run in runs if run.status in statuses]
     return [run for run in reversed(found[keep:]) if run.ended_at < ended_before]
 
@@ -130,7 +131,7 @@ def _seconds(older_than: str | None) -> float:
         raise UsageError(f"--older-than {error}.") from None
 
 
-def _as_object(pruned: _Pruned, *, dry_run: bool) -> dict[str, Any]:
+def _as_object(pruned: _Pruned, *, dry_run: bool) -> JsonObject:
     return {
         "dry_run": dry_run,
         "runs": [run.id for run in pruned.runs],
@@ -175,5 +176,5 @@ def _count_runs(runs: Sequence[EndedRun]) -> str:
     from fanwise.cli.text.render import count
 
     statuses = Counter(str(run.status) for run in runs)
-    told = ", ".join(f"{number:,} {status}" for status, number in statuses.most_common())
-    return f"{count(len(runs), 'run')} ({told})"
+    shown = ", ".join(f"{number:,} {status}" for status, number in statuses.most_common())
+    return f"{count(len(runs), 'run')} ({shown})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from fanwise.cli.text.output import as_json, has_colours, print_results, prints_
 if TYPE_CHECKING:
     from fanwise.model import Run
     from fanwise.plan import Plan
+    from fanwise.values import Json
     from fanwise.wiring import Settings
 
 FAILED = 1
@@ -100,7 +101,7 @@ def run(
 
 
 def print_preview(
-    plan: Plan, parameters: Mapping[str, Any], settings: Settings, *, items: int | None, json: bool
+    plan: Plan, parameters: Mapping[str, Json], settings: Settings, *, items: int | None, json: bool
 ) -> None:
     """Print a preview of a run, as lines or as one object."""
     from fanwise.cli.text.dry_run import dry_run_lines

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class RunStatus(StrEnum):
-    """What `--status` takes."""
+    """Values of `--status`."""
 
     PENDING = "pending"
     RUNNING = "running"

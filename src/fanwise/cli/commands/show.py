@@ -130,7 +130,7 @@ def _timing(
     visits: Sequence[VisitRecord],
     definition: WorkflowDefinition | None,
 ) -> RunTime | None:
-    """Where the time went, or None if no task has started."""
+    """The times of a run, or None if no task has started."""
     from fanwise.reports.lookup import names_before
     from fanwise.reports.timing import run_time, spells
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from fanwise.errors import DefinitionError, Diagnostic, FanwiseError, Place
 from fanwise.reports.plain import clean, clean_lines
 
 if TYPE_CHECKING:
+    from fanwise.values import JsonObject
     from fanwise.wiring import Settings
 
 
@@ -43,7 +44,7 @@ def validate(
 
 
 class _Report:
-    """What is to be said of one file."""
+    """The verdict on one file."""
 
     def __init__(self, file: Path, settings: Settings, *, import_packs: bool) -> None:
         from fanwise.wiring import load_plan
@@ -78,7 +79,7 @@ class _Report:
             f"{clean(str(self._file))}  ok: {', '.join(counts)}",
         ]
 
-    def as_object(self) -> dict[str, Any]:
+    def as_object(self) -> JsonObject:
         return {
             "file": _storable(str(self._file)),
             "ok": self.is_good,
@@ -103,8 +104,8 @@ def _warning_line(warning: Diagnostic) -> str:
     return f"{text} {warning.hint}" if warning.hint else text
 
 
-def _problem_object(problem: Diagnostic) -> dict[str, Any]:
-    """A problem as `--json` gives it; one without a place has neither line nor column."""
+def _problem_object(problem: Diagnostic) -> JsonObject:
+    """The object of a problem; without a place it has neither line nor column."""
     return {
         "file": _storable(problem.place.file),
         "line": problem.place.line or None,

@@ -62,7 +62,7 @@ complete --command fanwise --no-files --arguments '(__fanwise_complete)'
 
 
 class Shell(StrEnum):
-    """What is able to complete."""
+    """Shells that complete."""
 
     BASH = "bash"
     ZSH = "zsh"

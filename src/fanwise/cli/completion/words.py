@@ -1,7 +1,7 @@
-"""What a shell completes at its tab key: words that the store, the packs and fanwise itself know.
+"""Words for a shell's tab key, from the store, the packs and fanwise itself.
 
-Nothing here raises or prints: where there is no store there is nothing to complete. What is slow is
-imported when it is asked for, so commands start as quickly as without.
+Nothing here raises or prints: without a store there is nothing to complete. Slow modules are
+imported when they are used, so commands start as quickly as without.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 from fanwise.cli.errors import WRONG, error_lines
 from fanwise.cli.live import open_display
@@ -19,6 +18,7 @@ from fanwise.errors import LeaseLostError, StoreError
 from fanwise.model import ErrorInfo, Run, Status
 from fanwise.plan import Plan
 from fanwise.ports import Observer, RerunNotes, TaskProgress
+from fanwise.values import Json
 from fanwise.wiring import Settings, open_engine
 
 _MOMENT_S = 0.1
@@ -26,7 +26,7 @@ _MOMENT_S = 0.1
 
 def execute(
     plan: Plan,
-    parameters: Mapping[str, Any],
+    parameters: Mapping[str, Json],
     settings: Settings,
     *,
     run_id: str | None = None,
@@ -49,7 +49,7 @@ def execute(
     return watch(start, settings, create=True, grace_s=grace_s, store=store, observer=observer)
 
 
-Start = Callable[..., Coroutine[Any, Any, Run]]
+Start = Callable[..., Coroutine[None, None, Run]]
 """Starts or resumes a run, for the `observer` that it is given."""
 
 
@@ -109,7 +109,7 @@ async def _drive(
                 await ticking
 
 
-async def _are_left(tasks: Set[asyncio.Task[Any]]) -> bool:
+async def _are_left(tasks: Set[asyncio.Task[object]]) -> bool:
     """Say whether some tasks don't end, such as actions that refuse to be cut off."""
     return bool(tasks and (await asyncio.wait(tasks, timeout=_MOMENT_S))[1])
 

@@ -1,9 +1,8 @@
-"""What `fanwise run --dry-run` prints: a run's values and its tasks, as lines for people."""
+"""The preview of `fanwise run --dry-run`: a run's values and its tasks, as lines for people."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from msgspec import UNSET
 
@@ -56,11 +55,11 @@ def _item_lines(items: ItemsPreview) -> Iterator[str]:
         yield f"  first item: {_shown(items.first)}"
 
 
-def _shown(value: Any) -> str:
-    """A value as JSON, so that a text stands in quotes."""
+def _shown(value: object) -> str:
+    """A value as JSON, so that a text has quotes."""
     return shorten(as_json(value), _WIDTH)
 
 
-def _written(value: Any) -> str:
-    """What stands in the workflow; a template stands in no quotes."""
+def _written(value: object) -> str:
+    """The text of the workflow; a template has no quotes."""
     return shorten(value, _WIDTH) if isinstance(value, str) else _shown(value)

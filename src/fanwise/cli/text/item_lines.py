@@ -52,7 +52,7 @@ def csv_lines(pages: Iterable[Sequence[ItemOutcome]]) -> Iterator[list[str]]:
 
 
 class _Line:
-    """What a CSV writer writes to: it hands the line back, as the writer then does, too."""
+    """The file of a CSV writer: it returns each line, and so does the writer then."""
 
     def write(self, line: str) -> str:
         return line

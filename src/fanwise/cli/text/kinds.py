@@ -26,5 +26,5 @@ def digest_lines(digest: Digest) -> list[str]:
 
 
 def show_item(index: int, label: str | None) -> str:
-    """What an item is called: its index, and its label if it has one."""
+    """An item's index, and its label if it has one."""
     return f"[{index}] {shorten(label, 40)}" if label else f"[{index}]"

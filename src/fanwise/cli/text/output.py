@@ -1,4 +1,4 @@
-"""Where text goes: results to standard output, everything else to standard error.
+"""The streams that take text: results go to standard output, everything else to standard error.
 
 Nothing here parses markup. Text that comes from actions, items or files passes through `clean` or
 `clean_lines` before it is shown, so it can't move the cursor or pretend to be another line.
@@ -28,7 +28,7 @@ def as_json(value: object, *, pretty: bool = False) -> str:
 
 
 def print_results(lines: Iterable[str]) -> None:
-    """Print lines to standard output. Ends the process quietly if nobody reads them any more.
+    """Print lines to standard output. Ends the process quietly if their reader has left.
 
     Raises `UsageError` if they can't be written.
     """
@@ -44,7 +44,7 @@ def flush_results() -> None:
 
 
 def say(text: str) -> None:
-    """Print a line to standard error. What nobody can read any more is no reason to fail."""
+    """Print a line to standard error. A closed stream is no error."""
     with suppress(OSError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
@@ -58,7 +58,7 @@ def prints_aside() -> Iterator[None]:
 
 
 def has_colours(stream: TextIO) -> bool:
-    """Whether colours can be shown there and are wanted."""
+    """Say whether colours can be shown there and are wanted."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

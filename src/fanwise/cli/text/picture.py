@@ -1,4 +1,4 @@
-"""What is drawn of a workflow's order: nodes and arrows with their texts, whatever the format.
+"""The picture of a workflow's order: nodes and arrows with their texts, whatever the format.
 
 A picture quotes the workflow's text only: names as they are, conditions in one line, shortened and
 without control characters. Escaping is for the format that draws it. Runs and reads nothing.
@@ -23,7 +23,7 @@ _sole_expression = re.compile(r"\s*\{\{[-+]?\s*(.*?)\s*[-+]?\}\}\s*", flags=re.D
 
 
 class Shape(Enum):
-    """What a node stands for."""
+    """Kinds of nodes."""
 
     TASK = auto()
     FAN_OUT = auto()
@@ -62,7 +62,7 @@ class Picture(NamedTuple):
 
 
 def draw(plan: Plan) -> Picture:
-    """What there is to see of a plan.
+    """Draw a plan.
 
     The start is drawn if a task that starts with the run is led to by others as well, so that it
     can't be told from the arrows; `fail` is drawn if a transition leads to it.

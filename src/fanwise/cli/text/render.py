@@ -23,7 +23,7 @@ _COLOURS = {
 _GAP = "  "
 
 Cell = str | Status
-"""What stands in a table: text, or a status, which has a colour."""
+"""A cell of a table: text, or a status, which has a colour."""
 
 
 def table(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fanwise.ports import RerunNote, RerunNotes, RerunReason
 
 _NAMED = 5
-"""How many tasks one line names."""
+"""The most tasks that a line names."""
 
 _REASONS = {
     RerunReason.FAILED: "it failed",

@@ -1,4 +1,4 @@
-"""What came of a run, as lines for people and as an object for programs. Prints nothing."""
+"""The outcome of a run as lines for people. Prints nothing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _task_lines(
 ) -> list[str]:
     """A table of the tasks; of very many those that went well are left out.
 
-    Of a task that was visited several times it tells the last visit, and how many there were.
+    A task that was visited several times has its last visit, and the number of visits.
     """
     shown = tasks
     if len(tasks) > _MAX_TASKS:

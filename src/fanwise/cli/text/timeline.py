@@ -21,7 +21,7 @@ _MAX_TROUBLED: Final = 30
 
 
 class Marks(NamedTuple):
-    """What bars are made of."""
+    """The characters of bars."""
 
     work: str
     wait: str
@@ -48,7 +48,7 @@ class _Line(NamedTuple):
 
     @property
     def remark(self) -> str:
-        """How long it took, how often it was tried, and how it ended unless it went well."""
+        """The span, the attempts, and the end unless it went well."""
         first, *others = self.spells
         if others:
             return ""

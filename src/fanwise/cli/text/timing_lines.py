@@ -1,4 +1,4 @@
-"""Where the time of a run went, as lines for people and as an object for programs."""
+"""The times of a run as lines for people."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import Final
 from fanwise.cli.text.kinds import show_item
 from fanwise.cli.text.render import count, shorten, table
 from fanwise.model import ItemTimes
+from fanwise.reports.objects import MEDIAN, P95
 from fanwise.reports.timing import RunTime, TaskTime
 from fanwise.units import show_span
 
-_MEDIAN: Final = 0.5
-_MOST: Final = 0.95
 _MAX_PATH: Final = 200
-_TOLD_IDLE: Final = 0.01  # of the run: what is less isn't worth a word
+_SHOWN_IDLE: Final = 0.01  # of the run: a smaller share isn't worth a word
 
 
 def timing_lines(time: RunTime) -> list[str]:
-    """What the run took in all, a table of tasks, their slowest items, the critical path."""
+    """The time of the whole run, a table of tasks, their slowest items, the critical path."""
     has_items = any(task.items for task in time.tasks)
     has_waited = any(task.waited_s for task in time.tasks)
     headings = ["TASK", "TIME>", "SHARE>", *(["WAITED>"] if has_waited else [])]
@@ -34,7 +33,7 @@ def timing_lines(time: RunTime) -> list[str]:
         for task in time.tasks
     ]
     idle = ""
-    if time.idle_s > _TOLD_IDLE * time.span_s:
+    if time.idle_s > _SHOWN_IDLE * time.span_s:
         idle = f", {show_span(time.idle_s)} of it without a task at work"
     lines = [f"Where the time went: {show_span(time.span_s)}{idle}", *table(headings, rows)]
     if time.others:
@@ -56,7 +55,7 @@ def _item_cells(task: TaskTime) -> Iterator[str]:
     rate, at_once = task.items_per_s, task.at_once
     yield "" if rate is None else f"{rate:,.0f}" if rate >= 10 else f"{rate:.2f}"
     yield "" if at_once is None else f"{at_once:,.1f}"
-    for share in (_MEDIAN, _MOST):
+    for share in (MEDIAN, P95):
         yield show_span(task.items.quantile(share)) if task.items else ""
 
 

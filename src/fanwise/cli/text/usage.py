@@ -1,4 +1,4 @@
-"""Command lines that don't fit, told in one line as every other error."""
+"""Command lines that don't fit, reported in one line as every other error."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from fanwise.reports.plain import clean
 
 # Typer brings its own Click, whose classes have no public names but this one's.
 UsageProblem: Any = typer.BadParameter.__mro__[1]
-"""What Typer raises for a command line that doesn't fit."""
+"""The error of Typer for a command line that doesn't fit."""
 
 
 def usage_text(problem: Any) -> str:
-    """What is wrong, and which command tells more; the whole help if a group stands alone."""
+    """The error, and the command for help; the whole help for a group without a command."""
     if type(problem).__name__ == "NoArgsIsHelpError":
         return str(problem.format_message())
     what = clean(problem.format_message().replace("Value error, ", ""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 
@@ -19,9 +19,9 @@ _SHOWN = 3
 
 
 class LogFigures(msgspec.Struct, frozen=True):
-    """What was measured; `answers`, by status, and `cut` are what was written.
+    """The measurements; `answers`, by status, and `cut` are counts of the written lines.
 
-    `report` is what the workflow found. `peak_bytes` is the most memory that the process has held,
+    `report` has the workflow's findings. `peak_bytes` is the most memory that the process has held,
     and `growth_bytes` the most that it can have grown while it parsed.
     """
 
@@ -30,7 +30,7 @@ class LogFigures(msgspec.Struct, frozen=True):
     entries: int
     failed: int
     cut: int
-    report: dict[str, dict[str, Any]]
+    report: dict[str, dict[str, float]]
     answers: dict[int, int]
     run_s: float
     parse_s: float
@@ -125,5 +125,5 @@ def _rows(figures: LogFigures) -> list[tuple[str, str]]:
     ]
 
 
-def _listed(counts: dict[Any, int]) -> str:
+def _listed(counts: Mapping[str, float] | Mapping[int, int]) -> str:
     return ", ".join(f"{each}: {count:,}" for each, count in counts.items())

@@ -18,7 +18,7 @@ from fanwise.units import show_bytes, show_span
 
 
 class MonitorFigures(msgspec.Struct, frozen=True):
-    """What was measured; `failing`, `requests` and `most_at_once` are the server's own counts.
+    """The measurements; `failing`, `requests` and `most_at_once` are the server's own counts.
 
     `growth_bytes` is the most that the process's memory can have grown during the checks.
     """

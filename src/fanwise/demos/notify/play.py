@@ -18,7 +18,7 @@ from fanwise.units import show_span
 
 
 class NotifyFigures(msgspec.Struct, frozen=True):
-    """What was measured, and what is true.
+    """The measurements, and the truth.
 
     `taken`, `duplicates`, `put_off`, `put_offs`, `connections` and `most_open` are the mail
     server's own counts; `strayed` are messages that it took for users who want none. `unreachable`
@@ -113,7 +113,7 @@ def play(stage: DemoStage) -> Played:
 
 
 def judge(figures: NotifyFigures) -> str | None:
-    """What isn't as it should be, or None."""
+    """Return the difference from the truth, or None."""
     if figures.duplicates:
         return f"{figures.duplicates:,} messages were sent twice"
     if figures.sent != figures.taken or figures.strayed:
