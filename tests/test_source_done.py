@@ -20,7 +20,7 @@ _LINES = st.sampled_from(['{"a": 1}', "[2]", "", "  ", "no JSON", "3", '"' + 30 
 
 def read(file: Path, kind: str, done: Bitmap | None) -> list[Any]:
     async def items() -> list[Any]:
-        source, found = open_source({kind: str(file)}, _LIMITS, done=done), []
+        source, found = open_source(kind, str(file), _LIMITS, done=done), []
         while chunk := await source.read():
             found += chunk
         source.close()

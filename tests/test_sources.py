@@ -23,13 +23,16 @@ from fanwise.definition import load
 from fanwise.errors import AttemptError, TemplateError
 from fanwise.model import ErrorInfo, Limits
 from fanwise.ports import Source
+from fanwise.source_kinds import SOURCE_KINDS
 from fanwise.sources import (
     CHUNK_ITEMS,
+    FILE_SOURCES,
     IteratorSource,
     ListSource,
     ZippedSource,
     open_list,
     open_source,
+    zipped,
 )
 from fanwise.values import FrozenDict, FrozenList, LazyList, freeze
 
@@ -50,8 +53,16 @@ async def drain(source: Source) -> list[Any]:
 
 
 def read(value: Any, limits: Limits = LIMITS) -> list[Any]:
-    """All items of what `with-items` says."""
-    return asyncio.run(drain(open_source(value, limits)))
+    """All items of a source, as a workflow would write it."""
+    match value:
+        case {"range": given} | {"lines": given} | {"csv": given} | {"jsonl": given}:
+            (kind,) = value
+            source = open_source(kind, given, limits)
+        case {} if value:
+            source = zipped(value)
+        case _:
+            source = open_list(value)
+    return asyncio.run(drain(source))
 
 
 def read_file(path: Path, kind: str, content: bytes, limits: Limits = LIMITS) -> list[Any]:
@@ -141,7 +152,7 @@ class TestLists:
         """A range of a billion numbers starts at once and knows its total."""
 
         async def main() -> None:
-            source = open_source({"range": 10**9}, LIMITS)
+            source = open_source("range", 10**9, LIMITS)
             assert source.total == 10**9
             assert list(await source.read()) == list(range(CHUNK_ITEMS))
 
@@ -235,7 +246,7 @@ class TestZipped:
         """Lists of known lengths are compared before the first item."""
 
         async def main() -> None:
-            await open_source(freeze({"a": [1, 2, 3], "b": others}), LIMITS).read()
+            await zipped(freeze({"a": [1, 2, 3], "b": others})).read()
 
         with pytest.raises(AttemptError, match="the lists a, b of with-items have diff") as caught:
             asyncio.run(main())
@@ -359,7 +370,7 @@ class TestJsonLines:
             (tmp_path / "f").write_text('{"name": "some text"}\n' * count)
 
             async def main() -> int:
-                source = open_source({"jsonl": str(tmp_path / "f")}, LIMITS)
+                source = open_source("jsonl", str(tmp_path / "f"), LIMITS)
                 seen = 0
                 while chunk := await source.read():
                     seen += len(chunk)
@@ -479,7 +490,7 @@ class TestFiles:
         os.mkfifo(path)
 
         async def main() -> list[Any]:
-            source = open_source({"jsonl": str(path)}, LIMITS)
+            source = open_source("jsonl", str(path), LIMITS)
             first = asyncio.create_task(source.read())  # type: ignore[arg-type]
             writer = await asyncio.to_thread(os.open, path, os.O_WRONLY)
             seen = []
@@ -503,7 +514,7 @@ class TestFiles:
         os.mkfifo(path)
 
         async def main() -> None:
-            source = open_source({"lines": str(path)}, LIMITS)
+            source = open_source("lines", str(path), LIMITS)
             reading = asyncio.create_task(source.read())  # type: ignore[arg-type]
             while str(path) not in open_paths():  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(0)
@@ -524,7 +535,7 @@ class TestFiles:
 
         async def main() -> None:
             for reads in range(3):
-                source = open_source({"lines": str(path)}, LIMITS)
+                source = open_source("lines", str(path), LIMITS)
                 for _ in range(reads):
                     await source.read()
                 source.close()
@@ -573,3 +584,9 @@ class TestOpening:
         ]
         (tmp_path / "f").write_text(json.dumps({"a": 1}))
         assert read({"jsonl": str(tmp_path / "f")}) == [{"a": 1}]
+
+
+def test_each_kind_of_stream_has_a_source() -> None:
+    """The table of the language and the sources name the same kinds of files."""
+    files = {name for name, kind in SOURCE_KINDS.items() if kind.is_file}
+    assert files == FILE_SOURCES.keys()

@@ -1,4 +1,4 @@
-"""What an action takes and gives, without a word about where it comes from.
+"""Actions by their inputs and outputs, without their origin.
 
 An `ActionSpec` is all that the rest of fanwise knows of an action. Actions made with
 `@fanwise.action` are turned into specs by the adapters in `fanwise.actions`.
@@ -17,7 +17,7 @@ from fanwise.model import Limits
 
 
 class Runs(StrEnum):
-    """Where an action runs: on the event loop, in a thread, or in a process of its own."""
+    """The place of an action: on the event loop, in a thread, or in a process of its own."""
 
     ASYNC = "async"
     THREAD = "thread"
@@ -46,6 +46,17 @@ class ActionField(msgspec.Struct, frozen=True):
     is_path: bool = False
 
 
+class ActionRef(msgspec.Struct, frozen=True):
+    """An action as another process finds it: by its name, its pack and the digest of its code.
+
+    `pack` is the absolute path of a pack's folder, or the module of an installed pack.
+    """
+
+    name: str
+    pack: str
+    digest: str
+
+
 class ActionSpec(msgspec.Struct, frozen=True):
     """An action: its name, its function, and the fields of its input in the order declared.
 
@@ -53,7 +64,8 @@ class ActionSpec(msgspec.Struct, frozen=True):
     the parameter that receives an `ActionContext`, or None. `source` says where it is defined.
     `workflow` gives the plan of a workflow that is called like an action; then there's no function
     to call, and the fields are its parameters. `digest` is a hash of the file that defines it, or
-    "" if there is none to read.
+    "" if there is none to read. `pack` is the absolute path of the pack's folder, the module of an
+    installed pack, or "" for a function that was given as it is.
     """
 
     name: str
@@ -66,10 +78,18 @@ class ActionSpec(msgspec.Struct, frozen=True):
     source: str = ""
     digest: str = ""
     workflow: Callable[[], Any] | None = None
+    pack: str = ""
+
+    @property
+    def reference(self) -> ActionRef | None:
+        """The reference by which another process finds it; None for a workflow or a function."""
+        if self.workflow is not None or not self.pack:
+            return None
+        return ActionRef(self.name, self.pack, self.digest)
 
 
 class StopFlag:
-    """Says to whoever holds it that what it belongs to is to stop; it is set once.
+    """A signal to stop, for all holders of the flag; it is set once.
 
     One with an `outer` flag says so as well when that is set.
     """
@@ -82,7 +102,7 @@ class StopFlag:
 
     @property
     def is_set(self) -> bool:
-        """Whether the stop has been asked for."""
+        """True once the stop was requested."""
         return self._is_set or (self._outer is not None and self._outer.is_set)
 
     def set(self) -> None:
@@ -91,14 +111,14 @@ class StopFlag:
 
 
 class ActionContext(msgspec.Struct, frozen=True):
-    """What an action may know of its attempt, if a parameter is annotated with this class.
+    """Facts about an attempt, for an action with a parameter annotated with this class.
 
     `index` is the item's index, or None without items; `attempt` counts from 1. `idempotency_key`
     stays the same over attempts, resumes, retries and machines. `deadline` is when the attempt's
     timeout strikes, in seconds since the epoch, or None. `folder` is the workflow's folder.
 
     `await context.sleep(seconds)` waits. When that is over is recorded first, so that an attempt
-    that is made again after a crash waits just for the rest. It is for `async def` actions.
+    that is retried after a crash waits just for the rest. It is for `async def` actions.
     """
 
     run_id: str
@@ -115,5 +135,5 @@ class ActionContext(msgspec.Struct, frozen=True):
 
     @property
     def stopping(self) -> bool:
-        """Whether the run wants to stop; long work should look and return early."""
+        """True if the run is to stop; long work should look and return early."""
         return self.stop.is_set

@@ -1,4 +1,4 @@
-"""Who drives a run, and requests to its owner: the use of leases and mailboxes by all faces."""
+"""The owner of a run, and requests to its owner: the use of leases and mailboxes by all faces."""
 
 from __future__ import annotations
 

@@ -309,11 +309,10 @@ async def _ask(
     Raises `RunNotFoundError` and `RunOverError`.
     """
     from fanwise.control import LOOK_S, ask, driving_lease, require_open
-    from fanwise.run_store import RunStore
+    from fanwise.run_store import RunStore, find_run
 
     with open_upkeep(settings) as opened:
-        runs = RunStore(opened)
-        record = runs.find(run_id)
+        record = find_run(opened, run_id)
         require_open(record)
         if not await asyncio.to_thread(ask, opened, record, kind):
             return None
@@ -321,4 +320,4 @@ async def _ask(
         while is_driven:
             await asyncio.sleep(LOOK_S)
             is_driven = await asyncio.to_thread(driving_lease, opened, record) is not None
-        return runs.get(run_id)
+        return RunStore(opened).get(run_id)

@@ -18,9 +18,9 @@ from fanwise.model import LEASE_S, Limits, RunRecord
 
 if TYPE_CHECKING:
     from fanwise.engine import Engine
-    from fanwise.engine.dryrun import RunPreview
     from fanwise.plan import Plan
-    from fanwise.ports import Catalog, Clock, Randomness
+    from fanwise.ports import Catalog, Clock, Executor, Randomness
+    from fanwise.preview import RunPreview
     from fanwise.stores import Store, StoreReport, Upgrade
     from fanwise.values import Json
 
@@ -131,7 +131,7 @@ def load_plan(
     `DefinitionError`, `ActionLoadError`, and `UsageError` for a file that can't be read, or if
     both settings and packs are given.
     """
-    from fanwise.workflows import TEXT, Workflows
+    from fanwise.packs.workflows import TEXT, Workflows
 
     if packs and settings is not None:
         raise UsageError(
@@ -157,7 +157,7 @@ def load_recorded(
     Its actions are those that are there now, in the packs that it was started with and those that
     `settings` name. Raises what `load_plan` raises.
     """
-    from fanwise.workflows import INLINE, TEXT, Workflows
+    from fanwise.packs.workflows import INLINE, TEXT, Workflows
 
     texts = {record.file: record.definition, **record.origin.workflows}
     packs = _packs_of(record, settings)
@@ -216,7 +216,7 @@ def _packs_of(record: RunRecord, settings: Settings) -> tuple[Path, ...]:
 
 def load_catalog(settings: Settings) -> Catalog:
     """All actions and workflows of installed packs and pack folders. Raises `ActionLoadError`."""
-    from fanwise.actions.packs import load_actions
+    from fanwise.packs.folders import load_actions
 
     return load_actions(pack_folders=settings.packs)
 
@@ -288,12 +288,16 @@ def build_engine(
     *,
     clock: Clock | None = None,
     chance: Randomness | None = None,
+    executors: Mapping[str, Executor] | None = None,
     grace_s: float | None = None,
 ) -> Engine:
-    """An engine on an open store, with the machine's clock and chance unless others are given."""
+    """An engine on an open store, with the machine's clock and chance unless others are given.
+
+    `executors` are those of `engine.placement` by name; without them actions run in this process.
+    """
     from fanwise import sources
     from fanwise.actions.resources import resources
-    from fanwise.engine import GRACE_S, Engine, Services
+    from fanwise.engine import GRACE_S, LOCAL, Engine, Services
     from fanwise.executors.local import LocalExecutor
     from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock, SystemProcesses
 
@@ -302,7 +306,7 @@ def build_engine(
         records=store,
         ownership=store,
         mailbox=store,
-        executor=LocalExecutor(clock),
+        executors=executors or {LOCAL: LocalExecutor(clock)},
         sources=sources,
         resources=resources,
         clock=clock,
@@ -330,9 +334,8 @@ def preview_run(
     import asyncio
     from functools import partial
 
-    from fanwise import sources
-    from fanwise.engine import dryrun
-    from fanwise.engine.services import locate
+    from fanwise import preview, sources
+    from fanwise.engine.folders import locate
 
     located = partial(
         locate,
@@ -341,5 +344,5 @@ def preview_run(
         given=parameters.keys(),
     )
     return asyncio.run(
-        dryrun.preview_run(plan, parameters, sources, settings.limits, located, items=items)
+        preview.preview_run(plan, parameters, sources, settings.limits, located, items=items)
     )

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from fanwise.actions.packs import load_actions
-from fanwise.actions.registry import ActionRegistry
 from fanwise.catalog import ActionSpec, Runs
 from fanwise.errors import ActionLoadError
+from fanwise.packs.folders import load_actions
+from fanwise.packs.registry import ActionRegistry
 
 
 def write(path: Path, text: str) -> Path:
@@ -317,7 +317,7 @@ def test_the_core_pack_is_light() -> None:
     """Asking for a core action loads neither aiohttp nor pydantic nor asyncio."""
     code = (
         "import sys\n"
-        "from fanwise.actions.packs import load_actions\n"
+        "from fanwise.packs.folders import load_actions\n"
         "assert load_actions().get('core.http')\n"
         "print([m for m in ('aiohttp', 'pydantic', 'asyncio', 'yarl') if m in sys.modules])"
     )

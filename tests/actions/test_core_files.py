@@ -12,11 +12,8 @@ from typing import Any
 import pytest
 
 from fanwise.actions.core.atomic_file import new_file
-from fanwise.actions.core.echo import give_back
-from fanwise.actions.core.fail import give_up
-from fanwise.actions.core.noop import do_nothing
+from fanwise.actions.core.basic import do_nothing, give_back, give_up, wait
 from fanwise.actions.core.read_file import read
-from fanwise.actions.core.sleep import wait
 from fanwise.actions.core.write_file import write
 from fanwise.actions.decorator import spec_of
 from fanwise.errors import ActionError, InputError

@@ -7,7 +7,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanwise.definition import CODES, WorkflowDefinition, composer, load
+from fanwise.definition import CODES, WorkflowDefinition, load
+from fanwise.definition.yaml import composer
 from fanwise.errors import DefinitionError
 
 EXAMPLES = [

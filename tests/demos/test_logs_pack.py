@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fanwise.demos.logs
-from fanwise.actions.packs import load_actions
 from fanwise.demos.monitor.access_log import combined_line
 from fanwise.errors import ActionError
+from fanwise.packs.folders import load_actions
 
 FOLDER = Path(fanwise.demos.logs.__file__).parent
 ACTIONS = load_actions(workflow_file=FOLDER / "workflow.yaml", pack_folders=[])

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import fanwise.demos.monitor
-from fanwise.actions.packs import load_actions
 from fanwise.actions.resources import close_resources
 from fanwise.context import WorkflowContext
 from fanwise.definition import load
@@ -18,6 +17,7 @@ from fanwise.demos.monitor.process import serving
 from fanwise.errors import ActionError
 from fanwise.expressions import compile_template
 from fanwise.model import ErrorInfo, Status, TaskResult
+from fanwise.packs.folders import load_actions
 from fanwise.values import freeze
 
 FOLDER = Path(fanwise.demos.monitor.__file__).parent

@@ -12,11 +12,11 @@ import pytest
 
 import fanwise
 import fanwise.demos.notify
-from fanwise.actions.packs import load_actions
 from fanwise.demos.notify.mail_log import Entry, count_mail, read_log
 from fanwise.demos.notify.people import make_people
 from fanwise.demos.process import serving
 from fanwise.model import ItemOutcome, Status
+from fanwise.packs.folders import load_actions
 from fanwise.stores import open_store
 from fanwise.values import decode, freeze
 

@@ -16,7 +16,6 @@ from pages import ROOT, prose, sections
 import fanwise
 from fanwise import errors, testing
 from fanwise.actions.core import give_up
-from fanwise.actions.packs import load_actions
 from fanwise.cli.app import app
 from fanwise.cli.export_format import as_object
 from fanwise.definition import (
@@ -40,6 +39,7 @@ from fanwise.model import (
     Status,
     VisitRecord,
 )
+from fanwise.packs.folders import load_actions
 from fanwise.plan import checks
 
 DOCS = ROOT / "docs"

@@ -12,14 +12,14 @@ import pytest
 
 from fanwise import sources
 from fanwise.actions.decorator import spec_of
-from fanwise.actions.registry import ActionRegistry
 from fanwise.actions.resources import resources
 from fanwise.definition import load
-from fanwise.engine import Engine, Services
+from fanwise.engine import LOCAL, Engine, Services
 from fanwise.executors.local import LocalExecutor
 from fanwise.model import ErrorInfo, ItemOutcome, Limits, Run, RunRecord, Status, VisitRecord
+from fanwise.packs.registry import ActionRegistry
 from fanwise.plan import Plan, compile_plan
-from fanwise.ports import Clock, Observer, Processes, RerunNotes, TaskProgress
+from fanwise.ports import Clock, Executor, Observer, Processes, RerunNotes, TaskProgress
 from fanwise.stores import Store, open_store
 from fanwise.system import EnvironmentSecrets, SystemClock, SystemProcesses
 from fanwise.testing.chance import FixedChance
@@ -70,6 +70,7 @@ class Loom:
         self.engine: Engine | None = None
         self.chance = FixedChance()
         self.processes: Processes = SystemProcesses()
+        self.executors: Mapping[str, Executor] = {}
 
     def run(
         self, text: str, *actions: Callable[..., Any], parameters: Mapping[str, Any] | None = None
@@ -94,7 +95,7 @@ class Loom:
             records=self.store,
             ownership=self.store,
             mailbox=self.store,
-            executor=LocalExecutor(self.clock),
+            executors=self.executors or {LOCAL: LocalExecutor(self.clock)},
             sources=sources,
             resources=resources,
             clock=self.clock,

@@ -19,11 +19,10 @@ from typing import Any, Literal
 import fanwise
 from fanwise import sources
 from fanwise.actions.decorator import spec_of
-from fanwise.actions.registry import ActionRegistry
 from fanwise.actions.resources import resources
 from fanwise.catalog import ActionSpec
 from fanwise.conductor import Replay
-from fanwise.engine import Engine, Services
+from fanwise.engine import LOCAL, Engine, Services
 from fanwise.engine.recovery.history import read_history
 from fanwise.engine.run_factory import RunFactory
 from fanwise.engine.starting_point import first_state
@@ -40,6 +39,8 @@ from fanwise.model import (
     VisitRecord,
     inner_path,
 )
+from fanwise.packs.registry import ActionRegistry
+from fanwise.packs.workflows import Workflows
 from fanwise.plan import Plan
 from fanwise.ports import Catalog, Observer, ProcessState, RerunNotes
 from fanwise.stores import Store
@@ -48,7 +49,6 @@ from fanwise.testing.chance import FixedChance
 from fanwise.testing.clock import ManualClock
 from fanwise.testing.jumping_loop import STARTS_AT, JumpingLoop
 from fanwise.testing.stores import FailingStore, MemoryStore
-from fanwise.workflows import Workflows
 
 When = Literal["before", "after"]
 
@@ -170,6 +170,7 @@ class Life:
         self.asks_in: tuple[int, RequestKind] | None = None
         """A request that is made in so many calls from now, once."""
         self._cast = Cast()
+        self._loop: JumpingLoop | None = None
         self._elapsed_s = 0.0
         self._engine: Engine | None = None
 
@@ -240,11 +241,12 @@ class Life:
         failing = FailingStore(self.store, at or 1_000_000, when)
         loop = _OneThread() if isinstance(self.store, MemoryStore) else JumpingLoop()
         loop._waits.elapsed_s = self._elapsed_s
+        self._loop = loop
         services = Services(
             records=failing,
             ownership=failing,
             mailbox=failing,
-            executor=LocalExecutor(loop),
+            executors={LOCAL: LocalExecutor(loop)},
             sources=sources,
             resources=resources,
             clock=loop,
@@ -264,11 +266,16 @@ class Life:
         finally:
             self._cast.die()
             self._elapsed_s = loop.time()
+            self._loop = None
             self.commits = failing.commits
 
     def now(self) -> float:
         """The time of day at which the latest process ended, in seconds since the epoch."""
         return STARTS_AT + self._elapsed_s
+
+    def store_now(self) -> float:
+        """The time of day at this moment, which the store's clock has."""
+        return STARTS_AT + (self._elapsed_s if self._loop is None else self._loop.time())
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass while no process is there."""
@@ -378,7 +385,7 @@ class Stage:
 
     def new_life(self, store: Store | None = None) -> Life:
         """A new run, in a world of its own; actions act on the newest."""
-        self.life = Life(self, store or MemoryStore())
+        self.life = Life(self, store or MemoryStore(lambda: self.life.store_now()))
         return self.life
 
     def load(self, text: str) -> Plan:

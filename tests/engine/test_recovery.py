@@ -144,7 +144,8 @@ def test_a_run_that_timed_out_says_how_long_it_may_take_also_after_a_crash(tmp_p
     stage = Stage(GRAPHS["out of time"], tmp_path)
     life = stage.new_life()
     life.start(at=3)
-    life.store.renew(1, 1, life.now() + 40)
+    life.pass_time(40)
+    life.store.beat(life.store.lease(1).engine_no)
     run = life.resume()
     assert run is not None
     assert run.error is not None

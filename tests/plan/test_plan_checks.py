@@ -8,10 +8,10 @@ import pytest
 
 import fanwise
 from fanwise.actions.decorator import spec_of
-from fanwise.actions.registry import ActionRegistry
 from fanwise.catalog import ActionSpec
 from fanwise.definition import load
 from fanwise.errors import DefinitionError, Diagnostic, UsageError
+from fanwise.packs.registry import ActionRegistry
 from fanwise.plan import Plan, compile_plan
 from fanwise.plan.checks import CODES
 
@@ -209,7 +209,7 @@ def test_what_is_wrong_is_told_with_place_code_and_remedy(code: str) -> None:
     text, place, part = WRONG[code]
     catalog = registry()
     if code == "template-in-script":
-        from fanwise.actions.packs import load_actions
+        from fanwise.packs.folders import load_actions
 
         catalog = load_actions()
     with pytest.raises(DefinitionError) as caught:

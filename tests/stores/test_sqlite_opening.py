@@ -55,6 +55,31 @@ def test_a_store_keeps_what_it_recorded(tmp_path):
         assert list(store.items(run_no, 1)) == [an_item(run_no, 0)]
 
 
+def test_a_new_store_has_large_pages(tmp_path):
+    """Several results of 1 KB share one."""
+    path = tmp_path / "fanwise.db"
+    open_sqlite(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA page_size").fetchone() == (16_384,)
+
+
+def test_the_size_of_pages_is_changed_with_the_sqlite3_shell(tmp_path):
+    """As the documentation says; a store keeps its size of pages otherwise."""
+    path = tmp_path / "fanwise.db"
+    with open_sqlite(path) as store:
+        store.create_run(a_run())
+    for size in (4_096, 16_384):
+        script = f"PRAGMA journal_mode = delete; PRAGMA page_size = {size}; VACUUM;"
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.executescript(script)
+        with open_sqlite(path) as store:
+            assert list(store.run_ids()) == ["run-1"]
+            store.vacuum(rewrite=True)
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA page_size").fetchone() == (size,)
+            assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)
+
+
 def test_an_empty_file_becomes_a_store(tmp_path):
     """A file of zero bytes holds nothing that could be lost."""
     path = tmp_path / "fanwise.db"

@@ -7,28 +7,28 @@ from pathlib import Path
 
 from fanwise.stores import Store
 from fanwise.stores.sqlite_database import open_sqlite
+from fanwise.testing.maintenance_contract import MaintenanceContract
 from fanwise.testing.ownership_contract import OwnershipContract
 from fanwise.testing.store_contract import StoreContract
 from fanwise.testing.stores import FailingStore, GatedStore, MemoryStore, RefusingStore
-from fanwise.testing.upkeep_contract import UpkeepContract
 
 
-class TestSqliteStore(OwnershipContract, UpkeepContract, StoreContract):
+class TestSqliteStore(OwnershipContract, MaintenanceContract, StoreContract):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         return open_sqlite(folder / "fanwise.db", now=now)
 
 
-class TestFullyDurableSqliteStore(OwnershipContract, UpkeepContract, StoreContract):
+class TestFullyDurableSqliteStore(OwnershipContract, MaintenanceContract, StoreContract):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         return open_sqlite(folder / "fanwise.db", durability="full", now=now)
 
 
-class TestMemoryStore(OwnershipContract, UpkeepContract, StoreContract):
+class TestMemoryStore(OwnershipContract, MaintenanceContract, StoreContract):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         return MemoryStore(now)
 
 
-class TestWrappedStore(OwnershipContract, UpkeepContract, StoreContract):
+class TestWrappedStore(OwnershipContract, MaintenanceContract, StoreContract):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         gated = GatedStore(MemoryStore(now))
         gated.open()

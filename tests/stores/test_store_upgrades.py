@@ -7,13 +7,16 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from fanwise.errors import StoreError
-from fanwise.stores import Upgrade, open_store, schema, sqlite_files, upgrade, upgrades
+from fanwise.stores import Upgrade, check, open_store, schema, sqlite_files, upgrade, upgrades
 from fanwise.stores.sqlite_files import APPLICATION_ID
 
 GOLDEN = sorted(Path(__file__).parent.glob("golden/*.sqlite"))
@@ -72,8 +75,13 @@ def untouched(path: Path) -> sqlite3.Connection:
 NEW_NAMES = {"task_no": "visit_no"}
 """The columns that an upgrade renames."""
 
+MOVED = {"leases": {"owner", "beat_at", "request", "ran_s"}}
+"""The columns that an upgrade makes others of."""
 
-def contents(path: Path, like: Path | None = None) -> dict[str, list[tuple]]:
+
+def contents(
+    path: Path, like: Path | None = None, without: Mapping[str, set[str]] = MappingProxyType({})
+) -> dict[str, list[tuple]]:
     """The rows of all tables, of those tables and columns only that the store `like` has."""
     with closing(untouched(path)) as connection, closing(untouched(like or path)) as other:
         tables = other.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -81,7 +89,8 @@ def contents(path: Path, like: Path | None = None) -> dict[str, list[tuple]]:
         for (table,) in tables:
             had = [row[1] for row in other.execute(f"PRAGMA table_info({table})")]
             has = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
-            columns = [name if name in has else NEW_NAMES[name] for name in had]
+            kept = [name for name in had if name not in without.get(table, ())]
+            columns = [name if name in has else NEW_NAMES[name] for name in kept]
             found = connection.execute(f"SELECT {', '.join(columns)} FROM {table}")
             rows[table] = sorted(found.fetchall(), key=repr)
     return {table: found for table, found in rows.items() if table != "alembic_version"}
@@ -99,7 +108,7 @@ def test_what_an_older_version_has_recorded_stays_as_it_was(golden, tmp_path):
     path = tmp_path / "fanwise.db"
     shutil.copy(golden, path)
     upgrade(str(path))
-    assert contents(path, like=golden) == contents(golden)
+    assert contents(path, like=golden, without=MOVED) == contents(golden, without=MOVED)
     with open_store(str(path), create=False) as opened:
         assert sorted(opened.run_ids()) == ["broken", "paused", "survey"]
         kinds = [type(record).__name__ for record in opened.export("survey")]
@@ -112,9 +121,76 @@ def test_what_an_older_version_has_recorded_stays_as_it_was(golden, tmp_path):
     }
 
 
-def test_a_golden_store_is_kept_of_the_first_revision():
+@pytest.mark.parametrize("golden", GOLDEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("use", [open_store, check, partial(open_store, read_only=True)])
+def test_a_store_of_the_first_name_is_only_upgraded(golden, use, tmp_path):
+    """Anything else refuses it with the command that upgrades it, and leaves it as it is."""
+    path = tmp_path / "old.db"
+    shutil.copy(golden, path)
+    with pytest.raises(
+        StoreError, match="older version of fanwise, under its first name"
+    ) as caught:
+        use(str(path))
+    assert caught.value.hint == f"Upgrade it: fanwise db upgrade --store {path}"
+    assert path.read_bytes() == golden.read_bytes()
+    assert list(tmp_path.iterdir()) == [path]
+    done = upgrade(str(path))
+    assert application_id(path) == APPLICATION_ID == int.from_bytes(b"fanw")
+    assert application_id(done.copy) == application_id(golden)
+    use(str(path))
+
+
+def test_an_upgrade_that_fails_leaves_a_store_its_first_name(tmp_path):
+    """The name is given in the transaction of the revisions."""
+    path = tmp_path / "old.db"
+    shutil.copy(GOLDEN[0], path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE leases (other)")
+    with pytest.raises(StoreError, match="leases"):
+        upgrade(str(path))
+    assert application_id(path) == application_id(GOLDEN[0])
+
+
+def test_a_store_is_known_by_its_new_name_also_right_after_a_crash(tmp_path):
+    """The name may stand in the file beside the store, while the store itself has the first one."""
+    path, crashed = tmp_path / "old.db", tmp_path / "crashed.db"
+    shutil.copy(GOLDEN[0], path)
+    upgrade(str(path), keep_copy=False)
+    with closing(sqlite3.connect(path)) as connection:
+        first = application_id(GOLDEN[0])
+        connection.execute(f"PRAGMA application_id = {first}")
+        connection.execute("PRAGMA wal_checkpoint(truncate)")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        shutil.copy(path, crashed)
+        shutil.copy(f"{path}-wal", f"{crashed}-wal")
+    assert application_id(crashed) == first
+    assert upgrade(str(crashed)).copy is None
+    open_store(str(crashed), create=False).close()
+
+
+def application_id(path: Path) -> int:
+    with closing(untouched(path)) as connection:
+        return sqlite_files.application_id(connection)
+
+
+@pytest.mark.parametrize("golden", GOLDEN[2:], ids=lambda path: path.stem)
+def test_the_time_that_an_older_version_has_driven_a_run_is_kept(golden, tmp_path):
+    """A lease that was given back says so: to its last beat."""
+    path = tmp_path / "fanwise.db"
+    shutil.copy(golden, path)
+    upgrade(str(path))
+    with closing(untouched(golden)) as connection:
+        driven = connection.execute("SELECT run_no, ran_s + beat_at - taken_at FROM leases")
+        expected = dict(driven.fetchall())
+    with open_store(str(path), create=False) as opened:
+        found = {run_no: opened.lease(run_no) for run_no in expected}
+    assert {run_no: lease.ran_s for run_no, lease in found.items()} == expected
+    assert all(lease.owner is None for lease in found.values())
+
+
+def test_a_golden_store_is_kept_of_each_older_revision():
     """Its name is its revision, which the file has."""
-    assert GOLDEN[0].stem == schema.REVISIONS[0]
+    assert [path.stem for path in GOLDEN] == list(schema.REVISIONS[:-1])
     for path in GOLDEN:
         with closing(untouched(path)) as connection:
             assert sqlite_files.revision(connection) == path.stem
@@ -166,15 +242,12 @@ def test_an_upgrade_that_fails_leaves_the_store_and_no_copy(store, next_revision
 
 
 @pytest.mark.parametrize("read_only", [False, True])
-def test_a_store_that_someone_has_open_is_not_upgraded(
-    store, next_revision, monkeypatch, read_only
-):
+def test_a_store_that_someone_has_open_is_not_upgraded(store, next_revision, read_only):
     """A process of the older version would go on with a store that it doesn't know."""
-    monkeypatch.setattr(upgrades, "_TIMEOUT_S", 0.05)
     with open_store(str(store), read_only=read_only) as opened:
         next_revision()
         with pytest.raises(StoreError, match="another process keeps it locked"):
-            upgrade(str(store))
+            upgrades.upgrade_sqlite(str(store), timeout_s=0.05)
         assert sorted(opened.run_ids()) == ["broken", "paused", "survey"]
     assert upgrade(str(store)).after == "next"
 

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from fanwise.cli.output import as_json, clean
 from fanwise.cli.render import shorten
-from fanwise.engine.dryrun import ItemsPreview, RunPreview, TaskPreview
+from fanwise.preview import ItemsPreview, RunPreview, TaskPreview
 
 _WIDTH = 200
 

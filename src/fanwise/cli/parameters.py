@@ -60,9 +60,9 @@ def read_secrets(plan: Plan, settings: Sequence[str]) -> dict[str, Any]:
 
 
 def _read_file(file: Path, limits: Limits) -> Mapping[str, Any]:
-    from fanwise.definition.composer import compose
     from fanwise.definition.problems import Problems
-    from fanwise.definition.text import read_text
+    from fanwise.definition.yaml.composer import compose
+    from fanwise.definition.yaml.text import read_text
 
     try:
         with file.open("rb") as stream:

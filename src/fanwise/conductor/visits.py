@@ -179,8 +179,7 @@ def _settle(
     assert task.seen is not None  # it has started
     passes = result.status in _PASSING or handled
     handled = handled or any(values is not None for values in taken)
-    _record(draft, number, result, handled=handled)
-    draft.change(active=draft.state.active - 1)
+    _record(draft, number, result, handled=handled, ended=1)
     waiting = task.arrivals if draft.is_on_loop(number) else EMPTY
     ended = replace(task, stage=TaskStage.ENDED, arrivals=waiting, seen=None, result=None)
     draft.put(number, ended)
@@ -188,10 +187,14 @@ def _settle(
     draft.departures.append(Departure(number, task.seen.after(number), status, taken, passes))
 
 
-def _record(draft: Draft, number: int, result: TaskResult, *, handled: bool) -> None:
+def _record(
+    draft: Draft, number: int, result: TaskResult, *, handled: bool, ended: int = 0
+) -> None:
+    """Settle a task; `ended` is the number of its visits that were active until now."""
     draft.commands.append(SettleTask(number, draft.task(number).visit, result))
     is_first = draft.state.results[number] is None and number < len(draft.graph.names)
     draft.change(
+        active=draft.state.active - ended,
         results=draft.state.results.update({number: result}),
         unsettled=draft.state.unsettled - is_first,
     )

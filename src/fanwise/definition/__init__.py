@@ -1,19 +1,18 @@
 """Workflow definitions: YAML text becomes checked, immutable models that know their places.
 
-    text, composer, scalars, syntax, nodes  YAML with the line and column of everything
-    shorthand                               what may be written short, written out
-    schema, kinds, literals                 the keys of the language, what they take and mean
-    rules, item_rules, order_rules, notes   what holds between several keys
-    loader, wording, keys                   from nodes to models, or to problems in plain words
-    problems                                the codes of all problems
-    json_schema                             the language as editors want it
+    yaml/                            YAML with the line and column of everything
+    shorthand                        short forms written out
+    schema, field_types, literals    the keys of the language, what they take and mean
+    rules, item_rules, order_rules   rules between several keys
+    loader, messages, key_hints      from nodes to models, or to problems in plain words
+    problems                         the codes of all problems
+    json_schema                      the language as editors want it
 
 Nothing here does I/O, compiles a template or knows an action.
 """
 
-from fanwise.definition.item_rules import STREAMS
+from fanwise.definition.field_types import FAIL, NAME_PATTERN
 from fanwise.definition.json_schema import workflow_json_schema
-from fanwise.definition.kinds import FAIL, NAME_PATTERN
 from fanwise.definition.literals import (
     TYPES,
     Tolerance,
@@ -44,7 +43,6 @@ __all__ = [
     "FAIL",
     "MAX_CONCURRENCY",
     "NAME_PATTERN",
-    "STREAMS",
     "TYPES",
     "ParameterDefinition",
     "RetryDefinition",

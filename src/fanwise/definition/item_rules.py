@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fanwise.definition.literals import has_template, parse_count
-from fanwise.definition.notes import Notes
+from fanwise.definition.messages import Notes, Path
 from fanwise.definition.problems import shown
-from fanwise.definition.wording import Path
-
-STREAMS: Final = ("jsonl", "csv", "lines", "range")
-"""The keys of a `with-items` map that name a stream."""
+from fanwise.source_kinds import SOURCE_KINDS
 
 _ITEM_KEYS: Final = (
     "label",
@@ -43,7 +40,7 @@ def check_items(
     items = task[spellings["with-items"]]
     if not isinstance(items, dict):
         return
-    streams = [key for key in items if key in STREAMS]
+    streams = [key for key in items if key in SOURCE_KINDS]
     items_path = (*path, "with-items")
     if not items or (streams and len(items) > 1):
         what = f"has other keys beside {shown(streams[0])}" if items else "is an empty map"
@@ -51,21 +48,22 @@ def check_items(
             items_path,
             "bad-with-items",
             f"{notes.subject(items_path)} {what}.",
-            f"Give one of {', '.join(STREAMS)} alone, or lists under other keys.",
+            f"Give one of {', '.join(SOURCE_KINDS)} alone, or lists under other keys.",
         )
     elif streams:
         _check_stream((*items_path, streams[0]), streams[0], items[streams[0]], notes)
-        if streams[0] != "range":
+        if SOURCE_KINDS[streams[0]].is_file:
             _check_stop(path, task, spellings, notes)
     else:
         _check_side_by_side(items_path, items, notes)
 
 
 def _check_stream(path: Path, stream: str, value: Any, notes: Notes) -> None:
-    if isinstance(value, str) and (has_template(value) or (stream != "range" and value)):
+    kind = SOURCE_KINDS[stream]
+    takes = kind.takes
+    if isinstance(value, str) and (has_template(value) or (kind.is_file and value)):
         return
-    takes = "takes the path of a file"
-    if stream == "range":
+    if not kind.is_file:
         try:
             parse_count(value)
         except ValueError as error:

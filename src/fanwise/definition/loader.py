@@ -11,14 +11,14 @@ import re
 
 from pydantic import ValidationError
 
-from fanwise.definition.composer import compose
-from fanwise.definition.nodes import Node
+from fanwise.definition.messages import LOOKS_LIKE, add_problem
 from fanwise.definition.problems import Problems, shown
 from fanwise.definition.rules import check_rules
 from fanwise.definition.schema import WorkflowDefinition
 from fanwise.definition.shorthand import write_out
-from fanwise.definition.text import read_text
-from fanwise.definition.wording import LOOKS_LIKE, add_problem
+from fanwise.definition.yaml.composer import compose
+from fanwise.definition.yaml.nodes import Node
+from fanwise.definition.yaml.text import read_text
 from fanwise.model import Limits
 
 _DEFAULT_LIMITS = Limits()

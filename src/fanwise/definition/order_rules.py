@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fanwise.definition.notes import Notes
+from fanwise.definition.messages import Notes, Path
 from fanwise.definition.problems import shown
 from fanwise.definition.schema import ORDER_KEYS
-from fanwise.definition.wording import Path
 
 
 def check_order(

@@ -10,12 +10,11 @@ from typing import Any
 
 from fanwise.definition.item_rules import check_items
 from fanwise.definition.literals import TYPES, fits_type
-from fanwise.definition.nodes import Node
-from fanwise.definition.notes import Notes
+from fanwise.definition.messages import Notes, Path
 from fanwise.definition.order_rules import check_order
 from fanwise.definition.problems import Problems, shown
 from fanwise.definition.shorthand import TASK_LISTS
-from fanwise.definition.wording import Path
+from fanwise.definition.yaml.nodes import Node
 
 
 def check_rules(root: Node, problems: Problems) -> None:

@@ -25,7 +25,7 @@ from pydantic import (
     model_validator,
 )
 
-from fanwise.definition.kinds import (
+from fanwise.definition.field_types import (
     Action,
     Condition,
     Duration,
@@ -55,7 +55,7 @@ from fanwise.definition.kinds import (
     whole_number,
 )
 from fanwise.definition.literals import Tolerance
-from fanwise.definition.nodes import Node
+from fanwise.definition.yaml.nodes import Node
 from fanwise.errors import Place
 from fanwise.values import FrozenDict
 

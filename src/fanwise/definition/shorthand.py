@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from fanwise.definition.nodes import Node
+from fanwise.definition.yaml.nodes import Node
 from fanwise.values import FrozenDict, FrozenList
 
 TASK_LISTS: Final = ("tasks", "finally")

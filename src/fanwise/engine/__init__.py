@@ -2,6 +2,7 @@
 
 from fanwise.engine.engine import GRACE_S, Engine
 from fanwise.engine.handle import RunHandle
+from fanwise.engine.placement import LOCAL, PROCESS
 from fanwise.engine.services import Services
 
-__all__ = ["GRACE_S", "Engine", "RunHandle", "Services"]
+__all__ = ["GRACE_S", "LOCAL", "PROCESS", "Engine", "RunHandle", "Services"]

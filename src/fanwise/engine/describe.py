@@ -1,4 +1,4 @@
-"""Turns what went wrong into what is recorded of it: masked, storable, of bounded size.
+"""Turns errors into their records: masked, storable, of bounded size.
 
 An exception and all that hangs on it come from an author's code: its text, its type and its data
 can be of any kind and size, and looking at them can fail. So whatever that code does, nothing gets
@@ -27,7 +27,7 @@ _CORE_PACK = _PACKAGE / "actions" / "core"
 
 
 def describe_error(error: BaseException, masker: Masker, limits: Limits) -> ErrorInfo:
-    """What is recorded of an exception, with the author's traceback. Never raises."""
+    """The record of an exception, with the author's traceback. Never raises."""
     if issubclass(type(error), AttemptError):  # isinstance would ask the exception itself
         kind = _text(lambda: getattr(error, "type", ""), "Error")
         data, trace = _attempted(lambda: getattr(error, "data", None), None), None
@@ -55,7 +55,7 @@ def presentable(info: ErrorInfo, masker: Masker, limits: Limits) -> ErrorInfo:
 
 
 def _attempted(make: Callable[[], _T], otherwise: _T) -> _T:
-    """What an author's code gives, or `otherwise` if it fails in whatever way."""
+    """The result of an author's code, or `otherwise` if it fails in whatever way."""
     try:
         return make()
     except BaseException:  # also SystemExit and the like, which would end more than the attempt

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from fanwise.engine.recovery.start import fresh_start
 from fanwise.engine.run_factory import PreparedRun, RunFactory
 from fanwise.engine.services import RunServices, Services
 from fanwise.engine.takeover import Beginning, Resume, Retry, Takeover
-from fanwise.errors import LeaseLostError, RunNotFoundError, UsageError
+from fanwise.errors import FanwiseError, LeaseLostError, RunNotFoundError, UsageError
 from fanwise.model import LEASE_S, Lease, RequestKind, Run, RunRecord, RunRequest, Status
 from fanwise.plan import Plan
 from fanwise.ports import Journal, Observer, Secrets
@@ -325,7 +325,13 @@ class Engine:
     ) -> AsyncIterator[Lease]:
         """A block in which this process drives the run, and no other one does."""
         take = self._keeper.first if is_new else self._keeper.take
-        lease = await asyncio.to_thread(take, record)
+        taking = asyncio.create_task(asyncio.to_thread(take, record))
+        try:
+            lease = await asyncio.shield(taking)
+        except asyncio.CancelledError:  # which the thread doesn't hear
+            with suppress(FanwiseError):
+                await self._keeper.release(await taking)
+            raise
         journal, inbox, run_no = session.journal, session.inbox, record.run_no
 
         def hear(request: RunRequest) -> None:
@@ -367,6 +373,7 @@ class Engine:
                 with capturing():
                     ended = await driver.drive(prepared.timeout_s, lease.ran_s - start.since_s)
         finally:
+            session.inbox.close()
             run.stop.set()
         return recorder.summary(ended)
 

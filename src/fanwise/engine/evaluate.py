@@ -1,4 +1,4 @@
-"""Evaluates what the conductor asks for. A template computes, so this has no effect on anything."""
+"""Evaluates templates for the conductor. A template computes, so this has no effect."""
 
 from __future__ import annotations
 

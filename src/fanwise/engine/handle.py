@@ -44,6 +44,10 @@ class RunInbox:
         if not self.is_begun.done():
             self.is_begun.set_result(None)
 
+    def close(self) -> None:
+        """Pass on nothing more: the driver has ended."""
+        self._driver = None
+
     def _pass_request_on(self) -> None:
         if self._driver is None:
             return

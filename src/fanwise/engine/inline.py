@@ -9,7 +9,7 @@ from __future__ import annotations
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import Runs
 from fanwise.context import WorkflowContext
-from fanwise.engine.attempt import TaskCall
+from fanwise.engine.calls import make_call
 from fanwise.engine.services import RunServices
 from fanwise.engine.tasks import is_handled
 from fanwise.engine.visit import Visit, VisitEnd
@@ -18,8 +18,6 @@ from fanwise.plan import PlannedTask
 from fanwise.ports import Ticket
 from fanwise.values import decode
 
-_WAITS = ("timeout", "delay", "retry.count")
-
 
 def is_plain(task: PlannedTask) -> bool:
     """True if a visit of the task is nothing but one call of an `async def`."""
@@ -27,8 +25,10 @@ def is_plain(task: PlannedTask) -> bool:
     return (
         task.items is None
         and task.spec.runs is Runs.ASYNC
-        and all(setting.value is None for setting in settings.values())
-        and not any(settings[key].literal for key in _WAITS if key in settings)
+        and not any(True for _ in settings.templates())
+        and not settings.timeout.given
+        and not settings.delay.given
+        and (settings.retry is None or not settings.retry.count.given)
         and task.retry_until is None
     )
 
@@ -39,7 +39,7 @@ async def run_plain(
     """Make the one attempt of a plain task. With `resumes` an earlier process began it."""
     output, ticket, started_at = None, Ticket(context, None, 1), run.services.clock.now()
     try:
-        call = TaskCall(
+        call = make_call(
             task,
             visit,
             context,

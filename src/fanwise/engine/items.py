@@ -50,7 +50,7 @@ def items_file(items: PlannedItems, context: WorkflowContext, locate: Locate) ->
 
     Raises `AttemptError`.
     """
-    if items.kind in ("list", "zip", "range"):
+    if not items.is_file:
         return None
     path = items.parts[""].evaluate(context, None)
     return locate(path, items.parts[""]) if isinstance(path, str) else None
@@ -68,11 +68,11 @@ def _open(
         return sources.open_list(_stream(items.parts[""], context, limits))
     if items.kind == "zip":
         parts = {name: _stream(part, context, limits) for name, part in items.parts.items()}
-        return sources.open_source(parts, limits)
-    bound = items.parts[""].evaluate(context, None)
-    if items.kind != "range" and isinstance(bound, str):
-        bound = locate(bound, items.parts[""])
-    return sources.open_source({items.kind: bound}, limits, done=done)
+        return sources.zipped(parts)
+    given = items.parts[""].evaluate(context, None)
+    if items.is_file and isinstance(given, str):
+        given = locate(given, items.parts[""])
+    return sources.open_source(items.kind, given, limits, done=done)
 
 
 def _stream(value: Value, context: WorkflowContext, limits: Limits) -> Any:

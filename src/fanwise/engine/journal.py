@@ -1,17 +1,49 @@
-"""The one writer: it commits what has queued up as one group, then confirms all of it.
+"""The one writer: commits queued records in groups, then confirms them.
 
-While a group is being written the next one gathers, so the slower the store, the larger the groups.
-Outcomes of items for which nobody waits gather for a moment more, since a transaction costs as much
-as many rows. The queue is bounded (`limits.queue_bytes`): a fan-out looks at `is_full` and waits
-for `room()`, so memory doesn't grow when the store is slower than the actions.
-
-Nothing is confirmed before it is committed. A group that the store refuses is split until the
-record at fault is found; only that one fails. If the store can't be written at all, every waiting
-call raises the same `StoreError`, and so does every later one.
-
-Every group carries the fencing tokens of the runs that are written. What belongs to a run that
-another process has taken is left out, and told to whoever drives it; the rest is written.
+Nothing is confirmed before it is committed. The queue is bounded in bytes (`limits.queue_bytes`).
+A record that the store refuses fails alone; a store that can't be written at all fails everything.
+A run that another process has taken is left out of the groups.
 """
+
+# Groups. A SQLite transaction in WAL mode has a cost of its own, that of many rows: it takes the
+# write lock, appends its pages to the log, and releases the lock (https://www.sqlite.org/wal.html).
+# So records that are queued together are committed together. While a group is being written the
+# next one gathers; a slower store therefore makes larger groups, and no size has to be tuned. It is
+# the group commit of databases (DeWitt et al., "Implementation Techniques for Main Memory Database
+# Systems", SIGMOD 1984), one level higher.
+#
+# Two kinds of records are queued. A unit is committed with `await commit(...)`: its records are
+# written together or not at all, and the caller waits. An item's outcome or a log is appended to a
+# lane, and no caller waits for it. Outcomes alone therefore gather for 10 ms (`_GATHER_S`) before
+# they are written; a unit, a flush or a full queue writes them at once. Ten milliseconds are short
+# for a person who watches, and at 100,000 items a second a group has about 1,000 rows by then, so
+# that the cost of the transaction is spread thin.
+#
+# Lanes. Each task has a list of its own, and the journal takes whole lists. Appending an outcome is
+# a list's `append` and an addition: no future, no queue and no routing for each item. A committed
+# list goes to its lane's listener in one call, and the listener counts it. Only committed outcomes
+# are counted, shown and judged, so a count that was shown can't be lost by a crash.
+#
+# Back-pressure. `count` adds up the bytes of queued outcomes. Once they reach the bound, `is_full`
+# makes feeds hand out nothing until `room` returns, so a fan-out goes at the store's pace and its
+# memory stays bounded. Units aren't bounded: there are as many as tasks that run.
+#
+# Refusals. The store refuses a group as a whole, for instance for a text that it can't hold. Units
+# are committed one by one then, and the outcomes of a lane are split in halves until the record at
+# fault stands alone; with one such record among n that takes about 2 log2(n) commits. A refused
+# outcome becomes a failed item with the store's message, so that the item has an end; a refused log
+# becomes a log that says so.
+#
+# Fencing. Each group carries the tokens of the runs in it, and the store compares them inside the
+# transaction (M. Kleppmann, "How to do distributed locking", 2016, on fencing tokens). A process
+# that was stopped and has lost a run writes nothing of it, whatever it believes. The journal then
+# drops the run's token and its queued records, and reports the loss to the run's driver. `_confirm`
+# looks through the units queued during the losing commit too: they would be written later without
+# any token.
+#
+# A broken store. An error that isn't about a record ends the journal for good: `_is_writing` stays
+# set, so nothing more is taken, and waiting and later calls all raise the same `StoreError`.
+# Drivers get it as well, since a run may wait for an action and for no commit.
 
 from __future__ import annotations
 
@@ -35,7 +67,7 @@ _GATHER_S = 0.010  # how long outcomes wait for others, if nothing makes them hu
 
 
 class _Unit:
-    """Records that are committed together or not at all, and who waits for it."""
+    """Records that are committed together or not at all, and the future of whoever waits."""
 
     __slots__ = ("done", "records")
 
@@ -45,12 +77,12 @@ class _Unit:
 
     @property
     def run_no(self) -> int:
-        """The run whose records these are; they are never those of several."""
+        """The run of all its records."""
         return self.records[0].run_no
 
 
 class _Written:
-    """What came of a group: what is recorded, by lane, units refused, and runs that are lost."""
+    """The outcome of a group: records added by lane, units refused, and runs lost."""
 
     def __init__(self) -> None:
         self.added: list[tuple[Lane[Any], Sequence[Any]]] = []
@@ -59,7 +91,7 @@ class _Written:
 
 
 class Lane(Generic[_Added]):
-    """A way into the journal, one task's own: `listener` is told what it has committed."""
+    """A way into the journal, one task's own; `listener` gets the records once committed."""
 
     __slots__ = ("_journal", "listener", "queued")
 
@@ -83,7 +115,7 @@ class Lane(Generic[_Added]):
         self._journal.count(size)
 
     def append_log(self: Lane[LogEntry], log: LogEntry) -> None:
-        """Queue what an attempt has logged."""
+        """Queue the log of an attempt."""
         if not self.queued:
             self._journal.enter(self)
         self.queued.append(log)
@@ -106,7 +138,7 @@ class JournalWriter:
         self._gathering: asyncio.TimerHandle | None = None
         self._broken: StoreError | None = None
         self._tokens: dict[int, int] = {}  # of the runs that are written
-        self._losers: dict[int, Callable[[FanwiseError], None]] = {}
+        self._on_lost: dict[int, Callable[[FanwiseError], None]] = {}
         self._lost: dict[int, LeaseLostError] = {}
         self._settled = self._loop.create_future()  # done when the group being written is through
         self.is_full = False
@@ -114,32 +146,32 @@ class JournalWriter:
     def hold(self, run_no: int, token: int, on_lost: Callable[[FanwiseError], None]) -> None:
         """Write a run with this fencing token from now on.
 
-        `on_lost` hears if that is refused, or nothing can be written any more.
+        `on_lost` is called if the token is refused, or if nothing can be written any more.
         """
         self._tokens[run_no] = token
-        self._losers[run_no] = on_lost
+        self._on_lost[run_no] = on_lost
         self._lost.pop(run_no, None)
 
     def let_go(self, run_no: int) -> None:
-        """Write nothing more of this run, of which nothing is queued any more."""
+        """Write nothing more of this run; its queue has to be empty."""
         self._tokens.pop(run_no, None)
-        self._losers.pop(run_no, None)
+        self._on_lost.pop(run_no, None)
 
     def abandon(self, run_no: int, error: FanwiseError) -> None:
-        """Have whoever drives a run end it here with `error`; what is recorded stays."""
-        if run_no in self._losers:
-            self._losers[run_no](error)
+        """Have the driver of a run stop with `error`; its records stay."""
+        if run_no in self._on_lost:
+            self._on_lost[run_no](error)
 
     def lane(self, listener: Listener) -> Lane[ItemOutcome]:
         """A way in for the outcomes of one task's items."""
         return Lane(self, listener)
 
     def add_log(self, log: LogEntry) -> None:
-        """Queue what an attempt has logged."""
+        """Queue the log of an attempt."""
         self._logs.append_log(log)
 
     def enter(self, lane: Lane[Any]) -> None:
-        """Note that `lane` has something queued from now on."""
+        """Note that `lane` has queued records from now on."""
         self._lanes.add(lane)
         if self._gathering is None and not self._is_writing:
             self._gathering = self._loop.call_later(_GATHER_S, self._hurry)
@@ -209,7 +241,7 @@ class JournalWriter:
             self._gathering.cancel()
             self._gathering = None
         self._is_writing = True
-        # Not now but in the loop's next turn: what the current one still queues is in the group.
+        # In the loop's next turn: records that the current turn still queues are in the group.
         self._loop.call_soon(self._start)
 
     def _start(self) -> None:
@@ -233,7 +265,7 @@ class JournalWriter:
         units: list[_Unit],
         tokens: Mapping[int, int],
     ) -> _Written:
-        """In the journal's thread: commit all as one group, or find out what can't be."""
+        """In the journal's thread: commit all as one group, or find the records that can't be."""
         written = _Written()
         group: list[Record] = [record for unit in units for record in unit.records]
         for _, records in queued:
@@ -277,7 +309,7 @@ class JournalWriter:
                 self._write_split(lane, records[half:], written, tokens)
 
     def _confirm(self, future: asyncio.Future[_Written], units: list[_Unit]) -> None:
-        """Back on the loop: tell everyone whose records are committed."""
+        """Back on the loop: confirm committed records, and report refused and lost ones."""
         self._is_writing = False
         settled, self._settled = self._settled, self._loop.create_future()
         settled.set_result(None)
@@ -289,9 +321,9 @@ class JournalWriter:
         for run_no, lost in written.lost.items():
             self._lost[run_no] = lost
             self._tokens.pop(run_no, None)
-            if run_no in self._losers:
-                self._losers[run_no](lost)
-        # What has queued up meanwhile would be written without a token: its run has none any more.
+            if run_no in self._on_lost:
+                self._on_lost[run_no](lost)
+        # See `Fencing`: units that were queued meanwhile.
         late = [unit for unit in self._units if unit.run_no in written.lost]
         self._units = [unit for unit in self._units if unit.run_no not in written.lost]
         for unit in [*units, *late]:
@@ -311,7 +343,7 @@ class JournalWriter:
             self._gathering = self._loop.call_later(_GATHER_S, self._hurry)
 
     def _break(self, error: BaseException, units: list[_Unit]) -> None:
-        """Nothing can be written any more: tell everyone who waits, and whoever comes."""
+        """End the journal with an error: nothing can be written any more."""
         if not isinstance(error, StoreError) or isinstance(error, RecordRefusedError):
             cause = error
             error = StoreError(f"the store failed: {type(cause).__name__}: {cause}")
@@ -323,8 +355,8 @@ class JournalWriter:
         for unit in [*units, *self._units]:
             if not unit.done.done():
                 unit.done.set_exception(error)
-        for tell in self._losers.values():  # also those who wait for an action, and not for this
-            tell(error)
+        for on_lost in self._on_lost.values():
+            on_lost(error)
 
 
 def _only(tokens: Mapping[int, int], run_no: int) -> dict[int, int]:
@@ -332,7 +364,7 @@ def _only(tokens: Mapping[int, int], run_no: int) -> dict[int, int]:
 
 
 def _as_refused(record: ItemOutcome | LogEntry, error: RecordRefusedError) -> Record:
-    """The same item, failed because its result can't be stored; or a log that says the same."""
+    """The record in place of a refused one: a failed item, or a log that says so."""
     if isinstance(record, LogEntry):
         return replace(record, text=f"(the store refuses this log: {error.message})\n")
     return replace(
@@ -345,5 +377,5 @@ def _as_refused(record: ItemOutcome | LogEntry, error: RecordRefusedError) -> Re
 
 
 def refusal(error: RecordRefusedError) -> ErrorInfo:
-    """What is recorded in place of a result that the store refuses."""
+    """The error recorded in place of a result that the store refuses."""
     return ErrorInfo("RecordRefused", f"the store refuses the result: {error.message}")

@@ -114,6 +114,7 @@ class LeaseKeeper:
         Raises `RunDrivenError` if another engine drives it, `RunNotFoundError` if the run has just
         been deleted, and `StoreError`.
         """
+        engine_no = self.engine_no()
         while True:
             held = self._ownership.lease(record.run_no)
             if held is not None and is_driven(held, self._processes):
@@ -123,7 +124,7 @@ class LeaseKeeper:
                     hint=_remedy(held, self._processes),
                 )
             after = 0 if held is None else held.token
-            lease = self._ownership.acquire(record.run_no, self.engine_no(), after=after)
+            lease = self._ownership.acquire(record.run_no, engine_no, after=after)
             if lease is not None:
                 return lease
             if held is None and self._ownership.lease(record.run_no) is None:

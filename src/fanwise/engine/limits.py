@@ -1,4 +1,4 @@
-"""What holds attempts back: the process's slots, a task's rate, the wait before another try."""
+"""Limits on attempts: the process's slots, a task's rate, the wait before a retry."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Final
 from fanwise.ports import Clock, Ticket, Timer
 
 _COARSE_S: Final = 0.010
-"""By how much the timers of an event loop that has work to do are late."""
+"""The delay of timers on an event loop that has work to do."""
 
 
 class Slots:
-    """How many attempts may run at once, over all tasks and runs of an engine.
+    """The attempts that may run at once, over all tasks and runs of an engine.
 
     A feed takes a slot with `free -= 1` when it hands out a ticket, and gives it back at its end.
     """
@@ -27,7 +27,7 @@ class Slots:
         self.waiting: dict[Callable[[], None], None] = {}
 
     def give_back(self) -> None:
-        """Free a slot, and let whoever waits for one look again."""
+        """Free a slot, and have those that wait for one look again."""
         self.free += 1
         if self.waiting:
             waiting, self.waiting = self.waiting, {}
@@ -58,7 +58,7 @@ class RateLimiter:
         self._timer: Timer | None = None
 
     def may_start(self) -> bool:
-        """Whether an attempt may start now; if so, the caller starts one."""
+        """True if an attempt may start now; then the caller starts one."""
         now = self._clock.monotonic()
         if now < self._due:
             return False
@@ -113,7 +113,7 @@ class RetryQueue:
         self.ready: deque[Ticket] = deque()
 
     def __len__(self) -> int:
-        """How many wait, whether they are due or not."""
+        """The number of tickets that wait, due or not."""
         return len(self._heap) + len(self.ready)
 
     def add(self, ticket: Ticket, wait_s: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Set
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from fanwise.bitmap import Bitmap
 from fanwise.catalog import StopFlag
 from fanwise.context import WorkflowContext
 from fanwise.engine.describe import describe_error, presentable
+from fanwise.engine.folders import locate
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.limits import Slots
 from fanwise.engine.masking import Masker
@@ -35,14 +36,14 @@ from fanwise.ports import (
 class Services(msgspec.Struct, frozen=True):
     """The adapters of an engine, shared by all of its runs.
 
-    `resources` is a block around each run: its end gives back the things that actions shared, such
-    as pooled connections.
+    `executors` are found by their names, see `placement`. `resources` is a block around each run:
+    its end gives back the things that actions shared, such as pooled connections.
     """
 
     records: Records
     ownership: Ownership
     mailbox: Mailbox
-    executor: Executor
+    executors: Mapping[str, Executor]
     sources: Sources
     resources: Callable[[], AbstractAsyncContextManager[None]]
     clock: Clock
@@ -92,7 +93,7 @@ class RunServices(msgspec.Struct, frozen=True):
     most_items: int | None = None
     """The number of items of each fan-out that are run, the first ones; None is all."""
     takes_changed_files: bool = False
-    """Whether items are read from a file that has changed since the first of them was read."""
+    """True if items are read from a file although it has changed since the first was read."""
 
     def describe(self, error: BaseException) -> ErrorInfo:
         """The record of an exception."""
@@ -111,21 +112,3 @@ class RunServices(msgspec.Struct, frozen=True):
             caller_folder=self.caller_folder,
             given=self.given,
         )
-
-
-def locate(
-    text: str, value: Value, *, workflow_folder: Path, caller_folder: Path, given: Set[str]
-) -> str:
-    """The absolute form of the path `text`, which `value` gave.
-
-    A relative path that came with a `given` parameter starts at the caller's folder.
-    """
-    path = [*value.references]
-    is_given = (
-        len(path) == 1
-        and value.templates[0].is_expression
-        and path[0][0] == "parameters"
-        and path[0][1:2] != ()
-        and path[0][1] in given
-    )
-    return str((caller_folder if is_given else workflow_folder) / text)

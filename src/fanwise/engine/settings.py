@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
 from fanwise.conductor.retry import RetryPolicy
 from fanwise.context import WorkflowContext
 from fanwise.definition import Tolerance
-from fanwise.plan import PlannedTask, Value
+from fanwise.plan import PlannedRetry, PlannedTask, Value
 
 
 class TaskSettings(msgspec.Struct, frozen=True):
-    """How a visit of a task runs. Spans are in seconds; `timeout_s` is for each attempt.
+    """The settings of a visit of a task. Spans are in seconds; `timeout_s` is for each attempt.
 
     `rate_per_s` is how many attempts start a second, and `batch_size` how many items of the source
     make one of the task's; None is no bound, and no batches.
@@ -36,33 +34,30 @@ class TaskSettings(msgspec.Struct, frozen=True):
 
 
 def resolve_settings(task: PlannedTask, context: WorkflowContext) -> TaskSettings:
-    """Evaluate the settings of `task` in what it sees. Raises `AttemptError`."""
-
-    def of(key: str) -> Any:
-        return task.settings[key].resolve(context)
-
+    """Evaluate the settings of `task` in the context that it sees. Raises `AttemptError`."""
+    planned = task.settings
     return TaskSettings(
-        concurrency=of("concurrency"),
-        rate_per_s=of("rate"),
-        batch_size=of("batch-size"),
-        tolerate=of("tolerate"),
-        stops_on_error=of("on-item-error") == "stop",
-        keeps_output=of("keep-output") == "all",
-        retry=_policy(of) if "retry.count" in task.settings else RetryPolicy(),
+        concurrency=planned.concurrency.resolve(context),
+        rate_per_s=planned.rate.resolve(context),
+        batch_size=planned.batch_size.resolve(context),
+        tolerate=planned.tolerate.resolve(context),
+        stops_on_error=planned.on_item_error.resolve(context) == "stop",
+        keeps_output=planned.keep_output.resolve(context) == "all",
+        retry=RetryPolicy() if planned.retry is None else _policy(planned.retry, context),
         retry_when=task.retry_when,
         retry_until=task.retry_until,
         label=task.label,
-        timeout_s=of("timeout"),
-        delay_s=of("delay"),
+        timeout_s=planned.timeout.resolve(context),
+        delay_s=planned.delay.resolve(context),
     )
 
 
-def _policy(of: Callable[[str], Any]) -> RetryPolicy:
-    max_delay_s = of("retry.max-delay")
+def _policy(retry: PlannedRetry, context: WorkflowContext) -> RetryPolicy:
+    max_delay_s = retry.max_delay.resolve(context)
     return RetryPolicy(
-        count=of("retry.count"),
-        delay_s=of("retry.delay"),
-        backoff=of("retry.backoff"),
+        count=retry.count.resolve(context),
+        delay_s=retry.delay.resolve(context),
+        backoff=retry.backoff.resolve(context),
         max_delay_s=math.inf if max_delay_s is None else max_delay_s,
-        jitter=of("retry.jitter"),
+        jitter=retry.jitter.resolve(context),
     )

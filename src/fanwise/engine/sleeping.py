@@ -1,8 +1,8 @@
-"""The sleeps of an attempt: when each is over is recorded first, so a crash doesn't begin it anew.
+"""The sleeps of an attempt: the end of each is recorded first, so a crash doesn't restart it.
 
-An attempt that is made again after a crash passes over the sleeps that the one before it had slept,
-and sleeps the rest of the one that it was in. That holds for the first attempt of a visit that goes
-on, and for no other: what is tried again sleeps again. Spans are in seconds.
+An attempt that runs again after a crash passes over the sleeps that are over, and sleeps the rest
+of the sleep at hand. This holds for the first attempt of a resumed visit alone: a retried attempt
+sleeps again. Spans are in seconds.
 """
 
 from __future__ import annotations

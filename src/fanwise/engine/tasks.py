@@ -11,13 +11,15 @@ from msgspec.structs import replace
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import StopFlag
 from fanwise.context import WorkflowContext
-from fanwise.engine.attempt import TaskCall
+from fanwise.engine.attempt import VisitCall
+from fanwise.engine.calls import make_call
 from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.items import ItemAttempts
 from fanwise.engine.feeds.progress import Progress, Stop
 from fanwise.engine.feeds.solo import SingleAttempt
 from fanwise.engine.items import items_file, open_items, require_unchanged
 from fanwise.engine.pages import PagedOutput
+from fanwise.engine.placement import place
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings, resolve_settings
 from fanwise.engine.visit import Visit, VisitEnd
@@ -86,8 +88,8 @@ class VisitRunner:
             return self._stopped_early()
         run, timeout_s = self._run, settings.timeout_s
         begun_children = await self._find_begun_children()
-        make_call = partial(
-            TaskCall,
+        bound_call = partial(
+            make_call,
             self._task,
             self._visit,
             self._context,
@@ -98,7 +100,7 @@ class VisitRunner:
         )
         # Paged outputs are read from the store, which may block: not on the loop.
         reads_pages = any(entry.reads_pages for entry in self._task.inputs)
-        call = await asyncio.to_thread(make_call) if reads_pages else make_call()
+        call = await asyncio.to_thread(bound_call) if reads_pages else bound_call()
         if self._task.items is None:
             return await self._solo(call, settings)
         return await self._fan_out(call, self._task.items, settings)
@@ -130,13 +132,16 @@ class VisitRunner:
         records = self._run.services.records
         return await asyncio.to_thread(records.begun_items, self._visit.run_no, self._visit.inside)
 
-    async def _execute(self, feed: AttemptQueue, call: TaskCall) -> None:
+    async def _execute(self, feed: AttemptQueue, call: VisitCall) -> None:
         self._feed = feed
         if self._stop is not None:  # requested while the settings were evaluated
             feed.stop(self._stop)
-        await self._run.services.executor.execute(feed, call)
+        executor, notice = place(self._run.services.executors, call.runs)
+        if notice:
+            feed.notice(notice)
+        await executor.execute(feed, call)
 
-    async def _solo(self, call: TaskCall, settings: TaskSettings) -> VisitEnd:
+    async def _solo(self, call: VisitCall, settings: TaskSettings) -> VisitEnd:
         feed = SingleAttempt(self._context, settings, self.progress, self._run)
         await self._execute(feed, call)
         if feed.status is None:
@@ -146,7 +151,7 @@ class VisitRunner:
         return VisitEnd(result, feed.attempts, feed.output)
 
     async def _fan_out(
-        self, call: TaskCall, items: PlannedItems, settings: TaskSettings
+        self, call: VisitCall, items: PlannedItems, settings: TaskSettings
     ) -> VisitEnd:
         run, visit = self._run, self._visit
         recorded = await self._find_recorded_items(items)
@@ -226,6 +231,6 @@ class VisitRunner:
 def is_handled(task: PlannedTask, context: WorkflowContext, result: TaskResult) -> bool:
     """True if the task's `on-error` lets the run continue after this failure."""
     try:
-        return bool(task.settings["on-error"].resolve(context, result) == "continue")
+        return bool(task.settings.on_error.resolve(context, result) == "continue")
     except AttemptError:
         return False

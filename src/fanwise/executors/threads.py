@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from queue import SimpleQueue
-from typing import Any
+from typing import TypeAlias
 
-_Job = tuple[Callable[..., Any], dict[str, Any], "asyncio.Future[Any]"]
+_PendingCall: TypeAlias = (
+    "tuple[Callable[..., object], Mapping[str, object], asyncio.Future[object]]"
+)
 
 
 class Thread:
-    """A daemon thread: one that never returns from a call doesn't keep the process from ending.
+    """A daemon thread: a call that never returns doesn't keep the process from ending.
 
     (The standard library's pool waits for its threads when the interpreter ends.) It runs in a copy
     of the context that it is made in.
@@ -21,25 +23,27 @@ class Thread:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._calls: SimpleQueue[_PendingCall | None] = SimpleQueue()
         threading.Thread(
             target=copy_context().run, args=(self._work,), name="fanwise-action", daemon=True
         ).start()
 
-    def call(self, function: Callable[..., Any], arguments: dict[str, Any]) -> asyncio.Future[Any]:
+    def call(
+        self, function: Callable[..., object], arguments: Mapping[str, object]
+    ) -> asyncio.Future[object]:
         """Call `function` after all calls before; the future has its result or error."""
-        returned: asyncio.Future[Any] = self._loop.create_future()
-        self._jobs.put((function, arguments, returned))
+        returned: asyncio.Future[object] = self._loop.create_future()
+        self._calls.put((function, arguments, returned))
         return returned
 
     def end(self) -> None:
         """Let the thread end when it has made its calls."""
-        self._jobs.put(None)
+        self._calls.put(None)
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            function, arguments, returned = job
-            result: Any = None
+        while (pending := self._calls.get()) is not None:
+            function, arguments, returned = pending
+            result: object = None
             error: BaseException | None = None
             try:
                 result = function(**arguments)
@@ -51,10 +55,10 @@ class Thread:
             try:
                 self._loop.call_soon_threadsafe(_answer, returned, result, error)
             except RuntimeError:
-                return  # the loop is closed: nobody waits any more
+                return  # the loop is closed, and no one waits any more
 
 
-def _answer(returned: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+def _answer(returned: asyncio.Future[object], result: object, error: BaseException | None) -> None:
     if returned.done():
         return
     if error is None:

@@ -16,8 +16,8 @@ from fanwise.expressions.missing import nearest_or_few
 from fanwise.expressions.refusal import EvaluationError
 
 
-def attribute(value: Any, name: str, owner: str) -> Any:
-    """What `owner.name` is, where `owner` is the text that gave `value`."""
+def attribute(value: object, name: str, owner: str) -> Any:
+    """The value of `owner.name`; `owner` is the template's text for `value`."""
     if isinstance(value, dict) and name in value:
         return value[name]
     if name in methods_of(value):
@@ -26,9 +26,9 @@ def attribute(value: Any, name: str, owner: str) -> Any:
 
 
 def call_method(
-    budget: Budget, value: Any, name: str, args: list[Any], kwargs: dict[str, Any]
+    budget: Budget, value: object, name: str, args: list[Any], kwargs: dict[str, Any]
 ) -> Any:
-    """What `value.name(*args, **kwargs)` is."""
+    """The result of `value.name(*args, **kwargs)`."""
     if isinstance(value, Undefined):
         value.refuse()
     if isinstance(value, dict) and name in value:

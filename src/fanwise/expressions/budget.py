@@ -1,4 +1,4 @@
-"""What one evaluation of a template may use: steps and bytes.
+"""Limits on one evaluation of a template: steps and bytes.
 
 A step is a piece of work of about 100 nanoseconds: one call, one element of a list, or 256
 characters that are scanned; a turn of a loop takes three. Bytes are what an evaluation allocates
@@ -12,10 +12,10 @@ from fanwise.expressions.refusal import EvaluationError
 from fanwise.model import Limits
 
 REFERENCE_BYTES = 8
-"""What a list needs for each element that exists already."""
+"""Bytes of a list for each element that exists already."""
 
 ELEMENT_BYTES = 64
-"""What a new value needs at least, with its reference: a number, a short text, an empty list."""
+"""Bytes of a new value at least, with its reference: a number, a short text, an empty list."""
 
 
 class Budget:

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from jinja2 import nodes
 
 from fanwise.errors import AttemptTimeoutError
 from fanwise.expressions.attributes import call_method
+from fanwise.expressions.compilation import Closure, Compiler
+from fanwise.expressions.frame import Frame
 from fanwise.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS, Function
 from fanwise.expressions.loops import LOOP, loop_call
 from fanwise.expressions.missing import nearest
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.model import Status, TaskResult
-
-if TYPE_CHECKING:
-    from fanwise.expressions.compiler import Closure, Compiler
-    from fanwise.expressions.frame import Frame
 
 
 def _timed_out(outcome: TaskResult) -> bool:
@@ -88,7 +86,7 @@ def _outcome(compiler: Compiler, node: nodes.Call, name: str) -> Closure:
     compiler.functions.add(name)
     read = OUTCOMES[name]
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         if frame.outcome is None:
             raise EvaluationError(
                 f"{name}() is known only after a task, in its publish, next or retry."
@@ -101,7 +99,7 @@ def _outcome(compiler: Compiler, node: nodes.Call, name: str) -> Closure:
 def _function(compiler: Compiler, node: nodes.Call, function: Function) -> Closure:
     args, kwargs = _arguments(compiler, node, function, taken=1)
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         given = {name: arg(frame) for name, arg in kwargs.items()}
         return function(frame.budget, *[arg(frame) for arg in args], **given)
 
@@ -118,7 +116,7 @@ def _method(compiler: Compiler, node: nodes.Call, called: nodes.Getattr) -> Clos
     args = [compiler.expression(arg) for arg in node.args]
     kwargs = {keyword.key: compiler.expression(keyword.value) for keyword in node.kwargs}
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         value, budget = inner(frame), frame.budget
         given = {name: arg(frame) for name, arg in kwargs.items()}
         return call_method(budget, value, name, [arg(frame) for arg in args], given)
@@ -134,7 +132,7 @@ def _applied(
     if not args and not kwargs:
         return lambda frame: function(frame.budget, inner(frame))
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         value = inner(frame)
         given = {name: arg(frame) for name, arg in kwargs.items()}
         return function(frame.budget, value, *[arg(frame) for arg in args], **given)
@@ -163,7 +161,7 @@ def _arguments(
     for parameter in _LOOKED_UP.keys() & bound.arguments.keys():
         _look_up(compiler, node, parameter, bound)
 
-    def closure(argument: Any) -> Closure:
+    def closure(argument: object) -> Closure:
         if isinstance(argument, nodes.Node):
             return compiler.expression(argument)
         return lambda _frame: argument

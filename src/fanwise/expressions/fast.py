@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fanwise.expressions.references import NOT_DIRECT, Path
+from fanwise.expressions.references import NOT_DIRECT, ValuePath
 
 _MAX_PATHS = 16
 _MAX_LENGTH = 16_384  # With at most 16 paths, a text that isn't paid for stays small.
 
 
-def value_reader(path: Path, full: Callable[..., Any]) -> Callable[..., Any]:
-    """What evaluates a template that is one path. `full` evaluates it in any case."""
+def value_reader(path: ValuePath, full: Callable[..., object]) -> Callable[..., object]:
+    """The evaluator of a template that is one path; `full` is the complete one."""
     if path.reference[0] == "item" and len(path.steps) == 1:
         key = path.steps[0].key
 
@@ -29,7 +29,7 @@ def value_reader(path: Path, full: Callable[..., Any]) -> Callable[..., Any]:
         return read_item
     read = path.direct()
 
-    def read_path(context: Any, outcome: Any = None) -> Any:
+    def read_path(context: object, outcome: object = None) -> object:
         try:
             return read(context)
         except NOT_DIRECT:
@@ -38,17 +38,17 @@ def value_reader(path: Path, full: Callable[..., Any]) -> Callable[..., Any]:
     return read_path
 
 
-def text_reader(parts: list[str | Path], full: Callable[..., Any]) -> Callable[..., Any]:
-    """What evaluates a template that is a text with paths in it."""
+def text_reader(parts: list[str | ValuePath], full: Callable[..., object]) -> Callable[..., object]:
+    """The evaluator of a template that is a text with paths in it."""
     texts = [part if isinstance(part, str) else "" for part in parts]
-    paths = [(at, part.direct()) for at, part in enumerate(parts) if isinstance(part, Path)]
+    paths = [(at, part.direct()) for at, part in enumerate(parts) if isinstance(part, ValuePath)]
     if not paths:
         whole = "".join(texts)
         return lambda _context, _outcome=None: whole
     if len(paths) > _MAX_PATHS:
         return full
 
-    def read_text(context: Any, outcome: Any = None) -> Any:
+    def read_text(context: object, outcome: object = None) -> object:
         result = texts.copy()
         try:
             for at, read in paths:

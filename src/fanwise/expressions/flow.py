@@ -26,11 +26,11 @@ class OnePass:
 
     __slots__ = ("_iterator", "is_fresh")
 
-    def __init__(self, iterator: Iterator[Any], *, is_fresh: bool = False) -> None:
+    def __init__(self, iterator: Iterator[object], *, is_fresh: bool = False) -> None:
         self._iterator = iterator
         self.is_fresh = is_fresh
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[object]:
         return self._iterator
 
     def _refuse(self, *_: object) -> NoReturn:
@@ -43,7 +43,7 @@ class OnePass:
 
 
 class Undefined:
-    """What isn't there. `default` and `is defined` take it; whatever else is done with it fails.
+    """A missing value. `default` and `is defined` take it; every other use fails.
 
     `explain` makes the failure's text when it is needed, since most often it isn't.
     """
@@ -77,7 +77,7 @@ _SIZED = (str, list, tuple, dict, range, LazyList, *_VIEWS)
 
 
 def kind(value: object) -> str:
-    """What a value is, in the words of a workflow's author."""
+    """The kind of a value, in the words of a workflow's author."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -91,7 +91,7 @@ def kind(value: object) -> str:
     return "undefined" if isinstance(value, Undefined) else "a list"
 
 
-def elements(value: Any) -> Iterator[Any]:
+def elements(value: object) -> Iterator[object]:
     """Iterate over a value: the elements of a list, the keys of a map, the characters of text."""
     if isinstance(value, ITERABLE):
         return iter(value)
@@ -100,8 +100,8 @@ def elements(value: Any) -> Iterator[Any]:
     raise EvaluationError(f"{kind(value)} has no elements to go through.")
 
 
-def length(value: Any) -> int:
-    """How many elements or characters a value has."""
+def length(value: object) -> int:
+    """The number of elements or characters of a value."""
     if isinstance(value, _SIZED):
         return len(value)
     if isinstance(value, OnePass | Undefined):
@@ -110,5 +110,5 @@ def length(value: Any) -> int:
 
 
 def is_fresh(value: object) -> bool:
-    """Whether the elements come out of the store, so that keeping them takes memory."""
+    """True if the elements are read from the store, so that keeping them takes memory."""
     return isinstance(value, LazyList) or (isinstance(value, OnePass) and value.is_fresh)

@@ -1,4 +1,4 @@
-"""What one evaluation of a template works with."""
+"""The values and the budget of one evaluation of a template."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from fanwise.context import ItemContext, WorkflowContext
 from fanwise.expressions.budget import Budget
-from fanwise.expressions.missing import nothing
+from fanwise.expressions.missing import undefined
 from fanwise.model import Limits, TaskResult
 
 UNSET: Final = object()
-"""Stands in `local` for a variable that isn't set. It never flows through a template."""
+"""The mark in `local` of a variable that isn't set. It never flows through a template."""
 
 
 class Frame:
@@ -36,10 +36,9 @@ class Frame:
             self.index: Any = context.index
         else:
             self.shared = context
-            self.item = nothing('there is no "item" here.', "Only a task with with-items has one.")
-            self.index = nothing(
-                'there is no "index" here.', "Only a task with with-items has one."
-            )
+            hint = "Only a task with with-items has one."
+            self.item = undefined('there is no "item" here.', hint)
+            self.index = undefined('there is no "index" here.', hint)
         self.outcome = outcome
         self.local = [UNSET] * variables
         self.budget = Budget(limits)

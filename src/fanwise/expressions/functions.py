@@ -13,29 +13,29 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from fanwise.expressions import lists, numbers, pipelines, texts
 from fanwise.expressions.budget import Budget
-from fanwise.expressions.checks import CHECKS
+from fanwise.expressions.filters import lists, numbers, pipelines, texts
+from fanwise.expressions.filters.checks import CHECKS
+from fanwise.expressions.filters.formats import braces, printf
 from fanwise.expressions.flow import Undefined
-from fanwise.expressions.formats import braces, printf
 from fanwise.expressions.refusal import MISFITS, EvaluationError
-from fanwise.expressions.walks import kinds, to_text
+from fanwise.expressions.traversal import kinds, to_text
 from fanwise.values import LazyList
 
 
 class Function:
     """One entry of the table. `title` is what messages call it, as in `filter "upper"`."""
 
-    def __init__(self, title: str, function: Callable[..., Any]) -> None:
+    def __init__(self, title: str, function: Callable[..., object]) -> None:
         self.title = title
         self._function = function
 
     @cached_property
     def signature(self) -> inspect.Signature:
-        """What it takes: the budget, the value, and the template's arguments."""
+        """Its parameters: the budget, the value, and the template's arguments."""
         return inspect.signature(self._function)
 
-    def __call__(self, budget: Budget, /, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, budget: Budget, /, *args: object, **kwargs: object) -> Any:
         """Call it. Raises `EvaluationError` where it fails, whose reason quotes no value."""
         try:
             budget.step()
@@ -59,17 +59,17 @@ def _range(_budget: Budget, *bounds: int) -> range:
     return found
 
 
-def _format(budget: Budget, value: Any, /, *args: Any, **kwargs: Any) -> str:
+def _format(budget: Budget, value: object, /, *args: object, **kwargs: object) -> str:
     if args and kwargs:
         raise EvaluationError("format takes values by place or by name, not both.")
     return printf(budget, to_text(budget, value), kwargs or args)
 
 
-def _braces(budget: Budget, value: str, /, *args: Any, **kwargs: Any) -> str:
+def _braces(budget: Budget, value: str, /, *args: object, **kwargs: object) -> str:
     return braces(budget, value, args, kwargs)
 
 
-_FILTERS: dict[str, Callable[..., Any]] = {
+_FILTERS: dict[str, Callable[..., object]] = {
     "abs": numbers.absolute,
     "batch": pipelines.batch,
     "capitalize": texts.capitalize,
@@ -115,12 +115,12 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "wordwrap": texts.wordwrap,
 }
 
-_LIST_METHODS: dict[str, Callable[..., Any]] = {
+_LIST_METHODS: dict[str, Callable[..., object]] = {
     "count": lists.list_count,
     "index": lists.list_index,
 }
 
-_MAP_METHODS: dict[str, Callable[..., Any]] = {
+_MAP_METHODS: dict[str, Callable[..., object]] = {
     "get": lists.dict_get,
     "items": lists.dict_items,
     "keys": lists.dict_keys,

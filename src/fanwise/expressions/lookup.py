@@ -14,7 +14,7 @@ _SEQUENCES = (str, list, tuple, range, LazyList)
 
 
 def element(value: Any, key: Any, owner: str, *, named: bool) -> Any:
-    """What `owner[key]` is. `named` says that the key stands in the template's own text."""
+    """The value of `owner[key]`. `named` says that the key is in the template's own text."""
     if isinstance(value, Undefined | OnePass):
         _refuse(value)
     if type(key) not in SCALARS:
@@ -36,7 +36,7 @@ def element(value: Any, key: Any, owner: str, *, named: bool) -> Any:
 
 
 def part(budget: Budget, value: Any, start: Any, stop: Any, step: Any) -> Any:
-    """What `value[start:stop:step]` is."""
+    """The value of `value[start:stop:step]`."""
     if not isinstance(value, _SEQUENCES):
         if isinstance(value, Undefined | OnePass):
             _refuse(value)

@@ -1,4 +1,4 @@
-"""What `loop` stands for inside a `for`: where the loop is.
+"""The variable `loop` inside a `for`: the position in the loop.
 
 `loop` itself is no value: a template can only name its parts, so it never leaves its loop.
 """
@@ -6,19 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import nodes
 
 from fanwise.expressions.budget import Budget
-from fanwise.expressions.missing import nearest_or_few, nothing
+from fanwise.expressions.compilation import Closure, Compiler
+from fanwise.expressions.frame import Frame
+from fanwise.expressions.missing import nearest_or_few, undefined
 from fanwise.expressions.references import Step, take
 from fanwise.expressions.refusal import EvaluationError
-from fanwise.expressions.walks import equal
-
-if TYPE_CHECKING:
-    from fanwise.expressions.compiler import Closure, Compiler
-    from fanwise.expressions.frame import Frame
+from fanwise.expressions.traversal import equal
 
 LOOP = "loop"
 
@@ -28,7 +26,7 @@ class Loop:
 
     __slots__ = ("elements", "index", "seen")
 
-    def __init__(self, elements: Sequence[Any]) -> None:
+    def __init__(self, elements: Sequence[object]) -> None:
         self.elements = elements
         self.index = 0
         self.seen: tuple[Any, ...] | None = None
@@ -45,28 +43,28 @@ _PARTS: dict[str, Callable[[Any], Any]] = {
     "previtem": lambda loop: (
         loop.elements[loop.index - 1]
         if loop.index
-        else nothing("the first element has none before it.")
+        else undefined("the first element has none before it.")
     ),
     "nextitem": lambda loop: (
         loop.elements[loop.index + 1]
         if loop.index + 1 < len(loop.elements)
-        else nothing("the last element has none after it.")
+        else undefined("the last element has none after it.")
     ),
 }
 
 
-def _cycle(_budget: Budget, loop: Loop, *values: Any) -> Any:
+def _cycle(_budget: Budget, loop: Loop, *values: object) -> Any:
     if not values:
         raise EvaluationError("loop.cycle() needs values to go through.")
     return values[loop.index % len(values)]
 
 
-def _changed(budget: Budget, loop: Loop, *values: Any) -> bool:
+def _changed(budget: Budget, loop: Loop, *values: object) -> bool:
     before, loop.seen = loop.seen, values
     return before is None or not equal(budget, before, values)
 
 
-_METHODS: dict[str, Callable[..., Any]] = {"cycle": _cycle, "changed": _changed}
+_METHODS: dict[str, Callable[..., object]] = {"cycle": _cycle, "changed": _changed}
 
 
 def loop_part(compiler: Compiler, name: nodes.Name, steps: list[Step]) -> Closure:
@@ -79,7 +77,7 @@ def loop_part(compiler: Compiler, name: nodes.Name, steps: list[Step]) -> Closur
         compiler.fail(name, '"loop" is used for what it doesn\'t have.', _parts_like(wanted))
     read, rest = _PARTS[str(wanted)], steps[1:]
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         value, owner = read(frame.local[place]), f"loop.{wanted}"
         for step in rest:
             value = take(value, step, owner)
@@ -96,7 +94,7 @@ def loop_call(compiler: Compiler, node: nodes.Call, name: nodes.Name, method: st
         compiler.fail(name, f'"loop.{method}" can\'t be called like this.', _parts_like(method))
     call, args = _METHODS[method], [compiler.expression(arg) for arg in node.args]
 
-    def run(frame: Frame) -> Any:
+    def run(frame: Frame) -> object:
         frame.budget.step()
         return call(frame.budget, frame.local[place], *[arg(frame) for arg in args])
 
@@ -104,7 +102,7 @@ def loop_call(compiler: Compiler, node: nodes.Call, name: nodes.Name, method: st
 
 
 def _place(compiler: Compiler, name: nodes.Name) -> int:
-    places = compiler.scope.find(LOOP)
+    places = compiler.variables.find(LOOP)
     if not places:
         compiler.fail(name, '"loop" stands for the loop around it, and there is none.')
     compiler.loops_named.add(places[0])

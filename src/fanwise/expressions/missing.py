@@ -1,11 +1,10 @@
-"""What a message says about something that isn't there, with the nearest names that are."""
+"""Messages about missing names and parts, with the nearest existing names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
-from typing import Any
 
 from fanwise.expressions.flow import Undefined, kind
 from fanwise.expressions.refusal import EvaluationError
@@ -29,7 +28,7 @@ def nearest_or_few(name: str, names: Iterable[str]) -> str:
     return nearest(name, known) or (f"There is: {few}{more}" if known else "")
 
 
-def no_such_part(owner: str, value: Any, key: str | int | None) -> Undefined:
+def no_such_part(owner: str, value: object, key: str | int | None) -> Undefined:
     """The undefined value that `owner`, which holds `value`, has at `key`.
 
     `key` is None if it was computed, since it may then be a secret.
@@ -52,7 +51,7 @@ def no_such_part(owner: str, value: Any, key: str | int | None) -> Undefined:
     return Undefined(explain)
 
 
-def nothing(reason: str, hint: str = "") -> Undefined:
+def undefined(reason: str, hint: str = "") -> Undefined:
     """An undefined value that says this when it is used."""
     return Undefined(lambda: EvaluationError(reason, hint))
 

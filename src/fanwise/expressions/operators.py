@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from fanwise.expressions.budget import REFERENCE_BYTES, Budget
+from fanwise.expressions.filters.formats import printf
 from fanwise.expressions.flow import NUMBERS, SCALARS, OnePass, Undefined, elements
-from fanwise.expressions.formats import printf
 from fanwise.expressions.refusal import MISFITS, EvaluationError
-from fanwise.expressions.walks import equal, kinds, listed, measure
+from fanwise.expressions.traversal import equal, kinds, listed, measure
 from fanwise.values import LazyList
 
 Operator: TypeAlias = Callable[[Budget, Any, Any], Any]
@@ -68,14 +68,14 @@ def power(_budget: Budget, a: Any, b: Any) -> Any:
     return result
 
 
-def modulo(budget: Budget, a: Any, b: Any) -> Any:
+def modulo(budget: Budget, a: object, b: object) -> Any:
     """`a % b`: a remainder, or a text that is formatted."""
     if isinstance(a, str):
         return printf(budget, a, b)
     return _remainder(budget, a, b)
 
 
-def contains(budget: Budget, a: Any, b: Any) -> bool:
+def contains(budget: Budget, a: object, b: object) -> bool:
     """`a in b`."""
     if isinstance(b, str):
         if not isinstance(a, str):
@@ -102,7 +102,7 @@ def contains(budget: Budget, a: Any, b: Any) -> bool:
 
 
 def _numeric(symbol: str, apply: Callable[[Any, Any], Any]) -> Operator:
-    def run(_budget: Budget, a: Any, b: Any) -> Any:
+    def run(_budget: Budget, a: object, b: object) -> object:
         if type(a) in NUMBERS and type(b) in NUMBERS:
             return apply(a, b)
         raise _misfit(symbol, a, b)
@@ -111,7 +111,7 @@ def _numeric(symbol: str, apply: Callable[[Any, Any], Any]) -> Operator:
 
 
 def _ordered(symbol: str, apply: Callable[[Any, Any], Any]) -> Operator:
-    def run(budget: Budget, a: Any, b: Any) -> bool:
+    def run(budget: Budget, a: object, b: object) -> bool:
         if type(a) in NUMBERS and type(b) in NUMBERS:
             return bool(apply(a, b))
         if isinstance(a, Undefined | OnePass) or isinstance(b, Undefined | OnePass):
@@ -130,7 +130,7 @@ def _bounded(bits: int) -> None:
         raise EvaluationError("it makes an integer of more than 4,300 digits.")
 
 
-def _misfit(symbol: str, a: Any, b: Any) -> EvaluationError:
+def _misfit(symbol: str, a: object, b: object) -> EvaluationError:
     for value in (a, b):
         if isinstance(value, Undefined):
             value.refuse()
@@ -161,7 +161,7 @@ COMPARISONS: dict[str, Operator] = {
 }
 
 
-def calculate(symbol: str, budget: Budget, a: Any, b: Any) -> Any:
+def calculate(symbol: str, budget: Budget, a: object, b: object) -> Any:
     """Apply an arithmetic operator; raises `EvaluationError` where Python would fail."""
     try:
         return ARITHMETIC[symbol](budget, a, b)

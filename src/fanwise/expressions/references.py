@@ -1,4 +1,4 @@
-"""Which names a template uses, and how the constant paths that start with them are read.
+"""Names that a template uses, and readers of the constant paths that start with them.
 
 A path is a name of the context with constant parts after it, such as `task.fetch.output.url` or
 `item[0].id`. What follows a path's first computed part isn't known until the template is evaluated.
@@ -13,15 +13,15 @@ from jinja2 import nodes
 
 from fanwise.expressions.attributes import attribute
 from fanwise.expressions.lookup import element
-from fanwise.expressions.missing import nearest, nearest_or_few, nothing
+from fanwise.expressions.missing import nearest, nearest_or_few, undefined
 from fanwise.expressions.refusal import EvaluationError
-from fanwise.expressions.syntax import Source
+from fanwise.expressions.syntax import TemplateText
 
 Reader: TypeAlias = Callable[[Any], Any]
 """Reads a value out of a `Frame`, or out of an `ItemContext`, which has what a path needs."""
 
 NOT_DIRECT = (AttributeError, LookupError, EvaluationError, TypeError, ValueError)
-"""What `Path.direct` raises when a path must be read part by part, most often to say what fails."""
+"""The errors of `ValuePath.direct`, after which a path is read part by part."""
 
 ROOTS = ("parameters", "vars", "task", "item", "index", "secrets", "run")
 """The names of the context that a template may start a path with."""
@@ -52,7 +52,7 @@ class Step(NamedTuple):
         return f".{self.key}" if self.dotted else f"[{self.key!r}]"
 
 
-class Path(NamedTuple):
+class ValuePath(NamedTuple):
     """A constant path: `start` reads its first part, which `owner` names, `steps` are the rest."""
 
     start: Reader
@@ -69,7 +69,7 @@ class Path(NamedTuple):
             (only,) = keys
             return lambda frame: start(frame)[only]
 
-        def read(frame: Any) -> Any:
+        def read(frame: object) -> object:
             value = start(frame)
             for key in keys:
                 value = value[key]
@@ -81,7 +81,7 @@ class Path(NamedTuple):
         """A reader of a `Frame` that gives the value, perhaps undefined. Raises on a refusal."""
         direct, start, steps = self.direct(), self.start, self.steps
 
-        def read(frame: Any) -> Any:
+        def read(frame: object) -> object:
             try:
                 return direct(frame)
             except NOT_DIRECT:
@@ -94,7 +94,7 @@ class Path(NamedTuple):
         return read
 
 
-def take(value: Any, step: Step, owner: str) -> Any:
+def take(value: object, step: Step, owner: str) -> Any:
     """The part of a value that a step names."""
     if isinstance(step.key, str) and step.dotted:
         return attribute(value, step.key, owner)
@@ -114,7 +114,9 @@ def step_of(node: nodes.Expr) -> Step | None:
     return None
 
 
-def path_of(node: nodes.Expr, source: Source, longest: int) -> tuple[nodes.Name, list[Step]] | None:
+def path_of(
+    node: nodes.Expr, source: TemplateText, longest: int
+) -> tuple[nodes.Name, list[Step]] | None:
     """The name and the steps of a constant path, or None if the node isn't one.
 
     Raises `TemplateSyntaxError` if it has more than `longest` steps.
@@ -129,7 +131,7 @@ def path_of(node: nodes.Expr, source: Source, longest: int) -> tuple[nodes.Name,
     return (node, steps[::-1]) if isinstance(node, nodes.Name) else None
 
 
-def context_path(name: nodes.Name, steps: list[Step], source: Source) -> Path:
+def context_path(name: nodes.Name, steps: list[Step], source: TemplateText) -> ValuePath:
     """The path that starts with a name of the context. Raises `TemplateSyntaxError`."""
     root = name.name
     reference = [root]
@@ -145,10 +147,10 @@ def context_path(name: nodes.Name, steps: list[Step], source: Source) -> Path:
         start = _WHOLE[root]
     taken = {"task": 2, "secrets": 1}.get(root, 0)
     owner = root + "".join(str(step) for step in steps[:taken])
-    return Path(start, owner, tuple(steps[taken:]), tuple(reference))
+    return ValuePath(start, owner, tuple(steps[taken:]), tuple(reference))
 
 
-def _task_part(name: nodes.Name, reference: list[str], source: Source) -> Reader:
+def _task_part(name: nodes.Name, reference: list[str], source: TemplateText) -> Reader:
     if len(reference) < 3 or reference[2] not in _TASK_PARTS:
         parts = ", ".join(_TASK_PARTS)
         wrong = reference[2] if len(reference) > 2 else None
@@ -172,7 +174,7 @@ def _task_part(name: nodes.Name, reference: list[str], source: Source) -> Reader
     return start
 
 
-def _secret(name: nodes.Name, reference: list[str], source: Source) -> Reader:
+def _secret(name: nodes.Name, reference: list[str], source: TemplateText) -> Reader:
     if len(reference) < 2:
         raise source.error("a secret is read as secrets.NAME, with a constant name.", name.lineno)
     secret = reference[1]
@@ -181,6 +183,6 @@ def _secret(name: nodes.Name, reference: list[str], source: Source) -> Reader:
         try:
             return frame.shared.secrets[secret]
         except KeyError:
-            return nothing(f'there is no secret "{secret}".')
+            return undefined(f'there is no secret "{secret}".')
 
     return start

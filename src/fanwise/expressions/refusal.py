@@ -1,6 +1,6 @@
-"""How an evaluation says no: `EvaluationError` inside this package, `TemplateError` outside of it.
+"""Errors of evaluations: `EvaluationError` inside this package, `TemplateError` outside of it.
 
-What refuses knows the reason, but neither the expression nor the file; `located` adds both. A
+An operation knows the reason, but neither the expression nor the file; `located` adds both. A
 reason quotes names and types, never a value from a context: it may be a secret.
 """
 
@@ -23,10 +23,10 @@ class EvaluationError(Exception):  # It is an error only once it is located.
 
 
 MISFITS = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
-"""What Python raises for values that an operation can't take. Their texts may quote the values."""
+"""Python's errors for unfit values of an operation. Their texts may quote the values."""
 
 REFUSALS = (EvaluationError, ResultError, RecursionError, *MISFITS)
-"""All that an evaluation can raise before `located` has told where."""
+"""All errors of an evaluation before `located` has added the place."""
 
 
 def located(error: Exception, text: str, place: Place | None) -> AttemptError:

@@ -9,16 +9,16 @@ from jinja2 import nodes
 
 from fanwise.expressions.budget import REFERENCE_BYTES
 from fanwise.expressions.calls import OUTCOMES
-from fanwise.expressions.compiler import Closure, Compiler
+from fanwise.expressions.compilation import Closure, Compiler
+from fanwise.expressions.filters.texts import joined
 from fanwise.expressions.flow import elements, kind
 from fanwise.expressions.frame import UNSET, Frame
 from fanwise.expressions.functions import FUNCTIONS
 from fanwise.expressions.loops import LOOP, Loop
 from fanwise.expressions.references import ROOTS
 from fanwise.expressions.refusal import REFUSALS, EvaluationError
-from fanwise.expressions.scopes import Scope
-from fanwise.expressions.texts import joined
-from fanwise.expressions.walks import to_text
+from fanwise.expressions.traversal import to_text
+from fanwise.expressions.variables import Variables
 
 Writer: TypeAlias = Callable[[Frame, list[str]], None]
 Assigner: TypeAlias = Callable[[Frame, Any], None]
@@ -88,15 +88,15 @@ def _for(compiler: Compiler, node: nodes.For) -> Writer:
         compiler.fail(node, '"recursive" can\'t be used in a template.')
     source, fault = compiler.expression(node.iter), compiler.fault(node)
     otherwise = _scoped(compiler, node.else_)
-    outer, compiler.scope = compiler.scope, Scope(compiler.scope)
+    outer, compiler.variables = compiler.variables, Variables(compiler.variables)
     assign = _target(compiler, node.target, ())
     test = None if node.test is None else compiler.located(node.test, bool)
-    place = compiler.scope.declare(LOOP)
-    body, variables = block(compiler, node.body), compiler.scope.places.values()
+    place = compiler.variables.declare(LOOP)
+    body, variables = block(compiler, node.body), compiler.variables.places.values()
     is_named = place in compiler.loops_named
-    compiler.scope = outer
+    compiler.variables = outer
 
-    def turns(frame: Frame) -> Iterator[Any]:
+    def turns(frame: Frame) -> Iterator[object]:
         try:
             for value in elements(source(frame)):
                 frame.budget.turn()
@@ -109,7 +109,7 @@ def _for(compiler: Compiler, node: nodes.For) -> Writer:
             raise fault(error) from None
 
     def write(frame: Frame, out: list[str]) -> None:
-        values: Iterable[Any] = turns(frame)
+        values: Iterable[object] = turns(frame)
         loop = Loop(_kept(frame, values)) if is_named else None
         index = -1
         for index, value in enumerate(values if loop is None else loop.elements):
@@ -150,12 +150,12 @@ def _set_block(compiler: Compiler, node: nodes.AssignBlock) -> Writer:
 
 
 def _target(compiler: Compiler, node: nodes.Node, taken: Iterable[str]) -> Assigner:
-    """What gives a value to one or more new variables, whose names mustn't be `taken`."""
+    """The closure that sets one or more new variables, whose names mustn't be `taken`."""
     if isinstance(node, nodes.Tuple):
         assigners = [_target(compiler, item, taken) for item in node.items]
         fault = compiler.fault(node)
 
-        def unpack(frame: Frame, value: Any) -> None:
+        def unpack(frame: Frame, value: object) -> None:
             if not isinstance(value, list | tuple) or len(value) != len(assigners):
                 size = f" of {len(value)}" if isinstance(value, list | tuple) else ""
                 raise fault(
@@ -170,9 +170,9 @@ def _target(compiler: Compiler, node: nodes.Node, taken: Iterable[str]) -> Assig
     name = node.name
     if name in (LOOP, *FUNCTIONS, *OUTCOMES, *taken):
         compiler.fail(node, f'"{name}" has a meaning already and can\'t be set.', "Rename it.")
-    place = compiler.scope.declare(name)
+    place = compiler.variables.declare(name)
 
-    def assign(frame: Frame, value: Any) -> None:
+    def assign(frame: Frame, value: object) -> None:
         frame.local[place] = value
 
     return assign
@@ -180,9 +180,9 @@ def _target(compiler: Compiler, node: nodes.Node, taken: Iterable[str]) -> Assig
 
 def _scoped(compiler: Compiler, body: list[nodes.Node]) -> Writer:
     """The writer of a block whose variables are its own."""
-    outer, compiler.scope = compiler.scope, Scope(compiler.scope)
-    write_body, variables = block(compiler, body), compiler.scope.places.values()
-    compiler.scope = outer
+    outer, compiler.variables = compiler.variables, Variables(compiler.variables)
+    write_body, variables = block(compiler, body), compiler.variables.places.values()
+    compiler.variables = outer
 
     def write(frame: Frame, out: list[str]) -> None:
         _unset(frame, variables)
@@ -196,7 +196,7 @@ def _unset(frame: Frame, variables: Iterable[int]) -> None:
         frame.local[place] = UNSET
 
 
-def _kept(frame: Frame, values: Iterable[Any]) -> list[Any]:
+def _kept(frame: Frame, values: Iterable[object]) -> list[Any]:
     """All values of a loop whose template asks how many there are, or which comes next."""
     kept = []
     for value in values:

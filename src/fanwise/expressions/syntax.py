@@ -34,7 +34,7 @@ _IGNORED = frozenset({"whitespace", "comment_begin", "comment", "comment_end"})
 _jinja = Environment(keep_trailing_newline=True)
 
 
-class Source:
+class TemplateText:
     """A template's text, and where its tags are."""
 
     def __init__(self, text: str) -> None:

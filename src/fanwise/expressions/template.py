@@ -13,15 +13,16 @@ from jinja2 import nodes
 
 from fanwise.context import ItemContext, WorkflowContext
 from fanwise.errors import Place
-from fanwise.expressions.compiler import MAX_DEPTH, Closure, Compiler
+from fanwise.expressions.compilation import MAX_DEPTH, Closure, Compiler
 from fanwise.expressions.fast import text_reader, value_reader
 from fanwise.expressions.flow import OnePass
 from fanwise.expressions.frame import Frame
-from fanwise.expressions.references import ROOTS, Path, context_path, path_of
+from fanwise.expressions.nodes import NODES
+from fanwise.expressions.references import ROOTS, ValuePath, context_path, path_of
 from fanwise.expressions.refusal import REFUSALS, located
 from fanwise.expressions.statements import Writer, block
-from fanwise.expressions.syntax import Source
-from fanwise.expressions.walks import settle
+from fanwise.expressions.syntax import TemplateText
+from fanwise.expressions.traversal import freeze_result
 from fanwise.model import Limits, TaskResult
 from fanwise.values import LazyList
 
@@ -54,11 +55,11 @@ class Template:
         "text",
     )
 
-    evaluate: Callable[..., Any]
+    evaluate: Callable[..., object]
 
     def __init__(self, text: str, place: Place | None, limits: Limits) -> None:
-        source = Source(text)
-        compiler = Compiler(source, place)
+        source = TemplateText(text)
+        compiler = Compiler(source, place, NODES)
         body = source.parse()
         sole = _sole_expression(body)
         self.text = text
@@ -66,7 +67,7 @@ class Template:
         self.is_expression = sole is not None
         self._limits = limits
         self._run = _text(block(compiler, body)) if sole is None else compiler.expression(sole)
-        self._size = next(compiler.scope.numbers)
+        self._size = next(compiler.variables.numbers)
         self.references = frozenset(compiler.references)
         self.functions = frozenset(compiler.functions)
         if sole is not None:
@@ -105,10 +106,10 @@ class Template:
         except REFUSALS as error:
             raise located(error, self.text, self.place) from None
 
-    def _elements(self, frame: Frame, values: Iterable[Any]) -> Iterator[Any]:
+    def _elements(self, frame: Frame, values: Iterable[object]) -> Iterator[object]:
         try:
             for value in values:
-                yield settle(frame.budget, value)
+                yield freeze_result(frame.budget, value)
                 frame.budget.renew()
         except REFUSALS as error:
             raise located(error, self.text, self.place) from None
@@ -125,8 +126,8 @@ def compile_template(
     return Template(text, place, limits)
 
 
-def _given(frame: Frame, value: Any) -> Any:
-    return value if isinstance(value, LazyList) else settle(frame.budget, value)
+def _given(frame: Frame, value: object) -> Any:
+    return value if isinstance(value, LazyList) else freeze_result(frame.budget, value)
 
 
 def _sole_expression(body: list[nodes.Node]) -> nodes.Expr | None:
@@ -150,9 +151,9 @@ def _text(write: Writer) -> Closure:
     return run
 
 
-def _text_parts(body: list[nodes.Node], source: Source) -> list[str | Path] | None:
+def _text_parts(body: list[nodes.Node], source: TemplateText) -> list[str | ValuePath] | None:
     """The texts and paths that a template consists of, if it has nothing else."""
-    parts: list[str | Path] = []
+    parts: list[str | ValuePath] = []
     for node in body:
         if not isinstance(node, nodes.Output):
             return None
@@ -164,7 +165,7 @@ def _text_parts(body: list[nodes.Node], source: Source) -> list[str | Path] | No
     return parts
 
 
-def _path(node: nodes.Expr, source: Source) -> Path | None:
+def _path(node: nodes.Expr, source: TemplateText) -> ValuePath | None:
     """The constant path that a node is, if it can be read without more ado."""
     found = path_of(node, source, MAX_DEPTH)
     # A secret that is missing is undefined, which has to be noticed.

@@ -7,9 +7,9 @@ from fanwise.plan.model import (
     PlannedItems,
     PlannedTask,
     PlannedTransition,
-    Setting,
 )
 from fanwise.plan.parameters import WORDS, bind_parameters, read_parameter
+from fanwise.plan.settings import PlannedRetry, PlannedSettings, Setting
 from fanwise.plan.values import Value
 
 __all__ = [
@@ -17,6 +17,8 @@ __all__ = [
     "Plan",
     "PlannedInput",
     "PlannedItems",
+    "PlannedRetry",
+    "PlannedSettings",
     "PlannedTask",
     "PlannedTransition",
     "Setting",

@@ -107,11 +107,11 @@ class Checker:
         if plan.output is not None:
             at_end = _Scope(_ALL, "a run's output has no item", records=True)
             yield from self._check(plan.output, at_end)
-        if plan.timeout is not None and plan.timeout.value is not None:
+        if plan.timeout is not None and plan.timeout.template is not None:
             # It is evaluated before the run is recorded, so no variable has a value yet.
             no_variables: Set[str] = set()
             yield from self._check(
-                plan.timeout.value, _Scope(None, "a run has no item"), known=no_variables
+                plan.timeout.template, _Scope(None, "a run has no item"), known=no_variables
             )
 
     def warnings(self) -> Iterator[Diagnostic]:
@@ -235,10 +235,9 @@ class Checker:
         if task.retry_until is not None:
             yield from self._check_condition(task.retry_until, _with(each, _AFTER_SUCCESS))
         yield from self._check_transitions(task, shared)
-        for key, setting in task.settings.items():
-            if setting.value is not None:
-                functions = _AFTER_FAILURE if key == "on-error" else frozenset()
-                yield from self._check(setting.value, _with(shared, functions))
+        for key, value in task.settings.templates():
+            functions = _AFTER_FAILURE if key == "on-error" else frozenset()
+            yield from self._check(value, _with(shared, functions))
 
     def _check_transitions(self, task: PlannedTask, shared: _Scope) -> Iterator[Diagnostic]:
         after = _with(shared, _AFTER_TASK)

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from fanwise.catalog import ActionSpec, Runs
 from fanwise.definition import (
     FAIL,
-    STREAMS,
     RetryDefinition,
     TaskDefinition,
     TransitionDefinition,
@@ -31,11 +30,12 @@ from fanwise.plan.model import (
     PlannedItems,
     PlannedTask,
     PlannedTransition,
-    Setting,
 )
 from fanwise.plan.order import Order
+from fanwise.plan.settings import PlannedRetry, PlannedSettings, Setting, Template
 from fanwise.plan.values import Value, compile_value
 from fanwise.ports import Catalog
+from fanwise.source_kinds import SOURCE_KINDS
 
 _UNRESOLVED = ActionSpec(
     name="", function=lambda: None, runs=Runs.ASYNC, fields={}, open_input=True
@@ -103,25 +103,6 @@ class _Compiler:
     def _task(self, number: int, path: tuple[str, int], task: TaskDefinition) -> PlannedTask:
         spec = self._action(path, task)
         retry = task.retry
-        literals: dict[str, Any] = {
-            "concurrency": task.concurrency,
-            "rate": task.rate,
-            "batch-size": task.batch_size,
-            "tolerate": task.tolerate,
-            "on-item-error": task.on_item_error,
-            "keep-output": task.keep_output,
-            "on-error": task.on_error,
-            "timeout": task.timeout,
-            "delay": task.delay,
-        }
-        if retry is not None:
-            literals |= {
-                "retry.count": retry.count,
-                "retry.delay": retry.delay,
-                "retry.backoff": retry.backoff,
-                "retry.max-delay": retry.max_delay,
-                "retry.jitter": retry.jitter,
-            }
         return PlannedTask(
             number=number,
             name=task.name,
@@ -132,10 +113,7 @@ class _Compiler:
                 PlannedInput(name, value, self._reads_pages(value))
                 for name, value in self._values(task.input, *path, "input").items()
             ),
-            settings={
-                key: self._setting(literal, (*path, *key.split(".")))
-                for key, literal in literals.items()
-            },
+            settings=self._settings(task, *path),
             items=self._items(task, *path) if task.has_items else None,
             when=self._condition(task.when, *path, "when"),
             publish=self._values(task.publish, *path, "publish"),
@@ -146,6 +124,30 @@ class _Compiler:
                 self._transition(each, *path, "next", at) for at, each in enumerate(task.next or ())
             ),
             max_visits=task.max_visits,
+        )
+
+    def _settings(self, task: TaskDefinition, *path: str | int) -> PlannedSettings:
+        retry = task.retry
+        return PlannedSettings(
+            concurrency=self._setting(task.concurrency, (*path, "concurrency")),
+            rate=self._setting(task.rate, (*path, "rate")),
+            batch_size=self._setting(task.batch_size, (*path, "batch-size")),
+            tolerate=self._setting(task.tolerate, (*path, "tolerate")),
+            on_item_error=self._setting(task.on_item_error, (*path, "on-item-error")),
+            keep_output=self._setting(task.keep_output, (*path, "keep-output")),
+            on_error=self._setting(task.on_error, (*path, "on-error")),
+            timeout=self._setting(task.timeout, (*path, "timeout")),
+            delay=self._setting(task.delay, (*path, "delay")),
+            retry=None if retry is None else self._retry(retry, *path, "retry"),
+        )
+
+    def _retry(self, retry: RetryDefinition, *path: str | int) -> PlannedRetry:
+        return PlannedRetry(
+            count=self._setting(retry.count, (*path, "count")),
+            delay=self._setting(retry.delay, (*path, "delay")),
+            backoff=self._setting(retry.backoff, (*path, "backoff")),
+            max_delay=self._setting(retry.max_delay, (*path, "max-delay")),
+            jitter=self._setting(retry.jitter, (*path, "jitter")),
         )
 
     def _until(self, retry: RetryDefinition, *path: str | int) -> Value | None:
@@ -180,7 +182,7 @@ class _Compiler:
         place = self._definition.place(*path)
         if not isinstance(raw, Mapping):
             return PlannedItems("list", {"": self._value(raw, *path)}, place)
-        if len(raw) == 1 and (kind := next(iter(raw))) in STREAMS:
+        if len(raw) == 1 and (kind := next(iter(raw))) in SOURCE_KINDS:
             return PlannedItems(kind, {"": self._value(raw[kind], *path, kind)}, place)
         return PlannedItems("zip", self._values(raw, *path), place)
 
@@ -188,10 +190,11 @@ class _Compiler:
         """A condition, or None for one that always holds."""
         return None if raw is True else self._value(raw, *path)
 
-    def _setting(self, literal: Any, path: tuple[str | int, ...]) -> Setting:
+    def _setting(self, literal: Any, path: tuple[str | int, ...]) -> Setting[Any]:
+        # A definition's field is of its literal's type, or text with a template.
         key = ".".join(step for step in path[2:] or path if isinstance(step, str))
         if isinstance(literal, str) and has_template(literal):
-            return Setting(key, value=self._value(literal, *path), parse=reader(key))
+            return Setting(key, Template(self._value(literal, *path), reader(key)))
         return Setting(key, literal)
 
     def _values(self, raw: Mapping[str, Any], *path: str | int) -> dict[str, Value]:

@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 
 from fanwise.catalog import ActionSpec
-from fanwise.context import WorkflowContext
 from fanwise.definition import ParameterDefinition
-from fanwise.errors import Diagnostic, Place, TemplateError
+from fanwise.errors import Diagnostic, Place
 from fanwise.graph import Graph
-from fanwise.model import TaskResult
+from fanwise.plan.settings import PlannedSettings, Setting
 from fanwise.plan.values import Value
-
-
-class Setting(msgspec.Struct, frozen=True):
-    """A key's value, such as that of `concurrency`: a literal, or a template and what reads it."""
-
-    key: str
-    literal: Any = None
-    value: Value | None = None
-    parse: Callable[[object], Any] | None = None
-
-    def resolve(self, context: WorkflowContext, outcome: TaskResult | None = None) -> Any:
-        """The literal, or what the template gives. Raises `AttemptError`."""
-        if self.value is None or self.parse is None:
-            return self.literal
-        given = self.value.evaluate(context, outcome)
-        try:
-            return self.parse(given)
-        except ValueError as error:
-            raise TemplateError(
-                f"{self.value.place}  {self.key} {error}; its template gave something else."
-            ) from None
+from fanwise.source_kinds import SOURCE_KINDS
 
 
 class PlannedInput(msgspec.Struct, frozen=True):
@@ -49,12 +27,17 @@ class PlannedItems(msgspec.Struct, frozen=True):
     """The source of a task's items.
 
     `kind` is `list` for a list or a template that gives one, `zip` for lists side by side, else the
-    kind of stream: `jsonl csv lines range`. `parts` has one entry, named "" unless zipped.
+    name of a stream's kind in `SOURCE_KINDS`. `parts` has one entry, named "" unless zipped.
     """
 
     kind: str
     parts: Mapping[str, Value]
     place: Place
+
+    @property
+    def is_file(self) -> bool:
+        """True if the items are read from a file."""
+        return self.kind in SOURCE_KINDS and SOURCE_KINDS[self.kind].is_file
 
 
 class PlannedTransition(msgspec.Struct, frozen=True):
@@ -70,7 +53,7 @@ class PlannedTransition(msgspec.Struct, frozen=True):
 
 
 class PlannedTask(msgspec.Struct, frozen=True):
-    """One task. `settings` holds its keys that are neither input nor condition, by name.
+    """One task. `settings` holds its keys that are neither input nor condition.
 
     `path` leads to its definition: `("tasks", 3)`, or `("finally", 0)`.
     """
@@ -81,7 +64,7 @@ class PlannedTask(msgspec.Struct, frozen=True):
     place: Place
     spec: ActionSpec
     inputs: tuple[PlannedInput, ...]
-    settings: Mapping[str, Setting]
+    settings: PlannedSettings
     items: PlannedItems | None = None
     when: Value | None = None
     publish: Mapping[str, Value] = {}
@@ -108,7 +91,7 @@ class Plan(msgspec.Struct, frozen=True):
     variables: Mapping[str, Value]
     secrets: tuple[str, ...] = ()
     """Names of the secrets that templates use, sorted."""
-    timeout: Setting | None = None
+    timeout: Setting[float | None] | None = None
     output: Value | None = None
     numbers: Mapping[str, int] = {}
     warnings: tuple[Diagnostic, ...] = ()

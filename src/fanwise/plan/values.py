@@ -24,10 +24,11 @@ class Value:
 
     `evaluate(context, outcome)` gives frozen JSON, in which lazy lists are still lazy, and raises
     `TemplateError` or `LimitError`. `templates` are the templates in it, in the order of the text.
-    `entries` are the parts of a map that holds templates, else None.
+    `entries` are the parts of a map that holds templates, else None. `differs_by_item` says that
+    its value can be another one for each item.
     """
 
-    __slots__ = ("entries", "evaluate", "place", "raw", "templates")
+    __slots__ = ("differs_by_item", "entries", "evaluate", "place", "raw", "templates")
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Value:
         self.templates = templates
         self.place = place
         self.entries = entries
+        self.differs_by_item = any(path[0] in ("item", "index") for path in self.references)
 
     @property
     def is_constant(self) -> bool:
@@ -53,11 +55,6 @@ class Value:
         """The paths that its templates name."""
         for template in self.templates:
             yield from template.references
-
-    @property
-    def differs_by_item(self) -> bool:
-        """True if its value can differ from item to item."""
-        return any(path[0] in ("item", "index") for path in self.references)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Value) and (self.raw, self.place) == (other.raw, other.place)

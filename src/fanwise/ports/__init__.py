@@ -3,7 +3,18 @@
 Each is narrow and says what its caller may rely on.
 """
 
-from fanwise.ports.execution import AttemptLog, Call, Executor, Feed, Future, Ticket
+from fanwise.ports.execution import (
+    ActionCall,
+    Arguments,
+    AttemptLog,
+    CallSpec,
+    Executor,
+    Feed,
+    Future,
+    InputText,
+    PortableCall,
+    Ticket,
+)
 from fanwise.ports.machine import (
     SECRET_PREFIX,
     Clock,
@@ -34,19 +45,23 @@ from fanwise.ports.store import (
 __all__ = [
     "PAGE_BYTES",
     "SECRET_PREFIX",
+    "ActionCall",
+    "Arguments",
     "AttemptLog",
-    "Call",
+    "CallSpec",
     "Catalog",
     "Clock",
     "Executor",
     "Feed",
     "Future",
+    "InputText",
     "Journal",
     "Mailbox",
     "Maintenance",
     "Observer",
     "Ownership",
     "Pages",
+    "PortableCall",
     "ProcessState",
     "Processes",
     "Randomness",

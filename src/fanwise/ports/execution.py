@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
-from fanwise.catalog import Runs
+from fanwise.catalog import ActionRef, Runs
 from fanwise.context import ItemContext, WorkflowContext
+from fanwise.errors import Place
+from fanwise.model import Limits
+
+Arguments: TypeAlias = dict[str, object]
+"""An action's arguments by name, checked."""
 
 
 class Ticket(msgspec.Struct, frozen=True, gc=False):
-    """One attempt to be made: in which context, of which item, which try.
+    """One attempt to be made: its context, its item's index, its number.
 
     `index` is None for a task without items; `attempt` counts from 1.
     """
@@ -34,7 +39,7 @@ class Future(Protocol):
 
 
 class Feed(Protocol):
-    """Hands out the attempts of one task, and takes back what came of them.
+    """Hands out the attempts of one visit, and takes back their outcomes.
 
     Never more than `width` tickets are out at a time if each worker returns one before it takes
     the next, and there are at most `width` workers.
@@ -46,12 +51,12 @@ class Feed(Protocol):
         """The next attempt, or None if there is none at the moment."""
 
     async def wait(self) -> bool:
-        """Return True when it is worth asking again, False when nothing will come any more."""
+        """Return True when `take` may have an attempt, False when none will come any more."""
 
     def succeeded(
         self, ticket: Ticket, output: bytes, started_at: float, duration_s: float
     ) -> None:
-        """The attempt gave `output`, JSON text."""
+        """Record that the attempt gave `output`, JSON text."""
 
     def failed(
         self,
@@ -61,49 +66,102 @@ class Feed(Protocol):
         duration_s: float,
         busy: Future | None = None,
     ) -> None:
-        """The attempt raised `error`. No other attempt of the item starts before `busy` is done."""
+        """Record that the attempt raised `error`. The item isn't retried before `busy` is done."""
 
     def cancelled(self, ticket: Ticket, started_at: float, duration_s: float) -> None:
-        """The attempt was stopped, because the run wants to stop at once."""
+        """Record that the attempt was stopped, because the run is to stop at once."""
 
     def on_halt(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called when attempts that run are to be stopped at once."""
+        """Have `callback` called when running attempts are to be stopped at once."""
 
     def notice(self, text: str) -> None:
-        """Tell whoever watches the run."""
+        """Report a line of text to the run's observer."""
 
 
 class AttemptLog(Protocol):
-    """What the attempts of one worker print and log, one after the other.
+    """The printed and logged text of one worker's attempts, one after the other.
 
-    `written` is text in UTF-8. While the log isn't open, what is printed goes where it always went.
+    `written` is text in UTF-8. While the log isn't open, printed text goes to the real streams.
     """
 
     is_open: bool
     written: bytearray
 
     def keep(self, ticket: Ticket, started_at: float) -> None:
-        """Close the log, and record what it holds, if anything, as that of this attempt."""
+        """Close the log, and record its text, if any, as that of this attempt."""
 
 
-class Call(Protocol):
-    """What all attempts of one visit of a task have in common: one attempt, wherever it runs."""
+class InputText(msgspec.Struct, frozen=True):
+    """One input of a task as text: `raw` is JSON, some texts of which may be templates.
+
+    `places` has its place in the workflow's file, and then that of each template, in their order.
+    """
+
+    name: str
+    raw: bytes
+    places: tuple[Place, ...]
+
+
+class CallSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a visit's call that another process needs, once for each visit.
+
+    It is data without any secret, and survives pickling and JSON. `shared` inputs are rendered
+    already, `inputs` are rendered for each attempt, from the snapshot whose digest is `snapshot`.
+    `secrets` are the paths of values that come on a channel of their own. `given` are the names of
+    parameters whose relative paths start at `caller_folder`.
+    """
+
+    action: ActionRef
+    run_id: str
+    run_no: int
+    visit_no: int
+    path: str
+    visit: int
+    inputs: tuple[InputText, ...]
+    shared: tuple[InputText, ...]
+    snapshot: str
+    secrets: tuple[tuple[str, ...], ...]
+    timeout_s: float | None
+    limits: Limits
+    workflow_folder: str
+    caller_folder: str
+    given: tuple[str, ...]
+
+
+class PortableCall(msgspec.Struct, frozen=True):
+    """A call as data: its `spec`, and the content of the snapshot that this names."""
+
+    spec: CallSpec
+    snapshot: bytes
+
+
+class ActionCall(Protocol):
+    """The part that all attempts of one visit share: how one attempt is made, wherever it runs."""
 
     function: Callable[..., Any]
     runs: Runs
     timeout_s: float | None
 
-    def arguments(self, ticket: Ticket) -> dict[str, Any]:
+    def arguments(self, ticket: Ticket) -> Arguments:
         """Render and check the input. Raises `AttemptError`."""
 
     def result(self, value: object, ticket: Ticket) -> bytes:
-        """Check and encode what the action returned. Raises `AttemptError`."""
+        """Check and encode the action's result as JSON text. Raises `AttemptError`."""
 
     def describe(self, ticket: Ticket) -> str:
         """The attempt's task and item, for messages."""
 
+    def portable(self) -> PortableCall:
+        """The call as another process can make it; reads paged outputs, which may block.
+
+        Raises `AttemptError` if the call has to stay in this process.
+        """
+
+    def secret_values(self) -> bytes:
+        """The values at `CallSpec.secrets`, as JSON text: for a worker alone, never to be kept."""
+
     def open_log(self) -> AbstractContextManager[AttemptLog]:
-        """A block in which what is printed goes to a log of its own, which begins open.
+        """A block whose printed text goes to a log of its own, which begins open.
 
         It hears the asyncio task that the block stands in, and threads that run in a copy of its
         context.
@@ -111,7 +169,7 @@ class Call(Protocol):
 
 
 class Executor(Protocol):
-    """Where actions run."""
+    """A place where actions run."""
 
-    async def execute(self, feed: Feed, call: Call) -> None:
+    async def execute(self, feed: Feed, call: ActionCall) -> None:
         """Make the attempts that `feed` hands out, until none will come any more."""

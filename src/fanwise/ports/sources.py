@@ -5,12 +5,13 @@ Sources are in `fanwise.sources`, catalogs in `fanwise.packs`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import ActionSpec
 from fanwise.model import FileFingerprint, Limits
+from fanwise.values import Json
 
 
 class Source(Protocol):
@@ -31,16 +32,21 @@ class Source(Protocol):
 
 
 class Sources(Protocol):
-    """Makes sources of what `with-items` gives. Each raises `AttemptError` for anything else."""
+    """Makes the sources of `with-items`. Each method raises `AttemptError` for anything else."""
 
-    def open_source(self, value: Any, limits: Limits, *, done: Bitmap | None = None) -> Source:
-        """Of what stands in the workflow: a list, `{jsonl: PATH}` and the like, or named lists.
+    def open_source(
+        self, kind: str, given: Json, limits: Limits, *, done: Bitmap | None = None
+    ) -> Source:
+        """Open a stream of one of `SOURCE_KINDS`, with the path or the number that it takes.
 
-        Nobody wants the items whose index is in `done`: anything may stand in their place.
+        Items whose index is in `done` aren't used: anything may be in their place.
         """
 
-    def open_list(self, value: Any) -> Source:
-        """Of what a template gave, which is data and never names a file: a list or an iterator."""
+    def open_list(self, value: object) -> Source:
+        """Return the source of a list or an iterator: data, which never names a file."""
+
+    def zipped(self, lists: Mapping[str, object]) -> Source:
+        """Return the source of lists or iterators that advance together, by their names."""
 
     def batched(self, source: Source, size: int) -> Source:
         """Lists of up to `size` elements of `source`, each of them one item."""

@@ -21,9 +21,9 @@ from fanwise.sources.errors import source_error
 from fanwise.sources.files import JsonLinesSource, LinesSource
 from fanwise.sources.lists import IteratorSource, ListSource, RangeSource, ZippedSource
 from fanwise.sources.stamps import stamp
-from fanwise.values import CHUNK_ITEMS, LazyList
+from fanwise.values import CHUNK_ITEMS, Json, LazyList
 
-_FILES: Final[Mapping[str, Callable[[str, Limits, Bitmap | None], Source]]] = {
+FILE_SOURCES: Final[Mapping[str, Callable[[str, Limits, Bitmap | None], Source]]] = {
     "csv": CsvSource,
     "jsonl": JsonLinesSource,
     "lines": LinesSource,
@@ -36,26 +36,24 @@ _REMEDIES: Final[Mapping[str, str]] = {
 }
 
 
-def open_source(value: Any, limits: Limits, *, done: Bitmap | None = None) -> Source:
-    """The source that a `with-items` names: a list, an iterator, or a map.
+def open_source(kind: str, given: Json, limits: Limits, *, done: Bitmap | None = None) -> Source:
+    """Open a stream of one of `SOURCE_KINDS`, with the path or the number that it takes.
 
-    A map has the one key `jsonl`, `csv`, `lines` or `range`, or else names lists that advance
-    together. Only a map that is written in the workflow says so: what a template gave is data, and
-    belongs to `open_list`. Of a file with JSON, the items whose index is in `done` are None, since
-    nobody wants them. Raises `AttemptError` for what isn't a source.
+    Only the text of a workflow names a stream: the result of a template is data, and belongs to
+    `open_list`. Items of a file with JSON whose index is in `done` are None, since nobody wants
+    them. Raises `AttemptError` if the kind doesn't take `given`.
     """
-    if not isinstance(value, dict) or not value:
-        return open_list(value)
-    if len(value) == 1:
-        (key, given), *_ = value.items()
-        if key == "range":
-            return RangeSource(given)
-        if key in _FILES:
-            if not isinstance(given, str):
-                raise _not_items(f"`{key}` in with-items", given, "the path of a file")
-            return _FILES[key](given, limits, done)
+    if kind == "range":
+        return RangeSource(given)
+    if not isinstance(given, str):
+        raise _not_items(f"`{kind}` in with-items", given, "the path of a file")
+    return FILE_SOURCES[kind](given, limits, done)
+
+
+def zipped(lists: Mapping[str, object]) -> Source:
+    """Return the source of lists or iterators that advance together, by their names."""
     return ZippedSource(
-        {name: open_list(part, f"`{name}` in with-items") for name, part in value.items()}
+        {name: open_list(part, f"`{name}` in with-items") for name, part in lists.items()}
     )
 
 
@@ -119,4 +117,5 @@ __all__ = [
     "open_list",
     "open_source",
     "stamp",
+    "zipped",
 ]

@@ -1,7 +1,7 @@
-"""Where runs are recorded: stores behind the ports `Journal`, `Records` and `Maintenance`.
+"""Stores, in which runs are recorded: the ports of `fanwise.ports.store` over a database.
 
-`open_store` opens the store that a URL names. Importing this package imports neither SQLAlchemy nor
-Alembic; opening a store imports the first, upgrading one both.
+`open_store` opens the store that a URL names. Only `upgrade` imports SQLAlchemy and Alembic: so a
+run starts quickly.
 """
 
 from fanwise.stores.store import Store, StoreReport, Upgrade

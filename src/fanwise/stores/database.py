@@ -75,7 +75,7 @@ class Database(Reader, Protocol):
 
     @property
     def place(self) -> str:
-        """Where the database is, for people; never a password."""
+        """The place of the database, for people; never a password."""
 
     def snapshot(self) -> AbstractContextManager[Reader]:
         """A reader for which the database stays as it is now, until the block ends."""
@@ -90,7 +90,7 @@ class Database(Reader, Protocol):
         """The revision of the schema, or empty text before the first one."""
 
     def damage(self) -> tuple[str, ...]:
-        """What the database itself finds damaged, without any value; at most 20 lines."""
+        """The damage that the database itself finds, without any value; at most 20 lines."""
 
     def size(self) -> StoreSize:
         """The size of the database; see `Maintenance.size`."""

@@ -1,7 +1,7 @@
 """Records to rows and back, for every database.
 
 A row holds plain values in the order of its table's columns: text for JSON, statuses and errors.
-What comes back equals what went in, and the data of errors comes back frozen. This module holds no
+Records come back equal, with the data of errors frozen. This module holds no
 SQL and knows no driver.
 
 Millions of items pass through `to_rows` while the event loop waits for the same interpreter, so it
@@ -46,22 +46,22 @@ Row: TypeAlias = tuple[Any, ...]
 SqlValue: TypeAlias = str | int | float | None
 
 INLINE_BYTES = 4096
-"""The longest result, as JSON text in UTF-8, that stands in the row of its item or task."""
+"""The longest result, as JSON text in UTF-8, that is in the row of its item or task."""
 
 OWN = -1
 """The index of a payload or a log that is a task's own, not an item's."""
 
 TAG_GAP = " "
-"""What stands between the tags of a run where they are read as one text; no tag holds it."""
+"""The text between the tags of a run where they are read as one text; no tag holds it."""
 
 _statuses = {str(status.value): status for status in Status}
 _encode_error: Callable[[ErrorInfo], bytes] = msgspec.json.Encoder().encode
 
 
 class Rows:
-    """What one commit writes; the values of a table's rows stand in one flat list.
+    """The rows of one commit; the values of a table's rows are in one flat list.
 
-    `tags` are those of each run by its number; they take the place of all that it had.
+    `tags` are those of each run by its number; they replace all that it had.
 
     Most items have a short result and no error. Theirs are `short_items` or, with a label,
     `labelled_items`, which leave out the columns that would be null: a null costs a driver as much
@@ -199,7 +199,7 @@ def _add_task(rows: Rows, task: VisitRecord) -> None:
 
 
 def log_key(log: LogEntry | None) -> tuple[int, int, float, int]:
-    """Return what orders the logs of a run; for None, what comes before all of them."""
+    """Return the key that orders the logs of a run; for None, a key before all of them."""
     if log is None:
         return 0, OWN, 0.0, 0
     return log.visit_no, OWN if log.index is None else log.index, log.at, log.attempt
@@ -318,7 +318,7 @@ def to_item_times(total: Row, durations: Iterable[Row], slowest: Iterable[Row]) 
 
 
 def error_beginning(kind: str) -> str:
-    """Return how the text of an error of this type begins: its fields stand in their order."""
+    """Return how the text of an error of this type begins: its fields are in their order."""
     return _encode_error(ErrorInfo(kind, "")).decode().removesuffix('"}')
 
 
@@ -354,9 +354,9 @@ def to_outputs(rows: Iterable[Row], limit_bytes: int) -> list[tuple[int, bytes]]
 
 
 def to_recorded(indexes: Iterable[Row], attempts: int, failures: Iterable[Row]) -> RecordedItems:
-    """Return what sorted rows of an index come to.
+    """Return the items that sorted rows of an index record.
 
-    `attempts` is how many all items had, and `failures` counts those that haven't succeeded, by
+    `attempts` is the number of all items, and `failures` counts those that haven't succeeded, by
     status.
     """
     recorded = Bitmap()
@@ -410,7 +410,7 @@ def _json_text(value: RunOrigin | FileFingerprint | Owner) -> str:
 
 
 def _split(output: bytes | None) -> tuple[str | None, str | None]:
-    """A result as the text that stands in its row, and the text that stands in `payloads`."""
+    """A result as the text for its row, and the text for `payloads`."""
     text = _text(output)
     if output is None or len(output) <= INLINE_BYTES:
         return text, None

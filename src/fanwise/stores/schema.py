@@ -5,7 +5,7 @@ Columns are named after the fields of the records in `fanwise.model`, except tha
 seconds since the epoch, so a store reads well in the database's own shell.
 
 An item is one row, written once; its key is the order in which pages are read. A result of more
-than 4 KB stands in `payloads` and its row says so in `has_payload`: rows stay short, and a scan
+than 4 KB is in `payloads` and its row says so in `has_payload`: rows stay short, and a scan
 over statuses never walks through results. A payload that no row points to means nothing. A payload
 or a log of a task itself, not of an item, has -1 as its index.
 
@@ -30,10 +30,10 @@ _SELDOM = "BOOLEAN DEFAULT FALSE NOT NULL"
 
 
 class Table(msgspec.Struct, frozen=True, eq=False):
-    """A table: the type of each column by its name, its primary key, and what else holds.
+    """A table: the type of each column by its name, its primary key and the rest.
 
     `serial` names a column of numbers that the database gives out, each of them once. The rows of a
-    `clustered` table stand in the order of its key, where the database can do that.
+    `clustered` table are kept in the order of its key, if the database can do that.
     """
 
     name: str

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from fanwise.model import EndedRun, Record, Status, StoreSize
-from fanwise.stores import rows, schema, statements, upkeep_statements
+from fanwise.stores import maintenance_statements, rows, schema, statements
 from fanwise.stores.database import Database, Statement
 from fanwise.stores.sql_ownership import DELETE_LEASE
 from fanwise.stores.store import StoreReport
@@ -37,11 +37,11 @@ class SqlMaintenance:
 
     @property
     def place(self) -> str:
-        """Where the store is, for people."""
+        """The place of the store, for people."""
         return self._database.place
 
     def size(self) -> StoreSize:
-        """How large the store is; see `Maintenance.size`."""
+        """The size of the store; see `Maintenance.size`."""
         return self._database.size()
 
     def export(self, run_id: str) -> Iterator[Record]:
@@ -59,7 +59,7 @@ class SqlMaintenance:
     def ended_runs(self) -> Iterator[EndedRun]:
         """All runs that are neither pending nor running, the newest first, read page by page."""
         before = _NEWEST
-        query = upkeep_statements.ENDED_RUNS
+        query = maintenance_statements.ENDED_RUNS
         while page := self._database.read(query, before=before, limit=_PAGE_RUNS):
             runs = [rows.to_ended_run(row) for row in page]
             yield from runs
@@ -69,20 +69,20 @@ class SqlMaintenance:
         """Delete a run, if it still has that status; see `Maintenance.delete_run`."""
         with self._database.writing() as writer:
             is_deleted = writer.change(
-                upkeep_statements.DELETE_RUN,
+                maintenance_statements.DELETE_RUN,
                 run_no=run.run_no,
                 run_id=run.id,
                 status=run.status.value,
             )
             if not is_deleted:
                 return False
-            # With it goes the right to write: whoever has taken the run up meanwhile finds it gone.
+            # With it goes the right to write: a process that took the run meanwhile finds it gone.
             writer.execute(DELETE_LEASE, run_no=run.run_no)
             return True
 
     def delete_orphans(self) -> Iterator[int]:
         """Delete the rows that deleted runs have left; see `Maintenance.delete_orphans`."""
-        for left_runs, delete_some in upkeep_statements.ORPHANS:
+        for left_runs, delete_some in maintenance_statements.ORPHANS:
             for (run_no,) in self._database.read(left_runs):
                 yield from in_turns(partial(self._delete, delete_some, run_no))
 
@@ -107,13 +107,13 @@ def check_records(database: Database) -> StoreReport:
     if revision == newest and not problems:
         counts = [
             (database.read(query)[0][0], problem)
-            for problem, query in upkeep_statements.PROBLEMS.items()
+            for problem, query in maintenance_statements.PROBLEMS.items()
         ]
         problems = tuple(f"{problem}: {count:,}" for count, problem in counts if count)
         known = {status.value: status for status in Status}
-        found = database.read(upkeep_statements.RUN_COUNTS)
+        found = database.read(maintenance_statements.RUN_COUNTS)
         runs = {known[status]: count for status, count in found if status in known}
-        for left_runs, _ in upkeep_statements.ORPHANS:
+        for left_runs, _ in maintenance_statements.ORPHANS:
             leftovers |= {number for (number,) in database.read(left_runs)}
     return StoreReport(
         place=database.place,

@@ -1,4 +1,4 @@
-"""What people and the engine read from a store, over any database: the port `Records`."""
+"""Records read from a store by people and the engine, over any database: the port `Records`."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class SqlRecords:
             after = events[-1].seq
 
     def recorded_items(self, run_no: int, visit_no: int) -> RecordedItems:
-        """Which items of a task are recorded."""
+        """The recorded items of a task."""
         key = {"run_no": run_no, "visit_no": visit_no}
         with self._database.snapshot() as reader:
             ((attempts,),) = reader.read(statements.RECORDED_ATTEMPTS, **key)
@@ -101,7 +101,7 @@ class SqlRecords:
                 return rows.to_recorded(indexes, attempts, failures)
 
     def begun_items(self, run_no: int, path: str) -> Bitmap:
-        """Which items of the task at `path` have recorded steps of a child workflow."""
+        """The items of the task at `path` that have recorded steps of a child workflow."""
         bounds = items_within(path)
         with self._database.each(statements.BEGUN_ITEMS, run_no=run_no, **bounds) as found:
             return rows.to_begun(found, path)
@@ -137,7 +137,7 @@ class SqlRecords:
         return [rows.to_item(row) for row in found]
 
     def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
-        """How long the task's items took; see `Records.item_times`."""
+        """The durations of the task's items; see `Records.item_times`."""
         key = {"run_no": run_no, "visit_no": visit_no}
         (total,) = self._database.read(statements.ITEM_TOTALS, **key)
         part = min(1.0, _SAMPLED_ITEMS / max(total[0], 1))

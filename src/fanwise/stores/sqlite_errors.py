@@ -1,4 +1,4 @@
-"""What the errors of SQLite's driver mean for a store: one record is refused, or nothing works."""
+"""Errors of SQLite's driver as those of a store: one record is refused, or nothing works."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ _TROUBLES = {
     ),
 }
 _UNKNOWN = _Trouble("SQLite reports an error", "Check the file, or use --store.")
-_PRIMARY_CODE = 0xFF  # The upper bits of a code tell variants of one trouble apart.
+_PRIMARY_CODE = 0xFF  # The upper bits of a code are variants of one trouble.
 
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turns what the system and the driver raise for the file at `path` into a `StoreError`."""
+    """Turn errors of the system and the driver for the file at `path` into a `StoreError`."""
     try:
         yield
     except sqlite3.Error as error:
@@ -69,7 +69,7 @@ def explained(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def refusing(path: Path) -> Iterator[None]:
-    """Turns errors that other records wouldn't meet into a `RecordRefusedError`."""
+    """Turn errors that other records wouldn't meet into a `RecordRefusedError`."""
     try:
         yield
     except _ABOUT_A_RECORD as error:

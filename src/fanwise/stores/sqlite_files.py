@@ -1,4 +1,4 @@
-"""SQLite files: tell fanwise's from others, make new ones, connect.
+"""SQLite files: those of fanwise and others, new ones, and connections.
 
 A store is known by its `application_id`, its version by Alembic's table. A file that isn't
 fanwise's is left as it is, byte for byte, with nothing beside it: it is looked at through a
@@ -23,7 +23,9 @@ from fanwise.stores import schema
 from fanwise.stores.sqlite_errors import explained
 from fanwise.stores.sqlite_text import definition
 
-APPLICATION_ID = int.from_bytes(b"weft")
+APPLICATION_ID: Final = int.from_bytes(b"fanw")
+FIRST_APPLICATION_ID: Final = int.from_bytes(b"weft")
+"""The id of stores until version 0.1, which had another name; an upgrade gives them the new one."""
 
 PAGE_BYTES: Final = 16_384
 """The page size of new stores: a result of 1 KB then shares a page with others of its table."""
@@ -65,15 +67,15 @@ def transaction(
 
 
 def open_writer(
-    path: Path, *, durability: str, create: bool, timeout_s: float, alone: bool = False
+    path: Path, *, durability: str, create: bool, timeout_s: float, to_upgrade: bool = False
 ) -> sqlite3.Connection:
     """Connect to the store at `path` for writing; with `create`, a new one is made if need be.
 
-    Its version may be any. With `alone`, nobody else has the store open, also for reading, until
-    the connection is closed. Raises `StoreError`.
+    Its revision may be any. With `to_upgrade` its id may be the first one, and no other process has
+    the store open, also for reading, until the connection is closed. Raises `StoreError`.
     """
     with explained(path):
-        _inspect(path, create=create, timeout_s=timeout_s)
+        _inspect(path, create=create, timeout_s=timeout_s, to_upgrade=to_upgrade)
         if create and not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
@@ -84,7 +86,7 @@ def open_writer(
             )
         connection = connect(path, READ_WRITE, timeout_s)
         try:
-            if alone:  # before anything is read, which takes the lock
+            if to_upgrade:  # before anything is read, which takes the lock
                 connection.execute("PRAGMA locking_mode = exclusive")
             connection.execute(f"PRAGMA synchronous = {durability}")
             if create and _is_blank(connection):
@@ -96,14 +98,27 @@ def open_writer(
     return connection
 
 
-def reading_mode(path: Path, timeout_s: float) -> str:
-    """How to connect to the store at `path` without ever writing to it. Raises `StoreError`."""
+def reading_mode(path: Path, timeout_s: float, *, to_upgrade: bool = False) -> str:
+    """The mode in which to read the store at `path` without ever writing to it.
+
+    With `to_upgrade` its id may be the first one. Raises `StoreError`.
+    """
     with explained(path):
-        _inspect(path, create=False, timeout_s=timeout_s)
-        # Readers share files beside the store. Where these can't be made and nobody has made them,
-        # nobody writes either.
-        shared = path.with_name(f"{path.name}-wal").exists() or os.access(path.parent, os.W_OK)
+        _inspect(path, create=False, timeout_s=timeout_s, to_upgrade=to_upgrade)
+        # Readers share files beside the store. Where these can't be made and don't exist yet, there
+        # is no writer either.
+        shared = _log_file(path).exists() or os.access(path.parent, os.W_OK)
     return READ_ONLY if shared else _UNTOUCHED
+
+
+def _log_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def application_id(connection: sqlite3.Connection) -> int:
+    """The number by which a kind of SQLite file is known."""
+    number: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    return number
 
 
 def revision(connection: sqlite3.Connection) -> str:
@@ -131,11 +146,15 @@ def require_newest(revision: str, path: Path) -> None:
         raise StoreError(
             f"{path}: the store was made by an older version of fanwise "
             f"(revision {revision or '-'}, this one uses {schema.REVISIONS[-1]}).",
-            hint=f"Upgrade it: fanwise db upgrade --store {shlex.quote(str(path))}",
+            hint=_upgrade_hint(path),
         )
 
 
-def _inspect(path: Path, *, create: bool, timeout_s: float) -> None:
+def _upgrade_hint(path: Path) -> str:
+    return f"Upgrade it: fanwise db upgrade --store {shlex.quote(str(path))}"
+
+
+def _inspect(path: Path, *, create: bool, timeout_s: float, to_upgrade: bool = False) -> None:
     """Raise `StoreError` unless there is a store at `path`, or room for a new one."""
     try:
         status = path.stat()
@@ -160,13 +179,23 @@ def _inspect(path: Path, *, create: bool, timeout_s: float) -> None:
             hint="Check the path; the first run makes a store.",
         )
     with contextlib.closing(connect(path, _UNTOUCHED, timeout_s)) as connection:
-        # What is in the file alone may end early, while the rest stands in the file beside it.
+        # A schema in the file alone may end early, while the rest is in the file beside it.
         connection.execute("PRAGMA writable_schema = on")
-        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise StoreError(
-                f"{path}: this is a SQLite database, but not a store of fanwise.",
-                hint="Name another file with --store.",
-            )
+        found = application_id(connection)
+    # Until the next checkpoint an upgrade's new id is in the file beside the store.
+    if found == FIRST_APPLICATION_ID and _log_file(path).exists():
+        with contextlib.closing(connect(path, READ_ONLY, timeout_s)) as connection:
+            found = application_id(connection)
+    if found == FIRST_APPLICATION_ID and not to_upgrade:
+        raise StoreError(
+            f"{path}: the store was made by an older version of fanwise, under its first name.",
+            hint=_upgrade_hint(path),
+        )
+    if found not in (APPLICATION_ID, FIRST_APPLICATION_ID):
+        raise StoreError(
+            f"{path}: this is a SQLite database, but not a store of fanwise.",
+            hint="Name another file with --store.",
+        )
 
 
 def _is_blank(connection: sqlite3.Connection) -> bool:

@@ -68,7 +68,7 @@ class BulkInsert:
         self._texts: dict[int, str] = {}
 
     def write(self, connection: sqlite3.Connection, values: Sequence[SqlValue]) -> None:
-        """Insert the rows whose values stand in `values`, one row after the other."""
+        """Insert the rows whose values are in `values`, one row after the other."""
         start, width = 0, self._width
         for size in self._sizes:
             span = size * width

@@ -1,4 +1,4 @@
-"""What every store is, whatever it records runs in."""
+"""The interface and the reports of every store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fanwise.model import Status, StoreSize
 from fanwise.ports import Journal, Mailbox, Maintenance, Ownership, Records
 
 TIMEOUT_S: Final = 10.0
-"""How long operations wait for a store that another process keeps locked."""
+"""The time that operations wait for a store that another process keeps locked."""
 
 Durability = Literal["off", "normal", "full"]
 """The survival of commits: `normal` survives the end of the process, `full` also a loss of power.
@@ -22,7 +22,7 @@ After a loss of power a store with `off`, which is for tests, may be damaged.
 
 
 class StoreReport(msgspec.Struct, frozen=True):
-    """What a check has found; see `fanwise.stores.check`.
+    """The findings of a check; see `fanwise.stores.check`.
 
     `revision` is that of the store's schema, empty before the first one, and `newest` the one that
     this version of fanwise reads and writes. `problems` has a line for each thing that is damaged.

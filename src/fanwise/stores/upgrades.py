@@ -1,8 +1,8 @@
 """Bring an older store to this version's schema with Alembic; imported only for that.
 
-A store is never upgraded unasked: the older version of fanwise that still uses it, on a schedule
-perhaps, couldn't open it any more. Whoever asks has the store alone meanwhile, so that no process
-of that version is at work on it, and gets a copy to go back to.
+A store is upgraded by command only: an older version of fanwise that still uses it, on a schedule
+perhaps, couldn't open it any more. The command has the store alone meanwhile, so that no process of
+that version is at work on it, and keeps a copy to go back to.
 """
 
 from __future__ import annotations
@@ -20,25 +20,24 @@ from sqlalchemy.pool import StaticPool
 
 from fanwise.stores import schema, sqlite_files
 from fanwise.stores.sqlite_errors import explained
-from fanwise.stores.store import Upgrade
+from fanwise.stores.store import TIMEOUT_S, Upgrade
 
-_TIMEOUT_S = 10.0
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def upgrade_sqlite(path: str, *, keep_copy: bool = True) -> Upgrade:
+def upgrade_sqlite(path: str, *, keep_copy: bool = True, timeout_s: float = TIMEOUT_S) -> Upgrade:
     """Upgrade the store in the file at `path`; see `fanwise.stores.upgrade`."""
     place = Path(path).expanduser().absolute()
     newest = schema.REVISIONS[-1]
-    if _revision(place) == newest:
+    if _is_newest(place, timeout_s):
         return Upgrade(newest, newest, None)  # also while others use the store
     writer = sqlite_files.open_writer(
-        place, durability="full", create=False, timeout_s=_TIMEOUT_S, alone=True
+        place, durability="full", create=False, timeout_s=timeout_s, to_upgrade=True
     )
     with closing(writer) as connection, explained(place):
-        revision = sqlite_files.revision(connection)
-        if revision == newest:  # by now: another process has been faster
+        if _needs_nothing(connection):  # by now: another process has been faster
             return Upgrade(newest, newest, None)
+        revision = sqlite_files.revision(connection)
         copy = _copy(connection, place, revision) if keep_copy else None
         try:
             migrate(connection)
@@ -49,12 +48,18 @@ def upgrade_sqlite(path: str, *, keep_copy: bool = True) -> Upgrade:
     return Upgrade(revision, newest, copy)
 
 
-def _revision(place: Path) -> str:
-    mode = sqlite_files.reading_mode(place, _TIMEOUT_S)
-    with explained(place), closing(sqlite_files.connect(place, mode, _TIMEOUT_S)) as connection:
-        revision = sqlite_files.revision(connection)
-    sqlite_files.require_known(revision, place)
-    return revision
+def _is_newest(place: Path, timeout_s: float) -> bool:
+    mode = sqlite_files.reading_mode(place, timeout_s, to_upgrade=True)
+    with explained(place), closing(sqlite_files.connect(place, mode, timeout_s)) as connection:
+        sqlite_files.require_known(sqlite_files.revision(connection), place)
+        return _needs_nothing(connection)
+
+
+def _needs_nothing(connection: sqlite3.Connection) -> bool:
+    return (
+        sqlite_files.revision(connection) == schema.REVISIONS[-1]
+        and sqlite_files.application_id(connection) == sqlite_files.APPLICATION_ID
+    )
 
 
 def _copy(connection: sqlite3.Connection, place: Path, revision: str) -> Path:
@@ -74,7 +79,7 @@ def _copy(connection: sqlite3.Connection, place: Path, revision: str) -> Path:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Run the revisions that the database lacks, all of them in one transaction."""
+    """Run the revisions that the database lacks, and name it, all in one transaction."""
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
 
     @event.listens_for(engine, "begin")
@@ -88,5 +93,6 @@ def migrate(connection: sqlite3.Connection) -> None:
         with engine.begin() as started:
             config.attributes["connection"] = started
             command.upgrade(config, "head")
+            started.exec_driver_sql(f"PRAGMA application_id = {sqlite_files.APPLICATION_ID}")
     except DBAPIError as error:
         raise error.orig or error from error  # what the driver said, without the statement

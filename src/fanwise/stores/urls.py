@@ -47,8 +47,8 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Sto
 def upgrade(url: str, *, keep_copy: bool = True) -> Upgrade:
     """Bring the store at `url` to this version's schema, if it has an older one.
 
-    It happens as a whole or not at all, while nobody else has the store open. With `keep_copy` the
-    store as it was is copied first, into a file beside it. Raises `StoreError`.
+    It happens as a whole or not at all, while no other process has the store open. With `keep_copy`
+    the store as it was is copied first, into a file beside it. Raises `StoreError`.
     """
     from fanwise.stores.upgrades import upgrade_sqlite
 

@@ -1,4 +1,4 @@
-"""What every store promises of finding runs and items, as a part of `StoreContract`."""
+"""Promises of every store about finding runs and items, as a part of `StoreContract`."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 import pytest
 from msgspec.structs import replace
 
-from fanwise.errors import LeaseLostError, RecordRefusedError, UsageError
+from fanwise.errors import LeaseLostError, RecordRefusedError, RunExistsError
 from fanwise.model import (
     Discard,
     EndedRun,
@@ -115,7 +115,7 @@ class OwnershipContract:
         """So nobody ever sees it without an owner; one whose id is taken leaves no lease."""
         engine_no = store.enroll(an_owner())
         run_no = store.create_run(a_run(), engine_no)
-        with pytest.raises(UsageError):
+        with pytest.raises(RunExistsError):
             store.create_run(a_run(), engine_no)
         assert store.inbox(engine_no).tokens == {run_no: 1}
         store.commit([an_item(run_no, 0)], {run_no: 1})

@@ -1,7 +1,7 @@
 """`rehearse`: runs a workflow as a test wants it, with stand-ins for its actions, in no time.
 
 A rehearsal is a run by the real engine. What differs is around it: the catalog of actions, the
-clock, chance, and, unless a test says otherwise, the store, which is in memory. It reads no
+clock, chance, and, unless a test says otherwise, the store, which is a temporary file. It reads no
 environment variable, so it comes out the same on every machine.
 """
 
@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from fanwise.engine.blocking import run_blocking
 from fanwise.errors import UsageError
+from fanwise.packs.workflows import Workflows
 from fanwise.plan import Plan
 from fanwise.ports import Observer, TaskProgress
 from fanwise.stores import Store, open_store
@@ -26,7 +27,6 @@ from fanwise.testing.stage import Stage
 from fanwise.testing.stores import MemoryStore
 from fanwise.values import encode
 from fanwise.wiring import Settings, Workflow, build_engine
-from fanwise.workflows import Workflows
 
 _NONE: Mapping[str, Any] = {}
 
@@ -50,7 +50,7 @@ def rehearse(
     choice among them (`fails`, `in_turn`, `per_item`, `per_task`). The others run for real, unless
     `only_replaced` refuses it; `core.echo`, `core.fail`, `core.noop` and `core.sleep` always may.
 
-    `store` is the URL of a store, or one that is open and stays so; by default one in memory.
+    `store` is the URL of a store, or an open store, which stays open; by default a temporary file.
     Waiting takes no time, except for actions that run for real.
 
     Raises `UsageError` for stand-ins, secrets or parameters that don't fit the workflow, and what

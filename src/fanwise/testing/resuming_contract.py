@@ -1,4 +1,4 @@
-"""What every store promises of what a run that goes on asks and takes back: for `StoreContract`."""
+"""Promises of every store to a resumed run, which reads and discards, for `StoreContract`."""
 
 from __future__ import annotations
 

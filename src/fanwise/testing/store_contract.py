@@ -1,4 +1,4 @@
-"""What every store promises, as tests: subclass `StoreContract`, give `open`, and run pytest.
+"""The promises of every store, as tests: subclass `StoreContract`, give `open`, and run pytest.
 
     class TestMyStore(StoreContract):
         def open(self, folder: Path, now: Callable[[], float]) -> Store:
@@ -6,7 +6,7 @@
 
 `open` gives a new and empty store, whose clock `now` is: seconds since the epoch. `folder` is an
 empty folder of the test's own. A `conftest.py` with
-`pytest.register_assert_rewrite("fanwise.testing.store_contract")` makes failures tell more.
+`pytest.register_assert_rewrite("fanwise.testing.store_contract")` makes failures say more.
 """
 
 from __future__ import annotations
@@ -414,7 +414,7 @@ class StoreContract(FindingContract, ResumingContract):
         assert list(store.items(run_no, 1)) == [an_item(run_no, 5)]
 
     def test_a_refused_record_leaves_nothing_of_its_commit(self, store: Store) -> None:
-        """A commit is written as a whole or not at all, and the store goes on working."""
+        """A commit is written as a whole or not at all, and the store still works."""
         run_no = store.create_run(a_run())
         store.commit([an_item(run_no, 3), a_task(run_no)])
         group: list[Record] = [
@@ -454,7 +454,7 @@ class StoreContract(FindingContract, ResumingContract):
         assert list(store.items(run_no, 1)) == [an_item(run_no, 0)]
 
     def test_readers_in_other_threads_see_whole_commits(self, store: Store) -> None:
-        """Whoever reads while commits are written sees all of a commit or nothing of it."""
+        """A reader beside the writer sees all of a commit or nothing of it."""
         run_no = store.create_run(a_run())
         groups = [range(start, start + 10) for start in range(0, 500, 10)]
 

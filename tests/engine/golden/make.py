@@ -21,6 +21,7 @@ from fanwise.cli.export_format import as_line
 from fanwise.engine import Engine
 from fanwise.errors import StoreError
 from fanwise.model import RunRecord
+from fanwise.packs.workflows import Workflows
 from fanwise.plan import Plan
 from fanwise.ports import Observer, TaskProgress
 from fanwise.stores import Store
@@ -28,7 +29,6 @@ from fanwise.testing.chance import FixedChance
 from fanwise.testing.jumping_loop import JumpingLoop
 from fanwise.testing.stores import FailingStore, MemoryStore
 from fanwise.wiring import Settings, build_engine
-from fanwise.workflows import Workflows
 
 SETTINGS = Settings(store="")
 FOLDER = Path("/golden")  # where the workflows seem to stand

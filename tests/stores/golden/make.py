@@ -1,8 +1,10 @@
 """Makes a store as this version of fanwise writes it: `python make.py NAME.sqlite`.
 
-The file of each revision is made once, with the code of that time, and is never made again: tests
-upgrade it to hold that what older versions recorded stays readable. Run it in a copy of this folder
-elsewhere, since paths are recorded.
+The file of each revision is made once, with the code of the last commit whose newest revision that
+was, and is never made again: tests upgrade it to hold that records of older versions stay readable.
+Run it in a copy of this folder elsewhere, since paths are recorded, with PYTHONPATH naming the
+package of a clone at that commit. Clones from before version 0.2 have the package's first name, and
+the recipe and flows that go with it.
 """
 
 from __future__ import annotations

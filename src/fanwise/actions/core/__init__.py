@@ -4,14 +4,11 @@ A pack like any other, found by its entry point. Each action has a file of its o
 heavy to import, since validating a workflow imports all of it.
 """
 
-from fanwise.actions.core.echo import give_back
+from fanwise.actions.core.basic import do_nothing, give_back, give_up, wait
 from fanwise.actions.core.email import send_message
-from fanwise.actions.core.fail import give_up
 from fanwise.actions.core.http import send_request
-from fanwise.actions.core.noop import do_nothing
 from fanwise.actions.core.read_file import read
 from fanwise.actions.core.shell import run_command
-from fanwise.actions.core.sleep import wait
 from fanwise.actions.core.write_file import write
 
 __all__ = [

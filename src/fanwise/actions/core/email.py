@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fanwise.actions.core.bounds import result_bytes
+from fanwise.actions.core._shared import result_bytes
 from fanwise.actions.decorator import action
 from fanwise.catalog import ActionContext
 from fanwise.errors import InputError

@@ -9,8 +9,8 @@ from email.mime.base import MIMEBase
 from mimetypes import guess_type
 from pathlib import Path
 
+from fanwise.actions.core._shared import file_error
 from fanwise.actions.core.email_addresses import CONTROL
-from fanwise.actions.core.files import file_error
 from fanwise.errors import ActionError
 
 _ANY_BYTES = ("application", "octet-stream")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fanwise.actions.core.bounds import result_bytes
+from fanwise.actions.core._shared import result_bytes
 from fanwise.actions.decorator import DURATION, PATH, action
 from fanwise.catalog import ActionContext
 

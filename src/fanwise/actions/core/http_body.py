@@ -18,10 +18,9 @@ from typing import IO, Any, Final, NamedTuple
 import aiohttp
 import msgspec
 
+from fanwise.actions.core._shared import decoded, file_error
 from fanwise.actions.core.atomic_file import new_file
 from fanwise.actions.core.encodings import charset
-from fanwise.actions.core.files import file_error
-from fanwise.actions.core.text import decoded
 from fanwise.errors import ActionError
 
 _LARGE_BYTES: Final = 64 * 2**10

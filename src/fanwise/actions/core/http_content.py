@@ -13,7 +13,7 @@ from typing import IO, TypeAlias
 
 from aiohttp import FormData
 
-from fanwise.actions.core.files import file_error
+from fanwise.actions.core._shared import file_error
 
 Content: TypeAlias = bytes | IO[bytes] | FormData
 

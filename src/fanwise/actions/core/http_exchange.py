@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from fanwise.actions.core._shared import decoded, tls_reason
 from fanwise.actions.core.http_body import (
     Saved,
     json_of,
@@ -26,8 +27,6 @@ from fanwise.actions.core.http_body import (
     text_of,
 )
 from fanwise.actions.core.http_request import Request, Statuses, redirected
-from fanwise.actions.core.text import decoded
-from fanwise.actions.core.tls import tls_reason
 from fanwise.actions.resources import resource
 from fanwise.errors import ActionError, Excerpt
 

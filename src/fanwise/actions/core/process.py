@@ -16,8 +16,8 @@ from contextlib import suppress
 from time import perf_counter
 from typing import NamedTuple, cast
 
+from fanwise.actions.core._shared import decoded
 from fanwise.actions.core.reaper import MARK, Reaper
-from fanwise.actions.core.text import decoded
 from fanwise.actions.resources import resource
 from fanwise.errors import ActionError
 

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from fanwise.actions.core.bounds import result_bytes
-from fanwise.actions.core.files import file_error
+from fanwise.actions.core._shared import file_error, result_bytes
 from fanwise.actions.decorator import PATH, action
 from fanwise.catalog import ActionContext
 from fanwise.errors import ActionError

@@ -8,7 +8,7 @@ from functools import lru_cache
 from shutil import which
 from typing import Annotated, Any, Literal
 
-from fanwise.actions.core.bounds import result_bytes
+from fanwise.actions.core._shared import result_bytes
 from fanwise.actions.decorator import DURATION, PATH, SCRIPT, action
 from fanwise.catalog import ActionContext
 from fanwise.errors import ActionError, Excerpt, InputError

@@ -13,8 +13,7 @@ import ssl
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fanwise.actions.core.text import decoded
-from fanwise.actions.core.tls import tls_reason
+from fanwise.actions.core._shared import decoded, tls_reason
 from fanwise.errors import ActionError
 from fanwise.values import JsonObject
 

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from fanwise.actions.core._shared import file_error
 from fanwise.actions.core.atomic_file import new_file
-from fanwise.actions.core.files import file_error
 from fanwise.actions.decorator import PATH, action
 from fanwise.errors import ActionError
 from fanwise.values import encode

@@ -322,7 +322,7 @@ class _Rerun:
 
 
 def _reason(result: TaskResult) -> RerunReason:
-    """Why a visit with this result runs again."""
+    """The reason for which a visit with this result runs again."""
     if result.status is Status.CANCELLED:
         return RerunReason.CANCELLED
     if result.items is not None and result.items.failed:
@@ -341,6 +341,6 @@ def _items_of(task: PlannedTask) -> tuple[str, Mapping[str, object], object] | N
     """The kind, sources and batch size of a task's items, as the workflow's text."""
     if task.items is None:
         return None
-    batch = task.settings.get("batch-size")
-    size = None if batch is None else (batch.value.raw if batch.value else batch.literal)
+    batch = task.settings.batch_size
+    size = batch.given if batch.template is None else batch.template.raw
     return task.items.kind, {name: part.raw for name, part in task.items.parts.items()}, size

@@ -1,1 +1,1 @@
-"""How stores of older versions become those of newer ones; run by `fanwise.stores.upgrades`."""
+"""Upgrades of the schema from older revisions to newer ones, run by `fanwise.stores.upgrades`."""

@@ -1,4 +1,4 @@
-"""What Alembic runs: the revisions, on the connection and in the transaction that it is given."""
+"""The script that Alembic runs: the revisions, on the connection and in the transaction given."""
 
 from alembic import context
 

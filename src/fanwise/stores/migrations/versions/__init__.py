@@ -1,1 +1,1 @@
-"""One module a revision of the schema; each says what it changes and nothing else."""
+"""A module for each revision of the schema, with its changes and nothing else."""

@@ -1,0 +1,46 @@
+"""The parts that several actions of the core pack share: bounds, texts, errors of files and TLS."""
+
+from __future__ import annotations
+
+from fanwise.actions.core.encodings import charset
+from fanwise.catalog import ActionContext
+from fanwise.errors import ActionError
+from fanwise.model import Limits
+
+
+def result_bytes(given: int | None, context: ActionContext | None) -> int:
+    """The bound that a task gave, else the run's `limits.result_bytes`."""
+    if given is not None:
+        return given
+    return (Limits() if context is None else context.limits).result_bytes
+
+
+def decoded(data: bytes, encoding: str = "utf-8") -> str:
+    """Return the text, with U+FFFD for bytes that aren't text in this encoding and for NUL.
+
+    An encoding that isn't a charset is read as UTF-8.
+    """
+    return data.decode(charset(encoding) or "utf-8", "replace").replace("\0", "\ufffd")
+
+
+def file_error(action: str, error: OSError, path: str) -> ActionError:
+    """The error of an action on a file. Its `data` holds the path, its message doesn't."""
+    match error:
+        case FileNotFoundError() | NotADirectoryError():
+            kind, what = "NotFound", "there is no such file or folder"
+        case PermissionError():
+            kind, what = "PermissionDenied", "permission is denied"
+        case IsADirectoryError():
+            kind, what = "IsDirectory", "the path is a folder's"
+        case FileExistsError():
+            kind, what = "Exists", "the file exists already"
+        case _:
+            kind, what = "FileError", (error.strerror or "it failed").lower()
+    return ActionError(f"{action}: {what}.", type=kind, data={"path": path})
+
+
+def tls_reason(error: BaseException | None) -> str:
+    """Describe the failure, with the reason of a refused certificate, and without the host."""
+    # After a comma OpenSSL names the host.
+    reason: str = getattr(error, "verify_message", "").partition(",")[0]
+    return f"the certificate is refused: {reason}" if reason else "TLS failed"

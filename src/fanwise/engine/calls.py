@@ -1,0 +1,117 @@
+"""Makes the calls of visits in the process that drives their run, with its journal around them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from fanwise.bitmap import Bitmap
+from fanwise.catalog import StopFlag
+from fanwise.context import WorkflowContext
+from fanwise.engine.attempt import VisitCall
+from fanwise.engine.masking import Masker
+from fanwise.engine.services import RunServices
+from fanwise.engine.sleeping import Sleeper
+from fanwise.engine.visit import Visit
+from fanwise.model import Limits, LogEntry
+from fanwise.plan import PlannedTask, Value
+from fanwise.ports import Ticket
+
+
+def make_call(
+    task: PlannedTask,
+    visit: Visit,
+    context: WorkflowContext,
+    run: RunServices,
+    *,
+    timeout_s: float | None,
+    resumes: bool = False,
+    begun_children: Bitmap | None = None,
+) -> VisitCall:
+    """The call of a visit. Raises `AttemptError` if its shared inputs don't fit.
+
+    With `resumes` the visit was begun by an earlier process, with the steps of `begun_children`.
+    """
+    child: Callable[..., Awaitable[object]] | None = None
+    if task.spec.workflow is not None:
+        child = run.child(task.spec.workflow(), visit, context, run, begun_children)
+    around = RunSurroundings(run, visit, resumes=resumes)
+    return VisitCall(
+        task.spec, task.inputs, visit, context, around, timeout_s=timeout_s, child=child
+    )
+
+
+class RunSurroundings:
+    """A run's services for one visit; implements `attempt.Surroundings`."""
+
+    __slots__ = ("_resumes", "_run", "_visit")
+
+    def __init__(self, run: RunServices, visit: Visit, *, resumes: bool) -> None:
+        self._run = run
+        self._visit = visit
+        self._resumes = resumes
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds of the run."""
+        return self._run.services.limits
+
+    @property
+    def masker(self) -> Masker:
+        """Knows the values of the run's secrets."""
+        return self._run.masker
+
+    @property
+    def stop(self) -> StopFlag:
+        """Set once the visit is to stop."""
+        return self._run.stop
+
+    @property
+    def workflow_folder(self) -> Path:
+        """The folder of the workflow's file."""
+        return self._run.workflow_folder
+
+    @property
+    def caller_folder(self) -> Path:
+        """The folder in which the paths of `given` parameters start."""
+        return self._run.caller_folder
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of the parameters that the run was given."""
+        return self._run.given
+
+    def now(self) -> float:
+        """The time."""
+        return self._run.services.clock.now()
+
+    def locate(self, text: str, value: Value) -> str:
+        """The absolute path that `text`, which `value` gave, means."""
+        return self._run.locate(text, value)
+
+    def sleeper(self, ticket: Ticket) -> Sleeper:
+        """The recorded sleeps of one attempt."""
+        run, visit = self._run, self._visit
+        return Sleeper(
+            visit.run_no,
+            visit.item(ticket.index),
+            run.services.clock,
+            run.journal,
+            run.services.records,
+            resumes=self._resumes and ticket.attempt == 1,
+        )
+
+    def keep_log(self, ticket: Ticket, path: str, started_at: float, text: str) -> None:
+        """Record the text that an attempt has printed."""
+        visit = self._visit
+        self._run.journal.add_log(
+            LogEntry(
+                visit.run_no,
+                visit.visit_no,
+                ticket.index,
+                ticket.attempt,
+                path,
+                started_at,
+                text,
+            )
+        )

@@ -1,0 +1,278 @@
+"""The workers that make the attempts of one visit, shared by executors that hand out attempts.
+
+A `WorkerPool` takes tickets from a feed, makes each attempt within its deadline, and hands back
+its outcome. Where the action itself runs is the affair of the `Caller` that each worker has: the
+pool knows no threads, processes or machines. Spans are seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+
+from fanwise.errors import AttemptTimeoutError
+from fanwise.ports import ActionCall, AttemptLog, Clock, Feed, Ticket, Timer
+
+# A pool of workers
+# =================
+#
+# A visit may have ten million items, so each microsecond that an item costs here is ten seconds of
+# a run. These are the rules of the hot loop, `WorkerPool._attempts`, and their reasons.
+#
+# Workers, not tasks. A visit has as many workers as it may run items at once, and they live as
+# long as it does. A worker takes a ticket, makes the attempt, hands back its outcome and takes the
+# next. The obvious way, an asyncio task for each item under a semaphore, creates, schedules and
+# collects a task and two futures for an item; an `asyncio.timeout` adds a timer and a context. Each
+# costs as much as all the rest together. It also has to bound the tasks that wait, since a million
+# of them would be a million contexts; workers that pull bound themselves. Whatever holds items
+# back (slots, a rate, a queue that is full, a retry that isn't due) is the feed's affair: `take`
+# gives None then, and `wait` returns once another look is worth while.
+#
+# One timer for all deadlines. A worker notes its deadline as a number. One timer is set for the
+# soonest; when it strikes, it interrupts the workers that are overdue and is set for the soonest
+# of the others. A worker whose attempt has ended needs no cancellation of anything, its number is
+# merely overwritten. So with a timeout of 30 s and items of 1 ms the timer strikes about once in
+# 30 s, and not a thousand times a second.
+#
+# Interruptions. An attempt that is overdue, or that the run cuts off, is cancelled through its
+# worker's task, and the worker lives on. An action may do anything about `CancelledError`: swallow
+# it, answer with an error of its own, cancel itself, or return a result too late. So a worker never
+# asks the task whether it was cancelled, or the exception what it means. It goes by the worker's
+# `interruption`, which only this module writes, and takes back every cancellation afterwards
+# (`Task.uncancel`), so that the next attempt begins clean. A halt may follow a deadline, since the
+# action may have swallowed the first cancellation; a deadline never follows a halt.
+#
+# Overruns. A call that can't be stopped, as in a thread, keeps its slot: the attempt fails at once
+# with `AttemptTimeoutError`, and the feed gets the running call as `busy`, so that neither a retry
+# of this item nor another item starts before the call returns. Otherwise `concurrency: 10` would
+# mean ten, and then twenty, calls of a service that hangs.
+#
+# Turns of 10 ms. A worker that never has to wait keeps the event loop to itself, and with it the
+# journal, the progress and Ctrl-C. So each worker yields once 10 ms have passed since the loop last
+# came round. The first that yields has the loop begin the next turn, when all others have had
+# theirs. `asyncio.sleep(0)` after each item would cost more than the item. Reading the clock costs
+# nothing: it is read anyway, for the duration that is recorded.
+#
+# The log. Printed text is kept apart by a context variable (`engine/capture.py`), which is set once
+# for each worker, and inherited by whatever a `Caller` starts in a copy of the worker's context. An
+# item that prints nothing costs two assignments and a look at whether the buffer is empty.
+
+_TURN_S: Final = 0.010
+
+
+class Caller(Protocol):
+    """One worker's way to call the action; it makes one call at a time."""
+
+    @property
+    def call(self) -> Callable[..., Awaitable[object]]:
+        """The function that a worker awaits, with the action's arguments."""
+
+    @property
+    def running(self) -> asyncio.Future[object] | None:
+        """The latest call, if it still runs although its attempt was interrupted."""
+
+    def close(self) -> None:
+        """Free resources once the last call has returned."""
+
+
+class _Worker:
+    """One slot: the attempt in it, its deadline, and the reason why it was interrupted."""
+
+    __slots__ = ("caller", "deadline", "interruption", "task", "ticket")
+
+    def __init__(self, caller: Caller) -> None:
+        self.caller = caller
+        self.task: asyncio.Task[None] | None = None
+        self.ticket: Ticket | None = None
+        self.deadline = math.inf
+        self.interruption: str | None = None
+
+    def interrupt(self, why: str) -> None:
+        """Cancel the attempt; the worker itself lives on. A halt may follow a deadline."""
+        if self.task is None or self.ticket is None:
+            return
+        if self.interruption is None or (why == "halt" and self.interruption != "halt"):
+            self.interruption = why
+            self.deadline = math.inf
+            self.task.cancel()
+
+    def forget_cancellation(self) -> None:
+        """Let the task run as if it had never been cancelled."""
+        while self.task is not None and self.task.cancelling():
+            self.task.uncancel()
+
+
+class WorkerPool:
+    """The workers of one visit: as many as its feed is wide, each with a caller of its own."""
+
+    def __init__(
+        self, feed: Feed, call: ActionCall, clock: Clock, make_caller: Callable[[], Caller]
+    ) -> None:
+        self._feed = feed
+        self._call = call
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._workers = [_Worker(make_caller()) for _ in range(feed.width)]
+        self._is_over = False
+        self._turn_ends = 0.0
+        self._turn_is_over = False
+        self._deadline_timer: Timer | None = None
+        self._halted: asyncio.Future[object] = self._loop.create_future()
+        feed.on_halt(self._halt)
+
+    async def work(self) -> None:
+        """Run until the feed has nothing more. Raises errors that belong to no attempt."""
+        tasks = []
+        for worker in self._workers:
+            worker.task = self._loop.create_task(self._run(worker))
+            tasks.append(worker.task)
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
+        finally:
+            self._is_over = True
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            if self._deadline_timer is not None:
+                self._deadline_timer.cancel()
+            for worker in self._workers:
+                worker.caller.close()
+
+    async def _run(self, worker: _Worker) -> None:
+        with self._call.open_log() as log:
+            while True:
+                try:
+                    await self._attempts(worker, log)
+                except asyncio.CancelledError:
+                    if self._is_over:
+                        raise
+                    worker.forget_cancellation()  # an action has left it behind
+                else:
+                    return
+
+    async def _attempts(self, worker: _Worker, log: AttemptLog) -> None:
+        # The hot loop. References that don't change are bound to local names.
+        feed, call = self._feed, self._call
+        take, succeeded = feed.take, feed.succeeded
+        arguments, result = call.arguments, call.result
+        invoke = worker.caller.call
+        monotonic, timeout_s = self._clock.monotonic, call.timeout_s
+        to_epoch = self._clock.now() - monotonic()
+
+        now = monotonic()
+        while True:
+            ticket = take()
+            if ticket is None:
+                if not await feed.wait():
+                    return
+                now = monotonic()
+                continue
+            started = now
+            worker.ticket = ticket
+            if timeout_s is not None:
+                worker.deadline = started + timeout_s
+                if self._deadline_timer is None:
+                    self._arm(timeout_s)
+            log.is_open = True
+            try:
+                output = result(await invoke(**arguments(ticket)), ticket)
+                if worker.interruption is not None or self._is_over:
+                    raise asyncio.CancelledError  # which the action has swallowed
+            except BaseException as error:
+                now = monotonic()
+                log.keep(ticket, started + to_epoch)
+                await self._failed(worker, ticket, error, started + to_epoch, now - started)
+            else:
+                now = monotonic()
+                worker.ticket = None
+                log.is_open = False
+                if log.written:
+                    log.keep(ticket, started + to_epoch)
+                succeeded(ticket, output, started + to_epoch, now - started)
+            if now >= self._turn_ends:
+                await self._yield()
+                now = monotonic()
+
+    async def _failed(
+        self,
+        worker: _Worker,
+        ticket: Ticket,
+        error: BaseException,
+        started_at: float,
+        duration_s: float,
+    ) -> None:
+        """Hand back an attempt that raised, was too slow, or was stopped."""
+        why = worker.interruption
+        worker.ticket = worker.interruption = None
+        worker.deadline = math.inf
+        if self._is_over or isinstance(error, KeyboardInterrupt | GeneratorExit):
+            raise error
+        worker.forget_cancellation()
+        if why == "halt":
+            self._feed.cancelled(ticket, started_at, duration_s)
+        elif why == "deadline":
+            overrun = AttemptTimeoutError(
+                f"the attempt took longer than its timeout of {self._call.timeout_s:g} s"
+            )
+            await self._overran(worker, ticket, overrun, started_at, duration_s)
+        else:
+            self._feed.failed(ticket, error, started_at, duration_s)
+
+    async def _overran(
+        self,
+        worker: _Worker,
+        ticket: Ticket,
+        error: AttemptTimeoutError,
+        started_at: float,
+        duration_s: float,
+    ) -> None:
+        """Fail an attempt that was too slow; keep the slot while its call still runs."""
+        running = worker.caller.running
+        if running is None:
+            self._feed.failed(ticket, error, started_at, duration_s)
+            return
+        self._feed.failed(ticket, error, started_at, duration_s, busy=running)
+        self._feed.notice(
+            f"{self._call.describe(ticket)} has overrun its timeout and can't be stopped; "
+            "it keeps its slot until it returns"
+        )
+        await asyncio.wait([running, self._halted], return_when=asyncio.FIRST_COMPLETED)
+
+    def _arm(self, wait_s: float) -> None:
+        self._deadline_timer = self._clock.call_later(wait_s, self._interrupt_overdue)
+
+    def _interrupt_overdue(self) -> None:
+        """Interrupt overdue attempts, and set the timer for the soonest of the other deadlines."""
+        now = self._clock.monotonic()
+        soonest = math.inf
+        for worker in self._workers:
+            if worker.ticket is None:
+                continue
+            if worker.deadline <= now:
+                worker.interrupt("deadline")
+            elif worker.deadline < soonest:
+                soonest = worker.deadline
+        self._deadline_timer = None
+        if soonest < math.inf:
+            self._arm(soonest - now)
+
+    def _halt(self) -> None:
+        if not self._halted.done():
+            self._halted.set_result(None)
+        for worker in self._workers:
+            worker.interrupt("halt")
+
+    async def _yield(self) -> None:
+        """Let the loop come round; the first worker that yields ends the turn."""
+        if not self._turn_is_over:
+            self._turn_is_over = True
+            self._loop.call_soon(self._begin_turn)
+        await asyncio.sleep(0)
+
+    def _begin_turn(self) -> None:
+        self._turn_is_over = False
+        self._turn_ends = self._clock.monotonic() + _TURN_S

@@ -1,0 +1,106 @@
+"""Filters on numbers and values of any kind: conversions, rounding, defaults, JSON text."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from fanwise.expressions.budget import Budget
+from fanwise.expressions.flow import NUMBERS, Undefined, kind, length
+from fanwise.expressions.refusal import EvaluationError
+from fanwise.expressions.traversal import freeze_result, measure, to_text
+
+_DIGITS = 4_000  # Longer texts than this are no numbers that JSON can carry.
+_PLACES = 300
+_INDENT = 16
+
+
+def number_of(value: Any) -> int | float:
+    """The value itself if it is a number. Raises `EvaluationError` for anything else."""
+    if type(value) in NUMBERS:
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, Undefined):
+        value.refuse()
+    raise EvaluationError(f"{kind(value)} is given where a number is needed.")
+
+
+def absolute(_budget: Budget, value: object) -> int | float:
+    """The number without its sign."""
+    return abs(number_of(value))
+
+
+def as_int(_budget: Budget, value: Any, default: Any = 0, base: int = 10) -> Any:
+    """The value as an integer, or `default` if it isn't one."""
+    _short(value)
+    try:
+        return int(value, base) if isinstance(value, str) else int(value)
+    except (TypeError, ValueError):
+        try:
+            return int(float(value))
+        except (TypeError, ValueError, OverflowError):
+            return default
+
+
+def as_float(_budget: Budget, value: Any, default: Any = 0.0) -> Any:
+    """The value as a floating-point number, or `default` if it isn't one."""
+    _short(value)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return default
+
+
+def _short(value: object) -> None:
+    if isinstance(value, str) and len(value) > _DIGITS:
+        raise EvaluationError(
+            f"a text of more than {_DIGITS:,} characters can't be read as a number."
+        )
+    if isinstance(value, Undefined):
+        value.refuse()
+
+
+def round_(_budget: Budget, value: object, precision: int = 0, method: str = "common") -> Any:
+    """The number with so many places, rounded to the nearest, up (`ceil`) or down (`floor`)."""
+    number = number_of(value)
+    if abs(precision) > _PLACES:
+        raise EvaluationError(f"a number can't be rounded to more than {_PLACES} places.")
+    if method == "common":
+        return round(number, precision)
+    if method not in ("ceil", "floor"):
+        raise EvaluationError('round goes by "common", "ceil" or "floor".')
+    away = math.ceil if method == "ceil" else math.floor
+    return away(number * (10**precision)) / (10**precision)
+
+
+def default(
+    _budget: Budget, value: object, default_value: object = "", boolean: bool = False
+) -> Any:
+    """The value, or `default_value` if it is undefined, with `boolean` also if it is false."""
+    return default_value if isinstance(value, Undefined) or (boolean and not value) else value
+
+
+def length_(_budget: Budget, value: object) -> int:
+    """The number of elements, keys or characters."""
+    return length(value)
+
+
+def string(budget: Budget, value: object) -> str:
+    """The value as a template prints it."""
+    return to_text(budget, value)
+
+
+def tojson(budget: Budget, value: object, indent: int | None = None) -> str:
+    """The value as JSON text, its keys in order, plain: nothing in it is escaped for HTML."""
+    if indent is not None and not 0 <= indent <= _INDENT:
+        raise EvaluationError(f"JSON text can be indented by 0 to {_INDENT} spaces.")
+    plain = freeze_result(budget, value)
+    budget.allocate(6 * measure(budget, plain))
+    encoder = json.JSONEncoder(sort_keys=True, allow_nan=False, indent=indent)
+    if indent is None:
+        return encoder.encode(plain)
+    parts = []
+    for part in encoder.iterencode(plain):
+        budget.text(part)
+        parts.append(part)
+    return "".join(parts)

@@ -1,0 +1,55 @@
+"""The frozen records that everything else passes around: runs, tasks, items, results, limits.
+
+Times are seconds since the epoch (`_at`) or spans in seconds (`_s`), sizes are bytes (`_bytes`).
+Records hold data only: no record knows how it is stored, shown or decided upon. Each module is for
+one reader; import all names from here.
+"""
+
+from fanwise.model.limits import Limits
+from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
+from fanwise.model.records import (
+    Discard,
+    FileFingerprint,
+    ItemOutcome,
+    LogEntry,
+    Record,
+    RecordedEvent,
+    RunOrigin,
+    RunRecord,
+    Sleep,
+    VisitRecord,
+    inner_path,
+)
+from fanwise.model.results import ErrorInfo, ItemCounts, Status, TaskResult
+from fanwise.model.summaries import EndedRun, ItemTimes, RecordedItems, Run, StoreSize, TaskSummary
+
+__all__ = [
+    "LEASE_S",
+    "Discard",
+    "EndedRun",
+    "ErrorInfo",
+    "FileFingerprint",
+    "Inbox",
+    "ItemCounts",
+    "ItemOutcome",
+    "ItemTimes",
+    "Lease",
+    "Limits",
+    "LogEntry",
+    "Owner",
+    "Record",
+    "RecordedEvent",
+    "RecordedItems",
+    "RequestKind",
+    "Run",
+    "RunOrigin",
+    "RunRecord",
+    "RunRequest",
+    "Sleep",
+    "Status",
+    "StoreSize",
+    "TaskResult",
+    "TaskSummary",
+    "VisitRecord",
+    "inner_path",
+]

@@ -1,0 +1,37 @@
+"""Bounds on the resources of a run."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds on what a run may use, so that nothing grows without one. Messages name the field.
+
+    An environment variable sets each: `FANWISE_LIMIT_RESULT_BYTES` sets `result_bytes`.
+    """
+
+    input_bytes: int = 64 * 2**20
+    """One value of `vars`, `publish` or `output`, and an input that reads the output of a task with
+    items, as JSON. Other inputs share what they name, which was bounded when it was made."""
+    item_bytes: int = 16 * 2**20
+    """One line or record of a file that `with-items` reads. Items of a list aren't measured one by
+    one: the list is in memory already, bounded as a whole by what made it."""
+    result_bytes: int = 16 * 2**20
+    """One attempt's result, as JSON."""
+    context_bytes: int = 2**30
+    """A run's parameters, variables and task results together, as JSON."""
+    error_bytes: int = 64 * 2**10
+    """One error's message, data and traceback; longer ones are shortened."""
+    log_bytes: int = 64 * 2**10
+    """The kept output and logs of one attempt; a note says how much is left out."""
+    template_steps: int = 10_000_000
+    """Steps that one evaluation of a template may take."""
+    template_bytes: int = 64 * 2**20
+    """The memory that one evaluation of a template may allocate, about."""
+    definition_bytes: int = 16 * 2**20
+    """A workflow file."""
+    queue_bytes: int = 4 * 2**20
+    """Outcomes that wait for the store; beyond it a fan-out waits."""
+    running: int = 1_000
+    """Attempts that run at once in this process, over all tasks."""

@@ -1,0 +1,173 @@
+"""Records that the journal writes and a store holds; each describes its own columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from fanwise.model.results import ErrorInfo, ItemCounts, Status
+
+
+class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
+    """The end of one item; recorded once. `output` and `error` are JSON text in UTF-8.
+
+    `run_no` and `visit_no` are the store's number of the run and the task's number within it,
+    `attempts` is how often the item was tried, and `duration_s` how long its last attempt took.
+    """
+
+    run_no: int
+    visit_no: int
+    index: int
+    status: Status
+    attempts: int
+    started_at: float
+    duration_s: float
+    output: bytes | None = None
+    error: bytes | None = None
+    label: str | None = None
+
+
+class VisitRecord(msgspec.Struct, frozen=True, gc=False):
+    """One visit of a task, as recorded: its place in the run, its times and its outcome.
+
+    `visit_no` numbers the run's visits from 1 in the order of their starts; `path` is the task's
+    name, with the names and items above it where it runs inside another. `output` is JSON text of
+    a task without items. `due_at` is when a delayed task starts, and `source` is what the file was
+    like that its items are read from.
+    """
+
+    run_no: int
+    visit_no: int
+    path: str
+    visit: int
+    status: Status
+    has_items: bool = False
+    due_at: float | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    attempts: int = 0
+    output: bytes | None = None
+    error: ErrorInfo | None = None
+    items: ItemCounts | None = None
+    source: FileFingerprint | None = None
+
+
+def inner_path(path: str, visit: int) -> str:
+    """The path inside a visit: `poll` in the first one, `poll#2` in the second."""
+    return path if visit == 1 else f"{path}#{visit}"
+
+
+class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
+    """One event that the conductor was given, so that replaying them gives the same state.
+
+    `seq` counts from 1 within the run; `kind` is the event's name, `data` its JSON text.
+    """
+
+    run_no: int
+    seq: int
+    kind: str
+    data: bytes
+
+
+class LogEntry(msgspec.Struct, frozen=True):
+    """The output and the logs of one attempt. `index` is None for a task without items.
+
+    `path` names the task and the item, as in `check[17]`. `at` is when the attempt started: after a
+    pause or a crash attempts count from 1 again, and what the earlier ones wrote is kept. `label`
+    is what the item is called, which is recorded with the item: it is None when a log is written,
+    and filled in when one is read.
+    """
+
+    run_no: int
+    visit_no: int
+    index: int | None
+    attempt: int
+    path: str
+    at: float
+    text: str
+    label: str | None = None
+
+
+class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The origin of a run beside its workflow and parameters, so that it can resume anywhere.
+
+    `folder` is where relative paths of `given` parameters start, `packs` are pack folders, and
+    `most_items` bounds each fan-out. `workflows` has the texts of the workflows that it calls, and
+    `actions` a digest of the code of each action, by its name.
+    """
+
+    folder: str = ""
+    given: tuple[str, ...] = ()
+    packs: tuple[str, ...] = ()
+    most_items: int | None = None
+    workflows: Mapping[str, str] = {}
+    actions: Mapping[str, str] = {}
+
+
+class RunRecord(msgspec.Struct, frozen=True):
+    """A run as recorded. `definition` is the workflow's text, `parameters` and `output` JSON text.
+
+    Secret parameters are recorded as null. `run_no` is the store's own number for the run, 0 until
+    the store has given one. `tags` are words by which runs are found, sorted, each once.
+    """
+
+    run_no: int
+    id: str
+    workflow: str
+    file: str
+    definition: str
+    parameters: bytes
+    status: Status
+    created_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    output: bytes | None = None
+    error: ErrorInfo | None = None
+    tags: tuple[str, ...] = ()
+    origin: RunOrigin = RunOrigin()
+
+
+class Discard(msgspec.Struct, frozen=True, gc=False):
+    """Take back the records of a retry, before anything else of the same commit is written.
+
+    Of the items of the task `visit_no` these are the ones that haven't succeeded; with None no item
+    is. `under` is the path of a task or an item, such as `check[17]`: all that the steps of a child
+    workflow recorded that it ran, but for their logs, and its own sleeps and those within it. With
+    "" none are.
+    """
+
+    run_no: int
+    visit_no: int | None = None
+    under: str = ""
+
+
+class Sleep(msgspec.Struct, frozen=True, gc=False):
+    """Until when an attempt sleeps: after a crash just the rest of that is slept.
+
+    `path` is that of the task or the item, as in `check[17].login`, with the visit after its name
+    if that isn't the first; `turn` says which of its attempt's sleeps it is, from 1. Of each path
+    only the latest is kept.
+    """
+
+    run_no: int
+    path: str
+    turn: int
+    due_at: float
+
+
+Record = RunRecord | VisitRecord | ItemOutcome | RecordedEvent | LogEntry | Sleep | Discard
+"""Records that the journal writes: runs, visits, logs and sleeps replace earlier records of them;
+items and events are added."""
+
+
+class FileFingerprint(msgspec.Struct, frozen=True):
+    """The features of a file at its first reading, by which a later change is noticed.
+
+    `modified_at` is in seconds since the epoch, `sample` a hash of parts of its content. Which file
+    it is isn't said, since the name of a file may hold a secret.
+    """
+
+    size_bytes: int
+    modified_at: float
+    sample: str

@@ -1,0 +1,75 @@
+"""Statuses, errors and results: records for the conductor, for templates and for actions."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from fanwise.values import FrozenDict
+
+
+class Status(StrEnum):
+    """The status of a run, a task or an item.
+
+    A run has any of the first six, a task any at all, an item `succeeded`, `failed` or `cancelled`.
+    """
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    BLOCKED = "blocked"
+
+    @property
+    def is_final(self) -> bool:
+        """True if nothing more happens after it."""
+        return self not in _OPEN
+
+
+_OPEN = frozenset({Status.PENDING, Status.RUNNING, Status.PAUSED})
+
+
+class ErrorInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The failure of an attempt, a task or a run: one line of `message`, and JSON `data`.
+
+    `traceback` is that of the author's code, without the engine's own frames, or None.
+    """
+
+    type: str
+    message: str
+    data: Any = None
+    traceback: str | None = None
+
+    def as_value(self) -> FrozenDict:
+        """The value that a template sees as an error."""
+        return FrozenDict({"type": self.type, "message": self.message, "data": self.data})
+
+
+class ItemCounts(msgspec.Struct, frozen=True, gc=False):
+    """Counts of a task's items: all of them, and those that ended in each way."""
+
+    total: int
+    succeeded: int
+    failed: int
+
+    def as_value(self) -> FrozenDict:
+        """The value that a template sees as `task.NAME.items`."""
+        return FrozenDict({"total": self.total, "succeeded": self.succeeded, "failed": self.failed})
+
+
+class TaskResult(msgspec.Struct, frozen=True, gc=False):
+    """The end of a task, as later tasks see it.
+
+    `output` is frozen JSON, or a `LazyList` for a task with items; `error` is set only if it
+    failed, and `items` only if it had items.
+    """
+
+    status: Status
+    output: Any = None
+    error: ErrorInfo | None = None
+    items: ItemCounts | None = None
