@@ -313,11 +313,11 @@ async def _ask(
     Raises `RunNotFoundError` and `RunOverError`.
     """
     from fanwise.reports.lookup import require_open
-    from fanwise.run_store import RunStore
+    from fanwise.run_store import RunStore, find_run
 
     with open_existing(settings) as opened:
-        store, runs = RunStore(opened), runs_of(opened)
-        record = store.find(run_id)
+        runs = runs_of(opened)
+        record = find_run(opened, run_id)
         require_open(record)
         if await asyncio.to_thread(runs.owner, record) is None:
             return None
@@ -326,4 +326,4 @@ async def _ask(
         while is_driven:
             await asyncio.sleep(_LOOK_S)
             is_driven = await asyncio.to_thread(runs.owner, record) is not None
-        return store.get(run_id)
+        return RunStore(opened).get(run_id)
