@@ -39,7 +39,7 @@ class Cost(msgspec.Struct, frozen=True):
     store_bytes: float
 
 
-def _work(**keys: Any) -> Task:
+def _work(**keys: object) -> Task:
     return {"name": "work", "action": "bench.noop", "input": {"item": "{{ item }}"}, **keys}
 
 
@@ -61,7 +61,7 @@ def _shared(action: str, items: int) -> Task:
     }
 
 
-def _results(items: int, **keys: Any) -> Task:
+def _results(items: int, **keys: object) -> Task:
     return {
         "name": "work",
         "action": "core.echo",

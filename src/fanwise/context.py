@@ -118,7 +118,7 @@ class WorkflowContext:
         """A context with these variables and results in place of its own; both stay immutable."""
         return self._sharing(variables, task_results)
 
-    def for_item(self, item: Any, index: int) -> ItemContext:
+    def for_item(self, item: object, index: int) -> ItemContext:
         """The context of one item, whose cost doesn't depend on what this context holds."""
         return ItemContext(self, item, index)
 

@@ -316,7 +316,7 @@ class ActionError(AttemptError):
         message: object,
         *,
         type: str = "ActionError",
-        data: Any = None,
+        data: object = None,
         retry: bool = True,
         retry_after_s: float | None = None,
     ) -> None:
@@ -380,7 +380,7 @@ class RunFailedError(AttemptError):
     code = "run-failed"
     type = "RunFailed"
 
-    def __init__(self, message: object, *, path: str, cause: str, data: Any = None) -> None:
+    def __init__(self, message: object, *, path: str, cause: str, data: object = None) -> None:
         super().__init__(message)
         self.path = path
         self.cause = cause

@@ -141,7 +141,7 @@ def freeze(value: object, *, where: str = "$") -> Any:
         raise _explained(value, where) from None
 
 
-def read_lazy(value: Any) -> Any:
+def read_lazy(value: object) -> Any:
     """A frozen value with every lazy list in it read, sharing what holds none.
 
     Raises `ResultError` for what is nested too deeply.
@@ -179,7 +179,7 @@ def decode(data: bytes) -> Any:
         raise _too_deep("$") from None
 
 
-def thaw(value: Any) -> Any:
+def thaw(value: object) -> Any:
     """Return a deep copy of `value` made of plain dicts and lists, yours to change.
 
     Raises `ResultError` for what is nested too deeply.
@@ -272,7 +272,7 @@ def _is_deep(data: bytes) -> bool:
     return bool(marks)
 
 
-def _read_lazy(value: Any) -> Any:
+def _read_lazy(value: object) -> Any:
     if isinstance(value, LazyList):
         return FrozenList(list(value))
     if isinstance(value, dict):
@@ -284,7 +284,7 @@ def _read_lazy(value: Any) -> Any:
     return value
 
 
-def _thaw(value: Any) -> Any:
+def _thaw(value: object) -> Any:
     if isinstance(value, dict):
         return {key: _thaw(part) for key, part in value.items()}
     if isinstance(value, list | tuple | LazyList):

@@ -144,7 +144,7 @@ def _fault(name: str, cpu: bool, function: object) -> tuple[str, str] | None:
     return None
 
 
-def _field(name: str, parameter: inspect.Parameter, annotation: Any) -> ActionField:
+def _field(name: str, parameter: inspect.Parameter, annotation: object) -> ActionField:
     notes = getattr(annotation, "__metadata__", ())
     if notes and all(note in _OURS for note in notes):
         annotation = typing.get_args(annotation)[0]

@@ -54,7 +54,7 @@ class _OrBlank:
     """Says in an annotation that JSON Schema allows null for an empty map."""
 
     def __get_pydantic_json_schema__(
-        self, core_schema: Any, handler: Callable[[Any], dict[str, Any]]
+        self, core_schema: object, handler: Callable[[Any], dict[str, Any]]
     ) -> dict[str, Any]:
         return {"anyOf": [handler(core_schema), {"type": "null"}]}
 
@@ -161,7 +161,7 @@ check_transitions = partial(
 # Literals
 
 
-def _or_template(parse: Callable[[object], Any], **json_schema: Any) -> tuple[Any, ...]:
+def _or_template(parse: Callable[[object], Any], **json_schema: object) -> tuple[Any, ...]:
     """What an annotation needs so that its key takes a template or what `parse` takes."""
 
     def check(value: object) -> Any:

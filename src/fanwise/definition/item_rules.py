@@ -58,7 +58,7 @@ def check_items(
         _check_side_by_side(items_path, items, notes)
 
 
-def _check_stream(path: Path, stream: str, value: Any, notes: Notes) -> None:
+def _check_stream(path: Path, stream: str, value: object, notes: Notes) -> None:
     kind = SOURCE_KINDS[stream]
     takes = kind.takes
     if isinstance(value, str) and (has_template(value) or (kind.is_file and value)):

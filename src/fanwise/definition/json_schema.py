@@ -19,7 +19,7 @@ _WORKFLOW: Final = {"$ref": "#/$defs/WorkflowDefinition"}
 class _Generator(GenerateJsonSchema):
     """Leaves out what only repeats, and refuses names that are no names."""
 
-    def field_title_should_be_set(self, schema: Any) -> bool:
+    def field_title_should_be_set(self, schema: object) -> bool:
         return False
 
     def default_schema(self, schema: Any) -> dict[str, Any]:

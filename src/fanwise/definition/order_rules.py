@@ -46,7 +46,7 @@ def check_order(
                 _check_repeats((*path, "next", index, "do"), targets, notes)
 
 
-def _check_own_name(path: Path, needs: list[Any], own: Any, notes: Notes) -> None:
+def _check_own_name(path: Path, needs: list[Any], own: object, notes: Notes) -> None:
     if isinstance(own, str) and own in needs:
         notes.at_value(
             (*path, needs.index(own)),

@@ -83,7 +83,7 @@ class _Keys(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _spell_with_hyphens(cls, data: Any) -> Any:
+    def _spell_with_hyphens(cls, data: object) -> Any:
         """Read `_` as `-` in the keys that are known; others stay as they are written."""
         if not isinstance(data, dict) or not any("_" in key for key in data):
             return data

@@ -72,7 +72,7 @@ def _line(text: str, masker: Masker, bound: int) -> str:
     return _bounded(masker.text(" ".join(masker.text(text).split())), bound)
 
 
-def _data(data: Any, masker: Masker, bound: int) -> Any:
+def _data(data: object, masker: Masker, bound: int) -> Any:
     try:
         masked = freeze(masker.mask(freeze(masker.mask(data))))
         size = len(encode(masked))

@@ -85,7 +85,7 @@ def _value(
     return bounded(value.evaluate(context, outcome), value.place, limits)
 
 
-def bounded(value: Any, place: Place, limits: Limits) -> Any:
+def bounded(value: object, place: Place, limits: Limits) -> Any:
     """`value` with every lazy list in it read. Raises `LimitError` over `limits.input_bytes`."""
     try:
         value = read_lazy(value)

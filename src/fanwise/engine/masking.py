@@ -41,7 +41,7 @@ class Masker:
         self._longest = max(map(len, longest_first), default=0) * _LONGEST_FORM
         self.is_active = bool(patterns)
 
-    def mask(self, value: Any) -> Any:
+    def mask(self, value: object) -> Any:
         """Return a copy of a JSON value without secrets, its keys included.
 
         An `Excerpt` is cut after it is masked.

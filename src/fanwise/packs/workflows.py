@@ -189,11 +189,11 @@ def _field(workflow: str, name: str, parameter: ParameterDefinition) -> ActionFi
     )
 
 
-def _check(refusal: str, declared: str, value: Any) -> Any:
+def _check(refusal: str, declared: str, value: object) -> Any:
     if value is not None and not fits_type(value, declared):
         raise InputError(refusal)
     return value
 
 
-def _uncallable(**_: Any) -> None:
+def _uncallable(**_: object) -> None:
     raise AssertionError("a workflow is run by the engine")

@@ -190,7 +190,7 @@ class _Compiler:
         """A condition, or None for one that always holds."""
         return None if raw is True else self._value(raw, *path)
 
-    def _setting(self, literal: Any, path: tuple[str | int, ...]) -> Setting[Any]:
+    def _setting(self, literal: object, path: tuple[str | int, ...]) -> Setting[Any]:
         # A definition's field is of its literal's type, or text with a template.
         key = ".".join(step for step in path[2:] or path if isinstance(step, str))
         if isinstance(literal, str) and has_template(literal):
@@ -200,7 +200,7 @@ class _Compiler:
     def _values(self, raw: Mapping[str, Any], *path: str | int) -> dict[str, Value]:
         return {name: self._value(part, *path, name) for name, part in raw.items()}
 
-    def _value(self, raw: Any, *path: str | int) -> Value:
+    def _value(self, raw: object, *path: str | int) -> Value:
         return compile_value(
             raw, partial(self._definition.place, *path), self._limits, self._refuse
         )

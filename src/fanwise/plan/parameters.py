@@ -74,7 +74,7 @@ def _unknown(plan: Plan, name: object) -> str:
     return f'{plan.file}  the workflow has no parameter "{name}". {hint}'
 
 
-def _checked(plan: Plan, name: str, value: Any) -> Any:
+def _checked(plan: Plan, name: str, value: object) -> Any:
     """The parameter's value, frozen. Raises `ParameterError` if it isn't JSON or doesn't fit."""
     parameter = plan.parameters[name]
     try:
@@ -86,7 +86,7 @@ def _checked(plan: Plan, name: str, value: Any) -> Any:
     return frozen
 
 
-def _fits(parameter: ParameterDefinition, value: Any) -> bool:
+def _fits(parameter: ParameterDefinition, value: object) -> bool:
     if parameter.secret:  # Only text can be masked.
         return isinstance(value, str)
     return parameter.type is None or fits_type(value, parameter.type)

@@ -32,7 +32,7 @@ class Value:
 
     def __init__(
         self,
-        raw: Any,
+        raw: object,
         evaluate: Evaluate,
         templates: tuple[Template, ...],
         place: Place,
@@ -63,7 +63,7 @@ class Value:
 
 
 def compile_value(
-    raw: Any,
+    raw: object,
     place: Callable[..., Place],
     limits: Limits,
     refuse: Callable[[Place, TemplateSyntaxError], None],
@@ -105,7 +105,7 @@ def _compile_text(
     return Value(text, template.evaluate, (template,), place)
 
 
-def _constant(raw: Any, place: Place) -> Value:
+def _constant(raw: object, place: Place) -> Value:
     frozen = freeze(raw)
 
     def give(context: WorkflowContext | ItemContext, outcome: TaskResult | None = None) -> Any:
@@ -115,7 +115,7 @@ def _constant(raw: Any, place: Place) -> Value:
 
 
 def _combine(
-    raw: Any,
+    raw: object,
     parts: Sequence[Value],
     evaluate: Evaluate,
     place: Place,

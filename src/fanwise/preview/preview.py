@@ -24,7 +24,7 @@ from fanwise.model import ErrorInfo, Limits
 from fanwise.plan import Plan, PlannedInput, PlannedItems, PlannedTask, Value, bind_parameters
 from fanwise.ports import Source, Sources
 from fanwise.preview.static_values import StaticValues
-from fanwise.values import FrozenDict, Json, JsonObject
+from fanwise.values import FrozenDict, Json
 
 
 class ItemsPreview(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class ItemsPreview(msgspec.Struct, frozen=True):
     `total` is None, and `first` left out, where they aren't known yet.
     """
 
-    written: Json
+    written: object
     total: int | None = None
     first: object = UNSET
 
@@ -53,7 +53,7 @@ class TaskPreview(msgspec.Struct, frozen=True):
     is_finally: bool = msgspec.field(name="finally")
     when: bool | str
     items: ItemsPreview | None
-    input: Mapping[str, Json]
+    input: Mapping[str, object]
     pending: tuple[str, ...]
     problems: tuple[str, ...]
 
@@ -63,7 +63,7 @@ class RunPreview(msgspec.Struct, frozen=True):
 
     workflow: str
     parameters: Mapping[str, Json]
-    vars: Mapping[str, Json]
+    vars: Mapping[str, object]
     problems: tuple[str, ...]
     tasks: tuple[TaskPreview, ...]
 
@@ -99,9 +99,9 @@ async def preview_run(
 
 def _variables(
     plan: Plan, context: WorkflowContext, problems: list[str]
-) -> tuple[WorkflowContext, JsonObject]:
+) -> tuple[WorkflowContext, dict[str, object]]:
     """The context with the variables that are known, and all of them as they are shown."""
-    shown: JsonObject = {}
+    shown: dict[str, object] = {}
     for name, value in plan.variables.items():
         static = StaticValues(plan, context).read(value)
         shown[name] = static.value
@@ -163,7 +163,7 @@ class _Previewer:
         is_real = static.is_known and self._static.is_real(when)
         return bool(static.value) if is_real else str(when.raw)
 
-    def _input(self, entry: PlannedInput) -> tuple[Json, bool]:
+    def _input(self, entry: PlannedInput) -> tuple[object, bool]:
         """An input as the action would get it, and True if all of it is known."""
         value = entry.value
         static = self._static.read(value)
@@ -229,7 +229,7 @@ class _Previewer:
         return replace(preview, total=source.total, first=first)
 
 
-def _check(field: ActionField, rendered: Json, value: Value) -> None:
+def _check(field: ActionField, rendered: object, value: Value) -> None:
     """Raise `InputError` if the action doesn't take this input."""
     if field.check is not None:
         try:

@@ -6,12 +6,13 @@ that is there. Nothing here has an effect, and secrets are masked from the start
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from fanwise.context import ItemContext, WorkflowContext
 from fanwise.errors import AttemptError
 from fanwise.plan import Plan, Value
-from fanwise.values import Json
 
 
 class StaticValue(msgspec.Struct, frozen=True, gc=False):
@@ -20,7 +21,7 @@ class StaticValue(msgspec.Struct, frozen=True, gc=False):
     `problem` is the error of a value that is known and can't be evaluated.
     """
 
-    value: Json
+    value: Any
     is_known: bool = False
     problem: str | None = None
 

@@ -9,7 +9,7 @@ the whole is an `AttemptError`. Implements `fanwise.ports.Source`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from fanwise.bitmap import Bitmap
 from fanwise.errors import AttemptError
@@ -57,7 +57,7 @@ def zipped(lists: Mapping[str, object]) -> Source:
     )
 
 
-def open_list(value: Any, what: str = "with-items") -> Source:
+def open_list(value: object, what: str = "with-items") -> Source:
     """The source of a list or an iterator. Raises `AttemptError` for anything else."""
     if isinstance(value, list | tuple | LazyList):
         return ListSource(value)
@@ -76,14 +76,14 @@ def first(source: Source, most: int) -> Source:
     return FirstSource(source, most)
 
 
-def _not_items(what: str, value: Any, wanted: str) -> AttemptError:
+def _not_items(what: str, value: object, wanted: str) -> AttemptError:
     found = _kind(value)
     return source_error(
         "WithItemsError", f"{what} is {found}, not {wanted}.", hint=_REMEDIES.get(found, "")
     )
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     match value:
         case None:
             return "null"

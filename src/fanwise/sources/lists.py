@@ -159,7 +159,7 @@ def _items(values: Iterable[Any]) -> list[Any]:
     return [_item(value) for value in values]
 
 
-def _item(value: Any) -> Any:
+def _item(value: object) -> Any:
     try:
         return freeze(value)
     except ResultError as error:

@@ -66,7 +66,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._end_job)
         return future
 
-    async def shutdown_default_executor(self, *arguments: Any) -> None:
+    async def shutdown_default_executor(self, *arguments: object) -> None:
         """The same as in any loop, which waits for a thread of its own."""
         with self.acting():
             await super().shutdown_default_executor(*arguments)

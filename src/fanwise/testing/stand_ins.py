@@ -78,7 +78,7 @@ class _PerTask(Choice, frozen=True):
         return self.results[moment.task]
 
 
-def in_turn(*results: Any) -> Choice:
+def in_turn(*results: object) -> Choice:
     """One result after the other: the first for the first attempt, and so on; the last one stays.
 
     Each item counts for itself, and a task that is visited again keeps counting.
@@ -88,7 +88,7 @@ def in_turn(*results: Any) -> Choice:
     return _InTurn(results)
 
 
-def per_item(results: Sequence[Any] | Mapping[int, Any], otherwise: Any = _NONE) -> Choice:
+def per_item(results: Sequence[Any] | Mapping[int, Any], otherwise: object = _NONE) -> Choice:
     """A result for each item: a list of them, or a map by index.
 
     `otherwise` is that of all other items. The item is the task's own, or else the one in whose
@@ -107,10 +107,10 @@ def fails(
     type: str = "ActionError",
     message: str = "the stand-in fails, as the test wants.",
     *,
-    data: Any = None,
+    data: object = None,
     retry: bool = True,
     times: int | None = None,
-    then: Any = None,
+    then: object = None,
 ) -> ActionError | Choice:
     """A failure with this `type`, `message` and `data`, as `fanwise.ActionError` takes them.
 
@@ -120,7 +120,7 @@ def fails(
     return error if times is None else in_turn(*[error] * times, then)
 
 
-def choose(result: Any, context: ActionContext, before: int) -> Any:
+def choose(result: object, context: ActionContext, before: int) -> Any:
     """The result of a stand-in in one attempt, once all choices are made.
 
     `before` counts earlier calls by the same task and item. Raises `UsageError` if there is nothing
@@ -132,7 +132,7 @@ def choose(result: Any, context: ActionContext, before: int) -> Any:
     return result
 
 
-async def perform(result: Any, given: dict[str, Any], context: ActionContext) -> Any:
+async def perform(result: object, given: dict[str, Any], context: ActionContext) -> Any:
     """Return, raise, or call `result`, with the action's checked input."""
     if _is_exception(result):
         # An exception keeps what it was raised by, and the same one may be raised many times.
@@ -150,7 +150,7 @@ def _moment(context: ActionContext, before: int) -> Moment:
     return Moment(_INDEX.sub("", context.task), nearest, before)
 
 
-def _is_exception(result: Any) -> TypeGuard[BaseException | type[BaseException]]:
+def _is_exception(result: object) -> TypeGuard[BaseException | type[BaseException]]:
     return isinstance(result, BaseException) or (
         isinstance(result, type) and issubclass(result, BaseException)
     )

@@ -122,5 +122,5 @@ def _environment(env: Mapping[str, Any]) -> dict[str, str]:
     return environment
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else encode(value).decode()

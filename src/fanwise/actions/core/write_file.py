@@ -56,7 +56,7 @@ def write(
     return {"path": path, "bytes": len(data)}
 
 
-def _bytes(content: Any, encoding: str, path: str) -> bytes:
+def _bytes(content: object, encoding: str, path: str) -> bytes:
     if not isinstance(content, str):
         return encode(content)
     try:

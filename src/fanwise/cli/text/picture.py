@@ -107,8 +107,9 @@ def _arrows(plan: Plan, task: PlannedTask) -> Iterator[Arrow]:
 def _condition(value: Value) -> str:
     if value.is_constant:
         return "true" if value.raw else "false"
-    sole = _sole_expression.fullmatch(value.raw) if value.templates[0].is_expression else None
-    return shorten(sole[1] if sole else value.raw, _MAX_CONDITION)
+    text = str(value.raw)
+    sole = _sole_expression.fullmatch(text) if value.templates[0].is_expression else None
+    return shorten(sole[1] if sole else text, _MAX_CONDITION)
 
 
 def _id(number: int) -> str:

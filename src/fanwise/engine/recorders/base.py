@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -71,7 +71,7 @@ class VisitRows:
         self._begun.discard(number)
         return self.latest[number]
 
-    async def note(self, number: int, **fields: Any) -> None:
+    async def note(self, number: int, **fields: object) -> None:
         """Record more of a visit in progress: when it is due, or the file that it reads."""
         self.latest[number] = noted = replace(self.latest[number], **fields)
         await self._run.journal.commit(noted)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -206,7 +205,7 @@ class _Changes:
             self.latest[number] = row = self._before.of_visit(number, visit)
         return row
 
-    def _change(self, number: int, visit: int, **fields: Any) -> None:
+    def _change(self, number: int, visit: int, **fields: object) -> None:
         row = replace(self._row(number, visit), **fields)
         self.latest[number] = self.rows[row.visit_no] = row
 
@@ -226,7 +225,7 @@ def _rerun_rows(
     latest: dict[int, VisitRecord] = {}
     changed: dict[int, VisitRecord] = {}
 
-    def change(number: int, visit: int, **fields: Any) -> None:
+    def change(number: int, visit: int, **fields: object) -> None:
         row = rerun.rows.get((number, max(visit, 1))) or rows.new(number, visit)
         row = replace(row, attempts=0, output=None, items=None, due_at=None, **fields)
         latest[number] = changed[row.visit_no] = row
