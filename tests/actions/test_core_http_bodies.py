@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import json
 import zlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+import fanwise
 from fanwise.actions.core.http import send_request
 from fanwise.actions.resources import close_resources
 from fanwise.errors import ActionError
@@ -302,3 +304,41 @@ class TestAnswers:
         assert len(ask(answering(b"", X_Large="x" * 20_000))["headers"]["x-large"]) == 20_000
         error = failure(answering(b"", X_Large="x" * 100_000))
         assert str(error) == "core.http: a header of the answer has more than 64 KiB."
+
+
+def test_paths_of_uploads_start_at_the_workflows_folder(tmp_path: Path) -> None:
+    """In a list as well, whatever the current folder is."""
+    (tmp_path / "a.txt").write_text("x")
+    upload = {"logo": "a.txt", "more": ["a.txt"]}
+    (tmp_path / "flow.yaml").write_text(
+        json.dumps(
+            {
+                "parameters": {"url": {}},
+                "tasks": [
+                    {
+                        "name": "send",
+                        "action": "core.http",
+                        "input": {
+                            "url": "{{ parameters.url }}",
+                            "method": "POST",
+                            "files": upload,
+                        },
+                    }
+                ],
+                "output": "{{ task.send.output.json.fields }}",
+            }
+        )
+    )
+
+    async def main() -> fanwise.Run:
+        app = web.Application()
+        app.router.add_route("*", "/", tell_form)
+        async with TestServer(app) as server:
+            store, url = str(tmp_path / "runs.db"), f"http://127.0.0.1:{server.port}/"
+            return await fanwise.arun(tmp_path / "flow.yaml", {"url": url}, store=store)
+
+    run = asyncio.run(main())
+    assert run.output == [
+        ["logo", "a.txt", "text/plain", 1],
+        ["more", "a.txt", "text/plain", 1],
+    ]

@@ -185,6 +185,24 @@ def test_a_task_is_retried_until_it_succeeds(loom) -> None:
     assert [b - a for a, b in itertools.pairwise(tries)] == [10, 20, 40]
 
 
+@pytest.mark.parametrize(("asked", "waited"), [(60.0, 60.0), (0.5, 10.0), (1e9, 86_400.0)])
+def test_a_retry_comes_no_earlier_than_the_error_asks_for(
+    loom, asked: float, waited: float
+) -> None:
+    """The task's own delay holds as well, and a day is the longest wait."""
+    times = []
+
+    @fanwise.action("test.busy")
+    async def busy() -> None:
+        times.append(loom.clock.monotonic())
+        if len(times) == 1:
+            raise fanwise.ActionError("busy", retry_after_s=asked)
+
+    retry = "{count: 1, delay: 10s, jitter: false}"
+    loom.run(f"tasks: [{{name: a, action: test.busy, retry: {retry}}}]", busy)
+    assert times[1] - times[0] == pytest.approx(waited)
+
+
 def test_retry_when_chooses_which_failures_are_tried_again(loom) -> None:
     """A failure that it doesn't want ends the task at once."""
     run = loom.run(

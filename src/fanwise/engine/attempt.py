@@ -38,7 +38,7 @@ from fanwise.plan.snapshot import (
     to_text,
 )
 from fanwise.ports import Arguments, CallSpec, InputText, PortableCall, Ticket
-from fanwise.values import Json, decode, encode
+from fanwise.values import FrozenDict, FrozenList, Json, decode, encode
 
 _Check: TypeAlias = Callable[[Any], Any]
 _Render: TypeAlias = Callable[[WorkflowContext | ItemContext, None], Json]
@@ -256,9 +256,16 @@ def _locate(
     context: WorkflowContext | ItemContext,
     outcome: None,
 ) -> Json:
-    """Render, with a relative path made absolute."""
-    path = render(context, outcome)
-    return around.locate(path, value) if isinstance(path, str) else path
+    """Render, with a relative path made absolute, also in lists and maps of paths."""
+
+    def located(path: Json) -> Json:
+        if isinstance(path, str):
+            return around.locate(path, value)
+        if isinstance(path, dict):
+            return FrozenDict({name: located(part) for name, part in path.items()})
+        return FrozenList(map(located, path)) if isinstance(path, list) else path
+
+    return located(render(context, outcome))
 
 
 # A call as data

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -22,6 +23,9 @@ from fanwise.model import ErrorInfo, Status, TaskResult
 from fanwise.plan import Value
 from fanwise.ports import Future, Ticket
 from fanwise.values import decode
+
+_LONGEST_WAIT_S: Final = 86_400.0
+"""Seconds that an error can ask for at most before a retry."""
 
 
 class AttemptQueue(ABC):
@@ -144,7 +148,7 @@ class AttemptQueue(ABC):
             if wanted:
                 again = Ticket(ticket.context, ticket.index, ticket.attempt + 1)
                 if busy is None:
-                    self._retry(again)
+                    self._retry(again, at_least_s=_retry_after_s(error))
                 else:
                     self._held[busy] = again
                     busy.add_done_callback(self._retry_held)
@@ -157,7 +161,7 @@ class AttemptQueue(ABC):
         if ticket is not None:
             self._retry(ticket)
 
-    def _retry(self, ticket: Ticket) -> None:
+    def _retry(self, ticket: Ticket, *, at_least_s: float = 0.0) -> None:
         """Queue another attempt, unless the run is to stop."""
         if self._is_halted:
             made = Ticket(ticket.context, ticket.index, ticket.attempt - 1)
@@ -166,7 +170,7 @@ class AttemptQueue(ABC):
             self._put_back(ticket)
         else:
             wait_s = self._settings.retry.wait_s(ticket.attempt - 1, self._randomness.fraction())
-            self._retries.add(ticket, wait_s)
+            self._retries.add(ticket, max(wait_s, at_least_s))
             self._progress.waiting = len(self._retries)
 
     def _wants_retry(self, ticket: Ticket, error: ErrorInfo) -> bool:
@@ -225,3 +229,14 @@ def _is_retryable(error: BaseException) -> bool:
         return bool(getattr(error, "retryable", True))
     except Exception:
         return False
+
+
+def _retry_after_s(error: BaseException) -> float:
+    """Return the wait that an error asks for, in seconds; 0 for none. Its class is the author's."""
+    if not issubclass(type(error), AttemptError):
+        return 0.0
+    try:
+        asked = float(getattr(error, "retry_after_s", None) or 0.0)
+        return min(max(0.0, asked), _LONGEST_WAIT_S)
+    except Exception:
+        return 0.0
