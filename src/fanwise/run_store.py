@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from fanwise.errors import (
-    RunNotFoundError,
     RunNotOverError,
     TaskNotFoundError,
     UsageError,
@@ -29,7 +28,8 @@ from fanwise.model import (
     Status,
     VisitRecord,
 )
-from fanwise.ports import PAGE_BYTES, Records
+from fanwise.ports import PAGE_BYTES
+from fanwise.reports.lookup import run_by_id
 from fanwise.values import Json, decode
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class RunStore:
 
     def get(self, run_id: str) -> RunDetails:
         """The run with this id."""
-        record = find_run(self._store, run_id)
+        record = run_by_id(self._store, run_id)
         return RunDetails(
             **msgspec.structs.asdict(self._summary(record)),
             file=record.file,
@@ -169,7 +169,7 @@ class RunStore:
         With the path of a task or item that called a workflow, `check[17]`, the visits of that
         workflow's tasks instead.
         """
-        visits = self._store.tasks(find_run(self._store, run_id).run_no, within=within)
+        visits = self._store.tasks(run_by_id(self._store, run_id).run_no, within=within)
         return [_task_visit(visit) for visit in visits]
 
     def items(
@@ -204,14 +204,14 @@ class RunStore:
         With a `path`, only those of that task or item, `check` or `check[17]`, and of the attempts
         within it.
         """
-        return self._logs(find_run(self._store, run_id).run_no, path)
+        return self._logs(run_by_id(self._store, run_id).run_no, path)
 
     def delete(self, run_id: str) -> None:
         """Delete a run that is over or paused, with all its records.
 
         Raises `RunNotOverError` for a run that is pending or running.
         """
-        record = find_run(self._store, run_id)
+        record = run_by_id(self._store, run_id)
         at = record.ended_at or record.started_at or record.created_at
         ended = EndedRun(record.run_no, record.id, record.workflow, record.status, at)
         is_open = record.status in (Status.PENDING, Status.RUNNING)
@@ -299,7 +299,7 @@ class RunStore:
     def _find_items(self, run_id: str, task: str) -> VisitRecord:
         """The last visit of a task with items."""
         within, _, _ = task.rpartition(".")
-        visits = self._store.tasks(find_run(self._store, run_id).run_no, within=within)
+        visits = self._store.tasks(run_by_id(self._store, run_id).run_no, within=within)
         last = {visit.path: visit for visit in visits}
         if task not in last:
             near = get_close_matches(task, last, n=1)
@@ -330,16 +330,6 @@ class RunStore:
             ended_at=record.ended_at,
             error=record.error,
         )
-
-
-def find_run(records: Records, run_id: str) -> RunRecord:
-    """The record of the run with this id. Raises `RunNotFoundError`."""
-    found = records.run(run_id)
-    if found is None:
-        near = get_close_matches(run_id, records.run_ids(), n=1)
-        hint = f'Did you mean "{near[0]}"?' if near else "Check the id and the store."
-        raise RunNotFoundError(f'the store has no run "{run_id}".', run_id=run_id, hint=hint)
-    return found
 
 
 def _status(status: Status | str | None) -> Status | None:

@@ -312,12 +312,12 @@ async def _ask(
 
     Raises `RunNotFoundError` and `RunOverError`.
     """
-    from fanwise.reports.lookup import require_open
-    from fanwise.run_store import RunStore, find_run
+    from fanwise.reports.lookup import require_open, run_by_id
+    from fanwise.run_store import RunStore
 
     with open_existing(settings) as opened:
         runs = runs_of(opened)
-        record = find_run(opened, run_id)
+        record = run_by_id(opened, run_id)
         require_open(record)
         if await asyncio.to_thread(runs.owner, record) is None:
             return None

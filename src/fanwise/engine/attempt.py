@@ -257,15 +257,17 @@ def _locate(
     outcome: None,
 ) -> Json:
     """Render, with a relative path made absolute, also in lists and maps of paths."""
+    return _located(render(context, outcome), value, around)
 
-    def located(path: Json) -> Json:
-        if isinstance(path, str):
-            return around.locate(path, value)
-        if isinstance(path, dict):
-            return FrozenDict({name: located(part) for name, part in path.items()})
-        return FrozenList(map(located, path)) if isinstance(path, list) else path
 
-    return located(render(context, outcome))
+def _located(path: Json, value: Value, around: Surroundings) -> Json:
+    if isinstance(path, str):
+        return around.locate(path, value)
+    if isinstance(path, dict):
+        return FrozenDict({name: _located(part, value, around) for name, part in path.items()})
+    if isinstance(path, list):
+        return FrozenList([_located(part, value, around) for part in path])
+    return path
 
 
 # A call as data

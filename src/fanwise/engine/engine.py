@@ -6,7 +6,6 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,11 @@ from fanwise.engine.recovery.start import fresh_start
 from fanwise.engine.run_factory import PreparedRun, RunFactory
 from fanwise.engine.services import RunServices, Services
 from fanwise.engine.takeover import Beginning, Resume, Retry, Takeover
-from fanwise.errors import FanwiseError, LeaseLostError, RunNotFoundError, UsageError
+from fanwise.errors import FanwiseError, LeaseLostError, UsageError
 from fanwise.model import LEASE_S, Lease, RequestKind, Run, RunRecord, RunRequest, Status
 from fanwise.plan import Plan
 from fanwise.ports import Journal, Observer, Secrets
+from fanwise.reports.lookup import run_by_id
 from fanwise.values import Json
 
 GRACE_S = 30.0
@@ -85,12 +85,7 @@ class Engine:
 
     def find(self, run_id: str) -> RunRecord:
         """The run with this id, as recorded. Raises `RunNotFoundError` if there is none."""
-        found = self._services.records.run(run_id)
-        if found is None:
-            near = get_close_matches(run_id, self._services.records.run_ids(), n=1)
-            hint = f'Did you mean "{near[0]}"?' if near else "Check the id and the store."
-            raise RunNotFoundError(f'the store has no run "{run_id}".', run_id=run_id, hint=hint)
-        return found
+        return run_by_id(self._services.records, run_id)
 
     def pause(self) -> None:
         """Ask every run in progress to pause. To be called on the event loop's thread."""

@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 _MAX_NAMED = 5
 
 
+def run_by_id(records: Records, run_id: str) -> RunRecord:
+    """Return the record of the run with just this id. Raises `RunNotFoundError`."""
+    found = records.run(run_id)
+    if found is None:
+        near = difflib.get_close_matches(run_id, records.run_ids(), n=1)
+        hint = f'Did you mean "{near[0]}"?' if near else "Check the id and the store."
+        raise RunNotFoundError(f'the store has no run "{run_id}".', run_id=run_id, hint=hint)
+    return found
+
+
 def find_run(records: Records, run_id: str) -> RunRecord:
     """Return the run with this id, or the run whose id begins so.
 
