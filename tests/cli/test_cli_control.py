@@ -63,6 +63,8 @@ async def each(context: fanwise.ActionContext, n: int, token: str | None = None)
     if mood == "fails":
         raise ValueError("two is too many")
     if mood == "pauses":
+        # Once: a second signal, from another run, would end the process at once.
+        (folder / "mood").write_text("")
         os.kill(os.getpid(), signal.SIGINT)
     if mood == "kills":
         os.kill(os.getpid(), signal.SIGKILL)

@@ -10,12 +10,13 @@ from fanwise.context import WorkflowContext
 from fanwise.errors import AttemptError, LimitError, Place, TemplateError, TemplateSyntaxError
 from fanwise.expressions import compile_template
 from fanwise.model import Limits, Status, TaskResult
+from fanwise.values import freeze
 
 PLACE = Place("flow.yaml", 14, 7)
 CONTEXT = (
     WorkflowContext({"inventory": "x", "empty": None}, {"slow": 1})
     .with_result("build", {"servers": [{"name": "a"}]})
-    .for_item({"name": "web", "port": 80}, 0)
+    .for_item(freeze({"name": "web", "port": 80}), 0)
 )
 
 
@@ -192,3 +193,20 @@ def test_no_error_quotes_a_value(text, context):
         message = str(error)
     assert MARK not in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ {parameters.s: 1}.a }}",
+        "{{ {parameters.s: 1}['a'] }}",
+        "{% set made = {parameters.s: 1} %}{{ made.a }}",
+        "{{ ([{parameters.s: 1}] | first).a }}",
+        "{{ [{parameters.s: 1}] | map(attribute='a') | list }}",
+    ],
+)
+def test_an_error_names_no_key_of_a_map_that_a_template_made(text):
+    """Such a key may be a value, even a secret one."""
+    with pytest.raises(TemplateError, match='has no key "a"') as caught:
+        compile_template(text).evaluate(WorkflowContext({"s": MARK}).for_item(None, 0))
+    assert MARK not in str(caught.value)

@@ -8,6 +8,7 @@ from itertools import islice
 
 from fanwise.expressions.flow import Undefined, kind
 from fanwise.expressions.refusal import EvaluationError
+from fanwise.values import FrozenDict
 
 _LOOKED_AT = 1_000
 _LISTED = 5
@@ -31,7 +32,8 @@ def nearest_or_few(name: str, names: Iterable[str]) -> str:
 def no_such_part(owner: str, value: object, key: str | int | None) -> Undefined:
     """The undefined value that `owner`, which holds `value`, has at `key`.
 
-    `key` is None if it was computed, since it may then be a secret.
+    `key` is None if it was computed, since it may then be a secret. So may the keys of a map
+    that a template made: only those of the context's maps are named.
     """
 
     def explain() -> EvaluationError:
@@ -42,7 +44,8 @@ def no_such_part(owner: str, value: object, key: str | int | None) -> Undefined:
         if isinstance(value, dict):
             if key is None:
                 return EvaluationError(f"{owner} has no such key.")
-            return EvaluationError(f'{owner} has no key "{key}".', nearest_or_few(str(key), value))
+            hint = nearest_or_few(str(key), value) if isinstance(value, FrozenDict) else ""
+            return EvaluationError(f'{owner} has no key "{key}".', hint)
         if isinstance(key, int):
             return EvaluationError(f"{owner} has no element {key}.")
         what = "such part" if key is None else f'"{key}"'
