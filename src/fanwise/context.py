@@ -88,6 +88,11 @@ class WorkflowContext:
         new = object.__new__(type(self))
         return new._set(self.parameters, variables, task_results, self.run, self.secrets)
 
+    @property
+    def shared(self) -> WorkflowContext:
+        """This context: a template reads it as it reads an item's."""
+        return self
+
     def with_result(self, name: str, output: object) -> WorkflowContext:
         """A context in which task `name` has ended, sharing everything that this one holds.
 

@@ -95,6 +95,53 @@ class RenderedInput(NamedTuple):
     place: Place
 
 
+class InputRender(NamedTuple):
+    """An input's value for one attempt: rendered, then checked, if its action checks it."""
+
+    name: str
+    render: _Render
+    check: _Check | None
+    place: Place
+
+    def value_in(self, context: WorkflowContext | ItemContext) -> Any:
+        """The value that the action is called with. Raises `AttemptError`."""
+        value = self.render(context, None)
+        if self.check is None:
+            return value
+        try:
+            return self.check(value)
+        except InputError as error:
+            raise error.at(self.place) from None
+
+
+def input_render(entry: PlannedInput, action: ActionSpec, around: Surroundings) -> InputRender:
+    """An input made ready to render, with outputs read and paths made absolute."""
+    render: _Render = entry.value.evaluate
+    if entry.reads_pages:
+        render = partial(_read, render, entry.value.place, around.limits)
+    field = action.fields.get(entry.name)
+    if field is not None and field.is_path:
+        render = partial(_locate, render, entry.value, around)
+    return InputRender(entry.name, render, _check_of(action, entry.name), entry.value.place)
+
+
+def encode_result(value: object, path: Callable[[], str], masker: Masker, limits: Limits) -> bytes:
+    """The result of the attempt at `path()`, masked, as JSON text.
+
+    Raises `ResultError` for a value that isn't JSON, and `LimitError`.
+    """
+    output = encode(value, where="result")
+    if masker.is_active and not masker.holds_none(output):
+        output = msgspec.json.encode(masker.mask(msgspec.json.decode(output)))
+    if len(output) > limits.result_bytes:
+        raise LimitError(
+            f"the result of {path()} has {len(output):,} bytes as JSON; "
+            f"the limit is {limits.result_bytes:,}.",
+            setting="limits.result_bytes",
+        )
+    return output
+
+
 class VisitCall:
     """The part that the attempts of one visit share. Implements `ports.ActionCall`.
 
@@ -123,56 +170,37 @@ class VisitCall:
         self.inputs = inputs
         self.context = context
         self.around = around
-        self._limit = around.limits.result_bytes
+        self._limits = around.limits
         self._masker = around.masker
-        self._masks = self._masker.is_active
         self._is_child = child is not None
         self._context_field = action.context_field
         self._shared: Arguments = {}
-        self._by_item: list[tuple[str, _Render, _Check | None, Place]] = []
+        self._by_item: list[InputRender] = []
         for entry in inputs:
+            own = input_render(entry, action, around)
             if entry.value.differs_by_item:
-                field = action.fields.get(entry.name)
-                check = None if field is None else field.check
-                self._by_item.append((entry.name, self.render(entry), check, entry.value.place))
+                self._by_item.append(own)
             else:
-                value = self.render(entry)(context, None)
-                self._share(entry.name, value, entry.value.place)
+                self._share(entry.name, own.render(context, None), own.check, own.place)
         for name, value, place in rendered:
-            self._share(name, value, place)
+            self._share(name, value, _check_of(action, name), place)
 
-    def render(self, entry: PlannedInput) -> _Render:
-        """The function that renders an input, with outputs read and paths made absolute."""
-        render: _Render = entry.value.evaluate
-        if entry.reads_pages:
-            render = partial(_read, render, entry.value.place, self.around.limits)
-        field = self.action.fields.get(entry.name)
-        if field is not None and field.is_path:
-            render = partial(_locate, render, entry.value, self.around)
-        return render
-
-    def _share(self, name: str, value: Json, place: Place) -> None:
+    def _share(self, name: str, value: Json, check: _Check | None, place: Place) -> None:
         """Check an input that all items share."""
+        own = InputRender(name, lambda _context, _outcome: value, check, place)
+        checked = own.value_in(self.context)
         field = self.action.fields.get(name)
-        check = None if field is None else field.check
-        checked = value if check is None else _checked(check, value, place)
         if field is None or field.shareable:
             self._shared[name] = checked
         else:  # a model, say, which an action may change: each attempt has its own
-            self._by_item.append((name, lambda _context, _outcome: value, check, place))
+            self._by_item.append(own)
 
     def arguments(self, ticket: Ticket) -> Arguments:
         """The action's arguments. Raises `AttemptError`."""
         arguments = self._shared.copy()
         context = ticket.context
-        for name, render, check, place in self._by_item:
-            value = render(context, None)
-            if check is not None:
-                try:
-                    value = check(value)
-                except InputError as error:
-                    raise error.at(place) from None
-            arguments[name] = value
+        for each in self._by_item:
+            arguments[each.name] = each.value_in(context)
         if self._context_field is not None:
             arguments[self._context_field] = self._action_context(ticket)
         if self._is_child:
@@ -197,16 +225,7 @@ class VisitCall:
 
     def result(self, value: object, ticket: Ticket) -> bytes:
         """The action's result as JSON text. Raises `ResultError` or `LimitError`."""
-        output = encode(value, where="result")
-        if self._masks and not self._masker.holds_none(output):
-            output = msgspec.json.encode(self._masker.mask(msgspec.json.decode(output)))
-        if len(output) > self._limit:
-            raise LimitError(
-                f"the result of {self.describe(ticket)} has {len(output):,} bytes as JSON; "
-                f"the limit is {self._limit:,}.",
-                setting="limits.result_bytes",
-            )
-        return output
+        return encode_result(value, partial(self.describe, ticket), self._masker, self._limits)
 
     def describe(self, ticket: Ticket) -> str:
         """The path of the attempt's task and item, such as `check[17]`."""
@@ -230,11 +249,9 @@ class VisitCall:
         return _secrets_of(self)
 
 
-def _checked(check: _Check, value: Json, place: Place) -> object:
-    try:
-        return check(value)
-    except InputError as error:
-        raise error.at(place) from None
+def _check_of(action: ActionSpec, name: str) -> _Check | None:
+    field = action.fields.get(name)
+    return None if field is None else field.check
 
 
 def _read(
@@ -300,7 +317,7 @@ def _make_portable(call: VisitCall) -> PortableCall:
         shared=tuple(
             InputText(
                 entry.name,
-                encode(call.render(entry)(call.context, None), where=entry.name),
+                encode(_rendered(call, entry), where=entry.name),
                 (entry.value.place,),
             )
             for entry in shared
@@ -314,6 +331,10 @@ def _make_portable(call: VisitCall) -> PortableCall:
         given=tuple(sorted(around.given)),
     )
     return PortableCall(spec, snapshot.data)
+
+
+def _rendered(call: VisitCall, entry: PlannedInput) -> Json:
+    return input_render(entry, call.action, call.around).render(call.context, None)
 
 
 def _secrets_of(call: VisitCall) -> bytes:

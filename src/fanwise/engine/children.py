@@ -28,6 +28,7 @@ from fanwise.engine.limits import Slots
 from fanwise.engine.recorders.steps import StepRecorder, recorded_timeout
 from fanwise.engine.services import RunServices
 from fanwise.engine.starting_point import StartingPoint, first_state
+from fanwise.engine.straight_line import StraightLine, is_straight
 from fanwise.engine.visit import Visit
 from fanwise.errors import RunFailedError, TooDeepError
 from fanwise.model import Discard, VisitRecord
@@ -77,6 +78,7 @@ class ChildWorkflow:
             depth=self._depth,
         )
         self._first_state = first_state(plan)
+        self._line = StraightLine(plan, self._run, visit) if is_straight(plan) else None
         self._plain = frozenset(task.number for task in plan.tasks if is_plain(task))
         self._first_context = WorkflowContext(run=context.run, secrets=context.secrets)
 
@@ -91,6 +93,11 @@ class ChildWorkflow:
         if ticket.attempt > 1:
             await self._run.journal.commit(Discard(self._visit.run_no, under=path))
         prefix = f"{path}."
+        if self._line is not None and recorded is None:
+            followed = await self._line.follow(context, prefix)
+            if followed.departed is None:
+                return followed.output
+            recorded = followed.departed
         driver = WorkflowDriver(
             self._plan,
             StartingPoint(self._first_state, opening_events=(RunStarted(context),)),

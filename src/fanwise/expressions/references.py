@@ -18,7 +18,7 @@ from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.syntax import TemplateText
 
 Reader: TypeAlias = Callable[[Any], Any]
-"""Reads a value out of a `Frame`, or out of an `ItemContext`, which has what a path needs."""
+"""Reads a value out of a `Frame`, or out of a context, which has what a path needs."""
 
 NOT_DIRECT = (AttributeError, LookupError, EvaluationError, TypeError, ValueError)
 """The errors of `ValuePath.direct`, after which a path is read part by part."""

@@ -65,7 +65,7 @@ class Rows:
 
     Most items have a short result and no error. Theirs are `short_items` or, with a label,
     `labelled_items`, which leave out the columns that would be null: a null costs a driver as much
-    as several numbers.
+    as several numbers. So do `short_tasks`, for the millions of steps that children may have.
     """
 
     __slots__ = (
@@ -77,6 +77,7 @@ class Rows:
         "payloads",
         "runs",
         "short_items",
+        "short_tasks",
         "sleeps",
         "tags",
         "tasks",
@@ -87,6 +88,7 @@ class Rows:
         self.runs: list[SqlValue] = []
         self.tags: dict[int, Sequence[str]] = {}
         self.tasks: list[SqlValue] = []
+        self.short_tasks: list[SqlValue] = []
         self.events: list[SqlValue] = []
         self.items: list[SqlValue] = []
         self.short_items: list[SqlValue] = []
@@ -177,8 +179,7 @@ def _add_task(rows: Rows, task: VisitRecord) -> None:
     inline, payload = _split(task.output)
     if payload is not None:
         rows.payloads += (task.run_no, task.visit_no, OWN, payload)
-    counts = task.items
-    rows.tasks += (
+    values = (
         task.run_no,
         task.visit_no,
         task.path,
@@ -186,16 +187,27 @@ def _add_task(rows: Rows, task: VisitRecord) -> None:
         task.path.count("."),
         task.status.value,
         task.has_items,
+    )
+    times = (task.started_at, task.ended_at, task.attempts)
+    if inline is not None and _is_plain(task):
+        rows.short_tasks += (*values, *times, inline)
+        return
+    counts = task.items
+    rows.tasks += (
+        *values,
         task.due_at,
-        task.started_at,
-        task.ended_at,
-        task.attempts,
+        *times,
         *((None, None, None) if counts is None else msgspec.structs.astuple(counts)),
         _error_text(task.error),
         inline,
         payload is not None,
         None if task.source is None else _json_text(task.source),
     )
+
+
+def _is_plain(task: VisitRecord) -> bool:
+    """True if a row without the columns that are seldom used says all of a visit."""
+    return task.error is None and task.due_at is None and task.items is None and task.source is None
 
 
 def log_key(log: LogEntry | None) -> tuple[int, int, float, int]:

@@ -71,6 +71,7 @@ def _write(writer: Writer, written: rows.Rows) -> None:
         writer.execute(statements.DISCARD_TAGS, run_no=run_no)
         writer.insert(statements.INSERT_TAGS, rows.from_tags(run_no, tags))
     writer.insert(statements.INSERT_TASKS, written.tasks)
+    writer.insert(statements.INSERT_SHORT_TASKS, written.short_tasks)
     writer.insert(statements.INSERT_EVENTS, written.events)
     writer.insert(statements.INSERT_SHORT_ITEMS, written.short_items)
     writer.insert(statements.INSERT_LABELLED_ITEMS, written.labelled_items)

@@ -212,6 +212,14 @@ RUN_SLEEPS = f"{_SLEEPS} ORDER BY path"
 INSERT_RUNS = Insert(runs, replaces=("run_no",))
 INSERT_TAGS = Insert(tags)
 INSERT_TASKS = Insert(tasks, replaces=("run_no", "path", "visit"))
+INSERT_SHORT_TASKS = Insert(
+    tasks,
+    replaces=INSERT_TASKS.replaces,
+    without=(
+        *("due_at", "items_total", "items_succeeded", "items_failed"),
+        *("error", "has_payload", "source"),
+    ),
+)
 INSERT_EVENTS = Insert(events)
 INSERT_SHORT_ITEMS = Insert(items, without=("error", "label", "has_payload"))
 INSERT_LABELLED_ITEMS = Insert(items, without=("error", "has_payload"))

@@ -147,6 +147,16 @@ class StoreContract(FindingContract, ResumingContract):
         store.commit([ended])
         assert list(store.tasks(run_no)) == [ended]
 
+    def test_a_task_that_replaces_keeps_nothing_of_the_one_before(self, store: Store) -> None:
+        """An error, counts, or a time at which it was due are gone if the last record has none."""
+        run_no = store.create_run(a_run())
+        counts = ItemCounts(total=3, succeeded=1, failed=2)
+        failed = ErrorInfo("NotFound", "no such host")
+        store.commit([a_task(run_no, due_at=1.0, error=failed, items=counts, output=LONG_RESULT)])
+        ended = a_task(run_no, status=Status.SUCCEEDED, output=b"1", attempts=2)
+        store.commit([ended])
+        assert list(store.tasks(run_no)) == [ended]
+
     @pytest.mark.parametrize("outputs", [[LONG_RESULT, b"1"], [LONG_RESULT, None], [b"1", None]])
     def test_a_long_result_leaves_nothing_behind(
         self, store: Store, outputs: list[bytes | None]
