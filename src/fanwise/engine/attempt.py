@@ -174,6 +174,8 @@ class VisitCall:
         self._masker = around.masker
         self._is_child = child is not None
         self._context_field = action.context_field
+        self._logger = logging.getLogger(f"fanwise.action.{action.name}")
+        self._folder = str(around.workflow_folder)
         self._shared: Arguments = {}
         self._by_item: list[InputRender] = []
         for entry in inputs:
@@ -216,10 +218,10 @@ class VisitCall:
             attempt=ticket.attempt,
             idempotency_key=f"{visit.run_id}/{self.describe(ticket)}/{visit.number}",
             deadline=None if self.timeout_s is None else around.now() + self.timeout_s,
-            logger=logging.getLogger(f"fanwise.action.{self.action.name}"),
+            logger=self._logger,
             stop=around.stop,
             limits=around.limits,
-            folder=str(around.workflow_folder),
+            folder=self._folder,
             sleep=around.sleeper(ticket),
         )
 
