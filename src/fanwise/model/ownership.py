@@ -1,4 +1,4 @@
-"""Records of who drives a run, and of requests to that process."""
+"""Records of who drives a run or is to drive it, and of requests to that process."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ class Owner(msgspec.Struct, frozen=True):
     started: str
     token: str
     lease_s: float = LEASE_S
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
 
 
 class RequestKind(StrEnum):

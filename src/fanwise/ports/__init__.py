@@ -32,6 +32,7 @@ from fanwise.ports.observer import (
     RerunReason,
     TaskProgress,
 )
+from fanwise.ports.queue import Queue
 from fanwise.ports.sources import Catalog, Source, Sources
 from fanwise.ports.store import (
     PAGE_BYTES,
@@ -65,6 +66,7 @@ __all__ = [
     "PortableCall",
     "ProcessState",
     "Processes",
+    "Queue",
     "Randomness",
     "Records",
     "RerunNote",

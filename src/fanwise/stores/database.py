@@ -99,6 +99,12 @@ class Database(Reader, Protocol):
     def vacuum(self, *, rewrite: bool) -> None:
         """Give free space back to the disk; see `Maintenance.vacuum`."""
 
+    def await_change(self, timeout_s: float) -> bool:
+        """Wait until the database may have changed since the last call; see `Queue.await_change`.
+
+        It runs no statement.
+        """
+
     def close(self) -> None:
         """Close all connections; the database then raises `StoreError`. Closing again is fine."""
 

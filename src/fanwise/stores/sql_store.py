@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Self
 
-from fanwise.errors import RunExistsError
 from fanwise.model import Discard, Record, RunRecord
-from fanwise.stores import rows, schema, statements
+from fanwise.stores import rows, statements
 from fanwise.stores.database import Database, Writer, refused
+from fanwise.stores.new_runs import id_is_taken, insert_run, run_values
 from fanwise.stores.rows import items_within, steps_within
 from fanwise.stores.sql_maintenance import SqlMaintenance
 from fanwise.stores.sql_ownership import (
@@ -22,9 +22,8 @@ from fanwise.stores.sql_ownership import (
     require_tokens,
     take_new,
 )
+from fanwise.stores.sql_queue import SqlQueue
 from fanwise.stores.sql_records import SqlRecords
-
-_RUN_COLUMNS = tuple(schema.runs.columns)[1:]
 
 
 class SqlJournal:
@@ -35,21 +34,14 @@ class SqlJournal:
 
     def create_run(self, run: RunRecord, engine_no: int | None = None) -> int:
         """Record a new run and return its number; see `Journal.create_run`."""
-        try:
-            values = dict(zip(_RUN_COLUMNS, rows.from_run(run), strict=True))
-        except (TypeError, ValueError) as error:
-            raise refused(self._database.place, error) from error
+        values = run_values(run, self._database.place)
         with self._database.writing() as writer:
-            for (run_no,) in writer.read(statements.INSERT_RUN, **values):
-                writer.insert(statements.INSERT_TAGS, rows.from_tags(run_no, run.tags))
-                if engine_no is not None:
-                    take_new(writer, run_no, engine_no)
-                return int(run_no)
-        raise RunExistsError(
-            f'a run with the id "{run.id}" exists already.',
-            run_id=run.id,
-            hint=f"Choose another id, or look at that run: fanwise show {run.id}",
-        )
+            run_no = insert_run(writer, run, values)
+            if run_no is not None and engine_no is not None:
+                take_new(writer, run_no, engine_no)
+        if run_no is None:
+            raise id_is_taken(run)
+        return run_no
 
     def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Write all of `records` or, with an error, none of them; see `Journal.commit`."""
@@ -94,7 +86,7 @@ def _discard(writer: Writer, record: Discard) -> None:
             writer.execute(statements.DISCARD_SLEEPS_WITHIN, run_no=run_no, **bounds)
 
 
-class SqlStore(SqlJournal, SqlRecords, SqlOwnership, SqlMailbox, SqlMaintenance):
+class SqlStore(SqlJournal, SqlRecords, SqlOwnership, SqlMailbox, SqlQueue, SqlMaintenance):
     """A `Store` over a database, which it owns: closing the store closes the database."""
 
     def __enter__(self) -> Self:

@@ -32,6 +32,7 @@ from fanwise.stores.store import TIMEOUT_S, Durability
 from fanwise.stores.turns import in_turns
 
 _MOST_PROBLEMS = 20
+_LOOK_S = 0.02
 _SIZE = """
 SELECT page_count * page_size, freelist_count * page_size
 FROM pragma_page_count, pragma_freelist_count, pragma_page_size
@@ -127,6 +128,7 @@ class SqliteDatabase:
         self._controller: sqlite3.Connection | None = None
         self._control = threading.Lock()
         self._is_closed = False
+        self._seen: tuple[int, ...] | None = None  # of the file beside the store
 
     @property
     def place(self) -> str:
@@ -207,6 +209,20 @@ class SqliteDatabase:
             else:
                 for _ in in_turns(lambda most: _free(connection, most)):
                     pass
+
+    def await_change(self, timeout_s: float) -> bool:
+        """Wait until the file beside the store has another size or time; see `Queue.await_change`.
+
+        Each commit writes there. A commit of the same tick of the file system's clock as the last
+        one may be missed.
+        """
+        until = time.monotonic() + timeout_s
+        while True:
+            before, self._seen = self._seen, sqlite_files.log_stamp(self._path)
+            left_s = until - time.monotonic()
+            if self._seen != before or left_s <= 0 or self._is_closed:
+                return self._seen != before
+            time.sleep(min(_LOOK_S, left_s))
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
