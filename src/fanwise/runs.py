@@ -260,17 +260,23 @@ async def acancel(
     of `aresume`. Raises the errors of `aresume`; a run that ends before it has heard the request
     is returned as it ended.
     """
+    from fanwise.errors import RunDrivenError
     from fanwise.model import RequestKind
 
     settings = read_settings(store=store, packs=packs)
-    found = await _ask(run_id, RequestKind.CANCEL, settings, wait=wait)
-    if found is not None and (not wait or found.status.is_final):
-        return found
-    # No process drives it, or its owner left before it heard the request.
-    with open_engine(settings=settings, create=False) as engine:
-        record = engine.find(run_id)
-        plan = load_recorded(record, settings, actions=actions)
-        await engine.aresume(plan, record, secrets=secrets, cancel=True)
+    while True:
+        found = await _ask(run_id, RequestKind.CANCEL, settings, wait=wait)
+        if found is not None and (not wait or found.status.is_final):
+            return found
+        # No process drives it, or its owner left before it heard the request.
+        with open_engine(settings=settings, create=False) as engine:
+            record = engine.find(run_id)
+            plan = load_recorded(record, settings, actions=actions)
+            try:
+                await engine.aresume(plan, record, secrets=secrets, cancel=True)
+                break
+            except RunDrivenError:  # an engine has just taken it from its queue
+                continue
     with open_store(settings.store) as opened:
         return opened.get(run_id)
 

@@ -275,7 +275,7 @@ def runs_of(store: Store) -> Runs:
     from fanwise.reports.ownership import Runs
     from fanwise.system import SystemProcesses
 
-    return Runs(store, store, store, SystemProcesses())
+    return Runs(store, store, store, store, SystemProcesses())
 
 
 def check_store(settings: Settings) -> StoreReport:
@@ -316,6 +316,7 @@ def build_engine(
         records=store,
         ownership=store,
         mailbox=store,
+        queue=store,
         executors=executors or {LOCAL: LocalExecutor(clock)},
         sources=sources,
         resources=resources,

@@ -95,6 +95,7 @@ class Loom:
             records=self.store,
             ownership=self.store,
             mailbox=self.store,
+            queue=self.store,
             executors=self.executors or {LOCAL: LocalExecutor(self.clock)},
             sources=sources,
             resources=resources,

@@ -17,6 +17,8 @@ from fanwise.catalog import StopFlag
 from fanwise.engine.blocking import run_blocking
 from fanwise.engine.capture import capturing
 from fanwise.engine.children import run_child
+from fanwise.engine.claimed import ClaimedRun, cannot_run
+from fanwise.engine.describe import presentable
 from fanwise.engine.driver import WorkflowDriver
 from fanwise.engine.handle import RunHandle, RunInbox, end_task
 from fanwise.engine.journal import JournalWriter
@@ -27,23 +29,37 @@ from fanwise.engine.recovery.start import fresh_start
 from fanwise.engine.run_factory import PreparedRun, RunFactory
 from fanwise.engine.services import RunServices, Services
 from fanwise.engine.takeover import Beginning, Resume, Retry, Takeover
-from fanwise.errors import FanwiseError, LeaseLostError, UsageError
-from fanwise.model import LEASE_S, Lease, RequestKind, Run, RunRecord, RunRequest, Status
+from fanwise.errors import FanwiseError, LeaseLostError, StoreError, UsageError
+from fanwise.model import (
+    LEASE_S,
+    Claim,
+    ErrorInfo,
+    Lease,
+    RequestKind,
+    Run,
+    RunRecord,
+    RunRequest,
+    Status,
+)
 from fanwise.plan import Plan
 from fanwise.ports import Journal, Observer, Secrets
-from fanwise.reports.lookup import run_by_id
+from fanwise.reports.lookup import as_run, run_by_id
 from fanwise.values import Json
 
 GRACE_S = 30.0
 """Seconds for which a pause lets attempts in flight finish, unless an engine is given others."""
 
 
-class _Session(msgspec.Struct, frozen=True):
-    """One run in progress: the journal that it shares, its observer, and its requests."""
+class _Session(msgspec.Struct):
+    """One run in progress: the journal that it shares, its observer, and its requests.
+
+    `has_heard` says that another process has asked for something.
+    """
 
     journal: JournalWriter
     observer: Observer
     inbox: RunInbox
+    has_heard: bool = False
 
 
 _Drive = Callable[[_Session], Coroutine[Any, Any, Run]]
@@ -165,6 +181,35 @@ class Engine:
         how = Retry(force=force, recorded=recorded or plan, from_task=from_task)
         drive = partial(self._take_up, how, plan, record, secrets or {})
         return await self._begin(record.id, drive, observer)
+
+    async def start_claimed(
+        self,
+        claim: Claim,
+        load: Callable[[RunRecord], Awaitable[Plan]],
+        *,
+        observer: Observer | None = None,
+    ) -> RunHandle:
+        """Drive a run that this engine has taken from its queue, and return its handle.
+
+        `load` makes the plan. A run that can't be driven here fails with the error. A run that is
+        paused by `pause`, or cut off, goes back into its queue, and is `pending` then.
+        """
+        claimed = ClaimedRun(claim, self._services.ownership, self._services.queue)
+        drive = partial(self._drive_claimed, claimed, load)
+        return await self._begin(claim.run_id, drive, observer)
+
+    @asynccontextmanager
+    async def staying(self) -> AsyncIterator[Callable[[], int]]:
+        """A block in which this engine is in the store, also while it drives nothing.
+
+        It gets a function for the engine's number, which changes if the engine is taken for dead.
+        """
+        await asyncio.to_thread(self._keeper.engine_no)
+        self._keeper.stay()
+        try:
+            yield self._keeper.engine_no
+        finally:
+            await self._keeper.end_stay()
 
     # The same, to the end
 
@@ -289,7 +334,7 @@ class Engine:
         run_no = await session.journal.create_run(prepared.record, engine_no)
         prepared = replace(prepared, record=replace(prepared.record, run_no=run_no))
         start = fresh_start(prepared.plan, prepared.record, prepared.context)
-        async with self._lease(prepared.record, session, is_new=True) as lease:
+        async with self._lease(prepared.record, session, self._keeper.first) as lease:
             return await self._drive(Beginning(prepared, start, notices=[*notices]), lease, session)
 
     async def _take_up(
@@ -307,29 +352,79 @@ class Engine:
         """
         how.check(record)
         self._factory.recorded(plan, record, secrets)
-        async with self._lease(record, session) as lease:
+        async with self._lease(record, session, self._keeper.take) as lease:
             found = await asyncio.to_thread(self.find, record.id)
             how.check(found)
             prepared = self._factory.recorded(plan, found, secrets)
             beginning = await asyncio.to_thread(how.begin, prepared, self._services)
             return await self._drive(beginning, lease, session)
 
+    async def _drive_claimed(
+        self,
+        claimed: ClaimedRun,
+        load: Callable[[RunRecord], Awaitable[Plan]],
+        session: _Session,
+    ) -> Run:
+        """Drive a run under the lease that came with it, and see to it that somebody does."""
+        record = await asyncio.to_thread(self.find, claimed.run_id)
+        async with self._lease(record, session, claimed.take, claimed.give_back) as lease:
+            with claimed.put_back_if_broken_off():
+                run = await self._drive_or_fail(claimed, load, record, lease, session)
+            return claimed.ended(run, is_on_request=session.has_heard)
+
+    async def _drive_or_fail(
+        self,
+        claimed: ClaimedRun,
+        load: Callable[[RunRecord], Awaitable[Plan]],
+        record: RunRecord,
+        lease: Lease,
+        session: _Session,
+    ) -> Run:
+        """Drive a claimed run on, or end it as failed if it can't be driven here."""
+        refusal = claimed.refusal()
+        if refusal is not None:
+            return await self._fail(record, refusal, session)
+        try:
+            prepared = self._factory.recorded(await load(record), record, {})
+            how = Resume(force=False, cancel=False)
+            beginning = await asyncio.to_thread(how.begin, prepared, self._services)
+            return await self._drive(beginning, lease, session)
+        except StoreError:
+            raise
+        except FanwiseError as error:
+            return await self._fail(record, cannot_run(error), session)
+
+    async def _fail(self, record: RunRecord, error: ErrorInfo, session: _Session) -> Run:
+        """End a run as failed of which nothing could be driven."""
+        told = presentable(error, self._factory.masker(), self._services.limits)
+        now = self._services.clock.now()
+        failed = replace(record, status=Status.FAILED, ended_at=now, output=None, error=told)
+        await session.journal.commit(failed)
+        return as_run(failed, {}, None)
+
     @asynccontextmanager
     async def _lease(
-        self, record: RunRecord, session: _Session, *, is_new: bool = False
+        self,
+        record: RunRecord,
+        session: _Session,
+        take: Callable[[RunRecord], Lease],
+        give_back: Callable[[], None] | None = None,
     ) -> AsyncIterator[Lease]:
-        """A block in which this process drives the run, and no other one does."""
-        take = self._keeper.first if is_new else self._keeper.take
+        """A block in which this process drives the run, and no other one does.
+
+        `take` gets the lease, and `give_back` releases it in another way than usual.
+        """
         taking = asyncio.create_task(asyncio.to_thread(take, record))
         try:
             lease = await asyncio.shield(taking)
         except asyncio.CancelledError:  # which the thread doesn't hear
             with suppress(FanwiseError):
-                await self._keeper.release(await taking)
+                await self._keeper.release(await taking, give_back)
             raise
         journal, inbox, run_no = session.journal, session.inbox, record.run_no
 
         def hear(request: RunRequest) -> None:
+            session.has_heard = True
             session.observer.notice(f"another process asks to {request.kind.value} the run")
             inbox.request(request.kind)
 
@@ -344,7 +439,7 @@ class Engine:
                 await journal.flush()
             finally:
                 journal.let_go(run_no)
-                await self._keeper.release(lease)
+                await self._keeper.release(lease, give_back)
 
     async def _drive(self, beginning: Beginning, lease: Lease, session: _Session) -> Run:
         """Drive a run that this process has the lease of: the one place where runs are driven."""
@@ -354,7 +449,7 @@ class Engine:
         run = self._run_services(beginning, session, last)
         recorder = RunRecorder(plan, record, start, run, rerun)
         driver = WorkflowDriver(plan, start, prepared.context, run, recorder)
-        is_new = record.status is Status.PENDING
+        is_new = record.started_at is None
         report = observer.run_started if is_new else observer.run_resumed
         report(record.id, record.workflow, tuple(plan.numbers))
         for notice in beginning.notices:

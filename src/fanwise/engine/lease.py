@@ -8,7 +8,8 @@ has been silent for as long as its leases hold. So an engine that is merely busy
 dead. All of that is by the store's clock, so machines with other clocks agree on it.
 
 `LeaseKeeper` beats for its engine from a thread of its own, since the event loop may be busy, and
-reads requests from the mailbox: with one query for all runs of the engine.
+reads requests from the mailbox: with one query for all runs of the engine. An engine that takes
+runs from queues beats also while it drives none (`stay`).
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
 
 from fanwise.errors import LeaseLostError, RunDrivenError, RunNotFoundError, StoreError
-from fanwise.model import LEASE_S, Lease, Owner, RequestKind, RunRecord, RunRequest
+from fanwise.model import LEASE_S, Lease, RequestKind, RunRecord, RunRequest
 from fanwise.ports import Clock, Mailbox, Ownership, Processes, ProcessState, is_driven
 
 _BEATS: Final = 5
@@ -73,6 +75,7 @@ class LeaseKeeper:
         self._listen_s = listen_s
         self._engine_no: int | None = None
         self._enrolling = threading.Lock()
+        self._stays = False
         self._held: dict[int, _HeldRun] = {}
         self._thread: threading.Thread | None = None
         self._has_ended = threading.Event()
@@ -80,7 +83,7 @@ class LeaseKeeper:
     def engine_no(self) -> int:
         """Return this engine's number in the store, which is recorded first if need be. May block.
 
-        Raises `StoreError`.
+        It changes when the engine was taken for dead meanwhile. Raises `StoreError`.
         """
         with self._enrolling:
             if self._engine_no is None:
@@ -101,8 +104,8 @@ class LeaseKeeper:
         Raises `RunDrivenError` if another engine drives it, `RunNotFoundError` if the run has just
         been deleted, and `StoreError`.
         """
-        engine_no = self.engine_no()
         while True:
+            engine_no = self.engine_no()
             held = self._ownership.lease(record.run_no)
             if held is not None and is_driven(held, self._processes):
                 raise RunDrivenError(
@@ -118,7 +121,8 @@ class LeaseKeeper:
                 raise RunNotFoundError(
                     f"run {record.id} is gone: it has just been deleted.", run_id=record.id
                 )
-            # Else another engine has been faster: look again which.
+            # Else another engine has been faster, or this one was taken for dead: look again.
+            self._beat(engine_no)
 
     def hold(
         self,
@@ -128,28 +132,39 @@ class LeaseKeeper:
     ) -> None:
         """Keep a lease until `release`; callbacks are called on the running event loop."""
         self._held[lease.run_no] = _HeldRun(lease, on_request, on_lost)
-        if self._thread is None:  # or the last one is about to end
-            self._has_ended = threading.Event()
-            self._thread = threading.Thread(
-                target=self._keep,
-                args=(asyncio.get_running_loop(), self.engine_no(), self._has_ended),
-                name="fanwise-lease",
-                daemon=True,
-            )
-            self._thread.start()
+        self._begin()
 
-    async def release(self, lease: Lease) -> None:
-        """Give a run back, also if the store can't be written any more."""
+    async def release(self, lease: Lease, give_back: Callable[[], None] | None = None) -> None:
+        """Give a run back, also if the store can't be written any more.
+
+        `give_back` does it in another way than to leave the run with nobody.
+        """
         self._held.pop(lease.run_no, None)
-        if not self._held and self._thread is not None:
-            ending, self._thread = self._thread, None
-            self._has_ended.set()
-            await asyncio.to_thread(ending.join)
+        if not (self._held or self._stays):
+            await self._end()
+        release = partial(self._ownership.release, lease.run_no, lease.token)
         with suppress(StoreError):
-            await asyncio.to_thread(self._ownership.release, lease.run_no, lease.token)
+            await asyncio.to_thread(give_back or release)
+
+    def stay(self) -> None:
+        """Beat from now on until `end_stay`, also while nothing is held. May block.
+
+        Raises `StoreError`.
+        """
+        self.engine_no()
+        self._stays = True
+        self._begin()
+
+    async def end_stay(self) -> None:
+        """Take this engine out of the store, which has stayed there."""
+        self._stays = False
+        await self._end()
+        await self.leave()
 
     async def leave(self) -> None:
-        """Take this engine out of the store, since it drives nothing for now."""
+        """Take this engine out of the store, since it drives nothing for now, unless it stays."""
+        if self._stays:
+            return
         engine_no, self._engine_no = self._engine_no, None
         if engine_no is not None:
             with suppress(StoreError):
@@ -161,26 +176,52 @@ class LeaseKeeper:
         with suppress(StoreError):
             lease = self._ownership.lease(run_no)
             if lease is not None and lease.owner is not None:
-                taken = _process_text(lease.owner)
+                taken = str(lease.owner)
         return LeaseLostError(
             f"run {run_id} was taken over by {taken} while this process was stopped.",
             run_no=run_no,
             hint=f"It writes nothing more; look at the run with: fanwise show {run_id}",
         )
 
-    def _keep(
-        self, loop: asyncio.AbstractEventLoop, engine_no: int, has_ended: threading.Event
-    ) -> None:
+    def _begin(self) -> None:
+        """Have the keeper's thread work."""
+        if self._thread is None:  # or the last one is about to end
+            self._has_ended = threading.Event()
+            self._thread = threading.Thread(
+                target=self._keep,
+                args=(asyncio.get_running_loop(), self._has_ended),
+                name="fanwise-lease",
+                daemon=True,
+            )
+            self._thread.start()
+
+    async def _end(self) -> None:
+        """Have the keeper's thread end, if there is one."""
+        if self._thread is not None:
+            ending, self._thread = self._thread, None
+            self._has_ended.set()
+            await asyncio.to_thread(ending.join)
+
+    def _keep(self, loop: asyncio.AbstractEventLoop, has_ended: threading.Event) -> None:
         """Beat and read mail in the keeper's thread, until nothing is held any more."""
         beat_s = self._lease_s / _BEATS
         beaten_at = self._clock.monotonic()
         while not has_ended.wait(min(self._listen_s, beat_s)):
             with suppress(StoreError, RuntimeError):  # the journal meets, and reports, the first
                 now = self._clock.monotonic()
+                engine_no = self.engine_no()
                 if now >= beaten_at + beat_s:
-                    self._ownership.beat(engine_no)
+                    self._beat(engine_no)
                     beaten_at = now
-                self._read_mail(loop, engine_no)
+                if self._held:
+                    self._read_mail(loop, engine_no)
+
+    def _beat(self, engine_no: int) -> None:
+        """Record a sign of life. An engine that was taken for dead gets another number."""
+        if not self._ownership.beat(engine_no):
+            with self._enrolling:
+                if self._engine_no == engine_no:
+                    self._engine_no = None
 
     def _read_mail(self, loop: asyncio.AbstractEventLoop, engine_no: int) -> None:
         held = dict(self._held)
@@ -202,7 +243,7 @@ class LeaseKeeper:
 def driven_text(run_id: str, lease: Lease) -> str:
     """Return a sentence on the run's driver: its process, since when, and its silence if long."""
     assert lease.owner is not None
-    text = f"run {run_id} is driven by {_process_text(lease.owner)}, for {_span(lease.held_s)}"
+    text = f"run {run_id} is driven by {lease.owner}, for {_span(lease.held_s)}"
     is_silent = lease.silent_s > lease.owner.lease_s
     return f"{text}, and has said nothing for {_span(lease.silent_s)}." if is_silent else f"{text}."
 
@@ -213,10 +254,6 @@ def _remedy(lease: Lease, processes: Processes) -> str:
         left_s = max(1.0, lease.owner.lease_s - lease.silent_s)
         return f"That process is stopped; in {_span(left_s)} the run can be taken over."
     return "Wait for its end, or ask it to stop with: fanwise pause, fanwise cancel."
-
-
-def _process_text(owner: Owner) -> str:
-    return f"process {owner.pid} on {owner.host}"
 
 
 def _span(seconds: float) -> str:

@@ -55,10 +55,50 @@ class RunFactory:
         tags: Collection[str],
     ) -> PreparedRun:
         """A run that isn't recorded yet. Raises `ParameterError` and `UsageError`."""
+        record = self._new_record(plan, given, run_id, tags)
+        record = replace(record, origin=replace(record.origin, most_items=items))
+        return self._prepared(plan, record, given)
+
+    def submitted(
+        self, plan: Plan, given: Mapping[str, Json], run_id: str | None, tags: Collection[str]
+    ) -> RunRecord:
+        """A run to be submitted, which another process drives by its record alone.
+
+        Secrets that the workflow names are those of that process. Raises `ParameterError`, also for
+        a parameter that is a secret or holds one, and `UsageError`.
+        """
+        record = self._new_record(plan, given, run_id, tags)
+        declared = plan.parameters.items()
+        secret = [
+            name for name, each in declared if each.secret and (name in given or each.required)
+        ]
+        if secret:
+            raise ParameterError(
+                "\n".join([_unrecorded(plan, name, "is secret") for name in secret])
+            )
+        bound = bind_parameters(plan, given)
+        masker = self.masker()
+        holds = [name for name, value in bound.items() if masker.mask(value) != value]
+        if holds:
+            raise ParameterError(
+                "\n".join([_unrecorded(plan, name, "holds a secret") for name in holds])
+            )
+        shown = {
+            name: None if plan.parameters[name].secret else value for name, value in bound.items()
+        }
+        return replace(record, parameters=encode(shown))
+
+    def masker(self) -> Masker:
+        """A masker of the secrets in the environment, for texts that are no run's."""
+        return Masker(self._other_secrets())
+
+    def _new_record(
+        self, plan: Plan, given: Iterable[str], run_id: str | None, tags: Collection[str]
+    ) -> RunRecord:
         run_id = self._new_id() if run_id is None else run_id
         if not _is_run_id(run_id):
             raise UsageError(f'"{run_id}" can\'t be the id of a run: ids are {_RUN_ID}.')
-        record = RunRecord(
+        return RunRecord(
             run_no=0,
             id=run_id,
             workflow=plan.name,
@@ -68,9 +108,8 @@ class RunFactory:
             status=Status.PENDING,
             created_at=self._clock.now(),
             tags=_checked_tags(tags),
-            origin=replace(_origin(plan, given), most_items=items),
+            origin=_origin(plan, given),
         )
-        return self._prepared(plan, record, given)
 
     def recorded(self, plan: Plan, record: RunRecord, secrets: Mapping[str, Json]) -> PreparedRun:
         """A recorded run, to be resumed or retried. Raises `ParameterError`.
@@ -97,15 +136,17 @@ class RunFactory:
         bound = bind_parameters(plan, given)
         secrets = self._read_secrets(plan)
         hidden = [value for name, value in bound.items() if plan.parameters[name].secret]
-        # Others may be found in the environment by an action; a short one is in many a text.
-        others = [value for value in self._secrets.values() if len(value) >= _LEAST_UNNAMED_SECRET]
-        masker = Masker([*secrets.values(), *hidden, *others])
+        masker = Masker([*secrets.values(), *hidden, *self._other_secrets()])
         context = _first_context(record, bound, secrets)
         shown = {
             name: None if plan.parameters[name].secret else value for name, value in bound.items()
         }
         record = replace(record, parameters=encode(masker.mask(shown)))
         return PreparedRun(plan, record, context, masker, _timeout_s(plan, context))
+
+    def _other_secrets(self) -> list[str]:
+        # An action may find them in the environment; a short one is in many a text.
+        return [value for value in self._secrets.values() if len(value) >= _LEAST_UNNAMED_SECRET]
 
     def _new_id(self) -> str:
         started = datetime.fromtimestamp(self._clock.now(), UTC)
@@ -123,6 +164,15 @@ class RunFactory:
                 )
             )
         return {name: value for name, value in found.items() if value is not None}
+
+
+def _unrecorded(plan: Plan, name: str, why: str) -> str:
+    """A line about a parameter that can't be recorded as it is."""
+    return (
+        f'{plan.file}  the parameter "{name}" {why}, and a submitted run has just what is '
+        "recorded. Name the secret in the workflow as secrets.NAME: it is read from "
+        f"{SECRET_PREFIX}NAME where `fanwise work` runs."
+    )
 
 
 def _checked_tags(tags: Collection[str]) -> tuple[str, ...]:

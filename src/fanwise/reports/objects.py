@@ -10,7 +10,17 @@ from typing import Final
 
 import msgspec
 
-from fanwise.model import ErrorInfo, ItemOutcome, LogEntry, Run, RunRecord, TaskSummary, VisitRecord
+from fanwise.model import (
+    EngineRecord,
+    ErrorInfo,
+    ItemOutcome,
+    LogEntry,
+    Run,
+    RunRecord,
+    Submission,
+    TaskSummary,
+    VisitRecord,
+)
 from fanwise.reports.timing import RunTime, TaskTime
 from fanwise.values import JsonObject, decode, thaw
 
@@ -49,8 +59,8 @@ def run_object(run: Run) -> JsonObject:
     }
 
 
-def listed_object(run: RunRecord, status: str) -> JsonObject:
-    """Return a run of a list, with the status to show."""
+def listed_object(run: RunRecord, status: str, place: Submission | None) -> JsonObject:
+    """Return a run of a list, with the status to show and its place in a queue if it has one."""
     return {
         "run_id": run.id,
         "workflow": run.workflow,
@@ -59,6 +69,32 @@ def listed_object(run: RunRecord, status: str) -> JsonObject:
         "ended_at": iso_time(run.ended_at),
         "duration_s": span_s(run.started_at, run.ended_at),
         "tags": run.tags,
+        **place_object(place),
+    }
+
+
+def place_object(place: Submission | None) -> JsonObject:
+    """Return the place of a run in a queue; all of it is null if the run wasn't submitted."""
+    if place is None:
+        return dict.fromkeys(("queue", "priority", "tries", "why"))
+    return {
+        "queue": place.queue,
+        "priority": place.priority,
+        "tries": place.tries,
+        "why": place.why or None,
+    }
+
+
+def engine_object(engine: EngineRecord) -> JsonObject:
+    """Return an engine with the runs that it drives."""
+    return {
+        "engine": engine.engine_no,
+        "host": engine.owner.host,
+        "pid": engine.owner.pid,
+        "since": iso_time(engine.since),
+        "silent_s": engine.silent_s,
+        "lease_s": engine.owner.lease_s,
+        "runs": engine.runs,
     }
 
 

@@ -32,6 +32,10 @@ LOCK_SUBMISSION: Final = "SELECT run_no FROM submissions WHERE run_no = :run_no 
 TAKE_SUBMISSION: Final = (
     f"UPDATE submissions SET is_waiting = FALSE, progress = {_PROGRESS} WHERE run_no = :run_no"
 )
+TAKE_BY_HAND: Final = (
+    f"UPDATE submissions SET is_waiting = FALSE, progress = {_PROGRESS}, tries = 0, tried_by = ''"
+    " WHERE run_no = :run_no"
+)
 DELETE_SUBMISSION: Final = "DELETE FROM submissions WHERE run_no = :run_no"
 
 # No row comes back if the key is known.

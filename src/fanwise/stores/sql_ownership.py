@@ -12,7 +12,7 @@ from fanwise.errors import LeaseLostError
 from fanwise.model import Inbox, Lease, Owner, RunRequest
 from fanwise.stores import rows
 from fanwise.stores.database import Database, Writer
-from fanwise.stores.queue_statements import LOCK_SUBMISSION, TAKE_SUBMISSION
+from fanwise.stores.queue_statements import LOCK_SUBMISSION, TAKE_BY_HAND
 
 _FORGOTTEN_S: Final = 86_400
 """Silence of an engine without runs after which it is forgotten."""
@@ -131,7 +131,7 @@ class SqlOwnership:
                 taken = writer.change(_FIRST, run_no=run_no, engine_no=engine_no)
             if not taken:
                 return None
-            writer.execute(TAKE_SUBMISSION, run_no=run_no)
+            writer.execute(TAKE_BY_HAND, run_no=run_no)
             writer.execute(ANSWERED, run_no=run_no)
             writer.execute(BEAT, engine_no=engine_no)
             return rows.to_lease(writer.read(LEASE, run_no=run_no)[0])

@@ -9,7 +9,7 @@ import typer
 
 from fanwise.cli import options
 from fanwise.cli.text.output import as_json, print_results, say
-from fanwise.errors import RunNotDrivenError
+from fanwise.errors import RunDrivenError, RunNotDrivenError
 
 if TYPE_CHECKING:
     from fanwise.model import RequestKind, RunRecord
@@ -52,6 +52,15 @@ def pause(
         record = find_run(opened, run_id)
         require_open(record)
         if runs.owner(record) is None:
+            place = runs.submission(record)
+            if place is not None and place.is_waiting:
+                end = command("cancel", record.id, store=store)
+                raise RunNotDrivenError(
+                    f'run {record.id} is pending: it waits in the queue "{place.queue}", and no '
+                    "engine has taken it.",
+                    run_id=record.id,
+                    hint=f"There is nothing to pause; to end it: {end}",
+                )
             way_on = command("resume", record.id, store=store)
             was = "is paused already" if record.status == "paused" else "was interrupted"
             raise RunNotDrivenError(
@@ -83,17 +92,22 @@ def cancel(
     from fanwise.wiring import open_existing, read_settings, runs_of
 
     settings = read_settings(store=store, packs=packs or ())
-    with open_existing(settings) as opened:
-        runs = runs_of(opened)
-        record = find_run(opened, run_id)
-        require_open(record)
-        if runs.owner(record) is not None:
-            record = _send(runs, record, RequestKind.CANCEL, waits=not no_wait)
-            if no_wait or record.status.is_final:
-                _report(record, record.status, json=json)
-                return
-    # No process drives it, or the process that did has left it without having read the request.
-    done = resume_recorded(record, settings, secrets, cancel=True, store=store)
+    while True:
+        with open_existing(settings) as opened:
+            runs = runs_of(opened)
+            record = find_run(opened, run_id)
+            require_open(record)
+            if runs.owner(record) is not None:
+                record = _send(runs, record, RequestKind.CANCEL, waits=not no_wait)
+                if no_wait or record.status.is_final:
+                    _report(record, record.status, json=json)
+                    return
+        # No process drives it, or its owner has left it without having read the request.
+        try:
+            done = resume_recorded(record, settings, secrets, cancel=True, store=store)
+            break
+        except RunDrivenError:  # an engine has just taken it from its queue, and hears the request
+            continue
     report(done.run, settings, store=store, json=json, has_output=False)
     if done.run.status is not Status.CANCELLED:
         raise typer.Exit(exit_status(done.run))

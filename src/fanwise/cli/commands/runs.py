@@ -16,9 +16,9 @@ from fanwise.errors import UsageError
 from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from fanwise.model import RunRecord
+    from fanwise.model import RunRecord, Submission
 
 
 class RunStatus(StrEnum):
@@ -104,11 +104,14 @@ def runs(
             limit=limit + 1,  # to know whether there are more
         )
         shown = found[:limit]
+        places = records.submissions([run.run_no for run, _ in shown])
         place, size = records.place, records.size()
     if json:
-        print_results(as_json(listed_object(run, status)) for run, status in shown)
+        print_results(
+            as_json(listed_object(run, status, places.get(run.run_no))) for run, status in shown
+        )
         return
-    print_results(_lines(shown))
+    print_results(_lines(shown, places))
     if len(found) > limit:
         given = {"--status": status, "--workflow": workflow, "--since": since}
         words = [word for name, value in given.items() if value for word in (name, value)]
@@ -140,7 +143,7 @@ def read_since(text: str, now: datetime) -> float:
         ) from None
 
 
-def _lines(found: Sequence[tuple[RunRecord, str]]) -> list[str]:
+def _lines(found: Sequence[tuple[RunRecord, str]], places: Mapping[int, Submission]) -> list[str]:
     from fanwise.cli.text.render import show_time, table
     from fanwise.reports.objects import span_s
     from fanwise.units import show_span
@@ -155,9 +158,16 @@ def _lines(found: Sequence[tuple[RunRecord, str]]) -> list[str]:
             status,
             show_time(run.started_at),
             show_span(span_s(run.started_at, run.ended_at)),
+            *(_place_cells(places.get(run.run_no)) if places else []),
             *([" ".join(run.tags)] if has_tags else []),
         )
         for run, status in found
     ]
-    headings = ["RUN", "WORKFLOW", "STATUS", "STARTED", "TIME>", *(["TAGS"] if has_tags else [])]
+    headings = ["RUN", "WORKFLOW", "STATUS", "STARTED", "TIME>"]
+    headings += ["QUEUE", "PRIORITY>"] if places else []
+    headings += ["TAGS"] if has_tags else []
     return table(headings, rows, colours=has_colours(sys.stdout))
+
+
+def _place_cells(place: Submission | None) -> list[str]:
+    return ["", ""] if place is None else [place.queue, str(place.priority)]

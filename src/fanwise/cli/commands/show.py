@@ -15,7 +15,7 @@ from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
     from fanwise.definition import WorkflowDefinition
-    from fanwise.model import Limits, RunRecord, VisitRecord
+    from fanwise.model import Limits, RunRecord, Submission, VisitRecord
     from fanwise.ports import Records
     from fanwise.reports.ownership import Runs
     from fanwise.reports.timing import RunTime
@@ -76,7 +76,7 @@ def _show_run(
     from fanwise.cli.text.summary import failure_lines, output_text, run_lines, step_lines
     from fanwise.cli.text.timing_lines import timing_lines
     from fanwise.reports.lookup import as_run, last_visits, recorded_definition, tree
-    from fanwise.reports.objects import run_object, timing_object
+    from fanwise.reports.objects import place_object, run_object, timing_object
     from fanwise.values import decode
 
     records = runs.records
@@ -91,12 +91,14 @@ def _show_run(
             "parameters": decode(record.parameters),
             "tags": record.tags,
             "timing": None if timing is None else timing_object(timing),
+            **place_object(runs.submission(record)),
         }
         more["status"] = runs.status(record)
         print_results([as_json(run_object(run) | more)])
         return
     colours = has_colours(sys.stdout)
-    facts = [*_driver_lines(runs, record, store), *_fact_lines(record)]
+    place = runs.submission(record)
+    facts = [*_driver_lines(runs, record, place, store), *_place_lines(place), *_fact_lines(record)]
     status = runs.status(record)
     print_results(run_lines(run, visits, facts, colours=colours, status=status))
     steps = tree(records, record.run_no, visits.values(), _MAX_STEPS)
@@ -110,18 +112,35 @@ def _show_run(
         print_results(["", "Output:", output_text(run)])
 
 
-def _driver_lines(runs: Runs, record: RunRecord, store: str | None) -> list[str]:
+def _driver_lines(
+    runs: Runs, record: RunRecord, place: Submission | None, store: str | None
+) -> list[str]:
     """The process that drives the run, or the way to resume a run that none drives."""
+    from fanwise.cli.text.render import show_time
     from fanwise.cli.text.summary import command
 
     if not runs.is_open(record):
         return []
+    if place is not None and place.is_waiting:
+        return [f"Waits in its queue since {show_time(place.since)}, for a `fanwise work`"]
     driver = runs.driver(record)
     if driver is None:
         way_on = command("resume", record.id, store=store)
         return [f"Interrupted: no process drives it any more. Resume with: {way_on}"]
     asked = f", and asked to {' and '.join(driver.requests)}" if driver.requests else ""
-    return [f"Driven by: process {driver.owner.pid} on {driver.owner.host}{asked}"]
+    return [f"Driven by: {driver.owner}{asked}"]
+
+
+def _place_lines(place: Submission | None) -> list[str]:
+    """The run's queue, and what became of its tries."""
+    if place is None:
+        return []
+    lines = [f"Queue: {clean(place.queue)}, priority {place.priority}"]
+    if place.why:
+        lines.append(f"Was put back: {clean(place.why)}")
+    if place.tries:
+        lines.append(f"Tries without progress: {place.tries}")
+    return lines
 
 
 def _timing(
