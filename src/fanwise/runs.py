@@ -1,4 +1,4 @@
-"""Runs from Python: run, resume, retry, pause and cancel them, and open their store.
+"""Runs from Python: run, submit, resume, retry, pause and cancel them, and open their store.
 
 Each function that waits has a twin for callers on an event loop, whose name begins with an `a`.
 """
@@ -21,6 +21,7 @@ from fanwise.wiring import (
     open_existing,
     read_settings,
     runs_of,
+    submit_run,
 )
 
 if TYPE_CHECKING:
@@ -93,6 +94,38 @@ def run(
         ),
         instead="await fanwise.arun(...)",
     )
+
+
+def submit(
+    workflow: Workflow,
+    parameters: Mapping[str, Json] | None = None,
+    *,
+    store: str | None = None,
+    packs: Packs = (),
+    run_id: str | None = None,
+    tags: Collection[str] = (),
+    queue: str = "default",
+    priority: int = 0,
+    once: str | None = None,
+) -> RunDetails:
+    """Record a run for an engine to take, such as `fanwise work`, and return it at once.
+
+    It waits in the `queue` with this name, in which runs with a higher `priority` (-100 to 100) are
+    taken first, and of equals the oldest. `once` is a key that at most one run has: if a run has it
+    already, that run is returned, and none is made. Actions are those of packs, since functions
+    can't be recorded; the other arguments are those of `arun`.
+
+    Raises the errors of `arun`, and `ParameterError` for a parameter that is secret or holds a
+    secret, which isn't recorded.
+    """
+    from fanwise.model import Submission
+
+    settings = read_settings(store=store, packs=packs)
+    plan = load_plan(workflow, settings)
+    place = Submission(queue, priority, once)
+    found, _ = submit_run(plan, dict(parameters or {}), settings, place, run_id=run_id, tags=tags)
+    with open_store(settings.store) as opened:
+        return opened.get(found)
 
 
 async def aresume(

@@ -14,12 +14,14 @@ from msgspec.structs import replace
 from fanwise.context import WorkflowContext
 from fanwise.engine.masking import Masker
 from fanwise.errors import AttemptError, ParameterError, UsageError
-from fanwise.model import RunOrigin, RunRecord, Status
-from fanwise.plan import Plan, bind_parameters
+from fanwise.model import RunOrigin, RunRecord, Status, Submission
+from fanwise.plan import Plan, bind_parameters, require_no_secrets, require_recordable
 from fanwise.ports import SECRET_PREFIX, Clock, Randomness, Secrets
 from fanwise.values import FrozenDict, Json, decode, encode
 
 _MAX_TAGS: Final = 20
+_MOST_PRIORITY: Final = 100
+_MOST_KEY: Final = 200
 _is_tag = re.compile(r"[A-Za-z0-9._:=/-]{1,100}").fullmatch
 _RUN_ID: Final = (
     "letters, digits, dots, underscores and hyphens, at most 100, and no dot at the start"
@@ -68,21 +70,9 @@ class RunFactory:
         a parameter that is a secret or holds one, and `UsageError`.
         """
         record = self._new_record(plan, given, run_id, tags)
-        declared = plan.parameters.items()
-        secret = [
-            name for name, each in declared if each.secret and (name in given or each.required)
-        ]
-        if secret:
-            raise ParameterError(
-                "\n".join([_unrecorded(plan, name, "is secret") for name in secret])
-            )
+        require_recordable(plan, given)
         bound = bind_parameters(plan, given)
-        masker = self.masker()
-        holds = [name for name, value in bound.items() if masker.mask(value) != value]
-        if holds:
-            raise ParameterError(
-                "\n".join([_unrecorded(plan, name, "holds a secret") for name in holds])
-            )
+        require_no_secrets(plan, bound, self.masker().mask)
         shown = {
             name: None if plan.parameters[name].secret else value for name, value in bound.items()
         }
@@ -166,13 +156,30 @@ class RunFactory:
         return {name: value for name, value in found.items() if value is not None}
 
 
-def _unrecorded(plan: Plan, name: str, why: str) -> str:
-    """A line about a parameter that can't be recorded as it is."""
-    return (
-        f'{plan.file}  the parameter "{name}" {why}, and a submitted run has just what is '
-        "recorded. Name the secret in the workflow as secrets.NAME: it is read from "
-        f"{SECRET_PREFIX}NAME where `fanwise work` runs."
-    )
+def checked_queue(name: str) -> str:
+    """The name of a queue. Raises `UsageError` if it can't be one."""
+    if not (isinstance(name, str) and _is_tag(name)):
+        raise UsageError(
+            f'"{name}" can\'t be a queue: names are letters, digits and . _ - : = /, at most 100.'
+        )
+    return name
+
+
+def checked_submission(submission: Submission) -> Submission:
+    """The place of a new run in a queue. Raises `UsageError` if it can't be one."""
+    checked_queue(submission.queue)
+    if not -_MOST_PRIORITY <= submission.priority <= _MOST_PRIORITY:
+        raise UsageError(
+            f"a priority is a whole number from -{_MOST_PRIORITY} to {_MOST_PRIORITY}, not "
+            f"{submission.priority}.",
+            hint="Runs with a higher one are taken first; 0 if none is given.",
+        )
+    once = submission.once
+    if once is not None and not (0 < len(once) <= _MOST_KEY and once.isprintable()):
+        raise UsageError(
+            f"a key for submitting once is printable text of 1 to {_MOST_KEY} characters."
+        )
+    return submission
 
 
 def _checked_tags(tags: Collection[str]) -> tuple[str, ...]:

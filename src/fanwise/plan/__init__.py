@@ -8,7 +8,13 @@ from fanwise.plan.model import (
     PlannedTask,
     PlannedTransition,
 )
-from fanwise.plan.parameters import WORDS, bind_parameters, read_parameter
+from fanwise.plan.parameters import (
+    WORDS,
+    bind_parameters,
+    read_parameter,
+    require_no_secrets,
+    require_recordable,
+)
 from fanwise.plan.settings import PlannedRetry, PlannedSettings, Setting
 from fanwise.plan.values import Value
 
@@ -26,4 +32,6 @@ __all__ = [
     "bind_parameters",
     "compile_plan",
     "read_parameter",
+    "require_no_secrets",
+    "require_recordable",
 ]
