@@ -167,7 +167,7 @@ class TaskDefinition(_Keys):
     with_items: Items = Field(
         None,
         description="Runs the action once per item of a list, of a stream (`jsonl`, `csv`, "
-        "`lines` or `range`), or of several lists side by side.",
+        "`lines`, `files` or `range`), or of several lists side by side.",
     )
     label: Text = Field("", description="What lists and errors call an item; default its index.")
     concurrency: Annotated[int | str, *whole_number(1, MAX_CONCURRENCY)] = Field(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fanwise.actions.core.encodings import charset
 from fanwise.catalog import ActionContext
+from fanwise.charsets import charset
 from fanwise.errors import ActionError
 from fanwise.model import Limits
 

@@ -20,7 +20,7 @@ import msgspec
 
 from fanwise.actions.core._shared import decoded, file_error
 from fanwise.actions.core.atomic_file import new_file
-from fanwise.actions.core.encodings import charset
+from fanwise.charsets import charset
 from fanwise.errors import ActionError
 
 _LARGE_BYTES: Final = 64 * 2**10
