@@ -12,14 +12,14 @@ and `restore_call` turns that back. Times are seconds since the epoch, spans are
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
-from fanwise.catalog import ActionContext, ActionSpec, StopFlag
+from fanwise.catalog import ActionContext, ActionSpec, Elements, StopFlag
 from fanwise.context import ItemContext, WorkflowContext
 from fanwise.engine.capture import AttemptLog, log_text
 from fanwise.engine.evaluate import bounded
@@ -38,10 +38,10 @@ from fanwise.plan.snapshot import (
     to_text,
 )
 from fanwise.ports import Arguments, CallSpec, InputText, PortableCall, Ticket
-from fanwise.values import FrozenDict, FrozenList, Json, decode, encode
+from fanwise.values import FrozenDict, FrozenList, decode, encode
 
 _Check: TypeAlias = Callable[[Any], Any]
-_Render: TypeAlias = Callable[[WorkflowContext | ItemContext, None], Json]
+_Render: TypeAlias = Callable[[WorkflowContext | ItemContext, None], object]
 
 
 class Surroundings(Protocol):
@@ -91,7 +91,7 @@ class RenderedInput(NamedTuple):
     """An input that has its value already; `place` is its place in the workflow's file."""
 
     name: str
-    value: Json
+    value: object
     place: Place
 
 
@@ -141,17 +141,22 @@ class VisitCall:
         for name, value, place in rendered:
             self._share(name, value, place)
 
-    def render(self, entry: PlannedInput) -> _Render:
-        """The function that renders an input, with outputs read and paths made absolute."""
+    def render(self, entry: PlannedInput, *, travels: bool = False) -> _Render:
+        """The function that renders an input, with outputs read and paths made absolute.
+
+        What an action reads an element at a time stays unread, unless it travels.
+        """
         render: _Render = entry.value.evaluate
+        field = self.action.fields.get(entry.name)
+        if field is not None and field.is_stream and not travels and _is_template(entry.value):
+            return partial(_streamed, entry.value)
         if entry.reads_pages:
             render = partial(_read, render, entry.value.place, self.around.limits)
-        field = self.action.fields.get(entry.name)
         if field is not None and field.is_path:
             render = partial(_locate, render, entry.value, self.around)
         return render
 
-    def _share(self, name: str, value: Json, place: Place) -> None:
+    def _share(self, name: str, value: object, place: Place) -> None:
         """Check an input that all items share."""
         field = self.action.fields.get(name)
         check = None if field is None else field.check
@@ -230,11 +235,22 @@ class VisitCall:
         return _secrets_of(self)
 
 
-def _checked(check: _Check, value: Json, place: Place) -> object:
+def _checked(check: _Check, value: object, place: Place) -> object:
     try:
         return check(value)
     except InputError as error:
         raise error.at(place) from None
+
+
+def _is_template(value: Value) -> bool:
+    return isinstance(value.raw, str) and not value.is_constant
+
+
+def _streamed(value: Value, context: WorkflowContext | ItemContext, outcome: None) -> object:
+    """A list of any length, of which nothing is read yet."""
+    begin = partial(value.templates[0].stream, context)
+    found = begin()
+    return Elements(begin) if isinstance(found, Iterator) else found
 
 
 def _read(
@@ -243,9 +259,9 @@ def _read(
     limits: Limits,
     context: WorkflowContext | ItemContext,
     outcome: None,
-) -> Json:
+) -> object:
     """Render, with the outputs of tasks with items read into lists."""
-    value: Json = bounded(render(context, outcome), place, limits)
+    value: object = bounded(render(context, outcome), place, limits)
     return value
 
 
@@ -255,12 +271,12 @@ def _locate(
     around: Surroundings,
     context: WorkflowContext | ItemContext,
     outcome: None,
-) -> Json:
+) -> object:
     """Render, with a relative path made absolute, also in lists and maps of paths."""
     return _located(render(context, outcome), value, around)
 
 
-def _located(path: Json, value: Value, around: Surroundings) -> Json:
+def _located(path: object, value: Value, around: Surroundings) -> object:
     if isinstance(path, str):
         return around.locate(path, value)
     if isinstance(path, dict):
@@ -300,7 +316,7 @@ def _make_portable(call: VisitCall) -> PortableCall:
         shared=tuple(
             InputText(
                 entry.name,
-                encode(call.render(entry)(call.context, None), where=entry.name),
+                encode(call.render(entry, travels=True)(call.context, None), where=entry.name),
                 (entry.value.place,),
             )
             for entry in shared

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fanwise.actions.core._shared import file_error
-from fanwise.actions.core.atomic_file import new_file
+from fanwise.actions.core.atomic_file import Mode, replacement
 from fanwise.actions.decorator import PATH, action
 from fanwise.errors import ActionError
 from fanwise.values import encode
@@ -19,7 +17,7 @@ _NAME = "core.write_file"
 def write(
     path: Annotated[str, PATH],
     content: Any,
-    mode: Literal["overwrite", "append", "create"] = "overwrite",
+    mode: Mode = "overwrite",
     encoding: str = "utf-8",
     parents: bool = True,
 ) -> dict[str, Any]:
@@ -38,19 +36,9 @@ def write(
     path in their data.
     """
     data = _bytes(content, encoding, path)
-    target = Path(os.path.realpath(path))
     try:
-        if parents:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        if mode == "create":
-            with new_file(target, os.link) as file:
-                file.write(data)
-        elif mode == "append" or _is_special(target):
-            with target.open("ab") as file:
-                file.write(data)
-        else:
-            with new_file(target) as file:
-                file.write(data)
+        with replacement(path, parents=parents, mode=mode) as file:
+            file.write(data)
     except OSError as error:
         raise file_error(_NAME, error, path) from None
     return {"path": path, "bytes": len(data)}
@@ -68,8 +56,3 @@ def _bytes(content: object, encoding: str, path: str) -> bytes:
             data={"path": path},
             retry=False,
         ) from None
-
-
-def _is_special(target: Path) -> bool:
-    """True for a pipe or a device, which no file may replace."""
-    return target.exists() and not target.is_file() and not target.is_dir()
