@@ -131,6 +131,18 @@ ONE_PROBLEM = [
     ("tasks: [{name: a, on_error: fail, on-error: fail}]", "1:35 duplicate-key", '"on_error"'),
     ("tasks: [{name: a, rate: 5/s}]", "1:19 needs-with-items", 'Add "with-items"'),
     ("tasks: [{name: a, batch_size: 5}]", "1:19 needs-with-items", '"batch_size" of task "a"'),
+    ("tasks: [{name: a, with-items: [1], bad-records: skip}]", "1:36 conflicting-keys", "jsonl"),
+    ("tasks: [{name: a, bad-records: skip}]", "1:19 needs-with-items", "bad-records"),
+    (
+        "tasks: [{name: a, with-items: {files: '*'}, bad_records: skip}]",
+        "1:45 conflicting-keys",
+        '"bad_records" of task "a"',
+    ),
+    (
+        "tasks: [{name: a, with-items: {csv: f}, bad-records: drop}]",
+        "1:54 bad-value",
+        "fail, skip or tolerate",
+    ),
     ("tasks: [{name: a, with-items: [1], rate: fast}]", "1:42 bad-value", "100/s, 6000/m or 10/h"),
     ("tasks: [{name: a, with-items: [1], rate: }]", "1:42 bad-value", "not null"),
     ("tasks: [{name: a, with-items: [1], batch-size: 0}]", "1:48 bad-value", "1 to 100000, not 0"),

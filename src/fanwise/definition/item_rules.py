@@ -16,6 +16,7 @@ _ITEM_KEYS: Final = (
     "rate",
     "batch-size",
     "tolerate",
+    "bad-records",
     "on-item-error",
     "keep-output",
 )
@@ -38,6 +39,7 @@ def check_items(
             )
         return
     items = task[spellings["with-items"]]
+    _check_bad_records(path, task, spellings, notes)
     if not isinstance(items, dict):
         return
     streams = [key for key in items if key in SOURCE_KINDS]
@@ -99,6 +101,24 @@ def _check_option(path: Path, kind: SourceKind, key: str, value: object, notes: 
 def _holds_template(value: object) -> bool:
     parts = value if isinstance(value, list) else [value]
     return any(isinstance(part, str) and has_template(part) for part in parts)
+
+
+def _check_bad_records(
+    path: Path, task: Mapping[str, object], spellings: Mapping[str, str], notes: Notes
+) -> None:
+    """Only a file has records that can't be read and could be left out."""
+    key, items = spellings.get("bad-records"), task[spellings["with-items"]]
+    if key is None or task[key] == "fail":
+        return
+    records = [kind.name for kind in SOURCE_KINDS.values() if kind.has_records]
+    if not (isinstance(items, dict) and any(kind in items for kind in records)):
+        notes.at_key(
+            (*path, key),
+            "conflicting-keys",
+            f'{notes.subject((*path, key))} concerns records of a file, and its "with-items" reads '
+            "none.",
+            f'Read a file, as in with-items: {{{records[0]}: FILE}}, or remove "{key}".',
+        )
 
 
 def _check_stop(

@@ -185,6 +185,12 @@ class TaskDefinition(_Keys):
         default_factory=lambda: Tolerance(count=0),
         description="Failed items that the task accepts, a number or a percentage; default 0.",
     )
+    bad_records: Annotated[str, *one_of("fail", "skip", "tolerate")] = Field(
+        "fail",
+        description="What happens to records of a file that can't be read: they fail their item "
+        "(`fail`, default), are left out (`skip`), or are left out and count as failed records, "
+        "of which `tolerate` says how many (`tolerate`).",
+    )
     on_item_error: Annotated[str, *one_of("continue", "stop")] = Field(
         "continue",
         description="Whether further items start once a failure can't be tolerated: `continue` "

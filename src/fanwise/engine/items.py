@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from fanwise.bitmap import Bitmap
 from fanwise.context import WorkflowContext
 from fanwise.engine.evaluate import bounded
 from fanwise.errors import AttemptError, SourceChangedError, TemplateError
-from fanwise.model import FileFingerprint, Limits
+from fanwise.model import ErrorInfo, FileFingerprint, Limits
 from fanwise.plan import PlannedItems, Value
 from fanwise.ports import Notice, Source, Sources
 from fanwise.source_kinds import SOURCE_KINDS
@@ -31,19 +31,24 @@ def open_items(
     most: int | None,
     done: Bitmap | None = None,
     notice: Notice | None = None,
+    left_out: Callable[[int, Sequence[ErrorInfo]], None] | None = None,
 ) -> Source:
     """The source of a task's items: single items or batches, and no more than `most` of them.
 
-    Items whose index is in `done` aren't used. `notice` is told what looks like a mistake. Raises
+    Items whose index is in `done` aren't used. `notice` is told what looks like a mistake. With
+    `left_out` records that can't be read are left out, and it is told of them. Raises
     `AttemptError`.
     """
     try:
-        passed = done if batch_size is None else None  # with batches, `done` has batches' indexes
+        # In batches, and where records are left out, `done` has other indexes than the records.
+        passed = done if batch_size is None and left_out is None else None
         source = _open(items, context, sources, limits, locate, passed, notice)
     except TemplateError:
         raise  # it names its place itself
     except AttemptError as error:
         raise error.at(items.place) from None
+    if left_out is not None:
+        source = sources.sound(source, left_out)
     if batch_size is not None:
         source = sources.batched(source, batch_size)
     return source if most is None else sources.first(source, most)

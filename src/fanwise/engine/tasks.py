@@ -14,6 +14,7 @@ from fanwise.context import WorkflowContext
 from fanwise.engine.attempt import VisitCall
 from fanwise.engine.calls import make_call
 from fanwise.engine.capture import unheard
+from fanwise.engine.feeds.bad_records import BadRecords
 from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.items import ItemAttempts
 from fanwise.engine.feeds.progress import Progress, Stop
@@ -156,6 +157,14 @@ class VisitRunner:
     ) -> VisitEnd:
         run, visit = self._run, self._visit
         recorded = await self._find_recorded_items(items)
+        bad_records = None
+        if settings.bad_records != "fail":
+            bad_records = BadRecords(
+                self.progress,
+                item_records=settings.batch_size or 1,
+                is_tolerated=settings.bad_records == "tolerate",
+                log_bytes=run.services.limits.log_bytes,
+            )
         source = open_items(
             items,
             self._context,
@@ -166,8 +175,9 @@ class VisitRunner:
             most=run.most_items,
             done=None if recorded is None else recorded[0].indexes,
             notice=self._notice,
+            left_out=None if bad_records is None else bad_records.note,
         )
-        feed = ItemAttempts(self._context, visit, source, settings, self.progress, run)
+        feed = ItemAttempts(self._context, visit, source, settings, self.progress, run, bad_records)
         if recorded is not None:
             feed.skip(*recorded)
         try:

@@ -133,6 +133,7 @@ class _Compiler:
             rate=self._setting(task.rate, (*path, "rate")),
             batch_size=self._setting(task.batch_size, (*path, "batch-size")),
             tolerate=self._setting(task.tolerate, (*path, "tolerate")),
+            bad_records=self._setting(task.bad_records, (*path, "bad-records")),
             on_item_error=self._setting(task.on_item_error, (*path, "on-item-error")),
             keep_output=self._setting(task.keep_output, (*path, "keep-output")),
             on_error=self._setting(task.on_error, (*path, "on-error")),

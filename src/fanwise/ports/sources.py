@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import ActionSpec
-from fanwise.model import FileFingerprint, Limits
+from fanwise.model import ErrorInfo, FileFingerprint, Limits
 from fanwise.values import EMPTY_DICT, Json
 
 Notice: TypeAlias = Callable[[str], None]
@@ -58,6 +58,12 @@ class Sources(Protocol):
 
     def zipped(self, lists: Mapping[str, object]) -> Source:
         """Return the source of lists or iterators that advance together, by their names."""
+
+    def sound(self, source: Source, left_out: Callable[[int, Sequence[ErrorInfo]], None]) -> Source:
+        """The items of `source` that can be read.
+
+        `left_out` is told of each chunk how many these are, and the errors of the others.
+        """
 
     def batched(self, source: Source, size: int) -> Source:
         """Lists of up to `size` elements of `source`, each of them one item."""

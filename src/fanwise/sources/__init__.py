@@ -8,15 +8,15 @@ the whole is an `AttemptError`. Implements `fanwise.ports.Source`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from fanwise.bitmap import Bitmap
 from fanwise.errors import AttemptError
-from fanwise.model import Limits
+from fanwise.model import ErrorInfo, Limits
 from fanwise.ports import Notice, Source
 from fanwise.source_kinds import SOURCE_KINDS
-from fanwise.sources.batches import BatchSource, FirstSource
+from fanwise.sources.batches import BatchSource, FirstSource, SoundSource
 from fanwise.sources.csv import CsvSource
 from fanwise.sources.errors import source_error
 from fanwise.sources.files import JsonLinesSource, LinesSource
@@ -87,6 +87,11 @@ def open_list(value: object, what: str = "with-items") -> Source:
     raise _not_items(what, value, "a list")
 
 
+def sound(source: Source, left_out: Callable[[int, Sequence[ErrorInfo]], None]) -> Source:
+    """The items of `source` that can be read; `left_out` is told of those that can't."""
+    return SoundSource(source, left_out)
+
+
 def batched(source: Source, size: int) -> Source:
     """Lists of up to `size` elements of `source`, each of them one item."""
     return BatchSource(source, size)
@@ -133,11 +138,13 @@ __all__ = [
     "LinesSource",
     "ListSource",
     "RangeSource",
+    "SoundSource",
     "ZippedSource",
     "batched",
     "first",
     "open_list",
     "open_source",
+    "sound",
     "stamp",
     "zipped",
 ]
