@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import msgspec
 
 from fanwise.catalog import ActionContext, ActionSpec, Elements, StopFlag
-from fanwise.context import ItemContext, WorkflowContext
+from fanwise.context import AttemptContext, TemplateContext, WorkflowContext
 from fanwise.engine.capture import AttemptLog, log_text
 from fanwise.engine.evaluate import bounded
 from fanwise.engine.masking import Masker
@@ -41,7 +41,7 @@ from fanwise.ports import Arguments, CallSpec, InputText, PortableCall, Ticket
 from fanwise.values import FrozenDict, FrozenList, decode, encode
 
 _Check: TypeAlias = Callable[[Any], Any]
-_Render: TypeAlias = Callable[[WorkflowContext | ItemContext, None], object]
+_Render: TypeAlias = Callable[[TemplateContext, None], object]
 
 
 class Surroundings(Protocol):
@@ -128,6 +128,7 @@ class VisitCall:
         self._masks = self._masker.is_active
         self._is_child = child is not None
         self._context_field = action.context_field
+        self._names_attempt = any(entry.value.names_attempt for entry in inputs)
         self._shared: Arguments = {}
         self._by_item: list[tuple[str, _Render, _Check | None, Place]] = []
         for entry in inputs:
@@ -169,7 +170,10 @@ class VisitCall:
     def arguments(self, ticket: Ticket) -> Arguments:
         """The action's arguments. Raises `AttemptError`."""
         arguments = self._shared.copy()
-        context = ticket.context
+        context: TemplateContext = ticket.context
+        if self._names_attempt:
+            facts = FrozenDict(key=self._key(ticket), number=ticket.attempt)
+            context = AttemptContext(ticket.context, facts)
         for name, render, check, place in self._by_item:
             value = render(context, None)
             if check is not None:
@@ -191,7 +195,7 @@ class VisitCall:
             task=visit.path,
             index=ticket.index,
             attempt=ticket.attempt,
-            idempotency_key=f"{visit.run_id}/{self.describe(ticket)}/{visit.number}",
+            idempotency_key=self._key(ticket),
             deadline=None if self.timeout_s is None else around.now() + self.timeout_s,
             logger=logging.getLogger(f"fanwise.action.{self.action.name}"),
             stop=around.stop,
@@ -199,6 +203,10 @@ class VisitCall:
             folder=str(around.workflow_folder),
             sleep=around.sleeper(ticket),
         )
+
+    def _key(self, ticket: Ticket) -> str:
+        """The idempotency key: the same for all attempts of an item, and another for all else."""
+        return f"{self.visit.run_id}/{self.describe(ticket)}/{self.visit.number}"
 
     def result(self, value: object, ticket: Ticket) -> bytes:
         """The action's result as JSON text. Raises `ResultError` or `LimitError`."""
@@ -246,7 +254,7 @@ def _is_template(value: Value) -> bool:
     return isinstance(value.raw, str) and not value.is_constant
 
 
-def _streamed(value: Value, context: WorkflowContext | ItemContext, outcome: None) -> object:
+def _streamed(value: Value, context: TemplateContext, outcome: None) -> object:
     """A list of any length, of which nothing is read yet."""
     begin = partial(value.templates[0].stream, context)
     found = begin()
@@ -257,7 +265,7 @@ def _read(
     render: _Render,
     place: Place,
     limits: Limits,
-    context: WorkflowContext | ItemContext,
+    context: TemplateContext,
     outcome: None,
 ) -> object:
     """Render, with the outputs of tasks with items read into lists."""
@@ -269,7 +277,7 @@ def _locate(
     render: _Render,
     value: Value,
     around: Surroundings,
-    context: WorkflowContext | ItemContext,
+    context: TemplateContext,
     outcome: None,
 ) -> object:
     """Render, with a relative path made absolute, also in lists and maps of paths."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Annotated, Any
 
-from fanwise.actions.core._shared import file_error
+from fanwise.actions.core._shared import BASE64, file_error
 from fanwise.actions.core.atomic_file import Mode, replacement
 from fanwise.actions.decorator import PATH, action
 from fanwise.errors import ActionError
@@ -29,7 +30,8 @@ def write(
       mode      overwrite (the default) or create, which put a whole new file in place at once;
                 append adds to the end. create fails if the file exists, also when an attempt is
                 repeated after it wrote the file but before that was recorded
-      encoding  of text; default UTF-8. JSON is always UTF-8
+      encoding  of text; default UTF-8. JSON is always UTF-8. base64 writes the bytes that the text
+                stands for
       parents   make missing folders; default true
     Result: {path, bytes}: the path as given, and how many bytes were written.
     Errors: NotFound, PermissionDenied, IsDirectory, Exists, BadEncoding, FileError. All carry the
@@ -45,11 +47,16 @@ def write(
 
 
 def _bytes(content: object, encoding: str, path: str) -> bytes:
-    if not isinstance(content, str):
-        return encode(content)
+    is_base64 = encoding.lower() == BASE64
     try:
+        if not isinstance(content, str):
+            if is_base64:
+                raise ValueError
+            return encode(content)
+        if is_base64:
+            return b64decode("".join(content.split()), validate=True)  # others break long lines
         return content.encode(encoding)
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):
         raise ActionError(
             f"{_NAME}: the content can't be written in this encoding.",
             type="BadEncoding",
