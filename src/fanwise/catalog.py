@@ -7,7 +7,7 @@ An `ActionSpec` is all that the rest of fanwise knows of an action. Actions made
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -32,7 +32,8 @@ class ActionField(msgspec.Struct, frozen=True):
     be changed, so that all items of a task can have it by reference. `accepts` says in words which
     values are taken. `is_script` marks text that a shell runs, in which templates are refused, and
     `is_path` the path of a file or folder: a relative one starts at the workflow's folder, or at
-    the caller's if it is a parameter's value.
+    the caller's if it is a parameter's value. `is_stream` marks a list that the action reads an
+    element at a time: it is a frozen list, a `LazyList` or `Elements`.
     """
 
     name: str
@@ -44,6 +45,22 @@ class ActionField(msgspec.Struct, frozen=True):
     doc: str = ""
     is_script: bool = False
     is_path: bool = False
+    is_stream: bool = False
+
+
+class Elements:
+    """The elements of a list that a template makes one by one, from the first in each iteration.
+
+    Iterating raises `AttemptError` where the template can't be evaluated.
+    """
+
+    __slots__ = ("_begin",)
+
+    def __init__(self, begin: Callable[[], Iterator[object]]) -> None:
+        self._begin = begin
+
+    def __iter__(self) -> Iterator[object]:
+        return self._begin()
 
 
 class ActionRef(msgspec.Struct, frozen=True):

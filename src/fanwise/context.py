@@ -12,7 +12,7 @@ This module renders nothing and knows nothing of templates.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -32,6 +32,25 @@ class ItemContext(msgspec.Struct, frozen=True, gc=False):
     shared: WorkflowContext
     item: Any
     index: int
+
+
+class AttemptContext(msgspec.Struct, frozen=True, gc=False):
+    """The view of one attempt's input: that of its item or task, and the attempt's own facts.
+
+    It is made only for inputs that name `attempt`, and only while they are rendered.
+    """
+
+    context: WorkflowContext | ItemContext
+    attempt: FrozenDict
+
+    @property
+    def shared(self) -> WorkflowContext:
+        """The context of the run."""
+        context = self.context
+        return context.shared if isinstance(context, ItemContext) else context
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.context, name)  # the item and its index, if there are any
 
 
 class WorkflowContext:
@@ -153,6 +172,10 @@ class WorkflowContext:
             f"<WorkflowContext: {len(self.parameters)} parameters, "
             f"{len(self.variables)} variables, {len(self.task_results)} task results>"
         )
+
+
+TemplateContext: TypeAlias = WorkflowContext | ItemContext | AttemptContext
+"""The values that a template can see."""
 
 
 def _restore(

@@ -19,8 +19,9 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union
 
+from fanwise.catalog import Elements
 from fanwise.errors import InputError
-from fanwise.values import FrozenDict, FrozenList
+from fanwise.values import FrozenDict, FrozenList, LazyList
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -116,6 +117,17 @@ def duration_check(action: str, field: str) -> Callable[[Any], float]:
             return parse_duration(value)
         except ValueError:
             raise InputError(f'input "{field}" of {action} must be {DURATION_WORDS}.') from None
+
+    return check
+
+
+def stream_check(action: str, field: str) -> Callable[[object], object]:
+    """The check of a field that takes a list of any length, which isn't read here."""
+
+    def check(value: object) -> object:
+        if isinstance(value, list | LazyList | Elements):
+            return value
+        raise InputError(f'input "{field}" of {action} must be a list.')
 
     return check
 

@@ -26,6 +26,7 @@ from fanwise.actions.checks import (
     duration_check,
     is_shareable,
     members,
+    stream_check,
 )
 from fanwise.catalog import ActionContext, ActionField, ActionSpec, Runs
 from fanwise.errors import ActionLoadError
@@ -42,7 +43,10 @@ DURATION = object()
 """Marks a number of seconds that may be given as `500ms` or `1h30m`: `Annotated[float,
 DURATION]`."""
 
-_OURS = (SCRIPT, PATH, DURATION)
+STREAM = object()
+"""Marks a list that is read an element at a time: `rows: Annotated[Iterable[object], STREAM]`."""
+
+_OURS = (SCRIPT, PATH, DURATION, STREAM)
 _MARK = "__fanwise_action__"
 _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 
@@ -157,6 +161,15 @@ def _field(name: str, parameter: inspect.Parameter, annotation: object) -> Actio
             check=duration_check(name, parameter.name),
             shareable=True,
             default=None if required else parameter.default,
+        )
+    if STREAM in notes:
+        return ActionField(
+            name=parameter.name,
+            required=required,
+            accepts="a list",
+            check=stream_check(name, parameter.name),
+            default=None if required else parameter.default,
+            is_stream=True,
         )
     if parameter.default is None and annotation is not Any:
         annotation = typing.Optional[annotation]  # noqa: UP045 - `|` doesn't take every annotation

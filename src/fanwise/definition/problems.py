@@ -20,7 +20,8 @@ CODES: Final[dict[str, str]] = {
     "bad-tag": "A value has a YAML tag; workflows hold text, numbers, true, false, null only.",
     "bad-type": "A value is of another kind than its key takes, such as text instead of a list.",
     "bad-value": "A value is of the right kind, but its key doesn't take it.",
-    "bad-with-items": "A map under `with-items` is neither one stream nor lists side by side.",
+    "bad-with-items": "A map under `with-items` is neither one stream with its options nor lists "
+    "side by side.",
     "bad-yaml": "The file isn't well-formed YAML.",
     "conflicting-keys": "Two keys that are each fine can't stand together.",
     "duplicate-key": "A key stands twice in the same map.",

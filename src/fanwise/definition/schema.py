@@ -167,7 +167,7 @@ class TaskDefinition(_Keys):
     with_items: Items = Field(
         None,
         description="Runs the action once per item of a list, of a stream (`jsonl`, `csv`, "
-        "`lines` or `range`), or of several lists side by side.",
+        "`lines`, `files` or `range`), or of several lists side by side.",
     )
     label: Text = Field("", description="What lists and errors call an item; default its index.")
     concurrency: Annotated[int | str, *whole_number(1, MAX_CONCURRENCY)] = Field(
@@ -184,6 +184,12 @@ class TaskDefinition(_Keys):
     tolerate: Tolerated = Field(
         default_factory=lambda: Tolerance(count=0),
         description="Failed items that the task accepts, a number or a percentage; default 0.",
+    )
+    bad_records: Annotated[str, *one_of("fail", "skip", "tolerate")] = Field(
+        "fail",
+        description="What happens to records of a file that can't be read: they fail their item "
+        "(`fail`, default), are left out (`skip`), or are left out and count as failed records, "
+        "of which `tolerate` says how many (`tolerate`).",
     )
     on_item_error: Annotated[str, *one_of("continue", "stop")] = Field(
         "continue",

@@ -84,7 +84,8 @@ class StraightLine:
 
     def _compile(self, task: PlannedTask, visit: Visit) -> _Step:
         action = task.spec
-        if action.workflow is not None or action.context_field is not None:
+        names_attempt = any(entry.value.names_attempt for entry in task.inputs)
+        if action.workflow is not None or action.context_field is not None or names_attempt:
             return _Step(task, (), None)
         around = RunSurroundings(self._run, visit, resumes=False)
         inputs = tuple(input_render(entry, action, around) for entry in task.inputs)

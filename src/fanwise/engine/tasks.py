@@ -13,6 +13,8 @@ from fanwise.catalog import StopFlag
 from fanwise.context import WorkflowContext
 from fanwise.engine.attempt import VisitCall
 from fanwise.engine.calls import make_call
+from fanwise.engine.capture import unheard
+from fanwise.engine.feeds.bad_records import BadRecords
 from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.items import ItemAttempts
 from fanwise.engine.feeds.progress import Progress, Stop
@@ -155,6 +157,14 @@ class VisitRunner:
     ) -> VisitEnd:
         run, visit = self._run, self._visit
         recorded = await self._find_recorded_items(items)
+        bad_records = None
+        if settings.bad_records != "fail":
+            bad_records = BadRecords(
+                self.progress,
+                item_records=settings.batch_size or 1,
+                is_tolerated=settings.bad_records == "tolerate",
+                log_bytes=run.services.limits.log_bytes,
+            )
         source = open_items(
             items,
             self._context,
@@ -164,8 +174,10 @@ class VisitRunner:
             batch_size=settings.batch_size,
             most=run.most_items,
             done=None if recorded is None else recorded[0].indexes,
+            notice=self._notice,
+            left_out=None if bad_records is None else bad_records.note,
         )
-        feed = ItemAttempts(self._context, visit, source, settings, self.progress, run)
+        feed = ItemAttempts(self._context, visit, source, settings, self.progress, run, bad_records)
         if recorded is not None:
             feed.skip(*recorded)
         try:
@@ -190,8 +202,10 @@ class VisitRunner:
         file = items_file(items, self._context, self._run.locate)
         was = None if begun is None else begun.source
         if file is not None and was is not None and not self._run.takes_changed_files:
-            await self._require_unchanged(file, was)
-        now = None if file is None else await asyncio.to_thread(services.sources.stamp, file)
+            await self._require_unchanged(items.kind, file, was)
+        now = None
+        if file is not None:
+            now = await asyncio.to_thread(services.sources.stamp, items.kind, file)
         if now is not None and now != was:
             await self._note(source=now)
         if begun is None:
@@ -210,12 +224,16 @@ class VisitRunner:
             )
         return found, next(iter(failed), None)
 
-    async def _require_unchanged(self, file: str, was: FileFingerprint) -> None:
+    def _notice(self, text: str) -> None:
+        """Tell the run's observer a fact, past the log of the attempt at hand."""
+        unheard(self._run.observer.notice)(self._run.masker.text(f"{self._visit.path}: {text}"))
+
+    async def _require_unchanged(self, kind: str, file: str, was: FileFingerprint) -> None:
         """Continue only if a file is as it `was`; else the run stops, and keeps its records."""
         sources, path = self._run.services.sources, self._visit.path
         run_id = self._run.run_id
         try:
-            await asyncio.to_thread(require_unchanged, sources, run_id, path, file, was)
+            await asyncio.to_thread(require_unchanged, sources, run_id, path, kind, file, was)
         except SourceChangedError as error:
             # No failure of this task, so nothing is recorded: the whole run is to stop.
             self._run.journal.abandon(self._visit.run_no, error)

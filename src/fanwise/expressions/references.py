@@ -23,8 +23,11 @@ Reader: TypeAlias = Callable[[Any], Any]
 NOT_DIRECT = (AttributeError, LookupError, EvaluationError, TypeError, ValueError)
 """The errors of `ValuePath.direct`, after which a path is read part by part."""
 
-ROOTS = ("parameters", "vars", "task", "item", "index", "secrets", "run")
+ROOTS = ("parameters", "vars", "task", "item", "index", "attempt", "secrets", "run")
 """The names of the context that a template may start a path with."""
+
+ATTEMPT_PARTS = ("key", "number")
+"""The names under `attempt`: its idempotency key, and its number from 1."""
 
 _TASK_PARTS: dict[str, Reader] = {
     "output": lambda result: result.output,
@@ -39,6 +42,7 @@ _WHOLE: dict[str, Reader] = {
     "run": lambda frame: frame.shared.run,
     "item": lambda frame: frame.item,
     "index": lambda frame: frame.index,
+    "attempt": lambda frame: frame.attempt,
 }
 
 
@@ -141,6 +145,13 @@ def context_path(name: nodes.Name, steps: list[Step], source: TemplateText) -> V
         reference.append(step.key)
     if root == "task":
         start = _task_part(name, reference, source)
+    elif root == "attempt" and len(reference) > 1 and reference[1] not in ATTEMPT_PARTS:
+        parts = " and ".join(ATTEMPT_PARTS)
+        raise source.error(
+            f'an attempt has {parts}, and no "{reference[1]}".',
+            name.lineno,
+            hint=nearest(reference[1], ATTEMPT_PARTS),
+        )
     elif root == "secrets":
         start = _secret(name, reference, source)
     else:

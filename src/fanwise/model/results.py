@@ -50,16 +50,23 @@ class ErrorInfo(msgspec.Struct, frozen=True, omit_defaults=True):
         return FrozenDict({"type": self.type, "message": self.message, "data": self.data})
 
 
-class ItemCounts(msgspec.Struct, frozen=True, gc=False):
-    """Counts of a task's items: all of them, and those that ended in each way."""
+class ItemCounts(
+    msgspec.Struct, frozen=True, gc=False, omit_defaults=True, repr_omit_defaults=True
+):
+    """Counts of a task's items: all of them, and those that ended in each way.
+
+    `bad_records` counts the records of a file that were left out because they can't be read; it is
+    None where such records are items that fail.
+    """
 
     total: int
     succeeded: int
     failed: int
+    bad_records: int | None = None
 
     def as_value(self) -> FrozenDict:
         """The value that a template sees as `task.NAME.items`."""
-        return FrozenDict({"total": self.total, "succeeded": self.succeeded, "failed": self.failed})
+        return FrozenDict(msgspec.to_builtins(self))
 
 
 class TaskResult(msgspec.Struct, frozen=True, gc=False):

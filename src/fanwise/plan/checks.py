@@ -63,6 +63,8 @@ class _Scope(msgspec.Struct, frozen=True):
     no_item: str = ""
     functions: frozenset[str] = frozenset()
     own: Set[str] = frozenset()
+    has_attempt: bool = False
+    """True in a task's input, which is made for each attempt if it names one."""
     records: bool = False
     """True if values are recorded, so that no secret may come in."""
 
@@ -227,9 +229,10 @@ class Checker:
             yield from self._check_condition(task.when, _when_scope(shared, task))
         for part in (task.items.parts if task.items else {}).values():
             yield from self._check(part, shared)
-        for value in (*(entry.value for entry in task.inputs), task.label):
-            if value is not None:
-                yield from self._check(value, each)
+        for entry in task.inputs:
+            yield from self._check(entry.value, msgspec.structs.replace(each, has_attempt=True))
+        if task.label is not None:
+            yield from self._check(task.label, each)
         if task.retry_when is not None:
             yield from self._check_condition(task.retry_when, _with(each, _AFTER_FAILURE))
         if task.retry_until is not None:
@@ -286,6 +289,10 @@ class Checker:
             case "item" | "index":
                 if scope.no_item:
                     text = f"there is no `{path[0]}` here: {scope.no_item}."
+                    yield Diagnostic(place, "misplaced-name", text)
+            case "attempt":
+                if not scope.has_attempt:
+                    text = "there is no `attempt` here: only a task's input is made for each."
                     yield Diagnostic(place, "misplaced-name", text)
             case "task":
                 yield from self._check_task_name(place, name, scope)

@@ -133,6 +133,7 @@ class _Compiler:
             rate=self._setting(task.rate, (*path, "rate")),
             batch_size=self._setting(task.batch_size, (*path, "batch-size")),
             tolerate=self._setting(task.tolerate, (*path, "tolerate")),
+            bad_records=self._setting(task.bad_records, (*path, "bad-records")),
             on_item_error=self._setting(task.on_item_error, (*path, "on-item-error")),
             keep_output=self._setting(task.keep_output, (*path, "keep-output")),
             on_error=self._setting(task.on_error, (*path, "on-error")),
@@ -182,9 +183,11 @@ class _Compiler:
         place = self._definition.place(*path)
         if not isinstance(raw, Mapping):
             return PlannedItems("list", {"": self._value(raw, *path)}, place)
-        if len(raw) == 1 and (kind := next(iter(raw))) in SOURCE_KINDS:
-            return PlannedItems(kind, {"": self._value(raw[kind], *path, kind)}, place)
-        return PlannedItems("zip", self._values(raw, *path), place)
+        parts = self._values(raw, *path)
+        kind = next((key for key in raw if key in SOURCE_KINDS), None)
+        if kind is None:
+            return PlannedItems("zip", parts, place)
+        return PlannedItems(kind, {"": parts.pop(kind), **parts}, place)
 
     def _condition(self, raw: bool | str, *path: str | int) -> Value | None:
         """A condition, or None for one that always holds."""

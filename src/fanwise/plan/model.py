@@ -27,7 +27,8 @@ class PlannedItems(msgspec.Struct, frozen=True):
     """The source of a task's items.
 
     `kind` is `list` for a list or a template that gives one, `zip` for lists side by side, else the
-    name of a stream's kind in `SOURCE_KINDS`. `parts` has one entry, named "" unless zipped.
+    name of a stream's kind in `SOURCE_KINDS`. `parts` has the lists side by side by their names,
+    else the list, path or number as "", and the options of a stream by their names.
     """
 
     kind: str
@@ -35,9 +36,14 @@ class PlannedItems(msgspec.Struct, frozen=True):
     place: Place
 
     @property
-    def is_file(self) -> bool:
-        """True if the items are read from a file."""
-        return self.kind in SOURCE_KINDS and SOURCE_KINDS[self.kind].is_file
+    def is_path(self) -> bool:
+        """True if the items are read from a file, or are files."""
+        return self.kind in SOURCE_KINDS and SOURCE_KINDS[self.kind].is_path
+
+    @property
+    def has_records(self) -> bool:
+        """True if the items are made from what one file holds."""
+        return self.kind in SOURCE_KINDS and SOURCE_KINDS[self.kind].has_records
 
 
 class PlannedTransition(msgspec.Struct, frozen=True):

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from fanwise.context import ItemContext, WorkflowContext
+from fanwise.context import TemplateContext
 from fanwise.definition import has_template
 from fanwise.errors import Place, TemplateSyntaxError
 from fanwise.expressions import Template, compile_template
 from fanwise.model import Limits, TaskResult
 from fanwise.values import FrozenDict, FrozenList, freeze
 
-Evaluate = Callable[[WorkflowContext | ItemContext, TaskResult | None], Any]
+Evaluate = Callable[[TemplateContext, TaskResult | None], Any]
 
 
 class Value:
@@ -25,10 +25,19 @@ class Value:
     `evaluate(context, outcome)` gives frozen JSON, in which lazy lists are still lazy, and raises
     `TemplateError` or `LimitError`. `templates` are the templates in it, in the order of the text.
     `entries` are the parts of a map that holds templates, else None. `differs_by_item` says that
-    its value can be another one for each item.
+    its value can be another one for each item or attempt, and `names_attempt` that it reads facts
+    of the attempt.
     """
 
-    __slots__ = ("differs_by_item", "entries", "evaluate", "place", "raw", "templates")
+    __slots__ = (
+        "differs_by_item",
+        "entries",
+        "evaluate",
+        "names_attempt",
+        "place",
+        "raw",
+        "templates",
+    )
 
     def __init__(
         self,
@@ -43,7 +52,9 @@ class Value:
         self.templates = templates
         self.place = place
         self.entries = entries
-        self.differs_by_item = any(path[0] in ("item", "index") for path in self.references)
+        roots = {path[0] for path in self.references}
+        self.names_attempt = "attempt" in roots
+        self.differs_by_item = self.names_attempt or not roots.isdisjoint(("item", "index"))
 
     @property
     def is_constant(self) -> bool:
@@ -108,7 +119,7 @@ def _compile_text(
 def _constant(raw: object, place: Place) -> Value:
     frozen = freeze(raw)
 
-    def give(context: WorkflowContext | ItemContext, outcome: TaskResult | None = None) -> Any:
+    def give(context: TemplateContext, outcome: TaskResult | None = None) -> Any:
         return frozen
 
     return Value(frozen, give, (), place)
@@ -130,7 +141,7 @@ def _combine(
 def _dict_builder(parts: Mapping[str, Value]) -> Evaluate:
     pairs = [(key, part.evaluate) for key, part in parts.items()]
 
-    def build(context: WorkflowContext | ItemContext, outcome: TaskResult | None = None) -> Any:
+    def build(context: TemplateContext, outcome: TaskResult | None = None) -> Any:
         return FrozenDict({key: evaluate(context, outcome) for key, evaluate in pairs})
 
     return build
@@ -139,7 +150,7 @@ def _dict_builder(parts: Mapping[str, Value]) -> Evaluate:
 def _list_builder(parts: Sequence[Value]) -> Evaluate:
     evaluators = [part.evaluate for part in parts]
 
-    def build(context: WorkflowContext | ItemContext, outcome: TaskResult | None = None) -> Any:
+    def build(context: TemplateContext, outcome: TaskResult | None = None) -> Any:
         return FrozenList([evaluate(context, outcome) for evaluate in evaluators])
 
     return build

@@ -20,7 +20,8 @@ class TaskProgress(Protocol):
     `visit` is which start of the task it is, from 1. `total` is None while a source isn't known to
     its end; `succeeded` and `failed` count what is recorded, `running` and `waiting` the items that
     are being tried and that wait to be retried. `restored` are those of the recorded ones that were
-    so before the run went on.
+    so before the run went on. `bad_records` counts records that are left out because they can't be
+    read; it is None where they are items that fail.
     """
 
     name: str
@@ -32,6 +33,7 @@ class TaskProgress(Protocol):
     running: int
     waiting: int
     restored: int
+    bad_records: int | None
 
 
 class RerunReason(StrEnum):

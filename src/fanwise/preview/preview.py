@@ -188,7 +188,7 @@ class _Previewer:
         if not all(self._static.is_real(value) for value in values):
             return preview
         try:
-            if items.is_file and not self._is_file(items.parts[""]):
+            if items.has_records and not self._is_file(items.parts[""]):
                 return preview
             source = open_items(
                 items,
@@ -199,7 +199,7 @@ class _Previewer:
                 batch_size=batch_size.resolve(self._context),
                 most=most,
             )
-            return await self._beginning(source, preview, to_the_end=not items.is_file)
+            return await self._beginning(source, preview, to_the_end=not items.has_records)
         except AttemptError as error:
             self._problems.append(str(error))
             return preview

@@ -71,7 +71,7 @@ def _task_object(task: TaskSummary) -> JsonObject:
         "error": error_object(task.error),
     }
     if task.items is not None:
-        shown["items"] = msgspec.structs.asdict(task.items)
+        shown["items"] = msgspec.to_builtins(task.items)
     return shown
 
 

@@ -58,6 +58,21 @@ _statuses = {str(status.value): status for status in Status}
 _encode_error: Callable[[ErrorInfo], bytes] = msgspec.json.Encoder().encode
 
 
+class _Source(msgspec.Struct, omit_defaults=True):
+    """The column `source` of a task: what its file was like, and the records left out of it."""
+
+    size_bytes: int | None = None
+    modified_at: float | None = None
+    sample: str | None = None
+    bad_records: int | None = None
+
+    @property
+    def fingerprint(self) -> FileFingerprint | None:
+        if self.size_bytes is None or self.modified_at is None or self.sample is None:
+            return None
+        return FileFingerprint(self.size_bytes, self.modified_at, self.sample)
+
+
 class Rows:
     """The rows of one commit; the values of a table's rows are in one flat list.
 
@@ -197,17 +212,25 @@ def _add_task(rows: Rows, task: VisitRecord) -> None:
         *values,
         task.due_at,
         *times,
-        *((None, None, None) if counts is None else msgspec.structs.astuple(counts)),
+        *((None,) * 3 if counts is None else (counts.total, counts.succeeded, counts.failed)),
         _error_text(task.error),
         inline,
         payload is not None,
-        None if task.source is None else _json_text(task.source),
+        _source_text(task.source, None if counts is None else counts.bad_records),
     )
 
 
 def _is_plain(task: VisitRecord) -> bool:
     """True if a row without the columns that are seldom used says all of a visit."""
     return task.error is None and task.due_at is None and task.items is None and task.source is None
+
+
+def _source_text(found: FileFingerprint | None, bad_records: int | None) -> str | None:
+    if found is None:
+        return None if bad_records is None else _json_text(_Source(bad_records=bad_records))
+    if bad_records is None:
+        return _json_text(found)
+    return _json_text(_Source(found.size_bytes, found.modified_at, found.sample, bad_records))
 
 
 def log_key(log: LogEntry | None) -> tuple[int, int, float, int]:
@@ -282,7 +305,8 @@ def to_ended_run(row: Row) -> EndedRun:
 def to_task(row: Row) -> VisitRecord:
     """Return the task of a row of `tasks` whose `output` holds its payload, if it has one."""
     run_no, visit_no, path, visit, _depth, status, has_items, due, started, ended, *rest = row
-    attempts, total, good, bad, error, output, source = rest
+    attempts, total, good, bad, error, output, source_text = rest
+    source = _Source() if source_text is None else msgspec.json.decode(source_text, type=_Source)
     return VisitRecord(
         run_no=run_no,
         visit_no=visit_no,
@@ -296,8 +320,8 @@ def to_task(row: Row) -> VisitRecord:
         attempts=attempts,
         output=_bytes(output),
         error=_error(error),
-        items=None if total is None else ItemCounts(total, good, bad),
-        source=None if source is None else msgspec.json.decode(source, type=FileFingerprint),
+        items=None if total is None else ItemCounts(total, good, bad, source.bad_records),
+        source=source.fingerprint,
     )
 
 
@@ -417,7 +441,7 @@ def from_owner(owner: Owner) -> str:
     return _json_text(owner)
 
 
-def _json_text(value: RunOrigin | FileFingerprint | Owner) -> str:
+def _json_text(value: RunOrigin | FileFingerprint | Owner | _Source) -> str:
     return msgspec.json.encode(value).decode()
 
 

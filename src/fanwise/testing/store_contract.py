@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from fanwise.errors import RecordRefusedError, RunExistsError
 from fanwise.model import (
     ErrorInfo,
+    FileFingerprint,
     ItemCounts,
     LogEntry,
     Record,
@@ -133,10 +135,15 @@ class StoreContract(FindingContract, ResumingContract):
             items=ItemCounts(total=10, succeeded=7, failed=3),
         )
         second = a_task(run_no, 2, status=Status.SUCCEEDED, output=b'{"a": 1}')
+        file = FileFingerprint(size_bytes=3, modified_at=1.5, sample="ab")
+        counts = ItemCounts(total=1, succeeded=1, failed=0, bad_records=0)
+        fourth = a_task(run_no, 4, path="file", source=file)
+        fifth = a_task(run_no, 5, path="left_out", source=file, items=counts)
+        sixth = a_task(run_no, 6, path="pipe", items=replace(counts, bad_records=2))
         third = a_task(run_no, 3, status=Status.SKIPPED)
-        store.commit([third, second])
+        store.commit([third, second, sixth, fifth, fourth])
         store.commit([first])
-        assert list(store.tasks(run_no)) == [first, second, third]
+        assert list(store.tasks(run_no)) == [first, second, third, fourth, fifth, sixth]
 
     def test_a_task_replaces_what_was_recorded_of_it(self, store: Store) -> None:
         """The last record of a task counts, within one commit and over several."""

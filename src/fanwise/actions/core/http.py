@@ -47,7 +47,7 @@ async def send_request(
                      (multipart/form-data)
       body_file      the path of a file whose content is sent as the body
       save_to        a path; the answer's body goes there, whole or not at all, and isn't read as
-                     text
+                     text. Missing folders are made
       encoding       of the answer's text; default the charset that the server names, else UTF-8
       timeout        a duration for everything from connecting to the body's last byte; default 30s
       expect         the statuses that count as success: 200, "2xx", "200-204", or a list of these;

@@ -77,6 +77,8 @@ class TaskMeter:
             parts.append(f"{self.done:,}/{self.total:,}{so_far} done")
         if progress.has_items and progress.failed:
             parts.append(f"{progress.failed:,} failed")
+        if progress.bad_records:
+            parts.append(f"{progress.bad_records:,} bad records")
         if progress.running:
             parts.append(f"{progress.running:,} running" if progress.has_items else "running")
         if progress.waiting:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import msgspec
 
 from fanwise.context import ItemContext, WorkflowContext
+from fanwise.engine.capture import log_text
+from fanwise.engine.feeds.bad_records import BadRecords
 from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.progress import Progress
 from fanwise.engine.feeds.reader import NOTHING, ItemReader
@@ -20,7 +22,7 @@ from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
 from fanwise.engine.visit import Visit
 from fanwise.errors import AttemptError
-from fanwise.model import ErrorInfo, ItemOutcome, RecordedItems, Status, TaskResult
+from fanwise.model import ErrorInfo, ItemOutcome, LogEntry, RecordedItems, Status, TaskResult
 from fanwise.ports import Source, Ticket
 
 _WAITING_PER_SLOT = 20
@@ -39,13 +41,18 @@ class ItemAttempts(AttemptQueue):
         settings: TaskSettings,
         progress: Progress,
         run: RunServices,
+        bad_records: BadRecords | None = None,
     ) -> None:
         super().__init__(settings, progress, run)
         self.width = settings.concurrency
         self._context = context
+        self._visit = visit
         self._run_no, self._visit_no = visit.run_no, visit.visit_no
         self._reader = ItemReader(source)
-        self._tally = Tally(settings.tolerate, progress)
+        self._tally = Tally(settings.tolerate, progress, bad_records)
+        self._bad_records = bad_records
+        if bad_records is not None:
+            bad_records.on_change(self._stop_if_intolerable)
         self._journal = run.journal
         self._lane = run.journal.lane(self._tally.add)
         self._has_interrupted = False  # whether a pause has put an item back
@@ -191,9 +198,7 @@ class ItemAttempts(AttemptQueue):
         )
         if status is Status.FAILED:
             self._tally.failures += 1
-            if settings.stops_on_error and not self._is_tolerable():
-                self._is_closed = True
-                self._wake()
+            self._stop_if_intolerable()
 
     def _label(self, ticket: Ticket) -> str | None:
         """The item's label. A label that can't be rendered is noticed once, and fails nothing."""
@@ -207,6 +212,11 @@ class ItemAttempts(AttemptQueue):
             return None
         return self._run.masker.text(label)[:_LABEL_LENGTH]
 
+    def _stop_if_intolerable(self) -> None:
+        if self._settings.stops_on_error and not self._is_tolerable():
+            self._is_closed = True
+            self._wake()
+
     def _is_tolerable(self) -> bool:
         return self._tally.is_tolerable(self._reader.total)
 
@@ -217,10 +227,13 @@ class ItemAttempts(AttemptQueue):
 
     async def finish(self) -> TaskResult:
         """The task's result, or its pause, once every outcome is committed."""
-        await self._journal.flush()
         reader, tally = self._reader, self._tally
+        pauses = self._is_paused and (self._has_interrupted or not reader.is_read_to_its_end)
+        if self._bad_records is not None and self._bad_records.count and not pauses:
+            self._tell_bad_records(self._bad_records)
+        await self._journal.flush()
         self._progress.total = total = reader.total
-        if self._is_paused and (self._has_interrupted or not reader.is_read_to_its_end):
+        if pauses:
             return TaskResult(Status.PAUSED, items=tally.counts(total))
         if reader.error is not None:
             error = self._run.describe(reader.error)
@@ -228,6 +241,17 @@ class ItemAttempts(AttemptQueue):
         if self._is_halted:
             return TaskResult(Status.CANCELLED, items=tally.counts(total))
         return tally.judge(total)
+
+    def _tell_bad_records(self, bad: BadRecords) -> None:
+        """Log the records that were left out, and notice how many they are."""
+        path, masker = self._visit.path, self._run.masker
+        text = log_text(bytes(bad.written), bad.left_out_bytes, masker)
+        at = self._clock.now()
+        self._journal.add_log(LogEntry(self._run_no, self._visit_no, None, 1, path, at, text))
+        count = f"{bad.count:,} of {bad.records:,} records of {path}"
+        self.notice(
+            f"{count} can't be read and are left out: fanwise logs {self._run.run_id} {path}"
+        )
 
     def close(self) -> None:
         """Stop reading the source, and give it back."""

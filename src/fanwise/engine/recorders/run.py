@@ -161,7 +161,12 @@ class RunRecorder:
                 file = items_file(items, command.context, self._run.locate)
                 if file is not None:
                     require_unchanged(
-                        self._run.services.sources, self._run.run_id, row.path, file, row.source
+                        self._run.services.sources,
+                        self._run.run_id,
+                        row.path,
+                        items.kind,
+                        file,
+                        row.source,
                     )
 
 
