@@ -22,6 +22,8 @@ from fanwise.expressions.refusal import MISFITS, EvaluationError
 from fanwise.expressions.traversal import kinds, to_text
 from fanwise.values import LazyList
 
+_MAX_BOUND = 2**63
+
 
 class Function:
     """One entry of the table. `title` is what messages call it, as in `filter "upper"`."""
@@ -51,6 +53,8 @@ class Function:
 
 
 def _range(_budget: Budget, *bounds: int) -> range:
+    if any(abs(bound) > _MAX_BOUND for bound in bounds):
+        raise EvaluationError("a range can't go beyond 2**63.")
     found = range(*bounds)
     try:
         len(found)

@@ -12,7 +12,7 @@ from jinja2 import nodes
 from fanwise.expressions import calls
 from fanwise.expressions.budget import ELEMENT_BYTES, REFERENCE_BYTES
 from fanwise.expressions.compilation import MAX_DEPTH, Closure, Compiler, NodeTable
-from fanwise.expressions.flow import NUMBERS, SCALARS, Undefined, kind
+from fanwise.expressions.flow import NUMBERS, SCALARS, Undefined, has_chosen_hash, kind
 from fanwise.expressions.frame import UNSET, Frame
 from fanwise.expressions.functions import FUNCTIONS
 from fanwise.expressions.lookup import element, part
@@ -64,6 +64,8 @@ def _dict(compiler: Compiler, node: nodes.Dict) -> Closure:
             name = key(frame)
             if type(name) not in SCALARS:
                 raise EvaluationError(f"{kind(name)} can't be a key.")
+            if type(name) in NUMBERS and has_chosen_hash(name):
+                raise EvaluationError("a number beyond 2**61 can't be a key.", "Add: | string")
             result[name] = value(frame)
         return result
 

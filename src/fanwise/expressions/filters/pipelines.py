@@ -11,7 +11,15 @@ from typing import Any
 
 from fanwise.expressions.budget import ELEMENT_BYTES, REFERENCE_BYTES, Budget
 from fanwise.expressions.filters.lists import Attribute, dict_items, getter, ignoring_case, map_of
-from fanwise.expressions.flow import SCALARS, OnePass, Undefined, elements, is_fresh, kind
+from fanwise.expressions.flow import (
+    SCALARS,
+    OnePass,
+    Undefined,
+    elements,
+    hash_key,
+    is_fresh,
+    kind,
+)
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.traversal import listed, measure
 
@@ -61,7 +69,7 @@ def rejectattr(
 def _filtered(
     budget: Budget, value: object, attribute: Attribute, keep: Callable[[Any], bool]
 ) -> OnePass:
-    source, get = elements(value), getter(attribute)
+    source, get = elements(value), getter(budget, attribute)
 
     def run() -> Iterator[object]:
         for found in source:
@@ -87,7 +95,7 @@ def map_(
     if function is None:
         if attribute is None or args or kwargs:
             raise EvaluationError("map needs the name of a filter, or attribute=.")
-        apply = getter(attribute, default)
+        apply = getter(budget, attribute, default)
     else:
         if default is not None:
             kwargs["default"] = default
@@ -153,7 +161,7 @@ def unique(
     budget: Budget, value: object, case_sensitive: bool = False, attribute: Attribute = None
 ) -> OnePass:
     """The elements without those of which an equal one came before."""
-    source, get = elements(value), getter(attribute)
+    source, get = elements(value), getter(budget, attribute)
 
     def run() -> Iterator[object]:
         seen = set()
@@ -167,6 +175,7 @@ def unique(
                     f"unique can't compare {kind(key)}.", "Name a part with attribute=."
                 )
             budget.allocate(measure(budget, key))
+            key = hash_key(key)
             if key not in seen:
                 seen.add(key)
                 yield found
