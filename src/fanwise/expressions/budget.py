@@ -29,10 +29,11 @@ _LONG_INTEGER_BITS = 512
 class Budget:
     """The steps and bytes that are left; methods raise `EvaluationError` at the end of them."""
 
-    __slots__ = ("_bytes", "_limits", "_steps")
+    __slots__ = ("_bytes", "_limits", "_steps", "_texts")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._texts: set[str] = set()
         self.renew()
 
     def renew(self) -> None:
@@ -81,6 +82,13 @@ class Budget:
         if type(value) is int:
             bits = value.bit_length()
             self.product(bits, bits)
+
+    def is_first(self, text: str) -> bool:
+        """True if it is asked for the first time about this text, which is compiled only once."""
+        if text in self._texts:
+            return False
+        self._texts.add(text)
+        return True
 
     def allocate(self, size_bytes: int) -> None:
         """Pay for memory that is about to be allocated."""

@@ -15,6 +15,7 @@ from jinja2 import nodes
 from fanwise.errors import AttemptTimeoutError
 from fanwise.expressions.attributes import call_method
 from fanwise.expressions.compilation import Closure, Compiler
+from fanwise.expressions.filters.patterns import compiled
 from fanwise.expressions.frame import Frame
 from fanwise.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS, Function
 from fanwise.expressions.loops import LOOP, loop_call
@@ -192,9 +193,16 @@ def _bind(
     compiler: Compiler, node: _Calling, function: Function, args: list[Any], kwargs: dict[str, Any]
 ) -> inspect.BoundArguments:
     try:
-        return function.signature.bind(*args, **kwargs)
+        bound = function.signature.bind(*args, **kwargs)
     except TypeError as error:
         compiler.fail(node, f"{function.title} is called wrongly: {error}.")
+    pattern = bound.arguments.get("pattern")
+    if isinstance(pattern, nodes.Const) and isinstance(pattern.value, str):
+        try:
+            compiled(pattern.value)
+        except EvaluationError as error:
+            compiler.fail(node, error.reason, error.hint)
+    return bound
 
 
 def _refuse_unpacking(compiler: Compiler, node: _Calling) -> None:

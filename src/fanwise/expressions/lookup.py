@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from fanwise.expressions.budget import REFERENCE_BYTES, Budget
-from fanwise.expressions.flow import SCALARS, Group, OnePass, Undefined, kind
+from fanwise.expressions.flow import (
+    NUMBERS,
+    SCALARS,
+    Group,
+    OnePass,
+    Undefined,
+    has_chosen_hash,
+    kind,
+)
 from fanwise.expressions.missing import no_such_part
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.values import LazyList
@@ -33,6 +41,17 @@ def element(value: Any, key: Any, owner: str, *, named: bool) -> Any:
     except (LookupError, ValueError):
         pass
     return no_such_part(owner, value, key if named else None)
+
+
+def map_key(key: Any) -> Any:
+    """The key itself if a map can have it. Raises `EvaluationError` for anything else."""
+    if type(key) not in SCALARS:
+        if isinstance(key, Undefined):
+            key.refuse()
+        raise EvaluationError(f"{kind(key)} can't be a key.")
+    if type(key) in NUMBERS and has_chosen_hash(key):
+        raise EvaluationError("a number beyond 2**61 can't be a key.", "Add: | string")
+    return key
 
 
 def part(budget: Budget, value: Any, start: Any, stop: Any, step: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fanwise.expressions.budget import Budget
+from fanwise.expressions.filters import patterns
 from fanwise.expressions.filters.numbers import number_of
 from fanwise.expressions.filters.texts import METHODS
 from fanwise.expressions.flow import ITERABLE, NUMBERS, Undefined
@@ -80,6 +81,7 @@ CHECKS: dict[str, Check] = {
     "mapping": _of_kind(dict),
     "none": _simple(lambda value: value is None),
     "number": _simple(lambda value: type(value) in NUMBERS),
+    "regex_search": patterns.is_found,
     "odd": lambda _budget, value: number_of(value) % 2 == 1,
     "sequence": is_sequence,
     "string": _of_kind(str),

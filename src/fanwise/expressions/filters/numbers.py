@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
-from fanwise.expressions.budget import Budget
+import msgspec
+
+from fanwise.expressions.budget import ELEMENT_BYTES, Budget
+from fanwise.expressions.filters.texts import text_of
 from fanwise.expressions.flow import NUMBERS, Undefined, kind, length
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.traversal import freeze_result, measure, to_text
@@ -14,6 +18,7 @@ from fanwise.expressions.traversal import freeze_result, measure, to_text
 _DIGITS = 4_000  # Longer texts than this are no numbers that JSON can carry.
 _DIGIT_BITS = 4
 _NO_DEFAULT = object()
+_LONG_NUMBER = re.compile(r"\d{40,}")
 _PLACES = 300
 _INDENT = 16
 
@@ -103,6 +108,30 @@ def length_(_budget: Budget, value: object) -> int:
 def string(budget: Budget, value: object) -> str:
     """The value as a template prints it."""
     return to_text(budget, value)
+
+
+def fromjson(budget: Budget, value: object) -> Any:
+    """The value that JSON text holds."""
+    text = text_of(value).removeprefix("\ufeff")
+    marks = 2 + sum(text.count(mark) for mark in ",:[{{")
+    budget.read(2 * len(text))
+    budget.step(marks)
+    budget.text(text)
+    budget.allocate(2 * ELEMENT_BYTES * marks)
+    for number in _LONG_NUMBER.finditer(text):
+        bits = _DIGIT_BITS * min(number.end() - number.start(), _DIGITS)
+        budget.product(bits, bits)
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        # Its text has positions and marks of the syntax, and nothing of the value.
+        raise EvaluationError(f"the text is no JSON: {error}.", _no_json_hint(text)) from None
+
+
+def _no_json_hint(text: str) -> str:
+    if not text.strip():
+        return "It is empty; default('null', true) stands in for an empty text."
+    return "For several lines of JSON: .splitlines() | map('fromjson')"
 
 
 def tojson(budget: Budget, value: object, indent: int | None = None) -> str:

@@ -7,6 +7,7 @@ and `test` are filters and tests of the table, which the compiler looks up by th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import product as combinations
 from typing import Any
 
 from fanwise.expressions.budget import ELEMENT_BYTES, REFERENCE_BYTES, Budget
@@ -19,6 +20,7 @@ from fanwise.expressions.flow import (
     hash_key,
     is_fresh,
     kind,
+    length,
 )
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.traversal import listed, measure
@@ -135,6 +137,49 @@ def batch(budget: Budget, value: object, linecount: int, fill_with: object = Non
             yield row
 
     return OnePass(run(), is_fresh=is_fresh(value))
+
+
+def zip_(budget: Budget, value: object, /, *others: object) -> OnePass:
+    """Lists of the elements that these lists have at one place; they have to be of one length."""
+    sources = [value, *others]
+    sizes = {length(it) for it in sources if not isinstance(it, OnePass)}
+    if len(sizes) > 1:
+        raise _unequal()
+    each = [elements(it) for it in sources]
+
+    def run() -> Iterator[object]:
+        try:
+            for row in zip(*each, strict=True):
+                yield _row(budget, row)
+        except ValueError:
+            raise _unequal() from None
+
+    return OnePass(run(), is_fresh=any(is_fresh(it) for it in sources))
+
+
+def product(budget: Budget, value: object, /, *others: object) -> OnePass:
+    """Lists of one element of each of these lists: all combinations, the last one changes first."""
+    source, rest = elements(value), [listed(budget, it) for it in others]
+
+    def run() -> Iterator[object]:
+        for found in source:
+            budget.step(1 + len(rest))
+            for row in combinations(*rest):
+                yield _row(budget, (found, *row))
+
+    return OnePass(run(), is_fresh=is_fresh(value))
+
+
+def _row(budget: Budget, parts: tuple[object, ...]) -> list[object]:
+    budget.step(2 + len(parts))
+    budget.allocate(ELEMENT_BYTES + REFERENCE_BYTES * len(parts))
+    return list(parts)
+
+
+def _unequal() -> EvaluationError:
+    return EvaluationError(
+        "zip needs lists of one length.", "Cut the longer one, as in names[:3], or use product."
+    )
 
 
 def slice_(budget: Budget, value: object, slices: int, fill_with: object = None) -> OnePass:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 from fanwise.expressions.budget import ELEMENT_BYTES, Budget
-from fanwise.expressions.flow import kind
+from fanwise.expressions.flow import Undefined, kind
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.traversal import listed, measure, to_text
 from fanwise.values import LazyList
@@ -30,6 +30,8 @@ def text_of(value: object) -> str:
     """The value itself if it is text. Raises `EvaluationError` for anything else."""
     if isinstance(value, str):
         return value
+    if isinstance(value, Undefined):
+        value.refuse()
     raise EvaluationError(f"{kind(value)} is given where text is needed.")
 
 
