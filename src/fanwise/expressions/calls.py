@@ -19,7 +19,7 @@ from fanwise.expressions.filters.patterns import compiled
 from fanwise.expressions.frame import Frame
 from fanwise.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS, Function
 from fanwise.expressions.loops import LOOP, loop_call
-from fanwise.expressions.missing import nearest
+from fanwise.expressions.missing import ELSEWHERE, nearest
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.model import Status, TaskResult
 
@@ -77,8 +77,13 @@ def compile_call(compiler: Compiler, node: nodes.Call) -> Closure:
     if name in FUNCTIONS:
         return _function(compiler, node, FUNCTIONS[name])
     return compiler.fail(
-        called, f'there is no function "{name}".', nearest(name, [*OUTCOMES, *FUNCTIONS])
+        called, f'there is no function "{name}".', _instead(name, [*OUTCOMES, *FUNCTIONS])
     )
+
+
+def _instead(name: str, known: list[str]) -> str:
+    hint = nearest(name, known)
+    return f"It is a filter: | {name}" if name in FILTERS and name not in ELSEWHERE else hint
 
 
 def _outcome(compiler: Compiler, node: nodes.Call, name: str) -> Closure:
@@ -111,7 +116,7 @@ def _method(compiler: Compiler, node: nodes.Call, called: nodes.Getattr) -> Clos
     name = called.attr
     if name not in METHOD_NAMES:
         known = sorted(METHOD_NAMES)
-        compiler.fail(called, f'there is no method "{name}".', nearest(name, known))
+        compiler.fail(called, f'there is no method "{name}".', _instead(name, known))
     _refuse_unpacking(compiler, node)
     inner = compiler.expression(called.node)
     args = [compiler.expression(arg) for arg in node.args]

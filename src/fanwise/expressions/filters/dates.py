@@ -147,7 +147,7 @@ _WRITTEN: dict[str, Callable[[datetime], str]] = {
     "p": lambda at: "AM" if at.hour < 12 else "PM",
     "u": lambda at: str(at.isoweekday()),
     "y": lambda at: f"{at.year % 100:02}",
-    "z": lambda at: at.isoformat()[-6:].replace(":", "") if at.tzinfo else "",
+    "z": lambda at: at.strftime("%z"),
     "%": lambda _at: "%",
 }
 

@@ -63,7 +63,7 @@ def _instead(value: object, default: object, name: str) -> object:
         return default
     given = "this text" if isinstance(value, str) else kind(value)
     raise EvaluationError(
-        f"{given} can't be read as a number.", f"Give a value for what is no number: {name}(0)"
+        f"{given} can't be read as a number.", f"A default stands in for it: {name}(default=none)"
     )
 
 
