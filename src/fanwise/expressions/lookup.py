@@ -71,8 +71,10 @@ def part(budget: Budget, value: Any, start: Any, stop: Any, step: Any) -> Any:
         budget.allocate(REFERENCE_BYTES * len(indexes))
         return [value[index] for index in indexes]
     if isinstance(value, str):
+        budget.scan(4 * len(indexes))
         budget.allocate(4 * len(indexes))
     elif not isinstance(value, range):
+        budget.step(len(indexes))
         budget.allocate(REFERENCE_BYTES * len(indexes))
     return value[start:stop:step]
 

@@ -34,7 +34,9 @@ def add(budget: Budget, a: Any, b: Any) -> Any:
     a = listed(budget, a) if isinstance(a, LazyList) else a
     b = listed(budget, b) if isinstance(b, LazyList) else b
     if any(isinstance(a, kind) and isinstance(b, kind) for kind in (list, tuple)):
-        budget.allocate(REFERENCE_BYTES * (len(a) + len(b)))
+        count = len(a) + len(b)
+        budget.step(count)
+        budget.allocate(REFERENCE_BYTES * count)
         return a + b
     raise _misfit("+", a, b)
 
@@ -53,6 +55,7 @@ def multiply(budget: Budget, a: Any, b: Any) -> Any:
         if isinstance(a, str):
             budget.text(a, times)
         else:
+            budget.step(len(a) * times)
             budget.allocate(REFERENCE_BYTES * len(a) * times)
         return a * times
     raise _misfit("*", a, b)

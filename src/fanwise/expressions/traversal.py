@@ -106,7 +106,7 @@ def freeze_result(budget: Budget, value: object, depth: int = 0) -> Any:
             raise EvaluationError(
                 "its value is a map with a key that isn't text.", "Put it in quotes."
             )
-        budget.step(3 * len(value))
+        budget.step(5 * len(value))
         budget.allocate(ELEMENT_BYTES * (1 + len(value)))
         return FrozenDict(
             {
@@ -116,9 +116,10 @@ def freeze_result(budget: Budget, value: object, depth: int = 0) -> Any:
         )
     if isinstance(value, Undefined):
         value.refuse()
-    budget.step(2)
+    parts = listed(budget, value)
+    budget.step(2 + 2 * len(parts))
     budget.allocate(ELEMENT_BYTES)
-    return FrozenList([freeze_result(budget, part, depth + 1) for part in listed(budget, value)])
+    return FrozenList([freeze_result(budget, part, depth + 1) for part in parts])
 
 
 def sort_cost(budget: Budget, keys: Sequence[object]) -> None:

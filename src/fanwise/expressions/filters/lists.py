@@ -53,6 +53,7 @@ def getter(budget: Budget, attribute: Attribute, default: object = None) -> Gett
 def _keys(budget: Budget, values: Sequence[object], get: Getter, case_sensitive: bool) -> list[Any]:
     budget.allocate(REFERENCE_BYTES * len(values))
     keys = [get(value) for value in values]
+    budget.step(0 if case_sensitive else 2 * len(keys))
     return keys if case_sensitive else [ignoring_case(budget, key) for key in keys]
 
 

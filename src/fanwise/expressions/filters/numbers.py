@@ -19,6 +19,7 @@ _DIGITS = 4_000  # Longer texts than this are no numbers that JSON can carry.
 _DIGIT_BITS = 4
 _NO_DEFAULT = object()
 _LONG_NUMBER = re.compile(r"\d{40,}")
+_FAILURE_STEPS = 10
 _PLACES = 300
 _INDENT = 16
 
@@ -46,6 +47,7 @@ def as_int(budget: Budget, value: Any, default: Any = _NO_DEFAULT, base: int = 1
         try:
             return int(float(value))
         except (TypeError, ValueError, OverflowError):
+            budget.step(_FAILURE_STEPS)
             return _instead(value, default, "int")
 
 
@@ -55,6 +57,7 @@ def as_float(budget: Budget, value: Any, default: Any = _NO_DEFAULT) -> Any:
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):
+        budget.step(_FAILURE_STEPS)
         return _instead(value, default, "float")
 
 
@@ -115,7 +118,7 @@ def fromjson(budget: Budget, value: object) -> Any:
     text = text_of(value).removeprefix("\ufeff")
     marks = 2 + sum(text.count(mark) for mark in ",:[{{")
     budget.read(2 * len(text))
-    budget.step(marks)
+    budget.step(2 * marks)
     budget.text(text)
     budget.allocate(2 * ELEMENT_BYTES * marks)
     for number in _LONG_NUMBER.finditer(text):

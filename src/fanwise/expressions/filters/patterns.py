@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Protocol
 
 from fanwise.expressions.budget import ELEMENT_BYTES, Budget
@@ -16,6 +17,7 @@ from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.traversal import to_text
 
 _MEMORY_BYTES = 512 * 1024  # It bounds the compiled expression: one takes up to about 20 ms.
+_KEPT = 64
 _FEW_INSTRUCTIONS = 16  # An expression of so few has few states, which RE2 keeps at hand.
 _GROUP = re.compile(r"\\(?:(\d)|g<(\w+)>|(.?))", re.DOTALL)
 # Jinja2 makes these of "\1" to "\7", "\b" and so on: no expression has a use for them.
@@ -47,6 +49,7 @@ class Expression(Protocol):
         """All matches, from left to right."""
 
 
+@lru_cache(maxsize=_KEPT)
 def compiled(pattern: str) -> Expression:
     """The expression that `pattern` spells. Raises `EvaluationError` for a faulty one."""
     import re2
@@ -125,7 +128,7 @@ def _matches(budget: Budget, expression: Expression, text: str) -> Iterator[Matc
     start = 0
     while True:
         rest = unit * (len(text) - start)
-        budget.step(10 + (rest >> 5 if size <= _FEW_INSTRUCTIONS else rest * size >> 3))
+        budget.step(30 + (rest >> 5 if size <= _FEW_INSTRUCTIONS else rest * size >> 3))
         match = next(found, None)
         if match is None:
             return

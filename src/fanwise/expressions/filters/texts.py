@@ -207,7 +207,9 @@ def split_right(budget: Budget, text: str, sep: str | None = None, maxsplit: int
 def split_lines(budget: Budget, text: str, keepends: bool = False) -> list[str]:
     """The lines of the text."""
     budget.text(text)
-    budget.allocate(ELEMENT_BYTES * (1 + _count(budget, _LINE_END, text)))
+    count = 1 + _count(budget, _LINE_END, text)
+    budget.step(count)
+    budget.allocate(ELEMENT_BYTES * count)
     return text.splitlines(keepends)
 
 
@@ -218,7 +220,7 @@ def _pay_parts(budget: Budget, text: str, sep: str | None) -> None:
     else:
         budget.search(text, sep)
         count = text.count(sep) + 1
-    budget.step(count)
+    budget.step(2 * count)
     budget.allocate(ELEMENT_BYTES * count)
 
 
@@ -302,6 +304,7 @@ def _stripped(method: Callable[[str, str | None], str]) -> Callable[..., object]
 def _padded(method: Callable[..., str]) -> Callable[..., object]:
     def run(budget: Budget, text: str, width: int, *fill: str) -> str:
         budget.text(text)
+        budget.scan(4 * max(width, 0))
         budget.allocate(4 * max(width, 0))
         return method(text, width, *fill)
 
