@@ -25,6 +25,8 @@ from fanwise.expressions.flow import (
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.traversal import listed, measure
 
+_NOT_GIVEN = object()
+
 
 def _is_true(_budget: Budget, value: object) -> bool:
     return bool(value)
@@ -89,7 +91,7 @@ def map_(
     /,
     *args: object,
     attribute: Attribute = None,
-    default: object = None,
+    default: object = _NOT_GIVEN,
     **kwargs: object,
 ) -> OnePass:
     """A part of each element, or what a filter makes of each."""
@@ -97,9 +99,9 @@ def map_(
     if function is None:
         if attribute is None or args or kwargs:
             raise EvaluationError("map needs the name of a filter, or attribute=.")
-        apply = getter(budget, attribute, default)
+        apply = getter(budget, attribute, None if default is _NOT_GIVEN else default)
     else:
-        if default is not None:
+        if default is not _NOT_GIVEN:
             kwargs["default"] = default
         if attribute is not None:
             kwargs["attribute"] = attribute
