@@ -113,14 +113,14 @@ def length(value: object) -> int:
     raise EvaluationError(f"{kind(value)} has no length.")
 
 
-def hash_key(value: Any) -> object:
+def hash_key(value: object) -> object:
     """A key that is equal for equal scalars, and whose hash a template's author can't choose."""
-    if type(value) in NUMBERS and has_chosen_hash(value):
+    if isinstance(value, int | float) and has_chosen_hash(value):
         return (hex(int(value)),)
     return value
 
 
-def has_chosen_hash(number: Any) -> bool:
+def has_chosen_hash(number: float) -> bool:
     """True if other numbers have the same hash, so that it takes them long to fill a map."""
     return bool(MAX_KEY < abs(number) < inf)
 

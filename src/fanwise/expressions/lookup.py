@@ -6,7 +6,6 @@ from typing import Any
 
 from fanwise.expressions.budget import REFERENCE_BYTES, Budget
 from fanwise.expressions.flow import (
-    NUMBERS,
     SCALARS,
     Group,
     OnePass,
@@ -45,13 +44,13 @@ def element(value: Any, key: Any, owner: str, *, named: bool) -> Any:
     return no_such_part(owner, value, key if named else None)
 
 
-def map_key(key: Any) -> Any:
+def map_key(key: object) -> object:
     """The key itself if a map can have it. Raises `EvaluationError` for anything else."""
     if type(key) not in SCALARS:
         if isinstance(key, Undefined):
             key.refuse()
         raise EvaluationError(f"{kind(key)} can't be a key.")
-    if type(key) in NUMBERS and has_chosen_hash(key):
+    if isinstance(key, int | float) and has_chosen_hash(key):
         raise EvaluationError("a number beyond 2**61 can't be a key.", "Add: | string")
     return key
 

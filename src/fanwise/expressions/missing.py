@@ -29,7 +29,7 @@ ELSEWHERE = {
     "strftime": _DATES,
     **dict.fromkeys(("env", "environ", "getenv", "lookup"), _ENVIRONMENT),
 }
-"""What to do in place of what templates of other systems have."""
+"""Hints for names that templates of other systems have."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

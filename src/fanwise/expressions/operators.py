@@ -109,7 +109,7 @@ def contains(budget: Budget, a: object, b: object) -> bool:
 
 
 def _numeric(symbol: str, apply: Callable[[Any, Any], Any]) -> Operator:
-    def run(budget: Budget, a: Any, b: Any) -> object:
+    def run(budget: Budget, a: object, b: object) -> object:
         if type(a) in NUMBERS and type(b) in NUMBERS:
             pay_integers(budget, a, b)
             return apply(a, b)
@@ -119,7 +119,7 @@ def _numeric(symbol: str, apply: Callable[[Any, Any], Any]) -> Operator:
 
 
 def _ordered(symbol: str, apply: Callable[[Any, Any], Any]) -> Operator:
-    def run(budget: Budget, a: Any, b: Any) -> bool:
+    def run(budget: Budget, a: object, b: object) -> bool:
         if type(a) in NUMBERS and type(b) in NUMBERS:
             return bool(apply(a, b))
         if isinstance(a, Undefined | OnePass) or isinstance(b, Undefined | OnePass):
@@ -133,9 +133,9 @@ def _ordered(symbol: str, apply: Callable[[Any, Any], Any]) -> Operator:
     return run
 
 
-def pay_integers(budget: Budget, a: Any, b: Any) -> None:
+def pay_integers(budget: Budget, a: object, b: object) -> None:
     """Pay for an operation on two numbers, of which only long integers cost anything."""
-    if type(a) is int and type(b) is int:
+    if isinstance(a, int) and isinstance(b, int):
         budget.product(a.bit_length(), b.bit_length())
 
 

@@ -7,13 +7,13 @@ here reads a clock, a time zone of the machine or its language.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fanwise.expressions.budget import Budget
 from fanwise.expressions.filters.texts import text_of
-from fanwise.expressions.flow import NUMBERS, Undefined, kind
+from fanwise.expressions.flow import Undefined, kind
 from fanwise.expressions.refusal import EvaluationError
 
 _LONGEST = 100
@@ -90,11 +90,11 @@ def timestamp(budget: Budget, value: object) -> int | float:
     return int(seconds) if seconds.is_integer() else seconds
 
 
-def _moment(value: Any) -> _Moment:
+def _moment(value: object) -> _Moment:
     if isinstance(value, Undefined):
         value.refuse()
     try:
-        if type(value) in NUMBERS:
+        if isinstance(value, int | float):
             return _Moment(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value), True)
         if not isinstance(value, str):
             raise EvaluationError(f"{kind(value)} is given where a date is needed.")
@@ -220,7 +220,7 @@ def _built(parts: dict[str, str]) -> datetime:
     )
 
 
-def _unknown(letter: str, what: str, known: dict[str, Any]) -> EvaluationError:
+def _unknown(letter: str, what: str, known: Iterable[str]) -> EvaluationError:
     few = " ".join(f"%{letter}" for letter in known)
     return EvaluationError(
         f"%{letter if letter.isprintable() else ''} can't be {what} in a date.", f"There is: {few}"

@@ -113,7 +113,7 @@ def string(budget: Budget, value: object) -> str:
     return to_text(budget, value)
 
 
-def fromjson(budget: Budget, value: object) -> Any:
+def fromjson(budget: Budget, value: object) -> object:
     """The value that JSON text holds."""
     text = text_of(value).removeprefix("\ufeff")
     marks = 2 + sum(text.count(mark) for mark in ",:[{{")
@@ -125,10 +125,11 @@ def fromjson(budget: Budget, value: object) -> Any:
         bits = _DIGIT_BITS * min(number.end() - number.start(), _DIGITS)
         budget.product(bits, bits)
     try:
-        return msgspec.json.decode(text)
+        found: object = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError) as error:
         # Its text has positions and marks of the syntax, and nothing of the value.
         raise EvaluationError(f"the text is no JSON: {error}.", _no_json_hint(text)) from None
+    return found
 
 
 def _no_json_hint(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 
 from fanwise.expressions.budget import ELEMENT_BYTES, Budget
 from fanwise.expressions.filters.texts import text_of
@@ -34,7 +34,7 @@ class Match(Protocol):
         """The place behind its last character."""
 
     def groups(self, default: str) -> tuple[str, ...]:
-        """What the groups match, or `default`."""
+        """The parts that its groups match, with `default` for none."""
 
     def __getitem__(self, group: int | str) -> str | None: ...
 
@@ -76,11 +76,11 @@ def search(budget: Budget, value: object, pattern: str, group: int | str = 0) ->
     return None
 
 
-def findall(budget: Budget, value: object, pattern: str) -> list[Any]:
+def findall(budget: Budget, value: object, pattern: str) -> list[object]:
     """All parts that the expression matches: texts, or its groups if it has some."""
     expression, text = _prepared(budget, value, pattern)
     groups = expression.groups
-    found: list[Any] = []
+    found: list[object] = []
     for match in _matches(budget, expression, text):
         budget.step(groups)
         budget.allocate(ELEMENT_BYTES * groups)
