@@ -11,13 +11,33 @@ from fanwise.expressions.refusal import EvaluationError
 from fanwise.values import FrozenDict
 
 _LOOKED_AT = 1_000
+_NEAR = 0.65
 _LISTED = 5
 _NAME_LENGTH = 40
 
 
+_CLOCK = "A template has no clock: run.started_at is the time, as text."
+_DATES = (
+    "Dates are texts: run.started_at | shift(days=-1) | strftime('%Y-%m-%d'). "
+    "An action can do more."
+)
+_ENVIRONMENT = "A template reaches no environment: make it a parameter, and give it with -p."
+
+ELSEWHERE = {
+    **dict.fromkeys(("now", "today", "utcnow"), _CLOCK),
+    **dict.fromkeys(("as_datetime", "datetime", "strptime", "timedelta", "to_datetime"), _DATES),
+    "strftime": _DATES,
+    **dict.fromkeys(("env", "environ", "getenv", "lookup"), _ENVIRONMENT),
+}
+"""Hints for names that templates of other systems have."""
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """A sentence with the nearest of `names`, or nothing if none is near."""
-    close = get_close_matches(name, [str(known) for known in islice(names, _LOOKED_AT)], n=1)
+    if name in ELSEWHERE:
+        return ELSEWHERE[name]
+    known = [str(known) for known in islice(names, _LOOKED_AT)]
+    close = get_close_matches(name, known, n=1, cutoff=_NEAR)
     return f'Did you mean "{_shown(close[0])}"?' if close else ""
 
 

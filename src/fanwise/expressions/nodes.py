@@ -12,10 +12,10 @@ from jinja2 import nodes
 from fanwise.expressions import calls
 from fanwise.expressions.budget import ELEMENT_BYTES, REFERENCE_BYTES
 from fanwise.expressions.compilation import MAX_DEPTH, Closure, Compiler, NodeTable
-from fanwise.expressions.flow import NUMBERS, SCALARS, Undefined, kind
+from fanwise.expressions.flow import NUMBERS, Undefined, kind
 from fanwise.expressions.frame import UNSET, Frame
 from fanwise.expressions.functions import FUNCTIONS
-from fanwise.expressions.lookup import element, part
+from fanwise.expressions.lookup import element, map_key, part
 from fanwise.expressions.loops import LOOP, loop_part
 from fanwise.expressions.missing import nearest, undefined
 from fanwise.expressions.operators import COMPARISONS, MAX_INT_BITS, calculate
@@ -61,10 +61,7 @@ def _dict(compiler: Compiler, node: nodes.Dict) -> Closure:
         frame.budget.allocate(size)
         result = {}
         for key, value in pairs:
-            name = key(frame)
-            if type(name) not in SCALARS:
-                raise EvaluationError(f"{kind(name)} can't be a key.")
-            result[name] = value(frame)
+            result[map_key(key(frame))] = value(frame)
         return result
 
     return run

@@ -7,11 +7,13 @@ A path is a name of the context with constant parts after it, such as `task.fetc
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from jinja2 import nodes
 
 from fanwise.expressions.attributes import attribute
+from fanwise.expressions.flow import Undefined
 from fanwise.expressions.lookup import element
 from fanwise.expressions.missing import nearest, nearest_or_few, undefined
 from fanwise.expressions.refusal import EvaluationError
@@ -89,13 +91,20 @@ class ValuePath(NamedTuple):
             try:
                 return direct(frame)
             except NOT_DIRECT:
-                value, owner = start(frame), self.owner
+                try:
+                    value, owner = start(frame), self.owner
+                except EvaluationError as error:
+                    return Undefined(partial(_same, error))
                 for step in steps:
                     value = take(value, step, owner)
                     owner += str(step)
                 return value
 
         return read
+
+
+def _same(error: EvaluationError) -> EvaluationError:
+    return error
 
 
 def take(value: object, step: Step, owner: str) -> Any:

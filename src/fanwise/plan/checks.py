@@ -390,7 +390,8 @@ def _when_scope(shared: _Scope, task: PlannedTask) -> _Scope:
     return msgspec.structs.replace(
         shared,
         no_item="`when` is judged once for the task, before its items; to leave out items, "
-        "filter the list with select in with-items",
+        "filter the list with select in with-items, or let each item call a workflow of its own, "
+        "action: ./one.yaml, whose task has the condition",
     )
 
 

@@ -12,6 +12,11 @@ from fanwise.definition import FAIL, TaskDefinition, WorkflowDefinition, did_you
 from fanwise.errors import Diagnostic
 from fanwise.graph import IMPLICIT, Edge, Graph
 
+_JOIN_ON_CYCLE = (
+    "Move the tasks that run side by side, and this one if need be, into a workflow of their own, "
+    "and call that on the cycle: action: ./part.yaml"
+)
+
 
 class Order:
     """The graph of a definition. Iterate over `problems()` for what is wrong with it."""
@@ -111,7 +116,7 @@ class Order:
             yield Diagnostic(place, "impossible-join", text, 'Remove "join".')
         elif graph.is_on_loop(number):
             text = f'task "{task.name}" is on a cycle, where a task starts at each arrival.'
-            yield Diagnostic(place, "impossible-join", text, 'Remove "join".')
+            yield Diagnostic(place, "impossible-join", text, _JOIN_ON_CYCLE)
         elif isinstance(task.join, int) and task.join > ways:
             text = f'task "{task.name}" joins {task.join} ways, and {ways} lead to it.'
             yield Diagnostic(place, "impossible-join", text, f"Use a number up to {ways}, or all.")
