@@ -14,6 +14,7 @@ from fanwise.wiring import (
     Actions,
     Settings,
     Workflow,
+    detached,
     load_plan,
     load_recorded,
     load_to_retry,
@@ -60,7 +61,8 @@ async def arun(
     settings = read_settings(store=store, packs=packs)
     plan = load_plan(workflow, settings, actions=actions)
     with open_engine(settings=settings) as engine:
-        return await engine.arun(plan, parameters, run_id=run_id, tags=tags, observer=observer)
+        done = await engine.arun(plan, parameters, run_id=run_id, tags=tags, observer=observer)
+    return detached(done, settings)
 
 
 def run(
@@ -117,7 +119,8 @@ async def aresume(
     with open_engine(settings=settings, create=False) as engine:
         record = engine.find(run_id)
         plan = load_recorded(record, settings, actions=actions)
-        return await engine.aresume(plan, record, secrets=secrets, force=force, observer=observer)
+        done = await engine.aresume(plan, record, secrets=secrets, force=force, observer=observer)
+    return detached(done, settings)
 
 
 def resume(
@@ -173,7 +176,7 @@ async def aretry(
     with open_engine(settings=settings, create=False) as engine:
         record = engine.find(run_id)
         recorded, plan = load_to_retry(record, settings, workflow, actions=actions)
-        return await engine.aretry(
+        done = await engine.aretry(
             plan,
             record,
             recorded=recorded,
@@ -182,6 +185,7 @@ async def aretry(
             force=force,
             observer=observer,
         )
+    return detached(done, settings)
 
 
 def retry(

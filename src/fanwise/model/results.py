@@ -50,6 +50,19 @@ class ErrorInfo(msgspec.Struct, frozen=True, omit_defaults=True):
         return FrozenDict({"type": self.type, "message": self.message, "data": self.data})
 
 
+class FailedAttempt(msgspec.Struct, frozen=True, gc=False):
+    """A failed attempt that was followed by another one. Of its error's message the start is kept.
+
+    `attempt` counts from 1; `duration_s` is how long it took.
+    """
+
+    attempt: int
+    started_at: float
+    duration_s: float
+    type: str
+    message: str
+
+
 class ItemCounts(msgspec.Struct, frozen=True, gc=False):
     """Counts of a task's items: all of them, and those that ended in each way."""
 
@@ -66,10 +79,12 @@ class TaskResult(msgspec.Struct, frozen=True, gc=False):
     """The end of a task, as later tasks see it.
 
     `output` is frozen JSON, or a `LazyList` for a task with items; `error` is set only if it
-    failed, and `items` only if it had items.
+    failed, and `items` only if it had items. `failures` is a `LazyList` of its failed items, or
+    None if it has none.
     """
 
     status: Status
     output: Any = None
     error: ErrorInfo | None = None
     items: ItemCounts | None = None
+    failures: Any = None

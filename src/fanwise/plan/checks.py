@@ -289,6 +289,7 @@ class Checker:
                     yield Diagnostic(place, "misplaced-name", text)
             case "task":
                 yield from self._check_task_name(place, name, scope)
+                yield from self._check_failures(place, path)
             case "vars" if name is not None:
                 if not self._is_known(name, scope, known):
                     seen = self._names_seen(scope) if known is None else known
@@ -357,6 +358,17 @@ class Checker:
                 "Its own result is result()."
                 if is_own
                 else f'Tasks on the way to "{self._plan.tasks[scope.before].name}" can be named.',
+            )
+
+    def _check_failures(self, place: Place, path: tuple[str, ...]) -> Iterator[Diagnostic]:
+        """Only a task with items has failed items."""
+        number = self._plan.numbers.get(path[1]) if path[2:3] == ("failures",) else None
+        if number is not None and self._plan.tasks[number].items is None:
+            yield Diagnostic(
+                place,
+                "misplaced-name",
+                f'task "{path[1]}" has no with-items, so it has no failed items.',
+                f"Its own failure is task.{path[1]}.error.",
             )
 
     def _precedes(self, earlier: int, later: int) -> bool:

@@ -91,13 +91,14 @@ def step_object(step: VisitRecord) -> JsonObject:
         "started_at": iso_time(step.started_at),
         "ended_at": iso_time(step.ended_at),
         "attempts": step.attempts,
+        "earlier": msgspec.to_builtins(step.earlier),
         "output": None if step.output is None else thaw(decode(step.output)),
         "error": error_object(step.error),
     }
 
 
 def item_object(item: ItemOutcome) -> dict[str, object]:
-    """Return an item. Its output, which may be large, is `msgspec.Raw` as recorded."""
+    """Return an item. JSON text of it, which may be large, is `msgspec.Raw` as recorded."""
     error = None if item.error is None else read_error(item.error)
     return {
         "index": item.index,
@@ -108,6 +109,8 @@ def item_object(item: ItemOutcome) -> dict[str, object]:
         "started_at": iso_time(item.started_at),
         "duration_s": item.duration_s,
         "label": item.label,
+        "item": None if item.item is None else msgspec.Raw(item.item),
+        "earlier": [] if item.earlier is None else msgspec.Raw(item.earlier),
     }
 
 

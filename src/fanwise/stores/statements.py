@@ -167,8 +167,9 @@ DURATIONS = (
     f" AND (idx * 2654435769) % {2**32} < :part * {2**32}"
 )
 
+_LONG = ("output", "error", "item", "earlier")
 SLOWEST_ITEMS = (
-    f"SELECT {_columns(items, output='NULL', error='NULL', has_payload='')}"
+    f"SELECT {_columns(items, **dict.fromkeys(_LONG, 'NULL'), has_payload='')}"
     f" FROM items WHERE {_OF_VISIT} ORDER BY duration_s DESC, idx LIMIT :limit"
 )
 
@@ -213,8 +214,9 @@ INSERT_RUNS = Insert(runs, replaces=("run_no",))
 INSERT_TAGS = Insert(tags)
 INSERT_TASKS = Insert(tasks, replaces=("run_no", "path", "visit"))
 INSERT_EVENTS = Insert(events)
-INSERT_SHORT_ITEMS = Insert(items, without=("error", "label", "has_payload"))
-INSERT_LABELLED_ITEMS = Insert(items, without=("error", "has_payload"))
+_SELDOM = ("error", "has_payload", "item", "earlier")
+INSERT_SHORT_ITEMS = Insert(items, without=(*_SELDOM, "label"))
+INSERT_LABELLED_ITEMS = Insert(items, without=_SELDOM)
 INSERT_ITEMS = Insert(items)
 INSERT_PAYLOADS = Insert(payloads, replaces=payloads.key)
 INSERT_LOGS = Insert(logs, replaces=logs.key)
