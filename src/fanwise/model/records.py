@@ -15,7 +15,8 @@ class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
     `run_no` and `visit_no` are the store's number of the run and the task's number within it,
     `attempts` is how often the item was tried, and `duration_s` how long its last attempt took.
     Only an item of which an attempt failed has `item`, the item itself, or text from it if it is
-    too long. `earlier` are the failed attempts before its last one, each a `FailedAttempt`.
+    too long; an item that failed has a label in any case. `earlier` are the failed attempts before
+    its last one, each a `FailedAttempt`.
     """
 
     run_no: int

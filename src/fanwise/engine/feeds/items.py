@@ -179,6 +179,8 @@ class ItemAttempts(AttemptQueue):
         is_seldom = status is Status.FAILED or earlier is not None
         item = self._item_text(ticket) if is_seldom else None
         label = None if settings.label is None else self._label(ticket)
+        if label is None and item is not None and status is Status.FAILED:
+            label = label_of(item)
         self._lane.append(
             ItemOutcome(
                 self._run_no,
@@ -190,7 +192,7 @@ class ItemAttempts(AttemptQueue):
                 duration_s,
                 output if settings.keeps_output else None,
                 None if error is None else msgspec.json.encode(error),
-                label_of(item) if label is None and item is not None else label,
+                label,
                 item,
                 None if earlier is None else encode_attempts(earlier),
             )
