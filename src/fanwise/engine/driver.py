@@ -120,9 +120,9 @@ class WorkflowDriver:
         if self._grace is None:
             self._grace = self._clock.call_later(grace_s, lambda: self._stop_runners(Stop.HOLD))
 
-    def cancel(self) -> None:
+    def cancel(self, by: str | None) -> None:
         """Cut off attempts in flight, start nothing new but `finally`, and end as cancelled."""
-        self.tell(CancelRequested())
+        self.tell(CancelRequested(by))
 
     def _stop_runners(self, how: Stop) -> None:
         self._stop = how

@@ -331,7 +331,7 @@ class Engine:
 
         def hear(request: RunRequest) -> None:
             session.observer.notice(f"another process asks to {request.kind.value} the run")
-            inbox.request(request.kind)
+            inbox.request(request.kind, request.by)
 
         journal.hold(run_no, lease.token, inbox.fail)
         self._keeper.hold(lease, hear, inbox.fail)

@@ -76,14 +76,14 @@ class RunFactory:
         """A recorded run, to be resumed or retried. Raises `ParameterError`.
 
         `secrets` has its secret parameters, which aren't recorded. With a `plan` that isn't the
-        recorded one the record is changed to say so.
+        recorded one, or calls others, the record is changed to say so.
         """
         if not record.origin.folder:
             record = replace(record, origin=_first_origin(plan, record))
         given = _recorded_parameters(plan, record, secrets)
-        if plan.text != record.definition:
-            was = record.origin
-            origin = replace(_origin(plan, was.given), folder=was.folder, most_items=was.most_items)
+        was = record.origin
+        origin = replace(_origin(plan, was.given), folder=was.folder, most_items=was.most_items)
+        if plan.text != record.definition or origin.workflows != was.workflows:
             record = replace(
                 record,
                 workflow=plan.name,

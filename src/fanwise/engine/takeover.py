@@ -72,9 +72,10 @@ class Resume:
         history = read_history(plan, record, context, services.records)
         start = recover(plan, record, context, history)
         if self._cancel:
-            events = (*start.opening_events, CancelRequested())
+            request = CancelRequested(services.processes.this().name)
+            events = (*start.opening_events, request)
             if history.events:  # else the run has to start first, to be brought to an end
-                events = (CancelRequested(), *start.opening_events)
+                events = (request, *start.opening_events)
             start = replace(start, opening_events=events)
         return Beginning(
             prepared,

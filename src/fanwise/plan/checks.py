@@ -49,6 +49,7 @@ _AFTER_FAILURE = frozenset({"error", "failed", "timed_out"})
 
 
 _ALL = -1
+_RUN_END_KEYS = frozenset({"status", "error", "cause"})
 
 
 class _Scope(msgspec.Struct, frozen=True):
@@ -154,8 +155,8 @@ class Checker:
                 yield from self._check_inputs(task, spec)
 
     def _action(self, task: PlannedTask) -> str | None:
-        listed = self._definition.tasks if task.path[0] == "tasks" else self._definition.finally_
-        return listed[task.path[1]].action
+        key, at = task.path
+        return self._definition.task_lists[key][at].action
 
     def _unknown_action(self, place: Place, task: PlannedTask, name: str) -> Diagnostic:
         assert self._catalog is not None
@@ -298,6 +299,13 @@ class Checker:
                     yield Diagnostic(place, "unknown-variable", text, hint)
             case "parameters":
                 yield from self._check_parameter(place, name, scope)
+            case "run" if name in _RUN_END_KEYS and scope.before != _ALL:
+                yield Diagnostic(
+                    place,
+                    "misplaced-name",
+                    f"run.{name} isn't known before the run comes to its end.",
+                    "It can be named in on-failure, finally and output.",
+                )
             case "secrets":
                 if scope.records:
                     yield _secret_recorded(place, "a secret")
@@ -377,7 +385,7 @@ class Checker:
 
 
 def _members(publishers: int, graph: Graph) -> Iterator[int]:
-    """The tasks of a bit set, without those of `finally`."""
+    """The tasks of a bit set, without those of the end."""
     publishers &= (1 << len(graph.names)) - 1
     while publishers:
         lowest = publishers & -publishers

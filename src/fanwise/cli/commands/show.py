@@ -121,7 +121,7 @@ def _driver_lines(runs: Runs, record: RunRecord, store: str | None) -> list[str]
         way_on = command("resume", record.id, store=store)
         return [f"Interrupted: no process drives it any more. Resume with: {way_on}"]
     asked = f", and asked to {' and '.join(driver.requests)}" if driver.requests else ""
-    return [f"Driven by: process {driver.owner.pid} on {driver.owner.host}{asked}"]
+    return [f"Driven by: {driver.owner.name}{asked}"]
 
 
 def _timing(

@@ -97,7 +97,7 @@ class _Rerun:
         self._record = record
         self._history = history
         self._records = records
-        self._is_repaired = plan.text != recorded.text
+        self._is_repaired = _texts_of(plan) != _texts_of(recorded)
         self._replay = Replay(recorded, first_state(recorded))
         self._settled: dict[_VisitKey, tuple[int, SettleTask]] = {}
         self._ended: dict[_VisitKey, int] = {}  # at which event each visit's action ended
@@ -148,7 +148,8 @@ class _Rerun:
         recorded, size = self._recorded, len(self._recorded.graph.names)
         if recorded.numbers.get(name, 0) >= size:
             raise UsageError(
-                f'"{name}" is a task of finally, and these run at the end of every retry.',
+                f'"{name}" is a task of {recorded.tasks[recorded.numbers[name]].path[0]}, '
+                "and these have their turn at the end of every retry.",
                 hint="Name another task.",
             )
         ran = [old for old, _ in self._settled if old in self._last and old < size]
@@ -189,7 +190,7 @@ class _Rerun:
         """The old visits that run again for their own sake, and whether as the same visit."""
         broken: dict[_VisitKey, bool] = {}
         for key, (_, settled) in self._settled.items():
-            if key[0] >= len(self._recorded.graph.names):  # `finally` runs at every end
+            if key[0] >= len(self._recorded.graph.names):  # the end has its turn every time
                 continue
             result, name = settled.result, self._recorded.tasks[key[0]].name
             failed_items = result.items.failed if result.items else 0
@@ -328,6 +329,11 @@ def _reason(result: TaskResult) -> RerunReason:
     if result.items is not None and result.items.failed:
         return RerunReason.ITEMS_FAILED
     return RerunReason.FAILED
+
+
+def _texts_of(plan: Plan) -> dict[str, str]:
+    """The texts of a workflow, whose own file is "", and of those that it calls."""
+    return {"": plan.text} | {each.file: each.text for each in plan.family()[1:]}
 
 
 def _called_by(task: PlannedTask) -> tuple[str, Mapping[str, object]]:
