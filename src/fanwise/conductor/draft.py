@@ -93,7 +93,7 @@ class Draft:
         return context.with_end(end_value(self.plan, self.state))
 
     def seen_at_end(self) -> Visibility:
-        """Return what output and tasks of the end see: all tasks, and the variables of all paths."""
+        """Return what output and tasks of the end see: all tasks, the variables of all paths."""
         assert self.state.seen is not None  # set when the run started
         chosen = {name: choose(values)[1] for name, values in self.state.candidates.items()}
         variables = FrozenDict({**self.state.seen.variables, **chosen})

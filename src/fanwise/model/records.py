@@ -140,12 +140,14 @@ class Discard(msgspec.Struct, frozen=True, gc=False):
     Of the items of the task `visit_no` these are the ones that haven't succeeded; with None no item
     is. `under` is the path of a task or an item, such as `check[17]`: all that the steps of a child
     workflow recorded that it ran, but for their logs, and its own sleeps and those within it. With
-    "" none are.
+    "" none are. If it is `whole`, the visit goes as well, with all of its items, and so does all
+    that ran `under` any of these.
     """
 
     run_no: int
     visit_no: int | None = None
     under: str = ""
+    whole: bool = False
 
 
 class Sleep(msgspec.Struct, frozen=True, gc=False):

@@ -236,5 +236,11 @@ DISCARD_STEPS = (
     f"DELETE FROM tasks WHERE run_no = :run_no AND {_BETWEEN}",
 )
 
+DISCARD_VISIT = (
+    f"DELETE FROM items WHERE {_OF_VISIT}",
+    "DELETE FROM payloads WHERE run_no = :run_no AND visit_no = :visit_no",
+    "DELETE FROM tasks WHERE run_no = :run_no AND visit_no = :visit_no",
+)
+
 DISCARD_SLEEP = "DELETE FROM sleeps WHERE run_no = :run_no AND path = :path"
 DISCARD_SLEEPS_WITHIN = f"DELETE FROM sleeps WHERE run_no = :run_no AND {_BETWEEN}"

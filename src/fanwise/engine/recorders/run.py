@@ -92,7 +92,7 @@ class RunRecorder:
         if ended is not None:
             record = _ended(record, ended, now)
         events = [self._to_record(event, self._seq + n) for n, (event, _) in enumerate(steps, 1)]
-        await self._run.journal.commit(*self._rerun.discards, *events, *changed, record)
+        await self._run.journal.commit(*self._rerun.reopened, *events, *changed, record)
         self._seq += len(events)
         self._record = record
 

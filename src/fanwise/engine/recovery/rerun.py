@@ -25,13 +25,13 @@ from fanwise.conductor import (
 )
 from fanwise.engine.recovery.event_codec import Visits
 from fanwise.engine.recovery.history import History
+from fanwise.engine.recovery.reopen import BROKEN, has_other_items, reopen_visit
 from fanwise.engine.starting_point import first_state
 from fanwise.errors import NothingToRetryError, TaskNotFoundError, UsageError
-from fanwise.model import Discard, RunRecord, Status, TaskResult, VisitRecord, inner_path
+from fanwise.model import Discard, RunRecord, Status, TaskResult, VisitRecord
 from fanwise.plan import Plan, PlannedTask
 from fanwise.ports import Records, RerunNote, RerunNotes, RerunReason
 
-_BROKEN = frozenset({Status.FAILED, Status.CANCELLED})
 _VisitKey = tuple[int, int]
 
 
@@ -41,7 +41,8 @@ class RerunPlan(msgspec.Struct, frozen=True):
     `kept` has the outcomes that are kept, `rows` the rows of the run's own visits, and
     `recorded_visits` each task's visits since the latest `RunStarted`, in their order. `restarted`
     renumbers the tasks without a kept outcome, `advanced` the visits that start after the kept
-    part. `discards` are taken back, `notes` are for observers, `seq` is the last recorded event.
+    part. `reopened` changes records of visits that run again, `notes` are for
+    observers, `seq` is the last recorded event.
     """
 
     recorded_visits: Mapping[int, Sequence[int]]
@@ -49,7 +50,7 @@ class RerunPlan(msgspec.Struct, frozen=True):
     rows: Visits
     restarted: Sequence[VisitsAdvanced]
     advanced: Sequence[VisitsAdvanced]
-    discards: Sequence[Discard]
+    reopened: Sequence[Discard | VisitRecord]
     notes: RerunNotes
     seq: int
 
@@ -113,7 +114,7 @@ class _Rerun:
         self._require_places()
         self._read()
         broken = self._broken()
-        if not (broken or self._is_repaired or self._record.status in _BROKEN):
+        if not (broken or self._is_repaired or self._record.status in BROKEN):
             raise NothingToRetryError(
                 f"nothing of run {self._record.id} has failed.",
                 run_id=self._record.id,
@@ -132,7 +133,7 @@ class _Rerun:
             rows=rows,
             restarted=self._advanced(stays),
             advanced=self._advanced(same),
-            discards=[
+            reopened=[
                 each for key, is_same in broken.items() if is_same for each in self._undo(*key)
             ],
             notes=RerunNotes(
@@ -197,7 +198,7 @@ class _Rerun:
             if self._has_other_items(name, key[0]):
                 broken[key] = False
                 self._reasons[name] = RerunReason.OTHER_ITEMS
-            elif result.status in _BROKEN or failed_items:
+            elif result.status in BROKEN or failed_items:
                 broken[key] = key[1] == self._last.get(key[0])
                 self._reasons[name] = _reason(result)
                 self._failed_items[name] = failed_items
@@ -218,7 +219,7 @@ class _Rerun:
 
     def _has_other_items(self, name: str, old: int) -> bool:
         new = self._plan.tasks[self._plan.numbers[name]]
-        return bool(_items_of(new) != _items_of(self._recorded.tasks[old]))
+        return has_other_items(new, self._recorded.tasks[old])
 
     def _kept(self, broken: dict[_VisitKey, bool]) -> dict[_VisitKey, KeptOutcome]:
         """The outcomes to keep, by the plan's numbers.
@@ -277,31 +278,11 @@ class _Rerun:
     def _new(self, old: int) -> int:
         return self._plan.numbers.get(self._recorded.tasks[old].name, -1)
 
-    def _undo(self, old: int, visit: int) -> Iterator[Discard]:
-        """The records to take back of a visit that runs again."""
+    def _undo(self, old: int, visit: int) -> Iterator[Discard | VisitRecord]:
+        """The changes of records by which a visit can run again."""
+        task = self._plan.tasks[self._new(old)]
         row = self._history.visits[old, visit]
-        inside = inner_path(row.path, row.visit)
-        if row.has_items:
-            for index in self._begun_in_vain(row, inside):
-                yield Discard(row.run_no, under=f"{inside}[{index}]")
-            yield Discard(row.run_no, visit_no=row.visit_no, under=inside)
-        else:
-            yield Discard(row.run_no, under=inside)
-
-    def _begun_in_vain(self, row: VisitRecord, inside: str) -> Iterator[int]:
-        """The items that have recorded steps of a child and haven't succeeded."""
-        succeeded = self._records.recorded_items(row.run_no, row.visit_no).indexes
-        for index in self._unsuccessful(row):
-            succeeded.discard(index)
-        begun = self._records.begun_items(row.run_no, inside)
-        return (index for index in begun if index not in succeeded)
-
-    def _unsuccessful(self, row: VisitRecord) -> Iterator[int]:
-        for status in _BROKEN:
-            after = -1
-            while page := self._records.items(row.run_no, row.visit_no, status=status, after=after):
-                yield from (item.index for item in page)
-                after = page[-1].index
+        return reopen_visit(task, self._recorded.tasks[old], row, self._records)
 
     def _notes(self, kept: Set[int], rows: Visits, same: Set[int]) -> Iterator[RerunNote]:
         for task in self._plan.tasks[: len(self._plan.graph.names)]:
@@ -331,9 +312,9 @@ def _reason(result: TaskResult) -> RerunReason:
     return RerunReason.FAILED
 
 
-def _texts_of(plan: Plan) -> dict[str, str]:
-    """The texts of a workflow, whose own file is "", and of those that it calls."""
-    return {"": plan.text} | {each.file: each.text for each in plan.family()[1:]}
+def _texts_of(plan: Plan) -> list[str]:
+    """The texts of a workflow, which comes first, and of those that it calls."""
+    return [plan.text, *sorted(each.text for each in plan.family()[1:])]
 
 
 def _called_by(task: PlannedTask) -> tuple[str, Mapping[str, object]]:
@@ -341,12 +322,3 @@ def _called_by(task: PlannedTask) -> tuple[str, Mapping[str, object]]:
     workflow = task.spec.workflow
     called = task.spec.name if workflow is None else workflow().text
     return called, {entry.name: entry.value.raw for entry in task.inputs}
-
-
-def _items_of(task: PlannedTask) -> tuple[str, Mapping[str, object], object] | None:
-    """The kind, sources and batch size of a task's items, as the workflow's text."""
-    if task.items is None:
-        return None
-    batch = task.settings.batch_size
-    size = batch.given if batch.template is None else batch.template.raw
-    return task.items.kind, {name: part.raw for name, part in task.items.parts.items()}, size
