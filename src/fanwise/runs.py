@@ -155,6 +155,7 @@ async def aretry(
     *,
     workflow: Workflow | None = None,
     from_task: str | None = None,
+    parameters: Mapping[str, Json] | None = None,
     secrets: Mapping[str, Json] | None = None,
     store: str | None = None,
     packs: Packs = (),
@@ -165,7 +166,8 @@ async def aretry(
     """Run the failed part of a run that is over again, and return the run at its end.
 
     `workflow` is a repaired one to continue with; `from_task` starts again at a task, whatever its
-    outcome. The other arguments are those of `aresume`.
+    outcome; `parameters` have new values, for the part that runs. The other arguments are those of
+    `aresume`.
 
     Raises `RunNotFoundError`, `RunNotOverError`, `RunDrivenError`, `NothingToRetryError`,
     `TaskNotFoundError` for a `from_task` that hasn't run, `SourceChangedError`, `DefinitionError`,
@@ -181,6 +183,7 @@ async def aretry(
             record,
             recorded=recorded,
             from_task=from_task,
+            parameters=parameters,
             secrets=secrets,
             force=force,
             observer=observer,
@@ -193,6 +196,7 @@ def retry(
     *,
     workflow: Workflow | None = None,
     from_task: str | None = None,
+    parameters: Mapping[str, Json] | None = None,
     secrets: Mapping[str, Json] | None = None,
     store: str | None = None,
     packs: Packs = (),
@@ -208,6 +212,7 @@ def retry(
             run_id,
             workflow=workflow,
             from_task=from_task,
+            parameters=parameters,
             secrets=secrets,
             store=store,
             packs=packs,

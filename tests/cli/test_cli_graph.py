@@ -51,7 +51,7 @@ flowchart TD
     t1 -->|"succeeded() and result()[0] == 'ok'"| t3
     t1 -->|"failed()"| fail
     t2 --> t3
-    subgraph cleanup["finally"]
+    subgraph ending_finally["finally"]
         t4["close"]
         t5["report"]
         t4 --> t5
@@ -200,7 +200,7 @@ def test_no_text_breaks_out_of_its_label_in_mermaid(text: str):
     first, one, other, arrow, group, cleanup, end = mermaid_lines(picture(text))
     assert (first, group.strip(), end.strip()) == (
         "flowchart TD",
-        'subgraph cleanup["finally"]',
+        'subgraph ending_finally["finally"]',
         "end",
     )
     shapes = (rf"t0\[{label}\]", rf"t1\[\[{label}\]\]", rf"t2\(\({label}\)\)")

@@ -45,6 +45,13 @@ class ErrorInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     data: Any = None
     traceback: str | None = None
 
+    @property
+    def failed_step(self) -> str | None:
+        """The name of the step that made a child workflow fail, if this is a child's failure."""
+        inner = self.data.get("data") if isinstance(self.data, dict) else None
+        step = inner.get("task") if isinstance(inner, dict) else None
+        return step if isinstance(step, str) else None
+
     def as_value(self) -> FrozenDict:
         """The value that a template sees as an error."""
         return FrozenDict({"type": self.type, "message": self.message, "data": self.data})

@@ -10,7 +10,16 @@ from typing import Final
 
 import msgspec
 
-from fanwise.model import ErrorInfo, ItemOutcome, LogEntry, Run, RunRecord, TaskSummary, VisitRecord
+from fanwise.model import (
+    ErrorInfo,
+    FailedAttempt,
+    ItemOutcome,
+    LogEntry,
+    Run,
+    RunRecord,
+    TaskSummary,
+    VisitRecord,
+)
 from fanwise.reports.timing import RunTime, TaskTime
 from fanwise.values import JsonObject, decode, thaw
 
@@ -20,6 +29,9 @@ P95: Final = 0.95
 
 read_error = msgspec.json.Decoder(ErrorInfo).decode
 """Read the error that an item recorded."""
+
+read_attempts = msgspec.json.Decoder(tuple[FailedAttempt, ...]).decode
+"""Read the failed attempts that an item recorded."""
 
 
 def iso_time(at: float | None) -> str | None:

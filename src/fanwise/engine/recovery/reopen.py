@@ -29,12 +29,22 @@ Changes = Iterator[Discard | VisitRecord]
 
 
 def reopen_visit(
-    task: PlannedTask, recorded: PlannedTask, row: VisitRecord, records: Records
+    task: PlannedTask,
+    recorded: PlannedTask,
+    row: VisitRecord,
+    records: Records,
+    *,
+    has_other_input: bool = False,
 ) -> Changes:
-    """The changes for a visit with this row, of a task that was `recorded` when it ran."""
+    """The changes for a visit with this row, of a task that was `recorded` when it ran.
+
+    `has_other_input` says that the same input is made of other values now.
+    """
+    has_other_input = has_other_input or _inputs_of(task) != _inputs_of(recorded)
+    plans = None if has_other_input else _plans_of(task, recorded)
     inside = inner_path(row.path, row.visit)
     if not row.has_items:
-        yield from _reopen_child(task, recorded, row.run_no, inside, row.error, records)
+        yield from _reopen_child(plans, row.run_no, inside, row.error, records)
         return
     errors = dict(_unsuccessful(row, records)) if task.spec.workflow is not None else {}
     succeeded = records.recorded_items(row.run_no, row.visit_no).indexes
@@ -44,7 +54,7 @@ def reopen_visit(
         if index not in succeeded:
             path = f"{inside}[{index}]"
             error = errors.get(index)
-            yield from _reopen_child(task, recorded, row.run_no, path, error, records)
+            yield from _reopen_child(plans, row.run_no, path, error, records)
     yield Discard(row.run_no, visit_no=row.visit_no, under=inside)
 
 
@@ -53,27 +63,31 @@ def has_other_items(task: PlannedTask, recorded: PlannedTask) -> bool:
     return bool(_items_of(task) != _items_of(recorded))
 
 
+def _plans_of(task: PlannedTask, recorded: PlannedTask) -> tuple[Plan, Plan] | None:
+    """The workflow that a task calls, as it is now and as it was recorded; None for an action."""
+    now, was = task.spec.workflow, recorded.spec.workflow
+    return None if now is None or was is None else (now(), was())
+
+
 def _reopen_child(
-    task: PlannedTask,
-    recorded: PlannedTask,
+    plans: tuple[Plan, Plan] | None,
     run_no: int,
     path: str,
     error: ErrorInfo | None,
     records: Records,
 ) -> Changes:
-    """The changes for the child workflow that ran at `path`, and ended with `error`."""
-    plans = task.spec.workflow, recorded.spec.workflow
-    if plans[0] is None or plans[1] is None or _inputs_of(task) != _inputs_of(recorded):
+    """The changes for the attempt at `path`, which ended with `error`."""
+    if plans is None:
         yield Discard(run_no, under=path)
-        return
-    yield from _reopen_steps(plans[0](), plans[1](), run_no, path, error, records)
+    else:
+        yield from _reopen_steps(*plans, run_no, path, error, records)
 
 
 def _reopen_steps(
     plan: Plan, recorded: Plan, run_no: int, path: str, error: ErrorInfo | None, records: Records
 ) -> Changes:
     """The changes for the recorded steps of a child, in the order in which they ended."""
-    culprit = error.data.get("task") if error and isinstance(error.data, Mapping) else None
+    culprit = None if error is None else error.failed_step
     size, undone = len(plan.graph.names), 0
     rows = records.tasks(run_no, within=path)
     for row in sorted(rows, key=lambda row: (row.ended_at is None, row.ended_at or 0.0)):

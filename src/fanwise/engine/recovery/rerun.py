@@ -9,7 +9,7 @@ its recorded work is kept unless its items come from elsewhere now.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from difflib import get_close_matches
 
 import msgspec
@@ -23,6 +23,7 @@ from fanwise.conductor import (
     TaskEnded,
     VisitsAdvanced,
 )
+from fanwise.engine.recovery.corrections import Corrections
 from fanwise.engine.recovery.event_codec import Visits
 from fanwise.engine.recovery.history import History
 from fanwise.engine.recovery.reopen import BROKEN, has_other_items, reopen_visit
@@ -71,14 +72,18 @@ def plan_rerun(
     records: Records,
     *,
     from_task: str | None = None,
+    corrected: Collection[str] = (),
 ) -> RerunPlan:
     """The plan of a rerun of `record` with `plan`; `recorded` is the plan it was recorded with.
 
-    With `from_task` that task runs again as a new visit, whatever its outcome. Reads from the
+    With `from_task` that task runs again as a new visit, whatever its outcome. `corrected` names
+    the parameters that have new values. Reads from the
     store, which may block. Raises `NothingToRetryError`, `TaskNotFoundError` for a `from_task`
     that hasn't run, and `UsageError` if `plan` lacks a task with recorded work.
     """
-    return _Rerun(plan, recorded, record, history, records, from_task).plan()
+    return _Rerun(
+        plan, recorded, record, history, records, from_task, Corrections(plan, corrected)
+    ).plan()
 
 
 class _Rerun:
@@ -92,6 +97,7 @@ class _Rerun:
         history: History,
         records: Records,
         from_task: str | None,
+        corrections: Corrections,
     ) -> None:
         self._plan = plan
         self._recorded = recorded
@@ -107,6 +113,7 @@ class _Rerun:
             if row.started_at is not None:
                 self._last[old] = max(visit, self._last.get(old, 0))
         self._from_task = from_task
+        self._corrections = corrections
         self._reasons: dict[str, RerunReason] = {}  # by the names of tasks that run again
         self._failed_items: dict[str, int] = {}
 
@@ -139,6 +146,7 @@ class _Rerun:
             notes=RerunNotes(
                 tuple(self._notes({number for number, _ in kept}, rows, same)),
                 from_task=self._from_task,
+                corrected=tuple(sorted(self._corrections.names)),
                 is_repaired=self._is_repaired,
             ),
             seq=self._history.seq,
@@ -219,7 +227,8 @@ class _Rerun:
 
     def _has_other_items(self, name: str, old: int) -> bool:
         new = self._plan.tasks[self._plan.numbers[name]]
-        return has_other_items(new, self._recorded.tasks[old])
+        is_other = has_other_items(new, self._recorded.tasks[old])
+        return is_other or self._corrections.change_items(new)
 
     def _kept(self, broken: dict[_VisitKey, bool]) -> dict[_VisitKey, KeptOutcome]:
         """The outcomes to keep, by the plan's numbers.
@@ -282,7 +291,13 @@ class _Rerun:
         """The changes of records by which a visit can run again."""
         task = self._plan.tasks[self._new(old)]
         row = self._history.visits[old, visit]
-        return reopen_visit(task, self._recorded.tasks[old], row, self._records)
+        return reopen_visit(
+            task,
+            self._recorded.tasks[old],
+            row,
+            self._records,
+            has_other_input=self._corrections.change_input(task),
+        )
 
     def _notes(self, kept: Set[int], rows: Visits, same: Set[int]) -> Iterator[RerunNote]:
         for task in self._plan.tasks[: len(self._plan.graph.names)]:
@@ -294,11 +309,13 @@ class _Rerun:
                     reason=self._reasons[task.name],
                     failed_items=self._failed_items.get(task.name, 0),
                     items=items,
+                    uses=self._corrections.used_by(task) if items else (),
                 )
             elif task.number in kept:
                 old = self._recorded.tasks[self._recorded.numbers[task.name]]
                 is_changed = _called_by(task) != _called_by(old)
-                yield RerunNote(task.name, is_kept=True, is_changed=is_changed)
+                uses = self._corrections.used_by(task)
+                yield RerunNote(task.name, is_kept=True, is_changed=is_changed, uses=uses)
             elif not started:
                 yield RerunNote(task.name)
 
