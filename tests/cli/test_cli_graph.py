@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fanwise.cli.text.dot import dot_lines
 from fanwise.cli.text.mermaid import mermaid_lines
-from fanwise.cli.text.picture import Arrow, Node, Picture, Shape
+from fanwise.cli.text.picture import Arrow, Ending, Node, Picture, Shape
 
 FLOW = """\
 tasks:
@@ -160,7 +160,8 @@ hostile = st.text(
 def picture(text: str) -> Picture:
     """A picture in which every text that a workflow's author writes is `text`."""
     nodes = (Node("t0", Shape.TASK, (text, text)), Node("t1", Shape.FAN_OUT, (text,)))
-    return Picture(nodes, (Arrow("t0", "t1", text),), (Node("t2", Shape.FAIL, (text,)),))
+    ending = Ending("finally", (Node("t2", Shape.FAIL, (text,)),))
+    return Picture(nodes, (Arrow("t0", "t1", text),), (ending,))
 
 
 DOT_NODE = re.compile(r'\s+(t\d) \[shape=\w+, label="((?:[^"\\]|\\.)*)"\];')

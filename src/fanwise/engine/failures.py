@@ -97,13 +97,13 @@ def failed_items(records: Records, row: VisitRecord) -> Sequence[FrozenDict]:
 
 
 def _failure(item: ItemOutcome) -> FrozenDict:
-    error: Any = {} if item.error is None else decode(item.error)
-    fields = {name: error[name] for name in ErrorInfo.__struct_fields__ if name in error}
+    assert item.error is not None  # it has failed
+    error: Any = decode(item.error)
     return FrozenDict(
         {
             "index": item.index,
             "label": item.label,
             "item": None if item.item is None else decode(item.item),
-            "error": ErrorInfo(**fields).as_value(),
+            "error": ErrorInfo(**error).as_value(),
         }
     )

@@ -111,7 +111,11 @@ class Order:
             yield Diagnostic(place, "impossible-join", text, 'Remove "join".')
         elif graph.is_on_loop(number):
             text = f'task "{task.name}" is on a cycle, where a task starts at each arrival.'
-            yield Diagnostic(place, "impossible-join", text, 'Remove "join".')
+            hint = (
+                "Put the tasks of one round into a workflow of its own, call that with "
+                '"action: ./round.yaml", and lead back to the task that calls it.'
+            )
+            yield Diagnostic(place, "impossible-join", text, hint)
         elif isinstance(task.join, int) and task.join > ways:
             text = f'task "{task.name}" joins {task.join} ways, and {ways} lead to it.'
             yield Diagnostic(place, "impossible-join", text, f"Use a number up to {ways}, or all.")
