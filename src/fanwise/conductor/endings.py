@@ -37,7 +37,7 @@ def end_value(plan: Plan, state: State) -> FrozenDict:
     """Return the keys that `run` has at the end of a run.
 
     `cause` is null for a run without a fault; else `by` is the task that failed, `vars`, `timeout`,
-    or whoever cancelled the run.
+    or the one that cancelled the run.
     """
     status = final_status(plan, state)
     error = None if status is Status.CANCELLED else final_error(plan, state)

@@ -99,7 +99,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
     stop: Status | None = None
     error: ErrorInfo | None = None
     stopped_by: str | None = None
-    """Whoever asked the run to end early, if that is why it ends as it does."""
+    """The asker, or the timeout, because of which the run ends as it does."""
     is_cut_off: bool = False
     """Running tasks shall end at once, rather than finish."""
     is_pausing: bool = False

@@ -159,10 +159,11 @@ class Engine:
 
         Tasks after the failed ones run again as well; the rest is kept. With `from_task` that task
         runs again too, as a new visit. `parameters` have new values, for the part that runs: a task
-        whose items come from one of them begins anew. `plan` may be of a repaired workflow; then
-        `recorded` is made of the workflow as it was recorded. Raises the errors of `start_resume`,
-        and `RunNotOverError`, `NothingToRetryError`, `TaskNotFoundError` for a `from_task` that
-        hasn't run, and `SourceChangedError` if a file that the run reads further has changed.
+        whose items come from one of them starts as a new visit. `plan` may be of a repaired
+        workflow; then `recorded` is made of the workflow as it was recorded. Raises the errors of
+        `start_resume`, and `RunNotOverError`, `NothingToRetryError`, `TaskNotFoundError` for a
+        `from_task` that hasn't run, and `SourceChangedError` if a file that the run reads
+        further has changed.
         """
         corrected = dict(parameters or {})
         was = decode(record.parameters)

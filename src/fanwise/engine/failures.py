@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from threading import Lock
-from typing import Any, Final, TypeAlias, overload
+from typing import Final, TypeAlias, overload
 
 from fanwise.model import ErrorInfo, ItemOutcome, Status, VisitRecord
 from fanwise.ports import Records
@@ -98,12 +98,11 @@ def failed_items(records: Records, row: VisitRecord) -> Sequence[FrozenDict]:
 
 def _failure(item: ItemOutcome) -> FrozenDict:
     assert item.error is not None  # it has failed
-    error: Any = decode(item.error)
     return FrozenDict(
         {
             "index": item.index,
             "label": item.label,
             "item": None if item.item is None else decode(item.item),
-            "error": ErrorInfo(**error).as_value(),
+            "error": ErrorInfo(**decode(item.error)).as_value(),
         }
     )

@@ -25,7 +25,7 @@ class RunInbox:
         self.is_begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def request(self, request: RequestKind, by: str | None = None) -> None:
-        """Pause or cancel the run; `by` is whoever asks."""
+        """Pause or cancel the run; `by` names the asker."""
         if self._request is not RequestKind.CANCEL:
             self._request, self._by = request, by
         self._pass_request_on()
@@ -82,7 +82,7 @@ class RunHandle:
     async def cancel(self, *, by: str = "its own program") -> None:
         """Ask the run to end as cancelled: attempts in flight are cut off, `finally` runs.
 
-        Templates at the run's end read whoever asks, `by`, as `run.cause.by`.
+        Templates at the run's end read `by`, the asker, as `run.cause.by`.
         `wait` gives the run once it is over. A run that is over stays as it is.
         """
         self._inbox.request(RequestKind.CANCEL, by)

@@ -53,7 +53,7 @@ class RunRequest(msgspec.Struct, frozen=True):
 
     @property
     def by(self) -> str | None:
-        """Whoever asks, if that is recorded."""
+        """The asker's name, if it is recorded."""
         by = msgspec.json.decode(self.data).get("by")
         return by if isinstance(by, str) else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -94,4 +95,4 @@ class TaskResult(msgspec.Struct, frozen=True, gc=False):
     output: Any = None
     error: ErrorInfo | None = None
     items: ItemCounts | None = None
-    failures: Any = None
+    failures: Sequence[FrozenDict] | None = None

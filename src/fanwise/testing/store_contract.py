@@ -22,6 +22,7 @@ import pytest
 from fanwise.errors import RecordRefusedError, RunExistsError
 from fanwise.model import (
     ErrorInfo,
+    FailedAttempt,
     ItemCounts,
     LogEntry,
     Record,
@@ -131,6 +132,7 @@ class StoreContract(FindingContract, ResumingContract):
             attempts=4,
             error=ErrorInfo("NotFound", "no such host", data={"hosts": ["a"]}),
             items=ItemCounts(total=10, succeeded=7, failed=3),
+            earlier=(FailedAttempt(1, 2.5, 0.5, "NotFound", "no such h\u00f6st"),),
         )
         second = a_task(run_no, 2, status=Status.SUCCEEDED, output=b'{"a": 1}')
         third = a_task(run_no, 3, status=Status.SKIPPED)
@@ -221,6 +223,8 @@ class StoreContract(FindingContract, ResumingContract):
             {"label": ""},
             {"label": "höst \U0001f9f5 'quoted' \"twice\"; --"},
             {"label": "a", "output": LONG_RESULT},
+            {"item": b'{"host":"\xc3\xbc"}', "earlier": b"[]", "attempts": 2},
+            {"output": LONG_RESULT, "item": b"1", "earlier": b"[]", "label": "a"},
             {"started_at": 1_753_000_000.123_456_7, "duration_s": 1e-9},
         ],
     )

@@ -5,7 +5,7 @@ All of it is masked and bounded: of many attempts the first few and the last few
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -16,7 +16,7 @@ from fanwise.values import encode
 
 FIRST_KEPT: Final = 3
 LAST_KEPT: Final = 3
-"""How many failed attempts are kept, of those at the start and of those at the end."""
+"""The numbers of failed attempts that are kept, at the start and at the end."""
 
 _MESSAGE_LENGTH: Final = 500
 _LABEL_LENGTH: Final = 200
@@ -38,7 +38,7 @@ def with_attempt(
     return (*earlier[:FIRST_KEPT], *earlier[FIRST_KEPT + 1 :], made)
 
 
-def item_text(item: Any, masker: Masker, limit_bytes: int) -> bytes:
+def item_text(item: object, masker: Masker, limit_bytes: int) -> bytes:
     """An item as JSON text, or a JSON string of its beginning and end if it has too many bytes."""
     masked = masker.mask(item) if masker.is_active else item
     data = encode(masked)

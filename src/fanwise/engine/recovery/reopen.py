@@ -1,6 +1,6 @@
-"""Reopens a visit that a retry runs again: the changes of records by which it goes on.
+"""Reopens a visit that a retry runs again: the changes of records by which it resumes.
 
-Of a visit with items the items that have succeeded are kept. A child workflow goes on where its
+Of a visit with items the items that have succeeded are kept. A child workflow resumes where its
 steps ended: steps that have succeeded are kept, unless they come after one that hasn't, and the
 others are forgotten, so that they run again. If the child's input is written otherwise now, all of
 its steps are forgotten. This module only reads from the store, and may block.
