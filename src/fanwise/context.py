@@ -56,7 +56,7 @@ class AttemptContext(msgspec.Struct, frozen=True, gc=False):
 class WorkflowContext:
     """Parameters, variables and task results, as one consistent and immutable whole.
 
-    `run` is what `run.id` and `run.started_at` read, and `secrets` what `secrets.NAME` reads;
+    `run` is what `run.id` and its like read, and `secrets` what `secrets.NAME` reads;
     secrets are never recorded, printed or pickled.
     """
 
@@ -135,6 +135,12 @@ class WorkflowContext:
             return self
         merged = FrozenDict({**self.variables, **freeze(dict(variables), where="vars")})
         return self._sharing(merged, self.task_results)
+
+    def with_end(self, end: Mapping[str, Json]) -> WorkflowContext:
+        """A context whose `run` has these keys as well."""
+        new = object.__new__(type(self))
+        run = FrozenDict({**self.run, **end})
+        return new._set(self.parameters, self.variables, self.task_results, run, self.secrets)
 
     def seeing(
         self, variables: FrozenDict, task_results: Mapping[str, TaskResult]

@@ -18,7 +18,7 @@ from fanwise.model import LEASE_S, Limits, RunRecord
 
 if TYPE_CHECKING:
     from fanwise.engine import Engine
-    from fanwise.model import StoreReport
+    from fanwise.model import ItemOutcome, Run, StoreReport
     from fanwise.plan import Plan
     from fanwise.ports import Catalog, Clock, Executor, Randomness
     from fanwise.preview import RunPreview
@@ -268,6 +268,23 @@ def open_existing(settings: Settings) -> Store:
     from fanwise.stores import open_store
 
     return open_store(settings.store, create=False)
+
+
+def detached(run: Run, settings: Settings) -> Run:
+    """The run of an engine whose store is closed by now: its failed items open it to be read."""
+    from fanwise.engine.failures import FailedItems, read_failed
+
+    def read(run_no: int, visit_no: int, after: int) -> Sequence[ItemOutcome]:
+        with open_records(settings) as records:
+            return read_failed(records, run_no, visit_no, after)
+
+    tasks = {
+        name: msgspec.structs.replace(task, failures=task.failures.reading(read))
+        if isinstance(task.failures, FailedItems)
+        else task
+        for name, task in run.tasks.items()
+    }
+    return msgspec.structs.replace(run, tasks=tasks)
 
 
 def runs_of(store: Store) -> Runs:

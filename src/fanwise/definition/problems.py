@@ -27,7 +27,7 @@ CODES: Final[dict[str, str]] = {
     "duplicate-key": "A key stands twice in the same map.",
     "duplicate-name": "A list of tasks names one of them twice.",
     "duplicate-task": "Two tasks have the same name.",
-    "misplaced-key": "A key about the order of tasks stands under `finally`, which has its order.",
+    "misplaced-key": "A key about the order of tasks stands under `on-failure` or `finally`.",
     "missing-key": "A key is missing without which the rest makes no sense.",
     "needs-itself": "A task needs itself, so it could never start.",
     "needs-with-items": "A key that concerns items stands on a task without `with-items`.",

@@ -24,9 +24,9 @@ def check_rules(root: Node, problems: Problems) -> None:
     _check_spellings((), workflow, notes)
     tasks: list[tuple[Path, dict[str, Any]]] = [
         ((key, index), task)
-        for key in TASK_LISTS
-        if isinstance(workflow.get(key), list)
-        for index, task in enumerate(workflow[key])
+        for key, listed in workflow.items()
+        if key.replace("_", "-") in TASK_LISTS and isinstance(listed, list)
+        for index, task in enumerate(listed)
         if isinstance(task, dict)
     ]
     _check_twins(tasks, notes)

@@ -11,7 +11,7 @@ are the keys with `_` for `-`, and `finally_`; durations are in seconds, rates i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Self
 
 from pydantic import (
@@ -63,7 +63,7 @@ MAX_CONCURRENCY: Final = 100_000
 MAX_BATCH_SIZE: Final = 100_000
 
 ORDER_KEYS: Final = ("needs", "next", "join", "max-visits")
-"""The keys of a task that concern its place among `tasks`; those under `finally` have theirs."""
+"""The keys of a task that concern its place among `tasks`; those of the end have theirs."""
 
 
 def _key(field: str) -> str:
@@ -257,6 +257,11 @@ class WorkflowDefinition(_Keys):
         description="The steps. They run in the order listed, unless any has `needs` or `next`.",
         json_schema_extra={"minItems": 1},
     )
+    on_failure: tuple[TaskDefinition, ...] = Field(
+        (),
+        description="Steps that run if the run has failed, in the order listed, before those of "
+        "`finally`.",
+    )
     finally_: tuple[TaskDefinition, ...] = Field(
         (), description="Steps that run at the end, in the order listed, however the run ended."
     )
@@ -280,6 +285,16 @@ class WorkflowDefinition(_Keys):
     def text(self) -> str:
         """The file's text."""
         return self._text
+
+    @property
+    def task_lists(self) -> Mapping[str, tuple[TaskDefinition, ...]]:
+        """All tasks, by the key that they stand under, in the order of their numbers."""
+        return {"tasks": self.tasks, "on-failure": self.on_failure, "finally": self.finally_}
+
+    @property
+    def ending(self) -> tuple[TaskDefinition, ...]:
+        """The tasks that run at the end, in their order."""
+        return (*self.on_failure, *self.finally_)
 
     def place(self, *path: str | int) -> Place:
         """Where the value at `path` starts, or the nearest value around it that is in the file."""

@@ -17,7 +17,7 @@ from typing import Final
 from fanwise.definition.yaml.nodes import Node
 from fanwise.values import FrozenDict, FrozenList
 
-TASK_LISTS: Final = ("tasks", "finally")
+TASK_LISTS: Final = ("tasks", "on-failure", "finally")
 """The keys of a workflow that hold tasks."""
 
 _Change = Callable[[str | int, Node], Node]

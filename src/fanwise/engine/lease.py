@@ -22,7 +22,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from fanwise.errors import LeaseLostError, RunDrivenError, RunNotFoundError, StoreError
-from fanwise.model import LEASE_S, Lease, Owner, RequestKind, RunRecord, RunRequest
+from fanwise.model import LEASE_S, Lease, RequestKind, RunRecord, RunRequest
 from fanwise.ports import Clock, Mailbox, Ownership, Processes, ProcessState, is_driven
 
 _BEATS: Final = 5
@@ -161,7 +161,7 @@ class LeaseKeeper:
         with suppress(StoreError):
             lease = self._ownership.lease(run_no)
             if lease is not None and lease.owner is not None:
-                taken = _process_text(lease.owner)
+                taken = lease.owner.name
         return LeaseLostError(
             f"run {run_id} was taken over by {taken} while this process was stopped.",
             run_no=run_no,
@@ -202,7 +202,7 @@ class LeaseKeeper:
 def driven_text(run_id: str, lease: Lease) -> str:
     """Return a sentence on the run's driver: its process, since when, and its silence if long."""
     assert lease.owner is not None
-    text = f"run {run_id} is driven by {_process_text(lease.owner)}, for {_span(lease.held_s)}"
+    text = f"run {run_id} is driven by {lease.owner.name}, for {_span(lease.held_s)}"
     is_silent = lease.silent_s > lease.owner.lease_s
     return f"{text}, and has said nothing for {_span(lease.silent_s)}." if is_silent else f"{text}."
 
@@ -213,10 +213,6 @@ def _remedy(lease: Lease, processes: Processes) -> str:
         left_s = max(1.0, lease.owner.lease_s - lease.silent_s)
         return f"That process is stopped; in {_span(left_s)} the run can be taken over."
     return "Wait for its end, or ask it to stop with: fanwise pause, fanwise cancel."
-
-
-def _process_text(owner: Owner) -> str:
-    return f"process {owner.pid} on {owner.host}"
 
 
 def _span(seconds: float) -> str:

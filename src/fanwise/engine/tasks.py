@@ -20,7 +20,7 @@ from fanwise.engine.feeds.items import ItemAttempts
 from fanwise.engine.feeds.progress import Progress, Stop
 from fanwise.engine.feeds.solo import SingleAttempt
 from fanwise.engine.items import items_file, open_items, require_unchanged
-from fanwise.engine.pages import PagedOutput
+from fanwise.engine.pages import with_pages
 from fanwise.engine.placement import place
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings, resolve_settings
@@ -150,7 +150,7 @@ class VisitRunner:
             return self._stopped_early()
         output = None if feed.output is None else decode(feed.output)
         result = TaskResult(feed.status, output=output, error=feed.error)
-        return VisitEnd(result, feed.attempts, feed.output)
+        return VisitEnd(result, feed.attempts, feed.output, earlier=feed.earlier)
 
     async def _fan_out(
         self, call: VisitCall, items: PlannedItems, settings: TaskSettings
@@ -185,10 +185,7 @@ class VisitRunner:
             result = await feed.finish()
         finally:
             feed.close()
-        if result.status in (Status.SUCCEEDED, Status.FAILED) and result.items is not None:
-            total = result.items.total
-            pages = PagedOutput(run.services.records, visit.run_no, visit.visit_no, total)
-            result = replace(result, output=pages)
+        result = with_pages(result, run.services.records, visit.run_no, visit.visit_no)
         return VisitEnd(result, feed.attempts)
 
     async def _find_recorded_items(

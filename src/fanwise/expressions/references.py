@@ -18,6 +18,7 @@ from fanwise.expressions.lookup import element
 from fanwise.expressions.missing import nearest, nearest_or_few, undefined
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.syntax import TemplateText
+from fanwise.values import EMPTY_LIST
 
 Reader: TypeAlias = Callable[[Any], Any]
 """Reads a value out of a `Frame`, or out of a context, which has what a path needs."""
@@ -36,6 +37,7 @@ _TASK_PARTS: dict[str, Reader] = {
     "status": lambda result: str(result.status),
     "error": lambda result: None if result.error is None else result.error.as_value(),
     "items": lambda result: None if result.items is None else result.items.as_value(),
+    "failures": lambda result: EMPTY_LIST if result.failures is None else result.failures,
 }
 
 _WHOLE: dict[str, Reader] = {

@@ -20,7 +20,7 @@ from fanwise.model.records import (
     VisitRecord,
     inner_path,
 )
-from fanwise.model.results import ErrorInfo, ItemCounts, Status, TaskResult
+from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status, TaskResult
 from fanwise.model.summaries import (
     EndedRun,
     ItemTimes,
@@ -36,6 +36,7 @@ __all__ = [
     "Discard",
     "EndedRun",
     "ErrorInfo",
+    "FailedAttempt",
     "FileFingerprint",
     "Inbox",
     "ItemCounts",

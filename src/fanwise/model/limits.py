@@ -22,7 +22,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     context_bytes: int = 2**30
     """A run's parameters, variables and task results together, as JSON."""
     error_bytes: int = 64 * 2**10
-    """One error's message, data and traceback; longer ones are shortened."""
+    """One error's message, data and traceback, and the item that failed; longer ones are
+    shortened."""
     log_bytes: int = 64 * 2**10
     """The kept output and logs of one attempt; a note says how much is left out."""
     template_steps: int = 10_000_000

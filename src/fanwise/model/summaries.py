@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from fanwise.bitmap import Bitmap
 from fanwise.model.records import ItemOutcome
 from fanwise.model.results import ErrorInfo, ItemCounts, Status
+from fanwise.values import Json
 
 
 class ItemTimes(msgspec.Struct, frozen=True):
@@ -57,6 +58,8 @@ class TaskSummary(msgspec.Struct, frozen=True):
     attempts: int
     error: ErrorInfo | None
     items: ItemCounts | None
+    failures: Sequence[Mapping[str, Json]] = ()
+    """Its failed items, each a map of `index`, `label`, `item` and `error`, read page by page."""
 
 
 class Run(msgspec.Struct, frozen=True):

@@ -49,6 +49,7 @@ _AFTER_FAILURE = frozenset({"error", "failed", "timed_out"})
 
 
 _ALL = -1
+_RUN_END_KEYS = frozenset({"status", "error", "cause"})
 
 
 class _Scope(msgspec.Struct, frozen=True):
@@ -156,8 +157,8 @@ class Checker:
                 yield from self._check_inputs(task, spec)
 
     def _action(self, task: PlannedTask) -> str | None:
-        listed = self._definition.tasks if task.path[0] == "tasks" else self._definition.finally_
-        return listed[task.path[1]].action
+        key, at = task.path
+        return self._definition.task_lists[key][at].action
 
     def _unknown_action(self, place: Place, task: PlannedTask, name: str) -> Diagnostic:
         assert self._catalog is not None
@@ -296,6 +297,7 @@ class Checker:
                     yield Diagnostic(place, "misplaced-name", text)
             case "task":
                 yield from self._check_task_name(place, name, scope)
+                yield from self._check_failures(place, path)
             case "vars" if name is not None:
                 if not self._is_known(name, scope, known):
                     seen = self._names_seen(scope) if known is None else known
@@ -304,6 +306,13 @@ class Checker:
                     yield Diagnostic(place, "unknown-variable", text, hint)
             case "parameters":
                 yield from self._check_parameter(place, name, scope)
+            case "run" if name in _RUN_END_KEYS and scope.before != _ALL:
+                yield Diagnostic(
+                    place,
+                    "misplaced-name",
+                    f"run.{name} isn't known before the run comes to its end.",
+                    "It can be named in on-failure, finally and output.",
+                )
             case "secrets":
                 if scope.records:
                     yield _secret_recorded(place, "a secret")
@@ -366,13 +375,24 @@ class Checker:
                 else f'Tasks on the way to "{self._plan.tasks[scope.before].name}" can be named.',
             )
 
+    def _check_failures(self, place: Place, path: tuple[str, ...]) -> Iterator[Diagnostic]:
+        """Only a task with items has failed items."""
+        number = self._plan.numbers.get(path[1]) if path[2:3] == ("failures",) else None
+        if number is not None and self._plan.tasks[number].items is None:
+            yield Diagnostic(
+                place,
+                "misplaced-name",
+                f'task "{path[1]}" has no with-items, so it has no failed items.',
+                f"Its own failure is task.{path[1]}.error.",
+            )
+
     def _precedes(self, earlier: int, later: int) -> bool:
         graph = self._plan.graph
         return earlier < len(graph.names) and graph.precedes(earlier, later)
 
 
 def _members(publishers: int, graph: Graph) -> Iterator[int]:
-    """The tasks of a bit set, without those of `finally`."""
+    """The tasks of a bit set, without those of the end."""
     publishers &= (1 << len(graph.names)) - 1
     while publishers:
         lowest = publishers & -publishers

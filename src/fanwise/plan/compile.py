@@ -62,7 +62,10 @@ class _Compiler:
         self._limits = limits
         self._lines = definition.text.splitlines()
         self._with_items = {
-            task.name for task in (*definition.tasks, *definition.finally_) if task.has_items
+            task.name
+            for tasks in definition.task_lists.values()
+            for task in tasks
+            if task.has_items
         }
         self._problems: list[Diagnostic] = []
         self._broken: set[tuple[str, int]] = set()  # tasks whose action has problems of its own
@@ -70,14 +73,12 @@ class _Compiler:
     def compile(self) -> Plan:
         definition = self._definition
         order = Order(definition)
-        tasks = [
-            self._task(number, ("tasks", number), task)
-            for number, task in enumerate(definition.tasks)
+        listed = [
+            ((key, at), task)
+            for key, tasks in definition.task_lists.items()
+            for at, task in enumerate(tasks)
         ]
-        tasks += [
-            self._task(len(definition.tasks) + number, ("finally", number), task)
-            for number, task in enumerate(definition.finally_)
-        ]
+        tasks = [self._task(number, *each) for number, each in enumerate(listed)]
         plan = Plan(
             name=definition.name,
             description=definition.description,
@@ -85,6 +86,7 @@ class _Compiler:
             text=definition.text,
             graph=order.graph,
             tasks=tuple(tasks),
+            on_failure=len(definition.on_failure),
             numbers={task.name: task.number for task in tasks},
             parameters=definition.parameters,
             variables=self._values(definition.vars, "vars"),

@@ -61,7 +61,7 @@ class PlannedTransition(msgspec.Struct, frozen=True):
 class PlannedTask(msgspec.Struct, frozen=True):
     """One task. `settings` holds its keys that are neither input nor condition.
 
-    `path` leads to its definition: `("tasks", 3)`, or `("finally", 0)`.
+    `path` leads to its definition: `("tasks", 3)`, `("on-failure", 0)` or `("finally", 0)`.
     """
 
     number: int
@@ -84,7 +84,8 @@ class PlannedTask(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """A workflow made ready. `text` is the workflow as written, which every run records.
 
-    `tasks` are those of the graph, and after them those of `finally`; `numbers` finds both by name.
+    `tasks` are those of the graph, and after them those of the end: so many of `on_failure`, and
+    those of `finally`. `numbers` finds all of them by name.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Plan(msgspec.Struct, frozen=True):
     """Names of the secrets that templates use, sorted."""
     timeout: Setting[float | None] | None = None
     output: Value | None = None
+    on_failure: int = 0
     numbers: Mapping[str, int] = {}
     warnings: tuple[Diagnostic, ...] = ()
     """Warnings: allowed, but perhaps not meant."""

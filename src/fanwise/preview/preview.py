@@ -51,6 +51,7 @@ class TaskPreview(msgspec.Struct, frozen=True):
     action: str
     after: tuple[str, ...]
     is_finally: bool = msgspec.field(name="finally")
+    is_on_failure: bool = msgspec.field(name="on-failure")
     when: bool | str
     items: ItemsPreview | None
     input: Mapping[str, object]
@@ -145,7 +146,8 @@ class _Previewer:
             name=task.name,
             action=task.spec.name,
             after=_names_before(self._plan, task),
-            is_finally=_is_finally(self._plan, task),
+            is_finally=task.path[0] == "finally",
+            is_on_failure=task.path[0] == "on-failure",
             when=when,
             items=items,
             input={name: value for name, (value, _) in inputs.items()},
@@ -238,13 +240,13 @@ def _check(field: ActionField, rendered: object, value: Value) -> None:
             raise error.at(value.place) from None
 
 
-def _is_finally(plan: Plan, task: PlannedTask) -> bool:
+def _is_at_end(plan: Plan, task: PlannedTask) -> bool:
     return task.number >= len(plan.graph.names)
 
 
 def _names_before(plan: Plan, task: PlannedTask) -> tuple[str, ...]:
     """The tasks that lead to this one, each once."""
-    if _is_finally(plan, task):
+    if _is_at_end(plan, task):
         return ()
     graph = plan.graph
     sources = [graph.edges[edge].source for edge in graph.incoming[task.number]]
@@ -277,6 +279,6 @@ def _seen_by(
 
 
 def _may_precede(plan: Plan, earlier: PlannedTask, later: PlannedTask) -> bool:
-    if _is_finally(plan, later):
-        return not _is_finally(plan, earlier) or earlier.number < later.number
-    return not _is_finally(plan, earlier) and plan.graph.precedes(earlier.number, later.number)
+    if _is_at_end(plan, later):
+        return not _is_at_end(plan, earlier) or earlier.number < later.number
+    return not _is_at_end(plan, earlier) and plan.graph.precedes(earlier.number, later.number)

@@ -75,8 +75,12 @@ def require_open(run: RunRecord) -> None:
 
 
 def find_visit(records: Records, run: RunRecord, name: str) -> VisitRecord:
-    """The last visit of a task. Raises `TaskNotFoundError`."""
-    visits = {task.path: task for task in records.tasks(run.run_no)}
+    """The last visit of a task, or of a step in a child workflow, such as `hosts[1].ports`.
+
+    Raises `TaskNotFoundError`.
+    """
+    within, _, _ = name.rpartition(".")
+    visits = last_visits(records.tasks(run.run_no, within=within))
     task = visits.get(name)
     if task is None:
         near = difflib.get_close_matches(name, visits, n=3)
@@ -150,7 +154,7 @@ def as_run(
     record: RunRecord, visits: Mapping[str, VisitRecord], definition: WorkflowDefinition | None
 ) -> Run:
     """A run from its records. A task that has not come up yet is `pending`."""
-    listed = () if definition is None else (*definition.tasks, *definition.finally_)
+    listed = () if definition is None else (*definition.tasks, *definition.ending)
     names = dict.fromkeys([*(task.name for task in listed), *visits])
     return Run(
         id=record.id,
@@ -184,7 +188,7 @@ def names_before(definition: WorkflowDefinition) -> Mapping[str, Collection[str]
         for name, edges in zip(graph.names, graph.incoming, strict=True)
     }
     previous: Collection[str] = graph.names
-    for task in definition.finally_:
+    for task in definition.ending:
         before[task.name] = previous
         previous = (task.name,)
     return before

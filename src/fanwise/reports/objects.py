@@ -10,7 +10,16 @@ from typing import Final
 
 import msgspec
 
-from fanwise.model import ErrorInfo, ItemOutcome, LogEntry, Run, RunRecord, TaskSummary, VisitRecord
+from fanwise.model import (
+    ErrorInfo,
+    FailedAttempt,
+    ItemOutcome,
+    LogEntry,
+    Run,
+    RunRecord,
+    TaskSummary,
+    VisitRecord,
+)
 from fanwise.reports.timing import RunTime, TaskTime
 from fanwise.values import JsonObject, decode, thaw
 
@@ -20,6 +29,9 @@ P95: Final = 0.95
 
 read_error = msgspec.json.Decoder(ErrorInfo).decode
 """Read the error that an item recorded."""
+
+read_attempts = msgspec.json.Decoder(tuple[FailedAttempt, ...]).decode
+"""Read the failed attempts that an item recorded."""
 
 
 def iso_time(at: float | None) -> str | None:
@@ -91,13 +103,14 @@ def step_object(step: VisitRecord) -> JsonObject:
         "started_at": iso_time(step.started_at),
         "ended_at": iso_time(step.ended_at),
         "attempts": step.attempts,
+        "earlier": msgspec.to_builtins(step.earlier),
         "output": None if step.output is None else thaw(decode(step.output)),
         "error": error_object(step.error),
     }
 
 
 def item_object(item: ItemOutcome) -> dict[str, object]:
-    """Return an item. Its output, which may be large, is `msgspec.Raw` as recorded."""
+    """Return an item. JSON text of it, which may be large, is `msgspec.Raw` as recorded."""
     error = None if item.error is None else read_error(item.error)
     return {
         "index": item.index,
@@ -108,6 +121,8 @@ def item_object(item: ItemOutcome) -> dict[str, object]:
         "started_at": iso_time(item.started_at),
         "duration_s": item.duration_s,
         "label": item.label,
+        "item": None if item.item is None else msgspec.Raw(item.item),
+        "earlier": [] if item.earlier is None else msgspec.Raw(item.earlier),
     }
 
 

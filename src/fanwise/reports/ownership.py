@@ -57,7 +57,7 @@ class Runs(NamedTuple):
 
     def send(self, run: RunRecord, kind: RequestKind) -> None:
         """Send a request to the process that drives the run; lost if none does."""
-        self.mailbox.send(run.run_no, RunRequest(kind))
+        self.mailbox.send(run.run_no, RunRequest.of(kind, self.processes.this().name))
 
     def is_open(self, run: RunRecord) -> bool:
         """Say whether the run is pending or running by its record."""

@@ -20,6 +20,7 @@ from fanwise.model import (
     Discard,
     EndedRun,
     ErrorInfo,
+    FailedAttempt,
     FileFingerprint,
     ItemCounts,
     ItemOutcome,
@@ -55,6 +56,7 @@ TAG_GAP = " "
 """The text between the tags of a run where they are read as one text; no tag holds it."""
 
 _statuses = {str(status.value): status for status in Status}
+_read_earlier = msgspec.json.Decoder(tuple[FailedAttempt, ...]).decode
 _encode_error: Callable[[ErrorInfo], bytes] = msgspec.json.Encoder().encode
 
 
@@ -127,7 +129,8 @@ def to_rows(records: Sequence[Record]) -> Rows:
     for record in records:
         if isinstance(record, ItemOutcome):
             output, label = record.output, record.label
-            if output is None or len(output) > INLINE_BYTES or record.error is not None:
+            is_seldom = record.error is not None or record.earlier is not None
+            if is_seldom or output is None or len(output) > INLINE_BYTES:
                 _add_item(rows, record)
                 continue
             values = (
@@ -187,6 +190,8 @@ def _add_item(rows: Rows, item: ItemOutcome) -> None:
         _text(item.error),
         item.label,
         payload is not None,
+        _text(item.item),
+        _text(item.earlier),
     )
 
 
@@ -217,12 +222,14 @@ def _add_task(rows: Rows, task: VisitRecord) -> None:
         inline,
         payload is not None,
         _source_text(task.source, None if counts is None else counts.bad_records),
+        _json_text(task.earlier) if task.earlier else None,
     )
 
 
 def _is_plain(task: VisitRecord) -> bool:
     """True if a row without the columns that are seldom used says all of a visit."""
-    return task.error is None and task.due_at is None and task.items is None and task.source is None
+    seldom = (task.error, task.due_at, task.items, task.source)
+    return not task.earlier and all(value is None for value in seldom)
 
 
 def _source_text(found: FileFingerprint | None, bad_records: int | None) -> str | None:
@@ -305,7 +312,7 @@ def to_ended_run(row: Row) -> EndedRun:
 def to_task(row: Row) -> VisitRecord:
     """Return the task of a row of `tasks` whose `output` holds its payload, if it has one."""
     run_no, visit_no, path, visit, _depth, status, has_items, due, started, ended, *rest = row
-    attempts, total, good, bad, error, output, source_text = rest
+    attempts, total, good, bad, error, output, source_text, earlier = rest
     source = _Source() if source_text is None else msgspec.json.decode(source_text, type=_Source)
     return VisitRecord(
         run_no=run_no,
@@ -322,12 +329,14 @@ def to_task(row: Row) -> VisitRecord:
         error=_error(error),
         items=None if total is None else ItemCounts(total, good, bad, source.bad_records),
         source=source.fingerprint,
+        earlier=() if earlier is None else _read_earlier(earlier),
     )
 
 
 def to_item(row: Row) -> ItemOutcome:
     """Return the item of a row of `items` whose `output` holds its payload, if it has one."""
-    run_no, visit_no, index, status, attempts, started, duration, output, error, label = row
+    run_no, visit_no, index, status, attempts, started, duration, output, error, *seldom = row
+    label, item, earlier = seldom
     return ItemOutcome(
         run_no,
         visit_no,
@@ -339,6 +348,8 @@ def to_item(row: Row) -> ItemOutcome:
         _bytes(output),
         _bytes(error),
         label,
+        _bytes(item),
+        _bytes(earlier),
     )
 
 
@@ -441,7 +452,9 @@ def from_owner(owner: Owner) -> str:
     return _json_text(owner)
 
 
-def _json_text(value: RunOrigin | FileFingerprint | Owner | _Source) -> str:
+def _json_text(
+    value: RunOrigin | FileFingerprint | Owner | _Source | tuple[FailedAttempt, ...],
+) -> str:
     return msgspec.json.encode(value).decode()
 
 

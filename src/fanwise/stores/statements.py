@@ -167,8 +167,9 @@ DURATIONS = (
     f" AND (idx * 2654435769) % {2**32} < :part * {2**32}"
 )
 
+_LONG = ("output", "error", "item", "earlier")
 SLOWEST_ITEMS = (
-    f"SELECT {_columns(items, output='NULL', error='NULL', has_payload='')}"
+    f"SELECT {_columns(items, **dict.fromkeys(_LONG, 'NULL'), has_payload='')}"
     f" FROM items WHERE {_OF_VISIT} ORDER BY duration_s DESC, idx LIMIT :limit"
 )
 
@@ -217,12 +218,13 @@ INSERT_SHORT_TASKS = Insert(
     replaces=INSERT_TASKS.replaces,
     without=(
         *("due_at", "items_total", "items_succeeded", "items_failed"),
-        *("error", "has_payload", "source"),
+        *("error", "has_payload", "source", "earlier"),
     ),
 )
 INSERT_EVENTS = Insert(events)
-INSERT_SHORT_ITEMS = Insert(items, without=("error", "label", "has_payload"))
-INSERT_LABELLED_ITEMS = Insert(items, without=("error", "has_payload"))
+_SELDOM = ("error", "has_payload", "item", "earlier")
+INSERT_SHORT_ITEMS = Insert(items, without=(*_SELDOM, "label"))
+INSERT_LABELLED_ITEMS = Insert(items, without=_SELDOM)
 INSERT_ITEMS = Insert(items)
 INSERT_PAYLOADS = Insert(payloads, replaces=payloads.key)
 INSERT_LOGS = Insert(logs, replaces=logs.key)
@@ -240,6 +242,12 @@ DISCARD_STEPS = (
     f"DELETE FROM items WHERE run_no = :run_no AND visit_no IN ({_STEPS})",
     f"DELETE FROM payloads WHERE run_no = :run_no AND visit_no IN ({_STEPS})",
     f"DELETE FROM tasks WHERE run_no = :run_no AND {_BETWEEN}",
+)
+
+DISCARD_VISIT = (
+    f"DELETE FROM items WHERE {_OF_VISIT}",
+    "DELETE FROM payloads WHERE run_no = :run_no AND visit_no = :visit_no",
+    "DELETE FROM tasks WHERE run_no = :run_no AND visit_no = :visit_no",
 )
 
 DISCARD_SLEEP = "DELETE FROM sleeps WHERE run_no = :run_no AND path = :path"

@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from fanwise.errors import RecordRefusedError, RunExistsError
 from fanwise.model import (
     ErrorInfo,
+    FailedAttempt,
     FileFingerprint,
     ItemCounts,
     LogEntry,
@@ -133,6 +134,7 @@ class StoreContract(FindingContract, ResumingContract):
             attempts=4,
             error=ErrorInfo("NotFound", "no such host", data={"hosts": ["a"]}),
             items=ItemCounts(total=10, succeeded=7, failed=3),
+            earlier=(FailedAttempt(1, 2.5, 0.5, "NotFound", "no such h\u00f6st"),),
         )
         second = a_task(run_no, 2, status=Status.SUCCEEDED, output=b'{"a": 1}')
         file = FileFingerprint(size_bytes=3, modified_at=1.5, sample="ab")
@@ -238,6 +240,8 @@ class StoreContract(FindingContract, ResumingContract):
             {"label": ""},
             {"label": "höst \U0001f9f5 'quoted' \"twice\"; --"},
             {"label": "a", "output": LONG_RESULT},
+            {"item": b'{"host":"\xc3\xbc"}', "earlier": b"[]", "attempts": 2},
+            {"output": LONG_RESULT, "item": b"1", "earlier": b"[]", "label": "a"},
             {"started_at": 1_753_000_000.123_456_7, "duration_s": 1e-9},
         ],
     )

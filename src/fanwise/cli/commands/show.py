@@ -52,13 +52,20 @@ def show(
             visits: Sequence[VisitRecord] = records.tasks(record.run_no)
         else:
             visits = find_steps(records, record, within)
-    _show_visits(record, visits, timeline=timeline, json=json)
+        _show_visits(records, record, visits, store, timeline=timeline, json=json)
 
 
 def _show_visits(
-    record: RunRecord, visits: Sequence[VisitRecord], *, timeline: bool, json: bool
+    records: Records,
+    record: RunRecord,
+    visits: Sequence[VisitRecord],
+    store: str | None,
+    *,
+    timeline: bool,
+    json: bool,
 ) -> None:
-    from fanwise.cli.text.summary import step_lines
+    from fanwise.cli.text.summary import failure_lines, step_lines
+    from fanwise.reports.lookup import last_visits
     from fanwise.reports.objects import step_object
 
     if json:
@@ -67,6 +74,8 @@ def _show_visits(
         print_results(_timeline(record, visits))
     else:
         print_results(step_lines(visits, colours=has_colours(sys.stdout)))
+        print_results(_attempt_lines(visits))
+        print_results(failure_lines(records, record.id, last_visits(visits), store))
         print_results(_traceback_lines(visits))
 
 
@@ -104,8 +113,10 @@ def _show_run(
         print_results(["", *step_lines(steps, colours=colours)])
     if timing is not None and (len(visits) > 1 or timing.tasks[0].items):
         print_results(["", *timing_lines(timing)])
-    print_results(failure_lines(records, record.id, visits, store))
-    print_results(_traceback_lines({**visits, **last_visits(steps)}.values()))
+    shown = {**visits, **last_visits(steps)}
+    print_results(_attempt_lines(shown.values()))
+    print_results(failure_lines(records, record.id, shown, store))
+    print_results(_traceback_lines(shown.values()))
     if run.output is not None:
         print_results(["", "Output:", output_text(run)])
 
@@ -121,7 +132,7 @@ def _driver_lines(runs: Runs, record: RunRecord, store: str | None) -> list[str]
         way_on = command("resume", record.id, store=store)
         return [f"Interrupted: no process drives it any more. Resume with: {way_on}"]
     asked = f", and asked to {' and '.join(driver.requests)}" if driver.requests else ""
-    return [f"Driven by: process {driver.owner.pid} on {driver.owner.host}{asked}"]
+    return [f"Driven by: {driver.owner.name}{asked}"]
 
 
 def _timing(
@@ -167,6 +178,14 @@ def _until(record: RunRecord, visits: Iterable[VisitRecord]) -> float:
         return time.time()
     times = (at for visit in visits for at in (visit.started_at, visit.ended_at) if at is not None)
     return record.ended_at or max(times, default=0.0)
+
+
+def _attempt_lines(tasks: Iterable[VisitRecord]) -> list[str]:
+    """The failed attempts of tasks that were tried again, under a line that is empty."""
+    from fanwise.cli.text.summary import attempt_lines
+
+    lines = [line for task in tasks for line in attempt_lines(task.path, task.earlier)]
+    return ["", *lines] if lines else []
 
 
 def _traceback_lines(tasks: Iterable[VisitRecord]) -> list[str]:

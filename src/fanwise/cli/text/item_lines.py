@@ -15,9 +15,9 @@ from fanwise.units import show_span
 _HEADINGS: Final = ("INDEX>", "LABEL", "STATUS", "ATTEMPTS>", "TIME>", "OUTPUT OR ERROR")
 CSV_COLUMNS: Final = (
     *("index", "label", "status", "attempts", "started_at", "duration_s"),
-    *("output", "error_type", "error_message"),
+    *("output", "error_type", "error_message", "item"),
 )
-"""The heading of CSV; `output` is JSON."""
+"""The heading of CSV; `output` and `item` are JSON."""
 
 _FORMULA_BEGINNINGS: Final = ("=", "+", "-", "@")
 
@@ -70,6 +70,7 @@ def _csv_row(item: ItemOutcome) -> tuple[object, ...]:
         "" if item.output is None else escaped(item.output.decode()),
         "" if error is None else _text_cell(error.type),
         "" if error is None else _text_cell(error.message),
+        "" if item.item is None else escaped(item.item.decode()),
     )
 
 

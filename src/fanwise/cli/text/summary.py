@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from fanwise.cli.text.kinds import digest_lines
 from fanwise.cli.text.output import as_json
 from fanwise.cli.text.render import count, paint, show_error, table
-from fanwise.model import Run, Status, TaskSummary, VisitRecord
+from fanwise.model import ErrorInfo, FailedAttempt, Run, Status, TaskSummary, VisitRecord
 from fanwise.ports import Records
 from fanwise.reports.kinds import digest_items
 from fanwise.reports.plain import clean
@@ -88,6 +88,7 @@ def _duration_s(task: TaskSummary) -> float | None:
 
 def step_lines(steps: Sequence[VisitRecord], *, colours: bool) -> list[str]:
     """A table of the steps of child workflows, each set in under what it is a step of."""
+    has_items = any(task.items is not None for task in steps)
     rows = [
         (
             "  " * task.path.count(".") + task.path.rpartition(".")[2],
@@ -98,12 +99,28 @@ def step_lines(steps: Sequence[VisitRecord], *, colours: bool) -> list[str]:
                 else task.ended_at - task.started_at
             ),
             f"{task.visit:,}" if task.visit > 1 else "",
+            *([_count_of(task, "total"), _count_of(task, "failed")] if has_items else []),
             f"{task.attempts:,}" if task.attempts else "",
             show_error(task.error),
         )
         for task in steps
     ]
-    return table(["STEP", "STATUS", "TIME>", "VISIT>", "ATTEMPTS>", "ERROR"], rows, colours=colours)
+    headings = ["STEP", "STATUS", "TIME>", "VISIT>"]
+    headings += [*(["ITEMS>", "FAILED>"] if has_items else []), "ATTEMPTS>", "ERROR"]
+    return table(headings, rows, colours=colours)
+
+
+def _count_of(task: VisitRecord, name: str) -> str:
+    return "" if task.items is None else f"{getattr(task.items, name):,}"
+
+
+def attempt_lines(name: str, earlier: Sequence[FailedAttempt]) -> list[str]:
+    """A line for each failed attempt that was followed by another one."""
+    return [
+        f"{name} attempt {each.attempt} failed in {show_span(each.duration_s)}: "
+        + show_error(ErrorInfo(each.type, each.message))
+        for each in earlier
+    ]
 
 
 def failure_lines(

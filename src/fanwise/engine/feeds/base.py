@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from fanwise.engine.capture import unheard
 from fanwise.engine.feeds.progress import Progress, Stop
+from fanwise.engine.feeds.traces import Attempts, with_attempt
 from fanwise.engine.limits import RetryQueue
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
@@ -43,6 +44,7 @@ class AttemptQueue(ABC):
         self._slots = run.slots
         self._retries = RetryQueue(services.clock, self._wake)
         self._held: dict[Future, Ticket] = {}  # retries that wait for a thread to return
+        self._earlier: dict[int | None, Attempts] = {}  # of items that are to be tried again
         self._is_closed = False
         self._is_paused = False
         self._is_halted = False
@@ -103,6 +105,8 @@ class AttemptQueue(ABC):
         if is_met:
             self._end(ticket, Status.SUCCEEDED, output, None, started_at, duration_s)
         elif ticket.attempt <= self._settings.retry.count:
+            error = ErrorInfo("UntilNotMet", "retry.until is not true")
+            self._note_attempt(ticket, error, started_at, duration_s)
             self._retry(Ticket(ticket.context, ticket.index, ticket.attempt + 1))
         else:
             error = ErrorInfo(
@@ -146,6 +150,7 @@ class AttemptQueue(ABC):
                 message = f"{info.message} (and retry.when: {self._run.describe(problem).message})"
                 info = replace(info, message=message)
             if wanted:
+                self._note_attempt(ticket, info, started_at, duration_s)
                 again = Ticket(ticket.context, ticket.index, ticket.attempt + 1)
                 if busy is None:
                     self._retry(again, at_least_s=_retry_after_s(error))
@@ -154,6 +159,15 @@ class AttemptQueue(ABC):
                     busy.add_done_callback(self._retry_held)
                 return
         self._end(ticket, Status.FAILED, None, info, started_at, duration_s)
+
+    def _note_attempt(
+        self, ticket: Ticket, error: ErrorInfo, started_at: float, duration_s: float
+    ) -> None:
+        """Keep a failed attempt, after which the item is tried again, for the item's record."""
+        earlier = self._earlier.get(ticket.index, ())
+        self._earlier[ticket.index] = with_attempt(
+            earlier, ticket.attempt, error, started_at, duration_s
+        )
 
     def _retry_held(self, busy: Future) -> None:
         """Retry an item whose attempt overran its timeout, now that its thread has returned."""

@@ -17,6 +17,7 @@ from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.progress import Progress
 from fanwise.engine.feeds.reader import NOTHING, ItemReader
 from fanwise.engine.feeds.tally import Tally
+from fanwise.engine.feeds.traces import encode_attempts, item_text, label_of, label_text
 from fanwise.engine.limits import RateLimiter
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
@@ -27,7 +28,6 @@ from fanwise.ports import Source, Ticket
 
 _WAITING_PER_SLOT = 20
 _WAITING_AT_LEAST = 1_000
-_LABEL_LENGTH = 200
 
 
 class ItemAttempts(AttemptQueue):
@@ -149,7 +149,7 @@ class ItemAttempts(AttemptQueue):
         self, ticket: Ticket, output: bytes, started_at: float, duration_s: float
     ) -> None:
         """Take the attempt's `output`. The common outcome is recorded without a detour."""
-        if not self._is_plain:
+        if not self._is_plain or ticket.attempt > 1:
             super().succeeded(ticket, output, started_at, duration_s)
             return
         self._progress.running -= 1
@@ -182,6 +182,12 @@ class ItemAttempts(AttemptQueue):
     ) -> None:
         assert ticket.index is not None
         settings = self._settings
+        earlier = self._earlier.pop(ticket.index, None) if self._earlier else None
+        is_seldom = status is Status.FAILED or earlier is not None
+        item = self._item_text(ticket) if is_seldom else None
+        label = None if settings.label is None else self._label(ticket)
+        if label is None and item is not None and status is Status.FAILED:
+            label = label_of(item)
         self._lane.append(
             ItemOutcome(
                 self._run_no,
@@ -193,7 +199,9 @@ class ItemAttempts(AttemptQueue):
                 duration_s,
                 output if settings.keeps_output else None,
                 None if error is None else msgspec.json.encode(error),
-                None if settings.label is None else self._label(ticket),
+                label,
+                item,
+                None if earlier is None else encode_attempts(earlier),
             )
         )
         if status is Status.FAILED:
@@ -210,7 +218,15 @@ class ItemAttempts(AttemptQueue):
                 self._has_noticed_label = True
                 self.notice(f"an item's label can't be rendered: {error}")
             return None
-        return self._run.masker.text(label)[:_LABEL_LENGTH]
+        return label_text(label, self._run.masker)
+
+    def _item_text(self, ticket: Ticket) -> bytes | None:
+        """The item as it is recorded with a failure; None for one that can't be read."""
+        assert isinstance(ticket.context, ItemContext)
+        item = ticket.context.item
+        if type(item) is ErrorInfo:
+            return None
+        return item_text(item, self._run.masker, self._run.services.limits.error_bytes)
 
     def _stop_if_intolerable(self) -> None:
         if self._settings.stops_on_error and not self._is_tolerable():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fanwise.context import WorkflowContext
 from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.progress import Progress
+from fanwise.engine.feeds.traces import Attempts
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
 from fanwise.model import ErrorInfo, Status
@@ -27,6 +28,7 @@ class SingleAttempt(AttemptQueue):
         self.output: bytes | None = None
         self.error: ErrorInfo | None = None
         self.attempts = 0
+        self.earlier: Attempts = ()
 
     def take(self) -> Ticket | None:
         """The first attempt, or a retry that is due."""
@@ -63,3 +65,4 @@ class SingleAttempt(AttemptQueue):
         self._progress.succeeded += status is Status.SUCCEEDED
         self._progress.failed += status is Status.FAILED
         self.attempts = ticket.attempt
+        self.earlier = self._earlier.pop(ticket.index, ())

@@ -25,6 +25,7 @@ from fanwise.conductor import (
     TaskEnded,
     TaskPaused,
 )
+from fanwise.engine.failures import failed_items
 from fanwise.engine.items import items_file, require_unchanged
 from fanwise.engine.recorders.base import Commands, VisitRows
 from fanwise.engine.recovery.event_codec import event_data
@@ -91,7 +92,7 @@ class RunRecorder:
         if ended is not None:
             record = _ended(record, ended, now)
         events = [self._to_record(event, self._seq + n) for n, (event, _) in enumerate(steps, 1)]
-        await self._run.journal.commit(*self._rerun.discards, *events, *changed, record)
+        await self._run.journal.commit(*self._rerun.reopened, *events, *changed, record)
         self._seq += len(events)
         self._record = record
 
@@ -110,6 +111,7 @@ class RunRecorder:
     def summary(self, ended: EndRun) -> Run:
         """The run as its caller sees it."""
         tasks = {}
+        records = self._run.services.records
         for task in self._plan.tasks:
             name, row = task.name, self.rows.latest.get(task.number)
             tasks[name] = TaskSummary(
@@ -120,6 +122,7 @@ class RunRecorder:
                 attempts=row.attempts if row else 0,
                 error=row.error if row else None,
                 items=row.items if row else None,
+                failures=failed_items(records, row) if row else (),
             )
         return Run(
             id=self._record.id,
@@ -187,7 +190,8 @@ class _Changes:
         match event:
             case TaskEnded(task=number, visit=visit):
                 end = ends[number]
-                self._change(number, visit, attempts=end.attempts, output=end.output)
+                fields = {"attempts": end.attempts, "output": end.output, "earlier": end.earlier}
+                self._change(number, visit, **fields)
             case TaskPaused(task=number, visit=visit):
                 end = ends[number]
                 counts, paused = end.result.items, Status.PAUSED
@@ -232,7 +236,7 @@ def _rerun_rows(
 
     def change(number: int, visit: int, **fields: object) -> None:
         row = rerun.rows.get((number, max(visit, 1))) or rows.new(number, visit)
-        row = replace(row, attempts=0, output=None, items=None, due_at=None, **fields)
+        row = replace(row, attempts=0, earlier=(), output=None, items=None, due_at=None, **fields)
         latest[number] = changed[row.visit_no] = row
 
     for command in [command for _, commands in steps for command in commands]:

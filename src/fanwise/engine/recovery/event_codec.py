@@ -25,7 +25,7 @@ from fanwise.conductor import (
     VisitsAdvanced,
 )
 from fanwise.context import WorkflowContext
-from fanwise.engine.pages import PagedOutput
+from fanwise.engine.pages import with_pages
 from fanwise.errors import StoreError
 from fanwise.model import ErrorInfo, ItemCounts, RecordedEvent, Status, TaskResult, VisitRecord
 from fanwise.ports import Records
@@ -100,10 +100,8 @@ def action_result(
     if not row.has_items:
         output = None if row.output is None else decode(row.output)
         return TaskResult(status, output, error)
-    output = None
-    if row.items is not None and status in (Status.SUCCEEDED, Status.FAILED):
-        output = PagedOutput(records, row.run_no, row.visit_no, row.items.total)
-    return TaskResult(status, output, error, row.items)
+    result = TaskResult(status, error=error, items=row.items)
+    return with_pages(result, records, row.run_no, row.visit_no)
 
 
 def _to_event(
