@@ -169,6 +169,7 @@ class VisitRunner:
         if recorded is not None:
             feed.skip(*recorded)
         try:
+            await self._note_total(source.total)
             await self._execute(feed, call)
             result = await feed.finish()
         finally:
@@ -178,6 +179,13 @@ class VisitRunner:
             pages = PagedOutput(run.services.records, visit.run_no, visit.visit_no, total)
             result = replace(result, output=pages)
         return VisitEnd(result, feed.attempts)
+
+    async def _note_total(self, total: int | None) -> None:
+        """Record the number of items, if it is known and not recorded yet."""
+        begun = self._begun
+        is_noted = begun is not None and (begun.items or begun.items_total is not None)
+        if total is not None and not is_noted:
+            await self._note(items_total=total)
 
     async def _find_recorded_items(
         self, items: PlannedItems

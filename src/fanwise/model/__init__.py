@@ -24,11 +24,13 @@ from fanwise.model.results import ErrorInfo, ItemCounts, Status, TaskResult
 from fanwise.model.summaries import (
     EndedRun,
     ItemTimes,
+    ItemTotals,
     RecordedItems,
     Run,
     StoreReport,
     StoreSize,
     TaskSummary,
+    driven_span,
 )
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "ItemCounts",
     "ItemOutcome",
     "ItemTimes",
+    "ItemTotals",
     "Lease",
     "Limits",
     "LogEntry",
@@ -60,5 +63,6 @@ __all__ = [
     "TaskResult",
     "TaskSummary",
     "VisitRecord",
+    "driven_span",
     "inner_path",
 ]

@@ -34,7 +34,8 @@ class VisitRecord(msgspec.Struct, frozen=True, gc=False):
     `visit_no` numbers the run's visits from 1 in the order of their starts; `path` is the task's
     name, with the names and items above it where it runs inside another. `output` is JSON text of
     a task without items. `due_at` is when a delayed task starts, and `source` is what the file was
-    like that its items are read from.
+    like that its items are read from. `items` are counted at an end or a pause; before that
+    `items_total` is the number of items, if it is known.
     """
 
     run_no: int
@@ -51,6 +52,7 @@ class VisitRecord(msgspec.Struct, frozen=True, gc=False):
     error: ErrorInfo | None = None
     items: ItemCounts | None = None
     source: FileFingerprint | None = None
+    items_total: int | None = None
 
 
 def inner_path(path: str, visit: int) -> str:

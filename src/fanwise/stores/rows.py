@@ -24,6 +24,7 @@ from fanwise.model import (
     ItemCounts,
     ItemOutcome,
     ItemTimes,
+    ItemTotals,
     Lease,
     LogEntry,
     Owner,
@@ -190,7 +191,7 @@ def _add_task(rows: Rows, task: VisitRecord) -> None:
         task.started_at,
         task.ended_at,
         task.attempts,
-        *((None, None, None) if counts is None else msgspec.structs.astuple(counts)),
+        *((task.items_total, None, None) if counts is None else msgspec.structs.astuple(counts)),
         _error_text(task.error),
         inline,
         payload is not None,
@@ -284,7 +285,8 @@ def to_task(row: Row) -> VisitRecord:
         attempts=attempts,
         output=_bytes(output),
         error=_error(error),
-        items=None if total is None else ItemCounts(total, good, bad),
+        items=None if good is None else ItemCounts(total, good, bad),
+        items_total=total if good is None else None,
         source=None if source is None else msgspec.json.decode(source, type=FileFingerprint),
     )
 
@@ -306,12 +308,25 @@ def to_item(row: Row) -> ItemOutcome:
     )
 
 
-def to_item_times(total: Row, durations: Iterable[Row], slowest: Iterable[Row]) -> ItemTimes:
-    """Return the times of items from a row of their count and sum, and the others."""
-    count, busy_s = total
+def to_page(rows: Iterable[Row], limit_bytes: int) -> list[ItemOutcome]:
+    """Return the items of rows, up to the one with which their texts reach `limit_bytes`."""
+    page, size = [], 0
+    for row in rows:
+        item = to_item(row)
+        page.append(item)
+        size += len(item.output or b"") + len(item.error or b"")
+        if size >= limit_bytes:
+            break
+    return page
+
+
+def to_item_times(
+    totals: ItemTotals, durations: Iterable[Row], slowest: Iterable[Row]
+) -> ItemTimes:
+    """Return the times of items from their totals, and the rows of some of them."""
     return ItemTimes(
-        count,
-        busy_s or 0.0,
+        totals.count,
+        totals.busy_s,
         tuple(sorted(duration_s for (duration_s,) in durations)),
         tuple(to_item(row) for row in slowest),
     )

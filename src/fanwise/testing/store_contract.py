@@ -133,7 +133,7 @@ class StoreContract(FindingContract, ResumingContract):
             items=ItemCounts(total=10, succeeded=7, failed=3),
         )
         second = a_task(run_no, 2, status=Status.SUCCEEDED, output=b'{"a": 1}')
-        third = a_task(run_no, 3, status=Status.SKIPPED)
+        third = a_task(run_no, 3, has_items=True, items_total=10)
         store.commit([third, second])
         store.commit([first])
         assert list(store.tasks(run_no)) == [first, second, third]

@@ -221,7 +221,8 @@ class ItemAttempts(AttemptQueue):
         reader, tally = self._reader, self._tally
         self._progress.total = total = reader.total
         if self._is_paused and (self._has_interrupted or not reader.is_read_to_its_end):
-            return TaskResult(Status.PAUSED, items=tally.counts(total))
+            counts = tally.counts(total) if reader.is_total_known else None
+            return TaskResult(Status.PAUSED, items=counts)
         if reader.error is not None:
             error = self._run.describe(reader.error)
             return TaskResult(Status.FAILED, error=error, items=tally.counts(total))

@@ -39,7 +39,10 @@ from fanwise.values import encode
 
 
 class RunRecorder:
-    """The records of one run. Implements `Recorder`; `rerun` is the plan of a retry."""
+    """The records of one run. Implements `Recorder`; `rerun` is the plan of a retry.
+
+    For `ran_s` seconds the run was driven by earlier processes.
+    """
 
     def __init__(
         self,
@@ -48,6 +51,8 @@ class RunRecorder:
         start: StartingPoint,
         run: RunServices,
         rerun: RerunPlan | None = None,
+        *,
+        ran_s: float = 0.0,
     ) -> None:
         self.rows = VisitRows(plan, run, "", start.rows, start.begun)
         self._plan = plan
@@ -56,6 +61,8 @@ class RunRecorder:
         self._rerun = rerun
         self._seq = start.seq
         self._since_s = start.since_s
+        self._ran_s = ran_s
+        self._driven_from = run.services.clock.monotonic()
 
     async def record(self, event: Event, commands: Commands, ends: Mapping[int, VisitEnd]) -> None:
         """Record an event, the rows that change, and the run if it changes, in one transaction."""
@@ -64,7 +71,8 @@ class RunRecorder:
         for command in commands:
             changes.take_command(command)
         record = self._changed_run(event, commands, changes.now)
-        records: list[Record] = [self._to_record(event, self._seq + 1), *changes.rows.values()]
+        recorded = self._to_record(event, self._seq + 1, changes.now)
+        records: list[Record] = [recorded, *changes.rows.values()]
         if record is not None:
             records.append(record)
         await self._run.journal.commit(*records)
@@ -90,7 +98,9 @@ class RunRecorder:
         )
         if ended is not None:
             record = _ended(record, ended, now)
-        events = [self._to_record(event, self._seq + n) for n, (event, _) in enumerate(steps, 1)]
+        events = [
+            self._to_record(event, self._seq + n, now) for n, (event, _) in enumerate(steps, 1)
+        ]
         await self._run.journal.commit(*self._rerun.discards, *events, *changed, record)
         self._seq += len(events)
         self._record = record
@@ -121,6 +131,10 @@ class RunRecorder:
                 error=row.error if row else None,
                 items=row.items if row else None,
             )
+        driven_s = None
+        if self._ran_s:
+            clock = self._run.services.clock
+            driven_s = self._ran_s + clock.monotonic() - self._driven_from
         return Run(
             id=self._record.id,
             workflow=self._record.workflow,
@@ -130,10 +144,12 @@ class RunRecorder:
             output=ended.output,
             error=ended.error,
             tasks=tasks,
+            driven_s=driven_s,
         )
 
-    def _to_record(self, event: Event, seq: int) -> RecordedEvent:
-        data = msgspec.json.encode(event_data(event, self._since_s))
+    def _to_record(self, event: Event, seq: int, now: float) -> RecordedEvent:
+        since_s = self._ran_s if isinstance(event, RunResumed) else self._since_s
+        data = msgspec.json.encode(event_data(event, now, since_s))
         return RecordedEvent(self._run.run_no, seq, type(event).__name__, data)
 
     def _changed_run(self, event: Event, commands: Commands, now: float) -> RunRecord | None:
