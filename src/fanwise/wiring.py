@@ -61,9 +61,10 @@ def read_settings(
 
     Reads `FANWISE_STORE`, `FANWISE_PACKS` (folders, separated as in `PATH`), `FANWISE_LEASE` (a
     duration) and `FANWISE_LIMIT_NAME`. Raises `UsageError` for a limit that is unknown or no whole
-    number, and for a lease that is no duration or too short.
+    number, for a lease that is no duration or too short, and for text that isn't UTF-8.
     """
     env = dict(os.environ if environment is None else environment)
+    _require_text(env)
     folders = [Path(folder) for folder in env.get("FANWISE_PACKS", "").split(os.pathsep) if folder]
     return Settings(
         store=store or env.get("FANWISE_STORE") or str(_default_store(env)),
@@ -72,6 +73,17 @@ def read_settings(
         lease_s=_read_lease(env),
         environment=env,
     )
+
+
+def _require_text(env: Mapping[str, str]) -> None:
+    """Raise `UsageError` for a variable of ours, or one that leads to files, that isn't UTF-8."""
+    from fanwise.values import is_storable
+
+    for name, value in env.items():
+        is_ours = name.startswith("FANWISE_") or name in ("HOME", "XDG_DATA_HOME")
+        if is_ours and not (is_storable(name) and is_storable(value)):
+            shown = os.fsencode(name).decode(errors="backslashreplace")
+            raise UsageError(f"the environment variable {shown} isn't text in UTF-8.")
 
 
 def _read_lease(env: Mapping[str, str]) -> float:

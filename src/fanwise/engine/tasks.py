@@ -172,13 +172,14 @@ class VisitRunner:
             await self._note_total(source.total)
             await self._execute(feed, call)
             result = await feed.finish()
+            is_total_known = feed.is_total_known
         finally:
             feed.close()
         if result.status in (Status.SUCCEEDED, Status.FAILED) and result.items is not None:
             total = result.items.total
             pages = PagedOutput(run.services.records, visit.run_no, visit.visit_no, total)
             result = replace(result, output=pages)
-        return VisitEnd(result, feed.attempts)
+        return VisitEnd(result, feed.attempts, is_total_known=is_total_known)
 
     async def _note_total(self, total: int | None) -> None:
         """Record the number of items, if it is known and not recorded yet."""

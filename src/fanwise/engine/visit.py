@@ -30,10 +30,12 @@ class VisitEnd(msgspec.Struct, frozen=True, gc=False):
     """The end of a visit, or its pause: then its result's status is `paused`.
 
     `output` is its result's output as JSON text, if it had no items. `handled` says of a failure
-    that the task's `on-error` lets the run continue.
+    that the task's `on-error` lets the run continue. Without `is_total_known` the items of its
+    result are those that a stream gave before a pause.
     """
 
     result: TaskResult
     attempts: int = 0
     output: bytes | None = None
     handled: bool = False
+    is_total_known: bool = True

@@ -64,6 +64,11 @@ class ItemAttempts(AttemptQueue):
         """Attempts of all recorded items together."""
         return self._tally.attempts
 
+    @property
+    def is_total_known(self) -> bool:
+        """True if the number of items is known, not only that of those so far."""
+        return self._reader.is_total_known
+
     def skip(self, recorded: RecordedItems, first_failed: ItemOutcome | None) -> None:
         """Hand out none of the items that are recorded, and count them as they are."""
         self._reader.skip(recorded.indexes)
@@ -221,8 +226,7 @@ class ItemAttempts(AttemptQueue):
         reader, tally = self._reader, self._tally
         self._progress.total = total = reader.total
         if self._is_paused and (self._has_interrupted or not reader.is_read_to_its_end):
-            counts = tally.counts(total) if reader.is_total_known else None
-            return TaskResult(Status.PAUSED, items=counts)
+            return TaskResult(Status.PAUSED, items=tally.counts(total))
         if reader.error is not None:
             error = self._run.describe(reader.error)
             return TaskResult(Status.FAILED, error=error, items=tally.counts(total))

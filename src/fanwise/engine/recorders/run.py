@@ -33,7 +33,16 @@ from fanwise.engine.services import RunServices
 from fanwise.engine.starting_point import StartingPoint
 from fanwise.engine.visit import VisitEnd
 from fanwise.errors import AttemptError
-from fanwise.model import Record, RecordedEvent, Run, RunRecord, Status, TaskSummary, VisitRecord
+from fanwise.model import (
+    ItemCounts,
+    Record,
+    RecordedEvent,
+    Run,
+    RunRecord,
+    Status,
+    TaskSummary,
+    VisitRecord,
+)
 from fanwise.plan import Plan
 from fanwise.values import encode
 
@@ -62,6 +71,7 @@ class RunRecorder:
         self._seq = start.seq
         self._since_s = start.since_s
         self._ran_s = ran_s
+        self._paused_items: dict[int, ItemCounts | None] = {}
         self._driven_from = run.services.clock.monotonic()
 
     async def record(self, event: Event, commands: Commands, ends: Mapping[int, VisitEnd]) -> None:
@@ -79,6 +89,8 @@ class RunRecorder:
         self._seq += 1
         self._record = record or self._record
         self.rows.latest.update(changes.latest)
+        if isinstance(event, TaskPaused):
+            self._paused_items[event.task] = ends[event.task].result.items
 
     async def record_restored(
         self, steps: Sequence[Step], pending: Commands, ended: EndRun | None
@@ -129,7 +141,7 @@ class RunRecorder:
                 ended_at=row.ended_at if row else None,
                 attempts=row.attempts if row else 0,
                 error=row.error if row else None,
-                items=row.items if row else None,
+                items=(row and row.items) or self._paused_items.get(task.number),
             )
         driven_s = None
         if self._ran_s:
@@ -201,7 +213,8 @@ class _Changes:
                 self._change(number, visit, attempts=end.attempts, output=end.output)
             case TaskPaused(task=number, visit=visit):
                 end = ends[number]
-                counts, paused = end.result.items, Status.PAUSED
+                counts = end.result.items if end.is_total_known else None
+                paused = Status.PAUSED
                 self._change(number, visit, status=paused, attempts=end.attempts, items=counts)
 
     def take_command(self, command: object) -> None:
