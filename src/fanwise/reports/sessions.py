@@ -44,7 +44,7 @@ class Sessions(NamedTuple):
         return Sessions(list(zip(begins, ends, strict=True)), self.is_rerun)
 
     def before(self, at: float) -> float:
-        """Seconds for which the run had been driven at a time: a clock that stands in pauses."""
+        """Seconds for which the run had been driven at a time: a clock without the pauses."""
         return sum(max(0.0, min(at, stop) - begin) for begin, stop in self.parts)
 
 

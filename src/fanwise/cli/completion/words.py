@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from fanwise.ports import Records
+    from fanwise.stores import Store
 
 _MOST_RUNS = 1_000
 """Newest runs whose words are offered."""
@@ -21,6 +22,31 @@ _MOST_RUNS = 1_000
 def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
     """The ids of runs, the newest first."""
     return _recorded(ctx, incomplete, lambda records: records.run_ids()[:_MOST_RUNS])
+
+
+def complete_ended_runs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The ids of runs that are over or paused, the newest first."""
+    return _standing(ctx, incomplete, "succeeded", "failed", "cancelled", "paused")
+
+
+def complete_resumable_runs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The ids of paused and interrupted runs, the newest first."""
+    return _standing(ctx, incomplete, "paused", "interrupted")
+
+
+def complete_driven_runs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The ids of runs that a process drives, the newest first."""
+    return _standing(ctx, incomplete, "running")
+
+
+def complete_open_runs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The ids of runs that can be cancelled, the newest first."""
+    return _standing(ctx, incomplete, "running", "paused", "interrupted")
+
+
+def complete_retryable_runs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The ids of runs that are over, the newest first: one that succeeded may have failed items."""
+    return _standing(ctx, incomplete, "failed", "cancelled", "succeeded")
 
 
 def complete_workflows(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -69,8 +95,23 @@ def complete_benchmarks(incomplete: str) -> list[str]:
     return _begun(BENCHMARKS, incomplete)
 
 
+def _standing(ctx: typer.Context, incomplete: str, *statuses: str) -> list[str]:
+    """The ids of runs that are shown with one of these statuses, the newest first."""
+
+    def find(store: Store) -> Iterable[str]:
+        from fanwise.wiring import runs_of
+
+        listing = runs_of(store)
+        newest = [run for each in statuses for run, _ in listing.newest(each, limit=_MOST_RUNS)]
+        newest.sort(key=lambda run: -run.run_no)
+        given = ctx.params.get("run_ids") or ()
+        return [run.id for run in newest if run.id not in given]
+
+    return _recorded(ctx, incomplete, find)
+
+
 def _recorded(
-    ctx: typer.Context, incomplete: str, find: Callable[[Records], Iterable[str]]
+    ctx: typer.Context, incomplete: str, find: Callable[[Store], Iterable[str]]
 ) -> list[str]:
     from fanwise.errors import FanwiseError
     from fanwise.wiring import open_records, read_settings

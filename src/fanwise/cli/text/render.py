@@ -77,10 +77,9 @@ def table(
 
 
 def _first_width(widths: Sequence[int], width: int) -> int:
-    """The width of the first column that leaves room for the last one, within bounds."""
-    others = sum(widths[1:-1]) + len(_GAP) * (len(widths) - 1)
-    room = width - others - min(widths[-1], _MIN_TEXT)
-    return min(widths[0], max(room, _MIN_NAME))
+    """The width of the first column that leaves room for all but the last one, within bounds."""
+    others = sum(widths[1:-1]) + len(_GAP) * (len(widths) - 2)
+    return min(widths[0], max(width - others, _MIN_NAME))
 
 
 def _fit_name(cell: str, width: int) -> str:
