@@ -25,7 +25,8 @@ StoreUrl = Annotated[
     typer.Option(
         "--store",
         metavar="URL",
-        help="The store: sqlite:///PATH or a path. Default: $FANWISE_STORE, else your own store.",
+        help="The store: sqlite:///PATH or a path. Default: $FANWISE_STORE, else that of "
+        "fanwise.yaml, else your own.",
     ),
 ]
 
@@ -65,9 +66,10 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for programs.
 
 def _run_id(complete: Callable[[typer.Context, str], list[str]]) -> typer.models.ArgumentInfo:
     """The argument that names a run, of which `complete` offers those that fit the command."""
-    return typer.Argument(
+    argument: typer.models.ArgumentInfo = typer.Argument(
         metavar="RUN", help="A run's id, or how one begins.", autocompletion=complete
     )
+    return argument
 
 
 RunId = Annotated[str, _run_id(complete_runs)]

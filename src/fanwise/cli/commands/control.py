@@ -62,7 +62,7 @@ def pause(
 
 
 def cancel(
-    run_id: options.RunId,
+    run_id: options.OpenRunId,
     no_wait: NoWait = False,
     secrets: options.SecretOptions = None,
     packs: options.Packs = None,

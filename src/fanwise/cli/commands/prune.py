@@ -23,8 +23,7 @@ from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
     from fanwise.model import EndedRun, StoreSize
-    from fanwise.ports import Maintenance
-    from fanwise.stores import Store
+    from fanwise.ports import Maintenance, Records
     from fanwise.values import JsonObject
 
 
@@ -85,17 +84,17 @@ def prune(
     """
     from fanwise.wiring import open_existing, open_records, read_settings
 
-    is_chosen = not (older_than is None and keep is None and status is None)
-    if bool(run_ids) == is_chosen or (status is not None and older_than is None and keep is None):
+    has_rule = older_than is not None or keep is not None
+    if bool(run_ids) == has_rule or (run_ids and status):
         raise UsageError(
-            "`fanwise prune` takes RUN..., or --older-than TIME or --keep N, or both of these.",
+            "`fanwise prune` takes RUN, or --older-than TIME or --keep N or both of these.",
             hint="See what it would delete: fanwise prune --older-than 30d --dry-run",
         )
     ended_before = time.time() - _seconds(older_than)
     settings = read_settings(store=store)
     with open_records(settings) if dry_run else open_existing(settings) as opened:
         if run_ids:
-            runs = named(opened, run_ids)
+            runs = named(opened, opened.ended_runs(), run_ids)
         else:
             runs = choose(opened.ended_runs(), status or _OVER, ended_before, keep or 0)
         if dry_run:
@@ -125,15 +124,17 @@ def choose(
     return [run for run in reversed(found[keep:]) if run.ended_at < ended_before]
 
 
-def named(store: Store, run_ids: Iterable[str]) -> list[EndedRun]:
+def named(
+    records: Records, ended_runs: Iterable[EndedRun], run_ids: Iterable[str]
+) -> list[EndedRun]:
     """Return the runs with these ids, or with ids that begin so, each once.
 
     Raises `RunNotFoundError`, and `UsageError` for a run that isn't over or paused.
     """
     from fanwise.reports.lookup import find_run
 
-    wanted = {find_run(store, run_id).id: None for run_id in run_ids}
-    ended = {run.id: run for run in store.ended_runs() if run.id in wanted}
+    wanted = {find_run(records, run_id).id: None for run_id in run_ids}
+    ended = {run.id: run for run in ended_runs if run.id in wanted}
     for run_id in wanted:
         if run_id not in ended:
             raise UsageError(

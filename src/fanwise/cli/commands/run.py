@@ -83,7 +83,7 @@ def run(
     from fanwise.cli.commands.parameters import read_parameters
     from fanwise.wiring import load_plan, read_settings
 
-    settings = read_settings(store=store, packs=packs or ())
+    settings = read_settings(store=store, packs=packs or (), workflow=file)
     with prints_aside():
         plan = load_plan(file, settings)
     parameters = read_parameters(plan, parameter or (), params, settings.limits)

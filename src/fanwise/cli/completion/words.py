@@ -13,7 +13,6 @@ import typer
 
 if TYPE_CHECKING:
     from fanwise.ports import Records
-    from fanwise.stores import Store
 
 _MOST_RUNS = 1_000
 """Newest runs whose words are offered."""
@@ -97,21 +96,22 @@ def complete_benchmarks(incomplete: str) -> list[str]:
 
 def _standing(ctx: typer.Context, incomplete: str, *statuses: str) -> list[str]:
     """The ids of runs that are shown with one of these statuses, the newest first."""
+    from fanwise.errors import FanwiseError
+    from fanwise.wiring import open_records, read_settings, runs_of
 
-    def find(store: Store) -> Iterable[str]:
-        from fanwise.wiring import runs_of
-
-        listing = runs_of(store)
-        newest = [run for each in statuses for run, _ in listing.newest(each, limit=_MOST_RUNS)]
-        newest.sort(key=lambda run: -run.run_no)
-        given = ctx.params.get("run_ids") or ()
-        return [run.id for run in newest if run.id not in given]
-
-    return _recorded(ctx, incomplete, find)
+    try:
+        with open_records(read_settings(store=ctx.params.get("store"))) as store:
+            runs = runs_of(store)
+            found = [run for each in statuses for run, _ in runs.newest(each, limit=_MOST_RUNS)]
+    except FanwiseError:
+        return []
+    newest = sorted(found, key=lambda run: -run.run_no)
+    given = ctx.params.get("run_ids") or ()
+    return _begun((run.id for run in newest if run.id not in given), incomplete)
 
 
 def _recorded(
-    ctx: typer.Context, incomplete: str, find: Callable[[Store], Iterable[str]]
+    ctx: typer.Context, incomplete: str, find: Callable[[Records], Iterable[str]]
 ) -> list[str]:
     from fanwise.errors import FanwiseError
     from fanwise.wiring import open_records, read_settings
