@@ -16,7 +16,6 @@ from fanwise.model import Status
 from fanwise.stores import open_store
 from fanwise.testing.records import a_run
 
-
 BASH = shutil.which("bash")
 
 
@@ -28,8 +27,10 @@ def store(tmp_path_factory) -> str:
     library.run(flow, store=str(folder / "runs.db"), run_id="run-1", tags=["nightly"])
     library.run({**flow, "name": "two words"}, store=str(folder / "runs.db"), run_id="run-2")
     with open_store(str(folder / "runs.db")) as recorded:
-        recorded.create_run(a_run("run-3", status=Status.PAUSED, ended_at=1.0))
-        recorded.create_run(a_run("run-4", status=Status.RUNNING))  # driven by nobody
+        recorded.create_run(a_run("run-3", workflow="flow", status=Status.PAUSED, ended_at=1.0))
+        recorded.create_run(
+            a_run("run-4", workflow="flow", status=Status.RUNNING)
+        )  # driven by nobody
     return str(folder / "runs.db")
 
 

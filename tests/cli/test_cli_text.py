@@ -6,6 +6,7 @@ import unicodedata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from fanwise.cli.text.kinds import digest_lines
 from fanwise.cli.text.output import as_json
@@ -150,3 +151,31 @@ def test_a_digest_is_bounded_however_many_kinds_there_are():
     lines = digest_lines(digest, None)
     assert len(lines) < 15
     assert lines[-1] == "and 2,490 more of other kinds"
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.text("ab_", min_size=1, max_size=60),
+            st.text("1234", max_size=4),
+            st.text("ab 好é", max_size=200).map(lambda text: " ".join(text.split())),
+        ),
+        max_size=5,
+    ),
+    st.integers(40, 200),
+)
+def test_a_table_fits_its_width_and_loses_no_text(rows, width):
+    """Its last column is broken between words; a name keeps its beginning and its end."""
+    lines = table(["TASK", "ITEMS>", "ERROR"], rows, width=width)
+    assert all(cell_len(line) <= width for line in lines)
+    shown = "".join("".join(lines[1:]).split())
+    for name, _, text in rows:
+        assert name[:4] in shown
+        assert name[-4:] in shown
+        assert all(word in shown for word in text.split() if len(word) < 10)
+
+
+def test_a_table_in_a_pipe_has_a_line_for_each_row():
+    """Whatever the length of its texts."""
+    assert table(["A", "ERROR"], [("a", "x " * 500)])[1] == f"a  {'x ' * 500}".rstrip()

@@ -329,6 +329,7 @@ def to_item_times(
         totals.busy_s,
         tuple(sorted(duration_s for (duration_s,) in durations)),
         tuple(to_item(row) for row in slowest),
+        totals.last_at,
     )
 
 

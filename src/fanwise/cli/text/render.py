@@ -51,35 +51,35 @@ def table(
         max([cell_len(name), *(cell_len(row[column]) for row in rows)])
         for column, name in enumerate(names)
     ]
+    gaps = len(_GAP) * (len(widths) - 1)
+    has_text = not headings[-1].endswith(">")
     room = None
-    if width is not None and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
-        widths[0] = _first_width(widths, width)
+    if width is not None and sum(widths) + gaps > width:
+        last = len(_GAP) + widths[-1] if has_text else 0
+        others = sum(widths[1:]) + gaps - last
+        widths[0] = min(widths[0], max(width - others, _MIN_NAME))
         rows = [(_fit_name(row[0], widths[0]), *row[1:]) for row in rows]
-        room = width - sum(widths[:-1]) - len(_GAP) * (len(widths) - 1)
+        room = width - sum(widths[:-1]) - gaps if has_text else None
+        if room is not None and room < len(names[-1]):
+            names[-1] = ""
 
     def line(cells: Sequence[str]) -> list[str]:
         parts = []
-        last = [cells[-1]] if room is None else wrap(cells[-1], max(room, _MIN_TEXT))
-        for cell, heading, span in zip(cells[:-1], headings, widths, strict=False):
+        for cell, heading, span in zip(cells, headings, widths, strict=True):
             space = " " * (span - cell_len(cell))
             text = paint(cell, cell) if colours and heading == _STATUS else cell
             parts.append(f"{space}{text}" if heading.endswith(">") else f"{text}{space}")
-        if room is not None and room < _MIN_TEXT and cells[-1] and cells is not names:
+        if room is None:
+            return [_GAP.join(parts).rstrip()]
+        start = _GAP.join(parts[:-1])
+        if room < _MIN_TEXT and cell_len(cells[-1]) > room:
             below = wrap(cells[-1], max(_MIN_TEXT, (width or 0) - len(_INDENT)))
-            return [_GAP.join(parts).rstrip(), *(f"{_INDENT}{each}" for each in below)]
-        if headings[-1].endswith(">"):
-            last[0] = last[0].rjust(widths[-1] - cell_len(last[0]) + len(last[0]))
-        indent = " " * (sum(widths[:-1]) + len(_GAP) * (len(widths) - 1))
-        first = _GAP.join([*parts, last[0]]).rstrip()
-        return [first, *(f"{indent}{each}" for each in last[1:])]
+            return [start.rstrip(), *(f"{_INDENT}{each}" for each in below)]
+        first, *more = wrap(cells[-1], max(room, 1))
+        indent = " " * (sum(widths[:-1]) + gaps)
+        return [f"{start}{_GAP}{first}".rstrip(), *(f"{indent}{each}" for each in more)]
 
     return [*line(names), *(each for row in rows for each in line(row))]
-
-
-def _first_width(widths: Sequence[int], width: int) -> int:
-    """The width of the first column that leaves room for all but the last one, within bounds."""
-    others = sum(widths[1:-1]) + len(_GAP) * (len(widths) - 2)
-    return min(widths[0], max(width - others, _MIN_NAME))
 
 
 def _fit_name(cell: str, width: int) -> str:
