@@ -8,6 +8,7 @@ ends with 0 (done), 1 (the run failed), 2 (the command, the workflow or the stor
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _require_text(words: Sequence[str]) -> None:
     """Raise `UsageError` if an argument isn't UTF-8: nothing could record, find or print it.
 
-    It isn't quoted, since it may be a secret.
+    The name of a file that is there may be anything. No argument is quoted: it may be a secret.
     """
     if all(word.isascii() for word in words):
         return
@@ -36,7 +37,7 @@ def _require_text(words: Sequence[str]) -> None:
     from fanwise.values import is_storable
 
     for number, word in enumerate(words, 1):
-        if not is_storable(word):
+        if not is_storable(word) and not os.path.lexists(word):
             raise UsageError(
                 f"argument {number} of fanwise isn't text in UTF-8.",
                 hint="Write it in UTF-8; a file whose name is in another encoding has to be "

@@ -28,7 +28,7 @@ def follow(runs: Runs, record: RunRecord) -> RunRecord:
     Tasks that had ended before aren't told again.
     """
     display = open_display()
-    follower = _Follower(runs, display)
+    follower = Follower(runs, display)
     shown_at = time.monotonic()
     with display.opened():
         while runs.status(record) in _GOING:
@@ -59,7 +59,7 @@ class _Recorded:
         self.restored = 0
 
 
-class _Follower:
+class Follower:
     """Tells a display about the visits of a run that start, get on and end."""
 
     def __init__(self, runs: Runs, display: ProgressDisplay) -> None:
