@@ -51,14 +51,14 @@ async def arun(
     """Run a workflow to its end and return the run, also if it failed.
 
     `workflow` is the path of its file, its text in YAML, or its content as a map: a `str` with a
-    line break is text. `store` is the URL of the store (default: `FANWISE_STORE`, else the user's
-    own); `packs` are further pack folders, and `actions` functions made by `@fanwise.action`.
-    `tags` are words by which the run can be found.
+    line break is text. `store` is the URL of the store (default: `FANWISE_STORE`, else that of
+    the project's `fanwise.yaml`, else the user's own); `packs` are further pack folders, and
+    `actions` functions made by `@fanwise.action`. `tags` are words by which the run can be found.
 
     Raises `DefinitionError`, `ActionLoadError`, `ParameterError`, `RunExistsError` for a `run_id`
     that is taken, `UsageError` for a malformed id or tag, and `StoreError`.
     """
-    settings = read_settings(store=store, packs=packs)
+    settings = read_settings(store=store, packs=packs, workflow=workflow)
     plan = load_plan(workflow, settings, actions=actions)
     with open_engine(settings=settings) as engine:
         done = await engine.arun(plan, parameters, run_id=run_id, tags=tags, observer=observer)

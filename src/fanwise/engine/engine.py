@@ -361,7 +361,7 @@ class Engine:
         plan, record, observer = prepared.plan, prepared.record, session.observer
         last = await asyncio.to_thread(self._services.records.last_visit_no, record.run_no)
         run = self._run_services(beginning, session, last)
-        recorder = RunRecorder(plan, record, start, run, rerun)
+        recorder = RunRecorder(plan, record, start, run, rerun, ran_s=lease.ran_s)
         driver = WorkflowDriver(plan, start, prepared.context, run, recorder)
         is_new = record.status is Status.PENDING
         report = observer.run_started if is_new else observer.run_resumed

@@ -181,12 +181,21 @@ class VisitRunner:
         if recorded is not None:
             feed.skip(*recorded)
         try:
+            await self._note_total(source.total)
             await self._execute(feed, call)
             result = await feed.finish()
+            is_total_known = feed.is_total_known
         finally:
             feed.close()
         result = with_pages(result, run.services.records, visit.run_no, visit.visit_no)
-        return VisitEnd(result, feed.attempts)
+        return VisitEnd(result, feed.attempts, is_total_known=is_total_known)
+
+    async def _note_total(self, total: int | None) -> None:
+        """Record the number of items, if it is known and not recorded yet."""
+        begun = self._begun
+        is_noted = begun is not None and (begun.items or begun.items_total is not None)
+        if total is not None and not is_noted:
+            await self._note(items_total=total)
 
     async def _find_recorded_items(
         self, items: PlannedItems

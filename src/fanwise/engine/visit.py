@@ -31,7 +31,8 @@ class VisitEnd(msgspec.Struct, frozen=True, gc=False):
 
     `output` is its result's output as JSON text, if it had no items, and `earlier` its failed
     attempts before the last one. `handled` says of a failure that the task's `on-error` lets the
-    run continue.
+    run continue. Without `is_total_known` the items of its result are those that a stream gave
+    before a pause.
     """
 
     result: TaskResult
@@ -39,3 +40,4 @@ class VisitEnd(msgspec.Struct, frozen=True, gc=False):
     output: bytes | None = None
     handled: bool = False
     earlier: tuple[FailedAttempt, ...] = ()
+    is_total_known: bool = True

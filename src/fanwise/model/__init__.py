@@ -24,11 +24,13 @@ from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status, 
 from fanwise.model.summaries import (
     EndedRun,
     ItemTimes,
+    ItemTotals,
     RecordedItems,
     Run,
     StoreReport,
     StoreSize,
     TaskSummary,
+    driven_span,
 )
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "ItemCounts",
     "ItemOutcome",
     "ItemTimes",
+    "ItemTotals",
     "Lease",
     "Limits",
     "LogEntry",
@@ -61,5 +64,6 @@ __all__ = [
     "TaskResult",
     "TaskSummary",
     "VisitRecord",
+    "driven_span",
     "inner_path",
 ]

@@ -40,6 +40,8 @@ class VisitRecord(msgspec.Struct, frozen=True, gc=False):
     name, with the names and items above it where it runs inside another. `output` is JSON text of
     a task without items, and `earlier` are its failed attempts before the last one. `due_at` is
     when a delayed task starts, and `source` is what the file was like that its items are read from.
+    `items` are counted at an end or a pause; before that `items_total` is the number of items, if
+    it is known.
     """
 
     run_no: int
@@ -57,6 +59,7 @@ class VisitRecord(msgspec.Struct, frozen=True, gc=False):
     items: ItemCounts | None = None
     source: FileFingerprint | None = None
     earlier: tuple[FailedAttempt, ...] = ()
+    items_total: int | None = None
 
 
 def inner_path(path: str, visit: int) -> str:

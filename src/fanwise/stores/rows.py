@@ -25,6 +25,7 @@ from fanwise.model import (
     ItemCounts,
     ItemOutcome,
     ItemTimes,
+    ItemTotals,
     Lease,
     LogEntry,
     Owner,
@@ -217,7 +218,11 @@ def _add_task(rows: Rows, task: VisitRecord) -> None:
         *values,
         task.due_at,
         *times,
-        *((None,) * 3 if counts is None else (counts.total, counts.succeeded, counts.failed)),
+        *(
+            (task.items_total, None, None)
+            if counts is None
+            else (counts.total, counts.succeeded, counts.failed)
+        ),
         _error_text(task.error),
         inline,
         payload is not None,
@@ -228,7 +233,7 @@ def _add_task(rows: Rows, task: VisitRecord) -> None:
 
 def _is_plain(task: VisitRecord) -> bool:
     """True if a row without the columns that are seldom used says all of a visit."""
-    seldom = (task.error, task.due_at, task.items, task.source)
+    seldom = (task.error, task.due_at, task.items, task.items_total, task.source)
     return not task.earlier and all(value is None for value in seldom)
 
 
@@ -327,7 +332,8 @@ def to_task(row: Row) -> VisitRecord:
         attempts=attempts,
         output=_bytes(output),
         error=_error(error),
-        items=None if total is None else ItemCounts(total, good, bad, source.bad_records),
+        items=None if good is None else ItemCounts(total, good, bad, source.bad_records),
+        items_total=total if good is None else None,
         source=source.fingerprint,
         earlier=() if earlier is None else _read_earlier(earlier),
     )
@@ -353,14 +359,28 @@ def to_item(row: Row) -> ItemOutcome:
     )
 
 
-def to_item_times(total: Row, durations: Iterable[Row], slowest: Iterable[Row]) -> ItemTimes:
-    """Return the times of items from a row of their count and sum, and the others."""
-    count, busy_s = total
+def to_page(rows: Iterable[Row], limit_bytes: int) -> list[ItemOutcome]:
+    """Return the items of rows, up to the one with which their texts reach `limit_bytes`."""
+    page, size = [], 0
+    for row in rows:
+        item = to_item(row)
+        page.append(item)
+        size += len(item.output or b"") + len(item.error or b"")
+        if size >= limit_bytes:
+            break
+    return page
+
+
+def to_item_times(
+    totals: ItemTotals, durations: Iterable[Row], slowest: Iterable[Row]
+) -> ItemTimes:
+    """Return the times of items from their totals, and the rows of some of them."""
     return ItemTimes(
-        count,
-        busy_s or 0.0,
+        totals.count,
+        totals.busy_s,
         tuple(sorted(duration_s for (duration_s,) in durations)),
         tuple(to_item(row) for row in slowest),
+        totals.last_at,
     )
 
 

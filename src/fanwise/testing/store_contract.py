@@ -142,7 +142,7 @@ class StoreContract(FindingContract, ResumingContract):
         fourth = a_task(run_no, 4, path="file", source=file)
         fifth = a_task(run_no, 5, path="left_out", source=file, items=counts)
         sixth = a_task(run_no, 6, path="pipe", items=replace(counts, bad_records=2))
-        third = a_task(run_no, 3, status=Status.SKIPPED)
+        third = a_task(run_no, 3, has_items=True, items_total=10)
         store.commit([third, second, sixth, fifth, fourth])
         store.commit([first])
         assert list(store.tasks(run_no)) == [first, second, third, fourth, fifth, sixth]

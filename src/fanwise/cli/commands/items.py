@@ -13,7 +13,7 @@ import typer
 
 from fanwise.cli import options
 from fanwise.cli.completion.words import complete_fan_outs
-from fanwise.cli.text.output import as_json, has_colours, print_results
+from fanwise.cli.text.output import as_json, has_colours, print_results, width_of
 from fanwise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _print_table(
 ) -> int | None:
     """Print so many items; return the index of the last one if there are more, else None."""
     from fanwise.cli.text.cause_lines import ItemCauses
-    from fanwise.cli.text.item_lines import table_lines
+    from fanwise.cli.text.item_lines import BEGINNING, table_lines
     from fanwise.cli.text.kinds import show_item
     from fanwise.cli.text.summary import attempt_lines
     from fanwise.cli.text.tracebacks import Tracebacks
@@ -142,8 +142,8 @@ def _print_table(
     causes = ItemCauses(chosen.records, chosen.run_no, path)
     attempts: list[str] = []
     last = None
-    for page in chosen.pages(limit):
-        print_results(table_lines(page, colours=colours))
+    for page in chosen.pages(limit, beginning=BEGINNING):
+        print_results(table_lines(page, colours=colours, width=width_of(sys.stdout)))
         last = page[-1].index
         for item in page:
             name = show_item(item.index, item.label)

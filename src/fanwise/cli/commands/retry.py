@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def retry(
-    run_id: options.RunId,
+    run_id: options.RetryableRunId,
     from_task: Annotated[
         str | None,
         typer.Option(

@@ -129,7 +129,13 @@ class ProgressDisplay(Observer):
 
     def task_started(self, progress: TaskProgress) -> None:
         """Begin to look at a task."""
-        self._running[progress.name] = TaskMeter(progress, self._now())
+        self.watch(progress)
+
+    def watch(self, progress: TaskProgress, *, since_s: float = 0.0) -> None:
+        """Begin to look at a task that has been running for so long."""
+        meter = TaskMeter(progress, self._now())
+        meter.started -= since_s
+        self._running[progress.name] = meter
 
     def task_ended(self, name: str, status: Status, error: ErrorInfo | None) -> None:
         """Say how a task has ended."""

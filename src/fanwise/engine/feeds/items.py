@@ -71,6 +71,11 @@ class ItemAttempts(AttemptQueue):
         """Attempts of all recorded items together."""
         return self._tally.attempts
 
+    @property
+    def is_total_known(self) -> bool:
+        """True if the number of items is known, not only that of those so far."""
+        return self._reader.is_total_known
+
     def skip(self, recorded: RecordedItems, first_failed: ItemOutcome | None) -> None:
         """Hand out none of the items that are recorded, and count them as they are."""
         self._reader.skip(recorded.indexes)

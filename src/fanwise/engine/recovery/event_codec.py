@@ -51,10 +51,11 @@ Visits = Mapping[tuple[int, int], VisitRecord]
 """The rows of a run's own tasks, by the task's number and the visit."""
 
 
-def event_data(event: Event, since_s: float) -> Mapping[str, object]:
+def event_data(event: Event, now: float, since_s: float) -> Mapping[str, object]:
     """The data recorded of an event, without contexts and outputs.
 
-    `since_s` is recorded with `RunStarted`: the seconds for which the run had been driven before.
+    With `RunStarted` and `RunResumed`, from which on a process drives the run, the time is recorded
+    and `since_s`: the seconds for which the run had been driven before.
     """
     match event:
         case TaskEnded():
@@ -67,8 +68,8 @@ def event_data(event: Event, since_s: float) -> Mapping[str, object]:
                 "items": result.items,
                 "handled": event.handled,
             }
-        case RunStarted():
-            return {"since_s": since_s} if since_s else {}
+        case RunStarted() | RunResumed():
+            return {"at": now, "since_s": since_s}
         case Evaluated(asked=EvaluationKind.OUTPUT):
             return {"asked": event.asked, "error": event.error}
         case _:
@@ -111,6 +112,9 @@ def _to_event(
     data = dict(decode(recorded.data))
     if kind is RunStarted:
         return RunStarted(context)
+    if kind is RunResumed:  # its times are for people
+        data.pop("at", None)
+        data.pop("since_s", None)
     if "error" in data:
         data["error"] = _as(ErrorInfo, data["error"])
     if kind is TaskEnded:
