@@ -2,7 +2,7 @@
 
 A child is part of its parent's run: each of its steps is one row, whose path begins with the task
 and item above it, and which is committed before the steps after it start. It sees only its input.
-Its attempts share the slot of the attempt that it is, and its failure is that attempt's error.
+Its failure is the error of the attempt that it is.
 
 A child that was interrupted is restored from the rows of its steps: recorded results are kept, in
 the order in which they ended, templates are evaluated again, and steps without a row run. A retry
@@ -24,7 +24,6 @@ from fanwise.conductor import RunStarted
 from fanwise.context import WorkflowContext
 from fanwise.engine.driver import WorkflowDriver
 from fanwise.engine.inline import is_plain
-from fanwise.engine.limits import Slots
 from fanwise.engine.recorders.steps import StepRecorder, recorded_timeout
 from fanwise.engine.services import RunServices
 from fanwise.engine.starting_point import StartingPoint, first_state
@@ -37,8 +36,6 @@ from fanwise.values import FrozenDict
 
 MAX_DEPTH = 16
 """Workflows that may call each other in a row, the run's own included."""
-
-_UNBOUNDED = 1 << 60
 
 
 def run_child(
@@ -71,7 +68,6 @@ class ChildWorkflow:
         self._run = replace(
             parent,
             observer=_StepObserver(parent.observer.notice),
-            slots=Slots(_UNBOUNDED),
             workflow_folder=Path(plan.file).absolute().parent,
             given=frozenset(),
             depth=self._depth,

@@ -6,6 +6,8 @@ but its action (no items, delay, timeout or retry) needs no asyncio task and no 
 
 from __future__ import annotations
 
+import asyncio
+
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import Runs
 from fanwise.context import WorkflowContext
@@ -37,6 +39,8 @@ async def run_plain(
     task: PlannedTask, visit: Visit, context: WorkflowContext, run: RunServices, *, resumes: bool
 ) -> VisitEnd:
     """Make the one attempt of a plain task. With `resumes` an earlier process began it."""
+    slots = run.slots_of(task)
+    await slots.take()
     output, ticket, started_at = None, Ticket(context, None, 1), run.services.clock.now()
     try:
         call = make_call(
@@ -54,7 +58,21 @@ async def run_plain(
             finally:
                 log.keep(ticket, started_at)
         result = TaskResult(Status.SUCCEEDED, output=decode(output))
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if _is_cut_off(error):
+            raise
         result = TaskResult(Status.FAILED, error=run.describe(error))
+    finally:
+        slots.give_back()
     handled = result.error is not None and is_handled(task, context, result)
     return VisitEnd(result, 1, output, handled)
+
+
+def _is_cut_off(error: BaseException) -> bool:
+    """True if the attempt was interrupted from outside, and the action didn't merely raise this."""
+    if isinstance(error, KeyboardInterrupt):
+        return True
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError):
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, GeneratorExit) and task is None

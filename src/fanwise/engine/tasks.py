@@ -57,6 +57,7 @@ class VisitRunner:
         self._visit = visit
         self._context = context
         self._run = replace(run, stop=StopFlag(run.stop))
+        self._slots = run.slots_of(task)
         self._note = note
         self._begun = begun
         self._feed: AttemptQueue | None = None
@@ -142,7 +143,7 @@ class VisitRunner:
         await executor.execute(feed, call)
 
     async def _solo(self, call: VisitCall, settings: TaskSettings) -> VisitEnd:
-        feed = SingleAttempt(self._context, settings, self.progress, self._run)
+        feed = SingleAttempt(self._context, settings, self.progress, self._run, self._slots)
         await self._execute(feed, call)
         if feed.status is None:
             return self._stopped_early()
@@ -165,7 +166,7 @@ class VisitRunner:
             most=run.most_items,
             done=None if recorded is None else recorded[0].indexes,
         )
-        feed = ItemAttempts(self._context, visit, source, settings, self.progress, run)
+        feed = ItemAttempts(self._context, visit, source, settings, self.progress, run, self._slots)
         if recorded is not None:
             feed.skip(*recorded)
         try:

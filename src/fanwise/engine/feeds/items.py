@@ -15,7 +15,7 @@ from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.progress import Progress
 from fanwise.engine.feeds.reader import NOTHING, ItemReader
 from fanwise.engine.feeds.tally import Tally
-from fanwise.engine.limits import RateLimiter
+from fanwise.engine.limits import RateLimiter, Slots
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
 from fanwise.engine.visit import Visit
@@ -39,9 +39,10 @@ class ItemAttempts(AttemptQueue):
         settings: TaskSettings,
         progress: Progress,
         run: RunServices,
+        slots: Slots,
     ) -> None:
-        super().__init__(settings, progress, run)
-        self.width = settings.concurrency
+        super().__init__(settings, progress, run, slots)
+        self.width = min(settings.concurrency, run.services.limits.running)
         self._context = context
         self._run_no, self._visit_no = visit.run_no, visit.visit_no
         self._reader = ItemReader(source)

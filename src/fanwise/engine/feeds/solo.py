@@ -5,6 +5,7 @@ from __future__ import annotations
 from fanwise.context import WorkflowContext
 from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.progress import Progress
+from fanwise.engine.limits import Slots
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
 from fanwise.model import ErrorInfo, Status
@@ -20,8 +21,9 @@ class SingleAttempt(AttemptQueue):
         settings: TaskSettings,
         progress: Progress,
         run: RunServices,
+        slots: Slots,
     ) -> None:
-        super().__init__(settings, progress, run)
+        super().__init__(settings, progress, run, slots)
         self._next: Ticket | None = Ticket(context, None, 1)
         self.status: Status | None = None
         self.output: bytes | None = None
