@@ -14,6 +14,9 @@ from fanwise.ports import Clock, Ticket, Timer
 _COARSE_S: Final = 0.010
 """The delay of timers on an event loop that has work to do."""
 
+_LEAST_AT_A_DEPTH: Final = 16
+"""Workflows that may run at once at any depth."""
+
 
 class Slots:
     """Places for attempts that run at once.
@@ -73,7 +76,8 @@ class ProcessSlots:
 
     Actions share them, at whatever depth they run. A workflow that runs as an action of another one
     does nothing itself, so it has no slot of these, which its steps need; there are as many for the
-    workflows of each depth. Whoever holds a slot waits for those further down only, never in a ring.
+    workflows that a run calls, and half as many at each depth below, so that fan-outs within each
+    other don't multiply. Whoever holds a slot waits for those further down only, never in a ring.
     """
 
     def __init__(self, limit: int) -> None:
@@ -86,7 +90,8 @@ class ProcessSlots:
         if not is_workflow:
             return self._actions
         while len(self._workflows) <= depth:
-            self._workflows.append(Slots(self._limit))
+            share = self._limit >> len(self._workflows)
+            self._workflows.append(Slots(max(share, min(self._limit, _LEAST_AT_A_DEPTH))))
         return self._workflows[depth]
 
 

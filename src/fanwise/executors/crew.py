@@ -270,7 +270,10 @@ class WorkerPool:
         why = worker.interruption
         worker.ticket = worker.interruption = None
         worker.deadline = math.inf
-        if self._is_over or isinstance(error, KeyboardInterrupt | GeneratorExit):
+        if self._is_over:  # also of a child workflow alone, and others wait for its slots
+            self._feed.cancelled(ticket, started_at, duration_s)
+            raise error
+        if isinstance(error, KeyboardInterrupt) or _closes_the_task(error):
             raise error
         worker.forget_cancellation()
         if why == "halt":
@@ -337,3 +340,8 @@ class WorkerPool:
     def _begin_turn(self) -> None:
         self._turn_is_over = False
         self._turn_ends = self._clock.monotonic() + _TURN_S
+
+
+def _closes_the_task(error: BaseException) -> bool:
+    """True if Python closes the coroutine, which no task runs then; an action may raise the same."""
+    return isinstance(error, GeneratorExit) and asyncio.current_task() is None

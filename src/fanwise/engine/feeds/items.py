@@ -8,6 +8,8 @@ flight, and a bounded number that wait to be retried.
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from fanwise.context import ItemContext, WorkflowContext
@@ -125,7 +127,7 @@ class ItemAttempts(AttemptQueue):
         if may_read and self._progress.waiting <= self._most_waiting:
             await reader.refill(self._changed)
         elif has_item or may_read or self._retries:
-            await self._changed
+            await asyncio.shield(self._changed)
         else:
             if limiter is not None:
                 limiter.wake()  # no start will let those in who still wait in line

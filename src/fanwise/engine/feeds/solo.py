@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fanwise.context import WorkflowContext
 from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.progress import Progress
@@ -46,7 +48,7 @@ class SingleAttempt(AttemptQueue):
         has_first = self._next is not None and not self._is_closed
         if not (has_first or self._retries):
             return False
-        await self._changed
+        await asyncio.shield(self._changed)
         return True
 
     def _put_back(self, ticket: Ticket) -> None:
