@@ -59,10 +59,15 @@ def test_problems_as_json_have_their_parts(fanwise, write):
     assert missing["problems"][0]["line"] is None
 
 
-def test_a_name_that_is_not_utf8_can_be_told(fanwise):
-    """A path is bytes; telling it must not fail."""
+def test_an_argument_that_is_not_utf8_is_named_by_its_number(fanwise):
+    """Neither a store nor JSON can hold it, so no command takes it, wherever it stands."""
     name = b"no-\xff.yaml".decode(errors="surrogateescape")
-    assert json.loads(fanwise("validate", name, "--json").out)[0]["file"] == "no-\ufffd.yaml"
+    for words in (("validate", name, "--json"), ("show", name), ("items", "r", name)):
+        status, out, err = fanwise(*words)
+        assert (status, out) == (2, "")
+        number = words.index(name) + 1
+        assert err.startswith(f"argument {number} isn't UTF-8 text. ")
+        assert len(err.splitlines()) == 1
 
 
 RACE = """\

@@ -7,6 +7,7 @@ but its action (no items, delay, timeout or retry) needs no asyncio task and no 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import Runs
@@ -41,6 +42,7 @@ async def run_plain(
     """Make the one attempt of a plain task. With `resumes` an earlier process began it."""
     slots = run.slots_of(task)
     await slots.take()
+    own_task = asyncio.current_task()
     output, ticket, started_at = None, Ticket(context, None, 1), run.services.clock.now()
     try:
         call = make_call(
@@ -59,7 +61,7 @@ async def run_plain(
                 log.keep(ticket, started_at)
         result = TaskResult(Status.SUCCEEDED, output=decode(output))
     except BaseException as error:
-        if _is_cut_off(error):
+        if _is_cut_off(error, own_task):
             raise
         result = TaskResult(Status.FAILED, error=run.describe(error))
     finally:
@@ -68,11 +70,13 @@ async def run_plain(
     return VisitEnd(result, 1, output, handled)
 
 
-def _is_cut_off(error: BaseException) -> bool:
+def _is_cut_off(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
     """True if the attempt was interrupted from outside, and the action didn't merely raise this."""
-    if isinstance(error, KeyboardInterrupt):
-        return True
-    task = asyncio.current_task()
     if isinstance(error, asyncio.CancelledError):
         return task is not None and task.cancelling() > 0
-    return isinstance(error, GeneratorExit) and task is None
+    if isinstance(error, GeneratorExit):  # of a coroutine that Python closes, which doesn't run
+        try:
+            return asyncio.current_task() is not task
+        except RuntimeError:  # there is no event loop any more
+            return True
+    return isinstance(error, KeyboardInterrupt)

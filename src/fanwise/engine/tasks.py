@@ -110,7 +110,8 @@ class VisitRunner:
         """Wait out the task's `delay`; False if the run is to stop meanwhile."""
         clock = self._run.services.clock
         if self._begun is not None and self._begun.due_at is not None:
-            delay_s = max(0.0, self._begun.due_at - clock.now())
+            # No longer than asked for: the clock may have been set back meanwhile.
+            delay_s = min(delay_s, max(0.0, self._begun.due_at - clock.now()))
         else:
             await self._note(due_at=clock.now() + delay_s)
         due = asyncio.Event()

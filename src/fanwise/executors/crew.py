@@ -22,17 +22,17 @@ from fanwise.ports import ActionCall, AttemptLog, Clock, Feed, Ticket, Timer
 # a run. These are the rules of the hot loop, `WorkerPool._attempts`, and their reasons.
 #
 # Workers, not tasks. A visit has at most as many workers as it may run items at once, and they live
-# as long as it does. A worker takes a ticket, makes the attempt, hands back its outcome and takes the
-# next. The obvious way, an asyncio task for each item under a semaphore, creates, schedules and
+# as long as it does. A worker takes a ticket, makes the attempt, hands back its outcome, and takes
+# the next. The obvious way, an asyncio task for each item under a semaphore, creates, schedules and
 # collects a task and two futures for an item; an `asyncio.timeout` adds a timer and a context. Each
 # costs as much as all the rest together. It also has to bound the tasks that wait, since a million
 # of them would be a million contexts; workers that pull bound themselves. Whatever holds items
 # back (slots, a rate, a queue that is full, a retry that isn't due) is the feed's affair: `take`
 # gives None then, and `wait` returns once another look is worth while.
 #
-# One lookout. Of the workers that have nothing to do one waits for the feed, and the others stand in
-# line behind it. A lookout that gets a ticket sends the next of the line, or if there is none a new
-# worker. So there are never more workers than items that have run at once, and one more, whatever
+# One lookout. Of the workers that have nothing to do one waits for the feed, and the others stand
+# in line behind it. A lookout that gets a ticket sends the next of the line, or a new worker if there
+# is none. So there are never more workers than items that have run at once, and one more, whatever
 # the `concurrency`; and a feed that wakes its workers, as for each slot that comes free, wakes one.
 # If all of them waited, each item would cost a look of each of them: with a concurrency of 30,000
 # the square of that. Whoever finds no ticket and no lookout is the lookout, so that none is missing
@@ -273,7 +273,7 @@ class WorkerPool:
         if self._is_over:  # also of a child workflow alone, and others wait for its slots
             self._feed.cancelled(ticket, started_at, duration_s)
             raise error
-        if isinstance(error, KeyboardInterrupt) or _closes_the_task(error):
+        if isinstance(error, KeyboardInterrupt) or _is_closed(worker.task, error):
             raise error
         worker.forget_cancellation()
         if why == "halt":
@@ -342,6 +342,11 @@ class WorkerPool:
         self._turn_ends = self._clock.monotonic() + _TURN_S
 
 
-def _closes_the_task(error: BaseException) -> bool:
-    """True if Python closes the coroutine, which no task runs then; an action may raise the same."""
-    return isinstance(error, GeneratorExit) and asyncio.current_task() is None
+def _is_closed(task: asyncio.Task[None], error: BaseException) -> bool:
+    """True if Python closes the task's coroutine; an action that runs may raise the same."""
+    if not isinstance(error, GeneratorExit):
+        return False
+    try:
+        return asyncio.current_task() is not task
+    except RuntimeError:  # there is no event loop any more
+        return True

@@ -76,7 +76,7 @@ class Run(msgspec.Struct, frozen=True):
         """Seconds from start to end, or None while there is no end."""
         if self.started_at is None or self.ended_at is None:
             return None
-        return self.ended_at - self.started_at
+        return max(0.0, self.ended_at - self.started_at)  # the clock may have been set back
 
 
 class EndedRun(msgspec.Struct, frozen=True, gc=False):

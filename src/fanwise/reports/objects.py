@@ -30,8 +30,8 @@ def iso_time(at: float | None) -> str | None:
 
 
 def span_s(started_at: float | None, ended_at: float | None) -> float | None:
-    """Return the seconds between two times, or None if one is unknown."""
-    return None if started_at is None or ended_at is None else ended_at - started_at
+    """Return the seconds between two times, or None if one is unknown; a clock may be set back."""
+    return None if started_at is None or ended_at is None else max(0.0, ended_at - started_at)
 
 
 def run_object(run: Run) -> JsonObject:

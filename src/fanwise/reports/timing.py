@@ -25,7 +25,7 @@ class Spell(NamedTuple):
     @property
     def span_s(self) -> float:
         """From start to end."""
-        return self.ended_at - self.started_at
+        return max(0.0, self.ended_at - self.started_at)  # the clock may have been set back
 
 
 class TaskTime(NamedTuple):

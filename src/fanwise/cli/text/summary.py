@@ -11,6 +11,7 @@ from fanwise.cli.text.render import count, paint, show_error, table
 from fanwise.model import Run, Status, TaskSummary, VisitRecord
 from fanwise.ports import Records
 from fanwise.reports.kinds import digest_items
+from fanwise.reports.objects import span_s
 from fanwise.reports.plain import clean
 from fanwise.units import show_span
 from fanwise.values import thaw
@@ -81,9 +82,7 @@ def _visits_of(task: TaskSummary, visits: Mapping[str, VisitRecord]) -> str:
 
 
 def _duration_s(task: TaskSummary) -> float | None:
-    if task.started_at is None or task.ended_at is None:
-        return None
-    return task.ended_at - task.started_at
+    return span_s(task.started_at, task.ended_at)
 
 
 def step_lines(steps: Sequence[VisitRecord], *, colours: bool) -> list[str]:
@@ -92,11 +91,7 @@ def step_lines(steps: Sequence[VisitRecord], *, colours: bool) -> list[str]:
         (
             "  " * task.path.count(".") + task.path.rpartition(".")[2],
             task.status,
-            show_span(
-                None
-                if task.started_at is None or task.ended_at is None
-                else task.ended_at - task.started_at
-            ),
+            show_span(span_s(task.started_at, task.ended_at)),
             f"{task.visit:,}" if task.visit > 1 else "",
             f"{task.attempts:,}" if task.attempts else "",
             show_error(task.error),
