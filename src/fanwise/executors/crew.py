@@ -31,8 +31,8 @@ from fanwise.ports import ActionCall, AttemptLog, Clock, Feed, Ticket, Timer
 # gives None then, and `wait` returns once another look is worth while.
 #
 # One lookout. Of the workers that have nothing to do one waits for the feed, and the others stand
-# in line behind it. A lookout that gets a ticket sends the next of the line, or a new worker if there
-# is none. So there are never more workers than items that have run at once, and one more, whatever
+# in line behind it. A lookout that gets a ticket sends the next of the line, or, if there is none,
+# a new worker. So there are never more workers than items that have run at once, and one, whatever
 # the `concurrency`; and a feed that wakes its workers, as for each slot that comes free, wakes one.
 # If all of them waited, each item would cost a look of each of them: with a concurrency of 30,000
 # the square of that. Whoever finds no ticket and no lookout is the lookout, so that none is missing
