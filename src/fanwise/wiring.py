@@ -35,6 +35,8 @@ A `str` with a line break is text, and any other `str` is a path.
 Actions = Sequence[Callable[..., object]]
 """Functions made actions by `@fanwise.action`."""
 
+_MOST = 10**15
+_MOST_DEPTH = 100  # each takes several frames of Python's stack
 _LEAST_LEASE_S = 1.0  # less, and a machine that is merely slow would lose its runs
 
 
@@ -166,8 +168,12 @@ def _read_limits(env: Mapping[str, str]) -> Limits:
                 f"the environment variable {variable} names no limit.",
                 hint=f"The limits are {', '.join(Limits.__struct_fields__)}.",
             )
-        if not (text.isascii() and text.isdigit() and int(text) > 0):
-            raise UsageError(f"the environment variable {variable} takes a whole number from 1.")
+        most = _MOST_DEPTH if known[variable] == "depth" else _MOST
+        digits = text.isascii() and text.isdigit() and len(text) <= len(str(_MOST))
+        if not (digits and 0 < int(text) <= most):
+            raise UsageError(
+                f"the environment variable {variable} takes a whole number from 1 to {most:,}."
+            )
         given[known[variable]] = int(text)
     return Limits(**given)
 

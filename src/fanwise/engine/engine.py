@@ -21,7 +21,7 @@ from fanwise.engine.driver import WorkflowDriver
 from fanwise.engine.handle import RunHandle, RunInbox, end_task
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.lease import LeaseKeeper
-from fanwise.engine.limits import Slots
+from fanwise.engine.limits import ProcessSlots
 from fanwise.engine.recorders.run import RunRecorder
 from fanwise.engine.recovery.start import fresh_start
 from fanwise.engine.run_factory import PreparedRun, RunFactory
@@ -71,7 +71,7 @@ class Engine:
         self._store = journal
         self._services = services
         self._factory = RunFactory(services.clock, services.randomness, secrets)
-        self._slots = Slots(services.limits.running)
+        self._slots = ProcessSlots(services.limits.running)
         self._keeper = LeaseKeeper(
             services.ownership,
             services.mailbox,

@@ -21,7 +21,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from fanwise.errors import LeaseLostError, RunDrivenError, RunNotFoundError, StoreError
+from fanwise.errors import (
+    LeaseLostError,
+    RunDrivenError,
+    RunNotFoundError,
+    StoreError,
+    StoreUnusableError,
+)
 from fanwise.model import LEASE_S, Lease, RequestKind, RunRecord, RunRequest
 from fanwise.ports import Clock, Mailbox, Ownership, Processes, ProcessState, is_driven
 
@@ -40,7 +46,7 @@ class _HeldRun:
         self,
         lease: Lease,
         on_request: Callable[[RunRequest], None],
-        on_lost: Callable[[LeaseLostError], None],
+        on_lost: Callable[[StoreError], None],
     ) -> None:
         self.lease = lease
         self.on_request = on_request
@@ -124,9 +130,12 @@ class LeaseKeeper:
         self,
         lease: Lease,
         on_request: Callable[[RunRequest], None],
-        on_lost: Callable[[LeaseLostError], None],
+        on_lost: Callable[[StoreError], None],
     ) -> None:
-        """Keep a lease until `release`; callbacks are called on the running event loop."""
+        """Keep a lease until `release`; callbacks are called on the running event loop.
+
+        `on_lost` hears that the lease is lost, or that the store can't be used any more.
+        """
         self._held[lease.run_no] = _HeldRun(lease, on_request, on_lost)
         if self._thread is None:  # or the last one is about to end
             self._has_ended = threading.Event()
@@ -175,12 +184,20 @@ class LeaseKeeper:
         beat_s = self._lease_s / _BEATS
         beaten_at = self._clock.monotonic()
         while not has_ended.wait(min(self._listen_s, beat_s)):
-            with suppress(StoreError, RuntimeError):  # the journal meets, and reports, the first
-                now = self._clock.monotonic()
-                if now >= beaten_at + beat_s:
-                    self._ownership.beat(engine_no)
-                    beaten_at = now
-                self._read_mail(loop, engine_no)
+            with suppress(RuntimeError):  # the loop is closed
+                try:
+                    now = self._clock.monotonic()
+                    if now >= beaten_at + beat_s:
+                        self._ownership.beat(engine_no)
+                        beaten_at = now
+                    self._read_mail(loop, engine_no)
+                except StoreUnusableError as error:
+                    # Attempts in flight may not come to the journal for hours.
+                    for run in dict(self._held).values():
+                        loop.call_soon_threadsafe(run.on_lost, error)
+                    return
+                except StoreError:
+                    pass  # it may pass; else the journal meets and reports it
 
     def _read_mail(self, loop: asyncio.AbstractEventLoop, engine_no: int) -> None:
         held = dict(self._held)

@@ -11,6 +11,7 @@ bring it to its end, as after a crash. So what follows a failure is decided in o
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -25,7 +26,7 @@ from fanwise.engine.calls import RunSurroundings
 from fanwise.engine.capture import AttemptLog, log_text
 from fanwise.engine.context_size import require_room
 from fanwise.engine.evaluate import evaluate_asked
-from fanwise.engine.inline import is_plain, run_plain
+from fanwise.engine.inline import is_cut_off, is_plain, run_plain
 from fanwise.engine.journal import refusal
 from fanwise.engine.services import RunServices
 from fanwise.engine.visit import Visit
@@ -80,6 +81,7 @@ class StraightLine:
         self._plan = plan
         self._run = run
         self._steps = [self._compile(task, visit) for task in plan.tasks]
+        self._slots = run.slots.of(run.depth, is_workflow=False)
         self._none_seen = dict.fromkeys(plan.numbers, _NOT_SEEN)
 
     def _compile(self, task: PlannedTask, visit: Visit) -> _Step:
@@ -136,6 +138,8 @@ class StraightLine:
             visit = Visit(run.run_id, run.run_no, row.visit_no, row.path, 1)
             end = await run_plain(step.task, visit, context, run, resumes=False)
             return replace(row, status=end.result.status, output=end.output, error=end.result.error)
+        own_task = asyncio.current_task()
+        await self._slots.take()
         log = AttemptLog(run.services.limits.log_bytes, partial(self._keep_log, row))
         try:
             with log:
@@ -146,8 +150,12 @@ class StraightLine:
                     log.keep(Ticket(context, None, 1), row.started_at or 0.0)
             output = encode_result(value, lambda: row.path, run.masker, run.services.limits)
             return replace(row, output=output)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if is_cut_off(error, own_task):
+                raise
             return replace(row, status=Status.FAILED, error=run.describe(error))
+        finally:
+            self._slots.give_back()
 
     async def _record(self, row: VisitRecord) -> VisitRecord:
         """Record a step, as failed if the store refuses its result, and return its row."""

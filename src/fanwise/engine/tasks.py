@@ -59,6 +59,7 @@ class VisitRunner:
         self._visit = visit
         self._context = context
         self._run = replace(run, stop=StopFlag(run.stop))
+        self._slots = run.slots_of(task)
         self._note = note
         self._begun = begun
         self._feed: AttemptQueue | None = None
@@ -111,7 +112,8 @@ class VisitRunner:
         """Wait out the task's `delay`; False if the run is to stop meanwhile."""
         clock = self._run.services.clock
         if self._begun is not None and self._begun.due_at is not None:
-            delay_s = max(0.0, self._begun.due_at - clock.now())
+            # No longer than asked for: the clock may have been set back meanwhile.
+            delay_s = min(delay_s, max(0.0, self._begun.due_at - clock.now()))
         else:
             await self._note(due_at=clock.now() + delay_s)
         due = asyncio.Event()
@@ -144,7 +146,7 @@ class VisitRunner:
         await executor.execute(feed, call)
 
     async def _solo(self, call: VisitCall, settings: TaskSettings) -> VisitEnd:
-        feed = SingleAttempt(self._context, settings, self.progress, self._run)
+        feed = SingleAttempt(self._context, settings, self.progress, self._run, self._slots)
         await self._execute(feed, call)
         if feed.status is None:
             return self._stopped_early()
@@ -177,7 +179,16 @@ class VisitRunner:
             notice=self._notice,
             left_out=None if bad_records is None else bad_records.note,
         )
-        feed = ItemAttempts(self._context, visit, source, settings, self.progress, run, bad_records)
+        feed = ItemAttempts(
+            self._context,
+            visit,
+            source,
+            settings,
+            self.progress,
+            run,
+            self._slots,
+            bad_records,
+        )
         if recorded is not None:
             feed.skip(*recorded)
         try:

@@ -112,7 +112,7 @@ def driven_span(
     """
     if started_at is None or ended_at is None:
         return driven_s
-    passed_s = ended_at - started_at
+    passed_s = max(0.0, ended_at - started_at)  # the clock may have been set back
     return passed_s if driven_s is None else min(driven_s, passed_s)
 
 

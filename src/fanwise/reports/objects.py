@@ -42,6 +42,11 @@ def iso_time(at: float | None) -> str | None:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def span_s(started_at: float | None, ended_at: float | None) -> float | None:
+    """Return the seconds between two times, or None if one is unknown; a clock may be set back."""
+    return None if started_at is None or ended_at is None else max(0.0, ended_at - started_at)
+
+
 def run_object(seen: Overview) -> JsonObject:
     """Return a run as it stands, with its output and its tasks."""
     run = seen.run

@@ -32,8 +32,8 @@ class Spell(NamedTuple):
 
     @property
     def span_s(self) -> float:
-        """Seconds of all parts."""
-        return sum(end - start for start, end in self.parts)
+        """Seconds of all parts; the clock may have been set back."""
+        return sum(max(0.0, end - start) for start, end in self.parts)
 
     @property
     def waited_s(self) -> float:

@@ -11,6 +11,7 @@ from fanwise.cli.text.render import count, paint, show_done, show_error, table
 from fanwise.model import ErrorInfo, FailedAttempt, Run, Status, TaskSummary, VisitRecord
 from fanwise.ports import Records
 from fanwise.reports.kinds import digest_items
+from fanwise.reports.objects import span_s
 from fanwise.reports.overview import Overview
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.plain import clean
@@ -106,11 +107,7 @@ def step_lines(
         (
             "  " * task.path.count(".") + task.path.rpartition(".")[2],
             visit_status(task.status, run_status),
-            show_span(
-                None
-                if task.started_at is None or task.ended_at is None
-                else task.ended_at - task.started_at
-            ),
+            show_span(span_s(task.started_at, task.ended_at)),
             f"{task.visit:,}" if task.visit > 1 else "",
             *([_count_of(task, "total"), _count_of(task, "failed")] if has_items else []),
             f"{task.attempts:,}" if task.attempts else "",

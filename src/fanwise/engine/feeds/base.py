@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from fanwise.engine.capture import unheard
 from fanwise.engine.feeds.progress import Progress, Stop
 from fanwise.engine.feeds.traces import Attempts, with_attempt
-from fanwise.engine.limits import RetryQueue
+from fanwise.engine.limits import RetryQueue, Slots
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
 from fanwise.errors import AttemptError
@@ -34,14 +34,16 @@ class AttemptQueue(ABC):
 
     width = 1
 
-    def __init__(self, settings: TaskSettings, progress: Progress, run: RunServices) -> None:
+    def __init__(
+        self, settings: TaskSettings, progress: Progress, run: RunServices, slots: Slots
+    ) -> None:
         services = run.services
         self._settings = settings
         self._progress = progress
         self._clock = services.clock
         self._randomness = services.randomness
         self._run = run
-        self._slots = run.slots
+        self._slots = slots
         self._retries = RetryQueue(services.clock, self._wake)
         self._held: dict[Future, Ticket] = {}  # retries that wait for a thread to return
         self._earlier: dict[int | None, Attempts] = {}  # of items that are to be tried again

@@ -8,6 +8,8 @@ flight, and a bounded number that wait to be retried.
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from fanwise.context import ItemContext, WorkflowContext
@@ -18,7 +20,7 @@ from fanwise.engine.feeds.progress import Progress
 from fanwise.engine.feeds.reader import NOTHING, ItemReader
 from fanwise.engine.feeds.tally import Tally
 from fanwise.engine.feeds.traces import encode_attempts, item_text, label_of, label_text
-from fanwise.engine.limits import RateLimiter
+from fanwise.engine.limits import RateLimiter, Slots
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
 from fanwise.engine.visit import Visit
@@ -41,10 +43,11 @@ class ItemAttempts(AttemptQueue):
         settings: TaskSettings,
         progress: Progress,
         run: RunServices,
+        slots: Slots,
         bad_records: BadRecords | None = None,
     ) -> None:
-        super().__init__(settings, progress, run)
-        self.width = settings.concurrency
+        super().__init__(settings, progress, run, slots)
+        self.width = min(settings.concurrency, run.services.limits.running)
         self._context = context
         self._visit = visit
         self._run_no, self._visit_no = visit.run_no, visit.visit_no
@@ -136,7 +139,7 @@ class ItemAttempts(AttemptQueue):
         if may_read and self._progress.waiting <= self._most_waiting:
             await reader.refill(self._changed)
         elif has_item or may_read or self._retries:
-            await self._changed
+            await asyncio.shield(self._changed)
         else:
             if limiter is not None:
                 limiter.wake()  # no start will let those in who still wait in line

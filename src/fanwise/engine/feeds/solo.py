@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fanwise.context import WorkflowContext
 from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.progress import Progress
 from fanwise.engine.feeds.traces import Attempts
+from fanwise.engine.limits import Slots
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
 from fanwise.model import ErrorInfo, Status
@@ -21,8 +24,9 @@ class SingleAttempt(AttemptQueue):
         settings: TaskSettings,
         progress: Progress,
         run: RunServices,
+        slots: Slots,
     ) -> None:
-        super().__init__(settings, progress, run)
+        super().__init__(settings, progress, run, slots)
         self._next: Ticket | None = Ticket(context, None, 1)
         self.status: Status | None = None
         self.output: bytes | None = None
@@ -46,7 +50,7 @@ class SingleAttempt(AttemptQueue):
         has_first = self._next is not None and not self._is_closed
         if not (has_first or self._retries):
             return False
-        await self._changed
+        await asyncio.shield(self._changed)
         return True
 
     def _put_back(self, ticket: Ticket) -> None:
