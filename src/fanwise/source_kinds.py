@@ -13,11 +13,15 @@ import msgspec
 
 
 class SourceKind(msgspec.Struct, frozen=True):
-    """A kind of stream, by the key that names it; `takes` says in words what the key takes."""
+    """A kind of stream, by the key that names it; `takes` says in words what the key takes.
+
+    `gives` says what each item is, if that is a value without parts.
+    """
 
     name: str
     is_file: bool
     takes: str
+    gives: str = ""
 
 
 _FILE: Final = "takes the path of a file"
@@ -27,8 +31,13 @@ SOURCE_KINDS: Final[Mapping[str, SourceKind]] = {
     for kind in (
         SourceKind("jsonl", is_file=True, takes=_FILE),
         SourceKind("csv", is_file=True, takes=_FILE),
-        SourceKind("lines", is_file=True, takes=_FILE),
-        SourceKind("range", is_file=False, takes="takes a whole number of 0 or more"),
+        SourceKind("lines", is_file=True, takes=_FILE, gives="text"),
+        SourceKind(
+            "range",
+            is_file=False,
+            takes="takes a whole number of 0 or more",
+            gives="a number",
+        ),
     )
 }
 """All kinds by name, in the order in which messages list them."""

@@ -104,6 +104,12 @@ WRONG = {
         "2:48",
         'Did you mean "size"?',
     ),
+    "unknown-part": (
+        "parameters: {size: {type: integer}}\n"
+        'tasks: [{name: a, action: test.any, input: {v: "{{ parameters.size.width }}"}}]',
+        "2:48",
+        "is of type integer",
+    ),
     "unknown-variable": (
         'vars: {count: 1}\ntasks: [{name: a, action: test.any, input: {v: "{{ vars.conut }}"}}]',
         "2:48",
@@ -241,6 +247,80 @@ def test_all_problems_of_a_file_are_told_at_once_in_its_order() -> None:
         "unknown-task",
     ]
     assert [problem.place.line for problem in found] == [1, 3, 4, 5, 6]
+
+
+IMPOSSIBLE = [
+    ("x: '{{ run.sttus }}'", 'no "sttus"'),
+    ("x: '{{ run.id.day }}'", 'run.id has no parts, and no "day"'),
+    ("x: '{{ index.first }}'", 'index has no parts, and no "first"'),
+    ("x: '{{ task.one.items.errors }}'", "task.one.items has total, succeeded, failed"),
+    ("x: '{{ task.one.error.mesage }}'", 'Did you mean "message"?'),
+    ("x: '{{ task.one.error.type.name }}'", "task.one.error.type has no parts"),
+    ('x: \'{{ task["one"]["error"]["kind"] }}\'', 'no "kind"'),
+    ("x: '{{ task.plain.items.failed }}'", 'task "plain" has no with-items'),
+    ("x: '{{ task.one.status == \"suceeded\" }}'", 'Did you mean "succeeded"?'),
+    ("x: '{{ \"done\" != task.one.status }}'", '"done" is no status'),
+    ('x: \'{{ task.one.status in ["failed", "over"] }}\'', '"over" is no status'),
+    ("x: '{{ \"over\" in [task.one.status, task.plain.status] }}'", '"over" is no status'),
+    ("x: '{{ item.hosst }}'", 'Did you mean "host"?'),
+]
+"""Inputs of a task that name what can't exist, each with a part of the problem."""
+
+
+@pytest.mark.parametrize(("entry", "part"), IMPOSSIBLE)
+def test_a_name_that_can_never_exist_is_a_problem_at_any_depth(entry: str, part: str) -> None:
+    """Whatever the run does, the template would fail."""
+    (problem,) = problems_of(
+        f"""
+        tasks:
+          - {{name: one, action: test.any, with-items: [1]}}
+          - {{name: plain, action: test.any}}
+          - {{name: b, action: test.any, with-items: {{host: [a], port: [1]}}, input: {{{entry}}}}}
+        """
+    )
+    assert part in str(problem)
+
+
+POSSIBLE = [
+    "{{ run.id.upper() }} {{ run.started_at[:10] }} {{ task.one.status[0] }}",
+    "{{ task.one.error.data.body.first }} {{ task.one.output.total.x }}",
+    "{{ task.one.status in ['failed', 'skipped'] }} {{ task.one.error.type == 'Gone' }}",
+    "{{ item.host.name }} {{ item.port }} {{ item.keys() }}",
+]
+
+
+@pytest.mark.parametrize("text", POSSIBLE)
+def test_a_name_that_may_exist_is_left_to_the_run(text: str) -> None:
+    """What a result, an item or an error's data holds is known then only."""
+    plan_of(
+        f"""
+        tasks:
+          - {{name: one, action: test.any, with-items: [1]}}
+          - name: b
+            action: test.any
+            with-items: {{host: [a], port: [1]}}
+            input:
+              x: >-
+                {text}
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    ("items", "part"),
+    [
+        ("with-items: {range: 3}", 'an item of "range" is a number'),
+        ("with-items: {lines: hosts.txt}", 'an item of "lines" is text'),
+        ("with-items: {jsonl: a.jsonl}, batch-size: 5", "with batch-size `item` is a list"),
+    ],
+)
+def test_an_item_without_parts_is_known_by_its_source(items: str, part: str) -> None:
+    """A name in it can't exist, whatever the file holds."""
+    (problem,) = problems_of(
+        f"tasks: [{{name: a, action: test.any, {items}, input: {{v: '{{{{ item.name }}}}'}}}}]"
+    )
+    assert problem.code == "unknown-part"
+    assert part in str(problem)
 
 
 def test_naming_a_later_task_says_which_can_be_named() -> None:

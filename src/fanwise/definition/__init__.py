@@ -14,6 +14,7 @@ Nothing here does I/O, compiles a template or knows an action.
 from fanwise.definition.field_types import FAIL, NAME_PATTERN
 from fanwise.definition.json_schema import workflow_json_schema
 from fanwise.definition.literals import (
+    SCALARS,
     TYPES,
     Tolerance,
     fits_type,
@@ -43,6 +44,7 @@ __all__ = [
     "FAIL",
     "MAX_CONCURRENCY",
     "NAME_PATTERN",
+    "SCALARS",
     "TYPES",
     "ParameterDefinition",
     "RetryDefinition",

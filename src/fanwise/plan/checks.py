@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping, Set
 import msgspec
 
 from fanwise.catalog import ActionSpec
-from fanwise.definition import WorkflowDefinition, did_you_mean
+from fanwise.definition import SCALARS, WorkflowDefinition, did_you_mean
 from fanwise.errors import AttemptError, Diagnostic, Place
 from fanwise.graph import Graph
-from fanwise.plan.model import Plan, PlannedInput, PlannedTask
+from fanwise.plan.model import Plan, PlannedInput, PlannedItems, PlannedTask
 from fanwise.plan.values import Value
 from fanwise.ports import Catalog
+from fanwise.source_kinds import SOURCE_KINDS
 
 CODES: Mapping[str, str] = {
     "bad-input": "An input's literal value doesn't fit the action's parameter.",
@@ -35,6 +36,7 @@ CODES: Mapping[str, str] = {
     "unknown-action": "No pack has an action of this name.",
     "unknown-input": "The action has no parameter of this name.",
     "unknown-parameter": "A template names a parameter that the workflow doesn't declare.",
+    "unknown-part": "A template names a part that its value can't have.",
     "unknown-task": "A template, needs or next names a task that the workflow doesn't have.",
     "unknown-workflow": "The workflow that a task calls can't be read.",
     "unknown-variable": "A template names a variable that nothing declares or publishes before.",
@@ -56,13 +58,15 @@ class _Scope(msgspec.Struct, frozen=True):
 
     `before` is the number of the task whose predecessors may be named, None for no task at all, and
     `_ALL` for all of them. `no_item` says why there is no item. `own` are the variables that the
-    task itself has published by then.
+    task itself has published by then. `items` are those of the task.
     """
 
     before: int | None
     no_item: str = ""
     functions: frozenset[str] = frozenset()
     own: Set[str] = frozenset()
+    items: PlannedItems | None = None
+    has_batches: bool = False
     records: bool = False
     """True if values are recorded, so that no secret may come in."""
 
@@ -220,7 +224,8 @@ class Checker:
     def _check_task(self, task: PlannedTask) -> Iterator[Diagnostic]:
         before = task.number if task.number < len(self._plan.graph.names) else _ALL
         shared = _Scope(before, "this is evaluated once for the task")
-        each = _Scope(before)
+        has_batches = task.settings.batch_size.given is not None
+        each = _Scope(before, items=task.items, has_batches=has_batches)
         if task.items is None:
             shared = each = _Scope(before, f'task "{task.name}" has no with-items')
         if task.when is not None:
@@ -287,8 +292,12 @@ class Checker:
                 if scope.no_item:
                     text = f"there is no `{path[0]}` here: {scope.no_item}."
                     yield Diagnostic(place, "misplaced-name", text)
+                elif name is not None and path[0] == "item":
+                    yield from _check_item_part(place, name, scope)
             case "task":
                 yield from self._check_task_name(place, name, scope)
+                if path[2:3] == ("items",):
+                    yield from self._check_has_items(place, path)
             case "vars" if name is not None:
                 if not self._is_known(name, scope, known):
                     seen = self._names_seen(scope) if known is None else known
@@ -297,6 +306,7 @@ class Checker:
                     yield Diagnostic(place, "unknown-variable", text, hint)
             case "parameters":
                 yield from self._check_parameter(place, name, scope)
+                yield from self._check_parameter_part(place, path)
             case "secrets":
                 if scope.records:
                     yield _secret_recorded(place, "a secret")
@@ -335,6 +345,18 @@ class Checker:
         elif name in secret and scope.records:
             yield _secret_recorded(place, f'the secret parameter "{name}"')
 
+    def _check_parameter_part(self, place: Place, path: tuple[str, ...]) -> Iterator[Diagnostic]:
+        parameter = self._plan.parameters.get(path[1]) if len(path) > 2 else None
+        if parameter is not None and parameter.type in SCALARS:
+            text = f'parameters.{path[1]} is of type {parameter.type} and has no "{path[2]}".'
+            yield Diagnostic(place, "unknown-part", text, "Declare it as an object if it is one.")
+
+    def _check_has_items(self, place: Place, path: tuple[str, ...]) -> Iterator[Diagnostic]:
+        number = self._plan.numbers.get(path[1])
+        if number is not None and self._plan.tasks[number].items is None:
+            text = f'task "{path[1]}" has no with-items, so {".".join(path[:3])} is null.'
+            yield Diagnostic(place, "unknown-part", text)
+
     def _check_task_name(
         self, place: Place, name: str | None, scope: _Scope
     ) -> Iterator[Diagnostic]:
@@ -362,6 +384,22 @@ class Checker:
     def _precedes(self, earlier: int, later: int) -> bool:
         graph = self._plan.graph
         return earlier < len(graph.names) and graph.precedes(earlier, later)
+
+
+def _check_item_part(place: Place, name: str, scope: _Scope) -> Iterator[Diagnostic]:
+    """Find a part of `item` that the source of the items rules out."""
+    items = scope.items
+    if items is None:
+        return
+    if scope.has_batches:
+        text = f'with batch-size `item` is a list and has no "{name}".'
+        yield Diagnostic(place, "unknown-part", text, "Its elements are item[0] and so on.")
+    elif items.kind in SOURCE_KINDS and (gives := SOURCE_KINDS[items.kind].gives):
+        text = f'an item of "{items.kind}" is {gives} and has no "{name}".'
+        yield Diagnostic(place, "unknown-part", text, "Write `item` alone.")
+    elif items.kind == "zip" and name not in items.parts:
+        text = f'`item` has no "{name}": with-items gives it {", ".join(items.parts)}.'
+        yield Diagnostic(place, "unknown-part", text, did_you_mean(name, items.parts))
 
 
 def _members(publishers: int, graph: Graph) -> Iterator[int]:
