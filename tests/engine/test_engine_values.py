@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 import fanwise
-from fanwise.model import Status
+from fanwise.model import ErrorInfo, Status
 from fanwise.values import MAX_DEPTH
 
 LEVELS = 90
@@ -56,3 +58,29 @@ output: "{{ task.a.output }}"
         echo,
     )
     assert run.output == [1, 2, 3]
+
+
+def test_a_rule_between_inputs_holds_for_what_templates_give(loom) -> None:
+    """One of two expressions may be null for one item, and both given for another."""
+
+    @fanwise.action("test.send", one_of=("text", "file"))
+    async def send(text: str | None = None, file: str | None = None) -> str:
+        return text or file or ""
+
+    run = loom.run(
+        """
+        tasks:
+          - name: send
+            action: test.send
+            with-items: [{text: a, file: null}, {text: null, file: b}, {text: a, file: b}]
+            tolerate: 1
+            input: {text: "{{ item.text }}", file: "{{ item.file }}"}
+        output: "{{ task.send.output }}"
+        """,
+        send,
+    )
+    assert run.output == ["a", "b", None]
+    (failed,) = loom.items(status=Status.FAILED)
+    error = msgspec.json.decode(failed.error, type=ErrorInfo)
+    assert (error.type, failed.attempts) == ("InputError", 1)
+    assert error.message == 'test.send takes only one of "text" or "file".'

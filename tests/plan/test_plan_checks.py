@@ -22,6 +22,24 @@ async def greet(name: str, times: int = 1) -> str:
     return name * times
 
 
+@fanwise.action(
+    "test.send",
+    one_of=("text", "file"),
+    at_most_one_of=("gzip", ("level", "window")),
+    together=("user", "password"),
+)
+async def send(
+    text: str | None = None,
+    file: str | None = None,
+    gzip: bool | None = None,
+    level: int | None = None,
+    window: int | None = None,
+    user: str | None = None,
+    password: str | None = None,
+) -> None:
+    """Send something."""
+
+
 @fanwise.action("test.any")
 async def anything(**values: object) -> object:
     """Take anything."""
@@ -39,7 +57,7 @@ class AloneInItsFolder(ActionRegistry):
 
 def registry() -> ActionRegistry:
     found = AloneInItsFolder()
-    for function in (greet, anything):
+    for function in (greet, send, anything):
         spec = spec_of(function)
         assert spec is not None
         found.add(spec)
@@ -72,6 +90,11 @@ WRONG = {
         "tasks: [{name: a, action: test.greet, input: {name: x, tims: 2}}]",
         "1:56",
         'Did you mean "times"?',
+    ),
+    "conflicting-inputs": (
+        "tasks: [{name: a, action: test.send, input: {text: a, file: b}}]",
+        "1:45",
+        'takes only one of "text" or "file"',
     ),
     "missing-input": ("tasks: [{name: a, action: test.greet}]", "1:16", "name"),
     "bad-input": (
@@ -247,6 +270,36 @@ def test_all_problems_of_a_file_are_told_at_once_in_its_order() -> None:
         "unknown-task",
     ]
     assert [problem.place.line for problem in found] == [1, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("given", "part"),
+    [
+        ("{}", 'needs "text" or "file"'),
+        ("{text: null}", 'needs "text" or "file"'),
+        ("{text: 'at {{ run.id }}', file: b}", "takes only one of"),
+        ("{text: a, gzip: true, level: 3}", 'only one of "gzip" or "level" and "window"'),
+        ("{text: a, user: ada}", 'takes "user" only with "password"'),
+    ],
+)
+def test_inputs_that_break_a_rule_of_the_action_are_a_problem(given: str, part: str) -> None:
+    """A text with a template in it is given for sure, and null is not."""
+    (problem,) = problems_of(f"tasks: [{{name: a, action: test.send, input: {given}}}]")
+    assert problem.code == "conflicting-inputs"
+    assert part in problem.message
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "{text: a, file: null, level: 1, window: 2}",
+        "{text: '{{ run.id }}', file: '{{ run.id }}'}",
+        "{text: a, user: ada, password: '{{ secrets.KEY }}'}",
+    ],
+)
+def test_inputs_that_may_fit_are_left_to_the_run(given: str) -> None:
+    """One of two expressions may be null."""
+    plan_of(f"tasks: [{{name: a, action: test.send, input: {given}}}]")
 
 
 IMPOSSIBLE = [

@@ -173,6 +173,10 @@ class VisitCall:
                 except InputError as error:
                     raise error.at(place) from None
             arguments[name] = value
+        for rule in self.action.rules:
+            given = [name for name, value in arguments.items() if value is not None]
+            if fault := rule.fault(given, given):
+                raise InputError(f"{self.action.name} {fault}.")
         if self._context_field is not None:
             arguments[self._context_field] = self._action_context(ticket)
         if self._is_child:

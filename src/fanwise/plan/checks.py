@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Set
 
 import msgspec
 
-from fanwise.catalog import ActionSpec
 from fanwise.definition import SCALARS, WorkflowDefinition, did_you_mean
-from fanwise.errors import AttemptError, Diagnostic, Place
+from fanwise.errors import Diagnostic, Place
 from fanwise.graph import Graph
-from fanwise.plan.model import Plan, PlannedInput, PlannedItems, PlannedTask
+from fanwise.plan.input_checks import input_problems
+from fanwise.plan.model import Plan, PlannedItems, PlannedTask
 from fanwise.plan.values import Value
 from fanwise.ports import Catalog
 from fanwise.source_kinds import SOURCE_KINDS
@@ -24,6 +24,7 @@ CODES: Mapping[str, str] = {
     "bad-input": "An input's literal value doesn't fit the action's parameter.",
     "bad-template": "A template can't be compiled.",
     "bad-condition": "A condition is text with templates in it, which is always true.",
+    "conflicting-inputs": "Inputs stand together, or are missing, against a rule of the action.",
     "missing-action": "A task names no action.",
     "missing-input": "An input is missing that the action requires.",
     "misplaced-name": "A template names something that can't be known where it stands.",
@@ -155,7 +156,7 @@ class Checker:
             if spec is None:
                 yield self._unknown_action(place, task, name)
             else:
-                yield from self._check_inputs(task, spec)
+                yield from input_problems(self._definition, task, spec)
 
     def _action(self, task: PlannedTask) -> str | None:
         listed = self._definition.tasks if task.path[0] == "tasks" else self._definition.finally_
@@ -170,54 +171,6 @@ class Checker:
             did_you_mean(name, self._catalog.names())
             or "Define it in actions.py beside the workflow, or name its pack with --packs.",
         )
-
-    def _check_inputs(self, task: PlannedTask, spec: ActionSpec) -> Iterator[Diagnostic]:
-        given = {entry.name for entry in task.inputs}
-        missing = [
-            field.name
-            for field in spec.fields.values()
-            if field.required and field.name not in given
-        ]
-        if missing:
-            names = ", ".join(f'"{name}"' for name in missing)
-            yield Diagnostic(
-                task.place,
-                "missing-input",
-                f'task "{task.name}" calls {spec.name} without {names}.',
-                f"Add to its input: {', '.join(missing)}.",
-            )
-        for entry in task.inputs:
-            yield from self._check_input(task, spec, entry)
-
-    def _check_input(
-        self, task: PlannedTask, spec: ActionSpec, entry: PlannedInput
-    ) -> Iterator[Diagnostic]:
-        place = self._definition.key_place(*task.path, "input", entry.name)
-        field = spec.fields.get(entry.name)
-        if field is None:
-            if not spec.open_input:
-                known = ", ".join(spec.fields) or "none"
-                yield Diagnostic(
-                    place,
-                    "unknown-input",
-                    f'{spec.name} has no parameter "{entry.name}".',
-                    did_you_mean(entry.name, spec.fields) or f"Its parameters: {known}.",
-                )
-        elif entry.value.is_constant:
-            try:
-                if field.check is not None:
-                    field.check(entry.value.raw)
-            except AttemptError as error:
-                yield Diagnostic(entry.value.place, "bad-input", error.message, error.hint)
-        elif field.is_script:
-            yield Diagnostic(
-                entry.value.place,
-                "template-in-script",
-                f'the script of task "{task.name}" has a template in its text, so that a value '
-                "could change what the script does.",
-                'Pass values as environment variables, as in `env: {HOST: "{{ item.host }}"}`, '
-                'and write "$HOST" in the script.',
-            )
 
     # Templates
 

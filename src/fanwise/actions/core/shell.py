@@ -20,7 +20,7 @@ _TAIL_CHARACTERS = 2_000
 _WHOLE_CHARACTERS = 100_000  # in which secrets are looked for
 
 
-@action(_NAME)
+@action(_NAME, one_of=("command", "script"))
 async def run_command(
     command: list[Any] | None = None,
     script: Annotated[str | None, SCRIPT] = None,
@@ -92,8 +92,6 @@ def _end(text: str) -> Excerpt:
 
 
 def _arguments(command: list[Any] | None, script: str | None, shell: str | None) -> list[str]:
-    if (command is None) == (script is None):
-        raise InputError(f"{_NAME} takes either a command or a script.")
     if script is not None:
         return [shell or _default_shell(), "-e", "-c", script]
     if not command or not all(isinstance(part, str | int | float) for part in command):
