@@ -374,7 +374,8 @@ def _when_scope(shared: _Scope, task: PlannedTask) -> _Scope:
     return msgspec.structs.replace(
         shared,
         no_item="`when` is judged once for the task, before its items; to leave out items, "
-        "filter the list with select in with-items",
+        "filter the list with select in with-items, or let the action be a child workflow, "
+        "such as ./send.yaml, whose task has the `when`",
     )
 
 

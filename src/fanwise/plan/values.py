@@ -11,7 +11,7 @@ from typing import Any
 
 from fanwise.context import ItemContext, WorkflowContext
 from fanwise.definition import has_template
-from fanwise.errors import Place, TemplateSyntaxError
+from fanwise.errors import Place, TemplateError, TemplateSyntaxError
 from fanwise.expressions import Template, compile_template
 from fanwise.model import Limits, TaskResult
 from fanwise.values import FrozenDict, FrozenList, freeze
@@ -60,6 +60,19 @@ class Value:
         return isinstance(other, Value) and (self.raw, self.place) == (other.raw, other.place)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def truth(condition: Value, value: object) -> bool:
+    """True if the condition, which gave `value`, holds. Raises `TemplateError` for a text.
+
+    A text such as `false`, which a command prints or a file holds, would hold.
+    """
+    if isinstance(value, str):
+        raise TemplateError(
+            f"{condition.place}  this condition gave a text, which is neither true nor false.",
+            hint="Compare it, as in \"{{ x == 'yes' }}\".",
+        )
+    return bool(value)
 
 
 def compile_value(
