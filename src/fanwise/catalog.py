@@ -30,7 +30,7 @@ class ActionField(msgspec.Struct, frozen=True):
     `check` turns a frozen JSON value into what the action is called with, or raises `InputError`
     naming the field; None takes any value as it is. `shareable` says that what `check` gives can't
     be changed, so that all items of a task can have it by reference. `accepts` says in words which
-    values are taken. `is_script` marks text that a shell runs, in which templates are refused, and
+    values are taken. `is_script` marks text that a shell runs, which is no template, and
     `is_path` the path of a file or folder: a relative one starts at the workflow's folder, or at
     the caller's if it is a parameter's value.
     """
@@ -88,6 +88,11 @@ class InputRule(msgspec.Struct, frozen=True):
 
 def _listed(choices: Sequence[tuple[str, ...]]) -> str:
     return " or ".join(" and ".join(f'"{name}"' for name in choice) for choice in choices)
+
+
+CORE_SCRIPTS = frozenset({("core.shell", "script")})
+"""The actions of the core pack whose inputs are scripts, with the inputs: for plans that are made
+without a catalog."""
 
 
 class ActionRef(msgspec.Struct, frozen=True):

@@ -199,7 +199,7 @@ WRONG = {
     ),
     "template-in-script": (
         'tasks: [{name: a, action: core.shell, input: {script: "rm {{ run.id }}"}}]',
-        "1:55",
+        "1:59",
         "env",
     ),
 }
@@ -450,3 +450,17 @@ def test_the_secrets_that_a_workflow_uses_are_known() -> None:
         'tasks: [{name: a, action: test.any, input: {v: "{{ secrets.B }}{{ secrets.A }}"}}]'
     )
     assert plan.secrets == ("A", "B")
+
+
+def test_without_a_catalog_the_scripts_of_the_core_pack_are_known() -> None:
+    """What is no template isn't compiled as one; the table agrees with the pack."""
+    from fanwise.catalog import CORE_SCRIPTS
+    from fanwise.packs.folders import load_actions
+
+    text = "tasks: [{name: a, action: core.shell, input: {script: 'echo ${#x} {{.Names}}'}}]"
+    (entry,) = compile_plan(load(text, file="flow.yaml"), None).tasks[0].inputs
+    assert entry.value.raw == "echo ${#x} {{.Names}}"
+    core = load_actions()
+    specs = [spec for name in core.names() if (spec := core.get(name)) is not None]
+    fields = [(spec.name, field) for spec in specs for field in spec.fields.values()]
+    assert {(name, field.name) for name, field in fields if field.is_script} == CORE_SCRIPTS

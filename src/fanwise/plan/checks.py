@@ -33,7 +33,7 @@ CODES: Mapping[str, str] = {
     "needs-and-next": "A task has needs, and another one leads to it with next.",
     "needs-cycle": "A task needs one that comes after it.",
     "racing-variable": "A warning: tasks side by side publish the same variable.",
-    "template-in-script": "A script's text has a template; pass values as environment variables.",
+    "template-in-script": "A script names something of the run; values are given in env.",
     "unknown-action": "No pack has an action of this name.",
     "unknown-input": "The action has no parameter of this name.",
     "unknown-parameter": "A template names a parameter that the workflow doesn't declare.",

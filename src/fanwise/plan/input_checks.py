@@ -61,15 +61,6 @@ def _input_problems(
                 field.check(entry.value.raw)
         except AttemptError as error:
             yield Diagnostic(entry.value.place, "bad-input", error.message, error.hint)
-    elif field.is_script:
-        yield Diagnostic(
-            entry.value.place,
-            "template-in-script",
-            f'the script of task "{task.name}" has a template in its text, so that a value '
-            "could change what the script does.",
-            'Pass values as environment variables, as in `env: {HOST: "{{ item.host }}"}`, '
-            'and write "$HOST" in the script.',
-        )
 
 
 def _may_be_given(value: Value) -> bool:

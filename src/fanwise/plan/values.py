@@ -99,7 +99,7 @@ def compile_value(
             for index, part in enumerate(raw)
         ]
         return _combine(raw, values, _list_builder(values), place())
-    return _constant(raw, place())
+    return constant(raw, place())
 
 
 def _compile_text(
@@ -109,16 +109,17 @@ def _compile_text(
     refuse: Callable[[Place, TemplateSyntaxError], None],
 ) -> Value:
     if not has_template(text):
-        return _constant(text, place)
+        return constant(text, place)
     try:
         template = compile_template(text, place=place, limits=limits)
     except TemplateSyntaxError as error:
         refuse(place, error)
-        return _constant(None, place)
+        return constant(None, place)
     return Value(text, template.evaluate, (template,), place)
 
 
-def _constant(raw: object, place: Place) -> Value:
+def constant(raw: object, place: Place) -> Value:
+    """The value that `raw` is, whatever its texts hold."""
     frozen = freeze(raw)
 
     def give(context: WorkflowContext | ItemContext, outcome: TaskResult | None = None) -> Any:
@@ -136,7 +137,7 @@ def _combine(
 ) -> Value:
     templates = tuple(template for part in parts for template in part.templates)
     if not templates:
-        return _constant(raw, place)
+        return constant(raw, place)
     return Value(raw, evaluate, templates, place, entries)
 
 

@@ -41,8 +41,8 @@ async def run_command(
     Input: `command` or `script`, and
       command    the program and its arguments, as a list; no shell reads it
       script     text for a shell, which stops at the first command that fails (`-e`); at one within
-                 a pipe only after `set -o pipefail`. It can't hold templates: give values in `env`
-                 and write "$name"
+                 a pipe only after `set -o pipefail`. It is no template, so ${#x} and {{.Name}} stay
+                 as they are: give values in `env` and write "$name"
       shell      bash or sh; default bash where there is one, else sh
       env        environment variables: text as it is, other values as JSON, null unsets one
       cwd        the folder to run in; default the workflow's
