@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -84,3 +86,20 @@ def test_a_rule_between_inputs_holds_for_what_templates_give(loom) -> None:
     error = msgspec.json.decode(failed.error, type=ErrorInfo)
     assert (error.type, failed.attempts) == ("InputError", 1)
     assert error.message == 'test.send takes only one of "text" or "file".'
+
+
+def test_a_result_that_isnt_json_is_recorded_in_its_natural_form(loom) -> None:
+    """Such as a date, a path or a dataclass; templates see text and maps."""
+
+    @fanwise.action("test.look")
+    async def look() -> dict[str, object]:
+        return {"at": datetime(2026, 3, 5, tzinfo=UTC), "path": Path("a/b")}
+
+    run = loom.run(
+        """
+        tasks: [{name: look, action: test.look}]
+        output: "{{ task.look.output }}"
+        """,
+        look,
+    )
+    assert run.output == {"at": "2026-03-05T00:00:00+00:00", "path": "a/b"}

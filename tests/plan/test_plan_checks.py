@@ -206,6 +206,15 @@ WRONG = {
 
 
 WARNED = {
+    "old-variable": (
+        """
+        vars: {ref: old}
+        tasks:
+          - {name: a, action: test.any, publish: {ref: new, copy: "{{ vars.ref }}"}}
+        """,
+        "3:59",
+        '"copy" reads the variable "ref" as it was before',
+    ),
     "racing-variable": (
         """
         tasks:
@@ -464,3 +473,54 @@ def test_without_a_catalog_the_scripts_of_the_core_pack_are_known() -> None:
     specs = [spec for name in core.names() if (spec := core.get(name)) is not None]
     fields = [(spec.name, field) for spec in specs for field in spec.fields.values()]
     assert {(name, field.name) for name, field in fields if field.is_script} == CORE_SCRIPTS
+
+
+def test_a_variable_that_is_made_of_its_own_old_value_is_no_warning() -> None:
+    """As a counter is."""
+    plan = plan_of(
+        """
+        vars: {n: 0}
+        tasks: [{name: a, action: test.any, publish: {n: "{{ vars.n + 1 }}", m: 1}}]
+        """
+    )
+    assert not plan.warnings
+
+
+def test_a_template_that_cannot_be_compiled_is_one_problem() -> None:
+    """And none of the input that it would have given."""
+    (problem,) = problems_of("tasks: [{name: a, action: test.greet, input: {name: '{{ 1 + }}'}}]")
+    assert problem.code == "bad-template"
+
+
+@pytest.mark.parametrize(
+    ("template", "remedy"),
+    [
+        ("now()", "run.started_at"),
+        ("env.HOME", "declare a parameter"),
+        ("steps.a", "task.NAME.output"),
+        ("params.x", "parameters.NAME"),
+    ],
+)
+def test_a_name_that_other_tools_have_is_told_what_to_write(template: str, remedy: str) -> None:
+    """A name of fanwise's that merely looks like it would mislead."""
+    (problem,) = problems_of(
+        f"tasks: [{{name: a, action: test.any, input: {{v: '{{{{ {template} }}}}'}}}}]"
+    )
+    assert remedy in problem.hint
+
+
+def test_an_input_that_other_tools_have_is_told_what_is_meant() -> None:
+    """`cmd` is `command`, though `cwd` looks more like it; one slip is one problem."""
+    from fanwise.packs.folders import load_actions
+
+    text = "tasks: [{name: a, action: core.shell, input: {cmd: ls}}]"
+    with pytest.raises(DefinitionError) as caught:
+        compile_plan(load(text, file="flow.yaml"), load_actions())
+    (problem,) = caught.value.problems
+    assert problem.hint == 'Did you mean "command"?'
+
+
+def test_an_unplaced_task_is_told_which_task_turned_the_order_off() -> None:
+    """One `next` in a file does so for all tasks."""
+    (problem,) = problems_of(WRONG["unplaced-task"][0])
+    assert 'since task "a" has "next"' in problem.message

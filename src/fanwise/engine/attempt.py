@@ -25,7 +25,7 @@ from fanwise.engine.capture import AttemptLog, log_text
 from fanwise.engine.evaluate import bounded
 from fanwise.engine.masking import Masker
 from fanwise.engine.visit import Visit
-from fanwise.errors import AttemptError, InputError, LimitError, Place
+from fanwise.errors import AttemptError, InputError, LimitError, Place, ResultError
 from fanwise.model import Limits
 from fanwise.plan import PlannedInput, Value
 from fanwise.plan.snapshot import (
@@ -201,7 +201,10 @@ class VisitCall:
 
     def result(self, value: object, ticket: Ticket) -> bytes:
         """The action's result as JSON text. Raises `ResultError` or `LimitError`."""
-        output = encode(value, where="result")
+        try:
+            output = encode(value, where="result")
+        except ResultError:
+            output = encode(_converted(value), where="result")
         if self._masks and not self._masker.holds_none(output):
             output = msgspec.json.encode(self._masker.mask(msgspec.json.decode(output)))
         if len(output) > self._limit:
@@ -232,6 +235,12 @@ class VisitCall:
     def secret_values(self) -> bytes:
         """The values at the secret paths of the portable call, as JSON text; never to be kept."""
         return _secrets_of(self)
+
+
+def _converted(value: object) -> object:
+    from fanwise.conversions import converted  # seldom needed
+
+    return converted(value)
 
 
 def _checked(check: _Check, value: Json, place: Place) -> object:

@@ -18,7 +18,7 @@ from fanwise.expressions.compilation import Closure, Compiler
 from fanwise.expressions.frame import Frame
 from fanwise.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS, Function
 from fanwise.expressions.loops import LOOP, loop_call
-from fanwise.expressions.missing import nearest
+from fanwise.expressions.missing import ELSEWHERE, nearest
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.model import Status, TaskResult
 
@@ -75,9 +75,8 @@ def compile_call(compiler: Compiler, node: nodes.Call) -> Closure:
         return _outcome(compiler, node, name)
     if name in FUNCTIONS:
         return _function(compiler, node, FUNCTIONS[name])
-    return compiler.fail(
-        called, f'there is no function "{name}".', nearest(name, [*OUTCOMES, *FUNCTIONS])
-    )
+    hint = ELSEWHERE.get(name) or nearest(name, [*OUTCOMES, *FUNCTIONS])
+    return compiler.fail(called, f'there is no function "{name}".', hint)
 
 
 def _outcome(compiler: Compiler, node: nodes.Call, name: str) -> Closure:

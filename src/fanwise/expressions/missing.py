@@ -12,6 +12,23 @@ from fanwise.values import FrozenDict
 
 _LOOKED_AT = 1_000
 _LISTED = 5
+_CLOCK = "A template reads no clock: run.started_at is when the run started."
+_ENVIRONMENT = (
+    "A template reads no environment: declare a parameter, or name a secret as secrets.NAME."
+)
+_TASKS = "The result of a task is task.NAME.output."
+ELSEWHERE = {
+    **dict.fromkeys(("now", "today", "utcnow", "date", "timestamp", "datetime"), _CLOCK),
+    **dict.fromkeys(("env", "environ", "getenv", "os", "environment"), _ENVIRONMENT),
+    **dict.fromkeys(("tasks", "steps", "outputs", "needs", "jobs"), _TASKS),
+    **dict.fromkeys(("params", "inputs", "input", "args"), "Parameters are parameters.NAME."),
+    **dict.fromkeys(("variables", "ctx", "context"), "Variables are vars.NAME."),
+    **dict.fromkeys(
+        ("random", "uuid", "uuid4"), "A template has no chance: run.id differs by run."
+    ),
+}
+"""Remedies by the names that other tools have for such things."""
+
 _NAME_LENGTH = 40
 
 

@@ -18,7 +18,7 @@ from fanwise.expressions.frame import UNSET, Frame
 from fanwise.expressions.functions import FUNCTIONS
 from fanwise.expressions.lookup import element, part
 from fanwise.expressions.loops import LOOP, loop_part
-from fanwise.expressions.missing import nearest, undefined
+from fanwise.expressions.missing import ELSEWHERE, nearest, undefined
 from fanwise.expressions.operators import COMPARISONS, MAX_INT_BITS, calculate
 from fanwise.expressions.references import ROOTS, context_path, path_of, step_of, take
 from fanwise.expressions.refusal import EvaluationError
@@ -83,7 +83,8 @@ def _name(compiler: Compiler, node: nodes.Name) -> Closure:
     if name in FUNCTIONS or name in calls.OUTCOMES:
         compiler.fail(node, f'"{name}" is a function.', f"Call it: {name}()")
     known = [*ROOTS, *calls.OUTCOMES, *FUNCTIONS, *compiler.variables.names()]
-    return compiler.fail(node, f'there is no name "{name}".', nearest(name, known))
+    hint = ELSEWHERE.get(name) or nearest(name, known)
+    return compiler.fail(node, f'there is no name "{name}".', hint)
 
 
 def _variable(name: str, places: list[int]) -> Closure:

@@ -13,10 +13,10 @@ import msgspec
 
 from fanwise.definition import SCALARS, WorkflowDefinition, did_you_mean
 from fanwise.errors import Diagnostic, Place
-from fanwise.graph import Graph
 from fanwise.plan.input_checks import input_problems
 from fanwise.plan.model import Plan, PlannedItems, PlannedTask
 from fanwise.plan.values import Value
+from fanwise.plan.warnings import publishers
 from fanwise.ports import Catalog
 from fanwise.source_kinds import SOURCE_KINDS
 
@@ -32,6 +32,7 @@ CODES: Mapping[str, str] = {
     "impossible-join": "A task joins more ways than lead to it, or can't join where it stands.",
     "needs-and-next": "A task has needs, and another one leads to it with next.",
     "needs-cycle": "A task needs one that comes after it.",
+    "old-variable": "A warning: an entry of publish reads a variable that the same publish sets.",
     "racing-variable": "A warning: tasks side by side publish the same variable.",
     "template-in-script": "A script names something of the run; values are given in env.",
     "unknown-action": "No pack has an action of this name.",
@@ -87,11 +88,7 @@ class Checker:
         self._catalog = catalog
         self._broken = broken
         self._secrets: set[str] = set()
-        self._publishers: dict[str, int] = {}  # for each variable, a bit set of tasks
-        for task in plan.tasks:
-            for values in (task.publish, *(each.publish for each in task.transitions)):
-                for name in values:
-                    self._publishers[name] = self._publishers.get(name, 0) | 1 << task.number
+        self._publishers = publishers(plan)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -118,26 +115,6 @@ class Checker:
             yield from self._check(
                 plan.timeout.template, _Scope(None, "a run has no item"), known=no_variables
             )
-
-    def warnings(self) -> Iterator[Diagnostic]:
-        """Variables that are set on paths side by side, of which only one value lasts."""
-        graph = self._plan.graph
-        for name, publishers in self._publishers.items():
-            met = 0
-            # In an order that follows the ways, none of those met can come after the next one.
-            for number in sorted(_members(publishers, graph), key=lambda n: -graph.group_of[n]):
-                beside = met & ~graph.before(number)
-                met |= 1 << number
-                if beside:
-                    first, second = sorted((number, beside.bit_length() - 1))
-                    yield Diagnostic(
-                        self._plan.tasks[second].place,
-                        "racing-variable",
-                        f'the tasks "{graph.names[first]}" and "{graph.names[second]}" both '
-                        f'publish "{name}" on paths side by side; where they meet, the value of '
-                        f'"{graph.names[second]}" is kept.',
-                        "Publish under two names if both are needed.",
-                    )
 
     # Actions
 
@@ -353,15 +330,6 @@ def _check_item_part(place: Place, name: str, scope: _Scope) -> Iterator[Diagnos
     elif items.kind == "zip" and name not in items.parts:
         text = f'`item` has no "{name}": with-items gives it {", ".join(items.parts)}.'
         yield Diagnostic(place, "unknown-part", text, did_you_mean(name, items.parts))
-
-
-def _members(publishers: int, graph: Graph) -> Iterator[int]:
-    """The tasks of a bit set, without those of `finally`."""
-    publishers &= (1 << len(graph.names)) - 1
-    while publishers:
-        lowest = publishers & -publishers
-        yield lowest.bit_length() - 1
-        publishers ^= lowest
 
 
 def _with(scope: _Scope, functions: frozenset[str]) -> _Scope:

@@ -35,6 +35,7 @@ from fanwise.plan.model import (
 from fanwise.plan.order import Order
 from fanwise.plan.settings import PlannedRetry, PlannedSettings, Setting, Template
 from fanwise.plan.values import Value, compile_value, constant
+from fanwise.plan.warnings import warnings_of
 from fanwise.ports import Catalog
 from fanwise.source_kinds import SOURCE_KINDS
 
@@ -99,7 +100,7 @@ class _Compiler:
             # One mistake may be met from several sides; the file's author needs it once.
             unique = dict.fromkeys(self._problems)
             raise DefinitionError(tuple(sorted(unique, key=lambda problem: problem.place)))
-        return replace(plan, secrets=checker.secrets, warnings=tuple(checker.warnings()))
+        return replace(plan, secrets=checker.secrets, warnings=tuple(warnings_of(plan)))
 
     def _task(self, number: int, path: tuple[str, int], task: TaskDefinition) -> PlannedTask:
         spec = self._action(path, task)

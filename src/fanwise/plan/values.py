@@ -25,10 +25,18 @@ class Value:
     `evaluate(context, outcome)` gives frozen JSON, in which lazy lists are still lazy, and raises
     `TemplateError` or `LimitError`. `templates` are the templates in it, in the order of the text.
     `entries` are the parts of a map that holds templates, else None. `differs_by_item` says that
-    its value can be another one for each item.
+    its value can be another one for each item, `is_broken` that its template can't be compiled.
     """
 
-    __slots__ = ("differs_by_item", "entries", "evaluate", "place", "raw", "templates")
+    __slots__ = (
+        "differs_by_item",
+        "entries",
+        "evaluate",
+        "is_broken",
+        "place",
+        "raw",
+        "templates",
+    )
 
     def __init__(
         self,
@@ -37,8 +45,11 @@ class Value:
         templates: tuple[Template, ...],
         place: Place,
         entries: Mapping[str, Value] | None = None,
+        *,
+        is_broken: bool = False,
     ) -> None:
         self.raw = raw
+        self.is_broken = is_broken
         self.evaluate = evaluate
         self.templates = templates
         self.place = place
@@ -48,7 +59,7 @@ class Value:
     @property
     def is_constant(self) -> bool:
         """True if it holds no template, so that `raw` is its value."""
-        return not self.templates
+        return not self.templates and not self.is_broken
 
     @property
     def references(self) -> Iterator[tuple[str, ...]]:
@@ -114,7 +125,7 @@ def _compile_text(
         template = compile_template(text, place=place, limits=limits)
     except TemplateSyntaxError as error:
         refuse(place, error)
-        return constant(None, place)
+        return Value(None, constant(None, place).evaluate, (), place, is_broken=True)
     return Value(text, template.evaluate, (template,), place)
 
 

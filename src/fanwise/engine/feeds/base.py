@@ -109,6 +109,7 @@ class AttemptQueue(ABC):
                 "UntilNotMet",
                 f"{until.place}  retry.until is not true after attempt {ticket.attempt}, the last "
                 "one. Raise retry.count or retry.delay if it takes longer.",
+                data={"result": outcome.output},
             )
             self._end(ticket, Status.FAILED, None, error, started_at, duration_s)
 
