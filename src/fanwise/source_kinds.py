@@ -20,7 +20,8 @@ class SourceKind(msgspec.Struct, frozen=True):
 
     Each of `options` reads the value of a further key. `is_path` says that the key takes a path,
     `has_records` that the items are made from what one file holds, `knows_total` that the number of
-    items is known before the first.
+    items is known before the first. `gives` says what each item is, if that is a value without
+    parts.
     """
 
     name: str
@@ -29,6 +30,7 @@ class SourceKind(msgspec.Struct, frozen=True):
     has_records: bool
     knows_total: bool
     options: Mapping[str, Callable[[object], object]] = {}
+    gives: str = ""
 
 
 def parse_delimiter(value: object) -> str:
@@ -64,7 +66,7 @@ def parse_header(value: object) -> bool | tuple[str, ...]:
 _ENCODING: Final = {"encoding": parse_encoding}
 
 
-def _file(name: str, **options: Callable[[object], object]) -> SourceKind:
+def _file(name: str, gives: str = "", **options: Callable[[object], object]) -> SourceKind:
     return SourceKind(
         name,
         "takes the path of a file",
@@ -72,6 +74,7 @@ def _file(name: str, **options: Callable[[object], object]) -> SourceKind:
         has_records=True,
         knows_total=False,
         options={**options, **_ENCODING},
+        gives=gives,
     )
 
 
@@ -80,7 +83,7 @@ SOURCE_KINDS: Final[Mapping[str, SourceKind]] = {
     for kind in (
         _file("jsonl"),
         _file("csv", delimiter=parse_delimiter, header=parse_header),
-        _file("lines"),
+        _file("lines", gives="text"),
         SourceKind(
             "files",
             'takes a pattern of paths such as "data/*.csv"',
@@ -94,6 +97,7 @@ SOURCE_KINDS: Final[Mapping[str, SourceKind]] = {
             is_path=False,
             has_records=False,
             knows_total=True,
+            gives="a number",
         ),
     )
 }

@@ -364,7 +364,7 @@ def _reason(value: object) -> tuple[str, str]:
         return "is an integer of more than 4,300 digits.", "Return it as text."
     return (
         f"is of type {kind.__name__}, which isn't JSON.",
-        "Use None, bool, int, float, str, list or dict.",
+        "Return None, bool, int, float, str, list or dict; str() or float() makes one.",
     )
 
 

@@ -163,12 +163,6 @@ class TestForms:
             error = failure(tell_body, method="POST", **given)
             assert (error.type, error.data) == ("NotFound", {"path": path})
 
-    def test_a_request_has_one_body(self) -> None:
-        """The message names the inputs that exclude each other."""
-        error = failure(tell_body, json=1, form={"a": 1})
-        assert error.type == "BadRequest"
-        assert "json and form" in str(error)
-
 
 class TestSaving:
     def test_any_bytes_are_saved_whole(self, tmp_path: Path) -> None:

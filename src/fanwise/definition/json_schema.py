@@ -2,7 +2,7 @@
 
 It is made from the models, so its keys, bounds and documentation are those of `schema.py`; added
 are only the forms that `shorthand.py` writes out. It takes every workflow that `load` takes, if
-its keys are spelt with hyphens, and knows no rules between several keys.
+its keys are spelt as the table does, and knows no rules between several keys.
 """
 
 from __future__ import annotations

@@ -25,8 +25,11 @@ from pydantic import (
     model_validator,
 )
 
+from fanwise.definition.accepted import Accepted
 from fanwise.definition.field_types import (
     Action,
+    Bound,
+    Choices,
     Condition,
     Duration,
     Flag,
@@ -107,8 +110,20 @@ class ParameterDefinition(_Keys):
     )
     required: StrictBool = Field(False, description="Whether a run must be given a value.")
     default: Any = Field(None, description="The literal value when none is given; default null.")
+    choices: Choices = Field(
+        None, description="The values that it takes, and no others; default any."
+    )
+    minimum: Bound = Field(None, description="The smallest number that it takes.")
+    maximum: Bound = Field(None, description="The largest number that it takes.")
     secret: StrictBool = Field(False, description="Whether the value is masked and never recorded.")
     description: str = Field("", description="What the parameter is for.")
+
+    @property
+    def accepted(self) -> Accepted:
+        """The values that fit."""
+        # Only text can be masked.
+        kind = "string" if self.secret else self.type
+        return Accepted(kind, self.choices, self.minimum, self.maximum)
 
 
 class RetryDefinition(_Keys):

@@ -25,7 +25,7 @@ from fanwise.engine.capture import AttemptLog, log_text
 from fanwise.engine.evaluate import bounded
 from fanwise.engine.masking import Masker
 from fanwise.engine.visit import Visit
-from fanwise.errors import AttemptError, InputError, LimitError, Place
+from fanwise.errors import AttemptError, InputError, LimitError, Place, ResultError
 from fanwise.model import Limits
 from fanwise.plan import PlannedInput, Value
 from fanwise.plan.snapshot import (
@@ -139,7 +139,10 @@ def encode_result(value: object, path: Callable[[], str], masker: Masker, limits
 
     Raises `ResultError` for a value that isn't JSON, and `LimitError`.
     """
-    output = encode(value, where="result")
+    try:
+        output = encode(value, where="result")
+    except ResultError:
+        output = encode(_converted(value), where="result")
     if masker.is_active and not masker.holds_none(output):
         output = msgspec.json.encode(masker.mask(msgspec.json.decode(output)))
     if len(output) > limits.result_bytes:
@@ -216,6 +219,7 @@ class VisitCall:
             context = AttemptContext(ticket.context, facts)
         for each in self._by_item:
             arguments[each.name] = each.value_in(context)
+        require_rules(self.action, arguments)
         if self._context_field is not None:
             arguments[self._context_field] = self._action_context(ticket)
         if self._is_child:
@@ -268,6 +272,14 @@ class VisitCall:
         return _secrets_of(self)
 
 
+def require_rules(action: ActionSpec, arguments: Arguments) -> None:
+    """Raise `InputError` if the inputs that are given don't go together."""
+    for rule in action.rules:
+        given = [name for name, value in arguments.items() if value is not None]
+        if fault := rule.fault(given, given):
+            raise InputError(f"{action.name} {fault}.")
+
+
 def _check_of(action: ActionSpec, name: str) -> _Check | None:
     field = action.fields.get(name)
     return None if field is None else field.check
@@ -282,6 +294,12 @@ def _streamed(value: Value, context: TemplateContext, outcome: None) -> object:
     begin = partial(value.templates[0].stream, context)
     found = begin()
     return Elements(begin) if isinstance(found, Iterator) else found
+
+
+def _converted(value: object) -> object:
+    from fanwise.conversions import converted  # seldom needed
+
+    return converted(value)
 
 
 def _read(

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from fanwise.conductor import Evaluate, EvaluationKind
 from fanwise.context import WorkflowContext
-from fanwise.engine.attempt import InputRender, encode_result, input_render
+from fanwise.engine.attempt import InputRender, encode_result, input_render, require_rules
 from fanwise.engine.calls import RunSurroundings
 from fanwise.engine.capture import AttemptLog, log_text
 from fanwise.engine.context_size import require_room
@@ -145,6 +145,7 @@ class StraightLine:
             with log:
                 try:
                     arguments = {each.name: each.value_in(context) for each in step.inputs}
+                    require_rules(step.task.spec, arguments)
                     value = await step.function(**arguments)
                 finally:
                     log.keep(Ticket(context, None, 1), row.started_at or 0.0)

@@ -19,7 +19,7 @@ from fanwise.expressions.filters.patterns import compiled
 from fanwise.expressions.frame import Frame
 from fanwise.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS, Function
 from fanwise.expressions.loops import LOOP, loop_call
-from fanwise.expressions.missing import ELSEWHERE, nearest
+from fanwise.expressions.missing import ELSEWHERE, remedy
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.model import Status, TaskResult
 
@@ -82,7 +82,7 @@ def compile_call(compiler: Compiler, node: nodes.Call) -> Closure:
 
 
 def _instead(name: str, known: list[str]) -> str:
-    hint = nearest(name, known)
+    hint = remedy(name, known)
     return f"It is a filter: | {name}" if name in FILTERS and name not in ELSEWHERE else hint
 
 
@@ -150,7 +150,7 @@ def _named(
     compiler: Compiler, node: nodes.Node, name: str, what: str, table: Mapping[str, Function]
 ) -> Function:
     if name not in table:
-        compiler.fail(node, f'there is no {what} "{name}".', nearest(name, table))
+        compiler.fail(node, f'there is no {what} "{name}".', remedy(name, table))
     return table[name]
 
 

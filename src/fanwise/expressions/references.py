@@ -13,9 +13,10 @@ from typing import Any, NamedTuple, TypeAlias
 from jinja2 import nodes
 
 from fanwise.expressions.attributes import attribute
+from fanwise.expressions.fixed import TASK_PARTS, wrong_part
 from fanwise.expressions.flow import Undefined
 from fanwise.expressions.lookup import element
-from fanwise.expressions.missing import nearest, nearest_or_few, undefined
+from fanwise.expressions.missing import nearest_or_few, undefined
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.syntax import TemplateText
 from fanwise.values import EMPTY_LIST
@@ -29,10 +30,7 @@ NOT_DIRECT = (AttributeError, LookupError, EvaluationError, TypeError, ValueErro
 ROOTS = ("parameters", "vars", "task", "item", "index", "attempt", "secrets", "run")
 """The names of the context that a template may start a path with."""
 
-ATTEMPT_PARTS = ("key", "number")
-"""The names under `attempt`: its idempotency key, and its number from 1."""
-
-_TASK_PARTS: dict[str, Reader] = {
+_READERS: dict[str, Reader] = {
     "output": lambda result: result.output,
     "status": lambda result: str(result.status),
     "error": lambda result: None if result.error is None else result.error.as_value(),
@@ -154,15 +152,11 @@ def context_path(name: nodes.Name, steps: list[Step], source: TemplateText) -> V
         if isinstance(step.key, int):
             break
         reference.append(step.key)
+    fault = wrong_part(root, [step.key for step in steps])
+    if fault is not None:
+        raise source.error(fault[0], name.lineno, hint=fault[1])
     if root == "task":
         start = _task_part(name, reference, source)
-    elif root == "attempt" and len(reference) > 1 and reference[1] not in ATTEMPT_PARTS:
-        parts = " and ".join(ATTEMPT_PARTS)
-        raise source.error(
-            f'an attempt has {parts}, and no "{reference[1]}".',
-            name.lineno,
-            hint=nearest(reference[1], ATTEMPT_PARTS),
-        )
     elif root == "secrets":
         start = _secret(name, reference, source)
     else:
@@ -173,17 +167,13 @@ def context_path(name: nodes.Name, steps: list[Step], source: TemplateText) -> V
 
 
 def _task_part(name: nodes.Name, reference: list[str], source: TemplateText) -> Reader:
-    if len(reference) < 3 or reference[2] not in _TASK_PARTS:
-        parts = ", ".join(_TASK_PARTS)
-        wrong = reference[2] if len(reference) > 2 else None
+    if len(reference) < 3:
         raise source.error(
-            f'a task has {parts}, and no "{wrong}".'
-            if wrong
-            else "a task is read as task.NAME.output, with a constant name.",
+            "a task is read as task.NAME.output, with a constant name.",
             name.lineno,
-            hint=nearest(wrong, _TASK_PARTS) if wrong else f"Its parts are {parts}.",
+            hint=f"Its parts are {', '.join(TASK_PARTS)}.",
         )
-    task, read = reference[1], _TASK_PARTS[reference[2]]
+    task, read = reference[1], _READERS[reference[2]]
 
     def start(frame: Any) -> Any:
         results = frame.shared.task_results

@@ -121,6 +121,14 @@ class Order:
             text = f'task "{task.name}" joins {task.join} ways, and {ways} lead to it.'
             yield Diagnostic(place, "impossible-join", text, f"Use a number up to {ways}, or all.")
 
+    def _order_giver(self) -> str:
+        """Words for the first task with a key that turns the order listed off."""
+        for task in self._tasks:
+            for key, value in (("needs", task.needs), ("next", task.next)):
+                if value is not None:
+                    return f'task "{task.name}" has "{key}"'
+        raise AssertionError("tasks without needs and next run in the order listed")
+
     def _needs_on_loops(self) -> Iterator[Diagnostic]:
         """For each loop the first need within it, which no arrival could ever fulfil."""
         graph, told = self.graph, set()
@@ -155,7 +163,8 @@ class Order:
                 yield Diagnostic(
                     place,
                     "unplaced-task",
-                    f'task "{self._names[first]}" doesn\'t say what it comes after.',
+                    f'task "{self._names[first]}" doesn\'t say what it comes after, as it has to '
+                    f"since {self._order_giver()}.",
                     f'Add "needs: [{self._names[first - 1]}]", or "needs: []" to start at once, '
                     "or lead to it with next.",
                 )

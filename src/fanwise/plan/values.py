@@ -11,7 +11,7 @@ from typing import Any
 
 from fanwise.context import TemplateContext
 from fanwise.definition import has_template
-from fanwise.errors import Place, TemplateSyntaxError
+from fanwise.errors import Place, TemplateError, TemplateSyntaxError
 from fanwise.expressions import Template, compile_template
 from fanwise.model import Limits, TaskResult
 from fanwise.values import FrozenDict, FrozenList, freeze
@@ -26,13 +26,14 @@ class Value:
     `TemplateError` or `LimitError`. `templates` are the templates in it, in the order of the text.
     `entries` are the parts of a map that holds templates, else None. `differs_by_item` says that
     its value can be another one for each item or attempt, and `names_attempt` that it reads facts
-    of the attempt.
+    of the attempt. `is_broken` says that its template can't be compiled.
     """
 
     __slots__ = (
         "differs_by_item",
         "entries",
         "evaluate",
+        "is_broken",
         "names_attempt",
         "place",
         "raw",
@@ -46,8 +47,11 @@ class Value:
         templates: tuple[Template, ...],
         place: Place,
         entries: Mapping[str, Value] | None = None,
+        *,
+        is_broken: bool = False,
     ) -> None:
         self.raw = raw
+        self.is_broken = is_broken
         self.evaluate = evaluate
         self.templates = templates
         self.place = place
@@ -59,7 +63,7 @@ class Value:
     @property
     def is_constant(self) -> bool:
         """True if it holds no template, so that `raw` is its value."""
-        return not self.templates
+        return not self.templates and not self.is_broken
 
     @property
     def references(self) -> Iterator[tuple[str, ...]]:
@@ -71,6 +75,19 @@ class Value:
         return isinstance(other, Value) and (self.raw, self.place) == (other.raw, other.place)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def truth(condition: Value, value: object) -> bool:
+    """True if the condition, which gave `value`, holds. Raises `TemplateError` for a text.
+
+    A text such as `false`, which a command prints or a file holds, would hold.
+    """
+    if isinstance(value, str):
+        raise TemplateError(
+            f"{condition.place}  this condition gave a text, which is neither true nor false.",
+            hint="Compare it, as in \"{{ x == 'yes' }}\".",
+        )
+    return bool(value)
 
 
 def compile_value(
@@ -97,7 +114,7 @@ def compile_value(
             for index, part in enumerate(raw)
         ]
         return _combine(raw, values, _list_builder(values), place())
-    return _constant(raw, place())
+    return constant(raw, place())
 
 
 def _compile_text(
@@ -107,16 +124,17 @@ def _compile_text(
     refuse: Callable[[Place, TemplateSyntaxError], None],
 ) -> Value:
     if not has_template(text):
-        return _constant(text, place)
+        return constant(text, place)
     try:
         template = compile_template(text, place=place, limits=limits)
     except TemplateSyntaxError as error:
         refuse(place, error)
-        return _constant(None, place)
+        return Value(None, constant(None, place).evaluate, (), place, is_broken=True)
     return Value(text, template.evaluate, (template,), place)
 
 
-def _constant(raw: object, place: Place) -> Value:
+def constant(raw: object, place: Place) -> Value:
+    """The value that `raw` is, whatever its texts hold."""
     frozen = freeze(raw)
 
     def give(context: TemplateContext, outcome: TaskResult | None = None) -> Any:
@@ -134,7 +152,7 @@ def _combine(
 ) -> Value:
     templates = tuple(template for part in parts for template in part.templates)
     if not templates:
-        return _constant(raw, place)
+        return constant(raw, place)
     return Value(raw, evaluate, templates, place, entries)
 
 

@@ -21,7 +21,15 @@ from fanwise.engine.items import Locate, open_items
 from fanwise.engine.masking import MASK
 from fanwise.errors import AttemptError, InputError
 from fanwise.model import ErrorInfo, Limits
-from fanwise.plan import Plan, PlannedInput, PlannedItems, PlannedTask, Value, bind_parameters
+from fanwise.plan import (
+    Plan,
+    PlannedInput,
+    PlannedItems,
+    PlannedTask,
+    Value,
+    bind_parameters,
+    truth,
+)
 from fanwise.ports import Source, Sources
 from fanwise.preview.static_values import StaticValues
 from fanwise.values import FrozenDict, Json
@@ -163,7 +171,13 @@ class _Previewer:
         if static.problem is not None:
             self._problems.append(static.problem)
         is_real = static.is_known and self._static.is_real(when)
-        return bool(static.value) if is_real else str(when.raw)
+        if not is_real:
+            return str(when.raw)
+        try:
+            return truth(when, static.value)
+        except AttemptError as error:
+            self._problems.append(str(error))
+            return str(when.raw)
 
     def _input(self, entry: PlannedInput) -> tuple[object, bool]:
         """An input as the action would get it, and True if all of it is known."""

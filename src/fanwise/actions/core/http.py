@@ -9,7 +9,7 @@ from fanwise.actions.decorator import DURATION, PATH, action
 from fanwise.catalog import ActionContext
 
 
-@action("core.http")
+@action("core.http", at_most_one_of=("json", "body", ("form", "files"), "body_file"))
 async def send_request(
     url: str,
     method: str = "GET",
@@ -64,6 +64,7 @@ async def send_request(
       path           save_to, as it was given
       sha256         the digest of the saved body, in hexadecimal digits
     Errors:
+      InputError            more than one body
       BadUrl, BadRequest    the input can't be sent; never retried
       ConnectionFailed      no connection, or it broke, or the answer isn't HTTP
       TlsFailed             TLS failed, or the certificate is refused

@@ -12,6 +12,7 @@ import typer
 
 from fanwise.cli import options
 from fanwise.cli.completion.words import complete_tags
+from fanwise.cli.errors import warning_lines
 from fanwise.cli.text.output import (
     as_json,
     has_colours,
@@ -87,6 +88,8 @@ def run(
     with prints_aside():
         plan = load_plan(file, settings)
     parameters = read_parameters(plan, parameter or (), params, settings.limits)
+    for line in warning_lines(plan.warnings):
+        say(line)
 
     if dry_run:
         print_preview(plan, parameters, settings, items=items, json=json)

@@ -21,7 +21,7 @@ from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
 from fanwise.errors import AttemptError
 from fanwise.model import ErrorInfo, Status, TaskResult
-from fanwise.plan import Value
+from fanwise.plan import Value, truth
 from fanwise.ports import Future, Ticket
 from fanwise.values import decode
 
@@ -99,7 +99,7 @@ class AttemptQueue(ABC):
         """Record a success that `until` accepts; retry any other, or fail it."""
         try:
             outcome = TaskResult(Status.SUCCEEDED, output=decode(output))
-            is_met = bool(until.evaluate(ticket.context, outcome))
+            is_met = truth(until, until.evaluate(ticket.context, outcome))
         except AttemptError as problem:
             error = self._run.describe(problem)
             self._end(ticket, Status.FAILED, None, error, started_at, duration_s)
@@ -115,6 +115,7 @@ class AttemptQueue(ABC):
                 "UntilNotMet",
                 f"{until.place}  retry.until is not true after attempt {ticket.attempt}, the last "
                 "one. Raise retry.count or retry.delay if it takes longer.",
+                data={"result": outcome.output},
             )
             self._end(ticket, Status.FAILED, None, error, started_at, duration_s)
 
@@ -192,7 +193,7 @@ class AttemptQueue(ABC):
     def _wants_retry(self, ticket: Ticket, error: ErrorInfo) -> bool:
         when = self._settings.retry_when
         outcome = TaskResult(Status.FAILED, error=error)
-        return when is None or bool(when.evaluate(ticket.context, outcome))
+        return when is None or truth(when, when.evaluate(ticket.context, outcome))
 
     def _occupy(self) -> None:
         self._slots.free -= 1
