@@ -102,7 +102,7 @@ UNKNOWN = [
     ("now()", "run.started_at"),
     ("run.started_at | datetime", "shift(days=-1)"),
     ("run.started_at.strftime('%Y')", "strftime("),
-    ("env.HOME", "make it a parameter"),
+    ("env.HOME", "declare a parameter"),
     ("length(parameters.base)", "It is a filter: | length"),
     ("'a' | regex_search('(a')", "missing )"),
     ("'a' | regex_search('(?=a)')", "without looking around"),
