@@ -6,6 +6,9 @@ but its action (no items, delay, timeout or retry) needs no asyncio task and no 
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import Runs
 from fanwise.context import WorkflowContext
@@ -37,6 +40,9 @@ async def run_plain(
     task: PlannedTask, visit: Visit, context: WorkflowContext, run: RunServices, *, resumes: bool
 ) -> VisitEnd:
     """Make the one attempt of a plain task. With `resumes` an earlier process began it."""
+    slots = run.slots_of(task)
+    await slots.take()
+    own_task = asyncio.current_task()
     output, ticket, started_at = None, Ticket(context, None, 1), run.services.clock.now()
     try:
         call = make_call(
@@ -54,7 +60,23 @@ async def run_plain(
             finally:
                 log.keep(ticket, started_at)
         result = TaskResult(Status.SUCCEEDED, output=decode(output))
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if is_cut_off(error, own_task):
+            raise
         result = TaskResult(Status.FAILED, error=run.describe(error))
+    finally:
+        slots.give_back()
     handled = result.error is not None and is_handled(task, context, result)
     return VisitEnd(result, 1, output, handled)
+
+
+def is_cut_off(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
+    """True if the attempt was interrupted from outside, and the action didn't merely raise this."""
+    if isinstance(error, asyncio.CancelledError):
+        return task is not None and task.cancelling() > 0
+    if isinstance(error, GeneratorExit):  # of a coroutine that Python closes, which doesn't run
+        try:
+            return asyncio.current_task() is not task
+        except RuntimeError:  # there is no event loop any more
+            return True
+    return isinstance(error, KeyboardInterrupt)

@@ -11,6 +11,7 @@ bring it to its end, as after a crash. So what follows a failure is decided in o
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -20,12 +21,12 @@ from msgspec.structs import replace
 
 from fanwise.conductor import Evaluate, EvaluationKind
 from fanwise.context import WorkflowContext
-from fanwise.engine.attempt import InputRender, encode_result, input_render
+from fanwise.engine.attempt import InputRender, encode_result, input_render, require_rules
 from fanwise.engine.calls import RunSurroundings
 from fanwise.engine.capture import AttemptLog, log_text
 from fanwise.engine.context_size import require_room
 from fanwise.engine.evaluate import evaluate_asked
-from fanwise.engine.inline import is_plain, run_plain
+from fanwise.engine.inline import is_cut_off, is_plain, run_plain
 from fanwise.engine.journal import refusal
 from fanwise.engine.services import RunServices
 from fanwise.engine.visit import Visit
@@ -80,11 +81,13 @@ class StraightLine:
         self._plan = plan
         self._run = run
         self._steps = [self._compile(task, visit) for task in plan.tasks]
+        self._slots = run.slots.of(run.depth, is_workflow=False)
         self._none_seen = dict.fromkeys(plan.numbers, _NOT_SEEN)
 
     def _compile(self, task: PlannedTask, visit: Visit) -> _Step:
         action = task.spec
-        if action.workflow is not None or action.context_field is not None:
+        names_attempt = any(entry.value.names_attempt for entry in task.inputs)
+        if action.workflow is not None or action.context_field is not None or names_attempt:
             return _Step(task, (), None)
         around = RunSurroundings(self._run, visit, resumes=False)
         inputs = tuple(input_render(entry, action, around) for entry in task.inputs)
@@ -135,18 +138,25 @@ class StraightLine:
             visit = Visit(run.run_id, run.run_no, row.visit_no, row.path, 1)
             end = await run_plain(step.task, visit, context, run, resumes=False)
             return replace(row, status=end.result.status, output=end.output, error=end.result.error)
+        own_task = asyncio.current_task()
+        await self._slots.take()
         log = AttemptLog(run.services.limits.log_bytes, partial(self._keep_log, row))
         try:
             with log:
                 try:
                     arguments = {each.name: each.value_in(context) for each in step.inputs}
+                    require_rules(step.task.spec, arguments)
                     value = await step.function(**arguments)
                 finally:
                     log.keep(Ticket(context, None, 1), row.started_at or 0.0)
             output = encode_result(value, lambda: row.path, run.masker, run.services.limits)
             return replace(row, output=output)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if is_cut_off(error, own_task):
+                raise
             return replace(row, status=Status.FAILED, error=run.describe(error))
+        finally:
+            self._slots.give_back()
 
     async def _record(self, row: VisitRecord) -> VisitRecord:
         """Record a step, as failed if the store refuses its result, and return its row."""

@@ -9,7 +9,8 @@ that are gone back into their queues, where any engine takes them.
 # Statements. A look that finds nothing is one query, and hints come with every commit of whoever
 # else uses the store. So vain looks are bounded by a bucket of four that gains four a second: the
 # first hints after a quiet time are followed at once, and a store that is busy with other things
-# costs an idle engine no more than that. Looks that find runs are free.
+# costs an idle engine no more than that. Looks that find runs are free, and so are those of an
+# engine that drives some, or has just done so: its own commits give hints.
 #
 # Failures. What is wrong with one run harms only that run: it fails with the error, or goes back
 # into its queue. A store that can't be written any more ends the work as a whole, since the leases
@@ -25,7 +26,7 @@ from typing import Final
 from fanwise.engine.engine import Engine
 from fanwise.engine.services import Services
 from fanwise.engine.watch import EngineWatch
-from fanwise.errors import LeaseLostError, RecordRefusedError, StoreError
+from fanwise.errors import LeaseLostError, RecordRefusedError, StoreError, StoreUnusableError
 from fanwise.model import Claim, EngineRecord, RunRecord
 from fanwise.plan import Plan
 from fanwise.ports import Observer
@@ -105,6 +106,7 @@ class Taking:
         self._runs: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._stop = asyncio.Event()
+        self._has_driven = False
         self._broken: StoreError | None = None
 
     def stop(self) -> None:
@@ -141,11 +143,16 @@ class Taking:
         try:
             number = await asyncio.to_thread(engine_no)
             claims = await asyncio.to_thread(claim, number, self._queues, room)
+        except StoreUnusableError as error:
+            self._broken = error
+            self.stop()
+            return
         except StoreError as error:
             self._takings.store_failed(error)
             claims = []
-        if not claims:
+        if not (claims or self._runs or self._has_driven):
             self._budget.take()
+        self._has_driven = False
         for each in claims:
             task = asyncio.create_task(self._drive(each))
             self._runs.add(task)
@@ -180,6 +187,7 @@ class Taking:
 
     def _end_run(self, task: asyncio.Task[None]) -> None:
         self._runs.discard(task)
+        self._has_driven = True
         self._wake.set()
 
     async def _hear(self) -> None:

@@ -47,8 +47,8 @@ class Thread:
             error: BaseException | None = None
             try:
                 result = function(**arguments)
-            except StopIteration as stop:  # a future can't carry it
-                error = RuntimeError("the action raised StopIteration")
+            except (StopIteration, GeneratorExit) as stop:  # a future can't carry them
+                error = RuntimeError(f"the action raised {type(stop).__name__}")
                 error.__cause__ = stop
             except BaseException as raised:
                 error = raised

@@ -21,15 +21,17 @@ from fanwise.model.records import (
     VisitRecord,
     inner_path,
 )
-from fanwise.model.results import ErrorInfo, ItemCounts, Status, TaskResult
+from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status, TaskResult
 from fanwise.model.summaries import (
     EndedRun,
     ItemTimes,
+    ItemTotals,
     RecordedItems,
     Run,
     StoreReport,
     StoreSize,
     TaskSummary,
+    driven_span,
 )
 
 __all__ = [
@@ -40,11 +42,13 @@ __all__ = [
     "EndedRun",
     "EngineRecord",
     "ErrorInfo",
+    "FailedAttempt",
     "FileFingerprint",
     "Inbox",
     "ItemCounts",
     "ItemOutcome",
     "ItemTimes",
+    "ItemTotals",
     "Lease",
     "Limits",
     "LogEntry",
@@ -65,5 +69,6 @@ __all__ = [
     "TaskResult",
     "TaskSummary",
     "VisitRecord",
+    "driven_span",
     "inner_path",
 ]

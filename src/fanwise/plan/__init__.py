@@ -9,17 +9,15 @@ from fanwise.plan.model import (
     PlannedTransition,
 )
 from fanwise.plan.parameters import (
-    WORDS,
     bind_parameters,
     read_parameter,
     require_no_secrets,
     require_recordable,
 )
 from fanwise.plan.settings import PlannedRetry, PlannedSettings, Setting
-from fanwise.plan.values import Value
+from fanwise.plan.values import Value, truth
 
 __all__ = [
-    "WORDS",
     "Plan",
     "PlannedInput",
     "PlannedItems",
@@ -34,4 +32,5 @@ __all__ = [
     "read_parameter",
     "require_no_secrets",
     "require_recordable",
+    "truth",
 ]

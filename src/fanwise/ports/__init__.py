@@ -33,7 +33,7 @@ from fanwise.ports.observer import (
     TaskProgress,
 )
 from fanwise.ports.queue import Queue
-from fanwise.ports.sources import Catalog, Source, Sources
+from fanwise.ports.sources import Catalog, Notice, Source, Sources
 from fanwise.ports.store import (
     PAGE_BYTES,
     Journal,
@@ -60,6 +60,7 @@ __all__ = [
     "Journal",
     "Mailbox",
     "Maintenance",
+    "Notice",
     "Observer",
     "Ownership",
     "Pages",

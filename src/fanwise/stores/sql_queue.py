@@ -135,7 +135,7 @@ def _wait_again(writer: Writer, run_no: int, why: str, tried_by: Owner | None) -
         waits = writer.change(queue_statements.WAIT_AGAIN, run_no=run_no, why=why)
     else:
         waits = writer.change(
-            queue_statements.WAIT_AFTER_A_TRY, run_no=run_no, why=why, engine=f", {tried_by}"
+            queue_statements.WAIT_AFTER_A_TRY, run_no=run_no, why=why, engine=f", {tried_by.name}"
         )
     if waits:
         writer.execute(queue_statements.IS_PENDING, run_no=run_no)
@@ -149,7 +149,7 @@ def _reap(writer: Writer, engine_no: int, owner: Owner) -> list[str]:
             stays_paused = status == Status.PAUSED.value and is_to_pause
             writer.execute(_TAKE_AWAY, run_no=run_no, engine_no=engine_no)
             writer.execute(ANSWERED, run_no=run_no)
-            why = f"its engine is gone ({owner})"
+            why = f"its engine is gone ({owner.name})"
             if not stays_paused and _wait_again(writer, run_no, why, owner):
                 waiting.append(run_id)
     writer.execute(LEAVE, engine_no=engine_no)

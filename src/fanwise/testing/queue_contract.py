@@ -224,7 +224,7 @@ class QueueContract:
         store.put_back(run_no, 2, "broken", counts=True)
         place = store.submissions([run_no])[run_no]
         assert (place.tries, place.why) == (2, "broken")
-        assert place.tried_by == f", {an_owner('a')}, {an_owner('b')}"
+        assert place.tried_by == f", {an_owner('a').name}, {an_owner('b').name}"
 
     @pytest.mark.parametrize("what", ["an event", "an item", "a step"])
     def test_progress_ends_the_count(self, store: Store, what: str) -> None:
@@ -266,7 +266,7 @@ class QueueContract:
         assert list(store.engines()) == []
         place, found = store.submissions([run_no])[run_no], store.run("run-1")
         assert (place.is_waiting, place.tries) == (True, 1)
-        assert str(an_owner()) in place.why
+        assert an_owner().name in place.why
         assert found is not None
         assert found.status is Status.PENDING
 

@@ -97,19 +97,18 @@ def runs(
 
     created_since = None if since is None else read_since(since, datetime.now().astimezone())
     with open_records(read_settings(store=store)) as records:
-        found = runs_of(records).newest(
+        listing = runs_of(records)
+        found = listing.newest(
             status,
             Filters(workflow, created_since, tag or ()),
             before=None if before is None else find_run(records, before).run_no,
             limit=limit + 1,  # to know whether there are more
         )
-        shown = found[:limit]
-        places = records.submissions([run.run_no for run, _ in shown])
+        shown = [(run, status, listing.duration_s(run)) for run, status in found[:limit]]
+        places = records.submissions([run.run_no for run, _, _ in shown])
         place, size = records.place, records.size()
     if json:
-        print_results(
-            as_json(listed_object(run, status, places.get(run.run_no))) for run, status in shown
-        )
+        print_results(as_json(listed_object(*each, places.get(each[0].run_no))) for each in shown)
         return
     print_results(_lines(shown, places))
     if len(found) > limit:
@@ -143,25 +142,26 @@ def read_since(text: str, now: datetime) -> float:
         ) from None
 
 
-def _lines(found: Sequence[tuple[RunRecord, str]], places: Mapping[int, Submission]) -> list[str]:
+def _lines(
+    found: Sequence[tuple[RunRecord, str, float | None]], places: Mapping[int, Submission]
+) -> list[str]:
     from fanwise.cli.text.render import show_time, table
-    from fanwise.reports.objects import span_s
     from fanwise.units import show_span
 
     if not found:
         return ["No runs."]
-    has_tags = any(run.tags for run, _ in found)
+    has_tags = any(run.tags for run, _, _ in found)
     rows = [
         (
             run.id,
             clean(run.workflow),
             status,
             show_time(run.started_at),
-            show_span(span_s(run.started_at, run.ended_at)),
+            show_span(duration_s),
             *(_place_cells(places.get(run.run_no)) if places else []),
             *([" ".join(run.tags)] if has_tags else []),
         )
-        for run, status in found
+        for run, status, duration_s in found
     ]
     headings = ["RUN", "WORKFLOW", "STATUS", "STARTED", "TIME>"]
     headings += ["QUEUE", "PRIORITY>"] if places else []

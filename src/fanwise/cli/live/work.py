@@ -51,7 +51,7 @@ class _Lines(Takings):
 
     def engine_gone(self, engine: EngineRecord, run_ids: Sequence[str]) -> None:
         names = f": {' '.join(run_ids)}" if run_ids else ""
-        say(f"{clean(str(engine.owner))} is gone; {count(len(run_ids), 'run')} put back{names}")
+        say(f"{clean(engine.owner.name)} is gone; {count(len(run_ids), 'run')} put back{names}")
 
     def store_failed(self, error: StoreError) -> None:
         if str(error) != self._trouble:

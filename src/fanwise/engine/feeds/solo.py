@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fanwise.context import WorkflowContext
 from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.progress import Progress
+from fanwise.engine.feeds.traces import Attempts
+from fanwise.engine.limits import Slots
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
 from fanwise.model import ErrorInfo, Status
@@ -20,13 +24,15 @@ class SingleAttempt(AttemptQueue):
         settings: TaskSettings,
         progress: Progress,
         run: RunServices,
+        slots: Slots,
     ) -> None:
-        super().__init__(settings, progress, run)
+        super().__init__(settings, progress, run, slots)
         self._next: Ticket | None = Ticket(context, None, 1)
         self.status: Status | None = None
         self.output: bytes | None = None
         self.error: ErrorInfo | None = None
         self.attempts = 0
+        self.earlier: Attempts = ()
 
     def take(self) -> Ticket | None:
         """The first attempt, or a retry that is due."""
@@ -44,7 +50,7 @@ class SingleAttempt(AttemptQueue):
         has_first = self._next is not None and not self._is_closed
         if not (has_first or self._retries):
             return False
-        await self._changed
+        await asyncio.shield(self._changed)
         return True
 
     def _put_back(self, ticket: Ticket) -> None:
@@ -63,3 +69,4 @@ class SingleAttempt(AttemptQueue):
         self._progress.succeeded += status is Status.SUCCEEDED
         self._progress.failed += status is Status.FAILED
         self.attempts = ticket.attempt
+        self.earlier = self._earlier.pop(ticket.index, ())
