@@ -37,7 +37,7 @@ async def run_plain(
     task: PlannedTask, visit: Visit, context: WorkflowContext, run: RunServices, *, resumes: bool
 ) -> VisitEnd:
     """Make the one attempt of a plain task. With `resumes` an earlier process began it."""
-    output, ticket, started_at = None, Ticket(context, None, 1), run.services.clock.now()
+    output, ticket = None, Ticket(context, None, 1)
     try:
         call = make_call(
             task,
@@ -49,10 +49,11 @@ async def run_plain(
             begun_children=Bitmap([0]) if resumes else None,
         )
         with call.open_log() as log:
+            log.ticket = ticket
             try:
                 output = call.result(await call.function(**call.arguments(ticket)), ticket)
             finally:
-                log.keep(ticket, started_at)
+                log.keep(ticket)
         result = TaskResult(Status.SUCCEEDED, output=decode(output))
     except (Exception, SystemExit) as error:
         result = TaskResult(Status.FAILED, error=run.describe(error))

@@ -177,21 +177,21 @@ class WorkerPool:
                 worker.deadline = started + timeout_s
                 if self._deadline_timer is None:
                     self._arm(timeout_s)
-            log.is_open = True
+            log.ticket = ticket
             try:
                 output = result(await invoke(**arguments(ticket)), ticket)
                 if worker.interruption is not None or self._is_over:
                     raise asyncio.CancelledError  # which the action has swallowed
             except BaseException as error:
                 now = monotonic()
-                log.keep(ticket, started + to_epoch)
+                log.keep(ticket)
                 await self._failed(worker, ticket, error, started + to_epoch, now - started)
             else:
                 now = monotonic()
                 worker.ticket = None
-                log.is_open = False
-                if log.written:
-                    log.keep(ticket, started + to_epoch)
+                log.ticket = None
+                if log.has_text:
+                    log.keep(ticket)
                 succeeded(ticket, output, started + to_epoch, now - started)
             if now >= self._turn_ends:
                 await self._yield()

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 
 _NUMBER = "BIGINT NOT NULL"
 _TEXT = "TEXT NOT NULL"
@@ -177,9 +177,11 @@ payloads = Table(
     key=("run_no", "visit_no", "idx"),
 )
 
+# Numbered as they come: whoever follows a run asks for the logs after the last one that was seen.
 logs = Table(
     "logs",
     {
+        "log_no": "BIGINT",
         "run_no": _NUMBER,
         "visit_no": _NUMBER,
         "idx": _NUMBER,
@@ -188,7 +190,9 @@ logs = Table(
         "path": _TEXT,
         "text": _TEXT,
     },
-    key=("run_no", "visit_no", "idx", "at", "attempt"),
+    key=("log_no",),
+    indexes={"logs_run": "(run_no, log_no)", "logs_item": "(run_no, visit_no, idx, log_no)"},
+    serial="log_no",
 )
 
 sleeps = Table(

@@ -15,7 +15,7 @@ from fanwise.cli.text.output import prints_aside, say
 from fanwise.cli.text.summary import command
 from fanwise.engine import Engine
 from fanwise.errors import LeaseLostError, StoreError
-from fanwise.model import ErrorInfo, Run, Status
+from fanwise.model import ErrorInfo, LogEntry, Run, Status
 from fanwise.plan import Plan
 from fanwise.ports import Observer, RerunNotes, TaskProgress
 from fanwise.values import Json
@@ -168,6 +168,10 @@ class _Together:
     def notice(self, text: str) -> None:
         for observer in self._observers:
             observer.notice(text)
+
+    def logged(self, log: LogEntry) -> None:
+        for observer in self._observers:
+            observer.logged(log)
 
     def run_ended(self, run: Run) -> None:
         for observer in self._observers:
