@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import logging
 import sys
@@ -240,6 +241,7 @@ def test_what_outlives_its_attempt_is_heard_by_nobody(loom, capsys) -> None:
 
 def test_without_a_run_in_progress_the_streams_and_logging_are_left_alone(loom) -> None:
     """They are as they were before the first of several runs, once the last of them has ended."""
+    gc.collect()  # what other tests have left may still hold a log
     before = sys.stdout, sys.stderr, logging.getLogger().level, logging.getLogger().handlers[:]
     release = asyncio.Event()
 

@@ -9,7 +9,8 @@ the process's streams and logging are left alone.
 Tasks and `asyncio.to_thread` inherit the context. Threads that an action starts by itself don't,
 and child processes write to the real streams. A task that outlives its attempt prints into the
 attempt that its worker makes at that time. Between attempts, and after the last one, printed text
-is dropped: it may hold a secret, and belongs to no attempt any more.
+is dropped: it may hold a secret, and belongs to no attempt any more. So the streams stay covered
+after the last block as long as a thread or a task is left that has a log in its context.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar, Token
+from contextvars import Context, ContextVar, Token
 from types import TracebackType
 from typing import Final, TextIO, TypeAlias, TypeVar
 
@@ -46,6 +47,7 @@ class AttemptLog:
     """
 
     __slots__ = (
+        "_flushing",
         "_is_due",
         "_keep_text",
         "_left_out",
@@ -59,7 +61,6 @@ class AttemptLog:
         "_token",
         "_written",
         "_written_at",
-        "__weakref__",
         "has_text",
         "ticket",
     )
@@ -79,8 +80,15 @@ class AttemptLog:
         self._loop = asyncio.get_running_loop()
         self._loops_thread = threading.get_ident()
         self._is_due = False  # whether a flush is
+        self._flushing: asyncio.TimerHandle | None = None
         self._lock = threading.RLock()  # the garbage collector may run what prints in the midst
         self._token: Token[AttemptLog | None] | None = None
+        _living.add(id(self))
+
+    def __del__(self) -> None:
+        _living.discard(id(self))
+        if not _living:
+            _uncover_if_idle()
 
     def __enter__(self) -> AttemptLog:
         self._token = _current.set(self)
@@ -94,6 +102,8 @@ class AttemptLog:
     ) -> None:
         assert self._token is not None
         _current.reset(self._token)
+        if self._flushing is not None:
+            self._flushing.cancel()
 
     def write(self, text: str) -> None:
         """Add a text, in a form that can be stored; without an attempt it is dropped."""
@@ -113,13 +123,18 @@ class AttemptLog:
 
     def _plan_flush(self) -> None:
         if threading.get_ident() == self._loops_thread:
-            self._loop.call_later(_FLUSH_S, self._flush)
+            self._set_timer()
         else:
             with suppress(RuntimeError):  # the loop is closed, and the attempt has no end
-                self._loop.call_soon_threadsafe(self._loop.call_later, _FLUSH_S, self._flush)
+                self._loop.call_soon_threadsafe(self._set_timer)
+
+    def _set_timer(self) -> None:
+        # In no context: a timer that is cancelled would keep the log that its context has.
+        self._flushing = self._loop.call_later(_FLUSH_S, self._flush, context=Context())
 
     def _flush(self) -> None:
         """Record the lines that are complete, and can be masked apart from those that follow."""
+        self._flushing = None
         with self._lock:
             self._is_due = False
             ticket = self.ticket
@@ -151,6 +166,9 @@ class AttemptLog:
             self._keep_text(ticket, self._written_at, text)
 
 
+_living: set[int] = set()
+"""The ids of all logs that there are: of workers, and in the contexts of what they have started."""
+
 _current: ContextVar[AttemptLog | None] = ContextVar("fanwise_attempt_log", default=None)
 
 
@@ -172,22 +190,36 @@ def capturing() -> Iterator[None]:
     """A block in which the prints and logs of attempts are recorded with them.
 
     It concerns the whole process. Blocks may overlap in any order, also in several threads: the
-    last to end puts back the streams. If logging isn't configured, records are heard from the level
-    INFO on.
+    streams are put back after the last. If logging isn't configured, records are heard from the
+    level INFO on.
     """
     with _lock:
-        streams = [_Stream.over("stdout"), _Stream.over("stderr")]
-        handler = _Handler.on_root()
+        parts: list[_Stream | _Handler] = [
+            _Stream.over("stdout"),
+            _Stream.over("stderr"),
+            _Handler.on_root(),
+        ]
+        for part in parts:
+            _covers[part] = _covers.get(part, 0) + 1
     try:
         yield
     finally:
         with _lock:
-            handler.leave_root()
-            for stream in streams:
-                stream.uncover()
+            for part in parts:
+                _covers[part] -= 1
+        if not _living:
+            _uncover_if_idle()
 
 
-_lock = threading.Lock()
+def _uncover_if_idle() -> None:
+    """Put back the streams and the handler that no block needs any more."""
+    with _lock:
+        for part in [part for part, blocks in _covers.items() if not blocks]:
+            del _covers[part]
+            part.uncover()
+
+
+_lock = threading.RLock()  # the garbage collector may end a log in the midst
 
 
 class _Stream:
@@ -196,7 +228,6 @@ class _Stream:
     def __init__(self, name: str, stream: TextIO) -> None:
         self._name = name
         self._stream = stream
-        self._blocks = 0
 
     @classmethod
     def over(cls, name: str) -> _Stream:
@@ -205,13 +236,11 @@ class _Stream:
         if not isinstance(stream, cls):
             stream = cls(name, stream)
             setattr(sys, name, stream)
-        stream._blocks += 1
         return stream
 
     def uncover(self) -> None:
-        """Put the real stream back with the last block, unless another one has come there since."""
-        self._blocks -= 1
-        if not self._blocks and getattr(sys, self._name) is self:
+        """Put the real stream back, unless another one has come there since."""
+        if getattr(sys, self._name) is self:
             setattr(sys, self._name, self._stream)
 
     def write(self, text: str) -> int:
@@ -241,7 +270,6 @@ class _Handler(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-        self._blocks = 0
         self._level_before = logging.NOTSET
 
     @classmethod
@@ -255,16 +283,13 @@ class _Handler(logging.Handler):
             if not root.handlers:
                 root.setLevel(min(root.level, logging.INFO))
             root.addHandler(handler)
-        handler._blocks += 1
         return handler
 
-    def leave_root(self) -> None:
-        """Leave the root logger as it was, with the last block."""
-        self._blocks -= 1
-        if not self._blocks:
-            root = logging.getLogger()
-            root.removeHandler(self)
-            root.setLevel(self._level_before)
+    def uncover(self) -> None:
+        """Leave the root logger as it was."""
+        root = logging.getLogger()
+        root.removeHandler(self)
+        root.setLevel(self._level_before)
 
     def emit(self, record: logging.LogRecord) -> None:
         log = _current.get()
@@ -282,3 +307,7 @@ class _Handler(logging.Handler):
         is_alone = logging.getLogger().handlers == [self]
         if is_alone and last_resort is not None and record.levelno >= last_resort.level:
             last_resort.handle(record)
+
+
+_covers: dict[_Stream | _Handler, int] = {}
+"""What stands in place of streams and at the root logger, with the number of blocks that need it."""
