@@ -6,6 +6,8 @@ but its action (no items, delay, timeout or retry) needs no asyncio task and no 
 
 from __future__ import annotations
 
+import asyncio
+
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import Runs
 from fanwise.context import WorkflowContext
@@ -13,6 +15,7 @@ from fanwise.engine.calls import make_call
 from fanwise.engine.services import RunServices
 from fanwise.engine.tasks import is_handled
 from fanwise.engine.visit import Visit, VisitEnd
+from fanwise.interrupts import is_from_outside
 from fanwise.model import Status, TaskResult
 from fanwise.plan import PlannedTask
 from fanwise.ports import Ticket
@@ -55,7 +58,9 @@ async def run_plain(
             finally:
                 log.keep(ticket)
         result = TaskResult(Status.SUCCEEDED, output=decode(output))
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError) or is_from_outside(error):
+            raise
         result = TaskResult(Status.FAILED, error=run.describe(error))
     handled = result.error is not None and is_handled(task, context, result)
     return VisitEnd(result, 1, output, handled)

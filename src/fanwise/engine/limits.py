@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from fanwise.ports import Clock, Ticket, Timer
+from fanwise.ports import Clock, Future, Ticket, Timer
 
 _COARSE_S: Final = 0.010
 """The delay of timers on an event loop that has work to do."""
@@ -17,22 +17,44 @@ _COARSE_S: Final = 0.010
 class Slots:
     """The attempts that may run at once, over all tasks and runs of an engine.
 
-    A feed takes a slot with `free -= 1` when it hands out a ticket, and gives it back at its end.
+    A feed takes a slot with `free -= 1` when it hands out a ticket, and gives it back at its end. A
+    call that was left behind by its attempt has a slot until it returns.
     """
 
-    __slots__ = ("free", "waiting")
+    __slots__ = ("_left_behind", "_limit", "free", "waiting")
 
     def __init__(self, limit: int) -> None:
-        self.free = limit
+        self.free = self._limit = limit
+        self._left_behind = 0
         self.waiting: dict[Callable[[], None], None] = {}
 
     def give_back(self) -> None:
         """Free a slot, and have those that wait for one look again."""
         self.free += 1
         if self.waiting:
-            waiting, self.waiting = self.waiting, {}
-            for look_again in waiting:
-                look_again()
+            self._tell_waiting()
+
+    def _tell_waiting(self) -> None:
+        waiting, self.waiting = self.waiting, {}
+        for look_again in waiting:
+            look_again()
+
+    @property
+    def is_stuck(self) -> bool:
+        """True if all slots are those of calls that were left behind, and may never return."""
+        return self._left_behind >= self._limit
+
+    def leave(self, call: Future) -> None:
+        """Take a slot for a call that was left behind."""
+        self.free -= 1
+        self._left_behind += 1
+        call.add_done_callback(self._returned)
+        if self.is_stuck:
+            self._tell_waiting()
+
+    def _returned(self, _: Future) -> None:
+        self._left_behind -= 1
+        self.give_back()
 
     def when_free(self, look_again: Callable[[], None]) -> None:
         """Have `look_again` called once, when a slot is given back."""

@@ -66,10 +66,16 @@ class Feed(Protocol):
         duration_s: float,
         busy: Future | None = None,
     ) -> None:
-        """Record that the attempt raised `error`. The item isn't retried before `busy` is done."""
+        """Record that the attempt raised `error`. It keeps its slot until `busy` is done."""
 
     def cancelled(self, ticket: Ticket, started_at: float, duration_s: float) -> None:
         """Record that the attempt was stopped, because the run is to stop at once."""
+
+    async def drained(self) -> None:
+        """Return when no attempt is left, and none waits to be made."""
+
+    def left_behind(self, call: Future) -> None:
+        """Count a call whose attempt has ended, but which still runs until it is done."""
 
     def on_halt(self, callback: Callable[[], None]) -> None:
         """Have `callback` called when running attempts are to be stopped at once."""

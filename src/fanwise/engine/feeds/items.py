@@ -52,6 +52,7 @@ class ItemAttempts(AttemptQueue):
         self._most_waiting = max(_WAITING_AT_LEAST, _WAITING_PER_SLOT * self.width)
         rate = settings.rate_per_s
         self._rate_limiter = None if rate is None else RateLimiter(self._clock, rate)
+        self._has_overrun = False  # whether a worker waits in `drained`
         self._is_early = False  # whether the rate limiter has just refused a start
         self._has_noticed_label = False
         self._is_plain = (
@@ -111,7 +112,7 @@ class ItemAttempts(AttemptQueue):
 
     async def wait(self) -> bool:
         """Return True when it is worth taking again, False when nothing will come any more."""
-        limiter, reader = self._rate_limiter, self._reader
+        limiter = self._rate_limiter
         if self._journal.is_full:
             await self._journal.room()
             return True
@@ -119,15 +120,30 @@ class ItemAttempts(AttemptQueue):
             self._is_early = False
             await limiter.turn()
             return True
+        if await self._changes():
+            return True
+        if limiter is not None:
+            limiter.wake()  # no start will let those in who still wait in line
+        if self._has_overrun:
+            super()._wake()
+        return False
+
+    async def drained(self) -> None:
+        """Return when no attempt is left, and none waits to be made."""
+        self._has_overrun = True
+        while await self._changes():
+            pass
+
+    async def _changes(self) -> bool:
+        """Return True when there may be an attempt to take, False when none will come any more."""
+        reader = self._reader
         has_item = reader.has_item and not self._is_closed
         may_read = not (reader.is_exhausted or has_item or self._is_closed)
         if may_read and self._progress.waiting <= self._most_waiting:
             await reader.refill(self._changed)
-        elif has_item or may_read or self._retries:
+        elif has_item or may_read or self._retries or self._held:
             await self._changed
         else:
-            if limiter is not None:
-                limiter.wake()  # no start will let those in who still wait in line
             return False
         return True
 
@@ -209,6 +225,9 @@ class ItemAttempts(AttemptQueue):
 
     def _is_tolerable(self) -> bool:
         return self._tally.is_tolerable(self._reader.total)
+
+    def _fail_rest(self, error: AttemptError) -> None:
+        self._reader.error = error
 
     def _put_back(self, ticket: Ticket) -> None:
         self._has_interrupted = True
