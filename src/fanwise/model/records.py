@@ -75,8 +75,8 @@ class LogEntry(msgspec.Struct, frozen=True):
 
     `path` names the task and the item, as in `check[17]`. `at` is when the text was written, within
     a second. After a pause or a crash attempts count from 1 again, and the logs of earlier ones are
-    kept. `label` is the item's, with which it is recorded, and `log_no` is the store's number, which
-    grows with each log: both are filled in when a log is read.
+    kept. `label` is that of the item, and `log_no` is the store's number, which grows with each
+    log: both are filled in when a log is read.
     """
 
     run_no: int

@@ -45,8 +45,9 @@ class Journal(Protocol):
         """Write all records in one transaction.
 
         First comes what is discarded. A run, a visit of a task or a sleep replaces what was
-        recorded of it; an item, an event or a log is added. Afterwards all of them survive the end of the
-        process. `tokens` has the fencing token of each run that the caller drives, by its number.
+        recorded of it; an item, an event or a log is added. Afterwards all of them survive the end
+        of the process. `tokens` has the fencing token of each run that the caller drives, by its
+        number.
 
         Raises `LeaseLostError` if another process has taken one of these runs, `RecordRefusedError`
         if a record can't be stored as it is, and any other `StoreError` if the store can't be

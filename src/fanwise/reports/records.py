@@ -1,7 +1,7 @@
 """The format of exports: a JSON object for each record, under the names of its fields.
 
-The store's own numbers of runs and logs are left out. Times are seconds since the epoch, and spans are in
-seconds. JSON text in a record is part of its object as it is, never read.
+The store's own numbers of runs and logs are left out. Times are seconds since the epoch, and spans
+are in seconds. JSON text in a record is part of its object as it is, never read.
 """
 
 from __future__ import annotations

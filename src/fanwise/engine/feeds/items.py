@@ -8,6 +8,8 @@ flight, and a bounded number that wait to be retried.
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from fanwise.context import ItemContext, WorkflowContext
@@ -142,7 +144,7 @@ class ItemAttempts(AttemptQueue):
         if may_read and self._progress.waiting <= self._most_waiting:
             await reader.refill(self._changed)
         elif has_item or may_read or self._retries or self._held:
-            await self._changed
+            await asyncio.shield(self._changed)  # others wait for it
         else:
             return False
         return True

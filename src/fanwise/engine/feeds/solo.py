@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fanwise.context import WorkflowContext
 from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.progress import Progress
@@ -50,7 +52,7 @@ class SingleAttempt(AttemptQueue):
     async def drained(self) -> None:
         """Return when no attempt is left, and none waits to be made."""
         while self._has_more():
-            await self._changed
+            await asyncio.shield(self._changed)  # others wait for it
 
     def _has_more(self) -> bool:
         has_first = self._next is not None and not self._is_closed
