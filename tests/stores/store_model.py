@@ -79,12 +79,7 @@ class StoreModel:
         return [
             replace(log, label=labels.get((log.visit_no, log.index)))
             for log in sorted(self._of(LogEntry, run_no), key=_key)
-            if (after is None or _key(log) > _key(after))
-            and (
-                under is None
-                or log.path == under
-                or log.path.startswith((f"{under}.", f"{under}["))
-            )
+            if (after is None or _key(log) > _key(after)) and (under is None or log.is_under(under))
         ][:limit]
 
     def new_logs(self, run_no, *, after=0, limit=100):

@@ -54,6 +54,9 @@ Force = Annotated[
     bool, typer.Option("--force", help="Resume although a file that the run reads has changed.")
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Show what actions print as well, line by line.")
+]
 RunId = Annotated[
     str,
     typer.Argument(

@@ -310,4 +310,4 @@ class _Handler(logging.Handler):
 
 
 _covers: dict[_Stream | _Handler, int] = {}
-"""What stands in place of streams and at the root logger, with the number of blocks that need it."""
+"""Parts in place of streams and at the root logger, with the number of blocks that need each."""

@@ -30,8 +30,8 @@ from fanwise.ports import ActionCall, Clock, Feed
 # Timeouts of threads. Python can't stop a thread: `PyThreadState_SetAsyncExc` waits for the next
 # bytecode, which a call that hangs in C never reaches, and kills whatever library is on the stack
 # halfway through its own invariants. So the attempt fails on time, the worker's slot stays taken
-# until the thread returns or is left behind, and the run says so. The call is awaited through `asyncio.shield`, since
-# a cancelled future would no longer say when its thread returns.
+# until the thread returns or is left behind, and the run says so. The call is awaited through
+# `asyncio.shield`, since a cancelled future would no longer say when its thread returns.
 #
 # What a halt can't stop. When a run is cut off, the pool leaves a busy thread behind and doesn't
 # wait for it: the attempt is recorded as cancelled, and its late result is dropped.

@@ -89,6 +89,10 @@ class LogEntry(msgspec.Struct, frozen=True):
     label: str | None = None
     log_no: int = 0
 
+    def is_under(self, path: str) -> bool:
+        """True if it is of the task or item at `path`, or of what runs inside it."""
+        return self.path == path or self.path.startswith((f"{path}.", f"{path}["))
+
 
 class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     """The origin of a run beside its workflow and parameters, so that it can resume anywhere.

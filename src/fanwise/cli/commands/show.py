@@ -104,8 +104,8 @@ def _show_run(
         print_results(["", *step_lines(steps, colours=colours)])
     if timing is not None and (len(visits) > 1 or timing.tasks[0].items):
         print_results(["", *timing_lines(timing)])
-    print_results(failure_lines(records, record.id, visits, store))
-    print_results(_traceback_lines({**visits, **last_visits(steps)}.values()))
+    last_steps = last_visits(steps).values()
+    print_results(failure_lines(records, record.id, visits, store, last_steps))
     if run.output is not None:
         print_results(["", "Output:", output_text(run)])
 

@@ -20,6 +20,16 @@ _COLOURS = {
     Status.CANCELLED: 33,
     Status.RUNNING: 36,
 }
+_SENTENCES = {
+    "pending": "hasn't begun yet",
+    "running": "is still running",
+    "interrupted": "was interrupted",
+    "paused": "is paused",
+    "succeeded": "has succeeded",
+    "failed": "has failed",
+    "cancelled": "was cancelled",
+    "deleted": "was deleted",
+}
 _GAP = "  "
 
 Cell = str | Status
@@ -53,6 +63,11 @@ def paint(status: Status, text: str) -> str:
     """`text` in the colour of a status."""
     colour = _COLOURS.get(status)
     return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
+
+
+def show_status(status: str) -> str:
+    """The status of a run as the end of a sentence."""
+    return _SENTENCES[status]
 
 
 def shorten(text: str, width: int = 100) -> str:

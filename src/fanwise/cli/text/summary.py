@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from fanwise.cli.text.kinds import digest_lines
+from fanwise.cli.text.kinds import digest_lines, show_item
 from fanwise.cli.text.output import as_json
 from fanwise.cli.text.render import count, paint, show_error, table
+from fanwise.cli.text.tracebacks import Tracebacks
 from fanwise.model import Run, Status, TaskSummary, VisitRecord
 from fanwise.ports import Records
 from fanwise.reports.kinds import digest_items
+from fanwise.reports.objects import read_error
 from fanwise.reports.plain import clean
 from fanwise.units import show_span
 from fanwise.values import thaw
 
 _MAX_TASKS = 100
+_MAX_CAUSES = 5
 
 
 def run_lines(
@@ -107,14 +110,22 @@ def step_lines(steps: Sequence[VisitRecord], *, colours: bool) -> list[str]:
 
 
 def failure_lines(
-    records: Records, run_id: str, visits: Mapping[str, VisitRecord], store: str | None
+    records: Records,
+    run_id: str,
+    visits: Mapping[str, VisitRecord],
+    store: str | None,
+    steps: Iterable[VisitRecord] = (),
 ) -> list[str]:
-    """A digest for each task of which items failed, and how to see more of it.
+    """Digests of the items that failed, with how to see more, and the causes of some failures.
 
-    `store` is the one that the command line named, if it did.
+    `steps` are those of children whose failures are shown too; `store` is the one that the command
+    line named, if it did.
     """
     lines: list[str] = []
+    causes = Tracebacks()
     for task in visits.values():
+        if task.error is not None:
+            causes.add(task.path, task.error)
         # A task that is paused or runs has no counts yet.
         if not task.has_items or (task.items is not None and not task.items.failed):
             continue
@@ -127,7 +138,17 @@ def failure_lines(
                 *digest_lines(digest),
                 f"More: {more}",
             ]
-    return lines
+            for kind in digest.kinds[:_MAX_CAUSES]:
+                for item in records.items(
+                    task.run_no, task.visit_no, after=kind.index - 1, until=kind.index
+                ):
+                    if item.error is not None:
+                        name = f"{task.path}{show_item(item.index, item.label)}"
+                        causes.add(name, read_error(item.error))
+    for step in steps:
+        if step.error is not None:
+            causes.add(step.path, step.error)
+    return [*lines, *causes.lines()]
 
 
 def command(*words: str, store: str | None) -> str:

@@ -215,8 +215,8 @@ class AttemptQueue(ABC):
     def _give_up(self) -> None:
         """Start nothing any more, since calls that may never return have all slots."""
         error = LimitError(
-            "as many calls as may run at once have overrun their timeouts and still run, so nothing "
-            "else can start.",
+            "as many calls as may run at once have overrun their timeouts and still run, so "
+            "nothing else can start.",
             setting="limits.running",
             hint="Give what they wait for a timeout of its own.",
         )
