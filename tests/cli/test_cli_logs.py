@@ -134,15 +134,15 @@ def test_a_run_is_followed_from_another_process_while_it_runs(fanwise, write):
     running = subprocess.Popen([*COMMAND, "run", "slow.yaml", "--run-id", "slow-1"])
     while fanwise("show", "slow-1").status:
         pass
-    following = subprocess.Popen(
-        [*COMMAND, "logs", "slow-1", "--follow"], stdout=subprocess.PIPE, text=True
-    )
     seen = []
-    for _ in ("wait", "shell"):
-        seen.append(without_times(following.stdout.readline()))
-        Path(f"read-{len(seen)}").touch()
+    with subprocess.Popen(
+        [*COMMAND, "logs", "slow-1", "--follow"], stdout=subprocess.PIPE, text=True
+    ) as following:
+        for _ in ("wait", "shell"):
+            seen.append(without_times(following.stdout.readline()))
+            Path(f"read-{len(seen)}").touch()
+        assert without_times(following.stdout.read()) == "shell  the script ends\n"
     assert seen == ["wait  the action has begun\n", "shell  the script has begun\n"]
-    assert without_times(following.stdout.read()) == "shell  the script ends\n"
     assert (running.wait(), following.wait()) == (0, 0)
 
 
@@ -153,10 +153,10 @@ def test_ctrl_c_ends_the_following_and_leaves_the_run_alone(fanwise, write):
     while fanwise("show", "slow-2").status:
         pass
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    following = subprocess.Popen([*COMMAND, "logs", "slow-2", "-f"], **pipes)
-    following.stdout.readline()
-    following.send_signal(signal.SIGINT)
-    assert following.communicate() == ("", "")
+    with subprocess.Popen([*COMMAND, "logs", "slow-2", "-f"], **pipes) as following:
+        following.stdout.readline()
+        following.send_signal(signal.SIGINT)
+        assert following.communicate() == ("", "")
     assert following.returncode == 130
     for number in (1, 2):
         Path(f"read-{number}").touch()

@@ -17,8 +17,8 @@ _COARSE_S: Final = 0.010
 class Slots:
     """The attempts that may run at once, over all tasks and runs of an engine.
 
-    A feed takes a slot with `free -= 1` when it hands out a ticket, and gives it back at its end. A
-    call that was left behind by its attempt has a slot until it returns.
+    A feed takes a slot with `free -= 1` when it hands out a ticket, and gives it back at its end.
+    Calls that were left behind by their attempts have none, but as many at most may be left.
     """
 
     __slots__ = ("_left_behind", "_limit", "free", "waiting")
@@ -32,29 +32,18 @@ class Slots:
         """Free a slot, and have those that wait for one look again."""
         self.free += 1
         if self.waiting:
-            self._tell_waiting()
+            waiting, self.waiting = self.waiting, {}
+            for look_again in waiting:
+                look_again()
 
-    def _tell_waiting(self) -> None:
-        waiting, self.waiting = self.waiting, {}
-        for look_again in waiting:
-            look_again()
-
-    @property
-    def is_stuck(self) -> bool:
-        """True if all slots are those of calls that were left behind, and may never return."""
-        return self._left_behind >= self._limit
-
-    def leave(self, call: Future) -> None:
-        """Take a slot for a call that was left behind."""
-        self.free -= 1
+    def leave(self, call: Future) -> bool:
+        """Count a call that was left behind until it returns; False if too many are left by now."""
         self._left_behind += 1
         call.add_done_callback(self._returned)
-        if self.is_stuck:
-            self._tell_waiting()
+        return self._left_behind <= self._limit
 
     def _returned(self, _: Future) -> None:
         self._left_behind -= 1
-        self.give_back()
 
     def when_free(self, look_again: Callable[[], None]) -> None:
         """Have `look_again` called once, when a slot is given back."""

@@ -51,8 +51,8 @@ from fanwise.ports import ActionCall, AttemptLog, Clock, Feed, Ticket, Timer
 # retry of this item nor another item starts before the call returns. Otherwise `concurrency: 10`
 # would mean ten, and then twenty, calls of a service that hangs. But a call may never return. So
 # once it has taken the timeout twice, or nothing is left to do but to wait for it, it is left
-# behind: the worker goes on with a thread and a log of its own, and the feed counts the call, which
-# keeps its place in `limits.running`.
+# behind: the worker continues with another thread and log, and the feed counts the call. As many
+# calls as `limits.running` allows may be left behind in a process.
 #
 # Blocked loops. An `async def` that blocks holds up the timer of its own deadline. So the worker
 # looks at its duration once more when it returns, which costs a comparison.

@@ -177,7 +177,7 @@ payloads = Table(
     key=("run_no", "visit_no", "idx"),
 )
 
-# Numbered as they come: whoever follows a run asks for the logs after the last one that was seen.
+# Numbered as they come: a follower of a run asks for the logs after the last that it has seen.
 logs = Table(
     "logs",
     {

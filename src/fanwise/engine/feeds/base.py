@@ -71,7 +71,8 @@ class AttemptQueue(ABC):
         """Count a call whose attempt has ended, but which still runs until it is done."""
         self._left.add(call)
         call.add_done_callback(self._left.discard)
-        self._slots.leave(call)
+        if not self._slots.leave(call):
+            self._give_up()
 
     def notice(self, text: str) -> None:
         """Pass a fact on to the run's observer, past the log of the attempt at hand."""
@@ -206,19 +207,15 @@ class AttemptQueue(ABC):
         """True if the process may run one more attempt; if not, take again when it may."""
         if self._slots.free > 0:
             return True
-        if self._slots.is_stuck:
-            self._give_up()
-        else:
-            self._slots.when_free(self._wake)
+        self._slots.when_free(self._wake)
         return False
 
     def _give_up(self) -> None:
-        """Start nothing any more, since calls that may never return have all slots."""
+        """Start nothing any more, since too many calls are left that may never return."""
         error = LimitError(
-            "as many calls as may run at once have overrun their timeouts and still run, so "
-            "nothing else can start.",
+            "more calls than may run at once have overrun their timeouts and still run. Give what "
+            "they wait for a timeout of its own.",
             setting="limits.running",
-            hint="Give what they wait for a timeout of its own.",
         )
         info = self._run.describe(error)
         self._is_closed = True
