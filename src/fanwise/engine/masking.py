@@ -33,7 +33,10 @@ class Masker:
     """Replaces each occurrence of a secret's value, in any text, by `***`."""
 
     def __init__(self, secrets: Iterable[str | None]) -> None:
-        wanted = {each for secret in secrets if secret for each in (secret, *_lines(secret))}
+        # Without white space at the ends: whoever reads a secret from a file has stripped it.
+        wanted = {
+            each for secret in secrets if secret for each in (secret.strip(), *_lines(secret))
+        }
         # The longest first, so that a secret that holds another one goes as a whole.
         longest_first = sorted((each for each in wanted if each.strip()), key=len, reverse=True)
         patterns = [form for each in longest_first for form in (_pattern(each), *_base64(each))]

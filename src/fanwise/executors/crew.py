@@ -11,7 +11,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from fanwise.errors import AttemptTimeoutError
 from fanwise.interrupts import is_from_outside
@@ -283,11 +283,12 @@ class WorkerPool:
                 f"{self._call.describe(ticket)} has overrun its timeout and can't be stopped; it "
                 f"keeps its slot until it returns, or for {self._call.timeout_s:g} s"
             )
-        patience: asyncio.Future[None] = self._loop.create_future()
+        patience: asyncio.Future[object] = self._loop.create_future()
         timer = self._clock.call_later(self._call.timeout_s or 0.0, partial(_finish, patience))
         nothing_else = self._loop.create_task(self._feed.drained())
+        nothing_else.add_done_callback(partial(_finish, patience))
         try:
-            waits: list[asyncio.Future[Any]] = [running, patience, nothing_else, self._halted]
+            waits = [running, patience, self._halted]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             timer.cancel()
@@ -339,6 +340,6 @@ class WorkerPool:
         self._turn_ends = self._clock.monotonic() + _TURN_S
 
 
-def _finish(future: asyncio.Future[None]) -> None:
+def _finish(future: asyncio.Future[object], _: object = None) -> None:
     if not future.done():
         future.set_result(None)

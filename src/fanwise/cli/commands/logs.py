@@ -41,7 +41,7 @@ def logs(
     store: options.StoreUrl = None,
     json: options.JsonFlag = False,
 ) -> None:
-    """Show what the actions of a run have printed, also while it runs.
+    """Show what the actions of a run print, also while it runs.
 
     The tasks come in the order of their starts, items by their indexes; with --follow lines come as
     they are written, until the run ends or Ctrl-C ends the following. Before each line stand the
