@@ -123,9 +123,10 @@ def failure_lines(
     """
     lines: list[str] = []
     causes = Tracebacks()
+    for each in (*visits.values(), *steps):
+        if each.error is not None:
+            causes.add(each.path, each.error)
     for task in visits.values():
-        if task.error is not None:
-            causes.add(task.path, task.error)
         # A task that is paused or runs has no counts yet.
         if not task.has_items or (task.items is not None and not task.items.failed):
             continue
@@ -145,9 +146,6 @@ def failure_lines(
                     if item.error is not None:
                         name = f"{task.path}{show_item(item.index, item.label)}"
                         causes.add(name, read_error(item.error))
-    for step in steps:
-        if step.error is not None:
-            causes.add(step.path, step.error)
     return [*lines, *causes.lines()]
 
 
