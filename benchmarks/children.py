@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FEW_AND_MANY = (2_000, 20_000)
 
 _CONCURRENCY = 100
-_PROMISED = 5_000  # items a second
+_PROMISED = 12_000  # items a second
 _FLAT_BYTES = 5 * 2**20  # what the peak may grow by from few items to many
 
 _MODULE = "benchmarks.children"

@@ -785,3 +785,46 @@ def test_an_action_for_a_process_runs_in_a_thread_and_says_so(loom) -> None:
     )
     assert run.output.startswith("fanwise-action")
     assert "cpu=True" in loom.watcher.notices[0]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "when: '{{ task.ask.output }}'",
+        "next: {when: '{{ task.ask.output }}', do: fail}",
+        "retry: {count: 3, until: '{{ task.ask.output }}'}",
+    ],
+)
+def test_a_condition_that_gives_a_text_fails_its_task(loom, keys: str) -> None:
+    """The text `false` of a command or a file would hold; the message tells to compare it."""
+    run = loom.run(
+        f"""
+        tasks:
+          - {{name: ask, action: test.echo, input: {{value: "false"}}, next: deploy}}
+          - name: deploy
+            action: test.echo
+            {keys}
+        """,
+        echo,
+    )
+    error = run.tasks["deploy"].error
+    assert error is not None
+    assert error.type == "TemplateError"
+    assert "gave a text, which is neither true nor false. Compare it" in error.message
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [("null", "skipped"), ("0", "skipped"), ("[]", "skipped"), ("[0]", "succeeded")],
+)
+def test_a_condition_that_gives_no_text_holds_unless_it_is_empty(loom, given, status) -> None:
+    """Numbers other than 0, and lists and maps with something in them, hold."""
+    run = loom.run(
+        f"""
+        tasks:
+          - {{name: ask, action: test.echo, input: {{value: {given}}}}}
+          - {{name: a, action: test.echo, when: "{{{{ task.ask.output }}}}"}}
+        """,
+        echo,
+    )
+    assert run.tasks["a"].status == status

@@ -71,15 +71,27 @@ def test_time_that_passes_while_nobody_drives_the_run_counts(tmp_path: Path) -> 
     """Of what is over by then nothing is left to be waited for."""
     stage = Stage(Case(ITEMS), tmp_path)
     life = stage.new_life()
-    life.start(at=2, when="after")
+    life.start(at=3, when="after")
     life.pass_time(HOUR - 600)
     life.go_on()
     assert took_s(life) == about(HOUR)
     life = stage.new_life()
-    life.start(at=2, when="after")
+    life.start(at=3, when="after")
     life.pass_time(2 * HOUR)
     life.go_on()
     assert took_s(life) == about(2 * HOUR)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_clock_that_is_set_back_prolongs_no_wait(tmp_path: Path, name: str) -> None:
+    """A wait that was begun takes as long as was asked for, at most."""
+    stage = Stage(CASES[name], tmp_path)
+    life = stage.new_life()
+    life.start(at=4, when="after")
+    life.pass_time(-10 * HOUR)
+    before = life.now()
+    life.go_on()
+    assert life.now() - before < 2 * HOUR + 1
 
 
 def test_an_attempt_that_sleeps_several_times_passes_over_those_that_are_over(

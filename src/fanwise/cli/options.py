@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fanwise.cli.completion.words import complete_runs
+from fanwise.cli.completion.words import (
+    complete_driven_runs,
+    complete_open_runs,
+    complete_resumable_runs,
+    complete_retryable_runs,
+    complete_runs,
+)
 
 Packs = Annotated[
     list[Path] | None,
@@ -18,7 +25,8 @@ StoreUrl = Annotated[
     typer.Option(
         "--store",
         metavar="URL",
-        help="The store: sqlite:///PATH or a path. Default: $FANWISE_STORE, else your own store.",
+        help="The store: sqlite:///PATH or a path. Default: $FANWISE_STORE, else that of "
+        "fanwise.yaml, else your own.",
     ),
 ]
 
@@ -57,12 +65,21 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for programs.
 Verbose = Annotated[
     bool, typer.Option("--verbose", help="Show what actions print as well, line by line.")
 ]
-RunId = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN", help="A run's id, or how one begins.", autocompletion=complete_runs
-    ),
-]
+
+
+def _run_id(complete: Callable[[typer.Context, str], list[str]]) -> typer.models.ArgumentInfo:
+    """The argument that names a run, of which `complete` offers those that fit the command."""
+    argument: typer.models.ArgumentInfo = typer.Argument(
+        metavar="RUN", help="A run's id, or how one begins.", autocompletion=complete
+    )
+    return argument
+
+
+RunId = Annotated[str, _run_id(complete_runs)]
+ResumableRunId = Annotated[str, _run_id(complete_resumable_runs)]
+RetryableRunId = Annotated[str, _run_id(complete_retryable_runs)]
+DrivenRunId = Annotated[str, _run_id(complete_driven_runs)]
+OpenRunId = Annotated[str, _run_id(complete_open_runs)]
 Within = Annotated[
     str | None,
     typer.Option(

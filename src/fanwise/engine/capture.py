@@ -156,14 +156,18 @@ class AttemptLog:
             left_out, self._left_out = self._left_out, 0
             self._written.clear()
             self._room = self._limit
-        if not left_out:
-            text = self._masker.text(rest)
-        else:
-            note = f"({left_out:,} bytes more were left out: limits.log_bytes)\n"
-            beginning = self._masker.beginning(rest).rstrip()
-            text = f"{beginning}\n{note}" if beginning else note
+        text = log_text(rest, left_out, self._masker)
         if text:
             self._keep_text(ticket, self._written_at, text)
+
+
+def log_text(text: str, left_out: int, masker: Masker) -> str:
+    """The end of a log: without secrets, and with a note if bytes of it were left out."""
+    if not left_out:
+        return masker.text(text)
+    note = f"({left_out:,} bytes more were left out: limits.log_bytes)\n"
+    beginning = masker.beginning(text).rstrip()
+    return f"{beginning}\n{note}" if beginning else note
 
 
 _living: set[int] = set()

@@ -23,13 +23,18 @@ class ContextSize:
     def hold(self, name: str, size: int) -> None:
         """Count a value of `size` bytes. Raises `LimitError` if the context is too large then."""
         total = self._total + size - self._held.get(name, 0)
-        if total > self._bound:
-            raise LimitError(
-                f"with {name} the run's context has {total:,} bytes; the limit is {self._bound:,}.",
-                setting="limits.context_bytes",
-            )
+        require_room(total, name, self._bound)
         self._total = total
         self._held[name] = size
+
+
+def require_room(total: int, name: str, bound: int) -> None:
+    """Raise `LimitError` if a context of `total` bytes, the value `name` included, is too large."""
+    if total > bound:
+        raise LimitError(
+            f"with {name} the run's context has {total:,} bytes; the limit is {bound:,}.",
+            setting="limits.context_bytes",
+        )
 
 
 def result_name(prefix: str, plan: Plan, number: int) -> str:

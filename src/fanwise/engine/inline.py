@@ -7,6 +7,7 @@ but its action (no items, delay, timeout or retry) needs no asyncio task and no 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import Runs
@@ -40,6 +41,9 @@ async def run_plain(
     task: PlannedTask, visit: Visit, context: WorkflowContext, run: RunServices, *, resumes: bool
 ) -> VisitEnd:
     """Make the one attempt of a plain task. With `resumes` an earlier process began it."""
+    slots = run.slots_of(task)
+    await slots.take()
+    own_task = asyncio.current_task()
     output, ticket = None, Ticket(context, None, 1)
     try:
         call = make_call(
@@ -59,8 +63,17 @@ async def run_plain(
                 log.keep(ticket)
         result = TaskResult(Status.SUCCEEDED, output=decode(output))
     except BaseException as error:
-        if isinstance(error, asyncio.CancelledError) or is_from_outside(error):
+        if is_cut_off(error, own_task):
             raise
         result = TaskResult(Status.FAILED, error=run.describe(error))
+    finally:
+        slots.give_back()
     handled = result.error is not None and is_handled(task, context, result)
     return VisitEnd(result, 1, output, handled)
+
+
+def is_cut_off(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
+    """True if the attempt was interrupted from outside, and the action didn't merely raise this."""
+    if isinstance(error, asyncio.CancelledError):
+        return task is not None and task.cancelling() > 0
+    return is_from_outside(error)

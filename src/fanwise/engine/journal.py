@@ -389,6 +389,8 @@ def _as_refused(record: ItemOutcome | LogEntry, error: RecordRefusedError) -> Re
         status=Status.FAILED,
         output=None,
         label=None,
+        item=None,
+        earlier=None,
         error=msgspec.json.encode(refusal(error)),
     )
 

@@ -49,14 +49,14 @@ class Masker:
     def mask(self, value: object) -> Any:
         """Return a copy of a JSON value without secrets, its keys included.
 
-        An `Excerpt` is cut after it is masked.
+        An `Excerpt` is cut after it is masked, and is plain text then, also without any secret.
         """
         if not self.is_active:
             return _cut_excerpts(value)
         if isinstance(value, Excerpt):
             return value.cut(self.text(value.whole))
         if isinstance(value, str):
-            return self._pattern.sub(MASK, value)
+            return self.text(value)
         if isinstance(value, Mapping):
             return {self.mask(key): self.mask(part) for key, part in value.items()}
         if isinstance(value, Sequence):

@@ -23,14 +23,22 @@ from fanwise.ports import ActionCall, AttemptLog, Clock, Feed, Ticket, Timer
 # A visit may have ten million items, so each microsecond that an item costs here is ten seconds of
 # a run. These are the rules of the hot loop, `WorkerPool._attempts`, and their reasons.
 #
-# Workers, not tasks. A visit has as many workers as it may run items at once, and they live as
-# long as it does. A worker takes a ticket, makes the attempt, hands back its outcome and takes the
-# next. The obvious way, an asyncio task for each item under a semaphore, creates, schedules and
+# Workers, not tasks. A visit has at most as many workers as it may run items at once, and they live
+# as long as it does. A worker takes a ticket, makes the attempt, hands back its outcome, and takes
+# the next. The obvious way, an asyncio task for each item under a semaphore, creates, schedules and
 # collects a task and two futures for an item; an `asyncio.timeout` adds a timer and a context. Each
 # costs as much as all the rest together. It also has to bound the tasks that wait, since a million
 # of them would be a million contexts; workers that pull bound themselves. Whatever holds items
 # back (slots, a rate, a queue that is full, a retry that isn't due) is the feed's affair: `take`
 # gives None then, and `wait` returns once another look is worth while.
+#
+# One lookout. Of the workers that have nothing to do one waits for the feed, and the others stand
+# in line behind it. A lookout that gets a ticket sends the next of the line, or, if there is none,
+# a new worker. So there are never more workers than items that have run at once, and one, whatever
+# the `concurrency`; and a feed that wakes its workers, as for each slot that comes free, wakes one.
+# If all of them waited, each item would cost a look of each of them: with a concurrency of 30,000
+# the square of that. Whoever finds no ticket and no lookout is the lookout, so that none is missing
+# if an action's stray cancellation hits the worker that was sent.
 #
 # One timer for all deadlines. A worker notes its deadline as a number. One timer is set for the
 # soonest; when it strikes, it interrupts the workers that are overdue and is set for the soonest
@@ -99,14 +107,14 @@ class _Worker:
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None]
         self.ticket: Ticket | None = None
         self.deadline = math.inf
         self.interruption: str | None = None
 
     def interrupt(self, why: str) -> None:
         """Cancel the attempt; the worker itself lives on. A halt may follow a deadline."""
-        if self.task is None or self.ticket is None:
+        if self.ticket is None:
             return
         if self.interruption is None or (why == "halt" and self.interruption != "halt"):
             self.interruption = why
@@ -115,12 +123,12 @@ class _Worker:
 
     def forget_cancellation(self) -> None:
         """Let the task run as if it had never been cancelled."""
-        while self.task is not None and self.task.cancelling():
+        while self.task.cancelling():
             self.task.uncancel()
 
 
 class WorkerPool:
-    """The workers of one visit: as many as its feed is wide, each with a caller of its own."""
+    """The workers of one visit: at most as many as its feed is wide, with a caller each."""
 
     def __init__(
         self, feed: Feed, call: ActionCall, clock: Clock, make_caller: Callable[[], Caller]
@@ -129,7 +137,12 @@ class WorkerPool:
         self._call = call
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._workers = [_Worker(make_caller()) for _ in range(feed.width)]
+        self._make_caller = make_caller
+        self._workers: list[_Worker] = []
+        self._at_work = 0  # workers whose tasks haven't ended
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._has_lookout = False
+        self._line: list[asyncio.Future[None]] = []  # of workers behind the lookout
         self._is_over = False
         self._turn_ends = 0.0
         self._turn_is_over = False
@@ -140,16 +153,12 @@ class WorkerPool:
 
     async def work(self) -> None:
         """Run until the feed has nothing more. Raises errors that belong to no attempt."""
-        tasks = []
-        for worker in self._workers:
-            worker.task = self._loop.create_task(self._run(worker))
-            tasks.append(worker.task)
+        self._hire()
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-            for task in done:
-                task.result()
+            await self._ended
         finally:
             self._is_over = True
+            tasks = [worker.task for worker in self._workers]
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -157,6 +166,58 @@ class WorkerPool:
                 self._deadline_timer.cancel()
             for worker in self._workers:
                 worker.caller.close()
+
+    def _hire(self) -> None:
+        worker = _Worker(self._make_caller())
+        worker.task = self._loop.create_task(self._run(worker))
+        worker.task.add_done_callback(self._note_end)
+        self._workers.append(worker)
+        self._at_work += 1
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        """Note that a worker has ended: the last one, or one with an error, ends the pool."""
+        self._at_work -= 1
+        error = None if task.cancelled() else task.exception()
+        if self._ended.done():
+            return
+        if error is not None:
+            self._ended.set_exception(error)
+        elif not self._at_work:
+            self._ended.set_result(None)
+
+    async def _next_ticket(self) -> Ticket | None:
+        """Wait for a ticket, as the lookout or in the line behind it; None if none will come."""
+        while self._has_lookout:
+            turn = self._loop.create_future()
+            self._line.append(turn)
+            await turn
+        self._has_lookout = True
+        try:
+            while (ticket := self._feed.take()) is None:
+                if not await self._feed.wait():
+                    self._dismiss()
+                    return None
+        finally:
+            self._has_lookout = False
+        self._send_lookout()
+        return ticket
+
+    def _send_lookout(self) -> None:
+        """Have the next worker of the line look out, or a new one."""
+        while self._line:
+            turn = self._line.pop()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        if len(self._workers) < self._feed.width:
+            self._hire()
+
+    def _dismiss(self) -> None:
+        """Have the whole line see for itself that no ticket will come."""
+        line, self._line = self._line, []
+        for turn in line:
+            if not turn.done():
+                turn.set_result(None)
 
     async def _run(self, worker: _Worker) -> None:
         is_over = False
@@ -180,14 +241,13 @@ class WorkerPool:
         monotonic, timeout_s = self._clock.monotonic, call.timeout_s
         to_epoch = self._clock.now() - monotonic()
 
-        now = monotonic()
+        ticket = None
         while True:
-            ticket = take()
             if ticket is None:
-                if not await feed.wait():
+                ticket = await self._next_ticket()
+                if ticket is None:
                     return True
                 now = monotonic()
-                continue
             started = now
             worker.ticket = ticket
             if timeout_s is not None:
@@ -217,6 +277,7 @@ class WorkerPool:
             if now >= self._turn_ends:
                 await self._yield()
                 now = monotonic()
+            ticket = take()
 
     async def _failed(
         self,
@@ -233,7 +294,10 @@ class WorkerPool:
         why = worker.interruption
         worker.ticket = worker.interruption = None
         worker.deadline = math.inf
-        if self._is_over or is_from_outside(error, can_be_ctrl_c=worker.caller.holds_loop):
+        if self._is_over:  # also of a child workflow alone, and others wait for its slots
+            self._feed.cancelled(ticket, started_at, duration_s)
+            raise error
+        if is_from_outside(error, can_be_ctrl_c=worker.caller.holds_loop):
             raise error
         worker.forget_cancellation()
         running = worker.caller.running

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 
 import msgspec
 
-from fanwise.model.results import ErrorInfo, ItemCounts, Status
+from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status
 
 
 class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
-    """The end of one item; recorded once. `output` and `error` are JSON text in UTF-8.
+    """The end of one item; recorded once. All `bytes` are JSON text in UTF-8.
 
     `run_no` and `visit_no` are the store's number of the run and the task's number within it,
     `attempts` is how often the item was tried, and `duration_s` how long its last attempt took.
+    Only an item of which an attempt failed has `item`, the item itself, or text from it if it is
+    too long; an item that failed has a label in any case. `earlier` are the failed attempts before
+    its last one, each a `FailedAttempt`.
     """
 
     run_no: int
@@ -26,6 +29,8 @@ class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
     output: bytes | None = None
     error: bytes | None = None
     label: str | None = None
+    item: bytes | None = None
+    earlier: bytes | None = None
 
 
 class VisitRecord(msgspec.Struct, frozen=True, gc=False):
@@ -33,8 +38,10 @@ class VisitRecord(msgspec.Struct, frozen=True, gc=False):
 
     `visit_no` numbers the run's visits from 1 in the order of their starts; `path` is the task's
     name, with the names and items above it where it runs inside another. `output` is JSON text of
-    a task without items. `due_at` is when a delayed task starts, and `source` is what the file was
-    like that its items are read from.
+    a task without items, and `earlier` are its failed attempts before the last one. `due_at` is
+    when a delayed task starts, and `source` is what the file was like that its items are read from.
+    `items` are counted at an end or a pause; before that `items_total` is the number of items, if
+    it is known.
     """
 
     run_no: int
@@ -51,6 +58,8 @@ class VisitRecord(msgspec.Struct, frozen=True, gc=False):
     error: ErrorInfo | None = None
     items: ItemCounts | None = None
     source: FileFingerprint | None = None
+    earlier: tuple[FailedAttempt, ...] = ()
+    items_total: int | None = None
 
 
 def inner_path(path: str, visit: int) -> str:
@@ -139,12 +148,14 @@ class Discard(msgspec.Struct, frozen=True, gc=False):
     Of the items of the task `visit_no` these are the ones that haven't succeeded; with None no item
     is. `under` is the path of a task or an item, such as `check[17]`: all that the steps of a child
     workflow recorded that it ran, but for their logs, and its own sleeps and those within it. With
-    "" none are.
+    "" none are. If it is `whole`, the visit goes as well, with all of its items, and so does all
+    that ran `under` any of these.
     """
 
     run_no: int
     visit_no: int | None = None
     under: str = ""
+    whole: bool = False
 
 
 class Sleep(msgspec.Struct, frozen=True, gc=False):

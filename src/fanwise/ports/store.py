@@ -14,6 +14,7 @@ from fanwise.model import (
     Inbox,
     ItemOutcome,
     ItemTimes,
+    ItemTotals,
     Lease,
     LogEntry,
     Owner,
@@ -151,6 +152,9 @@ class Records(Pages, Protocol):
     def events(self, run_no: int) -> Iterator[RecordedEvent]:
         """The run's events, in the order of `seq`."""
 
+    def driving_events(self, run_no: int) -> Sequence[RecordedEvent]:
+        """The run's events from which on a process drove it: `RunStarted` and `RunResumed`."""
+
     def recorded_items(self, run_no: int, visit_no: int) -> RecordedItems:
         """Which items of a task are recorded; to be asked once, when the task goes on."""
 
@@ -172,11 +176,25 @@ class Records(Pages, Protocol):
         after: int = -1,
         until: int | None = None,
         limit: int = 1_000,
+        limit_bytes: int = PAGE_BYTES,
+        beginning: int | None = None,
     ) -> Sequence[ItemOutcome]:
         """At most `limit` items that all of the rest is true of, in the order of their indexes.
 
+        It ends early after the item with which all outputs and errors together reach `limit_bytes`.
+        Of an output only the first `beginning` characters are given, if that isn't None.
+
         `error` is the type of the item's error, `label` a part of its label, and `slower_s` a span
         that its last attempt exceeded. Its index is over `after` and, if given, at most `until`.
+        """
+
+    def item_totals(
+        self, run_no: int, visit_no: int, *, between: tuple[float, float] | None = None
+    ) -> ItemTotals:
+        """Sums over the task's recorded items; it walks through them once.
+
+        With `between`, only over items whose last attempt began between these times, the second of
+        which isn't among them.
         """
 
     def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:

@@ -27,7 +27,8 @@ class Insert(msgspec.Struct, frozen=True, eq=False):
     """An insertion of any number of rows into a table.
 
     A row takes the place of the one that has the same values in the columns `replaces`, if there
-    are any; otherwise such a row is an error. Rows leave out the columns in `without`.
+    are any; otherwise such a row is an error. Rows leave out the columns in `without`, which have
+    their defaults then.
     """
 
     table: Table

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 
 _NUMBER = "BIGINT NOT NULL"
 _TEXT = "TEXT NOT NULL"
@@ -133,6 +133,7 @@ tasks = Table(
         "output": "TEXT",
         "has_payload": _SELDOM,
         "source": "TEXT",
+        "earlier": "TEXT",
     },
     key=("run_no", "visit_no"),
     unique={"tasks_visit": ("run_no", "path", "visit")},
@@ -165,6 +166,8 @@ items = Table(
         "error": "TEXT",
         "label": "TEXT",
         "has_payload": _SELDOM,
+        "item": "TEXT",
+        "earlier": "TEXT",
     },
     key=("run_no", "visit_no", "idx"),
     indexes={"items_not_succeeded": f"(run_no, visit_no, status, idx) WHERE {NOT_SUCCEEDED}"},

@@ -8,6 +8,7 @@ from fanwise.bitmap import Bitmap
 from fanwise.model import (
     ItemOutcome,
     ItemTimes,
+    ItemTotals,
     LogEntry,
     RecordedEvent,
     RecordedItems,
@@ -91,6 +92,13 @@ class SqlRecords:
             yield from events
             after = events[-1].seq
 
+    def driving_events(self, run_no: int) -> Sequence[RecordedEvent]:
+        """The events from which on a process drove the run; see `Records.driving_events`."""
+        found = self._database.read(
+            statements.EVENTS_OF_KINDS, run_no=run_no, kind="RunStarted", other="RunResumed"
+        )
+        return [rows.to_event(row) for row in found]
+
     def recorded_items(self, run_no: int, visit_no: int) -> RecordedItems:
         """The recorded items of a task."""
         key = {"run_no": run_no, "visit_no": visit_no}
@@ -123,27 +131,44 @@ class SqlRecords:
         after: int = -1,
         until: int | None = None,
         limit: int = 1_000,
+        limit_bytes: int = PAGE_BYTES,
+        beginning: int | None = None,
     ) -> Sequence[ItemOutcome]:
         """At most `limit` items in the order of their indexes; see `Records.items`."""
         begins = None if error is None else rows.error_beginning(error)
         filters = _given(error=begins, label=label, slower_s=slower_s, until=until)
-        found = self._database.read(
-            statements.items_where(status, filters),
+        with self._database.each(
+            statements.items_where(status, filters, is_cut=beginning is not None),
             **_given(run_no=run_no, visit_no=visit_no, status=status and status.value),
+            **_given(beginning=beginning),
             **filters,
             after=after,
             limit=limit,
-        )
-        return [rows.to_item(row) for row in found]
+        ) as found:
+            return rows.to_page(found, limit_bytes)
+
+    def item_totals(
+        self, run_no: int, visit_no: int, *, between: tuple[float, float] | None = None
+    ) -> ItemTotals:
+        """Sums over the task's recorded items; see `Records.item_totals`."""
+        key: dict[str, SqlValue] = {"run_no": run_no, "visit_no": visit_no}
+        if between is None:
+            (found,) = self._database.read(statements.ITEM_TOTALS, **key)
+        else:
+            since, before = between
+            (found,) = self._database.read(
+                statements.ITEM_TOTALS_BETWEEN, **key, since=since, before=before
+            )
+        return ItemTotals(*found)
 
     def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
         """The durations of the task's items; see `Records.item_times`."""
         key = {"run_no": run_no, "visit_no": visit_no}
-        (total,) = self._database.read(statements.ITEM_TOTALS, **key)
-        part = min(1.0, _SAMPLED_ITEMS / max(total[0], 1))
+        totals = self.item_totals(run_no, visit_no)
+        part = min(1.0, _SAMPLED_ITEMS / max(totals.count, 1))
         durations = self._database.read(statements.DURATIONS, **key, part=part)
         longest = self._database.read(statements.SLOWEST_ITEMS, **key, limit=slowest)
-        return rows.to_item_times(total, durations, longest)
+        return rows.to_item_times(totals, durations, longest)
 
     def logs(
         self,

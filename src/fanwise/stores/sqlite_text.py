@@ -54,7 +54,9 @@ class BulkInsert:
 
     def __init__(self, insert: Insert) -> None:
         columns = insert.columns
-        changed = [f"{name} = excluded.{name}" for name in columns if name not in insert.replaces]
+        # Also the columns that rows leave out: a row that is replaced keeps nothing of its own.
+        others = [name for name in insert.table.columns if name not in insert.replaces]
+        changed = [f"{name} = excluded.{name}" for name in others]
         self._begin = f"INSERT INTO {insert.table.name} ({', '.join(columns)}) VALUES "
         self._end = (
             f" ON CONFLICT ({', '.join(insert.replaces)}) DO UPDATE SET {', '.join(changed)}"

@@ -18,10 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from fanwise.errors import RecordRefusedError, RunExistsError
 from fanwise.model import (
     ErrorInfo,
+    FailedAttempt,
+    FileFingerprint,
     ItemCounts,
     LogEntry,
     Record,
@@ -139,18 +142,34 @@ class StoreContract(FindingContract, ResumingContract):
             attempts=4,
             error=ErrorInfo("NotFound", "no such host", data={"hosts": ["a"]}),
             items=ItemCounts(total=10, succeeded=7, failed=3),
+            earlier=(FailedAttempt(1, 2.5, 0.5, "NotFound", "no such h\u00f6st"),),
         )
         second = a_task(run_no, 2, status=Status.SUCCEEDED, output=b'{"a": 1}')
-        third = a_task(run_no, 3, status=Status.SKIPPED)
-        store.commit([third, second])
+        file = FileFingerprint(size_bytes=3, modified_at=1.5, sample="ab")
+        counts = ItemCounts(total=1, succeeded=1, failed=0, bad_records=0)
+        fourth = a_task(run_no, 4, path="file", source=file)
+        fifth = a_task(run_no, 5, path="left_out", source=file, items=counts)
+        sixth = a_task(run_no, 6, path="pipe", items=replace(counts, bad_records=2))
+        third = a_task(run_no, 3, has_items=True, items_total=10)
+        store.commit([third, second, sixth, fifth, fourth])
         store.commit([first])
-        assert list(store.tasks(run_no)) == [first, second, third]
+        assert list(store.tasks(run_no)) == [first, second, third, fourth, fifth, sixth]
 
     def test_a_task_replaces_what_was_recorded_of_it(self, store: Store) -> None:
         """The last record of a task counts, within one commit and over several."""
         run_no = store.create_run(a_run())
         store.commit([a_task(run_no, status=Status.PENDING), a_task(run_no)])
         assert list(store.tasks(run_no)) == [a_task(run_no)]
+        ended = a_task(run_no, status=Status.SUCCEEDED, output=b"1", attempts=2)
+        store.commit([ended])
+        assert list(store.tasks(run_no)) == [ended]
+
+    def test_a_task_that_replaces_keeps_nothing_of_the_one_before(self, store: Store) -> None:
+        """An error, counts, or a time at which it was due are gone if the last record has none."""
+        run_no = store.create_run(a_run())
+        counts = ItemCounts(total=3, succeeded=1, failed=2)
+        failed = ErrorInfo("NotFound", "no such host")
+        store.commit([a_task(run_no, due_at=1.0, error=failed, items=counts, output=LONG_RESULT)])
         ended = a_task(run_no, status=Status.SUCCEEDED, output=b"1", attempts=2)
         store.commit([ended])
         assert list(store.tasks(run_no)) == [ended]
@@ -229,6 +248,8 @@ class StoreContract(FindingContract, ResumingContract):
             {"label": ""},
             {"label": "höst \U0001f9f5 'quoted' \"twice\"; --"},
             {"label": "a", "output": LONG_RESULT},
+            {"item": b'{"host":"\xc3\xbc"}', "earlier": b"[]", "attempts": 2},
+            {"output": LONG_RESULT, "item": b"1", "earlier": b"[]", "label": "a"},
             {"started_at": 1_753_000_000.123_456_7, "duration_s": 1e-9},
         ],
     )

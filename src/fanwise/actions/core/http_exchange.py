@@ -64,7 +64,7 @@ async def exchange(
                 async with session.request(
                     request.method,
                     request.url,
-                    headers=request.headers,
+                    headers=request.headers or None,
                     data=None if request.content is None else request.content(),
                     allow_redirects=False,
                     ssl=verify_tls,

@@ -23,7 +23,7 @@ NoWait = Annotated[
 
 
 def pause(
-    run_id: options.RunId,
+    run_id: options.DrivenRunId,
     no_wait: NoWait = False,
     store: options.StoreUrl = None,
     json: options.JsonFlag = False,
@@ -52,7 +52,7 @@ def pause(
 
 
 def cancel(
-    run_id: options.RunId,
+    run_id: options.OpenRunId,
     no_wait: NoWait = False,
     secrets: options.SecretOptions = None,
     packs: options.Packs = None,

@@ -22,7 +22,7 @@ _LOOK_S = 0.2
 
 
 def resume(
-    run_id: options.RunId,
+    run_id: options.ResumableRunId,
     secrets: options.SecretOptions = None,
     packs: options.Packs = None,
     force: options.Force = False,

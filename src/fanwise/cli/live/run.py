@@ -15,7 +15,7 @@ from fanwise.cli.text.log_lines import log_lines
 from fanwise.cli.text.output import prints_aside, say
 from fanwise.cli.text.summary import command
 from fanwise.engine import Engine
-from fanwise.errors import LeaseLostError, StoreError
+from fanwise.errors import LeaseLostError, StoreError, StoreUnusableError
 from fanwise.model import ErrorInfo, LogEntry, Run, Status
 from fanwise.plan import Plan
 from fanwise.ports import Observer, RerunNotes, TaskProgress
@@ -143,7 +143,7 @@ class _Started(Observer):
 
     def stopped_by(self, error: StoreError) -> StoreError:
         """The error by which a store has stopped the run, with the way to resume it."""
-        if not self.way_on:
+        if not self.way_on or isinstance(error, StoreUnusableError):
             return error
         return StoreError(error.message, hint=f"{error.hint} {KEPT} {self.way_on}".lstrip())
 

@@ -7,6 +7,8 @@ import asyncio
 from fanwise.context import WorkflowContext
 from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.progress import Progress
+from fanwise.engine.feeds.traces import Attempts
+from fanwise.engine.limits import Slots
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
 from fanwise.errors import AttemptError
@@ -23,13 +25,15 @@ class SingleAttempt(AttemptQueue):
         settings: TaskSettings,
         progress: Progress,
         run: RunServices,
+        slots: Slots,
     ) -> None:
-        super().__init__(settings, progress, run)
+        super().__init__(settings, progress, run, slots)
         self._next: Ticket | None = Ticket(context, None, 1)
         self.status: Status | None = None
         self.output: bytes | None = None
         self.error: ErrorInfo | None = None
         self.attempts = 0
+        self.earlier: Attempts = ()
 
     def take(self) -> Ticket | None:
         """The first attempt, or a retry that is due."""
@@ -46,7 +50,7 @@ class SingleAttempt(AttemptQueue):
         """Return True when an attempt may be due, False when none will come any more."""
         if not self._has_more():
             return False
-        await self._changed
+        await asyncio.shield(self._changed)
         return True
 
     async def drained(self) -> None:
@@ -80,3 +84,4 @@ class SingleAttempt(AttemptQueue):
         self._progress.succeeded += status is Status.SUCCEEDED
         self._progress.failed += status is Status.FAILED
         self.attempts = ticket.attempt
+        self.earlier = self._earlier.pop(ticket.index, ())
