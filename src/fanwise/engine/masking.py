@@ -33,7 +33,7 @@ class Masker:
     """Replaces each occurrence of a secret's value, in any text, by `***`."""
 
     def __init__(self, secrets: Iterable[str | None]) -> None:
-        # Without white space at the ends: whoever reads a secret from a file has stripped it.
+        # Without white space at the ends: programs that read secrets from files strip it.
         wanted = {
             each for secret in secrets if secret for each in (secret.strip(), *_lines(secret))
         }
