@@ -77,7 +77,8 @@ class ProcessSlots:
     Actions share them, at whatever depth they run. A workflow that runs as an action of another one
     does nothing itself, so it has no slot of these, which its steps need; there are as many for the
     workflows that a run calls, and half as many at each depth below, so that fan-outs within each
-    other don't multiply. An attempt that holds a slot waits for slots further down only, never in a ring.
+    other don't multiply. An attempt that holds a slot waits for slots further down only, so never
+    in a ring.
     """
 
     def __init__(self, limit: int) -> None:
