@@ -7,7 +7,6 @@ but its action (no items, delay, timeout or retry) needs no asyncio task and no 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import Runs
@@ -72,7 +71,7 @@ async def run_plain(
     return VisitEnd(result, 1, output, handled)
 
 
-def is_cut_off(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
+def is_cut_off(error: BaseException, task: asyncio.Task[object] | None) -> bool:
     """True if the attempt was interrupted from outside, and the action didn't merely raise this."""
     if isinstance(error, asyncio.CancelledError):
         return task is not None and task.cancelling() > 0

@@ -78,7 +78,7 @@ class Slots:
 
 
 def _end_turn(turn: asyncio.Future[None]) -> None:
-    if not turn.done():  # whoever waited was cancelled
+    if not turn.done():  # the task that waited may have been cancelled
         turn.set_result(None)
 
 
@@ -88,7 +88,8 @@ class ProcessSlots:
     Actions share them, at whatever depth they run. A workflow that runs as an action of another one
     does nothing itself, so it has no slot of these, which its steps need; there are as many for the
     workflows that a run calls, and half as many at each depth below, so that fan-outs within each
-    other don't multiply. Whoever holds a slot waits for those further down only, never in a ring.
+    other don't multiply. An attempt that holds a slot waits for slots further down only, so never
+    in a ring.
     """
 
     def __init__(self, limit: int) -> None:

@@ -51,8 +51,6 @@ class Masker:
 
         An `Excerpt` is cut after it is masked, and is plain text then, also without any secret.
         """
-        if not self.is_active:
-            return _cut_excerpts(value)
         if isinstance(value, Excerpt):
             return value.cut(self.text(value.whole))
         if isinstance(value, str):
@@ -99,14 +97,6 @@ class Masker:
             if head is not None:
                 return text.rfind("\n", 0, head.start()) + 1
         return end
-
-
-def _cut_excerpts(value: object) -> object:
-    if isinstance(value, Excerpt):
-        return value.cut(value.whole)
-    if type(value) is dict:
-        return {key: _cut_excerpts(part) for key, part in value.items()}
-    return value
 
 
 def _lines(secret: str) -> Iterator[str]:

@@ -37,8 +37,8 @@ from fanwise.ports import ActionCall, AttemptLog, Clock, Feed, Ticket, Timer
 # a new worker. So there are never more workers than items that have run at once, and one, whatever
 # the `concurrency`; and a feed that wakes its workers, as for each slot that comes free, wakes one.
 # If all of them waited, each item would cost a look of each of them: with a concurrency of 30,000
-# the square of that. Whoever finds no ticket and no lookout is the lookout, so that none is missing
-# if an action's stray cancellation hits the worker that was sent.
+# the square of that. A worker that finds no ticket and no lookout is the lookout, so that none is
+# missing if an action's stray cancellation hits the worker that was sent.
 #
 # One timer for all deadlines. A worker notes its deadline as a number. One timer is set for the
 # soonest; when it strikes, it interrupts the workers that are overdue and is set for the soonest
