@@ -113,17 +113,17 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):
-    """The text that an attempt printed and logged.
+    """A part of the text that an attempt printed and logged.
 
-    `path` names the task and the item, as in `check[17]`. `started_at` is when the attempt started,
-    in seconds since the epoch.
+    `path` names the task and the item, as in `check[17]`. `written_at` is when it was written,
+    within a second, in seconds since the epoch.
     """
 
     path: str
     index: int | None
     label: str | None
     attempt: int
-    started_at: float
+    written_at: float
     text: str
 
 
@@ -385,6 +385,6 @@ def _log(entry: LogEntry) -> Log:
         index=entry.index,
         label=entry.label,
         attempt=entry.attempt,
-        started_at=entry.at,
+        written_at=entry.at,
         text=entry.text,
     )

@@ -99,7 +99,7 @@ def test_other_inputs_are_still_shared(loom: Any) -> None:
         ('with-items: [1], label: "{{ attempt.key }}"', "there is no `attempt` here"),
         ('retry: {count: 1, when: "{{ attempt.number < 2 }}"}', "there is no `attempt` here"),
         ('publish: {x: "{{ attempt.key }}"}', "there is no `attempt` here"),
-        ('input: {value: "{{ attempt.id }}"}', 'an attempt has key and number, and no "id"'),
+        ('input: {value: "{{ attempt.id }}"}', 'attempt has key, number, and no "id"'),
     ],
 )
 def test_only_inputs_are_made_for_each_attempt(loom: Any, keys: str, told: str) -> None:

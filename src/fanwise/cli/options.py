@@ -83,6 +83,9 @@ Tag = Annotated[
     ),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Show what actions print as well, line by line.")
+]
 
 
 def _run_id(complete: Callable[[typer.Context, str], list[str]]) -> typer.models.ArgumentInfo:

@@ -21,7 +21,7 @@ import msgspec
 
 from fanwise.catalog import ActionContext, ActionSpec, Elements, StopFlag
 from fanwise.context import AttemptContext, TemplateContext, WorkflowContext
-from fanwise.engine.capture import AttemptLog, log_text
+from fanwise.engine.capture import AttemptLog
 from fanwise.engine.evaluate import bounded
 from fanwise.engine.masking import Masker
 from fanwise.engine.visit import Visit
@@ -83,8 +83,8 @@ class Surroundings(Protocol):
     def sleeper(self, ticket: Ticket) -> Callable[[float], Awaitable[None]]:
         """A function that sleeps so many seconds, for one attempt."""
 
-    def keep_log(self, ticket: Ticket, path: str, started_at: float, text: str) -> None:
-        """Record the text that an attempt has printed."""
+    def keep_log(self, ticket: Ticket, path: str, written_at: float, text: str) -> None:
+        """Record a text that an attempt has printed."""
 
 
 class RenderedInput(NamedTuple):
@@ -256,12 +256,12 @@ class VisitCall:
         return f"{self.visit.path}{index}"
 
     def open_log(self) -> AttemptLog:
-        """A block whose printed text goes to a log of its own, which begins open."""
-        return AttemptLog(self.around.limits.log_bytes, self._keep_log)
+        """A block whose printed text goes to a log of its own."""
+        around = self.around
+        return AttemptLog(around.limits.log_bytes, self._masker, around.now, self._keep_log)
 
-    def _keep_log(self, ticket: Ticket, started_at: float, written: bytes, left_out: int) -> None:
-        text = log_text(written, left_out, self._masker)
-        self.around.keep_log(ticket, self.describe(ticket), started_at, text)
+    def _keep_log(self, ticket: Ticket, written_at: float, text: str) -> None:
+        self.around.keep_log(ticket, self.describe(ticket), written_at, text)
 
     def portable(self) -> PortableCall:
         """The call as data. Raises `AttemptError` if it has to stay in this process."""

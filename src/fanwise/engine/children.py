@@ -34,7 +34,7 @@ from fanwise.errors import RunFailedError, TooDeepError
 from fanwise.model import Discard, VisitRecord
 from fanwise.plan import Plan
 from fanwise.ports import Observer, Ticket
-from fanwise.values import FrozenDict
+from fanwise.values import FrozenDict, Json
 
 
 class _Top:
@@ -42,7 +42,7 @@ class _Top:
 
     __slots__ = ("error", "task")
 
-    def __init__(self, task: asyncio.Task[Any]) -> None:
+    def __init__(self, task: asyncio.Task[object]) -> None:
         self.task = task
         self.error: TooDeepError | None = None
 
@@ -117,7 +117,7 @@ class ChildWorkflow:
         finally:
             _top.reset(token)
 
-    async def _drive(self, ticket: Ticket, given: dict[str, Any]) -> Any:
+    async def _drive(self, ticket: Ticket, given: dict[str, Json]) -> object:
         most = self._run.services.limits.depth
         if self._depth >= most:
             error = TooDeepError(

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from fanwise.catalog import StopFlag
 from fanwise.engine.blocking import run_blocking
-from fanwise.engine.capture import capturing
+from fanwise.engine.capture import capturing, unheard
 from fanwise.engine.children import run_child
 from fanwise.engine.claimed import ClaimedRun, cannot_run
 from fanwise.engine.describe import presentable
@@ -446,7 +446,7 @@ class Engine:
             session.observer.notice(f"another process asks to {request.kind.value} the run")
             inbox.request(request.kind, request.by)
 
-        journal.hold(run_no, lease.token, inbox.fail)
+        journal.hold(run_no, lease.token, inbox.fail, unheard(session.observer.logged))
         self._keeper.hold(lease, hear, inbox.fail)
         try:
             yield lease

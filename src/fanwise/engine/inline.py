@@ -7,7 +7,6 @@ but its action (no items, delay, timeout or retry) needs no asyncio task and no 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import Runs
@@ -16,6 +15,7 @@ from fanwise.engine.calls import make_call
 from fanwise.engine.services import RunServices
 from fanwise.engine.tasks import is_handled
 from fanwise.engine.visit import Visit, VisitEnd
+from fanwise.interrupts import is_from_outside
 from fanwise.model import Status, TaskResult
 from fanwise.plan import PlannedTask
 from fanwise.ports import Ticket
@@ -43,7 +43,7 @@ async def run_plain(
     slots = run.slots_of(task)
     await slots.take()
     own_task = asyncio.current_task()
-    output, ticket, started_at = None, Ticket(context, None, 1), run.services.clock.now()
+    output, ticket = None, Ticket(context, None, 1)
     try:
         call = make_call(
             task,
@@ -55,10 +55,11 @@ async def run_plain(
             begun_children=Bitmap([0]) if resumes else None,
         )
         with call.open_log() as log:
+            log.ticket = ticket
             try:
                 output = call.result(await call.function(**call.arguments(ticket)), ticket)
             finally:
-                log.keep(ticket, started_at)
+                log.keep(ticket)
         result = TaskResult(Status.SUCCEEDED, output=decode(output))
     except BaseException as error:
         if is_cut_off(error, own_task):
@@ -70,13 +71,8 @@ async def run_plain(
     return VisitEnd(result, 1, output, handled)
 
 
-def is_cut_off(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
+def is_cut_off(error: BaseException, task: asyncio.Task[object] | None) -> bool:
     """True if the attempt was interrupted from outside, and the action didn't merely raise this."""
     if isinstance(error, asyncio.CancelledError):
         return task is not None and task.cancelling() > 0
-    if isinstance(error, GeneratorExit):  # of a coroutine that Python closes, which doesn't run
-        try:
-            return asyncio.current_task() is not task
-        except RuntimeError:  # there is no event loop any more
-            return True
-    return isinstance(error, KeyboardInterrupt)
+    return is_from_outside(error)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
-from fanwise.ports import Clock, Ticket, Timer
+from fanwise.ports import Clock, Future, Ticket, Timer
 
 _COARSE_S: Final = 0.010
 """The delay of timers on an event loop that has work to do."""
@@ -23,13 +23,15 @@ class Slots:
 
     A feed takes a slot with `free -= 1` when it hands out a ticket, and gives it back at its end.
     A slot that comes free is offered to those that wait one after the other, until one takes it:
-    thousands that wait cost as little as one.
+    thousands that wait cost as little as one. Calls that were left behind by their attempts have
+    none, but as many at most may be left.
     """
 
-    __slots__ = ("_is_offering", "free", "waiting")
+    __slots__ = ("_is_offering", "_left_behind", "_limit", "free", "waiting")
 
     def __init__(self, limit: int) -> None:
-        self.free = limit
+        self.free = self._limit = limit
+        self._left_behind = 0
         self.waiting: dict[Callable[[], None], None] = {}
         self._is_offering = False
 
@@ -38,6 +40,15 @@ class Slots:
         self.free += 1
         if self.waiting:
             self._offer()
+
+    def leave(self, call: Future) -> bool:
+        """Count a call that was left behind until it returns; False if too many are left by now."""
+        self._left_behind += 1
+        call.add_done_callback(self._returned)
+        return self._left_behind <= self._limit
+
+    def _returned(self, _: Future) -> None:
+        self._left_behind -= 1
 
     def when_free(self, look_again: Callable[[], None]) -> None:
         """Have `look_again` called once, when a slot is free."""
@@ -67,7 +78,7 @@ class Slots:
 
 
 def _end_turn(turn: asyncio.Future[None]) -> None:
-    if not turn.done():  # whoever waited was cancelled
+    if not turn.done():  # the task that waited may have been cancelled
         turn.set_result(None)
 
 
@@ -77,7 +88,8 @@ class ProcessSlots:
     Actions share them, at whatever depth they run. A workflow that runs as an action of another one
     does nothing itself, so it has no slot of these, which its steps need; there are as many for the
     workflows that a run calls, and half as many at each depth below, so that fan-outs within each
-    other don't multiply. Whoever holds a slot waits for those further down only, never in a ring.
+    other don't multiply. An attempt that holds a slot waits for slots further down only, so never
+    in a ring.
     """
 
     def __init__(self, limit: int) -> None:

@@ -144,6 +144,12 @@ class VisitRunner:
         if notice:
             feed.notice(notice)
         await executor.execute(feed, call)
+        if feed.calls_left:
+            some = "1 call" if feed.calls_left == 1 else f"{feed.calls_left:,} calls"
+            feed.notice(
+                f"{some} of {self._visit.path} can't be stopped and still run; nothing waits for "
+                "what is left behind, and it ends with this process"
+            )
 
     async def _solo(self, call: VisitCall, settings: TaskSettings) -> VisitEnd:
         feed = SingleAttempt(self._context, settings, self.progress, self._run, self._slots)

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, Protocol
 
 from fanwise.errors import AttemptTimeoutError
+from fanwise.interrupts import is_from_outside
 from fanwise.ports import ActionCall, AttemptLog, Clock, Feed, Ticket, Timer
 
 # A pool of workers
@@ -35,8 +37,8 @@ from fanwise.ports import ActionCall, AttemptLog, Clock, Feed, Ticket, Timer
 # a new worker. So there are never more workers than items that have run at once, and one, whatever
 # the `concurrency`; and a feed that wakes its workers, as for each slot that comes free, wakes one.
 # If all of them waited, each item would cost a look of each of them: with a concurrency of 30,000
-# the square of that. Whoever finds no ticket and no lookout is the lookout, so that none is missing
-# if an action's stray cancellation hits the worker that was sent.
+# the square of that. A worker that finds no ticket and no lookout is the lookout, so that none is
+# missing if an action's stray cancellation hits the worker that was sent.
 #
 # One timer for all deadlines. A worker notes its deadline as a number. One timer is set for the
 # soonest; when it strikes, it interrupts the workers that are overdue and is set for the soonest
@@ -52,10 +54,16 @@ from fanwise.ports import ActionCall, AttemptLog, Clock, Feed, Ticket, Timer
 # (`Task.uncancel`), so that the next attempt begins clean. A halt may follow a deadline, since the
 # action may have swallowed the first cancellation; a deadline never follows a halt.
 #
-# Overruns. A call that can't be stopped, as in a thread, keeps its slot: the attempt fails at once
-# with `AttemptTimeoutError`, and the feed gets the running call as `busy`, so that neither a retry
-# of this item nor another item starts before the call returns. Otherwise `concurrency: 10` would
-# mean ten, and then twenty, calls of a service that hangs.
+# Overruns. A call that can't be stopped, as in a thread, keeps its slot for a while: the attempt
+# fails at once with `AttemptTimeoutError`, and the feed gets a future as `busy`, so that neither a
+# retry of this item nor another item starts before the call returns. Otherwise `concurrency: 10`
+# would mean ten, and then twenty, calls of a service that hangs. But a call may never return. So
+# once it has taken the timeout twice, or nothing is left to do but to wait for it, it is left
+# behind: the worker continues with another thread and log, and the feed counts the call. As many
+# calls as `limits.running` allows may be left behind in a process.
+#
+# Blocked loops. An `async def` that blocks holds up the timer of its own deadline. So the worker
+# looks at its duration once more when it returns, which costs a comparison.
 #
 # Turns of 10 ms. A worker that never has to wait keeps the event loop to itself, and with it the
 # journal, the progress and Ctrl-C. So each worker yields once 10 ms have passed since the loop last
@@ -78,8 +86,15 @@ class Caller(Protocol):
         """The function that a worker awaits, with the action's arguments."""
 
     @property
+    def holds_loop(self) -> bool:
+        """True if a call runs on the event loop, so that it can block it."""
+
+    @property
     def running(self) -> asyncio.Future[object] | None:
         """The latest call, if it still runs although its attempt was interrupted."""
+
+    def leave(self) -> None:
+        """Make the next call apart from the latest, which may never return."""
 
     def close(self) -> None:
         """Free resources once the last call has returned."""
@@ -131,6 +146,7 @@ class WorkerPool:
         self._is_over = False
         self._turn_ends = 0.0
         self._turn_is_over = False
+        self._has_noticed_overrun = False
         self._deadline_timer: Timer | None = None
         self._halted: asyncio.Future[object] = self._loop.create_future()
         feed.on_halt(self._halt)
@@ -154,11 +170,11 @@ class WorkerPool:
     def _hire(self) -> None:
         worker = _Worker(self._make_caller())
         worker.task = self._loop.create_task(self._run(worker))
-        worker.task.add_done_callback(self._leave)
+        worker.task.add_done_callback(self._note_end)
         self._workers.append(worker)
         self._at_work += 1
 
-    def _leave(self, task: asyncio.Task[None]) -> None:
+    def _note_end(self, task: asyncio.Task[None]) -> None:
         """Note that a worker has ended: the last one, or one with an error, ends the pool."""
         self._at_work -= 1
         error = None if task.cancelled() else task.exception()
@@ -204,23 +220,24 @@ class WorkerPool:
                 turn.set_result(None)
 
     async def _run(self, worker: _Worker) -> None:
-        with self._call.open_log() as log:
-            while True:
+        is_over = False
+        while not is_over:
+            # A call that was left behind still prints into the log that it began with.
+            with self._call.open_log() as log:
                 try:
-                    await self._attempts(worker, log)
+                    is_over = await self._attempts(worker, log)
                 except asyncio.CancelledError:
                     if self._is_over:
                         raise
                     worker.forget_cancellation()  # an action has left it behind
-                else:
-                    return
 
-    async def _attempts(self, worker: _Worker, log: AttemptLog) -> None:
+    async def _attempts(self, worker: _Worker, log: AttemptLog) -> bool:
+        """Make attempts until none will come any more; False if a call has been left behind."""
         # The hot loop. References that don't change are bound to local names.
         feed, call = self._feed, self._call
         take, succeeded = feed.take, feed.succeeded
         arguments, result = call.arguments, call.result
-        invoke = worker.caller.call
+        invoke, holds_loop = worker.caller.call, worker.caller.holds_loop
         monotonic, timeout_s = self._clock.monotonic, call.timeout_s
         to_epoch = self._clock.now() - monotonic()
 
@@ -229,7 +246,7 @@ class WorkerPool:
             if ticket is None:
                 ticket = await self._next_ticket()
                 if ticket is None:
-                    return
+                    return True
                 now = monotonic()
             started = now
             worker.ticket = ticket
@@ -237,22 +254,26 @@ class WorkerPool:
                 worker.deadline = started + timeout_s
                 if self._deadline_timer is None:
                     self._arm(timeout_s)
-            log.is_open = True
+            log.ticket = ticket
             try:
                 output = result(await invoke(**arguments(ticket)), ticket)
                 if worker.interruption is not None or self._is_over:
                     raise asyncio.CancelledError  # which the action has swallowed
             except BaseException as error:
                 now = monotonic()
-                log.keep(ticket, started + to_epoch)
-                await self._failed(worker, ticket, error, started + to_epoch, now - started)
+                log.keep(ticket)
+                if await self._failed(worker, ticket, error, started + to_epoch, now - started):
+                    return False
             else:
                 now = monotonic()
                 worker.ticket = None
-                log.is_open = False
-                if log.written:
-                    log.keep(ticket, started + to_epoch)
-                succeeded(ticket, output, started + to_epoch, now - started)
+                log.ticket = None
+                if log.has_text:
+                    log.keep(ticket)
+                if timeout_s is not None and holds_loop and now - started > timeout_s:
+                    self._blocked(ticket, started + to_epoch, now - started)
+                else:
+                    succeeded(ticket, output, started + to_epoch, now - started)
             if now >= self._turn_ends:
                 await self._yield()
                 now = monotonic()
@@ -265,46 +286,87 @@ class WorkerPool:
         error: BaseException,
         started_at: float,
         duration_s: float,
-    ) -> None:
-        """Hand back an attempt that raised, was too slow, or was stopped."""
+    ) -> bool:
+        """Hand back an attempt that raised, was too slow, or was stopped.
+
+        True if its call still runs, and is left behind.
+        """
         why = worker.interruption
         worker.ticket = worker.interruption = None
         worker.deadline = math.inf
         if self._is_over:  # also of a child workflow alone, and others wait for its slots
             self._feed.cancelled(ticket, started_at, duration_s)
             raise error
-        if isinstance(error, KeyboardInterrupt) or _is_closed(worker.task, error):
+        if is_from_outside(error, can_be_ctrl_c=worker.caller.holds_loop):
             raise error
         worker.forget_cancellation()
-        if why == "halt":
-            self._feed.cancelled(ticket, started_at, duration_s)
-        elif why == "deadline":
+        running = worker.caller.running
+        if why == "deadline":
             overrun = AttemptTimeoutError(
                 f"the attempt took longer than its timeout of {self._call.timeout_s:g} s"
             )
-            await self._overran(worker, ticket, overrun, started_at, duration_s)
+            if running is not None:
+                return await self._overran(worker, running, ticket, overrun, started_at, duration_s)
+            self._feed.failed(ticket, overrun, started_at, duration_s)
+        elif why == "halt":
+            self._feed.cancelled(ticket, started_at, duration_s)
+            if running is not None:
+                self._leave(worker, running)
+                return True
         else:
             self._feed.failed(ticket, error, started_at, duration_s)
+        return False
+
+    def _blocked(self, ticket: Ticket, started_at: float, duration_s: float) -> None:
+        """Fail an attempt that was too slow, and couldn't be interrupted in time."""
+        error = AttemptTimeoutError(
+            f"the attempt took {duration_s:.3g} s, longer than its timeout of "
+            f"{self._call.timeout_s:g} s, and held up the event loop, so nothing could stop it",
+            hint="An action that blocks has to be a `def`, which gets a thread.",
+        )
+        self._feed.failed(ticket, error, started_at, duration_s)
 
     async def _overran(
         self,
         worker: _Worker,
+        running: asyncio.Future[object],
         ticket: Ticket,
         error: AttemptTimeoutError,
         started_at: float,
         duration_s: float,
-    ) -> None:
-        """Fail an attempt that was too slow; keep the slot while its call still runs."""
-        running = worker.caller.running
-        if running is None:
-            self._feed.failed(ticket, error, started_at, duration_s)
-            return
-        self._feed.failed(ticket, error, started_at, duration_s, busy=running)
-        self._feed.notice(
-            f"{self._call.describe(ticket)} has overrun its timeout and can't be stopped; "
-            "it keeps its slot until it returns"
-        )
-        await asyncio.wait([running, self._halted], return_when=asyncio.FIRST_COMPLETED)
+    ) -> bool:
+        """Fail an attempt whose call still runs, and keep the slot for a while.
+
+        True if the call is left behind in the end.
+        """
+        let_go = self._loop.create_future()
+        self._feed.failed(ticket, error, started_at, duration_s, busy=let_go)
+        if not self._has_noticed_overrun:
+            self._has_noticed_overrun = True
+            self._feed.notice(
+                f"{self._call.describe(ticket)} has overrun its timeout and can't be stopped; it "
+                f"keeps its slot until it returns, or for {self._call.timeout_s:g} s"
+            )
+        patience: asyncio.Future[object] = self._loop.create_future()
+        timer = self._clock.call_later(self._call.timeout_s or 0.0, partial(_finish, patience))
+        nothing_else = self._loop.create_task(self._feed.drained())
+        nothing_else.add_done_callback(partial(_finish, patience))
+        try:
+            waits = [running, patience, self._halted]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+            nothing_else.cancel()
+        is_left = not running.done()
+        if is_left:
+            self._leave(worker, running)
+        let_go.set_result(None)
+        return is_left
+
+    def _leave(self, worker: _Worker, running: asyncio.Future[object]) -> None:
+        """Wait for a call no more."""
+        self._feed.left_behind(running)
+        worker.caller.leave()
 
     def _arm(self, wait_s: float) -> None:
         self._deadline_timer = self._clock.call_later(wait_s, self._interrupt_overdue)
@@ -342,11 +404,6 @@ class WorkerPool:
         self._turn_ends = self._clock.monotonic() + _TURN_S
 
 
-def _is_closed(task: asyncio.Task[None], error: BaseException) -> bool:
-    """True if Python closes the task's coroutine; an action that runs may raise the same."""
-    if not isinstance(error, GeneratorExit):
-        return False
-    try:
-        return asyncio.current_task() is not task
-    except RuntimeError:  # there is no event loop any more
-        return True
+def _finish(future: asyncio.Future[object], _: object = None) -> None:
+    if not future.done():
+        future.set_result(None)

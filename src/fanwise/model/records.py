@@ -80,12 +80,12 @@ class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class LogEntry(msgspec.Struct, frozen=True):
-    """The output and the logs of one attempt. `index` is None for a task without items.
+    """A part of the output and the logs of one attempt. `index` is None without items.
 
-    `path` names the task and the item, as in `check[17]`. `at` is when the attempt started: after a
-    pause or a crash attempts count from 1 again, and what the earlier ones wrote is kept. `label`
-    is what the item is called, which is recorded with the item: it is None when a log is written,
-    and filled in when one is read.
+    `path` names the task and the item, as in `check[17]`. `at` is when the text was written, within
+    a second. After a pause or a crash attempts count from 1 again, and the logs of earlier ones are
+    kept. `label` is that of the item, and `log_no` is the store's number, which grows with each
+    log: both are filled in when a log is read.
     """
 
     run_no: int
@@ -96,6 +96,11 @@ class LogEntry(msgspec.Struct, frozen=True):
     at: float
     text: str
     label: str | None = None
+    log_no: int = 0
+
+    def is_under(self, path: str) -> bool:
+        """True if it is of the task or item at `path`, or of what runs inside it."""
+        return self.path == path or self.path.startswith((f"{path}.", f"{path}["))
 
 
 class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -168,8 +173,8 @@ class Sleep(msgspec.Struct, frozen=True, gc=False):
 
 
 Record = RunRecord | VisitRecord | ItemOutcome | RecordedEvent | LogEntry | Sleep | Discard
-"""Records that the journal writes: runs, visits, logs and sleeps replace earlier records of them;
-items and events are added."""
+"""Records that the journal writes: runs, visits and sleeps replace earlier records of them; items,
+events and logs are added."""
 
 
 class FileFingerprint(msgspec.Struct, frozen=True):

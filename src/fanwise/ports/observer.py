@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from fanwise.model import ErrorInfo, ItemCounts, Run, Status
+from fanwise.model import ErrorInfo, ItemCounts, LogEntry, Run, Status
 
 
 class TaskProgress(Protocol):
@@ -107,6 +107,9 @@ class Observer:
 
     def notice(self, text: str) -> None:
         """Pass on, in one line, a fact that whoever runs the workflow should know."""
+
+    def logged(self, log: LogEntry) -> None:
+        """React to text that an attempt has printed: whole lines, about a second ago."""
 
     def run_ended(self, run: Run) -> None:
         """React to a run that is over or paused."""

@@ -45,9 +45,10 @@ class Journal(Protocol):
     def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Write all records in one transaction.
 
-        First comes what is discarded. A run, a visit of a task, a log or a sleep replaces what was
-        recorded of it; an item or an event is added. Afterwards all of them survive the end of the
-        process. `tokens` has the fencing token of each run that the caller drives, by its number.
+        First comes what is discarded. A run, a visit of a task or a sleep replaces what was
+        recorded of it; an item, an event or a log is added. Afterwards all of them survive the end
+        of the process. `tokens` has the fencing token of each run that the caller drives, by its
+        number.
 
         Raises `LeaseLostError` if another process has taken one of these runs, `RecordRefusedError`
         if a record can't be stored as it is, and any other `StoreError` if the store can't be
@@ -214,11 +215,14 @@ class Records(Pages, Protocol):
         after: LogEntry | None = None,
         limit: int = 100,
     ) -> Sequence[LogEntry]:
-        """At most `limit` logs, in the order of task, index, start and attempt, with their labels.
+        """At most `limit` logs, in the order of task, index and time, with their labels.
 
         With `under`, only those of the task or item with that path, as in `check` or `check[17]`,
         and of what runs inside it. With `after`, the last log of a page, only those that follow it.
         """
+
+    def new_logs(self, run_no: int, *, after: int = 0, limit: int = 100) -> Sequence[LogEntry]:
+        """At most `limit` logs with a `log_no` over `after`, in the order in which they came."""
 
 
 class Maintenance(Protocol):
@@ -239,7 +243,7 @@ class Maintenance(Protocol):
         """All that is recorded of a run, as of one moment; nothing if there is no such run.
 
         First the run, then tasks by `visit_no`, those within children too, events by `seq`, items
-        by task and index, logs by task, index, start and attempt, sleeps by path. It is read as it
+        by task and index, logs by task, index and time, sleeps by path. It is read as it
         is taken.
         """
 

@@ -171,13 +171,13 @@ def item_object(item: ItemOutcome) -> dict[str, object]:
 
 
 def log_object(log: LogEntry) -> JsonObject:
-    """Return the log of an attempt."""
+    """Return a part of the log of an attempt."""
     return {
         "path": log.path,
         "index": log.index,
         "label": log.label,
         "attempt": log.attempt,
-        "started_at": iso_time(log.at),
+        "written_at": iso_time(log.at),
         "text": log.text,
     }
 

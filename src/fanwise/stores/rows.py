@@ -127,7 +127,6 @@ def to_rows(records: Sequence[Record]) -> Rows:
     short_items, labelled_items = rows.short_items, rows.labelled_items
     runs: dict[int, RunRecord] = {}
     tasks: dict[tuple[int, int], VisitRecord] = {}
-    logs: dict[Row, Row] = {}
     sleeps: dict[tuple[int, str], Sleep] = {}
     for record in records:
         if isinstance(record, ItemOutcome):
@@ -158,7 +157,9 @@ def to_rows(records: Sequence[Record]) -> Rows:
         elif isinstance(record, RecordedEvent):
             rows.events += (record.run_no, record.seq, record.kind, record.data.decode())
         elif isinstance(record, LogEntry):
-            logs[record.run_no, *log_key(record)] = (record.path, record.text)
+            index = OWN if record.index is None else record.index
+            rows.logs += (record.run_no, record.visit_no, index, record.at, record.attempt)
+            rows.logs += (record.path, record.text)
         elif isinstance(record, Sleep):
             sleeps[record.run_no, record.path] = record
         elif isinstance(record, Discard):
@@ -170,8 +171,6 @@ def to_rows(records: Sequence[Record]) -> Rows:
         rows.tags[run.run_no] = run.tags
     for task in tasks.values():
         _add_task(rows, task)
-    for key, text in logs.items():
-        rows.logs += (*key, *text)
     for sleep in sleeps.values():
         rows.sleeps += msgspec.structs.astuple(sleep)
     return rows
@@ -247,11 +246,11 @@ def _source_text(found: FileFingerprint | None, bad_records: int | None) -> str 
     return _json_text(_Source(found.size_bytes, found.modified_at, found.sample, bad_records))
 
 
-def log_key(log: LogEntry | None) -> tuple[int, int, float, int]:
+def log_key(log: LogEntry | None) -> tuple[int, int, int]:
     """Return the key that orders the logs of a run; for None, a key before all of them."""
     if log is None:
-        return 0, OWN, 0.0, 0
-    return log.visit_no, OWN if log.index is None else log.index, log.at, log.attempt
+        return 0, OWN, 0
+    return log.visit_no, OWN if log.index is None else log.index, log.log_no
 
 
 def from_run(run: RunRecord) -> Row:
@@ -399,9 +398,9 @@ def to_event(row: Row) -> RecordedEvent:
 
 def to_log(row: Row) -> LogEntry:
     """Return the log of a row of `logs` with the item's label behind it."""
-    run_no, visit_no, idx, at, attempt, path, text, label = row
+    log_no, run_no, visit_no, idx, at, attempt, path, text, label = row
     index = None if idx == OWN else idx
-    return LogEntry(run_no, visit_no, index, attempt, path, at, text, label)
+    return LogEntry(run_no, visit_no, index, attempt, path, at, text, label, log_no)
 
 
 def to_sleep(row: Row) -> Sleep:

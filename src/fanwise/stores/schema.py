@@ -207,9 +207,11 @@ payloads = Table(
     key=("run_no", "visit_no", "idx"),
 )
 
+# Numbered as they come: a follower of a run asks for the logs after the last that it has seen.
 logs = Table(
     "logs",
     {
+        "log_no": "BIGINT",
         "run_no": _NUMBER,
         "visit_no": _NUMBER,
         "idx": _NUMBER,
@@ -218,7 +220,9 @@ logs = Table(
         "path": _TEXT,
         "text": _TEXT,
     },
-    key=("run_no", "visit_no", "idx", "at", "attempt"),
+    key=("log_no",),
+    indexes={"logs_run": "(run_no, log_no)", "logs_item": "(run_no, visit_no, idx, log_no)"},
+    serial="log_no",
 )
 
 sleeps = Table(

@@ -178,17 +178,21 @@ class SqlRecords:
         after: LogEntry | None = None,
         limit: int = 100,
     ) -> Sequence[LogEntry]:
-        """At most `limit` logs, in the order of task, index, start and attempt."""
-        visit_no, idx, at, attempt = rows.log_key(after)
+        """At most `limit` logs, in the order of task, index and time."""
+        visit_no, idx, log_no = rows.log_key(after)
         found = self._database.read(
             statements.LOGS if under is None else statements.LOGS_UNDER,
             **_given(run_no=run_no, under=under),
             visit_no=visit_no,
             idx=idx,
-            at=at,
-            attempt=attempt,
+            log_no=log_no,
             limit=limit,
         )
+        return [rows.to_log(row) for row in found]
+
+    def new_logs(self, run_no: int, *, after: int = 0, limit: int = 100) -> Sequence[LogEntry]:
+        """At most `limit` logs with a number over `after`, in the order in which they came."""
+        found = self._database.read(statements.NEW_LOGS, run_no=run_no, after=after, limit=limit)
         return [rows.to_log(row) for row in found]
 
     def outputs(

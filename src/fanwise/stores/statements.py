@@ -185,21 +185,23 @@ SLOWEST_ITEMS = (
 
 # Logs
 
-_LOG_KEY = "logs.visit_no, logs.idx, logs.at, logs.attempt"
+_LOG_ORDER = "logs.visit_no, logs.idx, logs.log_no"
 _LOGS = (
     f"SELECT {_columns(logs)}, items.label FROM logs LEFT JOIN items ON items.run_no = logs.run_no"
     " AND items.visit_no = logs.visit_no AND items.idx = logs.idx WHERE logs.run_no = :run_no"
 )
-_LATER_LOGS = f"{_LOGS} AND ({_LOG_KEY}) > (:visit_no, :idx, :at, :attempt)"
-
-LOGS = f"{_LATER_LOGS} ORDER BY {_LOG_KEY} LIMIT :limit"
-
+_LATER_LOGS = f"{_LOGS} AND ({_LOG_ORDER}) > (:visit_no, :idx, :log_no)"
 # Not LIKE: names may hold its `_`, and it takes upper and lower case for the same.
-LOGS_UNDER = (
-    f"{_LATER_LOGS} AND (logs.path = :under OR"
+_UNDER = (
+    "(logs.path = :under OR"
     " substr(logs.path, 1, length(:under) + 1) IN (:under || '.', :under || '['))"
-    f" ORDER BY {_LOG_KEY} LIMIT :limit"
 )
+
+LOGS = f"{_LATER_LOGS} ORDER BY {_LOG_ORDER} LIMIT :limit"
+
+LOGS_UNDER = f"{_LATER_LOGS} AND {_UNDER} ORDER BY {_LOG_ORDER} LIMIT :limit"
+
+NEW_LOGS = f"{_LOGS} AND logs.log_no > :after ORDER BY logs.log_no LIMIT :limit"
 
 # Sleeps
 
@@ -215,7 +217,7 @@ RUN_ITEMS = (
     f"SELECT {_ITEM_COLUMNS} FROM {_ITEMS_AND_PAYLOADS} WHERE items.run_no = :run_no"
     " ORDER BY items.visit_no, items.idx"
 )
-RUN_LOGS = f"{_LOGS} ORDER BY {_LOG_KEY}"
+RUN_LOGS = f"{_LOGS} ORDER BY {_LOG_ORDER}"
 RUN_SLEEPS = f"{_SLEEPS} ORDER BY path"
 
 # The rows that a commit adds or replaces, in the order in which it does
@@ -237,7 +239,7 @@ INSERT_SHORT_ITEMS = Insert(items, without=(*_SELDOM, "label"))
 INSERT_LABELLED_ITEMS = Insert(items, without=_SELDOM)
 INSERT_ITEMS = Insert(items)
 INSERT_PAYLOADS = Insert(payloads, replaces=payloads.key)
-INSERT_LOGS = Insert(logs, replaces=logs.key)
+INSERT_LOGS = Insert(logs, without=("log_no",))
 INSERT_SLEEPS = Insert(sleeps, replaces=sleeps.key)
 
 # The rows that a commit takes back

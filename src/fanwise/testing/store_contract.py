@@ -33,7 +33,15 @@ from fanwise.model import (
 from fanwise.stores import Store
 from fanwise.testing.clock import ManualClock
 from fanwise.testing.finding_contract import FindingContract
-from fanwise.testing.records import LONG_RESULT, a_log, a_run, a_task, an_event, an_item
+from fanwise.testing.records import (
+    LONG_RESULT,
+    a_log,
+    a_run,
+    a_task,
+    an_event,
+    an_item,
+    as_written,
+)
 from fanwise.testing.resuming_contract import ResumingContract
 from fanwise.values import FrozenDict, FrozenList
 
@@ -337,10 +345,8 @@ class StoreContract(FindingContract, ResumingContract):
 
     # logs
 
-    def test_logs_are_paged_in_the_order_of_task_index_start_and_attempt(
-        self, store: Store
-    ) -> None:
-        """Each comes once, whatever the order of the commits, and no other run's."""
+    def test_logs_are_paged_in_the_order_of_task_index_and_time(self, store: Store) -> None:
+        """Each comes once, whatever the order of tasks and items, and no other run's."""
         run_no, other = store.create_run(a_run("a")), store.create_run(a_run("b"))
         logs = [
             a_log(run_no, "list", text="ü \U0001f9f5\nlines\n"),
@@ -354,23 +360,37 @@ class StoreContract(FindingContract, ResumingContract):
             a_log(run_no, "check[4]", visit_no=2, index=4, at=1_700_000_002.0),
             a_log(run_no, "last", visit_no=3, text="x" * 100_000),
         ]
-        store.commit([*reversed(logs[5:]), a_log(other)])
-        store.commit(logs[:5])
+        store.commit([*logs[6:], a_log(other)])
+        store.commit(logs[:6])
         pages: list[LogEntry] = []
         while page := store.logs(run_no, after=pages[-1] if pages else None, limit=4):
             assert len(page) <= 4
             assert page[0] not in pages
             pages += page
-        assert pages == logs
-        assert list(store.logs(other)) == [a_log(other)]
+        assert as_written(pages) == logs
+        assert as_written(store.logs(other)) == [a_log(other)]
 
-    def test_a_log_replaces_what_was_recorded_of_the_same_attempt(self, store: Store) -> None:
-        """The last one counts, within one commit and over several."""
+    def test_each_log_of_an_attempt_is_kept(self, store: Store) -> None:
+        """In the order in which they came, within one commit and over several."""
         run_no = store.create_run(a_run())
         store.commit([a_log(run_no, text="a"), a_log(run_no, text="b")])
-        assert [log.text for log in store.logs(run_no)] == ["b"]
         store.commit([a_log(run_no, text="c"), an_item(run_no, 0)])
-        assert [log.text for log in store.logs(run_no)] == ["c"]
+        assert [log.text for log in store.logs(run_no)] == ["a", "b", "c"]
+
+    def test_new_logs_are_those_that_came_after_one(self, store: Store) -> None:
+        """In the order in which they came, whatever their tasks and times, and no other run's."""
+        run_no, other = store.create_run(a_run("a")), store.create_run(a_run("b"))
+        logs = [
+            a_log(run_no, "b", visit_no=2, text="1"),
+            a_log(run_no, "a", visit_no=1, text="2", at=1.0),
+            a_log(run_no, "a", visit_no=1, text="3", at=0.5),
+        ]
+        for log in logs:
+            store.commit([log, a_log(other, text="no")])
+        first, second = store.new_logs(run_no, limit=2)
+        assert as_written([first, second]) == logs[:2]
+        assert as_written(store.new_logs(run_no, after=second.log_no)) == logs[2:]
+        assert as_written(store.new_logs(run_no)) == logs
 
     @pytest.mark.parametrize(
         ("under", "found"),
@@ -395,7 +415,8 @@ class StoreContract(FindingContract, ResumingContract):
         ]
         logs = [a_log(run_no, path, visit_no=no) for no, path in enumerate(paths, start=1)]
         store.commit(logs)
-        wanted = [logs[place] for place in found]
+        recorded = store.logs(run_no)
+        wanted = [recorded[place] for place in found]
         assert list(store.logs(run_no, under=under)) == wanted
         for last, following in pairwise(wanted):
             assert list(store.logs(run_no, under=under, after=last, limit=1)) == [following]
@@ -405,7 +426,7 @@ class StoreContract(FindingContract, ResumingContract):
         run_no = store.create_run(a_run())
         log = a_log(run_no, "check[3]", index=3)
         store.commit([log, a_log(run_no)])
-        assert list(store.logs(run_no)) == [a_log(run_no), log]
+        assert as_written(store.logs(run_no)) == [a_log(run_no), log]
         store.commit([an_item(run_no, 3, label="höst"), an_item(run_no, 4, label="other")])
         assert [each.label for each in store.logs(run_no)] == [None, "höst"]
 

@@ -44,6 +44,7 @@ def retry(
     packs: options.Packs = None,
     force: options.Force = False,
     grace: options.Grace = None,
+    verbose: options.Verbose = False,
     store: options.StoreUrl = None,
     json: options.JsonFlag = False,
 ) -> None:
@@ -78,6 +79,6 @@ def retry(
             force=force,
         )
 
-    done = watch(start, settings, grace_s=grace, store=store)
+    done = watch(start, settings, grace_s=grace, store=store, verbose=verbose)
     report(done, settings, store=store, json=json, has_output=plan.output is not None)
     raise typer.Exit(exit_status(done))

@@ -53,6 +53,7 @@ def run(
     items: _Items = None,
     grace: options.Grace = None,
     dry_run: _DryRun = False,
+    verbose: options.Verbose = False,
     json: options.JsonFlag = False,
 ) -> None:
     """Run a workflow to its end.
@@ -85,6 +86,7 @@ def run(
         items=items,
         grace_s=grace,
         store=store,
+        verbose=verbose,
     )
     report(done, settings, store=store, json=json, has_output=plan.output is not None)
     raise typer.Exit(exit_status(done))

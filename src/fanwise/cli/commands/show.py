@@ -88,7 +88,6 @@ def _print_steps(
     print_results(step_lines(visits, seen.status, colours=colours, width=width))
     print_results(_attempt_lines(visits))
     print_results(failure_lines(records, seen, last_visits(visits), store, width))
-    print_results(_traceback_lines(visits))
 
 
 def _as_object(runs: Runs, seen: Overview, definition: WorkflowDefinition | None) -> JsonObject:
@@ -128,7 +127,6 @@ def _print_run(
     shown = {**seen.last, **last_visits(steps)}
     print_results(_attempt_lines(shown.values()))
     print_results(failure_lines(records, seen, shown, store, width))
-    print_results(_traceback_lines(shown.values()))
     if seen.run.output is not None:
         print_results(["", "Output:", output_text(seen.run)])
 
@@ -193,16 +191,6 @@ def _attempt_lines(tasks: Iterable[VisitRecord]) -> list[str]:
 
     lines = [line for task in tasks for line in attempt_lines(task.path, task.earlier)]
     return ["", *lines] if lines else []
-
-
-def _traceback_lines(tasks: Iterable[VisitRecord]) -> list[str]:
-    from fanwise.cli.text.tracebacks import Tracebacks
-
-    tracebacks = Tracebacks()
-    for task in tasks:
-        if task.error is not None:
-            tracebacks.add(task.path, task.error)
-    return tracebacks.lines()
 
 
 def _fact_lines(record: RunRecord) -> list[str]:

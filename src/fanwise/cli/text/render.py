@@ -24,6 +24,16 @@ _COLOURS: dict[str, int] = {
     INTERRUPTED: 33,
 }
 _STATUS = "STATUS"  # a column in colour
+_SENTENCES = {
+    "pending": "hasn't begun yet",
+    "running": "is still running",
+    "interrupted": "was interrupted",
+    "paused": "is paused",
+    "succeeded": "has succeeded",
+    "failed": "has failed",
+    "cancelled": "was cancelled",
+    "deleted": "was deleted",
+}
 _GAP = "  "
 _CUT = "..."
 _INDENT = "    "
@@ -111,6 +121,11 @@ def paint(status: str, text: str) -> str:
     """`text` in the colour of a status."""
     colour = _COLOURS.get(status)
     return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
+
+
+def show_status(status: str) -> str:
+    """The status of a run as the end of a sentence."""
+    return _SENTENCES[status]
 
 
 def shorten(text: str, width: int = 100) -> str:

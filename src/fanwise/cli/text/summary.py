@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from fanwise.cli.text.kinds import digest_lines
+from fanwise.cli.text.kinds import digest_lines, show_item
 from fanwise.cli.text.output import as_json
 from fanwise.cli.text.render import count, paint, show_done, show_error, table
+from fanwise.cli.text.tracebacks import Tracebacks
 from fanwise.model import ErrorInfo, FailedAttempt, Run, Status, TaskSummary, VisitRecord
 from fanwise.ports import Records
 from fanwise.reports.kinds import digest_items
-from fanwise.reports.objects import span_s
+from fanwise.reports.objects import read_error, span_s
 from fanwise.reports.overview import Overview
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.plain import clean
@@ -20,6 +21,7 @@ from fanwise.units import show_span
 from fanwise.values import thaw
 
 _MAX_TASKS = 100
+_MAX_CAUSES = 5
 _SHOWN_APART = 0.01  # of the time from start to end
 _SHOWN_APART_S = 1.0  # taking a run up, and leaving it, takes some of it
 
@@ -140,11 +142,15 @@ def failure_lines(
     store: str | None,
     width: int | None,
 ) -> list[str]:
-    """A digest for each of `visits` of which items failed, and how to see more of it.
+    """Digests of the items of `visits` that failed, with how to see more, and causes of failures.
 
     `store` is the one that the command line named, if it did.
     """
     lines: list[str] = []
+    causes = Tracebacks()
+    for visit in visits.values():
+        if visit.error is not None:
+            causes.add(visit.path, visit.error)
     for name, visit in visits.items():
         counts = seen.progress.get(name) or visit.items
         if counts is None or not counts.failed:
@@ -157,7 +163,14 @@ def failure_lines(
             *digest_lines(digest, width),
             f"More: {more}",
         ]
-    return lines
+        for kind in digest.kinds[:_MAX_CAUSES]:
+            for item in records.items(
+                visit.run_no, visit.visit_no, after=kind.index - 1, until=kind.index
+            ):
+                if item.error is not None:
+                    path = f"{visit.path}{show_item(item.index, item.label)}"
+                    causes.add(path, read_error(item.error))
+    return [*lines, *causes.lines()]
 
 
 def command(*words: str, store: str | None) -> str:

@@ -19,7 +19,7 @@ from fanwise.engine.feeds.traces import Attempts, with_attempt
 from fanwise.engine.limits import RetryQueue, Slots
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
-from fanwise.errors import AttemptError
+from fanwise.errors import AttemptError, LimitError
 from fanwise.model import ErrorInfo, Status, TaskResult
 from fanwise.plan import Value, truth
 from fanwise.ports import Future, Ticket
@@ -45,7 +45,8 @@ class AttemptQueue(ABC):
         self._run = run
         self._slots = slots
         self._retries = RetryQueue(services.clock, self._wake)
-        self._held: dict[Future, Ticket] = {}  # retries that wait for a thread to return
+        self._held: dict[Future, Ticket] = {}  # retries that wait for a thread to be let go of
+        self._left: set[Future] = set()  # calls that were left behind, and still run
         self._earlier: dict[int | None, Attempts] = {}  # of items that are to be tried again
         self._is_closed = False
         self._is_paused = False
@@ -60,6 +61,22 @@ class AttemptQueue(ABC):
     @abstractmethod
     async def wait(self) -> bool:
         """Return True when it is worth taking again, False when nothing will come any more."""
+
+    @abstractmethod
+    async def drained(self) -> None:
+        """Return when no attempt is left, and none waits to be made."""
+
+    @property
+    def calls_left(self) -> int:
+        """The number of calls that were left behind, and still run."""
+        return len(self._left)
+
+    def left_behind(self, call: Future) -> None:
+        """Count a call whose attempt has ended, but which still runs until it is done."""
+        self._left.add(call)
+        call.add_done_callback(self._left.discard)
+        if not self._slots.leave(call):
+            self._give_up()
 
     def notice(self, text: str) -> None:
         """Pass a fact on to the run's observer, past the log of the attempt at hand."""
@@ -173,7 +190,7 @@ class AttemptQueue(ABC):
         )
 
     def _retry_held(self, busy: Future) -> None:
-        """Retry an item whose attempt overran its timeout, now that its thread has returned."""
+        """Retry an item whose attempt overran its timeout, now that its thread is let go of."""
         ticket = self._held.pop(busy, None)
         if ticket is not None:
             self._retry(ticket)
@@ -210,6 +227,23 @@ class AttemptQueue(ABC):
         self._slots.when_free(self._wake)
         return False
 
+    def _give_up(self) -> None:
+        """Start nothing any more, since too many calls are left that may never return."""
+        error = LimitError(
+            "more calls than may run at once have overrun their timeouts and still run. Give what "
+            "they wait for a timeout of its own.",
+            setting="limits.running",
+        )
+        info = self._run.describe(error)
+        self._is_closed = True
+        held, self._held = self._held, {}
+        for ticket in [*self._retries.clear(), *held.values()]:
+            made = Ticket(ticket.context, ticket.index, ticket.attempt - 1)
+            self._end(made, Status.FAILED, None, info, self._clock.now(), 0.0)
+        self._progress.waiting = 0
+        self._fail_rest(error)
+        self._wake()
+
     def _take_retry(self) -> Ticket:
         ticket = self._retries.ready.popleft()
         self._occupy()
@@ -224,6 +258,10 @@ class AttemptQueue(ABC):
     @abstractmethod
     def _put_back(self, ticket: Ticket) -> None:
         """Keep a started attempt for later: the run is paused before its end."""
+
+    @abstractmethod
+    def _fail_rest(self, error: AttemptError) -> None:
+        """Fail the visit for an error by which its remaining attempts can't start."""
 
     @abstractmethod
     def _end(

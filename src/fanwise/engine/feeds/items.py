@@ -62,6 +62,7 @@ class ItemAttempts(AttemptQueue):
         self._most_waiting = max(_WAITING_AT_LEAST, _WAITING_PER_SLOT * self.width)
         rate = settings.rate_per_s
         self._rate_limiter = None if rate is None else RateLimiter(self._clock, rate)
+        self._has_overrun = False  # whether a worker waits in `drained`
         self._is_early = False  # whether the rate limiter has just refused a start
         self._has_noticed_label = False
         self._is_plain = (
@@ -126,7 +127,7 @@ class ItemAttempts(AttemptQueue):
 
     async def wait(self) -> bool:
         """Return True when it is worth taking again, False when nothing will come any more."""
-        limiter, reader = self._rate_limiter, self._reader
+        limiter = self._rate_limiter
         if self._journal.is_full:
             await self._journal.room()
             return True
@@ -134,15 +135,30 @@ class ItemAttempts(AttemptQueue):
             self._is_early = False
             await limiter.turn()
             return True
+        if await self._changes():
+            return True
+        if limiter is not None:
+            limiter.wake()  # no start will let those in who still wait in line
+        if self._has_overrun:
+            super()._wake()
+        return False
+
+    async def drained(self) -> None:
+        """Return when no attempt is left, and none waits to be made."""
+        self._has_overrun = True
+        while await self._changes():
+            pass
+
+    async def _changes(self) -> bool:
+        """Return True when there may be an attempt to take, False when none will come any more."""
+        reader = self._reader
         has_item = reader.has_item and not self._is_closed
         may_read = not (reader.is_exhausted or has_item or self._is_closed)
         if may_read and self._progress.waiting <= self._most_waiting:
             await reader.refill(self._changed)
-        elif has_item or may_read or self._retries:
-            await asyncio.shield(self._changed)
+        elif has_item or may_read or self._retries or self._held:
+            await asyncio.shield(self._changed)  # others wait for it
         else:
-            if limiter is not None:
-                limiter.wake()  # no start will let those in who still wait in line
             return False
         return True
 
@@ -244,6 +260,9 @@ class ItemAttempts(AttemptQueue):
     def _is_tolerable(self) -> bool:
         return self._tally.is_tolerable(self._reader.total)
 
+    def _fail_rest(self, error: AttemptError) -> None:
+        self._reader.error = error
+
     def _put_back(self, ticket: Ticket) -> None:
         self._has_interrupted = True
 
@@ -269,7 +288,7 @@ class ItemAttempts(AttemptQueue):
     def _tell_bad_records(self, bad: BadRecords) -> None:
         """Log the records that were left out, and notice how many they are."""
         path, masker = self._visit.path, self._run.masker
-        text = log_text(bytes(bad.written), bad.left_out_bytes, masker)
+        text = log_text(bad.written.decode("utf-8", "ignore"), bad.left_out_bytes, masker)
         at = self._clock.now()
         self._journal.add_log(LogEntry(self._run_no, self._visit_no, None, 1, path, at, text))
         count = f"{bad.count:,} of {bad.records:,} records of {path}"

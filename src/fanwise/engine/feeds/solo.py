@@ -11,6 +11,7 @@ from fanwise.engine.feeds.traces import Attempts
 from fanwise.engine.limits import Slots
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
+from fanwise.errors import AttemptError
 from fanwise.model import ErrorInfo, Status
 from fanwise.ports import Ticket
 
@@ -47,11 +48,25 @@ class SingleAttempt(AttemptQueue):
 
     async def wait(self) -> bool:
         """Return True when an attempt may be due, False when none will come any more."""
-        has_first = self._next is not None and not self._is_closed
-        if not (has_first or self._retries):
+        if not self._has_more():
             return False
         await asyncio.shield(self._changed)
         return True
+
+    async def drained(self) -> None:
+        """Return when no attempt is left, and none waits to be made."""
+        while self._has_more():
+            await asyncio.shield(self._changed)  # others wait for it
+
+    def _has_more(self) -> bool:
+        has_first = self._next is not None and not self._is_closed
+        return has_first or bool(self._retries or self._held)
+
+    def _fail_rest(self, error: AttemptError) -> None:
+        ticket, self._next = self._next, None
+        if ticket is not None:
+            info = self._run.describe(error)
+            self._end(ticket, Status.FAILED, None, info, self._clock.now(), 0.0)
 
     def _put_back(self, ticket: Ticket) -> None:
         self._next = ticket
