@@ -6,8 +6,8 @@ any case, since a hint can be missed. It also watches the other engines, and put
 that are gone back into their queues, where any engine takes them.
 """
 
-# Statements. A look that finds nothing is one query, and hints come with every commit of whoever
-# else uses the store. So vain looks are bounded by a bucket of four that gains four a second: the
+# Statements. A look that finds nothing is one query, and hints come with every commit of other
+# processes. So vain looks are bounded by a bucket of four that gains four a second: the
 # first hints after a quiet time are followed at once, and a store that is busy with other things
 # costs an idle engine no more than that. Looks that find runs are free, and so are those of an
 # engine that drives some, or has just done so: its own commits give hints.
@@ -61,7 +61,7 @@ class LookBudget:
 
 
 class Takings:
-    """What happens while runs are taken, for whoever watches; methods do nothing."""
+    """A watcher of the runs that are taken, and of the rest that happens; methods do nothing."""
 
     def observe(self, claim: Claim) -> Observer:
         """Return an observer for a run that was taken."""

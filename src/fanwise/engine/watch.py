@@ -1,4 +1,4 @@
-"""Which other engines are gone: seen by watching them, never by comparing clocks.
+"""Engines that are gone: known by watching them, never by comparing clocks.
 
 An engine is gone if its process is known to be, on this machine. If it is elsewhere or stopped, it
 is gone once its count of beats has stood still for as long as its leases hold, by the watcher's own

@@ -53,6 +53,6 @@ class Queue(Protocol):
     def await_change(self, timeout_s: float) -> bool:
         """Block until the store may have changed since the last call, at most for so long.
 
-        It is a hint that may be missed or given in vain: whoever waits has to look from time to
-        time as well. One thread at a time calls it.
+        It is a hint that may be missed or given in vain: a caller that waits has to look by itself
+        from time to time. One thread at a time calls it.
         """

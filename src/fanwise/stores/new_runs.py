@@ -1,4 +1,4 @@
-"""New runs as rows, for whoever makes them: the journal, and the queues."""
+"""New runs as rows, as the journal and the queues make them."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ class QueueContract:
     # putting back
 
     def test_a_run_that_is_put_back_waits_again(self, store: Store, clock: ManualClock) -> None:
-        """It is pending, says why, keeps its place, and goes on with the next token."""
+        """It is pending, says why, keeps its place, and has the next token then."""
         run_no, a, b = _submit(store), store.enroll(an_owner("a")), store.enroll(an_owner("b"))
         store.claim(a, _QUEUES, 1)
         paused = a_run(run_no=run_no, status=Status.PAUSED, started_at=1.5, ended_at=2.5)
@@ -271,7 +271,7 @@ class QueueContract:
         assert found.status is Status.PENDING
 
     def test_an_engine_that_beats_keeps_its_runs(self, store: Store) -> None:
-        """Whoever has watched it in vain takes nothing."""
+        """A watcher of its last beat takes nothing."""
         run_no, engine_no = _submit(store), store.enroll(an_owner())
         store.claim(engine_no, _QUEUES, 1)
         beats = _beats(store, engine_no)
