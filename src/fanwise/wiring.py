@@ -10,11 +10,11 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from fanwise.errors import DefinitionError, Diagnostic, FanwiseError, UsageError
+from fanwise.errors import DefinitionError, Diagnostic, FanwiseError, RunExistsError, UsageError
 from fanwise.model import LEASE_S, Limits, RunRecord
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ A `str` with a line break is text, and any other `str` is a path.
 Actions = Sequence[Callable[..., object]]
 """Functions made actions by `@fanwise.action`."""
 
+_Engine = TypeVar("_Engine", bound="Engine")
 _MOST_PLANS = 64
 _MOST = 10**15
 _MOST_DEPTH = 100  # each takes several frames of Python's stack
@@ -386,8 +387,10 @@ def build_engine(
 
     `executors` are those of `engine.placement` by name; without them actions run in this process.
     """
+    from fanwise.engine import Engine
+
     services = _services(store, settings, clock=clock, chance=chance, executors=executors)
-    return _engine(store, services, settings, grace_s)
+    return _engine(Engine, store, services, settings, grace_s)
 
 
 def _services(
@@ -420,11 +423,17 @@ def _services(
     )
 
 
-def _engine(store: Store, services: Services, settings: Settings, grace_s: float | None) -> Engine:
-    from fanwise.engine import GRACE_S, Engine
+def _engine(
+    kind: type[_Engine],
+    store: Store,
+    services: Services,
+    settings: Settings,
+    grace_s: float | None,
+) -> _Engine:
+    from fanwise.engine import GRACE_S
     from fanwise.system import EnvironmentSecrets
 
-    return Engine(
+    return kind(
         store,
         services,
         EnvironmentSecrets(settings.environment),
@@ -453,9 +462,17 @@ def submit_run(
     from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock
 
     factory = RunFactory(SystemClock(), SystemChance(), EnvironmentSecrets(settings.environment))
+    place = checked_submission(submission)
     record = factory.submitted(plan, parameters, run_id, tags)
     with open_store(settings.store) as store:
-        return store.submit(record, checked_submission(submission))
+        while True:
+            try:
+                return store.submit(record, place)
+            except RunExistsError:
+                if run_id is not None:
+                    raise
+            # Of hundreds of ids of one second two may be the same.
+            record = factory.submitted(plan, parameters, None, tags)
 
 
 @contextmanager
@@ -471,6 +488,7 @@ def open_taking(
 
     A store is made if there is none. Raises `StoreError`, and `UsageError` for a malformed queue.
     """
+    from fanwise.engine.claiming import ClaimingEngine
     from fanwise.engine.run_factory import checked_queue
     from fanwise.engine.taking import MOST_RUNS, Taking, Takings
     from fanwise.stores import open_store
@@ -479,7 +497,7 @@ def open_taking(
     with open_store(settings.store) as store:
         services = _services(store, settings)
         yield Taking(
-            _engine(store, services, settings, grace_s),
+            _engine(ClaimingEngine, store, services, settings, grace_s),
             services,
             RecordedPlans(settings).load,
             queues=names,

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 import fanwise
+from fanwise.engine.claiming import ClaimingEngine
 from fanwise.engine.run_factory import RunFactory
 from fanwise.engine.taking import Taking, Takings
 from fanwise.errors import DefinitionError, Diagnostic, ParameterError, Place, StoreError
@@ -147,7 +148,8 @@ class Shared:
         """An engine at work; at the end of the block it is stopped."""
         store = store or self.open()
         self.loom.store, self.loom.processes = store, self.processes
-        engine, services, log = self.loom.make_engine(), self.loom.services(), Log()
+        services, log = self.loom.services(), Log()
+        engine = ClaimingEngine(store, services, EnvironmentSecrets({}))
         services = replace(services, clock=Mixed(self.time))
         taking = Taking(
             engine,

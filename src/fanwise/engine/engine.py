@@ -17,8 +17,6 @@ from fanwise.catalog import StopFlag
 from fanwise.engine.blocking import run_blocking
 from fanwise.engine.capture import capturing, unheard
 from fanwise.engine.children import run_child
-from fanwise.engine.claimed import ClaimedRun, cannot_run
-from fanwise.engine.describe import presentable
 from fanwise.engine.driver import WorkflowDriver
 from fanwise.engine.handle import RunHandle, RunInbox, end_task
 from fanwise.engine.journal import JournalWriter
@@ -29,18 +27,8 @@ from fanwise.engine.recovery.start import fresh_start
 from fanwise.engine.run_factory import PreparedRun, RunFactory
 from fanwise.engine.services import RunServices, Services
 from fanwise.engine.takeover import Beginning, Resume, Retry, Takeover
-from fanwise.errors import FanwiseError, LeaseLostError, StoreError, UsageError
-from fanwise.model import (
-    LEASE_S,
-    Claim,
-    ErrorInfo,
-    Lease,
-    RequestKind,
-    Run,
-    RunRecord,
-    RunRequest,
-    Status,
-)
+from fanwise.errors import FanwiseError, LeaseLostError, UsageError
+from fanwise.model import LEASE_S, Lease, RequestKind, Run, RunRecord, RunRequest
 from fanwise.plan import Plan
 from fanwise.ports import Journal, Observer, Secrets
 from fanwise.reports.lookup import run_by_id
@@ -50,7 +38,7 @@ GRACE_S = 30.0
 """Seconds for which a pause lets attempts in flight finish, unless an engine is given others."""
 
 
-class _Session(msgspec.Struct):
+class Session(msgspec.Struct):
     """One run in progress: the journal that it shares, its observer, and its requests.
 
     `has_heard` says that another process has asked for something.
@@ -62,7 +50,7 @@ class _Session(msgspec.Struct):
     has_heard: bool = False
 
 
-_Drive = Callable[[_Session], Coroutine[Any, Any, Run]]
+_Drive = Callable[[Session], Coroutine[Any, Any, Run]]
 
 
 class Engine:
@@ -188,35 +176,6 @@ class Engine:
         drive = partial(self._take_up, how, plan, record, secrets or {}, corrected)
         return await self._begin(record.id, drive, observer)
 
-    async def start_claimed(
-        self,
-        claim: Claim,
-        load: Callable[[RunRecord], Awaitable[Plan]],
-        *,
-        observer: Observer | None = None,
-    ) -> RunHandle:
-        """Drive a run that this engine has taken from its queue, and return its handle.
-
-        `load` makes the plan. A run that can't be driven here fails with the error. A run that is
-        paused by `pause`, or cut off, goes back into its queue, and is `pending` then.
-        """
-        claimed = ClaimedRun(claim, self._services.ownership, self._services.queue)
-        drive = partial(self._drive_claimed, claimed, load)
-        return await self._begin(claim.run_id, drive, observer)
-
-    @asynccontextmanager
-    async def staying(self) -> AsyncIterator[Callable[[], int]]:
-        """A block in which this engine is in the store, also while it drives nothing.
-
-        It gets a function for the engine's number, which changes if the engine is taken for dead.
-        """
-        await asyncio.to_thread(self._keeper.engine_no)
-        self._keeper.stay()
-        try:
-            yield self._keeper.engine_no
-        finally:
-            await self._keeper.end_stay()
-
     # The same, to the end
 
     async def arun(
@@ -322,7 +281,7 @@ class Engine:
             self._journal = JournalWriter(self._store, self._services.limits)
         journal = self._journal
         try:
-            run = await drive(_Session(journal, observer, inbox))
+            run = await drive(Session(journal, observer, inbox))
         finally:
             self._inboxes.discard(inbox)
             if not self._inboxes:
@@ -335,7 +294,7 @@ class Engine:
         return run
 
     async def _run_new(
-        self, prepared: PreparedRun, notices: Collection[str], session: _Session
+        self, prepared: PreparedRun, notices: Collection[str], session: Session
     ) -> Run:
         """Record a run together with its lease, and drive it from its start."""
         engine_no = await asyncio.to_thread(self._keeper.engine_no)
@@ -352,7 +311,7 @@ class Engine:
         record: RunRecord,
         secrets: Mapping[str, Json],
         corrected: Mapping[str, Json],
-        session: _Session,
+        session: Session,
     ) -> Run:
         """Take over a recorded run, and drive it from where its records lead.
 
@@ -368,63 +327,11 @@ class Engine:
             beginning = await asyncio.to_thread(how.begin, prepared, self._services)
             return await self._drive(beginning, lease, session)
 
-    async def _drive_claimed(
-        self,
-        claimed: ClaimedRun,
-        load: Callable[[RunRecord], Awaitable[Plan]],
-        session: _Session,
-    ) -> Run:
-        """Drive a run under the lease that came with it, and see to it that somebody does."""
-        record = await asyncio.to_thread(self.find, claimed.run_id)
-        async with self._lease(record, session, claimed.take, claimed.give_back) as lease:
-            with claimed.put_back_if_broken_off():
-                run = await self._drive_or_fail(claimed, load, record, lease, session)
-            return claimed.ended(run, is_on_request=session.has_heard)
-
-    async def _drive_or_fail(
-        self,
-        claimed: ClaimedRun,
-        load: Callable[[RunRecord], Awaitable[Plan]],
-        record: RunRecord,
-        lease: Lease,
-        session: _Session,
-    ) -> Run:
-        """Drive a claimed run on, or end it as failed if it can't be driven here."""
-        refusal = claimed.refusal()
-        if refusal is not None:
-            return await self._fail(record, refusal, session)
-        try:
-            prepared = self._factory.recorded(await load(record), record, {})
-            how = Resume(force=False, cancel=False)
-            beginning = await asyncio.to_thread(how.begin, prepared, self._services)
-            return await self._drive(beginning, lease, session)
-        except StoreError:
-            raise
-        except FanwiseError as error:
-            return await self._fail(record, cannot_run(error), session)
-
-    async def _fail(self, record: RunRecord, error: ErrorInfo, session: _Session) -> Run:
-        """End a run as failed of which nothing could be driven."""
-        told = presentable(error, self._factory.masker(), self._services.limits)
-        now = self._services.clock.now()
-        failed = replace(record, status=Status.FAILED, ended_at=now, output=None, error=told)
-        await session.journal.commit(failed)
-        return Run(
-            id=failed.id,
-            workflow=failed.workflow,
-            status=failed.status,
-            started_at=failed.started_at,
-            ended_at=failed.ended_at,
-            output=None,
-            error=told,
-            tasks={},
-        )
-
     @asynccontextmanager
     async def _lease(
         self,
         record: RunRecord,
-        session: _Session,
+        session: Session,
         take: Callable[[RunRecord], Lease],
         give_back: Callable[[], None] | None = None,
     ) -> AsyncIterator[Lease]:
@@ -459,7 +366,7 @@ class Engine:
                 journal.let_go(run_no)
                 await self._keeper.release(lease, give_back)
 
-    async def _drive(self, beginning: Beginning, lease: Lease, session: _Session) -> Run:
+    async def _drive(self, beginning: Beginning, lease: Lease, session: Session) -> Run:
         """Drive a run that this process has the lease of: the one place where runs are driven."""
         prepared, start, rerun = beginning.prepared, beginning.start, beginning.rerun
         plan, record, observer = prepared.plan, prepared.record, session.observer
@@ -486,7 +393,7 @@ class Engine:
         return recorder.summary(ended)
 
     def _run_services(
-        self, beginning: Beginning, session: _Session, last_visit_no: int
+        self, beginning: Beginning, session: Session, last_visit_no: int
     ) -> RunServices:
         prepared = beginning.prepared
         record = prepared.record

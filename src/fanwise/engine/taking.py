@@ -23,7 +23,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from fanwise.engine.engine import Engine
+from fanwise.engine.claiming import ClaimingEngine
 from fanwise.engine.services import Services
 from fanwise.engine.watch import EngineWatch
 from fanwise.errors import LeaseLostError, RecordRefusedError, StoreError, StoreUnusableError
@@ -85,7 +85,7 @@ class Taking:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: ClaimingEngine,
         services: Services,
         load: Callable[[RunRecord], Awaitable[Plan]],
         *,

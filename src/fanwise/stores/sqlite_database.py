@@ -36,6 +36,7 @@ from fanwise.stores.turns import in_turns
 
 _MOST_PROBLEMS = 20
 _LOOK_S = 0.02
+_TICK_S = 0.01  # the longest tick of file systems' clocks
 _SIZE = """
 SELECT page_count * page_size, freelist_count * page_size
 FROM pragma_page_count, pragma_freelist_count, pragma_page_size
@@ -218,16 +219,20 @@ class SqliteDatabase:
     def await_change(self, timeout_s: float) -> bool:
         """Wait until the file beside the store has another size or time; see `Queue.await_change`.
 
-        Each commit writes there. A commit of the same tick of the file system's clock as the last
-        one may be missed.
+        Each commit writes there, several times perhaps, of which the last one counts. So that is
+        waited for, and with it the next tick of the file system's clock.
         """
         until = time.monotonic() + timeout_s
-        while True:
-            before, self._seen = self._seen, sqlite_files.log_stamp(self._path)
+        while (stamp := sqlite_files.log_stamp(self._path)) == self._seen:
             left_s = until - time.monotonic()
-            if self._seen != before or left_s <= 0 or self._is_closed:
-                return self._seen != before
+            if left_s <= 0 or self._is_closed:
+                return False
             time.sleep(min(_LOOK_S, left_s))
+        if self._seen is not None:
+            time.sleep(_TICK_S)
+            stamp = sqlite_files.log_stamp(self._path)
+        self._seen = stamp
+        return True
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

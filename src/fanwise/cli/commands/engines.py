@@ -18,9 +18,10 @@ _MOST_NAMED = 3
 
 
 def engines(store: options.StoreUrl = None, json: options.JsonFlag = False) -> None:
-    """List the processes that drive runs, or wait for some, and what each of them drives.
+    """List the processes that drive runs, and what each drives.
 
-    A process that has ended without a word stays in the list until another engine sees that.
+    Processes that wait for runs are listed as well. A process that has ended without a word stays
+    in the list until another engine sees that.
     """
     from fanwise.reports.objects import engine_object
     from fanwise.wiring import open_records, read_settings

@@ -30,10 +30,10 @@ def work(
     grace: options.Grace = None,
     store: options.StoreUrl = None,
 ) -> None:
-    """Take submitted runs and drive several of them at once, until Ctrl-C or SIGTERM.
+    """Take submitted runs, and drive several at once, until stopped.
 
-    Then it takes nothing more, lets what is in flight finish, and puts the runs back into their
-    queues for others. Of several queues the first is emptied before the next.
+    Ctrl-C or SIGTERM stops it: it takes nothing more, lets what is in flight finish, and puts the
+    runs back into their queues for others. Of several queues the first is emptied before the next.
 
     Exit status: 0 it was stopped, 2 the store can't be used, 130 it was stopped twice.
     """
