@@ -83,7 +83,8 @@ def test_what_cannot_be_submitted_is_refused(fanwise, arguments: list[str], text
 @pytest.mark.parametrize("given", [[], ["-p", "token=hunter2"]])
 def test_a_secret_parameter_is_refused(fanwise, write, given: list[str]) -> None:
     """It isn't recorded, so the run couldn't be driven; the line says what to do."""
-    text = "parameters: {token: {type: string, secret: true, required: true}}\ntasks: [{name: a, action: core.noop}]"
+    declared = "parameters: {token: {type: string, secret: true, required: true}}"
+    text = f"{declared}\ntasks: [{{name: a, action: core.noop}}]"
     write(**{"secret.yaml": text})
     told = fanwise("submit", "secret.yaml", *given)
     assert told.status == 2
