@@ -262,13 +262,18 @@ async def apause(run_id: str, *, store: str | None = None, wait: bool = True) ->
 
     Nothing new starts, and attempts in flight finish within the grace of that process. Without
     `wait` the call returns at once. Raises `RunNotFoundError`, `RunOverError`, `RunNotDrivenError`
-    for a run that is paused or interrupted, and `StoreError`.
+    for a run that is paused, interrupted or waits in a queue, and `StoreError`.
     """
     from fanwise.errors import RunNotDrivenError
     from fanwise.model import RequestKind
+    from fanwise.reports.lookup import run_by_id
 
-    found = await _ask(run_id, RequestKind.PAUSE, read_settings(store=store), wait=wait)
+    settings = read_settings(store=store)
+    found = await _ask(run_id, RequestKind.PAUSE, settings, wait=wait)
     if found is None:
+        with open_existing(settings) as opened:
+            record = run_by_id(opened, run_id)
+            runs_of(opened).require_taken(record, f"fanwise.cancel({run_id!r})")
         raise RunNotDrivenError(
             f"no process drives run {run_id}.",
             run_id=run_id,

@@ -162,6 +162,8 @@ def test_python_submits_as_the_command_does(folder: Path) -> None:
     assert (first.status, first.is_interrupted, first.tags) == ("pending", False, ("eu",))
     assert first.parameters == {"n": 1}
     assert fanwise.submit("flow.yaml", {"n": 2}, once="k").id == first.id
+    with pytest.raises(fanwise.FanwiseError, match="is pending: it waits in the queue"):
+        fanwise.pause(first.id)
     with store() as opened:
         (place,) = opened.submissions([1]).values()
         assert (place.queue, place.priority, place.once) == ("q", -3, "k")

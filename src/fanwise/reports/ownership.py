@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
+from fanwise.errors import RunNotDrivenError
 from fanwise.model import (
     Owner,
     RequestKind,
@@ -110,6 +111,17 @@ class Runs(NamedTuple):
     def submission(self, run: RunRecord) -> Submission | None:
         """Return the run's place in a queue, or None if it wasn't submitted."""
         return self.queue.submissions([run.run_no]).get(run.run_no)
+
+    def require_taken(self, run: RunRecord, hint: str) -> None:
+        """Raise `RunNotDrivenError` if the run waits in a queue."""
+        place = self.submission(run)
+        if place is not None and place.is_waiting:
+            raise RunNotDrivenError(
+                f'run {run.id} is pending: it waits in the queue "{place.queue}", and no engine '
+                "has taken it.",
+                run_id=run.id,
+                hint=f"There is nothing to pause; to end it: {hint}",
+            )
 
     def status(self, run: RunRecord) -> str:
         """Return the status to show: a `Status`, or `INTERRUPTED`."""

@@ -42,15 +42,7 @@ def pause(
         record = find_run(opened, run_id)
         require_open(record)
         if runs.owner(record) is None:
-            place = runs.submission(record)
-            if place is not None and place.is_waiting:
-                end = command("cancel", record.id, store=store)
-                raise RunNotDrivenError(
-                    f'run {record.id} is pending: it waits in the queue "{place.queue}", and no '
-                    "engine has taken it.",
-                    run_id=record.id,
-                    hint=f"There is nothing to pause; to end it: {end}",
-                )
+            runs.require_taken(record, command("cancel", record.id, store=store))
             way_on = command("resume", record.id, store=store)
             was = "is paused already" if record.status == "paused" else "was interrupted"
             raise RunNotDrivenError(
