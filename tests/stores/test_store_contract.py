@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from fanwise.stores import Store
+from fanwise.stores.postgres_database import open_postgres
 from fanwise.stores.sqlite_database import open_sqlite
+from fanwise.stores.store import PostgresPlace
+from fanwise.stores.urls import parse
 from fanwise.testing.maintenance_contract import MaintenanceContract
 from fanwise.testing.ownership_contract import OwnershipContract
 from fanwise.testing.store_contract import StoreContract
@@ -21,6 +26,17 @@ class TestSqliteStore(OwnershipContract, MaintenanceContract, StoreContract):
 class TestFullyDurableSqliteStore(OwnershipContract, MaintenanceContract, StoreContract):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         return open_sqlite(folder / "fanwise.db", durability="full", now=now)
+
+
+class TestPostgresStore(OwnershipContract, MaintenanceContract, StoreContract):
+    @pytest.fixture(autouse=True)
+    def _give_url(self, postgres_url: Callable[..., str]) -> None:
+        self._url = postgres_url
+
+    def open(self, folder: Path, now: Callable[[], float]) -> Store:
+        place = parse(self._url())
+        assert isinstance(place, PostgresPlace)
+        return open_postgres(place, now=now)
 
 
 class TestMemoryStore(OwnershipContract, MaintenanceContract, StoreContract):

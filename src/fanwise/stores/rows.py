@@ -101,7 +101,8 @@ class Rows:
 def to_rows(records: Sequence[Record]) -> Rows:
     """Return the rows of `records`; of several records of one thing that replace, the last counts.
 
-    Raises `ValueError` for text that isn't UTF-8 and `TypeError` for errors that aren't JSON.
+    Raises `ValueError` for text that isn't UTF-8 or holds NUL, and `TypeError` for errors that
+    aren't JSON.
     """
     rows = Rows()
     short_items, labelled_items = rows.short_items, rows.labelled_items
@@ -128,6 +129,7 @@ def to_rows(records: Sequence[Record]) -> Rows:
             if label is None:
                 short_items += values
             else:
+                _refuse_nul(label)
                 labelled_items += values
                 labelled_items.append(label)
         elif isinstance(record, VisitRecord):
@@ -137,6 +139,7 @@ def to_rows(records: Sequence[Record]) -> Rows:
         elif isinstance(record, RecordedEvent):
             rows.events += (record.run_no, record.seq, record.kind, record.data.decode())
         elif isinstance(record, LogEntry):
+            _refuse_nul(record.text)
             logs[record.run_no, *log_key(record)] = (record.path, record.text)
         elif isinstance(record, Sleep):
             sleeps[record.run_no, record.path] = record
@@ -156,7 +159,15 @@ def to_rows(records: Sequence[Record]) -> Rows:
     return rows
 
 
+def _refuse_nul(text: str) -> None:
+    """Raise `ValueError` for a text that PostgreSQL couldn't hold; all stores refuse the same."""
+    if "\0" in text:
+        raise ValueError("its text holds NUL")
+
+
 def _add_item(rows: Rows, item: ItemOutcome) -> None:
+    if item.label is not None:
+        _refuse_nul(item.label)
     inline, payload = _split(item.output)
     if payload is not None:
         rows.payloads += (item.run_no, item.visit_no, item.index, payload)
@@ -218,7 +229,9 @@ def log_key(log: LogEntry | None) -> tuple[int, int, float, int]:
 
 
 def from_run(run: RunRecord) -> Row:
-    """Return the row of `run` without its number."""
+    """Return the row of `run` without its number. Raises `ValueError` for text with NUL."""
+    for text in (run.id, run.workflow, run.file, run.definition):
+        _refuse_nul(text)
     return (
         run.id,
         run.workflow,

@@ -11,7 +11,7 @@ from typing import Final
 from fanwise.errors import LeaseLostError
 from fanwise.model import Inbox, Lease, Owner, RunRequest
 from fanwise.stores import rows
-from fanwise.stores.database import Database, Writer
+from fanwise.stores.database import Database, Reader, Writer
 
 _FORGOTTEN_S: Final = 86_400
 """Silence of an engine without runs after which it is forgotten."""
@@ -21,10 +21,9 @@ LEASE: Final = (
     " fanwise_now() FROM leases LEFT JOIN engines ON engines.engine_no = leases.engine_no"
     " WHERE leases.run_no = :run_no"
 )
-_TOKEN: Final = "SELECT token FROM leases WHERE run_no = :run_no FOR SHARE"
 _FIRST: Final = (
     "INSERT INTO leases (run_no, token, engine_no, taken_at, ran_s)"
-    " SELECT run_no, 1, :engine_no, fanwise_now(), 0.0 FROM runs WHERE run_no = :run_no"
+    " SELECT run_no, 1, :engine_no, fanwise_now(), 0.0 FROM runs WHERE run_no = :run_no FOR SHARE"
     " ON CONFLICT (run_no) DO NOTHING"
 )
 _DRIVEN_S: Final = (
@@ -42,7 +41,9 @@ _RELEASE: Final = (
     f"UPDATE leases SET ran_s = ran_s + {_DRIVEN_S}, engine_no = NULL"
     " WHERE run_no = :run_no AND token = :token AND engine_no = :engine_no"
 )
-_HELD_BY: Final = "SELECT engine_no FROM leases WHERE run_no = :run_no AND token = :token"
+_HELD_BY: Final = (
+    "SELECT engine_no FROM leases WHERE run_no = :run_no AND token = :token FOR UPDATE"
+)
 _ENROLL: Final = (
     "INSERT INTO engines (owner, beats, beat_at) VALUES (:owner, 0, fanwise_now())"
     " RETURNING engine_no"
@@ -52,7 +53,7 @@ _LEAVE: Final = f"DELETE FROM engines WHERE engine_no = :engine_no AND {_IDLE}"
 _FORGET: Final = f"DELETE FROM engines WHERE beat_at < fanwise_now() - :silent_s AND {_IDLE}"
 _SEND: Final = (
     "INSERT INTO requests (run_no, kind, data) SELECT run_no, :kind, :data FROM leases"
-    " WHERE run_no = :run_no AND engine_no IS NOT NULL"
+    " WHERE run_no = :run_no AND engine_no IS NOT NULL FOR SHARE"
 )
 _REQUESTS: Final = "SELECT kind, data FROM requests WHERE run_no = :run_no ORDER BY request_no"
 _ANSWERED: Final = "DELETE FROM requests WHERE run_no = :run_no"
@@ -66,8 +67,13 @@ DELETE_LEASE: Final = "DELETE FROM leases WHERE run_no = :run_no"
 
 def require_tokens(writer: Writer, tokens: Mapping[int, int], place: str) -> None:
     """Raise `LeaseLostError` unless each run's lease has this fencing token, until the commit."""
+    if not tokens:
+        return
+    numbers = ", ".join([str(int(run_no)) for run_no in tokens])
+    query = f"SELECT run_no, token FROM leases WHERE run_no IN ({numbers}) FOR SHARE"
+    present: dict[int, int] = dict(writer.read(query))
     for run_no, token in tokens.items():
-        if writer.read(_TOKEN, run_no=run_no) != [(token,)]:
+        if present.get(run_no) != token:
             raise LeaseLostError(
                 f"{place}: another process has taken run number {run_no} over.", run_no=run_no
             )
@@ -87,20 +93,21 @@ class SqlOwnership:
 
     def enroll(self, owner: Owner) -> int:
         """Record an engine; see `Ownership.enroll`. Engines long gone are forgotten by the way."""
-        with self._database.controlling() as writer:
+
+        def add(writer: Writer) -> int:
             writer.execute(_FORGET, silent_s=_FORGOTTEN_S)
             ((engine_no,),) = writer.read(_ENROLL, owner=rows.from_owner(owner))
             return int(str(engine_no))
 
+        return self._database.controlling(add)
+
     def beat(self, engine_no: int) -> None:
         """Record a sign of life of an engine."""
-        with self._database.controlling() as writer:
-            writer.execute(_BEAT, engine_no=engine_no)
+        self._database.controlling(lambda writer: writer.execute(_BEAT, engine_no=engine_no))
 
     def leave(self, engine_no: int) -> None:
         """Forget an engine that drives nothing any more."""
-        with self._database.controlling() as writer:
-            writer.execute(_LEAVE, engine_no=engine_no)
+        self._database.controlling(lambda writer: writer.execute(_LEAVE, engine_no=engine_no))
 
     def lease(self, run_no: int) -> Lease | None:
         """Return the run's lease, or None if no engine has ever driven it."""
@@ -109,7 +116,8 @@ class SqlOwnership:
 
     def acquire(self, run_no: int, engine_no: int, *, after: int = 0) -> Lease | None:
         """Take the run from the lease with the token `after`; see `Ownership.acquire`."""
-        with self._database.controlling() as writer:
+
+        def take(writer: Writer) -> Lease | None:
             if after:
                 taken = writer.change(_TAKE, run_no=run_no, engine_no=engine_no, token=after)
             else:
@@ -120,14 +128,25 @@ class SqlOwnership:
             writer.execute(_BEAT, engine_no=engine_no)
             return rows.to_lease(writer.read(LEASE, run_no=run_no)[0])
 
+        def settle(reader: Reader) -> list[Lease]:
+            leases = [rows.to_lease(row) for row in reader.read(LEASE, run_no=run_no)]
+            return [
+                each for each in leases if (each.token, each.engine_no) == (after + 1, engine_no)
+            ]
+
+        return self._database.controlling(take, settle)
+
     def release(self, run_no: int, token: int) -> None:
         """Give the run back. Does nothing if the lease isn't the caller's any more."""
-        with self._database.controlling() as writer:
+
+        def give_back(writer: Writer) -> None:
             for (engine_no,) in writer.read(_HELD_BY, run_no=run_no, token=token):
                 if engine_no is not None:
                     writer.execute(_BEAT, engine_no=engine_no)
                     writer.execute(_RELEASE, run_no=run_no, token=token, engine_no=engine_no)
                     writer.execute(_ANSWERED, run_no=run_no)
+
+        self._database.controlling(give_back)
 
 
 class SqlMailbox:
@@ -138,10 +157,10 @@ class SqlMailbox:
 
     def send(self, run_no: int, request: RunRequest) -> None:
         """Record a request to the engine that drives the run; lost if no engine does."""
-        with self._database.controlling() as writer:
-            writer.execute(
-                _SEND, run_no=run_no, kind=request.kind.value, data=request.data.decode()
-            )
+        kind, data = request.kind.value, request.data.decode()
+        self._database.controlling(
+            lambda writer: writer.execute(_SEND, run_no=run_no, kind=kind, data=data)
+        )
 
     def requests(self, run_no: int) -> Sequence[RunRequest]:
         """Return the requests to the run's present owner, the oldest first."""

@@ -13,7 +13,7 @@ from typing import Self
 from fanwise.errors import RunExistsError
 from fanwise.model import Discard, Record, RunRecord
 from fanwise.stores import rows, schema, statements
-from fanwise.stores.database import Database, Writer, refused
+from fanwise.stores.database import Database, Reader, Writer, refused
 from fanwise.stores.rows import items_within, steps_within
 from fanwise.stores.sql_maintenance import SqlMaintenance
 from fanwise.stores.sql_ownership import (
@@ -39,17 +39,29 @@ class SqlJournal:
             values = dict(zip(_RUN_COLUMNS, rows.from_run(run), strict=True))
         except (TypeError, ValueError) as error:
             raise refused(self._database.place, error) from error
-        with self._database.writing() as writer:
+        numbers: list[int] = []  # those that the database has given out
+
+        def insert(writer: Writer) -> int | None:
             for (run_no,) in writer.read(statements.INSERT_RUN, **values):
+                numbers.append(run_no)
                 writer.insert(statements.INSERT_TAGS, rows.from_tags(run_no, run.tags))
                 if engine_no is not None:
                     take_new(writer, run_no, engine_no)
                 return int(run_no)
-        raise RunExistsError(
-            f'a run with the id "{run.id}" exists already.',
-            run_id=run.id,
-            hint=f"Choose another id, or look at that run: fanwise show {run.id}",
-        )
+            return None
+
+        def settle(reader: Reader) -> list[int | None]:
+            found = [rows.to_run(row) for row in reader.read(statements.RUN, run_id=run.id)]
+            return [each.run_no for each in found if each.run_no in numbers]
+
+        number = self._database.writing(insert, settle)
+        if number is None:
+            raise RunExistsError(
+                f'a run with the id "{run.id}" exists already.',
+                run_id=run.id,
+                hint=f"Choose another id, or look at that run: fanwise show {run.id}",
+            )
+        return number
 
     def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Write all of `records` or, with an error, none of them; see `Journal.commit`."""
@@ -57,9 +69,29 @@ class SqlJournal:
             written = rows.to_rows(records)  # before the transaction, to keep that short
         except (TypeError, ValueError) as error:
             raise refused(self._database.place, error) from error
-        with self._database.writing() as writer:
+
+        def write(writer: Writer) -> None:
             require_tokens(writer, tokens, self._database.place)
             _write(writer, written)
+
+        self._database.writing(write, lambda reader: [None] * _is_written(reader, written))
+
+
+def _is_written(reader: Reader, written: rows.Rows) -> bool:
+    """Say whether a commit has happened: then the first row that it adds is there.
+
+    A commit that adds nothing, and only replaces, may be done again.
+    """
+    for insert, values in (
+        (statements.INSERT_EVENTS, written.events),
+        (statements.INSERT_SHORT_ITEMS, written.short_items),
+        (statements.INSERT_LABELLED_ITEMS, written.labelled_items),
+        (statements.INSERT_ITEMS, written.items),
+    ):
+        if values:
+            key = dict(zip(insert.columns, values, strict=False))
+            return bool(reader.read(statements.ROW[insert.table.name], **key))
+    return False
 
 
 def _write(writer: Writer, written: rows.Rows) -> None:

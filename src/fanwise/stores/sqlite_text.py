@@ -18,6 +18,7 @@ from fanwise.stores.schema import Table
 _WORDS = {
     "string_agg(": "group_concat(",
     " FOR SHARE": "",  # a transaction that may write has the database alone
+    " FOR UPDATE": "",
 }
 _TYPES = {"DOUBLE PRECISION": "DOUBLE", "DEFAULT FALSE": "DEFAULT 0"}
 
