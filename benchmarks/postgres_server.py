@@ -21,6 +21,8 @@ from typing import Any
 
 import psycopg
 
+WITH_PASSWORD = "locked"
+
 _PATIENCE_S = 60.0
 _SETTINGS = {
     "listen_addresses": "",
@@ -32,12 +34,21 @@ _SETTINGS = {
 }
 """Durability is off: a test's data needn't survive a loss of power."""
 
+_ACCESS = f"""
+local all {WITH_PASSWORD} scram-sha-256
+local all all trust
+local replication all trust
+"""
+
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "autovacuum": "on"}
 """Settings of a usual server, for measurements."""
 
 
 class PostgresServer:
-    """A server in a folder; a role `fanwise`, a superuser, needs no password on its socket."""
+    """A server in a folder, whose role `fanwise` is a superuser.
+
+    No role needs a password on its socket, but for one of the name `WITH_PASSWORD`.
+    """
 
     def __init__(self, folder: Path, programs: Path, settings: dict[str, str]) -> None:
         self.folder = folder
@@ -56,6 +67,7 @@ class PostgresServer:
     def make(self) -> None:
         """Make the files of a new server."""
         self._run("initdb", "-D", str(self._data), *_INITDB)
+        (self._data / "pg_hba.conf").write_text(_ACCESS)
 
     def start(self) -> None:
         """Start the server, and return once it takes connections."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import count
+from contextlib import ExitStack
 
 import pytest
 
 from benchmarks.postgres_server import PostgresServer, postgres_server
+from fanwise.stores import Store
+from fanwise.stores.postgres_database import open_postgres
+from fanwise.stores.store import PostgresPlace
+from fanwise.stores.urls import parse
 
 pytest.register_assert_rewrite(
     "fanwise.testing.executor_contract",
@@ -28,23 +32,33 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture
 def postgres_url(postgres: PostgresServer) -> Iterator[Callable[..., str]]:
     """Makes URLs of empty schemas, each its own; they are gone after the test."""
-    numbers = count()
+    made: list[str] = []
 
-    def url(query: str = "", user: str = "fanwise") -> str:
-        name = f"store_{next(numbers)}"
+    def url(query: str = "") -> str:
+        made.append(f"store_{len(made)}")
         with postgres.connect() as connection:
-            connection.execute(f"CREATE SCHEMA {name}")
-        return postgres.url(
-            query=f"options=-csearch_path%3D{name}{query and '&' + query}", user=user
-        )
+            connection.execute(f"CREATE SCHEMA {made[-1]}")
+        return postgres.url(query=f"options=-csearch_path%3D{made[-1]}{query and '&' + query}")
 
     yield url
-    made = [f"store_{number}" for number in range(next(numbers))]
-    if made:
-        with postgres.connect() as connection:
-            # One that a failed test has left in a transaction holds nothing up.
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-            )
-            connection.execute(f"DROP SCHEMA {', '.join(made)} CASCADE")
+    with postgres.connect() as connection:
+        # A session that a failed test has left in a transaction holds nothing up.
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        for name in made:
+            connection.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+@pytest.fixture
+def postgres_store(postgres_url: Callable[..., str]) -> Iterator[Callable[..., Store]]:
+    """Opens new stores, whose clock is the one given, and closes them after the test."""
+    with ExitStack() as stores:
+
+        def opened(now: Callable[[], float] | None = None) -> Store:
+            place = parse(postgres_url())
+            assert isinstance(place, PostgresPlace)
+            return stores.enter_context(open_postgres(place, now=now))
+
+        yield opened

@@ -8,10 +8,7 @@ from pathlib import Path
 import pytest
 
 from fanwise.stores import Store
-from fanwise.stores.postgres_database import open_postgres
 from fanwise.stores.sqlite_database import open_sqlite
-from fanwise.stores.store import PostgresPlace
-from fanwise.stores.urls import parse
 from fanwise.testing.maintenance_contract import MaintenanceContract
 from fanwise.testing.ownership_contract import OwnershipContract
 from fanwise.testing.store_contract import StoreContract
@@ -30,13 +27,11 @@ class TestFullyDurableSqliteStore(OwnershipContract, MaintenanceContract, StoreC
 
 class TestPostgresStore(OwnershipContract, MaintenanceContract, StoreContract):
     @pytest.fixture(autouse=True)
-    def _give_url(self, postgres_url: Callable[..., str]) -> None:
-        self._url = postgres_url
+    def _opens(self, postgres_store: Callable[..., Store]) -> None:
+        self._open = postgres_store
 
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
-        place = parse(self._url())
-        assert isinstance(place, PostgresPlace)
-        return open_postgres(place, now=now)
+        return self._open(now)
 
 
 class TestMemoryStore(OwnershipContract, MaintenanceContract, StoreContract):

@@ -147,9 +147,7 @@ class PostgresDatabase:
             if isinstance(value, str) and "\0" in value:
                 values[name] = value.replace("\0", _NO_CHARACTER)
         with self._reader() as slot:
-            return self._patiently(
-                slot, lambda session: session.run(self._filled(query, values))[0]
-            )
+            return self._patiently(slot, lambda session: self._rows(session, query, values))
 
     def reading(self, work: Callable[[Reader], _Result]) -> _Result:
         """The result of `work` with the database as it is now."""
@@ -266,7 +264,7 @@ class PostgresDatabase:
                 return result
 
     def _may_wait(self) -> bool:
-        """Say whether an outage is shorter than the time that it is waited out; all share the time."""
+        """Say whether an outage is still waited out; all connections share its time."""
         now = time.monotonic()
         if self._away_since is None:
             self._away_since = now
@@ -307,8 +305,9 @@ class PostgresDatabase:
         except psycopg.Error as error:
             raise explained(self.place, error) from error
 
-    def _filled(self, statement: Statement, values: dict[str, SqlValue]) -> str:
-        return filled(statement, values, None if self._now is None else self._now())
+    def _rows(self, session: Session, query: Statement, values: dict[str, SqlValue]) -> list[Row]:
+        now = None if self._now is None else self._now()
+        return session.run(filled(query, values, now))[0]
 
     def _require_writable(self) -> None:
         self._require_open()
