@@ -141,11 +141,11 @@ def _refused(place: str, cause: str) -> RecordRefusedError:
 
 
 def _detail(error: psycopg.Error) -> str:
-    """The first thing that the server or the driver says, in one line, without any full stop."""
+    """The words of the server or the driver, in one line, without any full stop."""
     text = error.diag.message_primary
     if text is None:
-        # Several addresses of a host fail with a line each; the last line says the most.
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        text = lines[0] if len(lines) == 1 else next((x for x in lines if "FATAL" in x), lines[-1])
-        text = text.removeprefix("connection failed: ")
+        # Each address that was tried has a line, and an answer says more than none.
+        lines = [line for line in str(error).splitlines() if "FATAL" in line]
+        text = (lines or str(error).splitlines() or [""])[0]
+        text = text.removeprefix("connection failed: ").removeprefix("connection is bad: ")
     return " ".join(text.split()).rstrip(".")
