@@ -63,6 +63,12 @@ class PostgresServer:
         """Connect as the superuser, outside of transactions."""
         return psycopg.connect(self.url(database), autocommit=True)
 
+    @property
+    def pid(self) -> int:
+        """The number of the server's first process."""
+        assert self._process is not None
+        return self._process.pid
+
     def make(self) -> None:
         """Make the files of a new server."""
         self._run("initdb", "-D", str(self._data), *_INITDB)
@@ -102,6 +108,10 @@ class PostgresServer:
         shutil.copytree(self._data, copy._data)
         _give_to_nobody(folder)
         return copy
+
+    def follow(self) -> None:
+        """Be a standby from the next start on, until it is promoted."""
+        (self._data / "standby.signal").touch()
 
     @property
     def _data(self) -> Path:
