@@ -18,6 +18,8 @@ import fanwise
 from benchmarks.postgres_server import PostgresServer, postgres_server
 from fanwise.errors import StoreError
 from fanwise.stores import open_store
+from fanwise.testing.ownership_contract import an_owner
+from fanwise.testing.records import a_run, an_item
 
 FLOW = {
     "tasks": [
@@ -198,3 +200,29 @@ def test_a_standby_is_read_and_never_written() -> None:
             assert list(store.run_ids()) == []
         with pytest.raises(StoreError, match="takes no changes"):
             open_store(standby.url())
+
+
+def test_a_server_that_has_gone_back_is_told_from_one_that_was_away() -> None:
+    """Nothing more is recorded behind a gap; the run goes on from the records that are there."""
+    with postgres_server() as primary, tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        hosts = f"postgresql://fanwise@/postgres?host={primary.folder},{folder}"
+        with open_store(hosts) as store:
+            engine_no = store.enroll(an_owner())
+            run_no = store.create_run(a_run(), engine_no)
+            store.commit([an_item(run_no, 0)], {run_no: 1})
+            primary.stop()
+            older = primary.copy_to(Path(folder))
+            primary.start()
+            store.commit([an_item(run_no, 1)], {run_no: 1})
+            primary.stop()
+            older.start()
+            try:
+                for _ in range(2):
+                    with pytest.raises(StoreError, match="come back without records"):
+                        store.commit([an_item(run_no, 2)], {run_no: 1})
+                with open_store(hosts) as later:
+                    later.acquire(run_no, engine_no, after=1)
+                    later.commit([an_item(run_no, 1)], {run_no: 2})
+                    assert [item.index for item in later.items(run_no, 1)] == [0, 1]
+            finally:
+                older.stop(at_once=True)

@@ -56,6 +56,9 @@ _Result = TypeVar("_Result")
 Settle: TypeAlias = Callable[[Reader], Sequence[_Result]]
 """A look for the own rows of a transaction: its result if it was committed, or else nothing."""
 
+Witness: TypeAlias = Callable[[Reader], bool]
+"""A look for rows that a transaction has left, and that are gone if the database has gone back."""
+
 
 class Writer(Protocol):
     """Runs statements within one transaction."""
@@ -79,7 +82,8 @@ class Database(Protocol):
     Queries see what is committed. The work of a transaction is a function: it leaves nothing behind
     if it raises, and is called again if the transaction met another one, or the server was away. A
     commit may have happened although its answer was lost. `settle` is asked then; without it the
-    work is just done again.
+    work is just done again. A server may also come back as an older copy of itself: `writing` then
+    asks the `witness` of the last commit, and raises `StoreError` if that is gone.
     """
 
     @property
@@ -96,7 +100,10 @@ class Database(Protocol):
         """A reader for which the database stays as it is now, until the block ends."""
 
     def writing(
-        self, work: Callable[[Writer], _Result], settle: Settle[_Result] | None = None
+        self,
+        work: Callable[[Writer], _Result],
+        settle: Settle[_Result] | None = None,
+        witness: Witness | None = None,
     ) -> _Result:
         """The result of a transaction of the journal or of maintenance; one thread at a time."""
 

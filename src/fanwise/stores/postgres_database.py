@@ -23,7 +23,7 @@ import psycopg
 from fanwise.errors import StoreError
 from fanwise.model import StoreReport, StoreSize
 from fanwise.stores import postgres_schema
-from fanwise.stores.database import Reader, Settle, Statement, Writer
+from fanwise.stores.database import Reader, Settle, Statement, Witness, Writer
 from fanwise.stores.postgres_errors import explained, is_conflict, trouble
 from fanwise.stores.postgres_session import Session
 from fanwise.stores.postgres_text import filled
@@ -73,16 +73,21 @@ def check_postgres(place: PostgresPlace) -> StoreReport:
 
 
 class _Slot:
-    """A session of one purpose, made when it is needed; the lock is held while it is used."""
+    """A session of one purpose, made when it is needed; the lock is held while it is used.
+
+    `made` counts the sessions that there have been.
+    """
 
     def __init__(self, connect: Callable[[], Session]) -> None:
         self.lock = threading.Lock()
         self._connect = connect
         self._session: Session | None = None
+        self.made = 0
 
     def session(self) -> Session:
         if self._session is None:
             self._session = self._connect()
+            self.made += 1
         return self._session
 
     def drop_lost(self) -> bool:
@@ -118,6 +123,8 @@ class PostgresDatabase:
         self._control = _Slot(lambda: self._connect("control"))
         self._idle_readers: list[_Slot] = []
         self._away_since: float | None = None
+        self._witness: Witness | None = None
+        self._witnessed_in = 0
         self._closed = threading.Event()
 
     @property
@@ -166,10 +173,21 @@ class PostgresDatabase:
                 slot.drop_lost()
 
     def writing(
-        self, work: Callable[[Writer], _Result], settle: Settle[_Result] | None = None
+        self,
+        work: Callable[[Writer], _Result],
+        settle: Settle[_Result] | None = None,
+        witness: Witness | None = None,
     ) -> _Result:
-        """A transaction on the journal's connection."""
-        return self._change(self._journal, work, settle)
+        """A transaction on the journal's connection, which looks for the last one if it is new."""
+
+        def kept(transaction: PostgresTransaction) -> _Result:
+            self._require_kept(transaction)
+            return work(transaction)
+
+        result = self._change(self._journal, kept, settle)
+        if witness is not None:
+            self._witness = witness
+        return result
 
     def controlling(
         self, work: Callable[[Writer], _Result], settle: Settle[_Result] | None = None
@@ -200,12 +218,27 @@ class PostgresDatabase:
                 self._control, lambda session: postgres_schema.vacuum(session, rewrite=rewrite)
             )
 
+    def _require_kept(self, reader: Reader) -> None:
+        """Raise `StoreError` if the server has come back without the last commit."""
+        if self._witnessed_in == self._journal.made:
+            return
+        if self._witness is not None and not self._witness(reader):
+            raise StoreError(
+                f"{self.place}: the server has come back without records that it had confirmed,"
+                " as an older copy of itself.",
+                hint="Runs can go on from the records that are there.",
+            )
+        self._witnessed_in = self._journal.made
+
     def _begun_reading(self, session: Session) -> Session:
         session.run(READING)
         return session
 
     def _change(
-        self, slot: _Slot, work: Callable[[Writer], _Result], settle: Settle[_Result] | None
+        self,
+        slot: _Slot,
+        work: Callable[[PostgresTransaction], _Result],
+        settle: Settle[_Result] | None,
     ) -> _Result:
         self._require_writable()
         with slot.lock:

@@ -8,15 +8,16 @@ seconds.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import NamedTuple, Self
 
 from fanwise.errors import RunExistsError
 from fanwise.model import Discard, Record, RunRecord
 from fanwise.stores import rows, schema, statements
 from fanwise.stores.database import Database, Reader, Writer, refused
-from fanwise.stores.rows import items_within, steps_within
+from fanwise.stores.rows import SqlValue, items_within, steps_within
 from fanwise.stores.sql_maintenance import SqlMaintenance
 from fanwise.stores.sql_ownership import (
+    LEASE,
     SqlMailbox,
     SqlOwnership,
     require_tokens,
@@ -74,14 +75,38 @@ class SqlJournal:
             require_tokens(writer, tokens, self._database.place)
             _write(writer, written)
 
-        self._database.writing(write, lambda reader: [None] * _is_written(reader, written))
+        added = _first_added(written)
+        if added is not None:
+            self._database.writing(
+                write,
+                lambda reader: [None] * added.is_there(reader),
+                lambda reader: added.is_kept(reader, tokens),
+            )
+        else:
+            # It may have taken back the row that the last commit was to be known by.
+            self._database.writing(write, witness=lambda _: True)
 
 
-def _is_written(reader: Reader, written: rows.Rows) -> bool:
-    """Say whether a commit has happened: then the first row that it adds is there.
+class _Added(NamedTuple):
+    """The first row that a commit adds, which no other commit replaces, by its table and key."""
 
-    A commit that adds nothing, and only replaces, may be done again.
-    """
+    table: str
+    key: dict[str, SqlValue]
+
+    def is_there(self, reader: Reader) -> bool:
+        """Say whether the commit has happened."""
+        return bool(reader.read(statements.ROW[self.table], **self.key))
+
+    def is_kept(self, reader: Reader, tokens: Mapping[int, int]) -> bool:
+        """Say whether the row is there, or its run has another owner, who may have deleted it."""
+        run_no = self.key["run_no"]
+        leases = reader.read(LEASE, run_no=run_no)
+        is_owned = bool(leases) and rows.to_lease(leases[0]).token == tokens.get(int(run_no or 0))
+        return not is_owned or self.is_there(reader)
+
+
+def _first_added(written: rows.Rows) -> _Added | None:
+    """The first row that a commit adds; None if it only replaces, and may be done again."""
     for insert, values in (
         (statements.INSERT_EVENTS, written.events),
         (statements.INSERT_SHORT_ITEMS, written.short_items),
@@ -89,9 +114,9 @@ def _is_written(reader: Reader, written: rows.Rows) -> bool:
         (statements.INSERT_ITEMS, written.items),
     ):
         if values:
-            key = dict(zip(insert.columns, values, strict=False))
-            return bool(reader.read(statements.ROW[insert.table.name], **key))
-    return False
+            found = dict(zip(insert.columns, values, strict=False))
+            return _Added(insert.table.name, {name: found[name] for name in insert.table.key})
+    return None
 
 
 def _write(writer: Writer, written: rows.Rows) -> None:

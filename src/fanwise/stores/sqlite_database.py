@@ -22,7 +22,7 @@ from typing import TypeVar
 from fanwise.errors import StoreError
 from fanwise.model import StoreReport, StoreSize
 from fanwise.stores import sqlite_files
-from fanwise.stores.database import Insert, Reader, Settle, Statement, Writer
+from fanwise.stores.database import Insert, Reader, Settle, Statement, Witness, Writer
 from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_maintenance import check_records
 from fanwise.stores.sql_store import SqlStore
@@ -165,7 +165,10 @@ class SqliteDatabase:
             yield _SqliteTransaction(connection)
 
     def writing(
-        self, work: Callable[[Writer], _Result], settle: Settle[_Result] | None = None
+        self,
+        work: Callable[[Writer], _Result],
+        settle: Settle[_Result] | None = None,
+        witness: Witness | None = None,
     ) -> _Result:
         """A transaction on the connection that writes; a commit is always answered here."""
         with self._exclusively() as connection, transaction(connection):
