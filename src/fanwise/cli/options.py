@@ -18,7 +18,8 @@ StoreUrl = Annotated[
     typer.Option(
         "--store",
         metavar="URL",
-        help="The store: sqlite:///PATH or a path. Default: $FANWISE_STORE, else your own store.",
+        help="The store: a path, sqlite:///PATH or postgresql://HOST/DATABASE. "
+        "Default: $FANWISE_STORE, else your own store.",
     ),
 ]
 
