@@ -9,7 +9,8 @@ database fails, and `RecordRefusedError` where a value can't be stored as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -126,6 +127,20 @@ class Database(Protocol):
 
     def close(self) -> None:
         """Close all connections; the database then raises `StoreError`. Closing again is fine."""
+
+
+_UNKNOWN = re.compile("[\0\ud800-\udfff]")
+
+
+def findable(values: Mapping[str, SqlValue]) -> Mapping[str, SqlValue]:
+    """Return the values of a query, of which a text that no record holds is one that can be sent.
+
+    NUL and halves of surrogate pairs become U+FFFF, which is no character either.
+    """
+    return {
+        name: _UNKNOWN.sub("\uffff", value) if isinstance(value, str) else value
+        for name, value in values.items()
+    }
 
 
 def refused(place: str, error: Exception) -> RecordRefusedError:

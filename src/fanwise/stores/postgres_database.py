@@ -15,7 +15,7 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeVar
 
 import psycopg
@@ -23,7 +23,7 @@ import psycopg
 from fanwise.errors import StoreError
 from fanwise.model import StoreReport, StoreSize
 from fanwise.stores import postgres_schema
-from fanwise.stores.database import Reader, Settle, Statement, Witness, Writer
+from fanwise.stores.database import Reader, Settle, Statement, Witness, Writer, findable
 from fanwise.stores.postgres_errors import explained, is_conflict, trouble
 from fanwise.stores.postgres_session import Session
 from fanwise.stores.postgres_text import filled
@@ -39,7 +39,6 @@ _IDLE_MS: Final = 30_000
 _MOST_CONFLICTS: Final = 5
 _KEPT_READERS: Final = 4
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
-_NO_CHARACTER: Final = "\uffff"
 
 _TROUBLES: Final = (psycopg.Error, ValueError, TypeError, OverflowError)
 
@@ -149,12 +148,9 @@ class PostgresDatabase:
 
     def read(self, query: Statement, **values: SqlValue) -> list[Row]:
         """Every row of the answer."""
-        # No text that is stored holds NUL, or this.
-        for name, value in values.items():
-            if isinstance(value, str) and "\0" in value:
-                values[name] = value.replace("\0", _NO_CHARACTER)
+        sent = findable(values)
         with self._reader() as slot:
-            return self._patiently(slot, lambda session: self._rows(session, query, values))
+            return self._patiently(slot, lambda session: self._rows(session, query, sent))
 
     def reading(self, work: Callable[[Reader], _Result]) -> _Result:
         """The result of `work` with the database as it is now."""
@@ -338,7 +334,9 @@ class PostgresDatabase:
         except psycopg.Error as error:
             raise explained(self.place, error) from error
 
-    def _rows(self, session: Session, query: Statement, values: dict[str, SqlValue]) -> list[Row]:
+    def _rows(
+        self, session: Session, query: Statement, values: Mapping[str, SqlValue]
+    ) -> list[Row]:
         now = None if self._now is None else self._now()
         return session.run(filled(query, values, now))[0]
 

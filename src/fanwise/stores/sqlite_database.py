@@ -22,7 +22,7 @@ from typing import TypeVar
 from fanwise.errors import StoreError
 from fanwise.model import StoreReport, StoreSize
 from fanwise.stores import sqlite_files
-from fanwise.stores.database import Insert, Reader, Settle, Statement, Witness, Writer
+from fanwise.stores.database import Insert, Reader, Settle, Statement, Witness, Writer, findable
 from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_maintenance import check_records
 from fanwise.stores.sql_store import SqlStore
@@ -151,7 +151,7 @@ class SqliteDatabase:
     def read(self, query: Statement, **values: SqlValue) -> list[Row]:
         """Every row of the answer."""
         with self._reading() as connection:
-            return connection.execute(translated(query), values).fetchall()
+            return connection.execute(translated(query), findable(values)).fetchall()
 
     def reading(self, work: Callable[[Reader], _Result]) -> _Result:
         """The result of `work` with the database as it is now."""

@@ -70,15 +70,18 @@ class StoreContract(FindingContract, ResumingContract):
             store.create_run(a_run(workflow="other"))
         assert store.run("run-1") == a_run(run_no=number)
 
-    def test_nothing_is_found_by_text_that_no_record_holds(self, store: Store) -> None:
-        """NUL is in no text of a store, so that a run with it isn't made, and isn't found."""
+    @pytest.mark.parametrize("character", ["\0", "\udcff"], ids=["NUL", "surrogate"])
+    def test_nothing_is_found_by_text_that_no_record_holds(
+        self, store: Store, character: str
+    ) -> None:
+        """A run with such an id isn't made, and isn't found."""
         run_no = store.create_run(a_run())
         store.commit([an_item(run_no, 0, label="ab")])
         with pytest.raises(RecordRefusedError):
-            store.create_run(a_run("run\0"))
-        assert store.run("run-1\0") is None
-        assert list(store.runs(workflow="monitor\0")) == []
-        assert list(store.items(run_no, 1, label="a\0")) == []
+            store.create_run(a_run(f"run{character}"))
+        assert store.run(f"run-1{character}") is None
+        assert list(store.runs(workflow=f"monitor{character}", tags=[character])) == []
+        assert list(store.items(run_no, 1, label=f"a{character}")) == []
 
     def test_ids_differ_by_case(self, store: Store) -> None:
         """`Run` and `run` are two runs."""
