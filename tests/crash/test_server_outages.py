@@ -192,7 +192,7 @@ def test_a_run_goes_on_at_a_standby_that_takes_over() -> None:
 
 
 def test_a_standby_is_read_and_never_written() -> None:
-    """The remedy is to name the primary."""
+    """The remedy is to name the primary, among others; a store that writes reads there as well."""
     with replicated() as (primary, standby):
         with open_store(primary.url()) as store:
             assert list(store.run_ids()) == []
@@ -200,6 +200,21 @@ def test_a_standby_is_read_and_never_written() -> None:
             assert list(store.run_ids()) == []
         with pytest.raises(StoreError, match="takes no changes"):
             open_store(standby.url())
+        hosts = f"postgresql://fanwise@/postgres?host={standby.folder},{primary.folder}"
+        with open_store(hosts) as store:
+            store.create_run(a_run())
+            assert list(store.run_ids()) == ["run-1"]
+            assert [len(sessions(each)) for each in (standby, primary)] == [0, 2]
+        with open_store(hosts, read_only=True) as store:
+            assert list(store.run_ids()) == ["run-1"]
+            assert [len(sessions(each)) for each in (standby, primary)] == [1, 0]
+
+
+def sessions(server: PostgresServer) -> list[object]:
+    """The names of fanwise's sessions with a server."""
+    with server.connect() as connection:
+        query = "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'fan%'"
+        return connection.execute(query).fetchall()
 
 
 def test_a_server_that_has_gone_back_is_told_from_one_that_was_away() -> None:

@@ -148,6 +148,25 @@ def test_a_lease_that_was_lost_in_an_outage_is_told(
         assert [item.index for item in other.items(run_no, 1)] == [0]
 
 
+def test_no_engine_is_silent_for_longer_than_the_server_has_been_up(
+    postgres: PostgresServer, postgres_url: Callable[..., str]
+) -> None:
+    """So no run is taken from an engine that couldn't beat since the server was away."""
+    url = postgres_url()
+    with open_store(url) as store:
+        engine_no = store.enroll(an_owner())
+        run_no = store.create_run(a_run(), engine_no)
+        with postgres.connect() as connection:
+            name = url.partition("search_path%3D")[2]
+            connection.execute(f"UPDATE {name}.engines SET beat_at = beat_at - 1e6".encode())
+        restart(postgres)
+        lease = store.lease(run_no)
+        assert lease is not None
+        assert 0 <= lease.silent_s < 1e5
+        store.beat(engine_no)
+        assert store.lease(run_no) != lease
+
+
 def test_a_server_that_stays_away_is_an_error_after_the_wait_and_not_again_after_another(
     postgres: PostgresServer, postgres_url: Callable[..., str]
 ) -> None:

@@ -316,8 +316,9 @@ class PostgresDatabase:
                 slot.close()
 
     def _connect(self, purpose: str) -> Session:
-        changes = purpose != "reader" and not self._read_only and "," in self._where.conninfo
-        options = {"target_session_attrs": "read-write"} if changes else {}
+        # Reads of a process that writes are of the primary as well: a standby may lag behind.
+        has_choice = "," in self._where.conninfo and not self._read_only
+        options = {"target_session_attrs": "read-write"} if has_choice else {}
         session = Session(self._where.conninfo, purpose, **options)
         if session.setting("standard_conforming_strings") != "on":
             session.close()

@@ -7,12 +7,12 @@ through then.
 
 from __future__ import annotations
 
-import re
 from typing import Final, NamedTuple
 
 import psycopg
 
 from fanwise.errors import RecordRefusedError, StoreError
+from fanwise.stores.database import refused
 
 
 class Trouble(NamedTuple):
@@ -84,17 +84,16 @@ _CONFLICTS: Final = ("40001", "40P01")
 
 # The texts of the server, in English, where there is no connection that could tell a SQLSTATE.
 _BY_TEXT: Final = (
+    ("too many connections", "53300"),
+    ("connection slots", "53300"),
+    ("is read-only", "25006"),
+    ("permission denied for database", "42501"),
     ("password", "28P01"),
     ("pg_hba.conf", "28000"),
     ("authentication failed", "28000"),
     ('role "', "28000"),
-    ("permission denied for database", "42501"),
-    ("is read-only", "25006"),
-    ("too many", "53300"),
-    ("connection slots", "53300"),
     ('database "', "3D000"),
 )
-_QUOTED: Final = re.compile(r'"[^"]*"')
 
 
 def trouble(error: psycopg.Error) -> Trouble:
@@ -121,10 +120,8 @@ def is_conflict(error: psycopg.Error) -> bool:
 
 def explained(place: str, error: Exception) -> StoreError:
     """Return the error of a store for an error of the driver, or for text that it can't send."""
-    if isinstance(error, UnicodeError):
-        return _refused(place, "its text isn't UTF-8")
     if not isinstance(error, psycopg.Error):
-        return _refused(place, str(error))
+        return refused(place, error)
     state = error.sqlstate or ""
     if state.startswith("22") or (not state and isinstance(error, psycopg.DataError)):
         return _refused(place, "a text with NUL, or a number out of range")

@@ -20,6 +20,8 @@ from fanwise.stores.schema import Table
 _NAME: Final = re.compile(r":([a-z_]\w*)")
 _CLOCK: Final = "fanwise_now()"
 _SERVER_CLOCK: Final = "extract(epoch FROM clock_timestamp())::double precision"
+_UP_SINCE: Final = "fanwise_up_since()"
+_SERVER_START: Final = "extract(epoch FROM pg_postmaster_start_time())::double precision"
 
 TEXT: Final = 'TEXT COLLATE "C"'
 """The type of text, which is compared by its bytes whatever the database's locale is."""
@@ -60,8 +62,15 @@ def filled(statement: Statement, values: Mapping[str, SqlValue], now: float | No
     written = [texts[0]]
     for name, text in zip(names, texts[1:], strict=True):
         written += (literal(values[name]), text)
-    clock = _SERVER_CLOCK if now is None else f"{literal(now)}::double precision"
-    return "".join(written).replace(_CLOCK, clock) if _CLOCK in statement else "".join(written)
+    text = "".join(written)
+    if _CLOCK not in statement:
+        return text
+    if now is None:
+        return text.replace(_CLOCK, _SERVER_CLOCK).replace(_UP_SINCE, _SERVER_START)
+    fixed = {_CLOCK: now, _UP_SINCE: 0.0}
+    for word, time in fixed.items():
+        text = text.replace(word, f"{literal(time)}::double precision")
+    return text
 
 
 def literal(value: SqlValue) -> str:

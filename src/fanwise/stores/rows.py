@@ -404,8 +404,8 @@ def to_begun(rows: Iterable[Row], path: str) -> Bitmap:
 
 
 def to_lease(row: Row) -> Lease:
-    """Return the lease of a row of `leases`, beside its engine's and the time of reading."""
-    run_no, token, engine_no, owner, beats, beat_at, taken_at, ran_s, now = row
+    """Return the lease of a row of `leases`, beside its engine's and the database's times."""
+    run_no, token, engine_no, owner, beats, beat_at, taken_at, ran_s, now, up_since = row
     if engine_no is None or owner is None:
         return Lease(run_no, token, None, None, ran_s=ran_s)
     return Lease(
@@ -414,7 +414,8 @@ def to_lease(row: Row) -> Lease:
         engine_no=engine_no,
         owner=msgspec.json.decode(owner, type=Owner),
         beats=beats,
-        silent_s=max(0.0, now - beat_at),  # a clock that was set back makes no span negative
+        # A clock that was set back makes no span negative.
+        silent_s=max(0.0, now - max(beat_at, up_since)),
         held_s=max(0.0, now - taken_at),
         ran_s=ran_s,
     )

@@ -1,6 +1,8 @@
 """The ports `Ownership` and `Mailbox` over a database, and the check of a commit's tokens.
 
 All times are those of the database's clock, `fanwise_now()` in statements: seconds since the epoch.
+No engine is silent for longer than the database has been there, which is since
+`fanwise_up_since()`: an engine can't beat while a server is restarted.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ _FORGOTTEN_S: Final = 86_400
 
 LEASE: Final = (
     "SELECT leases.run_no, token, leases.engine_no, owner, beats, beat_at, taken_at, ran_s,"
-    " fanwise_now() FROM leases LEFT JOIN engines ON engines.engine_no = leases.engine_no"
+    " fanwise_now(), fanwise_up_since()"
+    " FROM leases LEFT JOIN engines ON engines.engine_no = leases.engine_no"
     " WHERE leases.run_no = :run_no"
 )
 _FIRST: Final = (
