@@ -28,7 +28,7 @@ _SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
     "full_page_writes": "off",
-    "max_connections": "60",
+    "max_connections": "100",
     "autovacuum": "off",
 }
 """A test's data needn't survive a loss of power, but a crash of the server."""

@@ -219,8 +219,20 @@ def test_a_run_on_postgres_keeps_what_it_has(postgres_store: Callable[..., Store
     """The same machine, with the store on a server."""
 
     class LifeOnPostgres(LifeOfARun):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stores: list[Store] = []
+
         def new_life(self) -> Life:
-            return self.stage.new_life(postgres_store(lambda: self.stage.life.store_now()))
+            self.stores.append(postgres_store(lambda: self.stage.life.store_now()))
+            return self.stage.new_life(self.stores[-1])
+
+        def teardown(self) -> None:
+            try:
+                super().teardown()
+            finally:
+                for each in self.stores:
+                    each.close()
 
     on_postgres = settings(max_examples=6, stateful_step_count=6, deadline=None)
     run_state_machine_as_test(LifeOnPostgres, settings=on_postgres)
