@@ -25,7 +25,7 @@ from fanwise.model import StoreReport, StoreSize
 from fanwise.stores import postgres_schema
 from fanwise.stores.database import Reader, Settle, Statement, Witness, Writer, findable
 from fanwise.stores.postgres_errors import explained, is_conflict, trouble
-from fanwise.stores.postgres_session import Session
+from fanwise.stores.postgres_session import Session, Slot
 from fanwise.stores.postgres_text import filled
 from fanwise.stores.postgres_transaction import READING, Now, PostgresTransaction
 from fanwise.stores.rows import Row, SqlValue
@@ -71,37 +71,6 @@ def check_postgres(place: PostgresPlace) -> StoreReport:
         return check_records(database)
 
 
-class _Slot:
-    """A session of one purpose, made when it is needed; the lock is held while it is used.
-
-    `made` counts the sessions that there have been.
-    """
-
-    def __init__(self, connect: Callable[[], Session]) -> None:
-        self.lock = threading.Lock()
-        self._connect = connect
-        self._session: Session | None = None
-        self.made = 0
-
-    def session(self) -> Session:
-        if self._session is None:
-            self._session = self._connect()
-            self.made += 1
-        return self._session
-
-    def drop_lost(self) -> bool:
-        """Forget a session that is lost, or was never made; say whether it was."""
-        if self._session is not None and not self._session.is_lost:
-            return False
-        self.close()
-        return True
-
-    def close(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
-
-
 class PostgresDatabase:
     """A `Database` on a PostgreSQL server; made by `open_postgres`."""
 
@@ -118,9 +87,9 @@ class PostgresDatabase:
             # A process that is stopped in a transaction keeps others from its runs no longer.
             f"SET LOCAL idle_in_transaction_session_timeout = {_IDLE_MS}",
         )
-        self._journal = _Slot(lambda: self._connect("journal"))
-        self._control = _Slot(lambda: self._connect("control"))
-        self._idle_readers: list[_Slot] = []
+        self._journal = Slot(lambda: self._connect("journal"))
+        self._control = Slot(lambda: self._connect("control"))
+        self._idle_readers: list[Slot] = []
         self._away_since: float | None = None
         self._witness: Witness | None = None
         self._witnessed_in = 0
@@ -232,7 +201,7 @@ class PostgresDatabase:
 
     def _change(
         self,
-        slot: _Slot,
+        slot: Slot,
         work: Callable[[PostgresTransaction], _Result],
         settle: Settle[_Result] | None,
     ) -> _Result:
@@ -242,7 +211,7 @@ class PostgresDatabase:
 
     def _transact(
         self,
-        slot: _Slot,
+        slot: Slot,
         work: Callable[[PostgresTransaction], _Result],
         settle: Settle[_Result] | None,
         begin: tuple[str, ...],
@@ -268,7 +237,7 @@ class PostgresDatabase:
 
         return self._patiently(slot, attempt)
 
-    def _patiently(self, slot: _Slot, work: Callable[[Session], _Result]) -> _Result:
+    def _patiently(self, slot: Slot, work: Callable[[Session], _Result]) -> _Result:
         """The result of `work`, which is called again after an outage or a conflict."""
         conflicts, pause_s = 0, _FIRST_PAUSE_S
         while True:
@@ -300,13 +269,13 @@ class PostgresDatabase:
         return now < self._away_since + self._where.wait_s
 
     @contextlib.contextmanager
-    def _reader(self) -> Iterator[_Slot]:
+    def _reader(self) -> Iterator[Slot]:
         """A slot for reads that no other thread uses meanwhile."""
         self._require_open()
         try:
             slot = self._idle_readers.pop()
         except IndexError:
-            slot = _Slot(lambda: self._connect("reader"))
+            slot = Slot(lambda: self._connect("reader"))
         try:
             yield slot
         finally:

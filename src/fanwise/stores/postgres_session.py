@@ -11,7 +11,8 @@ import contextlib
 import itertools
 import re
 import select
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import psycopg
@@ -142,3 +143,36 @@ class Session:
         if self._pgconn.transaction_status != pq.TransactionStatus.IDLE:
             with contextlib.suppress(psycopg.Error):
                 self.run("ROLLBACK")
+
+
+class Slot:
+    """A session of one purpose, made when it is needed; the lock is held while it is used.
+
+    `made` counts the sessions that there have been.
+    """
+
+    def __init__(self, connect: Callable[[], Session]) -> None:
+        self.lock = threading.Lock()
+        self._connect = connect
+        self._session: Session | None = None
+        self.made = 0
+
+    def session(self) -> Session:
+        """The session, which is made if there is none."""
+        if self._session is None:
+            self._session = self._connect()
+            self.made += 1
+        return self._session
+
+    def drop_lost(self) -> bool:
+        """Forget a session that is lost, or was never made; say whether it was."""
+        if self._session is not None and not self._session.is_lost:
+            return False
+        self.close()
+        return True
+
+    def close(self) -> None:
+        """Close the session, if there is one."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
