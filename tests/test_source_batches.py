@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fanwise.model import ErrorInfo
-from fanwise.sources import batched, first
+from fanwise.sources import batched, first, sound
 from fanwise.values import FrozenList
 
 FAULT = ErrorInfo("BadJson", "line 7 isn't JSON")
@@ -43,6 +43,25 @@ def read_all(source: Any) -> list[Any]:
         return items
 
     return asyncio.run(read())
+
+
+@given(st.lists(st.lists(st.just(FAULT) | st.integers(), max_size=5)), st.integers(1, 4))
+def test_what_cant_be_read_is_left_out_of_batches_and_counted(chunks, size) -> None:
+    """Each record is an element of a batch, in order, or is told; never both."""
+    counted, faults = [], []
+
+    def note(count: int, bad: Sequence[ErrorInfo]) -> None:
+        counted.append(count)
+        faults.extend(bad)
+
+    source = batched(sound(Chunks(chunks), note), size)
+    batches = read_all(source)
+    elements = [element for chunk in chunks for element in chunk]
+    wanted = [element for element in elements if element is not FAULT]
+    assert [element for batch in batches for element in batch] == wanted
+    assert all(len(batch) == size for batch in batches[:-1])
+    assert (sum(counted), len(faults)) == (len(wanted), len(elements) - len(wanted))
+    assert source.total == len(batches)
 
 
 chunks_of_numbers = st.lists(st.lists(st.integers(), max_size=9), max_size=9)

@@ -27,7 +27,15 @@ _GROUPS = {
         "Item",
         "Log",
     ],
-    "Results": ["Run", "TaskSummary", "ItemCounts", "Status", "ErrorInfo", "FanwiseError"],
+    "Results": [
+        "Run",
+        "TaskSummary",
+        "ItemCounts",
+        "FailedAttempt",
+        "Status",
+        "ErrorInfo",
+        "FanwiseError",
+    ],
     "Engines": ["load_plan", "open_engine", "Engine", "RunHandle", "Observer", "Limits"],
     "Actions": ["action", "ActionContext", "ActionError", "thaw", "WorkflowContext", "ItemContext"],
 }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fanwise.engine import Engine
     from fanwise.engine.handle import RunHandle
     from fanwise.errors import ActionError, FanwiseError
-    from fanwise.model import ErrorInfo, ItemCounts, Limits, Run, Status, TaskSummary
+    from fanwise.model import ErrorInfo, FailedAttempt, ItemCounts, Limits, Run, Status, TaskSummary
     from fanwise.ports.observer import Observer
     from fanwise.run_store import Item, Log, RunDetails, RunStore, RunSummary, TaskVisit
     from fanwise.runs import (
@@ -42,6 +42,7 @@ _HOMES = {
     "ActionError": "fanwise.errors",
     "Engine": "fanwise.engine",
     "ErrorInfo": "fanwise.model",
+    "FailedAttempt": "fanwise.model",
     "FanwiseError": "fanwise.errors",
     "Item": "fanwise.run_store",
     "ItemContext": "fanwise.context",
@@ -80,6 +81,7 @@ __all__ = [
     "ActionError",
     "Engine",
     "ErrorInfo",
+    "FailedAttempt",
     "FanwiseError",
     "Item",
     "ItemContext",

@@ -7,7 +7,7 @@ An `ActionSpec` is all that the rest of fanwise knows of an action. Actions made
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -30,9 +30,10 @@ class ActionField(msgspec.Struct, frozen=True):
     `check` turns a frozen JSON value into what the action is called with, or raises `InputError`
     naming the field; None takes any value as it is. `shareable` says that what `check` gives can't
     be changed, so that all items of a task can have it by reference. `accepts` says in words which
-    values are taken. `is_script` marks text that a shell runs, in which templates are refused, and
+    values are taken. `is_script` marks text that a shell runs, which is no template, and
     `is_path` the path of a file or folder: a relative one starts at the workflow's folder, or at
-    the caller's if it is a parameter's value.
+    the caller's if it is a parameter's value. `is_stream` marks a list that the action reads an
+    element at a time: it is a frozen list, a `LazyList` or `Elements`.
     """
 
     name: str
@@ -44,6 +45,71 @@ class ActionField(msgspec.Struct, frozen=True):
     doc: str = ""
     is_script: bool = False
     is_path: bool = False
+    is_stream: bool = False
+
+
+class Elements:
+    """The elements of a list that a template makes one by one, from the first in each iteration.
+
+    Iterating raises `AttemptError` where the template can't be evaluated.
+    """
+
+    __slots__ = ("_begin",)
+
+    def __init__(self, begin: Callable[[], Iterator[object]]) -> None:
+        self._begin = begin
+
+    def __iter__(self) -> Iterator[object]:
+        return self._begin()
+
+
+class Given(StrEnum):
+    """The number of choices of inputs that an action must be given."""
+
+    ONE_OF = "one_of"
+    AT_MOST_ONE_OF = "at_most_one_of"
+    SOME_OF = "some_of"
+    TOGETHER = "together"
+
+
+class InputRule(msgspec.Struct, frozen=True):
+    """A rule between inputs of an action: how many of the `choices` must be `given`.
+
+    A choice is one input, or several that belong together. An input that is null isn't given.
+    """
+
+    given: Given
+    choices: Sequence[tuple[str, ...]]
+
+    def __str__(self) -> str:
+        """Words for the rule, such as `one of "command" or "script"`."""
+        return f"{self.given.replace('_', ' ')} {_listed(self.choices)}"
+
+    def fault(self, certain: Collection[str], possible: Collection[str]) -> str:
+        """Words for what breaks the rule, or "" for nothing.
+
+        `certain` are the inputs that are given, `possible` those that may be given, all of them
+        included.
+        """
+        given = [choice for choice in self.choices if any(name in certain for name in choice)]
+        open_ones = [choice for choice in self.choices if any(name in possible for name in choice)]
+        if self.given in (Given.ONE_OF, Given.AT_MOST_ONE_OF) and len(given) > 1:
+            return f"takes only one of {_listed(given)}"
+        if self.given in (Given.ONE_OF, Given.SOME_OF) and not open_ones:
+            return f"needs {_listed(self.choices)}"
+        if self.given is Given.TOGETHER and given and len(open_ones) < len(self.choices):
+            missing = [choice for choice in self.choices if choice not in open_ones]
+            return f"takes {_listed(given)} only with {_listed(missing)}"
+        return ""
+
+
+def _listed(choices: Sequence[tuple[str, ...]]) -> str:
+    return " or ".join(" and ".join(f'"{name}"' for name in choice) for choice in choices)
+
+
+CORE_SCRIPTS = frozenset({("core.shell", "script")})
+"""The actions of the core pack whose inputs are scripts, with the inputs: for plans that are made
+without a catalog."""
 
 
 class ActionRef(msgspec.Struct, frozen=True):
@@ -60,12 +126,13 @@ class ActionRef(msgspec.Struct, frozen=True):
 class ActionSpec(msgspec.Struct, frozen=True):
     """An action: its name, its function, and the fields of its input in the order declared.
 
-    `open_input` says that it takes any further names (`**kwargs`); `context_field` is the name of
-    the parameter that receives an `ActionContext`, or None. `source` says where it is defined.
-    `workflow` gives the plan of a workflow that is called like an action; then there's no function
-    to call, and the fields are its parameters. `digest` is a hash of the file that defines it, or
-    "" if there is none to read. `pack` is the absolute path of the pack's folder, the module of an
-    installed pack, or "" for a function that was given as it is.
+    `rules` are those between several fields. `open_input` says that it takes any further names
+    (`**kwargs`); `context_field` is the name of the parameter that receives an `ActionContext`, or
+    None. `source` says where it is defined. `workflow` gives the plan of a workflow that is called
+    like an action; then there's no function to call, and the fields are its parameters. `digest` is
+    a hash of the file that defines it, or "" if there is none to read. `pack` is the absolute path
+    of the pack's folder, the module of an installed pack, or "" for a function that was given as it
+    is.
     """
 
     name: str
@@ -76,6 +143,7 @@ class ActionSpec(msgspec.Struct, frozen=True):
     context_field: str | None = None
     doc: str = ""
     source: str = ""
+    rules: Sequence[InputRule] = ()
     digest: str = ""
     workflow: Callable[[], Any] | None = None
     pack: str = ""

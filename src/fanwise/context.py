@@ -12,7 +12,7 @@ This module renders nothing and knows nothing of templates.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -34,10 +34,29 @@ class ItemContext(msgspec.Struct, frozen=True, gc=False):
     index: int
 
 
+class AttemptContext(msgspec.Struct, frozen=True, gc=False):
+    """The view of one attempt's input: that of its item or task, and the attempt's own facts.
+
+    It is made only for inputs that name `attempt`, and only while they are rendered.
+    """
+
+    context: WorkflowContext | ItemContext
+    attempt: FrozenDict
+
+    @property
+    def shared(self) -> WorkflowContext:
+        """The context of the run."""
+        context = self.context
+        return context.shared if isinstance(context, ItemContext) else context
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.context, name)  # the item and its index, if there are any
+
+
 class WorkflowContext:
     """Parameters, variables and task results, as one consistent and immutable whole.
 
-    `run` is what `run.id` and `run.started_at` read, and `secrets` what `secrets.NAME` reads;
+    `run` is what `run.id` and its like read, and `secrets` what `secrets.NAME` reads;
     secrets are never recorded, printed or pickled.
     """
 
@@ -117,6 +136,12 @@ class WorkflowContext:
         merged = FrozenDict({**self.variables, **freeze(dict(variables), where="vars")})
         return self._sharing(merged, self.task_results)
 
+    def with_end(self, end: Mapping[str, Json]) -> WorkflowContext:
+        """A context whose `run` has these keys as well."""
+        new = object.__new__(type(self))
+        run = FrozenDict({**self.run, **end})
+        return new._set(self.parameters, self.variables, self.task_results, run, self.secrets)
+
     def seeing(
         self, variables: FrozenDict, task_results: Mapping[str, TaskResult]
     ) -> WorkflowContext:
@@ -153,6 +178,10 @@ class WorkflowContext:
             f"<WorkflowContext: {len(self.parameters)} parameters, "
             f"{len(self.variables)} variables, {len(self.task_results)} task results>"
         )
+
+
+TemplateContext: TypeAlias = WorkflowContext | ItemContext | AttemptContext
+"""The values that a template can see."""
 
 
 def _restore(

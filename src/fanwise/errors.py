@@ -23,6 +23,7 @@ secrets.
     |-- ActionLoadError       a pack can't be imported, or names an action wrongly
     |-- StoreError            the store can't be opened, read or written
     |   |-- RecordRefusedError  the store refuses one record and would take others
+    |   |-- StoreUnusableError  the store is gone, another one or damaged, so waiting doesn't help
     |   `-- LeaseLostError      another process drives the run by now
     |-- FrozenError           something tried to change a shared value (also a `TypeError`)
     |-- TemplateSyntaxError   a template's text can't be compiled
@@ -226,6 +227,12 @@ class RecordRefusedError(StoreError):
     """The store can be written, but refuses what one of these records holds."""
 
     code = "record-refused"
+
+
+class StoreUnusableError(StoreError):
+    """The store in use is gone, is another one by now, or is damaged: no later try can succeed."""
+
+    code = "store-unusable"
 
 
 class LeaseLostError(StoreError):

@@ -21,6 +21,7 @@ from fanwise.errors import (
 from fanwise.model import (
     EndedRun,
     ErrorInfo,
+    FailedAttempt,
     ItemCounts,
     ItemOutcome,
     LogEntry,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from fanwise.stores import Store
 
 _PAGE_RECORDS: Final = 1_000
+_read_earlier = msgspec.json.Decoder(tuple[FailedAttempt, ...]).decode
 _FIRST_PAGE_RECORDS: Final = 16  # until a page has shown how large the records are
 
 
@@ -74,7 +76,8 @@ class TaskVisit(msgspec.Struct, frozen=True, kw_only=True):
 
     `path` is the task's name, with the names and items above it if the task belongs to a called
     workflow. `visit` counts the visits of that task from 1. `output` is frozen JSON; for a task
-    with items it is None, and `RunStore.outputs` reads the outputs.
+    with items it is None, and `RunStore.outputs` reads the outputs. `earlier` are its failed
+    attempts before the last one.
     """
 
     path: str
@@ -86,12 +89,15 @@ class TaskVisit(msgspec.Struct, frozen=True, kw_only=True):
     output: Json
     error: ErrorInfo | None
     items: ItemCounts | None
+    earlier: tuple[FailedAttempt, ...] = ()
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """The recorded outcome of an item. `output` is frozen JSON.
 
     `started_at` is in seconds since the epoch, and `duration_s` the duration of the last attempt.
+    `earlier` are failed attempts before that, the first few and the last few of many. `item` is
+    the item itself, as frozen JSON, if any attempt failed.
     """
 
     index: int
@@ -102,20 +108,22 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float
     output: Json
     error: ErrorInfo | None
+    item: Json = None
+    earlier: tuple[FailedAttempt, ...] = ()
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):
-    """The text that an attempt printed and logged.
+    """A part of the text that an attempt printed and logged.
 
-    `path` names the task and the item, as in `check[17]`. `started_at` is when the attempt started,
-    in seconds since the epoch.
+    `path` names the task and the item, as in `check[17]`. `written_at` is when it was written,
+    within a second, in seconds since the epoch.
     """
 
     path: str
     index: int | None
     label: str | None
     attempt: int
-    started_at: float
+    written_at: float
     text: str
 
 
@@ -352,6 +360,7 @@ def _task_visit(visit: VisitRecord) -> TaskVisit:
         output=None if visit.output is None else decode(visit.output),
         error=visit.error,
         items=visit.items,
+        earlier=visit.earlier,
     )
 
 
@@ -365,6 +374,8 @@ def _item(item: ItemOutcome) -> Item:
         duration_s=item.duration_s,
         output=None if item.output is None else decode(item.output),
         error=None if item.error is None else msgspec.json.decode(item.error, type=ErrorInfo),
+        item=None if item.item is None else decode(item.item),
+        earlier=() if item.earlier is None else _read_earlier(item.earlier),
     )
 
 
@@ -374,6 +385,6 @@ def _log(entry: LogEntry) -> Log:
         index=entry.index,
         label=entry.label,
         attempt=entry.attempt,
-        started_at=entry.at,
+        written_at=entry.at,
         text=entry.text,
     )

@@ -14,6 +14,7 @@ from fanwise.wiring import (
     Actions,
     Settings,
     Workflow,
+    detached,
     load_plan,
     load_recorded,
     load_to_retry,
@@ -50,17 +51,18 @@ async def arun(
     """Run a workflow to its end and return the run, also if it failed.
 
     `workflow` is the path of its file, its text in YAML, or its content as a map: a `str` with a
-    line break is text. `store` is the URL of the store (default: `FANWISE_STORE`, else the user's
-    own); `packs` are further pack folders, and `actions` functions made by `@fanwise.action`.
-    `tags` are words by which the run can be found.
+    line break is text. `store` is the URL of the store (default: `FANWISE_STORE`, else that of
+    the project's `fanwise.yaml`, else the user's own); `packs` are further pack folders, and
+    `actions` functions made by `@fanwise.action`. `tags` are words by which the run can be found.
 
     Raises `DefinitionError`, `ActionLoadError`, `ParameterError`, `RunExistsError` for a `run_id`
     that is taken, `UsageError` for a malformed id or tag, and `StoreError`.
     """
-    settings = read_settings(store=store, packs=packs)
+    settings = read_settings(store=store, packs=packs, workflow=workflow)
     plan = load_plan(workflow, settings, actions=actions)
     with open_engine(settings=settings) as engine:
-        return await engine.arun(plan, parameters, run_id=run_id, tags=tags, observer=observer)
+        done = await engine.arun(plan, parameters, run_id=run_id, tags=tags, observer=observer)
+    return detached(done, settings)
 
 
 def run(
@@ -117,7 +119,8 @@ async def aresume(
     with open_engine(settings=settings, create=False) as engine:
         record = engine.find(run_id)
         plan = load_recorded(record, settings, actions=actions)
-        return await engine.aresume(plan, record, secrets=secrets, force=force, observer=observer)
+        done = await engine.aresume(plan, record, secrets=secrets, force=force, observer=observer)
+    return detached(done, settings)
 
 
 def resume(
@@ -152,6 +155,7 @@ async def aretry(
     *,
     workflow: Workflow | None = None,
     from_task: str | None = None,
+    parameters: Mapping[str, Json] | None = None,
     secrets: Mapping[str, Json] | None = None,
     store: str | None = None,
     packs: Packs = (),
@@ -162,7 +166,8 @@ async def aretry(
     """Run the failed part of a run that is over again, and return the run at its end.
 
     `workflow` is a repaired one to continue with; `from_task` starts again at a task, whatever its
-    outcome. The other arguments are those of `aresume`.
+    outcome; `parameters` have new values, for the part that runs. The other arguments are those of
+    `aresume`.
 
     Raises `RunNotFoundError`, `RunNotOverError`, `RunDrivenError`, `NothingToRetryError`,
     `TaskNotFoundError` for a `from_task` that hasn't run, `SourceChangedError`, `DefinitionError`,
@@ -173,15 +178,17 @@ async def aretry(
     with open_engine(settings=settings, create=False) as engine:
         record = engine.find(run_id)
         recorded, plan = load_to_retry(record, settings, workflow, actions=actions)
-        return await engine.aretry(
+        done = await engine.aretry(
             plan,
             record,
             recorded=recorded,
             from_task=from_task,
+            parameters=parameters,
             secrets=secrets,
             force=force,
             observer=observer,
         )
+    return detached(done, settings)
 
 
 def retry(
@@ -189,6 +196,7 @@ def retry(
     *,
     workflow: Workflow | None = None,
     from_task: str | None = None,
+    parameters: Mapping[str, Json] | None = None,
     secrets: Mapping[str, Json] | None = None,
     store: str | None = None,
     packs: Packs = (),
@@ -204,6 +212,7 @@ def retry(
             run_id,
             workflow=workflow,
             from_task=from_task,
+            parameters=parameters,
             secrets=secrets,
             store=store,
             packs=packs,

@@ -204,7 +204,7 @@ def _freeze(value: Any, depth: int) -> Any:
         if depth >= MAX_DEPTH:
             raise _NotJsonError
         for key in value:
-            if type(key) is not str or not _storable(key):
+            if type(key) is not str or not is_storable(key):
                 raise _NotJsonError
         return FrozenDict({key: _freeze(part, depth + 1) for key, part in value.items()})
     if kind is list or kind is tuple or isinstance(value, LazyList):
@@ -243,7 +243,7 @@ def _is_plain(value: Any, depth: int) -> bool:
 def _is_scalar(value: Any) -> bool:
     kind = type(value)
     if kind is str:
-        return _storable(value)
+        return is_storable(value)
     if kind is float:
         return math.isfinite(value)
     if kind is int:
@@ -251,7 +251,8 @@ def _is_scalar(value: Any) -> bool:
     return kind in _ATOMS
 
 
-def _storable(text: str) -> bool:
+def is_storable(text: str) -> bool:
+    """Say whether text can be stored: without lone surrogates, and without NUL."""
     # isascii() reads a flag; only text beyond ASCII can hold surrogates.
     return "\0" not in text if text.isascii() else not _unstorable(text)
 
@@ -363,7 +364,7 @@ def _reason(value: object) -> tuple[str, str]:
         return "is an integer of more than 4,300 digits.", "Return it as text."
     return (
         f"is of type {kind.__name__}, which isn't JSON.",
-        "Use None, bool, int, float, str, list or dict.",
+        "Return None, bool, int, float, str, list or dict; str() or float() makes one.",
     )
 
 

@@ -18,7 +18,7 @@ from fanwise.model import LEASE_S, Limits, RunRecord
 
 if TYPE_CHECKING:
     from fanwise.engine import Engine
-    from fanwise.model import StoreReport
+    from fanwise.model import ItemOutcome, Run, StoreReport
     from fanwise.plan import Plan
     from fanwise.ports import Catalog, Clock, Executor, Randomness
     from fanwise.preview import RunPreview
@@ -35,6 +35,8 @@ A `str` with a line break is text, and any other `str` is a path.
 Actions = Sequence[Callable[..., object]]
 """Functions made actions by `@fanwise.action`."""
 
+_MOST = 10**15
+_MOST_DEPTH = 100  # each takes several frames of Python's stack
 _LEAST_LEASE_S = 1.0  # less, and a machine that is merely slow would lose its runs
 
 
@@ -56,22 +58,41 @@ def read_settings(
     store: str | None = None,
     packs: Sequence[str | os.PathLike[str]] = (),
     environment: Mapping[str, str] | None = None,
+    workflow: Workflow | None = None,
 ) -> Settings:
-    """The settings that arguments and environment variables make; arguments win.
+    """The settings that arguments, the environment and the project make; the first wins.
+
+    The project's `fanwise.yaml` is looked for from the folder of the file `workflow`, or the
+    current folder, upward, if neither of the others names a store.
 
     Reads `FANWISE_STORE`, `FANWISE_PACKS` (folders, separated as in `PATH`), `FANWISE_LEASE` (a
     duration) and `FANWISE_LIMIT_NAME`. Raises `UsageError` for a limit that is unknown or no whole
-    number, and for a lease that is no duration or too short.
+    number, for a lease that is no duration or too short, and for text that isn't UTF-8; and
+    `DefinitionError` for a `fanwise.yaml` with problems.
     """
     env = dict(os.environ if environment is None else environment)
+    _require_text(env)
+    limits = _read_limits(env)
+    named = store or env.get("FANWISE_STORE") or _project_store(workflow, limits)
     folders = [Path(folder) for folder in env.get("FANWISE_PACKS", "").split(os.pathsep) if folder]
     return Settings(
-        store=store or env.get("FANWISE_STORE") or str(_default_store(env)),
+        store=named or str(_default_store(env)),
         packs=(*folders, *map(Path, packs)),
-        limits=_read_limits(env),
+        limits=limits,
         lease_s=_read_lease(env),
         environment=env,
     )
+
+
+def _require_text(env: Mapping[str, str]) -> None:
+    """Raise `UsageError` for a variable of ours, or one that leads to files, that isn't UTF-8."""
+    from fanwise.values import is_storable
+
+    for name, value in env.items():
+        is_ours = name.startswith("FANWISE_") or name in ("HOME", "XDG_DATA_HOME")
+        if is_ours and not (is_storable(name) and is_storable(value)):
+            shown = os.fsencode(name).decode(errors="backslashreplace")
+            raise UsageError(f"the environment variable {shown} isn't text in UTF-8.")
 
 
 def _read_lease(env: Mapping[str, str]) -> float:
@@ -90,6 +111,42 @@ def _read_lease(env: Mapping[str, str]) -> float:
             hint=f"Without it leases hold for {LEASE_S:g} s.",
         )
     return lease_s
+
+
+def _project_store(workflow: Workflow | None, limits: Limits) -> str | None:
+    """The store that the nearest `fanwise.yaml` names; a path is relative to that file."""
+    from fanwise.definition.project import PROJECT_FILE, load_project
+
+    folder = Path.cwd()
+    if isinstance(workflow, str | os.PathLike) and not _is_text(workflow):
+        folder = Path(workflow).absolute().parent
+    for each in (folder, *folder.parents):
+        file = each / PROJECT_FILE
+        try:
+            text = file.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise UsageError(
+                f"{file}  can't be read: {error.strerror}.", hint="Or name a store with --store."
+            ) from None
+        store = load_project(text, file=str(file), limits=limits).store
+        if store is not None:
+            return _store_from(each, store)
+    return None
+
+
+def _store_from(folder: Path, store: str) -> str:
+    """The store's URL, with a relative path made absolute."""
+    prefix = "sqlite:///"
+    if store.startswith(prefix):
+        return f"{prefix}{folder / store.removeprefix(prefix)}"
+    return store if "://" in store else str(folder / store)
+
+
+def _is_text(workflow: str | os.PathLike[str]) -> bool:
+    """Say whether a workflow is given as its text, not as the path of its file."""
+    return isinstance(workflow, str) and len(workflow.splitlines()) > 1
 
 
 def _default_store(env: Mapping[str, str]) -> Path:
@@ -111,8 +168,12 @@ def _read_limits(env: Mapping[str, str]) -> Limits:
                 f"the environment variable {variable} names no limit.",
                 hint=f"The limits are {', '.join(Limits.__struct_fields__)}.",
             )
-        if not (text.isascii() and text.isdigit() and int(text) > 0):
-            raise UsageError(f"the environment variable {variable} takes a whole number from 1.")
+        most = _MOST_DEPTH if known[variable] == "depth" else _MOST
+        digits = text.isascii() and text.isdigit() and len(text) <= len(str(_MOST))
+        if not (digits and 0 < int(text) <= most):
+            raise UsageError(
+                f"the environment variable {variable} takes a whole number from 1 to {most:,}."
+            )
         given[known[variable]] = int(text)
     return Limits(**given)
 
@@ -146,7 +207,7 @@ def load_plan(
     )
     if isinstance(workflow, Mapping):
         return workflows.load_text(_as_text(workflow))
-    if isinstance(workflow, str) and len(workflow.splitlines()) > 1:
+    if isinstance(workflow, str) and _is_text(workflow):
         return workflows.load_text(workflow, file=TEXT)
     return workflows.load(Path(workflow))
 
@@ -268,6 +329,23 @@ def open_existing(settings: Settings) -> Store:
     from fanwise.stores import open_store
 
     return open_store(settings.store, create=False)
+
+
+def detached(run: Run, settings: Settings) -> Run:
+    """The run of an engine whose store is closed by now: its failed items open it to be read."""
+    from fanwise.engine.failures import FailedItems, read_failed
+
+    def read(run_no: int, visit_no: int, after: int) -> Sequence[ItemOutcome]:
+        with open_records(settings) as records:
+            return read_failed(records, run_no, visit_no, after)
+
+    tasks = {
+        name: msgspec.structs.replace(task, failures=task.failures.reading(read))
+        if isinstance(task.failures, FailedItems)
+        else task
+        for name, task in run.tasks.items()
+    }
+    return msgspec.structs.replace(run, tasks=tasks)
 
 
 def runs_of(store: Store) -> Runs:

@@ -183,6 +183,19 @@ class TestConversion:
                 assert type(result) is type(expected)
 
 
+class TestDurations:
+    @pytest.mark.parametrize("value", ["1h30m", 5400, 5400.0, "PT1H30M"])
+    def test_a_timedelta_takes_durations_of_the_language(self, value: Any) -> None:
+        """And a number of seconds, and what pydantic reads."""
+        hour_and_half = datetime.timedelta(minutes=90)
+        assert check(datetime.timedelta)(value) == hour_and_half
+        assert check(datetime.timedelta | None)(value) == hour_and_half
+
+    def test_a_text_that_is_none_is_told_what_one_looks_like(self) -> None:
+        """As for the keys of the language."""
+        assert "a duration such as 30s or 1h30m" in refusal(datetime.timedelta, "soon")
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("annotation", "value", "expected"),

@@ -180,6 +180,14 @@ class TestRefusals:
 
         assert "cpu=True needs a def" in load_error("a.b", function, cpu=True)
 
+    def test_a_rule_names_parameters(self) -> None:
+        """A rule on an input that the function doesn't have is told when it is defined."""
+
+        def function(text: str | None = None) -> None: ...
+
+        error = load_error("a.b", function, one_of=("text", "flie"))
+        assert 'has no parameter "flie", which one_of names' in error
+
     def test_a_class_is_no_action(self) -> None:
         """Only functions are actions."""
         assert "is a type, not a function" in load_error("a.b", DefinedLater)

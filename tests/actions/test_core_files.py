@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fanwise.actions.core.atomic_file import new_file
 from fanwise.actions.core.basic import do_nothing, give_back, give_up, wait
@@ -67,9 +69,30 @@ class TestRead:
         path.write_bytes("é".encode("latin-1"))
         assert read(str(path), encoding="latin-1") == "é"
 
+    @given(st.binary(), st.integers(1, 9))
+    @settings(deadline=None)
+    def test_any_bytes_go_through_base64(
+        self, tmp_path_factory: Any, content: bytes, line: int
+    ) -> None:
+        """What is read as Base64 is written again byte by byte, also if its lines were broken."""
+        path = tmp_path_factory.getbasetemp() / "bytes"
+        path.write_bytes(content)
+        text = read(str(path), encoding="base64")
+        broken = "\n".join(text[at : at + line] for at in range(0, len(text), line))
+        path.unlink()
+        assert write(str(path), broken, encoding="base64")["bytes"] == len(content)
+        assert path.read_bytes() == content
+
+    @pytest.mark.parametrize("content", ["a", "a===", "é", "%%%%", {"a": 1}, None])
+    def test_what_is_no_base64_is_not_written(self, tmp_path: Path, content: Any) -> None:
+        """No file is made of it."""
+        error = error_of(write, str(tmp_path / "f"), content, encoding="base64")
+        assert (error.type, list(tmp_path.iterdir())) == ("BadEncoding", [])
+
     @pytest.mark.parametrize(
         ("content", "named", "kind"),
         [
+            (b"[1]", {"encoding": "base64", "format": "json"}, "BadEncoding"),
             (b"\xff", {}, "BadEncoding"),
             (b"a\0b", {}, "BadEncoding"),
             (b"a", {"encoding": "klingon"}, "BadEncoding"),

@@ -158,7 +158,6 @@ class TestRequest:
             {"headers": {"X A": "a"}},
             {"headers": {"X-A": {"no": "map"}}},
             {"method": "GET /"},
-            {"json": 1, "body": "a"},
             {"expect": "abc"},
             {"expect": ["200", "2x"]},
             {"query": {"a": {"b": 1}}},

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import hashlib
 import json
+import os
 import zlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -162,12 +163,6 @@ class TestForms:
             error = failure(tell_body, method="POST", **given)
             assert (error.type, error.data) == ("NotFound", {"path": path})
 
-    def test_a_request_has_one_body(self) -> None:
-        """The message names the inputs that exclude each other."""
-        error = failure(tell_body, json=1, form={"a": 1})
-        assert error.type == "BadRequest"
-        assert "json and form" in str(error)
-
 
 class TestSaving:
     def test_any_bytes_are_saved_whole(self, tmp_path: Path) -> None:
@@ -212,9 +207,25 @@ class TestSaving:
         assert error.type == "BodyTooLarge"
         assert list(tmp_path.iterdir()) == []
 
-    def test_a_folder_that_is_not_there_is_an_error(self, tmp_path: Path) -> None:
-        """That of the file, and not one of the connection."""
-        assert failure(answering(b""), save_to=str(tmp_path / "no" / "x")).type == "NotFound"
+    def test_missing_folders_are_made(self, tmp_path: Path) -> None:
+        """As core.write_file does."""
+        path = tmp_path / "new" / "deep" / "x"
+        ask(answering(BINARY), save_to=str(path))
+        assert path.read_bytes() == BINARY
+
+    def test_a_file_that_cant_be_written_is_an_error(self, tmp_path: Path) -> None:
+        """That of the file, and not one of the connection; nothing waits for a pipe's reader."""
+        assert failure(answering(b""), save_to=str(tmp_path)).type == "IsDirectory"
+        os.mkfifo(tmp_path / "pipe")
+        error = failure(answering(b""), save_to=str(tmp_path / "pipe"))
+        assert (error.type, "pipe" in error.message) == ("FileError", True)
+
+    def test_a_device_is_written_to_and_not_replaced(self, tmp_path: Path) -> None:
+        """Also by one who may replace it."""
+        device = tmp_path / "null"
+        device.symlink_to("/dev/null")
+        ask(answering(BINARY), save_to=str(device))
+        assert not Path("/dev/null").is_file()
 
 
 def raw_deflate(data: bytes) -> bytes:

@@ -145,15 +145,13 @@ class TestFailing:
     @pytest.mark.parametrize(
         "given",
         [
-            {},
-            {"command": ["true"], "script": "true"},
             {"command": []},
             {"command": [{"a": 1}]},
             {"command": ["true"], "env": {"A=B": "1"}},
         ],
     )
     def test_input_that_makes_no_command(self, given: dict[str, Any]) -> None:
-        """Neither or both of command and script, and odd parts, are errors of the input."""
+        """Odd parts of a command are errors of the input."""
         assert failure(**given).type == "InputError"
 
     def test_output_has_a_bound(self) -> None:

@@ -24,7 +24,7 @@ Fanwise = Callable[..., Told]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FANWISE_STORE", str(tmp_path / "runs.db"))
-    for name in ("FANWISE_PACKS", "FANWISE_DEBUG", "NO_COLOR"):
+    for name in ("FANWISE_PACKS", "FANWISE_DEBUG", "NO_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 

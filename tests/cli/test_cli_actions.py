@@ -21,7 +21,7 @@ def test_actions_are_listed_by_pack(fanwise, write):
     told = fanwise("actions", "--packs", ".")
     assert told.status == 0
     assert "core\n  core.echo " in told.out
-    assert told.out.endswith("\nshop\n  shop.price       Say what an item costs.\n")
+    assert told.out.endswith("\nshop\n  shop.price        Say what an item costs.\n")
     assert "shop.price" not in fanwise("actions").out
 
 

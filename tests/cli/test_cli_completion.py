@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 import fanwise as library
+from fanwise.model import Status
+from fanwise.stores import open_store
+from fanwise.testing.records import a_run
 
 BASH = shutil.which("bash")
 
@@ -23,6 +26,11 @@ def store(tmp_path_factory) -> str:
     flow = {"name": "flow", "tasks": [{"name": "a", "action": "core.noop"}, each]}
     library.run(flow, store=str(folder / "runs.db"), run_id="run-1", tags=["nightly"])
     library.run({**flow, "name": "two words"}, store=str(folder / "runs.db"), run_id="run-2")
+    with open_store(str(folder / "runs.db")) as recorded:
+        recorded.create_run(a_run("run-3", workflow="flow", status=Status.PAUSED, ended_at=1.0))
+        recorded.create_run(
+            a_run("run-4", workflow="flow", status=Status.RUNNING)
+        )  # driven by nobody
     return str(folder / "runs.db")
 
 
@@ -37,14 +45,18 @@ def words_of(line: str) -> list[str]:
         ("fanwise ru", ["run", "runs"]),
         ("fanwise items --sta", ["--status"]),
         ("fanwise runs --status p", ["pending", "paused"]),
-        ("fanwise runs --before run-", ["run-2", "run-1"]),
+        ("fanwise runs --before run-", ["run-4", "run-3", "run-2", "run-1"]),
         ("fanwise items run-1 ", ["each"]),
         ("fanwise items nothing ", []),
         ("fanwise logs run-1 ", ["a", "each"]),
         ("fanwise runs --tag ", ["nightly"]),
         ("fanwise runs --workflow ", ["flow"]),
-        ("fanwise resume run-", ["run-2", "run-1"]),
-        ("fanwise cancel ", ["run-2", "run-1"]),
+        ("fanwise show run-", ["run-4", "run-3", "run-2", "run-1"]),
+        ("fanwise resume run-", ["run-4", "run-3"]),
+        ("fanwise cancel ", ["run-4", "run-3"]),
+        ("fanwise pause ", []),
+        ("fanwise retry ", ["run-2", "run-1"]),
+        ("fanwise prune run-1 ", ["run-3", "run-2"]),
         ("fanwise retry run-1 --from ", ["a", "each"]),
         ("fanwise runs --status in", ["interrupted"]),
         ("fanwise demo m", ["monitor"]),
@@ -71,7 +83,11 @@ def test_what_fanwise_and_its_store_know_is_completed(
 @pytest.mark.skipif(BASH is None, reason="there is no bash")
 @pytest.mark.parametrize(
     ("line", "offered"),
-    [("fanwise sho", "show"), ("fanwise show run", "run-2 run-1"), ("fanwise run f", "")],
+    [
+        ("fanwise sho", "show"),
+        ("fanwise show run", "run-4 run-3 run-2 run-1"),
+        ("fanwise run f", ""),
+    ],
 )
 def test_bash_asks_fanwise(folder: Path, store: str, line: str, offered: str):
     """As its script says; where fanwise knows nothing, bash goes on to files."""

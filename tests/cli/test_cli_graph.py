@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fanwise.cli.text.dot import dot_lines
 from fanwise.cli.text.mermaid import mermaid_lines
-from fanwise.cli.text.picture import Arrow, Node, Picture, Shape
+from fanwise.cli.text.picture import Arrow, Ending, Node, Picture, Shape
 
 FLOW = """\
 tasks:
@@ -51,7 +51,7 @@ flowchart TD
     t1 -->|"succeeded() and result()[0] == 'ok'"| t3
     t1 -->|"failed()"| fail
     t2 --> t3
-    subgraph cleanup["finally"]
+    subgraph ending_finally["finally"]
         t4["close"]
         t5["report"]
         t4 --> t5
@@ -160,7 +160,8 @@ hostile = st.text(
 def picture(text: str) -> Picture:
     """A picture in which every text that a workflow's author writes is `text`."""
     nodes = (Node("t0", Shape.TASK, (text, text)), Node("t1", Shape.FAN_OUT, (text,)))
-    return Picture(nodes, (Arrow("t0", "t1", text),), (Node("t2", Shape.FAIL, (text,)),))
+    ending = Ending("finally", (Node("t2", Shape.FAIL, (text,)),))
+    return Picture(nodes, (Arrow("t0", "t1", text),), (ending,))
 
 
 DOT_NODE = re.compile(r'\s+(t\d) \[shape=\w+, label="((?:[^"\\]|\\.)*)"\];')
@@ -200,7 +201,7 @@ def test_no_text_breaks_out_of_its_label_in_mermaid(text: str):
     first, one, other, arrow, group, cleanup, end = mermaid_lines(picture(text))
     assert (first, group.strip(), end.strip()) == (
         "flowchart TD",
-        'subgraph cleanup["finally"]',
+        'subgraph ending_finally["finally"]',
         "end",
     )
     shapes = (rf"t0\[{label}\]", rf"t1\[\[{label}\]\]", rf"t2\(\({label}\)\)")

@@ -96,3 +96,24 @@ def test_a_group_alone_tells_what_commands_it_has(fanwise, group: list[str]):
     told = fanwise(*group)
     assert told.status == 2
     assert "Commands:" in told.err
+
+
+@pytest.mark.parametrize(
+    "words", [("show", "\udcff"), ("runs", "--tag", "\udcff"), ("new", "\udcff"), ("\udcff",)]
+)
+def test_an_argument_that_is_no_text_is_one_line(fanwise, words):
+    """Of every command, and it isn't quoted, since it may be a secret."""
+    told = fanwise(*words)
+    assert told.status == 2
+    assert told.err == (
+        f"argument {len(words)} of fanwise isn't text in UTF-8. Write it in UTF-8; "
+        "a file whose name is in another encoding has to be renamed.\n"
+    )
+
+
+def test_a_variable_that_is_no_text_is_named(fanwise, monkeypatch):
+    """Its value isn't shown."""
+    monkeypatch.setenv("FANWISE_SECRET_KEY", "\udcff")
+    told = fanwise("runs")
+    assert told.status == 2
+    assert told.err == "the environment variable FANWISE_SECRET_KEY isn't text in UTF-8.\n"

@@ -2,6 +2,10 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -28,9 +32,41 @@ tasks:
 CHILD = """\
 tasks: [{name: greet, action: my.say, input: {n: 3}}]
 """
+SLOW = """\
+tasks:
+  - {name: wait, action: my.wait}
+  - name: shell
+    action: core.shell
+    input:
+      script: |
+        echo the script has begun
+        until [ -e read-2 ]; do sleep 0.01; done
+        echo the script ends
+"""
+LOUD = """\
+tasks:
+  - name: say
+    action: my.tell
+    with-items: [a, b]
+    input: {token: "{{ secrets.TOKEN }}"}
+"""
+COMMAND = (sys.executable, "-m", "fanwise")
 ACTIONS = """\
+import asyncio
 import logging
+from pathlib import Path
 import fanwise
+
+@fanwise.action("my.wait")
+async def wait() -> None:
+    print("the action has begun")
+    while not Path("read-1").exists():
+        await asyncio.sleep(0.01)
+
+@fanwise.action("my.tell")
+def tell(token: str) -> None:
+    print("the token is", token)
+    raise ValueError("no")
 
 @fanwise.action("my.say")
 async def say(n: int) -> None:
@@ -58,7 +94,7 @@ def test_a_run_prints_none_of_it_and_says_where_it_is(fanwise, ran, write):
 
 def test_logs_tell_task_index_label_and_attempt_before_each_line(fanwise):
     """Tasks in the order of their starts, items by their indexes, over several pages."""
-    lines = fanwise("logs", "alpha").out.splitlines()
+    lines = without_times(fanwise("logs", "alpha").out).splitlines()
     assert lines[0] == "start  number -1"
     assert lines[1:8] == [f"each[{n}] no {n}  number {n}" for n in range(7)]
     assert lines[8:14] == [
@@ -75,20 +111,86 @@ def test_logs_tell_task_index_label_and_attempt_before_each_line(fanwise):
 
 def test_logs_of_one_task_or_item_are_its_own_and_of_what_runs_inside(fanwise):
     """`TASK` and `TASK[INDEX]`; of a workflow that is called, its steps."""
-    assert fanwise("logs", "alpha-1", "start").out == "start  number -1\n"
-    assert fanwise("logs", "alpha-1", "each[8]").out == "each[8] no 8  number 8\n"
+    assert shown(fanwise, "start") == "start  number -1\n"
+    assert shown(fanwise, "each[8]") == "each[8] no 8  number 8\n"
     assert len(fanwise("logs", "alpha-1", "each").out.splitlines()) == 250 + 5
     assert len(fanwise("logs", "alpha-1", "call").out.splitlines()) == 2
-    assert fanwise("logs", "alpha-1", "call[1]").out == "call[1].greet  number 3\n"
-    assert fanwise("logs", "alpha-1", "call[1].greet").out == "call[1].greet  number 3\n"
+    assert shown(fanwise, "call[1]") == "call[1].greet  number 3\n"
+    assert shown(fanwise, "call[1].greet") == "call[1].greet  number 3\n"
+
+
+def test_following_a_run_that_is_over_shows_all_of_it_and_ends(fanwise):
+    """In the order in which lines came; a task or an item can be followed alone."""
+    told = fanwise("logs", "alpha-1", "--follow")
+    assert sorted(told.out.splitlines()) == sorted(fanwise("logs", "alpha-1").out.splitlines())
+    assert told.err == "Run alpha-1 has succeeded.\n"
+    alone = fanwise("logs", "alpha-1", "each[7]", "-f").out
+    assert alone == fanwise("logs", "alpha-1", "each[7]").out
+
+
+def test_a_run_is_followed_from_another_process_while_it_runs(fanwise, write):
+    """Its action ends only once the line is read, which it has printed."""
+    write(**{"slow.yaml": SLOW, "actions.py": ACTIONS})
+    running = subprocess.Popen([*COMMAND, "run", "slow.yaml", "--run-id", "slow-1"])
+    while fanwise("show", "slow-1").status:
+        pass
+    seen = []
+    with subprocess.Popen(
+        [*COMMAND, "logs", "slow-1", "--follow"], stdout=subprocess.PIPE, text=True
+    ) as following:
+        for _ in ("wait", "shell"):
+            seen.append(without_times(following.stdout.readline()))
+            Path(f"read-{len(seen)}").touch()
+        assert without_times(following.stdout.read()) == "shell  the script ends\n"
+    assert seen == ["wait  the action has begun\n", "shell  the script has begun\n"]
+    assert (running.wait(), following.wait()) == (0, 0)
+
+
+def test_ctrl_c_ends_the_following_and_leaves_the_run_alone(fanwise, write):
+    """With 130 and no word."""
+    write(**{"slow.yaml": SLOW, "actions.py": ACTIONS})
+    running = subprocess.Popen([*COMMAND, "run", "slow.yaml", "--run-id", "slow-2"])
+    while fanwise("show", "slow-2").status:
+        pass
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*COMMAND, "logs", "slow-2", "-f"], **pipes) as following:
+        following.stdout.readline()
+        following.send_signal(signal.SIGINT)
+        assert following.communicate() == ("", "")
+    assert following.returncode == 130
+    for number in (1, 2):
+        Path(f"read-{number}").touch()
+    assert running.wait() == 0
+
+
+def test_verbose_shows_masked_lines_with_their_task_and_item(fanwise, write, monkeypatch):
+    """Whatever drives the run; without it they are only recorded."""
+    monkeypatch.setenv("FANWISE_SECRET_TOKEN", "s3cret-t0ken")
+    write(**{"loud.yaml": LOUD, "actions.py": ACTIONS})
+    runs = fanwise("run", "loud.yaml", "--run-id", "loud", "--verbose"), fanwise("retry", "loud")
+    retried = fanwise("retry", "loud", "--verbose")
+    for told in (runs[0], retried):
+        assert told.status == 1
+        assert "\nsay[1]  the token is ***\n" in without_times(told.err)
+    assert "token" not in runs[1].err
+    assert all("s3cret" not in told.err for told in (*runs, retried))
+
+
+def shown(fanwise, path):
+    return without_times(fanwise("logs", "alpha-1", path).out)
+
+
+def without_times(lines):
+    """Lines of logs without the time at the head of each."""
+    return re.sub(r"(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ", "", lines)
 
 
 def test_logs_as_json_are_a_line_for_each_attempt(fanwise):
     """With the text as it was written, and nothing that a terminal could obey."""
     told = fanwise("logs", "alpha-1", "each[7]", "--json")
     first, second = map(json.loads, told.out.splitlines())
-    assert list(first) == ["path", "index", "label", "attempt", "started_at", "text"]
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first.pop("started_at"))
+    assert list(first) == ["path", "index", "label", "attempt", "written_at", "text"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first.pop("written_at"))
     assert first == {
         "path": "each[7]",
         "index": 7,

@@ -96,7 +96,8 @@ def test_items_as_json_is_a_line_for_each_item_by_index(fanwise):
     found = [json.loads(line) for line in lines]
     assert [item["index"] for item in found] == list(range(1200))
     assert list(found[0]) == [
-        *("index", "status", "attempts", "output", "error", "started_at", "duration_s", "label")
+        *("index", "status", "attempts", "output", "error", "started_at", "duration_s"),
+        *("label", "item", "earlier"),
     ]
     assert found[8]["output"] == {"n": 8, "text": "\x9bred"}
     assert found[7]["error"]["type"] == "KeyError"

@@ -22,7 +22,7 @@ def test_a_new_project_runs_at_once(fanwise, folder: Path, monkeypatch: pytest.M
     told = fanwise("run", "workflow.yaml", "--json")
     assert told.status == 0
     run = json.loads(told.out)
-    texts = [file.read_text() for file in Path().iterdir()]
+    texts = [file.read_text() for file in Path().iterdir() if file.is_file()]
     assert run["workflow"] == "my-words_2"
     assert run["output"] == {
         "files": len(texts),

@@ -115,11 +115,12 @@ def test_json_has_the_tasks_in_the_order_listed_with_their_last_visits(fanwise, 
     run = json.loads(fanwise("show", "r1", "--json").out)
     assert list(run["tasks"]) == [name for name, _, _ in TABLE]
     assert run["tasks"]["check"]["status"] == "succeeded"
-    assert run["tasks"]["check"]["items"] == {"total": 2, "succeeded": 2, "failed": 0}
+    assert run["tasks"]["check"]["items"] == {"total": 2, "done": 2, "succeeded": 2, "failed": 0}
     assert run["tasks"]["after"] == {
         "status": "blocked",
         "started_at": None,
         "ended_at": run["tasks"]["after"]["ended_at"],
+        "duration_s": None,
         "attempts": 0,
         "error": None,
     }

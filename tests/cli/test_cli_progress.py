@@ -19,6 +19,7 @@ class Counters:
         self.has_items = has_items
         self.total = total
         self.succeeded = self.failed = self.running = self.waiting = self.restored = 0
+        self.bad_records: int | None = None
 
 
 class Hand:
@@ -59,6 +60,18 @@ def test_a_streams_total_is_so_far_until_it_is_known(
     hand.at += 4
     watch.refresh()
     assert capsys.readouterr().err == "check  40/50 so far done, 10 running, 10/s\n"
+
+
+def test_records_that_are_left_out_are_told(hand: Hand, capsys: pytest.CaptureFixture[str]):
+    """None that could be are none to tell."""
+    watch, counters = LineDisplay(hand), Counters("check", None)
+    watch.task_started(counters)
+    for counters.bad_records in (0, 1_200):
+        hand.at += 4
+        watch.refresh()
+    first, second = capsys.readouterr().err.splitlines()
+    assert "bad" not in first
+    assert "1,200 bad records" in second
 
 
 def test_the_rate_is_that_of_the_last_seconds(hand: Hand):

@@ -6,12 +6,13 @@ import unicodedata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from fanwise.cli.text.kinds import digest_lines
 from fanwise.cli.text.output import as_json
 from fanwise.cli.text.render import shorten, table
 from fanwise.model import ItemOutcome, Status
-from fanwise.reports.kinds import MAX_SHAPES, digest_items, shape_of
+from fanwise.reports.kinds import MAX_SHAPES, digest_items, split
 from fanwise.reports.plain import clean, clean_lines
 from fanwise.units import show_span
 
@@ -95,7 +96,7 @@ def test_spans_read_well(span_s, shown: str):
 )
 def test_messages_that_differ_in_values_have_one_shape(one: str, other: str):
     """Numbers, quoted text, addresses and ids are placeholders."""
-    assert shape_of(one) == shape_of(other)
+    assert split(one)[0] == split(other)[0]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_messages_that_differ_in_values_have_one_shape(one: str, other: str):
 )
 def test_messages_that_say_different_things_have_different_shapes(one: str, other: str):
     """Words are kept, also those with an apostrophe or of hexadecimal letters."""
-    assert shape_of(one) != shape_of(other)
+    assert split(one)[0] != split(other)[0]
 
 
 class FailedItems:
@@ -147,6 +148,34 @@ def test_a_digest_is_bounded_however_many_kinds_there_are():
     digest = digest_items(FailedItems(errors), 1, 1)
     assert len(digest.kinds) == MAX_SHAPES
     assert digest.others == 2_500 - MAX_SHAPES
-    lines = digest_lines(digest)
+    lines = digest_lines(digest, None)
     assert len(lines) < 15
     assert lines[-1] == "and 2,490 more of other kinds"
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.text("ab_", min_size=1, max_size=60),
+            st.text("1234", max_size=4),
+            st.text("ab 好é", max_size=200).map(lambda text: " ".join(text.split())),
+        ),
+        max_size=5,
+    ),
+    st.integers(40, 200),
+)
+def test_a_table_fits_its_width_and_loses_no_text(rows, width):
+    """Its last column is broken between words; a name keeps its beginning and its end."""
+    lines = table(["TASK", "ITEMS>", "ERROR"], rows, width=width)
+    assert all(cell_len(line) <= width for line in lines)
+    shown = "".join("".join(lines[1:]).split())
+    for name, _, text in rows:
+        assert name[:4] in shown
+        assert name[-4:] in shown
+        assert all(word in shown for word in text.split() if len(word) < 10)
+
+
+def test_a_table_in_a_pipe_has_a_line_for_each_row():
+    """Whatever the length of its texts."""
+    assert table(["A", "ERROR"], [("a", "x " * 500)])[1] == f"a  {'x ' * 500}".rstrip()

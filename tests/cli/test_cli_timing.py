@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from fanwise.cli.text.timeline import ASCII, timeline_lines
 from fanwise.cli.text.timing_lines import timing_lines
 from fanwise.model import ItemCounts, ItemOutcome, Status, VisitRecord
+from fanwise.reports.progress import item_progress
+from fanwise.reports.sessions import Sessions
 from fanwise.reports.timing import RunTime, run_time, spells
 from fanwise.testing.stores import MemoryStore
 
@@ -28,7 +30,9 @@ def visit(no: int, path: str, start: float | None, end: float | None, **changes)
 def timed(
     visits: list[VisitRecord], before=None, *, store: MemoryStore | None = None, until: float = 10.0
 ) -> RunTime:
-    return run_time(store or MemoryStore(), spells(visits, 100.0 + until), 100.0, before or {})
+    store = store or MemoryStore()
+    sessions = Sessions([(100.0, 100.0 + until)])
+    return run_time(store, spells(store, visits, sessions, 100.0 + until), sessions, before or {})
 
 
 def test_the_tasks_that_took_longest_come_first():
@@ -88,7 +92,7 @@ def test_items_are_told_by_rate_and_by_how_long_they_took():
             for no in range(1, 101)
         ]
     )
-    time = timed([visit(1, "each", 0, 50, has_items=True)], store=store)
+    time = timed([visit(1, "each", 0, 50, has_items=True)], store=store, until=50)
     (task,) = time.tasks
     assert (task.items_per_s, task.at_once) == (2.0, pytest.approx(505 / 50))
     lines = timing_lines(time)
@@ -107,9 +111,12 @@ def test_a_run_with_several_tasks_tells_where_its_time_went(fanwise, write):
 
 
 def drawn(visits: list[VisitRecord], *, width: int = 60, until: float = 10.0) -> list[str]:
-    found = spells(visits, 100.0 + until)
+    found = spells(MemoryStore(), visits, Sessions([(100.0, 100.0 + until)]), 100.0 + until)
     never = len(visits) - len(found)
-    return timeline_lines(found, never, width=width, marks=ASCII, colours=False)
+    items = {each.visit_no: item_progress(MemoryStore(), each) for each in visits if each.has_items}
+    return timeline_lines(
+        found, never, items, run_status="running", width=width, marks=ASCII, colours=False
+    )
 
 
 def test_bars_stand_where_visits_lie_in_time():

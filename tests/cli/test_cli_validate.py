@@ -62,6 +62,7 @@ def test_problems_as_json_have_their_parts(fanwise, write):
 def test_a_name_that_is_not_utf8_can_be_told(fanwise):
     """A path is bytes; telling it must not fail."""
     name = b"no-\xff.yaml".decode(errors="surrogateescape")
+    Path(name).write_text("tasks: []")
     assert json.loads(fanwise("validate", name, "--json").out)[0]["file"] == "no-\ufffd.yaml"
 
 

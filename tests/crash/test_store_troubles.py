@@ -70,6 +70,7 @@ TROUBLES = {
     "full": fill,
     "stuck": fill,
     "unwritable": close_for_writing,
+    "removed": lambda: os.unlink(STORE),
     "locked": lambda: lock("1000"),
     "locked for a while": lambda: lock("0.3"),
 }
@@ -180,6 +181,15 @@ def test_a_store_that_fails_stops_the_run_which_goes_on_once_it_is_mended(
     status, out, err = project.fanwise("resume", "r")
     assert (status, out) == (0, "140000\n")
     assert sorted(project.begun()) == [n for n in range(101) if n not in recorded]
+
+
+def test_a_store_that_is_removed_stops_the_run(project: Project) -> None:
+    """One line says so, and hardly anything more is done: nothing of it could be recorded."""
+    status, out, err = project.fanwise("run", "flow.yaml", "--run-id", "r", trouble="removed")
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1].startswith(f"{project.store}: the file was removed while it was in")
+    assert "Resume with" not in err
+    assert 100 not in project.begun()
 
 
 def test_a_store_that_is_locked_for_a_while_is_waited_for(project: Project) -> None:

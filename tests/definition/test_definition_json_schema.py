@@ -105,6 +105,7 @@ def test_each_schema_is_the_callers_own():
 
 
 TASK = {"name": "a"}
+BOUNDS = {"minimum", "maximum"}
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,10 @@ def test_nothing_that_loads_is_refused(model):
         TaskDefinition: lambda keys: {"tasks": [{"name": "t", "with-items": [1], **keys}]},
         TransitionDefinition: lambda keys: {"tasks": [TASK | {"next": {"do": "b", **keys}}]},
         RetryDefinition: lambda keys: {"tasks": [TASK | {"retry": {"count": 1, **keys}}]},
-        ParameterDefinition: lambda keys: {"tasks": [TASK], "parameters": {"p": keys}},
+        ParameterDefinition: lambda keys: {
+            "tasks": [TASK],
+            "parameters": {"p": {"type": "number", **keys} if keys.keys() & BOUNDS else keys},
+        },
     }[model]
     taken = dict.fromkeys(model.keys(), 0)
     for key, value in product(model.keys(), VALUES):

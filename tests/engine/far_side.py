@@ -62,7 +62,7 @@ class Around:
     def sleeper(self, ticket: Ticket) -> Callable[[float], Awaitable[None]]:
         return asyncio.sleep
 
-    def keep_log(self, ticket: Ticket, path: str, started_at: float, text: str) -> None:
+    def keep_log(self, ticket: Ticket, path: str, written_at: float, text: str) -> None:
         self.logs.append((ticket.index, path, text))
 
 

@@ -181,7 +181,7 @@ def test_an_item_whose_thread_overran_is_recorded_also_if_the_run_is_stopped(loo
     run = loom.run(
         """
         timeout: 1s
-        tasks: [{name: each, action: test.block, with-items: [1], timeout: 20ms,
+        tasks: [{name: each, action: test.block, with-items: [1], timeout: 700ms,
                  retry: {count: 3, delay: 0s}}]
         """,
         block,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -13,7 +15,9 @@ import pytest
 
 import fanwise
 from fanwise.errors import ParameterError, RunExistsError, UsageError
-from fanwise.model import Status
+from fanwise.model import ItemCounts, Limits, Status
+from fanwise.testing.clock import ManualClock
+from fanwise.values import decode
 
 
 @fanwise.action("test.echo")
@@ -293,6 +297,134 @@ def test_a_thread_that_overruns_keeps_its_slot_until_it_returns(loom) -> None:
     assert "has overrun its timeout" in loom.watcher.notices[0]
     assert most == 1
     assert run.tasks["block"].attempts == 2
+
+
+def test_a_call_that_never_returns_holds_up_neither_its_task_nor_the_run(loom) -> None:
+    """Its item fails at its timeout, the others get the slot, and the run counts what is left."""
+    loom.use_real_time()
+    hangs, ended = threading.Event(), threading.Event()
+
+    @fanwise.action("test.hang")
+    def hang(n: int) -> int:
+        if n < 2:
+            hangs.wait()
+            ended.set()
+        return n
+
+    run = loom.run(
+        """
+        tasks:
+          - {name: hang, action: test.hang, with-items: {range: 4}, concurrency: 1, timeout: 50ms,
+             input: {n: "{{ item }}"}, tolerate: 2}
+        """,
+        hang,
+    )
+    assert run.tasks["hang"].items == ItemCounts(4, 2, 2)
+    assert [item.status.value for item in loom.items()] == ["failed"] * 2 + ["succeeded"] * 2
+    said, counted = loom.watcher.notices
+    assert said.startswith("hang[0] has overrun its timeout and can't be stopped")
+    assert counted.startswith("2 calls of hang can't be stopped and still run")
+    hangs.set()
+    assert ended.wait(60)
+
+
+def test_calls_left_behind_are_bounded_by_the_attempts_that_may_run(loom) -> None:
+    """Where more of them are left the task starts nothing more, and fails with the limit."""
+    loom.use_real_time()
+    loom.limits = Limits(running=2)
+    hangs = threading.Event()
+
+    @fanwise.action("test.hang")
+    def hang() -> None:
+        hangs.wait()
+
+    run = loom.run(
+        """
+        tasks:
+          - {name: hang, action: test.hang, with-items: {range: 9}, concurrency: 1, timeout: 20ms}
+        """,
+        hang,
+    )
+    hangs.set()
+    assert run.tasks["hang"].error.type == "LimitExceeded"
+    assert "overrun their timeouts" in run.tasks["hang"].error.message
+    assert len(loom.items()) == 3
+
+
+def test_an_action_that_blocks_the_loop_beyond_its_timeout_has_timed_out(loom) -> None:
+    """Also if it returns a result; the error says that it held up the loop."""
+    loom.clock = ManualClock()
+
+    @fanwise.action("test.block")
+    async def block(n: int) -> int:
+        if n == 1:
+            loom.clock._elapsed_s += 7  # as if it had computed, so no timer strikes meanwhile
+        return n
+
+    run = loom.run(
+        """
+        tasks:
+          - {name: block, action: test.block, with-items: {range: 3}, timeout: 5s,
+             input: {n: "{{ item }}"}}
+        """,
+        block,
+    )
+    assert run.tasks["block"].items == ItemCounts(3, 2, 1)
+    assert run.tasks["block"].error.data["type"] == "Timeout"
+    assert "held up the event loop" in run.tasks["block"].error.message
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, GeneratorExit, SystemExit, BaseException])
+@pytest.mark.parametrize("is_async", [True, False])
+def test_whatever_an_action_raises_fails_its_attempt(loom, kind, is_async) -> None:
+    """The item fails with the name of the class, and the others go on.
+
+    A thread hands a `GeneratorExit` over as the cause of a `RuntimeError`.
+    """
+    loom.use_real_time()
+
+    @fanwise.action("test.raise")
+    async def on_loop(n: int) -> int:
+        if n == 1:
+            raise kind
+        return n
+
+    @fanwise.action("test.raise")
+    def in_thread(n: int) -> int:
+        if n == 1:
+            raise kind
+        return n
+
+    run = loom.run(
+        """
+        tasks:
+          - {name: all, action: test.raise, with-items: {range: 3}, concurrency: 1, tolerate: 1,
+             input: {n: "{{ item }}"}}
+        """,
+        on_loop if is_async else in_thread,
+    )
+    assert run.tasks["all"].items == ItemCounts(3, 2, 1)
+    (failed,) = loom.items(status=Status.FAILED)
+    is_wrapped = kind is GeneratorExit and not is_async
+    assert decode(failed.error)["type"] == ("RuntimeError" if is_wrapped else kind.__name__)
+
+
+def test_a_real_ctrl_c_still_interrupts(loom) -> None:
+    """Where it raises, as in a program that handles no signals: not at a `raise` of the action."""
+
+    @fanwise.action("test.spin")
+    async def spin() -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    loop = asyncio.new_event_loop()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(loom.arun("tasks: [{name: a, action: test.spin}]", spin))
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):
+        loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(loop), return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
 
 
 def test_a_thread_that_raises_stop_iteration_fails_and_does_not_hang(loom) -> None:
@@ -653,3 +785,46 @@ def test_an_action_for_a_process_runs_in_a_thread_and_says_so(loom) -> None:
     )
     assert run.output.startswith("fanwise-action")
     assert "cpu=True" in loom.watcher.notices[0]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "when: '{{ task.ask.output }}'",
+        "next: {when: '{{ task.ask.output }}', do: fail}",
+        "retry: {count: 3, until: '{{ task.ask.output }}'}",
+    ],
+)
+def test_a_condition_that_gives_a_text_fails_its_task(loom, keys: str) -> None:
+    """The text `false` of a command or a file would hold; the message tells to compare it."""
+    run = loom.run(
+        f"""
+        tasks:
+          - {{name: ask, action: test.echo, input: {{value: "false"}}, next: deploy}}
+          - name: deploy
+            action: test.echo
+            {keys}
+        """,
+        echo,
+    )
+    error = run.tasks["deploy"].error
+    assert error is not None
+    assert error.type == "TemplateError"
+    assert "gave a text, which is neither true nor false. Compare it" in error.message
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [("null", "skipped"), ("0", "skipped"), ("[]", "skipped"), ("[0]", "succeeded")],
+)
+def test_a_condition_that_gives_no_text_holds_unless_it_is_empty(loom, given, status) -> None:
+    """Numbers other than 0, and lists and maps with something in them, hold."""
+    run = loom.run(
+        f"""
+        tasks:
+          - {{name: ask, action: test.echo, input: {{value: {given}}}}}
+          - {{name: a, action: test.echo, when: "{{{{ task.ask.output }}}}"}}
+        """,
+        echo,
+    )
+    assert run.tasks["a"].status == status

@@ -67,6 +67,7 @@ def test_items_are_polled_one_by_one_and_fail_when_no_try_is_left(loom) -> None:
     error = msgspec.json.decode(failed.error, type=ErrorInfo)
     assert (failed.index, failed.attempts, failed.output) == (2, 3, None)
     assert error.type == "UntilNotMet"
+    assert error.data == {"result": {"state": "busy", "job": 3}}
     assert "flow.yaml:8:41  retry.until is not true after attempt 3, the last one." in error.message
 
 

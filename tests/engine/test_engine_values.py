@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import msgspec
+
 import fanwise
-from fanwise.model import Status
+from fanwise.model import ErrorInfo, Status
 from fanwise.values import MAX_DEPTH
 
 LEVELS = 90
@@ -56,3 +60,46 @@ output: "{{ task.a.output }}"
         echo,
     )
     assert run.output == [1, 2, 3]
+
+
+def test_a_rule_between_inputs_holds_for_what_templates_give(loom) -> None:
+    """One of two expressions may be null for one item, and both given for another."""
+
+    @fanwise.action("test.send", one_of=("text", "file"))
+    async def send(text: str | None = None, file: str | None = None) -> str:
+        return text or file or ""
+
+    run = loom.run(
+        """
+        tasks:
+          - name: send
+            action: test.send
+            with-items: [{text: a, file: null}, {text: null, file: b}, {text: a, file: b}]
+            tolerate: 1
+            input: {text: "{{ item.text }}", file: "{{ item.file }}"}
+        output: "{{ task.send.output }}"
+        """,
+        send,
+    )
+    assert run.output == ["a", "b", None]
+    (failed,) = loom.items(status=Status.FAILED)
+    error = msgspec.json.decode(failed.error, type=ErrorInfo)
+    assert (error.type, failed.attempts) == ("InputError", 1)
+    assert error.message == 'test.send takes only one of "text" or "file".'
+
+
+def test_a_result_that_isnt_json_is_recorded_in_its_natural_form(loom) -> None:
+    """Such as a date, a path or a dataclass; templates see text and maps."""
+
+    @fanwise.action("test.look")
+    async def look() -> dict[str, object]:
+        return {"at": datetime(2026, 3, 5, tzinfo=UTC), "path": Path("a/b")}
+
+    run = loom.run(
+        """
+        tasks: [{name: look, action: test.look}]
+        output: "{{ task.look.output }}"
+        """,
+        look,
+    )
+    assert run.output == {"at": "2026-03-05T00:00:00+00:00", "path": "a/b"}

@@ -67,7 +67,7 @@ def read_line(line: str) -> Record:
         data["visit_no"] = data.pop("task_no")
     for field in msgspec.structs.fields(kind):
         holds_json = field.type is bytes or bytes in get_args(field.type)
-        if holds_json and data[field.name] is not None:
+        if holds_json and data.get(field.name) is not None:
             data[field.name] = msgspec.json.encode(data[field.name])
     return msgspec.convert({"run_no": 0, **data}, kind, builtin_types=(bytes,))
 

@@ -12,7 +12,7 @@ from fanwise.engine.journal import JournalWriter
 from fanwise.errors import FanwiseError, LeaseLostError, RecordRefusedError
 from fanwise.model import ItemOutcome, Limits, Status
 from fanwise.testing.ownership_contract import an_owner
-from fanwise.testing.records import a_log, a_run, a_task, an_event, an_item
+from fanwise.testing.records import a_log, a_run, a_task, an_event, an_item, as_written
 from fanwise.testing.stores import GatedStore, MemoryStore
 
 
@@ -42,7 +42,7 @@ class Writing:
 
     def recorded(self, run_no: int) -> list[Any]:
         run_id = "kept" if run_no == self.kept else "lost"
-        return list(self.store.export(run_id))[1:]
+        return as_written(self.store.export(run_id))[1:]
 
     async def commit_at_gate(self, *records: Any) -> Sequence[BaseException | None]:
         """Commit each record by itself, all in one group, and return what each raised."""

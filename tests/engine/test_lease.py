@@ -18,6 +18,7 @@ from fanwise.errors import (
     RunDrivenError,
     RunNotFoundError,
     StoreError,
+    StoreUnusableError,
 )
 from fanwise.model import (
     EndedRun,
@@ -60,7 +61,7 @@ class WatchedStore(StoreWrapper):
         super().__init__(store)
         self.beaten = threading.Semaphore(0)
         self.looked = threading.Semaphore(0)
-        self.fails = False
+        self.fails: StoreError | None = None
 
     def beat(self, engine_no: int) -> None:
         super().beat(engine_no)
@@ -68,8 +69,8 @@ class WatchedStore(StoreWrapper):
 
     def inbox(self, engine_no: int) -> Inbox:
         self.looked.release()
-        if self.fails:
-            raise StoreError("the store is locked.")
+        if self.fails is not None:
+            raise self.fails
         return super().inbox(engine_no)
 
 
@@ -82,7 +83,7 @@ class Keeping:
         self.processes = KnownProcesses()
         self.keeper = self.another(self.processes)
         self.asked: asyncio.Queue[RunRequest] = asyncio.Queue()
-        self.lost: asyncio.Queue[LeaseLostError] = asyncio.Queue()
+        self.lost: asyncio.Queue[StoreError] = asyncio.Queue()
 
     def another(self, processes: KnownProcesses) -> LeaseKeeper:
         return LeaseKeeper(self.store, self.store, processes, self.clock, listen_s=0.001)
@@ -295,13 +296,27 @@ def test_a_store_that_fails_for_a_while_loses_no_lease(keeping) -> None:
 
     async def fail() -> None:
         lease = keeping.hold()
-        keeping.store.fails = True
+        keeping.store.fails = StoreError("the store is locked.")
         await asyncio.to_thread(keeping.look)
-        keeping.store.fails = False
+        keeping.store.fails = None
         keeping.store.send(lease.run_no, RunRequest(RequestKind.PAUSE))
         assert (await soon(keeping.asked.get())).kind is RequestKind.PAUSE
         assert keeping.lost.empty()
         await keeping.keeper.release(lease)
+
+    asyncio.run(fail())
+
+
+def test_a_store_that_can_not_be_used_any_more_stops_every_run_at_once(keeping) -> None:
+    """Also where nothing is to be recorded for hours."""
+
+    async def fail() -> None:
+        leases = [keeping.hold("a"), keeping.hold("b")]
+        keeping.store.fails = gone = StoreUnusableError("the file was removed.")
+        assert [await soon(keeping.lost.get()) for _ in leases] == [gone, gone]
+        for lease in leases:
+            await keeping.keeper.release(lease)
+        assert keeping.lost.empty()
 
     asyncio.run(fail())
 

@@ -95,3 +95,9 @@ def test_json_text_is_looked_through_as_it_is() -> None:
     assert not masker.holds_none(json.dumps({"a": [KEY]}).encode())
     assert not masker.holds_none(json.dumps({KEY: 1}, ensure_ascii=False).encode())
     assert Masker([]).holds_none(json.dumps(KEY).encode())
+
+
+def test_an_excerpt_is_plain_text_also_in_a_run_without_secrets() -> None:
+    """It can be recorded then: JSON knows no excerpts."""
+    (masked,) = Masker([]).mask([Excerpt("x" * 9, 5)])
+    assert (type(masked), masked) == (str, "xxxxx")

@@ -271,7 +271,12 @@ def test_a_workflow_and_a_function_stay_in_their_process(tmp_path: Path, loom) -
 def test_what_is_printed_is_heard_without_a_run(tmp_path: Path) -> None:
     """A call hands its logs to whoever it was made for."""
     call = call_of(tmp_path)
-    with call.open_log() as log:
-        log.write("hello")
-        log.keep(far_side.Ticket(call.context.for_item(1, 3), 3, 1), 5.0)
+
+    async def print_in_an_attempt() -> None:
+        with call.open_log() as log:
+            log.ticket = far_side.Ticket(call.context.for_item(1, 3), 3, 1)
+            log.write("hello")
+            log.keep(log.ticket)
+
+    asyncio.run(print_in_an_attempt())
     assert call.around.logs == [(3, "work[3]", "hello")]

@@ -302,3 +302,23 @@ def test_a_retry_of_a_changed_file_is_refused_before_anything_is_recorded(loom) 
     assert (loom.record(), list(loom.store.events(loom.record().run_no))) == before
     assert loom.retry(text, doing.action(), force=True).status is Status.SUCCEEDED
     assert sorted(doing.done) == ["b2", "b3"]
+
+
+def test_files_keep_their_places_over_a_retry_or_it_is_refused(loom) -> None:
+    """An item is the file of its index, whatever was written into it; another file is a change."""
+    for name in ("a", "b", "c"):
+        (loom.folder / f"{name}.in").touch()
+    text = """
+    tasks:
+      - {name: t, action: test.do, with-items: {files: "*.in"}, input: {of: "{{ item.stem }}"}}
+    """
+    doing = Doing("b")
+    loom.run(text, doing.action())
+    doing.mend()
+    (loom.folder / "a.in").rename(loom.folder / "a.done")
+    with pytest.raises(SourceChangedError, match=r"\*\.in matches other files than when t began"):
+        loom.retry(text, doing.action())
+    (loom.folder / "a.done").rename(loom.folder / "a.in")
+    (loom.folder / "b.in").write_text("repaired")
+    assert loom.retry(text, doing.action()).status is Status.SUCCEEDED
+    assert doing.done == ["b"]

@@ -71,15 +71,27 @@ def test_time_that_passes_while_nobody_drives_the_run_counts(tmp_path: Path) -> 
     """Of what is over by then nothing is left to be waited for."""
     stage = Stage(Case(ITEMS), tmp_path)
     life = stage.new_life()
-    life.start(at=2, when="after")
+    life.start(at=3, when="after")
     life.pass_time(HOUR - 600)
     life.go_on()
     assert took_s(life) == about(HOUR)
     life = stage.new_life()
-    life.start(at=2, when="after")
+    life.start(at=3, when="after")
     life.pass_time(2 * HOUR)
     life.go_on()
     assert took_s(life) == about(2 * HOUR)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_clock_that_is_set_back_prolongs_no_wait(tmp_path: Path, name: str) -> None:
+    """A wait that was begun takes as long as was asked for, at most."""
+    stage = Stage(CASES[name], tmp_path)
+    life = stage.new_life()
+    life.start(at=4, when="after")
+    life.pass_time(-10 * HOUR)
+    before = life.now()
+    life.go_on()
+    assert life.now() - before < 2 * HOUR + 1
 
 
 def test_an_attempt_that_sleeps_several_times_passes_over_those_that_are_over(
@@ -123,17 +135,17 @@ tasks:
 
 
 @pytest.mark.parametrize(
-    "keys",
+    ("keys", "slept_s"),
     [
-        "action: test.do, input: {sleeps: [600], breaks: true}",
-        "action: test.do, with-items: [1], input: {sleeps: [600], breaks: true}",
-        "action: ./child.yaml",
-        "action: ./child.yaml, with-items: [1]",
+        ("action: test.do, input: {sleeps: [600], breaks: true}", 600),
+        ("action: test.do, with-items: [1], input: {sleeps: [600], breaks: true}", 600),
+        ("action: ./child.yaml", 0),
+        ("action: ./child.yaml, with-items: [1]", 0),
     ],
     ids=["a task", "an item", "a step", "an item's step"],
 )
-def test_a_retry_of_a_run_sleeps_again(tmp_path: Path, keys: str) -> None:
-    """What was slept before is no part of what is done now."""
+def test_a_retry_of_a_run_sleeps_again(tmp_path: Path, keys: str, slept_s: float) -> None:
+    """An attempt that failed does; a step of a child that had succeeded is kept with its sleep."""
     case = Case(f"tasks: [{{name: a, {keys}}}]", {"child.yaml": FAILING_STEP})
     life = Stage(case, tmp_path).new_life()
     life.start()
@@ -142,7 +154,7 @@ def test_a_retry_of_a_run_sleeps_again(tmp_path: Path, keys: str) -> None:
     run = life.retry()
     assert run is not None
     assert run.status is Status.SUCCEEDED
-    assert life.now() - before == about(600)
+    assert life.now() - before == about(slept_s)
 
 
 def test_a_paused_run_sleeps_on_where_it_was(tmp_path: Path) -> None:

@@ -17,16 +17,23 @@ LIMITS = Limits(template_steps=20_000, template_bytes=1_000_000)
 
 
 class Reference(jinja2.Environment):
-    """`a.b` is a key, then a method that fanwise lists; `a['b']` is a key, or part of a group."""
+    """`a.b` is a key, then a method that fanwise lists; `a['b']` is a key, or part of a group.
+
+    What is missing has parts that are missing as well, as with Jinja2's `ChainableUndefined`.
+    """
 
     def getattr(self, obj, attribute):
+        if isinstance(obj, jinja2.Undefined):
+            return obj
         if isinstance(obj, Mapping) and attribute in obj:
             return obj[attribute]
-        if isinstance(obj, jinja2.Undefined | LoopContext) or attribute in methods_of(obj):
+        if isinstance(obj, LoopContext) or attribute in methods_of(obj):
             return getattr(obj, attribute)
         return self.getitem(obj, attribute)
 
     def getitem(self, obj, argument):
+        if isinstance(obj, jinja2.Undefined):
+            return obj
         if hasattr(obj, "grouper") and argument in ("grouper", "list"):
             return getattr(obj, argument)
         try:

@@ -22,6 +22,24 @@ async def greet(name: str, times: int = 1) -> str:
     return name * times
 
 
+@fanwise.action(
+    "test.send",
+    one_of=("text", "file"),
+    at_most_one_of=("gzip", ("level", "window")),
+    together=("user", "password"),
+)
+async def send(
+    text: str | None = None,
+    file: str | None = None,
+    gzip: bool | None = None,
+    level: int | None = None,
+    window: int | None = None,
+    user: str | None = None,
+    password: str | None = None,
+) -> None:
+    """Send something."""
+
+
 @fanwise.action("test.any")
 async def anything(**values: object) -> object:
     """Take anything."""
@@ -39,7 +57,7 @@ class AloneInItsFolder(ActionRegistry):
 
 def registry() -> ActionRegistry:
     found = AloneInItsFolder()
-    for function in (greet, anything):
+    for function in (greet, send, anything):
         spec = spec_of(function)
         assert spec is not None
         found.add(spec)
@@ -73,6 +91,11 @@ WRONG = {
         "1:56",
         'Did you mean "times"?',
     ),
+    "conflicting-inputs": (
+        "tasks: [{name: a, action: test.send, input: {text: a, file: b}}]",
+        "1:45",
+        'takes only one of "text" or "file"',
+    ),
     "missing-input": ("tasks: [{name: a, action: test.greet}]", "1:16", "name"),
     "bad-input": (
         "tasks: [{name: a, action: test.greet, input: {name: x, times: many}}]",
@@ -103,6 +126,12 @@ WRONG = {
         'tasks: [{name: a, action: test.any, input: {v: "{{ parameters.sise }}"}}]',
         "2:48",
         'Did you mean "size"?',
+    ),
+    "unknown-part": (
+        "parameters: {size: {type: integer}}\n"
+        'tasks: [{name: a, action: test.any, input: {v: "{{ parameters.size.width }}"}}]',
+        "2:48",
+        "is of type integer",
     ),
     "unknown-variable": (
         'vars: {count: 1}\ntasks: [{name: a, action: test.any, input: {v: "{{ vars.conut }}"}}]',
@@ -170,13 +199,22 @@ WRONG = {
     ),
     "template-in-script": (
         'tasks: [{name: a, action: core.shell, input: {script: "rm {{ run.id }}"}}]',
-        "1:55",
+        "1:59",
         "env",
     ),
 }
 
 
 WARNED = {
+    "old-variable": (
+        """
+        vars: {ref: old}
+        tasks:
+          - {name: a, action: test.any, publish: {ref: new, copy: "{{ vars.ref }}"}}
+        """,
+        "3:59",
+        '"copy" reads the variable "ref" as it was before',
+    ),
     "racing-variable": (
         """
         tasks:
@@ -241,6 +279,110 @@ def test_all_problems_of_a_file_are_told_at_once_in_its_order() -> None:
         "unknown-task",
     ]
     assert [problem.place.line for problem in found] == [1, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("given", "part"),
+    [
+        ("{}", 'needs "text" or "file"'),
+        ("{text: null}", 'needs "text" or "file"'),
+        ("{text: 'at {{ run.id }}', file: b}", "takes only one of"),
+        ("{text: a, gzip: true, level: 3}", 'only one of "gzip" or "level" and "window"'),
+        ("{text: a, user: ada}", 'takes "user" only with "password"'),
+    ],
+)
+def test_inputs_that_break_a_rule_of_the_action_are_a_problem(given: str, part: str) -> None:
+    """A text with a template in it is given for sure, and null is not."""
+    (problem,) = problems_of(f"tasks: [{{name: a, action: test.send, input: {given}}}]")
+    assert problem.code == "conflicting-inputs"
+    assert part in problem.message
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "{text: a, file: null, level: 1, window: 2}",
+        "{text: '{{ run.id }}', file: '{{ run.id }}'}",
+        "{text: a, user: ada, password: '{{ secrets.KEY }}'}",
+    ],
+)
+def test_inputs_that_may_fit_are_left_to_the_run(given: str) -> None:
+    """One of two expressions may be null."""
+    plan_of(f"tasks: [{{name: a, action: test.send, input: {given}}}]")
+
+
+IMPOSSIBLE = [
+    ("x: '{{ run.sttus }}'", 'no "sttus"'),
+    ("x: '{{ run.id.day }}'", 'run.id has no parts, and no "day"'),
+    ("x: '{{ index.first }}'", 'index has no parts, and no "first"'),
+    ("x: '{{ task.one.items.errors }}'", "task.one.items has total, succeeded, failed"),
+    ("x: '{{ task.one.error.mesage }}'", 'Did you mean "message"?'),
+    ("x: '{{ task.one.error.type.name }}'", "task.one.error.type has no parts"),
+    ('x: \'{{ task["one"]["error"]["kind"] }}\'', 'no "kind"'),
+    ("x: '{{ task.plain.items.failed }}'", 'task "plain" has no with-items'),
+    ("x: '{{ task.one.status == \"suceeded\" }}'", 'Did you mean "succeeded"?'),
+    ("x: '{{ \"done\" != task.one.status }}'", '"done" is no status'),
+    ('x: \'{{ task.one.status in ["failed", "over"] }}\'', '"over" is no status'),
+    ("x: '{{ \"over\" in [task.one.status, task.plain.status] }}'", '"over" is no status'),
+    ("x: '{{ item.hosst }}'", 'Did you mean "host"?'),
+]
+"""Inputs of a task that name what can't exist, each with a part of the problem."""
+
+
+@pytest.mark.parametrize(("entry", "part"), IMPOSSIBLE)
+def test_a_name_that_can_never_exist_is_a_problem_at_any_depth(entry: str, part: str) -> None:
+    """Whatever the run does, the template would fail."""
+    (problem,) = problems_of(
+        f"""
+        tasks:
+          - {{name: one, action: test.any, with-items: [1]}}
+          - {{name: plain, action: test.any}}
+          - {{name: b, action: test.any, with-items: {{host: [a], port: [1]}}, input: {{{entry}}}}}
+        """
+    )
+    assert part in str(problem)
+
+
+POSSIBLE = [
+    "{{ run.id.upper() }} {{ run.started_at[:10] }} {{ task.one.status[0] }}",
+    "{{ task.one.error.data.body.first }} {{ task.one.output.total.x }}",
+    "{{ task.one.status in ['failed', 'skipped'] }} {{ task.one.error.type == 'Gone' }}",
+    "{{ item.host.name }} {{ item.port }} {{ item.keys() }}",
+]
+
+
+@pytest.mark.parametrize("text", POSSIBLE)
+def test_a_name_that_may_exist_is_left_to_the_run(text: str) -> None:
+    """What a result, an item or an error's data holds is known then only."""
+    plan_of(
+        f"""
+        tasks:
+          - {{name: one, action: test.any, with-items: [1]}}
+          - name: b
+            action: test.any
+            with-items: {{host: [a], port: [1]}}
+            input:
+              x: >-
+                {text}
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    ("items", "part"),
+    [
+        ("with-items: {range: 3}", 'an item of "range" is a number'),
+        ("with-items: {lines: hosts.txt}", 'an item of "lines" is text'),
+        ("with-items: {jsonl: a.jsonl}, batch-size: 5", "with batch-size `item` is a list"),
+    ],
+)
+def test_an_item_without_parts_is_known_by_its_source(items: str, part: str) -> None:
+    """A name in it can't exist, whatever the file holds."""
+    (problem,) = problems_of(
+        f"tasks: [{{name: a, action: test.any, {items}, input: {{v: '{{{{ item.name }}}}'}}}}]"
+    )
+    assert problem.code == "unknown-part"
+    assert part in str(problem)
 
 
 def test_naming_a_later_task_says_which_can_be_named() -> None:
@@ -317,3 +459,68 @@ def test_the_secrets_that_a_workflow_uses_are_known() -> None:
         'tasks: [{name: a, action: test.any, input: {v: "{{ secrets.B }}{{ secrets.A }}"}}]'
     )
     assert plan.secrets == ("A", "B")
+
+
+def test_without_a_catalog_the_scripts_of_the_core_pack_are_known() -> None:
+    """What is no template isn't compiled as one; the table agrees with the pack."""
+    from fanwise.catalog import CORE_SCRIPTS
+    from fanwise.packs.folders import load_actions
+
+    text = "tasks: [{name: a, action: core.shell, input: {script: 'echo ${#x} {{.Names}}'}}]"
+    (entry,) = compile_plan(load(text, file="flow.yaml"), None).tasks[0].inputs
+    assert entry.value.raw == "echo ${#x} {{.Names}}"
+    core = load_actions()
+    specs = [spec for name in core.names() if (spec := core.get(name)) is not None]
+    fields = [(spec.name, field) for spec in specs for field in spec.fields.values()]
+    assert {(name, field.name) for name, field in fields if field.is_script} == CORE_SCRIPTS
+
+
+def test_a_variable_that_is_made_of_its_own_old_value_is_no_warning() -> None:
+    """As a counter is."""
+    plan = plan_of(
+        """
+        vars: {n: 0}
+        tasks: [{name: a, action: test.any, publish: {n: "{{ vars.n + 1 }}", m: 1}}]
+        """
+    )
+    assert not plan.warnings
+
+
+def test_a_template_that_cannot_be_compiled_is_one_problem() -> None:
+    """And none of the input that it would have given."""
+    (problem,) = problems_of("tasks: [{name: a, action: test.greet, input: {name: '{{ 1 + }}'}}]")
+    assert problem.code == "bad-template"
+
+
+@pytest.mark.parametrize(
+    ("template", "remedy"),
+    [
+        ("now()", "run.started_at"),
+        ("env.HOME", "declare a parameter"),
+        ("steps.a", "task.NAME.output"),
+        ("params.x", "parameters.NAME"),
+    ],
+)
+def test_a_name_that_other_tools_have_is_told_what_to_write(template: str, remedy: str) -> None:
+    """A name of fanwise's that merely looks like it would mislead."""
+    (problem,) = problems_of(
+        f"tasks: [{{name: a, action: test.any, input: {{v: '{{{{ {template} }}}}'}}}}]"
+    )
+    assert remedy in problem.hint
+
+
+def test_an_input_that_other_tools_have_is_told_what_is_meant() -> None:
+    """`cmd` is `command`, though `cwd` looks more like it; one slip is one problem."""
+    from fanwise.packs.folders import load_actions
+
+    text = "tasks: [{name: a, action: core.shell, input: {cmd: ls}}]"
+    with pytest.raises(DefinitionError) as caught:
+        compile_plan(load(text, file="flow.yaml"), load_actions())
+    (problem,) = caught.value.problems
+    assert problem.hint == 'Did you mean "command"?'
+
+
+def test_an_unplaced_task_is_told_which_task_turned_the_order_off() -> None:
+    """One `next` in a file does so for all tasks."""
+    (problem,) = problems_of(WRONG["unplaced-task"][0])
+    assert 'since task "a" has "next"' in problem.message

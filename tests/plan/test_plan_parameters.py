@@ -129,3 +129,70 @@ def test_a_name_that_is_not_text_is_unknown(name) -> None:
     with pytest.raises(ParameterError, match="whose name is of type") as caught:
         bind_parameters(plan(), {"must": 1, name: 2})
     assert "It declares: text, whole" in str(caught.value)
+
+
+BOUNDED = """
+parameters:
+  region: {enum: [eu, us], default: eu}
+  size: {choices: [1, 2], default: 1}
+  count: {type: integer, minimum: 1, maximum: 5}
+  ratio: {type: number, maximum: 1}
+  deploy: {default: false}
+  workers: {default: 4}
+  tags: {default: []}
+  note: {default: none}
+tasks: [{name: a, action: x.y}]
+"""
+
+
+def bounded() -> Plan:
+    return compile_plan(load(BOUNDED, file="flow.yaml"), None)
+
+
+@pytest.mark.parametrize(
+    ("given", "takes"),
+    [
+        ({"region": "mars"}, "eu or us"),
+        ({"region": True}, "eu or us"),
+        ({"size": 3}, "1 or 2"),
+        ({"size": True}, "1 or 2"),
+        ({"count": 0}, "a whole number from 1 to 5"),
+        ({"count": 6}, "a whole number from 1 to 5"),
+        ({"ratio": 1.5}, "a number of 1 or less"),
+    ],
+)
+def test_a_value_beyond_choices_and_bounds_is_refused(given, takes) -> None:
+    """The message says what the parameter takes, and not what it was given."""
+    with pytest.raises(ParameterError, match=f'"{next(iter(given))}" takes {takes}'):
+        bind_parameters(bounded(), given)
+
+
+def test_choices_and_bounds_take_what_lies_within_them_and_null() -> None:
+    """A parameter that isn't given is null."""
+    given = {"region": "us", "size": 2, "count": 5, "ratio": None}
+    assert bind_parameters(bounded(), given).items() >= given.items()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("deploy", "false", False),
+        ("workers", "8", 8),
+        ("workers", "0.5", 0.5),
+        ("tags", '["a"]', ["a"]),
+        ("note", "5", "5"),
+        ("size", "2", 2),
+        ("region", "us", "us"),
+    ],
+)
+def test_without_a_type_a_text_is_read_as_the_choices_or_the_default_are(name, text, value) -> None:
+    """So that `-p deploy=false` is no text, which could be taken for true."""
+    read = read_parameter(bounded(), name, text)
+    assert isinstance(read, bool) is isinstance(value, bool)
+    assert read == value
+
+
+def test_a_text_unlike_the_default_is_refused_with_the_remedy() -> None:
+    """The default's type is a guess, which a declared type replaces."""
+    with pytest.raises(ParameterError, match=r"true or false, as its default is. Declare its type"):
+        read_parameter(bounded(), "deploy", "no")

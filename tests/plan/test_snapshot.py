@@ -284,8 +284,8 @@ def test_an_output_that_is_read_in_pages_is_refused_and_zipping_is_suggested(tex
     with pytest.raises(TemplateError) as caught:
         take_snapshot([compiled("{{ vars.limit }}"), compiled(text)], PAGED)
     assert str(caught.value) == (
-        "flow.yaml:1:3  task.fan.output is the output of a task with items. It is read from the "
-        "store in pages, so an item's input can't name it where the item runs in another process. "
+        "flow.yaml:1:3  task.fan.output is of a task with items. It is read from the store in "
+        "pages, so an item's input can't name it where the item runs in another process. "
         'Zip it: with-items: {it: ..., other: "{{ task.fan.output }}"} gives item.other.'
     )
 

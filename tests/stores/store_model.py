@@ -22,7 +22,10 @@ class StoreModel:
     def commit(self, group) -> bool:
         """Take the group, or nothing of it if an item or an event is recorded already."""
         records = dict(self._records)
-        for record in group:
+        for given in group:
+            record = given
+            if isinstance(record, LogEntry):
+                record = replace(record, log_no=1 + len(self._of(LogEntry, records=records)))
             key = _key(record)
             if isinstance(record, ItemOutcome | RecordedEvent) and key in records:
                 return False
@@ -76,18 +79,17 @@ class StoreModel:
         return [
             replace(log, label=labels.get((log.visit_no, log.index)))
             for log in sorted(self._of(LogEntry, run_no), key=_key)
-            if (after is None or _key(log) > _key(after))
-            and (
-                under is None
-                or log.path == under
-                or log.path.startswith((f"{under}.", f"{under}["))
-            )
+            if (after is None or _key(log) > _key(after)) and (under is None or log.is_under(under))
         ][:limit]
 
-    def _of(self, kind, run_no=None):
+    def new_logs(self, run_no, *, after=0, limit=100):
+        logs = [log for log in self.logs(run_no, limit=1_000) if log.log_no > after]
+        return sorted(logs, key=lambda log: log.log_no)[:limit]
+
+    def _of(self, kind, run_no=None, records=None):
         return [
             record
-            for record in self._records.values()
+            for record in (self._records if records is None else records).values()
             if isinstance(record, kind) and run_no in (None, record.run_no)
         ]
 
@@ -105,7 +107,7 @@ def _key(record) -> tuple:
             return "event", record.run_no, record.seq
         case LogEntry():
             index = -1 if record.index is None else record.index
-            return "log", record.run_no, record.visit_no, index, record.at, record.attempt
+            return "log", record.run_no, record.visit_no, index, record.log_no
 
 
 def _frozen(record):

@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from fanwise.errors import StoreError
-from fanwise.stores import open_store
+from fanwise.errors import StoreError, StoreUnusableError
+from fanwise.stores import check, open_store
 from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.store_contract import a_run, an_item
 
@@ -160,6 +160,52 @@ def test_a_damaged_store_is_named(tmp_path):
     with pytest.raises(StoreError, match="damaged") as caught:
         open_sqlite(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("happens", "cause", "left"),
+    [
+        (lambda path: path.unlink(), "the file was removed while it was in use", []),
+        (lambda path: path.with_name("copy").replace(path), "another file was put in", ["kept"]),
+        (lambda path: path.with_name("runs.db-wal").unlink(), "runs.db-wal, a part", ["lost"]),
+    ],
+    ids=["removed", "replaced", "without its log"],
+)
+def test_a_store_whose_file_has_left_its_place_is_neither_read_nor_written(
+    tmp_path, happens, cause, left
+):
+    """Whoever uses it hears why, and the file that is there now stays whole."""
+    path, copy = tmp_path / "runs.db", tmp_path / "copy"
+    with open_sqlite(copy) as store:
+        store.create_run(a_run("kept"))
+    store = open_sqlite(path)
+    run_no = store.create_run(a_run("lost"))
+    store.commit([an_item(run_no, index) for index in range(2_000)])
+    happens(path)
+    uses = (
+        lambda: store.run("lost"),
+        lambda: store.inbox(1),
+        lambda: store.beat(1),
+        lambda: store.commit([an_item(run_no, 2_000)]),
+        lambda: store.create_run(a_run("new")),
+    )
+    for use in uses:
+        with pytest.raises(StoreUnusableError, match=cause):
+            use()
+    store.close()
+    with open_sqlite(path) as store:
+        assert list(store.run_ids()) == left
+    assert not check(str(path)).problems
+
+
+def test_a_store_that_is_moved_takes_its_records_along(tmp_path):
+    """What was committed is in the file that was opened, wherever that is by then."""
+    path, moved = tmp_path / "runs.db", tmp_path / "moved.db"
+    with open_sqlite(path) as store:
+        store.create_run(a_run())
+        path.rename(moved)
+    with open_sqlite(moved, create=False) as store:
+        assert list(store.run_ids()) == ["run-1"]
 
 
 def test_a_store_opened_for_reading_refuses_to_write(tmp_path):

@@ -102,7 +102,8 @@ def test_a_damaged_index_is_a_problem_and_no_value_is_told(path):
 def test_a_file_with_overwritten_pages_is_damaged(path):
     """Whether SQLite can still go through it or not."""
     data = path.read_bytes()
-    middle = len(data) // 2 // 4_096 * 4_096
+    page_bytes = int.from_bytes(data[16:18])  # of SQLite's header; a page begins with its own
+    middle = len(data) // 2 // page_bytes * page_bytes
     path.write_bytes(data[:middle] + b"\xa5" * 8_192 + data[middle + 8_192 :])
     try:
         problems = check(str(path)).problems

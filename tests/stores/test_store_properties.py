@@ -117,6 +117,7 @@ def readings(store):
     for run_no in range(1, RUNS + 1):
         yield list(store.tasks(run_no)), list(store.events(run_no))
         yield list(store.logs(run_no))
+        yield list(store.new_logs(run_no, after=2, limit=2))
         for under in ("a", "a[1]"):
             found = list(store.logs(run_no, under=under, limit=2))
             yield found, list(store.logs(run_no, under=under, after=found[-1] if found else None))

@@ -10,8 +10,10 @@ import pytest
 import fanwise
 from fanwise.errors import DefinitionError
 from fanwise.stores import open_store
+from fanwise.values import decode
 
 ACTIONS = """
+import asyncio
 import fanwise
 
 @fanwise.action("test.echo")
@@ -21,6 +23,19 @@ async def echo(value: object = None) -> object:
 @fanwise.action("test.fail")
 async def fail(message: str = "broken") -> None:
     raise fanwise.ActionError(message, type="Broken", data={"code": 7})
+
+
+LIVE = MOST = 0
+
+@fanwise.action("test.meet")
+async def meet() -> int:
+    global LIVE, MOST
+    LIVE += 1
+    MOST = max(MOST, LIVE)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    LIVE -= 1
+    return MOST
 """
 
 
@@ -237,6 +252,72 @@ def test_a_workflow_that_calls_itself_ends_at_the_depth_allowed(folder: Path) ->
     )
     error = run(folder).error
     assert "more than 16 workflows stand within each other" in error.message
+
+
+def test_a_workflow_that_fans_out_over_itself_ends_at_the_depth_allowed(folder: Path) -> None:
+    """A tree of workflows ends with the first that stands too deep: of 6^15 few ever start."""
+    write(
+        folder,
+        main="""
+            tasks: [{name: again, action: ./main.yaml, with-items: {range: 6}, concurrency: 6}]
+            """,
+    )
+    with open_store(str(folder / "fanwise.db")) as store:
+        assert run(folder).status == "failed"
+        errors = [decode(item.error) for item in store.items(1, 1)]
+    assert [error["type"] for error in errors] == ["TooDeep"] * 6
+    assert all("limits.depth" in error["message"] for error in errors)
+
+
+@pytest.mark.parametrize(
+    ("step", "output"),
+    [
+        ("", "task.most.output"),
+        ("with-items: {range: 9}, concurrency: 9, ", "task.most.output | max"),
+    ],
+)
+def test_attempts_inside_children_take_slots(
+    folder: Path, monkeypatch, step: str, output: str
+) -> None:
+    """No more attempts run at once than `limits.running`, and nothing hangs."""
+    monkeypatch.setenv("FANWISE_LIMIT_RUNNING", "3")
+    write(
+        folder,
+        inner=f"""
+            tasks: [{{name: most, {step}action: test.meet}}]
+            output: "{{{{ {output} }}}}"
+            """,
+        outer="""
+            tasks: [{name: most, with-items: {range: 5}, concurrency: 5, action: ./inner.yaml}]
+            output: "{{ task.most.output | max }}"
+            """,
+        main="""
+            tasks: [{name: most, with-items: {range: 5}, concurrency: 5, action: ./outer.yaml}]
+            output: "{{ task.most.output | max }}"
+            """,
+    )
+    assert run(folder).output == 3
+
+
+def test_a_child_that_is_cut_off_gives_its_slots_back(folder: Path, monkeypatch) -> None:
+    """Items that come after it find them free."""
+    monkeypatch.setenv("FANWISE_LIMIT_RUNNING", "2")
+    write(
+        folder,
+        child="""
+            tasks:
+              - {name: wait, action: core.sleep, with-items: [600, 600, 600], concurrency: 3,
+                 input: {seconds: "{{ item }}"}}
+            """,
+        main="""
+            tasks:
+              - {name: call, action: ./child.yaml, with-items: [1, 2, 3], concurrency: 3,
+                 timeout: 50ms, tolerate: 100%}
+              - {name: after, action: test.echo, input: {value: fine}}
+            output: "{{ task.after.output }}"
+            """,
+    )
+    assert run(folder).output == "fine"
 
 
 def test_a_workflow_may_call_itself_as_long_as_it_ends(folder: Path) -> None:

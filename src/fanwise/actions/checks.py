@@ -17,10 +17,12 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union
 
+from fanwise.catalog import Elements
 from fanwise.errors import InputError
-from fanwise.values import FrozenDict, FrozenList
+from fanwise.values import FrozenDict, FrozenList, LazyList
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -110,20 +112,47 @@ def duration_check(action: str, field: str) -> Callable[[Any], float]:
     """The check of a field that takes a duration, which gives it in seconds."""
 
     def check(value: object) -> float:
-        from fanwise.definition.literals import parse_duration  # with it comes pydantic
-
-        try:
-            return parse_duration(value)
-        except ValueError:
-            raise InputError(f'input "{field}" of {action} must be {DURATION_WORDS}.') from None
+        seconds = _seconds(value)
+        if seconds is None:
+            raise InputError(f'input "{field}" of {action} must be {DURATION_WORDS}.')
+        return seconds
 
     return check
+
+
+def stream_check(action: str, field: str) -> Callable[[object], object]:
+    """The check of a field that takes a list of any length, which isn't read here."""
+
+    def check(value: object) -> object:
+        if isinstance(value, list | LazyList | Elements):
+            return value
+        raise InputError(f'input "{field}" of {action} must be a list.')
+
+    return check
+
+
+def _seconds(value: object) -> float | None:
+    """The seconds of a duration as the language writes it, or None for anything else."""
+    from fanwise.definition.literals import parse_duration  # with it comes pydantic
+
+    try:
+        return parse_duration(value)
+    except ValueError:
+        return None
 
 
 class _Check:
     """Turns a frozen JSON value into what an annotation asks for, or raises `InputError`."""
 
-    __slots__ = ("_action", "_adapter", "_annotation", "_exact", "_field", "_is_shareable")
+    __slots__ = (
+        "_action",
+        "_adapter",
+        "_annotation",
+        "_exact",
+        "_field",
+        "_is_shareable",
+        "_takes_duration",
+    )
 
     def __init__(self, action: str, field: str, annotation: Any) -> None:
         self._action = action
@@ -133,6 +162,7 @@ class _Check:
             _JSON[shape][0] for shape in map(_json_shape, members(annotation)) if shape
         )
         self._is_shareable = is_shareable(annotation)
+        self._takes_duration = timedelta in members(annotation)
         self._adapter: TypeAdapter[Any] | None = None
 
     def __call__(self, value: Any) -> Any:
@@ -141,6 +171,8 @@ class _Check:
             return value
         if kind is int and float in self._exact and value.bit_length() <= _EXACT_FLOAT_BITS:
             return float(value)
+        if kind is str and self._takes_duration and (seconds := _seconds(value)) is not None:
+            return timedelta(seconds=seconds)
         from pydantic import ValidationError
 
         adapter = self._adapter or self._build()
@@ -215,6 +247,8 @@ def _words(annotation: Any) -> str:
         return _JSON[shape][1]
     if annotation in _ANYTHING:
         return "anything"
+    if annotation is timedelta:
+        return DURATION_WORDS
     if typing.get_origin(annotation) is Literal:
         return " or ".join(f'"{choice}"' for choice in typing.get_args(annotation))
     if isinstance(annotation, type) and not typing.get_args(annotation):

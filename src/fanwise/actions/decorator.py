@@ -13,11 +13,11 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from fanwise.actions.checks import (
     DURATION_WORDS,
@@ -26,8 +26,9 @@ from fanwise.actions.checks import (
     duration_check,
     is_shareable,
     members,
+    stream_check,
 )
-from fanwise.catalog import ActionContext, ActionField, ActionSpec, Runs
+from fanwise.catalog import ActionContext, ActionField, ActionSpec, Given, InputRule, Runs
 from fanwise.errors import ActionLoadError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,9 +43,15 @@ DURATION = object()
 """Marks a number of seconds that may be given as `500ms` or `1h30m`: `Annotated[float,
 DURATION]`."""
 
-_OURS = (SCRIPT, PATH, DURATION)
+STREAM = object()
+"""Marks a list that is read an element at a time: `rows: Annotated[Iterable[object], STREAM]`."""
+
+_OURS = (SCRIPT, PATH, DURATION, STREAM)
 _MARK = "__fanwise_action__"
 _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
+
+
+Choices: TypeAlias = Sequence[str | tuple[str, ...]]
 
 
 class _Mark(NamedTuple):
@@ -52,14 +59,26 @@ class _Mark(NamedTuple):
 
     name: str
     cpu: bool
+    rules: Sequence[InputRule]
 
 
-def action(name: str, *, cpu: bool = False) -> Callable[[F], F]:
+def action(
+    name: str,
+    *,
+    cpu: bool = False,
+    one_of: Choices = (),
+    at_most_one_of: Choices = (),
+    some_of: Choices = (),
+    together: Choices = (),
+) -> Callable[[F], F]:
     """Make a function an action called `name`, which is `pack.name`.
 
     The function's parameters and their annotations say what input the action takes, and its
     docstring describes it. `async def` runs on the event loop, `def` in a thread, and a `def` with
     `cpu=True` in a process. Raises `ActionLoadError` for what can't be an action.
+
+    The others name parameters, or tuples of those that belong together, and say how many of them
+    are given: exactly one, at most one, at least one, or all or none. Null isn't given.
     """
     if not isinstance(name, str):
         raise ActionLoadError(
@@ -67,9 +86,17 @@ def action(name: str, *, cpu: bool = False) -> Callable[[F], F]:
             hint='Write @fanwise.action("pack.name").',
         )
 
+    named = {
+        Given.ONE_OF: one_of,
+        Given.AT_MOST_ONE_OF: at_most_one_of,
+        Given.SOME_OF: some_of,
+        Given.TOGETHER: together,
+    }
+    rules = tuple(InputRule(given, _choices(names)) for given, names in named.items() if names)
+
     def mark(function: F) -> F:
-        _verify(name, cpu, function)
-        setattr(function, _MARK, _Mark(name, cpu))
+        _verify(_Mark(name, cpu, rules), function)
+        setattr(function, _MARK, _Mark(name, cpu, rules))
         return function
 
     return mark
@@ -107,20 +134,25 @@ def spec_of(function: object) -> ActionSpec | None:
         context_field=context_field,
         doc=inspect.getdoc(function) or "",
         source=_place(function),
+        rules=mark.rules,
         digest=_digest(_place(function).rpartition(":")[0]),
     )
 
 
-def _verify(name: str, cpu: bool, function: object) -> None:
-    """Raise `ActionLoadError` unless `function` can be the action `name`."""
-    fault = _fault(name, cpu, function)
+def _choices(names: Choices) -> Sequence[tuple[str, ...]]:
+    return tuple((each,) if isinstance(each, str) else tuple(each) for each in names)
+
+
+def _verify(mark: _Mark, function: object) -> None:
+    """Raise `ActionLoadError` unless `function` can be the action that `mark` says."""
+    fault = _fault(mark, function)
     if fault:
         message, hint = fault
-        raise ActionLoadError(f'{_place(function)}  action "{name}" {message}', hint=hint)
+        raise ActionLoadError(f'{_place(function)}  action "{mark.name}" {message}', hint=hint)
 
 
-def _fault(name: str, cpu: bool, function: object) -> tuple[str, str] | None:
-    if not _NAME.fullmatch(name):
+def _fault(mark: _Mark, function: object) -> tuple[str, str] | None:
+    if not _NAME.fullmatch(mark.name):
         return (
             "isn't named pack.name.",
             "Use lower-case letters, digits and _, in two or more parts joined by dots.",
@@ -134,9 +166,14 @@ def _fault(name: str, cpu: bool, function: object) -> tuple[str, str] | None:
         )
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         return "uses yield, but an action has one result.", "Return a list."
-    if cpu and inspect.iscoroutinefunction(function):
+    if mark.cpu and inspect.iscoroutinefunction(function):
         return "is async, but cpu=True needs a def.", "Drop the async, or the cpu=True."
-    for parameter in inspect.signature(function).parameters.values():
+    parameters = inspect.signature(function).parameters
+    for rule in mark.rules:
+        for name in (name for choice in rule.choices for name in choice):
+            if name not in parameters:
+                return f'has no parameter "{name}", which {rule.given} names.', "Name its inputs."
+    for parameter in parameters.values():
         if parameter.kind is parameter.VAR_POSITIONAL:
             return f"takes *{parameter.name}, but input has names.", "Take a list, or **values."
         if parameter.kind is parameter.POSITIONAL_ONLY:
@@ -157,6 +194,15 @@ def _field(name: str, parameter: inspect.Parameter, annotation: object) -> Actio
             check=duration_check(name, parameter.name),
             shareable=True,
             default=None if required else parameter.default,
+        )
+    if STREAM in notes:
+        return ActionField(
+            name=parameter.name,
+            required=required,
+            accepts="a list",
+            check=stream_check(name, parameter.name),
+            default=None if required else parameter.default,
+            is_stream=True,
         )
     if parameter.default is None and annotation is not Any:
         annotation = typing.Optional[annotation]  # noqa: UP045 - `|` doesn't take every annotation

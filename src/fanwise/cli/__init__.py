@@ -8,6 +8,8 @@ ends with 0 (done), 1 (the run failed), 2 (the command, the workflow or the stor
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 
 
@@ -17,6 +19,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from fanwise.cli.completion.scripts import prepare_completion
     from fanwise.cli.errors import reporting
 
+    words = sys.argv[1:] if arguments is None else arguments
     with reporting():
         prepare_completion()
-        raise SystemExit(app(arguments, prog_name="fanwise", standalone_mode=False))
+        _require_text(words)
+        raise SystemExit(app(words, prog_name="fanwise", standalone_mode=False))
+
+
+def _require_text(words: Sequence[str]) -> None:
+    """Raise `UsageError` if an argument isn't UTF-8: nothing could record, find or print it.
+
+    The name of a file that is there may be anything. No argument is quoted: it may be a secret.
+    """
+    if all(word.isascii() for word in words):
+        return
+    from fanwise.errors import UsageError
+    from fanwise.values import is_storable
+
+    for number, word in enumerate(words, 1):
+        if not is_storable(word) and not os.path.lexists(word):
+            raise UsageError(
+                f"argument {number} of fanwise isn't text in UTF-8.",
+                hint="Write it in UTF-8; a file whose name is in another encoding has to be "
+                "renamed.",
+            )

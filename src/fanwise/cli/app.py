@@ -90,6 +90,7 @@ _EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     prune: (
         "fanwise prune --older-than 30d --dry-run",
         "fanwise prune --keep 100 --status succeeded",
+        "fanwise prune 20260305-090702-k3xq",
     ),
     actions: ("fanwise actions --packs ./packs", "fanwise actions core.http"),
     demo: ("fanwise demo monitor", "fanwise demo monitor --servers 100 --store demo.db"),

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from fanwise.cli.text.output import flush_results, prepare_streams, say
 from fanwise.cli.text.usage import UsageProblem, usage_text
-from fanwise.errors import ActionLoadError, FanwiseError
+from fanwise.errors import ActionLoadError, Diagnostic, FanwiseError
 from fanwise.reports.plain import clean_lines
 
 WRONG = 2
@@ -56,6 +56,12 @@ def error_lines(error: FanwiseError) -> list[str]:
     if isinstance(error, ActionLoadError) and error.traceback:
         return [clean_lines(error.traceback).rstrip(), *lines]
     return lines
+
+
+def warning_lines(warnings: Sequence[Diagnostic]) -> list[str]:
+    """Return the warnings of a workflow as lines, one for each."""
+    lines = [f"{each.place}  warning {each.code}  {each.message} {each.hint}" for each in warnings]
+    return [clean_lines(line.rstrip()) for line in lines]
 
 
 def _place(error: Exception) -> str:

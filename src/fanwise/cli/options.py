@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fanwise.cli.completion.words import complete_runs
+from fanwise.cli.completion.words import (
+    complete_driven_runs,
+    complete_open_runs,
+    complete_resumable_runs,
+    complete_retryable_runs,
+    complete_runs,
+)
 
 Packs = Annotated[
     list[Path] | None,
@@ -19,7 +26,7 @@ StoreUrl = Annotated[
         "--store",
         metavar="URL",
         help="The store: a path, sqlite:///PATH or postgresql://HOST/DATABASE. "
-        "Default: $FANWISE_STORE, else your own store.",
+        "Default: $FANWISE_STORE, else that of fanwise.yaml, else your own.",
     ),
 ]
 
@@ -55,12 +62,24 @@ Force = Annotated[
     bool, typer.Option("--force", help="Resume although a file that the run reads has changed.")
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-RunId = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN", help="A run's id, or how one begins.", autocompletion=complete_runs
-    ),
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Show what actions print as well, line by line.")
 ]
+
+
+def _run_id(complete: Callable[[typer.Context, str], list[str]]) -> typer.models.ArgumentInfo:
+    """The argument that names a run, of which `complete` offers those that fit the command."""
+    argument: typer.models.ArgumentInfo = typer.Argument(
+        metavar="RUN", help="A run's id, or how one begins.", autocompletion=complete
+    )
+    return argument
+
+
+RunId = Annotated[str, _run_id(complete_runs)]
+ResumableRunId = Annotated[str, _run_id(complete_resumable_runs)]
+RetryableRunId = Annotated[str, _run_id(complete_retryable_runs)]
+DrivenRunId = Annotated[str, _run_id(complete_driven_runs)]
+OpenRunId = Annotated[str, _run_id(complete_open_runs)]
 Within = Annotated[
     str | None,
     typer.Option(

@@ -10,7 +10,7 @@ This module holds the run as a whole: its variables, its pauses, its end. The li
 
 from __future__ import annotations
 
-from fanwise.conductor import routes, visits
+from fanwise.conductor import endings, routes, visits
 from fanwise.conductor.draft import Draft
 from fanwise.conductor.messages import (
     CancelRequested,
@@ -91,10 +91,10 @@ def _take_request(draft: Draft, event: Event) -> None:
         case PauseRequested():
             _pause(draft)
         case CancelRequested():
-            _stop(draft, Status.CANCELLED, None)
+            _stop(draft, Status.CANCELLED, None, event.by)
         case RunTimedOut():
             message = f"the run took longer than its timeout of {event.timeout_s:g} s"
-            _stop(draft, Status.FAILED, ErrorInfo("Timeout", message))
+            _stop(draft, Status.FAILED, ErrorInfo("Timeout", message), endings.TIMEOUT)
 
 
 def _run_started(draft: Draft, event: RunStarted) -> None:
@@ -127,12 +127,13 @@ def _pause(draft: Draft) -> None:
     _stop_running(draft, at_once=False)
 
 
-def _stop(draft: Draft, status: Status, error: ErrorInfo | None) -> None:
+def _stop(draft: Draft, status: Status, error: ErrorInfo | None, by: str | None) -> None:
     """Head for `status`, unless the run does so already for another; cut off running tasks."""
     if draft.state.phase >= Phase.CLOSING or draft.state.is_cut_off:
         return
-    stop = draft.state.stop or status
-    draft.change(stop=stop, error=draft.state.error or error, is_cut_off=True)
+    if draft.state.stop is None:
+        draft.change(stop=status, error=draft.state.error or error, stopped_by=by)
+    draft.change(is_cut_off=True)
     _stop_running(draft, at_once=True)
 
 
@@ -161,9 +162,16 @@ def _advance(draft: Draft) -> None:
 
 
 def _clean_up(draft: Draft) -> None:
-    """Start the next task of `finally`, whatever became of the one before, or end the run."""
-    for number in range(len(draft.graph.names), len(draft.plan.tasks)):
+    """Start the next task of the end, whatever became of the one before, or end the run.
+
+    Tasks of `on-failure` are skipped unless the run has failed when their turn comes.
+    """
+    first = len(draft.graph.names)
+    for number in range(first, len(draft.plan.tasks)):
         if draft.task(number).stage is TaskStage.WAITING:
+            if number < first + draft.plan.on_failure and not _has_failed(draft):
+                visits.settle_unvisited(draft, number, Status.SKIPPED)
+                continue
             if draft.state.is_pausing:
                 _end_paused(draft)
                 return
@@ -175,8 +183,14 @@ def _clean_up(draft: Draft) -> None:
     else:
         draft.change(phase=Phase.CLOSING)
         context = draft.see(draft.seen_at_end())
-        is_cut_short = draft.state.stop is not None or _final_error(draft) is not None
+        is_cut_short = (
+            draft.state.stop is not None or endings.final_error(draft.plan, draft.state) is not None
+        )
         draft.commands.append(Evaluate(EvaluationKind.OUTPUT, context, nullable=is_cut_short))
+
+
+def _has_failed(draft: Draft) -> bool:
+    return endings.final_status(draft.plan, draft.state) is Status.FAILED
 
 
 def _has_more_to_do(draft: Draft) -> bool:
@@ -202,21 +216,6 @@ def _finish(draft: Draft, output: object, output_error: ErrorInfo | None) -> Non
     if draft.state.stop is Status.CANCELLED:
         draft.commands.append(EndRun(Status.CANCELLED, output))
         return
-    error = _final_error(draft) or output_error
+    error = endings.final_error(draft.plan, draft.state) or output_error
     status = Status.SUCCEEDED if error is None else Status.FAILED
     draft.commands.append(EndRun(status, output, error))
-
-
-def _final_error(draft: Draft) -> ErrorInfo | None:
-    """Return the first listed failure that nothing handled, as the run's error, or None."""
-    if draft.state.error is not None or not draft.state.failures:
-        return draft.state.error
-    first, cause = min(draft.state.failures, key=lambda failure: failure[0])
-    more = len(draft.state.failures) - 1
-    rest = f" ({more} more failed)" if more else ""
-    name = draft.plan.tasks[first].name
-    return ErrorInfo(
-        "TaskFailed",
-        f'task "{name}" failed: {cause.type}: {cause.message}{rest}',
-        {"task": name, "type": cause.type},
-    )

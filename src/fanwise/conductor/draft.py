@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from fanwise.conductor.endings import end_value
 from fanwise.conductor.merges import choose, gather
 from fanwise.conductor.messages import Command
-from fanwise.conductor.state import State, TaskState
+from fanwise.conductor.state import Phase, State, TaskState
 from fanwise.conductor.visibility import Origin, Visibility, VisibleResults
 from fanwise.context import WorkflowContext
 from fanwise.model import Status
@@ -79,17 +80,20 @@ class Draft:
         return replace(self.state, tasks=self.state.tasks.update(self._changed))
 
     def is_on_loop(self, number: int) -> bool:
-        """Say whether a way leads from the task back to itself; tasks of `finally` have none."""
+        """Say whether a way leads from the task back to itself; tasks of the end have none."""
         return number < len(self.graph.names) and self.graph.is_on_loop(number)
 
     def see(self, seen: Visibility) -> WorkflowContext:
         """Return the context at a place on a path."""
         assert self.state.base is not None  # set when the run started
         results = VisibleResults(self.plan.numbers, self.state.results, seen.tasks)
-        return self.state.base.seeing(seen.variables, results)
+        context = self.state.base.seeing(seen.variables, results)
+        if self.state.phase < Phase.CLEANING:
+            return context
+        return context.with_end(end_value(self.plan, self.state))
 
     def seen_at_end(self) -> Visibility:
-        """Return what the run's output and `finally` see: all tasks, the variables of all paths."""
+        """Return what output and tasks of the end see: all tasks, the variables of all paths."""
         assert self.state.seen is not None  # set when the run started
         chosen = {name: choose(values)[1] for name, values in self.state.candidates.items()}
         variables = FrozenDict({**self.state.seen.variables, **chosen})

@@ -73,7 +73,9 @@ class PauseRequested(msgspec.Struct, frozen=True, gc=False):
 
 
 class CancelRequested(msgspec.Struct, frozen=True, gc=False):
-    """The run shall end, and running tasks be cut off."""
+    """The run shall end, and running tasks be cut off; `by` names the asker."""
+
+    by: str | None = None
 
 
 class RunResumed(msgspec.Struct, frozen=True, gc=False):

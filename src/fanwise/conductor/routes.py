@@ -82,7 +82,7 @@ def _depart(draft: Draft) -> None:
 def _leave(draft: Draft, departure: Departure) -> None:
     number, scope, status, taken, passes = departure
     graph = draft.graph
-    if number >= len(graph.names):  # a task of `finally`
+    if number >= len(graph.names):  # a task of the end
         return
     group, is_loop = graph.group_of[number], graph.is_on_loop(number)
     blocks = status in (Status.FAILED, Status.BLOCKED)

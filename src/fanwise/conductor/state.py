@@ -74,7 +74,7 @@ class Phase(IntEnum):
     """evaluating its variables"""
     WORKING = 2
     CLEANING = 3
-    """running its `finally`"""
+    """running its `on-failure` and its `finally`"""
     CLOSING = 4
     """evaluating its output"""
     OVER = 5
@@ -98,6 +98,8 @@ class State(msgspec.Struct, frozen=True, gc=False):
     unsettled: int = 0
     stop: Status | None = None
     error: ErrorInfo | None = None
+    stopped_by: str | None = None
+    """The asker, or the timeout, because of which the run ends as it does."""
     is_cut_off: bool = False
     """Running tasks shall end at once, rather than finish."""
     is_pausing: bool = False
@@ -113,7 +115,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def initial(cls, graph: Graph, cleanup: int = 0) -> State:
-        """A run of which nothing has happened; `cleanup` is how many tasks its `finally` has."""
+        """A run of which nothing has happened; `cleanup` is how many tasks run at its end."""
         loops = {group: LoopState(undecided=0) for group in graph.loops}
         tasks = []
         for number, edges in enumerate(graph.incoming):

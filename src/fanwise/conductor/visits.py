@@ -145,7 +145,7 @@ def settle_unvisited(draft: Draft, number: int, status: Status) -> None:
 
 
 def _may_start(draft: Draft) -> bool:
-    """Say whether tasks may start now; those of `finally` do also in a run that has failed."""
+    """Say whether tasks may start now; those of the end do also in a run that has failed."""
     is_open = draft.state.stop is None or draft.state.phase is Phase.CLEANING
     return is_open and not draft.state.is_pausing
 

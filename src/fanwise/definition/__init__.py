@@ -4,6 +4,7 @@
     shorthand                        short forms written out
     schema, field_types, literals    the keys of the language, what they take and mean
     rules, item_rules, order_rules   rules between several keys
+    accepted                         the values that a parameter takes
     loader, messages, key_hints      from nodes to models, or to problems in plain words
     problems                         the codes of all problems
     json_schema                      the language as editors want it
@@ -11,9 +12,11 @@
 Nothing here does I/O, compiles a template or knows an action.
 """
 
+from fanwise.definition.accepted import Accepted, type_of
 from fanwise.definition.field_types import FAIL, NAME_PATTERN
 from fanwise.definition.json_schema import workflow_json_schema
 from fanwise.definition.literals import (
+    SCALARS,
     TYPES,
     Tolerance,
     fits_type,
@@ -43,7 +46,9 @@ __all__ = [
     "FAIL",
     "MAX_CONCURRENCY",
     "NAME_PATTERN",
+    "SCALARS",
     "TYPES",
+    "Accepted",
     "ParameterDefinition",
     "RetryDefinition",
     "TaskDefinition",
@@ -63,5 +68,6 @@ __all__ = [
     "parse_rate",
     "parse_tolerance",
     "reader",
+    "type_of",
     "workflow_json_schema",
 ]

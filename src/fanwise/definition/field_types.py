@@ -187,6 +187,18 @@ def _parse_type(value: object) -> str:
     return parse_choice(value, TYPES)
 
 
+def _parse_choices(value: object) -> tuple[object, ...]:
+    if not isinstance(value, list) or not value or None in value:
+        raise ValueError("takes a list of values, with one at least, and none of them null")
+    return tuple(value)
+
+
+def _parse_bound(value: object) -> int | float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise ValueError("takes a number")
+
+
 def _parse_join(value: object) -> int | str:
     if value == "all":
         return "all"
@@ -214,6 +226,14 @@ Action = Annotated[str, AfterValidator(_check_action)]
 Text = Annotated[str, AfterValidator(_check_text)]
 ParameterType = Annotated[
     str | None, PlainValidator(_parse_type), WithJsonSchema({"enum": list(TYPES)})
+]
+Choices = Annotated[
+    tuple[object, ...] | None,
+    PlainValidator(_parse_choices),
+    WithJsonSchema({"type": "array", "minItems": 1}),
+]
+Bound = Annotated[
+    int | float | None, PlainValidator(_parse_bound), WithJsonSchema({"type": "number"})
 ]
 Values = Annotated[dict[str, Any], *blankable, AfterValidator(FrozenDict)]
 Variables = Annotated[dict[Name, Any], *blankable, AfterValidator(FrozenDict)]

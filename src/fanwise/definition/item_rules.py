@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from fanwise.definition.literals import has_template, parse_count
 from fanwise.definition.messages import Notes, Path
-from fanwise.definition.problems import shown
-from fanwise.source_kinds import SOURCE_KINDS
+from fanwise.definition.problems import did_you_mean, shown
+from fanwise.source_kinds import SOURCE_KINDS, SourceKind
 
 _ITEM_KEYS: Final = (
     "label",
@@ -16,6 +16,7 @@ _ITEM_KEYS: Final = (
     "rate",
     "batch-size",
     "tolerate",
+    "bad-records",
     "on-item-error",
     "keep-output",
 )
@@ -38,12 +39,13 @@ def check_items(
             )
         return
     items = task[spellings["with-items"]]
+    _check_bad_records(path, task, spellings, notes)
     if not isinstance(items, dict):
         return
     streams = [key for key in items if key in SOURCE_KINDS]
     items_path = (*path, "with-items")
-    if not items or (streams and len(items) > 1):
-        what = f"has other keys beside {shown(streams[0])}" if items else "is an empty map"
+    if not items or len(streams) > 1:
+        what = "names several streams" if items else "is an empty map"
         notes.at_value(
             items_path,
             "bad-with-items",
@@ -51,19 +53,22 @@ def check_items(
             f"Give one of {', '.join(SOURCE_KINDS)} alone, or lists under other keys.",
         )
     elif streams:
-        _check_stream((*items_path, streams[0]), streams[0], items[streams[0]], notes)
-        if SOURCE_KINDS[streams[0]].is_file:
+        kind = SOURCE_KINDS[streams[0]]
+        _check_stream((*items_path, kind.name), kind, items[kind.name], notes)
+        for key, value in items.items():
+            if key != kind.name:
+                _check_option((*items_path, key), kind, key, value, notes)
+        if not kind.knows_total:
             _check_stop(path, task, spellings, notes)
     else:
         _check_side_by_side(items_path, items, notes)
 
 
-def _check_stream(path: Path, stream: str, value: object, notes: Notes) -> None:
-    kind = SOURCE_KINDS[stream]
+def _check_stream(path: Path, kind: SourceKind, value: object, notes: Notes) -> None:
     takes = kind.takes
-    if isinstance(value, str) and (has_template(value) or (kind.is_file and value)):
+    if isinstance(value, str) and (has_template(value) or (kind.is_path and value)):
         return
-    if not kind.is_file:
+    if not kind.is_path:
         try:
             parse_count(value)
         except ValueError as error:
@@ -71,6 +76,49 @@ def _check_stream(path: Path, stream: str, value: object, notes: Notes) -> None:
         else:
             return
     notes.at_value(path, "bad-with-items", f"{notes.subject(path)} {takes}, not {shown(value)}.")
+
+
+def _check_option(path: Path, kind: SourceKind, key: str, value: object, notes: Notes) -> None:
+    """A key beside a stream's is one of its options, and takes this value."""
+    if key not in kind.options:
+        options = ", ".join(kind.options)
+        notes.at_key(
+            path,
+            "bad-with-items",
+            f"{notes.subject(path[:-1])} has a key beside {shown(kind.name)} that isn't one of its "
+            f"options: {shown(key)}.",
+            did_you_mean(key, kind.options)
+            or (f"Its options are {options}." if options else f"Give {kind.name} alone."),
+        )
+    elif not _holds_template(value):
+        try:
+            kind.options[key](value)
+        except ValueError as error:
+            text = f"{notes.subject(path)} {error}, not {shown(value)}."
+            notes.at_value(path, "bad-with-items", text)
+
+
+def _holds_template(value: object) -> bool:
+    parts = value if isinstance(value, list) else [value]
+    return any(isinstance(part, str) and has_template(part) for part in parts)
+
+
+def _check_bad_records(
+    path: Path, task: Mapping[str, object], spellings: Mapping[str, str], notes: Notes
+) -> None:
+    """Only a file has records that can't be read and could be left out."""
+    key, items = spellings.get("bad-records"), task[spellings["with-items"]]
+    if key is None or task[key] == "fail":
+        return
+    records = [kind.name for kind in SOURCE_KINDS.values() if kind.has_records]
+    if not (isinstance(items, dict) and any(kind in items for kind in records)):
+        notes.at_key(
+            (*path, key),
+            "conflicting-keys",
+            f'{notes.subject((*path, key))} concerns records of a file, and its "with-items" reads '
+            "none.",
+            f'Read a file, as in with-items: {{{records[0]}: FILE}}, or remove "{key}".',
+        )
 
 
 def _check_stop(

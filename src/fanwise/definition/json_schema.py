@@ -2,7 +2,7 @@
 
 It is made from the models, so its keys, bounds and documentation are those of `schema.py`; added
 are only the forms that `shorthand.py` writes out. It takes every workflow that `load` takes, if
-its keys are spelt with hyphens, and knows no rules between several keys.
+its keys are spelt as the table does, and knows no rules between several keys.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic.json_schema import GenerateJsonSchema
 
 from fanwise.definition.schema import ORDER_KEYS, WorkflowDefinition
+from fanwise.definition.shorthand import TASK_LISTS
 
 _WORKFLOW: Final = {"$ref": "#/$defs/WorkflowDefinition"}
 
@@ -45,7 +46,8 @@ def workflow_json_schema() -> dict[str, Any]:
     _or_one(transition["do"])
     _or_one(task["needs"])
     _or_one(task["next"], *transition["do"]["anyOf"])
-    workflow["properties"]["finally"]["items"]["properties"] = dict.fromkeys(ORDER_KEYS, False)
+    for key in TASK_LISTS[1:]:
+        workflow["properties"][key]["items"]["properties"] = dict.fromkeys(ORDER_KEYS, False)
     wrapped = {
         "type": "object",
         "properties": {"workflow": _WORKFLOW},

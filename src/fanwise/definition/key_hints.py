@@ -41,7 +41,10 @@ _ELSEWHERE: Final[dict[str, dict[str, str]]] = {
             vars="variables env context",
             output="outputs result return",
             name="id title",
-            **{"finally": "always cleanup teardown ensure on-exit on-end"},
+            **{
+                "finally": "always cleanup teardown ensure on-exit on-end",
+                "on-failure": "on-error on-fail failure alert alerts",
+            },
         ),
         "parallel": _SIDE_BY_SIDE,
         "workflow": 'Put every key under "workflow:", or none.',

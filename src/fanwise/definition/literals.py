@@ -132,6 +132,9 @@ _PYTHON_TYPES: Final[dict[str, type | tuple[type, ...]]] = {
 TYPES: Final = tuple(_PYTHON_TYPES)
 """What a parameter can be declared as."""
 
+SCALARS: Final = ("string", "integer", "number", "boolean")
+"""The types of values without parts."""
+
 
 def fits_type(value: object, declared: str) -> bool:
     """Whether a JSON value is of a declared type; true and false are no numbers."""

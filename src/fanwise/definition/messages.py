@@ -29,6 +29,7 @@ _SHAPES: Final = {
     "tasks": "Write a list: - name: first, then the task's keys.",
     "task": "A task is a map such as {name: hello, action: core.echo}.",
     "finally": "Write a list: - name: clean_up, then the task's keys.",
+    "on-failure": "Write a list: - name: alert, then the task's keys.",
     "transition": 'A transition is a map such as {when: "{{ failed() }}", do: repair}.',
     "on-error": 'To go on elsewhere, write next: {when: "{{ failed() }}", do: repair}.',
     "retry": "Write a map such as {count: 3, delay: 1s}.",
@@ -133,7 +134,8 @@ def _level(path: Path) -> str:
 def _shape(path: Path) -> str:
     """What kind of thing stands at `path`: an element by what it is, all else by its key."""
     if len(path) == 2:
-        return {"tasks": "task", "finally": "task", "parameters": "parameter"}.get(str(path[0]), "")
+        key = str(path[0]).replace("_", "-")
+        return "task" if key in TASK_LISTS else "parameter" if key == "parameters" else ""
     if len(path) == 4 and path[2] == "next":
         return "transition"
     return str(path[-1]) if path else ""

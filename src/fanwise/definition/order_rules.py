@@ -17,13 +17,13 @@ def check_order(
 
     `spellings` gives for each key, with `-`, how the task spells it.
     """
-    if path[0] == "finally":
+    if path[0] != "tasks":
         for key in (spellings[each] for each in ORDER_KEYS if each in spellings):
             notes.at_key(
                 (*path, key),
                 "misplaced-key",
-                f'{notes.subject((*path, key))} can\'t stand under "finally", whose tasks run one '
-                "after another.",
+                f'{notes.subject((*path, key))} can\'t stand under "{path[0]}", whose tasks '
+                "run one after another.",
                 "Remove it; list the tasks in the order in which they are to run.",
             )
         return

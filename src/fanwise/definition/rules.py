@@ -6,8 +6,10 @@ others. Whether the names in it exist, and what follows what, is for the plan to
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from fanwise.definition.accepted import NUMBERS, Accepted
 from fanwise.definition.item_rules import check_items
 from fanwise.definition.literals import TYPES, fits_type
 from fanwise.definition.messages import Notes, Path
@@ -24,9 +26,9 @@ def check_rules(root: Node, problems: Problems) -> None:
     _check_spellings((), workflow, notes)
     tasks: list[tuple[Path, dict[str, Any]]] = [
         ((key, index), task)
-        for key in TASK_LISTS
-        if isinstance(workflow.get(key), list)
-        for index, task in enumerate(workflow[key])
+        for key, listed in workflow.items()
+        if key.replace("_", "-") in TASK_LISTS and isinstance(listed, list)
+        for index, task in enumerate(listed)
         if isinstance(task, dict)
     ]
     _check_twins(tasks, notes)
@@ -93,6 +95,7 @@ def _check_parameter(path: Path, parameter: dict[str, Any], notes: Notes) -> Non
             f'{who} is secret, and only text can be masked, so its type isn\'t "{declared}".',
             "Declare it as string.",
         )
+    accepted = _check_bounds(path, parameter, notes)
     if "default" not in parameter:
         return
     default = parameter["default"]
@@ -108,3 +111,45 @@ def _check_parameter(path: Path, parameter: dict[str, Any], notes: Notes) -> Non
             f"the default of {who} is {shown(default)}, and its type is {declared}.",
             "Change one of the two.",
         )
+    elif not accepted.fits(default):
+        notes.at_value(
+            (*path, "default"),
+            "bad-value",
+            f"the default of {who} is {shown(default)}, and it takes {accepted.words}.",
+            "Change one of the two.",
+        )
+
+
+def _check_bounds(path: Path, parameter: Mapping[str, object], notes: Notes) -> Accepted:
+    """Choices are of the declared type, and bounds are those of numbers. Gives what holds."""
+    declared, choices = parameter.get("type"), parameter.get("choices")
+    kind = declared if isinstance(declared, str) and declared in TYPES else None
+    who = notes.subject(path)
+    bounds: dict[str, float] = {}
+    for key in ("minimum", "maximum"):
+        value = parameter.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            bounds[key] = value
+        if key in parameter and kind not in NUMBERS:
+            notes.at_key(
+                (*path, key),
+                "conflicting-keys",
+                f"{who} has a {key}, and isn't declared as a number.",
+                "Declare it as integer or number.",
+            )
+    if len(bounds) == 2 and bounds["minimum"] > bounds["maximum"]:
+        text = f"the minimum of {who} is greater than its maximum."
+        notes.at_value((*path, "minimum"), "bad-value", text, "Change one of the two.")
+        bounds = {}
+    accepted = Accepted(kind, None, **(bounds if kind in NUMBERS else {}))
+    if not isinstance(choices, list) or not choices:
+        return accepted
+    for at, choice in enumerate(choices):
+        if not accepted.fits(choice):
+            notes.at_value(
+                (*path, "choices", at),
+                "bad-value",
+                f"a choice of {who} is {shown(choice)}, and it takes {accepted.words}.",
+                "Change one of the two.",
+            )
+    return Accepted(kind, choices)

@@ -11,7 +11,7 @@ are the keys with `_` for `-`, and `finally_`; durations are in seconds, rates i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Self
 
 from pydantic import (
@@ -25,8 +25,11 @@ from pydantic import (
     model_validator,
 )
 
+from fanwise.definition.accepted import Accepted
 from fanwise.definition.field_types import (
     Action,
+    Bound,
+    Choices,
     Condition,
     Duration,
     Flag,
@@ -63,7 +66,7 @@ MAX_CONCURRENCY: Final = 100_000
 MAX_BATCH_SIZE: Final = 100_000
 
 ORDER_KEYS: Final = ("needs", "next", "join", "max-visits")
-"""The keys of a task that concern its place among `tasks`; those under `finally` have theirs."""
+"""The keys of a task that concern its place among `tasks`; those of the end have theirs."""
 
 
 def _key(field: str) -> str:
@@ -107,8 +110,20 @@ class ParameterDefinition(_Keys):
     )
     required: StrictBool = Field(False, description="Whether a run must be given a value.")
     default: Any = Field(None, description="The literal value when none is given; default null.")
+    choices: Choices = Field(
+        None, description="The values that it takes, and no others; default any."
+    )
+    minimum: Bound = Field(None, description="The smallest number that it takes.")
+    maximum: Bound = Field(None, description="The largest number that it takes.")
     secret: StrictBool = Field(False, description="Whether the value is masked and never recorded.")
     description: str = Field("", description="What the parameter is for.")
+
+    @property
+    def accepted(self) -> Accepted:
+        """The values that fit."""
+        # Only text can be masked.
+        kind = "string" if self.secret else self.type
+        return Accepted(kind, self.choices, self.minimum, self.maximum)
 
 
 class RetryDefinition(_Keys):
@@ -167,7 +182,7 @@ class TaskDefinition(_Keys):
     with_items: Items = Field(
         None,
         description="Runs the action once per item of a list, of a stream (`jsonl`, `csv`, "
-        "`lines` or `range`), or of several lists side by side.",
+        "`lines`, `files` or `range`), or of several lists side by side.",
     )
     label: Text = Field("", description="What lists and errors call an item; default its index.")
     concurrency: Annotated[int | str, *whole_number(1, MAX_CONCURRENCY)] = Field(
@@ -184,6 +199,12 @@ class TaskDefinition(_Keys):
     tolerate: Tolerated = Field(
         default_factory=lambda: Tolerance(count=0),
         description="Failed items that the task accepts, a number or a percentage; default 0.",
+    )
+    bad_records: Annotated[str, *one_of("fail", "skip", "tolerate")] = Field(
+        "fail",
+        description="What happens to records of a file that can't be read: they fail their item "
+        "(`fail`, default), are left out (`skip`), or are left out and count as failed records, "
+        "of which `tolerate` says how many (`tolerate`).",
     )
     on_item_error: Annotated[str, *one_of("continue", "stop")] = Field(
         "continue",
@@ -251,6 +272,11 @@ class WorkflowDefinition(_Keys):
         description="The steps. They run in the order listed, unless any has `needs` or `next`.",
         json_schema_extra={"minItems": 1},
     )
+    on_failure: tuple[TaskDefinition, ...] = Field(
+        (),
+        description="Steps that run if the run has failed, in the order listed, before those of "
+        "`finally`.",
+    )
     finally_: tuple[TaskDefinition, ...] = Field(
         (), description="Steps that run at the end, in the order listed, however the run ended."
     )
@@ -274,6 +300,16 @@ class WorkflowDefinition(_Keys):
     def text(self) -> str:
         """The file's text."""
         return self._text
+
+    @property
+    def task_lists(self) -> Mapping[str, tuple[TaskDefinition, ...]]:
+        """All tasks, by the key that they stand under, in the order of their numbers."""
+        return {"tasks": self.tasks, "on-failure": self.on_failure, "finally": self.finally_}
+
+    @property
+    def ending(self) -> tuple[TaskDefinition, ...]:
+        """The tasks that run at the end, in their order."""
+        return (*self.on_failure, *self.finally_)
 
     def place(self, *path: str | int) -> Place:
         """Where the value at `path` starts, or the nearest value around it that is in the file."""

@@ -4,6 +4,7 @@
     next: a                next: [{do: [a]}]
     next: [a, b]           next: [{do: [a, b]}]
     next: {do: a}          next: [{do: [a]}]
+    enum: [a, b]           choices: [a, b]        of a parameter, as JSON Schema calls it
 
 A node that is put in stands at the place of what it holds. The tree that is given isn't changed;
 what is no form of these stays as it is, for the models to refuse.
@@ -17,7 +18,7 @@ from typing import Final
 from fanwise.definition.yaml.nodes import Node
 from fanwise.values import FrozenDict, FrozenList
 
-TASK_LISTS: Final = ("tasks", "finally")
+TASK_LISTS: Final = ("tasks", "on-failure", "finally")
 """The keys of a workflow that hold tasks."""
 
 _Change = Callable[[str | int, Node], Node]
@@ -25,7 +26,27 @@ _Change = Callable[[str | int, Node], Node]
 
 def write_out(root: Node) -> Node:
     """The tree of a workflow without shorthand."""
-    return _with_parts(root, lambda key, part: _tasks(part) if key in TASK_LISTS else part)
+    return _with_parts(root, _workflow_key)
+
+
+def _workflow_key(key: str | int, value: Node) -> Node:
+    if key == "parameters":
+        return _with_parts(value, lambda _, parameter: _parameter(parameter))
+    return _tasks(value) if key in TASK_LISTS else value
+
+
+def _parameter(node: Node) -> Node:
+    children = node.children
+    if not isinstance(children, dict) or "enum" not in children or "choices" in children:
+        return node
+    named = {_choices_for_enum(key): part for key, part in children.items()}
+    keys = {_choices_for_enum(key): spot for key, spot in (node.keys or {}).items()}
+    values = FrozenDict({key: part.value for key, part in named.items()})
+    return Node(node.spot, values, named, keys)
+
+
+def _choices_for_enum(key: str) -> str:
+    return "choices" if key == "enum" else key
 
 
 def _tasks(tasks: Node) -> Node:

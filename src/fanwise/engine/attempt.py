@@ -12,20 +12,20 @@ and `restore_call` turns that back. Times are seconds since the epoch, spans are
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
-from fanwise.catalog import ActionContext, ActionSpec, StopFlag
-from fanwise.context import ItemContext, WorkflowContext
-from fanwise.engine.capture import AttemptLog, log_text
+from fanwise.catalog import ActionContext, ActionSpec, Elements, StopFlag
+from fanwise.context import AttemptContext, TemplateContext, WorkflowContext
+from fanwise.engine.capture import AttemptLog
 from fanwise.engine.evaluate import bounded
 from fanwise.engine.masking import Masker
 from fanwise.engine.visit import Visit
-from fanwise.errors import AttemptError, InputError, LimitError, Place
+from fanwise.errors import AttemptError, InputError, LimitError, Place, ResultError
 from fanwise.model import Limits
 from fanwise.plan import PlannedInput, Value
 from fanwise.plan.snapshot import (
@@ -38,10 +38,10 @@ from fanwise.plan.snapshot import (
     to_text,
 )
 from fanwise.ports import Arguments, CallSpec, InputText, PortableCall, Ticket
-from fanwise.values import FrozenDict, FrozenList, Json, decode, encode
+from fanwise.values import FrozenDict, FrozenList, decode, encode
 
 _Check: TypeAlias = Callable[[Any], Any]
-_Render: TypeAlias = Callable[[WorkflowContext | ItemContext, None], Json]
+_Render: TypeAlias = Callable[[TemplateContext, None], object]
 
 
 class Surroundings(Protocol):
@@ -83,15 +83,15 @@ class Surroundings(Protocol):
     def sleeper(self, ticket: Ticket) -> Callable[[float], Awaitable[None]]:
         """A function that sleeps so many seconds, for one attempt."""
 
-    def keep_log(self, ticket: Ticket, path: str, started_at: float, text: str) -> None:
-        """Record the text that an attempt has printed."""
+    def keep_log(self, ticket: Ticket, path: str, written_at: float, text: str) -> None:
+        """Record a text that an attempt has printed."""
 
 
 class RenderedInput(NamedTuple):
     """An input that has its value already; `place` is its place in the workflow's file."""
 
     name: str
-    value: Json
+    value: object
     place: Place
 
 
@@ -103,7 +103,7 @@ class InputRender(NamedTuple):
     check: _Check | None
     place: Place
 
-    def value_in(self, context: WorkflowContext | ItemContext) -> Any:
+    def value_in(self, context: TemplateContext) -> Any:
         """The value that the action is called with. Raises `AttemptError`."""
         value = self.render(context, None)
         if self.check is None:
@@ -114,15 +114,24 @@ class InputRender(NamedTuple):
             raise error.at(self.place) from None
 
 
-def input_render(entry: PlannedInput, action: ActionSpec, around: Surroundings) -> InputRender:
-    """An input made ready to render, with outputs read and paths made absolute."""
-    render: _Render = entry.value.evaluate
-    if entry.reads_pages:
-        render = partial(_read, render, entry.value.place, around.limits)
+def input_render(
+    entry: PlannedInput, action: ActionSpec, around: Surroundings, *, travels: bool = False
+) -> InputRender:
+    """An input made ready to render, with outputs read and paths made absolute.
+
+    An input that its action reads an element at a time stays unread, unless it travels.
+    """
+    value = entry.value
+    render: _Render = value.evaluate
     field = action.fields.get(entry.name)
-    if field is not None and field.is_path:
-        render = partial(_locate, render, entry.value, around)
-    return InputRender(entry.name, render, _check_of(action, entry.name), entry.value.place)
+    if field is not None and field.is_stream and not travels and _is_template(value):
+        render = partial(_streamed, value)
+    else:
+        if entry.reads_pages:
+            render = partial(_read, render, value.place, around.limits)
+        if field is not None and field.is_path:
+            render = partial(_locate, render, value, around)
+    return InputRender(entry.name, render, _check_of(action, entry.name), value.place)
 
 
 def encode_result(value: object, path: Callable[[], str], masker: Masker, limits: Limits) -> bytes:
@@ -130,7 +139,10 @@ def encode_result(value: object, path: Callable[[], str], masker: Masker, limits
 
     Raises `ResultError` for a value that isn't JSON, and `LimitError`.
     """
-    output = encode(value, where="result")
+    try:
+        output = encode(value, where="result")
+    except ResultError:
+        output = encode(_converted(value), where="result")
     if masker.is_active and not masker.holds_none(output):
         output = msgspec.json.encode(masker.mask(msgspec.json.decode(output)))
     if len(output) > limits.result_bytes:
@@ -176,6 +188,7 @@ class VisitCall:
         self._context_field = action.context_field
         self._logger = logging.getLogger(f"fanwise.action.{action.name}")
         self._folder = str(around.workflow_folder)
+        self._names_attempt = any(entry.value.names_attempt for entry in inputs)
         self._shared: Arguments = {}
         self._by_item: list[InputRender] = []
         for entry in inputs:
@@ -187,7 +200,7 @@ class VisitCall:
         for name, value, place in rendered:
             self._share(name, value, _check_of(action, name), place)
 
-    def _share(self, name: str, value: Json, check: _Check | None, place: Place) -> None:
+    def _share(self, name: str, value: object, check: _Check | None, place: Place) -> None:
         """Check an input that all items share."""
         own = InputRender(name, lambda _context, _outcome: value, check, place)
         checked = own.value_in(self.context)
@@ -200,9 +213,13 @@ class VisitCall:
     def arguments(self, ticket: Ticket) -> Arguments:
         """The action's arguments. Raises `AttemptError`."""
         arguments = self._shared.copy()
-        context = ticket.context
+        context: TemplateContext = ticket.context
+        if self._names_attempt:
+            facts = FrozenDict(key=self._key(ticket), number=ticket.attempt)
+            context = AttemptContext(ticket.context, facts)
         for each in self._by_item:
             arguments[each.name] = each.value_in(context)
+        require_rules(self.action, arguments)
         if self._context_field is not None:
             arguments[self._context_field] = self._action_context(ticket)
         if self._is_child:
@@ -216,7 +233,7 @@ class VisitCall:
             task=visit.path,
             index=ticket.index,
             attempt=ticket.attempt,
-            idempotency_key=f"{visit.run_id}/{self.describe(ticket)}/{visit.number}",
+            idempotency_key=self._key(ticket),
             deadline=None if self.timeout_s is None else around.now() + self.timeout_s,
             logger=self._logger,
             stop=around.stop,
@@ -224,6 +241,10 @@ class VisitCall:
             folder=self._folder,
             sleep=around.sleeper(ticket),
         )
+
+    def _key(self, ticket: Ticket) -> str:
+        """The idempotency key: the same for all attempts of an item, and another for all else."""
+        return f"{self.visit.run_id}/{self.describe(ticket)}/{self.visit.number}"
 
     def result(self, value: object, ticket: Ticket) -> bytes:
         """The action's result as JSON text. Raises `ResultError` or `LimitError`."""
@@ -235,12 +256,12 @@ class VisitCall:
         return f"{self.visit.path}{index}"
 
     def open_log(self) -> AttemptLog:
-        """A block whose printed text goes to a log of its own, which begins open."""
-        return AttemptLog(self.around.limits.log_bytes, self._keep_log)
+        """A block whose printed text goes to a log of its own."""
+        around = self.around
+        return AttemptLog(around.limits.log_bytes, self._masker, around.now, self._keep_log)
 
-    def _keep_log(self, ticket: Ticket, started_at: float, written: bytes, left_out: int) -> None:
-        text = log_text(written, left_out, self._masker)
-        self.around.keep_log(ticket, self.describe(ticket), started_at, text)
+    def _keep_log(self, ticket: Ticket, written_at: float, text: str) -> None:
+        self.around.keep_log(ticket, self.describe(ticket), written_at, text)
 
     def portable(self) -> PortableCall:
         """The call as data. Raises `AttemptError` if it has to stay in this process."""
@@ -251,20 +272,45 @@ class VisitCall:
         return _secrets_of(self)
 
 
+def require_rules(action: ActionSpec, arguments: Arguments) -> None:
+    """Raise `InputError` if the inputs that are given don't go together."""
+    for rule in action.rules:
+        given = [name for name, value in arguments.items() if value is not None]
+        if fault := rule.fault(given, given):
+            raise InputError(f"{action.name} {fault}.")
+
+
 def _check_of(action: ActionSpec, name: str) -> _Check | None:
     field = action.fields.get(name)
     return None if field is None else field.check
+
+
+def _is_template(value: Value) -> bool:
+    return isinstance(value.raw, str) and not value.is_constant
+
+
+def _streamed(value: Value, context: TemplateContext, outcome: None) -> object:
+    """A list of any length, of which nothing is read yet."""
+    begin = partial(value.templates[0].stream, context)
+    found = begin()
+    return Elements(begin) if isinstance(found, Iterator) else found
+
+
+def _converted(value: object) -> object:
+    from fanwise.conversions import converted  # seldom needed
+
+    return converted(value)
 
 
 def _read(
     render: _Render,
     place: Place,
     limits: Limits,
-    context: WorkflowContext | ItemContext,
+    context: TemplateContext,
     outcome: None,
-) -> Json:
+) -> object:
     """Render, with the outputs of tasks with items read into lists."""
-    value: Json = bounded(render(context, outcome), place, limits)
+    value: object = bounded(render(context, outcome), place, limits)
     return value
 
 
@@ -272,14 +318,14 @@ def _locate(
     render: _Render,
     value: Value,
     around: Surroundings,
-    context: WorkflowContext | ItemContext,
+    context: TemplateContext,
     outcome: None,
-) -> Json:
+) -> object:
     """Render, with a relative path made absolute, also in lists and maps of paths."""
     return _located(render(context, outcome), value, around)
 
 
-def _located(path: Json, value: Value, around: Surroundings) -> Json:
+def _located(path: object, value: Value, around: Surroundings) -> object:
     if isinstance(path, str):
         return around.locate(path, value)
     if isinstance(path, dict):
@@ -335,8 +381,9 @@ def _make_portable(call: VisitCall) -> PortableCall:
     return PortableCall(spec, snapshot.data)
 
 
-def _rendered(call: VisitCall, entry: PlannedInput) -> Json:
-    return input_render(entry, call.action, call.around).render(call.context, None)
+def _rendered(call: VisitCall, entry: PlannedInput) -> object:
+    own = input_render(entry, call.action, call.around, travels=True)
+    return own.render(call.context, None)
 
 
 def _secrets_of(call: VisitCall) -> bytes:

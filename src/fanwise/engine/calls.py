@@ -101,8 +101,8 @@ class RunSurroundings:
             resumes=self._resumes and ticket.attempt == 1,
         )
 
-    def keep_log(self, ticket: Ticket, path: str, started_at: float, text: str) -> None:
-        """Record the text that an attempt has printed."""
+    def keep_log(self, ticket: Ticket, path: str, written_at: float, text: str) -> None:
+        """Record a text that an attempt has printed."""
         visit = self._visit
         self._run.journal.add_log(
             LogEntry(
@@ -111,7 +111,7 @@ class RunSurroundings:
                 ticket.index,
                 ticket.attempt,
                 path,
-                started_at,
+                written_at,
                 text,
             )
         )

@@ -1,49 +1,94 @@
-"""Records the prints and logs of actions, apart by attempt.
+"""Records the prints and logs of actions, apart by attempt, while the attempts run.
 
 Each worker of an executor has a log, set once in its context and used for one attempt after the
 other. While a `capturing()` block lasts, text written to standard output or error, or given to
-`logging`, goes to the log of the current context, if there is one and it is open; everything else
-goes to the stream or handler as before. The engine drives runs in such a block, and nothing else
-does, so without a run in progress the process's streams and logging are left alone.
+`logging`, goes to the log of the current context; without one it goes to the stream or handler as
+before. The engine drives runs in such a block, and nothing else does, so without a run in progress
+the process's streams and logging are left alone.
 
 Tasks and `asyncio.to_thread` inherit the context. Threads that an action starts by itself don't,
 and child processes write to the real streams. A task that outlives its attempt prints into the
-attempt that its worker makes at that time.
+attempt that its worker makes at that time. Between attempts, and after the last one, printed text
+is dropped: it may hold a secret, and belongs to no attempt any more. So the streams stay covered
+after the last block as long as a thread or a task is left that has a log in its context.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar, Token
+from contextlib import contextmanager, suppress
+from contextvars import Context, ContextVar, Token
 from types import TracebackType
-from typing import TextIO
+from typing import Final, TextIO, TypeAlias, TypeVar
 
 from fanwise.engine.masking import Masker
 from fanwise.ports import Ticket
+
+_FLUSH_S: Final = 0.5
+"""Seconds after which the text of an attempt that still runs is recorded."""
+
+_T = TypeVar("_T")
+
+Keep: TypeAlias = Callable[[Ticket, float, str], None]
+"""Records the text of an attempt, which was written at that time."""
 
 
 class AttemptLog:
     """The log of one worker's attempts; implements `ports.AttemptLog`.
 
-    As a block it is the log of its context. It holds `limit_bytes` at most and counts the rest;
-    `keep` is called with a ticket, a start, the text so far, and the number of bytes left out.
-    Any thread may write.
+    As a block, on an event loop, it is the log of its context. It takes `limit_bytes` of an attempt
+    at most and counts the rest. `keep_text` is called on the loop's thread, with text that `masker`
+    has masked: half a second after a line was written, and at the attempt's end. Any thread may
+    write.
     """
 
-    __slots__ = ("_keep", "_left_out", "_limit", "_lock", "_token", "is_open", "written")
+    __slots__ = (
+        "_flushing",
+        "_is_due",
+        "_keep_text",
+        "_left_out",
+        "_limit",
+        "_lock",
+        "_loop",
+        "_loops_thread",
+        "_masker",
+        "_now",
+        "_room",
+        "_token",
+        "_written",
+        "_written_at",
+        "has_text",
+        "ticket",
+    )
 
-    def __init__(self, limit_bytes: int, keep: Callable[[Ticket, float, bytes, int], None]) -> None:
-        self.is_open = True
-        self.written = bytearray()
+    def __init__(
+        self, limit_bytes: int, masker: Masker, now: Callable[[], float], keep_text: Keep
+    ) -> None:
+        self.ticket: Ticket | None = None
+        self.has_text = False
+        self._written = bytearray()  # and not recorded yet
+        self._written_at = 0.0
+        self._room = self._limit = limit_bytes
         self._left_out = 0
-        self._limit = limit_bytes
-        self._keep = keep
+        self._masker = masker
+        self._now = now
+        self._keep_text = keep_text
+        self._loop = asyncio.get_running_loop()
+        self._loops_thread = threading.get_ident()
+        self._is_due = False  # whether a flush is
+        self._flushing: asyncio.TimerHandle | None = None
         self._lock = threading.RLock()  # the garbage collector may run what prints in the midst
         self._token: Token[AttemptLog | None] | None = None
+        _living.add(id(self))
+
+    def __del__(self) -> None:
+        _living.discard(id(self))
+        if not _living:
+            _uncover_if_idle()
 
     def __enter__(self) -> AttemptLog:
         self._token = _current.set(self)
@@ -57,48 +102,87 @@ class AttemptLog:
     ) -> None:
         assert self._token is not None
         _current.reset(self._token)
+        if self._flushing is not None:
+            self._flushing.cancel()
 
-    def write(self, text: str) -> bool:
-        """Add a text, in a form that can be stored; False if the log isn't open."""
+    def write(self, text: str) -> None:
+        """Add a text, in a form that can be stored; without an attempt it is dropped."""
         data = text.replace("\0", "\ufffd").encode("utf-8", "replace")
         with self._lock:
-            if not self.is_open:
-                return False
-            room = self._limit - len(self.written)
-            self.written += data[:room]
-            self._left_out += max(0, len(data) - room)
-            return True
+            if self.ticket is None:
+                return
+            kept = data[: self._room]
+            self._written += kept
+            self._written_at = self._now()
+            self._room -= len(kept)
+            self._left_out += len(data) - len(kept)
+            self.has_text = True
+            is_due, self._is_due = self._is_due, True
+        if not is_due:
+            self._plan_flush()
 
-    def keep(self, ticket: Ticket, started_at: float) -> None:
-        """Close the log, and record its text, if there is any, as that of this attempt."""
+    def _plan_flush(self) -> None:
+        if threading.get_ident() == self._loops_thread:
+            self._set_timer()
+        else:
+            with suppress(RuntimeError):  # the loop is closed, and the attempt has no end
+                self._loop.call_soon_threadsafe(self._set_timer)
+
+    def _set_timer(self) -> None:
+        # In no context: a timer that is cancelled would keep the log that its context has.
+        self._flushing = self._loop.call_later(_FLUSH_S, self._flush, context=Context())
+
+    def _flush(self) -> None:
+        """Record the lines that are complete, and can be masked apart from those that follow."""
+        self._flushing = None
         with self._lock:
-            self.is_open = False
-            written, left_out = bytes(self.written), self._left_out
-            self.written.clear()
-            self._left_out = 0
-        if written:
-            self._keep(ticket, started_at, written, left_out)
+            self._is_due = False
+            ticket = self.ticket
+            if ticket is None or not self._written:
+                return
+            text = self._written.decode("utf-8", "ignore")  # its last character may be incomplete
+            lines = text[: self._masker.settled(text)]
+            del self._written[: len(lines.encode())]
+            written_at = self._written_at
+        if lines:
+            self._keep_text(ticket, written_at, self._masker.text(lines))
 
+    def keep(self, ticket: Ticket) -> None:
+        """End the attempt, and record the rest of its text."""
+        with self._lock:
+            self.ticket = None
+            self.has_text = False
+            rest = self._written.decode("utf-8", "ignore")
+            left_out, self._left_out = self._left_out, 0
+            self._written.clear()
+            self._room = self._limit
+        text = log_text(rest, left_out, self._masker)
+        if text:
+            self._keep_text(ticket, self._written_at, text)
+
+
+def log_text(text: str, left_out: int, masker: Masker) -> str:
+    """The end of a log: without secrets, and with a note if bytes of it were left out."""
+    if not left_out:
+        return masker.text(text)
+    note = f"({left_out:,} bytes more were left out: limits.log_bytes)\n"
+    beginning = masker.beginning(text).rstrip()
+    return f"{beginning}\n{note}" if beginning else note
+
+
+_living: set[int] = set()
+"""The ids of all logs that there are: of workers, and in the contexts of what they have started."""
 
 _current: ContextVar[AttemptLog | None] = ContextVar("fanwise_attempt_log", default=None)
 
 
-def log_text(written: bytes, left_out: int, masker: Masker) -> str:
-    """The record of a log: without secrets, and with a note if some of it was left out."""
-    text = written.decode("utf-8", "ignore")  # its last character may be incomplete
-    if not left_out:
-        return masker.text(text)
-    note = f"({left_out:,} bytes more were left out: limits.log_bytes)"
-    return f"{masker.beginning(text).rstrip()}\n{note}\n"
-
-
-def unheard(tell: Callable[[str], None]) -> Callable[[str], None]:
+def unheard(tell: Callable[[_T], None]) -> Callable[[_T], None]:
     """Wrap `tell` so that its prints bypass attempt logs."""
 
-    def told(text: str) -> None:
+    def told(fact: _T) -> None:
         token = _current.set(None)
         try:
-            tell(text)
+            tell(fact)
         finally:
             _current.reset(token)
 
@@ -110,22 +194,36 @@ def capturing() -> Iterator[None]:
     """A block in which the prints and logs of attempts are recorded with them.
 
     It concerns the whole process. Blocks may overlap in any order, also in several threads: the
-    last to end puts back the streams. If logging isn't configured, records are heard from the level
-    INFO on.
+    streams are put back after the last. If logging isn't configured, records are heard from the
+    level INFO on.
     """
     with _lock:
-        streams = [_Stream.over("stdout"), _Stream.over("stderr")]
-        handler = _Handler.on_root()
+        parts: list[_Stream | _Handler] = [
+            _Stream.over("stdout"),
+            _Stream.over("stderr"),
+            _Handler.on_root(),
+        ]
+        for part in parts:
+            _covers[part] = _covers.get(part, 0) + 1
     try:
         yield
     finally:
         with _lock:
-            handler.leave_root()
-            for stream in streams:
-                stream.uncover()
+            for part in parts:
+                _covers[part] -= 1
+        if not _living:
+            _uncover_if_idle()
 
 
-_lock = threading.Lock()
+def _uncover_if_idle() -> None:
+    """Put back the streams and the handler that no block needs any more."""
+    with _lock:
+        for part in [part for part, blocks in _covers.items() if not blocks]:
+            del _covers[part]
+            part.uncover()
+
+
+_lock = threading.RLock()  # the garbage collector may end a log in the midst
 
 
 class _Stream:
@@ -134,7 +232,6 @@ class _Stream:
     def __init__(self, name: str, stream: TextIO) -> None:
         self._name = name
         self._stream = stream
-        self._blocks = 0
 
     @classmethod
     def over(cls, name: str) -> _Stream:
@@ -143,19 +240,19 @@ class _Stream:
         if not isinstance(stream, cls):
             stream = cls(name, stream)
             setattr(sys, name, stream)
-        stream._blocks += 1
         return stream
 
     def uncover(self) -> None:
-        """Put the real stream back with the last block, unless another one has come there since."""
-        self._blocks -= 1
-        if not self._blocks and getattr(sys, self._name) is self:
+        """Put the real stream back, unless another one has come there since."""
+        if getattr(sys, self._name) is self:
             setattr(sys, self._name, self._stream)
 
     def write(self, text: str) -> int:
         log = _current.get()
-        if log is None or not log.write(text):
+        if log is None:
             self._stream.write(text)
+        else:
+            log.write(text)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -165,7 +262,7 @@ class _Stream:
     def isatty(self) -> bool:
         """True if the text written now reaches a terminal: a log wants no colours and no bars."""
         log = _current.get()
-        return (log is None or not log.is_open) and self._stream.isatty()
+        return (log is None or log.ticket is None) and self._stream.isatty()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
@@ -177,7 +274,6 @@ class _Handler(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-        self._blocks = 0
         self._level_before = logging.NOTSET
 
     @classmethod
@@ -191,20 +287,17 @@ class _Handler(logging.Handler):
             if not root.handlers:
                 root.setLevel(min(root.level, logging.INFO))
             root.addHandler(handler)
-        handler._blocks += 1
         return handler
 
-    def leave_root(self) -> None:
-        """Leave the root logger as it was, with the last block."""
-        self._blocks -= 1
-        if not self._blocks:
-            root = logging.getLogger()
-            root.removeHandler(self)
-            root.setLevel(self._level_before)
+    def uncover(self) -> None:
+        """Leave the root logger as it was."""
+        root = logging.getLogger()
+        root.removeHandler(self)
+        root.setLevel(self._level_before)
 
     def emit(self, record: logging.LogRecord) -> None:
         log = _current.get()
-        if log is None or not log.is_open:
+        if log is None:
             self._pass_on(record)
             return
         try:
@@ -218,3 +311,7 @@ class _Handler(logging.Handler):
         is_alone = logging.getLogger().handlers == [self]
         if is_alone and last_resort is not None and record.levelno >= last_resort.level:
             last_resort.handle(record)
+
+
+_covers: dict[_Stream | _Handler, int] = {}
+"""Parts in place of streams and at the root logger, with the number of blocks that need each."""

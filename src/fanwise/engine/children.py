@@ -2,7 +2,7 @@
 
 A child is part of its parent's run: each of its steps is one row, whose path begins with the task
 and item above it, and which is committed before the steps after it start. It sees only its input.
-Its attempts share the slot of the attempt that it is, and its failure is that attempt's error.
+Its failure is the error of the attempt that it is.
 
 A child that was interrupted is restored from the rows of its steps: recorded results are kept, in
 the order in which they ended, templates are evaluated again, and steps without a row run. A retry
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,6 @@ from fanwise.conductor import RunStarted
 from fanwise.context import WorkflowContext
 from fanwise.engine.driver import WorkflowDriver
 from fanwise.engine.inline import is_plain
-from fanwise.engine.limits import Slots
 from fanwise.engine.recorders.steps import StepRecorder, recorded_timeout
 from fanwise.engine.services import RunServices
 from fanwise.engine.starting_point import StartingPoint, first_state
@@ -34,12 +34,26 @@ from fanwise.errors import RunFailedError, TooDeepError
 from fanwise.model import Discard, VisitRecord
 from fanwise.plan import Plan
 from fanwise.ports import Observer, Ticket
-from fanwise.values import FrozenDict
+from fanwise.values import FrozenDict, Json
 
-MAX_DEPTH = 16
-"""Workflows that may call each other in a row, the run's own included."""
 
-_UNBOUNDED = 1 << 60
+class _Top:
+    """The attempt at the top of a tree of children: a workflow that the run's own one calls."""
+
+    __slots__ = ("error", "task")
+
+    def __init__(self, task: asyncio.Task[object]) -> None:
+        self.task = task
+        self.error: TooDeepError | None = None
+
+    def end(self, error: TooDeepError) -> None:
+        """Cut the whole tree off, unless all of it runs in the task that has the error."""
+        if self.error is None and self.task is not asyncio.current_task():
+            self.error = error
+            self.task.cancel()
+
+
+_top: ContextVar[_Top] = ContextVar("fanwise-top-child")
 
 
 def run_child(
@@ -72,7 +86,6 @@ class ChildWorkflow:
         self._run = replace(
             parent,
             observer=_StepObserver(parent.observer.notice),
-            slots=Slots(_UNBOUNDED),
             workflow_folder=Path(plan.file).absolute().parent,
             given=frozenset(),
             depth=self._depth,
@@ -83,9 +96,36 @@ class ChildWorkflow:
         self._first_context = WorkflowContext(run=context.run, secrets=context.secrets)
 
     async def run(self, ticket: Ticket, given: dict[str, Any]) -> Any:
-        """The child's output. Raises `RunFailedError`, and `TooDeepError` if it can't start."""
-        if self._depth >= MAX_DEPTH:
-            raise TooDeepError(f"more than {MAX_DEPTH} workflows stand within each other")
+        """The child's output. Raises `RunFailedError`, and `TooDeepError` if it can't start.
+
+        A tree of children in which one stands too deep ends as a whole: the others may each be the
+        top of as large a tree, and are as many as the fan-outs of all levels multiplied.
+        """
+        if self._depth > 1:
+            return await self._drive(ticket, given)
+        task = asyncio.current_task()
+        assert task is not None
+        top = _Top(task)
+        token = _top.set(top)
+        try:
+            return await self._drive(ticket, given)
+        except BaseException:
+            if top.error is None:
+                raise
+            task.uncancel()
+            raise top.error from None
+        finally:
+            _top.reset(token)
+
+    async def _drive(self, ticket: Ticket, given: dict[str, Json]) -> object:
+        most = self._run.services.limits.depth
+        if self._depth >= most:
+            error = TooDeepError(
+                f"{self._visit.path}: more than {most} workflows stand within each other.",
+                hint="Check the condition that ends the recursion; limits.depth is the bound.",
+            )
+            _top.get().end(error)
+            raise error
         context = self._first_context.with_parameters(FrozenDict({**self._defaults, **given}))
         path = self._visit.item(ticket.index)
         timeout_s = None if self._plan.timeout is None else self._plan.timeout.resolve(context)

@@ -50,7 +50,7 @@ def presentable(info: ErrorInfo, masker: Masker, limits: Limits) -> ErrorInfo:
         _line(info.type, masker, _TYPE_BYTES) or "Error",
         _line(info.message, masker, bound) or "no message",
         None if info.data is None else _data(info.data, masker, bound),
-        None if trace is None else _bounded(masker.text(trace), bound),
+        None if trace is None else shortened(masker.text(trace), bound),
     )
 
 
@@ -69,7 +69,7 @@ def _text(give: Callable[[], object], otherwise: str) -> str:
 
 def _line(text: str, masker: Masker, bound: int) -> str:
     """The text as one line. Joining lines can join the parts of a secret, so it is masked twice."""
-    return _bounded(masker.text(" ".join(masker.text(text).split())), bound)
+    return shortened(masker.text(" ".join(masker.text(text).split())), bound)
 
 
 def _data(data: object, masker: Masker, bound: int) -> Any:
@@ -101,7 +101,7 @@ def _is_ours(filename: str) -> bool:
     return path.is_relative_to(_PACKAGE) and not path.is_relative_to(_CORE_PACK)
 
 
-def _bounded(text: str, bound: int) -> str:
+def shortened(text: str, bound: int) -> str:
     """The text with what can't be stored replaced, and without its middle if it is too long."""
     data = text.replace("\0", "\ufffd").encode("utf-8", "replace")
     if len(data) <= bound:

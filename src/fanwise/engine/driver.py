@@ -120,9 +120,9 @@ class WorkflowDriver:
         if self._grace is None:
             self._grace = self._clock.call_later(grace_s, lambda: self._stop_runners(Stop.HOLD))
 
-    def cancel(self) -> None:
+    def cancel(self, by: str | None) -> None:
         """Cut off attempts in flight, start nothing new but `finally`, and end as cancelled."""
-        self.tell(CancelRequested())
+        self.tell(CancelRequested(by))
 
     def _stop_runners(self, how: Stop) -> None:
         self._stop = how
@@ -213,8 +213,8 @@ class WorkflowDriver:
             case TaskEnded() if event.result.status is Status.SUCCEEDED:
                 result = TaskResult(Status.FAILED, error=info)
                 handled = self._is_handled(event.task, result)
-                attempts = self._ends[event.task].attempts
-                self._ends[event.task] = VisitEnd(result, attempts, handled=handled)
+                end = self._ends[event.task]
+                self._ends[event.task] = replace(end, result=result, output=None, handled=handled)
                 return TaskEnded(event.task, event.visit, result, handled)
             case Evaluated() if event.error is None:
                 handled = self._is_handled_at(event, info)
@@ -333,7 +333,8 @@ class WorkflowDriver:
             self._hold_result(number, end.output)
         except LimitError as error:
             failed = TaskResult(Status.FAILED, error=self._run.describe(error))
-            end = VisitEnd(failed, end.attempts, handled=self._is_handled(number, failed))
+            handled = self._is_handled(number, failed)
+            end = replace(end, result=failed, output=None, handled=handled)
         self._ends[number] = end
         return TaskEnded(number, visit, end.result, end.handled)
 

@@ -15,13 +15,13 @@ from msgspec.structs import replace
 
 from fanwise.catalog import StopFlag
 from fanwise.engine.blocking import run_blocking
-from fanwise.engine.capture import capturing
+from fanwise.engine.capture import capturing, unheard
 from fanwise.engine.children import run_child
 from fanwise.engine.driver import WorkflowDriver
 from fanwise.engine.handle import RunHandle, RunInbox, end_task
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.lease import LeaseKeeper
-from fanwise.engine.limits import Slots
+from fanwise.engine.limits import ProcessSlots
 from fanwise.engine.recorders.run import RunRecorder
 from fanwise.engine.recovery.start import fresh_start
 from fanwise.engine.run_factory import PreparedRun, RunFactory
@@ -32,7 +32,7 @@ from fanwise.model import LEASE_S, Lease, RequestKind, Run, RunRecord, RunReques
 from fanwise.plan import Plan
 from fanwise.ports import Journal, Observer, Secrets
 from fanwise.reports.lookup import run_by_id
-from fanwise.values import Json
+from fanwise.values import Json, decode
 
 GRACE_S = 30.0
 """Seconds for which a pause lets attempts in flight finish, unless an engine is given others."""
@@ -71,7 +71,7 @@ class Engine:
         self._store = journal
         self._services = services
         self._factory = RunFactory(services.clock, services.randomness, secrets)
-        self._slots = Slots(services.limits.running)
+        self._slots = ProcessSlots(services.limits.running)
         self._keeper = LeaseKeeper(
             services.ownership,
             services.mailbox,
@@ -140,7 +140,7 @@ class Engine:
         `RunDrivenError` if another process drives the run.
         """
         how = Resume(force=force, cancel=cancel)
-        drive = partial(self._take_up, how, plan, record, secrets or {})
+        drive = partial(self._take_up, how, plan, record, secrets or {}, {})
         return await self._begin(record.id, drive, observer)
 
     async def start_retry(
@@ -150,6 +150,7 @@ class Engine:
         *,
         recorded: Plan | None = None,
         from_task: str | None = None,
+        parameters: Mapping[str, Json] | None = None,
         secrets: Mapping[str, Json] | None = None,
         force: bool = False,
         observer: Observer | None = None,
@@ -157,13 +158,18 @@ class Engine:
         """Run the failed part of a run that is over again, and return its handle.
 
         Tasks after the failed ones run again as well; the rest is kept. With `from_task` that task
-        runs again too, as a new visit. `plan` may be of a repaired workflow; then `recorded` is
-        made of the workflow as it was recorded. Raises the errors of `start_resume`, and
-        `RunNotOverError`, `NothingToRetryError`, `TaskNotFoundError` for a `from_task` that hasn't
-        run, and `SourceChangedError` if a file that the run reads further has changed.
+        runs again too, as a new visit. `parameters` have new values, for the part that runs: a task
+        whose items come from one of them starts as a new visit. `plan` may be of a repaired
+        workflow; then `recorded` is made of the workflow as it was recorded. Raises the errors of
+        `start_resume`, and `RunNotOverError`, `NothingToRetryError`, `TaskNotFoundError` for a
+        `from_task` that hasn't run, and `SourceChangedError` if a file that the run reads
+        further has changed.
         """
-        how = Retry(force=force, recorded=recorded or plan, from_task=from_task)
-        drive = partial(self._take_up, how, plan, record, secrets or {})
+        corrected = dict(parameters or {})
+        was = decode(record.parameters)
+        names = [name for name, value in corrected.items() if was.get(name) != value]
+        how = Retry(force=force, recorded=recorded or plan, from_task=from_task, corrected=names)
+        drive = partial(self._take_up, how, plan, record, secrets or {}, corrected)
         return await self._begin(record.id, drive, observer)
 
     # The same, to the end
@@ -211,6 +217,7 @@ class Engine:
         *,
         recorded: Plan | None = None,
         from_task: str | None = None,
+        parameters: Mapping[str, Json] | None = None,
         secrets: Mapping[str, Json] | None = None,
         force: bool = False,
         observer: Observer | None = None,
@@ -222,6 +229,7 @@ class Engine:
                 record,
                 recorded=recorded,
                 from_task=from_task,
+                parameters=parameters,
                 secrets=secrets,
                 force=force,
                 observer=observer,
@@ -298,6 +306,7 @@ class Engine:
         plan: Plan,
         record: RunRecord,
         secrets: Mapping[str, Json],
+        corrected: Mapping[str, Json],
         session: _Session,
     ) -> Run:
         """Take over a recorded run, and drive it from where its records lead.
@@ -306,11 +315,11 @@ class Engine:
         that can't be taken up, and as it is then, since its former owner may have changed it.
         """
         how.check(record)
-        self._factory.recorded(plan, record, secrets)
+        self._factory.recorded(plan, record, secrets, corrected)
         async with self._lease(record, session) as lease:
             found = await asyncio.to_thread(self.find, record.id)
             how.check(found)
-            prepared = self._factory.recorded(plan, found, secrets)
+            prepared = self._factory.recorded(plan, found, secrets, corrected)
             beginning = await asyncio.to_thread(how.begin, prepared, self._services)
             return await self._drive(beginning, lease, session)
 
@@ -331,9 +340,9 @@ class Engine:
 
         def hear(request: RunRequest) -> None:
             session.observer.notice(f"another process asks to {request.kind.value} the run")
-            inbox.request(request.kind)
+            inbox.request(request.kind, request.by)
 
-        journal.hold(run_no, lease.token, inbox.fail)
+        journal.hold(run_no, lease.token, inbox.fail, unheard(session.observer.logged))
         self._keeper.hold(lease, hear, inbox.fail)
         try:
             yield lease
@@ -352,7 +361,7 @@ class Engine:
         plan, record, observer = prepared.plan, prepared.record, session.observer
         last = await asyncio.to_thread(self._services.records.last_visit_no, record.run_no)
         run = self._run_services(beginning, session, last)
-        recorder = RunRecorder(plan, record, start, run, rerun)
+        recorder = RunRecorder(plan, record, start, run, rerun, ran_s=lease.ran_s)
         driver = WorkflowDriver(plan, start, prepared.context, run, recorder)
         is_new = record.status is Status.PENDING
         report = observer.run_started if is_new else observer.run_resumed

@@ -9,7 +9,7 @@ from fanwise.conductor import Evaluate, EvaluationKind
 from fanwise.context import WorkflowContext
 from fanwise.errors import AttemptError, LimitError, Place
 from fanwise.model import Limits, TaskResult
-from fanwise.plan import Plan, PlannedTransition, Value
+from fanwise.plan import Plan, PlannedTransition, Value, truth
 from fanwise.values import FrozenDict, FrozenList, encode, read_lazy
 
 
@@ -21,7 +21,7 @@ def evaluate_asked(plan: Plan, command: Evaluate, limits: Limits) -> Any:
             return _variables(plan.variables, context, limits)
         case EvaluationKind.WHEN:
             when = plan.tasks[command.task].when
-            return when is None or bool(when.evaluate(context, None))
+            return when is None or truth(when, when.evaluate(context, None))
         case EvaluationKind.PUBLISH:
             publish = plan.tasks[command.task].publish
             return FrozenDict(
@@ -40,7 +40,7 @@ def _transition(transition: PlannedTransition, command: Evaluate, limits: Limits
     if transition.when is None:
         is_taken = command.passes
     else:
-        is_taken = bool(transition.when.evaluate(context, result))
+        is_taken = truth(transition.when, transition.when.evaluate(context, result))
     if not is_taken:
         return None
     return FrozenDict(

@@ -20,13 +20,14 @@ class RunInbox:
         self._grace_s = grace_s
         self._driver: WorkflowDriver | None = None
         self._request: RequestKind | None = None
+        self._by: str | None = None
         self._error: FanwiseError | None = None
         self.is_begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def request(self, request: RequestKind) -> None:
-        """Pause or cancel the run."""
+    def request(self, request: RequestKind, by: str | None = None) -> None:
+        """Pause or cancel the run; `by` names the asker."""
         if self._request is not RequestKind.CANCEL:
-            self._request = request
+            self._request, self._by = request, by
         self._pass_request_on()
 
     def fail(self, error: FanwiseError) -> None:
@@ -54,7 +55,7 @@ class RunInbox:
         if self._request is RequestKind.PAUSE:
             self._driver.pause(self._grace_s)
         elif self._request is RequestKind.CANCEL:
-            self._driver.cancel()
+            self._driver.cancel(self._by)
 
 
 class RunHandle:
@@ -78,12 +79,13 @@ class RunHandle:
         """
         self._inbox.request(RequestKind.PAUSE)
 
-    async def cancel(self) -> None:
+    async def cancel(self, *, by: str = "its own program") -> None:
         """Ask the run to end as cancelled: attempts in flight are cut off, `finally` runs.
 
+        Templates at the run's end read `by`, the asker, as `run.cause.by`.
         `wait` gives the run once it is over. A run that is over stays as it is.
         """
-        self._inbox.request(RequestKind.CANCEL)
+        self._inbox.request(RequestKind.CANCEL, by)
 
     async def wait(self) -> Run:
         """The run once it is over or paused, also if it failed.

@@ -6,6 +6,8 @@ but its action (no items, delay, timeout or retry) needs no asyncio task and no 
 
 from __future__ import annotations
 
+import asyncio
+
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import Runs
 from fanwise.context import WorkflowContext
@@ -13,6 +15,7 @@ from fanwise.engine.calls import make_call
 from fanwise.engine.services import RunServices
 from fanwise.engine.tasks import is_handled
 from fanwise.engine.visit import Visit, VisitEnd
+from fanwise.interrupts import is_from_outside
 from fanwise.model import Status, TaskResult
 from fanwise.plan import PlannedTask
 from fanwise.ports import Ticket
@@ -37,7 +40,10 @@ async def run_plain(
     task: PlannedTask, visit: Visit, context: WorkflowContext, run: RunServices, *, resumes: bool
 ) -> VisitEnd:
     """Make the one attempt of a plain task. With `resumes` an earlier process began it."""
-    output, ticket, started_at = None, Ticket(context, None, 1), run.services.clock.now()
+    slots = run.slots_of(task)
+    await slots.take()
+    own_task = asyncio.current_task()
+    output, ticket = None, Ticket(context, None, 1)
     try:
         call = make_call(
             task,
@@ -49,12 +55,24 @@ async def run_plain(
             begun_children=Bitmap([0]) if resumes else None,
         )
         with call.open_log() as log:
+            log.ticket = ticket
             try:
                 output = call.result(await call.function(**call.arguments(ticket)), ticket)
             finally:
-                log.keep(ticket, started_at)
+                log.keep(ticket)
         result = TaskResult(Status.SUCCEEDED, output=decode(output))
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if is_cut_off(error, own_task):
+            raise
         result = TaskResult(Status.FAILED, error=run.describe(error))
+    finally:
+        slots.give_back()
     handled = result.error is not None and is_handled(task, context, result)
     return VisitEnd(result, 1, output, handled)
+
+
+def is_cut_off(error: BaseException, task: asyncio.Task[object] | None) -> bool:
+    """True if the attempt was interrupted from outside, and the action didn't merely raise this."""
+    if isinstance(error, asyncio.CancelledError):
+        return task is not None and task.cancelling() > 0
+    return is_from_outside(error)

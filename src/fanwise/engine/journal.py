@@ -131,7 +131,7 @@ class JournalWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fanwise-journal")
         self._loop = asyncio.get_running_loop()
         self._lanes: set[Lane[Any]] = set()  # those with something queued
-        self._logs: Lane[LogEntry] = Lane(self, lambda _logs: None)  # for which nobody waits
+        self._logs: Lane[LogEntry] = Lane(self, self._tell_logs)
         self._units: list[_Unit] = []
         self._bytes = 0
         self._is_writing = False
@@ -139,23 +139,34 @@ class JournalWriter:
         self._broken: StoreError | None = None
         self._tokens: dict[int, int] = {}  # of the runs that are written
         self._on_lost: dict[int, Callable[[FanwiseError], None]] = {}
+        self._on_log: dict[int, Callable[[LogEntry], None]] = {}
         self._lost: dict[int, LeaseLostError] = {}
         self._settled = self._loop.create_future()  # done when the group being written is through
         self.is_full = False
 
-    def hold(self, run_no: int, token: int, on_lost: Callable[[FanwiseError], None]) -> None:
+    def hold(
+        self,
+        run_no: int,
+        token: int,
+        on_lost: Callable[[FanwiseError], None],
+        on_log: Callable[[LogEntry], None] | None = None,
+    ) -> None:
         """Write a run with this fencing token from now on.
 
-        `on_lost` is called if the token is refused, or if nothing can be written any more.
+        `on_lost` is called if the token is refused, or if nothing can be written any more. `on_log`
+        is called with each log of the run that has been committed.
         """
         self._tokens[run_no] = token
         self._on_lost[run_no] = on_lost
+        if on_log is not None:
+            self._on_log[run_no] = on_log
         self._lost.pop(run_no, None)
 
     def let_go(self, run_no: int) -> None:
         """Write nothing more of this run; its queue has to be empty."""
         self._tokens.pop(run_no, None)
         self._on_lost.pop(run_no, None)
+        self._on_log.pop(run_no, None)
 
     def abandon(self, run_no: int, error: FanwiseError) -> None:
         """Have the driver of a run stop with `error`; its records stay."""
@@ -169,6 +180,12 @@ class JournalWriter:
     def add_log(self, log: LogEntry) -> None:
         """Queue the log of an attempt."""
         self._logs.append_log(log)
+
+    def _tell_logs(self, logs: Sequence[LogEntry]) -> None:
+        for log in logs:
+            tell = self._on_log.get(log.run_no)
+            if tell is not None:
+                tell(log)
 
     def enter(self, lane: Lane[Any]) -> None:
         """Note that `lane` has queued records from now on."""
@@ -372,6 +389,8 @@ def _as_refused(record: ItemOutcome | LogEntry, error: RecordRefusedError) -> Re
         status=Status.FAILED,
         output=None,
         label=None,
+        item=None,
+        earlier=None,
         error=msgspec.json.encode(refusal(error)),
     )
 

@@ -21,8 +21,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from fanwise.errors import LeaseLostError, RunDrivenError, RunNotFoundError, StoreError
-from fanwise.model import LEASE_S, Lease, Owner, RequestKind, RunRecord, RunRequest
+from fanwise.errors import (
+    LeaseLostError,
+    RunDrivenError,
+    RunNotFoundError,
+    StoreError,
+    StoreUnusableError,
+)
+from fanwise.model import LEASE_S, Lease, RequestKind, RunRecord, RunRequest
 from fanwise.ports import Clock, Mailbox, Ownership, Processes, ProcessState, is_driven
 
 _BEATS: Final = 5
@@ -40,7 +46,7 @@ class _HeldRun:
         self,
         lease: Lease,
         on_request: Callable[[RunRequest], None],
-        on_lost: Callable[[LeaseLostError], None],
+        on_lost: Callable[[StoreError], None],
     ) -> None:
         self.lease = lease
         self.on_request = on_request
@@ -124,9 +130,12 @@ class LeaseKeeper:
         self,
         lease: Lease,
         on_request: Callable[[RunRequest], None],
-        on_lost: Callable[[LeaseLostError], None],
+        on_lost: Callable[[StoreError], None],
     ) -> None:
-        """Keep a lease until `release`; callbacks are called on the running event loop."""
+        """Keep a lease until `release`; callbacks are called on the running event loop.
+
+        `on_lost` hears that the lease is lost, or that the store can't be used any more.
+        """
         self._held[lease.run_no] = _HeldRun(lease, on_request, on_lost)
         if self._thread is None:  # or the last one is about to end
             self._has_ended = threading.Event()
@@ -161,7 +170,7 @@ class LeaseKeeper:
         with suppress(StoreError):
             lease = self._ownership.lease(run_no)
             if lease is not None and lease.owner is not None:
-                taken = _process_text(lease.owner)
+                taken = lease.owner.name
         return LeaseLostError(
             f"run {run_id} was taken over by {taken} while this process was stopped.",
             run_no=run_no,
@@ -175,12 +184,20 @@ class LeaseKeeper:
         beat_s = self._lease_s / _BEATS
         beaten_at = self._clock.monotonic()
         while not has_ended.wait(min(self._listen_s, beat_s)):
-            with suppress(StoreError, RuntimeError):  # the journal meets, and reports, the first
-                now = self._clock.monotonic()
-                if now >= beaten_at + beat_s:
-                    self._ownership.beat(engine_no)
-                    beaten_at = now
-                self._read_mail(loop, engine_no)
+            with suppress(RuntimeError):  # the loop is closed
+                try:
+                    now = self._clock.monotonic()
+                    if now >= beaten_at + beat_s:
+                        self._ownership.beat(engine_no)
+                        beaten_at = now
+                    self._read_mail(loop, engine_no)
+                except StoreUnusableError as error:
+                    # Attempts in flight may not come to the journal for hours.
+                    for run in dict(self._held).values():
+                        loop.call_soon_threadsafe(run.on_lost, error)
+                    return
+                except StoreError:
+                    pass  # it may pass; else the journal meets and reports it
 
     def _read_mail(self, loop: asyncio.AbstractEventLoop, engine_no: int) -> None:
         held = dict(self._held)
@@ -202,7 +219,7 @@ class LeaseKeeper:
 def driven_text(run_id: str, lease: Lease) -> str:
     """Return a sentence on the run's driver: its process, since when, and its silence if long."""
     assert lease.owner is not None
-    text = f"run {run_id} is driven by {_process_text(lease.owner)}, for {_span(lease.held_s)}"
+    text = f"run {run_id} is driven by {lease.owner.name}, for {_span(lease.held_s)}"
     is_silent = lease.silent_s > lease.owner.lease_s
     return f"{text}, and has said nothing for {_span(lease.silent_s)}." if is_silent else f"{text}."
 
@@ -213,10 +230,6 @@ def _remedy(lease: Lease, processes: Processes) -> str:
         left_s = max(1.0, lease.owner.lease_s - lease.silent_s)
         return f"That process is stopped; in {_span(left_s)} the run can be taken over."
     return "Wait for its end, or ask it to stop with: fanwise pause, fanwise cancel."
-
-
-def _process_text(owner: Owner) -> str:
-    return f"process {owner.pid} on {owner.host}"
 
 
 def _span(seconds: float) -> str:

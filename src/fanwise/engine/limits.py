@@ -6,37 +6,105 @@ import asyncio
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
-from fanwise.ports import Clock, Ticket, Timer
+from fanwise.ports import Clock, Future, Ticket, Timer
 
 _COARSE_S: Final = 0.010
 """The delay of timers on an event loop that has work to do."""
 
+_LEAST_AT_A_DEPTH: Final = 16
+"""Workflows that may run at once at any depth."""
+
 
 class Slots:
-    """The attempts that may run at once, over all tasks and runs of an engine.
+    """Places for attempts that run at once.
 
     A feed takes a slot with `free -= 1` when it hands out a ticket, and gives it back at its end.
+    A slot that comes free is offered to those that wait one after the other, until one takes it:
+    thousands that wait cost as little as one. Calls that were left behind by their attempts have
+    none, but as many at most may be left.
     """
 
-    __slots__ = ("free", "waiting")
+    __slots__ = ("_is_offering", "_left_behind", "_limit", "free", "waiting")
 
     def __init__(self, limit: int) -> None:
-        self.free = limit
+        self.free = self._limit = limit
+        self._left_behind = 0
         self.waiting: dict[Callable[[], None], None] = {}
+        self._is_offering = False
 
     def give_back(self) -> None:
-        """Free a slot, and have those that wait for one look again."""
+        """Free a slot, and have the first that waits for one look again."""
         self.free += 1
         if self.waiting:
-            waiting, self.waiting = self.waiting, {}
-            for look_again in waiting:
-                look_again()
+            self._offer()
+
+    def leave(self, call: Future) -> bool:
+        """Count a call that was left behind until it returns; False if too many are left by now."""
+        self._left_behind += 1
+        call.add_done_callback(self._returned)
+        return self._left_behind <= self._limit
+
+    def _returned(self, _: Future) -> None:
+        self._left_behind -= 1
 
     def when_free(self, look_again: Callable[[], None]) -> None:
-        """Have `look_again` called once, when a slot is given back."""
+        """Have `look_again` called once, when a slot is free."""
         self.waiting[look_again] = None
+
+    async def take(self) -> None:
+        """Take a slot, once one is free."""
+        while self.free <= 0:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.when_free(partial(_end_turn, turn))
+            await turn
+        self.free -= 1
+
+    def _offer(self) -> None:
+        look_again = next(iter(self.waiting))
+        del self.waiting[look_again]
+        look_again()
+        if self.waiting and not self._is_offering:
+            self._is_offering = True
+            # After the tasks that have just been woken: they may not want the slot any more.
+            asyncio.get_running_loop().call_soon(self._offer_again)
+
+    def _offer_again(self) -> None:
+        self._is_offering = False
+        if self.free > 0 and self.waiting:
+            self._offer()
+
+
+def _end_turn(turn: asyncio.Future[None]) -> None:
+    if not turn.done():  # the task that waited may have been cancelled
+        turn.set_result(None)
+
+
+class ProcessSlots:
+    """The slots of a process, over all tasks and runs of an engine: `limits.running`.
+
+    Actions share them, at whatever depth they run. A workflow that runs as an action of another one
+    does nothing itself, so it has no slot of these, which its steps need; there are as many for the
+    workflows that a run calls, and half as many at each depth below, so that fan-outs within each
+    other don't multiply. An attempt that holds a slot waits for slots further down only, so never
+    in a ring.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._actions = Slots(limit)
+        self._workflows: list[Slots] = []
+
+    def of(self, depth: int, *, is_workflow: bool) -> Slots:
+        """Return the slots for attempts of a task that `depth` workflows stand around."""
+        if not is_workflow:
+            return self._actions
+        while len(self._workflows) <= depth:
+            share = self._limit >> len(self._workflows)
+            self._workflows.append(Slots(max(share, min(self._limit, _LEAST_AT_A_DEPTH))))
+        return self._workflows[depth]
 
 
 class RateLimiter:

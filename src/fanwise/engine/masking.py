@@ -33,25 +33,28 @@ class Masker:
     """Replaces each occurrence of a secret's value, in any text, by `***`."""
 
     def __init__(self, secrets: Iterable[str | None]) -> None:
-        wanted = {each for secret in secrets if secret for each in (secret, *_lines(secret))}
+        # Without white space at the ends: programs that read secrets from files strip it.
+        wanted = {
+            each for secret in secrets if secret for each in (secret.strip(), *_lines(secret))
+        }
         # The longest first, so that a secret that holds another one goes as a whole.
         longest_first = sorted((each for each in wanted if each.strip()), key=len, reverse=True)
         patterns = [form for each in longest_first for form in (_pattern(each), *_base64(each))]
         self._pattern = re.compile("|".join(patterns))
         self._longest = max(map(len, longest_first), default=0) * _LONGEST_FORM
+        heads = {each.split(maxsplit=1)[0] for each in longest_first if len(each.split()) > 1}
+        self._head = re.compile("|".join(map(_pattern, sorted(heads)))) if heads else None
         self.is_active = bool(patterns)
 
     def mask(self, value: object) -> Any:
         """Return a copy of a JSON value without secrets, its keys included.
 
-        An `Excerpt` is cut after it is masked.
+        An `Excerpt` is cut after it is masked, and is plain text then, also without any secret.
         """
-        if not self.is_active:
-            return value
         if isinstance(value, Excerpt):
             return value.cut(self.text(value.whole))
         if isinstance(value, str):
-            return self._pattern.sub(MASK, value)
+            return self.text(value)
         if isinstance(value, Mapping):
             return {self.mask(key): self.mask(part) for key, part in value.items()}
         if isinstance(value, Sequence):
@@ -81,6 +84,19 @@ class Masker:
             parts += [text[end : found.start()], MASK]
             end = found.end()
         return "".join([*parts, text[end : max(end, certain)]])
+
+    def settled(self, text: str) -> int:
+        """Return how much of a text can be masked apart from what follows: whole lines.
+
+        A line that could be the beginning of a secret isn't settled: white space within a secret
+        may be the end of a line.
+        """
+        end = text.rfind("\n") + 1
+        if self._head is not None:
+            head = self._head.search(text, max(0, end - self._longest), end)
+            if head is not None:
+                return text.rfind("\n", 0, head.start()) + 1
+        return end
 
 
 def _lines(secret: str) -> Iterator[str]:

@@ -8,14 +8,32 @@ read last, so what it holds doesn't depend on how many outputs there are or how 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple, overload
 
-from fanwise.ports import PAGE_BYTES, Pages
+from msgspec.structs import replace
+
+from fanwise.engine.failures import FailedItems, read_failed
+from fanwise.model import Status, TaskResult
+from fanwise.ports import PAGE_BYTES, Pages, Records
 from fanwise.values import CHUNK_ITEMS, LazyList, decode
 
 # Neighbours are read once, and so are a few lists that are read side by side.
 _KEPT_PAGES = 4
 _KEPT_BYTES = _KEPT_PAGES * PAGE_BYTES
+
+
+def with_pages(result: TaskResult, records: Records, run_no: int, visit_no: int) -> TaskResult:
+    """The result of a visit with items, with its outputs and its failed items as lazy lists."""
+    counts = result.items
+    if counts is None:
+        return result
+    if counts.failed:
+        failures = FailedItems(partial(read_failed, records), run_no, visit_no, counts.failed)
+        result = replace(result, failures=failures)
+    if result.status in (Status.SUCCEEDED, Status.FAILED):
+        result = replace(result, output=PagedOutput(records, run_no, visit_no, counts.total))
+    return result
 
 
 class _Page(NamedTuple):

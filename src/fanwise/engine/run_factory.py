@@ -72,18 +72,28 @@ class RunFactory:
         )
         return self._prepared(plan, record, given)
 
-    def recorded(self, plan: Plan, record: RunRecord, secrets: Mapping[str, Json]) -> PreparedRun:
+    def recorded(
+        self,
+        plan: Plan,
+        record: RunRecord,
+        secrets: Mapping[str, Json],
+        corrected: Mapping[str, Json] = {},
+    ) -> PreparedRun:
         """A recorded run, to be resumed or retried. Raises `ParameterError`.
 
-        `secrets` has its secret parameters, which aren't recorded. With a `plan` that isn't the
-        recorded one the record is changed to say so.
+        `secrets` has its secret parameters, which aren't recorded, and `corrected` others that
+        have new values. With a `plan` that isn't the
+        recorded one, or calls others, the record is changed to say so.
         """
         if not record.origin.folder:
             record = replace(record, origin=_first_origin(plan, record))
-        given = _recorded_parameters(plan, record, secrets)
-        if plan.text != record.definition:
-            was = record.origin
-            origin = replace(_origin(plan, was.given), folder=was.folder, most_items=was.most_items)
+        given = {**_recorded_parameters(plan, record, secrets), **corrected}
+        if corrected:
+            names = tuple(dict.fromkeys((*record.origin.given, *corrected)))
+            record = replace(record, origin=replace(record.origin, given=names))
+        was = record.origin
+        origin = replace(_origin(plan, was.given), folder=was.folder, most_items=was.most_items)
+        if plan.text != record.definition or origin.workflows != was.workflows:
             record = replace(
                 record,
                 workflow=plan.name,

@@ -15,11 +15,11 @@ from fanwise.context import WorkflowContext
 from fanwise.engine.describe import describe_error, presentable
 from fanwise.engine.folders import locate
 from fanwise.engine.journal import JournalWriter
-from fanwise.engine.limits import Slots
+from fanwise.engine.limits import ProcessSlots, Slots
 from fanwise.engine.masking import Masker
 from fanwise.engine.visit import Visit
 from fanwise.model import ErrorInfo, Limits
-from fanwise.plan import Plan, Value
+from fanwise.plan import Plan, PlannedTask, Value
 from fanwise.ports import (
     Clock,
     Executor,
@@ -79,7 +79,7 @@ class RunServices(msgspec.Struct, frozen=True):
     journal: JournalWriter
     observer: Observer
     masker: Masker
-    slots: Slots
+    slots: ProcessSlots
     stop: StopFlag
     workflow_folder: Path
     caller_folder: Path
@@ -94,6 +94,10 @@ class RunServices(msgspec.Struct, frozen=True):
     """The number of items of each fan-out that are run, the first ones; None is all."""
     takes_changed_files: bool = False
     """True if items are read from a file although it has changed since the first was read."""
+
+    def slots_of(self, task: PlannedTask) -> Slots:
+        """The slots for attempts of a task."""
+        return self.slots.of(self.depth, is_workflow=task.spec.workflow is not None)
 
     def describe(self, error: BaseException) -> ErrorInfo:
         """The record of an exception."""

@@ -23,6 +23,7 @@ class TaskSettings(msgspec.Struct, frozen=True):
     rate_per_s: float | None
     batch_size: int | None
     tolerate: Tolerance
+    bad_records: str
     stops_on_error: bool
     keeps_output: bool
     retry: RetryPolicy
@@ -41,6 +42,7 @@ def resolve_settings(task: PlannedTask, context: WorkflowContext) -> TaskSetting
         rate_per_s=planned.rate.resolve(context),
         batch_size=planned.batch_size.resolve(context),
         tolerate=planned.tolerate.resolve(context),
+        bad_records=planned.bad_records.resolve(context),
         stops_on_error=planned.on_item_error.resolve(context) == "stop",
         keeps_output=planned.keep_output.resolve(context) == "all",
         retry=RetryPolicy() if planned.retry is None else _policy(planned.retry, context),

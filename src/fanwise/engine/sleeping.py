@@ -53,7 +53,8 @@ class Sleeper:
         if self._turn < last:
             return
         if self._found is not None and self._turn == last:
-            seconds = self._found.due_at - self._clock.now()
+            # No longer than asked for: the clock may have been set back meanwhile.
+            seconds = min(seconds, self._found.due_at - self._clock.now())
         elif seconds >= RECORDED_FROM_S:
             due_at = self._clock.now() + seconds
             await self._journal.commit(Sleep(self._run_no, self._path, self._turn, due_at))

@@ -11,21 +11,21 @@ bring it to its end, as after a crash. So what follows a failure is decided in o
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from fanwise.conductor import Evaluate, EvaluationKind
 from fanwise.context import WorkflowContext
-from fanwise.engine.attempt import InputRender, encode_result, input_render
+from fanwise.engine.attempt import InputRender, encode_result, input_render, require_rules
 from fanwise.engine.calls import RunSurroundings
-from fanwise.engine.capture import AttemptLog, log_text
+from fanwise.engine.capture import AttemptLog
 from fanwise.engine.context_size import require_room
 from fanwise.engine.evaluate import evaluate_asked
-from fanwise.engine.inline import is_plain, run_plain
+from fanwise.engine.inline import is_cut_off, is_plain, run_plain
 from fanwise.engine.journal import refusal
 from fanwise.engine.services import RunServices
 from fanwise.engine.visit import Visit
@@ -73,6 +73,21 @@ def _is_simple(task: PlannedTask) -> bool:
     return is_plain(task) and not has_branches
 
 
+class _Printing:
+    """Records what the steps of one child print; `row` is that of the step that runs."""
+
+    __slots__ = ("_run", "row")
+
+    def __init__(self, run: RunServices) -> None:
+        self._run = run
+        self.row: VisitRecord
+
+    def keep_text(self, _ticket: Ticket, written_at: float, text: str) -> None:
+        row = self.row
+        log = LogEntry(row.run_no, row.visit_no, None, 1, row.path, written_at, text)
+        self._run.journal.add_log(log)
+
+
 class StraightLine:
     """A straight workflow as the children of one visit run it; `run` has their services."""
 
@@ -80,11 +95,13 @@ class StraightLine:
         self._plan = plan
         self._run = run
         self._steps = [self._compile(task, visit) for task in plan.tasks]
+        self._slots = run.slots.of(run.depth, is_workflow=False)
         self._none_seen = dict.fromkeys(plan.numbers, _NOT_SEEN)
 
     def _compile(self, task: PlannedTask, visit: Visit) -> _Step:
         action = task.spec
-        if action.workflow is not None or action.context_field is not None:
+        names_attempt = any(entry.value.names_attempt for entry in task.inputs)
+        if action.workflow is not None or action.context_field is not None or names_attempt:
             return _Step(task, (), None)
         around = RunSurroundings(self._run, visit, resumes=False)
         inputs = tuple(input_render(entry, action, around) for entry in task.inputs)
@@ -96,9 +113,12 @@ class StraightLine:
         rows: list[VisitRecord] = []
         results: Mapping[str, TaskResult] = self._none_seen
         held_bytes, ended_at = 0, 0.0
+        printing = _Printing(run)
+        log = AttemptLog(limits.log_bytes, run.masker, run.services.clock.now, printing.keep_text)
         for step in self._steps:
             seen = context.seeing(context.variables, results)
-            row = await self._run_step(step, seen, prefix)
+            printing.row = row = self._begin(step, prefix)
+            row = await self._run_step(step, row, seen, log)
             try:
                 held_bytes += len(row.output or b"")
                 require_room(held_bytes, f"the result of {row.path}", limits.context_bytes)
@@ -119,34 +139,47 @@ class StraightLine:
         except AttemptError:
             return Followed(None, rows)
 
-    async def _run_step(self, step: _Step, context: WorkflowContext, prefix: str) -> VisitRecord:
-        """Make the one attempt of a step, and return its row but for the time of its end."""
-        run, now = self._run, self._run.services.clock.now
-        row = VisitRecord(
+    def _begin(self, step: _Step, prefix: str) -> VisitRecord:
+        """The row of a step that starts, as it will be if it succeeds."""
+        run = self._run
+        return VisitRecord(
             run_no=run.run_no,
             visit_no=next(run.numbers),
             path=prefix + step.task.name,
             visit=1,
             status=Status.SUCCEEDED,
-            started_at=now(),
+            started_at=run.services.clock.now(),
             attempts=1,
         )
+
+    async def _run_step(
+        self, step: _Step, row: VisitRecord, context: WorkflowContext, log: AttemptLog
+    ) -> VisitRecord:
+        """Make the one attempt of a step, and return its row but for the time of its end."""
+        run = self._run
         if step.function is None:
             visit = Visit(run.run_id, run.run_no, row.visit_no, row.path, 1)
             end = await run_plain(step.task, visit, context, run, resumes=False)
             return replace(row, status=end.result.status, output=end.output, error=end.result.error)
-        log = AttemptLog(run.services.limits.log_bytes, partial(self._keep_log, row))
+        ticket, own_task = Ticket(context, None, 1), asyncio.current_task()
+        await self._slots.take()
         try:
             with log:
+                log.ticket = ticket
                 try:
                     arguments = {each.name: each.value_in(context) for each in step.inputs}
+                    require_rules(step.task.spec, arguments)
                     value = await step.function(**arguments)
                 finally:
-                    log.keep(Ticket(context, None, 1), row.started_at or 0.0)
+                    log.keep(ticket)
             output = encode_result(value, lambda: row.path, run.masker, run.services.limits)
             return replace(row, output=output)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if is_cut_off(error, own_task):
+                raise
             return replace(row, status=Status.FAILED, error=run.describe(error))
+        finally:
+            self._slots.give_back()
 
     async def _record(self, row: VisitRecord) -> VisitRecord:
         """Record a step, as failed if the store refuses its result, and return its row."""
@@ -158,10 +191,3 @@ class StraightLine:
             row = replace(row, status=Status.FAILED, output=None, error=refusal(error))
             await self._run.journal.commit(row)
         return row
-
-    def _keep_log(
-        self, row: VisitRecord, _ticket: Ticket, started_at: float, written: bytes, left_out: int
-    ) -> None:
-        text = log_text(written, left_out, self._run.masker)
-        log = LogEntry(row.run_no, row.visit_no, None, 1, row.path, started_at, text)
-        self._run.journal.add_log(log)

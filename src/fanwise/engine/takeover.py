@@ -6,13 +6,14 @@ from which the run is driven.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
 
 from fanwise.conductor import CancelRequested
+from fanwise.engine.recovery.corrections import kept_defaults
 from fanwise.engine.recovery.history import read_history
 from fanwise.engine.recovery.rerun import RerunPlan, plan_rerun
 from fanwise.engine.recovery.start import fresh_start, recover
@@ -72,9 +73,12 @@ class Resume:
         history = read_history(plan, record, context, services.records)
         start = recover(plan, record, context, history)
         if self._cancel:
-            events = (*start.opening_events, CancelRequested())
+            lease = services.ownership.lease(record.run_no)  # that of this process
+            owner = None if lease is None else lease.owner
+            request = CancelRequested(None if owner is None else owner.name)
+            events = (*start.opening_events, request)
             if history.events:  # else the run has to start first, to be brought to an end
-                events = (CancelRequested(), *start.opening_events)
+                events = (request, *start.opening_events)
             start = replace(start, opening_events=events)
         return Beginning(
             prepared,
@@ -85,12 +89,23 @@ class Resume:
 
 
 class Retry:
-    """The rerun of a run that is over; `recorded` is the plan that it was recorded with."""
+    """The rerun of a run that is over; `recorded` is the plan that it was recorded with.
 
-    def __init__(self, *, force: bool, recorded: Plan, from_task: str | None) -> None:
+    `corrected` names the parameters that have new values.
+    """
+
+    def __init__(
+        self,
+        *,
+        force: bool,
+        recorded: Plan,
+        from_task: str | None,
+        corrected: Collection[str] = (),
+    ) -> None:
         self._takes_changed_files = force
         self._recorded = recorded
         self._from_task = from_task
+        self._corrected = corrected
 
     def check(self, record: RunRecord) -> None:
         """Raise `RunNotOverError` unless the run is over."""
@@ -107,7 +122,13 @@ class Retry:
         plan, record, context = prepared.plan, prepared.record, prepared.context
         history = read_history(self._recorded, record, context, services.records)
         rerun = plan_rerun(
-            plan, self._recorded, record, history, services.records, from_task=self._from_task
+            plan,
+            self._recorded,
+            record,
+            history,
+            services.records,
+            from_task=self._from_task,
+            corrected=self._corrected,
         )
         lease = services.ownership.lease(record.run_no)
         start = replace(
@@ -119,7 +140,10 @@ class Retry:
             prepared,
             start,
             rerun,
-            notices=_changed_actions(plan, record),
+            notices=[
+                *_changed_actions(plan, record),
+                *kept_defaults(plan, self._recorded, record),
+            ],
             takes_changed_files=self._takes_changed_files,
         )
 

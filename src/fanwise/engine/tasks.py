@@ -13,12 +13,14 @@ from fanwise.catalog import StopFlag
 from fanwise.context import WorkflowContext
 from fanwise.engine.attempt import VisitCall
 from fanwise.engine.calls import make_call
+from fanwise.engine.capture import unheard
+from fanwise.engine.feeds.bad_records import BadRecords
 from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.items import ItemAttempts
 from fanwise.engine.feeds.progress import Progress, Stop
 from fanwise.engine.feeds.solo import SingleAttempt
 from fanwise.engine.items import items_file, open_items, require_unchanged
-from fanwise.engine.pages import PagedOutput
+from fanwise.engine.pages import with_pages
 from fanwise.engine.placement import place
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings, resolve_settings
@@ -57,6 +59,7 @@ class VisitRunner:
         self._visit = visit
         self._context = context
         self._run = replace(run, stop=StopFlag(run.stop))
+        self._slots = run.slots_of(task)
         self._note = note
         self._begun = begun
         self._feed: AttemptQueue | None = None
@@ -109,7 +112,8 @@ class VisitRunner:
         """Wait out the task's `delay`; False if the run is to stop meanwhile."""
         clock = self._run.services.clock
         if self._begun is not None and self._begun.due_at is not None:
-            delay_s = max(0.0, self._begun.due_at - clock.now())
+            # No longer than asked for: the clock may have been set back meanwhile.
+            delay_s = min(delay_s, max(0.0, self._begun.due_at - clock.now()))
         else:
             await self._note(due_at=clock.now() + delay_s)
         due = asyncio.Event()
@@ -140,21 +144,35 @@ class VisitRunner:
         if notice:
             feed.notice(notice)
         await executor.execute(feed, call)
+        if feed.calls_left:
+            some = "1 call" if feed.calls_left == 1 else f"{feed.calls_left:,} calls"
+            feed.notice(
+                f"{some} of {self._visit.path} can't be stopped and still run; nothing waits for "
+                "what is left behind, and it ends with this process"
+            )
 
     async def _solo(self, call: VisitCall, settings: TaskSettings) -> VisitEnd:
-        feed = SingleAttempt(self._context, settings, self.progress, self._run)
+        feed = SingleAttempt(self._context, settings, self.progress, self._run, self._slots)
         await self._execute(feed, call)
         if feed.status is None:
             return self._stopped_early()
         output = None if feed.output is None else decode(feed.output)
         result = TaskResult(feed.status, output=output, error=feed.error)
-        return VisitEnd(result, feed.attempts, feed.output)
+        return VisitEnd(result, feed.attempts, feed.output, earlier=feed.earlier)
 
     async def _fan_out(
         self, call: VisitCall, items: PlannedItems, settings: TaskSettings
     ) -> VisitEnd:
         run, visit = self._run, self._visit
         recorded = await self._find_recorded_items(items)
+        bad_records = None
+        if settings.bad_records != "fail":
+            bad_records = BadRecords(
+                self.progress,
+                item_records=settings.batch_size or 1,
+                is_tolerated=settings.bad_records == "tolerate",
+                log_bytes=run.services.limits.log_bytes,
+            )
         source = open_items(
             items,
             self._context,
@@ -164,20 +182,37 @@ class VisitRunner:
             batch_size=settings.batch_size,
             most=run.most_items,
             done=None if recorded is None else recorded[0].indexes,
+            notice=self._notice,
+            left_out=None if bad_records is None else bad_records.note,
         )
-        feed = ItemAttempts(self._context, visit, source, settings, self.progress, run)
+        feed = ItemAttempts(
+            self._context,
+            visit,
+            source,
+            settings,
+            self.progress,
+            run,
+            self._slots,
+            bad_records,
+        )
         if recorded is not None:
             feed.skip(*recorded)
         try:
+            await self._note_total(source.total)
             await self._execute(feed, call)
             result = await feed.finish()
+            is_total_known = feed.is_total_known
         finally:
             feed.close()
-        if result.status in (Status.SUCCEEDED, Status.FAILED) and result.items is not None:
-            total = result.items.total
-            pages = PagedOutput(run.services.records, visit.run_no, visit.visit_no, total)
-            result = replace(result, output=pages)
-        return VisitEnd(result, feed.attempts)
+        result = with_pages(result, run.services.records, visit.run_no, visit.visit_no)
+        return VisitEnd(result, feed.attempts, is_total_known=is_total_known)
+
+    async def _note_total(self, total: int | None) -> None:
+        """Record the number of items, if it is known and not recorded yet."""
+        begun = self._begun
+        is_noted = begun is not None and (begun.items or begun.items_total is not None)
+        if total is not None and not is_noted:
+            await self._note(items_total=total)
 
     async def _find_recorded_items(
         self, items: PlannedItems
@@ -190,8 +225,10 @@ class VisitRunner:
         file = items_file(items, self._context, self._run.locate)
         was = None if begun is None else begun.source
         if file is not None and was is not None and not self._run.takes_changed_files:
-            await self._require_unchanged(file, was)
-        now = None if file is None else await asyncio.to_thread(services.sources.stamp, file)
+            await self._require_unchanged(items.kind, file, was)
+        now = None
+        if file is not None:
+            now = await asyncio.to_thread(services.sources.stamp, items.kind, file)
         if now is not None and now != was:
             await self._note(source=now)
         if begun is None:
@@ -210,12 +247,16 @@ class VisitRunner:
             )
         return found, next(iter(failed), None)
 
-    async def _require_unchanged(self, file: str, was: FileFingerprint) -> None:
+    def _notice(self, text: str) -> None:
+        """Tell the run's observer a fact, past the log of the attempt at hand."""
+        unheard(self._run.observer.notice)(self._run.masker.text(f"{self._visit.path}: {text}"))
+
+    async def _require_unchanged(self, kind: str, file: str, was: FileFingerprint) -> None:
         """Continue only if a file is as it `was`; else the run stops, and keeps its records."""
         sources, path = self._run.services.sources, self._visit.path
         run_id = self._run.run_id
         try:
-            await asyncio.to_thread(require_unchanged, sources, run_id, path, file, was)
+            await asyncio.to_thread(require_unchanged, sources, run_id, path, kind, file, was)
         except SourceChangedError as error:
             # No failure of this task, so nothing is recorded: the whole run is to stop.
             self._run.journal.abandon(self._visit.run_no, error)

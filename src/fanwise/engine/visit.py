@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fanwise.model import TaskResult, inner_path
+from fanwise.model import FailedAttempt, TaskResult, inner_path
 
 
 class Visit(msgspec.Struct, frozen=True, gc=False):
@@ -29,11 +29,15 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
 class VisitEnd(msgspec.Struct, frozen=True, gc=False):
     """The end of a visit, or its pause: then its result's status is `paused`.
 
-    `output` is its result's output as JSON text, if it had no items. `handled` says of a failure
-    that the task's `on-error` lets the run continue.
+    `output` is its result's output as JSON text, if it had no items, and `earlier` its failed
+    attempts before the last one. `handled` says of a failure that the task's `on-error` lets the
+    run continue. Without `is_total_known` the items of its result are those that a stream gave
+    before a pause.
     """
 
     result: TaskResult
     attempts: int = 0
     output: bytes | None = None
     handled: bool = False
+    earlier: tuple[FailedAttempt, ...] = ()
+    is_total_known: bool = True

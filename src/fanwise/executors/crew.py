@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, Protocol
 
 from fanwise.errors import AttemptTimeoutError
+from fanwise.interrupts import is_from_outside
 from fanwise.ports import ActionCall, AttemptLog, Clock, Feed, Ticket, Timer
 
 # A pool of workers
@@ -21,14 +23,22 @@ from fanwise.ports import ActionCall, AttemptLog, Clock, Feed, Ticket, Timer
 # A visit may have ten million items, so each microsecond that an item costs here is ten seconds of
 # a run. These are the rules of the hot loop, `WorkerPool._attempts`, and their reasons.
 #
-# Workers, not tasks. A visit has as many workers as it may run items at once, and they live as
-# long as it does. A worker takes a ticket, makes the attempt, hands back its outcome and takes the
-# next. The obvious way, an asyncio task for each item under a semaphore, creates, schedules and
+# Workers, not tasks. A visit has at most as many workers as it may run items at once, and they live
+# as long as it does. A worker takes a ticket, makes the attempt, hands back its outcome, and takes
+# the next. The obvious way, an asyncio task for each item under a semaphore, creates, schedules and
 # collects a task and two futures for an item; an `asyncio.timeout` adds a timer and a context. Each
 # costs as much as all the rest together. It also has to bound the tasks that wait, since a million
 # of them would be a million contexts; workers that pull bound themselves. Whatever holds items
 # back (slots, a rate, a queue that is full, a retry that isn't due) is the feed's affair: `take`
 # gives None then, and `wait` returns once another look is worth while.
+#
+# One lookout. Of the workers that have nothing to do one waits for the feed, and the others stand
+# in line behind it. A lookout that gets a ticket sends the next of the line, or, if there is none,
+# a new worker. So there are never more workers than items that have run at once, and one, whatever
+# the `concurrency`; and a feed that wakes its workers, as for each slot that comes free, wakes one.
+# If all of them waited, each item would cost a look of each of them: with a concurrency of 30,000
+# the square of that. A worker that finds no ticket and no lookout is the lookout, so that none is
+# missing if an action's stray cancellation hits the worker that was sent.
 #
 # One timer for all deadlines. A worker notes its deadline as a number. One timer is set for the
 # soonest; when it strikes, it interrupts the workers that are overdue and is set for the soonest
@@ -44,10 +54,16 @@ from fanwise.ports import ActionCall, AttemptLog, Clock, Feed, Ticket, Timer
 # (`Task.uncancel`), so that the next attempt begins clean. A halt may follow a deadline, since the
 # action may have swallowed the first cancellation; a deadline never follows a halt.
 #
-# Overruns. A call that can't be stopped, as in a thread, keeps its slot: the attempt fails at once
-# with `AttemptTimeoutError`, and the feed gets the running call as `busy`, so that neither a retry
-# of this item nor another item starts before the call returns. Otherwise `concurrency: 10` would
-# mean ten, and then twenty, calls of a service that hangs.
+# Overruns. A call that can't be stopped, as in a thread, keeps its slot for a while: the attempt
+# fails at once with `AttemptTimeoutError`, and the feed gets a future as `busy`, so that neither a
+# retry of this item nor another item starts before the call returns. Otherwise `concurrency: 10`
+# would mean ten, and then twenty, calls of a service that hangs. But a call may never return. So
+# once it has taken the timeout twice, or nothing is left to do but to wait for it, it is left
+# behind: the worker continues with another thread and log, and the feed counts the call. As many
+# calls as `limits.running` allows may be left behind in a process.
+#
+# Blocked loops. An `async def` that blocks holds up the timer of its own deadline. So the worker
+# looks at its duration once more when it returns, which costs a comparison.
 #
 # Turns of 10 ms. A worker that never has to wait keeps the event loop to itself, and with it the
 # journal, the progress and Ctrl-C. So each worker yields once 10 ms have passed since the loop last
@@ -70,8 +86,15 @@ class Caller(Protocol):
         """The function that a worker awaits, with the action's arguments."""
 
     @property
+    def holds_loop(self) -> bool:
+        """True if a call runs on the event loop, so that it can block it."""
+
+    @property
     def running(self) -> asyncio.Future[object] | None:
         """The latest call, if it still runs although its attempt was interrupted."""
+
+    def leave(self) -> None:
+        """Make the next call apart from the latest, which may never return."""
 
     def close(self) -> None:
         """Free resources once the last call has returned."""
@@ -84,14 +107,14 @@ class _Worker:
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None]
         self.ticket: Ticket | None = None
         self.deadline = math.inf
         self.interruption: str | None = None
 
     def interrupt(self, why: str) -> None:
         """Cancel the attempt; the worker itself lives on. A halt may follow a deadline."""
-        if self.task is None or self.ticket is None:
+        if self.ticket is None:
             return
         if self.interruption is None or (why == "halt" and self.interruption != "halt"):
             self.interruption = why
@@ -100,12 +123,12 @@ class _Worker:
 
     def forget_cancellation(self) -> None:
         """Let the task run as if it had never been cancelled."""
-        while self.task is not None and self.task.cancelling():
+        while self.task.cancelling():
             self.task.uncancel()
 
 
 class WorkerPool:
-    """The workers of one visit: as many as its feed is wide, each with a caller of its own."""
+    """The workers of one visit: at most as many as its feed is wide, with a caller each."""
 
     def __init__(
         self, feed: Feed, call: ActionCall, clock: Clock, make_caller: Callable[[], Caller]
@@ -114,26 +137,28 @@ class WorkerPool:
         self._call = call
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._workers = [_Worker(make_caller()) for _ in range(feed.width)]
+        self._make_caller = make_caller
+        self._workers: list[_Worker] = []
+        self._at_work = 0  # workers whose tasks haven't ended
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._has_lookout = False
+        self._line: list[asyncio.Future[None]] = []  # of workers behind the lookout
         self._is_over = False
         self._turn_ends = 0.0
         self._turn_is_over = False
+        self._has_noticed_overrun = False
         self._deadline_timer: Timer | None = None
         self._halted: asyncio.Future[object] = self._loop.create_future()
         feed.on_halt(self._halt)
 
     async def work(self) -> None:
         """Run until the feed has nothing more. Raises errors that belong to no attempt."""
-        tasks = []
-        for worker in self._workers:
-            worker.task = self._loop.create_task(self._run(worker))
-            tasks.append(worker.task)
+        self._hire()
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-            for task in done:
-                task.result()
+            await self._ended
         finally:
             self._is_over = True
+            tasks = [worker.task for worker in self._workers]
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -142,60 +167,117 @@ class WorkerPool:
             for worker in self._workers:
                 worker.caller.close()
 
+    def _hire(self) -> None:
+        worker = _Worker(self._make_caller())
+        worker.task = self._loop.create_task(self._run(worker))
+        worker.task.add_done_callback(self._note_end)
+        self._workers.append(worker)
+        self._at_work += 1
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        """Note that a worker has ended: the last one, or one with an error, ends the pool."""
+        self._at_work -= 1
+        error = None if task.cancelled() else task.exception()
+        if self._ended.done():
+            return
+        if error is not None:
+            self._ended.set_exception(error)
+        elif not self._at_work:
+            self._ended.set_result(None)
+
+    async def _next_ticket(self) -> Ticket | None:
+        """Wait for a ticket, as the lookout or in the line behind it; None if none will come."""
+        while self._has_lookout:
+            turn = self._loop.create_future()
+            self._line.append(turn)
+            await turn
+        self._has_lookout = True
+        try:
+            while (ticket := self._feed.take()) is None:
+                if not await self._feed.wait():
+                    self._dismiss()
+                    return None
+        finally:
+            self._has_lookout = False
+        self._send_lookout()
+        return ticket
+
+    def _send_lookout(self) -> None:
+        """Have the next worker of the line look out, or a new one."""
+        while self._line:
+            turn = self._line.pop()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        if len(self._workers) < self._feed.width:
+            self._hire()
+
+    def _dismiss(self) -> None:
+        """Have the whole line see for itself that no ticket will come."""
+        line, self._line = self._line, []
+        for turn in line:
+            if not turn.done():
+                turn.set_result(None)
+
     async def _run(self, worker: _Worker) -> None:
-        with self._call.open_log() as log:
-            while True:
+        is_over = False
+        while not is_over:
+            # A call that was left behind still prints into the log that it began with.
+            with self._call.open_log() as log:
                 try:
-                    await self._attempts(worker, log)
+                    is_over = await self._attempts(worker, log)
                 except asyncio.CancelledError:
                     if self._is_over:
                         raise
                     worker.forget_cancellation()  # an action has left it behind
-                else:
-                    return
 
-    async def _attempts(self, worker: _Worker, log: AttemptLog) -> None:
+    async def _attempts(self, worker: _Worker, log: AttemptLog) -> bool:
+        """Make attempts until none will come any more; False if a call has been left behind."""
         # The hot loop. References that don't change are bound to local names.
         feed, call = self._feed, self._call
         take, succeeded = feed.take, feed.succeeded
         arguments, result = call.arguments, call.result
-        invoke = worker.caller.call
+        invoke, holds_loop = worker.caller.call, worker.caller.holds_loop
         monotonic, timeout_s = self._clock.monotonic, call.timeout_s
         to_epoch = self._clock.now() - monotonic()
 
-        now = monotonic()
+        ticket = None
         while True:
-            ticket = take()
             if ticket is None:
-                if not await feed.wait():
-                    return
+                ticket = await self._next_ticket()
+                if ticket is None:
+                    return True
                 now = monotonic()
-                continue
             started = now
             worker.ticket = ticket
             if timeout_s is not None:
                 worker.deadline = started + timeout_s
                 if self._deadline_timer is None:
                     self._arm(timeout_s)
-            log.is_open = True
+            log.ticket = ticket
             try:
                 output = result(await invoke(**arguments(ticket)), ticket)
                 if worker.interruption is not None or self._is_over:
                     raise asyncio.CancelledError  # which the action has swallowed
             except BaseException as error:
                 now = monotonic()
-                log.keep(ticket, started + to_epoch)
-                await self._failed(worker, ticket, error, started + to_epoch, now - started)
+                log.keep(ticket)
+                if await self._failed(worker, ticket, error, started + to_epoch, now - started):
+                    return False
             else:
                 now = monotonic()
                 worker.ticket = None
-                log.is_open = False
-                if log.written:
-                    log.keep(ticket, started + to_epoch)
-                succeeded(ticket, output, started + to_epoch, now - started)
+                log.ticket = None
+                if log.has_text:
+                    log.keep(ticket)
+                if timeout_s is not None and holds_loop and now - started > timeout_s:
+                    self._blocked(ticket, started + to_epoch, now - started)
+                else:
+                    succeeded(ticket, output, started + to_epoch, now - started)
             if now >= self._turn_ends:
                 await self._yield()
                 now = monotonic()
+            ticket = take()
 
     async def _failed(
         self,
@@ -204,43 +286,87 @@ class WorkerPool:
         error: BaseException,
         started_at: float,
         duration_s: float,
-    ) -> None:
-        """Hand back an attempt that raised, was too slow, or was stopped."""
+    ) -> bool:
+        """Hand back an attempt that raised, was too slow, or was stopped.
+
+        True if its call still runs, and is left behind.
+        """
         why = worker.interruption
         worker.ticket = worker.interruption = None
         worker.deadline = math.inf
-        if self._is_over or isinstance(error, KeyboardInterrupt | GeneratorExit):
+        if self._is_over:  # also of a child workflow alone, and others wait for its slots
+            self._feed.cancelled(ticket, started_at, duration_s)
+            raise error
+        if is_from_outside(error, can_be_ctrl_c=worker.caller.holds_loop):
             raise error
         worker.forget_cancellation()
-        if why == "halt":
-            self._feed.cancelled(ticket, started_at, duration_s)
-        elif why == "deadline":
+        running = worker.caller.running
+        if why == "deadline":
             overrun = AttemptTimeoutError(
                 f"the attempt took longer than its timeout of {self._call.timeout_s:g} s"
             )
-            await self._overran(worker, ticket, overrun, started_at, duration_s)
+            if running is not None:
+                return await self._overran(worker, running, ticket, overrun, started_at, duration_s)
+            self._feed.failed(ticket, overrun, started_at, duration_s)
+        elif why == "halt":
+            self._feed.cancelled(ticket, started_at, duration_s)
+            if running is not None:
+                self._leave(worker, running)
+                return True
         else:
             self._feed.failed(ticket, error, started_at, duration_s)
+        return False
+
+    def _blocked(self, ticket: Ticket, started_at: float, duration_s: float) -> None:
+        """Fail an attempt that was too slow, and couldn't be interrupted in time."""
+        error = AttemptTimeoutError(
+            f"the attempt took {duration_s:.3g} s, longer than its timeout of "
+            f"{self._call.timeout_s:g} s, and held up the event loop, so nothing could stop it",
+            hint="An action that blocks has to be a `def`, which gets a thread.",
+        )
+        self._feed.failed(ticket, error, started_at, duration_s)
 
     async def _overran(
         self,
         worker: _Worker,
+        running: asyncio.Future[object],
         ticket: Ticket,
         error: AttemptTimeoutError,
         started_at: float,
         duration_s: float,
-    ) -> None:
-        """Fail an attempt that was too slow; keep the slot while its call still runs."""
-        running = worker.caller.running
-        if running is None:
-            self._feed.failed(ticket, error, started_at, duration_s)
-            return
-        self._feed.failed(ticket, error, started_at, duration_s, busy=running)
-        self._feed.notice(
-            f"{self._call.describe(ticket)} has overrun its timeout and can't be stopped; "
-            "it keeps its slot until it returns"
-        )
-        await asyncio.wait([running, self._halted], return_when=asyncio.FIRST_COMPLETED)
+    ) -> bool:
+        """Fail an attempt whose call still runs, and keep the slot for a while.
+
+        True if the call is left behind in the end.
+        """
+        let_go = self._loop.create_future()
+        self._feed.failed(ticket, error, started_at, duration_s, busy=let_go)
+        if not self._has_noticed_overrun:
+            self._has_noticed_overrun = True
+            self._feed.notice(
+                f"{self._call.describe(ticket)} has overrun its timeout and can't be stopped; it "
+                f"keeps its slot until it returns, or for {self._call.timeout_s:g} s"
+            )
+        patience: asyncio.Future[object] = self._loop.create_future()
+        timer = self._clock.call_later(self._call.timeout_s or 0.0, partial(_finish, patience))
+        nothing_else = self._loop.create_task(self._feed.drained())
+        nothing_else.add_done_callback(partial(_finish, patience))
+        try:
+            waits = [running, patience, self._halted]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+            nothing_else.cancel()
+        is_left = not running.done()
+        if is_left:
+            self._leave(worker, running)
+        let_go.set_result(None)
+        return is_left
+
+    def _leave(self, worker: _Worker, running: asyncio.Future[object]) -> None:
+        """Wait for a call no more."""
+        self._feed.left_behind(running)
+        worker.caller.leave()
 
     def _arm(self, wait_s: float) -> None:
         self._deadline_timer = self._clock.call_later(wait_s, self._interrupt_overdue)
@@ -276,3 +402,8 @@ class WorkerPool:
     def _begin_turn(self) -> None:
         self._turn_is_over = False
         self._turn_ends = self._clock.monotonic() + _TURN_S
+
+
+def _finish(future: asyncio.Future[object], _: object = None) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -30,8 +30,8 @@ from fanwise.ports import ActionCall, Clock, Feed
 # Timeouts of threads. Python can't stop a thread: `PyThreadState_SetAsyncExc` waits for the next
 # bytecode, which a call that hangs in C never reaches, and kills whatever library is on the stack
 # halfway through its own invariants. So the attempt fails on time, the worker's slot stays taken
-# until the thread returns, and the run says so. The call is awaited through `asyncio.shield`, since
-# a cancelled future would no longer say when its thread returns.
+# until the thread returns or is left behind, and the run says so. The call is awaited through
+# `asyncio.shield`, since a cancelled future would no longer say when its thread returns.
 #
 # What a halt can't stop. When a run is cut off, the pool leaves a busy thread behind and doesn't
 # wait for it: the attempt is recorded as cancelled, and its late result is dropped.
@@ -60,10 +60,14 @@ class OnLoop:
 
     __slots__ = ("call",)
 
+    holds_loop = True
     running: None = None  # a cancelled coroutine has ended
 
     def __init__(self, function: Callable[..., Awaitable[object]]) -> None:
         self.call = function
+
+    def leave(self) -> None:
+        """Nothing is left behind."""
 
     def close(self) -> None:
         """Nothing is held."""
@@ -73,6 +77,8 @@ class InThread:
     """Calls a `def` in a thread of its own, made at the first call. Implements `crew.Caller`."""
 
     __slots__ = ("_function", "_latest", "_thread")
+
+    holds_loop = False
 
     def __init__(self, function: Callable[..., object]) -> None:
         self._function = function
@@ -91,6 +97,11 @@ class InThread:
             self._thread = Thread(asyncio.get_running_loop())
         self._latest = self._thread.call(self._function, arguments)
         return await asyncio.shield(self._latest)
+
+    def leave(self) -> None:
+        """Let the thread end after its call, and take another one for the next."""
+        self.close()
+        self._thread = self._latest = None
 
     def close(self) -> None:
         """Let the thread end after its calls."""

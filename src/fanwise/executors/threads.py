@@ -47,9 +47,9 @@ class Thread:
             error: BaseException | None = None
             try:
                 result = function(**arguments)
-            except StopIteration as stop:  # a future can't carry it
-                error = RuntimeError("the action raised StopIteration")
-                error.__cause__ = stop
+            except (StopIteration, GeneratorExit) as ending:  # a future can't carry them
+                error = RuntimeError(f"the action raised {type(ending).__name__}")
+                error.__cause__ = ending
             except BaseException as raised:
                 error = raised
             try:

@@ -5,6 +5,8 @@ from a context and does nothing else: it reaches no attribute of a Python object
 clock, and what it may use is bounded by steps and bytes that are counted before they are used.
 """
 
+from fanwise.expressions.refusal import quoted
+from fanwise.expressions.scripts import script_text, template_in
 from fanwise.expressions.template import Template, compile_template
 
-__all__ = ["Template", "compile_template"]
+__all__ = ["Template", "compile_template", "quoted", "script_text", "template_in"]

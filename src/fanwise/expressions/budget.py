@@ -1,7 +1,8 @@
 """Limits on one evaluation of a template: steps and bytes.
 
-A step is a piece of work of about 100 nanoseconds: one call, one element of a list, or 256
-characters that are scanned; a turn of a loop takes three. Bytes are what an evaluation allocates
+A step is a piece of work of about 100 nanoseconds: one call, one expression of a block, one element
+of a list, 256 characters that are scanned, or 32 that are looked at one by one; a turn of a loop
+takes three. Bytes are what an evaluation allocates
 over its whole life, about, and are counted before they are allocated. No clock is read, so the
 same template and the same values are refused everywhere or nowhere.
 """
@@ -18,13 +19,21 @@ ELEMENT_BYTES = 64
 """Bytes of a new value at least, with its reference: a number, a short text, an empty list."""
 
 
+_LONG_SEARCH = 30_000
+"""Characters of a text from which on CPython searches for any part of it in linear time."""
+
+_LONG_INTEGER_BITS = 512
+"""Bits of two integers together, up to which work on them takes no more than a step."""
+
+
 class Budget:
     """The steps and bytes that are left; methods raise `EvaluationError` at the end of them."""
 
-    __slots__ = ("_bytes", "_limits", "_steps")
+    __slots__ = ("_bytes", "_limits", "_steps", "_texts")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._texts: set[str] = set()
         self.renew()
 
     def renew(self) -> None:
@@ -50,6 +59,36 @@ class Budget:
         """Pay for work that reads so many characters of text."""
         if characters > 255:
             self.step(characters >> 8)
+
+    def read(self, characters: int) -> None:
+        """Pay for work that looks at so many characters one by one."""
+        if characters > 31:
+            self.step(characters >> 5)
+
+    def search(self, text: str, part: str) -> None:
+        """Pay for a search from the start of a text for a part of it."""
+        # CPython takes the product of both lengths for short texts, and searches long ones in
+        # linear time, though with a larger factor.
+        sizes = len(text), len(part)
+        self.scan(sizes[0] * sizes[1] if sizes[0] < _LONG_SEARCH else 8 * sum(sizes))
+
+    def product(self, bits: int, other_bits: int) -> None:
+        """Pay for work that takes the product of the lengths of two integers."""
+        if bits + other_bits > _LONG_INTEGER_BITS:
+            self.step(1 + (bits + other_bits >> 12) + (bits * other_bits >> 18))
+
+    def square(self, value: object) -> None:
+        """Pay for a conversion between an integer and its digits; other values are free."""
+        if type(value) is int:
+            bits = value.bit_length()
+            self.product(bits, bits)
+
+    def is_first(self, text: str) -> bool:
+        """True if it is asked for the first time about this text, which is compiled only once."""
+        if text in self._texts:
+            return False
+        self._texts.add(text)
+        return True
 
     def allocate(self, size_bytes: int) -> None:
         """Pay for memory that is about to be allocated."""

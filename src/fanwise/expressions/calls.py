@@ -15,10 +15,11 @@ from jinja2 import nodes
 from fanwise.errors import AttemptTimeoutError
 from fanwise.expressions.attributes import call_method
 from fanwise.expressions.compilation import Closure, Compiler
+from fanwise.expressions.filters.patterns import compiled
 from fanwise.expressions.frame import Frame
 from fanwise.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS, Function
 from fanwise.expressions.loops import LOOP, loop_call
-from fanwise.expressions.missing import nearest
+from fanwise.expressions.missing import ELSEWHERE, remedy
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.model import Status, TaskResult
 
@@ -76,8 +77,13 @@ def compile_call(compiler: Compiler, node: nodes.Call) -> Closure:
     if name in FUNCTIONS:
         return _function(compiler, node, FUNCTIONS[name])
     return compiler.fail(
-        called, f'there is no function "{name}".', nearest(name, [*OUTCOMES, *FUNCTIONS])
+        called, f'there is no function "{name}".', _instead(name, [*OUTCOMES, *FUNCTIONS])
     )
+
+
+def _instead(name: str, known: list[str]) -> str:
+    hint = remedy(name, known)
+    return f"It is a filter: | {name}" if name in FILTERS and name not in ELSEWHERE else hint
 
 
 def _outcome(compiler: Compiler, node: nodes.Call, name: str) -> Closure:
@@ -110,7 +116,7 @@ def _method(compiler: Compiler, node: nodes.Call, called: nodes.Getattr) -> Clos
     name = called.attr
     if name not in METHOD_NAMES:
         known = sorted(METHOD_NAMES)
-        compiler.fail(called, f'there is no method "{name}".', nearest(name, known))
+        compiler.fail(called, f'there is no method "{name}".', _instead(name, known))
     _refuse_unpacking(compiler, node)
     inner = compiler.expression(called.node)
     args = [compiler.expression(arg) for arg in node.args]
@@ -144,7 +150,7 @@ def _named(
     compiler: Compiler, node: nodes.Node, name: str, what: str, table: Mapping[str, Function]
 ) -> Function:
     if name not in table:
-        compiler.fail(node, f'there is no {what} "{name}".', nearest(name, table))
+        compiler.fail(node, f'there is no {what} "{name}".', remedy(name, table))
     return table[name]
 
 
@@ -192,9 +198,16 @@ def _bind(
     compiler: Compiler, node: _Calling, function: Function, args: list[Any], kwargs: dict[str, Any]
 ) -> inspect.BoundArguments:
     try:
-        return function.signature.bind(*args, **kwargs)
+        bound = function.signature.bind(*args, **kwargs)
     except TypeError as error:
         compiler.fail(node, f"{function.title} is called wrongly: {error}.")
+    pattern = bound.arguments.get("pattern")
+    if isinstance(pattern, nodes.Const) and isinstance(pattern.value, str):
+        try:
+            compiled(pattern.value)
+        except EvaluationError as error:
+            compiler.fail(node, error.reason, error.hint)
+    return bound
 
 
 def _refuse_unpacking(compiler: Compiler, node: _Calling) -> None:

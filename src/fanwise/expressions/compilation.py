@@ -35,6 +35,8 @@ class Compiler:
         self.functions: set[str] = set()
         self.loops_named: set[int] = set()
         """The places in `Frame.local` of the loops whose `loop` is named."""
+        self.nodes = 0
+        """The expressions of the block that is compiled: steps that each run of it takes."""
         self._table = table
         self._depth = 0
 
@@ -60,6 +62,7 @@ class Compiler:
         compile_node = self._table.get(type(node))
         if compile_node is None:
             self.fail(node, f"a {type(node).__name__.lower()} can't stand here.")
+        self.nodes += 1
         with self.nested(node):
             return compile_node(self, node)
 

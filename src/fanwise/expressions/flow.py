@@ -8,6 +8,7 @@ so no Python object is within a template's reach.
 from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
+from math import inf
 from types import NoneType
 from typing import Any, NamedTuple, NoReturn
 
@@ -16,6 +17,9 @@ from fanwise.values import LazyList
 
 NUMBERS = frozenset({bool, int, float})
 SCALARS = NUMBERS | {NoneType, str}
+
+MAX_KEY = 2**61 - 2
+"""The largest integer that is its own hash: CPython takes the remainder by 2**61 - 1."""
 
 
 class OnePass:
@@ -107,6 +111,18 @@ def length(value: object) -> int:
     if isinstance(value, OnePass | Undefined):
         return len(value)  # Both refuse, and say why.
     raise EvaluationError(f"{kind(value)} has no length.")
+
+
+def hash_key(value: object) -> object:
+    """A key that is equal for equal scalars, and whose hash a template's author can't choose."""
+    if isinstance(value, int | float) and has_chosen_hash(value):
+        return (hex(int(value)),)
+    return value
+
+
+def has_chosen_hash(number: float) -> bool:
+    """True if other numbers have the same hash, so that it takes them long to fill a map."""
+    return bool(MAX_KEY < abs(number) < inf)
 
 
 def is_fresh(value: object) -> bool:

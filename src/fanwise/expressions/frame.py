@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fanwise.context import ItemContext, WorkflowContext
+from fanwise.context import AttemptContext, ItemContext, TemplateContext
 from fanwise.expressions.budget import Budget
 from fanwise.expressions.missing import undefined
 from fanwise.model import Limits, TaskResult
@@ -16,20 +16,26 @@ UNSET: Final = object()
 class Frame:
     """The context, the task's outcome, the template's own variables, and the budget.
 
-    It has all attributes of an `ItemContext`, so that what reads an item's context can also read
-    a frame. `local` holds the variables of `set` and `for`, each at a place that the compiler
-    chose.
+    It has all attributes of the contexts of items and attempts, so that what reads such a context
+    can also read a frame. `local` holds the variables of `set` and `for`, each at a place that the
+    compiler chose.
     """
 
-    __slots__ = ("budget", "index", "item", "local", "outcome", "shared")
+    __slots__ = ("attempt", "budget", "index", "item", "local", "outcome", "shared")
 
     def __init__(
         self,
-        context: WorkflowContext | ItemContext,
+        context: TemplateContext,
         outcome: TaskResult | None,
         limits: Limits,
         variables: int,
     ) -> None:
+        if isinstance(context, AttemptContext):
+            self.attempt: object = context.attempt
+            context = context.context
+        else:
+            hint = "Only the input of a task is made for each attempt."
+            self.attempt = undefined('there is no "attempt" here.', hint)
         if isinstance(context, ItemContext):
             self.shared = context.shared
             self.item = context.item

@@ -2,8 +2,9 @@
 
 What isn't listed here doesn't exist for a template. Each takes a `Budget` and the value, then the
 arguments that the template gives, and pays for its result before it is allocated, so that nothing
-has to be bounded from outside. All mean what they mean in Jinja2, with one deliberate difference:
-`tojson` gives plain JSON text without escapes for HTML.
+has to be bounded from outside. What Jinja2 has means the same here, with two deliberate
+differences: `tojson` gives plain JSON text without escapes for HTML, and `int` and `float` refuse
+what is no number unless they have a default.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from functools import cached_property
 from typing import Any
 
 from fanwise.expressions.budget import Budget
-from fanwise.expressions.filters import lists, numbers, pipelines, texts
+from fanwise.expressions.filters import dates, lists, maps, numbers, patterns, pipelines, texts
 from fanwise.expressions.filters.checks import CHECKS
 from fanwise.expressions.filters.formats import braces, printf
 from fanwise.expressions.flow import Undefined
 from fanwise.expressions.refusal import MISFITS, EvaluationError
 from fanwise.expressions.traversal import kinds, to_text
 from fanwise.values import LazyList
+
+_MAX_BOUND = 2**63
 
 
 class Function:
@@ -51,6 +54,8 @@ class Function:
 
 
 def _range(_budget: Budget, *bounds: int) -> range:
+    if any(abs(bound) > _MAX_BOUND for bound in bounds):
+        raise EvaluationError("a range can't go beyond 2**63.")
     found = range(*bounds)
     try:
         len(found)
@@ -74,13 +79,16 @@ _FILTERS: dict[str, Callable[..., object]] = {
     "batch": pipelines.batch,
     "capitalize": texts.capitalize,
     "center": texts.center,
+    "combine": maps.combine,
     "count": numbers.length_,
     "d": numbers.default,
+    "date": dates.date_,
     "default": numbers.default,
     "dictsort": lists.dictsort,
     "first": lists.first,
     "float": numbers.as_float,
     "format": _format,
+    "fromjson": numbers.fromjson,
     "groupby": lists.groupby,
     "indent": texts.indent,
     "int": numbers.as_int,
@@ -93,6 +101,10 @@ _FILTERS: dict[str, Callable[..., object]] = {
     "map": pipelines.map_,
     "max": lists.maximum,
     "min": lists.minimum,
+    "product": pipelines.product,
+    "regex_findall": patterns.findall,
+    "regex_replace": patterns.replace,
+    "regex_search": patterns.search,
     "reject": pipelines.reject,
     "rejectattr": pipelines.rejectattr,
     "replace": texts.replace,
@@ -100,10 +112,13 @@ _FILTERS: dict[str, Callable[..., object]] = {
     "round": numbers.round_,
     "select": pipelines.select,
     "selectattr": pipelines.selectattr,
+    "shift": dates.shift,
     "slice": pipelines.slice_,
     "sort": lists.sort,
+    "strftime": dates.strftime,
     "string": numbers.string,
     "sum": lists.sum_,
+    "timestamp": dates.timestamp,
     "title": texts.title,
     "tojson": numbers.tojson,
     "trim": texts.trim,
@@ -113,6 +128,7 @@ _FILTERS: dict[str, Callable[..., object]] = {
     "urlencode": texts.urlencode,
     "wordcount": texts.wordcount,
     "wordwrap": texts.wordwrap,
+    "zip": pipelines.zip_,
 }
 
 _LIST_METHODS: dict[str, Callable[..., object]] = {
@@ -134,7 +150,7 @@ def _table(title: str, functions: dict[str, Callable[..., Any]]) -> dict[str, Fu
 
 FILTERS = _table("filter", _FILTERS)
 TESTS = _table("test", CHECKS)
-FUNCTIONS = _table("function", {"range": _range})
+FUNCTIONS = _table("function", {"dict": maps.dict_, "range": _range})
 
 _METHODS: list[tuple[tuple[type, ...], dict[str, Function]]] = [
     ((str,), _table("method", {**texts.METHODS, "format": _braces})),

@@ -11,13 +11,46 @@ from fanwise.expressions.refusal import EvaluationError
 from fanwise.values import FrozenDict
 
 _LOOKED_AT = 1_000
+_NEAR = 0.65
 _LISTED = 5
 _NAME_LENGTH = 40
+
+_CLOCK = "A template has no clock: run.started_at is the time, as text."
+_DATES = (
+    "Dates are texts: run.started_at | shift(days=-1) | strftime('%Y-%m-%d'). "
+    "An action can do more."
+)
+_ENVIRONMENT = (
+    "A template reaches no environment: declare a parameter and give it with -p, or name a secret "
+    "as secrets.NAME."
+)
+_CHANCE = "A template has no chance: run.id differs by run."
+
+ELSEWHERE = {
+    **dict.fromkeys(("now", "today", "utcnow"), _CLOCK),
+    **dict.fromkeys(("as_datetime", "datetime", "strptime", "timedelta", "to_datetime"), _DATES),
+    "strftime": _DATES,
+    **dict.fromkeys(("env", "environ", "getenv", "lookup", "os", "environment"), _ENVIRONMENT),
+    **dict.fromkeys(
+        ("tasks", "steps", "outputs", "needs", "jobs"),
+        "The result of a task is task.NAME.output.",
+    ),
+    **dict.fromkeys(("params", "inputs", "input", "args"), "Parameters are parameters.NAME."),
+    **dict.fromkeys(("variables", "ctx", "context"), "Variables are vars.NAME."),
+    **dict.fromkeys(("random", "uuid", "uuid4"), _CHANCE),
+}
+"""Remedies by the names that other tools have for such things."""
+
+
+def remedy(name: str, names: Iterable[str]) -> str:
+    """A sentence about a name of another tool, or with the nearest of `names`."""
+    return ELSEWHERE.get(name) or nearest(name, names)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """A sentence with the nearest of `names`, or nothing if none is near."""
-    close = get_close_matches(name, [str(known) for known in islice(names, _LOOKED_AT)], n=1)
+    known = [str(known) for known in islice(names, _LOOKED_AT)]
+    close = get_close_matches(name, known, n=1, cutoff=_NEAR)
     return f'Did you mean "{_shown(close[0])}"?' if close else ""
 
 

@@ -1,7 +1,7 @@
 """The operators of expressions: `+ - * / // % **`, the comparisons, and `in`.
 
 Arithmetic takes numbers; `+` also joins, `*` repeats and `%` formats. Integers never grow beyond
-what Python can print, so no operation on numbers takes noticeable time.
+what Python can print, and long ones are paid by the product of their lengths.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ MAX_INT_BITS = 14_000  # CPython refuses to print integers of more than 4,300 di
 def add(budget: Budget, a: Any, b: Any) -> Any:
     """`a + b`: a sum, or texts, lists or tuples joined."""
     if type(a) in NUMBERS and type(b) in NUMBERS:
+        pay_integers(budget, a, b)
         return a + b
     if type(a) is str and type(b) is str:
         budget.text(a)
@@ -33,7 +34,9 @@ def add(budget: Budget, a: Any, b: Any) -> Any:
     a = listed(budget, a) if isinstance(a, LazyList) else a
     b = listed(budget, b) if isinstance(b, LazyList) else b
     if any(isinstance(a, kind) and isinstance(b, kind) for kind in (list, tuple)):
-        budget.allocate(REFERENCE_BYTES * (len(a) + len(b)))
+        count = len(a) + len(b)
+        budget.step(count)
+        budget.allocate(REFERENCE_BYTES * count)
         return a + b
     raise _misfit("+", a, b)
 
@@ -43,6 +46,7 @@ def multiply(budget: Budget, a: Any, b: Any) -> Any:
     if type(a) in NUMBERS and type(b) in NUMBERS:
         if isinstance(a, int) and isinstance(b, int):
             _bounded(a.bit_length() + b.bit_length())
+            pay_integers(budget, a, b)
         return a * b
     if isinstance(a, int):
         a, b = b, a
@@ -51,17 +55,20 @@ def multiply(budget: Budget, a: Any, b: Any) -> Any:
         if isinstance(a, str):
             budget.text(a, times)
         else:
+            budget.step(len(a) * times)
             budget.allocate(REFERENCE_BYTES * len(a) * times)
         return a * times
     raise _misfit("*", a, b)
 
 
-def power(_budget: Budget, a: Any, b: Any) -> Any:
+def power(budget: Budget, a: Any, b: Any) -> Any:
     """`a ** b` of numbers."""
     if type(a) not in NUMBERS or type(b) not in NUMBERS:
         raise _misfit("**", a, b)
-    if isinstance(a, int) and isinstance(b, int) and abs(a) > 1:
-        _bounded(a.bit_length() * b)
+    if isinstance(a, int) and isinstance(b, int):
+        bits = a.bit_length() * b if abs(a) > 1 else b.bit_length()
+        _bounded(bits)
+        budget.product(bits, bits)
     result = a**b
     if isinstance(result, complex):
         raise EvaluationError("a root of a negative number isn't a number that JSON has.")
@@ -80,7 +87,7 @@ def contains(budget: Budget, a: object, b: object) -> bool:
     if isinstance(b, str):
         if not isinstance(a, str):
             raise _misfit("in", a, b)
-        budget.scan(len(b))
+        budget.search(b, a)
         return a in b
     if isinstance(b, dict):
         if type(a) not in SCALARS:
@@ -102,8 +109,9 @@ def contains(budget: Budget, a: object, b: object) -> bool:
 
 
 def _numeric(symbol: str, apply: Callable[[Any, Any], Any]) -> Operator:
-    def run(_budget: Budget, a: object, b: object) -> object:
+    def run(budget: Budget, a: object, b: object) -> object:
         if type(a) in NUMBERS and type(b) in NUMBERS:
+            pay_integers(budget, a, b)
             return apply(a, b)
         raise _misfit(symbol, a, b)
 
@@ -123,6 +131,12 @@ def _ordered(symbol: str, apply: Callable[[Any, Any], Any]) -> Operator:
             raise _misfit(symbol, a, b) from None
 
     return run
+
+
+def pay_integers(budget: Budget, a: object, b: object) -> None:
+    """Pay for an operation on two numbers, of which only long integers cost anything."""
+    if isinstance(a, int) and isinstance(b, int):
+        budget.product(a.bit_length(), b.bit_length())
 
 
 def _bounded(bits: int) -> None:

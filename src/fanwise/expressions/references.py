@@ -7,15 +7,19 @@ A path is a name of the context with constant parts after it, such as `task.fetc
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from jinja2 import nodes
 
 from fanwise.expressions.attributes import attribute
+from fanwise.expressions.fixed import TASK_PARTS, wrong_part
+from fanwise.expressions.flow import Undefined
 from fanwise.expressions.lookup import element
-from fanwise.expressions.missing import nearest, nearest_or_few, undefined
+from fanwise.expressions.missing import nearest_or_few, undefined
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.syntax import TemplateText
+from fanwise.values import EMPTY_LIST
 
 Reader: TypeAlias = Callable[[Any], Any]
 """Reads a value out of a `Frame`, or out of a context, which has what a path needs."""
@@ -23,14 +27,15 @@ Reader: TypeAlias = Callable[[Any], Any]
 NOT_DIRECT = (AttributeError, LookupError, EvaluationError, TypeError, ValueError)
 """The errors of `ValuePath.direct`, after which a path is read part by part."""
 
-ROOTS = ("parameters", "vars", "task", "item", "index", "secrets", "run")
+ROOTS = ("parameters", "vars", "task", "item", "index", "attempt", "secrets", "run")
 """The names of the context that a template may start a path with."""
 
-_TASK_PARTS: dict[str, Reader] = {
+_READERS: dict[str, Reader] = {
     "output": lambda result: result.output,
     "status": lambda result: str(result.status),
     "error": lambda result: None if result.error is None else result.error.as_value(),
     "items": lambda result: None if result.items is None else result.items.as_value(),
+    "failures": lambda result: EMPTY_LIST if result.failures is None else result.failures,
 }
 
 _WHOLE: dict[str, Reader] = {
@@ -39,6 +44,7 @@ _WHOLE: dict[str, Reader] = {
     "run": lambda frame: frame.shared.run,
     "item": lambda frame: frame.item,
     "index": lambda frame: frame.index,
+    "attempt": lambda frame: frame.attempt,
 }
 
 
@@ -85,13 +91,20 @@ class ValuePath(NamedTuple):
             try:
                 return direct(frame)
             except NOT_DIRECT:
-                value, owner = start(frame), self.owner
+                try:
+                    value, owner = start(frame), self.owner
+                except EvaluationError as error:
+                    return Undefined(partial(_same, error))
                 for step in steps:
                     value = take(value, step, owner)
                     owner += str(step)
                 return value
 
         return read
+
+
+def _same(error: EvaluationError) -> EvaluationError:
+    return error
 
 
 def take(value: object, step: Step, owner: str) -> Any:
@@ -139,6 +152,9 @@ def context_path(name: nodes.Name, steps: list[Step], source: TemplateText) -> V
         if isinstance(step.key, int):
             break
         reference.append(step.key)
+    fault = wrong_part(root, [step.key for step in steps])
+    if fault is not None:
+        raise source.error(fault[0], name.lineno, hint=fault[1])
     if root == "task":
         start = _task_part(name, reference, source)
     elif root == "secrets":
@@ -151,17 +167,13 @@ def context_path(name: nodes.Name, steps: list[Step], source: TemplateText) -> V
 
 
 def _task_part(name: nodes.Name, reference: list[str], source: TemplateText) -> Reader:
-    if len(reference) < 3 or reference[2] not in _TASK_PARTS:
-        parts = ", ".join(_TASK_PARTS)
-        wrong = reference[2] if len(reference) > 2 else None
+    if len(reference) < 3:
         raise source.error(
-            f'a task has {parts}, and no "{wrong}".'
-            if wrong
-            else "a task is read as task.NAME.output, with a constant name.",
+            "a task is read as task.NAME.output, with a constant name.",
             name.lineno,
-            hint=nearest(wrong, _TASK_PARTS) if wrong else f"Its parts are {parts}.",
+            hint=f"Its parts are {', '.join(TASK_PARTS)}.",
         )
-    task, read = reference[1], _TASK_PARTS[reference[2]]
+    task, read = reference[1], _READERS[reference[2]]
 
     def start(frame: Any) -> Any:
         results = frame.shared.task_results

@@ -27,6 +27,7 @@ Assigner: TypeAlias = Callable[[Frame, Any], None]
 def block(compiler: Compiler, body: list[nodes.Node]) -> Writer:
     """The writer of some statements and outputs. Raises `TemplateSyntaxError`."""
     writers: list[Writer] = []
+    outer, compiler.nodes = compiler.nodes, 0
     for node in body:
         if isinstance(node, nodes.Output):
             writers += [_output(compiler, part) for part in node.nodes]
@@ -36,10 +37,10 @@ def block(compiler: Compiler, body: list[nodes.Node]) -> Writer:
             compiler.fail(node, f'"{type(node).__name__.lower()}" can\'t be used in a template.')
         with compiler.nested(node):
             writers.append(compile_node(compiler, node))
-    if len(writers) == 1:
-        return writers[0]
+    steps, compiler.nodes = compiler.nodes + len(writers), outer
 
     def write(frame: Frame, out: list[str]) -> None:
+        frame.budget.step(steps)
         for writer in writers:
             writer(frame, out)
 
@@ -90,7 +91,9 @@ def _for(compiler: Compiler, node: nodes.For) -> Writer:
     otherwise = _scoped(compiler, node.else_)
     outer, compiler.variables = compiler.variables, Variables(compiler.variables)
     assign = _target(compiler, node.target, ())
+    before = compiler.nodes
     test = None if node.test is None else compiler.located(node.test, bool)
+    steps = compiler.nodes - before
     place = compiler.variables.declare(LOOP)
     body, variables = block(compiler, node.body), compiler.variables.places.values()
     is_named = place in compiler.loops_named
@@ -101,6 +104,7 @@ def _for(compiler: Compiler, node: nodes.For) -> Writer:
             for value in elements(source(frame)):
                 frame.budget.turn()
                 if test is not None:
+                    frame.budget.step(steps)
                     assign(frame, value)
                     if not test(frame):
                         continue
@@ -161,6 +165,7 @@ def _target(compiler: Compiler, node: nodes.Node, taken: Iterable[str]) -> Assig
                 raise fault(
                     EvaluationError(f"{kind(value)}{size} has no {len(assigners)} parts to name.")
                 )
+            frame.budget.step(len(assigners))
             for assign, part in zip(assigners, value, strict=True):
                 assign(frame, part)
 

@@ -31,6 +31,9 @@ _TAGS = frozenset({"if", "elif", "else", "endif", "for", "endfor", "set", "endse
 _TAG_END = re.compile(r"[%}]\}")
 _IGNORED = frozenset({"whitespace", "comment_begin", "comment", "comment_end"})
 
+_RAW_HINT = "Put text of another language between {% raw %} and {% endraw %}."
+_is_of_go = re.compile(r"\{\{-?\s*\.").match
+
 _jinja = Environment(keep_trailing_newline=True)
 
 
@@ -60,7 +63,9 @@ class TemplateText:
             parser.stream = TokenStream(_jinja.lexer.wrap(self._tokens()), None, None)
             return parser.parse().body
         except JinjaSyntaxError as error:
-            raise self.error(f"{error.message}.".replace("..", "."), error.lineno) from None
+            reason = f"{error.message}.".replace("..", ".")
+            hint = _RAW_HINT if _is_of_go(self.tag_at(error.lineno)) else ""
+            raise self.error(reason, error.lineno, hint=hint) from None
         except RecursionError:
             raise self.error("it is nested too deeply.", hint="Split it up.") from None
         except ValueError:
@@ -99,7 +104,8 @@ class TemplateText:
             except StopIteration:
                 return
             except JinjaSyntaxError as error:
-                raise self.error(f"{error.message}.", end) from None
+                hint = _RAW_HINT if "comment" in (error.message or "") else ""
+                raise self.error(f"{error.message}.", end, hint=hint) from None
             # White space that a "-" strips makes a gap between two tokens.
             offset = self.text.find(value, end)
             end = offset + len(value)

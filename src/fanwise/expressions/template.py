@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import nodes
 
-from fanwise.context import ItemContext, WorkflowContext
+from fanwise.context import TemplateContext
 from fanwise.errors import Place
 from fanwise.expressions.compilation import MAX_DEPTH, Closure, Compiler
 from fanwise.expressions.fast import text_reader, value_reader
@@ -80,18 +80,14 @@ class Template:
     def __repr__(self) -> str:
         return f"<Template {self.text!r}>"
 
-    def _evaluate(
-        self, context: WorkflowContext | ItemContext, outcome: TaskResult | None = None
-    ) -> Any:
+    def _evaluate(self, context: TemplateContext, outcome: TaskResult | None = None) -> Any:
         frame = Frame(context, outcome, self._limits, self._size)
         try:
             return _given(frame, self._run(frame))
         except REFUSALS as error:
             raise located(error, self.text, self.place) from None
 
-    def stream(
-        self, context: WorkflowContext | ItemContext, outcome: TaskResult | None = None
-    ) -> Any:
+    def stream(self, context: TemplateContext, outcome: TaskResult | None = None) -> Any:
         """As `evaluate`, but a list that is filtered lazily comes as an iterator.
 
         It reads its list as it is consumed, and starts with a new budget for each element. It

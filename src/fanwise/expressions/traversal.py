@@ -40,9 +40,10 @@ def listed(budget: Budget, value: object) -> Sequence[object]:
 def measure(budget: Budget, value: object, depth: int = 0) -> int:
     """About how many characters the value's text has, having paid the steps to walk over it."""
     if type(value) is str:
-        budget.scan(len(value))
+        budget.read(len(value))
         return 4 + len(value) * (1 if value.isprintable() else 10)
     if type(value) in SCALARS:
+        budget.square(value)
         return value.bit_length() // 3 + 4 if type(value) is int else 24
     parts: Iterable[object]
     if isinstance(value, dict):
@@ -63,7 +64,9 @@ def to_text(budget: Budget, value: object) -> str:
     """A value as a template prints it, which is as Python prints it."""
     if type(value) is str:
         return value
-    if type(value) not in SCALARS:
+    if type(value) in SCALARS:
+        budget.square(value)
+    else:
         if isinstance(value, LazyList):
             value = listed(budget, value)
         budget.allocate(measure(budget, value))
@@ -92,6 +95,9 @@ def freeze_result(budget: Budget, value: object, depth: int = 0) -> Any:
     if isinstance(value, FrozenDict | FrozenList):
         return value
     if type(value) in SCALARS:
+        if type(value) is str:
+            (budget.scan if value.isascii() else budget.read)(len(value))
+        budget.square(value)  # It will be printed.
         return freeze(value, where="its value")
     if depth > MAX_DEPTH:
         raise EvaluationError(f"its value is nested more than {MAX_DEPTH} levels deep.")
@@ -100,7 +106,7 @@ def freeze_result(budget: Budget, value: object, depth: int = 0) -> Any:
             raise EvaluationError(
                 "its value is a map with a key that isn't text.", "Put it in quotes."
             )
-        budget.step(3 * len(value))
+        budget.step(5 * len(value))
         budget.allocate(ELEMENT_BYTES * (1 + len(value)))
         return FrozenDict(
             {
@@ -110,14 +116,16 @@ def freeze_result(budget: Budget, value: object, depth: int = 0) -> Any:
         )
     if isinstance(value, Undefined):
         value.refuse()
-    budget.step(2)
+    parts = listed(budget, value)
+    budget.step(2 + 2 * len(parts))
     budget.allocate(ELEMENT_BYTES)
-    return FrozenList([freeze_result(budget, part, depth + 1) for part in listed(budget, value)])
+    return FrozenList([freeze_result(budget, part, depth + 1) for part in parts])
 
 
 def sort_cost(budget: Budget, keys: Sequence[object]) -> None:
     """Pay for sorting by these keys."""
-    once = sum(1 + (measure(budget, key) >> 8) for key in keys)
+    # A text is compared by 256 characters a step, a list by its elements.
+    once = sum(1 + (measure(budget, key) >> (8 if type(key) in SCALARS else 5)) for key in keys)
     budget.step(once * len(keys).bit_length())
 
 

@@ -20,15 +20,17 @@ from fanwise.model.records import (
     VisitRecord,
     inner_path,
 )
-from fanwise.model.results import ErrorInfo, ItemCounts, Status, TaskResult
+from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status, TaskResult
 from fanwise.model.summaries import (
     EndedRun,
     ItemTimes,
+    ItemTotals,
     RecordedItems,
     Run,
     StoreReport,
     StoreSize,
     TaskSummary,
+    driven_span,
 )
 
 __all__ = [
@@ -36,11 +38,13 @@ __all__ = [
     "Discard",
     "EndedRun",
     "ErrorInfo",
+    "FailedAttempt",
     "FileFingerprint",
     "Inbox",
     "ItemCounts",
     "ItemOutcome",
     "ItemTimes",
+    "ItemTotals",
     "Lease",
     "Limits",
     "LogEntry",
@@ -60,5 +64,6 @@ __all__ = [
     "TaskResult",
     "TaskSummary",
     "VisitRecord",
+    "driven_span",
     "inner_path",
 ]

@@ -22,7 +22,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     context_bytes: int = 2**30
     """A run's parameters, variables and task results together, as JSON."""
     error_bytes: int = 64 * 2**10
-    """One error's message, data and traceback; longer ones are shortened."""
+    """One error's message, data and traceback, and the item that failed; longer ones are
+    shortened."""
     log_bytes: int = 64 * 2**10
     """The kept output and logs of one attempt; a note says how much is left out."""
     template_steps: int = 10_000_000
@@ -34,4 +35,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     queue_bytes: int = 4 * 2**20
     """Outcomes that wait for the store; beyond it a fan-out waits."""
     running: int = 1_000
-    """Attempts that run at once in this process, over all tasks."""
+    """Attempts that run at once in this process, over all tasks, also those of workflows that
+    workflows call. So many of the called workflows run at once, and half as many at each depth
+    below, but at least 16."""
+    depth: int = 16
+    """Workflows that stand within each other, the run's own included."""

@@ -27,6 +27,11 @@ class Owner(msgspec.Struct, frozen=True):
     token: str
     lease_s: float = LEASE_S
 
+    @property
+    def name(self) -> str:
+        """The words that people know the process by."""
+        return f"process {self.pid} on {self.host}"
+
 
 class RequestKind(StrEnum):
     """Kinds of requests to the engine that drives a run."""
@@ -40,6 +45,17 @@ class RunRequest(msgspec.Struct, frozen=True):
 
     kind: RequestKind
     data: bytes = b"{}"
+
+    @classmethod
+    def of(cls, kind: RequestKind, by: str) -> RunRequest:
+        """The request of somebody, or of some process."""
+        return cls(kind, msgspec.json.encode({"by": by}))
+
+    @property
+    def by(self) -> str | None:
+        """The asker's name, if it is recorded."""
+        by = msgspec.json.decode(self.data).get("by")
+        return by if isinstance(by, str) else None
 
 
 class Inbox(msgspec.Struct, frozen=True):

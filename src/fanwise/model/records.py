@@ -6,14 +6,17 @@ from collections.abc import Mapping
 
 import msgspec
 
-from fanwise.model.results import ErrorInfo, ItemCounts, Status
+from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status
 
 
 class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
-    """The end of one item; recorded once. `output` and `error` are JSON text in UTF-8.
+    """The end of one item; recorded once. All `bytes` are JSON text in UTF-8.
 
     `run_no` and `visit_no` are the store's number of the run and the task's number within it,
     `attempts` is how often the item was tried, and `duration_s` how long its last attempt took.
+    Only an item of which an attempt failed has `item`, the item itself, or text from it if it is
+    too long; an item that failed has a label in any case. `earlier` are the failed attempts before
+    its last one, each a `FailedAttempt`.
     """
 
     run_no: int
@@ -26,6 +29,8 @@ class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
     output: bytes | None = None
     error: bytes | None = None
     label: str | None = None
+    item: bytes | None = None
+    earlier: bytes | None = None
 
 
 class VisitRecord(msgspec.Struct, frozen=True, gc=False):
@@ -33,8 +38,10 @@ class VisitRecord(msgspec.Struct, frozen=True, gc=False):
 
     `visit_no` numbers the run's visits from 1 in the order of their starts; `path` is the task's
     name, with the names and items above it where it runs inside another. `output` is JSON text of
-    a task without items. `due_at` is when a delayed task starts, and `source` is what the file was
-    like that its items are read from.
+    a task without items, and `earlier` are its failed attempts before the last one. `due_at` is
+    when a delayed task starts, and `source` is what the file was like that its items are read from.
+    `items` are counted at an end or a pause; before that `items_total` is the number of items, if
+    it is known.
     """
 
     run_no: int
@@ -51,6 +58,8 @@ class VisitRecord(msgspec.Struct, frozen=True, gc=False):
     error: ErrorInfo | None = None
     items: ItemCounts | None = None
     source: FileFingerprint | None = None
+    earlier: tuple[FailedAttempt, ...] = ()
+    items_total: int | None = None
 
 
 def inner_path(path: str, visit: int) -> str:
@@ -71,12 +80,12 @@ class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class LogEntry(msgspec.Struct, frozen=True):
-    """The output and the logs of one attempt. `index` is None for a task without items.
+    """A part of the output and the logs of one attempt. `index` is None without items.
 
-    `path` names the task and the item, as in `check[17]`. `at` is when the attempt started: after a
-    pause or a crash attempts count from 1 again, and what the earlier ones wrote is kept. `label`
-    is what the item is called, which is recorded with the item: it is None when a log is written,
-    and filled in when one is read.
+    `path` names the task and the item, as in `check[17]`. `at` is when the text was written, within
+    a second. After a pause or a crash attempts count from 1 again, and the logs of earlier ones are
+    kept. `label` is that of the item, and `log_no` is the store's number, which grows with each
+    log: both are filled in when a log is read.
     """
 
     run_no: int
@@ -87,6 +96,11 @@ class LogEntry(msgspec.Struct, frozen=True):
     at: float
     text: str
     label: str | None = None
+    log_no: int = 0
+
+    def is_under(self, path: str) -> bool:
+        """True if it is of the task or item at `path`, or of what runs inside it."""
+        return self.path == path or self.path.startswith((f"{path}.", f"{path}["))
 
 
 class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -134,12 +148,14 @@ class Discard(msgspec.Struct, frozen=True, gc=False):
     Of the items of the task `visit_no` these are the ones that haven't succeeded; with None no item
     is. `under` is the path of a task or an item, such as `check[17]`: all that the steps of a child
     workflow recorded that it ran, but for their logs, and its own sleeps and those within it. With
-    "" none are.
+    "" none are. If it is `whole`, the visit goes as well, with all of its items, and so does all
+    that ran `under` any of these.
     """
 
     run_no: int
     visit_no: int | None = None
     under: str = ""
+    whole: bool = False
 
 
 class Sleep(msgspec.Struct, frozen=True, gc=False):
@@ -157,8 +173,8 @@ class Sleep(msgspec.Struct, frozen=True, gc=False):
 
 
 Record = RunRecord | VisitRecord | ItemOutcome | RecordedEvent | LogEntry | Sleep | Discard
-"""Records that the journal writes: runs, visits, logs and sleeps replace earlier records of them;
-items and events are added."""
+"""Records that the journal writes: runs, visits and sleeps replace earlier records of them; items,
+events and logs are added."""
 
 
 class FileFingerprint(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -45,31 +46,60 @@ class ErrorInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     data: Any = None
     traceback: str | None = None
 
+    @property
+    def failed_step(self) -> str | None:
+        """The name of the step that made a child workflow fail, if this is a child's failure."""
+        inner = self.data.get("data") if isinstance(self.data, dict) else None
+        step = inner.get("task") if isinstance(inner, dict) else None
+        return step if isinstance(step, str) else None
+
     def as_value(self) -> FrozenDict:
         """The value that a template sees as an error."""
         return FrozenDict({"type": self.type, "message": self.message, "data": self.data})
 
 
-class ItemCounts(msgspec.Struct, frozen=True, gc=False):
-    """Counts of a task's items: all of them, and those that ended in each way."""
+class FailedAttempt(msgspec.Struct, frozen=True, gc=False):
+    """A failed attempt that was followed by another one. Of its error's message the start is kept.
+
+    `attempt` counts from 1; `duration_s` is how long it took.
+    """
+
+    attempt: int
+    started_at: float
+    duration_s: float
+    type: str
+    message: str
+
+
+class ItemCounts(
+    msgspec.Struct, frozen=True, gc=False, omit_defaults=True, repr_omit_defaults=True
+):
+    """Counts of a task's items: all of them, and those that ended in each way.
+
+    `bad_records` counts the records of a file that were left out because they can't be read; it is
+    None where such records are items that fail.
+    """
 
     total: int
     succeeded: int
     failed: int
+    bad_records: int | None = None
 
     def as_value(self) -> FrozenDict:
         """The value that a template sees as `task.NAME.items`."""
-        return FrozenDict({"total": self.total, "succeeded": self.succeeded, "failed": self.failed})
+        return FrozenDict(msgspec.to_builtins(self))
 
 
 class TaskResult(msgspec.Struct, frozen=True, gc=False):
     """The end of a task, as later tasks see it.
 
     `output` is frozen JSON, or a `LazyList` for a task with items; `error` is set only if it
-    failed, and `items` only if it had items.
+    failed, and `items` only if it had items. `failures` is a `LazyList` of its failed items, or
+    None if it has none.
     """
 
     status: Status
     output: Any = None
     error: ErrorInfo | None = None
     items: ItemCounts | None = None
+    failures: Sequence[FrozenDict] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,19 +11,38 @@ import msgspec
 from fanwise.bitmap import Bitmap
 from fanwise.model.records import ItemOutcome
 from fanwise.model.results import ErrorInfo, ItemCounts, Status
+from fanwise.values import Json
+
+
+class ItemTotals(msgspec.Struct, frozen=True, gc=False):
+    """Sums over recorded items. `attempts` is for all together, and so is `busy_s`.
+
+    The last attempt of each took its part of `busy_s`: the first of them began at `first_at`, and
+    the last to end ended at `last_at`. Both are 0 without items.
+    """
+
+    count: int = 0
+    failed: int = 0
+    succeeded: int = 0
+    attempts: int = 0
+    busy_s: float = 0.0
+    first_at: float = 0.0
+    last_at: float = 0.0
 
 
 class ItemTimes(msgspec.Struct, frozen=True):
     """Times of a task's recorded items, each in its last attempt; spans in seconds.
 
-    `busy_s` is the sum over all of them. `durations` are sorted: those of all items, or of a sample
-    if there are many. `slowest` has neither outputs nor errors.
+    `busy_s` is the sum over all of them, and `last_at` the end of the last one. `durations` are
+    sorted: those of all items, or of a sample if there are many. `slowest` has neither outputs nor
+    errors.
     """
 
     count: int = 0
     busy_s: float = 0.0
     durations: tuple[float, ...] = ()
     slowest: tuple[ItemOutcome, ...] = ()
+    last_at: float = 0.0
 
     @property
     def is_sampled(self) -> bool:
@@ -57,10 +76,16 @@ class TaskSummary(msgspec.Struct, frozen=True):
     attempts: int
     error: ErrorInfo | None
     items: ItemCounts | None
+    failures: Sequence[Mapping[str, Json]] = ()
+    """Its failed items, each a map of `index`, `label`, `item` and `error`, read page by page."""
 
 
 class Run(msgspec.Struct, frozen=True):
-    """One execution of a workflow. `output` is frozen JSON; `tasks` is in the order listed."""
+    """One execution of a workflow. `output` is frozen JSON; `tasks` is in the order listed.
+
+    For `driven_s` seconds a process has driven it, without the time between a pause, a crash or an
+    end and the resume or retry after it; None says that no such time has passed.
+    """
 
     id: str
     workflow: str
@@ -70,13 +95,25 @@ class Run(msgspec.Struct, frozen=True):
     output: Any
     error: ErrorInfo | None
     tasks: Mapping[str, TaskSummary]
+    driven_s: float | None = None
 
     @property
     def duration_s(self) -> float | None:
-        """Seconds from start to end, or None while there is no end."""
-        if self.started_at is None or self.ended_at is None:
-            return None
-        return self.ended_at - self.started_at
+        """Seconds for which the run was driven; None while it has no end and they aren't known."""
+        return driven_span(self.started_at, self.ended_at, self.driven_s)
+
+
+def driven_span(
+    started_at: float | None, ended_at: float | None, driven_s: float | None
+) -> float | None:
+    """Return the seconds of a run for which it was driven, as far as they are known.
+
+    They are never more than those from start to end: a process takes and leaves a run outside.
+    """
+    if started_at is None or ended_at is None:
+        return driven_s
+    passed_s = max(0.0, ended_at - started_at)  # the clock may have been set back
+    return passed_s if driven_s is None else min(driven_s, passed_s)
 
 
 class EndedRun(msgspec.Struct, frozen=True, gc=False):

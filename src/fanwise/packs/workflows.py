@@ -16,12 +16,12 @@ from msgspec.structs import replace
 
 from fanwise.actions.decorator import spec_of
 from fanwise.catalog import ActionField, ActionSpec, Runs
-from fanwise.definition import ParameterDefinition, WorkflowDefinition, fits_type, load
+from fanwise.definition import Accepted, ParameterDefinition, WorkflowDefinition, load
 from fanwise.errors import ActionLoadError, InputError, UsageError
 from fanwise.model import Limits
 from fanwise.packs.folders import load_actions
 from fanwise.packs.registry import ActionRegistry
-from fanwise.plan import WORDS, Plan, compile_plan
+from fanwise.plan import Plan, compile_plan
 from fanwise.ports import Catalog
 
 INLINE = "<workflow>"
@@ -175,22 +175,22 @@ def read_file(file: Path, limits: Limits) -> bytes:
 
 
 def _field(workflow: str, name: str, parameter: ParameterDefinition) -> ActionField:
-    accepts = WORDS[parameter.type] if parameter.type else "anything"
+    accepted = parameter.accepted
     check: Callable[[Any], Any] | None = None
-    if parameter.type is not None:
-        check = partial(_check, f"{workflow}: {name} takes {accepts}.", parameter.type)
+    if accepted.words:
+        check = partial(_check, f"{workflow}: {name} takes {accepted.words}.", accepted)
     return ActionField(
         name=name,
         required=parameter.required,
-        accepts=accepts,
+        accepts=accepted.words or "anything",
         check=check,
         default=parameter.default,
         doc=parameter.description,
     )
 
 
-def _check(refusal: str, declared: str, value: object) -> Any:
-    if value is not None and not fits_type(value, declared):
+def _check(refusal: str, accepted: Accepted, value: object) -> Any:
+    if not accepted.fits(value):
         raise InputError(refusal)
     return value
 

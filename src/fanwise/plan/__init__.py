@@ -8,12 +8,11 @@ from fanwise.plan.model import (
     PlannedTask,
     PlannedTransition,
 )
-from fanwise.plan.parameters import WORDS, bind_parameters, read_parameter
+from fanwise.plan.parameters import bind_parameters, read_parameter
 from fanwise.plan.settings import PlannedRetry, PlannedSettings, Setting
-from fanwise.plan.values import Value
+from fanwise.plan.values import Value, truth
 
 __all__ = [
-    "WORDS",
     "Plan",
     "PlannedInput",
     "PlannedItems",
@@ -26,4 +25,5 @@ __all__ = [
     "bind_parameters",
     "compile_plan",
     "read_parameter",
+    "truth",
 ]

@@ -11,18 +11,20 @@ from collections.abc import Iterator, Mapping, Set
 
 import msgspec
 
-from fanwise.catalog import ActionSpec
-from fanwise.definition import WorkflowDefinition, did_you_mean
-from fanwise.errors import AttemptError, Diagnostic, Place
-from fanwise.graph import Graph
-from fanwise.plan.model import Plan, PlannedInput, PlannedTask
+from fanwise.definition import SCALARS, WorkflowDefinition, did_you_mean
+from fanwise.errors import Diagnostic, Place
+from fanwise.plan.input_checks import input_problems
+from fanwise.plan.model import Plan, PlannedItems, PlannedTask
 from fanwise.plan.values import Value
+from fanwise.plan.warnings import publishers
 from fanwise.ports import Catalog
+from fanwise.source_kinds import SOURCE_KINDS
 
 CODES: Mapping[str, str] = {
     "bad-input": "An input's literal value doesn't fit the action's parameter.",
     "bad-template": "A template can't be compiled.",
     "bad-condition": "A condition is text with templates in it, which is always true.",
+    "conflicting-inputs": "Inputs stand together, or are missing, against a rule of the action.",
     "missing-action": "A task names no action.",
     "missing-input": "An input is missing that the action requires.",
     "misplaced-name": "A template names something that can't be known where it stands.",
@@ -30,11 +32,13 @@ CODES: Mapping[str, str] = {
     "impossible-join": "A task joins more ways than lead to it, or can't join where it stands.",
     "needs-and-next": "A task has needs, and another one leads to it with next.",
     "needs-cycle": "A task needs one that comes after it.",
+    "old-variable": "A warning: an entry of publish reads a variable that the same publish sets.",
     "racing-variable": "A warning: tasks side by side publish the same variable.",
-    "template-in-script": "A script's text has a template; pass values as environment variables.",
+    "template-in-script": "A script names something of the run; values are given in env.",
     "unknown-action": "No pack has an action of this name.",
     "unknown-input": "The action has no parameter of this name.",
     "unknown-parameter": "A template names a parameter that the workflow doesn't declare.",
+    "unknown-part": "A template names a part that its value can't have.",
     "unknown-task": "A template, needs or next names a task that the workflow doesn't have.",
     "unknown-workflow": "The workflow that a task calls can't be read.",
     "unknown-variable": "A template names a variable that nothing declares or publishes before.",
@@ -49,6 +53,7 @@ _AFTER_FAILURE = frozenset({"error", "failed", "timed_out"})
 
 
 _ALL = -1
+_RUN_END_KEYS = frozenset({"status", "error", "cause"})
 
 
 class _Scope(msgspec.Struct, frozen=True):
@@ -56,13 +61,17 @@ class _Scope(msgspec.Struct, frozen=True):
 
     `before` is the number of the task whose predecessors may be named, None for no task at all, and
     `_ALL` for all of them. `no_item` says why there is no item. `own` are the variables that the
-    task itself has published by then.
+    task itself has published by then. `items` are those of the task.
     """
 
     before: int | None
     no_item: str = ""
     functions: frozenset[str] = frozenset()
     own: Set[str] = frozenset()
+    has_attempt: bool = False
+    """True in a task's input, which is made for each attempt if it names one."""
+    items: PlannedItems | None = None
+    has_batches: bool = False
     records: bool = False
     """True if values are recorded, so that no secret may come in."""
 
@@ -82,11 +91,7 @@ class Checker:
         self._catalog = catalog
         self._broken = broken
         self._secrets: set[str] = set()
-        self._publishers: dict[str, int] = {}  # for each variable, a bit set of tasks
-        for task in plan.tasks:
-            for values in (task.publish, *(each.publish for each in task.transitions)):
-                for name in values:
-                    self._publishers[name] = self._publishers.get(name, 0) | 1 << task.number
+        self._publishers = publishers(plan)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -114,26 +119,6 @@ class Checker:
                 plan.timeout.template, _Scope(None, "a run has no item"), known=no_variables
             )
 
-    def warnings(self) -> Iterator[Diagnostic]:
-        """Variables that are set on paths side by side, of which only one value lasts."""
-        graph = self._plan.graph
-        for name, publishers in self._publishers.items():
-            met = 0
-            # In an order that follows the ways, none of those met can come after the next one.
-            for number in sorted(_members(publishers, graph), key=lambda n: -graph.group_of[n]):
-                beside = met & ~graph.before(number)
-                met |= 1 << number
-                if beside:
-                    first, second = sorted((number, beside.bit_length() - 1))
-                    yield Diagnostic(
-                        self._plan.tasks[second].place,
-                        "racing-variable",
-                        f'the tasks "{graph.names[first]}" and "{graph.names[second]}" both '
-                        f'publish "{name}" on paths side by side; where they meet, the value of '
-                        f'"{graph.names[second]}" is kept.',
-                        "Publish under two names if both are needed.",
-                    )
-
     # Actions
 
     def _check_action(self, task: PlannedTask) -> Iterator[Diagnostic]:
@@ -151,11 +136,11 @@ class Checker:
             if spec is None:
                 yield self._unknown_action(place, task, name)
             else:
-                yield from self._check_inputs(task, spec)
+                yield from input_problems(self._definition, task, spec)
 
     def _action(self, task: PlannedTask) -> str | None:
-        listed = self._definition.tasks if task.path[0] == "tasks" else self._definition.finally_
-        return listed[task.path[1]].action
+        key, at = task.path
+        return self._definition.task_lists[key][at].action
 
     def _unknown_action(self, place: Place, task: PlannedTask, name: str) -> Diagnostic:
         assert self._catalog is not None
@@ -167,69 +152,23 @@ class Checker:
             or "Define it in actions.py beside the workflow, or name its pack with --packs.",
         )
 
-    def _check_inputs(self, task: PlannedTask, spec: ActionSpec) -> Iterator[Diagnostic]:
-        given = {entry.name for entry in task.inputs}
-        missing = [
-            field.name
-            for field in spec.fields.values()
-            if field.required and field.name not in given
-        ]
-        if missing:
-            names = ", ".join(f'"{name}"' for name in missing)
-            yield Diagnostic(
-                task.place,
-                "missing-input",
-                f'task "{task.name}" calls {spec.name} without {names}.',
-                f"Add to its input: {', '.join(missing)}.",
-            )
-        for entry in task.inputs:
-            yield from self._check_input(task, spec, entry)
-
-    def _check_input(
-        self, task: PlannedTask, spec: ActionSpec, entry: PlannedInput
-    ) -> Iterator[Diagnostic]:
-        place = self._definition.key_place(*task.path, "input", entry.name)
-        field = spec.fields.get(entry.name)
-        if field is None:
-            if not spec.open_input:
-                known = ", ".join(spec.fields) or "none"
-                yield Diagnostic(
-                    place,
-                    "unknown-input",
-                    f'{spec.name} has no parameter "{entry.name}".',
-                    did_you_mean(entry.name, spec.fields) or f"Its parameters: {known}.",
-                )
-        elif entry.value.is_constant:
-            try:
-                if field.check is not None:
-                    field.check(entry.value.raw)
-            except AttemptError as error:
-                yield Diagnostic(entry.value.place, "bad-input", error.message, error.hint)
-        elif field.is_script:
-            yield Diagnostic(
-                entry.value.place,
-                "template-in-script",
-                f'the script of task "{task.name}" has a template in its text, so that a value '
-                "could change what the script does.",
-                'Pass values as environment variables, as in `env: {HOST: "{{ item.host }}"}`, '
-                'and write "$HOST" in the script.',
-            )
-
     # Templates
 
     def _check_task(self, task: PlannedTask) -> Iterator[Diagnostic]:
         before = task.number if task.number < len(self._plan.graph.names) else _ALL
         shared = _Scope(before, "this is evaluated once for the task")
-        each = _Scope(before)
+        has_batches = task.settings.batch_size.given is not None
+        each = _Scope(before, items=task.items, has_batches=has_batches)
         if task.items is None:
             shared = each = _Scope(before, f'task "{task.name}" has no with-items')
         if task.when is not None:
             yield from self._check_condition(task.when, _when_scope(shared, task))
         for part in (task.items.parts if task.items else {}).values():
             yield from self._check(part, shared)
-        for value in (*(entry.value for entry in task.inputs), task.label):
-            if value is not None:
-                yield from self._check(value, each)
+        for entry in task.inputs:
+            yield from self._check(entry.value, msgspec.structs.replace(each, has_attempt=True))
+        if task.label is not None:
+            yield from self._check(task.label, each)
         if task.retry_when is not None:
             yield from self._check_condition(task.retry_when, _with(each, _AFTER_FAILURE))
         if task.retry_until is not None:
@@ -287,8 +226,15 @@ class Checker:
                 if scope.no_item:
                     text = f"there is no `{path[0]}` here: {scope.no_item}."
                     yield Diagnostic(place, "misplaced-name", text)
+                elif name is not None and path[0] == "item":
+                    yield from _check_item_part(place, name, scope)
+            case "attempt":
+                if not scope.has_attempt:
+                    text = "there is no `attempt` here: only a task's input is made for each."
+                    yield Diagnostic(place, "misplaced-name", text)
             case "task":
                 yield from self._check_task_name(place, name, scope)
+                yield from self._check_part_of_items(place, path)
             case "vars" if name is not None:
                 if not self._is_known(name, scope, known):
                     seen = self._names_seen(scope) if known is None else known
@@ -297,6 +243,14 @@ class Checker:
                     yield Diagnostic(place, "unknown-variable", text, hint)
             case "parameters":
                 yield from self._check_parameter(place, name, scope)
+                yield from self._check_parameter_part(place, path)
+            case "run" if name in _RUN_END_KEYS and scope.before != _ALL:
+                yield Diagnostic(
+                    place,
+                    "misplaced-name",
+                    f"run.{name} isn't known before the run comes to its end.",
+                    "It can be named in on-failure, finally and output.",
+                )
             case "secrets":
                 if scope.records:
                     yield _secret_recorded(place, "a secret")
@@ -335,6 +289,22 @@ class Checker:
         elif name in secret and scope.records:
             yield _secret_recorded(place, f'the secret parameter "{name}"')
 
+    def _check_parameter_part(self, place: Place, path: tuple[str, ...]) -> Iterator[Diagnostic]:
+        parameter = self._plan.parameters.get(path[1]) if len(path) > 2 else None
+        if parameter is not None and parameter.type in SCALARS:
+            text = f'parameters.{path[1]} is of type {parameter.type} and has no "{path[2]}".'
+            yield Diagnostic(place, "unknown-part", text, "Declare it as an object if it is one.")
+
+    def _check_part_of_items(self, place: Place, path: tuple[str, ...]) -> Iterator[Diagnostic]:
+        """Find a part that only tasks with items have."""
+        if path[2:3] not in (("items",), ("failures",)):
+            return
+        number = self._plan.numbers.get(path[1])
+        if number is not None and self._plan.tasks[number].items is None:
+            text = f'task "{path[1]}" has no with-items, so it has no {path[2]}.'
+            hint = f"Its own failure is task.{path[1]}.error." if path[2] == "failures" else ""
+            yield Diagnostic(place, "unknown-part", text, hint)
+
     def _check_task_name(
         self, place: Place, name: str | None, scope: _Scope
     ) -> Iterator[Diagnostic]:
@@ -364,13 +334,20 @@ class Checker:
         return earlier < len(graph.names) and graph.precedes(earlier, later)
 
 
-def _members(publishers: int, graph: Graph) -> Iterator[int]:
-    """The tasks of a bit set, without those of `finally`."""
-    publishers &= (1 << len(graph.names)) - 1
-    while publishers:
-        lowest = publishers & -publishers
-        yield lowest.bit_length() - 1
-        publishers ^= lowest
+def _check_item_part(place: Place, name: str, scope: _Scope) -> Iterator[Diagnostic]:
+    """Find a part of `item` that the source of the items rules out."""
+    items = scope.items
+    if items is None:
+        return
+    if scope.has_batches:
+        text = f'with batch-size `item` is a list and has no "{name}".'
+        yield Diagnostic(place, "unknown-part", text, "Its elements are item[0] and so on.")
+    elif items.kind in SOURCE_KINDS and (gives := SOURCE_KINDS[items.kind].gives):
+        text = f'an item of "{items.kind}" is {gives} and has no "{name}".'
+        yield Diagnostic(place, "unknown-part", text, "Write `item` alone.")
+    elif items.kind == "zip" and name not in items.parts:
+        text = f'`item` has no "{name}": with-items gives it {", ".join(items.parts)}.'
+        yield Diagnostic(place, "unknown-part", text, did_you_mean(name, items.parts))
 
 
 def _with(scope: _Scope, functions: frozenset[str]) -> _Scope:
@@ -383,7 +360,8 @@ def _when_scope(shared: _Scope, task: PlannedTask) -> _Scope:
     return msgspec.structs.replace(
         shared,
         no_item="`when` is judged once for the task, before its items; to leave out items, "
-        "filter the list with select in with-items",
+        "filter the list with select in with-items, or let each item call a workflow of its own, "
+        "action: ./one.yaml, whose task has the condition",
     )
 
 

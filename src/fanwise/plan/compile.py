@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from fanwise.catalog import ActionSpec, Runs
+from fanwise.catalog import CORE_SCRIPTS, ActionSpec, Runs
 from fanwise.definition import (
     FAIL,
     RetryDefinition,
@@ -22,6 +22,7 @@ from fanwise.definition import (
     reader,
 )
 from fanwise.errors import DefinitionError, Diagnostic, Place, TemplateSyntaxError, UsageError
+from fanwise.expressions import quoted, script_text, template_in
 from fanwise.model import Limits
 from fanwise.plan.checks import Checker
 from fanwise.plan.model import (
@@ -33,7 +34,8 @@ from fanwise.plan.model import (
 )
 from fanwise.plan.order import Order
 from fanwise.plan.settings import PlannedRetry, PlannedSettings, Setting, Template
-from fanwise.plan.values import Value, compile_value
+from fanwise.plan.values import Value, compile_value, constant
+from fanwise.plan.warnings import warnings_of
 from fanwise.ports import Catalog
 from fanwise.source_kinds import SOURCE_KINDS
 
@@ -62,7 +64,10 @@ class _Compiler:
         self._limits = limits
         self._lines = definition.text.splitlines()
         self._with_items = {
-            task.name for task in (*definition.tasks, *definition.finally_) if task.has_items
+            task.name
+            for tasks in definition.task_lists.values()
+            for task in tasks
+            if task.has_items
         }
         self._problems: list[Diagnostic] = []
         self._broken: set[tuple[str, int]] = set()  # tasks whose action has problems of its own
@@ -70,14 +75,12 @@ class _Compiler:
     def compile(self) -> Plan:
         definition = self._definition
         order = Order(definition)
-        tasks = [
-            self._task(number, ("tasks", number), task)
-            for number, task in enumerate(definition.tasks)
+        listed = [
+            ((key, at), task)
+            for key, tasks in definition.task_lists.items()
+            for at, task in enumerate(tasks)
         ]
-        tasks += [
-            self._task(len(definition.tasks) + number, ("finally", number), task)
-            for number, task in enumerate(definition.finally_)
-        ]
+        tasks = [self._task(number, *each) for number, each in enumerate(listed)]
         plan = Plan(
             name=definition.name,
             description=definition.description,
@@ -85,6 +88,7 @@ class _Compiler:
             text=definition.text,
             graph=order.graph,
             tasks=tuple(tasks),
+            on_failure=len(definition.on_failure),
             numbers={task.name: task.number for task in tasks},
             parameters=definition.parameters,
             variables=self._values(definition.vars, "vars"),
@@ -98,7 +102,7 @@ class _Compiler:
             # One mistake may be met from several sides; the file's author needs it once.
             unique = dict.fromkeys(self._problems)
             raise DefinitionError(tuple(sorted(unique, key=lambda problem: problem.place)))
-        return replace(plan, secrets=checker.secrets, warnings=tuple(checker.warnings()))
+        return replace(plan, secrets=checker.secrets, warnings=tuple(warnings_of(plan)))
 
     def _task(self, number: int, path: tuple[str, int], task: TaskDefinition) -> PlannedTask:
         spec = self._action(path, task)
@@ -110,8 +114,8 @@ class _Compiler:
             place=self._definition.place(*path, "name"),
             spec=spec or replace(_UNRESOLVED, name=task.action or ""),
             inputs=tuple(
-                PlannedInput(name, value, self._reads_pages(value))
-                for name, value in self._values(task.input, *path, "input").items()
+                self._input(task, spec, name, raw, *path, "input", name)
+                for name, raw in task.input.items()
             ),
             settings=self._settings(task, *path),
             items=self._items(task, *path) if task.has_items else None,
@@ -126,6 +130,36 @@ class _Compiler:
             max_visits=task.max_visits,
         )
 
+    def _input(
+        self,
+        task: TaskDefinition,
+        spec: ActionSpec | None,
+        name: str,
+        raw: object,
+        *path: str | int,
+    ) -> PlannedInput:
+        field = spec.fields.get(name) if spec else None
+        is_script = field.is_script if field else (task.action, name) in CORE_SCRIPTS
+        if not is_script or not isinstance(raw, str):
+            value = self._value(raw, *path)
+            return PlannedInput(name, value, self._reads_pages(value))
+        place = self._definition.place(*path)
+        if found := template_in(raw):
+            offset, tag = found
+            before = raw[:offset].split("\n")
+            self._problems.append(
+                Diagnostic(
+                    self._within(place, len(before), len(before[-1]) + 1),
+                    "template-in-script",
+                    f'the script of task "{task.name}" has the template {quoted(tag)} in its text, '
+                    "so that a value could change what the script does.",
+                    'Pass values as environment variables, as in `env: {HOST: "{{ item.host }}"}`, '
+                    'and write "$HOST" in the script. If it is the script\'s own, put it between '
+                    "{% raw %} and {% endraw %}.",
+                )
+            )
+        return PlannedInput(name, constant(script_text(raw), place))
+
     def _settings(self, task: TaskDefinition, *path: str | int) -> PlannedSettings:
         retry = task.retry
         return PlannedSettings(
@@ -133,6 +167,7 @@ class _Compiler:
             rate=self._setting(task.rate, (*path, "rate")),
             batch_size=self._setting(task.batch_size, (*path, "batch-size")),
             tolerate=self._setting(task.tolerate, (*path, "tolerate")),
+            bad_records=self._setting(task.bad_records, (*path, "bad-records")),
             on_item_error=self._setting(task.on_item_error, (*path, "on-item-error")),
             keep_output=self._setting(task.keep_output, (*path, "keep-output")),
             on_error=self._setting(task.on_error, (*path, "on-error")),
@@ -182,9 +217,11 @@ class _Compiler:
         place = self._definition.place(*path)
         if not isinstance(raw, Mapping):
             return PlannedItems("list", {"": self._value(raw, *path)}, place)
-        if len(raw) == 1 and (kind := next(iter(raw))) in SOURCE_KINDS:
-            return PlannedItems(kind, {"": self._value(raw[kind], *path, kind)}, place)
-        return PlannedItems("zip", self._values(raw, *path), place)
+        parts = self._values(raw, *path)
+        kind = next((key for key in raw if key in SOURCE_KINDS), None)
+        if kind is None:
+            return PlannedItems("zip", parts, place)
+        return PlannedItems(kind, {"": parts.pop(kind), **parts}, place)
 
     def _condition(self, raw: bool | str, *path: str | int) -> Value | None:
         """A condition, or None for one that always holds."""
@@ -213,15 +250,20 @@ class _Compiler:
         )
 
     def _refuse(self, place: Place, error: TemplateSyntaxError) -> None:
-        """Note a template that can't be compiled, at its own line and column where they are known.
+        """Note a template that can't be compiled, at its own line and column if it tells them."""
+        place = self._within(place, error.line, error.column)
+        self._problems.append(Diagnostic(place, error.code, error.message, error.hint))
+
+    def _within(self, place: Place, line: int, column: int) -> Place:
+        """The place of a line and column of the text at `place`, where that can be told.
 
         A text in quotes or without stands as it is on its line, unless it has escapes; one in a
         block (`|` or `>`) begins on the next line.
         """
-        line = self._lines[place.line - 1] if place.line <= len(self._lines) else ""
-        first = line[place.column - 1 : place.column]
+        text = self._lines[place.line - 1] if place.line <= len(self._lines) else ""
+        first = text[place.column - 1 : place.column]
         if first and first in "|>":
-            place = place._replace(line=place.line + error.line)
-        elif error.line == 1:
-            place = place._replace(column=place.column + error.column - (first not in "'\""))
-        self._problems.append(Diagnostic(place, error.code, error.message, error.hint))
+            return place._replace(line=place.line + line)
+        if line == 1:
+            return place._replace(column=place.column + column - (first not in "'\""))
+        return place

@@ -27,7 +27,8 @@ class PlannedItems(msgspec.Struct, frozen=True):
     """The source of a task's items.
 
     `kind` is `list` for a list or a template that gives one, `zip` for lists side by side, else the
-    name of a stream's kind in `SOURCE_KINDS`. `parts` has one entry, named "" unless zipped.
+    name of a stream's kind in `SOURCE_KINDS`. `parts` has the lists side by side by their names,
+    else the list, path or number as "", and the options of a stream by their names.
     """
 
     kind: str
@@ -35,9 +36,14 @@ class PlannedItems(msgspec.Struct, frozen=True):
     place: Place
 
     @property
-    def is_file(self) -> bool:
-        """True if the items are read from a file."""
-        return self.kind in SOURCE_KINDS and SOURCE_KINDS[self.kind].is_file
+    def is_path(self) -> bool:
+        """True if the items are read from a file, or are files."""
+        return self.kind in SOURCE_KINDS and SOURCE_KINDS[self.kind].is_path
+
+    @property
+    def has_records(self) -> bool:
+        """True if the items are made from what one file holds."""
+        return self.kind in SOURCE_KINDS and SOURCE_KINDS[self.kind].has_records
 
 
 class PlannedTransition(msgspec.Struct, frozen=True):
@@ -55,7 +61,7 @@ class PlannedTransition(msgspec.Struct, frozen=True):
 class PlannedTask(msgspec.Struct, frozen=True):
     """One task. `settings` holds its keys that are neither input nor condition.
 
-    `path` leads to its definition: `("tasks", 3)`, or `("finally", 0)`.
+    `path` leads to its definition: `("tasks", 3)`, `("on-failure", 0)` or `("finally", 0)`.
     """
 
     number: int
@@ -78,7 +84,8 @@ class PlannedTask(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """A workflow made ready. `text` is the workflow as written, which every run records.
 
-    `tasks` are those of the graph, and after them those of `finally`; `numbers` finds both by name.
+    `tasks` are those of the graph, and after them those of the end: so many of `on_failure`, and
+    those of `finally`. `numbers` finds all of them by name.
     """
 
     name: str
@@ -93,6 +100,7 @@ class Plan(msgspec.Struct, frozen=True):
     """Names of the secrets that templates use, sorted."""
     timeout: Setting[float | None] | None = None
     output: Value | None = None
+    on_failure: int = 0
     numbers: Mapping[str, int] = {}
     warnings: tuple[Diagnostic, ...] = ()
     """Warnings: allowed, but perhaps not meant."""

@@ -12,6 +12,11 @@ from fanwise.definition import FAIL, TaskDefinition, WorkflowDefinition, did_you
 from fanwise.errors import Diagnostic
 from fanwise.graph import IMPLICIT, Edge, Graph
 
+_JOIN_ON_CYCLE = (
+    "Move the tasks that run side by side, and this one if need be, into a workflow of their own, "
+    "and call that on the cycle: action: ./part.yaml"
+)
+
 
 class Order:
     """The graph of a definition. Iterate over `problems()` for what is wrong with it."""
@@ -111,10 +116,18 @@ class Order:
             yield Diagnostic(place, "impossible-join", text, 'Remove "join".')
         elif graph.is_on_loop(number):
             text = f'task "{task.name}" is on a cycle, where a task starts at each arrival.'
-            yield Diagnostic(place, "impossible-join", text, 'Remove "join".')
+            yield Diagnostic(place, "impossible-join", text, _JOIN_ON_CYCLE)
         elif isinstance(task.join, int) and task.join > ways:
             text = f'task "{task.name}" joins {task.join} ways, and {ways} lead to it.'
             yield Diagnostic(place, "impossible-join", text, f"Use a number up to {ways}, or all.")
+
+    def _order_giver(self) -> str:
+        """Words for the first task with a key that turns the order listed off."""
+        for task in self._tasks:
+            for key, value in (("needs", task.needs), ("next", task.next)):
+                if value is not None:
+                    return f'task "{task.name}" has "{key}"'
+        raise AssertionError("tasks without needs and next run in the order listed")
 
     def _needs_on_loops(self) -> Iterator[Diagnostic]:
         """For each loop the first need within it, which no arrival could ever fulfil."""
@@ -150,7 +163,8 @@ class Order:
                 yield Diagnostic(
                     place,
                     "unplaced-task",
-                    f'task "{self._names[first]}" doesn\'t say what it comes after.',
+                    f'task "{self._names[first]}" doesn\'t say what it comes after, as it has to '
+                    f"since {self._order_giver()}.",
                     f'Add "needs: [{self._names[first - 1]}]", or "needs: []" to start at once, '
                     "or lead to it with next.",
                 )

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from fanwise.definition import ParameterDefinition, did_you_mean, fits_type
+from fanwise.definition import Accepted, did_you_mean, fits_type, type_of
 from fanwise.errors import ParameterError, ResultError
 from fanwise.plan.model import Plan
 from fanwise.values import FrozenDict, freeze
-
-WORDS: Final[Mapping[str, str]] = {
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a list in JSON",
-    "object": "a map in JSON",
-}
 
 
 def bind_parameters(plan: Plan, given: Mapping[str, Any]) -> FrozenDict:
@@ -48,17 +39,25 @@ def bind_parameters(plan: Plan, given: Mapping[str, Any]) -> FrozenDict:
 def read_parameter(plan: Plan, name: str, text: str) -> Any:
     """The value that `text` stands for, read as the type that the parameter is declared as.
 
+    Without a type it is read as the type of the choices, or of the default, or else it is text.
+
     Raises `ParameterError` if it can't be read so. An unknown name is left to `bind_parameters`.
     """
     parameter = plan.parameters.get(name)
-    if parameter is None or parameter.type in (None, "string"):
+    if parameter is None or parameter.secret:
+        return text
+    declared = parameter.accepted.read_as
+    kind = declared or type_of(parameter.default)
+    if kind in (None, "string"):
         return text
     try:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
-        raise _misfit(plan, name, parameter) from None
-    if value is None:
-        raise _misfit(plan, name, parameter)
+        value = None
+    if value is None or not fits_type(value, kind):
+        if declared is None:
+            raise _misfit(plan, name, Accepted(kind).words, "as its default is. Declare its type")
+        raise _misfit(plan, name, parameter.accepted.words)
     return _checked(plan, name, value)
 
 
@@ -81,17 +80,11 @@ def _checked(plan: Plan, name: str, value: object) -> Any:
         frozen = freeze(value, where=f"parameters.{name}")
     except ResultError as error:
         raise ParameterError(f"{plan.file}  {error}") from None
-    if frozen is not None and not _fits(parameter, frozen):
-        raise _misfit(plan, name, parameter)
+    if not parameter.accepted.fits(frozen):
+        raise _misfit(plan, name, parameter.accepted.words)
     return frozen
 
 
-def _fits(parameter: ParameterDefinition, value: object) -> bool:
-    if parameter.secret:  # Only text can be masked.
-        return isinstance(value, str)
-    return parameter.type is None or fits_type(value, parameter.type)
-
-
-def _misfit(plan: Plan, name: str, parameter: ParameterDefinition) -> ParameterError:
-    takes = WORDS[parameter.type or "string"]
+def _misfit(plan: Plan, name: str, takes: str, why: str = "") -> ParameterError:
+    takes = f"{takes}, {why}" if why else takes
     return ParameterError(f'{plan.file}  the parameter "{name}" takes {takes}.')

@@ -65,6 +65,7 @@ class PlannedSettings(msgspec.Struct, frozen=True):
     rate: Setting[float | None]
     batch_size: Setting[int | None]
     tolerate: Setting[Tolerance]
+    bad_records: Setting[str]
     on_item_error: Setting[str]
     keep_output: Setting[str]
     on_error: Setting[str]

@@ -26,7 +26,7 @@ from fanwise.errors import LimitError, Place, TemplateError, TemplateSyntaxError
 from fanwise.model import ErrorInfo, ItemCounts, Limits, Status, TaskResult
 from fanwise.plan.values import Value, compile_value
 from fanwise.ports import InputText
-from fanwise.values import EMPTY_DICT, FrozenDict, LazyList, decode, encode
+from fanwise.values import EMPTY_DICT, EMPTY_LIST, FrozenDict, LazyList, decode, encode
 
 KeyPath: TypeAlias = tuple[str, ...]
 """A path of the context, such as `("task", "fetch", "output", "url")`."""
@@ -185,8 +185,8 @@ class _Pruning:
         place = next((place for path, place in self._places.items() if path[: len(at)] == at), None)
         name = ".".join(at)
         error = TemplateError(
-            f"{name} is the output of a task with items. It is read from the store in pages, so "
-            "an item's input can't name it where the item runs in another process.",
+            f"{name} is of a task with items. It is read from the store in pages, so an item's "
+            "input can't name it where the item runs in another process.",
             hint=f'Zip it: with-items: {{it: ..., other: "{{{{ {name} }}}}"}} gives item.other.',
         )
         return error if place is None else error.at(place)
@@ -226,6 +226,7 @@ def _parts(result: TaskResult) -> dict[str, object]:
         "status": str(result.status),
         "error": None if result.error is None else result.error.as_value(),
         "items": None if result.items is None else result.items.as_value(),
+        "failures": EMPTY_LIST if result.failures is None else result.failures,
     }
 
 

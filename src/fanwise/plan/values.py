@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from fanwise.context import ItemContext, WorkflowContext
+from fanwise.context import TemplateContext
 from fanwise.definition import has_template
-from fanwise.errors import Place, TemplateSyntaxError
+from fanwise.errors import Place, TemplateError, TemplateSyntaxError
 from fanwise.expressions import Template, compile_template
 from fanwise.model import Limits, TaskResult
 from fanwise.values import FrozenDict, FrozenList, freeze
 
-Evaluate = Callable[[WorkflowContext | ItemContext, TaskResult | None], Any]
+Evaluate = Callable[[TemplateContext, TaskResult | None], Any]
 
 
 class Value:
@@ -25,10 +25,20 @@ class Value:
     `evaluate(context, outcome)` gives frozen JSON, in which lazy lists are still lazy, and raises
     `TemplateError` or `LimitError`. `templates` are the templates in it, in the order of the text.
     `entries` are the parts of a map that holds templates, else None. `differs_by_item` says that
-    its value can be another one for each item.
+    its value can be another one for each item or attempt, and `names_attempt` that it reads facts
+    of the attempt. `is_broken` says that its template can't be compiled.
     """
 
-    __slots__ = ("differs_by_item", "entries", "evaluate", "place", "raw", "templates")
+    __slots__ = (
+        "differs_by_item",
+        "entries",
+        "evaluate",
+        "is_broken",
+        "names_attempt",
+        "place",
+        "raw",
+        "templates",
+    )
 
     def __init__(
         self,
@@ -37,18 +47,23 @@ class Value:
         templates: tuple[Template, ...],
         place: Place,
         entries: Mapping[str, Value] | None = None,
+        *,
+        is_broken: bool = False,
     ) -> None:
         self.raw = raw
+        self.is_broken = is_broken
         self.evaluate = evaluate
         self.templates = templates
         self.place = place
         self.entries = entries
-        self.differs_by_item = any(path[0] in ("item", "index") for path in self.references)
+        roots = {path[0] for path in self.references}
+        self.names_attempt = "attempt" in roots
+        self.differs_by_item = self.names_attempt or not roots.isdisjoint(("item", "index"))
 
     @property
     def is_constant(self) -> bool:
         """True if it holds no template, so that `raw` is its value."""
-        return not self.templates
+        return not self.templates and not self.is_broken
 
     @property
     def references(self) -> Iterator[tuple[str, ...]]:
@@ -60,6 +75,19 @@ class Value:
         return isinstance(other, Value) and (self.raw, self.place) == (other.raw, other.place)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def truth(condition: Value, value: object) -> bool:
+    """True if the condition, which gave `value`, holds. Raises `TemplateError` for a text.
+
+    A text such as `false`, which a command prints or a file holds, would hold.
+    """
+    if isinstance(value, str):
+        raise TemplateError(
+            f"{condition.place}  this condition gave a text, which is neither true nor false.",
+            hint="Compare it, as in \"{{ x == 'yes' }}\".",
+        )
+    return bool(value)
 
 
 def compile_value(
@@ -86,7 +114,7 @@ def compile_value(
             for index, part in enumerate(raw)
         ]
         return _combine(raw, values, _list_builder(values), place())
-    return _constant(raw, place())
+    return constant(raw, place())
 
 
 def _compile_text(
@@ -96,19 +124,20 @@ def _compile_text(
     refuse: Callable[[Place, TemplateSyntaxError], None],
 ) -> Value:
     if not has_template(text):
-        return _constant(text, place)
+        return constant(text, place)
     try:
         template = compile_template(text, place=place, limits=limits)
     except TemplateSyntaxError as error:
         refuse(place, error)
-        return _constant(None, place)
+        return Value(None, constant(None, place).evaluate, (), place, is_broken=True)
     return Value(text, template.evaluate, (template,), place)
 
 
-def _constant(raw: object, place: Place) -> Value:
+def constant(raw: object, place: Place) -> Value:
+    """The value that `raw` is, whatever its texts hold."""
     frozen = freeze(raw)
 
-    def give(context: WorkflowContext | ItemContext, outcome: TaskResult | None = None) -> Any:
+    def give(context: TemplateContext, outcome: TaskResult | None = None) -> Any:
         return frozen
 
     return Value(frozen, give, (), place)
@@ -123,14 +152,14 @@ def _combine(
 ) -> Value:
     templates = tuple(template for part in parts for template in part.templates)
     if not templates:
-        return _constant(raw, place)
+        return constant(raw, place)
     return Value(raw, evaluate, templates, place, entries)
 
 
 def _dict_builder(parts: Mapping[str, Value]) -> Evaluate:
     pairs = [(key, part.evaluate) for key, part in parts.items()]
 
-    def build(context: WorkflowContext | ItemContext, outcome: TaskResult | None = None) -> Any:
+    def build(context: TemplateContext, outcome: TaskResult | None = None) -> Any:
         return FrozenDict({key: evaluate(context, outcome) for key, evaluate in pairs})
 
     return build
@@ -139,7 +168,7 @@ def _dict_builder(parts: Mapping[str, Value]) -> Evaluate:
 def _list_builder(parts: Sequence[Value]) -> Evaluate:
     evaluators = [part.evaluate for part in parts]
 
-    def build(context: WorkflowContext | ItemContext, outcome: TaskResult | None = None) -> Any:
+    def build(context: TemplateContext, outcome: TaskResult | None = None) -> Any:
         return FrozenList([evaluate(context, outcome) for evaluate in evaluators])
 
     return build

@@ -32,7 +32,7 @@ from fanwise.ports.observer import (
     RerunReason,
     TaskProgress,
 )
-from fanwise.ports.sources import Catalog, Source, Sources
+from fanwise.ports.sources import Catalog, Notice, Source, Sources
 from fanwise.ports.store import (
     PAGE_BYTES,
     Journal,
@@ -59,6 +59,7 @@ __all__ = [
     "Journal",
     "Mailbox",
     "Maintenance",
+    "Notice",
     "Observer",
     "Ownership",
     "Pages",

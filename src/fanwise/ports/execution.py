@@ -66,10 +66,16 @@ class Feed(Protocol):
         duration_s: float,
         busy: Future | None = None,
     ) -> None:
-        """Record that the attempt raised `error`. The item isn't retried before `busy` is done."""
+        """Record that the attempt raised `error`. It keeps its slot until `busy` is done."""
 
     def cancelled(self, ticket: Ticket, started_at: float, duration_s: float) -> None:
         """Record that the attempt was stopped, because the run is to stop at once."""
+
+    async def drained(self) -> None:
+        """Return when no attempt is left, and none waits to be made."""
+
+    def left_behind(self, call: Future) -> None:
+        """Count a call whose attempt has ended, but which still runs until it is done."""
 
     def on_halt(self, callback: Callable[[], None]) -> None:
         """Have `callback` called when running attempts are to be stopped at once."""
@@ -81,14 +87,15 @@ class Feed(Protocol):
 class AttemptLog(Protocol):
     """The printed and logged text of one worker's attempts, one after the other.
 
-    `written` is text in UTF-8. While the log isn't open, printed text goes to the real streams.
+    `ticket` is the attempt at hand, to which printed text belongs; without one it is dropped.
+    `has_text` says that some was printed since the attempt began.
     """
 
-    is_open: bool
-    written: bytearray
+    ticket: Ticket | None
+    has_text: bool
 
-    def keep(self, ticket: Ticket, started_at: float) -> None:
-        """Close the log, and record its text, if any, as that of this attempt."""
+    def keep(self, ticket: Ticket) -> None:
+        """End the attempt, and record its text as far as that isn't yet."""
 
 
 class InputText(msgspec.Struct, frozen=True):
@@ -161,7 +168,7 @@ class ActionCall(Protocol):
         """The values at `CallSpec.secrets`, as JSON text: for a worker alone, never to be kept."""
 
     def open_log(self) -> AbstractContextManager[AttemptLog]:
-        """A block whose printed text goes to a log of its own, which begins open.
+        """A block whose printed text goes to a log of its own.
 
         It hears the asyncio task that the block stands in, and threads that run in a copy of its
         context.

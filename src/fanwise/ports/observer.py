@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from fanwise.model import ErrorInfo, ItemCounts, Run, Status
+from fanwise.model import ErrorInfo, ItemCounts, LogEntry, Run, Status
 
 
 class TaskProgress(Protocol):
@@ -20,7 +20,8 @@ class TaskProgress(Protocol):
     `visit` is which start of the task it is, from 1. `total` is None while a source isn't known to
     its end; `succeeded` and `failed` count what is recorded, `running` and `waiting` the items that
     are being tried and that wait to be retried. `restored` are those of the recorded ones that were
-    so before the run went on.
+    so before the run went on. `bad_records` counts records that are left out because they can't be
+    read; it is None where they are items that fail.
     """
 
     name: str
@@ -32,6 +33,7 @@ class TaskProgress(Protocol):
     running: int
     waiting: int
     restored: int
+    bad_records: int | None
 
 
 class RerunReason(StrEnum):
@@ -55,7 +57,8 @@ class RerunNote(msgspec.Struct, frozen=True):
 
     `reason` is None unless the task runs again. `failed_items` counts the items that had failed,
     and `items` has all counts if the items that had succeeded are kept. `is_changed` says of a kept
-    task that its action or input differs in the repaired workflow, without effect.
+    task that its action or input differs in the repaired workflow, without effect. `uses` names the
+    corrected parameters whose old values the kept work has used.
     """
 
     name: str
@@ -64,18 +67,21 @@ class RerunNote(msgspec.Struct, frozen=True):
     items: ItemCounts | None = None
     is_kept: bool = False
     is_changed: bool = False
+    uses: tuple[str, ...] = ()
 
 
 class RerunNotes(msgspec.Struct, frozen=True):
     """A retry's effect on each task, in the order listed; tasks of `finally` always run again.
 
     `from_task` is the task that the retry was given to start at, and `is_repaired` says that the
-    workflow's text differs from the recorded one.
+    workflow's text differs from the recorded one. `corrected` names the parameters that have new
+    values.
     """
 
     tasks: tuple[RerunNote, ...]
     from_task: str | None = None
     is_repaired: bool = False
+    corrected: tuple[str, ...] = ()
 
 
 class Observer:
@@ -101,6 +107,9 @@ class Observer:
 
     def notice(self, text: str) -> None:
         """Pass on, in one line, a fact that whoever runs the workflow should know."""
+
+    def logged(self, log: LogEntry) -> None:
+        """React to text that an attempt has printed: whole lines, about a second ago."""
 
     def run_ended(self, run: Run) -> None:
         """React to a run that is over or paused."""

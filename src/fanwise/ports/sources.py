@@ -5,13 +5,16 @@ Sources are in `fanwise.sources`, catalogs in `fanwise.packs`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import ActionSpec
-from fanwise.model import FileFingerprint, Limits
-from fanwise.values import Json
+from fanwise.model import ErrorInfo, FileFingerprint, Limits
+from fanwise.values import EMPTY_DICT, Json
+
+Notice: TypeAlias = Callable[[str], None]
+"""Takes a fact that people should know, as a sentence."""
 
 
 class Source(Protocol):
@@ -35,11 +38,19 @@ class Sources(Protocol):
     """Makes the sources of `with-items`. Each method raises `AttemptError` for anything else."""
 
     def open_source(
-        self, kind: str, given: Json, limits: Limits, *, done: Bitmap | None = None
+        self,
+        kind: str,
+        given: Json,
+        limits: Limits,
+        *,
+        options: Mapping[str, Json] = EMPTY_DICT,
+        done: Bitmap | None = None,
+        notice: Notice | None = None,
     ) -> Source:
         """Open a stream of one of `SOURCE_KINDS`, with the path or the number that it takes.
 
-        Items whose index is in `done` aren't used: anything may be in their place.
+        `options` are those of its kind. Items whose index is in `done` aren't used: anything may be
+        in their place. `notice` is told what looks like a mistake.
         """
 
     def open_list(self, value: object) -> Source:
@@ -48,16 +59,23 @@ class Sources(Protocol):
     def zipped(self, lists: Mapping[str, object]) -> Source:
         """Return the source of lists or iterators that advance together, by their names."""
 
+    def sound(self, source: Source, left_out: Callable[[int, Sequence[ErrorInfo]], None]) -> Source:
+        """The items of `source` that can be read.
+
+        `left_out` is told of each chunk how many these are, and the errors of the others.
+        """
+
     def batched(self, source: Source, size: int) -> Source:
         """Lists of up to `size` elements of `source`, each of them one item."""
 
     def first(self, source: Source, most: int) -> Source:
         """The first `most` items of `source`, which isn't read any further."""
 
-    def stamp(self, path: str) -> FileFingerprint | None:
-        """What the file is like now, or None if it is no regular file. May block.
+    def stamp(self, kind: str, path: str) -> FileFingerprint | None:
+        """What the file that a stream of this kind reads is like now. May block.
 
-        Raises `AttemptError` if it can't be read.
+        It is None for a file that isn't a regular one. Of `files` it is the fingerprint of the
+        names that match. Raises `AttemptError` if it can't be read.
         """
 
 

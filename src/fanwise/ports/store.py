@@ -14,6 +14,7 @@ from fanwise.model import (
     Inbox,
     ItemOutcome,
     ItemTimes,
+    ItemTotals,
     Lease,
     LogEntry,
     Owner,
@@ -44,9 +45,10 @@ class Journal(Protocol):
     def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Write all records in one transaction.
 
-        First comes what is discarded. A run, a visit of a task, a log or a sleep replaces what was
-        recorded of it; an item or an event is added. Afterwards all of them survive the end of the
-        process. `tokens` has the fencing token of each run that the caller drives, by its number.
+        First comes what is discarded. A run, a visit of a task or a sleep replaces what was
+        recorded of it; an item, an event or a log is added. Afterwards all of them survive the end
+        of the process. `tokens` has the fencing token of each run that the caller drives, by its
+        number.
 
         Raises `LeaseLostError` if another process has taken one of these runs, `RecordRefusedError`
         if a record can't be stored as it is, and any other `StoreError` if the store can't be
@@ -150,6 +152,9 @@ class Records(Pages, Protocol):
     def events(self, run_no: int) -> Iterator[RecordedEvent]:
         """The run's events, in the order of `seq`."""
 
+    def driving_events(self, run_no: int) -> Sequence[RecordedEvent]:
+        """The run's events from which on a process drove it: `RunStarted` and `RunResumed`."""
+
     def recorded_items(self, run_no: int, visit_no: int) -> RecordedItems:
         """Which items of a task are recorded; to be asked once, when the task goes on."""
 
@@ -171,11 +176,25 @@ class Records(Pages, Protocol):
         after: int = -1,
         until: int | None = None,
         limit: int = 1_000,
+        limit_bytes: int = PAGE_BYTES,
+        beginning: int | None = None,
     ) -> Sequence[ItemOutcome]:
         """At most `limit` items that all of the rest is true of, in the order of their indexes.
 
+        It ends early after the item with which all outputs and errors together reach `limit_bytes`.
+        Of an output only the first `beginning` characters are given, if that isn't None.
+
         `error` is the type of the item's error, `label` a part of its label, and `slower_s` a span
         that its last attempt exceeded. Its index is over `after` and, if given, at most `until`.
+        """
+
+    def item_totals(
+        self, run_no: int, visit_no: int, *, between: tuple[float, float] | None = None
+    ) -> ItemTotals:
+        """Sums over the task's recorded items; it walks through them once.
+
+        With `between`, only over items whose last attempt began between these times, the second of
+        which isn't among them.
         """
 
     def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
@@ -192,11 +211,14 @@ class Records(Pages, Protocol):
         after: LogEntry | None = None,
         limit: int = 100,
     ) -> Sequence[LogEntry]:
-        """At most `limit` logs, in the order of task, index, start and attempt, with their labels.
+        """At most `limit` logs, in the order of task, index and time, with their labels.
 
         With `under`, only those of the task or item with that path, as in `check` or `check[17]`,
         and of what runs inside it. With `after`, the last log of a page, only those that follow it.
         """
+
+    def new_logs(self, run_no: int, *, after: int = 0, limit: int = 100) -> Sequence[LogEntry]:
+        """At most `limit` logs with a `log_no` over `after`, in the order in which they came."""
 
 
 class Maintenance(Protocol):
@@ -217,7 +239,7 @@ class Maintenance(Protocol):
         """All that is recorded of a run, as of one moment; nothing if there is no such run.
 
         First the run, then tasks by `visit_no`, those within children too, events by `seq`, items
-        by task and index, logs by task, index, start and attempt, sleeps by path. It is read as it
+        by task and index, logs by task, index and time, sleeps by path. It is read as it
         is taken.
         """
 

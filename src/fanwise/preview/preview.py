@@ -21,7 +21,15 @@ from fanwise.engine.items import Locate, open_items
 from fanwise.engine.masking import MASK
 from fanwise.errors import AttemptError, InputError
 from fanwise.model import ErrorInfo, Limits
-from fanwise.plan import Plan, PlannedInput, PlannedItems, PlannedTask, Value, bind_parameters
+from fanwise.plan import (
+    Plan,
+    PlannedInput,
+    PlannedItems,
+    PlannedTask,
+    Value,
+    bind_parameters,
+    truth,
+)
 from fanwise.ports import Source, Sources
 from fanwise.preview.static_values import StaticValues
 from fanwise.values import FrozenDict, Json
@@ -51,6 +59,7 @@ class TaskPreview(msgspec.Struct, frozen=True):
     action: str
     after: tuple[str, ...]
     is_finally: bool = msgspec.field(name="finally")
+    is_on_failure: bool = msgspec.field(name="on-failure")
     when: bool | str
     items: ItemsPreview | None
     input: Mapping[str, object]
@@ -145,7 +154,8 @@ class _Previewer:
             name=task.name,
             action=task.spec.name,
             after=_names_before(self._plan, task),
-            is_finally=_is_finally(self._plan, task),
+            is_finally=task.path[0] == "finally",
+            is_on_failure=task.path[0] == "on-failure",
             when=when,
             items=items,
             input={name: value for name, (value, _) in inputs.items()},
@@ -161,7 +171,13 @@ class _Previewer:
         if static.problem is not None:
             self._problems.append(static.problem)
         is_real = static.is_known and self._static.is_real(when)
-        return bool(static.value) if is_real else str(when.raw)
+        if not is_real:
+            return str(when.raw)
+        try:
+            return truth(when, static.value)
+        except AttemptError as error:
+            self._problems.append(str(error))
+            return str(when.raw)
 
     def _input(self, entry: PlannedInput) -> tuple[object, bool]:
         """An input as the action would get it, and True if all of it is known."""
@@ -188,7 +204,7 @@ class _Previewer:
         if not all(self._static.is_real(value) for value in values):
             return preview
         try:
-            if items.is_file and not self._is_file(items.parts[""]):
+            if items.has_records and not self._is_file(items.parts[""]):
                 return preview
             source = open_items(
                 items,
@@ -199,7 +215,7 @@ class _Previewer:
                 batch_size=batch_size.resolve(self._context),
                 most=most,
             )
-            return await self._beginning(source, preview, to_the_end=not items.is_file)
+            return await self._beginning(source, preview, to_the_end=not items.has_records)
         except AttemptError as error:
             self._problems.append(str(error))
             return preview
@@ -238,13 +254,13 @@ def _check(field: ActionField, rendered: object, value: Value) -> None:
             raise error.at(value.place) from None
 
 
-def _is_finally(plan: Plan, task: PlannedTask) -> bool:
+def _is_at_end(plan: Plan, task: PlannedTask) -> bool:
     return task.number >= len(plan.graph.names)
 
 
 def _names_before(plan: Plan, task: PlannedTask) -> tuple[str, ...]:
     """The tasks that lead to this one, each once."""
-    if _is_finally(plan, task):
+    if _is_at_end(plan, task):
         return ()
     graph = plan.graph
     sources = [graph.edges[edge].source for edge in graph.incoming[task.number]]
@@ -277,6 +293,6 @@ def _seen_by(
 
 
 def _may_precede(plan: Plan, earlier: PlannedTask, later: PlannedTask) -> bool:
-    if _is_finally(plan, later):
-        return not _is_finally(plan, earlier) or earlier.number < later.number
-    return not _is_finally(plan, earlier) and plan.graph.precedes(earlier.number, later.number)
+    if _is_at_end(plan, later):
+        return not _is_at_end(plan, earlier) or earlier.number < later.number
+    return not _is_at_end(plan, earlier) and plan.graph.precedes(earlier.number, later.number)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from fanwise.model import ItemOutcome, Status
-from fanwise.ports import Records
+from fanwise.ports import PAGE_BYTES, Records
 
 _PAGE: Final = 1_000
 
@@ -37,29 +37,39 @@ class ItemPages(NamedTuple):
     filters: ItemFilters
     spans: Sequence[Span]
 
-    def pages(self, limit: int | None = None) -> Iterator[Sequence[ItemOutcome]]:
-        """Yield at most `limit` items, about a thousand at a time."""
+    def pages(
+        self, limit: int | None = None, *, beginning: int | None = None
+    ) -> Iterator[Sequence[ItemOutcome]]:
+        """Yield at most `limit` items, about a thousand or `PAGE_BYTES` at a time.
+
+        Outputs are cut off behind `beginning` characters, if that is given.
+        """
         left = sys.maxsize if limit is None else limit
         held: list[ItemOutcome] = []
+        size = 0
         for after, until in self.spans:
-            while left and (page := self._page(after, until, min(_PAGE, left))):
+            while left and (page := self._page(after, until, min(_PAGE, left), beginning)):
                 left -= len(page)
                 after = page[-1].index
+                size += sum(len(item.output or b"") + len(item.error or b"") for item in page)
                 held += page
-                if len(held) >= _PAGE:
+                del page  # else its items would stay while the next ones are read
+                if len(held) >= _PAGE or size >= PAGE_BYTES:
                     yield held
-                    held = []
+                    held, size = [], 0
         if held:
             yield held
 
     def has_more(self, last: int) -> bool:
         """Say whether any item comes after the index `last`."""
         return any(
-            (until is None or until > last) and self._page(max(after, last), until, 1)
+            (until is None or until > last) and self._page(max(after, last), until, 1, 0)
             for after, until in self.spans
         )
 
-    def _page(self, after: int, until: int | None, limit: int) -> Sequence[ItemOutcome]:
+    def _page(
+        self, after: int, until: int | None, limit: int, beginning: int | None
+    ) -> Sequence[ItemOutcome]:
         status, error, label, slower_s = self.filters
         return self.records.items(
             self.run_no,
@@ -71,4 +81,5 @@ class ItemPages(NamedTuple):
             after=after,
             until=until,
             limit=limit,
+            beginning=beginning,
         )

@@ -13,9 +13,8 @@ from fanwise.errors import (
     TaskNotFoundError,
     UsageError,
 )
-from fanwise.model import Limits, Run, RunRecord, Status, TaskSummary, VisitRecord, inner_path
+from fanwise.model import Limits, RunRecord, VisitRecord, inner_path
 from fanwise.ports import Records
-from fanwise.values import decode
 
 if TYPE_CHECKING:
     from fanwise.definition import WorkflowDefinition
@@ -75,8 +74,12 @@ def require_open(run: RunRecord) -> None:
 
 
 def find_visit(records: Records, run: RunRecord, name: str) -> VisitRecord:
-    """The last visit of a task. Raises `TaskNotFoundError`."""
-    visits = {task.path: task for task in records.tasks(run.run_no)}
+    """The last visit of a task, or of a step in a child workflow, such as `hosts[1].ports`.
+
+    Raises `TaskNotFoundError`.
+    """
+    within, _, _ = name.rpartition(".")
+    visits = last_visits(records.tasks(run.run_no, within=within))
     task = visits.get(name)
     if task is None:
         near = difflib.get_close_matches(name, visits, n=3)
@@ -146,24 +149,6 @@ def tree(
     return found[:most]
 
 
-def as_run(
-    record: RunRecord, visits: Mapping[str, VisitRecord], definition: WorkflowDefinition | None
-) -> Run:
-    """A run from its records. A task that has not come up yet is `pending`."""
-    listed = () if definition is None else (*definition.tasks, *definition.finally_)
-    names = dict.fromkeys([*(task.name for task in listed), *visits])
-    return Run(
-        id=record.id,
-        workflow=record.workflow,
-        status=record.status,
-        started_at=record.started_at,
-        ended_at=record.ended_at,
-        output=None if record.output is None else decode(record.output),
-        error=record.error,
-        tasks={name: _summary(name, visits.get(name)) for name in names},
-    )
-
-
 def recorded_definition(record: RunRecord, limits: Limits) -> WorkflowDefinition | None:
     """The workflow of a run, or None if another version of fanwise has recorded it otherwise."""
     from fanwise.definition import load
@@ -172,6 +157,11 @@ def recorded_definition(record: RunRecord, limits: Limits) -> WorkflowDefinition
         return load(record.definition, file="", limits=limits)
     except DefinitionError:
         return None
+
+
+def task_names(definition: WorkflowDefinition) -> list[str]:
+    """Return the names of a workflow's tasks, with those of `finally` at the end."""
+    return [task.name for task in (*definition.tasks, *definition.ending)]
 
 
 def names_before(definition: WorkflowDefinition) -> Mapping[str, Collection[str]]:
@@ -184,18 +174,10 @@ def names_before(definition: WorkflowDefinition) -> Mapping[str, Collection[str]
         for name, edges in zip(graph.names, graph.incoming, strict=True)
     }
     previous: Collection[str] = graph.names
-    for task in definition.finally_:
+    for task in definition.ending:
         before[task.name] = previous
         previous = (task.name,)
     return before
-
-
-def _summary(name: str, task: VisitRecord | None) -> TaskSummary:
-    if task is None:
-        return TaskSummary(name, Status.PENDING, None, None, 0, None, None)
-    return TaskSummary(
-        name, task.status, task.started_at, task.ended_at, task.attempts, task.error, task.items
-    )
 
 
 def _any_of(names: Sequence[str]) -> str:

@@ -10,7 +10,17 @@ from typing import Final
 
 import msgspec
 
-from fanwise.model import ErrorInfo, ItemOutcome, LogEntry, Run, RunRecord, TaskSummary, VisitRecord
+from fanwise.model import (
+    ErrorInfo,
+    FailedAttempt,
+    ItemOutcome,
+    LogEntry,
+    RunRecord,
+    TaskSummary,
+    VisitRecord,
+)
+from fanwise.reports.overview import Overview
+from fanwise.reports.ownership import visit_status
 from fanwise.reports.timing import RunTime, TaskTime
 from fanwise.values import JsonObject, decode, thaw
 
@@ -21,6 +31,9 @@ P95: Final = 0.95
 read_error = msgspec.json.Decoder(ErrorInfo).decode
 """Read the error that an item recorded."""
 
+read_attempts = msgspec.json.Decoder(tuple[FailedAttempt, ...]).decode
+"""Read the failed attempts that an item recorded."""
+
 
 def iso_time(at: float | None) -> str | None:
     """Return seconds since the epoch as ISO 8601 in UTC, with milliseconds."""
@@ -30,48 +43,58 @@ def iso_time(at: float | None) -> str | None:
 
 
 def span_s(started_at: float | None, ended_at: float | None) -> float | None:
-    """Return the seconds between two times, or None if one is unknown."""
-    return None if started_at is None or ended_at is None else ended_at - started_at
+    """Return the seconds between two times, or None if one is unknown; a clock may be set back."""
+    return None if started_at is None or ended_at is None else max(0.0, ended_at - started_at)
 
 
-def run_object(run: Run) -> JsonObject:
-    """Return a run with its output and its tasks."""
+def run_object(seen: Overview) -> JsonObject:
+    """Return a run as it stands, with its output and its tasks."""
+    run = seen.run
     return {
         "run_id": run.id,
         "workflow": run.workflow,
-        "status": run.status,
+        "status": seen.status,
         "started_at": iso_time(run.started_at),
         "ended_at": iso_time(run.ended_at),
         "duration_s": run.duration_s,
         "output": thaw(run.output),
         "error": error_object(run.error),
-        "tasks": {name: _task_object(task) for name, task in run.tasks.items()},
+        "tasks": {name: _task_object(seen, task) for name, task in run.tasks.items()},
     }
 
 
-def listed_object(run: RunRecord, status: str) -> JsonObject:
-    """Return a run of a list, with the status to show."""
+def listed_object(run: RunRecord, status: str, duration_s: float | None) -> JsonObject:
+    """Return a run of a list, with the status to show, and the seconds for which it was driven."""
     return {
         "run_id": run.id,
         "workflow": run.workflow,
         "status": status,
         "started_at": iso_time(run.started_at),
         "ended_at": iso_time(run.ended_at),
-        "duration_s": span_s(run.started_at, run.ended_at),
+        "duration_s": duration_s,
         "tags": run.tags,
     }
 
 
-def _task_object(task: TaskSummary) -> JsonObject:
+def _task_object(seen: Overview, task: TaskSummary) -> JsonObject:
     shown: JsonObject = {
-        "status": task.status,
+        "status": seen.task_status(task.name),
         "started_at": iso_time(task.started_at),
         "ended_at": iso_time(task.ended_at),
+        "duration_s": seen.duration_s(task.name),
         "attempts": task.attempts,
         "error": error_object(task.error),
     }
-    if task.items is not None:
-        shown["items"] = msgspec.structs.asdict(task.items)
+    if (items := seen.progress.get(task.name)) is not None:
+        counts = {
+            "total": items.total,
+            "done": items.done,
+            "succeeded": items.succeeded,
+            "failed": items.failed,
+        }
+        if task.items is not None and task.items.bad_records is not None:
+            counts["bad_records"] = task.items.bad_records
+        shown["items"] = counts
     return shown
 
 
@@ -82,22 +105,23 @@ def error_object(error: ErrorInfo | None) -> JsonObject | None:
     return {"type": error.type, "message": error.message, "data": thaw(error.data)}
 
 
-def step_object(step: VisitRecord) -> JsonObject:
-    """Return a visit of a task, or of a step of a child workflow."""
+def step_object(step: VisitRecord, run_status: str) -> JsonObject:
+    """Return a visit of a task, or of a step of a child workflow, in a run of a shown status."""
     return {
         "path": step.path,
         "visit": step.visit,
-        "status": step.status,
+        "status": visit_status(step.status, run_status),
         "started_at": iso_time(step.started_at),
         "ended_at": iso_time(step.ended_at),
         "attempts": step.attempts,
+        "earlier": msgspec.to_builtins(step.earlier),
         "output": None if step.output is None else thaw(decode(step.output)),
         "error": error_object(step.error),
     }
 
 
 def item_object(item: ItemOutcome) -> dict[str, object]:
-    """Return an item. Its output, which may be large, is `msgspec.Raw` as recorded."""
+    """Return an item. JSON text of it, which may be large, is `msgspec.Raw` as recorded."""
     error = None if item.error is None else read_error(item.error)
     return {
         "index": item.index,
@@ -108,17 +132,19 @@ def item_object(item: ItemOutcome) -> dict[str, object]:
         "started_at": iso_time(item.started_at),
         "duration_s": item.duration_s,
         "label": item.label,
+        "item": None if item.item is None else msgspec.Raw(item.item),
+        "earlier": [] if item.earlier is None else msgspec.Raw(item.earlier),
     }
 
 
 def log_object(log: LogEntry) -> JsonObject:
-    """Return the log of an attempt."""
+    """Return a part of the log of an attempt."""
     return {
         "path": log.path,
         "index": log.index,
         "label": log.label,
         "attempt": log.attempt,
-        "started_at": iso_time(log.at),
+        "written_at": iso_time(log.at),
         "text": log.text,
     }
 
@@ -127,6 +153,7 @@ def timing_object(time: RunTime) -> JsonObject:
     """Return the times of a run, with the longest tasks by name."""
     return {
         "span_s": time.span_s,
+        "driven_s": time.driven_s,
         "idle_s": time.idle_s,
         "critical_path": time.critical,
         "tasks": {task.path: _task_time_object(task) for task in time.tasks},

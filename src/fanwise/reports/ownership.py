@@ -7,11 +7,17 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
-from fanwise.model import Owner, RequestKind, RunRecord, RunRequest, Status
+from fanwise.model import Owner, RequestKind, RunRecord, RunRequest, Status, driven_span
 from fanwise.ports import Mailbox, Ownership, Processes, Records, is_driven
 
 INTERRUPTED: Final = "interrupted"
 """The status shown of a run that is pending or running by its record, but driven by no process."""
+
+
+def visit_status(visit: Status, run: str) -> str:
+    """Return the status of a visit to show: none is running in a run that no process drives."""
+    return INTERRUPTED if run == INTERRUPTED and visit is Status.RUNNING else visit
+
 
 _OPEN = (Status.PENDING, Status.RUNNING)
 _PAGE_RUNS = 100
@@ -22,6 +28,16 @@ class Driver(NamedTuple):
 
     owner: Owner
     requests: tuple[RequestKind, ...]
+
+
+class Driving(NamedTuple):
+    """The seconds for which processes have driven a run, and whether one `is_on` it now.
+
+    `total_s` is None if no time is known. Of a process that has died its last sign of life counts.
+    """
+
+    total_s: float | None
+    is_on: bool
 
 
 class Filters(NamedTuple):
@@ -55,9 +71,25 @@ class Runs(NamedTuple):
         kinds = (request.kind for request in self.mailbox.requests(run.run_no))
         return Driver(owner, tuple(dict.fromkeys(kinds)))
 
+    def driving(self, run: RunRecord) -> Driving:
+        """Return for how long processes have driven the run, and whether one drives it now."""
+        lease = self.ownership.lease(run.run_no)
+        if lease is None:
+            return Driving(None, False)
+        is_on = is_driven(lease, self.processes)
+        held_s = lease.held_s if is_on else max(0.0, lease.held_s - lease.silent_s)
+        total_s = lease.ran_s + held_s
+        return Driving(total_s or None, is_on)
+
+    def duration_s(self, run: RunRecord) -> float | None:
+        """Return the seconds for which the run was driven, up to now if it is; None if unknown."""
+        if run.started_at is None:
+            return None
+        return driven_span(run.started_at, run.ended_at, self.driving(run).total_s)
+
     def send(self, run: RunRecord, kind: RequestKind) -> None:
         """Send a request to the process that drives the run; lost if none does."""
-        self.mailbox.send(run.run_no, RunRequest(kind))
+        self.mailbox.send(run.run_no, RunRequest.of(kind, self.processes.this().name))
 
     def is_open(self, run: RunRecord) -> bool:
         """Say whether the run is pending or running by its record."""

@@ -8,23 +8,26 @@ the whole is an `AttemptError`. Implements `fanwise.ports.Source`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from fanwise.bitmap import Bitmap
 from fanwise.errors import AttemptError
-from fanwise.model import Limits
-from fanwise.ports import Source
-from fanwise.sources.batches import BatchSource, FirstSource
+from fanwise.model import ErrorInfo, Limits
+from fanwise.ports import Notice, Source
+from fanwise.source_kinds import SOURCE_KINDS
+from fanwise.sources.batches import BatchSource, FirstSource, SoundSource
 from fanwise.sources.csv import CsvSource
 from fanwise.sources.errors import source_error
 from fanwise.sources.files import JsonLinesSource, LinesSource
+from fanwise.sources.globs import FilesSource
 from fanwise.sources.lists import IteratorSource, ListSource, RangeSource, ZippedSource
 from fanwise.sources.stamps import stamp
-from fanwise.values import CHUNK_ITEMS, Json, LazyList
+from fanwise.values import CHUNK_ITEMS, EMPTY_DICT, Json, LazyList
 
-FILE_SOURCES: Final[Mapping[str, Callable[[str, Limits, Bitmap | None], Source]]] = {
+FILE_SOURCES: Final[Mapping[str, Callable[..., Source]]] = {
     "csv": CsvSource,
+    "files": FilesSource,
     "jsonl": JsonLinesSource,
     "lines": LinesSource,
 }
@@ -36,18 +39,36 @@ _REMEDIES: Final[Mapping[str, str]] = {
 }
 
 
-def open_source(kind: str, given: Json, limits: Limits, *, done: Bitmap | None = None) -> Source:
+def open_source(
+    kind: str,
+    given: Json,
+    limits: Limits,
+    *,
+    options: Mapping[str, Json] = EMPTY_DICT,
+    done: Bitmap | None = None,
+    notice: Notice | None = None,
+) -> Source:
     """Open a stream of one of `SOURCE_KINDS`, with the path or the number that it takes.
 
     Only the text of a workflow names a stream: the result of a template is data, and belongs to
     `open_list`. Items of a file with JSON whose index is in `done` are None, since nobody wants
-    them. Raises `AttemptError` if the kind doesn't take `given`.
+    them. `notice` is told what looks like a mistake. Raises `AttemptError` if the kind doesn't take
+    `given`, or an option its value.
     """
     if kind == "range":
         return RangeSource(given)
     if not isinstance(given, str):
         raise _not_items(f"`{kind}` in with-items", given, "the path of a file")
-    return FILE_SOURCES[kind](given, limits, done)
+    read = {name: _option(kind, name, value) for name, value in options.items()}
+    return FILE_SOURCES[kind](given, limits, done, notice=notice, **read)
+
+
+def _option(kind: str, name: str, value: Json) -> object:
+    try:
+        return SOURCE_KINDS[kind].options[name](value)
+    except ValueError as error:
+        text = f"`{name}` in with-items {error}; its template gave something else."
+        raise source_error("WithItemsError", text) from None
 
 
 def zipped(lists: Mapping[str, object]) -> Source:
@@ -64,6 +85,11 @@ def open_list(value: object, what: str = "with-items") -> Source:
     if isinstance(value, Iterator):
         return IteratorSource(value)
     raise _not_items(what, value, "a list")
+
+
+def sound(source: Source, left_out: Callable[[int, Sequence[ErrorInfo]], None]) -> Source:
+    """The items of `source` that can be read; `left_out` is told of those that can't."""
+    return SoundSource(source, left_out)
 
 
 def batched(source: Source, size: int) -> Source:
@@ -105,17 +131,20 @@ __all__ = [
     "CHUNK_ITEMS",
     "BatchSource",
     "CsvSource",
+    "FilesSource",
     "FirstSource",
     "IteratorSource",
     "JsonLinesSource",
     "LinesSource",
     "ListSource",
     "RangeSource",
+    "SoundSource",
     "ZippedSource",
     "batched",
     "first",
     "open_list",
     "open_source",
+    "sound",
     "stamp",
     "zipped",
 ]

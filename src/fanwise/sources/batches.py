@@ -1,8 +1,8 @@
-"""Sources that change how another one is dealt out: in batches, or only its beginning."""
+"""Sources that change how another one is dealt out: in batches, or only some of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -46,6 +46,39 @@ class BatchSource:
     def _count(self) -> int | None:
         total = self._source.total
         return None if total is None else -(-total // self._size)
+
+
+class SoundSource:
+    """The elements of another source that can be read.
+
+    `left_out` is told of each chunk how many these are, and the errors in place of the others.
+    """
+
+    def __init__(
+        self, source: Source, left_out: Callable[[int, Sequence[ErrorInfo]], None]
+    ) -> None:
+        self._source = source
+        self._left_out = left_out
+        self._given = 0
+        self.total: int | None = None
+
+    async def read(self) -> Sequence[object]:
+        """The next elements; empty at the end. Raises what the other source raises."""
+        while chunk := await self._source.read():
+            faults = [element for element in chunk if type(element) is ErrorInfo]
+            kept = chunk
+            if faults:
+                kept = [element for element in chunk if type(element) is not ErrorInfo]
+            self._left_out(len(kept), faults)
+            if kept:
+                self._given += len(kept)
+                return kept
+        self.total = self._given
+        return ()
+
+    def close(self) -> None:
+        """Close the other source."""
+        self._source.close()
 
 
 class FirstSource:

@@ -2,7 +2,8 @@
 
 A file is read as it grows: each read takes what is there, up to `CHUNK_BYTES`. Files are read in a
 thread; pipes are watched by the event loop, so that waiting for one can be cancelled. Lines end
-with LF or CRLF and are UTF-8, with or without a byte order mark.
+with LF or CRLF. Text is UTF-8, with or without a byte order mark; another encoding is turned into
+UTF-8 before lines are cut, and bytes that aren't text in it become bytes that aren't UTF-8.
 
 Only the file's name, the line's number and what is wrong with it get into messages, never its text.
 """
@@ -10,6 +11,7 @@ Only the file's name, the line's number and what is wrong with it get into messa
 from __future__ import annotations
 
 import asyncio
+import codecs
 import errno
 import os
 import stat
@@ -23,28 +25,41 @@ import msgspec
 from fanwise.bitmap import Bitmap
 from fanwise.errors import ResultError
 from fanwise.model import ErrorInfo, Limits
+from fanwise.ports import Notice
 from fanwise.sources.errors import unreadable
 from fanwise.values import CHUNK_ITEMS, freeze
 
 CHUNK_BYTES: Final = 64 * 2**10
 """The most bytes that one read of a file takes."""
 
+_UTF_8: Final = "utf_8"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class FileSource:
     """A file whose items are made from its lines; subclasses say how.
 
-    Items whose index is in `done` need not be made, and may be None. Reading raises `AttemptError`
-    if the file can't be read.
+    Items whose index is in `done` need not be made, and may be None. `encoding` is the name of a
+    codec. Reading raises `AttemptError` if the file can't be read.
     """
 
-    def __init__(self, path: str, limits: Limits, done: Bitmap | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        limits: Limits,
+        done: Bitmap | None = None,
+        *,
+        encoding: str = _UTF_8,
+        notice: Notice | None = None,
+    ) -> None:
         self.total: int | None = None
         self._path = path
         self._done = done
         self._limit_bytes = limits.item_bytes
+        self._encoding = encoding
+        self._notice = notice
         self._file = _File(path)
+        self._transcoder = None if encoding in (_UTF_8, "utf_8_sig") else _Transcoder(encoding)
         self._cutter = _LineCutter(limits.item_bytes)
         self._lines: deque[bytes | None] = deque()
         self._line_no = 0
@@ -75,7 +90,12 @@ class FileSource:
     async def _read_lines(self) -> None:
         data = await self._file.read()
         self._is_at_end = not data
-        self._lines.extend(self._cutter.feed(data) if data else self._cutter.finish())
+        if self._transcoder is not None:
+            data = self._transcoder.feed(data)
+        if data:
+            self._lines.extend(self._cutter.feed(data))
+        if self._is_at_end:
+            self._lines.extend(self._cutter.finish())
 
     def _next_items(self, line: bytes | None) -> Iterator[Any]:
         self._line_no += 1
@@ -114,8 +134,16 @@ class FileSource:
         try:
             text = data.decode()
         except UnicodeDecodeError:
-            return self._fault("BadEncoding", "this isn't UTF-8.")
+            return self._fault("BadEncoding", self._not_text())
         return self._fault("BadEncoding", "this holds NUL.") if "\0" in text else text
+
+    def _not_text(self) -> str:
+        if self._encoding == _UTF_8:
+            return (
+                "this isn't UTF-8. If the file is in another encoding, name it in with-items, as "
+                "in encoding: windows-1252."
+            )
+        return f"this isn't text in the encoding {self._encoding}."
 
 
 class LinesSource(FileSource):
@@ -146,10 +174,35 @@ class JsonLinesSource(FileSource):
                     return
             try:
                 yield freeze(msgspec.json.decode(line))
-            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            except UnicodeDecodeError:
+                yield self._fault("BadEncoding", self._not_text())
+            except (msgspec.DecodeError, RecursionError) as error:
                 yield self._fault("BadJson", f"this isn't JSON ({error}).")
             except ResultError as error:
                 yield self._fault("BadJson", str(error))
+
+
+def _mark_as_no_text(error: UnicodeError) -> tuple[str, int]:
+    """Give a character that UTF-8 can't hold in place of bytes that aren't text."""
+    assert isinstance(error, UnicodeDecodeError)
+    return "\udc80", error.end
+
+
+codecs.register_error("fanwise.no_text", _mark_as_no_text)
+
+
+class _Transcoder:
+    """Turns text in another encoding into UTF-8, piece by piece.
+
+    What isn't text in that encoding becomes bytes that aren't UTF-8.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self._decoder = codecs.getincrementaldecoder(encoding)("fanwise.no_text")
+
+    def feed(self, data: bytes) -> bytes:
+        """The UTF-8 of `data` and of what was left before it; no data is the end."""
+        return self._decoder.decode(data, final=not data).encode(_UTF_8, "surrogatepass")
 
 
 class _LineCutter:

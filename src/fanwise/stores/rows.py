@@ -20,10 +20,12 @@ from fanwise.model import (
     Discard,
     EndedRun,
     ErrorInfo,
+    FailedAttempt,
     FileFingerprint,
     ItemCounts,
     ItemOutcome,
     ItemTimes,
+    ItemTotals,
     Lease,
     LogEntry,
     Owner,
@@ -55,7 +57,23 @@ TAG_GAP = " "
 """The text between the tags of a run where they are read as one text; no tag holds it."""
 
 _statuses = {str(status.value): status for status in Status}
+_read_earlier = msgspec.json.Decoder(tuple[FailedAttempt, ...]).decode
 _encode_error: Callable[[ErrorInfo], bytes] = msgspec.json.Encoder().encode
+
+
+class _Source(msgspec.Struct, omit_defaults=True):
+    """The column `source` of a task: what its file was like, and the records left out of it."""
+
+    size_bytes: int | None = None
+    modified_at: float | None = None
+    sample: str | None = None
+    bad_records: int | None = None
+
+    @property
+    def fingerprint(self) -> FileFingerprint | None:
+        if self.size_bytes is None or self.modified_at is None or self.sample is None:
+            return None
+        return FileFingerprint(self.size_bytes, self.modified_at, self.sample)
 
 
 class Rows:
@@ -108,12 +126,12 @@ def to_rows(records: Sequence[Record]) -> Rows:
     short_items, labelled_items = rows.short_items, rows.labelled_items
     runs: dict[int, RunRecord] = {}
     tasks: dict[tuple[int, int], VisitRecord] = {}
-    logs: dict[Row, Row] = {}
     sleeps: dict[tuple[int, str], Sleep] = {}
     for record in records:
         if isinstance(record, ItemOutcome):
             output, label = record.output, record.label
-            if output is None or len(output) > INLINE_BYTES or record.error is not None:
+            is_seldom = record.error is not None or record.earlier is not None
+            if is_seldom or output is None or len(output) > INLINE_BYTES:
                 _add_item(rows, record)
                 continue
             values = (
@@ -140,7 +158,9 @@ def to_rows(records: Sequence[Record]) -> Rows:
             rows.events += (record.run_no, record.seq, record.kind, record.data.decode())
         elif isinstance(record, LogEntry):
             _refuse_nul(record.text)
-            logs[record.run_no, *log_key(record)] = (record.path, record.text)
+            index = OWN if record.index is None else record.index
+            rows.logs += (record.run_no, record.visit_no, index, record.at, record.attempt)
+            rows.logs += (record.path, record.text)
         elif isinstance(record, Sleep):
             sleeps[record.run_no, record.path] = record
         elif isinstance(record, Discard):
@@ -152,8 +172,6 @@ def to_rows(records: Sequence[Record]) -> Rows:
         rows.tags[run.run_no] = run.tags
     for task in tasks.values():
         _add_task(rows, task)
-    for key, text in logs.items():
-        rows.logs += (*key, *text)
     for sleep in sleeps.values():
         rows.sleeps += msgspec.structs.astuple(sleep)
     return rows
@@ -183,6 +201,8 @@ def _add_item(rows: Rows, item: ItemOutcome) -> None:
         _text(item.error),
         item.label,
         payload is not None,
+        _text(item.item),
+        _text(item.earlier),
     )
 
 
@@ -208,24 +228,38 @@ def _add_task(rows: Rows, task: VisitRecord) -> None:
         *values,
         task.due_at,
         *times,
-        *((None, None, None) if counts is None else msgspec.structs.astuple(counts)),
+        *(
+            (task.items_total, None, None)
+            if counts is None
+            else (counts.total, counts.succeeded, counts.failed)
+        ),
         _error_text(task.error),
         inline,
         payload is not None,
-        None if task.source is None else _json_text(task.source),
+        _source_text(task.source, None if counts is None else counts.bad_records),
+        _json_text(task.earlier) if task.earlier else None,
     )
 
 
 def _is_plain(task: VisitRecord) -> bool:
     """True if a row without the columns that are seldom used says all of a visit."""
-    return task.error is None and task.due_at is None and task.items is None and task.source is None
+    seldom = (task.error, task.due_at, task.items, task.items_total, task.source)
+    return not task.earlier and all(value is None for value in seldom)
 
 
-def log_key(log: LogEntry | None) -> tuple[int, int, float, int]:
+def _source_text(found: FileFingerprint | None, bad_records: int | None) -> str | None:
+    if found is None:
+        return None if bad_records is None else _json_text(_Source(bad_records=bad_records))
+    if bad_records is None:
+        return _json_text(found)
+    return _json_text(_Source(found.size_bytes, found.modified_at, found.sample, bad_records))
+
+
+def log_key(log: LogEntry | None) -> tuple[int, int, int]:
     """Return the key that orders the logs of a run; for None, a key before all of them."""
     if log is None:
-        return 0, OWN, 0.0, 0
-    return log.visit_no, OWN if log.index is None else log.index, log.at, log.attempt
+        return 0, OWN, 0
+    return log.visit_no, OWN if log.index is None else log.index, log.log_no
 
 
 def from_run(run: RunRecord) -> Row:
@@ -295,7 +329,8 @@ def to_ended_run(row: Row) -> EndedRun:
 def to_task(row: Row) -> VisitRecord:
     """Return the task of a row of `tasks` whose `output` holds its payload, if it has one."""
     run_no, visit_no, path, visit, _depth, status, has_items, due, started, ended, *rest = row
-    attempts, total, good, bad, error, output, source = rest
+    attempts, total, good, bad, error, output, source_text, earlier = rest
+    source = _Source() if source_text is None else msgspec.json.decode(source_text, type=_Source)
     return VisitRecord(
         run_no=run_no,
         visit_no=visit_no,
@@ -309,14 +344,17 @@ def to_task(row: Row) -> VisitRecord:
         attempts=attempts,
         output=_bytes(output),
         error=_error(error),
-        items=None if total is None else ItemCounts(total, good, bad),
-        source=None if source is None else msgspec.json.decode(source, type=FileFingerprint),
+        items=None if good is None else ItemCounts(total, good, bad, source.bad_records),
+        items_total=total if good is None else None,
+        source=source.fingerprint,
+        earlier=() if earlier is None else _read_earlier(earlier),
     )
 
 
 def to_item(row: Row) -> ItemOutcome:
     """Return the item of a row of `items` whose `output` holds its payload, if it has one."""
-    run_no, visit_no, index, status, attempts, started, duration, output, error, label = row
+    run_no, visit_no, index, status, attempts, started, duration, output, error, *seldom = row
+    label, item, earlier = seldom
     return ItemOutcome(
         run_no,
         visit_no,
@@ -328,17 +366,33 @@ def to_item(row: Row) -> ItemOutcome:
         _bytes(output),
         _bytes(error),
         label,
+        _bytes(item),
+        _bytes(earlier),
     )
 
 
-def to_item_times(total: Row, durations: Iterable[Row], slowest: Iterable[Row]) -> ItemTimes:
-    """Return the times of items from a row of their count and sum, and the others."""
-    count, busy_s = total
+def to_page(rows: Iterable[Row], limit_bytes: int) -> list[ItemOutcome]:
+    """Return the items of rows, up to the one with which their texts reach `limit_bytes`."""
+    page, size = [], 0
+    for row in rows:
+        item = to_item(row)
+        page.append(item)
+        size += len(item.output or b"") + len(item.error or b"")
+        if size >= limit_bytes:
+            break
+    return page
+
+
+def to_item_times(
+    totals: ItemTotals, durations: Iterable[Row], slowest: Iterable[Row]
+) -> ItemTimes:
+    """Return the times of items from their totals, and the rows of some of them."""
     return ItemTimes(
-        count,
-        busy_s or 0.0,
+        totals.count,
+        totals.busy_s,
         tuple(sorted(duration_s for (duration_s,) in durations)),
         tuple(to_item(row) for row in slowest),
+        totals.last_at,
     )
 
 
@@ -355,9 +409,9 @@ def to_event(row: Row) -> RecordedEvent:
 
 def to_log(row: Row) -> LogEntry:
     """Return the log of a row of `logs` with the item's label behind it."""
-    run_no, visit_no, idx, at, attempt, path, text, label = row
+    log_no, run_no, visit_no, idx, at, attempt, path, text, label = row
     index = None if idx == OWN else idx
-    return LogEntry(run_no, visit_no, index, attempt, path, at, text, label)
+    return LogEntry(run_no, visit_no, index, attempt, path, at, text, label, log_no)
 
 
 def to_sleep(row: Row) -> Sleep:
@@ -431,7 +485,9 @@ def from_owner(owner: Owner) -> str:
     return _json_text(owner)
 
 
-def _json_text(value: RunOrigin | FileFingerprint | Owner) -> str:
+def _json_text(
+    value: RunOrigin | FileFingerprint | Owner | _Source | tuple[FailedAttempt, ...],
+) -> str:
     return msgspec.json.encode(value).decode()
 
 

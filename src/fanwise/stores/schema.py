@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 
 _NUMBER = "BIGINT NOT NULL"
 _TEXT = "TEXT NOT NULL"
@@ -133,6 +133,7 @@ tasks = Table(
         "output": "TEXT",
         "has_payload": _SELDOM,
         "source": "TEXT",
+        "earlier": "TEXT",
     },
     key=("run_no", "visit_no"),
     unique={"tasks_visit": ("run_no", "path", "visit")},
@@ -165,6 +166,8 @@ items = Table(
         "error": "TEXT",
         "label": "TEXT",
         "has_payload": _SELDOM,
+        "item": "TEXT",
+        "earlier": "TEXT",
     },
     key=("run_no", "visit_no", "idx"),
     indexes={"items_not_succeeded": f"(run_no, visit_no, status, idx) WHERE {NOT_SUCCEEDED}"},
@@ -177,9 +180,11 @@ payloads = Table(
     key=("run_no", "visit_no", "idx"),
 )
 
+# Numbered as they come: a follower of a run asks for the logs after the last that it has seen.
 logs = Table(
     "logs",
     {
+        "log_no": "BIGINT",
         "run_no": _NUMBER,
         "visit_no": _NUMBER,
         "idx": _NUMBER,
@@ -188,7 +193,9 @@ logs = Table(
         "path": _TEXT,
         "text": _TEXT,
     },
-    key=("run_no", "visit_no", "idx", "at", "attempt"),
+    key=("log_no",),
+    indexes={"logs_run": "(run_no, log_no)", "logs_item": "(run_no, visit_no, idx, log_no)"},
+    serial="log_no",
 )
 
 sleeps = Table(

@@ -54,6 +54,9 @@ _ENROLL: Final = (
 _IDLE: Final = "NOT EXISTS (SELECT 1 FROM leases WHERE leases.engine_no = engines.engine_no)"
 _LEAVE: Final = f"DELETE FROM engines WHERE engine_no = :engine_no AND {_IDLE}"
 _FORGET: Final = f"DELETE FROM engines WHERE beat_at < fanwise_now() - :silent_s AND {_IDLE}"
+# The clock was set back. An engine that is there beats by the new time; of the others the silence
+# counts from now on, and not only once the old time comes round again.
+_SET_BACK: Final = "UPDATE engines SET beat_at = fanwise_now() WHERE beat_at > fanwise_now()"
 _SEND: Final = (
     "INSERT INTO requests (run_no, kind, data) SELECT run_no, :kind, :data FROM leases"
     " WHERE run_no = :run_no AND engine_no IS NOT NULL FOR SHARE"
@@ -98,6 +101,7 @@ class SqlOwnership:
         """Record an engine; see `Ownership.enroll`. Engines long gone are forgotten by the way."""
 
         def add(writer: Writer) -> int:
+            writer.execute(_SET_BACK)
             writer.execute(_FORGET, silent_s=_FORGOTTEN_S)
             ((engine_no,),) = writer.read(_ENROLL, owner=rows.from_owner(owner))
             return int(str(engine_no))

@@ -8,6 +8,7 @@ from fanwise.bitmap import Bitmap
 from fanwise.model import (
     ItemOutcome,
     ItemTimes,
+    ItemTotals,
     LogEntry,
     RecordedEvent,
     RecordedItems,
@@ -91,6 +92,13 @@ class SqlRecords:
             yield from events
             after = events[-1].seq
 
+    def driving_events(self, run_no: int) -> Sequence[RecordedEvent]:
+        """The events from which on a process drove the run; see `Records.driving_events`."""
+        found = self._database.read(
+            statements.EVENTS_OF_KINDS, run_no=run_no, kind="RunStarted", other="RunResumed"
+        )
+        return [rows.to_event(row) for row in found]
+
     def recorded_items(self, run_no: int, visit_no: int) -> RecordedItems:
         """The recorded items of a task."""
         key = {"run_no": run_no, "visit_no": visit_no}
@@ -130,27 +138,49 @@ class SqlRecords:
         after: int = -1,
         until: int | None = None,
         limit: int = 1_000,
+        limit_bytes: int = PAGE_BYTES,
+        beginning: int | None = None,
     ) -> Sequence[ItemOutcome]:
         """At most `limit` items in the order of their indexes; see `Records.items`."""
         begins = None if error is None else rows.error_beginning(error)
         filters = _given(error=begins, label=label, slower_s=slower_s, until=until)
-        found = self._database.read(
-            statements.items_where(status, filters),
+        query = statements.items_where(status, filters, is_cut=beginning is not None)
+        values = {
             **_given(run_no=run_no, visit_no=visit_no, status=status and status.value),
+            **_given(beginning=beginning),
             **filters,
-            after=after,
-            limit=limit,
-        )
-        return [rows.to_item(row) for row in found]
+            "after": after,
+            "limit": limit,
+        }
+
+        def read(reader: Reader) -> Sequence[ItemOutcome]:
+            with reader.each(query, **values) as found:
+                return rows.to_page(found, limit_bytes)
+
+        return self._database.reading(read)
+
+    def item_totals(
+        self, run_no: int, visit_no: int, *, between: tuple[float, float] | None = None
+    ) -> ItemTotals:
+        """Sums over the task's recorded items; see `Records.item_totals`."""
+        key: dict[str, SqlValue] = {"run_no": run_no, "visit_no": visit_no}
+        if between is None:
+            (found,) = self._database.read(statements.ITEM_TOTALS, **key)
+        else:
+            since, before = between
+            (found,) = self._database.read(
+                statements.ITEM_TOTALS_BETWEEN, **key, since=since, before=before
+            )
+        return ItemTotals(*found)
 
     def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
         """The durations of the task's items; see `Records.item_times`."""
         key = {"run_no": run_no, "visit_no": visit_no}
-        (total,) = self._database.read(statements.ITEM_TOTALS, **key)
-        part = min(1.0, _SAMPLED_ITEMS / max(total[0], 1))
+        totals = self.item_totals(run_no, visit_no)
+        part = min(1.0, _SAMPLED_ITEMS / max(totals.count, 1))
         durations = self._database.read(statements.DURATIONS, **key, part=part)
         longest = self._database.read(statements.SLOWEST_ITEMS, **key, limit=slowest)
-        return rows.to_item_times(total, durations, longest)
+        return rows.to_item_times(totals, durations, longest)
 
     def logs(
         self,
@@ -160,17 +190,21 @@ class SqlRecords:
         after: LogEntry | None = None,
         limit: int = 100,
     ) -> Sequence[LogEntry]:
-        """At most `limit` logs, in the order of task, index, start and attempt."""
-        visit_no, idx, at, attempt = rows.log_key(after)
+        """At most `limit` logs, in the order of task, index and time."""
+        visit_no, idx, log_no = rows.log_key(after)
         found = self._database.read(
             statements.LOGS if under is None else statements.LOGS_UNDER,
             **_given(run_no=run_no, under=under),
             visit_no=visit_no,
             idx=idx,
-            at=at,
-            attempt=attempt,
+            log_no=log_no,
             limit=limit,
         )
+        return [rows.to_log(row) for row in found]
+
+    def new_logs(self, run_no: int, *, after: int = 0, limit: int = 100) -> Sequence[LogEntry]:
+        """At most `limit` logs with a number over `after`, in the order in which they came."""
+        found = self._database.read(statements.NEW_LOGS, run_no=run_no, after=after, limit=limit)
         return [rows.to_log(row) for row in found]
 
     def outputs(

@@ -141,11 +141,14 @@ def _write(writer: Writer, written: rows.Rows) -> None:
 def _discard(writer: Writer, record: Discard) -> None:
     run_no = record.run_no
     if record.visit_no is not None:
-        writer.execute(statements.DISCARD_ITEMS, run_no=run_no, visit_no=record.visit_no)
+        of_visit = statements.DISCARD_VISIT if record.whole else [statements.DISCARD_ITEMS]
+        for statement in of_visit:
+            writer.execute(statement, run_no=run_no, visit_no=record.visit_no)
     if record.under:
         steps, items = steps_within(record.under), items_within(record.under)
-        for statement in statements.DISCARD_STEPS:
-            writer.execute(statement, run_no=run_no, **steps)
+        for bounds in (steps, items) if record.whole else (steps,):
+            for statement in statements.DISCARD_STEPS:
+                writer.execute(statement, run_no=run_no, **bounds)
         writer.execute(statements.DISCARD_SLEEP, run_no=run_no, path=record.under)
         for bounds in (steps, items):
             writer.execute(statements.DISCARD_SLEEPS_WITHIN, run_no=run_no, **bounds)

@@ -7,6 +7,9 @@ file without meeting a locked one.
 
 A commit survives the end of the process; with durability `full` it also survives a loss of power.
 Times are seconds.
+
+A store is the file that was opened. Each use compares it with the file at its path: once that is
+gone or is another one, nothing is read or written any more.
 """
 
 from __future__ import annotations
@@ -124,6 +127,7 @@ class SqliteDatabase:
         self._reading_mode = reading_mode
         self._timeout_s = timeout_s
         self._now = now
+        self._file = sqlite_files.OpenedFile(path, writes=writer is not None)
         if writer is not None:
             self._add_clock(writer)
         self._idle_readers: list[sqlite3.Connection] = []
@@ -146,6 +150,7 @@ class SqliteDatabase:
                 self._controller.close()
         # The writer goes last: it tidies up the files beside the store, which readers can't.
         if self._writer is not None:
+            self._settle_log(self._writer)
             self._writer.close()
 
     def read(self, query: Statement, **values: SqlValue) -> list[Row]:
@@ -231,6 +236,18 @@ class SqliteDatabase:
                 if self._is_closed:
                     self.close()
 
+    def _settle_log(self, writer: sqlite3.Connection) -> None:
+        """Empty the log of a file that has left its place.
+
+        SQLite leaves it where it is then, and would apply it to the next file at this path. Its
+        content goes into the file that was opened, wherever that is now.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            try:
+                self._file.require_same()
+            except StoreError:
+                writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _connect(self, mode: str) -> sqlite3.Connection:
         return self._add_clock(sqlite_files.connect(self._path, mode, self._timeout_s))
 
@@ -254,6 +271,7 @@ class SqliteDatabase:
     def _require_open(self) -> None:
         if self._is_closed:
             raise StoreError(f"{self._path}: the store has been closed.", hint="Open it again.")
+        self._file.require_same()
 
 
 class _SqliteTransaction:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from fanwise.errors import StoreError
+from fanwise.errors import StoreError, StoreUnusableError
 from fanwise.stores.database import refused
 
 _ABOUT_A_RECORD = (
@@ -47,6 +47,7 @@ _TROUBLES = {
         "it isn't a SQLite database", "Name another file with --store."
     ),
 }
+_FOR_GOOD = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _UNKNOWN = _Trouble("SQLite reports an error", "Check the file, or use --store.")
 _PRIMARY_CODE = 0xFF  # The upper bits of a code are variants of one trouble.
 
@@ -59,12 +60,18 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY_CODE
         trouble = _TROUBLES.get(code, _UNKNOWN)
-        raise StoreError(f"{path}: {trouble.cause} ({error}).", hint=trouble.remedy) from error
+        kind = StoreUnusableError if code in _FOR_GOOD else StoreError
+        raise kind(f"{path}: {trouble.cause} ({_line(error)}).", hint=trouble.remedy) from error
     except OSError as error:
         trouble = _TROUBLES[sqlite3.SQLITE_CANTOPEN]
         raise StoreError(
             f"{path}: {trouble.cause} ({error.strerror}).", hint=trouble.remedy
         ) from error
+
+
+def _line(error: sqlite3.Error) -> str:
+    """Return the driver's text as one line: it quotes a damaged schema as it stands."""
+    return " ".join(str(error).split())
 
 
 @contextlib.contextmanager

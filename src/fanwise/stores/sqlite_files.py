@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
-from fanwise.errors import StoreError
+from fanwise.errors import StoreError, StoreUnusableError
 from fanwise.stores import schema
 from fanwise.stores.sqlite_errors import explained
 from fanwise.stores.sqlite_text import definition
@@ -47,6 +47,50 @@ def connect(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
+
+
+class OpenedFile:
+    """The file of a store in use, and with `writes` the log beside it: no other files will do.
+
+    No other file has their numbers while they are open. The log is made by the first access.
+    """
+
+    __slots__ = ("_log", "_log_number", "_number", "_path", "_writes")
+
+    def __init__(self, path: Path, *, writes: bool) -> None:
+        self._path = path
+        self._log = _log_file(Path(os.path.realpath(path)))
+        self._writes = writes
+        self._log_number: tuple[int, int] | None = None
+        with explained(path):
+            self._number = _number(path)
+
+    def require_same(self) -> None:
+        """Raise `StoreUnusableError` unless the files still are in their places."""
+        with explained(self._path):
+            found = _number(self._path)
+            log = _number(self._log) if self._writes else None
+        if found is None:
+            cause = "the file was removed while it was in use"
+        elif found != self._number:
+            cause = "another file was put in the place of the store while it was in use"
+        elif log != self._log_number is not None:
+            cause = f"{self._log.name}, a part of the store, was removed while it was in use"
+        else:
+            self._log_number = log
+            return
+        raise StoreUnusableError(
+            f"{self._path}: {cause}.",
+            hint="Nothing more is recorded in it; end what uses a store before you move it.",
+        )
+
+
+def _number(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino
 
 
 @contextlib.contextmanager

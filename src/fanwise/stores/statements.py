@@ -107,14 +107,16 @@ BEGUN_ITEMS = f"SELECT path FROM tasks WHERE run_no = :run_no AND {_BETWEEN}"
 _EVENTS = f"SELECT {_columns(events)} FROM events WHERE run_no = :run_no"
 
 EVENTS = f"{_EVENTS} AND seq > :after ORDER BY seq LIMIT :limit"
+EVENTS_OF_KINDS = f"{_EVENTS} AND kind IN (:kind, :other) ORDER BY seq"
 
 # Items
 
 _OF_VISIT = "items.run_no = :run_no AND items.visit_no = :visit_no"
 _ITEM_OUTPUT = "coalesce(payloads.data, items.output)"
 _ITEM_COLUMNS = _columns(items, output=_ITEM_OUTPUT, has_payload="")
+_CUT_ITEM_COLUMNS = _columns(items, output=f"substr({_ITEM_OUTPUT}, 1, :beginning)", has_payload="")
 _ITEMS_AND_PAYLOADS = _with_payloads(items, "items.idx")
-_PAGE_OF_ITEMS = f"SELECT {_ITEM_COLUMNS} FROM {_ITEMS_AND_PAYLOADS} WHERE {_OF_VISIT}"
+_PAGE_OF_ITEMS = f"FROM {_ITEMS_AND_PAYLOADS} WHERE {_OF_VISIT}"
 _ITEM_FILTERS = {
     "error": "substr(items.error, 1, length(:error)) = :error",
     # Not LIKE, for which `_` is any character, and an upper-case letter the same as a lower-case.
@@ -129,22 +131,24 @@ _FOUND = (
     f" AND {NOT_SUCCEEDED}) AS found"
 )
 _PAGE_OF_FOUND = (
-    f"SELECT {_ITEM_COLUMNS} FROM {_ITEMS_AND_PAYLOADS} JOIN {_FOUND} ON found.idx = items.idx"
-    f" WHERE {_OF_VISIT}"
+    f"FROM {_ITEMS_AND_PAYLOADS} JOIN {_FOUND} ON found.idx = items.idx WHERE {_OF_VISIT}"
 )
 
 
-def items_where(status: Status | None, filters: Iterable[str]) -> Statement:
-    """A page of the items that have a status, if it is given, and that the filters let pass."""
+def items_where(status: Status | None, filters: Iterable[str], *, is_cut: bool) -> Statement:
+    """A page of the items that have a status, if it is given, and that the filters let pass.
+
+    With `is_cut` only beginnings of outputs are read.
+    """
+    columns = _CUT_ITEM_COLUMNS if is_cut else _ITEM_COLUMNS
     wanted = "".join(f" AND {_ITEM_FILTERS[name]}" for name in filters)
-    if status is None:
-        return f"{_PAGE_OF_ITEMS} AND items.idx > :after{wanted} ORDER BY items.idx LIMIT :limit"
-    if status is Status.SUCCEEDED:
-        return (
-            f"{_PAGE_OF_ITEMS} AND items.idx > :after AND items.status = :status{wanted}"
-            " ORDER BY items.idx LIMIT :limit"
-        )
-    return f"{_PAGE_OF_FOUND}{wanted} ORDER BY found.idx LIMIT :limit"
+    if status is None or status is Status.SUCCEEDED:
+        if status is not None:
+            wanted = f" AND items.status = :status{wanted}"
+        page = f"{_PAGE_OF_ITEMS} AND items.idx > :after{wanted} ORDER BY items.idx"
+    else:
+        page = f"{_PAGE_OF_FOUND}{wanted} ORDER BY found.idx"
+    return f"SELECT {columns} {page} LIMIT :limit"
 
 
 OUTPUTS = (
@@ -159,7 +163,13 @@ RECORDED_FAILURES = (
     f"SELECT status, count(*) FROM items WHERE {_OF_VISIT} AND {NOT_SUCCEEDED} GROUP BY status"
 )
 
-ITEM_TOTALS = f"SELECT count(*), sum(duration_s) FROM items WHERE {_OF_VISIT}"
+_COUNTED = "coalesce(sum(CASE WHEN status = '{}' THEN 1 ELSE 0 END), 0)"
+ITEM_TOTALS = (
+    f"SELECT count(*), {_COUNTED.format('failed')}, {_COUNTED.format('succeeded')},"
+    " coalesce(sum(attempts), 0), coalesce(sum(duration_s), 0.0), coalesce(min(started_at), 0.0),"
+    f" coalesce(max(started_at + duration_s), 0.0) FROM items WHERE {_OF_VISIT}"
+)
+ITEM_TOTALS_BETWEEN = f"{ITEM_TOTALS} AND started_at >= :since AND started_at < :before"
 
 # Steps of the golden ratio are even, and no period in the items keeps in step with them.
 DURATIONS = (
@@ -167,28 +177,31 @@ DURATIONS = (
     f" AND (idx % {2**31} * 2654435769) % {2**32} < :part * {2**32}"
 )
 
+_LONG = ("output", "error", "item", "earlier")
 SLOWEST_ITEMS = (
-    f"SELECT {_columns(items, output='NULL', error='NULL', has_payload='')}"
+    f"SELECT {_columns(items, **dict.fromkeys(_LONG, 'NULL'), has_payload='')}"
     f" FROM items WHERE {_OF_VISIT} ORDER BY duration_s DESC, idx LIMIT :limit"
 )
 
 # Logs
 
-_LOG_KEY = "logs.visit_no, logs.idx, logs.at, logs.attempt"
+_LOG_ORDER = "logs.visit_no, logs.idx, logs.log_no"
 _LOGS = (
     f"SELECT {_columns(logs)}, items.label FROM logs LEFT JOIN items ON items.run_no = logs.run_no"
     " AND items.visit_no = logs.visit_no AND items.idx = logs.idx WHERE logs.run_no = :run_no"
 )
-_LATER_LOGS = f"{_LOGS} AND ({_LOG_KEY}) > (:visit_no, :idx, :at, :attempt)"
-
-LOGS = f"{_LATER_LOGS} ORDER BY {_LOG_KEY} LIMIT :limit"
-
+_LATER_LOGS = f"{_LOGS} AND ({_LOG_ORDER}) > (:visit_no, :idx, :log_no)"
 # Not LIKE: names may hold its `_`, and it takes upper and lower case for the same.
-LOGS_UNDER = (
-    f"{_LATER_LOGS} AND (logs.path = :under OR"
+_UNDER = (
+    "(logs.path = :under OR"
     " substr(logs.path, 1, length(:under) + 1) IN (:under || '.', :under || '['))"
-    f" ORDER BY {_LOG_KEY} LIMIT :limit"
 )
+
+LOGS = f"{_LATER_LOGS} ORDER BY {_LOG_ORDER} LIMIT :limit"
+
+LOGS_UNDER = f"{_LATER_LOGS} AND {_UNDER} ORDER BY {_LOG_ORDER} LIMIT :limit"
+
+NEW_LOGS = f"{_LOGS} AND logs.log_no > :after ORDER BY logs.log_no LIMIT :limit"
 
 # Sleeps
 
@@ -204,7 +217,7 @@ RUN_ITEMS = (
     f"SELECT {_ITEM_COLUMNS} FROM {_ITEMS_AND_PAYLOADS} WHERE items.run_no = :run_no"
     " ORDER BY items.visit_no, items.idx"
 )
-RUN_LOGS = f"{_LOGS} ORDER BY {_LOG_KEY}"
+RUN_LOGS = f"{_LOGS} ORDER BY {_LOG_ORDER}"
 RUN_SLEEPS = f"{_SLEEPS} ORDER BY path"
 
 # The rows that a commit adds or replaces, in the order in which it does
@@ -217,15 +230,16 @@ INSERT_SHORT_TASKS = Insert(
     replaces=INSERT_TASKS.replaces,
     without=(
         *("due_at", "items_total", "items_succeeded", "items_failed"),
-        *("error", "has_payload", "source"),
+        *("error", "has_payload", "source", "earlier"),
     ),
 )
 INSERT_EVENTS = Insert(events)
-INSERT_SHORT_ITEMS = Insert(items, without=("error", "label", "has_payload"))
-INSERT_LABELLED_ITEMS = Insert(items, without=("error", "has_payload"))
+_SELDOM = ("error", "has_payload", "item", "earlier")
+INSERT_SHORT_ITEMS = Insert(items, without=(*_SELDOM, "label"))
+INSERT_LABELLED_ITEMS = Insert(items, without=_SELDOM)
 INSERT_ITEMS = Insert(items)
 INSERT_PAYLOADS = Insert(payloads, replaces=payloads.key)
-INSERT_LOGS = Insert(logs, replaces=logs.key)
+INSERT_LOGS = Insert(logs, without=("log_no",))
 INSERT_SLEEPS = Insert(sleeps, replaces=sleeps.key)
 
 # The row with this key, if it is there
@@ -248,6 +262,12 @@ DISCARD_STEPS = (
     f"DELETE FROM items WHERE run_no = :run_no AND visit_no IN ({_STEPS})",
     f"DELETE FROM payloads WHERE run_no = :run_no AND visit_no IN ({_STEPS})",
     f"DELETE FROM tasks WHERE run_no = :run_no AND {_BETWEEN}",
+)
+
+DISCARD_VISIT = (
+    f"DELETE FROM items WHERE {_OF_VISIT}",
+    "DELETE FROM payloads WHERE run_no = :run_no AND visit_no = :visit_no",
+    "DELETE FROM tasks WHERE run_no = :run_no AND visit_no = :visit_no",
 )
 
 DISCARD_SLEEP = "DELETE FROM sleeps WHERE run_no = :run_no AND path = :path"

@@ -169,18 +169,20 @@ class ExecutorContract:
             "local": ("LocalError", "known here alone"),
             "exit": ("SystemExit", "3"),
             "cancel": ("CancelledError", "no message"),
+            "base": ("OwnBaseError", "no Exception"),
         }
         run = bench.run(
             f"""
             tasks:
               - {{name: fan, action: contract.fail_{way}, concurrency: 1, tolerate: 100%,
-                  with-items: [{", ".join(faults)}, stop, ""], input: {{fault: "{{{{ item }}}}"}}}}
+                  with-items: [{", ".join(faults)}, stop, close, ""],
+                  input: {{fault: "{{{{ item }}}}"}}}}
             """
         )
         assert run.status is Status.SUCCEEDED
-        *failed, stopped, fine = bench.items()
+        *failed, stopped, closed, fine = bench.items()
         assert fine.output == b'"fine"'
-        assert stopped.status is Status.FAILED
+        assert (stopped.status, closed.status) == (Status.FAILED, Status.FAILED)
         errors = [bench.errors()[item.index] for item in failed]
         assert [(each["type"], each["message"]) for each in errors] == list(faults.values())
 

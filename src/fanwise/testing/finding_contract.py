@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from fanwise.model import ItemTimes, Status
+from fanwise.model import ItemTimes, ItemTotals, RecordedEvent, Status
 from fanwise.stores import Store
 from fanwise.testing.records import a_run, an_item
 from fanwise.values import encode
@@ -125,3 +125,51 @@ class FindingContract:
         assert (times.count, times.busy_s) == (5, 10.75)
         assert times.durations == (0.25, 0.5, 2.0, 4.0, 4.0)
         assert times.slowest == tuple(replace(items[no], output=None) for no in (1, 4, 3))
+
+    def test_items_are_counted_in_all_and_between_times(self, store: Store) -> None:
+        """By the start of their last attempts; the later time isn't among them."""
+        run_no = store.create_run(a_run())
+        assert store.item_totals(run_no, 1) == ItemTotals()
+        statuses = [Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.SUCCEEDED]
+        store.commit(
+            [
+                an_item(
+                    run_no,
+                    index,
+                    status=status,
+                    attempts=index + 1,
+                    started_at=10.0 + index,
+                    duration_s=0.5,
+                )
+                for index, status in enumerate(statuses)
+            ]
+        )
+        assert store.item_totals(run_no, 1) == ItemTotals(4, 1, 2, 10, 2.0, 10.0, 13.5)
+        between = store.item_totals(run_no, 1, between=(11.0, 13.0))
+        assert between == ItemTotals(2, 1, 0, 5, 1.0, 11.0, 12.5)
+        assert store.item_totals(run_no, 1, between=(20.0, 30.0)) == ItemTotals()
+
+    @pytest.mark.parametrize("status", [None, Status.SUCCEEDED])
+    def test_a_page_of_items_is_bounded_in_bytes(self, store: Store, status: Status | None) -> None:
+        """It ends with the item that reaches the bound; beginnings of outputs count as such."""
+        run_no = store.create_run(a_run())
+        outputs = [encode("x" * size) for size in (10, 50_000, 10, 10)]
+        items = [an_item(run_no, no, output=output) for no, output in enumerate(outputs)]
+        store.commit(items)
+        page = store.items(run_no, 1, status=status, limit_bytes=50_000)
+        assert list(page) == items[:2]
+        rest = store.items(run_no, 1, status=status, after=1, limit_bytes=50_000)
+        assert list(rest) == items[2:]
+        cut = store.items(run_no, 1, status=status, limit_bytes=50_000, beginning=4)
+        assert [item.output for item in cut] == [b'"xxx'] * 4
+
+    def test_events_from_which_on_a_process_drove_are_found(self, store: Store) -> None:
+        """In their order, with their data."""
+        run_no, other = store.create_run(a_run("a")), store.create_run(a_run("b"))
+        kinds = ["RunStarted", "TaskEnded", "RunResumed", "Evaluated", "RunStarted"]
+        events = [
+            RecordedEvent(run_no, seq, kind, b'{"at":%d}' % seq)
+            for seq, kind in enumerate(kinds, 1)
+        ]
+        store.commit([*events, RecordedEvent(other, 1, "RunStarted", b"{}")])
+        assert list(store.driving_events(run_no)) == events[::2]

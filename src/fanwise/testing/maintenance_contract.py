@@ -21,6 +21,7 @@ from fanwise.testing.records import (
     a_task,
     an_event,
     an_item,
+    as_written,
 )
 
 _OVER = {"status": Status.SUCCEEDED, "ended_at": 1_700_000_100.5}
@@ -64,7 +65,7 @@ class MaintenanceContract:
         """In the documented order, with the steps of children and their items, and nothing else."""
         records = a_whole_run(store, "a")
         a_whole_run(store, "b")
-        assert list(store.export("a")) == records
+        assert as_written(store.export("a")) == records
         assert list(store.export("c")) == []
 
     def test_an_export_is_of_one_moment(self, store: Store) -> None:
@@ -75,7 +76,7 @@ class MaintenanceContract:
         store.commit([an_item(records[0].run_no, index) for index in range(100, 200)])
         assert store.delete_run(ended(store, "a"))
         assert sum(store.delete_orphans())
-        assert [first, *exported] == records
+        assert as_written([first, *exported]) == records
 
     def test_runs_that_are_over_or_paused_are_listed_the_newest_first(self, store: Store) -> None:
         """With the time at which they ended, or if that isn't recorded the last one that is."""
@@ -138,8 +139,8 @@ class MaintenanceContract:
         assert store.delete_run(ended(store, "a"))
         assert sum(store.delete_orphans()) >= len(kept) - 1
         assert list(store.delete_orphans()) == []
-        assert list(store.export("kept")) == kept
-        assert list(store.export("later")) == later
+        assert as_written(store.export("kept")) == kept
+        assert as_written(store.export("later")) == later
 
     def test_a_sweep_that_is_broken_off_is_finished_by_the_next_one(self, store: Store) -> None:
         """What is left of it is no run, and the next sweep deletes it."""
@@ -167,7 +168,7 @@ class MaintenanceContract:
         store.vacuum(rewrite=rewrite)
         grown_bytes = large.total_bytes - small.total_bytes
         assert store.size().total_bytes < small.total_bytes + grown_bytes / 3
-        assert list(store.export("kept")) == kept
+        assert as_written(store.export("kept")) == kept
 
     def test_a_store_says_where_it_is(self, store: Store) -> None:
         """For people, so it is never empty."""

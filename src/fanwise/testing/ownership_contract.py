@@ -81,6 +81,19 @@ class OwnershipContract:
         assert given_back is not None
         assert given_back.ran_s == 0.0
 
+    def test_a_clock_that_is_set_back_prolongs_no_lease(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        """An engine is silent from the time at which another one comes, at the latest."""
+        run_no, engine_no = store.create_run(a_run()), store.enroll(an_owner())
+        store.acquire(run_no, engine_no)
+        clock.advance(-3_600)
+        store.enroll(an_owner("another"))
+        clock.advance(20)
+        lease = store.lease(run_no)
+        assert lease is not None
+        assert lease.silent_s == 20
+
     def test_an_engine_that_has_left_vouches_for_nothing(self, store: Store) -> None:
         """Its beats and its mail are those of no run."""
         engine_no = store.enroll(an_owner())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from fanwise.model import (
     ItemOutcome,
     LogEntry,
+    Record,
     RecordedEvent,
     RunRecord,
     Sleep,
@@ -70,6 +73,13 @@ def a_log(run_no: int, path: str = "check", **changes: object) -> LogEntry:
         text="INFO check: hello\n",
     )
     return replace(log, **changes)
+
+
+def as_written(records: Iterable[Record]) -> list[Record]:
+    """Records, of which logs are without the numbers that a store has given them."""
+    return [
+        replace(record, log_no=0) if isinstance(record, LogEntry) else record for record in records
+    ]
 
 
 def a_sleep(run_no: int, path: str = "check", **changes: object) -> Sleep:

@@ -191,6 +191,18 @@ class ResumingContract:
             store.commit([a_task(run_no, task.visit_no, path=task.path), item])
         assert len(_tasks(store, "a")) == len(paths)
 
+    def test_a_whole_visit_is_taken_back_with_all_that_ran_in_it(self, store: Store) -> None:
+        """Its row, all of its items and the steps of their children; its neighbours stay."""
+        run_no = store.create_run(a_run())
+        paths = ["check.each", "check.each[0].a", "check.each.b", "check.each#2", "check.eachx"]
+        for visit_no, path in enumerate(paths, 1):
+            item = an_item(run_no, 0, visit_no=visit_no, output=LONG_RESULT)
+            store.commit([a_task(run_no, visit_no, path=path, output=LONG_RESULT), item])
+        store.commit([Discard(run_no, visit_no=1, under="check.each", whole=True)])
+        assert [task.path for task in store.tasks(run_no, within="check")] == paths[3:]
+        assert list(store.tasks(run_no, within="check.each[0]")) == []
+        assert [len(store.items(run_no, visit_no)) for visit_no in range(1, 6)] == [0, 0, 0, 1, 1]
+
     def test_what_is_taken_back_goes_before_anything_is_written(self, store: Store) -> None:
         """Wherever in the commit it stands: what the same commit records stays."""
         run_no = store.create_run(a_run())

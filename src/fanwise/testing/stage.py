@@ -104,6 +104,7 @@ class Stage:
             runs=Runs.ASYNC,
             fields={} if spec is None else spec.fields,
             open_input=spec is None or spec.open_input,
+            rules=() if spec is None else spec.rules,
             context_field=_CONTEXT,
         )
 

@@ -18,10 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from fanwise.errors import RecordRefusedError, RunExistsError
 from fanwise.model import (
     ErrorInfo,
+    FailedAttempt,
+    FileFingerprint,
     ItemCounts,
     LogEntry,
     Record,
@@ -30,7 +33,15 @@ from fanwise.model import (
 from fanwise.stores import Store
 from fanwise.testing.clock import ManualClock
 from fanwise.testing.finding_contract import FindingContract
-from fanwise.testing.records import LONG_RESULT, a_log, a_run, a_task, an_event, an_item
+from fanwise.testing.records import (
+    LONG_RESULT,
+    a_log,
+    a_run,
+    a_task,
+    an_event,
+    an_item,
+    as_written,
+)
 from fanwise.testing.resuming_contract import ResumingContract
 from fanwise.values import FrozenDict, FrozenList
 
@@ -144,12 +155,18 @@ class StoreContract(FindingContract, ResumingContract):
             attempts=4,
             error=ErrorInfo("NotFound", "no such host", data={"hosts": ["a"]}),
             items=ItemCounts(total=10, succeeded=7, failed=3),
+            earlier=(FailedAttempt(1, 2.5, 0.5, "NotFound", "no such h\u00f6st"),),
         )
         second = a_task(run_no, 2, status=Status.SUCCEEDED, output=b'{"a": 1}')
-        third = a_task(run_no, 3, status=Status.SKIPPED)
-        store.commit([third, second])
+        file = FileFingerprint(size_bytes=3, modified_at=1.5, sample="ab")
+        counts = ItemCounts(total=1, succeeded=1, failed=0, bad_records=0)
+        fourth = a_task(run_no, 4, path="file", source=file)
+        fifth = a_task(run_no, 5, path="left_out", source=file, items=counts)
+        sixth = a_task(run_no, 6, path="pipe", items=replace(counts, bad_records=2))
+        third = a_task(run_no, 3, has_items=True, items_total=10)
+        store.commit([third, second, sixth, fifth, fourth])
         store.commit([first])
-        assert list(store.tasks(run_no)) == [first, second, third]
+        assert list(store.tasks(run_no)) == [first, second, third, fourth, fifth, sixth]
 
     def test_a_task_replaces_what_was_recorded_of_it(self, store: Store) -> None:
         """The last record of a task counts, within one commit and over several."""
@@ -244,6 +261,8 @@ class StoreContract(FindingContract, ResumingContract):
             {"label": ""},
             {"label": "höst \U0001f9f5 'quoted' \"twice\"; --"},
             {"label": "a", "output": LONG_RESULT},
+            {"item": b'{"host":"\xc3\xbc"}', "earlier": b"[]", "attempts": 2},
+            {"output": LONG_RESULT, "item": b"1", "earlier": b"[]", "label": "a"},
             {"started_at": 1_753_000_000.123_456_7, "duration_s": 1e-9},
         ],
     )
@@ -339,10 +358,8 @@ class StoreContract(FindingContract, ResumingContract):
 
     # logs
 
-    def test_logs_are_paged_in_the_order_of_task_index_start_and_attempt(
-        self, store: Store
-    ) -> None:
-        """Each comes once, whatever the order of the commits, and no other run's."""
+    def test_logs_are_paged_in_the_order_of_task_index_and_time(self, store: Store) -> None:
+        """Each comes once, whatever the order of tasks and items, and no other run's."""
         run_no, other = store.create_run(a_run("a")), store.create_run(a_run("b"))
         logs = [
             a_log(run_no, "list", text="ü \U0001f9f5\nlines\n"),
@@ -356,23 +373,37 @@ class StoreContract(FindingContract, ResumingContract):
             a_log(run_no, "check[4]", visit_no=2, index=4, at=1_700_000_002.0),
             a_log(run_no, "last", visit_no=3, text="x" * 100_000),
         ]
-        store.commit([*reversed(logs[5:]), a_log(other)])
-        store.commit(logs[:5])
+        store.commit([*logs[6:], a_log(other)])
+        store.commit(logs[:6])
         pages: list[LogEntry] = []
         while page := store.logs(run_no, after=pages[-1] if pages else None, limit=4):
             assert len(page) <= 4
             assert page[0] not in pages
             pages += page
-        assert pages == logs
-        assert list(store.logs(other)) == [a_log(other)]
+        assert as_written(pages) == logs
+        assert as_written(store.logs(other)) == [a_log(other)]
 
-    def test_a_log_replaces_what_was_recorded_of_the_same_attempt(self, store: Store) -> None:
-        """The last one counts, within one commit and over several."""
+    def test_each_log_of_an_attempt_is_kept(self, store: Store) -> None:
+        """In the order in which they came, within one commit and over several."""
         run_no = store.create_run(a_run())
         store.commit([a_log(run_no, text="a"), a_log(run_no, text="b")])
-        assert [log.text for log in store.logs(run_no)] == ["b"]
         store.commit([a_log(run_no, text="c"), an_item(run_no, 0)])
-        assert [log.text for log in store.logs(run_no)] == ["c"]
+        assert [log.text for log in store.logs(run_no)] == ["a", "b", "c"]
+
+    def test_new_logs_are_those_that_came_after_one(self, store: Store) -> None:
+        """In the order in which they came, whatever their tasks and times, and no other run's."""
+        run_no, other = store.create_run(a_run("a")), store.create_run(a_run("b"))
+        logs = [
+            a_log(run_no, "b", visit_no=2, text="1"),
+            a_log(run_no, "a", visit_no=1, text="2", at=1.0),
+            a_log(run_no, "a", visit_no=1, text="3", at=0.5),
+        ]
+        for log in logs:
+            store.commit([log, a_log(other, text="no")])
+        first, second = store.new_logs(run_no, limit=2)
+        assert as_written([first, second]) == logs[:2]
+        assert as_written(store.new_logs(run_no, after=second.log_no)) == logs[2:]
+        assert as_written(store.new_logs(run_no)) == logs
 
     @pytest.mark.parametrize(
         ("under", "found"),
@@ -397,7 +428,8 @@ class StoreContract(FindingContract, ResumingContract):
         ]
         logs = [a_log(run_no, path, visit_no=no) for no, path in enumerate(paths, start=1)]
         store.commit(logs)
-        wanted = [logs[place] for place in found]
+        recorded = store.logs(run_no)
+        wanted = [recorded[place] for place in found]
         assert list(store.logs(run_no, under=under)) == wanted
         for last, following in pairwise(wanted):
             assert list(store.logs(run_no, under=under, after=last, limit=1)) == [following]
@@ -407,7 +439,7 @@ class StoreContract(FindingContract, ResumingContract):
         run_no = store.create_run(a_run())
         log = a_log(run_no, "check[3]", index=3)
         store.commit([log, a_log(run_no)])
-        assert list(store.logs(run_no)) == [a_log(run_no), log]
+        assert as_written(store.logs(run_no)) == [a_log(run_no), log]
         store.commit([an_item(run_no, 3, label="höst"), an_item(run_no, 4, label="other")])
         assert [each.label for each in store.logs(run_no)] == [None, "höst"]
 

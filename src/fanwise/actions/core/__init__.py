@@ -10,6 +10,7 @@ from fanwise.actions.core.http import send_request
 from fanwise.actions.core.read_file import read
 from fanwise.actions.core.shell import run_command
 from fanwise.actions.core.write_file import write
+from fanwise.actions.core.write_rows import write_csv, write_jsonl
 
 __all__ = [
     "do_nothing",
@@ -21,4 +22,6 @@ __all__ = [
     "send_request",
     "wait",
     "write",
+    "write_csv",
+    "write_jsonl",
 ]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from fanwise.actions.core.encodings import charset
+from typing import Final
+
 from fanwise.catalog import ActionContext
+from fanwise.charsets import charset
 from fanwise.errors import ActionError
 from fanwise.model import Limits
+
+BASE64: Final = "base64"
+"""The encoding by which a text stands for any bytes."""
 
 
 def result_bytes(given: int | None, context: ActionContext | None) -> int:

@@ -10,9 +10,33 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal, TypeAlias
+
+Mode: TypeAlias = Literal["overwrite", "append", "create"]
+"""The ways to write a file."""
+
+
+@contextmanager
+def replacement(path: str, *, parents: bool, mode: Mode = "overwrite") -> Iterator[IO[bytes]]:
+    """Open a file to write, which is that at `path` in the end.
+
+    `path` may be a link. `create` refuses a file that exists, and `append` adds to it, as is done
+    to a pipe or a device, which no file may replace. With `parents` missing folders are made.
+    Raises `OSError`.
+    """
+    target = Path(os.path.realpath(path))
+    if parents:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    if mode == "create":
+        opened: AbstractContextManager[IO[bytes]] = new_file(target, os.link)
+    elif mode == "append" or (target.exists() and not target.is_file() and not target.is_dir()):
+        opened = target.open("ab")
+    else:
+        opened = new_file(target)
+    with opened as file:
+        yield file
 
 
 @contextmanager

@@ -8,17 +8,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from fanwise.actions.core._shared import result_bytes
-from fanwise.actions.decorator import action
+from fanwise.actions.decorator import DURATION, action
 from fanwise.catalog import ActionContext
 from fanwise.errors import InputError
 
 _SHARE_OF_TIMEOUT = 0.95
 
 
-@action("core.email")
+@action("core.email", some_of=("text", "html"), together=("username", "password"))
 def send_message(
     server: str,
     sender: str,
@@ -35,7 +35,7 @@ def send_message(
     password: str | None = None,
     starttls: bool | None = None,
     verify_tls: bool = True,
-    timeout: float = 30,
+    timeout: Annotated[float, DURATION] = 30.0,
     max_bytes: int | None = None,
     context: ActionContext | None = None,
 ) -> dict[str, Any]:
@@ -59,14 +59,14 @@ def send_message(
       starttls     whether a connection of smtp:// changes to TLS: true insists on it, false never
                    does; default: if the server offers it
       verify_tls   whether the server's certificate is checked; default true
-      timeout      seconds for everything; default 30, and never beyond the task's `timeout`
+      timeout      a duration for everything; default 30s, and never beyond the task's `timeout`
       max_bytes    of all attachments together; default limits.result_bytes
     Result: {message_id, accepted, refused, code, reply}
       accepted     the addresses to which the server will deliver it
       refused      those that it refused, as a list of {address, code, reply}
       code, reply  the server's answer to the message
     Errors:
-      InputError           attachments isn't a list of paths
+      InputError           no body, half of a login, or attachments isn't a list of paths
       BadAddress           an address isn't one, or there is none to send to; never retried
       BadRequest           another input makes no message; never retried
       BadUrl               `server` isn't the URL of a server; never retried

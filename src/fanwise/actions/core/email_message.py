@@ -119,8 +119,6 @@ def _body(text: str | None, html: str | None) -> Part:
     parts = [_text_part(text, "plain")] if text is not None else []
     if html is not None:
         parts.append(_text_part(html, "html"))
-    if not parts:
-        raise _bad_request("neither text nor html is given")
     return parts[0] if len(parts) == 1 else _multipart("alternative", parts)
 
 

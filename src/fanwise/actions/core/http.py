@@ -9,7 +9,7 @@ from fanwise.actions.decorator import DURATION, PATH, action
 from fanwise.catalog import ActionContext
 
 
-@action("core.http")
+@action("core.http", at_most_one_of=("json", "body", ("form", "files"), "body_file"))
 async def send_request(
     url: str,
     method: str = "GET",
@@ -47,7 +47,7 @@ async def send_request(
                      (multipart/form-data)
       body_file      the path of a file whose content is sent as the body
       save_to        a path; the answer's body goes there, whole or not at all, and isn't read as
-                     text
+                     text. Missing folders are made
       encoding       of the answer's text; default the charset that the server names, else UTF-8
       timeout        a duration for everything from connecting to the body's last byte; default 30s
       expect         the statuses that count as success: 200, "2xx", "200-204", or a list of these;
@@ -64,6 +64,7 @@ async def send_request(
       path           save_to, as it was given
       sha256         the digest of the saved body, in hexadecimal digits
     Errors:
+      InputError            more than one body
       BadUrl, BadRequest    the input can't be sent; never retried
       ConnectionFailed      no connection, or it broke, or the answer isn't HTTP
       TlsFailed             TLS failed, or the certificate is refused

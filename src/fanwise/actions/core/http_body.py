@@ -7,6 +7,7 @@ each piece is expanded only as far as the bound allows, and large pieces in a th
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import zlib
 from collections.abc import AsyncIterator
@@ -19,8 +20,8 @@ import aiohttp
 import msgspec
 
 from fanwise.actions.core._shared import decoded, file_error
-from fanwise.actions.core.atomic_file import new_file
-from fanwise.actions.core.encodings import charset
+from fanwise.actions.core.atomic_file import replacement
+from fanwise.charsets import charset
 from fanwise.errors import ActionError
 
 _LARGE_BYTES: Final = 64 * 2**10
@@ -63,7 +64,10 @@ async def read_head(response: aiohttp.ClientResponse) -> bytes:
 
 
 async def save_body(response: aiohttp.ClientResponse, path: str, max_bytes: int | None) -> Saved:
-    """Write the whole body to a file, which is put in place at the end. Raises `ActionError`."""
+    """Write the whole body to a file, which is put in place at the end; make missing folders.
+
+    Raises `ActionError`.
+    """
     digest, size = sha256(), 0
 
     def write(file: IO[bytes], piece: bytes) -> None:
@@ -71,7 +75,8 @@ async def save_body(response: aiohttp.ClientResponse, path: str, max_bytes: int 
         digest.update(piece)
 
     try:
-        with new_file(await asyncio.to_thread(_real, path)) as file:
+        await asyncio.to_thread(_prepare, path)
+        with replacement(path, parents=False) as file:
             async for piece in _pieces(response, max_bytes):
                 await asyncio.to_thread(write, file, piece)
                 size += len(piece)
@@ -122,8 +127,12 @@ def text_like(response: aiohttp.ClientResponse, head: bytes) -> str:
     return decoded(head, response.charset or "utf-8")
 
 
-def _real(path: str) -> Path:
-    return Path(os.path.realpath(path))
+def _prepare(path: str) -> None:
+    """Make the folders of a file. Raises `OSError`, also for a pipe, which nobody may read."""
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_fifo():  # opening it would wait, and all else on the loop with it
+        raise OSError(errno.ESPIPE, "the path is a pipe's")
 
 
 async def _pieces(response: aiohttp.ClientResponse, max_bytes: int | None) -> AsyncIterator[bytes]:

@@ -59,18 +59,6 @@ def make_request(
     """Return the request that the input describes. Raises `ActionError` if it can't be sent."""
     if not _TOKEN.fullmatch(method):
         raise _bad_request("the method isn't an HTTP method")
-    bodies = [
-        name
-        for name, value in (
-            ("json", json),
-            ("body", body),
-            ("form or files", form if files is None else files),
-            ("body_file", body_file),
-        )
-        if value is not None
-    ]
-    if len(bodies) > 1:
-        raise _bad_request(f"{' and '.join(bodies)} are both given; a request has one body")
     sent = _checked_headers(headers) if headers else CIMultiDict[str]()
     target = _parsed(url, "the URL")
     if query:

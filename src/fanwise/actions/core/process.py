@@ -1,7 +1,8 @@
 """Running a process for `core.shell`, with everything that it starts, and never leaving any of it.
 
 The process leads a session, and so a process group, of its own. When it has ended, or when its
-caller gives up, the whole group is killed; if fanwise itself is killed, by a `Reaper`. A
+caller gives up, the whole group is killed; if fanwise itself is killed, by a `Reaper`. Lines are
+printed as they come, so they are in the attempt's log. A
 process that has left the group and still holds the output open can't delay the end: what it has
 written by then counts.
 """
@@ -11,8 +12,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from time import perf_counter
 from typing import NamedTuple, cast
 
@@ -101,6 +104,8 @@ class _Process(asyncio.SubprocessProtocol):
         self.ended = asyncio.Event()
         self.is_too_large = False
         self._max_bytes = max_bytes
+        self._printed = {1: 0, 2: 0}  # bytes
+        self._context = copy_context()  # of the attempt, whose log is in it
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.SubprocessTransport", transport)
@@ -122,11 +127,23 @@ class _Process(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         output = self.output[fd]
+        end = data.rfind(b"\n") + 1
+        whole = len(output) + end if end else 0
         output += data
         if len(output) > self._max_bytes:
             del output[self._max_bytes :]
             self.is_too_large = True
             self.kill()
+        self._print(fd, whole)
+
+    def _print(self, fd: int, end: int) -> None:
+        """Print what isn't printed yet of the first `end` bytes of a stream."""
+        start = self._printed[fd]
+        if end > start:
+            self._printed[fd] = end
+            text = bytes(self.output[fd][start:end]).decode(errors="replace")
+            stream = sys.stdout if fd == 1 else sys.stderr
+            self._context.run(stream.write, text)
 
     def process_exited(self) -> None:
         self.kill()
@@ -135,6 +152,8 @@ class _Process(asyncio.SubprocessProtocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._drain.cancel()
+        for fd, output in self.output.items():
+            self._print(fd, len(output))
         self.ended.set()
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from fanwise.actions.core._shared import file_error, result_bytes
+from fanwise.actions.core._shared import BASE64, file_error, result_bytes
 from fanwise.actions.decorator import PATH, action
 from fanwise.catalog import ActionContext
 from fanwise.errors import ActionError
@@ -28,7 +29,8 @@ def read(
     Input:
       path       which file
       format     text (the default); lines, without their ends; or json
-      encoding   default UTF-8, with or without a byte order mark
+      encoding   default UTF-8, with or without a byte order mark; base64 gives any bytes as text
+                 in Base64, with the format text
       max_bytes  larger files are refused; default limits.result_bytes
     Result: the text, a list of the lines, or the JSON value.
     Errors: NotFound, PermissionDenied, IsDirectory, TooLarge (data: max_bytes), BadEncoding,
@@ -48,6 +50,10 @@ def read(
             data={"max_bytes": bound},
             retry=False,
         )
+    if encoding.lower() == BASE64:
+        if format != "text":
+            raise _unreadable("BadEncoding", "bytes in Base64 are read as text only", path)
+        return b64encode(content).decode()
     text = _text(content, encoding, path)
     match format:
         case "text":

@@ -20,7 +20,7 @@ _TAIL_CHARACTERS = 2_000
 _WHOLE_CHARACTERS = 100_000  # in which secrets are looked for
 
 
-@action(_NAME)
+@action(_NAME, one_of=("command", "script"))
 async def run_command(
     command: list[Any] | None = None,
     script: Annotated[str | None, SCRIPT] = None,
@@ -41,8 +41,8 @@ async def run_command(
     Input: `command` or `script`, and
       command    the program and its arguments, as a list; no shell reads it
       script     text for a shell, which stops at the first command that fails (`-e`); at one within
-                 a pipe only after `set -o pipefail`. It can't hold templates: give values in `env`
-                 and write "$name"
+                 a pipe only after `set -o pipefail`. It is no template, so ${#x} and {{.Name}} stay
+                 as they are: give values in `env` and write "$name"
       shell      bash or sh; default bash where there is one, else sh
       env        environment variables: text as it is, other values as JSON, null unsets one
       cwd        the folder to run in; default the workflow's
@@ -92,8 +92,6 @@ def _end(text: str) -> Excerpt:
 
 
 def _arguments(command: list[Any] | None, script: str | None, shell: str | None) -> list[str]:
-    if (command is None) == (script is None):
-        raise InputError(f"{_NAME} takes either a command or a script.")
     if script is not None:
         return [shell or _default_shell(), "-e", "-c", script]
     if not command or not all(isinstance(part, str | int | float) for part in command):

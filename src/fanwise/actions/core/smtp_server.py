@@ -53,8 +53,6 @@ def parse_server(
             "the server's URL has more than a host and a port. "
             "Give a login as username and password",
         )
-    if (username is None) != (password is None):
-        raise _bad("BadRequest", "username and password are only of use together")
     if username is not None and not f"{username}{password}".isascii():
         raise _bad("BadRequest", "username and password can hold ASCII only")
     return Server(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from base64 import b64decode
+from typing import Annotated, Any
 
-from fanwise.actions.core._shared import file_error
-from fanwise.actions.core.atomic_file import new_file
+from fanwise.actions.core._shared import BASE64, file_error
+from fanwise.actions.core.atomic_file import Mode, replacement
 from fanwise.actions.decorator import PATH, action
 from fanwise.errors import ActionError
 from fanwise.values import encode
@@ -19,7 +18,7 @@ _NAME = "core.write_file"
 def write(
     path: Annotated[str, PATH],
     content: Any,
-    mode: Literal["overwrite", "append", "create"] = "overwrite",
+    mode: Mode = "overwrite",
     encoding: str = "utf-8",
     parents: bool = True,
 ) -> dict[str, Any]:
@@ -31,45 +30,36 @@ def write(
       mode      overwrite (the default) or create, which put a whole new file in place at once;
                 append adds to the end. create fails if the file exists, also when an attempt is
                 repeated after it wrote the file but before that was recorded
-      encoding  of text; default UTF-8. JSON is always UTF-8
+      encoding  of text; default UTF-8. JSON is always UTF-8. base64 writes the bytes that the text
+                stands for
       parents   make missing folders; default true
     Result: {path, bytes}: the path as given, and how many bytes were written.
     Errors: NotFound, PermissionDenied, IsDirectory, Exists, BadEncoding, FileError. All carry the
     path in their data.
     """
     data = _bytes(content, encoding, path)
-    target = Path(os.path.realpath(path))
     try:
-        if parents:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        if mode == "create":
-            with new_file(target, os.link) as file:
-                file.write(data)
-        elif mode == "append" or _is_special(target):
-            with target.open("ab") as file:
-                file.write(data)
-        else:
-            with new_file(target) as file:
-                file.write(data)
+        with replacement(path, parents=parents, mode=mode) as file:
+            file.write(data)
     except OSError as error:
         raise file_error(_NAME, error, path) from None
     return {"path": path, "bytes": len(data)}
 
 
 def _bytes(content: object, encoding: str, path: str) -> bytes:
-    if not isinstance(content, str):
-        return encode(content)
+    is_base64 = encoding.lower() == BASE64
     try:
+        if not isinstance(content, str):
+            if is_base64:
+                raise ValueError
+            return encode(content)
+        if is_base64:
+            return b64decode("".join(content.split()), validate=True)  # others break long lines
         return content.encode(encoding)
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):
         raise ActionError(
             f"{_NAME}: the content can't be written in this encoding.",
             type="BadEncoding",
             data={"path": path},
             retry=False,
         ) from None
-
-
-def _is_special(target: Path) -> bool:
-    """True for a pipe or a device, which no file may replace."""
-    return target.exists() and not target.is_file() and not target.is_dir()

@@ -112,6 +112,7 @@ def _input_lines(spec: ActionSpec) -> list[str]:
     lines = table(("  NAME", "TAKES", "", ""), rows) if rows else []
     if spec.open_input:
         lines.append("  any further names")
+    lines += [f"  {clean(str(rule))}" for rule in spec.rules]
     return lines or ["  none"]
 
 

@@ -16,16 +16,6 @@ if TYPE_CHECKING:
     from fanwise.reports.ownership import Runs
 
 _LOOK_S = 0.1
-_WORDS = {
-    "pending": "hasn't begun yet",
-    "running": "is still running",
-    "interrupted": "was interrupted",
-    "paused": "is paused",
-    "succeeded": "has succeeded",
-    "failed": "has failed",
-    "cancelled": "was cancelled",
-}
-"""Statuses of runs as sentences."""
 
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Send the request, and don't wait for its effect.")
@@ -33,7 +23,7 @@ NoWait = Annotated[
 
 
 def pause(
-    run_id: options.RunId,
+    run_id: options.DrivenRunId,
     no_wait: NoWait = False,
     store: options.StoreUrl = None,
     json: options.JsonFlag = False,
@@ -62,7 +52,7 @@ def pause(
 
 
 def cancel(
-    run_id: options.RunId,
+    run_id: options.OpenRunId,
     no_wait: NoWait = False,
     secrets: options.SecretOptions = None,
     packs: options.Packs = None,
@@ -115,7 +105,9 @@ def _send(runs: Runs, record: RunRecord, kind: RequestKind, *, waits: bool) -> R
 
 
 def _report(record: RunRecord, status: str, *, json: bool) -> None:
+    from fanwise.cli.text.render import show_status
+
     if json:
         print_results([as_json({"run_id": record.id, "status": status})])
     else:
-        print_results([f"Run {record.id} {_WORDS[status]}."])
+        print_results([f"Run {record.id} {show_status(status)}."])

@@ -13,13 +13,14 @@ import typer
 
 from fanwise.cli import options
 from fanwise.cli.completion.words import complete_fan_outs
-from fanwise.cli.text.output import as_json, has_colours, print_results
+from fanwise.cli.text.output import as_json, has_colours, print_results, width_of
 from fanwise.errors import UsageError
 
 if TYPE_CHECKING:
     from fanwise.reports.items import ItemPages
 
 _SHOWN = 100
+_MOST_ATTEMPTS = 30
 _MAX_INDEX = 10**18
 
 
@@ -116,7 +117,7 @@ def items(
             for lines in csv_lines(chosen.pages(limit)):
                 print_results(lines)
         else:
-            last = _print_table(chosen, limit or _SHOWN)
+            last = _print_table(chosen, limit or _SHOWN, found.path, run.id, store)
             if last is not None:
                 more = {"--status": status, "--error": error, "--label": label}
                 more |= {"--slower": slower, "--limit": str(limit or ""), "--after": str(last)}
@@ -125,24 +126,38 @@ def items(
                 print_results(["", f"More: {line}"])
 
 
-def _print_table(chosen: ItemPages, limit: int) -> int | None:
+def _print_table(
+    chosen: ItemPages, limit: int, path: str, run_id: str, store: str | None
+) -> int | None:
     """Print so many items; return the index of the last one if there are more, else None."""
-    from fanwise.cli.text.item_lines import table_lines
+    from fanwise.cli.text.cause_lines import ItemCauses
+    from fanwise.cli.text.item_lines import BEGINNING, table_lines
     from fanwise.cli.text.kinds import show_item
+    from fanwise.cli.text.summary import attempt_lines
     from fanwise.cli.text.tracebacks import Tracebacks
-    from fanwise.reports.objects import read_error
+    from fanwise.reports.objects import read_attempts, read_error
 
     colours = has_colours(sys.stdout)
     tracebacks = Tracebacks()
+    causes = ItemCauses(chosen.records, chosen.run_no, path)
+    attempts: list[str] = []
     last = None
-    for page in chosen.pages(limit):
-        print_results(table_lines(page, colours=colours))
+    for page in chosen.pages(limit, beginning=BEGINNING):
+        print_results(table_lines(page, colours=colours, width=width_of(sys.stdout)))
         last = page[-1].index
         for item in page:
+            name = show_item(item.index, item.label)
+            if item.earlier and len(attempts) < _MOST_ATTEMPTS:
+                attempts += attempt_lines(name, read_attempts(item.earlier))
             if item.error:
-                tracebacks.add(show_item(item.index, item.label), read_error(item.error))
+                cause = causes.add(item, read_error(item.error))
+                tracebacks.add(
+                    cause.path if cause else name, cause.error if cause else read_error(item.error)
+                )
     if last is None:
         print_results(["No items."])
         return None
+    print_results(["", *attempts] if attempts else [])
+    print_results(causes.lines(run_id, store))
     print_results(tracebacks.lines())
     return last if chosen.has_more(last) else None

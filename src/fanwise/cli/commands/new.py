@@ -16,7 +16,7 @@ from fanwise.errors import UsageError
 from fanwise.reports.plain import clean
 
 _TEMPLATES = Path(__file__).parent / "new_project"
-_FILES = ("workflow.yaml", "actions.py", "test_workflow.py", "README.md")
+_FILES = ("workflow.yaml", "actions.py", "test_workflow.py", "fanwise.yaml", "README.md")
 _SCHEMA = "fanwise.schema.json"
 _NAME_IN_TEMPLATES = "my_project"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from fanwise.cli import options
+from fanwise.cli.completion.words import complete_ended_runs
 from fanwise.cli.text.output import as_json, has_colours, print_results
 from fanwise.errors import UsageError
 from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
     from fanwise.model import EndedRun, StoreSize
-    from fanwise.ports import Maintenance
+    from fanwise.ports import Maintenance, Records
     from fanwise.values import JsonObject
 
 
@@ -39,6 +40,14 @@ _OVER = (PrunedStatus.SUCCEEDED, PrunedStatus.FAILED, PrunedStatus.CANCELLED)
 
 
 def prune(
+    run_ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN",
+            help="These runs, whatever their age; also paused ones.",
+            autocompletion=complete_ended_runs,
+        ),
+    ] = None,
     older_than: Annotated[
         str | None,
         typer.Option(
@@ -70,20 +79,24 @@ def prune(
 ) -> None:
     """Delete runs that are over, with all that is recorded of them.
 
-    Takes --older-than, --keep, or both: then a run has to be old and not among the newest. Runs
-    that are running are never deleted.
+    Takes RUN, or --older-than, --keep, or both: then a run has to be old and not among the newest.
+    Runs that are running are never deleted.
     """
     from fanwise.wiring import open_existing, open_records, read_settings
 
-    if older_than is None and keep is None:
+    has_rule = older_than is not None or keep is not None
+    if bool(run_ids) == has_rule or (run_ids and status):
         raise UsageError(
-            "`fanwise prune` takes --older-than TIME or --keep N, or both.",
+            "`fanwise prune` takes RUN, or --older-than TIME or --keep N or both of these.",
             hint="See what it would delete: fanwise prune --older-than 30d --dry-run",
         )
     ended_before = time.time() - _seconds(older_than)
     settings = read_settings(store=store)
     with open_records(settings) if dry_run else open_existing(settings) as opened:
-        runs = choose(opened.ended_runs(), status or _OVER, ended_before, keep or 0)
+        if run_ids:
+            runs = named(opened, opened.ended_runs(), run_ids)
+        else:
+            runs = choose(opened.ended_runs(), status or _OVER, ended_before, keep or 0)
         if dry_run:
             pruned = _Pruned(runs, 0, 0, opened.size())
         else:
@@ -109,6 +122,26 @@ def choose(
     """Choose the runs to delete, the oldest first, from `runs`, the newest first."""
     found = [run for run in runs if run.status in statuses]
     return [run for run in reversed(found[keep:]) if run.ended_at < ended_before]
+
+
+def named(
+    records: Records, ended_runs: Iterable[EndedRun], run_ids: Iterable[str]
+) -> list[EndedRun]:
+    """Return the runs with these ids, or with ids that begin so, each once.
+
+    Raises `RunNotFoundError`, and `UsageError` for a run that isn't over or paused.
+    """
+    from fanwise.reports.lookup import find_run
+
+    wanted = {find_run(records, run_id).id: None for run_id in run_ids}
+    ended = {run.id: run for run in ended_runs if run.id in wanted}
+    for run_id in wanted:
+        if run_id not in ended:
+            raise UsageError(
+                f"run {run_id} isn't over, so nothing of it is deleted.",
+                hint=f"End it first: fanwise cancel {run_id}",
+            )
+    return [ended[run_id] for run_id in wanted]
 
 
 def _delete(store: Maintenance, runs: Sequence[EndedRun], *, vacuum: bool) -> _Pruned:

@@ -22,11 +22,12 @@ _LOOK_S = 0.2
 
 
 def resume(
-    run_id: options.RunId,
+    run_id: options.ResumableRunId,
     secrets: options.SecretOptions = None,
     packs: options.Packs = None,
     force: options.Force = False,
     grace: options.Grace = None,
+    verbose: options.Verbose = False,
     store: options.StoreUrl = None,
     json: options.JsonFlag = False,
 ) -> None:
@@ -43,7 +44,9 @@ def resume(
     with open_records(settings) as records:
         record = find_run(records, run_id)
         await_pause(runs_of(records), record)
-    done = resume_recorded(record, settings, secrets, force=force, grace_s=grace, store=store)
+    done = resume_recorded(
+        record, settings, secrets, force=force, grace_s=grace, store=store, verbose=verbose
+    )
     report(done.run, settings, store=store, json=json, has_output=done.has_output)
     raise typer.Exit(exit_status(done.run))
 
@@ -64,10 +67,12 @@ def resume_recorded(
     cancel: bool = False,
     grace_s: float | None = None,
     store: str | None = None,
+    verbose: bool = False,
 ) -> Done:
     """Drive a recorded run on to its end, or with `cancel` to its end as cancelled.
 
-    `store` is the one that the command line named, if it did.
+    `store` is the one that the command line named, if it did; if `verbose`, what actions print is
+    shown.
     """
     from fanwise.cli.commands.parameters import read_secrets
     from fanwise.cli.live.run import watch
@@ -80,7 +85,7 @@ def resume_recorded(
     def start(engine: Engine) -> Start:
         return partial(engine.aresume, plan, record, secrets=given, force=force, cancel=cancel)
 
-    run = watch(start, settings, grace_s=grace_s, store=store)
+    run = watch(start, settings, grace_s=grace_s, store=store, verbose=verbose)
     return Done(run, has_output=plan.output is not None)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def retry(
-    run_id: options.RunId,
+    run_id: options.RetryableRunId,
     from_task: Annotated[
         str | None,
         typer.Option(
@@ -32,10 +32,19 @@ def retry(
         Path | None,
         typer.Option("--file", metavar="FILE", help="A repaired workflow to run instead."),
     ] = None,
-    secrets: options.SecretOptions = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p",
+            metavar="NAME=VALUE",
+            help="A corrected parameter, or a secret one, which isn't recorded; may be given "
+            "several times.",
+        ),
+    ] = None,
     packs: options.Packs = None,
     force: options.Force = False,
     grace: options.Grace = None,
+    verbose: options.Verbose = False,
     store: options.StoreUrl = None,
     json: options.JsonFlag = False,
 ) -> None:
@@ -55,7 +64,8 @@ def retry(
         record = find_run(records, run_id)
     with prints_aside():
         recorded, plan = load_to_retry(record, settings, file)
-    given = read_secrets(plan, secrets or ())
+    values = read_secrets(plan, given or ())
+    hidden = {name for name, parameter in plan.parameters.items() if parameter.secret}
 
     def start(engine: Engine) -> Start:
         return partial(
@@ -64,10 +74,11 @@ def retry(
             record,
             recorded=recorded,
             from_task=from_task,
-            secrets=given,
+            parameters={name: value for name, value in values.items() if name not in hidden},
+            secrets={name: value for name, value in values.items() if name in hidden},
             force=force,
         )
 
-    done = watch(start, settings, grace_s=grace, store=store)
+    done = watch(start, settings, grace_s=grace, store=store, verbose=verbose)
     report(done, settings, store=store, json=json, has_output=plan.output is not None)
     raise typer.Exit(exit_status(done))

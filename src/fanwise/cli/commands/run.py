@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,15 @@ import typer
 
 from fanwise.cli import options
 from fanwise.cli.completion.words import complete_tags
-from fanwise.cli.text.output import as_json, has_colours, print_results, prints_aside, say
+from fanwise.cli.errors import warning_lines
+from fanwise.cli.text.output import (
+    as_json,
+    has_colours,
+    print_results,
+    prints_aside,
+    say,
+    width_of,
+)
 
 if TYPE_CHECKING:
     from fanwise.model import Run
@@ -65,6 +74,7 @@ def run(
     items: _Items = None,
     grace: options.Grace = None,
     dry_run: _DryRun = False,
+    verbose: options.Verbose = False,
     json: options.JsonFlag = False,
 ) -> None:
     """Run a workflow to its end.
@@ -75,10 +85,12 @@ def run(
     from fanwise.cli.commands.parameters import read_parameters
     from fanwise.wiring import load_plan, read_settings
 
-    settings = read_settings(store=store, packs=packs or ())
+    settings = read_settings(store=store, packs=packs or (), workflow=file)
     with prints_aside():
         plan = load_plan(file, settings)
     parameters = read_parameters(plan, parameter or (), params, settings.limits)
+    for line in warning_lines(plan.warnings):
+        say(line)
 
     if dry_run:
         print_preview(plan, parameters, settings, items=items, json=json)
@@ -95,6 +107,7 @@ def run(
         items=items,
         grace_s=grace,
         store=store,
+        verbose=verbose,
     )
     report(done, settings, store=store, json=json, has_output=plan.output is not None)
     raise typer.Exit(exit_status(done))
@@ -127,19 +140,20 @@ def report(
     """
     from fanwise.cli.text.summary import command, failure_lines, output_text, run_lines
     from fanwise.model import Status
-    from fanwise.reports.lookup import last_visits
+    from fanwise.reports.lookup import run_by_id
     from fanwise.reports.objects import run_object
-    from fanwise.wiring import open_records
+    from fanwise.reports.overview import overview
+    from fanwise.wiring import open_records, runs_of
 
     say("")
     with open_records(settings) as records:
-        record = records.run(done.id)
-        visits = last_visits(records.tasks(record.run_no) if record else ())
-        for line in run_lines(done, visits, colours=has_colours(sys.stderr)):
+        record = run_by_id(records, done.id)
+        seen = overview(runs_of(records), record, tuple(done.tasks), time.time())
+        width = width_of(sys.stderr)
+        lines = run_lines(seen, colours=has_colours(sys.stderr), width=width)
+        for line in (*lines, *failure_lines(records, seen, seen.last, store, width)):
             say(line)
-        for line in failure_lines(records, done.id, visits, store):
-            say(line)
-        if record is not None and records.logs(record.run_no, limit=1):
+        if records.logs(record.run_no, limit=1):
             say(f"\nLogs: {command('logs', done.id, store=store)}")
     look = command("show", done.id, store=store)
     if done.status is Status.FAILED:
@@ -148,7 +162,7 @@ def report(
         way_on = f" Resume with: {command('resume', done.id, store=store)}" if is_resumable else ""
         say(f"\nThe run is paused; what it has recorded is kept.{way_on}")
     if json:
-        print_results([as_json(run_object(done))])
+        print_results([as_json(run_object(seen))])
     elif has_output and done.status is not Status.PAUSED:
         print_results([output_text(done)])
 

@@ -97,16 +97,17 @@ def runs(
 
     created_since = None if since is None else read_since(since, datetime.now().astimezone())
     with open_records(read_settings(store=store)) as records:
-        found = runs_of(records).newest(
+        listing = runs_of(records)
+        found = listing.newest(
             status,
             Filters(workflow, created_since, tag or ()),
             before=None if before is None else find_run(records, before).run_no,
             limit=limit + 1,  # to know whether there are more
         )
-        shown = found[:limit]
+        shown = [(run, status, listing.duration_s(run)) for run, status in found[:limit]]
         place, size = records.place, records.size()
     if json:
-        print_results(as_json(listed_object(run, status)) for run, status in shown)
+        print_results(as_json(listed_object(*each)) for each in shown)
         return
     print_results(_lines(shown))
     if len(found) > limit:
@@ -140,24 +141,23 @@ def read_since(text: str, now: datetime) -> float:
         ) from None
 
 
-def _lines(found: Sequence[tuple[RunRecord, str]]) -> list[str]:
+def _lines(found: Sequence[tuple[RunRecord, str, float | None]]) -> list[str]:
     from fanwise.cli.text.render import show_time, table
-    from fanwise.reports.objects import span_s
     from fanwise.units import show_span
 
     if not found:
         return ["No runs."]
-    has_tags = any(run.tags for run, _ in found)
+    has_tags = any(run.tags for run, _, _ in found)
     rows = [
         (
             run.id,
             clean(run.workflow),
             status,
             show_time(run.started_at),
-            show_span(span_s(run.started_at, run.ended_at)),
+            show_span(duration_s),
             *([" ".join(run.tags)] if has_tags else []),
         )
-        for run, status in found
+        for run, status, duration_s in found
     ]
     headings = ["RUN", "WORKFLOW", "STATUS", "STARTED", "TIME>", *(["TAGS"] if has_tags else [])]
     return table(headings, rows, colours=has_colours(sys.stdout))

@@ -10,21 +10,28 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fanwise.cli import options
-from fanwise.cli.text.output import as_json, has_colours, print_results
+from fanwise.cli.text.output import as_json, has_colours, print_results, width_of
 from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
     from fanwise.definition import WorkflowDefinition
-    from fanwise.model import Limits, RunRecord, VisitRecord
+    from fanwise.model import RunRecord, VisitRecord
     from fanwise.ports import Records
+    from fanwise.reports.overview import Overview
     from fanwise.reports.ownership import Runs
-    from fanwise.reports.timing import RunTime
     from fanwise.values import JsonObject
 
 _MAX_STEPS = 200
+_PIPE_WIDTH = 100
 
 _Timeline = Annotated[
     bool, typer.Option("--timeline", help="Draw the tasks over time, a line for each visit.")
+]
+
+
+_Follow = Annotated[
+    bool,
+    typer.Option("--follow", help="Watch the run first, until it ends or is paused."),
 ]
 
 
@@ -32,6 +39,7 @@ def show(
     run_id: options.RunId,
     within: options.Within = None,
     timeline: _Timeline = False,
+    follow: _Follow = False,
     store: options.StoreUrl = None,
     json: options.JsonFlag = False,
 ) -> None:
@@ -39,155 +47,146 @@ def show(
 
     With --json a run is one object; with --within or --timeline each visit of a task is a line.
     """
-    from fanwise.reports.lookup import find_run, find_steps
+    from fanwise.reports.lookup import find_run, find_steps, recorded_definition, task_names
+    from fanwise.reports.objects import step_object
+    from fanwise.reports.overview import overview
     from fanwise.wiring import open_records, read_settings, runs_of
 
     settings = read_settings(store=store)
     with open_records(settings) as records:
+        runs = runs_of(records)
         record = find_run(records, run_id)
+        if follow:
+            from fanwise.cli.live.follow import follow as watch
+
+            record = watch(runs, record)
+        definition = recorded_definition(record, settings.limits)
+        names = () if definition is None else task_names(definition)
+        seen = overview(runs, record, names, time.time())
         if within is None and not timeline:
-            _show_run(runs_of(records), record, settings.limits, store, json=json)
+            if json:
+                print_results([as_json(_as_object(runs, seen, definition))])
+            else:
+                _print_run(runs, seen, definition, store)
             return
-        if within is None:
-            visits: Sequence[VisitRecord] = records.tasks(record.run_no)
+        visits = seen.visits if within is None else find_steps(records, record, within)
+        if json:
+            print_results(as_json(step_object(visit, seen.status)) for visit in visits)
+        elif timeline:
+            print_results(_timeline(records, seen, visits))
         else:
-            visits = find_steps(records, record, within)
-    _show_visits(record, visits, timeline=timeline, json=json)
+            _print_steps(records, seen, visits, store)
 
 
-def _show_visits(
-    record: RunRecord, visits: Sequence[VisitRecord], *, timeline: bool, json: bool
+def _print_steps(
+    records: Records, seen: Overview, visits: Sequence[VisitRecord], store: str | None
 ) -> None:
-    from fanwise.cli.text.summary import step_lines
-    from fanwise.reports.objects import step_object
+    from fanwise.cli.text.summary import failure_lines, step_lines
+    from fanwise.reports.lookup import last_visits
 
-    if json:
-        print_results(as_json(step_object(visit)) for visit in visits)
-    elif timeline:
-        print_results(_timeline(record, visits))
-    else:
-        print_results(step_lines(visits, colours=has_colours(sys.stdout)))
-        print_results(_traceback_lines(visits))
+    colours, width = has_colours(sys.stdout), width_of(sys.stdout)
+    print_results(step_lines(visits, seen.status, colours=colours, width=width))
+    print_results(_attempt_lines(visits))
+    print_results(failure_lines(records, seen, last_visits(visits), store, width))
 
 
-def _show_run(
-    runs: Runs, record: RunRecord, limits: Limits, store: str | None, *, json: bool
+def _as_object(runs: Runs, seen: Overview, definition: WorkflowDefinition | None) -> JsonObject:
+    from fanwise.reports.objects import run_object, timing_object
+    from fanwise.reports.overview import time_of
+    from fanwise.values import decode
+
+    timing = time_of(runs, seen, definition)
+    return run_object(seen) | {
+        "file": seen.record.file,
+        "parameters": decode(seen.record.parameters),
+        "tags": seen.record.tags,
+        "timing": None if timing is None else timing_object(timing),
+    }
+
+
+def _print_run(
+    runs: Runs, seen: Overview, definition: WorkflowDefinition | None, store: str | None
 ) -> None:
     from fanwise.cli.text.summary import failure_lines, output_text, run_lines, step_lines
     from fanwise.cli.text.timing_lines import timing_lines
-    from fanwise.reports.lookup import as_run, last_visits, recorded_definition, tree
-    from fanwise.reports.objects import run_object, timing_object
-    from fanwise.values import decode
+    from fanwise.reports.lookup import last_visits, tree
+    from fanwise.reports.overview import time_of
 
-    records = runs.records
-    all_visits = records.tasks(record.run_no)
-    visits = last_visits(all_visits)
-    definition = recorded_definition(record, limits)
-    run = as_run(record, visits, definition)
-    timing = _timing(records, record, all_visits, definition)
-    if json:
-        more: JsonObject = {
-            "file": record.file,
-            "parameters": decode(record.parameters),
-            "tags": record.tags,
-            "timing": None if timing is None else timing_object(timing),
-        }
-        more["status"] = runs.status(record)
-        print_results([as_json(run_object(run) | more)])
-        return
-    colours = has_colours(sys.stdout)
-    facts = [*_driver_lines(runs, record, store), *_fact_lines(record)]
-    status = runs.status(record)
-    print_results(run_lines(run, visits, facts, colours=colours, status=status))
-    steps = tree(records, record.run_no, visits.values(), _MAX_STEPS)
+    records, record = runs.records, seen.record
+    colours, width = has_colours(sys.stdout), width_of(sys.stdout)
+    facts = [*_driver_lines(seen, store), *_fact_lines(record)]
+    print_results(run_lines(seen, facts, colours=colours, width=width))
+    steps = tree(records, record.run_no, seen.last.values(), _MAX_STEPS)
     if any("." in step.path for step in steps):
-        print_results(["", *step_lines(steps, colours=colours)])
-    if timing is not None and (len(visits) > 1 or timing.tasks[0].items):
-        print_results(["", *timing_lines(timing)])
-    print_results(failure_lines(records, record.id, visits, store))
-    print_results(_traceback_lines({**visits, **last_visits(steps)}.values()))
-    if run.output is not None:
-        print_results(["", "Output:", output_text(run)])
+        print_results(["", *step_lines(steps, seen.status, colours=colours, width=width)])
+    timing = time_of(runs, seen, definition)
+    if timing is not None and (len(seen.last) > 1 or timing.tasks[0].items):
+        print_results(["", *timing_lines(timing, width)])
+    shown = {**seen.last, **last_visits(steps)}
+    print_results(_attempt_lines(shown.values()))
+    print_results(failure_lines(records, seen, shown, store, width))
+    if seen.run.output is not None:
+        print_results(["", "Output:", output_text(seen.run)])
 
 
-def _driver_lines(runs: Runs, record: RunRecord, store: str | None) -> list[str]:
+def _driver_lines(seen: Overview, store: str | None) -> list[str]:
     """The process that drives the run, or the way to resume a run that none drives."""
     from fanwise.cli.text.summary import command
+    from fanwise.model import Status
+    from fanwise.reports.ownership import INTERRUPTED
 
-    if not runs.is_open(record):
-        return []
-    driver = runs.driver(record)
-    if driver is None:
-        way_on = command("resume", record.id, store=store)
+    way_on = command("resume", seen.record.id, store=store)
+    if seen.status == INTERRUPTED:
         return [f"Interrupted: no process drives it any more. Resume with: {way_on}"]
+    if seen.status == Status.PAUSED:
+        return [f"Paused: resume with: {way_on}"]
+    if (driver := seen.driver) is None:
+        return []
     asked = f", and asked to {' and '.join(driver.requests)}" if driver.requests else ""
-    return [f"Driven by: process {driver.owner.pid} on {driver.owner.host}{asked}"]
+    return [f"Driven by: {driver.owner.name}{asked}"]
 
 
-def _timing(
-    records: Records,
-    record: RunRecord,
-    visits: Sequence[VisitRecord],
-    definition: WorkflowDefinition | None,
-) -> RunTime | None:
-    """The times of a run, or None if no task has started."""
-    from fanwise.reports.lookup import names_before
-    from fanwise.reports.timing import run_time, spells
-
-    found = spells(visits, _until(record, visits))
-    if not found or record.started_at is None:
-        return None
-    before = {} if definition is None else names_before(definition)
-    return run_time(records, found, record.started_at, before)
-
-
-def _timeline(record: RunRecord, visits: Sequence[VisitRecord]) -> list[str]:
-    import shutil
-
+def _timeline(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> list[str]:
     from fanwise.cli.text.timeline import ASCII, BLOCKS, timeline_lines
+    from fanwise.reports.progress import item_progress
     from fanwise.reports.timing import spells
 
-    found = spells(visits, _until(record, visits))
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
+    sessions = seen.sessions
+    if sessions is None:
+        return ["No task has started."]
+    found = spells(records, visits, sessions, sessions.parts[-1][1])
+    progress = {visit.visit_no: item_progress(records, visit) for visit in visits}
     is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
     return timeline_lines(
-        found,
+        [spell.at(sessions.before) for spell in found],
         len(visits) - len(found),
-        width=width,
+        {number: items for number, items in progress.items() if items is not None},
+        run_status=seen.status,
+        width=width_of(sys.stdout) or _PIPE_WIDTH,
         marks=BLOCKS if is_unicode else ASCII,
         colours=has_colours(sys.stdout),
     )
 
 
-def _until(record: RunRecord, visits: Iterable[VisitRecord]) -> float:
-    """The end of visits that haven't ended: now while the run runs, else the last recorded time."""
-    from fanwise.model import Status
+def _attempt_lines(tasks: Iterable[VisitRecord]) -> list[str]:
+    """The failed attempts of tasks that were tried again, under a line that is empty."""
+    from fanwise.cli.text.summary import attempt_lines
 
-    if record.status is Status.RUNNING:
-        return time.time()
-    times = (at for visit in visits for at in (visit.started_at, visit.ended_at) if at is not None)
-    return record.ended_at or max(times, default=0.0)
-
-
-def _traceback_lines(tasks: Iterable[VisitRecord]) -> list[str]:
-    from fanwise.cli.text.tracebacks import Tracebacks
-
-    tracebacks = Tracebacks()
-    for task in tasks:
-        if task.error is not None:
-            tracebacks.add(task.path, task.error)
-    return tracebacks.lines()
+    lines = [line for task in tasks for line in attempt_lines(task.path, task.earlier)]
+    return ["", *lines] if lines else []
 
 
 def _fact_lines(record: RunRecord) -> list[str]:
     from fanwise.cli.text.render import shorten, show_time
+    from fanwise.model import Status
     from fanwise.values import decode
 
     lines = [f"File: {clean(record.file)}"]
     if record.started_at is not None:
         lines.append(f"Started: {show_time(record.started_at)}")
     if record.ended_at is not None:
-        lines.append(f"Ended: {show_time(record.ended_at)}")
+        end = "Paused at" if record.status is Status.PAUSED else "Ended"
+        lines.append(f"{end}: {show_time(record.ended_at)}")
     if record.tags:
         lines.append(f"Tags: {' '.join(record.tags)}")
     parameters = decode(record.parameters)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fanwise.cli import options
-from fanwise.cli.errors import WRONG, error_lines
+from fanwise.cli.errors import WRONG, error_lines, warning_lines
 from fanwise.cli.text.output import as_json, print_results, prints_aside
 from fanwise.errors import DefinitionError, Diagnostic, FanwiseError, Place
-from fanwise.reports.plain import clean, clean_lines
+from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
     from fanwise.values import JsonObject
@@ -75,7 +75,7 @@ class _Report:
         if self._warnings:
             counts.append(count(len(self._warnings), "warning"))
         return [
-            *(clean_lines(_warning_line(warning)) for warning in self._warnings),
+            *warning_lines(self._warnings),
             f"{clean(str(self._file))}  ok: {', '.join(counts)}",
         ]
 
@@ -97,11 +97,6 @@ class _Report:
             return error.problems
         nowhere = Place(str(self._file), 0, 0)
         return (Diagnostic(nowhere, error.code, error.message, error.hint),)
-
-
-def _warning_line(warning: Diagnostic) -> str:
-    text = f"{warning.place}  warning {warning.code}  {warning.message}"
-    return f"{text} {warning.hint}" if warning.hint else text
 
 
 def _problem_object(problem: Diagnostic) -> JsonObject:

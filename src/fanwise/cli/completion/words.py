@@ -23,6 +23,31 @@ def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
     return _recorded(ctx, incomplete, lambda records: records.run_ids()[:_MOST_RUNS])
 
 
+def complete_ended_runs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The ids of runs that are over or paused, the newest first."""
+    return _standing(ctx, incomplete, "succeeded", "failed", "cancelled", "paused")
+
+
+def complete_resumable_runs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The ids of paused and interrupted runs, the newest first."""
+    return _standing(ctx, incomplete, "paused", "interrupted")
+
+
+def complete_driven_runs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The ids of runs that a process drives, the newest first."""
+    return _standing(ctx, incomplete, "running")
+
+
+def complete_open_runs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The ids of runs that can be cancelled, the newest first."""
+    return _standing(ctx, incomplete, "running", "paused", "interrupted")
+
+
+def complete_retryable_runs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The ids of runs that are over, the newest first: one that succeeded may have failed items."""
+    return _standing(ctx, incomplete, "failed", "cancelled", "succeeded")
+
+
 def complete_workflows(ctx: typer.Context, incomplete: str) -> list[str]:
     """The names of workflows that have run."""
     return _recorded(
@@ -67,6 +92,22 @@ def complete_benchmarks(incomplete: str) -> list[str]:
     from fanwise.bench.suite import BENCHMARKS
 
     return _begun(BENCHMARKS, incomplete)
+
+
+def _standing(ctx: typer.Context, incomplete: str, *statuses: str) -> list[str]:
+    """The ids of runs that are shown with one of these statuses, the newest first."""
+    from fanwise.errors import FanwiseError
+    from fanwise.wiring import open_records, read_settings, runs_of
+
+    try:
+        with open_records(read_settings(store=ctx.params.get("store"))) as store:
+            runs = runs_of(store)
+            found = [run for each in statuses for run, _ in runs.newest(each, limit=_MOST_RUNS)]
+    except FanwiseError:
+        return []
+    newest = sorted(found, key=lambda run: -run.run_no)
+    given = ctx.params.get("run_ids") or ()
+    return _begun((run.id for run in newest if run.id not in given), incomplete)
 
 
 def _recorded(

@@ -77,6 +77,8 @@ class TaskMeter:
             parts.append(f"{self.done:,}/{self.total:,}{so_far} done")
         if progress.has_items and progress.failed:
             parts.append(f"{progress.failed:,} failed")
+        if progress.bad_records:
+            parts.append(f"{progress.bad_records:,} bad records")
         if progress.running:
             parts.append(f"{progress.running:,} running" if progress.has_items else "running")
         if progress.waiting:
@@ -127,7 +129,13 @@ class ProgressDisplay(Observer):
 
     def task_started(self, progress: TaskProgress) -> None:
         """Begin to look at a task."""
-        self._running[progress.name] = TaskMeter(progress, self._now())
+        self.watch(progress)
+
+    def watch(self, progress: TaskProgress, *, since_s: float = 0.0) -> None:
+        """Begin to look at a task that has been running for so long."""
+        meter = TaskMeter(progress, self._now())
+        meter.started -= since_s
+        self._running[progress.name] = meter
 
     def task_ended(self, name: str, status: Status, error: ErrorInfo | None) -> None:
         """Say how a task has ended."""

@@ -11,11 +11,12 @@ from fanwise.cli.errors import WRONG, error_lines
 from fanwise.cli.live import open_display
 from fanwise.cli.live.interruption import INTERRUPTED, KEPT, Interruption, leave
 from fanwise.cli.live.progress import ProgressDisplay
+from fanwise.cli.text.log_lines import log_lines
 from fanwise.cli.text.output import prints_aside, say
 from fanwise.cli.text.summary import command
 from fanwise.engine import Engine
-from fanwise.errors import LeaseLostError, StoreError
-from fanwise.model import ErrorInfo, Run, Status
+from fanwise.errors import LeaseLostError, StoreError, StoreUnusableError
+from fanwise.model import ErrorInfo, LogEntry, Run, Status
 from fanwise.plan import Plan
 from fanwise.ports import Observer, RerunNotes, TaskProgress
 from fanwise.values import Json
@@ -34,19 +35,28 @@ def execute(
     items: int | None = None,
     grace_s: float | None = None,
     store: str | None = None,
+    verbose: bool = False,
     observer: Observer | None = None,
 ) -> Run:
     """Run `plan` to its end, or until it is paused. `observer` watches as well.
 
     `items` bounds each fan-out; `store` is the one that the command line named, if it did. What
-    actions print is recorded, and goes to standard error where that isn't possible. Raises what
-    `Engine.arun` raises.
+    actions print is recorded, and shown if `verbose`; it goes to standard error where it can't be
+    recorded. Raises what `Engine.arun` raises.
     """
 
     def start(engine: Engine) -> Start:
         return partial(engine.arun, plan, parameters, run_id=run_id, tags=tags, items=items)
 
-    return watch(start, settings, create=True, grace_s=grace_s, store=store, observer=observer)
+    return watch(
+        start,
+        settings,
+        create=True,
+        grace_s=grace_s,
+        store=store,
+        verbose=verbose,
+        observer=observer,
+    )
 
 
 Start = Callable[..., Coroutine[None, None, Run]]
@@ -60,20 +70,25 @@ def watch(
     create: bool = False,
     grace_s: float | None = None,
     store: str | None = None,
+    verbose: bool = False,
     observer: Observer | None = None,
 ) -> Run:
     """Drive the run that `start` makes with an engine to its end, and show its progress.
 
     With `create` a store is made if there is none. `store` is the one that the command line named.
+    If `verbose`, what actions print is shown as well.
     Raises what `start` raises; a `StoreError` on the way has the way to resume in its hint.
     """
     display = open_display()
+    watchers = [observer] if observer else []
+    if verbose:
+        watchers.append(_Printed(display))
     with (
         open_engine(settings=settings, create=create, grace_s=grace_s) as engine,
         prints_aside(),
         display.opened(),
     ):
-        return asyncio.run(_drive(engine, start(engine), display, _Started(store), observer))
+        return asyncio.run(_drive(engine, start(engine), display, _Started(store), watchers))
 
 
 async def _drive(
@@ -81,10 +96,10 @@ async def _drive(
     start: Start,
     display: ProgressDisplay,
     started: _Started,
-    observer: Observer | None,
+    watchers: Sequence[Observer],
 ) -> Run:
     interruption = Interruption(engine.pause, display.say)
-    observers: list[Observer] = [display, interruption, started, *([observer] if observer else [])]
+    observers: list[Observer] = [display, interruption, started, *watchers]
     ticking = asyncio.create_task(_tick(display))
     with interruption.listening():
         try:
@@ -128,9 +143,20 @@ class _Started(Observer):
 
     def stopped_by(self, error: StoreError) -> StoreError:
         """The error by which a store has stopped the run, with the way to resume it."""
-        if not self.way_on:
+        if not self.way_on or isinstance(error, StoreUnusableError):
             return error
         return StoreError(error.message, hint=f"{error.hint} {KEPT} {self.way_on}".lstrip())
+
+
+class _Printed(Observer):
+    """Shows the lines that actions print."""
+
+    def __init__(self, display: ProgressDisplay) -> None:
+        self._display = display
+
+    def logged(self, log: LogEntry) -> None:
+        for line in log_lines(log):
+            self._display.say(line)
 
 
 async def _tick(display: ProgressDisplay) -> None:
@@ -168,6 +194,10 @@ class _Together:
     def notice(self, text: str) -> None:
         for observer in self._observers:
             observer.notice(text)
+
+    def logged(self, log: LogEntry) -> None:
+        for observer in self._observers:
+            observer.logged(log)
 
     def run_ended(self, run: Run) -> None:
         for observer in self._observers:

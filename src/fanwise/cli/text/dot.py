@@ -22,10 +22,10 @@ def dot_lines(picture: Picture) -> Iterator[str]:
     """The lines of a digraph. No text of the workflow can end its label or begin another."""
     yield "digraph workflow {"
     yield from _parts(picture.nodes, picture.arrows, "    ")
-    if picture.cleanup:
-        yield "    subgraph cluster_finally {"
-        yield '        label="finally";'
-        yield from _parts(picture.cleanup, picture.cleanup_arrows, "        ")
+    for ending in picture.endings:
+        yield f"    subgraph cluster_{ending.id} {{"
+        yield f'        label="{ending.key}";'
+        yield from _parts(ending.nodes, ending.arrows, "        ")
         yield "    }"
     yield "}"
 

@@ -43,6 +43,8 @@ def _task_lines(task: TaskPreview) -> Iterator[str]:
 
 
 def _place(task: TaskPreview) -> str:
+    if task.is_on_failure:
+        return "at the end, if the run has failed"
     if task.is_finally:
         return "at the end"
     return f"after {', '.join(task.after)}" if task.after else "at the start"

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from fanwise.cli.text.render import Cell, shorten, show_error, table
+from fanwise.cli.text.render import shorten, show_error, table
 from fanwise.model import ItemOutcome
 from fanwise.reports.objects import iso_time, read_error
 from fanwise.reports.plain import clean, escaped
@@ -15,24 +15,30 @@ from fanwise.units import show_span
 _HEADINGS: Final = ("INDEX>", "LABEL", "STATUS", "ATTEMPTS>", "TIME>", "OUTPUT OR ERROR")
 CSV_COLUMNS: Final = (
     *("index", "label", "status", "attempts", "started_at", "duration_s"),
-    *("output", "error_type", "error_message"),
+    *("output", "error_type", "error_message", "item"),
 )
-"""The heading of CSV; `output` is JSON."""
+"""The heading of CSV; `output` and `item` are JSON."""
 
+BEGINNING: Final = 1_000
+"""As much of an output as a table needs at most; blanks take part of it."""
+
+_OUTPUT_WIDTH: Final = 100
 _FORMULA_BEGINNINGS: Final = ("=", "+", "-", "@")
 
 
-def table_lines(items: Sequence[ItemOutcome], *, colours: bool) -> list[str]:
-    """A table of items."""
-    return table(_HEADINGS, [_row(item) for item in items], colours=colours)
+def table_lines(
+    items: Sequence[ItemOutcome], *, colours: bool, width: int | None = None
+) -> list[str]:
+    """A table of items, as wide as that if it is given. Errors are whole, outputs are not."""
+    return table(_HEADINGS, [_row(item) for item in items], colours=colours, width=width)
 
 
-def _row(item: ItemOutcome) -> tuple[Cell, ...]:
+def _row(item: ItemOutcome) -> tuple[str, ...]:
     if item.error is not None:
         outcome = show_error(read_error(item.error))
     else:
         # Only what can be shown is decoded: an output may be megabytes.
-        outcome = shorten((item.output or b"")[:1_000].decode(errors="ignore"))
+        outcome = shorten((item.output or b"")[:BEGINNING].decode(errors="ignore"), _OUTPUT_WIDTH)
     return (
         f"{item.index}",
         shorten(item.label or "", 40),
@@ -70,6 +76,7 @@ def _csv_row(item: ItemOutcome) -> tuple[object, ...]:
         "" if item.output is None else escaped(item.output.decode()),
         "" if error is None else _text_cell(error.type),
         "" if error is None else _text_cell(error.message),
+        "" if item.item is None else escaped(item.item.decode()),
     )
 
 

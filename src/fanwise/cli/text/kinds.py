@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from fanwise.cli.text.render import shorten, table
 from fanwise.reports.kinds import Digest
+from fanwise.reports.plain import clean
 
 _MAX_SHOWN = 10
 
 
-def digest_lines(digest: Digest) -> list[str]:
-    """The most frequent kinds as a table."""
+def digest_lines(digest: Digest, width: int | None) -> list[str]:
+    """The most frequent kinds as a table, as wide as that if it is given."""
     shown = digest.kinds[:_MAX_SHOWN]
     rows = [
         (
             f"{kind.count:,}",
             shorten(kind.type, 40),
-            shorten(kind.message if kind.count == 1 else kind.shape),
             show_item(kind.index, kind.label),
+            clean(kind.shape),
         )
         for kind in shown
     ]
-    lines = table(("COUNT>", "ERROR", "MESSAGE", "EXAMPLE"), rows)
+    lines = table(("COUNT>", "ERROR", "EXAMPLE", "MESSAGE"), rows, width=width)
     rest = digest.failed - sum(kind.count for kind in shown)
     return [*lines, f"and {rest:,} more of other kinds"] if rest else lines
 

@@ -23,9 +23,9 @@ def mermaid_lines(picture: Picture) -> Iterator[str]:
     """The lines of a flowchart. No text of the workflow can end its label or begin another."""
     yield "flowchart TD"
     yield from _parts(picture.nodes, picture.arrows, "    ")
-    if picture.cleanup:
-        yield '    subgraph cleanup["finally"]'
-        yield from _parts(picture.cleanup, picture.cleanup_arrows, "        ")
+    for ending in picture.endings:
+        yield f'    subgraph ending_{ending.id}["{ending.key}"]'
+        yield from _parts(ending.nodes, ending.arrows, "        ")
         yield "    end"
 
 

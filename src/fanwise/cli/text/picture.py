@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import Enum, auto
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from fanwise.cli.text.render import shorten
@@ -47,18 +48,30 @@ class Arrow(NamedTuple):
     label: str = ""
 
 
+class Ending(NamedTuple):
+    """The tasks under a key such as `finally`, which run one after another."""
+
+    key: str
+    nodes: tuple[Node, ...]
+
+    @property
+    def id(self) -> str:
+        """A word of its own for each ending."""
+        return self.key.replace("-", "_")
+
+    @property
+    def arrows(self) -> Iterator[Arrow]:
+        """From each task to the next one."""
+        for before, after in pairwise(self.nodes):
+            yield Arrow(before.id, after.id)
+
+
 class Picture(NamedTuple):
-    """A whole workflow; `cleanup` are the tasks of `finally`, one after another."""
+    """A whole workflow; `endings` has the tasks of its end."""
 
     nodes: tuple[Node, ...]
     arrows: tuple[Arrow, ...]
-    cleanup: tuple[Node, ...]
-
-    @property
-    def cleanup_arrows(self) -> Iterator[Arrow]:
-        """From each task of `finally` to the next one."""
-        for before, after in zip(self.cleanup, self.cleanup[1:], strict=False):
-            yield Arrow(before.id, after.id)
+    endings: tuple[Ending, ...]
 
 
 def draw(plan: Plan) -> Picture:
@@ -76,8 +89,11 @@ def draw(plan: Plan) -> Picture:
         arrows[:0] = [Arrow(_START, _id(number)) for number in sorted(graph.starts)]
     if any(arrow.target == _FAIL for arrow in arrows):
         nodes.append(Node(_FAIL, Shape.FAIL, (_FAIL,)))
-    cleanup = [_node(plan, task) for task in plan.tasks[len(graph.names) :]]
-    return Picture(tuple(nodes), tuple(arrows), tuple(cleanup))
+    ending: dict[str, list[Node]] = {}
+    for task in plan.tasks[len(graph.names) :]:
+        ending.setdefault(task.path[0], []).append(_node(plan, task))
+    endings = [Ending(key, tuple(listed)) for key, listed in ending.items()]
+    return Picture(tuple(nodes), tuple(arrows), tuple(endings))
 
 
 def _node(plan: Plan, task: PlannedTask) -> Node:

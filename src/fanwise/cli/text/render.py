@@ -10,26 +10,50 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from fanwise.model import ErrorInfo, Status
+from fanwise.reports.ownership import INTERRUPTED
 from fanwise.reports.plain import clean
+from fanwise.reports.progress import ItemProgress
 
-_COLOURS = {
+_COLOURS: dict[str, int] = {
     Status.SUCCEEDED: 32,
     Status.FAILED: 31,
     Status.BLOCKED: 31,
     Status.PAUSED: 33,
     Status.CANCELLED: 33,
     Status.RUNNING: 36,
+    INTERRUPTED: 33,
+}
+_STATUS = "STATUS"  # a column in colour
+_SENTENCES = {
+    "pending": "hasn't begun yet",
+    "running": "is still running",
+    "interrupted": "was interrupted",
+    "paused": "is paused",
+    "succeeded": "has succeeded",
+    "failed": "has failed",
+    "cancelled": "was cancelled",
+    "deleted": "was deleted",
 }
 _GAP = "  "
-
-Cell = str | Status
-"""A cell of a table: text, or a status, which has a colour."""
+_CUT = "..."
+_INDENT = "    "
+_MIN_NAME = 12
+_MIN_TEXT = 24
+_LONGEST_ERROR = 2_000
 
 
 def table(
-    headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, colours: bool = False
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    colours: bool = False,
+    width: int | None = None,
 ) -> list[str]:
-    """The lines of a table. Columns whose heading ends with `>` are set to the right."""
+    """The lines of a table. Columns whose heading ends with `>` are set to the right.
+
+    With a `width` no line is longer, if there is any way: the last column is broken between words,
+    and long names in the first are shortened in their middle.
+    """
     from rich.cells import cell_len
 
     names = [heading.rstrip(">") for heading in headings]
@@ -37,22 +61,71 @@ def table(
         max([cell_len(name), *(cell_len(row[column]) for row in rows)])
         for column, name in enumerate(names)
     ]
+    gaps = len(_GAP) * (len(widths) - 1)
+    has_text = not headings[-1].endswith(">")
+    room = None
+    if width is not None and sum(widths) + gaps > width:
+        last = len(_GAP) + widths[-1] if has_text else 0
+        others = sum(widths[1:]) + gaps - last
+        widths[0] = min(widths[0], max(width - others, _MIN_NAME))
+        rows = [(_fit_name(row[0], widths[0]), *row[1:]) for row in rows]
+        room = width - sum(widths[:-1]) - gaps if has_text else None
+        if room is not None and room < len(names[-1]):
+            names[-1] = ""
 
-    def line(cells: Sequence[Cell]) -> str:
+    def line(cells: Sequence[str]) -> list[str]:
         parts = []
-        for cell, heading, width in zip(cells, headings, widths, strict=True):
-            space = " " * (width - cell_len(cell))
-            text = paint(cell, str(cell)) if colours and isinstance(cell, Status) else str(cell)
+        for cell, heading, span in zip(cells, headings, widths, strict=True):
+            space = " " * (span - cell_len(cell))
+            text = paint(cell, cell) if colours and heading == _STATUS else cell
             parts.append(f"{space}{text}" if heading.endswith(">") else f"{text}{space}")
-        return _GAP.join(parts).rstrip()
+        if room is None:
+            return [_GAP.join(parts).rstrip()]
+        start = _GAP.join(parts[:-1])
+        if room < _MIN_TEXT and cell_len(cells[-1]) > room:
+            below = wrap(cells[-1], max(_MIN_TEXT, (width or 0) - len(_INDENT)))
+            return [start.rstrip(), *(f"{_INDENT}{each}" for each in below)]
+        first, *more = wrap(cells[-1], max(room, 1))
+        indent = " " * (sum(widths[:-1]) + gaps)
+        return [f"{start}{_GAP}{first}".rstrip(), *(f"{indent}{each}" for each in more)]
 
-    return [line(names), *(line(row) for row in rows)]
+    return [*line(names), *(each for row in rows for each in line(row))]
 
 
-def paint(status: Status, text: str) -> str:
+def _fit_name(cell: str, width: int) -> str:
+    """A name of at most so many columns, shortened in its middle: both ends tell names apart."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(cell) <= width:
+        return cell
+    end = set_cell_size(cell[::-1], (width - len(_CUT)) // 2)[::-1]
+    return f"{set_cell_size(cell, width - len(_CUT) - cell_len(end))}{_CUT}{end}"
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Lines of at most so many columns, broken between words, and in words that are longer."""
+    from rich.cells import cell_len, chop_cells
+
+    lines = [""]
+    for word in text.split(" "):
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if cell_len(joined) <= width:
+            lines[-1] = joined
+            continue
+        pieces = chop_cells(word, width) or [""]
+        lines[-1:] = [lines[-1], *pieces] if lines[-1] else pieces
+    return lines
+
+
+def paint(status: str, text: str) -> str:
     """`text` in the colour of a status."""
     colour = _COLOURS.get(status)
     return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
+
+
+def show_status(status: str) -> str:
+    """The status of a run as the end of a sentence."""
+    return _SENTENCES[status]
 
 
 def shorten(text: str, width: int = 100) -> str:
@@ -64,7 +137,14 @@ def shorten(text: str, width: int = 100) -> str:
     return f"{line[: width - 3]}..."
 
 
-def show_error(error: ErrorInfo | None, width: int = 100) -> str:
+def show_done(items: ItemProgress) -> str:
+    """The items that are done, and of how many if some aren't: `2,000`, `500/2,000`, `500/?`."""
+    if items.total is None:
+        return f"{items.done:,}/?"
+    return f"{items.total:,}" if items.done == items.total else f"{items.done:,}/{items.total:,}"
+
+
+def show_error(error: ErrorInfo | None, width: int = _LONGEST_ERROR) -> str:
     """An error in one line."""
     return shorten(f"{error.type}: {error.message}", width) if error else ""
 

@@ -25,7 +25,7 @@ _REASONS = {
 
 def rerun_lines(notes: RerunNotes) -> list[str]:
     """The lines to show of a retry's plan."""
-    if notes.is_repaired or notes.from_task is not None:
+    if notes.is_repaired or notes.corrected or notes.from_task is not None:
         return [f"{note.name}: {_effect(note)}" for note in notes.tasks]
     return [_in_one_line(notes.tasks)]
 
@@ -42,11 +42,20 @@ def _effect(note: RerunNote) -> str:
     if note.reason is not None:
         items = note.items
         kept = f"; {items.succeeded:,} of {items.total:,} items are kept" if items else ""
-        return f"runs again, since {_reason(note, note.reason)}{kept}"
+        return f"runs again, since {_reason(note, note.reason)}{kept}{_used(note)}"
     if note.is_kept:
         changed = "; what has changed in it is not used" if note.is_changed else ""
-        return f"kept, since it has succeeded{changed}"
+        return f"kept, since it has succeeded{changed}{_used(note)}"
     return "has not run yet"
+
+
+def _used(note: RerunNote) -> str:
+    """The corrected parameters that kept work has used."""
+    if not note.uses:
+        return ""
+    return f", made with the old {'values' if len(note.uses) > 1 else 'value'} of " + _listed(
+        note.uses
+    )
 
 
 def _reason(note: RerunNote, reason: RerunReason) -> str:

@@ -5,72 +5,89 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from fanwise.cli.text.kinds import digest_lines
+from fanwise.cli.text.kinds import digest_lines, show_item
 from fanwise.cli.text.output import as_json
-from fanwise.cli.text.render import count, paint, show_error, table
-from fanwise.model import Run, Status, TaskSummary, VisitRecord
+from fanwise.cli.text.render import count, paint, show_done, show_error, table
+from fanwise.cli.text.tracebacks import Tracebacks
+from fanwise.model import ErrorInfo, FailedAttempt, Run, Status, TaskSummary, VisitRecord
 from fanwise.ports import Records
 from fanwise.reports.kinds import digest_items
+from fanwise.reports.objects import read_error, span_s
+from fanwise.reports.overview import Overview
+from fanwise.reports.ownership import visit_status
 from fanwise.reports.plain import clean
+from fanwise.reports.progress import ItemProgress
 from fanwise.units import show_span
 from fanwise.values import thaw
 
 _MAX_TASKS = 100
+_MAX_CAUSES = 5
+_SHOWN_APART = 0.01  # of the time from start to end
+_SHOWN_APART_S = 1.0  # taking a run up, and leaving it, takes some of it
 
 
 def run_lines(
-    run: Run,
-    visits: Mapping[str, VisitRecord],
-    facts: Sequence[str] = (),
-    *,
-    colours: bool,
-    status: str | None = None,
+    seen: Overview, facts: Sequence[str] = (), *, colours: bool, width: int | None = None
 ) -> list[str]:
-    """A run's status and duration, further facts, a table of its tasks, and its error.
-
-    `visits` has the last visit of each task that has come up. `status` is how the run's is shown,
-    if not as it is recorded.
-    """
-    status = status or run.status
-    if colours:
-        status = paint(run.status, status)
-    span = f"  in {show_span(run.duration_s)}" if run.duration_s is not None else ""
-    lines = [f"Run {run.id} of {clean(run.workflow)}  {status}{span}", *facts, ""]
-    lines += _task_lines(list(run.tasks.values()), visits, colours=colours)
+    """A run's status and duration, further facts, a table of its tasks, and its error."""
+    run = seen.run
+    status = paint(seen.status, seen.status) if colours else seen.status
+    lines = [f"Run {run.id} of {clean(run.workflow)}  {status}{_span(run)}", *facts, ""]
+    lines += _task_lines(seen, colours=colours, width=width)
     if run.error is not None:
-        lines += ["", f"Error: {show_error(run.error, 1_000)}"]
+        lines += ["", f"Error: {show_error(run.error)}"]
     return lines
 
 
-def _task_lines(
-    tasks: Sequence[TaskSummary], visits: Mapping[str, VisitRecord], *, colours: bool
-) -> list[str]:
+def _span(run: Run) -> str:
+    """The time for which the run was driven, and the time from its start to its end if it differs.
+
+    Spans of which people would see the same are the same.
+    """
+    driven_s = run.duration_s
+    if driven_s is None:
+        return ""
+    if run.started_at is None or run.ended_at is None:
+        return f"  for {show_span(driven_s)} so far"
+    passed_s = run.ended_at - run.started_at
+    if passed_s - driven_s <= max(_SHOWN_APART_S, _SHOWN_APART * passed_s):
+        return f"  in {show_span(passed_s)}"
+    return f"  in {show_span(driven_s)}, {show_span(passed_s)} after its start"
+
+
+def _task_lines(seen: Overview, *, colours: bool, width: int | None) -> list[str]:
     """A table of the tasks; of very many those that went well are left out.
 
     A task that was visited several times has its last visit, and the number of visits.
     """
+    tasks = list(seen.run.tasks.values())
     shown = tasks
     if len(tasks) > _MAX_TASKS:
         shown = [task for task in tasks if task.status is not Status.SUCCEEDED][:_MAX_TASKS]
-    repeats = any(task.visit > 1 for task in visits.values())
+    repeats = any(visit.visit > 1 for visit in seen.last.values())
     headings = [*("TASK", "STATUS"), *(["VISITS>"] if repeats else [])]
     headings += ["TIME>", "ITEMS>", "FAILED>", "ATTEMPTS>", "ERROR"]
     rows = [
         (
             task.name,
-            task.status,
-            *([_visits_of(task, visits)] if repeats else []),
-            show_span(_duration_s(task)),
-            f"{task.items.total:,}" if task.items else "",
-            f"{task.items.failed:,}" if task.items else "",
+            seen.task_status(task.name),
+            *([_visits_of(task, seen.last)] if repeats else []),
+            show_span(seen.duration_s(task.name)),
+            *_item_cells(seen.progress.get(task.name)),
             f"{task.attempts:,}" if task.attempts else "",
             show_error(task.error),
         )
         for task in shown
     ]
-    lines = table(headings, rows, colours=colours)
+    lines = table(headings, rows, colours=colours, width=width)
     rest = len(tasks) - len(shown)
     return [*lines, f"and {count(rest, 'more task')}"] if rest else lines
+
+
+def _item_cells(items: ItemProgress | None) -> tuple[str, str]:
+    if items is None:
+        return "", ""
+    return show_done(items), f"{items.failed:,}"
 
 
 def _visits_of(task: TaskSummary, visits: Mapping[str, VisitRecord]) -> str:
@@ -80,54 +97,80 @@ def _visits_of(task: TaskSummary, visits: Mapping[str, VisitRecord]) -> str:
     return f"{last.visit:,}"
 
 
-def _duration_s(task: TaskSummary) -> float | None:
-    if task.started_at is None or task.ended_at is None:
-        return None
-    return task.ended_at - task.started_at
+def step_lines(
+    steps: Sequence[VisitRecord], run_status: str, *, colours: bool, width: int | None
+) -> list[str]:
+    """A table of the steps of child workflows, each set in under what it is a step of.
 
-
-def step_lines(steps: Sequence[VisitRecord], *, colours: bool) -> list[str]:
-    """A table of the steps of child workflows, each set in under what it is a step of."""
+    `run_status` is the shown status of their run.
+    """
+    has_items = any(task.items is not None for task in steps)
     rows = [
         (
             "  " * task.path.count(".") + task.path.rpartition(".")[2],
-            task.status,
-            show_span(
-                None
-                if task.started_at is None or task.ended_at is None
-                else task.ended_at - task.started_at
-            ),
+            visit_status(task.status, run_status),
+            show_span(span_s(task.started_at, task.ended_at)),
             f"{task.visit:,}" if task.visit > 1 else "",
+            *([_count_of(task, "total"), _count_of(task, "failed")] if has_items else []),
             f"{task.attempts:,}" if task.attempts else "",
             show_error(task.error),
         )
         for task in steps
     ]
-    return table(["STEP", "STATUS", "TIME>", "VISIT>", "ATTEMPTS>", "ERROR"], rows, colours=colours)
+    headings = ["STEP", "STATUS", "TIME>", "VISIT>"]
+    headings += [*(["ITEMS>", "FAILED>"] if has_items else []), "ATTEMPTS>", "ERROR"]
+    return table(headings, rows, colours=colours, width=width)
+
+
+def _count_of(task: VisitRecord, name: str) -> str:
+    return "" if task.items is None else f"{getattr(task.items, name):,}"
+
+
+def attempt_lines(name: str, earlier: Sequence[FailedAttempt]) -> list[str]:
+    """A line for each failed attempt that was followed by another one."""
+    return [
+        f"{name} attempt {each.attempt} failed in {show_span(each.duration_s)}: "
+        + show_error(ErrorInfo(each.type, each.message))
+        for each in earlier
+    ]
 
 
 def failure_lines(
-    records: Records, run_id: str, visits: Mapping[str, VisitRecord], store: str | None
+    records: Records,
+    seen: Overview,
+    visits: Mapping[str, VisitRecord],
+    store: str | None,
+    width: int | None,
 ) -> list[str]:
-    """A digest for each task of which items failed, and how to see more of it.
+    """Digests of the items of `visits` that failed, with how to see more, and causes of failures.
 
     `store` is the one that the command line named, if it did.
     """
     lines: list[str] = []
-    for task in visits.values():
-        # A task that is paused or runs has no counts yet.
-        if not task.has_items or (task.items is not None and not task.items.failed):
+    causes = Tracebacks()
+    for visit in visits.values():
+        if visit.error is not None:
+            causes.add(visit.path, visit.error)
+    for name, visit in visits.items():
+        counts = seen.progress.get(name) or visit.items
+        if counts is None or not counts.failed:
             continue
-        digest = digest_items(records, task.run_no, task.visit_no)
-        if digest.failed:
-            more = command("items", run_id, task.path, "--status", "failed", store=store)
-            lines += [
-                "",
-                f"{count(digest.failed, 'item')} of {task.path} failed:",
-                *digest_lines(digest),
-                f"More: {more}",
-            ]
-    return lines
+        digest = digest_items(records, visit.run_no, visit.visit_no)
+        more = command("items", seen.run.id, visit.path, "--status", "failed", store=store)
+        lines += [
+            "",
+            f"{count(digest.failed, 'item')} of {visit.path} failed:",
+            *digest_lines(digest, width),
+            f"More: {more}",
+        ]
+        for kind in digest.kinds[:_MAX_CAUSES]:
+            for item in records.items(
+                visit.run_no, visit.visit_no, after=kind.index - 1, until=kind.index
+            ):
+                if item.error is not None:
+                    path = f"{visit.path}{show_item(item.index, item.label)}"
+                    causes.add(path, read_error(item.error))
+    return [*lines, *causes.lines()]
 
 
 def command(*words: str, store: str | None) -> str:

@@ -6,11 +6,13 @@ between two of them shares one; so a drawing is never longer than about two scre
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from fanwise.cli.text.render import count, paint, shorten
+from fanwise.cli.text.render import count, paint, shorten, show_done
 from fanwise.model import Status
+from fanwise.reports.ownership import visit_status
+from fanwise.reports.progress import ItemProgress
 from fanwise.reports.timing import Spell
 from fanwise.units import show_span
 
@@ -33,9 +35,14 @@ ASCII: Final = Marks("#", ".", "=")
 
 
 class _Line(NamedTuple):
-    """One visit, or the visits that share a line."""
+    """One visit, or the visits that share a line.
+
+    `status` and `items` are the status and the items of a sole visit, as they are shown.
+    """
 
     spells: Sequence[Spell]
+    status: str = ""
+    items: str = ""
 
     @property
     def name(self) -> str:
@@ -54,24 +61,34 @@ class _Line(NamedTuple):
             return ""
         visit = first.visit
         parts = [show_span(first.span_s)]
-        if visit.items is not None:
-            parts.append(count(visit.items.total, "item"))
+        if self.items:
+            parts.append(self.items)
         elif visit.attempts > 1:
             parts.append(count(visit.attempts, "attempt"))
         if visit.status is not Status.SUCCEEDED:
-            parts.append(visit.status.value)
+            parts.append(self.status)
         return ", ".join(parts)
 
 
 def timeline_lines(
-    spells: Sequence[Spell], never_started: int, *, width: int, marks: Marks, colours: bool
+    spells: Sequence[Spell],
+    never_started: int,
+    progress: Mapping[int, ItemProgress],
+    *,
+    run_status: str,
+    width: int,
+    marks: Marks,
+    colours: bool,
 ) -> list[str]:
-    """The drawing, `width` columns wide; `spells` are in the order of their starts."""
+    """The drawing, `width` columns wide; `spells` are in the order of their starts.
+
+    `progress` is that of visits with items, by `visit_no`; `run_status` is the shown one.
+    """
     if not spells:
         return ["No task has started."]
-    start = min(spell.started_at for spell in spells)
+    start = min(min(begin for begin, _ in spell.parts) for spell in spells)
     span_s = max(spell.ended_at for spell in spells) - start
-    lines = list(_shared(spells))
+    lines = [_described(line, progress, run_status) for line in _shared(spells)]
     names = [shorten_name(line.name) for line in lines]
     name_width = max(map(len, names))
     remarks = [line.remark for line in lines]
@@ -83,6 +100,13 @@ def timeline_lines(
             bar = paint(line.spells[0].visit.status, bar)
         drawn.append(f"{name:{name_width}}  {bar}  {remark}".rstrip())
     return [*drawn, *_notes(lines, never_started, marks)]
+
+
+def _described(line: _Line, progress: Mapping[int, ItemProgress], run_status: str) -> _Line:
+    visit = line.spells[0].visit
+    items = progress.get(visit.visit_no)
+    shown = "" if items is None else f"{show_done(items)} item{'' if items.total == 1 else 's'}"
+    return _Line(line.spells, visit_status(visit.status, run_status), shown)
 
 
 def shorten_name(name: str) -> str:
@@ -123,16 +147,18 @@ def _alone(spells: Sequence[Spell]) -> set[int]:
 
 def _bar(spells: Sequence[Spell], start: float, span_s: float, width: int, marks: Marks) -> str:
     cells = [" "] * width
+    work = marks.work if len(spells) == 1 else marks.shared
     for spell in spells:
-        begin, works, end = (
-            round((at - start) / span_s * width) if span_s else 0
-            for at in (spell.started_at, spell.works_at, spell.ended_at)
-        )
-        begin = min(begin, width - 1)
-        end = max(end, begin + 1)  # also what took no time is seen
-        wait = min(works, end) - begin if spell.works_at > spell.started_at else 0
-        work = marks.work if len(spells) == 1 else marks.shared
-        cells[begin:end] = [marks.wait] * wait + [work] * (end - begin - wait)
+        waits = spell.works_at > spell.started_at
+        for part in spell.parts:
+            begin, works, end = (
+                min(round((at - start) / span_s * width), width) if span_s else 0
+                for at in (part[0], spell.works_at, part[1])
+            )
+            begin = min(begin, width - 1)
+            end = max(end, begin + 1)  # also what took no time is seen
+            wait = max(0, min(works, end) - begin) if waits and part[1] > spell.started_at else 0
+            cells[begin:end] = [marks.wait] * wait + [work] * (end - begin - wait)
     return "".join(cells)
 
 

@@ -13,10 +13,10 @@ from fanwise.reports.timing import RunTime, TaskTime
 from fanwise.units import show_span
 
 _MAX_PATH: Final = 200
-_SHOWN_IDLE: Final = 0.01  # of the run: a smaller share isn't worth a word
+_SHOWN_LEAST: Final = 0.01  # of the run: a smaller share isn't worth a word
 
 
-def timing_lines(time: RunTime) -> list[str]:
+def timing_lines(time: RunTime, width: int | None = None) -> list[str]:
     """The time of the whole run, a table of tasks, their slowest items, the critical path."""
     has_items = any(task.items for task in time.tasks)
     has_waited = any(task.waited_s for task in time.tasks)
@@ -26,16 +26,19 @@ def timing_lines(time: RunTime) -> list[str]:
         (
             task.path,
             show_span(task.span_s),
-            f"{100 * task.span_s / time.span_s:.0f} %" if time.span_s else "",
+            f"{100 * task.span_s / time.driven_s:.0f} %" if time.driven_s else "",
             *([show_span(task.waited_s) if task.waited_s else ""] if has_waited else []),
             *(_item_cells(task) if has_items else []),
         )
         for task in time.tasks
     ]
-    idle = ""
-    if time.idle_s > _SHOWN_IDLE * time.span_s:
+    idle = apart = ""
+    if time.idle_s is not None and time.idle_s > _SHOWN_LEAST * time.driven_s:
         idle = f", {show_span(time.idle_s)} of it without a task at work"
-    lines = [f"Where the time went: {show_span(time.span_s)}{idle}", *table(headings, rows)]
+    if time.span_s - time.driven_s > _SHOWN_LEAST * time.span_s:
+        apart = f"; for {show_span(time.span_s - time.driven_s)} more no process drove it"
+    lines = [f"Where the time went: {show_span(time.driven_s)}{idle}{apart}"]
+    lines += table(headings, rows, width=width)
     if time.others:
         lines.append(f"and {count(time.others, 'shorter task')}")
     lines += [

@@ -15,12 +15,13 @@ from msgspec.structs import replace
 
 from fanwise.engine.capture import unheard
 from fanwise.engine.feeds.progress import Progress, Stop
-from fanwise.engine.limits import RetryQueue
+from fanwise.engine.feeds.traces import Attempts, with_attempt
+from fanwise.engine.limits import RetryQueue, Slots
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
-from fanwise.errors import AttemptError
+from fanwise.errors import AttemptError, LimitError
 from fanwise.model import ErrorInfo, Status, TaskResult
-from fanwise.plan import Value
+from fanwise.plan import Value, truth
 from fanwise.ports import Future, Ticket
 from fanwise.values import decode
 
@@ -33,16 +34,20 @@ class AttemptQueue(ABC):
 
     width = 1
 
-    def __init__(self, settings: TaskSettings, progress: Progress, run: RunServices) -> None:
+    def __init__(
+        self, settings: TaskSettings, progress: Progress, run: RunServices, slots: Slots
+    ) -> None:
         services = run.services
         self._settings = settings
         self._progress = progress
         self._clock = services.clock
         self._randomness = services.randomness
         self._run = run
-        self._slots = run.slots
+        self._slots = slots
         self._retries = RetryQueue(services.clock, self._wake)
-        self._held: dict[Future, Ticket] = {}  # retries that wait for a thread to return
+        self._held: dict[Future, Ticket] = {}  # retries that wait for a thread to be let go of
+        self._left: set[Future] = set()  # calls that were left behind, and still run
+        self._earlier: dict[int | None, Attempts] = {}  # of items that are to be tried again
         self._is_closed = False
         self._is_paused = False
         self._is_halted = False
@@ -56,6 +61,22 @@ class AttemptQueue(ABC):
     @abstractmethod
     async def wait(self) -> bool:
         """Return True when it is worth taking again, False when nothing will come any more."""
+
+    @abstractmethod
+    async def drained(self) -> None:
+        """Return when no attempt is left, and none waits to be made."""
+
+    @property
+    def calls_left(self) -> int:
+        """The number of calls that were left behind, and still run."""
+        return len(self._left)
+
+    def left_behind(self, call: Future) -> None:
+        """Count a call whose attempt has ended, but which still runs until it is done."""
+        self._left.add(call)
+        call.add_done_callback(self._left.discard)
+        if not self._slots.leave(call):
+            self._give_up()
 
     def notice(self, text: str) -> None:
         """Pass a fact on to the run's observer, past the log of the attempt at hand."""
@@ -95,7 +116,7 @@ class AttemptQueue(ABC):
         """Record a success that `until` accepts; retry any other, or fail it."""
         try:
             outcome = TaskResult(Status.SUCCEEDED, output=decode(output))
-            is_met = bool(until.evaluate(ticket.context, outcome))
+            is_met = truth(until, until.evaluate(ticket.context, outcome))
         except AttemptError as problem:
             error = self._run.describe(problem)
             self._end(ticket, Status.FAILED, None, error, started_at, duration_s)
@@ -103,12 +124,15 @@ class AttemptQueue(ABC):
         if is_met:
             self._end(ticket, Status.SUCCEEDED, output, None, started_at, duration_s)
         elif ticket.attempt <= self._settings.retry.count:
+            error = ErrorInfo("UntilNotMet", "retry.until is not true")
+            self._note_attempt(ticket, error, started_at, duration_s)
             self._retry(Ticket(ticket.context, ticket.index, ticket.attempt + 1))
         else:
             error = ErrorInfo(
                 "UntilNotMet",
                 f"{until.place}  retry.until is not true after attempt {ticket.attempt}, the last "
                 "one. Raise retry.count or retry.delay if it takes longer.",
+                data={"result": outcome.output},
             )
             self._end(ticket, Status.FAILED, None, error, started_at, duration_s)
 
@@ -146,6 +170,7 @@ class AttemptQueue(ABC):
                 message = f"{info.message} (and retry.when: {self._run.describe(problem).message})"
                 info = replace(info, message=message)
             if wanted:
+                self._note_attempt(ticket, info, started_at, duration_s)
                 again = Ticket(ticket.context, ticket.index, ticket.attempt + 1)
                 if busy is None:
                     self._retry(again, at_least_s=_retry_after_s(error))
@@ -155,8 +180,17 @@ class AttemptQueue(ABC):
                 return
         self._end(ticket, Status.FAILED, None, info, started_at, duration_s)
 
+    def _note_attempt(
+        self, ticket: Ticket, error: ErrorInfo, started_at: float, duration_s: float
+    ) -> None:
+        """Keep a failed attempt, after which the item is tried again, for the item's record."""
+        earlier = self._earlier.get(ticket.index, ())
+        self._earlier[ticket.index] = with_attempt(
+            earlier, ticket.attempt, error, started_at, duration_s
+        )
+
     def _retry_held(self, busy: Future) -> None:
-        """Retry an item whose attempt overran its timeout, now that its thread has returned."""
+        """Retry an item whose attempt overran its timeout, now that its thread is let go of."""
         ticket = self._held.pop(busy, None)
         if ticket is not None:
             self._retry(ticket)
@@ -176,7 +210,7 @@ class AttemptQueue(ABC):
     def _wants_retry(self, ticket: Ticket, error: ErrorInfo) -> bool:
         when = self._settings.retry_when
         outcome = TaskResult(Status.FAILED, error=error)
-        return when is None or bool(when.evaluate(ticket.context, outcome))
+        return when is None or truth(when, when.evaluate(ticket.context, outcome))
 
     def _occupy(self) -> None:
         self._slots.free -= 1
@@ -193,6 +227,23 @@ class AttemptQueue(ABC):
         self._slots.when_free(self._wake)
         return False
 
+    def _give_up(self) -> None:
+        """Start nothing any more, since too many calls are left that may never return."""
+        error = LimitError(
+            "more calls than may run at once have overrun their timeouts and still run. Give what "
+            "they wait for a timeout of its own.",
+            setting="limits.running",
+        )
+        info = self._run.describe(error)
+        self._is_closed = True
+        held, self._held = self._held, {}
+        for ticket in [*self._retries.clear(), *held.values()]:
+            made = Ticket(ticket.context, ticket.index, ticket.attempt - 1)
+            self._end(made, Status.FAILED, None, info, self._clock.now(), 0.0)
+        self._progress.waiting = 0
+        self._fail_rest(error)
+        self._wake()
+
     def _take_retry(self) -> Ticket:
         ticket = self._retries.ready.popleft()
         self._occupy()
@@ -207,6 +258,10 @@ class AttemptQueue(ABC):
     @abstractmethod
     def _put_back(self, ticket: Ticket) -> None:
         """Keep a started attempt for later: the run is paused before its end."""
+
+    @abstractmethod
+    def _fail_rest(self, error: AttemptError) -> None:
+        """Fail the visit for an error by which its remaining attempts can't start."""
 
     @abstractmethod
     def _end(

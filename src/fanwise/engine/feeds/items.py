@@ -8,24 +8,28 @@ flight, and a bounded number that wait to be retried.
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from fanwise.context import ItemContext, WorkflowContext
+from fanwise.engine.capture import log_text
+from fanwise.engine.feeds.bad_records import BadRecords
 from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.progress import Progress
 from fanwise.engine.feeds.reader import NOTHING, ItemReader
 from fanwise.engine.feeds.tally import Tally
-from fanwise.engine.limits import RateLimiter
+from fanwise.engine.feeds.traces import encode_attempts, item_text, label_of, label_text
+from fanwise.engine.limits import RateLimiter, Slots
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
 from fanwise.engine.visit import Visit
 from fanwise.errors import AttemptError
-from fanwise.model import ErrorInfo, ItemOutcome, RecordedItems, Status, TaskResult
+from fanwise.model import ErrorInfo, ItemOutcome, LogEntry, RecordedItems, Status, TaskResult
 from fanwise.ports import Source, Ticket
 
 _WAITING_PER_SLOT = 20
 _WAITING_AT_LEAST = 1_000
-_LABEL_LENGTH = 200
 
 
 class ItemAttempts(AttemptQueue):
@@ -39,19 +43,26 @@ class ItemAttempts(AttemptQueue):
         settings: TaskSettings,
         progress: Progress,
         run: RunServices,
+        slots: Slots,
+        bad_records: BadRecords | None = None,
     ) -> None:
-        super().__init__(settings, progress, run)
-        self.width = settings.concurrency
+        super().__init__(settings, progress, run, slots)
+        self.width = min(settings.concurrency, run.services.limits.running)
         self._context = context
+        self._visit = visit
         self._run_no, self._visit_no = visit.run_no, visit.visit_no
         self._reader = ItemReader(source)
-        self._tally = Tally(settings.tolerate, progress)
+        self._tally = Tally(settings.tolerate, progress, bad_records)
+        self._bad_records = bad_records
+        if bad_records is not None:
+            bad_records.on_change(self._stop_if_intolerable)
         self._journal = run.journal
         self._lane = run.journal.lane(self._tally.add)
         self._has_interrupted = False  # whether a pause has put an item back
         self._most_waiting = max(_WAITING_AT_LEAST, _WAITING_PER_SLOT * self.width)
         rate = settings.rate_per_s
         self._rate_limiter = None if rate is None else RateLimiter(self._clock, rate)
+        self._has_overrun = False  # whether a worker waits in `drained`
         self._is_early = False  # whether the rate limiter has just refused a start
         self._has_noticed_label = False
         self._is_plain = (
@@ -63,6 +74,11 @@ class ItemAttempts(AttemptQueue):
     def attempts(self) -> int:
         """Attempts of all recorded items together."""
         return self._tally.attempts
+
+    @property
+    def is_total_known(self) -> bool:
+        """True if the number of items is known, not only that of those so far."""
+        return self._reader.is_total_known
 
     def skip(self, recorded: RecordedItems, first_failed: ItemOutcome | None) -> None:
         """Hand out none of the items that are recorded, and count them as they are."""
@@ -111,7 +127,7 @@ class ItemAttempts(AttemptQueue):
 
     async def wait(self) -> bool:
         """Return True when it is worth taking again, False when nothing will come any more."""
-        limiter, reader = self._rate_limiter, self._reader
+        limiter = self._rate_limiter
         if self._journal.is_full:
             await self._journal.room()
             return True
@@ -119,15 +135,30 @@ class ItemAttempts(AttemptQueue):
             self._is_early = False
             await limiter.turn()
             return True
+        if await self._changes():
+            return True
+        if limiter is not None:
+            limiter.wake()  # no start will let those in who still wait in line
+        if self._has_overrun:
+            super()._wake()
+        return False
+
+    async def drained(self) -> None:
+        """Return when no attempt is left, and none waits to be made."""
+        self._has_overrun = True
+        while await self._changes():
+            pass
+
+    async def _changes(self) -> bool:
+        """Return True when there may be an attempt to take, False when none will come any more."""
+        reader = self._reader
         has_item = reader.has_item and not self._is_closed
         may_read = not (reader.is_exhausted or has_item or self._is_closed)
         if may_read and self._progress.waiting <= self._most_waiting:
             await reader.refill(self._changed)
-        elif has_item or may_read or self._retries:
-            await self._changed
+        elif has_item or may_read or self._retries or self._held:
+            await asyncio.shield(self._changed)  # others wait for it
         else:
-            if limiter is not None:
-                limiter.wake()  # no start will let those in who still wait in line
             return False
         return True
 
@@ -142,7 +173,7 @@ class ItemAttempts(AttemptQueue):
         self, ticket: Ticket, output: bytes, started_at: float, duration_s: float
     ) -> None:
         """Take the attempt's `output`. The common outcome is recorded without a detour."""
-        if not self._is_plain:
+        if not self._is_plain or ticket.attempt > 1:
             super().succeeded(ticket, output, started_at, duration_s)
             return
         self._progress.running -= 1
@@ -175,6 +206,12 @@ class ItemAttempts(AttemptQueue):
     ) -> None:
         assert ticket.index is not None
         settings = self._settings
+        earlier = self._earlier.pop(ticket.index, None) if self._earlier else None
+        is_seldom = status is Status.FAILED or earlier is not None
+        item = self._item_text(ticket) if is_seldom else None
+        label = None if settings.label is None else self._label(ticket)
+        if label is None and item is not None and status is Status.FAILED:
+            label = label_of(item)
         self._lane.append(
             ItemOutcome(
                 self._run_no,
@@ -186,14 +223,14 @@ class ItemAttempts(AttemptQueue):
                 duration_s,
                 output if settings.keeps_output else None,
                 None if error is None else msgspec.json.encode(error),
-                None if settings.label is None else self._label(ticket),
+                label,
+                item,
+                None if earlier is None else encode_attempts(earlier),
             )
         )
         if status is Status.FAILED:
             self._tally.failures += 1
-            if settings.stops_on_error and not self._is_tolerable():
-                self._is_closed = True
-                self._wake()
+            self._stop_if_intolerable()
 
     def _label(self, ticket: Ticket) -> str | None:
         """The item's label. A label that can't be rendered is noticed once, and fails nothing."""
@@ -205,10 +242,26 @@ class ItemAttempts(AttemptQueue):
                 self._has_noticed_label = True
                 self.notice(f"an item's label can't be rendered: {error}")
             return None
-        return self._run.masker.text(label)[:_LABEL_LENGTH]
+        return label_text(label, self._run.masker)
+
+    def _item_text(self, ticket: Ticket) -> bytes | None:
+        """The item as it is recorded with a failure; None for one that can't be read."""
+        assert isinstance(ticket.context, ItemContext)
+        item = ticket.context.item
+        if type(item) is ErrorInfo:
+            return None
+        return item_text(item, self._run.masker, self._run.services.limits.error_bytes)
+
+    def _stop_if_intolerable(self) -> None:
+        if self._settings.stops_on_error and not self._is_tolerable():
+            self._is_closed = True
+            self._wake()
 
     def _is_tolerable(self) -> bool:
         return self._tally.is_tolerable(self._reader.total)
+
+    def _fail_rest(self, error: AttemptError) -> None:
+        self._reader.error = error
 
     def _put_back(self, ticket: Ticket) -> None:
         self._has_interrupted = True
@@ -217,10 +270,13 @@ class ItemAttempts(AttemptQueue):
 
     async def finish(self) -> TaskResult:
         """The task's result, or its pause, once every outcome is committed."""
-        await self._journal.flush()
         reader, tally = self._reader, self._tally
+        pauses = self._is_paused and (self._has_interrupted or not reader.is_read_to_its_end)
+        if self._bad_records is not None and self._bad_records.count and not pauses:
+            self._tell_bad_records(self._bad_records)
+        await self._journal.flush()
         self._progress.total = total = reader.total
-        if self._is_paused and (self._has_interrupted or not reader.is_read_to_its_end):
+        if pauses:
             return TaskResult(Status.PAUSED, items=tally.counts(total))
         if reader.error is not None:
             error = self._run.describe(reader.error)
@@ -228,6 +284,17 @@ class ItemAttempts(AttemptQueue):
         if self._is_halted:
             return TaskResult(Status.CANCELLED, items=tally.counts(total))
         return tally.judge(total)
+
+    def _tell_bad_records(self, bad: BadRecords) -> None:
+        """Log the records that were left out, and notice how many they are."""
+        path, masker = self._visit.path, self._run.masker
+        text = log_text(bad.written.decode("utf-8", "ignore"), bad.left_out_bytes, masker)
+        at = self._clock.now()
+        self._journal.add_log(LogEntry(self._run_no, self._visit_no, None, 1, path, at, text))
+        count = f"{bad.count:,} of {bad.records:,} records of {path}"
+        self.notice(
+            f"{count} can't be read and are left out: fanwise logs {self._run.run_id} {path}"
+        )
 
     def close(self) -> None:
         """Stop reading the source, and give it back."""

@@ -20,6 +20,7 @@ class Progress:
     """A running task's counters; implements `ports.TaskProgress`."""
 
     __slots__ = (
+        "bad_records",
         "failed",
         "has_items",
         "name",
@@ -41,3 +42,4 @@ class Progress:
         self.running = 0
         self.waiting = 0
         self.restored = 0
+        self.bad_records: int | None = None

@@ -56,6 +56,11 @@ class ItemReader:
         return self.index if total is None else total
 
     @property
+    def is_total_known(self) -> bool:
+        """True if `total` counts all items."""
+        return self.is_read_to_its_end or self._source.total is not None
+
+    @property
     def has_item(self) -> bool:
         """True if `next_item` gives an item."""
         return self._cursor < len(self._chunk)

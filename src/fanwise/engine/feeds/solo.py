@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fanwise.context import WorkflowContext
 from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.progress import Progress
+from fanwise.engine.feeds.traces import Attempts
+from fanwise.engine.limits import Slots
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
+from fanwise.errors import AttemptError
 from fanwise.model import ErrorInfo, Status
 from fanwise.ports import Ticket
 
@@ -20,13 +25,15 @@ class SingleAttempt(AttemptQueue):
         settings: TaskSettings,
         progress: Progress,
         run: RunServices,
+        slots: Slots,
     ) -> None:
-        super().__init__(settings, progress, run)
+        super().__init__(settings, progress, run, slots)
         self._next: Ticket | None = Ticket(context, None, 1)
         self.status: Status | None = None
         self.output: bytes | None = None
         self.error: ErrorInfo | None = None
         self.attempts = 0
+        self.earlier: Attempts = ()
 
     def take(self) -> Ticket | None:
         """The first attempt, or a retry that is due."""
@@ -41,11 +48,25 @@ class SingleAttempt(AttemptQueue):
 
     async def wait(self) -> bool:
         """Return True when an attempt may be due, False when none will come any more."""
-        has_first = self._next is not None and not self._is_closed
-        if not (has_first or self._retries):
+        if not self._has_more():
             return False
-        await self._changed
+        await asyncio.shield(self._changed)
         return True
+
+    async def drained(self) -> None:
+        """Return when no attempt is left, and none waits to be made."""
+        while self._has_more():
+            await asyncio.shield(self._changed)  # others wait for it
+
+    def _has_more(self) -> bool:
+        has_first = self._next is not None and not self._is_closed
+        return has_first or bool(self._retries or self._held)
+
+    def _fail_rest(self, error: AttemptError) -> None:
+        ticket, self._next = self._next, None
+        if ticket is not None:
+            info = self._run.describe(error)
+            self._end(ticket, Status.FAILED, None, info, self._clock.now(), 0.0)
 
     def _put_back(self, ticket: Ticket) -> None:
         self._next = ticket
@@ -63,3 +84,4 @@ class SingleAttempt(AttemptQueue):
         self._progress.succeeded += status is Status.SUCCEEDED
         self._progress.failed += status is Status.FAILED
         self.attempts = ticket.attempt
+        self.earlier = self._earlier.pop(ticket.index, ())

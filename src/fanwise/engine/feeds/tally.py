@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from fanwise.definition import Tolerance
+from fanwise.engine.feeds.bad_records import BadRecords
 from fanwise.engine.feeds.progress import Progress
 from fanwise.model import ErrorInfo, ItemCounts, ItemOutcome, RecordedItems, Status, TaskResult
 
@@ -14,8 +15,11 @@ from fanwise.model import ErrorInfo, ItemCounts, ItemOutcome, RecordedItems, Sta
 class Tally:
     """The counts of a visit's items. Only committed outcomes are counted, shown and judged."""
 
-    def __init__(self, tolerate: Tolerance, progress: Progress) -> None:
+    def __init__(
+        self, tolerate: Tolerance, progress: Progress, bad_records: BadRecords | None = None
+    ) -> None:
         self._tolerate = tolerate
+        self._bad_records = bad_records
         self._progress = progress
         self._first_error: tuple[int, ErrorInfo] | None = None
         self.attempts = 0
@@ -48,17 +52,20 @@ class Tally:
 
     def is_tolerable(self, total: int) -> bool:
         """True if `tolerate` allows the failures so far, of `total` items."""
-        return self.failures <= self._tolerate.allowed(total)
+        return self._allows(self.failures, total)
 
     def counts(self, total: int) -> ItemCounts:
         """The counts of recorded items, of `total` in all."""
-        return ItemCounts(total, self._progress.succeeded, self._progress.failed)
+        progress = self._progress
+        return ItemCounts(total, progress.succeeded, progress.failed, progress.bad_records)
 
     def judge(self, total: int) -> TaskResult:
         """The result of a visit that has come to its end by itself."""
         counts = self.counts(total)
-        if counts.failed <= self._tolerate.allowed(total):
+        if self._allows(counts.failed, total):
             return TaskResult(Status.SUCCEEDED, items=counts)
+        if not counts.failed:
+            return TaskResult(Status.FAILED, error=self._too_many_bad_records(), items=counts)
         assert self._first_error is not None
         index, first = self._first_error
         error = ErrorInfo(
@@ -68,6 +75,24 @@ class Tally:
             {"failed": counts.failed, "total": counts.total, "index": index, "type": first.type},
         )
         return TaskResult(Status.FAILED, error=error, items=counts)
+
+    def _allows(self, failed: int, total: int) -> bool:
+        """True if `tolerate` allows so many failed items of `total`, with the bad records."""
+        bad = self._bad_records
+        if bad is None or not bad.is_tolerated:
+            return failed <= self._tolerate.allowed(total)
+        return failed * bad.item_records + bad.count <= self._tolerate.allowed(bad.records)
+
+    def _too_many_bad_records(self) -> ErrorInfo:
+        bad = self._bad_records
+        assert bad is not None
+        assert bad.first is not None
+        return ErrorInfo(
+            "BadRecords",
+            f"{bad.count:,} of {bad.records:,} records can't be read; "
+            f"the first: {bad.first.type}: {bad.first.message}",
+            {"bad_records": bad.count, "records": bad.records, "type": bad.first.type},
+        )
 
     def _note_first_error(self, failed: ItemOutcome) -> None:
         assert failed.error is not None

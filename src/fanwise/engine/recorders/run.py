@@ -25,6 +25,7 @@ from fanwise.conductor import (
     TaskEnded,
     TaskPaused,
 )
+from fanwise.engine.failures import failed_items
 from fanwise.engine.items import items_file, require_unchanged
 from fanwise.engine.recorders.base import Commands, VisitRows
 from fanwise.engine.recovery.event_codec import event_data
@@ -33,13 +34,25 @@ from fanwise.engine.services import RunServices
 from fanwise.engine.starting_point import StartingPoint
 from fanwise.engine.visit import VisitEnd
 from fanwise.errors import AttemptError
-from fanwise.model import Record, RecordedEvent, Run, RunRecord, Status, TaskSummary, VisitRecord
+from fanwise.model import (
+    ItemCounts,
+    Record,
+    RecordedEvent,
+    Run,
+    RunRecord,
+    Status,
+    TaskSummary,
+    VisitRecord,
+)
 from fanwise.plan import Plan
 from fanwise.values import encode
 
 
 class RunRecorder:
-    """The records of one run. Implements `Recorder`; `rerun` is the plan of a retry."""
+    """The records of one run. Implements `Recorder`; `rerun` is the plan of a retry.
+
+    For `ran_s` seconds the run was driven by earlier processes.
+    """
 
     def __init__(
         self,
@@ -48,6 +61,8 @@ class RunRecorder:
         start: StartingPoint,
         run: RunServices,
         rerun: RerunPlan | None = None,
+        *,
+        ran_s: float = 0.0,
     ) -> None:
         self.rows = VisitRows(plan, run, "", start.rows, start.begun)
         self._plan = plan
@@ -56,6 +71,9 @@ class RunRecorder:
         self._rerun = rerun
         self._seq = start.seq
         self._since_s = start.since_s
+        self._ran_s = ran_s
+        self._paused_items: dict[int, ItemCounts | None] = {}
+        self._driven_from = run.services.clock.monotonic()
 
     async def record(self, event: Event, commands: Commands, ends: Mapping[int, VisitEnd]) -> None:
         """Record an event, the rows that change, and the run if it changes, in one transaction."""
@@ -64,13 +82,16 @@ class RunRecorder:
         for command in commands:
             changes.take_command(command)
         record = self._changed_run(event, commands, changes.now)
-        records: list[Record] = [self._to_record(event, self._seq + 1), *changes.rows.values()]
+        recorded = self._to_record(event, self._seq + 1, changes.now)
+        records: list[Record] = [recorded, *changes.rows.values()]
         if record is not None:
             records.append(record)
         await self._run.journal.commit(*records)
         self._seq += 1
         self._record = record or self._record
         self.rows.latest.update(changes.latest)
+        if isinstance(event, TaskPaused):
+            self._paused_items[event.task] = ends[event.task].result.items
 
     async def record_restored(
         self, steps: Sequence[Step], pending: Commands, ended: EndRun | None
@@ -90,8 +111,10 @@ class RunRecorder:
         )
         if ended is not None:
             record = _ended(record, ended, now)
-        events = [self._to_record(event, self._seq + n) for n, (event, _) in enumerate(steps, 1)]
-        await self._run.journal.commit(*self._rerun.discards, *events, *changed, record)
+        events = [
+            self._to_record(event, self._seq + n, now) for n, (event, _) in enumerate(steps, 1)
+        ]
+        await self._run.journal.commit(*self._rerun.reopened, *events, *changed, record)
         self._seq += len(events)
         self._record = record
 
@@ -110,6 +133,7 @@ class RunRecorder:
     def summary(self, ended: EndRun) -> Run:
         """The run as its caller sees it."""
         tasks = {}
+        records = self._run.services.records
         for task in self._plan.tasks:
             name, row = task.name, self.rows.latest.get(task.number)
             tasks[name] = TaskSummary(
@@ -119,8 +143,13 @@ class RunRecorder:
                 ended_at=row.ended_at if row else None,
                 attempts=row.attempts if row else 0,
                 error=row.error if row else None,
-                items=row.items if row else None,
+                items=(row and row.items) or self._paused_items.get(task.number),
+                failures=failed_items(records, row) if row else (),
             )
+        driven_s = None
+        if self._ran_s:
+            clock = self._run.services.clock
+            driven_s = self._ran_s + clock.monotonic() - self._driven_from
         return Run(
             id=self._record.id,
             workflow=self._record.workflow,
@@ -130,10 +159,12 @@ class RunRecorder:
             output=ended.output,
             error=ended.error,
             tasks=tasks,
+            driven_s=driven_s,
         )
 
-    def _to_record(self, event: Event, seq: int) -> RecordedEvent:
-        data = msgspec.json.encode(event_data(event, self._since_s))
+    def _to_record(self, event: Event, seq: int, now: float) -> RecordedEvent:
+        since_s = self._ran_s if isinstance(event, RunResumed) else self._since_s
+        data = msgspec.json.encode(event_data(event, now, since_s))
         return RecordedEvent(self._run.run_no, seq, type(event).__name__, data)
 
     def _changed_run(self, event: Event, commands: Commands, now: float) -> RunRecord | None:
@@ -161,7 +192,12 @@ class RunRecorder:
                 file = items_file(items, command.context, self._run.locate)
                 if file is not None:
                     require_unchanged(
-                        self._run.services.sources, self._run.run_id, row.path, file, row.source
+                        self._run.services.sources,
+                        self._run.run_id,
+                        row.path,
+                        items.kind,
+                        file,
+                        row.source,
                     )
 
 
@@ -182,10 +218,12 @@ class _Changes:
         match event:
             case TaskEnded(task=number, visit=visit):
                 end = ends[number]
-                self._change(number, visit, attempts=end.attempts, output=end.output)
+                fields = {"attempts": end.attempts, "output": end.output, "earlier": end.earlier}
+                self._change(number, visit, **fields)
             case TaskPaused(task=number, visit=visit):
                 end = ends[number]
-                counts, paused = end.result.items, Status.PAUSED
+                counts = end.result.items if end.is_total_known else None
+                paused = Status.PAUSED
                 self._change(number, visit, status=paused, attempts=end.attempts, items=counts)
 
     def take_command(self, command: object) -> None:
@@ -227,7 +265,7 @@ def _rerun_rows(
 
     def change(number: int, visit: int, **fields: object) -> None:
         row = rerun.rows.get((number, max(visit, 1))) or rows.new(number, visit)
-        row = replace(row, attempts=0, output=None, items=None, due_at=None, **fields)
+        row = replace(row, attempts=0, earlier=(), output=None, items=None, due_at=None, **fields)
         latest[number] = changed[row.visit_no] = row
 
     for command in [command for _, commands in steps for command in commands]:

@@ -138,6 +138,7 @@ class StepRecorder:
             ended_at=now,
             attempts=end.attempts if end else 0,
             output=end.output if end else None,
+            earlier=end.earlier if end else (),
             error=result.error,
             items=result.items,
         )

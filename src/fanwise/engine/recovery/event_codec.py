@@ -25,7 +25,7 @@ from fanwise.conductor import (
     VisitsAdvanced,
 )
 from fanwise.context import WorkflowContext
-from fanwise.engine.pages import PagedOutput
+from fanwise.engine.pages import with_pages
 from fanwise.errors import StoreError
 from fanwise.model import ErrorInfo, ItemCounts, RecordedEvent, Status, TaskResult, VisitRecord
 from fanwise.ports import Records
@@ -51,10 +51,11 @@ Visits = Mapping[tuple[int, int], VisitRecord]
 """The rows of a run's own tasks, by the task's number and the visit."""
 
 
-def event_data(event: Event, since_s: float) -> Mapping[str, object]:
+def event_data(event: Event, now: float, since_s: float) -> Mapping[str, object]:
     """The data recorded of an event, without contexts and outputs.
 
-    `since_s` is recorded with `RunStarted`: the seconds for which the run had been driven before.
+    With `RunStarted` and `RunResumed`, from which on a process drives the run, the time is recorded
+    and `since_s`: the seconds for which the run had been driven before.
     """
     match event:
         case TaskEnded():
@@ -67,8 +68,8 @@ def event_data(event: Event, since_s: float) -> Mapping[str, object]:
                 "items": result.items,
                 "handled": event.handled,
             }
-        case RunStarted():
-            return {"since_s": since_s} if since_s else {}
+        case RunStarted() | RunResumed():
+            return {"at": now, "since_s": since_s}
         case Evaluated(asked=EvaluationKind.OUTPUT):
             return {"asked": event.asked, "error": event.error}
         case _:
@@ -100,10 +101,8 @@ def action_result(
     if not row.has_items:
         output = None if row.output is None else decode(row.output)
         return TaskResult(status, output, error)
-    output = None
-    if row.items is not None and status in (Status.SUCCEEDED, Status.FAILED):
-        output = PagedOutput(records, row.run_no, row.visit_no, row.items.total)
-    return TaskResult(status, output, error, row.items)
+    result = TaskResult(status, error=error, items=row.items)
+    return with_pages(result, records, row.run_no, row.visit_no)
 
 
 def _to_event(
@@ -113,6 +112,9 @@ def _to_event(
     data = dict(decode(recorded.data))
     if kind is RunStarted:
         return RunStarted(context)
+    if kind is RunResumed:  # its times are for people
+        data.pop("at", None)
+        data.pop("since_s", None)
     if "error" in data:
         data["error"] = _as(ErrorInfo, data["error"])
     if kind is TaskEnded:

@@ -9,7 +9,7 @@ its recorded work is kept unless its items come from elsewhere now.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from difflib import get_close_matches
 
 import msgspec
@@ -23,15 +23,16 @@ from fanwise.conductor import (
     TaskEnded,
     VisitsAdvanced,
 )
+from fanwise.engine.recovery.corrections import Corrections
 from fanwise.engine.recovery.event_codec import Visits
 from fanwise.engine.recovery.history import History
+from fanwise.engine.recovery.reopen import BROKEN, has_other_items, reopen_visit
 from fanwise.engine.starting_point import first_state
 from fanwise.errors import NothingToRetryError, TaskNotFoundError, UsageError
-from fanwise.model import Discard, RunRecord, Status, TaskResult, VisitRecord, inner_path
+from fanwise.model import Discard, RunRecord, Status, TaskResult, VisitRecord
 from fanwise.plan import Plan, PlannedTask
 from fanwise.ports import Records, RerunNote, RerunNotes, RerunReason
 
-_BROKEN = frozenset({Status.FAILED, Status.CANCELLED})
 _VisitKey = tuple[int, int]
 
 
@@ -41,7 +42,8 @@ class RerunPlan(msgspec.Struct, frozen=True):
     `kept` has the outcomes that are kept, `rows` the rows of the run's own visits, and
     `recorded_visits` each task's visits since the latest `RunStarted`, in their order. `restarted`
     renumbers the tasks without a kept outcome, `advanced` the visits that start after the kept
-    part. `discards` are taken back, `notes` are for observers, `seq` is the last recorded event.
+    part. `reopened` changes records of visits that run again, `notes` are for
+    observers, `seq` is the last recorded event.
     """
 
     recorded_visits: Mapping[int, Sequence[int]]
@@ -49,7 +51,7 @@ class RerunPlan(msgspec.Struct, frozen=True):
     rows: Visits
     restarted: Sequence[VisitsAdvanced]
     advanced: Sequence[VisitsAdvanced]
-    discards: Sequence[Discard]
+    reopened: Sequence[Discard | VisitRecord]
     notes: RerunNotes
     seq: int
 
@@ -70,14 +72,18 @@ def plan_rerun(
     records: Records,
     *,
     from_task: str | None = None,
+    corrected: Collection[str] = (),
 ) -> RerunPlan:
     """The plan of a rerun of `record` with `plan`; `recorded` is the plan it was recorded with.
 
-    With `from_task` that task runs again as a new visit, whatever its outcome. Reads from the
+    With `from_task` that task runs again as a new visit, whatever its outcome. `corrected` names
+    the parameters that have new values. Reads from the
     store, which may block. Raises `NothingToRetryError`, `TaskNotFoundError` for a `from_task`
     that hasn't run, and `UsageError` if `plan` lacks a task with recorded work.
     """
-    return _Rerun(plan, recorded, record, history, records, from_task).plan()
+    return _Rerun(
+        plan, recorded, record, history, records, from_task, Corrections(plan, corrected)
+    ).plan()
 
 
 class _Rerun:
@@ -91,13 +97,14 @@ class _Rerun:
         history: History,
         records: Records,
         from_task: str | None,
+        corrections: Corrections,
     ) -> None:
         self._plan = plan
         self._recorded = recorded
         self._record = record
         self._history = history
         self._records = records
-        self._is_repaired = plan.text != recorded.text
+        self._is_repaired = _texts_of(plan) != _texts_of(recorded)
         self._replay = Replay(recorded, first_state(recorded))
         self._settled: dict[_VisitKey, tuple[int, SettleTask]] = {}
         self._ended: dict[_VisitKey, int] = {}  # at which event each visit's action ended
@@ -106,6 +113,7 @@ class _Rerun:
             if row.started_at is not None:
                 self._last[old] = max(visit, self._last.get(old, 0))
         self._from_task = from_task
+        self._corrections = corrections
         self._reasons: dict[str, RerunReason] = {}  # by the names of tasks that run again
         self._failed_items: dict[str, int] = {}
 
@@ -113,7 +121,7 @@ class _Rerun:
         self._require_places()
         self._read()
         broken = self._broken()
-        if not (broken or self._is_repaired or self._record.status in _BROKEN):
+        if not (broken or self._is_repaired or self._record.status in BROKEN):
             raise NothingToRetryError(
                 f"nothing of run {self._record.id} has failed.",
                 run_id=self._record.id,
@@ -132,12 +140,13 @@ class _Rerun:
             rows=rows,
             restarted=self._advanced(stays),
             advanced=self._advanced(same),
-            discards=[
+            reopened=[
                 each for key, is_same in broken.items() if is_same for each in self._undo(*key)
             ],
             notes=RerunNotes(
                 tuple(self._notes({number for number, _ in kept}, rows, same)),
                 from_task=self._from_task,
+                corrected=tuple(sorted(self._corrections.names)),
                 is_repaired=self._is_repaired,
             ),
             seq=self._history.seq,
@@ -148,7 +157,8 @@ class _Rerun:
         recorded, size = self._recorded, len(self._recorded.graph.names)
         if recorded.numbers.get(name, 0) >= size:
             raise UsageError(
-                f'"{name}" is a task of finally, and these run at the end of every retry.',
+                f'"{name}" is a task of {recorded.tasks[recorded.numbers[name]].path[0]}, '
+                "and these have their turn at the end of every retry.",
                 hint="Name another task.",
             )
         ran = [old for old, _ in self._settled if old in self._last and old < size]
@@ -189,14 +199,14 @@ class _Rerun:
         """The old visits that run again for their own sake, and whether as the same visit."""
         broken: dict[_VisitKey, bool] = {}
         for key, (_, settled) in self._settled.items():
-            if key[0] >= len(self._recorded.graph.names):  # `finally` runs at every end
+            if key[0] >= len(self._recorded.graph.names):  # the end has its turn every time
                 continue
             result, name = settled.result, self._recorded.tasks[key[0]].name
             failed_items = result.items.failed if result.items else 0
             if self._has_other_items(name, key[0]):
                 broken[key] = False
                 self._reasons[name] = RerunReason.OTHER_ITEMS
-            elif result.status in _BROKEN or failed_items:
+            elif result.status in BROKEN or failed_items:
                 broken[key] = key[1] == self._last.get(key[0])
                 self._reasons[name] = _reason(result)
                 self._failed_items[name] = failed_items
@@ -217,7 +227,8 @@ class _Rerun:
 
     def _has_other_items(self, name: str, old: int) -> bool:
         new = self._plan.tasks[self._plan.numbers[name]]
-        return bool(_items_of(new) != _items_of(self._recorded.tasks[old]))
+        is_other = has_other_items(new, self._recorded.tasks[old])
+        return is_other or self._corrections.change_items(new)
 
     def _kept(self, broken: dict[_VisitKey, bool]) -> dict[_VisitKey, KeptOutcome]:
         """The outcomes to keep, by the plan's numbers.
@@ -276,31 +287,17 @@ class _Rerun:
     def _new(self, old: int) -> int:
         return self._plan.numbers.get(self._recorded.tasks[old].name, -1)
 
-    def _undo(self, old: int, visit: int) -> Iterator[Discard]:
-        """The records to take back of a visit that runs again."""
+    def _undo(self, old: int, visit: int) -> Iterator[Discard | VisitRecord]:
+        """The changes of records by which a visit can run again."""
+        task = self._plan.tasks[self._new(old)]
         row = self._history.visits[old, visit]
-        inside = inner_path(row.path, row.visit)
-        if row.has_items:
-            for index in self._begun_in_vain(row, inside):
-                yield Discard(row.run_no, under=f"{inside}[{index}]")
-            yield Discard(row.run_no, visit_no=row.visit_no, under=inside)
-        else:
-            yield Discard(row.run_no, under=inside)
-
-    def _begun_in_vain(self, row: VisitRecord, inside: str) -> Iterator[int]:
-        """The items that have recorded steps of a child and haven't succeeded."""
-        succeeded = self._records.recorded_items(row.run_no, row.visit_no).indexes
-        for index in self._unsuccessful(row):
-            succeeded.discard(index)
-        begun = self._records.begun_items(row.run_no, inside)
-        return (index for index in begun if index not in succeeded)
-
-    def _unsuccessful(self, row: VisitRecord) -> Iterator[int]:
-        for status in _BROKEN:
-            after = -1
-            while page := self._records.items(row.run_no, row.visit_no, status=status, after=after):
-                yield from (item.index for item in page)
-                after = page[-1].index
+        return reopen_visit(
+            task,
+            self._recorded.tasks[old],
+            row,
+            self._records,
+            has_other_input=self._corrections.change_input(task),
+        )
 
     def _notes(self, kept: Set[int], rows: Visits, same: Set[int]) -> Iterator[RerunNote]:
         for task in self._plan.tasks[: len(self._plan.graph.names)]:
@@ -312,11 +309,13 @@ class _Rerun:
                     reason=self._reasons[task.name],
                     failed_items=self._failed_items.get(task.name, 0),
                     items=items,
+                    uses=self._corrections.used_by(task) if items else (),
                 )
             elif task.number in kept:
                 old = self._recorded.tasks[self._recorded.numbers[task.name]]
                 is_changed = _called_by(task) != _called_by(old)
-                yield RerunNote(task.name, is_kept=True, is_changed=is_changed)
+                uses = self._corrections.used_by(task)
+                yield RerunNote(task.name, is_kept=True, is_changed=is_changed, uses=uses)
             elif not started:
                 yield RerunNote(task.name)
 
@@ -330,17 +329,13 @@ def _reason(result: TaskResult) -> RerunReason:
     return RerunReason.FAILED
 
 
+def _texts_of(plan: Plan) -> list[str]:
+    """The texts of a workflow, which comes first, and of those that it calls."""
+    return [plan.text, *sorted(each.text for each in plan.family()[1:])]
+
+
 def _called_by(task: PlannedTask) -> tuple[str, Mapping[str, object]]:
     """The action or workflow that a task calls, and its input, as the workflow's text."""
     workflow = task.spec.workflow
     called = task.spec.name if workflow is None else workflow().text
     return called, {entry.name: entry.value.raw for entry in task.inputs}
-
-
-def _items_of(task: PlannedTask) -> tuple[str, Mapping[str, object], object] | None:
-    """The kind, sources and batch size of a task's items, as the workflow's text."""
-    if task.items is None:
-        return None
-    batch = task.settings.batch_size
-    size = batch.given if batch.template is None else batch.template.raw
-    return task.items.kind, {name: part.raw for name, part in task.items.parts.items()}, size

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from fanwise.expressions.budget import Budget
+from fanwise.expressions.filters import patterns
 from fanwise.expressions.filters.numbers import number_of
+from fanwise.expressions.filters.texts import METHODS
 from fanwise.expressions.flow import ITERABLE, NUMBERS, Undefined
-from fanwise.expressions.operators import COMPARISONS
+from fanwise.expressions.operators import COMPARISONS, pay_integers
 from fanwise.expressions.traversal import to_text
 from fanwise.values import LazyList
 
@@ -26,19 +28,20 @@ def _of_kind(*kinds: type) -> Check:
     return _simple(lambda value: isinstance(value, kinds))
 
 
-def divisibleby(_budget: Budget, value: object, num: object) -> bool:
+def divisibleby(budget: Budget, value: object, num: object) -> bool:
     """True if `num` divides the number."""
+    pay_integers(budget, value, num)
     return number_of(value) % number_of(num) == 0
 
 
 def is_lower(budget: Budget, value: object) -> bool:
     """True if the text's letters are in lower case."""
-    return to_text(budget, value).islower()
+    return bool(METHODS["islower"](budget, to_text(budget, value)))
 
 
 def is_upper(budget: Budget, value: object) -> bool:
     """True if the text's letters are in upper case."""
-    return to_text(budget, value).isupper()
+    return bool(METHODS["isupper"](budget, to_text(budget, value)))
 
 
 def is_sequence(_budget: Budget, value: object) -> bool:
@@ -78,6 +81,7 @@ CHECKS: dict[str, Check] = {
     "mapping": _of_kind(dict),
     "none": _simple(lambda value: value is None),
     "number": _simple(lambda value: type(value) in NUMBERS),
+    "regex_search": patterns.is_found,
     "odd": lambda _budget, value: number_of(value) % 2 == 1,
     "sequence": is_sequence,
     "string": _of_kind(str),

@@ -73,6 +73,7 @@ def braces(budget: Budget, text: str, args: tuple[object, ...], kwargs: dict[str
             )
         value = args[int(field or position)] if not field or field.isdecimal() else kwargs[field]
         position += 1
+        budget.step(len(spec or ""))
         widths = sum(int(number) for number in _NUMBER.findall(spec or ""))
         budget.allocate(4 * (widths + measure(budget, value)))
     return text.format(*args, **kwargs)

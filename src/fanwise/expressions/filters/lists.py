@@ -21,7 +21,7 @@ from fanwise.expressions.flow import (
 )
 from fanwise.expressions.lookup import element
 from fanwise.expressions.missing import undefined
-from fanwise.expressions.operators import add, contains
+from fanwise.expressions.operators import add, contains, pay_integers
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.traversal import equal, listed, measure, sort_cost, to_text
 from fanwise.values import LazyList
@@ -30,15 +30,17 @@ Attribute: TypeAlias = str | int | None
 Getter: TypeAlias = Callable[[Any], Any]
 
 
-def getter(attribute: Attribute, default: object = None) -> Getter:
+def getter(budget: Budget, attribute: Attribute, default: object = None) -> Getter:
     """A function that gives the part of an element, or `default` where there is none."""
     path: list[str | int] = []
     if isinstance(attribute, str):
+        budget.step(len(attribute) >> 3)
         path = [int(name) if name.isdigit() else name for name in attribute.split(".")]
     elif attribute is not None:
         path = [attribute]
 
     def get(value: object) -> Any:
+        budget.step(1 + 3 * len(path))
         for name in path:
             value = element(value, name, "an element", named=True)
             if default is not None and isinstance(value, Undefined):
@@ -49,7 +51,9 @@ def getter(attribute: Attribute, default: object = None) -> Getter:
 
 
 def _keys(budget: Budget, values: Sequence[object], get: Getter, case_sensitive: bool) -> list[Any]:
+    budget.allocate(REFERENCE_BYTES * len(values))
     keys = [get(value) for value in values]
+    budget.step(0 if case_sensitive else 2 * len(keys))
     return keys if case_sensitive else [ignoring_case(budget, key) for key in keys]
 
 
@@ -74,7 +78,8 @@ def sort(
     """The elements in order of themselves, or of the parts that `attribute` lists with commas."""
     values = listed(budget, value)
     paths = attribute.split(",") if isinstance(attribute, str) else [attribute]
-    columns = [_keys(budget, values, getter(path), case_sensitive) for path in paths]
+    budget.allocate((ELEMENT_BYTES + REFERENCE_BYTES * len(paths)) * len(values))
+    columns = [_keys(budget, values, getter(budget, path), case_sensitive) for path in paths]
     return _in_order(budget, values, list(zip(*columns, strict=True)), reverse)
 
 
@@ -100,7 +105,7 @@ def dictsort(
     pairs = list(dict_items(budget, map_of(value)))
     budget.allocate(ELEMENT_BYTES * len(pairs))
     part = ("key", "value").index(by)
-    keys = _keys(budget, [pair[part] for pair in pairs], getter(None), case_sensitive)
+    keys = _keys(budget, [pair[part] for pair in pairs], getter(budget, None), case_sensitive)
     return _in_order(budget, pairs, keys, reverse)
 
 
@@ -113,7 +118,7 @@ def groupby(
 ) -> list[Group]:
     """Groups of elements of which a part is equal, in the order of that part."""
     values = listed(budget, value)
-    get = getter(attribute, default)
+    get = getter(budget, attribute, default)
     keys = _keys(budget, values, get, case_sensitive)
     pairs = list(zip(keys, values, strict=True))
     budget.allocate(ELEMENT_BYTES * len(pairs))
@@ -148,7 +153,7 @@ def _extreme(
     values = listed(budget, value)
     if not values:
         return undefined("an empty list has no smallest and no largest element.")
-    keys = _keys(budget, values, getter(attribute), case_sensitive)
+    keys = _keys(budget, values, getter(budget, attribute), case_sensitive)
     budget.allocate(2 * REFERENCE_BYTES * len(keys))
     for key in keys:
         measure(budget, key)
@@ -157,9 +162,11 @@ def _extreme(
 
 def sum_(budget: Budget, value: Any, attribute: Attribute = None, start: Any = 0) -> Any:
     """The sum of the elements, or of a part of each, added to `start`."""
-    get = getter(attribute)
+    get = getter(budget, attribute)
     values = [get(found) for found in listed(budget, value)]
     if type(start) in NUMBERS and all(type(found) in NUMBERS for found in values):
+        for found in values:
+            pay_integers(budget, start, found)
         return sum(values, start)
     if isinstance(start, str):
         raise EvaluationError("sum can't join texts.", "Use: | join")
@@ -171,7 +178,7 @@ def sum_(budget: Budget, value: Any, attribute: Attribute = None, start: Any = 0
 
 def join(budget: Budget, value: object, d: object = "", attribute: Attribute = None) -> str:
     """The elements, or a part of each, printed one after the other with `d` between them."""
-    get = getter(attribute)
+    get = getter(budget, attribute)
     parts = [to_text(budget, get(found)) for found in listed(budget, value)]
     return joined(budget, to_text(budget, d), parts)
 

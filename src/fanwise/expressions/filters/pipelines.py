@@ -7,13 +7,25 @@ and `test` are filters and tests of the table, which the compiler looks up by th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import product as combinations
 from typing import Any
 
 from fanwise.expressions.budget import ELEMENT_BYTES, REFERENCE_BYTES, Budget
 from fanwise.expressions.filters.lists import Attribute, dict_items, getter, ignoring_case, map_of
-from fanwise.expressions.flow import SCALARS, OnePass, Undefined, elements, is_fresh, kind
+from fanwise.expressions.flow import (
+    SCALARS,
+    OnePass,
+    Undefined,
+    elements,
+    hash_key,
+    is_fresh,
+    kind,
+    length,
+)
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.traversal import listed, measure
+
+_NOT_GIVEN = object()
 
 
 def _is_true(_budget: Budget, value: object) -> bool:
@@ -61,7 +73,7 @@ def rejectattr(
 def _filtered(
     budget: Budget, value: object, attribute: Attribute, keep: Callable[[Any], bool]
 ) -> OnePass:
-    source, get = elements(value), getter(attribute)
+    source, get = elements(value), getter(budget, attribute)
 
     def run() -> Iterator[object]:
         for found in source:
@@ -79,7 +91,7 @@ def map_(
     /,
     *args: object,
     attribute: Attribute = None,
-    default: object = None,
+    default: object = _NOT_GIVEN,
     **kwargs: object,
 ) -> OnePass:
     """A part of each element, or what a filter makes of each."""
@@ -87,9 +99,9 @@ def map_(
     if function is None:
         if attribute is None or args or kwargs:
             raise EvaluationError("map needs the name of a filter, or attribute=.")
-        apply = getter(attribute, default)
+        apply = getter(budget, attribute, None if default is _NOT_GIVEN else default)
     else:
-        if default is not None:
+        if default is not _NOT_GIVEN:
             kwargs["default"] = default
         if attribute is not None:
             kwargs["attribute"] = attribute
@@ -129,6 +141,49 @@ def batch(budget: Budget, value: object, linecount: int, fill_with: object = Non
     return OnePass(run(), is_fresh=is_fresh(value))
 
 
+def zip_(budget: Budget, value: object, /, *others: object) -> OnePass:
+    """Lists of the elements that these lists have at one place; they have to be of one length."""
+    sources = [value, *others]
+    sizes = {length(it) for it in sources if not isinstance(it, OnePass)}
+    if len(sizes) > 1:
+        raise _unequal()
+    each = [elements(it) for it in sources]
+
+    def run() -> Iterator[object]:
+        try:
+            for row in zip(*each, strict=True):
+                yield _row(budget, row)
+        except ValueError:
+            raise _unequal() from None
+
+    return OnePass(run(), is_fresh=any(is_fresh(it) for it in sources))
+
+
+def product(budget: Budget, value: object, /, *others: object) -> OnePass:
+    """Lists of one element of each of these lists: all combinations, the last one changes first."""
+    source, rest = elements(value), [listed(budget, it) for it in others]
+
+    def run() -> Iterator[object]:
+        for found in source:
+            budget.step(1 + len(rest))
+            for row in combinations(*rest):
+                yield _row(budget, (found, *row))
+
+    return OnePass(run(), is_fresh=is_fresh(value))
+
+
+def _row(budget: Budget, parts: tuple[object, ...]) -> list[object]:
+    budget.step(2 + len(parts))
+    budget.allocate(ELEMENT_BYTES + REFERENCE_BYTES * len(parts))
+    return list(parts)
+
+
+def _unequal() -> EvaluationError:
+    return EvaluationError(
+        "zip needs lists of one length.", "Cut the longer one, as in names[:3], or use product."
+    )
+
+
 def slice_(budget: Budget, value: object, slices: int, fill_with: object = None) -> OnePass:
     """So many lists of about the same length, all filled up if `fill_with` is given."""
     values = listed(budget, value)
@@ -153,7 +208,7 @@ def unique(
     budget: Budget, value: object, case_sensitive: bool = False, attribute: Attribute = None
 ) -> OnePass:
     """The elements without those of which an equal one came before."""
-    source, get = elements(value), getter(attribute)
+    source, get = elements(value), getter(budget, attribute)
 
     def run() -> Iterator[object]:
         seen = set()
@@ -167,6 +222,7 @@ def unique(
                     f"unique can't compare {kind(key)}.", "Name a part with attribute=."
                 )
             budget.allocate(measure(budget, key))
+            key = hash_key(key)
             if key not in seen:
                 seen.add(key)
                 yield found

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 from fanwise.expressions.budget import ELEMENT_BYTES, Budget
-from fanwise.expressions.flow import kind
+from fanwise.expressions.flow import Undefined, kind
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.traversal import listed, measure, to_text
 from fanwise.values import LazyList
@@ -19,15 +19,19 @@ _WORD = re.compile(r"\w+")
 _WORD_START = re.compile(r"([-\s({\[<]+)")
 _FIELD = re.compile(r"\S+")
 _LINE_END = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
-_WRAPPED = re.compile("[^\t\n\v\f\r ]+")
+_WRAPPED = re.compile("[\t ]+|[^\t\n\v\f\r ]+")
 _CASE_GROWTH = 3  # No character has a case of more than three characters.
 _LEEWAY = 5
+_WRAPPER_STEPS = 100
+_RUN_STEPS = 8
 
 
 def text_of(value: object) -> str:
     """The value itself if it is text. Raises `EvaluationError` for anything else."""
     if isinstance(value, str):
         return value
+    if isinstance(value, Undefined):
+        value.refuse()
     raise EvaluationError(f"{kind(value)} is given where text is needed.")
 
 
@@ -72,7 +76,8 @@ def replace(
 def replaced(budget: Budget, text: str, old: str, new: str, count: int = -1) -> str:
     """`text.replace(old, new, count)`."""
     budget.text(text)
-    found = text.count(text_of(old))
+    budget.search(text, text_of(old))
+    found = text.count(old)
     times = found if count < 0 else min(found, count)
     budget.text(text_of(new), times)
     return text.replace(old, new, count)
@@ -81,7 +86,7 @@ def replaced(budget: Budget, text: str, old: str, new: str, count: int = -1) -> 
 def title(budget: Budget, value: object) -> str:
     """The text with each word's first letter in upper case and all others in lower case."""
     text = to_text(budget, value)
-    budget.step(len(text) >> 2)
+    budget.step(2 * len(text))
     budget.allocate(ELEMENT_BYTES * (len(text) + 1))
     parts = [part for part in _WORD_START.split(text) if part]
     return "".join([part[0].upper() + part[1:].lower() for part in parts])
@@ -147,9 +152,12 @@ def wordwrap(
 
     text = text_of(value)
     line_end = "\n" if wrapstring is None else text_of(wrapstring)
-    # The wrapper's search for hyphens takes the square of a word's length.
-    for word in _WRAPPED.finditer(text):
-        budget.step(1 + ((word.end() - word.start()) ** 2 >> 6))
+    lines = split_lines(budget, text)
+    budget.step(_WRAPPER_STEPS * len(lines))
+    # The search for hyphens takes the square of a word's length; so does a row of blanks that
+    # starts a line.
+    for run in _WRAPPED.finditer(text):
+        budget.step(_RUN_STEPS + ((run.end() - run.start()) ** 2 >> 6))
     budget.step(len(text))
     budget.text(line_end, len(text) + 1)
     budget.allocate(ELEMENT_BYTES * len(text))
@@ -164,7 +172,7 @@ def wordwrap(
                 break_on_hyphens=break_on_hyphens,
             )
         )
-        for line in text.splitlines()
+        for line in lines
     ]
     return line_end.join(wrapped)
 
@@ -199,19 +207,26 @@ def split_right(budget: Budget, text: str, sep: str | None = None, maxsplit: int
 def split_lines(budget: Budget, text: str, keepends: bool = False) -> list[str]:
     """The lines of the text."""
     budget.text(text)
-    budget.allocate(ELEMENT_BYTES * (1 + _count(budget, _LINE_END, text)))
+    count = 1 + _count(budget, _LINE_END, text)
+    budget.step(count)
+    budget.allocate(ELEMENT_BYTES * count)
     return text.splitlines(keepends)
 
 
 def _pay_parts(budget: Budget, text: str, sep: str | None) -> None:
     budget.text(text)
-    count = _count(budget, _FIELD, text) if sep is None else text.count(sep) + 1
-    budget.step(count)
+    if sep is None:
+        count = _count(budget, _FIELD, text)
+    else:
+        budget.search(text, sep)
+        count = text.count(sep) + 1
+    budget.step(2 * count)
     budget.allocate(ELEMENT_BYTES * count)
 
 
 def _count(budget: Budget, pattern: re.Pattern[str], text: str) -> int:
     """The number of matches, each paid for."""
+    budget.read(len(text))
     count = 0
     for _ in pattern.finditer(text):
         budget.step()
@@ -220,17 +235,28 @@ def _count(budget: Budget, pattern: re.Pattern[str], text: str) -> int:
 
 
 def _quoted(budget: Budget, text: str, apply: Callable[..., str], safe: str) -> str:
-    budget.step(len(text))
+    budget.step(len(text) * (1 if text.isascii() else 4))
     budget.allocate((3 if text.isascii() else 12) * len(text))
     return apply(text, safe=safe)
 
 
 def _asking(method: Callable[..., object]) -> Callable[..., object]:
-    """A method whose answer is small: a number, or true or false."""
+    """A method that says something of all characters: true or false."""
 
-    def run(budget: Budget, text: str, *args: object) -> object:
-        _pay_arguments(budget, text, args)
-        return method(text, *args)
+    def run(budget: Budget, text: str) -> object:
+        budget.read(len(text))
+        return method(text)
+
+    return run
+
+
+def _searching(method: Callable[..., object]) -> Callable[..., object]:
+    """A method that searches from the start; its result isn't larger than the text."""
+
+    def run(budget: Budget, text: str, part: str, *args: object) -> object:
+        budget.search(text, part)
+        budget.text(text)
+        return method(text, part, *args)
 
     return run
 
@@ -246,11 +272,12 @@ def _searching_back(method: Callable[..., object]) -> Callable[..., object]:
     return run
 
 
-def _cutting(method: Callable[..., object]) -> Callable[..., object]:
-    """A method whose result isn't larger than the text."""
+def _at_end(method: Callable[..., object]) -> Callable[..., object]:
+    """A method that looks at the start or the end of a text."""
 
     def run(budget: Budget, text: str, *args: object) -> object:
-        _pay_arguments(budget, text, args)
+        for argument in args:
+            measure(budget, argument)
         budget.text(text)
         return method(text, *args)
 
@@ -277,24 +304,19 @@ def _stripped(method: Callable[[str, str | None], str]) -> Callable[..., object]
 def _padded(method: Callable[..., str]) -> Callable[..., object]:
     def run(budget: Budget, text: str, width: int, *fill: str) -> str:
         budget.text(text)
+        budget.scan(4 * max(width, 0))
         budget.allocate(4 * max(width, 0))
         return method(text, width, *fill)
 
     return run
 
 
-def _pay_arguments(budget: Budget, text: str, args: tuple[object, ...]) -> None:
-    budget.scan(len(text))
-    for argument in args:
-        measure(budget, argument)
-
-
 _METHODS_BY_COST: list[tuple[Callable[..., Callable[..., object]], list[Callable[..., object]]]] = [
-    (_asking, [str.count, str.endswith, str.find, str.index, str.isalnum, str.isalpha]),
-    (_asking, [str.isascii, str.isdecimal, str.isdigit, str.islower, str.isnumeric]),
-    (_asking, [str.isspace, str.istitle, str.isupper, str.startswith]),
+    (_asking, [str.isalnum, str.isalpha, str.isascii, str.isdecimal, str.isdigit]),
+    (_asking, [str.islower, str.isnumeric, str.isspace, str.istitle, str.isupper]),
+    (_at_end, [str.endswith, str.removeprefix, str.removesuffix, str.startswith]),
+    (_searching, [str.count, str.find, str.index, str.partition]),
     (_searching_back, [str.rfind, str.rindex, str.rpartition]),
-    (_cutting, [str.partition, str.removeprefix, str.removesuffix]),
     (_cased, [str.capitalize, str.casefold, str.lower, str.swapcase, str.title, str.upper]),
     (_stripped, [str.lstrip, str.rstrip, str.strip]),
     (_padded, [str.center, str.ljust, str.rjust, str.zfill]),

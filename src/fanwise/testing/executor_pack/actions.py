@@ -238,6 +238,17 @@ def _exit() -> None:
     raise SystemExit(3)
 
 
+def _close() -> None:
+    raise GeneratorExit
+
+
+def _own_base() -> None:
+    class OwnBaseError(BaseException):
+        pass
+
+    raise OwnBaseError("no Exception")
+
+
 def _stop() -> None:
     next(iter(()))
 
@@ -260,6 +271,8 @@ FAULTS: dict[str, Callable[[], None]] = {
     "speechless": lambda: _raise(SpeechlessError()),
     "local": _local,
     "exit": _exit,
+    "close": _close,
+    "base": _own_base,
     "stop": _stop,
     "cancel": _cancel,
 }

@@ -1,0 +1,163 @@
+"""Figures of runs that are under way, were interrupted or retried, from their records."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from fanwise.model import (
+    ItemCounts,
+    ItemOutcome,
+    RecordedEvent,
+    RunRecord,
+    Status,
+    VisitRecord,
+)
+from fanwise.reports.progress import ItemProgress, item_progress
+from fanwise.reports.sessions import Sessions, sessions_of
+from fanwise.reports.timing import run_time, spells
+from fanwise.testing.stores import MemoryStore
+
+
+def a_run(store: MemoryStore, **changes: object) -> RunRecord:
+    values = {"status": Status.SUCCEEDED, "started_at": 100.0, **changes}
+    record = RunRecord(0, "r", "w", "w.yaml", "", b"{}", created_at=100.0, **values)
+    return replace(record, run_no=store.create_run(record))
+
+
+def begun(store: MemoryStore, run_no: int, *starts: tuple[str, float, float]) -> None:
+    """Record events from which on a process drove the run: kind, time, seconds before."""
+    store.commit(
+        [
+            RecordedEvent(run_no, seq, kind, json.dumps({"at": at, "since_s": since_s}).encode())
+            for seq, (kind, at, since_s) in enumerate(starts, 1)
+        ]
+    )
+
+
+def an_item(index: int, started_at: float, duration_s: float, **changes: object) -> ItemOutcome:
+    values = {"status": Status.SUCCEEDED, "attempts": 1, **changes}
+    return ItemOutcome(1, 1, index, values["status"], values["attempts"], started_at, duration_s)
+
+
+def test_the_time_between_two_sessions_is_not_driven():
+    """A run of two seconds that is retried an hour later for one was driven for three."""
+    store = MemoryStore()
+    run = a_run(store, ended_at=3_701.0)
+    begun(store, run.run_no, ("RunStarted", 100.0, 0.0), ("RunStarted", 3_700.0, 2.0))
+    sessions = sessions_of(store, run, 3.0, 3_701.0)
+    assert list(sessions.parts) == [(100.0, 102.0), (3_700.0, 3_701.0)]
+    assert (sessions.driven_s, sessions.is_rerun) == (3.0, True)
+    assert [sessions.before(at) for at in (101.0, 1_000.0, 3_700.5)] == [1.0, 2.0, 2.5]
+
+
+def test_an_interrupted_run_ends_with_the_last_sign_of_life():
+    """Hours later it has taken no longer."""
+    store = MemoryStore()
+    run = a_run(store, status=Status.RUNNING)
+    begun(store, run.run_no, ("RunStarted", 100.0, 0.0), ("RunResumed", 200.0, 6.0))
+    sessions = sessions_of(store, run, 9.0, 99_999.0)
+    assert list(sessions.parts) == [(100.0, 106.0), (200.0, 203.0)]
+
+
+def test_a_run_of_an_earlier_version_is_one_session():
+    """Its events have no times."""
+    store = MemoryStore()
+    run = a_run(store, ended_at=130.0)
+    store.commit([RecordedEvent(run.run_no, 1, "RunStarted", b"{}")])
+    assert list(sessions_of(store, run, None, 130.0).parts) == [(100.0, 130.0)]
+
+
+def test_sessions_reach_to_the_ends_of_what_began_in_them():
+    """A process may die later than its last sign of life, yet before the next session."""
+    sessions = Sessions([(0.0, 3.0), (10.0, 12.0)])
+    assert list(sessions.covering([(1.0, 5.0), (11.0, 14.0)]).parts) == [(0.0, 5.0), (10.0, 14.0)]
+    assert sessions.covering([(1.0, 11.0)]).parts[0] == (0.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "counts", "total", "expected"),
+    [
+        (Status.RUNNING, None, 9, ItemProgress(9, 3, 1, 1, 6)),
+        (Status.RUNNING, None, None, ItemProgress(None, 3, 1, 1, 6)),
+        (Status.RUNNING, ItemCounts(9, 1, 0), None, ItemProgress(9, 3, 1, 1, 6)),
+        (Status.CANCELLED, None, 9, ItemProgress(9, 3, 1, 1, 6)),
+        (Status.SUCCEEDED, ItemCounts(9, 9, 0), None, ItemProgress(9, 9, 9, 0, 12)),
+    ],
+)
+def test_items_are_counted_until_their_visit_ends(status, counts, total, expected):
+    """The counts of an earlier pause are old by then."""
+    store = MemoryStore()
+    store.commit(
+        [
+            an_item(0, 100.0, 1.0),
+            an_item(1, 100.0, 1.0, status=Status.FAILED, attempts=4),
+            an_item(2, 100.0, 1.0, status=Status.CANCELLED),
+        ]
+    )
+    visit = VisitRecord(
+        1, 1, "t", 1, status, True, None, 100.0, attempts=12, items=counts, items_total=total
+    )
+    assert item_progress(store, visit) == expected
+
+
+def test_a_visit_without_items_or_start_has_no_progress():
+    """It has nothing to count."""
+    store = MemoryStore()
+    assert item_progress(store, VisitRecord(1, 1, "t", 1, Status.RUNNING, started_at=1.0)) is None
+    assert item_progress(store, VisitRecord(1, 1, "t", 1, Status.PENDING, has_items=True)) is None
+
+
+def _worked(starts: Sequence[float], spans: Sequence[Sequence[float]], slots: int):
+    """Items that so many slots have run, each as soon as a slot was free, session by session."""
+    items, ends = [], []
+    for start, durations in zip(starts, spans, strict=True):
+        free = [start] * slots
+        for duration_s in durations:
+            at = heapq.heappop(free)
+            heapq.heappush(free, at + duration_s)
+            items.append(an_item(len(items), at, duration_s))
+        ends.append(max(free))
+    return items, ends
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.lists(st.floats(0.01, 3.0), min_size=1, max_size=8), min_size=1, max_size=4),
+    st.integers(1, 4),
+    st.sampled_from(["RunResumed", "RunStarted"]),
+    st.floats(0.0, 1.0),
+)
+def test_never_more_items_seem_to_run_at_once_than_there_are_slots(spans, slots, kind, heard):
+    """Over crashes, resumes and retries, and however early the last sign of life came."""
+    store = MemoryStore()
+    starts = [100.0 + 1_000.0 * no for no in range(len(spans))]
+    items, ends = _worked(starts, spans, slots)
+    store.commit(items)
+    run = a_run(store, ended_at=ends[-1])
+    driven = [0.0]
+    for start, end in zip(starts, ends, strict=True):
+        driven.append(driven[-1] + heard * (end - start))
+    kinds = ["RunStarted", *[kind] * (len(spans) - 1)]
+    begun(store, run.run_no, *zip(kinds, starts, driven[:-1], strict=True))
+    began = starts[-1] if kind == "RunStarted" else starts[0]
+    visit = VisitRecord(1, 1, "t", 1, Status.SUCCEEDED, True, None, began, ends[-1], len(items))
+    sessions = sessions_of(store, run, driven[-1], ends[-1])
+    found = spells(store, [visit], sessions, ends[-1])
+    sessions = sessions.covering(part for spell in found for part in spell.parts)
+    time = run_time(store, found, sessions, {})
+    (task,) = time.tasks
+    assert task.at_once is not None
+    assert task.at_once <= slots * (1 + 1e-6)
+    assert task.span_s <= time.driven_s + 1e-6
+    assert task.span_s == pytest.approx(
+        sum(end - start for start, end in zip(starts, ends, strict=True)), abs=1e-6
+    )
+    assert all(earlier[1] <= later[0] for earlier, later in pairwise(sessions.parts))
