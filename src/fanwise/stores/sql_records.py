@@ -19,7 +19,7 @@ from fanwise.model import (
 )
 from fanwise.ports import PAGE_BYTES
 from fanwise.stores import rows, statements
-from fanwise.stores.database import Database, Reader
+from fanwise.stores.database import Database, Reader, findable
 from fanwise.stores.rows import SqlValue, items_within, steps_within
 
 _PAGE_EVENTS = 100  # an event may hold the whole result of a task
@@ -145,13 +145,15 @@ class SqlRecords:
         begins = None if error is None else rows.error_beginning(error)
         filters = _given(error=begins, label=label, slower_s=slower_s, until=until)
         query = statements.items_where(status, filters, is_cut=beginning is not None)
-        values = {
-            **_given(run_no=run_no, visit_no=visit_no, status=status and status.value),
-            **_given(beginning=beginning),
-            **filters,
-            "after": after,
-            "limit": limit,
-        }
+        values = findable(
+            {
+                **_given(run_no=run_no, visit_no=visit_no, status=status and status.value),
+                **_given(beginning=beginning),
+                **filters,
+                "after": after,
+                "limit": limit,
+            }
+        )
 
         def read(reader: Reader) -> Sequence[ItemOutcome]:
             with reader.each(query, **values) as found:
