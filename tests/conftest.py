@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -12,6 +13,10 @@ from fanwise.stores import Store
 from fanwise.stores.postgres_database import open_postgres
 from fanwise.stores.store import PostgresPlace
 from fanwise.stores.urls import parse
+
+# Under nohup a process ignores Ctrl-C, and so do those that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest.register_assert_rewrite(
     "fanwise.testing.executor_contract",

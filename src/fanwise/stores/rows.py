@@ -125,7 +125,7 @@ def to_rows(records: Sequence[Record]) -> Rows:
     rows = Rows()
     short_items, labelled_items = rows.short_items, rows.labelled_items
     runs: dict[int, RunRecord] = {}
-    tasks: dict[tuple[int, int], VisitRecord] = {}
+    tasks: dict[tuple[int, str, int], VisitRecord] = {}
     sleeps: dict[tuple[int, str], Sleep] = {}
     for record in records:
         if isinstance(record, ItemOutcome):
@@ -151,7 +151,7 @@ def to_rows(records: Sequence[Record]) -> Rows:
                 labelled_items += values
                 labelled_items.append(label)
         elif isinstance(record, VisitRecord):
-            key = record.run_no, record.visit_no
+            key = record.run_no, record.path, record.visit
             tasks.pop(key, None)  # of one visit the last record counts, whatever its number
             tasks[key] = record
         elif isinstance(record, RecordedEvent):
