@@ -23,6 +23,7 @@ BENCHMARKS = {
     "control": "Pausing and cancelling a run from another process",
     "torture": "Killing processes over and over, and counting losses",
     "habits": "The worth of the advice on fan-outs, each piece against its opposite",
+    "postgres": "A fan-out recorded on PostgreSQL, against a bare loop with COPY",
     "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
 }
 """Titles of the benchmarks, in their order. Each is a module of its name."""

@@ -48,7 +48,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         )
 
     def outcomes(self) -> dict[str, object]:
-        """The outcomes of the run and of everything in it, without times and numbers of rows."""
+        """The outcomes of the run and all in it, without times, row numbers, earlier attempts."""
         found: dict[str, object] = {
             "run": (self.run.status, self.run.output, self.run.error),
         }
@@ -56,10 +56,18 @@ class Snapshot(msgspec.Struct, frozen=True):
             match record:
                 case VisitRecord():
                     found[place] = replace(
-                        record, visit_no=0, started_at=None, ended_at=None, due_at=None, source=None
+                        record,
+                        visit_no=0,
+                        started_at=None,
+                        ended_at=None,
+                        due_at=None,
+                        source=None,
+                        earlier=(),
                     )
                 case ItemOutcome():
-                    found[place] = replace(record, visit_no=0, started_at=0.0, duration_s=0.0)
+                    found[place] = replace(
+                        record, visit_no=0, started_at=0.0, duration_s=0.0, earlier=None
+                    )
         return found
 
 

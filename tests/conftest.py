@@ -1,4 +1,22 @@
+"""What tests of several folders share: rewritten assertions, and a PostgreSQL server."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
 import pytest
+
+from benchmarks.postgres_server import PostgresServer, postgres_server
+from fanwise.stores import Store
+from fanwise.stores.postgres_database import open_postgres
+from fanwise.stores.store import PostgresPlace
+from fanwise.stores.urls import parse
+
+# Under nohup a process ignores Ctrl-C, and so do those that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest.register_assert_rewrite(
     "fanwise.testing.executor_contract",
@@ -8,3 +26,45 @@ pytest.register_assert_rewrite(
     "fanwise.testing.store_contract",
     "fanwise.testing.maintenance_contract",
 )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A server that is started by the first test that wants one."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[Callable[..., str]]:
+    """Makes URLs of empty schemas, each its own; they are gone after the test."""
+    made: list[str] = []
+
+    def url(query: str = "") -> str:
+        made.append(f"store_{len(made)}")
+        with postgres.connect() as connection:
+            connection.execute(f"CREATE SCHEMA {made[-1]}")
+        return postgres.url(query=f"options=-csearch_path%3D{made[-1]}{query and '&' + query}")
+
+    yield url
+    with postgres.connect() as connection:
+        # A session that a failed test has left in a transaction holds nothing up.
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        for name in made:
+            connection.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+@pytest.fixture
+def postgres_store(postgres_url: Callable[..., str]) -> Iterator[Callable[..., Store]]:
+    """Opens new stores, whose clock is the one given, and closes them after the test."""
+    with ExitStack() as stores:
+
+        def opened(now: Callable[[], float] | None = None) -> Store:
+            place = parse(postgres_url())
+            assert isinstance(place, PostgresPlace)
+            return stores.enter_context(open_postgres(place, now=now))
+
+        yield opened

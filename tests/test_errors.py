@@ -87,6 +87,7 @@ CODES = {
     "RunOverError": "run-over",
     "SourceChangedError": "source-changed",
     "StoreError": "bad-store",
+    "StoreUnusableError": "store-unusable",
     "TaskNotFoundError": "task-not-found",
     "TemplateError": "template-failed",
     "TemplateSyntaxError": "bad-template",

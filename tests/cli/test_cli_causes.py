@@ -32,7 +32,7 @@ build failed; the end of its standard output:
   22
 """
 EACH = """
-each[0] failed; the end of its standard error:
+each[0] a failed; the end of its standard error:
   no space for a
 """
 CALL = """

@@ -8,16 +8,25 @@ run of the same workflow in a mended world to which nothing happens.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from crashing import Case, Life, Stage
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from fanwise.errors import NothingToRetryError, TaskNotFoundError, UsageError
 from fanwise.model import RequestKind, Status
+from fanwise.stores import Store
 
 CHILDREN = {
     "steps.yaml": """
@@ -107,14 +116,17 @@ class LifeOfARun(RuleBasedStateMachine):
     @initialize(text=workflows(), death=_deaths)
     def begin(self, text: str, death: dict[str, Any]) -> None:
         self.stage = Stage(Case(text, CHILDREN), FOLDER)
-        mended = self.stage.new_life()
+        mended = self.new_life()
         mended.world.is_mended = True
         mended.start()
         assert mended.record().status is Status.SUCCEEDED
         self.output = mended.record().output
-        self.life: Life = self.stage.new_life()
+        self.life: Life = self.new_life()
         self.kept: dict[str, Any] = {}
         self.life.start(**death)
+
+    def new_life(self) -> Life:
+        return self.stage.new_life()
 
     @property
     def is_over(self) -> bool:
@@ -201,3 +213,26 @@ class LifeOfARun(RuleBasedStateMachine):
 
 TestLifeOfARun = LifeOfARun.TestCase
 TestLifeOfARun.settings = settings(max_examples=80, stateful_step_count=8, deadline=None)
+
+
+def test_a_run_on_postgres_keeps_what_it_has(postgres_store: Callable[..., Store]) -> None:
+    """The same machine, with the store on a server."""
+
+    class LifeOnPostgres(LifeOfARun):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stores: list[Store] = []
+
+        def new_life(self) -> Life:
+            self.stores.append(postgres_store(lambda: self.stage.life.store_now()))
+            return self.stage.new_life(self.stores[-1])
+
+        def teardown(self) -> None:
+            try:
+                super().teardown()
+            finally:
+                for each in self.stores:
+                    each.close()
+
+    on_postgres = settings(max_examples=6, stateful_step_count=6, deadline=None)
+    run_state_machine_as_test(LifeOnPostgres, settings=on_postgres)

@@ -58,13 +58,19 @@ def test_a_run_that_dies_at_any_commit_goes_on_and_ends_the_same(
         require_end(life, expected)
 
 
-@pytest.mark.parametrize("name", SOME)
-def test_a_run_in_a_file_dies_and_goes_on_as_well(tmp_path: Path, name: str) -> None:
-    """The next process opens the file anew."""
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [*((name, "file") for name in SOME), *((name, "postgres") for name in SOME[1:5:2])],
+)
+def test_a_run_in_another_store_dies_and_goes_on_as_well(
+    tmp_path: Path, request: pytest.FixtureRequest, name: str, kind: str
+) -> None:
+    """The next process opens the store again."""
     stage = Stage(CASES[name], tmp_path)
     expected, commits = end_undisturbed(stage)
+    new_url = request.getfixturevalue("postgres_url") if kind == "postgres" else None
     for at in range(1, commits):
-        url = str(tmp_path / f"{at}.db")
+        url = new_url() if new_url else str(tmp_path / f"{at}.db")
         with open_store(url) as store:
             life = stage.new_life(store)
             life.start(at=at, when="after")

@@ -97,8 +97,14 @@ def test_the_metadata_is_that_of_the_project(wheel: zipfile.ZipFile) -> None:
     assert metadata["Name"] == "fanwise"
     assert metadata["Version"] == project["version"]
     assert metadata["Requires-Python"] == project["requires-python"]
+    extras = [
+        f'{each}; extra == "{name}"'
+        for name, texts in project["optional-dependencies"].items()
+        for each in texts
+    ]
+    assert metadata.get_all("Provides-Extra") == list(project["optional-dependencies"])
     assert [Requirement(each) for each in metadata.get_all("Requires-Dist", [])] == [
-        Requirement(each) for each in project["dependencies"]
+        Requirement(each) for each in [*project["dependencies"], *extras]
     ]
     entries = _info(wheel, "entry_points.txt")
     assert "[console_scripts]\nfanwise = fanwise.cli:main\n" in entries

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from fanwise.stores import Store
 from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.maintenance_contract import MaintenanceContract
@@ -24,6 +26,15 @@ class TestFullyDurableSqliteStore(
 ):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         return open_sqlite(folder / "fanwise.db", durability="full", now=now)
+
+
+class TestPostgresStore(OwnershipContract, QueueContract, MaintenanceContract, StoreContract):
+    @pytest.fixture(autouse=True)
+    def _opens(self, postgres_store: Callable[..., Store]) -> None:
+        self._open = postgres_store
+
+    def open(self, folder: Path, now: Callable[[], float]) -> Store:
+        return self._open(now)
 
 
 class TestMemoryStore(OwnershipContract, QueueContract, MaintenanceContract, StoreContract):

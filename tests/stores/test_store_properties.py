@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from store_model import StoreModel
 
@@ -133,13 +134,27 @@ def readings(store):
 def test_a_store_and_its_model_read_the_same(groups):
     """After a random history of commits they are equal, also where they refuse one."""
     with TemporaryDirectory() as folder, open_store(f"{folder}/fanwise.db") as store:
-        model = StoreModel()
-        for each in (store, model):
-            for number in range(RUNS):
-                each.create_run(a_run(f"run-{number + 1}"))
-        for group in groups:
-            assert committed(store, group) == model.commit(group)
-            assert list(readings(store)) == list(readings(model))
+        require_equal(store, groups)
+
+
+@settings(
+    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(commits)
+def test_a_store_on_postgres_and_the_model_read_the_same(postgres_url, groups):
+    """In the same order too: text is compared by its bytes on every store."""
+    with open_store(postgres_url()) as store:
+        require_equal(store, groups)
+
+
+def require_equal(store, groups):
+    model = StoreModel()
+    for each in (store, model):
+        for number in range(RUNS):
+            each.create_run(a_run(f"run-{number + 1}"))
+    for group in groups:
+        assert committed(store, group) == model.commit(group)
+        assert list(readings(store)) == list(readings(model))
 
 
 def committed(store, group):
@@ -151,9 +166,12 @@ def committed(store, group):
     return True
 
 
-def test_the_durations_of_very_many_items_are_sampled_evenly(tmp_path):
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_the_durations_of_very_many_items_are_sampled_evenly(tmp_path, request, kind):
     """Whatever period the items have, each of its places has its part in the sample."""
-    with open_store(str(tmp_path / "fanwise.db")) as store:
+    is_file = kind == "sqlite"
+    url = str(tmp_path / "fanwise.db") if is_file else request.getfixturevalue("postgres_url")()
+    with open_store(url) as store:
         for visit_no, period in enumerate((2, 3, 100, 128), start=1):
             store.commit(
                 [

@@ -6,6 +6,7 @@ import pytest
 
 from fanwise.errors import StoreError
 from fanwise.stores import open_store
+from fanwise.stores.store import PostgresPlace
 from fanwise.stores.urls import StorePlace, parse
 
 
@@ -29,6 +30,39 @@ def test_a_store_is_a_path_or_an_sqlite_url(url, place):
 
 
 @pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        (
+            "postgresql://ada:hunter2@db.example.org:5433/runs",
+            PostgresPlace(
+                "postgresql://ada:hunter2@db.example.org:5433/runs",
+                "postgresql://ada@db.example.org:5433/runs",
+            ),
+        ),
+        (
+            "postgres:///runs?host=/run/pg&wait=5m&password=hunter2&timeout=1m",
+            PostgresPlace(
+                "postgresql:///runs?host=/run/pg&password=hunter2",
+                "postgresql:///runs?host=/run/pg",
+                wait_s=300.0,
+                timeout_s=60.0,
+            ),
+        ),
+        (
+            "postgresql://ada@[::1]:1,other/runs?sslmode=require",
+            PostgresPlace(
+                "postgresql://ada@[::1]:1,other/runs?sslmode=require",
+                "postgresql://ada@[::1]:1,other/runs",
+            ),
+        ),
+    ],
+)
+def test_a_database_is_a_url_of_libpq_with_settings_of_ours(url, place):
+    """What is shown of it has no password and no setting."""
+    assert parse(url) == place
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "",
@@ -37,7 +71,14 @@ def test_a_store_is_a_path_or_an_sqlite_url(url, place):
         "sqlite:///",
         "sqlite:///:memory:",
         "sqlite://host/fanwise.db",
-        "postgresql://me:hunter2@host/db",
+        "mysql://me:hunter2@host/db",
+        "postgresql://me:hunter2/x@host/db",
+        "postgresql://me:hunter2@host/db?wait=hunter2",
+        "postgresql://me:hunter2@host/db?timeout=2d",
+        "postgresql://me:hunter2@host/db?patience=hunter2",
+        "postgresql://me:hunter2%zz@host/db",
+        "postgresql://me:hunter2@host:port/db",
+        "postgresql://me:hunter2@host/db?sslmode=hunter2",
         "fanwise.db?durability=some",
         "fanwise.db?timeout=hunter2",
         "fanwise.db?timeout=2d",

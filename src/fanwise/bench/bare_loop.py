@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from fanwise.bench.pack.actions import noop
 
 _GROUP = 1_000
-_COLUMNS = (
+COLUMNS = (
     "run_no",
     "visit_no",
     "idx",
@@ -29,7 +29,7 @@ _COLUMNS = (
     "error",
     "has_payload",
 )
-_INSERT = f"INSERT INTO items ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_INSERT = f"INSERT INTO items ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 
 
 def bare_loop(
@@ -41,8 +41,14 @@ def bare_loop(
 ) -> None:
     """Call the action for each item and record the results in a new SQLite file at `path`."""
     connection = _new_store(path)
+
+    def record(rows: Sequence[tuple[object, ...]]) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(_INSERT, rows)
+        connection.execute("COMMIT")
+
     try:
-        asyncio.run(_work(enumerate(items), connection, action, concurrency))
+        asyncio.run(work(enumerate(items), record, action, concurrency))
     finally:
         connection.close()
 
@@ -59,21 +65,16 @@ def _new_store(path: Path) -> sqlite3.Connection:
     return connection
 
 
-async def _work(
+async def work(
     items: Iterable[tuple[int, object]],
-    connection: sqlite3.Connection,
-    action: Callable[[object], Awaitable[object]],
-    concurrency: int,
+    record: Callable[[Sequence[tuple[object, ...]]], None],
+    action: Callable[[object], Awaitable[object]] = noop,
+    concurrency: int = 50,
 ) -> None:
+    """Call the action for each item, and have the rows recorded, each with `COLUMNS`, in groups."""
     encode = msgspec.json.Encoder().encode
     source = iter(items)
     rows: list[tuple[object, ...]] = []
-
-    def record() -> None:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(_INSERT, rows)
-        connection.execute("COMMIT")
-        rows.clear()
 
     async def worker() -> None:
         for index, item in source:
@@ -87,7 +88,8 @@ async def _work(
             duration_s = time.perf_counter() - started
             rows.append((1, 1, index, status, 1, started_at, duration_s, output, error, False))
             if len(rows) >= _GROUP:
-                record()
+                record(rows)
+                rows.clear()
 
     await asyncio.gather(*(worker() for _ in range(concurrency)))
-    record()
+    record(rows)

@@ -15,12 +15,12 @@ PACK = Path(__file__).parent / "pack"
 
 def run(
     workflow: Workflow,
-    store: Path,
+    store: Path | str,
     parameters: Mapping[str, Json] | None = None,
     *,
     packs: Sequence[Path] = (PACK,),
 ) -> fanwise.Run:
-    """Run a workflow whose items must all succeed, and record it in the store at `store`.
+    """Run a workflow whose items must all succeed, and record it in the store at a path or URL.
 
     Raises `UsageError` if anything failed: it would be measured as if it were fast.
     """

@@ -26,8 +26,8 @@ StoreUrl = Annotated[
     typer.Option(
         "--store",
         metavar="URL",
-        help="The store: sqlite:///PATH or a path. Default: $FANWISE_STORE, else that of "
-        "fanwise.yaml, else your own.",
+        help="The store: a path, sqlite:///PATH or postgresql://HOST/DATABASE. "
+        "Default: $FANWISE_STORE, else that of fanwise.yaml, else your own.",
     ),
 ]
 

@@ -103,7 +103,7 @@ class InputRender(NamedTuple):
     check: _Check | None
     place: Place
 
-    def value_in(self, context: TemplateContext) -> Any:
+    def value_in(self, context: TemplateContext) -> object:
         """The value that the action is called with. Raises `AttemptError`."""
         value = self.render(context, None)
         if self.check is None:

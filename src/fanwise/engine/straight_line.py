@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -42,7 +42,7 @@ _NOT_SEEN = TaskResult(Status.SKIPPED)
 class Followed(NamedTuple):
     """The end of the line for one child: its output, or its rows if it `departed` before."""
 
-    output: Any
+    output: object
     departed: Sequence[VisitRecord] | None = None
 
 

@@ -9,9 +9,10 @@ database fails, and `RecordRefusedError` where a value can't be stored as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -42,7 +43,7 @@ class Insert(msgspec.Struct, frozen=True, eq=False):
 
 
 class Reader(Protocol):
-    """Runs queries."""
+    """Runs queries within one transaction, for which the database stays as it was."""
 
     def read(self, query: Statement, **values: SqlValue) -> list[Row]:
         """Every row of the answer."""
@@ -51,8 +52,17 @@ class Reader(Protocol):
         """The rows one by one, of which the caller need not take all, until the block ends."""
 
 
+_Result = TypeVar("_Result")
+
+Settle: TypeAlias = Callable[[Reader], Sequence[_Result]]
+"""A look for the own rows of a transaction: its result if it was committed, or else nothing."""
+
+Witness: TypeAlias = Callable[[Reader], bool]
+"""A look for rows that a transaction has left, and that are gone if the database has gone back."""
+
+
 class Writer(Protocol):
-    """Runs statements within one transaction, which ends with the block that gave the writer."""
+    """Runs statements within one transaction."""
 
     def read(self, query: Statement, **values: SqlValue) -> list[Row]:
         """Every row of the answer, which sees the transaction's own changes."""
@@ -66,26 +76,45 @@ class Writer(Protocol):
     def insert(self, insert: Insert, values: Sequence[SqlValue]) -> None:
         """Insert rows whose values stand one row after the other, at the latest at the end."""
 
+    def announce(self) -> None:
+        """Wake the processes that wait in `await_change`, once the transaction is committed."""
 
-class Database(Reader, Protocol):
+
+class Database(Protocol):
     """A database with the schema of `fanwise.stores.schema`. Any thread may use it.
 
-    Queries see what is committed. Transactions wait for each other at their start, and leave
-    nothing behind if their block raises.
+    Queries see what is committed. The work of a transaction is a function: it leaves nothing behind
+    if it raises, and is called again if the transaction met another one, or the server was away. A
+    commit may have happened although its answer was lost. `settle` is asked then; without it the
+    work is just done again. A server may also come back as an older copy of itself: `writing` then
+    asks the `witness` of the last commit, and raises `StoreError` if that is gone.
     """
 
     @property
     def place(self) -> str:
         """The place of the database, for people; never a password."""
 
+    def read(self, query: Statement, **values: SqlValue) -> list[Row]:
+        """Every row of the answer."""
+
+    def reading(self, work: Callable[[Reader], _Result]) -> _Result:
+        """The result of `work` with the database as it is now."""
+
     def snapshot(self) -> AbstractContextManager[Reader]:
         """A reader for which the database stays as it is now, until the block ends."""
 
-    def writing(self) -> AbstractContextManager[Writer]:
-        """A transaction of the journal or of maintenance; one thread at a time."""
+    def writing(
+        self,
+        work: Callable[[Writer], _Result],
+        settle: Settle[_Result] | None = None,
+        witness: Witness | None = None,
+    ) -> _Result:
+        """The result of a transaction of the journal or of maintenance; one thread at a time."""
 
-    def controlling(self) -> AbstractContextManager[Writer]:
-        """A short transaction, beside those of `writing`, from any thread."""
+    def controlling(
+        self, work: Callable[[Writer], _Result], settle: Settle[_Result] | None = None
+    ) -> _Result:
+        """The result of a short transaction, beside those of `writing`, from any thread."""
 
     def revision(self) -> str:
         """The revision of the schema, or empty text before the first one."""
@@ -107,6 +136,20 @@ class Database(Reader, Protocol):
 
     def close(self) -> None:
         """Close all connections; the database then raises `StoreError`. Closing again is fine."""
+
+
+_UNKNOWN = re.compile("[\0\ud800-\udfff]")
+
+
+def findable(values: Mapping[str, SqlValue]) -> Mapping[str, SqlValue]:
+    """Return the values of a query, of which a text that no record holds is one that can be sent.
+
+    NUL and halves of surrogate pairs become U+FFFF, which is no character either.
+    """
+    return {
+        name: _UNKNOWN.sub("\uffff", value) if isinstance(value, str) else value
+        for name, value in values.items()
+    }
 
 
 def refused(place: str, error: Exception) -> RecordRefusedError:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from fanwise.errors import RunExistsError
 from fanwise.model import RunRecord
 from fanwise.stores import rows, schema, statements
-from fanwise.stores.database import Writer, refused
+from fanwise.stores.database import Reader, Settle, Writer, refused
 from fanwise.stores.rows import SqlValue
 
 _COLUMNS: Final = tuple(schema.runs.columns)[1:]
@@ -28,6 +28,16 @@ def insert_run(writer: Writer, run: RunRecord, values: Mapping[str, SqlValue]) -
         writer.insert(statements.INSERT_TAGS, rows.from_tags(run_no, run.tags))
         return int(run_no)
     return None
+
+
+def is_inserted(run: RunRecord, numbers: Collection[int]) -> Settle[int | None]:
+    """A look for the rows of a new run, which got one of these numbers if it was committed."""
+
+    def settle(reader: Reader) -> list[int | None]:
+        found = [rows.to_run(row) for row in reader.read(statements.RUN, run_id=run.id)]
+        return [each.run_no for each in found if each.run_no in numbers]
+
+    return settle
 
 
 def id_is_taken(run: RunRecord) -> RunExistsError:

@@ -121,12 +121,13 @@ class Rows:
 def to_rows(records: Sequence[Record]) -> Rows:
     """Return the rows of `records`; of several records of one thing that replace, the last counts.
 
-    Raises `ValueError` for text that isn't UTF-8 and `TypeError` for errors that aren't JSON.
+    Raises `ValueError` for text that isn't UTF-8 or holds NUL, and `TypeError` for errors that
+    aren't JSON.
     """
     rows = Rows()
     short_items, labelled_items = rows.short_items, rows.labelled_items
     runs: dict[int, RunRecord] = {}
-    tasks: dict[tuple[int, int], VisitRecord] = {}
+    tasks: dict[tuple[int, str, int], VisitRecord] = {}
     sleeps: dict[tuple[int, str], Sleep] = {}
     for record in records:
         if isinstance(record, ItemOutcome):
@@ -148,15 +149,17 @@ def to_rows(records: Sequence[Record]) -> Rows:
             if label is None:
                 short_items += values
             else:
+                _refuse_nul(label)
                 labelled_items += values
                 labelled_items.append(label)
         elif isinstance(record, VisitRecord):
-            key = record.run_no, record.visit_no
+            key = record.run_no, record.path, record.visit
             tasks.pop(key, None)  # of one visit the last record counts, whatever its number
             tasks[key] = record
         elif isinstance(record, RecordedEvent):
             rows.events += (record.run_no, record.seq, record.kind, record.data.decode())
         elif isinstance(record, LogEntry):
+            _refuse_nul(record.text)
             index = OWN if record.index is None else record.index
             rows.logs += (record.run_no, record.visit_no, index, record.at, record.attempt)
             rows.logs += (record.path, record.text)
@@ -176,7 +179,15 @@ def to_rows(records: Sequence[Record]) -> Rows:
     return rows
 
 
+def _refuse_nul(text: str) -> None:
+    """Raise `ValueError` for a text that PostgreSQL couldn't hold; all stores refuse the same."""
+    if "\0" in text:
+        raise ValueError("its text holds NUL")
+
+
 def _add_item(rows: Rows, item: ItemOutcome) -> None:
+    if item.label is not None:
+        _refuse_nul(item.label)
     inline, payload = _split(item.output)
     if payload is not None:
         rows.payloads += (item.run_no, item.visit_no, item.index, payload)
@@ -254,7 +265,9 @@ def log_key(log: LogEntry | None) -> tuple[int, int, int]:
 
 
 def from_run(run: RunRecord) -> Row:
-    """Return the row of `run` without its number."""
+    """Return the row of `run` without its number. Raises `ValueError` for text with NUL."""
+    for text in (run.id, run.workflow, run.file, run.definition):
+        _refuse_nul(text)
     return (
         run.id,
         run.workflow,
@@ -447,8 +460,8 @@ def to_begun(rows: Iterable[Row], path: str) -> Bitmap:
 
 
 def to_lease(row: Row) -> Lease:
-    """Return the lease of a row of `leases`, beside its engine's and the time of reading."""
-    run_no, token, engine_no, owner, beats, beat_at, taken_at, ran_s, now = row
+    """Return the lease of a row of `leases`, beside its engine's and the database's times."""
+    run_no, token, engine_no, owner, beats, beat_at, taken_at, ran_s, now, up_since = row
     if engine_no is None or owner is None:
         return Lease(run_no, token, None, None, ran_s=ran_s)
     return Lease(
@@ -457,7 +470,8 @@ def to_lease(row: Row) -> Lease:
         engine_no=engine_no,
         owner=to_owner(owner),
         beats=beats,
-        silent_s=max(0.0, now - beat_at),  # a clock that was set back makes no span negative
+        # A clock that was set back makes no span negative.
+        silent_s=max(0.0, now - max(beat_at, up_since)),
         held_s=max(0.0, now - taken_at),
         ran_s=ran_s,
     )

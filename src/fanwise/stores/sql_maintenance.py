@@ -12,7 +12,7 @@ from functools import partial
 
 from fanwise.model import EndedRun, Record, Status, StoreReport, StoreSize
 from fanwise.stores import maintenance_statements, rows, schema, statements
-from fanwise.stores.database import Database, Statement
+from fanwise.stores.database import Database, Reader, Statement, Writer
 from fanwise.stores.queue_statements import DELETE_SUBMISSION
 from fanwise.stores.sql_ownership import DELETE_LEASE
 from fanwise.stores.turns import in_turns
@@ -67,7 +67,8 @@ class SqlMaintenance:
 
     def delete_run(self, run: EndedRun) -> bool:
         """Delete a run, if it still has that status; see `Maintenance.delete_run`."""
-        with self._database.writing() as writer:
+
+        def delete(writer: Writer) -> bool:
             is_deleted = writer.change(
                 maintenance_statements.DELETE_RUN,
                 run_no=run.run_no,
@@ -82,6 +83,12 @@ class SqlMaintenance:
             writer.execute(DELETE_LEASE, run_no=run.run_no)
             return True
 
+        def settle(reader: Reader) -> list[bool]:
+            found = reader.read(statements.RUN, run_id=run.id)
+            return [] if found and rows.to_run(found[0]).run_no == run.run_no else [True]
+
+        return self._database.writing(delete, settle)
+
     def delete_orphans(self) -> Iterator[int]:
         """Delete the rows that deleted runs have left; see `Maintenance.delete_orphans`."""
         for left_runs, delete_some in maintenance_statements.ORPHANS:
@@ -89,8 +96,9 @@ class SqlMaintenance:
                 yield from in_turns(partial(self._delete, delete_some, run_no))
 
     def _delete(self, delete_some: Statement, run_no: int, most: int) -> int:
-        with self._database.writing() as writer:
-            return writer.change(delete_some, run_no=run_no, limit=most)
+        return self._database.writing(
+            lambda writer: writer.change(delete_some, run_no=run_no, limit=most)
+        )
 
     def vacuum(self, *, rewrite: bool = False) -> None:
         """Give free space back to the disk; see `Maintenance.vacuum`."""

@@ -1,6 +1,8 @@
 """The ports `Ownership` and `Mailbox` over a database, and the check of a commit's tokens.
 
 All times are those of the database's clock, `fanwise_now()` in statements: seconds since the epoch.
+No engine is silent for longer than the database has been there, which is since
+`fanwise_up_since()`: an engine can't beat while a server is restarted.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from typing import Final
 from fanwise.errors import LeaseLostError
 from fanwise.model import Inbox, Lease, Owner, RunRequest
 from fanwise.stores import rows
-from fanwise.stores.database import Database, Writer
+from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.queue_statements import LOCK_SUBMISSION, TAKE_BY_HAND
 
 _FORGOTTEN_S: Final = 86_400
@@ -19,15 +21,15 @@ _FORGOTTEN_S: Final = 86_400
 
 LEASE: Final = (
     "SELECT leases.run_no, token, leases.engine_no, owner, beats, beat_at, taken_at, ran_s,"
-    " fanwise_now() FROM leases LEFT JOIN engines ON engines.engine_no = leases.engine_no"
+    " fanwise_now(), fanwise_up_since()"
+    " FROM leases LEFT JOIN engines ON engines.engine_no = leases.engine_no"
     " WHERE leases.run_no = :run_no"
 )
-_TOKEN: Final = "SELECT token FROM leases WHERE run_no = :run_no FOR SHARE"
 _THERE: Final = "EXISTS (SELECT 1 FROM engines WHERE engines.engine_no = :engine_no)"
 _FIRST: Final = (
     "INSERT INTO leases (run_no, token, engine_no, taken_at, ran_s)"
     " SELECT run_no, 1, :engine_no, fanwise_now(), 0.0 FROM runs"
-    f" WHERE run_no = :run_no AND {_THERE}"
+    f" WHERE run_no = :run_no AND {_THERE} FOR SHARE"
     " ON CONFLICT (run_no) DO NOTHING"
 )
 DRIVEN_S: Final = (
@@ -45,7 +47,9 @@ _RELEASE: Final = (
     f"UPDATE leases SET ran_s = ran_s + {DRIVEN_S}, engine_no = NULL"
     " WHERE run_no = :run_no AND token = :token AND engine_no = :engine_no"
 )
-_HELD_BY: Final = "SELECT engine_no FROM leases WHERE run_no = :run_no AND token = :token"
+_HELD_BY: Final = (
+    "SELECT engine_no FROM leases WHERE run_no = :run_no AND token = :token FOR UPDATE"
+)
 _ENROLL: Final = (
     "INSERT INTO engines (owner, beats, beat_at, enrolled_at)"
     " VALUES (:owner, 0, fanwise_now(), fanwise_now()) RETURNING engine_no"
@@ -58,7 +62,7 @@ _FORGET: Final = f"DELETE FROM engines WHERE beat_at < fanwise_now() - :silent_s
 _SET_BACK: Final = "UPDATE engines SET beat_at = fanwise_now() WHERE beat_at > fanwise_now()"
 _SEND: Final = (
     "INSERT INTO requests (run_no, kind, data) SELECT run_no, :kind, :data FROM leases"
-    " WHERE run_no = :run_no AND engine_no IS NOT NULL"
+    " WHERE run_no = :run_no AND engine_no IS NOT NULL FOR SHARE"
 )
 _REQUESTS: Final = "SELECT kind, data FROM requests WHERE run_no = :run_no ORDER BY request_no"
 ANSWERED: Final = "DELETE FROM requests WHERE run_no = :run_no"
@@ -72,8 +76,13 @@ DELETE_LEASE: Final = "DELETE FROM leases WHERE run_no = :run_no"
 
 def require_tokens(writer: Writer, tokens: Mapping[int, int], place: str) -> None:
     """Raise `LeaseLostError` unless each run's lease has this fencing token, until the commit."""
+    if not tokens:
+        return
+    numbers = ", ".join([str(int(run_no)) for run_no in tokens])
+    query = f"SELECT run_no, token FROM leases WHERE run_no IN ({numbers}) FOR SHARE"
+    present: dict[int, int] = dict(writer.read(query))
     for run_no, token in tokens.items():
-        if writer.read(_TOKEN, run_no=run_no) != [(token,)]:
+        if present.get(run_no) != token:
             raise LeaseLostError(
                 f"{place}: another process has taken run number {run_no} over.", run_no=run_no
             )
@@ -104,21 +113,24 @@ class SqlOwnership:
 
     def enroll(self, owner: Owner) -> int:
         """Record an engine; see `Ownership.enroll`. Engines long gone are forgotten by the way."""
-        with self._database.controlling() as writer:
+
+        def add(writer: Writer) -> int:
             writer.execute(_SET_BACK)
             writer.execute(_FORGET, silent_s=_FORGOTTEN_S)
             ((engine_no,),) = writer.read(_ENROLL, owner=rows.from_owner(owner))
             return int(str(engine_no))
 
+        return self._database.controlling(add)
+
     def beat(self, engine_no: int) -> bool:
         """Record a sign of life of an engine; see `Ownership.beat`."""
-        with self._database.controlling() as writer:
-            return writer.change(BEAT, engine_no=engine_no) > 0
+        return self._database.controlling(
+            lambda writer: writer.change(BEAT, engine_no=engine_no) > 0
+        )
 
     def leave(self, engine_no: int) -> None:
         """Forget an engine that drives nothing any more."""
-        with self._database.controlling() as writer:
-            writer.execute(LEAVE, engine_no=engine_no)
+        self._database.controlling(lambda writer: writer.execute(LEAVE, engine_no=engine_no))
 
     def lease(self, run_no: int) -> Lease | None:
         """Return the run's lease, or None if no engine has ever driven it."""
@@ -127,7 +139,8 @@ class SqlOwnership:
 
     def acquire(self, run_no: int, engine_no: int, *, after: int = 0) -> Lease | None:
         """Take the run from the lease with the token `after`; see `Ownership.acquire`."""
-        with self._database.controlling() as writer:
+
+        def take(writer: Writer) -> Lease | None:
             writer.read(LOCK_SUBMISSION, run_no=run_no)
             if after:
                 taken = writer.change(_TAKE, run_no=run_no, engine_no=engine_no, token=after)
@@ -140,10 +153,17 @@ class SqlOwnership:
             writer.execute(BEAT, engine_no=engine_no)
             return rows.to_lease(writer.read(LEASE, run_no=run_no)[0])
 
+        def settle(reader: Reader) -> list[Lease]:
+            leases = [rows.to_lease(row) for row in reader.read(LEASE, run_no=run_no)]
+            return [
+                each for each in leases if (each.token, each.engine_no) == (after + 1, engine_no)
+            ]
+
+        return self._database.controlling(take, settle)
+
     def release(self, run_no: int, token: int) -> None:
         """Give the run back. Does nothing if the lease isn't the caller's any more."""
-        with self._database.controlling() as writer:
-            give_back(writer, run_no, token)
+        self._database.controlling(lambda writer: give_back(writer, run_no, token))
 
 
 class SqlMailbox:
@@ -154,10 +174,10 @@ class SqlMailbox:
 
     def send(self, run_no: int, request: RunRequest) -> None:
         """Record a request to the engine that drives the run; lost if no engine does."""
-        with self._database.controlling() as writer:
-            writer.execute(
-                _SEND, run_no=run_no, kind=request.kind.value, data=request.data.decode()
-            )
+        kind, data = request.kind.value, request.data.decode()
+        self._database.controlling(
+            lambda writer: writer.execute(_SEND, run_no=run_no, kind=kind, data=data)
+        )
 
     def requests(self, run_no: int) -> Sequence[RunRequest]:
         """Return the requests to the run's present owner, the oldest first."""

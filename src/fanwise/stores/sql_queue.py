@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from fanwise.model import Claim, EngineRecord, Owner, RunRecord, Status, Submission
 from fanwise.stores import queue_statements, rows
-from fanwise.stores.database import Database, Writer
-from fanwise.stores.new_runs import id_is_taken, insert_run, run_values
+from fanwise.stores.database import Database, Reader, Writer
+from fanwise.stores.new_runs import id_is_taken, insert_run, is_inserted, run_values
 from fanwise.stores.sql_ownership import ANSWERED, BEAT, DRIVEN_S, LEASE, LEAVE, give_back
 
 _PAGE_RUNS: Final = 500
@@ -35,13 +36,18 @@ class SqlQueue:
         values = run_values(run, self._database.place)
         if known := self._with_key(submission.once):
             return known, False
-        try:
-            with self._database.controlling() as writer:
-                run_no = insert_run(writer, run, values)
-                if run_no is not None:
-                    _add(writer, run_no, submission)
-        except _KeyIsKnownError:
-            run_no = None
+        numbers: list[int] = []  # those that the database has given out
+
+        def insert(writer: Writer) -> int | None:
+            run_no = insert_run(writer, run, values)
+            if run_no is not None:
+                numbers.append(run_no)
+                _add(writer, run_no, submission)
+            return run_no
+
+        run_no: int | None = None
+        with suppress(_KeyIsKnownError):
+            run_no = self._database.controlling(insert, is_inserted(run, numbers))
         if run_no is not None:
             return run.id, True
         if known := self._with_key(submission.once):  # by now: another one was faster
@@ -66,23 +72,43 @@ class SqlQueue:
         names = {f"queue_{number}": queue for number, queue in enumerate(queues)}
         if not self._database.read(queue_statements.any_waiting(len(names)), **names):
             return []
-        with self._database.controlling() as writer:
-            return _claim(writer, engine_no, queues, most)
+        claims: list[Claim] = []
+
+        def take(writer: Writer) -> list[Claim]:
+            claims[:] = _claim(writer, engine_no, queues, most)
+            return claims
+
+        def settle(reader: Reader) -> list[list[Claim]]:
+            for claim in claims[:1]:
+                lease = claim.lease
+                for row in reader.read(LEASE, run_no=lease.run_no):
+                    found = rows.to_lease(row)
+                    if (found.token, found.engine_no) == (lease.token, engine_no):
+                        return [claims]
+            return []
+
+        return self._database.controlling(take, settle)
 
     def put_back(self, run_no: int, token: int, why: str, *, counts: bool) -> None:
         """Give a run back to its queue; see `Queue.put_back`."""
-        with self._database.controlling() as writer:
+
+        def wait_again(writer: Writer) -> None:
             writer.read(queue_statements.LOCK_SUBMISSION, run_no=run_no)
             holders = writer.read(queue_statements.HOLDER, run_no=run_no) if counts else []
             if give_back(writer, run_no, token):
                 tried_by = rows.to_owner(holders[0][0]) if holders else None
                 _wait_again(writer, run_no, why, tried_by)
 
+        self._database.controlling(wait_again)
+
     def reap(self, engine_no: int, beats: int) -> Sequence[str]:
         """Put back the submitted runs of an engine that is gone; see `Queue.reap`."""
-        with self._database.controlling() as writer:
+
+        def put_back(writer: Writer) -> list[str]:
             found = writer.read(queue_statements.STANDING_STILL, engine_no=engine_no, beats=beats)
             return _reap(writer, engine_no, rows.to_owner(found[0][0])) if found else []
+
+        return self._database.controlling(put_back)
 
     def engines(self) -> Sequence[EngineRecord]:
         """All recorded engines with the runs that they hold; see `Queue.engines`."""
@@ -109,6 +135,7 @@ def _add(writer: Writer, run_no: int, submission: Submission) -> None:
     )
     if not added:
         raise _KeyIsKnownError
+    writer.announce()
 
 
 def _claim(writer: Writer, engine_no: int, queues: Sequence[str], most: int) -> list[Claim]:
@@ -139,6 +166,7 @@ def _wait_again(writer: Writer, run_no: int, why: str, tried_by: Owner | None) -
         )
     if waits:
         writer.execute(queue_statements.IS_PENDING, run_no=run_no)
+        writer.announce()
     return waits > 0
 
 

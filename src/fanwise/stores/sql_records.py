@@ -19,7 +19,7 @@ from fanwise.model import (
 )
 from fanwise.ports import PAGE_BYTES
 from fanwise.stores import rows, statements
-from fanwise.stores.database import Database
+from fanwise.stores.database import Database, Reader, findable
 from fanwise.stores.rows import SqlValue, items_within, steps_within
 
 _PAGE_EVENTS = 100  # an event may hold the whole result of a task
@@ -102,17 +102,24 @@ class SqlRecords:
     def recorded_items(self, run_no: int, visit_no: int) -> RecordedItems:
         """The recorded items of a task."""
         key = {"run_no": run_no, "visit_no": visit_no}
-        with self._database.snapshot() as reader:
+
+        def read(reader: Reader) -> RecordedItems:
             ((attempts,),) = reader.read(statements.RECORDED_ATTEMPTS, **key)
             failures = reader.read(statements.RECORDED_FAILURES, **key)
             with reader.each(statements.RECORDED_INDEXES, **key) as indexes:
                 return rows.to_recorded(indexes, attempts, failures)
 
+        return self._database.reading(read)
+
     def begun_items(self, run_no: int, path: str) -> Bitmap:
         """The items of the task at `path` that have recorded steps of a child workflow."""
         bounds = items_within(path)
-        with self._database.each(statements.BEGUN_ITEMS, run_no=run_no, **bounds) as found:
-            return rows.to_begun(found, path)
+
+        def read(reader: Reader) -> Bitmap:
+            with reader.each(statements.BEGUN_ITEMS, run_no=run_no, **bounds) as found:
+                return rows.to_begun(found, path)
+
+        return self._database.reading(read)
 
     def sleep(self, run_no: int, path: str) -> Sleep | None:
         """The latest sleep of the task or item at `path`, or None."""
@@ -137,15 +144,22 @@ class SqlRecords:
         """At most `limit` items in the order of their indexes; see `Records.items`."""
         begins = None if error is None else rows.error_beginning(error)
         filters = _given(error=begins, label=label, slower_s=slower_s, until=until)
-        with self._database.each(
-            statements.items_where(status, filters, is_cut=beginning is not None),
-            **_given(run_no=run_no, visit_no=visit_no, status=status and status.value),
-            **_given(beginning=beginning),
-            **filters,
-            after=after,
-            limit=limit,
-        ) as found:
-            return rows.to_page(found, limit_bytes)
+        query = statements.items_where(status, filters, is_cut=beginning is not None)
+        values = findable(
+            {
+                **_given(run_no=run_no, visit_no=visit_no, status=status and status.value),
+                **_given(beginning=beginning),
+                **filters,
+                "after": after,
+                "limit": limit,
+            }
+        )
+
+        def read(reader: Reader) -> Sequence[ItemOutcome]:
+            with reader.each(query, **values) as found:
+                return rows.to_page(found, limit_bytes)
+
+        return self._database.reading(read)
 
     def item_totals(
         self, run_no: int, visit_no: int, *, between: tuple[float, float] | None = None
@@ -203,8 +217,12 @@ class SqlRecords:
         It ends early once `limit_bytes` are reached; see `Pages.outputs`.
         """
         key = {"run_no": run_no, "visit_no": visit_no, "start": start, "stop": stop}
-        with self._database.each(statements.OUTPUTS, **key) as found:
-            return rows.to_outputs(found, limit_bytes)
+
+        def read(reader: Reader) -> Sequence[tuple[int, bytes]]:
+            with reader.each(statements.OUTPUTS, **key) as found:
+                return rows.to_outputs(found, limit_bytes)
+
+        return self._database.reading(read)
 
 
 def _given(**values: SqlValue) -> dict[str, SqlValue]:

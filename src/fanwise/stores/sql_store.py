@@ -8,15 +8,16 @@ seconds.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import NamedTuple, Self
 
 from fanwise.model import Discard, Record, RunRecord
 from fanwise.stores import rows, statements
-from fanwise.stores.database import Database, Writer, refused
-from fanwise.stores.new_runs import id_is_taken, insert_run, run_values
-from fanwise.stores.rows import items_within, steps_within
+from fanwise.stores.database import Database, Reader, Writer, refused
+from fanwise.stores.new_runs import id_is_taken, insert_run, is_inserted, run_values
+from fanwise.stores.rows import SqlValue, items_within, steps_within
 from fanwise.stores.sql_maintenance import SqlMaintenance
 from fanwise.stores.sql_ownership import (
+    LEASE,
     SqlMailbox,
     SqlOwnership,
     require_tokens,
@@ -35,13 +36,20 @@ class SqlJournal:
     def create_run(self, run: RunRecord, engine_no: int | None = None) -> int:
         """Record a new run and return its number; see `Journal.create_run`."""
         values = run_values(run, self._database.place)
-        with self._database.writing() as writer:
+        numbers: list[int] = []  # those that the database has given out
+
+        def insert(writer: Writer) -> int | None:
             run_no = insert_run(writer, run, values)
-            if run_no is not None and engine_no is not None:
-                take_new(writer, run_no, engine_no)
-        if run_no is None:
+            if run_no is not None:
+                numbers.append(run_no)
+                if engine_no is not None:
+                    take_new(writer, run_no, engine_no)
+            return run_no
+
+        number = self._database.writing(insert, is_inserted(run, numbers))
+        if number is None:
             raise id_is_taken(run)
-        return run_no
+        return number
 
     def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Write all of `records` or, with an error, none of them; see `Journal.commit`."""
@@ -49,9 +57,53 @@ class SqlJournal:
             written = rows.to_rows(records)  # before the transaction, to keep that short
         except (TypeError, ValueError) as error:
             raise refused(self._database.place, error) from error
-        with self._database.writing() as writer:
+
+        def write(writer: Writer) -> None:
             require_tokens(writer, tokens, self._database.place)
             _write(writer, written)
+
+        added = _first_added(written)
+        if added is not None:
+            self._database.writing(
+                write,
+                lambda reader: [None] * added.is_there(reader),
+                lambda reader: added.is_kept(reader, tokens),
+            )
+        else:
+            # It may have taken back the row that the last commit was to be known by.
+            self._database.writing(write, witness=lambda _: True)
+
+
+class _Added(NamedTuple):
+    """The first row that a commit adds, which no other commit replaces, by its table and key."""
+
+    table: str
+    key: dict[str, SqlValue]
+
+    def is_there(self, reader: Reader) -> bool:
+        """Say whether the commit has happened."""
+        return bool(reader.read(statements.ROW[self.table], **self.key))
+
+    def is_kept(self, reader: Reader, tokens: Mapping[int, int]) -> bool:
+        """Say whether the row is there, or its run has another owner, who may have deleted it."""
+        run_no = self.key["run_no"]
+        leases = reader.read(LEASE, run_no=run_no)
+        is_owned = bool(leases) and rows.to_lease(leases[0]).token == tokens.get(int(run_no or 0))
+        return not is_owned or self.is_there(reader)
+
+
+def _first_added(written: rows.Rows) -> _Added | None:
+    """The first row that a commit adds; None if it only replaces, and may be done again."""
+    for insert, values in (
+        (statements.INSERT_EVENTS, written.events),
+        (statements.INSERT_SHORT_ITEMS, written.short_items),
+        (statements.INSERT_LABELLED_ITEMS, written.labelled_items),
+        (statements.INSERT_ITEMS, written.items),
+    ):
+        if values:
+            found = dict(zip(insert.columns, values, strict=False))
+            return _Added(insert.table.name, {name: found[name] for name in insert.table.key})
+    return None
 
 
 def _write(writer: Writer, written: rows.Rows) -> None:

@@ -20,11 +20,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from fanwise.errors import StoreError
 from fanwise.model import StoreReport, StoreSize
 from fanwise.stores import sqlite_files
-from fanwise.stores.database import Insert, Reader, Statement, Writer
+from fanwise.stores.database import Insert, Reader, Settle, Statement, Witness, Writer, findable
 from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_maintenance import check_records
 from fanwise.stores.sql_store import SqlStore
@@ -33,6 +34,8 @@ from fanwise.stores.sqlite_files import transaction
 from fanwise.stores.sqlite_text import bulk_insert, translated
 from fanwise.stores.store import TIMEOUT_S, Durability
 from fanwise.stores.turns import in_turns
+
+_Result = TypeVar("_Result")
 
 _MOST_PROBLEMS = 20
 _LOOK_S = 0.02
@@ -156,13 +159,12 @@ class SqliteDatabase:
     def read(self, query: Statement, **values: SqlValue) -> list[Row]:
         """Every row of the answer."""
         with self._reading() as connection:
-            return connection.execute(translated(query), values).fetchall()
+            return connection.execute(translated(query), findable(values)).fetchall()
 
-    @contextlib.contextmanager
-    def each(self, query: Statement, **values: SqlValue) -> Iterator[Iterator[Row]]:
-        """The rows one by one, until the block ends."""
-        with self._reading() as connection, _each(connection, query, values) as rows:
-            yield rows
+    def reading(self, work: Callable[[Reader], _Result]) -> _Result:
+        """The result of `work` with the database as it is now."""
+        with self.snapshot() as reader:
+            return work(reader)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Reader]:
@@ -170,21 +172,26 @@ class SqliteDatabase:
         with self._reading() as connection, transaction(connection, "DEFERRED"):
             yield _SqliteTransaction(connection)
 
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[Writer]:
-        """A transaction on the connection that writes."""
+    def writing(
+        self,
+        work: Callable[[Writer], _Result],
+        settle: Settle[_Result] | None = None,
+        witness: Witness | None = None,
+    ) -> _Result:
+        """A transaction on the connection that writes; a commit is always answered here."""
         with self._exclusively() as connection, transaction(connection):
-            yield _SqliteTransaction(connection)
+            return work(_SqliteTransaction(connection))
 
-    @contextlib.contextmanager
-    def controlling(self) -> Iterator[Writer]:
+    def controlling(
+        self, work: Callable[[Writer], _Result], settle: Settle[_Result] | None = None
+    ) -> _Result:
         """A transaction on a connection of its own, beside those of the journal's thread."""
         self._require_writable()
         with self._control, explained(self._path):
             if self._controller is None:
                 self._controller = self._connect(sqlite_files.READ_WRITE)
             with transaction(self._controller):
-                yield _SqliteTransaction(self._controller)
+                return work(_SqliteTransaction(self._controller))
 
     def revision(self) -> str:
         """The revision of the schema, or empty text before the first one."""
@@ -299,10 +306,11 @@ class _SqliteTransaction:
     def read(self, query: Statement, **values: SqlValue) -> list[Row]:
         return self._connection.execute(translated(query), values).fetchall()
 
-    def each(
-        self, query: Statement, **values: SqlValue
-    ) -> contextlib.AbstractContextManager[Iterator[Row]]:
-        return _each(self._connection, query, values)
+    @contextlib.contextmanager
+    def each(self, query: Statement, **values: SqlValue) -> Iterator[Iterator[Row]]:
+        rows = self._connection.execute(translated(query), values)
+        with contextlib.closing(rows) as cursor:
+            yield cursor
 
     def change(self, statement: Statement, **values: SqlValue) -> int:
         return self._connection.execute(translated(statement), values).rowcount
@@ -314,13 +322,8 @@ class _SqliteTransaction:
         if values:
             bulk_insert(insert).write(self._connection, values)
 
-
-@contextlib.contextmanager
-def _each(
-    connection: sqlite3.Connection, query: Statement, values: dict[str, SqlValue]
-) -> Iterator[Iterator[Row]]:
-    with contextlib.closing(connection.execute(translated(query), values)) as cursor:
-        yield cursor
+    def announce(self) -> None:
+        """Do nothing: each commit is seen by all who wait."""
 
 
 def _free(connection: sqlite3.Connection, most: int) -> int:

@@ -174,7 +174,7 @@ ITEM_TOTALS_BETWEEN = f"{ITEM_TOTALS} AND started_at >= :since AND started_at < 
 # Steps of the golden ratio are even, and no period in the items keeps in step with them.
 DURATIONS = (
     f"SELECT duration_s FROM items WHERE {_OF_VISIT}"
-    f" AND (idx * 2654435769) % {2**32} < :part * {2**32}"
+    f" AND (idx % {2**31} * 2654435769) % {2**32} < :part * {2**32}"
 )
 
 _LONG = ("output", "error", "item", "earlier")
@@ -241,6 +241,14 @@ INSERT_ITEMS = Insert(items)
 INSERT_PAYLOADS = Insert(payloads, replaces=payloads.key)
 INSERT_LOGS = Insert(logs, without=("log_no",))
 INSERT_SLEEPS = Insert(sleeps, replaces=sleeps.key)
+
+# The row with this key, if it is there
+
+ROW = {
+    table.name: f"SELECT 1 FROM {table.name} WHERE "
+    + " AND ".join([f"{name} = :{name}" for name in table.key])
+    for table in (events, items)
+}
 
 # The rows that a commit takes back
 

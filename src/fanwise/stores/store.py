@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal, Protocol, Self
+from typing import Final, Literal, NamedTuple, Protocol, Self
 
 import msgspec
 
@@ -12,11 +12,26 @@ from fanwise.ports import Journal, Mailbox, Maintenance, Ownership, Queue, Recor
 TIMEOUT_S: Final = 10.0
 """The time that operations wait for a store that another process keeps locked."""
 
+WAIT_S: Final = 30.0
+"""The time that a server is waited for that has gone away while a store is in use."""
+
 Durability = Literal["off", "normal", "full"]
 """The survival of commits: `normal` survives the end of the process, `full` also a loss of power.
 
 After a loss of power a store with `off`, which is for tests, may be damaged.
 """
+
+
+class PostgresPlace(NamedTuple):
+    """A database on a server: how to connect, and how it is called without any password.
+
+    Operations wait `wait_s` for a server that has gone away, and `timeout_s` for other sessions.
+    """
+
+    conninfo: str
+    shown: str
+    wait_s: float = WAIT_S
+    timeout_s: float = TIMEOUT_S
 
 
 class Upgrade(msgspec.Struct, frozen=True):

@@ -8,7 +8,8 @@ that version is at work on it, and keeps a copy to go back to.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -87,12 +88,23 @@ def migrate(connection: sqlite3.Connection) -> None:
         # The driver's connection begins transactions by statements only.
         started.exec_driver_sql("BEGIN IMMEDIATE")
 
+    with driver_errors(), engine.begin() as started:
+        run_revisions(started)
+        started.exec_driver_sql(f"PRAGMA application_id = {sqlite_files.APPLICATION_ID}")
+
+
+def run_revisions(connection: Connection) -> None:
+    """Run the revisions that a database lacks, within the transaction of the connection."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+@contextmanager
+def driver_errors() -> Iterator[None]:
+    """Raise what the driver said, without the statement."""
     try:
-        with engine.begin() as started:
-            config.attributes["connection"] = started
-            command.upgrade(config, "head")
-            started.exec_driver_sql(f"PRAGMA application_id = {sqlite_files.APPLICATION_ID}")
+        yield
     except DBAPIError as error:
-        raise error.orig or error from error  # what the driver said, without the statement
+        raise error.orig or error from error

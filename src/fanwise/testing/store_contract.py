@@ -81,6 +81,19 @@ class StoreContract(FindingContract, ResumingContract):
             store.create_run(a_run(workflow="other"))
         assert store.run("run-1") == a_run(run_no=number)
 
+    @pytest.mark.parametrize("character", ["\0", "\udcff"], ids=["NUL", "surrogate"])
+    def test_nothing_is_found_by_text_that_no_record_holds(
+        self, store: Store, character: str
+    ) -> None:
+        """A run with such an id isn't made, and isn't found."""
+        run_no = store.create_run(a_run())
+        store.commit([an_item(run_no, 0, label="ab")])
+        with pytest.raises(RecordRefusedError):
+            store.create_run(a_run(f"run{character}"))
+        assert store.run(f"run-1{character}") is None
+        assert list(store.runs(workflow=f"monitor{character}", tags=[character])) == []
+        assert list(store.items(run_no, 1, label=f"a{character}")) == []
+
     def test_ids_differ_by_case(self, store: Store) -> None:
         """`Run` and `run` are two runs."""
         numbers = {store.create_run(a_run("Run")), store.create_run(a_run("run"))}
@@ -430,11 +443,12 @@ class StoreContract(FindingContract, ResumingContract):
         store.commit([an_item(run_no, 3, label="höst"), an_item(run_no, 4, label="other")])
         assert [each.label for each in store.logs(run_no)] == [None, "höst"]
 
-    def test_a_log_that_is_not_unicode_is_refused(self, store: Store) -> None:
+    @pytest.mark.parametrize("text", ["\ud800", "a\0b"])
+    def test_a_log_that_is_not_unicode_is_refused(self, store: Store, text: str) -> None:
         """It leaves nothing of its commit."""
         run_no = store.create_run(a_run())
         with pytest.raises(RecordRefusedError):
-            store.commit([an_item(run_no, 0), a_log(run_no, text="\ud800")])
+            store.commit([an_item(run_no, 0), a_log(run_no, text=text)])
         assert list(store.items(run_no, 1)) == []
         assert list(store.logs(run_no)) == []
 
@@ -482,12 +496,14 @@ class StoreContract(FindingContract, ResumingContract):
             {"output": b'"\xff' + b"x" * 5_000 + b'"'},
             {"error": b"\xff"},
             {"label": "\ud800"},
+            {"label": "a\0b"},
+            {"label": "a\0b", "output": LONG_RESULT},
         ],
     )
     def test_text_that_is_not_unicode_is_refused(
         self, store: Store, changes: dict[str, Any]
     ) -> None:
-        """Bytes that aren't UTF-8 and halves of surrogate pairs harm only their own record."""
+        """Bytes that aren't UTF-8, halves of surrogate pairs and NUL harm only their own record."""
         run_no = store.create_run(a_run())
         with pytest.raises(RecordRefusedError) as caught:
             store.commit([an_item(run_no, 0), an_item(run_no, 1, **changes)])

@@ -175,7 +175,7 @@ def failure_lines(
 
 def command(*words: str, store: str | None) -> str:
     """A command line of fanwise to copy. A store's password is left out."""
-    is_shown = store is not None and "@" not in store
+    is_shown = store is not None and "@" not in store and "password=" not in store
     return shlex.join(["fanwise", *words, *(["--store", store] if store and is_shown else [])])
 
 

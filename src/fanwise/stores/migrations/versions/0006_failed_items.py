@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
@@ -12,6 +13,6 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the columns, which are null in all rows that are there."""
-    op.execute("ALTER TABLE tasks ADD COLUMN earlier TEXT")
-    op.execute("ALTER TABLE items ADD COLUMN item TEXT")
-    op.execute("ALTER TABLE items ADD COLUMN earlier TEXT")
+    op.add_column("tasks", sa.Column("earlier", sa.Text))
+    op.add_column("items", sa.Column("item", sa.Text))
+    op.add_column("items", sa.Column("earlier", sa.Text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
@@ -9,31 +10,30 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-_STATEMENTS = (
-    "ALTER TABLE engines ADD COLUMN enrolled_at DOUBLE",
-    """
-    CREATE TABLE submissions (
-        run_no BIGINT NOT NULL,
-        queue TEXT NOT NULL,
-        priority BIGINT NOT NULL,
-        once TEXT,
-        is_waiting BOOLEAN NOT NULL,
-        since DOUBLE NOT NULL,
-        tries BIGINT NOT NULL,
-        why TEXT NOT NULL,
-        tried_by TEXT NOT NULL,
-        progress TEXT NOT NULL,
-        CONSTRAINT submissions_key PRIMARY KEY (run_no),
-        CONSTRAINT submissions_once UNIQUE (once)
-    )
-    """,
-    """
-    CREATE INDEX submissions_waiting ON submissions (queue, priority DESC, run_no) WHERE is_waiting
-    """,
-)
-
 
 def upgrade() -> None:
     """Add the column and the table."""
-    for statement in _STATEMENTS:
-        op.execute(statement)
+    op.add_column("engines", sa.Column("enrolled_at", sa.Double))
+    op.create_table(
+        "submissions",
+        sa.Column("run_no", sa.BigInteger, nullable=False, autoincrement=False),
+        sa.Column("queue", sa.Text, nullable=False),
+        sa.Column("priority", sa.BigInteger, nullable=False),
+        sa.Column("once", sa.Text),
+        sa.Column("is_waiting", sa.Boolean, nullable=False),
+        sa.Column("since", sa.Double, nullable=False),
+        sa.Column("tries", sa.BigInteger, nullable=False),
+        sa.Column("why", sa.Text, nullable=False),
+        sa.Column("tried_by", sa.Text, nullable=False),
+        sa.Column("progress", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("run_no", name="submissions_key"),
+        sa.UniqueConstraint("once", name="submissions_once"),
+    )
+    waiting = sa.text("is_waiting")
+    op.create_index(
+        "submissions_waiting",
+        "submissions",
+        ["queue", sa.text("priority DESC"), "run_no"],
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
