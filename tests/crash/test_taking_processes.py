@@ -59,6 +59,22 @@ def test_the_run_of_a_killed_engine_is_taken_over_by_another(folder, start) -> N
     assert status(folder) == "succeeded"
 
 
+def test_engines_share_a_store_on_a_server(folder, start, postgres_url) -> None:
+    """As they share a file: a run is handed on, and taken over from an engine that is killed."""
+    url = postgres_url()
+    first = start("work", FANWISE_STORE=url, WAIT_AT="3")
+    assert start("submit", "flow.yaml", "--run-id", "r", FANWISE_STORE=url).end() == 0
+    wait_for(first, "3")
+    second = start("work", FANWISE_STORE=url)
+    first.strike(signal.SIGKILL)
+    assert first.end() == -signal.SIGKILL
+    wait_until_said(second, "r  has succeeded")
+    stop(second)
+    assert second.begun[-4:] == ["3", "4", "5", "100"]
+    with open_store(url, read_only=True) as store:
+        assert list(store.engines()) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_engine_that_is_stopped_hands_its_run_back_at_once(folder, start, number) -> None:
     """It ends with 0, and the run is pending until another one goes on with it; no try counts."""
