@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         resume,
         retry,
         run,
+        submit,
     )
     from fanwise.values import thaw
     from fanwise.wiring import load_plan, open_engine
@@ -73,6 +74,7 @@ _HOMES = {
     "resume": "fanwise.runs",
     "retry": "fanwise.runs",
     "run": "fanwise.runs",
+    "submit": "fanwise.runs",
     "thaw": "fanwise.values",
 }
 
@@ -112,6 +114,7 @@ __all__ = [
     "resume",
     "retry",
     "run",
+    "submit",
     "thaw",
 ]
 

@@ -1,4 +1,4 @@
-"""Runs from Python: run, resume, retry, pause and cancel them, and open their store.
+"""Runs from Python: run, submit, resume, retry, pause and cancel them, and open their store.
 
 Each function that waits has a twin for callers on an event loop, whose name begins with an `a`.
 """
@@ -22,6 +22,7 @@ from fanwise.wiring import (
     open_existing,
     read_settings,
     runs_of,
+    submit_run,
 )
 
 if TYPE_CHECKING:
@@ -95,6 +96,38 @@ def run(
         ),
         instead="await fanwise.arun(...)",
     )
+
+
+def submit(
+    workflow: Workflow,
+    parameters: Mapping[str, Json] | None = None,
+    *,
+    store: str | None = None,
+    packs: Packs = (),
+    run_id: str | None = None,
+    tags: Collection[str] = (),
+    queue: str = "default",
+    priority: int = 0,
+    once: str | None = None,
+) -> RunDetails:
+    """Record a run for an engine to take, such as `fanwise work`, and return it at once.
+
+    It waits in the `queue` with this name, in which runs with a higher `priority` (-100 to 100) are
+    taken first, and of equals the oldest. `once` is a key that at most one run has: if a run has it
+    already, that run is returned, and none is made. Actions are those of packs, since functions
+    can't be recorded; the other arguments are those of `arun`.
+
+    Raises the errors of `arun`, and `ParameterError` for a parameter that is secret or holds a
+    secret, which isn't recorded.
+    """
+    from fanwise.model import Submission
+
+    settings = read_settings(store=store, packs=packs)
+    plan = load_plan(workflow, settings)
+    place = Submission(queue, priority, once)
+    found, _ = submit_run(plan, dict(parameters or {}), settings, place, run_id=run_id, tags=tags)
+    with open_store(settings.store) as opened:
+        return opened.get(found)
 
 
 async def aresume(
@@ -229,13 +262,18 @@ async def apause(run_id: str, *, store: str | None = None, wait: bool = True) ->
 
     Nothing new starts, and attempts in flight finish within the grace of that process. Without
     `wait` the call returns at once. Raises `RunNotFoundError`, `RunOverError`, `RunNotDrivenError`
-    for a run that is paused or interrupted, and `StoreError`.
+    for a run that is paused, interrupted or waits in a queue, and `StoreError`.
     """
     from fanwise.errors import RunNotDrivenError
     from fanwise.model import RequestKind
+    from fanwise.reports.lookup import run_by_id
 
-    found = await _ask(run_id, RequestKind.PAUSE, read_settings(store=store), wait=wait)
+    settings = read_settings(store=store)
+    found = await _ask(run_id, RequestKind.PAUSE, settings, wait=wait)
     if found is None:
+        with open_existing(settings) as opened:
+            record = run_by_id(opened, run_id)
+            runs_of(opened).require_taken(record, f"fanwise.cancel({run_id!r})")
         raise RunNotDrivenError(
             f"no process drives run {run_id}.",
             run_id=run_id,
@@ -269,17 +307,23 @@ async def acancel(
     of `aresume`. Raises the errors of `aresume`; a run that ends before it has heard the request
     is returned as it ended.
     """
+    from fanwise.errors import RunDrivenError
     from fanwise.model import RequestKind
 
     settings = read_settings(store=store, packs=packs)
-    found = await _ask(run_id, RequestKind.CANCEL, settings, wait=wait)
-    if found is not None and (not wait or found.status.is_final):
-        return found
-    # No process drives it, or its owner left before it heard the request.
-    with open_engine(settings=settings, create=False) as engine:
-        record = engine.find(run_id)
-        plan = load_recorded(record, settings, actions=actions)
-        await engine.aresume(plan, record, secrets=secrets, cancel=True)
+    while True:
+        found = await _ask(run_id, RequestKind.CANCEL, settings, wait=wait)
+        if found is not None and (not wait or found.status.is_final):
+            return found
+        # No process drives it, or its owner left before it heard the request.
+        with open_engine(settings=settings, create=False) as engine:
+            record = engine.find(run_id)
+            plan = load_recorded(record, settings, actions=actions)
+            try:
+                await engine.aresume(plan, record, secrets=secrets, cancel=True)
+                break
+            except RunDrivenError:  # an engine has just taken it from its queue
+                continue
     with open_store(settings.store) as opened:
         return opened.get(run_id)
 

@@ -6,19 +6,21 @@ This is the one module that knows all adapters, and the one place where the envi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from fanwise.errors import DefinitionError, Diagnostic, FanwiseError, UsageError
+from fanwise.errors import DefinitionError, Diagnostic, FanwiseError, RunExistsError, UsageError
 from fanwise.model import LEASE_S, Limits, RunRecord
 
 if TYPE_CHECKING:
-    from fanwise.engine import Engine
-    from fanwise.model import ItemOutcome, Run, StoreReport
+    from fanwise.engine import Engine, Services
+    from fanwise.engine.taking import Taking, Takings
+    from fanwise.model import ItemOutcome, Run, StoreReport, Submission
     from fanwise.plan import Plan
     from fanwise.ports import Catalog, Clock, Executor, Randomness
     from fanwise.preview import RunPreview
@@ -35,6 +37,8 @@ A `str` with a line break is text, and any other `str` is a path.
 Actions = Sequence[Callable[..., object]]
 """Functions made actions by `@fanwise.action`."""
 
+_Engine = TypeVar("_Engine", bound="Engine")
+_MOST_PLANS = 64
 _MOST = 10**15
 _MOST_DEPTH = 100  # each takes several frames of Python's stack
 _LEAST_LEASE_S = 1.0  # less, and a machine that is merely slow would lose its runs
@@ -353,7 +357,7 @@ def runs_of(store: Store) -> Runs:
     from fanwise.reports.ownership import Runs
     from fanwise.system import SystemProcesses
 
-    return Runs(store, store, store, SystemProcesses())
+    return Runs(store, store, store, store, SystemProcesses())
 
 
 def check_store(settings: Settings) -> StoreReport:
@@ -383,17 +387,32 @@ def build_engine(
 
     `executors` are those of `engine.placement` by name; without them actions run in this process.
     """
+    from fanwise.engine import Engine
+
+    services = _services(store, settings, clock=clock, chance=chance, executors=executors)
+    return _engine(Engine, store, services, settings, grace_s)
+
+
+def _services(
+    store: Store,
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    chance: Randomness | None = None,
+    executors: Mapping[str, Executor] | None = None,
+) -> Services:
     from fanwise import sources
     from fanwise.actions.resources import resources
-    from fanwise.engine import GRACE_S, LOCAL, Engine, Services
+    from fanwise.engine import LOCAL, Services
     from fanwise.executors.local import LocalExecutor
-    from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock, SystemProcesses
+    from fanwise.system import SystemChance, SystemClock, SystemProcesses
 
     clock = clock or SystemClock()
-    services = Services(
+    return Services(
         records=store,
         ownership=store,
         mailbox=store,
+        queue=store,
         executors=executors or {LOCAL: LocalExecutor(clock)},
         sources=sources,
         resources=resources,
@@ -402,14 +421,122 @@ def build_engine(
         processes=SystemProcesses(),
         limits=settings.limits,
     )
-    secrets = EnvironmentSecrets(settings.environment)
-    return Engine(
+
+
+def _engine(
+    kind: type[_Engine],
+    store: Store,
+    services: Services,
+    settings: Settings,
+    grace_s: float | None,
+) -> _Engine:
+    from fanwise.engine import GRACE_S
+    from fanwise.system import EnvironmentSecrets
+
+    return kind(
         store,
         services,
-        secrets,
+        EnvironmentSecrets(settings.environment),
         grace_s=GRACE_S if grace_s is None else grace_s,
         lease_s=settings.lease_s,
     )
+
+
+def submit_run(
+    plan: Plan,
+    parameters: Mapping[str, Json],
+    settings: Settings,
+    submission: Submission,
+    *,
+    run_id: str | None = None,
+    tags: Collection[str] = (),
+) -> tuple[str, bool]:
+    """Record a run for an engine to take, and return its id and True.
+
+    If a run has the key of the submission already, it is the id of that run, and False. Raises
+    `ParameterError`, `RunExistsError`, `StoreError`, and `UsageError` for a malformed id, tag,
+    queue, priority or key.
+    """
+    from fanwise.engine.run_factory import RunFactory, checked_submission
+    from fanwise.stores import open_store
+    from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock
+
+    factory = RunFactory(SystemClock(), SystemChance(), EnvironmentSecrets(settings.environment))
+    place = checked_submission(submission)
+    record = factory.submitted(plan, parameters, run_id, tags)
+    with open_store(settings.store) as store:
+        while True:
+            try:
+                return store.submit(record, place)
+            except RunExistsError:
+                if run_id is not None:
+                    raise
+            # Of hundreds of ids of one second two may be the same.
+            record = factory.submitted(plan, parameters, None, tags)
+
+
+@contextmanager
+def open_taking(
+    settings: Settings,
+    *,
+    queues: Sequence[str],
+    most: int | None = None,
+    grace_s: float | None = None,
+    takings: Takings | None = None,
+) -> Iterator[Taking]:
+    """A way to take runs from queues of the store that the settings name, at most `most` at once.
+
+    A store is made if there is none. Raises `StoreError`, and `UsageError` for a malformed queue.
+    """
+    from fanwise.engine.claiming import ClaimingEngine
+    from fanwise.engine.run_factory import checked_queue
+    from fanwise.engine.taking import MOST_RUNS, Taking, Takings
+    from fanwise.stores import open_store
+
+    names = [checked_queue(name) for name in queues]
+    with open_store(settings.store) as store:
+        services = _services(store, settings)
+        yield Taking(
+            _engine(ClaimingEngine, store, services, settings, grace_s),
+            services,
+            RecordedPlans(settings).load,
+            queues=names,
+            most=MOST_RUNS if most is None else most,
+            lease_s=settings.lease_s,
+            takings=takings or Takings(),
+        )
+
+
+class RecordedPlans:
+    """Plans of recorded runs, of which the latest are kept for runs that were made alike.
+
+    A run whose actions had other code when it was made gets a plan of its own, so code that has
+    changed is imported again.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._plans: dict[object, Plan] = {}
+        self._loading = threading.Lock()
+
+    async def load(self, record: RunRecord) -> Plan:
+        """The plan of a recorded run. Raises what `load_recorded` raises."""
+        import asyncio
+
+        return await asyncio.to_thread(self._find, record)
+
+    def _find(self, record: RunRecord) -> Plan:
+        origin = record.origin
+        made_of = (
+            *(record.file, record.definition, origin.packs),
+            *(tuple(sorted(origin.workflows.items())), tuple(sorted(origin.actions.items()))),
+        )
+        with self._loading:  # authors' modules are imported one at a time
+            plan = self._plans.pop(made_of, None) or load_recorded(record, self._settings)
+            self._plans[made_of] = plan
+            while len(self._plans) > _MOST_PLANS:
+                del self._plans[next(iter(self._plans))]
+        return plan
 
 
 def preview_run(

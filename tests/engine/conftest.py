@@ -91,10 +91,14 @@ class Loom:
 
     def make_engine(self) -> Engine:
         """A new engine, as another process would have, on the same store."""
-        services = Services(
+        return Engine(self.store, self.services(), EnvironmentSecrets(self.environment))
+
+    def services(self) -> Services:
+        return Services(
             records=self.store,
             ownership=self.store,
             mailbox=self.store,
+            queue=self.store,
             executors=self.executors or {LOCAL: LocalExecutor(self.clock)},
             sources=sources,
             resources=resources,
@@ -103,7 +107,6 @@ class Loom:
             processes=self.processes,
             limits=self.limits,
         )
-        return Engine(self.store, services, EnvironmentSecrets(self.environment))
 
     def resume(self, text: str, *actions: Callable[..., Any], **options: Any) -> Run:
         """Go on with the newest run."""

@@ -246,6 +246,7 @@ class Life:
             records=failing,
             ownership=failing,
             mailbox=failing,
+            queue=failing,
             executors={LOCAL: LocalExecutor(loop)},
             sources=sources,
             resources=resources,

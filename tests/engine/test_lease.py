@@ -63,9 +63,10 @@ class WatchedStore(StoreWrapper):
         self.looked = threading.Semaphore(0)
         self.fails: StoreError | None = None
 
-    def beat(self, engine_no: int) -> None:
-        super().beat(engine_no)
+    def beat(self, engine_no: int) -> bool:
+        is_known = super().beat(engine_no)
         self.beaten.release()
+        return is_known
 
     def inbox(self, engine_no: int) -> Inbox:
         self.looked.release()

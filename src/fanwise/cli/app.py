@@ -12,6 +12,7 @@ from fanwise.cli.commands.bench import bench
 from fanwise.cli.commands.control import cancel, pause
 from fanwise.cli.commands.db import check, upgrade
 from fanwise.cli.commands.demo import demo
+from fanwise.cli.commands.engines import engines
 from fanwise.cli.commands.export import export
 from fanwise.cli.commands.graph import graph
 from fanwise.cli.commands.items import items
@@ -25,7 +26,9 @@ from fanwise.cli.commands.run import run
 from fanwise.cli.commands.runs import runs
 from fanwise.cli.commands.schema import schema
 from fanwise.cli.commands.show import show
+from fanwise.cli.commands.submit import submit
 from fanwise.cli.commands.validate import validate
+from fanwise.cli.commands.work import work
 from fanwise.cli.completion.scripts import completion
 
 # Plain help: Rich's takes as long to import as everything else together.
@@ -83,6 +86,13 @@ _EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     pause: ("fanwise pause 20260305-090702-k3xq", "fanwise pause 20260305 --no-wait"),
     cancel: ("fanwise cancel 20260305-090702-k3xq", "fanwise cancel 20260305 --no-wait"),
     recover: ("fanwise recover", "fanwise recover --json"),
+    submit: (
+        "fanwise submit flow.yaml -p region=eu",
+        "fanwise submit flow.yaml --queue nightly --priority 5",
+        "fanwise submit flow.yaml --once import-2026-03-05",
+    ),
+    work: ("fanwise work --concurrency 4", "fanwise work --queue urgent --queue default"),
+    engines: ("fanwise engines", "fanwise engines --json"),
     export: (
         "fanwise export 20260305-090702-k3xq > run.jsonl",
         "fanwise export 20260305 | gzip > run.gz",

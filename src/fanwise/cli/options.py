@@ -14,6 +14,7 @@ from fanwise.cli.completion.words import (
     complete_resumable_runs,
     complete_retryable_runs,
     complete_runs,
+    complete_tags,
 )
 
 Packs = Annotated[
@@ -60,6 +61,26 @@ SecretOptions = Annotated[
 ]
 Force = Annotated[
     bool, typer.Option("--force", help="Resume although a file that the run reads has changed.")
+]
+Parameter = Annotated[
+    list[str] | None,
+    typer.Option("-p", metavar="NAME=VALUE", help="A parameter; may be given several times."),
+]
+Params = Annotated[
+    Path | None,
+    typer.Option("--params", metavar="FILE", help="A map of parameters in YAML or JSON."),
+]
+NewId = Annotated[
+    str | None, typer.Option("--run-id", metavar="ID", help="The run's id; else one is made.")
+]
+Tag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag",
+        metavar="TAG",
+        help="A word to find the run by; may be given several times.",
+        autocompletion=complete_tags,
+    ),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Verbose = Annotated[

@@ -28,7 +28,7 @@ from fanwise.engine.run_factory import PreparedRun, RunFactory
 from fanwise.engine.services import RunServices, Services
 from fanwise.engine.takeover import Beginning, Resume, Retry, Takeover
 from fanwise.errors import FanwiseError, LeaseLostError, UsageError
-from fanwise.model import LEASE_S, Lease, RequestKind, Run, RunRecord, RunRequest, Status
+from fanwise.model import LEASE_S, Lease, RequestKind, Run, RunRecord, RunRequest
 from fanwise.plan import Plan
 from fanwise.ports import Journal, Observer, Secrets
 from fanwise.reports.lookup import run_by_id
@@ -38,15 +38,19 @@ GRACE_S = 30.0
 """Seconds for which a pause lets attempts in flight finish, unless an engine is given others."""
 
 
-class _Session(msgspec.Struct, frozen=True):
-    """One run in progress: the journal that it shares, its observer, and its requests."""
+class Session(msgspec.Struct):
+    """One run in progress: the journal that it shares, its observer, and its requests.
+
+    `has_heard` says that another process has asked for something.
+    """
 
     journal: JournalWriter
     observer: Observer
     inbox: RunInbox
+    has_heard: bool = False
 
 
-_Drive = Callable[[_Session], Coroutine[Any, Any, Run]]
+_Drive = Callable[[Session], Coroutine[Any, Any, Run]]
 
 
 class Engine:
@@ -277,7 +281,7 @@ class Engine:
             self._journal = JournalWriter(self._store, self._services.limits)
         journal = self._journal
         try:
-            run = await drive(_Session(journal, observer, inbox))
+            run = await drive(Session(journal, observer, inbox))
         finally:
             self._inboxes.discard(inbox)
             if not self._inboxes:
@@ -290,14 +294,14 @@ class Engine:
         return run
 
     async def _run_new(
-        self, prepared: PreparedRun, notices: Collection[str], session: _Session
+        self, prepared: PreparedRun, notices: Collection[str], session: Session
     ) -> Run:
         """Record a run together with its lease, and drive it from its start."""
         engine_no = await asyncio.to_thread(self._keeper.engine_no)
         run_no = await session.journal.create_run(prepared.record, engine_no)
         prepared = replace(prepared, record=replace(prepared.record, run_no=run_no))
         start = fresh_start(prepared.plan, prepared.record, prepared.context)
-        async with self._lease(prepared.record, session, is_new=True) as lease:
+        async with self._lease(prepared.record, session, self._keeper.first) as lease:
             return await self._drive(Beginning(prepared, start, notices=[*notices]), lease, session)
 
     async def _take_up(
@@ -307,7 +311,7 @@ class Engine:
         record: RunRecord,
         secrets: Mapping[str, Json],
         corrected: Mapping[str, Json],
-        session: _Session,
+        session: Session,
     ) -> Run:
         """Take over a recorded run, and drive it from where its records lead.
 
@@ -316,7 +320,7 @@ class Engine:
         """
         how.check(record)
         self._factory.recorded(plan, record, secrets, corrected)
-        async with self._lease(record, session) as lease:
+        async with self._lease(record, session, self._keeper.take) as lease:
             found = await asyncio.to_thread(self.find, record.id)
             how.check(found)
             prepared = self._factory.recorded(plan, found, secrets, corrected)
@@ -325,20 +329,27 @@ class Engine:
 
     @asynccontextmanager
     async def _lease(
-        self, record: RunRecord, session: _Session, *, is_new: bool = False
+        self,
+        record: RunRecord,
+        session: Session,
+        take: Callable[[RunRecord], Lease],
+        give_back: Callable[[], None] | None = None,
     ) -> AsyncIterator[Lease]:
-        """A block in which this process drives the run, and no other one does."""
-        take = self._keeper.first if is_new else self._keeper.take
+        """A block in which this process drives the run, and no other one does.
+
+        `take` gets the lease, and `give_back` releases it in another way than usual.
+        """
         taking = asyncio.create_task(asyncio.to_thread(take, record))
         try:
             lease = await asyncio.shield(taking)
         except asyncio.CancelledError:  # which the thread doesn't hear
             with suppress(FanwiseError):
-                await self._keeper.release(await taking)
+                await self._keeper.release(await taking, give_back)
             raise
         journal, inbox, run_no = session.journal, session.inbox, record.run_no
 
         def hear(request: RunRequest) -> None:
+            session.has_heard = True
             session.observer.notice(f"another process asks to {request.kind.value} the run")
             inbox.request(request.kind, request.by)
 
@@ -353,9 +364,9 @@ class Engine:
                 await journal.flush()
             finally:
                 journal.let_go(run_no)
-                await self._keeper.release(lease)
+                await self._keeper.release(lease, give_back)
 
-    async def _drive(self, beginning: Beginning, lease: Lease, session: _Session) -> Run:
+    async def _drive(self, beginning: Beginning, lease: Lease, session: Session) -> Run:
         """Drive a run that this process has the lease of: the one place where runs are driven."""
         prepared, start, rerun = beginning.prepared, beginning.start, beginning.rerun
         plan, record, observer = prepared.plan, prepared.record, session.observer
@@ -363,7 +374,7 @@ class Engine:
         run = self._run_services(beginning, session, last)
         recorder = RunRecorder(plan, record, start, run, rerun, ran_s=lease.ran_s)
         driver = WorkflowDriver(plan, start, prepared.context, run, recorder)
-        is_new = record.status is Status.PENDING
+        is_new = record.started_at is None
         report = observer.run_started if is_new else observer.run_resumed
         report(record.id, record.workflow, tuple(plan.numbers))
         for notice in beginning.notices:
@@ -382,7 +393,7 @@ class Engine:
         return recorder.summary(ended)
 
     def _run_services(
-        self, beginning: Beginning, session: _Session, last_visit_no: int
+        self, beginning: Beginning, session: Session, last_visit_no: int
     ) -> RunServices:
         prepared = beginning.prepared
         record = prepared.record

@@ -8,7 +8,8 @@ has been silent for as long as its leases hold. So an engine that is merely busy
 dead. All of that is by the store's clock, so machines with other clocks agree on it.
 
 `LeaseKeeper` beats for its engine from a thread of its own, since the event loop may be busy, and
-reads requests from the mailbox: with one query for all runs of the engine.
+reads requests from the mailbox: with one query for all runs of the engine. An engine that takes
+runs from queues beats also while it drives none (`stay`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -79,6 +81,7 @@ class LeaseKeeper:
         self._listen_s = listen_s
         self._engine_no: int | None = None
         self._enrolling = threading.Lock()
+        self._stays = False
         self._held: dict[int, _HeldRun] = {}
         self._thread: threading.Thread | None = None
         self._has_ended = threading.Event()
@@ -86,7 +89,7 @@ class LeaseKeeper:
     def engine_no(self) -> int:
         """Return this engine's number in the store, which is recorded first if need be. May block.
 
-        Raises `StoreError`.
+        It changes when the engine was taken for dead meanwhile. Raises `StoreError`.
         """
         with self._enrolling:
             if self._engine_no is None:
@@ -107,8 +110,8 @@ class LeaseKeeper:
         Raises `RunDrivenError` if another engine drives it, `RunNotFoundError` if the run has just
         been deleted, and `StoreError`.
         """
-        engine_no = self.engine_no()
         while True:
+            engine_no = self.engine_no()
             held = self._ownership.lease(record.run_no)
             if held is not None and is_driven(held, self._processes):
                 raise RunDrivenError(
@@ -124,7 +127,8 @@ class LeaseKeeper:
                 raise RunNotFoundError(
                     f"run {record.id} is gone: it has just been deleted.", run_id=record.id
                 )
-            # Else another engine has been faster: look again which.
+            # Else another engine has been faster, or this one was taken for dead: look again.
+            self._beat(engine_no)
 
     def hold(
         self,
@@ -137,28 +141,39 @@ class LeaseKeeper:
         `on_lost` hears that the lease is lost, or that the store can't be used any more.
         """
         self._held[lease.run_no] = _HeldRun(lease, on_request, on_lost)
-        if self._thread is None:  # or the last one is about to end
-            self._has_ended = threading.Event()
-            self._thread = threading.Thread(
-                target=self._keep,
-                args=(asyncio.get_running_loop(), self.engine_no(), self._has_ended),
-                name="fanwise-lease",
-                daemon=True,
-            )
-            self._thread.start()
+        self._begin()
 
-    async def release(self, lease: Lease) -> None:
-        """Give a run back, also if the store can't be written any more."""
+    async def release(self, lease: Lease, give_back: Callable[[], None] | None = None) -> None:
+        """Give a run back, also if the store can't be written any more.
+
+        `give_back` does it in another way than to leave the run with nobody.
+        """
         self._held.pop(lease.run_no, None)
-        if not self._held and self._thread is not None:
-            ending, self._thread = self._thread, None
-            self._has_ended.set()
-            await asyncio.to_thread(ending.join)
+        if not (self._held or self._stays):
+            await self._end()
+        release = partial(self._ownership.release, lease.run_no, lease.token)
         with suppress(StoreError):
-            await asyncio.to_thread(self._ownership.release, lease.run_no, lease.token)
+            await asyncio.to_thread(give_back or release)
+
+    def stay(self) -> None:
+        """Beat from now on until `end_stay`, also while nothing is held. May block.
+
+        Raises `StoreError`.
+        """
+        self.engine_no()
+        self._stays = True
+        self._begin()
+
+    async def end_stay(self) -> None:
+        """Take this engine out of the store, which has stayed there."""
+        self._stays = False
+        await self._end()
+        await self.leave()
 
     async def leave(self) -> None:
-        """Take this engine out of the store, since it drives nothing for now."""
+        """Take this engine out of the store, since it drives nothing for now, unless it stays."""
+        if self._stays:
+            return
         engine_no, self._engine_no = self._engine_no, None
         if engine_no is not None:
             with suppress(StoreError):
@@ -177,9 +192,26 @@ class LeaseKeeper:
             hint=f"It writes nothing more; look at the run with: fanwise show {run_id}",
         )
 
-    def _keep(
-        self, loop: asyncio.AbstractEventLoop, engine_no: int, has_ended: threading.Event
-    ) -> None:
+    def _begin(self) -> None:
+        """Have the keeper's thread work."""
+        if self._thread is None:  # or the last one is about to end
+            self._has_ended = threading.Event()
+            self._thread = threading.Thread(
+                target=self._keep,
+                args=(asyncio.get_running_loop(), self._has_ended),
+                name="fanwise-lease",
+                daemon=True,
+            )
+            self._thread.start()
+
+    async def _end(self) -> None:
+        """Have the keeper's thread end, if there is one."""
+        if self._thread is not None:
+            ending, self._thread = self._thread, None
+            self._has_ended.set()
+            await asyncio.to_thread(ending.join)
+
+    def _keep(self, loop: asyncio.AbstractEventLoop, has_ended: threading.Event) -> None:
         """Beat and read mail in the keeper's thread, until nothing is held any more."""
         beat_s = self._lease_s / _BEATS
         beaten_at = self._clock.monotonic()
@@ -187,10 +219,12 @@ class LeaseKeeper:
             with suppress(RuntimeError):  # the loop is closed
                 try:
                     now = self._clock.monotonic()
+                    engine_no = self.engine_no()
                     if now >= beaten_at + beat_s:
-                        self._ownership.beat(engine_no)
+                        self._beat(engine_no)
                         beaten_at = now
-                    self._read_mail(loop, engine_no)
+                    if self._held:
+                        self._read_mail(loop, engine_no)
                 except StoreUnusableError as error:
                     # Attempts in flight may not come to the journal for hours.
                     for run in dict(self._held).values():
@@ -198,6 +232,13 @@ class LeaseKeeper:
                     return
                 except StoreError:
                     pass  # it may pass; else the journal meets and reports it
+
+    def _beat(self, engine_no: int) -> None:
+        """Record a sign of life. An engine that was taken for dead gets another number."""
+        if not self._ownership.beat(engine_no):
+            with self._enrolling:
+                if self._engine_no == engine_no:
+                    self._engine_no = None
 
     def _read_mail(self, loop: asyncio.AbstractEventLoop, engine_no: int) -> None:
         held = dict(self._held)

@@ -14,12 +14,14 @@ from msgspec.structs import replace
 from fanwise.context import WorkflowContext
 from fanwise.engine.masking import Masker
 from fanwise.errors import AttemptError, ParameterError, UsageError
-from fanwise.model import RunOrigin, RunRecord, Status
-from fanwise.plan import Plan, bind_parameters
+from fanwise.model import RunOrigin, RunRecord, Status, Submission
+from fanwise.plan import Plan, bind_parameters, require_no_secrets, require_recordable
 from fanwise.ports import SECRET_PREFIX, Clock, Randomness, Secrets
 from fanwise.values import FrozenDict, Json, decode, encode
 
 _MAX_TAGS: Final = 20
+_MOST_PRIORITY: Final = 100
+_MOST_KEY: Final = 200
 _is_tag = re.compile(r"[A-Za-z0-9._:=/-]{1,100}").fullmatch
 _RUN_ID: Final = (
     "letters, digits, dots, underscores and hyphens, at most 100, and no dot at the start"
@@ -55,10 +57,38 @@ class RunFactory:
         tags: Collection[str],
     ) -> PreparedRun:
         """A run that isn't recorded yet. Raises `ParameterError` and `UsageError`."""
+        record = self._new_record(plan, given, run_id, tags)
+        record = replace(record, origin=replace(record.origin, most_items=items))
+        return self._prepared(plan, record, given)
+
+    def submitted(
+        self, plan: Plan, given: Mapping[str, Json], run_id: str | None, tags: Collection[str]
+    ) -> RunRecord:
+        """A run to be submitted, which another process drives by its record alone.
+
+        Secrets that the workflow names are those of that process. Raises `ParameterError`, also for
+        a parameter that is a secret or holds one, and `UsageError`.
+        """
+        record = self._new_record(plan, given, run_id, tags)
+        require_recordable(plan, given)
+        bound = bind_parameters(plan, given)
+        require_no_secrets(plan, bound, self.masker().mask)
+        shown = {
+            name: None if plan.parameters[name].secret else value for name, value in bound.items()
+        }
+        return replace(record, parameters=encode(shown))
+
+    def masker(self) -> Masker:
+        """A masker of the secrets in the environment, for texts that are no run's."""
+        return Masker(self._other_secrets())
+
+    def _new_record(
+        self, plan: Plan, given: Iterable[str], run_id: str | None, tags: Collection[str]
+    ) -> RunRecord:
         run_id = self._new_id() if run_id is None else run_id
         if not _is_run_id(run_id):
             raise UsageError(f'"{run_id}" can\'t be the id of a run: ids are {_RUN_ID}.')
-        record = RunRecord(
+        return RunRecord(
             run_no=0,
             id=run_id,
             workflow=plan.name,
@@ -68,9 +98,8 @@ class RunFactory:
             status=Status.PENDING,
             created_at=self._clock.now(),
             tags=_checked_tags(tags),
-            origin=replace(_origin(plan, given), most_items=items),
+            origin=_origin(plan, given),
         )
-        return self._prepared(plan, record, given)
 
     def recorded(
         self,
@@ -107,15 +136,17 @@ class RunFactory:
         bound = bind_parameters(plan, given)
         secrets = self._read_secrets(plan)
         hidden = [value for name, value in bound.items() if plan.parameters[name].secret]
-        # Others may be found in the environment by an action; a short one is in many a text.
-        others = [value for value in self._secrets.values() if len(value) >= _LEAST_UNNAMED_SECRET]
-        masker = Masker([*secrets.values(), *hidden, *others])
+        masker = Masker([*secrets.values(), *hidden, *self._other_secrets()])
         context = _first_context(record, bound, secrets)
         shown = {
             name: None if plan.parameters[name].secret else value for name, value in bound.items()
         }
         record = replace(record, parameters=encode(masker.mask(shown)))
         return PreparedRun(plan, record, context, masker, _timeout_s(plan, context))
+
+    def _other_secrets(self) -> list[str]:
+        # An action may find them in the environment; a short one is in many a text.
+        return [value for value in self._secrets.values() if len(value) >= _LEAST_UNNAMED_SECRET]
 
     def _new_id(self) -> str:
         started = datetime.fromtimestamp(self._clock.now(), UTC)
@@ -133,6 +164,32 @@ class RunFactory:
                 )
             )
         return {name: value for name, value in found.items() if value is not None}
+
+
+def checked_queue(name: str) -> str:
+    """The name of a queue. Raises `UsageError` if it can't be one."""
+    if not (isinstance(name, str) and _is_tag(name)):
+        raise UsageError(
+            f'"{name}" can\'t be a queue: names are letters, digits and . _ - : = /, at most 100.'
+        )
+    return name
+
+
+def checked_submission(submission: Submission) -> Submission:
+    """The place of a new run in a queue. Raises `UsageError` if it can't be one."""
+    checked_queue(submission.queue)
+    if not -_MOST_PRIORITY <= submission.priority <= _MOST_PRIORITY:
+        raise UsageError(
+            f"a priority is a whole number from -{_MOST_PRIORITY} to {_MOST_PRIORITY}, not "
+            f"{submission.priority}.",
+            hint="Runs with a higher one are taken first; 0 if none is given.",
+        )
+    once = submission.once
+    if once is not None and not (0 < len(once) <= _MOST_KEY and once.isprintable()):
+        raise UsageError(
+            f"a key for submitting once is printable text of 1 to {_MOST_KEY} characters."
+        )
+    return submission
 
 
 def _checked_tags(tags: Collection[str]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from fanwise.ports import (
     Observer,
     Ownership,
     Processes,
+    Queue,
     Randomness,
     Records,
     Sources,
@@ -43,6 +44,7 @@ class Services(msgspec.Struct, frozen=True):
     records: Records
     ownership: Ownership
     mailbox: Mailbox
+    queue: Queue
     executors: Mapping[str, Executor]
     sources: Sources
     resources: Callable[[], AbstractAsyncContextManager[None]]

@@ -7,6 +7,7 @@ one reader; import all names from here.
 
 from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
+from fanwise.model.queues import DEFAULT_QUEUE, Claim, EngineRecord, Submission
 from fanwise.model.records import (
     Discard,
     FileFingerprint,
@@ -34,9 +35,12 @@ from fanwise.model.summaries import (
 )
 
 __all__ = [
+    "DEFAULT_QUEUE",
     "LEASE_S",
+    "Claim",
     "Discard",
     "EndedRun",
+    "EngineRecord",
     "ErrorInfo",
     "FailedAttempt",
     "FileFingerprint",
@@ -61,6 +65,7 @@ __all__ = [
     "Status",
     "StoreReport",
     "StoreSize",
+    "Submission",
     "TaskResult",
     "TaskSummary",
     "VisitRecord",

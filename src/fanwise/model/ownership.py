@@ -1,4 +1,4 @@
-"""Records of who drives a run, and of requests to that process."""
+"""Records of who drives a run or is to drive it, and of requests to that process."""
 
 from __future__ import annotations
 

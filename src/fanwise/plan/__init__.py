@@ -8,7 +8,12 @@ from fanwise.plan.model import (
     PlannedTask,
     PlannedTransition,
 )
-from fanwise.plan.parameters import bind_parameters, read_parameter
+from fanwise.plan.parameters import (
+    bind_parameters,
+    read_parameter,
+    require_no_secrets,
+    require_recordable,
+)
 from fanwise.plan.settings import PlannedRetry, PlannedSettings, Setting
 from fanwise.plan.values import Value, truth
 
@@ -25,5 +30,7 @@ __all__ = [
     "bind_parameters",
     "compile_plan",
     "read_parameter",
+    "require_no_secrets",
+    "require_recordable",
     "truth",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from fanwise.definition import Accepted, did_you_mean, fits_type, type_of
 from fanwise.errors import ParameterError, ResultError
 from fanwise.plan.model import Plan
+from fanwise.ports import SECRET_PREFIX
 from fanwise.values import FrozenDict, freeze
 
 
@@ -34,6 +35,35 @@ def bind_parameters(plan: Plan, given: Mapping[str, Any]) -> FrozenDict:
     if problems:
         raise ParameterError("\n".join(problems))
     return FrozenDict(bound)
+
+
+def require_recordable(plan: Plan, given: Iterable[str]) -> None:
+    """Raise `ParameterError` if a run with these parameters needs a secret that isn't recorded."""
+    names = set(given)
+    secret = [
+        n for n, each in plan.parameters.items() if each.secret and (n in names or each.required)
+    ]
+    if secret:
+        raise ParameterError("\n".join([_unrecordable(plan, name, "is secret") for name in secret]))
+
+
+def require_no_secrets(
+    plan: Plan, bound: Mapping[str, object], mask: Callable[[object], object]
+) -> None:
+    """Raise `ParameterError` if a parameter's value holds a secret, which `mask` would replace."""
+    holds = [name for name, value in bound.items() if mask(value) != value]
+    if holds:
+        raise ParameterError(
+            "\n".join([_unrecordable(plan, name, "holds a secret") for name in holds])
+        )
+
+
+def _unrecordable(plan: Plan, name: str, why: str) -> str:
+    return (
+        f'{plan.file}  the parameter "{name}" {why}, and a submitted run has just what is '
+        "recorded. Name the secret in the workflow as secrets.NAME: it is read from "
+        f"{SECRET_PREFIX}NAME where `fanwise work` runs."
+    )
 
 
 def read_parameter(plan: Plan, name: str, text: str) -> Any:

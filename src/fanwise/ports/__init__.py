@@ -32,6 +32,7 @@ from fanwise.ports.observer import (
     RerunReason,
     TaskProgress,
 )
+from fanwise.ports.queue import Queue
 from fanwise.ports.sources import Catalog, Notice, Source, Sources
 from fanwise.ports.store import (
     PAGE_BYTES,
@@ -66,6 +67,7 @@ __all__ = [
     "PortableCall",
     "ProcessState",
     "Processes",
+    "Queue",
     "Randomness",
     "Records",
     "RerunNote",

@@ -66,8 +66,11 @@ class Ownership(Protocol):
     def enroll(self, owner: Owner) -> int:
         """Record an engine and return its number, which no other engine ever gets."""
 
-    def beat(self, engine_no: int) -> None:
-        """Record a sign of life of an engine."""
+    def beat(self, engine_no: int) -> bool:
+        """Record a sign of life of an engine. Returns False if the engine isn't recorded any more.
+
+        So it is after a silence in which it was taken for dead.
+        """
 
     def leave(self, engine_no: int) -> None:
         """Forget an engine that drives nothing any more."""
@@ -78,8 +81,9 @@ class Ownership(Protocol):
     def acquire(self, run_no: int, engine_no: int, *, after: int = 0) -> Lease | None:
         """Give the run to an engine, with a new token; forget all requests to its last owner.
 
-        `after` is the token of the lease that the caller takes the run from, 0 for none. Returns
-        None, and changes nothing, if that isn't the run's lease any more.
+        `after` is the token of the lease that the caller takes the run from, 0 for none. A run that
+        waits in a queue leaves it. Returns None, and changes nothing, if that isn't the run's lease
+        any more, or the engine isn't recorded any more.
         """
 
     def release(self, run_no: int, token: int) -> None:
@@ -244,7 +248,10 @@ class Maintenance(Protocol):
         """
 
     def ended_runs(self) -> Iterator[EndedRun]:
-        """All runs that are neither pending nor running, the newest first."""
+        """All runs that are neither pending nor running, the newest first.
+
+        So none of them waits in a queue.
+        """
 
     def delete_run(self, run: EndedRun) -> bool:
         """Delete a run, if it still has that status; return whether it did. Nobody finds it then.

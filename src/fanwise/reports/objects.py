@@ -11,11 +11,13 @@ from typing import Final
 import msgspec
 
 from fanwise.model import (
+    EngineRecord,
     ErrorInfo,
     FailedAttempt,
     ItemOutcome,
     LogEntry,
     RunRecord,
+    Submission,
     TaskSummary,
     VisitRecord,
 )
@@ -63,8 +65,13 @@ def run_object(seen: Overview) -> JsonObject:
     }
 
 
-def listed_object(run: RunRecord, status: str, duration_s: float | None) -> JsonObject:
-    """Return a run of a list, with the status to show, and the seconds for which it was driven."""
+def listed_object(
+    run: RunRecord, status: str, duration_s: float | None, place: Submission | None
+) -> JsonObject:
+    """Return a run of a list, with the status to show.
+
+    It has the seconds for which it was driven, and its place in a queue if it was submitted.
+    """
     return {
         "run_id": run.id,
         "workflow": run.workflow,
@@ -73,6 +80,32 @@ def listed_object(run: RunRecord, status: str, duration_s: float | None) -> Json
         "ended_at": iso_time(run.ended_at),
         "duration_s": duration_s,
         "tags": run.tags,
+        **place_object(place),
+    }
+
+
+def place_object(place: Submission | None) -> JsonObject:
+    """Return the place of a run in a queue; all of it is null if the run wasn't submitted."""
+    if place is None:
+        return dict.fromkeys(("queue", "priority", "tries", "why"))
+    return {
+        "queue": place.queue,
+        "priority": place.priority,
+        "tries": place.tries,
+        "why": place.why or None,
+    }
+
+
+def engine_object(engine: EngineRecord) -> JsonObject:
+    """Return an engine with the runs that it drives."""
+    return {
+        "engine": engine.engine_no,
+        "host": engine.owner.host,
+        "pid": engine.owner.pid,
+        "since": iso_time(engine.since),
+        "silent_s": engine.silent_s,
+        "lease_s": engine.owner.lease_s,
+        "runs": engine.runs,
     }
 
 

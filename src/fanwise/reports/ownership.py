@@ -7,11 +7,23 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
-from fanwise.model import Owner, RequestKind, RunRecord, RunRequest, Status, driven_span
-from fanwise.ports import Mailbox, Ownership, Processes, Records, is_driven
+from fanwise.errors import RunNotDrivenError
+from fanwise.model import (
+    Owner,
+    RequestKind,
+    RunRecord,
+    RunRequest,
+    Status,
+    Submission,
+    driven_span,
+)
+from fanwise.ports import Mailbox, Ownership, Processes, Queue, Records, is_driven
 
 INTERRUPTED: Final = "interrupted"
-"""The status shown of a run that is pending or running by its record, but driven by no process."""
+"""The status shown of a run that is pending or running by its record, but driven by no process.
+
+A submitted run that waits in its queue is `pending`, and isn't meant to be driven yet.
+"""
 
 
 def visit_status(visit: Status, run: str) -> str:
@@ -57,6 +69,7 @@ class Runs(NamedTuple):
     records: Records
     ownership: Ownership
     mailbox: Mailbox
+    queue: Queue
     processes: Processes
 
     def owner(self, run: RunRecord) -> Owner | None:
@@ -95,9 +108,29 @@ class Runs(NamedTuple):
         """Say whether the run is pending or running by its record."""
         return run.status in _OPEN
 
+    def submission(self, run: RunRecord) -> Submission | None:
+        """Return the run's place in a queue, or None if it wasn't submitted."""
+        return self.queue.submissions([run.run_no]).get(run.run_no)
+
+    def require_taken(self, run: RunRecord, hint: str) -> None:
+        """Raise `RunNotDrivenError` if the run waits in a queue."""
+        place = self.submission(run)
+        if place is not None and place.is_waiting:
+            raise RunNotDrivenError(
+                f'run {run.id} is pending: it waits in the queue "{place.queue}", and no engine '
+                "has taken it.",
+                run_id=run.id,
+                hint=f"There is nothing to pause; to end it: {hint}",
+            )
+
     def status(self, run: RunRecord) -> str:
         """Return the status to show: a `Status`, or `INTERRUPTED`."""
-        return INTERRUPTED if self.is_open(run) and self.owner(run) is None else run.status
+        return self._status(run, self.submission(run) if self.is_open(run) else None)
+
+    def _status(self, run: RunRecord, place: Submission | None) -> str:
+        if not self.is_open(run) or (place is not None and place.is_waiting):
+            return run.status
+        return INTERRUPTED if self.owner(run) is None else run.status
 
     def newest(
         self,
@@ -114,13 +147,13 @@ class Runs(NamedTuple):
         recorded = _OPEN if status == INTERRUPTED else (None if status is None else Status(status),)
         pages = (self._page_through(each, filters, before) for each in recorded)
         # Of the pending and running runs only some are driven, whatever their records say.
-        newest_first = heapq.merge(*pages, key=lambda run: -run.run_no)
-        seen = ((run, self.status(run)) for run in newest_first)
+        newest_first = heapq.merge(*pages, key=lambda each: -each[0].run_no)
+        seen = ((run, self._status(run, place)) for run, place in newest_first)
         return list(islice((each for each in seen if status in (None, each[1])), limit))
 
     def _page_through(
         self, status: Status | None, filters: Filters, before: int | None
-    ) -> Iterator[RunRecord]:
+    ) -> Iterator[tuple[RunRecord, Submission | None]]:
         workflow, since, tags = filters
         while page := self.records.runs(
             status=status,
@@ -130,5 +163,6 @@ class Runs(NamedTuple):
             before=before,
             limit=_PAGE_RUNS,
         ):
-            yield from page
+            places = self.queue.submissions([run.run_no for run in page if self.is_open(run)])
+            yield from ((run, places.get(run.run_no)) for run in page)
             before = page[-1].run_no

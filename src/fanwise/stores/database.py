@@ -76,6 +76,9 @@ class Writer(Protocol):
     def insert(self, insert: Insert, values: Sequence[SqlValue]) -> None:
         """Insert rows whose values stand one row after the other, at the latest at the end."""
 
+    def announce(self) -> None:
+        """Wake the processes that wait in `await_change`, once the transaction is committed."""
+
 
 class Database(Protocol):
     """A database with the schema of `fanwise.stores.schema`. Any thread may use it.
@@ -124,6 +127,12 @@ class Database(Protocol):
 
     def vacuum(self, *, rewrite: bool) -> None:
         """Give free space back to the disk; see `Maintenance.vacuum`."""
+
+    def await_change(self, timeout_s: float) -> bool:
+        """Wait until the database may have changed since the last call; see `Queue.await_change`.
+
+        It runs no statement.
+        """
 
     def close(self) -> None:
         """Close all connections; the database then raises `StoreError`. Closing again is fine."""

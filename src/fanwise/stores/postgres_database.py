@@ -89,6 +89,7 @@ class PostgresDatabase:
         )
         self._journal = Slot(lambda: self._connect("journal"))
         self._control = Slot(lambda: self._connect("control"))
+        self._listener = Slot(lambda: self._connect("listener"))
         self._idle_readers: list[Slot] = []
         self._away_since: float | None = None
         self._witness: Witness | None = None
@@ -105,7 +106,7 @@ class PostgresDatabase:
         self._closed.set()
         while self._idle_readers:
             self._idle_readers.pop().close()
-        for slot in (self._journal, self._control):
+        for slot in (self._journal, self._control, self._listener):
             with slot.lock:
                 slot.close()
 
@@ -182,6 +183,26 @@ class PostgresDatabase:
             self._patiently(
                 self._control, lambda session: postgres_schema.vacuum(session, rewrite=rewrite)
             )
+
+    def await_change(self, timeout_s: float) -> bool:
+        """Wait until another process announces a change; see `Queue.await_change`.
+
+        Where it can't be told of any, such as behind some poolers, or while the server is away, it
+        just waits.
+        """
+        try:
+            with self._listener.lock:
+                made = self._listener.made
+                session = self._listener.session()
+                if self._listener.made == made:
+                    return session.is_told(timeout_s)
+                session.listen()
+                return True  # who knows since when
+        except (psycopg.Error, StoreError):
+            with self._listener.lock:
+                self._listener.close()
+            self._closed.wait(timeout_s)
+            return False
 
     def _require_kept(self, reader: Reader) -> None:
         """Raise `StoreError` if the server has come back without the last commit."""

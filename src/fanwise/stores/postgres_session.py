@@ -34,6 +34,9 @@ _OPTIONS: Final = {
 }
 """Settings of libpq, unless the URL has others: a server that is gone is noticed in 25 s."""
 
+CHANNEL: Final = "fanwise"
+"""The channel on which changes are announced; those of other schemas are announced there too."""
+
 _FIRST_ROWS: Final = 128
 _MOST_ROWS: Final = 4_096
 _PAGE_BYTES: Final = 2**20
@@ -82,6 +85,14 @@ class Session:
     def close(self) -> None:
         """Close the session, and roll back what it has open."""
         self._connection.close()
+
+    def listen(self) -> None:
+        """Be told of what processes announce from now on."""
+        self.run(f"LISTEN {CHANNEL}")
+
+    def is_told(self, timeout_s: float) -> bool:
+        """Wait until something has been announced, at most for so long."""
+        return any(True for _ in self._connection.notifies(timeout=timeout_s, stop_after=1))
 
     def run(self, text: str) -> tuple[list[Row], int]:
         """Run statements in one message; give the rows of the last one, and how many it changed."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from fanwise.stores.database import Insert, Statement
-from fanwise.stores.postgres_session import Session
+from fanwise.stores.postgres_session import CHANNEL, Session
 from fanwise.stores.postgres_text import bulk_insert, filled
 from fanwise.stores.rows import Row, SqlValue
 
@@ -58,6 +58,10 @@ class PostgresTransaction:
             self._copies.append(bulk.lines(values))
         else:
             self._waiting += bulk.statements(values)
+
+    def announce(self) -> None:
+        """Wake the processes that wait, once the transaction is committed."""
+        self._waiting.append(f"NOTIFY {CHANNEL}")
 
     def commit(self) -> None:
         """Send what waits, and end the transaction."""

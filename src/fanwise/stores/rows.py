@@ -19,6 +19,7 @@ from fanwise.bitmap import Bitmap
 from fanwise.model import (
     Discard,
     EndedRun,
+    EngineRecord,
     ErrorInfo,
     FailedAttempt,
     FileFingerprint,
@@ -38,6 +39,7 @@ from fanwise.model import (
     RunRequest,
     Sleep,
     Status,
+    Submission,
     VisitRecord,
 )
 from fanwise.values import decode
@@ -466,7 +468,7 @@ def to_lease(row: Row) -> Lease:
         run_no=run_no,
         token=token,
         engine_no=engine_no,
-        owner=msgspec.json.decode(owner, type=Owner),
+        owner=to_owner(owner),
         beats=beats,
         # A clock that was set back makes no span negative.
         silent_s=max(0.0, now - max(beat_at, up_since)),
@@ -478,6 +480,44 @@ def to_lease(row: Row) -> Lease:
 def to_request(kind: str, data: str) -> RunRequest:
     """Return the request of a row of `requests`."""
     return RunRequest(RequestKind(kind), data.encode())
+
+
+def to_submission(row: Row) -> Submission:
+    """Return the place in a queue of a row of `submissions`, without its number."""
+    _, queue, priority, once, is_waiting, since, tries, why, tried_by = row
+    return Submission(
+        queue=queue,
+        priority=priority,
+        once=once,
+        is_waiting=bool(is_waiting),
+        since=since,
+        tries=tries,
+        why=why,
+        tried_by=tried_by,
+    )
+
+
+def to_engine(row: Row, runs: Iterable[tuple[str, bool]]) -> EngineRecord:
+    """Return the engine of a row of `engines` beside the time of reading.
+
+    Of each of its `runs` the id is given, and whether it was submitted.
+    """
+    engine_no, owner, beats, beat_at, enrolled_at, now = row
+    held = tuple(runs)
+    return EngineRecord(
+        engine_no=engine_no,
+        owner=to_owner(owner),
+        beats=beats,
+        silent_s=max(0.0, now - beat_at),
+        since=enrolled_at,
+        runs=tuple([run_id for run_id, _ in held]),
+        submitted=tuple([run_id for run_id, is_submitted in held if is_submitted]),
+    )
+
+
+def to_owner(text: str) -> Owner:
+    """Return the process of an engine's row."""
+    return msgspec.json.decode(text, type=Owner)
 
 
 def from_owner(owner: Owner) -> str:

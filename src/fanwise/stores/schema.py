@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 
 _NUMBER = "BIGINT NOT NULL"
 _TEXT = "TEXT NOT NULL"
@@ -84,7 +84,13 @@ tags = Table(
 # Engines beat, runs don't: the runs of an engine cost one row that changes, however many they are.
 engines = Table(
     "engines",
-    {"engine_no": _NUMBER, "owner": _TEXT, "beats": _NUMBER, "beat_at": _TIME},
+    {
+        "engine_no": _NUMBER,
+        "owner": _TEXT,
+        "beats": _NUMBER,
+        "beat_at": _TIME,
+        "enrolled_at": "DOUBLE PRECISION",
+    },
     key=("engine_no",),
     serial="engine_no",
 )
@@ -109,6 +115,27 @@ requests = Table(
     key=("request_no",),
     indexes={"requests_run": "(run_no, request_no)"},
     serial="request_no",
+)
+
+# A place in a queue lasts as long as its run, so that its key is known as long. The index has just
+# the runs that wait, and takes an engine to the best of them, however many have been taken.
+submissions = Table(
+    "submissions",
+    {
+        "run_no": _NUMBER,
+        "queue": _TEXT,
+        "priority": _NUMBER,
+        "once": "TEXT",
+        "is_waiting": _FLAG,
+        "since": _TIME,
+        "tries": _NUMBER,
+        "why": _TEXT,
+        "tried_by": _TEXT,
+        "progress": _TEXT,
+    },
+    key=("run_no",),
+    unique={"submissions_once": ("once",)},
+    indexes={"submissions_waiting": "(queue, priority DESC, run_no) WHERE is_waiting"},
 )
 
 # A run's own tasks are few among the steps of its children, which can be millions.
@@ -206,7 +233,7 @@ sleeps = Table(
 )
 
 TABLES = (
-    *(runs, tags, engines, leases, requests),
+    *(runs, tags, engines, leases, requests, submissions),
     *(tasks, events, items, payloads, logs, sleeps),
 )
 

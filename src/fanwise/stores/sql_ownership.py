@@ -14,6 +14,7 @@ from fanwise.errors import LeaseLostError
 from fanwise.model import Inbox, Lease, Owner, RunRequest
 from fanwise.stores import rows
 from fanwise.stores.database import Database, Reader, Writer
+from fanwise.stores.queue_statements import LOCK_SUBMISSION, TAKE_BY_HAND
 
 _FORGOTTEN_S: Final = 86_400
 """Silence of an engine without runs after which it is forgotten."""
@@ -24,35 +25,37 @@ LEASE: Final = (
     " FROM leases LEFT JOIN engines ON engines.engine_no = leases.engine_no"
     " WHERE leases.run_no = :run_no"
 )
+_THERE: Final = "EXISTS (SELECT 1 FROM engines WHERE engines.engine_no = :engine_no)"
 _FIRST: Final = (
     "INSERT INTO leases (run_no, token, engine_no, taken_at, ran_s)"
-    " SELECT run_no, 1, :engine_no, fanwise_now(), 0.0 FROM runs WHERE run_no = :run_no FOR SHARE"
+    " SELECT run_no, 1, :engine_no, fanwise_now(), 0.0 FROM runs"
+    f" WHERE run_no = :run_no AND {_THERE} FOR SHARE"
     " ON CONFLICT (run_no) DO NOTHING"
 )
-_DRIVEN_S: Final = (
+DRIVEN_S: Final = (
     "coalesce((SELECT CASE WHEN beat_at > taken_at THEN beat_at - taken_at ELSE 0.0 END"
     " FROM engines WHERE engines.engine_no = leases.engine_no), 0.0)"
 )
 _TAKE: Final = (
-    f"UPDATE leases SET token = token + 1, ran_s = ran_s + {_DRIVEN_S}, engine_no = :engine_no,"
-    " taken_at = fanwise_now() WHERE run_no = :run_no AND token = :token"
+    f"UPDATE leases SET token = token + 1, ran_s = ran_s + {DRIVEN_S}, engine_no = :engine_no,"
+    f" taken_at = fanwise_now() WHERE run_no = :run_no AND token = :token AND {_THERE}"
 )
-_BEAT: Final = (
+BEAT: Final = (
     "UPDATE engines SET beats = beats + 1, beat_at = fanwise_now() WHERE engine_no = :engine_no"
 )
 _RELEASE: Final = (
-    f"UPDATE leases SET ran_s = ran_s + {_DRIVEN_S}, engine_no = NULL"
+    f"UPDATE leases SET ran_s = ran_s + {DRIVEN_S}, engine_no = NULL"
     " WHERE run_no = :run_no AND token = :token AND engine_no = :engine_no"
 )
 _HELD_BY: Final = (
     "SELECT engine_no FROM leases WHERE run_no = :run_no AND token = :token FOR UPDATE"
 )
 _ENROLL: Final = (
-    "INSERT INTO engines (owner, beats, beat_at) VALUES (:owner, 0, fanwise_now())"
-    " RETURNING engine_no"
+    "INSERT INTO engines (owner, beats, beat_at, enrolled_at)"
+    " VALUES (:owner, 0, fanwise_now(), fanwise_now()) RETURNING engine_no"
 )
 _IDLE: Final = "NOT EXISTS (SELECT 1 FROM leases WHERE leases.engine_no = engines.engine_no)"
-_LEAVE: Final = f"DELETE FROM engines WHERE engine_no = :engine_no AND {_IDLE}"
+LEAVE: Final = f"DELETE FROM engines WHERE engine_no = :engine_no AND {_IDLE}"
 _FORGET: Final = f"DELETE FROM engines WHERE beat_at < fanwise_now() - :silent_s AND {_IDLE}"
 # The clock was set back. An engine that is there beats by the new time; of the others the silence
 # counts from now on, and not only once the old time comes round again.
@@ -62,7 +65,7 @@ _SEND: Final = (
     " WHERE run_no = :run_no AND engine_no IS NOT NULL FOR SHARE"
 )
 _REQUESTS: Final = "SELECT kind, data FROM requests WHERE run_no = :run_no ORDER BY request_no"
-_ANSWERED: Final = "DELETE FROM requests WHERE run_no = :run_no"
+ANSWERED: Final = "DELETE FROM requests WHERE run_no = :run_no"
 _INBOX: Final = (
     "SELECT leases.run_no, token, kind, data FROM leases"
     " LEFT JOIN requests ON requests.run_no = leases.run_no"
@@ -88,7 +91,18 @@ def require_tokens(writer: Writer, tokens: Mapping[int, int], place: str) -> Non
 def take_new(writer: Writer, run_no: int, engine_no: int) -> None:
     """Give an engine the first lease of a run, within the transaction that makes the run."""
     writer.execute(_FIRST, run_no=run_no, engine_no=engine_no)
-    writer.execute(_BEAT, engine_no=engine_no)
+    writer.execute(BEAT, engine_no=engine_no)
+
+
+def give_back(writer: Writer, run_no: int, token: int) -> bool:
+    """Give a run back, and return whether its lease was the one with this token."""
+    for (engine_no,) in writer.read(_HELD_BY, run_no=run_no, token=token):
+        if engine_no is not None:
+            writer.execute(BEAT, engine_no=engine_no)
+            writer.execute(_RELEASE, run_no=run_no, token=token, engine_no=engine_no)
+            writer.execute(ANSWERED, run_no=run_no)
+            return True
+    return False
 
 
 class SqlOwnership:
@@ -108,13 +122,15 @@ class SqlOwnership:
 
         return self._database.controlling(add)
 
-    def beat(self, engine_no: int) -> None:
-        """Record a sign of life of an engine."""
-        self._database.controlling(lambda writer: writer.execute(_BEAT, engine_no=engine_no))
+    def beat(self, engine_no: int) -> bool:
+        """Record a sign of life of an engine; see `Ownership.beat`."""
+        return self._database.controlling(
+            lambda writer: writer.change(BEAT, engine_no=engine_no) > 0
+        )
 
     def leave(self, engine_no: int) -> None:
         """Forget an engine that drives nothing any more."""
-        self._database.controlling(lambda writer: writer.execute(_LEAVE, engine_no=engine_no))
+        self._database.controlling(lambda writer: writer.execute(LEAVE, engine_no=engine_no))
 
     def lease(self, run_no: int) -> Lease | None:
         """Return the run's lease, or None if no engine has ever driven it."""
@@ -125,14 +141,16 @@ class SqlOwnership:
         """Take the run from the lease with the token `after`; see `Ownership.acquire`."""
 
         def take(writer: Writer) -> Lease | None:
+            writer.read(LOCK_SUBMISSION, run_no=run_no)
             if after:
                 taken = writer.change(_TAKE, run_no=run_no, engine_no=engine_no, token=after)
             else:
                 taken = writer.change(_FIRST, run_no=run_no, engine_no=engine_no)
             if not taken:
                 return None
-            writer.execute(_ANSWERED, run_no=run_no)
-            writer.execute(_BEAT, engine_no=engine_no)
+            writer.execute(TAKE_BY_HAND, run_no=run_no)
+            writer.execute(ANSWERED, run_no=run_no)
+            writer.execute(BEAT, engine_no=engine_no)
             return rows.to_lease(writer.read(LEASE, run_no=run_no)[0])
 
         def settle(reader: Reader) -> list[Lease]:
@@ -145,15 +163,7 @@ class SqlOwnership:
 
     def release(self, run_no: int, token: int) -> None:
         """Give the run back. Does nothing if the lease isn't the caller's any more."""
-
-        def give_back(writer: Writer) -> None:
-            for (engine_no,) in writer.read(_HELD_BY, run_no=run_no, token=token):
-                if engine_no is not None:
-                    writer.execute(_BEAT, engine_no=engine_no)
-                    writer.execute(_RELEASE, run_no=run_no, token=token, engine_no=engine_no)
-                    writer.execute(_ANSWERED, run_no=run_no)
-
-        self._database.controlling(give_back)
+        self._database.controlling(lambda writer: give_back(writer, run_no, token))
 
 
 class SqlMailbox:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
-from fanwise.errors import RunExistsError
 from fanwise.model import Discard, Record, RunRecord
-from fanwise.stores import rows, schema, statements
+from fanwise.stores import rows, statements
 from fanwise.stores.database import Database, Reader, Writer, refused
+from fanwise.stores.new_runs import id_is_taken, insert_run, is_inserted, run_values
 from fanwise.stores.rows import SqlValue, items_within, steps_within
 from fanwise.stores.sql_maintenance import SqlMaintenance
 from fanwise.stores.sql_ownership import (
@@ -23,9 +23,8 @@ from fanwise.stores.sql_ownership import (
     require_tokens,
     take_new,
 )
+from fanwise.stores.sql_queue import SqlQueue
 from fanwise.stores.sql_records import SqlRecords
-
-_RUN_COLUMNS = tuple(schema.runs.columns)[1:]
 
 
 class SqlJournal:
@@ -36,32 +35,20 @@ class SqlJournal:
 
     def create_run(self, run: RunRecord, engine_no: int | None = None) -> int:
         """Record a new run and return its number; see `Journal.create_run`."""
-        try:
-            values = dict(zip(_RUN_COLUMNS, rows.from_run(run), strict=True))
-        except (TypeError, ValueError) as error:
-            raise refused(self._database.place, error) from error
+        values = run_values(run, self._database.place)
         numbers: list[int] = []  # those that the database has given out
 
         def insert(writer: Writer) -> int | None:
-            for (run_no,) in writer.read(statements.INSERT_RUN, **values):
+            run_no = insert_run(writer, run, values)
+            if run_no is not None:
                 numbers.append(run_no)
-                writer.insert(statements.INSERT_TAGS, rows.from_tags(run_no, run.tags))
                 if engine_no is not None:
                     take_new(writer, run_no, engine_no)
-                return int(run_no)
-            return None
+            return run_no
 
-        def settle(reader: Reader) -> list[int | None]:
-            found = [rows.to_run(row) for row in reader.read(statements.RUN, run_id=run.id)]
-            return [each.run_no for each in found if each.run_no in numbers]
-
-        number = self._database.writing(insert, settle)
+        number = self._database.writing(insert, is_inserted(run, numbers))
         if number is None:
-            raise RunExistsError(
-                f'a run with the id "{run.id}" exists already.',
-                run_id=run.id,
-                hint=f"Choose another id, or look at that run: fanwise show {run.id}",
-            )
+            raise id_is_taken(run)
         return number
 
     def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
@@ -154,7 +141,7 @@ def _discard(writer: Writer, record: Discard) -> None:
             writer.execute(statements.DISCARD_SLEEPS_WITHIN, run_no=run_no, **bounds)
 
 
-class SqlStore(SqlJournal, SqlRecords, SqlOwnership, SqlMailbox, SqlMaintenance):
+class SqlStore(SqlJournal, SqlRecords, SqlOwnership, SqlMailbox, SqlQueue, SqlMaintenance):
     """A `Store` over a database, which it owns: closing the store closes the database."""
 
     def __enter__(self) -> Self:

@@ -38,6 +38,8 @@ from fanwise.stores.turns import in_turns
 _Result = TypeVar("_Result")
 
 _MOST_PROBLEMS = 20
+_LOOK_S = 0.02
+_TICK_S = 0.01  # the longest tick of file systems' clocks
 _SIZE = """
 SELECT page_count * page_size, freelist_count * page_size
 FROM pragma_page_count, pragma_freelist_count, pragma_page_size
@@ -134,6 +136,7 @@ class SqliteDatabase:
         self._controller: sqlite3.Connection | None = None
         self._control = threading.Lock()
         self._is_closed = False
+        self._seen: tuple[int, ...] | None = None  # of the file beside the store
 
     @property
     def place(self) -> str:
@@ -220,6 +223,24 @@ class SqliteDatabase:
                 for _ in in_turns(lambda most: _free(connection, most)):
                     pass
 
+    def await_change(self, timeout_s: float) -> bool:
+        """Wait until the file beside the store has another size or time; see `Queue.await_change`.
+
+        Each commit writes there, several times perhaps, of which the last one counts. So that is
+        waited for, and with it the next tick of the file system's clock.
+        """
+        until = time.monotonic() + timeout_s
+        while (stamp := sqlite_files.log_stamp(self._path)) == self._seen:
+            left_s = until - time.monotonic()
+            if left_s <= 0 or self._is_closed:
+                return False
+            time.sleep(min(_LOOK_S, left_s))
+        if self._seen is not None:
+            time.sleep(_TICK_S)
+            stamp = sqlite_files.log_stamp(self._path)
+        self._seen = stamp
+        return True
+
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """A connection that no other thread uses meanwhile."""
@@ -300,6 +321,9 @@ class _SqliteTransaction:
     def insert(self, insert: Insert, values: Sequence[SqlValue]) -> None:
         if values:
             bulk_insert(insert).write(self._connection, values)
+
+    def announce(self) -> None:
+        """Do nothing: each commit is seen by all who wait."""
 
 
 def _free(connection: sqlite3.Connection, most: int) -> int:

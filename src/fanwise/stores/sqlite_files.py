@@ -159,6 +159,15 @@ def _log_file(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
+def log_stamp(path: Path) -> tuple[int, ...]:
+    """Size and time of the last change of the file beside a store, which each commit changes."""
+    try:
+        found = os.stat(_log_file(path))  # noqa: PTH116  # a third of the time that Path.stat takes
+    except FileNotFoundError:
+        return ()
+    return found.st_size, found.st_mtime_ns
+
+
 def application_id(connection: sqlite3.Connection) -> int:
     """The number by which a kind of SQLite file is known."""
     number: int = connection.execute("PRAGMA application_id").fetchone()[0]

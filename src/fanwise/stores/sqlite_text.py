@@ -19,6 +19,7 @@ _WORDS = {
     "string_agg(": "group_concat(",
     " FOR SHARE": "",  # a transaction that may write has the database alone
     " FOR UPDATE": "",
+    " SKIP LOCKED": "",
     "fanwise_up_since()": "0.0",  # a file is always there
 }
 _TYPES = {"DOUBLE PRECISION": "DOUBLE", "DEFAULT FALSE": "DEFAULT 0"}

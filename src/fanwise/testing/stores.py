@@ -1,6 +1,6 @@
 """Stores for tests of engines: one that goes with the test, and wrappers that make any misbehave.
 
-All of them keep the promises of the ports `Journal`, `Records`, `Ownership`, `Mailbox` and
+All of them keep the promises of the ports `Journal`, `Records`, `Ownership`, `Mailbox`, `Queue` and
 `Maintenance`, except for the one that a wrapper is there to break. None of them sleeps: the test
 says what happens when.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from fanwise.errors import RecordRefusedError, StoreError
-from fanwise.model import Lease, Owner, Record, RunRecord
+from fanwise.model import Claim, Lease, Owner, Record, RunRecord, Submission
 from fanwise.stores import Store
 from fanwise.stores.sql_store import SqlStore
 from fanwise.stores.sqlite_database import open_database
@@ -127,10 +127,10 @@ class FailingStore(StoreWrapper):
         self._require_alive()
         return super().enroll(owner)
 
-    def beat(self, engine_no: int) -> None:
+    def beat(self, engine_no: int) -> bool:
         """Record a sign of life, or raise `StoreError` after the failure."""
         self._require_alive()
-        super().beat(engine_no)
+        return super().beat(engine_no)
 
     def leave(self, engine_no: int) -> None:
         """Forget the engine, or raise `StoreError` after the failure."""
@@ -146,6 +146,26 @@ class FailingStore(StoreWrapper):
         """Give the run back, or raise `StoreError` after the failure."""
         self._require_alive()
         super().release(run_no, token)
+
+    def submit(self, run: RunRecord, submission: Submission) -> tuple[str, bool]:
+        """Record the run, or raise `StoreError` after the failure."""
+        self._require_alive()
+        return super().submit(run, submission)
+
+    def claim(self, engine_no: int, queues: Sequence[str], most: int) -> Sequence[Claim]:
+        """Take runs, or raise `StoreError` after the failure."""
+        self._require_alive()
+        return super().claim(engine_no, queues, most)
+
+    def put_back(self, run_no: int, token: int, why: str, *, counts: bool) -> None:
+        """Put the run back, or raise `StoreError` after the failure."""
+        self._require_alive()
+        super().put_back(run_no, token, why, counts=counts)
+
+    def reap(self, engine_no: int, beats: int) -> Sequence[str]:
+        """Put back the engine's runs, or raise `StoreError` after the failure."""
+        self._require_alive()
+        return super().reap(engine_no, beats)
 
     def _require_alive(self) -> None:
         if self.commits >= self._at:

@@ -9,7 +9,7 @@ import typer
 
 from fanwise.cli import options
 from fanwise.cli.text.output import as_json, print_results, say
-from fanwise.errors import RunNotDrivenError
+from fanwise.errors import RunDrivenError, RunNotDrivenError
 
 if TYPE_CHECKING:
     from fanwise.model import RequestKind, RunRecord
@@ -42,6 +42,7 @@ def pause(
         record = find_run(opened, run_id)
         require_open(record)
         if runs.owner(record) is None:
+            runs.require_taken(record, command("cancel", record.id, store=store))
             way_on = command("resume", record.id, store=store)
             was = "is paused already" if record.status == "paused" else "was interrupted"
             raise RunNotDrivenError(
@@ -73,17 +74,22 @@ def cancel(
     from fanwise.wiring import open_existing, read_settings, runs_of
 
     settings = read_settings(store=store, packs=packs or ())
-    with open_existing(settings) as opened:
-        runs = runs_of(opened)
-        record = find_run(opened, run_id)
-        require_open(record)
-        if runs.owner(record) is not None:
-            record = _send(runs, record, RequestKind.CANCEL, waits=not no_wait)
-            if no_wait or record.status.is_final:
-                _report(record, record.status, json=json)
-                return
-    # No process drives it, or the process that did has left it without having read the request.
-    done = resume_recorded(record, settings, secrets, cancel=True, store=store)
+    while True:
+        with open_existing(settings) as opened:
+            runs = runs_of(opened)
+            record = find_run(opened, run_id)
+            require_open(record)
+            if runs.owner(record) is not None:
+                record = _send(runs, record, RequestKind.CANCEL, waits=not no_wait)
+                if no_wait or record.status.is_final:
+                    _report(record, record.status, json=json)
+                    return
+        # No process drives it, or its owner has left it without having read the request.
+        try:
+            done = resume_recorded(record, settings, secrets, cancel=True, store=store)
+            break
+        except RunDrivenError:  # an engine has just taken it from its queue, and hears the request
+            continue
     report(done.run, settings, store=store, json=json, has_output=False)
     if done.run.status is not Status.CANCELLED:
         raise typer.Exit(exit_status(done.run))

@@ -25,6 +25,8 @@ def recover(
 ) -> None:
     """Resume all runs whose process has died, side by side. Paused runs stay paused.
 
+    Submitted runs are left alone: `fanwise work` takes them over.
+
     Exit status: 0 all of them have succeeded, 1 one hasn't, 2 one can't be resumed, 130
     interrupted.
     """
@@ -40,7 +42,11 @@ def recover(
     plans: list[tuple[Plan, RunRecord]] = []
     with open_records(settings) as records:
         runs = runs_of(records)
-        left = [each for each in records.unfinished() if runs.owner(each) is None]
+        unfinished = records.unfinished()
+        # Submitted runs are the engines' own to take over.
+        submitted = records.submissions([each.run_no for each in unfinished])
+        own = [each for each in unfinished if each.run_no not in submitted]
+        left = [each for each in own if runs.owner(each) is None]
     with prints_aside():
         for record in left:
             try:

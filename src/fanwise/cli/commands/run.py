@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fanwise.cli import options
-from fanwise.cli.completion.words import complete_tags
 from fanwise.cli.errors import warning_lines
 from fanwise.cli.text.output import (
     as_json,
@@ -33,26 +32,6 @@ FAILED = 1
 
 
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="The workflow.")]
-_Parameter = Annotated[
-    list[str] | None,
-    typer.Option("-p", metavar="NAME=VALUE", help="A parameter; may be given several times."),
-]
-_Params = Annotated[
-    Path | None,
-    typer.Option("--params", metavar="FILE", help="A map of parameters in YAML or JSON."),
-]
-_NewId = Annotated[
-    str | None, typer.Option("--run-id", metavar="ID", help="The run's id; else one is made.")
-]
-_Tag = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--tag",
-        metavar="TAG",
-        help="A word to find the run by; may be given several times.",
-        autocompletion=complete_tags,
-    ),
-]
 _Items = Annotated[
     int | None,
     typer.Option("--items", min=1, metavar="N", help="Run only the first N of each fan-out."),
@@ -65,12 +44,12 @@ _DryRun = Annotated[
 
 def run(
     file: _File,
-    parameter: _Parameter = None,
-    params: _Params = None,
+    parameter: options.Parameter = None,
+    params: options.Params = None,
     packs: options.Packs = None,
     store: options.StoreUrl = None,
-    run_id: _NewId = None,
-    tag: _Tag = None,
+    run_id: options.NewId = None,
+    tag: options.Tag = None,
     items: _Items = None,
     grace: options.Grace = None,
     dry_run: _DryRun = False,

@@ -16,9 +16,9 @@ from fanwise.errors import UsageError
 from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from fanwise.model import RunRecord
+    from fanwise.model import RunRecord, Submission
 
 
 class RunStatus(StrEnum):
@@ -105,11 +105,12 @@ def runs(
             limit=limit + 1,  # to know whether there are more
         )
         shown = [(run, status, listing.duration_s(run)) for run, status in found[:limit]]
+        places = records.submissions([run.run_no for run, _, _ in shown])
         place, size = records.place, records.size()
     if json:
-        print_results(as_json(listed_object(*each)) for each in shown)
+        print_results(as_json(listed_object(*each, places.get(each[0].run_no))) for each in shown)
         return
-    print_results(_lines(shown))
+    print_results(_lines(shown, places))
     if len(found) > limit:
         given = {"--status": status, "--workflow": workflow, "--since": since}
         words = [word for name, value in given.items() if value for word in (name, value)]
@@ -141,7 +142,9 @@ def read_since(text: str, now: datetime) -> float:
         ) from None
 
 
-def _lines(found: Sequence[tuple[RunRecord, str, float | None]]) -> list[str]:
+def _lines(
+    found: Sequence[tuple[RunRecord, str, float | None]], places: Mapping[int, Submission]
+) -> list[str]:
     from fanwise.cli.text.render import show_time, table
     from fanwise.units import show_span
 
@@ -155,9 +158,16 @@ def _lines(found: Sequence[tuple[RunRecord, str, float | None]]) -> list[str]:
             status,
             show_time(run.started_at),
             show_span(duration_s),
+            *(_place_cells(places.get(run.run_no)) if places else []),
             *([" ".join(run.tags)] if has_tags else []),
         )
         for run, status, duration_s in found
     ]
-    headings = ["RUN", "WORKFLOW", "STATUS", "STARTED", "TIME>", *(["TAGS"] if has_tags else [])]
+    headings = ["RUN", "WORKFLOW", "STATUS", "STARTED", "TIME>"]
+    headings += ["QUEUE", "PRIORITY>"] if places else []
+    headings += ["TAGS"] if has_tags else []
     return table(headings, rows, colours=has_colours(sys.stdout))
+
+
+def _place_cells(place: Submission | None) -> list[str]:
+    return ["", ""] if place is None else [place.queue, str(place.priority)]

@@ -15,7 +15,7 @@ from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
     from fanwise.definition import WorkflowDefinition
-    from fanwise.model import RunRecord, VisitRecord
+    from fanwise.model import RunRecord, Submission, VisitRecord
     from fanwise.ports import Records
     from fanwise.reports.overview import Overview
     from fanwise.reports.ownership import Runs
@@ -91,7 +91,7 @@ def _print_steps(
 
 
 def _as_object(runs: Runs, seen: Overview, definition: WorkflowDefinition | None) -> JsonObject:
-    from fanwise.reports.objects import run_object, timing_object
+    from fanwise.reports.objects import place_object, run_object, timing_object
     from fanwise.reports.overview import time_of
     from fanwise.values import decode
 
@@ -101,6 +101,7 @@ def _as_object(runs: Runs, seen: Overview, definition: WorkflowDefinition | None
         "parameters": decode(seen.record.parameters),
         "tags": seen.record.tags,
         "timing": None if timing is None else timing_object(timing),
+        **place_object(runs.submission(seen.record)),
     }
 
 
@@ -114,7 +115,8 @@ def _print_run(
 
     records, record = runs.records, seen.record
     colours, width = has_colours(sys.stdout), width_of(sys.stdout)
-    facts = [*_driver_lines(seen, store), *_fact_lines(record)]
+    place = runs.submission(record)
+    facts = [*_driver_lines(seen, place, store), *_place_lines(place), *_fact_lines(record)]
     print_results(run_lines(seen, facts, colours=colours, width=width))
     steps = tree(records, record.run_no, seen.last.values(), _MAX_STEPS)
     if any("." in step.path for step in steps):
@@ -129,12 +131,15 @@ def _print_run(
         print_results(["", "Output:", output_text(seen.run)])
 
 
-def _driver_lines(seen: Overview, store: str | None) -> list[str]:
+def _driver_lines(seen: Overview, place: Submission | None, store: str | None) -> list[str]:
     """The process that drives the run, or the way to resume a run that none drives."""
+    from fanwise.cli.text.render import show_time
     from fanwise.cli.text.summary import command
     from fanwise.model import Status
     from fanwise.reports.ownership import INTERRUPTED
 
+    if place is not None and place.is_waiting:
+        return [f"Waits in its queue since {show_time(place.since)}, for a `fanwise work`"]
     way_on = command("resume", seen.record.id, store=store)
     if seen.status == INTERRUPTED:
         return [f"Interrupted: no process drives it any more. Resume with: {way_on}"]
@@ -144,6 +149,18 @@ def _driver_lines(seen: Overview, store: str | None) -> list[str]:
         return []
     asked = f", and asked to {' and '.join(driver.requests)}" if driver.requests else ""
     return [f"Driven by: {driver.owner.name}{asked}"]
+
+
+def _place_lines(place: Submission | None) -> list[str]:
+    """The run's queue, and what became of its tries."""
+    if place is None:
+        return []
+    lines = [f"Queue: {clean(place.queue)}, priority {place.priority}"]
+    if place.why:
+        lines.append(f"Was put back: {clean(place.why)}")
+    if place.tries:
+        lines.append(f"Tries without progress: {place.tries}")
+    return lines
 
 
 def _timeline(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> list[str]:

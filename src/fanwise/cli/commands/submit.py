@@ -1,0 +1,64 @@
+"""`fanwise submit`: records a run for an engine to take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fanwise.cli import options
+from fanwise.cli.text.output import as_json, print_results, prints_aside, say
+
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="The workflow.")]
+_Queue = Annotated[
+    str | None,
+    typer.Option("--queue", metavar="NAME", help="The queue in which the run waits, else default."),
+]
+_Priority = Annotated[
+    int,
+    typer.Option(
+        "--priority", metavar="N", help="Runs with a higher one are taken first: -100 to 100."
+    ),
+]
+_Once = Annotated[
+    str | None,
+    typer.Option("--once", metavar="KEY", help="Make no run if one has this key already."),
+]
+
+
+def submit(
+    file: _File,
+    parameter: options.Parameter = None,
+    params: options.Params = None,
+    packs: options.Packs = None,
+    store: options.StoreUrl = None,
+    run_id: options.NewId = None,
+    tag: options.Tag = None,
+    queue: _Queue = None,
+    priority: _Priority = 0,
+    once: _Once = None,
+    json: options.JsonFlag = False,
+) -> None:
+    """Record a run for `fanwise work` to take, and print its id.
+
+    With --once the id is that of the run that has the key, which is made only if there is none.
+    """
+    from fanwise.cli.commands.parameters import read_parameters
+    from fanwise.model import DEFAULT_QUEUE, Submission
+    from fanwise.plan import require_recordable
+    from fanwise.wiring import load_plan, read_settings, submit_run
+
+    settings = read_settings(store=store, packs=packs or ())
+    with prints_aside():
+        plan = load_plan(file, settings)
+    require_recordable(plan, [each.partition("=")[0] for each in parameter or ()])
+    given = read_parameters(plan, parameter or (), params, settings.limits)
+    place = Submission(queue or DEFAULT_QUEUE, priority, once)
+    found, is_new = submit_run(plan, given, settings, place, run_id=run_id, tags=tag or ())
+    if json:
+        print_results([as_json({"run_id": found, "is_new": is_new})])
+        return
+    print_results([found])
+    if not is_new:
+        say("A run has this key already, so none was made.")

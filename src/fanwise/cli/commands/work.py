@@ -1,0 +1,54 @@
+"""`fanwise work`: takes submitted runs and drives them, until it is stopped."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fanwise.cli import options
+from fanwise.cli.text.output import prints_aside
+
+_Concurrency = Annotated[
+    int,
+    typer.Option("--concurrency", min=1, max=10_000, metavar="N", help="At most so many at once."),
+]
+_Queues = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--queue",
+        metavar="NAME",
+        help="A queue to take runs from; may be given several times. Default: default.",
+    ),
+]
+
+
+def work(
+    concurrency: _Concurrency = 10,
+    queue: _Queues = None,
+    packs: options.Packs = None,
+    grace: options.Grace = None,
+    store: options.StoreUrl = None,
+) -> None:
+    """Take submitted runs, and drive several at once, until stopped.
+
+    Ctrl-C or SIGTERM stops it: it takes nothing more, lets what is in flight finish, and puts the
+    runs back into their queues for others. Of several queues the first is emptied before the next.
+
+    Exit status: 0 it was stopped, 2 the store can't be used, 130 it was stopped twice.
+    """
+    from fanwise.cli.live.work import take_runs
+    from fanwise.model import DEFAULT_QUEUE
+    from fanwise.wiring import open_taking, read_settings
+
+    settings = read_settings(store=store, packs=packs or ())
+    with prints_aside():
+        take_runs(
+            lambda takings: open_taking(
+                settings,
+                queues=queue or [DEFAULT_QUEUE],
+                most=concurrency,
+                grace_s=grace,
+                takings=takings,
+            )
+        )

@@ -1,0 +1,55 @@
+"""Records of the queues in which submitted runs wait for an engine, and of the engines there."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from fanwise.model.ownership import Lease, Owner
+
+DEFAULT_QUEUE: Final = "default"
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """The place of a submitted run among others. It lasts as long as the run does.
+
+    Of the runs of a queue the one with the highest `priority` is taken first, and of equals the
+    oldest. `once` is a key that at most one run has. A run that `is_waiting` has done so since
+    `since`, in seconds since the epoch by the store's clock; `why` is the reason for which its last
+    engine has put it back, empty if none has. `tries` counts the engines in a row that have taken
+    the run and lost it without any progress, and `tried_by` names them.
+    """
+
+    queue: str = DEFAULT_QUEUE
+    priority: int = 0
+    once: str | None = None
+    is_waiting: bool = True
+    since: float = 0.0
+    tries: int = 0
+    why: str = ""
+    tried_by: str = ""
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A run that an engine has taken from its queue, with its lease and its place there."""
+
+    run_id: str
+    lease: Lease
+    submission: Submission
+
+
+class EngineRecord(msgspec.Struct, frozen=True):
+    """An engine as recorded, with the ids of the runs that it holds; of them `submitted` ones.
+
+    `beats` counts its signs of life, of which the last is `silent_s` seconds old. It has been there
+    since `since`, in seconds since the epoch by the store's clock; None if that isn't recorded.
+    """
+
+    engine_no: int
+    owner: Owner
+    beats: int
+    silent_s: float
+    since: float | None
+    runs: tuple[str, ...] = ()
+    submitted: tuple[str, ...] = ()

@@ -1,0 +1,126 @@
+"""The statements of the queues, once for SQLite and PostgreSQL. This module runs nothing.
+
+Transactions that change both lock a run's place in its queue before its lease, so that no two of
+them wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from fanwise.model import Status
+from fanwise.stores.database import Statement
+
+_OPEN: Final = f"('{Status.PENDING.value}', '{Status.RUNNING.value}', '{Status.PAUSED.value}')"
+_NO_PROGRESS: Final = "('RunStarted', 'RunResumed', 'PauseRequested', 'TaskPaused')"
+"""Kinds of events that each try of a run may record, however little it does."""
+
+# Each part is read at the end of an index. Items come to an end about in the order of their
+# indexes, so the last one of the last visit moves while a fan-out does.
+_PROGRESS: Final = (
+    "(SELECT count(*) FROM events WHERE events.run_no = submissions.run_no"
+    f" AND events.kind NOT IN {_NO_PROGRESS})"
+    " || '/' || coalesce((SELECT tasks.visit_no FROM tasks"
+    " WHERE tasks.run_no = submissions.run_no AND tasks.ended_at IS NOT NULL"
+    " ORDER BY tasks.visit_no DESC LIMIT 1), 0)"
+    " || '/' || coalesce((SELECT items.idx FROM items WHERE items.run_no = submissions.run_no"
+    " ORDER BY items.visit_no DESC, items.idx DESC LIMIT 1), -1)"
+)
+
+LOCK_SUBMISSION: Final = "SELECT run_no FROM submissions WHERE run_no = :run_no FOR UPDATE"
+TAKE_SUBMISSION: Final = (
+    f"UPDATE submissions SET is_waiting = FALSE, progress = {_PROGRESS} WHERE run_no = :run_no"
+)
+TAKE_BY_HAND: Final = (
+    f"UPDATE submissions SET is_waiting = FALSE, progress = {_PROGRESS}, tries = 0, tried_by = ''"
+    " WHERE run_no = :run_no"
+)
+DELETE_SUBMISSION: Final = "DELETE FROM submissions WHERE run_no = :run_no"
+
+# No row comes back if the key is known.
+ADD: Final = (
+    "INSERT INTO submissions"
+    " (run_no, queue, priority, once, is_waiting, since, tries, why, tried_by, progress)"
+    " VALUES (:run_no, :queue, :priority, :once, TRUE, fanwise_now(), 0, '', '', '')"
+    " ON CONFLICT (once) DO NOTHING RETURNING run_no"
+)
+HAS_KEY: Final = (
+    "SELECT runs.id FROM submissions JOIN runs ON runs.run_no = submissions.run_no"
+    " WHERE submissions.once = :once"
+)
+
+_COLUMNS: Final = (
+    "submissions.run_no, queue, priority, once, is_waiting, since, tries, why, tried_by"
+)
+
+
+def submissions_of(run_nos: Sequence[int]) -> Statement:
+    """The places of runs."""
+    return f"SELECT {_COLUMNS} FROM submissions WHERE run_no IN ({', '.join(map(str, run_nos))})"
+
+
+def any_waiting(queues: int) -> Statement:
+    """A row if a run waits in one of the queues `queue_0`, `queue_1` and so on."""
+    names = ", ".join([f":queue_{number}" for number in range(queues)])
+    return f"SELECT 1 FROM submissions WHERE is_waiting AND queue IN ({names}) LIMIT 1"
+
+
+BEST: Final = (
+    f"SELECT {_COLUMNS} FROM submissions WHERE is_waiting AND queue = :queue"
+    " AND NOT EXISTS (SELECT 1 FROM leases WHERE leases.run_no = submissions.run_no"
+    " AND leases.engine_no IS NOT NULL)"
+    " AND EXISTS (SELECT 1 FROM runs WHERE runs.run_no = submissions.run_no"
+    f" AND runs.status = '{Status.PENDING.value}')"
+    " ORDER BY priority DESC, run_no LIMIT :most FOR UPDATE SKIP LOCKED"
+)
+TAKE_LEASE: Final = (
+    "INSERT INTO leases (run_no, token, engine_no, taken_at, ran_s)"
+    " VALUES (:run_no, 1, :engine_no, fanwise_now(), 0.0) ON CONFLICT (run_no) DO UPDATE"
+    " SET token = leases.token + 1, engine_no = excluded.engine_no, taken_at = excluded.taken_at"
+    " WHERE leases.engine_no IS NULL"
+)
+
+_IS_OPEN: Final = (
+    f"EXISTS (SELECT 1 FROM runs WHERE runs.run_no = submissions.run_no AND runs.status IN {_OPEN})"
+)
+_WAIT: Final = "UPDATE submissions SET is_waiting = TRUE, since = fanwise_now(), why = :why"
+WAIT_AGAIN: Final = f"{_WAIT} WHERE run_no = :run_no AND {_IS_OPEN}"
+WAIT_AFTER_A_TRY: Final = (
+    f"{_WAIT}, tries = CASE WHEN progress = {_PROGRESS} THEN tries + 1 ELSE 0 END,"
+    f" tried_by = CASE WHEN progress = {_PROGRESS} THEN tried_by || :engine ELSE '' END"
+    f" WHERE run_no = :run_no AND {_IS_OPEN}"
+)
+IS_PENDING: Final = (
+    f"UPDATE runs SET status = '{Status.PENDING.value}', ended_at = NULL WHERE run_no = :run_no"
+)
+
+# An engine that is gone, and its submitted runs
+
+STANDING_STILL: Final = (
+    "SELECT owner FROM engines WHERE engine_no = :engine_no AND beats = :beats FOR UPDATE"
+)
+SUBMITTED_TO: Final = (
+    "SELECT run_no FROM submissions WHERE run_no IN"
+    " (SELECT run_no FROM leases WHERE engine_no = :engine_no) ORDER BY run_no FOR UPDATE"
+)
+STATE: Final = (
+    "SELECT runs.id, runs.status, EXISTS (SELECT 1 FROM requests"
+    " WHERE requests.run_no = runs.run_no AND requests.kind = 'pause')"
+    " FROM runs WHERE runs.run_no = :run_no"
+)
+
+ENGINES: Final = (
+    "SELECT engine_no, owner, beats, beat_at, enrolled_at, fanwise_now() FROM engines"
+    " ORDER BY engine_no"
+)
+HELD: Final = (
+    "SELECT leases.engine_no, runs.id, submissions.run_no IS NOT NULL FROM leases"
+    " JOIN runs ON runs.run_no = leases.run_no"
+    " LEFT JOIN submissions ON submissions.run_no = leases.run_no"
+    " WHERE leases.engine_no IS NOT NULL ORDER BY leases.run_no"
+)
+HOLDER: Final = (
+    "SELECT owner FROM engines JOIN leases ON leases.engine_no = engines.engine_no"
+    " WHERE leases.run_no = :run_no"
+)

@@ -1,0 +1,184 @@
+"""The port `Queue` over a database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from fanwise.model import Claim, EngineRecord, Owner, RunRecord, Status, Submission
+from fanwise.stores import queue_statements, rows
+from fanwise.stores.database import Database, Reader, Writer
+from fanwise.stores.new_runs import id_is_taken, insert_run, is_inserted, run_values
+from fanwise.stores.sql_ownership import ANSWERED, BEAT, DRIVEN_S, LEASE, LEAVE, give_back
+
+_PAGE_RUNS: Final = 500
+
+# The token grows here already: the engine may wake up before another one has taken the run.
+_TAKE_AWAY: Final = (
+    f"UPDATE leases SET ran_s = ran_s + {DRIVEN_S}, engine_no = NULL, token = token + 1"
+    " WHERE run_no = :run_no AND engine_no = :engine_no"
+)
+
+
+class _KeyIsKnownError(Exception):
+    """Ends a transaction without a trace: another run has the key."""
+
+
+class SqlQueue:
+    """The port `Queue` over a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def submit(self, run: RunRecord, submission: Submission) -> tuple[str, bool]:
+        """Record a new run that waits, or find the run that has its key; see `Queue.submit`."""
+        values = run_values(run, self._database.place)
+        if known := self._with_key(submission.once):
+            return known, False
+        numbers: list[int] = []  # those that the database has given out
+
+        def insert(writer: Writer) -> int | None:
+            run_no = insert_run(writer, run, values)
+            if run_no is not None:
+                numbers.append(run_no)
+                _add(writer, run_no, submission)
+            return run_no
+
+        run_no: int | None = None
+        with suppress(_KeyIsKnownError):
+            run_no = self._database.controlling(insert, is_inserted(run, numbers))
+        if run_no is not None:
+            return run.id, True
+        if known := self._with_key(submission.once):  # by now: another one was faster
+            return known, False
+        raise id_is_taken(run)
+
+    def _with_key(self, once: str | None) -> str | None:
+        """The id of the run that has this key, or None."""
+        found = self._database.read(queue_statements.HAS_KEY, once=once) if once else []
+        return str(found[0][0]) if found else None
+
+    def submissions(self, run_nos: Collection[int]) -> Mapping[int, Submission]:
+        """The places of these runs by their numbers; see `Queue.submissions`."""
+        numbers, found = list(run_nos), {}
+        for start in range(0, len(numbers), _PAGE_RUNS):
+            query = queue_statements.submissions_of(numbers[start : start + _PAGE_RUNS])
+            found.update({row[0]: rows.to_submission(row) for row in self._database.read(query)})
+        return found
+
+    def claim(self, engine_no: int, queues: Sequence[str], most: int) -> Sequence[Claim]:
+        """Give waiting runs to an engine; see `Queue.claim`. An idle look only reads."""
+        names = {f"queue_{number}": queue for number, queue in enumerate(queues)}
+        if not self._database.read(queue_statements.any_waiting(len(names)), **names):
+            return []
+        claims: list[Claim] = []
+
+        def take(writer: Writer) -> list[Claim]:
+            claims[:] = _claim(writer, engine_no, queues, most)
+            return claims
+
+        def settle(reader: Reader) -> list[list[Claim]]:
+            for claim in claims[:1]:
+                lease = claim.lease
+                for row in reader.read(LEASE, run_no=lease.run_no):
+                    found = rows.to_lease(row)
+                    if (found.token, found.engine_no) == (lease.token, engine_no):
+                        return [claims]
+            return []
+
+        return self._database.controlling(take, settle)
+
+    def put_back(self, run_no: int, token: int, why: str, *, counts: bool) -> None:
+        """Give a run back to its queue; see `Queue.put_back`."""
+
+        def wait_again(writer: Writer) -> None:
+            writer.read(queue_statements.LOCK_SUBMISSION, run_no=run_no)
+            holders = writer.read(queue_statements.HOLDER, run_no=run_no) if counts else []
+            if give_back(writer, run_no, token):
+                tried_by = rows.to_owner(holders[0][0]) if holders else None
+                _wait_again(writer, run_no, why, tried_by)
+
+        self._database.controlling(wait_again)
+
+    def reap(self, engine_no: int, beats: int) -> Sequence[str]:
+        """Put back the submitted runs of an engine that is gone; see `Queue.reap`."""
+
+        def put_back(writer: Writer) -> list[str]:
+            found = writer.read(queue_statements.STANDING_STILL, engine_no=engine_no, beats=beats)
+            return _reap(writer, engine_no, rows.to_owner(found[0][0])) if found else []
+
+        return self._database.controlling(put_back)
+
+    def engines(self) -> Sequence[EngineRecord]:
+        """All recorded engines with the runs that they hold; see `Queue.engines`."""
+        held: dict[int, list[tuple[str, bool]]] = {}
+        with self._database.snapshot() as reader:
+            engines = reader.read(queue_statements.ENGINES)
+            for engine_no, run_id, is_submitted in reader.read(queue_statements.HELD):
+                held.setdefault(engine_no, []).append((run_id, bool(is_submitted)))
+        return [rows.to_engine(row, held.get(row[0], ())) for row in engines]
+
+    def await_change(self, timeout_s: float) -> bool:
+        """Block until the store may have changed; see `Queue.await_change`."""
+        return self._database.await_change(timeout_s)
+
+
+def _add(writer: Writer, run_no: int, submission: Submission) -> None:
+    """Have a new run wait. Raises `_KeyIsKnownError` if another run has its key."""
+    added = writer.read(
+        queue_statements.ADD,
+        run_no=run_no,
+        queue=submission.queue,
+        priority=submission.priority,
+        once=submission.once,
+    )
+    if not added:
+        raise _KeyIsKnownError
+    writer.announce()
+
+
+def _claim(writer: Writer, engine_no: int, queues: Sequence[str], most: int) -> list[Claim]:
+    claims: list[Claim] = []
+    if not writer.change(BEAT, engine_no=engine_no):  # it was taken for dead
+        return claims
+    for queue in dict.fromkeys(queues):
+        left = most - len(claims)
+        found = writer.read(queue_statements.BEST, queue=queue, most=left) if left else []
+        for row in found:
+            run_no = row[0]
+            if not writer.change(queue_statements.TAKE_LEASE, run_no=run_no, engine_no=engine_no):
+                continue  # somebody resumes it by hand at this moment
+            writer.execute(queue_statements.TAKE_SUBMISSION, run_no=run_no)
+            lease = rows.to_lease(writer.read(LEASE, run_no=run_no)[0])
+            (state,) = writer.read(queue_statements.STATE, run_no=run_no)
+            claims.append(Claim(state[0], lease, rows.to_submission(row)))
+    return claims
+
+
+def _wait_again(writer: Writer, run_no: int, why: str, tried_by: Owner | None) -> bool:
+    """Have a submitted run wait that is not over, after a try if an engine has made one."""
+    if tried_by is None:
+        waits = writer.change(queue_statements.WAIT_AGAIN, run_no=run_no, why=why)
+    else:
+        waits = writer.change(
+            queue_statements.WAIT_AFTER_A_TRY, run_no=run_no, why=why, engine=f", {tried_by.name}"
+        )
+    if waits:
+        writer.execute(queue_statements.IS_PENDING, run_no=run_no)
+        writer.announce()
+    return waits > 0
+
+
+def _reap(writer: Writer, engine_no: int, owner: Owner) -> list[str]:
+    waiting = []
+    for (run_no,) in writer.read(queue_statements.SUBMITTED_TO, engine_no=engine_no):
+        for run_id, status, is_to_pause in writer.read(queue_statements.STATE, run_no=run_no):
+            stays_paused = status == Status.PAUSED.value and is_to_pause
+            writer.execute(_TAKE_AWAY, run_no=run_no, engine_no=engine_no)
+            writer.execute(ANSWERED, run_no=run_no)
+            why = f"its engine is gone ({owner.name})"
+            if not stays_paused and _wait_again(writer, run_no, why, owner):
+                waiting.append(run_id)
+    writer.execute(LEAVE, engine_no=engine_no)
+    return waiting
