@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fanwise
+from fanwise.engine import capture
 from fanwise.engine.masking import Masker
 from fanwise.model import ItemOutcome, LogEntry, Status
 from fanwise.ports import Observer
@@ -239,9 +240,12 @@ def test_what_outlives_its_attempt_is_heard_by_nobody(loom, capsys) -> None:
     assert capsys.readouterr().out == ""
 
 
-def test_without_a_run_in_progress_the_streams_and_logging_are_left_alone(loom) -> None:
+def test_without_a_run_in_progress_the_streams_and_logging_are_left_alone(
+    loom, monkeypatch
+) -> None:
     """They are as they were before the first of several runs, once the last of them has ended."""
-    gc.collect()  # what other tests have left may still hold a log
+    gc.collect()
+    monkeypatch.setattr(capture, "_living", set())  # threads that other tests left may hold logs
     before = sys.stdout, sys.stderr, logging.getLogger().level, logging.getLogger().handlers[:]
     release = asyncio.Event()
 
@@ -468,6 +472,7 @@ def test_logs_that_wait_for_a_slow_store_hold_the_fan_out_back(loom) -> None:
 
 ACTIONS = """
 import fanwise
+from fanwise.engine import capture
 
 @fanwise.action("test.say")
 async def say(text: str) -> None:

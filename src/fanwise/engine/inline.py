@@ -42,7 +42,6 @@ async def run_plain(
     """Make the one attempt of a plain task. With `resumes` an earlier process began it."""
     slots = run.slots_of(task)
     await slots.take()
-    own_task = asyncio.current_task()
     output, ticket = None, Ticket(context, None, 1)
     try:
         call = make_call(
@@ -62,7 +61,7 @@ async def run_plain(
                 log.keep(ticket)
         result = TaskResult(Status.SUCCEEDED, output=decode(output))
     except BaseException as error:
-        if is_cut_off(error, own_task):
+        if is_cut_off(error):
             raise
         result = TaskResult(Status.FAILED, error=run.describe(error))
     finally:
@@ -71,8 +70,9 @@ async def run_plain(
     return VisitEnd(result, 1, output, handled)
 
 
-def is_cut_off(error: BaseException, task: asyncio.Task[object] | None) -> bool:
+def is_cut_off(error: BaseException) -> bool:
     """True if the attempt was interrupted from outside, and the action didn't merely raise this."""
     if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
         return task is not None and task.cancelling() > 0
     return is_from_outside(error)

@@ -11,7 +11,6 @@ bring it to its end, as after a crash. So what follows a failure is decided in o
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -161,7 +160,7 @@ class StraightLine:
             visit = Visit(run.run_id, run.run_no, row.visit_no, row.path, 1)
             end = await run_plain(step.task, visit, context, run, resumes=False)
             return replace(row, status=end.result.status, output=end.output, error=end.result.error)
-        ticket, own_task = Ticket(context, None, 1), asyncio.current_task()
+        ticket = Ticket(context, None, 1)
         await self._slots.take()
         try:
             with log:
@@ -171,11 +170,13 @@ class StraightLine:
                     require_rules(step.task.spec, arguments)
                     value = await step.function(**arguments)
                 finally:
-                    log.keep(ticket)
+                    log.ticket = None
+                    if log.has_text:
+                        log.keep(ticket)
             output = encode_result(value, lambda: row.path, run.masker, run.services.limits)
             return replace(row, output=output)
         except BaseException as error:
-            if is_cut_off(error, own_task):
+            if is_cut_off(error):
                 raise
             return replace(row, status=Status.FAILED, error=run.describe(error))
         finally:
