@@ -354,7 +354,7 @@ def test_an_engine_that_is_gone_loses_its_runs_within_its_lease(shared: Shared) 
         shared.submit("r")
         lost = shared.store.enroll(an_owner("lost"))
         shared.store.claim(lost, ["default"], 1)
-        async with shared.working() as (taking, log):
+        async with shared.working(lease_s=1e6) as (taking, log):  # it looks only when it is told to
             for _ in range(3):
                 await taking.look_for_gone_engines()
                 assert log.gone == []
