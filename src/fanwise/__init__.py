@@ -7,7 +7,10 @@ costs next to nothing.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+
+# Not that of `typing`, whose import takes as long as the start of the command line up to the moment
+# from which a Ctrl-C ends it without a traceback.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from fanwise.actions.decorator import action

@@ -1,9 +1,9 @@
 """The command line: `fanwise`.
 
 One file a command. Results go to standard output, everything else to standard error, and a command
-ends with 0 (done), 1 (the run failed), 2 (the command, the workflow or the store is wrong) or 130
-(interrupted). Commands import what is slow inside of their functions, so that `fanwise --help` and
-`fanwise validate` start at once.
+ends with 0 (done), 1 (the run failed), 2 (the command, the workflow or the store is wrong), 130
+(interrupted) or 143 (SIGTERM, where no run is driven). Commands import what is slow inside of their
+functions, so that `fanwise --help` and `fanwise validate` start at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Carry out a command line (default: the process's own) and raise `SystemExit`."""
+    """Carry out a command line (default: the process's own) and raise `SystemExit`.
+
+    A given one leaves the signals of the process to its caller.
+    """
+    if arguments is None:
+        from fanwise.cli.leaving import leave_at_signals
+
+        leave_at_signals()
     from fanwise.cli.app import app
     from fanwise.cli.completion.scripts import prepare_completion
     from fanwise.cli.errors import reporting

@@ -9,6 +9,7 @@ import typer
 
 from fanwise.cli import options
 from fanwise.cli.completion.words import complete_benchmarks
+from fanwise.cli.leaving import cleaning_up_at_signals
 from fanwise.cli.text.output import as_json, flush_results, print_results, say
 from fanwise.errors import UsageError
 
@@ -52,7 +53,8 @@ def bench(
     results, budgets = {}, []
     for each in BENCHMARKS if name is None else [name]:
         say(f"Measuring {each} ...")
-        measured = measure(each, rounds=rounds)
+        with cleaning_up_at_signals():
+            measured = measure(each, rounds=rounds)
         results[each] = {"figures": measured.figures, "budgets": measured.budgets}
         budgets += measured.budgets
         if not json:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fanwise.cli import options
+from fanwise.cli.leaving import cleaning_up_at_signals
 from fanwise.cli.text.output import as_json, flush_results, print_results, say
 from fanwise.demos import DEMOS
 from fanwise.errors import UsageError
@@ -127,7 +128,7 @@ def _play(name: str, size: int, store: str | None) -> Played:
     from fanwise.wiring import read_settings
 
     settings = read_settings(store=store)
-    with TemporaryDirectory(prefix="fanwise-demo-") as folder:
+    with cleaning_up_at_signals(), TemporaryDirectory(prefix="fanwise-demo-") as folder:
         stage = Stage(settings, store, Path(folder), size)
         played = import_module(f"fanwise.demos.{name}.play").play(stage)
     assert isinstance(played, Played)

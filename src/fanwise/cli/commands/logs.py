@@ -48,17 +48,13 @@ def logs(
     time, the task, the item's index and label, and from the second on the attempt. With --json each
     part of an attempt's log, of a second or so, is a line.
     """
-    from fanwise.cli.live.interruption import INTERRUPTED
     from fanwise.reports.lookup import find_run
     from fanwise.wiring import open_records, read_settings, runs_of
 
     with open_records(read_settings(store=store)) as records:
         run = find_run(records, run_id)
         if follow:
-            try:
-                _follow_run(runs_of(records), run, task, json=json)
-            except KeyboardInterrupt:
-                raise typer.Exit(INTERRUPTED) from None
+            _follow_run(runs_of(records), run, task, json=json)
             return
         is_empty = True
         for page in _pages(records, run, task):

@@ -30,7 +30,7 @@ def recover(
     Exit status: 0 all of them have succeeded, 1 one hasn't, 2 one can't be resumed, 130
     interrupted.
     """
-    from fanwise.cli.live.interruption import INTERRUPTED
+    from fanwise.cli.leaving import INTERRUPTED
     from fanwise.cli.live.runs import resume_all
     from fanwise.cli.text.summary import command
     from fanwise.model import Status

@@ -148,7 +148,7 @@ def report(
 
 def exit_status(done: Run) -> int:
     """The exit status for the end of a run."""
-    from fanwise.cli.live.interruption import INTERRUPTED
+    from fanwise.cli.leaving import INTERRUPTED
     from fanwise.model import Status
 
     return {Status.SUCCEEDED: 0, Status.PAUSED: INTERRUPTED}.get(done.status, FAILED)

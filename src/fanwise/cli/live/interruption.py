@@ -8,27 +8,20 @@ behind with the process. What has been recorded stays recorded in any case.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from types import FrameType
-from typing import NoReturn
 
+from fanwise.cli.leaving import INTERRUPTED, SIGNALS, leave
 from fanwise.ports import Observer, TaskProgress
-
-INTERRUPTED = 130
-"""The exit status of an interrupted command."""
 
 KEPT = "What was recorded by now is kept."
 """Words about every run that has stopped before its end."""
 
 _GRACE_S = 2.0
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_SHOW_CURSOR = "\x1b[?25h"
 
 
 class Interruption(Observer):
@@ -51,7 +44,7 @@ class Interruption(Observer):
         self._task = asyncio.current_task()
         self._context = copy_context()
         # Not `loop.add_signal_handler`: its handlers wait while an action blocks the loop.
-        previous = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+        previous = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
         try:
             yield
         finally:
@@ -79,10 +72,3 @@ class Interruption(Observer):
     def _ask(self) -> None:
         self._say("Finishing what is in flight; press Ctrl-C again to stop at once.")
         self._pause()
-
-
-def leave(status: int) -> NoReturn:
-    """End the process here and now; actions that still work don't hold it up."""
-    if sys.stderr.isatty():
-        os.write(sys.stderr.fileno(), _SHOW_CURSOR.encode())
-    os._exit(status)

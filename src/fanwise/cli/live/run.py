@@ -8,8 +8,9 @@ from contextlib import suppress
 from functools import partial
 
 from fanwise.cli.errors import WRONG, error_lines
+from fanwise.cli.leaving import INTERRUPTED, leave
 from fanwise.cli.live import open_display
-from fanwise.cli.live.interruption import INTERRUPTED, KEPT, Interruption, leave
+from fanwise.cli.live.interruption import KEPT, Interruption
 from fanwise.cli.live.progress import ProgressDisplay
 from fanwise.cli.text.log_lines import log_lines
 from fanwise.cli.text.output import prints_aside, say

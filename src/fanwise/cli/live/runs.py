@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from fanwise.cli.live.interruption import INTERRUPTED, KEPT, Interruption, leave
+from fanwise.cli.leaving import INTERRUPTED, leave
+from fanwise.cli.live.interruption import KEPT, Interruption
 from fanwise.cli.text.output import say
 from fanwise.engine import Engine
 from fanwise.errors import FanwiseError

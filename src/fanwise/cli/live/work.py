@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from fanwise.cli.live.interruption import INTERRUPTED, KEPT, Interruption, leave
+from fanwise.cli.leaving import INTERRUPTED, leave
+from fanwise.cli.live.interruption import KEPT, Interruption
 from fanwise.cli.text.output import say
 from fanwise.cli.text.render import count, show_error
 from fanwise.engine.taking import Taking, Takings

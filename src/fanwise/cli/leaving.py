@@ -1,0 +1,68 @@
+"""The end of a command by Ctrl-C or SIGTERM, at any moment: no word, and the shell's exit status.
+
+No exception is raised: authors' modules could catch it while they are imported. Nothing is lost,
+since a store stands the loss of any process. While a run is driven, `Interruption` listens instead.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+TYPE_CHECKING = False  # that of `typing` costs time in which a Ctrl-C gives a traceback
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
+
+    _Handler = Callable[[int, FrameType | None], object]
+
+INTERRUPTED = 130
+"""The exit status of an interrupted command."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_SIGNALLED = 128  # what shells add to a signal's number
+_SHOW_CURSOR = "\x1b[?25h"
+
+
+def leave_at_signals() -> None:
+    """Have signals end the process here and now, up to its own end."""
+    _hear(_leave)
+
+
+@contextmanager
+def cleaning_up_at_signals() -> Iterator[None]:
+    """Have signals end the process through `SystemExit`, so that temporary files are removed."""
+    previous = _hear(_exit)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def leave(status: int) -> NoReturn:
+    """End the process here and now; actions that still work don't hold it up."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        os.write(sys.stderr.fileno(), _SHOW_CURSOR.encode())
+    os._exit(status)
+
+
+def _hear(handler: _Handler) -> dict[signal.Signals, _Handler | int | None]:
+    """Set the handler and return the previous ones.
+
+    A signal that is ignored, as `nohup` and a shell's `&` have it, stays ignored.
+    """
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    return {number: signal.signal(number, handler) for number in heard}
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    leave(_SIGNALLED + number)
+
+
+def _exit(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(_SIGNALLED + number)
