@@ -28,15 +28,23 @@ KEPT = "What was recorded by now is kept."
 
 _GRACE_S = 2.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_SHOW_CURSOR = "\x1b[?25h"
+_LEAVE_LINE = "\r\x1b[K\x1b[?25h"
+"""Clears the line that the cursor is in, and shows the cursor."""
 
 
 class Interruption(Observer):
     """Listens for the signals during a run, which it also observes."""
 
-    def __init__(self, pause: Callable[[], None], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        pause: Callable[[], None],
+        say: Callable[[str], None],
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`close` takes what is shown of running tasks off the terminal."""
         self._pause = pause
         self._say = say
+        self._close = close
         self._signals = 0
 
     @property
@@ -69,6 +77,7 @@ class Interruption(Observer):
             # Not in the context of an item that is at work: its log would get what is said.
             self._loop.call_soon_threadsafe(self._ask, context=self._context)
         elif self._signals == 2 and self._task is not None:
+            self._loop.call_soon_threadsafe(self._close, context=self._context)
             self._loop.call_soon_threadsafe(self._task.cancel)
             timer = threading.Timer(_GRACE_S, leave, [INTERRUPTED])
             timer.daemon = True
@@ -84,5 +93,5 @@ class Interruption(Observer):
 def leave(status: int) -> NoReturn:
     """End the process here and now; actions that still work don't hold it up."""
     if sys.stderr.isatty():
-        os.write(sys.stderr.fileno(), _SHOW_CURSOR.encode())
+        os.write(sys.stderr.fileno(), _LEAVE_LINE.encode())
     os._exit(status)
