@@ -74,6 +74,7 @@ CODES = {
     "LeaseLostError": "lease-lost",
     "LimitError": "over-limit",
     "NotFoundError": "not-found",
+    "NoStoreError": "no-store",
     "NothingToRetryError": "nothing-to-retry",
     "ParameterError": "bad-parameter",
     "RecordRefusedError": "record-refused",

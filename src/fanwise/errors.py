@@ -22,6 +22,7 @@ secrets.
     |   `-- SourceChangedError  a file that the run reads further has changed
     |-- ActionLoadError       a pack can't be imported, or names an action wrongly
     |-- StoreError            the store can't be opened, read or written
+    |   |-- NoStoreError        there is no store at the place that was named
     |   |-- RecordRefusedError  the store refuses one record and would take others
     |   |-- StoreUnusableError  the store is gone, another one or damaged, so waiting doesn't help
     |   `-- LeaseLostError      another process drives the run by now
@@ -221,6 +222,12 @@ class StoreError(FanwiseError):
     """The store can't be opened, read or written."""
 
     code = "bad-store"
+
+
+class NoStoreError(StoreError):
+    """There is no store at the place that was named; the first run makes it."""
+
+    code = "no-store"
 
 
 class RecordRefusedError(StoreError):

@@ -80,6 +80,42 @@ def test_what_fanwise_and_its_store_know_is_completed(
     assert told.err == ""
 
 
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("fanwise run ", ["flow.yaml", "flows/"]),
+        ("fanwise run flows/", ["flows/inner.yml"]),
+        ("fanwise run ./fl", ["./flow.yaml", "./flows/"]),
+        ("fanwise submit flow.y", ["flow.yaml"]),
+        ("fanwise graph none/", []),
+        ("fanwise run flow.yaml -p ", ["region=", "count="]),
+        ("fanwise run flow.yaml -p region=eu -p ", ["count="]),
+        ("fanwise submit flow.yaml -p c", ["count="]),
+        ("fanwise run -p ", []),
+        ("fanwise run other.yaml -p ", []),
+    ],
+)
+def test_workflows_and_their_parameters_are_completed(
+    fanwise, folder: Path, monkeypatch: pytest.MonkeyPatch, line: str, offered: list[str]
+):
+    """Other files aren't offered while there is a workflow, nor parameters that are given."""
+    (folder / "flow.yaml").write_text(
+        "parameters: {region: {type: string}, count: {type: integer}}\n"
+        "tasks: [{name: a, action: my.own}]\n"
+    )
+    (folder / "other.yaml").write_text("services: {}\n")
+    (folder / "actions.py").write_text("raise SystemExit('nobody asked for this')\n")
+    (folder / "flows").mkdir()
+    (folder / "flows" / "inner.yml").write_text("tasks: []\n")
+    words = words_of(line)
+    monkeypatch.setenv("_FANWISE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "\n".join(words))
+    monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+    told = fanwise()
+    assert told.out.split() == offered
+    assert told.err == ""
+
+
 @pytest.mark.skipif(BASH is None, reason="there is no bash")
 @pytest.mark.parametrize(
     ("line", "offered"),

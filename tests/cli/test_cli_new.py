@@ -80,6 +80,34 @@ def test_it_ends_by_saying_what_to_do_next(fanwise):
     assert told.err == ""
 
 
+def test_the_current_folder_becomes_a_project(
+    fanwise, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It gives the project its name; what it has already stays."""
+    (folder / "words").mkdir()
+    monkeypatch.chdir(folder / "words")
+    Path("notes.txt").write_text("mine")
+    told = fanwise("new", ".")
+    assert told.status == 0
+    assert "cd " not in told.out
+    assert Path("notes.txt").read_text() == "mine"
+    assert "name: words\n" in Path("workflow.yaml").read_text()
+    assert fanwise("validate", "workflow.yaml").status == 0
+
+
+def test_a_project_in_the_current_folder_overwrites_nothing(
+    fanwise, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """If a file of its own is there already, no other is made."""
+    (folder / "words").mkdir()
+    monkeypatch.chdir(folder / "words")
+    Path("actions.py").write_text("mine")
+    told = fanwise("new", ".")
+    assert told.status == 2
+    assert told.err.startswith("actions.py  is there already")
+    assert [file.name for file in Path().iterdir()] == ["actions.py"]
+
+
 @pytest.mark.parametrize("kind", ["folder", "file"])
 def test_what_is_there_is_not_overwritten(fanwise, folder: Path, kind: str):
     """Not even an empty folder is touched."""
@@ -94,7 +122,7 @@ def test_what_is_there_is_not_overwritten(fanwise, folder: Path, kind: str):
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", "a/b", "../a", "/a", "1a", "_a", "a b", "a\nb", "a.b", "ä", "a" * 101]
+    "name", ["", "..", "./a", "a/b", "../a", "/a", "1a", "_a", "a b", "a\nb", "a.b", "ä", "a" * 101]
 )
 def test_a_name_that_makes_no_sense_is_refused_in_one_line(fanwise, folder: Path, name: str):
     """A name becomes a folder, and stands in YAML and Markdown."""

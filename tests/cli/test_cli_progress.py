@@ -20,6 +20,7 @@ class Counters:
         self.total = total
         self.succeeded = self.failed = self.running = self.waiting = self.restored = 0
         self.bad_records: int | None = None
+        self.is_stopping = self.is_failing = False
 
 
 class Hand:
@@ -135,13 +136,75 @@ def test_bars_fit_a_terminal_and_are_few(hand: Hand):
         watch.task_started(counters)
         counters.succeeded, counters.failed, counters.running = 388, 12, 50
     drawn = StringIO()
-    Console(file=drawn, width=80).print(watch._bars(hand()))
+    Console(file=drawn, width=80).print(watch._bars(hand(), 80))
     lines = drawn.getvalue().splitlines()
     assert len(lines) == 9
     assert all(
         "━" in line and "400/1,000 done, 12 failed, 50 running" in line for line in lines[:8]
     )
     assert lines[8] == "and 2,992 more tasks running"
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_bars_of_a_narrow_terminal_keep_what_tells_tasks_apart(hand: Hand, width: int):
+    """Both ends of a long name and the first counts stay; the rest goes, and no line is longer."""
+    watch = BarDisplay(hand)
+    for number in range(2):
+        counters = Counters(f"check_all_the_machines_of_region_{number}", 1_000)
+        watch.task_started(counters)
+        counters.succeeded, counters.failed, counters.running = 388, 12, 50
+    hand.at += 2
+    drawn = StringIO()
+    Console(file=drawn, width=width).print(watch._bars(hand(), width))
+    for number, line in enumerate(drawn.getvalue().splitlines()):
+        assert line.startswith("check_al")
+        assert f"region_{number} " in line
+        assert "400/1,000 done" in line
+        assert len(line) <= width
+
+
+def test_the_cursor_stands_below_the_bars(
+    hand: Hand, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """In a line of its own, so that what a terminal shows of Ctrl-C breaks no bar."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    watch = BarDisplay(hand)
+    with watch.opened():
+        watch.task_started(Counters("check", 1_000))
+        watch.refresh()
+        assert "check" in (shown := capsys.readouterr().err)
+        assert shown.endswith("\n")
+        watch.close()
+        closing = capsys.readouterr().err
+        assert closing.count("\x1b[2K") >= 2  # the bar, and the line below it
+        watch.say("Stopped.")
+    assert "check" not in capsys.readouterr().err
+
+
+def test_a_task_that_is_being_stopped_tells_neither_rate_nor_time_left(
+    hand: Hand, capsys: pytest.CaptureFixture[str]
+):
+    """Since nothing new starts."""
+    watch, counters = LineDisplay(hand), Counters("check", 1_000)
+    watch.task_started(counters)
+    counters.succeeded, counters.running, counters.is_stopping = 400, 50, True
+    hand.at += 2
+    watch.refresh()
+    assert capsys.readouterr().err == "check  400/1,000 done, 50 running\n"
+
+
+@pytest.mark.parametrize("is_failing", [False, True])
+def test_counts_turn_red_with_more_failures_than_are_tolerated(hand: Hand, is_failing: bool):
+    """Not before."""
+    watch, counters = BarDisplay(hand), Counters("check", 10)
+    watch.task_started(counters)
+    counters.failed, counters.is_failing = 3, is_failing
+    drawn = StringIO()
+    Console(file=drawn, width=80, color_system="standard", force_terminal=True).print(
+        watch._bars(hand(), 80)
+    )
+    assert ("\x1b[31m3/10 done, 3 failed" in drawn.getvalue()) is is_failing
 
 
 def test_lines_are_few_however_many_tasks_run(hand: Hand, capsys: pytest.CaptureFixture[str]):

@@ -138,3 +138,12 @@ def test_no_runs_is_said(fanwise):
     """For people; for programs there is nothing."""
     assert fanwise("runs", "--status", "paused").out == "No runs.\n"
     assert fanwise("runs", "--status", "paused", "--json").out == ""
+
+
+def test_before_the_first_run_there_are_none(fanwise, monkeypatch: pytest.MonkeyPatch):
+    """Though there is no store yet; a store that the command line names has to be there."""
+    monkeypatch.setenv("FANWISE_STORE", "new.db")
+    assert fanwise("runs") == (0, "No runs yet.\n", "")
+    assert fanwise("runs", "--json") == (0, "", "")
+    assert fanwise("runs", "--store", "new.db").status == 2
+    assert not Path("new.db").exists()

@@ -176,6 +176,20 @@ def test_a_table_fits_its_width_and_loses_no_text(rows, width):
         assert all(word in shown for word in text.split() if len(word) < 10)
 
 
+@given(st.text("ab_", min_size=1, max_size=40), st.integers(20, 80))
+def test_a_table_of_many_columns_fits_its_width_too(name: str, width: int):
+    """Where a row doesn't fit a line it takes several, with the names of the columns."""
+    headings = ["TASK", "STATUS", "TIME>", "ITEMS>", "FAILED>", "ATTEMPTS>", "ERROR"]
+    row = (name, "failed", "1 min 2 s", "500/2,000", "3", "1,500", "")
+    lines = table(headings, [row], width=width)
+    assert all(cell_len(line) <= width for line in lines)
+    shown = "\n".join(lines)
+    assert name[:4] in shown
+    assert name[-4:] in shown
+    assert all(heading.rstrip(">") in shown for heading in headings[1:-1])
+    assert all(cell.split()[0] in shown for cell in row[1:-1])
+
+
 def test_a_table_in_a_pipe_has_a_line_for_each_row():
     """Whatever the length of its texts."""
     assert table(["A", "ERROR"], [("a", "x " * 500)])[1] == f"a  {'x ' * 500}".rstrip()

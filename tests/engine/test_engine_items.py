@@ -102,6 +102,7 @@ def test_tolerate_accepts_so_many_failed_items(loom, tolerate, status) -> None:
     )
     assert run.tasks["each"].status == status
     assert run.tasks["each"].items.failed == 2
+    assert loom.watcher.progress["each"].is_failing is (status == "failed")
 
 
 def test_stop_starts_no_more_items_after_one_that_cannot_be_tolerated(loom) -> None:
@@ -533,7 +534,29 @@ def test_a_pause_finishes_the_items_in_flight_and_starts_no_new_ones(loom) -> No
     assert run.status is Status.PAUSED
     assert run.tasks["each"].status is Status.PAUSED
     assert len(started) < 1000
+    assert loom.watcher.progress["each"].is_stopping
     assert [item.index for item in loom.items()] == sorted(started)
+
+
+def test_a_paused_stream_is_not_taken_for_read_to_its_end(loom) -> None:
+    """Its observer sees no total as long as it isn't known."""
+    (loom.folder / "rows.jsonl").write_text("1\n" * 5_000)
+
+    @fanwise.action("test.pause")
+    async def pause(value: int) -> int:
+        loom.engine.pause()
+        return value
+
+    run = loom.run(
+        """
+        tasks:
+          - {name: each, action: test.pause, with-items: {jsonl: rows.jsonl},
+             input: {value: "{{ item }}"}}
+        """,
+        pause,
+    )
+    assert run.status is Status.PAUSED
+    assert loom.watcher.progress["each"].total is None
 
 
 def test_a_run_that_times_out_cancels_the_items_in_flight(loom) -> None:

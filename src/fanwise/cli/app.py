@@ -42,7 +42,7 @@ app = typer.Typer(
 
 # The commands in the order in which they are listed.
 _EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
-    new: ("fanwise new my_project", "fanwise new ./flows/monitor"),
+    new: ("fanwise new my_project", "fanwise new ."),
     run: (
         "fanwise run flow.yaml -p region=eu -p count=3",
         "fanwise run flow.yaml --params eu.yaml --tag nightly --json",

@@ -25,7 +25,8 @@ INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _SIGNALLED = 128  # what shells add to a signal's number
-_SHOW_CURSOR = "\x1b[?25h"
+_LEAVE_LINE = "\r\x1b[K\x1b[?25h"
+"""Clears the line that the cursor is in, and shows the cursor."""
 
 
 def leave_at_signals() -> None:
@@ -47,7 +48,7 @@ def cleaning_up_at_signals() -> Iterator[None]:
 def leave(status: int) -> NoReturn:
     """End the process here and now; actions that still work don't hold it up."""
     if sys.stderr is not None and sys.stderr.isatty():
-        os.write(sys.stderr.fileno(), _SHOW_CURSOR.encode())
+        os.write(sys.stderr.fileno(), _LEAVE_LINE.encode())
     os._exit(status)
 
 

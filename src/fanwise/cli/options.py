@@ -11,12 +11,18 @@ import typer
 from fanwise.cli.completion.words import (
     complete_driven_runs,
     complete_open_runs,
+    complete_parameters,
     complete_resumable_runs,
     complete_retryable_runs,
     complete_runs,
     complete_tags,
+    complete_workflow_files,
 )
 
+WorkflowFile = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="The workflow.", autocompletion=complete_workflow_files),
+]
 Packs = Annotated[
     list[Path] | None,
     typer.Option("--packs", metavar="DIR", help="A folder of packs; may be given several times."),
@@ -64,7 +70,12 @@ Force = Annotated[
 ]
 Parameter = Annotated[
     list[str] | None,
-    typer.Option("-p", metavar="NAME=VALUE", help="A parameter; may be given several times."),
+    typer.Option(
+        "-p",
+        metavar="NAME=VALUE",
+        help="A parameter; may be given several times.",
+        autocompletion=complete_parameters,
+    ),
 ]
 Params = Annotated[
     Path | None,

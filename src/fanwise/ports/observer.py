@@ -21,7 +21,8 @@ class TaskProgress(Protocol):
     its end; `succeeded` and `failed` count what is recorded, `running` and `waiting` the items that
     are being tried and that wait to be retried. `restored` are those of the recorded ones that were
     so before the run went on. `bad_records` counts records that are left out because they can't be
-    read; it is None where they are items that fail.
+    read; it is None where they are items that fail. `is_stopping` says that nothing new starts, as
+    in a pause, and `is_failing` that more has failed than the task tolerates.
     """
 
     name: str
@@ -34,6 +35,8 @@ class TaskProgress(Protocol):
     waiting: int
     restored: int
     bad_records: int | None
+    is_stopping: bool
+    is_failing: bool
 
 
 class RerunReason(StrEnum):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from fanwise.errors import StoreError
+from fanwise.errors import NoStoreError, StoreError
 from fanwise.stores import schema
 from fanwise.stores.postgres_errors import READ_ONLY
 from fanwise.stores.postgres_session import Session
@@ -67,7 +67,7 @@ def require(session: Session, place: PostgresPlace, *, create: bool) -> None:
         return
     _require_room(found, place)
     if not create:
-        raise StoreError(
+        raise NoStoreError(
             f"{place.shown}: there is no store.", hint="Check the URL; the first run makes a store."
         )
     require_writable(session, place)
@@ -79,7 +79,7 @@ def require_known(session: Session, place: PostgresPlace) -> None:
     found = _look(session, place)
     if not found.is_store:
         _require_room(found, place)
-        raise StoreError(f"{place.shown}: there is no store.", hint="Check the URL.")
+        raise NoStoreError(f"{place.shown}: there is no store.", hint="Check the URL.")
     _require_not_newer(revision(session), place)
 
 

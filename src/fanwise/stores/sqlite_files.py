@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
-from fanwise.errors import StoreError, StoreUnusableError
+from fanwise.errors import NoStoreError, StoreError, StoreUnusableError
 from fanwise.stores import schema
 from fanwise.stores.sqlite_errors import explained
 from fanwise.stores.sqlite_text import definition
@@ -214,7 +214,7 @@ def _inspect(path: Path, *, create: bool, timeout_s: float, to_upgrade: bool = F
     except FileNotFoundError:
         if create:
             return
-        raise StoreError(
+        raise NoStoreError(
             f"{path}: there is no store.", hint="Check the path; the first run makes a store."
         ) from None
     if stat.S_ISDIR(status.st_mode):
@@ -227,7 +227,7 @@ def _inspect(path: Path, *, create: bool, timeout_s: float, to_upgrade: bool = F
     if status.st_size == 0:
         if create:
             return
-        raise StoreError(
+        raise NoStoreError(
             f"{path}: the file is empty; no store has been made in it.",
             hint="Check the path; the first run makes a store.",
         )

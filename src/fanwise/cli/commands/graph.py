@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fanwise.cli import options
 from fanwise.cli.text.output import print_results
 
 
@@ -19,7 +19,7 @@ class Format(StrEnum):
 
 
 def graph(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The workflow.")],
+    file: options.WorkflowFile,
     format: Annotated[
         Format, typer.Option("--format", help="Mermaid, or DOT for Graphviz.")
     ] = Format.MERMAID,

@@ -5,6 +5,7 @@ Its files are in the folder `new_project`, complete but for the project's name.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -23,24 +24,35 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 
 
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The project, and its new folder.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The project, and its new folder; . for this one.")
+    ],
 ) -> None:
     """Make a small project: a workflow, its actions and its tests.
 
     It counts the lines and words of files. Run it, look at it, and make it your own.
     """
+    is_here = name == "."
+    if is_here:
+        try:
+            name = Path.cwd().name
+        except OSError as error:
+            raise _unwritable(Path(), error) from None
     if not _NAME.fullmatch(name):
         raise UsageError(
             f'"{clean(name)}" can\'t be the name of a project.',
             hint="Use letters, digits, - and _, at most 100, and a letter at the start.",
         )
-    _write(Path(name), _contents(name))
+    if is_here:
+        _write_here(_contents(name))
+    else:
+        _write(Path(name), _contents(name))
     print_results(
         [
             f"Made {name}: {', '.join([*_FILES, _SCHEMA])}",
             "",
             "Next:",
-            f"  cd {name}",
+            *([] if is_here else [f"  cd {name}"]),
             "  fanwise run workflow.yaml      # count the files of this folder",
             "  python -m pytest            # test the workflow; needs pytest",
             "",
@@ -60,6 +72,27 @@ def _contents(name: str) -> dict[str, str]:
     return texts | {_SCHEMA: f"{as_json(workflow_json_schema(), pretty=True)}\n"}
 
 
+def _write_here(contents: dict[str, str]) -> None:
+    """Write files into the current folder. Raises `UsageError` if one is there or can't be made."""
+    if there := [file for file in contents if os.path.lexists(file)]:
+        raise UsageError(
+            f"{there[0]}  is there already, and nothing of it is overwritten.",
+            hint="Move it away, or name a new folder: fanwise new NAME",
+        )
+    try:
+        for file, text in contents.items():
+            Path(file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(Path(), error) from None
+
+
+def _unwritable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"{folder}  can't be made: {error.strerror}.",
+        hint="Go to a folder that you may write to.",
+    )
+
+
 def _write(folder: Path, contents: dict[str, str]) -> None:
     """Write files into a folder that isn't there yet. Raises `UsageError` if it can't be made."""
     try:
@@ -72,7 +105,4 @@ def _write(folder: Path, contents: dict[str, str]) -> None:
             hint="Choose another name.",
         ) from None
     except OSError as error:
-        raise UsageError(
-            f"{folder}  can't be made: {error.strerror}.",
-            hint="Go to a folder that you may write to.",
-        ) from None
+        raise _unwritable(folder, error) from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,7 +30,6 @@ FAILED = 1
 """The exit status if the run failed."""
 
 
-_File = Annotated[Path, typer.Argument(metavar="FILE", help="The workflow.")]
 _Items = Annotated[
     int | None,
     typer.Option("--items", min=1, metavar="N", help="Run only the first N of each fan-out."),
@@ -43,7 +41,7 @@ _DryRun = Annotated[
 
 
 def run(
-    file: _File,
+    file: options.WorkflowFile,
     parameter: options.Parameter = None,
     params: options.Params = None,
     packs: options.Packs = None,

@@ -12,7 +12,7 @@ import typer
 from fanwise.cli import options
 from fanwise.cli.completion.words import complete_runs, complete_tags, complete_workflows
 from fanwise.cli.text.output import as_json, flush_results, has_colours, print_results, say
-from fanwise.errors import UsageError
+from fanwise.errors import NoStoreError, UsageError
 from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
@@ -95,8 +95,16 @@ def runs(
     from fanwise.units import show_bytes
     from fanwise.wiring import open_records, read_settings, runs_of
 
+    settings = read_settings(store=store)
     created_since = None if since is None else read_since(since, datetime.now().astimezone())
-    with open_records(read_settings(store=store)) as records:
+    try:
+        opened = open_records(settings)
+    except NoStoreError:
+        if store is not None:  # a slip in the path, rather
+            raise
+        print_results([] if json else ["No runs yet."])
+        return
+    with opened as records:
         listing = runs_of(records)
         found = listing.newest(
             status,

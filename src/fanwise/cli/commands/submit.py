@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +9,6 @@ import typer
 from fanwise.cli import options
 from fanwise.cli.text.output import as_json, print_results, prints_aside, say
 
-_File = Annotated[Path, typer.Argument(metavar="FILE", help="The workflow.")]
 _Queue = Annotated[
     str | None,
     typer.Option("--queue", metavar="NAME", help="The queue in which the run waits, else default."),
@@ -28,7 +26,7 @@ _Once = Annotated[
 
 
 def submit(
-    file: _File,
+    file: options.WorkflowFile,
     parameter: options.Parameter = None,
     params: options.Params = None,
     packs: options.Packs = None,

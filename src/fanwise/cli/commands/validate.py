@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fanwise.cli import options
+from fanwise.cli.completion.words import complete_workflow_files
 from fanwise.cli.errors import WRONG, error_lines, warning_lines
 from fanwise.cli.text.output import as_json, print_results, prints_aside
 from fanwise.errors import DefinitionError, Diagnostic, FanwiseError, Place
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 
 def validate(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="The workflows.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE", help="The workflows.", autocompletion=complete_workflow_files
+        ),
+    ],
     packs: options.Packs = None,
     no_import: Annotated[
         bool, typer.Option("--no-import", help="Run no code of packs; actions aren't checked.")

@@ -24,6 +24,7 @@ _fanwise_completion() {
     COMPREPLY=()
     while read -r word; do
         [[ -n $word ]] && COMPREPLY+=("$word")
+        [[ $word == *[=/] ]] && compopt -o nospace 2>/dev/null
     done < <(COMP_WORDS="$words" COMP_CWORD="$COMP_CWORD" \\
         _FANWISE_COMPLETE=complete_bash "$1" 2>/dev/null)
 }
@@ -36,7 +37,8 @@ _fanwise() {
     found=("${(@f)$(COMP_WORDS="${(F)words}" COMP_CWORD=$((CURRENT - 1)) \\
         _FANWISE_COMPLETE=complete_bash "${words[1]}" 2>/dev/null)}")
     if [[ -n "${found[1]}" ]]; then
-        compadd -- "${found[@]}"
+        compadd -S '' -- "${(@M)found:#*[=/]}"
+        compadd -- "${(@)found:#*[=/]}"
     else
         _files
     fi
@@ -74,9 +76,10 @@ def completion(
 ) -> None:
     """Print a script that lets a shell complete command lines.
 
-    Commands and options are completed, and from the store the ids of runs, tasks, workflows and
-    tags. For bash put `source <(fanwise completion bash)` into ~/.bashrc, for zsh the same with zsh
-    into ~/.zshrc, below compinit; for fish write it to ~/.config/fish/completions/fanwise.fish.
+    Commands and options are completed, workflows and their parameters, and from the store the
+    ids of runs, tasks, workflows and tags. For bash put `source <(fanwise completion bash)` into
+    ~/.bashrc, for zsh the same with zsh into ~/.zshrc, below compinit; for fish write it to
+    ~/.config/fish/completions/fanwise.fish.
     """
     print_results([_SCRIPTS[shell].rstrip("\n")])
 

@@ -1,4 +1,4 @@
-"""Words for a shell's tab key, from the store, the packs and fanwise itself.
+"""Words for a shell's tab key, from the store, the packs, files and fanwise itself.
 
 Nothing here raises or prints: without a store there is nothing to complete. Slow modules are
 imported when they are used, so commands start as quickly as without.
@@ -6,7 +6,11 @@ imported when they are used, so commands start as quickly as without.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,6 +20,12 @@ if TYPE_CHECKING:
 
 _MOST_RUNS = 1_000
 """Newest runs whose words are offered."""
+
+_MOST_FILES = 1_000
+"""Files of a folder that are looked at."""
+
+_LOOKED_AT_BYTES = 65_536
+_has_tasks = re.compile(rb"""\btasks["']?\s*:""")
 
 
 def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -53,6 +63,47 @@ def complete_workflows(ctx: typer.Context, incomplete: str) -> list[str]:
     return _recorded(
         ctx, incomplete, lambda records: (run.workflow for run in records.runs(limit=_MOST_RUNS))
     )
+
+
+def complete_workflow_files(incomplete: str) -> list[str]:
+    """The files of a folder that look like workflows, and its folders."""
+    folder = os.path.dirname(incomplete)  # noqa: PTH120 - a path would lose ./
+    try:
+        entries = sorted(islice(Path(folder or ".").iterdir(), _MOST_FILES))
+        shown = [(os.path.join(folder, entry.name), entry) for entry in entries]  # noqa: PTH118
+        found = [
+            f"{text}/" if entry.is_dir() else text
+            for text, entry in shown
+            if text.startswith(incomplete)
+            and not entry.name.startswith(".")
+            and (entry.is_dir() or _looks_like_workflow(entry))
+        ]
+    except (OSError, ValueError):
+        return []
+    return _begun(found, incomplete)
+
+
+def _looks_like_workflow(file: Path) -> bool:
+    if file.suffix not in (".yaml", ".yml", ".json") or not file.is_file():
+        return False
+    with file.open("rb") as stream:
+        return _has_tasks.search(stream.read(_LOOKED_AT_BYTES)) is not None
+
+
+def complete_parameters(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The parameters of the workflow that the command line names, without those given."""
+    from fanwise.errors import FanwiseError
+    from fanwise.wiring import load_plan, read_settings
+
+    file = ctx.params.get("file") or next(iter(ctx.args), None)
+    if file is None:
+        return []
+    try:
+        plan = load_plan(Path(file), read_settings(), import_packs=False)
+    except FanwiseError:
+        return []
+    given = {setting.partition("=")[0] for setting in ctx.params.get("parameter") or ()}
+    return _begun((f"{name}=" for name in plan.parameters if name not in given), incomplete)
 
 
 def complete_tags(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -58,6 +58,8 @@ class _Recorded:
         self.waiting = 0
         self.restored = 0
         self.bad_records: int | None = None  # known at the end of the task
+        self.is_stopping = False  # nor do records tell this
+        self.is_failing = False
 
 
 class Follower:

@@ -27,9 +27,16 @@ _GRACE_S = 2.0
 class Interruption(Observer):
     """Listens for the signals during a run, which it also observes."""
 
-    def __init__(self, pause: Callable[[], None], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        pause: Callable[[], None],
+        say: Callable[[str], None],
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`close` takes what is shown of running tasks off the terminal."""
         self._pause = pause
         self._say = say
+        self._close = close
         self._signals = 0
 
     @property
@@ -62,6 +69,7 @@ class Interruption(Observer):
             # Not in the context of an item that is at work: its log would get what is said.
             self._loop.call_soon_threadsafe(self._ask, context=self._context)
         elif self._signals == 2 and self._task is not None:
+            self._loop.call_soon_threadsafe(self._close, context=self._context)
             self._loop.call_soon_threadsafe(self._task.cancel)
             timer = threading.Timer(_GRACE_S, leave, [INTERRUPTED])
             timer.daemon = True

@@ -86,11 +86,14 @@ class TaskMeter:
         return ", ".join(parts)
 
     def pace(self, now: float) -> str:
-        """The rate and the time left, or for a task without items how long it has run."""
+        """The rate and the time left, or for a task without items how long it has run.
+
+        A task that is being stopped has neither: what is left isn't done in this time.
+        """
         if not self.progress.has_items:
             return show_span(now - self.started)
         rate = self.rate()
-        if not rate:
+        if not rate or self.progress.is_stopping:
             return ""
         shown = f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2g}/s"
         if self.progress.total is None:
@@ -118,6 +121,9 @@ class ProgressDisplay(Observer):
     def opened(self) -> AbstractContextManager[object]:
         """A block while which this display may use the terminal."""
         return nullcontext()
+
+    def close(self) -> None:
+        """Take what is shown of running tasks off the terminal, for good."""
 
     def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
         """Say which run it is, so that others can look at it."""

@@ -99,7 +99,7 @@ async def _drive(
     started: _Started,
     watchers: Sequence[Observer],
 ) -> Run:
-    interruption = Interruption(engine.pause, display.say)
+    interruption = Interruption(engine.pause, display.say, display.close)
     observers: list[Observer] = [display, interruption, started, *watchers]
     ticking = asyncio.create_task(_tick(display))
     with interruption.listening():

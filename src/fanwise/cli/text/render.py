@@ -52,7 +52,8 @@ def table(
     """The lines of a table. Columns whose heading ends with `>` are set to the right.
 
     With a `width` no line is longer, if there is any way: the last column is broken between words,
-    and long names in the first are shortened in their middle.
+    and long names in the first are shortened in their middle. Where not even that fits, each row
+    takes several lines, which name the columns.
     """
     from rich.cells import cell_len
 
@@ -67,8 +68,10 @@ def table(
     if width is not None and sum(widths) + gaps > width:
         last = len(_GAP) + widths[-1] if has_text else 0
         others = sum(widths[1:]) + gaps - last
+        if min(widths[0], _MIN_NAME) + others > width:
+            return [line for row in rows for line in _stacked(headings, row, width)]
         widths[0] = min(widths[0], max(width - others, _MIN_NAME))
-        rows = [(_fit_name(row[0], widths[0]), *row[1:]) for row in rows]
+        rows = [(fit_name(row[0], widths[0]), *row[1:]) for row in rows]
         room = width - sum(widths[:-1]) - gaps if has_text else None
         if room is not None and room < len(names[-1]):
             names[-1] = ""
@@ -92,7 +95,27 @@ def table(
     return [*line(names), *(each for row in rows for each in line(row))]
 
 
-def _fit_name(cell: str, width: int) -> str:
+def _stacked(headings: Sequence[str], row: Sequence[str], width: int) -> list[str]:
+    """A row as its first cell, and below it the others with the names of their columns.
+
+    A first cell that is a number has the name of its column as well.
+    """
+    from rich.cells import cell_len
+
+    is_number = headings[0].endswith(">")
+    lines = [f"{headings[0][:-1]} {row[0]}" if is_number else fit_name(row[0], width)]
+    for heading, cell in zip(headings[1:], row[1:], strict=True):
+        shown = f"{heading.rstrip('>')} {cell}"
+        if not cell:
+            continue
+        if lines[1:] and cell_len(f"{lines[-1]}{_GAP}{shown}") <= width:
+            lines[-1] += f"{_GAP}{shown}"
+        else:
+            lines += [f"{_INDENT}{part}" for part in wrap(shown, max(width - len(_INDENT), 1))]
+    return lines
+
+
+def fit_name(cell: str, width: int) -> str:
     """A name of at most so many columns, shortened in its middle: both ends tell names apart."""
     from rich.cells import cell_len, set_cell_size
 

@@ -95,6 +95,7 @@ class AttemptQueue(ABC):
         for ticket in [*self._retries.clear(), *held.values()]:
             self._retry(ticket)
         self._progress.waiting = 0
+        self._progress.is_stopping = True
         if how is not Stop.PAUSE and self._halt is not None:
             self._halt()
         self._wake()

@@ -275,9 +275,10 @@ class ItemAttempts(AttemptQueue):
         if self._bad_records is not None and self._bad_records.count and not pauses:
             self._tell_bad_records(self._bad_records)
         await self._journal.flush()
-        self._progress.total = total = reader.total
+        total = reader.total
         if pauses:
             return TaskResult(Status.PAUSED, items=tally.counts(total))
+        self._progress.total = total
         if reader.error is not None:
             error = self._run.describe(reader.error)
             return TaskResult(Status.FAILED, error=error, items=tally.counts(total))

@@ -23,6 +23,8 @@ class Progress:
         "bad_records",
         "failed",
         "has_items",
+        "is_failing",
+        "is_stopping",
         "name",
         "restored",
         "running",
@@ -43,3 +45,5 @@ class Progress:
         self.waiting = 0
         self.restored = 0
         self.bad_records: int | None = None
+        self.is_stopping = False
+        self.is_failing = False

@@ -34,6 +34,7 @@ class Tally:
         progress.succeeded = recorded.succeeded
         progress.restored = recorded.succeeded + recorded.failed
         self.attempts = recorded.attempts
+        self._note_failing()
         if first_failed is not None:
             self._note_first_error(first_failed)
 
@@ -45,6 +46,7 @@ class Tally:
         progress.failed += failed
         progress.succeeded += len(outcomes) - len(others)
         self.attempts += sum([outcome.attempts for outcome in outcomes])
+        self._note_failing()
         if failed and self._first_error is None:
             self._note_first_error(
                 next(outcome for outcome in outcomes if outcome.status is Status.FAILED)
@@ -93,6 +95,13 @@ class Tally:
             f"the first: {bad.first.type}: {bad.first.message}",
             {"bad_records": bad.count, "records": bad.records, "type": bad.first.type},
         )
+
+    def _note_failing(self) -> None:
+        progress = self._progress
+        if progress.failed:
+            done = progress.succeeded + progress.failed
+            total = done if progress.total is None else progress.total
+            progress.is_failing = not self._allows(progress.failed, total)
 
     def _note_first_error(self, failed: ItemOutcome) -> None:
         assert failed.error is not None
