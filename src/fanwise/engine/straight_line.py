@@ -163,6 +163,7 @@ class StraightLine:
             return replace(row, status=end.result.status, output=end.output, error=end.result.error)
         ticket, own_task = Ticket(context, None, 1), asyncio.current_task()
         await self._slots.take()
+        run.activity.awake += 1
         try:
             with log:
                 log.ticket = ticket
@@ -179,6 +180,7 @@ class StraightLine:
                 raise
             return replace(row, status=Status.FAILED, error=run.describe(error))
         finally:
+            run.activity.left(1)
             self._slots.give_back()
 
     async def _record(self, row: VisitRecord) -> VisitRecord:

@@ -120,7 +120,8 @@ class VisitRunner:
         timer = clock.call_later(delay_s, due.set)
         waits = [asyncio.ensure_future(due.wait()), asyncio.ensure_future(self._stopped.wait())]
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            with self._run.activity.sleeping(was_awake=False):
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             timer.cancel()
             for wait in waits:
@@ -152,7 +153,14 @@ class VisitRunner:
             )
 
     async def _solo(self, call: VisitCall, settings: TaskSettings) -> VisitEnd:
-        feed = SingleAttempt(self._context, settings, self.progress, self._run, self._slots)
+        feed = SingleAttempt(
+            self._context,
+            settings,
+            self.progress,
+            self._run,
+            self._slots,
+            is_workflow=self._task.spec.workflow is not None,
+        )
         await self._execute(feed, call)
         if feed.status is None:
             return self._stopped_early()
@@ -194,6 +202,7 @@ class VisitRunner:
             run,
             self._slots,
             bad_records,
+            is_workflow=self._task.spec.workflow is not None,
         )
         if recorded is not None:
             feed.skip(*recorded)

@@ -35,7 +35,13 @@ class AttemptQueue(ABC):
     width = 1
 
     def __init__(
-        self, settings: TaskSettings, progress: Progress, run: RunServices, slots: Slots
+        self,
+        settings: TaskSettings,
+        progress: Progress,
+        run: RunServices,
+        slots: Slots,
+        *,
+        is_workflow: bool,
     ) -> None:
         services = run.services
         self._settings = settings
@@ -44,6 +50,8 @@ class AttemptQueue(ABC):
         self._randomness = services.randomness
         self._run = run
         self._slots = slots
+        self._activity = run.activity
+        self._actions = 0 if is_workflow else 1  # that an attempt counts as in the activity
         self._retries = RetryQueue(services.clock, self._wake)
         self._held: dict[Future, Ticket] = {}  # retries that wait for a thread to be let go of
         self._left: set[Future] = set()  # calls that were left behind, and still run
@@ -94,7 +102,7 @@ class AttemptQueue(ABC):
         held, self._held = self._held, {}
         for ticket in [*self._retries.clear(), *held.values()]:
             self._retry(ticket)
-        self._progress.waiting = 0
+        self._note_waiting()
         if how is not Stop.PAUSE and self._halt is not None:
             self._halt()
         self._wake()
@@ -103,8 +111,7 @@ class AttemptQueue(ABC):
         self, ticket: Ticket, output: bytes, started_at: float, duration_s: float
     ) -> None:
         """Take the attempt's `output`, JSON text."""
-        self._progress.running -= 1
-        self._slots.give_back()
+        self._release()
         if self._settings.retry_until is None:
             self._end(ticket, Status.SUCCEEDED, output, None, started_at, duration_s)
         else:
@@ -205,7 +212,7 @@ class AttemptQueue(ABC):
         else:
             wait_s = self._settings.retry.wait_s(ticket.attempt - 1, self._randomness.fraction())
             self._retries.add(ticket, max(wait_s, at_least_s))
-            self._progress.waiting = len(self._retries)
+            self._note_waiting()
 
     def _wants_retry(self, ticket: Ticket, error: ErrorInfo) -> bool:
         when = self._settings.retry_when
@@ -215,10 +222,17 @@ class AttemptQueue(ABC):
     def _occupy(self) -> None:
         self._slots.free -= 1
         self._progress.running += 1
+        self._activity.awake += self._actions
 
     def _release(self) -> None:
         self._progress.running -= 1
+        self._activity.left(self._actions)
         self._slots.give_back()
+
+    def _note_waiting(self) -> None:
+        waiting = len(self._retries)
+        self._activity.lie_down(waiting - self._progress.waiting)
+        self._progress.waiting = waiting
 
     def _has_slot(self) -> bool:
         """True if the process may run one more attempt; if not, take again when it may."""
@@ -240,14 +254,14 @@ class AttemptQueue(ABC):
         for ticket in [*self._retries.clear(), *held.values()]:
             made = Ticket(ticket.context, ticket.index, ticket.attempt - 1)
             self._end(made, Status.FAILED, None, info, self._clock.now(), 0.0)
-        self._progress.waiting = 0
+        self._note_waiting()
         self._fail_rest(error)
         self._wake()
 
     def _take_retry(self) -> Ticket:
         ticket = self._retries.ready.popleft()
         self._occupy()
-        self._progress.waiting = len(self._retries)
+        self._note_waiting()
         return ticket
 
     def _wake(self) -> None:

@@ -45,8 +45,10 @@ class ItemAttempts(AttemptQueue):
         run: RunServices,
         slots: Slots,
         bad_records: BadRecords | None = None,
+        *,
+        is_workflow: bool,
     ) -> None:
-        super().__init__(settings, progress, run, slots)
+        super().__init__(settings, progress, run, slots, is_workflow=is_workflow)
         self.width = min(settings.concurrency, run.services.limits.running)
         self._context = context
         self._visit = visit
@@ -111,6 +113,7 @@ class ItemAttempts(AttemptQueue):
             if type(item) is not ErrorInfo:
                 slots.free -= 1
                 self._progress.running += 1
+                self._activity.awake += self._actions
                 return ticket
             error = self._run.present(item)
             self._end(ticket, Status.FAILED, None, error, self._clock.now(), 0.0)
@@ -177,6 +180,7 @@ class ItemAttempts(AttemptQueue):
             super().succeeded(ticket, output, started_at, duration_s)
             return
         self._progress.running -= 1
+        self._activity.left(self._actions)
         slots = self._slots
         if slots.waiting:
             slots.give_back()

@@ -26,8 +26,10 @@ class SingleAttempt(AttemptQueue):
         progress: Progress,
         run: RunServices,
         slots: Slots,
+        *,
+        is_workflow: bool,
     ) -> None:
-        super().__init__(settings, progress, run, slots)
+        super().__init__(settings, progress, run, slots, is_workflow=is_workflow)
         self._next: Ticket | None = Ticket(context, None, 1)
         self.status: Status | None = None
         self.output: bytes | None = None
