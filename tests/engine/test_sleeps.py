@@ -232,3 +232,25 @@ def test_a_short_sleep_is_not_recorded(tmp_path: Path) -> None:
     life.start()
     sleeps = [each for each in life.store.export("r") if isinstance(each, Sleep)]
     assert [(each.path, each.turn) for each in sleeps] == [("nap", 2)]
+
+
+def test_the_time_within_which_a_task_is_tried_counts_on_when_a_run_is_resumed(
+    tmp_path: Path,
+) -> None:
+    """It counts from the first start of the task, behind its delay; one try is made at least."""
+    text = """
+tasks:
+  - name: nap
+    action: test.do
+    delay: 10m
+    retry: {count: 99, delay: 10m, backoff: constant, jitter: false, within: 1h}
+    input: {breaks: true}
+"""
+    life = Stage(Case(text), tmp_path).new_life()
+    life.asks_at = (HOUR - 60, RequestKind.PAUSE)
+    life.start()
+    assert life.world.calls["nap/1"] == 5
+    life.pass_time(300)
+    life.go_on()
+    assert life.world.calls["nap/1"] == 6
+    assert life.record().status is Status.FAILED

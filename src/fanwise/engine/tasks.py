@@ -160,6 +160,7 @@ class VisitRunner:
             self._run,
             self._slots,
             is_workflow=self._task.spec.workflow is not None,
+            began_at=self._began_at(),
         )
         await self._execute(feed, call)
         if feed.status is None:
@@ -167,6 +168,11 @@ class VisitRunner:
         output = None if feed.output is None else decode(feed.output)
         result = TaskResult(feed.status, output=output, error=feed.error)
         return VisitEnd(result, feed.attempts, feed.output, earlier=feed.earlier)
+
+    def _began_at(self) -> float | None:
+        """When the visit began, after its delay, if an earlier process has begun it."""
+        begun = self._begun
+        return None if begun is None else begun.due_at or begun.started_at
 
     async def _fan_out(
         self, call: VisitCall, items: PlannedItems, settings: TaskSettings
