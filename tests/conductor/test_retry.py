@@ -40,3 +40,18 @@ def test_a_jittered_wait_is_between_half_and_all_of_the_capped_delay(
     assert 0 <= full <= max_delay_s
     assert math.isfinite(full)
     assert full / 2 <= jittered <= full
+
+
+@given(
+    count=st.integers(0, 10),
+    within_s=st.floats(0, 1e6),
+    attempt=st.integers(1, 20),
+    passed_s=st.floats(0, 2e6),
+)
+def test_no_try_begins_beyond_the_count_or_the_time(
+    count: int, within_s: float, attempt: int, passed_s: float
+) -> None:
+    """Each bound holds by itself, and a policy without `within_s` counts only."""
+    bounded = RetryPolicy(count=count, within_s=within_s)
+    assert bounded.allows(attempt, passed_s) == (attempt <= count and passed_s <= within_s)
+    assert RetryPolicy(count=count).allows(attempt, passed_s) == (attempt <= count)

@@ -97,6 +97,7 @@ def _actions(stage: Stage) -> ActionRegistry:
         calls: int = 1,
         takes: float = 0,
         sleeps: tuple[float, ...] = (),
+        beside: float = 0,
     ) -> Any:
         key, world = _key(context), stage.life.world
         stage.life.note_call(key)
@@ -104,6 +105,8 @@ def _actions(stage: Stage) -> ActionRegistry:
             await asyncio.sleep(takes)
         for seconds in sleeps:
             await context.sleep(seconds)
+        if beside:
+            await asyncio.gather(context.sleep(beside), asyncio.sleep(beside))
         if fails or (breaks and not world.is_mended):
             raise fanwise.ActionError("it fails", type="Broken")
         if context.attempt < tries:
@@ -168,6 +171,7 @@ class Life:
         self.reruns: list[RerunNotes] = []
         self.commits = 0
         self.asks_in: tuple[int, RequestKind] | None = None
+        self.asks_at: tuple[float, RequestKind] | None = None  # after so many seconds
         """A request that is made in so many calls from now, once."""
         self._cast = Cast()
         self._loop: JumpingLoop | None = None
@@ -242,6 +246,9 @@ class Life:
         loop = _OneThread() if isinstance(self.store, MemoryStore) else JumpingLoop()
         loop._waits.elapsed_s = self._elapsed_s
         self._loop = loop
+        if self.asks_at is not None:
+            loop.call_later(self.asks_at[0], self.ask, self.asks_at[1])
+            self.asks_at = None
         services = Services(
             records=failing,
             ownership=failing,

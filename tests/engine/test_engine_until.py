@@ -150,3 +150,68 @@ def test_a_step_of_a_child_workflow_is_polled_too(tmp_path) -> None:
     run = fanwise.run(tmp_path / "main.yaml", store=str(tmp_path / "fanwise.db"))
     assert run.tasks["call"].error.data["type"] == "TaskFailed"
     assert "retry.until is not true after attempt 1" in run.tasks["call"].error.message
+
+
+def test_no_try_starts_after_the_time_that_within_gives(loom) -> None:
+    """What would have to wait for longer fails right away, as after the last try."""
+    at: list[float] = []
+    flow = ONE.replace("count: 5", "count: 1000, within: 5s")
+    run = loom.run(flow, poller({0: 99}, at=at, loom=loom))
+    assert at == [0, 2, 4]
+    assert loom.clock.monotonic() < 5
+    error = run.tasks["wait"].error
+    assert error.type == "UntilNotMet"
+    assert "after attempt 3, the last one. Raise retry.within if" in error.message
+    assert error.data == {"result": {"state": "busy", "job": 0}}
+
+
+def test_within_is_a_template_too_and_bounds_the_retries_of_failures(loom) -> None:
+    """Each item has its time, which counts from the start of its own first try."""
+    at: list[tuple[int, float]] = []
+
+    @fanwise.action("test.poll")
+    async def poll(job: int) -> None:
+        at.append((job, loom.clock.monotonic()))
+        raise ActionError("not there", type="Away")
+
+    run = loom.run(
+        """
+        vars: {most: 3s}
+        tasks:
+          - {name: wait, action: test.poll, with-items: [1, 2], rate: 1/s, tolerate: 2,
+             input: {job: "{{ item }}"},
+             retry: {count: 9, delay: 2s, backoff: constant, jitter: false,
+                     within: "{{ vars.most }}"}}
+        """,
+        poll,
+    )
+    assert run.status is Status.SUCCEEDED
+    assert at == [(1, 0), (2, 1), (1, 2), (2, 3)]
+    failed = loom.items(status=Status.FAILED)
+    errors = [msgspec.json.decode(each.error, type=ErrorInfo) for each in failed]
+    assert [(each.type, each.message) for each in errors] == [("Away", "not there")] * 2
+
+
+def test_a_try_that_waits_for_a_slot_beyond_its_time_is_not_made(loom) -> None:
+    """Its item fails as it did the last time."""
+    calls: list[int] = []
+
+    @fanwise.action("test.poll")
+    async def poll(job: int) -> None:
+        calls.append(job)
+        if job == 1:
+            raise ActionError("not there", type="Away")
+        await loom.clock.sleep(10)
+
+    loom.run(
+        """
+        tasks:
+          - {name: wait, action: test.poll, with-items: [1, 2], concurrency: 1, tolerate: 1,
+             input: {job: "{{ item }}"},
+             retry: {count: 9, delay: 1s, jitter: false, within: 5s}}
+        """,
+        poll,
+    )
+    assert calls == [1, 2]
+    (failed,) = loom.items(status=Status.FAILED)
+    assert (failed.index, failed.attempts) == (0, 1)

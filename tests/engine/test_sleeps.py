@@ -9,6 +9,7 @@ import pytest
 from crashing import Case, Life, Stage, When
 
 from fanwise.model import RequestKind, Sleep, Status
+from fanwise.testing.jumping_loop import STARTS_AT
 
 HOUR = 3_600.0
 SOLO = "tasks: [{name: nap, action: test.do, input: {sleeps: [3600]}}]"
@@ -157,18 +158,69 @@ def test_a_retry_of_a_run_sleeps_again(tmp_path: Path, keys: str, slept_s: float
     assert life.now() - before == about(slept_s)
 
 
-def test_a_paused_run_sleeps_on_where_it_was(tmp_path: Path) -> None:
-    """What outlasts the grace of a pause is cut off, and goes on with the run."""
-    stage = Stage(
-        Case(SOLO.replace("[3600]", "[1, 3600]"), asks={"nap/1": RequestKind.PAUSE}), tmp_path
-    )
-    life = stage.new_life()
+RETRIED = """
+tasks:
+  - {name: nap, action: test.do, retry: {count: 1, delay: 1h, jitter: false}, input: {calls: 2}}
+"""
+WAITS = {
+    "a task": (Case(SOLO), HOUR),
+    "core.sleep": (Case(CORE), HOUR),
+    "delay": (Case(DELAYED), HOUR),
+    "items": (Case(ITEMS), HOUR),
+    "a retry": (Case(RETRIED), 0),
+    "a step": (Case(CALLING["per item"], CHILDREN), HOUR),
+    "a step two deep": (Case(CALLING["two deep"], CHILDREN), HOUR),
+    "a step's delay": (Case(CALLING["per item"], {"child.yaml": DELAYED}), HOUR),
+    "a step's retry": (Case(CALLING["once"], {"child.yaml": RETRIED}), 0),
+    "a step's items": (Case(CALLING["once"], {"child.yaml": ITEMS}), HOUR),
+}
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_a_pause_waits_for_no_sleep(tmp_path: Path, name: str) -> None:
+    """A run that merely waits is paused at once, and waits on where it was when resumed."""
+    case, took = WAITS[name]
+    life = Stage(case, tmp_path).new_life()
+    life.asks_at = (600, RequestKind.PAUSE)
     run = life.start()
     assert run is not None
     assert run.status is Status.PAUSED
+    assert life.now() - STARTS_AT == about(600)
     life.pass_time(600)
     life.go_on()
-    assert took_s(life) == about(HOUR + 1)
+    assert life.record().status is Status.SUCCEEDED
+    assert took_s(life) == about(took or 1_200)
+
+
+def test_a_pause_lets_what_is_at_work_beside_a_sleep_finish(tmp_path: Path) -> None:
+    """What sleeps is cut off as soon as nothing else is in flight."""
+    case = Case(
+        """
+tasks:
+  - {name: nap, action: core.sleep, needs: [], input: {seconds: 3600}}
+  - {name: work, action: test.do, needs: [], input: {takes: 10, sleeps: [0.5]}}
+""",
+        asks={"work/1": RequestKind.PAUSE},
+    )
+    life = Stage(case, tmp_path).new_life()
+    run = life.start()
+    assert run is not None
+    assert run.status is Status.PAUSED
+    assert life.now() - STARTS_AT == about(10.5)
+    assert [row.path for row in life.rows() if row.status is Status.SUCCEEDED] == ["work"]
+
+
+def test_a_pause_lets_an_action_finish_that_works_beside_its_own_sleep(tmp_path: Path) -> None:
+    """An action may sleep in one task of asyncio and work in another."""
+    case = Case(
+        "tasks: [{name: nap, action: test.do, input: {beside: 20}}]",
+        asks={"nap/1": RequestKind.PAUSE},
+    )
+    life = Stage(case, tmp_path).new_life()
+    run = life.start()
+    assert run is not None
+    assert run.status is Status.SUCCEEDED
+    assert life.now() - STARTS_AT == about(20)
 
 
 def test_a_short_sleep_is_not_recorded(tmp_path: Path) -> None:
@@ -180,3 +232,25 @@ def test_a_short_sleep_is_not_recorded(tmp_path: Path) -> None:
     life.start()
     sleeps = [each for each in life.store.export("r") if isinstance(each, Sleep)]
     assert [(each.path, each.turn) for each in sleeps] == [("nap", 2)]
+
+
+def test_the_time_within_which_a_task_is_tried_counts_on_when_a_run_is_resumed(
+    tmp_path: Path,
+) -> None:
+    """It counts from the first start of the task, behind its delay; one try is made at least."""
+    text = """
+tasks:
+  - name: nap
+    action: test.do
+    delay: 10m
+    retry: {count: 99, delay: 10m, backoff: constant, jitter: false, within: 1h}
+    input: {breaks: true}
+"""
+    life = Stage(Case(text), tmp_path).new_life()
+    life.asks_at = (HOUR - 60, RequestKind.PAUSE)
+    life.start()
+    assert life.world.calls["nap/1"] == 5
+    life.pass_time(300)
+    life.go_on()
+    assert life.world.calls["nap/1"] == 6
+    assert life.record().status is Status.FAILED

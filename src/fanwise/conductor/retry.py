@@ -10,7 +10,8 @@ import msgspec
 class RetryPolicy(msgspec.Struct, frozen=True):
     """`count` tries after the first; `delay_s` before the first of them, and at most `max_delay_s`.
 
-    `backoff` says how the delay grows: not at all, by itself each time, or doubling.
+    `backoff` says how the delay grows: not at all, by itself each time, or doubling. No try begins
+    more than `within_s` after the first.
     """
 
     count: int = 0
@@ -18,6 +19,11 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     backoff: str = "exponential"
     max_delay_s: float = math.inf
     jitter: bool = False
+    within_s: float = math.inf
+
+    def allows(self, attempt: int, passed_s: float) -> bool:
+        """True if attempt number `attempt + 1` may begin, `passed_s` after the first has begun."""
+        return attempt <= self.count and passed_s <= self.within_s
 
     def wait_s(self, attempt: int, fraction: float) -> float:
         """Seconds to wait after the failure of attempt number `attempt`, which counts from 1.

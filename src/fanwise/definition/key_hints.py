@@ -76,7 +76,10 @@ _ELSEWHERE: Final[dict[str, dict[str, str]]] = {
         when="if condition on case", do="then goto to target targets task tasks", publish="set vars"
     ),
     '"retry"': _words(
-        count="times max attempts max-attempts limit", delay="interval wait", when="if retry-on"
+        count="times max attempts max-attempts limit",
+        within="timeout deadline max-time max-duration for",
+        delay="interval wait",
+        when="if retry-on",
     ),
     "a parameter": _words(description="doc desc help", default="value"),
 }

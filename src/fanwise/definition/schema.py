@@ -130,6 +130,11 @@ class RetryDefinition(_Keys):
     """When and how often a failed attempt is tried again."""
 
     count: Annotated[int | str, *whole_number(0)] = Field(description="Tries after the first one.")
+    within: Timeout = Field(
+        None,
+        description="How long after the start of the first try another may start; default no "
+        "bound.",
+    )
     delay: Duration = Field(1.0, description="The wait before the second try; default 1s.")
     backoff: Annotated[str, *one_of("exponential", "linear", "constant")] = Field(
         "exponential",

@@ -98,6 +98,7 @@ class RunSurroundings:
             run.services.clock,
             run.journal,
             run.services.records,
+            run.activity,
             resumes=self._resumes and ticket.attempt == 1,
         )
 

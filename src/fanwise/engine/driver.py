@@ -113,12 +113,14 @@ class WorkflowDriver:
     def pause(self, grace_s: float) -> None:
         """Start nothing new, let attempts in flight finish, and end as paused.
 
-        Attempts that are in flight after `grace_s` are cut off, and made once more by a resume.
+        Attempts that are in flight after `grace_s`, or when all of them sleep, are cut off, and
+        made once more by a resume.
         """
         self.tell(PauseRequested())
         self._stop_runners(Stop.PAUSE)  # now, and not only when the request is recorded
         if self._grace is None:
             self._grace = self._clock.call_later(grace_s, lambda: self._stop_runners(Stop.HOLD))
+            self._run.activity.when_asleep(lambda: self._stop_runners(Stop.HOLD))
 
     def cancel(self, by: str | None) -> None:
         """Cut off attempts in flight, start nothing new but `finally`, and end as cancelled."""

@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from fanwise.catalog import StopFlag
+from fanwise.engine.activity import Activity
 from fanwise.engine.blocking import run_blocking
 from fanwise.engine.capture import capturing, unheard
 from fanwise.engine.children import run_child
@@ -406,6 +407,7 @@ class Engine:
             masker=prepared.masker,
             slots=self._slots,
             stop=StopFlag(),
+            activity=Activity(),
             workflow_folder=Path(record.file).parent,
             caller_folder=Path(record.origin.folder),
             given=frozenset(record.origin.given),

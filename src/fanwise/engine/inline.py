@@ -42,6 +42,8 @@ async def run_plain(
     """Make the one attempt of a plain task. With `resumes` an earlier process began it."""
     slots = run.slots_of(task)
     await slots.take()
+    actions = 0 if task.spec.workflow is not None else 1
+    run.activity.awake += actions
     output, ticket = None, Ticket(context, None, 1)
     try:
         call = make_call(
@@ -65,6 +67,7 @@ async def run_plain(
             raise
         result = TaskResult(Status.FAILED, error=run.describe(error))
     finally:
+        run.activity.left(actions)
         slots.give_back()
     handled = result.error is not None and is_handled(task, context, result)
     return VisitEnd(result, 1, output, handled)

@@ -12,6 +12,7 @@ import msgspec
 from fanwise.bitmap import Bitmap
 from fanwise.catalog import StopFlag
 from fanwise.context import WorkflowContext
+from fanwise.engine.activity import Activity
 from fanwise.engine.describe import describe_error, presentable
 from fanwise.engine.folders import locate
 from fanwise.engine.journal import JournalWriter
@@ -83,6 +84,7 @@ class RunServices(msgspec.Struct, frozen=True):
     masker: Masker
     slots: ProcessSlots
     stop: StopFlag
+    activity: Activity
     workflow_folder: Path
     caller_folder: Path
     given: frozenset[str]

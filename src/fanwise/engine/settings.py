@@ -56,10 +56,12 @@ def resolve_settings(task: PlannedTask, context: WorkflowContext) -> TaskSetting
 
 def _policy(retry: PlannedRetry, context: WorkflowContext) -> RetryPolicy:
     max_delay_s = retry.max_delay.resolve(context)
+    within_s = retry.within.resolve(context)
     return RetryPolicy(
         count=retry.count.resolve(context),
         delay_s=retry.delay.resolve(context),
         backoff=retry.backoff.resolve(context),
         max_delay_s=math.inf if max_delay_s is None else max_delay_s,
         jitter=retry.jitter.resolve(context),
+        within_s=math.inf if within_s is None else within_s,
     )

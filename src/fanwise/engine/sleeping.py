@@ -2,7 +2,7 @@
 
 An attempt that runs again after a crash passes over the sleeps that are over, and sleeps the rest
 of the sleep at hand. This holds for the first attempt of a resumed visit alone: a retried attempt
-sleeps again. Spans are in seconds.
+sleeps again. A pause cuts recorded sleeps off once nothing else is at work. Spans are in seconds.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from fanwise.engine.activity import Activity
 from fanwise.engine.journal import JournalWriter
 from fanwise.model import Sleep
 from fanwise.ports import Clock, Records
@@ -21,7 +22,8 @@ RECORDED_FROM_S: Final = 1.0
 class Sleeper:
     """The sleeps of one attempt, which calls this for each.
 
-    `path` is that of its task or item. With `resumes` it was begun by an earlier process.
+    `path` is that of its task or item. With `resumes` it was begun by an earlier process. Made
+    in the asyncio task of the attempt.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class Sleeper:
         clock: Clock,
         journal: JournalWriter,
         records: Records,
+        activity: Activity,
         *,
         resumes: bool,
     ) -> None:
@@ -39,6 +42,8 @@ class Sleeper:
         self._clock = clock
         self._journal = journal
         self._records = records
+        self._activity = activity
+        self._own_task = asyncio.current_task()
         self._resumes = resumes
         self._found: Sleep | None = None
         self._turn = 0
@@ -58,7 +63,12 @@ class Sleeper:
         elif seconds >= RECORDED_FROM_S:
             due_at = self._clock.now() + seconds
             await self._journal.commit(Sleep(self._run_no, self._path, self._turn, due_at))
-        await self._wait(seconds)
+        # An action that sleeps in a task beside its own may be at work in that one.
+        if seconds < RECORDED_FROM_S or asyncio.current_task() is not self._own_task:
+            await self._wait(seconds)
+            return
+        with self._activity.sleeping(was_awake=True):
+            await self._wait(seconds)
 
     async def _wait(self, seconds: float) -> None:
         if seconds <= 0:

@@ -162,6 +162,7 @@ class StraightLine:
             return replace(row, status=end.result.status, output=end.output, error=end.result.error)
         ticket = Ticket(context, None, 1)
         await self._slots.take()
+        run.activity.awake += 1
         try:
             with log:
                 log.ticket = ticket
@@ -180,6 +181,7 @@ class StraightLine:
                 raise
             return replace(row, status=Status.FAILED, error=run.describe(error))
         finally:
+            run.activity.left(1)
             self._slots.give_back()
 
     async def _record(self, row: VisitRecord) -> VisitRecord:

@@ -120,7 +120,8 @@ class VisitRunner:
         timer = clock.call_later(delay_s, due.set)
         waits = [asyncio.ensure_future(due.wait()), asyncio.ensure_future(self._stopped.wait())]
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            with self._run.activity.sleeping(was_awake=False):
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             timer.cancel()
             for wait in waits:
@@ -152,13 +153,26 @@ class VisitRunner:
             )
 
     async def _solo(self, call: VisitCall, settings: TaskSettings) -> VisitEnd:
-        feed = SingleAttempt(self._context, settings, self.progress, self._run, self._slots)
+        feed = SingleAttempt(
+            self._context,
+            settings,
+            self.progress,
+            self._run,
+            self._slots,
+            is_workflow=self._task.spec.workflow is not None,
+            began_at=self._began_at(),
+        )
         await self._execute(feed, call)
         if feed.status is None:
             return self._stopped_early()
         output = None if feed.output is None else decode(feed.output)
         result = TaskResult(feed.status, output=output, error=feed.error)
         return VisitEnd(result, feed.attempts, feed.output, earlier=feed.earlier)
+
+    def _began_at(self) -> float | None:
+        """When the visit began, after its delay, if an earlier process has begun it."""
+        begun = self._begun
+        return None if begun is None else begun.due_at or begun.started_at
 
     async def _fan_out(
         self, call: VisitCall, items: PlannedItems, settings: TaskSettings
@@ -194,6 +208,7 @@ class VisitRunner:
             run,
             self._slots,
             bad_records,
+            is_workflow=self._task.spec.workflow is not None,
         )
         if recorded is not None:
             feed.skip(*recorded)

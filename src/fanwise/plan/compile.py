@@ -183,6 +183,7 @@ class _Compiler:
             backoff=self._setting(retry.backoff, (*path, "backoff")),
             max_delay=self._setting(retry.max_delay, (*path, "max-delay")),
             jitter=self._setting(retry.jitter, (*path, "jitter")),
+            within=self._setting(retry.within, (*path, "within")),
         )
 
     def _until(self, retry: RetryDefinition, *path: str | int) -> Value | None:

@@ -49,13 +49,14 @@ class Setting(msgspec.Struct, Generic[T], frozen=True):
 
 
 class PlannedRetry(msgspec.Struct, frozen=True):
-    """The settings of a task's `retry`; delays are in seconds."""
+    """The settings of a task's `retry`; spans are in seconds."""
 
     count: Setting[int]
     delay: Setting[float]
     backoff: Setting[str]
     max_delay: Setting[float | None]
     jitter: Setting[bool]
+    within: Setting[float | None]
 
 
 class PlannedSettings(msgspec.Struct, frozen=True):

@@ -7,8 +7,10 @@ task with items. Feeds live on the event loop's thread and are called by the wor
 from __future__ import annotations
 
 import asyncio
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -35,7 +37,13 @@ class AttemptQueue(ABC):
     width = 1
 
     def __init__(
-        self, settings: TaskSettings, progress: Progress, run: RunServices, slots: Slots
+        self,
+        settings: TaskSettings,
+        progress: Progress,
+        run: RunServices,
+        slots: Slots,
+        *,
+        is_workflow: bool,
     ) -> None:
         services = run.services
         self._settings = settings
@@ -44,6 +52,8 @@ class AttemptQueue(ABC):
         self._randomness = services.randomness
         self._run = run
         self._slots = slots
+        self._activity = run.activity
+        self._actions = 0 if is_workflow else 1  # that an attempt counts as in the activity
         self._retries = RetryQueue(services.clock, self._wake)
         self._held: dict[Future, Ticket] = {}  # retries that wait for a thread to be let go of
         self._left: set[Future] = set()  # calls that were left behind, and still run
@@ -94,7 +104,7 @@ class AttemptQueue(ABC):
         held, self._held = self._held, {}
         for ticket in [*self._retries.clear(), *held.values()]:
             self._retry(ticket)
-        self._progress.waiting = 0
+        self._note_waiting()
         self._progress.is_stopping = True
         if how is not Stop.PAUSE and self._halt is not None:
             self._halt()
@@ -104,8 +114,7 @@ class AttemptQueue(ABC):
         self, ticket: Ticket, output: bytes, started_at: float, duration_s: float
     ) -> None:
         """Take the attempt's `output`, JSON text."""
-        self._progress.running -= 1
-        self._slots.give_back()
+        self._release()
         if self._settings.retry_until is None:
             self._end(ticket, Status.SUCCEEDED, output, None, started_at, duration_s)
         else:
@@ -124,15 +133,19 @@ class AttemptQueue(ABC):
             return
         if is_met:
             self._end(ticket, Status.SUCCEEDED, output, None, started_at, duration_s)
-        elif ticket.attempt <= self._settings.retry.count:
+            return
+        wait_s = self._wait_s(ticket)
+        if self._may_retry(ticket, started_at, wait_s):
             error = ErrorInfo("UntilNotMet", "retry.until is not true")
             self._note_attempt(ticket, error, started_at, duration_s)
-            self._retry(Ticket(ticket.context, ticket.index, ticket.attempt + 1))
+            self._retry(Ticket(ticket.context, ticket.index, ticket.attempt + 1), wait_s)
         else:
+            is_late = ticket.attempt <= self._settings.retry.count
+            bound = "retry.within" if is_late else "retry.count or retry.delay"
             error = ErrorInfo(
                 "UntilNotMet",
                 f"{until.place}  retry.until is not true after attempt {ticket.attempt}, the last "
-                "one. Raise retry.count or retry.delay if it takes longer.",
+                f"one. Raise {bound} if it takes longer.",
                 data={"result": outcome.output},
             )
             self._end(ticket, Status.FAILED, None, error, started_at, duration_s)
@@ -159,9 +172,10 @@ class AttemptQueue(ABC):
         else:  # a thread still works at it, so it keeps its slot until that returns
             busy.add_done_callback(lambda _: self._release())
         info = self._run.describe(error)
+        wait_s = max(self._wait_s(ticket), _retry_after_s(error))
         if (
             _is_retryable(error)
-            and ticket.attempt <= self._settings.retry.count
+            and self._may_retry(ticket, started_at, wait_s)
             and not self._is_halted
         ):
             try:
@@ -174,10 +188,10 @@ class AttemptQueue(ABC):
                 self._note_attempt(ticket, info, started_at, duration_s)
                 again = Ticket(ticket.context, ticket.index, ticket.attempt + 1)
                 if busy is None:
-                    self._retry(again, at_least_s=_retry_after_s(error))
+                    self._retry(again, wait_s)
                 else:
                     self._held[busy] = again
-                    busy.add_done_callback(self._retry_held)
+                    busy.add_done_callback(partial(self._retry_held, wait_s))
                 return
         self._end(ticket, Status.FAILED, None, info, started_at, duration_s)
 
@@ -190,13 +204,27 @@ class AttemptQueue(ABC):
             earlier, ticket.attempt, error, started_at, duration_s
         )
 
-    def _retry_held(self, busy: Future) -> None:
+    def _wait_s(self, ticket: Ticket) -> float:
+        """Seconds to wait after this attempt before another, if there is one."""
+        return self._settings.retry.wait_s(ticket.attempt, self._randomness.fraction())
+
+    def _may_retry(self, ticket: Ticket, started_at: float, wait_s: float) -> bool:
+        """True if another attempt may follow one that started then, after so many seconds."""
+        passed_s = self._clock.now() + wait_s - self._began_at(ticket, started_at)
+        return self._settings.retry.allows(ticket.attempt, passed_s)
+
+    def _began_at(self, ticket: Ticket, started_at: float) -> float:
+        """When the first attempt began, for an attempt that started then."""
+        earlier = self._earlier.get(ticket.index)
+        return earlier[0].started_at if earlier else started_at
+
+    def _retry_held(self, wait_s: float, busy: Future) -> None:
         """Retry an item whose attempt overran its timeout, now that its thread is let go of."""
         ticket = self._held.pop(busy, None)
         if ticket is not None:
-            self._retry(ticket)
+            self._retry(ticket, wait_s)
 
-    def _retry(self, ticket: Ticket, *, at_least_s: float = 0.0) -> None:
+    def _retry(self, ticket: Ticket, wait_s: float = 0.0) -> None:
         """Queue another attempt, unless the run is to stop."""
         if self._is_halted:
             made = Ticket(ticket.context, ticket.index, ticket.attempt - 1)
@@ -204,9 +232,8 @@ class AttemptQueue(ABC):
         elif self._is_paused:
             self._put_back(ticket)
         else:
-            wait_s = self._settings.retry.wait_s(ticket.attempt - 1, self._randomness.fraction())
-            self._retries.add(ticket, max(wait_s, at_least_s))
-            self._progress.waiting = len(self._retries)
+            self._retries.add(ticket, wait_s)
+            self._note_waiting()
 
     def _wants_retry(self, ticket: Ticket, error: ErrorInfo) -> bool:
         when = self._settings.retry_when
@@ -216,10 +243,17 @@ class AttemptQueue(ABC):
     def _occupy(self) -> None:
         self._slots.free -= 1
         self._progress.running += 1
+        self._activity.awake += self._actions
 
     def _release(self) -> None:
         self._progress.running -= 1
+        self._activity.left(self._actions)
         self._slots.give_back()
+
+    def _note_waiting(self) -> None:
+        waiting = len(self._retries)
+        self._activity.lie_down(waiting - self._progress.waiting)
+        self._progress.waiting = waiting
 
     def _has_slot(self) -> bool:
         """True if the process may run one more attempt; if not, take again when it may."""
@@ -241,14 +275,32 @@ class AttemptQueue(ABC):
         for ticket in [*self._retries.clear(), *held.values()]:
             made = Ticket(ticket.context, ticket.index, ticket.attempt - 1)
             self._end(made, Status.FAILED, None, info, self._clock.now(), 0.0)
-        self._progress.waiting = 0
+        self._note_waiting()
         self._fail_rest(error)
         self._wake()
+
+    def _has_retry(self) -> bool:
+        """True if a retry is due; those that have waited too long for a slot fail instead."""
+        ready = self._retries.ready
+        while ready and not self._is_in_time(ready[0]):
+            ticket = ready.popleft()
+            self._note_waiting()
+            last = self._earlier[ticket.index][-1]
+            made = Ticket(ticket.context, ticket.index, last.attempt)
+            error = ErrorInfo(last.type, last.message)
+            self._end(made, Status.FAILED, None, error, last.started_at, last.duration_s)
+        return bool(ready)
+
+    def _is_in_time(self, retry: Ticket) -> bool:
+        if self._settings.retry.within_s == math.inf:
+            return True
+        passed_s = self._clock.now() - self._began_at(retry, 0.0)
+        return self._settings.retry.allows(retry.attempt - 1, passed_s)
 
     def _take_retry(self) -> Ticket:
         ticket = self._retries.ready.popleft()
         self._occupy()
-        self._progress.waiting = len(self._retries)
+        self._note_waiting()
         return ticket
 
     def _wake(self) -> None:

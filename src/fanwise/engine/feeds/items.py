@@ -45,8 +45,10 @@ class ItemAttempts(AttemptQueue):
         run: RunServices,
         slots: Slots,
         bad_records: BadRecords | None = None,
+        *,
+        is_workflow: bool,
     ) -> None:
-        super().__init__(settings, progress, run, slots)
+        super().__init__(settings, progress, run, slots, is_workflow=is_workflow)
         self.width = min(settings.concurrency, run.services.limits.running)
         self._context = context
         self._visit = visit
@@ -94,7 +96,7 @@ class ItemAttempts(AttemptQueue):
         slots = self._slots
         if self._journal.is_full or (slots.free <= 0 and not self._has_slot()):
             return None
-        if self._retries.ready:
+        if self._has_retry():
             is_due = self._rate_limiter is None or self._may_start(self._rate_limiter)
             return self._take_retry() if is_due else None
         if self._progress.waiting > self._most_waiting:
@@ -111,6 +113,7 @@ class ItemAttempts(AttemptQueue):
             if type(item) is not ErrorInfo:
                 slots.free -= 1
                 self._progress.running += 1
+                self._activity.awake += self._actions
                 return ticket
             error = self._run.present(item)
             self._end(ticket, Status.FAILED, None, error, self._clock.now(), 0.0)
@@ -177,6 +180,7 @@ class ItemAttempts(AttemptQueue):
             super().succeeded(ticket, output, started_at, duration_s)
             return
         self._progress.running -= 1
+        self._activity.left(self._actions)
         slots = self._slots
         if slots.waiting:
             slots.give_back()

@@ -17,7 +17,10 @@ from fanwise.ports import Ticket
 
 
 class SingleAttempt(AttemptQueue):
-    """The feed of a task without items. `status` is None until it ends, and if it was paused."""
+    """The feed of a task without items. `status` is None until it ends, and if it was paused.
+
+    `began_at` is when the visit began, in an earlier process.
+    """
 
     def __init__(
         self,
@@ -26,8 +29,12 @@ class SingleAttempt(AttemptQueue):
         progress: Progress,
         run: RunServices,
         slots: Slots,
+        *,
+        is_workflow: bool,
+        began_at: float | None = None,
     ) -> None:
-        super().__init__(settings, progress, run, slots)
+        super().__init__(settings, progress, run, slots, is_workflow=is_workflow)
+        self._visit_began_at = began_at
         self._next: Ticket | None = Ticket(context, None, 1)
         self.status: Status | None = None
         self.output: bytes | None = None
@@ -40,8 +47,10 @@ class SingleAttempt(AttemptQueue):
         has_first = self._next is not None and not self._is_closed
         if not (has_first or self._retries.ready) or not self._has_slot():
             return None
-        if self._retries.ready:
+        if self._has_retry():
             return self._take_retry()
+        if self._next is None:
+            return None
         ticket, self._next = self._next, None
         self._occupy()
         return ticket
@@ -61,6 +70,11 @@ class SingleAttempt(AttemptQueue):
     def _has_more(self) -> bool:
         has_first = self._next is not None and not self._is_closed
         return has_first or bool(self._retries or self._held)
+
+    def _began_at(self, ticket: Ticket, started_at: float) -> float:
+        if self._visit_began_at is not None:
+            return self._visit_began_at
+        return super()._began_at(ticket, started_at)
 
     def _fail_rest(self, error: AttemptError) -> None:
         ticket, self._next = self._next, None
