@@ -38,7 +38,7 @@ def test_sessions_print_what_the_pages_show(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("part", with_blocks(parts(), "console"), ids=str)
 def test_a_reader_of_one_part_has_its_files(part: Section) -> None:
-    """A file that a session names is shown in the same part, copied by it, or written by its code."""
+    """A file that a session names is shown or copied in the same part, or its code writes it."""
     lines = [
         command.line
         for block in part.blocks
