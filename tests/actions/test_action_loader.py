@@ -52,6 +52,14 @@ def test_an_action_of_a_folder_is_found_by_that_folder(tmp_path: Path) -> None:
     assert asyncio.run(spec.function(number=2)) == 2
 
 
+def test_code_that_changes_while_the_process_lives_is_seen(tmp_path: Path) -> None:
+    """Actions that are read again have the digest of the code that they run."""
+    before = reference(pack(tmp_path))
+    after = reference(pack(tmp_path, CODE + "# changed\n"))
+    assert after.digest != before.digest
+    assert reference(pack(tmp_path)).digest == before.digest
+
+
 def test_an_action_of_an_installed_pack_is_found_by_its_module() -> None:
     """The core pack is a pack like any other."""
     found = load_actions().get("core.echo")

@@ -3,7 +3,7 @@
 The convention, which any Markdown viewer passes over: a fence may name a file after its language
 (```yaml flow.yaml), and a fence of the language `console` is a session, in which each line that
 begins with "$ " is a command and the lines below are all that it prints. What stands under one `##`
-heading shares a folder, which is empty at its start; in a page of `JOURNEYS`, all of it does.
+heading needs no file of other sections; in a page of `JOURNEYS`, sections build on those above.
 """
 
 from __future__ import annotations
@@ -15,9 +15,23 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+NAVIGATION = re.findall(r"^ +- .+: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+"""The pages of docs/ in the order of the site."""
 
-JOURNEYS = [ROOT / "docs" / "tutorial.md"]
+PAGES = list(
+    dict.fromkeys(
+        [
+            ROOT / "README.md",
+            *(ROOT / "docs" / name for name in NAVIGATION),
+            *sorted(
+                [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
+            ),
+        ]
+    )
+)
+"""All pages, in the order in which a reader comes to them."""
+
+JOURNEYS = [ROOT / "docs" / "tutorial.md", ROOT / "docs" / "demos.md"]
 """Pages whose sections build on one another."""
 
 
@@ -67,13 +81,17 @@ def all_sections() -> list[Section]:
     return [section for page in PAGES for section in sections(page)]
 
 
-def folders() -> list[Section]:
-    """What shares a folder: each section, and each journey as a whole, under the title of none."""
-    apart = [section for section in all_sections() if section.page not in JOURNEYS]
-    journeys = [
-        _section(page, "", page.read_text().splitlines(), 1) for page in PAGES if page in JOURNEYS
+def parts() -> list[Section]:
+    """What a reader can follow alone: a section, or a whole journey, under the title of none."""
+    return [
+        part
+        for page in PAGES
+        for part in (
+            [_section(page, "", page.read_text().splitlines(), 1)]
+            if page in JOURNEYS
+            else sections(page)
+        )
     ]
-    return [*apart, *journeys]
 
 
 def _section(page: Path, title: str, lines: list[str], start: int) -> Section:

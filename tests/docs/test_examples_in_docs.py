@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-from pages import Section, all_sections, folders
+from pages import Section, all_sections, parts
 from sessions import KILLED, alike, carry_out, commands
 
 
@@ -18,19 +19,49 @@ def with_blocks(sections: list[Section], language: str) -> list[Section]:
     ]
 
 
-@pytest.mark.parametrize("section", with_blocks(folders(), "console"), ids=str)
-def test_a_session_prints_what_the_page_shows(section: Section, tmp_path: Path) -> None:
-    """Whoever follows a section from its top, file by file and command by command, sees this."""
+def test_sessions_print_what_the_pages_show(tmp_path: Path) -> None:
+    """Whoever follows page after page, in one folder and with one store, sees what is shown."""
     folder = tmp_path / "work"
     folder.mkdir()
-    for block in section.blocks:
+    differing = []
+    for part, block in ((each, block) for each in parts() for block in each.blocks):
         if block.name:
             block.write(folder)
         elif block.language == "console":
             for command in commands(block.text):
                 is_killed = command.printed.endswith(KILLED)
                 printed = carry_out(command.line, folder, is_killed=is_killed)
-                assert alike(printed) == alike(command.printed), command.line
+                if alike(printed) != alike(command.printed):
+                    differing.append(f"{part} line {block.line}\n$ {command.line}\n{printed}")
+    assert not differing, "\n".join(differing)
+
+
+@pytest.mark.parametrize("part", with_blocks(parts(), "console"), ids=str)
+def test_a_reader_of_one_part_has_its_files(part: Section) -> None:
+    """A file that a session names is shown or copied in the same part, or its code writes it."""
+    lines = [
+        command.line
+        for block in part.blocks
+        if block.language == "console"
+        for command in commands(block.text)
+    ]
+    shown = "".join(
+        f"{block.name}\n{block.text}" for block in part.blocks if block.language != "console"
+    )
+    copied = re.findall(r"--copy (\S+)", " ".join(lines))
+    for line in lines:
+        for file in re.findall(r" ([\w./-]+\.(?!db)\w+)(?= |$)", line):
+            assert file in shown or file.split("/")[0] in copied, line
+
+
+@pytest.mark.parametrize("part", with_blocks(parts(), "yaml"), ids=str)
+def test_a_reader_of_one_part_has_its_actions(part: Section) -> None:
+    """An action that a workflow calls is fanwise's, or in code that the same part shows."""
+    code = "".join(block.text for block in part.blocks if block.language == "python")
+    for block in part.blocks:
+        if block.language == "yaml":
+            for action in re.findall(r"\baction: (\w+\.\w+)", block.text):
+                assert action.startswith("core.") or f'"{action}"' in code, action
 
 
 @pytest.mark.parametrize("section", with_blocks(all_sections(), "yaml"), ids=str)

@@ -14,7 +14,6 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -258,7 +257,6 @@ def _place(function: object) -> str:
     return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(function)
 
 
-@lru_cache
 def _digest(file: str) -> str:
     """A hash of a file, or "" if it can't be read: by it a resumed run tells that code changed."""
     try:
