@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fanwise.cli.text.dot import dot_lines
 from fanwise.cli.text.mermaid import mermaid_lines
-from fanwise.cli.text.picture import Arrow, Ending, Node, Picture, Shape
+from fanwise.cli.text.picture import Arrow, Ending, Node, Picture, Shape, short_forms
 
 FLOW = """\
 tasks:
@@ -146,6 +146,40 @@ def test_a_condition_is_one_short_line_without_control_characters(fanwise, write
     assert len(found[1]) == 40
     assert found[1].endswith("...")
     assert "\x1b" not in drawn
+
+
+def test_long_conditions_of_a_task_areshort_forms(fanwise, write):
+    """Those that begin alike are cut at their beginning, where they differ."""
+    begin = "succeeded() and result().json.state == "
+    ends = ["'ready' and vars.a", "'ready' and vars.b", "'failed'"]
+    ways = ", ".join(f'{{when: "{{{{ {begin}{end} }}}}", do: b}}' for end in ends)
+    write(
+        **{
+            "flow.yaml": "vars: {a: 1, b: 2}\ntasks:\n"
+            f"  - {{name: a, action: x.y, next: [{ways}]}}\n"
+            "  - {name: b, action: x.y}\n"
+        }
+    )
+    drawn = fanwise("graph", "flow.yaml", "--format", "dot").out
+    assert re.findall(r'label="([^"]*)"\];', drawn)[2:] == [
+        "...'ready' and vars.a",
+        "...'ready' and vars.b",
+        "...'failed'",
+    ]
+
+
+@given(st.sets(st.text("ab ", max_size=90).map(lambda text: " ".join(text.split())), max_size=8))
+def test_conditions_that_differ_never_look_alike(texts: set[str]):
+    """However long a beginning they share."""
+    shown = short_forms(texts)
+    assert shown.keys() == texts
+    assert len(set(shown.values())) == len(texts)
+
+
+def test_conditions_that_end_alike_are_told_in_full():
+    """Where no short form is its own."""
+    texts = [f"{begin * 50} {end}" for begin in "ab" for end in "cd"]
+    assert short_forms(texts) == {text: text for text in texts}
 
 
 hostile = st.text(

@@ -63,6 +63,19 @@ def test_show_as_json_is_what_run_gave(fanwise):
     assert shown == run
 
 
+def test_show_as_json_has_the_output_of_a_task(fanwise, write):
+    """As it is recorded; of a task with items there is none but those of its items."""
+    tasks = (
+        "[{name: a, action: my.check, input: {n: 3}}, {name: b, action: core.noop, when: false}]"
+    )
+    write(**{"flow.yaml": f"tasks: {tasks}\n"})
+    assert fanwise("run", "flow.yaml", "--run-id", "beta").status == 0
+    shown = json.loads(fanwise("show", "beta", "--json").out)["tasks"]
+    assert shown["a"]["output"] == {"n": 3, "text": "\x9bred"}
+    assert shown["b"]["output"] is None
+    assert json.loads(fanwise("show", "alpha-1", "--json").out)["tasks"]["each"]["output"] is None
+
+
 def test_a_run_is_found_by_the_beginning_of_its_id(fanwise):
     """If no other id begins so."""
     assert "Run alpha-1 of" in fanwise("show", "alph").out
@@ -84,7 +97,9 @@ def test_an_unknown_run_is_one_line_with_the_nearest_ids(fanwise):
 def test_unknown_tasks_and_tasks_without_items_are_one_line(fanwise):
     """So is a store that isn't there."""
     assert 'Did you mean "each"?' in fanwise("items", "alpha-1", "eahc").err
-    assert 'task "last" has no items' in fanwise("items", "alpha-1", "last").err
+    assert fanwise("items", "alpha-1", "last").err == (
+        'the task "last" has no items. Its output: fanwise show alpha-1 --json\n'
+    )
     missing = fanwise("runs", "--store", "none.db")
     assert missing.status == 2
     assert missing.err.count("\n") == 1

@@ -62,7 +62,7 @@ def test_json_ends_with_one_object_of_the_documented_shape(fanwise):
     assert TIME.fullmatch(run["ended_at"])
     assert run["duration_s"] >= 0
     assert list(run["tasks"]) == ["greet", "each"]
-    keys = ["status", "started_at", "ended_at", "duration_s", "attempts", "error"]
+    keys = ["status", "started_at", "ended_at", "duration_s", "attempts", "output", "error"]
     assert list(run["tasks"]["greet"]) == keys
     counts = {"total": 3, "done": 3, "succeeded": 3, "failed": 0}
     assert run["tasks"]["each"]["items"] == counts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -104,8 +105,10 @@ def find_task(records: Records, run: RunRecord, name: str) -> VisitRecord:
     """
     task = find_visit(records, run, name)
     if not task.has_items:
+        within = name.rpartition(".")[0]
+        words = ["fanwise", "show", run.id, *(["--within", within] if within else []), "--json"]
         raise UsageError(
-            f'the task "{name}" has no items.', hint=f"`fanwise show {run.id}` shows its outcome."
+            f'the task "{name}" has no items.', hint=f"Its output: {shlex.join(words)}"
         )
     return task
 

@@ -110,12 +110,15 @@ def engine_object(engine: EngineRecord) -> JsonObject:
 
 
 def _task_object(seen: Overview, task: TaskSummary) -> JsonObject:
+    visit = seen.last.get(task.name)
+    output = None if visit is None else visit.output
     shown: JsonObject = {
         "status": seen.task_status(task.name),
         "started_at": iso_time(task.started_at),
         "ended_at": iso_time(task.ended_at),
         "duration_s": seen.duration_s(task.name),
         "attempts": task.attempts,
+        "output": None if output is None else thaw(decode(output)),
         "error": error_object(task.error),
     }
     if (items := seen.progress.get(task.name)) is not None:

@@ -6,8 +6,10 @@ without control characters. Escaping is for the format that draws it. Runs and r
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from enum import Enum, auto
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -15,8 +17,10 @@ from typing import Final, NamedTuple
 from fanwise.cli.text.render import shorten
 from fanwise.graph import IMPLICIT
 from fanwise.plan import Plan, PlannedTask, Value
+from fanwise.reports.plain import clean
 
 _MAX_CONDITION: Final = 40
+_CUT: Final = "..."
 _START: Final = "start"
 _FAIL: Final = "fail"
 
@@ -99,7 +103,7 @@ def draw(plan: Plan) -> Picture:
 def _node(plan: Plan, task: PlannedTask) -> Node:
     lines = [task.name if task.items is None else f"{task.name} × items"]
     if task.when is not None:
-        lines.append(f"when {_condition(task.when)}")
+        lines.append(f"when {shorten(_condition(task.when), _MAX_CONDITION)}")
     graph = plan.graph
     join = graph.joins.get(task.number)
     if join is not None and len(graph.incoming[task.number]) > 1:
@@ -110,7 +114,9 @@ def _node(plan: Plan, task: PlannedTask) -> Node:
 
 def _arrows(plan: Plan, task: PlannedTask) -> Iterator[Arrow]:
     """The arrows that leave a task. One without a label is taken on success."""
-    labels = ["" if each.when is None else _condition(each.when) for each in task.transitions]
+    texts = ["" if each.when is None else _condition(each.when) for each in task.transitions]
+    shown = short_forms(dict.fromkeys(texts))
+    labels = [shown[text] for text in texts]
     for number in plan.graph.outgoing[task.number]:
         edge = plan.graph.edges[number]
         label = "" if edge.transition == IMPLICIT else labels[edge.transition]
@@ -125,7 +131,35 @@ def _condition(value: Value) -> str:
         return "true" if value.raw else "false"
     text = str(value.raw)
     sole = _sole_expression.fullmatch(text) if value.templates[0].is_expression else None
-    return shorten(sole[1] if sole else text, _MAX_CONDITION)
+    return clean(sole[1] if sole else text)
+
+
+def short_forms(texts: Collection[str]) -> dict[str, str]:
+    """A form of each text by which it can be told from the others, short if there is a way."""
+    shown = _told_apart(texts)
+    counts = Counter(shown.values())
+    return {text: form if counts[form] == 1 else text for text, form in shown.items()}
+
+
+def _told_apart(texts: Iterable[str], start: int = 0) -> dict[str, str]:
+    """A short form of each text; those that would look alike are cut where they begin to differ.
+
+    All of them agree up to `start`.
+    """
+    alike: dict[str, list[str]] = {}
+    for text in texts:
+        rest = f"{_CUT}{text[start:]}" if start else text
+        alike.setdefault(shorten(rest, _MAX_CONDITION), []).append(text)
+    shown: dict[str, str] = {}
+    for form, group in alike.items():
+        if len(group) == 1:
+            shown[group[0]] = form
+        else:
+            common = os.path.commonprefix(group)  # noqa: RUF071 - these are no paths
+            word = common.rfind(" ") + 1
+            is_near = len(common) - word <= _MAX_CONDITION // 2
+            shown |= _told_apart(group, word if is_near else len(common))
+    return shown
 
 
 def _id(number: int) -> str:
