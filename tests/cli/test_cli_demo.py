@@ -117,3 +117,18 @@ def test_the_benchmarks_can_be_listed(fanwise):
     names = [line.split()[0] for line in fanwise("bench", "--list").out.splitlines()]
     assert names == list(BENCHMARKS)
     assert names[0] == "context"
+
+
+def test_commands_to_copy_name_the_program_that_is_there(
+    fanwise, monkeypatch: pytest.MonkeyPatch, tmp_path
+):
+    """As it was called, as in `make demo`, if no `fanwise` is on the path; else by its name."""
+    monkeypatch.setattr(sys, "argv", [".venv/bin/fanwise"])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    out = fanwise("demo", "logs", "--lines", "100").out
+    assert re.findall(r"(\S*fanwise) (show|items|demo) ", out) == [
+        (".venv/bin/fanwise", word) for word in ("show", "items", "demo")
+    ]
+    program = tmp_path / "fanwise"
+    program.touch(mode=0o755)
+    assert " fanwise show " in fanwise("demo", "logs", "--lines", "100").out

@@ -28,6 +28,13 @@ HOSTILE = ["-n", "--help", "*", "$(exit 1)", "`x`", "a b", 'it\'s "b"', "\\n", "
 RECIPES = {section.title: section for section in sections(ROOT / "docs" / "recipes.md")}
 
 
+@pytest.fixture(autouse=True)
+def _work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder to work in, and a store in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FANWISE_STORE", str(tmp_path / "runs.db"))
+
+
 def written(title: str, folder: Path) -> Section:
     """A recipe, of which the files are in the folder."""
     for block in RECIPES[title].blocks:
@@ -86,10 +93,9 @@ def test_failures_of_3000_hosts_come_by_mail(tmp_path: Path) -> None:
     assert attached.get_content().splitlines() == table.splitlines()
 
 
-def test_2000_orders_survive_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_2000_orders_survive_a_kill(tmp_path: Path) -> None:
     """Every order is paid once, in the eyes of a service that knows payments by their keys."""
     written("Several steps for each item, whatever happens", tmp_path)
-    monkeypatch.chdir(tmp_path)
     command = [sys.executable, "-m", "fanwise", "run", "orders.yaml", "--run-id", "orders"]
     killed = subprocess.run([*command, "-p", f"count={ORDERS}"], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL
@@ -114,12 +120,9 @@ def test_500_files_with_hostile_names_reach_their_command(tmp_path: Path) -> Non
     assert Counter(run.output) == dict.fromkeys(digests, FILES // len(HOSTILE))
 
 
-def test_200000_lines_go_into_a_database_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_200000_lines_go_into_a_database_once(tmp_path: Path) -> None:
     """Batches are whole, and a second run over the same lines adds none."""
     written("Lines into a database", tmp_path)
-    monkeypatch.chdir(tmp_path)
     Path("readings.txt").write_text("".join(f"web-{n % 4} 1\n" for n in range(LINES)))
     for _ in range(2):
         run = fanwise.run("load.yaml")

@@ -148,7 +148,7 @@ def _outcome_lines(name: str, played: Played, store: str | None) -> list[str]:
         ("its actions", str(demo_folder(name) / "actions.py")),
         ("the run", command("show", played.run.id, store=store)),
         *played.further,
-        ("a copy to change", f"fanwise demo {name} --copy DIR"),
+        ("a copy to change", command("demo", name, "--copy", "DIR", store=None)),
     ]
     measured = ["", *table(("MEASURED", ""), played.rows)] if played.rows else []
     return [*measured, "", *table(("LOOK FURTHER", ""), further)]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from shutil import which
 
 from fanwise.cli.text.kinds import digest_lines, show_item
 from fanwise.cli.text.output import as_json
@@ -176,7 +179,14 @@ def failure_lines(
 def command(*words: str, store: str | None) -> str:
     """A command line of fanwise to copy. A store's password is left out."""
     is_shown = store is not None and "@" not in store and "password=" not in store
-    return shlex.join(["fanwise", *words, *(["--store", store] if store and is_shown else [])])
+    return shlex.join([_program(), *words, *(["--store", store] if store and is_shown else [])])
+
+
+def _program() -> str:
+    """`fanwise`, or, where a shell finds no such program, the path by which it was called."""
+    called = Path(sys.argv[0])
+    is_path = called.name == "fanwise" and len(called.parts) > 1
+    return str(called) if is_path and which("fanwise") is None else "fanwise"
 
 
 def output_text(run: Run) -> str:
