@@ -169,6 +169,10 @@ class TransitionDefinition(_Keys):
         description="The tasks that follow, or `fail`, which ends the run as failed.",
         json_schema_extra={"minItems": 1},
     )
+    message: Text = Field(
+        "",
+        description="What the run's error says if `do` has `fail`; default which task led there.",
+    )
 
 
 class TaskDefinition(_Keys):

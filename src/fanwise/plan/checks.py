@@ -190,6 +190,8 @@ class Checker:
                 yield from self._check_condition(transition.when, after)
             for value in transition.publish.values():
                 yield from self._check(value, recorded)
+            if transition.message is not None:
+                yield from self._check(transition.message, recorded)
 
     def _check_condition(self, value: Value, scope: _Scope) -> Iterator[Diagnostic]:
         yield from self._check(value, scope)

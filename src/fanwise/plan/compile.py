@@ -194,6 +194,7 @@ class _Compiler:
             when=None if each.when is None else self._value(each.when, *path, "when"),
             publish=self._values(each.publish, *path, "publish"),
             fails=FAIL in each.do,
+            message=self._value(each.message, *path, "message") if each.message else None,
         )
 
     def _action(self, path: tuple[str, int], task: TaskDefinition) -> ActionSpec | None:

@@ -213,7 +213,7 @@ class AttemptQueue(ABC):
         return self._settings.retry.allows(ticket.attempt, passed_s)
 
     def _began_at(self, ticket: Ticket, started_at: float) -> float:
-        """When the first attempt began, for an attempt that started then."""
+        """The time at which the first attempt began, for an attempt that started then."""
         earlier = self._earlier.get(ticket.index)
         return earlier[0].started_at if earlier else started_at
 
