@@ -182,4 +182,5 @@ def _transitions(step: Step, command: Evaluate, holds: Sequence[bool]) -> list[A
         published = {way.sets: f"{step.name}#{command.visit}/{at}"} if way.sets else {}
         is_taken = holds[at] if way.is_judged else command.passes
         values.append(FrozenDict(published) if is_taken else None)
-    return values
+    taken = [way for way, value in zip(step.ways, values, strict=True) if value is not None]
+    return [*values, *[way.says for way in taken if way.says][:1]]

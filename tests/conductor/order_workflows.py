@@ -21,14 +21,20 @@ FAIL = "fail"
 
 @dataclass(frozen=True)
 class Way:
-    """One transition. `is_judged` says that it has a `when`; `sets` is a variable, or empty."""
+    """One transition. `is_judged` says that it has a `when`; `sets` is a variable, or empty.
+
+    `says` is the message for the run's failure, or empty.
+    """
 
     targets: tuple[str, ...]
     is_judged: bool = False
     sets: str = ""
+    says: str = ""
 
     def __str__(self) -> str:
         keys = [f"do: [{', '.join(self.targets)}]", *_common_keys(self)]
+        if self.says:
+            keys.append(f"message: {self.says}")
         return f"{{{', '.join(keys)}}}"
 
 
@@ -205,11 +211,16 @@ def _graphs(draw: st.DrawFn, *, fails: bool) -> tuple[Step, ...]:
     if fails:
         way = draw(st.integers(0, size - 1)), draw(st.integers(0, 2))
         targets.setdefault(way, []).append(FAIL)
+    says = draw(st.sampled_from(["", "no good"]))
     return tuple(
         Step(
             f"t{number}",
             needs=needs.get(number),
-            ways=tuple(Way(tuple(targets[way])) for way in sorted(targets) if way[0] == number),
+            ways=tuple(
+                Way(tuple(names), says=says if FAIL in names else "")
+                for way, names in sorted(targets.items())
+                if way[0] == number
+            ),
         )
         for number in range(size)
     )

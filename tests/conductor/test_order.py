@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from order_model import Prediction
 from order_runs import RunOfScenario, answer, run_scenario
-from order_workflows import Scenario, scenarios
+from order_workflows import FAIL, Scenario, scenarios
 
 from fanwise.conductor import (
     CancelRequested,
@@ -59,6 +59,21 @@ def predicted(scenario: Scenario) -> Prediction:
     prediction = Prediction(scenario)
     assume(not prediction.is_crowded)
     return prediction
+
+
+@settings(deadline=None, max_examples=300)
+@given(ANY, ARRIVALS)
+def test_a_run_that_was_led_to_fail_says_the_message_of_that_transition(
+    scenario: Scenario, arrivals: list[int]
+) -> None:
+    """Without a message it says which task led there."""
+    run = run_scenario(scenario, arrivals)
+    for end in run.ends:
+        if end.error is not None and end.error.type == "Failed":
+            leader = end.error.data["task"]
+            (step,) = (each for each in scenario.steps if each.name == leader)
+            (way,) = (each for each in step.ways if FAIL in each.targets)
+            assert end.error.message == (way.says or f'task "{leader}" led to fail')
 
 
 @settings(deadline=None, max_examples=400)

@@ -204,7 +204,7 @@ def test_nothing_that_loads_is_refused(model):
     around = {
         WorkflowDefinition: lambda keys: {"tasks": [TASK], **keys},
         TaskDefinition: lambda keys: {"tasks": [{"name": "t", "with-items": [1], **keys}]},
-        TransitionDefinition: lambda keys: {"tasks": [TASK | {"next": {"do": "b", **keys}}]},
+        TransitionDefinition: lambda keys: {"tasks": [TASK | {"next": {"do": "fail", **keys}}]},
         RetryDefinition: lambda keys: {"tasks": [TASK | {"retry": {"count": 1, **keys}}]},
         ParameterDefinition: lambda keys: {
             "tasks": [TASK],

@@ -164,6 +164,11 @@ ONE_PROBLEM = [
     ("tasks: [{name: a, needs: [b, c, b]}]", "1:33 duplicate-name", 'names "b" twice'),
     ("tasks: [{name: a, needs: [b, a]}]", "1:30 needs-itself", 'task "a" needs itself'),
     ("tasks: [{name: a, needs: a}]", "1:26 needs-itself", 'led back to with "next"'),
+    (
+        "tasks: [{name: a, next: [{do: b, message: no}]}, {name: b}]",
+        "1:34 conflicting-keys",
+        "or write do: fail",
+    ),
     ("tasks: [{name: a, needs: [b], join: all}]", "1:31 conflicting-keys", 'Remove "join"'),
     ("tasks: [{name: a, join: any}]", "1:25 bad-value", 'number from 1, or all, not "any"'),
     ("tasks: [{name: a, join: 0}]", "1:25 bad-value", "not 0"),

@@ -581,7 +581,8 @@ tasks:
   - name: a
     action: test.do
     input: {value: 1}
-    next: [{when: "{{ result() == 1 }}", do: fail}, {when: "{{ result() == 2 }}", do: b}]
+    next: [{when: "{{ result() == 1 }}", do: fail, message: "{{ result() }} is bad"},
+           {when: "{{ result() == 2 }}", do: b}]
   - {name: b, action: test.do}
   - {name: c, action: test.do, needs: []}
 """),

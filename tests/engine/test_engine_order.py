@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import fanwise
-from fanwise.model import Status
+from fanwise.model import ErrorInfo, Limits, Status
 
 MARKS = {
     "+": Status.SUCCEEDED,
@@ -576,3 +576,46 @@ def test_tasks_that_do_not_wait_for_each_other_run_side_by_side(loom) -> None:
         meet,
     )
     assert run.status is Status.SUCCEEDED
+
+
+GATE = """
+tasks:
+  - name: a
+    action: do.echo
+    input: {value: {bad: [3, 5], why: "too\\n\\n much"}}
+    publish: {n: 8}
+    next:
+      - {when: "{{ result().bad | length > 5 }}", do: fail, message: not this one}
+      - {when: "{{ result().bad }}", do: fail, publish: {n: 9}, message: MESSAGE}
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("plain", "plain"),
+        ("'{{ result().bad | length }} of {{ vars.n }} are bad'", "2 of 8 are bad"),
+        ("'{{ result().why }}'", "too much"),
+        ("'{{ result().bad }}'", "[3,5]"),
+        ("\"{{ '' }}\"", 'task "a" led to fail'),
+    ],
+)
+def test_the_message_beside_fail_is_that_of_the_run(loom, written: str, said: str) -> None:
+    """It is one line, and reads what `publish` may read; only the way that is taken counts."""
+    run = loom.run(GATE.replace("MESSAGE", written), echo)
+    assert run.error == ErrorInfo("Failed", said, {"task": "a"})
+
+
+def test_a_message_of_fail_is_as_long_as_errors_may_be(loom) -> None:
+    """Of a longer one the middle is left out."""
+    loom.limits = Limits(error_bytes=300)
+    run = loom.run(GATE.replace("MESSAGE", "\"{{ 'x' * 5000 }}\""), echo)
+    assert len(run.error.message) <= 300
+    assert "bytes and more left out" in run.error.message
+
+
+def test_a_message_of_fail_that_cannot_be_computed_fails_its_task(loom) -> None:
+    """As a condition beside it would."""
+    run = loom.run(GATE.replace("MESSAGE", "'{{ result().gone.by }}'"), echo)
+    assert run.tasks["a"].error.type == "TemplateError"
+    assert run.status is Status.FAILED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 import fanwise
@@ -201,7 +203,9 @@ def test_a_try_that_waits_for_a_slot_beyond_its_time_is_not_made(loom) -> None:
         calls.append(job)
         if job == 1:
             raise ActionError("not there", type="Away")
-        await loom.clock.sleep(10)
+        done = asyncio.get_running_loop().create_future()
+        loom.clock.call_later(10, lambda: done.set_result(None))
+        await done
 
     loom.run(
         """

@@ -215,6 +215,11 @@ WARNED = {
         "3:59",
         '"copy" reads the variable "ref" as it was before',
     ),
+    "rewritten-number": (
+        "tasks: [{name: a, action: test.any, input: {python: 3.10}}]",
+        "1:53",
+        "YAML reads 3.10 as the number 3.1.",
+    ),
     "racing-variable": (
         """
         tasks:
@@ -524,3 +529,57 @@ def test_an_unplaced_task_is_told_which_task_turned_the_order_off() -> None:
     """One `next` in a file does so for all tasks."""
     (problem,) = problems_of(WRONG["unplaced-task"][0])
     assert 'since task "a" has "next"' in problem.message
+
+
+@pytest.mark.parametrize(
+    "written", ["3.10", "0755", "1e3", "1.0E5", "+49", "-007", "0.12345678901234567890", "00", "-0"]
+)
+def test_a_number_that_yaml_writes_otherwise_is_warned_of_wherever_text_may_be_meant(
+    written: str,
+) -> None:
+    """Anywhere in a value of the workflow's own, once each, and not if it is quoted."""
+    plan = plan_of(
+        f"""
+        parameters: {{p: {{default: {written}}}, q: {{choices: ['{written}', {written}]}}}}
+        vars: {{v: &v [{written}], w: *v, u: '{written}'}}
+        tasks:
+          - name: a
+            action: test.any
+            with-items: [{written}]
+            input: {{i: {{deep: [{written}, "{{{{ item }}}}"]}}}}
+            publish: {{x: {written}}}
+            next: {{do: b, publish: {{y: {written}}}}}
+          - {{name: b, action: test.any, needs: [], when: true, delay: 0.10, timeout: 1e3}}
+        finally: [{{name: c, action: test.any, input: {{i: {written}}}}}]
+        output: {{o: {written}}}
+        """.replace(", needs: []", "")
+    )
+    warnings = [each for each in plan.warnings if each.code == "rewritten-number"]
+    assert [each.place.line for each in sorted(warnings, key=lambda each: each.place)] == [
+        *(1, 1, 2, 6, 7, 8, 9, 11, 12)
+    ]
+    assert all(each.message.startswith(f"YAML reads {written} as") for each in warnings)
+    assert all("in quotes" in each.hint for each in warnings)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["3.1", "755", "0", "-1", "0.5", ".5", "5.", "2.0", "0x1F", "0o17", "3.10.1", "1e+16"],
+)
+def test_a_number_that_stays_as_it_is_written_is_not_warned_of(written: str) -> None:
+    """Nor are those that nobody writes but for numbers."""
+    plan = plan_of(f"tasks: [{{name: a, action: test.any, input: {{i: {written}}}}}]")
+    assert plan.warnings == ()
+
+
+def test_where_only_numbers_are_taken_only_leading_zeros_are_warned_of() -> None:
+    """So it is for a parameter that is declared as a number, and by the types of an action."""
+    plan = plan_of("""
+        parameters:
+          a: {type: number, default: 2.50}
+          b: {type: integer, default: 0755}
+        tasks:
+          - {name: n, action: test.send, input: {text: x, level: +5}}
+          - {name: o, action: test.send, input: {text: x, level: 010}}
+        """)
+    assert [str(each.place) for each in plan.warnings] == ["flow.yaml:3:31", "flow.yaml:6:58"]

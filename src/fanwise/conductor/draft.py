@@ -30,7 +30,8 @@ class Departure(NamedTuple):
     """A visit that has ended for good: the edges that leave its task are due.
 
     `taken` has for each transition the variables that it publishes, or None if it isn't taken;
-    `passes` says that edges without a transition are taken.
+    `passes` says that edges without a transition are taken. `message` is for the run's failure, if
+    a transition leads there.
     """
 
     task: int
@@ -38,6 +39,7 @@ class Departure(NamedTuple):
     status: Status
     taken: Sequence[Published | None]
     passes: bool
+    message: str | None = None
 
 
 class Draft:

@@ -38,7 +38,7 @@ class Evaluated(msgspec.Struct, frozen=True, gc=False):
 
     `handled` says of an error that the task's `on-error` lets the run go on. The value of `NEXT`
     is a list with an entry for each transition: the variables that it publishes, or null if it
-    isn't taken.
+    isn't taken. After these comes the message for the run's failure, if there is one.
     """
 
     asked: EvaluationKind

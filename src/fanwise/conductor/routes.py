@@ -80,7 +80,7 @@ def _depart(draft: Draft) -> None:
 
 
 def _leave(draft: Draft, departure: Departure) -> None:
-    number, scope, status, taken, passes = departure
+    number, scope, status, taken, passes, message = departure
     graph = draft.graph
     if number >= len(graph.names):  # a task of the end
         return
@@ -101,7 +101,7 @@ def _leave(draft: Draft, departure: Departure) -> None:
             draft.change_loop(group, exits=exits)
     for transition, values in zip(draft.plan.tasks[number].transitions, taken, strict=False):
         if transition.fails and values is not None:
-            _fail_run(draft, number)
+            _fail_run(draft, number, message)
     if is_loop:
         loop = draft.state.loops[group]
         draft.change_loop(group, busy=loop.busy - 1, is_blocked=loop.is_blocked or blocks)
@@ -109,11 +109,11 @@ def _leave(draft: Draft, departure: Departure) -> None:
         _may_rest(draft, group)
 
 
-def _fail_run(draft: Draft, number: int) -> None:
+def _fail_run(draft: Draft, number: int, message: str | None) -> None:
     """Let the run fail by a transition to `fail`: nothing new starts, running tasks finish."""
     if draft.state.error is None:
         name = draft.plan.tasks[number].name
-        error = ErrorInfo("Failed", f'task "{name}" led to fail', {"task": name})
+        error = ErrorInfo("Failed", message or f'task "{name}" led to fail', {"task": name})
         draft.change(stop=Status.FAILED, error=error)
 
 

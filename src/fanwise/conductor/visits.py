@@ -132,7 +132,15 @@ def take_next(draft: Draft, event: Evaluated) -> None:
     if event.error is not None:
         _settle(draft, event.task, TaskResult(Status.FAILED, error=event.error))
     else:
-        _settle(draft, event.task, task.result, taken=event.value, handled=task.handled)
+        transitions = len(draft.plan.tasks[event.task].transitions)
+        _settle(
+            draft,
+            event.task,
+            task.result,
+            taken=event.value[:transitions],
+            handled=task.handled,
+            message=next(iter(event.value[transitions:]), None),
+        )
 
 
 def settle_unvisited(draft: Draft, number: int, status: Status) -> None:
@@ -173,6 +181,7 @@ def _settle(
     *,
     taken: Sequence[Published | None] = (),
     handled: bool = False,
+    message: str | None = None,
 ) -> None:
     """Record the end of a visit for good, and let it depart."""
     task = draft.task(number)
@@ -184,7 +193,8 @@ def _settle(
     ended = replace(task, stage=TaskStage.ENDED, arrivals=waiting, seen=None, result=None)
     draft.put(number, ended)
     status = Status.SUCCEEDED if handled else result.status
-    draft.departures.append(Departure(number, task.seen.after(number), status, taken, passes))
+    seen = task.seen.after(number)
+    draft.departures.append(Departure(number, seen, status, taken, passes, message))
 
 
 def _record(
@@ -211,4 +221,7 @@ def _not_started(task: TaskState, last: int) -> TaskState:
 
 def _is_judged(task: PlannedTask) -> bool:
     """Say whether it takes an evaluation to know the transitions that are taken."""
-    return any(each.when is not None or each.publish for each in task.transitions)
+    return any(
+        each.when is not None or each.publish or each.message is not None
+        for each in task.transitions
+    )

@@ -12,7 +12,7 @@
 Nothing here does I/O, compiles a template or knows an action.
 """
 
-from fanwise.definition.accepted import Accepted, type_of
+from fanwise.definition.accepted import NUMBERS, Accepted, type_of
 from fanwise.definition.field_types import FAIL, NAME_PATTERN
 from fanwise.definition.json_schema import workflow_json_schema
 from fanwise.definition.literals import (
@@ -40,17 +40,21 @@ from fanwise.definition.schema import (
     WorkflowDefinition,
     reader,
 )
+from fanwise.definition.yaml.nodes import Node, Spot
 
 __all__ = [
     "CODES",
     "FAIL",
     "MAX_CONCURRENCY",
     "NAME_PATTERN",
+    "NUMBERS",
     "SCALARS",
     "TYPES",
     "Accepted",
+    "Node",
     "ParameterDefinition",
     "RetryDefinition",
+    "Spot",
     "TaskDefinition",
     "Tolerance",
     "TransitionDefinition",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fanwise.definition.field_types import FAIL
 from fanwise.definition.messages import Notes, Path
 from fanwise.definition.problems import shown
 from fanwise.definition.schema import ORDER_KEYS
@@ -44,6 +45,7 @@ def check_order(
             targets = transition.get("do") if isinstance(transition, dict) else None
             if isinstance(targets, list):
                 _check_repeats((*path, "next", index, "do"), targets, notes)
+                _check_message((*path, "next", index), transition, targets, notes)
 
 
 def _check_own_name(path: Path, needs: list[Any], own: object, notes: Notes) -> None:
@@ -53,6 +55,19 @@ def _check_own_name(path: Path, needs: list[Any], own: object, notes: Notes) -> 
             "needs-itself",
             f"task {shown(own)} needs itself, so it could never start.",
             'A task that is to run again is led back to with "next".',
+        )
+
+
+def _check_message(
+    path: Path, transition: Mapping[str, object], targets: Sequence[object], notes: Notes
+) -> None:
+    if "message" in transition and FAIL not in targets:
+        notes.at_key(
+            (*path, "message"),
+            "conflicting-keys",
+            f'{notes.subject(path)} has a "message", which is for a run that fails, and doesn\'t '
+            f'lead to "{FAIL}".',
+            f'Remove "message", or write do: {FAIL}.',
         )
 
 

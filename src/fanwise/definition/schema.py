@@ -169,6 +169,10 @@ class TransitionDefinition(_Keys):
         description="The tasks that follow, or `fail`, which ends the run as failed.",
         json_schema_extra={"minItems": 1},
     )
+    message: Text = Field(
+        "",
+        description="What the run's error says if `do` has `fail`; default which task led there.",
+    )
 
 
 class TaskDefinition(_Keys):
@@ -315,6 +319,10 @@ class WorkflowDefinition(_Keys):
     def ending(self) -> tuple[TaskDefinition, ...]:
         """The tasks that run at the end, in their order."""
         return (*self.on_failure, *self.finally_)
+
+    def node(self, *path: str | int) -> Node | None:
+        """The part of the file at `path`, or None if there is none."""
+        return self._root.find(path)
 
     def place(self, *path: str | int) -> Place:
         """Where the value at `path` starts, or the nearest value around it that is in the file."""

@@ -48,7 +48,7 @@ def variable_sizes(asked: EvaluationKind, value: Any) -> Iterator[tuple[str, int
         case EvaluationKind.VARIABLES | EvaluationKind.PUBLISH:
             published = [value]
         case EvaluationKind.NEXT:
-            published = [values for values in value if values is not None]
+            published = [values for values in value if isinstance(values, Mapping)]
         case _:
             return
     for values in published:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fanwise.conductor import Evaluate, EvaluationKind
 from fanwise.context import WorkflowContext
+from fanwise.engine.describe import shortened
 from fanwise.errors import AttemptError, LimitError, Place
 from fanwise.model import Limits, TaskResult
 from fanwise.plan import Plan, PlannedTransition, Value, truth
@@ -29,7 +30,8 @@ def evaluate_asked(plan: Plan, command: Evaluate, limits: Limits) -> Any:
             )
         case EvaluationKind.NEXT:
             transitions = plan.tasks[command.task].transitions
-            return FrozenList([_transition(each, command, limits) for each in transitions])
+            taken = [_transition(each, command, limits) for each in transitions]
+            return FrozenList([*taken, *_message(transitions, taken, command, limits)])
         case EvaluationKind.OUTPUT:
             return _output(plan.output, context, limits, nullable=command.nullable)
 
@@ -46,6 +48,21 @@ def _transition(transition: PlannedTransition, command: Evaluate, limits: Limits
     return FrozenDict(
         {name: _value(each, context, result, limits) for name, each in transition.publish.items()}
     )
+
+
+def _message(
+    transitions: Sequence[PlannedTransition],
+    taken: Sequence[object],
+    command: Evaluate,
+    limits: Limits,
+) -> list[str]:
+    """The message for the run's failure, of the first transition taken that has one."""
+    for transition, published in zip(transitions, taken, strict=True):
+        if transition.message is not None and published is not None:
+            value = _value(transition.message, command.context, command.result, limits)
+            text = value if isinstance(value, str) else encode(value).decode()
+            return [shortened(" ".join(text.split()), limits.error_bytes)]
+    return []
 
 
 def _variables(variables: Mapping[str, Value], context: WorkflowContext, limits: Limits) -> Any:

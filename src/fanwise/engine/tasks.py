@@ -170,7 +170,7 @@ class VisitRunner:
         return VisitEnd(result, feed.attempts, feed.output, earlier=feed.earlier)
 
     def _began_at(self) -> float | None:
-        """The start of the visit, after its delay, if an earlier process has begun it."""
+        """The time at which an earlier process began the visit, after its delay, or None."""
         begun = self._begun
         return None if begun is None else begun.due_at or begun.started_at
 

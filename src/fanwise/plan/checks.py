@@ -34,6 +34,7 @@ CODES: Mapping[str, str] = {
     "needs-cycle": "A task needs one that comes after it.",
     "old-variable": "A warning: an entry of publish reads a variable that the same publish sets.",
     "racing-variable": "A warning: tasks side by side publish the same variable.",
+    "rewritten-number": "A warning: a number's value is written in other digits than in the file.",
     "template-in-script": "A script names something of the run; values are given in env.",
     "unknown-action": "No pack has an action of this name.",
     "unknown-input": "The action has no parameter of this name.",
@@ -190,6 +191,8 @@ class Checker:
                 yield from self._check_condition(transition.when, after)
             for value in transition.publish.values():
                 yield from self._check(value, recorded)
+            if transition.message is not None:
+                yield from self._check(transition.message, recorded)
 
     def _check_condition(self, value: Value, scope: _Scope) -> Iterator[Diagnostic]:
         yield from self._check(value, scope)

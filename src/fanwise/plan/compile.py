@@ -32,6 +32,7 @@ from fanwise.plan.model import (
     PlannedTask,
     PlannedTransition,
 )
+from fanwise.plan.number_warnings import lost_digits
 from fanwise.plan.order import Order
 from fanwise.plan.settings import PlannedRetry, PlannedSettings, Setting, Template
 from fanwise.plan.values import Value, compile_value, constant
@@ -102,7 +103,8 @@ class _Compiler:
             # One mistake may be met from several sides; the file's author needs it once.
             unique = dict.fromkeys(self._problems)
             raise DefinitionError(tuple(sorted(unique, key=lambda problem: problem.place)))
-        return replace(plan, secrets=checker.secrets, warnings=tuple(warnings_of(plan)))
+        warnings = (*warnings_of(plan), *lost_digits(plan, definition))
+        return replace(plan, secrets=checker.secrets, warnings=warnings)
 
     def _task(self, number: int, path: tuple[str, int], task: TaskDefinition) -> PlannedTask:
         spec = self._action(path, task)
@@ -194,6 +196,7 @@ class _Compiler:
             when=None if each.when is None else self._value(each.when, *path, "when"),
             publish=self._values(each.publish, *path, "publish"),
             fails=FAIL in each.do,
+            message=self._value(each.message, *path, "message") if each.message else None,
         )
 
     def _action(self, path: tuple[str, int], task: TaskDefinition) -> ActionSpec | None:

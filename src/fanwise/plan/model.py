@@ -49,13 +49,14 @@ class PlannedItems(msgspec.Struct, frozen=True):
 class PlannedTransition(msgspec.Struct, frozen=True):
     """One entry of a task's `next`: when it is taken and what it publishes.
 
-    Where it leads is in the graph, but for `fails`: whether `fail` is among its targets. Without
-    `when` it is taken if its task succeeded or was skipped.
+    Where it leads is in the graph, but for `fails`: whether `fail` is among its targets; `message`
+    is for the run's failure then. Without `when` it is taken if its task succeeded or was skipped.
     """
 
     when: Value | None = None
     publish: Mapping[str, Value] = {}
     fails: bool = False
+    message: Value | None = None
 
 
 class PlannedTask(msgspec.Struct, frozen=True):

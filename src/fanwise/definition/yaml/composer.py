@@ -24,7 +24,7 @@ from yaml.events import (
 
 from fanwise.definition.problems import Problems, shown
 from fanwise.definition.yaml.nodes import Node, Spot
-from fanwise.definition.yaml.scalars import resolve
+from fanwise.definition.yaml.scalars import is_rewritten, resolve
 from fanwise.definition.yaml.syntax import (
     MAX_DEPTH,
     stop_at_syntax,
@@ -130,6 +130,8 @@ class _Composer:
     def _scalar(self, event: Any) -> None:
         self._count(event)
         node = Node(self._spot(event), self._value(event))
+        if event.implicit[0] and is_rewritten(event.value, node.value):
+            node.written = event.value
         if event.anchor:
             self._anchors[event.anchor] = node, 1, 0
         self._add(node, 1, 0, is_merge_key=event.value == "<<" and event.implicit[0])

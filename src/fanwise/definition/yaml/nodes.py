@@ -18,12 +18,14 @@ class Node(msgspec.Struct, gc=False):
     """A value of the file: where it starts, what it is, and the nodes that it is made of.
 
     `children` is a dict for a map and a list for a list; `keys` says where a map's keys start.
+    `written` is the text of a number that isn't its value's own, such as `3.10`.
     """
 
     spot: Spot
     value: Any = None
     children: dict[str, Node] | list[Node] | None = None
     keys: dict[str, Spot] | None = None
+    written: str | None = None
 
     def walk(self, path: tuple[str | int, ...]) -> Iterator[tuple[Spot, Node]]:
         """Each node on `path` with the place of its key, as far as the path leads."""
@@ -44,6 +46,22 @@ class Node(msgspec.Struct, gc=False):
             else:
                 return
             yield spot, node
+
+    def find(self, path: tuple[str | int, ...]) -> Node | None:
+        """The node at `path`, or None if there is none."""
+        found = [self, *(node for _, node in self.walk(path))]
+        return found[-1] if len(found) > len(path) else None
+
+    def scalars(self) -> Iterator[Node]:
+        """Each node within this one, itself included, that is neither a list nor a map."""
+        left = [self]
+        while left:
+            node = left.pop()
+            if node.children is None:
+                yield node
+            else:
+                inner = node.children
+                left.extend(inner.values() if isinstance(inner, dict) else inner)
 
     def value_spot(self, path: tuple[str | int, ...]) -> Spot:
         """Where the value at `path` starts, or the nearest value around it."""

@@ -44,3 +44,15 @@ def resolve(text: str) -> bool | int | float | str | None:
     if _not_finite(text):
         raise ValueError("is not a finite number, and JSON has no others")
     return text
+
+
+def is_rewritten(text: str, value: object) -> bool:
+    """True if a plain scalar gave a number that is written in other digits, as `3.10` gives 3.1.
+
+    Not so those that nobody writes but for numbers: `0x1F`, `0o17`, `.5` and `5.`.
+    """
+    if type(value) is int:
+        return text != str(value) and _decimal(text) is not None
+    if type(value) is float:
+        return f"0{text}" != str(value) and f"{text}0" != str(value) and text != str(value)
+    return False

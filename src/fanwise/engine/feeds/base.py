@@ -214,7 +214,7 @@ class AttemptQueue(ABC):
         return self._settings.retry.allows(ticket.attempt, passed_s)
 
     def _began_at(self, ticket: Ticket, started_at: float) -> float:
-        """The start of the first attempt, of an attempt that started at `started_at`."""
+        """The time at which the first attempt began, for an attempt that started then."""
         earlier = self._earlier.get(ticket.index)
         return earlier[0].started_at if earlier else started_at
 

@@ -75,4 +75,6 @@ def _values_of(task: PlannedTask) -> Iterator[Value]:
         if transition.when is not None:
             yield transition.when
         yield from transition.publish.values()
+        if transition.message is not None:
+            yield transition.message
     yield from (value for _, value in task.settings.templates())
