@@ -79,7 +79,7 @@ def test_show_as_json_has_the_output_of_a_task(fanwise, write):
     assert json.loads(fanwise("show", "alpha-1", "--json").out)["tasks"]["each"]["output"] is None
 
 
-@pytest.mark.parametrize("workflow", [{"tasks": [NOOP]}, f"{json.dumps({'tasks': [NOOP]})}\n"])
+@pytest.mark.parametrize("workflow", [{"tasks": [NOOP]}, json.dumps({"tasks": [NOOP]}, indent=1)])
 def test_show_names_no_file_of_a_run_without_a_file(fanwise, folder: Path, workflow):
     """It was given as a map, or as a text; the folder is where its paths begin."""
     library.run(workflow, store=str(folder / "runs.db"), run_id="beta")

@@ -45,7 +45,7 @@ class BarDisplay(ProgressDisplay):
         self._console.print(Text(text), soft_wrap=True)
 
     def _show(self, now: float) -> None:
-        # The cursor stands in an empty line below: the ^C that a terminal shows there would break
+        # The cursor is left on an empty line below: the ^C that a terminal shows there would break
         # the last bar's line in two, of which only one would be drawn over.
         self._live.update(Group(self._bars(now, self._console.width), Text()), refresh=True)
 
