@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import fanwise as library
+
+NOOP = {"name": "a", "action": "core.noop"}
 FLOW = """\
 name: numbers
 parameters: {secret: {type: string, secret: true}, plain: {type: string, default: seen}}
@@ -74,6 +77,13 @@ def test_show_as_json_has_the_output_of_a_task(fanwise, write):
     assert shown["a"]["output"] == {"n": 3, "text": "\x9bred"}
     assert shown["b"]["output"] is None
     assert json.loads(fanwise("show", "alpha-1", "--json").out)["tasks"]["each"]["output"] is None
+
+
+@pytest.mark.parametrize("workflow", [{"tasks": [NOOP]}, json.dumps({"tasks": [NOOP]}, indent=1)])
+def test_show_names_no_file_of_a_run_without_a_file(fanwise, folder: Path, workflow):
+    """It was given as a map, or as a text; the folder is where its paths begin."""
+    library.run(workflow, store=str(folder / "runs.db"), run_id="beta")
+    assert f"\nFile: none; given from Python in {folder}\n" in fanwise("show", "beta").out
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(fanwise):

@@ -207,6 +207,22 @@ def test_counts_turn_red_with_more_failures_than_are_tolerated(hand: Hand, is_fa
     assert ("\x1b[31m3/10 done, 3 failed" in drawn.getvalue()) is is_failing
 
 
+def test_a_resume_says_nothing_before_it_may_be_refused(
+    hand: Hand, capsys: pytest.CaptureFixture[str]
+):
+    """Its lines come with the first task that starts, in their order."""
+    watch = LineDisplay(hand)
+    watch.run_resumed("r1", "flow", ["check"])
+    watch.notice("the code has changed")
+    watch.refresh()
+    assert capsys.readouterr().err == ""
+    watch.task_started(Counters("check", 1))
+    watch.notice("another")
+    assert capsys.readouterr().err == (
+        "Run r1 of flow is resumed.\nNotice: the code has changed\nNotice: another\n"
+    )
+
+
 def test_lines_are_few_however_many_tasks_run(hand: Hand, capsys: pytest.CaptureFixture[str]):
     """A log doesn't get a thousand lines every few seconds."""
     watch = LineDisplay(hand)

@@ -212,3 +212,16 @@ def test_a_command_to_copy_names_the_store_that_the_command_line_named(fanwise):
 def test_an_unknown_option_is_the_commands_fault(fanwise):
     """It ends with 2."""
     assert fanwise("run", "flow.yaml", "--fast").status == 2
+
+
+def test_an_error_stands_once_below_the_tables(fanwise, write):
+    """A task's row leaves to the run's error what that quotes, and keeps what it doesn't."""
+    tasks = [
+        f"{{name: {name}, action: core.fail, input: {{message: no {name}}}, needs: []}}"
+        for name in ("tea", "milk")
+    ]
+    write(**{"two.yaml": f"tasks: [{', '.join(tasks)}]\n"})
+    told = fanwise("run", "two.yaml")
+    summary = told.err.partition("\nRun ")[2]
+    assert summary.count("Failed: no tea") == summary.count("Failed: no milk") == 1
+    assert 'Error: TaskFailed: task "tea" failed: Failed: no tea (1 more failed)\n' in summary

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -196,9 +197,14 @@ def _attempt_lines(tasks: Iterable[VisitRecord]) -> list[str]:
 def _fact_lines(record: RunRecord) -> list[str]:
     from fanwise.cli.text.render import shorten, show_time
     from fanwise.model import Status
+    from fanwise.packs.workflows import INLINE, TEXT
     from fanwise.values import decode
 
-    lines = [f"File: {clean(record.file)}"]
+    file = Path(record.file)
+    if file.name in (INLINE, TEXT):
+        lines = [f"File: none; given from Python in {clean(str(file.parent))}"]
+    else:
+        lines = [f"File: {clean(record.file)}"]
     if record.started_at is not None:
         lines.append(f"Started: {show_time(record.started_at)}")
     if record.ended_at is not None:

@@ -110,6 +110,7 @@ class ProgressDisplay(Observer):
     def __init__(self, now: Monotonic = time.monotonic) -> None:
         self._now = now
         self._running: dict[str, TaskMeter] = {}
+        self._held: list[str] | None = None  # lines about a resume that may yet be refused
 
     def refresh(self) -> None:
         """Show how the running tasks get on."""
@@ -130,11 +131,12 @@ class ProgressDisplay(Observer):
         self.say(f"Run {run_id} of {clean(workflow)} has started.")
 
     def run_resumed(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
-        """Say which run is resumed."""
-        self.say(f"Run {run_id} of {clean(workflow)} is resumed.")
+        """Say which run is resumed, once something of it happens: until then it may be refused."""
+        self._held = [f"Run {run_id} of {clean(workflow)} is resumed."]
 
     def task_started(self, progress: TaskProgress) -> None:
         """Begin to look at a task."""
+        self._say_held()
         self.watch(progress)
 
     def watch(self, progress: TaskProgress, *, since_s: float = 0.0) -> None:
@@ -145,6 +147,7 @@ class ProgressDisplay(Observer):
 
     def task_ended(self, name: str, status: Status, error: ErrorInfo | None) -> None:
         """Say how a task has ended."""
+        self._say_held()
         meter = self._running.pop(name, None)
         parts = [name, str(status)]
         if meter is not None:
@@ -157,7 +160,11 @@ class ProgressDisplay(Observer):
 
     def notice(self, text: str) -> None:
         """Pass it on."""
-        self.say(f"Notice: {clean(text)}")
+        line = f"Notice: {clean(text)}"
+        if self._held is None:
+            self.say(line)
+        else:
+            self._held.append(line)
 
     def rerun_planned(self, notes: RerunNotes) -> None:
         """Say which tasks a retry runs again, and which it keeps."""
@@ -166,6 +173,7 @@ class ProgressDisplay(Observer):
 
     def run_ended(self, run: Run) -> None:
         """The summary says it all."""
+        self._say_held()
 
     def shown(self) -> list[tuple[str, TaskMeter]]:
         """The running tasks that are shown one by one, the first started first."""
@@ -179,6 +187,11 @@ class ProgressDisplay(Observer):
     def say(self, text: str) -> None:
         """Show a line."""
         say(text)
+
+    def _say_held(self) -> None:
+        held, self._held = self._held or (), None
+        for line in held:
+            self.say(line)
 
     def _show(self, now: float) -> None:
         raise NotImplementedError

@@ -61,7 +61,8 @@ def _span(run: Run) -> str:
 def _task_lines(seen: Overview, *, colours: bool, width: int | None) -> list[str]:
     """A table of the tasks; of very many those that went well are left out.
 
-    A task that was visited several times has its last visit, and the number of visits.
+    A task that was visited several times has its last visit, and the number of visits. An error
+    that the run's own error quotes is left to that, which stands below.
     """
     tasks = list(seen.run.tasks.values())
     shown = tasks
@@ -78,13 +79,17 @@ def _task_lines(seen: Overview, *, colours: bool, width: int | None) -> list[str
             show_span(seen.duration_s(task.name)),
             *_item_cells(seen.progress.get(task.name)),
             f"{task.attempts:,}" if task.attempts else "",
-            show_error(task.error),
+            "" if _is_quoted(task.error, seen.run.error) else show_error(task.error),
         )
         for task in shown
     ]
     lines = table(headings, rows, colours=colours, width=width)
     rest = len(tasks) - len(shown)
     return [*lines, f"and {count(rest, 'more task')}"] if rest else lines
+
+
+def _is_quoted(error: ErrorInfo | None, by: ErrorInfo | None) -> bool:
+    return error is not None and by is not None and f"{error.type}: {error.message}" in by.message
 
 
 def _item_cells(items: ItemProgress | None) -> tuple[str, str]:
