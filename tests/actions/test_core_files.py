@@ -69,6 +69,13 @@ class TestRead:
         path.write_bytes("é".encode("latin-1"))
         assert read(str(path), encoding="latin-1") == "é"
 
+    def test_a_bound_far_above_the_file_takes_no_memory(self, tmp_path: Path) -> None:
+        """A file is read up to its end; the largest bound there is reserves nothing."""
+        path = tmp_path / "long.txt"
+        path.write_text("x" * 3_000_000)
+        assert len(read(str(path), max_bytes=10**15)) == 3_000_000
+        assert error_of(read, str(path), max_bytes=2_999_999).type == "TooLarge"
+
     @given(st.binary(), st.integers(1, 9))
     @settings(deadline=None)
     def test_any_bytes_go_through_base64(

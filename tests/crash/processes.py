@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import select
+import selectors
 from pathlib import Path
 
 from benchmarks.torture_life import Life
@@ -90,8 +90,10 @@ def have_ended(ids: str) -> bool:
         except ProcessLookupError:
             continue
         try:
-            if not select.select([handle], [], [], 10)[0]:
-                return False
+            with selectors.DefaultSelector() as selector:
+                selector.register(handle, selectors.EVENT_READ)
+                if not selector.select(10):
+                    return False
         finally:
             os.close(handle)
     return True

@@ -76,6 +76,7 @@ def test_durations_are_seconds(text, seconds):
         float("inf"),
         float("nan"),
         10**400,
+        -(10**400),
         "9" * 5_000 + "d",
         "36501d",
     ],
@@ -132,6 +133,7 @@ def test_rates_are_starts_per_second(value, per_second):
         float("inf"),
         float("nan"),
         10**400,
+        -(10**400),
     ],
 )
 def test_what_is_no_rate_is_refused(value):

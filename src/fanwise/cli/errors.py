@@ -7,12 +7,14 @@ secret.
 
 from __future__ import annotations
 
+import errno
 import os
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from fanwise.cli.leaving import leave
 from fanwise.cli.text.output import flush_results, prepare_streams, say
 from fanwise.cli.text.usage import UsageProblem, usage_text
 from fanwise.errors import ActionLoadError, Diagnostic, FanwiseError
@@ -41,6 +43,12 @@ def reporting() -> Iterator[None]:
         say(usage_text(problem))
         raise SystemExit(WRONG) from None
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            say(
+                "fanwise: this process may open no more files. "
+                "Lower a concurrency, or raise the limit: ulimit -n."
+            )
+            leave(WRONG)  # what is half made, such as an event loop, would complain at its end
         if os.environ.get("FANWISE_DEBUG"):
             traceback.print_exc()
         say(

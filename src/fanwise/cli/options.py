@@ -38,12 +38,19 @@ StoreUrl = Annotated[
 ]
 
 
-def _seconds(text: str) -> float:
+def read_seconds(text: str) -> float:
+    """Read a duration or a number of seconds. Raises `ValueError` as `parse_duration` does."""
     from fanwise.definition.literals import parse_duration
+
+    is_number = text.isascii() and text.replace(".", "", 1).isdigit()
+    return parse_duration(float(text) if is_number else text)
+
+
+def _grace_s(text: str) -> float:
     from fanwise.errors import UsageError
 
     try:
-        return parse_duration(text)
+        return read_seconds(text)
     except ValueError as error:
         raise UsageError(f"--grace {error}.", hint="For example: --grace 10s") from None
 
@@ -53,7 +60,7 @@ Grace = Annotated[
     typer.Option(
         "--grace",
         metavar="TIME",
-        parser=_seconds,
+        parser=_grace_s,
         help="How long a pause lets what is in flight finish. Default: 30s.",
     ),
 ]

@@ -59,7 +59,7 @@ def parse_duration(value: object) -> float:
             for number, unit in zip(found.groups(), _UNITS_S.values(), strict=True)
         )
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value) if value <= _MAX_DURATION_S else math.inf
+        seconds = float(value) if 0 <= value <= _MAX_DURATION_S else math.inf
     if not 0 <= seconds <= _MAX_DURATION_S:
         raise ValueError(
             "takes a duration such as 500ms, 5s, 1h30m or 2d, or a number of seconds, up to 36500d"
@@ -73,7 +73,7 @@ def parse_rate(value: object) -> float:
     if isinstance(value, str) and (found := _rate(value)):
         rate = float(found[1]) / _UNITS_S[found[2]]
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        rate = float(value) if value <= _MAX_RATE else math.inf
+        rate = float(value) if _MIN_RATE <= value <= _MAX_RATE else math.inf
     if not _MIN_RATE <= rate <= _MAX_RATE:
         raise ValueError(
             "takes a rate such as 100/s, 6000/m or 10/h, or a number of starts per second, "

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from fanwise.errors import UsageError
 
 _LAST_PORT = 65_535
+_MOST_DIGITS = 18
 
 
 @contextmanager
@@ -49,16 +50,20 @@ def serving(module: str, *arguments: object) -> Iterator[str]:
 
 def parse_port(text: str) -> int:
     """A port, as `argparse` reads it from a command line; 0 is any that is free."""
-    if not text.isdecimal() or int(text) > _LAST_PORT:
+    if not _is_number(text) or int(text) > _LAST_PORT:
         raise ArgumentTypeError(f"a port is a number from 0 to {_LAST_PORT}")
     return int(text)
 
 
 def parse_amount(text: str) -> int:
     """Parse a number of things from a command line for `argparse`: at least one."""
-    if not text.isdecimal() or int(text) < 1:
+    if not _is_number(text) or int(text) < 1:
         raise ArgumentTypeError("it takes a number from 1")
     return int(text)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
 
 
 def serve_to_the_end(serving: Coroutine[None, None, None]) -> None:

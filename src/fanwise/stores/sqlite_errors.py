@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +50,9 @@ _TROUBLES = {
     ),
 }
 _FOR_GOOD = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_NO_FILES_LEFT = _Trouble(
+    "this process may open no more files", "Lower a concurrency, or raise the limit: ulimit -n."
+)
 _UNKNOWN = _Trouble("SQLite reports an error", "Check the file, or use --store.")
 _PRIMARY_CODE = 0xFF  # The upper bits of a code are variants of one trouble.
 
@@ -60,13 +65,25 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY_CODE
         trouble = _TROUBLES.get(code, _UNKNOWN)
+        if code == sqlite3.SQLITE_CANTOPEN and _has_no_files_left():
+            trouble = _NO_FILES_LEFT
         kind = StoreUnusableError if code in _FOR_GOOD else StoreError
         raise kind(f"{path}: {trouble.cause} ({_line(error)}).", hint=trouble.remedy) from error
     except OSError as error:
-        trouble = _TROUBLES[sqlite3.SQLITE_CANTOPEN]
+        is_full = error.errno in (errno.EMFILE, errno.ENFILE)
+        trouble = _NO_FILES_LEFT if is_full else _TROUBLES[sqlite3.SQLITE_CANTOPEN]
         raise StoreError(
             f"{path}: {trouble.cause} ({error.strerror}).", hint=trouble.remedy
         ) from error
+
+
+def _has_no_files_left() -> bool:
+    """Say whether any file would fail to open: SQLite gives the same error for all reasons."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        return True
+    return False
 
 
 def _line(error: sqlite3.Error) -> str:

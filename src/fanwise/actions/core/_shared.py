@@ -6,16 +6,26 @@ from typing import Final
 
 from fanwise.catalog import ActionContext
 from fanwise.charsets import charset
-from fanwise.errors import ActionError
+from fanwise.errors import ActionError, InputError
 from fanwise.model import Limits
 
 BASE64: Final = "base64"
 """The encoding by which a text stands for any bytes."""
 
 
+_MOST: Final = 10**15  # more than any disk or patience holds, and an index on any machine
+
+
+def require_bound(field: str, given: int) -> None:
+    """Raise `InputError` unless a bound that a task gave is from 0 to `_MOST`."""
+    if not 0 <= given <= _MOST:
+        raise InputError(f'input "{field}" must be a whole number from 0 to {_MOST}.')
+
+
 def result_bytes(given: int | None, context: ActionContext | None) -> int:
-    """The bound that a task gave, else the run's `limits.result_bytes`."""
+    """The bound that a task gave, else the run's `limits.result_bytes`. Raises `InputError`."""
     if given is not None:
+        require_bound("max_bytes", given)
         return given
     return (Limits() if context is None else context.limits).result_bytes
 

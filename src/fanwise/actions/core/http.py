@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fanwise.actions.core._shared import result_bytes
+from fanwise.actions.core._shared import require_bound, result_bytes
 from fanwise.actions.decorator import DURATION, PATH, action
 from fanwise.catalog import ActionContext
 
@@ -81,6 +81,7 @@ async def send_request(
     from fanwise.actions.core.http_exchange import exchange
     from fanwise.actions.core.http_request import make_request, parse_expect
 
+    require_bound("max_redirects", max_redirects)
     request = make_request(
         method,
         url,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, BinaryIO, Final, Literal
 
 import msgspec
 
@@ -14,6 +14,7 @@ from fanwise.catalog import ActionContext
 from fanwise.errors import ActionError
 
 _NAME = "core.read_file"
+_PIECE_BYTES: Final = 1 << 20
 
 
 @action(_NAME)
@@ -39,7 +40,7 @@ def read(
     bound = result_bytes(max_bytes, context)
     try:
         with Path(path).open("rb") as file:
-            content = file.read(bound + 1)
+            content = _up_to(file, bound + 1)
     except OSError as error:
         raise file_error(_NAME, error, path) from None
     if len(content) > bound:
@@ -62,6 +63,15 @@ def read(
             return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
         case "json":
             return _json(text, path)
+
+
+def _up_to(file: BinaryIO, size_bytes: int) -> bytes:
+    """Read at most so many bytes, in pieces: one read reserves memory for all that it asks for."""
+    pieces = []
+    while piece := file.read(min(size_bytes, _PIECE_BYTES)):
+        pieces.append(piece)
+        size_bytes -= len(piece)
+    return b"".join(pieces)
 
 
 def _text(content: bytes, encoding: str, path: str) -> str:

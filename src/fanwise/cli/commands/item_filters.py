@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from fanwise.cli.options import read_seconds
 from fanwise.cli.text.output import as_json
-from fanwise.definition import parse_duration
 from fanwise.errors import UsageError
 from fanwise.model import Status
 from fanwise.reports.items import ItemFilters, Span
@@ -31,9 +31,8 @@ def read_filters(
 
 def _read_slower(text: str) -> float:
     """Read a duration or a number as seconds. Raises `UsageError`."""
-    is_number = text.isascii() and text.replace(".", "", 1).isdigit()
     try:
-        return parse_duration(float(text) if is_number else text)
+        return read_seconds(text)
     except ValueError as problem:
         raise UsageError(f"--slower {problem}.") from None
 

@@ -154,12 +154,10 @@ def _delete(store: Maintenance, runs: Sequence[EndedRun], *, vacuum: bool) -> _P
 
 
 def _seconds(older_than: str | None) -> float:
-    from fanwise.definition.literals import parse_duration
-
     if older_than is None:
         return 0.0
     try:
-        return parse_duration(int(older_than) if older_than.isdecimal() else older_than)
+        return options.read_seconds(older_than)
     except ValueError as error:
         raise UsageError(f"--older-than {error}.") from None
 

@@ -16,6 +16,7 @@ from typing import TextIO
 from fanwise.errors import UsageError
 from fanwise.reports.plain import escaped
 
+_MOST_DIGITS = 9
 _CLOSED_PIPE = 141  # what shells give for a program that SIGPIPE has ended
 
 
@@ -65,7 +66,7 @@ def has_colours(stream: TextIO) -> bool:
 def width_of(stream: TextIO) -> int | None:
     """The columns of text that fit there: `COLUMNS`, else the terminal's; None in pipes."""
     given = os.environ.get("COLUMNS", "")
-    if given.isascii() and given.isdigit() and int(given) > 0:
+    if given.isascii() and given.isdigit() and len(given) <= _MOST_DIGITS and int(given) > 0:
         return int(given)
     try:
         return os.get_terminal_size(stream.fileno()).columns or None
