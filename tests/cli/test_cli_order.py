@@ -123,4 +123,5 @@ def test_json_has_the_tasks_in_the_order_listed_with_their_last_visits(fanwise, 
         "duration_s": None,
         "attempts": 0,
         "error": None,
+        "output": None,
     }

@@ -246,6 +246,7 @@ def test_without_a_run_in_progress_the_streams_and_logging_are_left_alone(
     """They are as they were before the first of several runs, once the last of them has ended."""
     gc.collect()
     monkeypatch.setattr(capture, "_living", set())  # threads that other tests left may hold logs
+    capture._uncover_if_idle()
     before = sys.stdout, sys.stderr, logging.getLogger().level, logging.getLogger().handlers[:]
     release = asyncio.Event()
 
