@@ -245,8 +245,14 @@ def _add_task(rows: Rows, task: VisitRecord) -> None:
 
 def _is_plain(task: VisitRecord) -> bool:
     """True if a row without the columns that are seldom used says all of a visit."""
-    seldom = (task.error, task.due_at, task.items, task.items_total, task.source)
-    return not task.earlier and all(value is None for value in seldom)
+    return (
+        task.error is None
+        and task.due_at is None
+        and task.items is None
+        and task.items_total is None
+        and task.source is None
+        and not task.earlier
+    )
 
 
 def _source_text(found: FileFingerprint | None, bad_records: int | None) -> str | None:
