@@ -102,6 +102,24 @@ class PostgresServer:
             self._process.wait(_PATIENCE_S)
             self._process = None
 
+    def restart(self) -> None:
+        """Stop the server as an administrator does, and start it."""
+        self.stop()
+        self.start()
+
+    def crash(self) -> None:
+        """Kill the server, and start it."""
+        self.stop(at_once=True)
+        self.start()
+
+    def end_sessions(self) -> None:
+        """End all sessions but this one, as a pooler or an administrator does."""
+        with self.connect() as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+
     def copy_to(self, folder: Path, settings: dict[str, str] | None = None) -> PostgresServer:
         """A server in another folder with a copy of the files of this one, which is stopped."""
         copy = PostgresServer(folder, self._programs, self._settings | (settings or {}))

@@ -60,25 +60,10 @@ class World:
         return work
 
 
-def end_sessions(postgres: PostgresServer) -> None:
-    with postgres.connect() as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        )
+TROUBLES = [PostgresServer.end_sessions, PostgresServer.restart, PostgresServer.crash]
 
 
-def restart(postgres: PostgresServer) -> None:
-    postgres.stop()
-    postgres.start()
-
-
-def crash(postgres: PostgresServer) -> None:
-    postgres.stop(at_once=True)
-    postgres.start()
-
-
-@pytest.mark.parametrize("trouble", [end_sessions, restart, crash])
+@pytest.mark.parametrize("trouble", TROUBLES)
 def test_a_run_waits_for_a_server_that_comes_back(
     postgres: PostgresServer, postgres_url: Callable[..., str], trouble: Callable[..., None]
 ) -> None:

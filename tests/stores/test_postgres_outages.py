@@ -35,26 +35,10 @@ def store(postgres: PostgresServer, postgres_url: Callable[..., str], way: Way) 
         yield store
 
 
-def end_sessions(postgres: PostgresServer) -> None:
-    """End all sessions but this one, as a pooler or an administrator does."""
-    with postgres.connect() as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        )
+TROUBLES = [PostgresServer.end_sessions, PostgresServer.restart, PostgresServer.crash]
 
 
-def restart(postgres: PostgresServer) -> None:
-    postgres.stop()
-    postgres.start()
-
-
-def crash(postgres: PostgresServer) -> None:
-    postgres.stop(at_once=True)
-    postgres.start()
-
-
-@pytest.mark.parametrize("trouble", [end_sessions, restart, crash])
+@pytest.mark.parametrize("trouble", TROUBLES)
 def test_a_store_goes_on_after_its_sessions_have_ended(
     postgres: PostgresServer, postgres_url: Callable[..., str], trouble: Callable[..., None]
 ) -> None:
@@ -141,7 +125,7 @@ def test_a_lease_that_was_lost_in_an_outage_is_told(
     with open_store(url) as store, open_store(url) as other:
         run_no = store.create_run(a_run(), store.enroll(an_owner()))
         store.commit([an_item(run_no, 0)], {run_no: 1})
-        restart(postgres)
+        postgres.restart()
         other.acquire(run_no, other.enroll(an_owner("b")), after=1)
         with pytest.raises(LeaseLostError):
             store.commit([an_item(run_no, 1)], {run_no: 1})
@@ -159,7 +143,7 @@ def test_no_engine_is_silent_for_longer_than_the_server_has_been_up(
         with postgres.connect() as connection:
             name = url.partition("search_path%3D")[2]
             connection.execute(f"UPDATE {name}.engines SET beat_at = beat_at - 1e6".encode())
-        restart(postgres)
+        postgres.restart()
         lease = store.lease(run_no)
         assert lease is not None
         assert 0 <= lease.silent_s < 1e5
