@@ -17,6 +17,8 @@ secrets.
     |   |-- RunOverError        the run is over, and the call needs a run that isn't
     |   |-- RunNotOverError     the run isn't over, and the call needs a run that is
     |   |-- RunDrivenError      another process drives the run
+    |   |-- NoSlotError         as many runs of its kind are driven as its workflow allows
+    |   |-- RunRepeatedError    the run would repeat another one, by its workflow's `dedupe`
     |   |-- RunNotDrivenError   no process drives the run
     |   |-- NothingToRetryError  nothing in the run has failed
     |   `-- SourceChangedError  a file that the run reads further has changed
@@ -181,6 +183,30 @@ class RunDrivenError(ConflictError):
     """Another process drives the run, so this one can't."""
 
     code = "run-driven"
+
+
+class NoSlotError(ConflictError):
+    """As many runs are driven as the workflow's `concurrency` allows, so the run isn't.
+
+    `holders` has the ids of the runs that have the slots.
+    """
+
+    code = "no-slot"
+
+    def __init__(
+        self, message: object, *, run_id: str, holders: tuple[str, ...] = (), hint: str = ""
+    ) -> None:
+        super().__init__(message, run_id=run_id, hint=hint)
+        self.holders = holders
+
+
+class RunRepeatedError(ConflictError):
+    """A run with the same `dedupe` key was made not long ago, so none was made.
+
+    `run_id` is the id of that run.
+    """
+
+    code = "run-repeated"
 
 
 class RunNotDrivenError(ConflictError):

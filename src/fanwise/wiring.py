@@ -10,17 +10,24 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
-from fanwise.errors import DefinitionError, Diagnostic, FanwiseError, RunExistsError, UsageError
+from fanwise.errors import (
+    DefinitionError,
+    Diagnostic,
+    FanwiseError,
+    RunExistsError,
+    RunRepeatedError,
+    UsageError,
+)
 from fanwise.model import LEASE_S, Limits, RunRecord
 
 if TYPE_CHECKING:
     from fanwise.engine import Engine, Services
     from fanwise.engine.taking import Taking, Takings
-    from fanwise.model import ItemOutcome, Run, StoreReport, Submission
+    from fanwise.model import ItemOutcome, Run, StoreReport
     from fanwise.plan import Plan
     from fanwise.ports import Catalog, Clock, Executor, Randomness
     from fanwise.preview import RunPreview
@@ -413,6 +420,7 @@ def _services(
         ownership=store,
         mailbox=store,
         queue=store,
+        run_slots=store,
         executors=executors or {LOCAL: LocalExecutor(clock)},
         sources=sources,
         resources=resources,
@@ -442,37 +450,57 @@ def _engine(
     )
 
 
+class Submitted(NamedTuple):
+    """A run that was submitted, or with `is_new` False the one that it would repeat.
+
+    `skipped` is the reason for which it isn't run, if its workflow's `concurrency` gives one.
+    """
+
+    run_id: str
+    is_new: bool
+    skipped: str | None
+
+
 def submit_run(
     plan: Plan,
     parameters: Mapping[str, Json],
     settings: Settings,
-    submission: Submission,
     *,
+    queue: str,
+    priority: int | None = None,
+    once: str | None = None,
     run_id: str | None = None,
     tags: Collection[str] = (),
-) -> tuple[str, bool]:
-    """Record a run for an engine to take, and return its id and True.
+) -> Submitted:
+    """Record a run for an engine to take, unless a run has its key already.
 
-    If a run has the key of the submission already, it is the id of that run, and False. Raises
-    `ParameterError`, `RunExistsError`, `StoreError`, and `UsageError` for a malformed id, tag,
-    queue, priority or key.
+    Without a `priority` it has that of its workflow. Raises `ParameterError`, `RunExistsError`,
+    `StoreError`, and `UsageError` for a malformed id, tag, queue, priority or key.
     """
     from fanwise.engine.run_factory import RunFactory, checked_submission
+    from fanwise.model import Submission
     from fanwise.stores import open_store
     from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock
 
     factory = RunFactory(SystemClock(), SystemChance(), EnvironmentSecrets(settings.environment))
-    place = checked_submission(submission)
+    checked_submission(Submission(queue, priority or 0, once))
     record = factory.submitted(plan, parameters, run_id, tags)
+    place = Submission(queue, record.origin.priority if priority is None else priority, once)
     with open_store(settings.store) as store:
         while True:
             try:
-                return store.submit(record, place)
+                found, is_new = store.submit(record, place)
+                break
+            except RunRepeatedError as repeated:
+                found, is_new = repeated.run_id, False
+                break
             except RunExistsError:
                 if run_id is not None:
                     raise
             # Of hundreds of ids of one second two may be the same.
             record = factory.submitted(plan, parameters, None, tags)
+        made = store.run(found) if is_new and record.origin.limit is not None else None
+        return Submitted(found, is_new, made.error.message if made and made.error else None)
 
 
 @contextmanager

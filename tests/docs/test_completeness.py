@@ -19,6 +19,8 @@ from fanwise.actions.core import give_up
 from fanwise.cli.app import app
 from fanwise.definition import (
     CODES,
+    ConcurrencyDefinition,
+    DedupeDefinition,
     ParameterDefinition,
     RetryDefinition,
     TaskDefinition,
@@ -65,6 +67,8 @@ def in_backquotes(text: str) -> set[str]:
     ("page", "title", "model"),
     [
         ("docs/language.md", "A workflow", WorkflowDefinition),
+        ("docs/language.md", "Runs at a time", ConcurrencyDefinition),
+        ("docs/language.md", "Repeats", DedupeDefinition),
         ("docs/language.md", "Parameters", ParameterDefinition),
         ("docs/language.md", "Tasks", TaskDefinition),
         ("docs/order.md", "Transitions", TransitionDefinition),

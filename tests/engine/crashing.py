@@ -254,6 +254,7 @@ class Life:
             ownership=failing,
             mailbox=failing,
             queue=failing,
+            run_slots=failing,
             executors={LOCAL: LocalExecutor(loop)},
             sources=sources,
             resources=resources,

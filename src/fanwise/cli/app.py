@@ -16,6 +16,7 @@ from fanwise.cli.commands.engines import engines
 from fanwise.cli.commands.export import export
 from fanwise.cli.commands.graph import graph
 from fanwise.cli.commands.items import items
+from fanwise.cli.commands.limits import limits
 from fanwise.cli.commands.logs import logs
 from fanwise.cli.commands.new import new
 from fanwise.cli.commands.prune import prune
@@ -47,6 +48,7 @@ _EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "fanwise run flow.yaml -p region=eu -p count=3",
         "fanwise run flow.yaml --params eu.yaml --tag nightly --json",
         "fanwise run flow.yaml --dry-run --items 3",
+        "fanwise run nightly.yaml --no-queue",
     ),
     validate: ("fanwise validate flow.yaml", "fanwise validate flows/*.yaml --no-import --json"),
     graph: (
@@ -93,6 +95,7 @@ _EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     ),
     work: ("fanwise work --concurrency 4", "fanwise work --queue urgent --queue default"),
     engines: ("fanwise engines", "fanwise engines --json"),
+    limits: ("fanwise limits", "fanwise limits --json"),
     export: (
         "fanwise export 20260305-090702-k3xq > run.jsonl",
         "fanwise export 20260305 | gzip > run.gz",

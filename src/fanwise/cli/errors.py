@@ -17,11 +17,14 @@ from pathlib import Path
 from fanwise.cli.leaving import leave
 from fanwise.cli.text.output import flush_results, prepare_streams, say
 from fanwise.cli.text.usage import UsageProblem, usage_text
-from fanwise.errors import ActionLoadError, Diagnostic, FanwiseError
+from fanwise.errors import ActionLoadError, Diagnostic, FanwiseError, NoSlotError
 from fanwise.reports.plain import clean_lines
 
 WRONG = 2
 """The exit status if the command, the workflow or the store is wrong."""
+
+NO_SLOT = 1
+"""The exit status if nothing is wrong but that other runs have all slots."""
 
 _PACKAGE = Path(__file__).parent.parent
 
@@ -38,7 +41,7 @@ def reporting() -> Iterator[None]:
     except FanwiseError as error:
         for line in error_lines(error):
             say(line)
-        raise SystemExit(WRONG) from None
+        raise SystemExit(NO_SLOT if isinstance(error, NoSlotError) else WRONG) from None
     except UsageProblem as problem:
         say(usage_text(problem))
         raise SystemExit(WRONG) from None

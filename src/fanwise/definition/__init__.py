@@ -33,6 +33,8 @@ from fanwise.definition.loader import load
 from fanwise.definition.problems import CODES, did_you_mean, nearest
 from fanwise.definition.schema import (
     MAX_CONCURRENCY,
+    ConcurrencyDefinition,
+    DedupeDefinition,
     ParameterDefinition,
     RetryDefinition,
     TaskDefinition,
@@ -51,6 +53,8 @@ __all__ = [
     "SCALARS",
     "TYPES",
     "Accepted",
+    "ConcurrencyDefinition",
+    "DedupeDefinition",
     "Node",
     "ParameterDefinition",
     "RetryDefinition",

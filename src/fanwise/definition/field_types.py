@@ -183,6 +183,25 @@ def whole_number(minimum: int, maximum: int | None = None) -> tuple[Any, ...]:
     return _or_template(parse, type="integer", **bounds)
 
 
+def one_word_of(*choices: str) -> tuple[object, ...]:
+    """The annotation of a key that takes one of these words, and no template."""
+    parse = partial(parse_choice, choices=choices)
+    return PlainValidator(parse), WithJsonSchema({"enum": list(choices)})
+
+
+def a_count(minimum: int, maximum: int) -> tuple[object, ...]:
+    """The annotation of a key that takes a whole number within bounds, and no template."""
+    parse = partial(parse_count, minimum=minimum, maximum=maximum)
+    schema = {"type": "integer", "minimum": minimum, "maximum": maximum}
+    return PlainValidator(parse), WithJsonSchema(schema)
+
+
+def a_duration() -> tuple[object, ...]:
+    """The annotation of a key that takes a duration, and no template."""
+    schema = {"type": ["string", "number"], "pattern": f"^{DURATION_PATTERN}$", "minimum": 0}
+    return PlainValidator(parse_duration), WithJsonSchema(schema)
+
+
 def _parse_type(value: object) -> str:
     return parse_choice(value, TYPES)
 
@@ -258,11 +277,8 @@ Join = Annotated[
 ]
 MAX_VISITS: Final = 1_000_000
 
-MaxVisits = Annotated[
-    int,  # and no template: what runs next is decided without evaluating anything
-    PlainValidator(partial(parse_count, minimum=1, maximum=MAX_VISITS)),
-    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_VISITS}),
-]
+# What runs next is decided without evaluating anything.
+MaxVisits = Annotated[int, *a_count(1, MAX_VISITS)]
 _Need = Annotated[str, PlainValidator(_check_need), WithJsonSchema(_TASK_SCHEMA)]
 _Target = Annotated[str, PlainValidator(_check_target), WithJsonSchema(_NAME_SCHEMA)]
 Needs = Annotated[tuple[_Need, ...] | None, BeforeValidator(_check_names)]

@@ -43,6 +43,9 @@ def workflow_json_schema() -> dict[str, Any]:
     workflow["required"].remove("name")  # The loader gives one where it is missing.
     task = parts["TaskDefinition"]["properties"]
     transition = parts["TransitionDefinition"]["properties"]
+    concurrency = workflow["properties"]["concurrency"]
+    limit = parts["ConcurrencyDefinition"]["properties"]["limit"]
+    concurrency["anyOf"].append({key: limit[key] for key in ("type", "minimum", "maximum")})
     _or_one(transition["do"])
     _or_one(task["needs"])
     _or_one(task["next"], *transition["do"]["anyOf"])

@@ -9,6 +9,8 @@ from typing import Final
 
 from fanwise.definition.problems import nearest
 from fanwise.definition.schema import (
+    ConcurrencyDefinition,
+    DedupeDefinition,
     ParameterDefinition,
     RetryDefinition,
     TaskDefinition,
@@ -22,6 +24,8 @@ LEVELS: Final = {
     "a transition": TransitionDefinition.keys(),
     '"retry"': RetryDefinition.keys(),
     "a parameter": ParameterDefinition.keys(),
+    '"concurrency"': ConcurrencyDefinition.keys(),
+    '"dedupe"': DedupeDefinition.keys(),
 }
 """The maps that have keys of their own."""
 
@@ -40,6 +44,8 @@ _ELSEWHERE: Final[dict[str, dict[str, str]]] = {
             parameters="input inputs params args arguments",
             vars="variables env context",
             output="outputs result return",
+            concurrency="max-active-runs max-parallel singleton exclusive mutex overlap",
+            dedupe="idempotency unique idempotency-key",
             name="id title",
             **{
                 "finally": "always cleanup teardown ensure on-exit on-end",
@@ -82,6 +88,10 @@ _ELSEWHERE: Final[dict[str, dict[str, str]]] = {
         when="if retry-on",
     ),
     "a parameter": _words(description="doc desc help", default="value"),
+    '"concurrency"': _words(
+        limit="max maximum count slots", key="group by", **{"when-full": "policy strategy overlap"}
+    ),
+    '"dedupe"': _words(key="group by", **{"for": "within ttl window"}),
 }
 
 

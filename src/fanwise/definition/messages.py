@@ -33,6 +33,7 @@ _SHAPES: Final = {
     "transition": 'A transition is a map such as {when: "{{ failed() }}", do: repair}.',
     "on-error": 'To go on elsewhere, write next: {when: "{{ failed() }}", do: repair}.',
     "retry": "Write a map such as {count: 3, delay: 1s}.",
+    "dedupe": 'Write a map such as {key: "{{ parameters.order }}", for: 1d}.',
     "parameter": "A parameter is a map such as {type: string, default: hello}.",
     "input": 'Give each input by its name, such as {url: "{{ item.url }}"}.',
 }
@@ -41,6 +42,9 @@ LOOKS_LIKE: Final = (
 )
 _MISSING: Final = {
     "tasks": LOOKS_LIKE,
+    "limit": "Say how many runs are driven at a time, such as concurrency: 1.",
+    "key": 'Say what two runs have in common, such as key: "{{ parameters.order }}".',
+    "for": "Say for how long, such as for: 1d.",
     "do": 'A transition says what follows, such as {when: "{{ failed() }}", do: repair}; to set '
     'variables whatever follows, use "publish" of the task.',
 }
@@ -128,6 +132,8 @@ def _level(path: Path) -> str:
         "transition": "a transition",
         "retry": '"retry"',
         "parameter": "a parameter",
+        "concurrency": '"concurrency"',
+        "dedupe": '"dedupe"',
     }[_shape(path)]
 
 

@@ -24,6 +24,8 @@ def check_rules(root: Node, problems: Problems) -> None:
     notes = Notes(root, problems)
     workflow = root.value
     _check_spellings((), workflow, notes)
+    if isinstance(workflow.get("concurrency"), dict):
+        _check_spellings(("concurrency",), workflow["concurrency"], notes)
     tasks: list[tuple[Path, dict[str, Any]]] = [
         ((key, index), task)
         for key, listed in workflow.items()

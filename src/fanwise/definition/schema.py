@@ -49,17 +49,21 @@ from fanwise.definition.field_types import (
     Tolerated,
     Values,
     Variables,
+    a_count,
+    a_duration,
     blankable,
     check_not_empty,
     check_transitions,
     empty_for_null,
     no_values,
     one_of,
+    one_word_of,
     whole_number,
 )
 from fanwise.definition.literals import Tolerance
 from fanwise.definition.yaml.nodes import Node
 from fanwise.errors import Place
+from fanwise.model import MOST_PRIORITY, WHEN_FULL
 from fanwise.values import FrozenDict
 
 MAX_CONCURRENCY: Final = 100_000
@@ -258,6 +262,34 @@ class TaskDefinition(_Keys):
         return self.with_items is not None
 
 
+class ConcurrencyDefinition(_Keys):
+    """The number of runs of a workflow that are driven at once, over all engines of a store."""
+
+    limit: Annotated[int, *a_count(1, MAX_CONCURRENCY)] = Field(
+        description="How many runs of one key are driven at a time."
+    )
+    key: Text = Field(
+        "",
+        description="Runs with another key don't count, as a template of parameters; default all "
+        "runs of the workflow have the same.",
+    )
+    when_full: Annotated[str, *one_word_of(*WHEN_FULL)] = Field(
+        "queue",
+        description="What becomes of a new run when there is no slot: it waits (`queue`, default), "
+        "isn't made (`skip`), has the oldest one cancelled (`cancel`), or waits in place of the "
+        "one that waits (`latest`).",
+    )
+
+
+class DedupeDefinition(_Keys):
+    """The rule by which a new run would repeat one that is there, and isn't made."""
+
+    key: Text = Field(description="What the two have in common, as a template of parameters.")
+    for_: Annotated[float, *a_duration()] = Field(
+        description="How long after a run was made no other one with its key is."
+    )
+
+
 class WorkflowDefinition(_Keys):
     """A workflow: its parameters, its tasks and its output."""
 
@@ -276,6 +308,16 @@ class WorkflowDefinition(_Keys):
     )
     timeout: Timeout = Field(
         None, description="The longest running time of the whole run, without pauses."
+    )
+    concurrency: ConcurrencyDefinition | None = Field(
+        None,
+        description="How many runs are driven at a time, a number or a map; default no bound.",
+    )
+    priority: Annotated[int | str, *whole_number(-MOST_PRIORITY, MOST_PRIORITY)] = Field(
+        0, description="Runs with a higher one are taken from a queue first; default 0."
+    )
+    dedupe: DedupeDefinition | None = Field(
+        None, description="When a new run would repeat one that is there; default never."
     )
     tasks: Annotated[tuple[TaskDefinition, ...], BeforeValidator(check_not_empty)] = Field(
         description="The steps. They run in the order listed, unless any has `needs` or `next`.",
@@ -334,14 +376,15 @@ class WorkflowDefinition(_Keys):
 
 
 def reader(key: str) -> Callable[[object], Any]:
-    """What reads a literal of a task's key, such as `timeout` or `retry.count`.
+    """What reads a literal of a key, such as `timeout`, `retry.count` or the workflow's `priority`.
 
     It reads as well what a template gave for that key. It raises `ValueError` as the functions of
     `literals.py` do. Raises `KeyError` for a key that takes no template, or any value.
     """
     owner, _, name = key.rpartition(".")
-    models: dict[str, type[_Keys]] = {"": TaskDefinition, "retry": RetryDefinition}
-    for each in models[owner].model_fields[name.replace("-", "_")].metadata:
+    models = (RetryDefinition,) if owner == "retry" else (WorkflowDefinition, TaskDefinition)
+    fields = {field: model.model_fields[field] for model in models for field in model.model_fields}
+    for each in fields[name.replace("-", "_")].metadata:
         if isinstance(each, Reader):
             return each.read
     raise KeyError(key)

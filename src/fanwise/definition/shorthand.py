@@ -5,6 +5,7 @@
     next: [a, b]           next: [{do: [a, b]}]
     next: {do: a}          next: [{do: [a]}]
     enum: [a, b]           choices: [a, b]        of a parameter, as JSON Schema calls it
+    concurrency: 2         concurrency: {limit: 2}    of the workflow
 
 A node that is put in stands at the place of what it holds. The tree that is given isn't changed;
 what is no form of these stays as it is, for the models to refuse.
@@ -32,6 +33,8 @@ def write_out(root: Node) -> Node:
 def _workflow_key(key: str | int, value: Node) -> Node:
     if key == "parameters":
         return _with_parts(value, lambda _, parameter: _parameter(parameter))
+    if key == "concurrency":
+        return _limit(value)
     return _tasks(value) if key in TASK_LISTS else value
 
 
@@ -43,6 +46,12 @@ def _parameter(node: Node) -> Node:
     keys = {_choices_for_enum(key): spot for key, spot in (node.keys or {}).items()}
     values = FrozenDict({key: part.value for key, part in named.items()})
     return Node(node.spot, values, named, keys)
+
+
+def _limit(node: Node) -> Node:
+    if node.value is None or isinstance(node.value, dict):
+        return node
+    return Node(node.spot, FrozenDict(limit=node.value), {"limit": node}, {"limit": node.spot})
 
 
 def _choices_for_enum(key: str) -> str:

@@ -30,7 +30,7 @@ from fanwise.errors import (
     StoreError,
     StoreUnusableError,
 )
-from fanwise.model import LEASE_S, Lease, RequestKind, RunRecord, RunRequest
+from fanwise.model import LEASE_S, Lease, RequestKind, RunRecord, RunRequest, SlotWish
 from fanwise.ports import Clock, Mailbox, Ownership, Processes, ProcessState, is_driven
 
 _BEATS: Final = 5
@@ -104,11 +104,11 @@ class LeaseKeeper:
             raise self.lost(record.id, record.run_no)
         return lease
 
-    def take(self, record: RunRecord) -> Lease:
-        """Make this engine the run's owner. May block.
+    def take(self, record: RunRecord, wish: SlotWish | None = None) -> Lease:
+        """Make this engine the run's owner, with a slot for a `wish`. May block.
 
-        Raises `RunDrivenError` if another engine drives it, `RunNotFoundError` if the run has just
-        been deleted, and `StoreError`.
+        Raises `RunDrivenError` if another engine drives it, `NoSlotError`, `RunNotFoundError` if
+        the run has just been deleted, and `StoreError`.
         """
         while True:
             engine_no = self.engine_no()
@@ -120,7 +120,7 @@ class LeaseKeeper:
                     hint=_remedy(held, self._processes),
                 )
             after = 0 if held is None else held.token
-            lease = self._ownership.acquire(record.run_no, engine_no, after=after)
+            lease = self._ownership.acquire(record.run_no, engine_no, after=after, wish=wish)
             if lease is not None:
                 return lease
             if held is None and self._ownership.lease(record.run_no) is None:

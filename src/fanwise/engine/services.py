@@ -31,6 +31,7 @@ from fanwise.ports import (
     Queue,
     Randomness,
     Records,
+    RunSlots,
     Sources,
 )
 
@@ -46,6 +47,7 @@ class Services(msgspec.Struct, frozen=True):
     ownership: Ownership
     mailbox: Mailbox
     queue: Queue
+    run_slots: RunSlots
     executors: Mapping[str, Executor]
     sources: Sources
     resources: Callable[[], AbstractAsyncContextManager[None]]

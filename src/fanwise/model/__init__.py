@@ -22,6 +22,15 @@ from fanwise.model.records import (
     inner_path,
 )
 from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status, TaskResult
+from fanwise.model.slots import (
+    AGEING_S,
+    MOST_PRIORITY,
+    WHEN_FULL,
+    LimitUse,
+    RepeatKey,
+    RunLimit,
+    SlotWish,
+)
 from fanwise.model.summaries import (
     EndedRun,
     ItemTimes,
@@ -35,8 +44,11 @@ from fanwise.model.summaries import (
 )
 
 __all__ = [
+    "AGEING_S",
     "DEFAULT_QUEUE",
     "LEASE_S",
+    "MOST_PRIORITY",
+    "WHEN_FULL",
     "Claim",
     "Discard",
     "EndedRun",
@@ -50,18 +62,22 @@ __all__ = [
     "ItemTimes",
     "ItemTotals",
     "Lease",
+    "LimitUse",
     "Limits",
     "LogEntry",
     "Owner",
     "Record",
     "RecordedEvent",
     "RecordedItems",
+    "RepeatKey",
     "RequestKind",
     "Run",
+    "RunLimit",
     "RunOrigin",
     "RunRecord",
     "RunRequest",
     "Sleep",
+    "SlotWish",
     "Status",
     "StoreReport",
     "StoreSize",

@@ -113,12 +113,11 @@ class Checker:
         if plan.output is not None:
             at_end = _Scope(_ALL, "a run's output has no item", records=True)
             yield from self._check(plan.output, at_end)
-        if plan.timeout is not None and plan.timeout.template is not None:
-            # It is evaluated before the run is recorded, so no variable has a value yet.
-            no_variables: Set[str] = set()
-            yield from self._check(
-                plan.timeout.template, _Scope(None, "a run has no item"), known=no_variables
-            )
+        # These are evaluated before the run is recorded, so no variable has a value yet.
+        no_variables: Set[str] = set()
+        for value, is_recorded in _of_the_run(plan):
+            scope = _Scope(None, "a run has no item", records=is_recorded)
+            yield from self._check(value, scope, known=no_variables)
 
     # Actions
 
@@ -366,6 +365,17 @@ def _when_scope(shared: _Scope, task: PlannedTask) -> _Scope:
         "filter the list with select in with-items, or let each item call a workflow of its own, "
         "action: ./one.yaml, whose task has the condition",
     )
+
+
+def _of_the_run(plan: Plan) -> Iterator[tuple[Value, bool]]:
+    """The values that are evaluated before a run is recorded, and whether they are recorded."""
+    if plan.timeout is not None and plan.timeout.template is not None:
+        yield plan.timeout.template, False
+    if plan.priority is not None and plan.priority.template is not None:
+        yield plan.priority.template, True
+    for keyed in (plan.concurrency, plan.dedupe):
+        if keyed is not None and keyed.key is not None:
+            yield keyed.key, True
 
 
 def _suggest(name: str, known: list[str] | tuple[str, ...], kind: str) -> str:

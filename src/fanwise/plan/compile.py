@@ -29,6 +29,8 @@ from fanwise.plan.model import (
     Plan,
     PlannedInput,
     PlannedItems,
+    PlannedLimit,
+    PlannedRepeat,
     PlannedTask,
     PlannedTransition,
 )
@@ -94,6 +96,9 @@ class _Compiler:
             parameters=definition.parameters,
             variables=self._values(definition.vars, "vars"),
             timeout=self._setting(definition.timeout, ("timeout",)),
+            concurrency=self._limit(),
+            priority=self._setting(definition.priority, ("priority",)),
+            dedupe=self._repeat(),
             output=None if definition.output is None else self._value(definition.output, "output"),
         )
         checker = Checker(plan, definition, self._catalog, self._broken)
@@ -105,6 +110,19 @@ class _Compiler:
             raise DefinitionError(tuple(sorted(unique, key=lambda problem: problem.place)))
         warnings = (*warnings_of(plan), *lost_digits(plan, definition))
         return replace(plan, secrets=checker.secrets, warnings=warnings)
+
+    def _limit(self) -> PlannedLimit | None:
+        given = self._definition.concurrency
+        if given is None:
+            return None
+        key = self._value(given.key, "concurrency", "key") if given.key else None
+        return PlannedLimit(given.limit, key, given.when_full)
+
+    def _repeat(self) -> PlannedRepeat | None:
+        given = self._definition.dedupe
+        if given is None:
+            return None
+        return PlannedRepeat(self._value(given.key, "dedupe", "key"), given.for_)
 
     def _task(self, number: int, path: tuple[str, int], task: TaskDefinition) -> PlannedTask:
         spec = self._action(path, task)

@@ -82,6 +82,21 @@ class PlannedTask(msgspec.Struct, frozen=True):
     max_visits: int = 10_000
 
 
+class PlannedLimit(msgspec.Struct, frozen=True):
+    """The number of runs of one key that are driven at a time; without a key, of the workflow."""
+
+    most: int
+    key: Value | None
+    when_full: str
+
+
+class PlannedRepeat(msgspec.Struct, frozen=True):
+    """The key under which a run is a repeat of one that was made in the last `for_s` seconds."""
+
+    key: Value
+    for_s: float
+
+
 class Plan(msgspec.Struct, frozen=True):
     """A workflow made ready. `text` is the workflow as written, which every run records.
 
@@ -100,6 +115,9 @@ class Plan(msgspec.Struct, frozen=True):
     secrets: tuple[str, ...] = ()
     """Names of the secrets that templates use, sorted."""
     timeout: Setting[float | None] | None = None
+    concurrency: PlannedLimit | None = None
+    priority: Setting[int] | None = None
+    dedupe: PlannedRepeat | None = None
     output: Value | None = None
     on_failure: int = 0
     numbers: Mapping[str, int] = {}

@@ -33,6 +33,7 @@ from fanwise.ports.observer import (
     TaskProgress,
 )
 from fanwise.ports.queue import Queue
+from fanwise.ports.slots import RunSlots
 from fanwise.ports.sources import Catalog, Notice, Source, Sources
 from fanwise.ports.store import (
     PAGE_BYTES,
@@ -73,6 +74,7 @@ __all__ = [
     "RerunNote",
     "RerunNotes",
     "RerunReason",
+    "RunSlots",
     "Secrets",
     "Source",
     "Sources",

@@ -140,7 +140,10 @@ def _driver_lines(seen: Overview, place: Submission | None, store: str | None) -
     from fanwise.reports.ownership import INTERRUPTED
 
     if place is not None and place.is_waiting:
-        return [f"Waits in its queue since {show_time(place.since)}, for a `fanwise work`"]
+        since, limit = show_time(place.since), seen.record.origin.limit
+        if place.is_held_back and limit is not None:
+            return [f"Waits in its queue since {since}, for a slot: {clean(limit.words)}"]
+        return [f"Waits in its queue since {since}, for a `fanwise work`"]
     way_on = command("resume", seen.record.id, store=store)
     if seen.status == INTERRUPTED:
         return [f"Interrupted: no process drives it any more. Resume with: {way_on}"]
