@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanwise.admission import Admission, admit
+from fanwise.admission import Admission, admit, divided
 from fanwise.model import WHEN_FULL
 
 counts = st.integers(0, 8)
@@ -57,3 +57,13 @@ def test_a_rule_for_the_latest_leaves_one_that_waits_in_vain(most, held, waits):
     assert list(admission.replaced) == list(range(100, 100 + waits))[: len(admission.replaced)]
     waiting = waits + 1 - len(admission.replaced)
     assert waiting == min(waits + 1, max(1, most - held))
+
+
+@given(total=st.integers(0, 20), wants=st.dictionaries(st.integers(1, 6), st.integers(0, 12)))
+def test_slots_are_divided_by_demand(total, wants):
+    """None gets more than it wants, all that is wanted is given, and nobody is short alone."""
+    shares = divided(total, wants)
+    assert all(0 <= shares[engine] <= wanted for engine, wanted in wants.items())
+    assert sum(shares.values()) == min(total, sum(wants.values()))
+    short = [shares[engine] for engine, wanted in wants.items() if shares[engine] < wanted]
+    assert all(max(shares.values()) <= least + 1 for least in short)

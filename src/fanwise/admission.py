@@ -1,11 +1,11 @@
-"""Decides on a new run whose key may have no slot left: it enters, waits, or isn't made.
+"""Decides on who has slots: a new run whose key may have none left, and engines that share some.
 
 Runs of a key are holders, which have a slot, or wait for one. Pure: no clock, no store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -40,3 +40,18 @@ def admit(
         kept = max(1, most - len(holders)) - 1
         return Admission(is_full=True, replaced=waiting[: len(waiting) - kept])
     return Admission(is_full=True, is_skipped=when_full == "skip")
+
+
+def divided(total: int, wants: Mapping[int, int]) -> dict[int, int]:
+    """Divide slots among engines evenly; of slots that one doesn't want the others get more."""
+    shares = dict.fromkeys(wants, 0)
+    left = total
+    short = sorted(engine for engine, wanted in wants.items() if wanted > 0)
+    while left and short:
+        each = max(1, left // len(short))
+        for engine in short:
+            given = min(each, wants[engine] - shares[engine], left)
+            shares[engine] += given
+            left -= given
+        short = [engine for engine in short if shares[engine] < wants[engine]]
+    return shares

@@ -25,9 +25,10 @@ from fanwise.errors import (
 from fanwise.model import LEASE_S, Limits, RunRecord
 
 if TYPE_CHECKING:
+    from fanwise.definition.project import ProjectDefinition
     from fanwise.engine import Engine, Services
     from fanwise.engine.taking import Taking, Takings
-    from fanwise.model import ItemOutcome, Run, StoreReport
+    from fanwise.model import ItemOutcome, NamedLimit, Run, StoreReport
     from fanwise.plan import Plan
     from fanwise.ports import Catalog, Clock, Executor, Randomness
     from fanwise.preview import RunPreview
@@ -126,6 +127,27 @@ def _read_lease(env: Mapping[str, str]) -> float:
 
 def _project_store(workflow: Workflow | None, limits: Limits) -> str | None:
     """The store that the nearest `fanwise.yaml` names; a path is relative to that file."""
+    for folder, project in _projects(workflow, limits):
+        if project.store is not None:
+            return _store_from(folder, project.store)
+    return None
+
+
+def read_named_limits(workflow: Workflow | None, settings: Settings) -> Sequence[NamedLimit]:
+    """The limits that tasks may name: those of the nearest `fanwise.yaml` that has some.
+
+    Raises `DefinitionError` for one with problems, and `UsageError` for one that can't be read.
+    """
+    for _, project in _projects(workflow, settings.limits):
+        if project.limits:
+            return project.limits
+    return ()
+
+
+def _projects(
+    workflow: Workflow | None, limits: Limits
+) -> Iterator[tuple[Path, ProjectDefinition]]:
+    """Each `fanwise.yaml` from the folder of a workflow, or the current one, upward."""
     from fanwise.definition.project import PROJECT_FILE, load_project
 
     folder = Path.cwd()
@@ -141,10 +163,7 @@ def _project_store(workflow: Workflow | None, limits: Limits) -> str | None:
             raise UsageError(
                 f"{file}  can't be read: {error.strerror}.", hint="Or name a store with --store."
             ) from None
-        store = load_project(text, file=str(file), limits=limits).store
-        if store is not None:
-            return _store_from(each, store)
-    return None
+        yield each, load_project(text, file=str(file), limits=limits)
 
 
 def _store_from(folder: Path, store: str) -> str:
@@ -214,7 +233,11 @@ def load_plan(
         )
     settings = settings or read_settings(packs=packs)
     workflows = Workflows(
-        settings.packs, settings.limits, import_packs=import_packs, actions=actions
+        settings.packs,
+        settings.limits,
+        import_packs=import_packs,
+        actions=actions,
+        named_limits=read_named_limits(workflow, settings),
     )
     if isinstance(workflow, Mapping):
         return workflows.load_text(_as_text(workflow))
@@ -236,7 +259,12 @@ def load_recorded(
     texts = {record.file: record.definition, **record.origin.workflows}
     packs = _packs_of(record, settings)
     workflows = Workflows(
-        packs, settings.limits, import_packs=import_packs, texts=texts, actions=actions
+        packs,
+        settings.limits,
+        import_packs=import_packs,
+        texts=texts,
+        actions=actions,
+        named_limits=record.origin.named_limits,
     )
     file = Path(record.file)
     try:
@@ -421,6 +449,7 @@ def _services(
         mailbox=store,
         queue=store,
         run_slots=store,
+        shares=store,
         executors=executors or {LOCAL: LocalExecutor(clock)},
         sources=sources,
         resources=resources,

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from fanwise.definition import CODES, did_you_mean, load, nearest
+from fanwise.definition.project import load_project
 from fanwise.errors import DefinitionError, Diagnostic
-from fanwise.model import Limits
+from fanwise.model import Limits, NamedLimit
 
 
 def problems_of(text: str | bytes, limits: Limits = Limits()) -> tuple[Diagnostic, ...]:  # noqa: B008
@@ -328,6 +329,37 @@ def test_every_code_is_shown_by_an_example():
     shown = {where_and_code.split()[1] for _, where_and_code, _ in ONE_PROBLEM}
 
     assert shown | {"too-large"} == set(CODES)
+
+
+@pytest.mark.parametrize(
+    ("text", "where_and_code", "part"),
+    [
+        ("limits: 3", "1:9 bad-type", "takes a map of names"),
+        ("limits: {a b: 3}", "1:10 bad-name", 'not "a b"'),
+        ("limits: {a: 0}", "1:13 bad-value", "takes a whole number from 1 to 100000"),
+        ("limits: {a: {}}", "1:13 bad-value", "bounds nothing"),
+        ("limits: {a: {rate: fast}}", "1:20 bad-value", '"a.rate" takes a rate'),
+        ("limits: {a: {concurency: 1}}", "1:14 unknown-key", 'Did you mean "concurrency"?'),
+        ("limit: {a: 1}", "1:1 unknown-key", 'Did you mean "limits"?'),
+    ],
+)
+def test_a_limit_of_a_project_that_cannot_be_one_is_told(text, where_and_code, part):
+    """With its place in `fanwise.yaml`."""
+    with pytest.raises(DefinitionError) as caught:
+        load_project(text, file="fanwise.yaml", limits=Limits())
+    (problem,) = caught.value.problems
+    assert told(problem) == where_and_code
+    assert part in f"{problem.message} {problem.hint}"
+
+
+def test_the_limits_of_a_project():
+    """A number bounds the attempts at once; a map that, their rate, or both."""
+    text = "limits: {a: 3, b: {rate: 120/m}, c: {concurrency: 4, rate: 5}}"
+    assert load_project(text, file="fanwise.yaml", limits=Limits()).limits == (
+        NamedLimit("a", 3),
+        NamedLimit("b", None, 2.0),
+        NamedLimit("c", 4, 5.0),
+    )
 
 
 def test_a_file_over_the_limit_is_refused_by_name():

@@ -255,6 +255,7 @@ class Life:
             mailbox=failing,
             queue=failing,
             run_slots=failing,
+            shares=failing,
             executors={LOCAL: LocalExecutor(loop)},
             sources=sources,
             resources=resources,

@@ -37,7 +37,7 @@ FAIL: Final = "fail"
 """What `do` names to end a run as failed."""
 
 _MAX_NAME_SHOWN: Final = 60
-_is_name = re.compile(NAME_PATTERN, re.ASCII).fullmatch
+is_name: Final = re.compile(NAME_PATTERN, re.ASCII).fullmatch
 
 _NAME_SCHEMA: Final = {"type": "string", "pattern": f"^{NAME_PATTERN}$"}
 _TASK_SCHEMA: Final = {**_NAME_SCHEMA, "not": {"const": FAIL}}
@@ -63,13 +63,13 @@ class _OrBlank:
 
 
 def _check_name(name: str, *, refusal: str = "can't be") -> str:
-    if _is_name(name):
+    if is_name(name):
         return name
     plain = re.sub("[^A-Za-z0-9_]+", "_", name).strip("_")
     raise BadValueError(
         "bad-name",
         f'{refusal} {shown(name)}: a name is letters, digits and "_", and begins with no digit',
-        hint=f'Write "{plain}".' if _is_name(plain) and len(plain) <= _MAX_NAME_SHOWN else "",
+        hint=f'Write "{plain}".' if is_name(plain) and len(plain) <= _MAX_NAME_SHOWN else "",
     )
 
 

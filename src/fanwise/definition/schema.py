@@ -206,6 +206,11 @@ class TaskDefinition(_Keys):
         description="How many attempts start per second, minute or hour, evenly spaced, such as "
         "`100/s`; default unlimited.",
     )
+    limit: Name | None = Field(
+        None,
+        description="A named limit of the project, which attempts of this task share with others "
+        "over all engines; default none.",
+    )
     batch_size: Annotated[int | str | None, *whole_number(1, MAX_BATCH_SIZE)] = Field(
         None, description="Gives the action lists of up to so many items; default single items."
     )

@@ -28,6 +28,7 @@ from fanwise.engine.recorders.run import RunRecorder
 from fanwise.engine.recovery.start import fresh_start
 from fanwise.engine.run_factory import PreparedRun, RunFactory
 from fanwise.engine.services import RunServices, Services
+from fanwise.engine.sharing import SharedLimits
 from fanwise.engine.takeover import Beginning, Resume, Retry, Takeover
 from fanwise.errors import FanwiseError, LeaseLostError, UsageError
 from fanwise.model import (
@@ -94,6 +95,7 @@ class Engine:
             services.clock,
             lease_s=lease_s,
         )
+        self._shared_limits = SharedLimits(services.shares, self._keeper.engine_no, services.clock)
         self._grace_s = grace_s
         self._inboxes: set[RunInbox] = set()  # of the runs in progress
         self._journal: JournalWriter | None = None
@@ -330,6 +332,7 @@ class Engine:
                 try:
                     await journal.close()
                 finally:
+                    await self._shared_limits.close()
                     await self._keeper.leave()
         observer.run_ended(run)
         return run
@@ -480,6 +483,7 @@ class Engine:
             observer=session.observer,
             masker=prepared.masker,
             slots=self._slots,
+            shared_limits=self._shared_limits,
             stop=StopFlag(),
             activity=Activity(),
             workflow_folder=Path(record.file).parent,

@@ -222,6 +222,11 @@ def _origin(plan: Plan, given: Iterable[str]) -> RunOrigin:
         packs=plan.packs,
         workflows={str(Path(each.file).absolute()): each.text for each in called},
         actions={spec.name: spec.digest for spec in specs if spec.workflow is None},
+        named_limits=tuple(
+            dict.fromkeys(
+                task.limit for each in (first, *called) for task in each.tasks if task.limit
+            )
+        ),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status
-from fanwise.model.slots import RepeatKey, RunLimit
+from fanwise.model.slots import NamedLimit, RepeatKey, RunLimit
 
 
 class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
@@ -111,7 +111,7 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     `most_items` bounds each fan-out. `workflows` has the texts of the workflows that it calls, and
     `actions` a digest of the code of each action, by its name. `limit` is the limit across runs
     that the run is under, `priority` its place among those that wait, and `repeat` the key under
-    which it is a repeat of another run.
+    which it is a repeat of another run. `named_limits` are those that its tasks name.
     """
 
     folder: str = ""
@@ -123,6 +123,7 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     limit: RunLimit | None = None
     priority: int = 0
     repeat: RepeatKey | None = None
+    named_limits: tuple[NamedLimit, ...] = ()
 
 
 class RunRecord(msgspec.Struct, frozen=True):

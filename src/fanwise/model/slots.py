@@ -16,6 +16,10 @@ AGEING_S: Final = 600.0
 """Seconds of waiting that count as much as one more in priority."""
 
 
+SHARE_S: Final = 15.0
+"""Seconds without a renewal after which an engine's share of a named limit is free again."""
+
+
 class RunLimit(msgspec.Struct, frozen=True, omit_defaults=True):
     """The limit on runs of one `key` in one `scope`: at most `most` of them have a slot.
 
@@ -65,3 +69,53 @@ class RepeatKey(msgspec.Struct, frozen=True):
     scope: str
     key: str
     for_s: float
+
+
+class NamedLimit(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A limit on attempts that tasks share by its name, over all engines that share a store.
+
+    At most `most` of them run at once, and `per_s` start in a second; None is no bound.
+    """
+
+    name: str
+    most: int | None = None
+    per_s: float | None = None
+
+
+class ShareWish(msgspec.Struct, frozen=True):
+    """The wish of an engine for a share of a named limit, of which `running` attempts run there.
+
+    It could use `wants` slots, those included, asks for so many more `starts`, and uses up to
+    `holds` slots until it hears of its next share.
+    """
+
+    name: str
+    most: int | None
+    per_s: float | None
+    running: int
+    wants: int
+    starts: int = 0
+    holds: int = 0
+
+
+class Share(msgspec.Struct, frozen=True):
+    """The share of an engine: its slots, and starts of which the first is in so many seconds.
+
+    It is to use no more than `target` of the slots from now on: others need them.
+    """
+
+    slots: int
+    target: int
+    first_in_s: float = 0.0
+    starts: int = 0
+
+
+class ShareUse(msgspec.Struct, frozen=True):
+    """The share of an engine, as recorded: its slots, those in use, and how many it could use."""
+
+    name: str
+    engine_no: int
+    slots: int
+    running: int
+    wants: int
+    most: int | None

@@ -38,6 +38,8 @@ CODES: Mapping[str, str] = {
     "template-in-script": "A script names something of the run; values are given in env.",
     "unknown-action": "No pack has an action of this name.",
     "unknown-input": "The action has no parameter of this name.",
+    "limit-of-workflow": "A task that calls a workflow names a limit, which is for actions.",
+    "unknown-limit": "A task names a limit that no fanwise.yaml has.",
     "unknown-parameter": "A template names a parameter that the workflow doesn't declare.",
     "unknown-part": "A template names a part that its value can't have.",
     "unknown-task": "A template, needs or next names a task that the workflow doesn't have.",

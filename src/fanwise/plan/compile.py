@@ -5,7 +5,7 @@ All problems of a file are told at once. Nothing is run, and nothing outside the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,12 +18,13 @@ from fanwise.definition import (
     TaskDefinition,
     TransitionDefinition,
     WorkflowDefinition,
+    did_you_mean,
     has_template,
     reader,
 )
 from fanwise.errors import DefinitionError, Diagnostic, Place, TemplateSyntaxError, UsageError
 from fanwise.expressions import quoted, script_text, template_in
-from fanwise.model import Limits
+from fanwise.model import Limits, NamedLimit
 from fanwise.plan.checks import Checker
 from fanwise.plan.model import (
     Plan,
@@ -49,22 +50,32 @@ _UNRESOLVED = ActionSpec(
 
 
 def compile_plan(
-    definition: WorkflowDefinition, catalog: Catalog | None, *, limits: Limits | None = None
+    definition: WorkflowDefinition,
+    catalog: Catalog | None,
+    *,
+    limits: Limits | None = None,
+    named_limits: Sequence[NamedLimit] = (),
 ) -> Plan:
     """Make a plan. Raises `DefinitionError` with every problem, in the order of the file.
 
     Without a catalog actions are not looked up, and the plan can be looked at but not run.
+    `named_limits` are those that tasks may name.
     """
-    return _Compiler(definition, catalog, limits or Limits()).compile()
+    return _Compiler(definition, catalog, limits or Limits(), named_limits).compile()
 
 
 class _Compiler:
     def __init__(
-        self, definition: WorkflowDefinition, catalog: Catalog | None, limits: Limits
+        self,
+        definition: WorkflowDefinition,
+        catalog: Catalog | None,
+        limits: Limits,
+        named_limits: Sequence[NamedLimit],
     ) -> None:
         self._definition = definition
         self._catalog = catalog
         self._limits = limits
+        self._named_limits = {limit.name: limit for limit in named_limits}
         self._lines = definition.text.splitlines()
         self._with_items = {
             task.name
@@ -148,7 +159,27 @@ class _Compiler:
                 self._transition(each, *path, "next", at) for at, each in enumerate(task.next or ())
             ),
             max_visits=task.max_visits,
+            limit=self._named_limit(task, spec, *path),
         )
+
+    def _named_limit(
+        self, task: TaskDefinition, spec: ActionSpec | None, *path: str | int
+    ) -> NamedLimit | None:
+        name = task.limit
+        if name is None:
+            return None
+        place = self._definition.place(*path, "limit")
+        if spec is not None and spec.workflow is not None:
+            text = f'task "{task.name}" calls a workflow, whose steps might wait for its own slot.'
+            hint = "Give the limit to the tasks of that workflow."
+            self._problems.append(Diagnostic(place, "limit-of-workflow", text, hint))
+        elif name not in self._named_limits:
+            text = f'task "{task.name}" names the limit "{name}", which no fanwise.yaml has.'
+            hint = did_you_mean(name, self._named_limits) or (
+                f"Add it beside the workflow or above: limits: {{{name}: 10}}."
+            )
+            self._problems.append(Diagnostic(place, "unknown-limit", text, hint))
+        return self._named_limits.get(name)
 
     def _input(
         self,

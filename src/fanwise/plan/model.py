@@ -10,6 +10,7 @@ from fanwise.catalog import ActionSpec
 from fanwise.definition import ParameterDefinition
 from fanwise.errors import Diagnostic, Place
 from fanwise.graph import Graph
+from fanwise.model import NamedLimit
 from fanwise.plan.settings import PlannedSettings, Setting
 from fanwise.plan.values import Value
 from fanwise.source_kinds import SOURCE_KINDS
@@ -80,6 +81,7 @@ class PlannedTask(msgspec.Struct, frozen=True):
     retry_until: Value | None = None
     transitions: tuple[PlannedTransition, ...] = ()
     max_visits: int = 10_000
+    limit: NamedLimit | None = None
 
 
 class PlannedLimit(msgspec.Struct, frozen=True):

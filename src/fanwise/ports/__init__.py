@@ -33,6 +33,7 @@ from fanwise.ports.observer import (
     TaskProgress,
 )
 from fanwise.ports.queue import Queue
+from fanwise.ports.shares import Shares
 from fanwise.ports.slots import RunSlots
 from fanwise.ports.sources import Catalog, Notice, Source, Sources
 from fanwise.ports.store import (
@@ -76,6 +77,7 @@ __all__ = [
     "RerunReason",
     "RunSlots",
     "Secrets",
+    "Shares",
     "Source",
     "Sources",
     "TaskProgress",

@@ -21,7 +21,7 @@ from fanwise.model import (
     TaskSummary,
     VisitRecord,
 )
-from fanwise.reports.limits import LimitInUse
+from fanwise.reports.limits import LimitInUse, NamedLimitInUse
 from fanwise.reports.overview import Overview
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.timing import RunTime, TaskTime
@@ -121,6 +121,19 @@ def limit_object(limit: LimitInUse) -> JsonObject:
         "waiting": use.waiting,
         "runs": use.holders,
         "interrupted": limit.interrupted,
+    }
+
+
+def named_limit_object(limit: NamedLimitInUse) -> JsonObject:
+    """Return a named limit with the shares that engines have of it."""
+    return {
+        "limit": limit.name,
+        "used": limit.running,
+        "slots": limit.most,
+        "engines": [
+            {"engine": each.engine_no, "used": each.running, "slots": each.slots}
+            for each in limit.shares
+        ],
     }
 
 

@@ -165,6 +165,24 @@ slots = Table(
     clustered=True,
 )
 
+# Named limits on attempts: an engine's share of the slots, and when the next start is reserved.
+shares = Table(
+    "shares",
+    {
+        "name": _TEXT,
+        "engine_no": _NUMBER,
+        "slots": _NUMBER,
+        "running": _NUMBER,
+        "wants": _NUMBER,
+        "most": "BIGINT",
+        "seen_at": _TIME,
+    },
+    key=("name", "engine_no"),
+    clustered=True,
+)
+
+paces = Table("paces", {"name": _TEXT, "due_at": _TIME}, key=("name",), clustered=True)
+
 # Processes that wait for a slot to drive a run themselves, which isn't recorded before.
 waiters = Table(
     "waiters",
@@ -286,7 +304,7 @@ sleeps = Table(
 
 TABLES = (
     *(runs, tags, engines, leases, requests, submissions),
-    *(bounds, slots, waiters, repeats),
+    *(bounds, slots, waiters, repeats, shares, paces),
     *(tasks, events, items, payloads, logs, sleeps),
 )
 

@@ -33,6 +33,7 @@ from fanwise.stores.sql_ownership import (
 )
 from fanwise.stores.sql_queue import SqlQueue
 from fanwise.stores.sql_records import SqlRecords
+from fanwise.stores.sql_shares import SqlShares
 from fanwise.stores.sql_slots import (
     SqlSlots,
     free_slot,
@@ -175,7 +176,14 @@ def _discard(writer: Writer, record: Discard) -> None:
 
 
 class SqlStore(
-    SqlJournal, SqlRecords, SqlOwnership, SqlMailbox, SqlQueue, SqlSlots, SqlMaintenance
+    SqlJournal,
+    SqlRecords,
+    SqlOwnership,
+    SqlMailbox,
+    SqlQueue,
+    SqlSlots,
+    SqlShares,
+    SqlMaintenance,
 ):
     """A `Store` over a database, which it owns: closing the store closes the database."""
 

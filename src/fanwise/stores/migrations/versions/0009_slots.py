@@ -68,6 +68,25 @@ def upgrade() -> None:
         sa.Column("until", sa.Double, nullable=False),
     )
     op.create_index("repeats_run", "repeats", ["run_no"])
+    op.create_table(
+        "shares",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("engine_no", sa.BigInteger, nullable=False),
+        sa.Column("slots", sa.BigInteger, nullable=False),
+        sa.Column("running", sa.BigInteger, nullable=False),
+        sa.Column("wants", sa.BigInteger, nullable=False),
+        sa.Column("most", sa.BigInteger),
+        sa.Column("seen_at", sa.Double, nullable=False),
+        sa.PrimaryKeyConstraint("name", "engine_no", name="shares_key"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "paces",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("due_at", sa.Double, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="paces_key"),
+        sqlite_with_rowid=False,
+    )
 
 
 def _add_index(name: str, columns: list[str], condition: str) -> None:
