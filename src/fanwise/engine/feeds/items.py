@@ -96,7 +96,7 @@ class ItemAttempts(AttemptQueue):
         slots = self._slots
         if self._journal.is_full or (slots.free <= 0 and not self._has_slot()):
             return None
-        if self._has_retry():
+        if self._retries.ready and self._has_retry():
             is_due = self._rate_limiter is None or self._may_start(self._rate_limiter)
             return self._take_retry() if is_due else None
         if self._progress.waiting > self._most_waiting:
