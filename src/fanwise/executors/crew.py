@@ -66,16 +66,18 @@ from fanwise.ports import ActionCall, AttemptLog, Clock, Feed, Ticket, Timer
 # looks at its duration once more when it returns, which costs a comparison.
 #
 # Turns of 10 ms. A worker that never has to wait keeps the event loop to itself, and with it the
-# journal, the progress and Ctrl-C. So each worker yields once 10 ms have passed since the loop last
-# came round. The first that yields has the loop begin the next turn, when all others have had
-# theirs. `asyncio.sleep(0)` after each item would cost more than the item. Reading the clock costs
-# nothing: it is read anyway, for the duration that is recorded.
+# journal, the progress and Ctrl-C. So each worker yields once 10 ms have passed since the first
+# attempt that ended after the loop last came round: that attempt begins the turn, and has the loop
+# end it in its next round. Where attempts wait for something the loop comes round by itself, and
+# nobody yields. `asyncio.sleep(0)` after each item would cost more than the item. Reading the clock
+# costs nothing: it is read anyway, for the duration that is recorded.
 #
 # The log. Printed text is kept apart by a context variable (`engine/capture.py`), which is set once
 # for each worker, and inherited by whatever a `Caller` starts in a copy of the worker's context. An
 # item that prints nothing costs two assignments and a look at whether the buffer is empty.
 
 _TURN_S: Final = 0.010
+_NO_TURN: Final = -math.inf
 
 
 class Caller(Protocol):
@@ -144,8 +146,7 @@ class WorkerPool:
         self._has_lookout = False
         self._line: list[asyncio.Future[None]] = []  # of workers behind the lookout
         self._is_over = False
-        self._turn_ends = 0.0
-        self._turn_is_over = False
+        self._turn_ends = _NO_TURN
         self._has_noticed_overrun = False
         self._deadline_timer: Timer | None = None
         self._halted: asyncio.Future[object] = self._loop.create_future()
@@ -275,7 +276,7 @@ class WorkerPool:
                 else:
                     succeeded(ticket, output, started + to_epoch, now - started)
             if now >= self._turn_ends:
-                await self._yield()
+                await self._take_turn(now)
                 now = monotonic()
             ticket = take()
 
@@ -392,16 +393,16 @@ class WorkerPool:
         for worker in self._workers:
             worker.interrupt("halt")
 
-    async def _yield(self) -> None:
-        """Let the loop come round; the first worker that yields ends the turn."""
-        if not self._turn_is_over:
-            self._turn_is_over = True
-            self._loop.call_soon(self._begin_turn)
-        await asyncio.sleep(0)
+    async def _take_turn(self, now: float) -> None:
+        """Begin a turn, or let the loop come round at the end of one."""
+        if self._turn_ends == _NO_TURN:
+            self._turn_ends = now + _TURN_S
+            self._loop.call_soon(self._end_turn)
+        else:
+            await asyncio.sleep(0)
 
-    def _begin_turn(self) -> None:
-        self._turn_is_over = False
-        self._turn_ends = self._clock.monotonic() + _TURN_S
+    def _end_turn(self) -> None:
+        self._turn_ends = _NO_TURN
 
 
 def _finish(future: asyncio.Future[object], _: object = None) -> None:
