@@ -98,9 +98,6 @@ class Caller(Protocol):
     def leave(self) -> None:
         """Make the next call apart from the latest, which may never return."""
 
-    def close(self) -> None:
-        """Free resources once the last call has returned."""
-
 
 class _Worker:
     """One slot: the attempt in it, its deadline, and the reason why it was interrupted."""
@@ -165,8 +162,6 @@ class WorkerPool:
             await asyncio.wait(tasks)
             if self._deadline_timer is not None:
                 self._deadline_timer.cancel()
-            for worker in self._workers:
-                worker.caller.close()
 
     def _hire(self) -> None:
         worker = _Worker(self._make_caller())
