@@ -67,9 +67,8 @@ class ItemAttempts(AttemptQueue):
         self._has_overrun = False  # whether a worker waits in `drained`
         self._is_early = False  # whether the rate limiter has just refused a start
         self._has_noticed_label = False
-        self._is_plain = (
-            settings.retry_until is None and settings.label is None and settings.keeps_output
-        )
+        self._is_plain = settings.retry_until is None and settings.keeps_output
+        self._has_label = settings.label is not None
         progress.total = source.total
 
     @property
@@ -196,6 +195,8 @@ class ItemAttempts(AttemptQueue):
                 started_at,
                 duration_s,
                 output,
+                None,
+                self._label(ticket) if self._has_label else None,
             )
         )
 
@@ -213,7 +214,7 @@ class ItemAttempts(AttemptQueue):
         earlier = self._earlier.pop(ticket.index, None) if self._earlier else None
         is_seldom = status is Status.FAILED or earlier is not None
         item = self._item_text(ticket) if is_seldom else None
-        label = None if settings.label is None else self._label(ticket)
+        label = self._label(ticket) if self._has_label else None
         if label is None and item is not None and status is Status.FAILED:
             label = label_of(item)
         self._lane.append(
