@@ -127,7 +127,7 @@ def submit(
     Raises the errors of `arun`, and `ParameterError` for a parameter that is secret or holds a
     secret, which isn't recorded.
     """
-    settings = read_settings(store=store, packs=packs)
+    settings = read_settings(store=store, packs=packs, workflow=workflow)
     plan = load_plan(workflow, settings)
     done = submit_run(
         plan,

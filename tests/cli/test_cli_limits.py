@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fanwise.model import RunLimit, RunOrigin, Status
+from fanwise.model import RunLimit, RunOrigin, ShareWish, Status
 from fanwise.stores import Store, open_store
 from fanwise.testing.ownership_contract import an_owner
 from fanwise.testing.records import a_run
@@ -168,3 +168,58 @@ def test_the_priority_of_a_workflow_is_that_of_its_runs(fanwise, write) -> None:
     listed = map(json.loads, fanwise("runs", "--json").out.splitlines())
     assert {each["run_id"]: each["priority"] for each in listed} == {"a": 30, "b": -5}
     assert fanwise("submit", "flow.yaml", "-p", "n=11").status == 2
+
+
+def test_a_named_limit_holds_inside_called_workflows(fanwise, write, folder) -> None:
+    """For a step of each of many children, whose workflow is plain otherwise."""
+    write(
+        **{
+            "fanwise.yaml": "limits: {database: 2}",
+            "actions.py": """
+import asyncio
+from pathlib import Path
+
+import fanwise
+
+running = []
+
+
+@fanwise.action("my.query")
+async def query() -> None:
+    running.append(None)
+    with Path("most.txt").open("a") as file:
+        file.write(f"{len(running)}\\n")
+    for _ in range(20):
+        await asyncio.sleep(0)
+    running.pop()
+""",
+            "child.yaml": "tasks: [{name: ask, action: my.query, limit: database}]",
+            "outer.yaml": "tasks: [{name: each, action: ./child.yaml, with-items: {range: 12}}]",
+        }
+    )
+    assert fanwise("run", "outer.yaml").status == 0
+    seen = (folder / "most.txt").read_text().split()
+    assert len(seen) == 12
+    assert max(seen) == "2"
+
+
+def test_named_limits_are_listed_with_the_engines_that_use_them(fanwise, folder) -> None:
+    """With what each has of the slots."""
+    with store() as opened:
+        for engine_no, running in ((1, 3), (2, 0)):
+            opened.exchange(engine_no, [ShareWish("database", 10, None, running, 3)])
+    rows = [line.split() for line in fanwise("limits").out.splitlines()]
+    assert rows == [
+        ["LIMIT", "USED", "SLOTS", "ENGINE", "USES", "HAS"],
+        ["database", "3", "10", "1", "3", "3"],
+        ["database", "3", "10", "2", "0", "3"],
+    ]
+    assert json.loads(fanwise("limits", "--json").out) == {
+        "limit": "database",
+        "used": 3,
+        "slots": 10,
+        "engines": [
+            {"engine": 1, "used": 3, "slots": 3},
+            {"engine": 2, "used": 0, "slots": 3},
+        ],
+    }

@@ -1,7 +1,8 @@
 """Runs a plain step of a child workflow right in the coroutine of its item.
 
 Most children are a few plain steps, run for each of very many items. A step that waits for nothing
-but its action (no items, delay, timeout or retry) needs no asyncio task and no feed of its own.
+but its action (no items, limit, delay, timeout or retry) needs no asyncio task and no feed of its
+own.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def is_plain(task: PlannedTask) -> bool:
     settings = task.settings
     return (
         task.items is None
+        and task.limit is None
         and task.spec.runs is Runs.ASYNC
         and not any(True for _ in settings.templates())
         and not settings.timeout.given
