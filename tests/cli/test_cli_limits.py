@@ -87,6 +87,17 @@ def test_a_run_that_is_skipped_is_found_with_the_reason(fanwise, held) -> None:
         assert "run other has the slot" in shown["error"]["message"]
 
 
+def test_a_run_that_was_skipped_is_retried_as_a_whole(fanwise, held) -> None:
+    """Once there is a slot for it; from then on it has a start."""
+    fanwise("run", "skip.yaml", "--run-id", "one")
+    assert fanwise("retry", "one", "--no-queue").status == 1
+    with store() as opened:
+        origin = RunOrigin(limit=RunLimit("nightly"))
+        opened.commit([a_run("other", run_no=held, status=Status.FAILED, origin=origin)], {held: 1})
+    assert fanwise("retry", "one", "--no-queue").status == 0
+    assert json.loads(fanwise("show", "one", "--json").out)["started_at"] is not None
+
+
 def test_limits_are_listed_with_who_has_them(fanwise, held) -> None:
     """How many slots there are, how many wait, and which run keeps one without being driven."""
     fanwise("submit", "nightly.yaml", "--run-id", "waits")

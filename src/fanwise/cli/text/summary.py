@@ -35,8 +35,9 @@ def run_lines(
     """A run's status and duration, further facts, a table of its tasks, and its error."""
     run = seen.run
     status = paint(seen.status, seen.status) if colours else seen.status
-    lines = [f"Run {run.id} of {clean(run.workflow)}  {status}{_span(run)}", *facts, ""]
-    lines += _task_lines(seen, colours=colours, width=width)
+    lines = [f"Run {run.id} of {clean(run.workflow)}  {status}{_span(run)}", *facts]
+    if run.tasks:  # a run that was skipped has none
+        lines += ["", *_task_lines(seen, colours=colours, width=width)]
     if run.error is not None:
         lines += ["", f"Error: {show_error(run.error)}"]
     return lines
