@@ -23,6 +23,25 @@ def test_a_run_waits_for_the_one_that_has_the_slot(folder, start) -> None:
     assert second.begun[0] == "0"
 
 
+def test_a_run_waits_for_a_slot_in_a_store_on_a_server(folder, start, postgres_url) -> None:
+    """As in a file; tasks under a named limit lease their shares there."""
+    url = postgres_url()
+    (folder / "fanwise.yaml").write_text("limits: {work: {concurrency: 1, rate: 1000/s}}\n")
+    flow = FLOW.replace("    concurrency: 1", "    concurrency: 1\n    limit: work")
+    (folder / "flow.yaml").write_text(f"concurrency: 1\n{flow}")
+    first = start("run", "flow.yaml", "--run-id", "first", WAIT_AT="2", FANWISE_STORE=url)
+    wait_for(first, "2")
+    second = start("run", "flow.yaml", "--run-id", "r", FANWISE_STORE=url)
+    wait_until_said(second, "run first has the slot. Waiting for it.")
+    with open_store(url, read_only=True) as store:
+        assert [use.waiting for use in store.limits()] == [1]
+        assert [share.slots for share in store.shares()] == [1]
+    (folder / "go").touch()
+    assert (first.end(), second.end()) == (0, 0)
+    with open_store(url, read_only=True) as store:
+        assert (list(store.limits()), list(store.shares())) == ([], [])
+
+
 def test_the_slot_of_a_killed_run_is_kept_until_it_is_resumed(folder, start) -> None:
     """Whoever waits is told of it, and goes on once the run is through."""
     (folder / "flow.yaml").write_text(f"concurrency: 1\n{FLOW}")
