@@ -60,7 +60,7 @@ def show(
         if follow:
             from fanwise.cli.live.follow import follow as watch
 
-            record = watch(runs, record)
+            record = watch(runs, record, recorded_definition(record, settings.limits))
         definition = recorded_definition(record, settings.limits)
         names = () if definition is None else task_names(definition)
         seen = overview(runs, record, names, time.time())
