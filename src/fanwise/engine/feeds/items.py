@@ -237,8 +237,14 @@ class ItemAttempts(AttemptQueue):
             self._stop_if_intolerable()
 
     def _label(self, ticket: Ticket) -> str | None:
-        """The item's label. A label that can't be rendered is noticed once, and fails nothing."""
+        """The item's label; None for an item that can't be read, whose error says so.
+
+        A label that can't be rendered is noticed once, and fails nothing.
+        """
         assert self._settings.label is not None
+        assert isinstance(ticket.context, ItemContext)
+        if type(ticket.context.item) is ErrorInfo:
+            return None
         try:
             label = str(self._settings.label.evaluate(ticket.context, None))
         except AttemptError as error:
