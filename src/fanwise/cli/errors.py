@@ -64,9 +64,13 @@ def reporting(words: Sequence[str] = ()) -> Iterator[None]:
 def error_lines(error: FanwiseError, words: Sequence[str] = ()) -> list[str]:
     """An error as lines: one for each problem, after the author's traceback if it has one.
 
-    `words` are arguments of the command line, of which long ones are quoted in short.
+    `words` are the arguments of the command line: long ones are quoted in short, and the store that
+    they name is that of the commands in the message.
     """
-    lines = [clean_lines(line) for line in in_short(str(error), words).splitlines()]
+    from fanwise.cli.text.remedies import copyable
+
+    text = copyable(in_short(str(error), words), words)
+    lines = [clean_lines(line) for line in text.splitlines()]
     if isinstance(error, ActionLoadError) and error.traceback:
         return [clean_lines(error.traceback).rstrip(), *lines]
     return lines

@@ -130,7 +130,7 @@ class LeaseKeeper:
                 raise RunDrivenError(
                     driven_text(record.id, held),
                     run_id=record.id,
-                    hint=_remedy(held, self._processes),
+                    hint=_remedy(record.id, held, self._processes),
                 )
             after = 0 if held is None else held.token
             lease = self._ownership.acquire(record.run_no, engine_no, after=after)
@@ -266,10 +266,14 @@ class LeaseKeeper:
     ) -> None:
         """Fence the engine or lift the fence, and have the runs that are driven say so."""
         text = _SILENT[stage].format(lasted=_span(lasted_s))
-        with suppress(RuntimeError):  # the loop is closed
+
+        def tell() -> None:
             for run in dict(self._held).values():
-                loop.call_soon_threadsafe(run.on_notice, text)
-            loop.call_soon_threadsafe(self._fence, stage is Silence.FENCED)
+                run.on_notice(text)
+            self._fence(stage is Silence.FENCED)
+
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(tell)
 
     def _beat(self, engine_no: int) -> None:
         """Record a sign of life. An engine that was taken for dead gets another number."""
@@ -303,12 +307,12 @@ def driven_text(run_id: str, lease: Lease) -> str:
     return f"{text}, and has said nothing for {_span(lease.silent_s)}." if is_silent else f"{text}."
 
 
-def _remedy(lease: Lease, processes: Processes) -> str:
+def _remedy(run_id: str, lease: Lease, processes: Processes) -> str:
     assert lease.owner is not None
     if processes.state(lease.owner) is ProcessState.STOPPED:
         left_s = max(1.0, lease.owner.lease_s - lease.silent_s)
         return f"That process is stopped; in {_span(left_s)} the run can be taken over."
-    return "Wait for its end, or ask it to stop with: fanwise pause, fanwise cancel."
+    return f"Wait for its end, or ask it to stop: fanwise pause {run_id}, fanwise cancel {run_id}"
 
 
 def _span(seconds: float) -> str:

@@ -14,7 +14,7 @@ UsageProblem: Any = typer.BadParameter.__mro__[1]
 """The error of Typer for a command line that doesn't fit."""
 
 
-_LONG = 300
+LONG = 300
 """Characters of an argument, such as a path, that are quoted whole."""
 
 _SHOWN = 60
@@ -24,7 +24,7 @@ _LONGEST = 500
 def in_short(text: str, words: Sequence[str]) -> str:
     """The text with just the beginning of each long argument that it quotes."""
     values = [part for word in words for part in (word, word.partition("=")[2])]
-    for value in sorted((each for each in values if len(each) > _LONG), key=len, reverse=True):
+    for value in sorted((each for each in values if len(each) > LONG), key=len, reverse=True):
         for quoted in (value, repr(value)[1:-1], clean(value)):
             text = text.replace(quoted, f"{clean(value[:_SHOWN])}...")
     return text

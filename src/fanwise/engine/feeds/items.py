@@ -9,6 +9,7 @@ flight, and a bounded number that wait to be retried.
 from __future__ import annotations
 
 import asyncio
+from shlex import quote
 
 import msgspec
 
@@ -304,7 +305,7 @@ class ItemAttempts(AttemptQueue):
         self._journal.add_log(LogEntry(self._run_no, self._visit_no, None, 1, path, at, text))
         count = f"{bad.count:,} of {bad.records:,} records of {path}"
         self.notice(
-            f"{count} can't be read and are left out: fanwise logs {self._run.run_id} {path}"
+            f"{count} can't be read and are left out: fanwise logs {self._run.run_id} {quote(path)}"
         )
 
     def close(self) -> None:
