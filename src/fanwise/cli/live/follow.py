@@ -24,12 +24,10 @@ _SHARE = 0.1
 _GOING = (Status.PENDING, Status.RUNNING)
 
 
-def follow(
-    runs: Runs, record: RunRecord, definition: WorkflowDefinition | None = None
-) -> RunRecord:
+def follow(runs: Runs, record: RunRecord, definition: WorkflowDefinition | None) -> RunRecord:
     """Show how a run gets on until nothing drives it any more; return its record then.
 
-    Tasks that had ended before aren't told again. `definition` is the run's workflow.
+    Tasks that had ended before aren't told again. `definition` is the run's workflow, if known.
     """
     display = open_display()
     follower = Follower(runs, display, {} if definition is None else _tolerances(definition))
