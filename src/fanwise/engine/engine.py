@@ -93,6 +93,7 @@ class Engine:
             services.mailbox,
             services.processes,
             services.clock,
+            fence=self._slots.fence,
             lease_s=lease_s,
         )
         self._shared_limits = SharedLimits(services.shares, self._keeper.engine_no, services.clock)
@@ -432,7 +433,7 @@ class Engine:
             inbox.request(request.kind, request.by)
 
         journal.hold(run_no, lease.token, inbox.fail, unheard(session.observer.logged))
-        self._keeper.hold(lease, hear, inbox.fail)
+        self._keeper.hold(lease, hear, inbox.fail, session.observer.notice)
         try:
             yield lease
         except LeaseLostError:
