@@ -100,3 +100,8 @@ def is_even(day: date, zone: ZoneInfo) -> bool:
     start = day_start(day, zone)
     is_whole = day_start(day + _ONE_DAY, zone) - start == _ONE_DAY // _SECOND
     return is_whole and offset_at(start - 1, zone) == offset_at(start, zone)
+
+
+def iso_utc(instant: int) -> str:
+    """An instant as text, such as `2026-11-29T01:00:00Z`."""
+    return (EPOCH + timedelta(seconds=instant)).strftime("%Y-%m-%dT%H:%M:%SZ")
