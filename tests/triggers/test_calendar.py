@@ -191,6 +191,10 @@ def test_at_fires_once_at_each_instant() -> None:
     """After the last one nothing comes."""
     schedule = Schedule(at=(seconds("2026-02-05T10:00"), seconds("2026-03-05T10:00")))
     assert first(schedule, "2026-01-01") == ["2026-02-05 10:00", "2026-03-05 10:00"]
+    far = Schedule(at=(seconds("2026-02-05T10:00"), seconds("2199-03-05T10:00")))
+    assert first(far, "2026-02-06") == ["2199-03-05 10:00"]
+    assert Calendar(far).last_before(seconds("2199-01-01")) == far.at[0]
+    assert first(replace(far, until=far.at[1]), "2026-02-06") == []
 
 
 def test_from_is_the_first_instant_and_until_the_first_that_is_none() -> None:
@@ -200,6 +204,8 @@ def test_from_is_the_first_instant_and_until_the_first_that_is_none() -> None:
     )
     assert first(schedule, "2026-01-01") == ["2026-02-05 09:00", "2026-02-06 09:00"]
     assert Calendar(schedule).last_before(seconds("2026-02-05T09:00")) is None
+    far = Schedule(cron=("0 9 * * *",), start=seconds("2199-02-05T09:00"))
+    assert first(far, "2026-01-01", 1) == ["2199-02-05 09:00"]
 
 
 def test_no_instant_lies_on_an_excepted_day() -> None:

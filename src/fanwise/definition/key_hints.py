@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from fanwise.definition.keys import Keys
 from fanwise.definition.problems import nearest
 from fanwise.definition.schema import (
     ParameterDefinition,
@@ -15,6 +16,33 @@ from fanwise.definition.schema import (
     TransitionDefinition,
     WorkflowDefinition,
 )
+from fanwise.definition.trigger_schema import (
+    BatchDefinition,
+    DedupeDefinition,
+    EventDefinition,
+    FileDefinition,
+    HmacDefinition,
+    MissingDefinition,
+    RunTriggerDefinition,
+    ScheduleDefinition,
+    SignatureDefinition,
+    TriggerDefinition,
+    WebhookDefinition,
+)
+
+TRIGGER_PARTS: Final[dict[str, type[Keys]]] = {
+    "schedule": ScheduleDefinition,
+    "webhook": WebhookDefinition,
+    "signature": SignatureDefinition,
+    "hmac": HmacDefinition,
+    "file": FileDefinition,
+    "event": EventDefinition,
+    "batch": BatchDefinition,
+    "run": RunTriggerDefinition,
+    "missing": MissingDefinition,
+    "dedupe": DedupeDefinition,
+}
+"""The maps within a trigger that have keys of their own."""
 
 LEVELS: Final = {
     "the workflow": WorkflowDefinition.keys(),
@@ -22,6 +50,8 @@ LEVELS: Final = {
     "a transition": TransitionDefinition.keys(),
     '"retry"': RetryDefinition.keys(),
     "a parameter": ParameterDefinition.keys(),
+    "a trigger": TriggerDefinition.keys(),
+    **{f'"{key}"': model.keys() for key, model in TRIGGER_PARTS.items()},
 }
 """The maps that have keys of their own."""
 
@@ -41,6 +71,7 @@ _ELSEWHERE: Final[dict[str, dict[str, str]]] = {
             vars="variables env context",
             output="outputs result return",
             name="id title",
+            on="triggers trigger schedule schedules events",
             **{
                 "finally": "always cleanup teardown ensure on-exit on-end",
                 "on-failure": "on-error on-fail failure alert alerts",
@@ -81,6 +112,21 @@ _ELSEWHERE: Final[dict[str, dict[str, str]]] = {
         delay="interval wait",
         when="if retry-on",
     ),
+    "a trigger": _words(
+        schedule="cron every at timer",
+        webhook="hook http",
+        when="if condition filter",
+        parameters="params input inputs",
+        event="signal",
+        missing="absent",
+    ),
+    '"schedule"': _words(
+        cron="expression crontab",
+        every="interval",
+        timezone="zone tz time-zone",
+        until="to end",
+        **{"from": "start since", "except": "exclude skip", "catch-up": "catchup"},
+    ),
     "a parameter": _words(description="doc desc help", default="value"),
 }
 
@@ -89,7 +135,7 @@ def hint_for(key: str, level: str) -> str:
     """What to write instead of the unknown `key` at one of `LEVELS`."""
     known = LEVELS[level]
     word = key.casefold().replace("_", "-")
-    meant = word if word in known else _ELSEWHERE[level].get(word)
+    meant = word if word in known else _ELSEWHERE.get(level, {}).get(word)
     if meant is None:
         owner = next((each for each, keys in LEVELS.items() if word in keys), None)
         if owner:

@@ -11,18 +11,23 @@ import msgspec
 
 from fanwise.definition.problems import Problems, did_you_mean, shown
 from fanwise.definition.yaml.composer import compose
+from fanwise.definition.yaml.nodes import Node
 from fanwise.definition.yaml.text import read_text
 from fanwise.model import Limits
 
 PROJECT_FILE: Final = "fanwise.yaml"
 
-_KEYS: Final = ("store",)
+_KEYS: Final = ("store", "workflows")
 
 
 class ProjectDefinition(msgspec.Struct, frozen=True):
-    """The settings of a project. `store` is the store of its runs, as written, or None."""
+    """The settings of a project. `store` is the store of its runs, as written, or None.
+
+    `workflows` are patterns of the files that are its workflows, from its folder on.
+    """
 
     store: str | None = None
+    workflows: tuple[str, ...] = ()
 
 
 def load_project(text: str | bytes, *, file: str, limits: Limits) -> ProjectDefinition:
@@ -55,5 +60,30 @@ def load_project(text: str | bytes, *, file: str, limits: Limits) -> ProjectDefi
             f'"store" is {shown(found.value)}, and takes a path or a URL.',
             "Write a path from this file on, such as runs.db.",
         )
+    workflows = _patterns(document.children.get("workflows"), problems)
     problems.raise_any()
-    return ProjectDefinition(None if found is None else found.value)
+    return ProjectDefinition(None if found is None else found.value, workflows)
+
+
+def _patterns(node: Node | None, problems: Problems) -> tuple[str, ...]:
+    """The patterns that a text or a list holds; each stays within the project's folder."""
+    if node is None:
+        return ()
+    listed = node.children if isinstance(node.children, list) else [node]
+    for each in listed or [node]:
+        text = each.value
+        if not isinstance(text, str) or not text.strip():
+            problems.add(
+                each.spot,
+                "bad-type",
+                f'"workflows" has {shown(text)}, and takes paths of files.',
+                "Write a list such as [flows/*.yaml].",
+            )
+        elif text.startswith(("/", "~")) or ".." in text.split("/"):
+            problems.add(
+                each.spot,
+                "bad-value",
+                f'"workflows" has {shown(text)}, which leads out of the project.',
+                "Write paths from this file on, such as flows/*.yaml.",
+            )
+    return tuple(each.value for each in listed if isinstance(each.value, str))

@@ -16,13 +16,10 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     StrictBool,
-    model_validator,
 )
 
 from fanwise.definition.accepted import Accepted
@@ -57,7 +54,9 @@ from fanwise.definition.field_types import (
     one_of,
     whole_number,
 )
+from fanwise.definition.keys import Keys
 from fanwise.definition.literals import Tolerance
+from fanwise.definition.trigger_schema import TriggerDefinition
 from fanwise.definition.yaml.nodes import Node
 from fanwise.errors import Place
 from fanwise.values import FrozenDict
@@ -69,40 +68,7 @@ ORDER_KEYS: Final = ("needs", "next", "join", "max-visits")
 """The keys of a task that concern its place among `tasks`; those of the end have theirs."""
 
 
-def _key(field: str) -> str:
-    """The key of the language that a model's field holds."""
-    return field.rstrip("_").replace("_", "-")
-
-
-class _Keys(BaseModel):
-    """A map of the file whose keys are all known."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        defer_build=True,
-        alias_generator=_key,
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spell_with_hyphens(cls, data: object) -> Any:
-        """Read `_` as `-` in the keys that are known; others stay as they are written."""
-        if not isinstance(data, dict) or not any("_" in key for key in data):
-            return data
-        known = cls.keys()
-        return {
-            hyphened if (hyphened := key.replace("_", "-")) in known else key: value
-            for key, value in data.items()
-        }
-
-    @classmethod
-    def keys(cls) -> list[str]:
-        """The keys that this map takes, in the order documented."""
-        return [_key(field) for field in cls.model_fields]
-
-
-class ParameterDefinition(_Keys):
+class ParameterDefinition(Keys):
     """A value that a run is started with."""
 
     type: ParameterType = Field(
@@ -126,7 +92,7 @@ class ParameterDefinition(_Keys):
         return Accepted(kind, self.choices, self.minimum, self.maximum)
 
 
-class RetryDefinition(_Keys):
+class RetryDefinition(Keys):
     """When and how often a failed attempt is tried again."""
 
     count: Annotated[int | str, *whole_number(0)] = Field(description="Tries after the first one.")
@@ -155,7 +121,7 @@ class RetryDefinition(_Keys):
     )
 
 
-class TransitionDefinition(_Keys):
+class TransitionDefinition(Keys):
     """A way from a task that has ended to those that follow."""
 
     when: OptionalCondition = Field(
@@ -175,7 +141,7 @@ class TransitionDefinition(_Keys):
     )
 
 
-class TaskDefinition(_Keys):
+class TaskDefinition(Keys):
     """One step of a workflow: it calls one action, once or once per item."""
 
     name: TaskName = Field(description="What templates and other tasks call this task.")
@@ -258,7 +224,7 @@ class TaskDefinition(_Keys):
         return self.with_items is not None
 
 
-class WorkflowDefinition(_Keys):
+class WorkflowDefinition(Keys):
     """A workflow: its parameters, its tasks and its output."""
 
     name: Text = Field(description="What runs call this workflow; default the file's name.")
@@ -290,6 +256,7 @@ class WorkflowDefinition(_Keys):
         (), description="Steps that run at the end, in the order listed, however the run ended."
     )
     output: Any = Field(None, description="The run's output, evaluated at its end; default null.")
+    on: tuple[TriggerDefinition, ...] = Field((), description="The triggers that start runs.")
 
     _file: str = PrivateAttr()
     _text: str = PrivateAttr()
@@ -340,7 +307,7 @@ def reader(key: str) -> Callable[[object], Any]:
     `literals.py` do. Raises `KeyError` for a key that takes no template, or any value.
     """
     owner, _, name = key.rpartition(".")
-    models: dict[str, type[_Keys]] = {"": TaskDefinition, "retry": RetryDefinition}
+    models: dict[str, type[Keys]] = {"": TaskDefinition, "retry": RetryDefinition}
     for each in models[owner].model_fields[name.replace("-", "_")].metadata:
         if isinstance(each, Reader):
             return each.read

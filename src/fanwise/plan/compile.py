@@ -5,9 +5,9 @@ All problems of a file are told at once. Nothing is run, and nothing outside the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -39,6 +39,9 @@ from fanwise.plan.values import Value, compile_value, constant
 from fanwise.plan.warnings import warnings_of
 from fanwise.ports import Catalog
 from fanwise.source_kinds import SOURCE_KINDS
+
+if TYPE_CHECKING:
+    from fanwise.plan.triggers import PlannedTrigger
 
 _UNRESOLVED = ActionSpec(
     name="", function=lambda: None, runs=Runs.ASYNC, fields={}, open_input=True
@@ -99,12 +102,24 @@ class _Compiler:
         checker = Checker(plan, definition, self._catalog, self._broken)
         self._problems += order.problems()
         self._problems += checker.problems()
+        triggers, trigger_warnings = self._triggers()
         if self._problems:
             # One mistake may be met from several sides; the file's author needs it once.
             unique = dict.fromkeys(self._problems)
             raise DefinitionError(tuple(sorted(unique, key=lambda problem: problem.place)))
-        warnings = (*warnings_of(plan), *lost_digits(plan, definition))
-        return replace(plan, secrets=checker.secrets, warnings=warnings)
+        warnings = (*warnings_of(plan), *lost_digits(plan, definition), *trigger_warnings)
+        return replace(plan, secrets=checker.secrets, warnings=warnings, triggers=triggers)
+
+    def _triggers(self) -> tuple[tuple[PlannedTrigger, ...], Sequence[Diagnostic]]:
+        if not self._definition.on:
+            return (), ()
+        from fanwise.plan.triggers import Triggers  # zones and cron take their time to import
+
+        definition = self._definition
+        triggers = Triggers(definition, definition.name, definition.parameters, self._value)
+        planned = tuple(triggers.compile_one(each, at) for at, each in enumerate(definition.on))
+        self._problems += triggers.problems
+        return planned, triggers.warnings
 
     def _task(self, number: int, path: tuple[str, int], task: TaskDefinition) -> PlannedTask:
         spec = self._action(path, task)

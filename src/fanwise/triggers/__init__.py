@@ -2,9 +2,12 @@
 
     cron, zones    cron expressions as matchers of local days and minutes; clocks of zones
     schedules      a schedule as data
+    written        the same as it is written in a file
     calendar       the instants of a schedule
     decide         what becomes of the instants that are due
     match          events and files: names, readiness, batches
+    facts          the cause of a run, as templates see it
+    preview        instants to come, and what daylight saving makes of them
     signatures     webhook requests that prove their sender
 
 Nothing here reads a clock, a file or a store: times come in as seconds since 1970.

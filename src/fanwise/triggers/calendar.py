@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
+from math import inf
 from typing import Final
 
 from fanwise.triggers.cron import cron
@@ -26,7 +27,7 @@ from fanwise.triggers.zones import day_start, find_zone, instants, is_even, loca
 
 _ONE_DAY: Final = timedelta(days=1)
 _DAY_S: Final = 86_400
-_HORIZON_S: Final = 50 * 366 * _DAY_S
+HORIZON_S: Final = 50 * 366 * _DAY_S
 """The span in which a next instant is looked for; after it a schedule never fires."""
 _NONE: Final[Sequence[int]] = ()
 
@@ -41,16 +42,23 @@ class Calendar:
         self._crons = [cron(text) for text in schedule.cron]
         self._except_dates = frozenset(map(date.fromisoformat, schedule.except_dates))
         self._except_days = [cron(text) for text in schedule.except_days]
+        low, high = self._bounds(-inf, inf)
+        self._at = tuple(
+            at for at in schedule.at if low < at < high and not self._is_excepted(self._date(at))
+        )
 
     def next_after(self, after: float) -> int | None:
         """The first instant after another one, or None if there is none within 50 years."""
-        for window in self.windows(after, after + _HORIZON_S):
+        for window in self.windows(after, self._horizon(after)):
             return window[0]
         return None
 
     def last_before(self, before: float) -> int | None:
         """The last instant before another one, or None if there is none within 50 years."""
-        low, high = self._bounds(before - _HORIZON_S, before)
+        low, high = self._bounds(before - HORIZON_S, before)
+        if self.schedule.at:
+            earlier = self._at[: bisect_left(self._at, before)]
+            return earlier[-1] if earlier else None
         if low >= high:
             return None
         day, end = self._date(high) + _ONE_DAY, self._date(low) - _ONE_DAY
@@ -65,6 +73,10 @@ class Calendar:
     def windows(self, after: float, until: float) -> Iterator[Sequence[int]]:
         """The instants after one and up to another one, ascending, a local day's at a time."""
         low, high = self._bounds(after, until + 1)
+        if self.schedule.at:
+            if listed := self._at[bisect_right(self._at, after) : bisect_right(self._at, until)]:
+                yield listed
+            return
         if low >= high:
             return
         day, end = self._date(low) - _ONE_DAY, self._date(high) + _ONE_DAY
@@ -94,7 +106,7 @@ class Calendar:
     def shortest_gap(self, after: float, count: int) -> int | None:
         """The shortest gap between the next `count` instants; None if there is only one of them."""
         found: list[int] = []
-        for window in self.windows(after, after + _HORIZON_S):
+        for window in self.windows(after, self._horizon(after)):
             found += window[: count - len(found)]
             if len(found) == count:
                 break
@@ -107,9 +119,13 @@ class Calendar:
             low = max(low, schedule.start - 1)
         if schedule.until is not None:
             high = min(high, schedule.until)
-        if schedule.at:
-            low, high = max(low, schedule.at[0] - 1), min(high, schedule.at[-1] + 1)
         return low, high
+
+    def _horizon(self, after: float) -> float:
+        """The last instant at which the next one after another is looked for."""
+        if self._at:
+            return self._at[-1]
+        return max(after, self.schedule.start or after) + HORIZON_S
 
     def _date(self, instant: float) -> date:
         return local_of(instant, self.zone).date()
@@ -119,15 +135,8 @@ class Calendar:
         if self._crons:
             return self._cron_window(day)
         start, end = day_start(day, self.zone), day_start(day + _ONE_DAY, self.zone)
-        schedule = self.schedule
-        window: Sequence[int]
-        if schedule.every_s:
-            window = range(
-                start + (schedule.offset_s - start) % schedule.every_s, end, schedule.every_s
-            )
-        else:
-            window = schedule.at[bisect_left(schedule.at, start) : bisect_left(schedule.at, end)]
-        return self._allowed(day, window)
+        every_s, offset_s = self.schedule.every_s, self.schedule.offset_s
+        return self._allowed(day, range(start + (offset_s - start) % every_s, end, every_s))
 
     def _cron_window(self, day: date) -> Sequence[int]:
         around = (day - _ONE_DAY, day, day + _ONE_DAY)
