@@ -46,6 +46,26 @@ def test_a_schedule_is_made_data() -> None:
     assert schedule.jitter_s == 300
 
 
+def test_a_bound_in_a_gap_is_the_gaps_end() -> None:
+    """And one that the clock shows twice is the first of the two."""
+    spring = "{cron: 0 * * * *, timezone: Europe/Berlin, until: 2026-03-29T02:30}"
+    autumn = "{every: 1h, timezone: Europe/Berlin, from: 2026-10-25T02:30}"
+    first, second = (
+        trigger_of(f"{{a: {{schedule: {text}}}}}").scheduled for text in (spring, autumn)
+    )
+    assert first is not None
+    assert second is not None
+    assert first.schedule.until == 1_774_746_000  # 01:00 in UTC
+    assert second.schedule.start == 1_792_888_200  # 00:30 in UTC
+
+
+def test_a_time_that_is_listed_twice_counts_once() -> None:
+    """Also if it is written in two ways."""
+    spec = trigger_of("{a: {schedule: {at: [2026-02-03, 2026-02-03T00:00+00:00]}}}").scheduled
+    assert spec is not None
+    assert len(spec.schedule.at) == 1
+
+
 def test_a_schedule_skips_and_other_kinds_allow() -> None:
     """Which is the default of overlap; a trigger's own counts as well."""
     assert trigger_of("{a: {schedule: 5m}}").overlap is Overlap.SKIP

@@ -43,9 +43,9 @@ class Calendar:
         self._except_dates = frozenset(map(date.fromisoformat, schedule.except_dates))
         self._except_days = [cron(text) for text in schedule.except_days]
         low, high = self._bounds(-inf, inf)
-        self._at = tuple(
+        self._at = [
             at for at in schedule.at if low < at < high and not self._is_excepted(self._date(at))
-        )
+        ]
 
     def next_after(self, after: float) -> int | None:
         """The first instant after another one, or None if there is none within 50 years."""

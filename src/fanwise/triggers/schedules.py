@@ -11,10 +11,10 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """Times at which a trigger fires: by exactly one of `cron`, `every_s` and `at`.
 
     `cron` has expressions, whose union it is. `every_s` ticks from 1970-01-01T00:00Z on, plus
-    `offset_s`. `at` has instants, sorted. `start` is the first instant that counts, and `until` the
-    first that doesn't. There are no fires on the local dates of `except_dates` (`2026-12-25`) and
-    `except_days`, which are cron expressions of whole days. Up to `jitter_s` is added to each
-    nominal time. Instants are seconds since 1970.
+    `offset_s`. `at` has instants, sorted, each once. `start` is the first instant that counts, and
+    `until` the first that doesn't. There are no fires on the local dates of `except_dates`
+    (`2026-12-25`) and `except_days`, which are cron expressions of whole days. Up to `jitter_s` is
+    added to each nominal time. Instants are seconds since 1970.
     """
 
     cron: tuple[str, ...] = ()

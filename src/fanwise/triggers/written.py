@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
+from functools import partial
 from typing import Final, TypeVar
 
 from fanwise.definition.problems import BadValueError, shown
@@ -40,36 +41,36 @@ def read_schedule(written: ScheduleDefinition, refuse: Refuse) -> Schedule | Non
             refuse(path, error)
             return None
 
-    read(("timezone",), lambda: find_zone(written.timezone))
+    read(("timezone",), partial(find_zone, written.timezone))
     zone = "UTC" if problems else written.timezone
     for number, text in enumerate(written.cron or ()):
-        read(("cron", number), lambda text=text: cron(text))  # type: ignore[misc]
+        read(("cron", number), partial(cron, text))
     times = [
-        read(("at", number), lambda text=text: _instant(text, zone))  # type: ignore[misc]
+        read(("at", number), partial(read_time, text, zone))
         for number, text in enumerate(written.at or ())
     ]
     dates, days = [], []
     for number, (kind, text) in enumerate(written.except_):
         if kind == "date":
-            dates.append(read(("except", number), lambda text=text: _date(text)))  # type: ignore[misc]
+            dates.append(read(("except", number), partial(_date, text)))
         else:
-            days.append(read(("except", number), lambda text=text: _whole_days(text)))  # type: ignore[misc]
-    bounds = [
-        None if text is None else read((key,), lambda text=text: _instant(text, zone))  # type: ignore[misc]
+            days.append(read(("except", number), partial(_whole_days, text)))
+    start, until = (
+        None if text is None else read((key,), partial(read_time, text, zone))
         for key, text in (("from", written.from_), ("until", written.until))
-    ]
-    every_s = read(("every",), lambda: _whole_seconds(written.every, least=1))
-    offset_s = read(("offset",), lambda: _whole_seconds(written.offset, least=0))
+    )
+    every_s = read(("every",), partial(_whole_seconds, written.every, least=1))
+    offset_s = read(("offset",), partial(_whole_seconds, written.offset, least=0))
     if problems:
         return None
     schedule = Schedule(
         cron=written.cron or (),
         every_s=every_s or 0,
         offset_s=offset_s or 0,
-        at=tuple(sorted(time for time in times if time is not None)),
+        at=tuple(sorted({time for time in times if time is not None})),
         timezone=written.timezone,
-        start=bounds[0],
-        until=bounds[1],
+        start=start,
+        until=until,
         except_dates=tuple(sorted(each for each in dates if each)),
         except_days=tuple(each for each in days if each),
         jitter_s=written.jitter,
@@ -114,19 +115,6 @@ def read_time(text: str, zone: str) -> int:
 
     Without an offset it is what a clock in `zone` shows. Raises `BadValueError`.
     """
-    return _instant(text, zone)
-
-
-def _early(schedule: Schedule) -> float:
-    """A time before the first instant, as far as its bounds tell."""
-    if schedule.at:
-        return schedule.at[0] - 1
-    if schedule.start is not None:
-        return schedule.start - 1
-    return _SOME_TIME if schedule.until is None else schedule.until - HORIZON_S
-
-
-def _instant(text: str, zone: str) -> int:
     found = _time(text)
     try:
         moment = datetime.fromisoformat(text) if found else None
@@ -141,6 +129,15 @@ def _instant(text: str, zone: str) -> int:
         f"takes a time such as 2026-12-01T08:00 or a date, not {shown(text)}",
         hint="Without an offset it is local to the timezone.",
     )
+
+
+def _early(schedule: Schedule) -> float:
+    """A time before the first instant, as far as its bounds tell."""
+    if schedule.at:
+        return schedule.at[0] - 1
+    if schedule.start is not None:
+        return schedule.start - 1
+    return _SOME_TIME if schedule.until is None else schedule.until - HORIZON_S
 
 
 def _date(text: str) -> str:

@@ -37,7 +37,8 @@ def triggers(
 ) -> None:
     """List the triggers of a project, and when they fire next.
 
-    They are those of its workflows and of its triggers.yaml. It needs no store. Exit status: 0 all are good, 2 a file is wrong; the others are listed.
+    They are those of its workflows and of its triggers.yaml. It needs no store. Exit status: 0 all
+    are good, 2 a file is wrong; the others are listed.
     """
     if context.invoked_subcommand is not None:
         return
