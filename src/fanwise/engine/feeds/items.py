@@ -67,9 +67,8 @@ class ItemAttempts(AttemptQueue):
         self._has_overrun = False  # whether a worker waits in `drained`
         self._is_early = False  # whether the rate limiter has just refused a start
         self._has_noticed_label = False
-        self._is_plain = (
-            settings.retry_until is None and settings.label is None and settings.keeps_output
-        )
+        self._is_plain = settings.retry_until is None and settings.keeps_output
+        self._has_label = settings.label is not None
         progress.total = source.total
 
     @property
@@ -96,7 +95,7 @@ class ItemAttempts(AttemptQueue):
         slots = self._slots
         if self._journal.is_full or (slots.free <= 0 and not self._has_slot()):
             return None
-        if self._has_retry():
+        if self._retries.ready and self._has_retry():
             is_due = self._rate_limiter is None or self._may_start(self._rate_limiter)
             return self._take_retry() if is_due else None
         if self._progress.waiting > self._most_waiting:
@@ -196,6 +195,8 @@ class ItemAttempts(AttemptQueue):
                 started_at,
                 duration_s,
                 output,
+                None,
+                self._label(ticket) if self._has_label else None,
             )
         )
 
@@ -213,7 +214,7 @@ class ItemAttempts(AttemptQueue):
         earlier = self._earlier.pop(ticket.index, None) if self._earlier else None
         is_seldom = status is Status.FAILED or earlier is not None
         item = self._item_text(ticket) if is_seldom else None
-        label = None if settings.label is None else self._label(ticket)
+        label = self._label(ticket) if self._has_label else None
         if label is None and item is not None and status is Status.FAILED:
             label = label_of(item)
         self._lane.append(
