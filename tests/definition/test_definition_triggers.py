@@ -8,9 +8,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from fanwise.definition import TriggerDefinition, load, trigger_schema, workflow_json_schema
+from fanwise.definition import load, trigger_schema, workflow_json_schema
+from fanwise.definition.literals import TRIGGER_KINDS
 from fanwise.definition.problems import Problems
 from fanwise.definition.project_triggers import ProjectTriggers
+from fanwise.definition.trigger_schema import TriggerDefinition
 from fanwise.definition.yaml.composer import compose
 from fanwise.errors import DefinitionError
 from fanwise.model import Limits
@@ -43,7 +45,7 @@ def triggers(text: str) -> tuple[TriggerDefinition, ...]:
     document = compose(text + TASKS, Problems("flow.yaml"))
     assert document is not None
     assert VALIDATOR.is_valid(document.value)
-    return load(text + TASKS, file="flow.yaml").on
+    return load(text + TASKS, file="flow.yaml").triggers
 
 
 def test_every_kind_of_trigger_is_read() -> None:
@@ -182,7 +184,7 @@ def test_json_schema_refuses_no_trigger_that_loads(kind: str) -> None:
             inner["every"] = 5
         if kind == "missing" and not inner.keys() & {"workflow", "event"}:
             inner["workflow"] = "a"
-        if kind == "trigger" and not inner.keys() & set(trigger_schema.KINDS):
+        if kind == "trigger" and not inner.keys() & set(TRIGGER_KINDS):
             inner["event"] = "a"
         trigger = inner if kind == "trigger" else {"name": "a", kind: inner}
         document = {"on": [trigger], "tasks": [{"name": "a", "action": "core.noop"}]}

@@ -24,7 +24,6 @@ from fanwise.definition import (
     RetryDefinition,
     TaskDefinition,
     TransitionDefinition,
-    TriggerDefinition,
     WorkflowDefinition,
     trigger_schema,
 )
@@ -72,7 +71,7 @@ def in_backquotes(text: str) -> set[str]:
         ("docs/language.md", "Tasks", TaskDefinition),
         ("docs/order.md", "Transitions", TransitionDefinition),
         ("docs/items.md", "Retry", RetryDefinition),
-        ("docs/triggers.md", "Keys of a trigger", TriggerDefinition),
+        ("docs/triggers.md", "Keys of a trigger", trigger_schema.TriggerDefinition),
         ("docs/triggers.md", "Schedules", trigger_schema.ScheduleDefinition),
         ("docs/triggers.md", "Webhooks", trigger_schema.WebhookDefinition),
         ("docs/triggers.md", "Signatures", trigger_schema.HmacDefinition),

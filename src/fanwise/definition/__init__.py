@@ -41,7 +41,6 @@ from fanwise.definition.schema import (
     WorkflowDefinition,
     reader,
 )
-from fanwise.definition.trigger_schema import TriggerDefinition
 from fanwise.definition.yaml.nodes import Node, Spot
 
 __all__ = [
@@ -60,7 +59,6 @@ __all__ = [
     "TaskDefinition",
     "Tolerance",
     "TransitionDefinition",
-    "TriggerDefinition",
     "WorkflowDefinition",
     "did_you_mean",
     "fits_type",

@@ -67,14 +67,19 @@ def workflow_json_schema() -> _Schema:
 
 
 def _triggers(workflow: _Schema, parts: _Schema) -> None:
-    """Let triggers be a map by their names, and some of their parts a text."""
+    """Add triggers, which may be a map by their names, and some of their parts a text."""
+    from fanwise.definition.trigger_schema import Triggers
+
+    whole = Triggers.model_json_schema(schema_generator=_Generator)
+    parts |= whole["$defs"]
     trigger = parts["TriggerDefinition"]
     properties = workflow["properties"]
-    listed = {part: properties["on"].pop(part) for part in ("type", "items")}
+    properties["on"] = on = whole["properties"]["on"]
+    listed = {part: on.pop(part) for part in ("type", "items")}
     named = {**trigger, "required": []}
     parts["NamedTrigger"] = named
     by_name = {"type": "object", "additionalProperties": {"$ref": "#/$defs/NamedTrigger"}}
-    properties["on"]["anyOf"] = [listed, by_name]
+    on["anyOf"] = [listed, by_name]
     for owner, key in (
         (trigger["properties"], "schedule"),
         (trigger["properties"], "event"),

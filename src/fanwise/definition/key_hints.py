@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from fanwise.definition.keys import Keys
 from fanwise.definition.problems import nearest
 from fanwise.definition.schema import (
     ParameterDefinition,
@@ -16,33 +15,6 @@ from fanwise.definition.schema import (
     TransitionDefinition,
     WorkflowDefinition,
 )
-from fanwise.definition.trigger_schema import (
-    BatchDefinition,
-    DedupeDefinition,
-    EventDefinition,
-    FileDefinition,
-    HmacDefinition,
-    MissingDefinition,
-    RunTriggerDefinition,
-    ScheduleDefinition,
-    SignatureDefinition,
-    TriggerDefinition,
-    WebhookDefinition,
-)
-
-TRIGGER_PARTS: Final[dict[str, type[Keys]]] = {
-    "schedule": ScheduleDefinition,
-    "webhook": WebhookDefinition,
-    "signature": SignatureDefinition,
-    "hmac": HmacDefinition,
-    "file": FileDefinition,
-    "event": EventDefinition,
-    "batch": BatchDefinition,
-    "run": RunTriggerDefinition,
-    "missing": MissingDefinition,
-    "dedupe": DedupeDefinition,
-}
-"""The maps within a trigger that have keys of their own."""
 
 LEVELS: Final = {
     "the workflow": WorkflowDefinition.keys(),
@@ -50,10 +22,19 @@ LEVELS: Final = {
     "a transition": TransitionDefinition.keys(),
     '"retry"': RetryDefinition.keys(),
     "a parameter": ParameterDefinition.keys(),
-    "a trigger": TriggerDefinition.keys(),
-    **{f'"{key}"': model.keys() for key, model in TRIGGER_PARTS.items()},
 }
-"""The maps that have keys of their own."""
+"""The maps that have keys of their own, without those of triggers."""
+
+
+def _levels(level: str) -> dict[str, list[str]]:
+    """All maps that have keys of their own, as far as an unknown key at `level` needs them."""
+    if level in LEVELS:
+        return LEVELS
+    from fanwise.definition.trigger_schema import PARTS, TriggerDefinition
+
+    parts = {f'"{key}"': model.keys() for key, model in PARTS.items()}
+    return {"a trigger": TriggerDefinition.keys(), **parts}
+
 
 _NEXT: Final = 'Write it with "next", such as next: [{when: "{{ failed() }}", do: repair}].'
 _SIDE_BY_SIDE: Final = 'Tasks that don\'t need each other run side by side: give them "needs".'
@@ -132,12 +113,13 @@ _ELSEWHERE: Final[dict[str, dict[str, str]]] = {
 
 
 def hint_for(key: str, level: str) -> str:
-    """What to write instead of the unknown `key` at one of `LEVELS`."""
-    known = LEVELS[level]
+    """What to write instead of the unknown `key` of a map."""
+    levels = _levels(level)
+    known = levels[level]
     word = key.casefold().replace("_", "-")
     meant = word if word in known else _ELSEWHERE.get(level, {}).get(word)
     if meant is None:
-        owner = next((each for each, keys in LEVELS.items() if word in keys), None)
+        owner = next((each for each, keys in levels.items() if word in keys), None)
         if owner:
             return f"It is a key of {owner}."
         meant = nearest(key, known)

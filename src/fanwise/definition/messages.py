@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fanwise.definition.key_hints import TRIGGER_PARTS, hint_for
+from fanwise.definition.key_hints import hint_for
 from fanwise.definition.problems import BadValueError, Problems, shown
 from fanwise.definition.shorthand import TASK_LISTS
 from fanwise.definition.yaml.nodes import Node
@@ -133,16 +133,12 @@ def _is_task_name(path: Path) -> bool:
 
 
 def _level(path: Path) -> str:
-    """Which of `LEVELS` the map at `path` is."""
-    return {
-        "": "the workflow",
-        "task": "a task",
-        "transition": "a transition",
-        "retry": '"retry"',
-        "parameter": "a parameter",
-        "trigger": "a trigger",
-        **{key: f'"{key}"' for key in TRIGGER_PARTS},
-    }[_shape(path)]
+    """The words for the map at `path`, as `key_hints.py` knows it."""
+    shape = _shape(path)
+    if not shape:
+        return "the workflow"
+    is_element = shape in ("task", "transition", "parameter", "trigger")
+    return f"a {shape}" if is_element else f'"{shape}"'
 
 
 def _shape(path: Path) -> str:

@@ -12,7 +12,7 @@ are the keys with `_` for `-`, and `finally_`; durations are in seconds, rates i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from pydantic import (
     AfterValidator,
@@ -56,10 +56,12 @@ from fanwise.definition.field_types import (
 )
 from fanwise.definition.keys import Keys
 from fanwise.definition.literals import Tolerance
-from fanwise.definition.trigger_schema import TriggerDefinition
 from fanwise.definition.yaml.nodes import Node
 from fanwise.errors import Place
 from fanwise.values import FrozenDict
+
+if TYPE_CHECKING:
+    from fanwise.definition.trigger_schema import TriggerDefinition
 
 MAX_CONCURRENCY: Final = 100_000
 MAX_BATCH_SIZE: Final = 100_000
@@ -256,16 +258,25 @@ class WorkflowDefinition(Keys):
         (), description="Steps that run at the end, in the order listed, however the run ended."
     )
     output: Any = Field(None, description="The run's output, evaluated at its end; default null.")
-    on: tuple[TriggerDefinition, ...] = Field((), description="The triggers that start runs.")
+    # Read by models of their own, which take their time to import.
+    on: tuple[object, ...] = Field((), description="The triggers that start runs.")
 
     _file: str = PrivateAttr()
     _text: str = PrivateAttr()
     _root: Node = PrivateAttr()
+    _triggers: tuple[TriggerDefinition, ...] = PrivateAttr(())
 
-    def located(self, file: str, text: str, root: Node) -> Self:
-        """The same definition with the file that it was loaded from, for its places."""
-        self._file, self._text, self._root = file, text, root
+    def located(
+        self, file: str, text: str, root: Node, triggers: tuple[TriggerDefinition, ...]
+    ) -> Self:
+        """The same definition with the file that it was loaded from, and the triggers of `on`."""
+        self._file, self._text, self._root, self._triggers = file, text, root, triggers
         return self
+
+    @property
+    def triggers(self) -> tuple[TriggerDefinition, ...]:
+        """The triggers under `on`."""
+        return self._triggers
 
     @property
     def file(self) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from fanwise.definition.literals import TRIGGER_KINDS
 from fanwise.definition.messages import Notes, Path, check_spellings
 from fanwise.definition.problems import shown
-from fanwise.definition.trigger_schema import KINDS
 
 _TIMES: Final = ("cron", "every", "at")
 
@@ -31,8 +31,8 @@ def check_triggers(triggers: object, notes: Notes) -> None:
 def check_trigger(path: Path, trigger: Written, notes: Notes) -> None:
     """Note what breaks a rule within one trigger."""
     check_spellings(path, trigger, notes)
-    given = [kind for kind in KINDS if kind in trigger]
-    _one_of(path, given, KINDS, notes)
+    given = [kind for kind in TRIGGER_KINDS if kind in trigger]
+    _one_of(path, given, TRIGGER_KINDS, notes)
     for kind in given:
         part = trigger[kind]
         if not isinstance(part, dict):

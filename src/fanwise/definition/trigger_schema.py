@@ -24,6 +24,7 @@ from fanwise.definition.field_types import (
 from fanwise.definition.keys import Keys
 from fanwise.definition.literals import (
     DURATION_PATTERN,
+    TRIGGER_KINDS,
     has_template,
     parse_choice,
     parse_count,
@@ -31,7 +32,6 @@ from fanwise.definition.literals import (
 )
 from fanwise.definition.problems import BadValueError, shown
 
-KINDS: Final = ("schedule", "webhook", "file", "event", "run", "missing")
 OVERLAPS: Final = ("skip", "queue", "queue-all", "cancel", "allow")
 NO_SECRET: Final = "none"
 MOST_PRIORITY: Final = 100
@@ -302,4 +302,25 @@ class TriggerDefinition(Keys):
     @property
     def kinds(self) -> list[str]:
         """The kinds that it is given as, which is one."""
-        return [kind for kind in KINDS if getattr(self, kind) is not None]
+        return [kind for kind in TRIGGER_KINDS if getattr(self, kind) is not None]
+
+
+class Triggers(Keys):
+    """The triggers of a workflow, under the key that it has for them."""
+
+    on: tuple[TriggerDefinition, ...] = Field((), description="The triggers that start runs.")
+
+
+PARTS: Final[dict[str, type[Keys]]] = {
+    "schedule": ScheduleDefinition,
+    "webhook": WebhookDefinition,
+    "signature": SignatureDefinition,
+    "hmac": HmacDefinition,
+    "file": FileDefinition,
+    "event": EventDefinition,
+    "batch": BatchDefinition,
+    "run": RunTriggerDefinition,
+    "missing": MissingDefinition,
+    "dedupe": DedupeDefinition,
+}
+"""The maps within a trigger that have keys of their own."""

@@ -111,13 +111,15 @@ class _Compiler:
         return replace(plan, secrets=checker.secrets, warnings=warnings, triggers=triggers)
 
     def _triggers(self) -> tuple[tuple[PlannedTrigger, ...], Sequence[Diagnostic]]:
-        if not self._definition.on:
+        if not self._definition.triggers:
             return (), ()
         from fanwise.plan.triggers import Triggers  # zones and cron take their time to import
 
         definition = self._definition
         triggers = Triggers(definition, definition.name, definition.parameters, self._value)
-        planned = tuple(triggers.compile_one(each, at) for at, each in enumerate(definition.on))
+        planned = tuple(
+            triggers.compile_one(each, at) for at, each in enumerate(definition.triggers)
+        )
         self._problems += triggers.problems
         return planned, triggers.warnings
 

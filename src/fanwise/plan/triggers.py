@@ -11,9 +11,9 @@ from typing import Final, Protocol
 import msgspec
 
 from fanwise.context import WorkflowContext
-from fanwise.definition import ParameterDefinition, TriggerDefinition, did_you_mean
+from fanwise.definition import ParameterDefinition, did_you_mean
 from fanwise.definition.problems import BadValueError
-from fanwise.definition.trigger_schema import NO_SECRET
+from fanwise.definition.trigger_schema import NO_SECRET, TriggerDefinition
 from fanwise.errors import Diagnostic, Place
 from fanwise.plan.values import Value, truth
 from fanwise.triggers.decide import CatchUp, Overlap, Scheduled
