@@ -28,6 +28,17 @@ def test_the_triggers_of_the_folders_workflows_are_listed(fanwise, write):
     assert fanwise("triggers", "--check") == (0, "", "")
 
 
+def test_a_file_that_is_broken_is_told_if_it_means_to_be_a_workflow(fanwise, write):
+    """Another kind of file in YAML is nobody's business here."""
+    write(**{"flow.yaml": FLOW, "chart.yaml": "a: {{ b }}\nc: [\n"})
+    assert fanwise("triggers").status == 0
+    write(**{"broken.yaml": "on: [\ntasks:\n"})
+    told = fanwise("triggers")
+    assert told.status == 2
+    assert told.err.startswith("broken.yaml:")
+    assert "flow.yaml:1:6" in told.out
+
+
 def test_a_folder_without_triggers_says_so(fanwise):
     """It is no error."""
     assert fanwise("triggers") == (0, "No triggers.\n", "")
@@ -168,6 +179,13 @@ def test_a_wrong_call_is_told_in_one_line(fanwise, write, arguments: tuple[str, 
     assert (told.status, told.out) == (2, "")
     assert said in told.err
     assert len(told.err.splitlines()) == 1
+
+
+def test_a_dry_run_knows_that_it_is_by_hand(fanwise, write):
+    """So it shows what the run would see."""
+    flow = "tasks: [{name: x, action: core.echo, input: {v: 'by {{ trigger.kind }}'}}]\n"
+    write(**{"flow.yaml": flow})
+    assert 'v: "by manual"' in fanwise("run", "flow.yaml", "--dry-run").out
 
 
 def test_a_run_by_hand_has_a_manual_trigger(fanwise, write):

@@ -127,7 +127,7 @@ WRONG = [
     ("{a: {event: {name: b, batch: {size: 5}, debounce: 5s}}}", 'can\'t stand beside "batch"'),
     ("{a: {missing: {within: 5h}}}", "has none of workflow or event"),
     ("{a: {missing: {workflow: b}}}", 'has no "within"'),
-    ("{a: {run: {workflow: []}}}", "takes the name of a workflow, or a list of them"),
+    ("{a: {run: {workflow: []}}}", "takes the name of a workflow, or a list of one or more"),
     ("{a: {event: b, dedupe: {for: 1d}}}", 'has no "key"'),
     ("{a: {event: b, priority: 101}}", "takes a whole number from -100 to 100"),
     ("{a-b: {event: b}}", 'Write "a_b".'),

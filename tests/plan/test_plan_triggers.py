@@ -6,6 +6,7 @@ import pytest
 
 from fanwise.definition import load
 from fanwise.definition.project_triggers import ProjectTriggers
+from fanwise.definition.trigger_schema import OVERLAPS
 from fanwise.errors import DefinitionError, TemplateError
 from fanwise.model import Limits
 from fanwise.plan import Plan, compile_plan
@@ -64,6 +65,11 @@ def test_a_time_that_is_listed_twice_counts_once() -> None:
     spec = trigger_of("{a: {schedule: {at: [2026-02-03, 2026-02-03T00:00+00:00]}}}").scheduled
     assert spec is not None
     assert len(spec.schedule.at) == 1
+
+
+def test_the_language_has_the_words_of_the_decision() -> None:
+    """Each overlap and no other."""
+    assert tuple(Overlap) == OVERLAPS
 
 
 def test_a_schedule_skips_and_other_kinds_allow() -> None:

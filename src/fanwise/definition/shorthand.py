@@ -38,7 +38,7 @@ def _workflow_key(key: str | int, value: Node) -> Node:
     if key == "parameters":
         return _with_parts(value, lambda _, parameter: _parameter(parameter))
     if key == "on":
-        return _with_parts(_listed_triggers(value), lambda _, each: write_out_trigger(each))
+        return _with_parts(_listed_triggers(value), lambda _, each: _trigger(each))
     return _tasks(value) if key in TASK_LISTS else value
 
 
@@ -62,7 +62,7 @@ def _with_name(trigger: Node, name: str, spot: tuple[int, int]) -> Node:
     )
 
 
-def write_out_trigger(node: Node) -> Node:
+def _trigger(node: Node) -> Node:
     """One trigger without shorthand."""
     return _with_parts(node, _trigger_key)
 

@@ -45,7 +45,7 @@ def _texts(value: object, *, of: str) -> tuple[str, ...]:
     listed = [value] if isinstance(value, str) else value
     if isinstance(listed, list) and listed and all(_is_text(each) for each in listed):
         return tuple(listed)
-    raise ValueError(f"takes {of}, or a list of them")
+    raise ValueError(f"takes {of}, or a list of one or more")
 
 
 def _is_text(value: object) -> bool:

@@ -5,6 +5,7 @@ A file with problems leaves all others as they are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from fanwise.plan import Plan
 from fanwise.plan.project_triggers import Owned, apart_triggers, own_triggers, project_problems
 
 _ENDINGS = (".yaml", ".yml")
+_tasks_line = re.compile(r"^\s*tasks\s*:", re.MULTILINE).search
 
 
 class Project(msgspec.Struct, frozen=True):
@@ -105,12 +107,18 @@ def _own_files(folder: Path, limits: Limits) -> Iterator[Path]:
 
 
 def _has_tasks(file: Path, limits: Limits) -> bool:
-    """True for a file that means to be a workflow, so that others may lie beside it."""
+    """True for a file that means to be a workflow, so that others may lie beside it.
+
+    One that can't be read as YAML counts if it has the key in a line, for its author to be told.
+    """
+    text = read_file(file, limits).decode(errors="replace")
     try:
-        document = compose(read_file(file, limits).decode(errors="replace"), Problems(str(file)))
-    except FanwiseError:
-        return False
-    keys = document.value if document is not None and isinstance(document.value, dict) else {}
+        document = compose(text, Problems(str(file)))
+    except DefinitionError:
+        document = None
+    if document is None:
+        return _tasks_line(text) is not None
+    keys = document.value if isinstance(document.value, dict) else {}
     return "tasks" in keys or list(keys) == ["workflow"]
 
 
