@@ -264,13 +264,6 @@ def test_a_schedule_that_never_fires_says_so() -> None:
     assert Calendar(schedule).last_before(seconds("2026-01-01")) is None
 
 
-def test_another_schedule_has_another_fingerprint() -> None:
-    """So that an edit is seen; the same one has the same in each process."""
-    schedule = Schedule(cron=("0 0 1 1 *",))
-    assert schedule.fingerprint == Schedule(cron=("0 0 1 1 *",)).fingerprint
-    assert schedule.fingerprint != replace(schedule, timezone="Europe/Berlin").fingerprint
-
-
 def test_the_shortest_gap_is_that_of_the_instants_to_come() -> None:
     """None where there is one instant alone."""
     assert Calendar(Schedule(cron=("0,50 * * * *",))).shortest_gap(0, 400) == 600

@@ -201,13 +201,18 @@ def test_a_clock_that_went_a_year_forward_catches_up_as_always(every_s: int) -> 
 
 def test_an_edited_schedule_counts_from_now() -> None:
     """So do a new trigger and one that is known by another fingerprint; no other."""
-    known = Cursor(NOON, HOURLY.fingerprint)
-    edited = replace(HOURLY, cron=("30 * * * *",))
-    assert cursor_of(HOURLY, known, NOON + DAY) == known
-    assert cursor_of(edited, known, NOON + DAY).at == NOON + DAY
-    assert cursor_of(HOURLY, None, NOON + DAY).at == NOON + DAY
-    late = cursor_of(edited, known, NOON + DAY)
-    assert decide(spec(schedule=edited), late.at, NOON + DAY, []).fires == ()
+    known = Cursor(NOON, spec().fingerprint)
+    assert cursor_of(spec(), known, NOON + DAY) == known
+    assert cursor_of(spec(), None, NOON + DAY).at == NOON + DAY
+    for edited in (
+        spec(schedule=replace(HOURLY, cron=("30 * * * *",))),
+        spec(schedule=replace(HOURLY, timezone="Europe/Berlin")),
+        spec(catch_up="all"),
+        spec("allow"),
+    ):
+        late = cursor_of(edited, known, NOON + DAY)
+        assert late.at == NOON + DAY
+        assert decide(edited, late.at, NOON + DAY, []).fires == ()
 
 
 def test_a_skipped_fire_says_by_which_run() -> None:
@@ -233,6 +238,12 @@ def test_jitter_puts_a_fire_off() -> None:
     assert decide(jittery, NOON - 1, before.next_at - 0.001, []).fires == ()
     (fire,) = decide(jittery, NOON - 1, before.next_at + 60, []).fires
     assert (fire.at, fire.is_catch_up) == (NOON, False)
+
+
+def test_the_form_of_a_fingerprint_never_changes() -> None:
+    """Another one would lose what was missed while fanwise was upgraded."""
+    settings = Scheduled(workflow="report", name="nightly", schedule=HOURLY)
+    assert settings.fingerprint == spec().fingerprint == "f5061e0a7c79ee6f"
 
 
 def test_the_form_of_a_key_never_changes() -> None:

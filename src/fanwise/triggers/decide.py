@@ -7,6 +7,7 @@ trigger's open runs as that transaction sees them.
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
@@ -68,6 +69,23 @@ class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
         """The text from which jitter is drawn."""
         return f"{self.workflow}/{self.name}"
 
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all of it: another one means that it was edited.
+
+        Defaults are left out, so that a later version with more settings has the same.
+        """
+        settings = {**_changed(self), "schedule": _changed(self.schedule)}
+        encoded = msgspec.json.encode(settings, order="sorted")
+        return hashlib.sha256(encoded).hexdigest()[:16]
+
+
+def _changed(record: msgspec.Struct) -> dict[str, object]:
+    """The fields of a record that differ from their defaults."""
+    fields = msgspec.structs.fields(record)
+    values = ((each.name, getattr(record, each.name), each.default) for each in fields)
+    return {name: value for name, value, default in values if value != default}
+
 
 class OpenRun(msgspec.Struct, frozen=True):
     """A run of the trigger that isn't over. `is_held` says that it waits for others to end."""
@@ -108,17 +126,17 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """Up to where a trigger's instants are decided, and the fingerprint of its schedule then."""
+    """Up to where a trigger's instants are decided, and the fingerprint that it had then."""
 
     at: float
     fingerprint: str
 
 
-def cursor_of(schedule: Schedule, known: Cursor | None, now: float) -> Cursor:
-    """The cursor to decide from: a new or edited schedule counts from now."""
-    if known is not None and known.fingerprint == schedule.fingerprint:
+def cursor_of(spec: Scheduled, known: Cursor | None, now: float) -> Cursor:
+    """The cursor to decide from: a new or edited trigger counts from now."""
+    if known is not None and known.fingerprint == spec.fingerprint:
         return known
-    return Cursor(now, schedule.fingerprint)
+    return Cursor(now, spec.fingerprint)
 
 
 def fire_key(at: int) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 
 
@@ -27,8 +25,3 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     except_dates: tuple[str, ...] = ()
     except_days: tuple[str, ...] = ()
     jitter_s: float = 0.0
-
-    @property
-    def fingerprint(self) -> str:
-        """A hash of the schedule: another one means that it was edited."""
-        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
