@@ -30,6 +30,7 @@ from fanwise.definition.literals import (
     parse_tolerance,
 )
 from fanwise.definition.problems import BadValueError, shown
+from fanwise.patterns import compiled
 from fanwise.values import EMPTY_DICT, FrozenDict
 
 NAME_PATTERN: Final = "[A-Za-z_][A-Za-z0-9_]*"
@@ -208,6 +209,18 @@ def _parse_bound(value: object) -> int | float:
     raise ValueError("takes a number")
 
 
+def _parse_pattern(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("takes a regular expression, a text")  # noqa: TRY004 - as of all values
+    try:
+        compiled(value)
+    except ValueError as error:
+        raise ValueError(
+            f"takes a regular expression of RE2, and this is none or too large: {error}"
+        ) from None
+    return value
+
+
 def _parse_join(value: object) -> int | str:
     if value == "all":
         return "all"
@@ -244,6 +257,7 @@ Choices = Annotated[
 Bound = Annotated[
     int | float | None, PlainValidator(_parse_bound), WithJsonSchema({"type": "number"})
 ]
+Pattern = Annotated[str | None, PlainValidator(_parse_pattern), WithJsonSchema({"type": "string"})]
 Values = Annotated[dict[str, Any], *blankable, AfterValidator(FrozenDict)]
 Variables = Annotated[dict[Name, Any], *blankable, AfterValidator(FrozenDict)]
 Items = Annotated[

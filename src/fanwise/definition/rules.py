@@ -7,6 +7,7 @@ others. Whether the names in it exist, and what follows what, is for the plan to
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from fanwise.definition.accepted import NUMBERS, Accepted
@@ -18,6 +19,7 @@ from fanwise.definition.problems import Problems, shown
 from fanwise.definition.shorthand import TASK_LISTS
 from fanwise.definition.trigger_rules import check_triggers
 from fanwise.definition.yaml.nodes import Node
+from fanwise.patterns import compiled
 
 
 def check_rules(root: Node, problems: Problems) -> None:
@@ -108,10 +110,26 @@ def _check_parameter(path: Path, parameter: dict[str, Any], notes: Notes) -> Non
         )
 
 
+def _pattern(parameter: Mapping[str, object]) -> str | None:
+    """The parameter's pattern, or None if there is none, or a faulty one."""
+    pattern = parameter.get("pattern")
+    if not isinstance(pattern, str):
+        return None
+    with suppress(ValueError):
+        compiled(pattern)
+        return pattern
+    return None
+
+
 def _check_bounds(path: Path, parameter: Mapping[str, object], notes: Notes) -> Accepted:
-    """Choices are of the declared type, and bounds are those of numbers. Gives what holds."""
+    """Choices are of the declared type, bounds those of numbers, and patterns those of texts.
+
+    Gives what holds.
+    """
     declared, choices = parameter.get("type"), parameter.get("choices")
     kind = declared if isinstance(declared, str) and declared in TYPES else None
+    if parameter.get("secret") is True:
+        kind = "string"  # only text can be masked
     who = notes.subject(path)
     bounds: dict[str, float] = {}
     for key in ("minimum", "maximum"):
@@ -129,7 +147,18 @@ def _check_bounds(path: Path, parameter: Mapping[str, object], notes: Notes) -> 
         text = f"the minimum of {who} is greater than its maximum."
         notes.at_value((*path, "minimum"), "bad-value", text, "Change one of the two.")
         bounds = {}
-    accepted = Accepted(kind, None, **(bounds if kind in NUMBERS else {}))
+    if "pattern" in parameter and kind != "string":
+        notes.at_key(
+            (*path, "pattern"),
+            "conflicting-keys",
+            f"{who} has a pattern, and isn't declared as text.",
+            "Declare it as string.",
+        )
+    if kind == "string":
+        accepted = Accepted(kind, pattern=_pattern(parameter))
+    else:
+        held = bounds if kind in NUMBERS else {}
+        accepted = Accepted(kind, None, held.get("minimum"), held.get("maximum"))
     if not isinstance(choices, list) or not choices:
         return accepted
     for at, choice in enumerate(choices):

@@ -37,6 +37,7 @@ from fanwise.definition.field_types import (
     Needs,
     OptionalCondition,
     ParameterType,
+    Pattern,
     Rate,
     Reader,
     Targets,
@@ -83,6 +84,9 @@ class ParameterDefinition(Keys):
     )
     minimum: Bound = Field(None, description="The smallest number that it takes.")
     maximum: Bound = Field(None, description="The largest number that it takes.")
+    pattern: Pattern = Field(
+        None, description="A regular expression that the whole of a text has to match."
+    )
     secret: StrictBool = Field(False, description="Whether the value is masked and never recorded.")
     description: str = Field("", description="What the parameter is for.")
 
@@ -91,7 +95,7 @@ class ParameterDefinition(Keys):
         """The values that fit."""
         # Only text can be masked.
         kind = "string" if self.secret else self.type
-        return Accepted(kind, self.choices, self.minimum, self.maximum)
+        return Accepted(kind, self.choices, self.minimum, self.maximum, self.pattern)
 
 
 class RetryDefinition(Keys):

@@ -82,6 +82,7 @@ class Engine:
             services.mailbox,
             services.processes,
             services.clock,
+            fence=self._slots.fence,
             lease_s=lease_s,
         )
         self._grace_s = grace_s
@@ -355,7 +356,7 @@ class Engine:
             inbox.request(request.kind, request.by)
 
         journal.hold(run_no, lease.token, inbox.fail, unheard(session.observer.logged))
-        self._keeper.hold(lease, hear, inbox.fail)
+        self._keeper.hold(lease, hear, inbox.fail, session.observer.notice)
         try:
             yield lease
         except LeaseLostError:

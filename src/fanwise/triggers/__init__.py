@@ -1,6 +1,7 @@
 """Triggers, which start runs: when, by which events, and whether a request is authentic. All pure.
 
-    cron, zones    cron expressions as matchers of local days and minutes; clocks of zones
+    cron           cron expressions as matchers of local days and minutes
+    local_times    the instants at which the clock of a zone shows a local time
     schedules      a schedule as data
     written        the same as it is written in a file
     calendar       the instants of a schedule

@@ -22,8 +22,8 @@ from math import inf
 from typing import Final
 
 from fanwise.triggers.cron import cron
+from fanwise.triggers.local_times import day_start, find_zone, instants, is_even, local_of
 from fanwise.triggers.schedules import Schedule
-from fanwise.triggers.zones import day_start, find_zone, instants, is_even, local_of
 
 _ONE_DAY: Final = timedelta(days=1)
 _DAY_S: Final = 86_400

@@ -17,8 +17,8 @@ import msgspec
 
 from fanwise.model import Status
 from fanwise.triggers.calendar import Calendar, calendar_of
+from fanwise.triggers.local_times import iso_utc
 from fanwise.triggers.schedules import Schedule
-from fanwise.triggers.zones import iso_utc
 
 ON_TIME_S: Final = 60.0
 """A fire that is later than this has been missed."""

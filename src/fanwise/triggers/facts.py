@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fanwise.context import MANUAL_TRIGGER
 from fanwise.triggers.calendar import calendar_of
 from fanwise.triggers.decide import Fire, Scheduled
-from fanwise.triggers.zones import find_zone, local_of
+from fanwise.triggers.local_times import find_zone, local_of
 from fanwise.values import FrozenDict, Json, freeze
 
 

@@ -12,7 +12,7 @@ import msgspec
 from fanwise.triggers.calendar import Calendar, calendar_of
 from fanwise.triggers.cron import cron
 from fanwise.triggers.decide import Scheduled
-from fanwise.triggers.zones import instants, is_even, local_of
+from fanwise.triggers.local_times import instants, is_even, local_of
 
 _ONE_DAY = timedelta(days=1)
 

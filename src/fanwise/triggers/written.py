@@ -12,8 +12,8 @@ from fanwise.definition.problems import BadValueError, shown
 from fanwise.definition.trigger_schema import ScheduleDefinition
 from fanwise.triggers.calendar import HORIZON_S, calendar_of
 from fanwise.triggers.cron import cron
+from fanwise.triggers.local_times import EPOCH, find_zone, instant_of
 from fanwise.triggers.schedules import Schedule
-from fanwise.triggers.zones import EPOCH, find_zone, instant_of
 
 Path = tuple[str | int, ...]
 Refuse = Callable[[Path, BadValueError], None]

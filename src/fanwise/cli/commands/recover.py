@@ -20,6 +20,7 @@ _REFUSED = 2
 def recover(
     packs: options.Packs = None,
     grace: options.Grace = None,
+    verbose: options.Verbose = False,
     store: options.StoreUrl = None,
     json: options.JsonFlag = False,
 ) -> None:
@@ -55,7 +56,7 @@ def recover(
                 refused[record.id] = error
     say(f"{len(left):,} interrupted {'run' if len(left) == 1 else 'runs'}.")
     with open_engine(settings=settings, create=False, grace_s=grace) as engine, prints_aside():
-        done = resume_all(engine, plans, refused)
+        done = resume_all(engine, plans, refused, verbose=verbose)
     for run_id, refusal in refused.items():
         alone = command("resume", run_id, store=store)
         say(f"Run {run_id} can't be resumed: {refusal} To resume it alone: {alone}")

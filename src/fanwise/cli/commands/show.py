@@ -57,11 +57,11 @@ def show(
     with open_records(settings) as records:
         runs = runs_of(records)
         record = find_run(records, run_id)
+        definition = recorded_definition(record, settings.limits)
         if follow:
             from fanwise.cli.live.follow import follow as watch
 
-            record = watch(runs, record)
-        definition = recorded_definition(record, settings.limits)
+            record = watch(runs, record, definition)
         names = () if definition is None else task_names(definition)
         seen = overview(runs, record, names, time.time())
         if within is None and not timeline:

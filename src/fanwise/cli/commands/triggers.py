@@ -111,7 +111,7 @@ def _read_start(text: str) -> int:
 
 def _upcoming_lines(found: Sequence[Upcoming]) -> list[str]:
     from fanwise.cli.text.render import table
-    from fanwise.triggers.zones import iso_utc
+    from fanwise.triggers.local_times import iso_utc
 
     rows = [
         (
@@ -135,7 +135,7 @@ def _note(each: Upcoming) -> str:
 
 
 def _upcoming_object(each: Upcoming) -> dict[str, object]:
-    from fanwise.triggers.zones import iso_utc
+    from fanwise.triggers.local_times import iso_utc
 
     return {
         "workflow": each.trigger.workflow,
@@ -188,8 +188,8 @@ class _Row(NamedTuple):
 
 
 def _rows(project: Project) -> list[_Row]:
+    from fanwise.triggers.local_times import iso_utc
     from fanwise.triggers.preview import upcoming
-    from fanwise.triggers.zones import iso_utc
 
     now = time.time()
     rows = []

@@ -81,6 +81,7 @@ def watch(
     Raises what `start` raises; a `StoreError` on the way has the way to resume in its hint.
     """
     display = open_display()
+    display.store = store
     watchers = [observer] if observer else []
     if verbose:
         watchers.append(_Printed(display))

@@ -1,4 +1,4 @@
-"""Clocks of time zones: when a clock in a zone shows a local time.
+"""Local times: when a clock in a time zone shows them.
 
 Instants are whole seconds since 1970. A local time is shown once, twice when the clock goes back,
 or never when it goes forward over it (a gap).
@@ -10,44 +10,30 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo
 
-from fanwise.definition import nearest
 from fanwise.definition.problems import BadValueError, shown
+from fanwise.zones import zone as zone_named
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = timedelta(seconds=1)
 _ONE_DAY: Final = timedelta(days=1)
-_is_name = re.compile(r"[A-Za-z][\w+-]*(/[A-Za-z][\w+-]*)*", re.ASCII).fullmatch
-_NO_ZONES: Final = ("localtime", "Factory", "posixrules")
-"""Files among those of zones that stand for the machine's zone or for none."""
+_is_offset = re.compile(r"(UTC|GMT|Z)?\s*[+-]\d{1,2}(:?\d{2})?", re.ASCII).fullmatch
 
 
-@lru_cache(maxsize=256)
 def find_zone(name: str) -> ZoneInfo:
     """The time zone of an IANA name. Raises `BadValueError`."""
-    if _is_name(name) and name not in _NO_ZONES and not name.startswith(("posix/", "right/")):
-        try:
-            return ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            pass
+    try:
+        return zone_named(name)
+    except ValueError as error:
+        hint = str(error)
+    if _is_offset(name):
+        hint = "A fixed offset would hide daylight saving. Name the zone of a city."
     raise BadValueError(
         "bad-schedule",
         f"takes the IANA name of a time zone, such as Europe/Berlin, not {shown(name)}",
-        hint=_meant(name),
+        hint=hint,
     )
-
-
-def _meant(name: str) -> str:
-    if re.fullmatch(r"(UTC|GMT|Z)?\s*[+-]\d{1,2}(:?\d{2})?", name):
-        return "A fixed offset would hide daylight saving. Name the zone of a city."
-    known = sorted(available_timezones())
-    cities = {zone.rpartition("/")[2]: zone for zone in reversed(known)}
-    words = name.replace(" ", "_")
-    if found := nearest(words, known):
-        return f'Did you mean "{found}"?'
-    found = nearest(words.rpartition("/")[2], cities)
-    return f'Did you mean "{cities[found]}"?' if found else ""
 
 
 def local_of(instant: float, zone: ZoneInfo) -> datetime:
