@@ -28,6 +28,7 @@ secrets.
     |   |-- RecordRefusedError  the store refuses one record and would take others
     |   |-- StoreUnusableError  the store is gone, another one or damaged, so waiting doesn't help
     |   `-- LeaseLostError      another process drives the run by now
+    |-- SignatureError        a webhook's request isn't signed as it has to be
     |-- FrozenError           something tried to change a shared value (also a `TypeError`)
     |-- TemplateSyntaxError   a template's text can't be compiled
     `-- AttemptError          what can end an attempt; `type` is what workflows see
@@ -276,6 +277,19 @@ class LeaseLostError(StoreError):
     def __init__(self, message: object, *, run_no: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.run_no = run_no
+
+
+class SignatureError(FanwiseError):
+    """A request to a webhook isn't signed as it has to be.
+
+    `reason` is `missing`, `malformed`, `wrong`, `stale` (too old, or ahead) or `bad-secret`.
+    """
+
+    code = "bad-signature"
+
+    def __init__(self, message: object, *, reason: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
 
 
 class FrozenError(FanwiseError, TypeError):

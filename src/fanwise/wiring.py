@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fanwise.engine import Engine, Services
     from fanwise.engine.taking import Taking, Takings
     from fanwise.model import ItemOutcome, NamedLimit, Run, StoreReport
+    from fanwise.packs.projects import Project
     from fanwise.plan import Plan
     from fanwise.ports import Catalog, Clock, Executor, Randomness
     from fanwise.preview import RunPreview
@@ -314,6 +315,16 @@ def load_to_retry(
 def _packs_of(record: RunRecord, settings: Settings) -> tuple[Path, ...]:
     """The pack folders that a run was started with, and those of the settings."""
     return tuple(dict.fromkeys([*map(Path, record.origin.packs), *settings.packs]))
+
+
+def load_triggers(settings: Settings, folder: Path) -> Project:
+    """The triggers of the project around a folder, with what is wrong with its files.
+
+    No author's code is run. Raises `DefinitionError` and `UsageError` for its `fanwise.yaml`.
+    """
+    from fanwise.packs.projects import load_project_triggers
+
+    return load_project_triggers(folder, settings.packs, settings.limits)
 
 
 def load_catalog(settings: Settings) -> Catalog:

@@ -216,6 +216,31 @@ WRONG = {
         "3:33",
         "Use a number up to 1, or all.",
     ),
+    "bad-schedule": (
+        """
+        on: {nightly: {schedule: {cron: "0 2 * * *", timezone: Europe/Berln}}}
+        tasks: [{name: a, action: test.any}]
+        """,
+        "1:56",
+        'Did you mean "Europe/Berlin"?',
+    ),
+    "bad-trigger": (
+        """
+        on: {hook: {webhook: {path: x, secret: swordfish}}}
+        tasks: [{name: a, action: test.any}]
+        """,
+        "1:40",
+        "secrets.HOOK",
+    ),
+    "missing-parameter": (
+        """
+        parameters: {day: {required: true}}
+        on: [{schedule: 5m, name: often}]
+        tasks: [{name: a, action: test.any}]
+        """,
+        "2:27",
+        'doesn\'t give the parameter "day"',
+    ),
     "template-in-script": (
         'tasks: [{name: a, action: core.shell, input: {script: "rm {{ run.id }}"}}]',
         "1:59",
@@ -238,6 +263,22 @@ WARNED = {
         "tasks: [{name: a, action: test.any, input: {python: 3.10}}]",
         "1:53",
         "YAML reads 3.10 as the number 3.1.",
+    ),
+    "doubtful-schedule": (
+        """
+        on: {often: {schedule: "*/7 * * * *"}}
+        tasks: [{name: a, action: test.any}]
+        """,
+        "1:24",
+        'Use "every: 7m" for even steps.',
+    ),
+    "dropped-events": (
+        """
+        on: {asked: {event: wanted, overlap: skip}}
+        tasks: [{name: a, action: test.any}]
+        """,
+        "1:38",
+        "Gather them with batch",
     ),
     "racing-variable": (
         """

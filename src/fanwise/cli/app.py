@@ -28,6 +28,7 @@ from fanwise.cli.commands.runs import runs
 from fanwise.cli.commands.schema import schema
 from fanwise.cli.commands.show import show
 from fanwise.cli.commands.submit import submit
+from fanwise.cli.commands.triggers import following, triggers
 from fanwise.cli.commands.validate import validate
 from fanwise.cli.commands.work import work
 from fanwise.cli.completion.scripts import completion
@@ -123,6 +124,18 @@ db = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after t
 db.command(epilog="\b\nExamples:\n  fanwise db check\n  fanwise db check --json")(check)
 db.command(epilog="\b\nExamples:\n  fanwise db upgrade\n  fanwise db upgrade --no-copy")(upgrade)
 app.add_typer(db, name="db")
+
+_triggers = typer.Typer(rich_markup_mode=None)
+_triggers.callback(
+    invoke_without_command=True,
+    epilog="\b\nExamples:\n  fanwise triggers\n  fanwise triggers --check",
+)(triggers)
+_triggers.command(
+    "next",
+    epilog="\b\nExamples:\n  fanwise triggers next flow.yaml\n"
+    "  fanwise triggers next flow.yaml --from 2026-03-28 --count 10 --json",
+)(following)
+app.add_typer(_triggers, name="triggers")
 
 
 def _tell_version(wanted: bool) -> None:

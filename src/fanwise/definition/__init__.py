@@ -3,6 +3,7 @@
     yaml/                            YAML with the line and column of everything
     shorthand                        short forms written out
     schema, field_types, literals    the keys of the language, what they take and mean
+    trigger_schema, trigger_rules    those of triggers
     rules, item_rules, order_rules   rules between several keys
     accepted                         the values that a parameter takes
     loader, messages, key_hints      from nodes to models, or to problems in plain words

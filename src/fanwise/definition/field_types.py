@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
 
@@ -43,6 +43,10 @@ is_name: Final = re.compile(NAME_PATTERN, re.ASCII).fullmatch
 _NAME_SCHEMA: Final = {"type": "string", "pattern": f"^{NAME_PATTERN}$"}
 _TASK_SCHEMA: Final = {**_NAME_SCHEMA, "not": {"const": FAIL}}
 _TEMPLATE_SCHEMA: Final = {"type": "string", "pattern": r"\{[{%#]"}
+
+
+Annotations: TypeAlias = tuple[Any, ...]
+"""The annotations of a key, which are spread after its type."""
 
 
 class Reader(NamedTuple):
@@ -162,7 +166,7 @@ check_transitions = partial(
 # Literals
 
 
-def _or_template(parse: Callable[[object], Any], **json_schema: object) -> tuple[Any, ...]:
+def _or_template(parse: Callable[[object], Any], **json_schema: object) -> Annotations:
     """What an annotation needs so that its key takes a template or what `parse` takes."""
 
     def check(value: object) -> Any:
@@ -172,12 +176,17 @@ def _or_template(parse: Callable[[object], Any], **json_schema: object) -> tuple
     return PlainValidator(check), schema, Reader(parse)
 
 
-def one_of(*choices: str) -> tuple[Any, ...]:
+def literal(parse: Callable[[object], object], **json_schema: object) -> Annotations:
+    """Annotations of a key that takes a literal which `parse` reads, and no template."""
+    return PlainValidator(parse), WithJsonSchema(json_schema)
+
+
+def one_of(*choices: str) -> Annotations:
     """What annotates a key that takes one of these words, or a template."""
     return _or_template(partial(parse_choice, choices=choices), enum=list(choices))
 
 
-def whole_number(minimum: int, maximum: int | None = None) -> tuple[Any, ...]:
+def whole_number(minimum: int, maximum: int | None = None) -> Annotations:
     """What annotates a key that takes a whole number within bounds, or a template."""
     bounds = {"minimum": minimum} if maximum is None else {"minimum": minimum, "maximum": maximum}
     parse = partial(parse_count, minimum=minimum, maximum=maximum)

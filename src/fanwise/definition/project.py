@@ -23,7 +23,7 @@ _Number = TypeVar("_Number", int, float)
 
 PROJECT_FILE: Final = "fanwise.yaml"
 
-_KEYS: Final = ("store", "limits")
+_KEYS: Final = ("store", "limits", "workflows")
 _LIMIT_KEYS: Final = ("concurrency", "rate")
 _LIKE: Final = "Write for example limits: {database: 10, vendor: {concurrency: 4, rate: 100/m}}."
 _parse_most = partial(parse_count, minimum=1, maximum=100_000)
@@ -32,11 +32,13 @@ _parse_most = partial(parse_count, minimum=1, maximum=100_000)
 class ProjectDefinition(msgspec.Struct, frozen=True):
     """The settings of a project. `store` is the store of its runs, as written, or None.
 
-    `limits` are those that tasks may name.
+    `limits` are those that tasks may name. `workflows` are patterns of the files that are its
+    workflows, from its folder on.
     """
 
     store: str | None = None
     limits: tuple[NamedLimit, ...] = ()
+    workflows: tuple[str, ...] = ()
 
 
 def load_project(text: str | bytes, *, file: str, limits: Limits) -> ProjectDefinition:
@@ -70,8 +72,9 @@ def load_project(text: str | bytes, *, file: str, limits: Limits) -> ProjectDefi
             "Write a path from this file on, such as runs.db.",
         )
     named = _read_limits(document.children.get("limits"), problems)
+    workflows = _patterns(document.children.get("workflows"), problems)
     problems.raise_any()
-    return ProjectDefinition(None if found is None else found.value, named)
+    return ProjectDefinition(None if found is None else found.value, named, workflows)
 
 
 def _read_limits(node: Node | None, problems: Problems) -> tuple[NamedLimit, ...]:
@@ -113,3 +116,27 @@ def _read(
     except ValueError as error:
         problems.add(node.spot, "bad-value", f'the limit "{name}" {error}.', _LIKE)
         return None
+
+
+def _patterns(node: Node | None, problems: Problems) -> tuple[str, ...]:
+    """The patterns that a text or a list holds; each stays within the project's folder."""
+    if node is None:
+        return ()
+    listed = node.children if isinstance(node.children, list) else [node]
+    for each in listed or [node]:
+        text = each.value
+        if not isinstance(text, str) or not text.strip():
+            problems.add(
+                each.spot,
+                "bad-type",
+                f'"workflows" has {shown(text)}, and takes paths of files.',
+                "Write a list such as [flows/*.yaml].",
+            )
+        elif text.startswith(("/", "~")) or ".." in text.split("/"):
+            problems.add(
+                each.spot,
+                "bad-value",
+                f'"workflows" has {shown(text)}, which leads out of the project.',
+                "Write paths from this file on, such as flows/*.yaml.",
+            )
+    return tuple(each.value for each in listed if isinstance(each.value, str))

@@ -12,17 +12,14 @@ are the keys with `_` for `-`, and `finally_`; durations are in seconds, rates i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     StrictBool,
-    model_validator,
 )
 
 from fanwise.definition.accepted import Accepted
@@ -61,11 +58,15 @@ from fanwise.definition.field_types import (
     one_word_of,
     whole_number,
 )
+from fanwise.definition.keys import Keys
 from fanwise.definition.literals import Tolerance
 from fanwise.definition.yaml.nodes import Node
 from fanwise.errors import Place
 from fanwise.model import MOST_PRIORITY, WHEN_FULL
 from fanwise.values import FrozenDict
+
+if TYPE_CHECKING:
+    from fanwise.definition.trigger_schema import TriggerDefinition
 
 MAX_CONCURRENCY: Final = 100_000
 MAX_BATCH_SIZE: Final = 100_000
@@ -74,40 +75,7 @@ ORDER_KEYS: Final = ("needs", "next", "join", "max-visits")
 """The keys of a task that concern its place among `tasks`; those of the end have theirs."""
 
 
-def _key(field: str) -> str:
-    """The key of the language that a model's field holds."""
-    return field.rstrip("_").replace("_", "-")
-
-
-class _Keys(BaseModel):
-    """A map of the file whose keys are all known."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        defer_build=True,
-        alias_generator=_key,
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spell_with_hyphens(cls, data: object) -> Any:
-        """Read `_` as `-` in the keys that are known; others stay as they are written."""
-        if not isinstance(data, dict) or not any("_" in key for key in data):
-            return data
-        known = cls.keys()
-        return {
-            hyphened if (hyphened := key.replace("_", "-")) in known else key: value
-            for key, value in data.items()
-        }
-
-    @classmethod
-    def keys(cls) -> list[str]:
-        """The keys that this map takes, in the order documented."""
-        return [_key(field) for field in cls.model_fields]
-
-
-class ParameterDefinition(_Keys):
+class ParameterDefinition(Keys):
     """A value that a run is started with."""
 
     type: ParameterType = Field(
@@ -134,7 +102,7 @@ class ParameterDefinition(_Keys):
         return Accepted(kind, self.choices, self.minimum, self.maximum, self.pattern)
 
 
-class RetryDefinition(_Keys):
+class RetryDefinition(Keys):
     """When and how often a failed attempt is tried again."""
 
     count: Annotated[int | str, *whole_number(0)] = Field(description="Tries after the first one.")
@@ -163,7 +131,7 @@ class RetryDefinition(_Keys):
     )
 
 
-class TransitionDefinition(_Keys):
+class TransitionDefinition(Keys):
     """A way from a task that has ended to those that follow."""
 
     when: OptionalCondition = Field(
@@ -183,7 +151,7 @@ class TransitionDefinition(_Keys):
     )
 
 
-class TaskDefinition(_Keys):
+class TaskDefinition(Keys):
     """One step of a workflow: it calls one action, once or once per item."""
 
     name: TaskName = Field(description="What templates and other tasks call this task.")
@@ -271,7 +239,7 @@ class TaskDefinition(_Keys):
         return self.with_items is not None
 
 
-class ConcurrencyDefinition(_Keys):
+class ConcurrencyDefinition(Keys):
     """The number of runs of a workflow that are driven at once, over all engines of a store."""
 
     limit: Annotated[int, *a_count(1, MAX_CONCURRENCY)] = Field(
@@ -290,7 +258,7 @@ class ConcurrencyDefinition(_Keys):
     )
 
 
-class DedupeDefinition(_Keys):
+class DedupeDefinition(Keys):
     """The rule by which a new run would repeat one that is there, and isn't made."""
 
     key: Text = Field(description="What the two have in common, as a template of parameters.")
@@ -299,7 +267,7 @@ class DedupeDefinition(_Keys):
     )
 
 
-class WorkflowDefinition(_Keys):
+class WorkflowDefinition(Keys):
     """A workflow: its parameters, its tasks and its output."""
 
     name: Text = Field(description="What runs call this workflow; default the file's name.")
@@ -341,15 +309,25 @@ class WorkflowDefinition(_Keys):
         (), description="Steps that run at the end, in the order listed, however the run ended."
     )
     output: Any = Field(None, description="The run's output, evaluated at its end; default null.")
+    # Read by models of their own, which take their time to import.
+    on: tuple[object, ...] = Field((), description="The triggers that start runs.")
 
     _file: str = PrivateAttr()
     _text: str = PrivateAttr()
     _root: Node = PrivateAttr()
+    _triggers: tuple[TriggerDefinition, ...] = PrivateAttr(())
 
-    def located(self, file: str, text: str, root: Node) -> Self:
-        """The same definition with the file that it was loaded from, for its places."""
-        self._file, self._text, self._root = file, text, root
+    def located(
+        self, file: str, text: str, root: Node, triggers: tuple[TriggerDefinition, ...]
+    ) -> Self:
+        """The same definition with the file that it was loaded from, and the triggers of `on`."""
+        self._file, self._text, self._root, self._triggers = file, text, root, triggers
         return self
+
+    @property
+    def triggers(self) -> tuple[TriggerDefinition, ...]:
+        """The triggers under `on`."""
+        return self._triggers
 
     @property
     def file(self) -> str:

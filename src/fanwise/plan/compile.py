@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -42,6 +42,9 @@ from fanwise.plan.values import Value, compile_value, constant
 from fanwise.plan.warnings import warnings_of
 from fanwise.ports import Catalog
 from fanwise.source_kinds import SOURCE_KINDS
+
+if TYPE_CHECKING:
+    from fanwise.plan.triggers import PlannedTrigger
 
 _UNRESOLVED = ActionSpec(
     name="", function=lambda: None, runs=Runs.ASYNC, fields={}, open_input=True
@@ -115,12 +118,26 @@ class _Compiler:
         checker = Checker(plan, definition, self._catalog, self._broken)
         self._problems += order.problems()
         self._problems += checker.problems()
+        triggers, trigger_warnings = self._triggers()
         if self._problems:
             # One mistake may be met from several sides; the file's author needs it once.
             unique = dict.fromkeys(self._problems)
             raise DefinitionError(tuple(sorted(unique, key=lambda problem: problem.place)))
-        warnings = (*warnings_of(plan), *lost_digits(plan, definition))
-        return replace(plan, secrets=checker.secrets, warnings=warnings)
+        warnings = (*warnings_of(plan), *lost_digits(plan, definition), *trigger_warnings)
+        return replace(plan, secrets=checker.secrets, warnings=warnings, triggers=triggers)
+
+    def _triggers(self) -> tuple[tuple[PlannedTrigger, ...], Sequence[Diagnostic]]:
+        if not self._definition.triggers:
+            return (), ()
+        from fanwise.plan.triggers import Triggers  # zones and cron take their time to import
+
+        definition = self._definition
+        triggers = Triggers(definition, definition.name, definition.parameters, self._value)
+        planned = tuple(
+            triggers.compile_one(each, at) for at, each in enumerate(definition.triggers)
+        )
+        self._problems += triggers.problems
+        return planned, triggers.warnings
 
     def _limit(self) -> PlannedLimit | None:
         given = self._definition.concurrency

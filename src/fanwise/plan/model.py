@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,6 +15,9 @@ from fanwise.model import NamedLimit
 from fanwise.plan.settings import PlannedSettings, Setting
 from fanwise.plan.values import Value
 from fanwise.source_kinds import SOURCE_KINDS
+
+if TYPE_CHECKING:
+    from fanwise.plan.triggers import PlannedTrigger
 
 
 class PlannedInput(msgspec.Struct, frozen=True):
@@ -125,6 +129,8 @@ class Plan(msgspec.Struct, frozen=True):
     numbers: Mapping[str, int] = {}
     warnings: tuple[Diagnostic, ...] = ()
     """Warnings: allowed, but perhaps not meant."""
+    triggers: tuple[PlannedTrigger, ...] = ()
+    """The triggers that start runs of it."""
     packs: tuple[str, ...] = ()
     """The pack folders that it was made with, as absolute paths."""
 
