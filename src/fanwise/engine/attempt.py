@@ -83,8 +83,8 @@ class Surroundings(Protocol):
     def sleeper(self, ticket: Ticket) -> Callable[[float], Awaitable[None]]:
         """A function that sleeps so many seconds, for one attempt."""
 
-    def keep_log(self, ticket: Ticket, path: str, written_at: float, text: str) -> None:
-        """Record a text that an attempt has printed."""
+    def open_log(self, path: Callable[[Ticket], str]) -> AttemptLog:
+        """A log of attempts, one after the other; `path` gives the path of each."""
 
 
 class RenderedInput(NamedTuple):
@@ -143,8 +143,7 @@ def encode_result(value: object, path: Callable[[], str], masker: Masker, limits
         output = encode(value, where="result")
     except ResultError:
         output = encode(_converted(value), where="result")
-    if masker.is_active and not masker.holds_none(output):
-        output = msgspec.json.encode(masker.mask(msgspec.json.decode(output)))
+    output = masked_json(output, masker)
     if len(output) > limits.result_bytes:
         raise LimitError(
             f"the result of {path()} has {len(output):,} bytes as JSON; "
@@ -152,6 +151,13 @@ def encode_result(value: object, path: Callable[[], str], masker: Masker, limits
             setting="limits.result_bytes",
         )
     return output
+
+
+def masked_json(text: bytes, masker: Masker) -> bytes:
+    """JSON text without secrets."""
+    if masker.holds_none(text):
+        return text
+    return msgspec.json.encode(masker.mask(msgspec.json.decode(text)))
 
 
 class VisitCall:
@@ -189,6 +195,7 @@ class VisitCall:
         self._logger = logging.getLogger(f"fanwise.action.{action.name}")
         self._folder = str(around.workflow_folder)
         self._names_attempt = any(entry.value.names_attempt for entry in inputs)
+        self._portable: PortableCall | None = None
         self._shared: Arguments = {}
         self._by_item: list[InputRender] = []
         for entry in inputs:
@@ -250,6 +257,10 @@ class VisitCall:
         """The action's result as JSON text. Raises `ResultError` or `LimitError`."""
         return encode_result(value, partial(self.describe, ticket), self._masker, self._limits)
 
+    def received(self, output: bytes) -> bytes:
+        """A result that came as JSON text from another process, without secrets."""
+        return masked_json(output, self._masker)
+
     def describe(self, ticket: Ticket) -> str:
         """The path of the attempt's task and item, such as `check[17]`."""
         index = "" if ticket.index is None else f"[{ticket.index}]"
@@ -257,15 +268,23 @@ class VisitCall:
 
     def open_log(self) -> AttemptLog:
         """A block whose printed text goes to a log of its own."""
-        around = self.around
-        return AttemptLog(around.limits.log_bytes, self._masker, around.now, self._keep_log)
+        return self.around.open_log(self.describe)
 
-    def _keep_log(self, ticket: Ticket, written_at: float, text: str) -> None:
-        self.around.keep_log(ticket, self.describe(ticket), written_at, text)
+    def log_of(self, ticket: Ticket) -> AttemptLog:
+        """The log of an attempt that another process makes."""
+        log = self.open_log()
+        log.ticket = ticket
+        return log
+
+    def sleeper(self, ticket: Ticket) -> Callable[[float], Awaitable[None]]:
+        """A function that sleeps so many seconds, for an attempt that another process makes."""
+        return self.around.sleeper(ticket)
 
     def portable(self) -> PortableCall:
         """The call as data. Raises `AttemptError` if it has to stay in this process."""
-        return _make_portable(self)
+        if self._portable is None:
+            self._portable = _make_portable(self)
+        return self._portable
 
     def secret_values(self) -> bytes:
         """The values at the secret paths of the portable call, as JSON text; never to be kept."""
@@ -354,6 +373,7 @@ def _make_portable(call: VisitCall) -> PortableCall:
     traveling, shared = _divided(call)
     snapshot = _snapshot(call, traveling)
     around, visit = call.around, call.visit
+    snapshot.require_size(around.limits.snapshot_bytes, setting="limits.snapshot_bytes")
     spec = CallSpec(
         action=action,
         run_id=visit.run_id,

@@ -43,6 +43,8 @@ def retry(
     ] = None,
     packs: options.Packs = None,
     force: options.Force = False,
+    executor: options.Executor = None,
+    processes: options.ProcessCount = None,
     grace: options.Grace = None,
     verbose: options.Verbose = False,
     store: options.StoreUrl = None,
@@ -59,7 +61,7 @@ def retry(
     from fanwise.reports.lookup import find_run
     from fanwise.wiring import load_to_retry, open_records, read_settings
 
-    settings = read_settings(store=store, packs=packs or ())
+    settings = read_settings(store=store, packs=packs or (), executor=executor, processes=processes)
     with open_records(settings) as records:
         record = find_run(records, run_id)
     with prints_aside():

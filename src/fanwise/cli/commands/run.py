@@ -49,6 +49,8 @@ def run(
     run_id: options.NewId = None,
     tag: options.Tag = None,
     items: _Items = None,
+    executor: options.Executor = None,
+    processes: options.ProcessCount = None,
     grace: options.Grace = None,
     dry_run: _DryRun = False,
     verbose: options.Verbose = False,
@@ -62,7 +64,13 @@ def run(
     from fanwise.cli.commands.parameters import read_parameters
     from fanwise.wiring import load_plan, read_settings
 
-    settings = read_settings(store=store, packs=packs or (), workflow=file)
+    settings = read_settings(
+        store=store,
+        packs=packs or (),
+        executor=executor,
+        processes=processes,
+        workflow=file,
+    )
     with prints_aside():
         plan = load_plan(file, settings)
     parameters = read_parameters(plan, parameter or (), params, settings.limits)
