@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from fanwise.executors.process import ProcessExecutor
 from fanwise.ports import Clock, Executor
 from fanwise.system import SystemClock
-from fanwise.testing.executor_contract import ExecutorContract
+from fanwise.testing.isolation_contract import IsolationContract
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def shared() -> Iterator[ProcessExecutor]:
         yield executor
 
 
-class TestProcessExecutor(ExecutorContract):
+class TestProcessExecutor(IsolationContract):
     """All tests share one executor, as runs do: each is on an event loop of its own."""
 
     width = 2
@@ -39,3 +39,6 @@ class TestProcessExecutor(ExecutorContract):
 
     def open(self, clock: Clock) -> AbstractContextManager[Executor]:
         return nullcontext(self._executor)
+
+    def workers(self) -> Collection[int]:
+        return self._executor.processes

@@ -42,7 +42,9 @@ _END_S: Final = 2.0
 class Child:
     """A process. Implements `workers.Worker`. `gone` is called when it has died."""
 
-    def __init__(self, environment: Mapping[str, str], gone: Callable[[Child], None]) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], most_attempts: int, gone: Callable[[Child], None]
+    ) -> None:
         ours, its = socket.socketpair()
         with its, tempfile.TemporaryFile() as memory:
             memory.truncate(SIZE_BYTES)
@@ -62,16 +64,27 @@ class Child:
             )
             self._marks = Marks(memory.fileno())
         self._channel = Channel(ours, self._heard, self._lost)
+        self._most_attempts = most_attempts
         self._gone = gone
         self._guests: dict[int, Guest] = {}
         self._is_killed = False
-        self.attempts = 0
+        self._attempts = 0
         self.send(Welcome(tuple(sys.path)))
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
 
     @property
     def is_alive(self) -> bool:
         """True if it can be sent attempts."""
         return self._channel.is_open and not self._is_killed and self._process.poll() is None
+
+    @property
+    def is_worn(self) -> bool:
+        """True once it has been sent so many attempts that it is to make room for a new one."""
+        return self._attempts >= self._most_attempts
 
     @property
     def is_idle(self) -> bool:
@@ -92,7 +105,7 @@ class Child:
     def send(self, message: ToWorker) -> None:
         """Send a message. It is lost if the process has died."""
         if type(message) is Attempts:
-            self.attempts += len(message.attempts)
+            self._attempts += len(message.attempts)
         self._channel.send(encode_message(message))
 
     def running(self) -> frozenset[int]:

@@ -41,6 +41,11 @@ class ProcessExecutor:
         secrets = await asyncio.to_thread(call.secret_values)
         await RemoteVisit(feed, call, self._pool, self._clock, portable, secrets).run()
 
+    @property
+    def processes(self) -> frozenset[int]:
+        """The numbers of the processes that live."""
+        return self._pool.processes
+
     def close(self) -> None:
         """End all processes."""
         self._pool.close()
@@ -60,8 +65,18 @@ class ProcessPool:
         self._lent: set[Child] = set()
         self._free: list[Child] = []
         self._shared: list[Child] = []
+        self._worn: list[Child] = []  # were shared, and are left to their visits
+        self._spare: set[Child] = set()
         self._ending: list[Child] = []
         self._waiting: deque[Guest] = deque()
+
+    @property
+    def processes(self) -> frozenset[int]:
+        """The numbers of the processes that live."""
+        return frozenset(child.pid for child in self._children() if child.is_alive)
+
+    def _children(self) -> Sequence[Child]:
+        return (*self._lent, *self._free, *self._shared, *self._worn, *self._spare)
 
     def next_number(self) -> int:
         """A number for a visit or an attempt, from 1, given once."""
@@ -92,7 +107,7 @@ class ProcessPool:
 
     def _start(self) -> Child:
         self._ending = [child for child in self._ending if not child.has_ended]
-        return Child(self._environment, self._gone)
+        return Child(self._environment, self._recycled_after, self._gone)
 
     def forget(self, guest: Guest) -> None:
         """Offer this guest nothing any more."""
@@ -102,11 +117,12 @@ class ProcessPool:
     def give_back(self, worker: Worker) -> None:
         """End the loan of a process; one that was made for it alone ends."""
         assert isinstance(worker, Child)
-        if worker not in self._lent:
+        if worker in self._spare:
+            self._spare.discard(worker)
             self._let_end(worker)
             return
         self._lent.discard(worker)
-        if not worker.is_alive or worker.attempts >= self._recycled_after:
+        if worker.is_worn or not worker.is_alive:
             self._let_end(worker)
         else:
             self._free.append(worker)
@@ -124,34 +140,38 @@ class ProcessPool:
 
     def shared(self) -> Sequence[Worker]:
         """The processes that all visits of `async def` actions share."""
-        kept = []
-        for child in self._shared:
-            if child.is_idle and not (child.is_alive and child.attempts < self._recycled_after):
+        for child in [*self._shared]:
+            if child.is_worn or not child.is_alive:
+                self._shared.remove(child)
+                self._worn.append(child)
+        for child in [*self._worn]:
+            if child.is_idle:
+                self._worn.remove(child)
                 self._let_end(child)
-            else:
-                kept.append(child)
-        self._shared = kept
         while len(self._shared) < self.size:
             self._shared.append(self._start())
         return self._shared
 
     def spare(self) -> Worker:
         """A process for suspects, made for them; it ends when it is given back."""
-        return self._start()
+        child = self._start()
+        self._spare.add(child)
+        return child
 
     def _gone(self, child: Child) -> None:
         """Forget a process that has died."""
         self._lent.discard(child)
-        if child in self._shared:
-            self._shared.remove(child)
-        if child in self._free:
-            self._free.remove(child)
+        self._spare.discard(child)
+        for some in (self._shared, self._worn, self._free):
+            if child in some:
+                some.remove(child)
         self._offer()
 
     def close(self) -> None:
         """End all processes."""
-        for child in (*self._lent, *self._free, *self._shared):
+        for child in self._children():
             self._let_end(child)
         self._lent, self._free, self._shared = set(), [], []
+        self._worn, self._spare = [], set()
         for child in self._ending:
             child.wait()

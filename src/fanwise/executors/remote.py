@@ -189,6 +189,7 @@ class RemoteVisit:
 
     def _send(self, station: Station, chunk: _Chunk) -> None:
         if chunk.attempts:
+            station.had_turn = True
             station.worker.send(Attempts(self._visit, chunk.attempts))
 
     async def _more(self) -> bool:
@@ -268,7 +269,7 @@ class RemoteVisit:
             if begins:
                 feed.begin()
         self._size.ended(len(message.outcomes), total_s)
-        if lane.sent and not self._stations.is_wanted and self._halted_at is None:
+        if lane.sent and self._halted_at is None and self._stations.may_grow(station):
             chunk = _Chunk()
             self._add_ahead(station, chunk)
             self._send(station, chunk)

@@ -14,16 +14,18 @@ class Station:
     """A worker in use for a visit, its lane, and what is known of it.
 
     A worker that is `lent` is no other visit's. `since` is when an outcome last came of it, or when
-    it was given something to do; `killed` says why it was killed, or is empty.
+    it was given something to do; `killed` says why it was killed, or is empty. `had_turn` says that
+    it was given something at all, so that its worker may change hands.
     """
 
-    __slots__ = ("is_open", "is_recalled", "killed", "lane", "lent", "since", "worker")
+    __slots__ = ("had_turn", "is_open", "is_recalled", "killed", "lane", "lent", "since", "worker")
 
     def __init__(self, worker: Worker, lane: Lane, *, lent: bool, since: float) -> None:
         self.worker = worker
         self.lane = lane
         self.lent = lent
         self.since = since
+        self.had_turn = False
         self.is_open = False
         self.is_recalled = False
         self.killed = ""
@@ -31,7 +33,7 @@ class Station:
     @property
     def has_room(self) -> bool:
         """True if an attempt may begin here at once."""
-        return self.lane.has_room and not self.killed
+        return self.lane.has_room and not self.killed and not self.worker.is_worn
 
 
 class Stations:
@@ -67,18 +69,18 @@ class Stations:
         """The station in a worker, if there is one."""
         return self._by_worker.get(worker)
 
-    @property
-    def is_wanted(self) -> bool:
-        """True if other visits wait for a worker that this one has."""
-        return self._blocks and self._workers.is_wanted
+    def may_grow(self, station: Station) -> bool:
+        """True if a station may get more before it is empty: nobody waits for its worker."""
+        return not (station.worker.is_worn or (station.lent and self._workers.is_wanted))
 
     def with_room(self) -> Station | None:
         """A station where an attempt may begin at once; if there is none, one may be offered."""
+        for station in self:
+            if station.had_turn and not station.lane.sent and not self.may_grow(station):
+                self._leave(station)
         return self._own() if self._blocks else self._least_busy()
 
     def _own(self) -> Station | None:
-        if self._workers.is_wanted:
-            self.settle()
         for station in self._by_worker.values():
             if station.has_room:
                 return station
@@ -88,7 +90,8 @@ class Stations:
         return None if worker is None else self.join(worker)
 
     def _least_busy(self) -> Station | None:
-        shared = [station for station in self._by_worker.values() if not station.lent]
+        stations = self._by_worker.values()
+        shared = [each for each in stations if not (each.lent or each.worker.is_worn)]
         if len(shared) < self._most:
             workers = self._workers.shared()[: self._most]
             new = [worker for worker in workers if worker not in self._by_worker]

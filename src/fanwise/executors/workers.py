@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 from fanwise.errors import WorkerDiedError
 from fanwise.executors.frames import ToWorker, VisitMessage
 
-MOST_LOSSES: Final = 3
+MOST_LOSSES: Final = 5
 """Workers that may die in a row before they begin."""
 
 
@@ -35,6 +35,10 @@ class Guest(Protocol):
 
 class Worker(Protocol):
     """A place elsewhere that makes attempts, and the way to it."""
+
+    @property
+    def is_worn(self) -> bool:
+        """True once it has made so many attempts that it is to make room for a new one."""
 
     def join(self, visit: int, guest: Guest) -> None:
         """Pass on the messages of a visit to `guest`."""

@@ -34,6 +34,7 @@ class Workbench:
     ) -> None:
         self.folder = folder
         self.limits = Limits()
+        self.environment: dict[str, str] = {}
         self.observer = _Opening(self)
         self._open = open_executor
         self._pipes = {}
@@ -127,7 +128,12 @@ class Workbench:
             )
 
     def _settings(self) -> Settings:
-        return Settings(store="", limits=self.limits)
+        return Settings(store="", limits=self.limits, environment=self.environment)
+
+    @property
+    def pack(self) -> Path:
+        """The file of the actions."""
+        return self.folder / "packs" / "contract" / "actions.py"
 
     def items(self) -> list[ItemOutcome]:
         """The items of the newest run's first task."""
