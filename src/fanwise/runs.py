@@ -122,7 +122,7 @@ def submit(
     """
     from fanwise.model import Submission
 
-    settings = read_settings(store=store, packs=packs)
+    settings = read_settings(store=store, packs=packs, workflow=workflow)
     plan = load_plan(workflow, settings)
     place = Submission(queue, priority, once)
     found, _ = submit_run(plan, dict(parameters or {}), settings, place, run_id=run_id, tags=tags)

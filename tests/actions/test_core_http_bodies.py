@@ -353,3 +353,9 @@ def test_paths_of_uploads_start_at_the_workflows_folder(tmp_path: Path) -> None:
         ["logo", "a.txt", "text/plain", 1],
         ["more", "a.txt", "text/plain", 1],
     ]
+
+
+def test_json_in_another_encoding_is_no_text() -> None:
+    """Such as Latin-1, which JSON can't be in: it is told as any body that is none."""
+    error = failure(answering(b'{"name": "\xe9"}', Content_Type="application/json"))
+    assert error.type == "NotText"

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from fanwise import open_store, submit
+
 FLOW = "tasks: [{name: a, action: core.noop}]\n"
 
 
@@ -30,6 +32,15 @@ def test_runs_go_into_the_store_of_the_workflows_project(fanwise, project, monke
     assert json.loads(fanwise("show", "r", "--json").out)["status"] == "succeeded"
     monkeypatch.chdir(project.parent)
     assert fanwise("show", "r").status == 2
+
+
+def test_submitted_runs_go_into_it_too(fanwise, project):
+    """From the command line and from Python."""
+    flow = project / "flows/nightly/flow.yaml"
+    by_command = fanwise("submit", str(flow)).out.strip()
+    by_python = submit(flow).id
+    with open_store(str(project / "data" / "runs.db")) as store:
+        assert {run.id for run in store.runs()} == {by_command, by_python}
 
 
 def test_an_option_and_the_environment_go_before_the_project(fanwise, project, monkeypatch):

@@ -51,6 +51,15 @@ def test_submit_prints_the_id_of_a_run_that_waits(fanwise, folder: Path) -> None
     assert "pending" in fanwise("runs").out
 
 
+def test_submit_tells_what_validate_warns_of(fanwise, write) -> None:
+    """As `run` does, and makes the run."""
+    write(**{"flow.yaml": "vars: {version: 3.10}\ntasks: [{name: a, action: core.noop}]\n"})
+    told = fanwise("submit", "flow.yaml")
+    assert told.status == 0
+    assert "3.10" in told.err
+    assert told.err == fanwise("run", "flow.yaml", "--dry-run").err
+
+
 def test_submitting_once_gives_the_run_that_is_there(fanwise) -> None:
     """However often, and it says so."""
     first = json.loads(fanwise("submit", "flow.yaml", "-p", "n=3", "--once", "k", "--json").out)

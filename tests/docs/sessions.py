@@ -69,6 +69,7 @@ def carry_out(line: str, folder: Path, *, is_killed: bool = False) -> str:
                 name, _, value = words.pop(0).partition("=")
                 os.environ[name] = value
             os.environ.pop("COLUMNS", None)  # pages show texts whole
+            os.environ.pop("PYTEST_ADDOPTS", None)
             os.environ["FANWISE_STORE"] = str(folder.parent / "fanwise.db")
             with contextlib.suppress(SystemExit):
                 if words[0] == "cat":

@@ -36,6 +36,7 @@ from fanwise.testing.clock import ManualClock
 from fanwise.testing.ownership_contract import an_owner
 from fanwise.testing.stores import StoreWrapper
 
+HOUR_S = 3_600.0
 PATIENCE_S = 60.0  # a test that waits longer than that fails
 ONE = "tasks: [{name: a, action: test.do}]"
 WAIT = """
@@ -111,9 +112,9 @@ class Shared:
         self.begun: asyncio.Queue[int] = asyncio.Queue()
         self.go = asyncio.Event()
 
-    def open(self) -> Store:
-        """The store as another process has it open."""
-        return open_sqlite(self.path, durability="off", now=self.time.now)
+    def open(self, ahead_s: float = 0.0) -> Store:
+        """The store as another process has it open, whose clock may be ahead."""
+        return open_sqlite(self.path, durability="off", now=lambda: self.time.now() + ahead_s)
 
     def submit(self, run_id: str, text: str = ONE, **how: Any) -> int:
         @fanwise.action("test.wait")
@@ -143,14 +144,15 @@ class Shared:
         *,
         load: Callable[[RunRecord], Awaitable[Plan]] | None = None,
         store: Store | None = None,
+        ahead_s: float = 0.0,
         **options: Any,
     ) -> AsyncIterator[tuple[Taking, Log]]:
         """An engine at work; at the end of the block it is stopped."""
-        store = store or self.open()
+        store = store or self.open(ahead_s)
         self.loom.store, self.loom.processes = store, self.processes
         services, log = self.loom.services(), Log()
         engine = ClaimingEngine(store, services, EnvironmentSecrets({}))
-        services = replace(services, clock=Mixed(self.time))
+        services = replace(services, clock=Mixed(self.time, ahead_s))
         taking = Taking(
             engine,
             services,
@@ -177,10 +179,14 @@ class Shared:
 
 
 class Mixed(SystemClock):
-    """The machine's clock, whose monotonic time a test moves."""
+    """The machine's clock, which may be ahead, and whose monotonic time a test moves."""
 
-    def __init__(self, clock: ManualClock) -> None:
+    def __init__(self, clock: ManualClock, ahead_s: float) -> None:
         self.monotonic = clock.monotonic  # type: ignore[misc, assignment, method-assign]
+        self._ahead_s = ahead_s
+
+    def now(self) -> float:
+        return super().now() + self._ahead_s
 
 
 async def soon(what: Any) -> Any:
@@ -200,14 +206,18 @@ def play(part: Coroutine[Any, Any, None]) -> None:
     asyncio.run(part)
 
 
-def test_two_engines_share_the_runs_and_none_is_driven_twice(shared: Shared) -> None:
-    """Also runs that are submitted while both are idle."""
+@pytest.mark.parametrize("ahead_s", [0.0, HOUR_S, -HOUR_S])
+def test_two_engines_share_the_runs_and_none_is_driven_twice(
+    shared: Shared, ahead_s: float
+) -> None:
+    """Also runs that are submitted while both are idle, and whatever their clocks say."""
 
     async def share() -> None:
         for number in range(10):
             shared.submit(f"early-{number}")
         ended: asyncio.Queue[Run] = asyncio.Queue()
-        async with shared.working(most=2) as (_, a), shared.working(most=2) as (_, b):
+        first, second = shared.working(most=2), shared.working(most=2, ahead_s=ahead_s)
+        async with first as (_, a), second as (_, b):
             a.ended = b.ended = ended
             for number in range(10):
                 shared.submit(f"late-{number}")
@@ -347,13 +357,18 @@ def test_an_error_of_the_engines_own_is_a_try(shared: Shared) -> None:
     play(break_off())
 
 
-def test_an_engine_that_is_gone_loses_its_runs_within_its_lease(shared: Shared) -> None:
-    """By the beats that the others have watched; a run that isn't submitted stays with it."""
+@pytest.mark.parametrize("ahead_s", [0.0, HOUR_S, -HOUR_S])
+def test_an_engine_that_is_gone_loses_its_runs_within_its_lease(
+    shared: Shared, ahead_s: float
+) -> None:
+    """By the beats that the others have watched, not by what the clock of either says."""
 
     async def take_over() -> None:
         shared.submit("r")
-        lost = shared.store.enroll(an_owner("lost"))
-        shared.store.claim(lost, ["default"], 1)
+        elsewhere = shared.open(ahead_s)
+        lost = elsewhere.enroll(an_owner("lost"))
+        elsewhere.claim(lost, ["default"], 1)
+        elsewhere.close()
         async with shared.working(lease_s=1e6) as (taking, log):  # it looks only when it is told to
             for _ in range(3):
                 await taking.look_for_gone_engines()

@@ -97,7 +97,10 @@ def test_values_that_come_apart_as_secrets_render_the_same(
     """Whichever of the named values are secrets, they come back to their places."""
     value = drawn(raw)
     snapshot = take_snapshot(
-        [value], context.shared, is_secret=lambda part: len(encode(part)) % one_in == 0
+        [value],
+        context.shared,
+        # The names that a message may choose from, a list of its own, stay.
+        is_secret=lambda part: type(part) is not list and len(encode(part)) % one_in == 0,
     )
     apart = secret_values(context.shared, snapshot.secrets)
     restored = restore(snapshot.data, apart).for_item(context.item, context.index)

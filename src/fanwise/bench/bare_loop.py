@@ -55,9 +55,11 @@ def bare_loop(
 
 def _new_store(path: Path) -> sqlite3.Connection:
     from fanwise.stores.schema import items
+    from fanwise.stores.sqlite_files import PAGE_BYTES
     from fanwise.stores.sqlite_text import definition
 
     connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode=wal")
     connection.execute("PRAGMA synchronous=normal")
     for statement in definition(items):

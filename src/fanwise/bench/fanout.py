@@ -1,7 +1,8 @@
-"""A fan-out whose action does nothing and whose outcomes are recorded in SQLite.
+"""A fan-out whose outcomes are recorded in SQLite.
 
 Its throughput is compared with that of a bare loop, which inserts the same rows (`bare_loop`): both
-as whole calls, with a new store each time. How throughput and memory go with the number of items,
+as whole calls, with a new store each time, of an action that does nothing and of one whose results
+have 1 KB. How throughput and memory go with the number of items,
 and memory with the size of the context, is measured in processes of their own (`fanout_process`):
 throughput over the task's own time, so that starting up neither flatters nor hurts it, and memory
 as the peak of the whole process.
@@ -9,7 +10,7 @@ as the peak of the whole process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -24,6 +25,7 @@ from fanwise.bench.comparison import Comparison
 from fanwise.bench.comparison import render as render_comparison
 from fanwise.bench.fanout_process import FanOut, workflow
 from fanwise.bench.measure import DEFAULT_ROUNDS, alternate, in_process, seconds, take_turns
+from fanwise.bench.pack.actions import report
 from fanwise.bench.runs import run
 from fanwise.bench.tables import figures_table
 from fanwise.units import show_bytes, show_seconds
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 BARE_LOOP = "bare loop"
 FANWISE = "fanwise"
 FANWISE_TIMEOUT = "fanwise, timeout: 5s"
+FANWISE_RETRY = "fanwise, label and retry"
+
+_RETRY: JsonObject = {"label": "{{ index }}", "retry": {"count": 3, "delay": "1s"}}
 
 ITEMS = 100_000
 SIZES = (10_000, 100_000, 1_000_000)
@@ -45,17 +50,18 @@ _PROCESS = "fanwise.bench.fanout_process"
 _MEMORY_ROUNDS = 3  # A peak of memory hardly differs from one process to the next.
 
 Way = Callable[[int, Path], object]
-"""Runs a no-op action for each index below a number, and records the outcomes in a new store."""
+"""Runs an action for each index below a number, and records the outcomes in a new store."""
 
 
 class FanOutFigures(msgspec.Struct, frozen=True):
-    """The measured figures, as medians.
+    """The measured figures, as medians: of a no-op action, but for `results`, which are of 1 KB.
 
     `by_items` has fan-outs of more and more items with next to no context, `by_context` for each
     size of a context one of few items and one of many.
     """
 
     throughput: Comparison
+    results: Comparison
     by_items: list[FanOut]
     by_context: list[tuple[FanOut, FanOut]]
 
@@ -76,26 +82,36 @@ def compare(
         min(rounds, _MEMORY_ROUNDS),
     )
     return FanOutFigures(
-        throughput=compare_throughput(items, rounds),
+        throughput=_throughput("A no-op action", ways(), items, rounds),
+        results=_throughput("A result of 1 KB", ways_with_results(), items, rounds),
         by_items=list(by_items.values()),
         by_context=[(by_context[few, size], by_context[many, size]) for size in contexts_bytes],
     )
 
 
 def ways() -> dict[str, Way]:
-    """The ways to run the fan-out: by hand, and fanwise's with and without a timeout."""
-
-    def fanwise(items: int, store: Path, settings: JsonObject | None = None) -> None:
-        run(workflow(items, settings=settings), store)
-
+    """The ways to do nothing for each item: by hand, and fanwise's with more and more settings."""
     return {
         BARE_LOOP: lambda items, store: bare_loop(range(items), store),
-        FANWISE: fanwise,
-        FANWISE_TIMEOUT: partial(fanwise, settings={"timeout": "5s"}),
+        FANWISE: partial(_fanwise, {}),
+        FANWISE_TIMEOUT: partial(_fanwise, {"timeout": "5s"}),
+        FANWISE_RETRY: partial(_fanwise, _RETRY),
     }
 
 
-def compare_throughput(items: int, rounds: int) -> Comparison:
+def ways_with_results() -> dict[str, Way]:
+    """The ways to record a result of 1 KB for each item."""
+    return {
+        BARE_LOOP: lambda items, store: bare_loop(range(items), store, action=report),
+        FANWISE: partial(_fanwise, {"action": "bench.report"}),
+    }
+
+
+def _fanwise(settings: JsonObject, items: int, store: Path) -> None:
+    run(workflow(items, settings=settings), store)
+
+
+def _throughput(what: str, ways: Mapping[str, Way], items: int, rounds: int) -> Comparison:
     """Measure the ways against each other, each time with a new store."""
 
     def timed(way: Way) -> float:
@@ -103,10 +119,10 @@ def compare_throughput(items: int, rounds: int) -> Comparison:
             return seconds(lambda: way(items, Path(folder) / "runs.db"))
 
     return Comparison(
-        what=f"A no-op action for each of {items:,} items, recorded in SQLite",
+        what=f"{what} for each of {items:,} items, recorded in SQLite",
         baseline=BARE_LOOP,
         rounds=rounds,
-        seconds=alternate({name: partial(timed, way) for name, way in ways().items()}, rounds),
+        seconds=alternate({name: partial(timed, way) for name, way in ways.items()}, rounds),
         items=items,
     )
 
@@ -135,11 +151,17 @@ def budgets(figures: FanOutFigures) -> list[Budget]:
         *(
             at_least(
                 f"throughput of {way} against a bare loop, {throughput.items:,} items",
-                0.6,
+                0.75,
                 "times",
                 throughput.speed(way),
             )
-            for way in (FANWISE, FANWISE_TIMEOUT)
+            for way in (FANWISE, FANWISE_TIMEOUT, FANWISE_RETRY)
+        ),
+        at_least(
+            f"throughput of {FANWISE} with results of 1 KB against a bare loop",
+            0.6,
+            "times",
+            figures.results.speed(FANWISE),
         ),
         at_least(
             f"items/s at {most.items:,} items against {least.items:,}",
@@ -149,7 +171,7 @@ def budgets(figures: FanOutFigures) -> list[Budget]:
         ),
         at_most(
             f"peak memory at {most.items:,} items, more than at {least.items:,}",
-            30e6,
+            20e6,
             "bytes",
             most.peak_memory_bytes - least.peak_memory_bytes,
         ),
@@ -164,10 +186,11 @@ def budgets(figures: FanOutFigures) -> list[Budget]:
 
 
 def render(figures: FanOutFigures) -> RenderableType:
-    """A table for the throughput and one for how it goes with sizes."""
+    """Tables for the throughput, and one for how it goes with sizes."""
     from rich.console import Group
 
-    return Group(render_comparison(figures.throughput), _sizes_table(figures))
+    comparisons = map(render_comparison, (figures.throughput, figures.results))
+    return Group(*comparisons, _sizes_table(figures))
 
 
 def _sizes_table(figures: FanOutFigures) -> RenderableType:

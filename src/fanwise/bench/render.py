@@ -121,7 +121,7 @@ def budgets(figures: RenderFigures) -> list[Budget]:
     """The promised limits, beside the measured figures."""
     paths, texts = figures.paths, figures.texts
     return [
-        at_most("rendering three `{{ item.x }}`", 1e-6, "seconds", paths.seconds[FANWISE]),
+        at_most("rendering three `{{ item.x }}`", 0.5e-6, "seconds", paths.seconds[FANWISE]),
         at_most("rendering three short texts", 3e-6, "seconds", texts.seconds[FANWISE]),
         at_least(
             "speed of rendering three `{{ item.x }}` against Jinja2",

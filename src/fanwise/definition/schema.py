@@ -326,9 +326,10 @@ class WorkflowDefinition(_Keys):
         """The tasks that run at the end, in their order."""
         return (*self.on_failure, *self.finally_)
 
-    def node(self, *path: str | int) -> Node | None:
-        """The part of the file at `path`, or None if there is none."""
-        return self._root.find(path)
+    @property
+    def root(self) -> Node:
+        """The file as a tree."""
+        return self._root
 
     def place(self, *path: str | int) -> Place:
         """Where the value at `path` starts, or the nearest value around it that is in the file."""

@@ -106,10 +106,12 @@ class InputRender(NamedTuple):
     def value_in(self, context: TemplateContext) -> object:
         """The value that the action is called with. Raises `AttemptError`."""
         value = self.render(context, None)
-        if self.check is None:
-            return value
+        return value if self.check is None else self.checked(self.check, value)
+
+    def checked(self, check: _Check, value: object) -> object:
+        """Check a value. Raises `InputError`, with the input's place."""
         try:
-            return self.check(value)
+            return check(value)
         except InputError as error:
             raise error.at(self.place) from None
 
@@ -134,30 +136,32 @@ def input_render(
     return InputRender(entry.name, render, _check_of(action, entry.name), value.place)
 
 
-def encode_result(value: object, path: Callable[[], str], masker: Masker, limits: Limits) -> bytes:
-    """The result of the attempt at `path()`, masked, as JSON text.
+def encode_result(value: object, masker: Masker) -> bytes:
+    """The result of an attempt, masked, as JSON text.
 
-    Raises `ResultError` for a value that isn't JSON, and `LimitError`.
+    Raises `ResultError` for a value that isn't JSON.
     """
     try:
         output = encode(value, where="result")
     except ResultError:
         output = encode(_converted(value), where="result")
-    output = masked_json(output, masker)
-    if len(output) > limits.result_bytes:
-        raise LimitError(
-            f"the result of {path()} has {len(output):,} bytes as JSON; "
-            f"the limit is {limits.result_bytes:,}.",
-            setting="limits.result_bytes",
-        )
-    return output
+    return masked_json(output, masker)
 
 
 def masked_json(text: bytes, masker: Masker) -> bytes:
     """JSON text without secrets."""
-    if masker.holds_none(text):
+    if not masker.is_active or masker.holds_none(text):
         return text
     return msgspec.json.encode(masker.mask(msgspec.json.decode(text)))
+
+
+def too_large(path: str, output: bytes, limits: Limits) -> LimitError:
+    """The error of an attempt whose result is over the limit."""
+    return LimitError(
+        f"the result of {path} has {len(output):,} bytes as JSON; "
+        f"the limit is {limits.result_bytes:,}.",
+        setting="limits.result_bytes",
+    )
 
 
 class VisitCall:
@@ -218,15 +222,20 @@ class VisitCall:
             self._by_item.append(own)
 
     def arguments(self, ticket: Ticket) -> Arguments:
-        """The action's arguments. Raises `AttemptError`."""
+        """The action's arguments. Raises `AttemptError`.
+
+        This and `result` are called for each item, and do no more than the call asks for.
+        """
         arguments = self._shared.copy()
         context: TemplateContext = ticket.context
         if self._names_attempt:
             facts = FrozenDict(key=self._key(ticket), number=ticket.attempt)
             context = AttemptContext(ticket.context, facts)
         for each in self._by_item:
-            arguments[each.name] = each.value_in(context)
-        require_rules(self.action, arguments)
+            value = each.render(context, None)
+            arguments[each.name] = value if each.check is None else each.checked(each.check, value)
+        if self.action.rules:
+            require_rules(self.action, arguments)
         if self._context_field is not None:
             arguments[self._context_field] = self._action_context(ticket)
         if self._is_child:
@@ -255,7 +264,10 @@ class VisitCall:
 
     def result(self, value: object, ticket: Ticket) -> bytes:
         """The action's result as JSON text. Raises `ResultError` or `LimitError`."""
-        return encode_result(value, partial(self.describe, ticket), self._masker, self._limits)
+        output = encode_result(value, self._masker)
+        if len(output) > self._limits.result_bytes:
+            raise too_large(self.describe(ticket), output, self._limits)
+        return output
 
     def received(self, output: bytes) -> bytes:
         """A result that came as JSON text from another process, without secrets."""

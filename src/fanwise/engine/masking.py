@@ -33,13 +33,13 @@ class Masker:
     """Replaces each occurrence of a secret's value, in any text, by `***`."""
 
     def __init__(self, secrets: Iterable[str | None]) -> None:
+        given = {secret for secret in secrets if secret and secret.strip()}
         # Without white space at the ends: programs that read secrets from files strip it.
-        wanted = {
-            each for secret in secrets if secret for each in (secret.strip(), *_lines(secret))
-        }
+        wanted = {each for secret in given for each in (secret.strip(), *_lines(secret))}
         # The longest first, so that a secret that holds another one goes as a whole.
         longest_first = sorted((each for each in wanted if each.strip()), key=len, reverse=True)
-        patterns = [form for each in longest_first for form in (_pattern(each), *_base64(each))]
+        patterns = [form for secret in sorted(given - wanted) for form in _base64(secret)]
+        patterns += [form for each in longest_first for form in (_pattern(each), *_base64(each))]
         self._pattern = re.compile("|".join(patterns))
         self._longest = max(map(len, longest_first), default=0) * _LONGEST_FORM
         heads = {each.split(maxsplit=1)[0] for each in longest_first if len(each.split()) > 1}

@@ -19,7 +19,13 @@ from msgspec.structs import replace
 
 from fanwise.conductor import Evaluate, EvaluationKind
 from fanwise.context import WorkflowContext
-from fanwise.engine.attempt import InputRender, encode_result, input_render, require_rules
+from fanwise.engine.attempt import (
+    InputRender,
+    encode_result,
+    input_render,
+    require_rules,
+    too_large,
+)
 from fanwise.engine.calls import RunSurroundings
 from fanwise.engine.capture import AttemptLog
 from fanwise.engine.context_size import require_room
@@ -174,7 +180,10 @@ class StraightLine:
                     log.ticket = None
                     if log.has_text:
                         log.keep(ticket)
-            output = encode_result(value, lambda: row.path, run.masker, run.services.limits)
+            output = encode_result(value, run.masker)
+            limits = run.services.limits
+            if len(output) > limits.result_bytes:
+                raise too_large(row.path, output, limits)
             return replace(row, output=output)
         except BaseException as error:
             if is_cut_off(error):

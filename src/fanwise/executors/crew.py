@@ -66,16 +66,18 @@ from fanwise.ports import ActionCall, AttemptLog, Clock, Feed, Ticket, Timer
 # looks at its duration once more when it returns, which costs a comparison.
 #
 # Turns of 10 ms. A worker that never has to wait keeps the event loop to itself, and with it the
-# journal, the progress and Ctrl-C. So each worker yields once 10 ms have passed since the loop last
-# came round. The first that yields has the loop begin the next turn, when all others have had
-# theirs. `asyncio.sleep(0)` after each item would cost more than the item. Reading the clock costs
-# nothing: it is read anyway, for the duration that is recorded.
+# journal, the progress and Ctrl-C. So each worker yields once 10 ms have passed since the first
+# attempt that ended after the loop last came round: that attempt begins the turn, and has the loop
+# end it in its next round. Where attempts wait for something the loop comes round by itself, and
+# nobody yields. `asyncio.sleep(0)` after each item would cost more than the item. Reading the clock
+# costs nothing: it is read anyway, for the duration that is recorded.
 #
 # The log. Printed text is kept apart by a context variable (`engine/capture.py`), which is set once
 # for each worker, and inherited by whatever a `Caller` starts in a copy of the worker's context. An
 # item that prints nothing costs two assignments and a look at whether the buffer is empty.
 
 _TURN_S: Final = 0.010
+_NO_TURN: Final = -math.inf
 
 
 class Caller(Protocol):
@@ -95,9 +97,6 @@ class Caller(Protocol):
 
     def leave(self) -> None:
         """Make the next call apart from the latest, which may never return."""
-
-    def close(self) -> None:
-        """Free resources once the last call has returned."""
 
 
 class _Worker:
@@ -144,8 +143,7 @@ class WorkerPool:
         self._has_lookout = False
         self._line: list[asyncio.Future[None]] = []  # of workers behind the lookout
         self._is_over = False
-        self._turn_ends = 0.0
-        self._turn_is_over = False
+        self._turn_ends = _NO_TURN
         self._has_noticed_overrun = False
         self._deadline_timer: Timer | None = None
         self._halted: asyncio.Future[object] = self._loop.create_future()
@@ -164,8 +162,6 @@ class WorkerPool:
             await asyncio.wait(tasks)
             if self._deadline_timer is not None:
                 self._deadline_timer.cancel()
-            for worker in self._workers:
-                worker.caller.close()
 
     def _hire(self) -> None:
         worker = _Worker(self._make_caller())
@@ -275,7 +271,7 @@ class WorkerPool:
                 else:
                     succeeded(ticket, output, started + to_epoch, now - started)
             if now >= self._turn_ends:
-                await self._yield()
+                await self._take_turn(now)
                 now = monotonic()
             ticket = take()
 
@@ -392,16 +388,16 @@ class WorkerPool:
         for worker in self._workers:
             worker.interrupt("halt")
 
-    async def _yield(self) -> None:
-        """Let the loop come round; the first worker that yields ends the turn."""
-        if not self._turn_is_over:
-            self._turn_is_over = True
-            self._loop.call_soon(self._begin_turn)
-        await asyncio.sleep(0)
+    async def _take_turn(self, now: float) -> None:
+        """Begin a turn, or let the loop come round at the end of one."""
+        if self._turn_ends == _NO_TURN:
+            self._turn_ends = now + _TURN_S
+            self._loop.call_soon(self._end_turn)
+        else:
+            await asyncio.sleep(0)
 
-    def _begin_turn(self) -> None:
-        self._turn_is_over = False
-        self._turn_ends = self._clock.monotonic() + _TURN_S
+    def _end_turn(self) -> None:
+        self._turn_ends = _NO_TURN
 
 
 def _finish(future: asyncio.Future[object], _: object = None) -> None:

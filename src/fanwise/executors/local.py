@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
 
 from fanwise.catalog import Runs
 from fanwise.executors.crew import Caller, WorkerPool
-from fanwise.executors.threads import Thread
+from fanwise.executors.threads import Threads
 from fanwise.ports import ActionCall, Clock, Feed
 
 # Actions in this process
@@ -20,18 +21,18 @@ from fanwise.ports import ActionCall, Clock, Feed
 # worker directly, with nothing between. How workers take attempts, keep deadlines and share the
 # loop stands in `crew.py`; here stands how the action itself is called.
 #
-# Threads. A `def` would block the loop, so each worker has a thread of its own, made at its first
-# call and kept until the visit ends. `asyncio.to_thread` isn't enough, for three reasons. Its pool
-# has at most 32 threads for the whole process, so `concurrency: 200` would mean 32. It copies the
-# context for each call, where a worker's thread inherits it once: the log that hears the worker
-# hears its thread too. And the interpreter waits for the pool's threads when it ends, so an
-# action that never returns would keep a run that is over from exiting; ours are daemons.
+# Threads. A `def` would block the loop, so the visit has threads of its own (`threads.py`) until it
+# ends. `asyncio.to_thread` isn't enough, for three reasons. Its pool has at most 32 threads for the
+# whole process, so `concurrency: 200` would mean 32. It copies the context for each call, where a
+# worker has one copy for all of its calls: the log that hears the worker hears these too. And the
+# interpreter waits for the pool's threads when it ends, so an action that never returns would keep
+# a run that is over from exiting; ours are daemons.
 #
 # Timeouts of threads. Python can't stop a thread: `PyThreadState_SetAsyncExc` waits for the next
 # bytecode, which a call that hangs in C never reaches, and kills whatever library is on the stack
 # halfway through its own invariants. So the attempt fails on time, the worker's slot stays taken
-# until the thread returns or is left behind, and the run says so. The call is awaited through
-# `asyncio.shield`, since a cancelled future would no longer say when its thread returns.
+# until the call returns or is left behind, and the run says so. A cancelled future no longer says
+# when its call returns, so the call gets another one then.
 #
 # What a halt can't stop. When a run is cut off, the pool leaves a busy thread behind and doesn't
 # wait for it: the attempt is recorded as cancelled, and its late result is dropped.
@@ -48,11 +49,17 @@ class LocalExecutor:
 
     async def execute(self, feed: Feed, call: ActionCall) -> None:
         """Make the attempts that `feed` hands out, until none will come any more."""
+        threads = Threads(asyncio.get_running_loop())
 
         def make_caller() -> Caller:
-            return OnLoop(call.function) if call.runs is Runs.ASYNC else InThread(call.function)
+            if call.runs is Runs.ASYNC:
+                return OnLoop(call.function)
+            return InThread(call.function, threads)
 
-        await WorkerPool(feed, call, self._clock, make_caller).work()
+        try:
+            await WorkerPool(feed, call, self._clock, make_caller).work()
+        finally:
+            threads.close()
 
 
 class OnLoop:
@@ -69,41 +76,38 @@ class OnLoop:
     def leave(self) -> None:
         """Nothing is left behind."""
 
-    def close(self) -> None:
-        """Nothing is held."""
-
 
 class InThread:
-    """Calls a `def` in a thread of its own, made at the first call. Implements `crew.Caller`."""
+    """Calls a `def` in one of the visit's threads. Implements `crew.Caller`."""
 
-    __slots__ = ("_function", "_latest", "_thread")
+    __slots__ = ("_context", "_function", "_running", "_threads")
 
     holds_loop = False
 
-    def __init__(self, function: Callable[..., object]) -> None:
+    def __init__(self, function: Callable[..., object], threads: Threads) -> None:
         self._function = function
-        self._thread: Thread | None = None
-        self._latest: asyncio.Future[object] | None = None
+        self._threads = threads
+        self._context: Context | None = None  # the worker's, copied at its first call
+        self._running: asyncio.Future[object] | None = None
 
     @property
     def running(self) -> asyncio.Future[object] | None:
-        """The latest call, unless it has returned."""
-        latest = self._latest
-        return None if latest is None or latest.done() else latest
+        """The interrupted call, unless it has returned."""
+        running = self._running
+        return None if running is None or running.done() else running
 
     async def call(self, **arguments: object) -> object:
         """The action's result."""
-        if self._thread is None:
-            self._thread = Thread(asyncio.get_running_loop())
-        self._latest = self._thread.call(self._function, arguments)
-        return await asyncio.shield(self._latest)
+        if self._context is None:
+            self._context = copy_context()
+        call = self._threads.call(self._function, arguments, self._context)
+        try:
+            return await call.returned
+        except asyncio.CancelledError:
+            if call.returned.cancelled():  # by the worker's interruption, not by the action
+                self._running = call.outlive()
+            raise
 
     def leave(self) -> None:
-        """Let the thread end after its call, and take another one for the next."""
-        self.close()
-        self._thread = self._latest = None
-
-    def close(self) -> None:
-        """Let the thread end after its calls."""
-        if self._thread is not None:
-            self._thread.end()
+        """Leave its context to the call that still runs."""
+        self._context = self._running = None

@@ -124,7 +124,6 @@ class Checker:
 
     def _check_action(self, task: PlannedTask) -> Iterator[Diagnostic]:
         name = self._action(task)
-        place = self._definition.place(*task.path, "action")
         if name is None:
             yield Diagnostic(
                 task.place,
@@ -135,7 +134,7 @@ class Checker:
         elif self._catalog is not None and task.path not in self._broken:
             spec = self._catalog.get(name)
             if spec is None:
-                yield self._unknown_action(place, task, name)
+                yield self._unknown_action(task, name)
             else:
                 yield from input_problems(self._definition, task, spec)
 
@@ -143,10 +142,10 @@ class Checker:
         key, at = task.path
         return self._definition.task_lists[key][at].action
 
-    def _unknown_action(self, place: Place, task: PlannedTask, name: str) -> Diagnostic:
+    def _unknown_action(self, task: PlannedTask, name: str) -> Diagnostic:
         assert self._catalog is not None
         return Diagnostic(
-            place,
+            self._definition.place(*task.path, "action"),
             "unknown-action",
             f'task "{task.name}" calls "{name}", and no pack has an action of that name.',
             did_you_mean(name, self._catalog.names())

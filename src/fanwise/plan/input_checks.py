@@ -47,13 +47,12 @@ def input_problems(
 def _input_problems(
     definition: WorkflowDefinition, task: PlannedTask, spec: ActionSpec, entry: PlannedInput
 ) -> Iterator[Diagnostic]:
-    place = definition.key_place(*task.path, "input", entry.name)
     field = spec.fields.get(entry.name)
     if field is None:
         if not spec.open_input:
             known = ", ".join(spec.fields) or "none"
             yield Diagnostic(
-                place,
+                definition.key_place(*task.path, "input", entry.name),
                 "unknown-input",
                 f'{spec.name} has no parameter "{entry.name}".',
                 _meant(entry.name, spec) or f"Its parameters: {known}.",

@@ -22,9 +22,11 @@ def lost_digits(plan: Plan, definition: WorkflowDefinition) -> Iterator[Diagnost
 
     Where only a number is taken, only leading zeros are told, which may be meant as octal.
     """
+    if not any(each.written for each in definition.root.scalars()):
+        return
     told: set[Spot] = set()  # a value with aliases is met several times
     for path, may_be_text in _values(plan, definition):
-        node = definition.node(*path)
+        node = definition.root.find(path)
         numbers = [] if node is None else [each for each in node.scalars() if each.written]
         if node is None or not numbers:
             continue

@@ -174,12 +174,16 @@ class JsonLinesSource(FileSource):
                     return
             try:
                 yield freeze(msgspec.json.decode(line))
-            except UnicodeDecodeError:
-                yield self._fault("BadEncoding", self._not_text())
-            except (msgspec.DecodeError, RecursionError) as error:
-                yield self._fault("BadJson", f"this isn't JSON ({error}).")
+            except (UnicodeError, msgspec.DecodeError, RecursionError) as error:
+                yield self._not_json(line, error)
             except ResultError as error:
                 yield self._fault("BadJson", str(error))
+
+    def _not_json(self, line: bytes, error: Exception) -> ErrorInfo:
+        text = self._text(line)
+        if isinstance(text, ErrorInfo):
+            return text
+        return self._fault("BadJson", f"this isn't JSON ({error}).")
 
 
 def _mark_as_no_text(error: UnicodeError) -> tuple[str, int]:

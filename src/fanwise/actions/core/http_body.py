@@ -118,7 +118,7 @@ def json_of(response: aiohttp.ClientResponse, body: bytes) -> Any:
         return None
     try:
         return msgspec.json.decode(body.removeprefix(_BYTE_ORDER_MARK))
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # also bytes that aren't UTF-8
         return None
 
 

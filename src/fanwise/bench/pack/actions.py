@@ -5,10 +5,18 @@ from typing import Any
 import fanwise
 from fanwise.bench import contexts
 
+_KILOBYTE = "x" * (1_024 - len('{"text":""}'))
+
 
 @fanwise.action("bench.noop")
 async def noop(item: Any) -> None:
     """Do nothing with the item."""
+
+
+@fanwise.action("bench.report")
+async def report(item: object) -> dict[str, str]:
+    """Give a result of 1 KB as JSON."""
+    return {"text": _KILOBYTE}
 
 
 @fanwise.action("bench.produce")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fanwise.cli import options
+from fanwise.cli.errors import warning_lines
 from fanwise.cli.text.output import as_json, print_results, prints_aside, say
 
 _Queue = Annotated[
@@ -47,11 +48,13 @@ def submit(
     from fanwise.plan import require_recordable
     from fanwise.wiring import load_plan, read_settings, submit_run
 
-    settings = read_settings(store=store, packs=packs or ())
+    settings = read_settings(store=store, packs=packs or (), workflow=file)
     with prints_aside():
         plan = load_plan(file, settings)
     require_recordable(plan, [each.partition("=")[0] for each in parameter or ()])
     given = read_parameters(plan, parameter or (), params, settings.limits)
+    for line in warning_lines(plan.warnings):
+        say(line)
     place = Submission(queue or DEFAULT_QUEUE, priority, once)
     found, is_new = submit_run(plan, given, settings, place, run_id=run_id, tags=tag or ())
     if json:

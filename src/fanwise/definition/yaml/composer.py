@@ -191,7 +191,8 @@ class _Composer:
             return
         parent = self._stack[-1]
         parent.size += size
-        parent.height = max(parent.height, height + 1)
+        if height >= parent.height:  # for each value of the file: `max` would cost more
+            parent.height = height + 1
         children = parent.node.children
         if isinstance(children, list):
             children.append(node)

@@ -70,9 +70,8 @@ class ItemAttempts(AttemptQueue):
         self._has_overrun = False  # whether a worker waits in `drained`
         self._is_early = False  # whether the rate limiter has just refused a start
         self._has_noticed_label = False
-        self._is_plain = (
-            settings.retry_until is None and settings.label is None and settings.keeps_output
-        )
+        self._is_plain = settings.retry_until is None and settings.keeps_output
+        self._has_label = settings.label is not None
         progress.total = source.total
 
     @property
@@ -132,7 +131,7 @@ class ItemAttempts(AttemptQueue):
         return self._next_ticket()
 
     def _next_ticket(self) -> Ticket | None:
-        if self._again or self._has_retry():
+        if self._again or (self._retries.ready and self._has_retry()):
             if self._rate_limiter is not None and not self._may_start(self._rate_limiter):
                 return None
             return self._again.popleft() if self._again else self._take_retry()
@@ -230,6 +229,8 @@ class ItemAttempts(AttemptQueue):
                 started_at,
                 duration_s,
                 output,
+                None,
+                self._label(ticket) if self._has_label else None,
             )
         )
 
@@ -247,7 +248,7 @@ class ItemAttempts(AttemptQueue):
         earlier = self._earlier.pop(ticket.index, None) if self._earlier else None
         is_seldom = status is Status.FAILED or earlier is not None
         item = self._item_text(ticket) if is_seldom else None
-        label = None if settings.label is None else self._label(ticket)
+        label = self._label(ticket) if self._has_label else None
         if label is None and item is not None and status is Status.FAILED:
             label = label_of(item)
         self._lane.append(
