@@ -24,6 +24,7 @@ BENCHMARKS = {
     "torture": "Killing processes over and over, and counting losses",
     "habits": "The worth of the advice on fan-outs, each piece against its opposite",
     "postgres": "A fan-out recorded on PostgreSQL, against a bare loop with COPY",
+    "executors": "Items in child processes, against the pools of the standard library",
     "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
 }
 """Titles of the benchmarks, in their order. Each is a module of its name."""

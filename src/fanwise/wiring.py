@@ -625,5 +625,9 @@ def preview_run(
         given=parameters.keys(),
     )
     return asyncio.run(
-        preview.preview_run(plan, parameters, sources, settings.limits, located, items=items)
+        preview.preview_run(
+            *(plan, parameters, sources, settings.limits, located),
+            items=items,
+            executor=settings.executor,
+        )
     )
