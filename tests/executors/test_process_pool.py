@@ -15,6 +15,7 @@ import pytest
 
 import fanwise
 from fanwise.engine import Engine
+from fanwise.errors import DefinitionError
 from fanwise.executors.process import ProcessExecutor
 from fanwise.model import Status
 from fanwise.system import SystemClock
@@ -199,7 +200,9 @@ def test_settings_that_do_not_fit_are_told_in_one_line(
 def test_a_run_that_asks_for_processes_has_all_its_actions_there(tmp_path: Path) -> None:
     """But for a task that says otherwise; so are steps of workflows that it calls."""
     (tmp_path / "child.yaml").write_text(
-        "{tasks: [{name: a, action: contract.process_def}], output: '{{ task.a.output }}'}"
+        "{tasks: [{name: a, action: contract.process_async},"
+        " {name: b, action: contract.process_def}],"
+        " output: ['{{ task.a.output }}', '{{ task.b.output }}']}"
     )
     text = """
 tasks:
@@ -213,7 +216,26 @@ output: ["{{ task.one.output }}", "{{ task.here.output }}", "{{ task.call.output
     with open_engine(settings=settings) as engine:
         one, here, call = engine.run(plan).output
     assert here == os.getpid()
-    assert os.getpid() not in (one, call)
+    assert os.getpid() not in (one, *call)
+
+
+def test_a_step_may_run_elsewhere_than_its_workflow(tmp_path: Path) -> None:
+    """The one step of a workflow that is called, and of which the others are plain."""
+    (tmp_path / "child.yaml").write_text(
+        "{tasks: [{name: a, action: contract.process_async, executor: process}],"
+        " output: '{{ task.a.output }}'}"
+    )
+    text = "{tasks: [{name: a, action: ./child.yaml}], output: '{{ task.a.output }}'}"
+    run = fanwise.run(project(tmp_path, text), store=str(tmp_path / "runs.db"))
+    assert run.output not in (None, os.getpid())
+
+
+def test_a_task_that_calls_a_workflow_names_no_executor(tmp_path: Path) -> None:
+    """Its steps do."""
+    (tmp_path / "child.yaml").write_text("tasks: [{name: a, action: core.noop}]")
+    file = project(tmp_path, "tasks: [{name: a, action: ./child.yaml, executor: process}]")
+    with pytest.raises(DefinitionError, match='task "a" calls a workflow, which runs in no'):
+        load_plan(file)
 
 
 def test_what_cannot_travel_is_an_error_where_processes_were_asked_for(tmp_path: Path) -> None:
