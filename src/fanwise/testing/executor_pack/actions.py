@@ -143,6 +143,24 @@ async def hang_waiting(folder: str, is_quick: bool = False) -> str:
     return "late"
 
 
+def pair(folder: str, role: str = "") -> str:
+    """Wait for the other one of a pair, if it is the first."""
+    if role == "first":
+        _pass(folder, "door")
+    elif role == "second":
+        _send(folder, "door")
+    return role
+
+
+async def pair_waiting(folder: str, role: str = "") -> str:
+    """The same on an event loop."""
+    if role == "first":
+        await _apass(folder, "door")
+    elif role == "second":
+        _send(folder, "door")
+    return role
+
+
 def flaky(context: fanwise.ActionContext, folder: str, fails: int) -> int:
     """Fail so many attempts; the number of the one that succeeds."""
     _mark(folder, "+")
@@ -386,6 +404,7 @@ for _name, _body, _waiting in (
     ("give", give, None),
     ("meet", meet, meet_waiting),
     ("hang", hang, hang_waiting),
+    ("pair", pair, pair_waiting),
     ("flaky", flaky, None),
     ("clock", clock, None),
     ("know", know, None),
