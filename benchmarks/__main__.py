@@ -27,6 +27,7 @@ BENCHMARKS = {
     "postgres": "A fan-out recorded on PostgreSQL, against a bare loop with COPY",
     "queue": "Taking submitted runs: two engines on PostgreSQL",
     "lists": "The lists of a large store, on PostgreSQL and on SQLite",
+    "executors": "Items in child processes, against the pools of the standard library",
     "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
 }
 """Titles of the benchmarks, in their order. Each is a module of its name."""

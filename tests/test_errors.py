@@ -95,6 +95,8 @@ CODES = {
     "TemplateSyntaxError": "bad-template",
     "TooDeepError": "too-deep",
     "UsageError": "usage",
+    "WorkerDiedError": "worker-died",
+    "WorkerRefusedError": "worker-refused",
 }
 
 

@@ -38,6 +38,8 @@ secrets.
         |-- ResultError       a result isn't JSON
         |-- LimitError        something is larger than a limit allows; names the setting
         |-- AttemptTimeoutError  an attempt took longer than its `timeout`
+        |-- WorkerDiedError     the process that ran an attempt has died
+        |-- WorkerRefusedError  a worker can't make a task's attempts
         |-- RunFailedError      a child workflow has failed; names its path
         `-- TooDeepError        too many workflows call each other in a row
 
@@ -317,20 +319,20 @@ class Excerpt(str):
     """
 
     whole: str
-    _most: int
-    _from_end: bool
+    most: int
+    from_end: bool
 
     def __new__(cls, whole: str, most: int, *, from_end: bool = False) -> Self:
         """Take at most so many characters of `whole`."""
         made = super().__new__(cls, _cut(whole, most, from_end=from_end))
         made.whole = whole
-        made._most = most
-        made._from_end = from_end
+        made.most = most
+        made.from_end = from_end
         return made
 
     def cut(self, masked: str) -> str:
         """Return the excerpt of the whole text without secrets."""
-        return _cut(masked, self._most, from_end=self._from_end)
+        return _cut(masked, self.most, from_end=self.from_end)
 
 
 def _cut(text: str, most: int, *, from_end: bool) -> str:
@@ -426,6 +428,33 @@ class AttemptTimeoutError(AttemptError):
 
     code = "timed-out"
     type = "Timeout"
+
+
+class WorkerDiedError(AttemptError):
+    """The worker process that ran an attempt has died, and so has the next one.
+
+    `signal` is the number of the signal that has killed it, or None if it has ended by itself with
+    the exit status `exit_status`.
+    """
+
+    code = "worker-died"
+    type = "WorkerDied"
+
+    def __init__(
+        self, message: object, *, signal: int | None, exit_status: int | None, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.signal = signal
+        self.exit_status = exit_status
+        self.data = {"signal": signal, "exit_status": exit_status}
+
+
+class WorkerRefusedError(AttemptError):
+    """A worker can't make a task's attempts: it lacks the action, or has other versions."""
+
+    code = "worker-refused"
+    type = "WorkerRefused"
+    retryable = False
 
 
 class RunFailedError(AttemptError):

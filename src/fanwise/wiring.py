@@ -56,13 +56,17 @@ _LEAST_LEASE_S = 1.0  # less, and a machine that is merely slow would lose its r
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of fanwise: the store's URL, further pack folders, limits, the environment.
 
-    For `lease_s` a run stays with a process of which nothing is heard.
+    For `lease_s` a run stays with a process of which nothing is heard. `executor` is where actions
+    run, of tasks that don't say it, and `processes` how many child processes there may be; None is
+    by the kind of each action, and one for each core.
     """
 
     store: str
     packs: tuple[Path, ...] = ()
     limits: Limits = Limits()
     lease_s: float = LEASE_S
+    executor: str | None = None
+    processes: int | None = None
     environment: Mapping[str, str] = {}
 
 
@@ -70,6 +74,8 @@ def read_settings(
     *,
     store: str | None = None,
     packs: Sequence[str | os.PathLike[str]] = (),
+    executor: str | None = None,
+    processes: int | None = None,
     environment: Mapping[str, str] | None = None,
     workflow: Workflow | None = None,
 ) -> Settings:
@@ -78,10 +84,11 @@ def read_settings(
     The project's `fanwise.yaml` is looked for from the folder of the file `workflow`, or the
     current folder, upward, if neither of the others names a store.
 
-    Reads `FANWISE_STORE`, `FANWISE_PACKS` (folders, separated as in `PATH`), `FANWISE_LEASE` (a
-    duration) and `FANWISE_LIMIT_NAME`. Raises `UsageError` for a limit that is unknown or no whole
-    number, for a lease that is no duration or too short, and for text that isn't UTF-8; and
-    `DefinitionError` for a `fanwise.yaml` with problems.
+    Reads `FANWISE_STORE`, `FANWISE_PACKS` (folders, separated as in `PATH`), `FANWISE_EXECUTOR`,
+    `FANWISE_PROCESSES`, `FANWISE_LEASE` (a duration) and `FANWISE_LIMIT_NAME`. Raises `UsageError`
+    for an executor or a limit that is unknown, a number that is no whole one, a lease that is no
+    duration or too short, and text that isn't UTF-8; and `DefinitionError` for a `fanwise.yaml`
+    with problems.
     """
     env = dict(os.environ if environment is None else environment)
     _require_text(env)
@@ -93,6 +100,8 @@ def read_settings(
         packs=(*folders, *map(Path, packs)),
         limits=limits,
         lease_s=_read_lease(env),
+        executor=_read_executor(executor, env),
+        processes=_read_processes(processes, env),
         environment=env,
     )
 
@@ -124,6 +133,31 @@ def _read_lease(env: Mapping[str, str]) -> float:
             hint=f"Without it leases hold for {LEASE_S:g} s.",
         )
     return lease_s
+
+
+def _read_executor(given: str | None, env: Mapping[str, str]) -> str | None:
+    name = given or env.get("FANWISE_EXECUTOR") or None
+    if name is None:
+        return None
+    from fanwise.catalog import EXECUTORS
+
+    if name not in EXECUTORS:
+        origin = "" if given else "FANWISE_EXECUTOR: "
+        raise UsageError(
+            f'{origin}there is no executor "{name}".',
+            hint=f"The executors are {' and '.join(EXECUTORS)}.",
+        )
+    return name
+
+
+def _read_processes(given: int | None, env: Mapping[str, str]) -> int | None:
+    text = env.get("FANWISE_PROCESSES") if given is None else str(given)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and 0 < len(text) <= 4 and int(text) > 0):
+        origin = "the environment variable FANWISE_PROCESSES" if given is None else "`processes`"
+        raise UsageError(f"{origin} takes a whole number from 1 to 9,999.")
+    return int(text)
 
 
 def _project_store(workflow: Workflow | None, limits: Limits) -> str | None:
@@ -363,8 +397,39 @@ def open_engine(
             hint="Use: open_engine(settings=read_settings(store=...))",
         )
     settings = settings or read_settings(store=store)
-    with open_store(settings.store, create=create) as opened:
-        yield build_engine(opened, settings, grace_s=grace_s)
+    with (
+        open_store(settings.store, create=create) as opened,
+        open_executors(settings) as executors,
+    ):
+        yield build_engine(opened, settings, executors=executors, grace_s=grace_s)
+
+
+@contextmanager
+def open_executors(settings: Settings, clock: Clock | None = None) -> Iterator[dict[str, Executor]]:
+    """All executors by their names, to be used as a block, which ends what they have started."""
+    from fanwise.catalog import LOCAL, PROCESS
+    from fanwise.executors.local import LocalExecutor
+    from fanwise.executors.process import ProcessExecutor
+    from fanwise.system import SystemClock, usable_cores
+
+    clock = clock or SystemClock()
+    environment = settings.environment or os.environ
+    processes = ProcessExecutor(
+        clock,
+        settings.processes or usable_cores(),
+        {name: value for name, value in environment.items() if not _is_private(name)},
+    )
+    try:
+        yield {LOCAL: LocalExecutor(clock), PROCESS: processes}
+    finally:
+        processes.close()
+
+
+def _is_private(name: str) -> bool:
+    """True for a variable that processes of actions don't get: secrets, and the store's URL."""
+    from fanwise.ports import SECRET_PREFIX
+
+    return name.startswith(SECRET_PREFIX) or name == "FANWISE_STORE"
 
 
 def open_records(settings: Settings) -> Store:
@@ -468,6 +533,7 @@ def _services(
         randomness=chance or SystemChance(),
         processes=SystemProcesses(),
         limits=settings.limits,
+        executor=settings.executor,
     )
 
 
@@ -562,8 +628,8 @@ def open_taking(
     from fanwise.stores import open_store
 
     names = [checked_queue(name) for name in queues]
-    with open_store(settings.store) as store:
-        services = _services(store, settings)
+    with open_store(settings.store) as store, open_executors(settings) as executors:
+        services = _services(store, settings, executors=executors)
         yield Taking(
             _engine(ClaimingEngine, store, services, settings, grace_s),
             services,
@@ -627,5 +693,9 @@ def preview_run(
         given=parameters.keys(),
     )
     return asyncio.run(
-        preview.preview_run(plan, parameters, sources, settings.limits, located, items=items)
+        preview.preview_run(
+            *(plan, parameters, sources, settings.limits, located),
+            items=items,
+            executor=settings.executor,
+        )
     )

@@ -60,6 +60,26 @@ def _reader_of(option: str) -> Callable[[str], float]:
     return read
 
 
+Executor = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        metavar="NAME",
+        help="Where actions run, of tasks that don't say it: local or process. "
+        "Default: $FANWISE_EXECUTOR, else process for cpu=True and local for all others.",
+    ),
+]
+ProcessCount = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        min=1,
+        max=9_999,
+        metavar="N",
+        help="How many processes actions may run in. Default: $FANWISE_PROCESSES, else one for "
+        "each core.",
+    ),
+]
 Grace = Annotated[
     float | None,
     typer.Option(

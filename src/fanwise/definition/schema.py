@@ -22,6 +22,7 @@ from pydantic import (
     StrictBool,
 )
 
+from fanwise.catalog import EXECUTORS
 from fanwise.definition.accepted import Accepted
 from fanwise.definition.field_types import (
     Action,
@@ -208,6 +209,11 @@ class TaskDefinition(Keys):
         None, description="When and how often to try again."
     )
     timeout: Timeout = Field(None, description="The longest time for one attempt.")
+    executor: Annotated[str | None, *one_of(*EXECUTORS)] = Field(
+        None,
+        description="Where the action runs: `local` is the process that drives the run, `process` "
+        "its child processes. Default what the run says, else `process` for `cpu=True`.",
+    )
     delay: Duration = Field(0.0, description="The wait before the task starts; default none.")
     when: Condition = Field(True, description="Whether the task runs or is skipped; default true.")
     publish: Variables = Field(

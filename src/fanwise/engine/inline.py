@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from fanwise.bitmap import Bitmap
-from fanwise.catalog import Runs
+from fanwise.catalog import LOCAL, Runs
 from fanwise.context import WorkflowContext
 from fanwise.engine.calls import make_call
 from fanwise.engine.services import RunServices
@@ -23,12 +23,17 @@ from fanwise.ports import Ticket
 from fanwise.values import decode
 
 
-def is_plain(task: PlannedTask) -> bool:
-    """True if a visit of the task is nothing but one call of an `async def`."""
+def is_plain(task: PlannedTask, executor: str | None = None) -> bool:
+    """True if a visit of the task is nothing but one call of an `async def` in this process.
+
+    `executor` is the one of tasks that name none, or None.
+    """
     settings = task.settings
+    asked = None if task.spec.workflow is not None else settings.executor.given or executor
     return (
         task.items is None
         and task.limit is None
+        and asked in (None, LOCAL)
         and task.spec.runs is Runs.ASYNC
         and not any(True for _ in settings.templates())
         and not settings.timeout.given

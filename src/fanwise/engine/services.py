@@ -41,8 +41,9 @@ from fanwise.ports import (
 class Services(msgspec.Struct, frozen=True):
     """The adapters of an engine, shared by all of its runs.
 
-    `executors` are found by their names, see `placement`. `resources` is a block around each run:
-    its end gives back the things that actions shared, such as pooled connections.
+    `executors` are found by their names, see `placement`; `executor` is the name of the one for
+    tasks that name none, or None to go by the kind of their actions. `resources` is a block around
+    each run: its end gives back the things that actions shared, such as pooled connections.
     """
 
     records: Records
@@ -58,6 +59,7 @@ class Services(msgspec.Struct, frozen=True):
     randomness: Randomness
     processes: Processes
     limits: Limits
+    executor: str | None = None
 
 
 class Child(Protocol):

@@ -144,6 +144,13 @@ class Checker:
                 yield self._unknown_action(task, name)
             else:
                 yield from input_problems(self._definition, task, spec)
+                if spec.workflow is not None and task.settings.executor.given is not None:
+                    yield Diagnostic(
+                        self._definition.key_place(*task.path, "executor"),
+                        "conflicting-keys",
+                        f'task "{task.name}" calls a workflow, which runs in no executor.',
+                        'Give "executor" to the steps of that workflow.',
+                    )
 
     def _action(self, task: PlannedTask) -> str | None:
         key, at = task.path

@@ -241,6 +241,7 @@ class _Compiler:
             on_error=self._setting(task.on_error, (*path, "on-error")),
             timeout=self._setting(task.timeout, (*path, "timeout")),
             delay=self._setting(task.delay, (*path, "delay")),
+            executor=self._setting(task.executor, (*path, "executor")),
             retry=None if retry is None else self._retry(retry, *path, "retry"),
         )
 

@@ -19,6 +19,8 @@ _REFUSED = 2
 
 def recover(
     packs: options.Packs = None,
+    executor: options.Executor = None,
+    processes: options.ProcessCount = None,
     grace: options.Grace = None,
     verbose: options.Verbose = False,
     store: options.StoreUrl = None,
@@ -38,7 +40,7 @@ def recover(
     from fanwise.reports import ownership
     from fanwise.wiring import load_recorded, open_engine, open_records, read_settings, runs_of
 
-    settings = read_settings(store=store, packs=packs or ())
+    settings = read_settings(store=store, packs=packs or (), executor=executor, processes=processes)
     refused: dict[str, FanwiseError] = {}
     plans: list[tuple[Plan, RunRecord]] = []
     with open_records(settings) as records:

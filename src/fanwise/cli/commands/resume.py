@@ -28,6 +28,8 @@ def resume(
     force: options.Force = False,
     no_queue: options.NoQueue = False,
     wait: options.Wait = None,
+    executor: options.Executor = None,
+    processes: options.ProcessCount = None,
     grace: options.Grace = None,
     verbose: options.Verbose = False,
     store: options.StoreUrl = None,
@@ -42,7 +44,7 @@ def resume(
     from fanwise.reports.lookup import find_run
     from fanwise.wiring import open_records, read_settings, runs_of
 
-    settings = read_settings(store=store, packs=packs or ())
+    settings = read_settings(store=store, packs=packs or (), executor=executor, processes=processes)
     with open_records(settings) as records:
         record = find_run(records, run_id)
         await_pause(runs_of(records), record)

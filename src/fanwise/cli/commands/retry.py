@@ -45,6 +45,8 @@ def retry(
     force: options.Force = False,
     no_queue: options.NoQueue = False,
     wait: options.Wait = None,
+    executor: options.Executor = None,
+    processes: options.ProcessCount = None,
     grace: options.Grace = None,
     verbose: options.Verbose = False,
     store: options.StoreUrl = None,
@@ -61,7 +63,7 @@ def retry(
     from fanwise.reports.lookup import find_run
     from fanwise.wiring import load_to_retry, open_records, read_settings
 
-    settings = read_settings(store=store, packs=packs or ())
+    settings = read_settings(store=store, packs=packs or (), executor=executor, processes=processes)
     with open_records(settings) as records:
         record = find_run(records, run_id)
     with prints_aside():

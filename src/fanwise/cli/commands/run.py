@@ -52,6 +52,8 @@ def run(
     items: _Items = None,
     no_queue: options.NoQueue = False,
     wait: options.Wait = None,
+    executor: options.Executor = None,
+    processes: options.ProcessCount = None,
     grace: options.Grace = None,
     dry_run: _DryRun = False,
     verbose: options.Verbose = False,
@@ -67,7 +69,13 @@ def run(
     from fanwise.cli.commands.parameters import read_parameters
     from fanwise.wiring import load_plan, read_settings
 
-    settings = read_settings(store=store, packs=packs or (), workflow=file)
+    settings = read_settings(
+        store=store,
+        packs=packs or (),
+        executor=executor,
+        processes=processes,
+        workflow=file,
+    )
     with prints_aside():
         plan = load_plan(file, settings)
     parameters = read_parameters(plan, parameter or (), params, settings.limits)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -32,7 +32,7 @@ _LONGEST_WAIT_S: Final = 86_400.0
 
 
 class AttemptQueue(ABC):
-    """The attempts of one visit, queued; implements `ports.Feed`."""
+    """The attempts of one visit, queued; implements `ports.ChunkFeed`."""
 
     width = 1
 
@@ -68,6 +68,37 @@ class AttemptQueue(ABC):
     def take(self) -> Ticket | None:
         """The next attempt, or None if there is none at the moment."""
 
+    @property
+    @abstractmethod
+    def rest(self) -> int | None:
+        """The number of items that haven't been handed out, or None if it isn't known."""
+
+    @abstractmethod
+    def take_ahead(self) -> Ticket | None:
+        """The next attempt without a slot, or None: also where each start has to be asked for."""
+
+    def begin(self) -> None:
+        """Count an attempt that was taken ahead as running."""
+        self._occupy()
+
+    def put_back(self, tickets: Sequence[Ticket], *, running: int = 0) -> None:
+        """Hand these attempts out again, first and in this order; `running` of them hold a slot."""
+        for _ in range(running):
+            self._release()
+        if self._is_closed:
+            self._withdraw(tickets)
+        else:
+            self._hand_out_again(tickets)
+            self._wake()
+
+    def _withdraw(self, tickets: Iterable[Ticket]) -> None:
+        """Take attempts back that haven't begun, after the feed was closed."""
+        for ticket in tickets:
+            if ticket.attempt > 1:
+                self._retry(ticket)
+            else:
+                self._put_back(ticket)
+
     @abstractmethod
     async def wait(self) -> bool:
         """Return True when it is worth taking again, False when nothing will come any more."""
@@ -86,7 +117,12 @@ class AttemptQueue(ABC):
         self._left.add(call)
         call.add_done_callback(self._left.discard)
         if not self._slots.leave(call):
-            self._give_up()
+            error = LimitError(
+                "more calls than may run at once have overrun their timeouts and still run. Give "
+                "what they wait for a timeout of its own.",
+                setting="limits.running",
+            )
+            self.give_up(error)
 
     def notice(self, text: str) -> None:
         """Pass a fact on to the run's observer, past the log of the attempt at hand."""
@@ -262,13 +298,8 @@ class AttemptQueue(ABC):
         self._slots.when_free(self._wake)
         return False
 
-    def _give_up(self) -> None:
-        """Start nothing any more, since too many calls are left that may never return."""
-        error = LimitError(
-            "more calls than may run at once have overrun their timeouts and still run. Give what "
-            "they wait for a timeout of its own.",
-            setting="limits.running",
-        )
+    def give_up(self, error: AttemptError) -> None:
+        """Start nothing any more, and fail the visit with `error`."""
         info = self._run.describe(error)
         self._is_closed = True
         held, self._held = self._held, {}
@@ -298,8 +329,8 @@ class AttemptQueue(ABC):
         return self._settings.retry.allows(retry.attempt - 1, passed_s)
 
     def _take_retry(self) -> Ticket:
+        """Take a retry that is due out of the queue; its slot is the caller's affair."""
         ticket = self._retries.ready.popleft()
-        self._occupy()
         self._note_waiting()
         return ticket
 
@@ -307,6 +338,10 @@ class AttemptQueue(ABC):
         """Let every worker that waits look again."""
         changed, self._changed = self._changed, asyncio.get_running_loop().create_future()
         changed.set_result(None)
+
+    @abstractmethod
+    def _hand_out_again(self, tickets: Sequence[Ticket]) -> None:
+        """Hand these attempts out before all others."""
 
     @abstractmethod
     def _put_back(self, ticket: Ticket) -> None:
