@@ -9,6 +9,7 @@ import pytest
 
 from fanwise.stores import Store
 from fanwise.stores.sqlite_database import open_sqlite
+from fanwise.testing.fires_contract import FiresContract
 from fanwise.testing.maintenance_contract import MaintenanceContract
 from fanwise.testing.ownership_contract import OwnershipContract
 from fanwise.testing.queue_contract import QueueContract
@@ -23,6 +24,7 @@ class TestSqliteStore(
     QueueContract,
     SlotsContract,
     SharesContract,
+    FiresContract,
     MaintenanceContract,
     StoreContract,
 ):
@@ -35,6 +37,7 @@ class TestFullyDurableSqliteStore(
     QueueContract,
     SlotsContract,
     SharesContract,
+    FiresContract,
     MaintenanceContract,
     StoreContract,
 ):
@@ -47,6 +50,7 @@ class TestPostgresStore(
     QueueContract,
     SlotsContract,
     SharesContract,
+    FiresContract,
     MaintenanceContract,
     StoreContract,
 ):
@@ -63,6 +67,7 @@ class TestMemoryStore(
     QueueContract,
     SlotsContract,
     SharesContract,
+    FiresContract,
     MaintenanceContract,
     StoreContract,
 ):
@@ -75,6 +80,7 @@ class TestWrappedStore(
     QueueContract,
     SlotsContract,
     SharesContract,
+    FiresContract,
     MaintenanceContract,
     StoreContract,
 ):

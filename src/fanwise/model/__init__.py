@@ -47,6 +47,14 @@ from fanwise.model.summaries import (
     TaskSummary,
     driven_span,
 )
+from fanwise.model.triggers import (
+    FireRecord,
+    FireStatus,
+    NewFire,
+    OpenFire,
+    TriggerState,
+    TriggerTurn,
+)
 
 __all__ = [
     "AGEING_S",
@@ -62,6 +70,8 @@ __all__ = [
     "ErrorInfo",
     "FailedAttempt",
     "FileFingerprint",
+    "FireRecord",
+    "FireStatus",
     "Inbox",
     "ItemCounts",
     "ItemOutcome",
@@ -72,6 +82,8 @@ __all__ = [
     "Limits",
     "LogEntry",
     "NamedLimit",
+    "NewFire",
+    "OpenFire",
     "Owner",
     "Record",
     "RecordedEvent",
@@ -94,6 +106,8 @@ __all__ = [
     "Submission",
     "TaskResult",
     "TaskSummary",
+    "TriggerState",
+    "TriggerTurn",
     "VisitRecord",
     "driven_span",
     "inner_path",

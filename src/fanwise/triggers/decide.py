@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from fanwise.model import Status
+from fanwise.model import FireStatus, Status
 from fanwise.triggers.calendar import Calendar, calendar_of
 from fanwise.triggers.local_times import iso_utc
 from fanwise.triggers.schedules import Schedule
@@ -42,16 +42,6 @@ class CatchUp(StrEnum):
     LAST = "last"
     SKIP = "skip"
     ALL = "all"
-
-
-class FireStatus(StrEnum):
-    """The end of an instant, or of several at once that were missed."""
-
-    RAN = "ran"
-    SKIPPED = "skipped"
-    REPLACED = "replaced"
-    MISSED = "missed"
-    REFUSED = "refused"
 
 
 class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
