@@ -137,7 +137,8 @@ class RunFactory:
             most_items=was.most_items,
             trigger=was.trigger,
         )
-        if plan.text != record.definition or origin.workflows != was.workflows:
+        is_first = bool(was.trigger) and not was.actions  # a fire knows no actions
+        if is_first or plan.text != record.definition or origin.workflows != was.workflows:
             record = replace(
                 record,
                 workflow=plan.name,

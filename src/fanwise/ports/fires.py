@@ -25,7 +25,8 @@ class Fires(Protocol):
 
         All of it is one transaction. A key that was used already makes no run, unless its fire is
         held. A run whose id is taken gets another one. Returns the ids of the runs, or None, with
-        nothing recorded, if the trigger isn't at the turn any more. Raises `RunRepeatedError`.
+        nothing recorded, if the trigger isn't at the turn any more. A fire whose run would repeat
+        another one is refused; raises `RunRepeatedError` if that one is being made at this moment.
         """
 
     def fires(

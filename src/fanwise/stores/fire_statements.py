@@ -37,7 +37,7 @@ MOVE: Final = (
 )
 LAST: Final = (
     "UPDATE triggers SET last_at = :last_at, last_status = :last_status"
-    " WHERE trigger_no = :trigger_no"
+    " WHERE trigger_no = :trigger_no AND coalesce(last_at, :last_at) <= :last_at"
 )
 PAUSE: Final = (
     "UPDATE triggers SET turn = turn + 1, paused_at = coalesce(paused_at, fanwise_now()),"
@@ -45,7 +45,7 @@ PAUSE: Final = (
 )
 # Without a fingerprint it counts from the moment at which it is seen next.
 RESUME: Final = (
-    "UPDATE triggers SET turn = turn + 1, paused_at = NULL, note = '', next_at = NULL,"
+    "UPDATE triggers SET turn = turn + 1, paused_at = NULL, note = '', next_at = decided_to,"
     " fingerprint = CASE WHEN CAST(:catches_up AS BOOLEAN) THEN fingerprint ELSE '' END"
     f" WHERE {_TRIGGER} AND paused_at IS NOT NULL"
 )
@@ -80,6 +80,11 @@ OPEN: Final = (
     "SELECT fires.key, fires.at, fires.run_id, runs.status, fires.facts FROM fires"
     f" LEFT JOIN runs ON runs.id = fires.run_id WHERE fires.is_open AND fires.{_FIRES_OF}"
     f" AND (fires.status = 'held' OR runs.status NOT IN ({_OVER})) ORDER BY fires.fire_no"
+)
+
+REPEATED: Final = (
+    "SELECT runs.id FROM repeats JOIN runs ON runs.run_no = repeats.run_no"
+    " WHERE repeats.scope = :scope AND repeats.key = :key AND repeats.until > fanwise_now()"
 )
 
 # Runs that are to be cancelled: asked for once if an engine drives them, ended if none has begun.

@@ -206,6 +206,11 @@ def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | Non
 
 def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | None:
     """Record a fire, and return the id of the run that it has made."""
+    repeat = None if fire.run is None else fire.run.origin.repeat
+    if repeat is not None:
+        for (known,) in writer.read(fire_statements.REPEATED, scope=repeat.scope, key=repeat.key):
+            reason = f"it would repeat run {known}"
+            fire = replace(fire, status=FireStatus.REFUSED, reason=reason, run=None)
     found = writer.read(
         fire_statements.FIRE,
         trigger_no=trigger_no,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from fanwise.errors import RecordRefusedError, RunRepeatedError
+from fanwise.errors import RecordRefusedError
 from fanwise.model import (
     FireStatus,
     NewFire,
@@ -167,7 +167,7 @@ class FiresContract:
         assert list(store.triggers()[1]) == [paused]
         assert store.take_turn(_turn(1)) is None
         assert store.resume_trigger(*_NAMES, catches_up=True)
-        assert list(store.triggers()[1]) == [_state(3, cursor=60.0, fingerprint="f")]
+        assert list(store.triggers()[1]) == [_state(3, cursor=60.0, fingerprint="f", next_at=60.0)]
         assert not store.resume_trigger(*_NAMES, catches_up=True)
 
     def test_what_a_pause_has_left_out_stays_left_out(self, store: Store) -> None:
@@ -184,15 +184,17 @@ class FiresContract:
         assert (state.note, state.fingerprint) == ("not yet", "")
         assert state.paused_at is not None
 
-    def test_a_repeat_fires_nothing(self, store: Store) -> None:
-        """The turn isn't taken, so it can be taken without that fire."""
+    def test_a_repeat_is_refused(self, store: Store, clock: ManualClock) -> None:
+        """It says of which run; later the same key makes a run again."""
         origin = RunOrigin(repeat=RepeatKey("monitor", "k", 60.0))
         store.take_turn(_turn(0, _fire("a", run="a", origin=origin)))
-        with pytest.raises(RunRepeatedError) as raised:
-            store.take_turn(_turn(1, _fire("b", run="b", origin=origin)))
-        assert raised.value.run_id == "a"
-        assert store.triggers()[1][0].turn == 1
+        assert store.take_turn(_turn(1, _fire("b", run="b", origin=origin))) == []
+        fire, _ = store.fires(*_NAMES)
+        assert (fire.status, fire.run_id) == (FireStatus.REFUSED, None)
+        assert "run a" in fire.reason
         assert store.run("b") is None
+        clock.advance(61)
+        assert store.take_turn(_turn(2, _fire("c", run="c", origin=origin))) == ["c"]
 
     def test_runs_of_fires_obey_the_limits_of_their_workflow(self, store: Store) -> None:
         """As submitted ones do."""
