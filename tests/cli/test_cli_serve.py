@@ -108,8 +108,9 @@ def test_a_process_that_is_killed_is_replaced(folder: Path) -> None:
     check_nothing_is_lost_or_doubled()
 
 
-def test_two_servers_fire_each_time_once(folder: Path) -> None:
-    """Both serve one store, and neither starts a process here."""
+def test_two_servers_fire_each_time_once(folder: Path, write) -> None:
+    """Both serve one store, and neither starts a process here or runs an author's code."""
+    write(**{"actions.py": "raise SystemExit(9)\n"})
     with serving("--no-work") as first, serving("--no-work") as second:
         for process in (first, second):
             said(process, r"(Serving)")

@@ -20,13 +20,14 @@ class Fires(Protocol):
     def open_fires(self, workflow: str, name: str) -> Sequence[OpenFire]:
         """Return the fires of a trigger that are held or whose runs aren't over, oldest first."""
 
-    def take_turn(self, turn: TriggerTurn) -> Sequence[str] | None:
-        """Record fires and their runs, which wait then, and how far the trigger is decided.
+    def take_turns(self, turns: Sequence[TriggerTurn]) -> Sequence[Sequence[str] | None]:
+        """Record fires and their runs, which wait then, and how far triggers are decided.
 
         All of it is one transaction. A key that was used already makes no run, unless its fire is
-        held. A run whose id is taken gets another one. Returns the ids of the runs, or None, with
-        nothing recorded, if the trigger isn't at the turn any more. A fire whose run would repeat
-        another one is refused; raises `RunRepeatedError` if that one is being made at this moment.
+        held. A run whose id is taken gets another one. Returns for each turn the ids of its runs,
+        or None, with nothing of it recorded, if the trigger isn't at that turn any more. A fire
+        whose run would repeat another one is refused; raises `RunRepeatedError` if that one is
+        being made at this moment.
         """
 
     def fires(

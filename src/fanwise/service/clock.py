@@ -8,22 +8,37 @@ resumed a trigger, a run may have ended that a fire waits for, and the machine m
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from fanwise.errors import FanwiseError, StoreError
-from fanwise.model import TriggerState
+from fanwise.errors import RecordRefusedError, RunRepeatedError, StoreError
+from fanwise.model import TriggerState, TriggerTurn
 from fanwise.plan.project_triggers import Owned
 from fanwise.ports import Clock, Fires
 from fanwise.service.projects import WatchedProject
-from fanwise.service.turns import MakeRun, due, schedule_turn
+from fanwise.service.turns import MakeRun, is_due, schedule_turn
 from fanwise.service.watcher import ServiceWatcher
-from fanwise.triggers.decide import Overlap, Scheduled
+from fanwise.triggers.decide import Overlap
 
 _LOOK_S: Final = 1.0
 _FILES_S: Final = 2.0
+_TOGETHER: Final = 100
+"""Triggers that are decided in one transaction."""
+
+
+class _Due(NamedTuple):
+    """A trigger that is to be decided, on its state."""
+
+    owned: Owned
+    state: TriggerState
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The names of its workflow and its own."""
+        return self.state.workflow, self.state.name
 
 
 class TriggerClock:
@@ -82,57 +97,81 @@ class TriggerClock:
         now, found = self._fires.triggers()
         states = {(state.workflow, state.name): state for state in found}
         begun = self._clock.monotonic()
-        wait_s = _LOOK_S
+        next_at, due = now + _LOOK_S, []
         for owned in self._project.triggers:
             names = (owned.plan.name, owned.trigger.name)
-            next_at = self._look_at(owned, states.get(names) or TriggerState(*names), now)
-            if next_at is not None:
-                wait_s = min(wait_s, next_at - now)
+            one = _Due(owned, states.get(names) or TriggerState(*names))
+            if self._is_due(one, now):
+                due.append(one)
+            elif one.state.next_at is not None and one.state.paused_at is None:
+                next_at = min(next_at, one.state.next_at)
+        while due:
+            next_at = min([next_at, *self._decide(due[:_TOGETHER], now)])
+            due = due[_TOGETHER:]
         self.looked_at = self._clock.monotonic()
-        return max(0.0, wait_s - (self.looked_at - begun))
+        return max(0.0, next_at - now - (self.looked_at - begun))
 
-    def _look_at(self, owned: Owned, state: TriggerState, now: float) -> float | None:
-        """Decide a trigger if it is due, and return when it is next, as far as that is known."""
-        spec = owned.trigger.scheduled
+    def _is_due(self, one: _Due, now: float) -> bool:
+        spec = one.owned.trigger.scheduled
+        if spec is None or one.state.paused_at is not None:
+            return False
+        return self._seen.get(one.names) != spec.fingerprint or is_due(spec, one.state, now)
+
+    def _decide(self, due: Sequence[_Due], now: float) -> Iterator[float]:
+        """Take the turns of triggers, and yield the times at which they are next."""
+        while due:
+            decided, again = [], []
+            for one in due:
+                turn = self._turn(one, now)
+                if turn is not None:
+                    decided.append((one, turn))
+                elif one.state.next_at is not None:
+                    yield one.state.next_at
+            for one, turn, runs in self._record(decided):
+                if runs is None:  # another server was faster
+                    yield now
+                    continue
+                if turn.fires:
+                    self._watcher.fired(*one.names, turn.fires, runs)
+                if turn.cursor is None:
+                    # A fire that was held has its run now, and what is due comes after it.
+                    state = msgspec.structs.replace(one.state, turn=one.state.turn + 1)
+                    again.append(_Due(one.owned, state))
+                elif turn.next_at is not None:
+                    yield turn.next_at
+            due = again
+
+    def _turn(self, one: _Due, now: float) -> TriggerTurn | None:
+        """The next turn of a trigger. One that can't be decided harms no other."""
+        spec = one.owned.trigger.scheduled
         if spec is None:
             return None
-        names = (state.workflow, state.name)
-        is_new = self._seen.get(names) != spec.fingerprint and state.paused_at is None
-        if not (is_new or due(spec, state, now)):
-            return state.next_at if state.paused_at is None else None
+        has_open = spec.overlap is not Overlap.ALLOW or one.state.has_held
+        open_fires = self._fires.open_fires(*one.names) if has_open else ()
         try:
-            next_at = self._decide(owned, spec, state, now)
-        except StoreError:
-            raise
-        except FanwiseError as error:
-            self._fail(f"{owned.trigger.place}  {error}")
+            turn = schedule_turn(one.owned, spec, one.state, now, open_fires, self._make_run)
+        except Exception as error:  # a fault of fanwise's own
+            self._fail(f"{one.owned.trigger.place}  internal error: {type(error).__name__}.")
             return None
-        except Exception as error:  # a fault of fanwise's own harms no other trigger
-            self._fail(f"{owned.trigger.place}  internal error: {type(error).__name__}")
-            return None
-        self._seen[names] = spec.fingerprint
-        return next_at
+        self._seen[one.names] = spec.fingerprint
+        return turn
 
-    def _decide(
-        self, owned: Owned, spec: Scheduled, state: TriggerState, now: float
-    ) -> float | None:
-        """Take the turns of a trigger, and return when it is next."""
-        while True:
-            has_open = spec.overlap is not Overlap.ALLOW or state.has_held
-            names = (state.workflow, state.name)
-            open_fires = self._fires.open_fires(*names) if has_open else ()
-            turn = schedule_turn(owned, spec, state, now, open_fires, self._make_run)
-            if turn is None:
-                return state.next_at
-            runs = self._fires.take_turn(turn)
-            if runs is None:  # another server was faster
-                return now
-            if turn.fires:
-                self._watcher.fired(*names, turn.fires, runs)
-            if turn.cursor is not None:
-                return turn.next_at
-            # A fire that was held has its run now, and what is due comes after it.
-            state = msgspec.structs.replace(state, turn=state.turn + 1)
+    def _record(
+        self, decided: Sequence[tuple[_Due, TriggerTurn]]
+    ) -> Iterator[tuple[_Due, TriggerTurn, Sequence[str] | None]]:
+        """Record turns together or, if the store refuses something of them, each by itself."""
+        if not decided:
+            return
+        try:
+            made = self._fires.take_turns([turn for _, turn in decided])
+        except (RecordRefusedError, RunRepeatedError) as error:
+            for each in decided if len(decided) > 1 else ():
+                yield from self._record([each])
+            if len(decided) == 1:
+                self._fail(f"{decided[0][0].owned.trigger.place}  {error}")
+            return
+        for (one, turn), runs in zip(decided, made, strict=True):
+            yield one, turn, runs
 
     def _fail(self, text: str) -> None:
         """Tell what goes wrong, once for as long as each look finds it."""

@@ -49,7 +49,7 @@ class MakeRun(Protocol):
         """
 
 
-def due(spec: Scheduled, state: TriggerState, now: float) -> bool:
+def is_due(spec: Scheduled, state: TriggerState, now: float) -> bool:
     """Say whether a trigger has to be decided; one that is paused never has."""
     if state.paused_at is not None:
         return False

@@ -71,6 +71,7 @@ FORGET: Final = (
     " (SELECT fire_no FROM fires WHERE trigger_no = :trigger_no"
     f" ORDER BY fire_no DESC LIMIT 1 OFFSET {KEPT_FIRES - 1})"
 )
+TWINS: Final = "SELECT count(*) FROM runs WHERE id > :first AND id < :last"
 RUN_IDS: Final = (
     f"SELECT key, run_id FROM fires WHERE {_FIRES_OF} AND run_id IS NOT NULL"
     " AND key >= :first AND key <= :last"

@@ -32,7 +32,7 @@ from fanwise.stores.rows import Row
 from fanwise.stores.sql_queue import enter_queue
 from fanwise.stores.sql_slots import end_unstarted, limits_of_place, lock_keys, release
 
-_MOST_TWINS: Final = 1_000
+_MOST_TRIES: Final = 1_000
 _FORGET_EACH: Final = 100
 _OPEN: Final = (FireStatus.RAN, FireStatus.HELD)
 _NEWEST: Final = 2**62
@@ -56,29 +56,20 @@ class SqlFires:
         found = self._database.read(fire_statements.OPEN, workflow=workflow, name=name)
         return [_to_open(row) for row in found]
 
-    def take_turn(self, turn: TriggerTurn) -> Sequence[str] | None:
-        """Record what was decided of a trigger; see `Fires.take_turn`."""
+    def take_turns(self, turns: Sequence[TriggerTurn]) -> Sequence[Sequence[str] | None]:
+        """Record what was decided of triggers; see `Fires.take_turns`."""
         place = self._database.place
-        for fire in turn.fires:
-            if fire.run is not None:
-                run_values(fire.run, place)  # before the transaction, to refuse it there
+        for turn in turns:
+            for fire in turn.fires:
+                if fire.run is not None:
+                    run_values(fire.run, place)  # before the transaction, to refuse it there
 
-        def record(writer: Writer) -> list[str] | None:
-            return _take_turn(writer, turn, place)
+        def record(writer: Writer) -> list[list[str] | None]:
+            return [_take_turn(writer, turn, place) for turn in turns]
 
-        def settle(reader: Reader) -> list[list[str] | None]:
-            keys = [fire.key for fire in turn.fires if fire.run is not None]
-            if not keys:
-                return []
-            found = reader.read(
-                fire_statements.RUN_IDS,
-                workflow=turn.workflow,
-                name=turn.name,
-                first=min(keys),
-                last=max(keys),
-            )
-            run_ids: dict[str, str] = dict(found)
-            return [[run_ids[key] for key in keys]] if run_ids.keys() >= set(keys) else []
+        def settle(reader: Reader) -> list[list[list[str] | None]]:
+            found = [_recorded(reader, turn) for turn in turns]
+            return [[made or [] for made in found]] if any(found) else []
 
         return self._database.controlling(record, settle)
 
@@ -168,6 +159,22 @@ def _to_open(row: Row) -> OpenFire:
     )
 
 
+def _recorded(reader: Reader, turn: TriggerTurn) -> list[str]:
+    """The ids of the runs of a turn, if it was recorded."""
+    keys = [fire.key for fire in turn.fires if fire.run is not None]
+    if not keys:
+        return []
+    found = reader.read(
+        fire_statements.RUN_IDS,
+        workflow=turn.workflow,
+        name=turn.name,
+        first=min(keys),
+        last=max(keys),
+    )
+    run_ids: dict[str, str] = dict(found)
+    return [run_ids[key] for key in keys] if run_ids.keys() >= set(keys) else []
+
+
 def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | None:
     names = {"workflow": turn.workflow, "name": turn.name}
     if not turn.turn:
@@ -233,8 +240,13 @@ def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | N
 
 def _insert(writer: Writer, run: RunRecord, place: str) -> tuple[int, RunRecord]:
     """Add a new run, under its id or, if that is taken, the same with a number."""
-    for number in range(1, _MOST_TWINS):
-        named = run if number == 1 else replace(run, id=f"{run.id}-{number}")
+    run_no = insert_run(writer, run, run_values(run, place))
+    if run_no is not None:
+        return run_no, run
+    first, last = f"{run.id}-", f"{run.id}."  # in between are those with a number
+    ((twins,),) = writer.read(fire_statements.TWINS, first=first, last=last)
+    for number in range(twins + 2, twins + 2 + _MOST_TRIES):
+        named = replace(run, id=f"{run.id}-{number}")
         run_no = insert_run(writer, named, run_values(named, place))
         if run_no is not None:
             return run_no, named

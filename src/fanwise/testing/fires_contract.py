@@ -7,6 +7,8 @@ class TestMyStore(FiresContract, StoreContract):
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from msgspec.structs import replace
 
@@ -37,8 +39,9 @@ class FiresContract:
 
     def test_a_turn_is_recorded_as_a_whole(self, store: Store, clock: ManualClock) -> None:
         """The fire, its run with its place in a queue, and how far the trigger is decided."""
-        made = store.take_turn(
-            _turn(0, _fire("schedule:1", run="nightly-1", place=Submission("q", 7)), cursor=60.0)
+        made = _take(
+            store,
+            _turn(0, _fire("schedule:1", run="nightly-1", place=Submission("q", 7)), cursor=60.0),
         )
         assert made == ["nightly-1"]
         run = store.run("nightly-1")
@@ -61,8 +64,8 @@ class FiresContract:
 
     def test_a_turn_of_an_old_state_changes_nothing(self, store: Store) -> None:
         """Neither a fire nor a run is made, and the cursor stays."""
-        store.take_turn(_turn(0, cursor=60.0))
-        assert store.take_turn(_turn(0, _fire("schedule:1", run="late"), cursor=99.0)) is None
+        _take(store, _turn(0, cursor=60.0))
+        assert _take(store, _turn(0, _fire("schedule:1", run="late"), cursor=99.0)) is None
         assert store.run("late") is None
         assert list(store.fires(*_NAMES)) == []
         assert store.triggers()[1][0].cursor == 60.0
@@ -73,18 +76,26 @@ class FiresContract:
             key = f"schedule:{number}"
 
             def decide(server: int, key: str = key, number: int = number) -> object:
-                return store.take_turn(_turn(number, _fire(key, run=f"{server}-{key[9:]}")))
+                return _take(store, _turn(number, _fire(key, run=f"{server}-{key[9:]}")))
 
             given = at_once(4, decide)
             assert sum(made is not None for made in given) == 1
         assert len(store.fires(*_NAMES)) == 10
         assert len(list(store.run_ids())) == 10
 
+    def test_turns_of_several_triggers_are_recorded_at_once(self, store: Store) -> None:
+        """One that is late leaves the others alone."""
+        _take(store, _turn(0))
+        other = replace(_turn(0, _fire("b", run="b")), name="other")
+        assert list(store.take_turns([_turn(0, _fire("a", run="a")), other])) == [None, ["b"]]
+        assert [state.name for state in store.triggers()[1]] == ["nightly", "other"]
+        assert list(store.run_ids()) == ["b"]
+
     def test_a_key_makes_one_run(self, store: Store) -> None:
         """Also at any turn; the rest of the turn is recorded."""
-        store.take_turn(_turn(None, _fire("manual:1", run="first")))
-        made = store.take_turn(
-            _turn(None, _fire("manual:1", run="again"), _fire("manual:2", run="other"))
+        _take(store, _turn(None, _fire("manual:1", run="first")))
+        made = _take(
+            store, _turn(None, _fire("manual:1", run="again"), _fire("manual:2", run="other"))
         )
         assert made == ["other"]
         assert store.run("again") is None
@@ -92,14 +103,14 @@ class FiresContract:
     def test_a_run_whose_id_is_taken_gets_another_one(self, store: Store) -> None:
         """The same with a number."""
         store.create_run(a_run("nightly-1"))
-        assert store.take_turn(_turn(0, _fire("a", run="nightly-1"))) == ["nightly-1-2"]
-        assert store.take_turn(_turn(1, _fire("b", run="nightly-1"))) == ["nightly-1-3"]
+        assert _take(store, _turn(0, _fire("a", run="nightly-1"))) == ["nightly-1-2"]
+        assert _take(store, _turn(1, _fire("b", run="nightly-1"))) == ["nightly-1-3"]
         assert [each.run_id for each in store.fires(*_NAMES)] == ["nightly-1-3", "nightly-1-2"]
 
     def test_the_fires_of_open_runs_are_open(self, store: Store) -> None:
         """Until their runs are over or deleted; others never are."""
-        store.take_turn(_turn(0, _fire("a", run="a"), _fire("b", FireStatus.SKIPPED)))
-        store.take_turn(_turn(1, _fire("c", run="c")))
+        _take(store, _turn(0, _fire("a", run="a"), _fire("b", FireStatus.SKIPPED)))
+        _take(store, _turn(1, _fire("c", run="c")))
         assert list(store.open_fires(*_NAMES)) == [
             OpenFire("a", 1.0, "a", Status.PENDING),
             OpenFire("c", 1.0, "c", Status.PENDING),
@@ -107,38 +118,38 @@ class FiresContract:
         for run_id in ("a", "c"):
             _end(store, run_id)
         assert list(store.open_fires(*_NAMES)) == []
-        store.take_turn(_turn(2))
+        _take(store, _turn(2))
         assert list(store.open_fires(*_NAMES)) == []
 
     def test_a_fire_that_is_held_makes_its_run_later(self, store: Store) -> None:
         """Once, and under its key; what was known of it is given back."""
-        store.take_turn(_turn(0, _fire("a", FireStatus.HELD, facts=b'{"kind":"schedule"}')))
+        _take(store, _turn(0, _fire("a", FireStatus.HELD, facts=b'{"kind":"schedule"}')))
         assert list(store.open_fires(*_NAMES)) == [
             OpenFire("a", 1.0, None, None, b'{"kind":"schedule"}')
         ]
         assert store.triggers()[1][0].has_held
-        assert store.take_turn(_turn(1, _fire("a", run="a"))) == ["a"]
-        assert store.take_turn(_turn(2, _fire("a", run="again"))) == []
+        assert _take(store, _turn(1, _fire("a", run="a"))) == ["a"]
+        assert _take(store, _turn(2, _fire("a", run="again"))) == []
         assert not store.triggers()[1][0].has_held
         (fire,) = store.fires(*_NAMES)
         assert (fire.status, fire.run_id) == (FireStatus.RAN, "a")
 
     def test_a_fire_that_is_held_can_be_replaced(self, store: Store) -> None:
         """It is open no more, and keeps the reason."""
-        store.take_turn(_turn(0, _fire("a", FireStatus.HELD)))
-        store.take_turn(_turn(1, _fire("a", FireStatus.REPLACED, reason="a newer one")))
+        _take(store, _turn(0, _fire("a", FireStatus.HELD)))
+        _take(store, _turn(1, _fire("a", FireStatus.REPLACED, reason="a newer one")))
         assert list(store.open_fires(*_NAMES)) == []
         (fire,) = store.fires(*_NAMES)
         assert (fire.status, fire.reason) == (FireStatus.REPLACED, "a newer one")
 
     def test_runs_are_cancelled_with_the_turn(self, store: Store) -> None:
         """One that waits has ended then, and the engine of another one is asked, once."""
-        store.take_turn(_turn(0, _fire("a", run="driven")))
+        _take(store, _turn(0, _fire("a", run="driven")))
         engine_no = store.enroll(an_owner())
         ((claim,),) = [store.claim(engine_no, ["default"], 1)]
-        store.take_turn(_turn(1, _fire("b", run="waits")))
+        _take(store, _turn(1, _fire("b", run="waits")))
         for turn in (2, 3):
-            store.take_turn(_turn(turn, cancels=("driven", "waits", "unknown")))
+            _take(store, _turn(turn, cancels=("driven", "waits", "unknown")))
         found = store.run("waits")
         assert found is not None
         assert found.error is not None
@@ -151,7 +162,7 @@ class FiresContract:
         """The newest first."""
         for number in range(6):
             status = FireStatus.SKIPPED if number % 2 else FireStatus.MISSED
-            store.take_turn(_turn(number, _fire(f"{number}", status, reason=f"because {number}")))
+            _take(store, _turn(number, _fire(f"{number}", status, reason=f"because {number}")))
         assert [each.key for each in store.fires(*_NAMES)] == ["5", "4", "3", "2", "1", "0"]
         found = store.fires(*_NAMES, statuses=[FireStatus.SKIPPED], most=2)
         assert [each.key for each in found] == ["5", "3"]
@@ -161,18 +172,18 @@ class FiresContract:
 
     def test_a_pause_lasts_until_it_is_resumed(self, store: Store, clock: ManualClock) -> None:
         """It has a note, and each of the two is a turn."""
-        store.take_turn(_turn(0, cursor=60.0, fingerprint="f"))
+        _take(store, _turn(0, cursor=60.0, fingerprint="f"))
         store.pause_trigger(*_NAMES, "for the move")
         paused = _state(2, cursor=60.0, fingerprint="f", paused_at=clock.now(), note="for the move")
         assert list(store.triggers()[1]) == [paused]
-        assert store.take_turn(_turn(1)) is None
+        assert _take(store, _turn(1)) is None
         assert store.resume_trigger(*_NAMES, catches_up=True)
         assert list(store.triggers()[1]) == [_state(3, cursor=60.0, fingerprint="f", next_at=60.0)]
         assert not store.resume_trigger(*_NAMES, catches_up=True)
 
     def test_what_a_pause_has_left_out_stays_left_out(self, store: Store) -> None:
         """Without a fingerprint it counts as one that was never seen."""
-        store.take_turn(_turn(0, cursor=60.0, fingerprint="f"))
+        _take(store, _turn(0, cursor=60.0, fingerprint="f"))
         store.pause_trigger(*_NAMES, "")
         store.resume_trigger(*_NAMES, catches_up=False)
         assert store.triggers()[1][0].fingerprint == ""
@@ -187,37 +198,35 @@ class FiresContract:
     def test_a_repeat_is_refused(self, store: Store, clock: ManualClock) -> None:
         """It says of which run; later the same key makes a run again."""
         origin = RunOrigin(repeat=RepeatKey("monitor", "k", 60.0))
-        store.take_turn(_turn(0, _fire("a", run="a", origin=origin)))
-        assert store.take_turn(_turn(1, _fire("b", run="b", origin=origin))) == []
+        _take(store, _turn(0, _fire("a", run="a", origin=origin)))
+        assert _take(store, _turn(1, _fire("b", run="b", origin=origin))) == []
         fire, _ = store.fires(*_NAMES)
         assert (fire.status, fire.run_id) == (FireStatus.REFUSED, None)
         assert "run a" in fire.reason
         assert store.run("b") is None
         clock.advance(61)
-        assert store.take_turn(_turn(2, _fire("c", run="c", origin=origin))) == ["c"]
+        assert _take(store, _turn(2, _fire("c", run="c", origin=origin))) == ["c"]
 
     def test_runs_of_fires_obey_the_limits_of_their_workflow(self, store: Store) -> None:
         """As submitted ones do."""
         origin = RunOrigin(limit=RunLimit("monitor"))
-        store.take_turn(_turn(0, _fire("a", run="a", origin=origin)))
-        store.take_turn(_turn(1, _fire("b", run="b", origin=origin)))
+        _take(store, _turn(0, _fire("a", run="a", origin=origin)))
+        _take(store, _turn(1, _fire("b", run="b", origin=origin)))
         engine_no = store.enroll(an_owner())
         assert [claim.run_id for claim in store.claim(engine_no, ["default"], 9)] == ["a"]
 
     def test_a_run_that_no_row_can_hold_is_refused(self, store: Store) -> None:
         """Nothing of its turn is recorded."""
         with pytest.raises(RecordRefusedError):
-            store.take_turn(_turn(0, _fire("a", run="nul\0")))
+            _take(store, _turn(0, _fire("a", run="nul\0")))
         assert list(store.triggers()[1]) == []
 
     def test_old_fires_are_forgotten_and_open_ones_kept(self, store: Store) -> None:
         """A thousand of each trigger stay at least."""
-        store.take_turn(_turn(0, _fire("open", run="open")))
-        store.take_turn(
-            _turn(1, *(_fire(f"{number}", FireStatus.SKIPPED) for number in range(1_100)))
-        )
+        _take(store, _turn(0, _fire("open", run="open")))
+        _take(store, _turn(1, *(_fire(f"{number}", FireStatus.SKIPPED) for number in range(1_100))))
         for turn in range(2, 100):
-            store.take_turn(_turn(turn))
+            _take(store, _turn(turn))
         assert len(store.fires(*_NAMES, most=2_000)) == 1_001
         assert [each.key for each in store.open_fires(*_NAMES)] == ["open"]
 
@@ -265,6 +274,11 @@ def _turn(
         fires=fires,
         cancels=cancels,
     )
+
+
+def _take(store: Store, turn: TriggerTurn) -> Sequence[str] | None:
+    (made,) = store.take_turns([turn])
+    return made
 
 
 def _end(store: Store, run_id: str) -> None:

@@ -11,6 +11,7 @@ import hashlib
 from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -65,9 +66,14 @@ class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
 
         Defaults are left out, so that a later version with more settings has the same.
         """
-        settings = {**_changed(self), "schedule": _changed(self.schedule)}
-        encoded = msgspec.json.encode(settings, order="sorted")
-        return hashlib.sha256(encoded).hexdigest()[:16]
+        return _fingerprint(self)
+
+
+@lru_cache(maxsize=16_384)  # a clock asks for that of each trigger each second
+def _fingerprint(spec: Scheduled) -> str:
+    settings = {**_changed(spec), "schedule": _changed(spec.schedule)}
+    encoded = msgspec.json.encode(settings, order="sorted")
+    return hashlib.sha256(encoded).hexdigest()[:16]
 
 
 def _changed(record: msgspec.Struct) -> dict[str, object]:

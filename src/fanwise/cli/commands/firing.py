@@ -72,8 +72,8 @@ def trigger(
         _preview(owned, facts, json=json)
         return
     with open_fires(settings) as opened:
-        made = opened.take_turn(turn) or ()
-    _report(owned, made, json=json)
+        (made,) = opened.take_turns([turn])
+    _report(owned, made or (), json=json)
 
 
 def backfill(
@@ -113,7 +113,8 @@ def backfill(
         )
         instants = backfill_instants(owned, *span, {each.key for each in known})
         for at in () if dry_run else instants:
-            made += opened.take_turn(backfill_turn(owned, at, time.time(), runs.make)) or ()
+            (ids,) = opened.take_turns([backfill_turn(owned, at, time.time(), runs.make)])
+            made += ids or ()
     if not dry_run:
         _report(owned, made, json=json)
     elif json:
