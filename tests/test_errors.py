@@ -89,6 +89,7 @@ CODES = {
     "SourceChangedError": "source-changed",
     "StoreError": "bad-store",
     "StoreUnusableError": "store-unusable",
+    "SignatureError": "bad-signature",
     "TaskNotFoundError": "task-not-found",
     "TemplateError": "template-failed",
     "TemplateSyntaxError": "bad-template",

@@ -17,6 +17,8 @@ secrets.
     |   |-- RunOverError        the run is over, and the call needs a run that isn't
     |   |-- RunNotOverError     the run isn't over, and the call needs a run that is
     |   |-- RunDrivenError      another process drives the run
+    |   |-- NoSlotError         as many runs of its kind are driven as its workflow allows
+    |   |-- RunRepeatedError    the run would repeat another one, by its workflow's `dedupe`
     |   |-- RunNotDrivenError   no process drives the run
     |   |-- NothingToRetryError  nothing in the run has failed
     |   `-- SourceChangedError  a file that the run reads further has changed
@@ -26,6 +28,7 @@ secrets.
     |   |-- RecordRefusedError  the store refuses one record and would take others
     |   |-- StoreUnusableError  the store is gone, another one or damaged, so waiting doesn't help
     |   `-- LeaseLostError      another process drives the run by now
+    |-- SignatureError        a webhook's request isn't signed as it has to be
     |-- FrozenError           something tried to change a shared value (also a `TypeError`)
     |-- TemplateSyntaxError   a template's text can't be compiled
     `-- AttemptError          what can end an attempt; `type` is what workflows see
@@ -185,6 +188,30 @@ class RunDrivenError(ConflictError):
     code = "run-driven"
 
 
+class NoSlotError(ConflictError):
+    """As many runs are driven as the workflow's `concurrency` allows, so the run isn't.
+
+    `holders` has the ids of the runs that have the slots.
+    """
+
+    code = "no-slot"
+
+    def __init__(
+        self, message: object, *, run_id: str, holders: tuple[str, ...] = (), hint: str = ""
+    ) -> None:
+        super().__init__(message, run_id=run_id, hint=hint)
+        self.holders = holders
+
+
+class RunRepeatedError(ConflictError):
+    """A run with the same `dedupe` key was made not long ago, so none was made.
+
+    `run_id` is the id of that run.
+    """
+
+    code = "run-repeated"
+
+
 class RunNotDrivenError(ConflictError):
     """No process drives the run, so there is nothing to pause."""
 
@@ -252,6 +279,19 @@ class LeaseLostError(StoreError):
     def __init__(self, message: object, *, run_no: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.run_no = run_no
+
+
+class SignatureError(FanwiseError):
+    """A request to a webhook isn't signed as it has to be.
+
+    `reason` is `missing`, `malformed`, `wrong`, `stale` (too old, or ahead) or `bad-secret`.
+    """
+
+    code = "bad-signature"
+
+    def __init__(self, message: object, *, reason: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
 
 
 class FrozenError(FanwiseError, TypeError):

@@ -10,17 +10,26 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
-from fanwise.errors import DefinitionError, Diagnostic, FanwiseError, RunExistsError, UsageError
+from fanwise.errors import (
+    DefinitionError,
+    Diagnostic,
+    FanwiseError,
+    RunExistsError,
+    RunRepeatedError,
+    UsageError,
+)
 from fanwise.model import LEASE_S, Limits, RunRecord
 
 if TYPE_CHECKING:
+    from fanwise.definition.project import ProjectDefinition
     from fanwise.engine import Engine, Services
     from fanwise.engine.taking import Taking, Takings
-    from fanwise.model import ItemOutcome, Run, StoreReport, Submission
+    from fanwise.model import ItemOutcome, NamedLimit, Run, StoreReport
+    from fanwise.packs.projects import Project
     from fanwise.plan import Plan
     from fanwise.ports import Catalog, Clock, Executor, Randomness
     from fanwise.preview import RunPreview
@@ -153,6 +162,27 @@ def _read_processes(given: int | None, env: Mapping[str, str]) -> int | None:
 
 def _project_store(workflow: Workflow | None, limits: Limits) -> str | None:
     """The store that the nearest `fanwise.yaml` names; a path is relative to that file."""
+    for folder, project in _projects(workflow, limits):
+        if project.store is not None:
+            return _store_from(folder, project.store)
+    return None
+
+
+def read_named_limits(workflow: Workflow | None, settings: Settings) -> Sequence[NamedLimit]:
+    """The limits that tasks may name: those of the nearest `fanwise.yaml` that has some.
+
+    Raises `DefinitionError` for one with problems, and `UsageError` for one that can't be read.
+    """
+    for _, project in _projects(workflow, settings.limits):
+        if project.limits:
+            return project.limits
+    return ()
+
+
+def _projects(
+    workflow: Workflow | None, limits: Limits
+) -> Iterator[tuple[Path, ProjectDefinition]]:
+    """Each `fanwise.yaml` from the folder of a workflow, or the current one, upward."""
     from fanwise.definition.project import PROJECT_FILE, load_project
 
     folder = Path.cwd()
@@ -168,10 +198,7 @@ def _project_store(workflow: Workflow | None, limits: Limits) -> str | None:
             raise UsageError(
                 f"{file}  can't be read: {error.strerror}.", hint="Or name a store with --store."
             ) from None
-        store = load_project(text, file=str(file), limits=limits).store
-        if store is not None:
-            return _store_from(each, store)
-    return None
+        yield each, load_project(text, file=str(file), limits=limits)
 
 
 def _store_from(folder: Path, store: str) -> str:
@@ -241,7 +268,11 @@ def load_plan(
         )
     settings = settings or read_settings(packs=packs)
     workflows = Workflows(
-        settings.packs, settings.limits, import_packs=import_packs, actions=actions
+        settings.packs,
+        settings.limits,
+        import_packs=import_packs,
+        actions=actions,
+        named_limits=read_named_limits(workflow, settings),
     )
     if isinstance(workflow, Mapping):
         return workflows.load_text(_as_text(workflow))
@@ -263,7 +294,12 @@ def load_recorded(
     texts = {record.file: record.definition, **record.origin.workflows}
     packs = _packs_of(record, settings)
     workflows = Workflows(
-        packs, settings.limits, import_packs=import_packs, texts=texts, actions=actions
+        packs,
+        settings.limits,
+        import_packs=import_packs,
+        texts=texts,
+        actions=actions,
+        named_limits=record.origin.named_limits,
     )
     file = Path(record.file)
     try:
@@ -313,6 +349,16 @@ def load_to_retry(
 def _packs_of(record: RunRecord, settings: Settings) -> tuple[Path, ...]:
     """The pack folders that a run was started with, and those of the settings."""
     return tuple(dict.fromkeys([*map(Path, record.origin.packs), *settings.packs]))
+
+
+def load_triggers(settings: Settings, folder: Path) -> Project:
+    """The triggers of the project around a folder, with what is wrong with its files.
+
+    No author's code is run. Raises `DefinitionError` and `UsageError` for its `fanwise.yaml`.
+    """
+    from fanwise.packs.projects import load_project_triggers
+
+    return load_project_triggers(folder, settings.packs, settings.limits)
 
 
 def load_catalog(settings: Settings) -> Catalog:
@@ -478,6 +524,8 @@ def _services(
         ownership=store,
         mailbox=store,
         queue=store,
+        run_slots=store,
+        shares=store,
         executors=executors or {LOCAL: LocalExecutor(clock)},
         sources=sources,
         resources=resources,
@@ -508,37 +556,57 @@ def _engine(
     )
 
 
+class Submitted(NamedTuple):
+    """A run that was submitted, or with `is_new` False the one that it would repeat.
+
+    `skipped` is the reason for which it isn't run, if its workflow's `concurrency` gives one.
+    """
+
+    run_id: str
+    is_new: bool
+    skipped: str | None
+
+
 def submit_run(
     plan: Plan,
     parameters: Mapping[str, Json],
     settings: Settings,
-    submission: Submission,
     *,
+    queue: str,
+    priority: int | None = None,
+    once: str | None = None,
     run_id: str | None = None,
     tags: Collection[str] = (),
-) -> tuple[str, bool]:
-    """Record a run for an engine to take, and return its id and True.
+) -> Submitted:
+    """Record a run for an engine to take, unless a run has its key already.
 
-    If a run has the key of the submission already, it is the id of that run, and False. Raises
-    `ParameterError`, `RunExistsError`, `StoreError`, and `UsageError` for a malformed id, tag,
-    queue, priority or key.
+    Without a `priority` it has that of its workflow. Raises `ParameterError`, `RunExistsError`,
+    `StoreError`, and `UsageError` for a malformed id, tag, queue, priority or key.
     """
     from fanwise.engine.run_factory import RunFactory, checked_submission
+    from fanwise.model import Submission
     from fanwise.stores import open_store
     from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock
 
     factory = RunFactory(SystemClock(), SystemChance(), EnvironmentSecrets(settings.environment))
-    place = checked_submission(submission)
+    checked_submission(Submission(queue, priority or 0, once))
     record = factory.submitted(plan, parameters, run_id, tags)
+    place = Submission(queue, record.origin.priority if priority is None else priority, once)
     with open_store(settings.store) as store:
         while True:
             try:
-                return store.submit(record, place)
+                found, is_new = store.submit(record, place)
+                break
+            except RunRepeatedError as repeated:
+                found, is_new = repeated.run_id, False
+                break
             except RunExistsError:
                 if run_id is not None:
                     raise
             # Of hundreds of ids of one second two may be the same.
             record = factory.submitted(plan, parameters, None, tags)
+        made = store.run(found) if is_new and record.origin.limit is not None else None
+        return Submitted(found, is_new, made.error.message if made and made.error else None)
 
 
 @contextmanager

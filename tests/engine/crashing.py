@@ -254,6 +254,8 @@ class Life:
             ownership=failing,
             mailbox=failing,
             queue=failing,
+            run_slots=failing,
+            shares=failing,
             executors={LOCAL: LocalExecutor(loop)},
             sources=sources,
             resources=resources,

@@ -12,23 +12,44 @@ from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.maintenance_contract import MaintenanceContract
 from fanwise.testing.ownership_contract import OwnershipContract
 from fanwise.testing.queue_contract import QueueContract
+from fanwise.testing.shares_contract import SharesContract
+from fanwise.testing.slots_contract import SlotsContract
 from fanwise.testing.store_contract import StoreContract
 from fanwise.testing.stores import FailingStore, GatedStore, MemoryStore, RefusingStore
 
 
-class TestSqliteStore(OwnershipContract, QueueContract, MaintenanceContract, StoreContract):
+class TestSqliteStore(
+    OwnershipContract,
+    QueueContract,
+    SlotsContract,
+    SharesContract,
+    MaintenanceContract,
+    StoreContract,
+):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         return open_sqlite(folder / "fanwise.db", now=now)
 
 
 class TestFullyDurableSqliteStore(
-    OwnershipContract, QueueContract, MaintenanceContract, StoreContract
+    OwnershipContract,
+    QueueContract,
+    SlotsContract,
+    SharesContract,
+    MaintenanceContract,
+    StoreContract,
 ):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         return open_sqlite(folder / "fanwise.db", durability="full", now=now)
 
 
-class TestPostgresStore(OwnershipContract, QueueContract, MaintenanceContract, StoreContract):
+class TestPostgresStore(
+    OwnershipContract,
+    QueueContract,
+    SlotsContract,
+    SharesContract,
+    MaintenanceContract,
+    StoreContract,
+):
     @pytest.fixture(autouse=True)
     def _opens(self, postgres_store: Callable[..., Store]) -> None:
         self._open = postgres_store
@@ -37,12 +58,26 @@ class TestPostgresStore(OwnershipContract, QueueContract, MaintenanceContract, S
         return self._open(now)
 
 
-class TestMemoryStore(OwnershipContract, QueueContract, MaintenanceContract, StoreContract):
+class TestMemoryStore(
+    OwnershipContract,
+    QueueContract,
+    SlotsContract,
+    SharesContract,
+    MaintenanceContract,
+    StoreContract,
+):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         return MemoryStore(now)
 
 
-class TestWrappedStore(OwnershipContract, QueueContract, MaintenanceContract, StoreContract):
+class TestWrappedStore(
+    OwnershipContract,
+    QueueContract,
+    SlotsContract,
+    SharesContract,
+    MaintenanceContract,
+    StoreContract,
+):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         gated = GatedStore(MemoryStore(now))
         gated.open()

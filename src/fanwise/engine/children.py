@@ -94,7 +94,9 @@ class ChildWorkflow:
         executor = parent.services.executor
         self._line = StraightLine(plan, self._run, visit) if is_straight(plan, executor) else None
         self._plain = frozenset(task.number for task in plan.tasks if is_plain(task, executor))
-        self._first_context = WorkflowContext(run=context.run, secrets=context.secrets)
+        self._first_context = WorkflowContext(
+            run=context.run, trigger=context.trigger, secrets=context.secrets
+        )
 
     async def run(self, ticket: Ticket, given: dict[str, Any]) -> Any:
         """The child's output. Raises `RunFailedError`, and `TooDeepError` if it can't start.

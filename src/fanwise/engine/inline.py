@@ -1,7 +1,8 @@
 """Runs a plain step of a child workflow right in the coroutine of its item.
 
 Most children are a few plain steps, run for each of very many items. A step that waits for nothing
-but its action (no items, delay, timeout or retry) needs no asyncio task and no feed of its own.
+but its action (no items, limit, delay, timeout or retry) needs no asyncio task and no feed of its
+own.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ def is_plain(task: PlannedTask, executor: str | None = None) -> bool:
     asked = None if task.spec.workflow is not None else settings.executor.given or executor
     return (
         task.items is None
+        and task.limit is None
         and asked in (None, LOCAL)
         and task.spec.runs is Runs.ASYNC
         and not any(True for _ in settings.templates())

@@ -18,6 +18,7 @@ from fanwise.engine.folders import locate
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.limits import ProcessSlots, Slots
 from fanwise.engine.masking import Masker
+from fanwise.engine.sharing import SharedLimits
 from fanwise.engine.visit import Visit
 from fanwise.model import ErrorInfo, Limits
 from fanwise.plan import Plan, PlannedTask, Value
@@ -31,6 +32,8 @@ from fanwise.ports import (
     Queue,
     Randomness,
     Records,
+    RunSlots,
+    Shares,
     Sources,
 )
 
@@ -47,6 +50,8 @@ class Services(msgspec.Struct, frozen=True):
     ownership: Ownership
     mailbox: Mailbox
     queue: Queue
+    run_slots: RunSlots
+    shares: Shares
     executors: Mapping[str, Executor]
     sources: Sources
     resources: Callable[[], AbstractAsyncContextManager[None]]
@@ -85,6 +90,7 @@ class RunServices(msgspec.Struct, frozen=True):
     observer: Observer
     masker: Masker
     slots: ProcessSlots
+    shared_limits: SharedLimits
     stop: StopFlag
     activity: Activity
     workflow_folder: Path
@@ -103,7 +109,8 @@ class RunServices(msgspec.Struct, frozen=True):
 
     def slots_of(self, task: PlannedTask) -> Slots:
         """The slots for attempts of a task."""
-        return self.slots.of(self.depth, is_workflow=task.spec.workflow is not None)
+        slots = self.slots.of(self.depth, is_workflow=task.spec.workflow is not None)
+        return slots if task.limit is None else self.shared_limits.slots(task.limit, slots)
 
     def describe(self, error: BaseException) -> ErrorInfo:
         """The record of an exception."""

@@ -35,6 +35,8 @@ from fanwise.ports.observer import (
     TaskProgress,
 )
 from fanwise.ports.queue import Queue
+from fanwise.ports.shares import Shares
+from fanwise.ports.slots import RunSlots
 from fanwise.ports.sources import Catalog, Notice, Source, Sources
 from fanwise.ports.store import (
     PAGE_BYTES,
@@ -77,7 +79,9 @@ __all__ = [
     "RerunNote",
     "RerunNotes",
     "RerunReason",
+    "RunSlots",
     "Secrets",
+    "Shares",
     "Source",
     "Sources",
     "TaskProgress",

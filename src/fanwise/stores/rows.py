@@ -34,6 +34,7 @@ from fanwise.model import (
     RecordedEvent,
     RecordedItems,
     RequestKind,
+    RunLimit,
     RunOrigin,
     RunRecord,
     RunRequest,
@@ -81,7 +82,8 @@ class _Source(msgspec.Struct, omit_defaults=True):
 class Rows:
     """The rows of one commit; the values of a table's rows are in one flat list.
 
-    `tags` are those of each run by its number; they replace all that it had.
+    `tags` are those of each run by its number; they replace all that it had. `freed` has the limits
+    of runs that have no slot of them any more.
 
     Most items have a short result and no error. Theirs are `short_items` or, with a label,
     `labelled_items`, which leave out the columns that would be null: a null costs a driver as much
@@ -91,6 +93,7 @@ class Rows:
     __slots__ = (
         "discards",
         "events",
+        "freed",
         "items",
         "labelled_items",
         "logs",
@@ -106,6 +109,7 @@ class Rows:
     def __init__(self) -> None:
         self.discards: list[Discard] = []
         self.runs: list[SqlValue] = []
+        self.freed: dict[int, RunLimit] = {}
         self.tags: dict[int, Sequence[str]] = {}
         self.tasks: list[SqlValue] = []
         self.short_tasks: list[SqlValue] = []
@@ -172,6 +176,8 @@ def to_rows(records: Sequence[Record]) -> Rows:
     for run in runs.values():
         rows.runs += (run.run_no, *from_run(run))
         rows.tags[run.run_no] = run.tags
+        if run.origin.limit is not None and (run.status.is_final or run.status is Status.PAUSED):
+            rows.freed[run.run_no] = run.origin.limit
     for task in tasks.values():
         _add_task(rows, task)
     for sleep in sleeps.values():
@@ -490,7 +496,7 @@ def to_request(kind: str, data: str) -> RunRequest:
 
 def to_submission(row: Row) -> Submission:
     """Return the place in a queue of a row of `submissions`, without its number."""
-    _, queue, priority, once, is_waiting, since, tries, why, tried_by = row
+    _, queue, priority, once, is_waiting, since, tries, why, tried_by, is_held_back = row
     return Submission(
         queue=queue,
         priority=priority,
@@ -500,6 +506,7 @@ def to_submission(row: Row) -> Submission:
         tries=tries,
         why=why,
         tried_by=tried_by,
+        is_held_back=bool(is_waiting and is_held_back),
     )
 
 

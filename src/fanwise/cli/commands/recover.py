@@ -22,6 +22,7 @@ def recover(
     executor: options.Executor = None,
     processes: options.ProcessCount = None,
     grace: options.Grace = None,
+    verbose: options.Verbose = False,
     store: options.StoreUrl = None,
     json: options.JsonFlag = False,
 ) -> None:
@@ -57,7 +58,7 @@ def recover(
                 refused[record.id] = error
     say(f"{len(left):,} interrupted {'run' if len(left) == 1 else 'runs'}.")
     with open_engine(settings=settings, create=False, grace_s=grace) as engine, prints_aside():
-        done = resume_all(engine, plans, refused)
+        done = resume_all(engine, plans, refused, verbose=verbose)
     for run_id, refusal in refused.items():
         alone = command("resume", run_id, store=store)
         say(f"Run {run_id} can't be resumed: {refusal} To resume it alone: {alone}")

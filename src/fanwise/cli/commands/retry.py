@@ -43,6 +43,8 @@ def retry(
     ] = None,
     packs: options.Packs = None,
     force: options.Force = False,
+    no_queue: options.NoQueue = False,
+    wait: options.Wait = None,
     executor: options.Executor = None,
     processes: options.ProcessCount = None,
     grace: options.Grace = None,
@@ -79,6 +81,7 @@ def retry(
             parameters={name: value for name, value in values.items() if name not in hidden},
             secrets={name: value for name, value in values.items() if name in hidden},
             force=force,
+            wait_s=options.wait_s(no_queue=no_queue, wait=wait),
         )
 
     done = watch(start, settings, grace_s=grace, store=store, verbose=verbose)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from shlex import quote
 
 import msgspec
 
@@ -272,8 +273,14 @@ class ItemAttempts(AttemptQueue):
             self._stop_if_intolerable()
 
     def _label(self, ticket: Ticket) -> str | None:
-        """The item's label. A label that can't be rendered is noticed once, and fails nothing."""
+        """The item's label; None for an item that can't be read, whose error says so.
+
+        A label that can't be rendered is noticed once, and fails nothing.
+        """
         assert self._settings.label is not None
+        assert isinstance(ticket.context, ItemContext)
+        if type(ticket.context.item) is ErrorInfo:
+            return None
         try:
             label = str(self._settings.label.evaluate(ticket.context, None))
         except AttemptError as error:
@@ -341,7 +348,7 @@ class ItemAttempts(AttemptQueue):
         self._journal.add_log(LogEntry(self._run_no, self._visit_no, None, 1, path, at, text))
         count = f"{bad.count:,} of {bad.records:,} records of {path}"
         self.notice(
-            f"{count} can't be read and are left out: fanwise logs {self._run.run_id} {path}"
+            f"{count} can't be read and are left out: fanwise logs {self._run.run_id} {quote(path)}"
         )
 
     def close(self) -> None:
