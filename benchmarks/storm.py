@@ -256,4 +256,4 @@ def render(figures: StormFigures) -> RenderableType:
     return Group(table, *map(Text, [*figures.lost, *figures.repeated, *figures.too_many]))
 
 
-__all__ = ["budgets", "compare", "render", "storm"]
+__all__ = ["budgets", "compare", "render", "storm", "too_many"]
