@@ -102,6 +102,7 @@ def _as_object(runs: Runs, seen: Overview, definition: WorkflowDefinition | None
         "parameters": decode(seen.record.parameters),
         "tags": seen.record.tags,
         "timing": None if timing is None else timing_object(timing),
+        "trigger": dict(seen.record.origin.trigger) or None,
         **place_object(runs.submission(seen.record)),
     }
 
@@ -208,6 +209,10 @@ def _fact_lines(record: RunRecord) -> list[str]:
         lines = [f"File: none; given from Python in {clean(str(file.parent))}"]
     else:
         lines = [f"File: {clean(record.file)}"]
+    if trigger := record.origin.trigger:
+        of = clean(f"{trigger.get('workflow')}/{trigger.get('name')}")
+        at = trigger.get("scheduled_at") or trigger.get("fired_at")
+        lines.append(f"Trigger: {of}, {trigger.get('kind')}, {at}")
     if record.started_at is not None:
         lines.append(f"Started: {show_time(record.started_at)}")
     if record.ended_at is not None:
