@@ -13,6 +13,8 @@ from fanwise.conductor import (
     EvaluationKind,
     Event,
     PauseRequested,
+    RunParked,
+    RunResumed,
     RunStarted,
     RunTimedOut,
     SettleTask,
@@ -189,6 +191,22 @@ def test_a_task_that_was_paused_in_the_middle_keeps_its_visit() -> None:
     state, said = run(TWO, RunStarted(CONTEXT), PauseRequested(), TaskPaused(0, 1))
     assert said[2] == (EndRun(Status.PAUSED),)
     assert (state.tasks[0].stage, state.tasks[0].visit) == (TaskStage.WAITING, 0)
+
+
+def test_a_run_of_which_all_that_is_left_waits_ends_as_waiting() -> None:
+    """Its tasks keep their visits, and start once more when it is resumed."""
+    state, said = run(TWO, RunStarted(CONTEXT), RunParked(), TaskPaused(0, 1), RunResumed())
+    assert said[1] == (StopTask(0, 1, at_once=False),)
+    assert said[2] == (EndRun(Status.WAITING),)
+    assert said[3] == (StartTask(0, 1, CONTEXT),)
+    assert not state.is_parked
+
+
+def test_a_pause_that_is_requested_meanwhile_goes_before() -> None:
+    """Somebody wants the run to stay as it is, whatever is answered; parking changes no pause."""
+    for events in ((RunParked(), PauseRequested()), (PauseRequested(), RunParked())):
+        _, said = run(TWO, RunStarted(CONTEXT), *events, TaskPaused(0, 1))
+        assert said[-1] == (EndRun(Status.PAUSED),)
 
 
 def test_a_pause_during_the_last_task_lets_the_run_end() -> None:

@@ -99,6 +99,7 @@ class Loom:
             ownership=self.store,
             mailbox=self.store,
             queue=self.store,
+            waits=self.store,
             executors=self.executors or {LOCAL: LocalExecutor(self.clock)},
             sources=sources,
             resources=resources,

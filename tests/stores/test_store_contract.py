@@ -14,21 +14,26 @@ from fanwise.testing.ownership_contract import OwnershipContract
 from fanwise.testing.queue_contract import QueueContract
 from fanwise.testing.store_contract import StoreContract
 from fanwise.testing.stores import FailingStore, GatedStore, MemoryStore, RefusingStore
+from fanwise.testing.waits_contract import WaitsContract
 
 
-class TestSqliteStore(OwnershipContract, QueueContract, MaintenanceContract, StoreContract):
+class AllContracts(
+    OwnershipContract, QueueContract, WaitsContract, MaintenanceContract, StoreContract
+):
+    """The promises of all ports."""
+
+
+class TestSqliteStore(AllContracts):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         return open_sqlite(folder / "fanwise.db", now=now)
 
 
-class TestFullyDurableSqliteStore(
-    OwnershipContract, QueueContract, MaintenanceContract, StoreContract
-):
+class TestFullyDurableSqliteStore(AllContracts):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         return open_sqlite(folder / "fanwise.db", durability="full", now=now)
 
 
-class TestPostgresStore(OwnershipContract, QueueContract, MaintenanceContract, StoreContract):
+class TestPostgresStore(AllContracts):
     @pytest.fixture(autouse=True)
     def _opens(self, postgres_store: Callable[..., Store]) -> None:
         self._open = postgres_store
@@ -37,12 +42,12 @@ class TestPostgresStore(OwnershipContract, QueueContract, MaintenanceContract, S
         return self._open(now)
 
 
-class TestMemoryStore(OwnershipContract, QueueContract, MaintenanceContract, StoreContract):
+class TestMemoryStore(AllContracts):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         return MemoryStore(now)
 
 
-class TestWrappedStore(OwnershipContract, QueueContract, MaintenanceContract, StoreContract):
+class TestWrappedStore(AllContracts):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         gated = GatedStore(MemoryStore(now))
         gated.open()

@@ -21,6 +21,7 @@ from fanwise.conductor.messages import (
     EvaluationKind,
     Event,
     PauseRequested,
+    RunParked,
     RunResumed,
     RunStarted,
     RunTimedOut,
@@ -83,13 +84,17 @@ def _take_request(draft: Draft, event: Event) -> None:
         case RunStarted() if draft.state.phase is Phase.NEW:
             _run_started(draft, event)
         case RunResumed():
-            draft.change(is_pausing=False, is_paused=False)
+            draft.change(is_pausing=False, is_parked=False, is_paused=False)
             routes.resume(draft)
         case VisitsAdvanced():
             for number, last in event.visits:
                 visits.advance(draft, number, last)
         case PauseRequested():
+            draft.change(is_parked=False)
             _pause(draft)
+        case RunParked() if not draft.state.is_pausing:
+            _pause(draft)
+            draft.change(is_parked=draft.state.is_pausing)
         case CancelRequested():
             _stop(draft, Status.CANCELLED, None, event.by)
         case RunTimedOut():
@@ -208,7 +213,8 @@ def _cancel_the_rest(draft: Draft) -> None:
 
 def _end_paused(draft: Draft) -> None:
     draft.change(is_paused=True)
-    draft.commands.append(EndRun(Status.PAUSED))
+    status = Status.WAITING if draft.state.is_parked else Status.PAUSED
+    draft.commands.append(EndRun(status))
 
 
 def _finish(draft: Draft, output: object, output_error: ErrorInfo | None) -> None:

@@ -23,13 +23,14 @@ from fanwise.engine.handle import RunHandle, RunInbox, end_task
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.lease import LeaseKeeper
 from fanwise.engine.limits import ProcessSlots
+from fanwise.engine.parking import Parking
 from fanwise.engine.recorders.run import RunRecorder
 from fanwise.engine.recovery.start import fresh_start
 from fanwise.engine.run_factory import PreparedRun, RunFactory
 from fanwise.engine.services import RunServices, Services
 from fanwise.engine.takeover import Beginning, Resume, Retry, Takeover
 from fanwise.errors import FanwiseError, LeaseLostError, UsageError
-from fanwise.model import LEASE_S, Lease, RequestKind, Run, RunRecord, RunRequest
+from fanwise.model import LEASE_S, Lease, RequestKind, Run, RunRecord, RunRequest, Status
 from fanwise.plan import Plan
 from fanwise.ports import Journal, Observer, Secrets
 from fanwise.reports.lookup import run_by_id
@@ -372,7 +373,7 @@ class Engine:
         prepared, start, rerun = beginning.prepared, beginning.start, beginning.rerun
         plan, record, observer = prepared.plan, prepared.record, session.observer
         last = await asyncio.to_thread(self._services.records.last_visit_no, record.run_no)
-        run = self._run_services(beginning, session, last)
+        run = self._run_services(beginning, session, lease, last)
         recorder = RunRecorder(plan, record, start, run, rerun, ran_s=lease.ran_s)
         driver = WorkflowDriver(plan, start, prepared.context, run, recorder)
         is_new = record.started_at is None
@@ -391,10 +392,15 @@ class Engine:
         finally:
             session.inbox.close()
             run.stop.set()
+            await run.parking.close()
+        if ended.status is Status.WAITING:
+            # An answer that came while the run was being left finds it waiting only from now on.
+            wake = partial(self._services.waits.wake_settled, record.run_no)
+            await asyncio.to_thread(wake, after=run.parking.last_settled)
         return recorder.summary(ended)
 
     def _run_services(
-        self, beginning: Beginning, session: Session, last_visit_no: int
+        self, beginning: Beginning, session: Session, lease: Lease, last_visit_no: int
     ) -> RunServices:
         prepared = beginning.prepared
         record = prepared.record
@@ -408,11 +414,20 @@ class Engine:
             slots=self._slots,
             stop=StopFlag(),
             activity=Activity(),
+            parking=Parking(
+                record.run_no,
+                lease.token,
+                self._services.waits,
+                self._services.clock,
+                session.journal,
+                self._services.limits.waiting,
+            ),
             workflow_folder=Path(record.file).parent,
             caller_folder=Path(record.origin.folder),
             given=frozenset(record.origin.given),
             numbers=itertools.count(last_visit_no + 1),
             child=run_child,
+            may_end_waiting=not prepared.has_secrets,
             most_items=record.origin.most_items,
             takes_changed_files=beginning.takes_changed_files,
         )

@@ -12,6 +12,7 @@ from fanwise.bitmap import Bitmap
 from fanwise.catalog import Runs
 from fanwise.context import WorkflowContext
 from fanwise.engine.calls import make_call
+from fanwise.engine.parking import may_park
 from fanwise.engine.services import RunServices
 from fanwise.engine.tasks import is_handled
 from fanwise.engine.visit import Visit, VisitEnd
@@ -23,7 +24,7 @@ from fanwise.values import decode
 
 
 def is_plain(task: PlannedTask) -> bool:
-    """True if a visit of the task is nothing but one call of an `async def`."""
+    """True if a visit of the task is nothing but one call of an `async def`, which doesn't wait."""
     settings = task.settings
     return (
         task.items is None
@@ -33,6 +34,7 @@ def is_plain(task: PlannedTask) -> bool:
         and not settings.delay.given
         and (settings.retry is None or not settings.retry.count.given)
         and task.retry_until is None
+        and not may_park(task)
     )
 
 

@@ -18,6 +18,7 @@ from fanwise.engine.folders import locate
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.limits import ProcessSlots, Slots
 from fanwise.engine.masking import Masker
+from fanwise.engine.parking import Parking
 from fanwise.engine.visit import Visit
 from fanwise.model import ErrorInfo, Limits
 from fanwise.plan import Plan, PlannedTask, Value
@@ -32,6 +33,7 @@ from fanwise.ports import (
     Randomness,
     Records,
     Sources,
+    Waits,
 )
 
 
@@ -46,6 +48,7 @@ class Services(msgspec.Struct, frozen=True):
     ownership: Ownership
     mailbox: Mailbox
     queue: Queue
+    waits: Waits
     executors: Mapping[str, Executor]
     sources: Sources
     resources: Callable[[], AbstractAsyncContextManager[None]]
@@ -85,6 +88,7 @@ class RunServices(msgspec.Struct, frozen=True):
     slots: ProcessSlots
     stop: StopFlag
     activity: Activity
+    parking: Parking
     workflow_folder: Path
     caller_folder: Path
     given: frozenset[str]
@@ -96,6 +100,8 @@ class RunServices(msgspec.Struct, frozen=True):
     """The number of workflows around the one that runs."""
     most_items: int | None = None
     """The number of items of each fan-out that are run, the first ones; None is all."""
+    may_end_waiting: bool = True
+    """False if a run of which all that is left waits stays with its process."""
     takes_changed_files: bool = False
     """True if items are read from a file although it has changed since the first was read."""
 

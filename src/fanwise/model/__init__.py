@@ -33,11 +33,23 @@ from fanwise.model.summaries import (
     TaskSummary,
     driven_span,
 )
+from fanwise.model.waits import (
+    CloseWaits,
+    OpenWait,
+    Signal,
+    Wait,
+    WaitKind,
+    WaitPlace,
+    WaitRequest,
+    WaitState,
+    WaitToOpen,
+)
 
 __all__ = [
     "DEFAULT_QUEUE",
     "LEASE_S",
     "Claim",
+    "CloseWaits",
     "Discard",
     "EndedRun",
     "EngineRecord",
@@ -52,6 +64,7 @@ __all__ = [
     "Lease",
     "Limits",
     "LogEntry",
+    "OpenWait",
     "Owner",
     "Record",
     "RecordedEvent",
@@ -61,6 +74,7 @@ __all__ = [
     "RunOrigin",
     "RunRecord",
     "RunRequest",
+    "Signal",
     "Sleep",
     "Status",
     "StoreReport",
@@ -69,6 +83,12 @@ __all__ = [
     "TaskResult",
     "TaskSummary",
     "VisitRecord",
+    "Wait",
+    "WaitKind",
+    "WaitPlace",
+    "WaitRequest",
+    "WaitState",
+    "WaitToOpen",
     "driven_span",
     "inner_path",
 ]

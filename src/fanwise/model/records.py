@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status
+from fanwise.model.waits import CloseWaits, Wait
 
 
 class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
@@ -172,9 +173,19 @@ class Sleep(msgspec.Struct, frozen=True, gc=False):
     due_at: float
 
 
-Record = RunRecord | VisitRecord | ItemOutcome | RecordedEvent | LogEntry | Sleep | Discard
-"""Records that the journal writes: runs, visits and sleeps replace earlier records of them; items,
-events and logs are added."""
+Record = (
+    RunRecord
+    | VisitRecord
+    | ItemOutcome
+    | RecordedEvent
+    | LogEntry
+    | Sleep
+    | Discard
+    | CloseWaits
+    | Wait
+)
+"""Records of a run. Those that the journal writes: runs, visits and sleeps replace earlier records
+of them; items, events and logs are added. Waits are written through `Waits`, and exported."""
 
 
 class FileFingerprint(msgspec.Struct, frozen=True):

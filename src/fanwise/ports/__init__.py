@@ -43,6 +43,7 @@ from fanwise.ports.store import (
     Pages,
     Records,
 )
+from fanwise.ports.waits import Waits
 
 __all__ = [
     "PAGE_BYTES",
@@ -79,5 +80,6 @@ __all__ = [
     "TaskProgress",
     "Ticket",
     "Timer",
+    "Waits",
     "is_driven",
 ]

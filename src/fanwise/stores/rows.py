@@ -17,6 +17,7 @@ import msgspec
 
 from fanwise.bitmap import Bitmap
 from fanwise.model import (
+    CloseWaits,
     Discard,
     EndedRun,
     EngineRecord,
@@ -89,6 +90,7 @@ class Rows:
     """
 
     __slots__ = (
+        "closings",
         "discards",
         "events",
         "items",
@@ -105,6 +107,7 @@ class Rows:
 
     def __init__(self) -> None:
         self.discards: list[Discard] = []
+        self.closings: list[CloseWaits] = []
         self.runs: list[SqlValue] = []
         self.tags: dict[int, Sequence[str]] = {}
         self.tasks: list[SqlValue] = []
@@ -149,7 +152,7 @@ def to_rows(records: Sequence[Record]) -> Rows:
             if label is None:
                 short_items += values
             else:
-                _refuse_nul(label)
+                refuse_nul(label)
                 labelled_items += values
                 labelled_items.append(label)
         elif isinstance(record, VisitRecord):
@@ -159,7 +162,7 @@ def to_rows(records: Sequence[Record]) -> Rows:
         elif isinstance(record, RecordedEvent):
             rows.events += (record.run_no, record.seq, record.kind, record.data.decode())
         elif isinstance(record, LogEntry):
-            _refuse_nul(record.text)
+            refuse_nul(record.text)
             index = OWN if record.index is None else record.index
             rows.logs += (record.run_no, record.visit_no, index, record.at, record.attempt)
             rows.logs += (record.path, record.text)
@@ -167,8 +170,12 @@ def to_rows(records: Sequence[Record]) -> Rows:
             sleeps[record.run_no, record.path] = record
         elif isinstance(record, Discard):
             rows.discards.append(record)
-        else:
+        elif isinstance(record, CloseWaits):
+            rows.closings.append(record)
+        elif isinstance(record, RunRecord):
             runs[record.run_no] = record
+        else:
+            raise TypeError("a wait is written by itself")
     for run in runs.values():
         rows.runs += (run.run_no, *from_run(run))
         rows.tags[run.run_no] = run.tags
@@ -179,7 +186,7 @@ def to_rows(records: Sequence[Record]) -> Rows:
     return rows
 
 
-def _refuse_nul(text: str) -> None:
+def refuse_nul(text: str) -> None:
     """Raise `ValueError` for a text that PostgreSQL couldn't hold; all stores refuse the same."""
     if "\0" in text:
         raise ValueError("its text holds NUL")
@@ -187,7 +194,7 @@ def _refuse_nul(text: str) -> None:
 
 def _add_item(rows: Rows, item: ItemOutcome) -> None:
     if item.label is not None:
-        _refuse_nul(item.label)
+        refuse_nul(item.label)
     inline, payload = _split(item.output)
     if payload is not None:
         rows.payloads += (item.run_no, item.visit_no, item.index, payload)
@@ -273,7 +280,7 @@ def log_key(log: LogEntry | None) -> tuple[int, int, int]:
 def from_run(run: RunRecord) -> Row:
     """Return the row of `run` without its number. Raises `ValueError` for text with NUL."""
     for text in (run.id, run.workflow, run.file, run.definition):
-        _refuse_nul(text)
+        refuse_nul(text)
     return (
         run.id,
         run.workflow,

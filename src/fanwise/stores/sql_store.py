@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
-from fanwise.model import Discard, Record, RunRecord
-from fanwise.stores import rows, statements
+from fanwise.model import CloseWaits, Discard, Record, RunRecord
+from fanwise.stores import rows, statements, wait_statements
 from fanwise.stores.database import Database, Reader, Writer, refused
 from fanwise.stores.new_runs import id_is_taken, insert_run, is_inserted, run_values
 from fanwise.stores.rows import SqlValue, items_within, steps_within
@@ -25,6 +25,7 @@ from fanwise.stores.sql_ownership import (
 )
 from fanwise.stores.sql_queue import SqlQueue
 from fanwise.stores.sql_records import SqlRecords
+from fanwise.stores.sql_waits import SqlWaits
 
 
 class SqlJournal:
@@ -123,6 +124,8 @@ def _write(writer: Writer, written: rows.Rows) -> None:
     writer.insert(statements.INSERT_PAYLOADS, written.payloads)
     writer.insert(statements.INSERT_LOGS, written.logs)
     writer.insert(statements.INSERT_SLEEPS, written.sleeps)
+    for closing in written.closings:
+        _close(writer, closing)
 
 
 def _discard(writer: Writer, record: Discard) -> None:
@@ -137,11 +140,22 @@ def _discard(writer: Writer, record: Discard) -> None:
             for statement in statements.DISCARD_STEPS:
                 writer.execute(statement, run_no=run_no, **bounds)
         writer.execute(statements.DISCARD_SLEEP, run_no=run_no, path=record.under)
+        writer.execute(wait_statements.DISCARD, run_no=run_no, path=record.under)
         for bounds in (steps, items):
             writer.execute(statements.DISCARD_SLEEPS_WITHIN, run_no=run_no, **bounds)
+            writer.execute(wait_statements.DISCARD_WITHIN, run_no=run_no, **bounds)
 
 
-class SqlStore(SqlJournal, SqlRecords, SqlOwnership, SqlMailbox, SqlQueue, SqlMaintenance):
+def _close(writer: Writer, closing: CloseWaits) -> None:
+    run_no, under = closing.run_no, closing.under
+    writer.execute(wait_statements.CLOSE, run_no=run_no, path=under)
+    for bounds in (steps_within(under), items_within(under)):
+        writer.execute(wait_statements.CLOSE_WITHIN, run_no=run_no, **bounds)
+
+
+class SqlStore(
+    SqlJournal, SqlRecords, SqlOwnership, SqlMailbox, SqlQueue, SqlWaits, SqlMaintenance
+):
     """A `Store` over a database, which it owns: closing the store closes the database."""
 
     def __enter__(self) -> Self:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from fanwise.reports.ownership import Runs
 
 _LOOK_S = 0.1
+_STANDING = {
+    "paused": "is paused already",
+    "waiting": "waits, and no process drives it, so there is nothing to pause",
+}
 
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Send the request, and don't wait for its effect.")
@@ -44,7 +48,7 @@ def pause(
         if runs.owner(record) is None:
             runs.require_taken(record, command("cancel", record.id, store=store))
             way_on = command("resume", record.id, store=store)
-            was = "is paused already" if record.status == "paused" else "was interrupted"
+            was = _STANDING.get(record.status, "was interrupted")
             raise RunNotDrivenError(
                 f"run {record.id} {was}.", run_id=record.id, hint=f"Resume with: {way_on}"
             )

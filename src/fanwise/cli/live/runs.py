@@ -64,4 +64,5 @@ class _Lines(Observer):
         self._say(f"{name} {status.value}")
 
     def run_ended(self, run: Run) -> None:
-        self._say(f"has {run.status.value}" if run.status is not Status.PAUSED else "is paused")
+        kept = {Status.PAUSED: "is paused", Status.WAITING: "waits"}
+        self._say(kept.get(run.status, f"has {run.status.value}"))

@@ -48,10 +48,9 @@ class ItemAttempts(AttemptQueue):
         *,
         is_workflow: bool,
     ) -> None:
-        super().__init__(settings, progress, run, slots, is_workflow=is_workflow)
+        super().__init__(settings, progress, run, slots, visit, is_workflow=is_workflow)
         self.width = min(settings.concurrency, run.services.limits.running)
         self._context = context
-        self._visit = visit
         self._run_no, self._visit_no = visit.run_no, visit.visit_no
         self._reader = ItemReader(source)
         self._tally = Tally(settings.tolerate, progress, bad_records)
@@ -95,6 +94,8 @@ class ItemAttempts(AttemptQueue):
         slots = self._slots
         if self._journal.is_full or (slots.free <= 0 and not self._has_slot()):
             return None
+        if self._woken:
+            return self._take_woken()
         if self._retries.ready and self._has_retry():
             is_due = self._rate_limiter is None or self._may_start(self._rate_limiter)
             return self._take_retry() if is_due else None
@@ -158,7 +159,9 @@ class ItemAttempts(AttemptQueue):
         may_read = not (reader.is_exhausted or has_item or self._is_closed)
         if may_read and self._progress.waiting <= self._most_waiting:
             await reader.refill(self._changed)
-        elif has_item or may_read or self._retries or self._held:
+        elif has_item or may_read or self._retries or self._held or self._parked or self._woken:
+            if self._parked:
+                self._note_rest(is_over=not (has_item or may_read))
             await asyncio.shield(self._changed)  # others wait for it
         else:
             return False
@@ -185,6 +188,8 @@ class ItemAttempts(AttemptQueue):
             slots.give_back()
         else:
             slots.free += 1
+        if self._parked:  # perhaps nothing else is left
+            self._wake()
         self._lane.append(
             ItemOutcome(
                 self._run_no,

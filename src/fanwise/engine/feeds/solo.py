@@ -11,6 +11,7 @@ from fanwise.engine.feeds.traces import Attempts
 from fanwise.engine.limits import Slots
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
+from fanwise.engine.visit import Visit
 from fanwise.errors import AttemptError
 from fanwise.model import ErrorInfo, Status
 from fanwise.ports import Ticket
@@ -29,11 +30,12 @@ class SingleAttempt(AttemptQueue):
         progress: Progress,
         run: RunServices,
         slots: Slots,
+        visit: Visit,
         *,
         is_workflow: bool,
         began_at: float | None = None,
     ) -> None:
-        super().__init__(settings, progress, run, slots, is_workflow=is_workflow)
+        super().__init__(settings, progress, run, slots, visit, is_workflow=is_workflow)
         self._visit_began_at = began_at
         self._next: Ticket | None = Ticket(context, None, 1)
         self.status: Status | None = None
@@ -45,8 +47,11 @@ class SingleAttempt(AttemptQueue):
     def take(self) -> Ticket | None:
         """The first attempt, or a retry that is due."""
         has_first = self._next is not None and not self._is_closed
-        if not (has_first or self._retries.ready) or not self._has_slot():
+        has_later = self._retries.ready or self._woken
+        if not (has_first or has_later) or not self._has_slot():
             return None
+        if self._woken:
+            return self._take_woken()
         if self._has_retry():
             return self._take_retry()
         if self._next is None:
@@ -59,6 +64,8 @@ class SingleAttempt(AttemptQueue):
         """Return True when an attempt may be due, False when none will come any more."""
         if not self._has_more():
             return False
+        if self._parked:
+            self._note_rest(is_over=self._next is None or self._is_closed)
         await asyncio.shield(self._changed)
         return True
 
@@ -69,7 +76,8 @@ class SingleAttempt(AttemptQueue):
 
     def _has_more(self) -> bool:
         has_first = self._next is not None and not self._is_closed
-        return has_first or bool(self._retries or self._held)
+        is_kept = bool(self._parked or self._woken)
+        return has_first or is_kept or bool(self._retries or self._held)
 
     def _began_at(self, ticket: Ticket, started_at: float) -> float:
         if self._visit_began_at is not None:
