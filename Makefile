@@ -11,8 +11,8 @@ LOCK   := .venv-lock
 
 # The files and folders whose tests need no store, no engine and no process. `make quick` leaves out
 # their properties, which try hundreds of examples each.
-QUICK  := tests/conductor tests/definition tests/expressions tests/plan tests/project/test_gates.py \
-          tests/project/test_locks.py $(wildcard tests/test_bitmap*.py tests/test_context.py \
+QUICK  := tests/conductor tests/definition tests/expressions tests/plan tests/triggers \
+          tests/project/test_gates.py tests/project/test_locks.py $(wildcard tests/test_bitmap*.py tests/test_context.py \
           tests/test_errors.py tests/test_source*.py tests/test_values.py)
 
 INSTALL  := -m pip install --quiet --disable-pip-version-check

@@ -22,8 +22,12 @@ BENCHMARKS = {
     "resume": "Resuming a run of a million items, half of them recorded",
     "control": "Pausing and cancelling a run from another process",
     "torture": "Killing processes over and over, and counting losses",
+    "storm": "Killing engines and their PostgreSQL server, and counting losses",
     "habits": "The worth of the advice on fan-outs, each piece against its opposite",
     "postgres": "A fan-out recorded on PostgreSQL, against a bare loop with COPY",
+    "queue": "Taking submitted runs: two engines on PostgreSQL",
+    "lists": "The lists of a large store, on PostgreSQL and on SQLite",
+    "executors": "Items in child processes, against the pools of the standard library",
     "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
 }
 """Titles of the benchmarks, in their order. Each is a module of its name."""

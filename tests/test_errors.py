@@ -89,6 +89,7 @@ CODES = {
     "SourceChangedError": "source-changed",
     "StoreError": "bad-store",
     "StoreUnusableError": "store-unusable",
+    "SignatureError": "bad-signature",
     "TaskNotFoundError": "task-not-found",
     "WaitNotFoundError": "wait-not-found",
     "WaitSettledError": "wait-settled",
@@ -96,6 +97,8 @@ CODES = {
     "TemplateSyntaxError": "bad-template",
     "TooDeepError": "too-deep",
     "UsageError": "usage",
+    "WorkerDiedError": "worker-died",
+    "WorkerRefusedError": "worker-refused",
 }
 
 

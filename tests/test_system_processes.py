@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from fanwise import system
 from fanwise.model import Owner
 from fanwise.ports import ProcessState
-from fanwise.system import SystemProcesses
+from fanwise.system import SystemProcesses, usable_cores
 
 STAY = """
 import msgspec, sys
@@ -111,3 +111,27 @@ def test_where_there_is_no_proc_the_ps_command_is_asked(tmp_path: Path, monkeypa
         monkeypatch.setenv("STATE", letters)
         assert processes.state(owner) is state
     assert processes.state(replace(owner, pid=43)) is ProcessState.GONE
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "quotas", "cores"),
+    [
+        ("0::/", {"": "max 100000"}, 64),
+        ("0::/", {"": "150000 100000"}, 2),
+        ("0::/a/b", {"a/b": "max 100000", "a": "100000 100000"}, 1),
+        ("0::/a/b", {"a/b": "10000 100000", "a": "max 100000"}, 1),
+        ("1:name=systemd:/x", {"": "300000 100000"}, 3),
+        ("", {}, 64),
+    ],
+)
+def test_the_quota_of_a_cgroup_or_one_around_it_bounds_the_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cgroup: str, quotas: dict[str, str], cores: int
+) -> None:
+    """A container has as many cores as it may keep busy, whatever the machine has."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(64)))
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(f"{cgroup}\n")
+    for folder, quota in quotas.items():
+        (tmp_path / "sys/fs/cgroup" / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "sys/fs/cgroup" / folder / "cpu.max").write_text(f"{quota}\n")
+    assert usable_cores(tmp_path) == cores

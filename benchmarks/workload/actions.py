@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 import fanwise
 from benchmarks import resume_notes
+from benchmarks.spinning import burn
 
 
 class Setting(BaseModel):
@@ -40,3 +41,9 @@ async def take_plain(settings: list[dict[str, Any]]) -> None:
 @fanwise.action("workload.take_models")
 async def take_models(settings: list[Setting]) -> None:
     """Take the same value, built of models for each item."""
+
+
+@fanwise.action("workload.spin", cpu=True)
+def spin(item: Any, us: int, named: Any = None) -> None:
+    """Compute for so many microseconds."""
+    burn(us)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -22,6 +22,16 @@ class Runs(StrEnum):
     ASYNC = "async"
     THREAD = "thread"
     PROCESS = "process"
+
+
+LOCAL: Final = "local"
+"""The executor that every engine has: this process."""
+
+PROCESS: Final = "process"
+"""The executor whose attempts run in child processes."""
+
+EXECUTORS: Final = (LOCAL, PROCESS)
+"""The names of executors that a task or a run may ask for."""
 
 
 class ActionField(msgspec.Struct, frozen=True):

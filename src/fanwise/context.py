@@ -19,6 +19,25 @@ import msgspec
 from fanwise.model import Status, TaskResult
 from fanwise.values import EMPTY_DICT, FrozenDict, Json, freeze
 
+TRIGGER_KEYS: Final = (
+    "kind",
+    "name",
+    "workflow",
+    "scheduled_at",
+    "date",
+    "previous_at",
+    "fired_at",
+    "is_catch_up",
+    "event",
+    "events",
+    "depth",
+    "by",
+)
+"""The parts of `trigger`, the cause of a run. The last is who started it by hand."""
+
+MANUAL_TRIGGER: Final = FrozenDict({**dict.fromkeys(TRIGGER_KEYS), "kind": "manual"})
+"""The `trigger` of a run that no trigger started."""
+
 _NO_RESULTS: Final[Mapping[str, TaskResult]] = {}
 
 
@@ -56,16 +75,17 @@ class AttemptContext(msgspec.Struct, frozen=True, gc=False):
 class WorkflowContext:
     """Parameters, variables and task results, as one consistent and immutable whole.
 
-    `run` is what `run.id` and its like read, and `secrets` what `secrets.NAME` reads;
-    secrets are never recorded, printed or pickled.
+    `run` is what `run.id` and its like read, `trigger` the cause of the run, and `secrets` what
+    `secrets.NAME` reads; secrets are never recorded, printed or pickled.
     """
 
-    __slots__ = ("parameters", "run", "secrets", "task_results", "variables")
+    __slots__ = ("parameters", "run", "secrets", "task_results", "trigger", "variables")
 
     parameters: FrozenDict
     variables: FrozenDict
     task_results: Mapping[str, TaskResult]
     run: FrozenDict
+    trigger: FrozenDict
     secrets: Mapping[str, str]
 
     def __init__(
@@ -74,6 +94,7 @@ class WorkflowContext:
         variables: Mapping[str, Json] = EMPTY_DICT,
         *,
         run: Mapping[str, Json] = EMPTY_DICT,
+        trigger: Mapping[str, Json] = MANUAL_TRIGGER,
         secrets: Mapping[str, str] = EMPTY_DICT,
     ) -> None:
         """Freeze what is given. Raises `ResultError` for what isn't JSON."""
@@ -82,6 +103,7 @@ class WorkflowContext:
             freeze(variables, where="vars"),
             _NO_RESULTS,
             freeze(run, where="run"),
+            freeze(trigger, where="trigger"),
             secrets,
         )
 
@@ -91,6 +113,7 @@ class WorkflowContext:
         variables: FrozenDict,
         task_results: Mapping[str, TaskResult],
         run: FrozenDict,
+        trigger: FrozenDict,
         secrets: Mapping[str, str],
     ) -> WorkflowContext:
         put = object.__setattr__
@@ -98,6 +121,7 @@ class WorkflowContext:
         put(self, "variables", variables)
         put(self, "task_results", task_results)
         put(self, "run", run)
+        put(self, "trigger", trigger)
         put(self, "secrets", secrets)
         return self
 
@@ -105,7 +129,9 @@ class WorkflowContext:
         self, variables: FrozenDict, task_results: Mapping[str, TaskResult]
     ) -> WorkflowContext:
         new = object.__new__(type(self))
-        return new._set(self.parameters, variables, task_results, self.run, self.secrets)
+        return new._set(
+            self.parameters, variables, task_results, self.run, self.trigger, self.secrets
+        )
 
     @property
     def shared(self) -> WorkflowContext:
@@ -127,7 +153,9 @@ class WorkflowContext:
     def with_parameters(self, parameters: FrozenDict) -> WorkflowContext:
         """A context with these parameters, and all else as in this one."""
         new = object.__new__(type(self))
-        return new._set(parameters, self.variables, self.task_results, self.run, self.secrets)
+        return new._set(
+            parameters, self.variables, self.task_results, self.run, self.trigger, self.secrets
+        )
 
     def with_variables(self, variables: Mapping[str, Json]) -> WorkflowContext:
         """A context in which these variables have these values, and all others the old ones."""
@@ -140,7 +168,9 @@ class WorkflowContext:
         """A context whose `run` has these keys as well."""
         new = object.__new__(type(self))
         run = FrozenDict({**self.run, **end})
-        return new._set(self.parameters, self.variables, self.task_results, run, self.secrets)
+        return new._set(
+            self.parameters, self.variables, self.task_results, run, self.trigger, self.secrets
+        )
 
     def seeing(
         self, variables: FrozenDict, task_results: Mapping[str, TaskResult]
@@ -171,7 +201,8 @@ class WorkflowContext:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Without the secrets, which the other process gets in another way.
-        return _restore, (self.parameters, self.variables, dict(self.task_results), self.run)
+        results = dict(self.task_results)
+        return _restore, (self.parameters, self.variables, results, self.run, self.trigger)
 
     def __repr__(self) -> str:
         return (
@@ -189,6 +220,7 @@ def _restore(
     variables: FrozenDict,
     task_results: Mapping[str, TaskResult],
     run: FrozenDict,
+    trigger: FrozenDict,
 ) -> WorkflowContext:
     new = object.__new__(WorkflowContext)
-    return new._set(parameters, variables, task_results, run, EMPTY_DICT)
+    return new._set(parameters, variables, task_results, run, trigger, EMPTY_DICT)

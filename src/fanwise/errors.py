@@ -18,6 +18,8 @@ secrets.
     |   |-- RunOverError        the run is over, and the call needs a run that isn't
     |   |-- RunNotOverError     the run isn't over, and the call needs a run that is
     |   |-- RunDrivenError      another process drives the run
+    |   |-- NoSlotError         as many runs of its kind are driven as its workflow allows
+    |   |-- RunRepeatedError    the run would repeat another one, by its workflow's `dedupe`
     |   |-- RunNotDrivenError   no process drives the run
     |   |-- WaitSettledError    a question was answered, or is closed
     |   |-- NothingToRetryError  nothing in the run has failed
@@ -28,6 +30,7 @@ secrets.
     |   |-- RecordRefusedError  the store refuses one record and would take others
     |   |-- StoreUnusableError  the store is gone, another one or damaged, so waiting doesn't help
     |   `-- LeaseLostError      another process drives the run by now
+    |-- SignatureError        a webhook's request isn't signed as it has to be
     |-- FrozenError           something tried to change a shared value (also a `TypeError`)
     |-- TemplateSyntaxError   a template's text can't be compiled
     `-- AttemptError          what can end an attempt; `type` is what workflows see
@@ -37,6 +40,8 @@ secrets.
         |-- ResultError       a result isn't JSON
         |-- LimitError        something is larger than a limit allows; names the setting
         |-- AttemptTimeoutError  an attempt took longer than its `timeout`
+        |-- WorkerDiedError     the process that ran an attempt has died
+        |-- WorkerRefusedError  a worker can't make a task's attempts
         |-- RunFailedError      a child workflow has failed; names its path
         `-- TooDeepError        too many workflows call each other in a row
 
@@ -195,6 +200,30 @@ class RunDrivenError(ConflictError):
     code = "run-driven"
 
 
+class NoSlotError(ConflictError):
+    """As many runs are driven as the workflow's `concurrency` allows, so the run isn't.
+
+    `holders` has the ids of the runs that have the slots.
+    """
+
+    code = "no-slot"
+
+    def __init__(
+        self, message: object, *, run_id: str, holders: tuple[str, ...] = (), hint: str = ""
+    ) -> None:
+        super().__init__(message, run_id=run_id, hint=hint)
+        self.holders = holders
+
+
+class RunRepeatedError(ConflictError):
+    """A run with the same `dedupe` key was made not long ago, so none was made.
+
+    `run_id` is the id of that run.
+    """
+
+    code = "run-repeated"
+
+
 class RunNotDrivenError(ConflictError):
     """No process drives the run, so there is nothing to pause."""
 
@@ -270,6 +299,19 @@ class LeaseLostError(StoreError):
         self.run_no = run_no
 
 
+class SignatureError(FanwiseError):
+    """A request to a webhook isn't signed as it has to be.
+
+    `reason` is `missing`, `malformed`, `wrong`, `stale` (too old, or ahead) or `bad-secret`.
+    """
+
+    code = "bad-signature"
+
+    def __init__(self, message: object, *, reason: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+
+
 class FrozenError(FanwiseError, TypeError):
     """Something tried to change a value that is shared."""
 
@@ -295,20 +337,20 @@ class Excerpt(str):
     """
 
     whole: str
-    _most: int
-    _from_end: bool
+    most: int
+    from_end: bool
 
     def __new__(cls, whole: str, most: int, *, from_end: bool = False) -> Self:
         """Take at most so many characters of `whole`."""
         made = super().__new__(cls, _cut(whole, most, from_end=from_end))
         made.whole = whole
-        made._most = most
-        made._from_end = from_end
+        made.most = most
+        made.from_end = from_end
         return made
 
     def cut(self, masked: str) -> str:
         """Return the excerpt of the whole text without secrets."""
-        return _cut(masked, self._most, from_end=self._from_end)
+        return _cut(masked, self.most, from_end=self.from_end)
 
 
 def _cut(text: str, most: int, *, from_end: bool) -> str:
@@ -404,6 +446,33 @@ class AttemptTimeoutError(AttemptError):
 
     code = "timed-out"
     type = "Timeout"
+
+
+class WorkerDiedError(AttemptError):
+    """The worker process that ran an attempt has died, and so has the next one.
+
+    `signal` is the number of the signal that has killed it, or None if it has ended by itself with
+    the exit status `exit_status`.
+    """
+
+    code = "worker-died"
+    type = "WorkerDied"
+
+    def __init__(
+        self, message: object, *, signal: int | None, exit_status: int | None, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.signal = signal
+        self.exit_status = exit_status
+        self.data = {"signal": signal, "exit_status": exit_status}
+
+
+class WorkerRefusedError(AttemptError):
+    """A worker can't make a task's attempts: it lacks the action, or has other versions."""
+
+    code = "worker-refused"
+    type = "WorkerRefused"
+    retryable = False
 
 
 class RunFailedError(AttemptError):

@@ -48,6 +48,7 @@ async def arun(
     actions: Actions = (),
     run_id: str | None = None,
     tags: Collection[str] = (),
+    wait_s: float | None = None,
     observer: Observer | None = None,
 ) -> Run:
     """Run a workflow to its end and return the run, also if it failed.
@@ -55,15 +56,19 @@ async def arun(
     `workflow` is the path of its file, its text in YAML, or its content as a map: a `str` with a
     line break is text. `store` is the URL of the store (default: `FANWISE_STORE`, else that of
     the project's `fanwise.yaml`, else the user's own); `packs` are further pack folders, and
-    `actions` functions made by `@fanwise.action`. `tags` are words by which the run can be found.
+    `actions` functions made by `@fanwise.action`. `tags` are words by which the run can be found. A
+    run for which the workflow's `concurrency` has no slot waits for one, at most `wait_s` seconds.
 
-    Raises `DefinitionError`, `ActionLoadError`, `ParameterError`, `RunExistsError` for a `run_id`
-    that is taken, `UsageError` for a malformed id or tag, and `StoreError`.
+    Raises `NoSlotError` then, `RunRepeatedError` if the workflow's `dedupe` rules the run out,
+    `DefinitionError`, `ActionLoadError`, `ParameterError`, `RunExistsError` for a `run_id` that is
+    taken, `UsageError` for a malformed id or tag, and `StoreError`.
     """
     settings = read_settings(store=store, packs=packs, workflow=workflow)
     plan = load_plan(workflow, settings, actions=actions)
     with open_engine(settings=settings) as engine:
-        done = await engine.arun(plan, parameters, run_id=run_id, tags=tags, observer=observer)
+        done = await engine.arun(
+            plan, parameters, run_id=run_id, tags=tags, wait_s=wait_s, observer=observer
+        )
     return detached(done, settings)
 
 
@@ -76,6 +81,7 @@ def run(
     actions: Actions = (),
     run_id: str | None = None,
     tags: Collection[str] = (),
+    wait_s: float | None = None,
     observer: Observer | None = None,
 ) -> Run:
     """The same as `arun`, for callers without an event loop.
@@ -93,6 +99,7 @@ def run(
             actions=actions,
             run_id=run_id,
             tags=tags,
+            wait_s=wait_s,
             observer=observer,
         ),
         instead="await fanwise.arun(...)",
@@ -108,27 +115,33 @@ def submit(
     run_id: str | None = None,
     tags: Collection[str] = (),
     queue: str = "default",
-    priority: int = 0,
+    priority: int | None = None,
     once: str | None = None,
 ) -> RunDetails:
     """Record a run for an engine to take, such as `fanwise work`, and return it at once.
 
-    It waits in the `queue` with this name, in which runs with a higher `priority` (-100 to 100) are
-    taken first, and of equals the oldest. `once` is a key that at most one run has: if a run has it
-    already, that run is returned, and none is made. Actions are those of packs, since functions
-    can't be recorded; the other arguments are those of `arun`.
+    It waits in the `queue` with this name, in which runs with a higher `priority` (-100 to 100,
+    default that of the workflow) are taken first, and of equals the oldest. `once` is a key that at
+    most one run has: if a run has it already, that run is returned, and none is made. Actions are
+    those of packs, since functions can't be recorded; the other arguments are those of `arun`.
 
     Raises the errors of `arun`, and `ParameterError` for a parameter that is secret or holds a
     secret, which isn't recorded.
     """
-    from fanwise.model import Submission
-
     settings = read_settings(store=store, packs=packs, workflow=workflow)
     plan = load_plan(workflow, settings)
-    place = Submission(queue, priority, once)
-    found, _ = submit_run(plan, dict(parameters or {}), settings, place, run_id=run_id, tags=tags)
+    done = submit_run(
+        plan,
+        dict(parameters or {}),
+        settings,
+        queue=queue,
+        priority=priority,
+        once=once,
+        run_id=run_id,
+        tags=tags,
+    )
     with open_store(settings.store) as opened:
-        return opened.get(found)
+        return opened.get(done.run_id)
 
 
 async def aresume(

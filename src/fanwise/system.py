@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from math import ceil
 from pathlib import Path
 
 from fanwise.model import Owner
@@ -90,6 +91,37 @@ class SystemProcesses:
         if started != owner.started or letter in "ZX":  # its number is another's, or it is dead
             return ProcessState.GONE
         return ProcessState.STOPPED if letter in "Tt" else ProcessState.ALIVE
+
+
+def usable_cores(files: Path = Path("/")) -> int:
+    """The cores that this process may use: by its affinity, and by the quota of its cgroup.
+
+    `files` is where the machine's files are.
+    """
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    quotas = [quota for folder in _cgroups(files) if (quota := _cpu_quota(folder)) is not None]
+    return max(1, min([cores, *map(ceil, quotas)]))
+
+
+def _cgroups(files: Path) -> list[Path]:
+    """The folders of this process's cgroup (version 2) and of those around it."""
+    root = files / "sys/fs/cgroup"
+    with suppress(OSError):
+        for line in (files / "proc/self/cgroup").read_text("utf-8").splitlines():
+            if line.startswith("0::/"):
+                own = root / line.removeprefix("0::/")
+                return [own, *(folder for folder in own.parents if folder.is_relative_to(root))]
+    return [root]
+
+
+def _cpu_quota(cgroup: Path) -> float | None:
+    """The cores that a cgroup may keep busy; None if it has no bound."""
+    try:
+        quota, period = (cgroup / "cpu.max").read_text("ascii").split()
+        return int(quota) / int(period)
+    except (OSError, ValueError):  # "max" is no number
+        return None
 
 
 def _machine() -> str:

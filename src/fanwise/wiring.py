@@ -10,17 +10,26 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
-from fanwise.errors import DefinitionError, Diagnostic, FanwiseError, RunExistsError, UsageError
+from fanwise.errors import (
+    DefinitionError,
+    Diagnostic,
+    FanwiseError,
+    RunExistsError,
+    RunRepeatedError,
+    UsageError,
+)
 from fanwise.model import LEASE_S, Limits, RunRecord
 
 if TYPE_CHECKING:
+    from fanwise.definition.project import ProjectDefinition
     from fanwise.engine import Engine, Services
     from fanwise.engine.taking import Taking, Takings
-    from fanwise.model import ItemOutcome, Run, StoreReport, Submission
+    from fanwise.model import ItemOutcome, NamedLimit, Run, StoreReport
+    from fanwise.packs.projects import Project
     from fanwise.plan import Plan
     from fanwise.ports import Catalog, Clock, Executor, Randomness
     from fanwise.preview import RunPreview
@@ -47,13 +56,17 @@ _LEAST_LEASE_S = 1.0  # less, and a machine that is merely slow would lose its r
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of fanwise: the store's URL, further pack folders, limits, the environment.
 
-    For `lease_s` a run stays with a process of which nothing is heard.
+    For `lease_s` a run stays with a process of which nothing is heard. `executor` is where actions
+    run, of tasks that don't say it, and `processes` how many child processes there may be; None is
+    by the kind of each action, and one for each core.
     """
 
     store: str
     packs: tuple[Path, ...] = ()
     limits: Limits = Limits()
     lease_s: float = LEASE_S
+    executor: str | None = None
+    processes: int | None = None
     environment: Mapping[str, str] = {}
 
 
@@ -61,6 +74,8 @@ def read_settings(
     *,
     store: str | None = None,
     packs: Sequence[str | os.PathLike[str]] = (),
+    executor: str | None = None,
+    processes: int | None = None,
     environment: Mapping[str, str] | None = None,
     workflow: Workflow | None = None,
 ) -> Settings:
@@ -69,10 +84,11 @@ def read_settings(
     The project's `fanwise.yaml` is looked for from the folder of the file `workflow`, or the
     current folder, upward, if neither of the others names a store.
 
-    Reads `FANWISE_STORE`, `FANWISE_PACKS` (folders, separated as in `PATH`), `FANWISE_LEASE` (a
-    duration) and `FANWISE_LIMIT_NAME`. Raises `UsageError` for a limit that is unknown or no whole
-    number, for a lease that is no duration or too short, and for text that isn't UTF-8; and
-    `DefinitionError` for a `fanwise.yaml` with problems.
+    Reads `FANWISE_STORE`, `FANWISE_PACKS` (folders, separated as in `PATH`), `FANWISE_EXECUTOR`,
+    `FANWISE_PROCESSES`, `FANWISE_LEASE` (a duration) and `FANWISE_LIMIT_NAME`. Raises `UsageError`
+    for an executor or a limit that is unknown, a number that is no whole one, a lease that is no
+    duration or too short, and text that isn't UTF-8; and `DefinitionError` for a `fanwise.yaml`
+    with problems.
     """
     env = dict(os.environ if environment is None else environment)
     _require_text(env)
@@ -84,6 +100,8 @@ def read_settings(
         packs=(*folders, *map(Path, packs)),
         limits=limits,
         lease_s=_read_lease(env),
+        executor=_read_executor(executor, env),
+        processes=_read_processes(processes, env),
         environment=env,
     )
 
@@ -117,8 +135,54 @@ def _read_lease(env: Mapping[str, str]) -> float:
     return lease_s
 
 
+def _read_executor(given: str | None, env: Mapping[str, str]) -> str | None:
+    name = given or env.get("FANWISE_EXECUTOR") or None
+    if name is None:
+        return None
+    from fanwise.catalog import EXECUTORS
+
+    if name not in EXECUTORS:
+        origin = "" if given else "FANWISE_EXECUTOR: "
+        raise UsageError(
+            f'{origin}there is no executor "{name}".',
+            hint=f"The executors are {' and '.join(EXECUTORS)}.",
+        )
+    return name
+
+
+def _read_processes(given: int | None, env: Mapping[str, str]) -> int | None:
+    text = env.get("FANWISE_PROCESSES") if given is None else str(given)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and 0 < len(text) <= 4 and int(text) > 0):
+        origin = "the environment variable FANWISE_PROCESSES" if given is None else "`processes`"
+        raise UsageError(f"{origin} takes a whole number from 1 to 9,999.")
+    return int(text)
+
+
 def _project_store(workflow: Workflow | None, limits: Limits) -> str | None:
     """The store that the nearest `fanwise.yaml` names; a path is relative to that file."""
+    for folder, project in _projects(workflow, limits):
+        if project.store is not None:
+            return _store_from(folder, project.store)
+    return None
+
+
+def read_named_limits(workflow: Workflow | None, settings: Settings) -> Sequence[NamedLimit]:
+    """The limits that tasks may name: those of the nearest `fanwise.yaml` that has some.
+
+    Raises `DefinitionError` for one with problems, and `UsageError` for one that can't be read.
+    """
+    for _, project in _projects(workflow, settings.limits):
+        if project.limits:
+            return project.limits
+    return ()
+
+
+def _projects(
+    workflow: Workflow | None, limits: Limits
+) -> Iterator[tuple[Path, ProjectDefinition]]:
+    """Each `fanwise.yaml` from the folder of a workflow, or the current one, upward."""
     from fanwise.definition.project import PROJECT_FILE, load_project
 
     folder = Path.cwd()
@@ -134,10 +198,7 @@ def _project_store(workflow: Workflow | None, limits: Limits) -> str | None:
             raise UsageError(
                 f"{file}  can't be read: {error.strerror}.", hint="Or name a store with --store."
             ) from None
-        store = load_project(text, file=str(file), limits=limits).store
-        if store is not None:
-            return _store_from(each, store)
-    return None
+        yield each, load_project(text, file=str(file), limits=limits)
 
 
 def _store_from(folder: Path, store: str) -> str:
@@ -207,7 +268,11 @@ def load_plan(
         )
     settings = settings or read_settings(packs=packs)
     workflows = Workflows(
-        settings.packs, settings.limits, import_packs=import_packs, actions=actions
+        settings.packs,
+        settings.limits,
+        import_packs=import_packs,
+        actions=actions,
+        named_limits=read_named_limits(workflow, settings),
     )
     if isinstance(workflow, Mapping):
         return workflows.load_text(_as_text(workflow))
@@ -229,7 +294,12 @@ def load_recorded(
     texts = {record.file: record.definition, **record.origin.workflows}
     packs = _packs_of(record, settings)
     workflows = Workflows(
-        packs, settings.limits, import_packs=import_packs, texts=texts, actions=actions
+        packs,
+        settings.limits,
+        import_packs=import_packs,
+        texts=texts,
+        actions=actions,
+        named_limits=record.origin.named_limits,
     )
     file = Path(record.file)
     try:
@@ -281,6 +351,16 @@ def _packs_of(record: RunRecord, settings: Settings) -> tuple[Path, ...]:
     return tuple(dict.fromkeys([*map(Path, record.origin.packs), *settings.packs]))
 
 
+def load_triggers(settings: Settings, folder: Path) -> Project:
+    """The triggers of the project around a folder, with what is wrong with its files.
+
+    No author's code is run. Raises `DefinitionError` and `UsageError` for its `fanwise.yaml`.
+    """
+    from fanwise.packs.projects import load_project_triggers
+
+    return load_project_triggers(folder, settings.packs, settings.limits)
+
+
 def load_catalog(settings: Settings) -> Catalog:
     """All actions and workflows of installed packs and pack folders. Raises `ActionLoadError`."""
     from fanwise.packs.folders import load_actions
@@ -317,8 +397,39 @@ def open_engine(
             hint="Use: open_engine(settings=read_settings(store=...))",
         )
     settings = settings or read_settings(store=store)
-    with open_store(settings.store, create=create) as opened:
-        yield build_engine(opened, settings, grace_s=grace_s)
+    with (
+        open_store(settings.store, create=create) as opened,
+        open_executors(settings) as executors,
+    ):
+        yield build_engine(opened, settings, executors=executors, grace_s=grace_s)
+
+
+@contextmanager
+def open_executors(settings: Settings, clock: Clock | None = None) -> Iterator[dict[str, Executor]]:
+    """All executors by their names, to be used as a block, which ends what they have started."""
+    from fanwise.catalog import LOCAL, PROCESS
+    from fanwise.executors.local import LocalExecutor
+    from fanwise.executors.process import ProcessExecutor
+    from fanwise.system import SystemClock, usable_cores
+
+    clock = clock or SystemClock()
+    environment = settings.environment or os.environ
+    processes = ProcessExecutor(
+        clock,
+        settings.processes or usable_cores(),
+        {name: value for name, value in environment.items() if not _is_private(name)},
+    )
+    try:
+        yield {LOCAL: LocalExecutor(clock), PROCESS: processes}
+    finally:
+        processes.close()
+
+
+def _is_private(name: str) -> bool:
+    """True for a variable that processes of actions don't get: secrets, and the store's URL."""
+    from fanwise.ports import SECRET_PREFIX
+
+    return name.startswith(SECRET_PREFIX) or name == "FANWISE_STORE"
 
 
 def open_records(settings: Settings) -> Store:
@@ -421,6 +532,8 @@ def _services(
         mailbox=store,
         queue=store,
         waits=store,
+        run_slots=store,
+        shares=store,
         executors=executors or {LOCAL: LocalExecutor(clock)},
         sources=sources,
         resources=resources,
@@ -428,6 +541,7 @@ def _services(
         randomness=chance or SystemChance(),
         processes=SystemProcesses(),
         limits=settings.limits,
+        executor=settings.executor,
     )
 
 
@@ -450,37 +564,57 @@ def _engine(
     )
 
 
+class Submitted(NamedTuple):
+    """A run that was submitted, or with `is_new` False the one that it would repeat.
+
+    `skipped` is the reason for which it isn't run, if its workflow's `concurrency` gives one.
+    """
+
+    run_id: str
+    is_new: bool
+    skipped: str | None
+
+
 def submit_run(
     plan: Plan,
     parameters: Mapping[str, Json],
     settings: Settings,
-    submission: Submission,
     *,
+    queue: str,
+    priority: int | None = None,
+    once: str | None = None,
     run_id: str | None = None,
     tags: Collection[str] = (),
-) -> tuple[str, bool]:
-    """Record a run for an engine to take, and return its id and True.
+) -> Submitted:
+    """Record a run for an engine to take, unless a run has its key already.
 
-    If a run has the key of the submission already, it is the id of that run, and False. Raises
-    `ParameterError`, `RunExistsError`, `StoreError`, and `UsageError` for a malformed id, tag,
-    queue, priority or key.
+    Without a `priority` it has that of its workflow. Raises `ParameterError`, `RunExistsError`,
+    `StoreError`, and `UsageError` for a malformed id, tag, queue, priority or key.
     """
     from fanwise.engine.run_factory import RunFactory, checked_submission
+    from fanwise.model import Submission
     from fanwise.stores import open_store
     from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock
 
     factory = RunFactory(SystemClock(), SystemChance(), EnvironmentSecrets(settings.environment))
-    place = checked_submission(submission)
+    checked_submission(Submission(queue, priority or 0, once))
     record = factory.submitted(plan, parameters, run_id, tags)
+    place = Submission(queue, record.origin.priority if priority is None else priority, once)
     with open_store(settings.store) as store:
         while True:
             try:
-                return store.submit(record, place)
+                found, is_new = store.submit(record, place)
+                break
+            except RunRepeatedError as repeated:
+                found, is_new = repeated.run_id, False
+                break
             except RunExistsError:
                 if run_id is not None:
                     raise
             # Of hundreds of ids of one second two may be the same.
             record = factory.submitted(plan, parameters, None, tags)
+        made = store.run(found) if is_new and record.origin.limit is not None else None
+        return Submitted(found, is_new, made.error.message if made and made.error else None)
 
 
 @contextmanager
@@ -502,8 +636,8 @@ def open_taking(
     from fanwise.stores import open_store
 
     names = [checked_queue(name) for name in queues]
-    with open_store(settings.store) as store:
-        services = _services(store, settings)
+    with open_store(settings.store) as store, open_executors(settings) as executors:
+        services = _services(store, settings, executors=executors)
         yield Taking(
             _engine(ClaimingEngine, store, services, settings, grace_s),
             services,
@@ -567,5 +701,9 @@ def preview_run(
         given=parameters.keys(),
     )
     return asyncio.run(
-        preview.preview_run(plan, parameters, sources, settings.limits, located, items=items)
+        preview.preview_run(
+            *(plan, parameters, sources, settings.limits, located),
+            items=items,
+            executor=settings.executor,
+        )
     )

@@ -84,6 +84,15 @@ def test_other_code_is_refused(tmp_path: Path) -> None:
         ActionLoader().find(found)
 
 
+def test_code_that_was_edited_is_imported_once_more(tmp_path: Path) -> None:
+    """A worker outlives the runs of an engine; an engine has the new code for its next run."""
+    loader = ActionLoader()
+    loader.find(reference(pack(tmp_path)))
+    edited = (tmp_path / "acme" / "actions.py").read_text() + "\n# edited\n"
+    found = reference(pack(tmp_path, edited))
+    assert loader.find(found).digest == found.digest
+
+
 def test_an_action_that_is_not_there_is_missed(tmp_path: Path) -> None:
     """By its name and its pack."""
     found = reference(pack(tmp_path))

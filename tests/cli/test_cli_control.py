@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -59,6 +60,7 @@ async def each(context: fanwise.ActionContext, n: int, token: str | None = None)
     folder = Path(context.folder)
     with (folder / "calls").open("a") as calls:
         calls.write(f"{n}\\n")
+    print(f"item {n}")
     mood = (folder / "mood").read_text() if n == 2 else ""
     if mood == "fails":
         raise ValueError("two is too many")
@@ -251,6 +253,13 @@ def test_recover_goes_on_with_all_runs_whose_process_has_died(fanwise) -> None:
     assert status_of(fanwise, "held") == "paused"
     told = fanwise("recover")
     assert (told.status, told.out, told.err) == (0, "", "0 interrupted runs.\n")
+
+
+def test_recover_shows_what_actions_print_if_asked_to(fanwise) -> None:
+    """Each line after the id of its run; else it is only recorded."""
+    told = fanwise("recover", "--verbose")
+    assert re.search(r"(?m)^dead  .*  each\[3\]  item 3$", told.err)
+    assert re.search(r"(?m)^torn  .*  each\[3\]  item 3$", told.err)
 
 
 @pytest.mark.parametrize(("mood", "status"), [("fails", 1), ("pauses", 130)])

@@ -286,3 +286,29 @@ def test_items_takes_a_number_from_one(fanwise):
     assert "--items" in told.err
     with open_engine() as engine, pytest.raises(UsageError, match="from 1"):
         engine.run(load_plan({"tasks": [{"name": "a", "action": "core.noop"}]}), items=-1)
+
+
+def test_a_task_that_runs_elsewhere_tells_what_is_sent_of_the_context(fanwise, write):
+    """What its items' inputs name, and nothing else; here nothing is sent."""
+    there = FLOW.replace(
+        "action: my.touch\n    with-items", "action: my.touch\n    EXECUTOR\n    with-items"
+    )
+    write(**{"flow.yaml": there.replace("EXECUTOR", "executor: process")})
+    each = task(preview(fanwise), "each")
+    assert (each["executor"], each["snapshot_bytes"]) == (
+        "process",
+        len(b'{"vars":{"prefix":"host-3"}}'),
+    )
+    told = fanwise("run", "flow.yaml", "--dry-run").out
+    assert "executor: process, with 28 B of the context that is known by now" in told
+    here = task(preview(fanwise, "--executor", "local"), "tell")
+    assert (here["executor"], here["snapshot_bytes"]) == ("local", None)
+    assert task(preview(fanwise, "--executor", "process"), "tell")["executor"] == "process"
+
+
+def test_a_context_that_is_too_large_to_be_sent_is_a_problem(fanwise, monkeypatch):
+    """Before anything runs, with the part that is large."""
+    monkeypatch.setenv("FANWISE_LIMIT_SNAPSHOT_BYTES", "10")
+    (problem,) = task(preview(fanwise, "--executor", "process"), "each")["problems"]
+    assert "vars.prefix, has 8" in problem
+    assert "limits.snapshot_bytes" in problem

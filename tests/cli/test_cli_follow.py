@@ -6,7 +6,9 @@ from msgspec.structs import replace
 
 from fanwise.cli.live.follow import Follower
 from fanwise.cli.live.progress import LineDisplay
-from fanwise.model import ErrorInfo, Status
+from fanwise.definition import Tolerance
+from fanwise.model import ErrorInfo, RequestKind, Status
+from fanwise.system import SystemProcesses
 from fanwise.testing.records import a_run, a_task, an_item
 from fanwise.testing.stores import MemoryStore
 from fanwise.wiring import runs_of
@@ -32,7 +34,7 @@ def test_a_run_is_followed_by_what_is_recorded_of_it():
         run_no, 2, path="each", status=Status.RUNNING, has_items=True, items_total=9, started_at=1.0
     )
     store.commit([a_task(run_no, 1, path="before", status=Status.SUCCEEDED), visit])
-    follower = Follower(runs_of(store), told)
+    follower = Follower(runs_of(store), told, {})
     store.commit([an_item(run_no, no, visit_no=2) for no in range(3)])
     follower.look(run)
     told.refresh()
@@ -45,6 +47,37 @@ def test_a_run_is_followed_by_what_is_recorded_of_it():
     assert told.lines[1].startswith("each  failed  4/9 done, 1 failed  in ")
     assert told.lines[1].endswith("ItemsFailed: 1 of 9 items failed")
     assert len(told.lines) == 2
+
+
+def test_that_a_run_is_being_stopped_or_fails_is_shown_as_its_own_process_shows_it():
+    """Once for each request, without an estimate of the time left; a task that fails is red."""
+    store, told = MemoryStore(), Told()
+    engine_no = store.enroll(SystemProcesses().this())
+    run_no = store.create_run(a_run(status=Status.RUNNING), engine_no)
+    each = {"status": Status.RUNNING, "has_items": True, "items_total": 100, "started_at": 1.0}
+    store.commit([a_task(run_no, 1, path="some", **each), a_task(run_no, 2, path="none", **each)])
+    runs, run = runs_of(store), store.run("run-1")
+    tolerances = {"some": Tolerance(count=1), "none": Tolerance(count=0)}
+    follower = Follower(runs, told, tolerances)
+    failed = [an_item(run_no, 0, visit_no=no, status=Status.FAILED) for no in (1, 2)]
+    store.commit(failed)
+    follower.look(run)
+    shown = {name: meter.progress for name, meter in told.shown()}
+    assert {name: progress.is_failing for name, progress in shown.items()} == {
+        "some": False,
+        "none": True,
+    }
+    assert not any(progress.is_stopping for progress in shown.values())
+    for _ in range(2):
+        runs.send(run, RequestKind.PAUSE)
+        follower.look(run)
+        runs.send(run, RequestKind.CANCEL)
+        follower.look(run)
+    assert all(progress.is_stopping for progress in shown.values())
+    assert told.lines == [
+        "Notice: run-1 was asked to pause, and is being stopped.",
+        "Notice: run-1 was asked to cancel, and is being stopped.",
+    ]
 
 
 def test_following_a_run_that_is_over_shows_it(fanwise, write):

@@ -58,9 +58,9 @@ tasks:
 """
 
 
-def records(folder: Path) -> list[Record]:
-    """All that is recorded of the run `r` at this moment."""
-    with open_store(str(folder / "runs.db"), read_only=True) as store:
+def records(folder: Path, url: str | None = None) -> list[Record]:
+    """All that is recorded of the run `r` at this moment, in the folder's store or another."""
+    with open_store(url or str(folder / "runs.db"), read_only=True) as store:
         return list(store.export("r"))
 
 

@@ -94,20 +94,26 @@ def test_an_engine_that_is_stopped_hands_its_run_back_at_once(folder, start, num
     assert second.begun == ["4", "5", "100"]
 
 
-def test_an_engine_that_was_stopped_past_its_lease_writes_nothing_more(folder, start) -> None:
+@pytest.mark.parametrize("where", ["file", "server"])
+def test_an_engine_that_was_stopped_past_its_lease_writes_nothing_more(
+    folder, start, where, request
+) -> None:
     """Another one has taken its run, and it goes on taking others when it wakes up."""
-    submit(start)
-    first = start("work", WAIT_AT="3")
+    is_file = where == "file"
+    url = str(folder / "runs.db") if is_file else request.getfixturevalue("postgres_url")()
+    there = {"FANWISE_STORE": url}
+    assert start("submit", "flow.yaml", "--run-id", "r", **there).end() == 0
+    first = start("work", WAIT_AT="3", **there)
     wait_for(first, "3")
     assert first.stop()
-    second = start("work")
+    second = start("work", **there)
     wait_until_said(second, "r  has succeeded")
-    before = records(folder)
+    before = records(folder, url)
     first.strike(signal.SIGCONT)
     wait_until_said(first, "r  is driven no more")
-    assert records(folder) == before
+    assert records(folder, url) == before
     stop(second)
-    assert start("submit", "flow.yaml", "--run-id", "next").end() == 0
+    assert start("submit", "flow.yaml", "--run-id", "next", **there).end() == 0
     wait_until_said(first, "next  of flow is taken")
     (folder / "go").touch()
     wait_until_said(first, "next  has succeeded")

@@ -105,7 +105,8 @@ def test_each_schema_is_the_callers_own():
 
 
 TASK = {"name": "a"}
-BOUNDS = {"minimum", "maximum"}
+NUMBER = {"type": "number"}
+OF_TYPES = {"minimum": NUMBER, "maximum": NUMBER, "pattern": {"type": "string"}}
 
 
 @pytest.mark.parametrize(
@@ -208,7 +209,7 @@ def test_nothing_that_loads_is_refused(model):
         RetryDefinition: lambda keys: {"tasks": [TASK | {"retry": {"count": 1, **keys}}]},
         ParameterDefinition: lambda keys: {
             "tasks": [TASK],
-            "parameters": {"p": {"type": "number", **keys} if keys.keys() & BOUNDS else keys},
+            "parameters": {"p": {**OF_TYPES.get(next(iter(keys)), {}), **keys}},
         },
     }[model]
     taken = dict.fromkeys(model.keys(), 0)

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from fanwise.definition import CODES, did_you_mean, load, nearest
+from fanwise.definition.project import load_project
 from fanwise.errors import DefinitionError, Diagnostic
-from fanwise.model import Limits
+from fanwise.model import Limits, NamedLimit
 
 
 def problems_of(text: str | bytes, limits: Limits = Limits()) -> tuple[Diagnostic, ...]:  # noqa: B008
@@ -73,6 +74,20 @@ ONE_PROBLEM = [
     ("tasks: []\n", "1:8 bad-value", '"tasks" is empty'),
     ("tasks:\n", "1:7 bad-type", '"tasks" takes a list, not null'),
     ("tasks: {a: {action: x.y}}\n", "1:8 bad-type", "- name: first"),
+    (TASK + "concurrency: 0\n", "2:14 bad-value", '"limit" of "concurrency" takes a whole'),
+    (TASK + "concurrency: '{{ 1 }}'\n", "2:14 bad-value", "takes a whole number from 1"),
+    (TASK + "concurrency: {key: x}\n", "2:14 missing-key", '"concurrency" has no "limit"'),
+    (TASK + "concurrency: {limit: 1, max: 2}\n", "2:25 unknown-key", 'Did you mean "limit"?'),
+    (TASK + "concurrency: {limit: 1, when_full: no}\n", "2:36 bad-value", "queue, skip, cancel"),
+    (
+        TASK + "concurrency: {limit: 1, when_full: skip, when-full: skip}\n",
+        "2:42 duplicate-key",
+        "the same key",
+    ),
+    (TASK + "priority: 101\n", "2:11 bad-value", "from -100 to 100"),
+    (TASK + "dedupe: order\n", "2:9 bad-type", 'Write a map such as {key: "{{ parameters'),
+    (TASK + "dedupe: {key: a}\n", "2:9 missing-key", 'has no "for"'),
+    (TASK + "dedupe: {key: a, for: soon}\n", "2:23 bad-value", "takes a duration"),
     (TASK + "timeout: soon\n", "2:10 bad-value", '"timeout" takes a duration such as 500ms'),
     (TASK + "name: 5\n", "2:7 bad-type", '"name" takes text, not 5'),
     (TASK + "name: ' '\n", "2:7 bad-value", '"name" takes a text that isn\'t empty'),
@@ -241,6 +256,20 @@ ONE_PROBLEM = [
     (TASK + "parameters: {p: {choices: eu}}", "2:27 bad-value", "takes a list of values"),
     (TASK + "parameters: {p: {choices: [a], default: b}}", "2:41 bad-value", "it takes a."),
     (TASK + "parameters: {p: {type: integer, enum: [1, b]}}", "2:43 bad-value", "a whole number"),
+    (TASK + "parameters: {p: {pattern: a}}", "2:18 conflicting-keys", "Declare it as string"),
+    (TASK + "parameters: {p: {type: string, pattern: '(a'}}", "2:41 bad-value", "missing )"),
+    (TASK + "parameters: {p: {type: string, pattern: '(?=a)'}}", "2:41 bad-value", "of RE2"),
+    (TASK + "parameters: {p: {type: string, pattern: 5}}", "2:41 bad-value", "a text"),
+    (
+        TASK + "parameters: {p: {type: string, pattern: 'a+', default: ab}}",
+        "2:56 bad-value",
+        'it takes text of the pattern "a+".',
+    ),
+    (
+        TASK + "parameters: {p: {secret: true, pattern: 'a+', choices: [a, b]}}",
+        "2:60 bad-value",
+        'it takes text of the pattern "a+".',
+    ),
     (TASK + "parameters: {p: {minimum: 1}}", "2:18 conflicting-keys", "integer or number"),
     (TASK + "parameters: {p: {type: integer, minimum: a}}", "2:42 bad-value", "takes a number"),
     (TASK + "parameters: {p: {type: number, minimum: 2, maximum: 1}}", "2:41 bad-value", "greater"),
@@ -249,7 +278,7 @@ ONE_PROBLEM = [
     (TASK + "tsks: 1", "2:1 unknown-key", 'Did you mean "tasks"?'),
     (TASK + "steps: 1", "2:1 unknown-key", 'Did you mean "tasks"?'),
     (TASK + "inputs: 1", "2:1 unknown-key", 'Did you mean "parameters"?'),
-    (TASK + "concurrency: 1", "2:1 unknown-key", "It is a key of a task"),
+    (TASK + "rate: 1", "2:1 unknown-key", "It is a key of a task"),
     (TASK + "workflow: {}", "2:1 unknown-key", 'Put every key under "workflow:", or none.'),
     (TASK + "xyzzy: 1", "2:1 unknown-key", "Keys here are name, description"),
     *[
@@ -314,6 +343,37 @@ def test_every_code_is_shown_by_an_example():
     shown = {where_and_code.split()[1] for _, where_and_code, _ in ONE_PROBLEM}
 
     assert shown | {"too-large"} == set(CODES)
+
+
+@pytest.mark.parametrize(
+    ("text", "where_and_code", "part"),
+    [
+        ("limits: 3", "1:9 bad-type", "takes a map of names"),
+        ("limits: {a b: 3}", "1:10 bad-name", 'not "a b"'),
+        ("limits: {a: 0}", "1:13 bad-value", "takes a whole number from 1 to 100000"),
+        ("limits: {a: {}}", "1:13 bad-value", "bounds nothing"),
+        ("limits: {a: {rate: fast}}", "1:20 bad-value", '"a.rate" takes a rate'),
+        ("limits: {a: {concurency: 1}}", "1:14 unknown-key", 'Did you mean "concurrency"?'),
+        ("limit: {a: 1}", "1:1 unknown-key", 'Did you mean "limits"?'),
+    ],
+)
+def test_a_limit_of_a_project_that_cannot_be_one_is_told(text, where_and_code, part):
+    """With its place in `fanwise.yaml`."""
+    with pytest.raises(DefinitionError) as caught:
+        load_project(text, file="fanwise.yaml", limits=Limits())
+    (problem,) = caught.value.problems
+    assert told(problem) == where_and_code
+    assert part in f"{problem.message} {problem.hint}"
+
+
+def test_the_limits_of_a_project():
+    """A number bounds the attempts at once; a map that, their rate, or both."""
+    text = "limits: {a: 3, b: {rate: 120/m}, c: {concurrency: 4, rate: 5}}"
+    assert load_project(text, file="fanwise.yaml", limits=Limits()).limits == (
+        NamedLimit("a", 3),
+        NamedLimit("b", None, 2.0),
+        NamedLimit("c", 4, 5.0),
+    )
 
 
 def test_a_file_over_the_limit_is_refused_by_name():

@@ -47,7 +47,9 @@ def test_a_command_line_exists(line: str) -> None:
     group = typer.main.get_command(app)
     with group.make_context("fanwise", words, resilient_parsing=True) as context:
         name, command, rest = group.resolve_command(context, words)  # type: ignore[attr-defined]
-        if hasattr(command, "resolve_command") and rest:  # a group, such as `fanwise db`
+        if (
+            hasattr(command, "resolve_command") and rest and rest[0] in command.commands
+        ):  # a group, such as `fanwise db`
             name, command, rest = command.resolve_command(context, rest)
         try:
             command.make_context(name, rest).close()

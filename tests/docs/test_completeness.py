@@ -17,13 +17,17 @@ import fanwise
 from fanwise import errors, testing
 from fanwise.actions.core import give_up
 from fanwise.cli.app import app
+from fanwise.context import TRIGGER_KEYS
 from fanwise.definition import (
     CODES,
+    ConcurrencyDefinition,
+    DedupeDefinition,
     ParameterDefinition,
     RetryDefinition,
     TaskDefinition,
     TransitionDefinition,
     WorkflowDefinition,
+    trigger_schema,
 )
 from fanwise.expressions.calls import OUTCOMES
 from fanwise.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS
@@ -68,15 +72,33 @@ def in_backquotes(text: str) -> set[str]:
     ("page", "title", "model"),
     [
         ("docs/language.md", "A workflow", WorkflowDefinition),
+        ("docs/language.md", "Runs at a time", ConcurrencyDefinition),
+        ("docs/language.md", "Repeats", DedupeDefinition),
         ("docs/language.md", "Parameters", ParameterDefinition),
         ("docs/language.md", "Tasks", TaskDefinition),
         ("docs/order.md", "Transitions", TransitionDefinition),
         ("docs/items.md", "Retry", RetryDefinition),
+        ("docs/triggers.md", "Keys of a trigger", trigger_schema.TriggerDefinition),
+        ("docs/triggers.md", "Schedules", trigger_schema.ScheduleDefinition),
+        ("docs/triggers.md", "Webhooks", trigger_schema.WebhookDefinition),
+        ("docs/triggers.md", "Signatures", trigger_schema.HmacDefinition),
+        ("docs/triggers.md", "Files", trigger_schema.FileDefinition),
+        ("docs/triggers.md", "Events", trigger_schema.EventDefinition),
+        ("docs/triggers.md", "Batches", trigger_schema.BatchDefinition),
+        ("docs/triggers.md", "Runs", trigger_schema.RunTriggerDefinition),
+        ("docs/triggers.md", "Missing", trigger_schema.MissingDefinition),
+        ("docs/triggers.md", "The same twice", trigger_schema.FireDedupeDefinition),
     ],
 )
 def test_every_key_of_the_language_has_its_row(page: str, title: str, model: type[Any]) -> None:
     """The tables of keys are those of the schema, in its order."""
     assert first_cells(section(page, title)) == model.keys()
+
+
+def test_every_fact_of_a_trigger_is_told() -> None:
+    """The table has all parts of `trigger`."""
+    text = section("docs/triggers.md", "What templates see")
+    assert {f"trigger.{key}" for key in TRIGGER_KEYS} <= in_backquotes(text)
 
 
 def test_every_limit_has_its_row() -> None:
@@ -188,7 +210,8 @@ def test_every_command_of_a_group_is_told() -> None:
         assert group.typer_instance is not None
         for command in group.typer_instance.registered_commands:
             assert command.callback is not None
-            assert f"`fanwise {group.name} {command.callback.__name__}" in text
+            name = command.name or command.callback.__name__
+            assert f"`fanwise {group.name} {name}" in text
 
 
 def test_every_key_of_an_export_is_told() -> None:
@@ -242,7 +265,7 @@ def parameters(command: Any, name: str) -> Iterator[tuple[str, list[str]]]:
     """What each command takes, also those within groups: options, and arguments by metavar."""
     for each, inner in getattr(command, "commands", {}).items():
         yield from parameters(inner, f"{name} {each}")
-    if not hasattr(command, "commands"):
+    if not hasattr(command, "commands") or (command.invoke_without_command and name != "fanwise"):
         yield (
             name,
             [

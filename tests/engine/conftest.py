@@ -16,7 +16,16 @@ from fanwise.actions.resources import resources
 from fanwise.definition import load
 from fanwise.engine import LOCAL, Engine, Services
 from fanwise.executors.local import LocalExecutor
-from fanwise.model import ErrorInfo, ItemOutcome, Limits, Run, RunRecord, Status, VisitRecord
+from fanwise.model import (
+    ErrorInfo,
+    ItemOutcome,
+    Limits,
+    NamedLimit,
+    Run,
+    RunRecord,
+    Status,
+    VisitRecord,
+)
 from fanwise.packs.registry import ActionRegistry
 from fanwise.plan import Plan, compile_plan
 from fanwise.ports import Clock, Executor, Observer, Processes, RerunNotes, TaskProgress
@@ -65,6 +74,7 @@ class Loom:
         self.store: Store = open_store(str(folder / "fanwise.db"))
         self.clock: Clock = JumpingClock()
         self.limits = Limits()
+        self.named_limits: Sequence[NamedLimit] = ()
         self.environment: Mapping[str, str] = {}
         self.watcher = Watcher()
         self.engine: Engine | None = None
@@ -100,6 +110,8 @@ class Loom:
             mailbox=self.store,
             queue=self.store,
             waits=self.store,
+            run_slots=self.store,
+            shares=self.store,
             executors=self.executors or {LOCAL: LocalExecutor(self.clock)},
             sources=sources,
             resources=resources,
@@ -139,7 +151,9 @@ class Loom:
             assert spec is not None
             registry.add(spec)
         definition = load(text, file=str(self.folder / "flow.yaml"), limits=self.limits)
-        return compile_plan(definition, registry, limits=self.limits)
+        return compile_plan(
+            definition, registry, limits=self.limits, named_limits=self.named_limits
+        )
 
     def use_real_time(self) -> None:
         """For actions whose real work takes time, such as threads."""

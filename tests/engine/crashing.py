@@ -260,6 +260,8 @@ class Life:
             mailbox=failing,
             queue=failing,
             waits=failing,
+            run_slots=failing,
+            shares=failing,
             executors={LOCAL: LocalExecutor(loop)},
             sources=sources,
             resources=resources,

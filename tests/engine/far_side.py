@@ -17,6 +17,7 @@ import msgspec
 
 from fanwise.catalog import StopFlag
 from fanwise.engine.attempt import VisitCall, restore_call
+from fanwise.engine.capture import AttemptLog
 from fanwise.engine.folders import locate
 from fanwise.engine.masking import Masker
 from fanwise.errors import AttemptError
@@ -62,8 +63,11 @@ class Around:
     def sleeper(self, ticket: Ticket) -> Callable[[float], Awaitable[None]]:
         return asyncio.sleep
 
-    def keep_log(self, ticket: Ticket, path: str, written_at: float, text: str) -> None:
-        self.logs.append((ticket.index, path, text))
+    def open_log(self, path: Callable[[Ticket], str]) -> AttemptLog:
+        def keep(ticket: Ticket, written_at: float, text: str) -> None:
+            self.logs.append((ticket.index, path(ticket), text))
+
+        return AttemptLog(self.limits.log_bytes, self.masker, self.now, keep)
 
 
 def around(spec: CallSpec) -> Around:

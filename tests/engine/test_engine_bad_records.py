@@ -58,6 +58,15 @@ def test_bad_records_are_left_out_of_batches(loom: Any) -> None:
     assert notice.startswith("2 of 7 records of load can't be read and are left out: ")
 
 
+def test_an_item_that_cannot_be_read_is_asked_for_no_label(loom: Any) -> None:
+    """Its error says it all; a notice about its label would be of what the label isn't about."""
+    run, given = load(loom, 'label: "{{ item + 1 }}", tolerate: 2')
+    assert (run.status, given) == (Status.SUCCEEDED, [1, 2, 3, 4, 5])
+    items = loom.store.items(loom.record().run_no, loom.rows()[0].visit_no, limit=9)
+    assert [item.label for item in items] == ["2", None, "3", "4", "5", None, "6"]
+    assert loom.watcher.notices == []
+
+
 def test_bad_records_are_logged_up_to_a_bound(loom: Any) -> None:
     """Each by its file and line, so that they can be repaired."""
     load(loom, "bad-records: skip")

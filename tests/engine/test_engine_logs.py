@@ -471,18 +471,16 @@ def test_logs_that_wait_for_a_slow_store_hold_the_fan_out_back(loom) -> None:
     assert max(ahead) <= 2 * 10 + 2 * 5
 
 
-ACTIONS = """
-import fanwise
-from fanwise.engine import capture
-
 @fanwise.action("test.say")
-async def say(text: str) -> None:
+async def say_text(text: str) -> None:
     print(text)
+
 
 @fanwise.action("test.block", cpu=True)
-def block(text: str) -> None:
+def block_text(text: str) -> None:
     print(text)
-"""
+
+
 CHILD = """
 parameters: {who: {type: string, required: true}}
 tasks:
@@ -504,11 +502,12 @@ class Teller(Observer):
 
 def test_the_steps_of_a_child_workflow_have_logs_of_their_own(tmp_path: Path, capsys) -> None:
     """Their paths name the task and the item above them; what is told of them is nobody's log."""
-    files = {"actions.py": ACTIONS, "child.yaml": CHILD, "main.yaml": PARENT}
+    files = {"child.yaml": CHILD, "main.yaml": PARENT}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    fanwise.run(tmp_path / "main.yaml", store=str(tmp_path / "fanwise.db"), observer=Teller())
-    assert "told an action with cpu=True" in capsys.readouterr().out
+    store, actions = str(tmp_path / "fanwise.db"), [say_text, block_text]
+    fanwise.run(tmp_path / "main.yaml", store=store, actions=actions, observer=Teller())
+    assert "told call[0].leave runs in a thread" in capsys.readouterr().out
     with open_store(str(tmp_path / "fanwise.db")) as store:
         assert {log.path: log.text for log in store.logs(1)} == {
             "call[0].greet": "hello ada\n",

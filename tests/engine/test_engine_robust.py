@@ -203,9 +203,11 @@ def test_a_run_timeout_that_cannot_be_read_is_refused_before_the_run(loom) -> No
 class PausingStore(StoreWrapper):
     """Has the run paused while it is being created."""
 
-    def create_run(self, run: RunRecord, engine_no: int | None = None) -> int:
+    def create_run(
+        self, run: RunRecord, engine_no: int | None = None, waiter_no: int | None = None
+    ) -> int:
         self.pause()
-        return super().create_run(run, engine_no)
+        return super().create_run(run, engine_no, waiter_no)
 
 
 def test_a_pause_while_the_run_is_being_created_is_not_lost(loom) -> None:

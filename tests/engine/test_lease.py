@@ -11,7 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 import fanwise
+from fanwise.engine import Engine
 from fanwise.engine.lease import LEASE_S, LeaseKeeper
+from fanwise.engine.silence import Silence, SilenceWatch
 from fanwise.errors import (
     ConflictError,
     LeaseLostError,
@@ -30,8 +32,9 @@ from fanwise.model import (
     RunRequest,
     Status,
 )
-from fanwise.ports import ProcessState, is_driven
+from fanwise.ports import Observer, ProcessState, is_driven
 from fanwise.stores import Store
+from fanwise.system import EnvironmentSecrets
 from fanwise.testing.clock import ManualClock
 from fanwise.testing.ownership_contract import an_owner
 from fanwise.testing.records import a_run
@@ -82,12 +85,21 @@ class Keeping:
         self.clock = ManualClock()
         self.store = WatchedStore(MemoryStore(self.clock.now))
         self.processes = KnownProcesses()
+        self.told: asyncio.Queue[str | bool] = asyncio.Queue()
         self.keeper = self.another(self.processes)
         self.asked: asyncio.Queue[RunRequest] = asyncio.Queue()
         self.lost: asyncio.Queue[StoreError] = asyncio.Queue()
 
-    def another(self, processes: KnownProcesses) -> LeaseKeeper:
-        return LeaseKeeper(self.store, self.store, processes, self.clock, listen_s=0.001)
+    def another(self, processes: KnownProcesses, lease_s: float = LEASE_S) -> LeaseKeeper:
+        return LeaseKeeper(
+            self.store,
+            self.store,
+            processes,
+            self.clock,
+            fence=self.told.put_nowait,
+            lease_s=lease_s,
+            listen_s=0.001,
+        )
 
     def engine(self, name: str = "a") -> int:
         return self.store.enroll(an_owner(name))
@@ -98,7 +110,7 @@ class Keeping:
 
     def hold(self, run_id: str = "run-1") -> Lease:
         lease = self.keeper.take(self.new_run(run_id))
-        self.keeper.hold(lease, self.asked.put_nowait, self.lost.put_nowait)
+        self.keeper.hold(lease, self.asked.put_nowait, self.lost.put_nowait, self.told.put_nowait)
         return lease
 
     def look(self) -> None:
@@ -308,6 +320,62 @@ def test_a_store_that_fails_for_a_while_loses_no_lease(keeping) -> None:
     asyncio.run(fail())
 
 
+def test_an_engine_that_cannot_beat_for_its_lease_is_fenced_until_it_can(keeping) -> None:
+    """It says so once, and once more when the store answers again."""
+    keeping.keeper = keeping.another(keeping.processes, lease_s=0.05)
+
+    async def fail() -> None:
+        lease = keeping.hold()
+        keeping.store.fails = StoreError("the store is locked.")
+        assert "nothing new starts until it answers" in await soon(keeping.told.get())
+        assert await soon(keeping.told.get()) is True
+        keeping.store.fails = None
+        assert "the store answers again" in await soon(keeping.told.get())
+        assert await soon(keeping.told.get()) is False
+        await keeping.keeper.release(lease)
+        assert keeping.told.empty()
+        assert keeping.lost.empty()
+
+    asyncio.run(fail())
+
+
+def test_an_engine_that_gives_its_runs_back_while_it_is_fenced_may_drive_others(keeping) -> None:
+    """A fence doesn't outlive the keeper's threads."""
+    keeping.keeper = keeping.another(keeping.processes, lease_s=0.05)
+
+    async def fail() -> None:
+        lease = keeping.hold()
+        keeping.store.fails = StoreError("the store is locked.")
+        await soon(keeping.told.get())
+        assert await soon(keeping.told.get()) is True
+        await keeping.keeper.release(lease)
+        assert await soon(keeping.told.get()) is False
+
+    asyncio.run(fail())
+
+
+def test_a_silence_is_told_by_stages_and_a_short_one_not_at_all() -> None:
+    """From the first question without an answer on."""
+    told: list[tuple[Silence, float]] = []
+    clock = ManualClock()
+    watch = SilenceWatch(12.0, lambda *each: told.append(each), clock.monotonic)
+
+    def pass_time(*spans: float) -> None:
+        for seconds in spans:
+            watch.ask()
+            clock.advance(seconds)
+            watch.look()
+
+    pass_time(1.5)
+    watch.answered()
+    pass_time(1.5, 1.5, 1.0, 9.0, 5.0)
+    watch.answered()
+    clock.advance(1.0)
+    watch.look()
+    watch.look()
+    assert told == [(Silence.TOLD, 3.0), (Silence.FENCED, 13.0), (Silence.NONE, 19.0)]
+
+
 def test_a_store_that_can_not_be_used_any_more_stops_every_run_at_once(keeping) -> None:
     """Also where nothing is to be recorded for hours."""
 
@@ -335,7 +403,7 @@ def test_a_run_that_is_given_back_can_be_taken_again_at_once(keeping) -> None:
     def hold_again() -> Lease:
         keeping.asked = asyncio.Queue()
         lease = keeping.keeper.take(a_run(run_no=1))
-        keeping.keeper.hold(lease, keeping.asked.put_nowait, keeping.lost.put_nowait)
+        keeping.keeper.hold(lease, keeping.asked.put_nowait, keeping.lost.put_nowait, print)
         return lease
 
     assert asyncio.run(drive(keeping.hold)) is RequestKind.PAUSE
@@ -388,3 +456,42 @@ output: "{{ task.a.output }}"
     assert driven.startswith(f"run {run.id} is driven by process ")
     assert "isn't over" in not_over
     assert run.status is Status.SUCCEEDED
+
+
+class Fenced(Observer):
+    """Notes what had begun when the store answered again."""
+
+    def __init__(self) -> None:
+        self.is_fenced = asyncio.Event()
+        self.begun: list[int] = []
+        self.begun_by_then: list[int] | None = None
+
+    def notice(self, text: str) -> None:
+        if "nothing new starts" in text:
+            self.is_fenced.set()
+        if "answers again" in text:
+            self.begun_by_then = [*self.begun]
+
+
+def test_an_engine_that_is_fenced_starts_no_attempt(loom) -> None:
+    """What is at work goes on, and the rest starts once the store has answered."""
+    store = loom.store = WatchedStore(loom.store)
+    watcher = loom.watcher = Fenced()
+    loom.use_real_time()
+
+    @fanwise.action("test.note")
+    async def note(n: int) -> None:
+        watcher.begun.append(n)
+        if n == 0:
+            store.fails = StoreError("the store is locked.")
+            await soon(watcher.is_fenced.wait())
+            store.fails = None
+
+    loom.make_engine = lambda: Engine(store, loom.services(), EnvironmentSecrets({}), lease_s=0.4)
+    run = loom.run(
+        "tasks: [{name: a, action: test.note, with-items: {range: 3}, concurrency: 1,"
+        ' input: {n: "{{ item }}"}}]',
+        note,
+    )
+    assert run.status is Status.SUCCEEDED
+    assert (watcher.begun_by_then, watcher.begun) == ([0], [0, 1, 2])

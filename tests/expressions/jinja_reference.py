@@ -58,6 +58,7 @@ def variables(context: ItemContext, outcome: TaskResult | None) -> dict[str, obj
         "parameters": shared.parameters,
         "vars": shared.variables,
         "run": shared.run,
+        "trigger": shared.trigger,
         "secrets": shared.secrets,
         "item": context.item,
         "index": context.index,

@@ -91,6 +91,7 @@ count  ts | map('count') | list
 d  xs | map('d', 1) | list
 date  days | map('date') | list
 date  dates | map('date', '%d.%m.%Y') | list
+date  days | map('date', tz='Europe/Berlin') | list
 default  xs | map('default', 1, true) | list
 dictsort  m | dictsort
 first  lists | map('first') | list

@@ -5,12 +5,14 @@ from __future__ import annotations
 from textwrap import dedent
 
 import pytest
+from msgspec.structs import replace
 
 import fanwise
 from fanwise.actions.decorator import spec_of
 from fanwise.catalog import ActionSpec
 from fanwise.definition import load
 from fanwise.errors import DefinitionError, Diagnostic, UsageError
+from fanwise.model import NamedLimit
 from fanwise.packs.folders import load_actions
 from fanwise.packs.registry import ActionRegistry
 from fanwise.plan import Plan, compile_plan
@@ -62,11 +64,18 @@ def registry() -> ActionRegistry:
         spec = spec_of(function)
         assert spec is not None
         found.add(spec)
+    calling = spec_of(anything)
+    assert calling is not None
+    found.add(replace(calling, name="test.flow", workflow=lambda: plan_of("tasks: []")))
     return found
 
 
 def plan_of(text: str) -> Plan:
-    return compile_plan(load(dedent(text).lstrip(), file="flow.yaml"), registry())
+    return compile_plan(
+        load(dedent(text).lstrip(), file="flow.yaml"),
+        registry(),
+        named_limits=[NamedLimit("database", 10)],
+    )
 
 
 def problems_of(text: str) -> tuple[Diagnostic, ...]:
@@ -96,6 +105,16 @@ WRONG = {
         "tasks: [{name: a, action: test.send, input: {text: a, file: b}}]",
         "1:45",
         'takes only one of "text" or "file"',
+    ),
+    "unknown-limit": (
+        "tasks: [{name: a, action: test.any, limit: databse}]",
+        "1:44",
+        'Did you mean "database"?',
+    ),
+    "limit-of-workflow": (
+        "tasks: [{name: a, action: test.flow, limit: database}]",
+        "1:45",
+        "Give the limit to the tasks of that workflow",
     ),
     "missing-input": ("tasks: [{name: a, action: test.greet}]", "1:16", "name"),
     "bad-input": (
@@ -198,6 +217,31 @@ WRONG = {
         "3:33",
         "Use a number up to 1, or all.",
     ),
+    "bad-schedule": (
+        """
+        on: {nightly: {schedule: {cron: "0 2 * * *", timezone: Europe/Berln}}}
+        tasks: [{name: a, action: test.any}]
+        """,
+        "1:56",
+        'Did you mean "Europe/Berlin"?',
+    ),
+    "bad-trigger": (
+        """
+        on: {hook: {webhook: {path: x, secret: swordfish}}}
+        tasks: [{name: a, action: test.any}]
+        """,
+        "1:40",
+        "secrets.HOOK",
+    ),
+    "missing-parameter": (
+        """
+        parameters: {day: {required: true}}
+        on: [{schedule: 5m, name: often}]
+        tasks: [{name: a, action: test.any}]
+        """,
+        "2:27",
+        'doesn\'t give the parameter "day"',
+    ),
     "template-in-script": (
         'tasks: [{name: a, action: core.shell, input: {script: "rm {{ run.id }}"}}]',
         "1:59",
@@ -234,6 +278,22 @@ WARNED = {
         "1:53",
         "YAML reads 3.10 as the number 3.1.",
     ),
+    "doubtful-schedule": (
+        """
+        on: {often: {schedule: "*/7 * * * *"}}
+        tasks: [{name: a, action: test.any}]
+        """,
+        "1:24",
+        'Use "every: 7m" for even steps.',
+    ),
+    "dropped-events": (
+        """
+        on: {asked: {event: wanted, overlap: skip}}
+        tasks: [{name: a, action: test.any}]
+        """,
+        "1:38",
+        "Gather them with batch",
+    ),
     "racing-variable": (
         """
         tasks:
@@ -269,7 +329,11 @@ def test_what_is_wrong_is_told_with_place_code_and_remedy(code: str) -> None:
     if code == "template-in-script":
         catalog = load_actions()
     with pytest.raises(DefinitionError) as caught:
-        compile_plan(load(dedent(text).lstrip(), file="flow.yaml"), catalog)
+        compile_plan(
+            load(dedent(text).lstrip(), file="flow.yaml"),
+            catalog,
+            named_limits=[NamedLimit("database", 10)],
+        )
     (problem,) = caught.value.problems
     assert problem.code == code
     assert part in str(problem)

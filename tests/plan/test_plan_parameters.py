@@ -137,6 +137,8 @@ parameters:
   size: {choices: [1, 2], default: 1}
   count: {type: integer, minimum: 1, maximum: 5}
   ratio: {type: number, maximum: 1}
+  host: {type: string, pattern: '[a-z]+-[0-9]{1,3}'}
+  token: {secret: true, pattern: 'key-.*'}
   deploy: {default: false}
   workers: {default: 4}
   tags: {default: []}
@@ -159,6 +161,10 @@ def bounded() -> Plan:
         ({"count": 0}, "a whole number from 1 to 5"),
         ({"count": 6}, "a whole number from 1 to 5"),
         ({"ratio": 1.5}, "a number of 1 or less"),
+        ({"host": "web-17; reboot"}, r'text of the pattern "\[a-z\]\+-\[0-9\]\{1,3\}"'),
+        ({"host": "web-17\n"}, "text of the pattern"),
+        ({"host": 17}, "text of the pattern"),
+        ({"token": "hunter2"}, 'text of the pattern "key'),
     ],
 )
 def test_a_value_beyond_choices_and_bounds_is_refused(given, takes) -> None:
@@ -169,7 +175,7 @@ def test_a_value_beyond_choices_and_bounds_is_refused(given, takes) -> None:
 
 def test_choices_and_bounds_take_what_lies_within_them_and_null() -> None:
     """A parameter that isn't given is null."""
-    given = {"region": "us", "size": 2, "count": 5, "ratio": None}
+    given = {"region": "us", "size": 2, "count": 5, "ratio": None, "host": "web-17"}
     assert bind_parameters(bounded(), given).items() >= given.items()
 
 

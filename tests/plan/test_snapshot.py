@@ -27,6 +27,7 @@ from fanwise.plan.snapshot import (
 )
 from fanwise.plan.values import compile_value
 from fanwise.ports import InputText
+from fanwise.triggers.facts import event_facts
 from fanwise.values import LazyList, encode
 
 LIMITS = Limits(template_steps=20_000, template_bytes=1_000_000)
@@ -323,6 +324,15 @@ def test_a_snapshot_that_is_too_large_names_its_largest_part_and_the_limit() -> 
         "The largest part, task.big.output.blob, has 502."
     )
     assert "limits.some_bytes" in caught.value.hint
+
+
+def test_the_cause_of_a_run_travels() -> None:
+    """As far as it is named, nulls included."""
+    facts = event_facts("event", "a", "flow", 0.0, event={"named": 1, "other": 2})
+    context = WorkflowContext(trigger=facts)
+    snapshot = taken(context, "{{ trigger.event.named }}", "{{ trigger.events }}")
+    assert content(snapshot) == {"trigger": {"event": {"named": 1}, "events": None}}
+    assert restore(snapshot.data).trigger["events"] is None
 
 
 def test_a_snapshot_pickles() -> None:

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from benchmarks.postgres_server import PostgresServer
 from fanwise.errors import StoreError
 from fanwise.stores import Upgrade, check, open_store, schema, upgrade, upgrades
+from fanwise.stores.postgres_text import filled
+from fanwise.stores.queue_statements import any_waiting
 from fanwise.testing.ownership_contract import an_owner
 from fanwise.testing.records import LONG_RESULT, a_run, a_task, an_item
 
@@ -92,6 +95,23 @@ def test_text_is_compared_by_its_bytes(postgres_url, admin):
     )
     assert found
     assert {collation for _, _, collation in found} == {"C"}
+
+
+def test_a_look_at_a_queue_reads_nothing_of_the_others(postgres_url):
+    """However many runs wait there: the plan takes the index, and not the whole table."""
+    url = postgres_url()
+    open_store(url).close()
+    look = filled(any_waiting(1), {"queue_0": "mine"}, None)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO submissions"
+            " (run_no, queue, priority, is_waiting, since, tries, why, tried_by, progress)"
+            " SELECT i, CASE WHEN i % 50 = 0 THEN 'mine' ELSE 'other' END,"
+            " 0, TRUE, 0, 0, '', '', '' FROM generate_series(1, 20000) AS i"
+        )
+        connection.execute("ANALYZE submissions")
+        plan = [line for (line,) in connection.execute(f"EXPLAIN {look}".encode())]
+    assert any("submissions_waiting" in line for line in plan)
 
 
 def test_a_new_schema_equals_a_migrated_one(postgres_url, admin):

@@ -12,13 +12,21 @@ from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.maintenance_contract import MaintenanceContract
 from fanwise.testing.ownership_contract import OwnershipContract
 from fanwise.testing.queue_contract import QueueContract
+from fanwise.testing.shares_contract import SharesContract
+from fanwise.testing.slots_contract import SlotsContract
 from fanwise.testing.store_contract import StoreContract
 from fanwise.testing.stores import FailingStore, GatedStore, MemoryStore, RefusingStore
 from fanwise.testing.waits_contract import WaitsContract
 
 
 class AllContracts(
-    OwnershipContract, QueueContract, WaitsContract, MaintenanceContract, StoreContract
+    OwnershipContract,
+    QueueContract,
+    SlotsContract,
+    SharesContract,
+    WaitsContract,
+    MaintenanceContract,
+    StoreContract,
 ):
     """The promises of all ports."""
 

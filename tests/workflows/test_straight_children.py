@@ -137,7 +137,7 @@ def test_a_straight_child_records_what_the_conductor_would_have_it_record(
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "child.yaml").write_text(yaml.safe_dump(child, sort_keys=False))
         straight = list(records(folder, f"{folder}/straight.db"))
-        with patch.object(children, "is_straight", lambda _plan: False):
+        with patch.object(children, "is_straight", lambda _plan, _executor: False):
             decided = list(records(folder, f"{folder}/decided.db"))
     assert straight == decided
 

@@ -38,6 +38,7 @@ BARE_LOOP = "bare loop"
 FANWISE = "fanwise"
 FANWISE_TIMEOUT = "fanwise, timeout: 5s"
 FANWISE_RETRY = "fanwise, label and retry"
+FANWISE_DEF = "fanwise, a def in threads"
 
 _RETRY: JsonObject = {"label": "{{ index }}", "retry": {"count": 3, "delay": "1s"}}
 
@@ -96,6 +97,7 @@ def ways() -> dict[str, Way]:
         FANWISE: partial(_fanwise, {}),
         FANWISE_TIMEOUT: partial(_fanwise, {"timeout": "5s"}),
         FANWISE_RETRY: partial(_fanwise, _RETRY),
+        FANWISE_DEF: partial(_fanwise, {"action": "bench.noop_def"}),
     }
 
 
@@ -156,6 +158,12 @@ def budgets(figures: FanOutFigures) -> list[Budget]:
                 throughput.speed(way),
             )
             for way in (FANWISE, FANWISE_TIMEOUT, FANWISE_RETRY)
+        ),
+        at_least(
+            f"items/s of {FANWISE_DEF}",
+            60_000,
+            "number",
+            throughput.items / throughput.seconds[FANWISE_DEF],
         ),
         at_least(
             f"throughput of {FANWISE} with results of 1 KB against a bare loop",

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from fanwise.cli.errors import reporting
 
     words = sys.argv[1:] if arguments is None else arguments
-    with reporting():
+    with reporting(words):
         prepare_completion()
         _require_text(words)
         raise SystemExit(app(words, prog_name="fanwise", standalone_mode=False))

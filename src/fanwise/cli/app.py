@@ -17,6 +17,7 @@ from fanwise.cli.commands.engines import engines
 from fanwise.cli.commands.export import export
 from fanwise.cli.commands.graph import graph
 from fanwise.cli.commands.items import items
+from fanwise.cli.commands.limits import limits
 from fanwise.cli.commands.logs import logs
 from fanwise.cli.commands.new import new
 from fanwise.cli.commands.prune import prune
@@ -28,6 +29,7 @@ from fanwise.cli.commands.runs import runs
 from fanwise.cli.commands.schema import schema
 from fanwise.cli.commands.show import show
 from fanwise.cli.commands.submit import submit
+from fanwise.cli.commands.triggers import following, triggers
 from fanwise.cli.commands.validate import validate
 from fanwise.cli.commands.work import work
 from fanwise.cli.completion.scripts import completion
@@ -48,6 +50,7 @@ _EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "fanwise run flow.yaml -p region=eu -p count=3",
         "fanwise run flow.yaml --params eu.yaml --tag nightly --json",
         "fanwise run flow.yaml --dry-run --items 3",
+        "fanwise run nightly.yaml --no-queue",
     ),
     validate: ("fanwise validate flow.yaml", "fanwise validate flows/*.yaml --no-import --json"),
     graph: (
@@ -111,6 +114,7 @@ _EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     ),
     work: ("fanwise work --concurrency 4", "fanwise work --queue urgent --queue default"),
     engines: ("fanwise engines", "fanwise engines --json"),
+    limits: ("fanwise limits", "fanwise limits --json"),
     export: (
         "fanwise export 20260305-090702-k3xq > run.jsonl",
         "fanwise export 20260305 | gzip > run.gz",
@@ -138,6 +142,18 @@ db = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after t
 db.command(epilog="\b\nExamples:\n  fanwise db check\n  fanwise db check --json")(check)
 db.command(epilog="\b\nExamples:\n  fanwise db upgrade\n  fanwise db upgrade --no-copy")(upgrade)
 app.add_typer(db, name="db")
+
+_triggers = typer.Typer(rich_markup_mode=None)
+_triggers.callback(
+    invoke_without_command=True,
+    epilog="\b\nExamples:\n  fanwise triggers\n  fanwise triggers --check",
+)(triggers)
+_triggers.command(
+    "next",
+    epilog="\b\nExamples:\n  fanwise triggers next flow.yaml\n"
+    "  fanwise triggers next flow.yaml --from 2026-03-28 --count 10 --json",
+)(following)
+app.add_typer(_triggers, name="triggers")
 
 
 def _tell_version(wanted: bool) -> None:

@@ -16,19 +16,25 @@ from pathlib import Path
 
 from fanwise.cli.leaving import leave
 from fanwise.cli.text.output import flush_results, prepare_streams, say
-from fanwise.cli.text.usage import UsageProblem, usage_text
-from fanwise.errors import ActionLoadError, Diagnostic, FanwiseError
+from fanwise.cli.text.usage import UsageProblem, in_short, usage_text
+from fanwise.errors import ActionLoadError, Diagnostic, FanwiseError, NoSlotError
 from fanwise.reports.plain import clean_lines
 
 WRONG = 2
 """The exit status if the command, the workflow or the store is wrong."""
 
+NO_SLOT = 1
+"""The exit status if nothing is wrong but that other runs have all slots."""
+
 _PACKAGE = Path(__file__).parent.parent
 
 
 @contextmanager
-def reporting() -> Iterator[None]:
-    """Tell the errors of this block, and raise `SystemExit` for them."""
+def reporting(words: Sequence[str] = ()) -> Iterator[None]:
+    """Tell the errors of this block, and raise `SystemExit` for them.
+
+    `words` are the arguments of the command line, of which the long ones are told in short.
+    """
     prepare_streams()
     try:
         try:
@@ -36,9 +42,9 @@ def reporting() -> Iterator[None]:
         finally:
             flush_results()
     except FanwiseError as error:
-        for line in error_lines(error):
+        for line in error_lines(error, words):
             say(line)
-        raise SystemExit(WRONG) from None
+        raise SystemExit(NO_SLOT if isinstance(error, NoSlotError) else WRONG) from None
     except UsageProblem as problem:
         say(usage_text(problem))
         raise SystemExit(WRONG) from None
@@ -58,9 +64,16 @@ def reporting() -> Iterator[None]:
         raise SystemExit(WRONG) from None
 
 
-def error_lines(error: FanwiseError) -> list[str]:
-    """An error as lines: one for each problem, after the author's traceback if it has one."""
-    lines = [clean_lines(line) for line in str(error).splitlines()]
+def error_lines(error: FanwiseError, words: Sequence[str] = ()) -> list[str]:
+    """An error as lines: one for each problem, after the author's traceback if it has one.
+
+    `words` are the arguments of the command line: long ones are quoted in short, and the store that
+    they name is that of the commands in the message.
+    """
+    from fanwise.cli.text.remedies import copyable
+
+    text = copyable(in_short(str(error), words), words)
+    lines = [clean_lines(line) for line in text.splitlines()]
     if isinstance(error, ActionLoadError) and error.traceback:
         return [clean_lines(error.traceback).rstrip(), *lines]
     return lines

@@ -46,24 +46,73 @@ def read_seconds(text: str) -> float:
     return parse_duration(float(text) if is_number else text)
 
 
-def _grace_s(text: str) -> float:
-    from fanwise.errors import UsageError
+def _reader_of(option: str) -> Callable[[str], float]:
+    """The parser of an option that takes a duration."""
 
-    try:
-        return read_seconds(text)
-    except ValueError as error:
-        raise UsageError(f"--grace {error}.", hint="For example: --grace 10s") from None
+    def read(text: str) -> float:
+        from fanwise.errors import UsageError
+
+        try:
+            return read_seconds(text)
+        except ValueError as error:
+            raise UsageError(f"{option} {error}.", hint=f"For example: {option} 10s") from None
+
+    return read
 
 
+Executor = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        metavar="NAME",
+        help="Where actions run, of tasks that don't say it: local or process. "
+        "Default: $FANWISE_EXECUTOR, else process for cpu=True and local for all others.",
+    ),
+]
+ProcessCount = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        min=1,
+        max=9_999,
+        metavar="N",
+        help="How many processes actions may run in. Default: $FANWISE_PROCESSES, else one for "
+        "each core.",
+    ),
+]
 Grace = Annotated[
     float | None,
     typer.Option(
         "--grace",
         metavar="TIME",
-        parser=_grace_s,
+        parser=_reader_of("--grace"),
         help="How long a pause lets what is in flight finish. Default: 30s.",
     ),
 ]
+NoQueue = Annotated[
+    bool,
+    typer.Option(
+        "--no-queue",
+        help="Fail at once if the run would overlap more runs than the workflow's concurrency "
+        "allows at a time, instead of waiting.",
+    ),
+]
+Wait = Annotated[
+    float | None,
+    typer.Option(
+        "--wait",
+        metavar="TIME",
+        parser=_reader_of("--wait"),
+        help="How long to wait while as many runs as may run at a time overlap. Default: no bound.",
+    ),
+]
+
+
+def wait_s(*, no_queue: bool, wait: float | None) -> float | None:
+    """Return the seconds for which a run waits for its slot; None is no bound."""
+    return 0.0 if no_queue else wait
+
+
 SecretOptions = Annotated[
     list[str] | None,
     typer.Option(

@@ -3,6 +3,7 @@
     yaml/                            YAML with the line and column of everything
     shorthand                        short forms written out
     schema, field_types, literals    the keys of the language, what they take and mean
+    trigger_schema, trigger_rules    those of triggers
     rules, item_rules, order_rules   rules between several keys
     accepted                         the values that a parameter takes
     loader, messages, key_hints      from nodes to models, or to problems in plain words
@@ -33,6 +34,8 @@ from fanwise.definition.loader import load
 from fanwise.definition.problems import CODES, did_you_mean, nearest
 from fanwise.definition.schema import (
     MAX_CONCURRENCY,
+    ConcurrencyDefinition,
+    DedupeDefinition,
     ParameterDefinition,
     RetryDefinition,
     TaskDefinition,
@@ -51,6 +54,8 @@ __all__ = [
     "SCALARS",
     "TYPES",
     "Accepted",
+    "ConcurrencyDefinition",
+    "DedupeDefinition",
     "Node",
     "ParameterDefinition",
     "RetryDefinition",

@@ -13,6 +13,7 @@ import msgspec
 
 from fanwise.definition.literals import fits_type
 from fanwise.definition.problems import shown
+from fanwise.patterns import compiled
 
 _WORDS: Final[Mapping[str, str]] = {
     "string": "text",
@@ -34,6 +35,7 @@ class Accepted(msgspec.Struct, frozen=True):
     choices: Sequence[object] | None = None
     minimum: float | None = None
     maximum: float | None = None
+    pattern: str | None = None
 
     def fits(self, value: object) -> bool:
         """True if a JSON value is accepted."""
@@ -43,6 +45,8 @@ class Accepted(msgspec.Struct, frozen=True):
             return False
         if self.choices is not None and not any(_same(value, each) for each in self.choices):
             return False
+        if isinstance(value, str):
+            return self.pattern is None or compiled(self.pattern).fullmatch(value) is not None
         if not isinstance(value, int | float):
             return True
         return (self.minimum is None or value >= self.minimum) and (
@@ -61,6 +65,8 @@ class Accepted(msgspec.Struct, frozen=True):
         if self.type is None:
             return ""
         words = _WORDS[self.type]
+        if self.pattern is not None:
+            return f"{words} of the pattern {shown(self.pattern)}"
         if self.minimum is not None and self.maximum is not None:
             return f"{words} from {self.minimum} to {self.maximum}"
         if self.minimum is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
 
@@ -30,6 +30,7 @@ from fanwise.definition.literals import (
     parse_tolerance,
 )
 from fanwise.definition.problems import BadValueError, shown
+from fanwise.patterns import compiled
 from fanwise.values import EMPTY_DICT, FrozenDict
 
 NAME_PATTERN: Final = "[A-Za-z_][A-Za-z0-9_]*"
@@ -37,11 +38,15 @@ FAIL: Final = "fail"
 """What `do` names to end a run as failed."""
 
 _MAX_NAME_SHOWN: Final = 60
-_is_name = re.compile(NAME_PATTERN, re.ASCII).fullmatch
+is_name: Final = re.compile(NAME_PATTERN, re.ASCII).fullmatch
 
 _NAME_SCHEMA: Final = {"type": "string", "pattern": f"^{NAME_PATTERN}$"}
 _TASK_SCHEMA: Final = {**_NAME_SCHEMA, "not": {"const": FAIL}}
 _TEMPLATE_SCHEMA: Final = {"type": "string", "pattern": r"\{[{%#]"}
+
+
+Annotations: TypeAlias = tuple[Any, ...]
+"""The annotations of a key, which are spread after its type."""
 
 
 class Reader(NamedTuple):
@@ -63,13 +68,13 @@ class _OrBlank:
 
 
 def _check_name(name: str, *, refusal: str = "can't be") -> str:
-    if _is_name(name):
+    if is_name(name):
         return name
     plain = re.sub("[^A-Za-z0-9_]+", "_", name).strip("_")
     raise BadValueError(
         "bad-name",
         f'{refusal} {shown(name)}: a name is letters, digits and "_", and begins with no digit',
-        hint=f'Write "{plain}".' if _is_name(plain) and len(plain) <= _MAX_NAME_SHOWN else "",
+        hint=f'Write "{plain}".' if is_name(plain) and len(plain) <= _MAX_NAME_SHOWN else "",
     )
 
 
@@ -161,7 +166,7 @@ check_transitions = partial(
 # Literals
 
 
-def _or_template(parse: Callable[[object], Any], **json_schema: object) -> tuple[Any, ...]:
+def _or_template(parse: Callable[[object], Any], **json_schema: object) -> Annotations:
     """What an annotation needs so that its key takes a template or what `parse` takes."""
 
     def check(value: object) -> Any:
@@ -171,16 +176,40 @@ def _or_template(parse: Callable[[object], Any], **json_schema: object) -> tuple
     return PlainValidator(check), schema, Reader(parse)
 
 
-def one_of(*choices: str) -> tuple[Any, ...]:
+def literal(parse: Callable[[object], object], **json_schema: object) -> Annotations:
+    """Annotations of a key that takes a literal which `parse` reads, and no template."""
+    return PlainValidator(parse), WithJsonSchema(json_schema)
+
+
+def one_of(*choices: str) -> Annotations:
     """What annotates a key that takes one of these words, or a template."""
     return _or_template(partial(parse_choice, choices=choices), enum=list(choices))
 
 
-def whole_number(minimum: int, maximum: int | None = None) -> tuple[Any, ...]:
+def whole_number(minimum: int, maximum: int | None = None) -> Annotations:
     """What annotates a key that takes a whole number within bounds, or a template."""
     bounds = {"minimum": minimum} if maximum is None else {"minimum": minimum, "maximum": maximum}
     parse = partial(parse_count, minimum=minimum, maximum=maximum)
     return _or_template(parse, type="integer", **bounds)
+
+
+def one_word_of(*choices: str) -> tuple[object, ...]:
+    """The annotation of a key that takes one of these words, and no template."""
+    parse = partial(parse_choice, choices=choices)
+    return PlainValidator(parse), WithJsonSchema({"enum": list(choices)})
+
+
+def a_count(minimum: int, maximum: int) -> tuple[object, ...]:
+    """The annotation of a key that takes a whole number within bounds, and no template."""
+    parse = partial(parse_count, minimum=minimum, maximum=maximum)
+    schema = {"type": "integer", "minimum": minimum, "maximum": maximum}
+    return PlainValidator(parse), WithJsonSchema(schema)
+
+
+def a_duration() -> tuple[object, ...]:
+    """The annotation of a key that takes a duration, and no template."""
+    schema = {"type": ["string", "number"], "pattern": f"^{DURATION_PATTERN}$", "minimum": 0}
+    return PlainValidator(parse_duration), WithJsonSchema(schema)
 
 
 def _parse_type(value: object) -> str:
@@ -197,6 +226,18 @@ def _parse_bound(value: object) -> int | float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     raise ValueError("takes a number")
+
+
+def _parse_pattern(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("takes a regular expression, a text")  # noqa: TRY004 - as of all values
+    try:
+        compiled(value)
+    except ValueError as error:
+        raise ValueError(
+            f"takes a regular expression of RE2, and this is none or too large: {error}"
+        ) from None
+    return value
 
 
 def _parse_join(value: object) -> int | str:
@@ -235,6 +276,7 @@ Choices = Annotated[
 Bound = Annotated[
     int | float | None, PlainValidator(_parse_bound), WithJsonSchema({"type": "number"})
 ]
+Pattern = Annotated[str | None, PlainValidator(_parse_pattern), WithJsonSchema({"type": "string"})]
 Values = Annotated[dict[str, Any], *blankable, AfterValidator(FrozenDict)]
 Variables = Annotated[dict[Name, Any], *blankable, AfterValidator(FrozenDict)]
 Items = Annotated[
@@ -258,11 +300,8 @@ Join = Annotated[
 ]
 MAX_VISITS: Final = 1_000_000
 
-MaxVisits = Annotated[
-    int,  # and no template: what runs next is decided without evaluating anything
-    PlainValidator(partial(parse_count, minimum=1, maximum=MAX_VISITS)),
-    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_VISITS}),
-]
+# What runs next is decided without evaluating anything.
+MaxVisits = Annotated[int, *a_count(1, MAX_VISITS)]
 _Need = Annotated[str, PlainValidator(_check_need), WithJsonSchema(_TASK_SCHEMA)]
 _Target = Annotated[str, PlainValidator(_check_target), WithJsonSchema(_NAME_SCHEMA)]
 Needs = Annotated[tuple[_Need, ...] | None, BeforeValidator(_check_names)]

@@ -9,6 +9,8 @@ from typing import Final
 
 from fanwise.definition.problems import nearest
 from fanwise.definition.schema import (
+    ConcurrencyDefinition,
+    DedupeDefinition,
     ParameterDefinition,
     RetryDefinition,
     TaskDefinition,
@@ -22,8 +24,21 @@ LEVELS: Final = {
     "a transition": TransitionDefinition.keys(),
     '"retry"': RetryDefinition.keys(),
     "a parameter": ParameterDefinition.keys(),
+    '"concurrency"': ConcurrencyDefinition.keys(),
+    '"dedupe"': DedupeDefinition.keys(),
 }
-"""The maps that have keys of their own."""
+"""The maps that have keys of their own, without those of triggers."""
+
+
+def _levels(level: str) -> dict[str, list[str]]:
+    """All maps that have keys of their own, as far as an unknown key at `level` needs them."""
+    if level in LEVELS:
+        return LEVELS
+    from fanwise.definition.trigger_schema import PARTS, TriggerDefinition
+
+    parts = {f'"{key}"': model.keys() for key, model in PARTS.items()}
+    return {"a trigger": TriggerDefinition.keys(), **parts}
+
 
 _NEXT: Final = 'Write it with "next", such as next: [{when: "{{ failed() }}", do: repair}].'
 _SIDE_BY_SIDE: Final = 'Tasks that don\'t need each other run side by side: give them "needs".'
@@ -40,7 +55,10 @@ _ELSEWHERE: Final[dict[str, dict[str, str]]] = {
             parameters="input inputs params args arguments",
             vars="variables env context",
             output="outputs result return",
+            concurrency="max-active-runs max-parallel singleton exclusive mutex overlap",
+            dedupe="idempotency unique idempotency-key",
             name="id title",
+            on="triggers trigger schedule schedules events",
             **{
                 "finally": "always cleanup teardown ensure on-exit on-end",
                 "on-failure": "on-error on-fail failure alert alerts",
@@ -81,17 +99,37 @@ _ELSEWHERE: Final[dict[str, dict[str, str]]] = {
         delay="interval wait",
         when="if retry-on",
     ),
+    "a trigger": _words(
+        schedule="cron every at timer",
+        webhook="hook http",
+        when="if condition filter",
+        parameters="params input inputs",
+        event="signal",
+        missing="absent",
+    ),
+    '"schedule"': _words(
+        cron="expression crontab",
+        every="interval",
+        timezone="zone tz time-zone",
+        until="to end",
+        **{"from": "start since", "except": "exclude skip", "catch-up": "catchup"},
+    ),
     "a parameter": _words(description="doc desc help", default="value"),
+    '"concurrency"': _words(
+        limit="max maximum count slots", key="group by", **{"when-full": "policy strategy overlap"}
+    ),
+    '"dedupe"': _words(key="group by", **{"for": "within ttl window"}),
 }
 
 
 def hint_for(key: str, level: str) -> str:
-    """What to write instead of the unknown `key` at one of `LEVELS`."""
-    known = LEVELS[level]
+    """What to write instead of the unknown `key` of a map."""
+    levels = _levels(level)
+    known = levels[level]
     word = key.casefold().replace("_", "-")
-    meant = word if word in known else _ELSEWHERE[level].get(word)
+    meant = word if word in known else _ELSEWHERE.get(level, {}).get(word)
     if meant is None:
-        owner = next((each for each, keys in LEVELS.items() if word in keys), None)
+        owner = next((each for each, keys in levels.items() if word in keys), None)
         if owner:
             return f"It is a key of {owner}."
         meant = nearest(key, known)

@@ -15,6 +15,9 @@ from typing import Final
 
 import msgspec
 
+TRIGGER_KINDS: Final = ("schedule", "webhook", "file", "event", "run", "missing")
+"""The kinds of triggers, of which each has one."""
+
 _UNITS_S: Final = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _MAX_DURATION_S: Final = 36_500 * _UNITS_S["d"]  # Beyond it timers and dates overflow.
 _MIN_RATE: Final = 0.001 / _UNITS_S["h"]  # Waits between starts stay far from those bounds.

@@ -8,9 +8,11 @@ exist is for the plan to find out.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
+from fanwise.definition.keys import Keys
 from fanwise.definition.messages import LOOKS_LIKE, add_problem
 from fanwise.definition.problems import Problems, shown
 from fanwise.definition.rules import check_rules
@@ -21,6 +23,10 @@ from fanwise.definition.yaml.nodes import Node
 from fanwise.definition.yaml.text import read_text
 from fanwise.model import Limits
 
+if TYPE_CHECKING:
+    from fanwise.definition.trigger_schema import TriggerDefinition
+
+_Model = TypeVar("_Model", bound=Keys)
 _DEFAULT_LIMITS = Limits()
 
 
@@ -33,18 +39,31 @@ def load(text: str | bytes, *, file: str, limits: Limits = _DEFAULT_LIMITS) -> W
     content = read_text(text, problems, limits)
     root = write_out(_find_workflow(compose(content, problems), problems))
     check_rules(root, problems)
-    definition = _check_keys(root, problems)
+    definition = _check(WorkflowDefinition, {"name": _stem(file)} | root.value, root, problems)
+    triggers = _triggers(root, problems)
     problems.raise_any()
-    return definition.located(file, content, root)
+    assert definition is not None
+    return definition.located(file, content, root, triggers)
 
 
-def _check_keys(root: Node, problems: Problems) -> WorkflowDefinition:
+def _triggers(root: Node, problems: Problems) -> tuple[TriggerDefinition, ...]:
+    listed = root.value.get("on")
+    if not isinstance(listed, list) or not listed:
+        return ()
+    from fanwise.definition.trigger_schema import Triggers  # few workflows have some
+
+    found = _check(Triggers, {"on": listed}, root, problems)
+    return found.on if found is not None else ()
+
+
+def _check(model: type[_Model], values: object, root: Node, problems: Problems) -> _Model | None:
+    """The model of the values, or None after noting what is wrong with them."""
     try:
-        return WorkflowDefinition.model_validate({"name": _stem(problems.file)} | root.value)
+        return model.model_validate(values)
     except ValidationError as error:
         for each in error.errors(include_url=False):
             add_problem(each, root, problems)
-        raise problems.error() from None
+        return None
 
 
 def _find_workflow(document: Node | None, problems: Problems) -> Node:

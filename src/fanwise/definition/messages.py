@@ -33,7 +33,10 @@ _SHAPES: Final = {
     "transition": 'A transition is a map such as {when: "{{ failed() }}", do: repair}.',
     "on-error": 'To go on elsewhere, write next: {when: "{{ failed() }}", do: repair}.',
     "retry": "Write a map such as {count: 3, delay: 1s}.",
+    "dedupe": 'Write a map such as {key: "{{ parameters.order }}", for: 1d}.',
     "parameter": "A parameter is a map such as {type: string, default: hello}.",
+    "on": 'Write a list such as [{name: nightly, schedule: "0 2 * * *"}].',
+    "trigger": 'A trigger is a map such as {name: nightly, schedule: "0 2 * * *"}.',
     "input": 'Give each input by its name, such as {url: "{{ item.url }}"}.',
 }
 LOOKS_LIKE: Final = (
@@ -41,6 +44,9 @@ LOOKS_LIKE: Final = (
 )
 _MISSING: Final = {
     "tasks": LOOKS_LIKE,
+    "limit": "Say how many runs are driven at a time, such as concurrency: 1.",
+    "key": 'Say what two runs have in common, such as key: "{{ parameters.order }}".',
+    "for": "Say for how long, such as for: 1d.",
     "do": 'A transition says what follows, such as {when: "{{ failed() }}", do: repair}; to set '
     'variables whatever follows, use "publish" of the task.',
 }
@@ -53,6 +59,8 @@ def subject(root: Node, path: Path) -> str:
         owner, path = task_words(root, path[:2]), path[2:]
         if len(path) > 1 and path[0] == "next":
             owner, path = f"transition {int(path[1]) + 1} of {owner}", path[2:]
+    elif len(path) > 1 and path[0] == "on":
+        owner, path = trigger_words(root, path[:2]), path[2:]
     elif len(path) > 1 and path[0] == "parameters":
         owner, path = f"parameter {shown(path[1])}", path[2:]
     elif not path:
@@ -69,6 +77,13 @@ def task_words(root: Node, path: Path) -> str:
     if isinstance(name, str):
         return f"task {shown(name)}"
     return f"task {int(index) + 1}" if key == "tasks" else f"task {int(index) + 1} of {shown(key)}"
+
+
+def trigger_words(root: Node, path: Path) -> str:
+    """A trigger by its name, or by its place in the list, from 1, if it has none."""
+    trigger = root.find(path)
+    name = trigger.value.get("name") if trigger and isinstance(trigger.value, dict) else None
+    return f"trigger {shown(name)}" if isinstance(name, str) else f"trigger {int(path[1]) + 1}"
 
 
 def add_problem(error: Mapping[str, Any], root: Node, problems: Problems) -> None:
@@ -121,20 +136,20 @@ def _is_task_name(path: Path) -> bool:
 
 
 def _level(path: Path) -> str:
-    """Which of `LEVELS` the map at `path` is."""
-    return {
-        "": "the workflow",
-        "task": "a task",
-        "transition": "a transition",
-        "retry": '"retry"',
-        "parameter": "a parameter",
-    }[_shape(path)]
+    """The words for the map at `path`, as `key_hints.py` knows it."""
+    shape = _shape(path)
+    if not shape:
+        return "the workflow"
+    is_element = shape in ("task", "transition", "parameter", "trigger")
+    return f"a {shape}" if is_element else f'"{shape}"'
 
 
 def _shape(path: Path) -> str:
     """What kind of thing stands at `path`: an element by what it is, all else by its key."""
     if len(path) == 2:
         key = str(path[0]).replace("_", "-")
+        if key == "on":
+            return "trigger"
         return "task" if key in TASK_LISTS else "parameter" if key == "parameters" else ""
     if len(path) == 4 and path[2] == "next":
         return "transition"
@@ -163,3 +178,17 @@ class Notes:
     def at_value(self, path: Path, code: str, message: str, hint: str = "") -> None:
         """Note a problem with a value, unless another one has been noted at its place."""
         self._problems.add(self._root.value_spot(path), code, message, hint, last=True)
+
+
+def check_spellings(path: Path, written: Mapping[str, object], notes: Notes) -> None:
+    """No key stands both with `_` and with `-`."""
+    seen: dict[str, str] = {}
+    for key in written:
+        first = seen.setdefault(key.replace("_", "-"), key)
+        if first != key:
+            notes.at_key(
+                (*path, key),
+                "duplicate-key",
+                f"{shown(key)} and {shown(first)} are the same key.",
+                "Remove one of the two.",
+            )

@@ -25,7 +25,8 @@ CODES: Final[dict[str, str]] = {
     "bad-yaml": "The file isn't well-formed YAML.",
     "conflicting-keys": "Two keys that are each fine can't stand together.",
     "duplicate-key": "A key stands twice in the same map.",
-    "duplicate-name": "A list of tasks names one of them twice.",
+    "duplicate-name": "A list of tasks names one of them twice, or two triggers share a name or a "
+    "webhook's path.",
     "duplicate-task": "Two tasks have the same name.",
     "misplaced-key": "A key about the order of tasks stands under `on-failure` or `finally`.",
     "missing-key": "A key is missing without which the rest makes no sense.",

@@ -7,23 +7,28 @@ others. Whether the names in it exist, and what follows what, is for the plan to
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from fanwise.definition.accepted import NUMBERS, Accepted
 from fanwise.definition.item_rules import check_items
 from fanwise.definition.literals import TYPES, fits_type
-from fanwise.definition.messages import Notes, Path
+from fanwise.definition.messages import Notes, Path, check_spellings
 from fanwise.definition.order_rules import check_order
 from fanwise.definition.problems import Problems, shown
 from fanwise.definition.shorthand import TASK_LISTS
+from fanwise.definition.trigger_rules import check_triggers
 from fanwise.definition.yaml.nodes import Node
+from fanwise.patterns import compiled
 
 
 def check_rules(root: Node, problems: Problems) -> None:
     """Note what breaks a rule anywhere in the workflow, whose shorthand is written out."""
     notes = Notes(root, problems)
     workflow = root.value
-    _check_spellings((), workflow, notes)
+    check_spellings((), workflow, notes)
+    if isinstance(workflow.get("concurrency"), dict):
+        check_spellings(("concurrency",), workflow["concurrency"], notes)
     tasks: list[tuple[Path, dict[str, Any]]] = [
         ((key, index), task)
         for key, listed in workflow.items()
@@ -34,25 +39,12 @@ def check_rules(root: Node, problems: Problems) -> None:
     _check_twins(tasks, notes)
     for path, task in tasks:
         _check_task(path, task, notes)
+    check_triggers(workflow.get("on"), notes)
     parameters = workflow.get("parameters")
     if isinstance(parameters, dict):
         for name, parameter in parameters.items():
             if isinstance(parameter, dict):
                 _check_parameter(("parameters", name), parameter, notes)
-
-
-def _check_spellings(path: Path, written: dict[str, Any], notes: Notes) -> None:
-    """No key stands both with `_` and with `-`."""
-    seen: dict[str, str] = {}
-    for key in written:
-        first = seen.setdefault(key.replace("_", "-"), key)
-        if first != key:
-            notes.at_key(
-                (*path, key),
-                "duplicate-key",
-                f"{shown(key)} and {shown(first)} are the same key.",
-                "Remove one of the two.",
-            )
 
 
 def _check_twins(tasks: list[tuple[Path, dict[str, Any]]], notes: Notes) -> None:
@@ -75,9 +67,9 @@ def _check_twins(tasks: list[tuple[Path, dict[str, Any]]], notes: Notes) -> None
 
 
 def _check_task(path: Path, task: dict[str, Any], notes: Notes) -> None:
-    _check_spellings(path, task, notes)
+    check_spellings(path, task, notes)
     if isinstance(task.get("retry"), dict):
-        _check_spellings((*path, "retry"), task["retry"], notes)
+        check_spellings((*path, "retry"), task["retry"], notes)
     spellings = {key.replace("_", "-"): key for key in task}
     check_items(path, task, spellings, notes)
     check_order(path, task, spellings, notes)
@@ -85,7 +77,7 @@ def _check_task(path: Path, task: dict[str, Any], notes: Notes) -> None:
 
 def _check_parameter(path: Path, parameter: dict[str, Any], notes: Notes) -> None:
     """A default is of the declared type, and stands where one can be used."""
-    _check_spellings(path, parameter, notes)
+    check_spellings(path, parameter, notes)
     secret, declared = parameter.get("secret") is True, parameter.get("type")
     who = notes.subject(path)
     if secret and declared in TYPES and declared != "string":
@@ -120,10 +112,26 @@ def _check_parameter(path: Path, parameter: dict[str, Any], notes: Notes) -> Non
         )
 
 
+def _pattern(parameter: Mapping[str, object]) -> str | None:
+    """The parameter's pattern, or None if there is none, or a faulty one."""
+    pattern = parameter.get("pattern")
+    if not isinstance(pattern, str):
+        return None
+    with suppress(ValueError):
+        compiled(pattern)
+        return pattern
+    return None
+
+
 def _check_bounds(path: Path, parameter: Mapping[str, object], notes: Notes) -> Accepted:
-    """Choices are of the declared type, and bounds are those of numbers. Gives what holds."""
+    """Choices are of the declared type, bounds those of numbers, and patterns those of texts.
+
+    Gives what holds.
+    """
     declared, choices = parameter.get("type"), parameter.get("choices")
     kind = declared if isinstance(declared, str) and declared in TYPES else None
+    if parameter.get("secret") is True:
+        kind = "string"  # only text can be masked
     who = notes.subject(path)
     bounds: dict[str, float] = {}
     for key in ("minimum", "maximum"):
@@ -141,7 +149,18 @@ def _check_bounds(path: Path, parameter: Mapping[str, object], notes: Notes) -> 
         text = f"the minimum of {who} is greater than its maximum."
         notes.at_value((*path, "minimum"), "bad-value", text, "Change one of the two.")
         bounds = {}
-    accepted = Accepted(kind, None, **(bounds if kind in NUMBERS else {}))
+    if "pattern" in parameter and kind != "string":
+        notes.at_key(
+            (*path, "pattern"),
+            "conflicting-keys",
+            f"{who} has a pattern, and isn't declared as text.",
+            "Declare it as string.",
+        )
+    if kind == "string":
+        accepted = Accepted(kind, pattern=_pattern(parameter))
+    else:
+        held = bounds if kind in NUMBERS else {}
+        accepted = Accepted(kind, None, held.get("minimum"), held.get("maximum"))
     if not isinstance(choices, list) or not choices:
         return accepted
     for at, choice in enumerate(choices):

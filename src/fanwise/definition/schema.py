@@ -12,19 +12,17 @@ are the keys with `_` for `-`, and `finally_`; durations are in seconds, rates i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     StrictBool,
-    model_validator,
 )
 
+from fanwise.catalog import EXECUTORS
 from fanwise.definition.accepted import Accepted
 from fanwise.definition.field_types import (
     Action,
@@ -40,6 +38,7 @@ from fanwise.definition.field_types import (
     Needs,
     OptionalCondition,
     ParameterType,
+    Pattern,
     Rate,
     Reader,
     Targets,
@@ -49,18 +48,26 @@ from fanwise.definition.field_types import (
     Tolerated,
     Values,
     Variables,
+    a_count,
+    a_duration,
     blankable,
     check_not_empty,
     check_transitions,
     empty_for_null,
     no_values,
     one_of,
+    one_word_of,
     whole_number,
 )
+from fanwise.definition.keys import Keys
 from fanwise.definition.literals import Tolerance
 from fanwise.definition.yaml.nodes import Node
 from fanwise.errors import Place
+from fanwise.model import MOST_PRIORITY, WHEN_FULL
 from fanwise.values import FrozenDict
+
+if TYPE_CHECKING:
+    from fanwise.definition.trigger_schema import TriggerDefinition
 
 MAX_CONCURRENCY: Final = 100_000
 MAX_BATCH_SIZE: Final = 100_000
@@ -69,40 +76,7 @@ ORDER_KEYS: Final = ("needs", "next", "join", "max-visits")
 """The keys of a task that concern its place among `tasks`; those of the end have theirs."""
 
 
-def _key(field: str) -> str:
-    """The key of the language that a model's field holds."""
-    return field.rstrip("_").replace("_", "-")
-
-
-class _Keys(BaseModel):
-    """A map of the file whose keys are all known."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        defer_build=True,
-        alias_generator=_key,
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spell_with_hyphens(cls, data: object) -> Any:
-        """Read `_` as `-` in the keys that are known; others stay as they are written."""
-        if not isinstance(data, dict) or not any("_" in key for key in data):
-            return data
-        known = cls.keys()
-        return {
-            hyphened if (hyphened := key.replace("_", "-")) in known else key: value
-            for key, value in data.items()
-        }
-
-    @classmethod
-    def keys(cls) -> list[str]:
-        """The keys that this map takes, in the order documented."""
-        return [_key(field) for field in cls.model_fields]
-
-
-class ParameterDefinition(_Keys):
+class ParameterDefinition(Keys):
     """A value that a run is started with."""
 
     type: ParameterType = Field(
@@ -115,6 +89,9 @@ class ParameterDefinition(_Keys):
     )
     minimum: Bound = Field(None, description="The smallest number that it takes.")
     maximum: Bound = Field(None, description="The largest number that it takes.")
+    pattern: Pattern = Field(
+        None, description="A regular expression that the whole of a text has to match."
+    )
     secret: StrictBool = Field(False, description="Whether the value is masked and never recorded.")
     description: str = Field("", description="What the parameter is for.")
 
@@ -123,10 +100,10 @@ class ParameterDefinition(_Keys):
         """The values that fit."""
         # Only text can be masked.
         kind = "string" if self.secret else self.type
-        return Accepted(kind, self.choices, self.minimum, self.maximum)
+        return Accepted(kind, self.choices, self.minimum, self.maximum, self.pattern)
 
 
-class RetryDefinition(_Keys):
+class RetryDefinition(Keys):
     """When and how often a failed attempt is tried again."""
 
     count: Annotated[int | str, *whole_number(0)] = Field(description="Tries after the first one.")
@@ -155,7 +132,7 @@ class RetryDefinition(_Keys):
     )
 
 
-class TransitionDefinition(_Keys):
+class TransitionDefinition(Keys):
     """A way from a task that has ended to those that follow."""
 
     when: OptionalCondition = Field(
@@ -175,7 +152,7 @@ class TransitionDefinition(_Keys):
     )
 
 
-class TaskDefinition(_Keys):
+class TaskDefinition(Keys):
     """One step of a workflow: it calls one action, once or once per item."""
 
     name: TaskName = Field(description="What templates and other tasks call this task.")
@@ -202,6 +179,11 @@ class TaskDefinition(_Keys):
         description="How many attempts start per second, minute or hour, evenly spaced, such as "
         "`100/s`; default unlimited.",
     )
+    limit: Name | None = Field(
+        None,
+        description="A named limit of the project, which attempts of this task share with others "
+        "over all engines; default none.",
+    )
     batch_size: Annotated[int | str | None, *whole_number(1, MAX_BATCH_SIZE)] = Field(
         None, description="Gives the action lists of up to so many items; default single items."
     )
@@ -227,6 +209,11 @@ class TaskDefinition(_Keys):
         None, description="When and how often to try again."
     )
     timeout: Timeout = Field(None, description="The longest time for one attempt.")
+    executor: Annotated[str | None, *one_of(*EXECUTORS)] = Field(
+        None,
+        description="Where the action runs: `local` is the process that drives the run, `process` "
+        "its child processes. Default what the run says, else `process` for `cpu=True`.",
+    )
     delay: Duration = Field(0.0, description="The wait before the task starts; default none.")
     when: Condition = Field(True, description="Whether the task runs or is skipped; default true.")
     publish: Variables = Field(
@@ -258,7 +245,35 @@ class TaskDefinition(_Keys):
         return self.with_items is not None
 
 
-class WorkflowDefinition(_Keys):
+class ConcurrencyDefinition(Keys):
+    """The number of runs of a workflow that are driven at once, over all engines of a store."""
+
+    limit: Annotated[int, *a_count(1, MAX_CONCURRENCY)] = Field(
+        description="How many runs of one key are driven at a time."
+    )
+    key: Text = Field(
+        "",
+        description="Runs with another key don't count, as a template of parameters; default all "
+        "runs of the workflow have the same.",
+    )
+    when_full: Annotated[str, *one_word_of(*WHEN_FULL)] = Field(
+        "queue",
+        description="What becomes of a new run when there is no slot: it waits (`queue`, default), "
+        "isn't made (`skip`), has the oldest one cancelled (`cancel`), or waits in place of the "
+        "one that waits (`latest`).",
+    )
+
+
+class DedupeDefinition(Keys):
+    """The rule by which a new run would repeat one that is there, and isn't made."""
+
+    key: Text = Field(description="What the two have in common, as a template of parameters.")
+    for_: Annotated[float, *a_duration()] = Field(
+        description="How long after a run was made no other one with its key is."
+    )
+
+
+class WorkflowDefinition(Keys):
     """A workflow: its parameters, its tasks and its output."""
 
     name: Text = Field(description="What runs call this workflow; default the file's name.")
@@ -277,6 +292,16 @@ class WorkflowDefinition(_Keys):
     timeout: Timeout = Field(
         None, description="The longest running time of the whole run, without pauses."
     )
+    concurrency: ConcurrencyDefinition | None = Field(
+        None,
+        description="How many runs are driven at a time, a number or a map; default no bound.",
+    )
+    priority: Annotated[int | str, *whole_number(-MOST_PRIORITY, MOST_PRIORITY)] = Field(
+        0, description="Runs with a higher one are taken from a queue first; default 0."
+    )
+    dedupe: DedupeDefinition | None = Field(
+        None, description="When a new run would repeat one that is there; default never."
+    )
     tasks: Annotated[tuple[TaskDefinition, ...], BeforeValidator(check_not_empty)] = Field(
         description="The steps. They run in the order listed, unless any has `needs` or `next`.",
         json_schema_extra={"minItems": 1},
@@ -290,15 +315,25 @@ class WorkflowDefinition(_Keys):
         (), description="Steps that run at the end, in the order listed, however the run ended."
     )
     output: Any = Field(None, description="The run's output, evaluated at its end; default null.")
+    # Read by models of their own, which take their time to import.
+    on: tuple[object, ...] = Field((), description="The triggers that start runs.")
 
     _file: str = PrivateAttr()
     _text: str = PrivateAttr()
     _root: Node = PrivateAttr()
+    _triggers: tuple[TriggerDefinition, ...] = PrivateAttr(())
 
-    def located(self, file: str, text: str, root: Node) -> Self:
-        """The same definition with the file that it was loaded from, for its places."""
-        self._file, self._text, self._root = file, text, root
+    def located(
+        self, file: str, text: str, root: Node, triggers: tuple[TriggerDefinition, ...]
+    ) -> Self:
+        """The same definition with the file that it was loaded from, and the triggers of `on`."""
+        self._file, self._text, self._root, self._triggers = file, text, root, triggers
         return self
+
+    @property
+    def triggers(self) -> tuple[TriggerDefinition, ...]:
+        """The triggers under `on`."""
+        return self._triggers
 
     @property
     def file(self) -> str:
@@ -335,14 +370,15 @@ class WorkflowDefinition(_Keys):
 
 
 def reader(key: str) -> Callable[[object], Any]:
-    """What reads a literal of a task's key, such as `timeout` or `retry.count`.
+    """What reads a literal of a key, such as `timeout`, `retry.count` or the workflow's `priority`.
 
     It reads as well what a template gave for that key. It raises `ValueError` as the functions of
     `literals.py` do. Raises `KeyError` for a key that takes no template, or any value.
     """
     owner, _, name = key.rpartition(".")
-    models: dict[str, type[_Keys]] = {"": TaskDefinition, "retry": RetryDefinition}
-    for each in models[owner].model_fields[name.replace("-", "_")].metadata:
+    models = (RetryDefinition,) if owner == "retry" else (WorkflowDefinition, TaskDefinition)
+    fields = {field: model.model_fields[field] for model in models for field in model.model_fields}
+    for each in fields[name.replace("-", "_")].metadata:
         if isinstance(each, Reader):
             return each.read
     raise KeyError(key)

@@ -83,8 +83,8 @@ class Surroundings(Protocol):
     def sleeper(self, ticket: Ticket) -> Callable[[float], Awaitable[None]]:
         """A function that sleeps so many seconds, for one attempt."""
 
-    def keep_log(self, ticket: Ticket, path: str, written_at: float, text: str) -> None:
-        """Record a text that an attempt has printed."""
+    def open_log(self, path: Callable[[Ticket], str]) -> AttemptLog:
+        """A log of attempts, one after the other; `path` gives the path of each."""
 
 
 class RenderedInput(NamedTuple):
@@ -145,9 +145,14 @@ def encode_result(value: object, masker: Masker) -> bytes:
         output = encode(value, where="result")
     except ResultError:
         output = encode(_converted(value), where="result")
-    if masker.is_active and not masker.holds_none(output):
-        output = msgspec.json.encode(masker.mask(msgspec.json.decode(output)))
-    return output
+    return masked_json(output, masker)
+
+
+def masked_json(text: bytes, masker: Masker) -> bytes:
+    """JSON text without secrets."""
+    if not masker.is_active or masker.holds_none(text):
+        return text
+    return msgspec.json.encode(masker.mask(msgspec.json.decode(text)))
 
 
 def too_large(path: str, output: bytes, limits: Limits) -> LimitError:
@@ -194,6 +199,7 @@ class VisitCall:
         self._logger = logging.getLogger(f"fanwise.action.{action.name}")
         self._folder = str(around.workflow_folder)
         self._names_attempt = any(entry.value.names_attempt for entry in inputs)
+        self._portable: PortableCall | None = None
         self._shared: Arguments = {}
         self._by_item: list[InputRender] = []
         for entry in inputs:
@@ -263,6 +269,10 @@ class VisitCall:
             raise too_large(self.describe(ticket), output, self._limits)
         return output
 
+    def received(self, output: bytes) -> bytes:
+        """A result that came as JSON text from another process, without secrets."""
+        return masked_json(output, self._masker)
+
     def describe(self, ticket: Ticket) -> str:
         """The path of the attempt's task and item, such as `check[17]`."""
         index = "" if ticket.index is None else f"[{ticket.index}]"
@@ -270,15 +280,23 @@ class VisitCall:
 
     def open_log(self) -> AttemptLog:
         """A block whose printed text goes to a log of its own."""
-        around = self.around
-        return AttemptLog(around.limits.log_bytes, self._masker, around.now, self._keep_log)
+        return self.around.open_log(self.describe)
 
-    def _keep_log(self, ticket: Ticket, written_at: float, text: str) -> None:
-        self.around.keep_log(ticket, self.describe(ticket), written_at, text)
+    def log_of(self, ticket: Ticket) -> AttemptLog:
+        """The log of an attempt that another process makes."""
+        log = self.open_log()
+        log.ticket = ticket
+        return log
+
+    def sleeper(self, ticket: Ticket) -> Callable[[float], Awaitable[None]]:
+        """A function that sleeps so many seconds, for an attempt that another process makes."""
+        return self.around.sleeper(ticket)
 
     def portable(self) -> PortableCall:
         """The call as data. Raises `AttemptError` if it has to stay in this process."""
-        return _make_portable(self)
+        if self._portable is None:
+            self._portable = _make_portable(self)
+        return self._portable
 
     def secret_values(self) -> bytes:
         """The values at the secret paths of the portable call, as JSON text; never to be kept."""
@@ -367,6 +385,7 @@ def _make_portable(call: VisitCall) -> PortableCall:
     traveling, shared = _divided(call)
     snapshot = _snapshot(call, traveling)
     around, visit = call.around, call.visit
+    snapshot.require_size(around.limits.snapshot_bytes, setting="limits.snapshot_bytes")
     spec = CallSpec(
         action=action,
         run_id=visit.run_id,

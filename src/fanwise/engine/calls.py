@@ -9,6 +9,7 @@ from fanwise.bitmap import Bitmap
 from fanwise.catalog import StopFlag
 from fanwise.context import WorkflowContext
 from fanwise.engine.attempt import VisitCall
+from fanwise.engine.capture import AttemptLog
 from fanwise.engine.masking import Masker
 from fanwise.engine.services import RunServices
 from fanwise.engine.sleeping import Sleeper
@@ -102,17 +103,12 @@ class RunSurroundings:
             resumes=self._resumes and ticket.attempt == 1,
         )
 
-    def keep_log(self, ticket: Ticket, path: str, written_at: float, text: str) -> None:
-        """Record a text that an attempt has printed."""
-        visit = self._visit
-        self._run.journal.add_log(
-            LogEntry(
-                visit.run_no,
-                visit.visit_no,
-                ticket.index,
-                ticket.attempt,
-                path,
-                written_at,
-                text,
-            )
-        )
+    def open_log(self, path: Callable[[Ticket], str]) -> AttemptLog:
+        """A log of attempts, one after the other; `path` gives the path of each."""
+        visit, journal = self._visit, self._run.journal
+
+        def keep(ticket: Ticket, written_at: float, text: str) -> None:
+            of_attempt = (ticket.index, ticket.attempt, path(ticket))
+            journal.add_log(LogEntry(visit.run_no, visit.visit_no, *of_attempt, written_at, text))
+
+        return AttemptLog(self.limits.log_bytes, self.masker, self.now, keep)

@@ -147,8 +147,22 @@ class AttemptLog:
         if lines:
             self._keep_text(ticket, written_at, self._masker.text(lines))
 
+    def take(self, text: str, left_out: int) -> None:
+        """Record a text that another process has printed, and count bytes that it left out."""
+        with self._lock:
+            self._is_due = True  # so that no timer is set
+            self.write(text)
+            self._left_out += left_out
+        self._flush()
+
     def keep(self, ticket: Ticket) -> None:
         """End the attempt, and record the rest of its text."""
+        text = log_text(*self._end(), self._masker)
+        if text:
+            self._keep_text(ticket, self._written_at, text)
+
+    def _end(self) -> tuple[str, int]:
+        """End the attempt: the rest of its text, and the bytes that were left out."""
         with self._lock:
             self.ticket = None
             self.has_text = False
@@ -156,9 +170,7 @@ class AttemptLog:
             left_out, self._left_out = self._left_out, 0
             self._written.clear()
             self._room = self._limit
-        text = log_text(rest, left_out, self._masker)
-        if text:
-            self._keep_text(ticket, self._written_at, text)
+        return rest, left_out
 
 
 def log_text(text: str, left_out: int, masker: Masker) -> str:

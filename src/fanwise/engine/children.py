@@ -93,9 +93,12 @@ class ChildWorkflow:
             depth=self._depth,
         )
         self._first_state = first_state(plan)
-        self._line = StraightLine(plan, self._run, visit) if is_straight(plan) else None
-        self._plain = frozenset(task.number for task in plan.tasks if is_plain(task))
-        self._first_context = WorkflowContext(run=context.run, secrets=context.secrets)
+        executor = parent.services.executor
+        self._line = StraightLine(plan, self._run, visit) if is_straight(plan, executor) else None
+        self._plain = frozenset(task.number for task in plan.tasks if is_plain(task, executor))
+        self._first_context = WorkflowContext(
+            run=context.run, trigger=context.trigger, secrets=context.secrets
+        )
 
     async def run(self, ticket: Ticket, given: dict[str, Any]) -> Any:
         """The child's output. Raises `RunFailedError`, and `TooDeepError` if it can't start.

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from fanwise.engine.claimed import ClaimedRun, cannot_run
 from fanwise.engine.describe import presentable
 from fanwise.engine.engine import Engine, Session
+from fanwise.engine.entering import unstarted
 from fanwise.engine.handle import RunHandle
 from fanwise.engine.takeover import Resume
 from fanwise.errors import FanwiseError, StoreError
@@ -93,13 +94,4 @@ class ClaimingEngine(Engine):
         now = self._services.clock.now()
         failed = replace(record, status=Status.FAILED, ended_at=now, output=None, error=told)
         await session.journal.commit(failed)
-        return Run(
-            id=failed.id,
-            workflow=failed.workflow,
-            status=failed.status,
-            started_at=failed.started_at,
-            ended_at=failed.ended_at,
-            output=None,
-            error=told,
-            tasks={},
-        )
+        return unstarted(failed)

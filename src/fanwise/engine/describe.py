@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from fanwise.engine.masking import Masker
 from fanwise.errors import AttemptError, ResultError
 from fanwise.model import ErrorInfo, Limits
+from fanwise.ports import RemoteAttemptError
 from fanwise.values import encode, freeze
 
 _T = TypeVar("_T")
@@ -28,14 +29,20 @@ _CORE_PACK = _PACKAGE / "actions" / "core"
 
 def describe_error(error: BaseException, masker: Masker, limits: Limits) -> ErrorInfo:
     """The record of an exception, with the author's traceback. Never raises."""
+    return presentable(facts_of(error), masker, limits)
+
+
+def facts_of(error: BaseException) -> ErrorInfo:
+    """An exception's type, message, data and traceback as they are, with secrets. Never raises."""
+    if type(error) is RemoteAttemptError:
+        return error.info
     if issubclass(type(error), AttemptError):  # isinstance would ask the exception itself
         kind = _text(lambda: getattr(error, "type", ""), "Error")
         data, trace = _attempted(lambda: getattr(error, "data", None), None), None
     else:
         kind, data = _text(lambda: type(error).__name__, "Error"), None
         trace = _attempted(lambda: _own_traceback(error), None)
-    message = _text(lambda: error, "(its text can't be made)")
-    return presentable(ErrorInfo(kind, message, data, trace), masker, limits)
+    return ErrorInfo(kind, _text(lambda: error, "(its text can't be made)"), data, trace)
 
 
 def presentable(info: ErrorInfo, masker: Masker, limits: Limits) -> ErrorInfo:

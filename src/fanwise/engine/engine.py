@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from fanwise.engine.blocking import run_blocking
 from fanwise.engine.capture import capturing, unheard
 from fanwise.engine.children import run_child
 from fanwise.engine.driver import WorkflowDriver
+from fanwise.engine.entering import Entrance, LeftOutError, unstarted, wish_of
 from fanwise.engine.handle import RunHandle, RunInbox, end_task
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.lease import LeaseKeeper
@@ -28,9 +29,19 @@ from fanwise.engine.recorders.run import RunRecorder
 from fanwise.engine.recovery.start import fresh_start
 from fanwise.engine.run_factory import PreparedRun, RunFactory
 from fanwise.engine.services import RunServices, Services
+from fanwise.engine.sharing import SharedLimits
 from fanwise.engine.takeover import Beginning, Resume, Retry, Takeover
 from fanwise.errors import FanwiseError, LeaseLostError, UsageError
-from fanwise.model import LEASE_S, Lease, RequestKind, Run, RunRecord, RunRequest, Status
+from fanwise.model import (
+    LEASE_S,
+    Lease,
+    RequestKind,
+    Run,
+    RunRecord,
+    RunRequest,
+    SlotWish,
+    Status,
+)
 from fanwise.plan import Plan
 from fanwise.ports import Journal, Observer, Secrets
 from fanwise.reports.lookup import run_by_id
@@ -83,8 +94,10 @@ class Engine:
             services.mailbox,
             services.processes,
             services.clock,
+            fence=self._slots.fence,
             lease_s=lease_s,
         )
+        self._shared_limits = SharedLimits(services.shares, self._keeper.engine_no, services.clock)
         self._grace_s = grace_s
         self._inboxes: set[RunInbox] = set()  # of the runs in progress
         self._journal: JournalWriter | None = None
@@ -108,12 +121,15 @@ class Engine:
         run_id: str | None = None,
         tags: Collection[str] = (),
         items: int | None = None,
+        wait_s: float | None = None,
         observer: Observer | None = None,
     ) -> RunHandle:
         """Start a run of `plan`, and return its handle once it is recorded.
 
         `tags` are words by which the run can be found. With `items` only so many items of each
-        fan-out are run, the first ones. Raises `ParameterError` for parameters that don't fit,
+        fan-out are run, the first ones. A run for which the workflow's `concurrency` has no slot
+        waits for one, at most `wait_s` seconds. Raises `NoSlotError` then, `RunRepeatedError` if
+        the workflow's `dedupe` rules the run out, `ParameterError` for parameters that don't fit,
         `RunExistsError` for a run id that is taken, `UsageError` for a malformed id or tag or for
         `items` below 1, and `StoreError` if the store can't be written.
         """
@@ -124,7 +140,7 @@ class Engine:
             first = "item" if items == 1 else f"{items:,} items"
             notices.append(f"each fan-out is limited to its first {first}")
         prepared = self._factory.new(plan, dict(parameters or {}), run_id, items, tags)
-        drive = partial(self._run_new, prepared, notices)
+        drive = partial(self._run_new, prepared, notices, wait_s)
         return await self._begin(prepared.record.id, drive, observer)
 
     async def start_resume(
@@ -135,6 +151,7 @@ class Engine:
         secrets: Mapping[str, Json] | None = None,
         force: bool = False,
         cancel: bool = False,
+        wait_s: float | None = None,
         observer: Observer | None = None,
     ) -> RunHandle:
         """Resume a run that was paused, or whose process has died, and return its handle.
@@ -146,7 +163,7 @@ class Engine:
         `RunDrivenError` if another process drives the run.
         """
         how = Resume(force=force, cancel=cancel)
-        drive = partial(self._take_up, how, plan, record, secrets or {}, {})
+        drive = partial(self._take_up, how, plan, record, secrets or {}, {}, wait_s)
         return await self._begin(record.id, drive, observer)
 
     async def start_retry(
@@ -159,6 +176,7 @@ class Engine:
         parameters: Mapping[str, Json] | None = None,
         secrets: Mapping[str, Json] | None = None,
         force: bool = False,
+        wait_s: float | None = None,
         observer: Observer | None = None,
     ) -> RunHandle:
         """Run the failed part of a run that is over again, and return its handle.
@@ -175,7 +193,7 @@ class Engine:
         was = decode(record.parameters)
         names = [name for name, value in corrected.items() if was.get(name) != value]
         how = Retry(force=force, recorded=recorded or plan, from_task=from_task, corrected=names)
-        drive = partial(self._take_up, how, plan, record, secrets or {}, corrected)
+        drive = partial(self._take_up, how, plan, record, secrets or {}, corrected, wait_s)
         return await self._begin(record.id, drive, observer)
 
     # The same, to the end
@@ -188,6 +206,7 @@ class Engine:
         run_id: str | None = None,
         tags: Collection[str] = (),
         items: int | None = None,
+        wait_s: float | None = None,
         observer: Observer | None = None,
     ) -> Run:
         """Run `plan` to its end, and return the run, also if it failed.
@@ -196,7 +215,15 @@ class Engine:
         cancelled the run is cut off, keeps its records, and can be resumed.
         """
         return await _to_the_end(
-            self.start(plan, parameters, run_id=run_id, tags=tags, items=items, observer=observer)
+            self.start(
+                plan,
+                parameters,
+                run_id=run_id,
+                tags=tags,
+                items=items,
+                wait_s=wait_s,
+                observer=observer,
+            )
         )
 
     async def aresume(
@@ -207,12 +234,19 @@ class Engine:
         secrets: Mapping[str, Json] | None = None,
         force: bool = False,
         cancel: bool = False,
+        wait_s: float | None = None,
         observer: Observer | None = None,
     ) -> Run:
         """Resume a run and return it at its end; see `start_resume` and `arun`."""
         return await _to_the_end(
             self.start_resume(
-                plan, record, secrets=secrets, force=force, cancel=cancel, observer=observer
+                plan,
+                record,
+                secrets=secrets,
+                force=force,
+                cancel=cancel,
+                wait_s=wait_s,
+                observer=observer,
             )
         )
 
@@ -226,6 +260,7 @@ class Engine:
         parameters: Mapping[str, Json] | None = None,
         secrets: Mapping[str, Json] | None = None,
         force: bool = False,
+        wait_s: float | None = None,
         observer: Observer | None = None,
     ) -> Run:
         """Retry a run and return it at its end; see `start_retry` and `arun`."""
@@ -238,6 +273,7 @@ class Engine:
                 parameters=parameters,
                 secrets=secrets,
                 force=force,
+                wait_s=wait_s,
                 observer=observer,
             )
         )
@@ -250,12 +286,19 @@ class Engine:
         run_id: str | None = None,
         tags: Collection[str] = (),
         items: int | None = None,
+        wait_s: float | None = None,
         observer: Observer | None = None,
     ) -> Run:
         """The same as `arun`, for callers without an event loop."""
         return run_blocking(
             lambda: self.arun(
-                plan, parameters, run_id=run_id, tags=tags, items=items, observer=observer
+                plan,
+                parameters,
+                run_id=run_id,
+                tags=tags,
+                items=items,
+                wait_s=wait_s,
+                observer=observer,
             ),
             instead="await engine.arun(...)",
         )
@@ -291,17 +334,39 @@ class Engine:
                 try:
                     await journal.close()
                 finally:
+                    await self._shared_limits.close()
                     await self._keeper.leave()
         observer.run_ended(run)
         return run
 
     async def _run_new(
-        self, prepared: PreparedRun, notices: Collection[str], session: Session
+        self,
+        prepared: PreparedRun,
+        notices: Collection[str],
+        wait_s: float | None,
+        session: Session,
     ) -> Run:
-        """Record a run together with its lease, and drive it from its start."""
+        """Record a run together with its lease and slot, and drive it from its start."""
         engine_no = await asyncio.to_thread(self._keeper.engine_no)
-        run_no = await session.journal.create_run(prepared.record, engine_no)
-        prepared = replace(prepared, record=replace(prepared.record, run_no=run_no))
+        record = prepared.record
+
+        async def create(wish: SlotWish | None) -> int:
+            waiter_no = None if wish is None else wish.waiter_no
+            return await session.journal.create_run(record, engine_no, waiter_no)
+
+        entrance = self._entrance(session, wait_s, is_new=True)
+        try:
+            run_no = await entrance.enter(wish_of(record), create)
+        except LeftOutError as why:
+            left_out = replace(
+                record,
+                status=Status.CANCELLED,
+                ended_at=self._services.clock.now(),
+                error=why.error,
+            )
+            await session.journal.create_run(left_out, None)
+            return unstarted(left_out)
+        prepared = replace(prepared, record=replace(record, run_no=run_no))
         start = fresh_start(prepared.plan, prepared.record, prepared.context)
         async with self._lease(prepared.record, session, self._keeper.first) as lease:
             return await self._drive(Beginning(prepared, start, notices=[*notices]), lease, session)
@@ -313,6 +378,7 @@ class Engine:
         record: RunRecord,
         secrets: Mapping[str, Json],
         corrected: Mapping[str, Json],
+        wait_s: float | None,
         session: Session,
     ) -> Run:
         """Take over a recorded run, and drive it from where its records lead.
@@ -321,13 +387,25 @@ class Engine:
         that can't be taken up, and as it is then, since its former owner may have changed it.
         """
         how.check(record)
-        self._factory.recorded(plan, record, secrets, corrected)
-        async with self._lease(record, session, self._keeper.take) as lease:
+        planned = self._factory.recorded(plan, record, secrets, corrected).record
+        async with AsyncExitStack() as stack:
+
+            async def take(wish: SlotWish | None) -> Lease:
+                taking = self._lease(record, session, partial(self._keeper.take, wish=wish))
+                return await stack.enter_async_context(taking)
+
+            wish = wish_of(planned) if how.needs_slot else None
+            lease = await self._entrance(session, wait_s, is_new=False).enter(wish, take)
             found = await asyncio.to_thread(self.find, record.id)
             how.check(found)
             prepared = self._factory.recorded(plan, found, secrets, corrected)
             beginning = await asyncio.to_thread(how.begin, prepared, self._services)
             return await self._drive(beginning, lease, session)
+
+    def _entrance(self, session: Session, wait_s: float | None, *, is_new: bool) -> Entrance:
+        return Entrance(
+            self._services, session.inbox, session.observer, wait_s=wait_s, is_new=is_new
+        )
 
     @asynccontextmanager
     async def _lease(
@@ -356,7 +434,7 @@ class Engine:
             inbox.request(request.kind, request.by)
 
         journal.hold(run_no, lease.token, inbox.fail, unheard(session.observer.logged))
-        self._keeper.hold(lease, hear, inbox.fail)
+        self._keeper.hold(lease, hear, inbox.fail, session.observer.notice)
         try:
             yield lease
         except LeaseLostError:
@@ -412,6 +490,7 @@ class Engine:
             observer=session.observer,
             masker=prepared.masker,
             slots=self._slots,
+            shared_limits=self._shared_limits,
             stop=StopFlag(),
             activity=Activity(),
             parking=Parking(

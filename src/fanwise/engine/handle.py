@@ -24,6 +24,11 @@ class RunInbox:
         self._error: FanwiseError | None = None
         self.is_begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
+    @property
+    def is_asked(self) -> bool:
+        """Say whether the run is to pause, to be cancelled, or to be driven no more."""
+        return self._request is not None or self._error is not None
+
     def request(self, request: RequestKind, by: str | None = None) -> None:
         """Pause or cancel the run; `by` names the asker."""
         if self._request is not RequestKind.CANCEL:

@@ -1,7 +1,8 @@
 """Runs a plain step of a child workflow right in the coroutine of its item.
 
 Most children are a few plain steps, run for each of very many items. A step that waits for nothing
-but its action (no items, delay, timeout or retry) needs no asyncio task and no feed of its own.
+but its action (no items, limit, delay, timeout or retry) needs no asyncio task and no feed of its
+own.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from fanwise.bitmap import Bitmap
-from fanwise.catalog import Runs
+from fanwise.catalog import LOCAL, Runs
 from fanwise.context import WorkflowContext
 from fanwise.engine.calls import make_call
 from fanwise.engine.parking import may_park
@@ -23,11 +24,17 @@ from fanwise.ports import Ticket
 from fanwise.values import decode
 
 
-def is_plain(task: PlannedTask) -> bool:
-    """True if a visit of the task is nothing but one call of an `async def`, which doesn't wait."""
+def is_plain(task: PlannedTask, executor: str | None = None) -> bool:
+    """True if a visit of the task is nothing but one call of an `async def` in this process.
+
+    It doesn't wait for answers or signals. `executor` is the one of tasks that name none, or None.
+    """
     settings = task.settings
+    asked = None if task.spec.workflow is not None else settings.executor.given or executor
     return (
         task.items is None
+        and task.limit is None
+        and asked in (None, LOCAL)
         and task.spec.runs is Runs.ASYNC
         and not any(True for _ in settings.templates())
         and not settings.timeout.given

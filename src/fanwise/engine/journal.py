@@ -215,13 +215,15 @@ class JournalWriter:
         self._hurry()
         await unit.done
 
-    async def create_run(self, run: RunRecord, engine_no: int) -> int:
-        """Record a new run, driven by an engine, and return its number.
+    async def create_run(
+        self, run: RunRecord, engine_no: int | None, waiter_no: int | None = None
+    ) -> int:
+        """Record a new run, driven by an engine if one is given, and return its number.
 
-        Raises `RunExistsError` if its id is taken.
+        Raises the errors of `Journal.create_run`.
         """
         return await self._loop.run_in_executor(
-            self._thread, self._store.create_run, run, engine_no
+            self._thread, self._store.create_run, run, engine_no, waiter_no
         )
 
     async def room(self) -> None:

@@ -9,20 +9,22 @@ dead. All of that is by the store's clock, so machines with other clocks agree o
 
 `LeaseKeeper` beats for its engine from a thread of its own, since the event loop may be busy, and
 reads requests from the mailbox: with one query for all runs of the engine. An engine that takes
-runs from queues beats also while it drives none (`stay`).
+runs from queues beats also while it drives none (`stay`). While the store doesn't answer for so
+long that others may take this engine for dead, it is fenced: nothing new starts.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
 
+from fanwise.engine.silence import Silence, SilenceWatch
 from fanwise.errors import (
     LeaseLostError,
     RunDrivenError,
@@ -30,7 +32,7 @@ from fanwise.errors import (
     StoreError,
     StoreUnusableError,
 )
-from fanwise.model import LEASE_S, Lease, RequestKind, RunRecord, RunRequest
+from fanwise.model import LEASE_S, Lease, RequestKind, RunRecord, RunRequest, SlotWish
 from fanwise.ports import Clock, Mailbox, Ownership, Processes, ProcessState, is_driven
 
 _BEATS: Final = 5
@@ -38,21 +40,30 @@ _BEATS: Final = 5
 
 _LISTEN_S: Final = 0.25
 
+_SILENT: Final = {
+    Silence.NONE: "the store answers again, after {lasted}",
+    Silence.TOLD: "the store has not answered for {lasted}; the run waits for it",
+    Silence.FENCED: "the store has not answered for {lasted}, so others may take the run over: "
+    "nothing new starts until it answers",
+}
+
 
 class _HeldRun:
     """A run that this engine drives, and the callbacks of its driver."""
 
-    __slots__ = ("heard", "lease", "on_lost", "on_request")
+    __slots__ = ("heard", "lease", "on_lost", "on_notice", "on_request")
 
     def __init__(
         self,
         lease: Lease,
         on_request: Callable[[RunRequest], None],
         on_lost: Callable[[StoreError], None],
+        on_notice: Callable[[str], None],
     ) -> None:
         self.lease = lease
         self.on_request = on_request
         self.on_lost = on_lost
+        self.on_notice = on_notice
         self.heard: set[RequestKind] = set()
 
 
@@ -60,7 +71,7 @@ class LeaseKeeper:
     """Takes, keeps and gives back the leases of one engine's runs.
 
     They hold for `lease_s` without a beat of this process, which reads its mail every `listen_s`
-    real seconds.
+    real seconds. `fence` hears, on the event loop, whether anything new may start no more.
     """
 
     def __init__(
@@ -70,6 +81,7 @@ class LeaseKeeper:
         processes: Processes,
         clock: Clock,
         *,
+        fence: Callable[[bool], None],
         lease_s: float = LEASE_S,
         listen_s: float = _LISTEN_S,
     ) -> None:
@@ -83,7 +95,8 @@ class LeaseKeeper:
         self._enrolling = threading.Lock()
         self._stays = False
         self._held: dict[int, _HeldRun] = {}
-        self._thread: threading.Thread | None = None
+        self._fence = fence
+        self._threads: Sequence[threading.Thread] = ()
         self._has_ended = threading.Event()
 
     def engine_no(self) -> int:
@@ -104,11 +117,11 @@ class LeaseKeeper:
             raise self.lost(record.id, record.run_no)
         return lease
 
-    def take(self, record: RunRecord) -> Lease:
-        """Make this engine the run's owner. May block.
+    def take(self, record: RunRecord, wish: SlotWish | None = None) -> Lease:
+        """Make this engine the run's owner, with a slot for a `wish`. May block.
 
-        Raises `RunDrivenError` if another engine drives it, `RunNotFoundError` if the run has just
-        been deleted, and `StoreError`.
+        Raises `RunDrivenError` if another engine drives it, `NoSlotError`, `RunNotFoundError` if
+        the run has just been deleted, and `StoreError`.
         """
         while True:
             engine_no = self.engine_no()
@@ -117,10 +130,10 @@ class LeaseKeeper:
                 raise RunDrivenError(
                     driven_text(record.id, held),
                     run_id=record.id,
-                    hint=_remedy(held, self._processes),
+                    hint=_remedy(record.id, held, self._processes),
                 )
             after = 0 if held is None else held.token
-            lease = self._ownership.acquire(record.run_no, engine_no, after=after)
+            lease = self._ownership.acquire(record.run_no, engine_no, after=after, wish=wish)
             if lease is not None:
                 return lease
             if held is None and self._ownership.lease(record.run_no) is None:
@@ -135,12 +148,14 @@ class LeaseKeeper:
         lease: Lease,
         on_request: Callable[[RunRequest], None],
         on_lost: Callable[[StoreError], None],
+        on_notice: Callable[[str], None],
     ) -> None:
         """Keep a lease until `release`; callbacks are called on the running event loop.
 
-        `on_lost` hears that the lease is lost, or that the store can't be used any more.
+        `on_lost` hears that the lease is lost, or that the store can't be used any more, and
+        `on_notice` that the store doesn't answer, and that it answers again.
         """
-        self._held[lease.run_no] = _HeldRun(lease, on_request, on_lost)
+        self._held[lease.run_no] = _HeldRun(lease, on_request, on_lost, on_notice)
         self._begin()
 
     async def release(self, lease: Lease, give_back: Callable[[], None] | None = None) -> None:
@@ -193,31 +208,43 @@ class LeaseKeeper:
         )
 
     def _begin(self) -> None:
-        """Have the keeper's thread work."""
-        if self._thread is None:  # or the last one is about to end
-            self._has_ended = threading.Event()
-            self._thread = threading.Thread(
-                target=self._keep,
-                args=(asyncio.get_running_loop(), self._has_ended),
-                name="fanwise-lease",
-                daemon=True,
+        """Have the keeper's threads work."""
+        if self._threads:  # else there are none, or the last ones are about to end
+            return
+        loop, has_ended = asyncio.get_running_loop(), threading.Event()
+        fence_s = self._lease_s - self._lease_s / _BEATS  # the last beat may be so long ago
+        silence = SilenceWatch(fence_s, partial(self._note_silence, loop))
+        self._has_ended = has_ended
+        self._threads = [
+            threading.Thread(target=work, args=given, name=f"fanwise-{name}", daemon=True)
+            for name, work, given in (
+                ("lease", self._keep, (loop, has_ended, silence)),
+                ("silence", silence.watch, (has_ended,)),
             )
-            self._thread.start()
+        ]
+        for thread in self._threads:
+            thread.start()
 
     async def _end(self) -> None:
-        """Have the keeper's thread end, if there is one."""
-        if self._thread is not None:
-            ending, self._thread = self._thread, None
-            self._has_ended.set()
-            await asyncio.to_thread(ending.join)
+        """Have the keeper's threads end, if there are some."""
+        ending, self._threads = self._threads, ()
+        self._has_ended.set()
+        for thread in ending:
+            await asyncio.to_thread(thread.join)
 
-    def _keep(self, loop: asyncio.AbstractEventLoop, has_ended: threading.Event) -> None:
+    def _keep(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        has_ended: threading.Event,
+        silence: SilenceWatch,
+    ) -> None:
         """Beat and read mail in the keeper's thread, until nothing is held any more."""
         beat_s = self._lease_s / _BEATS
         beaten_at = self._clock.monotonic()
         while not has_ended.wait(min(self._listen_s, beat_s)):
             with suppress(RuntimeError):  # the loop is closed
                 try:
+                    silence.ask()
                     now = self._clock.monotonic()
                     engine_no = self.engine_no()
                     if now >= beaten_at + beat_s:
@@ -225,6 +252,7 @@ class LeaseKeeper:
                         beaten_at = now
                     if self._held:
                         self._read_mail(loop, engine_no)
+                    silence.answered()
                 except StoreUnusableError as error:
                     # Attempts in flight may not come to the journal for hours.
                     for run in dict(self._held).values():
@@ -232,6 +260,20 @@ class LeaseKeeper:
                     return
                 except StoreError:
                     pass  # it may pass; else the journal meets and reports it
+
+    def _note_silence(
+        self, loop: asyncio.AbstractEventLoop, stage: Silence, lasted_s: float
+    ) -> None:
+        """Fence the engine or lift the fence, and have the runs that are driven say so."""
+        text = _SILENT[stage].format(lasted=_span(lasted_s))
+
+        def tell() -> None:
+            for run in dict(self._held).values():
+                run.on_notice(text)
+            self._fence(stage is Silence.FENCED)
+
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(tell)
 
     def _beat(self, engine_no: int) -> None:
         """Record a sign of life. An engine that was taken for dead gets another number."""
@@ -265,12 +307,12 @@ def driven_text(run_id: str, lease: Lease) -> str:
     return f"{text}, and has said nothing for {_span(lease.silent_s)}." if is_silent else f"{text}."
 
 
-def _remedy(lease: Lease, processes: Processes) -> str:
+def _remedy(run_id: str, lease: Lease, processes: Processes) -> str:
     assert lease.owner is not None
     if processes.state(lease.owner) is ProcessState.STOPPED:
         left_s = max(1.0, lease.owner.lease_s - lease.silent_s)
         return f"That process is stopped; in {_span(left_s)} the run can be taken over."
-    return "Wait for its end, or ask it to stop with: fanwise pause, fanwise cancel."
+    return f"Wait for its end, or ask it to stop: fanwise pause {run_id}, fanwise cancel {run_id}"
 
 
 def _span(seconds: float) -> str:

@@ -27,11 +27,12 @@ class Slots:
     none, but as many at most may be left.
     """
 
-    __slots__ = ("_is_offering", "_left_behind", "_limit", "free", "waiting")
+    __slots__ = ("_is_closed", "_is_offering", "_left_behind", "_limit", "free", "waiting")
 
     def __init__(self, limit: int) -> None:
         self.free = self._limit = limit
         self._left_behind = 0
+        self._is_closed = False
         self.waiting: dict[Callable[[], None], None] = {}
         self._is_offering = False
 
@@ -39,6 +40,15 @@ class Slots:
         """Free a slot, and have the first that waits for one look again."""
         self.free += 1
         if self.waiting:
+            self._offer()
+
+    def close(self, closed: bool) -> None:
+        """Have no slot free until it is called with False."""
+        if closed is self._is_closed:
+            return
+        self._is_closed = closed
+        self.free += -self._limit if closed else self._limit
+        if self.free > 0 and self.waiting:
             self._offer()
 
     def leave(self, call: Future) -> bool:
@@ -96,6 +106,10 @@ class ProcessSlots:
         self._limit = limit
         self._actions = Slots(limit)
         self._workflows: list[Slots] = []
+
+    def fence(self, closed: bool) -> None:
+        """Let no action start until it is called with False; those that run go on."""
+        self._actions.close(closed)
 
     def of(self, depth: int, *, is_workflow: bool) -> Slots:
         """Return the slots for attempts of a task that `depth` workflows stand around."""

@@ -6,44 +6,48 @@ This is the only place that knows executors by their names. It starts nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from fanwise.catalog import Runs
+from fanwise.catalog import LOCAL, PROCESS, WAITING_ACTIONS, ActionSpec, Runs
 from fanwise.errors import UsageError
 from fanwise.ports import Executor
 
-LOCAL: Final = "local"
-"""The executor that every engine has: this process."""
-
-PROCESS: Final = "process"
-"""The executor whose attempts run in child processes."""
-
-_WANTED: Final[Mapping[Runs, tuple[str, ...]]] = {
-    Runs.ASYNC: (LOCAL,),
-    Runs.THREAD: (LOCAL,),
-    Runs.PROCESS: (PROCESS, LOCAL),
-}
-"""The names of executors for each kind of action, the best first."""
-
-_NOTICES: Final[Mapping[tuple[Runs, str], str]] = {
-    (Runs.PROCESS, LOCAL): "an action with cpu=True runs in a thread: there is no process pool yet"
-}
-
 
 class Placement(NamedTuple):
-    """The executor of a visit, and a line for the run's observer if it isn't the best one."""
+    """The executor of a visit.
 
+    One that was `asked` for runs the visit or fails it. With another one, a call that can't leave
+    this process stays. `notice` is a line for the run's observer, or "".
+    """
+
+    name: str
     executor: Executor
+    asked: bool = False
     notice: str = ""
 
 
-def place(executors: Mapping[str, Executor], runs: Runs) -> Placement:
-    """The executor for actions of this kind. Raises `UsageError` if there is none."""
-    for name in _WANTED[runs]:
-        if name in executors:
-            return Placement(executors[name], _NOTICES.get((runs, name), ""))
-    raise UsageError(
-        f"an action runs in: {' or '.join(_WANTED[runs])}; "
-        f"this engine has the executors: {', '.join(executors) or 'none'}.",
-        hint=f'Give the engine an executor "{LOCAL}".',
-    )
+def place(executors: Mapping[str, Executor], action: ActionSpec, asked: str | None) -> Placement:
+    """The executor for calls of an action: `asked`, or else one that fits the action's kind.
+
+    A workflow that is called stays in this process, and its steps are placed one by one; so does an
+    action that waits. Raises `UsageError` if there is no such executor.
+    """
+    if action.workflow is not None or action.name in WAITING_ACTIONS:
+        return Placement(LOCAL, _named(executors, LOCAL))
+    if asked is not None:
+        return Placement(asked, _named(executors, asked), asked=True)
+    if action.runs is not Runs.PROCESS:
+        return Placement(LOCAL, _named(executors, LOCAL))
+    if PROCESS in executors:
+        return Placement(PROCESS, executors[PROCESS])
+    notice = "an action with cpu=True runs in a thread: this engine has no processes"
+    return Placement(LOCAL, _named(executors, LOCAL), notice=notice)
+
+
+def _named(executors: Mapping[str, Executor], name: str) -> Executor:
+    if name not in executors:
+        raise UsageError(
+            f'this engine has no executor "{name}"; it has: {", ".join(executors) or "none"}.',
+            hint="Name one of these, or give the engine this one.",
+        )
+    return executors[name]

@@ -13,14 +13,14 @@ from msgspec.structs import replace
 
 from fanwise.context import WorkflowContext
 from fanwise.engine.masking import Masker
+from fanwise.engine.run_rules import with_rules
 from fanwise.errors import AttemptError, ParameterError, UsageError
-from fanwise.model import RunOrigin, RunRecord, Status, Submission
+from fanwise.model import MOST_PRIORITY, RunOrigin, RunRecord, Status, Submission
 from fanwise.plan import Plan, bind_parameters, require_no_secrets, require_recordable
 from fanwise.ports import SECRET_PREFIX, Clock, Randomness, Secrets
 from fanwise.values import FrozenDict, Json, decode, encode
 
 _MAX_TAGS: Final = 20
-_MOST_PRIORITY: Final = 100
 _MOST_KEY: Final = 200
 _is_tag = re.compile(r"[A-Za-z0-9._:=/-]{1,100}").fullmatch
 _RUN_ID: Final = (
@@ -82,10 +82,12 @@ class RunFactory:
         require_recordable(plan, given)
         bound = bind_parameters(plan, given)
         require_no_secrets(plan, bound, self.masker().mask)
+        context = _first_context(record, bound, {})
         shown = {
             name: None if plan.parameters[name].secret else value for name, value in bound.items()
         }
-        return replace(record, parameters=encode(shown))
+        origin = with_rules(record.origin, plan, context)
+        return replace(record, parameters=encode(shown), origin=origin)
 
     def masker(self) -> Masker:
         """A masker of the secrets in the environment, for texts that are no run's."""
@@ -150,7 +152,11 @@ class RunFactory:
         shown = {
             name: None if plan.parameters[name].secret else value for name, value in bound.items()
         }
-        record = replace(record, parameters=encode(masker.mask(shown)))
+        record = replace(
+            record,
+            parameters=encode(masker.mask(shown)),
+            origin=with_rules(record.origin, plan, context),
+        )
         return PreparedRun(plan, record, context, masker, _timeout_s(plan, context))
 
     def _other_secrets(self) -> list[str]:
@@ -187,9 +193,9 @@ def checked_queue(name: str) -> str:
 def checked_submission(submission: Submission) -> Submission:
     """The place of a new run in a queue. Raises `UsageError` if it can't be one."""
     checked_queue(submission.queue)
-    if not -_MOST_PRIORITY <= submission.priority <= _MOST_PRIORITY:
+    if not -MOST_PRIORITY <= submission.priority <= MOST_PRIORITY:
         raise UsageError(
-            f"a priority is a whole number from -{_MOST_PRIORITY} to {_MOST_PRIORITY}, not "
+            f"a priority is a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY}, not "
             f"{submission.priority}.",
             hint="Runs with a higher one are taken first; 0 if none is given.",
         )
@@ -225,6 +231,11 @@ def _origin(plan: Plan, given: Iterable[str]) -> RunOrigin:
         packs=plan.packs,
         workflows={str(Path(each.file).absolute()): each.text for each in called},
         actions={spec.name: spec.digest for spec in specs if spec.workflow is None},
+        named_limits=tuple(
+            dict.fromkeys(
+                task.limit for each in (first, *called) for task in each.tasks if task.limit
+            )
+        ),
     )
 
 

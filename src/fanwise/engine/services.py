@@ -19,6 +19,7 @@ from fanwise.engine.journal import JournalWriter
 from fanwise.engine.limits import ProcessSlots, Slots
 from fanwise.engine.masking import Masker
 from fanwise.engine.parking import Parking
+from fanwise.engine.sharing import SharedLimits
 from fanwise.engine.visit import Visit
 from fanwise.model import ErrorInfo, Limits
 from fanwise.plan import Plan, PlannedTask, Value
@@ -32,6 +33,8 @@ from fanwise.ports import (
     Queue,
     Randomness,
     Records,
+    RunSlots,
+    Shares,
     Sources,
     Waits,
 )
@@ -40,8 +43,9 @@ from fanwise.ports import (
 class Services(msgspec.Struct, frozen=True):
     """The adapters of an engine, shared by all of its runs.
 
-    `executors` are found by their names, see `placement`. `resources` is a block around each run:
-    its end gives back the things that actions shared, such as pooled connections.
+    `executors` are found by their names, see `placement`; `executor` is the name of the one for
+    tasks that name none, or None to go by the kind of their actions. `resources` is a block around
+    each run: its end gives back the things that actions shared, such as pooled connections.
     """
 
     records: Records
@@ -49,6 +53,8 @@ class Services(msgspec.Struct, frozen=True):
     mailbox: Mailbox
     queue: Queue
     waits: Waits
+    run_slots: RunSlots
+    shares: Shares
     executors: Mapping[str, Executor]
     sources: Sources
     resources: Callable[[], AbstractAsyncContextManager[None]]
@@ -56,6 +62,7 @@ class Services(msgspec.Struct, frozen=True):
     randomness: Randomness
     processes: Processes
     limits: Limits
+    executor: str | None = None
 
 
 class Child(Protocol):
@@ -86,6 +93,7 @@ class RunServices(msgspec.Struct, frozen=True):
     observer: Observer
     masker: Masker
     slots: ProcessSlots
+    shared_limits: SharedLimits
     stop: StopFlag
     activity: Activity
     parking: Parking
@@ -107,7 +115,8 @@ class RunServices(msgspec.Struct, frozen=True):
 
     def slots_of(self, task: PlannedTask) -> Slots:
         """The slots for attempts of a task."""
-        return self.slots.of(self.depth, is_workflow=task.spec.workflow is not None)
+        slots = self.slots.of(self.depth, is_workflow=task.spec.workflow is not None)
+        return slots if task.limit is None else self.shared_limits.slots(task.limit, slots)
 
     def describe(self, error: BaseException) -> ErrorInfo:
         """The record of an exception."""

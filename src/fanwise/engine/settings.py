@@ -16,7 +16,7 @@ class TaskSettings(msgspec.Struct, frozen=True):
     """The settings of a visit of a task. Spans are in seconds; `timeout_s` is for each attempt.
 
     `rate_per_s` is how many attempts start a second, and `batch_size` how many items of the source
-    make one of the task's; None is no bound, and no batches.
+    make one of the task's; None is no bound, and no batches. `executor` is one that the task names.
     """
 
     concurrency: int
@@ -32,6 +32,7 @@ class TaskSettings(msgspec.Struct, frozen=True):
     label: Value | None
     timeout_s: float | None
     delay_s: float
+    executor: str | None
 
 
 def resolve_settings(task: PlannedTask, context: WorkflowContext) -> TaskSettings:
@@ -51,6 +52,7 @@ def resolve_settings(task: PlannedTask, context: WorkflowContext) -> TaskSetting
         label=task.label,
         timeout_s=planned.timeout.resolve(context),
         delay_s=planned.delay.resolve(context),
+        executor=planned.executor.resolve(context),
     )
 
 

@@ -59,8 +59,11 @@ class _Step(NamedTuple):
     function: Callable[..., Awaitable[object]] | None
 
 
-def is_straight(plan: Plan) -> bool:
-    """True if the workflow's tasks run in listed order, each once, and wait for nothing else."""
+def is_straight(plan: Plan, executor: str | None = None) -> bool:
+    """True if the workflow's tasks run in listed order, each once, and wait for nothing else.
+
+    `executor` is the one of tasks that name none, or None.
+    """
     edges = plan.graph.edges
     follows = {edge.target for edge in edges if edge.source == edge.target - 1}
     return (
@@ -69,13 +72,13 @@ def is_straight(plan: Plan) -> bool:
         and len(plan.graph.names) == len(plan.tasks)  # none in `finally`
         and follows == set(range(1, len(plan.tasks)))
         and all(edge.source < edge.target and edge.transition == IMPLICIT for edge in edges)
-        and all(map(_is_simple, plan.tasks))
+        and all(_is_simple(task, executor) for task in plan.tasks)
     )
 
 
-def _is_simple(task: PlannedTask) -> bool:
+def _is_simple(task: PlannedTask, executor: str | None) -> bool:
     has_branches = task.when is not None or task.publish or task.transitions
-    return is_plain(task) and not has_branches
+    return is_plain(task, executor) and not has_branches
 
 
 class _Printing:

@@ -42,6 +42,10 @@ class Beginning(msgspec.Struct, frozen=True):
 class Takeover(Protocol):
     """A way to take up a recorded run."""
 
+    @property
+    def needs_slot(self) -> bool:
+        """Say whether the run needs a slot of its limit."""
+
     def check(self, record: RunRecord) -> None:
         """Raise a `ConflictError` unless the run can be taken up in this way."""
 
@@ -55,6 +59,11 @@ class Resume:
     def __init__(self, *, force: bool, cancel: bool) -> None:
         self._takes_changed_files = force or cancel  # a cancelled run reads nothing more
         self._cancel = cancel
+
+    @property
+    def needs_slot(self) -> bool:
+        """Say whether the run is to be driven; to end as cancelled it waits for nobody."""
+        return not self._cancel
 
     def check(self, record: RunRecord) -> None:
         """Raise `RunOverError` if the run is over."""
@@ -106,6 +115,11 @@ class Retry:
         self._recorded = recorded
         self._from_task = from_task
         self._corrected = corrected
+
+    @property
+    def needs_slot(self) -> bool:
+        """Return True."""
+        return True
 
     def check(self, record: RunRecord) -> None:
         """Raise `RunNotOverError` unless the run is over."""

@@ -9,7 +9,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from fanwise.bitmap import Bitmap
-from fanwise.catalog import StopFlag
+from fanwise.catalog import LOCAL, StopFlag
 from fanwise.context import WorkflowContext
 from fanwise.engine.attempt import VisitCall
 from fanwise.engine.calls import make_call
@@ -36,6 +36,7 @@ from fanwise.model import (
     WaitPlace,
 )
 from fanwise.plan import PlannedItems, PlannedTask
+from fanwise.ports import Executor
 from fanwise.values import decode
 
 
@@ -66,6 +67,7 @@ class VisitRunner:
         self._note = note
         self._begun = begun
         self._feed: AttemptQueue | None = None
+        self._executor: str | None = None  # that the task asks for
         self._stop: Stop | None = None
         self._stopped = asyncio.Event()
         self._on_rest = on_rest
@@ -104,6 +106,7 @@ class VisitRunner:
         if settings.delay_s and not await self._delay(settings.delay_s):
             return self._stopped_early()
         run, timeout_s = self._run, settings.timeout_s
+        self._executor = settings.executor
         begun_children = await self._find_begun_children()
         bound_call = partial(
             make_call,
@@ -156,9 +159,7 @@ class VisitRunner:
         feed.on_rest(self._on_rest)
         if self._stop is not None:  # requested while the settings were evaluated
             feed.stop(self._stop)
-        executor, notice = place(self._run.services.executors, call.runs)
-        if notice:
-            feed.notice(notice)
+        executor = await self._placed(feed, call)
         await executor.execute(feed, call)
         if feed.calls_left:
             some = "1 call" if feed.calls_left == 1 else f"{feed.calls_left:,} calls"
@@ -166,6 +167,22 @@ class VisitRunner:
                 f"{some} of {self._visit.path} can't be stopped and still run; nothing waits for "
                 "what is left behind, and it ends with this process"
             )
+
+    async def _placed(self, feed: AttemptQueue, call: VisitCall) -> Executor:
+        """The executor that the visit has, of those that the call can reach."""
+        services = self._run.services
+        asked = self._executor or services.executor
+        placement = place(services.executors, self._task.spec, asked)
+        if placement.notice:
+            feed.notice(placement.notice)
+        if placement.name == LOCAL or placement.asked:
+            return placement.executor
+        try:
+            await asyncio.to_thread(call.portable)
+        except AttemptError as error:
+            feed.notice(f"{self._visit.path} runs in a thread of this process: {error}")
+            return services.executors[LOCAL]
+        return placement.executor
 
     async def _solo(self, call: VisitCall, settings: TaskSettings) -> VisitEnd:
         feed = SingleAttempt(

@@ -15,6 +15,7 @@ from jinja2 import nodes
 from fanwise.errors import AttemptTimeoutError
 from fanwise.expressions.attributes import call_method
 from fanwise.expressions.compilation import Closure, Compiler
+from fanwise.expressions.filters.dates import zone_of
 from fanwise.expressions.filters.patterns import compiled
 from fanwise.expressions.frame import Frame
 from fanwise.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS, Function
@@ -47,6 +48,9 @@ _LOOKED_UP: dict[str, tuple[str, Mapping[str, Function]]] = {
 
 _PASSED_ON = {"function": ("attribute", "default")}
 """The parameters of `map` that are its filter's, if it has one."""
+
+_CHECKED: dict[str, Callable[[str], object]] = {"pattern": compiled, "tz": zone_of}
+"""The parameters whose constant texts are checked with the workflow."""
 
 _Calling: TypeAlias = nodes.Call | nodes.Filter | nodes.Test
 
@@ -201,12 +205,13 @@ def _bind(
         bound = function.signature.bind(*args, **kwargs)
     except TypeError as error:
         compiler.fail(node, f"{function.title} is called wrongly: {error}.")
-    pattern = bound.arguments.get("pattern")
-    if isinstance(pattern, nodes.Const) and isinstance(pattern.value, str):
-        try:
-            compiled(pattern.value)
-        except EvaluationError as error:
-            compiler.fail(node, error.reason, error.hint)
+    for name, check in _CHECKED.items():
+        given = bound.arguments.get(name)
+        if isinstance(given, nodes.Const) and isinstance(given.value, str):
+            try:
+                check(given.value)
+            except EvaluationError as error:
+                compiler.fail(node, error.reason, error.hint)
     return bound
 
 

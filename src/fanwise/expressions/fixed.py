@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
+from fanwise.context import TRIGGER_KEYS
 from fanwise.expressions.missing import nearest
 from fanwise.model import Status
 
@@ -43,6 +44,7 @@ _ROOTS: Final[Mapping[str, Parts]] = {
         "error": _ERROR,
         "cause": {"type": Leaf(), "by": Leaf()},
     },
+    "trigger": {**dict.fromkeys(TRIGGER_KEYS, Leaf()), "event": None, "events": None},
     "attempt": {"key": Leaf(), "number": Leaf()},
     "index": Leaf(),
     "error()": _ERROR,

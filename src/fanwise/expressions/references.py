@@ -27,7 +27,7 @@ Reader: TypeAlias = Callable[[Any], Any]
 NOT_DIRECT = (AttributeError, LookupError, EvaluationError, TypeError, ValueError)
 """The errors of `ValuePath.direct`, after which a path is read part by part."""
 
-ROOTS = ("parameters", "vars", "task", "item", "index", "attempt", "secrets", "run")
+ROOTS = ("parameters", "vars", "task", "item", "index", "attempt", "secrets", "run", "trigger")
 """The names of the context that a template may start a path with."""
 
 _READERS: dict[str, Reader] = {
@@ -42,6 +42,7 @@ _WHOLE: dict[str, Reader] = {
     "parameters": lambda frame: frame.shared.parameters,
     "vars": lambda frame: frame.shared.variables,
     "run": lambda frame: frame.shared.run,
+    "trigger": lambda frame: frame.shared.trigger,
     "item": lambda frame: frame.item,
     "index": lambda frame: frame.index,
     "attempt": lambda frame: frame.attempt,

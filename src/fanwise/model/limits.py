@@ -21,6 +21,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt's result, as JSON."""
     context_bytes: int = 2**30
     """A run's parameters, variables and task results together, as JSON."""
+    snapshot_bytes: int = 64 * 2**20
+    """The part of the context that the inputs of a task's items name, as JSON, where the items run
+    in other processes: it is sent to each of these once."""
     error_bytes: int = 64 * 2**10
     """One error's message, data and traceback, and the item that failed; longer ones are
     shortened."""

@@ -15,10 +15,11 @@ class Submission(msgspec.Struct, frozen=True):
     """The place of a submitted run among others. It lasts as long as the run does.
 
     Of the runs of a queue the one with the highest `priority` is taken first, and of equals the
-    oldest. `once` is a key that at most one run has. A run that `is_waiting` has done so since
-    `since`, in seconds since the epoch by the store's clock; `why` is the reason for which its last
-    engine has put it back, empty if none has. `tries` counts the engines in a row that have taken
-    the run and lost it without any progress, and `tried_by` names them.
+    oldest; each ten minutes of waiting count as one more. A run `is_held_back` if it waits for a
+    slot of its limit. `once` is a key that at most one run has. A run that `is_waiting` has done so
+    since `since`, in seconds since the epoch by the store's clock; `why` is the reason for which
+    its last engine has put it back, empty if none has. `tries` counts the engines in a row that
+    have taken the run and lost it without any progress, and `tried_by` names them.
     """
 
     queue: str = DEFAULT_QUEUE
@@ -29,6 +30,7 @@ class Submission(msgspec.Struct, frozen=True):
     tries: int = 0
     why: str = ""
     tried_by: str = ""
+    is_held_back: bool = False
 
 
 class Claim(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status
+from fanwise.model.slots import NamedLimit, RepeatKey, RunLimit
 from fanwise.model.waits import CloseWaits, Wait
 
 
@@ -109,7 +110,9 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `folder` is where relative paths of `given` parameters start, `packs` are pack folders, and
     `most_items` bounds each fan-out. `workflows` has the texts of the workflows that it calls, and
-    `actions` a digest of the code of each action, by its name.
+    `actions` a digest of the code of each action, by its name. `limit` is the limit across runs
+    that the run is under, `priority` its place among those that wait, and `repeat` the key under
+    which it is a repeat of another run. `named_limits` are those that its tasks name.
     """
 
     folder: str = ""
@@ -118,6 +121,10 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     most_items: int | None = None
     workflows: Mapping[str, str] = {}
     actions: Mapping[str, str] = {}
+    limit: RunLimit | None = None
+    priority: int = 0
+    repeat: RepeatKey | None = None
+    named_limits: tuple[NamedLimit, ...] = ()
 
 
 class RunRecord(msgspec.Struct, frozen=True):
@@ -184,8 +191,8 @@ Record = (
     | CloseWaits
     | Wait
 )
-"""Records of a run. Those that the journal writes: runs, visits and sleeps replace earlier records
-of them; items, events and logs are added. Waits are written through `Waits`, and exported."""
+"""Records of a run. The journal writes all but waits, which `Waits` does: runs, visits and sleeps
+replace earlier records of them; items, events and logs are added."""
 
 
 class FileFingerprint(msgspec.Struct, frozen=True):

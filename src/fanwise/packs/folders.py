@@ -51,10 +51,14 @@ def load_actions(
         registry.add(spec)
     packs: list[Path] = []
     for folder in pack_folders:
-        found = _packs_in(folder.absolute())
+        try:
+            found = _packs_in(folder.absolute())
+            what = "holds no pack" if folder.is_dir() else "is not a folder"
+        except OSError as error:
+            found, what = [], f"can't be read: {error.strerror}"
         if not found:
             raise ActionLoadError(
-                f"{folder}  {'holds no pack' if folder.is_dir() else 'is not a folder'}.",
+                f"{folder}  {what}.",
                 hint="Name a folder with an actions.py, or one that holds such folders.",
             )
         packs += found

@@ -13,16 +13,20 @@ from fanwise.packs.folders import actions_of
 
 
 class ActionLoader:
-    """Finds actions by reference. Each pack is imported once, and stays as it was then."""
+    """Finds actions by reference.
+
+    A pack is imported once, and again when other code of it is asked for, as after an edit.
+    """
 
     def __init__(self) -> None:
         self._packs: dict[str, dict[str, ActionSpec]] = {}
 
     def find(self, reference: ActionRef) -> ActionSpec:
         """The action. Raises `ActionLoadError` if it isn't there, or has other code here."""
-        if reference.pack not in self._packs:
+        found = self._packs.get(reference.pack, {}).get(reference.name)
+        if found is None or found.digest != reference.digest:
             self._packs[reference.pack] = {spec.name: spec for spec in actions_of(reference.pack)}
-        found = self._packs[reference.pack].get(reference.name)
+            found = self._packs[reference.pack].get(reference.name)
         if found is None:
             raise ActionLoadError(
                 f'{reference.pack}  the pack has no action "{reference.name}" here.',

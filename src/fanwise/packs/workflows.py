@@ -18,7 +18,7 @@ from fanwise.actions.decorator import spec_of
 from fanwise.catalog import ActionField, ActionSpec, Runs
 from fanwise.definition import Accepted, ParameterDefinition, WorkflowDefinition, load
 from fanwise.errors import ActionLoadError, InputError, UsageError
-from fanwise.model import Limits
+from fanwise.model import Limits, NamedLimit
 from fanwise.packs.folders import load_actions
 from fanwise.packs.registry import ActionRegistry
 from fanwise.plan import Plan, compile_plan
@@ -36,8 +36,9 @@ class Workflows:
 
     `actions` are functions made by `@fanwise.action`, which each workflow may call beside those of
     packs; they come before a pack's action that is made from the same lines of a file. `texts` has
-    the texts of files that are to be taken as they were, by their absolute paths.
-    `around` may put a catalog around that of each file, with which actions are looked up instead.
+    the texts of files that are to be taken as they were, by their absolute paths. `named_limits`
+    are those that tasks may name. `around` may put a catalog around that of each file, with which
+    actions are looked up instead.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Workflows:
         texts: Mapping[str, str] = {},
         actions: Sequence[Callable[..., object]] = (),
         around: Callable[[Catalog], Catalog] | None = None,
+        named_limits: Sequence[NamedLimit] = (),
     ) -> None:
         self._texts = texts
         self._given = tuple(map(_given_action, actions))
         self._pack_folders = pack_folders
         self._limits = limits
+        self._named_limits = named_limits
         self._import_packs = import_packs
         self._around = around
         self._root: Path | None = None  # the folder of the first workflow that was loaded
@@ -103,7 +106,9 @@ class Workflows:
         return self._specs[key]
 
     def _compile(self, definition: WorkflowDefinition, file: Path | None) -> Plan:
-        plan = compile_plan(definition, self.catalog(file), limits=self._limits)
+        plan = compile_plan(
+            definition, self.catalog(file), limits=self._limits, named_limits=self._named_limits
+        )
         return replace(plan, packs=tuple(str(each.absolute()) for each in self._pack_folders))
 
     def _spec(self, key: Path, definition: WorkflowDefinition) -> ActionSpec:

@@ -24,9 +24,15 @@ CODES: Mapping[str, str] = {
     "bad-input": "An input's literal value doesn't fit the action's parameter.",
     "bad-template": "A template can't be compiled.",
     "bad-condition": "A condition is text with templates in it, which is always true.",
+    "bad-schedule": "A schedule has a wrong expression, zone or time, or never fires.",
+    "bad-trigger": "A trigger's secret is written in the file, or triggers start each other for "
+    "ever.",
     "conflicting-inputs": "Inputs stand together, or are missing, against a rule of the action.",
+    "doubtful-schedule": "A warning: a schedule may mean something else than it seems to.",
+    "dropped-events": "A warning: a trigger drops events while a run of it is open.",
     "missing-action": "A task names no action.",
     "missing-input": "An input is missing that the action requires.",
+    "missing-parameter": "A trigger doesn't give a parameter that the workflow requires.",
     "misplaced-name": "A template names something that can't be known where it stands.",
     "secret-recorded": "A secret would be recorded, in a variable or in the run's output.",
     "impossible-join": "A task joins more ways than lead to it, or can't join where it stands.",
@@ -39,6 +45,8 @@ CODES: Mapping[str, str] = {
     "template-in-script": "A script names something of the run; values are given in env.",
     "unknown-action": "No pack has an action of this name.",
     "unknown-input": "The action has no parameter of this name.",
+    "limit-of-workflow": "A task that calls a workflow names a limit, which is for actions.",
+    "unknown-limit": "A task names a limit that no fanwise.yaml has.",
     "unknown-parameter": "A template names a parameter that the workflow doesn't declare.",
     "unknown-part": "A template names a part that its value can't have.",
     "unknown-task": "A template, needs or next names a task that the workflow doesn't have.",
@@ -115,12 +123,11 @@ class Checker:
         if plan.output is not None:
             at_end = _Scope(_ALL, "a run's output has no item", records=True)
             yield from self._check(plan.output, at_end)
-        if plan.timeout is not None and plan.timeout.template is not None:
-            # It is evaluated before the run is recorded, so no variable has a value yet.
-            no_variables: Set[str] = set()
-            yield from self._check(
-                plan.timeout.template, _Scope(None, "a run has no item"), known=no_variables
-            )
+        # These are evaluated before the run is recorded, so no variable has a value yet.
+        no_variables: Set[str] = set()
+        for value, is_recorded in _of_the_run(plan):
+            scope = _Scope(None, "a run has no item", records=is_recorded)
+            yield from self._check(value, scope, known=no_variables)
 
     # Actions
 
@@ -139,6 +146,13 @@ class Checker:
                 yield self._unknown_action(task, name)
             else:
                 yield from input_problems(self._definition, task, spec)
+                if spec.workflow is not None and task.settings.executor.given is not None:
+                    yield Diagnostic(
+                        self._definition.key_place(*task.path, "executor"),
+                        "conflicting-keys",
+                        f'task "{task.name}" calls a workflow, which runs in no executor.',
+                        'Give "executor" to the steps of that workflow.',
+                    )
 
     def _action(self, task: PlannedTask) -> str | None:
         key, at = task.path
@@ -367,6 +381,17 @@ def _when_scope(shared: _Scope, task: PlannedTask) -> _Scope:
         "filter the list with select in with-items, or let each item call a workflow of its own, "
         "action: ./one.yaml, whose task has the condition",
     )
+
+
+def _of_the_run(plan: Plan) -> Iterator[tuple[Value, bool]]:
+    """The values that are evaluated before a run is recorded, and whether they are recorded."""
+    if plan.timeout is not None and plan.timeout.template is not None:
+        yield plan.timeout.template, False
+    if plan.priority is not None and plan.priority.template is not None:
+        yield plan.priority.template, True
+    for keyed in (plan.concurrency, plan.dedupe):
+        if keyed is not None and keyed.key is not None:
+            yield keyed.key, True
 
 
 def _suggest(name: str, known: list[str] | tuple[str, ...], kind: str) -> str:

@@ -5,9 +5,9 @@ All problems of a file are told at once. Nothing is run, and nothing outside the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -18,17 +18,20 @@ from fanwise.definition import (
     TaskDefinition,
     TransitionDefinition,
     WorkflowDefinition,
+    did_you_mean,
     has_template,
     reader,
 )
 from fanwise.errors import DefinitionError, Diagnostic, Place, TemplateSyntaxError, UsageError
 from fanwise.expressions import quoted, script_text, template_in
-from fanwise.model import Limits
+from fanwise.model import Limits, NamedLimit
 from fanwise.plan.checks import Checker
 from fanwise.plan.model import (
     Plan,
     PlannedInput,
     PlannedItems,
+    PlannedLimit,
+    PlannedRepeat,
     PlannedTask,
     PlannedTransition,
 )
@@ -40,6 +43,9 @@ from fanwise.plan.warnings import warnings_of
 from fanwise.ports import Catalog
 from fanwise.source_kinds import SOURCE_KINDS
 
+if TYPE_CHECKING:
+    from fanwise.plan.triggers import PlannedTrigger
+
 _UNRESOLVED = ActionSpec(
     name="", function=lambda: None, runs=Runs.ASYNC, fields={}, open_input=True
 )
@@ -47,22 +53,32 @@ _UNRESOLVED = ActionSpec(
 
 
 def compile_plan(
-    definition: WorkflowDefinition, catalog: Catalog | None, *, limits: Limits | None = None
+    definition: WorkflowDefinition,
+    catalog: Catalog | None,
+    *,
+    limits: Limits | None = None,
+    named_limits: Sequence[NamedLimit] = (),
 ) -> Plan:
     """Make a plan. Raises `DefinitionError` with every problem, in the order of the file.
 
     Without a catalog actions are not looked up, and the plan can be looked at but not run.
+    `named_limits` are those that tasks may name.
     """
-    return _Compiler(definition, catalog, limits or Limits()).compile()
+    return _Compiler(definition, catalog, limits or Limits(), named_limits).compile()
 
 
 class _Compiler:
     def __init__(
-        self, definition: WorkflowDefinition, catalog: Catalog | None, limits: Limits
+        self,
+        definition: WorkflowDefinition,
+        catalog: Catalog | None,
+        limits: Limits,
+        named_limits: Sequence[NamedLimit],
     ) -> None:
         self._definition = definition
         self._catalog = catalog
         self._limits = limits
+        self._named_limits = {limit.name: limit for limit in named_limits}
         self._lines = definition.text.splitlines()
         self._with_items = {
             task.name
@@ -94,17 +110,47 @@ class _Compiler:
             parameters=definition.parameters,
             variables=self._values(definition.vars, "vars"),
             timeout=self._setting(definition.timeout, ("timeout",)),
+            concurrency=self._limit(),
+            priority=self._setting(definition.priority, ("priority",)),
+            dedupe=self._repeat(),
             output=None if definition.output is None else self._value(definition.output, "output"),
         )
         checker = Checker(plan, definition, self._catalog, self._broken)
         self._problems += order.problems()
         self._problems += checker.problems()
+        triggers, trigger_warnings = self._triggers()
         if self._problems:
             # One mistake may be met from several sides; the file's author needs it once.
             unique = dict.fromkeys(self._problems)
             raise DefinitionError(tuple(sorted(unique, key=lambda problem: problem.place)))
-        warnings = (*warnings_of(plan), *lost_digits(plan, definition))
-        return replace(plan, secrets=checker.secrets, warnings=warnings)
+        warnings = (*warnings_of(plan), *lost_digits(plan, definition), *trigger_warnings)
+        return replace(plan, secrets=checker.secrets, warnings=warnings, triggers=triggers)
+
+    def _triggers(self) -> tuple[tuple[PlannedTrigger, ...], Sequence[Diagnostic]]:
+        if not self._definition.triggers:
+            return (), ()
+        from fanwise.plan.triggers import Triggers  # zones and cron take their time to import
+
+        definition = self._definition
+        triggers = Triggers(definition, definition.name, definition.parameters, self._value)
+        planned = tuple(
+            triggers.compile_one(each, at) for at, each in enumerate(definition.triggers)
+        )
+        self._problems += triggers.problems
+        return planned, triggers.warnings
+
+    def _limit(self) -> PlannedLimit | None:
+        given = self._definition.concurrency
+        if given is None:
+            return None
+        key = self._value(given.key, "concurrency", "key") if given.key else None
+        return PlannedLimit(given.limit, key, given.when_full)
+
+    def _repeat(self) -> PlannedRepeat | None:
+        given = self._definition.dedupe
+        if given is None:
+            return None
+        return PlannedRepeat(self._value(given.key, "dedupe", "key"), given.for_)
 
     def _task(self, number: int, path: tuple[str, int], task: TaskDefinition) -> PlannedTask:
         spec = self._action(path, task)
@@ -130,7 +176,27 @@ class _Compiler:
                 self._transition(each, *path, "next", at) for at, each in enumerate(task.next or ())
             ),
             max_visits=task.max_visits,
+            limit=self._named_limit(task, spec, *path),
         )
+
+    def _named_limit(
+        self, task: TaskDefinition, spec: ActionSpec | None, *path: str | int
+    ) -> NamedLimit | None:
+        name = task.limit
+        if name is None:
+            return None
+        place = self._definition.place(*path, "limit")
+        if spec is not None and spec.workflow is not None:
+            text = f'task "{task.name}" calls a workflow, whose steps might wait for its own slot.'
+            hint = "Give the limit to the tasks of that workflow."
+            self._problems.append(Diagnostic(place, "limit-of-workflow", text, hint))
+        elif name not in self._named_limits:
+            text = f'task "{task.name}" names the limit "{name}", which no fanwise.yaml has.'
+            hint = did_you_mean(name, self._named_limits) or (
+                f"Add it beside the workflow or above: limits: {{{name}: 10}}."
+            )
+            self._problems.append(Diagnostic(place, "unknown-limit", text, hint))
+        return self._named_limits.get(name)
 
     def _input(
         self,
@@ -175,6 +241,7 @@ class _Compiler:
             on_error=self._setting(task.on_error, (*path, "on-error")),
             timeout=self._setting(task.timeout, (*path, "timeout")),
             delay=self._setting(task.delay, (*path, "delay")),
+            executor=self._setting(task.executor, (*path, "executor")),
             retry=None if retry is None else self._retry(retry, *path, "retry"),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,9 +11,13 @@ from fanwise.catalog import ActionSpec
 from fanwise.definition import ParameterDefinition
 from fanwise.errors import Diagnostic, Place
 from fanwise.graph import Graph
+from fanwise.model import NamedLimit
 from fanwise.plan.settings import PlannedSettings, Setting
 from fanwise.plan.values import Value
 from fanwise.source_kinds import SOURCE_KINDS
+
+if TYPE_CHECKING:
+    from fanwise.plan.triggers import PlannedTrigger
 
 
 class PlannedInput(msgspec.Struct, frozen=True):
@@ -80,6 +85,22 @@ class PlannedTask(msgspec.Struct, frozen=True):
     retry_until: Value | None = None
     transitions: tuple[PlannedTransition, ...] = ()
     max_visits: int = 10_000
+    limit: NamedLimit | None = None
+
+
+class PlannedLimit(msgspec.Struct, frozen=True):
+    """The number of runs of one key that are driven at a time; without a key, of the workflow."""
+
+    most: int
+    key: Value | None
+    when_full: str
+
+
+class PlannedRepeat(msgspec.Struct, frozen=True):
+    """The key under which a run is a repeat of one that was made in the last `for_s` seconds."""
+
+    key: Value
+    for_s: float
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -100,11 +121,16 @@ class Plan(msgspec.Struct, frozen=True):
     secrets: tuple[str, ...] = ()
     """Names of the secrets that templates use, sorted."""
     timeout: Setting[float | None] | None = None
+    concurrency: PlannedLimit | None = None
+    priority: Setting[int] | None = None
+    dedupe: PlannedRepeat | None = None
     output: Value | None = None
     on_failure: int = 0
     numbers: Mapping[str, int] = {}
     warnings: tuple[Diagnostic, ...] = ()
     """Warnings: allowed, but perhaps not meant."""
+    triggers: tuple[PlannedTrigger, ...] = ()
+    """The triggers that start runs of it."""
     packs: tuple[str, ...] = ()
     """The pack folders that it was made with, as absolute paths."""
 

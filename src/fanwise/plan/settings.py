@@ -72,6 +72,7 @@ class PlannedSettings(msgspec.Struct, frozen=True):
     on_error: Setting[str]
     timeout: Setting[float | None]
     delay: Setting[float]
+    executor: Setting[str | None]
     retry: PlannedRetry | None
 
     def templates(self) -> Iterator[tuple[str, Value]]:

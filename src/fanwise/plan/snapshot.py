@@ -35,7 +35,7 @@ _DIGEST_BYTES: Final = 16
 _HINTED: Final = 1_000
 """Names that a message may choose from when a path leads nowhere: as many as it looks at."""
 
-_OF_CONTEXT: Final = ("parameters", "vars", "run", "task")
+_OF_CONTEXT: Final = ("parameters", "vars", "run", "trigger", "task")
 _WHOLE_PARTS: Final = ("error", "items")  # of a task's result: small, and records here
 
 
@@ -100,6 +100,7 @@ def restore(data: bytes, secrets: bytes = b"{}") -> WorkflowContext:
         tree.get("parameters") or EMPTY_DICT,
         tree.get("vars") or EMPTY_DICT,
         run=tree.get("run") or EMPTY_DICT,
+        trigger=tree.get("trigger") or EMPTY_DICT,
         secrets=tree.get("secrets") or EMPTY_DICT,
     )
     results = (tree.get("task") or EMPTY_DICT).items()
@@ -200,6 +201,7 @@ def _root(context: WorkflowContext, paths: Collection[KeyPath]) -> Mapping[str, 
         "parameters": context.parameters,
         "vars": context.variables,
         "run": context.run,
+        "trigger": context.trigger,
         "task": {
             name: _parts(result) if name in tasks else None
             for name, result in context.task_results.items()

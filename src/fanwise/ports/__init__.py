@@ -8,11 +8,13 @@ from fanwise.ports.execution import (
     Arguments,
     AttemptLog,
     CallSpec,
+    ChunkFeed,
     Executor,
     Feed,
     Future,
     InputText,
     PortableCall,
+    RemoteAttemptError,
     Ticket,
 )
 from fanwise.ports.machine import (
@@ -33,6 +35,8 @@ from fanwise.ports.observer import (
     TaskProgress,
 )
 from fanwise.ports.queue import Queue
+from fanwise.ports.shares import Shares
+from fanwise.ports.slots import RunSlots
 from fanwise.ports.sources import Catalog, Notice, Source, Sources
 from fanwise.ports.store import (
     PAGE_BYTES,
@@ -53,6 +57,7 @@ __all__ = [
     "AttemptLog",
     "CallSpec",
     "Catalog",
+    "ChunkFeed",
     "Clock",
     "Executor",
     "Feed",
@@ -71,10 +76,13 @@ __all__ = [
     "Queue",
     "Randomness",
     "Records",
+    "RemoteAttemptError",
     "RerunNote",
     "RerunNotes",
     "RerunReason",
+    "RunSlots",
     "Secrets",
+    "Shares",
     "Source",
     "Sources",
     "TaskProgress",

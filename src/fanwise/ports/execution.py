@@ -5,7 +5,7 @@ Executors are in `fanwise.executors`, the other side in `fanwise.engine`. Spans 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
@@ -13,8 +13,8 @@ import msgspec
 
 from fanwise.catalog import ActionRef, Runs
 from fanwise.context import ItemContext, WorkflowContext
-from fanwise.errors import Place
-from fanwise.model import Limits
+from fanwise.errors import AttemptError, Place
+from fanwise.model import ErrorInfo, Limits
 
 Arguments: TypeAlias = dict[str, object]
 """An action's arguments by name, checked."""
@@ -84,6 +84,34 @@ class Feed(Protocol):
         """Report a line of text to the run's observer."""
 
 
+class ChunkFeed(Feed, Protocol):
+    """A feed of attempts that may travel in chunks.
+
+    A ticket of `take` holds a slot until its outcome. A ticket that was taken ahead holds none, so
+    an executor may send it to a worker, which makes the attempt once the one before it has ended;
+    `begin` takes the slot that this one has left.
+    """
+
+    @property
+    def rest(self) -> int | None:
+        """The number of items that haven't been handed out, or None if it isn't known."""
+
+    def take_ahead(self) -> Ticket | None:
+        """The next attempt without a slot, or None: also where each start has to be asked for."""
+
+    def begin(self) -> None:
+        """Count an attempt that was taken ahead as running."""
+
+    def put_back(self, tickets: Sequence[Ticket], *, running: int = 0) -> None:
+        """Hand these attempts out again, first and in this order.
+
+        `running` of them hold a slot, which is freed.
+        """
+
+    def give_up(self, error: AttemptError) -> None:
+        """Start nothing any more, and fail the visit with `error`."""
+
+
 class AttemptLog(Protocol):
     """The printed and logged text of one worker's attempts, one after the other.
 
@@ -96,6 +124,9 @@ class AttemptLog(Protocol):
 
     def keep(self, ticket: Ticket) -> None:
         """End the attempt, and record its text as far as that isn't yet."""
+
+    def take(self, text: str, left_out: int) -> None:
+        """Record a text that another process has printed, and count bytes that it left out."""
 
 
 class InputText(msgspec.Struct, frozen=True):
@@ -142,6 +173,16 @@ class PortableCall(msgspec.Struct, frozen=True):
     snapshot: bytes
 
 
+class RemoteAttemptError(AttemptError):
+    """The error of an attempt that another process has made; `info` is its record, with secrets."""
+
+    def __init__(self, info: ErrorInfo, *, retryable: bool, retry_after_s: float | None) -> None:
+        super().__init__(info.message)
+        self.info = info
+        self.retryable = retryable
+        self.retry_after_s = retry_after_s
+
+
 class ActionCall(Protocol):
     """The part that all attempts of one visit share: how one attempt is made, wherever it runs."""
 
@@ -167,6 +208,15 @@ class ActionCall(Protocol):
     def secret_values(self) -> bytes:
         """The values at `CallSpec.secrets`, as JSON text: for a worker alone, never to be kept."""
 
+    def received(self, output: bytes) -> bytes:
+        """A result that came as JSON text from another process, without secrets."""
+
+    def log_of(self, ticket: Ticket) -> AttemptLog:
+        """The log of an attempt that another process makes."""
+
+    def sleeper(self, ticket: Ticket) -> Callable[[float], Awaitable[None]]:
+        """A function that sleeps so many seconds, for an attempt that another process makes."""
+
     def open_log(self) -> AbstractContextManager[AttemptLog]:
         """A block whose printed text goes to a log of its own.
 
@@ -178,5 +228,5 @@ class ActionCall(Protocol):
 class Executor(Protocol):
     """A place where actions run."""
 
-    async def execute(self, feed: Feed, call: ActionCall) -> None:
+    async def execute(self, feed: ChunkFeed, call: ActionCall) -> None:
         """Make the attempts that `feed` hands out, until none will come any more."""

@@ -19,7 +19,9 @@ class Queue(Protocol):
         """Record a new run that waits, and return its id and True.
 
         If a run has the key `once` of `submission` already, nothing is recorded, and it is the id
-        of that run, and False. Raises `RunExistsError` if the run's id is taken.
+        of that run, and False. A run that its limit has skipped is recorded as cancelled, with the
+        reason as its error; other runs make way as the limit says. Raises `RunExistsError` if the
+        run's id is taken, and `RunRepeatedError` for a repeat.
         """
 
     def submissions(self, run_nos: Collection[int]) -> Mapping[int, Submission]:
@@ -28,7 +30,8 @@ class Queue(Protocol):
     def claim(self, engine_no: int, queues: Sequence[str], most: int) -> Sequence[Claim]:
         """Give at most `most` waiting runs to an engine, each of them with a new lease.
 
-        The first queue is emptied before the next. An engine that isn't recorded any more gets
+        The first queue is emptied before the next. A run under a limit gets a slot, or is left out.
+        An engine that isn't recorded any more gets
         nothing. Of several engines that claim at once each run goes to one.
         """
 

@@ -24,6 +24,7 @@ from fanwise.model import (
     RunRecord,
     RunRequest,
     Sleep,
+    SlotWish,
     Status,
     StoreSize,
     VisitRecord,
@@ -36,19 +37,23 @@ PAGE_BYTES: Final = 4 * 2**20
 class Journal(Protocol):
     """What the engine writes. One thread at a time calls these; they may block."""
 
-    def create_run(self, run: RunRecord, engine_no: int | None = None) -> int:
+    def create_run(
+        self, run: RunRecord, engine_no: int | None = None, waiter_no: int | None = None
+    ) -> int:
         """Record a new run and return its number. Raises `RunExistsError` if its id is taken.
 
-        With `engine_no` that engine has its lease from the first moment on, with the token 1.
+        With `engine_no` that engine has its lease from the first moment on, with the token 1, and
+        the run has a slot of its limit, for which the process may have waited as `waiter_no`.
+        Otherwise raises `NoSlotError`, or `RunRepeatedError` for a repeat, and records nothing.
         """
 
     def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Write all records in one transaction.
 
         First comes what is discarded. A run, a visit of a task or a sleep replaces what was
-        recorded of it; an item, an event or a log is added. Afterwards all of them survive the end
-        of the process. `tokens` has the fencing token of each run that the caller drives, by its
-        number.
+        recorded of it, and a run that is over or paused has no slot any more; an item, an event or
+        a log is added. Afterwards all of them survive the end of the process. `tokens` has the
+        fencing token of each run that the caller drives, by its number.
 
         Raises `LeaseLostError` if another process has taken one of these runs, `RecordRefusedError`
         if a record can't be stored as it is, and any other `StoreError` if the store can't be
@@ -78,12 +83,15 @@ class Ownership(Protocol):
     def lease(self, run_no: int) -> Lease | None:
         """Return the run's lease, or None if no engine has ever driven it."""
 
-    def acquire(self, run_no: int, engine_no: int, *, after: int = 0) -> Lease | None:
+    def acquire(
+        self, run_no: int, engine_no: int, *, after: int = 0, wish: SlotWish | None = None
+    ) -> Lease | None:
         """Give the run to an engine, with a new token; forget all requests to its last owner.
 
         `after` is the token of the lease that the caller takes the run from, 0 for none. A run that
-        waits in a queue leaves it. Returns None, and changes nothing, if that isn't the run's lease
-        any more, or the engine isn't recorded any more.
+        waits in a queue leaves it. With a `wish` the run gets a slot, unless it has one. Returns
+        None, and changes nothing, if that isn't the run's lease any more, or the engine isn't
+        recorded any more. Raises `NoSlotError`.
         """
 
     def release(self, run_no: int, token: int) -> None:

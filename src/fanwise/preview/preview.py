@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from fanwise.catalog import ActionField
+from fanwise.catalog import LOCAL, PROCESS, ActionField, Runs
 from fanwise.context import WorkflowContext
 from fanwise.engine.items import Locate, open_items
 from fanwise.engine.masking import MASK
@@ -30,6 +30,7 @@ from fanwise.plan import (
     bind_parameters,
     truth,
 )
+from fanwise.plan.snapshot import take_snapshot
 from fanwise.ports import Source, Sources
 from fanwise.preview.static_values import StaticValues
 from fanwise.values import FrozenDict, Json
@@ -51,7 +52,9 @@ class TaskPreview(msgspec.Struct, frozen=True):
 
     For a task with items `input` is that of the first one. The inputs that `pending` names aren't
     known before the task starts: they are shown as written, in whole or in part. A `when` that
-    isn't known yet is its text. `problems` has values that can't be evaluated or that the action
+    isn't known yet is its text. `executor` is the action's, and `snapshot_bytes` is the size of the
+    context's part that other processes are sent, without results of tasks; None for this process.
+    `problems` has values that can't be evaluated or that the action
     refuses.
     """
 
@@ -64,6 +67,8 @@ class TaskPreview(msgspec.Struct, frozen=True):
     items: ItemsPreview | None
     input: Mapping[str, object]
     pending: tuple[str, ...]
+    executor: str
+    snapshot_bytes: int | None
     problems: tuple[str, ...]
 
 
@@ -85,8 +90,11 @@ async def preview_run(
     locate: Locate,
     *,
     items: int | None = None,
+    executor: str | None = None,
 ) -> RunPreview:
     """Return the preview of a run of `plan`, with at most so many `items` in each fan-out.
+
+    `executor` is the one of tasks that name none, or None to go by their actions.
 
     Raises `ParameterError` for parameters that don't fit.
     """
@@ -101,7 +109,7 @@ async def preview_run(
     tasks = []
     for task in plan.tasks:
         seen = _seen_by(task, plan, context, setters)
-        previewer = _Previewer(plan, task, seen, sources, limits, locate)
+        previewer = _Previewer(plan, task, seen, sources, limits, locate, executor)
         tasks.append(await previewer.preview(items))
     return RunPreview(plan.name, shown, variables, tuple(problems), tuple(tasks))
 
@@ -132,7 +140,9 @@ class _Previewer:
         sources: Sources,
         limits: Limits,
         locate: Locate,
+        executor: str | None,
     ) -> None:
+        self._executor = executor
         self._plan = plan
         self._task = task
         self._context = context
@@ -150,6 +160,7 @@ class _Previewer:
             if items.first is not UNSET:
                 self._static = StaticValues(self._plan, self._context.for_item(items.first, 0))
         inputs = {entry.name: self._input(entry) for entry in task.inputs}
+        executor = self._place()
         return TaskPreview(
             name=task.name,
             action=task.spec.name,
@@ -160,8 +171,31 @@ class _Previewer:
             items=items,
             input={name: value for name, (value, _) in inputs.items()},
             pending=tuple(name for name, (_, is_known) in inputs.items() if not is_known),
+            executor=executor,
+            snapshot_bytes=self._snapshot_bytes() if executor == PROCESS else None,
             problems=tuple(self._problems),
         )
+
+    def _place(self) -> str:
+        """The name of the task's executor, as far as it is known."""
+        asked = self._task.settings.executor
+        if self._task.spec.workflow is not None:
+            return LOCAL
+        if isinstance(asked.given, str):
+            return asked.given
+        by_kind = PROCESS if self._task.spec.runs is Runs.PROCESS else LOCAL
+        return self._executor or by_kind
+
+    def _snapshot_bytes(self) -> int | None:
+        """The bytes of the context that the items' inputs name, of those that are known."""
+        named = [entry.value for entry in self._task.inputs if entry.value.differs_by_item]
+        try:
+            snapshot = take_snapshot(named, self._context)
+            snapshot.require_size(self._limits.snapshot_bytes, setting="limits.snapshot_bytes")
+        except AttemptError as error:
+            self._problems.append(str(error))
+            return None
+        return len(snapshot.data)
 
     def _when(self) -> bool | str:
         when = self._task.when

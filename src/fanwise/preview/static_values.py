@@ -64,7 +64,7 @@ class StaticValues:
 
     def _has(self, path: tuple[str, ...]) -> bool:
         match path:
-            case ("parameters" | "secrets", *_):
+            case ("parameters" | "secrets" | "trigger", *_):
                 return True
             case ("vars", name, *_):
                 return name in self._variables

@@ -22,6 +22,7 @@ from fanwise.model import (
     TaskSummary,
     VisitRecord,
 )
+from fanwise.reports.limits import LimitInUse, NamedLimitInUse
 from fanwise.reports.overview import Overview
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.timing import RunTime, TaskTime
@@ -125,6 +126,33 @@ def wait_object(found: OpenWait) -> JsonObject:
     if is_question(wait):
         return shown | {"question": decode(wait.form)}
     return shown | {"events": list(wait.names), "key": wait.key}
+
+
+def limit_object(limit: LimitInUse) -> JsonObject:
+    """Return a limit with the runs that have its slots."""
+    use = limit.use
+    return {
+        "workflow": use.scope,
+        "key": use.key,
+        "used": len(use.holders),
+        "slots": use.most,
+        "waiting": use.waiting,
+        "runs": use.holders,
+        "interrupted": limit.interrupted,
+    }
+
+
+def named_limit_object(limit: NamedLimitInUse) -> JsonObject:
+    """Return a named limit with the shares that engines have of it."""
+    return {
+        "limit": limit.name,
+        "used": limit.running,
+        "slots": limit.most,
+        "engines": [
+            {"engine": each.engine_no, "used": each.running, "slots": each.slots}
+            for each in limit.shares
+        ],
+    }
 
 
 def _task_object(seen: Overview, task: TaskSummary) -> JsonObject:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from fanwise.errors import RunExistsError
-from fanwise.model import RunRecord
-from fanwise.stores import rows, schema, statements
+from fanwise.errors import RunExistsError, RunRepeatedError
+from fanwise.model import RepeatKey, RunRecord
+from fanwise.stores import rows, schema, slot_statements, statements
 from fanwise.stores.database import Reader, Settle, Writer, refused
 from fanwise.stores.rows import SqlValue
 
@@ -28,6 +28,19 @@ def insert_run(writer: Writer, run: RunRecord, values: Mapping[str, SqlValue]) -
         writer.insert(statements.INSERT_TAGS, rows.from_tags(run_no, run.tags))
         return int(run_no)
     return None
+
+
+def require_no_repeat(writer: Writer, run_no: int, run_id: str, repeat: RepeatKey) -> None:
+    """Note the repeat key of a new run. Raises `RunRepeatedError` if another run has it."""
+    key = {"scope": repeat.scope, "key": repeat.key}
+    if writer.read(slot_statements.REPEAT, run_no=run_no, for_s=repeat.for_s, **key):
+        return
+    ((known,),) = writer.read(slot_statements.REPEATED, **key)
+    raise RunRepeatedError(
+        f"run {run_id} would repeat run {known}, and isn't made.",
+        run_id=known,
+        hint=f"Look at that run: fanwise show {known}",
+    )
 
 
 def is_inserted(run: RunRecord, numbers: Collection[int]) -> Settle[int | None]:

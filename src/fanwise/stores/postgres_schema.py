@@ -166,7 +166,7 @@ def _require_newest(revision: str, place: PostgresPlace) -> None:
         raise StoreError(
             f"{place.shown}: the store was made by an older version of fanwise "
             f"(revision {revision}, this one uses {schema.REVISIONS[-1]}).",
-            hint="Upgrade it: fanwise db upgrade, with the same --store",
+            hint="Upgrade it: fanwise db upgrade",
         )
 
 

@@ -11,8 +11,10 @@ from typing import Final
 
 from fanwise.model import Status
 from fanwise.stores.database import Statement
+from fanwise.stores.slot_statements import TURN
 
 _OPEN: Final = "({})".format(", ".join(f"'{each.value}'" for each in Status if not each.is_final))
+_REENTRY_S: Final = 1e12
 _NO_PROGRESS: Final = "('RunStarted', 'RunResumed', 'PauseRequested', 'RunParked', 'TaskPaused')"
 """Kinds of events that each try of a run may record, however little it does."""
 
@@ -41,8 +43,10 @@ DELETE_SUBMISSION: Final = "DELETE FROM submissions WHERE run_no = :run_no"
 # No row comes back if the key is known.
 ADD: Final = (
     "INSERT INTO submissions"
-    " (run_no, queue, priority, once, is_waiting, since, tries, why, tried_by, progress)"
-    " VALUES (:run_no, :queue, :priority, :once, TRUE, fanwise_now(), 0, '', '', '')"
+    " (run_no, queue, priority, once, is_waiting, since, tries, why, tried_by, progress, turn,"
+    " scope, key, most, is_held_back)"
+    " VALUES (:run_no, :queue, :priority, :once, TRUE, fanwise_now(), 0, '', '', '',"
+    f" {TURN}, :scope, :key, :most, :is_held_back)"
     " ON CONFLICT (once) DO NOTHING RETURNING run_no"
 )
 HAS_KEY: Final = (
@@ -51,8 +55,10 @@ HAS_KEY: Final = (
 )
 
 _COLUMNS: Final = (
-    "submissions.run_no, queue, priority, once, is_waiting, since, tries, why, tried_by"
+    "submissions.run_no, queue, priority, once, is_waiting, since, tries, why, tried_by,"
+    " is_held_back"
 )
+_READY: Final = "is_waiting AND NOT is_held_back"
 
 
 def submissions_of(run_nos: Sequence[int]) -> Statement:
@@ -61,18 +67,20 @@ def submissions_of(run_nos: Sequence[int]) -> Statement:
 
 
 def any_waiting(queues: int) -> Statement:
-    """A row if a run waits in one of the queues `queue_0`, `queue_1` and so on."""
+    """A row if a run waits for an engine in one of the queues `queue_0`, `queue_1` and so on."""
     names = ", ".join([f":queue_{number}" for number in range(queues)])
-    return f"SELECT 1 FROM submissions WHERE is_waiting AND queue IN ({names}) LIMIT 1"
+    # Without the index's order PostgreSQL hopes to meet such a row soon, and reads other queues.
+    order = "ORDER BY queue, turn, run_no"
+    return f"SELECT 1 FROM submissions WHERE {_READY} AND queue IN ({names}) {order} LIMIT 1"
 
 
 BEST: Final = (
-    f"SELECT {_COLUMNS} FROM submissions WHERE is_waiting AND queue = :queue"
+    f"SELECT {_COLUMNS}, scope, key, most, turn FROM submissions WHERE {_READY} AND queue = :queue"
     " AND NOT EXISTS (SELECT 1 FROM leases WHERE leases.run_no = submissions.run_no"
     " AND leases.engine_no IS NOT NULL)"
     " AND EXISTS (SELECT 1 FROM runs WHERE runs.run_no = submissions.run_no"
     f" AND runs.status = '{Status.PENDING.value}')"
-    " ORDER BY priority DESC, run_no LIMIT :most FOR UPDATE SKIP LOCKED"
+    " ORDER BY turn, run_no LIMIT :most FOR UPDATE SKIP LOCKED"
 )
 TAKE_LEASE: Final = (
     "INSERT INTO leases (run_no, token, engine_no, taken_at, ran_s)"
@@ -84,7 +92,11 @@ TAKE_LEASE: Final = (
 _IS_OPEN: Final = (
     f"EXISTS (SELECT 1 FROM runs WHERE runs.run_no = submissions.run_no AND runs.status IN {_OPEN})"
 )
-_WAIT: Final = "UPDATE submissions SET is_waiting = TRUE, since = fanwise_now(), why = :why"
+# A run that an engine has begun comes before all others.
+_WAIT: Final = (
+    "UPDATE submissions SET is_waiting = TRUE, since = fanwise_now(), why = :why,"
+    f" turn = turn - {_REENTRY_S}, is_held_back = scope IS NOT NULL"
+)
 WAIT_AGAIN: Final = f"{_WAIT} WHERE run_no = :run_no AND {_IS_OPEN}"
 WAIT_AFTER_A_TRY: Final = (
     f"{_WAIT}, tries = CASE WHEN progress = {_PROGRESS} THEN tries + 1 ELSE 0 END,"

@@ -35,6 +35,7 @@ from fanwise.model import (
     RecordedEvent,
     RecordedItems,
     RequestKind,
+    RunLimit,
     RunOrigin,
     RunRecord,
     RunRequest,
@@ -79,10 +80,16 @@ class _Source(msgspec.Struct, omit_defaults=True):
         return FileFingerprint(self.size_bytes, self.modified_at, self.sample)
 
 
+_WITHOUT_SLOT = frozenset(
+    {each for each in Status if each.is_final} | {Status.PAUSED, Status.WAITING}
+)
+
+
 class Rows:
     """The rows of one commit; the values of a table's rows are in one flat list.
 
-    `tags` are those of each run by its number; they replace all that it had.
+    `tags` are those of each run by its number; they replace all that it had. `freed` has the limits
+    of runs that have no slot of them any more.
 
     Most items have a short result and no error. Theirs are `short_items` or, with a label,
     `labelled_items`, which leave out the columns that would be null: a null costs a driver as much
@@ -90,9 +97,9 @@ class Rows:
     """
 
     __slots__ = (
-        "closings",
         "discards",
         "events",
+        "freed",
         "items",
         "labelled_items",
         "logs",
@@ -106,9 +113,9 @@ class Rows:
     )
 
     def __init__(self) -> None:
-        self.discards: list[Discard] = []
-        self.closings: list[CloseWaits] = []
+        self.discards: list[Discard | CloseWaits] = []
         self.runs: list[SqlValue] = []
+        self.freed: dict[int, RunLimit] = {}
         self.tags: dict[int, Sequence[str]] = {}
         self.tasks: list[SqlValue] = []
         self.short_tasks: list[SqlValue] = []
@@ -168,17 +175,15 @@ def to_rows(records: Sequence[Record]) -> Rows:
             rows.logs += (record.path, record.text)
         elif isinstance(record, Sleep):
             sleeps[record.run_no, record.path] = record
-        elif isinstance(record, Discard):
+        elif isinstance(record, Discard | CloseWaits):
             rows.discards.append(record)
-        elif isinstance(record, CloseWaits):
-            rows.closings.append(record)
         elif isinstance(record, RunRecord):
             runs[record.run_no] = record
-        else:
-            raise TypeError("a wait is written by itself")
     for run in runs.values():
         rows.runs += (run.run_no, *from_run(run))
         rows.tags[run.run_no] = run.tags
+        if run.origin.limit is not None and run.status in _WITHOUT_SLOT:
+            rows.freed[run.run_no] = run.origin.limit
     for task in tasks.values():
         _add_task(rows, task)
     for sleep in sleeps.values():
@@ -497,7 +502,7 @@ def to_request(kind: str, data: str) -> RunRequest:
 
 def to_submission(row: Row) -> Submission:
     """Return the place in a queue of a row of `submissions`, without its number."""
-    _, queue, priority, once, is_waiting, since, tries, why, tried_by = row
+    _, queue, priority, once, is_waiting, since, tries, why, tried_by, is_held_back = row
     return Submission(
         queue=queue,
         priority=priority,
@@ -507,6 +512,7 @@ def to_submission(row: Row) -> Submission:
         tries=tries,
         why=why,
         tried_by=tried_by,
+        is_held_back=bool(is_waiting and is_held_back),
     )
 
 

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0013")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0013")
 
 _NUMBER = "BIGINT NOT NULL"
 _TEXT = "TEXT NOT NULL"
@@ -117,8 +117,9 @@ requests = Table(
     serial="request_no",
 )
 
-# A place in a queue lasts as long as its run, so that its key is known as long. The index has just
-# the runs that wait, and takes an engine to the best of them, however many have been taken.
+# A place in a queue lasts as long as its run, so that its key is known as long. The first index has
+# just the runs that wait for an engine, and takes it to the best of them, however many have been
+# taken or are held back by a limit (`scope`, `key`). They are taken in the order of `turn`.
 submissions = Table(
     "submissions",
     {
@@ -132,10 +133,79 @@ submissions = Table(
         "why": _TEXT,
         "tried_by": _TEXT,
         "progress": _TEXT,
+        "turn": "DOUBLE PRECISION DEFAULT 0 NOT NULL",
+        "scope": "TEXT",
+        "key": "TEXT",
+        "most": "BIGINT",
+        "is_held_back": _SELDOM,
     },
     key=("run_no",),
     unique={"submissions_once": ("once",)},
-    indexes={"submissions_waiting": "(queue, priority DESC, run_no) WHERE is_waiting"},
+    indexes={
+        "submissions_ready": "(queue, turn, run_no) WHERE is_waiting AND NOT is_held_back",
+        "submissions_line": "(scope, key, queue, turn, run_no)"
+        " WHERE is_waiting AND scope IS NOT NULL",
+    },
+)
+
+# The limit of a key, as long as one of its runs has a slot or waits in a queue. Transactions that
+# give, free or count slots of the key lock this row first.
+bounds = Table(
+    "bounds",
+    {"scope": _TEXT, "key": _TEXT, "most": _NUMBER},
+    key=("scope", "key"),
+    clustered=True,
+)
+
+slots = Table(
+    "slots",
+    {"scope": _TEXT, "key": _TEXT, "run_no": _NUMBER},
+    key=("scope", "key", "run_no"),
+    indexes={"slots_run": "(run_no)"},
+    clustered=True,
+)
+
+# Named limits on attempts: an engine's share of the slots, and when the next start is reserved.
+shares = Table(
+    "shares",
+    {
+        "name": _TEXT,
+        "engine_no": _NUMBER,
+        "slots": _NUMBER,
+        "running": _NUMBER,
+        "wants": _NUMBER,
+        "most": "BIGINT",
+        "seen_at": _TIME,
+    },
+    key=("name", "engine_no"),
+    clustered=True,
+)
+
+paces = Table("paces", {"name": _TEXT, "due_at": _TIME}, key=("name",), clustered=True)
+
+# Processes that wait for a slot to drive a run themselves, which isn't recorded before.
+waiters = Table(
+    "waiters",
+    {
+        "waiter_no": _NUMBER,
+        "scope": _TEXT,
+        "key": _TEXT,
+        "run_id": _TEXT,
+        "is_new": _FLAG,
+        "turn": _TIME,
+        "seen_at": _TIME,
+    },
+    key=("waiter_no",),
+    indexes={"waiters_line": "(scope, key, turn)"},
+    serial="waiter_no",
+)
+
+repeats = Table(
+    "repeats",
+    {"scope": _TEXT, "key": _TEXT, "run_no": _NUMBER, "until": _TIME},
+    key=("scope", "key"),
+    indexes={"repeats_run": "(run_no)"},
+    clustered=True,
 )
 
 # A run's own tasks are few among the steps of its children, which can be millions.
@@ -283,6 +353,7 @@ signals = Table(
 
 TABLES = (
     *(runs, tags, engines, leases, requests, submissions),
+    *(bounds, slots, waiters, repeats, shares, paces),
     *(tasks, events, items, payloads, logs, sleeps, waits, signals),
 )
 

@@ -14,6 +14,7 @@ from fanwise.model import EndedRun, Record, Status, StoreReport, StoreSize
 from fanwise.stores import maintenance_statements, rows, schema, statements, wait_statements
 from fanwise.stores.database import Database, Reader, Statement, Writer
 from fanwise.stores.queue_statements import DELETE_SUBMISSION
+from fanwise.stores.slot_statements import DELETE_REPEAT
 from fanwise.stores.sql_ownership import DELETE_LEASE
 from fanwise.stores.turns import in_turns
 from fanwise.stores.wait_rows import to_wait
@@ -82,6 +83,7 @@ class SqlMaintenance:
             # With it goes the right to write: a process that took the run meanwhile finds it gone.
             # With its place in a queue goes the key, which is free again.
             writer.execute(DELETE_SUBMISSION, run_no=run.run_no)
+            writer.execute(DELETE_REPEAT, run_no=run.run_no)
             writer.execute(DELETE_LEASE, run_no=run.run_no)
             return True
 

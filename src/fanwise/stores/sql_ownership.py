@@ -11,10 +11,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from fanwise.errors import LeaseLostError
-from fanwise.model import Inbox, Lease, Owner, RunRequest
+from fanwise.model import Inbox, Lease, Owner, RunRequest, SlotWish
 from fanwise.stores import rows
 from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.queue_statements import LOCK_SUBMISSION, TAKE_BY_HAND
+from fanwise.stores.sql_slots import (
+    limits_of,
+    limits_of_place,
+    lock_keys,
+    release,
+    take_slot,
+)
 
 _FORGOTTEN_S: Final = 86_400
 """Silence of an engine without runs after which it is forgotten."""
@@ -137,10 +144,14 @@ class SqlOwnership:
         found = self._database.read(LEASE, run_no=run_no)
         return rows.to_lease(found[0]) if found else None
 
-    def acquire(self, run_no: int, engine_no: int, *, after: int = 0) -> Lease | None:
+    def acquire(
+        self, run_no: int, engine_no: int, *, after: int = 0, wish: SlotWish | None = None
+    ) -> Lease | None:
         """Take the run from the lease with the token `after`; see `Ownership.acquire`."""
 
         def take(writer: Writer) -> Lease | None:
+            own = {} if wish is None else limits_of(wish.limit)
+            limits = lock_keys(writer, limits_of_place(writer, run_no) | own)
             writer.read(LOCK_SUBMISSION, run_no=run_no)
             if after:
                 taken = writer.change(_TAKE, run_no=run_no, engine_no=engine_no, token=after)
@@ -148,7 +159,10 @@ class SqlOwnership:
                 taken = writer.change(_FIRST, run_no=run_no, engine_no=engine_no)
             if not taken:
                 return None
+            if wish is not None:
+                take_slot(writer, wish, run_no)
             writer.execute(TAKE_BY_HAND, run_no=run_no)
+            release(writer, limits)
             writer.execute(ANSWERED, run_no=run_no)
             writer.execute(BEAT, engine_no=engine_no)
             return rows.to_lease(writer.read(LEASE, run_no=run_no)[0])

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, Literal
 
 from fanwise.model import Claim, EngineRecord, Owner, RunRecord, Status, Submission
 from fanwise.stores import queue_statements, rows
 from fanwise.stores.database import Database, Reader, Writer
-from fanwise.stores.new_runs import id_is_taken, insert_run, is_inserted, run_values
+from fanwise.stores.new_runs import (
+    id_is_taken,
+    insert_run,
+    is_inserted,
+    require_no_repeat,
+    run_values,
+)
 from fanwise.stores.sql_ownership import ANSWERED, BEAT, DRIVEN_S, LEASE, LEAVE, give_back
+from fanwise.stores.sql_slots import (
+    Limits,
+    SlotKey,
+    admit_run,
+    claim_slot,
+    free_slot,
+    limits_of,
+    limits_of_engine,
+    limits_of_place,
+    lock_keys,
+    release,
+    to_limits,
+)
 
 _PAGE_RUNS: Final = 500
 
@@ -42,7 +61,7 @@ class SqlQueue:
             run_no = insert_run(writer, run, values)
             if run_no is not None:
                 numbers.append(run_no)
-                _add(writer, run_no, submission)
+                _enter(writer, run_no, run, submission)
             return run_no
 
         run_no: int | None = None
@@ -92,14 +111,16 @@ class SqlQueue:
     def put_back(self, run_no: int, token: int, why: str, *, counts: bool) -> None:
         """Give a run back to its queue; see `Queue.put_back`."""
 
-        def wait_again(writer: Writer) -> None:
+        def give(writer: Writer) -> None:
+            limits = lock_keys(writer, limits_of_place(writer, run_no))
             writer.read(queue_statements.LOCK_SUBMISSION, run_no=run_no)
             holders = writer.read(queue_statements.HOLDER, run_no=run_no) if counts else []
             if give_back(writer, run_no, token):
                 tried_by = rows.to_owner(holders[0][0]) if holders else None
-                _wait_again(writer, run_no, why, tried_by)
+                wait_again(writer, run_no, why, tried_by)
+            release(writer, limits)
 
-        self._database.controlling(wait_again)
+        self._database.controlling(give)
 
     def reap(self, engine_no: int, beats: int) -> Sequence[str]:
         """Put back the submitted runs of an engine that is gone; see `Queue.reap`."""
@@ -124,17 +145,31 @@ class SqlQueue:
         return self._database.await_change(timeout_s)
 
 
-def _add(writer: Writer, run_no: int, submission: Submission) -> None:
-    """Have a new run wait. Raises `_KeyIsKnownError` if another run has its key."""
+def _enter(writer: Writer, run_no: int, run: RunRecord, submission: Submission) -> None:
+    """Have a new run wait, or end it if its limit has it skipped.
+
+    Raises `_KeyIsKnownError` if another run has its key, and `RunRepeatedError`.
+    """
+    limit, repeat = run.origin.limit, run.origin.repeat
+    if limit is not None and not admit_run(writer, run_no, run.id, limit):
+        return
+    if repeat is not None:
+        require_no_repeat(writer, run_no, run.id, repeat)
     added = writer.read(
         queue_statements.ADD,
         run_no=run_no,
         queue=submission.queue,
         priority=submission.priority,
         once=submission.once,
+        scope=None if limit is None else limit.scope,
+        key=None if limit is None else limit.key,
+        most=None if limit is None else limit.most,
+        is_held_back=limit is not None,
     )
     if not added:
         raise _KeyIsKnownError
+    if limit is not None:
+        release(writer, lock_keys(writer, limits_of(limit)))
     writer.announce()
 
 
@@ -143,20 +178,42 @@ def _claim(writer: Writer, engine_no: int, queues: Sequence[str], most: int) -> 
     if not writer.change(BEAT, engine_no=engine_no):  # it was taken for dead
         return claims
     for queue in dict.fromkeys(queues):
-        left = most - len(claims)
-        found = writer.read(queue_statements.BEST, queue=queue, most=left) if left else []
-        for row in found:
-            run_no = row[0]
-            if not writer.change(queue_statements.TAKE_LEASE, run_no=run_no, engine_no=engine_no):
-                continue  # somebody resumes it by hand at this moment
-            writer.execute(queue_statements.TAKE_SUBMISSION, run_no=run_no)
-            lease = rows.to_lease(writer.read(LEASE, run_no=run_no)[0])
-            (state,) = writer.read(queue_statements.STATE, run_no=run_no)
-            claims.append(Claim(state[0], lease, rows.to_submission(row)))
+        passed: set[int] = set()  # runs that are ready, but not for this engine at this moment
+        while left := most - len(claims):
+            # Runs that get no slot leave the index, so each look finds others.
+            best = writer.read(queue_statements.BEST, queue=queue, most=left + len(passed))
+            found = [row for row in best if row[0] not in passed]
+            if not found:
+                break
+            limits = lock_keys(writer, to_limits(row[-4:-1] for row in found if row[-2]))
+            for row in found:
+                claim = _take(writer, engine_no, row, limits)
+                if isinstance(claim, Claim):
+                    claims.append(claim)
+                elif claim is None:
+                    passed.add(row[0])
     return claims
 
 
-def _wait_again(writer: Writer, run_no: int, why: str, tried_by: Owner | None) -> bool:
+def _take(
+    writer: Writer, engine_no: int, row: rows.Row, limits: Limits
+) -> Claim | Literal[False] | None:
+    """Give an engine a run from its queue. False: it is held back. None: it stays ready."""
+    run_no, scope, key, _, turn = row[0], *row[-4:]
+    if scope is not None:
+        slot = SlotKey(scope, key)
+        if (has_slot := claim_slot(writer, slot, limits[slot], run_no, turn)) is not True:
+            return has_slot
+    if not writer.change(queue_statements.TAKE_LEASE, run_no=run_no, engine_no=engine_no):
+        free_slot(writer, run_no)
+        return None  # somebody resumes it by hand at this moment
+    writer.execute(queue_statements.TAKE_SUBMISSION, run_no=run_no)
+    lease = rows.to_lease(writer.read(LEASE, run_no=run_no)[0])
+    (state,) = writer.read(queue_statements.STATE, run_no=run_no)
+    return Claim(state[0], lease, rows.to_submission(row[:-4]))
+
+
+def wait_again(writer: Writer, run_no: int, why: str, tried_by: Owner | None) -> bool:
     """Have a submitted run wait that is not over, after a try if an engine has made one."""
     if tried_by is None:
         waits = writer.change(queue_statements.WAIT_AGAIN, run_no=run_no, why=why)
@@ -166,19 +223,22 @@ def _wait_again(writer: Writer, run_no: int, why: str, tried_by: Owner | None) -
         )
     if waits:
         writer.execute(queue_statements.IS_PENDING, run_no=run_no)
+        free_slot(writer, run_no)
         writer.announce()
     return waits > 0
 
 
 def _reap(writer: Writer, engine_no: int, owner: Owner) -> list[str]:
     waiting = []
+    limits = lock_keys(writer, limits_of_engine(writer, engine_no))
     for (run_no,) in writer.read(queue_statements.SUBMITTED_TO, engine_no=engine_no):
         for run_id, status, is_to_pause in writer.read(queue_statements.STATE, run_no=run_no):
             stays_paused = status == Status.PAUSED.value and is_to_pause
             writer.execute(_TAKE_AWAY, run_no=run_no, engine_no=engine_no)
             writer.execute(ANSWERED, run_no=run_no)
             why = f"its engine is gone ({owner.name})"
-            if not stays_paused and _wait_again(writer, run_no, why, owner):
+            if not stays_paused and wait_again(writer, run_no, why, owner):
                 waiting.append(run_id)
+    release(writer, limits)
     writer.execute(LEAVE, engine_no=engine_no)
     return waiting

@@ -10,10 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
-from fanwise.model import CloseWaits, Discard, Record, RunRecord
+from msgspec.structs import replace
+
+from fanwise.model import CloseWaits, Discard, Record, RunRecord, SlotWish
 from fanwise.stores import rows, statements, wait_statements
 from fanwise.stores.database import Database, Reader, Writer, refused
-from fanwise.stores.new_runs import id_is_taken, insert_run, is_inserted, run_values
+from fanwise.stores.new_runs import (
+    id_is_taken,
+    insert_run,
+    is_inserted,
+    require_no_repeat,
+    run_values,
+)
 from fanwise.stores.rows import SqlValue, items_within, steps_within
 from fanwise.stores.sql_maintenance import SqlMaintenance
 from fanwise.stores.sql_ownership import (
@@ -25,6 +33,15 @@ from fanwise.stores.sql_ownership import (
 )
 from fanwise.stores.sql_queue import SqlQueue
 from fanwise.stores.sql_records import SqlRecords
+from fanwise.stores.sql_shares import SqlShares
+from fanwise.stores.sql_slots import (
+    SqlSlots,
+    free_slot,
+    limits_of,
+    lock_keys,
+    release,
+    take_slot,
+)
 from fanwise.stores.sql_waits import SqlWaits
 
 
@@ -34,7 +51,9 @@ class SqlJournal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create_run(self, run: RunRecord, engine_no: int | None = None) -> int:
+    def create_run(
+        self, run: RunRecord, engine_no: int | None = None, waiter_no: int | None = None
+    ) -> int:
         """Record a new run and return its number; see `Journal.create_run`."""
         values = run_values(run, self._database.place)
         numbers: list[int] = []  # those that the database has given out
@@ -44,7 +63,7 @@ class SqlJournal:
             if run_no is not None:
                 numbers.append(run_no)
                 if engine_no is not None:
-                    take_new(writer, run_no, engine_no)
+                    _start(writer, replace(run, run_no=run_no), engine_no, waiter_no)
             return run_no
 
         number = self._database.writing(insert, is_inserted(run, numbers))
@@ -60,8 +79,12 @@ class SqlJournal:
             raise refused(self._database.place, error) from error
 
         def write(writer: Writer) -> None:
+            limits = lock_keys(writer, limits_of(*written.freed.values()))
             require_tokens(writer, tokens, self._database.place)
             _write(writer, written)
+            for run_no in written.freed:
+                free_slot(writer, run_no)
+            release(writer, limits)
 
         added = _first_added(written)
         if added is not None:
@@ -107,10 +130,24 @@ def _first_added(written: rows.Rows) -> _Added | None:
     return None
 
 
+def _start(writer: Writer, run: RunRecord, engine_no: int, waiter_no: int | None) -> None:
+    """Give an engine a new run, with the slot that it needs. Raises `NoSlotError`."""
+    origin = run.origin
+    if origin.limit is not None:
+        wish = SlotWish(run.id, origin.limit, origin.priority, waiter_no)
+        take_slot(writer, wish, run.run_no, is_new=True)
+    if origin.repeat is not None:
+        require_no_repeat(writer, run.run_no, run.id, origin.repeat)
+    take_new(writer, run.run_no, engine_no)
+
+
 def _write(writer: Writer, written: rows.Rows) -> None:
     """Write what one commit holds, after taking back what it discards."""
-    for discard in written.discards:
-        _discard(writer, discard)
+    for record in written.discards:
+        if isinstance(record, Discard):
+            _discard(writer, record)
+        else:
+            _close(writer, record)
     writer.insert(statements.INSERT_RUNS, written.runs)
     for run_no, tags in written.tags.items():
         writer.execute(statements.DISCARD_TAGS, run_no=run_no)
@@ -124,8 +161,6 @@ def _write(writer: Writer, written: rows.Rows) -> None:
     writer.insert(statements.INSERT_PAYLOADS, written.payloads)
     writer.insert(statements.INSERT_LOGS, written.logs)
     writer.insert(statements.INSERT_SLEEPS, written.sleeps)
-    for closing in written.closings:
-        _close(writer, closing)
 
 
 def _discard(writer: Writer, record: Discard) -> None:
@@ -154,7 +189,15 @@ def _close(writer: Writer, closing: CloseWaits) -> None:
 
 
 class SqlStore(
-    SqlJournal, SqlRecords, SqlOwnership, SqlMailbox, SqlQueue, SqlWaits, SqlMaintenance
+    SqlJournal,
+    SqlRecords,
+    SqlOwnership,
+    SqlMailbox,
+    SqlQueue,
+    SqlSlots,
+    SqlShares,
+    SqlWaits,
+    SqlMaintenance,
 ):
     """A `Store` over a database, which it owns: closing the store closes the database."""
 

@@ -15,6 +15,8 @@ from fanwise.stores import queue_statements, wait_statements
 from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_ownership import require_tokens
+from fanwise.stores.sql_queue import wait_again
+from fanwise.stores.sql_slots import limits_of_place, lock_keys, release
 from fanwise.stores.wait_rows import (
     checked,
     from_signal,
@@ -135,7 +137,8 @@ class SqlWaits:
 
 
 def _lock(writer: Writer, run_no: int) -> list[Row]:
-    """Lock a run's place in its queue and then the run, and return its id and status."""
+    """Lock a run with its limit and its place in its queue, and return its id and status."""
+    lock_keys(writer, limits_of_place(writer, run_no))
     writer.read(queue_statements.LOCK_SUBMISSION, run_no=run_no)
     return writer.read(wait_statements.LOCK_RUN, run_no=run_no)
 
@@ -218,6 +221,5 @@ def _settle(
 def _wake(writer: Writer, run_no: int) -> None:
     """Have a submitted run that is waiting taken by an engine."""
     if writer.read(wait_statements.IS_WAITING_SUBMITTED, run_no=run_no):
-        writer.execute(wait_statements.REJOIN, run_no=run_no)
-        writer.execute(queue_statements.IS_PENDING, run_no=run_no)
-        writer.announce()
+        wait_again(writer, run_no, "", None)
+        release(writer, lock_keys(writer, limits_of_place(writer, run_no)))

@@ -118,7 +118,3 @@ IS_WAITING_SUBMITTED: Final = (
     "SELECT 1 FROM submissions JOIN runs ON runs.run_no = submissions.run_no"
     f" WHERE submissions.run_no = :run_no AND runs.status = '{Status.WAITING.value}'"
 )
-REJOIN: Final = (
-    "UPDATE submissions SET is_waiting = TRUE, since = fanwise_now(), why = ''"
-    " WHERE run_no = :run_no"
-)

@@ -95,6 +95,39 @@ class ExecutorContract:
         assert (bench.starts(), bench.most_at_once()) == (12, self.width)
 
     @in_each_way
+    def test_items_behind_a_slow_one_do_not_wait_for_it(self, bench: Workbench, way: str) -> None:
+        """It waits itself for the very next one, which may have been sent with it."""
+        run = bench.run(
+            f"""
+            timeout: 1m
+            tasks:
+              - name: fan
+                action: contract.pair_{way}
+                with-items: {{range: 400}}
+                concurrency: {self.width}
+                input:
+                  folder: FOLDER
+                  role: "{{{{ {{200: 'first', 201: 'second'}}.get(item, '') }}}}"
+            """
+        )
+        assert run.status is Status.SUCCEEDED
+
+    @in_each_way
+    def test_slots_are_counted_by_the_attempts_that_run(self, bench: Workbench, way: str) -> None:
+        """As many are taken as are given back, however many attempts travel together."""
+        bench.run(
+            f"""
+            tasks:
+              - {{name: fan, action: contract.flaky_{way}, with-items: {{range: 300}},
+                  tolerate: 100%, concurrency: {self.width}, input: {{folder: FOLDER,
+                  fails: "{{{{ item % 2 }}}}"}}}}
+            """
+        )
+        (progress,) = bench.observer.started
+        assert (progress.running, progress.succeeded, progress.failed) == (0, 150, 150)
+        assert bench.most_at_once() <= self.width
+
+    @in_each_way
     def test_retries_count_and_keep_to_the_concurrency(self, bench: Workbench, way: str) -> None:
         """Each item fails twice, and its third attempt is recorded as such."""
         run = bench.run(
@@ -348,6 +381,36 @@ class ExecutorContract:
             assert bench.starts() == self.width
 
         bench.during(stop)
+
+    @in_each_way
+    def test_a_run_that_is_paused_between_its_items_goes_on_with_all_that_are_left(
+        self, bench: Workbench, way: str
+    ) -> None:
+        """Also with those that were sent ahead, and had not begun."""
+        text = f"""
+            tasks:
+              - name: fan
+                action: contract.hang_{way}
+                with-items: {{range: 500}}
+                concurrency: {self.width}
+                input: {{folder: FOLDER, is_quick: "{{{{ item != 300 }}}}"}}
+            output: "{{{{ task.fan.output }}}}"
+            """
+
+        async def pause(engine: Engine) -> None:
+            plan = bench.plan(text)
+            run = asyncio.create_task(engine.arun(plan))
+            await bench.arrivals(1)
+            engine.pause()
+            paused = await run
+            assert paused.status is Status.PAUSED
+            bench.open_gate()
+            resumed = await engine.aresume(plan, engine.find(paused.id))
+            expected = ["late" if index == 300 else "quick" for index in range(500)]
+            assert resumed.output == expected
+
+        bench.during(pause)
+        assert [item.attempts for item in bench.items()] == [1] * 500
 
     @in_each_way
     def test_a_run_that_is_out_of_time_cuts_its_attempts_off(

@@ -16,7 +16,7 @@ from typing import Final
 from fanwise.engine import LOCAL, PROCESS, Engine
 from fanwise.model import ItemOutcome, Limits, LogEntry, Run
 from fanwise.plan import Plan
-from fanwise.ports import Clock, Executor, Observer
+from fanwise.ports import Clock, Executor, Observer, TaskProgress
 from fanwise.stores import Store, open_store
 from fanwise.system import SystemClock
 from fanwise.values import Json, decode
@@ -34,6 +34,7 @@ class Workbench:
     ) -> None:
         self.folder = folder
         self.limits = Limits()
+        self.environment: dict[str, str] = {}
         self.observer = _Opening(self)
         self._open = open_executor
         self._pipes = {}
@@ -127,7 +128,12 @@ class Workbench:
             )
 
     def _settings(self) -> Settings:
-        return Settings(store="", limits=self.limits)
+        return Settings(store="", limits=self.limits, environment=self.environment)
+
+    @property
+    def pack(self) -> Path:
+        """The file of the actions."""
+        return self.folder / "packs" / "contract" / "actions.py"
 
     def items(self) -> list[ItemOutcome]:
         """The items of the newest run's first task."""
@@ -146,10 +152,17 @@ class Workbench:
 
 
 class _Opening(Observer):
-    """Opens the gate when it hears that a call can't be stopped, which would wait for ever."""
+    """Opens the gate when it hears that a call can't be stopped, which would wait for ever.
+
+    `started` has the counters of tasks.
+    """
 
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
+        self.started: list[TaskProgress] = []
+
+    def task_started(self, progress: TaskProgress) -> None:
+        self.started.append(progress)
 
     def notice(self, text: str) -> None:
         if "overrun" in text:

@@ -48,7 +48,14 @@ def a_whole_run(store: Store, run_id: str, **changes: object) -> list[Record]:
     ]
     record = a_run(run_id, run_no=run_no, **(_OVER | changes))
     sleeps = [a_sleep(run_no, path) for path in ("check[10]", "check[9]", "last")]
-    parts: list[list[Record]] = [[record], [*tasks], [*events], [*items], [*logs], [*sleeps]]
+    parts: list[list[Record]] = [
+        [record],
+        [*tasks],
+        [*events],
+        [*items],
+        [*logs],
+        [*sleeps],
+    ]
     store.commit([each for part in reversed(parts) for each in reversed(part)])
     return [each for part in parts for each in part]
 

@@ -27,7 +27,7 @@ from fanwise.testing.stage import Stage
 from fanwise.testing.stores import MemoryStore
 from fanwise.testing.waiting import Waiting
 from fanwise.values import encode
-from fanwise.wiring import Settings, Workflow, build_engine
+from fanwise.wiring import Settings, Workflow, build_engine, read_named_limits
 
 _NONE: Mapping[str, Any] = {}
 
@@ -72,7 +72,13 @@ def rehearse(
     stage = Stage(actions, Waiting(answers, signals))
     plan = _load(
         workflow,
-        Workflows(settings.packs, settings.limits, import_packs=True, around=stage.around),
+        Workflows(
+            settings.packs,
+            settings.limits,
+            import_packs=True,
+            around=stage.around,
+            named_limits=read_named_limits(workflow, settings),
+        ),
     )
     stage.check(plan, only_replaced=only_replaced)
     _check_secrets(plan, secrets)

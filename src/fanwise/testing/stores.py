@@ -17,7 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
 from fanwise.errors import RecordRefusedError, StoreError
-from fanwise.model import Claim, Lease, Owner, Record, RunRecord, Submission, Wait, WaitToOpen
+from fanwise.model import (
+    Claim,
+    Lease,
+    Owner,
+    Record,
+    RunRecord,
+    SlotWish,
+    Submission,
+    Wait,
+    WaitToOpen,
+)
 from fanwise.stores import Store
 from fanwise.stores.sql_store import SqlStore
 from fanwise.stores.sqlite_database import open_database
@@ -109,10 +119,12 @@ class FailingStore(StoreWrapper):
         self._when = when
         self.commits = 0
 
-    def create_run(self, run: RunRecord, engine_no: int | None = None) -> int:
+    def create_run(
+        self, run: RunRecord, engine_no: int | None = None, waiter_no: int | None = None
+    ) -> int:
         """Create the run, or raise `StoreError` after the failure."""
         self._require_alive()
-        return super().create_run(run, engine_no)
+        return super().create_run(run, engine_no, waiter_no)
 
     def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Commit, or raise `StoreError` at the failure and after it."""
@@ -151,10 +163,12 @@ class FailingStore(StoreWrapper):
         self._require_alive()
         super().leave(engine_no)
 
-    def acquire(self, run_no: int, engine_no: int, *, after: int = 0) -> Lease | None:
+    def acquire(
+        self, run_no: int, engine_no: int, *, after: int = 0, wish: SlotWish | None = None
+    ) -> Lease | None:
         """Take the run, or raise `StoreError` after the failure."""
         self._require_alive()
-        return super().acquire(run_no, engine_no, after=after)
+        return super().acquire(run_no, engine_no, after=after, wish=wish)
 
     def release(self, run_no: int, token: int) -> None:
         """Give the run back, or raise `StoreError` after the failure."""

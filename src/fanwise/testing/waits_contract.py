@@ -17,6 +17,8 @@ from fanwise.errors import LeaseLostError, RecordRefusedError, RunOverError
 from fanwise.model import (
     CloseWaits,
     Discard,
+    RunLimit,
+    RunOrigin,
     Signal,
     Status,
     Submission,
@@ -299,6 +301,29 @@ class WaitsContract:
         assert _claimed(store, store.enroll(an_owner())) == []
         store.wake_settled(run_no, after=0)
         assert _claimed(store, store.enroll(an_owner())) == ["run-1"]
+
+    def test_a_run_that_waits_holds_no_slot_and_gets_one_again_before_others(
+        self, store: Store
+    ) -> None:
+        """The answer alone doesn't put more runs of a key to work than its limit allows."""
+        limit = RunOrigin(limit=RunLimit("monitor", "", 1))
+        engine_no, numbers = store.enroll(an_owner()), {}
+        for name in ("first", "second", "third"):
+            store.submit(a_run(name, origin=limit), Submission())
+        for name in ("first", "second"):
+            (claim,) = store.claim(engine_no, ["default"], 10)
+            run_no, token = claim.lease.run_no, claim.lease.token
+            numbers[claim.run_id] = run_no
+            if name == "first":
+                store.open_waits(run_no, token, [a_question()])
+                waiting = a_run(name, run_no=run_no, origin=limit, status=Status.WAITING)
+                store.commit([waiting], {run_no: token})
+                store.release(run_no, token)
+        store.answer_wait(numbers["first"], "ask", 1, b"1", by="ada", via="cli")
+        assert _claimed(store, engine_no) == []
+        over = a_run("second", run_no=numbers["second"], origin=limit, status=Status.SUCCEEDED)
+        store.commit([over], {over.run_no: 1})
+        assert _claimed(store, engine_no) == ["first"]
 
     def test_a_waiting_run_that_was_not_submitted_stays_with_nobody(self, store: Store) -> None:
         """Its files and secrets are its caller's."""

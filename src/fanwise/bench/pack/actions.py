@@ -13,6 +13,11 @@ async def noop(item: Any) -> None:
     """Do nothing with the item."""
 
 
+@fanwise.action("bench.noop_def")
+def noop_def(item: object) -> None:
+    """Do nothing with the item, in a thread."""
+
+
 @fanwise.action("bench.report")
 async def report(item: object) -> dict[str, str]:
     """Give a result of 1 KB as JSON."""

@@ -19,7 +19,10 @@ _REFUSED = 2
 
 def recover(
     packs: options.Packs = None,
+    executor: options.Executor = None,
+    processes: options.ProcessCount = None,
     grace: options.Grace = None,
+    verbose: options.Verbose = False,
     store: options.StoreUrl = None,
     json: options.JsonFlag = False,
 ) -> None:
@@ -38,7 +41,7 @@ def recover(
     from fanwise.reports import ownership
     from fanwise.wiring import load_recorded, open_engine, open_records, read_settings, runs_of
 
-    settings = read_settings(store=store, packs=packs or ())
+    settings = read_settings(store=store, packs=packs or (), executor=executor, processes=processes)
     refused: dict[str, FanwiseError] = {}
     plans: list[tuple[Plan, RunRecord]] = []
     with open_records(settings) as records:
@@ -56,7 +59,7 @@ def recover(
                 refused[record.id] = error
     say(f"{len(left):,} interrupted {'run' if len(left) == 1 else 'runs'}.")
     with open_engine(settings=settings, create=False, grace_s=grace) as engine, prints_aside():
-        done = resume_all(engine, plans, refused)
+        done = resume_all(engine, plans, refused, verbose=verbose)
     for run_id, refusal in refused.items():
         alone = command("resume", run_id, store=store)
         say(f"Run {run_id} can't be resumed: {refusal} To resume it alone: {alone}")

@@ -26,6 +26,10 @@ def resume(
     secrets: options.SecretOptions = None,
     packs: options.Packs = None,
     force: options.Force = False,
+    no_queue: options.NoQueue = False,
+    wait: options.Wait = None,
+    executor: options.Executor = None,
+    processes: options.ProcessCount = None,
     grace: options.Grace = None,
     verbose: options.Verbose = False,
     store: options.StoreUrl = None,
@@ -40,12 +44,19 @@ def resume(
     from fanwise.reports.lookup import find_run
     from fanwise.wiring import open_records, read_settings, runs_of
 
-    settings = read_settings(store=store, packs=packs or ())
+    settings = read_settings(store=store, packs=packs or (), executor=executor, processes=processes)
     with open_records(settings) as records:
         record = find_run(records, run_id)
         await_pause(runs_of(records), record)
     done = resume_recorded(
-        record, settings, secrets, force=force, grace_s=grace, store=store, verbose=verbose
+        record,
+        settings,
+        secrets,
+        force=force,
+        wait_s=options.wait_s(no_queue=no_queue, wait=wait),
+        grace_s=grace,
+        store=store,
+        verbose=verbose,
     )
     report(done.run, settings, store=store, json=json, has_output=done.has_output)
     raise typer.Exit(exit_status(done.run))
@@ -65,14 +76,15 @@ def resume_recorded(
     *,
     force: bool = False,
     cancel: bool = False,
+    wait_s: float | None = None,
     grace_s: float | None = None,
     store: str | None = None,
     verbose: bool = False,
 ) -> Done:
     """Drive a recorded run on to its end, or with `cancel` to its end as cancelled.
 
-    `store` is the one that the command line named, if it did; if `verbose`, what actions print is
-    shown.
+    `wait_s` bounds the wait for a slot; `store` is the one that the command line named; if
+    `verbose`, what actions print is shown.
     """
     from fanwise.cli.commands.parameters import read_secrets
     from fanwise.cli.live.run import watch
@@ -83,7 +95,15 @@ def resume_recorded(
     given = read_secrets(plan, secrets or ())
 
     def start(engine: Engine) -> Start:
-        return partial(engine.aresume, plan, record, secrets=given, force=force, cancel=cancel)
+        return partial(
+            engine.aresume,
+            plan,
+            record,
+            secrets=given,
+            force=force,
+            cancel=cancel,
+            wait_s=wait_s,
+        )
 
     run = watch(start, settings, grace_s=grace_s, store=store, verbose=verbose)
     return Done(run, has_output=plan.output is not None)

@@ -43,6 +43,10 @@ def retry(
     ] = None,
     packs: options.Packs = None,
     force: options.Force = False,
+    no_queue: options.NoQueue = False,
+    wait: options.Wait = None,
+    executor: options.Executor = None,
+    processes: options.ProcessCount = None,
     grace: options.Grace = None,
     verbose: options.Verbose = False,
     store: options.StoreUrl = None,
@@ -59,7 +63,7 @@ def retry(
     from fanwise.reports.lookup import find_run
     from fanwise.wiring import load_to_retry, open_records, read_settings
 
-    settings = read_settings(store=store, packs=packs or ())
+    settings = read_settings(store=store, packs=packs or (), executor=executor, processes=processes)
     with open_records(settings) as records:
         record = find_run(records, run_id)
     with prints_aside():
@@ -77,6 +81,7 @@ def retry(
             parameters={name: value for name, value in values.items() if name not in hidden},
             secrets={name: value for name, value in values.items() if name in hidden},
             force=force,
+            wait_s=options.wait_s(no_queue=no_queue, wait=wait),
         )
 
     done = watch(start, settings, grace_s=grace, store=store, verbose=verbose)

@@ -19,6 +19,7 @@ from fanwise.cli.text.output import (
     say,
     width_of,
 )
+from fanwise.errors import RunRepeatedError
 
 if TYPE_CHECKING:
     from fanwise.model import Run
@@ -52,6 +53,10 @@ def run(
     run_id: options.NewId = None,
     tag: options.Tag = None,
     items: _Items = None,
+    no_queue: options.NoQueue = False,
+    wait: options.Wait = None,
+    executor: options.Executor = None,
+    processes: options.ProcessCount = None,
     grace: options.Grace = None,
     dry_run: _DryRun = False,
     verbose: options.Verbose = False,
@@ -60,13 +65,21 @@ def run(
     """Run a workflow to its end.
 
     The output is printed to standard output as JSON, progress and the summary to standard error.
+    If the workflow's concurrency has no slot for the run, it waits for one.
+
     Exit status: 0 the run succeeded, 1 it failed, 2 it couldn't be made, 3 it waits for an answer
     or a signal, 130 it was interrupted.
     """
     from fanwise.cli.commands.parameters import read_parameters
     from fanwise.wiring import load_plan, read_settings
 
-    settings = read_settings(store=store, packs=packs or (), workflow=file)
+    settings = read_settings(
+        store=store,
+        packs=packs or (),
+        executor=executor,
+        processes=processes,
+        workflow=file,
+    )
     with prints_aside():
         plan = load_plan(file, settings)
     parameters = read_parameters(plan, parameter or (), params, settings.limits)
@@ -79,19 +92,42 @@ def run(
 
     from fanwise.cli.live.run import execute
 
-    done = execute(
-        plan,
-        parameters,
-        settings,
-        run_id=run_id,
-        tags=tag or (),
-        items=items,
-        grace_s=grace,
-        store=store,
-        verbose=verbose,
-    )
+    try:
+        done = execute(
+            plan,
+            parameters,
+            settings,
+            run_id=run_id,
+            tags=tag or (),
+            items=items,
+            wait_s=options.wait_s(no_queue=no_queue, wait=wait),
+            grace_s=grace,
+            store=store,
+            verbose=verbose,
+        )
+    except RunRepeatedError as repeated:
+        report_repeated(repeated.run_id, settings, json=json)
+        return
     report(done, settings, store=store, json=json, has_output=plan.output is not None)
     raise typer.Exit(exit_status(done))
+
+
+def report_repeated(run_id: str, settings: Settings, *, json: bool) -> None:
+    """Say that the run would repeat another one, and which."""
+    from fanwise.reports.lookup import run_by_id
+    from fanwise.reports.objects import run_object
+    from fanwise.reports.overview import overview
+    from fanwise.wiring import open_records, runs_of
+
+    say(f"Run {run_id} has the same key of dedupe, so none was made.")
+    if json:
+        with open_records(settings) as records:
+            record = run_by_id(records, run_id)
+            print_results(
+                [as_json(run_object(overview(runs_of(records), record, (), time.time())))]
+            )
+    else:
+        say(f"Look at it with: fanwise show {run_id}")
 
 
 def print_preview(

@@ -58,11 +58,11 @@ def show(
     with open_records(settings) as records:
         runs = runs_of(records)
         record = find_run(records, run_id)
+        definition = recorded_definition(record, settings.limits)
         if follow:
             from fanwise.cli.live.follow import follow as watch
 
-            record = watch(runs, record)
-        definition = recorded_definition(record, settings.limits)
+            record = watch(runs, record, definition)
         names = () if definition is None else task_names(definition)
         seen = overview(runs, record, names, time.time())
         if within is None and not timeline:
@@ -153,7 +153,10 @@ def _driver_lines(seen: Overview, place: Submission | None, store: str | None) -
     from fanwise.reports.ownership import INTERRUPTED
 
     if place is not None and place.is_waiting:
-        return [f"Waits in its queue since {show_time(place.since)}, for a `fanwise work`"]
+        since, limit = show_time(place.since), seen.record.origin.limit
+        if place.is_held_back and limit is not None:
+            return [f"Waits in its queue since {since}, for a slot: {clean(limit.words)}"]
+        return [f"Waits in its queue since {since}, for a `fanwise work`"]
     way_on = command("resume", seen.record.id, store=store)
     if seen.status == INTERRUPTED:
         return [f"Interrupted: no process drives it any more. Resume with: {way_on}"]

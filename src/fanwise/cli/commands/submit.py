@@ -15,9 +15,11 @@ _Queue = Annotated[
     typer.Option("--queue", metavar="NAME", help="The queue in which the run waits, else default."),
 ]
 _Priority = Annotated[
-    int,
+    int | None,
     typer.Option(
-        "--priority", metavar="N", help="Runs with a higher one are taken first: -100 to 100."
+        "--priority",
+        metavar="N",
+        help="Runs with a higher one are taken first: -100 to 100. Default: that of the workflow.",
     ),
 ]
 _Once = Annotated[
@@ -35,16 +37,17 @@ def submit(
     run_id: options.NewId = None,
     tag: options.Tag = None,
     queue: _Queue = None,
-    priority: _Priority = 0,
+    priority: _Priority = None,
     once: _Once = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Record a run for `fanwise work` to take, and print its id.
 
-    With --once the id is that of the run that has the key, which is made only if there is none.
+    With --once the id is that of the run that has the key, which is made only if there is none. So
+    it is with the workflow's dedupe.
     """
     from fanwise.cli.commands.parameters import read_parameters
-    from fanwise.model import DEFAULT_QUEUE, Submission
+    from fanwise.model import DEFAULT_QUEUE
     from fanwise.plan import require_recordable
     from fanwise.wiring import load_plan, read_settings, submit_run
 
@@ -55,11 +58,21 @@ def submit(
     given = read_parameters(plan, parameter or (), params, settings.limits)
     for line in warning_lines(plan.warnings):
         say(line)
-    place = Submission(queue or DEFAULT_QUEUE, priority, once)
-    found, is_new = submit_run(plan, given, settings, place, run_id=run_id, tags=tag or ())
+    done = submit_run(
+        plan,
+        given,
+        settings,
+        queue=queue or DEFAULT_QUEUE,
+        priority=priority,
+        once=once,
+        run_id=run_id,
+        tags=tag or (),
+    )
     if json:
-        print_results([as_json({"run_id": found, "is_new": is_new})])
+        print_results([as_json(done._asdict())])
         return
-    print_results([found])
-    if not is_new:
+    print_results([done.run_id])
+    if not done.is_new:
         say("A run has this key already, so none was made.")
+    if done.skipped:
+        say(f"It isn't run: {done.skipped}")

@@ -15,6 +15,8 @@ from fanwise.errors import DefinitionError, Diagnostic, FanwiseError, Place
 from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fanwise.values import JsonObject
     from fanwise.wiring import Settings
 
@@ -44,7 +46,8 @@ def validate(
     if json:
         print_results([as_json([report.as_object() for report in reports])])
     else:
-        print_results(line for report in reports for line in report.lines())
+        words = [str(each) for each in (*files, *(packs or ()))]
+        print_results(line for report in reports for line in report.lines(words))
     if not all(report.is_good for report in reports):
         raise typer.Exit(WRONG)
 
@@ -72,9 +75,10 @@ class _Report:
     def is_good(self) -> bool:
         return self._error is None
 
-    def lines(self) -> list[str]:
+    def lines(self, words: Sequence[str]) -> list[str]:
+        """The verdict in lines, which quote long ones of the arguments `words` in short."""
         if self._error is not None:
-            return error_lines(self._error)
+            return error_lines(self._error, words)
         from fanwise.cli.text.render import count
 
         counts = [count(self._tasks, "task"), count(self._parameters, "parameter")]

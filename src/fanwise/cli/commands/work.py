@@ -27,6 +27,8 @@ def work(
     concurrency: _Concurrency = 10,
     queue: _Queues = None,
     packs: options.Packs = None,
+    executor: options.Executor = None,
+    processes: options.ProcessCount = None,
     grace: options.Grace = None,
     store: options.StoreUrl = None,
 ) -> None:
@@ -41,7 +43,7 @@ def work(
     from fanwise.model import DEFAULT_QUEUE
     from fanwise.wiring import open_taking, read_settings
 
-    settings = read_settings(store=store, packs=packs or ())
+    settings = read_settings(store=store, packs=packs or (), executor=executor, processes=processes)
     with prints_aside():
         take_runs(
             lambda takings: open_taking(

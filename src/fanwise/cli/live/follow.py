@@ -7,10 +7,12 @@ nothing is recorded, so they aren't counted.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from fanwise.cli.live import open_display
 from fanwise.cli.live.progress import ProgressDisplay
-from fanwise.model import RunRecord, Status, VisitRecord
+from fanwise.definition import Tolerance, WorkflowDefinition
+from fanwise.model import RequestKind, RunRecord, Status, VisitRecord
 from fanwise.reports.lookup import find_run
 from fanwise.reports.ownership import Runs
 from fanwise.reports.progress import item_progress
@@ -22,13 +24,13 @@ _SHARE = 0.1
 _GOING = (Status.PENDING, Status.RUNNING)
 
 
-def follow(runs: Runs, record: RunRecord) -> RunRecord:
+def follow(runs: Runs, record: RunRecord, definition: WorkflowDefinition | None) -> RunRecord:
     """Show how a run gets on until nothing drives it any more; return its record then.
 
-    Tasks that had ended before aren't told again.
+    Tasks that had ended before aren't told again. `definition` is the run's workflow, if known.
     """
     display = open_display()
-    follower = Follower(runs, display)
+    follower = Follower(runs, display, {} if definition is None else _tolerances(definition))
     shown_at = time.monotonic()
     with display.opened():
         while runs.status(record) in _GOING:
@@ -44,10 +46,19 @@ def follow(runs: Runs, record: RunRecord) -> RunRecord:
     return record
 
 
+def _tolerances(definition: WorkflowDefinition) -> dict[str, Tolerance]:
+    """The failed items that each task accepts, of the tasks whose text alone says so."""
+    return {
+        task.name: task.tolerate
+        for task in (*definition.tasks, *definition.ending)
+        if isinstance(task.tolerate, Tolerance) and task.bad_records == "fail"
+    }
+
+
 class _Recorded:
     """The progress of a visit by its records; implements `ports.TaskProgress`."""
 
-    def __init__(self, visit: VisitRecord) -> None:
+    def __init__(self, visit: VisitRecord, tolerance: Tolerance | None) -> None:
         self.name = visit.path
         self.visit = visit.visit
         self.has_items = visit.has_items
@@ -58,24 +69,45 @@ class _Recorded:
         self.waiting = 0
         self.restored = 0
         self.bad_records: int | None = None  # known at the end of the task
-        self.is_stopping = False  # nor do records tell this
+        self.is_stopping = False
         self.is_failing = False
+        self._tolerance = tolerance
+
+    def count(self, total: int | None, succeeded: int, failed: int) -> None:
+        """Take the counts of the items."""
+        self.total, self.succeeded, self.failed = total, succeeded, failed
+        known = succeeded + failed if total is None else total
+        if self._tolerance is not None:
+            self.is_failing = failed > self._tolerance.allowed(known)
 
 
 class Follower:
     """Tells a display about the visits of a run that start, get on and end."""
 
-    def __init__(self, runs: Runs, display: ProgressDisplay) -> None:
+    def __init__(
+        self, runs: Runs, display: ProgressDisplay, tolerances: Mapping[str, Tolerance]
+    ) -> None:
+        self._runs = runs
         self._records = runs.records
         self._display = display
+        self._tolerances = tolerances
         self._watched: dict[int, _Recorded] = {}
+        self._asked: tuple[RequestKind, ...] = ()
 
     def look(self, record: RunRecord) -> None:
-        """Read the visits, and tell the display of the changes since the last time."""
+        """Read requests and visits, and tell the display of the changes since the last time."""
+        driver = self._runs.driver(record)
+        asked = () if driver is None else driver.requests
+        for kind in asked:
+            if kind not in self._asked:
+                self._display.notice(f"{record.id} was asked to {kind}, and is being stopped.")
+        self._asked = asked
         for visit in self._records.tasks(record.run_no):
             watched = self._watched.get(visit.visit_no)
             if watched is None and visit.status is Status.RUNNING:
-                watched = self._watched[visit.visit_no] = _Recorded(visit)
+                watched = self._watched[visit.visit_no] = _Recorded(
+                    visit, self._tolerances.get(visit.path)
+                )
                 self._count(visit, watched)
                 watched.restored = watched.succeeded + watched.failed
                 started_at = visit.started_at or time.time()
@@ -85,9 +117,10 @@ class Follower:
                 if visit.status is not Status.RUNNING:
                     del self._watched[visit.visit_no]
                     self._display.task_ended(visit.path, visit.status, visit.error)
+        for watched in self._watched.values():
+            watched.is_stopping = bool(asked)
 
     def _count(self, visit: VisitRecord, progress: _Recorded) -> None:
         items = item_progress(self._records, visit)
         if items is not None:
-            progress.total = items.total
-            progress.succeeded, progress.failed = items.succeeded, items.failed
+            progress.count(items.total, items.succeeded, items.failed)

@@ -40,6 +40,11 @@ class Interruption(Observer):
         self._signals = 0
 
     @property
+    def is_asked(self) -> bool:
+        """Say whether the run is to pause."""
+        return self._signals > 0
+
+    @property
     def is_forced(self) -> bool:
         """Say whether the run is to stop at once."""
         return self._signals > 1

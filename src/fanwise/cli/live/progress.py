@@ -15,8 +15,10 @@ from itertools import islice
 from typing import ClassVar
 
 from fanwise.cli.text.output import say
+from fanwise.cli.text.remedies import copyable
 from fanwise.cli.text.render import count, show_error
 from fanwise.cli.text.rerun_lines import rerun_lines
+from fanwise.cli.text.summary import store_words
 from fanwise.model import ErrorInfo, Run, Status
 from fanwise.ports import Observer, RerunNotes, TaskProgress
 from fanwise.reports.plain import clean
@@ -106,6 +108,8 @@ class ProgressDisplay(Observer):
     """An observer that keeps an eye on the running tasks, and says in a line what has ended."""
 
     interval_s: ClassVar[float]
+    store: str | None = None
+    """The store that the command line named, if it did."""
 
     def __init__(self, now: Monotonic = time.monotonic) -> None:
         self._now = now
@@ -160,7 +164,7 @@ class ProgressDisplay(Observer):
 
     def notice(self, text: str) -> None:
         """Pass it on."""
-        line = f"Notice: {clean(text)}"
+        line = f"Notice: {copyable(clean(text), store_words(self.store))}"
         if self._held is None:
             self.say(line)
         else:

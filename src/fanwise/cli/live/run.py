@@ -16,7 +16,7 @@ from fanwise.cli.text.log_lines import log_lines
 from fanwise.cli.text.output import prints_aside, say
 from fanwise.cli.text.summary import command
 from fanwise.engine import Engine
-from fanwise.errors import LeaseLostError, StoreError, StoreUnusableError
+from fanwise.errors import LeaseLostError, NoSlotError, StoreError, StoreUnusableError
 from fanwise.model import ErrorInfo, LogEntry, Run, Status
 from fanwise.plan import Plan
 from fanwise.ports import Observer, RerunNotes, TaskProgress
@@ -34,6 +34,7 @@ def execute(
     run_id: str | None = None,
     tags: Collection[str] = (),
     items: int | None = None,
+    wait_s: float | None = None,
     grace_s: float | None = None,
     store: str | None = None,
     verbose: bool = False,
@@ -41,13 +42,21 @@ def execute(
 ) -> Run:
     """Run `plan` to its end, or until it is paused. `observer` watches as well.
 
-    `items` bounds each fan-out; `store` is the one that the command line named, if it did. What
-    actions print is recorded, and shown if `verbose`; it goes to standard error where it can't be
-    recorded. Raises what `Engine.arun` raises.
+    `items` bounds each fan-out, and `wait_s` the wait for a slot; `store` is the one that the
+    command line named, if it did. What actions print is recorded, and shown if `verbose`; it goes
+    to standard error where it can't be recorded. Raises what `Engine.arun` raises.
     """
 
     def start(engine: Engine) -> Start:
-        return partial(engine.arun, plan, parameters, run_id=run_id, tags=tags, items=items)
+        return partial(
+            engine.arun,
+            plan,
+            parameters,
+            run_id=run_id,
+            tags=tags,
+            items=items,
+            wait_s=wait_s,
+        )
 
     return watch(
         start,
@@ -81,6 +90,7 @@ def watch(
     Raises what `start` raises; a `StoreError` on the way has the way to resume in its hint.
     """
     display = open_display()
+    display.store = store
     watchers = [observer] if observer else []
     if verbose:
         watchers.append(_Printed(display))
@@ -108,6 +118,11 @@ async def _drive(
         except asyncio.CancelledError:
             if interruption.is_forced:
                 display.say(f"Stopped. {KEPT} {started.way_on}".rstrip())
+                leave(INTERRUPTED)
+            raise
+        except NoSlotError as error:
+            if interruption.is_asked:
+                say(f"Stopped. {error.message}")
                 leave(INTERRUPTED)
             raise
         except LeaseLostError:

@@ -10,6 +10,7 @@ from fanwise.cli.text.output import as_json
 from fanwise.cli.text.render import shorten
 from fanwise.preview import ItemsPreview, RunPreview, TaskPreview
 from fanwise.reports.plain import clean
+from fanwise.units import show_bytes
 
 _WIDTH = 200
 
@@ -34,6 +35,9 @@ def _task_lines(task: TaskPreview) -> Iterator[str]:
         yield f"  when: {_written(task.when)}"
     if task.items is not None:
         yield from _item_lines(task.items)
+    if task.snapshot_bytes is not None:
+        size = show_bytes(task.snapshot_bytes)
+        yield f"  executor: {task.executor}, with {size} of the context that is known by now"
     if task.input:
         yield "  input:"
         for name, value in task.input.items():

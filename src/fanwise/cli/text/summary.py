@@ -35,8 +35,9 @@ def run_lines(
     """A run's status and duration, further facts, a table of its tasks, and its error."""
     run = seen.run
     status = paint(seen.status, seen.status) if colours else seen.status
-    lines = [f"Run {run.id} of {clean(run.workflow)}  {status}{_span(run)}", *facts, ""]
-    lines += _task_lines(seen, colours=colours, width=width)
+    lines = [f"Run {run.id} of {clean(run.workflow)}  {status}{_span(run)}", *facts]
+    if run.tasks:  # a run that was skipped has none
+        lines += ["", *_task_lines(seen, colours=colours, width=width)]
     if run.error is not None:
         lines += ["", f"Error: {show_error(run.error)}"]
     return lines
@@ -183,11 +184,16 @@ def failure_lines(
 
 def command(*words: str, store: str | None) -> str:
     """A command line of fanwise to copy. A store's password is left out."""
+    return shlex.join([program(), *words, *store_words(store)])
+
+
+def store_words(store: str | None) -> list[str]:
+    """The words of a command line that name a store; none if it has a password."""
     is_shown = store is not None and "@" not in store and "password=" not in store
-    return shlex.join([_program(), *words, *(["--store", store] if store and is_shown else [])])
+    return ["--store", store] if store and is_shown else []
 
 
-def _program() -> str:
+def program() -> str:
     """`fanwise`, or, where a shell finds no such program, the path by which it was called."""
     called = Path(sys.argv[0])
     is_path = called.name == "fanwise" and len(called.parts) > 1

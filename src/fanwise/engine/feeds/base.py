@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -38,7 +37,7 @@ _LONGEST_WAIT_S: Final = 86_400.0
 
 
 class AttemptQueue(ABC):
-    """The attempts of one visit, queued; implements `ports.Feed`."""
+    """The attempts of one visit, queued; implements `ports.ChunkFeed`."""
 
     width = 1
 
@@ -67,7 +66,6 @@ class AttemptQueue(ABC):
         self._left: set[Future] = set()  # calls that were left behind, and still run
         self._earlier: dict[int | None, Attempts] = {}  # of items that are to be tried again
         self._parked: dict[int | None, _ParkedAttempt] = {}
-        self._woken: deque[Ticket] = deque()  # of children that go on after a wait
         self._is_resting = False
         self._on_rest: Callable[[], None] = _do_nothing
         self.was_parked = False
@@ -81,6 +79,37 @@ class AttemptQueue(ABC):
     @abstractmethod
     def take(self) -> Ticket | None:
         """The next attempt, or None if there is none at the moment."""
+
+    @property
+    @abstractmethod
+    def rest(self) -> int | None:
+        """The number of items that haven't been handed out, or None if it isn't known."""
+
+    @abstractmethod
+    def take_ahead(self) -> Ticket | None:
+        """The next attempt without a slot, or None: also where each start has to be asked for."""
+
+    def begin(self) -> None:
+        """Count an attempt that was taken ahead as running."""
+        self._occupy()
+
+    def put_back(self, tickets: Sequence[Ticket], *, running: int = 0) -> None:
+        """Hand these attempts out again, first and in this order; `running` of them hold a slot."""
+        for _ in range(running):
+            self._release()
+        if self._is_closed:
+            self._withdraw(tickets)
+        else:
+            self._hand_out_again(tickets)
+            self._wake()
+
+    def _withdraw(self, tickets: Iterable[Ticket]) -> None:
+        """Take attempts back that haven't begun, after the feed was closed."""
+        for ticket in tickets:
+            if ticket.attempt > 1:
+                self._retry(ticket)
+            else:
+                self._put_back(ticket)
 
     @abstractmethod
     async def wait(self) -> bool:
@@ -100,7 +129,12 @@ class AttemptQueue(ABC):
         self._left.add(call)
         call.add_done_callback(self._left.discard)
         if not self._slots.leave(call):
-            self._give_up()
+            error = LimitError(
+                "more calls than may run at once have overrun their timeouts and still run. Give "
+                "what they wait for a timeout of its own.",
+                setting="limits.running",
+            )
+            self.give_up(error)
 
     def notice(self, text: str) -> None:
         """Pass a fact on to the run's observer, past the log of the attempt at hand."""
@@ -304,23 +338,16 @@ class AttemptQueue(ABC):
         """Have a child go on, since one of its waits is settled."""
         if self._unpark(parked):
             self._run.parking.leave(parked.places)
-            self._woken.append(parked.ticket)
+            self._hand_out_again([parked.ticket])
             self._wake()
-
-    def _take_woken(self) -> Ticket:
-        ticket = self._woken.popleft()
-        self._occupy()
-        return ticket
 
     def _stop_waiting(self) -> None:
         """Put back the attempts that wait, or end them as cancelled."""
         parked, self._parked = self._parked, {}
-        woken, self._woken = self._woken, deque()
         self._activity.lie_down(-len(parked))
         for each in parked.values():
             self._run.parking.leave(each.places)
-        for ticket in [*(each.ticket for each in parked.values()), *woken]:
-            self._hold_back(ticket)
+            self._hold_back(each.ticket)
 
     def _hold_back(self, ticket: Ticket) -> None:
         """End an attempt that waits as cancelled, or keep it for later."""
@@ -335,7 +362,7 @@ class AttemptQueue(ABC):
         self._is_resting = (
             is_over
             and bool(self._parked)
-            and not (self._progress.running or self._retries or self._held or self._woken)
+            and not (self._progress.running or self._retries or self._held)
             and all(each.is_open for each in self._parked.values())
         )
         if self._is_resting:
@@ -410,13 +437,8 @@ class AttemptQueue(ABC):
         self._slots.when_free(self._wake)
         return False
 
-    def _give_up(self) -> None:
-        """Start nothing any more, since too many calls are left that may never return."""
-        error = LimitError(
-            "more calls than may run at once have overrun their timeouts and still run. Give what "
-            "they wait for a timeout of its own.",
-            setting="limits.running",
-        )
+    def give_up(self, error: AttemptError) -> None:
+        """Start nothing any more, and fail the visit with `error`."""
         info = self._run.describe(error)
         self._is_closed = True
         held, self._held = self._held, {}
@@ -446,8 +468,8 @@ class AttemptQueue(ABC):
         return self._settings.retry.allows(retry.attempt - 1, passed_s)
 
     def _take_retry(self) -> Ticket:
+        """Take a retry that is due out of the queue; its slot is the caller's affair."""
         ticket = self._retries.ready.popleft()
-        self._occupy()
         self._note_waiting()
         return ticket
 
@@ -455,6 +477,10 @@ class AttemptQueue(ABC):
         """Let every worker that waits look again."""
         changed, self._changed = self._changed, asyncio.get_running_loop().create_future()
         changed.set_result(None)
+
+    @abstractmethod
+    def _hand_out_again(self, tickets: Sequence[Ticket]) -> None:
+        """Hand these attempts out before all others."""
 
     @abstractmethod
     def _put_back(self, ticket: Ticket) -> None:

@@ -9,6 +9,9 @@ flight, and a bounded number that wait to be retried.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Sequence
+from shlex import quote
 
 import msgspec
 
@@ -16,7 +19,7 @@ from fanwise.context import ItemContext, WorkflowContext
 from fanwise.engine.capture import log_text
 from fanwise.engine.feeds.bad_records import BadRecords
 from fanwise.engine.feeds.base import AttemptQueue
-from fanwise.engine.feeds.progress import Progress
+from fanwise.engine.feeds.progress import Progress, Stop
 from fanwise.engine.feeds.reader import NOTHING, ItemReader
 from fanwise.engine.feeds.tally import Tally
 from fanwise.engine.feeds.traces import encode_attempts, item_text, label_of, label_text
@@ -59,6 +62,7 @@ class ItemAttempts(AttemptQueue):
             bad_records.on_change(self._stop_if_intolerable)
         self._journal = run.journal
         self._lane = run.journal.lane(self._tally.add)
+        self._again: deque[Ticket] = deque()  # attempts to hand out again, first
         self._has_interrupted = False  # whether a pause has put an item back
         self._most_waiting = max(_WAITING_AT_LEAST, _WAITING_PER_SLOT * self.width)
         rate = settings.rate_per_s
@@ -89,16 +93,48 @@ class ItemAttempts(AttemptQueue):
 
     # Handing out
 
+    def stop(self, how: Stop) -> None:
+        """Hand out nothing new, and stop attempts in flight as well unless they are to finish."""
+        super().stop(how)
+        self._withdraw_again()
+
+    def give_up(self, error: AttemptError) -> None:
+        """Start nothing any more, and fail the visit with `error`."""
+        super().give_up(error)
+        self._withdraw_again()
+
+    @property
+    def rest(self) -> int | None:
+        """The number of items that haven't been handed out, or None if it isn't known."""
+        reader = self._reader
+        return reader.total - reader.index if reader.is_total_known else None
+
     def take(self) -> Ticket | None:
         """The next attempt: a retry that is due, or the source's next item."""
         slots = self._slots
         if self._journal.is_full or (slots.free <= 0 and not self._has_slot()):
             return None
-        if self._woken:
-            return self._take_woken()
-        if self._retries.ready and self._has_retry():
-            is_due = self._rate_limiter is None or self._may_start(self._rate_limiter)
-            return self._take_retry() if is_due else None
+        ticket = self._next_ticket()
+        if ticket is not None:
+            slots.free -= 1
+            self._progress.running += 1
+            self._activity.awake += self._actions
+        return ticket
+
+    def take_ahead(self) -> Ticket | None:
+        """The next attempt without a slot; None with a `rate`, or if others wait for slots."""
+        slots = self._slots
+        if self._journal.is_full or self._rate_limiter is not None:
+            return None
+        if slots.free <= 0 and len(slots.waiting) > (self._wake in slots.waiting):
+            return None
+        return self._next_ticket()
+
+    def _next_ticket(self) -> Ticket | None:
+        if self._again or (self._retries.ready and self._has_retry()):
+            if self._rate_limiter is not None and not self._may_start(self._rate_limiter):
+                return None
+            return self._again.popleft() if self._again else self._take_retry()
         if self._progress.waiting > self._most_waiting:
             return None
         reader = self._reader
@@ -111,9 +147,6 @@ class ItemAttempts(AttemptQueue):
                 return None
             ticket = Ticket(ItemContext(self._context, item, index), index, 1)
             if type(item) is not ErrorInfo:
-                slots.free -= 1
-                self._progress.running += 1
-                self._activity.awake += self._actions
                 return ticket
             error = self._run.present(item)
             self._end(ticket, Status.FAILED, None, error, self._clock.now(), 0.0)
@@ -155,11 +188,11 @@ class ItemAttempts(AttemptQueue):
     async def _changes(self) -> bool:
         """Return True when there may be an attempt to take, False when none will come any more."""
         reader = self._reader
-        has_item = reader.has_item and not self._is_closed
+        has_item = (reader.has_item and not self._is_closed) or bool(self._again)
         may_read = not (reader.is_exhausted or has_item or self._is_closed)
         if may_read and self._progress.waiting <= self._most_waiting:
             await reader.refill(self._changed)
-        elif has_item or may_read or self._retries or self._held or self._parked or self._woken:
+        elif has_item or may_read or self._retries or self._held or self._parked:
             if self._parked:
                 self._note_rest(is_over=not (has_item or may_read))
             await asyncio.shield(self._changed)  # others wait for it
@@ -243,8 +276,14 @@ class ItemAttempts(AttemptQueue):
             self._stop_if_intolerable()
 
     def _label(self, ticket: Ticket) -> str | None:
-        """The item's label. A label that can't be rendered is noticed once, and fails nothing."""
+        """The item's label; None for an item that can't be read, whose error says so.
+
+        A label that can't be rendered is noticed once, and fails nothing.
+        """
         assert self._settings.label is not None
+        assert isinstance(ticket.context, ItemContext)
+        if type(ticket.context.item) is ErrorInfo:
+            return None
         try:
             label = str(self._settings.label.evaluate(ticket.context, None))
         except AttemptError as error:
@@ -265,6 +304,7 @@ class ItemAttempts(AttemptQueue):
     def _stop_if_intolerable(self) -> None:
         if self._settings.stops_on_error and not self._is_tolerable():
             self._is_closed = True
+            self._withdraw_again()
             self._wake()
 
     def _is_tolerable(self) -> bool:
@@ -272,6 +312,13 @@ class ItemAttempts(AttemptQueue):
 
     def _fail_rest(self, error: AttemptError) -> None:
         self._reader.error = error
+
+    def _withdraw_again(self) -> None:
+        again, self._again = self._again, deque()
+        self._withdraw(again)
+
+    def _hand_out_again(self, tickets: Sequence[Ticket]) -> None:
+        self._again.extendleft(reversed(tickets))
 
     def _put_back(self, ticket: Ticket) -> None:
         self._has_interrupted = True
@@ -304,7 +351,7 @@ class ItemAttempts(AttemptQueue):
         self._journal.add_log(LogEntry(self._run_no, self._visit_no, None, 1, path, at, text))
         count = f"{bad.count:,} of {bad.records:,} records of {path}"
         self.notice(
-            f"{count} can't be read and are left out: fanwise logs {self._run.run_id} {path}"
+            f"{count} can't be read and are left out: fanwise logs {self._run.run_id} {quote(path)}"
         )
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from fanwise.context import WorkflowContext
 from fanwise.engine.feeds.base import AttemptQueue
@@ -44,20 +45,26 @@ class SingleAttempt(AttemptQueue):
         self.attempts = 0
         self.earlier: Attempts = ()
 
+    @property
+    def rest(self) -> int | None:
+        """One attempt at most is left."""
+        return 1
+
+    def take_ahead(self) -> Ticket | None:
+        """Nothing: there is never a second attempt beside one that runs."""
+        return None
+
     def take(self) -> Ticket | None:
         """The first attempt, or a retry that is due."""
         has_first = self._next is not None and not self._is_closed
-        has_later = self._retries.ready or self._woken
-        if not (has_first or has_later) or not self._has_slot():
+        if not (has_first or self._retries.ready) or not self._has_slot():
             return None
-        if self._woken:
-            return self._take_woken()
         if self._has_retry():
-            return self._take_retry()
-        if self._next is None:
-            return None
-        ticket, self._next = self._next, None
-        self._occupy()
+            ticket: Ticket | None = self._take_retry()
+        else:
+            ticket, self._next = self._next, None
+        if ticket is not None:
+            self._occupy()
         return ticket
 
     async def wait(self) -> bool:
@@ -76,8 +83,7 @@ class SingleAttempt(AttemptQueue):
 
     def _has_more(self) -> bool:
         has_first = self._next is not None and not self._is_closed
-        is_kept = bool(self._parked or self._woken)
-        return has_first or is_kept or bool(self._retries or self._held)
+        return has_first or bool(self._retries or self._held or self._parked)
 
     def _began_at(self, ticket: Ticket, started_at: float) -> float:
         if self._visit_began_at is not None:
@@ -89,6 +95,9 @@ class SingleAttempt(AttemptQueue):
         if ticket is not None:
             info = self._run.describe(error)
             self._end(ticket, Status.FAILED, None, info, self._clock.now(), 0.0)
+
+    def _hand_out_again(self, tickets: Sequence[Ticket]) -> None:
+        (self._next,) = tickets
 
     def _put_back(self, ticket: Ticket) -> None:
         self._next = ticket

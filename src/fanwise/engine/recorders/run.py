@@ -111,7 +111,12 @@ class RunRecorder:
         if not self._run.takes_changed_files:
             await asyncio.to_thread(self._require_unchanged_files, pending)
         record = replace(
-            self._record, status=Status.RUNNING, ended_at=None, output=None, error=None
+            self._record,
+            status=Status.RUNNING,
+            started_at=self._record.started_at or now,  # a run that was skipped never was
+            ended_at=None,
+            output=None,
+            error=None,
         )
         if ended is not None:
             record = _ended(record, ended, now)

@@ -1,7 +1,7 @@
 """Filters on dates: texts as ISO 8601, such as "2026-03-05" and "2026-03-05T08:30:00+00:00".
 
-A date has a time of day or none, and an offset or none; without one it is taken as UTC. Nothing
-here reads a clock, a time zone of the machine or its language.
+A date has a time of day or none, and an offset or none; without one it is taken as UTC, or as the
+time in a zone that is named. Nothing here reads a clock, the machine's time zone or its language.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from fanwise.expressions.budget import Budget
 from fanwise.expressions.filters.texts import text_of
 from fanwise.expressions.flow import Undefined, kind
 from fanwise.expressions.refusal import EvaluationError
+from fanwise.zones import zone
 
 _LONGEST = 100
 """Characters of a date or of a format."""
@@ -45,16 +47,16 @@ class _Moment(NamedTuple):
         return self.at.isoformat() if self.has_time else self.at.date().isoformat()
 
 
-def date_(budget: Budget, value: object, format: str | None = None) -> str:
+def date_(budget: Budget, value: object, format: str | None = None, tz: str | None = None) -> str:
     """The date as ISO 8601, read from text of that format, from ISO 8601 or from seconds."""
     budget.step(_STEPS)
-    return str(_moment(value) if format is None else _parsed(value, format))
+    return str(_in_zone(_moment(value) if format is None else _parsed(value, format), tz))
 
 
-def strftime(budget: Budget, value: object, format: str) -> str:
+def strftime(budget: Budget, value: object, format: str, tz: str | None = None) -> str:
     """The date written in that format."""
     budget.step(_STEPS + len(text_of(format)))
-    at = _moment(value).at
+    at = _in_zone(_moment(value), tz).at
     return _DIRECTIVE.sub(lambda found: _written(found[1], at), _short(format))
 
 
@@ -78,7 +80,7 @@ def shift(
         at = first.replace(day=min(at.day, _last_day(first)))
         at += timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
     except (OverflowError, ValueError):
-        raise EvaluationError("the date would be beyond the years 1 to 9999.") from None
+        raise _beyond() from None
     return str(_Moment(at, has_time or bool(at.hour or at.minute or at.second or at.microsecond)))
 
 
@@ -109,6 +111,31 @@ def _moment(value: object) -> _Moment:
             "it is no date as ISO 8601, such as 2026-03-05 or 2026-03-05T08:30:00+00:00.",
             "Name the format of another: date('%d.%m.%Y')",
         ) from None
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of that name. Raises `EvaluationError` for another."""
+    try:
+        return zone(_short(text_of(name)))
+    except ValueError as error:
+        raise EvaluationError("there is no time zone of that name.", str(error)) from None
+
+
+def _in_zone(moment: _Moment, name: str | None) -> _Moment:
+    """The same moment as a time of that zone; a date without an offset is one of the zone."""
+    if name is None:
+        return moment
+    there = zone_of(name)
+    at = moment.at if moment.at.tzinfo else moment.at.replace(tzinfo=there)
+    try:
+        # By way of UTC, since the hour that daylight saving leaves out has an offset but no name.
+        return _Moment(at.astimezone(UTC).astimezone(there), True)
+    except OverflowError:
+        raise _beyond() from None
+
+
+def _beyond() -> EvaluationError:
+    return EvaluationError("the date would be beyond the years 1 to 9999.")
 
 
 def _last_day(first: datetime) -> int:

@@ -1,71 +1,33 @@
-r"""Filters and a test that search a text by a regular expression, in time linear in the text.
-
-The expressions are RE2's: those of Python without references back and without looking around. RE2
-never tries one way after the other, so no expression can run away.
-"""
+r"""Filters and a test that search a text by a regular expression, in time linear in the text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
-from typing import Protocol
 
 from fanwise.expressions.budget import ELEMENT_BYTES, Budget
 from fanwise.expressions.filters.texts import text_of
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.expressions.traversal import to_text
+from fanwise.patterns import Expression, Match
+from fanwise.patterns import compiled as compiled_by_re2
 
-_MEMORY_BYTES = 512 * 1024  # It bounds the compiled expression: one takes up to about 20 ms.
-_KEPT = 64
 _FEW_INSTRUCTIONS = 16  # An expression of so few has few states, which RE2 keeps at hand.
 _GROUP = re.compile(r"\\(?:(\d)|g<(\w+)>|(.?))", re.DOTALL)
 # Jinja2 makes these of "\1" to "\7", "\b" and so on: no expression has a use for them.
 _UNESCAPED = re.compile("[\x00-\x08\x0b\x0c]")
 
 
-class Match(Protocol):
-    """A part of a text that an expression matches."""
-
-    def start(self) -> int:
-        """The place of its first character."""
-
-    def end(self) -> int:
-        """The place behind its last character."""
-
-    def groups(self, default: str) -> tuple[str, ...]:
-        """The parts that its groups match, with `default` for none."""
-
-    def __getitem__(self, group: int | str) -> str | None: ...
-
-
-class Expression(Protocol):
-    """A compiled expression of RE2."""
-
-    groups: int
-    programsize: int
-
-    def finditer(self, text: str) -> Iterator[Match]:
-        """All matches, from left to right."""
-
-
-@lru_cache(maxsize=_KEPT)
 def compiled(pattern: str) -> Expression:
     """The expression that `pattern` spells. Raises `EvaluationError` for a faulty one."""
-    import re2
-
     _refuse_control_characters(pattern)
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = _MEMORY_BYTES
     try:
-        expression: Expression = re2.compile(pattern, options)
-    except re2.error as error:
+        return compiled_by_re2(pattern)
+    except ValueError as error:
         raise EvaluationError(
-            f"the regular expression is wrong or too large: {_reason(error)}.",
+            f"the regular expression is wrong or too large: {error}.",
             "The syntax is RE2's, without references back and without looking around.",
         ) from None
-    return expression
 
 
 def search(budget: Budget, value: object, pattern: str, group: int | str = 0) -> str | None:
@@ -180,10 +142,3 @@ def _refuse_control_characters(text: str) -> None:
             "it has a control character, which a single backslash in a text makes.",
             r"Write two, as in '\\b' and '\\1'.",
         )
-
-
-def _reason(error: Exception) -> str:
-    """RE2's own reason, without the part of the expression that it quotes."""
-    text = error.args[0] if error.args else ""
-    text = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-    return text.split(":")[0]

@@ -13,6 +13,7 @@ import fcntl
 import functools
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -21,6 +22,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import fanwise
+from fanwise import errors as fanwise_errors
 
 Body = Callable[..., object]
 
@@ -139,6 +141,24 @@ async def hang_waiting(folder: str, is_quick: bool = False) -> str:
     _send(folder, "arrived")
     await _apass(folder, "gate")
     return "late"
+
+
+def pair(folder: str, role: str = "") -> str:
+    """Wait for the other one of a pair, if it is the first."""
+    if role == "first":
+        _pass(folder, "door")
+    elif role == "second":
+        _send(folder, "door")
+    return role
+
+
+async def pair_waiting(folder: str, role: str = "") -> str:
+    """The same on an event loop."""
+    if role == "first":
+        await _apass(folder, "door")
+    elif role == "second":
+        _send(folder, "door")
+    return role
 
 
 def flaky(context: fanwise.ActionContext, folder: str, fails: int) -> int:
@@ -285,6 +305,77 @@ def fail(fault: str = "") -> str:
     return "fine"
 
 
+def _overflow() -> None:
+    import ctypes
+
+    ctypes.string_at(0)
+
+
+def _exhaust() -> None:
+    """Take more memory than the process may have."""
+    import resource
+
+    bounds = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (2**30, bounds[1]))
+    try:
+        bytearray(2**31)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, bounds)
+
+
+def _stick() -> None:
+    """Never end, and let no other thread run."""
+    sys.setswitchinterval(1e9)
+    while True:
+        pass
+
+
+POISONS: dict[str, Callable[[], None]] = {
+    "leave": lambda: os._exit(7),
+    "abort": os.abort,
+    "crash": _overflow,
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "close": lambda: os.closerange(3, 256),
+    "exhaust": _exhaust,
+    "stick": _stick,
+}
+
+
+def poison(kind: str = "") -> str:
+    """Harm the process that runs this, unless there is no kind."""
+    if kind:
+        POISONS[kind]()
+    return "fine"
+
+
+def process() -> int:
+    """The process that runs this."""
+    return os.getpid()
+
+
+def reveal(folder: str, secret: str, fails: bool = False) -> object:
+    """Show a secret in every way in which an action can, and note what its process shows of it."""
+    shown = [Path(f"/proc/self/{part}").read_bytes() for part in ("cmdline", "environ")]
+    with (Path(folder) / "shown").open("ab") as file:
+        file.write(b"".join(shown))
+    print("printed", secret)  # noqa: T201 - printing is tested
+    logging.getLogger("library").warning("logged %s", secret)
+    if fails:
+        data = {"cut": fanwise_errors.Excerpt(f"about {secret}", 6 + len(secret) // 2)}
+        raise fanwise.ActionError(f"failed with {secret}", data=data)
+    return {"is_known": len(secret), "returned": secret}
+
+
+async def nap(context: fanwise.ActionContext, folder: str, seconds: float) -> float:
+    """Sleep by the context's clock, after a note that it began."""
+    _send(folder, "arrived")
+    await context.sleep(seconds)
+    return seconds
+
+
+globals()["nap"] = fanwise.action("contract.nap")(nap)
+
+
 def _looped() -> list[object]:
     loop: list[object] = []
     loop.append(loop)
@@ -313,6 +404,7 @@ for _name, _body, _waiting in (
     ("give", give, None),
     ("meet", meet, meet_waiting),
     ("hang", hang, hang_waiting),
+    ("pair", pair, pair_waiting),
     ("flaky", flaky, None),
     ("clock", clock, None),
     ("know", know, None),
@@ -322,5 +414,8 @@ for _name, _body, _waiting in (
     ("text", text, None),
     ("fail", fail, None),
     ("junk", junk, None),
+    ("poison", poison, None),
+    ("process", process, None),
+    ("reveal", reveal, None),
 ):
     in_each_way(_name, _body, _waiting)

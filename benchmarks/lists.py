@@ -1,0 +1,156 @@
+"""Lists of large stores: the commands that look, on a server beside a file of the same records.
+
+Each store has many runs, and of one of them very many items. Both are filled by the same statements
+from one run that was really made. A command is measured as a whole process.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from benchmarks.postgres_server import DURABLE, PostgresServer, postgres_server
+from fanwise.bench.budget import Budget, at_most
+from fanwise.bench.fanout_process import workflow
+from fanwise.bench.measure import DEFAULT_ROUNDS, alternate, process_seconds
+from fanwise.bench.runs import run
+from fanwise.bench.tables import figures_table
+from fanwise.units import show_ratio, show_seconds
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+RUNS = 100_000
+ITEMS = 1_000_000
+MOST_TIMES = 1.5
+
+_FILL = (
+    """
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {runs})
+    INSERT INTO runs (run_no, id, workflow, file, status, created_at, started_at, ended_at,
+        parameters, definition, origin)
+    SELECT run_no + i, 'run-' || i, 'flow-' || (i % 10), file,
+        CASE WHEN i % 100 = 0 THEN 'failed' ELSE status END, created_at + i, started_at + i,
+        ended_at + i, parameters, definition, origin
+    FROM runs, n
+    """,
+    """
+    INSERT INTO tags (run_no, tag)
+    SELECT run_no, 'nightly' FROM runs WHERE run_no % 50 = 0
+    """,
+    """
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {items} - 1)
+    INSERT INTO items (run_no, visit_no, idx, status, attempts, started_at, duration_s, output,
+        error)
+    SELECT run_no, visit_no, i, CASE WHEN i % 1000 = 0 THEN 'failed' ELSE status END, attempts,
+        started_at + i * 0.00001, (i % 97) * 0.001, output,
+        CASE WHEN i % 1000 = 0 THEN '{{"type":"Timeout","message":"it took 5 s"}}' END
+    FROM items, n
+    """,
+    """
+    UPDATE tasks SET items_total = {items}, items_failed = ({items} - 1) / 1000,
+        items_succeeded = {items} - ({items} - 1) / 1000, attempts = {items},
+        ended_at = started_at + 20
+    """,
+    "UPDATE runs SET id = 'large', ended_at = started_at + 20 WHERE run_no = 1",
+    # Its items are counted for a list: its row has no counts until it is over.
+    """
+    INSERT INTO runs (run_no, id, workflow, file, status, created_at, started_at, ended_at,
+        parameters, definition, origin)
+    SELECT 0, 'paused', workflow, file, 'paused', created_at, started_at, ended_at, parameters,
+        definition, origin
+    FROM runs WHERE run_no = 1
+    """,
+    """
+    INSERT INTO tasks (run_no, visit_no, path, visit, depth, status, has_items, started_at,
+        attempts, items_total)
+    SELECT 0, visit_no, path, visit, depth, 'paused', has_items, started_at, 0, {items}
+    FROM tasks WHERE run_no = 1
+    """,
+    """
+    INSERT INTO items (run_no, visit_no, idx, status, attempts, started_at, duration_s, output)
+    SELECT 0, visit_no, idx, 'succeeded', attempts, started_at, duration_s, output
+    FROM items WHERE run_no = 1 AND idx < {items} / 2
+    """,
+    "ANALYZE",
+)
+
+COMMANDS = (
+    ("runs",),
+    ("runs", "--status", "failed", "--limit", "100"),
+    ("runs", "--workflow", "flow-3", "--tag", "nightly"),
+    ("runs", "--before", "run-500"),
+    ("show", "large"),
+    ("show", "paused"),
+    ("items", "large", "work", "--limit", "100"),
+    ("items", "large", "work", "--status", "failed", "--after", "500000"),
+)
+
+
+class ListFigures(msgspec.Struct, frozen=True):
+    """The seconds of each command, on a file and on a server."""
+
+    runs: int
+    items: int
+    rounds: int
+    seconds: dict[str, tuple[float, float]]
+
+
+def compare(*, rounds: int = DEFAULT_ROUNDS, runs: int = RUNS, items: int = ITEMS) -> ListFigures:
+    """Fill both stores, and measure; it takes some minutes. Raises `UsageError` if one fails."""
+    with TemporaryDirectory() as folder, postgres_server(**DURABLE) as server:
+        file = Path(folder) / "fanwise.db"
+        statements = [each.format(runs=runs, items=items) for each in _FILL]
+        for store in (str(file), server.url()):
+            run(workflow(1), store)
+        with closing(sqlite3.connect(file)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+        _fill_server(server, statements)
+        seconds = {}
+        for command in COMMANDS:
+            sides = {
+                name: partial(process_seconds, [sys.executable, "-m", "fanwise", *command, *where])
+                for name, where in (
+                    ("file", ("--store", str(file))),
+                    ("server", ("--store", server.url())),
+                )
+            }
+            taken = alternate(sides, rounds)
+            seconds[" ".join(command)] = taken["file"], taken["server"]
+    return ListFigures(runs, items, rounds, seconds)
+
+
+def _fill_server(server: PostgresServer, statements: list[str]) -> None:
+    with server.connect() as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def budgets(figures: ListFigures) -> list[Budget]:
+    """The promised limits, beside the measured figures."""
+    return [
+        at_most(f"fanwise {command}, on PostgreSQL", MOST_TIMES, "times", server_s / file_s)
+        for command, (file_s, server_s) in figures.seconds.items()
+    ]
+
+
+def render(figures: ListFigures) -> RenderableType:
+    """A table of the times, with their ratios."""
+    rows = [
+        (command, show_seconds(file_s), show_seconds(server_s), show_ratio(server_s / file_s))
+        for command, (file_s, server_s) in figures.seconds.items()
+    ]
+    title = f"{figures.runs:,} runs, one of {figures.items:,} items"
+    return figures_table(title, ("SQLite", "PostgreSQL", "ratio"), rows)
+
+
+__all__ = ["budgets", "compare", "render"]

@@ -1,0 +1,217 @@
+"""Kills engines and their PostgreSQL server while many runs are driven: nothing may be lost by it.
+
+Several engines, each a process of `fanwise work`, share the runs. Each time that so many attempts
+more have begun, one blow is struck: an engine is killed and another one started, the server is
+killed or restarted, or all sessions are ended. At the end each item has one outcome, and no work
+was begun after its outcome had been recorded.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+import fanwise
+from benchmarks.postgres_server import PostgresServer, postgres_server
+from fanwise.bench.budget import Budget, nothing_of
+from fanwise.bench.measure import DEFAULT_ROUNDS
+from fanwise.bench.tables import figures_table
+from fanwise.errors import UsageError
+from fanwise.units import show_seconds
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+RUNS = 1_000
+ENGINES = 4
+BLOWS = 40
+ITEMS: Final = 10
+
+_LOOK_S = 0.02
+_PATIENCE_S = 300.0
+_FLOW = f"""\
+tasks:
+  - name: each
+    action: storm.work
+    with-items: {{range: {ITEMS}}}
+    concurrency: 2
+    input: {{run: "{{{{ run.id }}}}", n: "{{{{ item }}}}"}}
+output: "{{{{ task.each.output | sum }}}}"
+"""
+_ACTIONS = """\
+import asyncio, os, time
+import fanwise
+
+@fanwise.action("storm.work")
+async def work(run: str, n: int) -> int:
+    with open(os.environ["STORM_TO"], "a") as begun:
+        begun.write(f"{time.time()} {run} {n}\\n")
+    await asyncio.sleep(0.01)
+    return n
+"""
+_RUNS = "SELECT id, status, output FROM runs"
+_OUTCOMES = (
+    "SELECT runs.id, items.idx, items.status, items.started_at + items.duration_s"
+    " FROM items JOIN runs ON runs.run_no = items.run_no"
+)
+_STILL_OPEN = "SELECT count(*) FROM runs WHERE status IN ('pending', 'running')"
+
+
+class StormFigures(msgspec.Struct, frozen=True):
+    """The runs and blows, and the findings in words: each of them is one too many."""
+
+    runs: int
+    blows: Mapping[str, int]
+    attempts: int
+    lost: Sequence[str]
+    repeated: Sequence[str]
+    seconds: float
+
+
+class _Engines:
+    """The engines, of which the oldest is killed and a new one started."""
+
+    def __init__(self, store: str, begun: Path, stack: ExitStack) -> None:
+        self._command = [sys.executable, "-m", "fanwise", "work", "--store", store]
+        self._environment = {**os.environ, "STORM_TO": str(begun), "FANWISE_LEASE": "5s"}
+        self._stack = stack
+        self._alive: list[subprocess.Popen[bytes]] = []
+
+    def add(self) -> None:
+        engine = subprocess.Popen(self._command, env=self._environment, stderr=subprocess.DEVNULL)
+        self._stack.callback(engine.wait)
+        self._stack.callback(engine.kill)
+        self._alive.append(engine)
+
+    def replace(self) -> None:
+        self._alive.pop(0).kill()
+        self.add()
+
+
+def compare(
+    *,
+    rounds: int = DEFAULT_ROUNDS,
+    runs: int = RUNS,
+    engines: int = ENGINES,
+    blows: int = BLOWS,
+) -> StormFigures:
+    """Drive so many runs through so many blows; it takes a minute or two.
+
+    `rounds` are for figures with medians, and mean nothing here. Raises `UsageError` if runs don't
+    come to their ends.
+    """
+    with postgres_server() as server, TemporaryDirectory() as folder:
+        return storm(server, server.url(query="wait=5m"), Path(folder), runs, engines, blows)
+
+
+def storm(
+    server: PostgresServer, store: str, folder: Path, runs: int, engines: int, blows: int
+) -> StormFigures:
+    """Drive runs in the store of a server, which is struck as well."""
+    started = time.perf_counter()
+    (folder / "flow.yaml").write_text(_FLOW)
+    (folder / "actions.py").write_text(_ACTIONS)
+    begun = folder / "begun"
+    for number in range(runs):
+        fanwise.submit(folder / "flow.yaml", store=store, run_id=f"run-{number}")
+    counts = dict.fromkeys(("an engine killed", "sessions ended", "restarted", "killed"), 0)
+    with ExitStack() as stack:
+        crew = _Engines(store, begun, stack)
+        for _ in range(engines):
+            crew.add()
+        strikes: dict[str, Callable[[], None]] = dict(
+            zip(
+                counts,
+                (crew.replace, server.end_sessions, server.restart, server.crash),
+                strict=True,
+            )
+        )
+        for number, name in zip(range(1, blows + 1), itertools.cycle(strikes)):
+            _until(partial(_has_lines, begun, number * runs * ITEMS // (blows + 1)))
+            strikes[name]()
+            counts[name] += 1
+        _until(lambda: _ask(server, store, _STILL_OPEN)[0][0] == 0)
+    lost, repeated = _findings(server, store, begun)
+    return StormFigures(runs, counts, _lines(begun), lost, repeated, time.perf_counter() - started)
+
+
+def _findings(server: PostgresServer, store: str, begun: Path) -> tuple[list[str], list[str]]:
+    """Outcomes that are lost or wrong, and work that was begun after its outcome was recorded."""
+    total = sum(range(ITEMS))
+    lost = [
+        f"{run_id} is {status} with {output}"
+        for run_id, status, output in _ask(server, store, _RUNS)
+        if (status, output) != ("succeeded", str(total))
+    ]
+    ended = {}
+    for run_id, idx, status, at in _ask(server, store, _OUTCOMES):
+        ended[run_id, idx] = at
+        if status != "succeeded":
+            lost.append(f"{run_id}[{idx}] has {status}")
+    repeated = []
+    for line in begun.read_text().splitlines():
+        at, run_id, idx = line.split()
+        if float(at) > ended.get((run_id, int(idx)), float("inf")):
+            repeated.append(f"{run_id}[{idx}] has begun after its outcome was recorded")
+    return lost, repeated
+
+
+def _ask(server: PostgresServer, store: str, query: str) -> list[tuple[Any, ...]]:
+    """The rows of an answer about the store, whose schema its URL may name."""
+    schema = store.partition("search_path%3D")[2].partition("&")[0] or "public"
+    with server.connect() as connection:
+        connection.execute(f"SET search_path TO {schema}".encode())
+        return connection.execute(query.encode()).fetchall()
+
+
+def _lines(file: Path) -> int:
+    return file.read_bytes().count(b"\n") if file.exists() else 0
+
+
+def _has_lines(file: Path, count: int) -> bool:
+    return _lines(file) >= count
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    ends = time.monotonic() + _PATIENCE_S
+    while not condition():
+        if time.monotonic() > ends:
+            raise UsageError(f"the runs stand still for {_PATIENCE_S:g} s.")
+        time.sleep(_LOOK_S)
+
+
+def budgets(figures: StormFigures) -> list[Budget]:
+    """The failures that must never happen, beside their counts."""
+    blows = sum(figures.blows.values())
+    return [
+        nothing_of(f"outcomes lost or wrong after {blows:,} blows", len(figures.lost)),
+        nothing_of("recorded work begun again", len(figures.repeated)),
+    ]
+
+
+def render(figures: StormFigures) -> RenderableType:
+    """A table of what was done, and a line for each thing that was found."""
+    from rich.console import Group
+    from rich.text import Text
+
+    rows = [
+        ("runs", f"{figures.runs:,}"),
+        *((f"server or engine: {name}", f"{count:,}") for name, count in figures.blows.items()),
+        ("attempts begun", f"{figures.attempts:,}"),
+    ]
+    table = figures_table(f"in {show_seconds(figures.seconds)}", ("times",), rows)
+    return Group(table, *map(Text, [*figures.lost, *figures.repeated]))
+
+
+__all__ = ["budgets", "compare", "render", "storm"]

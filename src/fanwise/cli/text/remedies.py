@@ -1,0 +1,42 @@
+"""Commands in messages, completed so that they can be copied: by the store and by the program.
+
+Messages come from parts that know neither how fanwise was called nor where its store is.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from fanwise.cli.text.usage import LONG
+
+# A command ends with its line, or where a sign or a word says that a sentence continues or begins.
+_COMMAND = re.compile(
+    r"(?<![\w/.-])fanwise((?: db)? (?:cancel|check|engines|export|items|logs|pause|prune|recover"
+    r"|resume|retry|runs|show|submit|upgrade|work)(?: (?!or |and |[A-Z][a-z])[^\s`,;]*[^\s`,;.:])*)"
+)
+
+
+def copyable(text: str, words: Sequence[str]) -> str:
+    """The text with the store that the command line `words` names in the commands that it shows."""
+    from fanwise.cli.text.summary import program, store_words
+
+    named = _store_named(words)
+    is_shown = named is not None and len(named) <= LONG
+    store = [shlex.quote(word) for word in store_words(named if is_shown else None)]
+
+    def complete(found: re.Match[str]) -> str:
+        return " ".join([program() + found[1], *([] if " --store" in found[1] else store)])
+
+    return _COMMAND.sub(complete, text)
+
+
+def _store_named(words: Sequence[str]) -> str | None:
+    """The store that a command line names, or None."""
+    for number, word in enumerate(words):
+        if word == "--store":
+            return "".join(words[number + 1 : number + 2])
+        if word.startswith("--store="):
+            return word.partition("=")[2]
+    return None

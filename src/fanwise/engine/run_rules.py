@@ -1,0 +1,54 @@
+"""The rules across runs that a workflow states for a run: its limit, its priority, its repeat key.
+
+They follow from the parameters, before the run is recorded.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from fanwise.context import WorkflowContext
+from fanwise.errors import AttemptError, ParameterError
+from fanwise.model import RepeatKey, RunLimit, RunOrigin
+from fanwise.plan import Plan, Value
+from fanwise.values import encode, is_storable
+
+_MOST_KEY: Final = 200
+
+
+def with_rules(origin: RunOrigin, plan: Plan, context: WorkflowContext) -> RunOrigin:
+    """Return the origin of a run with the rules of its workflow. Raises `ParameterError`."""
+    limit = repeat = None
+    if (concurrency := plan.concurrency) is not None:
+        key = _key(concurrency.key, "concurrency", context) if concurrency.key else ""
+        limit = RunLimit(plan.name, key, concurrency.most, concurrency.when_full)
+    if (dedupe := plan.dedupe) is not None:
+        repeat = RepeatKey(plan.name, _key(dedupe.key, "dedupe", context), dedupe.for_s)
+    return replace(origin, limit=limit, priority=_priority(plan, context), repeat=repeat)
+
+
+def _priority(plan: Plan, context: WorkflowContext) -> int:
+    if plan.priority is None:
+        return 0
+    try:
+        return plan.priority.resolve(context)
+    except AttemptError as error:
+        raise ParameterError(error.message, hint=error.hint) from None
+
+
+def _key(value: Value, owner: str, context: WorkflowContext) -> str:
+    """Return the text that a key gives; of other values it is their JSON."""
+    try:
+        found = value.evaluate(context, None)
+        text = found if isinstance(found, str) else encode(found).decode()
+    except AttemptError as error:
+        raise ParameterError(error.message, hint=error.hint) from None
+    if not (0 < len(text) <= _MOST_KEY and is_storable(text)):
+        raise ParameterError(
+            f"{value.place}  the key of {owner} gives a text that can't be one: keys have 1 to "
+            f"{_MOST_KEY} characters, and no NUL.",
+            hint="Name a parameter that tells runs apart shortly, such as an id.",
+        )
+    return text

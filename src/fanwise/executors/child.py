@@ -1,0 +1,183 @@
+"""A child process that runs `fanwise.worker`: how it is started, spoken with, and ended.
+
+It leads a session of its own, so that no Ctrl-C reaches it, and a process group, so that what its
+actions have started is killed with it. It ends when it reads the end of its socket, which no other
+process holds open; on Linux the kernel kills it as well if the thread that started it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib.metadata import version
+from typing import Final
+
+from fanwise.executors.channel import Channel
+from fanwise.executors.frames import (
+    PROTOCOL,
+    Attempts,
+    Hello,
+    Refused,
+    ToWorker,
+    Welcome,
+    decode_from_worker,
+    encode_message,
+)
+from fanwise.executors.marks import SIZE_BYTES, Marks
+from fanwise.executors.workers import Guest, WorkerEnd
+
+_END_S: Final = 2.0
+"""The time for which a process may take to end by itself."""
+
+
+class Child:
+    """A process. Implements `workers.Worker`. `gone` is called when it has died."""
+
+    def __init__(
+        self, environment: Mapping[str, str], most_attempts: int, gone: Callable[[Child], None]
+    ) -> None:
+        ours, its = socket.socketpair()
+        with its, tempfile.TemporaryFile() as memory:
+            memory.truncate(SIZE_BYTES)
+            ends = (its.fileno(), memory.fileno())
+            dies_with_thread = threading.current_thread() is threading.main_thread()
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-P", "-m", "fanwise.worker"),
+                    *map(str, ends),
+                    str(os.getpid() if dies_with_thread else 0),
+                ],
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=2,
+                pass_fds=ends,
+                start_new_session=True,
+            )
+            self._marks = Marks(memory.fileno())
+        self._channel = Channel(ours, self._heard, self._lost)
+        self._most_attempts = most_attempts
+        self._gone = gone
+        self._guests: dict[int, Guest] = {}
+        self._is_killed = False
+        self._attempts = 0
+        self.send(Welcome(tuple(sys.path)))
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """True if it can be sent attempts."""
+        return self._channel.is_open and not self._is_killed and self._process.poll() is None
+
+    @property
+    def is_worn(self) -> bool:
+        """True once it has been sent so many attempts that it is to make room for a new one."""
+        return self._attempts >= self._most_attempts
+
+    @property
+    def is_idle(self) -> bool:
+        """True if no visit uses it."""
+        return not self._guests
+
+    def join(self, visit: int, guest: Guest) -> None:
+        """Pass on the messages of a visit to `guest`."""
+        self._guests[visit] = guest
+        self._channel.attach(asyncio.get_running_loop())
+
+    def leave(self, visit: int) -> None:
+        """Pass them on no more."""
+        self._guests.pop(visit, None)
+        if not self._guests:
+            self._channel.detach()
+
+    def send(self, message: ToWorker) -> None:
+        """Send a message. It is lost if the process has died."""
+        if type(message) is Attempts:
+            self._attempts += len(message.attempts)
+        self._channel.send(encode_message(message))
+
+    def running(self) -> frozenset[int] | None:
+        """The numbers of the attempts that it ran when it died, or None if some aren't known."""
+        return self._marks.running()
+
+    def kill(self) -> None:
+        """End it at once, with all that its actions have started in its process group."""
+        self._is_killed = True
+        if self._process.poll() is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Let it end."""
+        self._channel.close()
+
+    @property
+    def has_ended(self) -> bool:
+        """True once it has ended."""
+        return self._process.poll() is not None
+
+    def wait(self) -> None:
+        """Wait for its end, which comes soon or is made to come."""
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self._process.wait()
+
+    def _heard(self, data: bytes) -> None:
+        message = decode_from_worker(data)
+        if type(message) is Hello:
+            self._check(message)
+        elif (guest := self._guests.get(message.visit)) is not None:
+            guest.heard(self, message)
+
+    def _check(self, hello: Hello) -> None:
+        """Refuse a process of another version, which was installed while the engine runs."""
+        ours = (PROTOCOL, version("fanwise"), platform.python_version())
+        if (hello.protocol, hello.fanwise, hello.python) == ours:
+            return
+        message = (
+            f"worker processes have fanwise {hello.fanwise} and Python {hello.python}, and the "
+            f"process that drives the run has fanwise {ours[1]} and Python {ours[2]}."
+        )
+        for visit, guest in [*self._guests.items()]:
+            guest.heard(self, Refused(visit, message, "Start the run's process again."))
+        self.kill()
+
+    def _lost(self) -> None:
+        """Find out how it has ended, once the kernel knows.
+
+        A process that closes its socket is about to end, or will never be heard of again.
+        """
+        self.kill()
+        self._ending = asyncio.get_running_loop().create_task(self._tell_end())
+
+    async def _tell_end(self) -> None:
+        end = _end_of(await asyncio.to_thread(self._process.wait))
+        guests, self._guests = self._guests, {}
+        self._gone(self)
+        for guest in guests.values():
+            guest.lost(self, end)
+        self._marks.close()
+
+
+def _end_of(code: int) -> WorkerEnd:
+    if code >= 0:
+        return WorkerEnd(f"ended by itself with exit status {code}", exit_status=code)
+    try:
+        name = f" ({signal.Signals(-code).name})"
+    except ValueError:  # a real-time signal
+        name = ""
+    return WorkerEnd(f"was killed by signal {-code}{name}", signal=-code)

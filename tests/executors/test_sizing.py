@@ -1,0 +1,56 @@
+"""The sizes of chunks follow the durations of attempts."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fanwise.executors.sizing import MOST_ITEMS, ChunkSize
+
+TARGET_S = 0.030
+
+
+def test_a_chunk_begins_with_one_attempt_and_doubles_until_it_takes_its_time() -> None:
+    """Attempts of 2 ms fit 15 times."""
+    size = ChunkSize(2, target_s=TARGET_S)
+    sizes = []
+    for _ in range(6):
+        sizes.append(size.of(None))
+        size.ended(sizes[-1], 0.002 * sizes[-1])
+    assert sizes == [1, 2, 4, 8, 15, 15]
+
+
+def test_of_a_known_rest_a_worker_gets_half_of_its_share() -> None:
+    """So that no worker has much to do when the others have nothing."""
+    size = ChunkSize(2, target_s=TARGET_S)
+    for _ in range(12):
+        size.ended(MOST_ITEMS, 0.0)
+    assert [size.of(rest) for rest in (None, 10_000, 400, 7, 0)] == [1_000, 1_000, 100, 1, 1]
+
+
+def test_slow_attempts_come_in_small_chunks_at_once() -> None:
+    """Also after many fast ones; and a chunk that was far too slow is followed by one attempt."""
+    size = ChunkSize(2, target_s=TARGET_S)
+    for _ in range(12):
+        size.ended(MOST_ITEMS, 0.0)
+    size.ended(1, 1.0)
+    assert size.of(None) == 1
+    size.was_slow()
+    size.ended(1, 0.001)
+    assert size.of(None) == 2
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 1_000), st.floats(0, 100))),
+    st.none() | st.integers(0, 10**7),
+    st.integers(1, 64),
+)
+def test_a_chunk_has_one_attempt_at_least_and_a_thousand_at_most(ended, rest, workers) -> None:
+    """Whatever the durations."""
+    size = ChunkSize(workers, target_s=TARGET_S)
+    was = 1
+    for attempts, seconds in ended:
+        size.ended(attempts, seconds * attempts)
+        assert 1 <= size.of(rest) <= MOST_ITEMS
+        assert size.of(None) <= 2 * was
+        was = size.of(None)

@@ -1,0 +1,199 @@
+"""Whatever happens to runs under limits: never more at a time than slots, and each has its turn."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
+from msgspec.structs import replace
+
+from fanwise.errors import NoSlotError
+from fanwise.model import Lease, RunLimit, RunOrigin, SlotWish, Status, Submission
+from fanwise.testing.clock import ManualClock
+from fanwise.testing.ownership_contract import an_owner
+from fanwise.testing.records import a_run, an_event
+from fanwise.testing.stores import MemoryStore
+
+MOST = {"a": 1, "b": 2, "c": 3}
+QUEUES = ("first", "second")
+keys = st.sampled_from(sorted(MOST))
+
+
+class Slots(RuleBasedStateMachine):
+    """Runs of three keys, in two queues and driven by hand, and engines that die."""
+
+    driven, paused = Bundle("driven"), Bundle("paused")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = ManualClock()
+        self.store = MemoryStore(self.clock.now)
+        self.engines = [self.store.enroll(an_owner("0"))]
+        self.key_of: dict[int, str] = {}
+        self.holding: set[int] = set()
+        self.count = 0
+
+    def new(self, key: str) -> Any:
+        self.count += 1
+        limit = RunLimit("monitor", key, MOST[key])
+        return a_run(f"run-{self.count}", origin=RunOrigin(limit=limit))
+
+    def noted(self, run_id: str, key: str) -> int:
+        found = self.store.run(run_id)
+        assert found is not None
+        self.key_of[found.run_no] = key
+        return found.run_no
+
+    def has(self, run_no: int) -> bool:
+        lease = self.store.lease(run_no)
+        return lease is not None and lease.engine_no is not None
+
+    @rule(key=keys, queue=st.sampled_from(QUEUES), priority=st.integers(-3, 3))
+    def submit(self, key: str, queue: str, priority: int) -> None:
+        run = self.new(key)
+        self.store.submit(run, Submission(queue, priority))
+        self.noted(run.id, key)
+
+    @rule(target=driven, key=keys)
+    def start(self, key: str) -> Any:
+        run = self.new(key)
+        full = sum(self.key_of[each] == key for each in self.holding) >= MOST[key]
+        try:
+            run_no = self.store.create_run(run, self.engines[-1])
+        except NoSlotError:
+            assert full
+            return multiple()
+        assert not full
+        self.noted(run.id, key)
+        self.holding.add(run_no)
+        return self.store.lease(run_no)
+
+    @rule(target=driven, most=st.integers(1, 3))
+    def claim(self, most: int) -> Any:
+        claims = self.store.claim(self.engines[-1], QUEUES, most)
+        self.holding |= {each.lease.run_no for each in claims}
+        return multiple(*[each.lease for each in claims])
+
+    def commit(self, lease: Lease, status: Status) -> bool:
+        held = self.store.lease(lease.run_no)
+        if held is None or (held.token, held.engine_no) != (lease.token, lease.engine_no):
+            return False
+        run = self.store.run(f"run-{self.ids()[lease.run_no]}")
+        assert run is not None
+        started = run.started_at or self.clock.now()
+        self.store.commit(
+            [replace(run, status=status, started_at=started)], {lease.run_no: lease.token}
+        )
+        self.holding.discard(lease.run_no)
+        return True
+
+    def ids(self) -> dict[int, str]:
+        return {
+            found.run_no: run_id.removeprefix("run-")
+            for run_id in self.store.run_ids()
+            if (found := self.store.run(run_id)) is not None
+        }
+
+    @rule(lease=consumes(driven), status=st.sampled_from([Status.SUCCEEDED, Status.CANCELLED]))
+    def end(self, lease: Lease, status: Status) -> None:
+        if self.commit(lease, status):
+            self.store.release(lease.run_no, lease.token)
+
+    @rule(target=paused, lease=consumes(driven))
+    def pause(self, lease: Lease) -> Any:
+        if not self.commit(lease, Status.PAUSED):
+            return multiple()
+        self.store.release(lease.run_no, lease.token)
+        return lease.run_no
+
+    @rule(target=driven, run_no=consumes(paused))
+    def resume(self, run_no: int) -> Any:
+        key, after = self.key_of[run_no], self.store.lease(run_no)
+        assert after is not None
+        if after.engine_no is not None:
+            return multiple()
+        wish = SlotWish("resumed", RunLimit("monitor", key, MOST[key]))
+        with suppress(NoSlotError):
+            lease = self.store.acquire(run_no, self.engines[-1], after=after.token, wish=wish)
+            assert lease is not None
+            self.holding.add(run_no)
+            return lease
+        return multiple()
+
+    @rule(lease=consumes(driven))
+    def put_back(self, lease: Lease) -> None:
+        places = self.store.submissions([lease.run_no])
+        self.store.put_back(lease.run_no, lease.token, "engine stopped", counts=False)
+        if places and self.store.submissions([lease.run_no])[lease.run_no].is_waiting:
+            self.holding.discard(lease.run_no)
+
+    @rule()
+    def die(self) -> None:
+        """The engine is gone without a word; the runs that weren't submitted are interrupted."""
+        (beats,) = [e.beats for e in self.store.engines() if e.engine_no == self.engines[-1]]
+        held = self.store.inbox(self.engines[-1]).tokens
+        self.store.reap(self.engines[-1], beats)
+        self.holding -= {run_no for run_no in held if self.store.submissions([run_no])}
+        self.engines.append(self.store.enroll(an_owner(str(len(self.engines)))))
+
+    @rule(seconds=st.integers(1, 2_000))
+    def wait(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+
+    @invariant()
+    def never_more_than_the_limit(self) -> None:
+        for use in self.store.limits():
+            assert len(use.holders) <= use.most == MOST[use.key]
+        held = {run_id for use in self.store.limits() for run_id in use.holders}
+        numbers = self.ids()
+        assert held == {f"run-{numbers[run_no]}" for run_no in self.holding}
+
+    @precondition(lambda self: self.count > 0)
+    @invariant()
+    def a_free_slot_has_a_run_ready(self) -> None:
+        places = self.store.submissions(list(self.key_of))
+        for key, most in MOST.items():
+            free = most - sum(self.key_of[each] == key for each in self.holding)
+            for queue in QUEUES:
+                waiting = [
+                    place
+                    for run_no, place in places.items()
+                    if self.key_of[run_no] == key and place.is_waiting and place.queue == queue
+                ]
+                ready = [place for place in waiting if not place.is_held_back]
+                assert len(ready) >= min(max(free, 0), len(waiting))
+
+    def teardown(self) -> None:
+        """Everybody that waits has its turn, once those that have slots are through."""
+        for run_no in sorted(self.holding):
+            lease = self.store.lease(run_no)
+            assert lease is not None
+            if lease.engine_no != self.engines[-1]:
+                lease = self.store.acquire(run_no, self.engines[-1], after=lease.token)
+                assert lease is not None
+            self.end_for_good(lease)
+        while claims := self.store.claim(self.engines[-1], QUEUES, 10):
+            for each in claims:
+                self.end_for_good(each.lease)
+        assert not any(each.is_waiting for each in self.store.submissions([*self.key_of]).values())
+        assert list(self.store.limits()) == []
+
+    def end_for_good(self, lease: Lease) -> None:
+        assert self.commit(lease, Status.SUCCEEDED)
+        self.store.commit([an_event(lease.run_no, 1)], {lease.run_no: lease.token})
+        self.store.release(lease.run_no, lease.token)
+
+
+TestSlots = Slots.TestCase
+TestSlots.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
