@@ -6,6 +6,7 @@ import pytest
 from order_runs import plan_of
 
 from fanwise.conductor import (
+    CancelRequested,
     Command,
     EndRun,
     Evaluate,
@@ -41,7 +42,7 @@ TWO = plan_of("tasks: [{name: a, action: x.y}, {name: b, action: x.y}]")
 
 def run(plan: Plan, *events: Event) -> tuple[State, list[tuple[Command, ...]]]:
     """The state after these events, and what was commanded after each."""
-    state, said = State.initial(plan.graph), []
+    state, said = State.initial(plan.graph, len(plan.tasks) - len(plan.graph.names)), []
     for event in events:
         state, commands = decide(plan, state, event)
         said.append(commands)
@@ -200,6 +201,15 @@ def test_a_run_of_which_all_that_is_left_waits_ends_as_waiting() -> None:
     assert said[2] == (EndRun(Status.WAITING),)
     assert said[3] == (StartTask(0, 1, CONTEXT),)
     assert not state.is_parked
+
+
+def test_a_run_that_is_cancelled_while_it_is_being_left_comes_to_its_end() -> None:
+    """Nobody would settle the wait, so the run doesn't end as waiting."""
+    plan = plan_of("tasks: [{name: a, action: x.y}]\nfinally: [{name: b, action: x.y}]")
+    events = (RunParked(), CancelRequested("ada"), TaskPaused(0, 1), TaskEnded(1, 1, SUCCESS))
+    _, said = run(plan, RunStarted(CONTEXT), *events)
+    assert kinds(said[3]) == ["SettleTask", "StartTask"]
+    assert said[4][-1].status is Status.CANCELLED
 
 
 def test_a_pause_that_is_requested_meanwhile_goes_before() -> None:

@@ -138,6 +138,8 @@ def _stop(draft: Draft, status: Status, error: ErrorInfo | None, by: str | None)
         return
     if draft.state.stop is None:
         draft.change(stop=status, error=draft.state.error or error, stopped_by=by)
+    if draft.state.is_parked:  # it has more to do now than to wait
+        draft.change(is_pausing=False, is_parked=False)
     draft.change(is_cut_off=True)
     _stop_running(draft, at_once=True)
 

@@ -236,6 +236,8 @@ class WorkflowDriver:
             await self._recorder.record(event, commands, self._ends)
         except RecordRefusedError as error:
             return await self._take(self._refused(event, error))
+        if self._state.is_parked and not state.is_pausing:  # what starts now isn't to be held
+            self._stop = None
         self._state = state
         if isinstance(event, TaskPaused):
             self._ends.pop(event.task, None)

@@ -454,6 +454,7 @@ class Engine:
         run = self._run_services(beginning, session, lease, last)
         recorder = RunRecorder(plan, record, start, run, rerun, ran_s=lease.ran_s)
         driver = WorkflowDriver(plan, start, prepared.context, run, recorder)
+        run.parking.on_broken(driver.tell)
         is_new = record.started_at is None
         report = observer.run_started if is_new else observer.run_resumed
         report(record.id, record.workflow, tuple(plan.numbers))
@@ -498,7 +499,6 @@ class Engine:
                 lease.token,
                 self._services.waits,
                 self._services.clock,
-                session.journal,
                 self._services.limits.waiting,
             ),
             workflow_folder=Path(record.file).parent,

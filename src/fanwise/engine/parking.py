@@ -15,8 +15,6 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from fanwise.catalog import WAITING_ACTIONS
-from fanwise.engine.journal import JournalWriter
-from fanwise.errors import FanwiseError
 from fanwise.model import Wait, WaitPlace, WaitToOpen
 from fanwise.plan import PlannedTask
 from fanwise.ports import Clock, Waits
@@ -50,14 +48,12 @@ def may_park(task: PlannedTask) -> bool:
 class Parking:
     """The waits of one run, which this process drives under the lease with `token`."""
 
-    def __init__(
-        self, run_no: int, token: int, waits: Waits, clock: Clock, journal: JournalWriter, most: int
-    ) -> None:
+    def __init__(self, run_no: int, token: int, waits: Waits, clock: Clock, most: int) -> None:
         self._run_no = run_no
         self._token = token
         self._waits = waits
         self._clock = clock
-        self._journal = journal
+        self._broken: Callable[[BaseException], None] = _ignore
         self._most = most
         self._to_open: dict[WaitPlace, tuple[WaitToOpen, Callable[[], None]]] = {}
         self._heard_by: dict[WaitPlace, Settled] = {}
@@ -67,6 +63,10 @@ class Parking:
         self._wake = asyncio.Event()
         self.last_settled = 0
         """The highest `settled_no` that is known here; earlier waits are found when they open."""
+
+    def on_broken(self, callback: Callable[[BaseException], None]) -> None:
+        """Have `callback` called with an error after which no wait is heard of any more."""
+        self._broken = callback
 
     def has_room(self) -> bool:
         """Say whether one more wait may be open."""
@@ -115,8 +115,8 @@ class Parking:
                 await self._open()
                 await self._ask()
                 await self._rest()
-        except FanwiseError as error:
-            self._journal.abandon(self._run_no, error)
+        except Exception as error:
+            self._broken(error)
 
     async def _open(self) -> None:
         while self._to_open:
@@ -156,3 +156,7 @@ class Parking:
             settled(wait)
         elif wait.place in self._between:
             self._unheard[wait.place] = wait
+
+
+def _ignore(_: BaseException) -> None:
+    """Hear of nothing."""
