@@ -152,7 +152,8 @@ class AttemptQueue(ABC):
         held, self._held = self._held, {}
         for ticket in [*self._retries.clear(), *held.values()]:
             self._retry(ticket)
-        self._stop_waiting()
+        for ticket in self._stop_waiting():
+            self._hold_back(ticket)
         self._note_waiting()
         self._progress.is_stopping = True
         if how is not Stop.PAUSE and self._halt is not None:
@@ -341,13 +342,13 @@ class AttemptQueue(ABC):
             self._hand_out_again([parked.ticket])
             self._wake()
 
-    def _stop_waiting(self) -> None:
-        """Put back the attempts that wait, or end them as cancelled."""
+    def _stop_waiting(self) -> list[Ticket]:
+        """Have nothing wait any more, and return the attempts that did."""
         parked, self._parked = self._parked, {}
         self._activity.lie_down(-len(parked))
         for each in parked.values():
             self._run.parking.leave(each.places)
-            self._hold_back(each.ticket)
+        return [each.ticket for each in parked.values()]
 
     def _hold_back(self, ticket: Ticket) -> None:
         """End an attempt that waits as cancelled, or keep it for later."""
@@ -445,6 +446,8 @@ class AttemptQueue(ABC):
         for ticket in [*self._retries.clear(), *held.values()]:
             made = Ticket(ticket.context, ticket.index, ticket.attempt - 1)
             self._end(made, Status.FAILED, None, info, self._clock.now(), 0.0)
+        for ticket in self._stop_waiting():
+            self._end(ticket, Status.FAILED, None, info, self._clock.now(), 0.0)
         self._note_waiting()
         self._fail_rest(error)
         self._wake()
