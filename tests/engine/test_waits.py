@@ -494,3 +494,33 @@ def test_a_visit_row_says_that_it_waits(tmp_path: Path) -> None:
     life.resume()
     rows = [each for each in life.store.export("r") if isinstance(each, VisitRecord)]
     assert [(row.path, row.status) for row in rows] == [("ask", Status.WAITING)]
+
+
+def test_children_that_are_answered_in_any_order_end_once(tmp_path: Path) -> None:
+    """Those that wait on stay parked, and what their steps have done isn't done again."""
+    life = Stage(CASES["a child per item"], tmp_path).new_life()
+    life.start()
+    for index in (2, 0, 1):
+        answer(life, f"call[{index}].ask", "approve" if index else "reject")
+        run = life.resume()
+    assert run is not None
+    assert run.output == [[1, "reject"], [2, "approve"], [3, "approve"]]
+    assert life.world.done_again == []
+
+
+def test_a_step_beside_a_question_runs_on_in_a_child(tmp_path: Path) -> None:
+    """A child parks when nothing else of it is left to do, and its caller's other items run."""
+    child = """
+parameters: {n: {default: 0}}
+tasks:
+  - {name: ask, action: core.ask, needs: [], timeout: 1h, input: {prompt: "?"}}
+  - {name: work, action: test.do, needs: [], input: {takes: 60, value: "{{ parameters.n }}"}}
+output: ["{{ task.work.output }}", "{{ task.ask.output.choice }}"]
+"""
+    life = Stage(Case(CALLS, {"steps.yaml": child}), tmp_path).new_life()
+    run = life.start()
+    assert run is not None
+    assert run.status is Status.WAITING
+    assert life.world.times == {f"call[{n}].work/1": [60.0 * n] for n in range(3)}
+    to_the_end(life)
+    assert life.record().status is Status.SUCCEEDED

@@ -66,7 +66,7 @@ def cancel(
 ) -> None:
     """Cancel a run: all is cut off, but `finally` runs.
 
-    A run that no process drives, since it was paused or interrupted, is brought to its end here.
+    A run that no process drives, since it waits or was stopped, is brought to its end here.
 
     Exit
     status: 0 the run was cancelled, or had just ended; 130 that was interrupted.
