@@ -471,6 +471,13 @@ def runs_of(store: Store) -> Runs:
     return Runs(store, store, store, store, SystemProcesses())
 
 
+def this_user() -> str:
+    """The name of the user that this process runs as."""
+    from fanwise.system import user_name
+
+    return user_name()
+
+
 def check_store(settings: Settings) -> StoreReport:
     """Check the store for damage; see `fanwise.stores.check`."""
     from fanwise.stores import check
@@ -524,6 +531,7 @@ def _services(
         ownership=store,
         mailbox=store,
         queue=store,
+        waits=store,
         run_slots=store,
         shares=store,
         executors=executors or {LOCAL: LocalExecutor(clock)},

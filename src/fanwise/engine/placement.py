@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from fanwise.catalog import LOCAL, PROCESS, ActionSpec, Runs
+from fanwise.catalog import LOCAL, PROCESS, WAITING_ACTIONS, ActionSpec, Runs
 from fanwise.errors import UsageError
 from fanwise.ports import Executor
 
@@ -29,10 +29,10 @@ class Placement(NamedTuple):
 def place(executors: Mapping[str, Executor], action: ActionSpec, asked: str | None) -> Placement:
     """The executor for calls of an action: `asked`, or else one that fits the action's kind.
 
-    A workflow that is called stays in this process, and its steps are placed one by one. Raises
-    `UsageError` if there is no such executor.
+    A workflow that is called stays in this process, and its steps are placed one by one; so does an
+    action that waits. Raises `UsageError` if there is no such executor.
     """
-    if action.workflow is not None:
+    if action.workflow is not None or action.name in WAITING_ACTIONS:
         return Placement(LOCAL, _named(executors, LOCAL))
     if asked is not None:
         return Placement(asked, _named(executors, asked), asked=True)

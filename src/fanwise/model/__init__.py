@@ -47,6 +47,17 @@ from fanwise.model.summaries import (
     TaskSummary,
     driven_span,
 )
+from fanwise.model.waits import (
+    CloseWaits,
+    OpenWait,
+    Signal,
+    Wait,
+    WaitKind,
+    WaitPlace,
+    WaitRequest,
+    WaitState,
+    WaitToOpen,
+)
 
 __all__ = [
     "AGEING_S",
@@ -56,6 +67,7 @@ __all__ = [
     "SHARE_S",
     "WHEN_FULL",
     "Claim",
+    "CloseWaits",
     "Discard",
     "EndedRun",
     "EngineRecord",
@@ -72,6 +84,7 @@ __all__ = [
     "Limits",
     "LogEntry",
     "NamedLimit",
+    "OpenWait",
     "Owner",
     "Record",
     "RecordedEvent",
@@ -86,6 +99,7 @@ __all__ = [
     "Share",
     "ShareUse",
     "ShareWish",
+    "Signal",
     "Sleep",
     "SlotWish",
     "Status",
@@ -95,6 +109,12 @@ __all__ = [
     "TaskResult",
     "TaskSummary",
     "VisitRecord",
+    "Wait",
+    "WaitKind",
+    "WaitPlace",
+    "WaitRequest",
+    "WaitState",
+    "WaitToOpen",
     "driven_span",
     "inner_path",
 ]

@@ -47,6 +47,7 @@ from fanwise.ports.store import (
     Pages,
     Records,
 )
+from fanwise.ports.waits import Waits
 
 __all__ = [
     "PAGE_BYTES",
@@ -87,5 +88,6 @@ __all__ = [
     "TaskProgress",
     "Ticket",
     "Timer",
+    "Waits",
     "is_driven",
 ]
