@@ -27,7 +27,9 @@ def shared() -> Iterator[RayExecutor]:
 def workers() -> Collection[int]:
     """The processes of this machine that hosts have started."""
     return [
-        int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit() and _is_worker(folder)
+        int(folder.name)
+        for folder in Path("/proc").iterdir()
+        if folder.name.isdigit() and _is_worker(folder)
     ]
 
 

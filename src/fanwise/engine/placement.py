@@ -5,10 +5,10 @@ This is the only place that knows executors by their names. It starts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from fanwise.catalog import LOCAL, PROCESS, ActionSpec, Runs
+from fanwise.catalog import LOCAL, PROCESS, RAY, ActionSpec, Runs
 from fanwise.errors import UsageError
 from fanwise.ports import Executor
 
@@ -26,14 +26,26 @@ class Placement(NamedTuple):
     notice: str = ""
 
 
-def place(executors: Mapping[str, Executor], action: ActionSpec, asked: str | None) -> Placement:
+def place(
+    executors: Mapping[str, Executor],
+    action: ActionSpec,
+    asked: str | None,
+    *,
+    runs_on: Sequence[str] = (),
+) -> Placement:
     """The executor for calls of an action: `asked`, or else one that fits the action's kind.
 
     A workflow that is called stays in this process, and its steps are placed one by one. Raises
-    `UsageError` if there is no such executor.
+    `UsageError` if there is no such executor, or if it has no nodes of which some could be chosen.
     """
     if action.workflow is not None:
         return Placement(LOCAL, _named(executors, LOCAL))
+    if runs_on and asked != RAY:
+        raise UsageError(
+            f'"runs-on: [{", ".join(runs_on)}]" chooses nodes of a Ray cluster, and the action '
+            f"runs in the executor {asked or LOCAL}.",
+            hint="Give the task `executor: ray`, or the run --executor ray.",
+        )
     if asked is not None:
         return Placement(asked, _named(executors, asked), asked=True)
     if action.runs is not Runs.PROCESS:

@@ -20,8 +20,6 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Final
 
-import msgspec
-
 from fanwise.errors import WorkerRefusedError
 from fanwise.executors.channel import Channel
 from fanwise.executors.frames import (
@@ -142,9 +140,7 @@ class RayCluster:
                 del self._kept[digest]
                 self.send(Forget(digest))
 
-    async def pool(
-        self, runs_on: tuple[str, ...]
-    ) -> tuple[ProcessPool[RayWorker], Sequence[str]]:
+    async def pool(self, runs_on: tuple[str, ...]) -> tuple[ProcessPool[RayWorker], Sequence[str]]:
         """The workers on nodes with some resources, and lines on what other nodes lack.
 
         Raises `WorkerRefusedError` if there are none.
@@ -301,7 +297,7 @@ class RayWorker:
         if isinstance(message, Heard):
             said = decode_from_worker(message.data)
             if (guest := self._guests.get(getattr(said, "visit", 0))) is not None:
-                guest.heard(self, said)  # type: ignore[arg-type]
+                guest.heard(self, said)
             return
         self._is_over = True
         self._cluster.remove(self._number)

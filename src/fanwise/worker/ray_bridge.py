@@ -1,7 +1,7 @@
 """The bridge of an engine to a Ray cluster: `python -m fanwise.worker.ray_bridge SOCKET PARENT`.
 
-Ray ends its driver's process when it loses its cluster, prints to its streams and takes its signals.
-So the driver is this process, and not the engine's. It passes messages on between the engine and
+Ray ends its driver's process when it loses its cluster, prints to its streams and takes its
+signals. So the driver is this process, and not the engine's. It passes messages on between the engine and
 the hosts of workers. SOCKET is the number of an open file, PARENT the process with whose thread
 this one ends, or 0.
 """
@@ -39,7 +39,7 @@ from fanwise.executors.ray_frames import (
     encode,
 )
 from fanwise.worker.__main__ import die_with
-from fanwise.worker.ray_cluster import Node, Unreachable, connect, nodes
+from fanwise.worker.ray_cluster import Node, UnreachableError, connect, nodes
 from fanwise.worker.ray_link import HostLink
 
 _FIRST_S: Final = 60.0
@@ -58,7 +58,7 @@ class Bridge:
         self._places: dict[int, HostLink] = {}  # of workers
         self._snapshots: dict[str, ray.ObjectRef[bytes]] = {}
         self._most_hosts: int | None = None
-        self._problem: Unreachable | None = None
+        self._problem: UnreachableError | None = None
         self._full: str = ""
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -94,7 +94,7 @@ class Bridge:
         self._most_hosts = message.most_hosts
         try:
             connect(message.address, message.most_hosts)
-        except Unreachable as error:
+        except UnreachableError as error:
             self._problem = error
 
     def _keep(self, message: Keep) -> None:
@@ -140,7 +140,7 @@ class Bridge:
             if self._problem is not None:
                 raise self._problem
             answer = await self._prepared(message)
-        except Unreachable as error:
+        except UnreachableError as error:
             answer = Unprepared(message.request, error.message, error.hint)
         if message.request:
             self._send(answer)
@@ -151,7 +151,7 @@ class Bridge:
         lacking = sorted(wanted.difference(*(node.resources for node in there)))
         if lacking or not any(wanted <= node.resources for node in there):
             name = lacking[0] if lacking else " and ".join(sorted(wanted))
-            raise Unreachable(
+            raise UnreachableError(
                 f'no node of the Ray cluster has the resource "{name}".',
                 f"Start one with: ray start --resources='{{\"{name}\": 1}}'",
             )
@@ -165,8 +165,10 @@ class Bridge:
         if ready:
             return Prepared(message.request, len(ready), lacks)
         if lacks:
-            raise Unreachable(lacks[0], "Install there what the engine has, in the same versions.")
-        raise Unreachable(
+            raise UnreachableError(
+                lacks[0], "Install there what the engine has, in the same versions."
+            )
+        raise UnreachableError(
             f"no node of the Ray cluster has had a CPU to spare for {_FIRST_S:g} s.",
             "Look at `ray status`, or add a node.",
         )

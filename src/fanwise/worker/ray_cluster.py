@@ -12,7 +12,7 @@ _STORE_BYTES: Final = 200_000_000
 _REACH_S: Final = 5.0
 
 
-class Unreachable(Exception):
+class UnreachableError(Exception):
     """A cluster can't be used: `message` says why, and `hint` what to do."""
 
     def __init__(self, message: str, hint: str) -> None:
@@ -31,7 +31,7 @@ class Node(NamedTuple):
 
 
 def connect(address: str | None, cpus: int | None) -> None:
-    """Join the cluster, or start one of a node on this machine. Raises `Unreachable`."""
+    """Join the cluster, or start one of a node on this machine. Raises `UnreachableError`."""
     options: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
     if address is None:
         options |= {
@@ -47,18 +47,18 @@ def connect(address: str | None, cpus: int | None) -> None:
         ray.init(**options)
     except Exception as error:
         place = "a local Ray cluster can't be started" if address is None else _at(address)
-        raise Unreachable(f"{place}: {_first_line(error)}", _remedy(error)) from None
+        raise UnreachableError(f"{place}: {_first_line(error)}", _remedy(error)) from None
 
 
 def _require_answer(address: str) -> None:
-    """Raise `Unreachable` soon if nobody listens there; Ray itself tries for minutes."""
+    """Raise `UnreachableError` soon if nobody listens there; Ray itself tries for minutes."""
     host, _, port = address.rpartition(":")
     if not (host and port.isdigit()):
         return
     try:
         socket.create_connection((host.strip("[]"), int(port)), _REACH_S).close()
     except OSError as error:
-        raise Unreachable(
+        raise UnreachableError(
             f"{_at(address)}: {error.strerror or error}",
             "Start it with `ray start --head`, and give the address that this prints.",
         ) from None
@@ -80,11 +80,13 @@ def _remedy(error: Exception) -> str:
 
 
 def nodes() -> list[Node]:
-    """The nodes that live. Raises `Unreachable`."""
+    """The nodes that live. Raises `UnreachableError`."""
     try:
-        found = ray.nodes()
+        found: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     except Exception as error:
-        raise Unreachable(f"the Ray cluster doesn't answer: {_first_line(error)}", "") from None
+        raise UnreachableError(
+            f"the Ray cluster doesn't answer: {_first_line(error)}", ""
+        ) from None
     return [
         Node(
             each["NodeID"],
