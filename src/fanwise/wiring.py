@@ -88,8 +88,9 @@ def read_settings(
     current folder, upward, if neither of the others names a store.
 
     Reads `FANWISE_STORE`, `FANWISE_PACKS` (folders, separated as in `PATH`), `FANWISE_EXECUTOR`,
-    `FANWISE_PROCESSES`, `FANWISE_RAY`, else `RAY_ADDRESS`, `FANWISE_LEASE` (a duration) and `FANWISE_LIMIT_NAME`. Raises `UsageError`
-    for an executor or a limit that is unknown, a number that is no whole one, a lease that is no
+    `FANWISE_PROCESSES`, `FANWISE_RAY`, else `RAY_ADDRESS`, `FANWISE_LEASE` (a duration) and
+    `FANWISE_LIMIT_NAME`. Raises `UsageError` for an executor or a limit that is unknown, a number
+    that is no whole one, a lease that is no
     duration or too short, and text that isn't UTF-8; and `DefinitionError` for a `fanwise.yaml`
     with problems.
     """

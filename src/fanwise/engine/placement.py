@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from fanwise.catalog import LOCAL, PROCESS, RAY, ActionSpec, Runs
-from fanwise.errors import UsageError
+from fanwise.errors import AttemptError, UsageError
 from fanwise.ports import Executor
 
 
@@ -36,12 +36,12 @@ def place(
     """The executor for calls of an action: `asked`, or else one that fits the action's kind.
 
     A workflow that is called stays in this process, and its steps are placed one by one. Raises
-    `UsageError` if there is no such executor, or if it has no nodes of which some could be chosen.
+    `UsageError` if there is no such executor, and `AttemptError` if it has no nodes with `runs_on`.
     """
     if action.workflow is not None:
         return Placement(LOCAL, _named(executors, LOCAL))
     if runs_on and asked != RAY:
-        raise UsageError(
+        raise AttemptError(
             f'"runs-on: [{", ".join(runs_on)}]" chooses nodes of a Ray cluster, and the action '
             f"runs in the executor {asked or LOCAL}.",
             hint="Give the task `executor: ray`, or the run --executor ray.",

@@ -54,7 +54,7 @@ from fanwise.executors.ray_frames import (
 from fanwise.executors.workers import Guest, WorkerEnd
 from fanwise.ports import PortableCall
 
-_ANSWER_S: Final = 150.0
+_ANSWER_S: Final = 90.0
 """The time in which a cluster has to answer: a local one is started, and may wait for a CPU."""
 
 _END_S: Final = 5.0

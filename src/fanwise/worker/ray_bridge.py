@@ -1,9 +1,9 @@
 """The bridge of an engine to a Ray cluster: `python -m fanwise.worker.ray_bridge SOCKET PARENT`.
 
 Ray ends its driver's process when it loses its cluster, prints to its streams and takes its
-signals. So the driver is this process, and not the engine's. It passes messages on between the engine and
-the hosts of workers. SOCKET is the number of an open file, PARENT the process with whose thread
-this one ends, or 0.
+signals. So the driver is this process, and not the engine's. It passes messages on between the
+engine and the hosts of workers. SOCKET is the number of an open file, PARENT the process with whose
+thread this one ends, or 0.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from typing import Final, NoReturn
 
@@ -49,6 +49,9 @@ _OTHERS_S: Final = 3.0
 """The time that others get after it, if a visit is to use them from its beginning."""
 
 
+_REMEDY: Final = "Look at `ray status`; `fanwise retry` makes what is left, also elsewhere."
+
+
 class Bridge:
     """Passes on messages between the engine and the hosts of the cluster."""
 
@@ -56,10 +59,11 @@ class Bridge:
         self._channel = Channel(end, self._heard, self._lost)
         self._links: list[HostLink] = []
         self._places: dict[int, HostLink] = {}  # of workers
+        self._held: dict[int, list[ToHost]] = {}  # messages to workers that have no host yet
         self._snapshots: dict[str, ray.ObjectRef[bytes]] = {}
         self._most_hosts: int | None = None
         self._problem: UnreachableError | None = None
-        self._full: str = ""
+        self._full = ""
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._channel.attach(asyncio.get_running_loop())
@@ -72,7 +76,7 @@ class Bridge:
             case Connect():
                 self._connect(message)
             case Prepare():
-                self._spawn(message)
+                self._spawn(self._prepare(message))
             case Keep():
                 self._keep(message)
             case Start():
@@ -84,8 +88,8 @@ class Bridge:
             case _:
                 self._pass_on(message)
 
-    def _spawn(self, message: Prepare) -> None:
-        task = asyncio.create_task(self._prepare(message))
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -101,23 +105,41 @@ class Bridge:
         try:
             self._snapshots[message.digest] = ray.put(message.snapshot)
         except ObjectStoreFullError:
-            self._full = f"the object store of Ray has no room for {len(message.snapshot):,} bytes"
+            size = len(message.snapshot)
+            self._full = f"the object store of Ray has no room for a snapshot of {size:,} bytes."
 
     def _start(self, message: Start) -> None:
+        """Have a worker on the host that has the fewest, or wait for a host."""
         wanted = {*message.runs_on}
         able = [link for link in self._links if link.is_ready and wanted <= link.node.resources]
         if not able:
-            hint = "Look at `ray status`; `fanwise retry` makes what is left, also elsewhere."
-            self._send(Declined(message.number, "the Ray cluster has no node left for it.", hint))
-            self._spawn(Prepare(0, message.runs_on))
+            self._held[message.number] = [message]
+            self._spawn(self._start_later(message))
             return
         link = min(able, key=lambda link: len(link.workers))
         link.workers.add(message.number)
         self._places[message.number] = link
         link.send(message)
 
+    async def _start_later(self, message: Start) -> None:
+        """Start a worker once there is a host, and pass on what it was sent meanwhile."""
+        try:
+            await self._prepared(Prepare(0, message.runs_on))
+        except UnreachableError as error:
+            del self._held[message.number]
+            self._send(Declined(message.number, error.message, error.hint))
+            return
+        for each in self._held.pop(message.number):
+            if isinstance(each, Start):
+                self._start(each)
+            else:
+                self._pass_on(each)
+
     def _pass_on(self, message: ToHost) -> None:
-        assert not isinstance(message, Start | Forget)
+        assert not isinstance(message, Forget)
+        if (held := self._held.get(message.number)) is not None:
+            held.append(message)
+            return
         link = self._places.get(message.number)
         if link is None:
             return
@@ -125,7 +147,7 @@ class Bridge:
             snapshot = self._snapshots.get(message.digest)
             if snapshot is None:
                 hint = "Give the nodes more with `ray start --object-store-memory`."
-                self._send(Declined(message.number, f"{self._full}.", hint))
+                self._send(Declined(message.number, self._full, hint))
                 return
             link.send(message, snapshot)
         else:
@@ -147,6 +169,8 @@ class Bridge:
 
     async def _prepared(self, message: Prepare) -> Prepared:
         there = await asyncio.to_thread(nodes)
+        if not there:
+            raise UnreachableError("the Ray cluster has no node any more.", _REMEDY)
         wanted = {*message.runs_on}
         lacking = sorted(wanted.difference(*(node.resources for node in there)))
         if lacking or not any(wanted <= node.resources for node in there):
@@ -157,7 +181,10 @@ class Bridge:
             )
         self._add_links(there)
         links = [link for link in self._links if wanted <= link.node.resources]
-        await self._until(lambda: any(link.is_settled for link in links), _FIRST_S)
+        await self._until(
+            lambda: any(link.is_ready for link in links) or all(link.is_settled for link in links),
+            _FIRST_S,
+        )
         await self._until(lambda: all(link.is_settled for link in links), _OTHERS_S)
         ready = [link for link in links if link.is_ready]
         lacks = tuple(sorted({link.lack for link in links if link.lack}))
@@ -170,7 +197,7 @@ class Bridge:
             )
         raise UnreachableError(
             f"no node of the Ray cluster has had a CPU to spare for {_FIRST_S:g} s.",
-            "Look at `ray status`, or add a node.",
+            _REMEDY,
         )
 
     def _add_links(self, there: list[Node]) -> None:
@@ -182,8 +209,7 @@ class Bridge:
             elif self._most_hosts is None or len(self._links) < self._most_hosts:
                 self._links.append(HostLink(node, self._from_host, self._settled, self._is_full))
 
-    async def _until(self, is_so: object, most_s: float) -> None:
-        assert callable(is_so)
+    async def _until(self, is_so: Callable[[], bool], most_s: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(most_s):
                 while not is_so():
@@ -201,7 +227,7 @@ class Bridge:
             del self._places[number]
             self._send(Lost(number, how))
         if link.had_begun:
-            self._spawn(Prepare(0, ()))
+            self._spawn(self._prepare(Prepare(0, ())))
 
     def _from_host(self, data: bytes, ended: int | None) -> None:
         """Pass a message of a host on; `ended` is the worker that has died."""

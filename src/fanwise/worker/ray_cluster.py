@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 
 import ray
 
@@ -32,22 +33,22 @@ class Node(NamedTuple):
 
 def connect(address: str | None, cpus: int | None) -> None:
     """Join the cluster, or start one of a node on this machine. Raises `UnreachableError`."""
-    options: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
-    if address is None:
-        options |= {
-            "address": "local",
-            "num_cpus": cpus,
-            "object_store_memory": _STORE_BYTES,
-            "include_dashboard": False,
-        }
-    else:
+    quiet = partial(ray.init, logging_level=logging.CRITICAL, log_to_driver=False)
+    if address is not None:
         _require_answer(address)
-        options["address"] = address
     try:
-        ray.init(**options)
+        if address is not None:
+            quiet(address)
+        else:
+            quiet(
+                "local",
+                num_cpus=cpus,
+                object_store_memory=_STORE_BYTES,
+                include_dashboard=False,
+            )
     except Exception as error:
         place = "a local Ray cluster can't be started" if address is None else _at(address)
-        raise UnreachableError(f"{place}: {_first_line(error)}", _remedy(error)) from None
+        raise UnreachableError(f"{place}: {_first_line(error)}.", _remedy(error)) from None
 
 
 def _require_answer(address: str) -> None:
@@ -59,7 +60,7 @@ def _require_answer(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), _REACH_S).close()
     except OSError as error:
         raise UnreachableError(
-            f"{_at(address)}: {error.strerror or error}",
+            f"{_at(address)}: {error.strerror or error}.",
             "Start it with `ray start --head`, and give the address that this prints.",
         ) from None
 
@@ -70,7 +71,7 @@ def _at(address: str) -> str:
 
 def _first_line(error: Exception) -> str:
     """The text of an error of Ray as one line, of which the beginning says what is wrong."""
-    return " ".join(str(error).split())[:300]
+    return " ".join(str(error).split())[:300].rstrip(".")
 
 
 def _remedy(error: Exception) -> str:
@@ -82,10 +83,10 @@ def _remedy(error: Exception) -> str:
 def nodes() -> list[Node]:
     """The nodes that live. Raises `UnreachableError`."""
     try:
-        found: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        found = ray.nodes()
     except Exception as error:
         raise UnreachableError(
-            f"the Ray cluster doesn't answer: {_first_line(error)}", ""
+            f"the Ray cluster doesn't answer: {_first_line(error)}.", ""
         ) from None
     return [
         Node(

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 import ray
 from ray.exceptions import RayError
@@ -18,7 +18,7 @@ from fanwise.executors.ray_frames import Begin, Forget, Lost, ToHost, decode_fro
 from fanwise.worker.ray_cluster import Node
 from fanwise.worker.ray_host import Host
 
-_ACTOR: Any = ray.remote(Host)
+_ACTOR = ray.remote(Host)
 _LOOK_S: Final = 0.005
 
 # One call of each kind is under way at a time: what a host is told goes in its order, and of what
