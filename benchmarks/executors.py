@@ -1,8 +1,8 @@
-"""Items in child processes, against the pools of the standard library with the same chunks; and on
-a local Ray cluster, against Ray itself.
+"""Items in child processes and on a local Ray cluster, against other ways to have them there.
 
-All sides have two processes, and each is a process of its own that hands items out. The pools
-record nothing and bound nothing; fanwise records each item, in SQLite.
+The pools of the standard library have the same chunks. All sides have two processes, and each is a
+process of its own that hands items out. The others record nothing and bound nothing;
+fanwise records each item, in SQLite.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from benchmarks import PACKS
-from benchmarks.spinning import burn, burn_one
+from benchmarks.spinning import burn, burn_chunk, burn_one
 from fanwise.bench.measure import peak_memory_bytes
 from fanwise.bench.runs import run, task_seconds
 from fanwise.executors.remote import TARGET_S
@@ -125,19 +125,16 @@ def ray_chunks(items: int, us: int, _context_bytes: int) -> float:
     """Chunks made by hand, without any context, two under way for each CPU."""
     import ray
 
-    @ray.remote
-    def burn_chunk(count: int, us: int) -> list[None]:
-        return [burn(us) for _ in range(count)]
-
+    call = ray.remote(burn_chunk)
     with _local_ray():
-        ray.get([burn_chunk.remote(10, 1) for _ in range(20)])
+        ray.get([call.remote(10, 1) for _ in range(20)])
         began = time.perf_counter()
-        left, running = items, set()
+        left, running = items, set[object]()
         while left or running:
             while left and len(running) < 2 * PROCESSES:
                 count = min(left, RAY_CHUNK)
                 left -= count
-                running.add(burn_chunk.remote(count, us))
+                running.add(call.remote(count, us))
             done, _ = ray.wait(list(running))
             ray.get(done)
             running -= {*done}
