@@ -36,8 +36,8 @@ def place(
     """The executor for calls of an action: `asked`, or else one that fits the action's kind.
 
     A workflow that is called stays in this process, and its steps are placed one by one; so does an
-    action that waits. Raises `UsageError` if there is no such executor, and `AttemptError` if it has
-    no nodes with `runs_on`.
+    action that waits. Raises `UsageError` if there is no such executor, and `AttemptError` if it
+    has no nodes with `runs_on`.
     """
     if action.workflow is not None or action.name in WAITING_ACTIONS:
         return Placement(LOCAL, _named(executors, LOCAL))
