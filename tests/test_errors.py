@@ -93,6 +93,8 @@ CODES = {
     "StoreError": "bad-store",
     "StoreUnusableError": "store-unusable",
     "TaskNotFoundError": "task-not-found",
+    "WaitNotFoundError": "wait-not-found",
+    "WaitSettledError": "wait-settled",
     "TemplateError": "template-failed",
     "TemplateSyntaxError": "bad-template",
     "TooDeepError": "too-deep",

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from fanwise.model import Limits
+from fanwise.model import Limits, WaitRequest
 
 
 class Runs(StrEnum):
@@ -30,7 +30,10 @@ LOCAL: Final = "local"
 PROCESS: Final = "process"
 """The executor whose attempts run in child processes."""
 
-EXECUTORS: Final = (LOCAL, PROCESS)
+RAY: Final = "ray"
+"""The executor whose attempts run on the nodes of a Ray cluster."""
+
+EXECUTORS: Final = (LOCAL, PROCESS, RAY)
 """The names of executors that a task or a run may ask for."""
 
 
@@ -120,6 +123,18 @@ def _listed(choices: Sequence[tuple[str, ...]]) -> str:
 CORE_SCRIPTS = frozenset({("core.shell", "script")})
 """The actions of the core pack whose inputs are scripts, with the inputs: for plans that are made
 without a catalog."""
+
+
+WAITING_ACTIONS = frozenset({"core.ask", "core.wait"})
+"""The actions that wait for an answer or a signal, without a slot and without a process."""
+
+
+class Parked(Exception):  # noqa: N818 - no failure
+    """Ends an attempt that waits: its outcome follows once the wait is settled."""
+
+    def __init__(self, request: WaitRequest) -> None:
+        super().__init__("the attempt waits")
+        self.request = request
 
 
 class ActionRef(msgspec.Struct, frozen=True):

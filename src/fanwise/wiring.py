@@ -63,7 +63,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     For `lease_s` a run stays with a process of which nothing is heard. `executor` is where actions
     run, of tasks that don't say it, and `processes` how many child processes there may be; None is
-    by the kind of each action, and one for each core.
+    by the kind of each action, and one for each core. `ray` is the address of a Ray cluster; with
+    None one is started on this machine when it is needed.
     """
 
     store: str
@@ -72,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease_s: float = LEASE_S
     executor: str | None = None
     processes: int | None = None
+    ray: str | None = None
     environment: Mapping[str, str] = {}
 
 
@@ -81,6 +83,7 @@ def read_settings(
     packs: Sequence[str | os.PathLike[str]] = (),
     executor: str | None = None,
     processes: int | None = None,
+    ray: str | None = None,
     environment: Mapping[str, str] | None = None,
     workflow: Workflow | None = None,
 ) -> Settings:
@@ -90,8 +93,9 @@ def read_settings(
     current folder, upward, if neither of the others names a store.
 
     Reads `FANWISE_STORE`, `FANWISE_PACKS` (folders, separated as in `PATH`), `FANWISE_EXECUTOR`,
-    `FANWISE_PROCESSES`, `FANWISE_LEASE` (a duration) and `FANWISE_LIMIT_NAME`. Raises `UsageError`
-    for an executor or a limit that is unknown, a number that is no whole one, a lease that is no
+    `FANWISE_PROCESSES`, `FANWISE_RAY`, else `RAY_ADDRESS`, `FANWISE_LEASE` (a duration) and
+    `FANWISE_LIMIT_NAME`. Raises `UsageError` for an executor or a limit that is unknown, a number
+    that is no whole one, a lease that is no
     duration or too short, and text that isn't UTF-8; and `DefinitionError` for a `fanwise.yaml`
     with problems.
     """
@@ -107,6 +111,7 @@ def read_settings(
         lease_s=_read_lease(env),
         executor=_read_executor(executor, env),
         processes=_read_processes(processes, env),
+        ray=_read_ray(ray, env),
         environment=env,
     )
 
@@ -150,7 +155,7 @@ def _read_executor(given: str | None, env: Mapping[str, str]) -> str | None:
         origin = "" if given else "FANWISE_EXECUTOR: "
         raise UsageError(
             f'{origin}there is no executor "{name}".',
-            hint=f"The executors are {' and '.join(EXECUTORS)}.",
+            hint=f"The executors are {', '.join(EXECUTORS)}.",
         )
     return name
 
@@ -163,6 +168,17 @@ def _read_processes(given: int | None, env: Mapping[str, str]) -> int | None:
         origin = "the environment variable FANWISE_PROCESSES" if given is None else "`processes`"
         raise UsageError(f"{origin} takes a whole number from 1 to 9,999.")
     return int(text)
+
+
+def _read_ray(given: str | None, env: Mapping[str, str]) -> str | None:
+    """The address of a cluster; None, as for Ray itself, is also said as `local`."""
+    address = given or env.get("FANWISE_RAY") or env.get("RAY_ADDRESS") or None
+    if address is not None and address.startswith("ray://"):
+        raise UsageError(
+            f"{address} is an address of Ray's client, which can't be used.",
+            hint="Give the address that `ray start --head` prints, such as 10.0.0.5:6379.",
+        )
+    return None if address == "local" else address
 
 
 def _project_store(workflow: Workflow | None, limits: Limits) -> str | None:
@@ -412,29 +428,23 @@ def open_engine(
 @contextmanager
 def open_executors(settings: Settings, clock: Clock | None = None) -> Iterator[dict[str, Executor]]:
     """All executors by their names, to be used as a block, which ends what they have started."""
-    from fanwise.catalog import LOCAL, PROCESS
+    from fanwise.catalog import LOCAL, PROCESS, RAY
     from fanwise.executors.local import LocalExecutor
-    from fanwise.executors.process import ProcessExecutor
+    from fanwise.executors.process import ProcessExecutor, public
+    from fanwise.executors.ray import RayExecutor
     from fanwise.system import SystemClock, usable_cores
 
     clock = clock or SystemClock()
     environment = settings.environment or os.environ
-    processes = ProcessExecutor(
-        clock,
-        settings.processes or usable_cores(),
-        {name: value for name, value in environment.items() if not _is_private(name)},
-    )
+    cores = settings.processes or usable_cores()
+    processes = ProcessExecutor(clock, cores, public(environment))
+    most = cores if settings.ray is None else settings.processes
+    ray = RayExecutor(clock, settings.ray, most, environment)
     try:
-        yield {LOCAL: LocalExecutor(clock), PROCESS: processes}
+        yield {LOCAL: LocalExecutor(clock), PROCESS: processes, RAY: ray}
     finally:
         processes.close()
-
-
-def _is_private(name: str) -> bool:
-    """True for a variable that processes of actions don't get: secrets, and the store's URL."""
-    from fanwise.ports import SECRET_PREFIX
-
-    return name.startswith(SECRET_PREFIX) or name == "FANWISE_STORE"
+        ray.close()
 
 
 def open_records(settings: Settings) -> Store:
@@ -474,6 +484,13 @@ def runs_of(store: Store) -> Runs:
     from fanwise.system import SystemProcesses
 
     return Runs(store, store, store, store, SystemProcesses())
+
+
+def this_user() -> str:
+    """The name of the user that this process runs as."""
+    from fanwise.system import user_name
+
+    return user_name()
 
 
 def check_store(settings: Settings) -> StoreReport:
@@ -529,6 +546,7 @@ def _services(
         ownership=store,
         mailbox=store,
         queue=store,
+        waits=store,
         run_slots=store,
         shares=store,
         executors=executors or {LOCAL: LocalExecutor(clock)},

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fanwise.cli.commands.actions import actions
+from fanwise.cli.commands.asks import answer, approve, asks, reject, signal
 from fanwise.cli.commands.bench import bench
 from fanwise.cli.commands.control import cancel, pause
 from fanwise.cli.commands.db import check, upgrade
@@ -91,6 +92,23 @@ _EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     ),
     pause: ("fanwise pause 20260305-090702-k3xq", "fanwise pause 20260305 --no-wait"),
     cancel: ("fanwise cancel 20260305-090702-k3xq", "fanwise cancel 20260305 --no-wait"),
+    asks: ("fanwise asks", "fanwise asks --mine --json"),
+    answer: (
+        "fanwise answer 20260305-090702-k3xq approve_it approve -p percent=20",
+        "fanwise answer 20260305 'check[17]' later",
+    ),
+    approve: (
+        "fanwise approve 20260305-090702-k3xq approve_it",
+        "fanwise approve 20260305 approve_it -p percent=20 --by ada",
+    ),
+    reject: (
+        "fanwise reject 20260305-090702-k3xq approve_it",
+        "fanwise reject 20260305 approve_it -p reason='too early'",
+    ),
+    signal: (
+        "fanwise signal 20260305-090702-k3xq payment.done --key order-7",
+        """fanwise signal 20260305 payment.done --payload '{"amount": 12}'""",
+    ),
     recover: ("fanwise recover", "fanwise recover --json"),
     submit: (
         "fanwise submit flow.yaml -p region=eu",

@@ -39,6 +39,15 @@ class PreparedRun(msgspec.Struct, frozen=True):
     masker: Masker
     timeout_s: float | None
 
+    @property
+    def has_secrets(self) -> bool:
+        """True if parameters have values that aren't recorded, so no other process has them."""
+        given = self.context.parameters
+        return any(
+            each.secret and given.get(name) is not None
+            for name, each in self.plan.parameters.items()
+        )
+
 
 class RunFactory:
     """Prepares runs; time, randomness and secrets come from outside."""

@@ -141,6 +141,7 @@ class Taking:
             return
         claim = self._services.queue.claim
         try:
+            await asyncio.to_thread(self._services.waits.wake_due)
             number = await asyncio.to_thread(engine_no)
             claims = await asyncio.to_thread(claim, number, self._queues, room)
         except StoreUnusableError as error:

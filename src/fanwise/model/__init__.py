@@ -55,6 +55,17 @@ from fanwise.model.triggers import (
     TriggerState,
     TriggerTurn,
 )
+from fanwise.model.waits import (
+    CloseWaits,
+    OpenWait,
+    Signal,
+    Wait,
+    WaitKind,
+    WaitPlace,
+    WaitRequest,
+    WaitState,
+    WaitToOpen,
+)
 
 __all__ = [
     "AGEING_S",
@@ -64,6 +75,7 @@ __all__ = [
     "SHARE_S",
     "WHEN_FULL",
     "Claim",
+    "CloseWaits",
     "Discard",
     "EndedRun",
     "EngineRecord",
@@ -84,6 +96,7 @@ __all__ = [
     "NamedLimit",
     "NewFire",
     "OpenFire",
+    "OpenWait",
     "Owner",
     "Record",
     "RecordedEvent",
@@ -98,6 +111,7 @@ __all__ = [
     "Share",
     "ShareUse",
     "ShareWish",
+    "Signal",
     "Sleep",
     "SlotWish",
     "Status",
@@ -109,6 +123,12 @@ __all__ = [
     "TriggerState",
     "TriggerTurn",
     "VisitRecord",
+    "Wait",
+    "WaitKind",
+    "WaitPlace",
+    "WaitRequest",
+    "WaitState",
+    "WaitToOpen",
     "driven_span",
     "inner_path",
 ]

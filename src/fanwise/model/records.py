@@ -8,6 +8,7 @@ import msgspec
 
 from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status
 from fanwise.model.slots import NamedLimit, RepeatKey, RunLimit
+from fanwise.model.waits import CloseWaits, Wait
 
 
 class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
@@ -181,9 +182,19 @@ class Sleep(msgspec.Struct, frozen=True, gc=False):
     due_at: float
 
 
-Record = RunRecord | VisitRecord | ItemOutcome | RecordedEvent | LogEntry | Sleep | Discard
-"""Records that the journal writes: runs, visits and sleeps replace earlier records of them; items,
-events and logs are added."""
+Record = (
+    RunRecord
+    | VisitRecord
+    | ItemOutcome
+    | RecordedEvent
+    | LogEntry
+    | Sleep
+    | Discard
+    | CloseWaits
+    | Wait
+)
+"""Records of a run. The journal writes all but waits, which `Waits` does: runs, visits and sleeps
+replace earlier records of them; items, events and logs are added."""
 
 
 class FileFingerprint(msgspec.Struct, frozen=True):

@@ -48,6 +48,7 @@ from fanwise.ports.store import (
     Pages,
     Records,
 )
+from fanwise.ports.waits import Waits
 
 __all__ = [
     "PAGE_BYTES",
@@ -89,5 +90,6 @@ __all__ = [
     "TaskProgress",
     "Ticket",
     "Timer",
+    "Waits",
     "is_driven",
 ]

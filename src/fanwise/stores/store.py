@@ -17,6 +17,7 @@ from fanwise.ports import (
     Records,
     RunSlots,
     Shares,
+    Waits,
 )
 
 TIMEOUT_S: Final = 10.0
@@ -56,7 +57,17 @@ class Upgrade(msgspec.Struct, frozen=True):
 
 
 class Store(
-    Journal, Records, Ownership, Mailbox, Queue, RunSlots, Shares, Fires, Maintenance, Protocol
+    Journal,
+    Records,
+    Ownership,
+    Mailbox,
+    Queue,
+    RunSlots,
+    Shares,
+    Waits,
+    Fires,
+    Maintenance,
+    Protocol,
 ):
     """A store writes and reads, and is closed at the end of a `with` block."""
 

@@ -21,6 +21,7 @@ def recover(
     packs: options.Packs = None,
     executor: options.Executor = None,
     processes: options.ProcessCount = None,
+    ray: options.RayAddress = None,
     grace: options.Grace = None,
     verbose: options.Verbose = False,
     store: options.StoreUrl = None,
@@ -30,9 +31,10 @@ def recover(
 
     Submitted runs are left alone: `fanwise work` takes them over.
 
-    Exit status: 0 all of them have succeeded, 1 one hasn't, 2 one can't be resumed, 130
-    interrupted.
+    Exit status: 0 all of them have succeeded, 1 one hasn't, 2 one can't be resumed, 3 some wait
+    for an answer or a signal, 130 interrupted.
     """
+    from fanwise.cli.commands.run import WAITING
     from fanwise.cli.leaving import INTERRUPTED
     from fanwise.cli.live.runs import resume_all
     from fanwise.cli.text.summary import command
@@ -40,7 +42,9 @@ def recover(
     from fanwise.reports import ownership
     from fanwise.wiring import load_recorded, open_engine, open_records, read_settings, runs_of
 
-    settings = read_settings(store=store, packs=packs or (), executor=executor, processes=processes)
+    settings = read_settings(
+        store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
+    )
     refused: dict[str, FanwiseError] = {}
     plans: list[tuple[Plan, RunRecord]] = []
     with open_records(settings) as records:
@@ -74,4 +78,6 @@ def recover(
         raise typer.Exit(_REFUSED)
     if Status.PAUSED in statuses:
         raise typer.Exit(INTERRUPTED)
+    if Status.WAITING in statuses and not statuses - {Status.SUCCEEDED, Status.WAITING}:
+        raise typer.Exit(WAITING)
     raise typer.Exit(int(bool(statuses - {Status.SUCCEEDED})))

@@ -33,6 +33,7 @@ def work(
     packs: options.Packs = None,
     executor: options.Executor = None,
     processes: options.ProcessCount = None,
+    ray: options.RayAddress = None,
     grace: options.Grace = None,
     until_eof: _UntilEof = False,
     store: options.StoreUrl = None,
@@ -48,7 +49,9 @@ def work(
     from fanwise.model import DEFAULT_QUEUE
     from fanwise.wiring import open_taking, read_settings
 
-    settings = read_settings(store=store, packs=packs or (), executor=executor, processes=processes)
+    settings = read_settings(
+        store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
+    )
     with prints_aside():
         take_runs(
             lambda takings: open_taking(

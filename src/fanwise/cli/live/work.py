@@ -110,6 +110,8 @@ class _RunLines(Observer):
         match run.status:
             case Status.PENDING:
                 self._say("is put back into its queue")
+            case Status.WAITING:
+                self._say("waits for an answer, a signal or a time")
             case Status.PAUSED:
                 self._say("is paused")
             case Status.FAILED:
