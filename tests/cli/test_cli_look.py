@@ -60,7 +60,7 @@ def test_show_as_json_is_what_run_gave(fanwise):
     shown = json.loads(fanwise("show", "beta", "--json").out)
     assert shown.pop("file") == str(Path("flow.yaml").absolute())
     assert shown.pop("parameters") == {"secret": None, "plain": "seen"}
-    assert shown.pop("tags") == []
+    assert shown.pop("tags") == shown.pop("waits") == []
     assert [shown.pop(name) for name in ("queue", "priority", "tries", "why")] == [None] * 4
     assert list(shown.pop("timing")["tasks"]) == ["each", "last"]
     assert shown == run
