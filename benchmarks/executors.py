@@ -1,7 +1,8 @@
-"""Items in child processes, against the pools of the standard library with the same chunks.
+"""Items in child processes and on a local Ray cluster, against other ways to have them there.
 
-All sides have two processes, and each is a process of its own that hands items out. The pools
-record nothing and bound nothing; fanwise records each item, in SQLite.
+The pools of the standard library have the same chunks. All sides have two processes, and each is a
+process of its own that hands items out. The others record nothing and bound nothing;
+fanwise records each item, in SQLite.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from benchmarks.executors_process import SIDES, Speed
+from benchmarks.executors_process import RAY_SIDES, SIDES, Speed
 from fanwise.bench.budget import Budget, at_least, at_most
 from fanwise.bench.measure import DEFAULT_ROUNDS, in_process, take_turns
 from fanwise.bench.tables import figures_table
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _PROCESS = "benchmarks.executors_process"
 _FANWISE, _ONE, _IMAP = "fanwise", "one process", "imap_unordered"
+_ON_RAY, _BY_HAND, _PER_ITEM = RAY_SIDES
 _NO_CONTEXT = 1_000
 _CONTEXT = 100_000_000
 _MOST_ROUNDS = 3  # A side takes some seconds.
@@ -39,6 +41,7 @@ class Job(NamedTuple):
 SLOW = Job(800, 5_000)
 QUICK = Job(60_000, 50)
 IN_CONTEXT = Job(60_000, 50, _CONTEXT)
+IN_RAY = Job(20_000, 0, 1_000_000)
 FEW, MANY = Job(100_000, 0), Job(1_000_000, 0)
 
 
@@ -57,6 +60,7 @@ def compare(*, rounds: int = DEFAULT_ROUNDS) -> ExecutorFigures:
     rounds = min(rounds, _MOST_ROUNDS)
     pairs = [(side, job) for job in (SLOW, QUICK) for side in SIDES]
     speeds = _measured([*pairs, (_FANWISE, IN_CONTEXT)], rounds)
+    speeds |= _measured([(side, IN_RAY) for side in RAY_SIDES], rounds)
     speeds |= _measured([(_FANWISE, FEW), (_FANWISE, MANY)], 1)
     return ExecutorFigures(speeds)
 
@@ -76,7 +80,7 @@ def _measured(pairs: list[tuple[str, Job]], rounds: int) -> dict[tuple[str, Job]
 
 
 def render(figures: ExecutorFigures) -> RenderableType:
-    """A table of all sides and jobs."""
+    """A table of all sides and jobs. The contexts of those on Ray are fanwise's alone."""
     return figures_table(
         "two processes",
         ("items", "each", "context", "time", "peak memory"),
@@ -95,7 +99,7 @@ def render(figures: ExecutorFigures) -> RenderableType:
 
 
 def budgets(figures: ExecutorFigures) -> list[Budget]:
-    """The promises of the process pool."""
+    """The promises of the process pool, and of Ray."""
     few, many = (figures.speeds[_FANWISE, job].peak_memory_bytes for job in (FEW, MANY))
     return [
         at_least(
@@ -115,6 +119,18 @@ def budgets(figures: ExecutorFigures) -> list[Budget]:
             0.95,
             "times",
             figures.ratio((_FANWISE, IN_CONTEXT), (_FANWISE, QUICK)),
+        ),
+        at_least(
+            "no-ops on Ray in a context of 1 MB, against chunks by hand without one",
+            0.6,
+            "times",
+            figures.ratio((_ON_RAY, IN_RAY), (_BY_HAND, IN_RAY)),
+        ),
+        at_least(
+            "the same, against a task of Ray for each item",
+            20,
+            "times",
+            figures.ratio((_ON_RAY, IN_RAY), (_PER_ITEM, IN_RAY)),
         ),
         at_most("memory at 1,000,000 items beyond that at 100,000", 20e6, "bytes", many - few),
     ]

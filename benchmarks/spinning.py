@@ -15,3 +15,8 @@ def burn(us: int) -> None:
 def burn_one(us: int) -> None:
     """The same, for pools, which want a function with a result of its own for each item."""
     burn(us)
+
+
+def burn_chunk(count: int, us: int) -> list[None]:
+    """The same for a chunk of items."""
+    return [burn_one(us) for _ in range(count)]  # type: ignore[func-returns-value]

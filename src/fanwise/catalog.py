@@ -30,7 +30,10 @@ LOCAL: Final = "local"
 PROCESS: Final = "process"
 """The executor whose attempts run in child processes."""
 
-EXECUTORS: Final = (LOCAL, PROCESS)
+RAY: Final = "ray"
+"""The executor whose attempts run on the nodes of a Ray cluster."""
+
+EXECUTORS: Final = (LOCAL, PROCESS, RAY)
 """The names of executors that a task or a run may ask for."""
 
 

@@ -18,6 +18,7 @@ from fanwise.errors import (
     DefinitionError,
     Diagnostic,
     FanwiseError,
+    NoStoreError,
     RunExistsError,
     RunRepeatedError,
     UsageError,
@@ -28,12 +29,16 @@ if TYPE_CHECKING:
     from fanwise.definition.project import ProjectDefinition
     from fanwise.engine import Engine, Services
     from fanwise.engine.taking import Taking, Takings
-    from fanwise.model import ItemOutcome, NamedLimit, Run, StoreReport
+    from fanwise.engine.triggered import TriggeredRuns
+    from fanwise.model import ItemOutcome, NamedLimit, Run, StoreReport, TriggerState
     from fanwise.packs.projects import Project
     from fanwise.plan import Plan
     from fanwise.ports import Catalog, Clock, Executor, Randomness
     from fanwise.preview import RunPreview
     from fanwise.reports.ownership import Runs
+    from fanwise.service.clock import TriggerClock
+    from fanwise.service.projects import WatchedProject
+    from fanwise.service.watcher import ServiceWatcher
     from fanwise.stores import Store, Upgrade
     from fanwise.values import Json
 
@@ -58,7 +63,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     For `lease_s` a run stays with a process of which nothing is heard. `executor` is where actions
     run, of tasks that don't say it, and `processes` how many child processes there may be; None is
-    by the kind of each action, and one for each core.
+    by the kind of each action, and one for each core. `ray` is the address of a Ray cluster; with
+    None one is started on this machine when it is needed.
     """
 
     store: str
@@ -67,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease_s: float = LEASE_S
     executor: str | None = None
     processes: int | None = None
+    ray: str | None = None
     environment: Mapping[str, str] = {}
 
 
@@ -76,6 +83,7 @@ def read_settings(
     packs: Sequence[str | os.PathLike[str]] = (),
     executor: str | None = None,
     processes: int | None = None,
+    ray: str | None = None,
     environment: Mapping[str, str] | None = None,
     workflow: Workflow | None = None,
 ) -> Settings:
@@ -85,8 +93,9 @@ def read_settings(
     current folder, upward, if neither of the others names a store.
 
     Reads `FANWISE_STORE`, `FANWISE_PACKS` (folders, separated as in `PATH`), `FANWISE_EXECUTOR`,
-    `FANWISE_PROCESSES`, `FANWISE_LEASE` (a duration) and `FANWISE_LIMIT_NAME`. Raises `UsageError`
-    for an executor or a limit that is unknown, a number that is no whole one, a lease that is no
+    `FANWISE_PROCESSES`, `FANWISE_RAY`, else `RAY_ADDRESS`, `FANWISE_LEASE` (a duration) and
+    `FANWISE_LIMIT_NAME`. Raises `UsageError` for an executor or a limit that is unknown, a number
+    that is no whole one, a lease that is no
     duration or too short, and text that isn't UTF-8; and `DefinitionError` for a `fanwise.yaml`
     with problems.
     """
@@ -102,6 +111,7 @@ def read_settings(
         lease_s=_read_lease(env),
         executor=_read_executor(executor, env),
         processes=_read_processes(processes, env),
+        ray=_read_ray(ray, env),
         environment=env,
     )
 
@@ -145,7 +155,7 @@ def _read_executor(given: str | None, env: Mapping[str, str]) -> str | None:
         origin = "" if given else "FANWISE_EXECUTOR: "
         raise UsageError(
             f'{origin}there is no executor "{name}".',
-            hint=f"The executors are {' and '.join(EXECUTORS)}.",
+            hint=f"The executors are {', '.join(EXECUTORS)}.",
         )
     return name
 
@@ -158,6 +168,17 @@ def _read_processes(given: int | None, env: Mapping[str, str]) -> int | None:
         origin = "the environment variable FANWISE_PROCESSES" if given is None else "`processes`"
         raise UsageError(f"{origin} takes a whole number from 1 to 9,999.")
     return int(text)
+
+
+def _read_ray(given: str | None, env: Mapping[str, str]) -> str | None:
+    """The address of a cluster; None, as for Ray itself, is also said as `local`."""
+    address = given or env.get("FANWISE_RAY") or env.get("RAY_ADDRESS") or None
+    if address is not None and address.startswith("ray://"):
+        raise UsageError(
+            f"{address} is an address of Ray's client, which can't be used.",
+            hint="Give the address that `ray start --head` prints, such as 10.0.0.5:6379.",
+        )
+    return None if address == "local" else address
 
 
 def _project_store(workflow: Workflow | None, limits: Limits) -> str | None:
@@ -407,29 +428,23 @@ def open_engine(
 @contextmanager
 def open_executors(settings: Settings, clock: Clock | None = None) -> Iterator[dict[str, Executor]]:
     """All executors by their names, to be used as a block, which ends what they have started."""
-    from fanwise.catalog import LOCAL, PROCESS
+    from fanwise.catalog import LOCAL, PROCESS, RAY
     from fanwise.executors.local import LocalExecutor
-    from fanwise.executors.process import ProcessExecutor
+    from fanwise.executors.process import ProcessExecutor, public
+    from fanwise.executors.ray import RayExecutor
     from fanwise.system import SystemClock, usable_cores
 
     clock = clock or SystemClock()
     environment = settings.environment or os.environ
-    processes = ProcessExecutor(
-        clock,
-        settings.processes or usable_cores(),
-        {name: value for name, value in environment.items() if not _is_private(name)},
-    )
+    cores = settings.processes or usable_cores()
+    processes = ProcessExecutor(clock, cores, public(environment))
+    most = cores if settings.ray is None else settings.processes
+    ray = RayExecutor(clock, settings.ray, most, environment)
     try:
-        yield {LOCAL: LocalExecutor(clock), PROCESS: processes}
+        yield {LOCAL: LocalExecutor(clock), PROCESS: processes, RAY: ray}
     finally:
         processes.close()
-
-
-def _is_private(name: str) -> bool:
-    """True for a variable that processes of actions don't get: secrets, and the store's URL."""
-    from fanwise.ports import SECRET_PREFIX
-
-    return name.startswith(SECRET_PREFIX) or name == "FANWISE_STORE"
+        ray.close()
 
 
 def open_records(settings: Settings) -> Store:
@@ -647,6 +662,83 @@ def open_taking(
             lease_s=settings.lease_s,
             takings=takings or Takings(),
         )
+
+
+@contextmanager
+def open_serving(
+    settings: Settings, folder: Path, watcher: ServiceWatcher
+) -> Iterator[tuple[TriggerClock, WatchedProject]]:
+    """The clock of the triggers of the project around a folder, and the project.
+
+    A store is made if there is none. Raises `StoreError`, and `DefinitionError` or `UsageError` for
+    the project's `fanwise.yaml`.
+    """
+    from fanwise.packs.projects import find_folder, project_stamp
+    from fanwise.service.clock import TriggerClock
+    from fanwise.service.projects import WatchedProject
+    from fanwise.stores import open_store
+    from fanwise.system import SystemClock
+
+    load_triggers(settings, folder)
+    runs = triggered_runs(settings, find_folder(folder))
+
+    def load() -> Project:
+        project = load_triggers(settings, folder)
+        runs.limits = project.limits
+        return project
+
+    project = WatchedProject(load, lambda: project_stamp(folder), watcher)
+    project.refresh()
+    with open_store(settings.store) as store:
+        yield TriggerClock(store, project, runs.make, SystemClock(), watcher), project
+
+
+def triggered_runs(
+    settings: Settings, folder: Path, limits: Sequence[NamedLimit] = ()
+) -> TriggeredRuns:
+    """The maker of the runs of fires of the project in a folder, whose tasks may name `limits`."""
+    from fanwise.engine.run_factory import RunFactory
+    from fanwise.engine.triggered import TriggeredRuns
+    from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock
+
+    secrets = EnvironmentSecrets(settings.environment)
+    factory = RunFactory(SystemClock(), SystemChance(), secrets)
+    return TriggeredRuns(factory, str(folder.absolute()), limits)
+
+
+def open_fires(settings: Settings) -> Store:
+    """The store for firing triggers by hand, to be used as a block; made if there is none."""
+    from fanwise.stores import open_store
+
+    return open_store(settings.store)
+
+
+def trigger_states(settings: Settings) -> Mapping[tuple[str, str], TriggerState]:
+    """The triggers that the store knows by workflow and name; none if there is no store."""
+    try:
+        with open_records(settings) as records:
+            _, found = records.triggers()
+    except NoStoreError:
+        return {}
+    return {(state.workflow, state.name): state for state in found}
+
+
+def new_token() -> str:
+    """A text that comes but once."""
+    from fanwise.system import SystemChance
+
+    return SystemChance().token(12)
+
+
+def worker_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a process that takes runs by these settings. Its arguments show no URL."""
+    given = {
+        "FANWISE_STORE": settings.store,
+        "FANWISE_PACKS": os.pathsep.join(str(each.absolute()) for each in settings.packs),
+        "FANWISE_EXECUTOR": settings.executor or "",
+        "FANWISE_PROCESSES": "" if settings.processes is None else str(settings.processes),
+    }
+    return {**settings.environment, **given}
 
 
 class RecordedPlans:

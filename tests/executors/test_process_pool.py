@@ -198,7 +198,12 @@ def stick(pipe: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environment", "message"),
     [
-        (["--executor", "cloud"], {}, 'there is no executor "cloud". The executors are local and'),
+        (["--executor", "cloud"], {}, 'no executor "cloud". The executors are local, process, ray'),
+        (
+            ["--ray", "ray://a:1"],
+            {},
+            "ray://a:1 is an address of Ray's client, which can't be used",
+        ),
         ([], {"FANWISE_EXECUTOR": "x"}, 'FANWISE_EXECUTOR: there is no executor "x"'),
         ([], {"FANWISE_PROCESSES": "many"}, "FANWISE_PROCESSES takes a whole number from 1"),
         ([], {"FANWISE_PROCESSES": "0"}, "FANWISE_PROCESSES takes a whole number from 1"),

@@ -9,6 +9,7 @@ import pytest
 
 from fanwise.stores import Store
 from fanwise.stores.sqlite_database import open_sqlite
+from fanwise.testing.fires_contract import FiresContract
 from fanwise.testing.maintenance_contract import MaintenanceContract
 from fanwise.testing.ownership_contract import OwnershipContract
 from fanwise.testing.queue_contract import QueueContract
@@ -25,6 +26,7 @@ class AllContracts(
     SlotsContract,
     SharesContract,
     WaitsContract,
+    FiresContract,
     MaintenanceContract,
     StoreContract,
 ):

@@ -65,7 +65,7 @@ Executor = Annotated[
     typer.Option(
         "--executor",
         metavar="NAME",
-        help="Where actions run, of tasks that don't say it: local or process. "
+        help="Where actions run, of tasks that don't say it: local, process or ray. "
         "Default: $FANWISE_EXECUTOR, else process for cpu=True and local for all others.",
     ),
 ]
@@ -78,6 +78,15 @@ ProcessCount = Annotated[
         metavar="N",
         help="How many processes actions may run in. Default: $FANWISE_PROCESSES, else one for "
         "each core.",
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="The Ray cluster of the executor ray. Default: $FANWISE_RAY, else $RAY_ADDRESS, else "
+        "one on this machine.",
     ),
 ]
 Grace = Annotated[

@@ -305,6 +305,12 @@ MaxVisits = Annotated[int, *a_count(1, MAX_VISITS)]
 _Need = Annotated[str, PlainValidator(_check_need), WithJsonSchema(_TASK_SCHEMA)]
 _Target = Annotated[str, PlainValidator(_check_target), WithJsonSchema(_NAME_SCHEMA)]
 Needs = Annotated[tuple[_Need, ...] | None, BeforeValidator(_check_names)]
+Resources = Annotated[
+    tuple[Name, ...],
+    BeforeValidator(
+        partial(_check_list, takes="a list of resources", hint="For example: runs-on: [gpu]")
+    ),
+]
 Targets = Annotated[
     tuple[_Target, ...],
     BeforeValidator(check_not_empty),

@@ -41,6 +41,7 @@ from fanwise.definition.field_types import (
     Pattern,
     Rate,
     Reader,
+    Resources,
     Targets,
     TaskName,
     Text,
@@ -212,7 +213,13 @@ class TaskDefinition(Keys):
     executor: Annotated[str | None, *one_of(*EXECUTORS)] = Field(
         None,
         description="Where the action runs: `local` is the process that drives the run, `process` "
-        "its child processes. Default what the run says, else `process` for `cpu=True`.",
+        "its child processes, `ray` a Ray cluster. Default what the run says, else `process` for "
+        "`cpu=True`.",
+    )
+    runs_on: Resources = Field(
+        (),
+        description="Resources of the Ray cluster that a node has to have. Needs the executor "
+        "`ray`.",
     )
     delay: Duration = Field(0.0, description="The wait before the task starts; default none.")
     when: Condition = Field(True, description="Whether the task runs or is skipped; default true.")

@@ -181,12 +181,14 @@ class VisitCall:
         around: Surroundings,
         *,
         timeout_s: float | None,
+        runs_on: Sequence[str] = (),
         rendered: Iterable[RenderedInput] = (),
         child: Callable[..., Awaitable[object]] | None = None,
     ) -> None:
         self.function = action.function if child is None else child
         self.runs = action.runs
         self.timeout_s = timeout_s
+        self.runs_on = runs_on
         self.visit = visit
         self.action = action
         self.inputs = inputs

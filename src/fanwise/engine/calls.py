@@ -38,7 +38,14 @@ def make_call(
         child = run.child(task.spec.workflow(), visit, context, run, begun_children)
     around = RunSurroundings(run, visit, resumes=resumes)
     return VisitCall(
-        task.spec, task.inputs, visit, context, around, timeout_s=timeout_s, child=child
+        task.spec,
+        task.inputs,
+        visit,
+        context,
+        around,
+        timeout_s=timeout_s,
+        runs_on=task.runs_on,
+        child=child,
     )
 
 

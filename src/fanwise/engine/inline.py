@@ -34,6 +34,7 @@ def is_plain(task: PlannedTask, executor: str | None = None) -> bool:
     return (
         task.items is None
         and task.limit is None
+        and not task.runs_on
         and asked in (None, LOCAL)
         and task.spec.runs is Runs.ASYNC
         and not any(True for _ in settings.templates())

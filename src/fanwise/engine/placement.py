@@ -5,11 +5,11 @@ This is the only place that knows executors by their names. It starts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from fanwise.catalog import LOCAL, PROCESS, WAITING_ACTIONS, ActionSpec, Runs
-from fanwise.errors import UsageError
+from fanwise.catalog import LOCAL, PROCESS, RAY, WAITING_ACTIONS, ActionSpec, Runs
+from fanwise.errors import AttemptError, UsageError
 from fanwise.ports import Executor
 
 
@@ -26,14 +26,27 @@ class Placement(NamedTuple):
     notice: str = ""
 
 
-def place(executors: Mapping[str, Executor], action: ActionSpec, asked: str | None) -> Placement:
+def place(
+    executors: Mapping[str, Executor],
+    action: ActionSpec,
+    asked: str | None,
+    *,
+    runs_on: Sequence[str] = (),
+) -> Placement:
     """The executor for calls of an action: `asked`, or else one that fits the action's kind.
 
     A workflow that is called stays in this process, and its steps are placed one by one; so does an
-    action that waits. Raises `UsageError` if there is no such executor.
+    action that waits. Raises `UsageError` if there is no such executor, and `AttemptError` if it
+    has no nodes with `runs_on`.
     """
     if action.workflow is not None or action.name in WAITING_ACTIONS:
         return Placement(LOCAL, _named(executors, LOCAL))
+    if runs_on and asked != RAY:
+        raise AttemptError(
+            f'"runs-on: [{", ".join(runs_on)}]" chooses nodes of a Ray cluster, and the action '
+            f"runs in the executor {asked or LOCAL}.",
+            hint="Give the task `executor: ray`, or the run --executor ray.",
+        )
     if asked is not None:
         return Placement(asked, _named(executors, asked), asked=True)
     if action.runs is not Runs.PROCESS:

@@ -172,7 +172,7 @@ class VisitRunner:
         """The executor that the visit has, of those that the call can reach."""
         services = self._run.services
         asked = self._executor or services.executor
-        placement = place(services.executors, self._task.spec, asked)
+        placement = place(services.executors, self._task.spec, asked, runs_on=self._task.runs_on)
         if placement.notice:
             feed.notice(placement.notice)
         if placement.name == LOCAL or placement.asked:

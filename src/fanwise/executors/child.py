@@ -40,16 +40,25 @@ _END_S: Final = 2.0
 
 
 class Child:
-    """A process. Implements `workers.Worker`. `gone` is called when it has died."""
+    """A process. Implements `workers.Worker`. `gone` is called when it has died.
+
+    With `dies_with_thread`, by default that of the main thread, it doesn't outlive its thread.
+    """
 
     def __init__(
-        self, environment: Mapping[str, str], most_attempts: int, gone: Callable[[Child], None]
+        self,
+        environment: Mapping[str, str],
+        most_attempts: int,
+        gone: Callable[[Child], None],
+        *,
+        dies_with_thread: bool | None = None,
     ) -> None:
         ours, its = socket.socketpair()
         with its, tempfile.TemporaryFile() as memory:
             memory.truncate(SIZE_BYTES)
             ends = (its.fileno(), memory.fileno())
-            dies_with_thread = threading.current_thread() is threading.main_thread()
+            if dies_with_thread is None:
+                dies_with_thread = threading.current_thread() is threading.main_thread()
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-P", "-m", "fanwise.worker"),
@@ -122,6 +131,14 @@ class Child:
     def close(self) -> None:
         """Let it end."""
         self._channel.close()
+
+    def pause(self) -> None:
+        """Read no more of it until a visit joins, or `unpause`."""
+        self._channel.detach()
+
+    def unpause(self) -> None:
+        """Read on."""
+        self._channel.attach(asyncio.get_running_loop())
 
     @property
     def has_ended(self) -> bool:

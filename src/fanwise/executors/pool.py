@@ -1,40 +1,65 @@
-"""A pool of child processes that all runs of an engine share, and that starts them when needed."""
+"""A pool of processes that all runs of an engine share, and that starts them when needed."""
 
 from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
-from fanwise.executors.child import Child
 from fanwise.executors.workers import Guest, Worker
 
 
-class ProcessPool:
-    """The processes of an engine. Implements `workers.Workers`.
+class PooledWorker(Worker, Protocol):
+    """A process of a pool, wherever it runs."""
 
-    Those that are lent to one visit at a time are apart from those that visits share.
+    @property
+    def is_alive(self) -> bool:
+        """True if it can be sent attempts."""
+
+    @property
+    def is_idle(self) -> bool:
+        """True if no visit uses it."""
+
+    @property
+    def has_ended(self) -> bool:
+        """True once it has ended."""
+
+    def close(self) -> None:
+        """Let it end."""
+
+    def wait(self) -> None:
+        """Wait for its end, which comes soon or is made to come."""
+
+
+P = TypeVar("P", bound=PooledWorker)
+
+
+class ProcessPool(Generic[P]):
+    """Processes of an engine, `size` at once of each kind. Implements `workers.Workers`.
+
+    Those that are lent to one visit at a time are apart from those that visits share. `start`
+    starts a process that calls its argument once it has died.
     """
 
-    def __init__(self, size: int, environment: Mapping[str, str], recycled_after: int) -> None:
+    def __init__(self, size: int, start: Callable[[Callable[[P], None]], P]) -> None:
         self.size = size
-        self._environment = environment
-        self._recycled_after = recycled_after
+        self._start_one = start
         self._numbers = itertools.count(1)
-        self._lent: set[Child] = set()
-        self._free: list[Child] = []
-        self._shared: list[Child] = []
-        self._worn: list[Child] = []  # were shared, and are left to their visits
-        self._spare: set[Child] = set()
-        self._ending: list[Child] = []
+        self._lent: set[P] = set()
+        self._free: list[P] = []
+        self._shared: list[P] = []
+        self._worn: list[P] = []  # were shared, and are left to their visits
+        self._spare: set[P] = set()
+        self._ending: list[P] = []
         self._waiting: deque[Guest] = deque()
 
     @property
-    def processes(self) -> frozenset[int]:
-        """The numbers of the processes that live."""
-        return frozenset(child.pid for child in self._children() if child.is_alive)
+    def living(self) -> Sequence[P]:
+        """The processes that live."""
+        return [child for child in self._children() if child.is_alive]
 
-    def _children(self) -> Sequence[Child]:
+    def _children(self) -> Sequence[P]:
         return (*self._lent, *self._free, *self._shared, *self._worn, *self._spare)
 
     def next_number(self) -> int:
@@ -60,13 +85,13 @@ class ProcessPool:
         self._waiting.append(guest)
         return None
 
-    def _lend(self, child: Child) -> Child:
+    def _lend(self, child: P) -> P:
         self._lent.add(child)
         return child
 
-    def _start(self) -> Child:
+    def _start(self) -> P:
         self._ending = [child for child in self._ending if not child.has_ended]
-        return Child(self._environment, self._recycled_after, self._gone)
+        return self._start_one(self._gone)
 
     def forget(self, guest: Guest) -> None:
         """Offer this guest nothing any more."""
@@ -75,19 +100,19 @@ class ProcessPool:
 
     def give_back(self, worker: Worker) -> None:
         """End the loan of a process; one that was made for it alone ends."""
-        assert isinstance(worker, Child)
-        if worker in self._spare:
-            self._spare.discard(worker)
-            self._let_end(worker)
+        child: P = worker  # type: ignore[assignment]
+        if child in self._spare:
+            self._spare.discard(child)
+            self._let_end(child)
             return
-        self._lent.discard(worker)
-        if worker.is_worn or not worker.is_alive:
-            self._let_end(worker)
+        self._lent.discard(child)
+        if child.is_worn or not child.is_alive:
+            self._let_end(child)
         else:
-            self._free.append(worker)
+            self._free.append(child)
         self._offer()
 
-    def _let_end(self, child: Child) -> None:
+    def _let_end(self, child: P) -> None:
         child.close()
         self._ending.append(child)
 
@@ -117,7 +142,7 @@ class ProcessPool:
         self._spare.add(child)
         return child
 
-    def _gone(self, child: Child) -> None:
+    def _gone(self, child: P) -> None:
         """Forget a process that has died."""
         self._lent.discard(child)
         self._spare.discard(child)

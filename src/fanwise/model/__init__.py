@@ -47,6 +47,14 @@ from fanwise.model.summaries import (
     TaskSummary,
     driven_span,
 )
+from fanwise.model.triggers import (
+    FireRecord,
+    FireStatus,
+    NewFire,
+    OpenFire,
+    TriggerState,
+    TriggerTurn,
+)
 from fanwise.model.waits import (
     CloseWaits,
     OpenWait,
@@ -74,6 +82,8 @@ __all__ = [
     "ErrorInfo",
     "FailedAttempt",
     "FileFingerprint",
+    "FireRecord",
+    "FireStatus",
     "Inbox",
     "ItemCounts",
     "ItemOutcome",
@@ -84,6 +94,8 @@ __all__ = [
     "Limits",
     "LogEntry",
     "NamedLimit",
+    "NewFire",
+    "OpenFire",
     "OpenWait",
     "Owner",
     "Record",
@@ -108,6 +120,8 @@ __all__ = [
     "Submission",
     "TaskResult",
     "TaskSummary",
+    "TriggerState",
+    "TriggerTurn",
     "VisitRecord",
     "Wait",
     "WaitKind",

@@ -146,7 +146,14 @@ class Checker:
                 yield self._unknown_action(task, name)
             else:
                 yield from input_problems(self._definition, task, spec)
-                if spec.workflow is not None and task.settings.executor.given is not None:
+                if spec.workflow is not None and task.runs_on:
+                    yield Diagnostic(
+                        self._definition.key_place(*task.path, "runs-on"),
+                        "conflicting-keys",
+                        f'task "{task.name}" calls a workflow, which runs in no executor.',
+                        'Give "runs-on" to the steps of that workflow.',
+                    )
+                elif spec.workflow is not None and task.settings.executor.given is not None:
                     yield Diagnostic(
                         self._definition.key_place(*task.path, "executor"),
                         "conflicting-keys",

@@ -177,6 +177,7 @@ class _Compiler:
             ),
             max_visits=task.max_visits,
             limit=self._named_limit(task, spec, *path),
+            runs_on=task.runs_on,
         )
 
     def _named_limit(

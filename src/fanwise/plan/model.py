@@ -86,6 +86,7 @@ class PlannedTask(msgspec.Struct, frozen=True):
     transitions: tuple[PlannedTransition, ...] = ()
     max_visits: int = 10_000
     limit: NamedLimit | None = None
+    runs_on: tuple[str, ...] = ()
 
 
 class PlannedLimit(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from fanwise.ports.execution import (
     RemoteAttemptError,
     Ticket,
 )
+from fanwise.ports.fires import Fires
 from fanwise.ports.machine import (
     SECRET_PREFIX,
     Clock,
@@ -61,6 +62,7 @@ __all__ = [
     "Clock",
     "Executor",
     "Feed",
+    "Fires",
     "Future",
     "InputText",
     "Journal",

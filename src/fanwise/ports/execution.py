@@ -189,6 +189,7 @@ class ActionCall(Protocol):
     function: Callable[..., Any]
     runs: Runs
     timeout_s: float | None
+    runs_on: Sequence[str]
 
     def arguments(self, ticket: Ticket) -> Arguments:
         """Render and check the input. Raises `AttemptError`."""

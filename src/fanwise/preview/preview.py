@@ -172,7 +172,7 @@ class _Previewer:
             input={name: value for name, (value, _) in inputs.items()},
             pending=tuple(name for name, (_, is_known) in inputs.items() if not is_known),
             executor=executor,
-            snapshot_bytes=self._snapshot_bytes() if executor == PROCESS else None,
+            snapshot_bytes=self._snapshot_bytes() if executor != LOCAL else None,
             problems=tuple(self._problems),
         )
 

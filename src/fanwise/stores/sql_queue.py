@@ -61,7 +61,7 @@ class SqlQueue:
             run_no = insert_run(writer, run, values)
             if run_no is not None:
                 numbers.append(run_no)
-                _enter(writer, run_no, run, submission)
+                enter_queue(writer, run_no, run, submission)
             return run_no
 
         run_no: int | None = None
@@ -145,7 +145,7 @@ class SqlQueue:
         return self._database.await_change(timeout_s)
 
 
-def _enter(writer: Writer, run_no: int, run: RunRecord, submission: Submission) -> None:
+def enter_queue(writer: Writer, run_no: int, run: RunRecord, submission: Submission) -> None:
     """Have a new run wait, or end it if its limit has it skipped.
 
     Raises `_KeyIsKnownError` if another run has its key, and `RunRepeatedError`.

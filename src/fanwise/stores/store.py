@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple, Protocol, Self
 import msgspec
 
 from fanwise.ports import (
+    Fires,
     Journal,
     Mailbox,
     Maintenance,
@@ -64,6 +65,7 @@ class Store(
     RunSlots,
     Shares,
     Waits,
+    Fires,
     Maintenance,
     Protocol,
 ):

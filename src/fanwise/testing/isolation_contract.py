@@ -19,7 +19,7 @@ from fanwise.model import Limits, Run, Status
 from fanwise.testing.executor_contract import ExecutorContract, in_each_way
 from fanwise.testing.executor_workbench import Workbench
 
-_CANARY = "CANARY-of-7-birds"
+CANARY = "CANARY-of-7-birds"
 _KILLED = {"leave": None, "abort": 6, "crash": 11, "kill": 9}
 """The signals by which poisons end a process."""
 
@@ -158,7 +158,7 @@ class IsolationContract(ExecutorContract):
         self, bench: Workbench, way: str
     ) -> None:
         """Neither in what is recorded, nor in what other users see of a process."""
-        bench.environment = {"FANWISE_SECRET_TOKEN": _CANARY}
+        bench.environment = {"FANWISE_SECRET_TOKEN": CANARY}
         run = bench.run(
             f"""
             tasks:
@@ -173,14 +173,14 @@ class IsolationContract(ExecutorContract):
             output: "{{{{ task.fan.output[0] }}}}"
             """
         )
-        assert run.output == {"is_known": len(f"Bearer {_CANARY}"), "returned": "Bearer ***"}
+        assert run.output == {"is_known": len(f"Bearer {CANARY}"), "returned": "Bearer ***"}
         assert "failed with Bearer ***" in str(bench.errors()[1]["message"])
         assert len(bench.logs()) == 2
         for file in bench.folder.iterdir():
             if file.is_file():
                 data = file.read_bytes()
-                assert _CANARY.encode() not in data
-                assert _CANARY[: len(_CANARY) // 2].encode() not in data, file
+                assert CANARY.encode() not in data
+                assert CANARY[: len(CANARY) // 2].encode() not in data, file
 
     @in_each_way
     def test_an_input_that_names_too_much_of_the_context_is_refused(

@@ -66,7 +66,7 @@ class Process:
         os._exit(0)
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Have the kernel kill this process when the thread of `parent` that started it ends."""
     if not parent or sys.platform != "linux":
         return
@@ -92,7 +92,7 @@ async def _serve(end: socket.socket, marks: Marks) -> None:
 def main() -> None:
     """Read the command line, and serve until the engine ends."""
     file, memory, parent = map(int, sys.argv[1:])
-    _die_with(parent)
+    die_with(parent)
     _stay()
     end = socket.socket(fileno=file)
     end.set_inheritable(False)

@@ -21,6 +21,7 @@ def recover(
     packs: options.Packs = None,
     executor: options.Executor = None,
     processes: options.ProcessCount = None,
+    ray: options.RayAddress = None,
     grace: options.Grace = None,
     verbose: options.Verbose = False,
     store: options.StoreUrl = None,
@@ -41,7 +42,9 @@ def recover(
     from fanwise.reports import ownership
     from fanwise.wiring import load_recorded, open_engine, open_records, read_settings, runs_of
 
-    settings = read_settings(store=store, packs=packs or (), executor=executor, processes=processes)
+    settings = read_settings(
+        store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
+    )
     refused: dict[str, FanwiseError] = {}
     plans: list[tuple[Plan, RunRecord]] = []
     with open_records(settings) as records:

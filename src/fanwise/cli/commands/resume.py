@@ -30,6 +30,7 @@ def resume(
     wait: options.Wait = None,
     executor: options.Executor = None,
     processes: options.ProcessCount = None,
+    ray: options.RayAddress = None,
     grace: options.Grace = None,
     verbose: options.Verbose = False,
     store: options.StoreUrl = None,
@@ -44,7 +45,9 @@ def resume(
     from fanwise.reports.lookup import find_run
     from fanwise.wiring import open_records, read_settings, runs_of
 
-    settings = read_settings(store=store, packs=packs or (), executor=executor, processes=processes)
+    settings = read_settings(
+        store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
+    )
     with open_records(settings) as records:
         record = find_run(records, run_id)
         await_pause(runs_of(records), record)

@@ -47,6 +47,7 @@ def retry(
     wait: options.Wait = None,
     executor: options.Executor = None,
     processes: options.ProcessCount = None,
+    ray: options.RayAddress = None,
     grace: options.Grace = None,
     verbose: options.Verbose = False,
     store: options.StoreUrl = None,
@@ -63,7 +64,9 @@ def retry(
     from fanwise.reports.lookup import find_run
     from fanwise.wiring import load_to_retry, open_records, read_settings
 
-    settings = read_settings(store=store, packs=packs or (), executor=executor, processes=processes)
+    settings = read_settings(
+        store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
+    )
     with open_records(settings) as records:
         record = find_run(records, run_id)
     with prints_aside():

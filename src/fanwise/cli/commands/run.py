@@ -57,6 +57,7 @@ def run(
     wait: options.Wait = None,
     executor: options.Executor = None,
     processes: options.ProcessCount = None,
+    ray: options.RayAddress = None,
     grace: options.Grace = None,
     dry_run: _DryRun = False,
     verbose: options.Verbose = False,
@@ -78,6 +79,7 @@ def run(
         packs=packs or (),
         executor=executor,
         processes=processes,
+        ray=ray,
         workflow=file,
     )
     with prints_aside():

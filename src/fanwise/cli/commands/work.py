@@ -21,6 +21,10 @@ _Queues = Annotated[
         help="A queue to take runs from; may be given several times. Default: default.",
     ),
 ]
+_UntilEof = Annotated[
+    bool,
+    typer.Option("--until-eof", help="Stop, too, once standard input, a pipe, has ended."),
+]
 
 
 def work(
@@ -29,7 +33,9 @@ def work(
     packs: options.Packs = None,
     executor: options.Executor = None,
     processes: options.ProcessCount = None,
+    ray: options.RayAddress = None,
     grace: options.Grace = None,
+    until_eof: _UntilEof = False,
     store: options.StoreUrl = None,
 ) -> None:
     """Take submitted runs, and drive several at once, until stopped.
@@ -43,7 +49,9 @@ def work(
     from fanwise.model import DEFAULT_QUEUE
     from fanwise.wiring import open_taking, read_settings
 
-    settings = read_settings(store=store, packs=packs or (), executor=executor, processes=processes)
+    settings = read_settings(
+        store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
+    )
     with prints_aside():
         take_runs(
             lambda takings: open_taking(
@@ -52,5 +60,6 @@ def work(
                 most=concurrency,
                 grace_s=grace,
                 takings=takings,
-            )
+            ),
+            until_eof=until_eof,
         )

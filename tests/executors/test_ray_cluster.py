@@ -1,0 +1,225 @@
+"""A Ray cluster of two nodes: the walk of the documentation, its losses, and its refusals."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import fanwise
+from fanwise.executors import ray as ray_executor
+from fanwise.wiring import load_plan, open_engine, read_settings
+
+BIN = Path(sys.executable).parent
+PACK = """
+import os, signal
+from pathlib import Path
+import fanwise
+
+def parent(process):
+    text = Path(f"/proc/{process}/status").read_text()
+    return int(text.partition("PPid:")[2].split()[0])
+
+@fanwise.action("walk.where")
+def where(kills: str = "", folder: str = ".") -> int:
+    actor = os.getppid()
+    node = parent(actor)
+    if kills:
+        try:
+            Path(folder, kills).touch(exist_ok=False)
+        except FileExistsError:
+            return node
+        os.kill({"actor": actor, "node": node}[kills], signal.SIGKILL)
+        while True:
+            signal.pause()
+    return node
+
+@fanwise.action("walk.reveal")
+async def reveal(secret: str) -> list:
+    print("it is", secret)
+    return [len(secret), secret]
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.2", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[SimpleNamespace]:
+    """Two nodes with a token of their own, of which one has a GPU, as far as Ray knows."""
+    address = f"127.0.0.2:{free_port()}"
+    environment = {
+        **os.environ,
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "FANWISE_SECRET_THERE": "CANARY-on-the-node",
+    }
+
+    def start(*arguments: str) -> subprocess.Popen[bytes]:
+        command = [BIN / "ray", "start", "--num-cpus", "1", *arguments, "--block"]
+        store = ["--object-store-memory", "80000000"]
+        started = subprocess.Popen(
+            [*command, *store],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        assert started.stdout is not None
+        assert any(b"runtime started" in line for line in started.stdout)
+        return started
+
+    place = ["--temp-dir", f"/tmp/fw-{os.getpid()}", "--include-dashboard", "false"]
+    port = address.rpartition(":")[2]
+    head = start("--head", "--node-ip-address", "127.0.0.2", "--port", port, *place)
+    resources = ["--resources", '{"gpu": 1}']
+    other = start("--address", address, "--node-ip-address", "127.0.0.3", *resources)
+    yield SimpleNamespace(address=address, environment=environment)
+    for each in (other, head):
+        os.killpg(each.pid, signal.SIGKILL)
+        each.communicate()
+    shutil.rmtree(f"/tmp/fw-{os.getpid()}", ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def walk(
+    cluster: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., fanwise.Run]]:
+    """Runs workflows on the cluster, with one engine."""
+    folder = tmp_path_factory.mktemp("walk")
+    (folder / "packs" / "walk").mkdir(parents=True)
+    (folder / "packs" / "walk" / "actions.py").write_text(PACK)
+    settings = read_settings(
+        store=str(folder / "runs.db"),
+        executor="ray",
+        ray=cluster.address,
+        environment={**cluster.environment, "FANWISE_SECRET_HERE": "CANARY-of-the-engine"},
+    )
+    with open_engine(settings=settings) as engine:
+
+        def run(text: str, **parameters: str) -> fanwise.Run:
+            file = folder / "flow.yaml"
+            file.write_text(text.replace("FOLDER", str(folder)))
+            return engine.run(load_plan(file, settings), parameters)
+
+        yield run
+
+
+FAN = "with-items: {range: 60}, action: walk.where"
+
+
+def test_items_run_on_all_nodes_or_on_those_that_their_task_names(
+    walk: Callable[..., fanwise.Run],
+) -> None:
+    """By the names of the resources that nodes were started with."""
+    run = walk(
+        f"""
+        tasks: [{{name: all, {FAN}}}, {{name: gpu, {FAN}, runs-on: [gpu]}}]
+        output:
+          - "{{{{ task.all.output | unique | list }}}}"
+          - "{{{{ task.gpu.output | unique | list }}}}"
+        """
+    )
+    everywhere, there = run.output
+    assert len(everywhere) == 2
+    assert len(there) == 1
+    assert {*there} < {*everywhere}
+
+
+def test_a_secret_is_that_of_the_node(walk: Callable[..., fanwise.Run]) -> None:
+    """And masked, in results and logs."""
+    run = walk(
+        """
+        tasks: [{name: a, action: walk.reveal, input: {secret: "{{ secrets.THERE }}"}}]
+        output: "{{ task.a.output }}"
+        """
+    )
+    assert run.output == [len("CANARY-on-the-node"), "***"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            'tasks: [{name: a, action: walk.reveal, input: {secret: "{{ secrets.HERE }}"}}]',
+            "has no FANWISE_SECRET_HERE.",
+        ),
+        (
+            """
+            parameters: {p: {secret: true, required: true}}
+            tasks: [{name: a, action: walk.reveal, input: {secret: "{{ parameters.p }}"}}]
+            """,
+            "names parameters.p, which is secret, and secrets don't go through Ray.",
+        ),
+        (
+            "tasks: [{name: a, action: walk.where, runs-on: [gpu, tpu]}]",
+            'no node of the Ray cluster has the resource "tpu".',
+        ),
+        (
+            "tasks: [{name: a, action: walk.where, executor: local, runs-on: [gpu]}]",
+            "chooses nodes of a Ray cluster, and the action runs in the executor local.",
+        ),
+    ],
+)
+def test_what_the_cluster_lacks_fails_the_task_in_one_line(
+    walk: Callable[..., fanwise.Run], text: str, message: str
+) -> None:
+    """With the remedy behind it."""
+    given = {"p": "CANARY-given"} if "parameters:" in text else {}
+    error = walk(text, **given).tasks["a"].error
+    assert error is not None
+    assert message in error.message
+    assert len(error.message.splitlines()) == 1
+
+
+@pytest.mark.parametrize("lost", ["actor", "node"])
+def test_an_actor_or_a_node_that_is_killed_in_the_middle_loses_no_item(
+    walk: Callable[..., fanwise.Run], lost: str
+) -> None:
+    """What it ran is made once more, elsewhere. The node is the last test's: it is gone then."""
+    run = walk(
+        f"""
+        tasks:
+          - {{name: a, {FAN},
+              input: {{folder: FOLDER, kills: "{{{{ '{lost}' if item == 20 else '' }}}}"}}}}
+        output: "{{{{ task.a.output | length }}}}"
+        """
+    )
+    assert (run.status, run.output) == (fanwise.Status.SUCCEEDED, 60)
+
+
+def test_a_cluster_that_nobody_has_started_is_told_in_one_line(tmp_path: Path) -> None:
+    """At once, and not after the minutes that Ray tries for."""
+    flow = {"tasks": [{"name": "a", "action": "core.noop", "executor": "ray"}]}
+    settings = read_settings(store=str(tmp_path / "runs.db"), ray=f"127.0.0.1:{free_port()}")
+    with open_engine(settings=settings) as engine:
+        error = engine.run(load_plan(flow, settings)).tasks["a"].error
+    assert error is not None
+    assert error.message.endswith(
+        "can't be reached: Connection refused. Start it with `ray start --head`, and give the "
+        "address that this prints."
+    )
+
+
+def test_without_the_package_ray_its_executor_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest of fanwise doesn't need it."""
+    monkeypatch.setattr(ray_executor, "find_spec", lambda _: None)
+    flow = {"tasks": [{"name": "a", "action": "core.noop", "executor": "ray"}]}
+    error = fanwise.run(flow, store=str(tmp_path / "runs.db")).tasks["a"].error
+    assert error is not None
+    assert "pip install 'fanwise[ray]'" in error.message
