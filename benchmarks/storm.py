@@ -2,8 +2,9 @@
 
 Several engines, each a process of `fanwise work`, share the runs. Each time that so many attempts
 more have begun, one blow is struck: an engine is killed and another one started, the server is
-killed or restarted, or all sessions are ended. At the end each item has one outcome, and no work
-was begun after its outcome had been recorded.
+killed or restarted, or all sessions are ended. At the end each item has one outcome, no work was
+begun after its outcome had been recorded, and at no moment did more runs of one key have items at
+work than the workflow's concurrency allows.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
@@ -37,10 +39,14 @@ RUNS = 1_000
 ENGINES = 4
 BLOWS = 40
 ITEMS: Final = 10
+KEYS: Final = 8
+AT_A_TIME: Final = 2
 
 _LOOK_S = 0.02
 _PATIENCE_S = 300.0
 _FLOW = f"""\
+parameters: {{key: {{type: integer, required: true}}}}
+concurrency: {{limit: {AT_A_TIME}, key: "{{{{ parameters.key }}}}"}}
 tasks:
   - name: each
     action: storm.work
@@ -62,10 +68,13 @@ async def work(run: str, n: int) -> int:
 """
 _RUNS = "SELECT id, status, output FROM runs"
 _OUTCOMES = (
-    "SELECT runs.id, items.idx, items.status, items.started_at + items.duration_s"
-    " FROM items JOIN runs ON runs.run_no = items.run_no"
+    "SELECT runs.id, items.idx, items.status, items.started_at,"
+    " items.started_at + items.duration_s FROM items JOIN runs ON runs.run_no = items.run_no"
 )
 _STILL_OPEN = "SELECT count(*) FROM runs WHERE status IN ('pending', 'running')"
+
+
+_Row: TypeAlias = "tuple[Any, ...]"
 
 
 class StormFigures(msgspec.Struct, frozen=True):
@@ -76,6 +85,7 @@ class StormFigures(msgspec.Struct, frozen=True):
     attempts: int
     lost: Sequence[str]
     repeated: Sequence[str]
+    too_many: Sequence[str]
     seconds: float
 
 
@@ -124,7 +134,8 @@ def storm(
     (folder / "actions.py").write_text(_ACTIONS)
     begun = folder / "begun"
     for number in range(runs):
-        fanwise.submit(folder / "flow.yaml", store=store, run_id=f"run-{number}")
+        parameters = {"key": number % KEYS}
+        fanwise.submit(folder / "flow.yaml", parameters, store=store, run_id=f"run-{number}")
     counts = dict.fromkeys(("an engine killed", "sessions ended", "restarted", "killed"), 0)
     with ExitStack() as stack:
         crew = _Engines(store, begun, stack)
@@ -142,32 +153,62 @@ def storm(
             strikes[name]()
             counts[name] += 1
         _until(lambda: _ask(server, store, _STILL_OPEN)[0][0] == 0)
-    lost, repeated = _findings(server, store, begun)
-    return StormFigures(runs, counts, _lines(begun), lost, repeated, time.perf_counter() - started)
+    outcomes = _ask(server, store, _OUTCOMES)
+    return StormFigures(
+        runs,
+        counts,
+        _lines(begun),
+        _lost(_ask(server, store, _RUNS), outcomes),
+        _repeated(begun, outcomes),
+        too_many(outcomes),
+        time.perf_counter() - started,
+    )
 
 
-def _findings(server: PostgresServer, store: str, begun: Path) -> tuple[list[str], list[str]]:
-    """Outcomes that are lost or wrong, and work that was begun after its outcome was recorded."""
+def _lost(runs: Sequence[_Row], outcomes: Sequence[_Row]) -> list[str]:
+    """Outcomes that are lost or wrong."""
     total = sum(range(ITEMS))
     lost = [
         f"{run_id} is {status} with {output}"
-        for run_id, status, output in _ask(server, store, _RUNS)
+        for run_id, status, output in runs
         if (status, output) != ("succeeded", str(total))
     ]
-    ended = {}
-    for run_id, idx, status, at in _ask(server, store, _OUTCOMES):
-        ended[run_id, idx] = at
-        if status != "succeeded":
-            lost.append(f"{run_id}[{idx}] has {status}")
+    return lost + [
+        f"{run_id}[{idx}] has {status}"
+        for run_id, idx, status, *_ in outcomes
+        if status != "succeeded"
+    ]
+
+
+def _repeated(begun: Path, outcomes: Sequence[_Row]) -> list[str]:
+    """Work that was begun after its outcome was recorded."""
+    ended = {(run_id, idx): at for run_id, idx, _, _, at in outcomes}
     repeated = []
     for line in begun.read_text().splitlines():
         at, run_id, idx = line.split()
         if float(at) > ended.get((run_id, int(idx)), float("inf")):
             repeated.append(f"{run_id}[{idx}] has begun after its outcome was recorded")
-    return lost, repeated
+    return repeated
 
 
-def _ask(server: PostgresServer, store: str, query: str) -> list[tuple[Any, ...]]:
+def too_many(outcomes: Sequence[_Row]) -> list[str]:
+    """Moments at which too many runs of one key had items at work, by what is recorded of these."""
+    changes: list[tuple[float, int, str]] = []
+    for run_id, _, _, started_at, ended_at in outcomes:
+        changes += [(started_at, 1, run_id), (ended_at, -1, run_id)]
+    working: dict[int, Counter[str]] = defaultdict(Counter)
+    found = []
+    for at, change, run_id in sorted(changes):
+        runs = working[int(run_id.partition("-")[2]) % KEYS]
+        runs[run_id] += change
+        if not runs[run_id]:
+            del runs[run_id]
+        if len(runs) > AT_A_TIME:
+            found.append(f"at {at} items of {', '.join(sorted(runs))} were at work together")
+    return found
+
+
+def _ask(server: PostgresServer, store: str, query: str) -> list[_Row]:
     """The rows of an answer about the store, whose schema its URL may name."""
     schema = store.partition("search_path%3D")[2].partition("&")[0] or "public"
     with server.connect() as connection:
@@ -197,6 +238,7 @@ def budgets(figures: StormFigures) -> list[Budget]:
     return [
         nothing_of(f"outcomes lost or wrong after {blows:,} blows", len(figures.lost)),
         nothing_of("recorded work begun again", len(figures.repeated)),
+        nothing_of("moments with too many runs of a key", len(figures.too_many)),
     ]
 
 
@@ -211,7 +253,7 @@ def render(figures: StormFigures) -> RenderableType:
         ("attempts begun", f"{figures.attempts:,}"),
     ]
     table = figures_table(f"in {show_seconds(figures.seconds)}", ("times",), rows)
-    return Group(table, *map(Text, [*figures.lost, *figures.repeated]))
+    return Group(table, *map(Text, [*figures.lost, *figures.repeated, *figures.too_many]))
 
 
-__all__ = ["budgets", "compare", "render", "storm"]
+__all__ = ["budgets", "compare", "render", "storm", "too_many"]

@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "python.md"
 HEADING = "## Reference\n"
 
 _GROUPS = {
-    "Runs": ["run", "submit", "resume", "retry", "pause", "cancel"],
+    "Runs": ["run", "submit", "resume", "retry", "pause", "cancel", "answer", "signal"],
     "Recorded runs": [
         "open_store",
         "RunStore",

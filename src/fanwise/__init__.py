@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fanwise.run_store import Item, Log, RunDetails, RunStore, RunSummary, TaskVisit
     from fanwise.runs import (
         acancel,
+        answer,
         apause,
         aresume,
         aretry,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         resume,
         retry,
         run,
+        signal,
         submit,
     )
     from fanwise.values import thaw
@@ -65,6 +67,7 @@ _HOMES = {
     "WorkflowContext": "fanwise.context",
     "acancel": "fanwise.runs",
     "action": "fanwise.actions.decorator",
+    "answer": "fanwise.runs",
     "apause": "fanwise.runs",
     "aresume": "fanwise.runs",
     "aretry": "fanwise.runs",
@@ -77,6 +80,7 @@ _HOMES = {
     "resume": "fanwise.runs",
     "retry": "fanwise.runs",
     "run": "fanwise.runs",
+    "signal": "fanwise.runs",
     "submit": "fanwise.runs",
     "thaw": "fanwise.values",
 }
@@ -105,6 +109,7 @@ __all__ = [
     "WorkflowContext",
     "acancel",
     "action",
+    "answer",
     "apause",
     "aresume",
     "aretry",
@@ -117,6 +122,7 @@ __all__ = [
     "resume",
     "retry",
     "run",
+    "signal",
     "submit",
     "thaw",
 ]

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from fanwise.model import Limits
+from fanwise.model import Limits, WaitRequest
 
 
 class Runs(StrEnum):
@@ -123,6 +123,18 @@ def _listed(choices: Sequence[tuple[str, ...]]) -> str:
 CORE_SCRIPTS = frozenset({("core.shell", "script")})
 """The actions of the core pack whose inputs are scripts, with the inputs: for plans that are made
 without a catalog."""
+
+
+WAITING_ACTIONS = frozenset({"core.ask", "core.wait"})
+"""The actions that wait for an answer or a signal, without a slot and without a process."""
+
+
+class Parked(Exception):  # noqa: N818 - no failure
+    """Ends an attempt that waits: its outcome follows once the wait is settled."""
+
+    def __init__(self, request: WaitRequest) -> None:
+        super().__init__("the attempt waits")
+        self.request = request
 
 
 class ActionRef(msgspec.Struct, frozen=True):

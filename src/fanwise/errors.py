@@ -11,7 +11,8 @@ secrets.
     |-- UsageError            a command, a setting or an argument of a call is wrong
     |-- NotFoundError         the store has no such record
     |   |-- RunNotFoundError    no run has the id `run_id`
-    |   `-- TaskNotFoundError   the run `run_id` has no record of the task `task`
+    |   |-- TaskNotFoundError   the run `run_id` has no record of the task `task`
+    |   `-- WaitNotFoundError   the run `run_id` asks nothing at `path`
     |-- ConflictError         the state of the run `run_id` rules the call out
     |   |-- RunExistsError      a new run's id is taken
     |   |-- RunOverError        the run is over, and the call needs a run that isn't
@@ -20,6 +21,7 @@ secrets.
     |   |-- NoSlotError         as many runs of its kind are driven as its workflow allows
     |   |-- RunRepeatedError    the run would repeat another one, by its workflow's `dedupe`
     |   |-- RunNotDrivenError   no process drives the run
+    |   |-- WaitSettledError    a question was answered, or is closed
     |   |-- NothingToRetryError  nothing in the run has failed
     |   `-- SourceChangedError  a file that the run reads further has changed
     |-- ActionLoadError       a pack can't be imported, or names an action wrongly
@@ -146,6 +148,16 @@ class TaskNotFoundError(NotFoundError):
         self.task = task
 
 
+class WaitNotFoundError(NotFoundError):
+    """The run `run_id` asks nothing at the task or item `path`."""
+
+    code = "wait-not-found"
+
+    def __init__(self, message: object, *, run_id: str, path: str, hint: str = "") -> None:
+        super().__init__(message, run_id=run_id, hint=hint)
+        self.path = path
+
+
 class ConflictError(FanwiseError):
     """The state of a run rules the call out. `run_id` is the run's id."""
 
@@ -216,6 +228,12 @@ class RunNotDrivenError(ConflictError):
     """No process drives the run, so there is nothing to pause."""
 
     code = "run-not-driven"
+
+
+class WaitSettledError(ConflictError):
+    """A question of the run was answered already, its deadline has come, or its task is over."""
+
+    code = "wait-settled"
 
 
 class NothingToRetryError(ConflictError):

@@ -217,12 +217,12 @@ class RunStore:
     def delete(self, run_id: str) -> None:
         """Delete a run that is over or paused, with all its records.
 
-        Raises `RunNotOverError` for a run that is pending or running.
+        Raises `RunNotOverError` for a run that is pending, running or waiting.
         """
         record = run_by_id(self._store, run_id)
         at = record.ended_at or record.started_at or record.created_at
         ended = EndedRun(record.run_no, record.id, record.workflow, record.status, at)
-        is_open = record.status in (Status.PENDING, Status.RUNNING)
+        is_open = record.status in (Status.PENDING, Status.RUNNING, Status.WAITING)
         if is_open or not self._store.delete_run(ended):
             raise RunNotOverError(
                 f"run {run_id} isn't over yet, so it can't be deleted.",

@@ -1,4 +1,4 @@
-"""Runs from Python: run, submit, resume, retry, pause and cancel them, and open their store.
+"""Runs from Python: run, submit, resume, retry, pause, cancel, answer them, and open their store.
 
 Each function that waits has a twin for callers on an event loop, whose name begins with an `a`.
 """
@@ -23,6 +23,7 @@ from fanwise.wiring import (
     read_settings,
     runs_of,
     submit_run,
+    this_user,
 )
 
 if TYPE_CHECKING:
@@ -359,6 +360,59 @@ def cancel(
         ),
         instead="await fanwise.acancel(...)",
     )
+
+
+def answer(
+    run_id: str,
+    path: str,
+    choice: str | None = None,
+    fields: Mapping[str, Json] | None = None,
+    *,
+    by: str | None = None,
+    store: str | None = None,
+) -> None:
+    """Answer the question that a run asks at `path`, the path of a task or an item of it.
+
+    `choice` is one of the question's options, and `fields` are those of the answer. `by` names who
+    answers, by default the user of this process. The first answer counts. A submitted run is taken
+    by an engine then; another one is resumed, unless a process drives it.
+
+    Raises `RunNotFoundError`, `RunOverError`, `WaitNotFoundError` if nothing is asked there,
+    `WaitSettledError` if it is answered already or its deadline has come, `ParameterError` for an
+    answer that doesn't fit, and `StoreError`.
+    """
+    from fanwise.engine.answers import answer_question
+    from fanwise.reports.lookup import run_by_id
+
+    given = dict(fields or {})
+    with open_existing(read_settings(store=store)) as opened:
+        record, who = run_by_id(opened, run_id), by or this_user()
+        answer_question(opened, record, path, choice, lambda *_: given, by=who, via="python")
+
+
+def signal(
+    run_id: str,
+    name: str,
+    key: str | None = None,
+    payload: Json = None,
+    *,
+    by: str | None = None,
+    store: str | None = None,
+) -> str | None:
+    """Send a signal to a run, and return the path of the task or item whose wait it ends.
+
+    It is None for a signal that nothing waits for yet, which is kept. `key` is the key that a wait
+    may ask for, and `payload` the data for the task. `by` names the sender, by default the user of
+    this process. Raises `RunNotFoundError`, `RunOverError`, `StoreError`, and `UsageError` for a
+    name that is none.
+    """
+    from fanwise.engine.answers import send_signal
+    from fanwise.reports.lookup import run_by_id
+
+    with open_existing(read_settings(store=store)) as opened:
+        record, who = run_by_id(opened, run_id), by or this_user()
+        wait = send_signal(opened, record, name, key, payload, by=who)
+    return None if wait is None else wait.path
 
 
 def open_store(store: str | None = None) -> RunStore:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import random
 import secrets
@@ -57,6 +58,14 @@ class EnvironmentSecrets:
         return [
             value for name, value in self._environment.items() if name.startswith(SECRET_PREFIX)
         ]
+
+
+def user_name() -> str:
+    """The name of the user that this process runs as."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a number without a name, as in some containers
+        return str(os.getuid())
 
 
 class SystemProcesses:

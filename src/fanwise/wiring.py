@@ -18,6 +18,7 @@ from fanwise.errors import (
     DefinitionError,
     Diagnostic,
     FanwiseError,
+    NoStoreError,
     RunExistsError,
     RunRepeatedError,
     UsageError,
@@ -28,12 +29,16 @@ if TYPE_CHECKING:
     from fanwise.definition.project import ProjectDefinition
     from fanwise.engine import Engine, Services
     from fanwise.engine.taking import Taking, Takings
-    from fanwise.model import ItemOutcome, NamedLimit, Run, StoreReport
+    from fanwise.engine.triggered import TriggeredRuns
+    from fanwise.model import ItemOutcome, NamedLimit, Run, StoreReport, TriggerState
     from fanwise.packs.projects import Project
     from fanwise.plan import Plan
     from fanwise.ports import Catalog, Clock, Executor, Randomness
     from fanwise.preview import RunPreview
     from fanwise.reports.ownership import Runs
+    from fanwise.service.clock import TriggerClock
+    from fanwise.service.projects import WatchedProject
+    from fanwise.service.watcher import ServiceWatcher
     from fanwise.stores import Store, Upgrade
     from fanwise.values import Json
 
@@ -481,6 +486,13 @@ def runs_of(store: Store) -> Runs:
     return Runs(store, store, store, store, SystemProcesses())
 
 
+def this_user() -> str:
+    """The name of the user that this process runs as."""
+    from fanwise.system import user_name
+
+    return user_name()
+
+
 def check_store(settings: Settings) -> StoreReport:
     """Check the store for damage; see `fanwise.stores.check`."""
     from fanwise.stores import check
@@ -534,6 +546,7 @@ def _services(
         ownership=store,
         mailbox=store,
         queue=store,
+        waits=store,
         run_slots=store,
         shares=store,
         executors=executors or {LOCAL: LocalExecutor(clock)},
@@ -649,6 +662,83 @@ def open_taking(
             lease_s=settings.lease_s,
             takings=takings or Takings(),
         )
+
+
+@contextmanager
+def open_serving(
+    settings: Settings, folder: Path, watcher: ServiceWatcher
+) -> Iterator[tuple[TriggerClock, WatchedProject]]:
+    """The clock of the triggers of the project around a folder, and the project.
+
+    A store is made if there is none. Raises `StoreError`, and `DefinitionError` or `UsageError` for
+    the project's `fanwise.yaml`.
+    """
+    from fanwise.packs.projects import find_folder, project_stamp
+    from fanwise.service.clock import TriggerClock
+    from fanwise.service.projects import WatchedProject
+    from fanwise.stores import open_store
+    from fanwise.system import SystemClock
+
+    load_triggers(settings, folder)
+    runs = triggered_runs(settings, find_folder(folder))
+
+    def load() -> Project:
+        project = load_triggers(settings, folder)
+        runs.limits = project.limits
+        return project
+
+    project = WatchedProject(load, lambda: project_stamp(folder), watcher)
+    project.refresh()
+    with open_store(settings.store) as store:
+        yield TriggerClock(store, project, runs.make, SystemClock(), watcher), project
+
+
+def triggered_runs(
+    settings: Settings, folder: Path, limits: Sequence[NamedLimit] = ()
+) -> TriggeredRuns:
+    """The maker of the runs of fires of the project in a folder, whose tasks may name `limits`."""
+    from fanwise.engine.run_factory import RunFactory
+    from fanwise.engine.triggered import TriggeredRuns
+    from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock
+
+    secrets = EnvironmentSecrets(settings.environment)
+    factory = RunFactory(SystemClock(), SystemChance(), secrets)
+    return TriggeredRuns(factory, str(folder.absolute()), limits)
+
+
+def open_fires(settings: Settings) -> Store:
+    """The store for firing triggers by hand, to be used as a block; made if there is none."""
+    from fanwise.stores import open_store
+
+    return open_store(settings.store)
+
+
+def trigger_states(settings: Settings) -> Mapping[tuple[str, str], TriggerState]:
+    """The triggers that the store knows by workflow and name; none if there is no store."""
+    try:
+        with open_records(settings) as records:
+            _, found = records.triggers()
+    except NoStoreError:
+        return {}
+    return {(state.workflow, state.name): state for state in found}
+
+
+def new_token() -> str:
+    """A text that comes but once."""
+    from fanwise.system import SystemChance
+
+    return SystemChance().token(12)
+
+
+def worker_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a process that takes runs by these settings. Its arguments show no URL."""
+    given = {
+        "FANWISE_STORE": settings.store,
+        "FANWISE_PACKS": os.pathsep.join(str(each.absolute()) for each in settings.packs),
+        "FANWISE_EXECUTOR": settings.executor or "",
+        "FANWISE_PROCESSES": "" if settings.processes is None else str(settings.processes),
+    }
+    return {**settings.environment, **given}
 
 
 class RecordedPlans:

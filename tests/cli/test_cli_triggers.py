@@ -21,7 +21,7 @@ def test_the_triggers_of_the_folders_workflows_are_listed(fanwise, write):
     told = fanwise("triggers")
     assert (told.status, told.err) == (0, "")
     assert [line.split() for line in told.out.splitlines()] == [
-        ["WORKFLOW", "TRIGGER", "KIND", "NEXT", "PLACE"],
+        ["WORKFLOW", "TRIGGER", "KIND", "NEXT", "LAST", "PLACE"],
         ["flow", "a", "schedule", "2199-01-01T00:00:00Z", "flow.yaml:1:6"],
         ["hook", "b", "webhook,", "off", "hook.yml:1:6"],
     ]
@@ -205,3 +205,100 @@ def test_a_run_by_hand_has_a_manual_trigger(fanwise, write):
     assert child == "manual"
     assert item["v"]["kind"] == "manual"
     assert {value for key, value in item["v"].items() if key != "kind"} == {None}
+
+
+EACH = """
+name: tick
+on:
+  each: {schedule: {every: 1m}, parameters: {day: "{{ trigger.date }}"}}
+  wanted:
+    event: tick.wanted
+    when: "{{ trigger.event.n > 1 }}"
+    parameters: {day: "{{ trigger.event.day }}"}
+parameters: {day: {required: true}}
+tasks: [{name: a, action: core.noop}]
+"""
+
+
+def test_a_trigger_is_fired_by_hand(fanwise, write):
+    """With the parameters and the facts that it gives, and who it was; its next time stays."""
+    write(**{"tick.yaml": EACH})
+    told = fanwise("trigger", "each", "--at", "2026-03-05T09:07")
+    assert (told.status, told.out, told.err) == (0, "tick-20260305-090700\n", "")
+    again = json.loads(fanwise("trigger", "tick/each", "--at", "2026-03-05T09:07", "--json").out)
+    assert again == {"workflow": "tick", "trigger": "each", "runs": ["tick-20260305-090700-2"]}
+    shown = json.loads(fanwise("show", "tick-20260305-090700", "--json").out)
+    assert (shown["parameters"], shown["status"]) == ({"day": "2026-03-05"}, "pending")
+    (fire,) = map(
+        json.loads, fanwise("triggers", "fires", "each", "--json", "--limit", "1").out.splitlines()
+    )
+    assert (fire["status"], fire["at"]) == ("ran", "2026-03-05T09:07:00Z")
+
+
+def test_a_trigger_of_events_is_fired_with_one(fanwise, write):
+    """By its own rules: `when` holds here too, and what it gives is told before."""
+    write(**{"tick.yaml": EACH, "few.json": '{"n": 1}', "many.json": '{"n": 2, "day": "x"}'})
+    refused = fanwise("trigger", "wanted", "--event", "few.json")
+    assert (refused.status, refused.out) == (1, "")
+    assert "`when`" in refused.err
+    dry = json.loads(
+        fanwise("trigger", "wanted", "--event", "many.json", "--dry-run", "--json").out
+    )
+    assert dry["parameters"] == {"day": "x"}
+    assert (dry["trigger"]["kind"], dry["trigger"]["name"]) == ("manual", "wanted")
+    assert fanwise("triggers", "fires", "wanted").status == 2  # there is no store yet
+    assert fanwise("trigger", "wanted", "--event", "many.json").status == 0
+
+
+def test_past_times_are_backfilled_once(fanwise, write):
+    """The oldest first, without those that have a run, behind other runs."""
+    write(**{"tick.yaml": EACH})
+    span = ["each", "--from", "2026-03-05T09:00", "--to", "2026-03-05T09:03"]
+    assert fanwise("backfill", *span, "--dry-run").out.split() == [
+        "2026-03-05T09:00:00Z",
+        "2026-03-05T09:01:00Z",
+        "2026-03-05T09:02:00Z",
+    ]
+    made = fanwise("backfill", *span[:4], "2026-03-05T09:01").out.split()
+    made += fanwise("backfill", *span).out.split()
+    assert made == [f"tick-20260305-090{minute}00" for minute in range(3)]
+    assert fanwise("backfill", *span).out == ""
+    listed = [json.loads(line) for line in fanwise("runs", "--json").out.splitlines()]
+    assert {each["priority"] for each in listed} == {-10}
+    assert len(listed) == 3
+
+
+def test_a_paused_trigger_is_listed_as_such(fanwise, write):
+    """With its note, until it is resumed."""
+    write(**{"tick.yaml": EACH})
+    assert fanwise("triggers", "pause", "each", "--note", "moving").status == 0
+    each, wanted = json.loads(fanwise("triggers", "--json").out)["triggers"]
+    assert (each["note"], each["next"], wanted["paused_at"]) == ("moving", None, None)
+    assert each["paused_at"] is not None
+    assert "paused" in fanwise("triggers").out
+    assert "is resumed" in fanwise("triggers", "resume", "tick/each").out
+    assert "wasn't paused" in fanwise("triggers", "resume", "each").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["trigger", "eahc"], 'Did you mean "each"?'),
+        (["trigger", "each", "--at", "noon"], "--at takes a time"),
+        (["trigger", "wanted", "--event", "nowhere.json"], "nowhere.json  can't be read"),
+        (["trigger", "wanted", "--event", "tick.yaml"], "tick.yaml  isn't JSON"),
+        (["backfill", "wanted", "--from", "2026-01-01", "--to", "2026-01-02"], "of the kind event"),
+        (["backfill", "each", "--from", "2020-01-01", "--to", "2026-01-01"], "more than 10,000"),
+        (["backfill", "each", "--from", "2026-01-01", "--to", "2199-01-01"], "in the future"),
+        (["triggers", "fires", "each", "--status", "ended"], "There are ran, held"),
+        (["triggers", "pause", "nobody"], "List them with: fanwise triggers"),
+        (["triggers", "pause", "each", "--note", "x" * 1_001], "at most 1,000 characters"),
+    ],
+)
+def test_what_is_wrong_with_a_fire_by_hand_is_told(fanwise, write, arguments, text):
+    """In one line, with status 2, and nothing is made."""
+    write(**{"tick.yaml": EACH})
+    told = fanwise(*arguments)
+    assert (told.status, told.out) == (2, "")
+    assert text in told.err
+    assert told.err.count("\n") == 1

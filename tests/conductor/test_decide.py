@@ -6,6 +6,7 @@ import pytest
 from order_runs import plan_of
 
 from fanwise.conductor import (
+    CancelRequested,
     Command,
     EndRun,
     Evaluate,
@@ -13,6 +14,8 @@ from fanwise.conductor import (
     EvaluationKind,
     Event,
     PauseRequested,
+    RunParked,
+    RunResumed,
     RunStarted,
     RunTimedOut,
     SettleTask,
@@ -39,7 +42,7 @@ TWO = plan_of("tasks: [{name: a, action: x.y}, {name: b, action: x.y}]")
 
 def run(plan: Plan, *events: Event) -> tuple[State, list[tuple[Command, ...]]]:
     """The state after these events, and what was commanded after each."""
-    state, said = State.initial(plan.graph), []
+    state, said = State.initial(plan.graph, len(plan.tasks) - len(plan.graph.names)), []
     for event in events:
         state, commands = decide(plan, state, event)
         said.append(commands)
@@ -189,6 +192,31 @@ def test_a_task_that_was_paused_in_the_middle_keeps_its_visit() -> None:
     state, said = run(TWO, RunStarted(CONTEXT), PauseRequested(), TaskPaused(0, 1))
     assert said[2] == (EndRun(Status.PAUSED),)
     assert (state.tasks[0].stage, state.tasks[0].visit) == (TaskStage.WAITING, 0)
+
+
+def test_a_run_of_which_all_that_is_left_waits_ends_as_waiting() -> None:
+    """Its tasks keep their visits, and start once more when it is resumed."""
+    state, said = run(TWO, RunStarted(CONTEXT), RunParked(), TaskPaused(0, 1), RunResumed())
+    assert said[1] == (StopTask(0, 1, at_once=False),)
+    assert said[2] == (EndRun(Status.WAITING),)
+    assert said[3] == (StartTask(0, 1, CONTEXT),)
+    assert not state.is_parked
+
+
+def test_a_run_that_is_cancelled_while_it_is_being_left_comes_to_its_end() -> None:
+    """Nobody would settle the wait, so the run doesn't end as waiting."""
+    plan = plan_of("tasks: [{name: a, action: x.y}]\nfinally: [{name: b, action: x.y}]")
+    events = (RunParked(), CancelRequested("ada"), TaskPaused(0, 1), TaskEnded(1, 1, SUCCESS))
+    _, said = run(plan, RunStarted(CONTEXT), *events)
+    assert kinds(said[3]) == ["SettleTask", "StartTask"]
+    assert said[4][-1].status is Status.CANCELLED
+
+
+def test_a_pause_that_is_requested_meanwhile_goes_before() -> None:
+    """Somebody wants the run to stay as it is, whatever is answered; parking changes no pause."""
+    for events in ((RunParked(), PauseRequested()), (PauseRequested(), RunParked())):
+        _, said = run(TWO, RunStarted(CONTEXT), *events, TaskPaused(0, 1))
+        assert said[-1] == (EndRun(Status.PAUSED),)
 
 
 def test_a_pause_during_the_last_task_lets_the_run_end() -> None:

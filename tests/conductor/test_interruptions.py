@@ -22,6 +22,7 @@ from fanwise.conductor import (
     PauseRequested,
     Phase,
     Replay,
+    RunParked,
     RunResumed,
     RunStarted,
     RunTimedOut,
@@ -120,7 +121,9 @@ def test_a_pause_holds_the_run_up_wherever_it_stands(phase: Phase, then: str) ->
 
 
 @pytest.mark.parametrize("phase", [Phase.CLOSING, Phase.OVER])
-@pytest.mark.parametrize("event", [PauseRequested(), CancelRequested(), TIMEOUT, RunResumed()])
+@pytest.mark.parametrize(
+    "event", [PauseRequested(), RunParked(), CancelRequested(), TIMEOUT, RunResumed()]
+)
 def test_a_run_with_nothing_left_to_do_ends_whatever_is_asked(phase: Phase, event: Event) -> None:
     """It is too late to pause or to cancel it, and it ended before its time was up."""
     run = Interrupted(phase)
@@ -277,7 +280,7 @@ def _seen(context: WorkflowContext) -> set[str]:
 
 INTERRUPTIONS = st.dictionaries(
     st.integers(1, 25),
-    st.sampled_from([PauseRequested(), CancelRequested(), TIMEOUT]),
+    st.sampled_from([PauseRequested(), RunParked(), CancelRequested(), TIMEOUT]),
     max_size=4,
 )
 CRASHES = st.sets(st.integers(1, 30), max_size=4)
@@ -366,7 +369,7 @@ def test_a_run_comes_to_its_end_however_often_it_is_interrupted_and_dies(
     run = Disturbed(scenario, arrivals, held)
     run.run(interruptions, crashes)
     ends = [each for each in run.said if isinstance(each, EndRun)]
-    assert all(end.status is Status.PAUSED for end in ends[:-1])
+    assert all(end.status in (Status.PAUSED, Status.WAITING) for end in ends[:-1])
     stop = run.replay.state.stop
     assert ends[-1].status in ({stop} if stop else {Status.SUCCEEDED, Status.FAILED})
     # What was held before its first visit came to an end is settled as if it had never started.

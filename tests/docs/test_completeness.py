@@ -41,6 +41,9 @@ from fanwise.model import (
     Sleep,
     Status,
     VisitRecord,
+    Wait,
+    WaitKind,
+    WaitState,
 )
 from fanwise.packs.folders import load_actions
 from fanwise.plan import checks
@@ -225,6 +228,14 @@ def test_every_key_of_an_export_is_told() -> None:
         ItemOutcome(1, 1, 0, Status.FAILED, 1, 0.0, 0.0),
         LogEntry(1, 1, None, 1, "a", 0.0, ""),
         Sleep(1, "a", 1, 0.0),
+        Wait(
+            waits_for=WaitKind.QUESTION,
+            run_no=1,
+            path="a",
+            turn=1,
+            state=WaitState.OPEN,
+            opened_at=0.0,
+        ),
     ]
     lines = [record_object(record) for record in records]
     assert told == {line["kind"]: [*line][1:] for line in lines}

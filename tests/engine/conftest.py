@@ -109,6 +109,7 @@ class Loom:
             ownership=self.store,
             mailbox=self.store,
             queue=self.store,
+            waits=self.store,
             run_slots=self.store,
             shares=self.store,
             executors=self.executors or {LOCAL: LocalExecutor(self.clock)},

@@ -173,6 +173,8 @@ class Life:
         self.asks_in: tuple[int, RequestKind] | None = None
         self.asks_at: tuple[float, RequestKind] | None = None  # after so many seconds
         """A request that is made in so many calls from now, once."""
+        self.calls_at: tuple[float, Callable[[], None]] | None = None
+        """Something that others do after so many seconds of the next process, once."""
         self._cast = Cast()
         self._loop: JumpingLoop | None = None
         self._elapsed_s = 0.0
@@ -249,11 +251,15 @@ class Life:
         if self.asks_at is not None:
             loop.call_later(self.asks_at[0], self.ask, self.asks_at[1])
             self.asks_at = None
+        if self.calls_at is not None:
+            loop.call_later(*self.calls_at)
+            self.calls_at = None
         services = Services(
             records=failing,
             ownership=failing,
             mailbox=failing,
             queue=failing,
+            waits=failing,
             run_slots=failing,
             shares=failing,
             executors={LOCAL: LocalExecutor(loop)},

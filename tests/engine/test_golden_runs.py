@@ -32,6 +32,7 @@ from fanwise.model import (
     RunRecord,
     Status,
     VisitRecord,
+    Wait,
 )
 from fanwise.plan import Plan
 from fanwise.system import EnvironmentSecrets, SystemClock
@@ -52,6 +53,7 @@ KINDS: dict[str, type[Record]] = {
     "event": RecordedEvent,
     "item": ItemOutcome,
     "log": LogEntry,
+    "wait": Wait,
 }
 
 
@@ -81,7 +83,9 @@ class Golden:
         assert isinstance(record, RunRecord)
         self.store = MemoryStore()
         self.record = replace(record, run_no=self.store.create_run(record))
-        self.store.commit([replace(each, run_no=self.record.run_no) for each in rest])
+        found = [replace(each, run_no=self.record.run_no) for each in rest]
+        # A wait is opened once more when its run is resumed.
+        self.store.commit([each for each in found if not isinstance(each, Wait)])
         self.plan: Plan = load_recorded(record, SETTINGS)
         self.secrets = SECRETS.get(name, {})
 
@@ -115,11 +119,18 @@ def test_there_is_a_recording_of_each_kind_of_event() -> None:
     goldens = [Golden(path.stem) for path in GOLDEN]
     kinds = {event.kind for each in goldens for event in each.store.events(each.record.run_no)}
     assert kinds == {
-        *("CancelRequested", "Evaluated", "PauseRequested", "RunResumed", "RunStarted"),
-        *("RunTimedOut", "TaskEnded", "TaskPaused", "VisitsAdvanced"),
+        *("CancelRequested", "Evaluated", "PauseRequested", "RunParked", "RunResumed"),
+        *("RunStarted", "RunTimedOut", "TaskEnded", "TaskPaused", "VisitsAdvanced"),
     }
     assert {each.record.status for each in goldens} == {
-        *(Status.RUNNING, Status.PAUSED, Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
+        *(
+            Status.RUNNING,
+            Status.WAITING,
+            Status.PAUSED,
+            Status.SUCCEEDED,
+            Status.FAILED,
+            Status.CANCELLED,
+        )
     }
 
 
@@ -216,3 +227,14 @@ def test_what_a_newer_version_has_recorded_is_refused(kind: str, data: dict[str,
     lease = golden.store.lease(golden.record.run_no)
     assert lease is not None
     assert lease.owner is None
+
+
+def test_a_recorded_run_that_waits_is_answered() -> None:
+    """It asks once more, and goes on with the answer."""
+    golden = Golden("waiting")
+    run = golden.go_on(lambda engine: engine.aresume(golden.plan, golden.record))
+    assert run.status is Status.WAITING
+    given = b'{"choice":"approve","answer":{}}'
+    golden.store.answer_wait(golden.record.run_no, "ask", 1, given, by="ada", via="cli")
+    run = golden.go_on(lambda engine: engine.aresume(golden.plan, golden.record))
+    assert (run.status, run.output) == (Status.SUCCEEDED, "approve")

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,6 +19,7 @@ import pytest
 from msgspec.structs import replace
 
 import fanwise
+from fanwise.definition import load
 from fanwise.engine.claiming import ClaimingEngine
 from fanwise.engine.run_factory import RunFactory
 from fanwise.engine.taking import Taking, Takings
@@ -19,6 +28,7 @@ from fanwise.model import (
     Claim,
     EngineRecord,
     Owner,
+    Record,
     RequestKind,
     Run,
     RunRecord,
@@ -26,7 +36,8 @@ from fanwise.model import (
     Status,
     Submission,
 )
-from fanwise.plan import Plan
+from fanwise.packs.folders import load_actions
+from fanwise.plan import Plan, compile_plan
 from fanwise.ports import Observer, ProcessState
 from fanwise.stores import Store
 from fanwise.stores.sqlite_database import open_sqlite
@@ -116,7 +127,7 @@ class Shared:
         """The store as another process has it open, whose clock may be ahead."""
         return open_sqlite(self.path, durability="off", now=lambda: self.time.now() + ahead_s)
 
-    def submit(self, run_id: str, text: str = ONE, **how: Any) -> int:
+    def submit(self, run_id: str, text: str = ONE, plan: Plan | None = None, **how: Any) -> int:
         @fanwise.action("test.wait")
         async def wait(n: int) -> int:
             self.begun.put_nowait(n)
@@ -127,7 +138,7 @@ class Shared:
         async def do() -> int:
             return 1
 
-        plan = self.plans[run_id] = self.loom.plan(text, wait, do)
+        plan = self.plans[run_id] = plan or self.loom.plan(text, wait, do)
         factory = RunFactory(SystemClock(), FixedChance(), EnvironmentSecrets({}))
         record = factory.submitted(plan, {}, run_id, ())
         self.store.submit(record, Submission(**how))
@@ -449,3 +460,60 @@ def test_a_store_that_fails_amid_a_run_ends_the_work(shared: Shared) -> None:
                 await soon(taking._stop.wait())
 
     play(fail())
+
+
+ASK = """
+tasks:
+  - {name: ask, action: core.ask, timeout: 1h, input: {prompt: "?", default: {choice: reject}}}
+output: "{{ task.ask.output.choice }}"
+"""
+
+
+def ask_plan() -> Plan:
+    """A plan with an action of the core pack."""
+    return compile_plan(load(ASK, file="flow.yaml"), load_actions())
+
+
+@pytest.mark.parametrize("by", ["an answer", "its deadline"])
+def test_a_submitted_run_that_waits_is_taken_again_once_it_is_settled(
+    shared: Shared, by: str
+) -> None:
+    """Meanwhile it is nobody's; the engine that takes it may be another one."""
+
+    async def work() -> None:
+        run_no = shared.submit("r", plan=ask_plan())
+        async with shared.working() as (_, log):
+            assert (await soon(log.ended.get())).status is Status.WAITING
+        assert shared.status("r") is Status.WAITING
+        assert [each.submitted for each in shared.store.engines()] == []
+        async with shared.working() as (_, log):
+            if by == "an answer":
+                given = b'{"choice":"approve","answer":{}}'
+                shared.store.answer_wait(run_no, "ask", 1, given, by="ada", via="cli")
+            else:
+                shared.time.advance(HOUR_S)
+            run = await soon(log.ended.get())
+            choice = "approve" if by == "an answer" else "reject"
+            assert (run.status, run.output) == (Status.SUCCEEDED, choice)
+
+    asyncio.run(work())
+
+
+def test_an_answer_that_comes_as_a_run_is_left_is_not_lost(shared: Shared) -> None:
+    """The engine looks once more after it has recorded that the run waits."""
+
+    class AnsweredLate(StoreWrapper):
+        def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
+            for each in records:
+                if isinstance(each, RunRecord) and each.status is Status.WAITING:
+                    given = b'{"choice":"approve","answer":{}}'
+                    self.answer_wait(each.run_no, "ask", 1, given, by="ada", via="cli")
+            super().commit(records, tokens)
+
+    async def work() -> None:
+        shared.submit("r", plan=ask_plan())
+        async with shared.working(store=AnsweredLate(shared.open())) as (_, log):
+            statuses = [(await soon(log.ended.get())).status for _ in range(2)]
+        assert statuses == [Status.WAITING, Status.SUCCEEDED]
+
+    asyncio.run(work())

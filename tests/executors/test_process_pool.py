@@ -28,8 +28,10 @@ CANARY = "CANARY-9"
 
 
 @contextmanager
-def workbench(folder: Path, size: int, **options: int) -> Iterator[tuple[Workbench, set[int]]]:
-    """A workbench whose actions run in so many processes, and a set for these."""
+def workbench(
+    folder: Path, size: int, **options: int
+) -> Iterator[tuple[Workbench, ProcessExecutor]]:
+    """A workbench whose actions run in so many processes, and their executor."""
     executor = ProcessExecutor(SystemClock(), size, os.environ, **options)
     bench = Workbench(folder, lambda _: nullcontext(executor))
     yield bench, executor
@@ -118,6 +120,28 @@ def test_a_process_that_died_between_two_runs_is_replaced(tmp_path: Path) -> Non
                 os.kill(process, signal.SIGKILL)
             assert bench.run(text).status is Status.SUCCEEDED
             assert bench.run(text).tasks["a"].attempts == 1
+
+
+def test_a_signal_to_all_processes_of_a_service_is_left_to_the_engine(tmp_path: Path) -> None:
+    """Attempts in flight finish, as far as the engine lets them."""
+
+    async def signal_all(engine: Engine) -> None:
+        text = """
+            tasks:
+              - {name: a, action: contract.hang_WAY, with-items: [1], input: {folder: FOLDER}}
+            """
+        for way in ("cpu", "async"):
+            run = await engine.start(bench.plan(text.replace("WAY", way)))
+            await bench.arrivals(1)
+            for process in executor.processes:
+                os.kill(process, signal.SIGTERM)
+                os.kill(process, signal.SIGINT)
+            bench.open_gate()
+            assert (await run.wait()).status is Status.SUCCEEDED
+        assert bench.starts() == 2
+
+    with workbench(tmp_path, 1) as (bench, executor):
+        bench.during(signal_all)
 
 
 def test_a_child_has_no_secret_and_no_store_in_its_environment(

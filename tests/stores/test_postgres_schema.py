@@ -111,7 +111,7 @@ def test_a_look_at_a_queue_reads_nothing_of_the_others(postgres_url):
         )
         connection.execute("ANALYZE submissions")
         plan = [line for (line,) in connection.execute(f"EXPLAIN {look}".encode())]
-    assert any("submissions_waiting" in line for line in plan)
+    assert any("submissions_ready" in line for line in plan)
 
 
 def test_a_new_schema_equals_a_migrated_one(postgres_url, admin):

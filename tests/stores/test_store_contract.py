@@ -9,6 +9,7 @@ import pytest
 
 from fanwise.stores import Store
 from fanwise.stores.sqlite_database import open_sqlite
+from fanwise.testing.fires_contract import FiresContract
 from fanwise.testing.maintenance_contract import MaintenanceContract
 from fanwise.testing.ownership_contract import OwnershipContract
 from fanwise.testing.queue_contract import QueueContract
@@ -16,40 +17,33 @@ from fanwise.testing.shares_contract import SharesContract
 from fanwise.testing.slots_contract import SlotsContract
 from fanwise.testing.store_contract import StoreContract
 from fanwise.testing.stores import FailingStore, GatedStore, MemoryStore, RefusingStore
+from fanwise.testing.waits_contract import WaitsContract
 
 
-class TestSqliteStore(
+class AllContracts(
     OwnershipContract,
     QueueContract,
     SlotsContract,
     SharesContract,
+    WaitsContract,
+    FiresContract,
     MaintenanceContract,
     StoreContract,
 ):
+    """The promises of all ports."""
+
+
+class TestSqliteStore(AllContracts):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         return open_sqlite(folder / "fanwise.db", now=now)
 
 
-class TestFullyDurableSqliteStore(
-    OwnershipContract,
-    QueueContract,
-    SlotsContract,
-    SharesContract,
-    MaintenanceContract,
-    StoreContract,
-):
+class TestFullyDurableSqliteStore(AllContracts):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         return open_sqlite(folder / "fanwise.db", durability="full", now=now)
 
 
-class TestPostgresStore(
-    OwnershipContract,
-    QueueContract,
-    SlotsContract,
-    SharesContract,
-    MaintenanceContract,
-    StoreContract,
-):
+class TestPostgresStore(AllContracts):
     @pytest.fixture(autouse=True)
     def _opens(self, postgres_store: Callable[..., Store]) -> None:
         self._open = postgres_store
@@ -58,26 +52,12 @@ class TestPostgresStore(
         return self._open(now)
 
 
-class TestMemoryStore(
-    OwnershipContract,
-    QueueContract,
-    SlotsContract,
-    SharesContract,
-    MaintenanceContract,
-    StoreContract,
-):
+class TestMemoryStore(AllContracts):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         return MemoryStore(now)
 
 
-class TestWrappedStore(
-    OwnershipContract,
-    QueueContract,
-    SlotsContract,
-    SharesContract,
-    MaintenanceContract,
-    StoreContract,
-):
+class TestWrappedStore(AllContracts):
     def open(self, folder: Path, now: Callable[[], float]) -> Store:
         gated = GatedStore(MemoryStore(now))
         gated.open()

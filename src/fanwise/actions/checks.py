@@ -105,6 +105,24 @@ def check_for(action: str, field: str, annotation: Any) -> Callable[[Any], Any] 
     return _Check(action, field, annotation)
 
 
+def fields_check(action: str, field: str) -> Callable[[object], object]:
+    """The check of a field that declares the fields of an answer; it gives them as they are."""
+
+    def check(value: object) -> object:
+        from fanwise.plan.questions import declared_fields  # seldom needed
+
+        if value is not None:
+            if not isinstance(value, Mapping):
+                raise InputError(f'input "{field}" of {action} must be a map of fields.')
+            try:
+                declared_fields(value)
+            except InputError as error:
+                raise InputError(f'input "{field}" of {action}: {error}') from None
+        return value
+
+    return check
+
+
 DURATION_WORDS: Final = "a duration such as 30s or 1h30m, or a number of seconds"
 
 

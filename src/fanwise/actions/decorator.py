@@ -23,6 +23,7 @@ from fanwise.actions.checks import (
     accepts,
     check_for,
     duration_check,
+    fields_check,
     is_shareable,
     members,
     stream_check,
@@ -45,7 +46,10 @@ DURATION]`."""
 STREAM = object()
 """Marks a list that is read an element at a time: `rows: Annotated[Iterable[object], STREAM]`."""
 
-_OURS = (SCRIPT, PATH, DURATION, STREAM)
+FIELDS = object()
+"""Marks a map as fields that an answer has, declared as `parameters` are."""
+
+_OURS = (SCRIPT, PATH, DURATION, STREAM, FIELDS)
 _MARK = "__fanwise_action__"
 _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 
@@ -192,6 +196,14 @@ def _field(name: str, parameter: inspect.Parameter, annotation: object) -> Actio
             accepts=DURATION_WORDS,
             check=duration_check(name, parameter.name),
             shareable=True,
+            default=None if required else parameter.default,
+        )
+    if FIELDS in notes:
+        return ActionField(
+            name=parameter.name,
+            required=required,
+            accepts="a map of fields, each declared as a parameter is",
+            check=fields_check(name, parameter.name),
             default=None if required else parameter.default,
         )
     if STREAM in notes:

@@ -29,7 +29,6 @@ COLUMNS = (
     "error",
     "has_payload",
 )
-_INSERT = f"INSERT INTO items ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 
 
 def bare_loop(
@@ -38,17 +37,24 @@ def bare_loop(
     *,
     action: Callable[[object], Awaitable[object]] = noop,
     concurrency: int = 50,
+    label: Callable[[int], str] | None = None,
 ) -> None:
-    """Call the action for each item and record the results in a new SQLite file at `path`."""
+    """Call the action for each item and record the results in a new SQLite file at `path`.
+
+    `label` gives the label of the item with an index, which is recorded as well.
+    """
     connection = _new_store(path)
+    columns = COLUMNS if label is None else (*COLUMNS, "label")
+    places = ", ".join("?" * len(columns))
+    insert = f"INSERT INTO items ({', '.join(columns)}) VALUES ({places})"
 
     def record(rows: Sequence[tuple[object, ...]]) -> None:
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(_INSERT, rows)
+        connection.executemany(insert, rows)
         connection.execute("COMMIT")
 
     try:
-        asyncio.run(work(enumerate(items), record, action, concurrency))
+        asyncio.run(work(enumerate(items), record, action, concurrency, label))
     finally:
         connection.close()
 
@@ -72,8 +78,12 @@ async def work(
     record: Callable[[Sequence[tuple[object, ...]]], None],
     action: Callable[[object], Awaitable[object]] = noop,
     concurrency: int = 50,
+    label: Callable[[int], str] | None = None,
 ) -> None:
-    """Call the action for each item, and have the rows recorded, each with `COLUMNS`, in groups."""
+    """Call the action for each item, and have the rows recorded, each with `COLUMNS`, in groups.
+
+    With a `label` it follows them.
+    """
     encode = msgspec.json.Encoder().encode
     source = iter(items)
     rows: list[tuple[object, ...]] = []
@@ -88,7 +98,8 @@ async def work(
             except Exception as failure:
                 status, error = "failed", encode({"type": type(failure).__name__}).decode()
             duration_s = time.perf_counter() - started
-            rows.append((1, 1, index, status, 1, started_at, duration_s, output, error, False))
+            row = (1, 1, index, status, 1, started_at, duration_s, output, error, False)
+            rows.append(row if label is None else (*row, label(index)))
             if len(rows) >= _GROUP:
                 record(rows)
                 rows.clear()

@@ -57,11 +57,13 @@ Way = Callable[[int, Path], object]
 class FanOutFigures(msgspec.Struct, frozen=True):
     """The measured figures, as medians: of a no-op action, but for `results`, which are of 1 KB.
 
+    `labelled` is with a label for each item, which the bare loop records as well, and with retries.
     `by_items` has fan-outs of more and more items with next to no context, `by_context` for each
     size of a context one of few items and one of many.
     """
 
     throughput: Comparison
+    labelled: Comparison
     results: Comparison
     by_items: list[FanOut]
     by_context: list[tuple[FanOut, FanOut]]
@@ -84,6 +86,7 @@ def compare(
     )
     return FanOutFigures(
         throughput=_throughput("A no-op action", ways(), items, rounds),
+        labelled=_throughput("A no-op action with a label", ways_with_labels(), items, rounds),
         results=_throughput("A result of 1 KB", ways_with_results(), items, rounds),
         by_items=list(by_items.values()),
         by_context=[(by_context[few, size], by_context[many, size]) for size in contexts_bytes],
@@ -96,8 +99,15 @@ def ways() -> dict[str, Way]:
         BARE_LOOP: lambda items, store: bare_loop(range(items), store),
         FANWISE: partial(_fanwise, {}),
         FANWISE_TIMEOUT: partial(_fanwise, {"timeout": "5s"}),
-        FANWISE_RETRY: partial(_fanwise, _RETRY),
         FANWISE_DEF: partial(_fanwise, {"action": "bench.noop_def"}),
+    }
+
+
+def ways_with_labels() -> dict[str, Way]:
+    """The ways to do nothing for each item, and to record its index as its label."""
+    return {
+        BARE_LOOP: lambda items, store: bare_loop(range(items), store, label=str),
+        FANWISE_RETRY: partial(_fanwise, _RETRY),
     }
 
 
@@ -157,7 +167,13 @@ def budgets(figures: FanOutFigures) -> list[Budget]:
                 "times",
                 throughput.speed(way),
             )
-            for way in (FANWISE, FANWISE_TIMEOUT, FANWISE_RETRY)
+            for way in (FANWISE, FANWISE_TIMEOUT)
+        ),
+        at_least(
+            f"throughput of {FANWISE_RETRY} against a bare loop that records labels",
+            0.75,
+            "times",
+            figures.labelled.speed(FANWISE_RETRY),
         ),
         at_least(
             f"items/s of {FANWISE_DEF}",
@@ -197,7 +213,8 @@ def render(figures: FanOutFigures) -> RenderableType:
     """Tables for the throughput, and one for how it goes with sizes."""
     from rich.console import Group
 
-    comparisons = map(render_comparison, (figures.throughput, figures.results))
+    compared = figures.throughput, figures.labelled, figures.results
+    comparisons = map(render_comparison, compared)
     return Group(*comparisons, _sizes_table(figures))
 
 

@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from fanwise.cli.commands.actions import actions
+from fanwise.cli.commands.asks import answer, approve, asks, reject, signal
 from fanwise.cli.commands.bench import bench
 from fanwise.cli.commands.control import cancel, pause
 from fanwise.cli.commands.db import check, upgrade
 from fanwise.cli.commands.demo import demo
 from fanwise.cli.commands.engines import engines
 from fanwise.cli.commands.export import export
+from fanwise.cli.commands.fires import fires, pause_trigger, resume_trigger
+from fanwise.cli.commands.firing import backfill, trigger
 from fanwise.cli.commands.graph import graph
 from fanwise.cli.commands.items import items
 from fanwise.cli.commands.limits import limits
@@ -26,6 +29,7 @@ from fanwise.cli.commands.retry import retry
 from fanwise.cli.commands.run import run
 from fanwise.cli.commands.runs import runs
 from fanwise.cli.commands.schema import schema
+from fanwise.cli.commands.serve import serve
 from fanwise.cli.commands.show import show
 from fanwise.cli.commands.submit import submit
 from fanwise.cli.commands.triggers import following, triggers
@@ -88,6 +92,23 @@ _EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     ),
     pause: ("fanwise pause 20260305-090702-k3xq", "fanwise pause 20260305 --no-wait"),
     cancel: ("fanwise cancel 20260305-090702-k3xq", "fanwise cancel 20260305 --no-wait"),
+    asks: ("fanwise asks", "fanwise asks --mine --json"),
+    answer: (
+        "fanwise answer 20260305-090702-k3xq approve_it approve -p percent=20",
+        "fanwise answer 20260305 'check[17]' later",
+    ),
+    approve: (
+        "fanwise approve 20260305-090702-k3xq approve_it",
+        "fanwise approve 20260305 approve_it -p percent=20 --by ada",
+    ),
+    reject: (
+        "fanwise reject 20260305-090702-k3xq approve_it",
+        "fanwise reject 20260305 approve_it -p reason='too early'",
+    ),
+    signal: (
+        "fanwise signal 20260305-090702-k3xq payment.done --key order-7",
+        """fanwise signal 20260305 payment.done --payload '{"amount": 12}'""",
+    ),
     recover: ("fanwise recover", "fanwise recover --json"),
     submit: (
         "fanwise submit flow.yaml -p region=eu",
@@ -95,6 +116,16 @@ _EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "fanwise submit flow.yaml --once import-2026-03-05",
     ),
     work: ("fanwise work --concurrency 4", "fanwise work --queue urgent --queue default"),
+    serve: ("fanwise serve", "fanwise serve --workers 4", "fanwise serve --no-work"),
+    trigger: (
+        "fanwise trigger nightly",
+        "fanwise trigger nightly --at 2026-03-05T02:00 --dry-run",
+        "fanwise trigger report/pushed --event event.json",
+    ),
+    backfill: (
+        "fanwise backfill nightly --from 2026-03-01 --to 2026-03-05",
+        "fanwise backfill nightly --from 2026-03-01 --to 2026-03-05 --dry-run",
+    ),
     engines: ("fanwise engines", "fanwise engines --json"),
     limits: ("fanwise limits", "fanwise limits --json"),
     export: (
@@ -135,6 +166,21 @@ _triggers.command(
     epilog="\b\nExamples:\n  fanwise triggers next flow.yaml\n"
     "  fanwise triggers next flow.yaml --from 2026-03-28 --count 10 --json",
 )(following)
+_triggers.command(
+    "fires",
+    epilog="\b\nExamples:\n  fanwise triggers fires nightly\n"
+    "  fanwise triggers fires report/nightly --status skipped --json",
+)(fires)
+_triggers.command(
+    "pause",
+    epilog="\b\nExamples:\n  fanwise triggers pause nightly\n"
+    '  fanwise triggers pause report/nightly --note "until the move is done"',
+)(pause_trigger)
+_triggers.command(
+    "resume",
+    epilog="\b\nExamples:\n  fanwise triggers resume nightly\n"
+    "  fanwise triggers resume nightly --catch-up",
+)(resume_trigger)
 app.add_typer(_triggers, name="triggers")
 
 

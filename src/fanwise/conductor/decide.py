@@ -21,6 +21,7 @@ from fanwise.conductor.messages import (
     EvaluationKind,
     Event,
     PauseRequested,
+    RunParked,
     RunResumed,
     RunStarted,
     RunTimedOut,
@@ -83,13 +84,17 @@ def _take_request(draft: Draft, event: Event) -> None:
         case RunStarted() if draft.state.phase is Phase.NEW:
             _run_started(draft, event)
         case RunResumed():
-            draft.change(is_pausing=False, is_paused=False)
+            draft.change(is_pausing=False, is_parked=False, is_paused=False)
             routes.resume(draft)
         case VisitsAdvanced():
             for number, last in event.visits:
                 visits.advance(draft, number, last)
         case PauseRequested():
+            draft.change(is_parked=False)
             _pause(draft)
+        case RunParked() if not draft.state.is_pausing:
+            _pause(draft)
+            draft.change(is_parked=draft.state.is_pausing)
         case CancelRequested():
             _stop(draft, Status.CANCELLED, None, event.by)
         case RunTimedOut():
@@ -133,6 +138,8 @@ def _stop(draft: Draft, status: Status, error: ErrorInfo | None, by: str | None)
         return
     if draft.state.stop is None:
         draft.change(stop=status, error=draft.state.error or error, stopped_by=by)
+    if draft.state.is_parked:  # it has more to do now than to wait
+        draft.change(is_pausing=False, is_parked=False)
     draft.change(is_cut_off=True)
     _stop_running(draft, at_once=True)
 
@@ -208,7 +215,8 @@ def _cancel_the_rest(draft: Draft) -> None:
 
 def _end_paused(draft: Draft) -> None:
     draft.change(is_paused=True)
-    draft.commands.append(EndRun(Status.PAUSED))
+    status = Status.WAITING if draft.state.is_parked else Status.PAUSED
+    draft.commands.append(EndRun(status))
 
 
 def _finish(draft: Draft, output: object, output_error: ErrorInfo | None) -> None:

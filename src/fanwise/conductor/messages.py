@@ -72,6 +72,13 @@ class PauseRequested(msgspec.Struct, frozen=True, gc=False):
     """The run shall stop where it is, to be resumed later."""
 
 
+class RunParked(msgspec.Struct, frozen=True, gc=False):
+    """All that is left of the run waits for answers, signals or times, so nobody has to drive it.
+
+    It is resumed once one of these has come.
+    """
+
+
 class CancelRequested(msgspec.Struct, frozen=True, gc=False):
     """The run shall end, and running tasks be cut off; `by` names the asker."""
 
@@ -103,6 +110,7 @@ Event = (
     | TaskEnded
     | TaskPaused
     | PauseRequested
+    | RunParked
     | CancelRequested
     | RunResumed
     | RunTimedOut

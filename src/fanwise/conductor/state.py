@@ -104,6 +104,8 @@ class State(msgspec.Struct, frozen=True, gc=False):
     """Running tasks shall end at once, rather than finish."""
     is_pausing: bool = False
     """Nothing new starts, since a pause was requested."""
+    is_parked: bool = False
+    """Nothing new starts since all that is left waits, and no pause was requested either."""
     is_paused: bool = False
     """Nothing runs any more either, until the run is resumed."""
     base: WorkflowContext | None = None

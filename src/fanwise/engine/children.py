@@ -25,13 +25,14 @@ from fanwise.conductor import RunStarted
 from fanwise.context import WorkflowContext
 from fanwise.engine.driver import WorkflowDriver
 from fanwise.engine.inline import is_plain
+from fanwise.engine.parking import ParkedChild
 from fanwise.engine.recorders.steps import StepRecorder, recorded_timeout
 from fanwise.engine.services import RunServices
 from fanwise.engine.starting_point import StartingPoint, first_state
 from fanwise.engine.straight_line import StraightLine, is_straight
 from fanwise.engine.visit import Visit
 from fanwise.errors import RunFailedError, TooDeepError
-from fanwise.model import Discard, VisitRecord
+from fanwise.model import Discard, Status, VisitRecord
 from fanwise.plan import Plan
 from fanwise.ports import Observer, Ticket
 from fanwise.values import FrozenDict, Json
@@ -78,6 +79,7 @@ class ChildWorkflow:
         parent: RunServices,
         begun: Bitmap | None = None,
     ) -> None:
+        self._parked: set[int | None] = set()  # the items whose child waits
         self._begun = begun  # the items, 0 if there are none, with steps that may be recorded
         self._plan = plan
         self._visit = visit
@@ -132,8 +134,10 @@ class ChildWorkflow:
         context = self._first_context.with_parameters(FrozenDict({**self._defaults, **given}))
         path = self._visit.item(ticket.index)
         timeout_s = None if self._plan.timeout is None else self._plan.timeout.resolve(context)
-        recorded = await self._recorded_steps(ticket, path)
-        if ticket.attempt > 1:
+        has_waited = ticket.index in self._parked
+        self._parked.discard(ticket.index)
+        recorded = await self._recorded_steps(ticket, path, has_waited=has_waited)
+        if ticket.attempt > 1 and not has_waited:
             await self._run.journal.commit(Discard(self._visit.run_no, under=path))
         prefix = f"{path}."
         if self._line is not None and recorded is None:
@@ -153,6 +157,9 @@ class ChildWorkflow:
         if recorded is not None:
             await driver.restore(spontaneous=recorded_timeout(recorded, timeout_s))
         ended = await driver.drive(timeout_s)
+        if ended.status is Status.WAITING:
+            self._parked.add(ticket.index)
+            raise ParkedChild(driver.parked_places)
         if ended.error is not None:
             raise RunFailedError(
                 f"{path}: {ended.error.message}",
@@ -162,9 +169,12 @@ class ChildWorkflow:
             )
         return ended.output
 
-    async def _recorded_steps(self, ticket: Ticket, path: str) -> Sequence[VisitRecord] | None:
-        """The rows of the child's steps, if an earlier process may have begun this attempt."""
-        if self._begun is None or ticket.attempt > 1 or (ticket.index or 0) not in self._begun:
+    async def _recorded_steps(
+        self, ticket: Ticket, path: str, *, has_waited: bool
+    ) -> Sequence[VisitRecord] | None:
+        """The rows of the child's steps, if it has waited, or an earlier process began it."""
+        is_new = self._begun is None or (ticket.index or 0) not in self._begun
+        if not has_waited and (ticket.attempt > 1 or is_new):
             return None
         records = self._run.services.records
         return await asyncio.to_thread(partial(records.tasks, self._visit.run_no, within=path))

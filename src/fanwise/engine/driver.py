@@ -26,6 +26,8 @@ from fanwise.conductor import (
     Event,
     KeptOutcome,
     PauseRequested,
+    Phase,
+    RunParked,
     RunTimedOut,
     SettleTask,
     StartTask,
@@ -49,7 +51,7 @@ from fanwise.engine.starting_point import StartingPoint
 from fanwise.engine.tasks import VisitRunner, is_handled
 from fanwise.engine.visit import Visit, VisitEnd
 from fanwise.errors import AttemptError, LimitError, RecordRefusedError
-from fanwise.model import ErrorInfo, Status, TaskResult
+from fanwise.model import ErrorInfo, Status, TaskResult, WaitPlace
 from fanwise.plan import Plan
 from fanwise.ports import Timer
 
@@ -100,6 +102,8 @@ class WorkflowDriver:
         self._stop: Stop | None = None  # requested of all tasks
         self._grace: Timer | None = None  # of a pause
         self._ended: EndRun | None = None
+        self.parked_places: list[WaitPlace] = []
+        """The waits that the workflow was left for, if it has ended as waiting."""
         self._reads_pages = any(task.items is not None for task in plan.tasks)
 
     # Requests
@@ -107,6 +111,10 @@ class WorkflowDriver:
     def tell(self, event: Event | BaseException) -> None:
         """Queue an event, or an error that ends the driving."""
         self._events.append(event)
+        self._look()
+
+    def _look(self) -> None:
+        """Look again whether there is something to do."""
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
@@ -130,6 +138,28 @@ class WorkflowDriver:
         self._stop = how
         for runner in self._runners.values():
             runner.stop(how)
+
+    # Waits
+
+    def _can_park(self) -> bool:
+        """Say whether all that is left waits, so that nobody has to drive the workflow."""
+        runners, state = self._runners.values(), self._state
+        return (
+            bool(runners)
+            and self._stop is None
+            and state.active == len(runners)
+            and (state.stop is None or state.phase is Phase.CLEANING)
+            and (self._run.depth > 0 or self._run.may_end_waiting)
+            and all(runner.is_resting for runner in runners)
+        )
+
+    def _park(self) -> None:
+        """End as waiting; another driver resumes once a wait is settled."""
+        self.parked_places = [
+            place for runner in self._runners.values() for place in runner.parked_places
+        ]
+        self.tell(RunParked())
+        self._stop_runners(Stop.HOLD)
 
     # From the start to the end
 
@@ -192,6 +222,9 @@ class WorkflowDriver:
             step, self._inline_step = self._inline_step, None
             return await self._run_inline(step)
         while not self._events:
+            if self._can_park():
+                self._park()
+                break
             self._waiting = asyncio.get_running_loop().create_future()
             await self._waiting
         return self._events.popleft()
@@ -203,6 +236,8 @@ class WorkflowDriver:
             await self._recorder.record(event, commands, self._ends)
         except RecordRefusedError as error:
             return await self._take(self._refused(event, error))
+        if self._state.is_parked and not state.is_pausing:  # what starts now isn't to be held
+            self._stop = None
         self._state = state
         if isinstance(event, TaskPaused):
             self._ends.pop(event.task, None)
@@ -302,6 +337,7 @@ class WorkflowDriver:
             command.context,
             self._run,
             partial(self._rows.note, number),
+            self._look,
             begun=self._rows.take_begun(number),
         )
         if self._stop is not None:  # requested while the start was being recorded
@@ -328,7 +364,7 @@ class WorkflowDriver:
     def _visit_ended(self, command: StartTask, end: VisitEnd) -> Event:
         """The event of a visit's end; a visit whose output is too large has failed."""
         number, visit = command.task, command.visit
-        if end.result.status is Status.PAUSED:
+        if end.result.status in (Status.PAUSED, Status.WAITING):
             self._ends[number] = end
             return TaskPaused(number, visit)
         try:

@@ -24,6 +24,7 @@ from fanwise.engine.handle import RunHandle, RunInbox, end_task
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.lease import LeaseKeeper
 from fanwise.engine.limits import ProcessSlots
+from fanwise.engine.parking import Parking
 from fanwise.engine.recorders.run import RunRecorder
 from fanwise.engine.recovery.start import fresh_start
 from fanwise.engine.run_factory import PreparedRun, RunFactory
@@ -450,9 +451,10 @@ class Engine:
         prepared, start, rerun = beginning.prepared, beginning.start, beginning.rerun
         plan, record, observer = prepared.plan, prepared.record, session.observer
         last = await asyncio.to_thread(self._services.records.last_visit_no, record.run_no)
-        run = self._run_services(beginning, session, last)
+        run = self._run_services(beginning, session, lease, last)
         recorder = RunRecorder(plan, record, start, run, rerun, ran_s=lease.ran_s)
         driver = WorkflowDriver(plan, start, prepared.context, run, recorder)
+        run.parking.on_broken(driver.tell)
         is_new = record.started_at is None
         report = observer.run_started if is_new else observer.run_resumed
         report(record.id, record.workflow, tuple(plan.numbers))
@@ -469,10 +471,15 @@ class Engine:
         finally:
             session.inbox.close()
             run.stop.set()
+            await run.parking.close()
+        if ended.status is Status.WAITING:
+            # An answer that came while the run was being left finds it waiting only from now on.
+            wake = partial(self._services.waits.wake_settled, record.run_no)
+            await asyncio.to_thread(wake, after=run.parking.last_settled)
         return recorder.summary(ended)
 
     def _run_services(
-        self, beginning: Beginning, session: Session, last_visit_no: int
+        self, beginning: Beginning, session: Session, lease: Lease, last_visit_no: int
     ) -> RunServices:
         prepared = beginning.prepared
         record = prepared.record
@@ -487,11 +494,19 @@ class Engine:
             shared_limits=self._shared_limits,
             stop=StopFlag(),
             activity=Activity(),
+            parking=Parking(
+                record.run_no,
+                lease.token,
+                self._services.waits,
+                self._services.clock,
+                self._services.limits.waiting,
+            ),
             workflow_folder=Path(record.file).parent,
             caller_folder=Path(record.origin.folder),
             given=frozenset(record.origin.given),
             numbers=itertools.count(last_visit_no + 1),
             child=run_child,
+            may_end_waiting=not prepared.has_secrets,
             most_items=record.origin.most_items,
             takes_changed_files=beginning.takes_changed_files,
         )

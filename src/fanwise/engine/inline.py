@@ -13,6 +13,7 @@ from fanwise.bitmap import Bitmap
 from fanwise.catalog import LOCAL, Runs
 from fanwise.context import WorkflowContext
 from fanwise.engine.calls import make_call
+from fanwise.engine.parking import may_park
 from fanwise.engine.services import RunServices
 from fanwise.engine.tasks import is_handled
 from fanwise.engine.visit import Visit, VisitEnd
@@ -26,7 +27,7 @@ from fanwise.values import decode
 def is_plain(task: PlannedTask, executor: str | None = None) -> bool:
     """True if a visit of the task is nothing but one call of an `async def` in this process.
 
-    `executor` is the one of tasks that name none, or None.
+    It doesn't wait for answers or signals. `executor` is the one of tasks that name none, or None.
     """
     settings = task.settings
     asked = None if task.spec.workflow is not None else settings.executor.given or executor
@@ -41,6 +42,7 @@ def is_plain(task: PlannedTask, executor: str | None = None) -> bool:
         and not settings.delay.given
         and (settings.retry is None or not settings.retry.count.given)
         and task.retry_until is None
+        and not may_park(task)
     )
 
 

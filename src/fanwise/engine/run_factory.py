@@ -11,14 +11,14 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from fanwise.context import WorkflowContext
+from fanwise.context import MANUAL_TRIGGER, TRIGGER_KEYS, WorkflowContext
 from fanwise.engine.masking import Masker
 from fanwise.engine.run_rules import with_rules
 from fanwise.errors import AttemptError, ParameterError, UsageError
 from fanwise.model import MOST_PRIORITY, RunOrigin, RunRecord, Status, Submission
 from fanwise.plan import Plan, bind_parameters, require_no_secrets, require_recordable
 from fanwise.ports import SECRET_PREFIX, Clock, Randomness, Secrets
-from fanwise.values import FrozenDict, Json, decode, encode
+from fanwise.values import FrozenDict, Json, decode, encode, freeze, thaw
 
 _MAX_TAGS: Final = 20
 _MOST_KEY: Final = 200
@@ -38,6 +38,15 @@ class PreparedRun(msgspec.Struct, frozen=True):
     context: WorkflowContext
     masker: Masker
     timeout_s: float | None
+
+    @property
+    def has_secrets(self) -> bool:
+        """True if parameters have values that aren't recorded, so no other process has them."""
+        given = self.context.parameters
+        return any(
+            each.secret and given.get(name) is not None
+            for name, each in self.plan.parameters.items()
+        )
 
 
 class RunFactory:
@@ -62,14 +71,22 @@ class RunFactory:
         return self._prepared(plan, record, given)
 
     def submitted(
-        self, plan: Plan, given: Mapping[str, Json], run_id: str | None, tags: Collection[str]
+        self,
+        plan: Plan,
+        given: Mapping[str, Json],
+        run_id: str | None,
+        tags: Collection[str],
+        trigger: Mapping[str, Json] = {},
     ) -> RunRecord:
         """A run to be submitted, which another process drives by its record alone.
 
-        Secrets that the workflow names are those of that process. Raises `ParameterError`, also for
-        a parameter that is a secret or holds one, and `UsageError`.
+        `trigger` has the facts of the fire that makes it, if one does. Secrets that the workflow
+        names are those of that process. Raises `ParameterError`, also for a parameter that is a
+        secret or holds one, and `UsageError`.
         """
         record = self._new_record(plan, given, run_id, tags)
+        known = {name: thaw(value) for name, value in trigger.items() if value is not None}
+        record = replace(record, origin=replace(record.origin, trigger=known))
         require_recordable(plan, given)
         bound = bind_parameters(plan, given)
         require_no_secrets(plan, bound, self.masker().mask)
@@ -123,8 +140,14 @@ class RunFactory:
             names = tuple(dict.fromkeys((*record.origin.given, *corrected)))
             record = replace(record, origin=replace(record.origin, given=names))
         was = record.origin
-        origin = replace(_origin(plan, was.given), folder=was.folder, most_items=was.most_items)
-        if plan.text != record.definition or origin.workflows != was.workflows:
+        origin = replace(
+            _origin(plan, was.given),
+            folder=was.folder,
+            most_items=was.most_items,
+            trigger=was.trigger,
+        )
+        is_first = bool(was.trigger) and not was.actions  # a fire knows no actions
+        if is_first or plan.text != record.definition or origin.workflows != was.workflows:
             record = replace(
                 record,
                 workflow=plan.name,
@@ -279,8 +302,12 @@ def _first_context(
 ) -> WorkflowContext:
     """The context of a run at its start."""
     started = datetime.fromtimestamp(record.created_at, UTC).isoformat(timespec="milliseconds")
+    trigger = {**dict.fromkeys(TRIGGER_KEYS), **record.origin.trigger}
     return WorkflowContext(
-        parameters=parameters, run={"id": record.id, "started_at": started}, secrets=secrets
+        parameters=parameters,
+        run={"id": record.id, "started_at": started},
+        trigger=freeze(trigger, where="trigger") if record.origin.trigger else MANUAL_TRIGGER,
+        secrets=secrets,
     )
 
 

@@ -22,10 +22,10 @@ def with_rules(origin: RunOrigin, plan: Plan, context: WorkflowContext) -> RunOr
     """Return the origin of a run with the rules of its workflow. Raises `ParameterError`."""
     limit = repeat = None
     if (concurrency := plan.concurrency) is not None:
-        key = _key(concurrency.key, "concurrency", context) if concurrency.key else ""
+        key = key_text(concurrency.key, "concurrency", context) if concurrency.key else ""
         limit = RunLimit(plan.name, key, concurrency.most, concurrency.when_full)
     if (dedupe := plan.dedupe) is not None:
-        repeat = RepeatKey(plan.name, _key(dedupe.key, "dedupe", context), dedupe.for_s)
+        repeat = RepeatKey(plan.name, key_text(dedupe.key, "dedupe", context), dedupe.for_s)
     return replace(origin, limit=limit, priority=_priority(plan, context), repeat=repeat)
 
 
@@ -38,8 +38,11 @@ def _priority(plan: Plan, context: WorkflowContext) -> int:
         raise ParameterError(error.message, hint=error.hint) from None
 
 
-def _key(value: Value, owner: str, context: WorkflowContext) -> str:
-    """Return the text that a key gives; of other values it is their JSON."""
+def key_text(value: Value, owner: str, context: WorkflowContext) -> str:
+    """Return the text that a key gives; of other values it is their JSON.
+
+    Raises `ParameterError`.
+    """
     try:
         found = value.evaluate(context, None)
         text = found if isinstance(found, str) else encode(found).decode()
@@ -49,6 +52,6 @@ def _key(value: Value, owner: str, context: WorkflowContext) -> str:
         raise ParameterError(
             f"{value.place}  the key of {owner} gives a text that can't be one: keys have 1 to "
             f"{_MOST_KEY} characters, and no NUL.",
-            hint="Name a parameter that tells runs apart shortly, such as an id.",
+            hint="Name a value that tells runs apart shortly, such as an id.",
         )
     return text

@@ -18,6 +18,7 @@ from fanwise.engine.folders import locate
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.limits import ProcessSlots, Slots
 from fanwise.engine.masking import Masker
+from fanwise.engine.parking import Parking
 from fanwise.engine.sharing import SharedLimits
 from fanwise.engine.visit import Visit
 from fanwise.model import ErrorInfo, Limits
@@ -35,6 +36,7 @@ from fanwise.ports import (
     RunSlots,
     Shares,
     Sources,
+    Waits,
 )
 
 
@@ -50,6 +52,7 @@ class Services(msgspec.Struct, frozen=True):
     ownership: Ownership
     mailbox: Mailbox
     queue: Queue
+    waits: Waits
     run_slots: RunSlots
     shares: Shares
     executors: Mapping[str, Executor]
@@ -93,6 +96,7 @@ class RunServices(msgspec.Struct, frozen=True):
     shared_limits: SharedLimits
     stop: StopFlag
     activity: Activity
+    parking: Parking
     workflow_folder: Path
     caller_folder: Path
     given: frozenset[str]
@@ -104,6 +108,8 @@ class RunServices(msgspec.Struct, frozen=True):
     """The number of workflows around the one that runs."""
     most_items: int | None = None
     """The number of items of each fan-out that are run, the first ones; None is all."""
+    may_end_waiting: bool = True
+    """False if a run of which all that is left waits stays with its process."""
     takes_changed_files: bool = False
     """True if items are read from a file although it has changed since the first was read."""
 

@@ -141,6 +141,7 @@ class Taking:
             return
         claim = self._services.queue.claim
         try:
+            await asyncio.to_thread(self._services.waits.wake_due)
             number = await asyncio.to_thread(engine_no)
             claims = await asyncio.to_thread(claim, number, self._queues, room)
         except StoreUnusableError as error:
@@ -211,7 +212,8 @@ class Taking:
             for engine in await asyncio.to_thread(self._watch.gone, engines, now):
                 if engine.submitted or not engine.runs:
                     put_back = await asyncio.to_thread(queue.reap, engine.engine_no, engine.beats)
-                    self._takings.engine_gone(engine, put_back)
+                    if put_back or not engine.submitted:  # else another engine was faster
+                        self._takings.engine_gone(engine, put_back)
         except StoreError as error:
             self._watch.forget()
             self._takings.store_failed(error)

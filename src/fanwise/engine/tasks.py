@@ -33,6 +33,7 @@ from fanwise.model import (
     Status,
     TaskResult,
     VisitRecord,
+    WaitPlace,
 )
 from fanwise.plan import PlannedItems, PlannedTask
 from fanwise.ports import Executor
@@ -44,6 +45,7 @@ class VisitRunner:
 
     `note` records fields of its row that become known on the way. `begun` is the row of a visit
     that was interrupted: it resumes there, and its recorded items and steps aren't run again.
+    `on_rest` is called when nothing is left of it but waits.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class VisitRunner:
         context: WorkflowContext,
         run: RunServices,
         note: Callable[..., Awaitable[None]],
+        on_rest: Callable[[], None],
         *,
         begun: VisitRecord | None = None,
     ) -> None:
@@ -67,6 +70,7 @@ class VisitRunner:
         self._executor: str | None = None  # that the task asks for
         self._stop: Stop | None = None
         self._stopped = asyncio.Event()
+        self._on_rest = on_rest
         self.progress = Progress(task.name, has_items=task.items is not None, visit=visit.number)
 
     def stop(self, how: Stop) -> None:
@@ -76,6 +80,16 @@ class VisitRunner:
         self._run.stop.set()
         if self._feed is not None:
             self._feed.stop(self._stop)
+
+    @property
+    def is_resting(self) -> bool:
+        """True while nothing is left to do but to wait for the settling of recorded waits."""
+        return self._feed is not None and self._feed.is_resting
+
+    @property
+    def parked_places(self) -> list[WaitPlace]:
+        """The places of the waits that attempts are parked for."""
+        return [] if self._feed is None else self._feed.parked_places
 
     async def run(self) -> VisitEnd:
         """Run the visit to its end, or to its pause. Raises `StoreError`."""
@@ -142,6 +156,7 @@ class VisitRunner:
 
     async def _execute(self, feed: AttemptQueue, call: VisitCall) -> None:
         self._feed = feed
+        feed.on_rest(self._on_rest)
         if self._stop is not None:  # requested while the settings were evaluated
             feed.stop(self._stop)
         executor = await self._placed(feed, call)
@@ -176,6 +191,7 @@ class VisitRunner:
             self.progress,
             self._run,
             self._slots,
+            self._visit,
             is_workflow=self._task.spec.workflow is not None,
             began_at=self._began_at(),
         )
@@ -236,6 +252,8 @@ class VisitRunner:
             is_total_known = feed.is_total_known
         finally:
             feed.close()
+        if result.status is Status.PAUSED and feed.was_parked:
+            result = replace(result, status=Status.WAITING)
         result = with_pages(result, run.services.records, visit.run_no, visit.visit_no)
         return VisitEnd(result, feed.attempts, is_total_known=is_total_known)
 
@@ -296,9 +314,10 @@ class VisitRunner:
 
     def _stopped_early(self) -> VisitEnd:
         """The end of a visit that was stopped before any of its attempts had ended."""
-        return VisitEnd(
-            TaskResult(Status.CANCELLED if self._stop is Stop.CANCEL else Status.PAUSED)
-        )
+        if self._stop is Stop.CANCEL:
+            return VisitEnd(TaskResult(Status.CANCELLED))
+        was_parked = self._feed is not None and self._feed.was_parked
+        return VisitEnd(TaskResult(Status.WAITING if was_parked else Status.PAUSED))
 
 
 def is_handled(task: PlannedTask, context: WorkflowContext, result: TaskResult) -> bool:

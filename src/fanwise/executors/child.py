@@ -117,8 +117,8 @@ class Child:
             self._attempts += len(message.attempts)
         self._channel.send(encode_message(message))
 
-    def running(self) -> frozenset[int]:
-        """The numbers of the attempts that it ran when it died."""
+    def running(self) -> frozenset[int] | None:
+        """The numbers of the attempts that it ran when it died, or None if some aren't known."""
         return self._marks.running()
 
     def kill(self) -> None:

@@ -158,7 +158,8 @@ class Sleeping(msgspec.Struct, frozen=True, tag="sleeping"):
     alone: bool
 
 
-ToWorker: TypeAlias = Welcome | Open | Attempts | Recall | Stop | Slept | Close
+ToVisit: TypeAlias = Open | Attempts | Recall | Stop | Slept | Close
+ToWorker: TypeAlias = Welcome | ToVisit
 FromWorker: TypeAlias = Hello | Opened | Refused | Ended | Returned | Logged | Sleeping
 VisitMessage: TypeAlias = Opened | Refused | Ended | Returned | Logged | Sleeping
 

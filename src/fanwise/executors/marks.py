@@ -1,7 +1,7 @@
 """Notes of the attempts that a worker runs, in memory that outlives it.
 
-A worker writes them, and its engine reads them once it has died. Each place has the number of an
-attempt that runs, or 0.
+A worker writes them, and its engine reads them once it has died. The first number counts attempts
+that found no place; each other one is that of an attempt that runs, or 0.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import struct
 from typing import Final
 
 PLACES: Final = 4_096
-"""The most attempts that are noted at once."""
 
 _NUMBER: Final = struct.Struct("=Q")
-SIZE_BYTES: Final = PLACES * _NUMBER.size
+_NOWHERE: Final = 0
+SIZE_BYTES: Final = (1 + PLACES) * _NUMBER.size
 
 
 class Marks:
@@ -22,23 +22,36 @@ class Marks:
 
     def __init__(self, file: int) -> None:
         self._memory = mmap.mmap(file, SIZE_BYTES)
-        self._free = list(range(PLACES))[::-1]
+        self._free = list(range(PLACES, 0, -1))
         self._places: dict[int, int] = {}
+        self._unnoted = 0
 
     def begin(self, number: int) -> None:
         """Note that an attempt has begun."""
+        if not self._free:
+            self._places[number] = _NOWHERE
+            self._count(1)
+            return
         place = self._places[number] = self._free.pop()
         _NUMBER.pack_into(self._memory, place * _NUMBER.size, number)
 
     def end(self, number: int) -> None:
         """Note that it has ended."""
         place = self._places.pop(number)
+        if place == _NOWHERE:
+            self._count(-1)
+            return
         _NUMBER.pack_into(self._memory, place * _NUMBER.size, 0)
         self._free.append(place)
 
-    def running(self) -> frozenset[int]:
-        """The attempts that have begun and not ended."""
-        return frozenset(number for (number,) in _NUMBER.iter_unpack(self._memory) if number)
+    def _count(self, change: int) -> None:
+        self._unnoted += change
+        _NUMBER.pack_into(self._memory, _NOWHERE, self._unnoted)
+
+    def running(self) -> frozenset[int] | None:
+        """The attempts that have begun and not ended, or None if not all of them are noted."""
+        unnoted, *numbers = (number for (number,) in _NUMBER.iter_unpack(self._memory))
+        return None if unnoted else frozenset(numbers) - {0}
 
     def close(self) -> None:
         """Give the memory back."""

@@ -114,14 +114,15 @@ class Placing(Generic[W]):
             lane.group = None
         lane.add(number, ticket, runs=runs)
 
-    def lost(self, worker: W, running: Collection[int] | None) -> Loss:
+    def lost(self, worker: W, running: Collection[int] | None, *, is_late: bool = False) -> Loss:
         """Take the lane of a worker that has died; `running` are the numbers that it ran, if known.
 
-        An attempt whose outcome has come is none of them any more.
+        An attempt whose outcome has come is none of them any more. One that `is_late` was killed
+        with its worker, so there is no doubt.
         """
         lane = self.lanes.pop(worker)
         suspects, others = _divided(lane, running)
-        if len(suspects) == 1 and lane.group is not None:
+        if len(suspects) == 1 and (is_late or lane.group is not None):
             return Loss(others, suspects[0], lane.running - 1)
         again: list[Ticket] = []
         halves = running is None or lane.group is not None

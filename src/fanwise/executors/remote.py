@@ -132,21 +132,25 @@ class RemoteVisit:
 
     # Handing out
 
-    def _fill(self, station: Station) -> bool:
-        """Send what may begin at once, and a chunk behind it; False if there is nothing to send."""
+    def _fill(self, station: Station, ticket: Ticket | None = None) -> bool:
+        """Send what may begin at once, and a chunk behind it; False if there is nothing to send.
+
+        A `ticket` that was taken already is the first.
+        """
         lane, chunk = station.lane, _Chunk()
         while lane.has_room:
-            ticket = self._feed.take()
+            ticket = ticket or self._feed.take()
             if ticket is None:
                 break
             group = self._placing.group_of(ticket)
             if group != lane.group and (lane.sent or not station.lent):
-                self._feed.put_back([ticket], running=1)
                 if group is not None and not station.lent:
                     self._send(station, chunk)
-                    return self._fill(self._stations.spare(group))
+                    return self._fill(self._stations.spare(group), ticket)
+                self._feed.put_back([ticket], running=1)
                 break
             self._add(station, chunk, ticket, runs=True)
+            ticket = None
         if chunk.attempts:
             self._add_ahead(station, chunk)
             self._send(station, chunk)
@@ -299,8 +303,7 @@ class RemoteVisit:
             if self._losses >= MOST_LOSSES:
                 feed.give_up(never_began(end))
         else:
-            running = worker.running()
-            loss = self._placing.lost(worker, running)
+            loss = self._placing.lost(worker, worker.running(), is_late=bool(station.killed))
             if loss.failed is not None:
                 error: AttemptError = died(self._call.describe(loss.failed), end)
                 if station.killed:

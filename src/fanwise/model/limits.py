@@ -43,3 +43,5 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     below, but at least 16."""
     depth: int = 16
     """Workflows that stand within each other, the run's own included."""
+    waiting: int = 10_000
+    """Open questions and waits for signals of one run; an attempt beyond it fails."""

@@ -8,6 +8,7 @@ import msgspec
 
 from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status
 from fanwise.model.slots import NamedLimit, RepeatKey, RunLimit
+from fanwise.model.waits import CloseWaits, Wait
 
 
 class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
@@ -111,7 +112,8 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     `most_items` bounds each fan-out. `workflows` has the texts of the workflows that it calls, and
     `actions` a digest of the code of each action, by its name. `limit` is the limit across runs
     that the run is under, `priority` its place among those that wait, and `repeat` the key under
-    which it is a repeat of another run. `named_limits` are those that its tasks name.
+    which it is a repeat of another run. `named_limits` are those that its tasks name. `trigger` has
+    the facts of the fire that has made the run, none of them null; without them it has none.
     """
 
     folder: str = ""
@@ -124,6 +126,7 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     priority: int = 0
     repeat: RepeatKey | None = None
     named_limits: tuple[NamedLimit, ...] = ()
+    trigger: Mapping[str, object] = {}
 
 
 class RunRecord(msgspec.Struct, frozen=True):
@@ -179,9 +182,19 @@ class Sleep(msgspec.Struct, frozen=True, gc=False):
     due_at: float
 
 
-Record = RunRecord | VisitRecord | ItemOutcome | RecordedEvent | LogEntry | Sleep | Discard
-"""Records that the journal writes: runs, visits and sleeps replace earlier records of them; items,
-events and logs are added."""
+Record = (
+    RunRecord
+    | VisitRecord
+    | ItemOutcome
+    | RecordedEvent
+    | LogEntry
+    | Sleep
+    | Discard
+    | CloseWaits
+    | Wait
+)
+"""Records of a run. The journal writes all but waits, which `Waits` does: runs, visits and sleeps
+replace earlier records of them; items, events and logs are added."""
 
 
 class FileFingerprint(msgspec.Struct, frozen=True):

@@ -14,11 +14,13 @@ from fanwise.values import FrozenDict
 class Status(StrEnum):
     """The status of a run, a task or an item.
 
-    A run has any of the first six, a task any at all, an item `succeeded`, `failed` or `cancelled`.
+    A run has any of the first seven, a task any at all, an item `succeeded`, `failed` or
+    `cancelled`. Of a run that is `waiting` all that is left waits, and no process drives it.
     """
 
     PENDING = "pending"
     RUNNING = "running"
+    WAITING = "waiting"
     PAUSED = "paused"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -32,7 +34,7 @@ class Status(StrEnum):
         return self not in _OPEN
 
 
-_OPEN = frozenset({Status.PENDING, Status.RUNNING, Status.PAUSED})
+_OPEN = frozenset({Status.PENDING, Status.RUNNING, Status.WAITING, Status.PAUSED})
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, omit_defaults=True):

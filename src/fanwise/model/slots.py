@@ -23,8 +23,9 @@ SHARE_S: Final = 15.0
 class RunLimit(msgspec.Struct, frozen=True, omit_defaults=True):
     """The limit on runs of one `key` in one `scope`: at most `most` of them have a slot.
 
-    A run has one from the moment it is taken or started until it is over or paused. `when_full` is
-    one of `WHEN_FULL`. The limit of a key is that of the run of this key that was made last.
+    A run has one from the moment it is taken or started until it is over, paused or waits.
+    `when_full` is one of `WHEN_FULL`. The limit of a key is that of the run of this key that was
+    made last.
     """
 
     scope: str

@@ -6,7 +6,7 @@ A file with problems leaves all others as they are.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,7 @@ from fanwise.definition.project import PROJECT_FILE, ProjectDefinition, load_pro
 from fanwise.definition.project_triggers import TRIGGERS_FILE, ProjectTriggers
 from fanwise.definition.yaml.composer import compose
 from fanwise.errors import DefinitionError, Diagnostic, FanwiseError, Place, UsageError
-from fanwise.model import Limits
+from fanwise.model import Limits, NamedLimit
 from fanwise.packs.workflows import Workflows, read_file
 from fanwise.plan import Plan
 from fanwise.plan.project_triggers import Owned, apart_triggers, own_triggers, project_problems
@@ -33,6 +33,7 @@ class Project(msgspec.Struct, frozen=True):
     triggers: tuple[Owned, ...]
     problems: tuple[Diagnostic, ...]
     warnings: tuple[Diagnostic, ...]
+    limits: tuple[NamedLimit, ...] = ()
 
 
 def find_folder(start: Path) -> Path:
@@ -49,13 +50,16 @@ def load_project_triggers(start: Path, pack_folders: Sequence[Path], limits: Lim
     read or names no file.
     """
     folder = find_folder(start)
+    definition = _definition(folder, limits)
     plans: list[Plan] = []
     problems: list[Diagnostic] = []
     warnings: list[Diagnostic] = []
-    for file in _workflow_files(folder, limits):
+    for file in _workflow_files(folder, definition, limits):
         try:
             # Each by itself, since a file that is wrong also spoils what has named it.
-            plan = Workflows(pack_folders, limits, import_packs=False).load(file)
+            plan = Workflows(
+                pack_folders, limits, import_packs=False, named_limits=definition.limits
+            ).load(file)
         except FanwiseError as error:
             problems += _problems_of(error, file)
         else:
@@ -76,15 +80,54 @@ def load_project_triggers(start: Path, pack_folders: Sequence[Path], limits: Lim
             problems += its_problems
             warnings += its_warnings
     problems += project_problems(plans, owned)
-    return Project(folder, tuple(plans), tuple(owned), tuple(problems), tuple(warnings))
+    return Project(
+        folder,
+        tuple(plans),
+        tuple(owned),
+        tuple(problems),
+        tuple(warnings),
+        definition.limits,
+    )
 
 
-def _workflow_files(folder: Path, limits: Limits) -> list[Path]:
+def project_stamp(start: Path) -> Hashable:
+    """A value that is another one once a file of the project around `start` may have changed.
+
+    Files of folders within the project count by what `workflows` named at the moment.
+    """
+    folder = find_folder(start)
+    files = {folder / PROJECT_FILE, folder / TRIGGERS_FILE}
+    for pattern in _patterns(folder):
+        files.update(folder.glob(pattern))
+    return tuple((str(file), _file_stamp(file)) for file in sorted(files))
+
+
+def _patterns(folder: Path) -> Sequence[str]:
+    own = [f"*{ending}" for ending in _ENDINGS]
+    try:
+        return _definition(folder, Limits()).workflows or own
+    except FanwiseError:  # a problem of the project, which is told when it is read
+        return own
+
+
+def _file_stamp(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _definition(folder: Path, limits: Limits) -> ProjectDefinition:
+    file = folder / PROJECT_FILE
+    if not file.is_file():
+        return ProjectDefinition()
+    return load_project(read_file(file, limits), file=_shown(file), limits=limits)
+
+
+def _workflow_files(folder: Path, definition: ProjectDefinition, limits: Limits) -> list[Path]:
     """The files that `workflows` names; without it the folder's own that look like workflows."""
     file = folder / PROJECT_FILE
-    definition = ProjectDefinition()
-    if file.is_file():
-        definition = load_project(read_file(file, limits), file=_shown(file), limits=limits)
     if not definition.workflows:
         return [Path(_shown(each)) for each in _own_files(folder, limits)]
     found: dict[Path, None] = {}

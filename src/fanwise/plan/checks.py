@@ -38,6 +38,7 @@ CODES: Mapping[str, str] = {
     "impossible-join": "A task joins more ways than lead to it, or can't join where it stands.",
     "needs-and-next": "A task has needs, and another one leads to it with next.",
     "needs-cycle": "A task needs one that comes after it.",
+    "no-deadline": "A warning: a task waits for an answer or a signal without a timeout.",
     "old-variable": "A warning: an entry of publish reads a variable that the same publish sets.",
     "racing-variable": "A warning: tasks side by side publish the same variable.",
     "rewritten-number": "A warning: a number's value is written in other digits than in the file.",
@@ -53,6 +54,7 @@ CODES: Mapping[str, str] = {
     "unknown-variable": "A template names a variable that nothing declares or publishes before.",
     "unplaced-task": "A task doesn't say what it comes after, while others do.",
     "unreachable-task": "Nothing leads to a cycle of tasks from a start of the workflow.",
+    "waits-with-secret": "A warning: a task waits in a run that has a secret parameter.",
 }
 """Every code that `compile_plan` adds to those of the definition, with its meaning."""
 

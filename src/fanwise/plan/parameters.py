@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from fanwise.definition import Accepted, did_you_mean, fits_type, type_of
+from fanwise.definition import Accepted, ParameterDefinition, did_you_mean, fits_type, type_of
 from fanwise.errors import ParameterError, ResultError
 from fanwise.plan.model import Plan
 from fanwise.ports import SECRET_PREFIX
 from fanwise.values import FrozenDict, freeze
 
 
-def bind_parameters(plan: Plan, given: Mapping[str, Any]) -> FrozenDict:
+class Declares(Protocol):
+    """Declares parameters: a workflow, or a question of which they are the fields of an answer.
+
+    `file` is the place that messages begin with.
+    """
+
+    @property
+    def file(self) -> str:
+        """The place that messages begin with."""
+
+    @property
+    def parameters(self) -> Mapping[str, ParameterDefinition]:
+        """The parameters by their names."""
+
+
+def bind_parameters(plan: Declares, given: Mapping[str, Any]) -> FrozenDict:
     """The values of all declared parameters, frozen.
 
     Raises `ParameterError` with a line for each that is missing, unknown or of another type.
@@ -66,7 +81,7 @@ def _unrecordable(plan: Plan, name: str, why: str) -> str:
     )
 
 
-def read_parameter(plan: Plan, name: str, text: str) -> Any:
+def read_parameter(plan: Declares, name: str, text: str) -> Any:
     """The value that `text` stands for, read as the type that the parameter is declared as.
 
     Without a type it is read as the type of the choices, or of the default, or else it is text.
@@ -91,19 +106,19 @@ def read_parameter(plan: Plan, name: str, text: str) -> Any:
     return _checked(plan, name, value)
 
 
-def _unknown(plan: Plan, name: object) -> str:
+def _unknown(plan: Declares, name: object) -> str:
     known = ", ".join(plan.parameters)
     hint = f"It declares: {known}." if known else "It declares none."
     if not isinstance(name, str):
         return (
-            f"{plan.file}  the workflow has no parameter whose name is of type "
+            f"{plan.file}  there is no parameter whose name is of type "
             f"{type(name).__name__}. {hint}"
         )
     hint = did_you_mean(name, plan.parameters) or hint
-    return f'{plan.file}  the workflow has no parameter "{name}". {hint}'
+    return f'{plan.file}  there is no parameter "{name}". {hint}'
 
 
-def _checked(plan: Plan, name: str, value: object) -> Any:
+def _checked(plan: Declares, name: str, value: object) -> Any:
     """The parameter's value, frozen. Raises `ParameterError` if it isn't JSON or doesn't fit."""
     parameter = plan.parameters[name]
     try:
@@ -115,6 +130,6 @@ def _checked(plan: Plan, name: str, value: object) -> Any:
     return frozen
 
 
-def _misfit(plan: Plan, name: str, takes: str, why: str = "") -> ParameterError:
+def _misfit(plan: Declares, name: str, takes: str, why: str = "") -> ParameterError:
     takes = f"{takes}, {why}" if why else takes
     return ParameterError(f'{plan.file}  the parameter "{name}" takes {takes}.')

@@ -114,11 +114,7 @@ class Triggers:
         self.problems += _Names(planned).problems()
         self.problems += self._parameter_problems(planned, path)
         self._check_runs(trigger, *path)
-        if (
-            kind != "schedule"
-            and overlap in (Overlap.SKIP, Overlap.QUEUE)
-            and not _gathers(trigger)
-        ):
+        if kind != "schedule" and overlap in (Overlap.SKIP, Overlap.QUEUE) and not gathers(trigger):
             self._warn(
                 (*path, "overlap"),
                 "dropped-events",
@@ -263,7 +259,7 @@ class Triggers:
         self.warnings.append(Diagnostic(place, code, message, hint))
 
 
-def _gathers(trigger: TriggerDefinition) -> bool:
+def gathers(trigger: TriggerDefinition) -> bool:
     """True if a run has several events."""
     by_file = trigger.file is not None and trigger.file.batch is not None
     event = trigger.event
@@ -277,7 +273,7 @@ class _Names:
 
     def __init__(self, trigger: PlannedTrigger) -> None:
         self._trigger = trigger
-        self._gathers = _gathers(trigger.definition)
+        self._gathers = gathers(trigger.definition)
 
     def problems(self) -> Iterator[Diagnostic]:
         trigger = self._trigger

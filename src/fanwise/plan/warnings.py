@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from fanwise.catalog import WAITING_ACTIONS
 from fanwise.errors import Diagnostic
 from fanwise.graph import Graph
 from fanwise.plan.model import Plan, PlannedTask
@@ -13,6 +14,7 @@ from fanwise.plan.values import Value
 def warnings_of(plan: Plan) -> Iterator[Diagnostic]:
     """Findings that are allowed, and perhaps not meant."""
     yield from _races(plan)
+    yield from _waits(plan)
     for task in plan.tasks:
         for values in _published(task):
             for name, value in values.items():
@@ -53,6 +55,29 @@ def _races(plan: Plan) -> Iterator[Diagnostic]:
                     f'"{graph.names[second]}" is kept.',
                     "Publish under two names if both are needed.",
                 )
+
+
+def _waits(plan: Plan) -> Iterator[Diagnostic]:
+    """Find waits that may never end, and those for which the run's process has to stay."""
+    waiting = [task for task in plan.tasks if task.spec.name in WAITING_ACTIONS]
+    for task in waiting:
+        timeout = task.settings.timeout
+        if timeout.template is None and timeout.given is None:
+            yield Diagnostic(
+                task.place,
+                "no-deadline",
+                f'task "{task.name}" waits for ever if nobody answers.',
+                "Give it a deadline, such as timeout: 3d.",
+            )
+    secret = [name for name, each in plan.parameters.items() if each.secret]
+    if waiting and secret:
+        yield Diagnostic(
+            waiting[0].place,
+            "waits-with-secret",
+            f'task "{waiting[0].name}" waits, and the secret parameter "{secret[0]}" isn\'t '
+            "recorded, so the process that has it can't leave the run.",
+            "Name the secret as secrets.NAME, which is read where the run is driven.",
+        )
 
 
 def _members(publishers: int, graph: Graph) -> Iterator[int]:

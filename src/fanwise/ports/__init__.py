@@ -17,6 +17,7 @@ from fanwise.ports.execution import (
     RemoteAttemptError,
     Ticket,
 )
+from fanwise.ports.fires import Fires
 from fanwise.ports.machine import (
     SECRET_PREFIX,
     Clock,
@@ -47,6 +48,7 @@ from fanwise.ports.store import (
     Pages,
     Records,
 )
+from fanwise.ports.waits import Waits
 
 __all__ = [
     "PAGE_BYTES",
@@ -60,6 +62,7 @@ __all__ = [
     "Clock",
     "Executor",
     "Feed",
+    "Fires",
     "Future",
     "InputText",
     "Journal",
@@ -87,5 +90,6 @@ __all__ = [
     "TaskProgress",
     "Ticket",
     "Timer",
+    "Waits",
     "is_driven",
 ]

@@ -251,12 +251,12 @@ class Maintenance(Protocol):
         """All that is recorded of a run, as of one moment; nothing if there is no such run.
 
         First the run, then tasks by `visit_no`, those within children too, events by `seq`, items
-        by task and index, logs by task, index and time, sleeps by path. It is read as it
-        is taken.
+        by task and index, logs by task, index and time, sleeps and waits by path. It is
+        read as it is taken.
         """
 
     def ended_runs(self) -> Iterator[EndedRun]:
-        """All runs that are neither pending nor running, the newest first.
+        """All runs that are neither pending, running nor waiting, the newest first.
 
         So none of them waits in a queue.
         """

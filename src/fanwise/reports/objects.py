@@ -16,6 +16,7 @@ from fanwise.model import (
     FailedAttempt,
     ItemOutcome,
     LogEntry,
+    OpenWait,
     RunRecord,
     Submission,
     TaskSummary,
@@ -25,6 +26,7 @@ from fanwise.reports.limits import LimitInUse, NamedLimitInUse
 from fanwise.reports.overview import Overview
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.timing import RunTime, TaskTime
+from fanwise.reports.waits import is_question
 from fanwise.values import JsonObject, decode, thaw
 
 MEDIAN: Final = 0.5
@@ -108,6 +110,22 @@ def engine_object(engine: EngineRecord) -> JsonObject:
         "lease_s": engine.owner.lease_s,
         "runs": engine.runs,
     }
+
+
+def wait_object(found: OpenWait) -> JsonObject:
+    """Return an open wait with its run, and its question if it has one."""
+    wait = found.wait
+    shown: JsonObject = {
+        "run_id": found.run_id,
+        "workflow": found.workflow,
+        "path": wait.path,
+        "waits_for": wait.waits_for.value,
+        "since": iso_time(wait.opened_at),
+        "until": iso_time(wait.deadline),
+    }
+    if is_question(wait):
+        return shown | {"question": decode(wait.form)}
+    return shown | {"events": list(wait.names), "key": wait.key}
 
 
 def limit_object(limit: LimitInUse) -> JsonObject:

@@ -18,6 +18,7 @@ from fanwise.model import (
     RunRecord,
     Sleep,
     VisitRecord,
+    Wait,
 )
 
 FORMAT = 2
@@ -33,6 +34,7 @@ _HEADS: dict[type[Record], dict[str, object]] = {
     ItemOutcome: {"kind": "item"},
     LogEntry: {"kind": "log"},
     Sleep: {"kind": "sleep"},
+    Wait: {"kind": "wait"},
 }
 
 _OWN_NUMBERS: Final = ("run_no", "log_no")

@@ -10,7 +10,7 @@ from fanwise.model import Status
 from fanwise.stores.rows import OWN
 from fanwise.stores.schema import TABLES_OF_RUNS, Table
 
-_OPEN = f"'{Status.PENDING.value}', '{Status.RUNNING.value}'"
+_OPEN = f"'{Status.PENDING.value}', '{Status.RUNNING.value}', '{Status.WAITING.value}'"
 _STATUSES = ", ".join(f"'{status.value}'" for status in Status)
 
 ENDED_RUNS = (

@@ -13,9 +13,9 @@ from fanwise.model import Status
 from fanwise.stores.database import Statement
 from fanwise.stores.slot_statements import TURN
 
-_OPEN: Final = f"('{Status.PENDING.value}', '{Status.RUNNING.value}', '{Status.PAUSED.value}')"
+_OPEN: Final = "({})".format(", ".join(f"'{each.value}'" for each in Status if not each.is_final))
 _REENTRY_S: Final = 1e12
-_NO_PROGRESS: Final = "('RunStarted', 'RunResumed', 'PauseRequested', 'TaskPaused')"
+_NO_PROGRESS: Final = "('RunStarted', 'RunResumed', 'PauseRequested', 'RunParked', 'TaskPaused')"
 """Kinds of events that each try of a run may record, however little it does."""
 
 # Each part is read at the end of an index. Items come to an end about in the order of their

@@ -17,6 +17,7 @@ import msgspec
 
 from fanwise.bitmap import Bitmap
 from fanwise.model import (
+    CloseWaits,
     Discard,
     EndedRun,
     EngineRecord,
@@ -79,6 +80,11 @@ class _Source(msgspec.Struct, omit_defaults=True):
         return FileFingerprint(self.size_bytes, self.modified_at, self.sample)
 
 
+_WITHOUT_SLOT = frozenset(
+    {each for each in Status if each.is_final} | {Status.PAUSED, Status.WAITING}
+)
+
+
 class Rows:
     """The rows of one commit; the values of a table's rows are in one flat list.
 
@@ -107,7 +113,7 @@ class Rows:
     )
 
     def __init__(self) -> None:
-        self.discards: list[Discard] = []
+        self.discards: list[Discard | CloseWaits] = []
         self.runs: list[SqlValue] = []
         self.freed: dict[int, RunLimit] = {}
         self.tags: dict[int, Sequence[str]] = {}
@@ -153,7 +159,7 @@ def to_rows(records: Sequence[Record]) -> Rows:
             if label is None:
                 short_items += values
             else:
-                _refuse_nul(label)
+                refuse_nul(label)
                 labelled_items += values
                 labelled_items.append(label)
         elif isinstance(record, VisitRecord):
@@ -163,20 +169,20 @@ def to_rows(records: Sequence[Record]) -> Rows:
         elif isinstance(record, RecordedEvent):
             rows.events += (record.run_no, record.seq, record.kind, record.data.decode())
         elif isinstance(record, LogEntry):
-            _refuse_nul(record.text)
+            refuse_nul(record.text)
             index = OWN if record.index is None else record.index
             rows.logs += (record.run_no, record.visit_no, index, record.at, record.attempt)
             rows.logs += (record.path, record.text)
         elif isinstance(record, Sleep):
             sleeps[record.run_no, record.path] = record
-        elif isinstance(record, Discard):
+        elif isinstance(record, Discard | CloseWaits):
             rows.discards.append(record)
-        else:
+        elif isinstance(record, RunRecord):
             runs[record.run_no] = record
     for run in runs.values():
         rows.runs += (run.run_no, *from_run(run))
         rows.tags[run.run_no] = run.tags
-        if run.origin.limit is not None and (run.status.is_final or run.status is Status.PAUSED):
+        if run.origin.limit is not None and run.status in _WITHOUT_SLOT:
             rows.freed[run.run_no] = run.origin.limit
     for task in tasks.values():
         _add_task(rows, task)
@@ -185,7 +191,7 @@ def to_rows(records: Sequence[Record]) -> Rows:
     return rows
 
 
-def _refuse_nul(text: str) -> None:
+def refuse_nul(text: str) -> None:
     """Raise `ValueError` for a text that PostgreSQL couldn't hold; all stores refuse the same."""
     if "\0" in text:
         raise ValueError("its text holds NUL")
@@ -193,7 +199,7 @@ def _refuse_nul(text: str) -> None:
 
 def _add_item(rows: Rows, item: ItemOutcome) -> None:
     if item.label is not None:
-        _refuse_nul(item.label)
+        refuse_nul(item.label)
     inline, payload = _split(item.output)
     if payload is not None:
         rows.payloads += (item.run_no, item.visit_no, item.index, payload)
@@ -279,7 +285,7 @@ def log_key(log: LogEntry | None) -> tuple[int, int, int]:
 def from_run(run: RunRecord) -> Row:
     """Return the row of `run` without its number. Raises `ValueError` for text with NUL."""
     for text in (run.id, run.workflow, run.file, run.definition):
-        _refuse_nul(text)
+        refuse_nul(text)
     return (
         run.id,
         run.workflow,

@@ -20,7 +20,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+REVISIONS = (
+    *("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"),
+    *("0012", "0013"),
+)
 
 _NUMBER = "BIGINT NOT NULL"
 _TEXT = "TEXT NOT NULL"
@@ -302,10 +305,110 @@ sleeps = Table(
     clustered=True,
 )
 
+# A wait is settled once, by a change that asks for the state `open`. The numbers of those that are
+# settled grow within a run, so that its engine asks for those after the last that it knows.
+waits = Table(
+    "waits",
+    {
+        "run_no": _NUMBER,
+        "path": _TEXT,
+        "turn": _NUMBER,
+        "waits_for": _TEXT,
+        "names": _TEXT,
+        "match_key": "TEXT",
+        "takes_earlier": _FLAG,
+        "state": _TEXT,
+        "opened_at": _TIME,
+        "deadline": "DOUBLE PRECISION",
+        "answered_by": "TEXT",
+        "via": "TEXT",
+        "settled_at": "DOUBLE PRECISION",
+        "settled_no": "BIGINT",
+        "form": _TEXT,
+        "answer": "TEXT",
+    },
+    key=("run_no", "path", "turn"),
+    indexes={
+        "waits_due": "(deadline) WHERE state = 'open' AND deadline IS NOT NULL",
+        "waits_open": "(run_no, deadline) WHERE state = 'open'",
+        "waits_settled": "(run_no, settled_no) WHERE settled_no IS NOT NULL",
+    },
+    clustered=True,
+)
+
+# Signals are kept with the run, whether a wait has taken them or not.
+signals = Table(
+    "signals",
+    {
+        "signal_no": "BIGINT",
+        "run_no": _NUMBER,
+        "name": _TEXT,
+        "match_key": "TEXT",
+        "sent_at": _TIME,
+        "sent_by": _TEXT,
+        "is_taken": _FLAG,
+        "payload": _TEXT,
+    },
+    key=("signal_no",),
+    indexes={"signals_left": "(run_no, signal_no) WHERE NOT is_taken"},
+    serial="signal_no",
+)
+
+# A trigger is known by its names: nobody deploys one. `turn` counts its changes, each of which is
+# decided on the turn before it.
+triggers = Table(
+    "triggers",
+    {
+        "trigger_no": _NUMBER,
+        "workflow": _TEXT,
+        "name": _TEXT,
+        "turn": _NUMBER,
+        "fingerprint": _TEXT,
+        "decided_to": _TIME,
+        "next_at": "DOUBLE PRECISION",
+        "paused_at": "DOUBLE PRECISION",
+        "note": _TEXT,
+        "last_at": "DOUBLE PRECISION",
+        "last_status": "TEXT",
+    },
+    key=("trigger_no",),
+    unique={"triggers_names": ("workflow", "name")},
+    serial="trigger_no",
+)
+
+# Fires stay when their runs are deleted, so they name these by id. The indexes have the few whose
+# runs may be open, and those that are held.
+fires = Table(
+    "fires",
+    {
+        "fire_no": _NUMBER,
+        "trigger_no": _NUMBER,
+        "key": _TEXT,
+        "at": _TIME,
+        "first_at": _TIME,
+        "n": _NUMBER,
+        "status": _TEXT,
+        "reason": _TEXT,
+        "run_id": "TEXT",
+        "is_open": _FLAG,
+        "fired_at": _TIME,
+        "facts": "TEXT",
+    },
+    key=("fire_no",),
+    unique={"fires_once": ("trigger_no", "key")},
+    indexes={
+        "fires_trigger": "(trigger_no, fire_no)",
+        "fires_open": "(trigger_no, fire_no) WHERE is_open",
+        "fires_held": "(trigger_no, fire_no) WHERE status = 'held'",
+    },
+    serial="fire_no",
+)
+
 TABLES = (
     *(runs, tags, engines, leases, requests, submissions),
     *(bounds, slots, waiters, repeats, shares, paces),
-    *(tasks, events, items, payloads, logs, sleeps),
+    *(tasks, events, items, payloads, logs, sleeps, waits, signals),
+    *(triggers, fires),
 )
 
 TABLES_OF_RUNS = tuple(each for each in TABLES if "run_no" in each.columns and each is not runs)

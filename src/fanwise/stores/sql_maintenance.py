@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from fanwise.model import EndedRun, Record, Status, StoreReport, StoreSize
-from fanwise.stores import maintenance_statements, rows, schema, statements
+from fanwise.stores import maintenance_statements, rows, schema, statements, wait_statements
 from fanwise.stores.database import Database, Reader, Statement, Writer
 from fanwise.stores.queue_statements import DELETE_SUBMISSION
 from fanwise.stores.slot_statements import DELETE_REPEAT
 from fanwise.stores.sql_ownership import DELETE_LEASE
 from fanwise.stores.turns import in_turns
+from fanwise.stores.wait_rows import to_wait
 
 _PAGE_RUNS = 1_000
 _NEWEST = 2**62  # above the number of any run
@@ -27,6 +28,7 @@ _PARTS: tuple[tuple[Statement, Callable[[rows.Row], Record]], ...] = (
     (statements.RUN_ITEMS, rows.to_item),
     (statements.RUN_LOGS, rows.to_log),
     (statements.RUN_SLEEPS, rows.to_sleep),
+    (wait_statements.OF_RUN, to_wait),
 )
 
 
@@ -58,7 +60,7 @@ class SqlMaintenance:
                     yield from map(to_record, each)
 
     def ended_runs(self) -> Iterator[EndedRun]:
-        """All runs that are neither pending nor running, the newest first, read page by page."""
+        """All runs that are neither pending, running nor waiting, page by page."""
         before = _NEWEST
         query = maintenance_statements.ENDED_RUNS
         while page := self._database.read(query, before=before, limit=_PAGE_RUNS):

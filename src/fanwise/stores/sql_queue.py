@@ -61,7 +61,7 @@ class SqlQueue:
             run_no = insert_run(writer, run, values)
             if run_no is not None:
                 numbers.append(run_no)
-                _enter(writer, run_no, run, submission)
+                enter_queue(writer, run_no, run, submission)
             return run_no
 
         run_no: int | None = None
@@ -111,16 +111,16 @@ class SqlQueue:
     def put_back(self, run_no: int, token: int, why: str, *, counts: bool) -> None:
         """Give a run back to its queue; see `Queue.put_back`."""
 
-        def wait_again(writer: Writer) -> None:
+        def give(writer: Writer) -> None:
             limits = lock_keys(writer, limits_of_place(writer, run_no))
             writer.read(queue_statements.LOCK_SUBMISSION, run_no=run_no)
             holders = writer.read(queue_statements.HOLDER, run_no=run_no) if counts else []
             if give_back(writer, run_no, token):
                 tried_by = rows.to_owner(holders[0][0]) if holders else None
-                _wait_again(writer, run_no, why, tried_by)
+                wait_again(writer, run_no, why, tried_by)
             release(writer, limits)
 
-        self._database.controlling(wait_again)
+        self._database.controlling(give)
 
     def reap(self, engine_no: int, beats: int) -> Sequence[str]:
         """Put back the submitted runs of an engine that is gone; see `Queue.reap`."""
@@ -145,7 +145,7 @@ class SqlQueue:
         return self._database.await_change(timeout_s)
 
 
-def _enter(writer: Writer, run_no: int, run: RunRecord, submission: Submission) -> None:
+def enter_queue(writer: Writer, run_no: int, run: RunRecord, submission: Submission) -> None:
     """Have a new run wait, or end it if its limit has it skipped.
 
     Raises `_KeyIsKnownError` if another run has its key, and `RunRepeatedError`.
@@ -213,7 +213,7 @@ def _take(
     return Claim(state[0], lease, rows.to_submission(row[:-4]))
 
 
-def _wait_again(writer: Writer, run_no: int, why: str, tried_by: Owner | None) -> bool:
+def wait_again(writer: Writer, run_no: int, why: str, tried_by: Owner | None) -> bool:
     """Have a submitted run wait that is not over, after a try if an engine has made one."""
     if tried_by is None:
         waits = writer.change(queue_statements.WAIT_AGAIN, run_no=run_no, why=why)
@@ -237,7 +237,7 @@ def _reap(writer: Writer, engine_no: int, owner: Owner) -> list[str]:
             writer.execute(_TAKE_AWAY, run_no=run_no, engine_no=engine_no)
             writer.execute(ANSWERED, run_no=run_no)
             why = f"its engine is gone ({owner.name})"
-            if not stays_paused and _wait_again(writer, run_no, why, owner):
+            if not stays_paused and wait_again(writer, run_no, why, owner):
                 waiting.append(run_id)
     release(writer, limits)
     writer.execute(LEAVE, engine_no=engine_no)

@@ -146,7 +146,7 @@ def admit_run(writer: Writer, run_no: int, run_id: str, limit: RunLimit) -> bool
     most = _lock(writer, _key(limit), limit.most, sets=True)
     by = _make_way(writer, limit, most, run_no, run_id)
     if by is not None:
-        _end_unstarted(writer, run_no, skipped(limit, by))
+        end_unstarted(writer, run_no, skipped(limit, by))
     return by is None
 
 
@@ -177,11 +177,12 @@ def _make_way(
         )
     for number in admission.replaced:
         writer.execute(slot_statements.LEAVE_QUEUE, run_no=number)
-        _end_unstarted(writer, number, replaced(limit, run_id))
+        end_unstarted(writer, number, replaced(limit, run_id))
     return None
 
 
-def _end_unstarted(writer: Writer, run_no: int, error: ErrorInfo) -> None:
+def end_unstarted(writer: Writer, run_no: int, error: ErrorInfo) -> None:
+    """End a run as cancelled that no engine has begun, and that waits no more."""
     text = msgspec.json.encode(error).decode()
     writer.execute(slot_statements.END_UNSTARTED, run_no=run_no, error=text)
 

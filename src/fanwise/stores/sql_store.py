@@ -12,8 +12,8 @@ from typing import NamedTuple, Self
 
 from msgspec.structs import replace
 
-from fanwise.model import Discard, Record, RunRecord, SlotWish
-from fanwise.stores import rows, statements
+from fanwise.model import CloseWaits, Discard, Record, RunRecord, SlotWish
+from fanwise.stores import rows, statements, wait_statements
 from fanwise.stores.database import Database, Reader, Writer, refused
 from fanwise.stores.new_runs import (
     id_is_taken,
@@ -23,6 +23,7 @@ from fanwise.stores.new_runs import (
     run_values,
 )
 from fanwise.stores.rows import SqlValue, items_within, steps_within
+from fanwise.stores.sql_fires import SqlFires
 from fanwise.stores.sql_maintenance import SqlMaintenance
 from fanwise.stores.sql_ownership import (
     LEASE,
@@ -42,6 +43,7 @@ from fanwise.stores.sql_slots import (
     release,
     take_slot,
 )
+from fanwise.stores.sql_waits import SqlWaits
 
 
 class SqlJournal:
@@ -142,8 +144,11 @@ def _start(writer: Writer, run: RunRecord, engine_no: int, waiter_no: int | None
 
 def _write(writer: Writer, written: rows.Rows) -> None:
     """Write what one commit holds, after taking back what it discards."""
-    for discard in written.discards:
-        _discard(writer, discard)
+    for record in written.discards:
+        if isinstance(record, Discard):
+            _discard(writer, record)
+        else:
+            _close(writer, record)
     writer.insert(statements.INSERT_RUNS, written.runs)
     for run_no, tags in written.tags.items():
         writer.execute(statements.DISCARD_TAGS, run_no=run_no)
@@ -171,8 +176,17 @@ def _discard(writer: Writer, record: Discard) -> None:
             for statement in statements.DISCARD_STEPS:
                 writer.execute(statement, run_no=run_no, **bounds)
         writer.execute(statements.DISCARD_SLEEP, run_no=run_no, path=record.under)
+        writer.execute(wait_statements.DISCARD, run_no=run_no, path=record.under)
         for bounds in (steps, items):
             writer.execute(statements.DISCARD_SLEEPS_WITHIN, run_no=run_no, **bounds)
+            writer.execute(wait_statements.DISCARD_WITHIN, run_no=run_no, **bounds)
+
+
+def _close(writer: Writer, closing: CloseWaits) -> None:
+    run_no, under = closing.run_no, closing.under
+    writer.execute(wait_statements.CLOSE, run_no=run_no, path=under)
+    for bounds in (steps_within(under), items_within(under)):
+        writer.execute(wait_statements.CLOSE_WITHIN, run_no=run_no, **bounds)
 
 
 class SqlStore(
@@ -183,6 +197,8 @@ class SqlStore(
     SqlQueue,
     SqlSlots,
     SqlShares,
+    SqlWaits,
+    SqlFires,
     SqlMaintenance,
 ):
     """A `Store` over a database, which it owns: closing the store closes the database."""

@@ -7,7 +7,18 @@ from typing import Final, Literal, NamedTuple, Protocol, Self
 
 import msgspec
 
-from fanwise.ports import Journal, Mailbox, Maintenance, Ownership, Queue, Records, RunSlots, Shares
+from fanwise.ports import (
+    Fires,
+    Journal,
+    Mailbox,
+    Maintenance,
+    Ownership,
+    Queue,
+    Records,
+    RunSlots,
+    Shares,
+    Waits,
+)
 
 TIMEOUT_S: Final = 10.0
 """The time that operations wait for a store that another process keeps locked."""
@@ -45,7 +56,19 @@ class Upgrade(msgspec.Struct, frozen=True):
     copy: Path | None
 
 
-class Store(Journal, Records, Ownership, Mailbox, Queue, RunSlots, Shares, Maintenance, Protocol):
+class Store(
+    Journal,
+    Records,
+    Ownership,
+    Mailbox,
+    Queue,
+    RunSlots,
+    Shares,
+    Waits,
+    Fires,
+    Maintenance,
+    Protocol,
+):
     """A store writes and reads, and is closed at the end of a `with` block."""
 
     def close(self) -> None:

@@ -383,6 +383,36 @@ class ExecutorContract:
         bench.during(stop)
 
     @in_each_way
+    def test_a_run_that_is_paused_between_its_items_goes_on_with_all_that_are_left(
+        self, bench: Workbench, way: str
+    ) -> None:
+        """Also with those that were sent ahead, and had not begun."""
+        text = f"""
+            tasks:
+              - name: fan
+                action: contract.hang_{way}
+                with-items: {{range: 500}}
+                concurrency: {self.width}
+                input: {{folder: FOLDER, is_quick: "{{{{ item != 300 }}}}"}}
+            output: "{{{{ task.fan.output }}}}"
+            """
+
+        async def pause(engine: Engine) -> None:
+            plan = bench.plan(text)
+            run = asyncio.create_task(engine.arun(plan))
+            await bench.arrivals(1)
+            engine.pause()
+            paused = await run
+            assert paused.status is Status.PAUSED
+            bench.open_gate()
+            resumed = await engine.aresume(plan, engine.find(paused.id))
+            expected = ["late" if index == 300 else "quick" for index in range(500)]
+            assert resumed.output == expected
+
+        bench.during(pause)
+        assert [item.attempts for item in bench.items()] == [1] * 500
+
+    @in_each_way
     def test_a_run_that_is_out_of_time_cuts_its_attempts_off(
         self, bench: Workbench, way: str
     ) -> None:

@@ -25,6 +25,7 @@ from fanwise.testing.jumping_loop import JumpingLoop
 from fanwise.testing.outcome import Outcome, read_outcome
 from fanwise.testing.stage import Stage
 from fanwise.testing.stores import MemoryStore
+from fanwise.testing.waiting import Waiting
 from fanwise.values import encode
 from fanwise.wiring import Settings, Workflow, build_engine, read_named_limits
 
@@ -39,6 +40,8 @@ def rehearse(
     only_replaced: bool = False,
     secrets: Mapping[str, str] = _NONE,
     packs: Sequence[str | os.PathLike[str]] = (),
+    answers: Mapping[str, object] = _NONE,
+    signals: Mapping[str, object] = _NONE,
     store: str | os.PathLike[str] | Store | None = None,
     run_id: str = "rehearsal",
 ) -> Outcome:
@@ -49,6 +52,11 @@ def rehearse(
     workflow that is called like one: a value, an exception, a function that takes the input, or a
     choice among them (`fails`, `in_turn`, `per_item`, `per_task`). The others run for real, unless
     `only_replaced` refuses it; `core.echo`, `core.fail`, `core.noop` and `core.sleep` always may.
+
+    `answers` gives an answer to the questions of each task by its name, in a child workflow
+    `check.approve`: its choice, or `{choice, answer}` with fields, or a choice among answers
+    (`per_item`, `in_turn`). `signals` gives the data of a signal by its name. What nobody answers
+    comes to its deadline, and without a `timeout` the rehearsal raises `UsageError`.
 
     `store` is the URL of a store, or an open store, which stays open; by default a temporary file.
     Waiting takes no time, except for actions that run for real.
@@ -61,7 +69,7 @@ def rehearse(
         packs=tuple(Path(folder) for folder in packs),
         environment={f"FANWISE_SECRET_{name}": value for name, value in secrets.items()},
     )
-    stage = Stage(actions)
+    stage = Stage(actions, Waiting(answers, signals))
     plan = _load(
         workflow,
         Workflows(

@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 
 from msgspec.structs import replace
 
-from fanwise.catalog import ActionContext, ActionSpec, Runs
+from fanwise.catalog import WAITING_ACTIONS, ActionContext, ActionSpec, Parked, Runs
 from fanwise.definition import did_you_mean
 from fanwise.errors import UsageError
 from fanwise.plan import Plan
@@ -24,7 +24,8 @@ from fanwise.ports import Catalog
 from fanwise.testing.jumping_loop import JumpingLoop
 from fanwise.testing.outcome import Attempt
 from fanwise.testing.stand_ins import choose, perform
-from fanwise.values import thaw
+from fanwise.testing.waiting import Waiting
+from fanwise.values import Json, thaw
 
 SELF_CONTAINED: Final = frozenset({"core.echo", "core.fail", "core.noop", "core.sleep"})
 """Actions that touch nothing outside of their run; what they wait for is its time, which jumps."""
@@ -35,8 +36,9 @@ _CONTEXT: Final = "(context)"  # which no parameter can be called
 class Stage:
     """The stand-ins of one rehearsal, and the attempts that were made in it."""
 
-    def __init__(self, stand_ins: Mapping[str, Any]) -> None:
+    def __init__(self, stand_ins: Mapping[str, Any], waiting: Waiting) -> None:
         self._stand_ins = stand_ins
+        self._waiting = waiting
         self._calls: Counter[tuple[str, str, int | None]] = Counter()
         self._named: dict[str, None] = {}  # by workflows, in their order
         self.attempts: list[Attempt] = []
@@ -71,7 +73,8 @@ class Stage:
                     f'the workflow calls no action "{name}", and a stand-in is given for it.',
                     hint=did_you_mean(name, self._named) or f"It calls: {', '.join(self._named)}.",
                 )
-        real = set(called) - self._stand_ins.keys()
+        self._waiting.check(plan)
+        real = set(called) - self._stand_ins.keys() - WAITING_ACTIONS
         if only_replaced and (missing := sorted(real - SELF_CONTAINED)):
             raise UsageError(
                 f"these actions have no stand-in: {', '.join(missing)}.",
@@ -113,7 +116,9 @@ class Stage:
 
         async def call(**given: Any) -> Any:
             context: ActionContext = given.pop(_CONTEXT)
-            self._note(spec.name, given, context)
+            before = self._note(spec.name, given, context)
+            if spec.name in WAITING_ACTIONS:
+                return await self._wait(spec, given, context, before)
             if spec.context_field is not None:
                 given[spec.context_field] = context
             if spec.name in SELF_CONTAINED:
@@ -124,6 +129,20 @@ class Stage:
                 return await asyncio.to_thread(spec.function, **given)
 
         return replace(spec, function=call, runs=Runs.ASYNC, context_field=_CONTEXT)
+
+    async def _wait(
+        self, spec: ActionSpec, given: Mapping[str, object], context: ActionContext, before: int
+    ) -> Json:
+        """The result of a wait, from what the rehearsal was given."""
+        try:
+            await spec.function(**given)
+        except Parked as parked:
+            try:
+                return await self._waiting.settle(parked.request, context, before)
+            except UsageError as error:
+                self.fault = self.fault or error
+                raise
+        raise AssertionError("an action that waits asks for a wait")
 
     def _note(self, action: str, given: Mapping[str, Any], context: ActionContext) -> int:
         """Note an attempt; return how often the same task and item called the action before."""

@@ -126,7 +126,7 @@ def choose(result: object, context: ActionContext, before: int) -> Any:
     `before` counts earlier calls by the same task and item. Raises `UsageError` if there is nothing
     for this one.
     """
-    moment = _moment(context, before)
+    moment = moment_of(context, before)
     while isinstance(result, Choice):
         result = result.pick(moment)
     return result
@@ -144,7 +144,8 @@ async def perform(result: object, given: dict[str, Any], context: ActionContext)
     return await called if inspect.isawaitable(called) else called
 
 
-def _moment(context: ActionContext, before: int) -> Moment:
+def moment_of(context: ActionContext, before: int) -> Moment:
+    """The moment of one call; `before` counts earlier calls by the same task and item."""
     above = _INDEX.findall(context.task)
     nearest = int(above[-1]) if above and context.index is None else context.index
     return Moment(_INDEX.sub("", context.task), nearest, before)

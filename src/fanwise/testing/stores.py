@@ -1,8 +1,8 @@
 """Stores for tests of engines: one that goes with the test, and wrappers that make any misbehave.
 
-All of them keep the promises of the ports `Journal`, `Records`, `Ownership`, `Mailbox`, `Queue` and
-`Maintenance`, except for the one that a wrapper is there to break. None of them sleeps: the test
-says what happens when.
+All of them keep the promises of the ports `Journal`, `Records`, `Ownership`, `Mailbox`, `Queue`,
+`Waits` and `Maintenance`, except for the one that a wrapper is there to break. None of them sleeps:
+the test says what happens when.
 """
 
 from __future__ import annotations
@@ -14,16 +14,27 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
 from fanwise.errors import RecordRefusedError, StoreError
-from fanwise.model import Claim, Lease, Owner, Record, RunRecord, SlotWish, Submission
+from fanwise.model import (
+    Claim,
+    Lease,
+    Owner,
+    Record,
+    RunRecord,
+    SlotWish,
+    Submission,
+    Wait,
+    WaitToOpen,
+)
 from fanwise.stores import Store
 from fanwise.stores.sql_store import SqlStore
 from fanwise.stores.sqlite_database import open_database
 
 __all__ = ["FailingStore", "GatedStore", "MemoryStore", "RefusingStore", "StoreWrapper"]
 
+_Changed = TypeVar("_Changed")
 _PATIENCE_S = 60.0  # A test that waits longer than that hangs; an error says where.
 
 
@@ -117,12 +128,25 @@ class FailingStore(StoreWrapper):
 
     def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
         """Commit, or raise `StoreError` at the failure and after it."""
+        self._change(lambda: super(FailingStore, self).commit(records, tokens))
+
+    def open_waits(self, run_no: int, token: int, waits: Sequence[WaitToOpen]) -> Sequence[Wait]:
+        """Open the waits, which counts as a commit."""
+        return self._change(lambda: super(FailingStore, self).open_waits(run_no, token, waits))
+
+    def wake_settled(self, run_no: int, *, after: int) -> None:
+        """Wake the run, or raise `StoreError` after the failure."""
+        self._require_alive()
+        super().wake_settled(run_no, after=after)
+
+    def _change(self, change: Callable[[], _Changed]) -> _Changed:
+        """Count a change, and make it, or raise `StoreError` at the failure and after it."""
         self.commits += 1
         if self.commits == self._at and self._when == "after":
-            super().commit(records, tokens)
+            change()
         if self.commits >= self._at:
             raise self._failure()
-        super().commit(records, tokens)
+        return change()
 
     def enroll(self, owner: Owner) -> int:
         """Record the engine, or raise `StoreError` after the failure."""

@@ -11,11 +11,12 @@ import hashlib
 from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
-from fanwise.model import Status
+from fanwise.model import FireStatus, Status
 from fanwise.triggers.calendar import Calendar, calendar_of
 from fanwise.triggers.local_times import iso_utc
 from fanwise.triggers.schedules import Schedule
@@ -44,16 +45,6 @@ class CatchUp(StrEnum):
     ALL = "all"
 
 
-class FireStatus(StrEnum):
-    """The end of an instant, or of several at once that were missed."""
-
-    RAN = "ran"
-    SKIPPED = "skipped"
-    REPLACED = "replaced"
-    MISSED = "missed"
-    REFUSED = "refused"
-
-
 class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
     """A trigger with a schedule. `within_s` is the age up to which a missed instant still fires."""
 
@@ -75,9 +66,14 @@ class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
 
         Defaults are left out, so that a later version with more settings has the same.
         """
-        settings = {**_changed(self), "schedule": _changed(self.schedule)}
-        encoded = msgspec.json.encode(settings, order="sorted")
-        return hashlib.sha256(encoded).hexdigest()[:16]
+        return _fingerprint(self)
+
+
+@lru_cache(maxsize=16_384)  # a clock asks for that of each trigger each second
+def _fingerprint(spec: Scheduled) -> str:
+    settings = {**_changed(spec), "schedule": _changed(spec.schedule)}
+    encoded = msgspec.json.encode(settings, order="sorted")
+    return hashlib.sha256(encoded).hexdigest()[:16]
 
 
 def _changed(record: msgspec.Struct) -> dict[str, object]:

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Final, NoReturn
 
 from fanwise.engine.capture import capturing
@@ -56,7 +57,8 @@ class Process:
 
     def _end(self) -> NoReturn:
         """End although an action runs, once all messages are sent."""
-        self._channel.flush()
+        with suppress(OSError):  # the engine has ended
+            self._channel.flush()
         os._exit(0)
 
     def _lost(self) -> NoReturn:
@@ -73,6 +75,15 @@ def die_with(parent: int) -> None:
         os._exit(0)
 
 
+def _stay() -> None:
+    """Leave it to the engine to stop at a signal that its whole group, or its service, gets.
+
+    Programs that actions start don't inherit a handler, as they would inherit that it is ignored.
+    """
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, lambda *_: None)
+
+
 async def _serve(end: socket.socket, marks: Marks) -> None:
     Process(end, marks).start()
     await asyncio.get_running_loop().create_future()
@@ -82,6 +93,7 @@ def main() -> None:
     """Read the command line, and serve until the engine ends."""
     file, memory, parent = map(int, sys.argv[1:])
     die_with(parent)
+    _stay()
     end = socket.socket(fileno=file)
     end.set_inheritable(False)
     marks = Marks(memory)

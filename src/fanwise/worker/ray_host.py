@@ -188,7 +188,8 @@ class _Hosted:
         """Tell of the worker's death, of which it is told for each visit."""
         if not self._host.forget(self._number):
             return
-        running = tuple(self.child.running())
+        ran = self.child.running()
+        running = None if ran is None else tuple(ran)
         self._host.say(Lost(self._number, end.how, end.signal, end.exit_status, running))
 
     def _say(self, message: VisitMessage) -> None:

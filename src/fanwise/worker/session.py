@@ -24,7 +24,7 @@ from fanwise.executors.frames import (
     Refused,
     Slept,
     Stop,
-    ToWorker,
+    ToVisit,
 )
 from fanwise.executors.local import LocalExecutor
 from fanwise.executors.marks import Marks
@@ -61,12 +61,12 @@ class Session:
         """Greet the engine."""
         self._send(Hello(PROTOCOL, version("fanwise"), platform.python_version()))
 
-    def receive(self, message: ToWorker) -> None:
+    def receive(self, message: ToVisit) -> None:
         """Take a message in, on the event loop's thread."""
         if isinstance(message, Open):
             self._visits[message.visit] = self._opened(message)
             return
-        visit = None if not hasattr(message, "visit") else self._visits.get(message.visit)
+        visit = self._visits.get(message.visit)
         if visit is None:  # it has been closed meanwhile
             return
         match message:

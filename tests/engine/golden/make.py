@@ -133,12 +133,21 @@ tasks:
 output: "{{ task.last.output.after }}"
 """
 
+ASKING = """
+tasks:
+  - {name: first, action: core.noop}
+  - {name: ask, action: core.ask, timeout: 1h, input: {prompt: "Go on?"}}
+  - {name: last, action: core.echo, input: {choice: "{{ task.ask.output.choice }}"}}
+output: "{{ task.last.output.choice }}"
+"""
+
 
 class Recording:
     """One run being recorded."""
 
     def __init__(self, *, dies_at: int = 1_000_000) -> None:
-        self._memory = MemoryStore()
+        loop = cast("JumpingLoop", asyncio.get_running_loop())
+        self._memory = MemoryStore(loop.now)
         self._store: Store = FailingStore(self._memory, dies_at)
         self.engine: Engine = self._new_engine()
 
@@ -232,6 +241,13 @@ async def paused() -> Recording:
     return recording
 
 
+async def waiting() -> Recording:
+    """A run that waits for an answer."""
+    recording = Recording()
+    await recording.run(ASKING, {})
+    return recording
+
+
 async def resumed() -> Recording:
     """The same, gone on to its end."""
     recording = await paused()
@@ -290,6 +306,7 @@ RECIPES: dict[str, Callable[[], Awaitable[Recording]]] = {
         cancelled,
         retried,
         retried_from,
+        waiting,
     )
 }
 

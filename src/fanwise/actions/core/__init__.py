@@ -9,10 +9,12 @@ from fanwise.actions.core.email import send_message
 from fanwise.actions.core.http import send_request
 from fanwise.actions.core.read_file import read
 from fanwise.actions.core.shell import run_command
+from fanwise.actions.core.waits import ask, wait_for_signal
 from fanwise.actions.core.write_file import write
 from fanwise.actions.core.write_rows import write_csv, write_jsonl
 
 __all__ = [
+    "ask",
     "do_nothing",
     "give_back",
     "give_up",
@@ -21,6 +23,7 @@ __all__ = [
     "send_message",
     "send_request",
     "wait",
+    "wait_for_signal",
     "write",
     "write_csv",
     "write_jsonl",

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from fanwise.reports.ownership import Runs
 
 _LOOK_S = 0.1
+_STANDING = {
+    "paused": "is paused already",
+    "waiting": "waits, and no process drives it, so there is nothing to pause",
+}
 
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Send the request, and don't wait for its effect.")
@@ -44,7 +48,7 @@ def pause(
         if runs.owner(record) is None:
             runs.require_taken(record, command("cancel", record.id, store=store))
             way_on = command("resume", record.id, store=store)
-            was = "is paused already" if record.status == "paused" else "was interrupted"
+            was = _STANDING.get(record.status, "was interrupted")
             raise RunNotDrivenError(
                 f"run {record.id} {was}.", run_id=record.id, hint=f"Resume with: {way_on}"
             )
@@ -62,7 +66,7 @@ def cancel(
 ) -> None:
     """Cancel a run: all is cut off, but `finally` runs.
 
-    A run that no process drives, since it was paused or interrupted, is brought to its end here.
+    A run that no process drives, since it waits or was stopped, is brought to its end here.
 
     Exit
     status: 0 the run was cancelled, or had just ended; 130 that was interrupted.

@@ -31,9 +31,10 @@ def recover(
 
     Submitted runs are left alone: `fanwise work` takes them over.
 
-    Exit status: 0 all of them have succeeded, 1 one hasn't, 2 one can't be resumed, 130
-    interrupted.
+    Exit status: 0 all of them have succeeded, 1 one hasn't, 2 one can't be resumed, 3 some wait
+    for an answer or a signal, 130 interrupted.
     """
+    from fanwise.cli.commands.run import WAITING
     from fanwise.cli.leaving import INTERRUPTED
     from fanwise.cli.live.runs import resume_all
     from fanwise.cli.text.summary import command
@@ -77,4 +78,6 @@ def recover(
         raise typer.Exit(_REFUSED)
     if Status.PAUSED in statuses:
         raise typer.Exit(INTERRUPTED)
+    if Status.WAITING in statuses and not statuses - {Status.SUCCEEDED, Status.WAITING}:
+        raise typer.Exit(WAITING)
     raise typer.Exit(int(bool(statuses - {Status.SUCCEEDED})))

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 FAILED = 1
 """The exit status if the run failed."""
 
+WAITING = 3
+"""The exit status if the run waits for an answer, a signal or a time."""
+
 
 _Items = Annotated[
     int | None,
@@ -65,7 +68,8 @@ def run(
     The output is printed to standard output as JSON, progress and the summary to standard error.
     If the workflow's concurrency has no slot for the run, it waits for one.
 
-    Exit status: 0 the run succeeded, 1 it failed, 2 it couldn't be made, 130 it was interrupted.
+    Exit status: 0 the run succeeded, 1 it failed, 2 it couldn't be made, 3 it waits for an answer
+    or a signal, 130 it was interrupted.
     """
     from fanwise.cli.commands.parameters import read_parameters
     from fanwise.wiring import load_plan, read_settings
@@ -176,9 +180,12 @@ def report(
     if done.status is Status.PAUSED:
         way_on = f" Resume with: {command('resume', done.id, store=store)}" if is_resumable else ""
         say(f"\nThe run is paused; what it has recorded is kept.{way_on}")
+    if done.status is Status.WAITING:
+        asks, way_on = command("asks", store=store), command("resume", done.id, store=store)
+        say(f"\nThe run waits; {asks} says for what. Once that has come: {way_on}")
     if json:
         print_results([as_json(run_object(seen))])
-    elif has_output and done.status is not Status.PAUSED:
+    elif has_output and done.status not in (Status.PAUSED, Status.WAITING):
         print_results([output_text(done)])
 
 
@@ -187,4 +194,5 @@ def exit_status(done: Run) -> int:
     from fanwise.cli.leaving import INTERRUPTED
     from fanwise.model import Status
 
-    return {Status.SUCCEEDED: 0, Status.PAUSED: INTERRUPTED}.get(done.status, FAILED)
+    ends = {Status.SUCCEEDED: 0, Status.PAUSED: INTERRUPTED, Status.WAITING: WAITING}
+    return ends.get(done.status, FAILED)

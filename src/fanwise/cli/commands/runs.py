@@ -27,6 +27,7 @@ class RunStatus(StrEnum):
     PENDING = "pending"
     RUNNING = "running"
     INTERRUPTED = "interrupted"
+    WAITING = "waiting"
     PAUSED = "paused"
     SUCCEEDED = "succeeded"
     FAILED = "failed"

@@ -16,13 +16,14 @@ from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
     from fanwise.definition import WorkflowDefinition
-    from fanwise.model import RunRecord, Submission, VisitRecord
+    from fanwise.model import OpenWait, RunRecord, Submission, VisitRecord
     from fanwise.ports import Records
     from fanwise.reports.overview import Overview
     from fanwise.reports.ownership import Runs
     from fanwise.values import JsonObject
 
 _MAX_STEPS = 200
+_MAX_WAITS = 20
 _PIPE_WIDTH = 100
 
 _Timeline = Annotated[
@@ -65,10 +66,11 @@ def show(
         names = () if definition is None else task_names(definition)
         seen = overview(runs, record, names, time.time())
         if within is None and not timeline:
+            waits = records.waits_open(run_no=record.run_no, limit=_MAX_WAITS)
             if json:
-                print_results([as_json(_as_object(runs, seen, definition))])
+                print_results([as_json(_as_object(runs, seen, definition, waits))])
             else:
-                _print_run(runs, seen, definition, store)
+                _print_run(runs, seen, definition, waits, store)
             return
         visits = seen.visits if within is None else find_steps(records, record, within)
         if json:
@@ -91,8 +93,13 @@ def _print_steps(
     print_results(failure_lines(records, seen, last_visits(visits), store, width))
 
 
-def _as_object(runs: Runs, seen: Overview, definition: WorkflowDefinition | None) -> JsonObject:
-    from fanwise.reports.objects import place_object, run_object, timing_object
+def _as_object(
+    runs: Runs,
+    seen: Overview,
+    definition: WorkflowDefinition | None,
+    waits: Sequence[OpenWait],
+) -> JsonObject:
+    from fanwise.reports.objects import place_object, run_object, timing_object, wait_object
     from fanwise.reports.overview import time_of
     from fanwise.values import decode
 
@@ -101,13 +108,18 @@ def _as_object(runs: Runs, seen: Overview, definition: WorkflowDefinition | None
         "file": seen.record.file,
         "parameters": decode(seen.record.parameters),
         "tags": seen.record.tags,
+        "waits": [wait_object(each) for each in waits],
         "timing": None if timing is None else timing_object(timing),
         **place_object(runs.submission(seen.record)),
     }
 
 
 def _print_run(
-    runs: Runs, seen: Overview, definition: WorkflowDefinition | None, store: str | None
+    runs: Runs,
+    seen: Overview,
+    definition: WorkflowDefinition | None,
+    waits: Sequence[OpenWait],
+    store: str | None,
 ) -> None:
     from fanwise.cli.text.summary import failure_lines, output_text, run_lines, step_lines
     from fanwise.cli.text.timing_lines import timing_lines
@@ -117,7 +129,8 @@ def _print_run(
     records, record = runs.records, seen.record
     colours, width = has_colours(sys.stdout), width_of(sys.stdout)
     place = runs.submission(record)
-    facts = [*_driver_lines(seen, place, store), *_place_lines(place), *_fact_lines(record)]
+    facts = [*_driver_lines(seen, place, store), *_wait_lines(waits)]
+    facts += [*_place_lines(place), *_fact_lines(record)]
     print_results(run_lines(seen, facts, colours=colours, width=width))
     steps = tree(records, record.run_no, seen.last.values(), _MAX_STEPS)
     if any("." in step.path for step in steps):
@@ -147,12 +160,28 @@ def _driver_lines(seen: Overview, place: Submission | None, store: str | None) -
     way_on = command("resume", seen.record.id, store=store)
     if seen.status == INTERRUPTED:
         return [f"Interrupted: no process drives it any more. Resume with: {way_on}"]
+    if seen.status == Status.WAITING:
+        return [f"Waiting: resume with: {way_on}, once it has what it waits for"]
     if seen.status == Status.PAUSED:
         return [f"Paused: resume with: {way_on}"]
     if (driver := seen.driver) is None:
         return []
     asked = f", and asked to {' and '.join(driver.requests)}" if driver.requests else ""
     return [f"Driven by: {driver.owner.name}{asked}"]
+
+
+def _wait_lines(waits: Sequence[OpenWait]) -> list[str]:
+    """The questions and signals that the run waits for."""
+    from fanwise.cli.text.render import shorten, show_time
+    from fanwise.reports.waits import options_of, what_for
+
+    lines = []
+    for wait in (each.wait for each in waits):
+        until = "" if wait.deadline is None else f" until {show_time(wait.deadline)}"
+        options = " or ".join(options_of(wait))
+        choices = f" ({clean(options)})" if options else ""
+        lines.append(f"Waits at {wait.path}{until}: {shorten(what_for(wait))}{choices}")
+    return lines
 
 
 def _place_lines(place: Submission | None) -> list[str]:

@@ -12,14 +12,18 @@ import typer
 from fanwise.cli import options
 from fanwise.cli.errors import WRONG, error_lines, warning_lines
 from fanwise.cli.text.output import as_json, has_colours, print_results, say, width_of
-from fanwise.errors import DefinitionError, UsageError
+from fanwise.errors import DefinitionError, StoreError, UsageError
 from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from fanwise.model import TriggerState
     from fanwise.packs.projects import Project
     from fanwise.triggers.preview import Upcoming
+    from fanwise.wiring import Settings
+
+    States = Mapping[tuple[str, str], TriggerState]
 
 _MOST = 1_000
 _WARNED = 1
@@ -33,31 +37,44 @@ def triggers(
             "--check", help="Tell problems and warnings alone; exit status 1 for warnings."
         ),
     ] = False,
+    store: options.StoreUrl = None,
     json: options.JsonFlag = False,
 ) -> None:
-    """List the triggers of a project, and when they fire next.
+    """List the triggers of a project, and when each fires.
 
-    They are those of its workflows and of its triggers.yaml. It needs no store. Exit status: 0 all
-    are good, 2 a file is wrong; the others are listed.
+    They are those of its workflows and of its triggers.yaml. Exit status: 0 all are good, 2 a file
+    is wrong; the others are listed.
     """
     if context.invoked_subcommand is not None:
         return
     from fanwise.wiring import load_triggers, read_settings
 
-    project = load_triggers(read_settings(), Path.cwd())
+    settings = read_settings(store=store)
+    project = load_triggers(settings, Path.cwd())
     for line in error_lines(DefinitionError(project.problems)):
         say(line)
     if check:
         for line in warning_lines(project.warnings):
             say(line)
     if json:
-        print_results([as_json(_project_object(project))])
+        print_results([as_json(_project_object(project, _states(settings)))])
     elif not check:
-        print_results(_project_lines(project))
+        print_results(_project_lines(project, _states(settings)))
     if project.problems:
         raise typer.Exit(WRONG)
     if check and project.warnings:
         raise typer.Exit(_WARNED)
+
+
+def _states(settings: Settings) -> States:
+    """The triggers that the store knows. The files can be listed without a store as well."""
+    from fanwise.wiring import trigger_states
+
+    try:
+        return trigger_states(settings)
+    except StoreError as error:
+        say(str(error))
+        return {}
 
 
 def following(
@@ -148,7 +165,7 @@ def _upcoming_object(each: Upcoming) -> dict[str, object]:
     }
 
 
-def _project_lines(project: Project) -> list[str]:
+def _project_lines(project: Project, states: States) -> list[str]:
     from fanwise.cli.text.render import table
 
     if not project.triggers:
@@ -158,26 +175,30 @@ def _project_lines(project: Project) -> list[str]:
             clean(each.workflow),
             clean(each.trigger),
             each.kind if each.enabled else f"{each.kind}, off",
-            each.next or "",
+            "paused" if each.paused_at else each.next or "",
+            f"{each.last_at} {each.last_status}" if each.last_at else "",
             clean(each.place),
         )
-        for each in _rows(project)
+        for each in _rows(project, states)
     ]
-    headings = ["WORKFLOW", "TRIGGER", "KIND", "NEXT", "PLACE"]
+    headings = ["WORKFLOW", "TRIGGER", "KIND", "NEXT", "LAST", "PLACE"]
     return table(headings, rows, colours=has_colours(sys.stdout), width=width_of(sys.stdout))
 
 
-def _project_object(project: Project) -> dict[str, object]:
+def _project_object(project: Project, states: States) -> dict[str, object]:
     return {
         "folder": str(project.folder),
-        "triggers": [each._asdict() for each in _rows(project)],
+        "triggers": [each._asdict() for each in _rows(project, states)],
         "problems": [str(each) for each in project.problems],
         "warnings": [str(each) for each in project.warnings],
     }
 
 
 class _Row(NamedTuple):
-    """A trigger of a project as both faces tell it; `next` is None without a schedule."""
+    """A trigger of a project as both faces tell it.
+
+    `next` is None without a schedule, and while it is paused.
+    """
 
     workflow: str
     trigger: str
@@ -185,9 +206,14 @@ class _Row(NamedTuple):
     enabled: bool
     next: str | None
     place: str
+    paused_at: str | None
+    note: str | None
+    last_at: str | None
+    last_status: str | None
 
 
-def _rows(project: Project) -> list[_Row]:
+def _rows(project: Project, states: States) -> list[_Row]:
+    from fanwise.model import TriggerState
     from fanwise.triggers.local_times import iso_utc
     from fanwise.triggers.preview import upcoming
 
@@ -197,7 +223,9 @@ def _rows(project: Project) -> list[_Row]:
         trigger = each.trigger
         is_on = trigger.definition.enabled
         scheduled = [trigger.scheduled] if trigger.scheduled is not None and is_on else []
-        first = upcoming(scheduled, now, 1)
+        names = (each.plan.name, trigger.name)
+        state = states.get(names) or TriggerState(*names)
+        first = upcoming(scheduled, now, 1) if state.paused_at is None else []
         rows.append(
             _Row(
                 each.plan.name,
@@ -206,6 +234,10 @@ def _rows(project: Project) -> list[_Row]:
                 is_on,
                 iso_utc(first[0].at) if first else None,
                 str(trigger.place),
+                None if state.paused_at is None else iso_utc(int(state.paused_at)),
+                state.note or None,
+                None if state.last_at is None else iso_utc(int(state.last_at)),
+                state.last_status,
             )
         )
     return rows

@@ -21,6 +21,10 @@ _Queues = Annotated[
         help="A queue to take runs from; may be given several times. Default: default.",
     ),
 ]
+_UntilEof = Annotated[
+    bool,
+    typer.Option("--until-eof", help="Stop, too, once standard input, a pipe, has ended."),
+]
 
 
 def work(
@@ -31,6 +35,7 @@ def work(
     processes: options.ProcessCount = None,
     ray: options.RayAddress = None,
     grace: options.Grace = None,
+    until_eof: _UntilEof = False,
     store: options.StoreUrl = None,
 ) -> None:
     """Take submitted runs, and drive several at once, until stopped.
@@ -55,5 +60,6 @@ def work(
                 most=concurrency,
                 grace_s=grace,
                 takings=takings,
-            )
+            ),
+            until_eof=until_eof,
         )

@@ -80,4 +80,5 @@ class _Lines(Observer):
             self._say(line)
 
     def run_ended(self, run: Run) -> None:
-        self._say(f"has {run.status.value}" if run.status is not Status.PAUSED else "is paused")
+        kept = {Status.PAUSED: "is paused", Status.WAITING: "waits"}
+        self._say(kept.get(run.status, f"has {run.status.value}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
@@ -11,21 +12,30 @@ from fanwise.cli.live.interruption import KEPT, Interruption
 from fanwise.cli.text.output import say
 from fanwise.cli.text.render import count, show_error
 from fanwise.engine.taking import Taking, Takings
-from fanwise.errors import StoreError
+from fanwise.errors import StoreError, UsageError
 from fanwise.model import Claim, EngineRecord, Run, Status
 from fanwise.ports import Observer
 from fanwise.reports.plain import clean
 
 
-def take_runs(open_taking: Callable[[Takings], AbstractContextManager[Taking]]) -> None:
-    """Take runs until a signal comes. Raises `StoreError`."""
-    asyncio.run(_take(open_taking))
+def take_runs(
+    open_taking: Callable[[Takings], AbstractContextManager[Taking]], *, until_eof: bool
+) -> None:
+    """Take runs until a signal comes, or with `until_eof` until standard input has ended.
+
+    Raises `StoreError`, and `UsageError` for standard input that is no pipe.
+    """
+    asyncio.run(_take(open_taking, until_eof))
 
 
-async def _take(open_taking: Callable[[Takings], AbstractContextManager[Taking]]) -> None:
+async def _take(
+    open_taking: Callable[[Takings], AbstractContextManager[Taking]], until_eof: bool
+) -> None:
     with open_taking(_Lines()) as taking:
         interruption = Interruption(taking.stop, say)
         with interruption.listening():
+            if until_eof:
+                _call_at_eof(taking.stop)
             try:
                 say("Taking runs; Ctrl-C stops.")
                 await taking.work()
@@ -35,6 +45,24 @@ async def _take(open_taking: Callable[[Takings], AbstractContextManager[Taking]]
                     leave(INTERRUPTED)
                 raise
     say("Stopped.")
+
+
+def _call_at_eof(stop: Callable[[], None]) -> None:
+    """Call `stop` once standard input has ended. Raises `UsageError` if it is no pipe."""
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        if not os.read(0, 4_096):
+            loop.remove_reader(0)
+            stop()
+
+    try:
+        loop.add_reader(0, read)
+    except OSError:
+        raise UsageError(
+            "--until-eof needs standard input to be a pipe.",
+            hint="A process that starts this one keeps the other end.",
+        ) from None
 
 
 class _Lines(Takings):
@@ -82,6 +110,8 @@ class _RunLines(Observer):
         match run.status:
             case Status.PENDING:
                 self._say("is put back into its queue")
+            case Status.WAITING:
+                self._say("waits for an answer, a signal or a time")
             case Status.PAUSED:
                 self._say("is paused")
             case Status.FAILED:

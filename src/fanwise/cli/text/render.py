@@ -21,6 +21,7 @@ _COLOURS: dict[str, int] = {
     Status.PAUSED: 33,
     Status.CANCELLED: 33,
     Status.RUNNING: 36,
+    Status.WAITING: 36,
     INTERRUPTED: 33,
 }
 _STATUS = "STATUS"  # a column in colour
@@ -28,6 +29,7 @@ _SENTENCES = {
     "pending": "hasn't begun yet",
     "running": "is still running",
     "interrupted": "was interrupted",
+    "waiting": "waits",
     "paused": "is paused",
     "succeeded": "has succeeded",
     "failed": "has failed",

@@ -15,17 +15,22 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from fanwise.catalog import Parked
+from fanwise.engine.attempt import encode_result
 from fanwise.engine.capture import unheard
 from fanwise.engine.feeds.progress import Progress, Stop
 from fanwise.engine.feeds.traces import Attempts, with_attempt
 from fanwise.engine.limits import RetryQueue, Slots
+from fanwise.engine.parking import ParkedChild
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
+from fanwise.engine.settling import outcome_of
+from fanwise.engine.visit import Visit
 from fanwise.errors import AttemptError, LimitError
-from fanwise.model import ErrorInfo, Status, TaskResult
+from fanwise.model import ErrorInfo, Status, TaskResult, Wait, WaitPlace, WaitRequest, WaitToOpen
 from fanwise.plan import Value, truth
 from fanwise.ports import Future, Ticket
-from fanwise.values import decode
+from fanwise.values import decode, encode
 
 _LONGEST_WAIT_S: Final = 86_400.0
 """Seconds that an error can ask for at most before a retry."""
@@ -42,6 +47,7 @@ class AttemptQueue(ABC):
         progress: Progress,
         run: RunServices,
         slots: Slots,
+        visit: Visit,
         *,
         is_workflow: bool,
     ) -> None:
@@ -51,6 +57,7 @@ class AttemptQueue(ABC):
         self._clock = services.clock
         self._randomness = services.randomness
         self._run = run
+        self._visit = visit
         self._slots = slots
         self._activity = run.activity
         self._actions = 0 if is_workflow else 1  # that an attempt counts as in the activity
@@ -58,6 +65,11 @@ class AttemptQueue(ABC):
         self._held: dict[Future, Ticket] = {}  # retries that wait for a thread to be let go of
         self._left: set[Future] = set()  # calls that were left behind, and still run
         self._earlier: dict[int | None, Attempts] = {}  # of items that are to be tried again
+        self._parked: dict[int | None, _ParkedAttempt] = {}
+        self._is_resting = False
+        self._on_rest: Callable[[], None] = _do_nothing
+        self.was_parked = False
+        """True if an attempt waited when the visit was stopped."""
         self._is_closed = False
         self._is_paused = False
         self._is_halted = False
@@ -140,6 +152,8 @@ class AttemptQueue(ABC):
         held, self._held = self._held, {}
         for ticket in [*self._retries.clear(), *held.values()]:
             self._retry(ticket)
+        for ticket in self._stop_waiting():
+            self._hold_back(ticket)
         self._note_waiting()
         self._progress.is_stopping = True
         if how is not Stop.PAUSE and self._halt is not None:
@@ -151,6 +165,9 @@ class AttemptQueue(ABC):
     ) -> None:
         """Take the attempt's `output`, JSON text."""
         self._release()
+        self._succeed(ticket, output, started_at, duration_s)
+
+    def _succeed(self, ticket: Ticket, output: bytes, started_at: float, duration_s: float) -> None:
         if self._settings.retry_until is None:
             self._end(ticket, Status.SUCCEEDED, output, None, started_at, duration_s)
         else:
@@ -202,11 +219,24 @@ class AttemptQueue(ABC):
         duration_s: float,
         busy: Future | None = None,
     ) -> None:
-        """Retry an attempt that raised `error` later, or record the failure."""
+        """Retry an attempt that raised `error` later, park it, or record the failure."""
         if busy is None:
             self._release()
+            if isinstance(error, Parked | ParkedChild):
+                self._park(_ParkedAttempt(ticket, started_at), error)
+                return
         else:  # a thread still works at it, so it keeps its slot until that returns
             busy.add_done_callback(lambda _: self._release())
+        self._fail(ticket, error, started_at, duration_s, busy)
+
+    def _fail(
+        self,
+        ticket: Ticket,
+        error: BaseException,
+        started_at: float,
+        duration_s: float,
+        busy: Future | None = None,
+    ) -> None:
         info = self._run.describe(error)
         wait_s = max(self._wait_s(ticket), _retry_after_s(error))
         if (
@@ -230,6 +260,114 @@ class AttemptQueue(ABC):
                     busy.add_done_callback(partial(self._retry_held, wait_s))
                 return
         self._end(ticket, Status.FAILED, None, info, started_at, duration_s)
+
+    # Waits
+
+    @property
+    def parked_places(self) -> list[WaitPlace]:
+        """The places of the waits that attempts are parked for."""
+        return [place for each in self._parked.values() for place in each.places]
+
+    @property
+    def is_resting(self) -> bool:
+        """True while nothing is left to do but to wait for the settling of recorded waits."""
+        return self._is_resting and bool(self._parked)
+
+    def on_rest(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called whenever the feed has come to rest."""
+        self._on_rest = callback
+
+    def _park(self, parked: _ParkedAttempt, asked: Parked | ParkedChild) -> None:
+        """Keep an attempt without a slot until its wait is settled, or one of its child's is."""
+        ticket, parking = parked.ticket, self._run.parking
+        if self._is_halted or self._is_paused:
+            self._hold_back(ticket)
+            return
+        if isinstance(asked, ParkedChild):
+            parked.places, parked.is_open = tuple(asked.places), True
+            parking.watch(parked.places, partial(self._wake_child, parked))
+        elif not parking.has_room():
+            error = LimitError(
+                "the run has too many open questions and waits for signals.",
+                setting="limits.waiting",
+            )
+            self._fail(ticket, error, parked.started_at, 0.0)
+            return
+        else:
+            wait = self._wait_of(ticket, asked.request)
+            parked.places = (wait.place,)
+            parking.park(wait, partial(self._settle, parked), partial(self._note_open, parked))
+        self._parked[ticket.index] = parked
+        self._activity.lie_down(1)
+        self._wake()
+
+    def _wait_of(self, ticket: Ticket, request: WaitRequest) -> WaitToOpen:
+        masker = self._run.masker
+        form = encode(masker.mask(decode(request.form)), where="question")
+        request = replace(request, form=form)
+        path = self._visit.item(ticket.index)
+        return WaitToOpen(path, ticket.attempt, request, self._settings.timeout_s)
+
+    def _note_open(self, parked: _ParkedAttempt) -> None:
+        parked.is_open = True
+        self._wake()
+
+    def _unpark(self, parked: _ParkedAttempt) -> bool:
+        """Let an attempt wait no more; False if it didn't."""
+        if self._parked.get(parked.ticket.index) is not parked:
+            return False
+        del self._parked[parked.ticket.index]
+        self._is_resting = False
+        self._activity.lie_down(-1)
+        return True
+
+    def _settle(self, parked: _ParkedAttempt, wait: Wait) -> None:
+        """End an attempt whose wait is settled."""
+        if not self._unpark(parked):
+            return
+        ticket, started_at = parked.ticket, parked.started_at
+        duration_s = self._clock.now() - started_at
+        outcome = outcome_of(wait)
+        if isinstance(outcome, AttemptError):
+            self._fail(ticket, outcome, started_at, duration_s)
+        else:
+            output = encode_result(outcome, self._run.masker)
+            self._succeed(ticket, output, started_at, duration_s)
+        self._wake()
+
+    def _wake_child(self, parked: _ParkedAttempt, _: Wait) -> None:
+        """Have a child go on, since one of its waits is settled."""
+        if self._unpark(parked):
+            self._run.parking.leave(parked.places)
+            self._hand_out_again([parked.ticket])
+            self._wake()
+
+    def _stop_waiting(self) -> list[Ticket]:
+        """Have nothing wait any more, and return the attempts that did."""
+        parked, self._parked = self._parked, {}
+        self._activity.lie_down(-len(parked))
+        for each in parked.values():
+            self._run.parking.leave(each.places)
+        return [each.ticket for each in parked.values()]
+
+    def _hold_back(self, ticket: Ticket) -> None:
+        """End an attempt that waits as cancelled, or keep it for later."""
+        if self._is_halted:
+            self._end(ticket, Status.CANCELLED, None, None, self._clock.now(), 0.0)
+        else:
+            self.was_parked = True
+            self._put_back(ticket)
+
+    def _note_rest(self, *, is_over: bool) -> None:
+        """Note whether all that is left waits; `is_over` if nothing more is to be handed out."""
+        self._is_resting = (
+            is_over
+            and bool(self._parked)
+            and not (self._progress.running or self._retries or self._held)
+            and all(each.is_open for each in self._parked.values())
+        )
+        if self._is_resting:
+            self._on_rest()
 
     def _note_attempt(
         self, ticket: Ticket, error: ErrorInfo, started_at: float, duration_s: float
@@ -285,6 +423,8 @@ class AttemptQueue(ABC):
         self._progress.running -= 1
         self._activity.left(self._actions)
         self._slots.give_back()
+        if self._parked:  # perhaps nothing else is left
+            self._wake()
 
     def _note_waiting(self) -> None:
         waiting = len(self._retries)
@@ -306,6 +446,8 @@ class AttemptQueue(ABC):
         for ticket in [*self._retries.clear(), *held.values()]:
             made = Ticket(ticket.context, ticket.index, ticket.attempt - 1)
             self._end(made, Status.FAILED, None, info, self._clock.now(), 0.0)
+        for ticket in self._stop_waiting():
+            self._end(ticket, Status.FAILED, None, info, self._clock.now(), 0.0)
         self._note_waiting()
         self._fail_rest(error)
         self._wake()
@@ -362,6 +504,22 @@ class AttemptQueue(ABC):
         duration_s: float,
     ) -> None:
         """Take the final outcome of a ticket."""
+
+
+class _ParkedAttempt:
+    """An attempt that waits, since when it runs, and the places of the waits that it waits for."""
+
+    __slots__ = ("is_open", "places", "started_at", "ticket")
+
+    def __init__(self, ticket: Ticket, started_at: float) -> None:
+        self.ticket = ticket
+        self.started_at = started_at
+        self.places: tuple[WaitPlace, ...] = ()
+        self.is_open = False  # once they are recorded
+
+
+def _do_nothing() -> None:
+    """Hear of nothing."""
 
 
 def _is_retryable(error: BaseException) -> bool:

@@ -51,10 +51,9 @@ class ItemAttempts(AttemptQueue):
         *,
         is_workflow: bool,
     ) -> None:
-        super().__init__(settings, progress, run, slots, is_workflow=is_workflow)
+        super().__init__(settings, progress, run, slots, visit, is_workflow=is_workflow)
         self.width = min(settings.concurrency, run.services.limits.running)
         self._context = context
-        self._visit = visit
         self._run_no, self._visit_no = visit.run_no, visit.visit_no
         self._reader = ItemReader(source)
         self._tally = Tally(settings.tolerate, progress, bad_records)
@@ -189,11 +188,13 @@ class ItemAttempts(AttemptQueue):
     async def _changes(self) -> bool:
         """Return True when there may be an attempt to take, False when none will come any more."""
         reader = self._reader
-        has_item = (reader.has_item or bool(self._again)) and not self._is_closed
+        has_item = (reader.has_item and not self._is_closed) or bool(self._again)
         may_read = not (reader.is_exhausted or has_item or self._is_closed)
         if may_read and self._progress.waiting <= self._most_waiting:
             await reader.refill(self._changed)
-        elif has_item or may_read or self._retries or self._held:
+        elif has_item or may_read or self._retries or self._held or self._parked:
+            if self._parked:
+                self._note_rest(is_over=not (has_item or may_read))
             await asyncio.shield(self._changed)  # others wait for it
         else:
             return False
@@ -220,6 +221,8 @@ class ItemAttempts(AttemptQueue):
             slots.give_back()
         else:
             slots.free += 1
+        if self._parked:  # perhaps nothing else is left
+            self._wake()
         self._lane.append(
             ItemOutcome(
                 self._run_no,

@@ -12,6 +12,7 @@ from fanwise.engine.feeds.traces import Attempts
 from fanwise.engine.limits import Slots
 from fanwise.engine.services import RunServices
 from fanwise.engine.settings import TaskSettings
+from fanwise.engine.visit import Visit
 from fanwise.errors import AttemptError
 from fanwise.model import ErrorInfo, Status
 from fanwise.ports import Ticket
@@ -30,11 +31,12 @@ class SingleAttempt(AttemptQueue):
         progress: Progress,
         run: RunServices,
         slots: Slots,
+        visit: Visit,
         *,
         is_workflow: bool,
         began_at: float | None = None,
     ) -> None:
-        super().__init__(settings, progress, run, slots, is_workflow=is_workflow)
+        super().__init__(settings, progress, run, slots, visit, is_workflow=is_workflow)
         self._visit_began_at = began_at
         self._next: Ticket | None = Ticket(context, None, 1)
         self.status: Status | None = None
@@ -69,6 +71,8 @@ class SingleAttempt(AttemptQueue):
         """Return True when an attempt may be due, False when none will come any more."""
         if not self._has_more():
             return False
+        if self._parked:
+            self._note_rest(is_over=self._next is None or self._is_closed)
         await asyncio.shield(self._changed)
         return True
 
@@ -79,7 +83,7 @@ class SingleAttempt(AttemptQueue):
 
     def _has_more(self) -> bool:
         has_first = self._next is not None and not self._is_closed
-        return has_first or bool(self._retries or self._held)
+        return has_first or bool(self._retries or self._held or self._parked)
 
     def _began_at(self, ticket: Ticket, started_at: float) -> float:
         if self._visit_began_at is not None:

@@ -58,4 +58,4 @@ def label_of(item: bytes) -> str:
 
 def label_text(text: str, masker: Masker) -> str:
     """The text that a task's `label` gave, as it is recorded."""
-    return masker.text(text)[:_LABEL_LENGTH]
+    return (masker.text(text) if masker.is_active else text)[:_LABEL_LENGTH]

@@ -7,7 +7,7 @@ templates.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -27,6 +27,7 @@ from fanwise.conductor import (
 )
 from fanwise.engine.failures import failed_items
 from fanwise.engine.items import items_file, require_unchanged
+from fanwise.engine.parking import may_park
 from fanwise.engine.recorders.base import Commands, VisitRows
 from fanwise.engine.recovery.event_codec import event_data
 from fanwise.engine.recovery.rerun import RerunPlan
@@ -35,6 +36,7 @@ from fanwise.engine.starting_point import StartingPoint
 from fanwise.engine.visit import VisitEnd
 from fanwise.errors import AttemptError
 from fanwise.model import (
+    CloseWaits,
     ItemCounts,
     Record,
     RecordedEvent,
@@ -43,6 +45,7 @@ from fanwise.model import (
     Status,
     TaskSummary,
     VisitRecord,
+    inner_path,
 )
 from fanwise.plan import Plan
 from fanwise.values import encode
@@ -86,6 +89,7 @@ class RunRecorder:
         records: list[Record] = [recorded, *changes.rows.values()]
         if record is not None:
             records.append(record)
+        records += self._closings(commands)
         await self._run.journal.commit(*records)
         self._seq += 1
         self._record = record or self._record
@@ -185,6 +189,13 @@ class RunRecorder:
                 record = _ended(record or self._record, command, now)
         return record
 
+    def _closings(self, commands: Commands) -> Iterator[CloseWaits]:
+        """The changes that close what a task has left open that ends without having waited."""
+        for command in commands:
+            if isinstance(command, SettleTask) and may_park(self._plan.tasks[command.task]):
+                path = self._plan.tasks[command.task].name
+                yield CloseWaits(self._run.run_no, inner_path(path, max(command.visit, 1)))
+
     def _require_unchanged_files(self, pending: Commands) -> None:
         """Raise `SourceChangedError` if a file that a begun visit reads further has changed."""
         for command in pending:
@@ -228,7 +239,7 @@ class _Changes:
             case TaskPaused(task=number, visit=visit):
                 end = ends[number]
                 counts = end.result.items if end.is_total_known else None
-                paused = Status.PAUSED
+                paused = end.result.status
                 self._change(number, visit, status=paused, attempts=end.attempts, items=counts)
 
     def take_command(self, command: object) -> None:

@@ -1,0 +1,234 @@
+"""`fanwise asks`, `answer`, `approve`, `reject` and `signal`: what runs wait for, and its ends."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fanwise.cli import options
+from fanwise.cli.text.output import as_json, has_colours, print_results, say, width_of
+from fanwise.reports.plain import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fanwise.model import OpenWait, RunRecord, Wait
+    from fanwise.ports import Records
+    from fanwise.values import Json
+
+_Path = Annotated[
+    str, typer.Argument(metavar="TASK[INDEX]", help="The task or item that asks, as asks lists it.")
+]
+_Fields = Annotated[
+    list[str] | None,
+    typer.Option("-p", metavar="NAME=VALUE", help="A field; may be given several times."),
+]
+_By = Annotated[
+    str | None, typer.Option("--by", metavar="NAME", help="Who says so; else the user's name.")
+]
+_Limit = Annotated[
+    int, typer.Option("--limit", min=1, max=100_000, metavar="N", help="At most so many.")
+]
+
+
+def asks(
+    mine: Annotated[
+        bool, typer.Option("--mine", help="Only questions that ask nobody else by name.")
+    ] = False,
+    by: _By = None,
+    limit: _Limit = 100,
+    store: options.StoreUrl = None,
+    json: options.JsonFlag = False,
+) -> None:
+    """List the questions and signals that runs wait for."""
+    from fanwise.reports.objects import wait_object
+    from fanwise.reports.waits import is_asked, is_question
+    from fanwise.wiring import open_records, read_settings, this_user
+
+    with open_records(read_settings(store=store)) as records:
+        found = records.waits_open(limit=limit)
+    if mine:
+        me = by or this_user()
+        found = [each for each in found if is_question(each.wait) and is_asked(each.wait, me)]
+    print_results([as_json(wait_object(each)) for each in found] if json else _lines(found))
+
+
+def answer(
+    run_id: options.OpenRunId,
+    path: _Path,
+    choice: Annotated[
+        str | None, typer.Argument(metavar="CHOICE", help="One of the question's options.")
+    ] = None,
+    fields: _Fields = None,
+    by: _By = None,
+    store: options.StoreUrl = None,
+    json: options.JsonFlag = False,
+) -> None:
+    """Answer a question of a run.
+
+    The first answer counts; a later one is refused.
+    """
+    _answer(run_id, path, choice, fields, by, store, json=json)
+
+
+def approve(
+    run_id: options.OpenRunId,
+    path: _Path,
+    fields: _Fields = None,
+    by: _By = None,
+    store: options.StoreUrl = None,
+    json: options.JsonFlag = False,
+) -> None:
+    """Answer a question with its option approve."""
+    _answer(run_id, path, "approve", fields, by, store, json=json)
+
+
+def reject(
+    run_id: options.OpenRunId,
+    path: _Path,
+    fields: _Fields = None,
+    by: _By = None,
+    store: options.StoreUrl = None,
+    json: options.JsonFlag = False,
+) -> None:
+    """Answer a question with its option reject."""
+    _answer(run_id, path, "reject", fields, by, store, json=json)
+
+
+def signal(
+    run_id: options.OpenRunId,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The signal's name.")],
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="TEXT", help="The key that a wait may ask for.")
+    ] = None,
+    payload: Annotated[
+        str | None, typer.Option("--payload", metavar="JSON", help="Data for the task that waits.")
+    ] = None,
+    by: _By = None,
+    store: options.StoreUrl = None,
+    json: options.JsonFlag = False,
+) -> None:
+    """Send a signal to a run.
+
+    It ends the first wait that it fits, or is kept for one to come.
+    """
+    from fanwise.engine.answers import send_signal
+    from fanwise.reports.lookup import find_run
+    from fanwise.wiring import open_existing, read_settings, this_user
+
+    data = _read_payload(payload)
+    with open_existing(read_settings(store=store)) as opened:
+        record = find_run(opened, run_id)
+        wait = send_signal(opened, record, name, key, data, by=by or this_user())
+        if json:
+            path = None if wait is None else wait.path
+            print_results([as_json({"run_id": record.id, "signal": name, "path": path})])
+            return
+        if wait is None:
+            print_results([f"No task of run {record.id} waits for it yet; it is kept."])
+            return
+        print_results([f"Run {record.id} has got the signal at {wait.path}."])
+        _say_way_on(opened, record, store)
+
+
+def _answer(
+    run_id: str,
+    path: str,
+    choice: str | None,
+    fields: Sequence[str] | None,
+    by: str | None,
+    store: str | None,
+    *,
+    json: bool,
+) -> None:
+    from fanwise.engine.answers import answer_question
+    from fanwise.reports.lookup import find_run
+    from fanwise.wiring import open_existing, read_settings, this_user
+
+    def read(form: bytes, place: str) -> Mapping[str, Json]:
+        return _read_fields(form, fields or (), place)
+
+    with open_existing(read_settings(store=store)) as opened:
+        record = find_run(opened, run_id)
+        who = by or this_user()
+        wait = answer_question(opened, record, path, choice, read, by=who, via="cli")
+        if json:
+            print_results([as_json(_answered_object(record, wait))])
+            return
+        print_results([f"Run {record.id} has its answer at {wait.path}."])
+        _say_way_on(opened, record, store)
+
+
+def _answered_object(record: RunRecord, wait: Wait) -> dict[str, object]:
+    from fanwise.values import decode
+
+    given = {} if wait.answer is None else dict(decode(wait.answer))
+    return {"run_id": record.id, "path": wait.path, "by": wait.by, "at": wait.settled_at, **given}
+
+
+def _read_fields(form: bytes, fields: Sequence[str], place: str) -> Mapping[str, Json]:
+    """Read `NAME=VALUE` settings. Raises `ParameterError`, with a line for each fault."""
+    from fanwise.errors import ParameterError
+    from fanwise.plan.questions import read_field, read_question
+
+    question, given, problems = read_question(form), {}, []
+    for setting in fields:
+        name, separator, text = setting.partition("=")
+        if not separator or not name:
+            problems.append("-p takes NAME=VALUE, as in -p reason=done.")
+            continue
+        try:
+            given[name] = read_field(question, name, text, place=place)
+        except ParameterError as error:
+            problems.append(str(error))
+    if problems:
+        raise ParameterError("\n".join(problems))
+    return given
+
+
+def _read_payload(text: str | None) -> Json:
+    import msgspec
+
+    from fanwise.errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        value: Json = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        raise UsageError(
+            "the value of --payload is no JSON.", hint="""Write text in quotes: '"paid"'."""
+        ) from None
+    return value
+
+
+def _say_way_on(opened: Records, record: RunRecord, store: str | None) -> None:
+    """Name the command that resumes a run which no process drives and no engine takes."""
+    from fanwise.cli.text.summary import command
+    from fanwise.reports.lookup import run_by_id
+
+    if run_by_id(opened, record.id).status == "waiting":
+        say(f"No process drives the run. To go on: {command('resume', record.id, store=store)}")
+
+
+def _lines(found: Sequence[OpenWait]) -> list[str]:
+    from fanwise.cli.text.render import show_time, table
+    from fanwise.reports.waits import options_of, what_for
+
+    if not found:
+        return ["No run waits for an answer or a signal."]
+    rows = [
+        (
+            each.run_id,
+            each.wait.path,
+            show_time(each.wait.opened_at),
+            show_time(each.wait.deadline),
+            " ".join(options_of(each.wait)),
+            clean(what_for(each.wait)),
+        )
+        for each in found
+    ]
+    headings = ["RUN", "TASK", "SINCE", "UNTIL", "OPTIONS", "FOR"]
+    return table(headings, rows, colours=has_colours(sys.stdout), width=width_of(sys.stdout))

@@ -1,0 +1,59 @@
+"""Makes the runs of fires: of a trigger's plan, with the parameters that the trigger gives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from msgspec.structs import replace
+
+from fanwise.context import WorkflowContext
+from fanwise.engine.run_factory import RunFactory, checked_submission
+from fanwise.engine.run_rules import key_text
+from fanwise.model import NamedLimit, RepeatKey, RunRecord, Submission
+from fanwise.plan.project_triggers import Owned
+from fanwise.values import FrozenDict
+
+_MOST_NAME: Final = 60
+_strange = re.compile(r"[^A-Za-z0-9_-]+").sub
+
+
+class TriggeredRuns:
+    """Makes the runs of a project's fires. Relative paths in their parameters start at `folder`.
+
+    `limits` are those that tasks of the project may name; they may be others later.
+    """
+
+    def __init__(self, factory: RunFactory, folder: str, limits: Sequence[NamedLimit]) -> None:
+        self._factory = factory
+        self._folder = folder
+        self.limits = tuple(limits)
+
+    def make(self, owned: Owned, facts: FrozenDict, at: float) -> tuple[RunRecord, Submission]:
+        """Return the run of a fire, named after its time, and its place in the queue.
+
+        Raises `FanwiseError` if the trigger's templates fail or give what doesn't fit.
+        """
+        plan, trigger = owned.plan, owned.trigger
+        given = trigger.parameters_of(facts)
+        record = self._factory.submitted(
+            plan, given, _run_id(plan.name, at), trigger.definition.tags, facts
+        )
+        # Its actions are not known here, where no author's code is imported.
+        origin = replace(record.origin, folder=self._folder, named_limits=self.limits, actions={})
+        dedupe = trigger.definition.dedupe
+        if dedupe is not None and trigger.dedupe_key is not None:
+            key = key_text(trigger.dedupe_key, "dedupe", WorkflowContext(trigger=facts))
+            scope = f"{plan.name}/{trigger.name}"
+            origin = replace(origin, repeat=RepeatKey(scope, key, dedupe.for_))
+        priority = trigger.definition.priority
+        place = Submission(priority=origin.priority if priority is None else priority)
+        return replace(record, origin=origin), checked_submission(place)
+
+
+def _run_id(workflow: str, at: float) -> str:
+    """An id such as `report-20261129-010000`, in UTC."""
+    name = _strange("-", workflow)[:_MOST_NAME].strip("-") or "run"
+    return f"{name}-{datetime.fromtimestamp(at, UTC):%Y%m%d-%H%M%S}"

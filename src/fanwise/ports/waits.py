@@ -1,0 +1,63 @@
+"""The waits of runs: opened by the engine, settled by people, by programs, or by their deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from fanwise.model import OpenWait, Signal, Wait, WaitToOpen
+
+
+class Waits(Protocol):
+    """Waits, and the signals that end some of them. Any thread may call these; they may block.
+
+    A wait is settled once: by an answer, by a signal, or by its deadline. Each change is one
+    transaction that locks the run first, so all of them happen one after the other. What settles a
+    wait makes a submitted run that is `waiting` `pending` in the same transaction.
+    """
+
+    def open_waits(self, run_no: int, token: int, waits: Sequence[WaitToOpen]) -> Sequence[Wait]:
+        """Record waits that aren't recorded yet, and return all of them as they are then.
+
+        Waits for a signal that has come already are settled by it, in their order. `token` is that
+        of the run's lease. Raises `LeaseLostError` if another process has taken the run.
+        """
+
+    def last_settled(self, run_no: int) -> int:
+        """The highest `settled_no` of the run's waits, 0 if none is settled."""
+
+    def settled_waits(self, run_no: int, *, after: int = 0) -> Sequence[Wait]:
+        """The waits of a run with a `settled_no` over `after`, in its order.
+
+        Those whose deadline has come are settled by that first.
+        """
+
+    def answer_wait(
+        self, run_no: int, path: str, turn: int, answer: bytes, *, by: str, via: str
+    ) -> Wait:
+        """Settle an open wait with an answer, JSON text, and return it as it is then.
+
+        A wait that isn't open any more, or whose deadline has come, isn't changed but for the
+        latter. Raises `RunOverError` if the run is over.
+        """
+
+    def send_signal(self, run_no: int, signal: Signal) -> Wait | None:
+        """Keep a signal for a run; return the wait that it has settled, or None if none waits yet.
+
+        Raises `RunOverError` if the run is over.
+        """
+
+    def wake_settled(self, run_no: int, *, after: int) -> None:
+        """Make a waiting run pending if a wait with a `settled_no` over `after` is settled.
+
+        Does nothing to a run that wasn't submitted.
+        """
+
+    def wake_due(self) -> None:
+        """Settle the waits of waiting runs whose deadline has come."""
+
+    def waits_at(self, run_no: int, path: str) -> Sequence[Wait]:
+        """The waits of one task or item, one for each attempt, in their order."""
+
+    def waits_open(self, *, run_no: int | None = None, limit: int = 100) -> Sequence[OpenWait]:
+        """At most `limit` open waits of runs that aren't over, the oldest first; or of one run."""

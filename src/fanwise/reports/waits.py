@@ -1,0 +1,32 @@
+"""Open waits as people see them: the question that is asked, or the signal that is waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fanwise.model import Wait, WaitKind
+from fanwise.plan.questions import read_question
+
+
+def is_question(wait: Wait) -> bool:
+    """Say whether an answer ends the wait."""
+    return wait.waits_for is WaitKind.QUESTION
+
+
+def is_asked(wait: Wait, name: str) -> bool:
+    """Say whether a question is for a person of this name, or for nobody in particular."""
+    who = read_question(wait.form).who
+    return not who or name in who
+
+
+def what_for(wait: Wait) -> str:
+    """The prompt of a question, or the names of the signals and their key."""
+    if is_question(wait):
+        return read_question(wait.form).prompt
+    key = "" if wait.key is None else f' with the key "{wait.key}"'
+    return f"signal {' or '.join(wait.names)}{key}"
+
+
+def options_of(wait: Wait) -> Sequence[str]:
+    """The options of a question; none of a wait for a signal."""
+    return read_question(wait.form).options if is_question(wait) else ()

@@ -1,0 +1,78 @@
+"""A project that is read again when its files change; what is wrong keeps its last good state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Protocol
+
+from fanwise.errors import Diagnostic, FanwiseError
+from fanwise.plan.project_triggers import Owned
+from fanwise.service.watcher import ServiceWatcher
+
+
+class ReadProject(Protocol):
+    """The triggers of a project as far as its files are right, and what is wrong with these."""
+
+    @property
+    def triggers(self) -> Sequence[Owned]:
+        """The triggers of all files that are right."""
+
+    @property
+    def problems(self) -> Sequence[Diagnostic]:
+        """The problems of the others."""
+
+
+class WatchedProject:
+    """The triggers of a project. One thread at a time calls it.
+
+    `stamp` changes when a file does, and `load` reads the files, without running any author's code.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], ReadProject],
+        stamp: Callable[[], Hashable],
+        watcher: ServiceWatcher,
+    ) -> None:
+        self.triggers: Sequence[Owned] = ()
+        self._load = load
+        self._stamp = stamp
+        self._watcher = watcher
+        self._seen: Hashable = None
+        self._told: set[str] = set()
+
+    def refresh(self) -> bool:
+        """Read the files if one has changed, and return whether that was so."""
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return False
+        self._seen = stamp
+        try:
+            project = self._load()
+        except FanwiseError as error:  # of fanwise.yaml: nothing can be said of the others
+            self._tell({str(error)})
+            return True
+        broken = {problem.place.file for problem in project.problems}
+        kept = [each for each in self.triggers if each.trigger.place.file in broken]
+        self.triggers = list(_each_once([*project.triggers, *kept]))
+        self._tell({str(problem) for problem in project.problems})
+        return True
+
+    def _tell(self, problems: set[str]) -> None:
+        """Tell each problem once for as long as it is there."""
+        for text in sorted(problems - self._told):
+            self._watcher.problem(text)
+        if self._told and not problems:
+            self._watcher.is_well()
+        self._told = problems
+
+
+def _each_once(triggers: Sequence[Owned]) -> Iterator[Owned]:
+    """The first trigger of each name, and of these the ones that are on."""
+    names: set[tuple[str, str]] = set()
+    for each in triggers:
+        name = (each.plan.name, each.trigger.name)
+        if name not in names:
+            names.add(name)
+            if each.trigger.definition.enabled:
+                yield each

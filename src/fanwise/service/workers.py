@@ -1,0 +1,79 @@
+"""Processes that take runs: started, watched, and started again when they end by themselves.
+
+Each is another `fanwise work`, in a session of its own, so that Ctrl-C on a terminal reaches only
+this process. Each holds the other end of a pipe, so it stops by itself if this process is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from fanwise.service.watcher import ServiceWatcher
+
+_FIRST_S: Final = 1.0
+_LONGEST_S: Final = 60.0
+_LIVED_S: Final = 60.0
+"""After so long a life the wait begins with the shortest again."""
+
+
+class WorkerProcesses:
+    """Keeps `count` processes of a command running, until they are stopped."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        count: int,
+        watcher: ServiceWatcher,
+    ) -> None:
+        self._command = command
+        self._environment = environment
+        self._count = count
+        self._watcher = watcher
+        self._stop = asyncio.Event()
+        self._running: set[asyncio.subprocess.Process] = set()
+
+    def stop(self) -> None:
+        """Ask all processes to end; `run` returns once they have."""
+        self._stop.set()
+        for process in self._running:
+            with suppress(ProcessLookupError):
+                process.terminate()
+
+    def kill(self) -> None:
+        """End all processes at once; their runs are taken up by others."""
+        for process in self._running:
+            with suppress(ProcessLookupError):
+                process.kill()
+
+    async def run(self) -> None:
+        """Keep the processes running until `stop`."""
+        await asyncio.gather(*(self._keep() for _ in range(self._count)))
+
+    async def _keep(self) -> None:
+        wait_s = _FIRST_S
+        clock = asyncio.get_running_loop()
+        while not self._stop.is_set():
+            began = clock.time()
+            process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                env=dict(self._environment),
+                start_new_session=True,
+            )
+            self._running.add(process)
+            self._watcher.worker_started(process.pid)
+            if self._stop.is_set():  # which it wasn't there to hear
+                process.terminate()
+            status = await process.wait()
+            self._running.discard(process)
+            if self._stop.is_set():
+                return
+            wait_s = _FIRST_S if clock.time() - began >= _LIVED_S else wait_s
+            self._watcher.worker_ended(process.pid, status, wait_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), wait_s)
+            wait_s = min(2 * wait_s, _LONGEST_S)

@@ -1,0 +1,274 @@
+"""The port `Fires` over a database.
+
+A decision is made on a trigger's state outside of a transaction, and recorded if the trigger is
+still at the same turn. So of servers that decide at once one records its decision, and runs that
+the trigger has made meanwhile are never overlooked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from fanwise.model import (
+    ErrorInfo,
+    FireRecord,
+    FireStatus,
+    NewFire,
+    OpenFire,
+    RequestKind,
+    RunRecord,
+    RunRequest,
+    Status,
+    TriggerState,
+    TriggerTurn,
+)
+from fanwise.stores import fire_statements, queue_statements, slot_statements
+from fanwise.stores.database import Database, Reader, Writer
+from fanwise.stores.new_runs import id_is_taken, insert_run, run_values
+from fanwise.stores.rows import Row
+from fanwise.stores.sql_queue import enter_queue
+from fanwise.stores.sql_slots import end_unstarted, limits_of_place, lock_keys, release
+
+_MOST_TRIES: Final = 1_000
+_FORGET_EACH: Final = 100
+_OPEN: Final = (FireStatus.RAN, FireStatus.HELD)
+_NEWEST: Final = 2**62
+
+
+class SqlFires:
+    """The port `Fires` over a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def triggers(self) -> tuple[float, Sequence[TriggerState]]:
+        """Return the store's time and all triggers; see `Fires.triggers`."""
+        with self._database.snapshot() as reader:
+            ((now,),) = reader.read(fire_statements.NOW)
+            found = reader.read(fire_statements.TRIGGERS)
+        return now, [_to_state(row) for row in found]
+
+    def open_fires(self, workflow: str, name: str) -> Sequence[OpenFire]:
+        """Return the fires that are open; see `Fires.open_fires`."""
+        found = self._database.read(fire_statements.OPEN, workflow=workflow, name=name)
+        return [_to_open(row) for row in found]
+
+    def take_turns(self, turns: Sequence[TriggerTurn]) -> Sequence[Sequence[str] | None]:
+        """Record what was decided of triggers; see `Fires.take_turns`."""
+        place = self._database.place
+        for turn in turns:
+            for fire in turn.fires:
+                if fire.run is not None:
+                    run_values(fire.run, place)  # before the transaction, to refuse it there
+
+        def record(writer: Writer) -> list[list[str] | None]:
+            return [_take_turn(writer, turn, place) for turn in turns]
+
+        def settle(reader: Reader) -> list[list[list[str] | None]]:
+            found = [_recorded(reader, turn) for turn in turns]
+            return [[made or [] for made in found]] if any(found) else []
+
+        return self._database.controlling(record, settle)
+
+    def fires(
+        self,
+        workflow: str,
+        name: str,
+        *,
+        statuses: Collection[FireStatus] = (),
+        before: int | None = None,
+        most: int = 100,
+    ) -> Sequence[FireRecord]:
+        """Return the latest fires of a trigger; see `Fires.fires`."""
+        found = self._database.read(
+            fire_statements.fires_of(len(statuses)),
+            workflow=workflow,
+            name=name,
+            before=_NEWEST if before is None else before,
+            most=most,
+            **{f"status_{number}": each.value for number, each in enumerate(statuses)},
+        )
+        return [_to_fire(row) for row in found]
+
+    def pause_trigger(self, workflow: str, name: str, note: str) -> None:
+        """Pause a trigger; see `Fires.pause_trigger`."""
+
+        def pause(writer: Writer) -> None:
+            writer.execute(fire_statements.ADD, workflow=workflow, name=name)
+            writer.execute(fire_statements.PAUSE, workflow=workflow, name=name, note=note)
+
+        self._database.controlling(pause)
+
+    def resume_trigger(self, workflow: str, name: str, *, catches_up: bool) -> bool:
+        """Resume a trigger; see `Fires.resume_trigger`."""
+        return self._database.controlling(
+            lambda writer: (
+                writer.change(
+                    fire_statements.RESUME, workflow=workflow, name=name, catches_up=catches_up
+                )
+                > 0
+            )
+        )
+
+
+def _to_state(row: Row) -> TriggerState:
+    (
+        workflow,
+        name,
+        turn,
+        fingerprint,
+        cursor,
+        next_at,
+        paused_at,
+        note,
+        last_at,
+        last_status,
+        has_held,
+    ) = row
+    return TriggerState(
+        workflow,
+        name,
+        turn,
+        fingerprint,
+        cursor,
+        next_at,
+        paused_at,
+        note,
+        last_at,
+        None if last_status is None else FireStatus(last_status),
+        bool(has_held),
+    )
+
+
+def _to_fire(row: Row) -> FireRecord:
+    fire_no, key, at, first, n, status, reason, run_id, fired_at = row
+    return FireRecord(fire_no, key, at, first, n, FireStatus(status), reason, run_id, fired_at)
+
+
+def _to_open(row: Row) -> OpenFire:
+    key, at, run_id, status, facts = row
+    return OpenFire(
+        key,
+        at,
+        run_id,
+        None if status is None else Status(status),
+        None if facts is None else facts.encode(),
+    )
+
+
+def _recorded(reader: Reader, turn: TriggerTurn) -> list[str]:
+    """The ids of the runs of a turn, if it was recorded."""
+    keys = [fire.key for fire in turn.fires if fire.run is not None]
+    if not keys:
+        return []
+    found = reader.read(
+        fire_statements.RUN_IDS,
+        workflow=turn.workflow,
+        name=turn.name,
+        first=min(keys),
+        last=max(keys),
+    )
+    run_ids: dict[str, str] = dict(found)
+    return [run_ids[key] for key in keys] if run_ids.keys() >= set(keys) else []
+
+
+def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | None:
+    names = {"workflow": turn.workflow, "name": turn.name}
+    if not turn.turn:
+        writer.execute(fire_statements.ADD, **names)
+    found = writer.read(fire_statements.NEXT_TURN, turn=turn.turn, **names)
+    if not found:
+        return None
+    trigger_no, number = found[0]
+    if turn.cursor is not None:
+        writer.execute(
+            fire_statements.MOVE,
+            trigger_no=trigger_no,
+            fingerprint=turn.fingerprint,
+            decided_to=turn.cursor,
+            next_at=turn.next_at,
+        )
+    writer.execute(fire_statements.CLOSE, trigger_no=trigger_no)
+    for run_id in turn.cancels:
+        _cancel(writer, run_id, turn)
+    run_ids = []
+    for fire in turn.fires:
+        made = _fire(writer, trigger_no, fire, place)
+        run_ids += [] if made is None else [made]
+    if turn.fires:
+        last = turn.fires[-1]
+        writer.execute(
+            fire_statements.LAST,
+            trigger_no=trigger_no,
+            last_at=last.at,
+            last_status=last.status.value,
+        )
+    if number % _FORGET_EACH == 0:
+        writer.execute(fire_statements.FORGET, trigger_no=trigger_no)
+    return run_ids
+
+
+def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | None:
+    """Record a fire, and return the id of the run that it has made."""
+    repeat = None if fire.run is None else fire.run.origin.repeat
+    if repeat is not None:
+        for (known,) in writer.read(fire_statements.REPEATED, scope=repeat.scope, key=repeat.key):
+            reason = f"it would repeat run {known}"
+            fire = replace(fire, status=FireStatus.REFUSED, reason=reason, run=None)
+    found = writer.read(
+        fire_statements.FIRE,
+        trigger_no=trigger_no,
+        key=fire.key,
+        at=fire.at,
+        first_at=fire.first,
+        n=fire.n,
+        status=fire.status.value,
+        reason=fire.reason,
+        is_open=fire.status in _OPEN,
+        facts=None if fire.facts is None else fire.facts.decode(),
+    )
+    if not found or fire.run is None:
+        return None
+    run_no, run = _insert(writer, fire.run, place)
+    enter_queue(writer, run_no, run, fire.place)
+    writer.execute(fire_statements.HAS_RUN, fire_no=found[0][0], run_id=run.id)
+    return run.id
+
+
+def _insert(writer: Writer, run: RunRecord, place: str) -> tuple[int, RunRecord]:
+    """Add a new run, under its id or, if that is taken, the same with a number."""
+    run_no = insert_run(writer, run, run_values(run, place))
+    if run_no is not None:
+        return run_no, run
+    first, last = f"{run.id}-", f"{run.id}."  # in between are those with a number
+    ((twins,),) = writer.read(fire_statements.TWINS, first=first, last=last)
+    for number in range(twins + 2, twins + 2 + _MOST_TRIES):
+        named = replace(run, id=f"{run.id}-{number}")
+        run_no = insert_run(writer, named, run_values(named, place))
+        if run_no is not None:
+            return run_no, named
+    raise id_is_taken(run)
+
+
+def _cancel(writer: Writer, run_id: str, turn: TriggerTurn) -> None:
+    """Ask the engine that drives a run to cancel it, or end it if none has begun it."""
+    by = f"trigger {turn.name}, which has fired again"
+    for (run_no,) in writer.read(fire_statements.RUN_NO, run_id=run_id):
+        limits = lock_keys(writer, limits_of_place(writer, run_no))
+        writer.read(queue_statements.LOCK_SUBMISSION, run_no=run_no)
+        if writer.read(fire_statements.WAITS_UNSTARTED, run_no=run_no):
+            writer.execute(slot_statements.LEAVE_QUEUE, run_no=run_no)
+            text = f"the run was cancelled while it waited by {by}."
+            end_unstarted(writer, run_no, ErrorInfo("RunReplaced", text))
+        else:
+            request = RunRequest.of(RequestKind.CANCEL, by)
+            writer.execute(
+                fire_statements.ASK_ONCE,
+                run_no=run_no,
+                kind=request.kind.value,
+                data=request.data.decode(),
+            )
+        release(writer, limits)

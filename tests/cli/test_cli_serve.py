@@ -1,0 +1,142 @@
+"""Whole processes of `fanwise serve`: what fires, and what becomes of it when they are killed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from fanwise.model import FireStatus, Status
+from fanwise.stores import Store, open_store
+
+SERVE = [sys.executable, "-m", "fanwise", "serve"]
+FLOW = """\
+name: tick
+on: {each: {schedule: {every: 1s, overlap: allow, catch-up: all}}}
+tasks: [{name: a, action: core.echo, input: {value: "{{ trigger.scheduled_at }}"}}]
+output: "{{ task.a.output.value }}"
+"""
+
+
+@pytest.fixture(autouse=True)
+def flow(folder: Path, write) -> None:
+    write(**{"tick.yaml": FLOW})
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[subprocess.Popen[str]]:
+    """A server, which with its processes has ended at the end of the block."""
+    with subprocess.Popen([*SERVE, *options], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+            if process.stderr is not None:
+                process.stderr.read()  # up to the end of all processes that have inherited it
+
+
+def said(process: subprocess.Popen[str], pattern: str) -> str:
+    """The first group of the next line that a pattern is found in."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if found := re.search(pattern, line):
+            return found.group(1)
+    raise AssertionError(f"the server has ended, and never said {pattern}")
+
+
+def store() -> Store:
+    return open_store(os.environ["FANWISE_STORE"])
+
+
+def check_nothing_is_lost_or_doubled() -> None:
+    """Each second between the first fire and the last one has one fire, and each of these a run."""
+    with store() as opened:
+        fires = opened.fires("tick", "each", most=1_000)
+        assert all(each.status is FireStatus.RAN for each in fires)
+        times = sorted(each.at for each in fires)
+        assert times == [times[0] + number for number in range(len(times))]
+        runs = [each.run_id for each in fires]
+        assert sorted(map(str, runs)) == sorted(opened.run_ids())
+
+
+def test_a_schedule_fires_and_its_runs_are_driven(folder: Path) -> None:
+    """By the processes that the server starts; SIGTERM ends all of them."""
+    with serving() as process:
+        run_id = said(process, r"(\S+)  has succeeded")
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        assert process.stderr.read().splitlines()[-1].endswith("Stopped.")
+        assert process.wait() == 0
+    with store() as opened:
+        run = opened.run(run_id)
+        assert run is not None
+        assert run.status is Status.SUCCEEDED
+        scheduled = str(run.origin.trigger["scheduled_at"])
+        assert run.output == f'"{scheduled}"'.encode()
+        assert run.origin.actions
+    check_nothing_is_lost_or_doubled()
+
+
+def test_a_server_that_is_killed_loses_and_doubles_nothing(folder: Path) -> None:
+    """The processes that it has started end by themselves, and the next server catches up."""
+    for _ in range(2):
+        with serving("--workers", "2") as process:
+            said(process, r"(has succeeded)")
+            process.send_signal(signal.SIGKILL)
+    with serving() as process:
+        for _ in range(3):
+            said(process, r"(has succeeded)")
+    check_nothing_is_lost_or_doubled()
+
+
+def test_a_process_that_is_killed_is_replaced(folder: Path) -> None:
+    """Another one takes what is due."""
+    with serving() as process:
+        number = int(said(process, r"Process (\d+) takes runs"))
+        said(process, r"(has succeeded)")
+        os.kill(number, signal.SIGKILL)
+        assert said(process, r"(was killed by signal 9)")
+        assert int(said(process, r"Process (\d+) takes runs")) != number
+        said(process, r"(has succeeded)")
+    check_nothing_is_lost_or_doubled()
+
+
+def test_two_servers_fire_each_time_once(folder: Path, write) -> None:
+    """Both serve one store, and neither starts a process here or runs an author's code."""
+    write(**{"actions.py": "raise SystemExit(9)\n"})
+    with serving("--no-work") as first, serving("--no-work") as second:
+        for process in (first, second):
+            said(process, r"(Serving)")
+        with store() as opened:
+            while len(opened.fires("tick", "each")) < 3:
+                opened.await_change(1.0)
+    check_nothing_is_lost_or_doubled()
+
+
+def test_a_wrong_project_is_told(fanwise, write) -> None:
+    """In one line, with status 2."""
+    write(**{"fanwise.yaml": "workflows: [nowhere/*.yaml]\n"})
+    told = fanwise("serve")
+    assert told.status == 2
+    assert "nowhere/*.yaml" in told.err
+    assert told.err.count("\n") == 1
+
+
+def test_a_process_that_is_to_stop_at_the_end_of_input_needs_a_pipe(folder: Path) -> None:
+    """A file never ends."""
+    done = subprocess.run(
+        [sys.executable, "-m", "fanwise", "work", "--until-eof"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "--until-eof" in done.stderr

@@ -1,0 +1,275 @@
+"""The clock of triggers: each instant is decided once, whatever happens to servers and files."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fanwise.errors import StoreError
+from fanwise.model import FireStatus, Status
+from fanwise.testing.ownership_contract import at_once
+from tests.service.world import FLOW, START, World
+
+
+def flow(more: str = "") -> str:
+    return FLOW.format(more=f", {more}" if more else "")
+
+
+def begin(world: World, more: str = "") -> None:
+    """Have the trigger seen, so that it counts from now on."""
+    world.write(flow_yaml=flow(more))
+    world.server().look()
+
+
+def test_a_schedule_fires_at_its_time_and_its_run_knows_it(world: World) -> None:
+    """Nothing from before the trigger was seen; the facts are in the origin of the run."""
+    world.clock.advance(3)
+    begin(world)
+    assert world.fires() == []
+    server = world.server()
+    assert server.look() == pytest.approx(1.0)  # the next is in seven seconds
+    world.clock.advance(6.5)
+    assert server.look() == pytest.approx(0.5)
+    world.clock.advance(0.5)
+    server.look()
+    (fire,) = world.fires()
+    assert (fire.key, fire.status) == ("schedule:2027-01-15T08:00:10Z", FireStatus.RAN)
+    assert fire.run_id == "report-20270115-080010"
+    run = world.store.run(fire.run_id)
+    assert run is not None
+    assert run.status is Status.PENDING
+    assert json.loads(run.parameters) == {"day": "2027-01-15T08:00:10+00:00"}
+    assert run.origin.folder == str(world.folder)
+    assert run.origin.trigger["kind"] == "schedule"
+    assert run.origin.trigger["previous_at"] == "2027-01-15T08:00:00+00:00"
+
+
+def test_of_several_servers_one_fires(world: World) -> None:
+    """Each instant makes one run, though all look at the same moment."""
+    begin(world, "overlap: allow")
+    servers = [world.server() for _ in range(4)]
+    for _ in range(5):
+        world.clock.advance(10)
+        at_once(4, lambda number: servers[number].look())
+    assert len(world.fires()) == 5
+    assert len(list(world.store.run_ids())) == 5
+
+
+def test_a_fire_is_skipped_while_a_run_is_open(world: World) -> None:
+    """It says by which run, and the next one fires again."""
+    begin(world)
+    server = world.server()
+    for _ in range(2):
+        world.clock.advance(10)
+        server.look()
+    first, second = world.fires()
+    assert second.status is FireStatus.SKIPPED
+    assert first.run_id is not None
+    assert first.run_id in second.reason
+    world.end(first.run_id)
+    world.clock.advance(10)
+    server.look()
+    assert world.fires()[-1].status is FireStatus.RAN
+
+
+def test_a_fire_that_waits_has_its_run_once_the_other_has_ended(world: World) -> None:
+    """A newer one takes its place, and only one waits; its run has its own time."""
+    begin(world, "overlap: queue")
+    server = world.server()
+    for _ in range(3):
+        world.clock.advance(10)
+        server.look()
+    assert [each.status.value for each in world.fires()] == ["ran", "replaced", "held"]
+    world.end("report-20270115-080010")
+    world.clock.advance(1)
+    world.server().look()
+    assert [each.status.value for each in world.fires()] == ["ran", "replaced", "ran"]
+    run = world.store.run("report-20270115-080030")
+    assert run is not None
+    assert json.loads(run.parameters) == {"day": "2027-01-15T08:00:30+00:00"}
+
+
+def test_all_fires_wait_in_line(world: World) -> None:
+    """With queue-all each has its run, one after the other."""
+    begin(world, "overlap: queue-all")
+    server = world.server()
+    for _ in range(3):
+        world.clock.advance(10)
+        server.look()
+    assert [each.status.value for each in world.fires()] == ["ran", "held", "held"]
+    for number in range(3):
+        world.end(f"report-20270115-0800{number + 1}0")
+        server.look()
+    assert [each.status.value for each in world.fires()] == ["ran", "ran", "ran"]
+
+
+def test_an_open_run_is_cancelled_for_a_newer_one(world: World) -> None:
+    """The new one starts once the other has ended."""
+    begin(world, "overlap: cancel")
+    server = world.server()
+    for _ in range(2):
+        world.clock.advance(10)
+        server.look()
+    first = world.store.run("report-20270115-080010")
+    assert first is not None
+    assert first.status is Status.CANCELLED
+    server.look()
+    assert [each.status.value for each in world.fires()] == ["ran", "ran"]
+
+
+@pytest.mark.parametrize(
+    ("catch_up", "statuses"),
+    [("last", ["missed", *["ran"] * 6]), ("skip", ["missed", *["ran"] * 6]), ("all", ["ran"] * 30)],
+)
+def test_what_was_due_while_no_server_was_there_is_caught_up(
+    world: World, catch_up: str, statuses: list[str]
+) -> None:
+    """As the trigger says; six are on time, and the rest is one row with its number."""
+    begin(world, f"catch-up: {catch_up}, overlap: allow")
+    world.clock.advance(305)
+    world.server().look()
+    found = world.fires()
+    assert [each.status.value for each in found] == statuses
+    assert sum(each.n for each in found) == 30
+
+
+def test_a_paused_trigger_fires_nothing_and_a_pause_is_not_caught_up(world: World) -> None:
+    """It counts again from when it is resumed, unless that is asked for."""
+    begin(world)
+    server = world.server()
+    world.store.pause_trigger("report", "each", "for the move")
+    world.clock.advance(25)
+    assert server.look() == pytest.approx(1.0)
+    assert world.fires() == []
+    world.store.resume_trigger("report", "each", catches_up=False)
+    server.look()
+    assert world.fires() == []
+    world.store.pause_trigger("report", "each", "")
+    world.clock.advance(10)
+    world.store.resume_trigger("report", "each", catches_up=True)
+    server.look()
+    assert [each.key for each in world.fires()] == ["schedule:2027-01-15T08:00:30Z"]
+
+
+def test_an_edited_schedule_counts_from_now(world: World) -> None:
+    """What the new one would have had before doesn't fire."""
+    begin(world)
+    server = world.server()
+    world.clock.advance(5)
+    world.write(flow_yaml=flow().replace("10s", "4s"))
+    server.look()
+    assert world.fires() == []
+    world.clock.advance(3)
+    server.look()
+    assert [each.key for each in world.fires()] == ["schedule:2027-01-15T08:00:08Z"]
+
+
+def test_a_file_that_becomes_wrong_keeps_what_it_said_and_is_told_once(world: World) -> None:
+    """Until it is right again, which is told too."""
+    begin(world, "overlap: allow")
+    world.write(other_yaml=flow("overlap: allow").replace("report", "other"))
+    server = world.server()
+    server.look()
+    world.write(flow_yaml="name: report\non: 5\ntasks: [")
+    for _ in range(2):
+        world.clock.advance(10)
+        server.look()
+    assert len(world.fires()) == 2
+    assert len(world.fires(workflow="other")) == 2
+    assert len(world.lines.problems) == 1
+    assert "flow.yaml" in world.lines.problems[0]
+    world.write(flow_yaml=flow("overlap: allow"))
+    world.clock.advance(10)
+    server.look()
+    assert world.lines.is_right == 1
+    assert len(world.fires()) == 3
+
+
+def test_a_file_that_is_gone_fires_no_more(world: World) -> None:
+    """Its history stays."""
+    begin(world)
+    server = world.server()
+    world.clock.advance(10)
+    server.look()
+    (world.folder / "flow.yaml").unlink()
+    world.clock.advance(10)
+    server.look()
+    assert len(world.fires()) == 1
+
+
+def test_a_fire_that_gives_no_parameters_that_fit_has_failed(world: World) -> None:
+    """Its row says why, and others fire."""
+    text = flow("overlap: allow").replace("required: true", "type: integer, required: true")
+    world.write(flow_yaml=text, other_yaml=flow().replace("report", "other"))
+    server = world.server()
+    server.look()
+    world.clock.advance(10)
+    server.look()
+    (fire,) = world.fires()
+    assert (fire.status, fire.run_id) == (FireStatus.FAILED, None)
+    assert '"day"' in fire.reason
+    assert "2027" not in fire.reason
+    assert len(world.fires(workflow="other")) == 1
+
+
+def test_a_fire_whose_condition_fails_makes_no_run(world: World) -> None:
+    """It is recorded as skipped."""
+    text = flow().replace("    parameters:", "    when: false\n    parameters:")
+    world.write(flow_yaml=text)
+    server = world.server()
+    server.look()
+    world.clock.advance(10)
+    server.look()
+    (fire,) = world.fires()
+    assert (fire.status, fire.run_id) == (FireStatus.SKIPPED, None)
+    assert "when" in fire.reason
+
+
+def test_fires_with_one_key_make_one_run(world: World) -> None:
+    """The others say of which run they are repeats."""
+    dedupe = 'dedupe: {key: "{{ trigger.date }}", for: 1d}'
+    text = flow("overlap: allow").replace("    parameters:", f"    {dedupe}\n    parameters:")
+    world.write(flow_yaml=text)
+    server = world.server()
+    server.look()
+    for _ in range(2):
+        world.clock.advance(10)
+        server.look()
+    first, second = world.fires()
+    assert first.status is FireStatus.RAN
+    assert second.status is FireStatus.REFUSED
+    assert str(first.run_id) in second.reason
+
+
+def test_a_clock_that_was_set_back_fires_nothing_twice(world: World) -> None:
+    """Nothing until it is past the last instant again."""
+    begin(world, "overlap: allow")
+    server = world.server()
+    world.clock.advance(20)
+    server.look()
+    world.clock._start_at = START - 3_600
+    server.look()
+    world.server().look()
+    assert len(world.fires()) == 2
+    world.clock._start_at = START
+    world.clock.advance(10)
+    server.look()
+    assert [each.key[-4:-1] for each in world.fires()] == [":10", ":20", ":30"]
+
+
+def test_a_store_that_is_away_is_asked_again(world: World) -> None:
+    """What was due meanwhile fires then."""
+    begin(world)
+    server = world.server()
+    world.clock.advance(10)
+    broken, world.store.triggers = world.store.triggers, _away  # type: ignore[method-assign]
+    with pytest.raises(StoreError):
+        server.look()
+    world.store.triggers = broken  # type: ignore[method-assign]
+    server.look()
+    assert len(world.fires()) == 1
+
+
+def _away() -> None:
+    raise StoreError("the store is away.")

@@ -1,0 +1,94 @@
+"""A project in a folder of its own, with a store whose clock the test moves, and its servers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from fanwise.engine.run_factory import RunFactory
+from fanwise.engine.triggered import TriggeredRuns
+from fanwise.model import FireRecord, NewFire, OpenFire, Status
+from fanwise.packs.projects import project_stamp
+from fanwise.service.clock import TriggerClock
+from fanwise.service.projects import WatchedProject
+from fanwise.service.watcher import ServiceWatcher
+from fanwise.stores import Store
+from fanwise.system import EnvironmentSecrets, SystemChance
+from fanwise.testing.clock import ManualClock
+from fanwise.testing.stores import MemoryStore
+from fanwise.wiring import load_triggers, read_settings
+
+FLOW = """
+name: report
+on:
+  each:
+    schedule: {{every: 10s{more}}}
+    parameters: {{day: "{{{{ trigger.scheduled_at }}}}"}}
+parameters: {{day: {{required: true}}}}
+tasks: [{{name: a, action: core.noop}}]
+"""
+START = 1_800_000_000.0
+
+
+class Lines(ServiceWatcher):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.failures: list[str] = []
+        self.runs: list[str] = []
+        self.is_right = 0
+
+    def fired(
+        self, workflow: str, name: str, fires: Sequence[NewFire], runs: Sequence[str]
+    ) -> None:
+        self.runs += runs
+
+    def problem(self, text: str) -> None:
+        self.problems.append(text)
+
+    def is_well(self) -> None:
+        self.is_right += 1
+
+    def failed(self, text: str) -> None:
+        self.failures.append(text)
+
+
+class World:
+    """A project's folder and its store, at a time that goes on when the test says so."""
+
+    def __init__(self, folder: Path, store: Store | None = None) -> None:
+        self.folder = folder
+        self.clock = ManualClock(START)
+        self.store = store or MemoryStore(self.clock.now)
+        self.lines = Lines()
+
+    def write(self, **files: str) -> None:
+        for name, text in files.items():
+            (self.folder / name.replace("_yaml", ".yaml")).write_text(text)
+
+    def server(self) -> TriggerClock:
+        settings = read_settings(environment={"FANWISE_STORE": "unused"})
+        factory = RunFactory(self.clock, SystemChance(), EnvironmentSecrets({}))
+        project = WatchedProject(
+            lambda: load_triggers(settings, self.folder),
+            lambda: project_stamp(self.folder),
+            self.lines,
+        )
+        runs = TriggeredRuns(factory, str(self.folder), ())
+        return TriggerClock(self.store, project, runs.make, self.clock, self.lines)
+
+    def fires(self, name: str = "each", workflow: str = "report") -> list[FireRecord]:
+        """All fires, the oldest first."""
+        return list(self.store.fires(workflow, name, most=2_000))[::-1]
+
+    def open(self) -> Sequence[OpenFire]:
+        return self.store.open_fires("report", "each")
+
+    def end(self, run_id: str, status: Status = Status.SUCCEEDED) -> None:
+        """End a run as an engine would."""
+        found = self.store.run(run_id)
+        assert found is not None
+        self.store.commit([replace(found, status=status, ended_at=self.clock.now())])
