@@ -736,6 +736,7 @@ def worker_environment(settings: Settings) -> dict[str, str]:
         "FANWISE_PACKS": os.pathsep.join(str(each.absolute()) for each in settings.packs),
         "FANWISE_EXECUTOR": settings.executor or "",
         "FANWISE_PROCESSES": "" if settings.processes is None else str(settings.processes),
+        "FANWISE_RAY": settings.ray or "local",
     }
     return {**settings.environment, **given}
 

@@ -165,6 +165,13 @@ def test_a_secret_is_that_of_the_node(walk: Callable[..., fanwise.Run]) -> None:
             "names parameters.p, which is secret, and secrets don't go through Ray.",
         ),
         (
+            """
+            tasks: [{name: a, action: walk.reveal, with-items: ["{{ secrets.HERE }}"],
+                input: {secret: "{{ item }}"}}]
+            """,
+            "the item holds a secret, and secrets don't go there.",
+        ),
+        (
             "tasks: [{name: a, action: walk.where, runs-on: [gpu, tpu]}]",
             'no node of the Ray cluster has the resource "tpu".',
         ),
@@ -179,10 +186,11 @@ def test_what_the_cluster_lacks_fails_the_task_in_one_line(
 ) -> None:
     """With the remedy behind it."""
     given = {"p": "CANARY-given"} if "parameters:" in text else {}
-    error = walk(text, **given).tasks["a"].error
-    assert error is not None
-    assert message in error.message
-    assert len(error.message.splitlines()) == 1
+    task = walk(text, **given).tasks["a"]
+    assert task.error is not None
+    told = task.failures[0]["error"]["message"] if task.failures else task.error.message
+    assert message in told
+    assert len(told.splitlines()) == 1
 
 
 @pytest.mark.parametrize("lost", ["actor", "node"])

@@ -58,7 +58,14 @@ class RayExecutor:
             for line in lacks:
                 feed.notice(line)
             stays = msgspec.structs.replace(portable, snapshot=b"")
-            await RemoteVisit(feed, call, pool, self._clock, stays, b"{}").run()
+            await RemoteVisit(
+                feed, call, pool, self._clock, stays, b"{}", may_carry_secrets=False
+            ).run()
+
+    @property
+    def bridge(self) -> int | None:
+        """The number of the process that is connected to the cluster, if there is one."""
+        return None if self._cluster is None else self._cluster.pid
 
     def close(self) -> None:
         """End all that has been started."""

@@ -109,6 +109,11 @@ class RayCluster:
         self.send(Connect(address, processes, tuple(sys.path)))
 
     @property
+    def pid(self) -> int:
+        """The number of the bridge's process."""
+        return self._process.pid
+
+    @property
     def is_open(self) -> bool:
         """True if the bridge hasn't ended."""
         return self._channel.is_open

@@ -1,7 +1,7 @@
 """The messages between an engine, its bridge to a Ray cluster, and the hosts of workers there.
 
 Their form is that of `frames`. A worker is a process of a host; its `number` is given once by the
-engine. What a worker itself is sent or sends is in `data`, as in `frames`.
+engine. `data` is a message of `frames`, to a worker or from it.
 """
 
 from __future__ import annotations

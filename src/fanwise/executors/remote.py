@@ -93,9 +93,12 @@ class RemoteVisit:
         clock: Clock,
         portable: PortableCall,
         secrets: bytes,
+        *,
+        may_carry_secrets: bool = True,
     ) -> None:
         self._feed = feed
         self._call = call
+        self._may_carry_secrets = may_carry_secrets
         self._workers = workers
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -179,6 +182,7 @@ class RemoteVisit:
         if isinstance(context, ItemContext):
             try:
                 item = encode(context.item, where="item")
+                self._require_portable(item)
             except AttemptError as error:
                 if not runs:
                     self._feed.begin()
@@ -190,6 +194,14 @@ class RemoteVisit:
         self._placing.send(station.lane, number, ticket, runs=runs)
         chunk.attempts.append(SentAttempt(number, ticket.index, ticket.attempt, item))
         chunk.size_bytes += len(item)
+
+    def _require_portable(self, item: bytes) -> None:
+        """Raise `WorkerRefusedError` for an item with a secret where none may travel."""
+        if not self._may_carry_secrets and self._call.received(item) != item:
+            raise WorkerRefusedError(
+                "the item holds a secret, and secrets don't go there.",
+                hint="Name it in the input, as secrets.NAME, and not in with-items.",
+            )
 
     def _send(self, station: Station, chunk: _Chunk) -> None:
         if chunk.attempts:

@@ -25,6 +25,7 @@ from fanwise.executors.ray_frames import (
     Begin,
     Connect,
     Declined,
+    End,
     Forget,
     FromBridge,
     Keep,
@@ -152,6 +153,13 @@ class Bridge:
             link.send(message, snapshot)
         else:
             link.send(message)
+        if isinstance(message, End):
+            self._leave(message.number)
+
+    def _leave(self, number: int) -> None:
+        """Forget the place of a worker that ends."""
+        if (link := self._places.pop(number, None)) is not None:
+            link.workers.discard(number)
 
     # Hosts
 
@@ -231,8 +239,8 @@ class Bridge:
 
     def _from_host(self, data: bytes, ended: int | None) -> None:
         """Pass a message of a host on; `ended` is the worker that has died."""
-        if ended is not None and (link := self._places.pop(ended, None)) is not None:
-            link.workers.discard(ended)
+        if ended is not None:
+            self._leave(ended)
         self._channel.send(data)
 
     def _is_full(self) -> bool:
@@ -254,9 +262,17 @@ def _in_turn(there: list[Node]) -> Iterator[Node]:
         yield from (node for node in there if node.cpus > turn)
 
 
+def _fail(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """End at an error of this process's own, so that the engine waits for nothing."""
+    if "exception" in context:
+        os._exit(1)
+
+
 async def _serve(end: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_fail)
     bridge = Bridge(end)
-    await asyncio.get_running_loop().create_future()
+    await loop.create_future()
     del bridge
 
 

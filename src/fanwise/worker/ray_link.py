@@ -79,7 +79,7 @@ class HostLink:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._tell())
                     group.create_task(self._hear())
-        except* RayError as errors:
+        except* Exception as errors:  # whatever it is, nothing goes this way any more
             if not self.had_begun:
                 self.lack = _why(self.node, errors.exceptions[0])
         self.is_ready = False

@@ -31,6 +31,7 @@ def serve(
     packs: options.Packs = None,
     executor: options.Executor = None,
     processes: options.ProcessCount = None,
+    ray: options.RayAddress = None,
     store: options.StoreUrl = None,
 ) -> None:
     """Fire the schedules of a project, and run what they start.
@@ -46,7 +47,9 @@ def serve(
     from fanwise.service.workers import WorkerProcesses
     from fanwise.wiring import open_serving, read_settings, worker_environment
 
-    settings = read_settings(store=store, packs=packs or (), executor=executor, processes=processes)
+    settings = read_settings(
+        store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
+    )
     command = [sys.executable, "-P", "-m", "fanwise", "work", "--until-eof"]
     command += ["--concurrency", str(concurrency)]
     with prints_aside():
