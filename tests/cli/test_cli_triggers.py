@@ -62,6 +62,12 @@ def test_a_project_names_its_workflows_and_has_triggers_of_its_own(
     assert told["triggers"][1]["next"] is None
 
 
+def test_a_pattern_takes_neither_of_the_projects_own_files(fanwise, write):
+    """Though they match it."""
+    write(**{"fanwise.yaml": 'workflows: ["*.yaml"]\n', "flow.yaml": FLOW, "triggers.yaml": "{}\n"})
+    assert fanwise("triggers", "--check") == (0, "", "")
+
+
 def test_a_wrong_file_leaves_the_others_as_they_are(fanwise, write):
     """Each problem is a line on standard error, and the status 2."""
     write(**{"flow.yaml": FLOW, "bad.yaml": "on: {a: {schedule: 5}}\ntasks: []\n"})

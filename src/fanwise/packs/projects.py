@@ -132,7 +132,7 @@ def _workflow_files(folder: Path, definition: ProjectDefinition, limits: Limits)
         return [Path(_shown(each)) for each in _own_files(folder, limits)]
     found: dict[Path, None] = {}
     for pattern in definition.workflows:
-        files = sorted(each for each in folder.glob(pattern) if each.is_file())
+        files = [each for each in sorted(folder.glob(pattern)) if _may_be_workflow(each)]
         if not files:
             raise UsageError(
                 f'{_shown(file)}  "workflows" has {pattern}, and no file is named so.',
@@ -144,9 +144,12 @@ def _workflow_files(folder: Path, definition: ProjectDefinition, limits: Limits)
 
 def _own_files(folder: Path, limits: Limits) -> Iterator[Path]:
     for file in sorted(folder.iterdir()):
-        is_ours = file.name in (PROJECT_FILE, TRIGGERS_FILE)
-        if file.suffix in _ENDINGS and not is_ours and file.is_file() and _has_tasks(file, limits):
+        if file.suffix in _ENDINGS and _may_be_workflow(file) and _has_tasks(file, limits):
             yield file
+
+
+def _may_be_workflow(file: Path) -> bool:
+    return file.is_file() and file.name not in (PROJECT_FILE, TRIGGERS_FILE)
 
 
 def _has_tasks(file: Path, limits: Limits) -> bool:
