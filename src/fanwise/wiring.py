@@ -679,7 +679,6 @@ def open_serving(
     from fanwise.stores import open_store
     from fanwise.system import SystemClock
 
-    load_triggers(settings, folder)
     runs = triggered_runs(settings, find_folder(folder))
 
     def load() -> Project:
@@ -688,7 +687,7 @@ def open_serving(
         return project
 
     project = WatchedProject(load, lambda: project_stamp(folder), watcher)
-    project.refresh()
+    project.read()
     with open_store(settings.store) as store:
         yield TriggerClock(store, project, runs.make, SystemClock(), watcher), project
 

@@ -229,6 +229,10 @@ def test_a_trigger_is_fired_by_hand(fanwise, write):
     assert again == {"workflow": "tick", "trigger": "each", "runs": ["tick-20260305-090700-2"]}
     shown = json.loads(fanwise("show", "tick-20260305-090700", "--json").out)
     assert (shown["parameters"], shown["status"]) == ({"day": "2026-03-05"}, "pending")
+    assert (shown["trigger"]["kind"], shown["trigger"]["workflow"]) == ("manual", "tick")
+    assert shown["trigger"]["by"]
+    told = fanwise("show", "tick-20260305-090700").out
+    assert "Trigger: tick/each, manual, 2026-03-05T09:07:00+00:00" in told
     (fire,) = map(
         json.loads, fanwise("triggers", "fires", "each", "--json", "--limit", "1").out.splitlines()
     )

@@ -273,3 +273,35 @@ def test_a_store_that_is_away_is_asked_again(world: World) -> None:
 
 def _away() -> None:
     raise StoreError("the store is away.")
+
+
+def test_a_project_file_that_becomes_wrong_is_told_once(world: World) -> None:
+    """All triggers stay as they were, until it is right again."""
+    begin(world, "overlap: allow")
+    server = world.server()
+    server.look()
+    world.write(fanwise_yaml="workflows: 5\n")
+    for _ in range(2):
+        world.clock.advance(10)
+        server.look()
+    assert len(world.fires()) == 2
+    assert len(world.lines.problems) == 1
+    assert "fanwise.yaml" in world.lines.problems[0]
+    world.write(fanwise_yaml="workflows: [flow.yaml]\n")
+    world.clock.advance(10)
+    server.look()
+    assert (world.lines.is_right, len(world.fires())) == (1, 3)
+
+
+def test_a_task_of_a_triggered_run_may_name_a_limit_of_the_project(world: World) -> None:
+    """The run knows it, wherever it is driven."""
+    text = flow().replace("action: core.noop", "action: core.noop, limit: database")
+    world.write(fanwise_yaml="limits: {database: 2}\n", flow_yaml=text)
+    server = world.server()
+    server.look()
+    world.clock.advance(10)
+    server.look()
+    assert world.lines.problems == []
+    run = world.store.run("report-20270115-080010")
+    assert run is not None
+    assert run.status is Status.PENDING

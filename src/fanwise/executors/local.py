@@ -19,7 +19,7 @@ from fanwise.ports import ActionCall, Clock, Feed
 #
 # Most fan-outs wait for a network, which one event loop does best: an `async def` is awaited by its
 # worker directly, with nothing between. How workers take attempts, keep deadlines and share the
-# loop stands in `crew.py`; here stands how the action itself is called.
+# loop is in `crew.py`; here is how the action itself is called.
 #
 # Threads. A `def` would block the loop, so the visit has threads of its own (`threads.py`) until it
 # ends. `asyncio.to_thread` isn't enough, for three reasons. Its pool has at most 32 threads for the

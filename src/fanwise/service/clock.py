@@ -67,8 +67,6 @@ class TriggerClock:
         """
         self._told: set[str] = set()
         self._failing: set[str] = set()
-        self.looked_at = float("-inf")
-        """The time of the last look that was made as a whole, on the monotonic clock."""
 
     def stop(self) -> None:
         """Stop after the look that is being made; called on the event loop's thread."""
@@ -108,8 +106,7 @@ class TriggerClock:
         while due:
             next_at = min([next_at, *self._decide(due[:_TOGETHER], now)])
             due = due[_TOGETHER:]
-        self.looked_at = self._clock.monotonic()
-        return max(0.0, next_at - now - (self.looked_at - begun))
+        return max(0.0, next_at - now - (self._clock.monotonic() - begun))
 
     def _is_due(self, one: _Due, now: float) -> bool:
         spec = one.owned.trigger.scheduled

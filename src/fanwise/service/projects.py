@@ -41,22 +41,23 @@ class WatchedProject:
         self._seen: Hashable = None
         self._told: set[str] = set()
 
-    def refresh(self) -> bool:
-        """Read the files if one has changed, and return whether that was so."""
-        stamp = self._stamp()
-        if stamp == self._seen:
-            return False
-        self._seen = stamp
+    def refresh(self) -> None:
+        """Read the files if one has changed, and tell what is wrong with them."""
+        if self._stamp() == self._seen:
+            return
         try:
-            project = self._load()
-        except FanwiseError as error:  # of fanwise.yaml: nothing can be said of the others
+            self.read()
+        except FanwiseError as error:  # nothing can be said of the other files
             self._tell({str(error)})
-            return True
+
+    def read(self) -> None:
+        """Read the files. Raises `FanwiseError` for a project that can't be read at all."""
+        self._seen = self._stamp()
+        project = self._load()
         broken = {problem.place.file for problem in project.problems}
         kept = [each for each in self.triggers if each.trigger.place.file in broken]
         self.triggers = list(_each_once([*project.triggers, *kept]))
         self._tell({str(problem) for problem in project.problems})
-        return True
 
     def _tell(self, problems: set[str]) -> None:
         """Tell each problem once for as long as it is there."""

@@ -27,5 +27,5 @@ class ServiceWatcher:
     def worker_started(self, pid: int) -> None:
         """React to a process that begins to take runs."""
 
-    def worker_ended(self, pid: int, status: int, again_in_s: float) -> None:
+    def worker_ended(self, pid: int, status: int) -> None:
         """React to the end of a process that takes runs, in whose place another one is started."""

@@ -58,22 +58,28 @@ class WorkerProcesses:
         clock = asyncio.get_running_loop()
         while not self._stop.is_set():
             began = clock.time()
-            process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                env=dict(self._environment),
-                start_new_session=True,
-            )
-            self._running.add(process)
-            self._watcher.worker_started(process.pid)
-            if self._stop.is_set():  # which it wasn't there to hear
-                process.terminate()
-            status = await process.wait()
-            self._running.discard(process)
-            if self._stop.is_set():
-                return
+            try:
+                await self._run_one()
+            except OSError as error:  # such as too many processes
+                self._watcher.failed(f"No process could be started: {error.strerror}.")
             wait_s = _FIRST_S if clock.time() - began >= _LIVED_S else wait_s
-            self._watcher.worker_ended(process.pid, status, wait_s)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), wait_s)
             wait_s = min(2 * wait_s, _LONGEST_S)
+
+    async def _run_one(self) -> None:
+        """Start a process, and return once it has ended. Raises `OSError` if it can't be."""
+        process = await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            env=dict(self._environment),
+            start_new_session=True,
+        )
+        self._running.add(process)
+        self._watcher.worker_started(process.pid)
+        if self._stop.is_set():  # which it wasn't there to hear
+            process.terminate()
+        status = await process.wait()
+        self._running.discard(process)
+        if not self._stop.is_set():
+            self._watcher.worker_ended(process.pid, status)

@@ -20,10 +20,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-REVISIONS = (
-    *("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"),
-    *("0012", "0013"),
-)
+REVISIONS = tuple(f"{number:04}" for number in range(1, 12))
 
 _NUMBER = "BIGINT NOT NULL"
 _TEXT = "TEXT NOT NULL"

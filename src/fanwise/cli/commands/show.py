@@ -110,6 +110,7 @@ def _as_object(
         "tags": seen.record.tags,
         "waits": [wait_object(each) for each in waits],
         "timing": None if timing is None else timing_object(timing),
+        "trigger": dict(seen.record.origin.trigger) or None,
         **place_object(runs.submission(seen.record)),
     }
 
@@ -237,6 +238,10 @@ def _fact_lines(record: RunRecord) -> list[str]:
         lines = [f"File: none; given from Python in {clean(str(file.parent))}"]
     else:
         lines = [f"File: {clean(record.file)}"]
+    if trigger := record.origin.trigger:
+        of = clean(f"{trigger.get('workflow')}/{trigger.get('name')}")
+        at = trigger.get("scheduled_at") or trigger.get("fired_at")
+        lines.append(f"Trigger: {of}, {trigger.get('kind')}, {at}")
     if record.started_at is not None:
         lines.append(f"Started: {show_time(record.started_at)}")
     if record.ended_at is not None:

@@ -82,6 +82,6 @@ class _Lines(ServiceWatcher):
     def worker_started(self, pid: int) -> None:
         say(f"Process {pid} takes runs.")
 
-    def worker_ended(self, pid: int, status: int, again_in_s: float) -> None:
+    def worker_ended(self, pid: int, status: int) -> None:
         why = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        say(f"Process {pid} {why}; another one is started in {again_in_s:g} s.")
+        say(f"Process {pid} {why}; another one is started in its place.")
