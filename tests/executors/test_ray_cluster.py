@@ -38,8 +38,9 @@ def where(kills: str = "", folder: str = ".") -> int:
             Path(folder, kills).touch(exist_ok=False)
         except FileExistsError:
             return node
-        os.kill({"actor": actor, "node": node}[kills], signal.SIGKILL)
-        while True:
+        killed = actor if kills == "actor" else int(kills)
+        os.kill(killed, signal.SIGKILL)
+        while killed in (actor, node):
             signal.pause()
     return node
 
@@ -197,12 +198,14 @@ def test_what_the_cluster_lacks_fails_the_task_in_one_line(
 def test_an_actor_or_a_node_that_is_killed_in_the_middle_loses_no_item(
     walk: Callable[..., fanwise.Run], lost: str
 ) -> None:
-    """What it ran is made once more, elsewhere. The node is the last test's: it is gone then."""
+    """What it ran is made once more, elsewhere. The node isn't the head, and is gone then."""
+    other = "tasks: [{name: a, action: walk.where, runs-on: [gpu]}]\noutput: '{{ task.a.output }}'"
+    killed = lost if lost == "actor" else walk(other).output
     run = walk(
         f"""
         tasks:
           - {{name: a, {FAN},
-              input: {{folder: FOLDER, kills: "{{{{ '{lost}' if item == 20 else '' }}}}"}}}}
+              input: {{folder: FOLDER, kills: "{{{{ '{killed}' if item == 20 else '' }}}}"}}}}
         output: "{{{{ task.a.output | length }}}}"
         """
     )

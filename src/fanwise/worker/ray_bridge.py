@@ -9,6 +9,7 @@ thread this one ends, or 0.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import socket
 import sys
@@ -187,13 +188,14 @@ class Bridge:
                 f'no node of the Ray cluster has the resource "{name}".',
                 f"Start one with: ray start --resources='{{\"{name}\": 1}}'",
             )
-        self._add_links(there)
+        new = self._new_links(there)
+        self._links += new
         links = [link for link in self._links if wanted <= link.node.resources]
         await self._until(
             lambda: any(link.is_ready for link in links) or all(link.is_settled for link in links),
             _FIRST_S,
         )
-        await self._until(lambda: all(link.is_settled for link in links), _OTHERS_S)
+        await self._until(lambda: all(link.is_settled for link in new), _OTHERS_S)
         ready = [link for link in links if link.is_ready]
         lacks = tuple(sorted({link.lack for link in links if link.lack}))
         self._links = [link for link in self._links if not link.is_over]
@@ -208,14 +210,17 @@ class Bridge:
             _REMEDY,
         )
 
-    def _add_links(self, there: list[Node]) -> None:
+    def _new_links(self, there: list[Node]) -> list[HostLink]:
         """Begin to have as many hosts as there are CPUs, node after node in turn."""
+        new: list[HostLink] = []
         known = [link.node.id for link in self._links if not link.is_over]
+        most = math.inf if self._most_hosts is None else self._most_hosts - len(known)
         for node in _in_turn(there):
             if node.id in known:
                 known.remove(node.id)
-            elif self._most_hosts is None or len(self._links) < self._most_hosts:
-                self._links.append(HostLink(node, self._from_host, self._settled, self._is_full))
+            elif len(new) < most:
+                new.append(HostLink(node, self._from_host, self._settled, self._is_full))
+        return new
 
     async def _until(self, is_so: Callable[[], bool], most_s: float) -> None:
         with suppress(TimeoutError):
@@ -231,6 +236,9 @@ class Bridge:
             return
         if not link.lack:
             self._links.remove(link)
+            for other in self._links:
+                if other.node.id == link.node.id:
+                    other.doubt()
         for number in link.workers:
             del self._places[number]
             self._send(Lost(number, how))

@@ -88,6 +88,18 @@ class HostLink:
             ray.kill(self._actor)
         self._settled(self, how)
 
+    def doubt(self) -> None:
+        """Be ready again once it has answered: another host of its node was lost."""
+        if self.is_ready:
+            self.is_ready = False
+            self._check = asyncio.create_task(self._greet_again())
+
+    async def _greet_again(self) -> None:
+        with suppress(RayError):  # which those who serve it meet as well
+            await self._actor.greet.remote()
+            self.is_ready = not self.is_over
+            self._settled(self, "")
+
     async def _tell(self) -> None:
         while True:
             await self._has_some.wait()
