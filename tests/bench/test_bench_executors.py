@@ -9,6 +9,7 @@ from benchmarks import executors
 from benchmarks.executors import (
     FEW,
     IN_CONTEXT,
+    IN_RAY,
     MANY,
     QUICK,
     SLOW,
@@ -18,19 +19,19 @@ from benchmarks.executors import (
     compare,
     render,
 )
-from benchmarks.executors_process import PROCESSES, SIDES, Speed
+from benchmarks.executors_process import PROCESSES, RAY_SIDES, SIDES, Speed
 
 
 def test_each_side_computes_with_each_item(monkeypatch: pytest.MonkeyPatch) -> None:
     """A side that leaves some out would take less than the time of all; here in small."""
     for name, job in {"SLOW": Job(20, 2_000), "QUICK": Job(100, 50)}.items():
         monkeypatch.setattr(executors, name, job)
-    for name in ("IN_CONTEXT", "FEW", "MANY"):
+    for name in ("IN_CONTEXT", "IN_RAY", "FEW", "MANY"):
         monkeypatch.setattr(executors, name, Job(10, 0, 10_000))
 
     figures = compare(rounds=1)
 
-    assert {side for side, _ in figures.speeds} == {*SIDES}
+    assert {side for side, _ in figures.speeds} == {*SIDES, *RAY_SIDES}
     for (_, job), speed in figures.speeds.items():
         assert speed.seconds >= job.items * job.us / 1e6 / PROCESSES
     output = StringIO()
@@ -41,11 +42,15 @@ def test_each_side_computes_with_each_item(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_promises_are_ratios_between_sides_of_one_job() -> None:
     """Twice as fast as one process, and as fast as the pools, is well enough."""
     pairs = [(side, job) for job in (SLOW, QUICK, IN_CONTEXT, FEW, MANY) for side in SIDES]
-    seconds = {"one process": 2.0}
+    pairs += [(side, IN_RAY) for side in RAY_SIDES]
+    by_hand, per_item = list(RAY_SIDES)[1:]
+    seconds = {"one process": 2.0, per_item: 20.0}
     speeds = {(side, job): Speed(seconds.get(side, 1.0), 10.0) for side, job in pairs}
-    assert [budget.met for budget in budgets(ExecutorFigures(speeds))] == [True] * 4
+    assert [budget.met for budget in budgets(ExecutorFigures(speeds))] == [True] * 6
     speeds["fanwise", SLOW] = Speed(1.2, 10.0)
     speeds["fanwise", QUICK] = Speed(1.7, 10.0)
     speeds["fanwise", IN_CONTEXT] = Speed(2.0, 10.0)
-    speeds["fanwise", MANY] = Speed(1.0, 30e6)
-    assert [budget.met for budget in budgets(ExecutorFigures(speeds))] == [False] * 4
+    speeds["fanwise", MANY] = Speed(1.0, 31e6)
+    speeds[by_hand, IN_RAY] = Speed(0.5, 10.0)
+    speeds[per_item, IN_RAY] = Speed(19.0, 10.0)
+    assert [budget.met for budget in budgets(ExecutorFigures(speeds))] == [False] * 6

@@ -20,7 +20,7 @@ def test_actions_are_listed_by_pack(fanwise, write):
     write(**{"actions.py": ACTIONS})
     told = fanwise("actions", "--packs", ".")
     assert told.status == 0
-    assert "core\n  core.echo " in told.out
+    assert "core\n  core.ask " in told.out
     assert told.out.endswith("\nshop\n  shop.price        Say what an item costs.\n")
     assert "shop.price" not in fanwise("actions").out
 

@@ -14,12 +14,12 @@ GIVEN = {"file": "flow.yaml", "files": "flow.yaml", "run_id": "r1", "task": "eac
 
 
 def commands(command=None, path=""):
-    """Each command, with its name, but for `work`: with a queue that nobody uses it never ends."""
+    """Each command, with its name, but for those that never end: `work` and `serve`."""
     command = command or get_command(app)
     found = [(path, command)]
     for name, sub in getattr(command, "commands", {}).items():
         found += commands(sub, f"{path} {name}".strip())
-    return [each for each in found if each[0] != "work"]
+    return [each for each in found if each[0] not in ("work", "serve")]
 
 
 def arguments(path, command, long):

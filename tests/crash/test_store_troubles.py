@@ -46,7 +46,7 @@ time.sleep(float(sys.argv[2]))
 
 def fill():
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(STORE), hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(f"{STORE}-wal"), hard))
 
 def close_for_writing():
     for name in os.listdir("/proc/self/fd"):

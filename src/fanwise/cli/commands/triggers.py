@@ -57,23 +57,27 @@ def triggers(
         for line in warning_lines(project.warnings):
             say(line)
     if json:
-        print_results([as_json(_project_object(project, _states(settings)))])
+        print_results([as_json(_project_object(project, _states(settings, store)))])
     elif not check:
-        print_results(_project_lines(project, _states(settings)))
+        print_results(_project_lines(project, _states(settings, store)))
     if project.problems:
         raise typer.Exit(WRONG)
     if check and project.warnings:
         raise typer.Exit(_WARNED)
 
 
-def _states(settings: Settings) -> States:
-    """The triggers that the store knows. The files can be listed without a store as well."""
+def _states(settings: Settings, store: str | None) -> States:
+    """The triggers that the store knows. The files can be listed without a store as well.
+
+    `store` is the store as the command line names it.
+    """
     from fanwise.wiring import trigger_states
 
     try:
         return trigger_states(settings)
     except StoreError as error:
-        say(str(error))
+        for line in error_lines(error, () if store is None else ("--store", store)):
+            say(line)
         return {}
 
 
