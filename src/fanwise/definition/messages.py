@@ -6,7 +6,7 @@ workflow's text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fanwise.definition.key_hints import hint_for
@@ -192,3 +192,24 @@ def check_spellings(path: Path, written: Mapping[str, object], notes: Notes) -> 
                 f"{shown(key)} and {shown(first)} are the same key.",
                 "Remove one of the two.",
             )
+
+
+def check_twins(
+    kind: str, code: str, listed: Sequence[tuple[Path, Mapping[str, object]]], notes: Notes
+) -> None:
+    """No two of the listed maps, which are of one kind, have the same name."""
+    places: dict[str, tuple[int, int]] = {}
+    for path, written in listed:
+        name = written.get("name")
+        if not isinstance(name, str):
+            continue
+        if name in places:
+            line, column = places[name]
+            notes.at_value(
+                (*path, "name"),
+                code,
+                f"a {kind} named {shown(name)} is there already, at {line}:{column}.",
+                f"Give each {kind} a name of its own.",
+            )
+        else:
+            places[name] = notes.spot((*path, "name"))

@@ -13,7 +13,7 @@ from typing import Any
 from fanwise.definition.accepted import NUMBERS, Accepted
 from fanwise.definition.item_rules import check_items
 from fanwise.definition.literals import TYPES, fits_type
-from fanwise.definition.messages import Notes, Path, check_spellings
+from fanwise.definition.messages import Notes, Path, check_spellings, check_twins
 from fanwise.definition.order_rules import check_order
 from fanwise.definition.problems import Problems, shown
 from fanwise.definition.shorthand import TASK_LISTS
@@ -36,7 +36,7 @@ def check_rules(root: Node, problems: Problems) -> None:
         for index, task in enumerate(listed)
         if isinstance(task, dict)
     ]
-    _check_twins(tasks, notes)
+    check_twins("task", "duplicate-task", tasks, notes)
     for path, task in tasks:
         _check_task(path, task, notes)
     check_triggers(workflow.get("on"), notes)
@@ -45,25 +45,6 @@ def check_rules(root: Node, problems: Problems) -> None:
         for name, parameter in parameters.items():
             if isinstance(parameter, dict):
                 _check_parameter(("parameters", name), parameter, notes)
-
-
-def _check_twins(tasks: list[tuple[Path, dict[str, Any]]], notes: Notes) -> None:
-    """No two tasks have the same name."""
-    places: dict[str, tuple[int, int]] = {}
-    for path, task in tasks:
-        name = task.get("name")
-        if not isinstance(name, str):
-            continue
-        if name in places:
-            line, column = places[name]
-            notes.at_value(
-                (*path, "name"),
-                "duplicate-task",
-                f"a task named {shown(name)} is there already, at {line}:{column}.",
-                "Give each task a name of its own.",
-            )
-        else:
-            places[name] = notes.spot((*path, "name"))
 
 
 def _check_task(path: Path, task: dict[str, Any], notes: Notes) -> None:

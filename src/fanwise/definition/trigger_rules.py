@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from fanwise.definition.literals import TRIGGER_KINDS
-from fanwise.definition.messages import Notes, Path, check_spellings
+from fanwise.definition.messages import Notes, Path, check_spellings, check_twins
 from fanwise.definition.problems import shown
 
 _TIMES: Final = ("cron", "every", "at")
@@ -18,14 +18,14 @@ def check_triggers(triggers: object, notes: Notes) -> None:
     """Note what breaks a rule in a list of triggers, whose shorthand is written out."""
     if not isinstance(triggers, list):
         return
-    names: dict[object, tuple[int, int]] = {}
+    listed: list[tuple[Path, Written]] = [
+        (("on", at), trigger) for at, trigger in enumerate(triggers) if isinstance(trigger, dict)
+    ]
+    check_twins("trigger", "duplicate-name", listed, notes)
     paths: dict[object, str] = {}
-    for at, trigger in enumerate(triggers):
-        if isinstance(trigger, dict):
-            path: Path = ("on", at)
-            check_trigger(path, trigger, notes)
-            _check_twin(path, trigger, names, notes)
-            _check_path(path, trigger, paths, notes)
+    for path, trigger in listed:
+        check_trigger(path, trigger, notes)
+        _check_path(path, trigger, paths, notes)
 
 
 def check_trigger(path: Path, trigger: Written, notes: Notes) -> None:
@@ -93,23 +93,6 @@ def _check_webhook(path: Path, webhook: Written, notes: Notes) -> None:
                 'the signed text has {timestamp}, and no "timestamp-header" says where it is.',
                 "Name the header that has the time of the request.",
             )
-
-
-def _check_twin(
-    path: Path, trigger: Written, names: dict[object, tuple[int, int]], notes: Notes
-) -> None:
-    name = trigger.get("name")
-    if not isinstance(name, str):
-        return
-    if name in names:
-        line, column = names[name]
-        notes.at_value(
-            (*path, "name"),
-            "duplicate-name",
-            f"a trigger named {shown(name)} is there already, at {line}:{column}.",
-            "Give each trigger a name of its own.",
-        )
-    names.setdefault(name, notes.spot((*path, "name")))
 
 
 def _check_path(path: Path, trigger: Written, paths: dict[object, str], notes: Notes) -> None:
