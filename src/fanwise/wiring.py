@@ -675,9 +675,10 @@ def open_serving(
     """
     from fanwise.packs.projects import find_folder, project_stamp
     from fanwise.service.clock import TriggerClock
+    from fanwise.service.deciders import all_deciders
     from fanwise.service.projects import WatchedProject
     from fanwise.stores import open_store
-    from fanwise.system import SystemClock
+    from fanwise.system import SystemClock, SystemProcesses
 
     runs = triggered_runs(settings, find_folder(folder))
 
@@ -689,7 +690,9 @@ def open_serving(
     project = WatchedProject(load, lambda: project_stamp(folder), watcher)
     project.read()
     with open_store(settings.store) as store:
-        yield TriggerClock(store, project, runs.make, SystemClock(), watcher), project
+        clock = SystemClock()
+        deciders = all_deciders(store, runs.make, SystemProcesses(), clock, settings.limits)
+        yield TriggerClock(store, project, deciders, clock, watcher), project
 
 
 def triggered_runs(

@@ -34,7 +34,7 @@ def serve(
     ray: options.RayAddress = None,
     store: options.StoreUrl = None,
 ) -> None:
-    """Fire the schedules of a project, and run what they start.
+    """Fire the triggers of a project, and run what they start.
 
     The project is that of the current folder. Its files are read again when they change; one that
     has become wrong keeps what it said before. Several servers may share a store. Ctrl-C or SIGTERM
