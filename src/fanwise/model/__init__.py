@@ -5,6 +5,7 @@ Records hold data only: no record knows how it is stored, shown or decided upon.
 one reader; import all names from here.
 """
 
+from fanwise.model.access import Role, Who
 from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
 from fanwise.model.queues import DEFAULT_QUEUE, Claim, EngineRecord, Submission
@@ -103,6 +104,7 @@ __all__ = [
     "RecordedItems",
     "RepeatKey",
     "RequestKind",
+    "Role",
     "Run",
     "RunLimit",
     "RunOrigin",
@@ -129,6 +131,7 @@ __all__ = [
     "WaitRequest",
     "WaitState",
     "WaitToOpen",
+    "Who",
     "driven_span",
     "inner_path",
 ]
