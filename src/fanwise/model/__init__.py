@@ -5,6 +5,7 @@ Records hold data only: no record knows how it is stored, shown or decided upon.
 one reader; import all names from here.
 """
 
+from fanwise.model.access import Role, Who
 from fanwise.model.endings import INTERRUPTED, Ending
 from fanwise.model.files import SeenFile, Stamp
 from fanwise.model.limits import Limits
@@ -107,6 +108,7 @@ __all__ = [
     "RecordedItems",
     "RepeatKey",
     "RequestKind",
+    "Role",
     "Run",
     "RunLimit",
     "RunOrigin",
@@ -135,6 +137,7 @@ __all__ = [
     "WaitRequest",
     "WaitState",
     "WaitToOpen",
+    "Who",
     "driven_span",
     "inner_path",
 ]
