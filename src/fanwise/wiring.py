@@ -736,11 +736,11 @@ def trigger_states(settings: Settings) -> Mapping[tuple[str, str], TriggerState]
     return {(state.workflow, state.name): state for state in found}
 
 
-def new_token() -> str:
-    """A text that comes but once."""
+def new_token(letters: int = 12) -> str:
+    """A text of so many letters and digits that comes but once, and that nobody can guess."""
     from fanwise.system import SystemChance
 
-    return SystemChance().token(12)
+    return SystemChance().token(letters)
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:

@@ -5,7 +5,7 @@ Records hold data only: no record knows how it is stored, shown or decided upon.
 one reader; import all names from here.
 """
 
-from fanwise.model.access import Role, Who
+from fanwise.model.access import AuditEntry, Role, Session, Ticket, Token, Who
 from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
 from fanwise.model.queues import DEFAULT_QUEUE, Claim, EngineRecord, Submission
@@ -75,6 +75,7 @@ __all__ = [
     "MOST_PRIORITY",
     "SHARE_S",
     "WHEN_FULL",
+    "AuditEntry",
     "Claim",
     "CloseWaits",
     "Discard",
@@ -110,6 +111,7 @@ __all__ = [
     "RunOrigin",
     "RunRecord",
     "RunRequest",
+    "Session",
     "Share",
     "ShareUse",
     "ShareWish",
@@ -122,6 +124,8 @@ __all__ = [
     "Submission",
     "TaskResult",
     "TaskSummary",
+    "Ticket",
+    "Token",
     "TriggerState",
     "TriggerTurn",
     "VisitRecord",

@@ -3,6 +3,7 @@
 Each is narrow and says what its caller may rely on.
 """
 
+from fanwise.ports.access import Access
 from fanwise.ports.execution import (
     ActionCall,
     Arguments,
@@ -53,6 +54,7 @@ from fanwise.ports.waits import Waits
 __all__ = [
     "PAGE_BYTES",
     "SECRET_PREFIX",
+    "Access",
     "ActionCall",
     "Arguments",
     "AttemptLog",

@@ -20,6 +20,7 @@ from fanwise.model import (
     RunRecord,
     Submission,
     TaskSummary,
+    Token,
     VisitRecord,
 )
 from fanwise.reports.limits import LimitInUse, NamedLimitInUse
@@ -109,6 +110,20 @@ def engine_object(engine: EngineRecord) -> JsonObject:
         "silent_s": engine.silent_s,
         "lease_s": engine.owner.lease_s,
         "runs": engine.runs,
+    }
+
+
+def token_object(token: Token) -> JsonObject:
+    """Return a token of a server, without its secret."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "role": token.role,
+        "workflows": token.workflows,
+        "made_at": iso_time(token.made_at),
+        "expires_at": iso_time(token.expires_at),
+        "used_at": iso_time(token.used_at),
+        "revoked_at": iso_time(token.revoked_at),
     }
 
 

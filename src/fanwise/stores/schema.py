@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 12))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 13))
 
 _NUMBER = "BIGINT NOT NULL"
 _TEXT = "TEXT NOT NULL"
@@ -138,6 +138,8 @@ submissions = Table(
         "key": "TEXT",
         "most": "BIGINT",
         "is_held_back": _SELDOM,
+        "ordered": "TEXT",
+        "ordered_after": "BIGINT",
     },
     key=("run_no",),
     unique={"submissions_once": ("once",)},
@@ -401,11 +403,70 @@ fires = Table(
     serial="fire_no",
 )
 
+# Of every secret only a hash is here.
+tokens = Table(
+    "tokens",
+    {
+        "id": _TEXT,
+        "name": _TEXT,
+        "secret_hash": _TEXT,
+        "role": _TEXT,
+        "workflows": _TEXT,
+        "made_at": _TIME,
+        "expires_at": "DOUBLE PRECISION",
+        "used_at": "DOUBLE PRECISION",
+        "revoked_at": "DOUBLE PRECISION",
+    },
+    key=("id",),
+    clustered=True,
+)
+
+sessions = Table(
+    "sessions",
+    {
+        "cookie_hash": _TEXT,
+        "key_hash": _TEXT,
+        "token_id": _TEXT,
+        "expires_at": _TIME,
+        "made_at": _TIME,
+        "used_at": _TIME,
+    },
+    key=("cookie_hash",),
+    clustered=True,
+)
+
+tickets = Table(
+    "tickets",
+    {"secret_hash": _TEXT, "token_id": _TEXT, "target": _TEXT, "expires_at": _TIME},
+    key=("secret_hash",),
+    clustered=True,
+)
+
+audit = Table(
+    "audit",
+    {
+        "audit_no": "BIGINT",
+        "at": _TIME,
+        "action": _TEXT,
+        "token_id": _TEXT,
+        "name": _TEXT,
+        "address": _TEXT,
+        "target": _TEXT,
+        "status": _NUMBER,
+        "fields": _TEXT,
+        "request_id": _TEXT,
+    },
+    key=("audit_no",),
+    indexes={"audit_at": "(at)"},
+    serial="audit_no",
+)
+
 TABLES = (
     *(runs, tags, engines, leases, requests, submissions),
     *(bounds, slots, waiters, repeats, shares, paces),
     *(tasks, events, items, payloads, logs, sleeps, waits, signals),
     *(triggers, fires),
+    *(tokens, sessions, tickets, audit),
 )
 
 TABLES_OF_RUNS = tuple(each for each in TABLES if "run_no" in each.columns and each is not runs)
