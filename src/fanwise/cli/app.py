@@ -195,7 +195,10 @@ _token.command(
 _token.command("list", epilog="\b\nExamples:\n  fanwise token list\n  fanwise token list --json")(
     listed
 )
-_token.command("revoke", epilog="\b\nExamples:\n  fanwise token revoke k3xq7m2p")(revoke)
+_token.command(
+    "revoke",
+    epilog="\b\nExamples:\n  fanwise token revoke k3xq7m2p\n  fanwise token revoke sign-in-link",
+)(revoke)
 app.add_typer(_token, name="token")
 
 

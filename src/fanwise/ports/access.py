@@ -9,7 +9,7 @@ from fanwise.model import AuditEntry, Session, Ticket, Token
 
 
 class Access(Protocol):
-    """What a server knows of those who use it. Any thread may call these; they block."""
+    """Tokens, sessions, tickets and the audit. Any thread may call these; they block."""
 
     def add_token(self, token: Token, *, lasts_s: float | None = None) -> None:
         """Record a new token, which is made now, and lasts so long if that is given.

@@ -23,18 +23,19 @@ _LISTED_TIME = 16
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Who or what is to have it.")],
     role: Annotated[
-        str, typer.Option("--role", metavar="ROLE", help="`read`, `run` or `admin`.")
+        str, typer.Option("--role", metavar="ROLE", help="One of read, run and admin.")
     ] = "read",
     workflows: Annotated[
         list[str] | None,
         typer.Option(
             "--workflow",
             metavar="PATTERN",
-            help="Workflows that it may see, such as report-*; may be given several times.",
+            help="Workflows that it may see: report-*; may be given several times.",
         ),
     ] = None,
     expires_in: Annotated[
-        str | None, typer.Option("--expires-in", metavar="TIME", help="How long it lasts: 90d.")
+        str | None,
+        typer.Option("--expires-in", metavar="TIME", help="How long it lasts, such as 90d."),
     ] = None,
     store: options.StoreUrl = None,
     json: options.JsonFlag = False,
@@ -62,7 +63,10 @@ def add(
 
 
 def listed(store: options.StoreUrl = None, json: options.JsonFlag = False) -> None:
-    """List all tokens, without their secrets, also those that were revoked."""
+    """List all tokens, without their secrets.
+
+    Those that were revoked, or have expired, are listed as well.
+    """
     from fanwise.reports.objects import token_object
     from fanwise.wiring import open_records, read_settings
 
