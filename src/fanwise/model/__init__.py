@@ -6,6 +6,8 @@ one reader; import all names from here.
 """
 
 from fanwise.model.access import AuditEntry, Role, Session, Ticket, Token, Who
+from fanwise.model.endings import INTERRUPTED, Ending
+from fanwise.model.files import SeenFile, Stamp
 from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
 from fanwise.model.queues import DEFAULT_QUEUE, Claim, EngineRecord, Submission
@@ -71,6 +73,7 @@ from fanwise.model.waits import (
 __all__ = [
     "AGEING_S",
     "DEFAULT_QUEUE",
+    "INTERRUPTED",
     "LEASE_S",
     "MOST_PRIORITY",
     "SHARE_S",
@@ -80,6 +83,7 @@ __all__ = [
     "CloseWaits",
     "Discard",
     "EndedRun",
+    "Ending",
     "EngineRecord",
     "ErrorInfo",
     "FailedAttempt",
@@ -111,6 +115,7 @@ __all__ = [
     "RunOrigin",
     "RunRecord",
     "RunRequest",
+    "SeenFile",
     "Session",
     "Share",
     "ShareUse",
@@ -118,6 +123,7 @@ __all__ = [
     "Signal",
     "Sleep",
     "SlotWish",
+    "Stamp",
     "Status",
     "StoreReport",
     "StoreSize",

@@ -9,6 +9,7 @@ import msgspec
 
 from fanwise.ports import (
     Access,
+    Endings,
     Fires,
     Journal,
     Mailbox,
@@ -68,6 +69,7 @@ class Store(
     Waits,
     Fires,
     Access,
+    Endings,
     Maintenance,
     Protocol,
 ):
