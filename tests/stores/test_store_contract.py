@@ -10,6 +10,7 @@ import pytest
 from fanwise.stores import Store
 from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.fires_contract import FiresContract
+from fanwise.testing.kv_contract import KvContract
 from fanwise.testing.maintenance_contract import MaintenanceContract
 from fanwise.testing.ownership_contract import OwnershipContract
 from fanwise.testing.queue_contract import QueueContract
@@ -27,6 +28,7 @@ class AllContracts(
     SharesContract,
     WaitsContract,
     FiresContract,
+    KvContract,
     MaintenanceContract,
     StoreContract,
 ):

@@ -5,6 +5,7 @@ Records hold data only: no record knows how it is stored, shown or decided upon.
 one reader; import all names from here.
 """
 
+from fanwise.model.kv import LONGEST_KEY, KvChange, KvEntry, is_key
 from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
 from fanwise.model.queues import DEFAULT_QUEUE, Claim, EngineRecord, Submission
@@ -71,6 +72,7 @@ __all__ = [
     "AGEING_S",
     "DEFAULT_QUEUE",
     "LEASE_S",
+    "LONGEST_KEY",
     "MOST_PRIORITY",
     "SHARE_S",
     "WHEN_FULL",
@@ -89,6 +91,8 @@ __all__ = [
     "ItemOutcome",
     "ItemTimes",
     "ItemTotals",
+    "KvChange",
+    "KvEntry",
     "Lease",
     "LimitUse",
     "Limits",
@@ -131,4 +135,5 @@ __all__ = [
     "WaitToOpen",
     "driven_span",
     "inner_path",
+    "is_key",
 ]

@@ -18,6 +18,7 @@ from fanwise.ports.execution import (
     Ticket,
 )
 from fanwise.ports.fires import Fires
+from fanwise.ports.kv import KeyValues
 from fanwise.ports.machine import (
     SECRET_PREFIX,
     Clock,
@@ -66,6 +67,7 @@ __all__ = [
     "Future",
     "InputText",
     "Journal",
+    "KeyValues",
     "Mailbox",
     "Maintenance",
     "Notice",

@@ -10,6 +10,7 @@ import msgspec
 from fanwise.ports import (
     Fires,
     Journal,
+    KeyValues,
     Mailbox,
     Maintenance,
     Ownership,
@@ -66,6 +67,7 @@ class Store(
     Shares,
     Waits,
     Fires,
+    KeyValues,
     Maintenance,
     Protocol,
 ):
