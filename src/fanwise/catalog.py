@@ -207,6 +207,10 @@ class StopFlag:
         self._is_set = True
 
 
+async def _no_store(change: KvChange) -> int:
+    raise RuntimeError(f'the key "{change.name}" can\'t be changed: there is no store here')
+
+
 class ActionContext(msgspec.Struct, frozen=True):
     """Facts about an attempt, for an action with a parameter annotated with this class.
 
@@ -231,7 +235,7 @@ class ActionContext(msgspec.Struct, frozen=True):
     limits: Limits
     folder: str
     sleep: Callable[[float], Awaitable[None]]
-    change_key: Callable[[KvChange], Awaitable[int]]
+    change_key: Callable[[KvChange], Awaitable[int]] = _no_store
 
     @property
     def stopping(self) -> bool:

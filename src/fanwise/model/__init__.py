@@ -5,6 +5,7 @@ Records hold data only: no record knows how it is stored, shown or decided upon.
 one reader; import all names from here.
 """
 
+from fanwise.model.access import Role, Who
 from fanwise.model.kv import LONGEST_KEY, KvChange, KvEntry, is_key
 from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
@@ -107,6 +108,7 @@ __all__ = [
     "RecordedItems",
     "RepeatKey",
     "RequestKind",
+    "Role",
     "Run",
     "RunLimit",
     "RunOrigin",
@@ -133,6 +135,7 @@ __all__ = [
     "WaitRequest",
     "WaitState",
     "WaitToOpen",
+    "Who",
     "driven_span",
     "inner_path",
     "is_key",
