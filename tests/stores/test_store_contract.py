@@ -9,6 +9,7 @@ import pytest
 
 from fanwise.stores import Store
 from fanwise.stores.sqlite_database import open_sqlite
+from fanwise.testing.endings_contract import EndingsContract
 from fanwise.testing.fires_contract import FiresContract
 from fanwise.testing.kv_contract import KvContract
 from fanwise.testing.maintenance_contract import MaintenanceContract
@@ -29,6 +30,7 @@ class AllContracts(
     WaitsContract,
     FiresContract,
     KvContract,
+    EndingsContract,
     MaintenanceContract,
     StoreContract,
 ):

@@ -6,6 +6,8 @@ one reader; import all names from here.
 """
 
 from fanwise.model.access import Role, Who
+from fanwise.model.endings import INTERRUPTED, Ending
+from fanwise.model.files import SeenFile, Stamp
 from fanwise.model.kv import LONGEST_KEY, KvChange, KvEntry, is_key
 from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
@@ -72,6 +74,7 @@ from fanwise.model.waits import (
 __all__ = [
     "AGEING_S",
     "DEFAULT_QUEUE",
+    "INTERRUPTED",
     "LEASE_S",
     "LONGEST_KEY",
     "MOST_PRIORITY",
@@ -81,6 +84,7 @@ __all__ = [
     "CloseWaits",
     "Discard",
     "EndedRun",
+    "Ending",
     "EngineRecord",
     "ErrorInfo",
     "FailedAttempt",
@@ -114,12 +118,14 @@ __all__ = [
     "RunOrigin",
     "RunRecord",
     "RunRequest",
+    "SeenFile",
     "Share",
     "ShareUse",
     "ShareWish",
     "Signal",
     "Sleep",
     "SlotWish",
+    "Stamp",
     "Status",
     "StoreReport",
     "StoreSize",

@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple, Protocol, Self
 import msgspec
 
 from fanwise.ports import (
+    Endings,
     Fires,
     Journal,
     KeyValues,
@@ -68,6 +69,7 @@ class Store(
     Waits,
     Fires,
     KeyValues,
+    Endings,
     Maintenance,
     Protocol,
 ):
