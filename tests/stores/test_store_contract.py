@@ -12,6 +12,7 @@ from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.access_contract import AccessContract
 from fanwise.testing.endings_contract import EndingsContract
 from fanwise.testing.fires_contract import FiresContract
+from fanwise.testing.kv_contract import KvContract
 from fanwise.testing.maintenance_contract import MaintenanceContract
 from fanwise.testing.ownership_contract import OwnershipContract
 from fanwise.testing.queue_contract import QueueContract
@@ -30,6 +31,7 @@ class AllContracts(
     WaitsContract,
     FiresContract,
     AccessContract,
+    KvContract,
     EndingsContract,
     MaintenanceContract,
     StoreContract,

@@ -19,6 +19,7 @@ from fanwise.cli.commands.fires import fires, pause_trigger, resume_trigger
 from fanwise.cli.commands.firing import backfill, trigger
 from fanwise.cli.commands.graph import graph
 from fanwise.cli.commands.items import items
+from fanwise.cli.commands.kv import delete_key, get_key, list_keys, set_key
 from fanwise.cli.commands.limits import limits
 from fanwise.cli.commands.logs import logs
 from fanwise.cli.commands.new import new
@@ -156,6 +157,27 @@ db = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after t
 db.command(epilog="\b\nExamples:\n  fanwise db check\n  fanwise db check --json")(check)
 db.command(epilog="\b\nExamples:\n  fanwise db upgrade\n  fanwise db upgrade --no-copy")(upgrade)
 app.add_typer(db, name="db")
+
+kv = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Keys and values, which outlive runs."
+)
+kv.command(
+    "set",
+    epilog="\b\nExamples:\n  fanwise kv set cursor 17\n"
+    "  fanwise kv set lock mine --if-unset --ttl 10m\n"
+    "  fanwise kv set token --secret < token.txt",
+)(set_key)
+kv.command("get", epilog="\b\nExamples:\n  fanwise kv get cursor\n  fanwise kv get cursor --json")(
+    get_key
+)
+kv.command(
+    "delete",
+    epilog="\b\nExamples:\n  fanwise kv delete cursor\n  fanwise kv delete cursor --if 3",
+)(delete_key)
+kv.command("list", epilog="\b\nExamples:\n  fanwise kv list\n  fanwise kv list import/ --json")(
+    list_keys
+)
+app.add_typer(kv, name="kv")
 
 _triggers = typer.Typer(rich_markup_mode=None)
 _triggers.callback(

@@ -8,6 +8,7 @@ one reader; import all names from here.
 from fanwise.model.access import AuditEntry, Role, Session, Ticket, Token, Who
 from fanwise.model.endings import INTERRUPTED, Ending
 from fanwise.model.files import SeenFile, Stamp
+from fanwise.model.kv import LONGEST_KEY, KvChange, KvEntry, is_key
 from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
 from fanwise.model.queues import DEFAULT_QUEUE, Claim, EngineRecord, Submission
@@ -75,6 +76,7 @@ __all__ = [
     "DEFAULT_QUEUE",
     "INTERRUPTED",
     "LEASE_S",
+    "LONGEST_KEY",
     "MOST_PRIORITY",
     "SHARE_S",
     "WHEN_FULL",
@@ -95,6 +97,8 @@ __all__ = [
     "ItemOutcome",
     "ItemTimes",
     "ItemTotals",
+    "KvChange",
+    "KvEntry",
     "Lease",
     "LimitUse",
     "Limits",
@@ -144,4 +148,5 @@ __all__ = [
     "Who",
     "driven_span",
     "inner_path",
+    "is_key",
 ]

@@ -20,6 +20,7 @@ from fanwise.ports.execution import (
     Ticket,
 )
 from fanwise.ports.fires import Fires
+from fanwise.ports.kv import KeyValues
 from fanwise.ports.machine import (
     SECRET_PREFIX,
     Clock,
@@ -70,6 +71,7 @@ __all__ = [
     "Future",
     "InputText",
     "Journal",
+    "KeyValues",
     "Mailbox",
     "Maintenance",
     "Notice",

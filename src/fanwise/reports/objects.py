@@ -15,6 +15,7 @@ from fanwise.model import (
     ErrorInfo,
     FailedAttempt,
     ItemOutcome,
+    KvEntry,
     LogEntry,
     OpenWait,
     RunRecord,
@@ -141,6 +142,19 @@ def wait_object(found: OpenWait) -> JsonObject:
     if is_question(wait):
         return shown | {"question": decode(wait.form)}
     return shown | {"events": list(wait.names), "key": wait.key}
+
+
+def key_object(entry: KvEntry, *, reveal: bool) -> JsonObject:
+    """Return a key with its value, which is null for a secret that isn't to be shown."""
+    return {
+        "name": entry.name,
+        "version": entry.version,
+        "value": None if entry.is_secret and not reveal else decode(entry.value),
+        "is_secret": entry.is_secret,
+        "set_at": iso_time(entry.set_at),
+        "set_by": entry.set_by,
+        "until": iso_time(entry.expires_at),
+    }
 
 
 def limit_object(limit: LimitInUse) -> JsonObject:

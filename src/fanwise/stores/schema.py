@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 14))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 15))
 
 _NUMBER = "BIGINT NOT NULL"
 _TEXT = "TEXT NOT NULL"
@@ -462,6 +462,32 @@ audit = Table(
     serial="audit_no",
 )
 
+# A key that is deleted keeps its row for a while, with no value and a time in `expires_at`, so that
+# its versions go on.
+kv = Table(
+    "kv",
+    {
+        "name": _TEXT,
+        "version": _NUMBER,
+        "is_secret": _FLAG,
+        "set_at": _TIME,
+        "set_by": _TEXT,
+        "expires_at": "DOUBLE PRECISION",
+        "value": "TEXT",
+    },
+    key=("name",),
+    indexes={"kv_expires": "(expires_at) WHERE expires_at IS NOT NULL"},
+    clustered=True,
+)
+
+# The keys that a visit has read, as JSON: it reads each once, also if it starts again.
+kv_readings = Table(
+    "kv_readings",
+    {"run_no": _NUMBER, "path": _TEXT, "found": _TEXT},
+    key=("run_no", "path"),
+    clustered=True,
+)
+
 # The ends of runs, and fires that made none, as run triggers take them up. They are given their
 # numbers one after the other once they can be read, so that none is overlooked.
 endings = Table(
@@ -517,7 +543,7 @@ TABLES = (
     *(runs, tags, engines, leases, requests, submissions),
     *(bounds, slots, waiters, repeats, shares, paces),
     *(tasks, events, items, payloads, logs, sleeps, waits, signals),
-    *(triggers, fires, endings, sequences, watches, seen_files),
+    *(triggers, fires, endings, sequences, watches, seen_files, kv, kv_readings),
     *(tokens, sessions, tickets, audit),
 )
 
