@@ -18,6 +18,7 @@ from fanwise.server.app import HttpServer
 from fanwise.server.opening import parts_of
 from fanwise.server.sites import listen, site_at
 from fanwise.service.watcher import ServiceWatcher
+from fanwise.telemetry.serving import ServerCounts
 from fanwise.wiring import open_serving, read_settings
 
 
@@ -98,14 +99,16 @@ async def _by_role(request: web.Request) -> Who | None:
 
 
 @contextmanager
-def serving(folder: Path, store_url: str | None = None) -> Iterator[Served]:
+def serving(
+    folder: Path, store_url: str | None = None, *, access_log: Any = None
+) -> Iterator[Served]:
     """A server of the project in a folder."""
     url = store_url or str(folder / "runs.db")
     settings = read_settings(store=url, environment={"HOME": str(folder)})
     with open_serving(settings, folder, ServiceWatcher()) as opened:
         listener = listen("127.0.0.1", 0)
         port = listener.getsockname()[1]
-        parts = parts_of(opened, settings, site_at("127.0.0.1", port))
+        parts = parts_of(opened, settings, site_at("127.0.0.1", port), ServerCounts(), access_log)
         with _running(lambda: HttpServer(parts, listener, _by_role)):
             yield Served(port, folder, url)
 

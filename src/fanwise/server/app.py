@@ -10,6 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from fanwise.server.guard import Guard, Identify
+from fanwise.server.observed import observe
 from fanwise.server.parts import Parts
 from fanwise.server.table import TABLE
 from fanwise.wiring import new_token
@@ -31,10 +32,12 @@ class HttpServer:
 
     def __init__(self, parts: Parts, listener: socket.socket, identify: Identify) -> None:
         self.url = parts.site.url
+        self._counts = parts.counts
         self._listener = listener
         self._stop = asyncio.Event()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fanwise-http")
         self._app = web.Application()
+        observe(self._app, parts)
         Guard(parts, identify, self._threads, new_token).adopt(self._app, TABLE)
 
     def stop(self) -> None:
@@ -54,9 +57,11 @@ class HttpServer:
             max_field_size=_LINE_BYTES,
         )
         await runner.setup()
+        watching = asyncio.create_task(self._counts.watch_loop())
         try:
             await web.SockSite(runner, self._listener).start()
             await self._stop.wait()
         finally:
+            watching.cancel()
             await runner.cleanup()
             self._threads.shutdown(wait=False, cancel_futures=True)

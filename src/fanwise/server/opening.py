@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fanwise.server.app import HttpServer
 from fanwise.server.parts import Parts
+from fanwise.server.readiness import Readiness
 from fanwise.server.sites import Site, listen, site_at
 from fanwise.wiring import runs_of, system_clock
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from fanwise.model import Who
+    from fanwise.telemetry.log_lines import LogLines
+    from fanwise.telemetry.serving import ServerCounts
     from fanwise.wiring import Serving, Settings
 
 
@@ -24,6 +27,8 @@ def open_server(
     public_url: str | None,
     *,
     is_insecure: bool,
+    counts: ServerCounts,
+    access_log: LogLines | None = None,
 ) -> HttpServer:
     """Return a server that listens at an address already.
 
@@ -33,10 +38,17 @@ def open_server(
     listener = listen(host, port)
     bound = listener.getsockname()[1]
     site = site_at(host, bound, public_url, is_insecure=is_insecure)
-    return HttpServer(parts_of(serving, settings, site), listener, _nobody)
+    parts = parts_of(serving, settings, site, counts, access_log)
+    return HttpServer(parts, listener, _nobody)
 
 
-def parts_of(serving: Serving, settings: Settings, site: Site) -> Parts:
+def parts_of(
+    serving: Serving,
+    settings: Settings,
+    site: Site,
+    counts: ServerCounts,
+    access_log: LogLines | None = None,
+) -> Parts:
     """Return the parts of a project that is served, for handlers."""
     return Parts(
         store=serving.store,
@@ -45,6 +57,9 @@ def parts_of(serving: Serving, settings: Settings, site: Site) -> Parts:
         settings=settings,
         site=site,
         clock=system_clock(),
+        counts=counts,
+        readiness=Readiness(),
+        access_log=access_log,
     )
 
 

@@ -19,8 +19,11 @@ from fanwise.reports.ownership import Runs
 
 if TYPE_CHECKING:
     from fanwise.ports import Clock
+    from fanwise.server.readiness import Readiness
     from fanwise.server.sites import Site
     from fanwise.service.projects import WatchedProject
+    from fanwise.telemetry.log_lines import LogLines
+    from fanwise.telemetry.serving import ServerCounts
     from fanwise.wiring import Settings
 
 
@@ -43,7 +46,8 @@ class Parts(NamedTuple):
     """Everything that a handler needs. Several threads use it at once.
 
     `runs` are the store's, with the state of the processes that drive them. `project` has the
-    triggers of the folder that is served, as its files were when they were last right.
+    triggers of the folder that is served, as its files were when they were last right. Each answer
+    is counted in `counts`, and is a line of `access_log` if there is one.
     """
 
     store: ServedStore
@@ -52,3 +56,6 @@ class Parts(NamedTuple):
     settings: Settings
     site: Site
     clock: Clock
+    counts: ServerCounts
+    readiness: Readiness
+    access_log: LogLines | None = None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from fanwise.server import versions
+from fanwise.server import versions, vitals
 from fanwise.server.routes import Route
 
-TABLE: Final[tuple[Route, ...]] = (*versions.ROUTES,)
+TABLE: Final[tuple[Route, ...]] = (
+    *versions.ROUTES,
+    *vitals.ROUTES,
+)
