@@ -3,6 +3,8 @@
 Each is narrow and says what its caller may rely on.
 """
 
+from fanwise.ports.access import Access
+from fanwise.ports.endings import Endings
 from fanwise.ports.execution import (
     ActionCall,
     Arguments,
@@ -18,6 +20,7 @@ from fanwise.ports.execution import (
     Ticket,
 )
 from fanwise.ports.fires import Fires
+from fanwise.ports.kv import KeyValues
 from fanwise.ports.machine import (
     SECRET_PREFIX,
     Clock,
@@ -54,6 +57,7 @@ from fanwise.ports.waits import Waits
 __all__ = [
     "PAGE_BYTES",
     "SECRET_PREFIX",
+    "Access",
     "ActionCall",
     "Arguments",
     "AttemptLog",
@@ -61,12 +65,14 @@ __all__ = [
     "Catalog",
     "ChunkFeed",
     "Clock",
+    "Endings",
     "Executor",
     "Feed",
     "Fires",
     "Future",
     "InputText",
     "Journal",
+    "KeyValues",
     "Mailbox",
     "Maintenance",
     "Notice",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from fanwise.server import versions, vitals
+from fanwise.server import sessions, tokens, versions, vitals
 from fanwise.server.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
+    *sessions.ROUTES,
+    *tokens.ROUTES,
     *versions.ROUTES,
     *vitals.ROUTES,
 )

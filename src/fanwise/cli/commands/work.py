@@ -31,7 +31,6 @@ _ReportTo = Annotated[
     typer.Option(
         "--report-to",
         metavar="FD",
-        hidden=True,
         help="A descriptor to write counts to, for the server that starts it.",
     ),
 ]

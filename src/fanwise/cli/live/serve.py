@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from fanwise.cli.leaving import INTERRUPTED, leave
 from fanwise.cli.live.interruption import KEPT, Interruption
 from fanwise.cli.live.telling import Teller
+from fanwise.cli.text.output import say
 from fanwise.cli.text.render import count
 from fanwise.model import FireStatus, NewFire
 from fanwise.reports.plain import clean
@@ -69,14 +71,18 @@ async def _serve(
 
         interruption = Interruption(stop, lambda text: tell(text, "interrupted"))
         with interruption.listening():
-            where = "" if http is None else f" at {http.url}"
+            where = "" if http is None else f" at {http.parts.site.url}"
             many = count(len(serving.project.triggers), "trigger")
             tell(
                 f"Serving {many}{where}; Ctrl-C stops.",
                 "serving",
                 triggers=len(serving.project.triggers),
-                url=None if http is None else http.url,
+                url=None if http is None else http.parts.site.url,
             )
+            if http is not None and tell.lines is None and sys.stderr.isatty():
+                from fanwise.server.opening import sign_in_link
+
+                say(f"Sign in, once and within five minutes: {sign_in_link(http)}")
             try:
                 async with asyncio.TaskGroup() as group:
                     for part in parts:
