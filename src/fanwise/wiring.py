@@ -547,6 +547,7 @@ def _services(
         mailbox=store,
         queue=store,
         waits=store,
+        arrivals=store,
         run_slots=store,
         shares=store,
         executors=executors or {LOCAL: LocalExecutor(clock)},

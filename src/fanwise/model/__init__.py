@@ -5,6 +5,15 @@ Records hold data only: no record knows how it is stored, shown or decided upon.
 one reader; import all names from here.
 """
 
+from fanwise.model.arrivals import (
+    ASKED,
+    EVENT,
+    KEPT_ARRIVALS_S,
+    TRIGGER_FAILED,
+    Arrival,
+    BatchEvent,
+    is_own_event,
+)
 from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
 from fanwise.model.queues import DEFAULT_QUEUE, Claim, EngineRecord, Submission
@@ -48,6 +57,7 @@ from fanwise.model.summaries import (
     driven_span,
 )
 from fanwise.model.triggers import (
+    DROPPED,
     FireRecord,
     FireStatus,
     NewFire,
@@ -69,11 +79,18 @@ from fanwise.model.waits import (
 
 __all__ = [
     "AGEING_S",
+    "ASKED",
     "DEFAULT_QUEUE",
+    "DROPPED",
+    "EVENT",
+    "KEPT_ARRIVALS_S",
     "LEASE_S",
     "MOST_PRIORITY",
     "SHARE_S",
+    "TRIGGER_FAILED",
     "WHEN_FULL",
+    "Arrival",
+    "BatchEvent",
     "Claim",
     "CloseWaits",
     "Discard",
@@ -131,4 +148,5 @@ __all__ = [
     "WaitToOpen",
     "driven_span",
     "inner_path",
+    "is_own_event",
 ]

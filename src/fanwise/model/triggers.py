@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -32,7 +33,8 @@ class TriggerState(msgspec.Struct, frozen=True):
     All instants up to `cursor` are decided, for the settings that `fingerprint` stands for. Each
     change of a trigger is a turn. `next_at` is when it is to be decided again, if that is known,
     and `last_at` the time of its last fire, which ended as `last_status`. Since `paused_at` it has
-    been paused, with a `note`. With `has_held` some of its fires are held.
+    been paused, with a `note`. With `has_held` some of its fires are held. `batches` are those in
+    which arrivals gather, as JSON text, and with `has_arrivals` some are to be decided.
     """
 
     workflow: str
@@ -46,6 +48,8 @@ class TriggerState(msgspec.Struct, frozen=True):
     last_at: float | None = None
     last_status: FireStatus | None = None
     has_held: bool = False
+    batches: bytes | None = None
+    has_arrivals: bool = False
 
 
 class OpenFire(msgspec.Struct, frozen=True):
@@ -61,7 +65,8 @@ class OpenFire(msgspec.Struct, frozen=True):
 class NewFire(msgspec.Struct, frozen=True, kw_only=True):
     """A fire to be recorded with its run, or once more one that was held.
 
-    It stands for `n` instants, from `first` to `at`.
+    It stands for `n` instants or arrivals, from `first` to `at`. Those of the `batch` are decided
+    with it, and become the events of the run if it `has_events`.
     """
 
     key: str
@@ -73,12 +78,20 @@ class NewFire(msgspec.Struct, frozen=True, kw_only=True):
     facts: bytes | None = None
     run: RunRecord | None = None
     place: Submission = Submission()
+    batch: int | None = None
+    has_events: bool = False
+
+
+DROPPED: Final = 0
+"""The number of the batch of arrivals that are decided without one."""
 
 
 class TriggerTurn(msgspec.Struct, frozen=True, kw_only=True):
     """A change of a trigger, decided on its state at `turn`; None is any state.
 
     Without a `cursor` the trigger stays decided as far as it is. `cancels` are ids of runs.
+    `listens` are the names of events that are delivered to it from now on, `sorted` the batches of
+    arrivals by their numbers, and `batches` is the trigger's state of these; None changes nothing.
     """
 
     workflow: str
@@ -89,6 +102,9 @@ class TriggerTurn(msgspec.Struct, frozen=True, kw_only=True):
     next_at: float | None = None
     fires: tuple[NewFire, ...] = ()
     cancels: tuple[str, ...] = ()
+    listens: tuple[str, ...] | None = None
+    batches: bytes | None = None
+    sorted: tuple[tuple[int, int], ...] = ()
 
 
 class FireRecord(msgspec.Struct, frozen=True):

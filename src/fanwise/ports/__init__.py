@@ -3,6 +3,7 @@
 Each is narrow and says what its caller may rely on.
 """
 
+from fanwise.ports.arrivals import Arrivals
 from fanwise.ports.execution import (
     ActionCall,
     Arguments,
@@ -55,6 +56,7 @@ __all__ = [
     "SECRET_PREFIX",
     "ActionCall",
     "Arguments",
+    "Arrivals",
     "AttemptLog",
     "CallSpec",
     "Catalog",

@@ -10,14 +10,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from fanwise.errors import RecordRefusedError, RunRepeatedError, StoreError
-from fanwise.model import TriggerState, TriggerTurn
+from fanwise.model import OpenFire, TriggerState, TriggerTurn
 from fanwise.plan.project_triggers import Owned
-from fanwise.ports import Clock, Fires
+from fanwise.ports import Arrivals, Clock, Fires
+from fanwise.service.arrivals import (
+    MOST_SORTED,
+    firing_turn,
+    is_arrival_due,
+    sorting_turn,
+    sorts_next,
+    state_after,
+)
 from fanwise.service.projects import WatchedProject
 from fanwise.service.turns import MakeRun, is_due, schedule_turn
 from fanwise.service.watcher import ServiceWatcher
@@ -27,6 +36,12 @@ _LOOK_S: Final = 1.0
 _FILES_S: Final = 2.0
 _TOGETHER: Final = 100
 """Triggers that are decided in one transaction."""
+_MOST_ROUNDS: Final = 20
+"""Turns that triggers take one after the other before all are looked at again."""
+
+
+class TriggerStore(Fires, Arrivals, Protocol):
+    """The store of triggers, and of what comes to them."""
 
 
 class _Due(NamedTuple):
@@ -42,17 +57,17 @@ class _Due(NamedTuple):
 
 
 class TriggerClock:
-    """Fires the schedules of a project, until it is stopped."""
+    """Fires the triggers of a project, until it is stopped."""
 
     def __init__(
         self,
-        fires: Fires,
+        store: TriggerStore,
         project: WatchedProject,
         make_run: MakeRun,
         clock: Clock,
         watcher: ServiceWatcher,
     ) -> None:
-        self._fires = fires
+        self._store = store
         self._project = project
         self._make_run = make_run
         self._clock = clock
@@ -92,7 +107,7 @@ class TriggerClock:
         if self._clock.monotonic() - self._read_at >= _FILES_S:
             self._read_at = self._clock.monotonic()
             self._project.refresh()
-        now, found = self._fires.triggers()
+        now, found = self._store.triggers()
         states = {(state.workflow, state.name): state for state in found}
         begun = self._clock.monotonic()
         next_at, due = now + _LOOK_S, []
@@ -110,13 +125,15 @@ class TriggerClock:
 
     def _is_due(self, one: _Due, now: float) -> bool:
         spec = one.owned.trigger.scheduled
-        if spec is None or one.state.paused_at is not None:
+        if spec is None:
+            return is_arrival_due(one.owned, one.state, now)
+        if one.state.paused_at is not None:
             return False
         return self._seen.get(one.names) != spec.fingerprint or is_due(spec, one.state, now)
 
     def _decide(self, due: Sequence[_Due], now: float) -> Iterator[float]:
         """Take the turns of triggers, and yield the times at which they are next."""
-        while due:
+        for _ in range(_MOST_ROUNDS):
             decided, again = [], []
             for one in due:
                 turn = self._turn(one, now)
@@ -130,28 +147,44 @@ class TriggerClock:
                     continue
                 if turn.fires:
                     self._watcher.fired(*one.names, turn.fires, runs)
-                if turn.cursor is None:
+                if one.owned.trigger.scheduled is None:
+                    again.append(_Due(one.owned, state_after(one.state, turn)))
+                elif turn.cursor is None:
                     # A fire that was held has its run now, and what is due comes after it.
                     state = msgspec.structs.replace(one.state, turn=one.state.turn + 1)
                     again.append(_Due(one.owned, state))
                 elif turn.next_at is not None:
                     yield turn.next_at
             due = again
+        if due:
+            yield now
 
     def _turn(self, one: _Due, now: float) -> TriggerTurn | None:
         """The next turn of a trigger. One that can't be decided harms no other."""
         spec = one.owned.trigger.scheduled
-        if spec is None:
-            return None
-        has_open = spec.overlap is not Overlap.ALLOW or one.state.has_held
-        open_fires = self._fires.open_fires(*one.names) if has_open else ()
+        has_open = one.owned.trigger.overlap is not Overlap.ALLOW or one.state.has_held
+        open_fires = self._store.open_fires(*one.names) if has_open else ()
         try:
+            if spec is None:
+                return self._arrivals_turn(one, now, open_fires)
             turn = schedule_turn(one.owned, spec, one.state, now, open_fires, self._make_run)
+        except StoreError:
+            raise
         except Exception as error:  # a fault of fanwise's own
             self._fail(f"{one.owned.trigger.place}  internal error: {type(error).__name__}.")
             return None
         self._seen[one.names] = spec.fingerprint
         return turn
+
+    def _arrivals_turn(
+        self, one: _Due, now: float, open_fires: Sequence[OpenFire]
+    ) -> TriggerTurn | None:
+        owned, state = one
+        if sorts_next(owned, state):
+            arrivals = self._store.delivered(*one.names, most=MOST_SORTED)
+            return sorting_turn(owned, state, now, arrivals)
+        read = partial(self._store.gathered, *one.names)
+        return firing_turn(owned, state, now, open_fires, read, self._make_run)
 
     def _record(
         self, decided: Sequence[tuple[_Due, TriggerTurn]]
@@ -160,7 +193,7 @@ class TriggerClock:
         if not decided:
             return
         try:
-            made = self._fires.take_turns([turn for _, turn in decided])
+            made = self._store.take_turns([turn for _, turn in decided])
         except (RecordRefusedError, RunRepeatedError) as error:
             for each in decided if len(decided) > 1 else ():
                 yield from self._record([each])

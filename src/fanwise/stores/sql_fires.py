@@ -7,12 +7,16 @@ the trigger has made meanwhile are never overlooked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from fanwise.model import (
+    EVENT,
+    TRIGGER_FAILED,
+    Arrival,
     ErrorInfo,
     FireRecord,
     FireStatus,
@@ -25,12 +29,19 @@ from fanwise.model import (
     TriggerState,
     TriggerTurn,
 )
-from fanwise.stores import fire_statements, queue_statements, slot_statements
+from fanwise.stores import (
+    arrival_statements,
+    fire_statements,
+    queue_statements,
+    slot_statements,
+)
 from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.new_runs import id_is_taken, insert_run, run_values
-from fanwise.stores.rows import Row
+from fanwise.stores.rows import Row, SqlValue
+from fanwise.stores.sql_arrivals import emit_own
 from fanwise.stores.sql_queue import enter_queue
 from fanwise.stores.sql_slots import end_unstarted, limits_of_place, lock_keys, release
+from fanwise.triggers.match import listens_for
 
 _MOST_TRIES: Final = 1_000
 _FORGET_EACH: Final = 100
@@ -104,14 +115,14 @@ class SqlFires:
 
     def resume_trigger(self, workflow: str, name: str, *, catches_up: bool) -> bool:
         """Resume a trigger; see `Fires.resume_trigger`."""
-        return self._database.controlling(
-            lambda writer: (
-                writer.change(
-                    fire_statements.RESUME, workflow=workflow, name=name, catches_up=catches_up
-                )
-                > 0
-            )
-        )
+        names = {"workflow": workflow, "name": name}
+
+        def resume(writer: Writer) -> bool:
+            if not catches_up:
+                writer.execute(fire_statements.FORGET_PAUSE, **names)
+            return writer.change(fire_statements.RESUME, catches_up=catches_up, **names) > 0
+
+        return self._database.controlling(resume)
 
 
 def _to_state(row: Row) -> TriggerState:
@@ -127,6 +138,8 @@ def _to_state(row: Row) -> TriggerState:
         last_at,
         last_status,
         has_held,
+        batches,
+        has_arrivals,
     ) = row
     return TriggerState(
         workflow,
@@ -140,6 +153,8 @@ def _to_state(row: Row) -> TriggerState:
         last_at,
         None if last_status is None else FireStatus(last_status),
         bool(has_held),
+        None if batches is None else batches.encode(),
+        bool(has_arrivals),
     )
 
 
@@ -182,7 +197,7 @@ def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | Non
     found = writer.read(fire_statements.NEXT_TURN, turn=turn.turn, **names)
     if not found:
         return None
-    trigger_no, number = found[0]
+    trigger_no, number, listens = found[0]
     if turn.cursor is not None:
         writer.execute(
             fire_statements.MOVE,
@@ -191,6 +206,7 @@ def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | Non
             decided_to=turn.cursor,
             next_at=turn.next_at,
         )
+    _sort(writer, trigger_no, turn)
     writer.execute(fire_statements.CLOSE, trigger_no=trigger_no)
     for run_id in turn.cancels:
         _cancel(writer, run_id, turn)
@@ -206,9 +222,42 @@ def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | Non
             last_at=last.at,
             last_status=last.status.value,
         )
+        emit_own(writer, list(_failures(turn, listens)))
     if number % _FORGET_EACH == 0:
         writer.execute(fire_statements.FORGET, trigger_no=trigger_no)
     return run_ids
+
+
+def _sort(writer: Writer, trigger_no: int, turn: TriggerTurn) -> None:
+    """Record the batches of arrivals, and the events that are delivered from now on."""
+    if turn.listens is not None:
+        listens = msgspec.json.encode(turn.listens).decode()
+        writer.execute(fire_statements.LISTEN, trigger_no=trigger_no, listens=listens)
+    if turn.batches is not None:
+        batches = turn.batches.decode()
+        writer.execute(fire_statements.KEEP_BATCHES, trigger_no=trigger_no, batches=batches)
+    if turn.sorted:
+        values: list[SqlValue] = []
+        for arrival_no, batch_no in turn.sorted:
+            values += (trigger_no, arrival_no, batch_no)
+        writer.insert(arrival_statements.SORT, values)
+        writer.execute(arrival_statements.DROP, trigger_no=trigger_no)
+
+
+def _failures(turn: TriggerTurn, listens: str | None) -> Iterator[Arrival]:
+    """The events of fires that have failed, but for those of a trigger that waits for such."""
+    if listens is not None and listens_for(msgspec.json.decode(listens), TRIGGER_FAILED):
+        return
+    for fire in turn.fires:
+        if fire.status is FireStatus.FAILED:
+            names = {"workflow": turn.workflow, "trigger": turn.name}
+            yield Arrival(
+                source=EVENT,
+                name=TRIGGER_FAILED,
+                id=f"{turn.workflow}/{turn.name}/{fire.key}",
+                data=msgspec.json.encode({**names, "key": fire.key, "reason": fire.reason}),
+                by="fanwise",
+            )
 
 
 def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | None:
@@ -230,12 +279,18 @@ def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | N
         is_open=fire.status in _OPEN,
         facts=None if fire.facts is None else fire.facts.decode(),
     )
-    if not found or fire.run is None:
-        return None
-    run_no, run = _insert(writer, fire.run, place)
-    enter_queue(writer, run_no, run, fire.place)
-    writer.execute(fire_statements.HAS_RUN, fire_no=found[0][0], run_id=run.id)
-    return run.id
+    made = None
+    if found and fire.run is not None:
+        run_no, run = _insert(writer, fire.run, place)
+        enter_queue(writer, run_no, run, fire.place)
+        writer.execute(fire_statements.HAS_RUN, fire_no=found[0][0], run_id=run.id)
+        made = run.id
+    if fire.batch is not None:
+        batch = {"trigger_no": trigger_no, "batch_no": fire.batch}
+        if made is not None and fire.has_events:
+            writer.execute(arrival_statements.KEEP_EVENTS, run_no=run_no, **batch)
+        writer.execute(arrival_statements.TAKE_BATCH, **batch)
+    return made
 
 
 def _insert(writer: Writer, run: RunRecord, place: str) -> tuple[int, RunRecord]:

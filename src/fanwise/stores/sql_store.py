@@ -23,6 +23,7 @@ from fanwise.stores.new_runs import (
     run_values,
 )
 from fanwise.stores.rows import SqlValue, items_within, steps_within
+from fanwise.stores.sql_arrivals import SqlArrivals
 from fanwise.stores.sql_fires import SqlFires
 from fanwise.stores.sql_maintenance import SqlMaintenance
 from fanwise.stores.sql_ownership import (
@@ -199,6 +200,7 @@ class SqlStore(
     SqlShares,
     SqlWaits,
     SqlFires,
+    SqlArrivals,
     SqlMaintenance,
 ):
     """A `Store` over a database, which it owns: closing the store closes the database."""

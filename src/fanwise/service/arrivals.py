@@ -1,0 +1,301 @@
+"""The turns of a trigger to which something has come: an event, a request or a file.
+
+One turn sorts arrivals into batches, and another one fires batches that are closed. Both are
+decided on the trigger's state, and only recorded if it is still at the same turn, so each arrival
+is in one batch, and each batch makes one run. No clock is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
+
+import msgspec
+
+from fanwise.context import WorkflowContext
+from fanwise.errors import FanwiseError
+from fanwise.model import (
+    DROPPED,
+    Arrival,
+    FireStatus,
+    NewFire,
+    OpenFire,
+    Status,
+    TriggerState,
+    TriggerTurn,
+)
+from fanwise.plan.project_triggers import Owned
+from fanwise.plan.triggers import gathers
+from fanwise.service.turns import MakeRun, made_fire
+from fanwise.triggers.batches import (
+    ALONE,
+    Batch,
+    Batches,
+    BatchFire,
+    BatchRules,
+    admit,
+    close,
+    gather,
+    next_deadline,
+)
+from fanwise.triggers.decide import OpenRun
+from fanwise.triggers.events import Events, event_of
+from fanwise.triggers.facts import event_facts
+from fanwise.triggers.match import matches
+from fanwise.values import FrozenDict, encode
+
+MOST_SORTED: Final = 2_000
+"""Arrivals that one turn sorts."""
+MOST_DEPTH: Final = 8
+"""Triggers one after the other, each of which was fired by a run of the one before."""
+_MOST_KEY: Final = 200
+_MOST_FIRES: Final = 200
+_MOST_CLOSED: Final = 1_000
+"""Batches that wait for their fire while further arrivals are sorted; beyond it these wait."""
+
+ReadBatch: TypeAlias = Callable[[int, int, int], Sequence[tuple[int, Arrival]]]
+"""Reads the arrivals of a batch by its number, from an index up to another one."""
+
+_decode = msgspec.json.Decoder(Batches).decode
+
+
+def is_arrival_due(owned: Owned, state: TriggerState, now: float) -> bool:
+    """Say whether a trigger without a schedule has to be decided; one that is paused never has."""
+    if state.paused_at is not None:
+        return False
+    is_timed = state.next_at is not None and state.next_at <= now
+    is_known = state.fingerprint == _fingerprint(owned)
+    return state.has_arrivals or is_timed or not is_known or bool(_batches_of(state).closed)
+
+
+def sorts_next(owned: Owned, state: TriggerState) -> bool:
+    """Say whether the trigger's next turn sorts arrivals; otherwise it fires batches."""
+    is_known = state.fingerprint == _fingerprint(owned)
+    return not is_known or (state.has_arrivals and len(_batches_of(state).closed) < _MOST_CLOSED)
+
+
+def sorting_turn(
+    owned: Owned, state: TriggerState, now: float, arrivals: Sequence[Arrival]
+) -> TriggerTurn | None:
+    """Return the turn that puts arrivals into batches, and has further events delivered.
+
+    It is None if there are none, and the trigger waits for the same events as before.
+    """
+    is_known = state.fingerprint == _fingerprint(owned)
+    if is_known and not arrivals:
+        return None
+    sorting = _Sorting(owned, _batches_of(state), now)
+    for each in arrivals:
+        sorting.add(each)
+    turn = _turn(owned, state, now, sorting.batches)
+    return msgspec.structs.replace(
+        turn,
+        listens=None if is_known else _listens(owned),
+        sorted=tuple(sorting.placed),
+        fires=tuple(sorting.fires()),
+    )
+
+
+def firing_turn(
+    owned: Owned,
+    state: TriggerState,
+    now: float,
+    open_fires: Sequence[OpenFire],
+    read_batch: ReadBatch,
+    make_run: MakeRun,
+) -> TriggerTurn | None:
+    """Return the turn that fires the batches that are closed by now, or None if nothing changes."""
+    before = _batches_of(state)
+    batches = close(_rules(owned), before, now)
+    open_runs = [
+        OpenRun(each.run_id, each.run_status or Status.PENDING)
+        for each in open_fires
+        if each.run_id is not None
+    ]
+    trigger = owned.trigger
+    admission = admit(
+        trigger.overlap, batches.closed, open_runs, gathers=gathers(trigger.definition)
+    )
+    fires = admission.fires[:_MOST_FIRES]
+    decided = {each.batch.number for each in fires}
+    waiting = tuple(each for each in batches.closed if each.number not in decided)
+    batches = msgspec.structs.replace(batches, closed=waiting)
+    if batches == before and not admission.cancels:
+        return None
+    turn = _turn(owned, state, now, batches)
+    return msgspec.structs.replace(
+        turn,
+        fires=tuple(_new_fire(owned, each, now, read_batch, make_run) for each in fires),
+        cancels=admission.cancels,
+    )
+
+
+def state_after(state: TriggerState, turn: TriggerTurn) -> TriggerState:
+    """The state of a trigger after a turn of its arrivals, as far as is known without a look."""
+    has_sorted = bool(turn.sorted) or turn.listens is not None
+    return msgspec.structs.replace(
+        state,
+        turn=state.turn + 1,
+        fingerprint=turn.fingerprint,
+        next_at=turn.next_at,
+        batches=turn.batches,
+        has_arrivals=len(turn.sorted) == MOST_SORTED if has_sorted else state.has_arrivals,
+    )
+
+
+class _Sorting:
+    """Sorts arrivals one after the other."""
+
+    def __init__(self, owned: Owned, batches: Batches, now: float) -> None:
+        self.batches = batches
+        self.placed: list[tuple[int, int]] = []
+        self._owned = owned
+        self._rules = _rules(owned)
+        self._listens = _listens(owned)
+        self._now = now
+        self._undone: dict[tuple[FireStatus, str], list[Arrival]] = {}
+
+    def add(self, arrival: Arrival) -> None:
+        """Put an arrival into a batch, or note why it comes into none."""
+        try:
+            key = self._key(arrival)
+        except _UndoneError as undone:
+            self._undone.setdefault((undone.status, undone.reason), []).append(arrival)
+            key = None
+        except FanwiseError as error:
+            self._undone.setdefault((FireStatus.FAILED, str(error)), []).append(arrival)
+            key = None
+        number = DROPPED
+        if key is not None:
+            self.batches, number = gather(self._rules, self.batches, key, arrival.at)
+        self.placed.append((arrival.arrival_no, number))
+
+    def fires(self) -> Sequence[NewFire]:
+        """A fire for each reason why arrivals come into no batch."""
+        return [
+            NewFire(
+                key=f"{status}:{found[0].arrival_no}",
+                at=found[-1].at,
+                first=found[0].at,
+                n=len(found),
+                status=status,
+                reason=reason,
+            )
+            for (status, reason), found in self._undone.items()
+        ]
+
+    def _key(self, arrival: Arrival) -> str | None:
+        """The key of its batch; None if the trigger was edited, and doesn't wait for it now."""
+        trigger = self._owned.trigger
+        if self._listens and not matches(self._listens, arrival.name):
+            return None
+        if arrival.depth > MOST_DEPTH:
+            reason = f"more than {MOST_DEPTH} triggers have fired each other"
+            raise _UndoneError(FireStatus.REFUSED, reason)
+        if trigger.when is None and trigger.batch_key is None:
+            return ""
+        facts = _facts_of(self._owned, arrival, self._now)
+        if not trigger.admits(facts):
+            raise _UndoneError(FireStatus.SKIPPED, "its `when` doesn't hold")
+        if trigger.batch_key is None:
+            return ""
+        key = trigger.batch_key.evaluate(WorkflowContext(trigger=facts), None)
+        text = key if isinstance(key, str) else encode(key).decode()
+        if len(text) > _MOST_KEY:
+            raise _UndoneError(
+                FireStatus.FAILED, f"the key of its batch has more than {_MOST_KEY} characters"
+            )
+        return text
+
+
+class _UndoneError(Exception):
+    """An arrival comes into no batch."""
+
+    def __init__(self, status: FireStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def _new_fire(
+    owned: Owned, fire: BatchFire, now: float, read_batch: ReadBatch, make_run: MakeRun
+) -> NewFire:
+    batch, trigger = fire.batch, owned.trigger
+    ((_, first),) = read_batch(batch.number, 0, 1)
+    gathered = gathers(trigger.definition)
+    new = NewFire(
+        key=f"batch:{batch.number}" if gathered else arrival_key(first),
+        at=batch.last_at,
+        first=batch.opened_at,
+        n=batch.count,
+        status=fire.status,
+        reason=fire.reason,
+        batch=batch.number,
+        has_events=gathered,
+    )
+    if fire.status is not FireStatus.RAN:
+        return new
+    facts = _facts_of(owned, first, now)
+    if gathered:
+        facts = FrozenDict({**facts, "event": None, "events": _events(batch, read_batch)})
+    return made_fire(owned, new, facts, make_run, is_judged=True)
+
+
+def arrival_key(arrival: Arrival) -> str:
+    """The unique key of the fire of one arrival. Its form never changes, or it would fire again."""
+    return f"{arrival.source}:{arrival.name}:{arrival.id}"
+
+
+def _facts_of(owned: Owned, arrival: Arrival, now: float) -> FrozenDict:
+    """The facts of a fire of one arrival."""
+    trigger = owned.trigger
+    return event_facts(
+        trigger.kind,
+        trigger.name,
+        owned.plan.name,
+        now,
+        event=event_of(arrival),
+        depth=arrival.depth,
+    )
+
+
+def _events(batch: Batch, read_batch: ReadBatch) -> Events:
+    return Events(lambda start, stop: read_batch(batch.number, start, stop), batch.count)
+
+
+def _turn(owned: Owned, state: TriggerState, now: float, batches: Batches) -> TriggerTurn:
+    return TriggerTurn(
+        workflow=owned.plan.name,
+        name=owned.trigger.name,
+        turn=state.turn,
+        cursor=now,
+        fingerprint=_fingerprint(owned),
+        next_at=next_deadline(_rules(owned), batches),
+        batches=msgspec.json.encode(batches),
+    )
+
+
+def _batches_of(state: TriggerState) -> Batches:
+    return Batches() if state.batches is None else _decode(state.batches)
+
+
+def _rules(owned: Owned) -> BatchRules:
+    definition = owned.trigger.definition
+    part = definition.event or definition.file
+    if part is None or not gathers(definition):
+        return ALONE
+    debounce_s = None if definition.event is None else definition.event.debounce
+    if part.batch is None:
+        return BatchRules(debounce_s=debounce_s)
+    return BatchRules(size=part.batch.size, within_s=part.batch.within, debounce_s=debounce_s)
+
+
+def _listens(owned: Owned) -> tuple[str, ...]:
+    """The names of events that are delivered to the trigger."""
+    event = owned.trigger.definition.event
+    return () if event is None else (event.name,)
+
+
+def _fingerprint(owned: Owned) -> str:
+    """The text by which a trigger is known that was edited to wait for other events."""
+    return " ".join(_listens(owned))
