@@ -486,6 +486,13 @@ def runs_of(store: Store) -> Runs:
     return Runs(store, store, store, store, SystemProcesses())
 
 
+def system_clock() -> Clock:
+    """The machine's clock."""
+    from fanwise.system import SystemClock
+
+    return SystemClock()
+
+
 def this_user() -> str:
     """The name of the user that this process runs as."""
     from fanwise.system import user_name
@@ -665,11 +672,17 @@ def open_taking(
         )
 
 
+class Serving(NamedTuple):
+    """A project that is served: the clock of its triggers, its files, and the store of its runs."""
+
+    clock: TriggerClock
+    project: WatchedProject
+    store: Store
+
+
 @contextmanager
-def open_serving(
-    settings: Settings, folder: Path, watcher: ServiceWatcher
-) -> Iterator[tuple[TriggerClock, WatchedProject]]:
-    """The clock of the triggers of the project around a folder, and the project.
+def open_serving(settings: Settings, folder: Path, watcher: ServiceWatcher) -> Iterator[Serving]:
+    """The project around a folder, to be served as a block.
 
     A store is made if there is none. Raises `StoreError`, and `DefinitionError` or `UsageError` for
     the project's `fanwise.yaml`.
@@ -690,7 +703,8 @@ def open_serving(
     project = WatchedProject(load, lambda: project_stamp(folder), watcher)
     project.read()
     with open_store(settings.store) as store:
-        yield TriggerClock(store, project, runs.make, SystemClock(), watcher), project
+        clock = TriggerClock(store, project, runs.make, SystemClock(), watcher)
+        yield Serving(clock, project, store)
 
 
 def triggered_runs(

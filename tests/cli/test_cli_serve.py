@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
 from fanwise.model import FireStatus, Status
 from fanwise.stores import Store, open_store
 
-SERVE = [sys.executable, "-m", "fanwise", "serve"]
+SERVE = [sys.executable, "-m", "fanwise", "serve", "--port", "0"]
 FLOW = """\
 name: tick
 on: {each: {schedule: {every: 1s, overlap: allow, catch-up: all}}}
@@ -118,6 +121,26 @@ def test_two_servers_fire_each_time_once(folder: Path, write) -> None:
             while len(opened.fires("tick", "each")) < 3:
                 opened.await_change(1.0)
     check_nothing_is_lost_or_doubled()
+
+
+def test_a_port_that_is_taken_is_told(fanwise, folder: Path) -> None:
+    """In one line, with status 2; another server may well do without HTTP."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        told = fanwise("serve", "--no-work", "--port", port)
+        assert told.status == 2
+        assert f"the port {port} of 127.0.0.1 is taken" in told.err
+        assert told.err.count("\n") == 1
+        with serving("--no-work", "--no-http", "--port", port) as process:
+            assert said(process, r"Serving 1 trigger(.*)") == "; Ctrl-C stops."
+
+
+def test_http_is_answered_beside_the_clock(folder: Path) -> None:
+    """At the address that is told."""
+    with serving("--no-work") as process:
+        url = said(process, r"at (http://127\.0\.0\.1:\d+);")
+        with pytest.raises(HTTPError, match="401"):
+            urlopen(f"{url}/api/v1/version")
 
 
 def test_a_wrong_project_is_told(fanwise, write) -> None:

@@ -5,6 +5,7 @@ Records hold data only: no record knows how it is stored, shown or decided upon.
 one reader; import all names from here.
 """
 
+from fanwise.model.access import Role, Who
 from fanwise.model.arrivals import (
     ASKED,
     EVENT,
@@ -120,6 +121,7 @@ __all__ = [
     "RecordedItems",
     "RepeatKey",
     "RequestKind",
+    "Role",
     "Run",
     "RunLimit",
     "RunOrigin",
@@ -146,6 +148,7 @@ __all__ = [
     "WaitRequest",
     "WaitState",
     "WaitToOpen",
+    "Who",
     "driven_span",
     "inner_path",
     "is_own_event",

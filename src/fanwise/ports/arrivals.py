@@ -13,7 +13,7 @@ Numbered = Sequence[tuple[int, Arrival]]
 
 
 class Arrivals(Protocol):
-    """What has come, and the triggers that it is delivered to. Any thread may call these.
+    """Arrivals, and the triggers that they are delivered to. Any thread may call these.
 
     They block. A trigger is known by the name of its workflow and its own. An arrival that was
     delivered to a trigger is decided by a turn of that trigger, see `Fires.take_turns`.

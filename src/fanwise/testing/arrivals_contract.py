@@ -212,7 +212,7 @@ class ArrivalsContract:
         assert len(store.settled_waits(run_no)) == 1
 
     def test_an_event_wakes_a_run_that_waits(self, store: Store, clock: ManualClock) -> None:
-        """Whoever looks for waits that are due finds it."""
+        """The look for waits that are due finds it."""
         run = a_run(created_at=clock.now())
         store.submit(run, Submission())
         (claim,) = store.claim(store.enroll(an_owner()), ["default"], 1)

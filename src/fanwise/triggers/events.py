@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, TypeAlias, overload
+from typing import Final, TypeAlias, overload
 
 from fanwise.model import EVENT, Arrival
 from fanwise.triggers.local_times import find_zone, local_of
@@ -43,10 +43,10 @@ class Events(LazyList):
         return self._length
 
     @overload
-    def __getitem__(self, index: int) -> Any: ...
+    def __getitem__(self, index: int) -> FrozenDict: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Any]: ...
-    def __getitem__(self, index: int | slice) -> Any:
+    def __getitem__(self, index: slice) -> Sequence[FrozenDict]: ...
+    def __getitem__(self, index: int | slice) -> FrozenDict | Sequence[FrozenDict]:
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(self._length))]
         at = index + self._length if index < 0 else index
@@ -54,13 +54,13 @@ class Events(LazyList):
             raise IndexError(f"index {index} of a list of {self._length}")
         return self.chunk(at)[0]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[FrozenDict]:
         start = 0
         while chunk := self.chunk(start):
             yield from chunk
             start += len(chunk)
 
-    def chunk(self, start: int) -> Sequence[Any]:
+    def chunk(self, start: int) -> Sequence[FrozenDict]:
         """The events from `start` to the end of a page; none at the end of the list."""
         if start >= self._length:
             return ()

@@ -1,10 +1,11 @@
-"""Serving a project: its clock and the processes that take runs, with a line for what happens."""
+"""Serving a project: its clock, HTTP, and the processes that take runs; a line for what happens."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
 
 from fanwise.cli.leaving import INTERRUPTED, leave
 from fanwise.cli.live.interruption import KEPT, Interruption
@@ -12,41 +13,56 @@ from fanwise.cli.text.output import say
 from fanwise.cli.text.render import count
 from fanwise.model import FireStatus, NewFire
 from fanwise.reports.plain import clean
-from fanwise.service.clock import TriggerClock
-from fanwise.service.projects import WatchedProject
 from fanwise.service.watcher import ServiceWatcher
 from fanwise.service.workers import WorkerProcesses
 
-OpenServing = Callable[
-    [ServiceWatcher], AbstractContextManager[tuple[TriggerClock, WatchedProject]]
-]
+if TYPE_CHECKING:
+    from fanwise.server.app import HttpServer
+    from fanwise.wiring import Serving
+
+OpenServing = Callable[[ServiceWatcher], AbstractContextManager["Serving"]]
+OpenHttp = Callable[["Serving"], "HttpServer | None"]
+StartWorkers = Callable[[ServiceWatcher], WorkerProcesses]
 
 
-def serve_project(
-    open_serving: OpenServing, workers: Callable[[ServiceWatcher], WorkerProcesses]
-) -> None:
-    """Serve until a signal comes. Raises `StoreError`."""
-    asyncio.run(_serve(open_serving, workers))
+class _Part(Protocol):
+    """A part that runs until it is told to stop."""
+
+    async def run(self) -> None: ...
+
+    def stop(self) -> None: ...
 
 
-async def _serve(
-    open_serving: OpenServing, workers: Callable[[ServiceWatcher], WorkerProcesses]
-) -> None:
+def serve_project(open_serving: OpenServing, open_http: OpenHttp, workers: StartWorkers) -> None:
+    """Serve until a signal comes.
+
+    Raises `StoreError`, and `UsageError` for a port that is taken.
+    """
+    asyncio.run(_serve(open_serving, open_http, workers))
+
+
+async def _serve(open_serving: OpenServing, open_http: OpenHttp, workers: StartWorkers) -> None:
     lines = _Lines()
-    with open_serving(lines) as (clock, project):
+    with open_serving(lines) as serving:
+        http = open_http(serving)
         processes = workers(lines)
+        parts: list[_Part] = [serving.clock, processes]
+        if http is not None:
+            parts.append(http)
 
         def stop() -> None:
-            clock.stop()
-            processes.stop()
+            for part in parts:
+                part.stop()
 
         interruption = Interruption(stop, say)
         with interruption.listening():
-            say(f"Serving {count(len(project.triggers), 'trigger')}; Ctrl-C stops.")
+            where = "" if http is None else f" at {http.url}"
+            many = count(len(serving.project.triggers), "trigger")
+            say(f"Serving {many}{where}; Ctrl-C stops.")
             try:
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(clock.run())
-                    group.create_task(processes.run())
+                    for part in parts:
+                        group.create_task(part.run())
             except asyncio.CancelledError:
                 if interruption.is_forced:
                     processes.kill()

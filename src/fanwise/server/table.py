@@ -1,0 +1,10 @@
+"""The one table of routes: router, roles, documentation and tests come from it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fanwise.server import versions
+from fanwise.server.routes import Route
+
+TABLE: Final[tuple[Route, ...]] = (*versions.ROUTES,)
