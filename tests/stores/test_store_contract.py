@@ -10,6 +10,7 @@ import pytest
 from fanwise.stores import Store
 from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.arrivals_contract import ArrivalsContract
+from fanwise.testing.endings_contract import EndingsContract
 from fanwise.testing.fires_contract import FiresContract
 from fanwise.testing.maintenance_contract import MaintenanceContract
 from fanwise.testing.ownership_contract import OwnershipContract
@@ -29,6 +30,7 @@ class AllContracts(
     WaitsContract,
     FiresContract,
     ArrivalsContract,
+    EndingsContract,
     MaintenanceContract,
     StoreContract,
 ):

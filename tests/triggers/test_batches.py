@@ -22,7 +22,7 @@ from fanwise.triggers.batches import (
     gather,
     next_deadline,
 )
-from fanwise.triggers.decide import OpenRun, Overlap
+from fanwise.triggers.overlap import OpenRun, Overlap
 
 RULES = st.builds(
     lambda size, within, debounce: BatchRules(size=size, within_s=within, debounce_s=debounce),

@@ -15,6 +15,8 @@ from fanwise.model.arrivals import (
     BatchEvent,
     is_own_event,
 )
+from fanwise.model.endings import INTERRUPTED, Ending
+from fanwise.model.files import SeenFile, Stamp
 from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
 from fanwise.model.queues import DEFAULT_QUEUE, Claim, EngineRecord, Submission
@@ -84,6 +86,7 @@ __all__ = [
     "DEFAULT_QUEUE",
     "DROPPED",
     "EVENT",
+    "INTERRUPTED",
     "KEPT_ARRIVALS_S",
     "LEASE_S",
     "MOST_PRIORITY",
@@ -96,6 +99,7 @@ __all__ = [
     "CloseWaits",
     "Discard",
     "EndedRun",
+    "Ending",
     "EngineRecord",
     "ErrorInfo",
     "FailedAttempt",
@@ -127,12 +131,14 @@ __all__ = [
     "RunOrigin",
     "RunRecord",
     "RunRequest",
+    "SeenFile",
     "Share",
     "ShareUse",
     "ShareWish",
     "Signal",
     "Sleep",
     "SlotWish",
+    "Stamp",
     "Status",
     "StoreReport",
     "StoreSize",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 
+from fanwise.model.files import SeenFile
 from fanwise.model.queues import Submission
 from fanwise.model.records import RunRecord
 from fanwise.model.results import Status
@@ -33,7 +35,8 @@ class TriggerState(msgspec.Struct, frozen=True):
     All instants up to `cursor` are decided, for the settings that `fingerprint` stands for. Each
     change of a trigger is a turn. `next_at` is when it is to be decided again, if that is known,
     and `last_at` the time of its last fire, which ended as `last_status`. Since `paused_at` it has
-    been paused, with a `note`. With `has_held` some of its fires are held. `batches` are those in
+    been paused, with a `note`. With `has_held` some of its fires are held. It has taken up the ends
+    of runs to number `taken_to`; `trouble` is what is wrong with its folder. `batches` are those in
     which arrivals gather, as JSON text, and with `has_arrivals` some are to be decided.
     """
 
@@ -48,6 +51,8 @@ class TriggerState(msgspec.Struct, frozen=True):
     last_at: float | None = None
     last_status: FireStatus | None = None
     has_held: bool = False
+    taken_to: int = 0
+    trouble: str = ""
     batches: bytes | None = None
     has_arrivals: bool = False
 
@@ -89,9 +94,11 @@ DROPPED: Final = 0
 class TriggerTurn(msgspec.Struct, frozen=True, kw_only=True):
     """A change of a trigger, decided on its state at `turn`; None is any state.
 
-    Without a `cursor` the trigger stays decided as far as it is. `cancels` are ids of runs.
-    `listens` are the names of events that are delivered to it from now on, `sorted` the batches of
-    arrivals by their numbers, and `batches` is the trigger's state of these; None changes nothing.
+    Without a `cursor` the trigger stays decided as far as it is. `cancels` are ids of runs. `files`
+    have changed by their paths, of which None is forgotten; with `forgets_files` all that aren't
+    among them are. `taken_to` and `trouble` stay as they are if they are None, and so do `listens`,
+    the names of events that are delivered to it from now on, and `batches`. `sorted` are arrivals
+    with the numbers of their batches.
     """
 
     workflow: str
@@ -105,6 +112,10 @@ class TriggerTurn(msgspec.Struct, frozen=True, kw_only=True):
     listens: tuple[str, ...] | None = None
     batches: bytes | None = None
     sorted: tuple[tuple[int, int], ...] = ()
+    taken_to: int | None = None
+    trouble: str | None = None
+    files: Mapping[str, SeenFile | None] = {}
+    forgets_files: bool = False
 
 
 class FireRecord(msgspec.Struct, frozen=True):

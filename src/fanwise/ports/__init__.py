@@ -4,6 +4,7 @@ Each is narrow and says what its caller may rely on.
 """
 
 from fanwise.ports.arrivals import Arrivals
+from fanwise.ports.endings import Endings
 from fanwise.ports.execution import (
     ActionCall,
     Arguments,
@@ -62,6 +63,7 @@ __all__ = [
     "Catalog",
     "ChunkFeed",
     "Clock",
+    "Endings",
     "Executor",
     "Feed",
     "Fires",

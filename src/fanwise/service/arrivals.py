@@ -2,12 +2,13 @@
 
 One turn sorts arrivals into batches, and another one fires batches that are closed. Both are
 decided on the trigger's state, and only recorded if it is still at the same turn, so each arrival
-is in one batch, and each batch makes one run. No clock is read here.
+is in one batch, and each batch makes one run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, TypeAlias
 
 import msgspec
@@ -19,14 +20,14 @@ from fanwise.model import (
     Arrival,
     FireStatus,
     NewFire,
-    OpenFire,
-    Status,
     TriggerState,
     TriggerTurn,
 )
 from fanwise.plan.project_triggers import Owned
 from fanwise.plan.triggers import gathers
-from fanwise.service.turns import MakeRun, made_fire
+from fanwise.ports import Arrivals, Fires
+from fanwise.service.endings import MOST_DEPTH
+from fanwise.service.turns import MakeRun, OpenFires, made_fire
 from fanwise.triggers.batches import (
     ALONE,
     Batch,
@@ -38,16 +39,14 @@ from fanwise.triggers.batches import (
     gather,
     next_deadline,
 )
-from fanwise.triggers.decide import OpenRun
 from fanwise.triggers.events import Events, event_of
 from fanwise.triggers.facts import event_facts
 from fanwise.triggers.match import matches
+from fanwise.triggers.overlap import Overlap
 from fanwise.values import FrozenDict, encode
 
-MOST_SORTED: Final = 2_000
+_MOST_SORTED: Final = 2_000
 """Arrivals that one turn sorts."""
-MOST_DEPTH: Final = 8
-"""Triggers one after the other, each of which was fired by a run of the one before."""
 _MOST_KEY: Final = 200
 _MOST_FIRES: Final = 200
 _MOST_CLOSED: Final = 1_000
@@ -59,37 +58,47 @@ ReadBatch: TypeAlias = Callable[[int, int, int], Sequence[tuple[int, Arrival]]]
 _decode = msgspec.json.Decoder(Batches).decode
 
 
-def is_arrival_due(owned: Owned, state: TriggerState, now: float) -> bool:
-    """Say whether a trigger without a schedule has to be decided; one that is paused never has."""
-    if state.paused_at is not None:
-        return False
-    is_timed = state.next_at is not None and state.next_at <= now
-    is_known = state.fingerprint == _fingerprint(owned)
-    return state.has_arrivals or is_timed or not is_known or bool(_batches_of(state).closed)
+class ArrivalTurns:
+    """The decider of the kinds `event` and `webhook`."""
 
+    def __init__(self, fires: Fires, arrivals: Arrivals, make_run: MakeRun) -> None:
+        self._fires = fires
+        self._arrivals = arrivals
+        self._make_run = make_run
 
-def sorts_next(owned: Owned, state: TriggerState) -> bool:
-    """Say whether the trigger's next turn sorts arrivals; otherwise it fires batches."""
-    is_known = state.fingerprint == _fingerprint(owned)
-    return not is_known or (state.has_arrivals and len(_batches_of(state).closed) < _MOST_CLOSED)
+    def begin(self) -> None:
+        """Do nothing: arrivals need no preparation."""
+
+    def is_due(self, owned: Owned, state: TriggerState, now: float) -> bool:
+        """Say whether a trigger has to be decided; see `Decider.is_due`."""
+        is_timed = state.next_at is not None and state.next_at <= now
+        is_new = state.fingerprint != owned.trigger.fingerprint
+        return state.has_arrivals or is_timed or is_new or bool(_batches_of(state).closed)
+
+    def turn(self, owned: Owned, state: TriggerState, now: float) -> TriggerTurn | None:
+        """Return the next turn of a trigger; see `Decider.turn`."""
+        names = state.workflow, state.name
+        is_new = state.fingerprint != owned.trigger.fingerprint
+        if is_new or (state.has_arrivals and len(_batches_of(state).closed) < _MOST_CLOSED):
+            arrivals = self._arrivals.delivered(*names, most=_MOST_SORTED)
+            if is_new or arrivals:
+                return sorting_turn(owned, state, now, arrivals)
+        found = self._fires.open_fires(*names) if owned.trigger.overlap is not Overlap.ALLOW else ()
+        read = partial(self._arrivals.gathered, *names)
+        return firing_turn(owned, state, now, OpenFires.of(found), read, self._make_run)
 
 
 def sorting_turn(
     owned: Owned, state: TriggerState, now: float, arrivals: Sequence[Arrival]
-) -> TriggerTurn | None:
-    """Return the turn that puts arrivals into batches, and has further events delivered.
-
-    It is None if there are none, and the trigger waits for the same events as before.
-    """
-    is_known = state.fingerprint == _fingerprint(owned)
-    if is_known and not arrivals:
-        return None
+) -> TriggerTurn:
+    """Return the turn that puts arrivals into batches, and has further events delivered."""
     sorting = _Sorting(owned, _batches_of(state), now)
     for each in arrivals:
         sorting.add(each)
-    turn = _turn(owned, state, now, sorting.batches)
+    is_known = state.fingerprint == owned.trigger.fingerprint
+    is_last = len(arrivals) < _MOST_SORTED and not sorting.batches.closed
     return msgspec.structs.replace(
-        turn,
+        _turn(owned, state, now, sorting.batches, is_last=is_last),
         listens=None if is_known else _listens(owned),
         sorted=tuple(sorting.placed),
         fires=tuple(sorting.fires()),
@@ -100,46 +109,28 @@ def firing_turn(
     owned: Owned,
     state: TriggerState,
     now: float,
-    open_fires: Sequence[OpenFire],
+    open_fires: OpenFires,
     read_batch: ReadBatch,
     make_run: MakeRun,
 ) -> TriggerTurn | None:
     """Return the turn that fires the batches that are closed by now, or None if nothing changes."""
+    trigger = owned.trigger
     before = _batches_of(state)
     batches = close(_rules(owned), before, now)
-    open_runs = [
-        OpenRun(each.run_id, each.run_status or Status.PENDING)
-        for each in open_fires
-        if each.run_id is not None
-    ]
-    trigger = owned.trigger
-    admission = admit(
-        trigger.overlap, batches.closed, open_runs, gathers=gathers(trigger.definition)
-    )
+    gathered = gathers(trigger.definition)
+    admission = admit(trigger.overlap, batches.closed, open_fires.runs, gathers=gathered)
     fires = admission.fires[:_MOST_FIRES]
     decided = {each.batch.number for each in fires}
     waiting = tuple(each for each in batches.closed if each.number not in decided)
     batches = msgspec.structs.replace(batches, closed=waiting)
-    if batches == before and not admission.cancels:
+    is_last = len(fires) == len(admission.fires) and not (fires and state.has_arrivals)
+    turn = _turn(owned, state, now, batches, is_last=is_last)
+    if batches == before and turn.next_at == state.next_at and not admission.cancels:
         return None
-    turn = _turn(owned, state, now, batches)
     return msgspec.structs.replace(
         turn,
         fires=tuple(_new_fire(owned, each, now, read_batch, make_run) for each in fires),
         cancels=admission.cancels,
-    )
-
-
-def state_after(state: TriggerState, turn: TriggerTurn) -> TriggerState:
-    """The state of a trigger after a turn of its arrivals, as far as is known without a look."""
-    has_sorted = bool(turn.sorted) or turn.listens is not None
-    return msgspec.structs.replace(
-        state,
-        turn=state.turn + 1,
-        fingerprint=turn.fingerprint,
-        next_at=turn.next_at,
-        batches=turn.batches,
-        has_arrivals=len(turn.sorted) == MOST_SORTED if has_sorted else state.has_arrivals,
     )
 
 
@@ -180,6 +171,7 @@ class _Sorting:
                 n=len(found),
                 status=status,
                 reason=reason,
+                facts=encode({"kind": self._owned.trigger.kind, "depth": found[0].depth}),
             )
             for (status, reason), found in self._undone.items()
         ]
@@ -263,14 +255,17 @@ def _events(batch: Batch, read_batch: ReadBatch) -> Events:
     return Events(lambda start, stop: read_batch(batch.number, start, stop), batch.count)
 
 
-def _turn(owned: Owned, state: TriggerState, now: float, batches: Batches) -> TriggerTurn:
+def _turn(
+    owned: Owned, state: TriggerState, now: float, batches: Batches, *, is_last: bool
+) -> TriggerTurn:
+    """A turn after which the batches are these. Unless it `is_last`, the next one comes at once."""
     return TriggerTurn(
         workflow=owned.plan.name,
         name=owned.trigger.name,
         turn=state.turn,
         cursor=now,
-        fingerprint=_fingerprint(owned),
-        next_at=next_deadline(_rules(owned), batches),
+        fingerprint=owned.trigger.fingerprint,
+        next_at=next_deadline(_rules(owned), batches) if is_last else now,
         batches=msgspec.json.encode(batches),
     )
 
@@ -294,8 +289,3 @@ def _listens(owned: Owned) -> tuple[str, ...]:
     """The names of events that are delivered to the trigger."""
     event = owned.trigger.definition.event
     return () if event is None else (event.name,)
-
-
-def _fingerprint(owned: Owned) -> str:
-    """The text by which a trigger is known that was edited to wait for other events."""
-    return " ".join(_listens(owned))

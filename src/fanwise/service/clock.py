@@ -8,40 +8,24 @@ resumed a trigger, a run may have ended that a fire waits for, and the machine m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import msgspec
 
 from fanwise.errors import RecordRefusedError, RunRepeatedError, StoreError
-from fanwise.model import OpenFire, TriggerState, TriggerTurn
+from fanwise.model import TriggerState, TriggerTurn
 from fanwise.plan.project_triggers import Owned
-from fanwise.ports import Arrivals, Clock, Fires
-from fanwise.service.arrivals import (
-    MOST_SORTED,
-    firing_turn,
-    is_arrival_due,
-    sorting_turn,
-    sorts_next,
-    state_after,
-)
+from fanwise.ports import Clock, Fires
 from fanwise.service.projects import WatchedProject
-from fanwise.service.turns import MakeRun, is_due, schedule_turn
+from fanwise.service.turns import Decider
 from fanwise.service.watcher import ServiceWatcher
-from fanwise.triggers.decide import Overlap
 
 _LOOK_S: Final = 1.0
 _FILES_S: Final = 2.0
 _TOGETHER: Final = 100
 """Triggers that are decided in one transaction."""
-_MOST_ROUNDS: Final = 20
-"""Turns that triggers take one after the other before all are looked at again."""
-
-
-class TriggerStore(Fires, Arrivals, Protocol):
-    """The store of triggers, and of what comes to them."""
 
 
 class _Due(NamedTuple):
@@ -57,29 +41,23 @@ class _Due(NamedTuple):
 
 
 class TriggerClock:
-    """Fires the triggers of a project, until it is stopped."""
+    """Fires the triggers of a project, until it is stopped. `deciders` are by their kinds."""
 
     def __init__(
         self,
-        store: TriggerStore,
+        fires: Fires,
         project: WatchedProject,
-        make_run: MakeRun,
+        deciders: Mapping[str, Decider],
         clock: Clock,
         watcher: ServiceWatcher,
     ) -> None:
-        self._store = store
+        self._fires = fires
         self._project = project
-        self._make_run = make_run
+        self._deciders = deciders
         self._clock = clock
         self._watcher = watcher
         self._stop = asyncio.Event()
         self._read_at = float("-inf")
-        self._seen: dict[tuple[str, str], str] = {}
-        """The fingerprints of triggers that were looked at since the start.
-
-        Others are decided at once: what the store knows of their next instant may be older than
-        the rules of their time zone.
-        """
         self._told: set[str] = set()
         self._failing: set[str] = set()
 
@@ -107,7 +85,9 @@ class TriggerClock:
         if self._clock.monotonic() - self._read_at >= _FILES_S:
             self._read_at = self._clock.monotonic()
             self._project.refresh()
-        now, found = self._store.triggers()
+        for decider in self._deciders.values():
+            decider.begin()
+        now, found = self._fires.triggers()
         states = {(state.workflow, state.name): state for state in found}
         begun = self._clock.monotonic()
         next_at, due = now + _LOOK_S, []
@@ -124,16 +104,14 @@ class TriggerClock:
         return max(0.0, next_at - now - (self._clock.monotonic() - begun))
 
     def _is_due(self, one: _Due, now: float) -> bool:
-        spec = one.owned.trigger.scheduled
-        if spec is None:
-            return is_arrival_due(one.owned, one.state, now)
-        if one.state.paused_at is not None:
+        decider = self._deciders.get(one.owned.trigger.kind)
+        if decider is None or one.state.paused_at is not None:
             return False
-        return self._seen.get(one.names) != spec.fingerprint or is_due(spec, one.state, now)
+        return decider.is_due(one.owned, one.state, now)
 
     def _decide(self, due: Sequence[_Due], now: float) -> Iterator[float]:
         """Take the turns of triggers, and yield the times at which they are next."""
-        for _ in range(_MOST_ROUNDS):
+        while due:
             decided, again = [], []
             for one in due:
                 turn = self._turn(one, now)
@@ -147,44 +125,23 @@ class TriggerClock:
                     continue
                 if turn.fires:
                     self._watcher.fired(*one.names, turn.fires, runs)
-                if one.owned.trigger.scheduled is None:
-                    again.append(_Due(one.owned, state_after(one.state, turn)))
-                elif turn.cursor is None:
+                if turn.cursor is None:
                     # A fire that was held has its run now, and what is due comes after it.
                     state = msgspec.structs.replace(one.state, turn=one.state.turn + 1)
                     again.append(_Due(one.owned, state))
                 elif turn.next_at is not None:
                     yield turn.next_at
             due = again
-        if due:
-            yield now
 
     def _turn(self, one: _Due, now: float) -> TriggerTurn | None:
         """The next turn of a trigger. One that can't be decided harms no other."""
-        spec = one.owned.trigger.scheduled
-        has_open = one.owned.trigger.overlap is not Overlap.ALLOW or one.state.has_held
-        open_fires = self._store.open_fires(*one.names) if has_open else ()
         try:
-            if spec is None:
-                return self._arrivals_turn(one, now, open_fires)
-            turn = schedule_turn(one.owned, spec, one.state, now, open_fires, self._make_run)
+            return self._deciders[one.owned.trigger.kind].turn(one.owned, one.state, now)
         except StoreError:
             raise
         except Exception as error:  # a fault of fanwise's own
             self._fail(f"{one.owned.trigger.place}  internal error: {type(error).__name__}.")
             return None
-        self._seen[one.names] = spec.fingerprint
-        return turn
-
-    def _arrivals_turn(
-        self, one: _Due, now: float, open_fires: Sequence[OpenFire]
-    ) -> TriggerTurn | None:
-        owned, state = one
-        if sorts_next(owned, state):
-            arrivals = self._store.delivered(*one.names, most=MOST_SORTED)
-            return sorting_turn(owned, state, now, arrivals)
-        read = partial(self._store.gathered, *one.names)
-        return firing_turn(owned, state, now, open_fires, read, self._make_run)
 
     def _record(
         self, decided: Sequence[tuple[_Due, TriggerTurn]]
@@ -193,7 +150,7 @@ class TriggerClock:
         if not decided:
             return
         try:
-            made = self._store.take_turns([turn for _, turn in decided])
+            made = self._fires.take_turns([turn for _, turn in decided])
         except (RecordRefusedError, RunRepeatedError) as error:
             for each in decided if len(decided) > 1 else ():
                 yield from self._record([each])

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from fanwise.model import Status
-from fanwise.stores.database import Statement
+from fanwise.stores.database import Insert, Statement
+from fanwise.stores.schema import seen_files
 
 KEPT_FIRES: Final = 1_000
 """The latest fires of a trigger, which are kept; older ones go, if nothing of them is open."""
@@ -20,9 +21,11 @@ _OVER: Final = ", ".join(f"'{each.value}'" for each in Status if each.is_final)
 TRIGGERS: Final = (
     "SELECT workflow, name, turn, fingerprint, decided_to, next_at, paused_at, note, last_at,"
     " last_status, EXISTS (SELECT 1 FROM fires WHERE fires.trigger_no = triggers.trigger_no"
-    " AND fires.status = 'held'), batches, EXISTS (SELECT 1 FROM deliveries"
+    " AND fires.status = 'held'), coalesce(watches.taken_to, 0), coalesce(watches.trouble, ''),"
+    " batches, EXISTS (SELECT 1 FROM deliveries"
     " WHERE deliveries.trigger_no = triggers.trigger_no AND deliveries.batch_no IS NULL)"
-    " FROM triggers ORDER BY workflow, name"
+    " FROM triggers LEFT JOIN watches ON watches.trigger_no = triggers.trigger_no"
+    " ORDER BY workflow, name"
 )
 NOW: Final = "SELECT fanwise_now()"
 ADD: Final = (
@@ -59,6 +62,20 @@ FORGET_PAUSE: Final = (
     f"DELETE FROM deliveries WHERE {_FIRES_OF} AND batch_no IS NULL AND EXISTS"
     f" (SELECT 1 FROM triggers WHERE {_TRIGGER} AND paused_at IS NOT NULL)"
 )
+
+WATCH: Final = (
+    "INSERT INTO watches (trigger_no, taken_to, trouble)"
+    " VALUES (:trigger_no, coalesce(:taken_to, 0), coalesce(:trouble, ''))"
+    " ON CONFLICT (trigger_no) DO UPDATE SET taken_to = coalesce(:taken_to, watches.taken_to),"
+    " trouble = coalesce(:trouble, watches.trouble)"
+)
+SEEN: Final = (
+    "SELECT path, size, mtime_ns, inode, since, is_taken, gone_at, ready_at, batch FROM seen_files"
+    f" WHERE {_FIRES_OF}"
+)
+INSERT_SEEN: Final = Insert(seen_files, replaces=seen_files.key)
+FORGET_FILE: Final = "DELETE FROM seen_files WHERE trigger_no = :trigger_no AND path = :path"
+FORGET_FILES: Final = "DELETE FROM seen_files WHERE trigger_no = :trigger_no"
 
 # A row comes back if the fire is new, or was held.
 FIRE: Final = (

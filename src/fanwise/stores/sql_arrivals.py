@@ -12,7 +12,15 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from fanwise.model import Arrival, BatchEvent
+from fanwise.model import (
+    EVENT,
+    TRIGGER_FAILED,
+    Arrival,
+    BatchEvent,
+    FireStatus,
+    NewFire,
+    TriggerTurn,
+)
 from fanwise.ports import PAGE_BYTES
 from fanwise.ports.arrivals import Numbered
 from fanwise.stores import arrival_statements, fire_statements
@@ -110,6 +118,51 @@ def emit_own(writer: Writer, events: Sequence[Arrival]) -> None:
     ]
     if wanted:
         _deliver(writer, listeners, _add(writer, wanted))
+
+
+def sort_arrivals(writer: Writer, trigger_no: int, turn: TriggerTurn) -> None:
+    """Record the batches of arrivals, and the events that are delivered from now on."""
+    if turn.listens is not None:
+        listens = msgspec.json.encode(turn.listens).decode()
+        writer.execute(fire_statements.LISTEN, trigger_no=trigger_no, listens=listens)
+    if turn.batches is not None:
+        batches = turn.batches.decode()
+        writer.execute(fire_statements.KEEP_BATCHES, trigger_no=trigger_no, batches=batches)
+    if turn.sorted:
+        values: list[SqlValue] = []
+        for arrival_no, batch_no in turn.sorted:
+            values += (trigger_no, arrival_no, batch_no)
+        writer.insert(arrival_statements.SORT, values)
+        writer.execute(arrival_statements.DROP, trigger_no=trigger_no)
+
+
+def take_batch(writer: Writer, trigger_no: int, fire: NewFire, run_no: int | None) -> None:
+    """Record that the arrivals of a fire are decided, and are the events of its run."""
+    if fire.batch is None:
+        return
+    batch = {"trigger_no": trigger_no, "batch_no": fire.batch}
+    if run_no is not None and fire.has_events:
+        writer.execute(arrival_statements.KEEP_EVENTS, run_no=run_no, **batch)
+    writer.execute(arrival_statements.TAKE_BATCH, **batch)
+
+
+def emit_failures(writer: Writer, turn: TriggerTurn, listens: str | None) -> None:
+    """Record events of fires that have failed, but for those of a trigger that waits for such."""
+    if listens is not None and listens_for(_read_names(listens), TRIGGER_FAILED):
+        return
+    names = {"workflow": turn.workflow, "trigger": turn.name}
+    failed = [
+        Arrival(
+            source=EVENT,
+            name=TRIGGER_FAILED,
+            id=f"{turn.workflow}/{turn.name}/{fire.key}",
+            data=msgspec.json.encode({**names, "key": fire.key, "reason": fire.reason}),
+            by="fanwise",
+        )
+        for fire in turn.fires
+        if fire.status is FireStatus.FAILED
+    ]
+    emit_own(writer, failed)
 
 
 def _add(writer: Writer, arrivals: Sequence[Arrival]) -> list[Arrival]:

@@ -7,16 +7,13 @@ the trigger has made meanwhile are never overlooked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from fanwise.model import (
-    EVENT,
-    TRIGGER_FAILED,
-    Arrival,
     ErrorInfo,
     FireRecord,
     FireStatus,
@@ -25,12 +22,14 @@ from fanwise.model import (
     RequestKind,
     RunRecord,
     RunRequest,
+    SeenFile,
+    Stamp,
     Status,
     TriggerState,
     TriggerTurn,
 )
 from fanwise.stores import (
-    arrival_statements,
+    ending_statements,
     fire_statements,
     queue_statements,
     slot_statements,
@@ -38,10 +37,9 @@ from fanwise.stores import (
 from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.new_runs import id_is_taken, insert_run, run_values
 from fanwise.stores.rows import Row, SqlValue
-from fanwise.stores.sql_arrivals import emit_own
+from fanwise.stores.sql_arrivals import emit_failures, sort_arrivals, take_batch
 from fanwise.stores.sql_queue import enter_queue
 from fanwise.stores.sql_slots import end_unstarted, limits_of_place, lock_keys, release
-from fanwise.triggers.match import listens_for
 
 _MOST_TRIES: Final = 1_000
 _FORGET_EACH: Final = 100
@@ -104,6 +102,11 @@ class SqlFires:
         )
         return [_to_fire(row) for row in found]
 
+    def seen_files(self, workflow: str, name: str) -> Mapping[str, SeenFile]:
+        """Return the files that a trigger has seen; see `Fires.seen_files`."""
+        found = self._database.read(fire_statements.SEEN, workflow=workflow, name=name)
+        return dict(_to_file(row) for row in found)
+
     def pause_trigger(self, workflow: str, name: str, note: str) -> None:
         """Pause a trigger; see `Fires.pause_trigger`."""
 
@@ -138,6 +141,8 @@ def _to_state(row: Row) -> TriggerState:
         last_at,
         last_status,
         has_held,
+        taken_to,
+        trouble,
         batches,
         has_arrivals,
     ) = row
@@ -153,6 +158,8 @@ def _to_state(row: Row) -> TriggerState:
         last_at,
         None if last_status is None else FireStatus(last_status),
         bool(has_held),
+        taken_to,
+        trouble,
         None if batches is None else batches.encode(),
         bool(has_arrivals),
     )
@@ -161,6 +168,12 @@ def _to_state(row: Row) -> TriggerState:
 def _to_fire(row: Row) -> FireRecord:
     fire_no, key, at, first, n, status, reason, run_id, fired_at = row
     return FireRecord(fire_no, key, at, first, n, FireStatus(status), reason, run_id, fired_at)
+
+
+def _to_file(row: Row) -> tuple[str, SeenFile]:
+    path, size, mtime_ns, inode, since, is_taken, gone_at, ready_at, batch = row
+    stamp = Stamp(size, mtime_ns, inode)
+    return path, SeenFile(stamp, since, bool(is_taken), gone_at, ready_at, batch)
 
 
 def _to_open(row: Row) -> OpenFire:
@@ -206,7 +219,8 @@ def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | Non
             decided_to=turn.cursor,
             next_at=turn.next_at,
         )
-    _sort(writer, trigger_no, turn)
+    sort_arrivals(writer, trigger_no, turn)
+    _watch(writer, trigger_no, turn)
     writer.execute(fire_statements.CLOSE, trigger_no=trigger_no)
     for run_id in turn.cancels:
         _cancel(writer, run_id, turn)
@@ -222,42 +236,31 @@ def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | Non
             last_at=last.at,
             last_status=last.status.value,
         )
-        emit_own(writer, list(_failures(turn, listens)))
+        emit_failures(writer, turn, listens)
     if number % _FORGET_EACH == 0:
         writer.execute(fire_statements.FORGET, trigger_no=trigger_no)
     return run_ids
 
 
-def _sort(writer: Writer, trigger_no: int, turn: TriggerTurn) -> None:
-    """Record the batches of arrivals, and the events that are delivered from now on."""
-    if turn.listens is not None:
-        listens = msgspec.json.encode(turn.listens).decode()
-        writer.execute(fire_statements.LISTEN, trigger_no=trigger_no, listens=listens)
-    if turn.batches is not None:
-        batches = turn.batches.decode()
-        writer.execute(fire_statements.KEEP_BATCHES, trigger_no=trigger_no, batches=batches)
-    if turn.sorted:
-        values: list[SqlValue] = []
-        for arrival_no, batch_no in turn.sorted:
-            values += (trigger_no, arrival_no, batch_no)
-        writer.insert(arrival_statements.SORT, values)
-        writer.execute(arrival_statements.DROP, trigger_no=trigger_no)
-
-
-def _failures(turn: TriggerTurn, listens: str | None) -> Iterator[Arrival]:
-    """The events of fires that have failed, but for those of a trigger that waits for such."""
-    if listens is not None and listens_for(msgspec.json.decode(listens), TRIGGER_FAILED):
-        return
-    for fire in turn.fires:
-        if fire.status is FireStatus.FAILED:
-            names = {"workflow": turn.workflow, "trigger": turn.name}
-            yield Arrival(
-                source=EVENT,
-                name=TRIGGER_FAILED,
-                id=f"{turn.workflow}/{turn.name}/{fire.key}",
-                data=msgspec.json.encode({**names, "key": fire.key, "reason": fire.reason}),
-                by="fanwise",
-            )
+def _watch(writer: Writer, trigger_no: int, turn: TriggerTurn) -> None:
+    """Record what a turn knows of the ends of runs, and of files."""
+    if turn.taken_to is not None or turn.trouble is not None:
+        writer.execute(
+            fire_statements.WATCH,
+            trigger_no=trigger_no,
+            taken_to=turn.taken_to,
+            trouble=turn.trouble,
+        )
+    if turn.forgets_files:
+        writer.execute(fire_statements.FORGET_FILES, trigger_no=trigger_no)
+    values: list[SqlValue] = []
+    for path, file in turn.files.items():
+        if file is None:
+            writer.execute(fire_statements.FORGET_FILE, trigger_no=trigger_no, path=path)
+            continue
+        values += (trigger_no, path, *msgspec.structs.astuple(file.stamp), file.since)
+        values += (file.is_taken, file.gone_at, file.ready_at, file.batch)
+    writer.insert(fire_statements.INSERT_SEEN, values)
 
 
 def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | None:
@@ -279,18 +282,15 @@ def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | N
         is_open=fire.status in _OPEN,
         facts=None if fire.facts is None else fire.facts.decode(),
     )
-    made = None
+    if found and fire.status is FireStatus.FAILED and fire.facts is not None:
+        writer.execute(ending_statements.FIRE_FAILED, fire_no=found[0][0])
+    made: tuple[int, RunRecord] | None = None
     if found and fire.run is not None:
-        run_no, run = _insert(writer, fire.run, place)
-        enter_queue(writer, run_no, run, fire.place)
-        writer.execute(fire_statements.HAS_RUN, fire_no=found[0][0], run_id=run.id)
-        made = run.id
-    if fire.batch is not None:
-        batch = {"trigger_no": trigger_no, "batch_no": fire.batch}
-        if made is not None and fire.has_events:
-            writer.execute(arrival_statements.KEEP_EVENTS, run_no=run_no, **batch)
-        writer.execute(arrival_statements.TAKE_BATCH, **batch)
-    return made
+        made = _insert(writer, fire.run, place)
+        enter_queue(writer, *made, fire.place)
+        writer.execute(fire_statements.HAS_RUN, fire_no=found[0][0], run_id=made[1].id)
+    take_batch(writer, trigger_no, fire, None if made is None else made[0])
+    return None if made is None else made[1].id
 
 
 def _insert(writer: Writer, run: RunRecord, place: str) -> tuple[int, RunRecord]:

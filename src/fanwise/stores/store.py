@@ -9,6 +9,7 @@ import msgspec
 
 from fanwise.ports import (
     Arrivals,
+    Endings,
     Fires,
     Journal,
     Mailbox,
@@ -68,6 +69,7 @@ class Store(
     Waits,
     Fires,
     Arrivals,
+    Endings,
     Maintenance,
     Protocol,
 ):

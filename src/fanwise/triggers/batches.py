@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from fanwise.model import FireStatus
-from fanwise.triggers.decide import OpenRun, Overlap
+from fanwise.triggers.overlap import REPLACED, OpenRun, Overlap
 
 MOST_IN_BATCH: Final = 100_000
 MOST_OPEN: Final = 1_000
@@ -165,8 +165,7 @@ def _in_place_of(open_runs: Sequence[OpenRun], closed: Sequence[Batch]) -> Admis
 
 def _replaced(batches: Sequence[Batch]) -> Sequence[BatchFire]:
     """All but the newest, which takes their place."""
-    reason = "a newer one has taken its place"
-    return [BatchFire(each, FireStatus.REPLACED, reason) for each in batches[:-1]]
+    return [BatchFire(each, FireStatus.REPLACED, REPLACED) for each in batches[:-1]]
 
 
 def _why(open_runs: Sequence[OpenRun]) -> str:
