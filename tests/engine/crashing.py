@@ -263,6 +263,7 @@ class Life:
             arrivals=failing,
             run_slots=failing,
             shares=failing,
+            kv=failing,
             executors={LOCAL: LocalExecutor(loop)},
             sources=sources,
             resources=resources,

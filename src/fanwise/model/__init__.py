@@ -5,7 +5,7 @@ Records hold data only: no record knows how it is stored, shown or decided upon.
 one reader; import all names from here.
 """
 
-from fanwise.model.access import Role, Who
+from fanwise.model.access import AuditEntry, Role, Session, Ticket, Token, Who
 from fanwise.model.arrivals import (
     ASKED,
     EVENT,
@@ -17,6 +17,7 @@ from fanwise.model.arrivals import (
 )
 from fanwise.model.endings import INTERRUPTED, Ending
 from fanwise.model.files import SeenFile, Stamp
+from fanwise.model.kv import LONGEST_KEY, KvChange, KvEntry, is_key
 from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
 from fanwise.model.queues import DEFAULT_QUEUE, Claim, EngineRecord, Submission
@@ -89,11 +90,13 @@ __all__ = [
     "INTERRUPTED",
     "KEPT_ARRIVALS_S",
     "LEASE_S",
+    "LONGEST_KEY",
     "MOST_PRIORITY",
     "SHARE_S",
     "TRIGGER_FAILED",
     "WHEN_FULL",
     "Arrival",
+    "AuditEntry",
     "BatchEvent",
     "Claim",
     "CloseWaits",
@@ -111,6 +114,8 @@ __all__ = [
     "ItemOutcome",
     "ItemTimes",
     "ItemTotals",
+    "KvChange",
+    "KvEntry",
     "Lease",
     "LimitUse",
     "Limits",
@@ -132,6 +137,7 @@ __all__ = [
     "RunRecord",
     "RunRequest",
     "SeenFile",
+    "Session",
     "Share",
     "ShareUse",
     "ShareWish",
@@ -145,6 +151,8 @@ __all__ = [
     "Submission",
     "TaskResult",
     "TaskSummary",
+    "Ticket",
+    "Token",
     "TriggerState",
     "TriggerTurn",
     "VisitRecord",
@@ -157,5 +165,6 @@ __all__ = [
     "Who",
     "driven_span",
     "inner_path",
+    "is_key",
     "is_own_event",
 ]

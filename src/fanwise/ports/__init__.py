@@ -3,6 +3,7 @@
 Each is narrow and says what its caller may rely on.
 """
 
+from fanwise.ports.access import Access
 from fanwise.ports.arrivals import Arrivals
 from fanwise.ports.endings import Endings
 from fanwise.ports.execution import (
@@ -20,6 +21,7 @@ from fanwise.ports.execution import (
     Ticket,
 )
 from fanwise.ports.fires import Fires
+from fanwise.ports.kv import KeyValues
 from fanwise.ports.machine import (
     SECRET_PREFIX,
     Clock,
@@ -55,6 +57,7 @@ from fanwise.ports.waits import Waits
 __all__ = [
     "PAGE_BYTES",
     "SECRET_PREFIX",
+    "Access",
     "ActionCall",
     "Arguments",
     "Arrivals",
@@ -70,6 +73,7 @@ __all__ = [
     "Future",
     "InputText",
     "Journal",
+    "KeyValues",
     "Mailbox",
     "Maintenance",
     "Notice",

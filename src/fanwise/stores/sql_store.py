@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 from msgspec.structs import replace
 
 from fanwise.model import CloseWaits, Discard, Record, RunRecord, SlotWish
-from fanwise.stores import ending_statements, rows, statements, wait_statements
+from fanwise.stores import ending_statements, rows, sql_kv, statements, wait_statements
 from fanwise.stores.database import Database, Reader, Writer, refused
 from fanwise.stores.new_runs import (
     id_is_taken,
@@ -23,9 +23,11 @@ from fanwise.stores.new_runs import (
     run_values,
 )
 from fanwise.stores.rows import SqlValue, items_within, steps_within
+from fanwise.stores.sql_access import SqlAccess
 from fanwise.stores.sql_arrivals import SqlArrivals
 from fanwise.stores.sql_endings import SqlEndings
 from fanwise.stores.sql_fires import SqlFires
+from fanwise.stores.sql_kv import SqlKeyValues
 from fanwise.stores.sql_maintenance import SqlMaintenance
 from fanwise.stores.sql_ownership import (
     LEASE,
@@ -181,9 +183,11 @@ def _discard(writer: Writer, record: Discard) -> None:
                 writer.execute(statement, run_no=run_no, **bounds)
         writer.execute(statements.DISCARD_SLEEP, run_no=run_no, path=record.under)
         writer.execute(wait_statements.DISCARD, run_no=run_no, path=record.under)
+        writer.execute(sql_kv.DISCARD_READINGS, run_no=run_no, path=record.under)
         for bounds in (steps, items):
             writer.execute(statements.DISCARD_SLEEPS_WITHIN, run_no=run_no, **bounds)
             writer.execute(wait_statements.DISCARD_WITHIN, run_no=run_no, **bounds)
+            writer.execute(sql_kv.DISCARD_READINGS_WITHIN, run_no=run_no, **bounds)
 
 
 def _close(writer: Writer, closing: CloseWaits) -> None:
@@ -204,6 +208,8 @@ class SqlStore(
     SqlWaits,
     SqlFires,
     SqlArrivals,
+    SqlAccess,
+    SqlKeyValues,
     SqlEndings,
     SqlMaintenance,
 ):

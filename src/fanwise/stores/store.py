@@ -8,10 +8,12 @@ from typing import Final, Literal, NamedTuple, Protocol, Self
 import msgspec
 
 from fanwise.ports import (
+    Access,
     Arrivals,
     Endings,
     Fires,
     Journal,
+    KeyValues,
     Mailbox,
     Maintenance,
     Ownership,
@@ -69,6 +71,8 @@ class Store(
     Waits,
     Fires,
     Arrivals,
+    Access,
+    KeyValues,
     Endings,
     Maintenance,
     Protocol,
