@@ -38,6 +38,7 @@ from fanwise.ports.observer import (
     RerunNotes,
     RerunReason,
     TaskProgress,
+    together,
 )
 from fanwise.ports.queue import Queue
 from fanwise.ports.shares import Shares
@@ -100,4 +101,5 @@ __all__ = [
     "Timer",
     "Waits",
     "is_driven",
+    "together",
 ]
