@@ -13,7 +13,6 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from fanwise.context import WorkflowContext
 from fanwise.errors import FanwiseError
 from fanwise.model import (
     DROPPED,
@@ -47,7 +46,6 @@ from fanwise.values import FrozenDict, encode
 
 _MOST_SORTED: Final = 2_000
 """Arrivals that one turn sorts."""
-_MOST_KEY: Final = 200
 _MOST_FIRES: Final = 200
 _MOST_CLOSED: Final = 1_000
 """Batches that wait for their fire while further arrivals are sorted; beyond it these wait."""
@@ -189,15 +187,7 @@ class _Sorting:
         facts = _facts_of(self._owned, arrival, self._now)
         if not trigger.admits(facts):
             raise _UndoneError(FireStatus.SKIPPED, "its `when` doesn't hold")
-        if trigger.batch_key is None:
-            return ""
-        key = trigger.batch_key.evaluate(WorkflowContext(trigger=facts), None)
-        text = key if isinstance(key, str) else encode(key).decode()
-        if len(text) > _MOST_KEY:
-            raise _UndoneError(
-                FireStatus.FAILED, f"the key of its batch has more than {_MOST_KEY} characters"
-            )
-        return text
+        return trigger.batch_of(facts)
 
 
 class _UndoneError(Exception):
@@ -276,13 +266,12 @@ def _batches_of(state: TriggerState) -> Batches:
 
 def _rules(owned: Owned) -> BatchRules:
     definition = owned.trigger.definition
-    part = definition.event or definition.file
-    if part is None or not gathers(definition):
+    event = definition.event
+    if event is None or not gathers(definition):
         return ALONE
-    debounce_s = None if definition.event is None else definition.event.debounce
-    if part.batch is None:
-        return BatchRules(debounce_s=debounce_s)
-    return BatchRules(size=part.batch.size, within_s=part.batch.within, debounce_s=debounce_s)
+    if event.batch is None:
+        return BatchRules(debounce_s=event.debounce)
+    return BatchRules(size=event.batch.size, within_s=event.batch.within)
 
 
 def _listens(owned: Owned) -> tuple[str, ...]:
