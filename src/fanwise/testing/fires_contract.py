@@ -207,6 +207,16 @@ class FiresContract:
         clock.advance(61)
         assert _take(store, _turn(2, _fire("c", run="c", origin=origin))) == ["c"]
 
+    def test_a_fire_is_refused_while_too_many_runs_wait(self, store: Store) -> None:
+        """It has no run, and says why."""
+        place = Submission(most_waiting=1)
+        made = _take(store, _turn(0, *(_fire(key, run=key, place=place) for key in "ab")))
+        assert made == ["a"]
+        fire, _ = store.fires(*_NAMES)
+        assert (fire.status, fire.run_id) == (FireStatus.REFUSED, None)
+        assert "1 runs of monitor wait already" in fire.reason
+        assert store.run("b") is None
+
     def test_runs_of_fires_obey_the_limits_of_their_workflow(self, store: Store) -> None:
         """As submitted ones do."""
         origin = RunOrigin(limit=RunLimit("monitor"))
