@@ -61,6 +61,11 @@ class SqlFires:
             found = reader.read(fire_statements.TRIGGERS)
         return now, [_to_state(row) for row in found]
 
+    def newest_record(self) -> float | None:
+        """Return the latest time; see `Fires.newest_record`."""
+        ((newest,),) = self._database.read(fire_statements.NEWEST)
+        return None if newest is None else float(newest)
+
     def open_fires(self, workflow: str, name: str) -> Sequence[OpenFire]:
         """Return the fires that are open; see `Fires.open_fires`."""
         found = self._database.read(fire_statements.OPEN, workflow=workflow, name=name)

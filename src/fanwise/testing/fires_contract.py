@@ -62,6 +62,16 @@ class FiresContract:
         assert list(store.open_fires(*_NAMES)) == []
         assert not store.resume_trigger(*_NAMES, catches_up=False)
 
+    def test_the_newest_record_is_known(self, store: Store, clock: ManualClock) -> None:
+        """Of runs, engines and triggers."""
+        assert store.newest_record() is None
+        store.create_run(a_run(created_at=5.0))
+        assert store.newest_record() == 5.0
+        _take(store, _turn(0, cursor=60.0))
+        assert store.newest_record() == 60.0
+        store.enroll(an_owner())
+        assert store.newest_record() == clock.now()
+
     def test_a_turn_of_an_old_state_changes_nothing(self, store: Store) -> None:
         """Neither a fire nor a run is made, and the cursor stays."""
         _take(store, _turn(0, cursor=60.0))
