@@ -1,0 +1,28 @@
+"""The pages, and the routes of their shell, fragments and files."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fanwise.server.page.shell import shell_routes
+from fanwise.server.page.views import (
+    definition,
+    home,
+    item,
+    logs,
+    run,
+    runs,
+    task,
+    triggers,
+    waiting,
+)
+from fanwise.server.routes import Route
+
+PAGES: Final = tuple(
+    view.PAGE for view in (home, runs, run, logs, definition, task, item, triggers, waiting)
+)
+
+ROUTES: Final[tuple[Route, ...]] = (
+    *(page.route() for page in PAGES),
+    *shell_routes(PAGES),
+)
