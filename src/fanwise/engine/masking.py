@@ -88,14 +88,18 @@ class Masker:
     def settled(self, text: str) -> int:
         """Return how much of a text can be masked apart from what follows: whole lines.
 
-        A line that could be the beginning of a secret isn't settled: white space within a secret
-        may be the end of a line.
+        A line that could be the beginning of a secret isn't settled, nor is a line that begins
+        within a secret: white space within a secret may be the end of a line.
         """
         end = text.rfind("\n") + 1
-        if self._head is not None:
-            head = self._head.search(text, max(0, end - self._longest), end)
-            if head is not None:
-                return text.rfind("\n", 0, head.start()) + 1
+        if self._head is None:
+            return end
+        head = self._head.search(text, max(0, end - self._longest), end)
+        if head is not None:
+            end = text.rfind("\n", 0, head.start()) + 1
+        for found in reversed([*self._pattern.finditer(text)]):
+            if found.start() < end < found.end():
+                end = text.rfind("\n", 0, found.start()) + 1
         return end
 
 

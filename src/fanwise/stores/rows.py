@@ -80,6 +80,8 @@ class _Source(msgspec.Struct, omit_defaults=True):
         return FileFingerprint(self.size_bytes, self.modified_at, self.sample)
 
 
+_FEW_TASKS = 8
+
 _WITHOUT_SLOT = frozenset(
     {each for each in Status if each.is_final} | {Status.PAUSED, Status.WAITING}
 )
@@ -93,7 +95,8 @@ class Rows:
 
     Most items have a short result and no error. Theirs are `short_items` or, with a label,
     `labelled_items`, which leave out the columns that would be null: a null costs a driver as much
-    as several numbers. So do `short_tasks`, for the millions of steps that children may have.
+    as several numbers. So do `short_tasks`, for the millions of steps that children may have; of a
+    few rows all are `tasks`, since a statement costs more than nulls.
     """
 
     __slots__ = (
@@ -184,8 +187,9 @@ def to_rows(records: Sequence[Record]) -> Rows:
         rows.tags[run.run_no] = run.tags
         if run.origin.limit is not None and run.status in _WITHOUT_SLOT:
             rows.freed[run.run_no] = run.origin.limit
+    are_many = len(tasks) > _FEW_TASKS
     for task in tasks.values():
-        _add_task(rows, task)
+        _add_task(rows, task, may_be_short=are_many)
     for sleep in sleeps.values():
         rows.sleeps += msgspec.structs.astuple(sleep)
     return rows
@@ -220,7 +224,7 @@ def _add_item(rows: Rows, item: ItemOutcome) -> None:
     )
 
 
-def _add_task(rows: Rows, task: VisitRecord) -> None:
+def _add_task(rows: Rows, task: VisitRecord, *, may_be_short: bool) -> None:
     inline, payload = _split(task.output)
     if payload is not None:
         rows.payloads += (task.run_no, task.visit_no, OWN, payload)
@@ -234,7 +238,7 @@ def _add_task(rows: Rows, task: VisitRecord) -> None:
         task.has_items,
     )
     times = (task.started_at, task.ended_at, task.attempts)
-    if inline is not None and _is_plain(task):
+    if may_be_short and inline is not None and _is_plain(task):
         rows.short_tasks += (*values, *times, inline)
         return
     counts = task.items

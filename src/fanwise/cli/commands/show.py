@@ -173,7 +173,8 @@ def _driver_lines(seen: Overview, place: Submission | None, store: str | None) -
 
 def _wait_lines(waits: Sequence[OpenWait]) -> list[str]:
     """The questions and signals that the run waits for."""
-    from fanwise.cli.text.render import shorten, show_time
+    from fanwise.cli.text.render import show_time
+    from fanwise.reports.plain import shorten
     from fanwise.reports.waits import options_of, what_for
 
     lines = []
@@ -228,9 +229,10 @@ def _attempt_lines(tasks: Iterable[VisitRecord]) -> list[str]:
 
 
 def _fact_lines(record: RunRecord) -> list[str]:
-    from fanwise.cli.text.render import shorten, show_time
+    from fanwise.cli.text.render import show_time
     from fanwise.model import Status
     from fanwise.packs.workflows import INLINE, TEXT
+    from fanwise.reports.plain import shorten
     from fanwise.values import decode
 
     file = Path(record.file)

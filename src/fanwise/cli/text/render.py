@@ -11,7 +11,7 @@ from datetime import datetime
 
 from fanwise.model import ErrorInfo, Status
 from fanwise.reports.ownership import INTERRUPTED
-from fanwise.reports.plain import clean
+from fanwise.reports.plain import shorten
 from fanwise.reports.progress import ItemProgress
 
 _COLOURS: dict[str, int] = {
@@ -151,15 +151,6 @@ def paint(status: str, text: str) -> str:
 def show_status(status: str) -> str:
     """The status of a run as the end of a sentence."""
     return _SENTENCES[status]
-
-
-def shorten(text: str, width: int = 100) -> str:
-    """`text` in one line of at most `width` characters, without control characters."""
-    beginning = text[: 4 * width]  # what is cut off anyway isn't cleaned: it may be megabytes
-    line = clean(beginning)
-    if len(line) <= width and len(beginning) == len(text):
-        return line
-    return f"{line[: width - 3]}..."
 
 
 def show_done(items: ItemProgress) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from fanwise.cli.text.render import count, paint, shorten, show_done
+from fanwise.cli.text.render import count, paint, show_done
 from fanwise.model import Status
 from fanwise.reports.ownership import visit_status
+from fanwise.reports.plain import shorten
 from fanwise.reports.progress import ItemProgress
 from fanwise.reports.timing import Spell
 from fanwise.units import show_span
