@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Final, NamedTuple
-from urllib.parse import quote, urlencode
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -20,6 +19,7 @@ from markupsafe import Markup
 from fanwise.drawings.icons import icon
 from fanwise.model import Role
 from fanwise.reports.plain import clean, clean_lines, escaped
+from fanwise.server.page.addresses import Addresses
 from fanwise.server.page.bars import bar
 from fanwise.units import show_bytes, show_seconds, show_span
 
@@ -38,7 +38,7 @@ class Place(NamedTuple):
 def render(template: str, place: Place, values: Mapping[str, object]) -> str:
     """Render a fragment. `values` are those of the template."""
     found = _environment().get_template(template)
-    return found.render(values, **place._asdict(), url=_Url(place.base))
+    return found.render(values, **place._asdict(), url=Addresses(place.base))
 
 
 @cache
@@ -59,18 +59,6 @@ def _environment() -> Environment:
     )  # fmt: skip
     made.globals.update(bar=bar)
     return made
-
-
-class _Url:
-    """Makes addresses of pages: `url('runs', run.id, tab='logs')`."""
-
-    def __init__(self, base: str) -> None:
-        self._base = base
-
-    def __call__(self, *parts: object, **query: object) -> str:
-        path = self._base + "/".join(quote(str(part), safe="") for part in parts)
-        given = {key: value for key, value in query.items() if value not in (None, "")}
-        return f"{path}?{urlencode(given, quote_via=quote)}" if given else path
 
 
 def _harmless(value: object) -> object:

@@ -7,6 +7,7 @@ from typing import Final
 from fanwise.server.page.shell import shell_routes
 from fanwise.server.page.views import (
     definition,
+    drawn,
     home,
     item,
     logs,
@@ -18,8 +19,9 @@ from fanwise.server.page.views import (
 )
 from fanwise.server.routes import Route
 
-PAGES: Final = tuple(
-    view.PAGE for view in (home, runs, run, logs, definition, task, item, triggers, waiting)
+PAGES: Final = (
+    *(view.PAGE for view in (home, runs, run, logs, definition, task, item, triggers, waiting)),
+    drawn.GRAPH,
 )
 
 ROUTES: Final[tuple[Route, ...]] = (

@@ -19,7 +19,7 @@ export function colours(element) {
     return { text: `rgb(${r} ${g} ${b})`, word: (255 << 24) | (b << 16) | (g << 8) | r, rgb: [r, g, b] };
   };
   return {
-    ok: read("--ok-fill"), bad: read("--bad-fill"), run: read("--run-fill"), rest: read("--rest-fill"),
+    ok: read("--ok-soft"), bad: read("--bad-fill"), run: read("--run-fill"), rest: read("--rest-fill"),
     empty: read("--empty-fill"), surface: read("--surface"), ink: read("--ink"),
   };
 }
@@ -101,11 +101,11 @@ function picture(pen, bytes, on, words, left, top, scale) {
 }
 
 function marks(pen, on, view, failures, ink, toX, toY) {
-  const size = Math.max(1.6, view.scale);
+  const size = Math.max(2.5, view.scale), off = (size - view.scale) / 2;
   pen.fillStyle = ink.bad.text;
   for (const index of failures) {
     const { x, y } = cellPlace(on, index);
-    const left = toX(x), top = toY(y);
+    const left = Math.round(2 * (toX(x) - off)) / 2, top = Math.round(2 * (toY(y) - off)) / 2;
     if (left > -size && top > -size && left < view.width && top < view.height) pen.fillRect(left, top, size, size);
   }
 }

@@ -12,7 +12,7 @@ const LARGEST = 34; // CSS pixels of a cell
 const AGAIN_MS = 500;
 const STATUSES = ["not recorded yet", "succeeded", "failed", "cancelled"];
 
-onMount("grid", (element) => new Grid(element));
+onMount("grid", (element) => { globalThis.G = new Grid(element); });
 
 class Grid {
   constructor(element) {

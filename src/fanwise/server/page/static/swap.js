@@ -55,7 +55,7 @@ function morph(now, next) {
   // Scripts own what is inside, until the server gives it another key.
   if (now.dataset.keep !== undefined) {
     if (now.dataset.keep !== next.dataset.keep) now.replaceWith(next);
-    else if (next.dataset.fresh !== undefined) now.dataset.fresh = next.dataset.fresh;
+    else if (now.dataset.fresh !== next.dataset.fresh) now.dataset.fresh = next.dataset.fresh;
     return;
   }
   for (const { name } of [...now.attributes])

@@ -98,7 +98,7 @@ def acts_of(run: RunRecord, status: str, place: Submission | None) -> Sequence[s
         return ("pause", "cancel")
     if status == Status.PENDING:
         return ("cancel",) if place is not None and place.is_waiting else ("pause", "cancel")
-    return ("retry",) if status in (Status.FAILED, Status.CANCELLED) else ("retry", "again")
+    return ("retry",) if status in (Status.FAILED, Status.CANCELLED) else ()
 
 
 def view(call: Call) -> Shown:
