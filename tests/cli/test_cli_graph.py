@@ -125,7 +125,7 @@ tasks:
         "failed",
         "blocked",
     ]
-    assert any(text.startswith("failed, 3/3, 3 failed, ") for text in texts)
+    assert any(text.startswith("failed, 3 items, 3 failed, ") for text in texts)
     assert 't1[["two × items"]]' in fanwise("graph", "--run", "r1").out
 
 

@@ -59,7 +59,7 @@ def test_a_fan_out_is_one_node_with_a_bar():
     drawn = ElementTree.fromstring(
         graph_svg(picture(), {"b": TaskState("running", "2.00 s", items)}, title="t")
     )
-    assert "running, 500,000/1,000,000, 1 failed, 2.00 s" in texts(drawn)
+    assert "running, 500,000/1,000,000 items, 1 failed, 2.00 s" in texts(drawn)
     (bar,) = (each for each in drawn.iter(f"{SVG}g") if each.get("class") == "bar")
     widths = {
         each.get("class"): float(next(each.iter(f"{SVG}rect")).get("width", 0)) for each in bar
@@ -72,7 +72,7 @@ def test_items_of_which_the_number_is_unknown_have_no_bar():
     """A bar of a stream would be a share of nothing."""
     items = ItemProgress(None, 5, 5, 0, 5)
     drawn = graph_svg(picture(), {"b": TaskState("running", "", items)}, title="t")
-    assert "running, 5/?" in drawn
+    assert "running, 5/? items" in drawn
     assert 'class="bar"' not in drawn
 
 

@@ -143,8 +143,7 @@ def _spoken(node: Node, state: TaskState | None, before: Iterable[str]) -> str:
 def _remark(state: TaskState) -> str:
     words = [state.status]
     if (items := state.items) is not None:
-        total = "?" if items.total is None else f"{items.total:,}"
-        words.append(f"{items.done:,}/{total}")
+        words.append(items.counted)
         if items.failed:
             words.append(f"{items.failed:,} failed")
     return ", ".join([*words, *filter(None, [state.remark])])

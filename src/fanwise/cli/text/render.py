@@ -12,7 +12,6 @@ from datetime import datetime
 from fanwise.model import ErrorInfo, Status
 from fanwise.reports.ownership import INTERRUPTED
 from fanwise.reports.plain import shorten
-from fanwise.reports.progress import ItemProgress
 
 _COLOURS: dict[str, int] = {
     Status.SUCCEEDED: 32,
@@ -151,13 +150,6 @@ def paint(status: str, text: str) -> str:
 def show_status(status: str) -> str:
     """The status of a run as the end of a sentence."""
     return _SENTENCES[status]
-
-
-def show_done(items: ItemProgress) -> str:
-    """The items that are done, and of how many if some aren't: `2,000`, `500/2,000`, `500/?`."""
-    if items.total is None:
-        return f"{items.done:,}/?"
-    return f"{items.total:,}" if items.done == items.total else f"{items.done:,}/{items.total:,}"
 
 
 def show_error(error: ErrorInfo | None, width: int = _LONGEST_ERROR) -> str:
