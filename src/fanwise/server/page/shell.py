@@ -17,7 +17,7 @@ from fanwise.model import Role
 from fanwise.server.page.pages import HTML, Page, base_of
 from fanwise.server.page.rendering import Place, render
 from fanwise.server.problems import Refusal
-from fanwise.server.routes import Answer, Call, Route
+from fanwise.server.routes import Answer, Call, Fields, Route
 
 _TYPES: Final = {
     "css": "text/css; charset=utf-8",
@@ -26,6 +26,10 @@ _TYPES: Final = {
 }
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _OPEN: Final = "It is the same for everybody, and holds no data."
+
+
+class AnyQuery(Fields, frozen=True, forbid_unknown_fields=False):
+    """The query of an address, which is for the fragment."""
 
 
 class Asset(NamedTuple):
@@ -87,7 +91,8 @@ def get_asset(call: Call) -> Answer:
 def shell_routes(pages: Sequence[Page]) -> Sequence[Route]:
     """The routes of the shell under the paths of all pages, and of its files."""
     shells = [
-        Route(method="GET", path=page.path, handler=get_shell, is_open=_OPEN) for page in pages
+        Route(method="GET", path=page.path, handler=get_shell, is_open=_OPEN, query=AnyQuery)
+        for page in pages
     ]
     file = Route(
         method="GET", path="/assets/{digest}/{name}", handler=get_asset, is_open=_OPEN

@@ -6,6 +6,7 @@ from typing import Final
 
 from fanwise.server.page.shell import shell_routes
 from fanwise.server.page.views import (
+    compare,
     definition,
     drawn,
     home,
@@ -13,15 +14,19 @@ from fanwise.server.page.views import (
     logs,
     run,
     runs,
+    settings,
     task,
     triggers,
     waiting,
+    workflows,
 )
 from fanwise.server.routes import Route
 
 PAGES: Final = (
-    *(view.PAGE for view in (home, runs, run, logs, definition, task, item, triggers, waiting)),
-    drawn.GRAPH,
+    *(view.PAGE for view in (home, runs, run, logs, definition, task, item)),
+    *(drawn.GRAPH, drawn.TIMELINE),
+    *(workflows.ALL, workflows.ONE, workflows.START),
+    *(view.PAGE for view in (triggers, waiting, compare, settings)),
 )
 
 ROUTES: Final[tuple[Route, ...]] = (
