@@ -688,9 +688,10 @@ def open_serving(settings: Settings, folder: Path, watcher: ServiceWatcher) -> I
     """
     from fanwise.packs.projects import find_folder, project_stamp
     from fanwise.service.clock import TriggerClock
+    from fanwise.service.deciders import all_deciders
     from fanwise.service.projects import WatchedProject
     from fanwise.stores import open_store
-    from fanwise.system import SystemClock
+    from fanwise.system import SystemClock, SystemProcesses
 
     runs = triggered_runs(settings, find_folder(folder))
 
@@ -702,7 +703,9 @@ def open_serving(settings: Settings, folder: Path, watcher: ServiceWatcher) -> I
     project = WatchedProject(load, lambda: project_stamp(folder), watcher)
     project.read()
     with open_store(settings.store) as store:
-        clock = TriggerClock(store, project, runs.make, SystemClock(), watcher)
+        now = SystemClock()
+        deciders = all_deciders(store, runs.make, SystemProcesses(), now, settings.limits)
+        clock = TriggerClock(store, project, deciders, now, watcher)
         yield Serving(clock, project, store)
 
 

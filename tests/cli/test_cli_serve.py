@@ -163,3 +163,35 @@ def test_a_process_that_is_to_stop_at_the_end_of_input_needs_a_pipe(folder: Path
     )
     assert done.returncode == 2
     assert "--until-eof" in done.stderr
+
+
+NOTICE = """\
+name: alert
+tasks: [{name: a, action: core.echo, input: {value: "{{ trigger.event.error.message }}"}}]
+output: "{{ task.a.output.value }}"
+"""
+LOAD = 'name: load\ntasks: [{name: a, action: core.fail, input: {message: "no disk"}}]\n'
+
+
+def test_a_server_that_is_killed_loses_no_notice(folder: Path, write) -> None:
+    """A run that fails while no server is there is told by the next one, and by no later one."""
+    write(**{"fanwise.yaml": "notify: alert\n", "alert.yaml": NOTICE, "load.yaml": LOAD})
+    (folder / "tick.yaml").unlink()
+    with serving("--no-work") as process, store() as opened:
+        said(process, r"(Serving)")
+        while not opened.triggers()[1]:
+            opened.await_change(1.0)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run([*SERVE[:-1], "run", "load.yaml"], check=False, stderr=subprocess.DEVNULL)
+    with serving() as process:
+        run_id = said(process, r"(alert-\S+)  has succeeded")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with serving("--no-work") as process, store() as opened:
+        said(process, r"(Serving)")
+        assert [fire.run_id for fire in opened.fires("alert", "notify")] == [run_id]
+        run = opened.run(run_id)
+        assert run is not None
+        assert run.output is not None
+        assert b"no disk" in run.output

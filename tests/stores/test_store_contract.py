@@ -9,6 +9,7 @@ import pytest
 
 from fanwise.stores import Store
 from fanwise.stores.sqlite_database import open_sqlite
+from fanwise.testing.endings_contract import EndingsContract
 from fanwise.testing.fires_contract import FiresContract
 from fanwise.testing.maintenance_contract import MaintenanceContract
 from fanwise.testing.ownership_contract import OwnershipContract
@@ -27,6 +28,7 @@ class AllContracts(
     SharesContract,
     WaitsContract,
     FiresContract,
+    EndingsContract,
     MaintenanceContract,
     StoreContract,
 ):

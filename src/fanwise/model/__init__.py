@@ -6,6 +6,8 @@ one reader; import all names from here.
 """
 
 from fanwise.model.access import Role, Who
+from fanwise.model.endings import INTERRUPTED, Ending
+from fanwise.model.files import SeenFile, Stamp
 from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
 from fanwise.model.queues import DEFAULT_QUEUE, Claim, EngineRecord, Submission
@@ -71,6 +73,7 @@ from fanwise.model.waits import (
 __all__ = [
     "AGEING_S",
     "DEFAULT_QUEUE",
+    "INTERRUPTED",
     "LEASE_S",
     "MOST_PRIORITY",
     "SHARE_S",
@@ -79,6 +82,7 @@ __all__ = [
     "CloseWaits",
     "Discard",
     "EndedRun",
+    "Ending",
     "EngineRecord",
     "ErrorInfo",
     "FailedAttempt",
@@ -110,12 +114,14 @@ __all__ = [
     "RunOrigin",
     "RunRecord",
     "RunRequest",
+    "SeenFile",
     "Share",
     "ShareUse",
     "ShareWish",
     "Signal",
     "Sleep",
     "SlotWish",
+    "Stamp",
     "Status",
     "StoreReport",
     "StoreSize",

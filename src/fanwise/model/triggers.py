@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
 
+from fanwise.model.files import SeenFile
 from fanwise.model.queues import Submission
 from fanwise.model.records import RunRecord
 from fanwise.model.results import Status
@@ -32,7 +34,8 @@ class TriggerState(msgspec.Struct, frozen=True):
     All instants up to `cursor` are decided, for the settings that `fingerprint` stands for. Each
     change of a trigger is a turn. `next_at` is when it is to be decided again, if that is known,
     and `last_at` the time of its last fire, which ended as `last_status`. Since `paused_at` it has
-    been paused, with a `note`. With `has_held` some of its fires are held.
+    been paused, with a `note`. With `has_held` some of its fires are held. It has taken up the ends
+    of runs to number `taken_to`; `trouble` is what is wrong with its folder.
     """
 
     workflow: str
@@ -46,6 +49,8 @@ class TriggerState(msgspec.Struct, frozen=True):
     last_at: float | None = None
     last_status: FireStatus | None = None
     has_held: bool = False
+    taken_to: int = 0
+    trouble: str = ""
 
 
 class OpenFire(msgspec.Struct, frozen=True):
@@ -78,7 +83,9 @@ class NewFire(msgspec.Struct, frozen=True, kw_only=True):
 class TriggerTurn(msgspec.Struct, frozen=True, kw_only=True):
     """A change of a trigger, decided on its state at `turn`; None is any state.
 
-    Without a `cursor` the trigger stays decided as far as it is. `cancels` are ids of runs.
+    Without a `cursor` the trigger stays decided as far as it is. `cancels` are ids of runs. `files`
+    have changed by their paths, of which None is forgotten; with `forgets_files` all that aren't
+    among them are. `taken_to` and `trouble` stay as they are if they are None.
     """
 
     workflow: str
@@ -89,6 +96,10 @@ class TriggerTurn(msgspec.Struct, frozen=True, kw_only=True):
     next_at: float | None = None
     fires: tuple[NewFire, ...] = ()
     cancels: tuple[str, ...] = ()
+    taken_to: int | None = None
+    trouble: str | None = None
+    files: Mapping[str, SeenFile | None] = {}
+    forgets_files: bool = False
 
 
 class FireRecord(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 Each is narrow and says what its caller may rely on.
 """
 
+from fanwise.ports.endings import Endings
 from fanwise.ports.execution import (
     ActionCall,
     Arguments,
@@ -60,6 +61,7 @@ __all__ = [
     "Catalog",
     "ChunkFeed",
     "Clock",
+    "Endings",
     "Executor",
     "Feed",
     "Fires",

@@ -91,7 +91,8 @@ class Rows:
     """The rows of one commit; the values of a table's rows are in one flat list.
 
     `tags` are those of each run by its number; they replace all that it had. `freed` has the limits
-    of runs that have no slot of them any more.
+    of runs that have no slot of them any more, and `ended` the numbers, statuses and times of runs
+    that are over.
 
     Most items have a short result and no error. Theirs are `short_items` or, with a label,
     `labelled_items`, which leave out the columns that would be null: a null costs a driver as much
@@ -101,6 +102,7 @@ class Rows:
 
     __slots__ = (
         "discards",
+        "ended",
         "events",
         "freed",
         "items",
@@ -119,6 +121,7 @@ class Rows:
         self.discards: list[Discard | CloseWaits] = []
         self.runs: list[SqlValue] = []
         self.freed: dict[int, RunLimit] = {}
+        self.ended: list[tuple[int, str, float | None]] = []
         self.tags: dict[int, Sequence[str]] = {}
         self.tasks: list[SqlValue] = []
         self.short_tasks: list[SqlValue] = []
@@ -183,16 +186,22 @@ def to_rows(records: Sequence[Record]) -> Rows:
         elif isinstance(record, RunRecord):
             runs[record.run_no] = record
     for run in runs.values():
-        rows.runs += (run.run_no, *from_run(run))
-        rows.tags[run.run_no] = run.tags
-        if run.origin.limit is not None and run.status in _WITHOUT_SLOT:
-            rows.freed[run.run_no] = run.origin.limit
+        _add_run(rows, run)
     are_many = len(tasks) > _FEW_TASKS
     for task in tasks.values():
         _add_task(rows, task, may_be_short=are_many)
     for sleep in sleeps.values():
         rows.sleeps += msgspec.structs.astuple(sleep)
     return rows
+
+
+def _add_run(rows: Rows, run: RunRecord) -> None:
+    rows.runs += (run.run_no, *from_run(run))
+    rows.tags[run.run_no] = run.tags
+    if run.status.is_final:
+        rows.ended.append((run.run_no, run.status.value, run.ended_at))
+    if run.origin.limit is not None and run.status in _WITHOUT_SLOT:
+        rows.freed[run.run_no] = run.origin.limit
 
 
 def refuse_nul(text: str) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 12))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 13))
 
 _NUMBER = "BIGINT NOT NULL"
 _TEXT = "TEXT NOT NULL"
@@ -69,6 +69,7 @@ runs = Table(
         "runs_status": "(status, run_no)",
         "runs_workflow": "(workflow, run_no)",
         "runs_created": "(created_at, run_no)",
+        "runs_pending": "(workflow, run_no) WHERE status = 'pending'",
     },
     serial="run_no",
 )
@@ -401,11 +402,62 @@ fires = Table(
     serial="fire_no",
 )
 
+# The ends of runs, and fires that made none, as run triggers take them up. They are given their
+# numbers one after the other once they can be read, so that none is overlooked.
+endings = Table(
+    "endings",
+    {
+        "ending_no": "BIGINT",
+        "run_no": "BIGINT",
+        "token": "BIGINT",
+        "fire_no": "BIGINT",
+        "status": _TEXT,
+        "ended_at": _TIME,
+        "seen_no": "BIGINT",
+    },
+    key=("ending_no",),
+    unique={"endings_once": ("run_no", "token")},
+    indexes={
+        "endings_new": "(ending_no) WHERE seen_no IS NULL",
+        "endings_seen": "(seen_no) WHERE seen_no IS NOT NULL",
+    },
+    serial="ending_no",
+)
+
+sequences = Table("sequences", {"name": _TEXT, "last_no": _NUMBER}, key=("name",), clustered=True)
+
+# What a trigger knows beside its cursor: the end of a run that it has taken up last, and what is
+# wrong with its folder.
+watches = Table(
+    "watches",
+    {"trigger_no": _NUMBER, "taken_to": _NUMBER, "trouble": _TEXT},
+    key=("trigger_no",),
+    clustered=True,
+)
+
+seen_files = Table(
+    "seen_files",
+    {
+        "trigger_no": _NUMBER,
+        "path": _TEXT,
+        "size": _NUMBER,
+        "mtime_ns": _NUMBER,
+        "inode": _NUMBER,
+        "since": _TIME,
+        "is_taken": _FLAG,
+        "gone_at": "DOUBLE PRECISION",
+        "ready_at": "DOUBLE PRECISION",
+        "batch": _TEXT,
+    },
+    key=("trigger_no", "path"),
+    clustered=True,
+)
+
 TABLES = (
     *(runs, tags, engines, leases, requests, submissions),
     *(bounds, slots, waiters, repeats, shares, paces),
     *(tasks, events, items, payloads, logs, sleeps, waits, signals),
-    *(triggers, fires),
+    *(triggers, fires, endings, sequences, watches, seen_files),
 )
 
 TABLES_OF_RUNS = tuple(each for each in TABLES if "run_no" in each.columns and each is not runs)

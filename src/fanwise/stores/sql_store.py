@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 from msgspec.structs import replace
 
 from fanwise.model import CloseWaits, Discard, Record, RunRecord, SlotWish
-from fanwise.stores import rows, statements, wait_statements
+from fanwise.stores import ending_statements, rows, statements, wait_statements
 from fanwise.stores.database import Database, Reader, Writer, refused
 from fanwise.stores.new_runs import (
     id_is_taken,
@@ -23,6 +23,7 @@ from fanwise.stores.new_runs import (
     run_values,
 )
 from fanwise.stores.rows import SqlValue, items_within, steps_within
+from fanwise.stores.sql_endings import SqlEndings
 from fanwise.stores.sql_fires import SqlFires
 from fanwise.stores.sql_maintenance import SqlMaintenance
 from fanwise.stores.sql_ownership import (
@@ -162,6 +163,8 @@ def _write(writer: Writer, written: rows.Rows) -> None:
     writer.insert(statements.INSERT_PAYLOADS, written.payloads)
     writer.insert(statements.INSERT_LOGS, written.logs)
     writer.insert(statements.INSERT_SLEEPS, written.sleeps)
+    for run_no, status, ended_at in written.ended:
+        writer.execute(ending_statements.RUN_ENDED, run_no=run_no, status=status, ended_at=ended_at)
 
 
 def _discard(writer: Writer, record: Discard) -> None:
@@ -199,6 +202,7 @@ class SqlStore(
     SqlShares,
     SqlWaits,
     SqlFires,
+    SqlEndings,
     SqlMaintenance,
 ):
     """A `Store` over a database, which it owns: closing the store closes the database."""

@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple, Protocol, Self
 import msgspec
 
 from fanwise.ports import (
+    Endings,
     Fires,
     Journal,
     Mailbox,
@@ -66,6 +67,7 @@ class Store(
     Shares,
     Waits,
     Fires,
+    Endings,
     Maintenance,
     Protocol,
 ):

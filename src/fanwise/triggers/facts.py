@@ -23,7 +23,7 @@ def schedule_facts(spec: Scheduled, fire: Fire, fired_at: float) -> FrozenDict:
         scheduled_at=scheduled_at.isoformat(),
         date=scheduled_at.date().isoformat(),
         previous_at=None if previous is None else local_of(previous, calendar.zone).isoformat(),
-        fired_at=_utc(fired_at),
+        fired_at=utc_text(fired_at),
         is_catch_up=fire.is_catch_up,
         depth=0,
     )
@@ -44,8 +44,8 @@ def event_facts(
         kind=kind,
         name=name,
         workflow=workflow,
-        date=_utc(fired_at)[:10],
-        fired_at=_utc(fired_at),
+        date=utc_text(fired_at)[:10],
+        fired_at=utc_text(fired_at),
         is_catch_up=False,
         event=event,
         events=None if events is None else list(events),
@@ -53,7 +53,8 @@ def event_facts(
     )
 
 
-def _utc(instant: float) -> str:
+def utc_text(instant: float) -> str:
+    """An instant as templates see it, in UTC."""
     return local_of(instant, find_zone("UTC")).isoformat()
 
 

@@ -1,4 +1,4 @@
-"""Events and files: which of them concern a trigger, and how many become one run.
+"""Events, files and ends of runs: which of them concern a trigger, and how many become one run.
 
 State goes in and comes out; nothing is kept here, and no folder or clock is read. Times are seconds
 since 1970.
@@ -12,6 +12,8 @@ from functools import lru_cache
 from typing import Final
 
 import msgspec
+
+from fanwise.model import INTERRUPTED, SeenFile, Stamp
 
 _UNFINISHED: Final = (".*", "~*", "*.part", "*.tmp", "*.crdownload")
 """Names of files that something is still writing, and hidden ones."""
@@ -28,28 +30,37 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, text.split("*"))), re.DOTALL)
 
 
-# Files
+# Ends of runs
 
 
-class Stamp(msgspec.Struct, frozen=True):
-    """The facts by which a rewritten file is told from the same one."""
+class EndRules(msgspec.Struct, frozen=True, kw_only=True):
+    """The ends that concern a trigger of the workflow `own`, by names and statuses.
 
-    size: int
-    mtime_ns: int
-    inode: int
-
-
-class SeenFile(msgspec.Struct, frozen=True):
-    """A file as the polls have seen it. `since` is when it was first seen with this stamp.
-
-    `is_taken` says that this content has been handed over, or was there before the trigger.
-    `gone_at` is when a poll first missed it, or None while it is there.
+    The name `*` stands for any workflow, and the status `ended` for any end.
     """
 
-    stamp: Stamp
-    since: float
-    is_taken: bool = False
-    gone_at: float | None = None
+    own: str
+    workflows: tuple[str, ...]
+    statuses: tuple[str, ...]
+
+    @property
+    def is_for_all(self) -> bool:
+        """True if it names no workflow: it leaves out what run triggers have started then."""
+        return ANY in self.workflows
+
+
+ANY: Final = "*"
+ENDED: Final = "ended"
+
+
+def end_matches(rules: EndRules, workflow: str, status: str) -> bool:
+    """True if the end of a run of a workflow concerns a trigger; one never follows its own runs."""
+    is_named = workflow != rules.own and (rules.is_for_all or workflow in rules.workflows)
+    has_ended = ENDED in rules.statuses and status != INTERRUPTED
+    return is_named and (has_ended or status in rules.statuses)
+
+
+# Files
 
 
 class FileRules(msgspec.Struct, frozen=True, kw_only=True):

@@ -159,8 +159,7 @@ def _driver_lines(seen: Overview, place: Submission | None, store: str | None) -
     """The process that drives the run, or the way to resume a run that none drives."""
     from fanwise.cli.text.render import show_time
     from fanwise.cli.text.summary import command
-    from fanwise.model import Status
-    from fanwise.reports.ownership import INTERRUPTED
+    from fanwise.model import INTERRUPTED, Status
 
     if place is not None and place.is_waiting:
         since, limit = show_time(place.since), seen.record.origin.limit

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from fanwise.model import ErrorInfo, Status
-from fanwise.reports.ownership import INTERRUPTED
+from fanwise.model import INTERRUPTED, ErrorInfo, Status
 from fanwise.reports.plain import shorten
 
 _COLOURS: dict[str, int] = {

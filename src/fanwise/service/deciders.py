@@ -1,0 +1,33 @@
+"""The deciders of all kinds of triggers, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from fanwise.model import Limits
+from fanwise.ports import Clock, Endings, Fires, Processes, Records
+from fanwise.service.endings import MissingTurns, NewEndings, RunTurns
+from fanwise.service.interruptions import Interruptions
+from fanwise.service.schedules import ScheduleTurns
+from fanwise.service.turns import Decider, MakeRun
+
+
+class TriggerStore(Fires, Endings, Records, Protocol):
+    """The part of a store that deciders read."""
+
+
+def all_deciders(
+    store: TriggerStore,
+    make_run: MakeRun,
+    processes: Processes,
+    clock: Clock,
+    limits: Limits,
+) -> Mapping[str, Decider]:
+    """The deciders by the kinds of triggers that fire by themselves."""
+    new = NewEndings(store, Interruptions(store, processes, clock))
+    return {
+        "schedule": ScheduleTurns(store, make_run, limits),
+        "run": RunTurns(new, store, store, make_run, limits.queued),
+        "missing": MissingTurns(new, store, make_run, limits.queued),
+    }
