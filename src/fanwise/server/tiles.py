@@ -37,13 +37,13 @@ class TileCounts(msgspec.Struct, frozen=True, kw_only=True):
     failures: list[int] | None
 
 
-class CellsQuery(Fields):
+class CellsQuery(Fields, frozen=True):
     """The first and the last of the tiles that are meant, such as `500-519`."""
 
     tiles: str
 
 
-class NeighbourQuery(Fields):
+class NeighbourQuery(Fields, frozen=True):
     """The index that a failed item is looked for after, or before."""
 
     after: int | None = None
@@ -87,9 +87,7 @@ def get_cells(call: Call) -> Answer:
     first, last = (int(named[1]), int(named[2])) if named else (0, -1)
     if first > last or (last - first + 1) * TILE_ITEMS > MOST_CELLS:
         most = MOST_CELLS // TILE_ITEMS
-        raise Refusal(
-            400, "bad-request", f"`tiles` takes at most {most} tiles, such as 500-519."
-        )
+        raise Refusal(400, "bad-request", f"`tiles` takes at most {most} tiles, such as 500-519.")
     start, stop = first * TILE_ITEMS, (last + 1) * TILE_ITEMS
     found = call.parts.store.cells(visit.run_no, visit.visit_no, start, stop)
     return Answer(found, "application/octet-stream")

@@ -1,4 +1,4 @@
-"""Small pictures in fragments: bars of counts, histograms and strips. Sizes are attributes of SVG."""
+"""Small pictures in fragments: bars, histograms and strips, sized by attributes of SVG."""
 
 from __future__ import annotations
 

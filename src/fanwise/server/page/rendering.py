@@ -23,6 +23,9 @@ from fanwise.server.page.addresses import Addresses
 from fanwise.server.page.bars import bar
 from fanwise.units import show_bytes, show_seconds, show_span
 
+NONE: Final = "\u2013"
+"""The mark of a value that is missing: a dash."""
+
 MOST_SHOWN: Final = 64 * 1024
 """The characters of a value that a page shows."""
 
@@ -70,7 +73,7 @@ def _harmless(value: object) -> object:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.0f}"
+    return NONE if value is None else f"{value:,.0f}"
 
 
 def _span(span_s: float | None) -> str:
@@ -108,7 +111,7 @@ def _since(at: float | None) -> str:
 def _element(at: float | None, kind: str) -> str:
     """A time as an element, in UTC until a script shows it in the reader's zone."""
     if at is None or not math.isfinite(at):
-        return Markup('<span class="muted">–</span>')
+        return Markup(f'<span class="muted">{NONE}</span>')
     when = datetime.fromtimestamp(at, UTC)
     text = f"{when:%Y-%m-%d %H:%M:%S} UTC"
     mark = '<time datetime="{}" data-at="{:.3f}" data-as="{}">{}</time>'
@@ -120,10 +123,10 @@ def _local(when: datetime) -> str:
 
 
 def _icon(status: str) -> str:
-    drawn = Markup(icon(status, 0, 0))  # noqa: S704 - made of our own shapes
-    return Markup('<svg viewBox="0 0 12 12" aria-hidden="true" fill="currentColor">{}</svg>').format(
-        drawn
-    )
+    drawn = Markup(icon(status, 0, 0))
+    return Markup(
+        '<svg viewBox="0 0 12 12" aria-hidden="true" fill="currentColor">{}</svg>'
+    ).format(drawn)
 
 
 def _line(text: str | None, most: int = 240) -> str:
@@ -146,4 +149,3 @@ def _json(value: object) -> str:
         value = msgspec.json.decode(value)
     text = json.dumps(msgspec.to_builtins(value), indent=2, ensure_ascii=False)
     return escaped(text)
-

@@ -94,7 +94,5 @@ def shell_routes(pages: Sequence[Page]) -> Sequence[Route]:
         Route(method="GET", path=page.path, handler=get_shell, is_open=_OPEN, query=AnyQuery)
         for page in pages
     ]
-    file = Route(
-        method="GET", path="/assets/{digest}/{name}", handler=get_asset, is_open=_OPEN
-    )
+    file = Route(method="GET", path="/assets/{digest}/{name}", handler=get_asset, is_open=_OPEN)
     return [*shells, file]

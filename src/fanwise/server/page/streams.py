@@ -15,6 +15,7 @@ from typing import Final
 from aiohttp import web
 
 from fanwise.errors import NotFoundError
+from fanwise.server.problems import Refusal
 from fanwise.server.routes import Call
 
 _LEAST_S: Final = 0.5
@@ -56,7 +57,7 @@ async def _send(
         beat_s += _LEAST_S
         try:
             text = await asyncio.to_thread(fragment)
-        except NotFoundError:
+        except (NotFoundError, Refusal):
             await answer.write(_event("gone", ""))
             return
 

@@ -23,7 +23,7 @@ _MOST_KINDS: Final = 200
 _OTHERS: Final = 20
 
 
-class CompareQuery(Fields):
+class CompareQuery(Fields, frozen=True):
     """The ids of the two runs."""
 
     a: str = ""
@@ -111,9 +111,7 @@ def _diff(a: str, b: str) -> Sequence[tuple[str, str]]:
     return [(words.get(line[:1], ""), line) for line in islice(lines, 2, _MOST_LINES)]
 
 
-def _parameters(
-    a: Mapping[str, Json], b: Mapping[str, Json]
-) -> Sequence[tuple[str, Json, Json]]:
+def _parameters(a: Mapping[str, Json], b: Mapping[str, Json]) -> Sequence[tuple[str, Json, Json]]:
     names = dict.fromkeys([*a, *b])
     return [(name, a.get(name), b.get(name)) for name in names if a.get(name) != b.get(name)]
 

@@ -11,7 +11,6 @@ import msgspec
 from fanwise.definition import ParameterDefinition, type_of
 
 
-
 class Field(NamedTuple):
     """A field: its control, and its value as that control has it.
 

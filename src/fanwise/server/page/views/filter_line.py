@@ -1,4 +1,4 @@
-"""The line of filters above the runs: `status:failed workflow:monitor tag:nightly since:2h`. Pure."""
+"""The line of filters above the runs, such as `status:failed workflow:monitor since:2h`. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from fanwise.model import Status
-from fanwise.reports.ownership import INTERRUPTED, Filters
+from fanwise.model import INTERRUPTED, Status
+from fanwise.reports.ownership import Filters
 
 STATUSES: Final = (
     *(Status.RUNNING, Status.FAILED, INTERRUPTED, Status.WAITING, Status.PENDING),

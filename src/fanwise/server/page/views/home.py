@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from fanwise.model import RunRecord, Status
-from fanwise.reports.ownership import INTERRUPTED, Filters
+from fanwise.model import INTERRUPTED, RunRecord, Status
+from fanwise.reports.ownership import Filters
 from fanwise.server.page.bars import Column, columns
 from fanwise.server.page.pages import Page, Shown
 from fanwise.server.page.views.finding import newest_runs, open_waits, runs_since

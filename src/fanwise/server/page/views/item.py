@@ -68,6 +68,4 @@ def _steps(call: Call, run: RunRecord, path: str) -> Sequence[VisitRecord]:
     return call.parts.store.tasks(run.run_no, within=path)[:_MOST_STEPS]
 
 
-PAGE: Final = Page(
-    path="/runs/{run_id}/items/{path}", room="runs", template="item.html", view=view
-)
+PAGE: Final = Page(path="/runs/{run_id}/items/{path}", room="runs", template="item.html", view=view)

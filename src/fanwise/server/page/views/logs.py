@@ -15,7 +15,7 @@ _PAGE: Final = 200
 _MOST_READ: Final = 20_000
 
 
-class LogsQuery(Fields):
+class LogsQuery(Fields, frozen=True):
     """Logs under a task or item, that contain a text, after a log by its number."""
 
     under: str = ""

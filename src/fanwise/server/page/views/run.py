@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from fanwise.model import ErrorInfo, RunRecord, Status, Submission, VisitRecord, inner_path
+from fanwise.model import (
+    INTERRUPTED,
+    ErrorInfo,
+    RunRecord,
+    Status,
+    Submission,
+    VisitRecord,
+    inner_path,
+)
 from fanwise.reports.causes import find_cause
 from fanwise.reports.kinds import Digest, digest_items
 from fanwise.reports.lookup import find_steps, last_visits, recorded_definition, task_names, tree
 from fanwise.reports.objects import read_error
 from fanwise.reports.overview import Overview, overview
-from fanwise.reports.ownership import INTERRUPTED, visit_status
+from fanwise.reports.ownership import visit_status
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.server.page.pages import Page, Shown
 from fanwise.server.page.views.finding import open_waits, visible_run
@@ -65,7 +73,7 @@ class FailedItems(NamedTuple):
         return self.digest.kinds[:_MOST_KINDS]
 
 
-class WithinQuery(Fields):
+class WithinQuery(Fields, frozen=True):
     """The path of a task or item that ran a child workflow, whose steps are meant."""
 
     within: str = ""
@@ -104,7 +112,6 @@ def acts_of(run: RunRecord, status: str, place: Submission | None) -> Sequence[s
 def view(call: Call) -> Shown:
     """Show a run, or the steps of a child workflow of it."""
     run, within = visible_run(call, call.names["run_id"]), call.query(WithinQuery).within
-    store = call.parts.store
     definition = recorded_definition(run, call.parts.settings.limits)
     names = () if definition is None else task_names(definition)
     seen = overview(call.parts.runs, run, names, call.parts.clock.now())
@@ -162,9 +169,7 @@ def _step(call: Call, run_status: str, visit: VisitRecord) -> Step:
     )
 
 
-def _failures(
-    call: Call, run: RunRecord, visits: Mapping[str, VisitRecord]
-) -> Iterator[Failure]:
+def _failures(call: Call, run: RunRecord, visits: Mapping[str, VisitRecord]) -> Iterator[Failure]:
     """The failures of a run where each began; of tasks whose items failed the kinds tell more."""
     told: set[str] = set()
     failed = [visit for visit in visits.values() if visit.error is not None]

@@ -14,7 +14,7 @@ _PAGE: Final = 50
 _MOST_NEW: Final = 100
 
 
-class RunsQuery(Fields):
+class RunsQuery(Fields, frozen=True):
     """The filters; runs before one by its number; and the newest that a view has shown."""
 
     q: str = ""

@@ -26,7 +26,7 @@ _SHOWN: Final = 400
 _MOST_TIMED: Final = 50_000
 
 
-class ItemsQuery(Fields):
+class ItemsQuery(Fields, frozen=True):
     """The filters of the list of items, and the index that it begins after."""
 
     status: str = ""

@@ -1,4 +1,4 @@
-"""The triggers of the project that is served: their rules, their next times and their last fires."""
+"""The triggers of the project that is served: their rules, next times and last fires."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from fanwise.model import OpenWait
 from fanwise.plan.questions import Question, declared_fields, read_question
 from fanwise.reports.waits import is_question, what_for
 from fanwise.server.page.pages import Page, Shown
-from fanwise.server.page.views.finding import open_waits
 from fanwise.server.page.views.fields import Field, fields_of
+from fanwise.server.page.views.finding import open_waits
 from fanwise.server.routes import Call
 
 _MOST: Final = 50

@@ -11,7 +11,6 @@ from markupsafe import Markup
 
 from fanwise.drawings.graph_svg import graph_svg
 from fanwise.drawings.picture import draw
-from fanwise.errors import NotFoundError
 from fanwise.model import Role, Status
 from fanwise.plan import Plan
 from fanwise.reports.ownership import Filters
@@ -19,6 +18,7 @@ from fanwise.server.page.bars import Column, columns
 from fanwise.server.page.pages import Page, Shown
 from fanwise.server.page.views.fields import fields_of
 from fanwise.server.page.views.finding import Listed, newest_runs, visible_run
+from fanwise.server.problems import Refusal
 from fanwise.server.routes import Call, Fields
 from fanwise.units import show_span
 from fanwise.values import decode
@@ -26,13 +26,8 @@ from fanwise.values import decode
 _LISTED: Final = 12
 _STRIP: Final = 50
 _SHOWN: Final = 10
+_LIST: Final = "The page of workflows lists those that it has."
 _KINDS: Final = {Status.SUCCEEDED: "ok", Status.FAILED: "bad", Status.RUNNING: "run"}
-
-
-class WorkflowNotFoundError(NotFoundError):
-    """The project that is served has no such workflow, or the reader may not see it."""
-
-    code = "workflow-not-found"
 
 
 class ListedWorkflow(NamedTuple):
@@ -44,7 +39,7 @@ class ListedWorkflow(NamedTuple):
     strip: str
 
 
-class StartQuery(Fields):
+class StartQuery(Fields, frozen=True):
     """The run whose parameters fill the form."""
 
     from_: str = msgspec.field(default="", name="from")
@@ -85,7 +80,7 @@ def view_one(call: Call) -> Shown:
         "median_s": median(spans) if spans else None,
         "failed": sum(each.status == Status.FAILED for each in runs),
         "fields": () if plan is None else fields_of(plan.parameters),
-        "drawn": Markup(drawn),  # noqa: S704 - markup of our own, whose texts are escaped
+        "drawn": Markup(drawn),
         "triggers": [each for each in call.parts.project.triggers if each.plan.name == name],
     }
     return Shown(title=name, values=values, live="")
@@ -113,10 +108,8 @@ def _find(call: Call, name: str) -> Plan | None:
     return next((plan for plan in call.parts.project.plans if plan.name == name), None)
 
 
-def _unknown(name: str) -> WorkflowNotFoundError:
-    return WorkflowNotFoundError(
-        f'the project has no workflow "{name}".', hint="Look at the list of workflows."
-    )
+def _unknown(name: str) -> Refusal:
+    return Refusal(404, "not-found", f'the project has no workflow "{name}".', hint=_LIST)
 
 
 def _strip(runs: Sequence[Listed], most: int) -> str:
