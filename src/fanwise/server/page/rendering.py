@@ -40,12 +40,13 @@ class Place(NamedTuple):
 
 def render(template: str, place: Place, values: Mapping[str, object]) -> str:
     """Render a fragment. `values` are those of the template."""
-    found = _environment().get_template(template)
+    found = environment().get_template(template)
     return found.render(values, **place._asdict(), url=Addresses(place.base))
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return the templates with their filters."""
     made = Environment(
         loader=PackageLoader("fanwise.server.page"),
         autoescape=True,
