@@ -461,6 +461,13 @@ def open_existing(settings: Settings) -> Store:
     return open_store(settings.store, create=False)
 
 
+def open_or_make(settings: Settings) -> Store:
+    """The store for changing it, to be used as a block; made if there is none."""
+    from fanwise.stores import open_store
+
+    return open_store(settings.store)
+
+
 def detached(run: Run, settings: Settings) -> Run:
     """The run of an engine whose store is closed by now: its failed items open it to be read."""
     from fanwise.engine.failures import FailedItems, read_failed
@@ -556,6 +563,7 @@ def _services(
         waits=store,
         run_slots=store,
         shares=store,
+        kv=store,
         executors=executors or {LOCAL: LocalExecutor(clock)},
         sources=sources,
         resources=resources,
@@ -739,11 +747,11 @@ def trigger_states(settings: Settings) -> Mapping[tuple[str, str], TriggerState]
     return {(state.workflow, state.name): state for state in found}
 
 
-def new_token() -> str:
-    """A text that comes but once."""
+def new_token(letters: int = 12) -> str:
+    """A text of so many letters and digits that comes but once, and that nobody can guess."""
     from fanwise.system import SystemChance
 
-    return SystemChance().token(12)
+    return SystemChance().token(letters)
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:

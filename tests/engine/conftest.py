@@ -112,6 +112,7 @@ class Loom:
             waits=self.store,
             run_slots=self.store,
             shares=self.store,
+            kv=self.store,
             executors=self.executors or {LOCAL: LocalExecutor(self.clock)},
             sources=sources,
             resources=resources,

@@ -262,6 +262,7 @@ class Life:
             waits=failing,
             run_slots=failing,
             shares=failing,
+            kv=failing,
             executors={LOCAL: LocalExecutor(loop)},
             sources=sources,
             resources=resources,

@@ -9,8 +9,10 @@ import pytest
 
 from fanwise.stores import Store
 from fanwise.stores.sqlite_database import open_sqlite
+from fanwise.testing.access_contract import AccessContract
 from fanwise.testing.endings_contract import EndingsContract
 from fanwise.testing.fires_contract import FiresContract
+from fanwise.testing.kv_contract import KvContract
 from fanwise.testing.maintenance_contract import MaintenanceContract
 from fanwise.testing.ownership_contract import OwnershipContract
 from fanwise.testing.queue_contract import QueueContract
@@ -28,6 +30,8 @@ class AllContracts(
     SharesContract,
     WaitsContract,
     FiresContract,
+    AccessContract,
+    KvContract,
     EndingsContract,
     MaintenanceContract,
     StoreContract,

@@ -33,6 +33,17 @@ class Masker:
     """Replaces each occurrence of a secret's value, in any text, by `***`."""
 
     def __init__(self, secrets: Iterable[str | None]) -> None:
+        self._secrets = frozenset(secrets)
+        self._know(self._secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Mask these from now on as well."""
+        known = self._secrets.union(secrets)
+        if known != self._secrets:
+            self._secrets = known
+            self._know(known)
+
+    def _know(self, secrets: Iterable[str | None]) -> None:
         given = {secret for secret in secrets if secret and secret.strip()}
         # Without white space at the ends: programs that read secrets from files strip it.
         wanted = {each for secret in given for each in (secret.strip(), *_lines(secret))}

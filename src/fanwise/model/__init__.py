@@ -5,9 +5,10 @@ Records hold data only: no record knows how it is stored, shown or decided upon.
 one reader; import all names from here.
 """
 
-from fanwise.model.access import Role, Who
+from fanwise.model.access import AuditEntry, Role, Session, Ticket, Token, Who
 from fanwise.model.endings import INTERRUPTED, Ending
 from fanwise.model.files import SeenFile, Stamp
+from fanwise.model.kv import LONGEST_KEY, KvChange, KvEntry, is_key
 from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
 from fanwise.model.queues import DEFAULT_QUEUE, Claim, EngineRecord, Submission
@@ -75,9 +76,11 @@ __all__ = [
     "DEFAULT_QUEUE",
     "INTERRUPTED",
     "LEASE_S",
+    "LONGEST_KEY",
     "MOST_PRIORITY",
     "SHARE_S",
     "WHEN_FULL",
+    "AuditEntry",
     "Claim",
     "CloseWaits",
     "Discard",
@@ -94,6 +97,8 @@ __all__ = [
     "ItemOutcome",
     "ItemTimes",
     "ItemTotals",
+    "KvChange",
+    "KvEntry",
     "Lease",
     "LimitUse",
     "Limits",
@@ -115,6 +120,7 @@ __all__ = [
     "RunRecord",
     "RunRequest",
     "SeenFile",
+    "Session",
     "Share",
     "ShareUse",
     "ShareWish",
@@ -128,6 +134,8 @@ __all__ = [
     "Submission",
     "TaskResult",
     "TaskSummary",
+    "Ticket",
+    "Token",
     "TriggerState",
     "TriggerTurn",
     "VisitRecord",
@@ -140,4 +148,5 @@ __all__ = [
     "Who",
     "driven_span",
     "inner_path",
+    "is_key",
 ]

@@ -43,6 +43,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     below, but at least 16."""
     depth: int = 16
     """Workflows that stand within each other, the run's own included."""
+    kv_bytes: int = 64 * 2**10
+    """The value of one key of the store, as JSON."""
     waiting: int = 10_000
     """Open questions and waits for signals of one run; an attempt beyond it fails."""
     queued: int = 10_000

@@ -3,6 +3,7 @@
 Each is narrow and says what its caller may rely on.
 """
 
+from fanwise.ports.access import Access
 from fanwise.ports.endings import Endings
 from fanwise.ports.execution import (
     ActionCall,
@@ -19,6 +20,7 @@ from fanwise.ports.execution import (
     Ticket,
 )
 from fanwise.ports.fires import Fires
+from fanwise.ports.kv import KeyValues
 from fanwise.ports.machine import (
     SECRET_PREFIX,
     Clock,
@@ -54,6 +56,7 @@ from fanwise.ports.waits import Waits
 __all__ = [
     "PAGE_BYTES",
     "SECRET_PREFIX",
+    "Access",
     "ActionCall",
     "Arguments",
     "AttemptLog",
@@ -68,6 +71,7 @@ __all__ = [
     "Future",
     "InputText",
     "Journal",
+    "KeyValues",
     "Mailbox",
     "Maintenance",
     "Notice",

@@ -9,7 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
-from fanwise.server.guard import Guard, Identify
+from fanwise.server.guard import Guard
 from fanwise.server.parts import Parts
 from fanwise.server.table import TABLE
 from fanwise.wiring import new_token
@@ -29,13 +29,13 @@ _LINE_BYTES: Final = 8_190
 class HttpServer:
     """Answers requests until it is stopped."""
 
-    def __init__(self, parts: Parts, listener: socket.socket, identify: Identify) -> None:
-        self.url = parts.site.url
+    def __init__(self, parts: Parts, listener: socket.socket) -> None:
+        self.parts = parts
         self._listener = listener
         self._stop = asyncio.Event()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fanwise-http")
         self._app = web.Application()
-        Guard(parts, identify, self._threads, new_token).adopt(self._app, TABLE)
+        Guard(parts, self._threads, new_token).adopt(self._app, TABLE)
 
     def stop(self) -> None:
         """Take no more requests; called on the event loop's thread."""

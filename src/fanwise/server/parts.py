@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fanwise.ports import (
+    Access,
     Fires,
     Mailbox,
     Maintenance,
@@ -19,6 +20,7 @@ from fanwise.reports.ownership import Runs
 
 if TYPE_CHECKING:
     from fanwise.ports import Clock
+    from fanwise.server.identity import Identity
     from fanwise.server.sites import Site
     from fanwise.service.projects import WatchedProject
     from fanwise.wiring import Settings
@@ -33,6 +35,7 @@ class ServedStore(
     Shares,
     Waits,
     Fires,
+    Access,
     Maintenance,
     Protocol,
 ):
@@ -51,4 +54,5 @@ class Parts(NamedTuple):
     project: WatchedProject
     settings: Settings
     site: Site
+    identity: Identity
     clock: Clock

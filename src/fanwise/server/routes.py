@@ -95,7 +95,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     `role` is the least that may ask; a route without one is open to all, and says why in `is_open`.
     A body is JSON of the struct `body`; without one, the handler reads what it takes from the
-    request, at most `most_bytes`. `audit` is the word for it in the audit; reading has none.
+    request, at most `most_bytes`. `audit` is the word for it in the audit; reading has none. One
+    that `takes_ticket` may be opened by a link.
     """
 
     method: str
@@ -109,5 +110,6 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     errors: tuple[type[FanwiseError], ...] = ()
     audit: str = ""
+    takes_ticket: bool = False
     rate: Rate = READS
     most_bytes: int = MOST_BODY_BYTES

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from fanwise.server import versions
+from fanwise.server import sessions, tokens, versions
 from fanwise.server.page import table as page
 from fanwise.server.routes import Route
 
-TABLE: Final[tuple[Route, ...]] = (*versions.ROUTES, *page.ROUTES)
+TABLE: Final[tuple[Route, ...]] = (
+    *sessions.ROUTES,
+    *tokens.ROUTES,
+    *versions.ROUTES,
+    *page.ROUTES,
+)

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 13))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 15))
 
 _NUMBER = "BIGINT NOT NULL"
 _TEXT = "TEXT NOT NULL"
@@ -139,6 +139,8 @@ submissions = Table(
         "key": "TEXT",
         "most": "BIGINT",
         "is_held_back": _SELDOM,
+        "ordered": "TEXT",
+        "ordered_after": "BIGINT",
     },
     key=("run_no",),
     unique={"submissions_once": ("once",)},
@@ -402,6 +404,90 @@ fires = Table(
     serial="fire_no",
 )
 
+# Of every secret only a hash is here.
+tokens = Table(
+    "tokens",
+    {
+        "id": _TEXT,
+        "name": _TEXT,
+        "secret_hash": _TEXT,
+        "role": _TEXT,
+        "workflows": _TEXT,
+        "made_at": _TIME,
+        "expires_at": "DOUBLE PRECISION",
+        "used_at": "DOUBLE PRECISION",
+        "revoked_at": "DOUBLE PRECISION",
+    },
+    key=("id",),
+    clustered=True,
+)
+
+sessions = Table(
+    "sessions",
+    {
+        "cookie_hash": _TEXT,
+        "key_hash": _TEXT,
+        "token_id": _TEXT,
+        "expires_at": _TIME,
+        "made_at": _TIME,
+        "used_at": _TIME,
+    },
+    key=("cookie_hash",),
+    clustered=True,
+)
+
+tickets = Table(
+    "tickets",
+    {"secret_hash": _TEXT, "token_id": _TEXT, "target": _TEXT, "expires_at": _TIME},
+    key=("secret_hash",),
+    clustered=True,
+)
+
+audit = Table(
+    "audit",
+    {
+        "audit_no": "BIGINT",
+        "at": _TIME,
+        "action": _TEXT,
+        "token_id": _TEXT,
+        "name": _TEXT,
+        "address": _TEXT,
+        "target": _TEXT,
+        "status": _NUMBER,
+        "fields": _TEXT,
+        "request_id": _TEXT,
+    },
+    key=("audit_no",),
+    indexes={"audit_at": "(at)"},
+    serial="audit_no",
+)
+
+# A key that is deleted keeps its row for a while, with no value and a time in `expires_at`, so that
+# its versions go on.
+kv = Table(
+    "kv",
+    {
+        "name": _TEXT,
+        "version": _NUMBER,
+        "is_secret": _FLAG,
+        "set_at": _TIME,
+        "set_by": _TEXT,
+        "expires_at": "DOUBLE PRECISION",
+        "value": "TEXT",
+    },
+    key=("name",),
+    indexes={"kv_expires": "(expires_at) WHERE expires_at IS NOT NULL"},
+    clustered=True,
+)
+
+# The keys that a visit has read, as JSON: it reads each once, also if it starts again.
+kv_readings = Table(
+    "kv_readings",
+    {"run_no": _NUMBER, "path": _TEXT, "found": _TEXT},
+    key=("run_no", "path"),
+    clustered=True,
+)
+
 # The ends of runs, and fires that made none, as run triggers take them up. They are given their
 # numbers one after the other once they can be read, so that none is overlooked.
 endings = Table(
@@ -457,7 +543,8 @@ TABLES = (
     *(runs, tags, engines, leases, requests, submissions),
     *(bounds, slots, waiters, repeats, shares, paces),
     *(tasks, events, items, payloads, logs, sleeps, waits, signals),
-    *(triggers, fires, endings, sequences, watches, seen_files),
+    *(triggers, fires, endings, sequences, watches, seen_files, kv, kv_readings),
+    *(tokens, sessions, tickets, audit),
 )
 
 TABLES_OF_RUNS = tuple(each for each in TABLES if "run_no" in each.columns and each is not runs)

@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 from msgspec.structs import replace
 
 from fanwise.model import CloseWaits, Discard, Record, RunRecord, SlotWish
-from fanwise.stores import ending_statements, rows, statements, wait_statements
+from fanwise.stores import ending_statements, rows, sql_kv, statements, wait_statements
 from fanwise.stores.database import Database, Reader, Writer, refused
 from fanwise.stores.new_runs import (
     id_is_taken,
@@ -23,8 +23,10 @@ from fanwise.stores.new_runs import (
     run_values,
 )
 from fanwise.stores.rows import SqlValue, items_within, steps_within
+from fanwise.stores.sql_access import SqlAccess
 from fanwise.stores.sql_endings import SqlEndings
 from fanwise.stores.sql_fires import SqlFires
+from fanwise.stores.sql_kv import SqlKeyValues
 from fanwise.stores.sql_maintenance import SqlMaintenance
 from fanwise.stores.sql_ownership import (
     LEASE,
@@ -180,9 +182,11 @@ def _discard(writer: Writer, record: Discard) -> None:
                 writer.execute(statement, run_no=run_no, **bounds)
         writer.execute(statements.DISCARD_SLEEP, run_no=run_no, path=record.under)
         writer.execute(wait_statements.DISCARD, run_no=run_no, path=record.under)
+        writer.execute(sql_kv.DISCARD_READINGS, run_no=run_no, path=record.under)
         for bounds in (steps, items):
             writer.execute(statements.DISCARD_SLEEPS_WITHIN, run_no=run_no, **bounds)
             writer.execute(wait_statements.DISCARD_WITHIN, run_no=run_no, **bounds)
+            writer.execute(sql_kv.DISCARD_READINGS_WITHIN, run_no=run_no, **bounds)
 
 
 def _close(writer: Writer, closing: CloseWaits) -> None:
@@ -202,6 +206,8 @@ class SqlStore(
     SqlShares,
     SqlWaits,
     SqlFires,
+    SqlAccess,
+    SqlKeyValues,
     SqlEndings,
     SqlMaintenance,
 ):

@@ -8,9 +8,11 @@ from typing import Final, Literal, NamedTuple, Protocol, Self
 import msgspec
 
 from fanwise.ports import (
+    Access,
     Endings,
     Fires,
     Journal,
+    KeyValues,
     Mailbox,
     Maintenance,
     Ownership,
@@ -67,6 +69,8 @@ class Store(
     Shares,
     Waits,
     Fires,
+    Access,
+    KeyValues,
     Endings,
     Maintenance,
     Protocol,

@@ -61,7 +61,7 @@ def serve(
     ray: options.RayAddress = None,
     store: options.StoreUrl = None,
 ) -> None:
-    """Fire the triggers of a project, run what they start, and answer HTTP.
+    """Fire a project's triggers, run what is due, answer HTTP.
 
     The project is that of the current folder. Its files are read again when they change; one that
     has become wrong keeps what it said before. Several servers may share a store. Ctrl-C or SIGTERM

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
@@ -56,9 +57,13 @@ async def _serve(open_serving: OpenServing, open_http: OpenHttp, workers: StartW
 
         interruption = Interruption(stop, say)
         with interruption.listening():
-            where = "" if http is None else f" at {http.url}"
+            where = "" if http is None else f" at {http.parts.site.url}"
             many = count(len(serving.project.triggers), "trigger")
             say(f"Serving {many}{where}; Ctrl-C stops.")
+            if http is not None and sys.stderr.isatty():
+                from fanwise.server.opening import sign_in_link
+
+                say(f"Sign in, once and within five minutes: {sign_in_link(http)}")
             try:
                 async with asyncio.TaskGroup() as group:
                     for part in parts:
