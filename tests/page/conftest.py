@@ -37,5 +37,5 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def visitor(browser: Browser, site: Served) -> Iterator[Visitor]:
-    with visiting(browser, site.origin) as found:
+    with visiting(browser, site) as found:
         yield found

@@ -69,7 +69,7 @@ def test_kinds_lead_to_their_items_and_these_to_each_other(visitor: Visitor) -> 
     visitor.open("runs/checked")
     visitor.find("td a, th a", "Refused").click()
     rows = visitor.find("#items tbody tr")
-    expect(rows).to_have_count(8)
+    expect(rows).to_have_count(9)
     assert all("Refused" in text for text in rows.all_inner_texts())
     rows.first.locator("a").click()
     expect(visitor.find("h1", "each[3]")).to_be_visible()

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Locator, Page
 
+from tests.server.served import Served
+
 TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 ARGUMENTS: Final = [
     "--disable-background-networking",
@@ -36,11 +38,10 @@ def _axe() -> str:
 class Visitor:
     """A tab that is signed in. `wrong` has all that no page may do."""
 
-    def __init__(self, page: Page, origin: str, role: str) -> None:
+    def __init__(self, page: Page, origin: str) -> None:
         self.page = page
         self.origin = origin
         self.wrong: list[str] = []
-        page.set_extra_http_headers({"Authorization": f"Bearer {role}"})
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
         page.on("request", self._asked)
@@ -70,7 +71,9 @@ class Visitor:
     def violations(self) -> list[str]:
         """The rules of accessibility that the page breaks, with the element that does."""
         self.page.evaluate(_axe())
-        found = self.page.evaluate("tags => axe.run({runOnly: tags})", TAGS)
+        found = self.page.evaluate(
+            "tags => axe.run({runOnly: tags, resultTypes: ['violations'], iframes: false})", TAGS
+        )
         return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found["violations"]]
 
     def is_wide(self) -> bool:
@@ -82,13 +85,22 @@ class Visitor:
 
 
 @contextmanager
-def visiting(browser: Browser, origin: str, role: str = "admin", **options: Any) -> Iterator[Visitor]:
-    """A visitor of a server, whose pages do nothing wrong while the block lasts."""
+def visiting(
+    browser: Browser, site: Served, role: str | None = "admin", **options: Any
+) -> Iterator[Visitor]:
+    """A visitor of a server, whose pages do nothing wrong while the block lasts.
+
+    It is signed in with the token of a role, unless that is None.
+    """
     context = browser.new_context(**{"viewport": {"width": 1200, "height": 800}, **options})
-    context.add_init_script("localStorage.setItem('fanwise-key:/', 'key')")
     try:
-        visitor = Visitor(context.new_page(), origin, role)
+        if role is not None:
+            token = {"token": site.tokens[role]}
+            begun = context.request.post(f"{site.origin}/api/v1/session", data=token)
+            key = begun.json()["key"]
+            context.add_init_script(f"localStorage.setItem('fanwise-key:/', '{key}')")
+        visitor = Visitor(context.new_page(), site.origin)
         yield visitor
-        assert not visitor.wrong
+        assert not visitor.wrong, visitor.wrong
     finally:
         context.close()
