@@ -67,14 +67,14 @@ def check(number: int) -> int:
         raise fanwise.ActionError(f"host {number} refused", type="Refused", retry=False)
     if number % 20 == 19:
         raise fanwise.ActionError("status 503", type="Unavailable", retry=False)
-    print(f"checked {number}")
+    print(f"checked {number}")  # noqa: T201
     return number
 
 
 @fanwise.action("site.read")
 def read(text: str) -> str:
     """Fail in a way that names a line."""
-    print(f"reading {text}")
+    print(f"reading {text}")  # noqa: T201
     raise ValueError(f"no price in {text}")  # the author's line
 
 

@@ -40,7 +40,8 @@ def test_a_run_that_is_made_elsewhere_is_told_and_moves_no_row(
     news = visitor.find(".news a")
     expect(news).to_contain_text("1 new run")
     after = row.bounding_box()
-    assert before is not None and after is not None
+    assert before is not None
+    assert after is not None
     assert before["x"] == after["x"]
     assert visitor.find("tbody tr").count() == count
     news.click()

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from fanwise.model import Role
+from fanwise.server.page.table import PAGES
 from fanwise.server.routes import Route
 from fanwise.server.table import TABLE
 from tests.server.served import Served
@@ -16,6 +17,8 @@ GUARDED = [name for name, route in NAMED.items() if not route.is_open]
 OPEN = {
     "POST /api/v1/session",
     "POST /api/v1/session/ticket",
+    "GET /assets/{digest}/{name}",
+    *(f"GET {page.path}" for page in PAGES),  # the shell, which holds no data
 }
 
 

@@ -105,7 +105,7 @@ def _age(at: float | None) -> str:
 
 
 def _since(at: float | None) -> str:
-    """The span from a time until now, which goes on by itself."""
+    """The span from a time until now, which a script keeps counting."""
     return _element(at, "span")
 
 
