@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fanwise.server import sessions, tokens, versions
+from fanwise.server import sessions, tokens, versions, vitals
 from fanwise.server.page import table as page
 from fanwise.server.routes import Route
 
@@ -12,5 +12,6 @@ TABLE: Final[tuple[Route, ...]] = (
     *sessions.ROUTES,
     *tokens.ROUTES,
     *versions.ROUTES,
+    *vitals.ROUTES,
     *page.ROUTES,
 )
