@@ -561,6 +561,7 @@ def _services(
         mailbox=store,
         queue=store,
         waits=store,
+        arrivals=store,
         run_slots=store,
         shares=store,
         kv=store,
