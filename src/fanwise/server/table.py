@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fanwise.server import sessions, tokens, versions, vitals
+from fanwise.server.page import table as page
 from fanwise.server.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
@@ -12,4 +13,5 @@ TABLE: Final[tuple[Route, ...]] = (
     *tokens.ROUTES,
     *versions.ROUTES,
     *vitals.ROUTES,
+    *page.ROUTES,
 )
