@@ -680,11 +680,12 @@ def open_taking(
 
 
 class Serving(NamedTuple):
-    """A project that is served: the clock of its triggers, its files, and the store of its runs."""
+    """A project that is served: its clock, its files, the store, and the maker of its runs."""
 
     clock: TriggerClock
     project: WatchedProject
     store: Store
+    runs: TriggeredRuns
 
 
 @contextmanager
@@ -714,7 +715,7 @@ def open_serving(settings: Settings, folder: Path, watcher: ServiceWatcher) -> I
         now = SystemClock()
         deciders = all_deciders(store, runs.make, SystemProcesses(), now, settings.limits)
         clock = TriggerClock(store, project, deciders, now, watcher)
-        yield Serving(clock, project, store)
+        yield Serving(clock, project, store, runs)
 
 
 def triggered_runs(

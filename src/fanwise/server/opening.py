@@ -54,6 +54,7 @@ def parts_of(serving: Serving, settings: Settings, site: Site) -> Parts:
         store=serving.store,
         runs=runs_of(serving.store),
         project=serving.project,
+        make_runs=serving.runs,
         settings=settings,
         site=site,
         identity=Identity(serving.store, clock, new_token),

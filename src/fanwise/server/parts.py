@@ -19,6 +19,7 @@ from fanwise.ports import (
 from fanwise.reports.ownership import Runs
 
 if TYPE_CHECKING:
+    from fanwise.engine.triggered import TriggeredRuns
     from fanwise.ports import Clock
     from fanwise.server.identity import Identity
     from fanwise.server.sites import Site
@@ -46,12 +47,14 @@ class Parts(NamedTuple):
     """Everything that a handler needs. Several threads use it at once.
 
     `runs` are the store's, with the state of the processes that drive them. `project` has the
-    triggers of the folder that is served, as its files were when they were last right.
+    workflows and triggers of the folder that is served, as its files were when they were last
+    right, and `make_runs` makes their runs.
     """
 
     store: ServedStore
     runs: Runs
     project: WatchedProject
+    make_runs: TriggeredRuns
     settings: Settings
     site: Site
     identity: Identity

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 from typing import Final
 
-from fanwise.server import sessions, tokens, versions
+from fanwise.server import (
+    engines,
+    items,
+    logs,
+    runs,
+    sessions,
+    tasks,
+    tokens,
+    triggers,
+    versions,
+    waits,
+    workflows,
+)
 from fanwise.server.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
+    *runs.ROUTES,
+    *tasks.ROUTES,
+    *items.ROUTES,
+    *logs.ROUTES,
+    *workflows.ROUTES,
+    *triggers.ROUTES,
+    *waits.ROUTES,
+    *engines.ROUTES,
     *sessions.ROUTES,
     *tokens.ROUTES,
     *versions.ROUTES,

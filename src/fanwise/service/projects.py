@@ -6,12 +6,17 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Protocol
 
 from fanwise.errors import Diagnostic, FanwiseError
+from fanwise.plan import Plan
 from fanwise.plan.project_triggers import Owned
 from fanwise.service.watcher import ServiceWatcher
 
 
 class ReadProject(Protocol):
-    """The triggers of a project as far as its files are right, and what is wrong with these."""
+    """The workflows and triggers of files that are right, and what is wrong with the others."""
+
+    @property
+    def plans(self) -> Sequence[Plan]:
+        """The workflows of all files that are right."""
 
     @property
     def triggers(self) -> Sequence[Owned]:
@@ -23,7 +28,7 @@ class ReadProject(Protocol):
 
 
 class WatchedProject:
-    """The triggers of a project. One thread at a time calls it.
+    """The workflows and triggers of a project. One thread at a time calls it; any may read these.
 
     `stamp` changes when a file does, and `load` reads the files, without running any author's code.
     """
@@ -34,6 +39,7 @@ class WatchedProject:
         stamp: Callable[[], Hashable],
         watcher: ServiceWatcher,
     ) -> None:
+        self.plans: Sequence[Plan] = ()
         self.triggers: Sequence[Owned] = ()
         self._load = load
         self._stamp = stamp
@@ -55,6 +61,11 @@ class WatchedProject:
         self._seen = self._stamp()
         project = self._load()
         broken = {problem.place.file for problem in project.problems}
+        own = {plan.name for plan in project.plans}
+        self.plans = [
+            *project.plans,
+            *(each for each in self.plans if each.file in broken and each.name not in own),
+        ]
         kept = [each for each in self.triggers if each.trigger.place.file in broken]
         self.triggers = list(_each_once([*project.triggers, *kept]))
         self._tell({str(problem) for problem in project.problems})
