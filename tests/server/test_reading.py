@@ -158,7 +158,7 @@ def test_what_isnt_there_is_told_with_a_suggestion(served: Served) -> None:
 def test_visits_are_told(served: Served) -> None:
     """With the output of each apart."""
     visits = decoded(served.ask("/api/v1/runs/first/tasks"), views.VisitList)["visits"]
-    assert [(each["path"], each["status"]) for each in visits][0] == ("check", "failed")
+    assert (visits[0]["path"], visits[0]["status"]) == ("check", "failed")
     one = decoded(served.ask("/api/v1/runs/third/tasks/report"), views.VisitView)
     assert (one["status"], one["has_items"]) == ("succeeded", False)
 

@@ -87,7 +87,7 @@ class Engine:
     ) -> None:
         self._store = journal
         self._services = services
-        self._factory = RunFactory(services.clock, services.randomness, secrets)
+        self._factory = RunFactory(services.clock, services.randomness, secrets, services.arrivals)
         self._slots = ProcessSlots(services.limits.running)
         self._keeper = LeaseKeeper(
             services.ownership,

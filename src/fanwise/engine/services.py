@@ -25,6 +25,7 @@ from fanwise.engine.visit import Visit
 from fanwise.model import ErrorInfo, Limits
 from fanwise.plan import Plan, PlannedTask, Value
 from fanwise.ports import (
+    Arrivals,
     Clock,
     Executor,
     KeyValues,
@@ -55,6 +56,7 @@ class Services(msgspec.Struct, frozen=True):
     mailbox: Mailbox
     queue: Queue
     waits: Waits
+    arrivals: Arrivals
     run_slots: RunSlots
     shares: Shares
     kv: KeyValues

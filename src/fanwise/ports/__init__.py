@@ -4,6 +4,7 @@ Each is narrow and says what its caller may rely on.
 """
 
 from fanwise.ports.access import Access
+from fanwise.ports.arrivals import Arrivals
 from fanwise.ports.endings import Endings
 from fanwise.ports.execution import (
     ActionCall,
@@ -37,6 +38,7 @@ from fanwise.ports.observer import (
     RerunNotes,
     RerunReason,
     TaskProgress,
+    together,
 )
 from fanwise.ports.queue import Queue
 from fanwise.ports.shares import Shares
@@ -59,6 +61,7 @@ __all__ = [
     "Access",
     "ActionCall",
     "Arguments",
+    "Arrivals",
     "AttemptLog",
     "CallSpec",
     "Catalog",
@@ -98,4 +101,5 @@ __all__ = [
     "Timer",
     "Waits",
     "is_driven",
+    "together",
 ]

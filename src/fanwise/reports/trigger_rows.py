@@ -24,6 +24,7 @@ class TriggerRow(NamedTuple):
     note: str | None
     last_at: str | None
     last_status: str | None
+    trouble: str | None
 
 
 def trigger_rows(
@@ -51,4 +52,5 @@ def _row(owned: Owned, states: Mapping[tuple[str, str], TriggerState], now: floa
         state.note or None,
         None if state.last_at is None else iso_utc(int(state.last_at)),
         state.last_status,
+        state.trouble or None,
     )

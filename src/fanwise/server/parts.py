@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from fanwise.engine.triggered import TriggeredRuns
     from fanwise.ports import Clock
     from fanwise.server.identity import Identity
+    from fanwise.server.readiness import Readiness
     from fanwise.server.sites import Site
     from fanwise.service.projects import WatchedProject
+    from fanwise.telemetry.log_lines import LogLines
+    from fanwise.telemetry.serving import ServerCounts
     from fanwise.wiring import Settings
 
 
@@ -48,7 +51,8 @@ class Parts(NamedTuple):
 
     `runs` are the store's, with the state of the processes that drive them. `project` has the
     workflows and triggers of the folder that is served, as its files were when they were last
-    right, and `make_runs` makes their runs.
+    right, and `make_runs` makes their runs. Each answer is counted in `counts`, and is a line of
+    `access_log` if there is one.
     """
 
     store: ServedStore
@@ -59,3 +63,6 @@ class Parts(NamedTuple):
     site: Site
     identity: Identity
     clock: Clock
+    counts: ServerCounts
+    readiness: Readiness
+    access_log: LogLines | None = None

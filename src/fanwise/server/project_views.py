@@ -140,6 +140,7 @@ class TriggerView(View, frozen=True, kw_only=True):
     note: str | None
     last_at: str | None
     last_status: str | None
+    trouble: str | None
 
 
 class TriggerList(View, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from fanwise.server import (
     tokens,
     triggers,
     versions,
+    vitals,
     waits,
     workflows,
 )
@@ -31,4 +32,5 @@ TABLE: Final[tuple[Route, ...]] = (
     *sessions.ROUTES,
     *tokens.ROUTES,
     *versions.ROUTES,
+    *vitals.ROUTES,
 )
