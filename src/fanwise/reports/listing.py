@@ -12,7 +12,7 @@ from fanwise.model import INTERRUPTED, RunRecord, Status, Submission
 from fanwise.reports.ownership import Filters, Runs
 
 MOST_READ: Final = 5_000
-"""Runs that a page reads at most; one that finds few ends there, and the next one goes on."""
+"""Runs that a page reads at most; a page that finds few ends there, and has a next one."""
 
 
 class RunFilters(NamedTuple):
