@@ -18,6 +18,7 @@ from fanwise.server import (
     waits,
     workflows,
 )
+from fanwise.server.page import table as page
 from fanwise.server.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
@@ -33,4 +34,5 @@ TABLE: Final[tuple[Route, ...]] = (
     *tokens.ROUTES,
     *versions.ROUTES,
     *vitals.ROUTES,
+    *page.ROUTES,
 )

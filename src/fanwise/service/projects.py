@@ -12,7 +12,7 @@ from fanwise.service.watcher import ServiceWatcher
 
 
 class ReadProject(Protocol):
-    """The workflows and triggers of files that are right, and what is wrong with the others."""
+    """Workflows and triggers as far as the files are right, and what is wrong with these."""
 
     @property
     def plans(self) -> Sequence[Plan]:
@@ -28,7 +28,7 @@ class ReadProject(Protocol):
 
 
 class WatchedProject:
-    """The workflows and triggers of a project. One thread at a time calls it; any may read these.
+    """The workflows and triggers of a project. One thread at a time reads the files.
 
     `stamp` changes when a file does, and `load` reads the files, without running any author's code.
     """
@@ -61,14 +61,17 @@ class WatchedProject:
         self._seen = self._stamp()
         project = self._load()
         broken = {problem.place.file for problem in project.problems}
-        own = {plan.name for plan in project.plans}
-        self.plans = [
-            *project.plans,
-            *(each for each in self.plans if each.file in broken and each.name not in own),
-        ]
         kept = [each for each in self.triggers if each.trigger.place.file in broken]
         self.triggers = list(_each_once([*project.triggers, *kept]))
+        files = {plan.file for plan in project.plans}
+        former = [plan for plan in self.plans if plan.file in broken - files]
+        self.plans = [*project.plans, *former]
         self._tell({str(problem) for problem in project.problems})
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """The problems of files, a line each."""
+        return sorted(self._told)
 
     def _tell(self, problems: set[str]) -> None:
         """Tell each problem once for as long as it is there."""
