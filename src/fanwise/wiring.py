@@ -713,11 +713,12 @@ def open_taking(
 
 
 class Serving(NamedTuple):
-    """A project that is served: the clock of its triggers, its files, and the store of its runs."""
+    """A project that is served: its clock, its files, the store, and the maker of its runs."""
 
     clock: TriggerClock
     project: WatchedProject
     store: Store
+    runs: TriggeredRuns
 
 
 @contextmanager
@@ -756,7 +757,7 @@ def open_serving(settings: Settings, folder: Path, watcher: ServiceWatcher) -> I
             Folders(now),
         )
         clock = TriggerClock(store, project, deciders, now, watcher)
-        yield Serving(clock, project, store)
+        yield Serving(clock, project, store, runs)
 
 
 def triggered_runs(
