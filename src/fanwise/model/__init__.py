@@ -60,6 +60,7 @@ from fanwise.model.triggers import (
     TriggerTurn,
 )
 from fanwise.model.waits import (
+    WAKE_PATH,
     CloseWaits,
     OpenWait,
     Signal,
@@ -79,6 +80,7 @@ __all__ = [
     "LONGEST_KEY",
     "MOST_PRIORITY",
     "SHARE_S",
+    "WAKE_PATH",
     "WHEN_FULL",
     "Claim",
     "CloseWaits",
