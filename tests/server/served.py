@@ -11,13 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aiohttp import web
+import msgspec
 
-from fanwise.model import Role, Who
+from fanwise.model import Role
 from fanwise.server.app import HttpServer
 from fanwise.server.opening import parts_of
 from fanwise.server.sites import listen, site_at
+from fanwise.server.token_making import new_token_text
 from fanwise.service.watcher import ServiceWatcher
+from fanwise.stores import Store
+from fanwise.telemetry.serving import ServerCounts
 from fanwise.wiring import open_serving, read_settings
 
 
@@ -46,7 +49,9 @@ class Served(NamedTuple):
 
     port: int
     folder: Path
-    store_url: str
+    store: Store
+    tokens: Mapping[str, str]
+    """The tokens of roles."""
 
     @property
     def host(self) -> str:
@@ -69,7 +74,7 @@ class Served(NamedTuple):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         sent = {"Host": self.host, **(headers or {})}
         if token is not None:
-            sent.setdefault("Authorization", f"Bearer {token}")
+            sent.setdefault("Authorization", f"Bearer {self.tokens.get(token, token)}")
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             if isinstance(body, bytes):
@@ -92,22 +97,20 @@ class Served(NamedTuple):
         return self.ask(path, method="POST", headers=headers, body=text, **options)
 
 
-async def _by_role(request: web.Request) -> Who | None:
-    name = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    return Who(token_id=name, name=name, role=Role(name)) if name in list(Role) else None
-
-
 @contextmanager
-def serving(folder: Path, store_url: str | None = None) -> Iterator[Served]:
+def serving(
+    folder: Path, store_url: str | None = None, *, access_log: Any = None
+) -> Iterator[Served]:
     """A server of the project in a folder."""
     url = store_url or str(folder / "runs.db")
     settings = read_settings(store=url, environment={"HOME": str(folder)})
     with open_serving(settings, folder, ServiceWatcher()) as opened:
         listener = listen("127.0.0.1", 0)
         port = listener.getsockname()[1]
-        parts = parts_of(opened, settings, site_at("127.0.0.1", port))
-        with _running(lambda: HttpServer(parts, listener, _by_role)):
-            yield Served(port, folder, url)
+        parts = parts_of(opened, settings, site_at("127.0.0.1", port), ServerCounts(), access_log)
+        tokens = {each.value: str(new_token_text(opened.store, each, each)) for each in Role}
+        with _running(lambda: HttpServer(parts, listener)):
+            yield Served(port, folder, opened.store, tokens)
 
 
 @contextmanager
@@ -131,3 +134,10 @@ def _running(make: Callable[[], HttpServer]) -> Iterator[None]:
     finally:
         stops[0]()
         thread.join()
+
+
+def decoded(reply: Reply, kind: type[msgspec.Struct]) -> Any:
+    """An answer, which has just the form that the route's documentation tells."""
+    assert reply.status in (200, 201, 202), reply.body
+    msgspec.json.decode(reply.body, type=kind)
+    return reply.json

@@ -33,6 +33,7 @@ from fanwise.cli.commands.schema import schema
 from fanwise.cli.commands.serve import serve
 from fanwise.cli.commands.show import show
 from fanwise.cli.commands.submit import submit
+from fanwise.cli.commands.token import add, listed, revoke
 from fanwise.cli.commands.triggers import following, triggers
 from fanwise.cli.commands.validate import validate
 from fanwise.cli.commands.work import work
@@ -204,6 +205,23 @@ _triggers.command(
     "  fanwise triggers resume nightly --catch-up",
 )(resume_trigger)
 app.add_typer(_triggers, name="triggers")
+
+_token = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Make, list and revoke tokens of a server."
+)
+_token.command(
+    "add",
+    epilog="\b\nExamples:\n  fanwise token add ada --role run\n"
+    "  fanwise token add reports --workflow 'report-*' --expires-in 90d",
+)(add)
+_token.command("list", epilog="\b\nExamples:\n  fanwise token list\n  fanwise token list --json")(
+    listed
+)
+_token.command(
+    "revoke",
+    epilog="\b\nExamples:\n  fanwise token revoke k3xq7m2p\n  fanwise token revoke sign-in-link",
+)(revoke)
+app.add_typer(_token, name="token")
 
 
 def _tell_version(wanted: bool) -> None:

@@ -5,7 +5,16 @@ Records hold data only: no record knows how it is stored, shown or decided upon.
 one reader; import all names from here.
 """
 
-from fanwise.model.access import Role, Who
+from fanwise.model.access import AuditEntry, Role, Session, Ticket, Token, Who
+from fanwise.model.arrivals import (
+    ASKED,
+    EVENT,
+    KEPT_ARRIVALS_S,
+    TRIGGER_FAILED,
+    Arrival,
+    BatchEvent,
+    is_own_event,
+)
 from fanwise.model.endings import INTERRUPTED, Ending
 from fanwise.model.files import SeenFile, Stamp
 from fanwise.model.kv import LONGEST_KEY, KvChange, KvEntry, is_key
@@ -52,6 +61,7 @@ from fanwise.model.summaries import (
     driven_span,
 )
 from fanwise.model.triggers import (
+    DROPPED,
     FireRecord,
     FireStatus,
     NewFire,
@@ -74,14 +84,22 @@ from fanwise.model.waits import (
 
 __all__ = [
     "AGEING_S",
+    "ASKED",
     "DEFAULT_QUEUE",
+    "DROPPED",
+    "EVENT",
     "INTERRUPTED",
+    "KEPT_ARRIVALS_S",
     "LEASE_S",
     "LONGEST_KEY",
     "MOST_PRIORITY",
     "SHARE_S",
+    "TRIGGER_FAILED",
     "WAKE_PATH",
     "WHEN_FULL",
+    "Arrival",
+    "AuditEntry",
+    "BatchEvent",
     "Claim",
     "CloseWaits",
     "Discard",
@@ -121,6 +139,7 @@ __all__ = [
     "RunRecord",
     "RunRequest",
     "SeenFile",
+    "Session",
     "Share",
     "ShareUse",
     "ShareWish",
@@ -134,6 +153,8 @@ __all__ = [
     "Submission",
     "TaskResult",
     "TaskSummary",
+    "Ticket",
+    "Token",
     "TriggerState",
     "TriggerTurn",
     "VisitRecord",
@@ -147,4 +168,5 @@ __all__ = [
     "driven_span",
     "inner_path",
     "is_key",
+    "is_own_event",
 ]

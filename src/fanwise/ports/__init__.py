@@ -3,6 +3,8 @@
 Each is narrow and says what its caller may rely on.
 """
 
+from fanwise.ports.access import Access
+from fanwise.ports.arrivals import Arrivals
 from fanwise.ports.endings import Endings
 from fanwise.ports.execution import (
     ActionCall,
@@ -36,6 +38,7 @@ from fanwise.ports.observer import (
     RerunNotes,
     RerunReason,
     TaskProgress,
+    together,
 )
 from fanwise.ports.queue import Queue
 from fanwise.ports.shares import Shares
@@ -55,8 +58,10 @@ from fanwise.ports.waits import Waits
 __all__ = [
     "PAGE_BYTES",
     "SECRET_PREFIX",
+    "Access",
     "ActionCall",
     "Arguments",
+    "Arrivals",
     "AttemptLog",
     "CallSpec",
     "Catalog",
@@ -96,4 +101,5 @@ __all__ = [
     "Timer",
     "Waits",
     "is_driven",
+    "together",
 ]

@@ -161,8 +161,8 @@ class Records(Pages, Protocol):
         With the path of a task or item that ran a child workflow, `check[17]`, its steps instead.
         """
 
-    def events(self, run_no: int) -> Iterator[RecordedEvent]:
-        """The run's events, in the order of `seq`."""
+    def events(self, run_no: int, *, after: int = 0) -> Iterator[RecordedEvent]:
+        """The run's events with a `seq` over `after`, in its order."""
 
     def driving_events(self, run_no: int) -> Sequence[RecordedEvent]:
         """The run's events from which on a process drove it: `RunStarted` and `RunResumed`."""
@@ -249,6 +249,12 @@ class Maintenance(Protocol):
 
     def size(self) -> StoreSize:
         """How large the store is. It is quick, however large that is."""
+
+    def is_current(self) -> bool:
+        """Say whether the store still has the form that this version of fanwise works with.
+
+        It is a quick question, by which it is seen that the store answers.
+        """
 
     def export(self, run_id: str) -> Iterator[Record]:
         """All that is recorded of a run, as of one moment; nothing if there is no such run.

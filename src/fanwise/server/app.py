@@ -9,7 +9,8 @@ from typing import Final
 
 from aiohttp import web
 
-from fanwise.server.guard import Guard, Identify
+from fanwise.server.guard import Guard
+from fanwise.server.observed import observe
 from fanwise.server.parts import Parts
 from fanwise.server.table import TABLE
 from fanwise.wiring import new_token
@@ -29,13 +30,14 @@ _LINE_BYTES: Final = 8_190
 class HttpServer:
     """Answers requests until it is stopped."""
 
-    def __init__(self, parts: Parts, listener: socket.socket, identify: Identify) -> None:
-        self.url = parts.site.url
+    def __init__(self, parts: Parts, listener: socket.socket) -> None:
+        self.parts = parts
         self._listener = listener
         self._stop = asyncio.Event()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fanwise-http")
         self._app = web.Application()
-        Guard(parts, identify, self._threads, new_token).adopt(self._app, TABLE)
+        observe(self._app, parts)
+        Guard(parts, self._threads, new_token).adopt(self._app, TABLE)
 
     def stop(self) -> None:
         """Take no more requests; called on the event loop's thread."""
@@ -54,9 +56,11 @@ class HttpServer:
             max_field_size=_LINE_BYTES,
         )
         await runner.setup()
+        watching = asyncio.create_task(self.parts.counts.watch_loop())
         try:
             await web.SockSite(runner, self._listener).start()
             await self._stop.wait()
         finally:
+            watching.cancel()
             await runner.cleanup()
             self._threads.shutdown(wait=False, cancel_futures=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
@@ -15,6 +16,8 @@ from fanwise.server.routes import JSON, Fields
 
 BODY_S: Final = 10.0
 """The time in which a body has to arrive."""
+
+_MOST_NAMES: Final = 100
 
 
 def read_query(kind: type[Fields] | None, given: MultiMapping[str]) -> Fields | None:
@@ -58,6 +61,21 @@ async def read_body(
         raise Refusal(400, "bad-request", f"The body is wrong: {error}.") from None
     except RecursionError:
         raise Refusal(400, "bad-request", "The body is nested too deeply.") from None
+
+
+def field_names(body: Fields | None) -> tuple[str, ...]:
+    """Return the names of the fields that a body gives, and of what a map in it holds; no values.
+
+    A field that is what it is without the body counts as not given.
+    """
+    found: list[str] = []
+    for field in () if body is None else msgspec.structs.fields(body):
+        value = getattr(body, field.name)
+        if isinstance(value, Mapping):
+            found += [f"{field.encode_name}.{name}" for name in value]
+        elif value != field.default:
+            found.append(field.encode_name)
+    return tuple(found[:_MOST_NAMES])
 
 
 def require_size(request: web.Request, most_bytes: int) -> None:

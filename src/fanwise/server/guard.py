@@ -13,15 +13,17 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 from aiohttp import web
+from multidict import MultiDict, MultiMapping
 
-from fanwise.errors import FanwiseError
-from fanwise.model import Who
+from fanwise.errors import FanwiseError, StoreError
+from fanwise.model import AuditEntry, Who
 from fanwise.server.buckets import Buckets
-from fanwise.server.forms import read_body, read_query
+from fanwise.server.cookies import TICKET, shown_by
+from fanwise.server.forms import field_names, read_body, read_query
 from fanwise.server.parts import Parts
 from fanwise.server.problems import PROBLEM_TYPE, Problem, Refusal, problem_of
 from fanwise.server.routes import Answer, Call, Given, Route
@@ -48,9 +50,9 @@ _OWN_SITES: Final = ("same-origin", "none")
 REQUEST_ID: Final = web.RequestKey("id", str)
 """The id of a request, by which the server's own output and the audit name it."""
 
-Identify: TypeAlias = Callable[[web.Request], Awaitable[Who | None]]
-"""Tells who makes a request by its credentials; None if it has none, or they aren't valid."""
-
+_AUDITED: Final = web.RequestKey("audited", AuditEntry)
+_Taken = TypeVar("_Taken")
+_Given = TypeVar("_Given")
 _Handle: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _log = logging.getLogger(__name__)
@@ -59,11 +61,8 @@ _log = logging.getLogger(__name__)
 class Guard:
     """Lets requests through to the handlers of a table of routes."""
 
-    def __init__(
-        self, parts: Parts, identify: Identify, threads: Executor, new_id: Callable[[], str]
-    ) -> None:
+    def __init__(self, parts: Parts, threads: Executor, new_id: Callable[[], str]) -> None:
         self._parts = parts
-        self._identify = identify
         self._threads = threads
         self._new_id = new_id
         self._buckets = Buckets()
@@ -81,8 +80,16 @@ class Guard:
         app.on_response_prepare.append(self._prepare)
 
     async def _admit(self, request: web.Request, handler: _Handle) -> web.StreamResponse:
-        """Check what doesn't depend on the route, and make each failure an answer."""
+        """Answer a request, and note it in the audit if its route says so."""
         request[REQUEST_ID] = self._new_id()
+        response = await self._answer(request, handler)
+        if (entry := request.get(_AUDITED)) is not None:
+            entry = msgspec.structs.replace(entry, status=response.status)
+            await self._in_thread(self._note, entry)
+        return response
+
+    async def _answer(self, request: web.Request, handler: _Handle) -> web.StreamResponse:
+        """Check what doesn't depend on the route, and make each failure an answer."""
         try:
             self._require_own_host(request)
             return await handler(request)
@@ -109,8 +116,10 @@ class Guard:
             self._require_own_page(request, route)
             who = await self._require_role(request, route)
             self._require_rate(request, route, who)
-            query = read_query(route.query, request.query)
+            query = read_query(route.query, _own_query(request, route))
             body = await read_body(route.body, request, route.most_bytes)
+            if who is not None and route.audit:
+                request[_AUDITED] = self._entry(request, route, who, field_names(body))
             call = Call(request, self._parts, who, request[REQUEST_ID], query, body)
             given = await self._run(route, call)
             return given if isinstance(given, web.StreamResponse) else _response(given)
@@ -121,10 +130,12 @@ class Guard:
         if inspect.iscoroutinefunction(route.handler):
             given: Given = await route.handler(call)
             return given
-        loop = asyncio.get_running_loop()
-        made = await loop.run_in_executor(self._threads, route.handler, call)
+        made = await self._in_thread(route.handler, call)
         assert not isinstance(made, Awaitable)
         return made
+
+    async def _in_thread(self, work: Callable[[_Taken], _Given], taken: _Taken) -> _Given:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, taken)
 
     # Checks
 
@@ -155,7 +166,8 @@ class Guard:
     async def _require_role(self, request: web.Request, route: Route) -> Who | None:
         if route.is_open:
             return None
-        who = await self._identify(request)
+        shown = shown_by(request, self._parts.site, takes_ticket=route.takes_ticket)
+        who = await self._in_thread(self._parts.identity.who, shown)
         if who is None:
             raise Refusal(
                 401,
@@ -165,12 +177,16 @@ class Guard:
                 headers={"WWW-Authenticate": "Bearer"},
             )
         if route.role is None or not who.role.covers(route.role):
+            if route.audit:
+                request[_AUDITED] = self._entry(request, route, who, ())
             raise Refusal(
                 403,
                 "forbidden",
                 f'This needs the role "{route.role}", and the token has "{who.role}".',
                 hint="Ask with another token.",
             )
+        if route.sees_all and who.workflows:
+            raise Refusal(403, "forbidden", "This tells of all workflows; the token sees some.")
         return who
 
     def _require_rate(self, request: web.Request, route: Route, who: Who | None) -> None:
@@ -185,6 +201,29 @@ class Guard:
                 headers={"Retry-After": str(int(wait_s) + 1)},
             )
 
+    # Audit
+
+    def _entry(
+        self, request: web.Request, route: Route, who: Who, fields: tuple[str, ...]
+    ) -> AuditEntry:
+        return AuditEntry(
+            action=route.audit,
+            token_id=who.token_id,
+            name=who.name,
+            address=request.remote or "",
+            target=request.path,
+            status=0,
+            fields=fields,
+            request_id=request[REQUEST_ID],
+        )
+
+    def _note(self, entry: AuditEntry) -> None:
+        """Add an entry to the audit; the request has had its effect by then."""
+        try:
+            self._parts.store.note_audit(entry)
+        except StoreError as error:
+            _log.error("request %s isn't in the audit: %s", entry.request_id, error)
+
     # Answers
 
     def _problem(
@@ -197,7 +236,8 @@ class Guard:
         )
 
     async def _prepare(self, request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(HEADERS)
+        for name, text in HEADERS.items():
+            response.headers.setdefault(name, text)
         response.headers.setdefault("Cache-Control", "no-store")
         if self._parts.site.is_https:
             response.headers["Strict-Transport-Security"] = _HSTS
@@ -206,6 +246,13 @@ class Guard:
 
 
 _FAULT: Final = "The server's own output says more under the id of the request."
+
+
+def _own_query(request: web.Request, route: Route) -> MultiMapping[str]:
+    """The query of a request without its ticket."""
+    if not route.takes_ticket or TICKET not in request.query:
+        return request.query
+    return MultiDict((name, text) for name, text in request.query.items() if name != TICKET)
 
 
 def _response(answer: Answer) -> web.Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fanwise.ports import (
+    Access,
     Fires,
     Mailbox,
     Maintenance,
@@ -18,9 +19,14 @@ from fanwise.ports import (
 from fanwise.reports.ownership import Runs
 
 if TYPE_CHECKING:
+    from fanwise.engine.triggered import TriggeredRuns
     from fanwise.ports import Clock
+    from fanwise.server.identity import Identity
+    from fanwise.server.readiness import Readiness
     from fanwise.server.sites import Site
     from fanwise.service.projects import WatchedProject
+    from fanwise.telemetry.log_lines import LogLines
+    from fanwise.telemetry.serving import ServerCounts
     from fanwise.wiring import Settings
 
 
@@ -33,6 +39,7 @@ class ServedStore(
     Shares,
     Waits,
     Fires,
+    Access,
     Maintenance,
     Protocol,
 ):
@@ -43,12 +50,19 @@ class Parts(NamedTuple):
     """Everything that a handler needs. Several threads use it at once.
 
     `runs` are the store's, with the state of the processes that drive them. `project` has the
-    triggers of the folder that is served, as its files were when they were last right.
+    workflows and triggers of the folder that is served, as its files were when they were last
+    right, and `make_runs` makes their runs. Each answer is counted in `counts`, and is a line of
+    `access_log` if there is one.
     """
 
     store: ServedStore
     runs: Runs
     project: WatchedProject
+    make_runs: TriggeredRuns
     settings: Settings
     site: Site
+    identity: Identity
     clock: Clock
+    counts: ServerCounts
+    readiness: Readiness
+    access_log: LogLines | None = None

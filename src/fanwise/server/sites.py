@@ -28,6 +28,7 @@ class Site(NamedTuple):
     """
 
     url: str
+    port: int
     origins: Mapping[str, str]
     public_url: str | None = None
 
@@ -100,7 +101,7 @@ def site_at(
         url, name = public
         parts = urlsplit(url)
         origins[name] = f"{parts.scheme}://{name}"
-    return Site(url, origins, None if public is None else public[0])
+    return Site(url, port, origins, None if public is None else public[0])
 
 
 def _names(host: str, port: int) -> list[str]:

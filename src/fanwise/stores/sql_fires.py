@@ -28,10 +28,16 @@ from fanwise.model import (
     TriggerState,
     TriggerTurn,
 )
-from fanwise.stores import ending_statements, fire_statements, queue_statements, slot_statements
+from fanwise.stores import (
+    ending_statements,
+    fire_statements,
+    queue_statements,
+    slot_statements,
+)
 from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.new_runs import id_is_taken, insert_run, run_values
 from fanwise.stores.rows import Row, SqlValue
+from fanwise.stores.sql_arrivals import emit_failures, sort_arrivals, take_batch
 from fanwise.stores.sql_queue import enter_queue
 from fanwise.stores.sql_slots import end_unstarted, limits_of_place, lock_keys, release
 
@@ -112,14 +118,14 @@ class SqlFires:
 
     def resume_trigger(self, workflow: str, name: str, *, catches_up: bool) -> bool:
         """Resume a trigger; see `Fires.resume_trigger`."""
-        return self._database.controlling(
-            lambda writer: (
-                writer.change(
-                    fire_statements.RESUME, workflow=workflow, name=name, catches_up=catches_up
-                )
-                > 0
-            )
-        )
+        names = {"workflow": workflow, "name": name}
+
+        def resume(writer: Writer) -> bool:
+            if not catches_up:
+                writer.execute(fire_statements.FORGET_PAUSE, **names)
+            return writer.change(fire_statements.RESUME, catches_up=catches_up, **names) > 0
+
+        return self._database.controlling(resume)
 
 
 def _to_state(row: Row) -> TriggerState:
@@ -137,6 +143,8 @@ def _to_state(row: Row) -> TriggerState:
         has_held,
         taken_to,
         trouble,
+        batches,
+        has_arrivals,
     ) = row
     return TriggerState(
         workflow,
@@ -152,6 +160,8 @@ def _to_state(row: Row) -> TriggerState:
         bool(has_held),
         taken_to,
         trouble,
+        None if batches is None else batches.encode(),
+        bool(has_arrivals),
     )
 
 
@@ -200,7 +210,7 @@ def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | Non
     found = writer.read(fire_statements.NEXT_TURN, turn=turn.turn, **names)
     if not found:
         return None
-    trigger_no, number = found[0]
+    trigger_no, number, listens = found[0]
     if turn.cursor is not None:
         writer.execute(
             fire_statements.MOVE,
@@ -209,6 +219,7 @@ def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | Non
             decided_to=turn.cursor,
             next_at=turn.next_at,
         )
+    sort_arrivals(writer, trigger_no, turn)
     _watch(writer, trigger_no, turn)
     writer.execute(fire_statements.CLOSE, trigger_no=trigger_no)
     for run_id in turn.cancels:
@@ -225,6 +236,7 @@ def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | Non
             last_at=last.at,
             last_status=last.status.value,
         )
+        emit_failures(writer, turn, listens)
     if number % _FORGET_EACH == 0:
         writer.execute(fire_statements.FORGET, trigger_no=trigger_no)
     return run_ids
@@ -272,12 +284,13 @@ def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | N
     )
     if found and fire.status is FireStatus.FAILED and fire.facts is not None:
         writer.execute(ending_statements.FIRE_FAILED, fire_no=found[0][0])
-    if not found or fire.run is None:
-        return None
-    run_no, run = _insert(writer, fire.run, place)
-    enter_queue(writer, run_no, run, fire.place)
-    writer.execute(fire_statements.HAS_RUN, fire_no=found[0][0], run_id=run.id)
-    return run.id
+    made: tuple[int, RunRecord] | None = None
+    if found and fire.run is not None:
+        made = _insert(writer, fire.run, place)
+        enter_queue(writer, *made, fire.place)
+        writer.execute(fire_statements.HAS_RUN, fire_no=found[0][0], run_id=made[1].id)
+    take_batch(writer, trigger_no, fire, None if made is None else made[0])
+    return None if made is None else made[1].id
 
 
 def _insert(writer: Writer, run: RunRecord, place: str) -> tuple[int, RunRecord]:

@@ -8,6 +8,8 @@ from typing import Final, Literal, NamedTuple, Protocol, Self
 import msgspec
 
 from fanwise.ports import (
+    Access,
+    Arrivals,
     Endings,
     Fires,
     Journal,
@@ -68,6 +70,8 @@ class Store(
     Shares,
     Waits,
     Fires,
+    Arrivals,
+    Access,
     KeyValues,
     Endings,
     Maintenance,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from fanwise.model import TriggerState
     from fanwise.packs.projects import Project
+    from fanwise.reports.trigger_rows import TriggerRow
     from fanwise.triggers.preview import Upcoming
     from fanwise.wiring import Settings
 
@@ -34,7 +35,8 @@ def triggers(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Tell problems and warnings alone; exit status 1 for warnings."
+            "--check",
+            help="Tell problems, warnings and unreadable folders alone; exit status 1 for these.",
         ),
     ] = False,
     store: options.StoreUrl = None,
@@ -51,19 +53,32 @@ def triggers(
 
     settings = read_settings(store=store)
     project = load_triggers(settings, Path.cwd())
+    states = _states(settings, store)
     for line in error_lines(DefinitionError(project.problems)):
         say(line)
     if check:
         for line in warning_lines(project.warnings):
             say(line)
+    troubles = _trouble_lines(project, states)
+    for line in troubles if check or not json else ():
+        say(line)
     if json:
-        print_results([as_json(_project_object(project, _states(settings, store)))])
+        print_results([as_json(_project_object(project, states))])
     elif not check:
-        print_results(_project_lines(project, _states(settings, store)))
+        print_results(_project_lines(project, states))
     if project.problems:
         raise typer.Exit(WRONG)
-    if check and project.warnings:
+    if check and (project.warnings or troubles):
         raise typer.Exit(_WARNED)
+
+
+def _trouble_lines(project: Project, states: States) -> list[str]:
+    """A line for each trigger whose folder can't be read."""
+    return [
+        f"{clean(each.place)}  {clean(each.trouble)}"
+        for each in _rows(project, states)
+        if each.trouble
+    ]
 
 
 def _states(settings: Settings, store: str | None) -> States:
@@ -179,7 +194,7 @@ def _project_lines(project: Project, states: States) -> list[str]:
             clean(each.workflow),
             clean(each.trigger),
             each.kind if each.enabled else f"{each.kind}, off",
-            "paused" if each.paused_at else each.next or "",
+            "paused" if each.paused_at else "trouble" if each.trouble else each.next or "",
             f"{each.last_at} {each.last_status}" if each.last_at else "",
             clean(each.place),
         )
@@ -198,50 +213,7 @@ def _project_object(project: Project, states: States) -> dict[str, object]:
     }
 
 
-class _Row(NamedTuple):
-    """A trigger of a project as both faces tell it.
+def _rows(project: Project, states: States) -> list[TriggerRow]:
+    from fanwise.reports.trigger_rows import trigger_rows
 
-    `next` is None without a schedule, and while it is paused.
-    """
-
-    workflow: str
-    trigger: str
-    kind: str
-    enabled: bool
-    next: str | None
-    place: str
-    paused_at: str | None
-    note: str | None
-    last_at: str | None
-    last_status: str | None
-
-
-def _rows(project: Project, states: States) -> list[_Row]:
-    from fanwise.model import TriggerState
-    from fanwise.triggers.local_times import iso_utc
-    from fanwise.triggers.preview import upcoming
-
-    now = time.time()
-    rows = []
-    for each in project.triggers:
-        trigger = each.trigger
-        is_on = trigger.definition.enabled
-        scheduled = [trigger.scheduled] if trigger.scheduled is not None and is_on else []
-        names = (each.plan.name, trigger.name)
-        state = states.get(names) or TriggerState(*names)
-        first = upcoming(scheduled, now, 1) if state.paused_at is None else []
-        rows.append(
-            _Row(
-                each.plan.name,
-                trigger.name,
-                trigger.kind,
-                is_on,
-                iso_utc(first[0].at) if first else None,
-                str(trigger.place),
-                None if state.paused_at is None else iso_utc(int(state.paused_at)),
-                state.note or None,
-                None if state.last_at is None else iso_utc(int(state.last_at)),
-                state.last_status,
-            )
-        )
-    return rows
+    return trigger_rows(project.triggers, states, time.time())
