@@ -18,6 +18,7 @@ from fanwise.engine.activity import Activity
 from fanwise.engine.blocking import run_blocking
 from fanwise.engine.capture import capturing, unheard
 from fanwise.engine.children import run_child
+from fanwise.engine.dozing import DozeWatch
 from fanwise.engine.driver import WorkflowDriver
 from fanwise.engine.emitting import Emitter
 from fanwise.engine.entering import Entrance, LeftOutError, unstarted, wish_of
@@ -44,7 +45,7 @@ from fanwise.model import (
     Status,
 )
 from fanwise.plan import Plan
-from fanwise.ports import Journal, Observer, Secrets
+from fanwise.ports import Journal, Observer, Secrets, together
 from fanwise.reports.lookup import run_by_id
 from fanwise.values import Json, decode
 
@@ -55,13 +56,15 @@ GRACE_S = 30.0
 class Session(msgspec.Struct):
     """One run in progress: the journal that it shares, its observer, and its requests.
 
-    `has_heard` says that another process has asked for something.
+    `has_heard` says that another process has asked for something, and `may_doze` that another
+    process resumes the run if it is left while it sleeps.
     """
 
     journal: JournalWriter
     observer: Observer
     inbox: RunInbox
     has_heard: bool = False
+    may_doze: bool = False
 
 
 _Drive = Callable[[Session], Coroutine[Any, Any, Run]]
@@ -309,7 +312,7 @@ class Engine:
     async def _begin(self, run_id: str, drive: _Drive, observer: Observer | None) -> RunHandle:
         """Drive a run in a task of its own, and return when it is recorded and driven."""
         inbox = RunInbox(self._grace_s)
-        task = asyncio.create_task(self._join(drive, inbox, observer or Observer()))
+        task = asyncio.create_task(self._join(drive, inbox, self._watched_by(observer)))
         try:
             begun: list[asyncio.Future[Any]] = [task, inbox.is_begun]
             await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
@@ -319,6 +322,11 @@ class Engine:
         if not inbox.is_begun.done():
             task.result()  # raises: the run can't be driven
         return RunHandle(run_id, inbox, task)
+
+    def _watched_by(self, observer: Observer | None) -> Observer:
+        """The observers of a run as one."""
+        found = [each for each in (self._services.observer, observer) if each is not None]
+        return found[0] if len(found) == 1 else together(found)
 
     async def _join(self, drive: _Drive, inbox: RunInbox, observer: Observer) -> Run:
         """Drive a run among the others of the engine, with whom it shares the journal."""
@@ -456,6 +464,9 @@ class Engine:
         recorder = RunRecorder(plan, record, start, run, rerun, ran_s=lease.ran_s)
         driver = WorkflowDriver(plan, start, prepared.context, run, recorder)
         run.parking.on_broken(driver.tell)
+        dozing = None
+        if session.may_doze and run.may_end_waiting:
+            dozing = DozeWatch(run.activity, self._services.clock, driver.doze)
         is_new = record.started_at is None
         report = observer.run_started if is_new else observer.run_resumed
         report(record.id, record.workflow, tuple(plan.numbers))
@@ -472,6 +483,8 @@ class Engine:
         finally:
             session.inbox.close()
             run.stop.set()
+            if dozing is not None:
+                dozing.close()
             await run.parking.close()
         if ended.status is Status.WAITING:
             # An answer that came while the run was being left finds it waiting only from now on.
