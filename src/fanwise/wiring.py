@@ -697,6 +697,7 @@ def open_serving(settings: Settings, folder: Path, watcher: ServiceWatcher) -> I
     from fanwise.packs.projects import find_folder, project_stamp
     from fanwise.service.clock import TriggerClock
     from fanwise.service.deciders import all_deciders
+    from fanwise.service.folders import Folders
     from fanwise.service.projects import WatchedProject
     from fanwise.stores import open_store
     from fanwise.system import SystemClock, SystemProcesses
@@ -712,7 +713,15 @@ def open_serving(settings: Settings, folder: Path, watcher: ServiceWatcher) -> I
     project.read()
     with open_store(settings.store) as store:
         now = SystemClock()
-        deciders = all_deciders(store, runs.make, SystemProcesses(), now, settings.limits)
+        deciders = all_deciders(
+            store,
+            runs.make,
+            SystemProcesses(),
+            now,
+            settings.limits,
+            str(find_folder(folder).absolute()),
+            Folders(now),
+        )
         clock = TriggerClock(store, project, deciders, now, watcher)
         yield Serving(clock, project, store)
 

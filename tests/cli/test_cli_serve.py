@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -141,6 +142,37 @@ def test_http_is_answered_beside_the_clock(folder: Path) -> None:
         url = said(process, r"at (http://127\.0\.0\.1:\d+);")
         with pytest.raises(HTTPError, match="401"):
             urlopen(f"{url}/api/v1/version")
+
+
+def test_lines_in_json_tell_the_way_of_a_run(folder: Path) -> None:
+    """From its trigger to its end, also in the processes that drive it; each line is an object."""
+    with serving("--log-format", "json") as process:
+        assert process.stderr is not None
+        events = []
+        for line in process.stderr:
+            events.append(json.loads(line))
+            if events[-1]["event"] == "run_ended":
+                break
+    names = [event["event"] for event in events]
+    assert set(names) >= {"serving", "fired", "run_taken", "task_ended", "run_ended"}
+    fired = [run for event in events if event["event"] == "fired" for run in event["runs"]]
+    assert events[-1]["run"] in fired
+    assert events[-1]["status"] == "succeeded"
+    assert events[-1]["workflow"] == "tick"
+
+
+def test_a_process_that_takes_runs_lets_its_metrics_be_read(fanwise, folder: Path) -> None:
+    """At a port of this machine, without a server."""
+    run_id = fanwise("submit", "tick.yaml").out.strip()
+    command = [sys.executable, "-m", "fanwise", "work", "--metrics-port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            url = said(process, r"Metrics at (\S+)")
+            assert said(process, r"(\S+)  has ") == run_id
+            text = urlopen(url).read().decode()
+        finally:
+            process.kill()
+    assert 'fanwise_runs_taken_total{workflow="tick"} 1.0' in text
 
 
 def test_a_wrong_project_is_told(fanwise, write) -> None:

@@ -18,6 +18,7 @@ from fanwise.server.sites import listen, site_at
 from fanwise.server.token_making import new_token_text
 from fanwise.service.watcher import ServiceWatcher
 from fanwise.stores import Store
+from fanwise.telemetry.serving import ServerCounts
 from fanwise.wiring import open_serving, read_settings
 
 
@@ -95,14 +96,16 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def serving(folder: Path, store_url: str | None = None) -> Iterator[Served]:
+def serving(
+    folder: Path, store_url: str | None = None, *, access_log: Any = None
+) -> Iterator[Served]:
     """A server of the project in a folder."""
     url = store_url or str(folder / "runs.db")
     settings = read_settings(store=url, environment={"HOME": str(folder)})
     with open_serving(settings, folder, ServiceWatcher()) as opened:
         listener = listen("127.0.0.1", 0)
         port = listener.getsockname()[1]
-        parts = parts_of(opened, settings, site_at("127.0.0.1", port))
+        parts = parts_of(opened, settings, site_at("127.0.0.1", port), ServerCounts(), access_log)
         tokens = {each.value: str(new_token_text(opened.store, each, each)) for each in Role}
         with _running(lambda: HttpServer(parts, listener)):
             yield Served(port, folder, opened.store, tokens)

@@ -14,6 +14,7 @@ from tests.server.served import Served
 NAMED = {f"{route.method} {route.path}": route for route in TABLE}
 GUARDED = [name for name, route in NAMED.items() if not route.is_open]
 OPEN = {
+    "GET /readyz",
     "POST /api/v1/session",
     "POST /api/v1/session/ticket",
 }

@@ -13,6 +13,7 @@ from fanwise.model import FireRecord, Limits, NewFire, OpenFire, Status
 from fanwise.packs.projects import project_stamp
 from fanwise.service.clock import TriggerClock
 from fanwise.service.deciders import all_deciders
+from fanwise.service.folders import Folders
 from fanwise.service.projects import WatchedProject
 from fanwise.service.watcher import ServiceWatcher
 from fanwise.stores import Store
@@ -65,6 +66,7 @@ class World:
         self.clock = ManualClock(START)
         self.store = store or MemoryStore(self.clock.now)
         self.lines = Lines()
+        self.limits = Limits()
         self.processes = SystemProcesses()
 
     def write(self, **files: str) -> None:
@@ -80,7 +82,15 @@ class World:
             self.lines,
         )
         runs = TriggeredRuns(factory, str(self.folder), ())
-        deciders = all_deciders(self.store, runs.make, self.processes, self.clock, Limits())
+        deciders = all_deciders(
+            self.store,
+            runs.make,
+            self.processes,
+            self.clock,
+            self.limits,
+            str(self.folder),
+            Folders(self.clock, lambda work: work()),
+        )
         return TriggerClock(self.store, project, deciders, self.clock, self.lines)
 
     def fires(self, name: str = "each", workflow: str = "report") -> list[FireRecord]:

@@ -53,8 +53,19 @@ class PlannedTrigger(msgspec.Struct, frozen=True, kw_only=True):
     batch_key: Value | None = None
 
     def admits(self, facts: FrozenDict) -> bool:
-        """True if `when` holds for a fire with these facts. Raises `TemplateError`."""
+        """True if `when` holds for a fire with these facts. Raises `TemplateError`.
+
+        Of events that are gathered each was judged by itself.
+        """
+        if facts.get("events") is not None:
+            return True
         return self.when is None or truth(self.when, _evaluate(self.when, facts))
+
+    def batch_of(self, facts: FrozenDict) -> str:
+        """The key of the batch that an event with these facts is in. Raises `TemplateError`."""
+        if self.batch_key is None:
+            return ""
+        return encode(_evaluate(self.batch_key, facts)).decode()
 
     def parameters_of(self, facts: FrozenDict) -> FrozenDict:
         """The run's parameters for a fire with these facts. Raises `TemplateError`."""

@@ -37,6 +37,7 @@ from fanwise.ports.observer import (
     RerunNotes,
     RerunReason,
     TaskProgress,
+    together,
 )
 from fanwise.ports.queue import Queue
 from fanwise.ports.shares import Shares
@@ -98,4 +99,5 @@ __all__ = [
     "Timer",
     "Waits",
     "is_driven",
+    "together",
 ]

@@ -10,6 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from fanwise.server.guard import Guard
+from fanwise.server.observed import observe
 from fanwise.server.parts import Parts
 from fanwise.server.table import TABLE
 from fanwise.wiring import new_token
@@ -35,6 +36,7 @@ class HttpServer:
         self._stop = asyncio.Event()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fanwise-http")
         self._app = web.Application()
+        observe(self._app, parts)
         Guard(parts, self._threads, new_token).adopt(self._app, TABLE)
 
     def stop(self) -> None:
@@ -54,9 +56,11 @@ class HttpServer:
             max_field_size=_LINE_BYTES,
         )
         await runner.setup()
+        watching = asyncio.create_task(self.parts.counts.watch_loop())
         try:
             await web.SockSite(runner, self._listener).start()
             await self._stop.wait()
         finally:
+            watching.cancel()
             await runner.cleanup()
             self._threads.shutdown(wait=False, cancel_futures=True)

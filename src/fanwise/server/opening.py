@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Final
 from fanwise.server.app import HttpServer
 from fanwise.server.identity import SIGN_IN_TICKET_S, Identity
 from fanwise.server.parts import Parts
+from fanwise.server.readiness import Readiness
 from fanwise.server.sites import Site, listen, site_at
 from fanwise.server.token_making import LINK_TOKEN, require_link_token
 from fanwise.wiring import new_token, runs_of, system_clock
 
 if TYPE_CHECKING:
+    from fanwise.telemetry.log_lines import LogLines
+    from fanwise.telemetry.serving import ServerCounts
     from fanwise.wiring import Serving, Settings
 
 AUDIT_KEPT_S: Final = 400 * 86_400.0
@@ -26,6 +29,8 @@ def open_server(
     public_url: str | None,
     *,
     is_insecure: bool,
+    counts: ServerCounts,
+    access_log: LogLines | None = None,
 ) -> HttpServer:
     """Return a server that listens at an address already.
 
@@ -36,7 +41,7 @@ def open_server(
     bound = listener.getsockname()[1]
     site = site_at(host, bound, public_url, is_insecure=is_insecure)
     serving.store.forget_audit(AUDIT_KEPT_S)
-    return HttpServer(parts_of(serving, settings, site), listener)
+    return HttpServer(parts_of(serving, settings, site, counts, access_log), listener)
 
 
 def sign_in_link(server: HttpServer) -> str:
@@ -47,7 +52,13 @@ def sign_in_link(server: HttpServer) -> str:
     return f"{parts.site.url}/#ticket={ticket}"
 
 
-def parts_of(serving: Serving, settings: Settings, site: Site) -> Parts:
+def parts_of(
+    serving: Serving,
+    settings: Settings,
+    site: Site,
+    counts: ServerCounts,
+    access_log: LogLines | None = None,
+) -> Parts:
     """Return the parts of a project that is served, for handlers."""
     clock = system_clock()
     return Parts(
@@ -58,4 +69,7 @@ def parts_of(serving: Serving, settings: Settings, site: Site) -> Parts:
         site=site,
         identity=Identity(serving.store, clock, new_token),
         clock=clock,
+        counts=counts,
+        readiness=Readiness(),
+        access_log=access_log,
     )

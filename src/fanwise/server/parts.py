@@ -21,8 +21,11 @@ from fanwise.reports.ownership import Runs
 if TYPE_CHECKING:
     from fanwise.ports import Clock
     from fanwise.server.identity import Identity
+    from fanwise.server.readiness import Readiness
     from fanwise.server.sites import Site
     from fanwise.service.projects import WatchedProject
+    from fanwise.telemetry.log_lines import LogLines
+    from fanwise.telemetry.serving import ServerCounts
     from fanwise.wiring import Settings
 
 
@@ -46,7 +49,8 @@ class Parts(NamedTuple):
     """Everything that a handler needs. Several threads use it at once.
 
     `runs` are the store's, with the state of the processes that drive them. `project` has the
-    triggers of the folder that is served, as its files were when they were last right.
+    triggers of the folder that is served, as its files were when they were last right. Each answer
+    is counted in `counts`, and is a line of `access_log` if there is one.
     """
 
     store: ServedStore
@@ -56,3 +60,6 @@ class Parts(NamedTuple):
     site: Site
     identity: Identity
     clock: Clock
+    counts: ServerCounts
+    readiness: Readiness
+    access_log: LogLines | None = None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from fanwise.server import sessions, tokens, versions
+from fanwise.server import sessions, tokens, versions, vitals
 from fanwise.server.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
     *sessions.ROUTES,
     *tokens.ROUTES,
     *versions.ROUTES,
+    *vitals.ROUTES,
 )

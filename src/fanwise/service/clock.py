@@ -117,12 +117,14 @@ class TriggerClock:
                 turn = self._turn(one, now)
                 if turn is not None:
                     decided.append((one, turn))
-                elif one.state.next_at is not None:
+                elif one.state.next_at is not None and one.state.next_at > now:
                     yield one.state.next_at
             for one, turn, runs in self._record(decided):
                 if runs is None:  # another server was faster
                     yield now
                     continue
+                if turn.trouble and turn.trouble != one.state.trouble:
+                    self._watcher.failed(f"{one.owned.trigger.place}  {turn.trouble}")
                 if turn.fires:
                     self._watcher.fired(*one.names, turn.fires, runs)
                 if turn.cursor is None:

@@ -8,6 +8,8 @@ from typing import Protocol
 from fanwise.model import Limits
 from fanwise.ports import Clock, Endings, Fires, Processes, Records
 from fanwise.service.endings import MissingTurns, NewEndings, RunTurns
+from fanwise.service.files import FileTurns
+from fanwise.service.folders import Folders
 from fanwise.service.interruptions import Interruptions
 from fanwise.service.schedules import ScheduleTurns
 from fanwise.service.turns import Decider, MakeRun
@@ -23,11 +25,17 @@ def all_deciders(
     processes: Processes,
     clock: Clock,
     limits: Limits,
+    folder: str,
+    folders: Folders,
 ) -> Mapping[str, Decider]:
-    """The deciders by the kinds of triggers that fire by themselves."""
+    """The deciders by the kinds of triggers that fire by themselves.
+
+    Relative paths of `folders` start at the project's `folder`.
+    """
     new = NewEndings(store, Interruptions(store, processes, clock))
     return {
         "schedule": ScheduleTurns(store, make_run, limits),
         "run": RunTurns(new, store, store, make_run, limits.queued),
+        "file": FileTurns(folders, store, make_run, folder, limits.queued),
         "missing": MissingTurns(new, store, make_run, limits.queued),
     }

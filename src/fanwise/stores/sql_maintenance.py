@@ -47,6 +47,10 @@ class SqlMaintenance:
         """The size of the store; see `Maintenance.size`."""
         return self._database.size()
 
+    def is_current(self) -> bool:
+        """Compare the schema's revision; see `Maintenance.is_current`."""
+        return self._database.revision() == schema.REVISIONS[-1]
+
     def export(self, run_id: str) -> Iterator[Record]:
         """All that is recorded of a run; see `Maintenance.export`. It holds up no writer."""
         with self._database.snapshot() as reader:

@@ -1,7 +1,7 @@
-"""Events, files and ends of runs: which of them concern a trigger, and how many become one run.
+"""Events and ends of runs: which of them concern a trigger, and how many become one run.
 
-State goes in and comes out; nothing is kept here, and no folder or clock is read. Times are seconds
-since 1970.
+State goes in and comes out; nothing is kept here, and no clock is read. Times are seconds since
+1970.
 """
 
 from __future__ import annotations
@@ -13,11 +13,7 @@ from typing import Final
 
 import msgspec
 
-from fanwise.model import INTERRUPTED, SeenFile, Stamp
-
-_UNFINISHED: Final = (".*", "~*", "*.part", "*.tmp", "*.crdownload")
-"""Names of files that something is still writing, and hidden ones."""
-_FORGET_GONE_S: Final = 7 * 86_400.0
+from fanwise.model import INTERRUPTED
 
 
 def matches(patterns: Collection[str], name: str) -> bool:
@@ -58,67 +54,6 @@ def end_matches(rules: EndRules, workflow: str, status: str) -> bool:
     is_named = workflow != rules.own and (rules.is_for_all or workflow in rules.workflows)
     has_ended = ENDED in rules.statuses and status != INTERRUPTED
     return is_named and (has_ended or status in rules.statuses)
-
-
-# Files
-
-
-class FileRules(msgspec.Struct, frozen=True, kw_only=True):
-    """The files that a trigger takes, by their names within its folder.
-
-    A file is ready once its stamp has stayed the same for `settle_s` and over two polls at least.
-    """
-
-    glob: str = "*"
-    settle_s: float = 10.0
-    takes_existing: bool = False
-
-
-Seen = Mapping[str, SeenFile]
-
-
-def poll(
-    rules: FileRules, seen: Seen | None, listing: Mapping[str, Stamp], now: float
-) -> tuple[Seen, tuple[str, ...]]:
-    """The files as seen after a poll, and the names of those that are ready now, sorted.
-
-    `listing` has the files of the folder by their names, with `/` after the names of folders within
-    it. `seen` is the outcome of the last poll, None at the first. A folder that can't be read is no
-    listing: keep what was seen, so that nothing fires again when it has come back.
-    """
-    is_first, before = seen is None, seen or {}
-    after: dict[str, SeenFile] = {}
-    ready: list[str] = []
-    for name, stamp in sorted(listing.items()):
-        if not _is_wanted(rules, name):
-            continue
-        known = before.get(name)
-        if known is None or known.stamp != stamp:
-            is_old = is_first and not rules.takes_existing
-            after[name] = SeenFile(stamp, now, is_taken=is_old)
-            continue
-        is_ready = not known.is_taken and now - known.since >= rules.settle_s
-        after[name] = msgspec.structs.replace(
-            known, is_taken=known.is_taken or is_ready, gone_at=None
-        )
-        if is_ready:
-            ready.append(name)
-    for name, known in before.items():
-        gone_at = now if known.gone_at is None else known.gone_at
-        if name not in listing and now - gone_at < _FORGET_GONE_S:
-            after[name] = msgspec.structs.replace(known, gone_at=gone_at)
-    return after, tuple(ready)
-
-
-def file_key(name: str, stamp: Stamp) -> str:
-    """The unique key of a file's content. Its form never changes, or files would fire again."""
-    return f"file:{stamp.size}:{stamp.mtime_ns}:{stamp.inode}:{name}"
-
-
-def _is_wanted(rules: FileRules, path: str) -> bool:
-    *folders, name = path.split("/")
-    hidden = any(each.startswith(".") for each in folders)
-    return not hidden and not matches(_UNFINISHED, name) and matches((rules.glob,), name)
 
 
 # Batches

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fanwise.cli import options
+from fanwise.cli.live.telling import LogFormat, LogFormatOption, open_teller
 from fanwise.cli.text.output import prints_aside
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def serve(
     no_http: _NoHttp = False,
     public_url: _PublicUrl = None,
     insecure_http: _InsecureHttp = False,
+    log_format: LogFormatOption = LogFormat.TEXT,
     packs: options.Packs = None,
     executor: options.Executor = None,
     processes: options.ProcessCount = None,
@@ -72,26 +74,39 @@ def serve(
     """
     from fanwise.cli.live.serve import serve_project
     from fanwise.service.workers import WorkerProcesses
+    from fanwise.telemetry.serving import ServerCounts
     from fanwise.wiring import open_serving, read_settings, worker_environment
 
     settings = read_settings(
         store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
     )
 
+    wanted = 0 if no_work else workers
+    counts, tell = ServerCounts(needs_workers=wanted > 0), open_teller(log_format)
+
     def open_http(serving: Serving) -> HttpServer | None:
         if no_http:
             return None
         from fanwise.server.opening import open_server
 
-        return open_server(serving, settings, host, port, public_url, is_insecure=insecure_http)
+        return open_server(
+            serving,
+            settings,
+            host,
+            port,
+            public_url,
+            is_insecure=insecure_http,
+            counts=counts,
+            access_log=tell.lines,
+        )
 
     command = [sys.executable, "-P", "-m", "fanwise", "work", "--until-eof"]
-    command += ["--concurrency", str(concurrency)]
+    command += ["--concurrency", str(concurrency), "--log-format", log_format]
     with prints_aside():
         serve_project(
             lambda watcher: open_serving(settings, Path.cwd(), watcher),
             open_http,
-            lambda watcher: WorkerProcesses(
-                command, worker_environment(settings), 0 if no_work else workers, watcher
-            ),
+            lambda watcher: WorkerProcesses(command, worker_environment(settings), wanted, watcher),
+            counts,
+            tell,
         )
