@@ -110,6 +110,7 @@ class Loom:
             mailbox=self.store,
             queue=self.store,
             waits=self.store,
+            arrivals=self.store,
             run_slots=self.store,
             shares=self.store,
             kv=self.store,

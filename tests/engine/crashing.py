@@ -260,6 +260,7 @@ class Life:
             mailbox=failing,
             queue=failing,
             waits=failing,
+            arrivals=failing,
             run_slots=failing,
             shares=failing,
             kv=failing,

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from fanwise.model import Role
+from fanwise.server.page.table import PAGES
 from fanwise.server.routes import Route
 from fanwise.server.table import TABLE
 from tests.server.served import Served
@@ -17,6 +18,8 @@ OPEN = {
     "GET /readyz",
     "POST /api/v1/session",
     "POST /api/v1/session/ticket",
+    "GET /assets/{digest}/{name}",
+    *(f"GET {page.path}" for page in PAGES),  # the shell, which holds no data
 }
 
 

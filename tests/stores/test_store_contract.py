@@ -10,6 +10,7 @@ import pytest
 from fanwise.stores import Store
 from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.access_contract import AccessContract
+from fanwise.testing.arrivals_contract import ArrivalsContract
 from fanwise.testing.endings_contract import EndingsContract
 from fanwise.testing.fires_contract import FiresContract
 from fanwise.testing.kv_contract import KvContract
@@ -30,6 +31,7 @@ class AllContracts(
     SharesContract,
     WaitsContract,
     FiresContract,
+    ArrivalsContract,
     AccessContract,
     KvContract,
     EndingsContract,

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanwise.model import SeenFile, Stamp
+from fanwise.triggers.batches import BatchRules
 from fanwise.triggers.files import (
     MOST_GATHERED,
     FileRules,
@@ -16,7 +17,6 @@ from fanwise.triggers.files import (
     poll,
     waiting,
 )
-from fanwise.triggers.match import BatchRules
 
 A, B, C = Stamp(1, 1, 1), Stamp(2, 1, 1), Stamp(1, 1, 2)
 RULES = FileRules(glob="*.csv", settle_s=10)

@@ -6,6 +6,15 @@ one reader; import all names from here.
 """
 
 from fanwise.model.access import AuditEntry, Role, Session, Ticket, Token, Who
+from fanwise.model.arrivals import (
+    ASKED,
+    EVENT,
+    KEPT_ARRIVALS_S,
+    TRIGGER_FAILED,
+    Arrival,
+    BatchEvent,
+    is_own_event,
+)
 from fanwise.model.endings import INTERRUPTED, Ending
 from fanwise.model.files import SeenFile, Stamp
 from fanwise.model.kv import LONGEST_KEY, KvChange, KvEntry, is_key
@@ -52,6 +61,7 @@ from fanwise.model.summaries import (
     driven_span,
 )
 from fanwise.model.triggers import (
+    DROPPED,
     FireRecord,
     FireStatus,
     NewFire,
@@ -73,14 +83,21 @@ from fanwise.model.waits import (
 
 __all__ = [
     "AGEING_S",
+    "ASKED",
     "DEFAULT_QUEUE",
+    "DROPPED",
+    "EVENT",
     "INTERRUPTED",
+    "KEPT_ARRIVALS_S",
     "LEASE_S",
     "LONGEST_KEY",
     "MOST_PRIORITY",
     "SHARE_S",
+    "TRIGGER_FAILED",
     "WHEN_FULL",
+    "Arrival",
     "AuditEntry",
+    "BatchEvent",
     "Claim",
     "CloseWaits",
     "Discard",
@@ -149,4 +166,5 @@ __all__ = [
     "driven_span",
     "inner_path",
     "is_key",
+    "is_own_event",
 ]

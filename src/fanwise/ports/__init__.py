@@ -4,6 +4,7 @@ Each is narrow and says what its caller may rely on.
 """
 
 from fanwise.ports.access import Access
+from fanwise.ports.arrivals import Arrivals
 from fanwise.ports.endings import Endings
 from fanwise.ports.execution import (
     ActionCall,
@@ -60,6 +61,7 @@ __all__ = [
     "Access",
     "ActionCall",
     "Arguments",
+    "Arrivals",
     "AttemptLog",
     "CallSpec",
     "Catalog",

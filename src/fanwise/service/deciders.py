@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from fanwise.model import Limits
-from fanwise.ports import Clock, Endings, Fires, Processes, Records
+from fanwise.ports import Arrivals, Clock, Endings, Fires, Processes, Records
+from fanwise.service.arrivals import ArrivalTurns
 from fanwise.service.endings import MissingTurns, NewEndings, RunTurns
 from fanwise.service.files import FileTurns
 from fanwise.service.folders import Folders
@@ -15,7 +16,7 @@ from fanwise.service.schedules import ScheduleTurns
 from fanwise.service.turns import Decider, MakeRun
 
 
-class TriggerStore(Fires, Endings, Records, Protocol):
+class TriggerStore(Fires, Arrivals, Endings, Records, Protocol):
     """The part of a store that deciders read."""
 
 
@@ -33,7 +34,10 @@ def all_deciders(
     Relative paths of `folders` start at the project's `folder`.
     """
     new = NewEndings(store, Interruptions(store, processes, clock))
+    arrivals = ArrivalTurns(store, store, make_run)
     return {
+        "event": arrivals,
+        "webhook": arrivals,
         "schedule": ScheduleTurns(store, make_run, limits),
         "run": RunTurns(new, store, store, make_run, limits.queued),
         "file": FileTurns(folders, store, make_run, folder, limits.queued),

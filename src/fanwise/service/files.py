@@ -19,6 +19,7 @@ from fanwise.plan.triggers import gathers
 from fanwise.ports import Fires
 from fanwise.service.folders import FolderLook, Folders, Look
 from fanwise.service.turns import Happening, MakeRun, OpenFires, happened_turn
+from fanwise.triggers.batches import BatchRules
 from fanwise.triggers.facts import event_facts, utc_text
 from fanwise.triggers.files import (
     FileRules,
@@ -29,7 +30,6 @@ from fanwise.triggers.files import (
     poll,
     waiting,
 )
-from fanwise.triggers.match import BatchRules
 from fanwise.triggers.overlap import Overlap
 from fanwise.values import FrozenDict, Json
 

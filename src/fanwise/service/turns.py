@@ -172,10 +172,15 @@ def held_fire(fire: NewFire, facts: FrozenDict) -> NewFire:
     )
 
 
-def made_fire(owned: Owned, fire: NewFire, facts: FrozenDict, make_run: MakeRun) -> NewFire:
-    """Return a fire with its run, or with the reason why there is none."""
+def made_fire(
+    owned: Owned, fire: NewFire, facts: FrozenDict, make_run: MakeRun, *, is_judged: bool = False
+) -> NewFire:
+    """Return a fire with its run, or with the reason why there is none.
+
+    With `is_judged` its `when` holds, as is known already.
+    """
     try:
-        if not owned.trigger.admits(facts):
+        if not is_judged and not owned.trigger.admits(facts):
             return _unwanted(fire)
         run, place = make_run(owned, facts, fire.at)
     except FanwiseError as error:

@@ -21,23 +21,32 @@ _OVER: Final = ", ".join(f"'{each.value}'" for each in Status if each.is_final)
 TRIGGERS: Final = (
     "SELECT workflow, name, turn, fingerprint, decided_to, next_at, paused_at, note, last_at,"
     " last_status, EXISTS (SELECT 1 FROM fires WHERE fires.trigger_no = triggers.trigger_no"
-    " AND fires.status = 'held'), coalesce(watches.taken_to, 0), coalesce(watches.trouble, '')"
+    " AND fires.status = 'held'), coalesce(watches.taken_to, 0), coalesce(watches.trouble, ''),"
+    " batches, EXISTS (SELECT 1 FROM deliveries"
+    " WHERE deliveries.trigger_no = triggers.trigger_no AND deliveries.batch_no IS NULL)"
     " FROM triggers LEFT JOIN watches ON watches.trigger_no = triggers.trigger_no"
     " ORDER BY workflow, name"
 )
 NOW: Final = "SELECT fanwise_now()"
+NEWEST: Final = (
+    "SELECT max(at) FROM (SELECT max(created_at) AS at FROM runs"
+    " UNION ALL SELECT max(beat_at) FROM engines"
+    " UNION ALL SELECT max(decided_to) FROM triggers) AS times"
+)
 ADD: Final = (
     "INSERT INTO triggers (workflow, name, turn, fingerprint, decided_to, note)"
     " VALUES (:workflow, :name, 0, '', fanwise_now(), '') ON CONFLICT (workflow, name) DO NOTHING"
 )
 NEXT_TURN: Final = (
     f"UPDATE triggers SET turn = turn + 1 WHERE {_TRIGGER} AND turn = coalesce(:turn, turn)"
-    " RETURNING trigger_no, turn"
+    " RETURNING trigger_no, turn, listens"
 )
 MOVE: Final = (
     "UPDATE triggers SET fingerprint = :fingerprint, decided_to = :decided_to, next_at = :next_at"
     " WHERE trigger_no = :trigger_no"
 )
+LISTEN: Final = "UPDATE triggers SET listens = :listens WHERE trigger_no = :trigger_no"
+KEEP_BATCHES: Final = "UPDATE triggers SET batches = :batches WHERE trigger_no = :trigger_no"
 LAST: Final = (
     "UPDATE triggers SET last_at = :last_at, last_status = :last_status"
     " WHERE trigger_no = :trigger_no AND coalesce(last_at, :last_at) <= :last_at"
@@ -51,6 +60,12 @@ RESUME: Final = (
     "UPDATE triggers SET turn = turn + 1, paused_at = NULL, note = '', next_at = decided_to,"
     " fingerprint = CASE WHEN CAST(:catches_up AS BOOLEAN) THEN fingerprint ELSE '' END"
     f" WHERE {_TRIGGER} AND paused_at IS NOT NULL"
+)
+
+# What has come in a pause is as unwanted as times in it.
+FORGET_PAUSE: Final = (
+    f"DELETE FROM deliveries WHERE {_FIRES_OF} AND batch_no IS NULL AND EXISTS"
+    f" (SELECT 1 FROM triggers WHERE {_TRIGGER} AND paused_at IS NOT NULL)"
 )
 
 WATCH: Final = (

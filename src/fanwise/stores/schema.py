@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 15))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 16))
 
 _NUMBER = "BIGINT NOT NULL"
 _TEXT = "TEXT NOT NULL"
@@ -336,7 +336,8 @@ waits = Table(
     clustered=True,
 )
 
-# Signals are kept with the run, whether a wait has taken them or not.
+# Signals are kept with the run, whether a wait has taken them or not. An event that a wait of the
+# run has taken is one as well, so that no other wait of the run takes it again.
 signals = Table(
     "signals",
     {
@@ -348,14 +349,27 @@ signals = Table(
         "sent_by": _TEXT,
         "is_taken": _FLAG,
         "payload": _TEXT,
+        "arrival_no": "BIGINT",
     },
     key=("signal_no",),
-    indexes={"signals_left": "(run_no, signal_no) WHERE NOT is_taken"},
+    indexes={
+        "signals_left": "(run_no, signal_no) WHERE NOT is_taken",
+        "signals_arrival": "(run_no, arrival_no) WHERE arrival_no IS NOT NULL",
+    },
     serial="signal_no",
 )
 
+# A link to a question is known by the hash of its token, which is nowhere else.
+links = Table(
+    "links",
+    {"token_hash": _TEXT, "run_no": _NUMBER, "path": _TEXT, "turn": _NUMBER, "who": _TEXT},
+    key=("token_hash",),
+    indexes={"links_run": "(run_no)"},
+    clustered=True,
+)
+
 # A trigger is known by its names: nobody deploys one. `turn` counts its changes, each of which is
-# decided on the turn before it.
+# decided on the turn before it. `listens` has the names of the events that are delivered to it.
 triggers = Table(
     "triggers",
     {
@@ -370,6 +384,8 @@ triggers = Table(
         "note": _TEXT,
         "last_at": "DOUBLE PRECISION",
         "last_status": "TEXT",
+        "listens": "TEXT",
+        "batches": "TEXT",
     },
     key=("trigger_no",),
     unique={"triggers_names": ("workflow", "name")},
@@ -402,6 +418,64 @@ fires = Table(
         "fires_held": "(trigger_no, fire_no) WHERE status = 'held'",
     },
     serial="fire_no",
+)
+
+# What has come, each id once. No cursor goes over the numbers: a transaction that took one early
+# may commit late. An arrival is `is_new` until the waits of all runs have been looked at.
+arrivals = Table(
+    "arrivals",
+    {
+        "arrival_no": _NUMBER,
+        "source": _TEXT,
+        "name": _TEXT,
+        "id": _TEXT,
+        "at": _TIME,
+        "match_key": "TEXT",
+        "sent_by": _TEXT,
+        "depth": _NUMBER,
+        "refused": "TEXT",
+        "is_new": _FLAG,
+        "data": _TEXT,
+    },
+    key=("arrival_no",),
+    unique={"arrivals_once": ("source", "name", "id")},
+    indexes={
+        "arrivals_named": "(source, name, match_key, arrival_no)",
+        "arrivals_at": "(at)",
+        "arrivals_new": "(arrival_no) WHERE is_new",
+    },
+    serial="arrival_no",
+)
+
+# An arrival that a trigger hasn't fired for: it is to be decided, or gathers in a batch.
+deliveries = Table(
+    "deliveries",
+    {"trigger_no": _NUMBER, "arrival_no": _NUMBER, "batch_no": "BIGINT"},
+    key=("trigger_no", "arrival_no"),
+    indexes={
+        "deliveries_new": "(trigger_no, arrival_no) WHERE batch_no IS NULL",
+        "deliveries_batch": "(trigger_no, batch_no, arrival_no)",
+        "deliveries_arrival": "(arrival_no)",
+    },
+    clustered=True,
+)
+
+# The events of the batch that has made a run, which live as long as the run.
+batch_events = Table(
+    "batch_events",
+    {
+        "run_no": _NUMBER,
+        "idx": _NUMBER,
+        "source": _TEXT,
+        "name": _TEXT,
+        "id": _TEXT,
+        "at": _TIME,
+        "match_key": "TEXT",
+        "sent_by": _TEXT,
+        "depth": _NUMBER,
+        "data": _TEXT,
+    },
+    key=("run_no", "idx"),
 )
 
 # Of every secret only a hash is here.
@@ -543,6 +617,7 @@ TABLES = (
     *(runs, tags, engines, leases, requests, submissions),
     *(bounds, slots, waiters, repeats, shares, paces),
     *(tasks, events, items, payloads, logs, sleeps, waits, signals),
+    *(links, arrivals, deliveries, batch_events),
     *(triggers, fires, endings, sequences, watches, seen_files, kv, kv_readings),
     *(tokens, sessions, tickets, audit),
 )

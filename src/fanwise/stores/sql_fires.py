@@ -25,14 +25,21 @@ from fanwise.model import (
     SeenFile,
     Stamp,
     Status,
+    Submission,
     TriggerState,
     TriggerTurn,
 )
-from fanwise.stores import ending_statements, fire_statements, queue_statements, slot_statements
+from fanwise.stores import (
+    ending_statements,
+    fire_statements,
+    queue_statements,
+    slot_statements,
+)
 from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.new_runs import id_is_taken, insert_run, run_values
 from fanwise.stores.rows import Row, SqlValue
-from fanwise.stores.sql_queue import enter_queue
+from fanwise.stores.sql_arrivals import emit_failures, sort_arrivals, take_batch
+from fanwise.stores.sql_queue import enter_queue, full_text, is_full
 from fanwise.stores.sql_slots import end_unstarted, limits_of_place, lock_keys, release
 
 _MOST_TRIES: Final = 1_000
@@ -53,6 +60,11 @@ class SqlFires:
             ((now,),) = reader.read(fire_statements.NOW)
             found = reader.read(fire_statements.TRIGGERS)
         return now, [_to_state(row) for row in found]
+
+    def newest_record(self) -> float | None:
+        """Return the latest time; see `Fires.newest_record`."""
+        ((newest,),) = self._database.read(fire_statements.NEWEST)
+        return None if newest is None else float(newest)
 
     def open_fires(self, workflow: str, name: str) -> Sequence[OpenFire]:
         """Return the fires that are open; see `Fires.open_fires`."""
@@ -112,14 +124,14 @@ class SqlFires:
 
     def resume_trigger(self, workflow: str, name: str, *, catches_up: bool) -> bool:
         """Resume a trigger; see `Fires.resume_trigger`."""
-        return self._database.controlling(
-            lambda writer: (
-                writer.change(
-                    fire_statements.RESUME, workflow=workflow, name=name, catches_up=catches_up
-                )
-                > 0
-            )
-        )
+        names = {"workflow": workflow, "name": name}
+
+        def resume(writer: Writer) -> bool:
+            if not catches_up:
+                writer.execute(fire_statements.FORGET_PAUSE, **names)
+            return writer.change(fire_statements.RESUME, catches_up=catches_up, **names) > 0
+
+        return self._database.controlling(resume)
 
 
 def _to_state(row: Row) -> TriggerState:
@@ -137,6 +149,8 @@ def _to_state(row: Row) -> TriggerState:
         has_held,
         taken_to,
         trouble,
+        batches,
+        has_arrivals,
     ) = row
     return TriggerState(
         workflow,
@@ -152,6 +166,8 @@ def _to_state(row: Row) -> TriggerState:
         bool(has_held),
         taken_to,
         trouble,
+        None if batches is None else batches.encode(),
+        bool(has_arrivals),
     )
 
 
@@ -200,7 +216,7 @@ def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | Non
     found = writer.read(fire_statements.NEXT_TURN, turn=turn.turn, **names)
     if not found:
         return None
-    trigger_no, number = found[0]
+    trigger_no, number, listens = found[0]
     if turn.cursor is not None:
         writer.execute(
             fire_statements.MOVE,
@@ -209,6 +225,7 @@ def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | Non
             decided_to=turn.cursor,
             next_at=turn.next_at,
         )
+    sort_arrivals(writer, trigger_no, turn)
     _watch(writer, trigger_no, turn)
     writer.execute(fire_statements.CLOSE, trigger_no=trigger_no)
     for run_id in turn.cancels:
@@ -225,6 +242,7 @@ def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | Non
             last_at=last.at,
             last_status=last.status.value,
         )
+        emit_failures(writer, turn, listens)
     if number % _FORGET_EACH == 0:
         writer.execute(fire_statements.FORGET, trigger_no=trigger_no)
     return run_ids
@@ -253,11 +271,9 @@ def _watch(writer: Writer, trigger_no: int, turn: TriggerTurn) -> None:
 
 def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | None:
     """Record a fire, and return the id of the run that it has made."""
-    repeat = None if fire.run is None else fire.run.origin.repeat
-    if repeat is not None:
-        for (known,) in writer.read(fire_statements.REPEATED, scope=repeat.scope, key=repeat.key):
-            reason = f"it would repeat run {known}"
-            fire = replace(fire, status=FireStatus.REFUSED, reason=reason, run=None)
+    reason = "" if fire.run is None else _refusal(writer, fire.run, fire.place)
+    if reason:
+        fire = replace(fire, status=FireStatus.REFUSED, reason=reason, run=None)
     found = writer.read(
         fire_statements.FIRE,
         trigger_no=trigger_no,
@@ -272,12 +288,23 @@ def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | N
     )
     if found and fire.status is FireStatus.FAILED and fire.facts is not None:
         writer.execute(ending_statements.FIRE_FAILED, fire_no=found[0][0])
-    if not found or fire.run is None:
-        return None
-    run_no, run = _insert(writer, fire.run, place)
-    enter_queue(writer, run_no, run, fire.place)
-    writer.execute(fire_statements.HAS_RUN, fire_no=found[0][0], run_id=run.id)
-    return run.id
+    made: tuple[int, RunRecord] | None = None
+    if found and fire.run is not None:
+        made = _insert(writer, fire.run, place)
+        enter_queue(writer, *made, fire.place)
+        writer.execute(fire_statements.HAS_RUN, fire_no=found[0][0], run_id=made[1].id)
+    take_batch(writer, trigger_no, fire, None if made is None else made[0])
+    return None if made is None else made[1].id
+
+
+def _refusal(writer: Writer, run: RunRecord, place: Submission) -> str:
+    """The reason why a fire makes no run, or empty text."""
+    repeat, most = run.origin.repeat, place.most_waiting
+    if repeat is not None:
+        for (known,) in writer.read(fire_statements.REPEATED, scope=repeat.scope, key=repeat.key):
+            return f"it would repeat run {known}"
+    # The run isn't among those that wait yet.
+    return full_text(run, most) if most is not None and is_full(writer, run, most - 1) else ""
 
 
 def _insert(writer: Writer, run: RunRecord, place: str) -> tuple[int, RunRecord]:

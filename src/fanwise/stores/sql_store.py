@@ -24,6 +24,7 @@ from fanwise.stores.new_runs import (
 )
 from fanwise.stores.rows import SqlValue, items_within, steps_within
 from fanwise.stores.sql_access import SqlAccess
+from fanwise.stores.sql_arrivals import SqlArrivals
 from fanwise.stores.sql_endings import SqlEndings
 from fanwise.stores.sql_fires import SqlFires
 from fanwise.stores.sql_kv import SqlKeyValues
@@ -206,6 +207,7 @@ class SqlStore(
     SqlShares,
     SqlWaits,
     SqlFires,
+    SqlArrivals,
     SqlAccess,
     SqlKeyValues,
     SqlEndings,

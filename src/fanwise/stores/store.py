@@ -9,6 +9,7 @@ import msgspec
 
 from fanwise.ports import (
     Access,
+    Arrivals,
     Endings,
     Fires,
     Journal,
@@ -69,6 +70,7 @@ class Store(
     Shares,
     Waits,
     Fires,
+    Arrivals,
     Access,
     KeyValues,
     Endings,

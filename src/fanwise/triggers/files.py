@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from fanwise.model import SeenFile, Stamp
-from fanwise.triggers.match import BatchRules, matches
+from fanwise.triggers.batches import BatchRules
+from fanwise.triggers.match import matches
 
 MOST_GATHERED: Final = 10_000
 """Files that become one run at most."""

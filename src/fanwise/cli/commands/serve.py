@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -14,7 +14,7 @@ from fanwise.cli.text.output import prints_aside
 
 if TYPE_CHECKING:
     from fanwise.server.app import HttpServer
-    from fanwise.wiring import Serving
+    from fanwise.wiring import Serving, Settings
 
 _Workers = Annotated[
     int,
@@ -72,41 +72,74 @@ def serve(
     Exit status: 0 it was stopped, 2 the store, fanwise.yaml or the port can't be used, 130 it was
     stopped twice.
     """
-    from fanwise.cli.live.serve import serve_project
-    from fanwise.service.workers import WorkerProcesses
-    from fanwise.telemetry.serving import ServerCounts
-    from fanwise.wiring import open_serving, read_settings, worker_environment
+    from fanwise.wiring import read_settings
 
     settings = read_settings(
         store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
     )
+    serve_folder(
+        settings,
+        Path.cwd(),
+        workers=0 if no_work else workers,
+        concurrency=concurrency,
+        http=None if no_http else Http(host, port, public_url, is_insecure=insecure_http),
+        log_format=log_format,
+    )
 
-    wanted = 0 if no_work else workers
-    counts, tell = ServerCounts(needs_workers=wanted > 0), open_teller(log_format)
+
+class Http(NamedTuple):
+    """The place where HTTP is answered, and the URL under which others reach it."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    public_url: str | None = None
+    is_insecure: bool = False
+
+
+def serve_folder(
+    settings: Settings,
+    folder: Path,
+    *,
+    workers: int = 1,
+    concurrency: int = 10,
+    http: Http | None,
+    log_format: LogFormat = LogFormat.TEXT,
+) -> None:
+    """Serve the project around a folder until a signal comes.
+
+    Raises `StoreError`, `DefinitionError` and `UsageError`, also for a port that is taken.
+    """
+    from fanwise.cli.live.serve import serve_project
+    from fanwise.service.workers import WorkerProcesses
+    from fanwise.telemetry.serving import ServerCounts
+    from fanwise.wiring import open_serving, worker_environment
+
+    counts, tell = ServerCounts(needs_workers=workers > 0), open_teller(log_format)
 
     def open_http(serving: Serving) -> HttpServer | None:
-        if no_http:
+        if http is None:
             return None
         from fanwise.server.opening import open_server
 
         return open_server(
             serving,
             settings,
-            host,
-            port,
-            public_url,
-            is_insecure=insecure_http,
+            http.host,
+            http.port,
+            http.public_url,
+            is_insecure=http.is_insecure,
             counts=counts,
             access_log=tell.lines,
         )
 
     command = [sys.executable, "-P", "-m", "fanwise", "work", "--until-eof"]
     command += ["--concurrency", str(concurrency), "--log-format", log_format]
+    environment = worker_environment(settings)
     with prints_aside():
         serve_project(
-            lambda watcher: open_serving(settings, Path.cwd(), watcher),
+            lambda watcher: open_serving(settings, folder, watcher),
             open_http,
-            lambda watcher: WorkerProcesses(command, worker_environment(settings), wanted, watcher),
+            lambda watcher: WorkerProcesses(command, environment, workers, watcher),
             counts,
             tell,
         )
