@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 Packs = Sequence[str | os.PathLike[str]]
 """Pack folders, or folders that hold packs."""
 
+StorePlace = str | os.PathLike[str] | None
+"""The URL of a store, or the path of its file; None for the one that the settings name."""
+
 _LOOK_S = 0.1
 """Seconds between two looks at whether an owner has released its run."""
 
@@ -43,7 +46,7 @@ async def arun(
     workflow: Workflow,
     parameters: Mapping[str, Json] | None = None,
     *,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     run_id: str | None = None,
@@ -54,8 +57,8 @@ async def arun(
     """Run a workflow to its end and return the run, also if it failed.
 
     `workflow` is the path of its file, its text in YAML, or its content as a map: a `str` with a
-    line break is text. `store` is the URL of the store (default: `FANWISE_STORE`, else that of
-    the project's `fanwise.yaml`, else the user's own); `packs` are further pack folders, and
+    line break is text. `store` is the URL of the store, or its path (default: `FANWISE_STORE`, else
+    that of the project's `fanwise.yaml`, else the user's own); `packs` are further pack folders, and
     `actions` functions made by `@fanwise.action`. `tags` are words by which the run can be found. A
     run for which the workflow's `concurrency` has no slot waits for one, at most `wait_s` seconds.
 
@@ -76,7 +79,7 @@ def run(
     workflow: Workflow,
     parameters: Mapping[str, Json] | None = None,
     *,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     run_id: str | None = None,
@@ -110,7 +113,7 @@ def submit(
     workflow: Workflow,
     parameters: Mapping[str, Json] | None = None,
     *,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     run_id: str | None = None,
     tags: Collection[str] = (),
@@ -148,7 +151,7 @@ async def aresume(
     run_id: str,
     *,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     force: bool = False,
@@ -174,7 +177,7 @@ def resume(
     run_id: str,
     *,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     force: bool = False,
@@ -204,7 +207,7 @@ async def aretry(
     from_task: str | None = None,
     parameters: Mapping[str, Json] | None = None,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     force: bool = False,
@@ -245,7 +248,7 @@ def retry(
     from_task: str | None = None,
     parameters: Mapping[str, Json] | None = None,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     force: bool = False,
@@ -271,7 +274,7 @@ def retry(
     )
 
 
-async def apause(run_id: str, *, store: str | None = None, wait: bool = True) -> RunDetails:
+async def apause(run_id: str, *, store: StorePlace = None, wait: bool = True) -> RunDetails:
     """Ask the process that drives a run to pause it, and return the run once that has happened.
 
     Nothing new starts, and attempts in flight finish within the grace of that process. Without
@@ -296,7 +299,7 @@ async def apause(run_id: str, *, store: str | None = None, wait: bool = True) ->
     return found
 
 
-def pause(run_id: str, *, store: str | None = None, wait: bool = True) -> RunDetails:
+def pause(run_id: str, *, store: StorePlace = None, wait: bool = True) -> RunDetails:
     """The same as `apause`, for callers without an event loop."""
     from fanwise.engine.blocking import run_blocking
 
@@ -309,7 +312,7 @@ async def acancel(
     run_id: str,
     *,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     wait: bool = True,
@@ -346,7 +349,7 @@ def cancel(
     run_id: str,
     *,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     wait: bool = True,
@@ -369,7 +372,7 @@ def answer(
     fields: Mapping[str, Json] | None = None,
     *,
     by: str | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
 ) -> None:
     """Answer the question that a run asks at `path`, the path of a task or an item of it.
 
@@ -397,7 +400,7 @@ def signal(
     payload: Json = None,
     *,
     by: str | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
 ) -> str | None:
     """Send a signal to a run, and return the path of the task or item whose wait it ends.
 
@@ -415,7 +418,7 @@ def signal(
     return None if wait is None else wait.path
 
 
-def open_store(store: str | None = None) -> RunStore:
+def open_store(store: StorePlace = None) -> RunStore:
     """The runs of the store at a URL (default: the user's own), to be used as a block.
 
     Raises `StoreError` if there is no store, or it can't be opened.
