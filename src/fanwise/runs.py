@@ -58,7 +58,7 @@ async def arun(
 
     `workflow` is the path of its file, its text in YAML, or its content as a map: a `str` with a
     line break is text. `store` is the URL of the store, or its path (default: `FANWISE_STORE`, else
-    that of the project's `fanwise.yaml`, else the user's own); `packs` are further pack folders, and
+    that of the project's `fanwise.yaml`, else the user's own); `packs` are more pack folders, and
     `actions` functions made by `@fanwise.action`. `tags` are words by which the run can be found. A
     run for which the workflow's `concurrency` has no slot waits for one, at most `wait_s` seconds.
 
