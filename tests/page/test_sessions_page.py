@@ -96,3 +96,23 @@ def test_times_are_right_on_a_machine_whose_clock_and_zone_differ(
         visitor.open("runs")
         ages = visitor.find("td time").all_inner_texts()
         assert all(re.fullmatch(r"just now|\d+ (s|min) ago", age) for age in ages), ages
+
+
+def test_tabs_that_are_not_looked_at_hang_up_so_any_number_loads(
+    browser: Browser, site: Served
+) -> None:
+    """A browser has six connections to a server: the eighth tab loads, and the first is live again."""
+    hide = """hidden => {
+        Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    with visiting(browser, site) as visitor:
+        tabs = [visitor.page]
+        for _ in range(8):
+            tab = tabs[-1]
+            tab.goto(f"{site.origin}/runs")
+            expect(tab.locator("#fresh")).to_have_text("live")
+            tab.evaluate(hide, True)
+            tabs.append(visitor.page.context.new_page())
+        tabs[0].evaluate(hide, False)
+        expect(tabs[0].locator("#fresh")).to_have_text("live")
