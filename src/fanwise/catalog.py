@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from fanwise.model import KvChange, Limits, WaitRequest
+from fanwise.trace_ids import traceparent
 
 
 class Runs(StrEnum):
@@ -236,6 +237,16 @@ class ActionContext(msgspec.Struct, frozen=True):
     folder: str
     sleep: Callable[[float], Awaitable[None]]
     change_key: Callable[[KvChange], Awaitable[int]] = _no_store
+
+    @property
+    def traceparent(self) -> str:
+        """The header by which W3C's Trace Context names the task's span as the parent of another.
+
+        See the page on traces; a span of that id is there once the run is over.
+        """
+        head, _, visit = self.idempotency_key.rpartition("/")
+        index = "" if self.index is None else f"[{self.index}]"
+        return traceparent(self.run_id, f"{head.removesuffix(index)}/{visit}")
 
     @property
     def stopping(self) -> bool:

@@ -24,6 +24,7 @@ from fanwise.errors import (
     UsageError,
 )
 from fanwise.model import LEASE_S, Limits, RunRecord
+from fanwise.trace_ids import is_traced
 
 if TYPE_CHECKING:
     from fanwise.definition.project import ProjectDefinition
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from fanwise.model import ItemOutcome, NamedLimit, Run, StoreReport, TriggerState
     from fanwise.packs.projects import Project
     from fanwise.plan import Plan
-    from fanwise.ports import Catalog, Clock, Executor, Randomness
+    from fanwise.ports import Catalog, Clock, Executor, Observer, Randomness
     from fanwise.preview import RunPreview
     from fanwise.reports.ownership import Runs
     from fanwise.service.clock import TriggerClock
@@ -421,8 +422,23 @@ def open_engine(
     with (
         open_store(settings.store, create=create) as opened,
         open_executors(settings) as executors,
+        _watching_all(opened, settings) as observer,
     ):
-        yield build_engine(opened, settings, executors=executors, grace_s=grace_s)
+        yield build_engine(
+            opened, settings, executors=executors, grace_s=grace_s, observer=observer
+        )
+
+
+@contextmanager
+def _watching_all(store: Store, settings: Settings) -> Iterator[Observer | None]:
+    """The observer of all runs that sends their traces, if a collector is named."""
+    if not is_traced(settings.environment or os.environ):
+        yield None
+        return
+    from fanwise.telemetry.traces.exporting import sending_traces
+
+    with sending_traces(store) as observer:
+        yield observer
 
 
 @contextmanager
@@ -529,14 +545,18 @@ def build_engine(
     chance: Randomness | None = None,
     executors: Mapping[str, Executor] | None = None,
     grace_s: float | None = None,
+    observer: Observer | None = None,
 ) -> Engine:
     """An engine on an open store, with the machine's clock and chance unless others are given.
 
     `executors` are those of `engine.placement` by name; without them actions run in this process.
+    `observer` watches all runs.
     """
     from fanwise.engine import Engine
 
-    services = _services(store, settings, clock=clock, chance=chance, executors=executors)
+    services = _services(
+        store, settings, clock=clock, chance=chance, executors=executors, observer=observer
+    )
     return _engine(Engine, store, services, settings, grace_s)
 
 
@@ -547,6 +567,7 @@ def _services(
     clock: Clock | None = None,
     chance: Randomness | None = None,
     executors: Mapping[str, Executor] | None = None,
+    observer: Observer | None = None,
 ) -> Services:
     from fanwise import sources
     from fanwise.actions.resources import resources
@@ -573,6 +594,7 @@ def _services(
         processes=SystemProcesses(),
         limits=settings.limits,
         executor=settings.executor,
+        observer=observer,
     )
 
 
@@ -667,8 +689,12 @@ def open_taking(
     from fanwise.stores import open_store
 
     names = [checked_queue(name) for name in queues]
-    with open_store(settings.store) as store, open_executors(settings) as executors:
-        services = _services(store, settings, executors=executors)
+    with (
+        open_store(settings.store) as store,
+        open_executors(settings) as executors,
+        _watching_all(store, settings) as observer,
+    ):
+        services = _services(store, settings, executors=executors, observer=observer)
         yield Taking(
             _engine(ClaimingEngine, store, services, settings, grace_s),
             services,
@@ -681,11 +707,12 @@ def open_taking(
 
 
 class Serving(NamedTuple):
-    """A project that is served: the clock of its triggers, its files, and the store of its runs."""
+    """A project that is served: its clock, its files, the store, and the maker of its runs."""
 
     clock: TriggerClock
     project: WatchedProject
     store: Store
+    runs: TriggeredRuns
 
 
 @contextmanager
@@ -724,7 +751,7 @@ def open_serving(settings: Settings, folder: Path, watcher: ServiceWatcher) -> I
             Folders(now),
         )
         clock = TriggerClock(store, project, deciders, now, watcher)
-        yield Serving(clock, project, store)
+        yield Serving(clock, project, store, runs)
 
 
 def triggered_runs(

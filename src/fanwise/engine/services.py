@@ -49,6 +49,7 @@ class Services(msgspec.Struct, frozen=True):
     `executors` are found by their names, see `placement`; `executor` is the name of the one for
     tasks that name none, or None to go by the kind of their actions. `resources` is a block around
     each run: its end gives back the things that actions shared, such as pooled connections.
+    `observer` watches all runs.
     """
 
     records: Records
@@ -68,6 +69,7 @@ class Services(msgspec.Struct, frozen=True):
     processes: Processes
     limits: Limits
     executor: str | None = None
+    observer: Observer | None = None
 
 
 class Child(Protocol):

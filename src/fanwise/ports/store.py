@@ -161,8 +161,8 @@ class Records(Pages, Protocol):
         With the path of a task or item that ran a child workflow, `check[17]`, its steps instead.
         """
 
-    def events(self, run_no: int) -> Iterator[RecordedEvent]:
-        """The run's events, in the order of `seq`."""
+    def events(self, run_no: int, *, after: int = 0) -> Iterator[RecordedEvent]:
+        """The run's events with a `seq` over `after`, in its order."""
 
     def driving_events(self, run_no: int) -> Sequence[RecordedEvent]:
         """The run's events from which on a process drove it: `RunStarted` and `RunResumed`."""

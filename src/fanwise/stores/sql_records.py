@@ -84,9 +84,9 @@ class SqlRecords:
             )
         return [rows.to_task(row) for row in found]
 
-    def events(self, run_no: int) -> Iterator[RecordedEvent]:
-        """The run's events, in the order of `seq`, read page by page."""
-        query, after = statements.EVENTS, -1
+    def events(self, run_no: int, *, after: int = 0) -> Iterator[RecordedEvent]:
+        """The run's events behind `after`, in the order of `seq`, read page by page."""
+        query = statements.EVENTS
         while page := self._database.read(query, run_no=run_no, after=after, limit=_PAGE_EVENTS):
             events = [rows.to_event(row) for row in page]
             yield from events
