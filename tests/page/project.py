@@ -102,4 +102,3 @@ def run(folder: Path, file: str, parameters: Any = None, **options: Any) -> fanw
         return thread.submit(
             fanwise.run, folder / file, parameters, store=store, actions=ACTIONS, **options
         ).result()
-

@@ -10,7 +10,7 @@ import fanwise
 from fanwise.server.identity import SIGN_IN_TICKET_S, Identity
 from fanwise.wiring import new_token, system_clock
 from tests.page.project import make_project, run, store_of
-from tests.page.visitor import Visitor, visiting
+from tests.page.visitor import Visitor, hide, visiting
 from tests.server.served import Served, serving
 
 
@@ -102,17 +102,13 @@ def test_tabs_that_are_not_looked_at_hang_up_so_any_number_loads(
     browser: Browser, site: Served
 ) -> None:
     """A browser has six connections to a server: the eighth tab loads, and the first is live again."""
-    hide = """hidden => {
-        Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
-        document.dispatchEvent(new Event("visibilitychange"));
-    }"""
     with visiting(browser, site) as visitor:
         tabs = [visitor.page]
         for _ in range(8):
             tab = tabs[-1]
             tab.goto(f"{site.origin}/runs")
             expect(tab.locator("#fresh")).to_have_text("live")
-            tab.evaluate(hide, True)
+            hide(tab)
             tabs.append(visitor.page.context.new_page())
-        tabs[0].evaluate(hide, False)
+        hide(tabs[0], hidden=False)
         expect(tabs[0].locator("#fresh")).to_have_text("live")
