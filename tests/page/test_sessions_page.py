@@ -31,7 +31,7 @@ def test_a_link_signs_in_and_leaves_no_ticket_in_the_address(
 
 
 def test_a_token_signs_in_and_a_wrong_one_is_told(browser: Browser, site: Served) -> None:
-    """Without a session there is a field for a token, by keys alone, and then the page asked for."""
+    """Without a session there is a field for a token, and then the page that was asked for."""
     with visiting(browser, site, None) as visitor:
         page = visitor.page
         page.goto(f"{site.origin}/runs/broke")
@@ -101,7 +101,7 @@ def test_times_are_right_on_a_machine_whose_clock_and_zone_differ(
 def test_tabs_that_are_not_looked_at_hang_up_so_any_number_loads(
     browser: Browser, site: Served
 ) -> None:
-    """A browser has six connections to a server: the eighth tab loads, and the first is live again."""
+    """A browser has six connections to a server: eight tabs load, and the first is live again."""
     with visiting(browser, site) as visitor:
         tabs = [visitor.page]
         for _ in range(8):
