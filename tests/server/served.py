@@ -99,11 +99,15 @@ class Served(NamedTuple):
 
 @contextmanager
 def serving(
-    folder: Path, store_url: str | None = None, *, access_log: Any = None
+    folder: Path,
+    store_url: str | None = None,
+    *,
+    access_log: Any = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Served]:
     """A server of the project in a folder."""
     url = store_url or str(folder / "runs.db")
-    settings = read_settings(store=url, environment={"HOME": str(folder)})
+    settings = read_settings(store=url, environment={"HOME": str(folder), **(environment or {})})
     with open_serving(settings, folder, ServiceWatcher()) as opened:
         listener = listen("127.0.0.1", 0)
         port = listener.getsockname()[1]
