@@ -70,6 +70,7 @@ from fanwise.model.triggers import (
     TriggerTurn,
 )
 from fanwise.model.waits import (
+    WAKE_PATH,
     CloseWaits,
     OpenWait,
     Signal,
@@ -94,6 +95,7 @@ __all__ = [
     "MOST_PRIORITY",
     "SHARE_S",
     "TRIGGER_FAILED",
+    "WAKE_PATH",
     "WHEN_FULL",
     "Arrival",
     "AuditEntry",
