@@ -123,7 +123,7 @@ class MissingTurns:
 
 
 class _Came(msgspec.Struct, frozen=True):
-    """When something that was waited for came last, if it did, as far as it was looked for."""
+    """The last time at which something came that was waited for, as far as it was looked for."""
 
     last_at: float | None
     taken_to: int
