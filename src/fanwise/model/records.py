@@ -8,6 +8,7 @@ import msgspec
 
 from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status
 from fanwise.model.slots import NamedLimit, RepeatKey, RunLimit
+from fanwise.model.tiles import VisitProgress
 from fanwise.model.waits import CloseWaits, Wait
 
 
@@ -192,9 +193,10 @@ Record = (
     | Discard
     | CloseWaits
     | Wait
+    | VisitProgress
 )
-"""Records of a run. The journal writes all but waits, which `Waits` does: runs, visits and sleeps
-replace earlier records of them; items, events and logs are added."""
+"""Records of a run. The journal writes all but waits, which `Waits` does: runs, visits, sleeps and
+progress replace earlier records of them; items, events and logs are added."""
 
 
 class FileFingerprint(msgspec.Struct, frozen=True):

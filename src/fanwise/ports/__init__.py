@@ -48,9 +48,11 @@ from fanwise.ports.store import (
     Pages,
     Records,
 )
+from fanwise.ports.tiles import MOST_CELLS, Changes, Heads, Tiles
 from fanwise.ports.waits import Waits
 
 __all__ = [
+    "MOST_CELLS",
     "PAGE_BYTES",
     "SECRET_PREFIX",
     "ActionCall",
@@ -58,12 +60,14 @@ __all__ = [
     "AttemptLog",
     "CallSpec",
     "Catalog",
+    "Changes",
     "ChunkFeed",
     "Clock",
     "Executor",
     "Feed",
     "Fires",
     "Future",
+    "Heads",
     "InputText",
     "Journal",
     "Mailbox",
@@ -89,6 +93,7 @@ __all__ = [
     "Sources",
     "TaskProgress",
     "Ticket",
+    "Tiles",
     "Timer",
     "Waits",
     "is_driven",

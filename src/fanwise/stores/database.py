@@ -28,18 +28,33 @@ class Insert(msgspec.Struct, frozen=True, eq=False):
     """An insertion of any number of rows into a table.
 
     A row takes the place of the one that has the same values in the columns `replaces`, if there
-    are any; otherwise such a row is an error. Rows leave out the columns in `without`, which have
-    their defaults then.
+    are any; otherwise such a row is an error. Of that row columns in `merges` become what their
+    expressions say, in which `excluded` is the new row. Rows leave out the columns in `without`,
+    which have their defaults then.
     """
 
     table: Table
     replaces: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    merges: Mapping[str, str] = {}
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns that rows have, in their order."""
         return tuple(name for name in self.table.columns if name not in self.without)
+
+    @property
+    def on_conflict(self) -> str:
+        """The clause for a row that takes the place of another one; empty if none may."""
+        if not self.replaces:
+            return ""
+        # Also the columns that rows leave out: a row that is replaced keeps nothing of its own.
+        changed = [
+            f"{name} = {self.merges.get(name, f'excluded.{name}')}"
+            for name in self.table.columns
+            if name not in self.replaces
+        ]
+        return f" ON CONFLICT ({', '.join(self.replaces)}) DO UPDATE SET {', '.join(changed)}"
 
 
 class Reader(Protocol):
@@ -133,6 +148,12 @@ class Database(Protocol):
 
         It runs no statement.
         """
+
+    def stamp(self) -> int:
+        """A number for `await_stamp`, which is another one after any commit by others."""
+
+    def await_stamp(self, stamp: int, timeout_s: float) -> bool:
+        """Wait until the stamp is another one, or may be; False after `timeout_s`."""
 
     def close(self) -> None:
         """Close all connections; the database then raises `StoreError`. Closing again is fine."""

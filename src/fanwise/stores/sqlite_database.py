@@ -39,6 +39,7 @@ _Result = TypeVar("_Result")
 
 _MOST_PROBLEMS = 20
 _LOOK_S = 0.02
+_STAMP_S = 0.05
 _TICK_S = 0.01  # the longest tick of file systems' clocks
 _SIZE = """
 SELECT page_count * page_size, freelist_count * page_size
@@ -135,6 +136,8 @@ class SqliteDatabase:
         self._idle_readers: list[sqlite3.Connection] = []
         self._controller: sqlite3.Connection | None = None
         self._control = threading.Lock()
+        self._watcher: sqlite3.Connection | None = None
+        self._watch = threading.Lock()
         self._is_closed = False
         self._seen: tuple[int, ...] | None = None  # of the file beside the store
 
@@ -151,6 +154,9 @@ class SqliteDatabase:
         with self._control:
             if self._controller is not None:
                 self._controller.close()
+        with self._watch:
+            if self._watcher is not None:
+                self._watcher.close()
         # The writer goes last: it tidies up the files beside the store, which readers can't.
         if self._writer is not None:
             self._settle_log(self._writer)
@@ -239,6 +245,28 @@ class SqliteDatabase:
             time.sleep(_TICK_S)
             stamp = sqlite_files.log_stamp(self._path)
         self._seen = stamp
+        return True
+
+    def stamp(self) -> int:
+        """The file's version, as a connection sees it that never writes.
+
+        Commits of the same connection, which it would miss, are none; of others it misses none.
+        """
+        self._require_open()
+        with self._watch, explained(self._path):
+            if self._watcher is None:
+                self._watcher = self._connect(self._reading_mode)
+            version: int = self._watcher.execute("PRAGMA data_version").fetchone()[0]
+            return version
+
+    def await_stamp(self, stamp: int, timeout_s: float) -> bool:
+        """Wait until the file has another version; it takes some microseconds to look."""
+        until = time.monotonic() + timeout_s
+        while self.stamp() == stamp:
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                return False
+            time.sleep(min(_STAMP_S, left_s))
         return True
 
     @contextlib.contextmanager

@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple, Protocol, Self
 import msgspec
 
 from fanwise.ports import (
+    Changes,
     Fires,
     Journal,
     Mailbox,
@@ -59,6 +60,7 @@ class Upgrade(msgspec.Struct, frozen=True):
 class Store(
     Journal,
     Records,
+    Changes,
     Ownership,
     Mailbox,
     Queue,
