@@ -15,7 +15,7 @@ MOST_CELLS = 100_000
 
 
 class Tiles(Protocol):
-    """What people see of many items at once. Any thread may call these; they may block."""
+    """Many items at once, as people see them. Any thread may call these; they may block."""
 
     def tiles(self, run_no: int, visit_no: int) -> Sequence[Tile]:
         """The task's tiles that have recorded items, in the order of their numbers.

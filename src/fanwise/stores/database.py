@@ -10,7 +10,7 @@ database fails, and `RecordRefusedError` where a value can't be stored as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -19,7 +19,7 @@ import msgspec
 from fanwise.errors import RecordRefusedError
 from fanwise.model import StoreSize
 from fanwise.stores.rows import Row, SqlValue
-from fanwise.stores.schema import Table
+from fanwise.stores.schema import Table, heads
 
 Statement: TypeAlias = str
 
@@ -67,6 +67,15 @@ class Reader(Protocol):
         """The rows one by one, of which the caller need not take all, until the block ends."""
 
 
+HEADS = Insert(heads, replaces=heads.key, merges={"seq": "heads.seq + 1"})
+"""The rows of runs that a transaction has changed; all transactions lock them last."""
+
+
+def head_values(run_nos: Iterable[int]) -> list[SqlValue]:
+    """Return the values of `HEADS` for these runs, in the order in which they are locked."""
+    return [value for run_no in sorted(run_nos) for value in (run_no, 1)]
+
+
 _Result = TypeVar("_Result")
 
 Settle: TypeAlias = Callable[[Reader], Sequence[_Result]]
@@ -90,6 +99,9 @@ class Writer(Protocol):
 
     def insert(self, insert: Insert, values: Sequence[SqlValue]) -> None:
         """Insert rows whose values stand one row after the other, at the latest at the end."""
+
+    def touch(self, run_no: int) -> None:
+        """Count a change of a run for those who watch it, once the transaction ends."""
 
     def announce(self) -> None:
         """Wake the processes that wait in `await_change`, once the transaction is committed."""

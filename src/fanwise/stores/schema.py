@@ -328,7 +328,7 @@ progress = Table(
     clustered=True,
 )
 
-# A number that grows with each change of a run: whoever watches a run reads no more than that.
+# A number that grows with each change of a run, for those who watch runs.
 heads = Table("heads", {"run_no": _NUMBER, "seq": _NUMBER}, key=("run_no",))
 
 payloads = Table(

@@ -89,7 +89,8 @@ class SqlJournal:
             for run_no in written.freed:
                 free_slot(writer, run_no)
             release(writer, limits)
-            writer.insert(tile_statements.INSERT_HEADS, along.heads)
+            for run_no in along.runs:
+                writer.touch(run_no)
 
         added = _first_added(written)
         if added is not None:

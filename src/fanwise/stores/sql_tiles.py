@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from fanwise.model import ErrorKind, Tile, VisitProgress
 from fanwise.ports import MOST_CELLS, Heads
 from fanwise.stores import tile_rows, tile_statements
-from fanwise.stores.database import Database, Reader, Writer
+from fanwise.stores.database import Database, Reader
 
 _PAGE_RUNS = 1_000
 
@@ -94,9 +94,3 @@ class SqlChanges:
                 return found
             if not self._database.await_stamp(stamp, until - time.monotonic()):
                 return found
-
-
-def touch(writer: Writer, *run_nos: int) -> None:
-    """Count a change of runs. It comes last in a transaction, so that heads are locked last."""
-    values = [value for run_no in sorted({*run_nos}) for value in (run_no, 1)]
-    writer.insert(tile_statements.INSERT_HEADS, values)

@@ -49,6 +49,7 @@ class SqlWaits:
                 writer.execute(wait_statements.OPEN, **each)
                 wait = _wait_at(writer, run_no, str(each["path"]), int(str(each["turn"])))
                 opened.append(_match(writer, wait))
+            writer.touch(run_no)
             return opened
 
         return self._database.controlling(add)
@@ -215,6 +216,7 @@ def _settle(
     if writer.change(
         wait_statements.SETTLE, run_no=run_no, path=path, turn=turn, state=state.value, **given
     ):
+        writer.touch(run_no)
         _wake(writer, run_no)
 
 

@@ -25,7 +25,17 @@ from typing import TypeVar
 from fanwise.errors import StoreError
 from fanwise.model import StoreReport, StoreSize
 from fanwise.stores import sqlite_files
-from fanwise.stores.database import Insert, Reader, Settle, Statement, Witness, Writer, findable
+from fanwise.stores.database import (
+    HEADS,
+    Insert,
+    Reader,
+    Settle,
+    Statement,
+    Witness,
+    Writer,
+    findable,
+    head_values,
+)
 from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_maintenance import check_records
 from fanwise.stores.sql_store import SqlStore
@@ -185,8 +195,8 @@ class SqliteDatabase:
         witness: Witness | None = None,
     ) -> _Result:
         """A transaction on the connection that writes; a commit is always answered here."""
-        with self._exclusively() as connection, transaction(connection):
-            return work(_SqliteTransaction(connection))
+        with self._exclusively() as connection:
+            return _changed(connection, work)
 
     def controlling(
         self, work: Callable[[Writer], _Result], settle: Settle[_Result] | None = None
@@ -196,8 +206,7 @@ class SqliteDatabase:
         with self._control, explained(self._path):
             if self._controller is None:
                 self._controller = self._connect(sqlite_files.READ_WRITE)
-            with transaction(self._controller):
-                return work(_SqliteTransaction(self._controller))
+            return _changed(self._controller, work)
 
     def revision(self) -> str:
         """The revision of the schema, or empty text before the first one."""
@@ -326,10 +335,11 @@ class SqliteDatabase:
 class _SqliteTransaction:
     """A `Reader` and a `Writer` on a connection with an open transaction."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "_touched")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._touched: set[int] = set()
 
     def read(self, query: Statement, **values: SqlValue) -> list[Row]:
         return self._connection.execute(translated(query), values).fetchall()
@@ -350,8 +360,24 @@ class _SqliteTransaction:
         if values:
             bulk_insert(insert).write(self._connection, values)
 
+    def touch(self, run_no: int) -> None:
+        self._touched.add(run_no)
+
+    def count_changes(self) -> None:
+        """Write the heads of the runs that the transaction has changed."""
+        self.insert(HEADS, head_values(self._touched))
+
     def announce(self) -> None:
         """Do nothing: each commit is seen by all who wait."""
+
+
+def _changed(connection: sqlite3.Connection, work: Callable[[Writer], _Result]) -> _Result:
+    """The result of `work` in a transaction on a connection that no other thread uses."""
+    with transaction(connection):
+        writer = _SqliteTransaction(connection)
+        result = work(writer)
+        writer.count_changes()
+    return result
 
 
 def _free(connection: sqlite3.Connection, most: int) -> int:

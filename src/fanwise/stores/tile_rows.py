@@ -105,12 +105,12 @@ def _add_alike(
 
 
 class Along:
-    """The rows that are written along with a commit: of tiles, kinds and heads.
+    """The rows that are written along with a commit, of tiles and kinds, and the runs in it.
 
     `kinds` are those of each run and visit, which get their numbers in the transaction.
     """
 
-    __slots__ = ("heads", "kinds", "tiles")
+    __slots__ = ("kinds", "runs", "tiles")
 
     def __init__(self, written: Rows) -> None:
         tiles: dict[TileKey, TileSums] = {}
@@ -126,9 +126,7 @@ class Along:
         self.kinds: dict[tuple[int, int], VisitKinds] = {}
         for item, place in written.failed:
             add_kind(self.kinds, item, place)
-        self.heads: list[SqlValue] = []
-        for run_no in sorted(_changed_runs(written, tiles)):
-            self.heads += (run_no, 1)
+        self.runs = _changed_runs(written, tiles)
 
 
 def _changed_runs(written: Rows, tiles: Iterable[TileKey]) -> set[int]:

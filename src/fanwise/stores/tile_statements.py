@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from fanwise.model import Status
 from fanwise.stores.database import Insert, Statement
-from fanwise.stores.schema import NOT_SUCCEEDED, heads, kinds, progress, tiles
+from fanwise.stores.schema import NOT_SUCCEEDED, kinds, progress, tiles
 
 _OF_VISIT = "run_no = :run_no AND visit_no = :visit_no"
 
@@ -22,7 +22,6 @@ INSERT_TILES = Insert(
     },
 )
 INSERT_KINDS = Insert(kinds, replaces=kinds.key)
-INSERT_HEADS = Insert(heads, replaces=heads.key, merges={"seq": "heads.seq + 1"})
 
 DELETE_HEAD = "DELETE FROM heads WHERE run_no = :run_no"
 
