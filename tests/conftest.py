@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 
 import pytest
+import typer.main
 
 from benchmarks.postgres_server import PostgresServer, postgres_server
 from fanwise.stores import Store
@@ -27,6 +29,14 @@ pytest.register_assert_rewrite(
     "fanwise.testing.tiles_contract",
     "fanwise.testing.maintenance_contract",
 )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_command_line() -> Iterator[None]:
+    """Have Typer derive all commands from their functions once, and not for each call."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture(scope="session")

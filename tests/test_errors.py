@@ -72,6 +72,7 @@ CODES = {
     "FrozenError": "frozen",
     "InputError": "bad-input",
     "LeaseLostError": "lease-lost",
+    "KeyConflictError": "key-conflict",
     "LimitError": "over-limit",
     "NoSlotError": "no-slot",
     "NoStoreError": "no-store",

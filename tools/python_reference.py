@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 
 import fanwise
@@ -18,6 +19,7 @@ HEADING = "## Reference\n"
 
 _GROUPS = {
     "Runs": ["run", "submit", "resume", "retry", "pause", "cancel", "answer", "signal"],
+    "Keys and values": ["kv.get", "kv.set", "kv.delete", "kv.entries"],
     "Recorded runs": [
         "open_store",
         "RunStore",
@@ -44,7 +46,8 @@ _GROUPS = {
 def names() -> list[str]:
     """The public names that the reference has."""
     found = [name for group in _GROUPS.values() for name in group]
-    return [each for name in found for each in (name, f"a{name}") if hasattr(fanwise, each)]
+    tops = dict.fromkeys(name.partition(".")[0] for name in found)
+    return [each for name in tops for each in (name, f"a{name}") if hasattr(fanwise, each)]
 
 
 def render() -> str:
@@ -58,7 +61,7 @@ def render() -> str:
 
 
 def _entry(name: str) -> Iterator[str]:
-    thing = getattr(fanwise, name)
+    thing = attrgetter(name)(fanwise)
     twin = getattr(fanwise, f"a{name}", None)
     heading = f"#### `fanwise.{name}`"
     yield f"{heading} and `fanwise.a{name}`\n" if twin else f"{heading}\n"

@@ -13,6 +13,7 @@ from importlib import import_module
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from fanwise import kv
     from fanwise.actions.decorator import action
     from fanwise.catalog import ActionContext
     from fanwise.context import ItemContext, WorkflowContext
@@ -115,6 +116,7 @@ __all__ = [
     "aretry",
     "arun",
     "cancel",
+    "kv",
     "load_plan",
     "open_engine",
     "open_store",
@@ -129,6 +131,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "kv":
+        return import_module("fanwise.kv")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'fanwise' has no attribute '{name}'")
@@ -136,4 +140,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *_HOMES, "kv"])

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
-from fanwise.model import Limits, WaitRequest
+from fanwise.model import KvChange, Limits, WaitRequest
+from fanwise.trace_ids import traceparent
 
 
 class Runs(StrEnum):
@@ -129,6 +130,10 @@ WAITING_ACTIONS = frozenset({"core.ask", "core.wait"})
 """The actions that wait for an answer or a signal, without a slot and without a process."""
 
 
+ENGINE_ACTIONS = WAITING_ACTIONS | {"core.kv_set", "core.kv_delete"}
+"""The actions that stay with the engine, which alone writes to the store."""
+
+
 class Parked(Exception):  # noqa: N818 - no failure
     """Ends an attempt that waits: its outcome follows once the wait is settled."""
 
@@ -203,6 +208,10 @@ class StopFlag:
         self._is_set = True
 
 
+async def _no_store(change: KvChange) -> int:
+    raise RuntimeError(f'the key "{change.name}" can\'t be changed: there is no store here')
+
+
 class ActionContext(msgspec.Struct, frozen=True):
     """Facts about an attempt, for an action with a parameter annotated with this class.
 
@@ -212,6 +221,8 @@ class ActionContext(msgspec.Struct, frozen=True):
 
     `await context.sleep(seconds)` waits. When that is over is recorded first, so that an attempt
     that is retried after a crash waits just for the rest. It is for `async def` actions.
+
+    `change_key` makes a change of a key of the store; it is for the core pack.
     """
 
     run_id: str
@@ -225,6 +236,17 @@ class ActionContext(msgspec.Struct, frozen=True):
     limits: Limits
     folder: str
     sleep: Callable[[float], Awaitable[None]]
+    change_key: Callable[[KvChange], Awaitable[int]] = _no_store
+
+    @property
+    def traceparent(self) -> str:
+        """The header by which W3C's Trace Context names the task's span as the parent of another.
+
+        See the page on traces; a span of that id is there once the run is over.
+        """
+        head, _, visit = self.idempotency_key.rpartition("/")
+        index = "" if self.index is None else f"[{self.index}]"
+        return traceparent(self.run_id, f"{head.removesuffix(index)}/{visit}")
 
     @property
     def stopping(self) -> bool:

@@ -38,6 +38,9 @@ TRIGGER_KEYS: Final = (
 MANUAL_TRIGGER: Final = FrozenDict({**dict.fromkeys(TRIGGER_KEYS), "kind": "manual"})
 """The `trigger` of a run that no trigger started."""
 
+WITHHELD: Final = object()
+"""The mark in `kv` for a secret that isn't to be read where values are recorded."""
+
 _NO_RESULTS: Final[Mapping[str, TaskResult]] = {}
 
 
@@ -76,10 +79,11 @@ class WorkflowContext:
     """Parameters, variables and task results, as one consistent and immutable whole.
 
     `run` is what `run.id` and its like read, `trigger` the cause of the run, and `secrets` what
-    `secrets.NAME` reads; secrets are never recorded, printed or pickled.
+    `secrets.NAME` reads; secrets are never recorded, printed or pickled. `kv` has what a visit has
+    read of the store's keys, with `WITHHELD` for a secret that would be recorded.
     """
 
-    __slots__ = ("parameters", "run", "secrets", "task_results", "trigger", "variables")
+    __slots__ = ("kv", "parameters", "run", "secrets", "task_results", "trigger", "variables")
 
     parameters: FrozenDict
     variables: FrozenDict
@@ -87,6 +91,7 @@ class WorkflowContext:
     run: FrozenDict
     trigger: FrozenDict
     secrets: Mapping[str, str]
+    kv: Mapping[str, object]
 
     def __init__(
         self,
@@ -105,6 +110,7 @@ class WorkflowContext:
             freeze(run, where="run"),
             freeze(trigger, where="trigger"),
             secrets,
+            EMPTY_DICT,
         )
 
     def _set(
@@ -115,6 +121,7 @@ class WorkflowContext:
         run: FrozenDict,
         trigger: FrozenDict,
         secrets: Mapping[str, str],
+        kv: Mapping[str, object],
     ) -> WorkflowContext:
         put = object.__setattr__
         put(self, "parameters", parameters)
@@ -123,6 +130,7 @@ class WorkflowContext:
         put(self, "run", run)
         put(self, "trigger", trigger)
         put(self, "secrets", secrets)
+        put(self, "kv", kv)
         return self
 
     def _sharing(
@@ -130,8 +138,14 @@ class WorkflowContext:
     ) -> WorkflowContext:
         new = object.__new__(type(self))
         return new._set(
-            self.parameters, variables, task_results, self.run, self.trigger, self.secrets
+            self.parameters, variables, task_results, self.run, self.trigger, self.secrets, self.kv
         )
+
+    def _but(self, **changed: object) -> WorkflowContext:
+        new = object.__new__(type(self))
+        for name in self.__slots__:
+            object.__setattr__(new, name, changed.get(name, getattr(self, name)))
+        return new
 
     @property
     def shared(self) -> WorkflowContext:
@@ -152,10 +166,7 @@ class WorkflowContext:
 
     def with_parameters(self, parameters: FrozenDict) -> WorkflowContext:
         """A context with these parameters, and all else as in this one."""
-        new = object.__new__(type(self))
-        return new._set(
-            parameters, self.variables, self.task_results, self.run, self.trigger, self.secrets
-        )
+        return self._but(parameters=parameters)
 
     def with_variables(self, variables: Mapping[str, Json]) -> WorkflowContext:
         """A context in which these variables have these values, and all others the old ones."""
@@ -166,11 +177,11 @@ class WorkflowContext:
 
     def with_end(self, end: Mapping[str, Json]) -> WorkflowContext:
         """A context whose `run` has these keys as well."""
-        new = object.__new__(type(self))
-        run = FrozenDict({**self.run, **end})
-        return new._set(
-            self.parameters, self.variables, self.task_results, run, self.trigger, self.secrets
-        )
+        return self._but(run=FrozenDict({**self.run, **end}))
+
+    def with_kv(self, values: Mapping[str, object]) -> WorkflowContext:
+        """A context in which `kv` has these frozen values."""
+        return self._but(kv=values)
 
     def seeing(
         self, variables: FrozenDict, task_results: Mapping[str, TaskResult]
@@ -223,4 +234,4 @@ def _restore(
     trigger: FrozenDict,
 ) -> WorkflowContext:
     new = object.__new__(WorkflowContext)
-    return new._set(parameters, variables, task_results, run, trigger, EMPTY_DICT)
+    return new._set(parameters, variables, task_results, run, trigger, EMPTY_DICT, EMPTY_DICT)

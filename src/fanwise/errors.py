@@ -24,6 +24,7 @@ secrets.
     |   |-- WaitSettledError    a question was answered, or is closed
     |   |-- NothingToRetryError  nothing in the run has failed
     |   `-- SourceChangedError  a file that the run reads further has changed
+    |-- KeyConflictError      the key `name` has another version than a change is for
     |-- ActionLoadError       a pack can't be imported, or names an action wrongly
     |-- StoreError            the store can't be opened, read or written
     |   |-- NoStoreError        there is no store at the place that was named
@@ -253,6 +254,20 @@ class SourceChangedError(ConflictError):
         super().__init__(message, run_id=run_id, hint=hint)
         self.task = task
         self.file = file
+
+
+class KeyConflictError(FanwiseError):
+    """A key has another version than a change is for, so nothing was changed.
+
+    `name` is the key, and `version` the one that it has, 0 if it isn't set.
+    """
+
+    code = "key-conflict"
+
+    def __init__(self, message: object, *, name: str, version: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.name = name
+        self.version = version
 
 
 class ActionLoadError(FanwiseError):

@@ -324,7 +324,7 @@ class RunStore:
         return last[task]
 
     def _summary(self, record: RunRecord) -> RunSummary:
-        from fanwise.reports.ownership import INTERRUPTED
+        from fanwise.model import INTERRUPTED
         from fanwise.wiring import runs_of
 
         return RunSummary(

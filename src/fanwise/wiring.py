@@ -24,6 +24,7 @@ from fanwise.errors import (
     UsageError,
 )
 from fanwise.model import LEASE_S, Limits, RunRecord
+from fanwise.trace_ids import is_traced
 
 if TYPE_CHECKING:
     from fanwise.definition.project import ProjectDefinition
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from fanwise.model import ItemOutcome, NamedLimit, Run, StoreReport, TriggerState
     from fanwise.packs.projects import Project
     from fanwise.plan import Plan
-    from fanwise.ports import Catalog, Clock, Executor, Randomness
+    from fanwise.ports import Catalog, Clock, Executor, Observer, Randomness
     from fanwise.preview import RunPreview
     from fanwise.reports.ownership import Runs
     from fanwise.service.clock import TriggerClock
@@ -421,8 +422,23 @@ def open_engine(
     with (
         open_store(settings.store, create=create) as opened,
         open_executors(settings) as executors,
+        _watching_all(opened, settings) as observer,
     ):
-        yield build_engine(opened, settings, executors=executors, grace_s=grace_s)
+        yield build_engine(
+            opened, settings, executors=executors, grace_s=grace_s, observer=observer
+        )
+
+
+@contextmanager
+def _watching_all(store: Store, settings: Settings) -> Iterator[Observer | None]:
+    """The observer of all runs that sends their traces, if a collector is named."""
+    if not is_traced(settings.environment or os.environ):
+        yield None
+        return
+    from fanwise.telemetry.traces.exporting import sending_traces
+
+    with sending_traces(store) as observer:
+        yield observer
 
 
 @contextmanager
@@ -461,6 +477,13 @@ def open_existing(settings: Settings) -> Store:
     return open_store(settings.store, create=False)
 
 
+def open_or_make(settings: Settings) -> Store:
+    """The store for changing it, to be used as a block; made if there is none."""
+    from fanwise.stores import open_store
+
+    return open_store(settings.store)
+
+
 def detached(run: Run, settings: Settings) -> Run:
     """The run of an engine whose store is closed by now: its failed items open it to be read."""
     from fanwise.engine.failures import FailedItems, read_failed
@@ -484,6 +507,13 @@ def runs_of(store: Store) -> Runs:
     from fanwise.system import SystemProcesses
 
     return Runs(store, store, store, store, SystemProcesses())
+
+
+def system_clock() -> Clock:
+    """The machine's clock."""
+    from fanwise.system import SystemClock
+
+    return SystemClock()
 
 
 def this_user() -> str:
@@ -515,14 +545,18 @@ def build_engine(
     chance: Randomness | None = None,
     executors: Mapping[str, Executor] | None = None,
     grace_s: float | None = None,
+    observer: Observer | None = None,
 ) -> Engine:
     """An engine on an open store, with the machine's clock and chance unless others are given.
 
     `executors` are those of `engine.placement` by name; without them actions run in this process.
+    `observer` watches all runs.
     """
     from fanwise.engine import Engine
 
-    services = _services(store, settings, clock=clock, chance=chance, executors=executors)
+    services = _services(
+        store, settings, clock=clock, chance=chance, executors=executors, observer=observer
+    )
     return _engine(Engine, store, services, settings, grace_s)
 
 
@@ -533,6 +567,7 @@ def _services(
     clock: Clock | None = None,
     chance: Randomness | None = None,
     executors: Mapping[str, Executor] | None = None,
+    observer: Observer | None = None,
 ) -> Services:
     from fanwise import sources
     from fanwise.actions.resources import resources
@@ -547,8 +582,10 @@ def _services(
         mailbox=store,
         queue=store,
         waits=store,
+        arrivals=store,
         run_slots=store,
         shares=store,
+        kv=store,
         executors=executors or {LOCAL: LocalExecutor(clock)},
         sources=sources,
         resources=resources,
@@ -557,6 +594,7 @@ def _services(
         processes=SystemProcesses(),
         limits=settings.limits,
         executor=settings.executor,
+        observer=observer,
     )
 
 
@@ -651,8 +689,12 @@ def open_taking(
     from fanwise.stores import open_store
 
     names = [checked_queue(name) for name in queues]
-    with open_store(settings.store) as store, open_executors(settings) as executors:
-        services = _services(store, settings, executors=executors)
+    with (
+        open_store(settings.store) as store,
+        open_executors(settings) as executors,
+        _watching_all(store, settings) as observer,
+    ):
+        services = _services(store, settings, executors=executors, observer=observer)
         yield Taking(
             _engine(ClaimingEngine, store, services, settings, grace_s),
             services,
@@ -664,20 +706,28 @@ def open_taking(
         )
 
 
+class Serving(NamedTuple):
+    """A project that is served: the clock of its triggers, its files, and the store of its runs."""
+
+    clock: TriggerClock
+    project: WatchedProject
+    store: Store
+
+
 @contextmanager
-def open_serving(
-    settings: Settings, folder: Path, watcher: ServiceWatcher
-) -> Iterator[tuple[TriggerClock, WatchedProject]]:
-    """The clock of the triggers of the project around a folder, and the project.
+def open_serving(settings: Settings, folder: Path, watcher: ServiceWatcher) -> Iterator[Serving]:
+    """The project around a folder, to be served as a block.
 
     A store is made if there is none. Raises `StoreError`, and `DefinitionError` or `UsageError` for
     the project's `fanwise.yaml`.
     """
     from fanwise.packs.projects import find_folder, project_stamp
     from fanwise.service.clock import TriggerClock
+    from fanwise.service.deciders import all_deciders
+    from fanwise.service.folders import Folders
     from fanwise.service.projects import WatchedProject
     from fanwise.stores import open_store
-    from fanwise.system import SystemClock
+    from fanwise.system import SystemClock, SystemProcesses
 
     runs = triggered_runs(settings, find_folder(folder))
 
@@ -689,7 +739,18 @@ def open_serving(
     project = WatchedProject(load, lambda: project_stamp(folder), watcher)
     project.read()
     with open_store(settings.store) as store:
-        yield TriggerClock(store, project, runs.make, SystemClock(), watcher), project
+        now = SystemClock()
+        deciders = all_deciders(
+            store,
+            runs.make,
+            SystemProcesses(),
+            now,
+            settings.limits,
+            str(find_folder(folder).absolute()),
+            Folders(now),
+        )
+        clock = TriggerClock(store, project, deciders, now, watcher)
+        yield Serving(clock, project, store)
 
 
 def triggered_runs(
@@ -722,11 +783,11 @@ def trigger_states(settings: Settings) -> Mapping[tuple[str, str], TriggerState]
     return {(state.workflow, state.name): state for state in found}
 
 
-def new_token() -> str:
-    """A text that comes but once."""
+def new_token(letters: int = 12) -> str:
+    """A text of so many letters and digits that comes but once, and that nobody can guess."""
     from fanwise.system import SystemChance
 
-    return SystemChance().token(12)
+    return SystemChance().token(letters)
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:

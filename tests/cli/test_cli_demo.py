@@ -2,7 +2,10 @@
 
 import json
 import re
+import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -132,3 +135,29 @@ def test_commands_to_copy_name_the_program_that_is_there(
     program = tmp_path / "fanwise"
     program.touch(mode=0o755)
     assert " fanwise show " in fanwise("demo", "logs", "--lines", "100").out
+
+
+def test_the_demo_can_serve_itself(folder):
+    """Its workflow runs by its own schedule until it is stopped, and its store goes with it."""
+    command = [sys.executable, "-m", "fanwise", "demo", "monitor", "--serve", "--servers", "20"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        told = []
+        for line in process.stderr:
+            told.append(line)
+            if "has succeeded" in line:
+                process.send_signal(signal.SIGTERM)
+        assert process.wait() == 0
+    store = re.search(r"--store (\S+)", "".join(told))
+    assert store
+    assert not Path(store[1]).parent.exists()
+    assert not (folder / "runs.db").exists()
+    assert any("monitor/every_five_seconds  fired" in line for line in told)
+
+
+def test_only_the_demo_monitor_serves(fanwise):
+    """In one line."""
+    for name in ((), ("logs",)):
+        told = fanwise("demo", *name, "--serve")
+        assert told.status == 2
+        assert told.err.startswith("--serve takes the demo monitor.")

@@ -30,8 +30,8 @@ def arguments(path, command, long):
         yield [*path, *needed[:number], long, *needed[number + 1 :]]
     for each in command.params:
         if each.param_type_name == "option" and not each.is_flag:
-            yield [*path, *needed, each.opts[0], long]
-            yield [*path, *needed, f"{each.opts[0]}={long}"]
+            joined = f"{each.opts[0]}={long}"
+            yield [*path, *needed, *([joined] if " " in long else [each.opts[0], long])]
     yield [*path, *needed, f"--{long}"]
     yield [*path, long]
 

@@ -4,6 +4,7 @@ import html
 import json
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import jsonschema
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from fanwise.cli.text.dot import dot_lines
 from fanwise.cli.text.mermaid import mermaid_lines
-from fanwise.cli.text.picture import Arrow, Ending, Node, Picture, Shape, short_forms
+from fanwise.drawings.picture import Arrow, Ending, Node, Picture, Shape, short_forms
 
 FLOW = """\
 tasks:
@@ -91,6 +92,50 @@ def test_a_drawing_shows_tasks_fan_outs_conditions_joins_fail_and_finally(
     told = fanwise("graph", "flow.yaml", *options)
     assert (told.status, told.err) == (0, "")
     assert told.out == drawn
+
+
+def test_a_drawing_in_svg_has_every_task(fanwise, write):
+    """With its conditions, in a file of its own."""
+    write(**{"flow.yaml": FLOW})
+    told = fanwise("graph", "flow.yaml", "--format", "svg")
+    assert (told.status, told.err) == (0, "")
+    texts = [each.text for each in ElementTree.fromstring(told.out).iter() if each.text]
+    for text in ("check × items", "when 1 < 2", "failed()", "fail", "finally", "report"):
+        assert text in texts
+
+
+def test_a_run_is_drawn_with_the_state_of_its_tasks(fanwise, write, folder: Path):
+    """As its workflow was when it ran."""
+    flow = """\
+tasks:
+  - {name: one, action: core.noop}
+  - {name: two, action: core.fail, with-items: {range: 3}, input: {message: no}}
+  - {name: three, action: core.noop}
+"""
+    write(**{"flow.yaml": flow})
+    assert fanwise("run", "flow.yaml", "--run-id", "r1").status == 1
+    (folder / "flow.yaml").unlink()
+    told = fanwise("graph", "--run", "r1", "--format", "svg")
+    assert (told.status, told.err) == (0, "")
+    drawn = ElementTree.fromstring(told.out)
+    assert drawn[0].text == "flow, run r1: failed"
+    texts = [each.text or "" for each in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert [text.partition(", ")[0] for text in texts if "ed" in text] == [
+        "succeeded",
+        "failed",
+        "blocked",
+    ]
+    assert any(text.startswith("failed, 3 items, 3 failed, ") for text in texts)
+    assert 't1[["two × items"]]' in fanwise("graph", "--run", "r1").out
+
+
+@pytest.mark.parametrize("arguments", [(), ("flow.yaml", "--run", "r1")])
+def test_a_workflow_or_a_run_is_drawn(fanwise, write, arguments: tuple[str, ...]):
+    """Neither nothing nor both."""
+    write(**{"flow.yaml": FLOW})
+    told = fanwise("graph", *arguments)
+    assert (told.status, told.out) == (2, "")
+    assert told.err == "fanwise graph draws one workflow. Give either a FILE or --run RUN.\n"
 
 
 def test_a_chain_needs_neither_start_nor_joins(fanwise, write):

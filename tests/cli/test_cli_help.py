@@ -76,7 +76,7 @@ def test_the_lists_of_commands_fit_a_narrow_terminal(fanwise, monkeypatch: pytes
         ("rnu flow.yaml", "fanwise", "'rnu'. Did you mean 'run'?"),
         ("run", "fanwise run", "'FILE'"),
         ("graph flow.yaml --fromat dot", "fanwise graph", "--fromat"),
-        ("graph flow.yaml --format svg", "fanwise graph", "'--format': 'svg'"),
+        ("graph flow.yaml --format png", "fanwise graph", "'--format': 'png'"),
         ("run flow.yaml --items 0", "fanwise run", "'--items'"),
         ("db chekc", "fanwise db", "'chekc'. Did you mean 'check'?"),
     ],

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
 from fanwise.model import FireStatus, Status
 from fanwise.stores import Store, open_store
 
-SERVE = [sys.executable, "-m", "fanwise", "serve"]
+SERVE = [sys.executable, "-m", "fanwise", "serve", "--port", "0"]
 FLOW = """\
 name: tick
 on: {each: {schedule: {every: 1s, overlap: allow, catch-up: all}}}
@@ -120,6 +124,57 @@ def test_two_servers_fire_each_time_once(folder: Path, write) -> None:
     check_nothing_is_lost_or_doubled()
 
 
+def test_a_port_that_is_taken_is_told(fanwise, folder: Path) -> None:
+    """In one line, with status 2; another server may well do without HTTP."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        told = fanwise("serve", "--no-work", "--port", port)
+        assert told.status == 2
+        assert f"the port {port} of 127.0.0.1 is taken" in told.err
+        assert told.err.count("\n") == 1
+        with serving("--no-work", "--no-http", "--port", port) as process:
+            assert said(process, r"Serving 1 trigger(.*)") == "; Ctrl-C stops."
+
+
+def test_http_is_answered_beside_the_clock(folder: Path) -> None:
+    """At the address that is told."""
+    with serving("--no-work") as process:
+        url = said(process, r"at (http://127\.0\.0\.1:\d+);")
+        with pytest.raises(HTTPError, match="401"):
+            urlopen(f"{url}/api/v1/version")
+
+
+def test_lines_in_json_tell_the_way_of_a_run(folder: Path) -> None:
+    """From its trigger to its end, also in the processes that drive it; each line is an object."""
+    with serving("--log-format", "json") as process:
+        assert process.stderr is not None
+        events = []
+        for line in process.stderr:
+            events.append(json.loads(line))
+            if events[-1]["event"] == "run_ended":
+                break
+    names = [event["event"] for event in events]
+    assert set(names) >= {"serving", "fired", "run_taken", "task_ended", "run_ended"}
+    fired = [run for event in events if event["event"] == "fired" for run in event["runs"]]
+    assert events[-1]["run"] in fired
+    assert events[-1]["status"] == "succeeded"
+    assert events[-1]["workflow"] == "tick"
+
+
+def test_a_process_that_takes_runs_lets_its_metrics_be_read(fanwise, folder: Path) -> None:
+    """At a port of this machine, without a server."""
+    run_id = fanwise("submit", "tick.yaml").out.strip()
+    command = [sys.executable, "-m", "fanwise", "work", "--metrics-port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            url = said(process, r"Metrics at (\S+)")
+            assert said(process, r"(\S+)  has ") == run_id
+            text = urlopen(url).read().decode()
+        finally:
+            process.kill()
+    assert 'fanwise_runs_taken_total{workflow="tick"} 1.0' in text
+
+
 def test_a_wrong_project_is_told(fanwise, write) -> None:
     """In one line, with status 2."""
     write(**{"fanwise.yaml": "workflows: [nowhere/*.yaml]\n"})
@@ -140,3 +195,35 @@ def test_a_process_that_is_to_stop_at_the_end_of_input_needs_a_pipe(folder: Path
     )
     assert done.returncode == 2
     assert "--until-eof" in done.stderr
+
+
+NOTICE = """\
+name: alert
+tasks: [{name: a, action: core.echo, input: {value: "{{ trigger.event.error.message }}"}}]
+output: "{{ task.a.output.value }}"
+"""
+LOAD = 'name: load\ntasks: [{name: a, action: core.fail, input: {message: "no disk"}}]\n'
+
+
+def test_a_server_that_is_killed_loses_no_notice(folder: Path, write) -> None:
+    """A run that fails while no server is there is told by the next one, and by no later one."""
+    write(**{"fanwise.yaml": "notify: alert\n", "alert.yaml": NOTICE, "load.yaml": LOAD})
+    (folder / "tick.yaml").unlink()
+    with serving("--no-work") as process, store() as opened:
+        said(process, r"(Serving)")
+        while not opened.triggers()[1]:
+            opened.await_change(1.0)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run([*SERVE[:-1], "run", "load.yaml"], check=False, stderr=subprocess.DEVNULL)
+    with serving() as process:
+        run_id = said(process, r"(alert-\S+)  has succeeded")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with serving("--no-work") as process, store() as opened:
+        said(process, r"(Serving)")
+        assert [fire.run_id for fire in opened.fires("alert", "notify")] == [run_id]
+        run = opened.run(run_id)
+        assert run is not None
+        assert run.output is not None
+        assert b"no disk" in run.output

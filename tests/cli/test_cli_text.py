@@ -10,10 +10,10 @@ from rich.cells import cell_len
 
 from fanwise.cli.text.kinds import digest_lines
 from fanwise.cli.text.output import as_json
-from fanwise.cli.text.render import shorten, table
+from fanwise.cli.text.render import table
 from fanwise.model import ErrorKind
 from fanwise.reports.kinds import Digest
-from fanwise.reports.plain import clean, clean_lines
+from fanwise.reports.plain import clean, clean_lines, shorten
 from fanwise.units import show_span
 
 hostile = st.text(

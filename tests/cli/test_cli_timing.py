@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
@@ -192,3 +193,26 @@ def test_a_timeline_draws_a_run_or_the_steps_of_a_child(fanwise, write):
     assert "\x1b" not in told
     lines = fanwise("show", "r", "--timeline", "--json").out.splitlines()
     assert [json.loads(line)["path"] for line in lines] == ["each"]
+
+
+def test_a_timeline_is_drawn_as_a_picture(fanwise, write):
+    """Of a run or of the steps of a child, with the names that the text has."""
+    child = "tasks: [{name: first, action: core.noop}, {name: second, action: core.noop}]\n"
+    write(**{"child.yaml": child})
+    write(**{"flow.yaml": "tasks: [{name: each, action: ./child.yaml, with-items: [1]}]\n"})
+    fanwise("run", "flow.yaml", "--run-id", "r")
+    for options, names in (((), ["each"]), (("--within", "each[0]"), ["first", "second"])):
+        told = fanwise("show", "r", "--timeline", "--svg", *options)
+        assert (told.status, told.err) == (0, "")
+        drawn = ElementTree.fromstring(told.out)
+        svg = "{http://www.w3.org/2000/svg}text"
+        assert [each.text for each in drawn.iter(svg) if each.get("class") == "name"] == names
+    assert "marks the visits that led to the end" in fanwise("show", "r", "--timeline", "--svg").out
+
+
+@pytest.mark.parametrize("options", [("--svg",), ("--svg", "--timeline", "--json")])
+def test_only_a_timeline_is_drawn(fanwise, options: tuple[str, ...]):
+    """The message says how."""
+    told = fanwise("show", "r", *options)
+    assert told.status == 2
+    assert told.err == "--svg draws a timeline. Use: fanwise show RUN --timeline --svg\n"

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
+
+from fanwise.model import TriggerTurn
+from fanwise.stores import open_store
 
 FLOW = "on: {a: {schedule: {at: 2199-01-01}}}\ntasks: [{name: x, action: core.noop}]\n"
 HOOK = (
     "on: {b: {webhook: {path: p, secret: none}, enabled: false}}\n"
     "tasks: [{name: x, action: my.x}]\n"
 )
+FILE_FLOW = "on:\n  {dropped: {file: {path: in}}}\ntasks: [{name: x, action: core.noop}]\n"
 
 
 def test_the_triggers_of_the_folders_workflows_are_listed(fanwise, write):
@@ -312,3 +317,17 @@ def test_what_is_wrong_with_a_fire_by_hand_is_told(fanwise, write, arguments, te
     assert (told.status, told.out) == (2, "")
     assert text in told.err
     assert told.err.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_read_is_told(fanwise, write):
+    """Beside the list, and by --check with an exit status."""
+    write(**{"load.yaml": FILE_FLOW})
+    with open_store(os.environ["FANWISE_STORE"]) as store:
+        store.take_turns([TriggerTurn(workflow="load", name="dropped", trouble="in is gone.")])
+    listed = fanwise("triggers", "--json")
+    assert json.loads(listed.out)["triggers"][0]["trouble"] == "in is gone."
+    listed = fanwise("triggers")
+    assert "trouble" in listed.out
+    assert listed.err == "load.yaml:2:4  in is gone.\n"
+    checked = fanwise("triggers", "--check")
+    assert (checked.status, checked.out, checked.err) == (1, "", listed.err)

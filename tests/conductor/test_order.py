@@ -61,7 +61,7 @@ def predicted(scenario: Scenario) -> Prediction:
     return prediction
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(ANY, ARRIVALS)
 def test_a_run_that_was_led_to_fail_says_the_message_of_that_transition(
     scenario: Scenario, arrivals: list[int]
@@ -76,7 +76,7 @@ def test_a_run_that_was_led_to_fail_says_the_message_of_that_transition(
             assert end.error.message == (way.says or f'task "{leader}" led to fail')
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=250)
 @given(TIMELESS, ARRIVALS)
 def test_what_happens_is_what_the_rules_say(scenario: Scenario, arrivals: list[int]) -> None:
     """Statuses, what each task sees, and the run's end are those that the plain model works out."""
@@ -94,7 +94,7 @@ def test_what_happens_is_what_the_rules_say(scenario: Scenario, arrivals: list[i
         assert end.error.data["task"] == listed[0]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 @given(TIMELESS, ARRIVALS, ARRIVALS)
 def test_the_order_in_which_events_arrive_changes_nothing(
     scenario: Scenario, arrivals: list[int], others: list[int]
@@ -194,7 +194,7 @@ def test_a_paused_run_has_only_left_what_had_not_started(
     assert unsettled or any(loop.busy for loop in state.loops.values())
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 @given(TIMELESS, ARRIVALS, st.integers(1, 15))
 def test_what_a_pause_leaves_undone_is_left_undone_and_the_rest_stays(
     scenario: Scenario, arrivals: list[int], after: int
@@ -234,7 +234,7 @@ def test_finally_runs_in_order_however_the_run_ended(run: RunOfScenario) -> None
         assert settled[-len(names) :] == names
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 @given(TIMELESS, ARRIVALS, st.integers(1, 15))
 def test_a_run_that_is_paused_and_resumed_ends_as_if_nothing_had_happened(
     scenario: Scenario, arrivals: list[int], after: int
@@ -249,7 +249,7 @@ def test_a_run_that_is_paused_and_resumed_ends_as_if_nothing_had_happened(
     assert run.seen_at_end == prediction.seen_at_end
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 @given(TIMELESS, ARRIVALS, st.integers(1, 15))
 def test_a_run_that_is_interrupted_at_any_event_goes_on_with_what_is_pending(
     scenario: Scenario, arrivals: list[int], after: int
@@ -269,7 +269,7 @@ def test_a_run_that_is_interrupted_at_any_event_goes_on_with_what_is_pending(
     assert len(again.ends) == 1
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 @given(TIMELESS, ARRIVALS, st.sets(st.integers(0, 15)), st.booleans())
 def test_a_run_that_is_told_anew_keeps_what_it_is_to_keep_and_asks_for_the_rest(
     scenario: Scenario, arrivals: list[int], forgotten: set[int], renumbers: bool

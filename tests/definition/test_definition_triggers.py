@@ -11,6 +11,7 @@ import pytest
 from fanwise.definition import load, trigger_schema, workflow_json_schema
 from fanwise.definition.literals import TRIGGER_KINDS
 from fanwise.definition.problems import Problems
+from fanwise.definition.project import load_project
 from fanwise.definition.project_triggers import ProjectTriggers
 from fanwise.definition.trigger_schema import TriggerDefinition
 from fanwise.definition.yaml.composer import compose
@@ -232,4 +233,42 @@ def test_a_wrong_file_of_triggers_is_told_with_its_place(text: str, said: str) -
     """As a workflow is."""
     with pytest.raises(DefinitionError) as caught:
         apart(text)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("notify", "workflow", "statuses"),
+    [
+        ("alert", "alert", ("failed", "interrupted")),
+        ("{workflow: alert, status: failed}", "alert", ("failed",)),
+        ("{workflow: alert, status: [failed, cancelled]}", "alert", ("failed", "cancelled")),
+    ],
+)
+def test_a_notice_is_a_trigger_on_all_runs(
+    notify: str, workflow: str, statuses: tuple[str, ...]
+) -> None:
+    """By default on those that fail or are interrupted."""
+    project = load_project(f"notify: {notify}\n", file="fanwise.yaml", limits=Limits())
+    assert project.notify is not None
+    (trigger,) = ProjectTriggers.notices(project.notify, file="fanwise.yaml").on
+    assert (trigger.name, trigger.workflow) == ("notify", workflow)
+    assert trigger.run is not None
+    assert (trigger.run.workflow, trigger.run.status) == (("*",), statuses)
+
+
+@pytest.mark.parametrize(
+    ("notify", "said"),
+    [
+        ("5", 'fanwise.yaml:1:9  bad-type  "workflow" of trigger "notify" takes text, not 5'),
+        ("{status: failed}", 'missing-key  trigger "notify" has no "workflow"'),
+        ("{workflow: a, stats: 1}", '1:23  unknown-key  "notify" has no key "stats". Did you'),
+        ("{workflow: a, status: bad}", '1:31  bad-value  "status" of "run" of trigger "notify"'),
+    ],
+)
+def test_a_wrong_notice_is_told_with_its_place(notify: str, said: str) -> None:
+    """In one line."""
+    project = load_project(f"notify: {notify}\n", file="fanwise.yaml", limits=Limits())
+    assert project.notify is not None
+    with pytest.raises(DefinitionError) as caught:
+        ProjectTriggers.notices(project.notify, file="fanwise.yaml")
     assert said in str(caught.value)

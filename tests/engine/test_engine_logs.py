@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import fanwise
@@ -569,6 +569,7 @@ lines = st.lists(st.text("ab ", max_size=5).map(lambda text: f"{text}\n"), max_s
 
 @settings(deadline=None, max_examples=300)
 @given(secrets, lines, st.integers(0, 8))
+@example(["a a"], ["a\n", "aaaa\n", *["aaaaa\n"] * 5], 7)  # a line begins within an occurrence
 def test_lines_that_are_masked_apart_read_as_the_whole_does(known, written, count) -> None:
     """Wherever an attempt's text is recorded in between, and however its secrets lie."""
     masker = Masker(known)

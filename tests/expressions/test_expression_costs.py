@@ -33,7 +33,7 @@ def steps(text: str, n: int) -> int:
 @pytest.mark.parametrize(("name", "text"), parsed(OF_CHARACTERS))
 def test_every_character_is_paid_for(name, text):
     """Whatever reads a text costs a step for 256 characters at least."""
-    assert steps(text, 40_000) - steps(text, 10_000) >= 30_000 // CHARACTERS_PER_STEP
+    assert steps(text, 16_000) - steps(text, 4_000) >= 12_000 // CHARACTERS_PER_STEP
 
 
 @pytest.mark.parametrize(("name", "text"), parsed(OF_ELEMENTS))
@@ -45,7 +45,7 @@ def test_every_element_is_paid_for(name, text):
 @pytest.mark.parametrize(("name", "text"), parsed(OF_SQUARES))
 def test_work_that_grows_with_the_square_is_paid_as_such(name, text):
     """Where twice the size takes four times the work, it takes about four times the steps."""
-    small, middle, large = (steps(text, n) for n in (1_000, 2_000, 4_000))
+    small, middle, large = (steps(text, n) for n in (500, 1_000, 2_000))
     assert large - middle >= 2.8 * (middle - small) > 0
 
 

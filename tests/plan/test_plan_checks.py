@@ -393,6 +393,45 @@ def test_inputs_that_may_fit_are_left_to_the_run(given: str) -> None:
     plan_of(f"tasks: [{{name: a, action: test.send, input: {given}}}]")
 
 
+NO_KEYS = {
+    "timeout: '{{ kv.n }}'\ntasks: [{name: a, action: test.any}]": "before the run is recorded",
+    "dedupe: {key: '{{ kv.n }}', for: 1h}\ntasks: [{name: a, action: test.any}]": "before the run",
+    "tasks: [{name: a, action: test.any, on-error: '{{ kv.n }}'}]": "on-error is judged again",
+}
+
+
+@pytest.mark.parametrize("text", NO_KEYS)
+def test_a_key_is_read_only_where_its_reading_is_recorded(text: str) -> None:
+    """Elsewhere a run could see another value when it is taken up."""
+    (problem,) = problems_of(text)
+    assert problem.code == "misplaced-name"
+    assert NO_KEYS[text] in problem.message
+
+
+def test_the_keys_that_a_task_reads_are_known() -> None:
+    """Wherever its templates name them."""
+    plan = plan_of(
+        """
+        vars: {x: "{{ kv.v }}"}
+        tasks:
+          - name: a
+            action: test.any
+            when: "{{ kv.b }}"
+            with-items: "{{ kv['c/d'].list }}"
+            concurrency: "{{ kv.e }}"
+            publish: {y: "{{ kv.f }}"}
+            input: {v: ["{{ kv.g }} {{ kv.b }}"]}
+            retry: {count: 1, when: "{{ kv.h }}"}
+            label: "{{ kv.l }}"
+            next: [{when: "{{ kv.i }}", do: b, publish: {z: "{{ kv.j }}"}}]
+          - {name: b, action: test.any}
+        output: "{{ kv.o }}"
+        """
+    )
+    assert plan.keys == ("o", "v")
+    assert plan.tasks[0].keys == ("b", "c/d", "e", "f", "g", "h", "i", "j", "l")
+
+
 IMPOSSIBLE = [
     ("x: '{{ run.sttus }}'", 'no "sttus"'),
     ("x: '{{ run.id.day }}'", 'run.id has no parts, and no "day"'),

@@ -12,8 +12,9 @@ from fanwise.model import Limits
 from fanwise.plan import Plan, compile_plan
 from fanwise.plan.project_triggers import apart_triggers, own_triggers, project_problems
 from fanwise.plan.triggers import PlannedTrigger
-from fanwise.triggers.decide import CatchUp, Overlap
+from fanwise.triggers.decide import CatchUp
 from fanwise.triggers.facts import event_facts
+from fanwise.triggers.overlap import Overlap
 
 PARAMETERS = "parameters: {day: {type: string}, n: {type: integer}, key: {secret: true}}"
 NOON = 1_795_953_600

@@ -11,43 +11,31 @@ import subprocess
 import sys
 from pathlib import Path
 
-from source import ROOT
+import pytest
 
 DAY_S = 86_400
 
 
-def _start(*, hash_seed: int, clock_shift_s: int) -> subprocess.Popen[str]:
+def test_ids_are_the_same_in_every_process_and_second(request: pytest.FixtureRequest) -> None:
+    """A process with another hash seed and another clock collects these ids in the same order."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")
     }
     environment |= {
-        "PYTHONHASHSEED": str(hash_seed),
+        "PYTHONHASHSEED": "2",
         "PYTHONPATH": str(Path(__file__).parent),
-        "CLOCK_SHIFT_S": str(clock_shift_s),
+        "CLOCK_SHIFT_S": str(400 * DAY_S + 3_601),
     }
     command = ["-B", "-m", "pytest", "--collect-only", "-p", "no:xdist", "-p", "shifted_clock"]
-    return subprocess.Popen(
-        [sys.executable, *command],
-        cwd=ROOT,
+    told = subprocess.run(
+        [sys.executable, *command, *request.config.args],
+        cwd=request.config.invocation_params.dir,
         env=environment,
+        capture_output=True,
         text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
     )
-
-
-def _ids(process: subprocess.Popen[str]) -> list[str]:
-    output, _ = process.communicate()
-    assert process.returncode == 0, output[-2_000:]
-    return [line for line in output.splitlines() if "::" in line]
-
-
-def test_ids_are_the_same_in_every_process_and_second() -> None:
-    """Two processes with other hash seeds and other clocks collect the same ids in one order."""
-    processes = [
-        _start(hash_seed=1, clock_shift_s=0),
-        _start(hash_seed=2, clock_shift_s=400 * DAY_S + 3_601),
-    ]
-    first, second = map(_ids, processes)
-    assert len(first) > 1_000
-    assert first == second
+    assert told.returncode == 0, told.stdout[-2_000:]
+    others = [line for line in told.stdout.splitlines() if "::" in line]
+    here = [item.nodeid for item in request.session.items]
+    chosen = set(here)  # those that `-k` and its like have left
+    assert [each for each in others if each in chosen] == here

@@ -9,13 +9,15 @@ from msgspec.structs import replace
 
 from fanwise.engine.run_factory import RunFactory
 from fanwise.engine.triggered import TriggeredRuns
-from fanwise.model import FireRecord, NewFire, OpenFire, Status
+from fanwise.model import FireRecord, Limits, NewFire, OpenFire, Status
 from fanwise.packs.projects import project_stamp
 from fanwise.service.clock import TriggerClock
+from fanwise.service.deciders import all_deciders
+from fanwise.service.folders import Folders
 from fanwise.service.projects import WatchedProject
 from fanwise.service.watcher import ServiceWatcher
 from fanwise.stores import Store
-from fanwise.system import EnvironmentSecrets, SystemChance
+from fanwise.system import EnvironmentSecrets, SystemChance, SystemProcesses
 from fanwise.testing.clock import ManualClock
 from fanwise.testing.stores import MemoryStore
 from fanwise.wiring import load_triggers, read_settings
@@ -64,6 +66,8 @@ class World:
         self.clock = ManualClock(START)
         self.store = store or MemoryStore(self.clock.now)
         self.lines = Lines()
+        self.limits = Limits()
+        self.processes = SystemProcesses()
 
     def write(self, **files: str) -> None:
         for name, text in files.items():
@@ -78,7 +82,16 @@ class World:
             self.lines,
         )
         runs = TriggeredRuns(factory, str(self.folder), ())
-        return TriggerClock(self.store, project, runs.make, self.clock, self.lines)
+        deciders = all_deciders(
+            self.store,
+            runs.make,
+            self.processes,
+            self.clock,
+            self.limits,
+            str(self.folder),
+            Folders(self.clock, lambda work: work()),
+        )
+        return TriggerClock(self.store, project, deciders, self.clock, self.lines)
 
     def fires(self, name: str = "each", workflow: str = "report") -> list[FireRecord]:
         """All fires, the oldest first."""

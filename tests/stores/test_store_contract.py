@@ -9,7 +9,11 @@ import pytest
 
 from fanwise.stores import Store
 from fanwise.stores.sqlite_database import open_sqlite
+from fanwise.testing.access_contract import AccessContract
+from fanwise.testing.arrivals_contract import ArrivalsContract
+from fanwise.testing.endings_contract import EndingsContract
 from fanwise.testing.fires_contract import FiresContract
+from fanwise.testing.kv_contract import KvContract
 from fanwise.testing.maintenance_contract import MaintenanceContract
 from fanwise.testing.ownership_contract import OwnershipContract
 from fanwise.testing.queue_contract import QueueContract
@@ -29,6 +33,10 @@ class AllContracts(
     WaitsContract,
     TilesContract,
     FiresContract,
+    ArrivalsContract,
+    AccessContract,
+    KvContract,
+    EndingsContract,
     MaintenanceContract,
     StoreContract,
 ):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -44,15 +46,18 @@ def _fixed(expression: str, zone: ZoneInfo, after: int, until: int) -> Iterator[
             yield instant
 
 
+@cache
 def _local(instant: int, zone: ZoneInfo) -> datetime:
     return datetime.fromtimestamp(instant, zone).replace(tzinfo=None, fold=0)
 
 
-_known: dict[tuple[str, datetime], bool] = {}
-
-
 def _matches(expression: str, local: datetime) -> bool:
-    key = (expression, local)
-    if key not in _known:
-        _known[key] = next(CronSim(expression, local - MINUTE)) == local
-    return _known[key]
+    return local in _matching(expression, local.date())
+
+
+@cache
+def _matching(expression: str, day: date) -> frozenset[datetime]:
+    """The local times of a day that match."""
+    midnight = datetime.combine(day, time())
+    upcoming = CronSim(expression, midnight - MINUTE)
+    return frozenset(takewhile(lambda each: each.date() == day, upcoming))

@@ -44,7 +44,7 @@ EXPRESSIONS = (
     "5 0,1,2 * * 0",
     "0 12 30 * *",
 )
-DAYS = 4 * 86_400
+DAYS = 5 * 43_200
 
 
 def listed(calendar: Calendar, after: int, until: int) -> list[int]:

@@ -17,13 +17,12 @@ from fanwise.triggers.decide import (
     Cursor,
     Decision,
     FireStatus,
-    OpenRun,
-    Overlap,
     Scheduled,
     cursor_of,
     decide,
     fire_key,
 )
+from fanwise.triggers.overlap import OpenRun, Overlap
 from fanwise.triggers.schedules import Schedule
 
 NOON = seconds("2026-11-29T12:00")

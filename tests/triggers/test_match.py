@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fanwise.triggers.match import (
-    Batches,
-    BatchRules,
-    FileRules,
-    Seen,
-    Stamp,
-    close,
-    file_key,
-    gather,
+    listens_for,
     matches,
-    next_deadline,
-    poll,
 )
-
-A, B, C = Stamp(1, 1, 1), Stamp(2, 1, 1), Stamp(1, 1, 2)
-RULES = FileRules(glob="*.csv", settle_s=10)
 
 
 @pytest.mark.parametrize(
@@ -45,160 +29,8 @@ def test_a_star_stands_for_any_characters(patterns: list[str], name: str, is_mat
     assert matches(patterns, name) is is_match
 
 
-def polls(rules: FileRules, *listings: tuple[float, dict[str, Stamp]]) -> list[tuple[str, ...]]:
-    """The names that are ready after each poll, the first of which found an empty folder."""
-    seen: Seen = poll(rules, None, {}, 0)[0]
-    found = []
-    for now, listing in listings:
-        seen, ready = poll(rules, seen, listing, now)
-        found.append(ready)
-    return found
-
-
-def test_a_file_is_ready_once_it_has_settled() -> None:
-    """Once, and over two polls at least."""
-    steps = [(5.0, {"a.csv": A}), (10.0, {"a.csv": A}), (15.0, {"a.csv": A}), (99.0, {"a.csv": A})]
-    assert polls(RULES, *steps) == [(), (), ("a.csv",), ()]
-    no_wait = FileRules(settle_s=0)
-    assert polls(no_wait, (5.0, {"a": A}), (6.0, {"a": A})) == [(), ("a",)]
-
-
-def test_a_file_that_grows_is_not_ready() -> None:
-    """It has to stay as it is from its last change on."""
-    steps = [(5.0, {"a.csv": A}), (14.0, {"a.csv": B}), (20.0, {"a.csv": B}), (24.0, {"a.csv": B})]
-    assert polls(RULES, *steps) == [(), (), (), ("a.csv",)]
-
-
-def test_a_file_that_was_replaced_is_a_new_one() -> None:
-    """Also with the same size and time, by its inode."""
-    steps = [(5.0, {"a.csv": A}), (15.0, {"a.csv": A}), (16.0, {"a.csv": C}), (26.0, {"a.csv": C})]
-    assert polls(RULES, *steps) == [(), ("a.csv",), (), ("a.csv",)]
-    assert file_key("a.csv", A) == "file:1:1:1:a.csv"
-    assert file_key("a.csv", A) != file_key("a.csv", C)
-
-
-def test_a_file_that_is_still_written_or_hidden_is_ignored() -> None:
-    """By its name, as the glob asks for another ending."""
-    names = [".a.csv", "~a.csv", "a.csv.part", "a.tmp", "a.crdownload", "b.txt", ".git/a.csv"]
-    listing = {**dict.fromkeys(names, A), "in/b.csv": A}
-    assert polls(RULES, (1.0, listing), (99.0, listing)) == [(), ("in/b.csv",)]
-
-
-def test_what_was_there_at_first_is_taken_on_request() -> None:
-    """By default only later files are."""
-    for takes, expected in ((False, ()), (True, ("a.csv",))):
-        rules = FileRules(takes_existing=takes)
-        seen, ready = poll(rules, None, {"a.csv": A}, 0)
-        assert ready == ()
-        assert poll(rules, seen, {"a.csv": A}, 60)[1] == expected
-
-
-def test_a_file_that_comes_back_is_not_taken_again() -> None:
-    """After a week it is forgotten."""
-    there, day = {"a.csv": A}, 86_400.0
-    steps = [(5.0, there), (15.0, there), (20.0, {}), (6 * day, there), (6 * day + 20, there)]
-    assert polls(RULES, *steps) == [(), ("a.csv",), (), (), ()]
-    steps = [(5.0, there), (15.0, there), (20.0, {}), (8 * day, {}), (9 * day, there)]
-    assert polls(RULES, *steps, (9 * day + 20, there))[-1] == ("a.csv",)
-
-
-names = st.sampled_from(["a", "b", "c"])
-listings = st.dictionaries(names, st.sampled_from([A, B, C]))
-
-
-@given(st.lists(st.tuples(st.integers(1, 30), listings), max_size=20))
-def test_no_content_is_handed_over_twice_while_it_stays(
-    steps: list[tuple[int, dict[str, Stamp]]],
-) -> None:
-    """Between two times at which a file is ready it has had another stamp."""
-    seen, now = poll(FileRules(), None, {}, 0)[0], 0.0
-    changed = dict.fromkeys("abc", True)
-    stamps: dict[str, Stamp] = {}
-    for step, listing in steps:
-        now += step
-        for name, stamp in listing.items():
-            changed[name] = changed[name] or stamps.get(name) != stamp
-            stamps[name] = stamp
-        seen, ready = poll(FileRules(), seen, listing, now)
-        for name in ready:
-            assert listing[name] == stamps[name]
-            assert changed[name]
-            changed[name] = False
-
-
-def test_a_batch_closes_when_it_is_full() -> None:
-    """A burst of 50,000 with a size of 1,000 is 50 batches."""
-    rules, batches, numbers = BatchRules(size=1000), Batches(), Counter[int]()
-    all_closed: list[int] = []
-    for at in range(50_000):
-        batches, number, closed = gather(rules, batches, "", at)
-        numbers[number] += 1
-        all_closed += closed
-    assert set(numbers.values()) == {1000}
-    assert all_closed == list(range(1, 51))
-    assert not batches.open
-
-
-def test_a_batch_closes_some_time_after_its_first_arrival() -> None:
-    """However many more come in."""
-    rules = BatchRules(within_s=60)
-    batches, first, _ = gather(rules, Batches(), "", 100)
-    batches, second, closed = gather(rules, batches, "", 159)
-    assert (first, second, closed) == (1, 1, ())
-    assert next_deadline(rules, batches) == 160
-    assert close(rules, batches, 159.9) == (batches, ())
-    batches, third, closed = gather(rules, batches, "", 160)
-    assert (third, closed) == (2, (1,))
-
-
-def test_debounce_waits_for_quiet() -> None:
-    """Each arrival puts the end off."""
-    rules = BatchRules(debounce_s=30)
-    batches, _, _ = gather(rules, Batches(), "", 100)
-    batches, _, _ = gather(rules, batches, "", 120)
-    assert next_deadline(rules, batches) == 150
-    batches, closed = close(rules, batches, 150)
-    assert closed == (1,)
-    assert next_deadline(rules, batches) is None
-
-
-def test_each_key_has_a_batch_of_its_own() -> None:
-    """They close apart."""
-    rules = BatchRules(size=2)
-    batches, a, _ = gather(rules, Batches(), "a", 0)
-    batches, b, closed = gather(rules, batches, "b", 0)
-    assert (a, b, closed) == (1, 2, ())
-    batches, _, closed = gather(rules, batches, "b", 0)
-    assert closed == (2,)
-    assert list(batches.open) == ["a"]
-
-
-@given(
-    st.builds(
-        lambda size, within, debounce: BatchRules(size=size, within_s=within, debounce_s=debounce),
-        st.none() | st.integers(1, 5),
-        st.none() | st.integers(1, 50),
-        st.none() | st.integers(1, 20),
-    ),
-    st.lists(st.tuples(names, st.integers(0, 30)), max_size=40),
-)
-def test_each_arrival_is_in_one_batch_which_closes_once(
-    rules: BatchRules, arrivals: list[tuple[str, int]]
-) -> None:
-    """Whatever order and pauses they come in."""
-    batches, at = Batches(), 0
-    members = Counter[int]()
-    keys: dict[int, str] = {}
-    all_closed: list[int] = []
-    for key, pause in arrivals:
-        at += pause
-        batches, number, closed = gather(rules, batches, key, at)
-        assert number not in all_closed
-        assert keys.setdefault(number, key) == key
-        members[number] += 1
-        all_closed += closed
-    still_open = {batch.number: batch.count for batch in batches.open.values()}
-    assert len(all_closed) == len(set(all_closed))
-    assert {*all_closed, *still_open} == set(members)
-    assert all(members[number] == count for number, count in still_open.items())
-    assert all(count <= (rules.size or count) for count in members.values())
+def test_events_of_fanwise_itself_go_only_to_who_names_them() -> None:
+    """A trigger for all events isn't fired by the failures that fanwise tells of."""
+    assert listens_for(["*", "report.*"], "report.wanted")
+    assert not listens_for(["*"], "fanwise.trigger.failed")
+    assert listens_for(["*", "fanwise.*"], "fanwise.trigger.failed")

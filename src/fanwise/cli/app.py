@@ -19,6 +19,7 @@ from fanwise.cli.commands.fires import fires, pause_trigger, resume_trigger
 from fanwise.cli.commands.firing import backfill, trigger
 from fanwise.cli.commands.graph import graph
 from fanwise.cli.commands.items import items
+from fanwise.cli.commands.kv import delete_key, get_key, list_keys, set_key
 from fanwise.cli.commands.limits import limits
 from fanwise.cli.commands.logs import logs
 from fanwise.cli.commands.new import new
@@ -32,6 +33,7 @@ from fanwise.cli.commands.schema import schema
 from fanwise.cli.commands.serve import serve
 from fanwise.cli.commands.show import show
 from fanwise.cli.commands.submit import submit
+from fanwise.cli.commands.token import add, listed, revoke
 from fanwise.cli.commands.triggers import following, triggers
 from fanwise.cli.commands.validate import validate
 from fanwise.cli.commands.work import work
@@ -156,6 +158,27 @@ db.command(epilog="\b\nExamples:\n  fanwise db check\n  fanwise db check --json"
 db.command(epilog="\b\nExamples:\n  fanwise db upgrade\n  fanwise db upgrade --no-copy")(upgrade)
 app.add_typer(db, name="db")
 
+kv = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Keys and values, which outlive runs."
+)
+kv.command(
+    "set",
+    epilog="\b\nExamples:\n  fanwise kv set cursor 17\n"
+    "  fanwise kv set lock mine --if-unset --ttl 10m\n"
+    "  fanwise kv set token --secret < token.txt",
+)(set_key)
+kv.command("get", epilog="\b\nExamples:\n  fanwise kv get cursor\n  fanwise kv get cursor --json")(
+    get_key
+)
+kv.command(
+    "delete",
+    epilog="\b\nExamples:\n  fanwise kv delete cursor\n  fanwise kv delete cursor --if 3",
+)(delete_key)
+kv.command("list", epilog="\b\nExamples:\n  fanwise kv list\n  fanwise kv list import/ --json")(
+    list_keys
+)
+app.add_typer(kv, name="kv")
+
 _triggers = typer.Typer(rich_markup_mode=None)
 _triggers.callback(
     invoke_without_command=True,
@@ -182,6 +205,23 @@ _triggers.command(
     "  fanwise triggers resume nightly --catch-up",
 )(resume_trigger)
 app.add_typer(_triggers, name="triggers")
+
+_token = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Make, list and revoke tokens of a server."
+)
+_token.command(
+    "add",
+    epilog="\b\nExamples:\n  fanwise token add ada --role run\n"
+    "  fanwise token add reports --workflow 'report-*' --expires-in 90d",
+)(add)
+_token.command("list", epilog="\b\nExamples:\n  fanwise token list\n  fanwise token list --json")(
+    listed
+)
+_token.command(
+    "revoke",
+    epilog="\b\nExamples:\n  fanwise token revoke k3xq7m2p\n  fanwise token revoke sign-in-link",
+)(revoke)
+app.add_typer(_token, name="token")
 
 
 def _tell_version(wanted: bool) -> None:

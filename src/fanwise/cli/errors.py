@@ -17,14 +17,14 @@ from pathlib import Path
 from fanwise.cli.leaving import leave
 from fanwise.cli.text.output import flush_results, prepare_streams, say
 from fanwise.cli.text.usage import UsageProblem, in_short, usage_text
-from fanwise.errors import ActionLoadError, Diagnostic, FanwiseError, NoSlotError
+from fanwise.errors import ActionLoadError, Diagnostic, FanwiseError, KeyConflictError, NoSlotError
 from fanwise.reports.plain import clean_lines
 
 WRONG = 2
 """The exit status if the command, the workflow or the store is wrong."""
 
-NO_SLOT = 1
-"""The exit status if nothing is wrong but that other runs have all slots."""
+TAKEN = 1
+"""The exit status if nothing is wrong but that others have all slots, or have changed a key."""
 
 _PACKAGE = Path(__file__).parent.parent
 
@@ -44,7 +44,8 @@ def reporting(words: Sequence[str] = ()) -> Iterator[None]:
     except FanwiseError as error:
         for line in error_lines(error, words):
             say(line)
-        raise SystemExit(NO_SLOT if isinstance(error, NoSlotError) else WRONG) from None
+        is_taken = isinstance(error, NoSlotError | KeyConflictError)
+        raise SystemExit(TAKEN if is_taken else WRONG) from None
     except UsageProblem as problem:
         say(usage_text(problem))
         raise SystemExit(WRONG) from None

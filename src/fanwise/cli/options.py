@@ -46,7 +46,7 @@ def read_seconds(text: str) -> float:
     return parse_duration(float(text) if is_number else text)
 
 
-def _reader_of(option: str) -> Callable[[str], float]:
+def reader_of(option: str) -> Callable[[str], float]:
     """The parser of an option that takes a duration."""
 
     def read(text: str) -> float:
@@ -94,7 +94,7 @@ Grace = Annotated[
     typer.Option(
         "--grace",
         metavar="TIME",
-        parser=_reader_of("--grace"),
+        parser=reader_of("--grace"),
         help="How long a pause lets what is in flight finish. Default: 30s.",
     ),
 ]
@@ -111,7 +111,7 @@ Wait = Annotated[
     typer.Option(
         "--wait",
         metavar="TIME",
-        parser=_reader_of("--wait"),
+        parser=reader_of("--wait"),
         help="How long to wait while as many runs as may run at a time overlap. Default: no bound.",
     ),
 ]

@@ -23,7 +23,7 @@ _Number = TypeVar("_Number", int, float)
 
 PROJECT_FILE: Final = "fanwise.yaml"
 
-_KEYS: Final = ("store", "limits", "workflows")
+_KEYS: Final = ("store", "limits", "workflows", "notify")
 _LIMIT_KEYS: Final = ("concurrency", "rate")
 _LIKE: Final = "Write for example limits: {database: 10, vendor: {concurrency: 4, rate: 100/m}}."
 _parse_most = partial(parse_count, minimum=1, maximum=100_000)
@@ -33,12 +33,13 @@ class ProjectDefinition(msgspec.Struct, frozen=True):
     """The settings of a project. `store` is the store of its runs, as written, or None.
 
     `limits` are those that tasks may name. `workflows` are patterns of the files that are its
-    workflows, from its folder on.
+    workflows, from its folder on. `notify` is the part that says who is told of failures.
     """
 
     store: str | None = None
     limits: tuple[NamedLimit, ...] = ()
     workflows: tuple[str, ...] = ()
+    notify: Node | None = None
 
 
 def load_project(text: str | bytes, *, file: str, limits: Limits) -> ProjectDefinition:
@@ -74,7 +75,8 @@ def load_project(text: str | bytes, *, file: str, limits: Limits) -> ProjectDefi
     named = _read_limits(document.children.get("limits"), problems)
     workflows = _patterns(document.children.get("workflows"), problems)
     problems.raise_any()
-    return ProjectDefinition(None if found is None else found.value, named, workflows)
+    notify = document.children.get("notify")
+    return ProjectDefinition(None if found is None else found.value, named, workflows, notify)
 
 
 def _read_limits(node: Node | None, problems: Problems) -> tuple[NamedLimit, ...]:

@@ -6,7 +6,7 @@ may be templates are described as such; all else is literal.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Final
 
@@ -34,11 +34,24 @@ from fanwise.definition.problems import BadValueError, shown
 
 OVERLAPS: Final = ("skip", "queue", "queue-all", "cancel", "allow")
 NO_SECRET: Final = "none"
+END_STATUSES: Final = ("succeeded", "failed", "cancelled", "interrupted", "ended")
 MOST_PRIORITY: Final = 100
 
 
 def _choice(*words: str) -> Annotations:
     return literal(partial(parse_choice, choices=words), enum=list(words))
+
+
+def _choices(*words: str) -> Annotations:
+    """One of some words, or a list of several."""
+    one = {"type": "string", "enum": list(words)}
+    schema = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+    return literal(partial(_parse_choices, choices=words), **schema)
+
+
+def _parse_choices(value: object, *, choices: Sequence[str]) -> tuple[str, ...]:
+    listed = value if isinstance(value, list) and value else [value]
+    return tuple(parse_choice(each, choices=choices) for each in listed)
 
 
 def _texts(value: object, *, of: str) -> tuple[str, ...]:
@@ -238,8 +251,8 @@ class RunTriggerDefinition(Keys):
     """Runs of other workflows that end."""
 
     workflow: _Names = Field(description='A workflow\'s name, a list, or "*" for any.')
-    status: Annotated[str, *_choice("succeeded", "failed", "cancelled", "interrupted", "ended")] = (
-        Field("ended", description="How it ended; default `ended`, which is any end.")
+    status: Annotated[tuple[str, ...], *_choices(*END_STATUSES)] = Field(
+        ("ended",), description="How it ended, or a list; default `ended`, which is any end."
     )
 
 
@@ -248,8 +261,9 @@ class MissingDefinition(Keys):
 
     workflow: _Names = Field(None, description="The workflows that ought to end.")
     event: _Plain | None = Field(None, description="Or the event that ought to come.")
-    status: Annotated[str, *_choice("succeeded", "failed", "cancelled", "ended")] = Field(
-        "ended", description="How the workflow ought to end; default `ended`, which is any end."
+    status: Annotated[tuple[str, ...], *_choices(*END_STATUSES)] = Field(
+        ("ended",),
+        description="How the workflow ought to end, or a list; default `ended`, which is any end.",
     )
     within: _Span = Field(description="The time since the last one after which it fires.")
 

@@ -26,7 +26,7 @@ from fanwise.engine.evaluate import bounded
 from fanwise.engine.masking import Masker
 from fanwise.engine.visit import Visit
 from fanwise.errors import AttemptError, InputError, LimitError, Place, ResultError
-from fanwise.model import Limits
+from fanwise.model import KvChange, Limits
 from fanwise.plan import PlannedInput, Value
 from fanwise.plan.snapshot import (
     Snapshot,
@@ -82,6 +82,9 @@ class Surroundings(Protocol):
 
     def sleeper(self, ticket: Ticket) -> Callable[[float], Awaitable[None]]:
         """A function that sleeps so many seconds, for one attempt."""
+
+    async def change_key(self, change: KvChange) -> int:
+        """Make a change of a key of the store, and return its version after it."""
 
     def open_log(self, path: Callable[[Ticket], str]) -> AttemptLog:
         """A log of attempts, one after the other; `path` gives the path of each."""
@@ -258,6 +261,7 @@ class VisitCall:
             limits=around.limits,
             folder=self._folder,
             sleep=around.sleeper(ticket),
+            change_key=around.change_key,
         )
 
     def _key(self, ticket: Ticket) -> str:

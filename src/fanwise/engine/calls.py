@@ -10,11 +10,12 @@ from fanwise.catalog import StopFlag
 from fanwise.context import WorkflowContext
 from fanwise.engine.attempt import VisitCall
 from fanwise.engine.capture import AttemptLog
+from fanwise.engine.keys import change_key
 from fanwise.engine.masking import Masker
 from fanwise.engine.services import RunServices
 from fanwise.engine.sleeping import Sleeper
 from fanwise.engine.visit import Visit
-from fanwise.model import Limits, LogEntry
+from fanwise.model import KvChange, Limits, LogEntry
 from fanwise.plan import PlannedTask, Value
 from fanwise.ports import Ticket
 
@@ -109,6 +110,10 @@ class RunSurroundings:
             run.activity,
             resumes=self._resumes and ticket.attempt == 1,
         )
+
+    async def change_key(self, change: KvChange) -> int:
+        """Make a change of a key of the store, and return its version after it."""
+        return await change_key(self._run.services.kv, self.masker, change)
 
     def open_log(self, path: Callable[[Ticket], str]) -> AttemptLog:
         """A log of attempts, one after the other; `path` gives the path of each."""

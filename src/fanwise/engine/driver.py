@@ -51,7 +51,7 @@ from fanwise.engine.starting_point import StartingPoint
 from fanwise.engine.tasks import VisitRunner, is_handled
 from fanwise.engine.visit import Visit, VisitEnd
 from fanwise.errors import AttemptError, LimitError, RecordRefusedError
-from fanwise.model import ErrorInfo, Status, TaskResult, WaitPlace
+from fanwise.model import ErrorInfo, Status, TaskResult, WaitPlace, inner_path
 from fanwise.plan import Plan
 from fanwise.ports import Timer
 
@@ -104,7 +104,9 @@ class WorkflowDriver:
         self._ended: EndRun | None = None
         self.parked_places: list[WaitPlace] = []
         """The waits that the workflow was left for, if it has ended as waiting."""
-        self._reads_pages = any(task.items is not None for task in plan.tasks)
+        self._reads_store = bool(plan.keys) or any(
+            task.items is not None or task.keys for task in plan.tasks
+        )
 
     # Requests
 
@@ -263,8 +265,8 @@ class WorkflowDriver:
 
     def _do(self, command: Command) -> None:
         match command:
-            case Evaluate() if self._reads_pages:
-                # Paged outputs are read from the store, which may block: not on the loop.
+            case Evaluate() if self._reads_store:
+                # Paged outputs and keys are read from the store, which may block.
                 self._contexts[command.task] = command.context
                 self._spawn(partial(asyncio.to_thread, self._evaluate, command))
             case Evaluate():
@@ -301,13 +303,27 @@ class WorkflowDriver:
     def _evaluate(self, command: Evaluate) -> Evaluated:
         said = Evaluated(command.asked, command.task, command.visit)
         try:
-            value = evaluate_asked(self._plan, command, self._run.services.limits)
+            asked = self._with_keys(command)
+            value = evaluate_asked(self._plan, asked, self._run.services.limits)
             for name, size in variable_sizes(command.asked, value):
                 self._sizes.hold(name, size)
         except AttemptError as problem:
             error = self._run.describe(problem)
             return replace(said, error=error, handled=self._is_handled_at(command, error))
         return replace(said, value=value)
+
+    def _with_keys(self, command: Evaluate) -> Evaluate:
+        """The command with a context that has the keys which it reads: those of its visit."""
+        if command.task < 0:
+            names, path = self._plan.keys, f"{self._prefix}@{command.asked.value}"
+        else:
+            task = self._plan.tasks[command.task]
+            names, path = task.keys, inner_path(f"{self._prefix}{task.name}", command.visit)
+        if not names:
+            return command
+        records = command.asked is not EvaluationKind.WHEN
+        context = self._run.with_keys(command.context, path, names, records=records)
+        return replace(command, context=context)
 
     def _is_handled_at(self, at: Evaluate | Evaluated, error: ErrorInfo) -> bool:
         """True if `on-error` lets the workflow continue after this evaluation failed."""

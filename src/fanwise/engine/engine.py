@@ -43,7 +43,7 @@ from fanwise.model import (
     Status,
 )
 from fanwise.plan import Plan
-from fanwise.ports import Journal, Observer, Secrets
+from fanwise.ports import Journal, Observer, Secrets, together
 from fanwise.reports.lookup import run_by_id
 from fanwise.values import Json, decode
 
@@ -87,7 +87,7 @@ class Engine:
     ) -> None:
         self._store = journal
         self._services = services
-        self._factory = RunFactory(services.clock, services.randomness, secrets)
+        self._factory = RunFactory(services.clock, services.randomness, secrets, services.arrivals)
         self._slots = ProcessSlots(services.limits.running)
         self._keeper = LeaseKeeper(
             services.ownership,
@@ -308,7 +308,7 @@ class Engine:
     async def _begin(self, run_id: str, drive: _Drive, observer: Observer | None) -> RunHandle:
         """Drive a run in a task of its own, and return when it is recorded and driven."""
         inbox = RunInbox(self._grace_s)
-        task = asyncio.create_task(self._join(drive, inbox, observer or Observer()))
+        task = asyncio.create_task(self._join(drive, inbox, self._watched_by(observer)))
         try:
             begun: list[asyncio.Future[Any]] = [task, inbox.is_begun]
             await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
@@ -318,6 +318,11 @@ class Engine:
         if not inbox.is_begun.done():
             task.result()  # raises: the run can't be driven
         return RunHandle(run_id, inbox, task)
+
+    def _watched_by(self, observer: Observer | None) -> Observer:
+        """The observers of a run as one."""
+        found = [each for each in (self._services.observer, observer) if each is not None]
+        return found[0] if len(found) == 1 else together(found)
 
     async def _join(self, drive: _Drive, inbox: RunInbox, observer: Observer) -> Run:
         """Drive a run among the others of the engine, with whom it shares the journal."""

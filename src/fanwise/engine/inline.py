@@ -27,13 +27,15 @@ from fanwise.values import decode
 def is_plain(task: PlannedTask, executor: str | None = None) -> bool:
     """True if a visit of the task is nothing but one call of an `async def` in this process.
 
-    It doesn't wait for answers or signals. `executor` is the one of tasks that name none, or None.
+    It reads no key, and waits for no answer or signal. `executor` is the one of tasks that name
+    none, or None.
     """
     settings = task.settings
     asked = None if task.spec.workflow is not None else settings.executor.given or executor
     return (
         task.items is None
         and task.limit is None
+        and not task.keys
         and not task.runs_on
         and asked in (None, LOCAL)
         and task.spec.runs is Runs.ASYNC

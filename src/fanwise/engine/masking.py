@@ -33,6 +33,17 @@ class Masker:
     """Replaces each occurrence of a secret's value, in any text, by `***`."""
 
     def __init__(self, secrets: Iterable[str | None]) -> None:
+        self._secrets = frozenset(secrets)
+        self._know(self._secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Mask these from now on as well."""
+        known = self._secrets.union(secrets)
+        if known != self._secrets:
+            self._secrets = known
+            self._know(known)
+
+    def _know(self, secrets: Iterable[str | None]) -> None:
         given = {secret for secret in secrets if secret and secret.strip()}
         # Without white space at the ends: programs that read secrets from files strip it.
         wanted = {each for secret in given for each in (secret.strip(), *_lines(secret))}
@@ -88,14 +99,18 @@ class Masker:
     def settled(self, text: str) -> int:
         """Return how much of a text can be masked apart from what follows: whole lines.
 
-        A line that could be the beginning of a secret isn't settled: white space within a secret
-        may be the end of a line.
+        A line that could be the beginning of a secret isn't settled, nor is a line that begins
+        within a secret: white space within a secret may be the end of a line.
         """
         end = text.rfind("\n") + 1
-        if self._head is not None:
-            head = self._head.search(text, max(0, end - self._longest), end)
-            if head is not None:
-                return text.rfind("\n", 0, head.start()) + 1
+        if self._head is None:
+            return end
+        head = self._head.search(text, max(0, end - self._longest), end)
+        if head is not None:
+            end = text.rfind("\n", 0, head.start()) + 1
+        for found in reversed([*self._pattern.finditer(text)]):
+            if found.start() < end < found.end():
+                end = text.rfind("\n", 0, found.start()) + 1
         return end
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from fanwise.catalog import LOCAL, PROCESS, RAY, WAITING_ACTIONS, ActionSpec, Runs
+from fanwise.catalog import ENGINE_ACTIONS, LOCAL, PROCESS, RAY, ActionSpec, Runs
 from fanwise.errors import AttemptError, UsageError
 from fanwise.ports import Executor
 
@@ -36,10 +36,10 @@ def place(
     """The executor for calls of an action: `asked`, or else one that fits the action's kind.
 
     A workflow that is called stays in this process, and its steps are placed one by one; so does an
-    action that waits. Raises `UsageError` if there is no such executor, and `AttemptError` if it
-    has no nodes with `runs_on`.
+    action that waits, or changes the store. Raises `UsageError` if there is no such executor, and
+    `AttemptError` if it has no nodes with `runs_on`.
     """
-    if action.workflow is not None or action.name in WAITING_ACTIONS:
+    if action.workflow is not None or action.name in ENGINE_ACTIONS:
         return Placement(LOCAL, _named(executors, LOCAL))
     if runs_on and asked != RAY:
         raise AttemptError(

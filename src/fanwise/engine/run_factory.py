@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +18,8 @@ from fanwise.engine.run_rules import with_rules
 from fanwise.errors import AttemptError, ParameterError, UsageError
 from fanwise.model import MOST_PRIORITY, RunOrigin, RunRecord, Status, Submission
 from fanwise.plan import Plan, bind_parameters, require_no_secrets, require_recordable
-from fanwise.ports import SECRET_PREFIX, Clock, Randomness, Secrets
-from fanwise.values import FrozenDict, Json, decode, encode, freeze, thaw
+from fanwise.ports import SECRET_PREFIX, Arrivals, Clock, Randomness, Secrets
+from fanwise.values import FrozenDict, Json, LazyList, decode, encode, freeze, thaw
 
 _MAX_TAGS: Final = 20
 _MOST_KEY: Final = 200
@@ -52,10 +53,18 @@ class PreparedRun(msgspec.Struct, frozen=True):
 class RunFactory:
     """Prepares runs; time, randomness and secrets come from outside."""
 
-    def __init__(self, clock: Clock, randomness: Randomness, secrets: Secrets) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        randomness: Randomness,
+        secrets: Secrets,
+        arrivals: Arrivals | None = None,
+    ) -> None:
+        """Prepare recorded runs as well if there are `arrivals`, which has events of batches."""
         self._clock = clock
         self._randomness = randomness
         self._secrets = secrets
+        self._arrivals = arrivals
 
     def new(
         self,
@@ -85,12 +94,19 @@ class RunFactory:
         secret or holds one, and `UsageError`.
         """
         record = self._new_record(plan, given, run_id, tags)
-        known = {name: thaw(value) for name, value in trigger.items() if value is not None}
-        record = replace(record, origin=replace(record.origin, trigger=known))
+        events = trigger.get("events")
+        paged = events if isinstance(events, LazyList) else None
+        known = {
+            name: thaw(value)
+            for name, value in trigger.items()
+            if value is not None and value is not paged
+        }
+        count = None if paged is None else len(paged)
+        record = replace(record, origin=replace(record.origin, trigger=known, events=count))
         require_recordable(plan, given)
         bound = bind_parameters(plan, given)
         require_no_secrets(plan, bound, self.masker().mask)
-        context = _first_context(record, bound, {})
+        context = _first_context(record, bound, {}, paged)
         shown = {
             name: None if plan.parameters[name].secret else value for name, value in bound.items()
         }
@@ -145,6 +161,7 @@ class RunFactory:
             folder=was.folder,
             most_items=was.most_items,
             trigger=was.trigger,
+            events=was.events,
         )
         is_first = bool(was.trigger) and not was.actions  # a fire knows no actions
         if is_first or plan.text != record.definition or origin.workflows != was.workflows:
@@ -162,7 +179,7 @@ class RunFactory:
         secrets = self._read_secrets(plan)
         hidden = [value for name, value in bound.items() if plan.parameters[name].secret]
         masker = Masker([*secrets.values(), *hidden, *self._other_secrets()])
-        context = _first_context(record, bound, secrets)
+        context = _first_context(record, bound, secrets, self._events(record))
         shown = {
             name: None if plan.parameters[name].secret else value for name, value in bound.items()
         }
@@ -172,6 +189,16 @@ class RunFactory:
             origin=with_rules(record.origin, plan, context),
         )
         return PreparedRun(plan, record, context, masker, _timeout_s(plan, context))
+
+    def _events(self, record: RunRecord) -> LazyList | None:
+        """The events of the batch that has made a run, if one has."""
+        count = record.origin.events
+        if count is None or self._arrivals is None:
+            return None
+        from fanwise.triggers.events import Events  # seldom needed
+
+        read = partial(self._arrivals.batch_events, record.run_no)
+        return Events(lambda start, stop: [(e.index, e) for e in read(start, stop)], count)
 
     def _other_secrets(self) -> list[str]:
         # An action may find them in the environment; a short one is in many a text.
@@ -298,15 +325,23 @@ def _recorded_parameters(
 
 
 def _first_context(
-    record: RunRecord, parameters: FrozenDict, secrets: Mapping[str, str]
+    record: RunRecord,
+    parameters: FrozenDict,
+    secrets: Mapping[str, str],
+    events: LazyList | None,
 ) -> WorkflowContext:
-    """The context of a run at its start."""
+    """The context of a run at its start, with the events of its batch, if there is one."""
     started = datetime.fromtimestamp(record.created_at, UTC).isoformat(timespec="milliseconds")
-    trigger = {**dict.fromkeys(TRIGGER_KEYS), **record.origin.trigger}
+    trigger = MANUAL_TRIGGER
+    if record.origin.trigger:
+        facts = {**dict.fromkeys(TRIGGER_KEYS), **record.origin.trigger}
+        trigger = freeze(facts, where="trigger")
+    if events is not None:  # which stay unread
+        trigger = FrozenDict({**trigger, "events": events})
     return WorkflowContext(
         parameters=parameters,
         run={"id": record.id, "started_at": started},
-        trigger=freeze(trigger, where="trigger") if record.origin.trigger else MANUAL_TRIGGER,
+        trigger=trigger,
         secrets=secrets,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from fanwise.engine.activity import Activity
 from fanwise.engine.describe import describe_error, presentable
 from fanwise.engine.folders import locate
 from fanwise.engine.journal import JournalWriter
+from fanwise.engine.keys import read_keys
 from fanwise.engine.limits import ProcessSlots, Slots
 from fanwise.engine.masking import Masker
 from fanwise.engine.parking import Parking
@@ -24,8 +25,10 @@ from fanwise.engine.visit import Visit
 from fanwise.model import ErrorInfo, Limits
 from fanwise.plan import Plan, PlannedTask, Value
 from fanwise.ports import (
+    Arrivals,
     Clock,
     Executor,
+    KeyValues,
     Mailbox,
     Observer,
     Ownership,
@@ -46,6 +49,7 @@ class Services(msgspec.Struct, frozen=True):
     `executors` are found by their names, see `placement`; `executor` is the name of the one for
     tasks that name none, or None to go by the kind of their actions. `resources` is a block around
     each run: its end gives back the things that actions shared, such as pooled connections.
+    `observer` watches all runs.
     """
 
     records: Records
@@ -53,8 +57,10 @@ class Services(msgspec.Struct, frozen=True):
     mailbox: Mailbox
     queue: Queue
     waits: Waits
+    arrivals: Arrivals
     run_slots: RunSlots
     shares: Shares
+    kv: KeyValues
     executors: Mapping[str, Executor]
     sources: Sources
     resources: Callable[[], AbstractAsyncContextManager[None]]
@@ -63,6 +69,7 @@ class Services(msgspec.Struct, frozen=True):
     processes: Processes
     limits: Limits
     executor: str | None = None
+    observer: Observer | None = None
 
 
 class Child(Protocol):
@@ -125,6 +132,16 @@ class RunServices(msgspec.Struct, frozen=True):
     def present(self, error: ErrorInfo) -> ErrorInfo:
         """The record of an error that didn't come as an exception."""
         return presentable(error, self.masker, self.services.limits)
+
+    def with_keys(
+        self, context: WorkflowContext, path: str, names: Sequence[str], *, records: bool = False
+    ) -> WorkflowContext:
+        """A context with the values of keys as they are read first at `path`; this may block.
+
+        With `records` the values of templates are recorded, so that secrets are withheld.
+        """
+        kv, masker = self.services.kv, self.masker
+        return context.with_kv(read_keys(kv, masker, self.run_no, path, names, records=records))
 
     def locate(self, text: str, value: Value) -> str:
         """The absolute form of the path `text`, which `value` gave."""

@@ -69,6 +69,7 @@ def is_straight(plan: Plan, executor: str | None = None) -> bool:
     return (
         (plan.timeout is None or not plan.timeout.given)
         and not plan.variables
+        and not plan.keys
         and len(plan.graph.names) == len(plan.tasks)  # none in `finally`
         and follows == set(range(1, len(plan.tasks)))
         and all(edge.source < edge.target and edge.transition == IMPLICIT for edge in edges)

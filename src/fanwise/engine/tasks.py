@@ -102,6 +102,9 @@ class VisitRunner:
         return end
 
     async def _visited(self) -> VisitEnd:
+        if keys := self._task.keys:
+            with_keys = partial(self._run.with_keys, self._context, self._visit.inside, keys)
+            self._context = await asyncio.to_thread(with_keys)
         settings = resolve_settings(self._task, self._context)
         if settings.delay_s and not await self._delay(settings.delay_s):
             return self._stopped_early()

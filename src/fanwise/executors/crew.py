@@ -156,10 +156,11 @@ class WorkerPool:
             await self._ended
         finally:
             self._is_over = True
-            tasks = [worker.task for worker in self._workers]
-            for task in tasks:
+            at_work = [worker.task for worker in self._workers if not worker.task.done()]
+            for task in at_work:
                 task.cancel()
-            await asyncio.wait(tasks)
+            if at_work:
+                await asyncio.wait(at_work)
             if self._deadline_timer is not None:
                 self._deadline_timer.cancel()
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from jinja2 import nodes
 
+from fanwise.context import WITHHELD
 from fanwise.expressions.attributes import attribute
 from fanwise.expressions.fixed import TASK_PARTS, wrong_part
 from fanwise.expressions.flow import Undefined
@@ -27,8 +28,22 @@ Reader: TypeAlias = Callable[[Any], Any]
 NOT_DIRECT = (AttributeError, LookupError, EvaluationError, TypeError, ValueError)
 """The errors of `ValuePath.direct`, after which a path is read part by part."""
 
-ROOTS = ("parameters", "vars", "task", "item", "index", "attempt", "secrets", "run", "trigger")
+ROOTS = (
+    "parameters",
+    "vars",
+    "task",
+    "item",
+    "index",
+    "attempt",
+    "secrets",
+    "run",
+    "trigger",
+    "kv",
+)
 """The names of the context that a template may start a path with."""
+
+NAMED = frozenset({"secrets", "kv"})
+"""Roots whose parts may be missing, and are named by a constant."""
 
 _READERS: dict[str, Reader] = {
     "output": lambda result: result.output,
@@ -158,11 +173,11 @@ def context_path(name: nodes.Name, steps: list[Step], source: TemplateText) -> V
         raise source.error(fault[0], name.lineno, hint=fault[1])
     if root == "task":
         start = _task_part(name, reference, source)
-    elif root == "secrets":
-        start = _secret(name, reference, source)
+    elif root in NAMED:
+        start = _by_name(name, reference, source)
     else:
         start = _WHOLE[root]
-    taken = {"task": 2, "secrets": 1}.get(root, 0)
+    taken = 2 if root == "task" else int(root in NAMED)
     owner = root + "".join(str(step) for step in steps[:taken])
     return ValuePath(start, owner, tuple(steps[taken:]), tuple(reference))
 
@@ -187,15 +202,29 @@ def _task_part(name: nodes.Name, reference: list[str], source: TemplateText) -> 
     return start
 
 
-def _secret(name: nodes.Name, reference: list[str], source: TemplateText) -> Reader:
+def _by_name(name: nodes.Name, reference: list[str], source: TemplateText) -> Reader:
+    """A reader of a secret, or of the value that a visit has read of a key of the store."""
+    root = name.name
     if len(reference) < 2:
-        raise source.error("a secret is read as secrets.NAME, with a constant name.", name.lineno)
-    secret = reference[1]
+        what = "a secret" if root == "secrets" else "a key"
+        raise source.error(f"{what} is read as {root}.NAME, with a constant name.", name.lineno)
+    key = reference[1]
 
     def start(frame: Any) -> Any:
-        try:
-            return frame.shared.secrets[secret]
-        except KeyError:
-            return undefined(f'there is no secret "{secret}".')
+        values = frame.shared.secrets if root == "secrets" else frame.shared.kv
+        if key not in values:
+            if root == "secrets":
+                return undefined(f'there is no secret "{key}".')
+            return undefined(
+                f'the store has no key "{key}".',
+                f"Set it with `fanwise kv set {key} VALUE`, or give a value with default().",
+            )
+        value = values[key]
+        if value is WITHHELD:
+            raise EvaluationError(
+                f'the value of the key "{key}" is secret, and would be recorded here.',
+                "Name it only in the inputs of the actions that need it.",
+            )
+        return value
 
     return start

@@ -18,7 +18,7 @@ from fanwise.expressions.fast import text_reader, value_reader
 from fanwise.expressions.flow import OnePass
 from fanwise.expressions.frame import Frame
 from fanwise.expressions.nodes import NODES
-from fanwise.expressions.references import ROOTS, ValuePath, context_path, path_of
+from fanwise.expressions.references import NAMED, ROOTS, ValuePath, context_path, path_of
 from fanwise.expressions.refusal import REFUSALS, located
 from fanwise.expressions.statements import Writer, block
 from fanwise.expressions.syntax import TemplateText
@@ -164,7 +164,7 @@ def _text_parts(body: list[nodes.Node], source: TemplateText) -> list[str | Valu
 def _path(node: nodes.Expr, source: TemplateText) -> ValuePath | None:
     """The constant path that a node is, if it can be read without more ado."""
     found = path_of(node, source, MAX_DEPTH)
-    # A secret that is missing is undefined, which has to be noticed.
-    if found is None or found[0].name not in ROOTS or found[0].name == "secrets":
+    # A secret or a key that is missing is undefined, which has to be noticed.
+    if found is None or found[0].name not in ROOTS or found[0].name in NAMED:
         return None
     return context_path(*found, source)

@@ -5,6 +5,19 @@ Records hold data only: no record knows how it is stored, shown or decided upon.
 one reader; import all names from here.
 """
 
+from fanwise.model.access import AuditEntry, Role, Session, Ticket, Token, Who
+from fanwise.model.arrivals import (
+    ASKED,
+    EVENT,
+    KEPT_ARRIVALS_S,
+    TRIGGER_FAILED,
+    Arrival,
+    BatchEvent,
+    is_own_event,
+)
+from fanwise.model.endings import INTERRUPTED, Ending
+from fanwise.model.files import SeenFile, Stamp
+from fanwise.model.kv import LONGEST_KEY, KvChange, KvEntry, is_key
 from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
 from fanwise.model.queues import DEFAULT_QUEUE, Claim, EngineRecord, Submission
@@ -57,6 +70,7 @@ from fanwise.model.tiles import (
     cell,
 )
 from fanwise.model.triggers import (
+    DROPPED,
     FireRecord,
     FireStatus,
     NewFire,
@@ -78,18 +92,29 @@ from fanwise.model.waits import (
 
 __all__ = [
     "AGEING_S",
+    "ASKED",
     "DEFAULT_QUEUE",
+    "DROPPED",
+    "EVENT",
+    "INTERRUPTED",
+    "KEPT_ARRIVALS_S",
     "LEASE_S",
+    "LONGEST_KEY",
     "MAX_KINDS",
     "MOST_PRIORITY",
     "OTHER_KINDS",
     "SHARE_S",
     "TILE_ITEMS",
+    "TRIGGER_FAILED",
     "WHEN_FULL",
+    "Arrival",
+    "AuditEntry",
+    "BatchEvent",
     "Claim",
     "CloseWaits",
     "Discard",
     "EndedRun",
+    "Ending",
     "EngineRecord",
     "ErrorInfo",
     "ErrorKind",
@@ -102,6 +127,8 @@ __all__ = [
     "ItemOutcome",
     "ItemTimes",
     "ItemTotals",
+    "KvChange",
+    "KvEntry",
     "Lease",
     "LimitUse",
     "Limits",
@@ -116,24 +143,30 @@ __all__ = [
     "RecordedItems",
     "RepeatKey",
     "RequestKind",
+    "Role",
     "Run",
     "RunLimit",
     "RunOrigin",
     "RunRecord",
     "RunRequest",
+    "SeenFile",
+    "Session",
     "Share",
     "ShareUse",
     "ShareWish",
     "Signal",
     "Sleep",
     "SlotWish",
+    "Stamp",
     "Status",
     "StoreReport",
     "StoreSize",
     "Submission",
     "TaskResult",
     "TaskSummary",
+    "Ticket",
     "Tile",
+    "Token",
     "TriggerState",
     "TriggerTurn",
     "VisitProgress",
@@ -144,7 +177,10 @@ __all__ = [
     "WaitRequest",
     "WaitState",
     "WaitToOpen",
+    "Who",
     "cell",
     "driven_span",
     "inner_path",
+    "is_key",
+    "is_own_event",
 ]

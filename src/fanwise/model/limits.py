@@ -43,5 +43,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     below, but at least 16."""
     depth: int = 16
     """Workflows that stand within each other, the run's own included."""
+    kv_bytes: int = 64 * 2**10
+    """The value of one key of the store, as JSON."""
     waiting: int = 10_000
     """Open questions and waits for signals of one run; an attempt beyond it fails."""
+    queued: int = 10_000
+    """Fires of one trigger that wait for its other runs to end; more are refused."""
+    catch_up: int = 100
+    """Missed times of a schedule that fire later, at most the newest ones."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from fanwise.model.arrivals import BatchEvent
 from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status
 from fanwise.model.slots import NamedLimit, RepeatKey, RunLimit
 from fanwise.model.tiles import VisitProgress
@@ -114,7 +115,8 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     `actions` a digest of the code of each action, by its name. `limit` is the limit across runs
     that the run is under, `priority` its place among those that wait, and `repeat` the key under
     which it is a repeat of another run. `named_limits` are those that its tasks name. `trigger` has
-    the facts of the fire that has made the run, none of them null; without them it has none.
+    the facts of the fire that has made the run, none of them null; without them it has none. Of a
+    fire of a batch `events` is the number of events, which are recorded apart.
     """
 
     folder: str = ""
@@ -128,6 +130,7 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     repeat: RepeatKey | None = None
     named_limits: tuple[NamedLimit, ...] = ()
     trigger: Mapping[str, object] = {}
+    events: int | None = None
 
 
 class RunRecord(msgspec.Struct, frozen=True):
@@ -194,9 +197,10 @@ Record = (
     | CloseWaits
     | Wait
     | VisitProgress
+    | BatchEvent
 )
-"""Records of a run. The journal writes all but waits, which `Waits` does: runs, visits, sleeps and
-progress replace earlier records of them; items, events and logs are added."""
+"""Records of a run. The journal writes all but waits and events of a batch: runs, visits, sleeps
+and progress replace earlier records of them; items, events and logs are added."""
 
 
 class FileFingerprint(msgspec.Struct, frozen=True):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
+from fanwise.model.files import SeenFile
 from fanwise.model.queues import Submission
 from fanwise.model.records import RunRecord
 from fanwise.model.results import Status
@@ -32,7 +35,9 @@ class TriggerState(msgspec.Struct, frozen=True):
     All instants up to `cursor` are decided, for the settings that `fingerprint` stands for. Each
     change of a trigger is a turn. `next_at` is when it is to be decided again, if that is known,
     and `last_at` the time of its last fire, which ended as `last_status`. Since `paused_at` it has
-    been paused, with a `note`. With `has_held` some of its fires are held.
+    been paused, with a `note`. With `has_held` some of its fires are held. It has taken up the ends
+    of runs to number `taken_to`; `trouble` is what is wrong with its folder. `batches` are those in
+    which arrivals gather, as JSON text, and with `has_arrivals` some are to be decided.
     """
 
     workflow: str
@@ -46,6 +51,10 @@ class TriggerState(msgspec.Struct, frozen=True):
     last_at: float | None = None
     last_status: FireStatus | None = None
     has_held: bool = False
+    taken_to: int = 0
+    trouble: str = ""
+    batches: bytes | None = None
+    has_arrivals: bool = False
 
 
 class OpenFire(msgspec.Struct, frozen=True):
@@ -61,7 +70,8 @@ class OpenFire(msgspec.Struct, frozen=True):
 class NewFire(msgspec.Struct, frozen=True, kw_only=True):
     """A fire to be recorded with its run, or once more one that was held.
 
-    It stands for `n` instants, from `first` to `at`.
+    It stands for `n` instants or arrivals, from `first` to `at`. Those of the `batch` are decided
+    with it, and become the events of the run if it `has_events`.
     """
 
     key: str
@@ -73,12 +83,22 @@ class NewFire(msgspec.Struct, frozen=True, kw_only=True):
     facts: bytes | None = None
     run: RunRecord | None = None
     place: Submission = Submission()
+    batch: int | None = None
+    has_events: bool = False
+
+
+DROPPED: Final = 0
+"""The number of the batch of arrivals that are decided without one."""
 
 
 class TriggerTurn(msgspec.Struct, frozen=True, kw_only=True):
     """A change of a trigger, decided on its state at `turn`; None is any state.
 
-    Without a `cursor` the trigger stays decided as far as it is. `cancels` are ids of runs.
+    Without a `cursor` the trigger stays decided as far as it is. `cancels` are ids of runs. `files`
+    have changed by their paths, of which None is forgotten; with `forgets_files` all that aren't
+    among them are. `taken_to` and `trouble` stay as they are if they are None, and so do `listens`,
+    the names of events that are delivered to it from now on, and `batches`. `sorted` are arrivals
+    with the numbers of their batches.
     """
 
     workflow: str
@@ -89,6 +109,13 @@ class TriggerTurn(msgspec.Struct, frozen=True, kw_only=True):
     next_at: float | None = None
     fires: tuple[NewFire, ...] = ()
     cancels: tuple[str, ...] = ()
+    listens: tuple[str, ...] | None = None
+    batches: bytes | None = None
+    sorted: tuple[tuple[int, int], ...] = ()
+    taken_to: int | None = None
+    trouble: str | None = None
+    files: Mapping[str, SeenFile | None] = {}
+    forgets_files: bool = False
 
 
 class FireRecord(msgspec.Struct, frozen=True):

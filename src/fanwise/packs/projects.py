@@ -6,7 +6,7 @@ A file with problems leaves all others as they are.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -66,14 +66,11 @@ def load_project_triggers(start: Path, pack_folders: Sequence[Path], limits: Lim
             plans.append(plan)
             warnings += plan.warnings
     owned = own_triggers(plans)
-    written = folder / TRIGGERS_FILE
-    if written.is_file():
+    for file, read in _apart(folder, definition, limits):
         try:
-            found = ProjectTriggers.load(
-                read_file(written, limits), file=_shown(written), limits=limits
-            )
+            found = read()
         except FanwiseError as error:
-            problems += _problems_of(error, written)
+            problems += _problems_of(error, file)
         else:
             apart, its_problems, its_warnings = apart_triggers(found, plans, limits)
             owned += apart
@@ -88,6 +85,22 @@ def load_project_triggers(start: Path, pack_folders: Sequence[Path], limits: Lim
         tuple(warnings),
         definition.limits,
     )
+
+
+def _apart(
+    folder: Path, definition: ProjectDefinition, limits: Limits
+) -> Iterator[tuple[Path, Callable[[], ProjectTriggers]]]:
+    """The files that have triggers apart from workflows, and how to read these."""
+    project, written, notify = folder / PROJECT_FILE, folder / TRIGGERS_FILE, definition.notify
+    if notify is not None:
+        yield project, lambda: ProjectTriggers.notices(notify, file=_shown(project))
+    if written.is_file():
+        yield (
+            written,
+            lambda: ProjectTriggers.load(
+                read_file(written, limits), file=_shown(written), limits=limits
+            ),
+        )
 
 
 def project_stamp(start: Path) -> Hashable:

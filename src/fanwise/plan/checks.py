@@ -83,6 +83,8 @@ class _Scope(msgspec.Struct, frozen=True):
     """True in a task's input, which is made for each attempt if it names one."""
     items: PlannedItems | None = None
     has_batches: bool = False
+    no_keys: str = ""
+    """The reason why no key of the store is known, or "" if keys are."""
     records: bool = False
     """True if values are recorded, so that no secret may come in."""
 
@@ -126,7 +128,8 @@ class Checker:
         # These are evaluated before the run is recorded, so no variable has a value yet.
         no_variables: Set[str] = set()
         for value, is_recorded in _of_the_run(plan):
-            scope = _Scope(None, "a run has no item", records=is_recorded)
+            no_keys = "this is evaluated before the run is recorded"
+            scope = _Scope(None, "a run has no item", records=is_recorded, no_keys=no_keys)
             yield from self._check(value, scope, known=no_variables)
 
     # Actions
@@ -198,8 +201,11 @@ class Checker:
             yield from self._check_condition(task.retry_until, _with(each, _AFTER_SUCCESS))
         yield from self._check_transitions(task, shared)
         for key, value in task.settings.templates():
-            functions = _AFTER_FAILURE if key == "on-error" else frozenset()
-            yield from self._check(value, _with(shared, functions))
+            scope = shared
+            if key == "on-error":
+                no_keys = "on-error is judged again where a run is taken up"
+                scope = msgspec.structs.replace(shared, functions=_AFTER_FAILURE, no_keys=no_keys)
+            yield from self._check(value, scope)
 
     def _check_transitions(self, task: PlannedTask, shared: _Scope) -> Iterator[Diagnostic]:
         after = _with(shared, _AFTER_TASK)
@@ -276,6 +282,9 @@ class Checker:
                     f"run.{name} isn't known before the run comes to its end.",
                     "It can be named in on-failure, finally and output.",
                 )
+            case "kv" if scope.no_keys:
+                text = f"kv.{name} can't be read here: {scope.no_keys}."
+                yield Diagnostic(place, "misplaced-name", text, "Name it in a task.")
             case "secrets":
                 if scope.records:
                     yield _secret_recorded(place, "a secret")

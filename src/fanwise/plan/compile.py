@@ -26,6 +26,7 @@ from fanwise.errors import DefinitionError, Diagnostic, Place, TemplateSyntaxErr
 from fanwise.expressions import quoted, script_text, template_in
 from fanwise.model import Limits, NamedLimit
 from fanwise.plan.checks import Checker
+from fanwise.plan.keys import keys_named, values_of
 from fanwise.plan.model import (
     Plan,
     PlannedInput,
@@ -124,7 +125,10 @@ class _Compiler:
             unique = dict.fromkeys(self._problems)
             raise DefinitionError(tuple(sorted(unique, key=lambda problem: problem.place)))
         warnings = (*warnings_of(plan), *lost_digits(plan, definition), *trigger_warnings)
-        return replace(plan, secrets=checker.secrets, warnings=warnings, triggers=triggers)
+        keys = keys_named([*plan.variables.values(), *([plan.output] if plan.output else [])])
+        return replace(
+            plan, secrets=checker.secrets, keys=keys, warnings=warnings, triggers=triggers
+        )
 
     def _triggers(self) -> tuple[tuple[PlannedTrigger, ...], Sequence[Diagnostic]]:
         if not self._definition.triggers:
@@ -155,7 +159,7 @@ class _Compiler:
     def _task(self, number: int, path: tuple[str, int], task: TaskDefinition) -> PlannedTask:
         spec = self._action(path, task)
         retry = task.retry
-        return PlannedTask(
+        planned = PlannedTask(
             number=number,
             name=task.name,
             path=path,
@@ -179,6 +183,7 @@ class _Compiler:
             limit=self._named_limit(task, spec, *path),
             runs_on=task.runs_on,
         )
+        return replace(planned, keys=keys_named(values_of(planned)))
 
     def _named_limit(
         self, task: TaskDefinition, spec: ActionSpec | None, *path: str | int

@@ -87,6 +87,8 @@ class PlannedTask(msgspec.Struct, frozen=True):
     max_visits: int = 10_000
     limit: NamedLimit | None = None
     runs_on: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    """Names of the keys of the store that its templates read, sorted."""
 
 
 class PlannedLimit(msgspec.Struct, frozen=True):
@@ -121,6 +123,8 @@ class Plan(msgspec.Struct, frozen=True):
     variables: Mapping[str, Value]
     secrets: tuple[str, ...] = ()
     """Names of the secrets that templates use, sorted."""
+    keys: tuple[str, ...] = ()
+    """Names of the keys of the store that its variables and its output read, sorted."""
     timeout: Setting[float | None] | None = None
     concurrency: PlannedLimit | None = None
     priority: Setting[int] | None = None

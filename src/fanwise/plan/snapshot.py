@@ -35,7 +35,7 @@ _DIGEST_BYTES: Final = 16
 _HINTED: Final = 1_000
 """Names that a message may choose from when a path leads nowhere: as many as it looks at."""
 
-_OF_CONTEXT: Final = ("parameters", "vars", "run", "trigger", "task")
+_OF_CONTEXT: Final = ("parameters", "vars", "run", "trigger", "kv", "task")
 _WHOLE_PARTS: Final = ("error", "items")  # of a task's result: small, and records here
 
 
@@ -102,7 +102,7 @@ def restore(data: bytes, secrets: bytes = b"{}") -> WorkflowContext:
         run=tree.get("run") or EMPTY_DICT,
         trigger=tree.get("trigger") or EMPTY_DICT,
         secrets=tree.get("secrets") or EMPTY_DICT,
-    )
+    ).with_kv(tree.get("kv") or EMPTY_DICT)
     results = (tree.get("task") or EMPTY_DICT).items()
     return context.seeing(
         context.variables, {name: _result(parts or EMPTY_DICT) for name, parts in results}
@@ -202,6 +202,7 @@ def _root(context: WorkflowContext, paths: Collection[KeyPath]) -> Mapping[str, 
         "vars": context.variables,
         "run": context.run,
         "trigger": context.trigger,
+        "kv": FrozenDict(context.kv),
         "task": {
             name: _parts(result) if name in tasks else None
             for name, result in context.task_results.items()

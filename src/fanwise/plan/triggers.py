@@ -5,6 +5,7 @@ A trigger's templates see `trigger` and nothing else: at a fire there is no run 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol
 
@@ -16,21 +17,25 @@ from fanwise.definition.problems import BadValueError
 from fanwise.definition.trigger_schema import NO_SECRET, TriggerDefinition
 from fanwise.errors import Diagnostic, Place
 from fanwise.plan.values import Value, truth
-from fanwise.triggers.decide import CatchUp, Overlap, Scheduled
+from fanwise.triggers.decide import CatchUp, Scheduled
+from fanwise.triggers.overlap import Overlap
 from fanwise.triggers.written import read_schedule, schedule_warnings
-from fanwise.values import FrozenDict
+from fanwise.values import FrozenDict, encode
 
 Compile = Callable[..., Value]
 """Compiles a raw value that stands at a path of the definition."""
 
 _ALL_KINDS: Final = ("kind", "name", "workflow", "date", "fired_at", "is_catch_up", "depth")
 _OF_SCHEDULES: Final = ("scheduled_at", "previous_at")
+_PACE: Final = {"settle", "poll", "batch", "debounce", "headers", "secret"}
+"""Keys that say when and how a trigger takes up what it waits for, not what that is."""
 
 
 class PlannedTrigger(msgspec.Struct, frozen=True, kw_only=True):
     """One trigger. `definition` has the settings that are literal.
 
-    `scheduled` is there for the kind `schedule` alone. `secrets` are the names of the secrets that
+    `scheduled` is there for the kind `schedule` alone. Another `fingerprint` means that the trigger
+    waits for something else, and counts from now on. `secrets` are the names of the secrets that
     requests to a webhook are signed with, empty if everybody may send some.
     """
 
@@ -39,6 +44,7 @@ class PlannedTrigger(msgspec.Struct, frozen=True, kw_only=True):
     place: Place
     definition: TriggerDefinition
     overlap: Overlap
+    fingerprint: str
     scheduled: Scheduled | None = None
     secrets: tuple[str, ...] = ()
     when: Value | None = None
@@ -47,8 +53,19 @@ class PlannedTrigger(msgspec.Struct, frozen=True, kw_only=True):
     batch_key: Value | None = None
 
     def admits(self, facts: FrozenDict) -> bool:
-        """True if `when` holds for a fire with these facts. Raises `TemplateError`."""
+        """True if `when` holds for a fire with these facts. Raises `TemplateError`.
+
+        Of events that are gathered each was judged by itself.
+        """
+        if facts.get("events") is not None:
+            return True
         return self.when is None or truth(self.when, _evaluate(self.when, facts))
+
+    def batch_of(self, facts: FrozenDict) -> str:
+        """The key of the batch that an event with these facts is in. Raises `TemplateError`."""
+        if self.batch_key is None:
+            return ""
+        return encode(_evaluate(self.batch_key, facts)).decode()
 
     def parameters_of(self, facts: FrozenDict) -> FrozenDict:
         """The run's parameters for a fire with these facts. Raises `TemplateError`."""
@@ -93,13 +110,15 @@ class Triggers:
         path = ("on", at)
         (kind,) = trigger.kinds
         overlap = self._overlap(trigger)
+        scheduled = self._scheduled(trigger, overlap, *path)
         planned = PlannedTrigger(
             name=trigger.name,
             kind=kind,
             place=self._places.place(*path, "name"),
             definition=trigger,
             overlap=overlap,
-            scheduled=self._scheduled(trigger, overlap, *path),
+            fingerprint=_fingerprint(trigger, kind) if scheduled is None else scheduled.fingerprint,
+            scheduled=scheduled,
             secrets=tuple(self._secrets(trigger, *path)),
             when=self._when(trigger, *path),
             parameters={
@@ -257,6 +276,12 @@ class Triggers:
     def _warn(self, path: tuple[str | int, ...], code: str, message: str, hint: str) -> None:
         place = self._places.place(*path)
         self.warnings.append(Diagnostic(place, code, message, hint))
+
+
+def _fingerprint(trigger: TriggerDefinition, kind: str) -> str:
+    """A hash of what a trigger waits for. Defaults are left out, as of schedules."""
+    written = getattr(trigger, kind).model_dump(exclude_defaults=True, exclude=_PACE)
+    return hashlib.sha256(encode({kind: written})).hexdigest()[:16]
 
 
 def gathers(trigger: TriggerDefinition) -> bool:

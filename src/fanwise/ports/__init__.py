@@ -3,6 +3,9 @@
 Each is narrow and says what its caller may rely on.
 """
 
+from fanwise.ports.access import Access
+from fanwise.ports.arrivals import Arrivals
+from fanwise.ports.endings import Endings
 from fanwise.ports.execution import (
     ActionCall,
     Arguments,
@@ -18,6 +21,7 @@ from fanwise.ports.execution import (
     Ticket,
 )
 from fanwise.ports.fires import Fires
+from fanwise.ports.kv import KeyValues
 from fanwise.ports.machine import (
     SECRET_PREFIX,
     Clock,
@@ -34,6 +38,7 @@ from fanwise.ports.observer import (
     RerunNotes,
     RerunReason,
     TaskProgress,
+    together,
 )
 from fanwise.ports.queue import Queue
 from fanwise.ports.shares import Shares
@@ -55,14 +60,17 @@ __all__ = [
     "MOST_CELLS",
     "PAGE_BYTES",
     "SECRET_PREFIX",
+    "Access",
     "ActionCall",
     "Arguments",
+    "Arrivals",
     "AttemptLog",
     "CallSpec",
     "Catalog",
     "Changes",
     "ChunkFeed",
     "Clock",
+    "Endings",
     "Executor",
     "Feed",
     "Fires",
@@ -70,6 +78,7 @@ __all__ = [
     "Heads",
     "InputText",
     "Journal",
+    "KeyValues",
     "Mailbox",
     "Maintenance",
     "Notice",
@@ -97,4 +106,5 @@ __all__ = [
     "Timer",
     "Waits",
     "is_driven",
+    "together",
 ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from fanwise.model import FireRecord, FireStatus, OpenFire, TriggerState, TriggerTurn
+from fanwise.model import FireRecord, FireStatus, OpenFire, SeenFile, TriggerState, TriggerTurn
 
 
 class Fires(Protocol):
@@ -27,7 +27,7 @@ class Fires(Protocol):
         held. A run whose id is taken gets another one. Returns for each turn the ids of its runs,
         or None, with nothing of it recorded, if the trigger isn't at that turn any more. A fire
         whose run would repeat another one is refused; raises `RunRepeatedError` if that one is
-        being made at this moment.
+        being made at this moment. One that failed, and has facts, is an end that others are told.
         """
 
     def fires(
@@ -43,6 +43,9 @@ class Fires(Protocol):
 
         With `before` they are those with smaller numbers.
         """
+
+    def seen_files(self, workflow: str, name: str) -> Mapping[str, SeenFile]:
+        """Return the files that a trigger has seen, by their paths in its folder."""
 
     def pause_trigger(self, workflow: str, name: str, note: str) -> None:
         """Pause a trigger, so that none of its instants is decided; seen or not."""

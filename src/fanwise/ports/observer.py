@@ -116,3 +116,47 @@ class Observer:
 
     def run_ended(self, run: Run) -> None:
         """React to a run that is over or paused."""
+
+
+def together(observers: Sequence[Observer]) -> Observer:
+    """Return several observers as one, which are told in this order."""
+    return _Together(observers)
+
+
+class _Together(Observer):
+    """Several observers as one."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+
+    def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+        for observer in self._observers:
+            observer.run_started(run_id, workflow, tasks)
+
+    def run_resumed(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
+        for observer in self._observers:
+            observer.run_resumed(run_id, workflow, tasks)
+
+    def rerun_planned(self, notes: RerunNotes) -> None:
+        for observer in self._observers:
+            observer.rerun_planned(notes)
+
+    def task_started(self, progress: TaskProgress) -> None:
+        for observer in self._observers:
+            observer.task_started(progress)
+
+    def task_ended(self, name: str, status: Status, error: ErrorInfo | None) -> None:
+        for observer in self._observers:
+            observer.task_ended(name, status, error)
+
+    def notice(self, text: str) -> None:
+        for observer in self._observers:
+            observer.notice(text)
+
+    def logged(self, log: LogEntry) -> None:
+        for observer in self._observers:
+            observer.logged(log)
+
+    def run_ended(self, run: Run) -> None:
+        for observer in self._observers:
+            observer.run_ended(run)

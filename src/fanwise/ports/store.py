@@ -250,6 +250,12 @@ class Maintenance(Protocol):
     def size(self) -> StoreSize:
         """How large the store is. It is quick, however large that is."""
 
+    def is_current(self) -> bool:
+        """Say whether the store still has the form that this version of fanwise works with.
+
+        It is a quick question, by which it is seen that the store answers.
+        """
+
     def export(self, run_id: str) -> Iterator[Record]:
         """All that is recorded of a run, as of one moment; nothing if there is no such run.
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from fanwise.model import LimitUse, ShareUse
+from fanwise.model import INTERRUPTED, LimitUse, ShareUse
 from fanwise.ports import RunSlots, Shares
-from fanwise.reports.ownership import INTERRUPTED, Runs
+from fanwise.reports.ownership import Runs
 
 
 class LimitInUse(NamedTuple):

@@ -15,11 +15,13 @@ from fanwise.model import (
     ErrorInfo,
     FailedAttempt,
     ItemOutcome,
+    KvEntry,
     LogEntry,
     OpenWait,
     RunRecord,
     Submission,
     TaskSummary,
+    Token,
     VisitRecord,
 )
 from fanwise.reports.limits import LimitInUse, NamedLimitInUse
@@ -112,6 +114,20 @@ def engine_object(engine: EngineRecord) -> JsonObject:
     }
 
 
+def token_object(token: Token) -> JsonObject:
+    """Return a token of a server, without its secret."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "role": token.role,
+        "workflows": token.workflows,
+        "made_at": iso_time(token.made_at),
+        "expires_at": iso_time(token.expires_at),
+        "used_at": iso_time(token.used_at),
+        "revoked_at": iso_time(token.revoked_at),
+    }
+
+
 def wait_object(found: OpenWait) -> JsonObject:
     """Return an open wait with its run, and its question if it has one."""
     wait = found.wait
@@ -126,6 +142,19 @@ def wait_object(found: OpenWait) -> JsonObject:
     if is_question(wait):
         return shown | {"question": decode(wait.form)}
     return shown | {"events": list(wait.names), "key": wait.key}
+
+
+def key_object(entry: KvEntry, *, reveal: bool) -> JsonObject:
+    """Return a key with its value, which is null for a secret that isn't to be shown."""
+    return {
+        "name": entry.name,
+        "version": entry.version,
+        "value": None if entry.is_secret and not reveal else decode(entry.value),
+        "is_secret": entry.is_secret,
+        "set_at": iso_time(entry.set_at),
+        "set_by": entry.set_by,
+        "until": iso_time(entry.expires_at),
+    }
 
 
 def limit_object(limit: LimitInUse) -> JsonObject:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterator
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from fanwise.errors import RunNotDrivenError
 from fanwise.model import (
+    INTERRUPTED,
     Owner,
     RequestKind,
     RunRecord,
@@ -18,12 +19,6 @@ from fanwise.model import (
     driven_span,
 )
 from fanwise.ports import Mailbox, Ownership, Processes, Queue, Records, is_driven
-
-INTERRUPTED: Final = "interrupted"
-"""The status shown of a run that is pending or running by its record, but driven by no process.
-
-A submitted run that waits in its queue is `pending`, and isn't meant to be driven yet.
-"""
 
 
 def visit_status(visit: Status, run: str) -> str:

@@ -20,6 +20,15 @@ def clean(text: str) -> str:
     return _control.sub("", " ".join(text.split()))
 
 
+def shorten(text: str, width: int = 100) -> str:
+    """`text` in one line of at most `width` characters, without control characters."""
+    beginning = text[: 4 * width]  # what is cut off anyway isn't cleaned: it may be megabytes
+    line = clean(beginning)
+    if len(line) <= width and len(beginning) == len(text):
+        return line
+    return f"{line[: width - 3]}..."
+
+
 def clean_lines(text: str) -> str:
     """`text` without control characters except the ends of its lines."""
     return _control.sub("", text.expandtabs(4))

@@ -23,6 +23,18 @@ class ItemProgress(NamedTuple):
     failed: int
     attempts: int
 
+    @property
+    def shown(self) -> str:
+        """Items done, and of how many if not all are: `2,000`, `500/2,000`, `500/?`."""
+        if self.total is None:
+            return f"{self.done:,}/?"
+        return f"{self.total:,}" if self.done == self.total else f"{self.done:,}/{self.total:,}"
+
+    @property
+    def counted(self) -> str:
+        """The same with its noun: `500/2,000 items`, `1 item`."""
+        return f"{self.shown} item{'' if self.total == 1 else 's'}"
+
 
 def item_progress(records: Records, visit: VisitRecord) -> ItemProgress | None:
     """Return how far the items of a visit are; None for a visit without items, or not started.

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from fanwise.model import (
+    BatchEvent,
     ItemOutcome,
     LogEntry,
     Record,
@@ -35,9 +36,10 @@ _HEADS: dict[type[Record], dict[str, object]] = {
     LogEntry: {"kind": "log"},
     Sleep: {"kind": "sleep"},
     Wait: {"kind": "wait"},
+    BatchEvent: {"kind": "trigger_event"},
 }
 
-_OWN_NUMBERS: Final = ("run_no", "log_no")
+_OWN_NUMBERS: Final = ("run_no", "log_no", "arrival_no")
 """The store's own numbers: another store would have given others."""
 
 

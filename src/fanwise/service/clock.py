@@ -8,7 +8,7 @@ resumed a trigger, a run may have ended that a fire waits for, and the machine m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -19,9 +19,8 @@ from fanwise.model import TriggerState, TriggerTurn
 from fanwise.plan.project_triggers import Owned
 from fanwise.ports import Clock, Fires
 from fanwise.service.projects import WatchedProject
-from fanwise.service.turns import MakeRun, is_due, schedule_turn
+from fanwise.service.turns import Decider
 from fanwise.service.watcher import ServiceWatcher
-from fanwise.triggers.decide import Overlap
 
 _LOOK_S: Final = 1.0
 _FILES_S: Final = 2.0
@@ -42,29 +41,23 @@ class _Due(NamedTuple):
 
 
 class TriggerClock:
-    """Fires the schedules of a project, until it is stopped."""
+    """Fires the triggers of a project, until it is stopped. `deciders` are by their kinds."""
 
     def __init__(
         self,
         fires: Fires,
         project: WatchedProject,
-        make_run: MakeRun,
+        deciders: Mapping[str, Decider],
         clock: Clock,
         watcher: ServiceWatcher,
     ) -> None:
         self._fires = fires
         self._project = project
-        self._make_run = make_run
+        self._deciders = deciders
         self._clock = clock
         self._watcher = watcher
         self._stop = asyncio.Event()
         self._read_at = float("-inf")
-        self._seen: dict[tuple[str, str], str] = {}
-        """The fingerprints of triggers that were looked at since the start.
-
-        Others are decided at once: what the store knows of their next instant may be older than
-        the rules of their time zone.
-        """
         self._told: set[str] = set()
         self._failing: set[str] = set()
 
@@ -92,6 +85,8 @@ class TriggerClock:
         if self._clock.monotonic() - self._read_at >= _FILES_S:
             self._read_at = self._clock.monotonic()
             self._project.refresh()
+        for decider in self._deciders.values():
+            decider.begin()
         now, found = self._fires.triggers()
         states = {(state.workflow, state.name): state for state in found}
         begun = self._clock.monotonic()
@@ -109,10 +104,10 @@ class TriggerClock:
         return max(0.0, next_at - now - (self._clock.monotonic() - begun))
 
     def _is_due(self, one: _Due, now: float) -> bool:
-        spec = one.owned.trigger.scheduled
-        if spec is None or one.state.paused_at is not None:
+        decider = self._deciders.get(one.owned.trigger.kind)
+        if decider is None or one.state.paused_at is not None:
             return False
-        return self._seen.get(one.names) != spec.fingerprint or is_due(spec, one.state, now)
+        return decider.is_due(one.owned, one.state, now)
 
     def _decide(self, due: Sequence[_Due], now: float) -> Iterator[float]:
         """Take the turns of triggers, and yield the times at which they are next."""
@@ -122,12 +117,14 @@ class TriggerClock:
                 turn = self._turn(one, now)
                 if turn is not None:
                     decided.append((one, turn))
-                elif one.state.next_at is not None:
+                elif one.state.next_at is not None and one.state.next_at > now:
                     yield one.state.next_at
             for one, turn, runs in self._record(decided):
                 if runs is None:  # another server was faster
                     yield now
                     continue
+                if turn.trouble and turn.trouble != one.state.trouble:
+                    self._watcher.failed(f"{one.owned.trigger.place}  {turn.trouble}")
                 if turn.fires:
                     self._watcher.fired(*one.names, turn.fires, runs)
                 if turn.cursor is None:
@@ -140,18 +137,13 @@ class TriggerClock:
 
     def _turn(self, one: _Due, now: float) -> TriggerTurn | None:
         """The next turn of a trigger. One that can't be decided harms no other."""
-        spec = one.owned.trigger.scheduled
-        if spec is None:
-            return None
-        has_open = spec.overlap is not Overlap.ALLOW or one.state.has_held
-        open_fires = self._fires.open_fires(*one.names) if has_open else ()
         try:
-            turn = schedule_turn(one.owned, spec, one.state, now, open_fires, self._make_run)
+            return self._deciders[one.owned.trigger.kind].turn(one.owned, one.state, now)
+        except StoreError:
+            raise
         except Exception as error:  # a fault of fanwise's own
             self._fail(f"{one.owned.trigger.place}  internal error: {type(error).__name__}.")
             return None
-        self._seen[one.names] = spec.fingerprint
-        return turn
 
     def _record(
         self, decided: Sequence[tuple[_Due, TriggerTurn]]

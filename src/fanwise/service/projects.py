@@ -6,12 +6,17 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Protocol
 
 from fanwise.errors import Diagnostic, FanwiseError
+from fanwise.plan import Plan
 from fanwise.plan.project_triggers import Owned
 from fanwise.service.watcher import ServiceWatcher
 
 
 class ReadProject(Protocol):
-    """The triggers of a project as far as its files are right, and what is wrong with these."""
+    """Workflows and triggers as far as the files are right, and what is wrong with these."""
+
+    @property
+    def plans(self) -> Sequence[Plan]:
+        """The workflows of all files that are right."""
 
     @property
     def triggers(self) -> Sequence[Owned]:
@@ -23,7 +28,7 @@ class ReadProject(Protocol):
 
 
 class WatchedProject:
-    """The triggers of a project. One thread at a time calls it.
+    """The workflows and triggers of a project. One thread at a time reads the files.
 
     `stamp` changes when a file does, and `load` reads the files, without running any author's code.
     """
@@ -34,6 +39,7 @@ class WatchedProject:
         stamp: Callable[[], Hashable],
         watcher: ServiceWatcher,
     ) -> None:
+        self.plans: Sequence[Plan] = ()
         self.triggers: Sequence[Owned] = ()
         self._load = load
         self._stamp = stamp
@@ -57,7 +63,15 @@ class WatchedProject:
         broken = {problem.place.file for problem in project.problems}
         kept = [each for each in self.triggers if each.trigger.place.file in broken]
         self.triggers = list(_each_once([*project.triggers, *kept]))
+        files = {plan.file for plan in project.plans}
+        former = [plan for plan in self.plans if plan.file in broken - files]
+        self.plans = [*project.plans, *former]
         self._tell({str(problem) for problem in project.problems})
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """The problems of files, a line each."""
+        return sorted(self._told)
 
     def _tell(self, problems: set[str]) -> None:
         """Tell each problem once for as long as it is there."""

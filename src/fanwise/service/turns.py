@@ -1,13 +1,13 @@
-"""The turn of a trigger with a schedule: what is due, as fires and runs to be recorded. Pure.
+"""The turn of a trigger: fires and runs to be recorded, decided on its state. Pure.
 
-It is decided on the trigger's state and its open fires, and is only recorded if the trigger is
-still at the same turn.
+It is only recorded if the trigger is still at the same turn. Fires that are held are the same for
+all kinds, and so is the making of a run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -23,20 +23,8 @@ from fanwise.model import (
     TriggerTurn,
 )
 from fanwise.plan.project_triggers import Owned
-from fanwise.triggers.decide import (
-    Cursor,
-    Decision,
-    Fire,
-    OpenRun,
-    Overlap,
-    Scheduled,
-    cursor_of,
-    decide,
-)
-from fanwise.triggers.facts import schedule_facts
+from fanwise.triggers.overlap import REPLACED, Admission, OpenRun, Overlap
 from fanwise.values import FrozenDict, decode, encode
-
-_REPLACED: Final = "a newer fire has taken its place"
 
 
 class MakeRun(Protocol):
@@ -49,111 +37,170 @@ class MakeRun(Protocol):
         """
 
 
-def is_due(spec: Scheduled, state: TriggerState, now: float) -> bool:
-    """Say whether a trigger has to be decided; one that is paused never has."""
-    if state.paused_at is not None:
-        return False
-    is_new = state.fingerprint != spec.fingerprint
-    return is_new or state.has_held or (state.next_at is not None and state.next_at <= now)
+class Decider(Protocol):
+    """Decides the triggers of one kind. Methods block, and raise `StoreError`."""
+
+    def begin(self) -> None:
+        """Prepare for a look at all triggers."""
+
+    def is_due(self, owned: Owned, state: TriggerState, now: float) -> bool:
+        """Say whether a trigger that isn't paused has to be decided."""
+
+    def turn(self, owned: Owned, state: TriggerState, now: float) -> TriggerTurn | None:
+        """Return the next turn of a trigger, or None if nothing changes."""
 
 
-def schedule_turn(
-    owned: Owned,
-    spec: Scheduled,
-    state: TriggerState,
-    now: float,
-    open_fires: Sequence[OpenFire],
-    make_run: MakeRun,
-) -> TriggerTurn | None:
-    """Return the next turn of a trigger, or None if nothing changes.
+class OpenFires(NamedTuple):
+    """The fires of a trigger that are open: those that are held, and those whose runs are open."""
 
-    A fire that is held comes first, if no run of the trigger is open.
-    """
-    turn = TriggerTurn(workflow=owned.plan.name, name=owned.trigger.name, turn=state.turn)
-    held = [fire for fire in open_fires if fire.run_id is None]
-    active = [fire for fire in open_fires if fire.run_id is not None]
-    if held and not active:
-        return msgspec.structs.replace(turn, fires=(_released(owned, held[0], make_run),))
-    known = Cursor(state.cursor, state.fingerprint) if state.fingerprint else None
-    cursor = cursor_of(spec, known, now)
-    open_runs = [
-        *(OpenRun(each.run_id or "", each.run_status or Status.PENDING) for each in active),
-        *(OpenRun(each.key, Status.PENDING, is_held=True) for each in held),
-    ]
-    decision = decide(spec, cursor.at, now, open_runs)
-    again = spec.overlap is Overlap.CANCEL and held
-    cancels = tuple(each.run_id for each in active if each.run_id) if again else decision.cancels
-    fires = (
-        *_replaced(held, decision),
-        *(_new_fire(owned, spec, fire, now, make_run) for fire in decision.fires),
-    )
-    is_same = (cursor.fingerprint, decision.cursor, decision.next_at) == (
-        state.fingerprint,
-        state.cursor,
-        state.next_at,
-    )
-    if is_same and not fires and not cancels:
-        return None
-    return msgspec.structs.replace(
-        turn,
-        cursor=decision.cursor,
-        fingerprint=cursor.fingerprint,
-        next_at=decision.next_at,
-        fires=fires,
-        cancels=cancels,
-    )
+    held: Sequence[OpenFire]
+    active: Sequence[OpenFire]
 
+    @classmethod
+    def of(cls, fires: Sequence[OpenFire]) -> OpenFires:
+        """Divide the open fires of a trigger."""
+        return cls(
+            [each for each in fires if each.run_id is None],
+            [each for each in fires if each.run_id is not None],
+        )
 
-def made_fire(owned: Owned, fire: NewFire, facts: FrozenDict, make_run: MakeRun) -> NewFire:
-    """Return a fire with its run, or with the reason why there is none."""
-    try:
-        if not owned.trigger.admits(facts):
-            return msgspec.structs.replace(
-                fire, status=FireStatus.SKIPPED, reason="its `when` doesn't hold"
+    @property
+    def runs(self) -> Sequence[OpenRun]:
+        """All of them as runs, those that are held by their keys."""
+        return [
+            *(
+                OpenRun(each.run_id or "", each.run_status or Status.PENDING)
+                for each in self.active
+            ),
+            *(OpenRun(each.key, Status.PENDING, is_held=True) for each in self.held),
+        ]
+
+    def released(self, owned: Owned, make_run: MakeRun) -> tuple[NewFire, ...]:
+        """The fire that was held, with its run, if no run of the trigger is open."""
+        if not self.held or self.active:
+            return ()
+        held = self.held[0]
+        fire = NewFire(key=held.key, at=held.at, first=held.at, status=FireStatus.RAN)
+        return (made_fire(owned, fire, FrozenDict(decode(held.facts or b"{}")), make_run),)
+
+    def replaced(self, keys: Sequence[str]) -> list[NewFire]:
+        """The fires that were held of which newer ones take the place."""
+        return [
+            NewFire(
+                key=each.key,
+                at=each.at,
+                first=each.at,
+                status=FireStatus.REPLACED,
+                reason=REPLACED,
             )
+            for each in self.held
+            if each.key in keys
+        ]
+
+    def cancels(self, overlap: Overlap, admission: Sequence[str]) -> tuple[str, ...]:
+        """The runs to cancel: those of a decision, or all while a fire is held for their end."""
+        if overlap is Overlap.CANCEL and self.held:
+            return tuple(each.run_id for each in self.active if each.run_id)
+        return tuple(admission)
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """Something that a trigger reacts to, or several of them that are gathered, under a unique key.
+
+    With a `refusal` there is a reason why it makes no run.
+    """
+
+    key: str
+    at: float
+    facts: FrozenDict
+    refusal: str = ""
+
+
+def happened_turn(
+    owned: Owned,
+    state: TriggerState,
+    happenings: Sequence[Happening],
+    open_fires: OpenFires,
+    make_run: MakeRun,
+    most_held: int,
+) -> TriggerTurn:
+    """Return the fires of what has happened, oldest first."""
+    overlap = owned.trigger.overlap
+    admission = Admission(overlap, open_fires.runs, most_held)
+    fires = [_happened(owned, each, admission) for each in happenings]
+    facts = {each.key: each.facts for each in happenings}
+    made = [
+        msgspec.structs.replace(fire, status=FireStatus.REPLACED, reason=REPLACED)
+        if admission.is_superseded(fire.key)
+        else made_fire(owned, fire, facts[fire.key], make_run)
+        if fire.status is FireStatus.RAN
+        else fire
+        for fire in fires
+    ]
+    return TriggerTurn(
+        workflow=owned.plan.name,
+        name=owned.trigger.name,
+        turn=state.turn,
+        fires=(*open_fires.replaced(admission.replaces), *made),
+        cancels=open_fires.cancels(overlap, admission.cancels),
+    )
+
+
+def _happened(owned: Owned, happening: Happening, admission: Admission) -> NewFire:
+    """The fire of a happening, without its run."""
+    fire = NewFire(key=happening.key, at=happening.at, first=happening.at, status=FireStatus.RAN)
+    if happening.refusal:
+        return refused(fire, happening.refusal)
+    try:
+        if not owned.trigger.admits(happening.facts):
+            return _unwanted(fire)
+    except FanwiseError as error:
+        return _failed(fire, happening.facts, error)
+    verdict = admission.admit(happening.key)
+    if verdict.is_held:
+        return held_fire(fire, happening.facts)
+    return msgspec.structs.replace(fire, status=verdict.status, reason=verdict.reason)
+
+
+def held_fire(fire: NewFire, facts: FrozenDict) -> NewFire:
+    """Return a fire whose run is made later."""
+    return msgspec.structs.replace(
+        fire,
+        status=FireStatus.HELD,
+        reason="it waits for runs of this trigger to end",
+        facts=encode(facts),
+    )
+
+
+def made_fire(
+    owned: Owned, fire: NewFire, facts: FrozenDict, make_run: MakeRun, *, is_judged: bool = False
+) -> NewFire:
+    """Return a fire with its run, or with the reason why there is none.
+
+    With `is_judged` its `when` holds, as is known already.
+    """
+    try:
+        if not is_judged and not owned.trigger.admits(facts):
+            return _unwanted(fire)
         run, place = make_run(owned, facts, fire.at)
     except FanwiseError as error:
-        return msgspec.structs.replace(fire, status=FireStatus.FAILED, reason=str(error))
+        return _failed(fire, facts, error)
     return msgspec.structs.replace(fire, status=FireStatus.RAN, run=run, place=place)
 
 
-def _new_fire(owned: Owned, spec: Scheduled, fire: Fire, now: float, make_run: MakeRun) -> NewFire:
-    new = NewFire(
-        key=fire.key,
-        at=fire.at,
-        first=fire.first,
-        n=fire.n,
-        status=fire.status,
-        reason=fire.reason,
+def refused(fire: NewFire, reason: str) -> NewFire:
+    """Return a fire that makes no run for a reason."""
+    return msgspec.structs.replace(fire, status=FireStatus.REFUSED, reason=reason)
+
+
+def _unwanted(fire: NewFire) -> NewFire:
+    reason = "its `when` doesn't hold"
+    return msgspec.structs.replace(fire, status=FireStatus.SKIPPED, reason=reason)
+
+
+def _failed(fire: NewFire, facts: FrozenDict, error: FanwiseError) -> NewFire:
+    """The fire that couldn't become a run, with its facts, so that others can be told of it."""
+    known = {name: facts[name] for name in ("kind", "depth")}
+    return msgspec.structs.replace(
+        fire, status=FireStatus.FAILED, reason=str(error), facts=encode(known)
     )
-    if fire.status is not FireStatus.RAN:
-        return new
-    facts = schedule_facts(spec, fire, now)
-    if fire.is_held:
-        return msgspec.structs.replace(
-            new,
-            status=FireStatus.HELD,
-            reason="it waits for runs of this trigger to end",
-            facts=encode(facts),
-        )
-    return made_fire(owned, new, facts, make_run)
-
-
-def _released(owned: Owned, held: OpenFire, make_run: MakeRun) -> NewFire:
-    """A fire that was held, with its run."""
-    fire = NewFire(key=held.key, at=held.at, first=held.at, status=FireStatus.RAN)
-    return made_fire(owned, fire, FrozenDict(decode(held.facts or b"{}")), make_run)
-
-
-def _replaced(held: Sequence[OpenFire], decision: Decision) -> list[NewFire]:
-    return [
-        NewFire(
-            key=each.key,
-            at=each.at,
-            first=each.at,
-            status=FireStatus.REPLACED,
-            reason=_REPLACED,
-        )
-        for each in held
-        if each.key in decision.replaces
-    ]

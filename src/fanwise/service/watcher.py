@@ -27,5 +27,8 @@ class ServiceWatcher:
     def worker_started(self, pid: int) -> None:
         """React to a process that begins to take runs."""
 
+    def worker_reported(self, pid: int, report: bytes) -> None:
+        """React to a line that a process that takes runs tells of its work."""
+
     def worker_ended(self, pid: int, status: int) -> None:
         """React to the end of a process that takes runs, in whose place another one is started."""

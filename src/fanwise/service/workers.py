@@ -1,20 +1,24 @@
 """Processes that take runs: started, watched, and started again when they end by themselves.
 
 Each is another `fanwise work`, in a session of its own, so that Ctrl-C on a terminal reaches only
-this process. Each holds the other end of a pipe, so it stops by itself if this process is killed.
+this process. Each holds the other end of a pipe, so it stops by itself if this process is killed,
+and writes lines about its work to another one, whose descriptor its option `--report-to` names.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from io import BufferedReader
 from typing import Final
 
 from fanwise.service.watcher import ServiceWatcher
 
 _FIRST_S: Final = 1.0
 _LONGEST_S: Final = 60.0
+_LINE_BYTES: Final = 2**20
 _LIVED_S: Final = 60.0
 """After so long a life the wait begins with the shortest again."""
 
@@ -69,17 +73,35 @@ class WorkerProcesses:
 
     async def _run_one(self) -> None:
         """Start a process, and return once it has ended. Raises `OSError` if it can't be."""
-        process = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            env=dict(self._environment),
-            start_new_session=True,
-        )
-        self._running.add(process)
-        self._watcher.worker_started(process.pid)
-        if self._stop.is_set():  # which it wasn't there to hear
-            process.terminate()
-        status = await process.wait()
+        read, write = os.pipe()
+        with os.fdopen(read, "rb") as reports:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *self._command,
+                    "--report-to",
+                    str(write),
+                    stdin=asyncio.subprocess.PIPE,
+                    env=dict(self._environment),
+                    start_new_session=True,
+                    pass_fds=[write],
+                )
+            finally:
+                os.close(write)
+            self._running.add(process)
+            self._watcher.worker_started(process.pid)
+            if self._stop.is_set():  # which it wasn't there to hear
+                process.terminate()
+            hearing = asyncio.create_task(self._hear(process.pid, reports))
+            status = await process.wait()
+            await hearing
         self._running.discard(process)
         if not self._stop.is_set():
             self._watcher.worker_ended(process.pid, status)
+
+    async def _hear(self, pid: int, reports: BufferedReader) -> None:
+        """Pass on the lines of a process, up to its end."""
+        reader = asyncio.StreamReader(limit=_LINE_BYTES)
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), reports)
+        while line := await reader.readline():
+            self._watcher.worker_reported(pid, line)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from fanwise.model import Status
-from fanwise.stores.database import Statement
+from fanwise.stores.database import Insert, Statement
+from fanwise.stores.schema import seen_files
 
 KEPT_FIRES: Final = 1_000
 """The latest fires of a trigger, which are kept; older ones go, if nothing of them is open."""
@@ -20,7 +21,11 @@ _OVER: Final = ", ".join(f"'{each.value}'" for each in Status if each.is_final)
 TRIGGERS: Final = (
     "SELECT workflow, name, turn, fingerprint, decided_to, next_at, paused_at, note, last_at,"
     " last_status, EXISTS (SELECT 1 FROM fires WHERE fires.trigger_no = triggers.trigger_no"
-    " AND fires.status = 'held') FROM triggers ORDER BY workflow, name"
+    " AND fires.status = 'held'), coalesce(watches.taken_to, 0), coalesce(watches.trouble, ''),"
+    " batches, EXISTS (SELECT 1 FROM deliveries"
+    " WHERE deliveries.trigger_no = triggers.trigger_no AND deliveries.batch_no IS NULL)"
+    " FROM triggers LEFT JOIN watches ON watches.trigger_no = triggers.trigger_no"
+    " ORDER BY workflow, name"
 )
 NOW: Final = "SELECT fanwise_now()"
 ADD: Final = (
@@ -29,12 +34,14 @@ ADD: Final = (
 )
 NEXT_TURN: Final = (
     f"UPDATE triggers SET turn = turn + 1 WHERE {_TRIGGER} AND turn = coalesce(:turn, turn)"
-    " RETURNING trigger_no, turn"
+    " RETURNING trigger_no, turn, listens"
 )
 MOVE: Final = (
     "UPDATE triggers SET fingerprint = :fingerprint, decided_to = :decided_to, next_at = :next_at"
     " WHERE trigger_no = :trigger_no"
 )
+LISTEN: Final = "UPDATE triggers SET listens = :listens WHERE trigger_no = :trigger_no"
+KEEP_BATCHES: Final = "UPDATE triggers SET batches = :batches WHERE trigger_no = :trigger_no"
 LAST: Final = (
     "UPDATE triggers SET last_at = :last_at, last_status = :last_status"
     " WHERE trigger_no = :trigger_no AND coalesce(last_at, :last_at) <= :last_at"
@@ -49,6 +56,26 @@ RESUME: Final = (
     " fingerprint = CASE WHEN CAST(:catches_up AS BOOLEAN) THEN fingerprint ELSE '' END"
     f" WHERE {_TRIGGER} AND paused_at IS NOT NULL"
 )
+
+# What has come in a pause is as unwanted as times in it.
+FORGET_PAUSE: Final = (
+    f"DELETE FROM deliveries WHERE {_FIRES_OF} AND batch_no IS NULL AND EXISTS"
+    f" (SELECT 1 FROM triggers WHERE {_TRIGGER} AND paused_at IS NOT NULL)"
+)
+
+WATCH: Final = (
+    "INSERT INTO watches (trigger_no, taken_to, trouble)"
+    " VALUES (:trigger_no, coalesce(:taken_to, 0), coalesce(:trouble, ''))"
+    " ON CONFLICT (trigger_no) DO UPDATE SET taken_to = coalesce(:taken_to, watches.taken_to),"
+    " trouble = coalesce(:trouble, watches.trouble)"
+)
+SEEN: Final = (
+    "SELECT path, size, mtime_ns, inode, since, is_taken, gone_at, ready_at, batch FROM seen_files"
+    f" WHERE {_FIRES_OF}"
+)
+INSERT_SEEN: Final = Insert(seen_files, replaces=seen_files.key)
+FORGET_FILE: Final = "DELETE FROM seen_files WHERE trigger_no = :trigger_no AND path = :path"
+FORGET_FILES: Final = "DELETE FROM seen_files WHERE trigger_no = :trigger_no"
 
 # A row comes back if the fire is new, or was held.
 FIRE: Final = (

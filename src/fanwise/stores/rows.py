@@ -80,6 +80,8 @@ class _Source(msgspec.Struct, omit_defaults=True):
         return FileFingerprint(self.size_bytes, self.modified_at, self.sample)
 
 
+_FEW_TASKS = 8
+
 _WITHOUT_SLOT = frozenset(
     {each for each in Status if each.is_final} | {Status.PAUSED, Status.WAITING}
 )
@@ -89,17 +91,20 @@ class Rows:
     """The rows of one commit; the values of a table's rows are in one flat list.
 
     `tags` are those of each run by its number; they replace all that it had. `freed` has the limits
-    of runs that have no slot of them any more.
+    of runs that have no slot of them any more, and `ended` the numbers, statuses and times of runs
+    that are over.
 
     Most items have a short result and no error. Theirs are `short_items` or, with a label,
     `labelled_items`, which leave out the columns that would be null: a null costs a driver as much
-    as several numbers. So do `short_tasks`, for the millions of steps that children may have.
+    as several numbers. So do `short_tasks`, for the millions of steps that children may have; of a
+    few rows all are `tasks`, since a statement costs more than nulls.
 
     `failed` are the items that have failed, each with the place of its `kind_no` in `items`.
     """
 
     __slots__ = (
         "discards",
+        "ended",
         "events",
         "failed",
         "freed",
@@ -120,6 +125,7 @@ class Rows:
         self.discards: list[Discard | CloseWaits] = []
         self.runs: list[SqlValue] = []
         self.freed: dict[int, RunLimit] = {}
+        self.ended: list[tuple[int, str, float | None]] = []
         self.tags: dict[int, Sequence[str]] = {}
         self.tasks: list[SqlValue] = []
         self.short_tasks: list[SqlValue] = []
@@ -186,12 +192,10 @@ def to_rows(records: Sequence[Record]) -> Rows:
         elif isinstance(record, RunRecord):
             runs[record.run_no] = record
     for run in runs.values():
-        rows.runs += (run.run_no, *from_run(run))
-        rows.tags[run.run_no] = run.tags
-        if run.origin.limit is not None and run.status in _WITHOUT_SLOT:
-            rows.freed[run.run_no] = run.origin.limit
+        _add_run(rows, run)
+    are_many = len(tasks) > _FEW_TASKS
     for task in tasks.values():
-        _add_task(rows, task)
+        _add_task(rows, task, may_be_short=are_many)
     for each in latest.values():
         own = rows.sleeps if isinstance(each, Sleep) else rows.progress
         own += msgspec.structs.astuple(each)
@@ -201,6 +205,15 @@ def to_rows(records: Sequence[Record]) -> Rows:
 def _key(record: Sleep | VisitProgress) -> tuple[int, str | int]:
     """The key of the row that a record replaces."""
     return record.run_no, record.path if isinstance(record, Sleep) else record.visit_no
+
+
+def _add_run(rows: Rows, run: RunRecord) -> None:
+    rows.runs += (run.run_no, *from_run(run))
+    rows.tags[run.run_no] = run.tags
+    if run.status.is_final:
+        rows.ended.append((run.run_no, run.status.value, run.ended_at))
+    if run.origin.limit is not None and run.status in _WITHOUT_SLOT:
+        rows.freed[run.run_no] = run.origin.limit
 
 
 def refuse_nul(text: str) -> None:
@@ -235,7 +248,7 @@ def _add_item(rows: Rows, item: ItemOutcome) -> None:
         rows.failed.append((item, len(rows.items) - 1))
 
 
-def _add_task(rows: Rows, task: VisitRecord) -> None:
+def _add_task(rows: Rows, task: VisitRecord, *, may_be_short: bool) -> None:
     inline, payload = _split(task.output)
     if payload is not None:
         rows.payloads += (task.run_no, task.visit_no, OWN, payload)
@@ -249,7 +262,7 @@ def _add_task(rows: Rows, task: VisitRecord) -> None:
         task.has_items,
     )
     times = (task.started_at, task.ended_at, task.attempts)
-    if inline is not None and _is_plain(task):
+    if may_be_short and inline is not None and _is_plain(task):
         rows.short_tasks += (*values, *times, inline)
         return
     counts = task.items

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 13))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 17))
 
 _NUMBER = "BIGINT NOT NULL"
 _TEXT = "TEXT NOT NULL"
@@ -69,6 +69,7 @@ runs = Table(
         "runs_status": "(status, run_no)",
         "runs_workflow": "(workflow, run_no)",
         "runs_created": "(created_at, run_no)",
+        "runs_pending": "(workflow, run_no) WHERE status = 'pending'",
     },
     serial="run_no",
 )
@@ -138,6 +139,8 @@ submissions = Table(
         "key": "TEXT",
         "most": "BIGINT",
         "is_held_back": _SELDOM,
+        "ordered": "TEXT",
+        "ordered_after": "BIGINT",
     },
     key=("run_no",),
     unique={"submissions_once": ("once",)},
@@ -393,7 +396,8 @@ waits = Table(
     clustered=True,
 )
 
-# Signals are kept with the run, whether a wait has taken them or not.
+# Signals are kept with the run, whether a wait has taken them or not. An event that a wait of the
+# run has taken is one as well, so that no other wait of the run takes it again.
 signals = Table(
     "signals",
     {
@@ -405,14 +409,27 @@ signals = Table(
         "sent_by": _TEXT,
         "is_taken": _FLAG,
         "payload": _TEXT,
+        "arrival_no": "BIGINT",
     },
     key=("signal_no",),
-    indexes={"signals_left": "(run_no, signal_no) WHERE NOT is_taken"},
+    indexes={
+        "signals_left": "(run_no, signal_no) WHERE NOT is_taken",
+        "signals_arrival": "(run_no, arrival_no) WHERE arrival_no IS NOT NULL",
+    },
     serial="signal_no",
 )
 
+# A link to a question is known by the hash of its token, which is nowhere else.
+links = Table(
+    "links",
+    {"token_hash": _TEXT, "run_no": _NUMBER, "path": _TEXT, "turn": _NUMBER, "who": _TEXT},
+    key=("token_hash",),
+    indexes={"links_run": "(run_no)"},
+    clustered=True,
+)
+
 # A trigger is known by its names: nobody deploys one. `turn` counts its changes, each of which is
-# decided on the turn before it.
+# decided on the turn before it. `listens` has the names of the events that are delivered to it.
 triggers = Table(
     "triggers",
     {
@@ -427,6 +444,8 @@ triggers = Table(
         "note": _TEXT,
         "last_at": "DOUBLE PRECISION",
         "last_status": "TEXT",
+        "listens": "TEXT",
+        "batches": "TEXT",
     },
     key=("trigger_no",),
     unique={"triggers_names": ("workflow", "name")},
@@ -461,12 +480,207 @@ fires = Table(
     serial="fire_no",
 )
 
+# What has come, each id once. No cursor goes over the numbers: a transaction that took one early
+# may commit late. An arrival is `is_new` until the waits of all runs have been looked at.
+arrivals = Table(
+    "arrivals",
+    {
+        "arrival_no": _NUMBER,
+        "source": _TEXT,
+        "name": _TEXT,
+        "id": _TEXT,
+        "at": _TIME,
+        "match_key": "TEXT",
+        "sent_by": _TEXT,
+        "depth": _NUMBER,
+        "refused": "TEXT",
+        "is_new": _FLAG,
+        "data": _TEXT,
+    },
+    key=("arrival_no",),
+    unique={"arrivals_once": ("source", "name", "id")},
+    indexes={
+        "arrivals_named": "(source, name, match_key, arrival_no)",
+        "arrivals_at": "(at)",
+        "arrivals_new": "(arrival_no) WHERE is_new",
+    },
+    serial="arrival_no",
+)
+
+# An arrival that a trigger hasn't fired for: it is to be decided, or gathers in a batch.
+deliveries = Table(
+    "deliveries",
+    {"trigger_no": _NUMBER, "arrival_no": _NUMBER, "batch_no": "BIGINT"},
+    key=("trigger_no", "arrival_no"),
+    indexes={
+        "deliveries_new": "(trigger_no, arrival_no) WHERE batch_no IS NULL",
+        "deliveries_batch": "(trigger_no, batch_no, arrival_no)",
+        "deliveries_arrival": "(arrival_no)",
+    },
+    clustered=True,
+)
+
+# The events of the batch that has made a run, which live as long as the run.
+batch_events = Table(
+    "batch_events",
+    {
+        "run_no": _NUMBER,
+        "idx": _NUMBER,
+        "source": _TEXT,
+        "name": _TEXT,
+        "id": _TEXT,
+        "at": _TIME,
+        "match_key": "TEXT",
+        "sent_by": _TEXT,
+        "depth": _NUMBER,
+        "data": _TEXT,
+    },
+    key=("run_no", "idx"),
+)
+
+# Of every secret only a hash is here.
+tokens = Table(
+    "tokens",
+    {
+        "id": _TEXT,
+        "name": _TEXT,
+        "secret_hash": _TEXT,
+        "role": _TEXT,
+        "workflows": _TEXT,
+        "made_at": _TIME,
+        "expires_at": "DOUBLE PRECISION",
+        "used_at": "DOUBLE PRECISION",
+        "revoked_at": "DOUBLE PRECISION",
+    },
+    key=("id",),
+    clustered=True,
+)
+
+sessions = Table(
+    "sessions",
+    {
+        "cookie_hash": _TEXT,
+        "key_hash": _TEXT,
+        "token_id": _TEXT,
+        "expires_at": _TIME,
+        "made_at": _TIME,
+        "used_at": _TIME,
+    },
+    key=("cookie_hash",),
+    clustered=True,
+)
+
+tickets = Table(
+    "tickets",
+    {"secret_hash": _TEXT, "token_id": _TEXT, "target": _TEXT, "expires_at": _TIME},
+    key=("secret_hash",),
+    clustered=True,
+)
+
+audit = Table(
+    "audit",
+    {
+        "audit_no": "BIGINT",
+        "at": _TIME,
+        "action": _TEXT,
+        "token_id": _TEXT,
+        "name": _TEXT,
+        "address": _TEXT,
+        "target": _TEXT,
+        "status": _NUMBER,
+        "fields": _TEXT,
+        "request_id": _TEXT,
+    },
+    key=("audit_no",),
+    indexes={"audit_at": "(at)"},
+    serial="audit_no",
+)
+
+# A key that is deleted keeps its row for a while, with no value and a time in `expires_at`, so that
+# its versions go on.
+kv = Table(
+    "kv",
+    {
+        "name": _TEXT,
+        "version": _NUMBER,
+        "is_secret": _FLAG,
+        "set_at": _TIME,
+        "set_by": _TEXT,
+        "expires_at": "DOUBLE PRECISION",
+        "value": "TEXT",
+    },
+    key=("name",),
+    indexes={"kv_expires": "(expires_at) WHERE expires_at IS NOT NULL"},
+    clustered=True,
+)
+
+# The keys that a visit has read, as JSON: it reads each once, also if it starts again.
+kv_readings = Table(
+    "kv_readings",
+    {"run_no": _NUMBER, "path": _TEXT, "found": _TEXT},
+    key=("run_no", "path"),
+    clustered=True,
+)
+
+# The ends of runs, and fires that made none, as run triggers take them up. They are given their
+# numbers one after the other once they can be read, so that none is overlooked.
+endings = Table(
+    "endings",
+    {
+        "ending_no": "BIGINT",
+        "run_no": "BIGINT",
+        "token": "BIGINT",
+        "fire_no": "BIGINT",
+        "status": _TEXT,
+        "ended_at": _TIME,
+        "seen_no": "BIGINT",
+    },
+    key=("ending_no",),
+    unique={"endings_once": ("run_no", "token")},
+    indexes={
+        "endings_new": "(ending_no) WHERE seen_no IS NULL",
+        "endings_seen": "(seen_no) WHERE seen_no IS NOT NULL",
+    },
+    serial="ending_no",
+)
+
+sequences = Table("sequences", {"name": _TEXT, "last_no": _NUMBER}, key=("name",), clustered=True)
+
+# What a trigger knows beside its cursor: the end of a run that it has taken up last, and what is
+# wrong with its folder.
+watches = Table(
+    "watches",
+    {"trigger_no": _NUMBER, "taken_to": _NUMBER, "trouble": _TEXT},
+    key=("trigger_no",),
+    clustered=True,
+)
+
+seen_files = Table(
+    "seen_files",
+    {
+        "trigger_no": _NUMBER,
+        "path": _TEXT,
+        "size": _NUMBER,
+        "mtime_ns": _NUMBER,
+        "inode": _NUMBER,
+        "since": _TIME,
+        "is_taken": _FLAG,
+        "gone_at": "DOUBLE PRECISION",
+        "ready_at": "DOUBLE PRECISION",
+        "batch": _TEXT,
+    },
+    key=("trigger_no", "path"),
+    clustered=True,
+)
+
 TABLES = (
     *(runs, tags, engines, leases, requests, submissions),
     *(bounds, slots, waiters, repeats, shares, paces),
     *(tasks, events, items, payloads, logs, sleeps, waits, signals),
     *(tiles, kinds, progress, heads),
-    *(triggers, fires),
+    *(links, arrivals, deliveries, batch_events),
+    *(triggers, fires, endings, sequences, watches, seen_files, kv, kv_readings),
+    *(tokens, sessions, tickets, audit),
 )
 
 TABLES_OF_RUNS = tuple(each for each in TABLES if "run_no" in each.columns and each is not runs)

@@ -7,9 +7,10 @@ the trigger has made meanwhile are never overlooked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from fanwise.model import (
@@ -21,14 +22,22 @@ from fanwise.model import (
     RequestKind,
     RunRecord,
     RunRequest,
+    SeenFile,
+    Stamp,
     Status,
     TriggerState,
     TriggerTurn,
 )
-from fanwise.stores import fire_statements, queue_statements, slot_statements
+from fanwise.stores import (
+    ending_statements,
+    fire_statements,
+    queue_statements,
+    slot_statements,
+)
 from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.new_runs import id_is_taken, insert_run, run_values
-from fanwise.stores.rows import Row
+from fanwise.stores.rows import Row, SqlValue
+from fanwise.stores.sql_arrivals import emit_failures, sort_arrivals, take_batch
 from fanwise.stores.sql_queue import enter_queue
 from fanwise.stores.sql_slots import end_unstarted, limits_of_place, lock_keys, release
 
@@ -93,6 +102,11 @@ class SqlFires:
         )
         return [_to_fire(row) for row in found]
 
+    def seen_files(self, workflow: str, name: str) -> Mapping[str, SeenFile]:
+        """Return the files that a trigger has seen; see `Fires.seen_files`."""
+        found = self._database.read(fire_statements.SEEN, workflow=workflow, name=name)
+        return dict(_to_file(row) for row in found)
+
     def pause_trigger(self, workflow: str, name: str, note: str) -> None:
         """Pause a trigger; see `Fires.pause_trigger`."""
 
@@ -104,14 +118,14 @@ class SqlFires:
 
     def resume_trigger(self, workflow: str, name: str, *, catches_up: bool) -> bool:
         """Resume a trigger; see `Fires.resume_trigger`."""
-        return self._database.controlling(
-            lambda writer: (
-                writer.change(
-                    fire_statements.RESUME, workflow=workflow, name=name, catches_up=catches_up
-                )
-                > 0
-            )
-        )
+        names = {"workflow": workflow, "name": name}
+
+        def resume(writer: Writer) -> bool:
+            if not catches_up:
+                writer.execute(fire_statements.FORGET_PAUSE, **names)
+            return writer.change(fire_statements.RESUME, catches_up=catches_up, **names) > 0
+
+        return self._database.controlling(resume)
 
 
 def _to_state(row: Row) -> TriggerState:
@@ -127,6 +141,10 @@ def _to_state(row: Row) -> TriggerState:
         last_at,
         last_status,
         has_held,
+        taken_to,
+        trouble,
+        batches,
+        has_arrivals,
     ) = row
     return TriggerState(
         workflow,
@@ -140,12 +158,22 @@ def _to_state(row: Row) -> TriggerState:
         last_at,
         None if last_status is None else FireStatus(last_status),
         bool(has_held),
+        taken_to,
+        trouble,
+        None if batches is None else batches.encode(),
+        bool(has_arrivals),
     )
 
 
 def _to_fire(row: Row) -> FireRecord:
     fire_no, key, at, first, n, status, reason, run_id, fired_at = row
     return FireRecord(fire_no, key, at, first, n, FireStatus(status), reason, run_id, fired_at)
+
+
+def _to_file(row: Row) -> tuple[str, SeenFile]:
+    path, size, mtime_ns, inode, since, is_taken, gone_at, ready_at, batch = row
+    stamp = Stamp(size, mtime_ns, inode)
+    return path, SeenFile(stamp, since, bool(is_taken), gone_at, ready_at, batch)
 
 
 def _to_open(row: Row) -> OpenFire:
@@ -182,7 +210,7 @@ def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | Non
     found = writer.read(fire_statements.NEXT_TURN, turn=turn.turn, **names)
     if not found:
         return None
-    trigger_no, number = found[0]
+    trigger_no, number, listens = found[0]
     if turn.cursor is not None:
         writer.execute(
             fire_statements.MOVE,
@@ -191,6 +219,8 @@ def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | Non
             decided_to=turn.cursor,
             next_at=turn.next_at,
         )
+    sort_arrivals(writer, trigger_no, turn)
+    _watch(writer, trigger_no, turn)
     writer.execute(fire_statements.CLOSE, trigger_no=trigger_no)
     for run_id in turn.cancels:
         _cancel(writer, run_id, turn)
@@ -206,9 +236,31 @@ def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | Non
             last_at=last.at,
             last_status=last.status.value,
         )
+        emit_failures(writer, turn, listens)
     if number % _FORGET_EACH == 0:
         writer.execute(fire_statements.FORGET, trigger_no=trigger_no)
     return run_ids
+
+
+def _watch(writer: Writer, trigger_no: int, turn: TriggerTurn) -> None:
+    """Record what a turn knows of the ends of runs, and of files."""
+    if turn.taken_to is not None or turn.trouble is not None:
+        writer.execute(
+            fire_statements.WATCH,
+            trigger_no=trigger_no,
+            taken_to=turn.taken_to,
+            trouble=turn.trouble,
+        )
+    if turn.forgets_files:
+        writer.execute(fire_statements.FORGET_FILES, trigger_no=trigger_no)
+    values: list[SqlValue] = []
+    for path, file in turn.files.items():
+        if file is None:
+            writer.execute(fire_statements.FORGET_FILE, trigger_no=trigger_no, path=path)
+            continue
+        values += (trigger_no, path, *msgspec.structs.astuple(file.stamp), file.since)
+        values += (file.is_taken, file.gone_at, file.ready_at, file.batch)
+    writer.insert(fire_statements.INSERT_SEEN, values)
 
 
 def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | None:
@@ -230,12 +282,15 @@ def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | N
         is_open=fire.status in _OPEN,
         facts=None if fire.facts is None else fire.facts.decode(),
     )
-    if not found or fire.run is None:
-        return None
-    run_no, run = _insert(writer, fire.run, place)
-    enter_queue(writer, run_no, run, fire.place)
-    writer.execute(fire_statements.HAS_RUN, fire_no=found[0][0], run_id=run.id)
-    return run.id
+    if found and fire.status is FireStatus.FAILED and fire.facts is not None:
+        writer.execute(ending_statements.FIRE_FAILED, fire_no=found[0][0])
+    made: tuple[int, RunRecord] | None = None
+    if found and fire.run is not None:
+        made = _insert(writer, fire.run, place)
+        enter_queue(writer, *made, fire.place)
+        writer.execute(fire_statements.HAS_RUN, fire_no=found[0][0], run_id=made[1].id)
+    take_batch(writer, trigger_no, fire, None if made is None else made[0])
+    return None if made is None else made[1].id
 
 
 def _insert(writer: Writer, run: RunRecord, place: str) -> tuple[int, RunRecord]:

@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from fanwise.model import EndedRun, Record, Status, StoreReport, StoreSize
-from fanwise.stores import maintenance_statements, rows, schema, statements, wait_statements
+from fanwise.stores import (
+    arrival_statements,
+    maintenance_statements,
+    rows,
+    schema,
+    statements,
+    wait_statements,
+)
+from fanwise.stores.arrival_rows import to_batch_event
 from fanwise.stores.database import Database, Reader, Statement, Writer
 from fanwise.stores.queue_statements import DELETE_SUBMISSION
 from fanwise.stores.slot_statements import DELETE_REPEAT
@@ -30,6 +38,7 @@ _PARTS: tuple[tuple[Statement, Callable[[rows.Row], Record]], ...] = (
     (statements.RUN_LOGS, rows.to_log),
     (statements.RUN_SLEEPS, rows.to_sleep),
     (wait_statements.OF_RUN, to_wait),
+    (arrival_statements.EVENTS_OF_RUN, to_batch_event),
 )
 
 
@@ -47,6 +56,10 @@ class SqlMaintenance:
     def size(self) -> StoreSize:
         """The size of the store; see `Maintenance.size`."""
         return self._database.size()
+
+    def is_current(self) -> bool:
+        """Compare the schema's revision; see `Maintenance.is_current`."""
+        return self._database.revision() == schema.REVISIONS[-1]
 
     def export(self, run_id: str) -> Iterator[Record]:
         """All that is recorded of a run; see `Maintenance.export`. It holds up no writer."""

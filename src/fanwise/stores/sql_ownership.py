@@ -22,16 +22,12 @@ from fanwise.stores.sql_slots import (
     release,
     take_slot,
 )
+from fanwise.stores.statements import LEASES
 
 _FORGOTTEN_S: Final = 86_400
 """Silence of an engine without runs after which it is forgotten."""
 
-LEASE: Final = (
-    "SELECT leases.run_no, token, leases.engine_no, owner, beats, beat_at, taken_at, ran_s,"
-    " fanwise_now(), fanwise_up_since()"
-    " FROM leases LEFT JOIN engines ON engines.engine_no = leases.engine_no"
-    " WHERE leases.run_no = :run_no"
-)
+LEASE: Final = f"{LEASES} WHERE leases.run_no = :run_no"
 _THERE: Final = "EXISTS (SELECT 1 FROM engines WHERE engines.engine_no = :engine_no)"
 _FIRST: Final = (
     "INSERT INTO leases (run_no, token, engine_no, taken_at, ran_s)"

@@ -16,8 +16,16 @@ import msgspec
 
 from fanwise.admission import admit
 from fanwise.errors import NoSlotError
-from fanwise.model import ErrorInfo, LimitUse, RequestKind, RunLimit, RunRequest, SlotWish
-from fanwise.stores import slot_statements
+from fanwise.model import (
+    ErrorInfo,
+    LimitUse,
+    RequestKind,
+    RunLimit,
+    RunRequest,
+    SlotWish,
+    Status,
+)
+from fanwise.stores import ending_statements, slot_statements
 from fanwise.stores.database import Database, Writer
 from fanwise.stores.rows import Row
 
@@ -187,6 +195,8 @@ def end_unstarted(writer: Writer, run_no: int, error: ErrorInfo) -> None:
     text = msgspec.json.encode(error).decode()
     writer.execute(slot_statements.END_UNSTARTED, run_no=run_no, error=text)
     writer.touch(run_no)
+    status = Status.CANCELLED.value
+    writer.execute(ending_statements.RUN_ENDED, run_no=run_no, status=status, ended_at=None)
 
 
 def skipped(limit: RunLimit, by: Collection[str]) -> ErrorInfo:

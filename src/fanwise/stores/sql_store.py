@@ -13,7 +13,14 @@ from typing import NamedTuple, Self
 from msgspec.structs import replace
 
 from fanwise.model import CloseWaits, Discard, Record, RunRecord, SlotWish
-from fanwise.stores import rows, statements, tile_statements, wait_statements
+from fanwise.stores import (
+    ending_statements,
+    rows,
+    sql_kv,
+    statements,
+    tile_statements,
+    wait_statements,
+)
 from fanwise.stores.database import Database, Reader, Writer, refused
 from fanwise.stores.new_runs import (
     id_is_taken,
@@ -23,7 +30,11 @@ from fanwise.stores.new_runs import (
     run_values,
 )
 from fanwise.stores.rows import SqlValue, items_within, steps_within
+from fanwise.stores.sql_access import SqlAccess
+from fanwise.stores.sql_arrivals import SqlArrivals
+from fanwise.stores.sql_endings import SqlEndings
 from fanwise.stores.sql_fires import SqlFires
+from fanwise.stores.sql_kv import SqlKeyValues
 from fanwise.stores.sql_maintenance import SqlMaintenance
 from fanwise.stores.sql_ownership import (
     LEASE,
@@ -171,6 +182,8 @@ def _write(writer: Writer, written: rows.Rows, along: Along) -> None:
     writer.insert(statements.INSERT_LOGS, written.logs)
     writer.insert(statements.INSERT_SLEEPS, written.sleeps)
     writer.insert(statements.INSERT_PROGRESS, written.progress)
+    for run_no, status, ended_at in written.ended:
+        writer.execute(ending_statements.RUN_ENDED, run_no=run_no, status=status, ended_at=ended_at)
 
 
 def _number_kinds(
@@ -197,9 +210,11 @@ def _discard(writer: Writer, record: Discard) -> None:
                 writer.execute(statement, run_no=run_no, **bounds)
         writer.execute(statements.DISCARD_SLEEP, run_no=run_no, path=record.under)
         writer.execute(wait_statements.DISCARD, run_no=run_no, path=record.under)
+        writer.execute(sql_kv.DISCARD_READINGS, run_no=run_no, path=record.under)
         for bounds in (steps, items):
             writer.execute(statements.DISCARD_SLEEPS_WITHIN, run_no=run_no, **bounds)
             writer.execute(wait_statements.DISCARD_WITHIN, run_no=run_no, **bounds)
+            writer.execute(sql_kv.DISCARD_READINGS_WITHIN, run_no=run_no, **bounds)
 
 
 def _close(writer: Writer, closing: CloseWaits) -> None:
@@ -221,6 +236,10 @@ class SqlStore(
     SqlShares,
     SqlWaits,
     SqlFires,
+    SqlArrivals,
+    SqlAccess,
+    SqlKeyValues,
+    SqlEndings,
     SqlMaintenance,
 ):
     """A `Store` over a database, which it owns: closing the store closes the database."""

@@ -6,29 +6,45 @@ that comes while a wait is being opened meets the wait, or is met by it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Sequence
 
-from fanwise.errors import RunOverError
-from fanwise.model import OpenWait, Signal, Status, Wait, WaitKind, WaitState, WaitToOpen
-from fanwise.stores import queue_statements, wait_statements
+import msgspec
+
+from fanwise.model import (
+    ASKED,
+    EVENT,
+    Arrival,
+    OpenWait,
+    Signal,
+    Wait,
+    WaitKind,
+    WaitState,
+    WaitToOpen,
+)
+from fanwise.stores import wait_statements
 from fanwise.stores.database import Database, Reader, Writer
-from fanwise.stores.rows import Row, SqlValue
+from fanwise.stores.offers import offer_arrivals, take_earlier_event
+from fanwise.stores.rows import SqlValue
+from fanwise.stores.sql_arrivals import emit_own
 from fanwise.stores.sql_ownership import require_tokens
-from fanwise.stores.sql_queue import wait_again
-from fanwise.stores.sql_slots import limits_of_place, lock_keys, release
 from fanwise.stores.wait_rows import (
     checked,
     from_signal,
     from_wait_to_open,
     names_text,
-    signal_text,
     to_signal,
     to_wait,
 )
-
-VIA_SIGNAL: Final = "signal"
-VIA_DEADLINE: Final = "deadline"
+from fanwise.stores.wait_settling import (
+    VIA_SIGNAL,
+    expire,
+    lock_open_run,
+    lock_run,
+    settle,
+    settle_by_signal,
+    wait_at,
+    wake,
+)
 
 
 class SqlWaits:
@@ -42,13 +58,16 @@ class SqlWaits:
         values = [checked(from_wait_to_open(run_no, each), self._database.place) for each in waits]
 
         def add(writer: Writer) -> list[Wait]:
-            _lock(writer, run_no)
+            ((run_id, _, workflow),) = lock_run(writer, run_no)
             require_tokens(writer, {run_no: token}, self._database.place)
-            opened = []
+            opened, asked = [], []
             for each in values:
-                writer.execute(wait_statements.OPEN, **each)
-                wait = _wait_at(writer, run_no, str(each["path"]), int(str(each["turn"])))
+                is_new = writer.change(wait_statements.OPEN, **each) > 0
+                wait = wait_at(writer, run_no, str(each["path"]), int(str(each["turn"])))
                 opened.append(_match(writer, wait))
+                if is_new and wait.waits_for is WaitKind.QUESTION:
+                    asked.append(_asked(run_id, workflow, wait))
+            emit_own(writer, asked)
             writer.touch(run_no)
             return opened
 
@@ -60,6 +79,7 @@ class SqlWaits:
 
     def settled_waits(self, run_no: int, *, after: int = 0) -> Sequence[Wait]:
         """The waits of a run that were settled after others; see `Waits.settled_waits`."""
+        offer_arrivals(self._database)
         if self._database.read(wait_statements.HAS_DUE, run_no=run_no):
             self._expire(run_no)
         found = self._database.read(wait_statements.SETTLED, run_no=run_no, after=after)
@@ -73,13 +93,13 @@ class SqlWaits:
             {"answer": answer.decode(), "answered_by": by, "via": via}, self._database.place
         )
 
-        def settle(writer: Writer) -> Wait:
-            _lock_open_run(writer, run_no)
-            _expire(writer, run_no)
-            _settle(writer, run_no, path, turn, WaitState.ANSWERED, given)
-            return _wait_at(writer, run_no, path, turn)
+        def accept(writer: Writer) -> Wait:
+            lock_open_run(writer, run_no)
+            expire(writer, run_no)
+            settle(writer, run_no, path, turn, WaitState.ANSWERED, given)
+            return wait_at(writer, run_no, path, turn)
 
-        return self._database.controlling(settle)
+        return self._database.controlling(accept)
 
     def send_signal(self, run_no: int, signal: Signal) -> Wait | None:
         """Keep a signal, and settle the first wait for it; see `Waits.send_signal`."""
@@ -87,32 +107,33 @@ class SqlWaits:
         sent: list[tuple[int, Wait | None]] = []  # under the numbers that were given out
 
         def send(writer: Writer) -> Wait | None:
-            _lock_open_run(writer, run_no)
-            _expire(writer, run_no)
+            lock_open_run(writer, run_no)
+            expire(writer, run_no)
             ((number,),) = writer.read(wait_statements.SEND, **values)
             wait = _match_signal(writer, run_no, int(number), signal)
             sent.append((int(number), wait))
             return wait
 
-        def settle(reader: Reader) -> list[Wait | None]:
+        def find(reader: Reader) -> list[Wait | None]:
             return [
                 wait for number, wait in sent if reader.read(wait_statements.SENT, signal_no=number)
             ]
 
-        return self._database.controlling(send, settle)
+        return self._database.controlling(send, find)
 
     def wake_settled(self, run_no: int, *, after: int) -> None:
         """Make a waiting run pending if a wait was settled meanwhile; see `Waits.wake_settled`."""
 
-        def wake(writer: Writer) -> None:
-            _lock(writer, run_no)
+        def wake_it(writer: Writer) -> None:
+            lock_run(writer, run_no)
             if writer.read(wait_statements.HAS_SETTLED, run_no=run_no, after=after):
-                _wake(writer, run_no)
+                wake(writer, run_no)
 
-        self._database.controlling(wake)
+        self._database.controlling(wake_it)
 
     def wake_due(self) -> None:
         """Settle due waits of waiting runs; see `Waits.wake_due`. A vain look only reads."""
+        offer_arrivals(self._database)
         for (run_no,) in self._database.read(wait_statements.RUNS_WITH_DUE):
             self._expire(run_no)
 
@@ -130,40 +151,33 @@ class SqlWaits:
         return [OpenWait(row[0], row[1], to_wait(row[2:])) for row in found]
 
     def _expire(self, run_no: int) -> None:
-        def expire(writer: Writer) -> None:
-            _lock(writer, run_no)
-            _expire(writer, run_no)
+        def expire_all(writer: Writer) -> None:
+            lock_run(writer, run_no)
+            expire(writer, run_no)
 
-        self._database.controlling(expire)
-
-
-def _lock(writer: Writer, run_no: int) -> list[Row]:
-    """Lock a run with its limit and its place in its queue, and return its id and status."""
-    lock_keys(writer, limits_of_place(writer, run_no))
-    writer.read(queue_statements.LOCK_SUBMISSION, run_no=run_no)
-    return writer.read(wait_statements.LOCK_RUN, run_no=run_no)
+        self._database.controlling(expire_all)
 
 
-def _lock_open_run(writer: Writer, run_no: int) -> None:
-    """Lock a run. Raises `RunOverError` if it is over, or has just been deleted."""
-    found = _lock(writer, run_no)
-    run_id, status = found[0] if found else ("", Status.CANCELLED.value)
-    if Status(status).is_final:
-        raise RunOverError(
-            f"run {run_id} is over: it has {status}.",
-            run_id=run_id,
-            status=Status(status),
-            hint=f"Look at it with: fanwise show {run_id}",
-        )
-
-
-def _wait_at(writer: Writer, run_no: int, path: str, turn: int) -> Wait:
-    (found,) = writer.read(wait_statements.ONE, run_no=run_no, path=path, turn=turn)
-    return to_wait(found)
+def _asked(run_id: str, workflow: str, wait: Wait) -> Arrival:
+    """The event of a question that is asked, for triggers that tell people of it."""
+    data = {
+        "run_id": run_id,
+        "workflow": workflow,
+        "task": wait.path,
+        "deadline": wait.deadline,
+        "question": msgspec.Raw(wait.form),
+    }
+    return Arrival(
+        source=EVENT,
+        name=ASKED,
+        id=f"{run_id}/{wait.path}/{wait.turn}/{wait.opened_at}",
+        data=msgspec.json.encode(data),
+        by="fanwise",
+    )
 
 
 def _match(writer: Writer, wait: Wait) -> Wait:
-    """The wait after the first signal that was sent for it, if there is one."""
+    """The wait after the first signal or event that has come for it, if there is one."""
     is_open_for_signals = wait.waits_for is WaitKind.SIGNAL and wait.state is WaitState.OPEN
     if not (is_open_for_signals and wait.takes_earlier):
         return wait
@@ -172,8 +186,9 @@ def _match(writer: Writer, wait: Wait) -> Wait:
     if wait.key is not None:
         given["match_key"] = wait.key
     for row in writer.read(query, run_no=wait.run_no, **given):
-        return _settle_by_signal(writer, wait, int(row[0]), to_signal(row))
-    return wait
+        writer.execute(wait_statements.TAKE, signal_no=int(row[0]))
+        return settle_by_signal(writer, wait, to_signal(row), VIA_SIGNAL)
+    return take_earlier_event(writer, wait)
 
 
 def _match_signal(writer: Writer, run_no: int, signal_no: int, signal: Signal) -> Wait | None:
@@ -182,46 +197,6 @@ def _match_signal(writer: Writer, run_no: int, signal_no: int, signal: Signal) -
     for row in writer.read(
         wait_statements.WAITS_FOR, run_no=run_no, match_key=signal.key, quoted=quoted
     ):
-        return _settle_by_signal(writer, to_wait(row), signal_no, signal)
+        writer.execute(wait_statements.TAKE, signal_no=signal_no)
+        return settle_by_signal(writer, to_wait(row), signal, VIA_SIGNAL)
     return None
-
-
-def _settle_by_signal(writer: Writer, wait: Wait, signal_no: int, signal: Signal) -> Wait:
-    writer.execute(wait_statements.TAKE, signal_no=signal_no)
-    given: Mapping[str, SqlValue] = {
-        "answer": signal_text(signal),
-        "answered_by": signal.by,
-        "via": VIA_SIGNAL,
-    }
-    _settle(writer, wait.run_no, wait.path, wait.turn, WaitState.ANSWERED, given)
-    return _wait_at(writer, wait.run_no, wait.path, wait.turn)
-
-
-def _expire(writer: Writer, run_no: int) -> None:
-    """Settle the waits of a locked run whose deadline has come."""
-    given: Mapping[str, SqlValue] = {"answer": None, "answered_by": None, "via": VIA_DEADLINE}
-    for path, turn in writer.read(wait_statements.DUE, run_no=run_no):
-        _settle(writer, run_no, path, turn, WaitState.EXPIRED, given)
-
-
-def _settle(
-    writer: Writer,
-    run_no: int,
-    path: str,
-    turn: int,
-    state: WaitState,
-    given: Mapping[str, SqlValue],
-) -> None:
-    """Settle an open wait of a locked run, and wake the run; do nothing to any other wait."""
-    if writer.change(
-        wait_statements.SETTLE, run_no=run_no, path=path, turn=turn, state=state.value, **given
-    ):
-        writer.touch(run_no)
-        _wake(writer, run_no)
-
-
-def _wake(writer: Writer, run_no: int) -> None:
-    """Have a submitted run that is waiting taken by an engine."""
-    if writer.read(wait_statements.IS_WAITING_SUBMITTED, run_no=run_no):
-        wait_again(writer, run_no, "", None)
-        release(writer, lock_keys(writer, limits_of_place(writer, run_no)))

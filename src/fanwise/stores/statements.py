@@ -215,6 +215,14 @@ _SLEEPS = f"SELECT {_columns(sleeps)} FROM sleeps WHERE run_no = :run_no"
 
 SLEEP = f"{_SLEEPS} AND path = :path"
 
+# Leases
+
+LEASES = (
+    "SELECT leases.run_no, token, leases.engine_no, owner, beats, beat_at, taken_at, ran_s,"
+    " fanwise_now(), fanwise_up_since()"
+    " FROM leases LEFT JOIN engines ON engines.engine_no = leases.engine_no"
+)
+
 # A whole run, for exports: the queries above are pages for people.
 
 RUN_TASKS = f"{_TASKS} ORDER BY tasks.visit_no"

@@ -8,9 +8,13 @@ from typing import Final, Literal, NamedTuple, Protocol, Self
 import msgspec
 
 from fanwise.ports import (
+    Access,
+    Arrivals,
     Changes,
+    Endings,
     Fires,
     Journal,
+    KeyValues,
     Mailbox,
     Maintenance,
     Ownership,
@@ -68,6 +72,10 @@ class Store(
     Shares,
     Waits,
     Fires,
+    Arrivals,
+    Access,
+    KeyValues,
+    Endings,
     Maintenance,
     Protocol,
 ):

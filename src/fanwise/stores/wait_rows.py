@@ -69,7 +69,7 @@ def from_signal(run_no: int, signal: Signal) -> Mapping[str, SqlValue]:
 
 def to_signal(row: Row) -> Signal:
     """Return the signal of a row of `signals`."""
-    _, _, name, key, _, sent_by, _, payload = row
+    _, _, name, key, _, sent_by, _, payload, _ = row
     return Signal(name, key, payload.encode(), sent_by)
 
 

@@ -17,7 +17,7 @@ _OPEN: Final = f"waits.state = '{WaitState.OPEN.value}'"
 _DUE: Final = f"{_OPEN} AND waits.deadline IS NOT NULL AND waits.deadline <= fanwise_now()"
 _AT: Final = "waits.run_no = :run_no AND waits.path = :path"
 
-LOCK_RUN: Final = "SELECT id, status FROM runs WHERE run_no = :run_no FOR UPDATE"
+LOCK_RUN: Final = "SELECT id, status, workflow FROM runs WHERE run_no = :run_no FOR UPDATE"
 
 # A wait that was closed is opened again, since its task starts once more after a retry.
 OPEN: Final = (

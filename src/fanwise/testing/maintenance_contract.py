@@ -68,6 +68,10 @@ def ended(store: Store, run_id: str) -> EndedRun:
 class MaintenanceContract:
     """The promises of `Maintenance`; the `store` is that of `StoreContract`."""
 
+    def test_a_new_store_is_current(self, store: Store) -> None:
+        """It has the form that this version makes."""
+        assert store.is_current()
+
     def test_an_export_is_all_that_is_recorded_of_a_run(self, store: Store) -> None:
         """In the documented order, with the steps of children and their items, and nothing else."""
         records = a_whole_run(store, "a")

@@ -16,17 +16,21 @@ from fanwise.model import (
     ErrorInfo,
     ItemCounts,
     ItemOutcome,
+    KvEntry,
     RecordedEvent,
     Run,
     Status,
     TaskSummary,
     VisitRecord,
 )
+from fanwise.plan.keys import value_of
 from fanwise.ports import Records
-from fanwise.values import thaw
+from fanwise.stores import Store
+from fanwise.values import Json, thaw
 
 _T = TypeVar("_T")
 
+_PAGE = 1_000
 _MESSAGE_LENGTH = 80  # of an error's message in an outcome's text
 
 
@@ -86,8 +90,8 @@ class Outcome(msgspec.Struct, frozen=True):
     index from 0, up to the last one that was started. `order` names the tasks in the order of their
     starts, each visit once. `attempts` are all calls of actions in their order, and `calls` their
     inputs by action, an empty list for one that was never called. `notices` are what a run's
-    observer is told, and `events` what was decided upon, as recorded. `run` is what `fanwise.run`
-    returns.
+    observer is told, and `events` what was decided upon, as recorded. `kv` has the values of the
+    store's keys at the end. `run` is what `fanwise.run` returns.
     """
 
     run: Run
@@ -98,6 +102,7 @@ class Outcome(msgspec.Struct, frozen=True):
     calls: ByName[list[dict[str, Any]]]
     notices: list[str]
     events: list[RecordedEvent]
+    kv: ByName[Json]
 
     @property
     def status(self) -> Status:
@@ -133,7 +138,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def read_outcome(
     run: Run,
-    records: Records,
+    records: Store,
     *,
     order: list[str],
     attempts: list[Attempt],
@@ -162,6 +167,7 @@ def read_outcome(
         calls=calls,
         notices=notices,
         events=list(records.events(run_no)),
+        kv=ByName({each.name: thaw(value_of(each)) for each in _keys(records)}),
     )
 
 
@@ -174,6 +180,13 @@ def _task(
         for item in items[task.name]:
             output[item.index] = item.output
     return RehearsedTask(task.status, output, task.error, task.attempts, task.items)
+
+
+def _keys(records: Store) -> Iterator[KvEntry]:
+    after = ""
+    while page := records.kv_entries(after=after, limit=_PAGE):
+        yield from page
+        after = page[-1].name
 
 
 def _items(records: Records, row: VisitRecord) -> Iterator[RehearsedItem]:

@@ -18,6 +18,7 @@ from fanwise.engine.blocking import run_blocking
 from fanwise.errors import UsageError
 from fanwise.packs.workflows import Workflows
 from fanwise.plan import Plan
+from fanwise.plan.keys import new_value
 from fanwise.ports import Observer, TaskProgress
 from fanwise.stores import Store, open_store
 from fanwise.testing.chance import FixedChance
@@ -26,7 +27,7 @@ from fanwise.testing.outcome import Outcome, read_outcome
 from fanwise.testing.stage import Stage
 from fanwise.testing.stores import MemoryStore
 from fanwise.testing.waiting import Waiting
-from fanwise.values import encode
+from fanwise.values import Json, encode
 from fanwise.wiring import Settings, Workflow, build_engine, read_named_limits
 
 _NONE: Mapping[str, Any] = {}
@@ -42,6 +43,7 @@ def rehearse(
     packs: Sequence[str | os.PathLike[str]] = (),
     answers: Mapping[str, object] = _NONE,
     signals: Mapping[str, object] = _NONE,
+    kv: Mapping[str, Json] = _NONE,
     store: str | os.PathLike[str] | Store | None = None,
     run_id: str = "rehearsal",
 ) -> Outcome:
@@ -57,6 +59,8 @@ def rehearse(
     `check.approve`: its choice, or `{choice, answer}` with fields, or a choice among answers
     (`per_item`, `in_turn`). `signals` gives the data of a signal by its name. What nobody answers
     comes to its deadline, and without a `timeout` the rehearsal raises `UsageError`.
+
+    `kv` gives values of keys, as they are before the run.
 
     `store` is the URL of a store, or an open store, which stays open; by default a temporary file.
     Waiting takes no time, except for actions that run for real.
@@ -83,6 +87,8 @@ def rehearse(
     stage.check(plan, only_replaced=only_replaced)
     _check_secrets(plan, secrets)
     with _opened(store) as opened:
+        for name, value in kv.items():
+            opened.kv_change(new_value(name, value, settings.limits, by="the rehearsal"))
         return run_blocking(
             lambda: _rehearse(plan, parameters, stage, opened, settings, run_id),
             instead="await asyncio.to_thread(rehearse, ...)",

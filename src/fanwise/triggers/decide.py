@@ -9,32 +9,22 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
-from fanwise.model import FireStatus, Status
+from fanwise.model import FireStatus
 from fanwise.triggers.calendar import Calendar, calendar_of
 from fanwise.triggers.local_times import iso_utc
+from fanwise.triggers.overlap import MOST_HELD, REPLACED, Admission, OpenRun, Overlap
 from fanwise.triggers.schedules import Schedule
 
 ON_TIME_S: Final = 60.0
 """A fire that is later than this has been missed."""
 MOST_CAUGHT_UP: Final = 100
-MOST_HELD: Final = 10_000
-
-
-class Overlap(StrEnum):
-    """The choices for a fire while a run of its trigger is open."""
-
-    SKIP = "skip"
-    QUEUE = "queue"
-    QUEUE_ALL = "queue-all"
-    CANCEL = "cancel"
-    ALLOW = "allow"
 
 
 class CatchUp(StrEnum):
@@ -81,14 +71,6 @@ def _changed(record: msgspec.Struct) -> dict[str, object]:
     fields = msgspec.structs.fields(record)
     values = ((each.name, getattr(record, each.name), each.default) for each in fields)
     return {name: value for name, value, default in values if value != default}
-
-
-class OpenRun(msgspec.Struct, frozen=True):
-    """A run of the trigger that isn't over. `is_held` says that it waits for others to end."""
-
-    id: str
-    status: Status
-    is_held: bool = False
 
 
 class Fire(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,18 +134,43 @@ def decide(
     """Decide all instants after `cursor` that are due at `now`, oldest first."""
     calendar = calendar_of(spec.schedule)
     due = _due(spec, calendar, cursor, now, most_caught_up)
-    admission = _Admission(spec.overlap, open_runs, most_held)
-    fires = [] if due.missed is None else [due.missed]
-    fires += [admission.admit(at, is_catch_up=True) for at in due.late]
-    fires += [admission.admit(at, is_catch_up=False) for at in due.on_time]
+    admission = Admission(spec.overlap, open_runs, most_held)
+    fires = [_admitted(admission, at, is_catch_up=True) for at in due.late]
+    fires += [_admitted(admission, at, is_catch_up=False) for at in due.on_time]
+    missed = () if due.missed is None else (due.missed,)
     following = calendar.next_after(due.cursor)
     return Decision(
-        fires=tuple(admission.settled(fires)),
+        fires=(*missed, *_settled(admission, fires)),
         cursor=due.cursor,
         replaces=tuple(admission.replaces),
         cancels=tuple(admission.cancels),
         next_at=None if following is None else calendar.fire_time(spec.seed, following),
     )
+
+
+def _admitted(admission: Admission, at: int, *, is_catch_up: bool) -> Fire:
+    """The fire of an instant."""
+    key = fire_key(at)
+    verdict = admission.admit(key)
+    return Fire(
+        key=key,
+        at=at,
+        first=at,
+        status=verdict.status,
+        reason=verdict.reason,
+        is_catch_up=is_catch_up,
+        is_held=verdict.is_held,
+    )
+
+
+def _settled(admission: Admission, fires: Sequence[Fire]) -> Iterator[Fire]:
+    """The fires, without runs for those that a later one of the same decision replaced."""
+    for fire in fires:
+        if fire.status is FireStatus.RAN and admission.is_superseded(fire.key):
+            status = FireStatus.REPLACED
+            yield msgspec.structs.replace(fire, status=status, reason=REPLACED, is_held=False)
+        else:
+            yield fire
 
 
 class _Due(msgspec.Struct):
@@ -223,83 +230,3 @@ def _missed(spec: Scheduled, n: int, first: int, last: int, any_on_time: bool) -
         first=first,
         reason=f"late by more than {ON_TIME_S:g} s, and {why}",
     )
-
-
-class _Admission:
-    """Decides by a trigger's overlap, fire by fire, counting those that it has admitted."""
-
-    def __init__(self, overlap: Overlap, open_runs: Sequence[OpenRun], most_held: int) -> None:
-        self.replaces: list[str] = []
-        self.cancels: list[str] = []
-        self._overlap = overlap
-        self._most_held = most_held
-        self._active = [run for run in open_runs if not run.is_held]
-        self._held = [run.id for run in open_runs if run.is_held]
-        self._started: list[int] = []
-        """Instants of this decision whose runs start at once."""
-        self._waiting: list[int] = []
-        """Instants of this decision whose runs wait for others to end."""
-        self._superseded: set[int] = set()
-
-    def admit(self, at: int, *, is_catch_up: bool) -> Fire:
-        """The fire of an instant."""
-        refusal = self._refusal()
-        if refusal is None:
-            self._make_way()
-            is_held = self._is_blocked() and self._overlap is not Overlap.ALLOW
-            (self._waiting if is_held else self._started).append(at)
-        status, reason = refusal or (FireStatus.RAN, "")
-        return Fire(
-            key=fire_key(at),
-            at=at,
-            first=at,
-            status=status,
-            reason=reason,
-            is_catch_up=is_catch_up,
-            is_held=refusal is None and is_held,
-        )
-
-    def settled(self, fires: Sequence[Fire]) -> Sequence[Fire]:
-        """The fires, without runs for those that a later one of the same decision replaced."""
-        return [
-            msgspec.structs.replace(
-                fire,
-                status=FireStatus.REPLACED,
-                reason="a newer fire has taken its place",
-                is_held=False,
-            )
-            if fire.status is FireStatus.RAN and fire.at in self._superseded
-            else fire
-            for fire in fires
-        ]
-
-    def _is_blocked(self) -> bool:
-        return bool(self._active or self._held or self._started or self._waiting)
-
-    def _refusal(self) -> tuple[FireStatus, str] | None:
-        """The reason why the next fire makes no run, or None if it makes one."""
-        if self._overlap is Overlap.SKIP and self._is_blocked():
-            return FireStatus.SKIPPED, self._blocked_by()
-        held = len(self._held) + len(self._waiting)
-        if self._overlap is Overlap.QUEUE_ALL and held >= self._most_held:
-            return FireStatus.REFUSED, f"{held} runs of the trigger wait already"
-        return None
-
-    def _make_way(self) -> None:
-        """Take the place of runs that wait, if one alone may, or that are to be cancelled."""
-        if self._overlap not in (Overlap.QUEUE, Overlap.CANCEL):
-            return
-        self.replaces += self._held
-        self._superseded.update(self._waiting)
-        self._held, self._waiting = [], []
-        if self._overlap is Overlap.CANCEL:
-            self.cancels = [run.id for run in self._active]
-            self._superseded.update(self._started)
-            self._started = []
-
-    def _blocked_by(self) -> str:
-        if self._active:
-            return f"run {self._active[0].id} is {self._active[0].status}"
-        if self._held:
-            return f"run {self._held[0]} waits"
-        return "an earlier instant has fired at the same time"

@@ -8,7 +8,7 @@ from fanwise.context import MANUAL_TRIGGER
 from fanwise.triggers.calendar import calendar_of
 from fanwise.triggers.decide import Fire, Scheduled
 from fanwise.triggers.local_times import find_zone, local_of
-from fanwise.values import FrozenDict, Json, freeze
+from fanwise.values import FrozenDict, Json, LazyList, freeze
 
 
 def schedule_facts(spec: Scheduled, fire: Fire, fired_at: float) -> FrozenDict:
@@ -23,7 +23,7 @@ def schedule_facts(spec: Scheduled, fire: Fire, fired_at: float) -> FrozenDict:
         scheduled_at=scheduled_at.isoformat(),
         date=scheduled_at.date().isoformat(),
         previous_at=None if previous is None else local_of(previous, calendar.zone).isoformat(),
-        fired_at=_utc(fired_at),
+        fired_at=utc_text(fired_at),
         is_catch_up=fire.is_catch_up,
         depth=0,
     )
@@ -40,20 +40,23 @@ def event_facts(
     depth: int = 0,
 ) -> FrozenDict:
     """The facts of a fire of another kind: one event, or those of a batch. Its date is in UTC."""
-    return _facts(
+    facts = _facts(
         kind=kind,
         name=name,
         workflow=workflow,
-        date=_utc(fired_at)[:10],
-        fired_at=_utc(fired_at),
+        date=utc_text(fired_at)[:10],
+        fired_at=utc_text(fired_at),
         is_catch_up=False,
         event=event,
-        events=None if events is None else list(events),
         depth=depth,
     )
+    if isinstance(events, LazyList):  # which stays unread
+        return FrozenDict({**facts, "events": events})
+    return facts if events is None else FrozenDict({**facts, "events": freeze(events)})
 
 
-def _utc(instant: float) -> str:
+def utc_text(instant: float) -> str:
+    """An instant as templates see it, in UTC."""
     return local_of(instant, find_zone("UTC")).isoformat()
 
 

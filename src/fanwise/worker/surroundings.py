@@ -13,7 +13,9 @@ from typing import Final
 from fanwise.engine.capture import AttemptLog
 from fanwise.engine.folders import locate
 from fanwise.engine.masking import Masker
+from fanwise.errors import WorkerRefusedError
 from fanwise.executors.frames import FromWorker, Sleeping
+from fanwise.model import KvChange
 from fanwise.plan import Value
 from fanwise.ports import CallSpec, Ticket
 from fanwise.worker.feed import LinkFeed, LinkTicket
@@ -70,6 +72,10 @@ class LinkSurroundings:
                 del self._sleeps[sleep_no]
 
         return sleep
+
+    async def change_key(self, change: KvChange) -> int:
+        """Refuse: the store is written by the engine alone."""
+        raise WorkerRefusedError(f'the key "{change.name}" can\'t be changed from a worker.')
 
     def slept(self, sleep_no: int) -> None:
         """Wake the attempt whose sleep is over."""

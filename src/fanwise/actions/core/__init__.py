@@ -7,6 +7,7 @@ heavy to import, since validating a workflow imports all of it.
 from fanwise.actions.core.basic import do_nothing, give_back, give_up, wait
 from fanwise.actions.core.email import send_message
 from fanwise.actions.core.http import send_request
+from fanwise.actions.core.keys import delete_key, set_key
 from fanwise.actions.core.read_file import read
 from fanwise.actions.core.shell import run_command
 from fanwise.actions.core.waits import ask, wait_for_signal
@@ -15,6 +16,7 @@ from fanwise.actions.core.write_rows import write_csv, write_jsonl
 
 __all__ = [
     "ask",
+    "delete_key",
     "do_nothing",
     "give_back",
     "give_up",
@@ -22,6 +24,7 @@ __all__ = [
     "run_command",
     "send_message",
     "send_request",
+    "set_key",
     "wait",
     "wait_for_signal",
     "write",

@@ -13,6 +13,7 @@ from fanwise.actions.decorator import DURATION, PATH, SCRIPT, action
 from fanwise.catalog import ActionContext
 from fanwise.errors import ActionError, Excerpt, InputError
 from fanwise.ports import SECRET_PREFIX
+from fanwise.trace_ids import is_traced
 from fanwise.values import encode
 
 _NAME = "core.shell"
@@ -68,7 +69,7 @@ async def run_command(
     arguments = _arguments(command, script, shell)
     finished = await run_process(
         arguments,
-        environment=_environment(env or {}),
+        environment=_environment(env or {}, context),
         cwd=context.folder if cwd is None and context else cwd,
         input=(input or "").encode(),
         timeout_s=timeout,
@@ -106,10 +107,12 @@ def _default_shell() -> str:
     return which("bash") or "/bin/sh"
 
 
-def _environment(env: Mapping[str, Any]) -> dict[str, str]:
+def _environment(env: Mapping[str, Any], context: ActionContext | None) -> dict[str, str]:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(SECRET_PREFIX)
     }
+    if context is not None and is_traced(environment):
+        environment["TRACEPARENT"] = context.traceparent
     for name, value in env.items():
         if not name or "=" in name:
             raise InputError(f'a name in input "env" of {_NAME} is empty or holds "=".')

@@ -56,12 +56,21 @@ _CopyTo = Annotated[
 ]
 
 
+_Serve = Annotated[
+    bool,
+    typer.Option(
+        "--serve", help="For monitor: check the servers every five seconds, until Ctrl-C."
+    ),
+]
+
+
 def demo(
     name: _Name = None,
     servers: _Servers = None,
     lines: _Lines = None,
     messages: _Messages = None,
     copy: _CopyTo = None,
+    serve: _Serve = False,
     store: options.StoreUrl = None,
     json: options.JsonFlag = False,
 ) -> None:
@@ -77,6 +86,9 @@ def demo(
     names = _chosen(name, sizes)
     if copy is not None:
         _copy(name, copy, sizes)
+        return
+    if serve:
+        _serve(name, names, store)
         return
     results = {}
     for each, size in names.items():
@@ -118,6 +130,28 @@ def _copy(name: str | None, folder: Path, sizes: Mapping[str, int | None]) -> No
         raise UsageError("--copy runs nothing, so no size can be given.", hint="Leave it out.")
     files = copy_demo(name, folder)
     print_results([f"{folder} has {', '.join(files)}. Begin with the first."])
+
+
+def _serve(name: str | None, sizes: Mapping[str, int], store: str | None) -> None:
+    """Serve the demo in a folder of its own, by its own schedule, only faster."""
+    from tempfile import TemporaryDirectory
+
+    from fanwise.cli.commands.serve import Http, serve_folder
+    from fanwise.cli.text.summary import command
+    from fanwise.demos.monitor.served import served
+    from fanwise.wiring import read_settings
+
+    if name != "monitor":
+        raise UsageError(
+            "--serve takes the demo monitor.", hint="Use: fanwise demo monitor --serve"
+        )
+    with cleaning_up_at_signals(), TemporaryDirectory(prefix="fanwise-demo-") as folder:
+        # What isn't over at the end can't be taken up by others, so it goes with the folder.
+        named = store or str(Path(folder) / "runs.db")
+        settings = read_settings(store=named)
+        with served(Path(folder), sizes[name], say):
+            say(f"To look at the runs, in another terminal: {command('runs', store=named)}")
+            serve_folder(settings, Path(folder), http=Http())
 
 
 def _play(name: str, size: int, store: str | None) -> Played:

@@ -1,14 +1,22 @@
-"""`fanwise graph`: draws the order of a workflow's tasks."""
+"""`fanwise graph`: draws the order of a workflow's tasks, and a run's state over it."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fanwise.cli import options
+from fanwise.cli.completion.words import complete_runs, complete_workflow_files
 from fanwise.cli.text.output import print_results
+from fanwise.errors import UsageError
+
+if TYPE_CHECKING:
+    from fanwise.drawings.picture import Picture
 
 
 class Format(StrEnum):
@@ -16,22 +24,80 @@ class Format(StrEnum):
 
     MERMAID = "mermaid"
     DOT = "dot"
+    SVG = "svg"
+
+
+_File = Annotated[
+    Path | None,
+    typer.Argument(metavar="FILE", help="The workflow.", autocompletion=complete_workflow_files),
+]
+_Run = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        metavar="RUN",
+        help="Draw the workflow of this run instead, in SVG with the state of its tasks.",
+        autocompletion=complete_runs,
+    ),
+]
+_Format = Annotated[
+    Format, typer.Option("--format", help="Mermaid, DOT for Graphviz, or SVG, a picture.")
+]
 
 
 def graph(
-    file: options.WorkflowFile,
-    format: Annotated[
-        Format, typer.Option("--format", help="Mermaid, or DOT for Graphviz.")
-    ] = Format.MERMAID,
+    file: _File = None,
+    run: _Run = None,
+    format: _Format = Format.MERMAID,
+    store: options.StoreUrl = None,
 ) -> None:
-    """Draw the order of a workflow's tasks, for Mermaid or Graphviz.
+    """Draw the order of a workflow's tasks, as text or as a picture.
 
     An arrow without a label is taken when its task succeeded. None of the workflow's code is run.
     """
-    from fanwise.cli.text.dot import dot_lines
-    from fanwise.cli.text.mermaid import mermaid_lines
-    from fanwise.cli.text.picture import draw
+    if run is not None and file is None:
+        print_results(_run_lines(run, format, store))
+    elif file is not None and run is None:
+        print_results(_file_lines(file, format))
+    else:
+        raise UsageError(
+            "fanwise graph draws one workflow.", hint="Give either a FILE or --run RUN."
+        )
+
+
+def _file_lines(file: Path, format: Format) -> Iterable[str]:
+    from fanwise.drawings.picture import draw
     from fanwise.wiring import load_plan
 
-    picture = draw(load_plan(file, import_packs=False))
-    print_results(dot_lines(picture) if format is Format.DOT else mermaid_lines(picture))
+    plan = load_plan(file, import_packs=False)
+    if format is not Format.SVG:
+        return _texts(draw(plan), format)
+    from fanwise.drawings.graph_svg import graph_svg
+    from fanwise.drawings.svg import document
+
+    return [document(graph_svg(draw(plan), title=plan.name))]
+
+
+def _run_lines(run_id: str, format: Format, store: str | None) -> Iterable[str]:
+    from fanwise.drawings.of_runs import run_graph
+    from fanwise.drawings.picture import draw
+    from fanwise.drawings.svg import document
+    from fanwise.reports.lookup import find_run
+    from fanwise.reports.overview import overview
+    from fanwise.wiring import load_recorded, open_records, read_settings, runs_of
+
+    settings = read_settings(store=store)
+    with open_records(settings) as records:
+        record = find_run(records, run_id)
+        plan = load_recorded(record, settings, import_packs=False)
+        if format is not Format.SVG:
+            return _texts(draw(plan), format)
+        seen = overview(runs_of(records), record, list(plan.numbers), time.time())
+        return [document(run_graph(seen, plan))]
+
+
+def _texts(picture: Picture, format: Format) -> Iterator[str]:
+    from fanwise.cli.text.dot import dot_lines
+    from fanwise.cli.text.mermaid import mermaid_lines
+
+    return dot_lines(picture) if format is Format.DOT else mermaid_lines(picture)

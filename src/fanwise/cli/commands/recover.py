@@ -34,12 +34,11 @@ def recover(
     Exit status: 0 all of them have succeeded, 1 one hasn't, 2 one can't be resumed, 3 some wait
     for an answer or a signal, 130 interrupted.
     """
+    from fanwise import model
     from fanwise.cli.commands.run import WAITING
     from fanwise.cli.leaving import INTERRUPTED
     from fanwise.cli.live.runs import resume_all
     from fanwise.cli.text.summary import command
-    from fanwise.model import Status
-    from fanwise.reports import ownership
     from fanwise.wiring import load_recorded, open_engine, open_records, read_settings, runs_of
 
     settings = read_settings(
@@ -69,15 +68,18 @@ def recover(
     if json:
         ended = [(run.id, run.status.value, None) for run in done]
         left_alone = [
-            (run_id, ownership.INTERRUPTED, str(refusal)) for run_id, refusal in refused.items()
+            (run_id, model.INTERRUPTED, str(refusal)) for run_id, refusal in refused.items()
         ]
         for run_id, status, why in [*ended, *left_alone]:
             print_results([as_json({"run_id": run_id, "status": status, "error": why})])
     statuses = {run.status for run in done}
     if refused:
         raise typer.Exit(_REFUSED)
-    if Status.PAUSED in statuses:
+    if model.Status.PAUSED in statuses:
         raise typer.Exit(INTERRUPTED)
-    if Status.WAITING in statuses and not statuses - {Status.SUCCEEDED, Status.WAITING}:
+    if model.Status.WAITING in statuses and not statuses - {
+        model.Status.SUCCEEDED,
+        model.Status.WAITING,
+    }:
         raise typer.Exit(WAITING)
-    raise typer.Exit(int(bool(statuses - {Status.SUCCEEDED})))
+    raise typer.Exit(int(bool(statuses - {model.Status.SUCCEEDED})))

@@ -1,15 +1,20 @@
-"""`fanwise serve`: keeps the clock of a project's triggers, and processes that take the runs."""
+"""`fanwise serve`: keeps the clock of a project's triggers, answers HTTP, and has runs driven."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from fanwise.cli import options
+from fanwise.cli.live.telling import LogFormat, LogFormatOption, open_teller
 from fanwise.cli.text.output import prints_aside
+
+if TYPE_CHECKING:
+    from fanwise.server.app import HttpServer
+    from fanwise.wiring import Serving, Settings
 
 _Workers = Annotated[
     int,
@@ -22,40 +27,119 @@ _Concurrency = Annotated[
         "--concurrency", min=1, max=10_000, metavar="N", help="At most so many runs in each."
     ),
 ]
+_Host = Annotated[
+    str, typer.Option("--host", metavar="ADDRESS", help="The address that HTTP listens on.")
+]
+_Port = Annotated[
+    int,
+    typer.Option("--port", min=0, max=65_535, metavar="N", help="The port of HTTP; 0: a free one."),
+]
+_NoHttp = Annotated[bool, typer.Option("--no-http", help="Answer no HTTP.")]
+_PublicUrl = Annotated[
+    str | None,
+    typer.Option("--public-url", metavar="URL", help="The URL under which others reach it."),
+]
+_InsecureHttp = Annotated[
+    bool,
+    typer.Option(
+        "--insecure-http", help="Let tokens travel as text that others on the way can read."
+    ),
+]
 
 
 def serve(
     workers: _Workers = 1,
     no_work: _NoWork = False,
     concurrency: _Concurrency = 10,
+    host: _Host = "127.0.0.1",
+    port: _Port = 8420,
+    no_http: _NoHttp = False,
+    public_url: _PublicUrl = None,
+    insecure_http: _InsecureHttp = False,
+    log_format: LogFormatOption = LogFormat.TEXT,
     packs: options.Packs = None,
     executor: options.Executor = None,
     processes: options.ProcessCount = None,
     ray: options.RayAddress = None,
     store: options.StoreUrl = None,
 ) -> None:
-    """Fire the schedules of a project, and run what they start.
+    """Fire a project's triggers, run what is due, answer HTTP.
 
     The project is that of the current folder. Its files are read again when they change; one that
     has become wrong keeps what it said before. Several servers may share a store. Ctrl-C or SIGTERM
     stops it, and the processes, which put their runs back for others.
 
-    Exit status: 0 it was stopped, 2 the store or fanwise.yaml can't be used, 130 it was stopped
-    twice.
+    Exit status: 0 it was stopped, 2 the store, fanwise.yaml or the port can't be used, 130 it was
+    stopped twice.
     """
-    from fanwise.cli.live.serve import serve_project
-    from fanwise.service.workers import WorkerProcesses
-    from fanwise.wiring import open_serving, read_settings, worker_environment
+    from fanwise.wiring import read_settings
 
     settings = read_settings(
         store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
     )
+    serve_folder(
+        settings,
+        Path.cwd(),
+        workers=0 if no_work else workers,
+        concurrency=concurrency,
+        http=None if no_http else Http(host, port, public_url, is_insecure=insecure_http),
+        log_format=log_format,
+    )
+
+
+class Http(NamedTuple):
+    """The place where HTTP is answered, and the URL under which others reach it."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    public_url: str | None = None
+    is_insecure: bool = False
+
+
+def serve_folder(
+    settings: Settings,
+    folder: Path,
+    *,
+    workers: int = 1,
+    concurrency: int = 10,
+    http: Http | None,
+    log_format: LogFormat = LogFormat.TEXT,
+) -> None:
+    """Serve the project around a folder until a signal comes.
+
+    Raises `StoreError`, `DefinitionError` and `UsageError`, also for a port that is taken.
+    """
+    from fanwise.cli.live.serve import serve_project
+    from fanwise.service.workers import WorkerProcesses
+    from fanwise.telemetry.serving import ServerCounts
+    from fanwise.wiring import open_serving, worker_environment
+
+    counts, tell = ServerCounts(needs_workers=workers > 0), open_teller(log_format)
+
+    def open_http(serving: Serving) -> HttpServer | None:
+        if http is None:
+            return None
+        from fanwise.server.opening import open_server
+
+        return open_server(
+            serving,
+            settings,
+            http.host,
+            http.port,
+            http.public_url,
+            is_insecure=http.is_insecure,
+            counts=counts,
+            access_log=tell.lines,
+        )
+
     command = [sys.executable, "-P", "-m", "fanwise", "work", "--until-eof"]
-    command += ["--concurrency", str(concurrency)]
+    command += ["--concurrency", str(concurrency), "--log-format", log_format]
+    environment = worker_environment(settings)
     with prints_aside():
         serve_project(
-            lambda watcher: open_serving(settings, Path.cwd(), watcher),
-            lambda watcher: WorkerProcesses(
-                command, worker_environment(settings), 0 if no_work else workers, watcher
-            ),
+            lambda watcher: open_serving(settings, folder, watcher),
+            open_http,
+            lambda watcher: WorkerProcesses(command, environment, workers, watcher),
+            counts,
+            tell,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fanwise.ports import Records
     from fanwise.reports.overview import Overview
     from fanwise.reports.ownership import Runs
+    from fanwise.reports.progress import ItemProgress
+    from fanwise.reports.timing import Spell
     from fanwise.values import JsonObject
 
 _MAX_STEPS = 200
@@ -29,8 +31,9 @@ _PIPE_WIDTH = 100
 _Timeline = Annotated[
     bool, typer.Option("--timeline", help="Draw the tasks over time, a line for each visit.")
 ]
-
-
+_Svg = Annotated[
+    bool, typer.Option("--svg", help="With --timeline: draw a picture in SVG, for a browser.")
+]
 _Follow = Annotated[
     bool,
     typer.Option("--follow", help="Watch the run first, until it ends or is paused."),
@@ -41,6 +44,7 @@ def show(
     run_id: options.RunId,
     within: options.Within = None,
     timeline: _Timeline = False,
+    svg: _Svg = False,
     follow: _Follow = False,
     store: options.StoreUrl = None,
     json: options.JsonFlag = False,
@@ -49,11 +53,14 @@ def show(
 
     With --json a run is one object; with --within or --timeline each visit of a task is a line.
     """
+    from fanwise.errors import UsageError
     from fanwise.reports.lookup import find_run, find_steps, recorded_definition, task_names
     from fanwise.reports.objects import step_object
     from fanwise.reports.overview import overview
     from fanwise.wiring import open_records, read_settings, runs_of
 
+    if svg and (json or not timeline):
+        raise UsageError("--svg draws a timeline.", hint="Use: fanwise show RUN --timeline --svg")
     settings = read_settings(store=store)
     with open_records(settings) as records:
         runs = runs_of(records)
@@ -75,6 +82,8 @@ def show(
         visits = seen.visits if within is None else find_steps(records, record, within)
         if json:
             print_results(as_json(step_object(visit, seen.status)) for visit in visits)
+        elif svg:
+            print_results([_picture(records, seen, visits, definition, within)])
         elif timeline:
             print_results(_timeline(records, seen, visits))
         else:
@@ -150,8 +159,7 @@ def _driver_lines(seen: Overview, place: Submission | None, store: str | None) -
     """The process that drives the run, or the way to resume a run that none drives."""
     from fanwise.cli.text.render import show_time
     from fanwise.cli.text.summary import command
-    from fanwise.model import Status
-    from fanwise.reports.ownership import INTERRUPTED
+    from fanwise.model import INTERRUPTED, Status
 
     if place is not None and place.is_waiting:
         since, limit = show_time(place.since), seen.record.origin.limit
@@ -173,7 +181,8 @@ def _driver_lines(seen: Overview, place: Submission | None, store: str | None) -
 
 def _wait_lines(waits: Sequence[OpenWait]) -> list[str]:
     """The questions and signals that the run waits for."""
-    from fanwise.cli.text.render import shorten, show_time
+    from fanwise.cli.text.render import show_time
+    from fanwise.reports.plain import shorten
     from fanwise.reports.waits import options_of, what_for
 
     lines = []
@@ -197,21 +206,47 @@ def _place_lines(place: Submission | None) -> list[str]:
     return lines
 
 
-def _timeline(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> list[str]:
-    from fanwise.cli.text.timeline import ASCII, BLOCKS, timeline_lines
+def _picture(
+    records: Records,
+    seen: Overview,
+    visits: Sequence[VisitRecord],
+    definition: WorkflowDefinition | None,
+    within: str | None,
+) -> str:
+    """The timeline of a run, or of the steps of a child workflow, as a file in SVG."""
+    from fanwise.drawings.of_runs import run_timeline, steps_timeline
+    from fanwise.drawings.svg import document
+
+    if within is None:
+        return document(run_timeline(seen, definition))
+    return document(steps_timeline(seen, *_timed(records, seen, visits)))
+
+
+def _timed(
+    records: Records, seen: Overview, visits: Sequence[VisitRecord]
+) -> tuple[Sequence[Spell], Mapping[int, ItemProgress]]:
+    """The times of visits, and the progress of those with items."""
     from fanwise.reports.progress import item_progress
     from fanwise.reports.timing import spells
 
-    sessions = seen.sessions
-    if sessions is None:
-        return ["No task has started."]
+    if (sessions := seen.sessions) is None:
+        return [], {}
     found = spells(records, visits, sessions, sessions.parts[-1][1])
     progress = {visit.visit_no: item_progress(records, visit) for visit in visits}
+    return found, {number: items for number, items in progress.items() if items is not None}
+
+
+def _timeline(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> list[str]:
+    from fanwise.cli.text.timeline import ASCII, BLOCKS, timeline_lines
+
+    if seen.sessions is None:
+        return ["No task has started."]
+    found, progress = _timed(records, seen, visits)
     is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
     return timeline_lines(
-        [spell.at(sessions.before) for spell in found],
+        [spell.at(seen.sessions.before) for spell in found],
         len(visits) - len(found),
-        {number: items for number, items in progress.items() if items is not None},
+        progress,
         run_status=seen.status,
         width=width_of(sys.stdout) or _PIPE_WIDTH,
         marks=BLOCKS if is_unicode else ASCII,
@@ -228,9 +263,10 @@ def _attempt_lines(tasks: Iterable[VisitRecord]) -> list[str]:
 
 
 def _fact_lines(record: RunRecord) -> list[str]:
-    from fanwise.cli.text.render import shorten, show_time
+    from fanwise.cli.text.render import show_time
     from fanwise.model import Status
     from fanwise.packs.workflows import INLINE, TEXT
+    from fanwise.reports.plain import shorten
     from fanwise.values import decode
 
     file = Path(record.file)

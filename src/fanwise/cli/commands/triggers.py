@@ -34,7 +34,8 @@ def triggers(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Tell problems and warnings alone; exit status 1 for warnings."
+            "--check",
+            help="Tell problems, warnings and unreadable folders alone; exit status 1 for these.",
         ),
     ] = False,
     store: options.StoreUrl = None,
@@ -51,19 +52,32 @@ def triggers(
 
     settings = read_settings(store=store)
     project = load_triggers(settings, Path.cwd())
+    states = _states(settings, store)
     for line in error_lines(DefinitionError(project.problems)):
         say(line)
     if check:
         for line in warning_lines(project.warnings):
             say(line)
+    troubles = _trouble_lines(project, states)
+    for line in troubles if check or not json else ():
+        say(line)
     if json:
-        print_results([as_json(_project_object(project, _states(settings, store)))])
+        print_results([as_json(_project_object(project, states))])
     elif not check:
-        print_results(_project_lines(project, _states(settings, store)))
+        print_results(_project_lines(project, states))
     if project.problems:
         raise typer.Exit(WRONG)
-    if check and project.warnings:
+    if check and (project.warnings or troubles):
         raise typer.Exit(_WARNED)
+
+
+def _trouble_lines(project: Project, states: States) -> list[str]:
+    """A line for each trigger whose folder can't be read."""
+    return [
+        f"{clean(each.place)}  {clean(each.trouble)}"
+        for each in _rows(project, states)
+        if each.trouble
+    ]
 
 
 def _states(settings: Settings, store: str | None) -> States:
@@ -179,7 +193,7 @@ def _project_lines(project: Project, states: States) -> list[str]:
             clean(each.workflow),
             clean(each.trigger),
             each.kind if each.enabled else f"{each.kind}, off",
-            "paused" if each.paused_at else each.next or "",
+            "paused" if each.paused_at else "trouble" if each.trouble else each.next or "",
             f"{each.last_at} {each.last_status}" if each.last_at else "",
             clean(each.place),
         )
@@ -214,6 +228,7 @@ class _Row(NamedTuple):
     note: str | None
     last_at: str | None
     last_status: str | None
+    trouble: str | None
 
 
 def _rows(project: Project, states: States) -> list[_Row]:
@@ -242,6 +257,7 @@ def _rows(project: Project, states: States) -> list[_Row]:
                 state.note or None,
                 None if state.last_at is None else iso_utc(int(state.last_at)),
                 state.last_status,
+                state.trouble or None,
             )
         )
     return rows

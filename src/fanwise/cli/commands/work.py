@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fanwise.cli import options
+from fanwise.cli.live.telling import LogFormat, LogFormatOption, open_teller
 from fanwise.cli.text.output import prints_aside
 
 _Concurrency = Annotated[
@@ -25,6 +26,24 @@ _UntilEof = Annotated[
     bool,
     typer.Option("--until-eof", help="Stop, too, once standard input, a pipe, has ended."),
 ]
+_ReportTo = Annotated[
+    int | None,
+    typer.Option(
+        "--report-to",
+        metavar="FD",
+        help="A descriptor to write counts to, for the server that starts it.",
+    ),
+]
+_MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        min=0,
+        max=65_535,
+        metavar="N",
+        help="A port of this machine at which metrics are read; 0: a free one.",
+    ),
+]
 
 
 def work(
@@ -36,6 +55,9 @@ def work(
     ray: options.RayAddress = None,
     grace: options.Grace = None,
     until_eof: _UntilEof = False,
+    report_to: _ReportTo = None,
+    metrics_port: _MetricsPort = None,
+    log_format: LogFormatOption = LogFormat.TEXT,
     store: options.StoreUrl = None,
 ) -> None:
     """Take submitted runs, and drive several at once, until stopped.
@@ -61,5 +83,8 @@ def work(
                 grace_s=grace,
                 takings=takings,
             ),
+            open_teller(log_format),
             until_eof=until_eof,
+            report_to=report_to,
+            metrics_port=metrics_port,
         )

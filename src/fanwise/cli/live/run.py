@@ -17,9 +17,9 @@ from fanwise.cli.text.output import prints_aside, say
 from fanwise.cli.text.summary import command
 from fanwise.engine import Engine
 from fanwise.errors import LeaseLostError, NoSlotError, StoreError, StoreUnusableError
-from fanwise.model import ErrorInfo, LogEntry, Run, Status
+from fanwise.model import LogEntry, Run
 from fanwise.plan import Plan
-from fanwise.ports import Observer, RerunNotes, TaskProgress
+from fanwise.ports import Observer, together
 from fanwise.values import Json
 from fanwise.wiring import Settings, open_engine
 
@@ -114,7 +114,7 @@ async def _drive(
     ticking = asyncio.create_task(_tick(display))
     with interruption.listening():
         try:
-            return await start(observer=_Together(observers))
+            return await start(observer=together(observers))
         except asyncio.CancelledError:
             if interruption.is_forced:
                 display.say(f"Stopped. {KEPT} {started.way_on}".rstrip())
@@ -179,42 +179,3 @@ async def _tick(display: ProgressDisplay) -> None:
     while True:
         await asyncio.sleep(display.interval_s)
         display.refresh()
-
-
-class _Together:
-    """Several observers as one."""
-
-    def __init__(self, observers: Sequence[Observer]) -> None:
-        self._observers = observers
-
-    def run_started(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
-        for observer in self._observers:
-            observer.run_started(run_id, workflow, tasks)
-
-    def run_resumed(self, run_id: str, workflow: str, tasks: Sequence[str]) -> None:
-        for observer in self._observers:
-            observer.run_resumed(run_id, workflow, tasks)
-
-    def rerun_planned(self, notes: RerunNotes) -> None:
-        for observer in self._observers:
-            observer.rerun_planned(notes)
-
-    def task_started(self, progress: TaskProgress) -> None:
-        for observer in self._observers:
-            observer.task_started(progress)
-
-    def task_ended(self, name: str, status: Status, error: ErrorInfo | None) -> None:
-        for observer in self._observers:
-            observer.task_ended(name, status, error)
-
-    def notice(self, text: str) -> None:
-        for observer in self._observers:
-            observer.notice(text)
-
-    def logged(self, log: LogEntry) -> None:
-        for observer in self._observers:
-            observer.logged(log)
-
-    def run_ended(self, run: Run) -> None:
-        for observer in self._observers:
-            observer.run_ended(run)

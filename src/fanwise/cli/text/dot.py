@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from fanwise.cli.text.picture import Arrow, Node, Picture, Shape
+from fanwise.drawings.picture import Arrow, Node, Picture, Shape
 
 _SHAPES: Final = {
     Shape.TASK: "box",

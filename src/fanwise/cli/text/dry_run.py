@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from msgspec import UNSET
 
 from fanwise.cli.text.output import as_json
-from fanwise.cli.text.render import shorten
 from fanwise.preview import ItemsPreview, RunPreview, TaskPreview
-from fanwise.reports.plain import clean
+from fanwise.reports.plain import clean, shorten
 from fanwise.units import show_bytes
 
 _WIDTH = 200

@@ -6,10 +6,10 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from fanwise.cli.text.render import shorten, show_error, table
+from fanwise.cli.text.render import show_error, table
 from fanwise.model import ItemOutcome
 from fanwise.reports.objects import iso_time, read_error
-from fanwise.reports.plain import clean, escaped
+from fanwise.reports.plain import clean, escaped, shorten
 from fanwise.units import show_span
 
 _HEADINGS: Final = ("INDEX>", "LABEL", "STATUS", "ATTEMPTS>", "TIME>", "OUTPUT OR ERROR")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fanwise.cli.text.render import shorten, table
+from fanwise.cli.text.render import table
 from fanwise.reports.kinds import Digest
-from fanwise.reports.plain import clean
+from fanwise.reports.plain import clean, shorten
 
 _MAX_SHOWN = 10
 

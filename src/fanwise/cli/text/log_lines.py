@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fanwise.cli.text.render import shorten, show_time
+from fanwise.cli.text.render import show_time
 from fanwise.model import LogEntry
-from fanwise.reports.plain import clean_lines
+from fanwise.reports.plain import clean_lines, shorten
 
 
 def log_lines(log: LogEntry) -> Iterator[str]:

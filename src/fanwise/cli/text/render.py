@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from fanwise.model import ErrorInfo, Status
-from fanwise.reports.ownership import INTERRUPTED
-from fanwise.reports.plain import clean
-from fanwise.reports.progress import ItemProgress
+from fanwise.model import INTERRUPTED, ErrorInfo, Status
+from fanwise.reports.plain import shorten
 
 _COLOURS: dict[str, int] = {
     Status.SUCCEEDED: 32,
@@ -151,22 +149,6 @@ def paint(status: str, text: str) -> str:
 def show_status(status: str) -> str:
     """The status of a run as the end of a sentence."""
     return _SENTENCES[status]
-
-
-def shorten(text: str, width: int = 100) -> str:
-    """`text` in one line of at most `width` characters, without control characters."""
-    beginning = text[: 4 * width]  # what is cut off anyway isn't cleaned: it may be megabytes
-    line = clean(beginning)
-    if len(line) <= width and len(beginning) == len(text):
-        return line
-    return f"{line[: width - 3]}..."
-
-
-def show_done(items: ItemProgress) -> str:
-    """The items that are done, and of how many if some aren't: `2,000`, `500/2,000`, `500/?`."""
-    if items.total is None:
-        return f"{items.done:,}/?"
-    return f"{items.total:,}" if items.done == items.total else f"{items.done:,}/{items.total:,}"
 
 
 def show_error(error: ErrorInfo | None, width: int = _LONGEST_ERROR) -> str:

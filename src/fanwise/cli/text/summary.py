@@ -10,7 +10,7 @@ from shutil import which
 
 from fanwise.cli.text.kinds import digest_lines, show_item
 from fanwise.cli.text.output import as_json
-from fanwise.cli.text.render import count, paint, show_done, show_error, table
+from fanwise.cli.text.render import count, paint, show_error, table
 from fanwise.cli.text.tracebacks import Tracebacks
 from fanwise.model import ErrorInfo, FailedAttempt, Run, Status, TaskSummary, VisitRecord
 from fanwise.ports import Records
@@ -96,7 +96,7 @@ def _is_quoted(error: ErrorInfo | None, by: ErrorInfo | None) -> bool:
 def _item_cells(items: ItemProgress | None) -> tuple[str, str]:
     if items is None:
         return "", ""
-    return show_done(items), f"{items.failed:,}"
+    return items.shown, f"{items.failed:,}"
 
 
 def _visits_of(task: TaskSummary, visits: Mapping[str, VisitRecord]) -> str:

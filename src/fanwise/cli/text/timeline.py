@@ -1,17 +1,12 @@
-"""Draws the tasks of a run over time, a line for each visit. Prints nothing.
-
-Of very many visits those that went wrong and the longest have lines of their own, and what lies
-between two of them shares one; so a drawing is never longer than about two screens.
-"""
+"""Draws the tasks of a run over time as text, a line for each lane. Prints nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from fanwise.cli.text.render import count, paint, shorten, show_done
-from fanwise.model import Status
-from fanwise.reports.ownership import visit_status
+from fanwise.cli.text.render import count, paint
+from fanwise.drawings.lanes import Lane, lanes
 from fanwise.reports.progress import ItemProgress
 from fanwise.reports.timing import Spell
 from fanwise.units import show_span
@@ -19,7 +14,6 @@ from fanwise.units import show_span
 _MAX_ALONE: Final = 40
 _MAX_NAME: Final = 32
 _MIN_BAR: Final = 20
-_MAX_TROUBLED: Final = 30
 
 
 class Marks(NamedTuple):
@@ -32,42 +26,6 @@ class Marks(NamedTuple):
 
 BLOCKS: Final = Marks("█", "░", "▒")
 ASCII: Final = Marks("#", ".", "=")
-
-
-class _Line(NamedTuple):
-    """One visit, or the visits that share a line.
-
-    `status` and `items` are the status and the items of a sole visit, as they are shown.
-    """
-
-    spells: Sequence[Spell]
-    status: str = ""
-    items: str = ""
-
-    @property
-    def name(self) -> str:
-        if len(self.spells) > 1:
-            return f"({count(len(self.spells), 'visit')})"
-        visit = self.spells[0].visit
-        depth = visit.path.count(".")
-        name = "  " * depth + visit.path.rpartition(".")[2]
-        return f"{name} #{visit.visit}" if visit.visit > 1 else name
-
-    @property
-    def remark(self) -> str:
-        """The span, the attempts, and the end unless it went well."""
-        first, *others = self.spells
-        if others:
-            return ""
-        visit = first.visit
-        parts = [show_span(first.span_s)]
-        if self.items:
-            parts.append(self.items)
-        elif visit.attempts > 1:
-            parts.append(count(visit.attempts, "attempt"))
-        if visit.status is not Status.SUCCEEDED:
-            parts.append(self.status)
-        return ", ".join(parts)
 
 
 def timeline_lines(
@@ -88,61 +46,22 @@ def timeline_lines(
         return ["No task has started."]
     start = min(min(begin for begin, _ in spell.parts) for spell in spells)
     span_s = max(spell.ended_at for spell in spells) - start
-    lines = [_described(line, progress, run_status) for line in _shared(spells)]
-    names = [shorten_name(line.name) for line in lines]
+    drawn_lanes = lanes(spells, progress, run_status=run_status, most=_MAX_ALONE)
+    names = [_short_name(lane) for lane in drawn_lanes]
     name_width = max(map(len, names))
-    remarks = [line.remark for line in lines]
+    remarks = [lane.remark for lane in drawn_lanes]
     bar_width = max(_MIN_BAR, width - name_width - max(map(len, remarks)) - 4)
     drawn = [f"{'':{name_width}}  {_axis(span_s, bar_width)}".rstrip()]
-    for line, name, remark in zip(lines, names, remarks, strict=True):
-        bar = _bar(line.spells, start, span_s, bar_width, marks)
-        if colours and len(line.spells) == 1:
-            bar = paint(line.spells[0].visit.status, bar)
+    for lane, name, remark in zip(drawn_lanes, names, remarks, strict=True):
+        bar = _bar(lane.spells, start, span_s, bar_width, marks)
+        if colours and not lane.is_shared:
+            bar = paint(lane.spells[0].visit.status, bar)
         drawn.append(f"{name:{name_width}}  {bar}  {remark}".rstrip())
-    return [*drawn, *_notes(lines, never_started, marks)]
+    return [*drawn, *_notes(drawn_lanes, never_started, marks)]
 
 
-def _described(line: _Line, progress: Mapping[int, ItemProgress], run_status: str) -> _Line:
-    visit = line.spells[0].visit
-    items = progress.get(visit.visit_no)
-    shown = "" if items is None else f"{show_done(items)} item{'' if items.total == 1 else 's'}"
-    return _Line(line.spells, visit_status(visit.status, run_status), shown)
-
-
-def shorten_name(name: str) -> str:
-    """A name that fits into its column, with its depth."""
-    depth = len(name) - len(name.lstrip(" "))
-    return name[:depth] + shorten(name[depth:], max(8, _MAX_NAME - depth))
-
-
-def _shared(spells: Sequence[Spell]) -> Iterator[_Line]:
-    """The lines, in the order of starts."""
-    alone = _alone(spells)
-    between: list[Spell] = []
-    for spell in spells:
-        if spell.visit.visit_no not in alone:
-            between.append(spell)
-            continue
-        if between:
-            yield _Line(between)
-            between = []
-        yield _Line([spell])
-    if between:
-        yield _Line(between)
-
-
-def _alone(spells: Sequence[Spell]) -> set[int]:
-    """The numbers of the visits that have lines of their own."""
-    if len(spells) <= _MAX_ALONE:
-        return {spell.visit.visit_no for spell in spells}
-    longest = sorted(spells, key=lambda spell: -spell.span_s)
-    troubled = [spell for spell in longest if spell.visit.status is not Status.SUCCEEDED]
-    ranked = [*troubled[:_MAX_TROUBLED], *longest]
-    found: set[int] = set()
-    for spell in ranked:
-        if len(found) < _MAX_ALONE:
-            found.add(spell.visit.visit_no)
-    return found
+def _short_name(lane: Lane) -> str:
+    return "  " * lane.depth + lane.short_name(_MAX_NAME)
 
 
 def _bar(spells: Sequence[Spell], start: float, span_s: float, width: int, marks: Marks) -> str:
@@ -174,10 +93,10 @@ def _axis(span_s: float, width: int) -> str:
     return "".join(line)
 
 
-def _notes(lines: Sequence[_Line], never_started: int, marks: Marks) -> Iterator[str]:
-    shared = [line for line in lines if len(line.spells) > 1]
+def _notes(drawn: Sequence[Lane], never_started: int, marks: Marks) -> Iterator[str]:
+    shared = [lane for lane in drawn if lane.is_shared]
     if shared:
-        visits = sum(len(line.spells) for line in shared)
+        visits = sum(len(lane.spells) for lane in shared)
         yield (
             f"{marks.shared} stands for several visits: {visits:,} in all, which were shorter than "
             "those with lines of their own."

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from fanwise.cli.text.kinds import show_item
-from fanwise.cli.text.render import count, shorten, table
+from fanwise.cli.text.render import count, table
 from fanwise.model import ItemTimes
 from fanwise.reports.objects import MEDIAN, P95
+from fanwise.reports.plain import shorten
 from fanwise.reports.timing import RunTime, TaskTime
 from fanwise.units import show_span
 

@@ -14,10 +14,9 @@ from enum import Enum, auto
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from fanwise.cli.text.render import shorten
 from fanwise.graph import IMPLICIT
 from fanwise.plan import Plan, PlannedTask, Value
-from fanwise.reports.plain import clean
+from fanwise.reports.plain import clean, shorten
 
 _MAX_CONDITION: Final = 40
 _CUT: Final = "..."
@@ -37,11 +36,15 @@ class Shape(Enum):
 
 
 class Node(NamedTuple):
-    """A node. `id` is a word that no other node has and no format reserves."""
+    """A node. `id` is a word that no other node has and no format reserves.
+
+    `task` is the name of the task that it stands for, empty if it stands for none.
+    """
 
     id: str
     shape: Shape
     lines: tuple[str, ...]
+    task: str = ""
 
 
 class Arrow(NamedTuple):
@@ -109,7 +112,7 @@ def _node(plan: Plan, task: PlannedTask) -> Node:
     if join is not None and len(graph.incoming[task.number]) > 1:
         lines.append(f"join {'all' if join == len(graph.incoming[task.number]) else join}")
     shape = Shape.TASK if task.items is None else Shape.FAN_OUT
-    return Node(_id(task.number), shape, tuple(lines))
+    return Node(_id(task.number), shape, tuple(lines), task.name)
 
 
 def _arrows(plan: Plan, task: PlannedTask) -> Iterator[Arrow]:

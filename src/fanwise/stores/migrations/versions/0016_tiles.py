@@ -13,8 +13,8 @@ from alembic import op
 from fanwise.model import ItemOutcome, Status
 from fanwise.stores.tile_rows import VisitKinds, add_kind, number_kinds
 
-revision = "0012"
-down_revision = "0011"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

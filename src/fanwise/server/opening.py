@@ -1,0 +1,75 @@
+"""Opens a server on the parts of a project that is served."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fanwise.server.app import HttpServer
+from fanwise.server.identity import SIGN_IN_TICKET_S, Identity
+from fanwise.server.parts import Parts
+from fanwise.server.readiness import Readiness
+from fanwise.server.sites import Site, listen, site_at
+from fanwise.server.token_making import LINK_TOKEN, require_link_token
+from fanwise.wiring import new_token, runs_of, system_clock
+
+if TYPE_CHECKING:
+    from fanwise.telemetry.log_lines import LogLines
+    from fanwise.telemetry.serving import ServerCounts
+    from fanwise.wiring import Serving, Settings
+
+AUDIT_KEPT_S: Final = 400 * 86_400.0
+"""The age up to which the audit is kept; a server forgets what is older at its start."""
+
+
+def open_server(
+    serving: Serving,
+    settings: Settings,
+    host: str,
+    port: int,
+    public_url: str | None,
+    *,
+    is_insecure: bool,
+    counts: ServerCounts,
+    access_log: LogLines | None = None,
+) -> HttpServer:
+    """Return a server that listens at an address already.
+
+    Raises `UsageError` for a port that is taken, and for an address that isn't safe.
+    """
+    site_at(host, port, public_url, is_insecure=is_insecure)
+    listener = listen(host, port)
+    bound = listener.getsockname()[1]
+    site = site_at(host, bound, public_url, is_insecure=is_insecure)
+    serving.store.forget_audit(AUDIT_KEPT_S)
+    return HttpServer(parts_of(serving, settings, site, counts, access_log), listener)
+
+
+def sign_in_link(server: HttpServer) -> str:
+    """Return a link by which one signs in, once and within five minutes, as an administrator."""
+    parts = server.parts
+    require_link_token(parts.store)
+    ticket = parts.identity.new_ticket(LINK_TOKEN, "", SIGN_IN_TICKET_S)
+    return f"{parts.site.url}/#ticket={ticket}"
+
+
+def parts_of(
+    serving: Serving,
+    settings: Settings,
+    site: Site,
+    counts: ServerCounts,
+    access_log: LogLines | None = None,
+) -> Parts:
+    """Return the parts of a project that is served, for handlers."""
+    clock = system_clock()
+    return Parts(
+        store=serving.store,
+        runs=runs_of(serving.store),
+        project=serving.project,
+        settings=settings,
+        site=site,
+        identity=Identity(serving.store, clock, new_token),
+        clock=clock,
+        counts=counts,
+        readiness=Readiness(),
+        access_log=access_log,
+    )

@@ -1,0 +1,43 @@
+// The buttons that change something: each asks first if it can't be taken back.
+
+import { call, Problem } from "./api.js";
+import { confirmed, say } from "./dialogs.js";
+import { show } from "./router.js";
+
+const ACTS = {
+  pause: { path: (run) => `runs/${run}/pause`, done: "Asked to pause: nothing new starts, and what is in flight finishes." },
+  resume: { path: (run) => `runs/${run}/resume`, done: "It will go on." },
+  cancel: {
+    path: (run) => `runs/${run}/cancel`, done: "Asked to cancel.",
+    ask: ["Cancel this run?", "All that is in flight is cut off; `finally` runs. What is recorded is kept.", "Cancel the run"],
+  },
+  retry: { path: (run) => `runs/${run}/retry`, done: "It will run again what failed.", checks: true },
+  fire: { path: (name) => `triggers/${name}/fire`, done: "Fired." },
+  "pause-trigger": { path: (name) => `triggers/${name}/pause`, done: "Paused: it decides nothing until it is resumed." },
+  "resume-trigger": { path: (name) => `triggers/${name}/resume`, done: "Resumed." },
+};
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-act]"), act = button && ACTS[button.dataset.act];
+  if (!act) return;
+  const subject = (button.dataset.run ?? button.dataset.trigger).split("/").map(encodeURIComponent).join("/");
+  button.disabled = true;
+  try {
+    if (act.ask && !(await confirmed(...act.ask))) return;
+    if (act.checks && !(await checked(act.path(subject)))) return;
+    const told = await call(act.path(subject), { method: "POST", body: {} });
+    say(told?.run_id && button.dataset.trigger ? `Run ${told.run_id} was made.` : act.done);
+    await show({ isNew: false });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    say(`${error.message} ${error.hint}`, { isBad: true });
+  } finally {
+    button.disabled = false;
+  }
+});
+
+/** Say what a retry runs and what it keeps, before it does. */
+async function checked(path) {
+  const told = await call(`${path}?check=1`, { method: "POST", body: {} });
+  return confirmed("Retry this run?", "An action that runs again has the same idempotency key as before.", "Retry", told.notes);
+}

@@ -1,0 +1,77 @@
+"""Runs that a reader may see, one by its id or the newest of many; all others are not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from fanwise.errors import RunNotFoundError
+from fanwise.model import OpenWait, RunRecord
+from fanwise.reports.lookup import run_by_id
+from fanwise.reports.ownership import Filters
+from fanwise.server.routes import Call
+
+_MOST_PAGES: Final = 20
+"""The pages of runs that are read to find those that a reader may see."""
+
+
+class Listed(NamedTuple):
+    """A run of a list with the status to show, and the seconds for which it was driven."""
+
+    run: RunRecord
+    status: str
+    duration_s: float | None
+
+
+def visible_run(call: Call, run_id: str) -> RunRecord:
+    """Return a run. Raises `RunNotFoundError`, also for a run that the reader may not see."""
+    run = run_by_id(call.parts.store, run_id)
+    if not call.who.sees(run.workflow):
+        raise RunNotFoundError(
+            f'the store has no run "{run_id}".', run_id=run_id, hint="Check the id."
+        )
+    return run
+
+
+def newest_runs(
+    call: Call,
+    status: str | None = None,
+    filters: Filters | None = None,
+    *,
+    before: int | None = None,
+    limit: int,
+) -> Sequence[Listed]:
+    """Return at most `limit` runs that the reader may see, the newest first."""
+    found = _newest(call, status, filters or Filters(), before, limit)
+    runs = call.parts.runs
+    return [Listed(run, shown, runs.duration_s(run)) for run, shown in found]
+
+
+def _newest(
+    call: Call, status: str | None, filters: Filters, before: int | None, limit: int
+) -> Sequence[tuple[RunRecord, str]]:
+    found: list[tuple[RunRecord, str]] = []
+    for _ in range(_MOST_PAGES):
+        page = call.parts.runs.newest(status, filters, before=before, limit=limit)
+        found += [(run, shown) for run, shown in page if call.who.sees(run.workflow)]
+        if len(page) < limit or len(found) >= limit:
+            break
+        before = page[-1][0].run_no
+    return found[:limit]
+
+
+def open_waits(call: Call, *, run_no: int | None = None, limit: int) -> Sequence[OpenWait]:
+    """Return the open waits of runs that the reader may see, the oldest first."""
+    found = call.parts.store.waits_open(run_no=run_no, limit=limit)
+    return [each for each in found if call.who.sees(each.workflow)]
+
+
+def runs_since(call: Call, since: float, most: int) -> Iterator[RunRecord]:
+    """Give at most so many runs that were made since a time, the newest first."""
+    before, left = None, most
+    while left > 0:
+        page = call.parts.store.runs(since=since, before=before, limit=min(left, 500))
+        yield from (run for run in page if call.who.sees(run.workflow))
+        if not page:
+            return
+        before, left = page[-1].run_no, left - len(page)

@@ -1,0 +1,67 @@
+"""The runs, the newest first, as far as a line of filters leaves them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fanwise.reports.ownership import Filters
+from fanwise.server.page.pages import Page, Shown
+from fanwise.server.page.views.filter_line import STATUSES, FilterLine, read_line
+from fanwise.server.page.views.finding import Listed, newest_runs
+from fanwise.server.routes import Call, Fields
+
+_PAGE: Final = 50
+_MOST_NEW: Final = 100
+
+
+class RunsQuery(Fields, frozen=True):
+    """The filters; runs before one by its number; and the newest that a view has shown."""
+
+    q: str = ""
+    before: int | None = None
+    upto: int | None = None
+
+
+def view(call: Call) -> Shown:
+    """Show a page of runs. A live view keeps its rows, and counts the runs that are newer."""
+    query = call.query(RunsQuery)
+    line = read_line(query.q, call.parts.clock.now())
+    before = query.before
+    if before is None and query.upto is not None:
+        before = query.upto + 1
+    found = _found(call, line, before)
+    newest = query.upto or (found[0].run.run_no if found else None)
+    values = {
+        "line": line,
+        "statuses": STATUSES,
+        "runs": found[:_PAGE],
+        "next": found[_PAGE - 1].run.run_no if len(found) > _PAGE else None,
+        "is_first": query.before is None,
+        "new": _count_newer(call, line, query.upto) if query.before is None else 0,
+        "most_new": _MOST_NEW,
+    }
+    live = None if query.before is not None else "" if newest is None else f"upto={newest}"
+    return Shown(title="Runs", values=values, live=live)
+
+
+def _found(call: Call, line: FilterLine, before: int | None) -> list[Listed]:
+    """A page of runs and one more. A word may be a run's id or the name of a workflow."""
+    status, filters, limit = line.status, line.filters, _PAGE + 1
+    if line.run is None:
+        return list(newest_runs(call, status, filters, before=before, limit=limit))
+    run = call.parts.store.run(line.run)
+    if run is not None and call.who.sees(run.workflow):
+        runs = call.parts.runs
+        return [Listed(run, runs.status(run), runs.duration_s(run))]
+    named = Filters(workflow=line.run, since=filters.since, tags=filters.tags)
+    return list(newest_runs(call, status, named, before=before, limit=limit))
+
+
+def _count_newer(call: Call, line: FilterLine, upto: int | None) -> int:
+    if upto is None:
+        return 0
+    found = newest_runs(call, line.status, line.filters, limit=_MOST_NEW)
+    return sum(each.run.run_no > upto for each in found)
+
+
+PAGE: Final = Page(path="/runs", room="runs", template="runs.html", view=view, query=RunsQuery)

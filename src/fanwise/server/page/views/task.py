@@ -1,0 +1,148 @@
+"""A task: its visits, and for one with items the grid, kinds of errors, durations and a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from fanwise.model import ItemOutcome, ItemTimes, Status, VisitRecord
+from fanwise.reports.causes import find_cause
+from fanwise.reports.kinds import digest_items
+from fanwise.reports.lookup import find_visit
+from fanwise.reports.objects import MEDIAN, P95, read_error
+from fanwise.reports.ownership import visit_status
+from fanwise.reports.progress import ItemProgress, item_progress
+from fanwise.server.page.bars import Column, columns
+from fanwise.server.page.pages import Page, Shown
+from fanwise.server.page.views.finding import visible_run
+from fanwise.server.page.views.run import head_of
+from fanwise.server.routes import Call, Fields
+from fanwise.units import show_span
+
+_PAGE: Final = 50
+_SLOWEST: Final = 5
+_BARS: Final = 40
+_SHOWN: Final = 400
+_MOST_TIMED: Final = 50_000
+
+
+class ItemsQuery(Fields, frozen=True):
+    """The filters of the list of items, and the index that it begins after."""
+
+    status: str = ""
+    error: str = ""
+    label: str = ""
+    slower_s: float | None = None
+    after: int = -1
+
+
+class ListedItem(NamedTuple):
+    """An item of the list with its error in words and the beginning of its output."""
+
+    item: ItemOutcome
+    error_type: str
+    message: str
+    output: str
+
+
+class Times(NamedTuple):
+    """The durations of items: quantiles, a histogram and the slowest."""
+
+    median_s: float | None
+    p95_s: float | None
+    least_s: float
+    most_s: float
+    histogram: str
+    slowest: Sequence[ItemOutcome]
+    is_sampled: bool
+
+
+def view(call: Call) -> Shown:
+    """Show the last visit of a task."""
+    run, query = visible_run(call, call.names["run_id"]), call.query(ItemsQuery)
+    path = call.names["path"]
+    visit = find_visit(call.parts.store, run, path)
+    head = head_of(call, run, "tasks")
+    items = item_progress(call.parts.store, visit)
+    values = {
+        **head,
+        "path": path,
+        "visit": visit,
+        "shown_status": visit_status(visit.status, str(head["status"])),
+        "items": items,
+        "query": query,
+        "is_filtered": query != ItemsQuery() and query != ItemsQuery(after=query.after),
+        "cause": None
+        if visit.error is None or visit.has_items
+        else find_cause(call.parts.store, run.run_no, path, visit.error),
+        **(_items(call, visit, query, items) if visit.has_items else {}),
+    }
+    return Shown(title=f"{path} of {run.id}", values=values, live="")
+
+
+def _items(
+    call: Call, visit: VisitRecord, query: ItemsQuery, progress: ItemProgress | None
+) -> dict[str, object]:
+    status = Status(query.status) if query.status in list(Status) else None
+    found = call.parts.store.items(
+        visit.run_no,
+        visit.visit_no,
+        status=status,
+        error=query.error or None,
+        label=query.label or None,
+        slower_s=query.slower_s,
+        after=query.after,
+        limit=_PAGE + 1,
+        beginning=_SHOWN,
+    )
+    is_small = progress is not None and 0 < progress.done <= _MOST_TIMED
+    times = (
+        call.parts.store.item_times(visit.run_no, visit.visit_no, slowest=_SLOWEST)
+        if is_small
+        else None
+    )
+    return {
+        "listed": [_listed(each) for each in found[:_PAGE]],
+        "next": found[_PAGE - 1].index if len(found) > _PAGE else None,
+        "digest": digest_items(call.parts.store, visit.run_no, visit.visit_no)
+        if progress is not None and progress.failed
+        else None,
+        "times": _times(times) if times is not None and times.durations else None,
+    }
+
+
+def _listed(item: ItemOutcome) -> ListedItem:
+    error = None if item.error is None else read_error(item.error)
+    output = "" if item.output is None else item.output[:_SHOWN].decode(errors="replace")
+    return ListedItem(item, error.type if error else "", error.message if error else "", output)
+
+
+def _times(found: ItemTimes) -> Times:
+    least, most = found.durations[0], found.quantile(0.99) or found.durations[-1]
+    width = (most - least) / _BARS or 1e-9
+    counts = [0] * _BARS
+    for each in found.durations:
+        counts[min(_BARS - 1, int((each - least) / width))] += 1
+    highest = max(counts)
+    shown = [
+        Column([("", count / highest)], f"{count:,} items from {show_span(least + at * width)}")
+        for at, count in enumerate(counts)
+    ]
+    return Times(
+        found.quantile(MEDIAN),
+        found.quantile(P95),
+        least,
+        most,
+        columns("histogram", shown, "How long items took"),
+        found.slowest,
+        found.is_sampled,
+    )
+
+
+PAGE: Final = Page(
+    path="/runs/{run_id}/tasks/{path}",
+    room="runs",
+    template="task.html",
+    view=view,
+    query=ItemsQuery,
+)

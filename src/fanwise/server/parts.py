@@ -1,0 +1,65 @@
+"""The parts of fanwise that handlers work with: the store, the project, settings and a clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from fanwise.ports import (
+    Access,
+    Fires,
+    Mailbox,
+    Maintenance,
+    Ownership,
+    Queue,
+    Records,
+    RunSlots,
+    Shares,
+    Waits,
+)
+from fanwise.reports.ownership import Runs
+
+if TYPE_CHECKING:
+    from fanwise.ports import Clock
+    from fanwise.server.identity import Identity
+    from fanwise.server.readiness import Readiness
+    from fanwise.server.sites import Site
+    from fanwise.service.projects import WatchedProject
+    from fanwise.telemetry.log_lines import LogLines
+    from fanwise.telemetry.serving import ServerCounts
+    from fanwise.wiring import Settings
+
+
+class ServedStore(
+    Records,
+    Ownership,
+    Mailbox,
+    Queue,
+    RunSlots,
+    Shares,
+    Waits,
+    Fires,
+    Access,
+    Maintenance,
+    Protocol,
+):
+    """A store as handlers use it. Its methods block; any thread may call them."""
+
+
+class Parts(NamedTuple):
+    """Everything that a handler needs. Several threads use it at once.
+
+    `runs` are the store's, with the state of the processes that drive them. `project` has the
+    triggers of the folder that is served, as its files were when they were last right. Each answer
+    is counted in `counts`, and is a line of `access_log` if there is one.
+    """
+
+    store: ServedStore
+    runs: Runs
+    project: WatchedProject
+    settings: Settings
+    site: Site
+    identity: Identity
+    clock: Clock
+    counts: ServerCounts
+    readiness: Readiness
+    access_log: LogLines | None = None

@@ -1,0 +1,133 @@
+"""Problems as answers: RFC 9457's `application/problem+json`, from the errors of fanwise. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from fanwise.errors import (
+    ActionLoadError,
+    ConflictError,
+    DefinitionError,
+    FanwiseError,
+    LimitError,
+    NotFoundError,
+    ParameterError,
+    SignatureError,
+    StoreError,
+    UsageError,
+)
+
+PROBLEM_TYPE: Final = "application/problem+json"
+
+
+class PlacedProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the problems of a workflow's file: its line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+    code: str
+    message: str
+    hint: str = ""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request that wasn't carried out: its status, a code for programs, the cause and the remedy.
+
+    `problems` are those of a workflow's file.
+    """
+
+    status: int
+    title: str
+    code: str
+    detail: str
+    hint: str = ""
+    problems: tuple[PlacedProblem, ...] = ()
+    type: str = "about:blank"
+    request_id: str = ""
+
+
+class Refusal(Exception):  # noqa: N818 - the word for what is no fault of the server
+    """A request that is refused before its handler, or by it, with the headers of the answer."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        hint: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.problem = Problem(
+            status=status, title=TITLES[status], code=code, detail=detail, hint=hint
+        )
+        self.headers = headers or {}
+
+
+TITLES: Final[Mapping[int, str]] = {
+    400: "Bad request",
+    401: "Unauthenticated",
+    403: "Forbidden",
+    404: "Not found",
+    405: "Method not allowed",
+    408: "Too slow",
+    409: "Conflict",
+    410: "Gone",
+    413: "Too large",
+    415: "Unsupported type",
+    421: "Wrong host",
+    422: "Unprocessable",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Unavailable",
+}
+
+_STATUSES: Final[Mapping[type[FanwiseError], int]] = {
+    NotFoundError: 404,
+    ConflictError: 409,
+    DefinitionError: 422,
+    ParameterError: 422,
+    ActionLoadError: 422,
+    LimitError: 413,
+    SignatureError: 401,
+    UsageError: 400,
+    StoreError: 503,
+}
+
+
+def status_of(error: type[FanwiseError]) -> int:
+    """Return the status of an answer that tells an error of this class."""
+    return next((_STATUSES[each] for each in error.__mro__ if each in _STATUSES), 500)
+
+
+def problem_of(error: FanwiseError) -> Problem:
+    """Return an error as a problem, in its own words."""
+    status = status_of(type(error))
+    is_listed = isinstance(error, DefinitionError)
+    return Problem(
+        status=status,
+        title=TITLES[status],
+        code=error.code,
+        detail="The workflow has problems." if is_listed else error.message,
+        hint=error.hint,
+        problems=_placed(error) if isinstance(error, DefinitionError) else (),
+    )
+
+
+def _placed(error: DefinitionError) -> tuple[PlacedProblem, ...]:
+    return tuple(
+        PlacedProblem(
+            file=each.place.file,
+            line=each.place.line,
+            column=each.place.column,
+            code=each.code,
+            message=each.message,
+            hint=each.hint,
+        )
+        for each in error.problems
+    )

@@ -1,0 +1,86 @@
+"""The one way in which waits are settled, within a transaction that has locked their run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from fanwise.errors import RunOverError
+from fanwise.model import Signal, Status, Wait, WaitState
+from fanwise.stores import queue_statements, wait_statements
+from fanwise.stores.database import Writer
+from fanwise.stores.rows import Row, SqlValue
+from fanwise.stores.sql_queue import wait_again
+from fanwise.stores.sql_slots import limits_of_place, lock_keys, release
+from fanwise.stores.wait_rows import signal_text, to_wait
+
+VIA_SIGNAL: Final = "signal"
+VIA_EVENT: Final = "event"
+VIA_DEADLINE: Final = "deadline"
+
+
+def lock_run(writer: Writer, run_no: int) -> list[Row]:
+    """Lock a run with its limit and its place; return its id, status and workflow."""
+    lock_keys(writer, limits_of_place(writer, run_no))
+    writer.read(queue_statements.LOCK_SUBMISSION, run_no=run_no)
+    return writer.read(wait_statements.LOCK_RUN, run_no=run_no)
+
+
+def lock_open_run(writer: Writer, run_no: int) -> None:
+    """Lock a run. Raises `RunOverError` if it is over, or has just been deleted."""
+    found = lock_run(writer, run_no)
+    run_id, status, _ = found[0] if found else ("", Status.CANCELLED.value, "")
+    if Status(status).is_final:
+        raise RunOverError(
+            f"run {run_id} is over: it has {status}.",
+            run_id=run_id,
+            status=Status(status),
+            hint=f"Look at it with: fanwise show {run_id}",
+        )
+
+
+def wait_at(writer: Writer, run_no: int, path: str, turn: int) -> Wait:
+    """The wait of an attempt."""
+    (found,) = writer.read(wait_statements.ONE, run_no=run_no, path=path, turn=turn)
+    return to_wait(found)
+
+
+def settle_by_signal(writer: Writer, wait: Wait, signal: Signal, via: str) -> Wait:
+    """Settle an open wait by a signal or an event, and return it as it is then."""
+    given: Mapping[str, SqlValue] = {
+        "answer": signal_text(signal),
+        "answered_by": signal.by,
+        "via": via,
+    }
+    settle(writer, wait.run_no, wait.path, wait.turn, WaitState.ANSWERED, given)
+    return wait_at(writer, wait.run_no, wait.path, wait.turn)
+
+
+def expire(writer: Writer, run_no: int) -> None:
+    """Settle the waits of a locked run whose deadline has come."""
+    given: Mapping[str, SqlValue] = {"answer": None, "answered_by": None, "via": VIA_DEADLINE}
+    for path, turn in writer.read(wait_statements.DUE, run_no=run_no):
+        settle(writer, run_no, path, turn, WaitState.EXPIRED, given)
+
+
+def settle(
+    writer: Writer,
+    run_no: int,
+    path: str,
+    turn: int,
+    state: WaitState,
+    given: Mapping[str, SqlValue],
+) -> None:
+    """Settle an open wait of a locked run, and wake the run; do nothing to any other wait."""
+    if writer.change(
+        wait_statements.SETTLE, run_no=run_no, path=path, turn=turn, state=state.value, **given
+    ):
+        writer.touch(run_no)
+        wake(writer, run_no)
+
+
+def wake(writer: Writer, run_no: int) -> None:
+    """Have a submitted run that is waiting taken by an engine."""
+    if writer.read(wait_statements.IS_WAITING_SUBMITTED, run_no=run_no):
+        wait_again(writer, run_no, "", None)
+        release(writer, lock_keys(writer, limits_of_place(writer, run_no)))

@@ -1,0 +1,1 @@
+"""Traces of runs that are over, from what the store has of them, as OpenTelemetry's spans."""

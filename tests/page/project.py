@@ -1,0 +1,110 @@
+"""A small project and its runs, of every look that pages have."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import fanwise
+from tests.server.served import Served
+
+HOSTILE: Final = "<img src=x onerror=alert(1)>"
+
+FLOWS: Final = {
+    "check.yaml": """
+name: check
+description: Check numbers, one by one
+parameters:
+  count: {type: integer, default: 60, minimum: 1, description: How many}
+  region: {type: string, choices: [north, south], default: north}
+  deep: {type: boolean, default: false}
+  hosts: {type: array, default: [a, b]}
+  options: {type: object, default: {}}
+  password: {type: string, secret: true}
+on:
+  - {name: hourly, schedule: 1h}
+tasks:
+  - name: each
+    action: site.check
+    with-items: "{{ range(parameters.count) }}"
+    label: "host {{ item }}"
+    tolerate: 50%
+    input: {number: "{{ item }}"}
+  - name: sum
+    action: core.echo
+    input: {failed: "{{ task.each.items.failed }}"}
+output: "{{ task.sum.output }}"
+""",
+    "broken.yaml": """
+name: broken
+tasks:
+  - name: read
+    action: site.read
+    input: {text: "{{ '<img src=x onerror=alert(1)>' }}"}
+  - name: after
+    action: core.noop
+""",
+    "ask.yaml": """
+name: ask
+parameters:
+  version: {type: string, required: true}
+tasks:
+  - name: approve
+    action: core.ask
+    input:
+      prompt: "Release {{ parameters.version }}?"
+      options: [approve, reject]
+      answer: {note: {type: string}, canary: {type: integer, default: 5}}
+""",
+}
+
+
+@fanwise.action("site.check")
+def check(number: int) -> int:
+    """Fail for every seventh number."""
+    if number % 7 == 3:
+        raise fanwise.ActionError(f"host {number} refused", type="Refused", retry=False)
+    if number % 20 == 19:
+        raise fanwise.ActionError("status 503", type="Unavailable", retry=False)
+    print(f"checked {number}")  # noqa: T201
+    return number
+
+
+@fanwise.action("site.read")
+def read(text: str) -> str:
+    """Fail in a way that names a line."""
+    print(f"reading {text}")  # noqa: T201
+    raise ValueError(f"no price in {text}")  # the author's line
+
+
+ACTIONS: Final = (check, read)
+
+
+def make_project(folder: Path) -> None:
+    """Write the project's files, and run what its pages show."""
+    for name, text in FLOWS.items():
+        (folder / name).write_text(text)
+    run(folder, "check.yaml", run_id="checked", tags=["nightly"])
+    run(folder, "check.yaml", {"count": 45, "region": "south"}, run_id="checked-2")
+    run(folder, "broken.yaml", run_id="broke")
+    fanwise.submit(folder / "ask.yaml", {"version": "1.0"}, store=store_of(folder), run_id="queued")
+
+
+def store_of(folder: Path) -> str:
+    """The store that a server of the folder opens."""
+    return str(folder / "runs.db")
+
+
+def run(folder: Path, file: str, parameters: Any = None, **options: Any) -> fanwise.Run:
+    """Run a workflow of the project in this process, on a thread without an event loop."""
+    with ThreadPoolExecutor(1) as thread:
+        store = store_of(folder)
+        return thread.submit(
+            fanwise.run, folder / file, parameters, store=store, actions=ACTIONS, **options
+        ).result()
+
+
+def run_at(site: Served, file: str, parameters: Any = None, **options: Any) -> fanwise.Run:
+    """Run a workflow on a server's store, as another process would."""
+    return run(site.folder, file, parameters, **options)

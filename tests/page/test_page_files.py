@@ -1,0 +1,64 @@
+"""The files of the page: small, complete, and without anything that the policy forbids."""
+
+import gzip
+import re
+
+from fanwise.server.page.shell import assets
+from fanwise.server.page.table import PAGES
+from tests.server.served import Served
+
+MOST_BYTES = 60_000
+
+
+def test_the_page_weighs_little() -> None:
+    """All that a first visit loads is under 60 KB, packed."""
+    assert sum(len(each.packed) for each in assets().files.values()) < MOST_BYTES
+
+
+def test_the_page_needs_no_other_host() -> None:
+    """No file of the page names another host, but for the names of XML."""
+    for name, file in assets().files.items():
+        text = file.content.decode().replace("http://www.w3.org/2000/svg", "")
+        assert "http:" not in text, name
+        assert "https:" not in text, name
+
+
+def test_the_shell_has_no_inline_scripts_and_names_only_files_that_are_there(site: Served) -> None:
+    """The shell keeps the policy: scripts and styles are files, which the server gives."""
+    shell = site.ask("/runs/checked", token=None)
+    assert shell.status == 200
+    text = shell.body.decode()
+    assert " style=" not in text
+    assert re.findall(r"<script[^>]*>([^<]*)</script>", text) == [""]
+    named = re.findall(r'(?:src|href)="(/assets/[^"]+)"', text)
+    assert len(named) > 5
+    for path in named:
+        file = site.ask(path, token=None, headers={"Accept-Encoding": "gzip"})
+        assert file.status == 200
+        assert "immutable" in file.headers["Cache-Control"]
+        assert gzip.decompress(file.body)
+    assert site.ask("/assets/000000000000/app.js", token=None).status == 404
+
+
+def test_the_shell_holds_no_data_and_fragments_need_a_role(site: Served) -> None:
+    """Without credentials every page is the same shell, and no fragment comes."""
+    shells = {site.ask(path, token=None).body for path in ("/", "/runs", "/runs/checked?x=1")}
+    assert len(shells) == 1
+    for page in PAGES:
+        path = f"/page{page.path}".replace("{run_id}", "checked").replace("{path}", "each")
+        assert site.ask(path.replace("{name}", "check"), token=None).code == "unauthenticated"
+
+
+def test_no_fragment_has_inline_styles(site: Served) -> None:
+    """Fragments keep the policy too: no style and no handler stands in an attribute."""
+    for path in ("", "runs", "runs/checked", "runs/checked/graph", "runs/checked/tasks/each"):
+        text = site.ask(f"/page/{path}").body.decode()
+        assert not re.search(r"<[^>]+\s(style|on\w+)=", text), path
+
+
+def test_a_run_that_is_not_there_is_told(site: Served) -> None:
+    """An unknown run or task is a problem with a remedy."""
+    assert site.ask("/page/runs/none").code == "run-not-found"
+    assert site.ask("/page/runs/checked/tasks/none").code == "task-not-found"
+    assert site.ask("/page/runs/checked/items/each").code == "task-not-found"
+    assert site.ask("/page/workflows/none").code == "not-found"

@@ -1,0 +1,87 @@
+"""The list of runs, and the page of one."""
+
+from playwright.sync_api import expect
+
+from tests.page.project import HOSTILE, run_at
+from tests.page.visitor import Visitor
+from tests.server.served import Served
+
+
+def test_filters_are_the_address_so_a_reload_and_the_way_back_show_the_same(
+    visitor: Visitor,
+) -> None:
+    """What is filtered stands in the address, and a reload or the way back shows the same rows."""
+    visitor.open("runs")
+    visitor.page.keyboard.press("/")
+    visitor.page.keyboard.type("workflow:check tag:nightly")
+    visitor.page.keyboard.press("Enter")
+    rows = visitor.find("tbody tr")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("checked")
+    visitor.page.reload()
+    expect(rows).to_have_count(1)
+    visitor.page.keyboard.press("j")
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.find("h1", "check")).to_be_visible()
+    visitor.page.go_back()
+    expect(visitor.find("[name=q]")).to_have_value("workflow:check tag:nightly")
+    expect(rows).to_have_count(1)
+
+
+def test_a_run_that_is_made_elsewhere_is_told_and_moves_no_row(
+    visitor: Visitor, site: Served
+) -> None:
+    """A new run doesn't move the row under the pointer: a line says that it is there."""
+    visitor.open("runs?q=workflow:check")
+    row = visitor.find("tbody tr", "checked-2")
+    before = row.bounding_box()
+    count = visitor.find("tbody tr").count()
+    run_at(site, "check.yaml", {"count": 3}, run_id="made-elsewhere")
+    news = visitor.find(".news a")
+    expect(news).to_contain_text("1 new run")
+    after = row.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert before["x"] == after["x"]
+    assert visitor.find("tbody tr").count() == count
+    news.click()
+    expect(visitor.find("tbody tr", "made-elsewhere")).to_be_visible()
+
+
+def test_a_failed_run_shows_its_error_first_with_the_authors_line(visitor: Visitor) -> None:
+    """The page of a failed run begins with why, and with the line of the author's code."""
+    visitor.open("runs/broke")
+    first = visitor.find("section").first
+    expect(first).to_contain_text("Why it failed")
+    expect(first).to_contain_text("raise ValueError")
+    expect(first).to_contain_text("# the author's line")
+
+
+def test_texts_of_others_are_texts(visitor: Visitor) -> None:
+    """Markup in an error or a log is shown as it is, and does nothing."""
+    for path in ("runs", "runs/broke", "runs/broke/logs"):
+        visitor.open(path)
+        assert HOSTILE in visitor.text(), path
+        assert visitor.find("img").count() == 0
+
+
+def test_kinds_lead_to_their_items_and_these_to_each_other(visitor: Visitor) -> None:
+    """From a kind of errors to its items, to one of them, and on to the next failed one."""
+    visitor.open("runs/checked")
+    visitor.find("td a, th a", "Refused").click()
+    rows = visitor.find("#items tbody tr")
+    expect(rows).to_have_count(9)
+    assert all("Refused" in text for text in rows.all_inner_texts())
+    rows.first.locator("a").click()
+    expect(visitor.find("h1", "each[3]")).to_be_visible()
+    visitor.page.keyboard.press("J")
+    expect(visitor.find("h1", "each[10]")).to_be_visible()
+
+
+def test_logs_are_found_by_a_text_and_a_task(visitor: Visitor) -> None:
+    """The logs of a run can be searched."""
+    visitor.open("runs/checked/logs")
+    visitor.find("[name=contains]").fill("checked 41")
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.find(".logs li")).to_have_count(1)
+    expect(visitor.find(".logs li")).to_contain_text("each[41]")

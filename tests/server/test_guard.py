@@ -1,0 +1,113 @@
+"""The guard: what gets no further than it, and what its answers forbid a browser to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from fanwise.server.guard import CSP
+from tests.server.served import Served
+
+VERSION = "/api/v1/version"
+
+
+def test_a_request_without_a_token_is_refused(served: Served) -> None:
+    """With the remedy, and nothing of what was asked for."""
+    reply = served.ask(VERSION, token=None)
+    assert (reply.status, reply.code) == (401, "unauthenticated")
+    assert "fanwise token add" in reply.json["hint"]
+    assert reply.headers["WWW-Authenticate"] == "Bearer"
+    assert served.ask(VERSION, token="read").status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/version/",
+        "//api/v1/version",
+        "/api/v1//version",
+        "/api/v1/x-healthz",
+        "/healthz/",
+        "/api/v1/version/healthz",
+        "/api/v1/%2e%2e/version",
+        "/api/v1/../v1/version",
+        "/api/v1/version%00",
+        "/%",
+    ],
+)
+def test_names_that_look_like_open_paths_stay_closed(served: Served, path: str) -> None:
+    """Routes are found by their exact paths, also by someone who may see everything."""
+    assert served.ask(path).status in (400, 404)
+    assert served.ask(path, token=None).status in (400, 401, 404)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:80", "127.0.0.1", "localhost:1", "localhost.", "", "[::1]"],
+)
+def test_a_host_that_is_not_ours_is_refused(served: Served, host: str) -> None:
+    """So a page elsewhere whose name leads to this machine reads nothing."""
+    reply = served.ask(VERSION, headers={"Host": host})
+    assert (reply.status, reply.code) == (421, "wrong-host")
+
+
+def test_own_names_of_the_host_are_taken(served: Served) -> None:
+    """In any case of letters."""
+    for host in (served.host, f"LOCALHOST:{served.port}", f"[::1]:{served.port}"):
+        assert served.ask(VERSION, headers={"Host": host}).status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+    ],
+)
+def test_requests_of_other_sites_pages_are_refused(served: Served, headers: dict[str, str]) -> None:
+    """Also with a token that is valid, and from another port of this machine."""
+    reply = served.ask(VERSION, headers=headers)
+    assert (reply.status, reply.code) == (403, "foreign-page")
+
+
+def test_requests_of_own_pages_are_taken(served: Served) -> None:
+    """A browser names their origin."""
+    own = {"Origin": served.origin, "Sec-Fetch-Site": "same-origin"}
+    assert served.ask(VERSION, headers=own).status == 200
+
+
+def test_every_answer_forbids_a_browser_the_rest(served: Served) -> None:
+    """Whatever has become of the request; no answer lets another site's page read it."""
+    for path in (VERSION, "/nowhere"):
+        for token in (None, "read"):
+            headers = served.ask(path, token=token).headers
+            assert headers["Content-Security-Policy"] == CSP
+            assert headers["X-Content-Type-Options"] == "nosniff"
+            assert headers["Cache-Control"] == "no-store"
+            assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+            assert headers["Referrer-Policy"] == "no-referrer"
+            assert not [name for name in headers if name.lower().startswith("access-control-")]
+
+
+def test_a_path_says_which_methods_it_takes(served: Served) -> None:
+    """Others are refused."""
+    reply = served.ask(VERSION, method="POST")
+    assert (reply.status, reply.code) == (405, "bad-method")
+    assert reply.headers["Allow"] == "GET"
+
+
+def test_an_unknown_field_of_a_query_is_refused(served: Served) -> None:
+    """Rather than overlooked."""
+    reply = served.ask(f"{VERSION}?verbose=1")
+    assert (reply.status, reply.code) == (400, "bad-request")
+
+
+def test_names_of_proxies_change_nothing(served: Served) -> None:
+    """They are headers that anyone can send."""
+    forged = {"X-Forwarded-Host": "evil.example", "X-Forwarded-For": "10.0.0.1"}
+    assert served.ask(VERSION, headers=forged).status == 200
+    reply = served.ask(VERSION, headers={"Host": "evil.example", "X-Forwarded-Host": served.host})
+    assert reply.code == "wrong-host"
