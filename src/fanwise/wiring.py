@@ -642,7 +642,8 @@ def submit_run(
     """Record a run for an engine to take, unless a run has its key already.
 
     Without a `priority` it has that of its workflow. Raises `ParameterError`, `RunExistsError`,
-    `StoreError`, and `UsageError` for a malformed id, tag, queue, priority or key.
+    `QueueFullError`, `StoreError`, and `UsageError` for a malformed id, tag, queue, priority or
+    key.
     """
     from fanwise.engine.run_factory import RunFactory, checked_submission
     from fanwise.model import Submission
@@ -652,7 +653,12 @@ def submit_run(
     factory = RunFactory(SystemClock(), SystemChance(), EnvironmentSecrets(settings.environment))
     checked_submission(Submission(queue, priority or 0, once))
     record = factory.submitted(plan, parameters, run_id, tags)
-    place = Submission(queue, record.origin.priority if priority is None else priority, once)
+    place = Submission(
+        queue,
+        record.origin.priority if priority is None else priority,
+        once,
+        most_waiting=settings.limits.queued,
+    )
     with open_store(settings.store) as store:
         while True:
             try:
@@ -707,11 +713,12 @@ def open_taking(
 
 
 class Serving(NamedTuple):
-    """A project that is served: the clock of its triggers, its files, and the store of its runs."""
+    """A project that is served: its clock, its files, the store, and the maker of its runs."""
 
     clock: TriggerClock
     project: WatchedProject
     store: Store
+    runs: TriggeredRuns
 
 
 @contextmanager
@@ -750,7 +757,7 @@ def open_serving(settings: Settings, folder: Path, watcher: ServiceWatcher) -> I
             Folders(now),
         )
         clock = TriggerClock(store, project, deciders, now, watcher)
-        yield Serving(clock, project, store)
+        yield Serving(clock, project, store, runs)
 
 
 def triggered_runs(
@@ -763,7 +770,8 @@ def triggered_runs(
 
     secrets = EnvironmentSecrets(settings.environment)
     factory = RunFactory(SystemClock(), SystemChance(), secrets)
-    return TriggeredRuns(factory, str(folder.absolute()), limits)
+    most = settings.limits.queued
+    return TriggeredRuns(factory, str(folder.absolute()), limits, most)
 
 
 def open_fires(settings: Settings) -> Store:

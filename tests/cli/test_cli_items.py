@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 import fanwise as library
 from fanwise.cli.commands.item_filters import read_spans
-from fanwise.cli.text.item_lines import CSV_COLUMNS, csv_lines
 from fanwise.errors import UsageError
 from fanwise.model import ItemOutcome, Status
+from fanwise.reports.item_csv import CSV_COLUMNS, csv_lines
 from fanwise.values import encode
 
 FLOW = """\

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from fanwise.model import Role
 from fanwise.server.app import HttpServer
 from fanwise.server.opening import parts_of
@@ -132,3 +134,10 @@ def _running(make: Callable[[], HttpServer]) -> Iterator[None]:
     finally:
         stops[0]()
         thread.join()
+
+
+def decoded(reply: Reply, kind: type[msgspec.Struct]) -> Any:
+    """An answer, which has just the form that the route's documentation tells."""
+    assert reply.status in (200, 201, 202), reply.body
+    msgspec.json.decode(reply.body, type=kind)
+    return reply.json

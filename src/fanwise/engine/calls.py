@@ -109,6 +109,7 @@ class RunSurroundings:
             run.services.records,
             run.activity,
             resumes=self._resumes and ticket.attempt == 1,
+            is_later_try=ticket.attempt > 1,
         )
 
     async def change_key(self, change: KvChange) -> int:

@@ -163,7 +163,8 @@ class RunFactory:
             trigger=was.trigger,
             events=was.events,
         )
-        is_first = bool(was.trigger) and not was.actions  # a fire knows no actions
+        # Where triggers and servers make runs, actions aren't known.
+        is_first = record.started_at is None and not was.actions
         if is_first or plan.text != record.definition or origin.workflows != was.workflows:
             record = replace(
                 record,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,8 +13,9 @@ from fanwise.context import WorkflowContext
 from fanwise.engine.run_factory import RunFactory, checked_submission
 from fanwise.engine.run_rules import key_text
 from fanwise.model import NamedLimit, RepeatKey, RunRecord, Submission
+from fanwise.plan import Plan
 from fanwise.plan.project_triggers import Owned
-from fanwise.values import FrozenDict
+from fanwise.values import FrozenDict, Json
 
 _MOST_NAME: Final = 60
 _strange = re.compile(r"[^A-Za-z0-9_-]+").sub
@@ -23,13 +24,31 @@ _strange = re.compile(r"[^A-Za-z0-9_-]+").sub
 class TriggeredRuns:
     """Makes the runs of a project's fires. Relative paths in their parameters start at `folder`.
 
-    `limits` are those that tasks of the project may name; they may be others later.
+    `limits` are those that tasks of the project may name; they may be others later. No run is made
+    if `most_waiting` of its workflow wait already.
     """
 
-    def __init__(self, factory: RunFactory, folder: str, limits: Sequence[NamedLimit]) -> None:
+    def __init__(
+        self,
+        factory: RunFactory,
+        folder: str,
+        limits: Sequence[NamedLimit],
+        most_waiting: int | None = None,
+    ) -> None:
         self._factory = factory
+        self._most_waiting = most_waiting
         self._folder = folder
         self.limits = tuple(limits)
+
+    def started(
+        self,
+        plan: Plan,
+        parameters: Mapping[str, Json],
+        run_id: str | None,
+        tags: Collection[str],
+    ) -> RunRecord:
+        """Return a run that someone starts by hand. Raises `ParameterError` and `UsageError`."""
+        return self._placed(self._factory.submitted(plan, parameters, run_id, tags))
 
     def make(self, owned: Owned, facts: FrozenDict, at: float) -> tuple[RunRecord, Submission]:
         """Return the run of a fire, named after its time, and its place in the queue.
@@ -41,16 +60,24 @@ class TriggeredRuns:
         record = self._factory.submitted(
             plan, given, _run_id(plan.name, at), trigger.definition.tags, facts
         )
-        # Its actions are not known here, where no author's code is imported.
-        origin = replace(record.origin, folder=self._folder, named_limits=self.limits, actions={})
+        record = self._placed(record)
+        origin = record.origin
         dedupe = trigger.definition.dedupe
         if dedupe is not None and trigger.dedupe_key is not None:
             key = key_text(trigger.dedupe_key, "dedupe", WorkflowContext(trigger=facts))
             scope = f"{plan.name}/{trigger.name}"
             origin = replace(origin, repeat=RepeatKey(scope, key, dedupe.for_))
         priority = trigger.definition.priority
-        place = Submission(priority=origin.priority if priority is None else priority)
+        place = Submission(
+            priority=origin.priority if priority is None else priority,
+            most_waiting=self._most_waiting,
+        )
         return replace(record, origin=origin), checked_submission(place)
+
+    def _placed(self, record: RunRecord) -> RunRecord:
+        """A run of the project; its actions are not known here, where no author's code is run."""
+        origin = replace(record.origin, folder=self._folder, named_limits=self.limits, actions={})
+        return replace(record, origin=origin)
 
 
 def _run_id(workflow: str, at: float) -> str:

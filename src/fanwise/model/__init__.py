@@ -79,6 +79,7 @@ from fanwise.model.triggers import (
     TriggerTurn,
 )
 from fanwise.model.waits import (
+    WAKE_PATH,
     CloseWaits,
     OpenWait,
     Signal,
@@ -106,6 +107,7 @@ __all__ = [
     "SHARE_S",
     "TILE_ITEMS",
     "TRIGGER_FAILED",
+    "WAKE_PATH",
     "WHEN_FULL",
     "Arrival",
     "AuditEntry",

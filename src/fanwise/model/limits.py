@@ -48,6 +48,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 10_000
     """Open questions and waits for signals of one run; an attempt beyond it fails."""
     queued: int = 10_000
-    """Fires of one trigger that wait for its other runs to end; more are refused."""
+    """Runs of one workflow that wait for an engine, and fires of one trigger that wait for its
+    other runs to end; more are refused."""
     catch_up: int = 100
     """Missed times of a schedule that fire later, at most the newest ones."""

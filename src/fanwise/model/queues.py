@@ -19,7 +19,8 @@ class Submission(msgspec.Struct, frozen=True):
     slot of its limit. `once` is a key that at most one run has. A run that `is_waiting` has done so
     since `since`, in seconds since the epoch by the store's clock; `why` is the reason for which
     its last engine has put it back, empty if none has. `tries` counts the engines in a row that
-    have taken the run and lost it without any progress, and `tried_by` names them.
+    have taken the run and lost it without any progress, and `tried_by` names them. With
+    `most_waiting` a new run isn't made if so many of its workflow wait already.
     """
 
     queue: str = DEFAULT_QUEUE
@@ -31,6 +32,7 @@ class Submission(msgspec.Struct, frozen=True):
     why: str = ""
     tried_by: str = ""
     is_held_back: bool = False
+    most_waiting: int | None = None
 
 
 class Claim(msgspec.Struct, frozen=True):

@@ -162,8 +162,8 @@ class Records(Pages, Tiles, Protocol):
         With the path of a task or item that ran a child workflow, `check[17]`, its steps instead.
         """
 
-    def events(self, run_no: int) -> Iterator[RecordedEvent]:
-        """The run's events, in the order of `seq`."""
+    def events(self, run_no: int, *, after: int = 0) -> Iterator[RecordedEvent]:
+        """The run's events with a `seq` over `after`, in its order."""
 
     def driving_events(self, run_no: int) -> Sequence[RecordedEvent]:
         """The run's events from which on a process drove it: `RunStarted` and `RunResumed`."""
@@ -176,6 +176,9 @@ class Records(Pages, Tiles, Protocol):
 
     def sleep(self, run_no: int, path: str) -> Sleep | None:
         """The latest sleep of the task or item at `path`, as `Sleep` has it, or None."""
+
+    def waiting_tries(self, run_no: int, path: str) -> Sequence[Sleep]:
+        """The later attempts of the task at `path` and its items that wait, as `Sleep` has them."""
 
     def items(
         self,

@@ -54,8 +54,8 @@ def span_s(started_at: float | None, ended_at: float | None) -> float | None:
     return None if started_at is None or ended_at is None else max(0.0, ended_at - started_at)
 
 
-def run_object(seen: Overview) -> JsonObject:
-    """Return a run as it stands, with its output and its tasks."""
+def run_object(seen: Overview, *, has_outputs: bool = True) -> JsonObject:
+    """Return a run as it stands, with its output and its tasks, without or with their outputs."""
     run = seen.run
     return {
         "run_id": run.id,
@@ -66,7 +66,10 @@ def run_object(seen: Overview) -> JsonObject:
         "duration_s": run.duration_s,
         "output": thaw(run.output),
         "error": error_object(run.error),
-        "tasks": {name: _task_object(seen, task) for name, task in run.tasks.items()},
+        "tasks": {
+            name: _task_object(seen, task, has_output=has_outputs)
+            for name, task in run.tasks.items()
+        },
     }
 
 
@@ -184,7 +187,7 @@ def named_limit_object(limit: NamedLimitInUse) -> JsonObject:
     }
 
 
-def _task_object(seen: Overview, task: TaskSummary) -> JsonObject:
+def _task_object(seen: Overview, task: TaskSummary, *, has_output: bool) -> JsonObject:
     visit = seen.last.get(task.name)
     output = None if visit is None else visit.output
     shown: JsonObject = {
@@ -193,9 +196,10 @@ def _task_object(seen: Overview, task: TaskSummary) -> JsonObject:
         "ended_at": iso_time(task.ended_at),
         "duration_s": seen.duration_s(task.name),
         "attempts": task.attempts,
-        "output": None if output is None else thaw(decode(output)),
-        "error": error_object(task.error),
     }
+    if has_output:
+        shown["output"] = None if output is None else thaw(decode(output))
+    shown["error"] = error_object(task.error)
     if (items := seen.progress.get(task.name)) is not None:
         counts = {
             "total": items.total,

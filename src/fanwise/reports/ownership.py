@@ -120,9 +120,10 @@ class Runs(NamedTuple):
 
     def status(self, run: RunRecord) -> str:
         """Return the status to show: a `Status`, or `INTERRUPTED`."""
-        return self._status(run, self.submission(run) if self.is_open(run) else None)
+        return self.status_at(run, self.submission(run) if self.is_open(run) else None)
 
-    def _status(self, run: RunRecord, place: Submission | None) -> str:
+    def status_at(self, run: RunRecord, place: Submission | None) -> str:
+        """Return the status to show of a run with this place in a queue, if it is open."""
         if not self.is_open(run) or (place is not None and place.is_waiting):
             return run.status
         return INTERRUPTED if self.owner(run) is None else run.status
@@ -140,15 +141,16 @@ class Runs(NamedTuple):
         `status` is the one to show; `before` bounds their `run_no`.
         """
         recorded = _OPEN if status == INTERRUPTED else (None if status is None else Status(status),)
-        pages = (self._page_through(each, filters, before) for each in recorded)
+        pages = (self.page_through(each, filters, before) for each in recorded)
         # Of the pending and running runs only some are driven, whatever their records say.
         newest_first = heapq.merge(*pages, key=lambda each: -each[0].run_no)
-        seen = ((run, self._status(run, place)) for run, place in newest_first)
+        seen = ((run, self.status_at(run, place)) for run, place in newest_first)
         return list(islice((each for each in seen if status in (None, each[1])), limit))
 
-    def _page_through(
+    def page_through(
         self, status: Status | None, filters: Filters, before: int | None
     ) -> Iterator[tuple[RunRecord, Submission | None]]:
+        """Yield runs with this recorded status, the newest first, and the places of open ones."""
         workflow, since, tags = filters
         while page := self.records.runs(
             status=status,

@@ -185,6 +185,8 @@ class Guard:
                 f'This needs the role "{route.role}", and the token has "{who.role}".',
                 hint="Ask with another token.",
             )
+        if route.sees_all and who.workflows:
+            raise Refusal(403, "forbidden", "This tells of all workflows; the token sees some.")
         return who
 
     def _require_rate(self, request: web.Request, route: Route, who: Who | None) -> None:
@@ -234,7 +236,8 @@ class Guard:
         )
 
     async def _prepare(self, request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(HEADERS)
+        for name, text in HEADERS.items():
+            response.headers.setdefault(name, text)
         response.headers.setdefault("Cache-Control", "no-store")
         if self._parts.site.is_https:
             response.headers["Strict-Transport-Security"] = _HSTS

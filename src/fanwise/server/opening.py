@@ -65,6 +65,7 @@ def parts_of(
         store=serving.store,
         runs=runs_of(serving.store),
         project=serving.project,
+        make_runs=serving.runs,
         settings=settings,
         site=site,
         identity=Identity(serving.store, clock, new_token),

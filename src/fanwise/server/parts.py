@@ -19,6 +19,7 @@ from fanwise.ports import (
 from fanwise.reports.ownership import Runs
 
 if TYPE_CHECKING:
+    from fanwise.engine.triggered import TriggeredRuns
     from fanwise.ports import Clock
     from fanwise.server.identity import Identity
     from fanwise.server.readiness import Readiness
@@ -49,13 +50,15 @@ class Parts(NamedTuple):
     """Everything that a handler needs. Several threads use it at once.
 
     `runs` are the store's, with the state of the processes that drive them. `project` has the
-    triggers of the folder that is served, as its files were when they were last right. Each answer
-    is counted in `counts`, and is a line of `access_log` if there is one.
+    workflows and triggers of the folder that is served, as its files were when they were last
+    right, and `make_runs` makes their runs. Each answer is counted in `counts`, and is a line of
+    `access_log` if there is one.
     """
 
     store: ServedStore
     runs: Runs
     project: WatchedProject
+    make_runs: TriggeredRuns
     settings: Settings
     site: Site
     identity: Identity

@@ -5,6 +5,7 @@ Handlers that are `def` may block: they run in threads. Those that are `async de
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 
@@ -28,6 +29,7 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 _F = TypeVar("_F", bound=Fields)
+_Given = TypeVar("_Given")
 
 
 class Answer(NamedTuple):
@@ -73,6 +75,10 @@ class Call:
         assert self._who is not None
         return self._who
 
+    async def in_thread(self, work: Callable[[Call], _Given]) -> _Given:
+        """Return the result of work that may block."""
+        return await asyncio.to_thread(work, self)
+
     def query(self, kind: type[_F]) -> _F:
         """Return the query, which is of the kind that the route names."""
         assert isinstance(self._query, kind)
@@ -95,8 +101,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     `role` is the least that may ask; a route without one is open to all, and says why in `is_open`.
     A body is JSON of the struct `body`; without one, the handler reads what it takes from the
-    request, at most `most_bytes`. `audit` is the word for it in the audit; reading has none. One
-    that `takes_ticket` may be opened by a link.
+    request, at most `most_bytes`. `audit` is the word for it in the audit; reading has none. A
+    route that `takes_ticket` may be opened by a link, and a token of some workflows may not ask one
+    that `sees_all`.
     """
 
     method: str
@@ -111,5 +118,6 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[type[FanwiseError], ...] = ()
     audit: str = ""
     takes_ticket: bool = False
+    sees_all: bool = False
     rate: Rate = READS
     most_bytes: int = MOST_BODY_BYTES

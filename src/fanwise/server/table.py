@@ -4,11 +4,32 @@ from __future__ import annotations
 
 from typing import Final
 
-from fanwise.server import sessions, tokens, versions, vitals
+from fanwise.server import (
+    engines,
+    items,
+    logs,
+    runs,
+    sessions,
+    tasks,
+    tokens,
+    triggers,
+    versions,
+    vitals,
+    waits,
+    workflows,
+)
 from fanwise.server.page import table as page
 from fanwise.server.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
+    *runs.ROUTES,
+    *tasks.ROUTES,
+    *items.ROUTES,
+    *logs.ROUTES,
+    *workflows.ROUTES,
+    *triggers.ROUTES,
+    *waits.ROUTES,
+    *engines.ROUTES,
     *sessions.ROUTES,
     *tokens.ROUTES,
     *versions.ROUTES,

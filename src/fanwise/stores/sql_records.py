@@ -87,9 +87,9 @@ class SqlRecords:
             )
         return [rows.to_task(row) for row in found]
 
-    def events(self, run_no: int) -> Iterator[RecordedEvent]:
-        """The run's events, in the order of `seq`, read page by page."""
-        query, after = statements.EVENTS, -1
+    def events(self, run_no: int, *, after: int = 0) -> Iterator[RecordedEvent]:
+        """The run's events behind `after`, in the order of `seq`, read page by page."""
+        query = statements.EVENTS
         while page := self._database.read(query, run_no=run_no, after=after, limit=_PAGE_EVENTS):
             events = [rows.to_event(row) for row in page]
             yield from events
@@ -133,6 +133,12 @@ class SqlRecords:
         """The latest sleep of the task or item at `path`, or None."""
         found = self._database.read(statements.SLEEP, run_no=run_no, path=path)
         return rows.to_sleep(found[0]) if found else None
+
+    def waiting_tries(self, run_no: int, path: str) -> Sequence[Sleep]:
+        """The later attempts that wait for their time; see `Records.waiting_tries`."""
+        bounds = rows.items_within(path)
+        found = self._database.read(statements.WAITING_TRIES, run_no=run_no, path=path, **bounds)
+        return [rows.to_sleep(row) for row in found if "." not in row[1][len(path) :]]
 
     def items(
         self,

@@ -106,8 +106,8 @@ def items(
     them. With --json each item is a line.
     """
     from fanwise.cli.commands.item_filters import read_filters, read_spans
-    from fanwise.cli.text.item_lines import csv_lines
     from fanwise.cli.text.summary import command
+    from fanwise.reports.item_csv import csv_lines
     from fanwise.reports.items import ItemPages
     from fanwise.reports.lookup import find_run, find_task
     from fanwise.reports.objects import item_object

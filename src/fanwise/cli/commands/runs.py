@@ -135,14 +135,10 @@ def read_since(text: str, now: datetime) -> float:
 
     One without a time zone is the reader's own. Raises `UsageError`.
     """
-    from fanwise.definition import parse_duration
+    from fanwise.reports.listing import read_moment
 
     try:
-        return now.timestamp() - parse_duration(text)
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(text).timestamp()
+        return read_moment(text, now)
     except (ValueError, OverflowError):
         raise UsageError(
             f'"{clean(text)}" is no time for --since.',

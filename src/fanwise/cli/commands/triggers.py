@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from fanwise.model import TriggerState
     from fanwise.packs.projects import Project
+    from fanwise.reports.trigger_rows import TriggerRow
     from fanwise.triggers.preview import Upcoming
     from fanwise.wiring import Settings
 
@@ -212,52 +213,7 @@ def _project_object(project: Project, states: States) -> dict[str, object]:
     }
 
 
-class _Row(NamedTuple):
-    """A trigger of a project as both faces tell it.
+def _rows(project: Project, states: States) -> list[TriggerRow]:
+    from fanwise.reports.trigger_rows import trigger_rows
 
-    `next` is None without a schedule, and while it is paused.
-    """
-
-    workflow: str
-    trigger: str
-    kind: str
-    enabled: bool
-    next: str | None
-    place: str
-    paused_at: str | None
-    note: str | None
-    last_at: str | None
-    last_status: str | None
-    trouble: str | None
-
-
-def _rows(project: Project, states: States) -> list[_Row]:
-    from fanwise.model import TriggerState
-    from fanwise.triggers.local_times import iso_utc
-    from fanwise.triggers.preview import upcoming
-
-    now = time.time()
-    rows = []
-    for each in project.triggers:
-        trigger = each.trigger
-        is_on = trigger.definition.enabled
-        scheduled = [trigger.scheduled] if trigger.scheduled is not None and is_on else []
-        names = (each.plan.name, trigger.name)
-        state = states.get(names) or TriggerState(*names)
-        first = upcoming(scheduled, now, 1) if state.paused_at is None else []
-        rows.append(
-            _Row(
-                each.plan.name,
-                trigger.name,
-                trigger.kind,
-                is_on,
-                iso_utc(first[0].at) if first else None,
-                str(trigger.place),
-                None if state.paused_at is None else iso_utc(int(state.paused_at)),
-                state.note or None,
-                None if state.last_at is None else iso_utc(int(state.last_at)),
-                state.last_status,
-                state.trouble or None,
-            )
-        )
-    return rows
+    return trigger_rows(project.triggers, states, time.time())

@@ -1,0 +1,201 @@
+"""Runs: listed by conditions, counted, and one of them with its tasks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Final
+
+import msgspec
+from aiohttp import web
+
+from fanwise.errors import RunNotFoundError
+from fanwise.model import Role, RunRecord, Submission
+from fanwise.reports.listing import RunFilters, find_runs
+from fanwise.reports.lookup import task_names
+from fanwise.reports.objects import (
+    error_object,
+    iso_time,
+    listed_object,
+    place_object,
+    run_object,
+    timing_object,
+    wait_object,
+)
+from fanwise.reports.overview import overview, time_of
+from fanwise.reports.ownership import Runs
+from fanwise.reports.records import record_object
+from fanwise.server.cursors import read_cursor, write_cursor
+from fanwise.server.finding import definition_of, moment, run_of
+from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
+from fanwise.server.streams import send_pages
+from fanwise.server.views import Definition, RunCounts, RunList, RunStatus, RunView
+from fanwise.values import JsonObject, decode
+
+MOST_COUNTED: Final = 1_000
+_MOST_WAITS: Final = 100
+_EXPORT_BYTES: Final = 2**18
+
+
+class RunConditions(Fields, frozen=True, kw_only=True):
+    """Conditions on runs, all of which have to hold; of several statuses or workflows one.
+
+    `since` and `until` are spans before now, or times; `text` is a part of id, workflow or error.
+    """
+
+    status: tuple[RunStatus, ...] = ()
+    workflow: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    since: str | None = None
+    until: str | None = None
+    text: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class RunsQuery(RunConditions, frozen=True, kw_only=True):
+    """Conditions on runs, and the page of them."""
+
+    cursor: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
+
+
+def list_runs(call: Call) -> Answer:
+    """List runs, the newest first."""
+    query = call.query(RunsQuery)
+    page = find_runs(
+        call.parts.runs,
+        _filters(call, query),
+        call.who.sees,
+        before=read_cursor(query, query.cursor),
+        limit=query.limit,
+    )
+    places = call.parts.store.submissions([run.run_no for run, _ in page.runs])
+    shown = [_listed(call.parts.runs, *each, places) for each in page.runs]
+    following = None if page.before is None else write_cursor(query, page.before)
+    return json_answer({"runs": shown, "next": following})
+
+
+def count_runs(call: Call) -> Answer:
+    """Count runs by their status, of the newest thousand that the conditions hold for."""
+    filters = _filters(call, call.query(RunConditions))
+    page = find_runs(call.parts.runs, filters, call.who.sees, limit=MOST_COUNTED)
+    counts = Counter(status for _, status in page.runs)
+    return json_answer({"counts": counts, "is_capped": page.before is not None})
+
+
+def get_run(call: Call) -> Answer:
+    """Tell how a run stands, with its tasks and without their outputs."""
+    parts, run = call.parts, run_of(call)
+    definition = definition_of(call, run)
+    names = () if definition is None else task_names(definition)
+    seen = overview(parts.runs, run, names, parts.clock.now())
+    timing = time_of(parts.runs, seen, definition)
+    waits = parts.store.waits_open(run_no=run.run_no, limit=_MOST_WAITS)
+    driver = seen.driver
+    return json_answer(
+        run_object(seen, has_outputs=False)
+        | {
+            "created_at": iso_time(run.created_at),
+            "file": run.file,
+            "parameters": decode(run.parameters),
+            "tags": run.tags,
+            "driver": None
+            if driver is None
+            else {"engine": driver.owner.name, "requests": driver.requests},
+            "waits": [wait_object(each) for each in waits],
+            "timing": None if timing is None else timing_object(timing),
+            "trigger": dict(run.origin.trigger) or None,
+            **place_object(parts.runs.submission(run)),
+        }
+    )
+
+
+def get_definition(call: Call) -> Answer:
+    """Tell a run's workflow as it was when it started, with those that it calls."""
+    run = run_of(call)
+    files = [{"file": run.file, "text": run.definition}]
+    files += [{"file": file, "text": text} for file, text in run.origin.workflows.items()]
+    return json_answer({"workflow": run.workflow, "files": files})
+
+
+async def export_run(call: Call) -> web.StreamResponse:
+    """Send all that is recorded of a run, as `fanwise export` does."""
+    run = await call.in_thread(run_of)
+    return await send_pages(
+        call, _export(call, run), type="application/x-ndjson", name=f"{run.id}.jsonl"
+    )
+
+
+def _export(call: Call, run: RunRecord) -> Iterator[bytes]:
+    lines: list[bytes] = []
+    size = 0
+    for record in call.parts.store.export(run.id):
+        line = msgspec.json.encode(record_object(record)) + b"\n"
+        lines.append(line)
+        size += len(line)
+        if size >= _EXPORT_BYTES:
+            yield b"".join(lines)
+            lines, size = [], 0
+    yield b"".join(lines)
+
+
+def _filters(call: Call, query: RunConditions) -> RunFilters:
+    return RunFilters(
+        [each.value for each in query.status],
+        query.workflow,
+        moment(call, query.since, "since"),
+        moment(call, query.until, "until"),
+        query.tag,
+        query.text,
+    )
+
+
+def _listed(
+    runs: Runs, run: RunRecord, status: str, places: Mapping[int, Submission]
+) -> JsonObject:
+    place = places.get(run.run_no)
+    shown = listed_object(run, status, runs.duration_s(run), place)
+    return shown | {"created_at": iso_time(run.created_at), "error": error_object(run.error)}
+
+
+ROUTES: Final = (
+    Route(
+        method="GET",
+        path="/api/v1/runs",
+        handler=list_runs,
+        role=Role.READ,
+        query=RunsQuery,
+        answer=RunList,
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/runs/counts",
+        handler=count_runs,
+        role=Role.READ,
+        query=RunConditions,
+        answer=RunCounts,
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/runs/{run_id}",
+        handler=get_run,
+        role=Role.READ,
+        answer=RunView,
+        errors=(RunNotFoundError,),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/runs/{run_id}/definition",
+        handler=get_definition,
+        role=Role.READ,
+        answer=Definition,
+        errors=(RunNotFoundError,),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/runs/{run_id}/export",
+        handler=export_run,
+        role=Role.READ,
+        errors=(RunNotFoundError,),
+        takes_ticket=True,
+    ),
+)

@@ -1,0 +1,107 @@
+"""Tasks of a run: their visits, with their outputs, and the kinds of errors of their items."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from fanwise.errors import RunNotFoundError, TaskNotFoundError, UsageError
+from fanwise.model import Role, VisitRecord
+from fanwise.reports.kinds import digest_items
+from fanwise.reports.lookup import find_steps
+from fanwise.reports.objects import step_object
+from fanwise.server.finding import fan_out_of, run_of, visit_of
+from fanwise.server.problems import Refusal
+from fanwise.server.routes import JSON, Answer, Call, Fields, Route, json_answer
+from fanwise.server.streams import attachment
+from fanwise.server.views import KindList, VisitList, VisitView
+from fanwise.values import JsonObject
+
+
+class WithinQuery(Fields, frozen=True, kw_only=True):
+    """The path of a task or item that called a workflow, `check[17]`; without, the run itself."""
+
+    within: str = ""
+
+
+def list_visits(call: Call) -> Answer:
+    """List the visits of a run's tasks in the order of their starts, without their outputs.
+
+    With `within` they are those of a workflow that was called there.
+    """
+    run, within = run_of(call), call.query(WithinQuery).within
+    store, status = call.parts.store, call.parts.runs.status(run)
+    visits = find_steps(store, run, within) if within else store.tasks(run.run_no)
+    return json_answer({"visits": [_visit(each, status) for each in visits]})
+
+
+def get_visit(call: Call) -> Answer:
+    """Tell of the last visit of a task."""
+    run = run_of(call)
+    return json_answer(_visit(visit_of(call, run), call.parts.runs.status(run)))
+
+
+def get_output(call: Call) -> Answer:
+    """Give the output of a task without items, as JSON to be saved."""
+    run = run_of(call)
+    visit = visit_of(call, run)
+    if visit.has_items:
+        raise UsageError(
+            f'the output of "{visit.path}" is that of its items.',
+            hint=f"Get it a line an item: /api/v1/runs/{run.id}/tasks/{visit.path}/items.jsonl",
+        )
+    if visit.output is None:
+        raise Refusal(404, "not-found", "The task has no output.")
+    return Answer(visit.output, JSON, headers=attachment(f"{run.id}-{visit.path}.json"))
+
+
+def get_kinds(call: Call) -> Answer:
+    """Tell the kinds of errors of a task's items, the most frequent first."""
+    run = run_of(call)
+    return json_answer(digest_items(call.parts.store, run.run_no, fan_out_of(call, run).visit_no))
+
+
+def _visit(visit: VisitRecord, run_status: str) -> JsonObject:
+    shown = step_object(msgspec.structs.replace(visit, output=None), run_status)
+    del shown["output"]
+    return shown | {"has_items": visit.has_items}
+
+
+_ERRORS: Final = (RunNotFoundError, TaskNotFoundError)
+
+ROUTES: Final = (
+    Route(
+        method="GET",
+        path="/api/v1/runs/{run_id}/tasks",
+        handler=list_visits,
+        role=Role.READ,
+        query=WithinQuery,
+        answer=VisitList,
+        errors=_ERRORS,
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/runs/{run_id}/tasks/{task}",
+        handler=get_visit,
+        role=Role.READ,
+        answer=VisitView,
+        errors=_ERRORS,
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/runs/{run_id}/tasks/{task}/output",
+        handler=get_output,
+        role=Role.READ,
+        errors=(*_ERRORS, UsageError),
+        takes_ticket=True,
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/runs/{run_id}/tasks/{task}/kinds",
+        handler=get_kinds,
+        role=Role.READ,
+        answer=KindList,
+        errors=(*_ERRORS, UsageError),
+    ),
+)

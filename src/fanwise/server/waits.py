@@ -1,0 +1,130 @@
+"""Waits: the questions and signals that runs wait for, and what ends them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+import msgspec
+
+from fanwise.engine.answers import answer_question, send_signal
+from fanwise.errors import (
+    ParameterError,
+    RunNotFoundError,
+    RunOverError,
+    UsageError,
+    WaitNotFoundError,
+    WaitSettledError,
+)
+from fanwise.model import Role
+from fanwise.reports.objects import iso_time, wait_object
+from fanwise.server.finding import run_of
+from fanwise.server.project_views import AnsweredView, SignalledView, WaitList
+from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
+from fanwise.values import JsonObject, decode, freeze
+
+_MOST_WAITS: Final = 1_000
+
+
+class WaitsQuery(Fields, frozen=True, kw_only=True):
+    """The number of waits that are wanted."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=_MOST_WAITS)] = 100
+
+
+class AnswerBody(Fields, frozen=True, kw_only=True):
+    """An answer to a question: one of its options, and its fields by name.
+
+    `by` is the one who answers, if it isn't the one who has the token.
+    """
+
+    path: str
+    choice: str | None = None
+    fields: Mapping[str, object] = {}
+    by: str | None = None
+
+
+class SignalBody(Fields, frozen=True, kw_only=True):
+    """A signal: its name, the key that a wait may ask for, and data for the task that waits."""
+
+    name: str
+    key: str | None = None
+    payload: object = None
+
+
+def list_waits(call: Call) -> Answer:
+    """List the questions and signals that runs wait for, the oldest first."""
+    found = call.parts.store.waits_open(limit=_MOST_WAITS)
+    seen = [each for each in found if call.who.sees(each.workflow)]
+    shown = [wait_object(each) for each in seen[: call.query(WaitsQuery).limit]]
+    return json_answer({"waits": shown})
+
+
+def answer(call: Call) -> Answer:
+    """Answer a question of a run. The first answer counts, a later one is refused."""
+    body, run = call.body(AnswerBody), run_of(call)
+    wait = answer_question(
+        call.parts.store,
+        run,
+        body.path,
+        body.choice,
+        lambda form, place: freeze(body.fields, where="fields"),
+        by=body.by or call.who.name,
+        via="api",
+    )
+    given: JsonObject = {} if wait.answer is None else dict(decode(wait.answer))
+    return json_answer(
+        {
+            "run_id": run.id,
+            "path": wait.path,
+            "by": wait.by,
+            "at": iso_time(wait.settled_at),
+            "answer": given,
+        }
+    )
+
+
+def signal(call: Call) -> Answer:
+    """Send a signal to a run: it ends the first wait that it fits, or is kept for one to come."""
+    body, run = call.body(SignalBody), run_of(call)
+    payload = freeze(body.payload, where="payload")
+    wait = send_signal(call.parts.store, run, body.name, body.key, payload, by=call.who.name)
+    return json_answer({"run_id": run.id, "path": None if wait is None else wait.path})
+
+
+ROUTES: Final = (
+    Route(
+        method="GET",
+        path="/api/v1/waits",
+        handler=list_waits,
+        role=Role.READ,
+        query=WaitsQuery,
+        answer=WaitList,
+    ),
+    Route(
+        method="POST",
+        path="/api/v1/runs/{run_id}/answers",
+        handler=answer,
+        role=Role.RUN,
+        body=AnswerBody,
+        answer=AnsweredView,
+        errors=(
+            RunNotFoundError,
+            RunOverError,
+            WaitNotFoundError,
+            WaitSettledError,
+            ParameterError,
+        ),
+        audit="answer",
+    ),
+    Route(
+        method="POST",
+        path="/api/v1/runs/{run_id}/signals",
+        handler=signal,
+        role=Role.RUN,
+        body=SignalBody,
+        answer=SignalledView,
+        errors=(RunNotFoundError, RunOverError, UsageError),
+        audit="signal",
+    ),
+)

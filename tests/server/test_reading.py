@@ -1,0 +1,308 @@
+"""Reading runs, tasks, items and logs over the API: what was recorded, page by page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+
+import fanwise
+from fanwise.model import Role
+from fanwise.server import project_views, views
+from fanwise.server.token_making import new_token_text
+from tests.server.served import Served, decoded, serving
+
+FLOW = """\
+name: monitor
+description: Looks at hosts.
+parameters:
+  hosts: {type: array, default: []}
+  token: {secret: true}
+tasks:
+  - name: check
+    with-items: "{{ parameters.hosts }}"
+    label: "{{ item.name }}"
+    action: core.shell
+    input: {command: [sh, -c, "echo {{ item.name }} is seen; exit {{ item.status }}"]}
+    on-item-error: continue
+  - name: report
+    needs: [check]
+    action: core.echo
+    input: {value: "<img src=x onerror=alert(1)>"}
+output: "{{ task.report.output.value }}"
+"""
+OTHER = "name: other\ntasks: [{name: a, action: core.echo, input: {value: 1}}]\n"
+HOSTS = [{"name": f"host-{n}", "status": 3 if n in (4, 7) else 0} for n in range(10)]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of a store with three runs."""
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "monitor.yaml").write_text(FLOW)
+    (folder / "other.yaml").write_text(OTHER)
+    store = str(folder / "runs.db")
+    given = {"hosts": HOSTS, "token": "hunter2-canary"}
+    fanwise.run(str(folder / "monitor.yaml"), given, run_id="first", tags=["nightly"], store=store)
+    fanwise.run(str(folder / "other.yaml"), run_id="second", store=store)
+    fanwise.run(str(folder / "monitor.yaml"), run_id="third", store=store)
+    with serving(folder, store) as made:
+        yield made
+
+
+def test_runs_are_listed_the_newest_first(served: Served) -> None:
+    """And found by each of the conditions."""
+    listed = decoded(served.ask("/api/v1/runs"), views.RunList)
+    assert [each["run_id"] for each in listed["runs"]] == ["third", "second", "first"]
+    assert listed["next"] is None
+    for query, expected in {
+        "status=failed": ["first"],
+        "status=failed&status=succeeded": ["third", "second", "first"],
+        "status=running": [],
+        "status=interrupted": [],
+        "workflow=other": ["second"],
+        "workflow=other&workflow=monitor&limit=200": ["third", "second", "first"],
+        "tag=nightly": ["first"],
+        "since=1h": ["third", "second", "first"],
+        "since=2100-01-01": [],
+        "until=1h": [],
+        "text=SECO": ["second"],
+        "text=ItemsFailed": ["first"],
+    }.items():
+        found = served.ask(f"/api/v1/runs?{query}")
+        assert [each["run_id"] for each in found.json["runs"]] == expected, query
+
+
+def test_runs_are_read_page_by_page(served: Served) -> None:
+    """A cursor leads on, under the same conditions alone."""
+    first = served.ask("/api/v1/runs?limit=2&since=1h").json
+    assert [each["run_id"] for each in first["runs"]] == ["third", "second"]
+    rest = served.ask(f"/api/v1/runs?limit=1&since=1h&cursor={first['next']}").json
+    assert [each["run_id"] for each in rest["runs"]] == ["first"]
+    assert rest["next"] is None
+    for query in (f"since=2h&cursor={first['next']}", "cursor=forged", "cursor=%00", "cursor=WzFd"):
+        assert served.ask(f"/api/v1/runs?{query}").code == "bad-cursor"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "status=lost",
+        "since=soon",
+        "until=",
+        "more=1",
+        "text=a&text=b",
+    ],
+)
+def test_a_condition_that_makes_no_sense_is_refused(served: Served, query: str) -> None:
+    """By its name."""
+    reply = served.ask(f"/api/v1/runs?{query}")
+    assert (reply.status, reply.code) == (400, "bad-request")
+    assert query.partition("=")[0] in reply.json["detail"]
+
+
+def test_runs_are_counted_by_status(served: Served) -> None:
+    """Under the same conditions."""
+    counted = decoded(served.ask("/api/v1/runs/counts"), views.RunCounts)
+    assert counted == {"counts": {"succeeded": 2, "failed": 1}, "is_capped": False}
+    assert served.ask("/api/v1/runs/counts?workflow=other").json["counts"] == {"succeeded": 1}
+
+
+def test_a_run_is_told_with_its_tasks(served: Served) -> None:
+    """Secrets are told nowhere; outputs of tasks are asked for by themselves."""
+    reply = served.ask("/api/v1/runs/first")
+    run = decoded(reply, views.RunView)
+    assert (run["status"], run["workflow"], run["tags"]) == ("failed", "monitor", ["nightly"])
+    assert run["parameters"]["token"] is None
+    assert run["tasks"]["check"]["items"] == {
+        "total": 10,
+        "done": 10,
+        "succeeded": 8,
+        "failed": 2,
+    }
+    assert "output" not in run["tasks"]["report"]
+    assert run["driver"] is None
+    for path in ("", "/definition", "/tasks", "/logs", "/events", "/export", "/tasks/check/items"):
+        assert b"hunter2-canary" not in served.ask(f"/api/v1/runs/first{path}").body
+
+
+def test_the_definition_of_a_run_is_told(served: Served) -> None:
+    """As it was when the run started."""
+    found = decoded(served.ask("/api/v1/runs/first/definition"), views.Definition)
+    assert found["files"] == [{"file": str(served.folder / "monitor.yaml"), "text": FLOW}]
+
+
+def test_what_isnt_there_is_told_with_a_suggestion(served: Served) -> None:
+    """And with the code of the error."""
+    assert served.ask("/api/v1/runs/firts").code == "run-not-found"
+    assert "first" in served.ask("/api/v1/runs/firts").json["hint"]
+    assert served.ask("/api/v1/runs/first/tasks/chekc").code == "task-not-found"
+    for path in (
+        "first/tasks/check/items/10",
+        "first/tasks/check/items/-1",
+        "first/tasks/check/items/99999999999999999999",
+        "first/tasks/check/items/x",
+        "first/tasks/check/items/4/output",
+    ):
+        assert served.ask(f"/api/v1/runs/{path}").code == "not-found"
+    for name in ("%27%3B--", "..%2f..%2fetc", "a" * 3_000, "%00", "%ff"):
+        assert served.ask(f"/api/v1/runs/{name}").status in (400, 404)
+
+
+def test_visits_are_told(served: Served) -> None:
+    """With the output of each apart."""
+    visits = decoded(served.ask("/api/v1/runs/first/tasks"), views.VisitList)["visits"]
+    assert (visits[0]["path"], visits[0]["status"]) == ("check", "failed")
+    one = decoded(served.ask("/api/v1/runs/third/tasks/report"), views.VisitView)
+    assert (one["status"], one["has_items"]) == ("succeeded", False)
+
+
+def test_raw_outputs_are_never_run_by_a_browser(served: Served) -> None:
+    """They are to be saved, in a sandbox, whatever they hold."""
+    reply = served.ask("/api/v1/runs/third/tasks/report/output")
+    assert reply.json == {"value": "<img src=x onerror=alert(1)>"}
+    assert reply.headers["Content-Type"] == "application/json"
+    assert reply.headers["Content-Disposition"].startswith("attachment")
+    assert "sandbox" in reply.headers["Content-Security-Policy"]
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    assert served.ask("/api/v1/runs/first/tasks/check/output").code == "usage"
+
+
+def test_items_are_found_by_conditions(served: Served) -> None:
+    """In the order of their indexes, page by page."""
+    path = "/api/v1/runs/first/tasks/check/items"
+    found = decoded(served.ask(f"{path}?limit=4"), views.ItemList)
+    assert [each["index"] for each in found["items"]] == [0, 1, 2, 3]
+    assert found["items"][0]["output"]["stdout"] == "host-0 is seen\n"
+    rest = served.ask(f"{path}?limit=10&cursor={found['next']}").json
+    assert [each["index"] for each in rest["items"]] == [4, 5, 6, 7, 8, 9]
+    assert rest["next"] is None
+    for query, expected in {
+        "status=failed": [4, 7],
+        "error=ShellFailed": [],
+        "label=host-3": [3],
+        "slower_s=1000": [],
+        "after=7": [8, 9],
+        "after=2&until=4": [3, 4],
+        "status=failed&after=4": [7],
+    }.items():
+        reply = served.ask(f"{path}?{query}")
+        assert [each["index"] for each in reply.json["items"]] == expected, query
+    failed = decoded(served.ask(f"{path}/4"), views.ItemView)
+    assert (failed["label"], failed["status"]) == ("host-4", "failed")
+    assert failed["error"]["type"]
+    assert served.ask("/api/v1/runs/first/tasks/report/items").code == "usage"
+
+
+def test_a_long_output_is_cut_in_lists(tmp_path) -> None:
+    """And whole where it is asked for."""
+    (tmp_path / "long.yaml").write_text(
+        "name: long\ntasks: [{name: a, with-items: [1], action: core.echo,"
+        " input: {value: \"{{ 'x' * 9000 }}\"}}]\n"
+    )
+    store = str(tmp_path / "runs.db")
+    fanwise.run(str(tmp_path / "long.yaml"), run_id="long", store=store)
+    with serving(tmp_path, store) as served:
+        path = "/api/v1/runs/long/tasks/a/items"
+        (item,) = decoded(served.ask(path), views.ItemList)["items"]
+        assert item["output"] is None
+        assert item["output_begins"].startswith('{"value":"xxx')
+        assert len(item["output_begins"]) == 2_048
+        assert served.ask(f"{path}/0").json["output"] == {"value": "x" * 9_000}
+        assert served.ask(f"{path}/0/output").json == {"value": "x" * 9_000}
+
+
+def test_errors_are_told_by_their_kinds(served: Served) -> None:
+    """With the first of each."""
+    found = decoded(served.ask("/api/v1/runs/first/tasks/check/kinds"), views.KindList)
+    assert (found["failed"], found["others"]) == (2, 0)
+    assert (found["kinds"][0]["count"], found["kinds"][0]["index"]) == (2, 4)
+
+
+def test_items_are_saved_as_files(served: Served) -> None:
+    """As CSV and as lines of JSON, under the conditions."""
+    path = "/api/v1/runs/first/tasks/check"
+    reply = served.ask(f"{path}/items.csv?status=failed")
+    rows = list(csv.DictReader(io.StringIO(reply.body.decode())))
+    assert [row["index"] for row in rows] == ["4", "7"]
+    assert reply.headers["Content-Type"].startswith("text/csv")
+    lines = served.ask(f"{path}/items.jsonl").body.splitlines()
+    assert [json.loads(line)["index"] for line in lines] == list(range(10))
+    logs = served.ask("/api/v1/runs/first/logs.txt").body.decode()
+    exported = served.ask("/api/v1/runs/first/export").body.splitlines()
+    assert json.loads(exported[0])["kind"] == "run"
+    assert {json.loads(line)["kind"] for line in exported} >= {"run", "visit", "event", "item"}
+    assert isinstance(logs, str)
+
+
+def test_a_ticket_downloads_a_file_once(served: Served) -> None:
+    """That file alone."""
+    target = "/api/v1/runs/first/tasks/check/items.csv?status=failed"
+    link = served.post("/api/v1/tickets", {"path": target}, token="read").json["path"]
+    other = served.post("/api/v1/tickets", {"path": target}, token="read").json["path"]
+    assert served.ask(other.replace("check", "report"), token=None).status == 401
+    reply = served.ask(link, token=None)
+    assert (reply.status, reply.body.count(b"\n")) == (200, 3)
+    assert served.ask(link, token=None).status == 401
+    me = served.post("/api/v1/tickets", {"path": "/api/v1/me"}, token="read").json["path"]
+    assert served.ask(me, token=None).status == 401
+
+
+def test_events_are_read_page_by_page(served: Served) -> None:
+    """In their order."""
+    first = decoded(served.ask("/api/v1/runs/first/events?limit=2"), views.EventList)
+    rest = served.ask(f"/api/v1/runs/first/events?cursor={first['next']}").json
+    numbers = [each["seq"] for each in [*first["events"], *rest["events"]]]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert first["events"][0]["kind"] == "RunStarted"
+
+
+def test_logs_are_followed_by_their_cursor(served: Served) -> None:
+    """Asking again from the end gives nothing, and the same cursor."""
+    found = decoded(served.ask("/api/v1/runs/first/logs?limit=200"), views.LogList)
+    again = served.ask(f"/api/v1/runs/first/logs?limit=200&cursor={found['next']}").json
+    assert again == {"logs": [], "next": found["next"]}
+
+
+def test_a_token_of_some_workflows_sees_no_others(served: Served) -> None:
+    """In no list, by no name, in no count and in no suggestion."""
+    token = str(new_token_text(served.store, "others", Role.ADMIN, workflows=["oth*"]))
+    listed = served.ask("/api/v1/runs", token=token).json["runs"]
+    assert [each["run_id"] for each in listed] == ["second"]
+    assert served.ask("/api/v1/runs/counts", token=token).json["counts"] == {"succeeded": 1}
+    workflows = served.ask("/api/v1/workflows", token=token).json["workflows"]
+    assert [each["name"] for each in workflows] == ["other"]
+    hidden = served.ask("/api/v1/runs/first", token=token)
+    unknown = served.ask("/api/v1/runs/fourth", token=token)
+    assert (hidden.status, hidden.code) == (unknown.status, unknown.code) == (404, "run-not-found")
+    assert "first" not in served.ask("/api/v1/runs/firts", token=token).body.decode().replace(
+        "firts", ""
+    )
+    assert served.ask("/api/v1/workflows/monitor", token=token).status == 404
+    for path in ("/api/v1/engines", "/api/v1/limits"):
+        assert served.ask(path, token=token).status == 403
+
+
+def test_workflows_are_told_with_their_parameters(served: Served) -> None:
+    """Those of the project that is served."""
+    listed = decoded(served.ask("/api/v1/workflows"), project_views.WorkflowList)["workflows"]
+    assert [each["name"] for each in listed] == ["monitor", "other"]
+    assert listed[0]["parameters"]["token"]["secret"] is True
+    one = decoded(served.ask("/api/v1/workflows/monitor"), project_views.WorkflowDetails)
+    assert one["text"] == FLOW
+    assert served.ask("/api/v1/workflows/unknown").code == "unknown-workflow"
+
+
+def test_the_rest_is_told(served: Served) -> None:
+    """Engines, limits and the store."""
+    assert decoded(served.ask("/api/v1/engines"), project_views.EngineList)
+    assert decoded(served.ask("/api/v1/limits"), project_views.LimitList)
+    assert decoded(served.ask("/api/v1/store"), project_views.StoreView)["total_bytes"] > 0
+    assert decoded(served.ask("/api/v1/waits"), project_views.WaitList) == {"waits": []}
+    assert decoded(served.ask("/api/v1/triggers"), project_views.TriggerList) == {"triggers": []}
