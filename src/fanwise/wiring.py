@@ -775,7 +775,7 @@ def triggered_runs(
 
 
 def open_fires(settings: Settings) -> Store:
-    """The store for firing triggers by hand, to be used as a block; made if there is none."""
+    """The store for events and fires by hand, to be used as a block; made if there is none."""
     from fanwise.stores import open_store
 
     return open_store(settings.store)
