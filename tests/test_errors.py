@@ -88,6 +88,7 @@ CODES = {
     "RunNotFoundError": "run-not-found",
     "RunNotOverError": "run-not-over",
     "RunOverError": "run-over",
+    "QueueFullError": "queue-full",
     "RunRepeatedError": "run-repeated",
     "SignatureError": "bad-signature",
     "SourceChangedError": "source-changed",

@@ -20,6 +20,7 @@ secrets.
     |   |-- RunDrivenError      another process drives the run
     |   |-- NoSlotError         as many runs of its kind are driven as its workflow allows
     |   |-- RunRepeatedError    the run would repeat another one, by its workflow's `dedupe`
+    |   |-- QueueFullError      too many runs of the workflow wait already
     |   |-- RunNotDrivenError   no process drives the run
     |   |-- WaitSettledError    a question was answered, or is closed
     |   |-- NothingToRetryError  nothing in the run has failed
@@ -223,6 +224,12 @@ class RunRepeatedError(ConflictError):
     """
 
     code = "run-repeated"
+
+
+class QueueFullError(ConflictError):
+    """So many runs of the workflow wait for an engine that no more are submitted."""
+
+    code = "queue-full"
 
 
 class RunNotDrivenError(ConflictError):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from fanwise.wiring import (
     Actions,
@@ -18,8 +19,10 @@ from fanwise.wiring import (
     load_plan,
     load_recorded,
     load_to_retry,
+    new_token,
     open_engine,
     open_existing,
+    open_fires,
     read_settings,
     runs_of,
     submit_run,
@@ -27,13 +30,24 @@ from fanwise.wiring import (
 )
 
 if TYPE_CHECKING:
-    from fanwise.model import RequestKind, Run
+    from fanwise.model import Arrival, RequestKind, Run
     from fanwise.ports import Observer
     from fanwise.run_store import RunDetails, RunStore
     from fanwise.values import Json
 
 Packs = Sequence[str | os.PathLike[str]]
 """Pack folders, or folders that hold packs."""
+
+
+_EMITTED_TOGETHER = 1_000
+
+
+class Emitted(NamedTuple):
+    """An event that was emitted; it isn't new if its id was known already."""
+
+    id: str
+    is_new: bool
+
 
 _LOOK_S = 0.1
 """Seconds between two looks at whether an owner has released its run."""
@@ -413,6 +427,55 @@ def signal(
         record, who = run_by_id(opened, run_id), by or this_user()
         wait = send_signal(opened, record, name, key, payload, by=who)
     return None if wait is None else wait.path
+
+
+def emit(
+    name: str,
+    data: Json = None,
+    *,
+    key: str | None = None,
+    id: str | None = None,
+    by: str | None = None,
+    store: str | None = None,
+) -> bool:
+    """Emit an event, and return whether it is new: it starts runs by triggers, and ends waits.
+
+    `key` is the key that a wait may ask for. An `id` that is known already changes nothing; without
+    one it is a new one. `by` names the sender, by default the user of this process. Raises
+    `UsageError` for a name, an id or data that can't be, `ResultError` for data that isn't JSON,
+    and `StoreError`.
+    """
+    (found,) = emit_all(name, [data], key=key, id=id, by=by, store=store)
+    return found.is_new
+
+
+def emit_all(
+    name: str,
+    data: Iterable[Json],
+    *,
+    key: str | None = None,
+    id: str | None = None,
+    by: str | None = None,
+    store: str | None = None,
+) -> Iterator[Emitted]:
+    """Emit an event of the name for each of `data`; an `id` is for one alone. See `emit`."""
+    from fanwise.plan.events import new_event
+
+    settings, who = read_settings(store=store), by or this_user()
+
+    def event_of(value: Json) -> Arrival:
+        return new_event(
+            name, value, settings.limits, id=new_token() if id is None else id, key=key, by=who
+        )
+
+    with open_fires(settings) as opened:
+        each = iter(data)
+        while events := [event_of(value) for value in islice(each, _EMITTED_TOGETHER)]:
+            new = opened.arrive(events)
+            yield from (
+                Emitted(event.id, is_new) for event, is_new in zip(events, new, strict=True)
+            )
+        opened.offer_arrivals()
 
 
 def open_store(store: str | None = None) -> RunStore:

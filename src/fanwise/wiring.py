@@ -655,7 +655,8 @@ def submit_run(
     """Record a run for an engine to take, unless a run has its key already.
 
     Without a `priority` it has that of its workflow. Raises `ParameterError`, `RunExistsError`,
-    `StoreError`, and `UsageError` for a malformed id, tag, queue, priority or key.
+    `QueueFullError`, `StoreError`, and `UsageError` for a malformed id, tag, queue, priority or
+    key.
     """
     from fanwise.engine.run_factory import RunFactory, checked_submission
     from fanwise.model import Submission
@@ -665,7 +666,12 @@ def submit_run(
     factory = RunFactory(SystemClock(), SystemChance(), EnvironmentSecrets(settings.environment))
     checked_submission(Submission(queue, priority or 0, once))
     record = factory.submitted(plan, parameters, run_id, tags)
-    place = Submission(queue, record.origin.priority if priority is None else priority, once)
+    place = Submission(
+        queue,
+        record.origin.priority if priority is None else priority,
+        once,
+        most_waiting=settings.limits.queued,
+    )
     with open_store(settings.store) as store:
         while True:
             try:
@@ -777,11 +783,12 @@ def triggered_runs(
 
     secrets = EnvironmentSecrets(settings.environment)
     factory = RunFactory(SystemClock(), SystemChance(), secrets)
-    return TriggeredRuns(factory, str(folder.absolute()), limits)
+    most = settings.limits.queued
+    return TriggeredRuns(factory, str(folder.absolute()), limits, most)
 
 
 def open_fires(settings: Settings) -> Store:
-    """The store for firing triggers by hand, to be used as a block; made if there is none."""
+    """The store for events and fires by hand, to be used as a block; made if there is none."""
     from fanwise.stores import open_store
 
     return open_store(settings.store)

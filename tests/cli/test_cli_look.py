@@ -61,7 +61,7 @@ def test_show_as_json_is_what_run_gave(fanwise):
     assert shown.pop("file") == str(Path("flow.yaml").absolute())
     assert shown.pop("parameters") == {"secret": None, "plain": "seen"}
     assert shown.pop("tags") == []
-    assert (shown.pop("trigger"), shown.pop("waits")) == (None, [])
+    assert (shown.pop("trigger"), shown.pop("waits"), shown.pop("wake_at")) == (None, [], None)
     assert [shown.pop(name) for name in ("queue", "priority", "tries", "why")] == [None] * 4
     assert list(shown.pop("timing")["tasks"]) == ["each", "last"]
     assert shown == run

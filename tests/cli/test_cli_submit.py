@@ -51,6 +51,18 @@ def test_submit_prints_the_id_of_a_run_that_waits(fanwise, folder: Path) -> None
     assert "pending" in fanwise("runs").out
 
 
+def test_no_more_runs_are_submitted_than_may_wait(fanwise, monkeypatch) -> None:
+    """It says which limit it is, in one line."""
+    monkeypatch.setenv("FANWISE_LIMIT_QUEUED", "1")
+    assert fanwise("submit", "flow.yaml", "-p", "n=3").status == 0
+    told = fanwise("submit", "flow.yaml", "-p", "n=3", "--run-id", "next")
+    assert (told.status, told.out) == (2, "")
+    assert told.err == (
+        "run next isn't made: 1 runs of flow wait already, as many as the limit `queued` allows. "
+        "Start engines with fanwise work, or set FANWISE_LIMIT_QUEUED.\n"
+    )
+
+
 def test_submit_tells_what_validate_warns_of(fanwise, write) -> None:
     """As `run` does, and makes the run."""
     write(**{"flow.yaml": "vars: {version: 3.10}\ntasks: [{name: a, action: core.noop}]\n"})

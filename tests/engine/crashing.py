@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,9 +24,11 @@ from fanwise.actions.resources import resources
 from fanwise.catalog import ActionSpec
 from fanwise.conductor import Replay
 from fanwise.engine import LOCAL, Engine, Services
+from fanwise.engine.claiming import ClaimingEngine
 from fanwise.engine.recovery.history import read_history
 from fanwise.engine.run_factory import RunFactory
 from fanwise.engine.starting_point import first_state
+from fanwise.engine.watch import EngineWatch
 from fanwise.errors import LeaseLostError, StoreError
 from fanwise.executors.local import LocalExecutor
 from fanwise.model import (
@@ -36,6 +39,7 @@ from fanwise.model import (
     Run,
     RunRecord,
     Status,
+    Submission,
     VisitRecord,
     inner_path,
 )
@@ -178,7 +182,7 @@ class Life:
         self._cast = Cast()
         self._loop: JumpingLoop | None = None
         self._elapsed_s = 0.0
-        self._engine: Engine | None = None
+        self._engine: ClaimingEngine | None = None
 
     def start(self, **death: Any) -> Run | None:
         """What came of the run, or None if its process died."""
@@ -204,6 +208,34 @@ class Life:
             )
 
         return self._live(start, death)
+
+    def submit(self) -> None:
+        """Record the run for engines to take."""
+        maker = RunFactory(ManualClock(self.now()), FixedChance(), EnvironmentSecrets({}))
+        self.store.submit(maker.submitted(self.stage.plan, {}, "r", ()), Submission())
+
+    def serve(self, life_s: float, **death: Any) -> None:
+        """A process takes the run whenever it is pending, and is killed after so many seconds."""
+        self._live(lambda engine: partial(self._serve, engine, life_s), death)
+
+    async def _serve(self, engine: Engine, life_s: float, observer: Observer) -> None:
+        assert isinstance(engine, ClaimingEngine)
+        services, loop = engine._services, asyncio.get_running_loop()
+        queue, end = services.queue, loop.time() + life_s
+
+        async def load(record: RunRecord) -> Plan:
+            return self.stage.load(record.definition)
+
+        async with engine.staying() as engine_no:
+            for gone in EngineWatch(services.processes, 60.0).gone(queue.engines(), loop.time()):
+                queue.reap(gone.engine_no, gone.beats)
+            while loop.time() < end:
+                services.waits.wake_due()
+                for claim in queue.claim(engine_no(), ["default"], 1):
+                    async with await engine.start_claimed(claim, load, observer=observer) as run:
+                        with suppress(TimeoutError):
+                            await asyncio.wait_for(run.wait(), max(0.1, end - loop.time()))
+                await asyncio.sleep(1)
 
     def note_call(self, key: str) -> None:
         """Note that an action is called, and make the request that the case has for it."""
@@ -272,7 +304,7 @@ class Life:
             processes=self._cast,
             limits=Limits(),
         )
-        self._engine = Engine(failing, services, EnvironmentSecrets({}))
+        self._engine = ClaimingEngine(failing, services, EnvironmentSecrets({}))
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 return runner.run(start(self._engine)(observer=_Listener(self)))

@@ -305,3 +305,34 @@ def test_a_task_of_a_triggered_run_may_name_a_limit_of_the_project(world: World)
     run = world.store.run("report-20270115-080010")
     assert run is not None
     assert run.status is Status.PENDING
+
+
+def test_a_clock_that_jumps_far_ahead_is_doubted_for_a_minute(world: World) -> None:
+    """One that is set right in time fires nothing, also if the server has started with it."""
+    begin(world, "catch-up: all, overlap: allow, within: 9d")
+    servers = [world.server()]
+    servers[0].look()
+    world.clock._start_at = START + 5 * 86_400
+    servers.append(world.server())
+    for _ in range(5):
+        world.clock.advance(10)
+        for server in servers:
+            assert server.look() == 1.0
+    assert world.fires() == []
+    assert "5 days ahead" in world.lines.failures[0]
+    world.clock._start_at = START
+    servers[0].look()
+    assert [fire.status for fire in world.fires()] == [FireStatus.RAN] * 5
+
+
+def test_a_clock_that_stays_ahead_is_believed(world: World) -> None:
+    """What was due meanwhile is caught up then."""
+    begin(world)
+    world.clock._start_at = START + 5 * 86_400
+    server = world.server()
+    server.look()
+    world.clock.advance(60)
+    server.look()
+    missed, first, *_ = world.fires()
+    assert (missed.status, missed.n) == (FireStatus.MISSED, 5 * 8_640 - 1)
+    assert first.status is FireStatus.RAN

@@ -106,6 +106,10 @@ class ChildWorkflow:
         A tree of children in which one stands too deep ends as a whole: the others may each be the
         top of as large a tree, and are as many as the fan-outs of all levels multiplied.
         """
+        with self._run.activity.staying(is_later_try=ticket.attempt > 1):
+            return await self._run_at_depth(ticket, given)
+
+    async def _run_at_depth(self, ticket: Ticket, given: dict[str, Json]) -> object:
         if self._depth > 1:
             return await self._drive(ticket, given)
         task = asyncio.current_task()

@@ -59,6 +59,7 @@ class ClaimingEngine(Engine):
         session: Session,
     ) -> Run:
         """Drive a run under the lease that came with it, and see to it that somebody does."""
+        session.may_doze = True
         record = await asyncio.to_thread(self.find, claimed.run_id)
         async with self._lease(record, session, claimed.take, claimed.give_back) as lease:
             with claimed.put_back_if_broken_off():

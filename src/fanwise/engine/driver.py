@@ -145,15 +145,37 @@ class WorkflowDriver:
 
     def _can_park(self) -> bool:
         """Say whether all that is left waits, so that nobody has to drive the workflow."""
-        runners, state = self._runners.values(), self._state
+        return self._may_be_left() and all(runner.is_resting for runner in self._runners.values())
+
+    def _may_be_left(self) -> bool:
+        """Say whether nothing is left but visits, and the workflow may end as waiting."""
+        state = self._state
         return (
-            bool(runners)
+            bool(self._runners)
             and self._stop is None
-            and state.active == len(runners)
+            and state.active == len(self._runners)
             and (state.stop is None or state.phase is Phase.CLEANING)
             and (self._run.depth > 0 or self._run.may_end_waiting)
-            and all(runner.is_resting for runner in runners)
         )
+
+    def doze(self, rest_s: float) -> None:
+        """End as waiting, for so many seconds: all that is left sleeps. See `DozeWatch`."""
+        self._spawn(partial(self._fall_asleep, rest_s))
+
+    async def _fall_asleep(self, rest_s: float) -> None:
+        run, activity = self._run, self._run.activity
+        changes = activity.changes
+        tries = [each for visit in activity.visits for each in visit.waiting_tries()]
+        if tries:
+            await run.journal.commit(*tries)
+        await run.parking.doze(rest_s)
+        if activity.changes != changes or self._events or not self._may_be_left():
+            activity.note_sleep()  # something has happened meanwhile
+            return
+        self.tell(RunParked())
+        self._stop = Stop.HOLD
+        for runner in self._runners.values():
+            runner.doze()
 
     def _park(self) -> None:
         """End as waiting; another driver resumes once a wait is settled."""
@@ -283,16 +305,18 @@ class WorkflowDriver:
             case EndRun():
                 self._ended = command
 
-    def _spawn(self, work: Callable[[], Awaitable[Event]]) -> None:
+    def _spawn(self, work: Callable[[], Awaitable[Event | None]]) -> None:
         task = asyncio.get_running_loop().create_task(self._guard(work))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    async def _guard(self, work: Callable[[], Awaitable[Event]]) -> None:
+    async def _guard(self, work: Callable[[], Awaitable[Event | None]]) -> None:
         """Have an error of a task of ours end the driving, in `drive`."""
         try:
             # It begins only here: a task that is cancelled before awaits nothing.
-            self.tell(await work())
+            event = await work()
+            if event is not None:
+                self.tell(event)
         except BaseException as error:
             self.tell(error)
             if not isinstance(error, Exception):

@@ -18,7 +18,9 @@ from fanwise.engine.activity import Activity
 from fanwise.engine.blocking import run_blocking
 from fanwise.engine.capture import capturing, unheard
 from fanwise.engine.children import run_child
+from fanwise.engine.dozing import DozeWatch
 from fanwise.engine.driver import WorkflowDriver
+from fanwise.engine.emitting import Emitter
 from fanwise.engine.entering import Entrance, LeftOutError, unstarted, wish_of
 from fanwise.engine.handle import RunHandle, RunInbox, end_task
 from fanwise.engine.journal import JournalWriter
@@ -54,13 +56,15 @@ GRACE_S = 30.0
 class Session(msgspec.Struct):
     """One run in progress: the journal that it shares, its observer, and its requests.
 
-    `has_heard` says that another process has asked for something.
+    `has_heard` says that another process has asked for something, and `may_doze` that another
+    process resumes the run if it is left while it sleeps.
     """
 
     journal: JournalWriter
     observer: Observer
     inbox: RunInbox
     has_heard: bool = False
+    may_doze: bool = False
 
 
 _Drive = Callable[[Session], Coroutine[Any, Any, Run]]
@@ -460,6 +464,9 @@ class Engine:
         recorder = RunRecorder(plan, record, start, run, rerun, ran_s=lease.ran_s)
         driver = WorkflowDriver(plan, start, prepared.context, run, recorder)
         run.parking.on_broken(driver.tell)
+        dozing = None
+        if session.may_doze and run.may_end_waiting:
+            dozing = DozeWatch(run.activity, self._services.clock, driver.doze)
         is_new = record.started_at is None
         report = observer.run_started if is_new else observer.run_resumed
         report(record.id, record.workflow, tuple(plan.numbers))
@@ -476,6 +483,8 @@ class Engine:
         finally:
             session.inbox.close()
             run.stop.set()
+            if dozing is not None:
+                dozing.close()
             await run.parking.close()
         if ended.status is Status.WAITING:
             # An answer that came while the run was being left finds it waiting only from now on.
@@ -505,6 +514,12 @@ class Engine:
                 self._services.waits,
                 self._services.clock,
                 self._services.limits.waiting,
+            ),
+            emitter=Emitter(
+                self._services.arrivals,
+                prepared.masker,
+                record.id,
+                prepared.context.trigger["depth"] or 0,
             ),
             workflow_folder=Path(record.file).parent,
             caller_folder=Path(record.origin.folder),

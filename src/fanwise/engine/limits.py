@@ -205,6 +205,17 @@ class RetryQueue:
         heapq.heappush(self._heap, (due, self._count, ticket))
         self._arm()
 
+    @property
+    def due_in_s(self) -> float | None:
+        """The seconds until the first ticket is due, or None if none waits."""
+        if self.ready:
+            return 0.0
+        return self._heap[0][0] - self._clock.monotonic() if self._heap else None
+
+    def waiting(self) -> Iterator[tuple[float, Ticket]]:
+        """Yield the tickets that aren't due yet, each with its time by the monotonic clock."""
+        return ((due, ticket) for due, _, ticket in self._heap)
+
     def clear(self) -> Iterator[Ticket]:
         """Forget all tickets, and yield them."""
         if self._timer is not None:

@@ -94,6 +94,12 @@ class Parking:
             if self._heard_by.pop(place, None) is not None:
                 self._between.add(place)
 
+    async def doze(self, rest_s: float) -> None:
+        """Have the run be woken after so many seconds, once nobody drives it."""
+        last = await asyncio.to_thread(self._waits.doze, self._run_no, self._token, rest_s)
+        if self._looker is None:  # nothing else is waited for
+            self.last_settled = last
+
     async def close(self) -> None:
         """Look no more."""
         if self._looker is not None:

@@ -22,8 +22,8 @@ RECORDED_FROM_S: Final = 1.0
 class Sleeper:
     """The sleeps of one attempt, which calls this for each.
 
-    `path` is that of its task or item. With `resumes` it was begun by an earlier process. Made
-    in the asyncio task of the attempt.
+    `path` is that of its task or item. With `resumes` it was begun by an earlier process, and
+    `is_later_try` says that it isn't the first one. Made in the asyncio task of the attempt.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Sleeper:
         activity: Activity,
         *,
         resumes: bool,
+        is_later_try: bool,
     ) -> None:
         self._run_no = run_no
         self._path = path
@@ -45,6 +46,7 @@ class Sleeper:
         self._activity = activity
         self._own_task = asyncio.current_task()
         self._resumes = resumes
+        self._is_later_try = is_later_try
         self._found: Sleep | None = None
         self._turn = 0
 
@@ -67,7 +69,11 @@ class Sleeper:
         if seconds < RECORDED_FROM_S or asyncio.current_task() is not self._own_task:
             await self._wait(seconds)
             return
-        with self._activity.sleeping(was_awake=True):
+        until = self._clock.now() + seconds
+        with (
+            self._activity.staying(is_later_try=self._is_later_try),
+            self._activity.sleeping(until, was_awake=True),
+        ):
             await self._wait(seconds)
 
     async def _wait(self, seconds: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 
 from msgspec.structs import replace
@@ -30,6 +30,7 @@ from fanwise.model import (
     FileFingerprint,
     ItemOutcome,
     RecordedItems,
+    Sleep,
     Status,
     TaskResult,
     VisitRecord,
@@ -71,7 +72,14 @@ class VisitRunner:
         self._stop: Stop | None = None
         self._stopped = asyncio.Event()
         self._on_rest = on_rest
+        self._is_delayed = False
+        self._dozes = False
         self.progress = Progress(task.name, has_items=task.items is not None, visit=visit.number)
+
+    def doze(self) -> None:
+        """Stop, since all that is left sleeps for long."""
+        self._dozes = True
+        self.stop(Stop.HOLD)
 
     def stop(self, how: Stop) -> None:
         """Start nothing more, and stop attempts in flight as well unless they are to finish."""
@@ -87,16 +95,35 @@ class VisitRunner:
         return self._feed is not None and self._feed.is_resting
 
     @property
+    def is_still(self) -> bool:
+        """True if nothing of the visit can start by itself; see `RunningVisit`."""
+        return self._is_delayed if self._feed is None else self._feed.is_still
+
+    @property
+    def resting(self) -> int:
+        """The number of attempts that wait; see `RunningVisit`."""
+        return 0 if self._feed is None else self._feed.resting
+
+    @property
+    def next_try_s(self) -> float | None:
+        """The seconds until the next try; see `RunningVisit`."""
+        return None if self._feed is None else self._feed.next_try_s
+
+    @property
     def parked_places(self) -> list[WaitPlace]:
         """The places of the waits that attempts are parked for."""
         return [] if self._feed is None else self._feed.parked_places
 
     async def run(self) -> VisitEnd:
         """Run the visit to its end, or to its pause. Raises `StoreError`."""
+        visits = self._run.activity.visits
+        visits.add(self)
         try:
             end = await self._visited()
         except AttemptError as error:
             end = VisitEnd(TaskResult(Status.FAILED, error=self._run.describe(error)))
+        finally:
+            visits.discard(self)
         if end.result.status is Status.FAILED:
             return replace(end, handled=is_handled(self._task, self._context, end.result))
         return end
@@ -140,9 +167,11 @@ class VisitRunner:
         timer = clock.call_later(delay_s, due.set)
         waits = [asyncio.ensure_future(due.wait()), asyncio.ensure_future(self._stopped.wait())]
         try:
-            with self._run.activity.sleeping(was_awake=False):
+            with self._run.activity.sleeping(clock.now() + delay_s, was_awake=False):
+                self._is_delayed = True
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._is_delayed = False
             timer.cancel()
             for wait in waits:
                 wait.cancel()
@@ -198,12 +227,26 @@ class VisitRunner:
             is_workflow=self._task.spec.workflow is not None,
             began_at=self._began_at(),
         )
+        await self._resume_tries(feed)
         await self._execute(feed, call)
         if feed.status is None:
             return self._stopped_early()
         output = None if feed.output is None else decode(feed.output)
         result = TaskResult(feed.status, output=output, error=feed.error)
         return VisitEnd(result, feed.attempts, feed.output, earlier=feed.earlier)
+
+    async def _resume_tries(self, feed: AttemptQueue) -> None:
+        """Have attempts wait for their next try that did when the run was left to doze."""
+        if self._begun is None or self._task.settings.retry is None:
+            return
+        records, visit = self._run.services.records, self._visit
+        for each in await asyncio.to_thread(records.waiting_tries, visit.run_no, visit.inside):
+            _, _, index = each.path.removeprefix(visit.inside).partition("[")
+            feed.try_later(int(index[:-1]) if index else None, -each.turn, each.due_at)
+
+    def waiting_tries(self) -> Iterator[Sleep]:
+        """Yield the attempts that wait for their next try, as records."""
+        return iter(()) if self._feed is None else self._feed.waiting_tries()
 
     def _began_at(self) -> float | None:
         """The time at which an earlier process began the visit, after its delay, or None."""
@@ -248,6 +291,7 @@ class VisitRunner:
         )
         if recorded is not None:
             feed.skip(*recorded)
+        await self._resume_tries(feed)
         try:
             await self._note_total(source.total)
             await self._execute(feed, call)
@@ -255,7 +299,7 @@ class VisitRunner:
             is_total_known = feed.is_total_known
         finally:
             feed.close()
-        if result.status is Status.PAUSED and feed.was_parked:
+        if result.status is Status.PAUSED and (feed.was_parked or self._dozes):
             result = replace(result, status=Status.WAITING)
         result = with_pages(result, run.services.records, visit.run_no, visit.visit_no)
         return VisitEnd(result, feed.attempts, is_total_known=is_total_known)
@@ -319,7 +363,7 @@ class VisitRunner:
         """The end of a visit that was stopped before any of its attempts had ended."""
         if self._stop is Stop.CANCEL:
             return VisitEnd(TaskResult(Status.CANCELLED))
-        was_parked = self._feed is not None and self._feed.was_parked
+        was_parked = self._dozes or (self._feed is not None and self._feed.was_parked)
         return VisitEnd(TaskResult(Status.WAITING if was_parked else Status.PAUSED))
 
 

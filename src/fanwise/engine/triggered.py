@@ -24,11 +24,19 @@ _strange = re.compile(r"[^A-Za-z0-9_-]+").sub
 class TriggeredRuns:
     """Makes the runs of a project's fires. Relative paths in their parameters start at `folder`.
 
-    `limits` are those that tasks of the project may name; they may be others later.
+    `limits` are those that tasks of the project may name; they may be others later. No run is made
+    if `most_waiting` of its workflow wait already.
     """
 
-    def __init__(self, factory: RunFactory, folder: str, limits: Sequence[NamedLimit]) -> None:
+    def __init__(
+        self,
+        factory: RunFactory,
+        folder: str,
+        limits: Sequence[NamedLimit],
+        most_waiting: int | None = None,
+    ) -> None:
         self._factory = factory
+        self._most_waiting = most_waiting
         self._folder = folder
         self.limits = tuple(limits)
 
@@ -60,7 +68,10 @@ class TriggeredRuns:
             scope = f"{plan.name}/{trigger.name}"
             origin = replace(origin, repeat=RepeatKey(scope, key, dedupe.for_))
         priority = trigger.definition.priority
-        place = Submission(priority=origin.priority if priority is None else priority)
+        place = Submission(
+            priority=origin.priority if priority is None else priority,
+            most_waiting=self._most_waiting,
+        )
         return replace(record, origin=origin), checked_submission(place)
 
     def _placed(self, record: RunRecord) -> RunRecord:

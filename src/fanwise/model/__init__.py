@@ -77,6 +77,7 @@ from fanwise.model.triggers import (
     TriggerTurn,
 )
 from fanwise.model.waits import (
+    WAKE_PATH,
     CloseWaits,
     OpenWait,
     Signal,
@@ -101,6 +102,7 @@ __all__ = [
     "MOST_PRIORITY",
     "SHARE_S",
     "TRIGGER_FAILED",
+    "WAKE_PATH",
     "WHEN_FULL",
     "Arrival",
     "AuditEntry",

@@ -43,11 +43,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     below, but at least 16."""
     depth: int = 16
     """Workflows that stand within each other, the run's own included."""
+    event_bytes: int = 2**20
+    """The data of one event, as JSON, and the body of a request to a webhook."""
     kv_bytes: int = 64 * 2**10
     """The value of one key of the store, as JSON."""
     waiting: int = 10_000
     """Open questions and waits for signals of one run; an attempt beyond it fails."""
     queued: int = 10_000
-    """Fires of one trigger that wait for its other runs to end; more are refused."""
+    """Runs of one workflow that wait for an engine, and fires of one trigger that wait for its
+    other runs to end; more are refused."""
     catch_up: int = 100
     """Missed times of a schedule that fire later, at most the newest ones."""

@@ -42,7 +42,8 @@ class Submission(msgspec.Struct, frozen=True):
     since `since`, in seconds since the epoch by the store's clock; `why` is the reason for which
     its last engine has put it back, empty if none has. `tries` counts the engines in a row that
     have taken the run and lost it without any progress, and `tried_by` names them. `order` is the
-    one that holds, if one does.
+    one that holds, if one does. With `most_waiting` a new run isn't made if so many of its workflow
+    wait already.
     """
 
     queue: str = DEFAULT_QUEUE
@@ -55,6 +56,7 @@ class Submission(msgspec.Struct, frozen=True):
     tried_by: str = ""
     is_held_back: bool = False
     order: RunOrder | None = None
+    most_waiting: int | None = None
 
 
 class Claim(msgspec.Struct, frozen=True):

@@ -175,8 +175,8 @@ class Sleep(msgspec.Struct, frozen=True, gc=False):
     """Until when an attempt sleeps: after a crash just the rest of that is slept.
 
     `path` is that of the task or the item, as in `check[17].login`, with the visit after its name
-    if that isn't the first; `turn` says which of its attempt's sleeps it is, from 1. Of each path
-    only the latest is kept.
+    if that isn't the first; `turn` says which of its attempt's sleeps it is, from 1, or -N of the
+    wait before its attempt N. Of each path only the latest is kept.
     """
 
     run_no: int

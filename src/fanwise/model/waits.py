@@ -11,11 +11,17 @@ WaitPlace: TypeAlias = tuple[str, int]
 """The place of a wait in its run: the path of a task or item, and the attempt."""
 
 
+WAKE_PATH = "@wake"
+"""The place of a run's own wait while it sleeps; no task has this name."""
+
+
 class WaitKind(StrEnum):
     """Kinds of waits, by what ends them."""
 
     QUESTION = "question"
     SIGNAL = "signal"
+    TIME = "time"
+    """the run's own, which sleeps"""
 
 
 class WaitState(StrEnum):

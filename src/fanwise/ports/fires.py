@@ -17,6 +17,9 @@ class Fires(Protocol):
     def triggers(self) -> tuple[float, Sequence[TriggerState]]:
         """Return the time by the store's clock, and all triggers as recorded."""
 
+    def newest_record(self) -> float | None:
+        """Return the latest time in the store, by its clock, or None if nothing is recorded."""
+
     def open_fires(self, workflow: str, name: str) -> Sequence[OpenFire]:
         """Return the fires of a trigger that are held or whose runs aren't over, oldest first."""
 

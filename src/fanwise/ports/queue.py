@@ -21,7 +21,7 @@ class Queue(Protocol):
         If a run has the key `once` of `submission` already, nothing is recorded, and it is the id
         of that run, and False. A run that its limit has skipped is recorded as cancelled, with the
         reason as its error; other runs make way as the limit says. Raises `RunExistsError` if the
-        run's id is taken, and `RunRepeatedError` for a repeat.
+        run's id is taken, `RunRepeatedError` for a repeat, and `QueueFullError`.
         """
 
     def submissions(self, run_nos: Collection[int]) -> Mapping[int, Submission]:

@@ -176,6 +176,9 @@ class Records(Pages, Protocol):
     def sleep(self, run_no: int, path: str) -> Sleep | None:
         """The latest sleep of the task or item at `path`, as `Sleep` has it, or None."""
 
+    def waiting_tries(self, run_no: int, path: str) -> Sequence[Sleep]:
+        """The later attempts of the task at `path` and its items that wait, as `Sleep` has them."""
+
     def items(
         self,
         run_no: int,

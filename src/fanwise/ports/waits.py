@@ -23,6 +23,16 @@ class Waits(Protocol):
         of the run's lease. Raises `LeaseLostError` if another process has taken the run.
         """
 
+    def doze(self, run_no: int, token: int, rest_s: float) -> int:
+        """Have the run as a whole wait for so many seconds, and return its `last_settled`.
+
+        It is a wait that people don't see. `token` is that of the run's lease. Raises
+        `LeaseLostError` if another process has taken the run.
+        """
+
+    def wake_at(self, run_no: int) -> float | None:
+        """The time at which a run that sleeps is due, or None if it doesn't sleep as a whole."""
+
     def last_settled(self, run_no: int) -> int:
         """The highest `settled_no` of the run's waits, 0 if none is settled."""
 

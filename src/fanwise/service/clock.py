@@ -18,6 +18,7 @@ from fanwise.errors import RecordRefusedError, RunRepeatedError, StoreError
 from fanwise.model import TriggerState, TriggerTurn
 from fanwise.plan.project_triggers import Owned
 from fanwise.ports import Clock, Fires
+from fanwise.service.doubt import ClockDoubt
 from fanwise.service.projects import WatchedProject
 from fanwise.service.turns import Decider
 from fanwise.service.watcher import ServiceWatcher
@@ -58,6 +59,7 @@ class TriggerClock:
         self._watcher = watcher
         self._stop = asyncio.Event()
         self._read_at = float("-inf")
+        self._doubt = ClockDoubt()
         self._told: set[str] = set()
         self._failing: set[str] = set()
 
@@ -85,9 +87,14 @@ class TriggerClock:
         if self._clock.monotonic() - self._read_at >= _FILES_S:
             self._read_at = self._clock.monotonic()
             self._project.refresh()
+        now, found = self._fires.triggers()
+        ahead_s = self._doubt.ahead_s(now, self._clock.monotonic(), self._fires.newest_record)
+        if ahead_s:
+            days = f"{ahead_s / 86_400:,.0f} days"
+            self._fail(f"The store's clock is {days} ahead of what is recorded: nothing fires yet.")
+            return _LOOK_S
         for decider in self._deciders.values():
             decider.begin()
-        now, found = self._fires.triggers()
         states = {(state.workflow, state.name): state for state in found}
         begun = self._clock.monotonic()
         next_at, due = now + _LOOK_S, []

@@ -28,6 +28,11 @@ TRIGGERS: Final = (
     " ORDER BY workflow, name"
 )
 NOW: Final = "SELECT fanwise_now()"
+NEWEST: Final = (
+    "SELECT max(at) FROM (SELECT max(created_at) AS at FROM runs"
+    " UNION ALL SELECT max(beat_at) FROM engines"
+    " UNION ALL SELECT max(decided_to) FROM triggers) AS times"
+)
 ADD: Final = (
     "INSERT INTO triggers (workflow, name, turn, fingerprint, decided_to, note)"
     " VALUES (:workflow, :name, 0, '', fanwise_now(), '') ON CONFLICT (workflow, name) DO NOTHING"

@@ -85,6 +85,12 @@ def any_waiting(queues: int) -> Statement:
     return f"SELECT 1 FROM submissions WHERE {_READY} AND queue IN ({names}) {order} LIMIT 1"
 
 
+# One more than `most` runs of a workflow that wait. It walks through an index of just these.
+FULL: Final = (
+    f"SELECT 1 FROM runs WHERE workflow = :workflow AND status = '{Status.PENDING.value}'"
+    " ORDER BY run_no LIMIT 1 OFFSET :most"
+)
+
 BEST: Final = (
     f"SELECT {_COLUMNS}, scope, key, most, turn FROM submissions WHERE {_READY} AND queue = :queue"
     " AND NOT EXISTS (SELECT 1 FROM leases WHERE leases.run_no = submissions.run_no"

@@ -25,6 +25,7 @@ from fanwise.model import (
     SeenFile,
     Stamp,
     Status,
+    Submission,
     TriggerState,
     TriggerTurn,
 )
@@ -38,7 +39,7 @@ from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.new_runs import id_is_taken, insert_run, run_values
 from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_arrivals import emit_failures, sort_arrivals, take_batch
-from fanwise.stores.sql_queue import enter_queue
+from fanwise.stores.sql_queue import enter_queue, full_text, is_full
 from fanwise.stores.sql_slots import end_unstarted, limits_of_place, lock_keys, release
 
 _MOST_TRIES: Final = 1_000
@@ -59,6 +60,11 @@ class SqlFires:
             ((now,),) = reader.read(fire_statements.NOW)
             found = reader.read(fire_statements.TRIGGERS)
         return now, [_to_state(row) for row in found]
+
+    def newest_record(self) -> float | None:
+        """Return the latest time; see `Fires.newest_record`."""
+        ((newest,),) = self._database.read(fire_statements.NEWEST)
+        return None if newest is None else float(newest)
 
     def open_fires(self, workflow: str, name: str) -> Sequence[OpenFire]:
         """Return the fires that are open; see `Fires.open_fires`."""
@@ -265,11 +271,9 @@ def _watch(writer: Writer, trigger_no: int, turn: TriggerTurn) -> None:
 
 def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | None:
     """Record a fire, and return the id of the run that it has made."""
-    repeat = None if fire.run is None else fire.run.origin.repeat
-    if repeat is not None:
-        for (known,) in writer.read(fire_statements.REPEATED, scope=repeat.scope, key=repeat.key):
-            reason = f"it would repeat run {known}"
-            fire = replace(fire, status=FireStatus.REFUSED, reason=reason, run=None)
+    reason = "" if fire.run is None else _refusal(writer, fire.run, fire.place)
+    if reason:
+        fire = replace(fire, status=FireStatus.REFUSED, reason=reason, run=None)
     found = writer.read(
         fire_statements.FIRE,
         trigger_no=trigger_no,
@@ -291,6 +295,16 @@ def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | N
         writer.execute(fire_statements.HAS_RUN, fire_no=found[0][0], run_id=made[1].id)
     take_batch(writer, trigger_no, fire, None if made is None else made[0])
     return None if made is None else made[1].id
+
+
+def _refusal(writer: Writer, run: RunRecord, place: Submission) -> str:
+    """The reason why a fire makes no run, or empty text."""
+    repeat, most = run.origin.repeat, place.most_waiting
+    if repeat is not None:
+        for (known,) in writer.read(fire_statements.REPEATED, scope=repeat.scope, key=repeat.key):
+            return f"it would repeat run {known}"
+    # The run isn't among those that wait yet.
+    return full_text(run, most) if most is not None and is_full(writer, run, most - 1) else ""
 
 
 def _insert(writer: Writer, run: RunRecord, place: str) -> tuple[int, RunRecord]:

@@ -126,6 +126,12 @@ class SqlRecords:
         found = self._database.read(statements.SLEEP, run_no=run_no, path=path)
         return rows.to_sleep(found[0]) if found else None
 
+    def waiting_tries(self, run_no: int, path: str) -> Sequence[Sleep]:
+        """The later attempts that wait for their time; see `Records.waiting_tries`."""
+        bounds = rows.items_within(path)
+        found = self._database.read(statements.WAITING_TRIES, run_no=run_no, path=path, **bounds)
+        return [rows.to_sleep(row) for row in found if "." not in row[1][len(path) :]]
+
     def items(
         self,
         run_no: int,

@@ -72,6 +72,22 @@ class SqlWaits:
 
         return self._database.controlling(add)
 
+    def doze(self, run_no: int, token: int, rest_s: float) -> int:
+        """Have the run wait for a time; see `Waits.doze`."""
+
+        def sleep(writer: Writer) -> int:
+            lock_run(writer, run_no)
+            require_tokens(writer, {run_no: token}, self._database.place)
+            writer.execute(wait_statements.DOZE, run_no=run_no, rest_s=rest_s)
+            return int(writer.read(wait_statements.LAST_SETTLED, run_no=run_no)[0][0])
+
+        return self._database.controlling(sleep)
+
+    def wake_at(self, run_no: int) -> float | None:
+        """The time at which a run that sleeps is due; see `Waits.wake_at`."""
+        found = self._database.read(wait_statements.WAKE_AT, run_no=run_no)
+        return found[0][0] if found else None
+
     def last_settled(self, run_no: int) -> int:
         """The highest `settled_no` of the run's waits; see `Waits.last_settled`."""
         return int(self._database.read(wait_statements.LAST_SETTLED, run_no=run_no)[0][0])

@@ -208,6 +208,9 @@ NEW_LOGS = f"{_LOGS} AND logs.log_no > :after ORDER BY logs.log_no LIMIT :limit"
 _SLEEPS = f"SELECT {_columns(sleeps)} FROM sleeps WHERE run_no = :run_no"
 
 SLEEP = f"{_SLEEPS} AND path = :path"
+WAITING_TRIES = (
+    f"{_SLEEPS} AND turn < 0 AND (path = :path OR (path >= :first AND path < :last)) ORDER BY path"
+)
 
 # Leases
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fanwise.model import Status, WaitKind, WaitState
+from fanwise.model import WAKE_PATH, Status, WaitKind, WaitState
 from fanwise.stores.database import Statement
 from fanwise.stores.schema import signals, waits
 
@@ -29,6 +29,19 @@ OPEN: Final = (
     " takes_earlier = excluded.takes_earlier, state = excluded.state,"
     " opened_at = excluded.opened_at, deadline = excluded.deadline, form = excluded.form"
     f" WHERE waits.state = '{WaitState.CLOSED.value}'"
+)
+# A run sleeps until one time, over and over. The number that the wait was settled with before
+# stays until the next one, so that numbers never go back.
+DOZE: Final = (
+    "INSERT INTO waits (run_no, path, turn, waits_for, names, takes_earlier, state, opened_at,"
+    f" deadline, form) VALUES (:run_no, '{WAKE_PATH}', 0, '{WaitKind.TIME.value}', '[]', FALSE,"
+    f" '{WaitState.OPEN.value}', fanwise_now(), fanwise_now() + :rest_s, '{{}}')"
+    " ON CONFLICT (run_no, path, turn) DO UPDATE SET state = excluded.state,"
+    " opened_at = excluded.opened_at, deadline = excluded.deadline"
+)
+WAKE_AT: Final = (
+    "SELECT deadline FROM waits WHERE waits.run_no = :run_no"
+    f" AND waits.path = '{WAKE_PATH}' AND {_OPEN}"
 )
 ONE: Final = f"SELECT {_COLUMNS} FROM waits WHERE {_AT} AND waits.turn = :turn"
 AT: Final = f"SELECT {_COLUMNS} FROM waits WHERE {_AT} ORDER BY waits.turn"
@@ -56,7 +69,8 @@ RUNS_WITH_DUE: Final = (
 )
 OPEN_ONES: Final = (
     f"SELECT runs.id, runs.workflow, {_COLUMNS} FROM waits JOIN runs ON runs.run_no = waits.run_no"
-    f" WHERE {_OPEN} AND runs.status NOT IN ({_FINAL})"
+    f" WHERE {_OPEN} AND waits.waits_for != '{WaitKind.TIME.value}'"
+    f" AND runs.status NOT IN ({_FINAL})"
 )
 _OLDEST: Final = " ORDER BY waits.opened_at, waits.run_no, waits.path LIMIT :limit"
 ALL_OPEN: Final = OPEN_ONES + _OLDEST

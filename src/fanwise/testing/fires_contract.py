@@ -62,6 +62,16 @@ class FiresContract:
         assert list(store.open_fires(*_NAMES)) == []
         assert not store.resume_trigger(*_NAMES, catches_up=False)
 
+    def test_the_newest_record_is_known(self, store: Store, clock: ManualClock) -> None:
+        """Of runs, engines and triggers."""
+        assert store.newest_record() is None
+        store.create_run(a_run(created_at=5.0))
+        assert store.newest_record() == 5.0
+        _take(store, _turn(0, cursor=60.0))
+        assert store.newest_record() == 60.0
+        store.enroll(an_owner())
+        assert store.newest_record() == clock.now()
+
     def test_a_turn_of_an_old_state_changes_nothing(self, store: Store) -> None:
         """Neither a fire nor a run is made, and the cursor stays."""
         _take(store, _turn(0, cursor=60.0))
@@ -206,6 +216,16 @@ class FiresContract:
         assert store.run("b") is None
         clock.advance(61)
         assert _take(store, _turn(2, _fire("c", run="c", origin=origin))) == ["c"]
+
+    def test_a_fire_is_refused_while_too_many_runs_wait(self, store: Store) -> None:
+        """It has no run, and says why."""
+        place = Submission(most_waiting=1)
+        made = _take(store, _turn(0, *(_fire(key, run=key, place=place) for key in "ab")))
+        assert made == ["a"]
+        fire, _ = store.fires(*_NAMES)
+        assert (fire.status, fire.run_id) == (FireStatus.REFUSED, None)
+        assert "1 runs of monitor wait already" in fire.reason
+        assert store.run("b") is None
 
     def test_runs_of_fires_obey_the_limits_of_their_workflow(self, store: Store) -> None:
         """As submitted ones do."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
-from fanwise.errors import LeaseLostError, RunExistsError
+from fanwise.errors import LeaseLostError, QueueFullError, RunExistsError
 from fanwise.model import (
     Claim,
     EndedRun,
@@ -71,6 +71,22 @@ class QueueContract:
         )
         assert sorted(is_new for _, is_new in given) == [*[False] * 7, True]
         assert {run_id for run_id, _ in given} == set(store.run_ids())
+
+    def test_no_more_runs_of_a_workflow_wait_than_may(self, store: Store) -> None:
+        """One that has its key already, is known; another workflow isn't concerned."""
+        place = Submission(most_waiting=2)
+        for name in "ab":
+            store.submit(a_run(name), replace(place, once=name))
+        with pytest.raises(QueueFullError, match="2 runs of monitor wait already"):
+            store.submit(a_run("c"), place)
+        assert store.run("c") is None
+        assert store.submit(a_run("d"), replace(place, once="b")) == ("b", False)
+        assert store.submit(a_run("e", workflow="other"), place) == ("e", True)
+        store.claim(store.enroll(an_owner()), _QUEUES, 1)
+        run = store.run("a")
+        assert run is not None
+        store.commit([replace(run, status=Status.RUNNING)])
+        assert store.submit(a_run("c"), place) == ("c", True)
 
     def test_a_taken_id_is_refused_and_its_key_stays_free(self, store: Store) -> None:
         """As with any new run."""

@@ -134,6 +134,10 @@ class FailingStore(StoreWrapper):
         """Open the waits, which counts as a commit."""
         return self._change(lambda: super(FailingStore, self).open_waits(run_no, token, waits))
 
+    def doze(self, run_no: int, token: int, rest_s: float) -> int:
+        """Have the run sleep, which counts as a commit."""
+        return self._change(lambda: super(FailingStore, self).doze(run_no, token, rest_s))
+
     def wake_settled(self, run_no: int, *, after: int) -> None:
         """Wake the run, or raise `StoreError` after the failure."""
         self._require_alive()

@@ -73,6 +73,37 @@ def a_submitted_run(store: Store, status: Status) -> int:
 class WaitsContract:
     """The promises of `Waits`."""
 
+    # sleeping
+
+    def test_a_run_that_sleeps_is_woken_when_it_is_due(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        """Over and over, and people see no wait of it."""
+        store.submit(a_run(), Submission())
+        engine_no = store.enroll(an_owner())
+        for turn in (1, 2):
+            (claim,) = store.claim(engine_no, ["default"], 1)
+            run_no, token = claim.lease.run_no, claim.lease.token
+            assert store.doze(run_no, token, 60.0) == turn - 1
+            store.commit([a_run(run_no=run_no, status=Status.WAITING)], {run_no: token})
+            store.release(run_no, token)
+            assert store.wake_at(run_no) == clock.now() + 60
+            assert list(store.waits_open()) == []
+            clock.advance(59)
+            store.wake_due()
+            assert store.claim(engine_no, ["default"], 1) == []
+            clock.advance(1)
+            store.wake_due()
+            assert (store.wake_at(run_no), store.last_settled(run_no)) == (None, turn)
+        assert _claimed(store, engine_no) == ["run-1"]
+
+    def test_a_run_that_was_taken_away_is_not_put_to_sleep(self, store: Store) -> None:
+        """Its new engine decides."""
+        run_no = a_driven_run(store)
+        with pytest.raises(LeaseLostError):
+            store.doze(run_no, 2, 60.0)
+        assert store.wake_at(run_no) is None
+
     # opening
 
     def test_a_wait_is_open_until_it_is_settled(self, store: Store, clock: ManualClock) -> None:

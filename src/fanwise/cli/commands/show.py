@@ -74,10 +74,11 @@ def show(
         seen = overview(runs, record, names, time.time())
         if within is None and not timeline:
             waits = records.waits_open(run_no=record.run_no, limit=_MAX_WAITS)
+            wake_at = records.wake_at(record.run_no)
             if json:
-                print_results([as_json(_as_object(runs, seen, definition, waits))])
+                print_results([as_json(_as_object(runs, seen, definition, waits, wake_at))])
             else:
-                _print_run(runs, seen, definition, waits, store)
+                _print_run(runs, seen, definition, waits, wake_at, store)
             return
         visits = seen.visits if within is None else find_steps(records, record, within)
         if json:
@@ -107,8 +108,15 @@ def _as_object(
     seen: Overview,
     definition: WorkflowDefinition | None,
     waits: Sequence[OpenWait],
+    wake_at: float | None,
 ) -> JsonObject:
-    from fanwise.reports.objects import place_object, run_object, timing_object, wait_object
+    from fanwise.reports.objects import (
+        iso_time,
+        place_object,
+        run_object,
+        timing_object,
+        wait_object,
+    )
     from fanwise.reports.overview import time_of
     from fanwise.values import decode
 
@@ -118,6 +126,7 @@ def _as_object(
         "parameters": decode(seen.record.parameters),
         "tags": seen.record.tags,
         "waits": [wait_object(each) for each in waits],
+        "wake_at": iso_time(wake_at),
         "timing": None if timing is None else timing_object(timing),
         "trigger": dict(seen.record.origin.trigger) or None,
         **place_object(runs.submission(seen.record)),
@@ -129,6 +138,7 @@ def _print_run(
     seen: Overview,
     definition: WorkflowDefinition | None,
     waits: Sequence[OpenWait],
+    wake_at: float | None,
     store: str | None,
 ) -> None:
     from fanwise.cli.text.summary import failure_lines, output_text, run_lines, step_lines
@@ -139,7 +149,7 @@ def _print_run(
     records, record = runs.records, seen.record
     colours, width = has_colours(sys.stdout), width_of(sys.stdout)
     place = runs.submission(record)
-    facts = [*_driver_lines(seen, place, store), *_wait_lines(waits)]
+    facts = [*_driver_lines(seen, place, wake_at, store), *_wait_lines(waits)]
     facts += [*_place_lines(place), *_fact_lines(record)]
     print_results(run_lines(seen, facts, colours=colours, width=width))
     steps = tree(records, record.run_no, seen.last.values(), _MAX_STEPS)
@@ -155,7 +165,9 @@ def _print_run(
         print_results(["", "Output:", output_text(seen.run)])
 
 
-def _driver_lines(seen: Overview, place: Submission | None, store: str | None) -> list[str]:
+def _driver_lines(
+    seen: Overview, place: Submission | None, wake_at: float | None, store: str | None
+) -> list[str]:
     """The process that drives the run, or the way to resume a run that none drives."""
     from fanwise.cli.text.render import show_time
     from fanwise.cli.text.summary import command
@@ -169,6 +181,8 @@ def _driver_lines(seen: Overview, place: Submission | None, store: str | None) -
     way_on = command("resume", seen.record.id, store=store)
     if seen.status == INTERRUPTED:
         return [f"Interrupted: no process drives it any more. Resume with: {way_on}"]
+    if seen.status == Status.WAITING and wake_at is not None:
+        return [f"Sleeps until {show_time(wake_at)}; a `fanwise work` resumes it then"]
     if seen.status == Status.WAITING:
         return [f"Waiting: resume with: {way_on}, once it has what it waits for"]
     if seen.status == Status.PAUSED:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -27,7 +27,16 @@ from fanwise.engine.settings import TaskSettings
 from fanwise.engine.settling import outcome_of
 from fanwise.engine.visit import Visit
 from fanwise.errors import AttemptError, LimitError
-from fanwise.model import ErrorInfo, Status, TaskResult, Wait, WaitPlace, WaitRequest, WaitToOpen
+from fanwise.model import (
+    ErrorInfo,
+    Sleep,
+    Status,
+    TaskResult,
+    Wait,
+    WaitPlace,
+    WaitRequest,
+    WaitToOpen,
+)
 from fanwise.plan import Value, truth
 from fanwise.ports import Future, Ticket
 from fanwise.values import decode, encode
@@ -273,6 +282,38 @@ class AttemptQueue(ABC):
         """True while nothing is left to do but to wait for the settling of recorded waits."""
         return self._is_resting and bool(self._parked)
 
+    @property
+    @abstractmethod
+    def is_still(self) -> bool:
+        """True if nothing is handed out unless an attempt ends or is due; see `RunningVisit`."""
+
+    def _has_own_time(self) -> bool:
+        """True if something starts by itself, or counts time that no resume would know."""
+        counts_time = bool(self._retries) and self._settings.retry.within_s != math.inf
+        return bool(self._held or self._left or self._retries.ready) or counts_time
+
+    @property
+    def resting(self) -> int:
+        """The number of attempts that wait for recorded waits, or for their next try."""
+        return sum(each.is_open for each in self._parked.values()) + len(self._retries)
+
+    @property
+    def next_try_s(self) -> float | None:
+        """The seconds until the first attempt that waits is due, or None if there is none."""
+        return self._retries.due_in_s
+
+    def waiting_tries(self) -> Iterator[Sleep]:
+        """Yield the attempts that wait for their next try, as records."""
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        for due, ticket in self._retries.waiting():
+            path = self._visit.item(ticket.index)
+            due_at = now + due - monotonic
+            yield Sleep(self._visit.run_no, path, -ticket.attempt, due_at)
+
+    @abstractmethod
+    def try_later(self, index: int | None, attempt: int, due_at: float) -> None:
+        """Make an attempt of a visit that was begun wait until it is due, as it did before."""
+
     def on_rest(self, callback: Callable[[], None]) -> None:
         """Have `callback` called whenever the feed has come to rest."""
         self._on_rest = callback
@@ -408,6 +449,7 @@ class AttemptQueue(ABC):
         else:
             self._retries.add(ticket, wait_s)
             self._note_waiting()
+            self._activity.note_sleep()
 
     def _wants_retry(self, ticket: Ticket, error: ErrorInfo) -> bool:
         when = self._settings.retry_when

@@ -63,6 +63,7 @@ class ItemAttempts(AttemptQueue):
         self._journal = run.journal
         self._lane = run.journal.lane(self._tally.add)
         self._again: deque[Ticket] = deque()  # attempts to hand out again, first
+        self._later: dict[int, tuple[int, float]] = {}  # attempts of items, and when they are due
         self._has_interrupted = False  # whether a pause has put an item back
         self._most_waiting = max(_WAITING_AT_LEAST, _WAITING_PER_SLOT * self.width)
         rate = settings.rate_per_s
@@ -90,6 +91,19 @@ class ItemAttempts(AttemptQueue):
         self._tally.restore(recorded, first_failed)
         if recorded.failed and self._settings.stops_on_error and not self._is_tolerable():
             self._is_closed = True
+
+    def try_later(self, index: int | None, attempt: int, due_at: float) -> None:
+        """Have an item begin with an attempt that waits for its time."""
+        assert index is not None  # each item has one
+        self._later[index] = attempt, due_at
+
+    @property
+    def is_still(self) -> bool:
+        """True if nothing is handed out unless an attempt ends or is due; see `RunningVisit`."""
+        reader = self._reader
+        has_more = not self._is_closed and not reader.is_read_to_its_end
+        may_start = has_more and self._progress.running < self.width
+        return not (may_start or self._again or self._has_own_time())
 
     # Handing out
 
@@ -146,6 +160,11 @@ class ItemAttempts(AttemptQueue):
             if item is NOTHING:
                 return None
             ticket = Ticket(ItemContext(self._context, item, index), index, 1)
+            if index in self._later:
+                attempt, due_at = self._later.pop(index)
+                later = msgspec.structs.replace(ticket, attempt=attempt)
+                self._retry(later, max(0.0, due_at - self._clock.now()))
+                continue
             if type(item) is not ErrorInfo:
                 return ticket
             error = self._run.present(item)

@@ -81,6 +81,18 @@ class SingleAttempt(AttemptQueue):
         while self._has_more():
             await asyncio.shield(self._changed)  # others wait for it
 
+    @property
+    def is_still(self) -> bool:
+        """True if nothing is handed out unless an attempt ends or is due; see `RunningVisit`."""
+        return self._next is None and not self._has_own_time()
+
+    def try_later(self, index: int | None, attempt: int, due_at: float) -> None:
+        """Begin with an attempt that waits for its time."""
+        assert self._next is not None  # nothing was handed out
+        ticket = Ticket(self._next.context, None, attempt)
+        self._next = None
+        self._retry(ticket, max(0.0, due_at - self._clock.now()))
+
     def _has_more(self) -> bool:
         has_first = self._next is not None and not self._is_closed
         return has_first or bool(self._retries or self._held or self._parked)

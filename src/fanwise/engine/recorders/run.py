@@ -36,6 +36,7 @@ from fanwise.engine.starting_point import StartingPoint
 from fanwise.engine.visit import VisitEnd
 from fanwise.errors import AttemptError
 from fanwise.model import (
+    WAKE_PATH,
     CloseWaits,
     ItemCounts,
     Record,
@@ -75,6 +76,7 @@ class RunRecorder:
         self._seq = start.seq
         self._since_s = start.since_s
         self._ran_s = ran_s
+        self._may_have_dozed = record.started_at is not None
         self._paused_items: dict[int, ItemCounts | None] = {}
         self._driven_from = run.services.clock.monotonic()
 
@@ -192,6 +194,8 @@ class RunRecorder:
     def _closings(self, commands: Commands) -> Iterator[CloseWaits]:
         """The changes that close what a task has left open that ends without having waited."""
         for command in commands:
+            if isinstance(command, EndRun) and command.status.is_final and self._may_have_dozed:
+                yield CloseWaits(self._run.run_no, WAKE_PATH)
             if isinstance(command, SettleTask) and may_park(self._plan.tasks[command.task]):
                 path = self._plan.tasks[command.task].name
                 yield CloseWaits(self._run.run_no, inner_path(path, max(command.visit, 1)))
