@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 Packs = Sequence[str | os.PathLike[str]]
 """Pack folders, or folders that hold packs."""
 
+StorePlace = str | os.PathLike[str] | None
+"""The URL of a store, or the path of its file; None for the one that the settings name."""
+
+_LOOK_S = 0.1
+"""Seconds between two looks at whether an owner has released its run."""
 
 _EMITTED_TOGETHER = 1_000
 
@@ -49,15 +54,11 @@ class Emitted(NamedTuple):
     is_new: bool
 
 
-_LOOK_S = 0.1
-"""Seconds between two looks at whether an owner has released its run."""
-
-
 async def arun(
     workflow: Workflow,
     parameters: Mapping[str, Json] | None = None,
     *,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     run_id: str | None = None,
@@ -68,8 +69,8 @@ async def arun(
     """Run a workflow to its end and return the run, also if it failed.
 
     `workflow` is the path of its file, its text in YAML, or its content as a map: a `str` with a
-    line break is text. `store` is the URL of the store (default: `FANWISE_STORE`, else that of
-    the project's `fanwise.yaml`, else the user's own); `packs` are further pack folders, and
+    line break is text. `store` is the URL of the store, or its path (default: `FANWISE_STORE`, else
+    that of the project's `fanwise.yaml`, else the user's own); `packs` are more pack folders, and
     `actions` functions made by `@fanwise.action`. `tags` are words by which the run can be found. A
     run for which the workflow's `concurrency` has no slot waits for one, at most `wait_s` seconds.
 
@@ -90,7 +91,7 @@ def run(
     workflow: Workflow,
     parameters: Mapping[str, Json] | None = None,
     *,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     run_id: str | None = None,
@@ -124,7 +125,7 @@ def submit(
     workflow: Workflow,
     parameters: Mapping[str, Json] | None = None,
     *,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     run_id: str | None = None,
     tags: Collection[str] = (),
@@ -162,7 +163,7 @@ async def aresume(
     run_id: str,
     *,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     force: bool = False,
@@ -188,7 +189,7 @@ def resume(
     run_id: str,
     *,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     force: bool = False,
@@ -218,7 +219,7 @@ async def aretry(
     from_task: str | None = None,
     parameters: Mapping[str, Json] | None = None,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     force: bool = False,
@@ -259,7 +260,7 @@ def retry(
     from_task: str | None = None,
     parameters: Mapping[str, Json] | None = None,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     force: bool = False,
@@ -285,7 +286,7 @@ def retry(
     )
 
 
-async def apause(run_id: str, *, store: str | None = None, wait: bool = True) -> RunDetails:
+async def apause(run_id: str, *, store: StorePlace = None, wait: bool = True) -> RunDetails:
     """Ask the process that drives a run to pause it, and return the run once that has happened.
 
     Nothing new starts, and attempts in flight finish within the grace of that process. Without
@@ -310,7 +311,7 @@ async def apause(run_id: str, *, store: str | None = None, wait: bool = True) ->
     return found
 
 
-def pause(run_id: str, *, store: str | None = None, wait: bool = True) -> RunDetails:
+def pause(run_id: str, *, store: StorePlace = None, wait: bool = True) -> RunDetails:
     """The same as `apause`, for callers without an event loop."""
     from fanwise.engine.blocking import run_blocking
 
@@ -323,7 +324,7 @@ async def acancel(
     run_id: str,
     *,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     wait: bool = True,
@@ -360,7 +361,7 @@ def cancel(
     run_id: str,
     *,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     wait: bool = True,
@@ -383,7 +384,7 @@ def answer(
     fields: Mapping[str, Json] | None = None,
     *,
     by: str | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
 ) -> None:
     """Answer the question that a run asks at `path`, the path of a task or an item of it.
 
@@ -411,7 +412,7 @@ def signal(
     payload: Json = None,
     *,
     by: str | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
 ) -> str | None:
     """Send a signal to a run, and return the path of the task or item whose wait it ends.
 
@@ -436,7 +437,7 @@ def emit(
     key: str | None = None,
     id: str | None = None,
     by: str | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
 ) -> bool:
     """Emit an event, and return whether it is new: it starts runs by triggers, and ends waits.
 
@@ -456,7 +457,7 @@ def emit_all(
     key: str | None = None,
     id: str | None = None,
     by: str | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
 ) -> Iterator[Emitted]:
     """Emit an event of the name for each of `data`; an `id` is for one alone. See `emit`."""
     from fanwise.plan.events import new_event
@@ -478,7 +479,7 @@ def emit_all(
         opened.offer_arrivals()
 
 
-def open_store(store: str | None = None) -> RunStore:
+def open_store(store: StorePlace = None) -> RunStore:
     """The runs of the store at a URL (default: the user's own), to be used as a block.
 
     Raises `StoreError` if there is no store, or it can't be opened.

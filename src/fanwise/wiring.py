@@ -80,7 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_settings(
     *,
-    store: str | None = None,
+    store: str | os.PathLike[str] | None = None,
     packs: Sequence[str | os.PathLike[str]] = (),
     executor: str | None = None,
     processes: int | None = None,
@@ -103,7 +103,9 @@ def read_settings(
     env = dict(os.environ if environment is None else environment)
     _require_text(env)
     limits = _read_limits(env)
-    named = store or env.get("FANWISE_STORE") or _project_store(workflow, limits)
+    named = (
+        (store and os.fspath(store)) or env.get("FANWISE_STORE") or _project_store(workflow, limits)
+    )
     folders = [Path(folder) for folder in env.get("FANWISE_PACKS", "").split(os.pathsep) if folder]
     return Settings(
         store=named or str(_default_store(env)),
@@ -413,7 +415,7 @@ def _as_text(workflow: Mapping[str, object]) -> bytes:
 @contextmanager
 def open_engine(
     *,
-    store: str | None = None,
+    store: str | os.PathLike[str] | None = None,
     settings: Settings | None = None,
     create: bool = True,
     grace_s: float | None = None,
