@@ -373,7 +373,7 @@ def load_to_retry(
 def retry_notes(
     records: Records, record: RunRecord, settings: Settings, from_task: str | None = None
 ) -> RerunNotes:
-    """What a retry of a recorded run would do with each task; nothing is done, no code is run.
+    """Return what a retry of a run would do with each task; nothing is done, no code is run.
 
     Raises what a retry raises.
     """
