@@ -139,7 +139,7 @@ def _notes(call: Call, run: RunRecord, from_task: str | None) -> tuple[RerunNote
     """The effects of a retry. Raises a `ConflictError` if there is nothing to retry."""
     if not run.status.is_final:
         raise RunNotOverError(
-            f"run {run.id} isn't over yet, so nothing of it can be made again.",
+            f"run {run.id} isn't over yet, so nothing of it can be retried.",
             run_id=run.id,
             status=run.status,
             hint="Wait for its end, or resume it if nobody drives it.",

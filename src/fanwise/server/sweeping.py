@@ -21,7 +21,7 @@ class Sweeper:
         self._again = False
 
     def wake(self) -> None:
-        """Sweep now, or once more after the sweep that goes on."""
+        """Sweep now, or once more after the present sweep."""
         with self._lock:
             self._again = True
             if self._sweeps:
@@ -34,7 +34,7 @@ class Sweeper:
             try:
                 for _ in self._store.delete_orphans():
                     pass
-            except StoreError as error:  # the next sweep, or `fanwise prune`, goes on with it
+            except StoreError as error:  # the next sweep, or `fanwise prune`, does the rest
                 _log.warning("what deleted runs have left isn't swept up: %s", error)
 
     def _is_wanted(self) -> bool:
