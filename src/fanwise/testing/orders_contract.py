@@ -99,7 +99,7 @@ class OrdersContract:
         assert list(_claim(store)) == []
 
     def test_a_run_that_is_taken_by_hand_has_no_order(self, store: Store) -> None:
-        """Whoever takes it says by himself what becomes of it."""
+        """The one who takes it says what becomes of it."""
         run, token = _driven(store, Status.FAILED)
         assert store.order(run, _RETRY, Submission(), after=token)
         engine_no = store.enroll(an_owner())
