@@ -22,6 +22,7 @@ from fanwise.testing.shares_contract import SharesContract
 from fanwise.testing.slots_contract import SlotsContract
 from fanwise.testing.store_contract import StoreContract
 from fanwise.testing.stores import FailingStore, GatedStore, MemoryStore, RefusingStore
+from fanwise.testing.tiles_contract import TilesContract
 from fanwise.testing.waits_contract import WaitsContract
 
 
@@ -32,6 +33,7 @@ class AllContracts(
     SlotsContract,
     SharesContract,
     WaitsContract,
+    TilesContract,
     FiresContract,
     ArrivalsContract,
     AccessContract,
