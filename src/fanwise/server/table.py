@@ -7,6 +7,7 @@ from typing import Final
 from fanwise.server import (
     control,
     engines,
+    hooks,
     items,
     logs,
     runs,
@@ -32,6 +33,7 @@ TABLE: Final[tuple[Route, ...]] = (
     *triggers.ROUTES,
     *waits.ROUTES,
     *engines.ROUTES,
+    *hooks.ROUTES,
     *sessions.ROUTES,
     *tokens.ROUTES,
     *versions.ROUTES,
