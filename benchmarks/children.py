@@ -24,7 +24,7 @@ from fanwise.units import show_bytes
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-FEW_AND_MANY = (2_000, 20_000)
+FEW_AND_MANY = (20_000, 200_000)  # with fewer, caches of a fixed size have yet to fill
 
 _CONCURRENCY = 100
 _PROMISED = 12_000  # items a second

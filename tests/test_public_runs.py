@@ -192,6 +192,13 @@ def test_a_text_is_named_so_and_a_line_is_a_path(store: str) -> None:
         fanwise.run("nix.yaml", store=store)
 
 
+def test_a_store_may_be_given_as_a_path(store: str) -> None:
+    """As every function that takes a file takes it."""
+    done = fanwise.run(TEXT, store=Path(store), actions=[check])
+    with fanwise.open_store(Path(store)) as opened:
+        assert [run.id for run in opened.runs()] == [done.id]
+
+
 def test_a_taken_id_starts_nothing(store: str) -> None:
     """So whoever starts the same run twice starts it once."""
     flow = {"tasks": [{"name": "a", "action": "core.noop"}]}

@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "python.md"
 HEADING = "## Reference\n"
 
 _GROUPS = {
-    "Runs": ["run", "submit", "resume", "retry", "pause", "cancel", "answer", "signal"],
+    "Runs": ["run", "submit", "resume", "retry", "pause", "cancel", "answer", "signal", "emit"],
     "Keys and values": ["kv.get", "kv.set", "kv.delete", "kv.entries"],
     "Recorded runs": [
         "open_store",

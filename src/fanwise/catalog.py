@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from fanwise.model import KvChange, Limits, WaitRequest
+from fanwise.model import Arrival, KvChange, Limits, WaitRequest
 from fanwise.trace_ids import traceparent
 
 
@@ -130,7 +130,7 @@ WAITING_ACTIONS = frozenset({"core.ask", "core.wait"})
 """The actions that wait for an answer or a signal, without a slot and without a process."""
 
 
-ENGINE_ACTIONS = WAITING_ACTIONS | {"core.kv_set", "core.kv_delete"}
+ENGINE_ACTIONS = WAITING_ACTIONS | {"core.kv_set", "core.kv_delete", "core.emit"}
 """The actions that stay with the engine, which alone writes to the store."""
 
 
@@ -212,6 +212,10 @@ async def _no_store(change: KvChange) -> int:
     raise RuntimeError(f'the key "{change.name}" can\'t be changed: there is no store here')
 
 
+async def _no_bus(event: Arrival) -> bool:
+    raise RuntimeError(f'the event "{event.name}" can\'t be emitted: there is no store here')
+
+
 class ActionContext(msgspec.Struct, frozen=True):
     """Facts about an attempt, for an action with a parameter annotated with this class.
 
@@ -222,7 +226,8 @@ class ActionContext(msgspec.Struct, frozen=True):
     `await context.sleep(seconds)` waits. When that is over is recorded first, so that an attempt
     that is retried after a crash waits just for the rest. It is for `async def` actions.
 
-    `change_key` makes a change of a key of the store; it is for the core pack.
+    `change_key` makes a change of a key of the store, and `emit` records an event; both are for the
+    core pack.
     """
 
     run_id: str
@@ -237,6 +242,7 @@ class ActionContext(msgspec.Struct, frozen=True):
     folder: str
     sleep: Callable[[float], Awaitable[None]]
     change_key: Callable[[KvChange], Awaitable[int]] = _no_store
+    emit: Callable[[Arrival], Awaitable[bool]] = _no_bus
 
     @property
     def traceparent(self) -> str:

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from fanwise.wiring import (
     Actions,
     Settings,
+    StorePlace,
     Workflow,
     detached,
     load_plan,
     load_recorded,
     load_to_retry,
+    new_token,
     open_engine,
     open_existing,
+    open_fires,
     read_settings,
     runs_of,
     submit_run,
@@ -27,7 +31,7 @@ from fanwise.wiring import (
 )
 
 if TYPE_CHECKING:
-    from fanwise.model import RequestKind, Run
+    from fanwise.model import Arrival, RequestKind, Run
     from fanwise.ports import Observer
     from fanwise.run_store import RunDetails, RunStore
     from fanwise.values import Json
@@ -35,15 +39,25 @@ if TYPE_CHECKING:
 Packs = Sequence[str | os.PathLike[str]]
 """Pack folders, or folders that hold packs."""
 
+
 _LOOK_S = 0.1
 """Seconds between two looks at whether an owner has released its run."""
+
+_EMITTED_TOGETHER = 1_000
+
+
+class Emitted(NamedTuple):
+    """An event that was emitted; it isn't new if its id was known already."""
+
+    id: str
+    is_new: bool
 
 
 async def arun(
     workflow: Workflow,
     parameters: Mapping[str, Json] | None = None,
     *,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     executor: str | None = None,
@@ -57,8 +71,8 @@ async def arun(
     """Run a workflow to its end and return the run, also if it failed.
 
     `workflow` is the path of its file, its text in YAML, or its content as a map: a `str` with a
-    line break is text. `store` is the URL of the store (default: `FANWISE_STORE`, else that of
-    the project's `fanwise.yaml`, else the user's own); `packs` are further pack folders, and
+    line break is text. `store` is the URL of the store, or its path (default: `FANWISE_STORE`, else
+    that of the project's `fanwise.yaml`, else the user's own); `packs` are more pack folders, and
     `actions` functions made by `@fanwise.action`. `executor` is where actions run, `local`,
     `process` or `ray`, of tasks that don't say it; `processes` is how many processes they may have,
     and `ray` the address of a cluster; the defaults are the settings. `tags` are words by which the
@@ -89,7 +103,7 @@ def run(
     workflow: Workflow,
     parameters: Mapping[str, Json] | None = None,
     *,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     executor: str | None = None,
@@ -129,7 +143,7 @@ def submit(
     workflow: Workflow,
     parameters: Mapping[str, Json] | None = None,
     *,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     run_id: str | None = None,
     tags: Collection[str] = (),
@@ -167,7 +181,7 @@ async def aresume(
     run_id: str,
     *,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     executor: str | None = None,
@@ -199,7 +213,7 @@ def resume(
     run_id: str,
     *,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     executor: str | None = None,
@@ -235,7 +249,7 @@ async def aretry(
     from_task: str | None = None,
     parameters: Mapping[str, Json] | None = None,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     executor: str | None = None,
@@ -281,7 +295,7 @@ def retry(
     from_task: str | None = None,
     parameters: Mapping[str, Json] | None = None,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     executor: str | None = None,
@@ -313,7 +327,7 @@ def retry(
     )
 
 
-async def apause(run_id: str, *, store: str | None = None, wait: bool = True) -> RunDetails:
+async def apause(run_id: str, *, store: StorePlace = None, wait: bool = True) -> RunDetails:
     """Ask the process that drives a run to pause it, and return the run once that has happened.
 
     Nothing new starts, and attempts in flight finish within the grace of that process. Without
@@ -338,7 +352,7 @@ async def apause(run_id: str, *, store: str | None = None, wait: bool = True) ->
     return found
 
 
-def pause(run_id: str, *, store: str | None = None, wait: bool = True) -> RunDetails:
+def pause(run_id: str, *, store: StorePlace = None, wait: bool = True) -> RunDetails:
     """The same as `apause`, for callers without an event loop."""
     from fanwise.engine.blocking import run_blocking
 
@@ -351,7 +365,7 @@ async def acancel(
     run_id: str,
     *,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     wait: bool = True,
@@ -388,7 +402,7 @@ def cancel(
     run_id: str,
     *,
     secrets: Mapping[str, Json] | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
     wait: bool = True,
@@ -411,7 +425,7 @@ def answer(
     fields: Mapping[str, Json] | None = None,
     *,
     by: str | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
 ) -> None:
     """Answer the question that a run asks at `path`, the path of a task or an item of it.
 
@@ -439,7 +453,7 @@ def signal(
     payload: Json = None,
     *,
     by: str | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
 ) -> str | None:
     """Send a signal to a run, and return the path of the task or item whose wait it ends.
 
@@ -457,7 +471,56 @@ def signal(
     return None if wait is None else wait.path
 
 
-def open_store(store: str | None = None) -> RunStore:
+def emit(
+    name: str,
+    data: Json = None,
+    *,
+    key: str | None = None,
+    id: str | None = None,
+    by: str | None = None,
+    store: StorePlace = None,
+) -> bool:
+    """Emit an event, and return whether it is new: it starts runs by triggers, and ends waits.
+
+    `key` is the key that a wait may ask for. An `id` that is known already changes nothing; without
+    one it is a new one. `by` names the sender, by default the user of this process. Raises
+    `UsageError` for a name, an id or data that can't be, `ResultError` for data that isn't JSON,
+    and `StoreError`.
+    """
+    (found,) = emit_all(name, [data], key=key, id=id, by=by, store=store)
+    return found.is_new
+
+
+def emit_all(
+    name: str,
+    data: Iterable[Json],
+    *,
+    key: str | None = None,
+    id: str | None = None,
+    by: str | None = None,
+    store: StorePlace = None,
+) -> Iterator[Emitted]:
+    """Emit an event of the name for each of `data`; an `id` is for one alone. See `emit`."""
+    from fanwise.plan.events import new_event
+
+    settings, who = read_settings(store=store), by or this_user()
+
+    def event_of(value: Json) -> Arrival:
+        return new_event(
+            name, value, settings.limits, id=new_token() if id is None else id, key=key, by=who
+        )
+
+    with open_fires(settings) as opened:
+        each = iter(data)
+        while events := [event_of(value) for value in islice(each, _EMITTED_TOGETHER)]:
+            new = opened.arrive(events)
+            yield from (
+                Emitted(event.id, is_new) for event, is_new in zip(events, new, strict=True)
+            )
+        opened.offer_arrivals()
+
+
+def open_store(store: StorePlace = None) -> RunStore:
     """The runs of the store at a URL (default: the user's own), to be used as a block.
 
     Raises `StoreError` if there is no store, or it can't be opened.

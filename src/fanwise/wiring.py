@@ -49,6 +49,9 @@ Workflow = str | os.PathLike[str] | Mapping[str, object]
 A `str` with a line break is text, and any other `str` is a path.
 """
 
+StorePlace = str | os.PathLike[str] | None
+"""The URL of a store, or the path of its file; None for the one that the settings name."""
+
 Actions = Sequence[Callable[..., object]]
 """Functions made actions by `@fanwise.action`."""
 
@@ -80,7 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_settings(
     *,
-    store: str | None = None,
+    store: str | os.PathLike[str] | None = None,
     packs: Sequence[str | os.PathLike[str]] = (),
     executor: str | None = None,
     processes: int | None = None,
@@ -103,7 +106,9 @@ def read_settings(
     env = dict(os.environ if environment is None else environment)
     _require_text(env)
     limits = _read_limits(env)
-    named = store or env.get("FANWISE_STORE") or _project_store(workflow, limits)
+    named = (
+        (store and os.fspath(store)) or env.get("FANWISE_STORE") or _project_store(workflow, limits)
+    )
     folders = [Path(folder) for folder in env.get("FANWISE_PACKS", "").split(os.pathsep) if folder]
     return Settings(
         store=named or str(_default_store(env)),
@@ -400,7 +405,7 @@ def _as_text(workflow: Mapping[str, object]) -> bytes:
 @contextmanager
 def open_engine(
     *,
-    store: str | None = None,
+    store: str | os.PathLike[str] | None = None,
     settings: Settings | None = None,
     create: bool = True,
     grace_s: float | None = None,
@@ -775,7 +780,7 @@ def triggered_runs(
 
 
 def open_fires(settings: Settings) -> Store:
-    """The store for firing triggers by hand, to be used as a block; made if there is none."""
+    """The store for events and fires by hand, to be used as a block; made if there is none."""
     from fanwise.stores import open_store
 
     return open_store(settings.store)

@@ -53,9 +53,10 @@ def test_an_answer_is_a_line_without_its_query(tmp_path: Path):
 
 
 def test_a_server_that_can_serve_says_so_to_all(served: Served):
-    """A supervisor has no token."""
-    answer = served.ask("/readyz", token=None)
-    assert (answer.status, answer.json) == (200, {"ready": True})
+    """A supervisor has no token, and may ask by an address that the server has no name for."""
+    for host in (served.host, "10.1.2.3:8420"):
+        answer = served.ask("/readyz", token=None, headers={"Host": host})
+        assert (answer.status, answer.json) == (200, {"ready": True})
     assert served.ask("/x-readyz", token=None).status == 404
 
 

@@ -13,6 +13,7 @@ from fanwise.cli.commands.bench import bench
 from fanwise.cli.commands.control import cancel, pause
 from fanwise.cli.commands.db import check, upgrade
 from fanwise.cli.commands.demo import demo
+from fanwise.cli.commands.emit import emit
 from fanwise.cli.commands.engines import engines
 from fanwise.cli.commands.export import export
 from fanwise.cli.commands.fires import fires, pause_trigger, resume_trigger
@@ -110,6 +111,11 @@ _EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     signal: (
         "fanwise signal 20260305-090702-k3xq payment.done --key order-7",
         """fanwise signal 20260305 payment.done --payload '{"amount": 12}'""",
+    ),
+    emit: (
+        """fanwise emit report.wanted --data '{"day": "2026-03-05"}'""",
+        "fanwise emit order.paid --key order-7 --id payment-4711",
+        "fanwise emit entry.found --lines entries.jsonl",
     ),
     recover: ("fanwise recover", "fanwise recover --json"),
     submit: (

@@ -26,7 +26,7 @@ from fanwise.engine.evaluate import bounded
 from fanwise.engine.masking import Masker
 from fanwise.engine.visit import Visit
 from fanwise.errors import AttemptError, InputError, LimitError, Place, ResultError
-from fanwise.model import KvChange, Limits
+from fanwise.model import Arrival, KvChange, Limits
 from fanwise.plan import PlannedInput, Value
 from fanwise.plan.snapshot import (
     Snapshot,
@@ -85,6 +85,9 @@ class Surroundings(Protocol):
 
     async def change_key(self, change: KvChange) -> int:
         """Make a change of a key of the store, and return its version after it."""
+
+    async def emit(self, event: Arrival) -> bool:
+        """Record an event, and return whether it is new."""
 
     def open_log(self, path: Callable[[Ticket], str]) -> AttemptLog:
         """A log of attempts, one after the other; `path` gives the path of each."""
@@ -262,6 +265,7 @@ class VisitCall:
             folder=self._folder,
             sleep=around.sleeper(ticket),
             change_key=around.change_key,
+            emit=around.emit,
         )
 
     def _key(self, ticket: Ticket) -> str:

@@ -15,7 +15,7 @@ from fanwise.engine.masking import Masker
 from fanwise.engine.services import RunServices
 from fanwise.engine.sleeping import Sleeper
 from fanwise.engine.visit import Visit
-from fanwise.model import KvChange, Limits, LogEntry
+from fanwise.model import Arrival, KvChange, Limits, LogEntry
 from fanwise.plan import PlannedTask, Value
 from fanwise.ports import Ticket
 
@@ -115,6 +115,10 @@ class RunSurroundings:
     async def change_key(self, change: KvChange) -> int:
         """Make a change of a key of the store, and return its version after it."""
         return await change_key(self._run.services.kv, self.masker, change)
+
+    async def emit(self, event: Arrival) -> bool:
+        """Record an event, and return whether it is new."""
+        return await self._run.emitter.emit(event)
 
     def open_log(self, path: Callable[[Ticket], str]) -> AttemptLog:
         """A log of attempts, one after the other; `path` gives the path of each."""

@@ -20,6 +20,7 @@ from fanwise.engine.capture import capturing, unheard
 from fanwise.engine.children import run_child
 from fanwise.engine.dozing import DozeWatch
 from fanwise.engine.driver import WorkflowDriver
+from fanwise.engine.emitting import Emitter
 from fanwise.engine.entering import Entrance, LeftOutError, unstarted, wish_of
 from fanwise.engine.handle import RunHandle, RunInbox, end_task
 from fanwise.engine.journal import JournalWriter
@@ -513,6 +514,12 @@ class Engine:
                 self._services.waits,
                 self._services.clock,
                 self._services.limits.waiting,
+            ),
+            emitter=Emitter(
+                self._services.arrivals,
+                prepared.masker,
+                record.id,
+                prepared.context.trigger["depth"] or 0,
             ),
             workflow_folder=Path(record.file).parent,
             caller_folder=Path(record.origin.folder),

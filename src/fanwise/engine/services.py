@@ -14,6 +14,7 @@ from fanwise.catalog import StopFlag
 from fanwise.context import WorkflowContext
 from fanwise.engine.activity import Activity
 from fanwise.engine.describe import describe_error, presentable
+from fanwise.engine.emitting import Emitter
 from fanwise.engine.folders import locate
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.keys import read_keys
@@ -104,6 +105,7 @@ class RunServices(msgspec.Struct, frozen=True):
     stop: StopFlag
     activity: Activity
     parking: Parking
+    emitter: Emitter
     workflow_folder: Path
     caller_folder: Path
     given: frozenset[str]

@@ -43,6 +43,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     below, but at least 16."""
     depth: int = 16
     """Workflows that stand within each other, the run's own included."""
+    event_bytes: int = 2**20
+    """The data of one event, as JSON, and the body of a request to a webhook."""
     kv_bytes: int = 64 * 2**10
     """The value of one key of the store, as JSON."""
     waiting: int = 10_000

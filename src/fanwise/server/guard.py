@@ -66,11 +66,15 @@ class Guard:
         self._threads = threads
         self._new_id = new_id
         self._buckets = Buckets()
+        self._probes: set[object] = set()
 
     def adopt(self, app: web.Application, table: tuple[Route, ...]) -> None:
         """Give an application its routes, with the guard in front of them."""
         for route in table:
-            app.router.add_route(route.method, route.path, self._handler(route))
+            handler = self._handler(route)
+            app.router.add_route(route.method, route.path, handler)
+            if route.is_probe:
+                self._probes.add(handler)
 
         @web.middleware
         async def admit(request: web.Request, handler: _Handle) -> web.StreamResponse:
@@ -91,7 +95,8 @@ class Guard:
     async def _answer(self, request: web.Request, handler: _Handle) -> web.StreamResponse:
         """Check what doesn't depend on the route, and make each failure an answer."""
         try:
-            self._require_own_host(request)
+            if request.match_info.handler not in self._probes:
+                self._require_own_host(request)
             return await handler(request)
         except Refusal as refusal:
             return self._problem(request, refusal.problem, refusal.headers)
@@ -113,7 +118,8 @@ class Guard:
 
     def _handler(self, route: Route) -> _Handle:
         async def handle(request: web.Request) -> web.StreamResponse:
-            self._require_own_page(request, route)
+            if not route.is_probe:
+                self._require_own_page(request, route)
             who = await self._require_role(request, route)
             self._require_rate(request, route, who)
             query = read_query(route.query, _own_query(request, route))

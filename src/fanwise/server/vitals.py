@@ -39,12 +39,13 @@ def _levels(parts: Parts) -> Levels:
 
 
 ROUTES: Final = (
-    Route(method="GET", path="/metrics", handler=get_metrics, role=Role.READ),
+    Route(method="GET", path="/metrics", handler=get_metrics, role=Role.READ, sees_all=True),
     Route(
         method="GET",
         path="/readyz",
         handler=get_readiness,
         is_open="A supervisor asks it, which has no token; it tells one of five words.",
         answer=Ready,
+        is_probe=True,
     ),
 )

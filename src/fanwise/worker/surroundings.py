@@ -15,7 +15,7 @@ from fanwise.engine.folders import locate
 from fanwise.engine.masking import Masker
 from fanwise.errors import WorkerRefusedError
 from fanwise.executors.frames import FromWorker, Sleeping
-from fanwise.model import KvChange
+from fanwise.model import Arrival, KvChange
 from fanwise.plan import Value
 from fanwise.ports import CallSpec, Ticket
 from fanwise.worker.feed import LinkFeed, LinkTicket
@@ -76,6 +76,10 @@ class LinkSurroundings:
     async def change_key(self, change: KvChange) -> int:
         """Refuse: the store is written by the engine alone."""
         raise WorkerRefusedError(f'the key "{change.name}" can\'t be changed from a worker.')
+
+    async def emit(self, event: Arrival) -> bool:
+        """Refuse, in the same way."""
+        raise WorkerRefusedError(f'the event "{event.name}" can\'t be emitted from a worker.')
 
     def slept(self, sleep_no: int) -> None:
         """Wake the attempt whose sleep is over."""

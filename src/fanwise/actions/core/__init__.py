@@ -6,6 +6,7 @@ heavy to import, since validating a workflow imports all of it.
 
 from fanwise.actions.core.basic import do_nothing, give_back, give_up, wait
 from fanwise.actions.core.email import send_message
+from fanwise.actions.core.emit import emit
 from fanwise.actions.core.http import send_request
 from fanwise.actions.core.keys import delete_key, set_key
 from fanwise.actions.core.read_file import read
@@ -18,6 +19,7 @@ __all__ = [
     "ask",
     "delete_key",
     "do_nothing",
+    "emit",
     "give_back",
     "give_up",
     "read",

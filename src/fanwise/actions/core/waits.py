@@ -62,22 +62,22 @@ async def ask(
 async def wait_for_signal(
     event: str | list[str], key: str | None = None, since: Literal["run", "now"] = "run"
 ) -> None:
-    """Wait for a signal to this run, without a slot and without a process.
+    """Wait for a signal to this run or an event, without a slot and without a process.
 
-    The task's `timeout` is the deadline. `fanwise signal RUN NAME` sends one, and so does
-    `fanwise.signal`. A signal ends one wait, the first that it fits.
+    The task's `timeout` is the deadline. `fanwise signal RUN NAME` sends a signal to one run, and
+    `fanwise emit NAME` an event to all. Either ends one wait of a run, the first that it fits.
 
     Input:
-      event  the signal's name, or a list of names of which any will do
-      key    the key that the signal must have; without it any signal of that name will do
-      since  run (default): signals that were sent since the run began count; now: later ones
+      event  the name of the signal or event, or a list of names of which any will do
+      key    the key that it must have; without it any of that name will do
+      since  run (default): what has come since the run began counts; now: what comes later
     Result: {name, key, payload, by, at}
-      payload  the signal's data
+      payload  its data
       by       who has sent it
       at       when the wait ended, in seconds since the epoch
     Errors:
       InputError  there is no name
-      Timeout     no signal has come before the deadline
+      Timeout     nothing has come before the deadline
       LimitError  more waits are open in the run than limits.waiting
     """
     names = (event,) if isinstance(event, str) else tuple(event)

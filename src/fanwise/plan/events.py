@@ -1,0 +1,52 @@
+"""Events that are emitted: what their names and data can be. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fanwise.errors import UsageError
+from fanwise.model import EVENT, Arrival, Limits, is_own_event
+from fanwise.values import encode, freeze, is_storable
+
+_LONGEST: Final = 200
+
+
+def new_event(
+    name: str,
+    data: object,
+    limits: Limits,
+    *,
+    id: str,
+    key: str | None,
+    by: str,
+    depth: int = 0,
+) -> Arrival:
+    """The event to be emitted. Raises `UsageError` for a name, an id or data that can't be.
+
+    Raises `ResultError` for data that isn't JSON.
+    """
+    _require_text("the name of an event", name, "such as report.wanted")
+    if "*" in name or is_own_event(name):
+        raise UsageError(
+            f'no event can be named "{name}".',
+            hint="A * stands for other names, and fanwise itself emits those with fanwise.",
+        )
+    _require_text("the id of an event", id, "such as order-7")
+    if key is not None:
+        _require_text("the key of an event", key, "such as order-7")
+    text = encode(freeze(data, where="data"), where="data")
+    if len(text) > limits.event_bytes:
+        raise UsageError(
+            f"the data of the event has {len(text):,} bytes as JSON; the limit is "
+            f"{limits.event_bytes:,}.",
+            hint="Write it to a file and give its path, or raise limits.event_bytes.",
+        )
+    return Arrival(source=EVENT, name=name, id=id, data=text, key=key, by=by, depth=depth)
+
+
+def _require_text(what: str, text: str, example: str) -> None:
+    is_text = isinstance(text, str) and 0 < len(text.strip()) <= _LONGEST >= len(text)
+    if not is_text or not is_storable(text):
+        raise UsageError(
+            f"{what} is a text of 1 to {_LONGEST} characters.", hint=f"Give one {example}."
+        )
