@@ -29,6 +29,7 @@ BENCHMARKS = {
     "lists": "The lists of a large store, on PostgreSQL and on SQLite",
     "executors": "Items in child processes, against the pools of the standard library",
     "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
+    "triggers": "A thousand triggers due at once, how late they fire, and the cost of waiting",
 }
 """Titles of the benchmarks, in their order. Each is a module of its name."""
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import fanwise
-from tests.server.served import Served
 
 HOSTILE: Final = "<img src=x onerror=alert(1)>"
 
@@ -103,8 +102,3 @@ def run(folder: Path, file: str, parameters: Any = None, **options: Any) -> fanw
         return thread.submit(
             fanwise.run, folder / file, parameters, store=store, actions=ACTIONS, **options
         ).result()
-
-
-def run_at(site: Served, file: str, parameters: Any = None, **options: Any) -> fanwise.Run:
-    """Run a workflow on a server's store, as another process would."""
-    return run(site.folder, file, parameters, **options)

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from tests.page.project import HOSTILE, run_at
+from tests.page.project import HOSTILE, run
 from tests.page.visitor import Visitor
 from tests.server.served import Served
 
@@ -36,7 +36,7 @@ def test_a_run_that_is_made_elsewhere_is_told_and_moves_no_row(
     row = visitor.find("tbody tr", "checked-2")
     before = row.bounding_box()
     count = visitor.find("tbody tr").count()
-    run_at(site, "check.yaml", {"count": 3}, run_id="made-elsewhere")
+    run(site.folder, "check.yaml", {"count": 3}, run_id="made-elsewhere")
     news = visitor.find(".news a")
     expect(news).to_contain_text("1 new run")
     after = row.bounding_box()

@@ -35,6 +35,17 @@ def _axe() -> str:
     return resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 
 
+_HIDE: Final = """hidden => {
+    Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def hide(page: Page, *, hidden: bool = True) -> None:
+    """Make a tab one that nobody looks at, as far as its scripts can tell."""
+    page.evaluate(_HIDE, hidden)
+
+
 class Visitor:
     """A tab that is signed in. `wrong` has all that no page may do."""
 
@@ -67,6 +78,10 @@ class Visitor:
     def text(self) -> str:
         """The text of the content."""
         return self.page.inner_text("main")
+
+    def hide(self) -> None:
+        """Look at another tab."""
+        hide(self.page)
 
     def violations(self) -> list[str]:
         """The rules of accessibility that the page breaks, with the element that does."""

@@ -99,13 +99,13 @@ class Served(NamedTuple):
 
 @contextmanager
 def serving(
-    folder: Path, store_url: str | None = None, *, access_log: Any = None
+    folder: Path, store_url: str | None = None, *, port: int = 0, access_log: Any = None
 ) -> Iterator[Served]:
-    """A server of the project in a folder."""
+    """A server of the project in a folder, at a free port if none is named."""
     url = store_url or str(folder / "runs.db")
     settings = read_settings(store=url, environment={"HOME": str(folder)})
     with open_serving(settings, folder, ServiceWatcher()) as opened:
-        listener = listen("127.0.0.1", 0)
+        listener = listen("127.0.0.1", port)
         port = listener.getsockname()[1]
         parts = parts_of(opened, settings, site_at("127.0.0.1", port), ServerCounts(), access_log)
         tokens = {each.value: str(new_token_text(opened.store, each, each)) for each in Role}

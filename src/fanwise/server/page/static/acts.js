@@ -39,5 +39,9 @@ document.addEventListener("click", async (event) => {
 /** Say what a retry runs and what it keeps, before it does. */
 async function checked(path) {
   const told = await call(`${path}?check=1`, { method: "POST", body: {} });
-  return confirmed("Retry this run?", "An action that runs again has the same idempotency key as before.", "Retry", told.notes);
+  const lines = told.tasks.map((each) => {
+    if (each.failed_items) return `runs ${each.failed_items.toLocaleString("en")} items of ${each.task} again`;
+    return each.is_kept ? `keeps ${each.task}` : `runs ${each.task}${each.reason ? " again" : ""}`;
+  });
+  return confirmed("Retry this run?", "What has succeeded is kept. An action that runs again has the idempotency key that it had.", "Retry", lines);
 }

@@ -91,11 +91,11 @@ function tellRefusal(form, error) {
 onMount("answer", (form) => {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const answer = readFields(form);
-    if (!answer) return;
+    const fields = readFields(form);
+    if (!fields) return;
     const { run, path } = form.dataset, choice = event.submitter?.value;
     try {
-      await call(`runs/${encodeURIComponent(run)}/waits/${encodeURIComponent(path)}/answer`, { method: "POST", body: { choice, answer } });
+      await call(`runs/${encodeURIComponent(run)}/answers`, { method: "POST", body: { path, choice, fields } });
       say(`Answered: ${choice}.`);
       await show({ isNew: false });
     } catch (error) {
@@ -172,6 +172,6 @@ onMount("start", (form) => {
 function showCheck(form, told) {
   const shown = form.querySelector("[data-check]");
   shown.hidden = false;
-  shown.querySelector("pre").textContent = JSON.stringify(told, null, 2);
+  shown.querySelector("pre").textContent = JSON.stringify(told.parameters, null, 2);
   shown.querySelector("h2").focus();
 }

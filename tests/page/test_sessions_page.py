@@ -1,0 +1,114 @@
+"""Signing in, and a page that stays right whatever becomes of the server."""
+
+import re
+from contextlib import ExitStack
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect
+
+import fanwise
+from fanwise.server.identity import SIGN_IN_TICKET_S, Identity
+from fanwise.wiring import new_token, system_clock
+from tests.page.project import make_project, run, store_of
+from tests.page.visitor import Visitor, hide, visiting
+from tests.server.served import Served, serving
+
+
+def test_a_link_signs_in_and_leaves_no_ticket_in_the_address(
+    browser: Browser, site: Served
+) -> None:
+    """The link of a terminal leads to the page; a reload needs it no more."""
+    token_id = site.tokens["admin"].split("_")[1]
+    identity = Identity(site.store, system_clock(), new_token)
+    ticket = identity.new_ticket(token_id, "", SIGN_IN_TICKET_S)
+    with visiting(browser, site, None) as visitor:
+        visitor.open(f"#ticket={ticket}")
+        assert visitor.page.url == f"{site.origin}/"
+        visitor.page.reload()
+        expect(visitor.page.locator("#page")).to_be_visible()
+        visitor.page.get_by_role("button", name="Sign out").click()
+        expect(visitor.page.locator("#signin")).to_be_visible()
+
+
+def test_a_token_signs_in_and_a_wrong_one_is_told(browser: Browser, site: Served) -> None:
+    """Without a session there is a field for a token, and then the page that was asked for."""
+    with visiting(browser, site, None) as visitor:
+        page = visitor.page
+        page.goto(f"{site.origin}/runs/broke")
+        expect(page.locator("#token")).to_be_focused()
+        assert visitor.violations() == []
+        page.keyboard.type("wrong")
+        page.keyboard.press("Enter")
+        expect(page.locator("#signin-problem")).to_contain_text("isn't valid")
+        page.keyboard.type(site.tokens["read"])
+        page.keyboard.press("Enter")
+        expect(visitor.find("h1", "broken")).to_be_visible()
+        assert visitor.find("button", "Retry").count() == 0, "a reader sees no button that acts"
+        visitor.wrong = [each for each in visitor.wrong if "401" not in each]
+
+
+def test_the_page_says_that_it_is_cut_off_and_is_right_again_by_itself(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """While the server is away the page says so; then it shows what has happened meanwhile."""
+    make_project(tmp_path)
+    with ExitStack() as stack:
+        with serving(tmp_path) as first:
+            visitor = stack.enter_context(visiting(browser, first))
+            visitor.open("workflows/broken")
+            fresh = visitor.page.locator("#fresh")
+            expect(fresh).to_have_text("live")
+        expect(fresh).to_have_text("reconnecting", timeout=15_000)
+        run(tmp_path, "broken.yaml", run_id="while-away")
+        stack.enter_context(serving(tmp_path, port=first.port))
+        expect(visitor.find("tbody tr", "while-away")).to_be_visible(timeout=15_000)
+        expect(fresh).to_have_text("live")
+        visitor.wrong = [each for each in visitor.wrong if "ERR_" not in each]
+
+
+def test_a_run_that_is_deleted_says_so_where_it_is_looked_at(
+    visitor: Visitor, site: Served
+) -> None:
+    """A page of a run that is deleted keeps what it shows, and says that it isn't recorded."""
+    run(site.folder, "broken.yaml", run_id="pruned")
+    visitor.open("runs/pruned")
+    expect(visitor.page.locator("#fresh")).to_have_text("live")
+    with fanwise.open_store(store_of(site.folder)) as store:
+        store.delete("pruned")
+    expect(visitor.page.locator("#fresh")).to_have_text("no longer recorded")
+    expect(visitor.find("h1", "broken")).to_be_visible()
+
+
+def test_times_are_right_on_a_machine_whose_clock_and_zone_differ(
+    browser: Browser, site: Served
+) -> None:
+    """Ages count from the server's clock, and times of day are those of the reader's zone."""
+    with visiting(browser, site, timezone_id="Pacific/Auckland") as visitor:
+        visitor.page.clock.set_fixed_time("2030-01-01T00:00:00Z")
+        visitor.open("runs/broke")
+        shown = visitor.find(".facts time").first
+        at = float(shown.get_attribute("data-at") or 0)
+        text = shown.inner_text()
+        local = visitor.page.evaluate(
+            "at => new Date(at * 1000).toLocaleTimeString('en-GB', {hour12: false})", at
+        )
+        assert text.endswith((local, local[:5]))
+        visitor.open("runs")
+        ages = visitor.find("td time").all_inner_texts()
+        assert all(re.fullmatch(r"just now|\d+ (s|min) ago", age) for age in ages), ages
+
+
+def test_tabs_that_are_not_looked_at_hang_up_so_any_number_loads(
+    browser: Browser, site: Served
+) -> None:
+    """A browser has six connections to a server: eight tabs load, and the first is live again."""
+    with visiting(browser, site) as visitor:
+        tabs = [visitor.page]
+        for _ in range(8):
+            tab = tabs[-1]
+            tab.goto(f"{site.origin}/runs")
+            expect(tab.locator("#fresh")).to_have_text("live")
+            hide(tab)
+            tabs.append(visitor.page.context.new_page())
+        hide(tabs[0], hidden=False)
+        expect(tabs[0].locator("#fresh")).to_have_text("live")
