@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from fanwise.model import ItemCounts, Run, RunRecord, Status, TaskSummary, VisitRecord
 from fanwise.reports.lookup import last_visits, names_before
 from fanwise.reports.ownership import Driver, Runs, visit_status
-from fanwise.reports.progress import ItemProgress, ItemSums, SumsOnce, item_progress
+from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.reports.sessions import Sessions, sessions_of
+from fanwise.reports.sums import ItemSums, SumsOnce
 from fanwise.reports.timing import RunTime, Spell, run_time, spells
 from fanwise.values import decode
 
@@ -58,7 +59,7 @@ def overview(runs: Runs, record: RunRecord, names: Collection[str], now: float) 
     visits = records.tasks(record.run_no)
     last = last_visits(visits)
     sums = SumsOnce(records)
-    found = {name: item_progress(sums, visit) for name, visit in last.items()}
+    found = {name: item_progress(records, visit) for name, visit in last.items()}
     progress = {name: each for name, each in found.items() if each is not None}
     sessions, times = None, []
     if record.started_at is not None:

@@ -2,52 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple
 
-from fanwise.model import ItemTimes, ItemTotals, Status, VisitRecord
+from fanwise.model import Status, VisitRecord
 from fanwise.ports import Records
 
 _COUNTED = (Status.SUCCEEDED, Status.FAILED)
-
-
-_ALWAYS: Final = (-math.inf, math.inf)
-
-
-class ItemSums(Protocol):
-    """Sums over the recorded items of visits, as `Records` has them."""
-
-    def item_totals(
-        self, run_no: int, visit_no: int, *, between: tuple[float, float] | None = None
-    ) -> ItemTotals:
-        """Sums over the items, or those that began between two times."""
-
-    def item_times(self, run_no: int, visit_no: int) -> ItemTimes:
-        """The durations of the items."""
-
-
-class SumsOnce:
-    """Implements `ItemSums`: it goes through the items of a visit once for all of its sums."""
-
-    def __init__(self, records: Records) -> None:
-        self._records = records
-        self._totals: dict[tuple[int, int], ItemTotals] = {}
-
-    def item_totals(
-        self, run_no: int, visit_no: int, *, between: tuple[float, float] | None = None
-    ) -> ItemTotals:
-        """Sums over the items, or those that began between two times."""
-        if between is not None and between != _ALWAYS:
-            return self._records.item_totals(run_no, visit_no, between=between)
-        place = run_no, visit_no
-        if place not in self._totals:
-            self._totals[place] = self._records.item_totals(run_no, visit_no)
-        return self._totals[place]
-
-    def item_times(self, run_no: int, visit_no: int) -> ItemTimes:
-        """The durations of the items."""
-        totals = self.item_totals(run_no, visit_no)
-        return self._records.item_times(run_no, visit_no, totals=totals)
 
 
 class ItemProgress(NamedTuple):
@@ -76,7 +36,7 @@ class ItemProgress(NamedTuple):
         return f"{self.shown} item{'' if self.total == 1 else 's'}"
 
 
-def item_progress(records: ItemSums, visit: VisitRecord) -> ItemProgress | None:
+def item_progress(records: Records, visit: VisitRecord) -> ItemProgress | None:
     """Return how far the items of a visit are; None for a visit without items, or not started.
 
     The items of a visit that hasn't come to its own end are counted, since its row has no counts,
@@ -88,6 +48,6 @@ def item_progress(records: ItemSums, visit: VisitRecord) -> ItemProgress | None:
     if counts is not None and visit.status in _COUNTED:
         done = counts.succeeded + counts.failed
         return ItemProgress(counts.total, done, counts.succeeded, counts.failed, visit.attempts)
-    found = records.item_totals(visit.run_no, visit.visit_no)
+    found = records.tile_totals(visit.run_no, visit.visit_no)
     total = visit.items_total if counts is None else counts.total
-    return ItemProgress(total, found.count, found.succeeded, found.failed, found.attempts)
+    return ItemProgress(total, found.items, found.succeeded, found.failed, found.attempts)

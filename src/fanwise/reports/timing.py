@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from fanwise.model import ItemTimes, VisitRecord
-from fanwise.reports.progress import ItemSums
 from fanwise.reports.sessions import Part, Sessions
+from fanwise.reports.sums import ItemSums
 
 
 class Spell(NamedTuple):
