@@ -796,6 +796,13 @@ def trigger_states(settings: Settings) -> Mapping[tuple[str, str], TriggerState]
     return {(state.workflow, state.name): state for state in found}
 
 
+def secret_of(settings: Settings, name: str) -> str | None:
+    """The secret of that name, or None if this process has none."""
+    from fanwise.system import EnvironmentSecrets
+
+    return EnvironmentSecrets(settings.environment).get(name)
+
+
 def new_token(letters: int = 12) -> str:
     """A text of so many letters and digits that comes but once, and that nobody can guess."""
     from fanwise.system import SystemChance

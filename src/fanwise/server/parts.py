@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fanwise.ports import (
     Access,
+    Arrivals,
     Fires,
     Mailbox,
     Maintenance,
@@ -39,6 +40,7 @@ class ServedStore(
     Shares,
     Waits,
     Fires,
+    Arrivals,
     Access,
     Maintenance,
     Protocol,

@@ -6,6 +6,7 @@ from typing import Final
 
 from fanwise.server import (
     engines,
+    hooks,
     items,
     logs,
     runs,
@@ -30,6 +31,7 @@ TABLE: Final[tuple[Route, ...]] = (
     *triggers.ROUTES,
     *waits.ROUTES,
     *engines.ROUTES,
+    *hooks.ROUTES,
     *sessions.ROUTES,
     *tokens.ROUTES,
     *versions.ROUTES,

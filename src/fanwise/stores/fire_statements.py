@@ -104,6 +104,7 @@ FORGET: Final = (
     f" ORDER BY fire_no DESC LIMIT 1 OFFSET {KEPT_FIRES - 1})"
 )
 TWINS: Final = "SELECT count(*) FROM runs WHERE id > :first AND id < :last"
+RUN_OF: Final = f"SELECT run_id FROM fires WHERE {_FIRES_OF} AND key = :key"
 RUN_IDS: Final = (
     f"SELECT key, run_id FROM fires WHERE {_FIRES_OF} AND run_id IS NOT NULL"
     " AND key >= :first AND key <= :last"
