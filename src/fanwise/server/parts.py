@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fanwise.server.identity import Identity
     from fanwise.server.readiness import Readiness
     from fanwise.server.sites import Site
+    from fanwise.server.sweeping import Sweeper
     from fanwise.service.projects import WatchedProject
     from fanwise.telemetry.log_lines import LogLines
     from fanwise.telemetry.serving import ServerCounts
@@ -64,6 +65,7 @@ class Parts(NamedTuple):
     settings: Settings
     site: Site
     identity: Identity
+    sweeper: Sweeper
     clock: Clock
     counts: ServerCounts
     readiness: Readiness

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fanwise.server import (
+    control,
     engines,
     hooks,
     items,
@@ -24,6 +25,7 @@ from fanwise.server.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
     *runs.ROUTES,
+    *control.ROUTES,
     *tasks.ROUTES,
     *items.ROUTES,
     *logs.ROUTES,
