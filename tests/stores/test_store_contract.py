@@ -21,6 +21,7 @@ from fanwise.testing.shares_contract import SharesContract
 from fanwise.testing.slots_contract import SlotsContract
 from fanwise.testing.store_contract import StoreContract
 from fanwise.testing.stores import FailingStore, GatedStore, MemoryStore, RefusingStore
+from fanwise.testing.tiles_contract import TilesContract
 from fanwise.testing.waits_contract import WaitsContract
 
 
@@ -30,6 +31,7 @@ class AllContracts(
     SlotsContract,
     SharesContract,
     WaitsContract,
+    TilesContract,
     FiresContract,
     ArrivalsContract,
     AccessContract,

@@ -225,6 +225,7 @@ def _take(
         free_slot(writer, run_no)
         return None  # somebody resumes it by hand at this moment
     writer.execute(queue_statements.TAKE_SUBMISSION, run_no=run_no)
+    writer.touch(run_no)
     lease = rows.to_lease(writer.read(LEASE, run_no=run_no)[0])
     (state,) = writer.read(queue_statements.STATE, run_no=run_no)
     return Claim(state[0], lease, rows.to_submission(row[:-4]))
@@ -241,6 +242,7 @@ def wait_again(writer: Writer, run_no: int, why: str, tried_by: Owner | None) ->
     if waits:
         writer.execute(queue_statements.IS_PENDING, run_no=run_no)
         free_slot(writer, run_no)
+        writer.touch(run_no)
         writer.announce()
     return waits > 0
 
