@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -56,7 +57,32 @@ tasks:
       options: [approve, reject]
       answer: {note: {type: string}, canary: {type: integer, default: 5}}
 """,
+    "many.yaml": """
+name: many
+tasks:
+  - name: each
+    action: site.many
+    with-items: "{{ range(100000) }}"
+    concurrency: 1000
+    tolerate: 1%
+    input: {number: "{{ item }}"}
+""",
+    "held.yaml": """
+name: held
+tasks:
+  - name: each
+    action: site.held
+    with-items: "{{ range(400) }}"
+    concurrency: 20
+    input: {number: "{{ item }}"}
+""",
 }
+
+REACHED: Final = threading.Event()
+"""The run of `held.yaml` has come to its 100th item."""
+
+GO_ON: Final = threading.Event()
+"""It may go on from there."""
 
 
 @fanwise.action("site.check")
@@ -77,7 +103,23 @@ def read(text: str) -> str:
     raise ValueError(f"no price in {text}")  # the author's line
 
 
-ACTIONS: Final = (check, read)
+@fanwise.action("site.many")
+async def many(number: int) -> None:
+    """Fail for each thousandth number."""
+    if number % 1000 == 13:
+        raise fanwise.ActionError(f"record {number} can't be read", type="BadRecord", retry=False)
+
+
+@fanwise.action("site.held")
+def held(number: int) -> int:
+    """Wait at the 100th number until somebody has looked."""
+    if number >= 100:
+        REACHED.set()
+        GO_ON.wait(30)
+    return number
+
+
+ACTIONS: Final = (check, read, many, held)
 
 
 def make_project(folder: Path) -> None:

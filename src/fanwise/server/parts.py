@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fanwise.ports import (
     Access,
+    Changes,
     Fires,
     Mailbox,
     Maintenance,
@@ -40,6 +41,7 @@ class ServedStore(
     Waits,
     Fires,
     Access,
+    Changes,
     Maintenance,
     Protocol,
 ):

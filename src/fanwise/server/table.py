@@ -11,6 +11,7 @@ from fanwise.server import (
     runs,
     sessions,
     tasks,
+    tiles,
     tokens,
     triggers,
     versions,
@@ -24,6 +25,7 @@ from fanwise.server.routes import Route
 TABLE: Final[tuple[Route, ...]] = (
     *runs.ROUTES,
     *tasks.ROUTES,
+    *tiles.ROUTES,
     *items.ROUTES,
     *logs.ROUTES,
     *workflows.ROUTES,
