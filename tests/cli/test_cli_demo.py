@@ -137,27 +137,22 @@ def test_commands_to_copy_name_the_program_that_is_there(
     assert " fanwise show " in fanwise("demo", "logs", "--lines", "100").out
 
 
-def test_the_demo_can_serve_itself(folder):
-    """Its workflow runs by its own schedule until it is stopped, and its store goes with it."""
-    command = [sys.executable, "-m", "fanwise", "demo", "monitor", "--serve", "--servers", "20"]
+def test_the_demos_can_serve_themselves(folder):
+    """Their workflows run by their own schedules until they are stopped, and their store goes."""
+    sizes = ["--servers", "20", "--lines", "200", "--messages", "20"]
+    command = [sys.executable, "-m", "fanwise", "demo", "--serve", *sizes]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        told = []
+        told, left = [], {"monitor", "logs", "notify"}
         for line in process.stderr:
             told.append(line)
-            if "has succeeded" in line:
-                process.send_signal(signal.SIGTERM)
-        assert process.wait() == 0
+            if done := re.match(r"(\w+)-\S+  has succeeded", line):
+                left.discard(done[1])
+                if not left:
+                    process.send_signal(signal.SIGTERM)
+        assert process.wait() == 0, told
     store = re.search(r"--store (\S+)", "".join(told))
     assert store
     assert not Path(store[1]).parent.exists()
     assert not (folder / "runs.db").exists()
     assert any("monitor/every_five_seconds  fired" in line for line in told)
-
-
-def test_only_the_demo_monitor_serves(fanwise):
-    """In one line."""
-    for name in ((), ("logs",)):
-        told = fanwise("demo", *name, "--serve")
-        assert told.status == 2
-        assert told.err.startswith("--serve takes the demo monitor.")

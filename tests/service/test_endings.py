@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import pytest
 from msgspec.structs import replace
 
-from fanwise.model import ErrorInfo, FireStatus, RunOrigin, RunRecord, Status
+from fanwise.model import EVENT, Arrival, ErrorInfo, FireStatus, RunOrigin, RunRecord, Status
 from fanwise.ports import ProcessState
+from fanwise.service.clock import TriggerClock
 from fanwise.service.interruptions import WATCHED_S
 from fanwise.testing.ownership_contract import an_owner, at_once
 from fanwise.testing.records import a_run
@@ -271,10 +272,10 @@ def test_a_missing_run_fires_once_and_again_after_the_next(world: World) -> None
     assert keys[0] == "missing:2027-01-15T08:00:00Z"
 
 
-def fired(world: World, after_s: float) -> int:
-    """How often the alarm has fired once a new server has looked after so long."""
+def fired(world: World, after_s: float, server: TriggerClock | None = None) -> int:
+    """How often the alarm has fired once a server, or a new one, has looked after so long."""
     world.clock.advance(after_s)
-    server = world.server()
+    server = server or world.server()
     while server.look() == 0:
         pass
     return len(started(world, "alarm", "silent"))
@@ -314,3 +315,39 @@ def test_ends_obey_the_overlap_of_their_trigger(
     world.end(started(world)[0].id)
     server.look()
     assert len(started(world)) == expected.count("ran") + ("held" in expected)
+
+
+def test_many_ends_between_two_looks_raise_no_alarm(world: World) -> None:
+    """The one that was waited for may be on another page of them."""
+    begin(world, alarm_yaml=MISSING.format(more=""))
+    world.clock.advance(3_500)
+    ended(world, "load", "succeeded")
+    for _ in range(150):
+        ended(world, "other")
+    assert fired(world, 200) == 0
+    assert fired(world, 3_500) == 1
+
+
+def emit(world: World, name: str) -> None:
+    arrival = Arrival(source=EVENT, name=name, id=str(world.clock.now()))
+    world.store.arrive([arrival])
+
+
+def test_a_missing_event_fires_once_and_again_after_the_next(world: World) -> None:
+    """Of any name that the pattern fits, also weeks after the last one."""
+    text = MISSING.format(more="").replace("workflow: load, status: succeeded", 'event: "sent.*"')
+    begin(world, alarm_yaml=text.replace("within: 1h", "within: 10d"))
+    day, server = 86_400, world.server()
+    emit(world, "other")
+    world.clock.advance(day)
+    emit(world, "sent.mail")
+    for _ in range(9):
+        assert fired(world, day, server) == 0
+    assert fired(world, day, server) == 1
+    assert fired(world, day, server) == 1
+    emit(world, "other")
+    assert fired(world, 12 * day, server) == 1
+    emit(world, "sent.post")
+    assert fired(world, 0, server) == 1
+    assert fired(world, 5 * day, server) == 1
+    assert fired(world, 6 * day, server) == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from fanwise.model import Arrival, BatchEvent
@@ -53,6 +53,9 @@ class Arrivals(Protocol):
         self, run_no: int, start: int, stop: int, *, limit_bytes: int = PAGE_BYTES
     ) -> Sequence[BatchEvent]:
         """Return the events of the batch that has made a run, in the same way."""
+
+    def latest_events(self, after: float) -> Mapping[str, float]:
+        """Return when events of each name have come last, of those that came after a time."""
 
     def offer_arrivals(self) -> None:
         """Settle the waits of all runs for events that have come. A vain look only reads."""

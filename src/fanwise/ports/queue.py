@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from fanwise.model import Claim, EngineRecord, RunRecord, Submission
+from fanwise.model import Claim, EngineRecord, RunOrder, RunRecord, Submission
 
 
 class Queue(Protocol):
@@ -48,6 +48,23 @@ class Queue(Protocol):
         Does nothing if the engine has beaten again. A run that was being paused on request stays
         with nobody. Leases of other runs stay as they are, and so does an engine that has some;
         otherwise the engine is forgotten.
+        """
+
+    def order(self, run: RunRecord, order: RunOrder, place: Submission, *, after: int) -> bool:
+        """Have a run that nobody drives wait for an engine, which carries an order out.
+
+        It is taken from the lease with the token `after`, 0 for none, and gets that place in a
+        queue if it has none. A run that isn't over is pending then; one that is over stays so until
+        its retry begins. Returns False, and changes nothing, if that isn't its lease any more.
+        """
+
+    def decline(self, run_no: int, why: str) -> None:
+        """Drop the order for a run that the caller has taken, for a reason to be shown."""
+
+    def end_waiting(self, run: RunRecord, by: str) -> bool:
+        """End a run as cancelled that waits in a queue and was never begun.
+
+        Returns whether it is such a run; otherwise nothing has changed.
         """
 
     def engines(self) -> Sequence[EngineRecord]:

@@ -8,10 +8,11 @@ from typing import Protocol
 from fanwise.model import Limits
 from fanwise.ports import Arrivals, Clock, Endings, Fires, Processes, Records
 from fanwise.service.arrivals import ArrivalTurns
-from fanwise.service.endings import MissingTurns, NewEndings, RunTurns
+from fanwise.service.endings import NewEndings, RunTurns
 from fanwise.service.files import FileTurns
 from fanwise.service.folders import Folders
 from fanwise.service.interruptions import Interruptions
+from fanwise.service.missing import MissingTurns
 from fanwise.service.schedules import ScheduleTurns
 from fanwise.service.turns import Decider, MakeRun
 
@@ -41,5 +42,5 @@ def all_deciders(
         "schedule": ScheduleTurns(store, make_run, limits),
         "run": RunTurns(new, store, store, make_run, limits.queued),
         "file": FileTurns(folders, store, make_run, folder, limits.queued),
-        "missing": MissingTurns(new, store, make_run, limits.queued),
+        "missing": MissingTurns(new, store, store, make_run, limits.queued),
     }

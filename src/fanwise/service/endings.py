@@ -1,4 +1,4 @@
-"""Decides triggers that wait for runs of other workflows to end, or for these to fail to come.
+"""Decides triggers that wait for runs of other workflows to end.
 
 Ends are taken up in the order of their numbers, page by page; a trigger's state says up to which.
 So nothing that ended while no server was there is lost.
@@ -24,14 +24,12 @@ from fanwise.ports import Endings, Fires, Records
 from fanwise.service.interruptions import Interruptions
 from fanwise.service.turns import Happening, MakeRun, OpenFires, happened_turn
 from fanwise.triggers.facts import event_facts, utc_text
-from fanwise.triggers.local_times import iso_utc
 from fanwise.triggers.match import EndRules, end_matches
 from fanwise.values import Json, decode, thaw
 
 MOST_DEPTH: Final = 8
 _PAGE: Final = 100
 _RUN: Final = "run"
-_MISSING: Final = "missing"
 _MOST_BYTES: Final = 2**20
 """The largest output or parameters of a run that its end hands on."""
 
@@ -97,13 +95,13 @@ class RunTurns:
         """Return the next turn of a trigger; see `Decider.turn`."""
         fingerprint = owned.trigger.fingerprint
         if state.fingerprint != fingerprint:
-            return _begin(owned, state, now, self._new.last)
+            return begun(owned, state, now, self._new.last)
         found = self._fires.open_fires(state.workflow, state.name)
         open_fires = OpenFires.of(found)
         if released := open_fires.released(owned, self._make_run):
-            return msgspec.structs.replace(_turn(owned, state), fires=released)
+            return msgspec.structs.replace(same_turn(owned, state), fires=released)
         page = self._new.after(state.taken_to)
-        rules = _rules(owned)
+        rules = end_rules(owned)
         happenings = [
             happening
             for each in page.endings
@@ -148,91 +146,24 @@ class RunTurns:
         return Happening(ending.key, ending.ended_at, facts, refusal)
 
 
-class MissingTurns:
-    """The decider of the kind `missing`, for runs.
-
-    A trigger's cursor is the latest end that was waited for, or when it was first seen. Once it has
-    fired it has no next time, until another end comes.
-    """
-
-    def __init__(self, new: NewEndings, fires: Fires, make_run: MakeRun, most_held: int) -> None:
-        self._new = new
-        self._fires = fires
-        self._make_run = make_run
-        self._most_held = most_held
-
-    def begin(self) -> None:
-        """Do nothing: the ends are those that run triggers take up."""
-
-    def is_due(self, owned: Owned, state: TriggerState, now: float) -> bool:
-        """Say whether a trigger has to be decided; see `Decider.is_due`."""
-        if state.fingerprint != owned.trigger.fingerprint or state.has_held:
-            return True
-        is_over = state.next_at is not None and state.next_at <= now
-        return is_over or state.taken_to < self._new.last
-
-    def turn(self, owned: Owned, state: TriggerState, now: float) -> TriggerTurn | None:
-        """Return the next turn of a trigger; see `Decider.turn`."""
-        within_s = _within_s(owned)
-        if state.fingerprint != owned.trigger.fingerprint:
-            begun = _begin(owned, state, now, self._new.last)
-            return msgspec.structs.replace(begun, next_at=now + within_s)
-        found = self._fires.open_fires(state.workflow, state.name)
-        open_fires = OpenFires.of(found)
-        if released := open_fires.released(owned, self._make_run):
-            return msgspec.structs.replace(_turn(owned, state), fires=released)
-        page = self._new.after(state.taken_to)
-        rules = _rules(owned)
-        came = [
-            each.ended_at for each in page.endings if end_matches(rules, each.workflow, each.status)
-        ]
-        since = max(came, default=state.cursor)
-        next_at = since + within_s if came else state.next_at
-        happenings = []
-        if page.is_last and next_at is not None and next_at <= now:
-            happenings.append(_missed(owned, since, next_at, now))
-            next_at = None
-        turn = happened_turn(owned, state, happenings, open_fires, self._make_run, self._most_held)
-        is_same = (page.last, next_at) == (state.taken_to, state.next_at)
-        if is_same and not turn.fires and not turn.cancels:
-            return None
-        return msgspec.structs.replace(
-            turn,
-            cursor=since,
-            fingerprint=owned.trigger.fingerprint,
-            next_at=next_at if page.is_last else now,
-            taken_to=page.last,
-        )
-
-
-def _begin(owned: Owned, state: TriggerState, now: float, last: int) -> TriggerTurn:
+def begun(owned: Owned, state: TriggerState, now: float, last: int) -> TriggerTurn:
     """The turn of a trigger that is new, edited or resumed: it counts from now on."""
     return msgspec.structs.replace(
-        _turn(owned, state), cursor=now, fingerprint=owned.trigger.fingerprint, taken_to=last
+        same_turn(owned, state), cursor=now, fingerprint=owned.trigger.fingerprint, taken_to=last
     )
 
 
-def _turn(owned: Owned, state: TriggerState) -> TriggerTurn:
+def same_turn(owned: Owned, state: TriggerState) -> TriggerTurn:
+    """A turn that changes nothing yet."""
     return TriggerTurn(workflow=owned.plan.name, name=owned.trigger.name, turn=state.turn)
 
 
-def _rules(owned: Owned) -> EndRules:
+def end_rules(owned: Owned) -> EndRules:
+    """The ends that concern a trigger."""
     definition = owned.trigger.definition
     part = definition.run or definition.missing
     assert part is not None  # deciders are given triggers of their kinds
     return EndRules(own=owned.plan.name, workflows=part.workflow or (), statuses=part.status)
-
-
-def _within_s(owned: Owned) -> float:
-    missing = owned.trigger.definition.missing
-    assert missing is not None
-    assert missing.within is not None
-    return missing.within
-
-
-def _missed(owned: Owned, since: float, at: float, now: float) -> Happening:
-    key = f"missing:{iso_utc(int(since))}"
-    return Happening(key, at, event_facts(_MISSING, owned.trigger.name, owned.plan.name, now))
 
 
 def _ended_run(run: RunRecord, ending: Ending) -> dict[str, Json]:

@@ -54,6 +54,10 @@ KEEP_EVENTS: Final = (
 )
 
 ONE: Final = f"SELECT {COLUMNS} FROM arrivals WHERE source = :source AND name = :name AND id = :id"
+LATEST: Final = (
+    f"SELECT name, max(at) FROM arrivals WHERE at > :after AND source = '{EVENT}'"
+    " AND refused IS NULL GROUP BY name"
+)
 DELIVERED: Final = (
     f"SELECT {COLUMNS} FROM deliveries JOIN arrivals"
     " ON arrivals.arrival_no = deliveries.arrival_no"

@@ -73,6 +73,10 @@ class SqlArrivals:
         found = self._database.read(arrival_statements.ONE, source=source, name=name, id=id)
         return to_arrival(found[0]) if found else None
 
+    def latest_events(self, after: float) -> Mapping[str, float]:
+        """Return when events have come last; see `Arrivals.latest_events`."""
+        return dict(self._database.read(arrival_statements.LATEST, after=after))
+
     def delivered(self, workflow: str, name: str, *, most: int) -> Sequence[Arrival]:
         """The first undecided arrivals of a trigger; see `Arrivals.delivered`."""
         found = self._database.read(

@@ -61,6 +61,16 @@ class ArrivalsContract:
         assert (found.key, found.depth, found.data, found.at) == ("k", 2, first.data, clock.now())
         assert store.arrival("webhook", "paid", "1") is None
 
+    def test_the_latest_events_are_known(self, store: Store, clock: ManualClock) -> None:
+        """By their names, after a time; a request to a hook is none."""
+        begun_at = clock.now()
+        store.arrive([an_event("1"), an_event("2", "other")])
+        clock.advance(5)
+        store.arrive([an_event("3"), replace(an_event("4"), source="webhook", name="hook")])
+        assert store.latest_events(begun_at - 1) == {"paid": begun_at + 5, "other": begun_at}
+        assert store.latest_events(begun_at) == {"paid": begun_at + 5}
+        assert store.latest_events(clock.now()) == {}
+
     def test_of_arrivals_at_once_one_is_new(self, store: Store) -> None:
         """However many processes record it."""
         given = at_once(4, lambda _: store.arrive([an_event(str(n)) for n in range(100)]))

@@ -58,9 +58,7 @@ _CopyTo = Annotated[
 
 _Serve = Annotated[
     bool,
-    typer.Option(
-        "--serve", help="For monitor: check the servers every five seconds, until Ctrl-C."
-    ),
+    typer.Option("--serve", help="Serve them as a project, by faster schedules, until Ctrl-C."),
 ]
 
 
@@ -88,7 +86,7 @@ def demo(
         _copy(name, copy, sizes)
         return
     if serve:
-        _serve(name, names, store)
+        _serve(names, store)
         return
     results = {}
     for each, size in names.items():
@@ -132,24 +130,20 @@ def _copy(name: str | None, folder: Path, sizes: Mapping[str, int | None]) -> No
     print_results([f"{folder} has {', '.join(files)}. Begin with the first."])
 
 
-def _serve(name: str | None, sizes: Mapping[str, int], store: str | None) -> None:
-    """Serve the demo in a folder of its own, by its own schedule, only faster."""
+def _serve(sizes: Mapping[str, int], store: str | None) -> None:
+    """Serve demos in a folder of their own, by their own schedules, only faster."""
     from tempfile import TemporaryDirectory
 
     from fanwise.cli.commands.serve import Http, serve_folder
     from fanwise.cli.text.summary import command
-    from fanwise.demos.monitor.served import served
+    from fanwise.demos.served import served
     from fanwise.wiring import read_settings
 
-    if name != "monitor":
-        raise UsageError(
-            "--serve takes the demo monitor.", hint="Use: fanwise demo monitor --serve"
-        )
     with cleaning_up_at_signals(), TemporaryDirectory(prefix="fanwise-demo-") as folder:
         # What isn't over at the end can't be taken up by others, so it goes with the folder.
         named = store or str(Path(folder) / "runs.db")
         settings = read_settings(store=named)
-        with served(Path(folder), sizes[name], say):
+        with served(Path(folder), sizes, say):
             say(f"To look at the runs, in another terminal: {command('runs', store=named)}")
             serve_folder(settings, Path(folder), http=Http())
 
