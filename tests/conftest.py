@@ -26,6 +26,7 @@ pytest.register_assert_rewrite(
     "fanwise.testing.queue_contract",
     "fanwise.testing.resuming_contract",
     "fanwise.testing.store_contract",
+    "fanwise.testing.tiles_contract",
     "fanwise.testing.maintenance_contract",
 )
 

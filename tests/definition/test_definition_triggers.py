@@ -109,6 +109,7 @@ WRONG = [
     ('{a: {schedule: {every: "{{ 5 }}"}}}', "takes a duration such as"),
     ("{a: {cron: 5m}}", 'Did you mean "schedule"?'),
     ("{a: {webhook: {path: b}}}", "so everybody could start runs"),
+    ("{a: {webhook: {path: a/b, secret: none}}}", "takes 1 to 100 letters, digits"),
     (
         "{a: {webhook: {path: p, secret: none}}, b: {webhook: {path: p, secret: none}}}",
         'trigger "a" has the path "p" as well',

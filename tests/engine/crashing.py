@@ -53,6 +53,7 @@ from fanwise.testing.chance import FixedChance
 from fanwise.testing.clock import ManualClock
 from fanwise.testing.jumping_loop import STARTS_AT, JumpingLoop
 from fanwise.testing.stores import FailingStore, MemoryStore
+from fanwise.testing.tiles_contract import require_exact_tiles
 
 When = Literal["before", "after"]
 
@@ -318,6 +319,7 @@ class Life:
             self._elapsed_s = loop.time()
             self._loop = None
             self.commits = failing.commits
+            require_exact_tiles(self.store, "r")
 
     def now(self) -> float:
         """The time of day at which the latest process ended, in seconds since the epoch."""

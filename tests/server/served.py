@@ -99,11 +99,16 @@ class Served(NamedTuple):
 
 @contextmanager
 def serving(
-    folder: Path, store_url: str | None = None, *, port: int = 0, access_log: Any = None
+    folder: Path,
+    store_url: str | None = None,
+    *,
+    port: int = 0,
+    access_log: Any = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Served]:
     """A server of the project in a folder, at a free port if none is named."""
     url = store_url or str(folder / "runs.db")
-    settings = read_settings(store=url, environment={"HOME": str(folder)})
+    settings = read_settings(store=url, environment={"HOME": str(folder), **(environment or {})})
     with open_serving(settings, folder, ServiceWatcher()) as opened:
         listener = listen("127.0.0.1", port)
         port = listener.getsockname()[1]

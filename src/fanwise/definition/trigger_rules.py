@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -9,6 +10,7 @@ from fanwise.definition.literals import TRIGGER_KINDS
 from fanwise.definition.messages import Notes, Path, check_spellings, check_twins
 from fanwise.definition.problems import shown
 
+_is_end = re.compile(r"[A-Za-z0-9._~-]{1,100}").fullmatch
 _TIMES: Final = ("cron", "every", "at")
 
 Written = Mapping[str, object]
@@ -77,6 +79,14 @@ def _check_webhook(path: Path, webhook: Written, notes: Notes) -> None:
             "missing-key",
             f'{notes.subject(path)} has no "secret", so everybody could start runs.',
             'Write secret: "{{ secrets.HOOK }}", or secret: none if everybody may.',
+        )
+    end = webhook.get("path")
+    if isinstance(end, str) and not _is_end(end):
+        notes.at_value(
+            (*path, "path"),
+            "bad-value",
+            f"{notes.subject((*path, 'path'))} takes 1 to 100 letters, digits and . _ ~ -",
+            "Write for example path: report, for requests to /hooks/report.",
         )
     signature = webhook.get("signature")
     if not isinstance(signature, dict):

@@ -20,7 +20,14 @@ from fanwise.model.files import SeenFile, Stamp
 from fanwise.model.kv import LONGEST_KEY, KvChange, KvEntry, is_key
 from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
-from fanwise.model.queues import DEFAULT_QUEUE, Claim, EngineRecord, Submission
+from fanwise.model.queues import (
+    DEFAULT_QUEUE,
+    Claim,
+    EngineRecord,
+    OrderKind,
+    RunOrder,
+    Submission,
+)
 from fanwise.model.records import (
     Discard,
     FileFingerprint,
@@ -60,6 +67,15 @@ from fanwise.model.summaries import (
     TaskSummary,
     driven_span,
 )
+from fanwise.model.tiles import (
+    MAX_KINDS,
+    OTHER_KINDS,
+    TILE_ITEMS,
+    ErrorKind,
+    Tile,
+    VisitProgress,
+    cell,
+)
 from fanwise.model.triggers import (
     DROPPED,
     FireRecord,
@@ -92,8 +108,11 @@ __all__ = [
     "KEPT_ARRIVALS_S",
     "LEASE_S",
     "LONGEST_KEY",
+    "MAX_KINDS",
     "MOST_PRIORITY",
+    "OTHER_KINDS",
     "SHARE_S",
+    "TILE_ITEMS",
     "TRIGGER_FAILED",
     "WAKE_PATH",
     "WHEN_FULL",
@@ -107,6 +126,7 @@ __all__ = [
     "Ending",
     "EngineRecord",
     "ErrorInfo",
+    "ErrorKind",
     "FailedAttempt",
     "FileFingerprint",
     "FireRecord",
@@ -126,6 +146,7 @@ __all__ = [
     "NewFire",
     "OpenFire",
     "OpenWait",
+    "OrderKind",
     "Owner",
     "Record",
     "RecordedEvent",
@@ -135,6 +156,7 @@ __all__ = [
     "Role",
     "Run",
     "RunLimit",
+    "RunOrder",
     "RunOrigin",
     "RunRecord",
     "RunRequest",
@@ -154,9 +176,11 @@ __all__ = [
     "TaskResult",
     "TaskSummary",
     "Ticket",
+    "Tile",
     "Token",
     "TriggerState",
     "TriggerTurn",
+    "VisitProgress",
     "VisitRecord",
     "Wait",
     "WaitKind",
@@ -165,6 +189,7 @@ __all__ = [
     "WaitState",
     "WaitToOpen",
     "Who",
+    "cell",
     "driven_span",
     "inner_path",
     "is_key",

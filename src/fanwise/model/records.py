@@ -9,6 +9,7 @@ import msgspec
 from fanwise.model.arrivals import BatchEvent
 from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status
 from fanwise.model.slots import NamedLimit, RepeatKey, RunLimit
+from fanwise.model.tiles import VisitProgress
 from fanwise.model.waits import CloseWaits, Wait
 
 
@@ -195,10 +196,11 @@ Record = (
     | Discard
     | CloseWaits
     | Wait
+    | VisitProgress
     | BatchEvent
 )
-"""Records of a run. The journal writes all but waits and events of a batch: runs, visits
-and sleeps replace earlier records of them; items, events and logs are added."""
+"""Records of a run. The journal writes all but waits and events of a batch: runs, visits, sleeps
+and progress replace earlier records of them; items, events and logs are added."""
 
 
 class FileFingerprint(msgspec.Struct, frozen=True):

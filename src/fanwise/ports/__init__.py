@@ -53,9 +53,11 @@ from fanwise.ports.store import (
     Pages,
     Records,
 )
+from fanwise.ports.tiles import MOST_CELLS, Changes, Heads, Tiles
 from fanwise.ports.waits import Waits
 
 __all__ = [
+    "MOST_CELLS",
     "PAGE_BYTES",
     "SECRET_PREFIX",
     "Access",
@@ -65,6 +67,7 @@ __all__ = [
     "AttemptLog",
     "CallSpec",
     "Catalog",
+    "Changes",
     "ChunkFeed",
     "Clock",
     "Endings",
@@ -72,6 +75,7 @@ __all__ = [
     "Feed",
     "Fires",
     "Future",
+    "Heads",
     "InputText",
     "Journal",
     "KeyValues",
@@ -98,6 +102,7 @@ __all__ = [
     "Sources",
     "TaskProgress",
     "Ticket",
+    "Tiles",
     "Timer",
     "Waits",
     "is_driven",

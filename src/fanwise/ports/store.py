@@ -29,6 +29,7 @@ from fanwise.model import (
     StoreSize,
     VisitRecord,
 )
+from fanwise.ports.tiles import Tiles
 
 PAGE_BYTES: Final = 4 * 2**20
 """About how much JSON text is read from a store at once."""
@@ -124,7 +125,7 @@ class Pages(Protocol):
         """
 
 
-class Records(Pages, Protocol):
+class Records(Pages, Tiles, Protocol):
     """What people and the engine read. Any thread may call these; they may block."""
 
     def run(self, run_id: str) -> RunRecord | None:
@@ -188,6 +189,7 @@ class Records(Pages, Protocol):
         error: str | None = None,
         label: str | None = None,
         slower_s: float | None = None,
+        kind: int | None = None,
         after: int = -1,
         until: int | None = None,
         limit: int = 1_000,
@@ -199,8 +201,9 @@ class Records(Pages, Protocol):
         It ends early after the item with which all outputs and errors together reach `limit_bytes`.
         Of an output only the first `beginning` characters are given, if that isn't None.
 
-        `error` is the type of the item's error, `label` a part of its label, and `slower_s` a span
-        that its last attempt exceeded. Its index is over `after` and, if given, at most `until`.
+        `error` is the type of the item's error, `label` a part of its label, `slower_s` a span
+        that its last attempt exceeded, and `kind` the number of its kind of errors. Its index is
+        over `after` and, if given, at most `until`.
         """
 
     def item_totals(
@@ -209,13 +212,16 @@ class Records(Pages, Protocol):
         """Sums over the task's recorded items; it walks through them once.
 
         With `between`, only over items whose last attempt began between these times, the second of
-        which isn't among them.
+        which isn't among them. `tile_totals` has most of it without a walk.
         """
 
-    def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
+    def item_times(
+        self, run_no: int, visit_no: int, *, slowest: int = 3, totals: ItemTotals | None = None
+    ) -> ItemTimes:
         """How long the task's items took, with so many of the slowest, the slowest first.
 
-        It walks through the items three times. Of more than 20,000 it gives a sample of durations.
+        It walks through the items three times, or twice if it is given their `totals`. Of more than
+        20,000 it gives a sample of durations.
         """
 
     def logs(

@@ -26,6 +26,7 @@ class ItemFilters(NamedTuple):
     error: str | None = None
     label: str | None = None
     slower_s: float | None = None
+    kind: int | None = None
 
 
 class ItemPages(NamedTuple):
@@ -70,14 +71,10 @@ class ItemPages(NamedTuple):
     def _page(
         self, after: int, until: int | None, limit: int, beginning: int | None
     ) -> Sequence[ItemOutcome]:
-        status, error, label, slower_s = self.filters
         return self.records.items(
             self.run_no,
             self.visit_no,
-            status=status,
-            error=error,
-            label=label,
-            slower_s=slower_s,
+            **self.filters._asdict(),
             after=after,
             until=until,
             limit=limit,

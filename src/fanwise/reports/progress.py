@@ -48,6 +48,6 @@ def item_progress(records: Records, visit: VisitRecord) -> ItemProgress | None:
     if counts is not None and visit.status in _COUNTED:
         done = counts.succeeded + counts.failed
         return ItemProgress(counts.total, done, counts.succeeded, counts.failed, visit.attempts)
-    found = records.item_totals(visit.run_no, visit.visit_no)
+    found = records.tile_totals(visit.run_no, visit.visit_no)
     total = visit.items_total if counts is None else counts.total
-    return ItemProgress(total, found.count, found.succeeded, found.failed, found.attempts)
+    return ItemProgress(total, found.items, found.succeeded, found.failed, found.attempts)

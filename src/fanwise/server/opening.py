@@ -9,6 +9,7 @@ from fanwise.server.identity import SIGN_IN_TICKET_S, Identity
 from fanwise.server.parts import Parts
 from fanwise.server.readiness import Readiness
 from fanwise.server.sites import Site, listen, site_at
+from fanwise.server.sweeping import Sweeper
 from fanwise.server.token_making import LINK_TOKEN, require_link_token
 from fanwise.wiring import new_token, runs_of, system_clock
 
@@ -69,6 +70,7 @@ def parts_of(
         settings=settings,
         site=site,
         identity=Identity(serving.store, clock, new_token),
+        sweeper=Sweeper(serving.store),
         clock=clock,
         counts=counts,
         readiness=Readiness(),

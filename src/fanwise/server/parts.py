@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fanwise.ports import (
     Access,
+    Arrivals,
     Fires,
     Mailbox,
     Maintenance,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from fanwise.server.identity import Identity
     from fanwise.server.readiness import Readiness
     from fanwise.server.sites import Site
+    from fanwise.server.sweeping import Sweeper
     from fanwise.service.projects import WatchedProject
     from fanwise.telemetry.log_lines import LogLines
     from fanwise.telemetry.serving import ServerCounts
@@ -39,6 +41,7 @@ class ServedStore(
     Shares,
     Waits,
     Fires,
+    Arrivals,
     Access,
     Maintenance,
     Protocol,
@@ -62,6 +65,7 @@ class Parts(NamedTuple):
     settings: Settings
     site: Site
     identity: Identity
+    sweeper: Sweeper
     clock: Clock
     counts: ServerCounts
     readiness: Readiness

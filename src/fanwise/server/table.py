@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from fanwise.server import (
+    control,
     engines,
+    hooks,
     items,
     logs,
     runs,
@@ -23,6 +25,7 @@ from fanwise.server.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
     *runs.ROUTES,
+    *control.ROUTES,
     *tasks.ROUTES,
     *items.ROUTES,
     *logs.ROUTES,
@@ -30,6 +33,7 @@ TABLE: Final[tuple[Route, ...]] = (
     *triggers.ROUTES,
     *waits.ROUTES,
     *engines.ROUTES,
+    *hooks.ROUTES,
     *sessions.ROUTES,
     *tokens.ROUTES,
     *versions.ROUTES,

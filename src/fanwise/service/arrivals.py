@@ -184,7 +184,7 @@ class _Sorting:
             raise _UndoneError(FireStatus.REFUSED, reason)
         if trigger.when is None and trigger.batch_key is None:
             return ""
-        facts = _facts_of(self._owned, arrival, self._now)
+        facts = facts_of(self._owned, arrival, self._now)
         if not trigger.admits(facts):
             raise _UndoneError(FireStatus.SKIPPED, "its `when` doesn't hold")
         return trigger.batch_of(facts)
@@ -217,7 +217,7 @@ def _new_fire(
     )
     if fire.status is not FireStatus.RAN:
         return new
-    facts = _facts_of(owned, first, now)
+    facts = facts_of(owned, first, now)
     if gathered:
         facts = FrozenDict({**facts, "event": None, "events": _events(batch, read_batch)})
     return made_fire(owned, new, facts, make_run, is_judged=True)
@@ -228,7 +228,7 @@ def arrival_key(arrival: Arrival) -> str:
     return f"{arrival.source}:{arrival.name}:{arrival.id}"
 
 
-def _facts_of(owned: Owned, arrival: Arrival, now: float) -> FrozenDict:
+def facts_of(owned: Owned, arrival: Arrival, now: float) -> FrozenDict:
     """The facts of a fire of one arrival."""
     trigger = owned.trigger
     return event_facts(

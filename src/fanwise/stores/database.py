@@ -10,7 +10,7 @@ database fails, and `RecordRefusedError` where a value can't be stored as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -19,7 +19,7 @@ import msgspec
 from fanwise.errors import RecordRefusedError
 from fanwise.model import StoreSize
 from fanwise.stores.rows import Row, SqlValue
-from fanwise.stores.schema import Table
+from fanwise.stores.schema import Table, heads
 
 Statement: TypeAlias = str
 
@@ -28,18 +28,33 @@ class Insert(msgspec.Struct, frozen=True, eq=False):
     """An insertion of any number of rows into a table.
 
     A row takes the place of the one that has the same values in the columns `replaces`, if there
-    are any; otherwise such a row is an error. Rows leave out the columns in `without`, which have
-    their defaults then.
+    are any; otherwise such a row is an error. Of that row columns in `merges` become what their
+    expressions say, in which `excluded` is the new row. Rows leave out the columns in `without`,
+    which have their defaults then.
     """
 
     table: Table
     replaces: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    merges: Mapping[str, str] = {}
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns that rows have, in their order."""
         return tuple(name for name in self.table.columns if name not in self.without)
+
+    @property
+    def on_conflict(self) -> str:
+        """The clause for a row that takes the place of another one; empty if none may."""
+        if not self.replaces:
+            return ""
+        # Also the columns that rows leave out: a row that is replaced keeps nothing of its own.
+        changed = [
+            f"{name} = {self.merges.get(name, f'excluded.{name}')}"
+            for name in self.table.columns
+            if name not in self.replaces
+        ]
+        return f" ON CONFLICT ({', '.join(self.replaces)}) DO UPDATE SET {', '.join(changed)}"
 
 
 class Reader(Protocol):
@@ -50,6 +65,15 @@ class Reader(Protocol):
 
     def each(self, query: Statement, **values: SqlValue) -> AbstractContextManager[Iterator[Row]]:
         """The rows one by one, of which the caller need not take all, until the block ends."""
+
+
+HEADS = Insert(heads, replaces=heads.key, merges={"seq": "heads.seq + 1"})
+"""The rows of runs that a transaction has changed; all transactions lock them last."""
+
+
+def head_values(run_nos: Iterable[int]) -> list[SqlValue]:
+    """Return the values of `HEADS` for these runs, in the order in which they are locked."""
+    return [value for run_no in sorted(run_nos) for value in (run_no, 1)]
 
 
 _Result = TypeVar("_Result")
@@ -75,6 +99,9 @@ class Writer(Protocol):
 
     def insert(self, insert: Insert, values: Sequence[SqlValue]) -> None:
         """Insert rows whose values stand one row after the other, at the latest at the end."""
+
+    def touch(self, run_no: int) -> None:
+        """Count a change of a run for those who watch it, once the transaction ends."""
 
     def announce(self) -> None:
         """Wake the processes that wait in `await_change`, once the transaction is committed."""
@@ -133,6 +160,12 @@ class Database(Protocol):
 
         It runs no statement.
         """
+
+    def stamp(self) -> int:
+        """A number for `await_stamp`, which is another one after any commit by others."""
+
+    def await_stamp(self, stamp: int, timeout_s: float) -> bool:
+        """Wait until the stamp is another one, or may be; False after `timeout_s`."""
 
     def close(self) -> None:
         """Close all connections; the database then raises `StoreError`. Closing again is fine."""

@@ -104,6 +104,7 @@ FORGET: Final = (
     f" ORDER BY fire_no DESC LIMIT 1 OFFSET {KEPT_FIRES - 1})"
 )
 TWINS: Final = "SELECT count(*) FROM runs WHERE id > :first AND id < :last"
+RUN_OF: Final = f"SELECT run_id FROM fires WHERE {_FIRES_OF} AND key = :key"
 RUN_IDS: Final = (
     f"SELECT key, run_id FROM fires WHERE {_FIRES_OF} AND run_id IS NOT NULL"
     " AND key >= :first AND key <= :last"
@@ -126,10 +127,6 @@ ASK_ONCE: Final = (
     "INSERT INTO requests (run_no, kind, data) SELECT run_no, :kind, :data FROM leases"
     " WHERE run_no = :run_no AND engine_no IS NOT NULL AND NOT EXISTS"
     " (SELECT 1 FROM requests WHERE requests.run_no = :run_no AND requests.kind = :kind)"
-)
-WAITS_UNSTARTED: Final = (
-    "SELECT submissions.run_no FROM submissions JOIN runs ON runs.run_no = submissions.run_no"
-    " WHERE submissions.run_no = :run_no AND is_waiting AND runs.started_at IS NULL"
 )
 
 

@@ -38,6 +38,7 @@ _Result = TypeVar("_Result")
 _IDLE_MS: Final = 30_000
 _MOST_CONFLICTS: Final = 5
 _KEPT_READERS: Final = 4
+_STAMP_S: Final = 0.2
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 
 _TROUBLES: Final = (psycopg.Error, ValueError, TypeError, OverflowError)
@@ -203,6 +204,20 @@ class PostgresDatabase:
                 self._listener.close()
             self._closed.wait(timeout_s)
             return False
+
+    def stamp(self) -> int:
+        """The same number for all times: nothing is asked."""
+        return 0
+
+    def await_stamp(self, stamp: int, timeout_s: float) -> bool:
+        """Wait for a fifth of a second, after which anything may have changed.
+
+        A NOTIFY would take a lock of the whole server at each commit, also while nobody listens.
+        """
+        if timeout_s <= 0:
+            return False
+        self._closed.wait(min(_STAMP_S, timeout_s))
+        return True
 
     def _require_kept(self, reader: Reader) -> None:
         """Raise `StoreError` if the server has come back without the last commit."""

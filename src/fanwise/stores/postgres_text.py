@@ -42,6 +42,9 @@ _STORAGE: Final = {
     # Rows that change all the time have room for their next version on their own page.
     "engines": "fillfactor=50",
     "leases": "fillfactor=70",
+    "heads": "fillfactor=50",
+    "progress": "fillfactor=50",
+    "tiles": "fillfactor=70",
     # A fifth of the rows, the default, would be far too late for the largest tables.
     "items": "autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02",
     "payloads": "autovacuum_vacuum_scale_factor=0.02",
@@ -115,17 +118,7 @@ class BulkInsert:
         named = f"{insert.table.name} ({', '.join(columns)})"
         self.copy = f"COPY {named} FROM STDIN {_COPY_OPTIONS}"
         self._begin = f"INSERT INTO {named} OVERRIDING SYSTEM VALUE VALUES "
-        # Also the columns that rows leave out: a row that is replaced keeps nothing of its own.
-        changed = [
-            f"{name} = excluded.{name}"
-            for name in insert.table.columns
-            if name not in insert.replaces
-        ]
-        self._end = (
-            f" ON CONFLICT ({', '.join(insert.replaces)}) DO UPDATE SET {', '.join(changed)}"
-            if insert.replaces
-            else ""
-        )
+        self._end = insert.on_conflict
         self._key = [columns.index(name) for name in insert.replaces]
         self._line = _SEPARATOR.join(["%s"] * self._width) + "\n"
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from fanwise.stores.database import Insert, Statement
+from fanwise.stores.database import HEADS, Insert, Statement, head_values
 from fanwise.stores.postgres_session import CHANNEL, Session
 from fanwise.stores.postgres_text import bulk_insert, filled
 from fanwise.stores.rows import Row, SqlValue
@@ -28,6 +28,7 @@ class PostgresTransaction:
         self._waiting = [*begin]
         self._copies: list[bytes] = []
         self._now = now
+        self._touched: set[int] = set()
         self.is_committing = False
 
     def read(self, query: Statement, **values: SqlValue) -> list[Row]:
@@ -59,12 +60,17 @@ class PostgresTransaction:
         else:
             self._waiting += bulk.statements(values)
 
+    def touch(self, run_no: int) -> None:
+        """Count a change of a run when the transaction ends."""
+        self._touched.add(run_no)
+
     def announce(self) -> None:
         """Wake the processes that wait, once the transaction is committed."""
         self._waiting.append(f"NOTIFY {CHANNEL}")
 
     def commit(self) -> None:
         """Send what waits, and end the transaction."""
+        self.insert(HEADS, head_values(self._touched))
         self._waiting.append("COMMIT")
         self.is_committing = True
         self._flush()

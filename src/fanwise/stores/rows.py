@@ -33,15 +33,16 @@ from fanwise.model import (
     Owner,
     Record,
     RecordedEvent,
-    RecordedItems,
     RequestKind,
     RunLimit,
+    RunOrder,
     RunOrigin,
     RunRecord,
     RunRequest,
     Sleep,
     Status,
     Submission,
+    VisitProgress,
     VisitRecord,
 )
 from fanwise.values import decode
@@ -98,17 +99,21 @@ class Rows:
     `labelled_items`, which leave out the columns that would be null: a null costs a driver as much
     as several numbers. So do `short_tasks`, for the millions of steps that children may have; of a
     few rows all are `tasks`, since a statement costs more than nulls.
+
+    `failed` are the items that have failed, each with the place of its `kind_no` in `items`.
     """
 
     __slots__ = (
         "discards",
         "ended",
         "events",
+        "failed",
         "freed",
         "items",
         "labelled_items",
         "logs",
         "payloads",
+        "progress",
         "runs",
         "short_items",
         "short_tasks",
@@ -132,6 +137,8 @@ class Rows:
         self.payloads: list[SqlValue] = []
         self.logs: list[SqlValue] = []
         self.sleeps: list[SqlValue] = []
+        self.progress: list[SqlValue] = []
+        self.failed: list[tuple[ItemOutcome, int]] = []
 
 
 def to_rows(records: Sequence[Record]) -> Rows:
@@ -144,7 +151,7 @@ def to_rows(records: Sequence[Record]) -> Rows:
     short_items, labelled_items = rows.short_items, rows.labelled_items
     runs: dict[int, RunRecord] = {}
     tasks: dict[tuple[int, str, int], VisitRecord] = {}
-    sleeps: dict[tuple[int, str], Sleep] = {}
+    latest: dict[tuple[int, str | int], Sleep | VisitProgress] = {}
     for record in records:
         if isinstance(record, ItemOutcome):
             output, label = record.output, record.label
@@ -179,8 +186,8 @@ def to_rows(records: Sequence[Record]) -> Rows:
             index = OWN if record.index is None else record.index
             rows.logs += (record.run_no, record.visit_no, index, record.at, record.attempt)
             rows.logs += (record.path, record.text)
-        elif isinstance(record, Sleep):
-            sleeps[record.run_no, record.path] = record
+        elif isinstance(record, Sleep | VisitProgress):
+            latest[_key(record)] = record
         elif isinstance(record, Discard | CloseWaits):
             rows.discards.append(record)
         elif isinstance(record, RunRecord):
@@ -190,9 +197,15 @@ def to_rows(records: Sequence[Record]) -> Rows:
     are_many = len(tasks) > _FEW_TASKS
     for task in tasks.values():
         _add_task(rows, task, may_be_short=are_many)
-    for sleep in sleeps.values():
-        rows.sleeps += msgspec.structs.astuple(sleep)
+    for each in latest.values():
+        own = rows.sleeps if isinstance(each, Sleep) else rows.progress
+        own += msgspec.structs.astuple(each)
     return rows
+
+
+def _key(record: Sleep | VisitProgress) -> tuple[int, str | int]:
+    """The key of the row that a record replaces."""
+    return record.run_no, record.path if isinstance(record, Sleep) else record.visit_no
 
 
 def _add_run(rows: Rows, run: RunRecord) -> None:
@@ -232,7 +245,10 @@ def _add_item(rows: Rows, item: ItemOutcome) -> None:
         payload is not None,
         _text(item.item),
         _text(item.earlier),
+        None,
     )
+    if item.status is Status.FAILED:
+        rows.failed.append((item, len(rows.items) - 1))
 
 
 def _add_task(rows: Rows, task: VisitRecord, *, may_be_short: bool) -> None:
@@ -467,23 +483,15 @@ def to_outputs(rows: Iterable[Row], limit_bytes: int) -> list[tuple[int, bytes]]
     return outputs
 
 
-def to_recorded(indexes: Iterable[Row], attempts: int, failures: Iterable[Row]) -> RecordedItems:
-    """Return the items that sorted rows of an index record.
-
-    `attempts` is the number of all items, and `failures` counts those that haven't succeeded, by
-    status.
-    """
-    recorded = Bitmap()
+def add_indexes(bitmap: Bitmap, indexes: Iterable[Row]) -> None:
+    """Add the indexes of rows of one index each, which are sorted."""
     first = end = 0  # of the indexes that follow each other without a gap
     for (index,) in indexes:
         if index != end:
-            recorded.add_range(first, end - 1)
+            bitmap.add_range(first, end - 1)
             first = index
         end = index + 1
-    recorded.add_range(first, end - 1)
-    others: dict[str, int] = dict(failures)
-    succeeded = len(recorded) - sum(others.values())
-    return RecordedItems(recorded, succeeded, others.get("failed", 0), attempts)
+    bitmap.add_range(first, end - 1)
 
 
 def to_begun(rows: Iterable[Row], path: str) -> Bitmap:
@@ -515,9 +523,12 @@ def to_request(kind: str, data: str) -> RunRequest:
     return RunRequest(RequestKind(kind), data.encode())
 
 
+_read_order = msgspec.json.Decoder(RunOrder).decode
+
+
 def to_submission(row: Row) -> Submission:
     """Return the place in a queue of a row of `submissions`, without its number."""
-    _, queue, priority, once, is_waiting, since, tries, why, tried_by, is_held_back = row
+    _, queue, priority, once, is_waiting, since, tries, why, tried_by, is_held_back, order = row
     return Submission(
         queue=queue,
         priority=priority,
@@ -528,6 +539,7 @@ def to_submission(row: Row) -> Submission:
         why=why,
         tried_by=tried_by,
         is_held_back=bool(is_waiting and is_held_back),
+        order=None if order is None else _read_order(order),
     )
 
 

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 16))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 17))
 
 _NUMBER = "BIGINT NOT NULL"
 _TEXT = "TEXT NOT NULL"
@@ -268,11 +268,71 @@ items = Table(
         "has_payload": _SELDOM,
         "item": "TEXT",
         "earlier": "TEXT",
+        "kind_no": "BIGINT",
     },
     key=("run_no", "visit_no", "idx"),
-    indexes={"items_not_succeeded": f"(run_no, visit_no, status, idx) WHERE {NOT_SUCCEEDED}"},
+    indexes={
+        "items_not_succeeded": f"(run_no, visit_no, status, idx) WHERE {NOT_SUCCEEDED}",
+        "items_of_kinds": "(run_no, visit_no, kind_no, idx) WHERE kind_no IS NOT NULL",
+    },
     clustered=True,
 )
+
+# Sums over the items of a tile that ended in one way. A row is exact after each commit, and goes
+# together with the items that it stands for, which are taken back by their statuses.
+tiles = Table(
+    "tiles",
+    {
+        "run_no": _NUMBER,
+        "visit_no": _NUMBER,
+        "tile": _NUMBER,
+        "status": _TEXT,
+        "items": _NUMBER,
+        "attempts": _NUMBER,
+        "busy_s": _TIME,
+        "longest_s": _TIME,
+    },
+    key=("run_no", "visit_no", "tile", "status"),
+    clustered=True,
+)
+
+# The shape of a kind and its parts, which all of its messages have in common, are JSON.
+kinds = Table(
+    "kinds",
+    {
+        "run_no": _NUMBER,
+        "visit_no": _NUMBER,
+        "kind_no": _NUMBER,
+        "type": _TEXT,
+        "shape": _TEXT,
+        "parts": _TEXT,
+        "items": _NUMBER,
+        "idx": _NUMBER,
+        "label": "TEXT",
+        "message": _TEXT,
+    },
+    key=("run_no", "visit_no", "kind_no"),
+    clustered=True,
+)
+
+# What only the engine of a visit in work knows of its items.
+progress = Table(
+    "progress",
+    {
+        "run_no": _NUMBER,
+        "visit_no": _NUMBER,
+        "at": _TIME,
+        "total": "BIGINT",
+        "running": _NUMBER,
+        "waiting": _NUMBER,
+        "per_s": _TIME,
+    },
+    key=("run_no", "visit_no"),
+    clustered=True,
+)
+
+# A number that grows with each change of a run, for those who watch runs.
+heads = Table("heads", {"run_no": _NUMBER, "seq": _NUMBER}, key=("run_no",))
 
 payloads = Table(
     "payloads",
@@ -617,6 +677,7 @@ TABLES = (
     *(runs, tags, engines, leases, requests, submissions),
     *(bounds, slots, waiters, repeats, shares, paces),
     *(tasks, events, items, payloads, logs, sleeps, waits, signals),
+    *(tiles, kinds, progress, heads),
     *(links, arrivals, deliveries, batch_events),
     *(triggers, fires, endings, sequences, watches, seen_files, kv, kv_readings),
     *(tokens, sessions, tickets, audit),

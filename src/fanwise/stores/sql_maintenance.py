@@ -24,6 +24,7 @@ from fanwise.stores.database import Database, Reader, Statement, Writer
 from fanwise.stores.queue_statements import DELETE_SUBMISSION
 from fanwise.stores.slot_statements import DELETE_REPEAT
 from fanwise.stores.sql_ownership import DELETE_LEASE
+from fanwise.stores.tile_statements import DELETE_HEAD
 from fanwise.stores.turns import in_turns
 from fanwise.stores.wait_rows import to_wait
 
@@ -98,6 +99,7 @@ class SqlMaintenance:
             writer.execute(DELETE_SUBMISSION, run_no=run.run_no)
             writer.execute(DELETE_REPEAT, run_no=run.run_no)
             writer.execute(DELETE_LEASE, run_no=run.run_no)
+            writer.execute(DELETE_HEAD, run_no=run.run_no)
             return True
 
         def settle(reader: Reader) -> list[bool]:

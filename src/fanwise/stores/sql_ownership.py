@@ -104,6 +104,7 @@ def give_back(writer: Writer, run_no: int, token: int) -> bool:
             writer.execute(BEAT, engine_no=engine_no)
             writer.execute(_RELEASE, run_no=run_no, token=token, engine_no=engine_no)
             writer.execute(ANSWERED, run_no=run_no)
+            writer.touch(run_no)
             return True
     return False
 
@@ -161,6 +162,7 @@ class SqlOwnership:
             release(writer, limits)
             writer.execute(ANSWERED, run_no=run_no)
             writer.execute(BEAT, engine_no=engine_no)
+            writer.touch(run_no)
             return rows.to_lease(writer.read(LEASE, run_no=run_no)[0])
 
         def settle(reader: Reader) -> list[Lease]:
@@ -185,9 +187,12 @@ class SqlMailbox:
     def send(self, run_no: int, request: RunRequest) -> None:
         """Record a request to the engine that drives the run; lost if no engine does."""
         kind, data = request.kind.value, request.data.decode()
-        self._database.controlling(
-            lambda writer: writer.execute(_SEND, run_no=run_no, kind=kind, data=data)
-        )
+
+        def add(writer: Writer) -> None:
+            writer.execute(_SEND, run_no=run_no, kind=kind, data=data)
+            writer.touch(run_no)
+
+        self._database.controlling(add)
 
     def requests(self, run_no: int) -> Sequence[RunRequest]:
         """Return the requests to the run's present owner, the oldest first."""

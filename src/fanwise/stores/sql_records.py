@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from fanwise.bitmap import Bitmap
 from fanwise.model import (
+    TILE_ITEMS,
     ItemOutcome,
     ItemTimes,
     ItemTotals,
@@ -20,7 +21,9 @@ from fanwise.model import (
 from fanwise.ports import PAGE_BYTES
 from fanwise.stores import rows, statements
 from fanwise.stores.database import Database, Reader, findable
-from fanwise.stores.rows import SqlValue, items_within, steps_within
+from fanwise.stores.rows import Row, SqlValue, items_within, steps_within
+from fanwise.stores.tile_rows import to_totals
+from fanwise.stores.tile_statements import TILE_COUNTS, TILE_TOTALS
 
 _PAGE_EVENTS = 100  # an event may hold the whole result of a task
 _MAX_RUN_IDS = 10_000
@@ -100,14 +103,19 @@ class SqlRecords:
         return [rows.to_event(row) for row in found]
 
     def recorded_items(self, run_no: int, visit_no: int) -> RecordedItems:
-        """The recorded items of a task."""
+        """The recorded items of a task; full tiles aren't looked into."""
         key = {"run_no": run_no, "visit_no": visit_no}
 
         def read(reader: Reader) -> RecordedItems:
-            ((attempts,),) = reader.read(statements.RECORDED_ATTEMPTS, **key)
-            failures = reader.read(statements.RECORDED_FAILURES, **key)
-            with reader.each(statements.RECORDED_INDEXES, **key) as indexes:
-                return rows.to_recorded(indexes, attempts, failures)
+            tile = to_totals(reader.read(TILE_TOTALS, **key))
+            indexes = Bitmap()
+            for start, stop, is_full in _spans(reader.read(TILE_COUNTS, **key)):
+                if is_full:
+                    indexes.add_range(start, stop - 1)
+                    continue
+                with reader.each(statements.INDEXES, **key, start=start, stop=stop) as found:
+                    rows.add_indexes(indexes, found)
+            return RecordedItems(indexes, tile.succeeded, tile.failed, tile.attempts)
 
         return self._database.reading(read)
 
@@ -141,6 +149,7 @@ class SqlRecords:
         error: str | None = None,
         label: str | None = None,
         slower_s: float | None = None,
+        kind: int | None = None,
         after: int = -1,
         until: int | None = None,
         limit: int = 1_000,
@@ -149,7 +158,7 @@ class SqlRecords:
     ) -> Sequence[ItemOutcome]:
         """At most `limit` items in the order of their indexes; see `Records.items`."""
         begins = None if error is None else rows.error_beginning(error)
-        filters = _given(error=begins, label=label, slower_s=slower_s, until=until)
+        filters = _given(error=begins, label=label, slower_s=slower_s, kind=kind, until=until)
         query = statements.items_where(status, filters, is_cut=beginning is not None)
         values = findable(
             {
@@ -181,10 +190,12 @@ class SqlRecords:
             )
         return ItemTotals(*found)
 
-    def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
+    def item_times(
+        self, run_no: int, visit_no: int, *, slowest: int = 3, totals: ItemTotals | None = None
+    ) -> ItemTimes:
         """The durations of the task's items; see `Records.item_times`."""
         key = {"run_no": run_no, "visit_no": visit_no}
-        totals = self.item_totals(run_no, visit_no)
+        totals = totals or self.item_totals(run_no, visit_no)
         part = min(1.0, _SAMPLED_ITEMS / max(totals.count, 1))
         durations = self._database.read(statements.DURATIONS, **key, part=part)
         longest = self._database.read(statements.SLOWEST_ITEMS, **key, limit=slowest)
@@ -229,6 +240,25 @@ class SqlRecords:
                 return rows.to_outputs(found, limit_bytes)
 
         return self._database.reading(read)
+
+
+def _spans(tiles: Iterable[Row]) -> Iterator[tuple[int, int, bool]]:
+    """Spans of indexes that have items, and whether all of their items are there.
+
+    Tiles that follow each other and are alike are one span.
+    """
+    start = stop = 0
+    was_full = False
+    for number, count in tiles:
+        is_full = count == TILE_ITEMS
+        begin = number * TILE_ITEMS
+        if begin != stop or is_full != was_full:
+            if stop > start:
+                yield start, stop, was_full
+            start, was_full = begin, is_full
+        stop = begin + TILE_ITEMS
+    if stop > start:
+        yield start, stop, was_full
 
 
 def _given(**values: SqlValue) -> dict[str, SqlValue]:

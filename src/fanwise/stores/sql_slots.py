@@ -191,6 +191,7 @@ def _make_way(
             kind=request.kind.value,
             data=request.data.decode(),
         )
+        writer.touch(number)
     for number in admission.replaced:
         writer.execute(slot_statements.LEAVE_QUEUE, run_no=number)
         end_unstarted(writer, number, replaced(limit, run_id))
@@ -201,6 +202,7 @@ def end_unstarted(writer: Writer, run_no: int, error: ErrorInfo) -> None:
     """End a run as cancelled that no engine has begun, and that waits no more."""
     text = msgspec.json.encode(error).decode()
     writer.execute(slot_statements.END_UNSTARTED, run_no=run_no, error=text)
+    writer.touch(run_no)
     status = Status.CANCELLED.value
     writer.execute(ending_statements.RUN_ENDED, run_no=run_no, status=status, ended_at=None)
 

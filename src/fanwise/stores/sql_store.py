@@ -13,7 +13,14 @@ from typing import NamedTuple, Self
 from msgspec.structs import replace
 
 from fanwise.model import CloseWaits, Discard, Record, RunRecord, SlotWish
-from fanwise.stores import ending_statements, rows, sql_kv, statements, wait_statements
+from fanwise.stores import (
+    ending_statements,
+    rows,
+    sql_kv,
+    statements,
+    tile_statements,
+    wait_statements,
+)
 from fanwise.stores.database import Database, Reader, Writer, refused
 from fanwise.stores.new_runs import (
     id_is_taken,
@@ -47,7 +54,9 @@ from fanwise.stores.sql_slots import (
     release,
     take_slot,
 )
+from fanwise.stores.sql_tiles import SqlChanges, SqlTiles
 from fanwise.stores.sql_waits import SqlWaits
+from fanwise.stores.tile_rows import Along, VisitKinds, number_kinds
 
 
 class SqlJournal:
@@ -80,16 +89,19 @@ class SqlJournal:
         """Write all of `records` or, with an error, none of them; see `Journal.commit`."""
         try:
             written = rows.to_rows(records)  # before the transaction, to keep that short
+            along = Along(written)
         except (TypeError, ValueError) as error:
             raise refused(self._database.place, error) from error
 
         def write(writer: Writer) -> None:
             limits = lock_keys(writer, limits_of(*written.freed.values()))
             require_tokens(writer, tokens, self._database.place)
-            _write(writer, written)
+            _write(writer, written, along)
             for run_no in written.freed:
                 free_slot(writer, run_no)
             release(writer, limits)
+            for run_no in along.runs:
+                writer.touch(run_no)
 
         added = _first_added(written)
         if added is not None:
@@ -146,7 +158,7 @@ def _start(writer: Writer, run: RunRecord, engine_no: int, waiter_no: int | None
     take_new(writer, run.run_no, engine_no)
 
 
-def _write(writer: Writer, written: rows.Rows) -> None:
+def _write(writer: Writer, written: rows.Rows, along: Along) -> None:
     """Write what one commit holds, after taking back what it discards."""
     for record in written.discards:
         if isinstance(record, Discard):
@@ -160,20 +172,35 @@ def _write(writer: Writer, written: rows.Rows) -> None:
     writer.insert(statements.INSERT_TASKS, written.tasks)
     writer.insert(statements.INSERT_SHORT_TASKS, written.short_tasks)
     writer.insert(statements.INSERT_EVENTS, written.events)
+    for (run_no, visit_no), kinds in along.kinds.items():
+        _number_kinds(writer, run_no, visit_no, kinds, written.items)
+    writer.insert(tile_statements.INSERT_TILES, along.tiles)
     writer.insert(statements.INSERT_SHORT_ITEMS, written.short_items)
     writer.insert(statements.INSERT_LABELLED_ITEMS, written.labelled_items)
     writer.insert(statements.INSERT_ITEMS, written.items)
     writer.insert(statements.INSERT_PAYLOADS, written.payloads)
     writer.insert(statements.INSERT_LOGS, written.logs)
     writer.insert(statements.INSERT_SLEEPS, written.sleeps)
+    writer.insert(statements.INSERT_PROGRESS, written.progress)
     for run_no, status, ended_at in written.ended:
         writer.execute(ending_statements.RUN_ENDED, run_no=run_no, status=status, ended_at=ended_at)
+
+
+def _number_kinds(
+    writer: Writer, run_no: int, visit_no: int, kinds: VisitKinds, items: list[SqlValue]
+) -> None:
+    """Count the failures of a visit by kinds, and write the kind of each among `items`."""
+    found = writer.read(tile_statements.KINDS_TO_NUMBER, run_no=run_no, visit_no=visit_no)
+    values, numbers = number_kinds(kinds, found)
+    for place, kind_no in numbers.items():
+        items[place] = kind_no
+    writer.insert(tile_statements.INSERT_KINDS, values)
 
 
 def _discard(writer: Writer, record: Discard) -> None:
     run_no = record.run_no
     if record.visit_no is not None:
-        of_visit = statements.DISCARD_VISIT if record.whole else [statements.DISCARD_ITEMS]
+        of_visit = statements.DISCARD_VISIT if record.whole else statements.DISCARD_ITEMS
         for statement in of_visit:
             writer.execute(statement, run_no=run_no, visit_no=record.visit_no)
     if record.under:
@@ -200,6 +227,8 @@ def _close(writer: Writer, closing: CloseWaits) -> None:
 class SqlStore(
     SqlJournal,
     SqlRecords,
+    SqlTiles,
+    SqlChanges,
     SqlOwnership,
     SqlMailbox,
     SqlQueue,

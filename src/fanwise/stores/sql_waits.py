@@ -68,6 +68,7 @@ class SqlWaits:
                 if is_new and wait.waits_for is WaitKind.QUESTION:
                     asked.append(_asked(run_id, workflow, wait))
             emit_own(writer, asked)
+            writer.touch(run_no)
             return opened
 
         return self._database.controlling(add)

@@ -25,7 +25,17 @@ from typing import TypeVar
 from fanwise.errors import StoreError
 from fanwise.model import StoreReport, StoreSize
 from fanwise.stores import sqlite_files
-from fanwise.stores.database import Insert, Reader, Settle, Statement, Witness, Writer, findable
+from fanwise.stores.database import (
+    HEADS,
+    Insert,
+    Reader,
+    Settle,
+    Statement,
+    Witness,
+    Writer,
+    findable,
+    head_values,
+)
 from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_maintenance import check_records
 from fanwise.stores.sql_store import SqlStore
@@ -39,6 +49,7 @@ _Result = TypeVar("_Result")
 
 _MOST_PROBLEMS = 20
 _LOOK_S = 0.02
+_STAMP_S = 0.05
 _TICK_S = 0.01  # the longest tick of file systems' clocks
 _SIZE = """
 SELECT page_count * page_size, freelist_count * page_size
@@ -135,6 +146,8 @@ class SqliteDatabase:
         self._idle_readers: list[sqlite3.Connection] = []
         self._controller: sqlite3.Connection | None = None
         self._control = threading.Lock()
+        self._watcher: sqlite3.Connection | None = None
+        self._watch = threading.Lock()
         self._is_closed = False
         self._seen: tuple[int, ...] | None = None  # of the file beside the store
 
@@ -151,6 +164,9 @@ class SqliteDatabase:
         with self._control:
             if self._controller is not None:
                 self._controller.close()
+        with self._watch:
+            if self._watcher is not None:
+                self._watcher.close()
         # The writer goes last: it tidies up the files beside the store, which readers can't.
         if self._writer is not None:
             self._settle_log(self._writer)
@@ -179,8 +195,8 @@ class SqliteDatabase:
         witness: Witness | None = None,
     ) -> _Result:
         """A transaction on the connection that writes; a commit is always answered here."""
-        with self._exclusively() as connection, transaction(connection):
-            return work(_SqliteTransaction(connection))
+        with self._exclusively() as connection:
+            return _changed(connection, work)
 
     def controlling(
         self, work: Callable[[Writer], _Result], settle: Settle[_Result] | None = None
@@ -190,8 +206,7 @@ class SqliteDatabase:
         with self._control, explained(self._path):
             if self._controller is None:
                 self._controller = self._connect(sqlite_files.READ_WRITE)
-            with transaction(self._controller):
-                return work(_SqliteTransaction(self._controller))
+            return _changed(self._controller, work)
 
     def revision(self) -> str:
         """The revision of the schema, or empty text before the first one."""
@@ -239,6 +254,28 @@ class SqliteDatabase:
             time.sleep(_TICK_S)
             stamp = sqlite_files.log_stamp(self._path)
         self._seen = stamp
+        return True
+
+    def stamp(self) -> int:
+        """The file's version, as a connection sees it that never writes.
+
+        Commits of the same connection, which it would miss, are none; of others it misses none.
+        """
+        self._require_open()
+        with self._watch, explained(self._path):
+            if self._watcher is None:
+                self._watcher = self._connect(self._reading_mode)
+            version: int = self._watcher.execute("PRAGMA data_version").fetchone()[0]
+            return version
+
+    def await_stamp(self, stamp: int, timeout_s: float) -> bool:
+        """Wait until the file has another version; it takes some microseconds to look."""
+        until = time.monotonic() + timeout_s
+        while self.stamp() == stamp:
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                return False
+            time.sleep(min(_STAMP_S, left_s))
         return True
 
     @contextlib.contextmanager
@@ -298,10 +335,11 @@ class SqliteDatabase:
 class _SqliteTransaction:
     """A `Reader` and a `Writer` on a connection with an open transaction."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "_touched")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._touched: set[int] = set()
 
     def read(self, query: Statement, **values: SqlValue) -> list[Row]:
         return self._connection.execute(translated(query), values).fetchall()
@@ -322,8 +360,24 @@ class _SqliteTransaction:
         if values:
             bulk_insert(insert).write(self._connection, values)
 
+    def touch(self, run_no: int) -> None:
+        self._touched.add(run_no)
+
+    def count_changes(self) -> None:
+        """Write the heads of the runs that the transaction has changed."""
+        self.insert(HEADS, head_values(self._touched))
+
     def announce(self) -> None:
         """Do nothing: each commit is seen by all who wait."""
+
+
+def _changed(connection: sqlite3.Connection, work: Callable[[Writer], _Result]) -> _Result:
+    """The result of `work` in a transaction on a connection that no other thread uses."""
+    with transaction(connection):
+        writer = _SqliteTransaction(connection)
+        result = work(writer)
+        writer.count_changes()
+    return result
 
 
 def _free(connection: sqlite3.Connection, most: int) -> int:

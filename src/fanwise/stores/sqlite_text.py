@@ -57,15 +57,8 @@ class BulkInsert:
 
     def __init__(self, insert: Insert) -> None:
         columns = insert.columns
-        # Also the columns that rows leave out: a row that is replaced keeps nothing of its own.
-        others = [name for name in insert.table.columns if name not in insert.replaces]
-        changed = [f"{name} = excluded.{name}" for name in others]
         self._begin = f"INSERT INTO {insert.table.name} ({', '.join(columns)}) VALUES "
-        self._end = (
-            f" ON CONFLICT ({', '.join(insert.replaces)}) DO UPDATE SET {', '.join(changed)}"
-            if insert.replaces
-            else ""
-        )
+        self._end = insert.on_conflict
         self._width = len(columns)
         self._row = f"({', '.join('?' * self._width)})"
         largest = min(_MAX_ROWS, _MAX_VALUES // self._width)

@@ -21,6 +21,7 @@ from fanwise.stores.schema import (
     items,
     logs,
     payloads,
+    progress,
     runs,
     sleeps,
     tags,
@@ -113,8 +114,10 @@ EVENTS_OF_KINDS = f"{_EVENTS} AND kind IN (:kind, :other) ORDER BY seq"
 
 _OF_VISIT = "items.run_no = :run_no AND items.visit_no = :visit_no"
 _ITEM_OUTPUT = "coalesce(payloads.data, items.output)"
-_ITEM_COLUMNS = _columns(items, output=_ITEM_OUTPUT, has_payload="")
-_CUT_ITEM_COLUMNS = _columns(items, output=f"substr({_ITEM_OUTPUT}, 1, :beginning)", has_payload="")
+_ITEM_COLUMNS = _columns(items, output=_ITEM_OUTPUT, has_payload="", kind_no="")
+_CUT_ITEM_COLUMNS = _columns(
+    items, output=f"substr({_ITEM_OUTPUT}, 1, :beginning)", has_payload="", kind_no=""
+)
 _ITEMS_AND_PAYLOADS = _with_payloads(items, "items.idx")
 _PAGE_OF_ITEMS = f"FROM {_ITEMS_AND_PAYLOADS} WHERE {_OF_VISIT}"
 _ITEM_FILTERS = {
@@ -123,16 +126,20 @@ _ITEM_FILTERS = {
     "label": "replace(items.label, :label, '') != items.label",
     "slower_s": "items.duration_s > :slower_s",
     "until": "items.idx <= :until",
+    "kind": "items.kind_no = :kind",
 }
 
 # A planner goes through all items by their primary key unless the small index is all it needs.
-_FOUND = (
-    f"(SELECT idx FROM items WHERE {_OF_VISIT} AND idx > :after AND status = :status"
-    f" AND {NOT_SUCCEEDED}) AS found"
-)
-_PAGE_OF_FOUND = (
-    f"FROM {_ITEMS_AND_PAYLOADS} JOIN {_FOUND} ON found.idx = items.idx WHERE {_OF_VISIT}"
-)
+_FOUND = f"SELECT idx FROM items WHERE {_OF_VISIT} AND idx > :after"
+_BY_STATUS = f"{_FOUND} AND status = :status AND {NOT_SUCCEEDED}"
+_BY_KIND = f"{_FOUND} AND kind_no = :kind"
+
+
+def _page_of(found: Statement) -> str:
+    return (
+        f"FROM {_ITEMS_AND_PAYLOADS} JOIN ({found}) AS found ON found.idx = items.idx"
+        f" WHERE {_OF_VISIT}"
+    )
 
 
 def items_where(status: Status | None, filters: Iterable[str], *, is_cut: bool) -> Statement:
@@ -141,13 +148,16 @@ def items_where(status: Status | None, filters: Iterable[str], *, is_cut: bool) 
     With `is_cut` only beginnings of outputs are read.
     """
     columns = _CUT_ITEM_COLUMNS if is_cut else _ITEM_COLUMNS
-    wanted = "".join(f" AND {_ITEM_FILTERS[name]}" for name in filters)
-    if status is None or status is Status.SUCCEEDED:
-        if status is not None:
-            wanted = f" AND items.status = :status{wanted}"
+    names = list(filters)
+    wanted = "".join([f" AND {_ITEM_FILTERS[name]}" for name in names])
+    if status is not None:
+        wanted = f" AND items.status = :status{wanted}"
+    if "kind" in names:
+        page = f"{_page_of(_BY_KIND)}{wanted} ORDER BY found.idx"
+    elif status is None or status is Status.SUCCEEDED:
         page = f"{_PAGE_OF_ITEMS} AND items.idx > :after{wanted} ORDER BY items.idx"
     else:
-        page = f"{_PAGE_OF_FOUND}{wanted} ORDER BY found.idx"
+        page = f"{_page_of(_BY_STATUS)}{wanted} ORDER BY found.idx"
     return f"SELECT {columns} {page} LIMIT :limit"
 
 
@@ -157,11 +167,7 @@ OUTPUTS = (
     " AND (items.output IS NOT NULL OR items.has_payload) ORDER BY items.idx"
 )
 
-RECORDED_INDEXES = f"SELECT idx FROM items WHERE {_OF_VISIT} ORDER BY idx"
-RECORDED_ATTEMPTS = f"SELECT coalesce(sum(attempts), 0) FROM items WHERE {_OF_VISIT}"
-RECORDED_FAILURES = (
-    f"SELECT status, count(*) FROM items WHERE {_OF_VISIT} AND {NOT_SUCCEEDED} GROUP BY status"
-)
+INDEXES = f"SELECT idx FROM items WHERE {_OF_VISIT} AND idx >= :start AND idx < :stop ORDER BY idx"
 
 _COUNTED = "coalesce(sum(CASE WHEN status = '{}' THEN 1 ELSE 0 END), 0)"
 ITEM_TOTALS = (
@@ -179,7 +185,7 @@ DURATIONS = (
 
 _LONG = ("output", "error", "item", "earlier")
 SLOWEST_ITEMS = (
-    f"SELECT {_columns(items, **dict.fromkeys(_LONG, 'NULL'), has_payload='')}"
+    f"SELECT {_columns(items, **dict.fromkeys(_LONG, 'NULL'), has_payload='', kind_no='')}"
     f" FROM items WHERE {_OF_VISIT} ORDER BY duration_s DESC, idx LIMIT :limit"
 )
 
@@ -245,13 +251,14 @@ INSERT_SHORT_TASKS = Insert(
     ),
 )
 INSERT_EVENTS = Insert(events)
-_SELDOM = ("error", "has_payload", "item", "earlier")
+_SELDOM = ("error", "has_payload", "item", "earlier", "kind_no")
 INSERT_SHORT_ITEMS = Insert(items, without=(*_SELDOM, "label"))
 INSERT_LABELLED_ITEMS = Insert(items, without=_SELDOM)
 INSERT_ITEMS = Insert(items)
 INSERT_PAYLOADS = Insert(payloads, replaces=payloads.key)
 INSERT_LOGS = Insert(logs, without=("log_no",))
 INSERT_SLEEPS = Insert(sleeps, replaces=sleeps.key)
+INSERT_PROGRESS = Insert(progress, replaces=progress.key)
 
 # The row with this key, if it is there
 
@@ -265,20 +272,28 @@ ROW = {
 
 DISCARD_TAGS = "DELETE FROM tags WHERE run_no = :run_no"
 
-DISCARD_ITEMS = f"DELETE FROM items WHERE {_OF_VISIT} AND {NOT_SUCCEEDED}"
+_WHOLE_VISIT = "run_no = :run_no AND visit_no = :visit_no"
+_OF_ITEMS = "items", "payloads", "tiles", "kinds"
+
+# Payloads stay: an item that runs again replaces its own.
+DISCARD_ITEMS = (
+    f"DELETE FROM items WHERE {_WHOLE_VISIT} AND {NOT_SUCCEEDED}",
+    f"DELETE FROM tiles WHERE {_WHOLE_VISIT} AND {NOT_SUCCEEDED}",
+    f"DELETE FROM kinds WHERE {_WHOLE_VISIT}",
+)
+
+DISCARD_VISIT = tuple(
+    f"DELETE FROM {name} WHERE {_WHOLE_VISIT}" for name in (*_OF_ITEMS, "progress", "tasks")
+)
 
 # In this order: the tasks go last, since they say which rows of the others are meant.
 _STEPS = f"SELECT visit_no FROM tasks WHERE run_no = :run_no AND {_BETWEEN}"
 DISCARD_STEPS = (
-    f"DELETE FROM items WHERE run_no = :run_no AND visit_no IN ({_STEPS})",
-    f"DELETE FROM payloads WHERE run_no = :run_no AND visit_no IN ({_STEPS})",
+    *(
+        f"DELETE FROM {name} WHERE run_no = :run_no AND visit_no IN ({_STEPS})"
+        for name in _OF_ITEMS
+    ),
     f"DELETE FROM tasks WHERE run_no = :run_no AND {_BETWEEN}",
-)
-
-DISCARD_VISIT = (
-    f"DELETE FROM items WHERE {_OF_VISIT}",
-    "DELETE FROM payloads WHERE run_no = :run_no AND visit_no = :visit_no",
-    "DELETE FROM tasks WHERE run_no = :run_no AND visit_no = :visit_no",
 )
 
 DISCARD_SLEEP = "DELETE FROM sleeps WHERE run_no = :run_no AND path = :path"

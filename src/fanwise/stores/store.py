@@ -10,6 +10,7 @@ import msgspec
 from fanwise.ports import (
     Access,
     Arrivals,
+    Changes,
     Endings,
     Fires,
     Journal,
@@ -63,6 +64,7 @@ class Upgrade(msgspec.Struct, frozen=True):
 class Store(
     Journal,
     Records,
+    Changes,
     Ownership,
     Mailbox,
     Queue,

@@ -75,6 +75,7 @@ def settle(
     if writer.change(
         wait_statements.SETTLE, run_no=run_no, path=path, turn=turn, state=state.value, **given
     ):
+        writer.touch(run_no)
         wake(writer, run_no)
 
 

@@ -16,17 +16,16 @@ _MOST_DIGITS: Final = 18  # of an index: what has more is no number that a store
 
 
 def read_filters(
-    status: str | None, error: str | None, label: str | None, slower: str | None
+    status: str | None, error: str | None, label: str | None, slower: str | None, kind: int | None
 ) -> ItemFilters:
     """Read the conditions of a command line. Raises `UsageError`."""
     chosen = None if status is None else Status(status)
-    if error is not None:
+    if error is not None or kind is not None:
         if chosen not in (None, Status.FAILED):
             raise UsageError(f"only failed items have an error, not {chosen} ones.")
         chosen = Status.FAILED  # these have an index of their own in a store
-    return ItemFilters(
-        chosen, error, label or None, None if slower is None else _read_slower(slower)
-    )
+    slower_s = None if slower is None else _read_slower(slower)
+    return ItemFilters(chosen, error, label or None, slower_s, kind)
 
 
 def _read_slower(text: str) -> float:

@@ -57,6 +57,16 @@ _Slower = Annotated[
         help="Only items whose last attempt took longer than this, such as 2s.",
     ),
 ]
+_Kind = Annotated[
+    int | None,
+    typer.Option(
+        "--kind",
+        min=0,
+        max=_MAX_INDEX,
+        metavar="N",
+        help="Only failed items of this kind of error, by its number in `show`.",
+    ),
+]
 _Limit = Annotated[
     int | None,
     typer.Option(
@@ -83,6 +93,7 @@ def items(
     error: _Error = None,
     label: _Label = None,
     slower: _Slower = None,
+    kind: _Kind = None,
     limit: _Limit = None,
     after: _After = None,
     csv: _Csv = False,
@@ -104,7 +115,7 @@ def items(
 
     if csv and json:
         raise UsageError("--csv and --json exclude each other.", hint="Give one of them.")
-    wanted = read_filters(status and status.value, error, label, slower)
+    wanted = read_filters(status and status.value, error, label, slower, kind)
     spans = read_spans(index or (), after=-1 if after is None else after)
     with open_records(read_settings(store=store)) as records:
         run = find_run(records, run_id)
@@ -120,7 +131,8 @@ def items(
             last = _print_table(chosen, limit or _SHOWN, found.path, run.id, store)
             if last is not None:
                 more = {"--status": status, "--error": error, "--label": label}
-                more |= {"--slower": slower, "--limit": str(limit or ""), "--after": str(last)}
+                more |= {"--slower": slower, "--kind": None if kind is None else str(kind)}
+                more |= {"--limit": str(limit or ""), "--after": str(last)}
                 words = [word for name, value in more.items() if value for word in (name, value)]
                 line = command("items", run.id, task, *(index or ()), *words, store=store)
                 print_results(["", f"More: {line}"])

@@ -10,10 +10,15 @@ _MAX_SHOWN = 10
 
 
 def digest_lines(digest: Digest, width: int | None) -> list[str]:
-    """The most frequent kinds as a table, as wide as that if it is given."""
+    """The most frequent kinds as a table, as wide as that if it is given.
+
+    A kind has its number only where there are others.
+    """
     shown = digest.kinds[:_MAX_SHOWN]
+    has_choice = len(digest.kinds) > 1
     rows = [
         (
+            *([str(kind.number)] if has_choice else []),
             f"{kind.count:,}",
             shorten(kind.type, 40),
             show_item(kind.index, kind.label),
@@ -21,7 +26,8 @@ def digest_lines(digest: Digest, width: int | None) -> list[str]:
         )
         for kind in shown
     ]
-    lines = table(("COUNT>", "ERROR", "EXAMPLE", "MESSAGE"), rows, width=width)
+    headings = [*(["KIND>"] if has_choice else []), "COUNT>", "ERROR", "EXAMPLE", "MESSAGE"]
+    lines = table(headings, rows, width=width)
     rest = digest.failed - sum(kind.count for kind in shown)
     return [*lines, f"and {rest:,} more of other kinds"] if rest else lines
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from fanwise.model import RunRecord
-from fanwise.reports.kinds import ErrorKind, digest_items
+from fanwise.model import ErrorKind, RunRecord
+from fanwise.reports.kinds import digest_items
 from fanwise.reports.lookup import recorded_definition, task_names
 from fanwise.reports.overview import Overview, overview
 from fanwise.reports.ownership import Filters

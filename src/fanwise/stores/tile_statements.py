@@ -1,0 +1,64 @@
+"""The statements of tiles, kinds of errors, progress and heads; see `fanwise.stores.statements`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from fanwise.model import Status
+from fanwise.stores.database import Insert, Statement
+from fanwise.stores.schema import NOT_SUCCEEDED, kinds, progress, tiles
+
+_OF_VISIT = "run_no = :run_no AND visit_no = :visit_no"
+
+
+_LONGER = "CASE WHEN excluded.longest_s > tiles.longest_s THEN excluded.longest_s"
+
+INSERT_TILES = Insert(
+    tiles,
+    replaces=tiles.key,
+    merges={
+        **{name: f"tiles.{name} + excluded.{name}" for name in ("items", "attempts", "busy_s")},
+        "longest_s": f"{_LONGER} ELSE tiles.longest_s END",  # the functions have no name in common
+    },
+)
+INSERT_KINDS = Insert(kinds, replaces=kinds.key)
+
+DELETE_HEAD = "DELETE FROM heads WHERE run_no = :run_no"
+
+# Readers
+
+TILES = (
+    f"SELECT tile, status, items, attempts, busy_s, longest_s FROM tiles WHERE {_OF_VISIT}"
+    " ORDER BY tile"
+)
+TILE_TOTALS = (
+    "SELECT 0, status, sum(items), sum(attempts), sum(busy_s), max(longest_s)"
+    f" FROM tiles WHERE {_OF_VISIT} GROUP BY status"
+)
+TILE_COUNTS = f"SELECT tile, sum(items) FROM tiles WHERE {_OF_VISIT} GROUP BY tile ORDER BY tile"
+
+KINDS_TO_NUMBER = (
+    f"SELECT kind_no, type, shape, parts, items, idx, label, message FROM kinds WHERE {_OF_VISIT}"
+)
+KINDS = f"{KINDS_TO_NUMBER} ORDER BY items DESC, idx LIMIT :limit"
+
+PROGRESS = f"SELECT {', '.join(progress.columns)} FROM progress WHERE run_no = :run_no"
+
+CELLS = (
+    f"SELECT idx, status, attempts, duration_s FROM items WHERE {_OF_VISIT}"
+    " AND idx >= :start AND idx < :stop"
+)
+_FAILED = (
+    f"SELECT idx FROM items WHERE {_OF_VISIT}"
+    f" AND status = '{Status.FAILED.value}' AND {NOT_SUCCEEDED}"
+)
+FAILED_INDEXES = f"{_FAILED} AND idx > :after ORDER BY idx LIMIT :limit"
+FAILED_BEFORE = f"{_FAILED} AND idx < :before ORDER BY idx DESC LIMIT 1"
+
+NEWEST_RUN = "SELECT coalesce(max(run_no), 0) FROM runs"
+
+
+def heads_of(run_nos: Collection[int]) -> Statement:
+    """The heads of runs that have one."""
+    numbers = ", ".join([str(int(run_no)) for run_no in run_nos])
+    return f"SELECT run_no, seq FROM heads WHERE run_no IN ({numbers})"
