@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from fanwise.arguments import require_map
 from fanwise.wiring import (
     Actions,
     Settings,
@@ -161,6 +162,7 @@ def submit(
     Raises the errors of `arun`, and `ParameterError` for a parameter that is secret or holds a
     secret, which isn't recorded.
     """
+    require_map("parameters", parameters)
     settings = read_settings(store=store, packs=packs, workflow=workflow)
     plan = load_plan(workflow, settings)
     done = submit_run(

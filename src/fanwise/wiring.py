@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
+from fanwise.arguments import require_list, require_text
 from fanwise.errors import (
     DefinitionError,
     Diagnostic,
@@ -103,6 +104,11 @@ def read_settings(
     duration or too short, and text that isn't UTF-8; and `DefinitionError` for a `fanwise.yaml`
     with problems.
     """
+    require_list("packs", packs, '"folder"')
+    if workflow is not None:
+        _require_workflow(workflow)
+    if store is not None and not isinstance(store, os.PathLike):
+        require_text("store", store)
     env = dict(os.environ if environment is None else environment)
     _require_text(env)
     limits = _read_limits(env)
@@ -178,6 +184,8 @@ def _read_processes(given: int | None, env: Mapping[str, str]) -> int | None:
 
 def _read_ray(given: str | None, env: Mapping[str, str]) -> str | None:
     """The address of a cluster; None, as for Ray itself, is also said as `local`."""
+    if given is not None:
+        require_text("ray", given)
     address = given or env.get("FANWISE_RAY") or env.get("RAY_ADDRESS") or None
     if address is not None and address.startswith("ray://"):
         raise UsageError(
@@ -238,7 +246,16 @@ def _store_from(folder: Path, store: str) -> str:
 
 def _is_text(workflow: str | os.PathLike[str]) -> bool:
     """Say whether a workflow is given as its text, not as the path of its file."""
-    return isinstance(workflow, str) and len(workflow.splitlines()) > 1
+    return isinstance(workflow, str) and workflow.splitlines() not in ([], [workflow])
+
+
+def _require_workflow(workflow: object) -> None:
+    """Raise `UsageError` for what can't be a workflow."""
+    if not isinstance(workflow, str | os.PathLike | Mapping):
+        raise UsageError(
+            f"a workflow can't be given as {type(workflow).__name__}.",
+            hint="Give the path of its file, its text in YAML, or its content as a map.",
+        )
 
 
 def _default_store(env: Mapping[str, str]) -> Path:
@@ -293,6 +310,8 @@ def load_plan(
             "load_plan takes packs or settings, which name packs themselves, not both.",
             hint="Use: load_plan(workflow, read_settings(packs=...))",
         )
+    _require_workflow(workflow)
+    require_list("actions", actions, "function")
     settings = settings or read_settings(packs=packs)
     workflows = Workflows(
         settings.packs,
@@ -318,6 +337,7 @@ def load_recorded(
     """
     from fanwise.packs.workflows import INLINE, TEXT, Workflows
 
+    require_list("actions", actions, "function")
     texts = {record.file: record.definition, **record.origin.workflows}
     packs = _packs_of(record, settings)
     workflows = Workflows(
