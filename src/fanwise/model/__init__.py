@@ -81,6 +81,7 @@ from fanwise.model.triggers import (
 from fanwise.model.waits import (
     WAKE_PATH,
     CloseWaits,
+    Link,
     OpenWait,
     Signal,
     Wait,
@@ -134,6 +135,7 @@ __all__ = [
     "Lease",
     "LimitUse",
     "Limits",
+    "Link",
     "LogEntry",
     "NamedLimit",
     "NewFire",

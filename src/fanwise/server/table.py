@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fanwise.server import (
+    asking,
     engines,
     hooks,
     items,
@@ -30,6 +31,7 @@ TABLE: Final[tuple[Route, ...]] = (
     *workflows.ROUTES,
     *triggers.ROUTES,
     *waits.ROUTES,
+    *asking.ROUTES,
     *engines.ROUTES,
     *hooks.ROUTES,
     *sessions.ROUTES,
