@@ -28,6 +28,7 @@ BENCHMARKS = {
     "queue": "Taking submitted runs: two engines on PostgreSQL",
     "lists": "The lists of a large store, on PostgreSQL and on SQLite",
     "executors": "Items in child processes, against the pools of the standard library",
+    "server": "The server over a large store: its answers, its rest, its page",
     "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
     "triggers": "A thousand triggers due at once, how late they fire, and the cost of waiting",
 }

@@ -107,14 +107,9 @@ def compare(*, rounds: int = DEFAULT_ROUNDS, runs: int = RUNS, items: int = ITEM
     """Fill both stores, and measure; it takes some minutes. Raises `UsageError` if one fails."""
     with TemporaryDirectory() as folder, postgres_server(**DURABLE) as server:
         file = Path(folder) / "fanwise.db"
-        statements = [each.format(runs=runs, items=items) for each in _FILL]
-        for store in (str(file), server.url()):
-            run(workflow(1), store)
-        with closing(sqlite3.connect(file)) as connection:
-            for statement in statements:
-                connection.execute(statement)
-            connection.commit()
-        _fill_server(server, statements)
+        fill_file(file, runs, items)
+        run(workflow(1), server.url())
+        _fill_server(server, _statements(runs, items))
         seconds = {}
         for command in COMMANDS:
             sides = {
@@ -127,6 +122,19 @@ def compare(*, rounds: int = DEFAULT_ROUNDS, runs: int = RUNS, items: int = ITEM
             taken = alternate(sides, rounds)
             seconds[" ".join(command)] = taken["file"], taken["server"]
     return ListFigures(runs, items, rounds, seconds)
+
+
+def fill_file(file: Path, runs: int, items: int) -> None:
+    """Make a store with so many runs; the one with the id `large` has so many items."""
+    run(workflow(1), str(file))
+    with closing(sqlite3.connect(file)) as connection:
+        for statement in _statements(runs, items):
+            connection.execute(statement)
+        connection.commit()
+
+
+def _statements(runs: int, items: int) -> list[str]:
+    return [each.format(runs=runs, items=items) for each in _FILL]
 
 
 def _fill_server(server: PostgresServer, statements: list[str]) -> None:
@@ -153,4 +161,4 @@ def render(figures: ListFigures) -> RenderableType:
     return figures_table(title, ("SQLite", "PostgreSQL", "ratio"), rows)
 
 
-__all__ = ["budgets", "compare", "render"]
+__all__ = ["budgets", "compare", "fill_file", "render"]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from fanwise.model import ItemOutcome, NamedLimit, Run, StoreReport, TriggerState
     from fanwise.packs.projects import Project
     from fanwise.plan import Plan
-    from fanwise.ports import Catalog, Clock, Executor, Observer, Randomness
+    from fanwise.ports import Catalog, Clock, Executor, Observer, Randomness, Records, RerunNotes
     from fanwise.preview import RunPreview
     from fanwise.reports.ownership import Runs
     from fanwise.service.clock import TriggerClock
@@ -49,6 +49,9 @@ Workflow = str | os.PathLike[str] | Mapping[str, object]
 
 A `str` with a line break is text, and any other `str` is a path.
 """
+
+StorePlace = str | os.PathLike[str] | None
+"""The URL of a store, or the path of its file; None for the one that the settings name."""
 
 Actions = Sequence[Callable[..., object]]
 """Functions made actions by `@fanwise.action`."""
@@ -383,6 +386,19 @@ def load_to_retry(
         recorded = load_recorded(record, settings, import_packs=False)
     with_packs = msgspec.structs.replace(settings, packs=_packs_of(record, settings))
     return recorded, load_plan(repaired, with_packs, actions=actions)
+
+
+def retry_notes(
+    records: Records, record: RunRecord, settings: Settings, from_task: str | None = None
+) -> RerunNotes:
+    """Return what a retry of a run would do with each task; nothing is done, no code is run.
+
+    Raises what a retry raises.
+    """
+    from fanwise.engine.takeover import retry_notes
+
+    plan = load_recorded(record, settings, import_packs=False)
+    return retry_notes(plan, record, records, from_task)
 
 
 def _packs_of(record: RunRecord, settings: Settings) -> tuple[Path, ...]:

@@ -15,6 +15,7 @@ from fanwise.testing.endings_contract import EndingsContract
 from fanwise.testing.fires_contract import FiresContract
 from fanwise.testing.kv_contract import KvContract
 from fanwise.testing.maintenance_contract import MaintenanceContract
+from fanwise.testing.orders_contract import OrdersContract
 from fanwise.testing.ownership_contract import OwnershipContract
 from fanwise.testing.queue_contract import QueueContract
 from fanwise.testing.shares_contract import SharesContract
@@ -28,6 +29,7 @@ from fanwise.testing.waits_contract import WaitsContract
 class AllContracts(
     OwnershipContract,
     QueueContract,
+    OrdersContract,
     SlotsContract,
     SharesContract,
     WaitsContract,

@@ -13,8 +13,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from fanwise.engine.takeover import Resume, Retry, Takeover
 from fanwise.errors import ActionLoadError, FanwiseError, LeaseLostError
-from fanwise.model import Claim, ErrorInfo, Lease, Run, RunRecord, Status
+from fanwise.model import Claim, ErrorInfo, Lease, OrderKind, Run, RunRecord, Status
+from fanwise.plan import Plan
 from fanwise.ports import Ownership, Queue
 
 MOST_TRIES: Final = 6
@@ -54,6 +56,21 @@ class ClaimedRun:
             f"{place.tried_by.lstrip(', ')}. The last time: {place.why}. "
             f"Find out why, and then: fanwise retry {self.run_id}",
         )
+
+    def takeover(self, plan: Plan, record: RunRecord) -> Takeover:
+        """Return the way to take the run up: as it was ordered, else by resuming it.
+
+        Raises a `ConflictError` if the order can't be carried out.
+        """
+        order = self._claim.submission.order
+        kind = None if order is None else order.kind
+        force = order is not None and order.force
+        if order is not None and kind is OrderKind.RETRY:
+            how: Takeover = Retry(force=force, recorded=plan, from_task=order.from_task)
+        else:
+            how = Resume(force=force, cancel=kind is OrderKind.CANCEL)
+        how.check(record)
+        return how
 
     @contextmanager
     def put_back_if_broken_off(self) -> Iterator[None]:

@@ -14,7 +14,6 @@ from fanwise.engine.describe import presentable
 from fanwise.engine.engine import Engine, Session
 from fanwise.engine.entering import unstarted
 from fanwise.engine.handle import RunHandle
-from fanwise.engine.takeover import Resume
 from fanwise.errors import FanwiseError, StoreError
 from fanwise.model import Claim, ErrorInfo, Lease, Run, RunRecord, Status
 from fanwise.plan import Plan
@@ -78,16 +77,25 @@ class ClaimingEngine(Engine):
         """Drive a claimed run on, or end it as failed if it can't be driven here."""
         refusal = claimed.refusal()
         if refusal is not None:
-            return await self._fail(record, refusal, session)
+            return await self._give_up(record, refusal, session)
         try:
-            prepared = self._factory.recorded(await load(record), record, {})
-            how = Resume(force=False, cancel=False)
+            plan = await load(record)
+            prepared = self._factory.recorded(plan, record, {})
+            how = claimed.takeover(plan, record)
             beginning = await asyncio.to_thread(how.begin, prepared, self._services)
             return await self._drive(beginning, lease, session)
         except StoreError:
             raise
         except FanwiseError as error:
-            return await self._fail(record, cannot_run(error), session)
+            return await self._give_up(record, cannot_run(error), session)
+
+    async def _give_up(self, record: RunRecord, error: ErrorInfo, session: Session) -> Run:
+        """End a run as failed, or decline to retry one that is over, which stays as it is."""
+        if not record.status.is_final:
+            return await self._fail(record, error, session)
+        told = presentable(error, self._factory.masker(), self._services.limits)
+        await asyncio.to_thread(self._services.queue.decline, record.run_no, told.message)
+        return unstarted(record)
 
     async def _fail(self, record: RunRecord, error: ErrorInfo, session: Session) -> Run:
         """End a run as failed of which nothing could be driven."""

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from fanwise.conductor import CancelRequested
+from fanwise.context import WorkflowContext
 from fanwise.engine.recovery.corrections import kept_defaults
 from fanwise.engine.recovery.history import read_history
 from fanwise.engine.recovery.rerun import RerunPlan, plan_rerun
@@ -23,6 +24,7 @@ from fanwise.engine.starting_point import StartingPoint
 from fanwise.errors import RunNotOverError, RunOverError
 from fanwise.model import RunRecord, Status
 from fanwise.plan import Plan
+from fanwise.ports import Records, RerunNotes
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -160,6 +162,17 @@ class Retry:
             ],
             takes_changed_files=self._takes_changed_files,
         )
+
+
+def retry_notes(
+    plan: Plan, record: RunRecord, records: Records, from_task: str | None
+) -> RerunNotes:
+    """Return what a retry would do with each task, and do nothing. May block.
+
+    `plan` may be one that can only be looked at: no value plays a part. Raises what a retry raises.
+    """
+    history = read_history(plan, record, WorkflowContext(), records)
+    return plan_rerun(plan, plan, record, history, records, from_task=from_task).notes
 
 
 def _changed_actions(plan: Plan, record: RunRecord) -> list[str]:

@@ -20,7 +20,14 @@ from fanwise.model.files import SeenFile, Stamp
 from fanwise.model.kv import LONGEST_KEY, KvChange, KvEntry, is_key
 from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
-from fanwise.model.queues import DEFAULT_QUEUE, Claim, EngineRecord, Submission
+from fanwise.model.queues import (
+    DEFAULT_QUEUE,
+    Claim,
+    EngineRecord,
+    OrderKind,
+    RunOrder,
+    Submission,
+)
 from fanwise.model.records import (
     Discard,
     FileFingerprint,
@@ -141,6 +148,7 @@ __all__ = [
     "NewFire",
     "OpenFire",
     "OpenWait",
+    "OrderKind",
     "Owner",
     "Record",
     "RecordedEvent",
@@ -150,6 +158,7 @@ __all__ = [
     "Role",
     "Run",
     "RunLimit",
+    "RunOrder",
     "RunOrigin",
     "RunRecord",
     "RunRequest",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -9,6 +10,27 @@ import msgspec
 from fanwise.model.ownership import Lease, Owner
 
 DEFAULT_QUEUE: Final = "default"
+
+
+class OrderKind(StrEnum):
+    """The kinds of orders for a run that no engine drives."""
+
+    RESUME = "resume"
+    CANCEL = "cancel"
+    RETRY = "retry"
+
+
+class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order to the engine that takes a run: to resume it, to cancel it, or to retry it.
+
+    A retry may start at `from_task`. With `force` changed files are read further. An order holds
+    until the engine has recorded an event of the run.
+    """
+
+    kind: OrderKind
+    by: str = ""
+    from_task: str | None = None
+    force: bool = False
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -19,8 +41,9 @@ class Submission(msgspec.Struct, frozen=True):
     slot of its limit. `once` is a key that at most one run has. A run that `is_waiting` has done so
     since `since`, in seconds since the epoch by the store's clock; `why` is the reason for which
     its last engine has put it back, empty if none has. `tries` counts the engines in a row that
-    have taken the run and lost it without any progress, and `tried_by` names them. With
-    `most_waiting` a new run isn't made if so many of its workflow wait already.
+    have taken the run and lost it without any progress, and `tried_by` names them. `order` is the
+    one that holds, if one does. With `most_waiting` a new run isn't made if so many of its workflow
+    wait already.
     """
 
     queue: str = DEFAULT_QUEUE
@@ -32,6 +55,7 @@ class Submission(msgspec.Struct, frozen=True):
     why: str = ""
     tried_by: str = ""
     is_held_back: bool = False
+    order: RunOrder | None = None
     most_waiting: int | None = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from fanwise.model import Claim, EngineRecord, RunRecord, Submission
+from fanwise.model import Claim, EngineRecord, RunOrder, RunRecord, Submission
 
 
 class Queue(Protocol):
@@ -50,8 +50,28 @@ class Queue(Protocol):
         otherwise the engine is forgotten.
         """
 
+    def order(self, run: RunRecord, order: RunOrder, place: Submission, *, after: int) -> bool:
+        """Have a run that nobody drives wait for an engine, which carries an order out.
+
+        It is taken from the lease with the token `after`, 0 for none, and gets that place in a
+        queue if it has none. A run that isn't over is pending then; one that is over stays so until
+        its retry begins. Returns False, and changes nothing, if that isn't its lease any more.
+        """
+
+    def decline(self, run_no: int, why: str) -> None:
+        """Drop the order for a run that the caller has taken, for a reason to be shown."""
+
+    def end_waiting(self, run: RunRecord, by: str) -> bool:
+        """End a run as cancelled that waits in a queue and was never begun.
+
+        Returns whether it is such a run; otherwise nothing has changed.
+        """
+
     def engines(self) -> Sequence[EngineRecord]:
         """Return all recorded engines in the order of their numbers, with the runs they hold."""
+
+    def count_ready(self, most: int) -> int:
+        """Count the runs that wait to be taken and aren't held back, up to `most` of them."""
 
     def await_change(self, timeout_s: float) -> bool:
         """Block until the store may have changed since the last call, at most for so long.

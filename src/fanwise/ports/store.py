@@ -215,10 +215,13 @@ class Records(Pages, Tiles, Protocol):
         which isn't among them. `tile_totals` has most of it without a walk.
         """
 
-    def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
+    def item_times(
+        self, run_no: int, visit_no: int, *, slowest: int = 3, totals: ItemTotals | None = None
+    ) -> ItemTimes:
         """How long the task's items took, with so many of the slowest, the slowest first.
 
-        It walks through the items three times. Of more than 20,000 it gives a sample of durations.
+        It walks through the items three times, or twice if it is given their `totals`. Of more than
+        20,000 it gives a sample of durations.
         """
 
     def logs(

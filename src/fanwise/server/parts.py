@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fanwise.ports import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from fanwise.server.identity import Identity
     from fanwise.server.readiness import Readiness
     from fanwise.server.sites import Site
+    from fanwise.server.sweeping import Sweeper
     from fanwise.service.projects import WatchedProject
     from fanwise.telemetry.log_lines import LogLines
     from fanwise.telemetry.serving import ServerCounts
@@ -53,8 +55,8 @@ class Parts(NamedTuple):
 
     `runs` are the store's, with the state of the processes that drive them. `project` has the
     workflows and triggers of the folder that is served, as its files were when they were last
-    right, and `make_runs` makes their runs. Each answer is counted in `counts`, and is a line of
-    `access_log` if there is one.
+    right, and `make_runs` makes their runs. `api` gives the document of the API. Each answer is
+    counted in `counts`, and is a line of `access_log` if there is one.
     """
 
     store: ServedStore
@@ -64,6 +66,8 @@ class Parts(NamedTuple):
     settings: Settings
     site: Site
     identity: Identity
+    sweeper: Sweeper
+    api: Callable[[], Mapping[str, object]]
     clock: Clock
     counts: ServerCounts
     readiness: Readiness

@@ -6,6 +6,7 @@ from typing import Final
 
 from fanwise.server import (
     asking,
+    control,
     engines,
     hooks,
     items,
@@ -25,6 +26,7 @@ from fanwise.server.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
     *runs.ROUTES,
+    *control.ROUTES,
     *tasks.ROUTES,
     *items.ROUTES,
     *logs.ROUTES,

@@ -7,7 +7,13 @@ from typing import Annotated, Final
 
 import msgspec
 
-from fanwise.errors import ParameterError, RunExistsError, RunRepeatedError, UsageError
+from fanwise.errors import (
+    ParameterError,
+    QueueFullError,
+    RunExistsError,
+    RunRepeatedError,
+    UsageError,
+)
 from fanwise.model import Role, RunRecord, Submission
 from fanwise.plan import Plan
 from fanwise.server.buckets import STARTS
@@ -62,7 +68,11 @@ def start_run(call: Call) -> Answer:
     run = _made(call, body)
     for _ in range(_TRIES):
         try:
-            place = Submission(priority=run.origin.priority, once=once)
+            place = Submission(
+                priority=run.origin.priority,
+                once=once,
+                most_waiting=call.parts.settings.limits.queued,
+            )
             run_id, is_new = store.submit(run, place)
             break
         except RunRepeatedError as repeated:
@@ -212,7 +222,7 @@ ROUTES: Final = (
         body=StartBody,
         answer=StartedRun,
         status=202,
-        errors=(*_ERRORS, RunExistsError, RunRepeatedError),
+        errors=(*_ERRORS, RunExistsError, RunRepeatedError, QueueFullError),
         audit="start",
         rate=STARTS,
     ),

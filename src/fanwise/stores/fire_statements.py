@@ -128,10 +128,6 @@ ASK_ONCE: Final = (
     " WHERE run_no = :run_no AND engine_no IS NOT NULL AND NOT EXISTS"
     " (SELECT 1 FROM requests WHERE requests.run_no = :run_no AND requests.kind = :kind)"
 )
-WAITS_UNSTARTED: Final = (
-    "SELECT submissions.run_no FROM submissions JOIN runs ON runs.run_no = submissions.run_no"
-    " WHERE submissions.run_no = :run_no AND is_waiting AND runs.started_at IS NULL"
-)
 
 
 def fires_of(statuses: int) -> Statement:

@@ -35,8 +35,13 @@ TAKE_SUBMISSION: Final = (
     f"UPDATE submissions SET is_waiting = FALSE, progress = {_PROGRESS} WHERE run_no = :run_no"
 )
 TAKE_BY_HAND: Final = (
-    f"UPDATE submissions SET is_waiting = FALSE, progress = {_PROGRESS}, tries = 0, tried_by = ''"
+    f"UPDATE submissions SET is_waiting = FALSE, progress = {_PROGRESS}, tries = 0, tried_by = '',"
+    " ordered = NULL"
     " WHERE run_no = :run_no"
+)
+WAITS_UNSTARTED: Final = (
+    "SELECT submissions.run_no FROM submissions JOIN runs ON runs.run_no = submissions.run_no"
+    " WHERE submissions.run_no = :run_no AND is_waiting AND runs.started_at IS NULL"
 )
 DELETE_SUBMISSION: Final = "DELETE FROM submissions WHERE run_no = :run_no"
 
@@ -54,9 +59,15 @@ HAS_KEY: Final = (
     " WHERE submissions.once = :once"
 )
 
+_IS_ORDERED: Final = (
+    "(ordered IS NOT NULL AND NOT EXISTS (SELECT 1 FROM events"
+    " WHERE events.run_no = submissions.run_no AND events.seq > submissions.ordered_after))"
+)
+"""The condition of an order that holds: no event has been recorded since it was given."""
+
 _COLUMNS: Final = (
     "submissions.run_no, queue, priority, once, is_waiting, since, tries, why, tried_by,"
-    " is_held_back"
+    f" is_held_back, CASE WHEN {_IS_ORDERED} THEN ordered END"
 )
 _READY: Final = "is_waiting AND NOT is_held_back"
 
@@ -74,6 +85,12 @@ def any_waiting(queues: int) -> Statement:
     return f"SELECT 1 FROM submissions WHERE {_READY} AND queue IN ({names}) {order} LIMIT 1"
 
 
+# Along the index; its order keeps PostgreSQL from reading the whole table.
+COUNT_READY: Final = (
+    f"SELECT count(*) FROM (SELECT 1 FROM submissions WHERE {_READY}"
+    " ORDER BY queue, turn, run_no LIMIT :most) AS found"
+)
+
 # One more than `most` runs of a workflow that wait. It walks through an index of just these.
 FULL: Final = (
     f"SELECT 1 FROM runs WHERE workflow = :workflow AND status = '{Status.PENDING.value}'"
@@ -84,8 +101,8 @@ BEST: Final = (
     f"SELECT {_COLUMNS}, scope, key, most, turn FROM submissions WHERE {_READY} AND queue = :queue"
     " AND NOT EXISTS (SELECT 1 FROM leases WHERE leases.run_no = submissions.run_no"
     " AND leases.engine_no IS NOT NULL)"
-    " AND EXISTS (SELECT 1 FROM runs WHERE runs.run_no = submissions.run_no"
-    f" AND runs.status = '{Status.PENDING.value}')"
+    " AND (EXISTS (SELECT 1 FROM runs WHERE runs.run_no = submissions.run_no"
+    f" AND runs.status = '{Status.PENDING.value}') OR {_IS_ORDERED})"
     " ORDER BY turn, run_no LIMIT :most FOR UPDATE SKIP LOCKED"
 )
 TAKE_LEASE: Final = (
@@ -103,14 +120,28 @@ _WAIT: Final = (
     "UPDATE submissions SET is_waiting = TRUE, since = fanwise_now(), why = :why,"
     f" turn = turn - {_REENTRY_S}, is_held_back = scope IS NOT NULL"
 )
-WAIT_AGAIN: Final = f"{_WAIT} WHERE run_no = :run_no AND {_IS_OPEN}"
+_MAY_WAIT: Final = f"({_IS_OPEN} OR {_IS_ORDERED})"
+WAIT_AGAIN: Final = f"{_WAIT} WHERE run_no = :run_no AND {_MAY_WAIT}"
 WAIT_AFTER_A_TRY: Final = (
     f"{_WAIT}, tries = CASE WHEN progress = {_PROGRESS} THEN tries + 1 ELSE 0 END,"
     f" tried_by = CASE WHEN progress = {_PROGRESS} THEN tried_by || :engine ELSE '' END"
-    f" WHERE run_no = :run_no AND {_IS_OPEN}"
+    f" WHERE run_no = :run_no AND {_MAY_WAIT}"
 )
 IS_PENDING: Final = (
-    f"UPDATE runs SET status = '{Status.PENDING.value}', ended_at = NULL WHERE run_no = :run_no"
+    f"UPDATE runs SET status = '{Status.PENDING.value}', ended_at = NULL"
+    f" WHERE run_no = :run_no AND status IN {_OPEN}"
+)
+
+# Orders for runs that nobody drives
+
+ORDER: Final = (
+    "UPDATE submissions SET is_waiting = TRUE, since = fanwise_now(), why = '', tries = 0,"
+    f" tried_by = '', turn = turn - {_REENTRY_S}, is_held_back = scope IS NOT NULL,"
+    " ordered = :ordered, ordered_after = coalesce((SELECT max(seq) FROM events"
+    " WHERE events.run_no = submissions.run_no), 0) WHERE run_no = :run_no"
+)
+DECLINE: Final = (
+    "UPDATE submissions SET ordered = NULL, is_waiting = FALSE, why = :why WHERE run_no = :run_no"
 )
 
 # An engine that is gone, and its submitted runs

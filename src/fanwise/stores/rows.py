@@ -35,6 +35,7 @@ from fanwise.model import (
     RecordedEvent,
     RequestKind,
     RunLimit,
+    RunOrder,
     RunOrigin,
     RunRecord,
     RunRequest,
@@ -520,9 +521,12 @@ def to_request(kind: str, data: str) -> RunRequest:
     return RunRequest(RequestKind(kind), data.encode())
 
 
+_read_order = msgspec.json.Decoder(RunOrder).decode
+
+
 def to_submission(row: Row) -> Submission:
     """Return the place in a queue of a row of `submissions`, without its number."""
-    _, queue, priority, once, is_waiting, since, tries, why, tried_by, is_held_back = row
+    _, queue, priority, once, is_waiting, since, tries, why, tried_by, is_held_back, order = row
     return Submission(
         queue=queue,
         priority=priority,
@@ -533,6 +537,7 @@ def to_submission(row: Row) -> Submission:
         why=why,
         tried_by=tried_by,
         is_held_back=bool(is_waiting and is_held_back),
+        order=None if order is None else _read_order(order),
     )
 
 

@@ -333,7 +333,7 @@ def _cancel(writer: Writer, run_id: str, turn: TriggerTurn) -> None:
     for (run_no,) in writer.read(fire_statements.RUN_NO, run_id=run_id):
         limits = lock_keys(writer, limits_of_place(writer, run_no))
         writer.read(queue_statements.LOCK_SUBMISSION, run_no=run_no)
-        if writer.read(fire_statements.WAITS_UNSTARTED, run_no=run_no):
+        if writer.read(queue_statements.WAITS_UNSTARTED, run_no=run_no):
             writer.execute(slot_statements.LEAVE_QUEUE, run_no=run_no)
             text = f"the run was cancelled while it waited by {by}."
             end_unstarted(writer, run_no, ErrorInfo("RunReplaced", text))

@@ -6,8 +6,20 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, Literal
 
+import msgspec
+from msgspec.structs import replace
+
 from fanwise.errors import QueueFullError
-from fanwise.model import Claim, EngineRecord, Owner, RunRecord, Status, Submission
+from fanwise.model import (
+    Claim,
+    EngineRecord,
+    ErrorInfo,
+    Owner,
+    RunOrder,
+    RunRecord,
+    Status,
+    Submission,
+)
 from fanwise.stores import queue_statements, rows
 from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.new_runs import (
@@ -17,12 +29,15 @@ from fanwise.stores.new_runs import (
     require_no_repeat,
     run_values,
 )
+from fanwise.stores.rows import SqlValue
+from fanwise.stores.slot_statements import LEAVE_QUEUE
 from fanwise.stores.sql_ownership import ANSWERED, BEAT, DRIVEN_S, LEASE, LEAVE, give_back
 from fanwise.stores.sql_slots import (
     Limits,
     SlotKey,
     admit_run,
     claim_slot,
+    end_unstarted,
     free_slot,
     limits_of,
     limits_of_engine,
@@ -38,6 +53,11 @@ _PAGE_RUNS: Final = 500
 _TAKE_AWAY: Final = (
     f"UPDATE leases SET ran_s = ran_s + {DRIVEN_S}, engine_no = NULL, token = token + 1"
     " WHERE run_no = :run_no AND engine_no = :engine_no"
+)
+
+_FREE: Final = (
+    f"UPDATE leases SET ran_s = ran_s + {DRIVEN_S}, engine_no = NULL, token = token + 1"
+    " WHERE run_no = :run_no AND token = :token"
 )
 
 
@@ -132,6 +152,51 @@ class SqlQueue:
 
         return self._database.controlling(put_back)
 
+    def order(self, run: RunRecord, order: RunOrder, place: Submission, *, after: int) -> bool:
+        """Have a run wait for an engine that carries an order out; see `Queue.order`."""
+        ordered = msgspec.json.encode(order).decode()
+        limit = run.origin.limit
+
+        def give(writer: Writer) -> bool:
+            own = {} if limit is None else limits_of(limit)
+            limits = lock_keys(writer, limits_of_place(writer, run.run_no) | own)
+            known = writer.read(queue_statements.LOCK_SUBMISSION, run_no=run.run_no)
+            if not _free_lease(writer, run.run_no, after):
+                return False
+            if not known:
+                writer.read(queue_statements.ADD, **_place_values(run, place))
+            writer.execute(queue_statements.ORDER, run_no=run.run_no, ordered=ordered)
+            writer.execute(queue_statements.IS_PENDING, run_no=run.run_no)
+            writer.execute(ANSWERED, run_no=run.run_no)
+            free_slot(writer, run.run_no)
+            release(writer, limits)
+            writer.announce()
+            return True
+
+        return self._database.controlling(give)
+
+    def decline(self, run_no: int, why: str) -> None:
+        """Drop the order for a run; see `Queue.decline`."""
+        self._database.controlling(
+            lambda writer: writer.execute(queue_statements.DECLINE, run_no=run_no, why=why)
+        )
+
+    def end_waiting(self, run: RunRecord, by: str) -> bool:
+        """End a run as cancelled that no engine has begun; see `Queue.end_waiting`."""
+        error = ErrorInfo("RunCancelled", f"the run was cancelled by {by} while it waited.")
+
+        def end(writer: Writer) -> bool:
+            limits = lock_keys(writer, limits_of_place(writer, run.run_no))
+            writer.read(queue_statements.LOCK_SUBMISSION, run_no=run.run_no)
+            waits = bool(writer.read(queue_statements.WAITS_UNSTARTED, run_no=run.run_no))
+            if waits:
+                writer.execute(LEAVE_QUEUE, run_no=run.run_no)
+                end_unstarted(writer, run.run_no, error)
+                release(writer, limits)
+            return waits
+
+        return self._database.controlling(end)
+
     def engines(self) -> Sequence[EngineRecord]:
         """All recorded engines with the runs that they hold; see `Queue.engines`."""
         held: dict[int, list[tuple[str, bool]]] = {}
@@ -140,6 +205,11 @@ class SqlQueue:
             for engine_no, run_id, is_submitted in reader.read(queue_statements.HELD):
                 held.setdefault(engine_no, []).append((run_id, bool(is_submitted)))
         return [rows.to_engine(row, held.get(row[0], ())) for row in engines]
+
+    def count_ready(self, most: int) -> int:
+        """Count runs along their index; see `Queue.count_ready`."""
+        ((count,),) = self._database.read(queue_statements.COUNT_READY, most=most)
+        return int(count)
 
     def await_change(self, timeout_s: float) -> bool:
         """Block until the store may have changed; see `Queue.await_change`."""
@@ -156,18 +226,8 @@ def enter_queue(writer: Writer, run_no: int, run: RunRecord, submission: Submiss
         return
     if repeat is not None:
         require_no_repeat(writer, run_no, run.id, repeat)
-    added = writer.read(
-        queue_statements.ADD,
-        run_no=run_no,
-        queue=submission.queue,
-        priority=submission.priority,
-        once=submission.once,
-        scope=None if limit is None else limit.scope,
-        key=None if limit is None else limit.key,
-        most=None if limit is None else limit.most,
-        is_held_back=limit is not None,
-    )
-    if not added:
+    placed = replace(run, run_no=run_no)
+    if not writer.read(queue_statements.ADD, **_place_values(placed, submission)):
         raise _KeyIsKnownError
     if submission.most_waiting is not None and is_full(writer, run, submission.most_waiting):
         raise QueueFullError(
@@ -178,6 +238,28 @@ def enter_queue(writer: Writer, run_no: int, run: RunRecord, submission: Submiss
     if limit is not None:
         release(writer, lock_keys(writer, limits_of(limit)))
     writer.announce()
+
+
+def _place_values(run: RunRecord, submission: Submission) -> Mapping[str, SqlValue]:
+    """The values of a new place in a queue."""
+    limit = run.origin.limit
+    return {
+        "run_no": run.run_no,
+        "queue": submission.queue,
+        "priority": submission.priority,
+        "once": submission.once,
+        "scope": None if limit is None else limit.scope,
+        "key": None if limit is None else limit.key,
+        "most": None if limit is None else limit.most,
+        "is_held_back": limit is not None,
+    }
+
+
+def _free_lease(writer: Writer, run_no: int, after: int) -> bool:
+    """Take a run from the lease with the token `after`, 0 for none; False if it has another."""
+    if after:
+        return writer.change(_FREE, run_no=run_no, token=after) > 0
+    return not writer.read(LEASE, run_no=run_no)
 
 
 def is_full(writer: Writer, run: RunRecord, most: int) -> bool:

@@ -190,10 +190,12 @@ class SqlRecords:
             )
         return ItemTotals(*found)
 
-    def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
+    def item_times(
+        self, run_no: int, visit_no: int, *, slowest: int = 3, totals: ItemTotals | None = None
+    ) -> ItemTimes:
         """The durations of the task's items; see `Records.item_times`."""
         key = {"run_no": run_no, "visit_no": visit_no}
-        totals = self.item_totals(run_no, visit_no)
+        totals = totals or self.item_totals(run_no, visit_no)
         part = min(1.0, _SAMPLED_ITEMS / max(totals.count, 1))
         durations = self._database.read(statements.DURATIONS, **key, part=part)
         longest = self._database.read(statements.SLOWEST_ITEMS, **key, limit=slowest)

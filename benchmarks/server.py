@@ -1,0 +1,229 @@
+"""The server over a large store: what its answers cost, itself at rest, and the weight of its page.
+
+`fanwise serve` runs as a process over a store of many runs, one of which has very many items. Each
+question is asked over one connection, one time after another, and its slowest answers count.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from benchmarks.lists import fill_file
+from fanwise.bench.budget import Budget, at_most
+from fanwise.bench.measure import DEFAULT_ROUNDS
+from fanwise.bench.tables import figures_table
+from fanwise.drawings.graph_svg import graph_svg
+from fanwise.drawings.picture import Arrow, Node, Picture, Shape
+from fanwise.errors import UsageError
+from fanwise.model import Role
+from fanwise.server.token_making import new_token_text
+from fanwise.stores import open_store
+from fanwise.units import show_bytes, show_seconds
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+RUNS = 100_000
+ITEMS = 1_000_000
+_TASKS = 1_000
+_ASKED = 20  # times that each question is asked in a round
+_TICKS_PER_S = 100
+
+QUESTIONS: Final = {
+    "the first page of runs": ("/api/v1/runs", 0.02),
+    "failed runs": ("/api/v1/runs?status=failed", 0.1),
+    "runs of a workflow with a tag": ("/api/v1/runs?workflow=flow-4&tag=nightly", 0.1),
+    "runs with a text": ("/api/v1/runs?text=run-77777", 0.1),
+    "runs with a text that none has": ("/api/v1/runs?text=nothing", 0.1),
+    "counts of runs by status": ("/api/v1/runs/counts", 0.1),
+    "the run": ("/api/v1/runs/large", 0.1),
+    "failed items": ("/api/v1/runs/large/tasks/work/items?status=failed&limit=100", 0.1),
+    "kinds of errors": ("/api/v1/runs/large/tasks/work/kinds", 0.1),
+    "the page of runs": ("/page/runs", 0.1),
+    "the page of the run": ("/page/runs/large", 0.3),
+    "the page of its task": ("/page/runs/large/tasks/work", 0.3),
+    "metrics": ("/metrics", 0.1),
+}
+"""Paths that are asked for, and the seconds within which 95 % of the answers are to come."""
+
+
+class ServerFigures(msgspec.Struct, frozen=True):
+    """The seconds of answers, of which 95 % were faster, and the other figures of a server.
+
+    `idle` is the share of a core that it takes at rest, and `csv_bytes` what its memory grows by
+    while all items are read. `page_bytes` are the page's files, compressed.
+    """
+
+    runs: int
+    items: int
+    seconds: dict[str, float]
+    ready_s: float
+    idle: float
+    memory_bytes: int
+    csv_bytes: int
+    page_bytes: int
+    drawn_s: float
+
+
+def compare(
+    *,
+    rounds: int = DEFAULT_ROUNDS,
+    runs: int = RUNS,
+    items: int = ITEMS,
+    rest_s: float = 10.0,
+) -> ServerFigures:
+    """Fill the store and measure; it takes some minutes. Raises `UsageError` if one fails."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "fanwise.db"
+        fill_file(file, runs, items)
+        with open_store(str(file)) as store:
+            # As each token has a rate of its own, each question has a token.
+            tokens = {
+                what: str(new_token_text(store, f"t{number}", Role.ADMIN))
+                for number, what in enumerate((*QUESTIONS, "csv"))
+            }
+        with _serving(file, Path(folder)) as (process, connection, ready_s):
+            taken = {
+                what: sorted(_ask(connection, path, tokens[what]) for _ in range(_ASKED * rounds))
+                for what, (path, _) in QUESTIONS.items()
+            }
+            idle, memory = _at_rest(process.pid, rest_s), _memory(process.pid)
+            _ask(connection, "/api/v1/runs/large/tasks/work/items.csv", tokens["csv"])
+            csv = _memory(process.pid, "VmHWM") - memory
+    return ServerFigures(
+        runs=runs,
+        items=items,
+        seconds={what: each[len(each) * 95 // 100] for what, each in taken.items()},
+        ready_s=ready_s,
+        idle=idle,
+        memory_bytes=memory,
+        csv_bytes=csv,
+        page_bytes=_page_bytes(),
+        drawn_s=_drawn_s(),
+    )
+
+
+@contextmanager
+def _serving(
+    file: Path, folder: Path
+) -> Iterator[tuple[subprocess.Popen[str], HTTPConnection, float]]:
+    """A server of an empty folder, a connection to it, and the time until it answered."""
+    command = [sys.executable, "-m", "fanwise", "serve", "--no-work", "--port", "0"]
+    begun = time.perf_counter()
+    with subprocess.Popen(
+        [*command, "--store", str(file)], cwd=folder, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            said = process.stderr.readline()
+            found = re.search(r"at (http://\S+);", said)
+            if found is None:
+                raise UsageError(f"the server didn't start: {said.strip()}")
+            place = urlsplit(found[1])
+            with closing(HTTPConnection(place.hostname or "", place.port, timeout=120)) as asking:
+                _ask(asking, "/readyz", "")
+                yield process, asking, time.perf_counter() - begun
+        finally:
+            process.terminate()
+
+
+def _ask(connection: HTTPConnection, path: str, token: str) -> float:
+    """Ask, read the whole answer, and return the seconds. Raises `UsageError` for a refusal."""
+    begun = time.perf_counter()
+    connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+    response = connection.getresponse()
+    while response.read(2**16):
+        pass
+    if response.status >= 400:
+        raise UsageError(f"GET {path} was answered with {response.status}.")
+    return time.perf_counter() - begun
+
+
+def _at_rest(pid: int, rest_s: float) -> float:
+    """The share of a core that a process takes while nothing is asked."""
+    before = _ticks(pid)
+    time.sleep(rest_s)
+    return (_ticks(pid) - before) / _TICKS_PER_S / rest_s
+
+
+def _ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def _memory(pid: int, what: str = "VmRSS") -> int:
+    text = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(rf"{what}:\s+(\d+) kB", text)
+    assert found is not None
+    return int(found[1]) * 1_024
+
+
+def _page_bytes() -> int:
+    import fanwise.server.page
+
+    static = Path(fanwise.server.page.__file__).with_name("static")
+    return sum(len(gzip.compress(file.read_bytes())) for file in static.rglob("*.*"))
+
+
+def _drawn_s() -> float:
+    """The fastest of some drawings of a graph of a thousand tasks, in layers of ten."""
+    nodes = tuple(Node(f"t{at}", Shape.TASK, (f"task {at}",), f"{at}") for at in range(_TASKS))
+    arrows = tuple(
+        Arrow(f"t{at}", f"t{at + step}")
+        for at in range(_TASKS)
+        for step in (7, 10, 13)
+        if at + step < _TASKS
+    )
+    taken = []
+    for _ in range(DEFAULT_ROUNDS):
+        begun = time.perf_counter()
+        graph_svg(Picture(nodes, arrows, ()), title="drawn")
+        taken.append(time.perf_counter() - begun)
+    return min(taken)
+
+
+def budgets(figures: ServerFigures) -> list[Budget]:
+    """The promised limits, beside the measured figures."""
+    return [
+        *(
+            at_most(f"{what}, 95 %", QUESTIONS[what][1], "seconds", span_s)
+            for what, span_s in figures.seconds.items()
+        ),
+        at_most("a server's start, until it is ready", 1.0, "seconds", figures.ready_s),
+        at_most("a server at rest, of a core", 0.01, "times", figures.idle),
+        at_most("a server's memory", 80e6, "bytes", figures.memory_bytes),
+        at_most("... more while all items are read as CSV", 20e6, "bytes", figures.csv_bytes),
+        at_most("the page's files, compressed", 60e3, "bytes", figures.page_bytes),
+        at_most(f"a graph of {_TASKS:,} tasks, drawn", 0.2, "seconds", figures.drawn_s),
+    ]
+
+
+def render(figures: ServerFigures) -> RenderableType:
+    """A table of all figures."""
+    rows = [(what, show_seconds(span_s)) for what, span_s in figures.seconds.items()]
+    rows += [
+        ("from start to ready", show_seconds(figures.ready_s)),
+        ("at rest, of a core", f"{figures.idle:.1%}"),
+        ("memory", show_bytes(figures.memory_bytes)),
+        ("... more while all items are read as CSV", show_bytes(figures.csv_bytes)),
+        ("the page's files, compressed", show_bytes(figures.page_bytes)),
+        (f"a graph of {_TASKS:,} tasks, drawn", show_seconds(figures.drawn_s)),
+    ]
+    title = f"{figures.runs:,} runs, one of {figures.items:,} items: 95 % of answers within"
+    return figures_table(title, ("",), rows)
+
+
+__all__ = ["budgets", "compare", "render"]
