@@ -206,6 +206,11 @@ class SqlQueue:
                 held.setdefault(engine_no, []).append((run_id, bool(is_submitted)))
         return [rows.to_engine(row, held.get(row[0], ())) for row in engines]
 
+    def count_ready(self, most: int) -> int:
+        """Count runs along their index; see `Queue.count_ready`."""
+        ((count,),) = self._database.read(queue_statements.COUNT_READY, most=most)
+        return int(count)
+
     def await_change(self, timeout_s: float) -> bool:
         """Block until the store may have changed; see `Queue.await_change`."""
         return self._database.await_change(timeout_s)
