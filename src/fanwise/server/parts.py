@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from fanwise.ports import (
     Access,
     Arrivals,
+    Changes,
     Fires,
     Mailbox,
     Maintenance,
@@ -44,6 +45,7 @@ class ServedStore(
     Fires,
     Arrivals,
     Access,
+    Changes,
     Maintenance,
     Protocol,
 ):
