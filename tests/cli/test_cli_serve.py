@@ -20,8 +20,7 @@ import pytest
 from fanwise.model import FireStatus, Status
 from fanwise.stores import Store, open_store
 
-FANWISE = [sys.executable, "-m", "fanwise"]
-SERVE = [*FANWISE, "serve", "--port", "0"]
+SERVE = [sys.executable, "-m", "fanwise", "serve", "--port", "0"]
 FLOW = """\
 name: tick
 on: {each: {schedule: {every: 1s, overlap: allow, catch-up: all}}}
@@ -165,7 +164,7 @@ def test_lines_in_json_tell_the_way_of_a_run(folder: Path) -> None:
 def test_a_process_that_takes_runs_lets_its_metrics_be_read(fanwise, folder: Path) -> None:
     """At a port of this machine, without a server."""
     run_id = fanwise("submit", "tick.yaml").out.strip()
-    command = [*FANWISE, "work", "--metrics-port", "0"]
+    command = [sys.executable, "-m", "fanwise", "work", "--metrics-port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             url = said(process, r"Metrics at (\S+)")
@@ -216,7 +215,8 @@ def test_a_server_that_is_killed_loses_no_notice(folder: Path, write) -> None:
             opened.await_change(1.0)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    subprocess.run([*FANWISE, "run", "load.yaml"], check=False, stderr=subprocess.DEVNULL)
+    failing = [sys.executable, "-m", "fanwise", "run", "load.yaml"]
+    assert subprocess.run(failing, check=False, stderr=subprocess.DEVNULL).returncode == 1
     with serving() as process:
         run_id = said(process, r"(alert-\S+)  has succeeded")
         process.send_signal(signal.SIGKILL)

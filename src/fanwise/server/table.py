@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fanwise.server import (
+    asking,
     control,
     engines,
     hooks,
@@ -13,6 +14,7 @@ from fanwise.server import (
     runs,
     sessions,
     tasks,
+    tiles,
     tokens,
     triggers,
     versions,
@@ -27,11 +29,13 @@ TABLE: Final[tuple[Route, ...]] = (
     *runs.ROUTES,
     *control.ROUTES,
     *tasks.ROUTES,
+    *tiles.ROUTES,
     *items.ROUTES,
     *logs.ROUTES,
     *workflows.ROUTES,
     *triggers.ROUTES,
     *waits.ROUTES,
+    *asking.ROUTES,
     *engines.ROUTES,
     *hooks.ROUTES,
     *sessions.ROUTES,
