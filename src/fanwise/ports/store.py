@@ -218,7 +218,7 @@ class Records(Pages, Tiles, Protocol):
     def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
         """How long the task's items took, with so many of the slowest, the slowest first.
 
-        It walks through the items three times. Of more than 20,000 it gives a sample of durations.
+        Of more than 20,000 it gives a sample of durations, and walks through none of the others.
         """
 
     def logs(
