@@ -219,3 +219,18 @@ def test_each_twin_has_the_same_full_signature(name: str) -> None:
     assert inspect.signature(face) == inspect.signature(twin)
     for parameter in inspect.signature(face).parameters.values():
         assert parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+
+
+def test_a_run_has_the_executor_that_it_is_given(store: str) -> None:
+    """A retry may have another one, and an unknown one is told."""
+    one = fanwise.run(TEXT, store=store, actions=[check], run_id="one", executor="process")
+    assert one.error is not None
+    assert "which no other process can call" in one.error.message
+    two = fanwise.retry("one", store=store, actions=[check], executor="local")
+    assert two.status is fanwise.Status.SUCCEEDED
+    paused(store, "three")
+    again = fanwise.resume("three", store=store, actions=[check], executor="process", processes=1)
+    assert again.error is not None
+    for given in ({"executor": "moon"}, {"processes": 0}):
+        with pytest.raises(UsageError):
+            fanwise.run(TEXT, store=store, actions=[check], **given)

@@ -1,7 +1,7 @@
 """Keys and values of a store from Python: `fanwise.kv.get`, `set`, `delete` and `entries`.
 
-They outlive runs; templates read them as `kv.NAME`. `store` is the URL of the store, by default the
-user's own. Each call opens it, and raises `StoreError` if that can't be done.
+They outlive runs; templates read them as `kv.NAME`. `store` is the URL of the store, or its path,
+by default the user's own. Each call opens it, and raises `StoreError` if that can't be done.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from fanwise.errors import UsageError
 from fanwise.model import KvChange, KvEntry
 from fanwise.plan.keys import new_value, require_key, value_of
 from fanwise.values import Json, thaw
-from fanwise.wiring import open_existing, open_or_make, read_settings, this_user
+from fanwise.wiring import StorePlace, open_existing, open_or_make, read_settings, this_user
 
 __all__ = ["KvEntry", "delete", "entries", "get", "set"]
 
 _PAGE: Final = 1_000
 
 
-def get(name: str, default: Json = None, *, store: str | None = None) -> Json:
+def get(name: str, default: Json = None, *, store: StorePlace = None) -> Json:
     """Return the value of a key, or `default` if it isn't set."""
     with open_existing(read_settings(store=store)) as opened:
         found = opened.kv_entry(name)
@@ -28,7 +28,7 @@ def get(name: str, default: Json = None, *, store: str | None = None) -> Json:
     return value
 
 
-def entries(prefix: str = "", *, store: str | None = None) -> Iterator[KvEntry]:
+def entries(prefix: str = "", *, store: StorePlace = None) -> Iterator[KvEntry]:
     """Give the keys that begin with `prefix`, in the order of their names, as they are read.
 
     An entry has its `name`, its `value` as JSON text, its `version`, and when and by whom it was
@@ -49,7 +49,7 @@ def set(  # noqa: A001 - as it is called
     secret: bool = False,
     if_version: int | None = None,
     by: str | None = None,
-    store: str | None = None,
+    store: StorePlace = None,
 ) -> int:
     """Set the value of a key, and return its version; a store that isn't there is made.
 
@@ -73,7 +73,7 @@ def set(  # noqa: A001 - as it is called
 
 
 def delete(
-    name: str, *, if_version: int | None = None, by: str | None = None, store: str | None = None
+    name: str, *, if_version: int | None = None, by: str | None = None, store: StorePlace = None
 ) -> bool:
     """Delete a key, and say whether it was set. `if_version` and the errors are those of `set`."""
     require_key(name)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fanwise.wiring import (
     Actions,
     Settings,
+    StorePlace,
     Workflow,
     detached,
     load_plan,
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 Packs = Sequence[str | os.PathLike[str]]
 """Pack folders, or folders that hold packs."""
 
-StorePlace = str | os.PathLike[str] | None
-"""The URL of a store, or the path of its file; None for the one that the settings name."""
 
 _LOOK_S = 0.1
 """Seconds between two looks at whether an owner has released its run."""
@@ -61,6 +60,9 @@ async def arun(
     store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
+    executor: str | None = None,
+    processes: int | None = None,
+    ray: str | None = None,
     run_id: str | None = None,
     tags: Collection[str] = (),
     wait_s: float | None = None,
@@ -71,14 +73,24 @@ async def arun(
     `workflow` is the path of its file, its text in YAML, or its content as a map: a `str` with a
     line break is text. `store` is the URL of the store, or its path (default: `FANWISE_STORE`, else
     that of the project's `fanwise.yaml`, else the user's own); `packs` are more pack folders, and
-    `actions` functions made by `@fanwise.action`. `tags` are words by which the run can be found. A
-    run for which the workflow's `concurrency` has no slot waits for one, at most `wait_s` seconds.
+    `actions` functions made by `@fanwise.action`. `executor` is where actions run, `local`,
+    `process` or `ray`, of tasks that don't say it; `processes` is how many processes they may have,
+    and `ray` the address of a cluster; the defaults are the settings. `tags` are words by which the
+    run can be found. A run for which the workflow's `concurrency` has no slot waits for one, at
+    most `wait_s` seconds.
 
     Raises `NoSlotError` then, `RunRepeatedError` if the workflow's `dedupe` rules the run out,
     `DefinitionError`, `ActionLoadError`, `ParameterError`, `RunExistsError` for a `run_id` that is
-    taken, `UsageError` for a malformed id or tag, and `StoreError`.
+    taken, `UsageError` for a malformed id, tag or executor, and `StoreError`.
     """
-    settings = read_settings(store=store, packs=packs, workflow=workflow)
+    settings = read_settings(
+        store=store,
+        packs=packs,
+        executor=executor,
+        processes=processes,
+        ray=ray,
+        workflow=workflow,
+    )
     plan = load_plan(workflow, settings, actions=actions)
     with open_engine(settings=settings) as engine:
         done = await engine.arun(
@@ -94,6 +106,9 @@ def run(
     store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
+    executor: str | None = None,
+    processes: int | None = None,
+    ray: str | None = None,
     run_id: str | None = None,
     tags: Collection[str] = (),
     wait_s: float | None = None,
@@ -112,6 +127,9 @@ def run(
             store=store,
             packs=packs,
             actions=actions,
+            executor=executor,
+            processes=processes,
+            ray=ray,
             run_id=run_id,
             tags=tags,
             wait_s=wait_s,
@@ -166,18 +184,24 @@ async def aresume(
     store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
+    executor: str | None = None,
+    processes: int | None = None,
+    ray: str | None = None,
     force: bool = False,
     observer: Observer | None = None,
 ) -> Run:
     """Resume a run that was paused, or whose process has died, and return it at its end.
 
     `secrets` gives its secret parameters again, and `actions` the functions that it was started
-    with: neither is recorded. With `force` it is resumed although a file that it reads has changed.
+    with: neither is recorded. `executor`, `processes` and `ray` are those of `arun`, and may be
+    others than before. With `force` it is resumed although a file that it reads has changed.
 
     Raises `RunNotFoundError`, `RunOverError`, `RunDrivenError`, `SourceChangedError`,
     `DefinitionError` if an action is missing, `ActionLoadError`, `ParameterError` and `StoreError`.
     """
-    settings = read_settings(store=store, packs=packs)
+    settings = read_settings(
+        store=store, packs=packs, executor=executor, processes=processes, ray=ray
+    )
     with open_engine(settings=settings, create=False) as engine:
         record = engine.find(run_id)
         plan = load_recorded(record, settings, actions=actions)
@@ -192,6 +216,9 @@ def resume(
     store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
+    executor: str | None = None,
+    processes: int | None = None,
+    ray: str | None = None,
     force: bool = False,
     observer: Observer | None = None,
 ) -> Run:
@@ -205,6 +232,9 @@ def resume(
             store=store,
             packs=packs,
             actions=actions,
+            executor=executor,
+            processes=processes,
+            ray=ray,
             force=force,
             observer=observer,
         ),
@@ -222,6 +252,9 @@ async def aretry(
     store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
+    executor: str | None = None,
+    processes: int | None = None,
+    ray: str | None = None,
     force: bool = False,
     observer: Observer | None = None,
 ) -> Run:
@@ -236,7 +269,9 @@ async def aretry(
     `ActionLoadError`, `ParameterError`, `StoreError`, and `UsageError` for a repaired workflow that
     lacks a task with recorded work.
     """
-    settings = read_settings(store=store, packs=packs)
+    settings = read_settings(
+        store=store, packs=packs, executor=executor, processes=processes, ray=ray
+    )
     with open_engine(settings=settings, create=False) as engine:
         record = engine.find(run_id)
         recorded, plan = load_to_retry(record, settings, workflow, actions=actions)
@@ -263,6 +298,9 @@ def retry(
     store: StorePlace = None,
     packs: Packs = (),
     actions: Actions = (),
+    executor: str | None = None,
+    processes: int | None = None,
+    ray: str | None = None,
     force: bool = False,
     observer: Observer | None = None,
 ) -> Run:
@@ -279,6 +317,9 @@ def retry(
             store=store,
             packs=packs,
             actions=actions,
+            executor=executor,
+            processes=processes,
+            ray=ray,
             force=force,
             observer=observer,
         ),

@@ -49,6 +49,9 @@ Workflow = str | os.PathLike[str] | Mapping[str, object]
 A `str` with a line break is text, and any other `str` is a path.
 """
 
+StorePlace = str | os.PathLike[str] | None
+"""The URL of a store, or the path of its file; None for the one that the settings name."""
+
 Actions = Sequence[Callable[..., object]]
 """Functions made actions by `@fanwise.action`."""
 

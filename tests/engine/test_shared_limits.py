@@ -174,3 +174,17 @@ def test_a_share_that_others_need_is_used_no_further(running: int, free: int) ->
     held.renew(slots=4, target=2)
     assert max(0, held.slots.free) == free
     assert held.shared.wish().holds == max(2, running)
+
+
+def test_a_share_is_wished_for_by_the_demand_since_the_last_wish() -> None:
+    """At a moment few attempts may run and none wait, since each is told of a slot in its turn."""
+    held = Held(most=10)
+    held.shared.when_free(lambda: None)
+    assert held.shared.wish().wants == 10
+    held.renew(slots=10, target=10)
+    assert held.shared.wish().wants == 10  # it has waited
+    for _ in range(7):
+        held.slots.free -= 1
+    for _ in range(6):
+        held.slots.give_back()
+    assert [held.shared.wish().wants for _ in range(2)] == [7, 1]

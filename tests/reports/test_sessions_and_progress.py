@@ -20,10 +20,12 @@ from fanwise.model import (
     Status,
     VisitRecord,
 )
+from fanwise.reports.overview import overview, time_of
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.reports.sessions import Sessions, sessions_of
 from fanwise.reports.timing import run_time, spells
 from fanwise.testing.stores import MemoryStore
+from fanwise.wiring import runs_of
 
 
 def a_run(store: MemoryStore, **changes: object) -> RunRecord:
@@ -161,3 +163,27 @@ def test_never_more_items_seem_to_run_at_once_than_there_are_slots(spans, slots,
         sum(end - start for start, end in zip(starts, ends, strict=True)), abs=1e-6
     )
     assert all(earlier[1] <= later[0] for earlier, later in pairwise(sessions.parts))
+
+
+class Counting(MemoryStore):
+    """A store that counts how often it goes through the items of a visit for their sums."""
+
+    sums = 0
+
+    def item_totals(self, *args, **given):
+        self.sums += 1
+        return super().item_totals(*args, **given)
+
+
+def test_the_items_of_a_paused_run_are_counted_once() -> None:
+    """For its progress, its times and its slowest items: they may be millions."""
+    store = Counting()
+    run = a_run(store, status=Status.PAUSED, ended_at=120.0)
+    begun(store, run.run_no, ("RunStarted", 100.0, 0.0))
+    visit = VisitRecord(1, 1, "t", 1, Status.PAUSED, True, None, 100.0, None, 0)
+    store.commit([visit, an_item(0, 101.0, 2.0), an_item(1, 101.0, 5.0)])
+    seen = overview(runs_of(store), run, ["t"], 200.0)
+    time = time_of(runs_of(store), seen, None)
+    assert time is not None
+    assert (seen.progress["t"].done, time.tasks[0].items.count) == (2, 2)
+    assert store.sums == 1

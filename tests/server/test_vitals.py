@@ -30,6 +30,7 @@ def test_metrics_need_a_token_and_have_no_paths(served: Served):
         'fanwise_http_seconds_count{route="/api/v1/version"} 1.0',
         "fanwise_engines 0.0",
         "fanwise_workers 0.0",
+        "fanwise_runs_ready 0.0",
     ):
         assert line in text
     assert "made" not in text

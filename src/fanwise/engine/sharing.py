@@ -40,6 +40,8 @@ class SharedLimit:
         self._cap = 0  # what is used of the share: others need the rest, but don't have it yet
         self._valid_until = 0.0
         self._running = 0
+        self._peak = 0  # of the attempts that ran at once since the last wish
+        self._has_waited = False  # since the last wish
         self._starts: deque[float] = deque()
         self._waiting: dict[Callable[[], None], None] = {}
         self._timer: Timer | None = None
@@ -70,6 +72,7 @@ class SharedLimit:
     def start(self) -> None:
         """Note the start of an attempt, which `free` has allowed."""
         self._running += 1
+        self._peak = max(self._peak, self._running)
         if self.limit.per_s is not None:
             self._starts.popleft()
 
@@ -81,6 +84,7 @@ class SharedLimit:
     def when_free(self, look_again: Callable[[], None]) -> None:
         """Have `look_again` called once, when an attempt may start."""
         self._waiting[look_again] = None
+        self._has_waited = True
         self._arm()
         if not self._valid_until:
             self._on_wish()
@@ -99,15 +103,20 @@ class SharedLimit:
             asyncio.get_running_loop().call_soon(self.offer)
 
     def wish(self) -> ShareWish:
-        """Return the wish for a share: all there is if something waits, else what is in use."""
+        """Return the wish for a share: all there is if something waits, else what is in use.
+
+        Both are meant of the time since the last wish: those that wait are told one after the
+        other of a slot, so at a moment few of them may run, and none wait.
+        """
         most, per_s = self.limit.most, self.limit.per_s
-        wants = self._running
+        wants, has_waited = max(self._peak, self._running), self._has_waited
+        self._peak, self._has_waited = self._running, bool(self._waiting)
         starts = 0
-        if self._waiting:
+        if has_waited or self._waiting:
             wants = self._running + 1 if most is None else most
-            if per_s is not None:
-                ahead = max(1, math.ceil(per_s * _AHEAD_S)) - len(self._starts)
-                starts = min(max(0, ahead), _MOST_STARTS)
+        if self._waiting and per_s is not None:
+            ahead = max(1, math.ceil(per_s * _AHEAD_S)) - len(self._starts)
+            starts = min(max(0, ahead), _MOST_STARTS)
         return ShareWish(
             self.limit.name,
             most,

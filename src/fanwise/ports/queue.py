@@ -70,6 +70,9 @@ class Queue(Protocol):
     def engines(self) -> Sequence[EngineRecord]:
         """Return all recorded engines in the order of their numbers, with the runs they hold."""
 
+    def count_ready(self, most: int) -> int:
+        """Count the runs that wait to be taken and aren't held back, up to `most` of them."""
+
     def await_change(self, timeout_s: float) -> bool:
         """Block until the store may have changed since the last call, at most for so long.
 

@@ -14,6 +14,7 @@ from fanwise.reports.lookup import last_visits, names_before
 from fanwise.reports.ownership import Driver, Runs, visit_status
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.reports.sessions import Sessions, sessions_of
+from fanwise.reports.sums import ItemSums, SumsOnce
 from fanwise.reports.timing import RunTime, Spell, run_time, spells
 from fanwise.values import decode
 
@@ -25,7 +26,7 @@ class Overview(NamedTuple):
     """A run at one moment. `visits` are in the order of their starts, `last` has those of tasks.
 
     `status` is the one to show. `progress` is that of tasks with items that have started, and
-    `spells` are the times of visits that have.
+    `spells` are the times of visits that have. `sums` has the sums over items.
     """
 
     record: RunRecord
@@ -37,6 +38,7 @@ class Overview(NamedTuple):
     progress: Mapping[str, ItemProgress]
     sessions: Sessions | None
     spells: Sequence[Spell]
+    sums: ItemSums
 
     def task_status(self, name: str) -> str:
         """The status of a task to show."""
@@ -56,13 +58,14 @@ def overview(runs: Runs, record: RunRecord, names: Collection[str], now: float) 
     records, driving = runs.records, runs.driving(record)
     visits = records.tasks(record.run_no)
     last = last_visits(visits)
+    sums = SumsOnce(records)
     found = {name: item_progress(records, visit) for name, visit in last.items()}
     progress = {name: each for name, each in found.items() if each is not None}
     sessions, times = None, []
     if record.started_at is not None:
         until = _until(record, visits, now, is_known=driving.total_s is not None)
         sessions = sessions_of(records, record, None if driving.is_on else driving.total_s, until)
-        times = spells(records, visits, sessions, sessions.parts[-1][1])
+        times = spells(sums, visits, sessions, sessions.parts[-1][1])
         sessions = sessions.covering(part for spell in times for part in spell.parts)
     return Overview(
         record=record,
@@ -74,6 +77,7 @@ def overview(runs: Runs, record: RunRecord, names: Collection[str], now: float) 
         progress=progress,
         sessions=sessions,
         spells=times,
+        sums=sums,
     )
 
 
@@ -82,7 +86,7 @@ def time_of(runs: Runs, seen: Overview, definition: WorkflowDefinition | None) -
     if not seen.spells or seen.sessions is None:
         return None
     before = {} if definition is None else names_before(definition)
-    return run_time(runs.records, seen.spells, seen.sessions, before)
+    return run_time(seen.sums, seen.spells, seen.sessions, before)
 
 
 def _until(

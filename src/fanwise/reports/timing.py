@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from fanwise.model import ItemTimes, VisitRecord
-from fanwise.ports import Records
 from fanwise.reports.sessions import Part, Sessions
+from fanwise.reports.sums import ItemSums
 
 
 class Spell(NamedTuple):
@@ -92,7 +92,7 @@ class RunTime(NamedTuple):
 
 
 def spells(
-    records: Records, visits: Iterable[VisitRecord], sessions: Sessions, until: float
+    records: ItemSums, visits: Iterable[VisitRecord], sessions: Sessions, until: float
 ) -> list[Spell]:
     """The visits that have started. Those that haven't ended count until then."""
     found = []
@@ -105,7 +105,7 @@ def spells(
     return found
 
 
-def _parts(records: Records, visit: VisitRecord, whole: Part, sessions: Sessions) -> list[Part]:
+def _parts(records: ItemSums, visit: VisitRecord, whole: Part, sessions: Sessions) -> list[Part]:
     """The parts of a visit, at most one of each session.
 
     Each covers the items that began in its session, so no more of them seem to have run at once
@@ -129,7 +129,7 @@ def _parts(records: Records, visit: VisitRecord, whole: Part, sessions: Sessions
 
 
 def run_time(
-    records: Records,
+    records: ItemSums,
     all_spells: Sequence[Spell],
     sessions: Sessions,
     before: Mapping[str, Collection[str]],
@@ -158,7 +158,7 @@ def run_time(
     )
 
 
-def _task_time(records: Records, task_spells: Sequence[Spell]) -> TaskTime:
+def _task_time(records: ItemSums, task_spells: Sequence[Spell]) -> TaskTime:
     last = task_spells[-1]
     visit = last.visit
     items = records.item_times(visit.run_no, visit.visit_no) if visit.has_items else None

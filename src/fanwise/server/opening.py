@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from fanwise.server.app import HttpServer
 from fanwise.server.identity import SIGN_IN_TICKET_S, Identity
+from fanwise.server.openapi import document
 from fanwise.server.parts import Parts
 from fanwise.server.readiness import Readiness
 from fanwise.server.sites import Site, listen, site_at
 from fanwise.server.sweeping import Sweeper
+from fanwise.server.table import TABLE
 from fanwise.server.token_making import LINK_TOKEN, require_link_token
 from fanwise.wiring import new_token, runs_of, system_clock
 
@@ -71,6 +75,7 @@ def parts_of(
         site=site,
         identity=Identity(serving.store, clock, new_token),
         sweeper=Sweeper(serving.store),
+        api=partial(document, TABLE, version("fanwise")),
         clock=clock,
         counts=counts,
         readiness=Readiness(),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fanwise.ports import (
     Access,
     Arrivals,
+    Changes,
     Fires,
     Mailbox,
     Maintenance,
@@ -43,6 +45,7 @@ class ServedStore(
     Fires,
     Arrivals,
     Access,
+    Changes,
     Maintenance,
     Protocol,
 ):
@@ -54,8 +57,8 @@ class Parts(NamedTuple):
 
     `runs` are the store's, with the state of the processes that drive them. `project` has the
     workflows and triggers of the folder that is served, as its files were when they were last
-    right, and `make_runs` makes their runs. Each answer is counted in `counts`, and is a line of
-    `access_log` if there is one.
+    right, and `make_runs` makes their runs. `api` gives the document of the API. Each answer is
+    counted in `counts`, and is a line of `access_log` if there is one.
     """
 
     store: ServedStore
@@ -66,6 +69,7 @@ class Parts(NamedTuple):
     site: Site
     identity: Identity
     sweeper: Sweeper
+    api: Callable[[], Mapping[str, object]]
     clock: Clock
     counts: ServerCounts
     readiness: Readiness

@@ -1,4 +1,4 @@
-"""The version of the server, of its API and of Python."""
+"""The version of the server, and the document of its API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,18 @@ def get_version(call: Call) -> Answer:
     return json_answer(Version(fanwise=version("fanwise"), python=platform.python_version()))
 
 
+def get_openapi(call: Call) -> Answer:
+    """Give the API as an OpenAPI 3.1 document."""
+    return json_answer(call.parts.api())
+
+
 ROUTES: Final = (
+    Route(
+        method="GET",
+        path="/api/v1/openapi.json",
+        handler=get_openapi,
+        role=Role.READ,
+    ),
     Route(
         method="GET",
         path="/api/v1/version",

@@ -11,6 +11,8 @@ from fanwise.server.readiness import Ready
 from fanwise.server.routes import Answer, Call, Route, json_answer
 from fanwise.telemetry.exposition import Levels, exposed
 
+_MOST_READY: Final = 10_000
+
 
 def get_metrics(call: Call) -> Answer:
     """Tell the metrics of this server and of its processes, as Prometheus reads them."""
@@ -32,6 +34,7 @@ def _levels(parts: Parts) -> Levels:
     return {
         **parts.counts.levels(),
         ("fanwise_build_info", (version("fanwise"),)): 1.0,
+        ("fanwise_runs_ready", ()): parts.store.count_ready(_MOST_READY),
         ("fanwise_engines", ()): len(parts.store.engines()),
         ("fanwise_store_bytes", ("total",)): size.total_bytes,
         ("fanwise_store_bytes", ("free",)): size.free_bytes,

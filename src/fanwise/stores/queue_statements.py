@@ -85,6 +85,12 @@ def any_waiting(queues: int) -> Statement:
     return f"SELECT 1 FROM submissions WHERE {_READY} AND queue IN ({names}) {order} LIMIT 1"
 
 
+# Along the index; its order keeps PostgreSQL from reading the whole table.
+COUNT_READY: Final = (
+    f"SELECT count(*) FROM (SELECT 1 FROM submissions WHERE {_READY}"
+    " ORDER BY queue, turn, run_no LIMIT :most) AS found"
+)
+
 # One more than `most` runs of a workflow that wait. It walks through an index of just these.
 FULL: Final = (
     f"SELECT 1 FROM runs WHERE workflow = :workflow AND status = '{Status.PENDING.value}'"

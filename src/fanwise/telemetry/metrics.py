@@ -54,6 +54,9 @@ METRICS: Final[dict[str, Metric]] = {
         "Time by which the event loop was late at its latest turn.", is_level=True
     ),
     # Of the store
+    "fanwise_runs_ready": Metric(
+        "Submitted runs that wait for an engine; at most 10,000 are counted.", is_level=True
+    ),
     "fanwise_engines": Metric("Engines that the store knows.", is_level=True),
     "fanwise_store_bytes": Metric("Size of the store.", ("kind",), is_level=True),
     "fanwise_build_info": Metric("The version of fanwise.", ("version",), is_level=True),

@@ -49,6 +49,14 @@ class QueueContract:
         assert store.lease(found.run_no) is None
         assert list(store.ended_runs()) == []
 
+    def test_runs_that_are_ready_are_counted_up_to_a_number(self, store: Store) -> None:
+        """Those that are taken, or weren't submitted, aren't ready."""
+        store.create_run(a_run("by-hand"))
+        for number in range(4):
+            store.submit(a_run(f"run-{number}"), Submission())
+        store.claim(store.enroll(an_owner()), _QUEUES, 1)
+        assert [store.count_ready(most) for most in (1, 10)] == [1, 3]
+
     def test_a_run_that_was_not_submitted_waits_for_nobody(self, store: Store) -> None:
         """It has no place in a queue, and no engine takes it."""
         run_no = store.create_run(a_run())
