@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fanwise.server import (
+    asking,
     control,
     engines,
     hooks,
@@ -34,6 +35,7 @@ TABLE: Final[tuple[Route, ...]] = (
     *workflows.ROUTES,
     *triggers.ROUTES,
     *waits.ROUTES,
+    *asking.ROUTES,
     *engines.ROUTES,
     *hooks.ROUTES,
     *sessions.ROUTES,
