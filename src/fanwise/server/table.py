@@ -7,6 +7,7 @@ from typing import Final
 from fanwise.server import (
     control,
     engines,
+    events,
     hooks,
     items,
     logs,
@@ -33,6 +34,7 @@ TABLE: Final[tuple[Route, ...]] = (
     *triggers.ROUTES,
     *waits.ROUTES,
     *engines.ROUTES,
+    *events.ROUTES,
     *hooks.ROUTES,
     *sessions.ROUTES,
     *tokens.ROUTES,

@@ -207,11 +207,13 @@ class ItemList(View, frozen=True, kw_only=True):
 class KindView(View, frozen=True, kw_only=True):
     """Errors of one type and shape: how many there are, and the first item that has one."""
 
+    number: int
     type: str
     shape: str
     count: int
     index: int
     label: str | None
+    message: str
 
 
 class KindList(View, frozen=True, kw_only=True):
