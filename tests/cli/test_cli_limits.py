@@ -234,3 +234,17 @@ def test_named_limits_are_listed_with_the_engines_that_use_them(fanwise, folder)
             {"engine": 2, "used": 0, "slots": 3},
         ],
     }
+
+
+def test_the_parameters_may_say_how_many_runs_there_are_at_a_time(fanwise, write) -> None:
+    """Of a number that can't be one it says where it came from."""
+    limit = 'concurrency: {limit: "{{ parameters.n }}", while-waiting: keep}'
+    write(**{"many.yaml": FLOW.replace("concurrency: 1", limit)})
+    assert fanwise("submit", "many.yaml", "-p", "n=7", "--run-id", "seven").status == 0
+    with store() as opened:
+        run = opened.run("seven")
+        assert run is not None
+        assert run.origin.limit == RunLimit("nightly", most=7, keeps_slot=True)
+    told = fanwise("submit", "many.yaml", "-p", "n=0")
+    assert told.status == 2
+    assert told.err.startswith("many.yaml:4:22  concurrency.limit takes a whole number from 1 to")

@@ -75,7 +75,7 @@ ONE_PROBLEM = [
     ("tasks:\n", "1:7 bad-type", '"tasks" takes a list, not null'),
     ("tasks: {a: {action: x.y}}\n", "1:8 bad-type", "- name: first"),
     (TASK + "concurrency: 0\n", "2:14 bad-value", '"limit" of "concurrency" takes a whole'),
-    (TASK + "concurrency: '{{ 1 }}'\n", "2:14 bad-value", "takes a whole number from 1"),
+    (TASK + "concurrency: some\n", "2:14 bad-value", "takes a whole number from 1"),
     (TASK + "concurrency: {key: x}\n", "2:14 missing-key", '"concurrency" has no "limit"'),
     (TASK + "concurrency: {limit: 1, max: 2}\n", "2:25 unknown-key", 'Did you mean "limit"?'),
     (TASK + "concurrency: {limit: 1, when_full: no}\n", "2:36 bad-value", "queue, skip, cancel"),

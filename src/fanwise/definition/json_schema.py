@@ -47,7 +47,7 @@ def workflow_json_schema() -> _Schema:
     transition = parts["TransitionDefinition"]["properties"]
     concurrency = workflow["properties"]["concurrency"]
     limit = parts["ConcurrencyDefinition"]["properties"]["limit"]
-    concurrency["anyOf"].append({key: limit[key] for key in ("type", "minimum", "maximum")})
+    concurrency["anyOf"] += limit["anyOf"]
     _or_one(transition["do"])
     _or_one(task["needs"])
     _or_one(task["next"], *transition["do"]["anyOf"])

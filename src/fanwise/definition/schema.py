@@ -49,7 +49,6 @@ from fanwise.definition.field_types import (
     Tolerated,
     Values,
     Variables,
-    a_count,
     a_duration,
     blankable,
     check_not_empty,
@@ -255,8 +254,9 @@ class TaskDefinition(Keys):
 class ConcurrencyDefinition(Keys):
     """The number of runs of a workflow that are driven at once, over all engines of a store."""
 
-    limit: Annotated[int, *a_count(1, MAX_CONCURRENCY)] = Field(
-        description="How many runs of one key are driven at a time."
+    limit: Annotated[int | str, *whole_number(1, MAX_CONCURRENCY)] = Field(
+        description="How many runs of one key are driven at a time; a template of parameters may "
+        "give it."
     )
     key: Text = Field(
         "",
@@ -268,6 +268,11 @@ class ConcurrencyDefinition(Keys):
         description="What becomes of a new run when there is no slot: it waits (`queue`, default), "
         "isn't made (`skip`), has the oldest one cancelled (`cancel`), or waits in place of the "
         "one that waits (`latest`).",
+    )
+    while_waiting: Annotated[str, *one_word_of("release", "keep")] = Field(
+        "release",
+        description="What a run does with its slot that waits for an answer, an event or a time: "
+        "it gives it back (`release`, default) or keeps it (`keep`).",
     )
 
 
@@ -376,6 +381,12 @@ class WorkflowDefinition(Keys):
         return Place(self._file, *self._root.key_spot(path))
 
 
+_OWNERS: Final[Mapping[str, tuple[type[Keys], ...]]] = {
+    "retry": (RetryDefinition,),
+    "concurrency": (ConcurrencyDefinition,),
+}
+
+
 def reader(key: str) -> Callable[[object], Any]:
     """What reads a literal of a key, such as `timeout`, `retry.count` or the workflow's `priority`.
 
@@ -383,7 +394,7 @@ def reader(key: str) -> Callable[[object], Any]:
     `literals.py` do. Raises `KeyError` for a key that takes no template, or any value.
     """
     owner, _, name = key.rpartition(".")
-    models = (RetryDefinition,) if owner == "retry" else (WorkflowDefinition, TaskDefinition)
+    models = _OWNERS.get(owner, (WorkflowDefinition, TaskDefinition))
     fields = {field: model.model_fields[field] for model in models for field in model.model_fields}
     for each in fields[name.replace("-", "_")].metadata:
         if isinstance(each, Reader):

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from fanwise.context import WorkflowContext
 from fanwise.errors import AttemptError, ParameterError
 from fanwise.model import RepeatKey, RunLimit, RunOrigin
-from fanwise.plan import Plan, Value
+from fanwise.plan import Plan, Setting, Value
 from fanwise.values import encode, is_storable
 
 _MOST_KEY: Final = 200
@@ -23,17 +23,19 @@ def with_rules(origin: RunOrigin, plan: Plan, context: WorkflowContext) -> RunOr
     limit = repeat = None
     if (concurrency := plan.concurrency) is not None:
         key = key_text(concurrency.key, "concurrency", context) if concurrency.key else ""
-        limit = RunLimit(plan.name, key, concurrency.most, concurrency.when_full)
+        most = _resolved(concurrency.most, context)
+        limit = RunLimit(
+            plan.name, key, most, concurrency.when_full, keeps_slot=concurrency.keeps_slot
+        )
     if (dedupe := plan.dedupe) is not None:
         repeat = RepeatKey(plan.name, key_text(dedupe.key, "dedupe", context), dedupe.for_s)
-    return replace(origin, limit=limit, priority=_priority(plan, context), repeat=repeat)
+    priority = 0 if plan.priority is None else _resolved(plan.priority, context)
+    return replace(origin, limit=limit, priority=priority, repeat=repeat)
 
 
-def _priority(plan: Plan, context: WorkflowContext) -> int:
-    if plan.priority is None:
-        return 0
+def _resolved(setting: Setting[int], context: WorkflowContext) -> int:
     try:
-        return plan.priority.resolve(context)
+        return setting.resolve(context)
     except AttemptError as error:
         raise ParameterError(error.message, hint=error.hint) from None
 

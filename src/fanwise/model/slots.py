@@ -23,7 +23,8 @@ SHARE_S: Final = 15.0
 class RunLimit(msgspec.Struct, frozen=True, omit_defaults=True):
     """The limit on runs of one `key` in one `scope`: at most `most` of them have a slot.
 
-    A run has one from the moment it is taken or started until it is over, paused or waits.
+    A run has one from the moment it is taken or started until it is over or paused, or waits
+    unless it `keeps_slot`.
     `when_full` is one of `WHEN_FULL`. The limit of a key is that of the run of this key that was
     made last.
     """
@@ -32,6 +33,7 @@ class RunLimit(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str = ""
     most: int = 1
     when_full: str = "queue"
+    keeps_slot: bool = False
 
     @property
     def words(self) -> str:

@@ -405,6 +405,8 @@ def _of_the_run(plan: Plan) -> Iterator[tuple[Value, bool]]:
         yield plan.timeout.template, False
     if plan.priority is not None and plan.priority.template is not None:
         yield plan.priority.template, True
+    if plan.concurrency is not None and plan.concurrency.most.template is not None:
+        yield plan.concurrency.most.template, True
     for keyed in (plan.concurrency, plan.dedupe):
         if keyed is not None and keyed.key is not None:
             yield keyed.key, True

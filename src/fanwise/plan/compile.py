@@ -148,7 +148,8 @@ class _Compiler:
         if given is None:
             return None
         key = self._value(given.key, "concurrency", "key") if given.key else None
-        return PlannedLimit(given.limit, key, given.when_full)
+        most = self._setting(given.limit, ("concurrency", "limit"))
+        return PlannedLimit(most, key, given.when_full, given.while_waiting == "keep")
 
     def _repeat(self) -> PlannedRepeat | None:
         given = self._definition.dedupe

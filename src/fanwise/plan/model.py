@@ -92,11 +92,15 @@ class PlannedTask(msgspec.Struct, frozen=True):
 
 
 class PlannedLimit(msgspec.Struct, frozen=True):
-    """The number of runs of one key that are driven at a time; without a key, of the workflow."""
+    """The number of runs of one key that are driven at a time; without a key, of the workflow.
 
-    most: int
+    With `keeps_slot` a run that waits keeps its slot.
+    """
+
+    most: Setting[int]
     key: Value | None
     when_full: str
+    keeps_slot: bool = False
 
 
 class PlannedRepeat(msgspec.Struct, frozen=True):

@@ -213,8 +213,10 @@ def _add_run(rows: Rows, run: RunRecord) -> None:
     rows.tags[run.run_no] = run.tags
     if run.status.is_final:
         rows.ended.append((run.run_no, run.status.value, run.ended_at))
-    if run.origin.limit is not None and run.status in _WITHOUT_SLOT:
-        rows.freed[run.run_no] = run.origin.limit
+    limit = run.origin.limit
+    keeps_slot = limit is not None and limit.keeps_slot and run.status is Status.WAITING
+    if limit is not None and run.status in _WITHOUT_SLOT and not keeps_slot:
+        rows.freed[run.run_no] = limit
 
 
 def refuse_nul(text: str) -> None:

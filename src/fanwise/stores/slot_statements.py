@@ -59,9 +59,12 @@ RELEASE: Final = (
     "UPDATE submissions SET is_held_back = FALSE WHERE run_no IN"
     " (SELECT run_no FROM submissions WHERE is_held_back AND run_no IN"
     f" (SELECT run_no FROM submissions WHERE is_waiting AND {_OF_KEY} AND queue = :queue"
+    " AND NOT EXISTS (SELECT 1 FROM slots WHERE slots.run_no = submissions.run_no)"
     " ORDER BY turn, run_no LIMIT :free) FOR UPDATE SKIP LOCKED)"
 )
+HAS_SLOT: Final = "SELECT 1 FROM slots WHERE run_no = :run_no"
 HOLD_BACK: Final = "UPDATE submissions SET is_held_back = TRUE WHERE run_no = :run_no"
+BE_READY: Final = "UPDATE submissions SET is_held_back = FALSE WHERE run_no = :run_no"
 _STARTED: Final = (
     "EXISTS (SELECT 1 FROM runs WHERE runs.run_no = submissions.run_no"
     " AND runs.started_at IS {is_null})"

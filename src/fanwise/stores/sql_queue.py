@@ -20,7 +20,7 @@ from fanwise.model import (
     Status,
     Submission,
 )
-from fanwise.stores import queue_statements, rows
+from fanwise.stores import queue_statements, rows, slot_statements
 from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.new_runs import (
     id_is_taken,
@@ -39,6 +39,7 @@ from fanwise.stores.sql_slots import (
     claim_slot,
     end_unstarted,
     free_slot,
+    has_slot,
     limits_of,
     limits_of_engine,
     limits_of_place,
@@ -299,12 +300,14 @@ def _take(
 ) -> Claim | Literal[False] | None:
     """Give an engine a run from its queue. False: it is held back. None: it stays ready."""
     run_no, scope, key, _, turn = row[0], *row[-4:]
+    kept = scope is not None and has_slot(writer, run_no)
     if scope is not None:
         slot = SlotKey(scope, key)
-        if (has_slot := claim_slot(writer, slot, limits[slot], run_no, turn)) is not True:
-            return has_slot
+        if (is_given := claim_slot(writer, slot, limits[slot], run_no, turn)) is not True:
+            return is_given
     if not writer.change(queue_statements.TAKE_LEASE, run_no=run_no, engine_no=engine_no):
-        free_slot(writer, run_no)
+        if not kept:
+            free_slot(writer, run_no)
         return None  # somebody resumes it by hand at this moment
     writer.execute(queue_statements.TAKE_SUBMISSION, run_no=run_no)
     writer.touch(run_no)
@@ -313,8 +316,13 @@ def _take(
     return Claim(state[0], lease, rows.to_submission(row[:-4]))
 
 
-def wait_again(writer: Writer, run_no: int, why: str, tried_by: Owner | None) -> bool:
-    """Have a submitted run wait that is not over, after a try if an engine has made one."""
+def wait_again(
+    writer: Writer, run_no: int, why: str, tried_by: Owner | None, *, keeps_slot: bool = False
+) -> bool:
+    """Have a submitted run wait that is not over, after a try if an engine has made one.
+
+    If it `keeps_slot`, and has one, it waits for an engine alone.
+    """
     if tried_by is None:
         waits = writer.change(queue_statements.WAIT_AGAIN, run_no=run_no, why=why)
     else:
@@ -323,7 +331,10 @@ def wait_again(writer: Writer, run_no: int, why: str, tried_by: Owner | None) ->
         )
     if waits:
         writer.execute(queue_statements.IS_PENDING, run_no=run_no)
-        free_slot(writer, run_no)
+        if keeps_slot and has_slot(writer, run_no):
+            writer.execute(slot_statements.BE_READY, run_no=run_no)
+        else:
+            free_slot(writer, run_no)
         writer.touch(run_no)
         writer.announce()
     return waits > 0

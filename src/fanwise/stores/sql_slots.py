@@ -114,7 +114,10 @@ def claim_slot(writer: Writer, key: SlotKey, most: int, run_no: int, turn: float
 
     The key is locked.
     """
-    taken = len(holders(writer, key))
+    found = holders(writer, key)
+    if any(each.run_no == run_no for each in found):  # it has kept that while it waited
+        return True
+    taken = len(found)
     if taken >= most:
         writer.execute(slot_statements.HOLD_BACK, run_no=run_no)
         return False
@@ -123,6 +126,11 @@ def claim_slot(writer: Writer, key: SlotKey, most: int, run_no: int, turn: float
         return None
     writer.execute(slot_statements.TAKE, run_no=run_no, **key._asdict())
     return True
+
+
+def has_slot(writer: Writer, run_no: int) -> bool:
+    """Say whether a run has a slot."""
+    return bool(writer.read(slot_statements.HAS_SLOT, run_no=run_no))
 
 
 def free_slot(writer: Writer, run_no: int) -> None:
@@ -169,7 +177,7 @@ def _make_way(
     held = holders(writer, key)
     reentering = [number for (number,) in writer.read(slot_statements.REENTERING, **values)]
     waiting = writer.read(slot_statements.WAITING, run_no=run_no, **values)
-    open_runs = sorted([*(each.run_no for each in held), *reentering])
+    open_runs = sorted({*(each.run_no for each in held), *reentering})
     admission = admit(limit.when_full, most, open_runs, [number for (number,) in waiting])
     if admission.is_skipped:
         return tuple(each.run_id for each in held)

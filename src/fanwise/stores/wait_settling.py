@@ -82,5 +82,5 @@ def settle(
 def wake(writer: Writer, run_no: int) -> None:
     """Have a submitted run that is waiting taken by an engine."""
     if writer.read(wait_statements.IS_WAITING_SUBMITTED, run_no=run_no):
-        wait_again(writer, run_no, "", None)
+        wait_again(writer, run_no, "", None, keeps_slot=True)
         release(writer, lock_keys(writer, limits_of_place(writer, run_no)))

@@ -356,6 +356,26 @@ class WaitsContract:
         store.commit([over], {over.run_no: 1})
         assert _claimed(store, engine_no) == ["first"]
 
+    def test_a_run_that_keeps_its_slot_while_it_waits_goes_on_alone(self, store: Store) -> None:
+        """Another one has the second slot meanwhile, and nobody its own, also at its return."""
+        limit = RunOrigin(limit=RunLimit("monitor", "", 2, keeps_slot=True))
+        engine_no = store.enroll(an_owner())
+        store.submit(a_run("first", origin=limit), Submission())
+        (claim,) = store.claim(engine_no, ["default"], 10)
+        run_no, token = claim.lease.run_no, claim.lease.token
+        store.open_waits(run_no, token, [a_question()])
+        waiting = a_run("first", run_no=run_no, origin=limit, status=Status.WAITING)
+        store.commit([waiting], {run_no: token})
+        store.release(run_no, token)
+        for name in ("second", "third"):
+            store.submit(a_run(name, origin=limit), Submission())
+        (second,) = store.claim(engine_no, ["default"], 10)
+        assert second.run_id == "second"
+        store.answer_wait(run_no, "ask", 1, b"1", by="ada", via="cli")
+        over = a_run("second", run_no=second.lease.run_no, origin=limit, status=Status.SUCCEEDED)
+        store.commit([over], {over.run_no: second.lease.token})
+        assert _claimed(store, engine_no) == ["first", "third"]
+
     def test_a_waiting_run_that_was_not_submitted_stays_with_nobody(self, store: Store) -> None:
         """Its files and secrets are its caller's."""
         run_no = a_driven_run(store)
