@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -56,7 +57,29 @@ tasks:
       options: [approve, reject]
       answer: {note: {type: string}, canary: {type: integer, default: 5}}
 """,
+    "many.yaml": """
+name: many
+tasks:
+  - name: each
+    action: site.many
+    with-items: "{{ range(100000) }}"
+    concurrency: 1000
+    tolerate: 1%
+    input: {number: "{{ item }}"}
+""",
+    "held.yaml": """
+name: held
+tasks:
+  - name: each
+    action: site.held
+    with-items: "{{ range(400) }}"
+    concurrency: 20
+    input: {number: "{{ item }}"}
+""",
 }
+
+PACK: Final = '''
+import fanwise
 
 
 @fanwise.action("site.check")
@@ -66,28 +89,52 @@ def check(number: int) -> int:
         raise fanwise.ActionError(f"host {number} refused", type="Refused", retry=False)
     if number % 20 == 19:
         raise fanwise.ActionError("status 503", type="Unavailable", retry=False)
-    print(f"checked {number}")  # noqa: T201
+    print(f"checked {number}")
     return number
 
 
 @fanwise.action("site.read")
 def read(text: str) -> str:
     """Fail in a way that names a line."""
-    print(f"reading {text}")  # noqa: T201
+    print(f"reading {text}")
     raise ValueError(f"no price in {text}")  # the author's line
+'''
+
+REACHED: Final = threading.Event()
+"""The run of `held.yaml` has come to its 100th item."""
+
+GO_ON: Final = threading.Event()
+"""It may go on from there."""
 
 
-ACTIONS: Final = (check, read)
+@fanwise.action("site.many")
+async def many(number: int) -> None:
+    """Fail for each thousandth number."""
+    if number % 1000 == 13:
+        raise fanwise.ActionError(f"record {number} can't be read", type="BadRecord", retry=False)
+
+
+@fanwise.action("site.held")
+def held(number: int) -> int:
+    """Wait at the 100th number until somebody has looked."""
+    if number >= 100:
+        REACHED.set()
+        GO_ON.wait(30)
+    return number
+
+
+ACTIONS: Final = (many, held)
 
 
 def make_project(folder: Path) -> None:
     """Write the project's files, and run what its pages show."""
+    (folder / "actions.py").write_text(PACK)
     for name, text in FLOWS.items():
         (folder / name).write_text(text)
     run(folder, "check.yaml", run_id="checked", tags=["nightly"])
     run(folder, "check.yaml", {"count": 45, "region": "south"}, run_id="checked-2")
     run(folder, "broken.yaml", run_id="broke")
-    fanwise.submit(folder / "ask.yaml", {"version": "1.0"}, store=store_of(folder), run_id="queued")
+    submit(folder, "ask.yaml", {"version": "1.0"}, run_id="queued")
 
 
 def store_of(folder: Path) -> str:
@@ -102,3 +149,8 @@ def run(folder: Path, file: str, parameters: Any = None, **options: Any) -> fanw
         return thread.submit(
             fanwise.run, folder / file, parameters, store=store, actions=ACTIONS, **options
         ).result()
+
+
+def submit(folder: Path, file: str, parameters: Any = None, **options: Any) -> str:
+    """Record a run of the project for an engine to take."""
+    return fanwise.submit(folder / file, parameters, store=store_of(folder), **options)

@@ -13,7 +13,7 @@ import msgspec
 
 from fanwise.model import Role
 from fanwise.server.page.rendering import Place, render
-from fanwise.server.page.streams import stream
+from fanwise.server.page.streams import Fragment, stream
 from fanwise.server.routes import Answer, Call, Fields, Given, Route
 
 HTML: Final = "text/html; charset=utf-8"
@@ -24,12 +24,13 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """The content of a page. `title` is that of its window, `values` those of its template.
 
     `live` is the query that a stream of it has beside the page's own, None for a page that nothing
-    changes while it is looked at.
+    changes while it is looked at. One that shows nothing but a run has its number, `run_no`.
     """
 
     title: str
     values: Mapping[str, object]
     live: str | None = None
+    run_no: int | None = None
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,13 +57,14 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         """Give the page as a fragment, or as a stream of it each time it has changed."""
         if call.request.headers.get("Accept") == _STREAM:
             return await stream(call, lambda: self._fragment(call))
-        return Answer((await asyncio.to_thread(self._fragment, call)).encode(), HTML)
+        found = await asyncio.to_thread(self._fragment, call)
+        return Answer(found.text.encode(), HTML)
 
-    def _fragment(self, call: Call) -> str:
+    def _fragment(self, call: Call) -> Fragment:
         shown = self.view(call)
         place = Place(base_of(call), call.parts.clock.now(), call.who.role)
         head = {"title": shown.title, "live": shown.live, "room": self.room}
-        return render(self.template, place, {**shown.values, "page": head})
+        return Fragment(render(self.template, place, {**shown.values, "page": head}), shown.run_no)
 
 
 def base_of(call: Call) -> str:

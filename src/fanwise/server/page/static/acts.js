@@ -2,7 +2,7 @@
 
 import { call, Problem } from "./api.js";
 import { confirmed, say } from "./dialogs.js";
-import { show } from "./router.js";
+import { go, show } from "./router.js";
 
 const ACTS = {
   pause: { path: (run) => `runs/${run}/pause`, done: "Asked to pause: nothing new starts, and what is in flight finishes." },
@@ -12,6 +12,10 @@ const ACTS = {
     ask: ["Cancel this run?", "All that is in flight is cut off; `finally` runs. What is recorded is kept.", "Cancel the run"],
   },
   retry: { path: (run) => `runs/${run}/retry`, done: "It will run again what failed.", checks: true },
+  delete: {
+    path: (run) => `runs/${run}`, method: "DELETE", done: "Deleted.", leads: "runs",
+    ask: ["Delete this run?", "All that is recorded of it goes, for good.", "Delete the run"],
+  },
   fire: { path: (name) => `triggers/${name}/fire`, done: "Fired." },
   "pause-trigger": { path: (name) => `triggers/${name}/pause`, done: "Paused: it decides nothing until it is resumed." },
   "resume-trigger": { path: (name) => `triggers/${name}/resume`, done: "Resumed." },
@@ -25,9 +29,10 @@ document.addEventListener("click", async (event) => {
   try {
     if (act.ask && !(await confirmed(...act.ask))) return;
     if (act.checks && !(await checked(act.path(subject)))) return;
-    const told = await call(act.path(subject), { method: "POST", body: {} });
+    const told = await call(act.path(subject), { method: act.method ?? "POST", body: act.method ? undefined : {} });
     say(told?.run_id && button.dataset.trigger ? `Run ${told.run_id} was made.` : act.done);
-    await show({ isNew: false });
+    if (act.leads) await go(act.leads);
+    else await show({ isNew: false });
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     say(`${error.message} ${error.hint}`, { isBad: true });
@@ -38,7 +43,7 @@ document.addEventListener("click", async (event) => {
 
 /** Say what a retry runs and what it keeps, before it does. */
 async function checked(path) {
-  const told = await call(`${path}?check=1`, { method: "POST", body: {} });
+  const told = await call(path);
   const lines = told.tasks.map((each) => {
     if (each.failed_items) return `runs ${each.failed_items.toLocaleString("en")} items of ${each.task} again`;
     return each.is_kept ? `keeps ${each.task}` : `runs ${each.task}${each.reason ? " again" : ""}`;

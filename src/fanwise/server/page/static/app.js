@@ -4,6 +4,7 @@ import { Problem, session, signIn, signOut } from "./api.js";
 import { askWho, show, welcome } from "./router.js";
 import "./acts.js";
 import "./forms.js";
+import "./grid.js";
 import "./keys.js";
 
 const form = document.querySelector("#signin"), problem = document.querySelector("#signin-problem");

@@ -52,10 +52,12 @@ function morph(now, next) {
     if (now.data !== next.data) now.data = next.data;
     return;
   }
-  // Scripts own what is inside, until the server gives it another key.
+  // Scripts own what is inside, until the server gives it another key; its data tells them of changes.
   if (now.dataset.keep !== undefined) {
     if (now.dataset.keep !== next.dataset.keep) now.replaceWith(next);
-    else if (now.dataset.fresh !== next.dataset.fresh) now.dataset.fresh = next.dataset.fresh;
+    else Object.entries(next.dataset).forEach(([name, value]) => {
+      if (now.dataset[name] !== value) now.dataset[name] = value;
+    });
     return;
   }
   for (const { name } of [...now.attributes])

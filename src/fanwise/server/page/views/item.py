@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from fanwise.errors import TaskNotFoundError
-from fanwise.model import ItemOutcome, RunRecord, Status, VisitRecord
+from fanwise.model import RunRecord, VisitRecord
 from fanwise.reports.causes import find_cause
 from fanwise.reports.lookup import find_task
 from fanwise.reports.objects import read_attempts, read_error
@@ -27,6 +27,7 @@ def view(call: Call) -> Shown:
     visit = find_task(store, run, task)
     found = store.items(visit.run_no, visit.visit_no, after=index - 1, until=index, limit=1)
     item = found[0] if found else None
+    following = store.failed_indexes(visit.run_no, visit.visit_no, after=index, limit=1)
     path = f"{task}[{index}]"
     error = None if item is None or item.error is None else read_error(item.error)
     values = {
@@ -40,11 +41,12 @@ def view(call: Call) -> Shown:
         "cause": None if error is None else find_cause(store, run.run_no, path, error),
         "earlier": () if item is None or item.earlier is None else read_attempts(item.earlier),
         "key": f"{run.id}/{task}/{visit.visit}/{index}",
-        "next_failed": _next_failed(call, visit, index),
+        "previous_failed": store.last_failed_before(visit.run_no, visit.visit_no, index),
+        "next_failed": next(iter(following), None),
         "logs": store.logs(run.run_no, under=path, limit=_MOST_LOGS),
         "steps": _steps(call, run, path),
     }
-    return Shown(title=f"{path} of {run.id}", values=values, live="" if item is None else None)
+    return Shown(title=f"{path} of {run.id}", values=values, live="", run_no=run.run_no)
 
 
 def _parts(run: RunRecord, path: str) -> tuple[str, int]:
@@ -55,13 +57,6 @@ def _parts(run: RunRecord, path: str) -> tuple[str, int]:
             f'"{path}" names no item.', run_id=run.id, task=path, hint="Name one as in check[17]."
         )
     return task, int(index)
-
-
-def _next_failed(call: Call, visit: VisitRecord, index: int) -> int | None:
-    found: Sequence[ItemOutcome] = call.parts.store.items(
-        visit.run_no, visit.visit_no, status=Status.FAILED, after=index, limit=1, beginning=0
-    )
-    return found[0].index if found else None
 
 
 def _steps(call: Call, run: RunRecord, path: str) -> Sequence[VisitRecord]:

@@ -33,7 +33,7 @@ def view(call: Call) -> Shown:
         "logs": found,
         "next": last if len(found) >= _PAGE else None,
     }
-    return Shown(title=f"Logs of {run.id}", values=values, live="")
+    return Shown(title=f"Logs of {run.id}", values=values, live="", run_no=run.run_no)
 
 
 def _found(call: Call, run_no: int, query: LogsQuery) -> tuple[Sequence[LogEntry], int]:

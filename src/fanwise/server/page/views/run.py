@@ -128,7 +128,7 @@ def view(call: Call) -> Shown:
         "output": run.output if not within and run.status is Status.SUCCEEDED else None,
         "error": run.error,
     }
-    return Shown(title=f"{run.workflow} {run.id}", values=values, live="")
+    return Shown(title=f"{run.workflow} {run.id}", values=values, live="", run_no=run.run_no)
 
 
 def _steps(call: Call, seen: Overview) -> Iterator[Step]:

@@ -24,13 +24,15 @@ _SLOWEST: Final = 5
 _BARS: Final = 40
 _SHOWN: Final = 400
 _MOST_TIMED: Final = 50_000
+_MOST_TIMED_AT_WORK: Final = 2_000
+"""The most items of which durations are read, since that walks through all of them."""
 
 
 class ItemsQuery(Fields, frozen=True):
     """The filters of the list of items, and the index that it begins after."""
 
     status: str = ""
-    error: str = ""
+    kind: int | None = None
     label: str = ""
     slower_s: float | None = None
     after: int = -1
@@ -77,7 +79,7 @@ def view(call: Call) -> Shown:
         else find_cause(call.parts.store, run.run_no, path, visit.error),
         **(_items(call, visit, query, items) if visit.has_items else {}),
     }
-    return Shown(title=f"{path} of {run.id}", values=values, live="")
+    return Shown(title=f"{path} of {run.id}", values=values, live="", run_no=run.run_no)
 
 
 def _items(
@@ -88,14 +90,15 @@ def _items(
         visit.run_no,
         visit.visit_no,
         status=status,
-        error=query.error or None,
+        kind=query.kind,
         label=query.label or None,
         slower_s=query.slower_s,
         after=query.after,
         limit=_PAGE + 1,
         beginning=_SHOWN,
     )
-    is_small = progress is not None and 0 < progress.done <= _MOST_TIMED
+    most = _MOST_TIMED if visit.ended_at is not None else _MOST_TIMED_AT_WORK
+    is_small = progress is not None and 0 < progress.done <= most
     times = (
         call.parts.store.item_times(visit.run_no, visit.visit_no, slowest=_SLOWEST)
         if is_small
@@ -106,6 +109,10 @@ def _items(
         "next": found[_PAGE - 1].index if len(found) > _PAGE else None,
         "digest": digest_items(call.parts.store, visit.run_no, visit.visit_no)
         if progress is not None and progress.failed
+        else None,
+        "totals": call.parts.store.tile_totals(visit.run_no, visit.visit_no),
+        "pace": call.parts.store.progress(visit.run_no).get(visit.visit_no)
+        if visit.ended_at is None
         else None,
         "times": _times(times) if times is not None and times.durations else None,
     }

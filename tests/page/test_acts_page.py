@@ -1,0 +1,98 @@
+"""Buttons: each says first what it means if it can't be taken back, and then does just that."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+
+import pytest
+from playwright.sync_api import expect
+
+from fanwise.model import ItemOutcome, Status
+from tests.page.project import store_of, submit
+from tests.page.visitor import Visitor
+from tests.server.served import Served
+
+
+@pytest.fixture
+def engine(site: Served) -> Iterator[None]:
+    """A process that takes runs while the test lasts."""
+    command = [sys.executable, "-m", "fanwise", "work", "--until-eof", "--store"]
+    worker = subprocess.Popen(
+        [*command, store_of(site.folder)],
+        cwd=site.folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    yield
+    worker.communicate()
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_retry_says_what_it_runs_and_runs_just_that(visitor: Visitor, site: Served) -> None:
+    """By keys alone: from the failed items to the question, and on to the end of the retry."""
+    before = {item.index: item.started_at for item in items(site)}
+    visitor.open("runs/checked")
+    visitor.find("button", "Retry what failed").focus()
+    visitor.page.keyboard.press("Enter")
+    dialog = visitor.page.locator("#confirm")
+    expect(dialog).to_contain_text("runs 11 items of each again")
+    visitor.page.keyboard.press("Tab")
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.find("#tasks tr", "sum")).to_contain_text("visit 2", timeout=20_000)
+    again = [item for item in items(site) if item.started_at > before[item.index]]
+    assert len(again) == 11
+    assert all(item.status is Status.FAILED for item in again)
+
+
+def items(site: Served) -> Sequence[ItemOutcome]:
+    """The items of the run."""
+    record = site.store.run("checked")
+    assert record is not None
+    return site.store.items(record.run_no, 1)
+
+
+def test_a_run_that_waits_is_cancelled_once_it_was_asked_for(
+    visitor: Visitor, site: Served
+) -> None:
+    """The question can be left; answered with yes, the run is cancelled, and can be deleted."""
+    submit(site.folder, "ask.yaml", {"version": "3"}, run_id="to-cancel")
+    visitor.open("runs/to-cancel")
+    cancel = visitor.find(".title button", "Cancel")
+    cancel.click()
+    visitor.page.get_by_role("button", name="Leave it").click()
+    expect(visitor.find(".title .st")).to_have_text("pending")
+    cancel.click()
+    visitor.page.get_by_role("button", name="Cancel the run").click()
+    expect(visitor.find(".title .st")).to_have_text("cancelled")
+    visitor.find(".title button", "Delete").click()
+    visitor.page.get_by_role("button", name="Delete the run").click()
+    expect(visitor.find("h1", "Runs")).to_be_visible()
+    assert site.store.run("to-cancel") is None
+
+
+def test_a_trigger_is_paused_resumed_and_fired_by_hand(visitor: Visitor, site: Served) -> None:
+    """A trigger's card has its state, and a fire by hand leads to its run."""
+    visitor.open("triggers")
+    card = visitor.find("section", "hourly")
+    card.get_by_role("button", name="Pause").click()
+    expect(card.locator(".st").first).to_have_text("paused")
+    card.get_by_role("button", name="Resume").click()
+    expect(card.get_by_role("button", name="Pause")).to_be_visible()
+    card.get_by_role("button", name="Run now").click()
+    expect(card.locator("a.mono")).to_be_visible()
+    assert site.store.run(card.locator("a.mono").inner_text()) is not None
+
+
+def test_a_problem_is_told_in_its_own_words(visitor: Visitor, site: Served) -> None:
+    """An act that isn't possible any more is refused with cause and remedy."""
+    submit(site.folder, "ask.yaml", {"version": "4"}, run_id="gone-on")
+    visitor.open("runs/gone-on")
+    visitor.hide()
+    record = site.store.run("gone-on")
+    assert record is not None
+    site.store.end_waiting(record, "somebody else")
+    visitor.find(".title button", "Cancel").click()
+    visitor.page.get_by_role("button", name="Cancel the run").click()
+    expect(visitor.page.locator("#said .bad")).to_contain_text("is over")
+    visitor.wrong = [each for each in visitor.wrong if "409" not in each]

@@ -1,0 +1,136 @@
+"""The grid of a task's items: a hundred thousand at a glance, one of them, the failed ones."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.page.project import FLOWS, GO_ON, REACHED, run
+from tests.page.visitor import Visitor, visiting
+from tests.server.served import Served, serving
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of a run with a hundred thousand items, of which every thousandth has failed."""
+    folder: Path = tmp_path_factory.mktemp("many")
+    for name in ("many.yaml", "held.yaml"):
+        (folder / name).write_text(FLOWS[name])
+    run(folder, "many.yaml", run_id="many")
+    with serving(folder) as served:
+        yield served
+
+
+@pytest.fixture
+def grid(browser: Browser, many: Served) -> Iterator[Visitor]:
+    """A visitor of the task's page, whose grid is drawn."""
+    with visiting(browser, many) as visitor:
+        visitor.open("runs/many/tasks/each")
+        visitor.find("[data-drawn]").wait_for()
+        yield visitor
+
+
+def said(visitor: Visitor) -> Any:
+    return visitor.find(".grid output")
+
+
+def colours(visitor: Visitor) -> set[tuple[int, ...]]:
+    """The colours of the canvas, from a sample of its pixels."""
+    found = visitor.page.evaluate(
+        """() => {
+            const canvas = document.querySelector(".grid canvas");
+            const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const seen = new Set();
+            for (let at = 0; at < data.length; at += 4) seen.add(data.slice(at, at + 3).join());
+            return [...seen];
+        }"""
+    )
+    return {tuple(map(int, each.split(","))) for each in found}
+
+
+def test_all_items_are_drawn_and_each_failed_one_has_its_mark(grid: Visitor) -> None:
+    """From afar there are succeeded blocks and marks of failed items, and words for both."""
+    found = colours(grid)
+    assert any(green > red + 30 for red, green, _ in found)
+    assert any(red > green + 80 for red, green, _ in found)
+    words = grid.find(".grid canvas").get_attribute("aria-label") or ""
+    assert "100,000 items" in words
+    assert "100 failed" in words
+
+
+def test_failed_items_are_found_opened_and_walked_by_keys(grid: Visitor) -> None:
+    """`n` and `p` go to failed items, Enter opens one, J and K go on from there."""
+    grid.find("[data-sight]").focus()
+    keyboard = grid.page.keyboard
+    keyboard.press("n")
+    expect(said(grid)).to_contain_text("[13] failed")
+    keyboard.press("n")
+    expect(said(grid)).to_contain_text("[1,013] failed")
+    keyboard.press("ArrowRight")
+    expect(said(grid)).to_contain_text("[1,014] succeeded")
+    keyboard.press("p")
+    expect(said(grid)).to_contain_text("[1,013] failed")
+    keyboard.press("Enter")
+    expect(grid.find("h1", "each[1013]")).to_be_visible()
+    keyboard.press("J")
+    expect(grid.find("h1", "each[2013]")).to_be_visible()
+    keyboard.press("K")
+    expect(grid.find("h1", "each[1013]")).to_be_visible()
+
+
+def test_an_index_leads_to_its_item(grid: Visitor) -> None:
+    """A colon leads to the field for an index or a label."""
+    grid.find("[data-sight]").focus()
+    grid.page.keyboard.press(":")
+    grid.page.keyboard.type("77013")
+    grid.page.keyboard.press("Enter")
+    expect(said(grid)).to_contain_text("[77,013] failed")
+
+
+def test_what_is_under_the_pointer_stays_there_while_one_zooms(grid: Visitor) -> None:
+    """The wheel zooms at the pointer, and from near each item says what became of it."""
+    canvas = grid.find(".grid canvas")
+    box = canvas.bounding_box()
+    assert box is not None
+    x, y = int(box["x"] + box["width"] * 0.4), int(box["y"] + box["height"] * 0.4)
+    mouse = grid.page.mouse
+    mouse.move(x, y)
+    while not canvas.get_attribute("title"):  # between two blocks there is no item
+        x, y = x + 1, y + 1
+        mouse.move(x, y)
+    before = canvas.get_attribute("title") or ""
+    for _ in range(8):
+        mouse.wheel(0, -300)
+    mouse.move(x - 1, y)
+    mouse.move(x, y)
+    expect(canvas).to_have_attribute("title", re.compile("succeeded"))
+    after = canvas.get_attribute("title") or ""
+    assert after.split()[0] == before.split()[0]
+    mouse.click(x, y)
+    expect(said(grid)).to_have_text(re.compile(re.escape(before.split()[0]) + " succeeded"))
+    grid.page.get_by_role("button", name="All", exact=True).click()
+    mouse.move(x, y)
+    assert (canvas.get_attribute("title") or "").split()[0] == before.split()[0]
+
+
+def test_the_grid_of_a_run_that_goes_on_fills(browser: Browser, many: Served) -> None:
+    """Counts and cells of a run in progress follow the store, and end at what is recorded."""
+    with ThreadPoolExecutor(1) as thread, visiting(browser, many) as visitor:
+        running = thread.submit(run, many.folder, "held.yaml", run_id="held")
+        try:
+            assert REACHED.wait(30)
+            visitor.open("runs/held/tasks/each")
+            done = visitor.find(".figures div", "Done").locator("dd")
+            expect(visitor.find(".title .st")).to_have_text("running")
+            assert 0 < int(done.inner_text()) < 400
+        finally:
+            GO_ON.set()
+        running.result()
+        expect(done).to_have_text("400")
+        expect(visitor.find(".title .st")).to_have_text("succeeded")
+        label = re.compile("400 items: 400 succeeded, 0 failed, 0 not done yet")
+        expect(visitor.find(".grid canvas")).to_have_attribute("aria-label", label)
