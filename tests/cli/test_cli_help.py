@@ -45,7 +45,7 @@ def test_the_help_of_each_command_ends_with_examples(fanwise, name: str):
 @pytest.mark.parametrize("example", [each for name in COMMANDS for each in examples(name)])
 def test_each_example_can_be_carried_out(example: str):
     """Its command, its options and its arguments exist and take these values."""
-    words = shlex.split(re.split(r" \| | >>? ", example)[0])
+    words = shlex.split(re.split(r" \| | >>? | < ", example)[0])
     command, rest = GROUP, words[1:]
     while hasattr(command, "commands"):
         with command.make_context(words[0], list(rest), resilient_parsing=True) as context:

@@ -128,6 +128,66 @@ def test_a_terminal_shows_a_bar_and_the_cursor_comes_back(folder: Path):
     assert shown.rindex("\x1b[?25h") > shown.rindex("━")
 
 
+ASK = """
+tasks:
+  - name: ask
+    action: core.ask
+    timeout: 3d
+    input: {prompt: "Deploy?", answer: {percent: {type: integer, maximum: 100, default: 10}}}
+output: "{{ task.ask.output }}"
+"""
+
+
+def test_a_question_is_asked_at_the_terminal_and_the_run_goes_on(folder: Path):
+    """An answer that doesn't fit is asked for again."""
+    (folder / "ask.yaml").write_text(ASK)
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*FANWISE, "run", "ask.yaml"],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "dumb"},
+    ) as process:
+        os.close(theirs)
+        for prompt, line in (
+            ("approve or reject: $", "aprove"),
+            ("Did you mean.*approve or reject: $", "approve"),
+            (r"percent \(integer, default 10\): $", "many"),
+            (r"whole number.*percent \(.*\): $", "200"),
+            (r"100 or less.*percent \(.*\): $", "25"),
+        ):
+            read_until(ours, f"(?s){prompt}")
+            os.write(ours, f"{line}\n".encode())
+        out, _ = process.communicate()
+    os.close(ours)
+    assert process.returncode == 0
+    given = json.loads(out)
+    assert (given["choice"], given["answer"]) == ("approve", {"percent": 25})
+    assert given["via"] == "terminal"
+
+
+@pytest.mark.parametrize("option", [(), ("--no-input",)])
+def test_a_question_stays_open_at_the_end_of_the_input(folder: Path, option: tuple[str, ...]):
+    """Or if nothing is to be asked: the run waits, as it does without a terminal."""
+    (folder / "ask.yaml").write_text(ASK)
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*FANWISE, "run", "ask.yaml", *option],
+        stdin=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "dumb"},
+    ) as process:
+        os.close(theirs)
+        if not option:
+            read_until(ours, "approve or reject: $")
+            os.write(ours, b"\x04")
+        shown = read_until(ours, None)
+    os.close(ours)
+    assert process.returncode == 3
+    assert "The run waits" in shown
+
+
 def read_until(terminal: int, pattern: str | None) -> str:
     """What the terminal shows up to the pattern, or to the end; escapes of colours are left out."""
     shown = b""

@@ -215,7 +215,8 @@ def test_a_server_that_is_killed_loses_no_notice(folder: Path, write) -> None:
             opened.await_change(1.0)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    subprocess.run([*SERVE[:-1], "run", "load.yaml"], check=False, stderr=subprocess.DEVNULL)
+    failing = [sys.executable, "-m", "fanwise", "run", "load.yaml"]
+    assert subprocess.run(failing, check=False, stderr=subprocess.DEVNULL).returncode == 1
     with serving() as process:
         run_id = said(process, r"(alert-\S+)  has succeeded")
         process.send_signal(signal.SIGKILL)

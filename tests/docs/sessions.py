@@ -53,7 +53,8 @@ def commands(session: str) -> Iterator[Command]:
 def carry_out(line: str, folder: Path, *, is_killed: bool = False) -> str:
     """What `NAME=VALUE... fanwise ...`, `... python FILE` or `cat FILE` prints in a folder.
 
-    Errors are included. `python -m pytest ...`, and what is killed, gets a process of its own.
+    Errors are included. `python -m pytest ...`, and what is killed or in a pipe, gets a process of
+    its own.
     """
     words = shlex.split(line.removesuffix(_RESULTS_ONLY))
     environment = dict(os.environ)
@@ -72,7 +73,9 @@ def carry_out(line: str, folder: Path, *, is_killed: bool = False) -> str:
             os.environ.pop("PYTEST_ADDOPTS", None)
             os.environ["FANWISE_STORE"] = str(folder.parent / "fanwise.db")
             with contextlib.suppress(SystemExit):
-                if words[0] == "cat":
+                if "|" in words:
+                    told.write(run_piped(line))
+                elif words[0] == "cat":
                     told.write(Path(words[1]).read_text())
                 elif is_killed:
                     told.write(run_aside(["-m", *words]))
@@ -87,6 +90,20 @@ def carry_out(line: str, folder: Path, *, is_killed: bool = False) -> str:
             os.environ.clear()
             os.environ.update(environment)
     return told.getvalue().replace(str(folder), FOLDER)
+
+
+def run_piped(line: str) -> str:
+    """What a shell prints for a line in the current folder."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ran = subprocess.run(
+        ["bash", "-c", line],
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return ran.stdout
 
 
 def run_aside(arguments: list[str]) -> str:

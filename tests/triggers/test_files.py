@@ -115,7 +115,7 @@ def test_files_are_handed_over_in_batches() -> None:
     closed, next_at = close_batches(rules, seen, 5)
     assert (closed, next_at) == ([["0", "1"], ["2", "3"]], 13)
     assert close_batches(rules, seen, 13).closed == [["0", "1"], ["2", "3"], ["x"]]
-    assert close_batches(rules, seen, 14) == ([["0", "1"], ["2", "3"], ["4"], ["x"]], None)
+    assert close_batches(rules, seen, 14) == ([["0", "1"], ["2", "3"], ["x"], ["4"]], None)
     assert close_batches(BatchRules(size=9), seen, 99) == ([], None)
 
 

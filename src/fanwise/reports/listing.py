@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Collection, Iterator
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final, NamedTuple
 
 from fanwise.definition import parse_duration
@@ -85,14 +85,15 @@ def _recorded(status: str) -> Collection[Status]:
     return (Status.PENDING, Status.RUNNING) if status == INTERRUPTED else (Status(status),)
 
 
-def read_moment(text: str, now: datetime) -> float:
-    """Return the time of a span before `now`, such as `2h`, or of a date or time as in ISO 8601.
+def read_moment(text: str, now_s: float, zone: tzinfo | None = None) -> float:
+    """Return the time of a span before `now_s`, such as `2h`, or of a date or time as in ISO 8601.
 
-    One without a time zone is that of `now`. Raises `ValueError`.
+    One that names no zone is of `zone`, or of this machine's. Raises `ValueError` and
+    `OverflowError`.
     """
     try:
-        return now.timestamp() - parse_duration(text)
+        return now_s - parse_duration(text)
     except ValueError:
         pass
     found = datetime.fromisoformat(text)
-    return (found if found.tzinfo is not None else found.replace(tzinfo=now.tzinfo)).timestamp()
+    return (found if found.tzinfo is not None else found.replace(tzinfo=zone)).timestamp()

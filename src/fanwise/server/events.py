@@ -35,7 +35,7 @@ _RETRY_S: Final = 2
 _HEAVY: Final = ("output", "parameters", "timing")
 
 
-class EventsQuery(Fields, frozen=True, kw_only=True):
+class TopicsQuery(Fields, frozen=True, kw_only=True):
     """The topics of a stream: `runs` for the newest ones, `run:ID` for one of them."""
 
     topic: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=MOST_TOPICS)]
@@ -55,7 +55,7 @@ async def stream_events(call: Call) -> web.StreamResponse:
     Events are `hello`; `runs`, with the newest fifty; `run`, with one of them; `gone`, for one that
     was deleted; and `bye`, after which the stream ends. A comment is sent every 15 s.
     """
-    topics = [_topic(call, name) for name in dict.fromkeys(call.query(EventsQuery).topic)]
+    topics = [_topic(call, name) for name in dict.fromkeys(call.query(TopicsQuery).topic)]
     with call.parts.streams.one_more(call.who.token_id):
         states = await asyncio.to_thread(_states, topics)  # before the status is sent
         response = web.StreamResponse(
@@ -163,6 +163,6 @@ ROUTES: Final = (
         path="/api/v1/events",
         handler=stream_events,
         role=Role.READ,
-        query=EventsQuery,
+        query=TopicsQuery,
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from http import HTTPStatus
 
 from fanwise.definition import WorkflowDefinition
@@ -54,7 +54,7 @@ def moment(call: Call, text: str | None, name: str) -> float | None:
     if text is None:
         return None
     try:
-        return read_moment(text, datetime.fromtimestamp(call.parts.clock.now(), UTC))
+        return read_moment(text, call.parts.clock.now(), UTC)
     except (ValueError, OverflowError):
         raise Refusal(
             HTTPStatus.BAD_REQUEST,

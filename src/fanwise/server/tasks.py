@@ -59,7 +59,8 @@ def get_output(call: Call) -> Answer:
 def get_kinds(call: Call) -> Answer:
     """Tell the kinds of errors of a task's items, the most frequent first."""
     run = run_of(call)
-    return json_answer(digest_items(call.parts.store, run.run_no, fan_out_of(call, run).visit_no))
+    found = digest_items(call.parts.store, run.run_no, fan_out_of(call, run).visit_no)
+    return json_answer(found._asdict())
 
 
 def _visit(visit: VisitRecord, run_status: str) -> JsonObject:

@@ -205,7 +205,10 @@ class ItemList(View, frozen=True, kw_only=True):
 
 
 class KindView(View, frozen=True, kw_only=True):
-    """Errors of one type and shape: how many there are, and the first item that has one."""
+    """Errors of one type and shape: how many there are, and the first item that has one.
+
+    `number` is that of the kind within the task, and `message` that item's.
+    """
 
     number: int
     type: str

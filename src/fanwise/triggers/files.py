@@ -122,8 +122,9 @@ def close_batches(rules: BatchRules, seen: Seen, now: float) -> Batches:
     if rules.within_s is None:
         return Batches(closed, None)
     deadlines = {
-        batch: (seen[names[0]].ready_at or now) + rules.within_s
+        batch: opened_at + rules.within_s
         for batch, names in open_batches.items()
+        if (opened_at := seen[names[0]].ready_at) is not None
     }
     closed += [open_batches[batch] for batch, at in deadlines.items() if at <= now]
     return Batches(closed, min((at for at in deadlines.values() if at > now), default=None))

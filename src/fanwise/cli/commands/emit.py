@@ -42,7 +42,7 @@ def emit(
     store: options.StoreUrl = None,
     json: options.JsonFlag = False,
 ) -> None:
-    """Emit an event, which starts runs by triggers and ends waits for it.
+    """Emit an event, which starts runs and ends waits.
 
     Exit status: 0 it is recorded, or its id was known, 2 something is wrong.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +23,9 @@ from fanwise.cli.text.output import (
 from fanwise.errors import RunRepeatedError
 
 if TYPE_CHECKING:
-    from fanwise.model import Run
+    from fanwise.cli.live.run import Start
+    from fanwise.engine import Engine
+    from fanwise.model import Run, RunRecord
     from fanwise.plan import Plan
     from fanwise.values import Json
     from fanwise.wiring import Settings
@@ -44,6 +47,12 @@ _DryRun = Annotated[
 ]
 
 
+_NoInput = Annotated[
+    bool,
+    typer.Option("--no-input", help="Ask nothing at this terminal: leave questions open."),
+]
+
+
 def run(
     file: options.WorkflowFile,
     parameter: options.Parameter = None,
@@ -60,13 +69,15 @@ def run(
     ray: options.RayAddress = None,
     grace: options.Grace = None,
     dry_run: _DryRun = False,
+    no_input: _NoInput = False,
     verbose: options.Verbose = False,
     json: options.JsonFlag = False,
 ) -> None:
     """Run a workflow to its end.
 
     The output is printed to standard output as JSON, progress and the summary to standard error.
-    If the workflow's concurrency has no slot for the run, it waits for one.
+    If the workflow's concurrency has no slot for the run, it waits for one. What the run asks is
+    asked here, if this is a terminal.
 
     Exit status: 0 the run succeeded, 1 it failed, 2 it couldn't be made, 3 it waits for an answer
     or a signal, 130 it was interrupted.
@@ -110,8 +121,34 @@ def run(
     except RunRepeatedError as repeated:
         report_repeated(repeated.run_id, settings, json=json)
         return
+    if not no_input:
+        done = _answered_here(done, plan, settings, store=store, verbose=verbose)
     report(done, settings, store=store, json=json, has_output=plan.output is not None)
     raise typer.Exit(exit_status(done))
+
+
+def _answered_here(
+    done: Run, plan: Plan, settings: Settings, *, store: str | None, verbose: bool
+) -> Run:
+    """Ask what the run waits for at this terminal, and resume it, until it waits no more."""
+    from fanwise.cli.live.asking import ask_here, has_person
+    from fanwise.cli.live.run import watch
+    from fanwise.model import Status
+    from fanwise.reports.lookup import run_by_id
+    from fanwise.wiring import open_existing, this_user
+
+    while done.status is Status.WAITING and has_person():
+        with open_existing(settings) as opened:
+            record = run_by_id(opened, done.id)
+            if not ask_here(opened, record, this_user()):
+                break
+        go_on = partial(_resumption, plan, record)
+        done = watch(go_on, settings, store=store, verbose=verbose)
+    return done
+
+
+def _resumption(plan: Plan, record: RunRecord, engine: Engine) -> Start:
+    return partial(engine.aresume, plan, record)
 
 
 def report_repeated(run_id: str, settings: Settings, *, json: bool) -> None:

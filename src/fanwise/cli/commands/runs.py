@@ -138,7 +138,7 @@ def read_since(text: str, now: datetime) -> float:
     from fanwise.reports.listing import read_moment
 
     try:
-        return read_moment(text, now)
+        return read_moment(text, now.timestamp())
     except (ValueError, OverflowError):
         raise UsageError(
             f'"{clean(text)}" is no time for --since.',
