@@ -22,7 +22,7 @@ BENCHMARKS = {
     "resume": "Resuming a run of a million items, half of them recorded",
     "control": "Pausing and cancelling a run from another process",
     "torture": "Killing processes over and over, and counting losses",
-    "storm": "Killing engines and their PostgreSQL server, and counting losses",
+    "storm": "Killing engines and their PostgreSQL server, losing its answers, and counting losses",
     "habits": "The worth of the advice on fan-outs, each piece against its opposite",
     "postgres": "A fan-out recorded on PostgreSQL, against a bare loop with COPY",
     "queue": "Taking submitted runs: two engines on PostgreSQL",
