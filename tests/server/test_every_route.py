@@ -17,6 +17,8 @@ GUARDED = [name for name, route in NAMED.items() if not route.is_open]
 OPEN = {
     "GET /readyz",
     "POST /hooks/{path}",
+    "GET /ask/{token}",
+    "POST /ask/{token}",
     "POST /api/v1/session",
     "POST /api/v1/session/ticket",
     "GET /assets/{digest}/{name}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fanwise.server import (
+    asking,
     control,
     engines,
     events,
@@ -35,6 +36,7 @@ TABLE: Final[tuple[Route, ...]] = (
     *workflows.ROUTES,
     *triggers.ROUTES,
     *waits.ROUTES,
+    *asking.ROUTES,
     *engines.ROUTES,
     *events.ROUTES,
     *hooks.ROUTES,
