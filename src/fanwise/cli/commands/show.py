@@ -69,7 +69,7 @@ def show(
         if follow:
             from fanwise.cli.live.follow import follow as watch
 
-            record = watch(runs, record, definition)
+            record = watch(runs, records, record, definition)
         names = () if definition is None else task_names(definition)
         seen = overview(runs, record, names, time.time())
         if within is None and not timeline:
