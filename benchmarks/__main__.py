@@ -22,7 +22,7 @@ BENCHMARKS = {
     "resume": "Resuming a run of a million items, half of them recorded",
     "control": "Pausing and cancelling a run from another process",
     "torture": "Killing processes over and over, and counting losses",
-    "storm": "Killing engines and their PostgreSQL server, and counting losses",
+    "storm": "Killing engines and their PostgreSQL server, losing its answers, and counting losses",
     "habits": "The worth of the advice on fan-outs, each piece against its opposite",
     "postgres": "A fan-out recorded on PostgreSQL, against a bare loop with COPY",
     "queue": "Taking submitted runs: two engines on PostgreSQL",
@@ -31,6 +31,7 @@ BENCHMARKS = {
     "server": "The server over a large store: its answers, its rest, its page",
     "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
     "triggers": "A thousand triggers due at once, how late they fire, and the cost of waiting",
+    "events": "A burst of 50,000 events that is one run",
 }
 """Titles of the benchmarks, in their order. Each is a module of its name."""
 

@@ -2,7 +2,8 @@
 
 Several engines, each a process of `fanwise work`, share the runs. Each time that so many attempts
 more have begun, one blow is struck: an engine is killed and another one started, the server is
-killed or restarted, or all sessions are ended. At the end each item has one outcome, no work was
+killed or restarted, all sessions are ended, or the connections lose an answer, such as that of a
+COMMIT, or get them late. At the end each item has one outcome, no work was
 begun after its outcome had been recorded, and at no moment did more runs of one key have items at
 work than the workflow's concurrency allows.
 """
@@ -26,6 +27,7 @@ import msgspec
 
 import fanwise
 from benchmarks.postgres_server import PostgresServer, postgres_server
+from benchmarks.relay import Relay, relay_to
 from fanwise.bench.budget import Budget, nothing_of
 from fanwise.bench.measure import DEFAULT_ROUNDS
 from fanwise.bench.tables import figures_table
@@ -43,6 +45,16 @@ KEYS: Final = 8
 AT_A_TIME: Final = 2
 
 _LOOK_S = 0.02
+_LATE_S = 0.2
+_LATE_FOR_S = 1.0
+_BLOWS = (
+    "an engine killed",
+    "sessions ended",
+    "answers lost",
+    "restarted",
+    "answers late",
+    "killed",
+)
 _PATIENCE_S = 300.0
 _FLOW = f"""\
 parameters: {{key: {{type: integer, required: true}}}}
@@ -136,15 +148,23 @@ def storm(
     for number in range(runs):
         parameters = {"key": number % KEYS}
         fanwise.submit(folder / "flow.yaml", parameters, store=store, run_id=f"run-{number}")
-    counts = dict.fromkeys(("an engine killed", "sessions ended", "restarted", "killed"), 0)
+    counts = dict.fromkeys(_BLOWS, 0)
     with ExitStack() as stack:
-        crew = _Engines(store, begun, stack)
+        relay = stack.enter_context(relay_to(server.folder))
+        crew = _Engines(relay.url(store), begun, stack)
         for _ in range(engines):
             crew.add()
         strikes: dict[str, Callable[[], None]] = dict(
             zip(
                 counts,
-                (crew.replace, server.end_sessions, server.restart, server.crash),
+                (
+                    crew.replace,
+                    server.end_sessions,
+                    relay.lose_answers,
+                    server.restart,
+                    partial(_delay, relay),
+                    server.crash,
+                ),
                 strict=True,
             )
         )
@@ -163,6 +183,13 @@ def storm(
         too_many(outcomes),
         time.perf_counter() - started,
     )
+
+
+def _delay(relay: Relay) -> None:
+    """Have answers come late for a while."""
+    relay.delay(_LATE_S)
+    time.sleep(_LATE_FOR_S)
+    relay.delay(0.0)
 
 
 def _lost(runs: Sequence[_Row], outcomes: Sequence[_Row]) -> list[str]:

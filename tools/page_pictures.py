@@ -145,7 +145,7 @@ def _take(token: str) -> None:
     path = shutil.which("chromium")
     with sync_playwright() as found:
         browser = found.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        for scheme, names in {"light": ("run", "grid", "start"), "dark": ("home", "graph")}.items():
+        for scheme, names in {"light": ("run", "grid", "start"), "dark": ("home",)}.items():
             context = browser.new_context(viewport=SIZE, color_scheme=scheme)
             begun = context.request.post(f"{base}/api/v1/session", data={"token": token})
             key = begun.json()["key"]
@@ -161,7 +161,6 @@ _PATHS: Final = {
     "home": "",
     "run": "runs/import-1",
     "grid": "runs/monitor-1/tasks/check_health",
-    "graph": "runs/monitor-1/graph",
     "start": "workflows/monitor/start",
 }
 
@@ -169,7 +168,9 @@ _PATHS: Final = {
 def _show(page: Page, base: str, name: str) -> None:
     page.goto(f"{base}/{_PATHS[name]}")
     page.locator("#page").wait_for()
-    page.wait_for_timeout(1_500)  # the grid is drawn when its tiles are there
+    if name == "grid":
+        page.locator("[data-drawn]").wait_for()
+    page.wait_for_timeout(500)
 
 
 if __name__ == "__main__":

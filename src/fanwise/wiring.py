@@ -6,6 +6,7 @@ This is the one module that knows all adapters, and the one place where the envi
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -56,6 +57,7 @@ StorePlace = str | os.PathLike[str] | None
 Actions = Sequence[Callable[..., object]]
 """Functions made actions by `@fanwise.action`."""
 
+_is_url = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?").fullmatch
 _Engine = TypeVar("_Engine", bound="Engine")
 _MOST_PLANS = 64
 _MOST = 10**15
@@ -69,7 +71,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     For `lease_s` a run stays with a process of which nothing is heard. `executor` is where actions
     run, of tasks that don't say it, and `processes` how many child processes there may be; None is
     by the kind of each action, and one for each core. `ray` is the address of a Ray cluster; with
-    None one is started on this machine when it is needed.
+    None one is started on this machine when it is needed. `public_url` is where a server of the
+    store is reached.
     """
 
     store: str
@@ -79,6 +82,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     executor: str | None = None
     processes: int | None = None
     ray: str | None = None
+    public_url: str | None = None
     environment: Mapping[str, str] = {}
 
 
@@ -89,6 +93,7 @@ def read_settings(
     executor: str | None = None,
     processes: int | None = None,
     ray: str | None = None,
+    public_url: str | None = None,
     environment: Mapping[str, str] | None = None,
     workflow: Workflow | None = None,
 ) -> Settings:
@@ -98,11 +103,10 @@ def read_settings(
     current folder, upward, if neither of the others names a store.
 
     Reads `FANWISE_STORE`, `FANWISE_PACKS` (folders, separated as in `PATH`), `FANWISE_EXECUTOR`,
-    `FANWISE_PROCESSES`, `FANWISE_RAY`, else `RAY_ADDRESS`, `FANWISE_LEASE` (a duration) and
-    `FANWISE_LIMIT_NAME`. Raises `UsageError` for an executor or a limit that is unknown, a number
-    that is no whole one, a lease that is no
-    duration or too short, and text that isn't UTF-8; and `DefinitionError` for a `fanwise.yaml`
-    with problems.
+    `FANWISE_PROCESSES`, `FANWISE_RAY`, else `RAY_ADDRESS`, `FANWISE_PUBLIC_URL`, `FANWISE_LEASE` (a
+    duration) and `FANWISE_LIMIT_NAME`. Raises `UsageError` for an executor or a limit that is
+    unknown, a number that is no whole one, a URL that is none, a lease that is no duration or too
+    short, and text that isn't UTF-8; and `DefinitionError` for a `fanwise.yaml` with problems.
     """
     require_list("packs", packs, '"folder"')
     if workflow is not None:
@@ -124,6 +128,7 @@ def read_settings(
         executor=_read_executor(executor, env),
         processes=_read_processes(processes, env),
         ray=_read_ray(ray, env),
+        public_url=_read_public_url(public_url, env),
         environment=env,
     )
 
@@ -193,6 +198,16 @@ def _read_ray(given: str | None, env: Mapping[str, str]) -> str | None:
             hint="Give the address that `ray start --head` prints, such as 10.0.0.5:6379.",
         )
     return None if address == "local" else address
+
+
+def _read_public_url(given: str | None, env: Mapping[str, str]) -> str | None:
+    url = given or env.get("FANWISE_PUBLIC_URL") or None
+    if url is not None and not _is_url(url):
+        raise UsageError(
+            f"{'--public-url' if given else 'FANWISE_PUBLIC_URL'} takes the URL of a server.",
+            hint="Write for example https://fanwise.example.com",
+        )
+    return url
 
 
 def _project_store(workflow: Workflow | None, limits: Limits) -> str | None:
@@ -851,6 +866,7 @@ def worker_environment(settings: Settings) -> dict[str, str]:
         "FANWISE_EXECUTOR": settings.executor or "",
         "FANWISE_PROCESSES": "" if settings.processes is None else str(settings.processes),
         "FANWISE_RAY": settings.ray or "local",
+        "FANWISE_PUBLIC_URL": settings.public_url or "",
     }
     return {**settings.environment, **given}
 

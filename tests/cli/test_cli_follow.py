@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from fanwise.cli.live.follow import Follower
 from fanwise.cli.live.progress import LineDisplay
 from fanwise.definition import Tolerance
-from fanwise.model import ErrorInfo, RequestKind, Status
+from fanwise.model import ErrorInfo, RequestKind, Status, VisitProgress
 from fanwise.system import SystemProcesses
 from fanwise.testing.records import a_run, a_task, an_item
 from fanwise.testing.stores import MemoryStore
@@ -47,6 +47,22 @@ def test_a_run_is_followed_by_what_is_recorded_of_it():
     assert told.lines[1].startswith("each  failed  4/9 done, 1 failed  in ")
     assert told.lines[1].endswith("ItemsFailed: 1 of 9 items failed")
     assert len(told.lines) == 2
+
+
+def test_items_that_run_and_wait_are_shown_while_a_process_drives_the_run():
+    """As its engine has recorded them; what is recorded of a process that is gone means nothing."""
+    store, told = MemoryStore(), Told()
+    engine_no = store.enroll(SystemProcesses().this())
+    run_no = store.create_run(a_run(status=Status.RUNNING), engine_no)
+    visit = a_task(run_no, 1, path="each", has_items=True, items_total=9, started_at=1.0)
+    store.commit([visit, an_item(run_no, 0), VisitProgress(run_no, 1, 2.0, 9, 4, 2, 1.0)])
+    follower, run = Follower(runs_of(store), told, {}), store.run("run-1")
+    follower.look(run)
+    told.refresh()
+    store.release(run_no, 1)
+    follower.look(run)
+    told.refresh()
+    assert told.lines == ["each  1/9 done, 4 running, 2 to retry", "each  1/9 done"]
 
 
 def test_that_a_run_is_being_stopped_or_fails_is_shown_as_its_own_process_shows_it():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import pytest
 
@@ -39,6 +40,37 @@ ASKED = "tasks: [{{name: a, action: core.ask, input: {{prompt: p, {}}}}}]"
 @pytest.fixture(autouse=True)
 def flows(write) -> None:
     write(**{"ask.yaml": ASK, "each.yaml": EACH, "wait.yaml": WAIT})
+
+
+def test_links_are_made_for_those_who_are_asked(fanwise, monkeypatch) -> None:
+    """Each time others; the URL of the server is given or in the environment."""
+    fanwise("run", "ask.yaml", "--run-id", "r")
+    given = ("--links", "--public-url", "https://f.example.com/x/")
+    rows = [json.loads(line) for line in fanwise("asks", *given, "--json").out.splitlines()]
+    assert [(row["run_id"], row["path"], row["who"]) for row in rows] == [
+        ("r", "ask", "ada"),
+        ("r", "ask", "bob"),
+    ]
+    assert all(re.fullmatch(r"https://f.example.com/x/ask/\w{32}", row["url"]) for row in rows)
+    assert rows[0]["url"] not in fanwise("asks", *given).out
+    monkeypatch.setenv("FANWISE_PUBLIC_URL", "https://g.example.com")
+    assert (
+        "  bob  https://g.example.com/ask/"
+        in fanwise("asks", "--links", "--mine", "--by", "bob").out
+    )
+    fanwise("approve", "r", "ask", "-p", "reason=x")
+    assert fanwise("asks", "--links").out == "No run asks anything.\n"
+
+
+def test_no_link_is_made_without_a_url(fanwise, monkeypatch) -> None:
+    """Nor with a wrong one."""
+    fanwise("run", "ask.yaml", "--run-id", "r")
+    told = fanwise("asks", "--links")
+    assert (told.status, told.out) == (2, "")
+    assert "Give --public-url" in told.err
+    assert "--public-url takes the URL" in fanwise("asks", "--links", "--public-url", "x").err
+    monkeypatch.setenv("FANWISE_PUBLIC_URL", "ftp://x")
+    assert "FANWISE_PUBLIC_URL takes the URL" in fanwise("asks").err
 
 
 def test_run_leaves_a_run_that_waits_and_says_how_to_go_on(fanwise) -> None:

@@ -75,6 +75,14 @@ tasks:
     input: {tries: 3}
     retry: {count: 4, delay: 10m, within: 1h, backoff: constant}
 """
+TIMED = """
+tasks:
+  - {name: nap, action: core.sleep, timeout: 20s, input: {seconds: 1h}}
+"""
+TIMED_CHILD = Case(
+    "tasks: [{name: call, action: ./timed.yaml}]",
+    {"timed.yaml": "timeout: 20s\ntasks: [{name: nap, action: core.sleep, input: {seconds: 1h}}]"},
+)
 ITEMS = """
 tasks:
   - name: poll
@@ -182,6 +190,18 @@ def test_a_later_try_that_sleeps_is_driven_on(tmp_path: Path) -> None:
     life.pass_time(600)
     life.serve(30.0)
     assert life.record().status is Status.PENDING
+
+
+@pytest.mark.parametrize("case", [Case(TIMED), TIMED_CHILD], ids=["task", "child"])
+def test_a_timeout_that_counts_is_kept(tmp_path: Path, case: Case) -> None:
+    """It strikes while the sleep lasts."""
+    life = Stage(case, tmp_path).new_life()
+    life.submit()
+    life.serve(30.0)
+    record = life.record()
+    assert record.status is Status.FAILED
+    assert record.error is not None
+    assert "timeout" in record.error.message
 
 
 def test_a_run_by_hand_is_driven_through_its_sleeps(tmp_path: Path) -> None:

@@ -15,8 +15,11 @@ from tests.server.served import Served
 NAMED = {f"{route.method} {route.path}": route for route in TABLE}
 GUARDED = [name for name, route in NAMED.items() if not route.is_open]
 OPEN = {
+    "GET /healthz",
     "GET /readyz",
     "POST /hooks/{path}",
+    "GET /ask/{token}",
+    "POST /ask/{token}",
     "POST /api/v1/session",
     "POST /api/v1/session/ticket",
     "GET /assets/{digest}/{name}",

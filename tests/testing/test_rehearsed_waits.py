@@ -37,6 +37,7 @@ def test_an_answer_is_checked_as_a_persons_is() -> None:
 def test_a_signal_has_the_data_that_is_given() -> None:
     """Of several names the first that is given."""
     assert rehearse(SIGNAL, signals={"waived": [1]}).output == ["waived", [1]]
+    assert rehearse(SIGNAL, events={"waived": [2]}).output == ["waived", [2]]
 
 
 def test_what_nobody_answers_comes_to_its_deadline_in_no_time() -> None:

@@ -35,7 +35,7 @@ class Activity:
     Sleeps are those of actions, the delay of a task, and the waits before retries. Workflows that
     run as actions don't count: their steps do. `sleeps` has the ends of recorded sleeps by a number
     of each, in seconds since the epoch, and `changes` grows with each change of the counts. Of
-    `stayers` a resume wouldn't know which attempt they are.
+    `stayers` a resume wouldn't know which attempt they are, or how much of their time is over.
     """
 
     __slots__ = (
@@ -80,13 +80,13 @@ class Activity:
             self.on_sleep()
 
     @contextmanager
-    def staying(self, *, is_later_try: bool) -> Iterator[None]:
-        """A block around an attempt, which has to stay in this process if it `is_later_try`."""
-        self.stayers += is_later_try
+    def staying(self, *, counts: bool) -> Iterator[None]:
+        """A block in which the run has to stay with this process, if it `counts` tries or time."""
+        self.stayers += counts
         try:
             yield
         finally:
-            self.stayers -= is_later_try
+            self.stayers -= counts
 
     @contextmanager
     def sleeping(self, until: float, *, was_awake: bool) -> Iterator[None]:

@@ -36,15 +36,18 @@ def answer_question(
     *,
     by: str,
     via: str,
+    turn: int | None = None,
 ) -> Wait:
     """Answer the question of the task or item at `path`, and return its wait.
+
+    With a `turn` it is the question of that attempt, and no later one.
 
     Raises `WaitNotFoundError` if nothing is asked there, `WaitSettledError` if the question has
     been answered already or its deadline has come, `ParameterError` for an answer that doesn't
     fit, and `RunOverError`.
     """
     require_open(run)
-    wait = _find_question(waits, run, path)
+    wait = _find_question(waits, run, path, turn)
     place = f"{run.id} {wait.path}"
     question = read_question(wait.form)
     if wait.state is WaitState.OPEN:
@@ -54,7 +57,7 @@ def answer_question(
         if (wait.state, wait.answer, wait.by, wait.via) == (WaitState.ANSWERED, given, by, via):
             return wait
     raise WaitSettledError(
-        f"{place}  {_what_settled(wait)}.", run_id=run.id, hint=f"See: fanwise show {run.id}"
+        f"{place}  {settled_words(wait)}.", run_id=run.id, hint=f"See: fanwise show {run.id}"
     )
 
 
@@ -75,9 +78,12 @@ def send_signal(
     return waits.send_signal(run.run_no, Signal(name, key, data, by))
 
 
-def _find_question(waits: Waits, run: RunRecord, path: str) -> Wait:
+def _find_question(waits: Waits, run: RunRecord, path: str, turn: int | None) -> Wait:
     """The latest question at a path, or the open one of a later visit of the task there."""
     found = waits.waits_at(run.run_no, path)
+    for each in found:
+        if each.turn == turn:
+            return each
     if not found or found[-1].state is not WaitState.OPEN:
         is_open = waits.waits_open(run_no=run.run_no, limit=_MOST_NAMED)
         later = [each.wait for each in is_open if _without_visits(each.wait.path) == path]
@@ -104,7 +110,8 @@ def _without_visits(path: str) -> str:
     return ".".join(head + "[" * ("[" in tail) + tail.partition("[")[2] for head, _, tail in parts)
 
 
-def _what_settled(wait: Wait) -> str:
+def settled_words(wait: Wait) -> str:
+    """The words for what has settled a question."""
     match wait.state:
         case WaitState.ANSWERED:
             return f"the question has been answered by {wait.by}, so this answer comes too late"

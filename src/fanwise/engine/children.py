@@ -106,7 +106,7 @@ class ChildWorkflow:
         A tree of children in which one stands too deep ends as a whole: the others may each be the
         top of as large a tree, and are as many as the fan-outs of all levels multiplied.
         """
-        with self._run.activity.staying(is_later_try=ticket.attempt > 1):
+        with self._run.activity.staying(counts=ticket.attempt > 1):
             return await self._run_at_depth(ticket, given)
 
     async def _run_at_depth(self, ticket: Ticket, given: dict[str, Json]) -> object:
@@ -160,7 +160,8 @@ class ChildWorkflow:
         )
         if recorded is not None:
             await driver.restore(spontaneous=recorded_timeout(recorded, timeout_s))
-        ended = await driver.drive(timeout_s)
+        with self._run.activity.staying(counts=timeout_s is not None):
+            ended = await driver.drive(timeout_s)
         if ended.status is Status.WAITING:
             self._parked.add(ticket.index)
             raise ParkedChild(driver.parked_places)

@@ -56,11 +56,20 @@ import msgspec
 from msgspec.structs import replace
 
 from fanwise.errors import FanwiseError, LeaseLostError, RecordRefusedError, StoreError
-from fanwise.model import ErrorInfo, ItemOutcome, Limits, LogEntry, Record, RunRecord, Status
+from fanwise.model import (
+    ErrorInfo,
+    ItemOutcome,
+    Limits,
+    LogEntry,
+    Record,
+    RunRecord,
+    Status,
+    VisitProgress,
+)
 from fanwise.ports import Journal
 
 Listener: TypeAlias = Callable[[Sequence[ItemOutcome]], None]
-_Added = TypeVar("_Added", bound=ItemOutcome | LogEntry)
+_Added = TypeVar("_Added", bound=ItemOutcome | LogEntry | VisitProgress)
 
 _ROW_BYTES = 250  # what an outcome occupies in memory, without its output
 _GATHER_S = 0.010  # how long outcomes wait for others, if nothing makes them hurry
@@ -121,6 +130,13 @@ class Lane(Generic[_Added]):
         self.queued.append(log)
         self._journal.count(_ROW_BYTES + len(log.text))
 
+    def append_progress(self: Lane[VisitProgress], progress: VisitProgress) -> None:
+        """Queue the progress of a visit."""
+        if not self.queued:
+            self._journal.enter(self)
+        self.queued.append(progress)
+        self._journal.count(_ROW_BYTES)
+
 
 class JournalWriter:
     """Writes records through a store's `Journal` in a thread of its own, for one event loop."""
@@ -132,6 +148,7 @@ class JournalWriter:
         self._loop = asyncio.get_running_loop()
         self._lanes: set[Lane[Any]] = set()  # those with something queued
         self._logs: Lane[LogEntry] = Lane(self, self._tell_logs)
+        self._notes: Lane[VisitProgress] = Lane(self, lambda _: None)
         self._units: list[_Unit] = []
         self._bytes = 0
         self._is_writing = False
@@ -180,6 +197,10 @@ class JournalWriter:
     def add_log(self, log: LogEntry) -> None:
         """Queue the log of an attempt."""
         self._logs.append_log(log)
+
+    def note(self, progress: VisitProgress) -> None:
+        """Queue the progress of a visit; nobody hears of it."""
+        self._notes.append_progress(progress)
 
     def _tell_logs(self, logs: Sequence[LogEntry]) -> None:
         for log in logs:
@@ -318,6 +339,8 @@ class JournalWriter:
             self._store.commit(records, tokens)
             written.added.append((lane, records))
         except RecordRefusedError as error:
+            if isinstance(records[0], VisitProgress):
+                return  # the next one says more
             if len(records) == 1:
                 instead = _as_refused(records[0], error)
                 self._store.commit([instead], tokens)

@@ -71,7 +71,7 @@ class Sleeper:
             return
         until = self._clock.now() + seconds
         with (
-            self._activity.staying(is_later_try=self._is_later_try),
+            self._activity.staying(counts=self._is_later_try),
             self._activity.sleeping(until, was_awake=True),
         ):
             await self._wait(seconds)

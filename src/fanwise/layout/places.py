@@ -49,7 +49,7 @@ def spread(parts: Layers) -> list[int]:
     order = range(len(parts.layers))
     both = [above + below for above, below in zip(parts.up, parts.down, strict=True)]
     upward = order[::-1]
-    passes = ((parts.up, order), (parts.down, upward), (both, order), (both, upward))
+    passes = ((parts.up, order), (parts.down, upward), (both, upward), (both, order))
     for beside, numbers in passes:
         for number in numbers:
             _move(parts, number, offsets[number], beside, middles)

@@ -88,6 +88,7 @@ from fanwise.model.triggers import (
 from fanwise.model.waits import (
     WAKE_PATH,
     CloseWaits,
+    Link,
     OpenWait,
     Signal,
     Wait,
@@ -141,6 +142,7 @@ __all__ = [
     "Lease",
     "LimitUse",
     "Limits",
+    "Link",
     "LogEntry",
     "NamedLimit",
     "NewFire",

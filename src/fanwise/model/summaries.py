@@ -33,16 +33,14 @@ class ItemTotals(msgspec.Struct, frozen=True, gc=False):
 class ItemTimes(msgspec.Struct, frozen=True):
     """Times of a task's recorded items, each in its last attempt; spans in seconds.
 
-    `busy_s` is the sum over all of them, and `last_at` the end of the last one. `durations` are
-    sorted: those of all items, or of a sample if there are many. `slowest` has neither outputs nor
-    errors.
+    `busy_s` is the sum over all of them. `durations` are sorted: those of all items, or of a sample
+    if there are many. `slowest` has neither outputs nor errors.
     """
 
     count: int = 0
     busy_s: float = 0.0
     durations: tuple[float, ...] = ()
     slowest: tuple[ItemOutcome, ...] = ()
-    last_at: float = 0.0
 
     @property
     def is_sampled(self) -> bool:

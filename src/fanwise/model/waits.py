@@ -99,6 +99,20 @@ class Signal(msgspec.Struct, frozen=True):
     by: str
 
 
+class Link(msgspec.Struct, frozen=True):
+    """A link by which a person, or anybody if `who` is empty, may answer a question.
+
+    It is known by the hash of its token. The store fills in `run_id`.
+    """
+
+    token_hash: str
+    run_no: int
+    path: str
+    turn: int
+    who: str
+    run_id: str = ""
+
+
 class CloseWaits(msgspec.Struct, frozen=True, gc=False):
     """Close the open waits of a run at a path and under it: the task there has ended."""
 

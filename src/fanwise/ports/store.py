@@ -215,13 +215,10 @@ class Records(Pages, Tiles, Protocol):
         which isn't among them. `tile_totals` has most of it without a walk.
         """
 
-    def item_times(
-        self, run_no: int, visit_no: int, *, slowest: int = 3, totals: ItemTotals | None = None
-    ) -> ItemTimes:
+    def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
         """How long the task's items took, with so many of the slowest, the slowest first.
 
-        It walks through the items three times, or twice if it is given their `totals`. Of more than
-        20,000 it gives a sample of durations.
+        Of more than 20,000 it gives a sample of durations, and walks through none of the others.
         """
 
     def logs(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from fanwise.model import OpenWait, Signal, Wait, WaitToOpen
+from fanwise.model import Link, OpenWait, Signal, Wait, WaitToOpen
 
 
 class Waits(Protocol):
@@ -71,3 +71,9 @@ class Waits(Protocol):
 
     def waits_open(self, *, run_no: int | None = None, limit: int = 100) -> Sequence[OpenWait]:
         """At most `limit` open waits of runs that aren't over, the oldest first; or of one run."""
+
+    def add_links(self, links: Sequence[Link]) -> None:
+        """Record links to questions, which last as long as their runs."""
+
+    def link(self, token_hash: str) -> Link | None:
+        """The link whose token has this hash, or None."""

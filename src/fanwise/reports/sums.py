@@ -24,7 +24,7 @@ class ItemSums(Protocol):
 
 
 class SumsOnce:
-    """Implements `ItemSums`: it goes through the items of a visit once for all of its sums."""
+    """Implements `ItemSums`: it goes through the items of a visit once, if at all."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
@@ -43,5 +43,4 @@ class SumsOnce:
 
     def item_times(self, run_no: int, visit_no: int) -> ItemTimes:
         """The durations of the items."""
-        totals = self.item_totals(run_no, visit_no)
-        return self._records.item_times(run_no, visit_no, totals=totals)
+        return self._records.item_times(run_no, visit_no)

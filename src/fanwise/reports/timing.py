@@ -101,6 +101,8 @@ def spells(
             ended_at = max(visit.started_at, until if visit.ended_at is None else visit.ended_at)
             works_at = min(max(visit.started_at, visit.due_at or 0.0), ended_at)
             parts = _parts(records, visit, (visit.started_at, ended_at), sessions)
+            if visit.ended_at is None:  # items may be younger than the last sign of its process
+                ended_at = max(ended_at, parts[-1][1])
             found.append(Spell(visit, visit.started_at, works_at, ended_at, parts))
     return found
 
@@ -164,7 +166,8 @@ def _task_time(records: ItemSums, task_spells: Sequence[Spell]) -> TaskTime:
     items = records.item_times(visit.run_no, visit.visit_no) if visit.has_items else None
     later_s = 0.0  # of a visit under way items end while its records are read
     if items is not None and visit.ended_at is None:
-        later_s = max(0.0, items.last_at - last.parts[-1][1])
+        last_at = records.item_totals(visit.run_no, visit.visit_no).last_at
+        later_s = max(0.0, last_at - last.parts[-1][1])
     return TaskTime(
         path=visit.path,
         span_s=sum(spell.span_s for spell in task_spells),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from fanwise.server import (
+    asking,
     control,
     engines,
+    events,
     hooks,
     items,
     logs,
@@ -34,7 +36,9 @@ TABLE: Final[tuple[Route, ...]] = (
     *workflows.ROUTES,
     *triggers.ROUTES,
     *waits.ROUTES,
+    *asking.ROUTES,
     *engines.ROUTES,
+    *events.ROUTES,
     *hooks.ROUTES,
     *sessions.ROUTES,
     *tokens.ROUTES,

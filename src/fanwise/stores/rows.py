@@ -27,7 +27,6 @@ from fanwise.model import (
     ItemCounts,
     ItemOutcome,
     ItemTimes,
-    ItemTotals,
     Lease,
     LogEntry,
     Owner,
@@ -42,6 +41,7 @@ from fanwise.model import (
     Sleep,
     Status,
     Submission,
+    Tile,
     VisitProgress,
     VisitRecord,
 )
@@ -434,16 +434,13 @@ def to_page(rows: Iterable[Row], limit_bytes: int) -> list[ItemOutcome]:
     return page
 
 
-def to_item_times(
-    totals: ItemTotals, durations: Iterable[Row], slowest: Iterable[Row]
-) -> ItemTimes:
+def to_item_times(totals: Tile, durations: Iterable[Row], slowest: Iterable[Row]) -> ItemTimes:
     """Return the times of items from their totals, and the rows of some of them."""
     return ItemTimes(
-        totals.count,
+        totals.items,
         totals.busy_s,
         tuple(sorted(duration_s for (duration_s,) in durations)),
         tuple(to_item(row) for row in slowest),
-        totals.last_at,
     )
 
 

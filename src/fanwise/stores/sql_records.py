@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from math import gcd
 
 from fanwise.bitmap import Bitmap
 from fanwise.model import (
@@ -27,6 +28,9 @@ from fanwise.stores.tile_statements import TILE_COUNTS, TILE_TOTALS
 
 _PAGE_EVENTS = 100  # an event may hold the whole result of a task
 _MAX_RUN_IDS = 10_000
+_GOLDEN = (5**0.5 - 1) / 2
+_MOST_LOOKUPS = 200_000  # beyond it items are so far apart that a walk is faster
+_LARGEST_SIZE = 2**44  # of which a step for each lookup still is a number of a database
 _SAMPLED_ITEMS = 20_000  # a quantile of so many is off by at most a percent of the items
 
 
@@ -190,16 +194,19 @@ class SqlRecords:
             )
         return ItemTotals(*found)
 
-    def item_times(
-        self, run_no: int, visit_no: int, *, slowest: int = 3, totals: ItemTotals | None = None
-    ) -> ItemTimes:
+    def item_times(self, run_no: int, visit_no: int, *, slowest: int = 3) -> ItemTimes:
         """The durations of the task's items; see `Records.item_times`."""
         key = {"run_no": run_no, "visit_no": visit_no}
-        totals = totals or self.item_totals(run_no, visit_no)
-        part = min(1.0, _SAMPLED_ITEMS / max(totals.count, 1))
-        durations = self._database.read(statements.DURATIONS, **key, part=part)
-        longest = self._database.read(statements.SLOWEST_ITEMS, **key, limit=slowest)
-        return rows.to_item_times(totals, durations, longest)
+
+        def read(reader: Reader) -> ItemTimes:
+            tiles = reader.read(TILE_COUNTS, **key)
+            durations = _durations(reader, key, tiles)
+            longest = reader.read(statements.SLOWEST_ITEMS, **key, limit=slowest)
+            return rows.to_item_times(
+                to_totals(reader.read(TILE_TOTALS, **key)), durations, longest
+            )
+
+        return self._database.reading(read)
 
     def logs(
         self,
@@ -240,6 +247,20 @@ class SqlRecords:
                 return rows.to_outputs(found, limit_bytes)
 
         return self._database.reading(read)
+
+
+def _durations(reader: Reader, key: dict[str, int], tiles: Sequence[Row]) -> list[Row]:
+    """The durations of a task's items, or of a sample that is found by its indexes."""
+    count = sum(items for _, items in tiles)
+    size = (tiles[-1][0] + 1) * TILE_ITEMS if tiles else 0
+    most = min(size, _SAMPLED_ITEMS * size // max(count, 1))
+    if count <= _SAMPLED_ITEMS or most > _MOST_LOOKUPS or size > _LARGEST_SIZE:
+        return reader.read(statements.DURATIONS, **key)
+    turn = round(size * _GOLDEN)
+    while gcd(turn, size) != 1:
+        turn += 1
+    step = pow(turn, -1, size)
+    return reader.read(statements.SAMPLED_DURATIONS, **key, most=most, step=step, size=size)
 
 
 def _spans(tiles: Iterable[Row]) -> Iterator[tuple[int, int, bool]]:

@@ -14,6 +14,7 @@ from fanwise.model import (
     ASKED,
     EVENT,
     Arrival,
+    Link,
     OpenWait,
     Signal,
     Wait,
@@ -165,6 +166,20 @@ class SqlWaits:
         else:
             found = self._database.read(wait_statements.OPEN_OF_RUN, run_no=run_no, limit=limit)
         return [OpenWait(row[0], row[1], to_wait(row[2:])) for row in found]
+
+    def add_links(self, links: Sequence[Link]) -> None:
+        """Record links; see `Waits.add_links`."""
+        values: list[SqlValue] = []
+        for each in links:
+            given = {"path": each.path, "who": each.who}
+            checked(given, self._database.place)
+            values += (each.token_hash, each.run_no, each.path, each.turn, each.who)
+        self._database.controlling(lambda writer: writer.insert(wait_statements.ADD_LINKS, values))
+
+    def link(self, token_hash: str) -> Link | None:
+        """The link with a token; see `Waits.link`."""
+        found = self._database.read(wait_statements.LINK, token_hash=token_hash)
+        return Link(*found[0]) if found else None
 
     def _expire(self, run_no: int) -> None:
         def expire_all(writer: Writer) -> None:

@@ -25,6 +25,7 @@ _WORDS = {
 _TYPES = {"DOUBLE PRECISION": "DOUBLE", "DEFAULT FALSE": "DEFAULT 0"}
 
 _MAX_ROWS = 2_048
+_MERGED_ROWS = 16
 _MAX_VALUES = 32_766  # SQLite's own bound on the parameters of one statement
 
 
@@ -62,7 +63,10 @@ class BulkInsert:
         self._width = len(columns)
         self._row = f"({', '.join('?' * self._width)})"
         largest = min(_MAX_ROWS, _MAX_VALUES // self._width)
-        self._sizes = [1 << power for power in reversed(range(largest.bit_length()))]
+        # Sizes are powers of two: the driver then finds each of the few statements prepared. Rows
+        # that merge are few, and one statement for all of them gives the interpreter up once.
+        powers = [1 << power for power in reversed(range(largest.bit_length()))]
+        self._sizes = range(_MERGED_ROWS, 0, -1) if insert.merges else powers
         self._texts: dict[int, str] = {}
 
     def write(self, connection: sqlite3.Connection, values: Sequence[SqlValue]) -> None:
@@ -75,7 +79,6 @@ class BulkInsert:
                 start += span
 
     def _text_for(self, size: int) -> str:
-        # Sizes are powers of two: the driver then finds each of the few statements prepared.
         text = self._texts.get(size)
         if text is None:
             text = self._begin + ", ".join([self._row] * size) + self._end

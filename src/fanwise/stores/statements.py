@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fanwise.model import Status
+from fanwise.model import TILE_ITEMS, Status
 from fanwise.stores.database import Insert, Statement
 from fanwise.stores.rows import OWN, TAG_GAP
 from fanwise.stores.schema import (
@@ -177,16 +177,25 @@ ITEM_TOTALS = (
 )
 ITEM_TOTALS_BETWEEN = f"{ITEM_TOTALS} AND started_at >= :since AND started_at < :before"
 
-# Steps of the golden ratio are even, and no period in the items keeps in step with them.
-DURATIONS = (
-    f"SELECT duration_s FROM items WHERE {_OF_VISIT}"
-    f" AND (idx % {2**31} * 2654435769) % {2**32} < :part * {2**32}"
+DURATIONS = f"SELECT duration_s FROM items WHERE {_OF_VISIT}"
+
+# These are the indexes of which a multiple by about the golden ratio of `size`, modulo `size`, is
+# under `most`; `step` is the inverse of that number. No period in the items keeps in step with it.
+SAMPLED_DURATIONS = (
+    "WITH RECURSIVE steps(n) AS (SELECT CAST(0 AS BIGINT)"
+    " UNION ALL SELECT n + 1 FROM steps WHERE n + 1 < :most)"
+    " SELECT duration_s FROM steps CROSS JOIN items"
+    f" WHERE {_OF_VISIT} AND items.idx = (steps.n * :step) % :size"
 )
 
 _LONG = ("output", "error", "item", "earlier")
 SLOWEST_ITEMS = (
     f"SELECT {_columns(items, **dict.fromkeys(_LONG, 'NULL'), has_payload='', kind_no='')}"
-    f" FROM items WHERE {_OF_VISIT} ORDER BY duration_s DESC, idx LIMIT :limit"
+    " FROM (SELECT tile FROM tiles WHERE run_no = :run_no AND visit_no = :visit_no"
+    " GROUP BY tile ORDER BY max(longest_s) DESC, tile LIMIT :limit) AS slowest CROSS JOIN items"
+    f" WHERE {_OF_VISIT} AND items.idx >= slowest.tile * {TILE_ITEMS}"
+    f" AND items.idx < slowest.tile * {TILE_ITEMS} + {TILE_ITEMS}"
+    " ORDER BY duration_s DESC, idx LIMIT :limit"
 )
 
 # Logs

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from fanwise.model import WAKE_PATH, Status, WaitKind, WaitState
-from fanwise.stores.database import Statement
-from fanwise.stores.schema import signals, waits
+from fanwise.stores.database import Insert, Statement
+from fanwise.stores.schema import links, signals, waits
 
 _COLUMNS: Final = ", ".join(f"waits.{name}" for name in waits.columns)
 _FINAL: Final = ", ".join(f"'{each.value}'" for each in Status if each.is_final)
@@ -94,6 +94,12 @@ CLOSE_WITHIN: Final = f"{_CLOSE} AND path >= :first AND path < :last"
 DISCARD: Final = "DELETE FROM waits WHERE run_no = :run_no AND path = :path"
 DISCARD_WITHIN: Final = (
     "DELETE FROM waits WHERE run_no = :run_no AND path >= :first AND path < :last"
+)
+
+ADD_LINKS: Final = Insert(links, replaces=links.key)
+LINK: Final = (
+    "SELECT links.token_hash, links.run_no, links.path, links.turn, links.who, runs.id"
+    " FROM links JOIN runs ON runs.run_no = links.run_no WHERE links.token_hash = :token_hash"
 )
 
 # Signals

@@ -43,6 +43,7 @@ def rehearse(
     packs: Sequence[str | os.PathLike[str]] = (),
     answers: Mapping[str, object] = _NONE,
     signals: Mapping[str, object] = _NONE,
+    events: Mapping[str, object] = _NONE,
     kv: Mapping[str, Json] = _NONE,
     store: str | os.PathLike[str] | Store | None = None,
     run_id: str = "rehearsal",
@@ -57,8 +58,9 @@ def rehearse(
 
     `answers` gives an answer to the questions of each task by its name, in a child workflow
     `check.approve`: its choice, or `{choice, answer}` with fields, or a choice among answers
-    (`per_item`, `in_turn`). `signals` gives the data of a signal by its name. What nobody answers
-    comes to its deadline, and without a `timeout` the rehearsal raises `UsageError`.
+    (`per_item`, `in_turn`). `signals` gives the data of a signal by its name, and `events` that of
+    an event. What nobody answers comes to its deadline, and without a `timeout` the rehearsal
+    raises `UsageError`.
 
     `kv` gives values of keys, as they are before the run.
 
@@ -73,7 +75,7 @@ def rehearse(
         packs=tuple(Path(folder) for folder in packs),
         environment={f"FANWISE_SECRET_{name}": value for name, value in secrets.items()},
     )
-    stage = Stage(actions, Waiting(answers, signals))
+    stage = Stage(actions, Waiting(answers, {**events, **signals}))
     plan = _load(
         workflow,
         Workflows(

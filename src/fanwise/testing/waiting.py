@@ -26,7 +26,7 @@ _BY: Final = "rehearsal"
 
 
 class Waiting:
-    """The answers by the task that asks, and the signals' data by their names."""
+    """The answers by the task that asks, and the data of signals and events by their names."""
 
     def __init__(self, answers: Mapping[str, object], signals: Mapping[str, object]) -> None:
         self._answers = answers
@@ -105,7 +105,7 @@ async def _expired(wait: Wait, context: ActionContext, now: float) -> Wait:
         what = "asks a question" if wait.waits_for is WaitKind.QUESTION else "waits for a signal"
         raise UsageError(
             f'task "{context.task}" {what}, and the rehearsal gives none.',
-            hint="Give it in `answers` or `signals`, or give the task a timeout.",
+            hint="Give it in `answers`, `signals` or `events`, or give the task a timeout.",
         )
     await asyncio.sleep((wait.deadline - now) * (1 - 1e-6))
     return replace(wait, state=WaitState.EXPIRED, settled_at=wait.deadline, via="deadline")

@@ -17,6 +17,7 @@ from fanwise.errors import LeaseLostError, RecordRefusedError, RunOverError
 from fanwise.model import (
     CloseWaits,
     Discard,
+    Link,
     RunLimit,
     RunOrigin,
     Signal,
@@ -103,6 +104,22 @@ class WaitsContract:
         with pytest.raises(LeaseLostError):
             store.doze(run_no, 2, 60.0)
         assert store.wake_at(run_no) is None
+
+    # links
+
+    def test_a_link_is_known_by_a_hash_while_its_run_is_there(self, store: Store) -> None:
+        """For one question and one person; it goes with the run."""
+        run_no = a_driven_run(store)
+        links = _links_of(run_no)
+        for _ in range(2):
+            store.add_links(links)
+        assert store.link("hash of ada") == replace(links[0], run_id="run-1")
+        assert store.link("another") is None
+        store.commit([a_run(run_no=run_no, status=Status.FAILED)], {run_no: 1})
+        (ended,) = store.ended_runs()
+        assert store.delete_run(ended)
+        assert store.link("hash of ada") is None
+        assert sum(store.delete_orphans()) >= 2
 
     # opening
 
@@ -402,6 +419,10 @@ class WaitsContract:
         (engine,) = store.engines()
         assert store.reap(engine_no, engine.beats) == ["run-1"]
         assert _claimed(store, store.enroll(an_owner())) == ["run-1"]
+
+
+def _links_of(run_no: int) -> list[Link]:
+    return [Link(f"hash of {who}", run_no, "ask", 1, who) for who in ("ada", "")]
 
 
 def _claimed(store: Store, engine_no: int) -> Sequence[str]:

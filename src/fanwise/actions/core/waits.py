@@ -38,7 +38,7 @@ async def ask(
       answer     a map of the fields
       by         who has answered; null at the deadline
       at         when, in seconds since the epoch
-      via        terminal, cli, python, or deadline
+      via        terminal, cli, python, api, link, or deadline
       timed_out  whether it is the default
     Errors:
       InputError  there are no options, the fields are wrong, or the default is no answer

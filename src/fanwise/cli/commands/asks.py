@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fanwise.model import OpenWait, RunRecord, Wait
     from fanwise.ports import Records
     from fanwise.values import Json
+    from fanwise.wiring import Settings
 
 _Path = Annotated[
     str, typer.Argument(metavar="TASK[INDEX]", help="The task or item that asks, as asks lists it.")
@@ -37,6 +38,18 @@ def asks(
     mine: Annotated[
         bool, typer.Option("--mine", help="Only questions that ask nobody else by name.")
     ] = False,
+    links: Annotated[
+        bool,
+        typer.Option("--links", help="Make links by which those who are asked may answer."),
+    ] = False,
+    public_url: Annotated[
+        str | None,
+        typer.Option(
+            "--public-url",
+            metavar="URL",
+            help="Where `fanwise serve` is reached, for links; else $FANWISE_PUBLIC_URL.",
+        ),
+    ] = None,
     by: _By = None,
     limit: _Limit = 100,
     store: options.StoreUrl = None,
@@ -47,12 +60,45 @@ def asks(
     from fanwise.reports.waits import is_asked, is_question
     from fanwise.wiring import open_records, read_settings, this_user
 
-    with open_records(read_settings(store=store)) as records:
+    settings = read_settings(store=store, public_url=public_url)
+    with open_records(settings) as records:
         found = records.waits_open(limit=limit)
     if mine:
         me = by or this_user()
         found = [each for each in found if is_question(each.wait) and is_asked(each.wait, me)]
+    if links:
+        _print_links(settings, [each for each in found if is_question(each.wait)], json=json)
+        return
     print_results([as_json(wait_object(each)) for each in found] if json else _lines(found))
+
+
+def _print_links(settings: Settings, found: Sequence[OpenWait], *, json: bool) -> None:
+    """Make links to questions, and print them: the store has only hashes of them."""
+    from fanwise.cli.text.render import table
+    from fanwise.engine.links import new_links
+    from fanwise.errors import UsageError
+    from fanwise.wiring import new_token, open_existing
+
+    url = settings.public_url
+    if url is None:
+        raise UsageError(
+            "no link can be made without the URL of a server.",
+            hint="Give --public-url, or set FANWISE_PUBLIC_URL, as in https://fanwise.example.com",
+        )
+    rows = []
+    with open_existing(settings) as opened:
+        for each in found:
+            made = new_links(opened, each.wait, url, new_token)
+            rows += [(each.run_id, each.wait.path, who, link) for who, link in made.items()]
+    if json:
+        names = ("run_id", "path", "who", "url")
+        print_results([as_json(dict(zip(names, row, strict=True))) for row in rows])
+    elif rows:
+        headings = ["RUN", "TASK", "WHO", "LINK"]
+        shown = [(run_id, path, clean(who), link) for run_id, path, who, link in rows]
+        print_results(table(headings, shown, colours=has_colours(sys.stdout), width=None))
+    else:
+        print_results(["No run asks anything."])
 
 
 def answer(

@@ -1,7 +1,7 @@
 """A run that another process drives, followed by its records until it ends or is paused.
 
-It shows the same bars or lines as the process that drives the run. Of attempts that are at work
-nothing is recorded, so they aren't counted.
+It shows the same bars or lines as the process that drives the run, whose engine records once a
+second how many items run and wait.
 """
 
 from __future__ import annotations
@@ -12,26 +12,33 @@ from collections.abc import Mapping
 from fanwise.cli.live import open_display
 from fanwise.cli.live.progress import ProgressDisplay
 from fanwise.definition import Tolerance, WorkflowDefinition
-from fanwise.model import RequestKind, RunRecord, Status, VisitRecord
+from fanwise.model import RequestKind, RunRecord, Status, VisitProgress, VisitRecord
+from fanwise.ports import Changes
 from fanwise.reports.lookup import find_run
 from fanwise.reports.ownership import Runs
 from fanwise.reports.progress import item_progress
 
 _LOOK_S = 1.0
-_SHARE = 0.1
-"""The part of the time that looking may take at most, of tasks with very many items."""
+"""The time after which it looks in any case: that a process has died is recorded by nobody."""
+
+_LEAST_S = 0.25
+"""The time between two looks at a run that changes all the time."""
 
 _GOING = (Status.PENDING, Status.RUNNING)
 
 
-def follow(runs: Runs, record: RunRecord, definition: WorkflowDefinition | None) -> RunRecord:
+def follow(
+    runs: Runs, changes: Changes, record: RunRecord, definition: WorkflowDefinition | None
+) -> RunRecord:
     """Show how a run gets on until nothing drives it any more; return its record then.
 
-    Tasks that had ended before aren't told again. `definition` is the run's workflow, if known.
+    It looks once there are `changes` of the run. Tasks that had ended before aren't told again.
+    `definition` is the run's workflow, if known.
     """
     display = open_display()
     follower = Follower(runs, display, {} if definition is None else _tolerances(definition))
     shown_at = time.monotonic()
+    seen = changes.heads([record.run_no])
     with display.opened():
         while runs.status(record) in _GOING:
             began = time.monotonic()
@@ -39,8 +46,8 @@ def follow(runs: Runs, record: RunRecord, definition: WorkflowDefinition | None)
             if began - shown_at >= display.interval_s:
                 display.refresh()
                 shown_at = began
-            took_s = time.monotonic() - began
-            time.sleep(max(_LOOK_S, took_s / _SHARE))
+            time.sleep(_LEAST_S)
+            seen = changes.await_heads(seen, _LOOK_S - _LEAST_S)
             record = find_run(runs.records, record.id)
         follower.look(record)
     return record
@@ -102,25 +109,31 @@ class Follower:
             if kind not in self._asked:
                 self._display.notice(f"{record.id} was asked to {kind}, and is being stopped.")
         self._asked = asked
+        at_work = {} if driver is None else self._records.progress(record.run_no)
         for visit in self._records.tasks(record.run_no):
             watched = self._watched.get(visit.visit_no)
             if watched is None and visit.status is Status.RUNNING:
                 watched = self._watched[visit.visit_no] = _Recorded(
                     visit, self._tolerances.get(visit.path)
                 )
-                self._count(visit, watched)
+                self._count(visit, watched, at_work)
                 watched.restored = watched.succeeded + watched.failed
                 started_at = visit.started_at or time.time()
                 self._display.watch(watched, since_s=time.time() - started_at)
             elif watched is not None:
-                self._count(visit, watched)
+                self._count(visit, watched, at_work)
                 if visit.status is not Status.RUNNING:
                     del self._watched[visit.visit_no]
                     self._display.task_ended(visit.path, visit.status, visit.error)
         for watched in self._watched.values():
             watched.is_stopping = bool(asked)
 
-    def _count(self, visit: VisitRecord, progress: _Recorded) -> None:
+    def _count(
+        self, visit: VisitRecord, progress: _Recorded, at_work: Mapping[int, VisitProgress]
+    ) -> None:
         items = item_progress(self._records, visit)
-        if items is not None:
-            progress.count(items.total, items.succeeded, items.failed)
+        if items is None:
+            return
+        progress.count(items.total, items.succeeded, items.failed)
+        found = at_work.get(visit.visit_no) if visit.status is Status.RUNNING else None
+        progress.running, progress.waiting = (found.running, found.waiting) if found else (0, 0)

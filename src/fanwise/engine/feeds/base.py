@@ -289,7 +289,10 @@ class AttemptQueue(ABC):
 
     def _has_own_time(self) -> bool:
         """True if something starts by itself, or counts time that no resume would know."""
-        counts_time = bool(self._retries) and self._settings.retry.within_s != math.inf
+        settings = self._settings
+        counts_time = (bool(self._retries) and settings.retry.within_s != math.inf) or (
+            self._progress.running > 0 and settings.timeout_s is not None
+        )
         return bool(self._held or self._left or self._retries.ready) or counts_time
 
     @property

@@ -20,6 +20,7 @@ from fanwise.engine.capture import log_text
 from fanwise.engine.feeds.bad_records import BadRecords
 from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.progress import Progress, Stop
+from fanwise.engine.feeds.pulse import Pulse
 from fanwise.engine.feeds.reader import NOTHING, ItemReader
 from fanwise.engine.feeds.tally import Tally
 from fanwise.engine.feeds.traces import encode_attempts, item_text, label_of, label_text
@@ -61,7 +62,9 @@ class ItemAttempts(AttemptQueue):
         if bad_records is not None:
             bad_records.on_change(self._stop_if_intolerable)
         self._journal = run.journal
-        self._lane = run.journal.lane(self._tally.add)
+        # Of steps of children, which may be millions, nobody watches each.
+        self._pulse = None if run.depth else Pulse(visit, progress, self._clock, run.journal.note)
+        self._lane = run.journal.lane(self._tally.add if self._pulse is None else self._count)
         self._again: deque[Ticket] = deque()  # attempts to hand out again, first
         self._later: dict[int, tuple[int, float]] = {}  # attempts of items, and when they are due
         self._has_interrupted = False  # whether a pause has put an item back
@@ -74,6 +77,11 @@ class ItemAttempts(AttemptQueue):
         self._is_plain = settings.retry_until is None and settings.keeps_output
         self._has_label = settings.label is not None
         progress.total = source.total
+
+    def _count(self, outcomes: Sequence[ItemOutcome]) -> None:
+        self._tally.add(outcomes)
+        if self._pulse is not None:
+            self._pulse.touch()
 
     @property
     def attempts(self) -> int:
@@ -375,6 +383,8 @@ class ItemAttempts(AttemptQueue):
 
     def close(self) -> None:
         """Stop reading the source, and give it back."""
+        if self._pulse is not None:
+            self._pulse.close()
         if self._rate_limiter is not None:
             self._rate_limiter.close()
         self._reader.close()

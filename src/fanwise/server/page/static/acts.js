@@ -16,6 +16,10 @@ const ACTS = {
     path: (run) => `runs/${run}`, method: "DELETE", done: "Deleted.", leads: "runs",
     ask: ["Delete this run?", "All that is recorded of it goes, for good.", "Delete the run"],
   },
+  revoke: {
+    path: (id) => `tokens/${id}`, method: "DELETE", done: "Revoked.",
+    ask: ["Revoke this token?", "It, its sessions and its streams end at once.", "Revoke the token"],
+  },
   fire: { path: (name) => `triggers/${name}/fire`, done: "Fired." },
   "pause-trigger": { path: (name) => `triggers/${name}/pause`, done: "Paused: it decides nothing until it is resumed." },
   "resume-trigger": { path: (name) => `triggers/${name}/resume`, done: "Resumed." },
@@ -24,7 +28,7 @@ const ACTS = {
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-act]"), act = button && ACTS[button.dataset.act];
   if (!act) return;
-  const subject = (button.dataset.run ?? button.dataset.trigger).split("/").map(encodeURIComponent).join("/");
+  const subject = (button.dataset.run ?? button.dataset.trigger ?? button.dataset.token).split("/").map(encodeURIComponent).join("/");
   button.disabled = true;
   try {
     if (act.ask && !(await confirmed(...act.ask))) return;

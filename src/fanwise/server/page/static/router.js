@@ -43,6 +43,7 @@ export async function show({ isNew = true } = {}) {
 }
 
 function put(text) {
+  const isAtEnd = scrollY > 0 && scrollY + innerHeight > document.documentElement.scrollHeight - 40;
   swap(main, text, location.pathname === path);
   path = location.pathname;
   const page = main.firstElementChild;
@@ -57,6 +58,7 @@ function put(text) {
     each.dataset.mounted = "";
     mounts.get(each.dataset.mount)?.(each);
   }
+  if (isAtEnd && main.querySelector("[data-tail]")) scrollTo(0, document.documentElement.scrollHeight);
 }
 
 function arrive() {

@@ -1,4 +1,4 @@
-"""The server itself: its store, the engines that drive runs, and the limits that are in use."""
+"""The server itself: its store, engines, the limits in use, tokens, and who has changed what."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from fanwise.model import Role
 from fanwise.reports.limits import limits_in_use, named_limits_in_use
 from fanwise.server.page.pages import Page, Shown
 from fanwise.server.routes import Call
+
+_MOST_ENTRIES: Final = 50
 
 
 def view(call: Call) -> Shown:
@@ -21,6 +23,8 @@ def view(call: Call) -> Shown:
         "engines": store.engines(),
         "limits": limits_in_use(store, call.parts.runs),
         "named_limits": named_limits_in_use(store),
+        "tokens": [each for each in store.tokens() if each.revoked_at is None],
+        "audit": store.audit(limit=_MOST_ENTRIES),
     }
     return Shown(title="Settings", values=values, live="")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from fanwise.model import ItemOutcome, ItemTimes, Status, VisitRecord
+from fanwise.model import ItemOutcome, ItemTimes, RunRecord, Status, VisitRecord
 from fanwise.reports.causes import find_cause
 from fanwise.reports.kinds import digest_items
 from fanwise.reports.lookup import find_visit
 from fanwise.reports.objects import MEDIAN, P95, read_error
+from fanwise.reports.overview import overview
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.server.page.bars import Column, columns
@@ -77,13 +78,17 @@ def view(call: Call) -> Shown:
         "cause": None
         if visit.error is None or visit.has_items
         else find_cause(call.parts.store, run.run_no, path, visit.error),
-        **(_items(call, visit, query, items) if visit.has_items else {}),
+        **(_items(call, run, visit, query, items) if visit.has_items else {}),
     }
     return Shown(title=f"{path} of {run.id}", values=values, live="", run_no=run.run_no)
 
 
 def _items(
-    call: Call, visit: VisitRecord, query: ItemsQuery, progress: ItemProgress | None
+    call: Call,
+    run: RunRecord,
+    visit: VisitRecord,
+    query: ItemsQuery,
+    progress: ItemProgress | None,
 ) -> dict[str, object]:
     status = Status(query.status) if query.status in list(Status) else None
     found = call.parts.store.items(
@@ -111,11 +116,21 @@ def _items(
         if progress is not None and progress.failed
         else None,
         "totals": call.parts.store.tile_totals(visit.run_no, visit.visit_no),
-        "pace": call.parts.store.progress(visit.run_no).get(visit.visit_no)
-        if visit.ended_at is None
-        else None,
+        "per_s": None if visit.ended_at is not None else _per_s(call, run, visit, progress),
         "times": _times(times) if times is not None and times.durations else None,
     }
+
+
+def _per_s(
+    call: Call, run: RunRecord, visit: VisitRecord, progress: ItemProgress | None
+) -> float | None:
+    """Items that end in a second: lately if the engine tells, else since the visit was driven."""
+    told = call.parts.store.progress(run.run_no).get(visit.visit_no)
+    if told is not None:
+        return told.per_s
+    seen = overview(call.parts.runs, run, (), call.parts.clock.now())
+    spans = [each.span_s for each in seen.spells if each.visit.visit_no == visit.visit_no]
+    return progress.done / spans[0] if progress is not None and spans and spans[0] else None
 
 
 def _listed(item: ItemOutcome) -> ListedItem:
