@@ -82,5 +82,6 @@ def parts_of(
         clock=clock,
         counts=counts,
         readiness=Readiness(),
+        triggers_clock=serving.clock,
         access_log=access_log,
     )

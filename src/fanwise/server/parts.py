@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fanwise.server.sites import Site
     from fanwise.server.sweeping import Sweeper
     from fanwise.server.watch import Streams, Watch
+    from fanwise.service.clock import TriggerClock
     from fanwise.service.projects import WatchedProject
     from fanwise.telemetry.log_lines import LogLines
     from fanwise.telemetry.serving import ServerCounts
@@ -77,4 +78,5 @@ class Parts(NamedTuple):
     clock: Clock
     counts: ServerCounts
     readiness: Readiness
+    triggers_clock: TriggerClock
     access_log: LogLines | None = None
