@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from fanwise.server.app import HttpServer
 from fanwise.server.identity import SIGN_IN_TICKET_S, Identity
 from fanwise.server.openapi import document
+from fanwise.server.page.streams import OpenStreams
 from fanwise.server.parts import Parts
 from fanwise.server.readiness import Readiness
 from fanwise.server.sites import Site, listen, site_at
@@ -79,5 +80,6 @@ def parts_of(
         clock=clock,
         counts=counts,
         readiness=Readiness(),
+        open_streams=OpenStreams(),
         access_log=access_log,
     )

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from aiohttp import web
@@ -33,6 +34,30 @@ _ASK_S: Final = 30.0
 """The time after which a reader has to be known still."""
 
 
+_MOST: Final = 500
+_MOST_EACH: Final = 50
+"""The most streams at a time: of all readers, and of one token."""
+
+
+class OpenStreams:
+    """The streams that are open; used on the event loop's thread alone."""
+
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def one_of(self, token_id: str) -> Iterator[None]:
+        """The time of one more stream of a token. Raises `Refusal` if there are too many."""
+        if self._open.total() >= _MOST or self._open[token_id] >= _MOST_EACH:
+            raise Refusal(429, "too-many", "Too many streams are open.", hint="Close some pages.")
+        self._open[token_id] += 1
+        try:
+            yield
+        finally:
+            self._open[token_id] -= 1
+            self._open += Counter()  # forgets tokens without streams
+
+
 class Fragment(NamedTuple):
     """A page as text. It changes with the run of that number alone, unless that is None."""
 
@@ -41,7 +66,12 @@ class Fragment(NamedTuple):
 
 
 async def stream(call: Call, render: Callable[[], Fragment]) -> web.StreamResponse:
-    """Send a fragment each time it has changed, until the client has gone."""
+    """Send a fragment each time it has changed, until the client has gone. Raises `Refusal`."""
+    with call.parts.open_streams.one_of(call.who.token_id):
+        return await _stream(call, render)
+
+
+async def _stream(call: Call, render: Callable[[], Fragment]) -> web.StreamResponse:
     found = await asyncio.to_thread(_look, call, render, None)
     answer = web.StreamResponse(
         headers={
