@@ -8,10 +8,12 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from fanwise.model import Role
 from fanwise.server.page.shell import assets
 from fanwise.server.page.streams import OpenStreams
 from fanwise.server.page.table import PAGES
 from fanwise.server.problems import Refusal
+from fanwise.server.token_making import new_token_text
 from tests.server.served import Served
 
 MOST_BYTES = 60_000
@@ -61,6 +63,22 @@ def test_no_fragment_has_inline_styles(site: Served) -> None:
     for path in ("", "runs", "runs/checked", "runs/checked/graph", "runs/checked/tasks/each"):
         text = site.ask(f"/page/{path}").body.decode()
         assert not re.search(r"<[^>]+\s(style|on\w+)=", text), path
+
+
+def test_pages_show_nothing_of_workflows_that_a_token_may_not_see(site: Served) -> None:
+    """With patterns of workflows, all others are not there: in lists, by address, or in hints."""
+    token = str(new_token_text(site.store, "narrow", Role.RUN, workflows=("ask",)))
+    for path in ("", "runs", "runs?q=checked", "workflows", "triggers", "waiting", "compare"):
+        text = site.ask(f"/page/{path}", token=token).body.decode()
+        assert text.startswith("<div id"), path
+        assert not re.search("broken|hourly|>check<|checked<", text), path
+    for path in ("runs/checked", "runs/checke", "runs/checked/tasks/each", "workflows/check"):
+        reply = site.ask(f"/page/{path}", token=token)
+        assert reply.status == 404
+        assert "checked" not in reply.json["hint"]
+    reply = site.ask("/page/compare?a=queued&b=checked", token=token)
+    assert reply.code == "run-not-found"
+    assert site.ask("/page/settings", token=token).code == "forbidden"
 
 
 def test_a_run_that_is_not_there_is_told(site: Served) -> None:

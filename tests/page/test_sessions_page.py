@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 import fanwise
 from fanwise.server.identity import SIGN_IN_TICKET_S, Identity
 from fanwise.wiring import new_token, system_clock
-from tests.page.project import FLOWS, PACK, make_project, run, store_of
+from tests.page.project import run, store_of, write
 from tests.page.proxies import Proxy, proxied
 from tests.page.visitor import Visitor, hide, visiting
 from tests.server.served import Served, serving
@@ -52,7 +52,7 @@ def test_the_page_says_that_it_is_cut_off_and_is_right_again_by_itself(
     browser: Browser, tmp_path: Path
 ) -> None:
     """While the server is away the page says so; then it shows what has happened meanwhile."""
-    make_project(tmp_path)
+    write(tmp_path, "broken.yaml")
     with ExitStack() as stack:
         with serving(tmp_path) as first:
             visitor = stack.enter_context(visiting(browser, first))
@@ -119,8 +119,7 @@ def test_the_page_works_below_a_path_behind_a_proxy_that_spoils_streams(
     browser: Browser, tmp_path: Path
 ) -> None:
     """Links keep the path, and what is new is shown although streams come in whole pieces."""
-    (tmp_path / "broken.yaml").write_text(FLOWS["broken.yaml"])
-    (tmp_path / "actions.py").write_text(PACK)
+    write(tmp_path, "broken.yaml")
     run(tmp_path, "broken.yaml", run_id="first")
     proxy = Proxy(1.0)
     with serving(tmp_path, public_url=proxy.url) as served:
