@@ -52,6 +52,8 @@ QUESTIONS: Final = {
     "the run": ("/api/v1/runs/large", 0.1),
     "failed items": ("/api/v1/runs/large/tasks/work/items?status=failed&limit=100", 0.1),
     "kinds of errors": ("/api/v1/runs/large/tasks/work/kinds", 0.1),
+    "tiles": ("/api/v1/runs/large/tasks/work/tiles", 0.01),
+    "20,000 cells": ("/api/v1/runs/large/tasks/work/cells?tiles=0-19", 0.025),
     "the page of runs": ("/page/runs", 0.1),
     "the page of the run": ("/page/runs/large", 0.3),
     "the page of its task": ("/page/runs/large/tasks/work", 0.3),

@@ -16,6 +16,7 @@ import fanwise
 from benchmarks.torture_records import Snapshot, snapshot
 from benchmarks.torture_run import PACK, RUN_ID, WORKFLOWS, TorturedRun
 from fanwise.stores import open_store
+from fanwise.testing.tiles_contract import require_exact_tiles
 
 
 @pytest.fixture
@@ -47,8 +48,13 @@ def undisturbed(workflow: str, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_run_survives_the_kills_of_its_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workflow: str
 ) -> None:
-    """What was recorded stays and isn't begun again, and it ends as if nothing had happened."""
+    """What was recorded stays and isn't begun again, and it ends as if nothing had happened.
+
+    Its tiles and kinds of errors are those of its items.
+    """
     tortured = TorturedRun(workflow, tmp_path, Random(f"a {workflow}"))
     tortured.live_on(undisturbed(workflow, tmp_path, monkeypatch), most_kills=2)
     assert list(tortured.findings.lines()) == []
     assert tortured.counts.attempts > 0
+    with open_store(str(tmp_path / "runs.db"), read_only=True) as store:
+        require_exact_tiles(store, RUN_ID)

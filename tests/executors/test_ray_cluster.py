@@ -234,3 +234,21 @@ def test_without_the_package_ray_its_executor_says_how_to_install_it(
     error = fanwise.run(flow, store=str(tmp_path / "runs.db")).tasks["a"].error
     assert error is not None
     assert "pip install 'fanwise[ray]'" in error.message
+
+
+def test_a_node_with_other_versions_is_told_in_one_line() -> None:
+    """Of fanwise, of Python, and of a module that it doesn't have at all."""
+    from fanwise.executors.frames import PROTOCOL, Hello
+    from fanwise.worker.ray_cluster import Node
+    from fanwise.worker.ray_link import difference, start_failure
+
+    node = Node("1", "gpu-7", 4, frozenset())
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert difference(node, Hello(PROTOCOL, fanwise.__version__, python)) == ""
+    for hello in (Hello(PROTOCOL, "0.1", python), Hello(PROTOCOL, fanwise.__version__, "3.9.1")):
+        said = difference(node, hello)
+        assert f"gpu-7 of the Ray cluster has fanwise {hello.fanwise} and Python" in said
+        assert f"Python {hello.python}, and the engine has" in said
+    assert difference(node, Hello(PROTOCOL + 1, fanwise.__version__, python)) != ""
+    lacking = start_failure(node, RuntimeError("ModuleNotFoundError:\n No module named 'fanwise'"))
+    assert lacking == 'the node gpu-7 of the Ray cluster has no module "fanwise".'

@@ -61,6 +61,7 @@ class HttpServer:
             await web.SockSite(runner, self._listener).start()
             await self._stop.wait()
         finally:
+            self.parts.watch.close()
             watching.cancel()
             await runner.cleanup()
             self._threads.shutdown(wait=False, cancel_futures=True)

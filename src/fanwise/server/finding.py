@@ -16,7 +16,12 @@ from fanwise.server.routes import Call
 
 def run_of(call: Call) -> RunRecord:
     """Return the run that a path names. Raises `RunNotFoundError`, also for a hidden one."""
-    run_id, store = call.names["run_id"], call.parts.store
+    return find_seen(call, call.names["run_id"])
+
+
+def find_seen(call: Call, run_id: str) -> RunRecord:
+    """Return a run that the one who asks may see. Raises `RunNotFoundError`."""
+    store = call.parts.store
     if not call.who.workflows:
         return run_by_id(store, run_id)
     found = store.run(run_id)

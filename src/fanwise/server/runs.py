@@ -69,7 +69,7 @@ def list_runs(call: Call) -> Answer:
         limit=query.limit,
     )
     places = call.parts.store.submissions([run.run_no for run, _ in page.runs])
-    shown = [_listed(call.parts.runs, *each, places) for each in page.runs]
+    shown = [listed_run(call.parts.runs, *each, places) for each in page.runs]
     following = None if page.before is None else write_cursor(query, page.before)
     return json_answer({"runs": shown, "next": following})
 
@@ -84,29 +84,31 @@ def count_runs(call: Call) -> Answer:
 
 def get_run(call: Call) -> Answer:
     """Tell how a run stands, with its tasks and without their outputs."""
-    parts, run = call.parts, run_of(call)
+    return json_answer(run_view(call, run_of(call)))
+
+
+def run_view(call: Call, run: RunRecord) -> JsonObject:
+    """Return a run as it stands; see `RunView`."""
+    parts = call.parts
     definition = definition_of(call, run)
     names = () if definition is None else task_names(definition)
     seen = overview(parts.runs, run, names, parts.clock.now())
     timing = time_of(parts.runs, seen, definition)
     waits = parts.store.waits_open(run_no=run.run_no, limit=_MOST_WAITS)
     driver = seen.driver
-    return json_answer(
-        run_object(seen, has_outputs=False)
-        | {
-            "created_at": iso_time(run.created_at),
-            "file": run.file,
-            "parameters": decode(run.parameters),
-            "tags": run.tags,
-            "driver": None
-            if driver is None
-            else {"engine": driver.owner.name, "requests": driver.requests},
-            "waits": [wait_object(each) for each in waits],
-            "timing": None if timing is None else timing_object(timing),
-            "trigger": dict(run.origin.trigger) or None,
-            **place_object(parts.runs.submission(run)),
-        }
-    )
+    return run_object(seen, has_outputs=False) | {
+        "created_at": iso_time(run.created_at),
+        "file": run.file,
+        "parameters": decode(run.parameters),
+        "tags": run.tags,
+        "driver": None
+        if driver is None
+        else {"engine": driver.owner.name, "requests": driver.requests},
+        "waits": [wait_object(each) for each in waits],
+        "timing": None if timing is None else timing_object(timing),
+        "trigger": dict(run.origin.trigger) or None,
+        **place_object(parts.runs.submission(run)),
+    }
 
 
 def get_definition(call: Call) -> Answer:
@@ -149,9 +151,10 @@ def _filters(call: Call, query: RunConditions) -> RunFilters:
     )
 
 
-def _listed(
+def listed_run(
     runs: Runs, run: RunRecord, status: str, places: Mapping[int, Submission]
 ) -> JsonObject:
+    """Return a run as lists show it; see `ListedRun`."""
     place = places.get(run.run_no)
     shown = listed_object(run, status, runs.duration_s(run), place)
     return shown | {"created_at": iso_time(run.created_at), "error": error_object(run.error)}

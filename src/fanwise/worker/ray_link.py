@@ -72,7 +72,7 @@ class HostLink:
         try:
             hello = decode_from_worker(await self._actor.greet.remote())
             assert isinstance(hello, Hello)
-            self.lack = _difference(self.node, hello)
+            self.lack = difference(self.node, hello)
             if not self.lack:
                 self.is_ready = self.had_begun = True
                 self._settled(self, "")
@@ -81,7 +81,7 @@ class HostLink:
                     group.create_task(self._hear())
         except* Exception as errors:  # whatever it is, nothing goes this way any more
             if not self.had_begun:
-                self.lack = _why(self.node, errors.exceptions[0])
+                self.lack = start_failure(self.node, errors.exceptions[0])
         self.is_ready = False
         self.is_over = True
         with suppress(RayError):
@@ -126,7 +126,7 @@ class HostLink:
                 await asyncio.sleep(_LOOK_S)
 
 
-def _difference(node: Node, hello: Hello) -> str:
+def difference(node: Node, hello: Hello) -> str:
     """The versions in which a node differs from this process, in words, or ""."""
     ours = Hello(PROTOCOL, version("fanwise"), platform.python_version())
     if hello == ours:
@@ -137,7 +137,7 @@ def _difference(node: Node, hello: Hello) -> str:
     )
 
 
-def _why(node: Node, error: BaseException) -> str:
+def start_failure(node: Node, error: BaseException) -> str:
     """The reason why a host couldn't start, in words."""
     text = " ".join(str(error).split())
     if "No module named" in text:

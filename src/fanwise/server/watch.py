@@ -1,0 +1,115 @@
+"""The watch over runs that streams look at: one look at the store for all of them.
+
+While nobody watches it does nothing. Nothing is kept for those who are slow: a watcher asks for the
+state of its runs, and hears once it is another one, however often it has changed meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from fanwise.errors import StoreError
+from fanwise.ports import Changes, Heads
+from fanwise.server.problems import Refusal
+
+_MOST_STREAMS: Final = 500
+_MOST_EACH: Final = 10
+_LOOK_S: Final = 1.0
+"""The longest look: a run that is newly watched is part of the next one."""
+
+_log = logging.getLogger(__name__)
+
+
+class Watch:
+    """Watches runs of a store for any number of streams. Called on the event loop's thread."""
+
+    def __init__(self, store: Changes) -> None:
+        self._store = store
+        self._watched: Counter[int] = Counter()
+        self._now = Heads()
+        self._turned = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
+        self.is_closed = False
+
+    async def heads(self, run_nos: Collection[int]) -> Heads:
+        """Return the state of runs. Raises `StoreError`."""
+        return await asyncio.to_thread(self._store.heads, run_nos)
+
+    async def await_change(self, seen: Heads, timeout_s: float) -> Heads:
+        """Return the state of the runs in `seen` once it is another one, or after that time.
+
+        It returns at once when the watch is closed.
+        """
+        self._watched.update(seen.runs.keys())
+        if self._looking is None or self._looking.done():
+            self._now = seen
+            self._looking = asyncio.create_task(self._look())
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    return await self._another(seen)
+        finally:
+            self._watched.subtract(seen.runs.keys())
+            self._watched += Counter()  # without those that nobody watches
+        return seen
+
+    def close(self) -> None:
+        """End all waiting."""
+        self.is_closed = True
+        self._turn()
+
+    async def _another(self, seen: Heads) -> Heads:
+        while not self.is_closed:
+            known = {no: self._now.runs.get(no, head) for no, head in seen.runs.items()}
+            found = Heads(known, max(seen.newest, self._now.newest))
+            if found != seen:
+                return found
+            await self._turned.wait()
+        return seen
+
+    def _turn(self) -> None:
+        """Wake all that wait."""
+        self._turned.set()
+        self._turned = asyncio.Event()
+
+    async def _look(self) -> None:
+        """Look at the store while anybody waits."""
+        await asyncio.sleep(0)  # the one that has begun this waits from now on
+        idle = 0
+        while not self.is_closed and idle < 2:
+            runs = {no: self._now.runs.get(no, 0) for no in self._watched}
+            seen = Heads(runs, self._now.newest)
+            try:
+                found = await asyncio.to_thread(self._store.await_heads, seen, _LOOK_S)
+            except StoreError as error:
+                _log.warning("runs can't be watched at the moment: %s", error)
+                await asyncio.sleep(_LOOK_S)
+                continue
+            self._now = found
+            if found != seen:
+                self._turn()
+            idle = 0 if self._watched else idle + 1
+
+
+class Streams:
+    """The streams that are open, of all tokens and of each."""
+
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def one_more(self, token_id: str) -> Iterator[None]:
+        """A block in which one more stream of a token is open. Raises `Refusal` for too many."""
+        if self._open.total() >= _MOST_STREAMS or self._open[token_id] >= _MOST_EACH:
+            hint = "Close another one first."
+            raise Refusal(429, "too-many", "Too many streams are open.", hint=hint)
+        self._open[token_id] += 1
+        try:
+            yield
+        finally:
+            self._open[token_id] -= 1

@@ -1,0 +1,154 @@
+"""Streams of events: the present state first, then each change, for as long as one may look."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fanwise
+from fanwise.model import Role
+from fanwise.server import events
+from fanwise.server.token_making import new_token_text
+from tests.server.served import Served, serving
+
+FLOW = "name: one\ntasks: [{name: a, action: core.echo, input: {value: 1}}]\n"
+Events = Iterator[tuple[str, Any]]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    (tmp_path / "one.yaml").write_text(FLOW)
+    with serving(tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def streaming(served: Served, query: str, token: str = "read") -> Iterator[Events]:
+    """The events of a stream, until the client goes away at the end of the block."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
+    authorization = f"Bearer {served.tokens.get(token, token)}"
+    connection.request("GET", f"/api/v1/events?{query}", headers={"Authorization": authorization})
+    response = connection.getresponse()
+    assert response.status == 200, response.read()
+    assert response.headers["Content-Type"] == "text/event-stream"
+    assert response.headers["Cache-Control"] == "no-store"
+    try:
+        yield _events(response)
+    finally:
+        response.close()
+        connection.close()
+
+
+def _events(response: http.client.HTTPResponse) -> Events:
+    kind = ""
+    for line in response:
+        name, _, text = line.decode().rstrip("\n").partition(": ")
+        if name == "event":
+            kind = text
+        elif name == "data":
+            yield kind, json.loads(text)
+
+
+def start(served: Served, run_id: str) -> None:
+    assert served.post("/api/v1/runs", {"workflow": "one", "run_id": run_id}).status == 202
+
+
+def test_a_stream_begins_with_the_present_state(served: Served) -> None:
+    """And tells what changes, also by another process; a deleted run is gone."""
+    start(served, "a")
+    with streaming(served, "topic=runs&topic=run:a") as found:
+        assert next(found)[0] == "hello"
+        kind, data = next(found)
+        assert (kind, [each["run_id"] for each in data["runs"]]) == ("runs", ["a"])
+        kind, data = next(found)
+        assert (kind, data["run_id"], data["status"]) == ("run", "a", "pending")
+        assert "parameters" not in data
+        served.post("/api/v1/runs/a/cancel", {})
+        told = dict([next(found), next(found)])
+        assert told["run"]["status"] == "cancelled"
+        assert told["runs"]["runs"][0]["status"] == "cancelled"
+        fanwise.run(
+            str(served.folder / "one.yaml"), run_id="b", store=str(served.folder / "runs.db")
+        )
+        while True:
+            kind, data = next(found)
+            if data["runs"][0]["run_id"] == "b" and data["runs"][0]["status"] == "succeeded":
+                break
+        served.ask("/api/v1/runs/a", method="DELETE")
+        with streaming(served, "topic=run:a") as gone:
+            assert [next(gone)[0], next(gone)] == ["hello", ("gone", {"run_id": "a"})]
+
+
+def test_a_stream_tells_of_no_run_that_is_hidden(served: Served) -> None:
+    """It is as if the run weren't there."""
+    start(served, "a")
+    token = str(new_token_text(served.store, "other", Role.READ, workflows=["other"]))
+    with streaming(served, "topic=runs&topic=run:a", token) as found:
+        assert [next(found)[0], next(found), next(found)] == [
+            "hello",
+            ("runs", {"runs": []}),
+            ("gone", {"run_id": "a"}),
+        ]
+
+
+def test_a_revoked_token_ends_its_streams(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the stream is asked again who looks."""
+    monkeypatch.setattr(events, "_ASK_S", 0.0)
+    text = new_token_text(served.store, "gone", Role.READ)
+    with streaming(served, "topic=runs", str(text)) as found:
+        assert [next(found)[0], next(found)[0]] == ["hello", "runs"]
+        served.store.revoke_token(text.token_id)
+        start(served, "a")  # a change, at which it is asked at once
+        assert next(found) == ("bye", {"reason": "signed-out", "retry_s": None})
+        assert list(found) == []
+
+
+def test_a_server_that_stops_says_so_to_its_streams(tmp_path: Path) -> None:
+    """And doesn't wait for them."""
+    (tmp_path / "one.yaml").write_text(FLOW)
+    with serving(tmp_path) as served:
+        stream = streaming(served, "topic=runs")
+        found = stream.__enter__()
+        assert [next(found)[0], next(found)[0]] == ["hello", "runs"]
+    assert next(found) == ("bye", {"reason": "restart", "retry_s": 2})
+    stream.__exit__(None, None, None)
+
+
+def test_only_so_many_streams_are_open(served: Served) -> None:
+    """Of one token; one that was closed makes room."""
+    opened = [streaming(served, "topic=runs") for _ in range(10)]
+    for each in opened:
+        next(each.__enter__())
+    reply = served.ask("/api/v1/events?topic=runs", token="read")
+    assert (reply.status, reply.code) == (429, "too-many")
+    for each in opened:
+        each.__exit__(None, None, None)
+
+
+def test_a_client_that_goes_away_leaves_nothing(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No traceback, and no stream."""
+    with caplog.at_level(logging.WARNING):
+        with streaming(served, "topic=runs") as found:
+            next(found)
+        for number in range(3):  # changes that it is to be told
+            start(served, f"run-{number}")
+            with streaming(served, "topic=runs") as found:
+                next(found)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "query", ["", "topic=", "topic=run:", "topic=x", "&".join(["topic=runs"] * 21)]
+)
+def test_a_topic_that_makes_no_sense_is_refused(served: Served, query: str) -> None:
+    """Before anything is streamed."""
+    assert served.ask(f"/api/v1/events?{query}").code == "bad-request"
