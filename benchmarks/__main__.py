@@ -31,6 +31,7 @@ BENCHMARKS = {
     "server": "The server over a large store: its answers, its rest, its page",
     "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
     "triggers": "A thousand triggers due at once, how late they fire, and the cost of waiting",
+    "events": "A burst of 50,000 events that is one run",
 }
 """Titles of the benchmarks, in their order. Each is a module of its name."""
 

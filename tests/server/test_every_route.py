@@ -15,6 +15,7 @@ from tests.server.served import Served
 NAMED = {f"{route.method} {route.path}": route for route in TABLE}
 GUARDED = [name for name, route in NAMED.items() if not route.is_open]
 OPEN = {
+    "GET /healthz",
     "GET /readyz",
     "POST /hooks/{path}",
     "GET /ask/{token}",

@@ -10,6 +10,7 @@ import pytest
 
 from fanwise.errors import StoreError
 from fanwise.server.readiness import Readiness
+from fanwise.service.clock import TriggerClock
 from fanwise.telemetry.serving import ServerCounts
 from fanwise.testing.stores import MemoryStore
 from tests.server.served import Served, serving
@@ -59,6 +60,15 @@ def test_a_server_that_can_serve_says_so_to_all(served: Served):
         answer = served.ask("/readyz", token=None, headers={"Host": host})
         assert (answer.status, answer.json) == (200, {"ready": True})
     assert served.ask("/x-readyz", token=None).status == 404
+
+
+def test_a_server_whose_clock_goes_is_healthy(served: Served, monkeypatch):
+    """A minute without a look is too long: its triggers don't fire any more."""
+    answer = served.ask("/healthz", token=None, headers={"Host": "10.1.2.3:8420"})
+    assert (answer.status, answer.json) == (200, {"healthy": True})
+    monkeypatch.setattr(TriggerClock, "silent_s", 61.0)
+    answer = served.ask("/healthz", token=None)
+    assert (answer.status, answer.json) == (503, {"healthy": False})
 
 
 class Asked(MemoryStore):

@@ -84,5 +84,6 @@ def parts_of(
         counts=counts,
         readiness=Readiness(),
         open_streams=OpenStreams(),
+        triggers_clock=serving.clock,
         access_log=access_log,
     )

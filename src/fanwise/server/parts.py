@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fanwise.server.sites import Site
     from fanwise.server.sweeping import Sweeper
     from fanwise.server.watch import Streams, Watch
+    from fanwise.service.clock import TriggerClock
     from fanwise.service.projects import WatchedProject
     from fanwise.telemetry.log_lines import LogLines
     from fanwise.telemetry.serving import ServerCounts
@@ -79,4 +80,5 @@ class Parts(NamedTuple):
     counts: ServerCounts
     readiness: Readiness
     open_streams: OpenStreams
+    triggers_clock: TriggerClock
     access_log: LogLines | None = None

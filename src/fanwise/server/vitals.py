@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Final
 
+import msgspec
+
 from fanwise.model import Role
 from fanwise.server.parts import Parts
 from fanwise.server.readiness import Ready
@@ -12,6 +14,8 @@ from fanwise.server.routes import Answer, Call, Route, json_answer
 from fanwise.telemetry.exposition import Levels, exposed
 
 _MOST_READY: Final = 10_000
+
+_SILENT_S: Final = 60.0
 
 
 def get_metrics(call: Call) -> Answer:
@@ -29,6 +33,18 @@ async def get_readiness(call: Call) -> Answer:
     return json_answer(state, status=200 if state.ready else 503)
 
 
+class Healthy(msgspec.Struct, frozen=True, kw_only=True):
+    """The health of a server: whether the clock of its triggers has looked within a minute."""
+
+    healthy: bool
+
+
+async def get_health(call: Call) -> Answer:
+    """Tell whether the clock of triggers goes, beside the answers."""
+    is_well = call.parts.triggers_clock.silent_s <= _SILENT_S
+    return json_answer(Healthy(healthy=is_well), status=200 if is_well else 503)
+
+
 def _levels(parts: Parts) -> Levels:
     size = parts.store.size()
     return {
@@ -43,6 +59,14 @@ def _levels(parts: Parts) -> Levels:
 
 ROUTES: Final = (
     Route(method="GET", path="/metrics", handler=get_metrics, role=Role.READ, sees_all=True),
+    Route(
+        method="GET",
+        path="/healthz",
+        handler=get_health,
+        is_open="A supervisor asks it, which has no token; it tells yes or no.",
+        answer=Healthy,
+        is_probe=True,
+    ),
     Route(
         method="GET",
         path="/readyz",

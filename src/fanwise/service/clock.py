@@ -62,6 +62,7 @@ class TriggerClock:
         self._doubt = ClockDoubt()
         self._told: set[str] = set()
         self._failing: set[str] = set()
+        self._looked_at = clock.monotonic()
 
     def stop(self) -> None:
         """Stop after the look that is being made; called on the event loop's thread."""
@@ -72,12 +73,18 @@ class TriggerClock:
         while not self._stop.is_set():
             try:
                 wait_s = await asyncio.to_thread(self.look)
+                self._looked_at = self._clock.monotonic()
             except StoreError as error:
                 wait_s = _LOOK_S
                 self._fail(str(error))
             self._told, self._failing = self._failing, set()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), wait_s)
+
+    @property
+    def silent_s(self) -> float:
+        """The time since a look that was made to its end."""
+        return self._clock.monotonic() - self._looked_at
 
     def look(self) -> float:
         """Decide the triggers that are due, and return the seconds until the next look.
