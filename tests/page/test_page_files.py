@@ -9,8 +9,8 @@ from contextlib import ExitStack, closing
 import pytest
 
 from fanwise.model import Role
+from fanwise.server.open_streams import OpenStreams
 from fanwise.server.page.shell import assets
-from fanwise.server.page.streams import OpenStreams
 from fanwise.server.page.table import PAGES
 from fanwise.server.problems import Refusal
 from fanwise.server.token_making import new_token_text

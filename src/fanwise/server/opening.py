@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from fanwise.server.app import HttpServer
 from fanwise.server.identity import SIGN_IN_TICKET_S, Identity
+from fanwise.server.open_streams import OpenStreams
 from fanwise.server.openapi import document
-from fanwise.server.page.streams import OpenStreams
 from fanwise.server.parts import Parts
 from fanwise.server.readiness import Readiness
 from fanwise.server.sites import Site, listen, site_at

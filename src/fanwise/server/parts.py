@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fanwise.engine.triggered import TriggeredRuns
     from fanwise.ports import Clock
     from fanwise.server.identity import Identity
-    from fanwise.server.page.streams import OpenStreams
+    from fanwise.server.open_streams import OpenStreams
     from fanwise.server.readiness import Readiness
     from fanwise.server.sites import Site
     from fanwise.server.sweeping import Sweeper
