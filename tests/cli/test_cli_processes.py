@@ -128,6 +128,38 @@ def test_a_terminal_shows_a_bar_and_the_cursor_comes_back(folder: Path):
     assert shown.rindex("\x1b[?25h") > shown.rindex("━")
 
 
+ASIDE = """
+import os, subprocess, sys, threading
+import fanwise
+
+def fail(word: str) -> None:
+    raise ValueError(word)
+
+@fanwise.action("my.say")
+def say(word: str) -> None:
+    own = threading.Thread(target=fail, args=(word,))
+    own.start()
+    own.join()
+    os.write(1, b"written\\n")
+    subprocess.run(["echo", "child"])
+    print("original", file=sys.__stdout__)
+"""
+
+
+def test_standard_output_holds_the_result_alone(folder: Path):
+    """However an action writes: past Python's streams, by a child process, by a failing thread."""
+    (folder / "actions.py").write_text(ASIDE)
+    text = 'tasks: [{name: a, action: my.say, input: {word: "{{ secrets.WORD }}"}}]\noutput: 1\n'
+    (folder / "say.yaml").write_text(text)
+    environment = {**os.environ, "FANWISE_SECRET_WORD": "hunter2xyz"}
+    done = subprocess.run(
+        [*FANWISE, "run", "say.yaml"], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout == "1\n"
+    assert {"written", "child", "original", "ValueError: ***"} <= set(done.stderr.splitlines())
+    assert "hunter2xyz" not in done.stderr
+
+
 ASK = """
 tasks:
   - name: ask

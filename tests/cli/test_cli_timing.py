@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -15,6 +16,7 @@ from fanwise.model import ItemCounts, ItemOutcome, Status, VisitRecord
 from fanwise.reports.progress import item_progress
 from fanwise.reports.sessions import Sessions
 from fanwise.reports.timing import RunTime, run_time, spells
+from fanwise.system import SystemClock
 from fanwise.testing.stores import MemoryStore
 
 
@@ -216,3 +218,20 @@ def test_only_a_timeline_is_drawn(fanwise, options: tuple[str, ...]):
     told = fanwise("show", "r", *options)
     assert told.status == 2
     assert told.err == "--svg draws a timeline. Use: fanwise show RUN --timeline --svg\n"
+
+
+def test_a_step_of_a_child_took_the_time_for_which_it_was_driven(fanwise, write, monkeypatch):
+    """A step that failed and was retried a day later has not taken a day."""
+    write(
+        **{
+            "child.yaml": "tasks: [{name: last, action: core.shell, input: {script: test -f it}}]",
+            "all.yaml": "tasks: [{name: each, action: ./child.yaml, with-items: [1]}]",
+        }
+    )
+    clock = SystemClock.now
+    assert fanwise("run", "all.yaml", "--run-id", "r").status == 1
+    write(it="")
+    monkeypatch.setattr(SystemClock, "now", staticmethod(lambda: clock() + 86_400))
+    assert fanwise("retry", "r").status == 0
+    lines = fanwise("show", "r", "--within", "each[0]").out.splitlines()
+    assert re.match(r" *last +succeeded +\d+ ms", lines[1]), lines

@@ -11,6 +11,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,32 @@ def test_what_is_printed_outside_of_attempts_goes_where_it_always_went(loom, cap
     assert texts(loom) == ["heard\n"]
     assert printed.out.startswith("before\nmy own thread\ntold an item's label can't be rendered")
     assert printed.err == "after\n"
+
+
+def test_what_an_actions_own_threads_print_is_masked(loom, capsys) -> None:
+    """Whether as text or as bytes, and after the run as well."""
+    loom.environment = {"FANWISE_SECRET_WORD": "hunter2xyz"}
+    is_over, threads = threading.Event(), list[threading.Thread]()
+
+    def late(word: str) -> None:
+        assert is_over.wait(60)
+        print("late", word)
+
+    @fanwise.action("test.say")
+    def say(word: str) -> None:
+        sys.stdout.buffer.write(b"bytes " + word.encode() + b"\n")
+        threads.append(threading.Thread(target=late, args=(word,)))
+        threads[0].start()
+        with ThreadPoolExecutor() as pool:
+            pool.submit(print, "pool", word).result()
+            pool.submit(lambda: sys.stdout.buffer.write(b"raw " + word.encode())).result()
+
+    text = 'tasks: [{name: once, action: test.say, input: {word: "{{ secrets.WORD }}"}}]'
+    run(loom, text, say)
+    is_over.set()
+    threads[0].join()
+    assert texts(loom) == ["bytes ***\n"]
+    assert capsys.readouterr().out == "pool ***\nraw ***late ***\n"
 
 
 def test_what_outlives_its_attempt_is_heard_by_nobody(loom, capsys) -> None:

@@ -117,6 +117,20 @@ def test_a_visit_without_items_or_start_has_no_progress():
     assert item_progress(store, VisitRecord(1, 1, "t", 1, Status.PENDING, has_items=True)) is None
 
 
+def test_a_task_in_work_takes_no_more_of_the_time_than_there_is():
+    """Also if its process died before it gave a sign of life: its items were run, so it was."""
+    store = MemoryStore()
+    run = a_run(store, status=Status.RUNNING)
+    begun(store, run.run_no, ("RunStarted", 100.0, 0.0))
+    store.commit([an_item(0, 100.0, 1.0), an_item(1, 101.0, 1.5)])
+    visit = VisitRecord(1, 1, "t", 1, Status.RUNNING, has_items=True, started_at=100.0)
+    sessions = sessions_of(store, run, 0.0, 100.0)
+    found = spells(store, [visit], sessions, 100.0)
+    sessions = sessions.covering(part for spell in found for part in spell.parts)
+    timing = run_time(store, found, sessions, {})
+    assert (timing.span_s, timing.driven_s, timing.tasks[0].span_s) == (2.5, 2.5, 2.5)
+
+
 def _worked(starts: Sequence[float], spans: Sequence[Sequence[float]], slots: int):
     """Items that so many slots have run, each as soon as a slot was free, session by session."""
     items, ends = [], []

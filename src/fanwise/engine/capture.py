@@ -6,11 +6,13 @@ other. While a `capturing()` block lasts, text written to standard output or err
 before. The engine drives runs in such a block, and nothing else does, so without a run in progress
 the process's streams and logging are left alone.
 
-Tasks and `asyncio.to_thread` inherit the context. Threads that an action starts by itself don't,
-and child processes write to the real streams. A task that outlives its attempt prints into the
-attempt that its worker makes at that time. Between attempts, and after the last one, printed text
-is dropped: it may hold a secret, and belongs to no attempt any more. So the streams stay covered
-after the last block as long as a thread or a task is left that has a log in its context.
+Tasks and `asyncio.to_thread` inherit the context. Threads that an action starts by itself don't:
+what they print goes to the real streams, without the secrets of all runs that this process has
+driven. Child processes write to the real streams themselves. A task that outlives its attempt
+prints into the attempt that its worker makes at that time. Between attempts, and after the last
+one, printed text is dropped: it may hold a secret, and belongs to no attempt any more. So the
+streams stay covered after the last block as long as a thread or a task is left that has a log in
+its context.
 """
 
 from __future__ import annotations
@@ -22,11 +24,15 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Context, ContextVar, Token
+from io import RawIOBase
 from types import TracebackType
-from typing import Final, TextIO, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Final, TextIO, TypeAlias, TypeVar
 
 from fanwise.engine.masking import Masker
 from fanwise.ports import Ticket
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 _FLUSH_S: Final = 0.5
 """Seconds after which the text of an attempt that still runs is recorded."""
@@ -84,6 +90,7 @@ class AttemptLog:
         self._lock = threading.RLock()  # the garbage collector may run what prints in the midst
         self._token: Token[AttemptLog | None] | None = None
         _living.add(id(self))
+        _elsewhere.add_those_of(masker)
 
     def __del__(self) -> None:
         _living.discard(id(self))
@@ -185,6 +192,9 @@ def log_text(text: str, left_out: int, masker: Masker) -> str:
 _living: set[int] = set()
 """The ids of all logs that there are: of workers, and in the contexts of what they have started."""
 
+_elsewhere = Masker(())
+"""Masks what other threads than the main one print past all logs."""
+
 _current: ContextVar[AttemptLog | None] = ContextVar("fanwise_attempt_log", default=None)
 
 
@@ -261,11 +271,18 @@ class _Stream:
 
     def write(self, text: str) -> int:
         log = _current.get()
-        if log is None:
+        if log is not None:
+            log.write(text)
+        elif _is_main():
             self._stream.write(text)
         else:
-            log.write(text)
+            self._stream.write(_elsewhere.text(text))
         return len(text)
+
+    @property
+    def buffer(self) -> BinaryIO | _Bytes:
+        """The stream for bytes: the real one only where texts go to the real one as they are."""
+        return self._stream.buffer if _current.get() is None and _is_main() else _Bytes(self)
 
     def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -278,6 +295,24 @@ class _Stream:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
+
+
+class _Bytes(RawIOBase):
+    """Takes bytes of a text, as `sys.stdout.buffer` does, and writes the text."""
+
+    def __init__(self, stream: _Stream) -> None:
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Buffer) -> int:
+        self._stream.write(bytes(data).decode(errors="replace"))
+        return len(bytes(data))
+
+
+def _is_main() -> bool:
+    return threading.get_ident() == threading.main_thread().ident
 
 
 class _Handler(logging.Handler):

@@ -36,12 +36,16 @@ class Masker:
         self._secrets = frozenset(secrets)
         self._know(self._secrets)
 
-    def add(self, secrets: Iterable[str]) -> None:
+    def add(self, secrets: Iterable[str | None]) -> None:
         """Mask these from now on as well."""
         known = self._secrets.union(secrets)
         if known != self._secrets:
             self._secrets = known
             self._know(known)
+
+    def add_those_of(self, other: Masker) -> None:
+        """Mask from now on what another one masks now."""
+        self.add(other._secrets)
 
     def _know(self, secrets: Iterable[str | None]) -> None:
         given = {secret for secret in secrets if secret and secret.strip()}

@@ -101,6 +101,8 @@ def spells(
             ended_at = max(visit.started_at, until if visit.ended_at is None else visit.ended_at)
             works_at = min(max(visit.started_at, visit.due_at or 0.0), ended_at)
             parts = _parts(records, visit, (visit.started_at, ended_at), sessions)
+            if visit.ended_at is None:  # items may be younger than the last sign of its process
+                ended_at = max(ended_at, parts[-1][1])
             found.append(Spell(visit, visit.started_at, works_at, ended_at, parts))
     return found
 

@@ -98,7 +98,8 @@ def _print_steps(
     from fanwise.reports.lookup import last_visits
 
     colours, width = has_colours(sys.stdout), width_of(sys.stdout)
-    print_results(step_lines(visits, seen.status, colours=colours, width=width))
+    spans = _spans(records, seen, visits)
+    print_results(step_lines(visits, seen.status, spans, colours=colours, width=width))
     print_results(_attempt_lines(visits))
     print_results(failure_lines(records, seen, last_visits(visits), store, width))
 
@@ -154,7 +155,8 @@ def _print_run(
     print_results(run_lines(seen, facts, colours=colours, width=width))
     steps = tree(records, record.run_no, seen.last.values(), _MAX_STEPS)
     if any("." in step.path for step in steps):
-        print_results(["", *step_lines(steps, seen.status, colours=colours, width=width)])
+        spans = _spans(records, seen, steps)
+        print_results(["", *step_lines(steps, seen.status, spans, colours=colours, width=width)])
     timing = time_of(runs, seen, definition)
     if timing is not None and (len(seen.last) > 1 or timing.tasks[0].items):
         print_results(["", *timing_lines(timing, width)])
@@ -248,6 +250,11 @@ def _timed(
     found = spells(records, visits, sessions, sessions.parts[-1][1])
     progress = {visit.visit_no: item_progress(records, visit) for visit in visits}
     return found, {number: items for number, items in progress.items() if items is not None}
+
+
+def _spans(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> Mapping[int, float]:
+    """The seconds for which visits were driven, by their numbers."""
+    return {spell.visit.visit_no: spell.span_s for spell in _timed(records, seen, visits)[0]}
 
 
 def _timeline(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> list[str]:

@@ -53,9 +53,27 @@ def say(text: str) -> None:
 
 @contextmanager
 def prints_aside() -> Iterator[None]:
-    """Send what authors' code prints to standard error, while this block lasts."""
-    with redirect_stdout(sys.stderr):
-        yield
+    """Send what authors' code prints to standard error, while this block lasts.
+
+    So goes what it writes past Python's streams, and what its child processes print.
+    """
+    try:
+        results = os.dup(1)
+    except OSError:  # it is closed
+        with redirect_stdout(sys.stderr):
+            yield
+        return
+    try:
+        sys.stdout.flush()
+        with suppress(OSError):  # standard error is closed
+            os.dup2(2, 1)
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if sys.__stdout__ is not None:
+            sys.__stdout__.flush()
+        os.dup2(results, 1)
+        os.close(results)
 
 
 def has_colours(stream: TextIO) -> bool:

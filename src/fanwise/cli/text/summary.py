@@ -15,7 +15,7 @@ from fanwise.cli.text.tracebacks import Tracebacks
 from fanwise.model import ErrorInfo, FailedAttempt, Run, Status, TaskSummary, VisitRecord
 from fanwise.ports import Records
 from fanwise.reports.kinds import digest_items
-from fanwise.reports.objects import read_error, span_s
+from fanwise.reports.objects import read_error
 from fanwise.reports.overview import Overview
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.plain import clean
@@ -107,18 +107,24 @@ def _visits_of(task: TaskSummary, visits: Mapping[str, VisitRecord]) -> str:
 
 
 def step_lines(
-    steps: Sequence[VisitRecord], run_status: str, *, colours: bool, width: int | None
+    steps: Sequence[VisitRecord],
+    run_status: str,
+    spans: Mapping[int, float],
+    *,
+    colours: bool,
+    width: int | None,
 ) -> list[str]:
     """A table of the steps of child workflows, each set in under what it is a step of.
 
-    `run_status` is the shown status of their run.
+    `run_status` is the shown status of their run. `spans` are the seconds for which steps were
+    driven, by the numbers of their visits.
     """
     has_items = any(task.items is not None for task in steps)
     rows = [
         (
             "  " * task.path.count(".") + task.path.rpartition(".")[2],
             visit_status(task.status, run_status),
-            show_span(span_s(task.started_at, task.ended_at)),
+            show_span(spans.get(task.visit_no)),
             f"{task.visit:,}" if task.visit > 1 else "",
             *([_count_of(task, "total"), _count_of(task, "failed")] if has_items else []),
             f"{task.attempts:,}" if task.attempts else "",
