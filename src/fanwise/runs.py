@@ -24,7 +24,7 @@ from fanwise.wiring import (
     new_token,
     open_engine,
     open_existing,
-    open_fires,
+    open_or_make,
     read_settings,
     runs_of,
     submit_run,
@@ -512,7 +512,7 @@ def emit_all(
             name, value, settings.limits, id=new_token() if id is None else id, key=key, by=who
         )
 
-    with open_fires(settings) as opened:
+    with open_or_make(settings) as opened:
         each = iter(data)
         while events := [event_of(value) for value in islice(each, _EMITTED_TOGETHER)]:
             new = opened.arrive(events)

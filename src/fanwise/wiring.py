@@ -827,13 +827,6 @@ def triggered_runs(
     return TriggeredRuns(factory, str(folder.absolute()), limits, most)
 
 
-def open_fires(settings: Settings) -> Store:
-    """The store for events and fires by hand, to be used as a block; made if there is none."""
-    from fanwise.stores import open_store
-
-    return open_store(settings.store)
-
-
 def trigger_states(settings: Settings) -> Mapping[tuple[str, str], TriggerState]:
     """The triggers that the store knows by workflow and name; none if there is no store."""
     try:
