@@ -427,7 +427,7 @@ class TestCsv:
         ("record", "kind", "what"),
         [
             (b"1,2,3", "BadCsv", "the record has 3 fields, the header 2."),
-            (b"1", "BadCsv", "the record has 1 fields, the header 2."),
+            (b"1", "BadCsv", "the record has 1 field, the header 2."),
             (b'"1"x,2', "BadCsv", "text follows a quoted field."),
             (b"\xff,1", "BadEncoding", "this isn't UTF-8."),
             (b"a\0,1", "BadEncoding", "this holds NUL."),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -186,3 +188,54 @@ def test_an_unknown_run_is_told_with_the_nearest_one(tmp_path: Path) -> None:
     for go_on in (fanwise.resume, fanwise.retry):
         with pytest.raises(RunNotFoundError, match=r'no run "nigthly"\. Did you mean "nightly"\?'):
             go_on("nigthly", store=store)
+
+
+def test_a_text_with_a_line_break_is_a_workflow_also_if_it_ends_there(tmp_path: Path) -> None:
+    """Any other text is a path, also an empty one."""
+    store = str(tmp_path / "fanwise.db")
+    text = "tasks: [{name: a, action: core.noop}]"
+    assert fanwise.run(f"{text}\n", store=store).status is fanwise.Status.SUCCEEDED
+    with pytest.raises(UsageError, match="can't be read"):
+        fanwise.run(text, store=store)
+    with pytest.raises(UsageError, match="can't be read"):
+        fanwise.run("", store=store)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"workflow": 3}, "a workflow can't be given as int"),
+        ({"workflow": None}, "a workflow can't be given as NoneType"),
+        ({"actions": print}, r"`actions` takes a list, .* Write actions=\[function\]\."),
+        ({"packs": "packs"}, "`packs` takes a list, not str"),
+        ({"parameters": [1]}, "`parameters` takes a map, not list"),
+        ({"tags": 3}, "`tags` takes a list, not int"),
+        ({"run_id": 3}, "`run_id` takes text, not int"),
+        ({"store": 3}, "`store` takes text, not int"),
+        ({"ray": 3}, "`ray` takes text, not int"),
+        ({"wait_s": -1}, "`wait_s` takes a number of seconds from 0, not -1"),
+        ({"wait_s": "1"}, "`wait_s` takes a number of seconds, not str"),
+    ],
+)
+def test_an_argument_of_a_wrong_type_is_told(tmp_path: Path, given: Any, told: str) -> None:
+    """As a `UsageError` of one line; nothing is recorded."""
+    arguments = {"workflow": FLOW, "store": str(tmp_path / "fanwise.db"), **given}
+    with pytest.raises(UsageError, match=told) as caught:
+        fanwise.run(**arguments)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_what_is_read_of_a_store_is_asked_for_by_texts_and_times(tmp_path: Path) -> None:
+    """As is what is changed in it."""
+    store = str(tmp_path / "fanwise.db")
+    fanwise.run(FLOW, store=store, run_id="one")
+    wrong: Any = 3
+    day: Any = "yesterday"
+    with fanwise.open_store(store) as runs:
+        for call in (runs.get, runs.tasks, runs.delete, partial(fanwise.resume, store=store)):
+            with pytest.raises(UsageError, match="`run_id` takes text, not int"):
+                call(wrong)
+        with pytest.raises(UsageError, match="`since` takes a time or seconds"):
+            runs.runs(since=day)
+        with pytest.raises(UsageError, match="`task` takes text"):
+            runs.items("one", wrong)

@@ -47,7 +47,8 @@ class ActionField(msgspec.Struct, frozen=True):
     values are taken. `is_script` marks text that a shell runs, which is no template, and
     `is_path` the path of a file or folder: a relative one starts at the workflow's folder, or at
     the caller's if it is a parameter's value. `is_stream` marks a list that the action reads an
-    element at a time: it is a frozen list, a `LazyList` or `Elements`.
+    element at a time: it is a frozen list, a `LazyList` or `Elements`. `written` refuses what the
+    action itself refuses at run time, for a value that a file gives: it raises `AttemptError`.
     """
 
     name: str
@@ -60,6 +61,7 @@ class ActionField(msgspec.Struct, frozen=True):
     is_script: bool = False
     is_path: bool = False
     is_stream: bool = False
+    written: Callable[..., object] | None = None
 
 
 class Elements:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
+from fanwise.arguments import require_list, require_seconds, require_text
 from fanwise.errors import (
     RunNotOverError,
     TaskNotFoundError,
@@ -150,14 +151,23 @@ class RunStore:
 
         They have this `status`, are of the `workflow` with this name, were created at `since` or
         later (a time with a zone, or seconds since the epoch), and have all of `tags`. Raises
-        `UsageError` for an unknown status.
+        `UsageError` for an unknown status, and for arguments of other types.
         """
         # Checked here: the errors of a generator come only once it is read.
+        given = [tags] if isinstance(tags, str) else tags
+        require_list("tags", given, '"tag"')
+        if workflow is not None:
+            require_text("workflow", workflow)
+        if isinstance(since, bool) or not isinstance(since, datetime | float | int | None):
+            raise UsageError(
+                f"`since` takes a time or seconds since the epoch, not {type(since).__name__}.",
+                hint="Give a datetime with a zone, as of datetime.now(UTC) - timedelta(days=1).",
+            )
         return self._runs(
             _status(status),
             workflow,
             since.timestamp() if isinstance(since, datetime) else since,
-            [tags] if isinstance(tags, str) else tags,
+            given,
         )
 
     def get(self, run_id: str) -> RunDetails:
@@ -196,6 +206,7 @@ class RunStore:
         label, and with a last attempt of more than `slower_s` seconds. Raises `UsageError` for an
         unknown status, and for a task without items.
         """
+        require_seconds("slower_s", slower_s)
         visit = self._find_items(run_id, task)
         return self._items(visit, _status(status), error, label, slower_s)
 
@@ -306,6 +317,7 @@ class RunStore:
 
     def _find_items(self, run_id: str, task: str) -> VisitRecord:
         """The last visit of a task with items."""
+        require_text("task", task)
         within, _, _ = task.rpartition(".")
         visits = self._store.tasks(run_by_id(self._store, run_id).run_no, within=within)
         last = {visit.path: visit for visit in visits}

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from fanwise.arguments import require_map
 from fanwise.wiring import (
     Actions,
     Settings,
@@ -23,7 +24,7 @@ from fanwise.wiring import (
     new_token,
     open_engine,
     open_existing,
-    open_fires,
+    open_or_make,
     read_settings,
     runs_of,
     submit_run,
@@ -161,6 +162,7 @@ def submit(
     Raises the errors of `arun`, and `ParameterError` for a parameter that is secret or holds a
     secret, which isn't recorded.
     """
+    require_map("parameters", parameters)
     settings = read_settings(store=store, packs=packs, workflow=workflow)
     plan = load_plan(workflow, settings)
     done = submit_run(
@@ -510,7 +512,7 @@ def emit_all(
             name, value, settings.limits, id=new_token() if id is None else id, key=key, by=who
         )
 
-    with open_fires(settings) as opened:
+    with open_or_make(settings) as opened:
         each = iter(data)
         while events := [event_of(value) for value in islice(each, _EMITTED_TOGETHER)]:
             new = opened.arrive(events)

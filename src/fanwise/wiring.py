@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
+from fanwise.arguments import require_list, require_text
 from fanwise.errors import (
     DefinitionError,
     Diagnostic,
@@ -107,6 +108,11 @@ def read_settings(
     unknown, a number that is no whole one, a URL that is none, a lease that is no duration or too
     short, and text that isn't UTF-8; and `DefinitionError` for a `fanwise.yaml` with problems.
     """
+    require_list("packs", packs, '"folder"')
+    if workflow is not None:
+        _require_workflow(workflow)
+    if store is not None and not isinstance(store, os.PathLike):
+        require_text("store", store)
     env = dict(os.environ if environment is None else environment)
     _require_text(env)
     limits = _read_limits(env)
@@ -183,6 +189,8 @@ def _read_processes(given: int | None, env: Mapping[str, str]) -> int | None:
 
 def _read_ray(given: str | None, env: Mapping[str, str]) -> str | None:
     """The address of a cluster; None, as for Ray itself, is also said as `local`."""
+    if given is not None:
+        require_text("ray", given)
     address = given or env.get("FANWISE_RAY") or env.get("RAY_ADDRESS") or None
     if address is not None and address.startswith("ray://"):
         raise UsageError(
@@ -253,7 +261,16 @@ def _store_from(folder: Path, store: str) -> str:
 
 def _is_text(workflow: str | os.PathLike[str]) -> bool:
     """Say whether a workflow is given as its text, not as the path of its file."""
-    return isinstance(workflow, str) and len(workflow.splitlines()) > 1
+    return isinstance(workflow, str) and workflow.splitlines() not in ([], [workflow])
+
+
+def _require_workflow(workflow: object) -> None:
+    """Raise `UsageError` for what can't be a workflow."""
+    if not isinstance(workflow, str | os.PathLike | Mapping):
+        raise UsageError(
+            f"a workflow can't be given as {type(workflow).__name__}.",
+            hint="Give the path of its file, its text in YAML, or its content as a map.",
+        )
 
 
 def _default_store(env: Mapping[str, str]) -> Path:
@@ -308,6 +325,8 @@ def load_plan(
             "load_plan takes packs or settings, which name packs themselves, not both.",
             hint="Use: load_plan(workflow, read_settings(packs=...))",
         )
+    _require_workflow(workflow)
+    require_list("actions", actions, "function")
     settings = settings or read_settings(packs=packs)
     workflows = Workflows(
         settings.packs,
@@ -333,6 +352,7 @@ def load_recorded(
     """
     from fanwise.packs.workflows import INLINE, TEXT, Workflows
 
+    require_list("actions", actions, "function")
     texts = {record.file: record.definition, **record.origin.workflows}
     packs = _packs_of(record, settings)
     workflows = Workflows(
@@ -805,13 +825,6 @@ def triggered_runs(
     factory = RunFactory(SystemClock(), SystemChance(), secrets)
     most = settings.limits.queued
     return TriggeredRuns(factory, str(folder.absolute()), limits, most)
-
-
-def open_fires(settings: Settings) -> Store:
-    """The store for events and fires by hand, to be used as a block; made if there is none."""
-    from fanwise.stores import open_store
-
-    return open_store(settings.store)
 
 
 def trigger_states(settings: Settings) -> Mapping[tuple[str, str], TriggerState]:

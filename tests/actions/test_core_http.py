@@ -491,3 +491,11 @@ def failure_of(url: str) -> ActionError:
     with pytest.raises(ActionError) as caught:
         asyncio.run(main())
     return caught.value
+
+
+@pytest.mark.parametrize("port", ["99999", "x", "-1"])
+def test_a_port_that_cannot_be_is_the_fault(port: str) -> None:
+    """The host is right, so it isn't blamed."""
+    error = failure_of(f"http://ada:k@127.0.0.1:{port}/")
+    assert (error.type, error.retryable) == ("BadUrl", False)
+    assert str(error) == "core.http: the URL has a port that isn't a number from 0 to 65535."

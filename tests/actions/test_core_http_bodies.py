@@ -141,6 +141,17 @@ class TestForms:
             ["more", "logo.png", "image/png", len(BINARY)],
         ]
 
+    def test_names_of_fields_and_files_are_any_text(self, tmp_path: Path) -> None:
+        """In UTF-8, as browsers send them; a line break can't end the header that holds one."""
+        (tmp_path / "ü.txt").write_text("x")
+        form, files = {"é": "v", 'a "b"\n': "w"}, {"日": str(tmp_path / "ü.txt")}
+        result = ask(tell_form, method="POST", form=form, files=files)["json"]
+        assert result["fields"] == [
+            ["é", "v"],
+            ['a "b"%0A', "w"],
+            ["日", "ü.txt", "text/plain", 1],
+        ]
+
     def test_a_file_is_sent_as_the_body(self, tmp_path: Path) -> None:
         """Also again where a redirect repeats the request."""
         (tmp_path / "data").write_bytes(BINARY)

@@ -186,9 +186,10 @@ def test_a_closed_pipe_ends_the_command_quietly(folder: Path):
 
 def test_a_full_disk_is_told(folder: Path):
     """Results that can't be written are an error, not a success."""
-    with Path("/dev/full").open("wb") as full:
-        command = [sys.executable, "-m", "fanwise", "runs"]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
-    assert done.returncode == 2
-    assert b"standard output can't be written" in done.stderr
-    assert done.stderr.count(b"\n") == 1
+    for words in ("runs", "--version", "--help"):
+        with Path("/dev/full").open("wb") as full:
+            command = [sys.executable, "-m", "fanwise", words]
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+        assert done.returncode == 2
+        assert b"standard output can't be written" in done.stderr
+        assert done.stderr.count(b"\n") == 1

@@ -91,3 +91,47 @@ def test_warnings_as_json_have_their_parts(fanwise, write):
     (warning,) = report["warnings"]
     assert (report["ok"], report["problems"]) == (True, [])
     assert (warning["code"], warning["line"], warning["column"]) == ("racing-variable", 3, 12)
+
+
+def test_a_literal_that_an_action_would_refuse_is_a_problem(fanwise, write):
+    """So nothing has to run to find it; null and templates are left to the run."""
+    wrong = {
+        "core.http": {
+            "url": "ftp://x/",
+            "method": "G T",
+            "headers": {"a b": 1},
+            "expect": 9999,
+            "timeout": 0,
+            "max_redirects": -1,
+            "max_bytes": -5,
+        },
+        "core.read_file": {"path": "x", "max_bytes": -1},
+        "core.shell": {"command": ["ls"], "max_bytes": -1, "timeout": "0s"},
+        "core.email": {
+            "server": "http://x",
+            "sender": "a@x",
+            "to": "b@x",
+            "subject": "",
+            "text": "",
+        },
+    }
+    right = {"url": "http://{{ run.id }}/", "expect": ["2xx", 404], "max_bytes": None}
+    tasks = [{"action": action, "input": given} for action, given in wrong.items()]
+    tasks.append({"action": "core.http", "input": right})
+    for number, task in enumerate(tasks):
+        task["name"] = f"t{number}"
+    write(**{"flow.yaml": json.dumps({"tasks": tasks}, indent=1)})
+    lines = fanwise("validate", "flow.yaml").out.splitlines()
+    assert all("  bad-input  " in line for line in lines)
+    assert len(lines) == 7 + 1 + 2 + 1
+
+
+def test_a_timeout_in_which_nothing_can_happen_is_a_problem(fanwise, write):
+    """Of a task and of the whole run."""
+    write(**{"flow.yaml": "timeout: 0\ntasks: [{name: a, action: core.noop, timeout: 0s}]\n"})
+    told = fanwise("validate", "flow.yaml")
+    assert [line.split()[0] for line in told.out.splitlines()] == [
+        "flow.yaml:1:10",
+        "flow.yaml:2:47",
+    ]
+    assert told.out.count("takes a duration over 0, such as 30s") == 2

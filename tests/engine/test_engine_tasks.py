@@ -371,7 +371,7 @@ def test_an_action_that_blocks_the_loop_beyond_its_timeout_has_timed_out(loom) -
     )
     assert run.tasks["block"].items == ItemCounts(3, 2, 1)
     assert run.tasks["block"].error.data["type"] == "Timeout"
-    assert "held up the event loop" in run.tasks["block"].error.message
+    assert "so nothing could stop it. An action" in run.tasks["block"].error.message
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, GeneratorExit, SystemExit, BaseException])

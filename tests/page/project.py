@@ -128,13 +128,18 @@ ACTIONS: Final = (many, held)
 
 def make_project(folder: Path) -> None:
     """Write the project's files, and run what its pages show."""
-    (folder / "actions.py").write_text(PACK)
-    for name, text in FLOWS.items():
-        (folder / name).write_text(text)
+    write(folder, *FLOWS)
     run(folder, "check.yaml", run_id="checked", tags=["nightly"])
     run(folder, "check.yaml", {"count": 45, "region": "south"}, run_id="checked-2")
     run(folder, "broken.yaml", run_id="broke")
     submit(folder, "ask.yaml", {"version": "1.0"}, run_id="queued")
+
+
+def write(folder: Path, *names: str) -> None:
+    """Write some of the workflows, and the actions."""
+    (folder / "actions.py").write_text(PACK)
+    for name in names:
+        (folder / name).write_text(FLOWS[name])
 
 
 def store_of(folder: Path) -> str:

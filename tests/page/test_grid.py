@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.page.project import FLOWS, GO_ON, REACHED, run
+from tests.page.project import GO_ON, REACHED, run, write
 from tests.page.visitor import Visitor, visiting
 from tests.server.served import Served, serving
 
@@ -18,8 +18,7 @@ from tests.server.served import Served, serving
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server of a run with a hundred thousand items, of which every thousandth has failed."""
     folder: Path = tmp_path_factory.mktemp("many")
-    for name in ("many.yaml", "held.yaml"):
-        (folder / name).write_text(FLOWS[name])
+    write(folder, "many.yaml", "held.yaml")
     run(folder, "many.yaml", run_id="many")
     with serving(folder) as served:
         yield served

@@ -1,10 +1,19 @@
 """The files of the page: small, complete, and without anything that the policy forbids."""
 
 import gzip
+import http.client
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 
+import pytest
+
+from fanwise.model import Role
+from fanwise.server.open_streams import OpenStreams
 from fanwise.server.page.shell import assets
 from fanwise.server.page.table import PAGES
+from fanwise.server.problems import Refusal
+from fanwise.server.token_making import new_token_text
 from tests.server.served import Served
 
 MOST_BYTES = 60_000
@@ -56,9 +65,61 @@ def test_no_fragment_has_inline_styles(site: Served) -> None:
         assert not re.search(r"<[^>]+\s(style|on\w+)=", text), path
 
 
+def test_pages_show_nothing_of_workflows_that_a_token_may_not_see(site: Served) -> None:
+    """With patterns of workflows, all others are not there: in lists, by address, or in hints."""
+    token = str(new_token_text(site.store, "narrow", Role.RUN, workflows=("ask",)))
+    for path in ("", "runs", "runs?q=checked", "workflows", "triggers", "waiting", "compare"):
+        text = site.ask(f"/page/{path}", token=token).body.decode()
+        assert text.startswith("<div id"), path
+        assert not re.search("broken|hourly|>check<|checked<", text), path
+    for path in ("runs/checked", "runs/checke", "runs/checked/tasks/each", "workflows/check"):
+        reply = site.ask(f"/page/{path}", token=token)
+        assert reply.status == 404
+        assert "checked" not in reply.json["hint"]
+    reply = site.ask("/page/compare?a=queued&b=checked", token=token)
+    assert reply.code == "run-not-found"
+    assert site.ask("/page/settings", token=token).code == "forbidden"
+
+
 def test_a_run_that_is_not_there_is_told(site: Served) -> None:
     """An unknown run or task is a problem with a remedy."""
     assert site.ask("/page/runs/none").code == "run-not-found"
     assert site.ask("/page/runs/checked/tasks/none").code == "task-not-found"
     assert site.ask("/page/runs/checked/items/each").code == "task-not-found"
     assert site.ask("/page/workflows/none").code == "not-found"
+
+
+def test_streams_are_bounded_and_one_that_has_ended_makes_room() -> None:
+    """A token has so many streams and no more, whatever others have."""
+    streams = OpenStreams()
+    with ExitStack() as stack:
+        for _ in range(50):
+            stack.enter_context(streams.one_of("a"))
+        with pytest.raises(Refusal) as refused, streams.one_of("a"):
+            pass
+        assert refused.value.problem.status == 429
+        with streams.one_of("b"):
+            pass
+    with streams.one_of("a"):
+        pass
+
+
+def test_a_stream_gives_the_page_at_once_and_again_when_it_has_changed(site: Served) -> None:
+    """Its first event is the whole page, and the next one comes with the next change."""
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=10)
+    headers = {"Authorization": f"Bearer {site.tokens['read']}", "Accept": "text/event-stream"}
+    connection.request("GET", "/page/runs/queued", headers=headers)
+    with closing(connection), connection.getresponse() as response:
+        lines = (line.decode().rstrip("\n") for line in response)
+        assert next(lines) == "event: page"
+        assert "pending" in until_blank(lines)
+        record = site.store.run("queued")
+        assert record is not None
+        site.store.end_waiting(record, "ada")
+        assert next(lines) == "event: page"
+        assert "cancelled" in until_blank(lines)
+
+
+def until_blank(lines: Iterator[str]) -> str:
+    """The rest of an event."""
+    return "\n".join(iter(lambda: next(lines), ""))

@@ -28,6 +28,21 @@ def test_filters_are_the_address_so_a_reload_and_the_way_back_show_the_same(
     expect(rows).to_have_count(1)
 
 
+def test_the_way_back_leads_to_where_one_was(visitor: Visitor) -> None:
+    """Going back shows the page as far down as it was, and the new page began at its top."""
+    visitor.page.set_viewport_size({"width": 800, "height": 400})
+    visitor.open("runs/checked/tasks/each")
+    link = visitor.find("#items tbody a").nth(30)
+    link.scroll_into_view_if_needed()
+    before = visitor.page.evaluate("scrollY")
+    link.click()
+    expect(visitor.find("h1", "each[30]")).to_be_visible()
+    assert visitor.page.evaluate("scrollY") == 0
+    visitor.page.go_back()
+    expect(visitor.find("h1", "each")).to_have_text("each")
+    visitor.page.wait_for_function("y => scrollY === y", arg=before)
+
+
 def test_a_run_that_is_made_elsewhere_is_told_and_moves_no_row(
     visitor: Visitor, site: Served
 ) -> None:

@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, expect
 import fanwise
 from fanwise.server.identity import SIGN_IN_TICKET_S, Identity
 from fanwise.wiring import new_token, system_clock
-from tests.page.project import make_project, run, store_of
+from tests.page.project import run, store_of, write
+from tests.page.proxies import Proxy, proxied
 from tests.page.visitor import Visitor, hide, visiting
 from tests.server.served import Served, serving
 
@@ -51,7 +52,7 @@ def test_the_page_says_that_it_is_cut_off_and_is_right_again_by_itself(
     browser: Browser, tmp_path: Path
 ) -> None:
     """While the server is away the page says so; then it shows what has happened meanwhile."""
-    make_project(tmp_path)
+    write(tmp_path, "broken.yaml")
     with ExitStack() as stack:
         with serving(tmp_path) as first:
             visitor = stack.enter_context(visiting(browser, first))
@@ -112,3 +113,23 @@ def test_tabs_that_are_not_looked_at_hang_up_so_any_number_loads(
             tabs.append(visitor.page.context.new_page())
         hide(tabs[0], hidden=False)
         expect(tabs[0].locator("#fresh")).to_have_text("live")
+
+
+def test_the_page_works_below_a_path_behind_a_proxy_that_spoils_streams(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Links keep the path, and what is new is shown although streams come in whole pieces."""
+    write(tmp_path, "broken.yaml")
+    run(tmp_path, "broken.yaml", run_id="first")
+    proxy = Proxy(1.0)
+    with serving(tmp_path, public_url=proxy.url) as served:
+        proxy.target = served.origin
+        with proxied(proxy), visiting(browser, served, url=proxy.url) as visitor:
+            visitor.open("runs")
+            visitor.find("tbody a", "broken").click()
+            expect(visitor.find("h1", "broken")).to_be_visible()
+            assert visitor.page.url == f"{proxy.url}/runs/first"
+            visitor.find(".crumbs a", "broken").click()
+            expect(visitor.find("tbody tr")).to_have_count(1)
+            run(tmp_path, "broken.yaml", run_id="second")
+            expect(visitor.find("tbody tr", "second")).to_be_visible(timeout=30_000)

@@ -49,9 +49,9 @@ def hide(page: Page, *, hidden: bool = True) -> None:
 class Visitor:
     """A tab that is signed in. `wrong` has all that no page may do."""
 
-    def __init__(self, page: Page, origin: str) -> None:
+    def __init__(self, page: Page, url: str) -> None:
         self.page = page
-        self.origin = origin
+        self.url = url
         self.wrong: list[str] = []
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
@@ -63,12 +63,12 @@ class Visitor:
 
     def _asked(self, request: Any) -> None:
         url = urlsplit(request.url)
-        if url.scheme in ("http", "https") and f"{url.scheme}://{url.netloc}" != self.origin:
+        if url.scheme in ("http", "https") and url.netloc != urlsplit(self.url).netloc:
             self.wrong.append(f"asked {request.url}")
 
     def open(self, path: str) -> None:
         """Go to a page by its address, and wait until it is shown."""
-        self.page.goto(f"{self.origin}/{path}")
+        self.page.goto(f"{self.url}/{path}")
         self.page.locator("#page").wait_for()
 
     def find(self, selector: str, text: str | None = None) -> Locator:
@@ -101,20 +101,27 @@ class Visitor:
 
 @contextmanager
 def visiting(
-    browser: Browser, site: Served, role: str | None = "admin", **options: Any
+    browser: Browser,
+    site: Served,
+    role: str | None = "admin",
+    *,
+    url: str | None = None,
+    **options: Any,
 ) -> Iterator[Visitor]:
-    """A visitor of a server, whose pages do nothing wrong while the block lasts.
+    """A visitor of a server, by its own URL or another, whose pages meanwhile do nothing wrong.
 
     It is signed in with the token of a role, unless that is None.
     """
+    url = url or site.origin
     context = browser.new_context(**{"viewport": {"width": 1200, "height": 800}, **options})
     try:
         if role is not None:
             token = {"token": site.tokens[role]}
-            begun = context.request.post(f"{site.origin}/api/v1/session", data=token)
+            begun = context.request.post(f"{url}/api/v1/session", data=token)
             key = begun.json()["key"]
-            context.add_init_script(f"localStorage.setItem('fanwise-key:/', '{key}')")
-        visitor = Visitor(context.new_page(), site.origin)
+            kept = f"fanwise-key:{urlsplit(url).path}/"
+            context.add_init_script(f"localStorage.setItem('{kept}', '{key}')")
+        visitor = Visitor(context.new_page(), url)
         yield visitor
         assert not visitor.wrong, visitor.wrong
     finally:

@@ -446,6 +446,12 @@ IMPOSSIBLE = [
     ('x: \'{{ task.one.status in ["failed", "over"] }}\'', '"over" is no status'),
     ("x: '{{ \"over\" in [task.one.status, task.plain.status] }}'", '"over" is no status'),
     ("x: '{{ item.hosst }}'", 'Did you mean "host"?'),
+    ("x: '{{ task.one.failures[0].labl }}'", "task.one.failures[0] has index, label, item, error"),
+    ("x: '{{ (task.one.failures | sort | first).erorr }}'", 'Did you mean "error"?'),
+    ("x: '{{ task.one.failures | map(attribute=\"labl\") }}'", 'Did you mean "label"?'),
+    ("x: '{{ task.one.failures | sort(attribute=\"index,error.typ\") }}'", 'Did you mean "type"?'),
+    ("x: '{% for f in task.one.failures[:9] %}{{ f.erorr }}{% endfor %}'", 'no "erorr"'),
+    ("x: '{% set r = run %}{{ r.nope }}'", "r has id, started_at"),
 ]
 """Inputs of a task that name what can't exist, each with a part of the problem."""
 
@@ -464,11 +470,33 @@ def test_a_name_that_can_never_exist_is_a_problem_at_any_depth(entry: str, part:
     assert part in str(problem)
 
 
+@pytest.mark.parametrize(
+    ("condition", "part"),
+    [
+        ("run.status == 'blocked'", '"blocked" is no status. There are succeeded, failed, cancel'),
+        ("run.status == 'sucess'", "There are succeeded, failed, cancelled."),
+        ("run.cause.type == 'canceled'", '"canceled" is no type of a cause. Did you mean "canc'),
+    ],
+)
+def test_a_run_ends_in_one_of_three_ways_for_one_of_three_causes(condition: str, part: str) -> None:
+    """Another text is never equal to either."""
+    text = f"""
+        tasks: [{{name: one, action: test.any}}]
+        output: "{{{{ {condition} }}}}"
+        """
+    (problem,) = problems_of(text)
+    assert part in str(problem)
+
+
 POSSIBLE = [
     "{{ run.id.upper() }} {{ run.started_at[:10] }} {{ task.one.status[0] }}",
     "{{ task.one.error.data.body.first }} {{ task.one.output.total.x }}",
     "{{ task.one.status in ['failed', 'skipped'] }} {{ task.one.error.type == 'Gone' }}",
     "{{ item.host.name }} {{ item.port }} {{ item.keys() }}",
+    "{{ task.one.failures[0].item.x }} {{ task.one.failures | map(attribute='error.data.x') }}",
+    "{% for f in task.one.failures %}{{ f.error.type }}{% else %}{% set f = 1 %}{% endfor %}",
+    "{% set r = run %}{% if index %}{% set r = task.one.output %}{% endif %}{{ r.nope }}",
+    "{% for run in item %}{{ run.nope }}{% endfor %}{{ run.keys() }}",
 ]
 
 

@@ -36,6 +36,23 @@ class Module:
         """The module's source."""
         return self.path.read_text()
 
+    @property
+    def hinted(self) -> Iterator[tuple[ast.Call, str]]:
+        """Each error that is made with a hint, and the text with which its message ends.
+
+        A message whose last part is computed is left out.
+        """
+        for call in ast.walk(self.tree):
+            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.args):
+                continue
+            is_error = call.func.id.endswith("Error") and call.func.id != "BadValueError"
+            message = call.args[0]
+            if isinstance(message, ast.JoinedStr):
+                message = message.values[-1]
+            has_hint = is_error and any(each.arg == "hint" for each in call.keywords)
+            if has_hint and isinstance(message, ast.Constant):
+                yield call, str(message.value)
+
     @cached_property
     def tree(self) -> ast.Module:
         """The module's syntax tree."""

@@ -54,6 +54,17 @@ def test_an_allowance_is_lowered_with_its_count(
     assert not loose
 
 
+def test_a_message_is_a_sentence_where_a_hint_follows() -> None:
+    """The two are joined by a blank, so the first ends with a full stop."""
+    unended = [
+        f"{module.path}:{call.lineno}: {end!r}"
+        for module in modules()
+        for call, end in module.hinted
+        if not end.rstrip().endswith((".", "?"))
+    ]
+    assert not unended, "\n".join(unended)
+
+
 FORMER_NAME = "weft"
 KNOWS_IT = ("CHANGELOG.md", "src/fanwise/stores/", "tests/stores/", "tests/project/test_gates.py")
 

@@ -103,6 +103,7 @@ def serving(
     store_url: str | None = None,
     *,
     port: int = 0,
+    public_url: str | None = None,
     access_log: Any = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Served]:
@@ -112,7 +113,8 @@ def serving(
     with open_serving(settings, folder, ServiceWatcher()) as opened:
         listener = listen("127.0.0.1", port)
         port = listener.getsockname()[1]
-        parts = parts_of(opened, settings, site_at("127.0.0.1", port), ServerCounts(), access_log)
+        site = site_at("127.0.0.1", port, public_url)
+        parts = parts_of(opened, settings, site, ServerCounts(), access_log)
         tokens = {each.value: str(new_token_text(opened.store, each, each)) for each in Role}
         with _running(lambda: HttpServer(parts, listener)):
             yield Served(port, folder, opened.store, tokens)

@@ -49,9 +49,19 @@ STREAM = object()
 FIELDS = object()
 """Marks a map as fields that an answer has, declared as `parameters` are."""
 
-_OURS = (SCRIPT, PATH, DURATION, STREAM, FIELDS)
+_MARKS = (SCRIPT, PATH, DURATION, STREAM, FIELDS)
 _MARK = "__fanwise_action__"
 _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
+
+
+class Written(NamedTuple):
+    """Marks a parameter with a check that the action makes itself at run time.
+
+    A value that a workflow's file gives is checked with it before the run: `check` raises an
+    `AttemptError` for one that can't be right. Null isn't checked.
+    """
+
+    check: Callable[..., object]
 
 
 Choices: TypeAlias = Sequence[str | tuple[str, ...]]
@@ -186,8 +196,9 @@ def _fault(mark: _Mark, function: object) -> tuple[str, str] | None:
 
 def _field(name: str, parameter: inspect.Parameter, annotation: object) -> ActionField:
     notes = getattr(annotation, "__metadata__", ())
-    if notes and all(note in _OURS for note in notes):
+    if notes and all(isinstance(note, Written) or note in _MARKS for note in notes):
         annotation = typing.get_args(annotation)[0]
+    written = next((note.check for note in notes if isinstance(note, Written)), None)
     required = parameter.default is parameter.empty
     if DURATION in notes:
         return ActionField(
@@ -197,6 +208,7 @@ def _field(name: str, parameter: inspect.Parameter, annotation: object) -> Actio
             check=duration_check(name, parameter.name),
             shareable=True,
             default=None if required else parameter.default,
+            written=written,
         )
     if FIELDS in notes:
         return ActionField(
@@ -227,6 +239,7 @@ def _field(name: str, parameter: inspect.Parameter, annotation: object) -> Actio
         doc=next((text for note in notes if (text := _description(note))), ""),
         is_script=SCRIPT in notes,
         is_path=PATH in notes or Path in members(annotation),
+        written=written,
     )
 
 

@@ -25,12 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from fanwise.cli.app import app
     from fanwise.cli.completion.scripts import prepare_completion
     from fanwise.cli.errors import reporting
+    from fanwise.cli.text.output import echoing
 
     words = sys.argv[1:] if arguments is None else arguments
     with reporting(words):
         prepare_completion()
         _require_text(words)
-        raise SystemExit(app(words, prog_name="fanwise", standalone_mode=False))
+        with echoing():
+            raise SystemExit(app(words, prog_name="fanwise", standalone_mode=False))
 
 
 def _require_text(words: Sequence[str]) -> None:

@@ -27,6 +27,7 @@ from fanwise.definition.literals import (
     parse_duration,
     parse_flag,
     parse_rate,
+    parse_timeout,
     parse_tolerance,
 )
 from fanwise.definition.problems import BadValueError, shown
@@ -252,6 +253,9 @@ def _parse_join(value: object) -> int | str:
 _duration = _or_template(
     parse_duration, type=["string", "number"], pattern=f"^{DURATION_PATTERN}$", minimum=0
 )
+_timeout = _or_template(
+    parse_timeout, type=["string", "number"], pattern=f"^{DURATION_PATTERN}$", exclusiveMinimum=0
+)
 _rate = _or_template(
     parse_rate, type=["string", "number"], pattern=f"^{RATE_PATTERN}$", exclusiveMinimum=0
 )
@@ -286,7 +290,7 @@ Items = Annotated[
 ]
 
 Duration = Annotated[float | str, *_duration]
-Timeout = Annotated[float | str | None, *_duration]
+Timeout = Annotated[float | str | None, *_timeout]
 Rate = Annotated[float | str | None, *_rate]
 Tolerated = Annotated[Tolerance | str, *_tolerance]
 Flag = Annotated[bool | str, *_or_template(parse_flag, type="boolean")]

@@ -70,6 +70,14 @@ def parse_duration(value: object) -> float:
     return seconds
 
 
+def parse_timeout(value: object) -> float:
+    """Seconds of a duration in which something can happen. Raises `ValueError` for none."""
+    seconds = parse_duration(value)
+    if not seconds:
+        raise ValueError("takes a duration over 0, such as 30s")
+    return seconds
+
+
 def parse_rate(value: object) -> float:
     """Starts per second of a rate such as `100/s`, or of a number of them. Raises `ValueError`."""
     rate = math.inf

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from fanwise.arguments import require_map, require_seconds, require_text
 from fanwise.catalog import StopFlag
 from fanwise.engine.activity import Activity
 from fanwise.engine.blocking import run_blocking
@@ -137,6 +138,8 @@ class Engine:
         `RunExistsError` for a run id that is taken, `UsageError` for a malformed id or tag or for
         `items` below 1, and `StoreError` if the store can't be written.
         """
+        require_map("parameters", parameters)
+        require_seconds("wait_s", wait_s)
         notices = []
         if items is not None:
             if items < 1:
@@ -166,6 +169,8 @@ class Engine:
         reads has changed. Raises the errors of `start`, and `RunOverError`, and
         `RunDrivenError` if another process drives the run.
         """
+        require_map("secrets", secrets)
+        require_seconds("wait_s", wait_s)
         how = Resume(force=force, cancel=cancel)
         drive = partial(self._take_up, how, plan, record, secrets or {}, {}, wait_s)
         return await self._begin(record.id, drive, observer)
@@ -193,6 +198,11 @@ class Engine:
         `from_task` that hasn't run, and `SourceChangedError` if a file that the run reads
         further has changed.
         """
+        require_map("parameters", parameters)
+        require_map("secrets", secrets)
+        require_seconds("wait_s", wait_s)
+        if from_task is not None:
+            require_text("from_task", from_task)
         corrected = dict(parameters or {})
         was = decode(record.parameters)
         names = [name for name, value in corrected.items() if was.get(name) != value]

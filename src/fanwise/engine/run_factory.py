@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from fanwise.arguments import require_list, require_text, require_whole
 from fanwise.context import MANUAL_TRIGGER, TRIGGER_KEYS, WorkflowContext
 from fanwise.engine.masking import Masker
 from fanwise.engine.run_rules import with_rules
@@ -121,6 +122,7 @@ class RunFactory:
         self, plan: Plan, given: Iterable[str], run_id: str | None, tags: Collection[str]
     ) -> RunRecord:
         run_id = self._new_id() if run_id is None else run_id
+        require_text("run_id", run_id)
         if not _is_run_id(run_id):
             raise UsageError(f'"{run_id}" can\'t be the id of a run: ids are {_RUN_ID}.')
         return RunRecord(
@@ -235,6 +237,9 @@ def checked_queue(name: str) -> str:
 def checked_submission(submission: Submission) -> Submission:
     """The place of a new run in a queue. Raises `UsageError` if it can't be one."""
     checked_queue(submission.queue)
+    require_whole("priority", submission.priority)
+    if submission.once is not None:
+        require_text("once", submission.once)
     if not -MOST_PRIORITY <= submission.priority <= MOST_PRIORITY:
         raise UsageError(
             f"a priority is a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY}, not "
@@ -252,6 +257,7 @@ def checked_submission(submission: Submission) -> Submission:
 def _checked_tags(tags: Collection[str]) -> tuple[str, ...]:
     """The tags of a run as they are recorded: sorted, each once. Raises `UsageError`."""
     given = [tags] if isinstance(tags, str) else tags
+    require_list("tags", given, '"tag"')
     for tag in given:
         if not (isinstance(tag, str) and _is_tag(tag)):
             raise UsageError(

@@ -72,7 +72,7 @@ class Resume:
         if record.status.is_final:
             from_task = " --from TASK" if record.status is Status.SUCCEEDED else ""
             raise RunOverError(
-                f"run {record.id} is over: it has {record.status.value}.",
+                f"run {record.id} is over: it {record.status.told}.",
                 run_id=record.id,
                 status=record.status,
                 hint=f"To make it again: fanwise retry {record.id}{from_task}",

@@ -194,10 +194,11 @@ class VisitRunner:
         executor = await self._placed(feed, call)
         await executor.execute(feed, call)
         if feed.calls_left:
-            some = "1 call" if feed.calls_left == 1 else f"{feed.calls_left:,} calls"
+            is_one = feed.calls_left == 1
+            some = "1 call" if is_one else f"{feed.calls_left:,} calls"
             feed.notice(
-                f"{some} of {self._visit.path} can't be stopped and still run; nothing waits for "
-                "what is left behind, and it ends with this process"
+                f"{some} of {self._visit.path} can't be stopped and still run{'s' * is_one}; "
+                "nothing waits for what is left behind, and it ends with this process"
             )
 
     async def _placed(self, feed: AttemptQueue, call: VisitCall) -> Executor:

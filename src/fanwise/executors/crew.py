@@ -318,7 +318,7 @@ class WorkerPool:
         """Fail an attempt that was too slow, and couldn't be interrupted in time."""
         error = AttemptTimeoutError(
             f"the attempt took {duration_s:.3g} s, longer than its timeout of "
-            f"{self._call.timeout_s:g} s, and held up the event loop, so nothing could stop it",
+            f"{self._call.timeout_s:g} s, and held up the event loop, so nothing could stop it.",
             hint="An action that blocks has to be a `def`, which gets a thread.",
         )
         self._feed.failed(ticket, error, started_at, duration_s)

@@ -19,6 +19,7 @@ from fanwise.expressions.filters.dates import zone_of
 from fanwise.expressions.filters.patterns import compiled
 from fanwise.expressions.frame import Frame
 from fanwise.expressions.functions import FILTERS, FUNCTIONS, METHOD_NAMES, TESTS, Function
+from fanwise.expressions.known import wrong_attribute
 from fanwise.expressions.loops import LOOP, loop_call
 from fanwise.expressions.missing import ELSEWHERE, remedy
 from fanwise.expressions.refusal import EvaluationError
@@ -138,7 +139,7 @@ def _applied(
     compiler: Compiler, node: nodes.Filter | nodes.Test, subject: nodes.Expr, function: Function
 ) -> Closure:
     inner = compiler.expression(subject)
-    args, kwargs = _arguments(compiler, node, function, taken=2)
+    args, kwargs = _arguments(compiler, node, function, taken=2, subject=subject)
     if not args and not kwargs:
         return lambda frame: function(frame.budget, inner(frame))
 
@@ -159,15 +160,25 @@ def _named(
 
 
 def _arguments(
-    compiler: Compiler, node: _Calling, function: Function, *, taken: int
+    compiler: Compiler,
+    node: _Calling,
+    function: Function,
+    *,
+    taken: int,
+    subject: nodes.Expr | None = None,
 ) -> tuple[list[Closure], dict[str, Closure]]:
-    """The closures of the arguments that follow the `taken` first ones, which fanwise gives."""
+    """The closures of the arguments that follow the `taken` first ones, which fanwise gives.
+
+    `subject` is the value that a filter or a test is applied to.
+    """
     _refuse_unpacking(compiler, node)
     keywords: dict[str, Any] = {str(given.key): given.value for given in node.kwargs}
     bound = _bind(compiler, node, function, [None] * taken + node.args, keywords)
     attribute = bound.arguments.get("attribute")
     if attribute is not None and not isinstance(attribute, nodes.Const):
         compiler.fail(node, f'{function.title} needs a constant attribute, such as "name".')
+    if attribute is not None and (fault := wrong_attribute(compiler, subject, attribute.value)):
+        compiler.fail(node, *fault)
     for parameter in _LOOKED_UP.keys() & bound.arguments.keys():
         _look_up(compiler, node, parameter, bound)
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeAlias
 from jinja2 import nodes
 
 from fanwise.errors import AttemptError, Place
+from fanwise.expressions.fixed import Parts
 from fanwise.expressions.frame import Frame
 from fanwise.expressions.refusal import REFUSALS, located
 from fanwise.expressions.syntax import TemplateText
@@ -31,6 +32,8 @@ class Compiler:
         self.source = source
         self.place = place
         self.variables = Variables()
+        self.known: dict[int, Parts] = {}
+        """The fixed parts of variables, by their places in `Frame.local`."""
         self.references: set[tuple[str, ...]] = set()
         self.functions: set[str] = set()
         self.loops_named: set[int] = set()

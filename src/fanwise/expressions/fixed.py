@@ -18,31 +18,45 @@ class Leaf(NamedTuple):
     """A value without parts. `texts` are the only texts that it can be, if there are such."""
 
     texts: tuple[str, ...] = ()
+    noun: str = "status"
+    """The word for such a text."""
 
 
-Parts: TypeAlias = "Mapping[str, Parts] | Leaf | None"
+class Each(NamedTuple):
+    """A list, or a map by names of the workflow's own: all of its elements have the same parts."""
+
+    parts: Parts
+    by: type[int] | type[str]
+    """The type of its keys."""
+
+
+Parts: TypeAlias = "Mapping[str, Parts] | Each | Leaf | None"
 """The parts of a value by their names; None for a value that may be anything."""
 
 _STATUS: Final = Leaf(tuple(Status))
+_ENDS: Final = Leaf((Status.SUCCEEDED, Status.FAILED, Status.CANCELLED))
+_CAUSES: Final = Leaf(("failed", "timed-out", "cancelled"), "type of a cause")
 _ERROR: Final[Parts] = {"type": Leaf(), "message": Leaf(), "data": None}
 _ITEMS: Final[Parts] = {name: Leaf() for name in ("total", "succeeded", "failed", "bad_records")}
+_FAILURE: Final[Parts] = {"index": Leaf(), "label": Leaf(), "item": None, "error": _ERROR}
 
 TASK_PARTS: Final[Mapping[str, Parts]] = {
     "output": None,
     "status": _STATUS,
     "error": _ERROR,
     "items": _ITEMS,
-    "failures": None,
+    "failures": Each(_FAILURE, int),
 }
 """The parts of `task.NAME`."""
 
 _ROOTS: Final[Mapping[str, Parts]] = {
+    "task": Each(TASK_PARTS, str),
     "run": {
         "id": Leaf(),
         "started_at": Leaf(),
-        "status": _STATUS,
+        "status": _ENDS,
         "error": _ERROR,
-        "cause": {"type": Leaf(), "by": Leaf()},
+        "cause": {"type": _CAUSES, "by": Leaf()},
     },
     "trigger": {**dict.fromkeys(TRIGGER_KEYS, Leaf()), "event": None, "events": None},
     "attempt": {"key": Leaf(), "number": Leaf()},
@@ -53,30 +67,31 @@ _ROOTS: Final[Mapping[str, Parts]] = {
 Key: TypeAlias = str | int
 
 
-def parts_at(root: str, keys: Sequence[Key]) -> Parts:
-    """The parts of the value at a constant path; None also where the path leads nowhere."""
-    found, rest = _start(root, keys)
-    for key in rest:
-        if not isinstance(found, Mapping) or not isinstance(key, str):
-            return None
-        found = found.get(key)
-    return found
+def root_parts(root: str) -> Parts:
+    """The parts of a name of the context, or of `error()`."""
+    return _ROOTS.get(root)
 
 
-def wrong_part(root: str, keys: Sequence[Key]) -> tuple[str, str] | None:
-    """The fault of a constant path that names a part which can't exist, and a hint."""
-    found, rest = _start(root, keys)
-    owner = ".".join(map(str, (root, *keys[: len(keys) - len(rest)])))
-    for key in rest:
-        if found is None or not isinstance(key, str):
-            return None
-        if isinstance(found, Leaf):
+def part_of(parts: Parts, key: Key) -> Parts:
+    """The parts of one part of a value; None also for a part that it can't have."""
+    if isinstance(parts, Each):
+        return parts.parts if isinstance(key, parts.by) else None
+    return parts.get(key) if isinstance(parts, Mapping) and isinstance(key, str) else None
+
+
+def wrong_part(parts: Parts, owner: str, keys: Sequence[Key]) -> tuple[str, str] | None:
+    """The fault of a path into a value that names a part which can't exist, and a hint.
+
+    `owner` names the value.
+    """
+    for key in keys:
+        if isinstance(key, str) and isinstance(parts, Leaf):
             return f'{owner} has no parts, and no "{key}".', ""
-        if key not in found:
-            known = ", ".join(found)
-            return f'{owner} has {known}, and no "{key}".', nearest(key, found)
-        found = found[key]
-        owner = f"{owner}.{key}"
+        if isinstance(key, str) and isinstance(parts, Mapping) and key not in parts:
+            known = ", ".join(parts)
+            return f'{owner} has {known}, and no "{key}".', nearest(key, parts)
+        parts = part_of(parts, key)
+        owner = f"{owner}.{key}" if isinstance(key, str) else f"{owner}[{key}]"
     return None
 
 
@@ -88,11 +103,4 @@ def wrong_text(parts: Parts, text: object) -> tuple[str, str] | None:
         return None
     known = ", ".join(parts.texts)
     hint = nearest(text, parts.texts) or f"There are {known}."
-    return f'"{text}" is no status.', hint
-
-
-def _start(root: str, keys: Sequence[Key]) -> tuple[Parts, Sequence[Key]]:
-    """The parts at the beginning of a path, and the keys that lead on from there."""
-    if root == "task":
-        return TASK_PARTS, keys[1:]
-    return _ROOTS.get(root), keys
+    return f'"{text}" is no {parts.noun}.', hint

@@ -12,10 +12,11 @@ from jinja2 import nodes
 from fanwise.expressions import calls
 from fanwise.expressions.budget import ELEMENT_BYTES, REFERENCE_BYTES
 from fanwise.expressions.compilation import MAX_DEPTH, Closure, Compiler, NodeTable
-from fanwise.expressions.fixed import Parts, parts_at, wrong_part, wrong_text
+from fanwise.expressions.fixed import wrong_part, wrong_text
 from fanwise.expressions.flow import NUMBERS, Undefined, kind
 from fanwise.expressions.frame import UNSET, Frame
 from fanwise.expressions.functions import FUNCTIONS
+from fanwise.expressions.known import parts_of
 from fanwise.expressions.lookup import element, map_key, part
 from fanwise.expressions.loops import LOOP, loop_part
 from fanwise.expressions.missing import remedy, undefined
@@ -106,28 +107,16 @@ def _path(compiler: Compiler, node: nodes.Expr) -> Closure:
             compiler.references.add(path.reference)
             return path.reader()
     assert isinstance(node, nodes.Getattr | nodes.Getitem)
-    _check_outcome(compiler, node)
     step, inner, owner = step_of(node), compiler.expression(node.node), described(node.node)
     if step is not None:
+        if fault := wrong_part(parts_of(compiler, node.node), owner, [step.key]):
+            compiler.fail(node, *fault)
         return lambda frame: take(inner(frame), step, owner)
     assert isinstance(node, nodes.Getitem)
     if isinstance(node.arg, nodes.Slice):
         return _slice(compiler, inner, node.arg)
     key = compiler.expression(node.arg)
     return lambda frame: element(inner(frame), key(frame), owner, named=False)
-
-
-def _check_outcome(compiler: Compiler, node: nodes.Expr) -> None:
-    """Refuse a path that leads from `error()` to no part of an error."""
-    keys: list[str | int] = []
-    inner = node
-    while (step := step_of(inner)) is not None and len(keys) <= MAX_DEPTH:
-        assert isinstance(inner, nodes.Getattr | nodes.Getitem)
-        keys.append(step.key)
-        inner = inner.node
-    fault = isinstance(inner, nodes.Call) and wrong_part(described(inner), keys[::-1])
-    if fault:
-        compiler.fail(node, *fault)
 
 
 def _slice(compiler: Compiler, inner: Closure, node: nodes.Slice) -> Closure:
@@ -204,9 +193,9 @@ def _condition(compiler: Compiler, node: nodes.CondExpr) -> Closure:
 
 
 def _compare(compiler: Compiler, node: nodes.Compare) -> Closure:
-    _check_texts(compiler, node)
     first = compiler.expression(node.expr)
     rest = [(COMPARISONS[it.op], compiler.expression(it.expr)) for it in node.ops]
+    _check_texts(compiler, node)
     if len(rest) == 1:
         ((compare, second),) = rest
         return lambda frame: compare(frame.budget, first(frame), second(frame))
@@ -224,14 +213,14 @@ def _compare(compiler: Compiler, node: nodes.Compare) -> Closure:
 
 
 def _check_texts(compiler: Compiler, node: nodes.Compare) -> None:
-    """Refuse a comparison of a status with a text that is none."""
+    """Refuse a comparison of a status, or the like, with a text that is none."""
     left = node.expr
     for operand in node.ops:
         right = operand.expr
         if operand.op in ("eq", "ne", "in", "notin"):
             for status, texts in ((left, _members(right)), (right, _members(left))):
                 for each in _members(status):
-                    parts = _parts(compiler, each)
+                    parts = parts_of(compiler, each)
                     faults = [
                         wrong_text(parts, it.value) for it in texts if isinstance(it, nodes.Const)
                     ]
@@ -243,11 +232,6 @@ def _check_texts(compiler: Compiler, node: nodes.Compare) -> None:
 def _members(node: nodes.Expr) -> list[nodes.Expr]:
     """The elements of a list that is written out, or the node itself."""
     return list(node.items) if isinstance(node, nodes.List | nodes.Tuple) else [node]
-
-
-def _parts(compiler: Compiler, node: nodes.Expr) -> Parts:
-    found = path_of(node, compiler.source, MAX_DEPTH)
-    return None if found is None else parts_at(found[0].name, [step.key for step in found[1]])
 
 
 def _concat(compiler: Compiler, node: nodes.Concat) -> Closure:

@@ -14,7 +14,7 @@ from jinja2 import nodes
 
 from fanwise.context import WITHHELD
 from fanwise.expressions.attributes import attribute
-from fanwise.expressions.fixed import TASK_PARTS, wrong_part
+from fanwise.expressions.fixed import TASK_PARTS, root_parts, wrong_part
 from fanwise.expressions.flow import Undefined
 from fanwise.expressions.lookup import element
 from fanwise.expressions.missing import nearest_or_few, undefined
@@ -168,7 +168,7 @@ def context_path(name: nodes.Name, steps: list[Step], source: TemplateText) -> V
         if isinstance(step.key, int):
             break
         reference.append(step.key)
-    fault = wrong_part(root, [step.key for step in steps])
+    fault = wrong_part(root_parts(root), root, [step.key for step in steps])
     if fault is not None:
         raise source.error(fault[0], name.lineno, hint=fault[1])
     if root == "task":

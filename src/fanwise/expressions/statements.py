@@ -11,9 +11,11 @@ from fanwise.expressions.budget import REFERENCE_BYTES
 from fanwise.expressions.calls import OUTCOMES
 from fanwise.expressions.compilation import Closure, Compiler
 from fanwise.expressions.filters.texts import joined
+from fanwise.expressions.fixed import Parts
 from fanwise.expressions.flow import elements, kind
 from fanwise.expressions.frame import UNSET, Frame
 from fanwise.expressions.functions import FUNCTIONS
+from fanwise.expressions.known import element_of, parts_of, set_known
 from fanwise.expressions.loops import LOOP, Loop
 from fanwise.expressions.references import ROOTS
 from fanwise.expressions.refusal import REFUSALS, EvaluationError
@@ -89,8 +91,9 @@ def _for(compiler: Compiler, node: nodes.For) -> Writer:
         compiler.fail(node, '"recursive" can\'t be used in a template.')
     source, fault = compiler.expression(node.iter), compiler.fault(node)
     otherwise = _scoped(compiler, node.else_)
+    each = element_of(parts_of(compiler, node.iter))
     outer, compiler.variables = compiler.variables, Variables(compiler.variables)
-    assign = _target(compiler, node.target, ())
+    assign = _target(compiler, node.target, (), each)
     before = compiler.nodes
     test = None if node.test is None else compiler.located(node.test, bool)
     steps = compiler.nodes - before
@@ -131,7 +134,7 @@ def _for(compiler: Compiler, node: nodes.For) -> Writer:
 
 def _set(compiler: Compiler, node: nodes.Assign) -> Writer:
     value = compiler.located(node.node)
-    assign = _target(compiler, node.target, ROOTS)
+    assign = _target(compiler, node.target, ROOTS, parts_of(compiler, node.node))
     return lambda frame, _out: assign(frame, value(frame))
 
 
@@ -153,8 +156,13 @@ def _set_block(compiler: Compiler, node: nodes.AssignBlock) -> Writer:
     return write
 
 
-def _target(compiler: Compiler, node: nodes.Node, taken: Iterable[str]) -> Assigner:
-    """The closure that sets one or more new variables, whose names mustn't be `taken`."""
+def _target(
+    compiler: Compiler, node: nodes.Node, taken: Iterable[str], parts: Parts = None
+) -> Assigner:
+    """The closure that sets one or more new variables, whose names mustn't be `taken`.
+
+    `parts` are those that the value is known to have.
+    """
     if isinstance(node, nodes.Tuple):
         assigners = [_target(compiler, item, taken) for item in node.items]
         fault = compiler.fault(node)
@@ -176,6 +184,7 @@ def _target(compiler: Compiler, node: nodes.Node, taken: Iterable[str]) -> Assig
     if name in (LOOP, *FUNCTIONS, *OUTCOMES, *taken):
         compiler.fail(node, f'"{name}" has a meaning already and can\'t be set.', "Rename it.")
     place = compiler.variables.declare(name)
+    set_known(compiler, place, parts)
 
     def assign(frame: Frame, value: object) -> None:
         frame.local[place] = value

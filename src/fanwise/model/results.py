@@ -33,6 +33,11 @@ class Status(StrEnum):
         """True if nothing more happens after it."""
         return self not in _OPEN
 
+    @property
+    def told(self) -> str:
+        """The end of a sentence about a run with a final status: `has failed`."""
+        return "was cancelled" if self is Status.CANCELLED else f"has {self.value}"
+
 
 _OPEN = frozenset({Status.PENDING, Status.RUNNING, Status.WAITING, Status.PAUSED})
 

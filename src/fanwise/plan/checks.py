@@ -175,7 +175,8 @@ class Checker:
             "unknown-action",
             f'task "{task.name}" calls "{name}", and no pack has an action of that name.',
             did_you_mean(name, self._catalog.names())
-            or "Define it in actions.py beside the workflow, or name its pack with --packs.",
+            or "Define it in actions.py beside the workflow, or name its pack with --packs (from "
+            "Python: packs=[...], or the function itself, actions=[...]).",
         )
 
     # Templates

@@ -59,8 +59,11 @@ def _input_problems(
             )
     elif entry.value.is_constant:
         try:
+            value = entry.value.raw
             if field.check is not None:
-                field.check(entry.value.raw)
+                value = field.check(value)
+            if field.written is not None and value is not None:
+                field.written(value)
         except AttemptError as error:
             yield Diagnostic(entry.value.place, "bad-input", error.message, error.hint)
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from fanwise.arguments import require_text
 from fanwise.errors import (
     DefinitionError,
     RunNotFoundError,
@@ -25,6 +26,7 @@ _MAX_NAMED = 5
 
 def run_by_id(records: Records, run_id: str) -> RunRecord:
     """Return the record of the run with just this id. Raises `RunNotFoundError`."""
+    require_text("run_id", run_id)
     found = records.run(run_id)
     if found is None:
         near = difflib.get_close_matches(run_id, records.run_ids(), n=1)
@@ -67,7 +69,7 @@ def require_open(run: RunRecord) -> None:
     """Raise `RunOverError` if the run is over."""
     if run.status.is_final:
         raise RunOverError(
-            f"run {run.id} is over: it has {run.status.value}.",
+            f"run {run.id} is over: it {run.status.told}.",
             run_id=run.id,
             status=run.status,
             hint=f"Look at it with: fanwise show {run.id}",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from fanwise.server.app import HttpServer
 from fanwise.server.identity import SIGN_IN_TICKET_S, Identity
+from fanwise.server.open_streams import OpenStreams
 from fanwise.server.openapi import document
 from fanwise.server.parts import Parts
 from fanwise.server.readiness import Readiness
@@ -82,6 +83,7 @@ def parts_of(
         clock=clock,
         counts=counts,
         readiness=Readiness(),
+        open_streams=OpenStreams(),
         triggers_clock=serving.clock,
         access_log=access_log,
     )

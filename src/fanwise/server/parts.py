@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fanwise.engine.triggered import TriggeredRuns
     from fanwise.ports import Clock
     from fanwise.server.identity import Identity
+    from fanwise.server.open_streams import OpenStreams
     from fanwise.server.readiness import Readiness
     from fanwise.server.sites import Site
     from fanwise.server.sweeping import Sweeper
@@ -78,5 +79,6 @@ class Parts(NamedTuple):
     clock: Clock
     counts: ServerCounts
     readiness: Readiness
+    open_streams: OpenStreams
     triggers_clock: TriggerClock
     access_log: LogLines | None = None

@@ -91,7 +91,9 @@ class CsvSource(FileSource):
         elif self._names is None:
             yield FrozenList(fields)
         elif len(fields) != len(self._names):
-            what = f"the record has {len(fields)} fields, the header {len(self._names)}."
+            count = len(fields)
+            what = f"the record has {count} field{'s' * (count != 1)}, "
+            what += f"the header {len(self._names)}."
             yield self._fault("BadCsv", what)
         else:
             yield FrozenDict(zip(self._names, fields, strict=True))

@@ -32,7 +32,7 @@ def lock_open_run(writer: Writer, run_no: int) -> None:
     run_id, status, _ = found[0] if found else ("", Status.CANCELLED.value, "")
     if Status(status).is_final:
         raise RunOverError(
-            f"run {run_id} is over: it has {status}.",
+            f"run {run_id} is over: it {Status(status).told}.",
             run_id=run_id,
             status=Status(status),
             hint=f"Look at it with: fanwise show {run_id}",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
+from fanwise.actions.decorator import Written
 from fanwise.catalog import ActionContext
 from fanwise.charsets import charset
 from fanwise.errors import ActionError, InputError
@@ -20,6 +22,16 @@ def require_bound(field: str, given: int) -> None:
     """Raise `InputError` unless a bound that a task gave is from 0 to `_MOST`."""
     if not 0 <= given <= _MOST:
         raise InputError(f'input "{field}" must be a whole number from 0 to {_MOST}.')
+
+
+MAX_BYTES: Final = Written(partial(require_bound, "max_bytes"))
+"""Marks a bound of bytes, which `result_bytes` reads."""
+
+
+def require_time(action: str, given: float) -> None:
+    """Raise `InputError` for a timeout of 0, in which nothing can happen."""
+    if not given:
+        raise InputError(f'input "timeout" of {action} must be a duration over 0, such as 30s.')
 
 
 def result_bytes(given: int | None, context: ActionContext | None) -> int:

@@ -7,20 +7,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from fanwise.actions.core._shared import result_bytes
-from fanwise.actions.decorator import DURATION, action
+from fanwise.actions.core._shared import MAX_BYTES, require_time, result_bytes
+from fanwise.actions.decorator import DURATION, Written, action
 from fanwise.catalog import ActionContext
 from fanwise.errors import InputError
 
 _SHARE_OF_TIMEOUT = 0.95
 
 
-@action("core.email", some_of=("text", "html"), together=("username", "password"))
+_NAME = "core.email"
+_TIME = Written(partial(require_time, _NAME))
+
+
+def _require_server(server: str) -> None:
+    from fanwise.actions.core.smtp_server import parse_server
+
+    parse_server(server, username=None, password=None, starttls=None, verify_tls=True)
+
+
+@action(_NAME, some_of=("text", "html"), together=("username", "password"))
 def send_message(
-    server: str,
+    server: Annotated[str, Written(_require_server)],
     sender: str,
     to: str | list[Any] | None,
     subject: str,
@@ -35,8 +46,8 @@ def send_message(
     password: str | None = None,
     starttls: bool | None = None,
     verify_tls: bool = True,
-    timeout: Annotated[float, DURATION] = 30.0,
-    max_bytes: int | None = None,
+    timeout: Annotated[float, DURATION, _TIME] = 30.0,
+    max_bytes: Annotated[int | None, MAX_BYTES] = None,
     context: ActionContext | None = None,
 ) -> dict[str, Any]:
     """Send an e-mail through an SMTP server.
@@ -88,6 +99,7 @@ def send_message(
     from fanwise.actions.core.smtp_server import parse_server
     from fanwise.actions.resources import run_resource
 
+    require_time(_NAME, timeout)
     ends_at = _ends_at(timeout, context)
     place = parse_server(
         server, username=username, password=password, starttls=starttls, verify_tls=verify_tls

@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
-from fanwise.actions.core._shared import require_bound, result_bytes
-from fanwise.actions.decorator import DURATION, PATH, action
+from fanwise.actions.core._shared import MAX_BYTES, require_bound, require_time, result_bytes
+from fanwise.actions.decorator import DURATION, PATH, Written, action
 from fanwise.catalog import ActionContext
 
+_NAME = "core.http"
+_TIME = Written(partial(require_time, _NAME))
 
-@action("core.http", at_most_one_of=("json", "body", ("form", "files"), "body_file"))
+
+# The exchange's modules are slow to import, so they are where they are needed.
+
+
+def _require_url(url: str) -> None:
+    from fanwise.actions.core.http_request import checked_url
+
+    checked_url(url)
+
+
+def _require_method(method: str) -> None:
+    from fanwise.actions.core.http_request import require_method
+
+    require_method(method)
+
+
+def _require_headers(headers: Mapping[str, object]) -> None:
+    from fanwise.actions.core.http_request import checked_headers
+
+    checked_headers(headers)
+
+
+def _require_expect(expect: object) -> None:
+    from fanwise.actions.core.http_request import parse_expect
+
+    parse_expect(expect)
+
+
+@action(_NAME, at_most_one_of=("json", "body", ("form", "files"), "body_file"))
 async def send_request(
-    url: str,
-    method: str = "GET",
-    headers: dict[str, Any] | None = None,
+    url: Annotated[str, Written(_require_url)],
+    method: Annotated[str, Written(_require_method)] = "GET",
+    headers: Annotated[dict[str, Any] | None, Written(_require_headers)] = None,
     query: dict[str, Any] | None = None,
     json: Any = None,
     body: str | None = None,
@@ -22,11 +54,11 @@ async def send_request(
     body_file: Annotated[str | None, PATH] = None,
     save_to: Annotated[str | None, PATH] = None,
     encoding: str | None = None,
-    timeout: Annotated[float, DURATION] = 30.0,  # noqa: ASYNC109 - the name that workflows use
-    expect: int | str | list[Any] | None = None,
-    max_redirects: int = 10,
+    timeout: Annotated[float, DURATION, _TIME] = 30.0,  # noqa: ASYNC109 - the name that workflows use
+    expect: Annotated[int | str | list[Any] | None, Written(_require_expect)] = None,
+    max_redirects: Annotated[int, Written(partial(require_bound, "max_redirects"))] = 10,
     verify_tls: bool = True,
-    max_bytes: int | None = None,
+    max_bytes: Annotated[int | None, MAX_BYTES] = None,
     context: ActionContext | None = None,
 ) -> dict[str, Any]:
     """Send an HTTP request and read the answer.
@@ -61,7 +93,7 @@ async def send_request(
       json           the parsed body if its content type says JSON and it is, else null
       seconds        how long it took
       url            the URL that answered, after redirects, without a user and password
-      path           save_to, as it was given
+      path           save_to, as an absolute path
       sha256         the digest of the saved body, in hexadecimal digits
     Errors:
       InputError            more than one body
@@ -82,6 +114,7 @@ async def send_request(
     from fanwise.actions.core.http_request import make_request, parse_expect
 
     require_bound("max_redirects", max_redirects)
+    require_time(_NAME, timeout)
     request = make_request(
         method,
         url,

@@ -183,7 +183,7 @@ class _Inflater:
             piece = self._inflate.decompress(data, self._PIECE_BYTES)
         except zlib.error:
             if self._has_begun or self._bits != _COMPRESSED["deflate"]:
-                raise _not_compressed("isn't") from None
+                raise _not_compressed("isn't compressed") from None
             self._bits = _RAW_DEFLATE  # as some servers send it, against RFC 9110
             self._inflate = zlib.decompressobj(self._bits)
             self._has_begun = True
@@ -215,6 +215,6 @@ def _no_text() -> ActionError:
 
 def _not_compressed(cause: str) -> ActionError:
     return ActionError(
-        f"core.http: the body {cause}, though its Content-Encoding says that it is compressed.",
+        f"core.http: the body {cause}, against its Content-Encoding.",
         type="BadBody",
     )

@@ -7,13 +7,17 @@ request.
 from __future__ import annotations
 
 import mimetypes
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO, Final, TypeAlias
+from urllib.parse import quote
 
 from aiohttp import FormData
 
 from fanwise.actions.core._shared import file_error
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 Content: TypeAlias = bytes | IO[bytes] | FormData
 
@@ -29,15 +33,23 @@ def form_content(
     """Return a maker of a multipart body with these fields, and files by the names of fields."""
 
     def make() -> Content:
-        form = FormData(default_to_multipart=True)
+        # Names in UTF-8, as browsers send them. aiohttp's other way is `name*`, which RFC 7578
+        # rules out, and at which its own writer stops.
+        form = FormData(quote_fields=False, default_to_multipart=True)
         for name, value in fields:
-            form.add_field(name, value)
+            form.add_field(_one_line(name), value)
         for name, path in files:
             kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
-            form.add_field(name, _opened(path), filename=Path(path).name, content_type=kind)
+            file = _one_line(Path(path).name)
+            form.add_field(_one_line(name), _opened(path), filename=file, content_type=kind)
         return form
 
     return make
+
+
+def _one_line(name: str) -> str:
+    """Return a name with its control characters percent-encoded: no header may hold them."""
+    return _CONTROL.sub(lambda found: quote(found[0]), name)
 
 
 def _opened(path: str) -> IO[bytes]:

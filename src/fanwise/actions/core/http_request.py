@@ -28,6 +28,8 @@ _OF_BODY = ("Content-Length", "Content-Type", "Content-Encoding", "Transfer-Enco
 _IN_URL = "-._~:/?#[]@!$&'()*+,;=%"  # RFC 3986: what may be in a URL beside letters and digits
 _is_url = re.compile(rf"[A-Za-z0-9{re.escape(_IN_URL)}]*").fullmatch
 _parts_of_url = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)(.*)", re.DOTALL).fullmatch
+_port_of = re.compile(r":([^:@\]]+)$").search
+_MOST_PORT = 65_535
 
 Statuses = Sequence[range]
 
@@ -57,10 +59,9 @@ def make_request(
     body_file: str | None = None,
 ) -> Request:
     """Return the request that the input describes. Raises `ActionError` if it can't be sent."""
-    if not _TOKEN.fullmatch(method):
-        raise _bad_request("the method isn't an HTTP method")
-    sent = _checked_headers(headers) if headers else CIMultiDict[str]()
-    target = _parsed(url, "the URL")
+    require_method(method)
+    sent = checked_headers(headers) if headers else CIMultiDict[str]()
+    target = checked_url(url)
     if query:
         added = urlencode(list(_pairs("query", query)))
         before = target.raw_query_string
@@ -88,7 +89,14 @@ def _bytes(content: bytes) -> Callable[[], Content]:
     return lambda: content
 
 
-def _checked_headers(headers: Mapping[str, object]) -> CIMultiDict[str]:
+def require_method(method: str) -> None:
+    """Raise `ActionError` unless a text can be an HTTP method."""
+    if not _TOKEN.fullmatch(method):
+        raise _bad_request("the method isn't an HTTP method")
+
+
+def checked_headers(headers: Mapping[str, object]) -> CIMultiDict[str]:
+    """Return headers as they are sent. Raises `ActionError` for one that can't be."""
     sent = CIMultiDict(_pairs("headers", headers))
     for name, value in sent.items():
         if not _TOKEN.fullmatch(name):
@@ -143,6 +151,11 @@ def _pairs(field: str, values: Mapping[str, object]) -> Iterator[tuple[str, str]
                 raise _bad_request(f"the values in {field} must be text, numbers or booleans")
 
 
+def checked_url(text: str) -> URL:
+    """Return a URL byte for byte as it was given. Raises `ActionError` for none of HTTP."""
+    return _parsed(text, "the URL")
+
+
 def _parsed(text: str, name: str, *, base: URL | None = None) -> URL:
     try:
         if base is None or "://" in text:
@@ -154,10 +167,16 @@ def _parsed(text: str, name: str, *, base: URL | None = None) -> URL:
         if url.scheme in ("http", "https") and url.raw_host and url.port is not None:
             return url
     except ValueError:
-        pass
-    raise ActionError(
-        f"core.http: {name} isn't an http or https URL with a host.", type="BadUrl", retry=False
-    )
+        if not _has_port(text):
+            raise _bad_url(f"{name} has a port that isn't a number from 0 to 65535") from None
+    raise _bad_url(f"{name} isn't an http or https URL with a host")
+
+
+def _has_port(text: str) -> bool:
+    """Say whether the port of a URL can be one, if it names one."""
+    parts = _parts_of_url(text)
+    named = _port_of(parts[1]) if parts else None
+    return named is None or (named[1].isdigit() and int(named[1][:6]) <= _MOST_PORT)
 
 
 def _as_given(text: str) -> URL:
@@ -179,6 +198,10 @@ def _take_credentials(url: URL, headers: CIMultiDict[str]) -> URL:
         pair = f"{url.user or ''}:{url.password or ''}"
         headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
     return url.with_user(None)
+
+
+def _bad_url(cause: str) -> ActionError:
+    return ActionError(f"core.http: {cause}.", type="BadUrl", retry=False)
 
 
 def _bad_request(cause: str) -> ActionError:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, BinaryIO, Final, Literal
 
 import msgspec
 
-from fanwise.actions.core._shared import BASE64, file_error, result_bytes
+from fanwise.actions.core._shared import BASE64, MAX_BYTES, file_error, result_bytes
 from fanwise.actions.decorator import PATH, action
 from fanwise.catalog import ActionContext
 from fanwise.errors import ActionError
@@ -22,7 +22,7 @@ def read(
     path: Annotated[str, PATH],
     format: Literal["text", "lines", "json"] = "text",
     encoding: str = "utf-8-sig",
-    max_bytes: int | None = None,
+    max_bytes: Annotated[int | None, MAX_BYTES] = None,
     context: ActionContext | None = None,
 ) -> Any:
     """Read a file.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from shutil import which
 from typing import Annotated, Any, Literal
 
-from fanwise.actions.core._shared import result_bytes
-from fanwise.actions.decorator import DURATION, PATH, SCRIPT, action
+from fanwise.actions.core._shared import MAX_BYTES, require_time, result_bytes
+from fanwise.actions.decorator import DURATION, PATH, SCRIPT, Written, action
 from fanwise.catalog import ActionContext
 from fanwise.errors import ActionError, Excerpt, InputError
 from fanwise.ports import SECRET_PREFIX
@@ -17,6 +17,7 @@ from fanwise.trace_ids import is_traced
 from fanwise.values import encode
 
 _NAME = "core.shell"
+_TIME = Written(partial(require_time, _NAME))
 _TAIL_CHARACTERS = 2_000
 _WHOLE_CHARACTERS = 100_000  # in which secrets are looked for
 
@@ -29,9 +30,9 @@ async def run_command(
     cwd: Annotated[str | None, PATH] = None,
     input: str | None = None,
     shell: Literal["bash", "sh"] | None = None,
-    timeout: Annotated[float | None, DURATION] = None,  # noqa: ASYNC109 - the name that workflows use
+    timeout: Annotated[float | None, DURATION, _TIME] = None,  # noqa: ASYNC109 - the name that workflows use
     check: bool = True,
-    max_bytes: int | None = None,
+    max_bytes: Annotated[int | None, MAX_BYTES] = None,
     context: ActionContext | None = None,
 ) -> dict[str, Any]:
     """Run a program, or a script for the shell.
@@ -66,6 +67,8 @@ async def run_command(
     """
     from fanwise.actions.core.process import run_process
 
+    if timeout is not None:
+        require_time(_NAME, timeout)
     arguments = _arguments(command, script, shell)
     finished = await run_process(
         arguments,

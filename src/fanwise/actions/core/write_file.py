@@ -33,7 +33,7 @@ def write(
       encoding  of text; default UTF-8. JSON is always UTF-8. base64 writes the bytes that the text
                 stands for
       parents   make missing folders; default true
-    Result: {path, bytes}: the path as given, and how many bytes were written.
+    Result: {path, bytes}: the absolute path, and how many bytes were written.
     Errors: NotFound, PermissionDenied, IsDirectory, Exists, BadEncoding, FileError. All carry the
     path in their data.
     """

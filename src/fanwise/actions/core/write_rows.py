@@ -49,7 +49,7 @@ def write_csv(
       delimiter  one character, or tab; default the comma
       encoding   default UTF-8; utf-8-sig adds the mark that spreadsheets look for
       parents    make missing folders; default true
-    Result: {path, rows, bytes}: the path as given, how many rows were written, and how many bytes.
+    Result: {path, rows, bytes}: the absolute path, how many rows were written, and how many bytes.
     Errors: BadRow (data: row, counted from 0), BadRequest, BadEncoding, NotFound, PermissionDenied,
     IsDirectory, FileError. Those of the file carry the path in their data.
     """
@@ -75,7 +75,7 @@ def write_jsonl(
       path     which file
       rows     a list of any values
       parents  make missing folders; default true
-    Result: {path, rows, bytes}: the path as given, how many lines were written, and how many bytes.
+    Result: {path, rows, bytes}: the absolute path, how many lines were written, and how many bytes.
     Errors: NotFound, PermissionDenied, IsDirectory, FileError. All carry the path in their data.
     """
     lines = (_Line(encode(row).decode() + "\n") for row in rows)

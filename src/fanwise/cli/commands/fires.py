@@ -75,13 +75,13 @@ def pause_trigger(
 ) -> None:
     """Pause a trigger: it fires no more until it is resumed. Runs that it has made go on."""
     from fanwise.values import is_storable
-    from fanwise.wiring import open_fires, read_settings
+    from fanwise.wiring import open_or_make, read_settings
 
     if not is_storable(note) or len(note) > _MOST:
         raise UsageError(f"--note takes a text of at most {_MOST:,} characters.")
     settings = read_settings(store=store)
     names = known_names(settings, name)
-    with open_fires(settings) as opened:
+    with open_or_make(settings) as opened:
         opened.pause_trigger(*names, note)
     _report(names, "is paused", json=json)
 
@@ -96,11 +96,11 @@ def resume_trigger(
     json: options.JsonFlag = False,
 ) -> None:
     """Resume a trigger: it counts from now, and what a pause has left out stays left out."""
-    from fanwise.wiring import open_fires, read_settings
+    from fanwise.wiring import open_or_make, read_settings
 
     settings = read_settings(store=store)
     names = known_names(settings, name)
-    with open_fires(settings) as opened:
+    with open_or_make(settings) as opened:
         was_paused = opened.resume_trigger(*names, catches_up=catch_up)
     _report(names, "is resumed" if was_paused else "wasn't paused", json=json)
 

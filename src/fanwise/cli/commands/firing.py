@@ -57,7 +57,7 @@ def trigger(
     Exit status: 0 it has fired, 1 its `when` doesn't hold, 2 it can't fire.
     """
     from fanwise.service.by_hand import manual_facts, manual_turn
-    from fanwise.wiring import new_token, open_fires, read_settings
+    from fanwise.wiring import new_token, open_or_make, read_settings
 
     settings = read_settings(store=store)
     owned, runs = _find(settings, name)
@@ -71,7 +71,7 @@ def trigger(
     if dry_run:
         _preview(owned, facts, json=json)
         return
-    with open_fires(settings) as opened:
+    with open_or_make(settings) as opened:
         (made,) = opened.take_turns([turn])
     _report(owned, made or (), json=json)
 
@@ -96,7 +96,7 @@ def backfill(
     from fanwise.model import FireStatus
     from fanwise.service.by_hand import MOST_INSTANTS, backfill_instants, backfill_turn
     from fanwise.triggers.local_times import iso_utc
-    from fanwise.wiring import open_fires, read_settings
+    from fanwise.wiring import open_or_make, read_settings
 
     settings = read_settings(store=store)
     owned, runs = _find(settings, name)
@@ -107,7 +107,7 @@ def backfill(
             hint="The schedule itself fires then: choose an earlier one.",
         )
     made: list[str] = []
-    with open_fires(settings) as opened:
+    with open_or_make(settings) as opened:
         known = opened.fires(
             owned.plan.name, owned.trigger.name, statuses=[FireStatus.RAN], most=2 * MOST_INSTANTS
         )

@@ -47,11 +47,11 @@ def add(
     """
     from fanwise.model import Role
     from fanwise.server.token_making import new_token_text
-    from fanwise.wiring import open_fires, read_settings
+    from fanwise.wiring import open_or_make, read_settings
 
     if role not in list(Role):
         raise UsageError(f'there is no role "{clean(role)}".', hint="Give read, run or admin.")
-    with open_fires(read_settings(store=store)) as opened:
+    with open_or_make(read_settings(store=store)) as opened:
         text = new_token_text(
             opened, name, Role(role), workflows=workflows or (), expires_in=expires_in
         )

@@ -81,4 +81,4 @@ class _Lines(Observer):
 
     def run_ended(self, run: Run) -> None:
         kept = {Status.PAUSED: "is paused", Status.WAITING: "waits"}
-        self._say(kept.get(run.status, f"has {run.status.value}"))
+        self._say(kept.get(run.status, run.status.told))

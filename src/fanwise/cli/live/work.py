@@ -194,7 +194,7 @@ class _RunLines(Observer):
             case Status.FAILED:
                 text = f"has failed: {show_error(run.error)}"
             case _:
-                text = f"has {run.status.value}"
+                text = run.status.told
         self._say(
             text,
             "run_ended",

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from io import TextIOWrapper
+from traceback import extract_tb
 from typing import TextIO
 
 from fanwise.errors import UsageError
@@ -36,6 +37,18 @@ def print_results(lines: Iterable[str]) -> None:
     with _writing():
         for line in lines:
             sys.stdout.write(f"{line}\n")
+
+
+@contextmanager
+def echoing() -> Iterator[None]:
+    """Have what Typer prints by itself, such as help, fail as `print_results` does."""
+    try:
+        yield
+    except OSError as error:
+        if extract_tb(error.__traceback__)[-1].name != "echo":
+            raise
+        with _writing():
+            raise
 
 
 def flush_results() -> None:

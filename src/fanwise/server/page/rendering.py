@@ -58,7 +58,7 @@ def environment() -> Environment:
     )
     made.filters.update(
         n=_number, span=_span, bytes=show_bytes, json=_json, time=_time, age=_age,
-        since=_since, percent=_percent, icon=_icon, line=_line, head=_head, plural=_plural,
+        since=_since, icon=_icon, line=_line, head=_head, plural=_plural,
         local=_local,
     )  # fmt: skip
     made.globals.update(bar=bar)
@@ -81,15 +81,6 @@ def _span(span_s: float | None) -> str:
     """A span of time; one that is shorter than a millisecond in its own unit."""
     is_short = span_s is not None and 0 < span_s < 0.001
     return show_seconds(span_s) if is_short and span_s else show_span(span_s)
-
-
-def _percent(share: float) -> str:
-    """A share that is neither nothing nor all isn't shown as if it were."""
-    if 0 < share < 0.001:
-        return "under 0.1 %"
-    if 0.999 < share < 1:
-        return "over 99.9 %"
-    return f"{100 * share:.3g} %"
 
 
 def _plural(count: float, noun: str, more: str = "") -> str:

@@ -41,7 +41,12 @@ class Fragment(NamedTuple):
 
 
 async def stream(call: Call, render: Callable[[], Fragment]) -> web.StreamResponse:
-    """Send a fragment each time it has changed, until the client has gone."""
+    """Send a fragment each time it has changed, until the client has gone. Raises `Refusal`."""
+    with call.parts.open_streams.one_of(call.who.token_id):
+        return await _stream(call, render)
+
+
+async def _stream(call: Call, render: Callable[[], Fragment]) -> web.StreamResponse:
     found = await asyncio.to_thread(_look, call, render, None)
     answer = web.StreamResponse(
         headers={

@@ -16,9 +16,13 @@ export function onMount(name, bring) { mounts.set(name, bring); }
 /** The address within this server: `runs?status=failed`. */
 export function here() { return location.pathname.slice(base.length) + location.search; }
 
-export function go(path, { replaces = false } = {}) {
-  history[replaces ? "replaceState" : "pushState"]({}, "", base + path);
-  return show({ isNew: !replaces });
+export function go(path) { return leaveFor(base + path); }
+
+/** Show another address, and keep in the history how far this one was scrolled. */
+function leaveFor(address) {
+  history.replaceState({ y: scrollY }, "");
+  history.pushState({}, "", address);
+  return show();
 }
 
 /** Fetch what the address names, and show it. */
@@ -127,8 +131,11 @@ document.addEventListener("click", (event) => {
     history.replaceState({}, "", url.hash);
     return arrive();
   }
-  history.pushState({}, "", url.pathname + url.search + url.hash);
-  show();
+  leaveFor(url.pathname + url.search + url.hash);
 });
 
-addEventListener("popstate", () => show());
+history.scrollRestoration = "manual"; // the content comes later than the browser expects
+addEventListener("popstate", async (event) => {
+  await show({ isNew: false });
+  scrollTo(0, event.state?.y ?? 0);
+});

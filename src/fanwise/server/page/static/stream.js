@@ -5,7 +5,7 @@
 import { Problem, send } from "./api.js";
 import { now } from "./times.js";
 
-const FIRST_WAIT_S = 1, LONGEST_WAIT_S = 30, SILENCE_S = 40, POLL_AFTER = 3;
+const FIRST_WAIT_S = 1, LONGEST_WAIT_S = 30, FIRST_SILENCE_S = 8, SILENCE_S = 40, POLL_AFTER = 2;
 let watched = null;
 
 /** Follow a page until `hangUp`; `live` is the query that its stream has, undefined for none. */
@@ -27,12 +27,12 @@ async function connect(mine) {
   const stop = new AbortController();
   mine.stop = stop;
   let silence;
-  const heard = () => {
+  const heard = (patience) => {
     clearTimeout(silence);
-    silence = setTimeout(() => stop.abort(), SILENCE_S * 1000);
+    silence = setTimeout(() => stop.abort(), patience * 1000);
   };
   try {
-    heard();
+    heard(FIRST_SILENCE_S); // a proxy that holds streams back lets nothing through
     const query = mine.path.includes("?") ? `&${mine.live}` : `?${mine.live}`;
     const answer = await send(mine.path + (mine.live ? query : ""), {
       headers: { Accept: "text/event-stream" }, signal: stop.signal,
@@ -42,7 +42,7 @@ async function connect(mine) {
     for (;;) {
       const { value, done } = await lines.read();
       if (done) break;
-      heard();
+      heard(SILENCE_S);
       held += value;
       let end;
       while ((end = held.indexOf("\n\n")) >= 0) {

@@ -17,7 +17,6 @@ from fanwise.model import (
 from fanwise.reports.causes import find_cause
 from fanwise.reports.kinds import Digest, digest_items
 from fanwise.reports.lookup import find_steps, last_visits, recorded_definition, task_names, tree
-from fanwise.reports.objects import read_error
 from fanwise.reports.overview import Overview, overview
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.progress import ItemProgress, item_progress
@@ -29,7 +28,6 @@ from fanwise.values import decode
 _MOST_STEPS: Final = 200
 _MOST_WAITS: Final = 20
 _MOST_FAILED: Final = 20
-_MOST_KINDS: Final = 8
 
 
 class Step(NamedTuple):
@@ -57,7 +55,6 @@ class Failure(NamedTuple):
 
     path: str
     error: ErrorInfo
-    is_item: bool = False
 
 
 class FailedItems(NamedTuple):
@@ -66,11 +63,6 @@ class FailedItems(NamedTuple):
     path: str
     items: ItemProgress
     digest: Digest
-
-    @property
-    def kinds(self) -> Sequence[object]:
-        """The kinds that are shown."""
-        return self.digest.kinds[:_MOST_KINDS]
 
 
 class WithinQuery(Fields, frozen=True):
@@ -189,14 +181,6 @@ def _failed_items(call: Call, seen: Overview) -> Iterator[FailedItems]:
             visit = seen.last[name]
             digest = digest_items(call.parts.store, visit.run_no, visit.visit_no)
             yield FailedItems(name, items, digest)
-
-
-def example_of(call: Call, visit: VisitRecord, index: int) -> ErrorInfo | None:
-    """Return the error of an item, with its traceback."""
-    found = call.parts.store.items(
-        visit.run_no, visit.visit_no, after=index - 1, until=index, limit=1
-    )
-    return read_error(found[0].error) if found and found[0].error is not None else None
 
 
 PAGE: Final = Page(

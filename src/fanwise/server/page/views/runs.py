@@ -11,7 +11,6 @@ from fanwise.server.page.views.finding import Listed, newest_runs
 from fanwise.server.routes import Call, Fields
 
 _PAGE: Final = 50
-_MOST_NEW: Final = 100
 
 
 class RunsQuery(Fields, frozen=True):
@@ -38,7 +37,7 @@ def view(call: Call) -> Shown:
         "next": found[_PAGE - 1].run.run_no if len(found) > _PAGE else None,
         "is_first": query.before is None,
         "new": _count_newer(call, line, query.upto) if query.before is None else 0,
-        "most_new": _MOST_NEW,
+        "most_new": _PAGE + 1,
     }
     live = None if query.before is not None else "" if newest is None else f"upto={newest}"
     return Shown(title="Runs", values=values, live=live)
@@ -58,10 +57,8 @@ def _found(call: Call, line: FilterLine, before: int | None) -> list[Listed]:
 
 
 def _count_newer(call: Call, line: FilterLine, upto: int | None) -> int:
-    if upto is None:
-        return 0
-    found = newest_runs(call, line.status, line.filters, limit=_MOST_NEW)
-    return sum(each.run.run_no > upto for each in found)
+    """The runs that have been made since a view, up to a page of them."""
+    return 0 if upto is None else sum(each.run.run_no > upto for each in _found(call, line, None))
 
 
 PAGE: Final = Page(path="/runs", room="runs", template="runs.html", view=view, query=RunsQuery)
