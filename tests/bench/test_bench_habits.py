@@ -31,7 +31,7 @@ def test_both_sides_are_measured_in_processes_of_their_own(monkeypatch: pytest.M
     """Here one habit only; what is shown names its sides."""
     monkeypatch.setattr(habits, "HABITS", (Habit("no outputs", "outputs", "store_bytes"),))
 
-    figures = compare(rounds=1, items=1_000)
+    figures = compare(rounds=1, items=4_000)
 
     assert list(figures.costs) == ["no outputs", "outputs"]
     assert figures.gain(habits.HABITS[0]) > 2

@@ -208,9 +208,9 @@ def has_own_mounts() -> bool:
 
 @pytest.mark.skipif(not has_own_mounts(), reason="needs namespaces for users and mounts")
 def test_a_run_goes_on_when_a_disk_that_was_full_has_room_again(project: Project) -> None:
-    """On a real file system of 1.6 MB: it says that the disk is full, also when asked to go on."""
+    """On a real file system of 2.6 MB: it says that the disk is full, also when asked to go on."""
     script = """
-        mkdir disk && mount -t tmpfs -o size=1600k tmpfs disk
+        mkdir disk && mount -t tmpfs -o size=2600k tmpfs disk
         fanwise run flow.yaml --run-id r; echo "status $?"
         fanwise resume r; echo "status $?"
         mount -o remount,size=30m disk

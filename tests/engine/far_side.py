@@ -21,7 +21,7 @@ from fanwise.engine.capture import AttemptLog
 from fanwise.engine.folders import locate
 from fanwise.engine.masking import Masker
 from fanwise.errors import AttemptError
-from fanwise.model import KvChange, Limits
+from fanwise.model import Arrival, KvChange, Limits
 from fanwise.packs.loader import ActionLoader
 from fanwise.plan import Value
 from fanwise.ports import CallSpec, PortableCall, Ticket
@@ -61,6 +61,9 @@ class Around:
         )
 
     async def change_key(self, change: KvChange) -> int:
+        raise NotImplementedError
+
+    async def emit(self, event: Arrival) -> bool:
         raise NotImplementedError
 
     def sleeper(self, ticket: Ticket) -> Callable[[float], Awaitable[None]]:

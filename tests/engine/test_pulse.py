@@ -13,7 +13,8 @@ def a_pulse() -> tuple[Pulse, Progress, ManualClock, list[VisitProgress]]:
     clock, progress = ManualClock(), Progress("check", has_items=True)
     recorded: list[VisitProgress] = []
     visit = Visit(run_id="r", run_no=7, path="check", number=1, visit_no=3)
-    return Pulse(visit, progress, clock, recorded.append), progress, clock, recorded
+    pulse = Pulse(visit, progress, clock, clock.call_later, recorded.append)
+    return pulse, progress, clock, recorded
 
 
 def test_the_progress_of_a_visit_is_recorded_once_a_second() -> None:

@@ -63,7 +63,10 @@ class ItemAttempts(AttemptQueue):
             bad_records.on_change(self._stop_if_intolerable)
         self._journal = run.journal
         # Of steps of children, which may be millions, nobody watches each.
-        self._pulse = None if run.depth else Pulse(visit, progress, self._clock, run.journal.note)
+        self._pulse: Pulse | None = None
+        if not run.depth:
+            later = asyncio.get_running_loop().call_later
+            self._pulse = Pulse(visit, progress, self._clock, later, run.journal.note)
         self._lane = run.journal.lane(self._tally.add if self._pulse is None else self._count)
         self._again: deque[Ticket] = deque()  # attempts to hand out again, first
         self._later: dict[int, tuple[int, float]] = {}  # attempts of items, and when they are due

@@ -18,13 +18,17 @@ _PULSE_S: Final = 1.0
 
 
 class Pulse:
-    """Gives `record` the progress of one visit, until it is closed."""
+    """Gives `record` the progress of one visit, until it is closed.
+
+    `call_later` is a timer of its own, beside the clock of the run, which this is no part of.
+    """
 
     def __init__(
         self,
         visit: Visit,
         progress: Progress,
         clock: Clock,
+        call_later: Callable[[float, Callable[[], None]], Timer],
         record: Callable[[VisitProgress], None],
     ) -> None:
         self._visit = visit
@@ -33,12 +37,13 @@ class Pulse:
         self._record = record
         self._state: tuple[int | None, int, int, int] | None = None
         self._done, self._since = 0, clock.monotonic()
-        self._timer: Timer | None = clock.call_later(_PULSE_S, self._beat)
+        self._call_later = call_later
+        self._timer: Timer | None = call_later(_PULSE_S, self._beat)
 
     def touch(self) -> None:
         """Note that something has changed."""
         if self._timer is None:
-            self._timer = self._clock.call_later(_PULSE_S, self._beat)
+            self._timer = self._call_later(_PULSE_S, self._beat)
 
     def close(self) -> None:
         """Record nothing more."""
