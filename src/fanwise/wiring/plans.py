@@ -131,7 +131,7 @@ def load_to_retry(
     *,
     actions: Actions = (),
 ) -> tuple[Plan, Plan]:
-    """The plan of a recorded run, and the plan to resume with: of a `repaired` workflow, or the same.
+    """The plan of a recorded run, and the plan to resume with: of a repaired workflow, or the same.
 
     A repaired one has the packs that the run was started with as well. Raises what `load_plan`
     raises.
