@@ -210,6 +210,9 @@ def test_errors_are_those_of_the_store(served: Served, remote: fanwise.RemoteSto
         (lambda: list(remote.outputs("second", "none")), TaskNotFoundError),
         (lambda: list(remote.outputs("second", "long")), UsageError),
         (lambda: remote.get(1), UsageError),  # type: ignore[arg-type]
+        (lambda: remote.start("monitor", idempotency_key="a\nb"), UsageError),
+        (lambda: remote.start("monitor", idempotency_key="☃"), UsageError),
+        (lambda: remote.start("monitor", {"hosts": ["x" * 2**23]}), ServerError),
     ):
         with pytest.raises(kind):
             refused()

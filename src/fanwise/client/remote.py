@@ -18,7 +18,8 @@ from fanwise.client.records import (
     SentStart,
     SentVisits,
 )
-from fanwise.client.requests import Query, Requests, read_address
+from fanwise.client.requests import Query, Requests, is_header, read_address
+from fanwise.errors import UsageError
 from fanwise.model import INTERRUPTED, Status
 from fanwise.run_store import Item, Log, RunDetails, RunSummary, TaskVisit, moment_of, status_of
 from fanwise.values import Json, freeze
@@ -152,7 +153,12 @@ class RemoteStore:
             "tags": [tags] if isinstance(tags, str) else list(tags),
             "run_id": run_id,
         }
-        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        headers = {}
+        if idempotency_key is not None:
+            require_text("idempotency_key", idempotency_key)
+            if not is_header(idempotency_key):
+                raise UsageError("`idempotency_key` takes printable characters of ASCII.")
+            headers["Idempotency-Key"] = idempotency_key
         return self._requests.post(SentStart, "runs", body=body, headers=headers).run_id
 
     def pause(self, run_id: str) -> None:

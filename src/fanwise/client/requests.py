@@ -56,6 +56,11 @@ def read_address(url: str) -> Address:
     return Address(found.scheme == "https", host, port, found.path.rstrip("/"))
 
 
+def is_header(text: str) -> bool:
+    """Whether a text can be sent as a header of a request."""
+    return text != "" and text.isascii() and text.isprintable()
+
+
 class Requests:
     """Requests to one server, by one token."""
 
@@ -65,7 +70,7 @@ class Requests:
         self._address = address
         self._token = token.strip()
         self._timeout_s = timeout_s
-        if not (self._token and self._token.isascii() and self._token.isprintable()):
+        if not is_header(self._token):
             raise UsageError(
                 "`token` is no token of a server.", hint="Make one with: fanwise token add"
             )
