@@ -408,6 +408,20 @@ def load_to_retry(
     return recorded, load_plan(repaired, with_packs, actions=actions)
 
 
+def changed_files(record: RunRecord) -> list[str]:
+    """The workflow files of a run, its own first, whose text isn't the recorded one any more."""
+    texts = {record.file: record.definition, **record.origin.workflows}
+    return [file for file, text in texts.items() if _has_changed(Path(file), text)]
+
+
+def _has_changed(file: Path, text: str) -> bool:
+    try:
+        present = file.read_bytes().decode("utf-8-sig", "replace")
+    except OSError:  # also for a workflow that was given as text
+        return False
+    return present.splitlines() != text.removeprefix("\ufeff").splitlines()
+
+
 def retry_notes(
     records: Records, record: RunRecord, settings: Settings, from_task: str | None = None
 ) -> RerunNotes:

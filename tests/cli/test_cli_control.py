@@ -430,6 +430,18 @@ def test_a_retry_starts_again_at_a_task(fanwise) -> None:
     assert told.err == 'run good has not run a task "eech". Did you mean "each"?\n'
 
 
+def test_a_retry_says_that_the_file_has_changed(fanwise) -> None:
+    """The recorded text runs, which whoever has repaired the file may not expect."""
+    Path("broken").unlink(missing_ok=True)
+    assert "--file" not in fanwise("retry", "good", "--from", "each").err
+    Path("flow.yaml").write_text(f"{FLOW}# repaired\n")
+    told = fanwise("retry", "good", "--from", "each")
+    assert told.status == 0
+    (line,) = [line for line in told.err.splitlines() if "its recorded text has run" in line]
+    assert line.startswith(str(Path("flow.yaml").absolute()))
+    assert " retry good --file " in line
+
+
 def test_a_repaired_workflow_keeps_the_names_of_what_was_recorded(fanwise) -> None:
     """Otherwise the message says which task has no place, and what it may be called now."""
     Path("renamed.yaml").write_text(FLOW.replace("list", "lists").replace("my.lists", "my.list"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
@@ -27,6 +28,8 @@ FORMS: dict[str, Callable[[str], str]] = {
     "a path in small letters": lambda text: quote(text, safe="/@+:").replace("%C3", "%c3"),
     "Python": lambda text: repr(text)[1:-1],
     "ascii": lambda text: ascii(text)[1:-1],
+    "HTML": html.escape,
+    "HTML by numbers": lambda text: html.escape(text, quote=False).replace('"', "&#34;"),
 }
 
 secrets = st.text(

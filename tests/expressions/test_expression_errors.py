@@ -35,6 +35,11 @@ def failure(text, context=CONTEXT, **options):
             'in {{ item.nme }}: item has no key "nme". Did you mean "name"?',
         ),
         (
+            "{{ {'a': 1} + {'b': 2} }}",
+            "in {{ {'a': 1} + {'b': 2} }}: \"+\" can't be used with a map and a map. "
+            "Maps are joined by a filter: a | combine(b)",
+        ),
+        (
             "http://{{ item.host }}/",
             'in {{ item.host }}: item has no key "host". There is: name, port',
         ),

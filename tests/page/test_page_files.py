@@ -4,15 +4,12 @@ import gzip
 import http.client
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
-
-import pytest
+from contextlib import closing
+from importlib import resources
 
 from fanwise.model import Role
-from fanwise.server.open_streams import OpenStreams
 from fanwise.server.page.shell import assets
 from fanwise.server.page.table import PAGES
-from fanwise.server.problems import Refusal
 from fanwise.server.token_making import new_token_text
 from tests.server.served import Served
 
@@ -26,10 +23,26 @@ def test_the_page_weighs_little() -> None:
 
 def test_the_page_needs_no_other_host() -> None:
     """No file of the page names another host, but for the names of XML."""
-    for name, file in assets().files.items():
-        text = file.content.decode().replace("http://www.w3.org/2000/svg", "")
-        assert "http:" not in text, name
-        assert "https:" not in text, name
+    for name, text in texts():
+        named = text.replace("http://www.w3.org/2000/svg", "")
+        assert "http:" not in named, name
+        assert "https:" not in named, name
+
+
+def test_no_file_of_the_page_needs_more_than_the_policy_allows() -> None:
+    """Templates have no script, style or handler in their own text, and modules make no code."""
+    for name, text in texts():
+        if name.endswith(".html"):
+            assert not re.search(r"<style|<script[^>]*>[^<]|<[^>]+\s(style|on\w+)=", text), name
+        elif name.endswith(".js"):
+            assert not re.search(r"\beval\(|new Function|document\.write|javascript:", text), name
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """All files of the page by their names: those that are served, and the templates."""
+    yield from ((name, file.content.decode()) for name, file in assets().files.items())
+    for each in resources.files("fanwise.server.page").joinpath("templates").iterdir():
+        yield each.name, each.read_text()
 
 
 def test_the_shell_has_no_inline_scripts_and_names_only_files_that_are_there(site: Served) -> None:
@@ -87,21 +100,6 @@ def test_a_run_that_is_not_there_is_told(site: Served) -> None:
     assert site.ask("/page/runs/checked/tasks/none").code == "task-not-found"
     assert site.ask("/page/runs/checked/items/each").code == "task-not-found"
     assert site.ask("/page/workflows/none").code == "not-found"
-
-
-def test_streams_are_bounded_and_one_that_has_ended_makes_room() -> None:
-    """A token has so many streams and no more, whatever others have."""
-    streams = OpenStreams()
-    with ExitStack() as stack:
-        for _ in range(50):
-            stack.enter_context(streams.one_of("a"))
-        with pytest.raises(Refusal) as refused, streams.one_of("a"):
-            pass
-        assert refused.value.problem.status == 429
-        with streams.one_of("b"):
-            pass
-    with streams.one_of("a"):
-        pass
 
 
 def test_a_stream_gives_the_page_at_once_and_again_when_it_has_changed(site: Served) -> None:

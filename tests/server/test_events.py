@@ -14,7 +14,6 @@ import pytest
 
 import fanwise
 from fanwise.model import Role
-from fanwise.server import events
 from fanwise.server.token_making import new_token_text
 from tests.server.served import Served, serving
 
@@ -98,18 +97,6 @@ def test_a_stream_tells_of_no_run_that_is_hidden(served: Served) -> None:
         ]
 
 
-def test_a_revoked_token_ends_its_streams(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once the stream is asked again who looks."""
-    monkeypatch.setattr(events, "_ASK_S", 0.0)
-    text = new_token_text(served.store, "gone", Role.READ)
-    with streaming(served, "topic=runs", str(text)) as found:
-        assert [next(found)[0], next(found)[0]] == ["hello", "runs"]
-        served.store.revoke_token(text.token_id)
-        start(served, "a")  # a change, at which it is asked at once
-        assert next(found) == ("bye", {"reason": "signed-out", "retry_s": None})
-        assert list(found) == []
-
-
 def test_a_server_that_stops_says_so_to_its_streams(tmp_path: Path) -> None:
     """And doesn't wait for them."""
     (tmp_path / "one.yaml").write_text(FLOW)
@@ -119,17 +106,6 @@ def test_a_server_that_stops_says_so_to_its_streams(tmp_path: Path) -> None:
         assert [next(found)[0], next(found)[0]] == ["hello", "runs"]
     assert next(found) == ("bye", {"reason": "restart", "retry_s": 2})
     stream.__exit__(None, None, None)
-
-
-def test_only_so_many_streams_are_open(served: Served) -> None:
-    """Of one token; one that was closed makes room."""
-    opened = [streaming(served, "topic=runs") for _ in range(10)]
-    for each in opened:
-        next(each.__enter__())
-    reply = served.ask("/api/v1/events?topic=runs", token="read")
-    assert (reply.status, reply.code) == (429, "too-many")
-    for each in opened:
-        each.__exit__(None, None, None)
 
 
 def test_a_client_that_goes_away_leaves_nothing(

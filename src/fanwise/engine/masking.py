@@ -1,12 +1,13 @@
 """Masking: it keeps the values of secrets out of everything that is recorded or shown.
 
 A secret is found in each form in which fanwise and the usual libraries write a text: as it is, with
-other white space, percent-encoded, escaped as JSON or Python does it, and within base64, as basic
-authentication has it. Of a secret with several lines each line is one.
+other white space, percent-encoded, escaped as JSON, HTML or Python does it, and within base64, as
+basic authentication has it. Of a secret with several lines each line is one.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from base64 import b64encode
@@ -154,6 +155,8 @@ def _forms(character: str) -> str:
         python.encode("unicode_escape").decode(),
         json.dumps(character)[1:-1],
     }
+    if (entity := html.escape(character)) != character:
+        written |= {entity, f"&#{ord(character)};"}
     exact = {re.escape(form) for form in written}
     in_hex = {
         "".join(f"%{byte:02x}" for byte in data),

@@ -7,7 +7,7 @@ what Python can print, and long ones are paid by the product of their lengths.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from fanwise.expressions.budget import REFERENCE_BYTES, Budget
@@ -148,7 +148,10 @@ def _misfit(symbol: str, a: object, b: object) -> EvaluationError:
     for value in (a, b):
         if isinstance(value, Undefined):
             value.refuse()
-    return EvaluationError(f'"{symbol}" can\'t be used with {kinds(a, b)}.')
+    hint = ""
+    if symbol == "+" and isinstance(a, Mapping) and isinstance(b, Mapping):
+        hint = "Maps are joined by a filter: a | combine(b)"
+    return EvaluationError(f'"{symbol}" can\'t be used with {kinds(a, b)}.', hint)
 
 
 _remainder = _numeric("%", operator.mod)

@@ -5,6 +5,7 @@ Times are ISO 8601 in UTC, spans are in seconds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -230,7 +231,7 @@ def step_object(step: VisitRecord, run_status: str) -> JsonObject:
         "started_at": iso_time(step.started_at),
         "ended_at": iso_time(step.ended_at),
         "attempts": step.attempts,
-        "earlier": msgspec.to_builtins(step.earlier),
+        "earlier": _earlier(step.earlier),
         "output": None if step.output is None else thaw(decode(step.output)),
         "error": error_object(step.error),
     }
@@ -260,8 +261,16 @@ def item_object(item: ItemOutcome) -> dict[str, object]:
         "duration_s": item.duration_s,
         "label": item.label,
         "item": None if item.item is None else msgspec.Raw(item.item),
-        "earlier": [] if item.earlier is None else msgspec.Raw(item.earlier),
+        "earlier": [] if item.earlier is None else _earlier(read_attempts(item.earlier)),
     }
+
+
+def _earlier(attempts: Sequence[FailedAttempt]) -> list[JsonObject]:
+    """Return the failed attempts that others followed."""
+    return [
+        msgspec.structs.asdict(each) | {"started_at": iso_time(each.started_at)}
+        for each in attempts
+    ]
 
 
 def log_object(log: LogEntry) -> JsonObject:

@@ -1,7 +1,7 @@
 """Events: a stream that gives the present state of what it is about, and again what has changed.
 
 Each event has the whole of its small object, so nothing is kept for a stream, and nothing is lost
-when one begins again. A stream is asked again from time to time who looks at it.
+when one begins again.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 from aiohttp import web
 
-from fanwise.errors import FanwiseError, RunNotFoundError, StoreError
+from fanwise.errors import RunNotFoundError, StoreError
 from fanwise.model import Role
-from fanwise.ports import Heads
 from fanwise.reports.listing import RunFilters, find_runs
-from fanwise.server.cookies import shown_by
+from fanwise.server.event_streams import BEAT_S, Ending, EventStream, open_stream
 from fanwise.server.finding import find_seen
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import Call, Fields, Route
@@ -27,10 +26,7 @@ from fanwise.server.runs import listed_run, run_view
 
 MOST_TOPICS: Final = 20
 _LISTED: Final = 50
-_BEAT_S: Final = 15.0
 _LEAST_S: Final = 0.25
-_TAKE_S: Final = 10.0
-_ASK_S: Final = 60.0
 _RETRY_S: Final = 2
 _HEAVY: Final = ("output", "parameters", "timing")
 
@@ -56,63 +52,44 @@ async def stream_events(call: Call) -> web.StreamResponse:
     was deleted; and `bye`, after which the stream ends. A comment is sent every 15 s.
     """
     topics = [_topic(call, name) for name in dict.fromkeys(call.query(TopicsQuery).topic)]
-    with call.parts.streams.one_more(call.who.token_id):
-        states = await asyncio.to_thread(_states, topics)  # before the status is sent
-        response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
-        )
-        await response.prepare(call.request)
-        with suppress(ConnectionError, TimeoutError):
-            await _follow(call, response, topics, states)
-        return response
+
+    async def follow(stream: EventStream, states: Sequence[_State]) -> None:
+        await _follow(call, stream, topics, states)
+
+    return await open_stream(call, lambda: _states(topics), follow)
 
 
 async def _follow(
     call: Call,
-    response: web.StreamResponse,
+    stream: EventStream,
     topics: Sequence[Callable[[], _State]],
     states: Sequence[_State],
 ) -> None:
-    """Send states as they change, until the client, the server or the token is gone."""
-    watch, clock = call.parts.watch, call.parts.clock
+    """Send states as they change, until the server or the token is gone."""
+    watch = call.parts.watch
     sent: dict[int, bytes] = {}
-    await _send(response, "hello", {"beat_s": _BEAT_S})
-    asked_at = clock.monotonic()
+    await _send(stream, "hello", {"beat_s": BEAT_S})
     while True:
         heads = await watch.heads({no for state in states for no in state.run_nos})
         for number, state in enumerate(states):
             digest = hashlib.blake2b(state.data, digest_size=16).digest()
             if sent.get(number) != digest:
                 sent[number] = digest
-                await _send(response, state.kind, msgspec.Raw(state.data))
-        if await _await_change(call, heads):
+                await stream.send(state.kind, state.data)
+        if await watch.await_change(heads, BEAT_S) != heads:
             await asyncio.sleep(_LEAST_S)
         else:
-            await _write(response, b": beat\n\n")
-        if watch.is_closed:
-            await _send(response, "bye", {"reason": "restart", "retry_s": _RETRY_S})
-            return
-        if clock.monotonic() - asked_at >= _ASK_S:
-            asked_at = clock.monotonic()
-            if not await asyncio.to_thread(_is_valid, call):
-                await _send(response, "bye", {"reason": "signed-out", "retry_s": None})
-                return
+            await stream.beat()
         with suppress(StoreError):  # a store that is away has no changes
+            if (ending := await stream.ending()) is not None:
+                retry_s = _RETRY_S if ending is Ending.RESTART else None
+                await _send(stream, "bye", {"reason": ending, "retry_s": retry_s})
+                return
             states = await asyncio.to_thread(_states, topics)
 
 
-async def _await_change(call: Call, heads: Heads) -> bool:
-    return await call.parts.watch.await_change(heads, _BEAT_S) != heads
-
-
-async def _send(response: web.StreamResponse, kind: str, data: object) -> None:
-    await _write(response, b"event: %s\ndata: %s\n\n" % (kind.encode(), msgspec.json.encode(data)))
-
-
-async def _write(response: web.StreamResponse, data: bytes) -> None:
-    """Send data. Raises `TimeoutError` for a client that takes nothing."""
-    async with asyncio.timeout(_TAKE_S):
-        await response.write(data)
+async def _send(stream: EventStream, kind: str, value: object) -> None:
+    await stream.send(kind, msgspec.json.encode(value))
 
 
 def _states(topics: Sequence[Callable[[], _State]]) -> list[_State]:
@@ -147,14 +124,6 @@ def _one(call: Call, run_id: str) -> _State:
     view: Mapping[str, object] = run_view(call, run)
     light = {name: each for name, each in view.items() if name not in _HEAVY}
     return _State("run", msgspec.json.encode(light), [run.run_no])
-
-
-def _is_valid(call: Call) -> bool:
-    """Say whether the one who asked may still do so."""
-    try:
-        return call.parts.identity.who(shown_by(call.request, call.parts.site)) is not None
-    except (Refusal, FanwiseError):
-        return False
 
 
 ROUTES: Final = (

@@ -16,7 +16,7 @@ from fanwise.server.sites import Site, listen, site_at
 from fanwise.server.sweeping import Sweeper
 from fanwise.server.table import TABLE
 from fanwise.server.token_making import LINK_TOKEN, require_link_token
-from fanwise.server.watch import Streams, Watch
+from fanwise.server.watch import Watch
 from fanwise.wiring import new_token, runs_of, system_clock
 
 if TYPE_CHECKING:
@@ -78,7 +78,6 @@ def parts_of(
         identity=Identity(serving.store, clock, new_token),
         sweeper=Sweeper(serving.store),
         watch=Watch(serving.store),
-        streams=Streams(),
         api=partial(document, TABLE, version("fanwise")),
         clock=clock,
         counts=counts,

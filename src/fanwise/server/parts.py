@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from fanwise.server.readiness import Readiness
     from fanwise.server.sites import Site
     from fanwise.server.sweeping import Sweeper
-    from fanwise.server.watch import Streams, Watch
+    from fanwise.server.watch import Watch
     from fanwise.service.clock import TriggerClock
     from fanwise.service.projects import WatchedProject
     from fanwise.telemetry.log_lines import LogLines
@@ -61,7 +61,7 @@ class Parts(NamedTuple):
     `runs` are the store's, with the state of the processes that drive them. `project` has the
     workflows and triggers of the folder that is served, as its files were when they were last
     right, and `make_runs` makes their runs. `api` gives the document of the API. `watch` is
-    the one over runs that `streams` look at. Each answer is counted in `counts`, and is a line of
+    the one over runs that streams look at. Each answer is counted in `counts`, and is a line of
     `access_log` if there is one.
     """
 
@@ -74,7 +74,6 @@ class Parts(NamedTuple):
     identity: Identity
     sweeper: Sweeper
     watch: Watch
-    streams: Streams
     api: Callable[[], Mapping[str, object]]
     clock: Clock
     counts: ServerCounts

@@ -152,10 +152,10 @@ class Definition(View, frozen=True, kw_only=True):
 
 
 class FailedAttemptView(View, frozen=True, kw_only=True):
-    """An attempt that failed and was followed by another one. It began at seconds of the epoch."""
+    """An attempt that failed and was followed by another one."""
 
     attempt: int
-    started_at: float
+    started_at: str
     duration_s: float
     type: str
     message: str

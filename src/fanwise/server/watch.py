@@ -9,16 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection
+from contextlib import suppress
 from typing import Final
 
 from fanwise.errors import StoreError
 from fanwise.ports import Changes, Heads
-from fanwise.server.problems import Refusal
 
-_MOST_STREAMS: Final = 500
-_MOST_EACH: Final = 10
 _LOOK_S: Final = 1.0
 """The longest look: a run that is newly watched is part of the next one."""
 
@@ -94,22 +91,3 @@ class Watch:
             if found != seen:
                 self._turn()
             idle = 0 if self._watched else idle + 1
-
-
-class Streams:
-    """The streams that are open, of all tokens and of each."""
-
-    def __init__(self) -> None:
-        self._open: Counter[str] = Counter()
-
-    @contextmanager
-    def one_more(self, token_id: str) -> Iterator[None]:
-        """A block in which one more stream of a token is open. Raises `Refusal` for too many."""
-        if self._open.total() >= _MOST_STREAMS or self._open[token_id] >= _MOST_EACH:
-            hint = "Close another one first."
-            raise Refusal(429, "too-many", "Too many streams are open.", hint=hint)
-        self._open[token_id] += 1
-        try:
-            yield
-        finally:
-            self._open[token_id] -= 1

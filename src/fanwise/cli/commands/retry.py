@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,8 @@ import typer
 
 from fanwise.cli import options
 from fanwise.cli.completion.words import complete_tasks
-from fanwise.cli.text.output import prints_aside
+from fanwise.cli.text.output import prints_aside, say
+from fanwise.reports.plain import clean_lines
 
 if TYPE_CHECKING:
     from fanwise.cli.live.run import Start
@@ -61,8 +63,10 @@ def retry(
     from fanwise.cli.commands.parameters import read_secrets
     from fanwise.cli.commands.run import exit_status, report
     from fanwise.cli.live.run import watch
+    from fanwise.cli.text.remedies import copyable
+    from fanwise.cli.text.summary import store_words
     from fanwise.reports.lookup import find_run
-    from fanwise.wiring import load_to_retry, open_records, read_settings
+    from fanwise.wiring import changed_files, load_to_retry, open_records, read_settings
 
     settings = read_settings(
         store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
@@ -89,4 +93,8 @@ def retry(
 
     done = watch(start, settings, grace_s=grace, store=store, verbose=verbose)
     report(done, settings, store=store, json=json, has_output=plan.output is not None)
+    if file is None and (changed := changed_files(record)):
+        way = f"fanwise retry {record.id} --file {shlex.quote(record.file)}"
+        text = f"{changed[0]} isn't as it was when the run started, and its recorded text has run."
+        say(clean_lines(copyable(f"{text} To run the file as it is: {way}", store_words(store))))
     raise typer.Exit(exit_status(done))

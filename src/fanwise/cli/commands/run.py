@@ -37,9 +37,12 @@ WAITING = 3
 """The exit status if the run waits for an answer, a signal or a time."""
 
 
+_MOST_ITEMS = 10**18  # as the largest index
 _Items = Annotated[
     int | None,
-    typer.Option("--items", min=1, metavar="N", help="Run only the first N of each fan-out."),
+    typer.Option(
+        "--items", min=1, max=_MOST_ITEMS, metavar="N", help="Run only the first N of each fan-out."
+    ),
 ]
 _DryRun = Annotated[
     bool,

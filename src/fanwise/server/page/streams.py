@@ -2,13 +2,12 @@
 
 A stream holds one fragment's digest, however often the page changes. The page of a run looks at the
 number of that run's changes, at most twice a second, and renders only if that has grown; others
-render now and then. A stream asks again and again whether its reader still may.
+render now and then.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -16,7 +15,7 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from fanwise.errors import NotFoundError
-from fanwise.server.cookies import shown_by
+from fanwise.server.event_streams import BEAT_S, EventStream, open_stream
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import Call
 
@@ -25,12 +24,6 @@ _LOOK_S: Final = 0.4
 
 _RENDER_S: Final = 2.0
 """The time after which a page is rendered again that nothing tells of changes."""
-
-_BEAT_S: Final = 15.0
-"""The time after which a stream says that it is still there."""
-
-_ASK_S: Final = 30.0
-"""The time after which a reader has to be known still."""
 
 
 class Fragment(NamedTuple):
@@ -42,23 +35,11 @@ class Fragment(NamedTuple):
 
 async def stream(call: Call, render: Callable[[], Fragment]) -> web.StreamResponse:
     """Send a fragment each time it has changed, until the client has gone. Raises `Refusal`."""
-    with call.parts.open_streams.one_of(call.who.token_id):
-        return await _stream(call, render)
 
+    async def follow(stream: EventStream, seen: _Seen) -> None:
+        await _follow(call, stream, render, seen)
 
-async def _stream(call: Call, render: Callable[[], Fragment]) -> web.StreamResponse:
-    found = await asyncio.to_thread(_look, call, render, None)
-    answer = web.StreamResponse(
-        headers={
-            "Content-Type": "text/event-stream; charset=utf-8",
-            "Cache-Control": "no-store",
-            "X-Accel-Buffering": "no",  # else a proxy holds it back
-        }
-    )
-    await answer.prepare(call.request)
-    with contextlib.suppress(ConnectionError):
-        await _send(call, answer, found, render)
-    return answer
+    return await open_stream(call, lambda: _look(call, render, None), follow)
 
 
 class _Seen(NamedTuple):
@@ -81,45 +62,31 @@ def _look(call: Call, render: Callable[[], Fragment], before: _Seen | None) -> _
     return _Seen(render(), changes, now)
 
 
-async def _send(
-    call: Call, answer: web.StreamResponse, seen: _Seen, render: Callable[[], Fragment]
+async def _follow(
+    call: Call, stream: EventStream, render: Callable[[], Fragment], seen: _Seen
 ) -> None:
-    sent, beat_s, asked_s = b"", 0.0, 0.0
+    """Send fragments as they change, until the server, the reader's token or the page is gone."""
+    sent, silent_s = b"", 0.0
     while True:
         digest = _digest(seen.fragment.text)
         if digest != sent:
-            sent, beat_s = digest, 0.0
-            await answer.write(_event("page", seen.fragment.text))
-        elif beat_s >= _BEAT_S:
-            beat_s = 0.0
-            await answer.write(b": beat\n\n")
+            sent, silent_s = digest, 0.0
+            await stream.send("page", seen.fragment.text.encode())
+        elif silent_s >= BEAT_S:
+            silent_s = 0.0
+            await stream.beat()
         await asyncio.sleep(_LOOK_S)
-        beat_s, asked_s = beat_s + _LOOK_S, asked_s + _LOOK_S
-        if asked_s >= _ASK_S:
-            asked_s = 0.0
-            if not await asyncio.to_thread(_is_known, call):
-                return
+        silent_s += _LOOK_S
+        if await stream.ending() is not None:
+            return  # the client asks again, and is told
         try:
             seen = await asyncio.to_thread(_look, call, render, seen)
         except (NotFoundError, Refusal):
-            await answer.write(_event("gone", ""))
+            await stream.send("gone", b"")
             return
-
-
-def _is_known(call: Call) -> bool:
-    """True if the reader's session or token still holds."""
-    shown = shown_by(call.request, call.parts.site)
-    with contextlib.suppress(Refusal):
-        return call.parts.identity.who(shown) == call.who
-    return False
 
 
 def _digest(text: str) -> bytes:
     """A digest of a fragment but for the time in its first line."""
     _, _, rest = text.partition("\n")
     return hashlib.blake2b(rest.encode(), digest_size=16).digest()
-
-
-def _event(kind: str, text: str) -> bytes:
-    data = "".join(f"data: {line}\n" for line in text.split("\n"))
-    return f"event: {kind}\n{data}\n".encode()

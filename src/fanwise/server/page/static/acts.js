@@ -18,7 +18,7 @@ const ACTS = {
   },
   revoke: {
     path: (id) => `tokens/${id}`, method: "DELETE", done: "Revoked.",
-    ask: ["Revoke this token?", "It, its sessions and its streams end at once.", "Revoke the token"],
+    ask: ["Revoke this token?", "It and its sessions end at once, its streams within a minute.", "Revoke the token"],
   },
   fire: { path: (name) => `triggers/${name}/fire`, done: "Fired." },
   "pause-trigger": { path: (name) => `triggers/${name}/pause`, done: "Paused: it decides nothing until it is resumed." },
