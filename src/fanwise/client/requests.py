@@ -57,7 +57,7 @@ def read_address(url: str) -> Address:
 
 
 def is_header(text: str) -> bool:
-    """Whether a text can be sent as a header of a request."""
+    """Return True for a text that a header of a request can carry."""
     return text != "" and text.isascii() and text.isprintable()
 
 
