@@ -141,8 +141,8 @@ class RemoteStore:
     ) -> str:
         """Start a run of a workflow of the server's project, and return its id.
 
-        However often the call is made again with the same `idempotency_key`, for example since
-        its answer got lost, there is one run. A run that the workflow's `dedupe` makes needless is
+        However often it is asked for with the same `idempotency_key`, for example since an answer
+        got lost, there is one run. A run that the workflow's `dedupe` makes needless is
         not made either, and the id is that of the earlier one. Raises `ParameterError`,
         `RunExistsError` if `run_id` is taken, and `QueueFullError`.
         """
