@@ -85,6 +85,8 @@ def table(
         if room is None:
             return [_GAP.join(parts).rstrip()]
         start = _GAP.join(parts[:-1])
+        if not cells[-1]:
+            return [start.rstrip()]
         if room < _MIN_TEXT and cell_len(cells[-1]) > room:
             below = wrap(cells[-1], max(_MIN_TEXT, (width or 0) - len(_INDENT)))
             return [start.rstrip(), *(f"{_INDENT}{each}" for each in below)]
