@@ -331,7 +331,7 @@ progress = Table(
     clustered=True,
 )
 
-# A number that grows with each change of a run, for those who watch runs.
+# A number that grows with each change of a run that adds no event, for those who watch runs.
 heads = Table("heads", {"run_no": _NUMBER, "seq": _NUMBER}, key=("run_no",))
 
 payloads = Table(

@@ -26,6 +26,7 @@ from fanwise.model import (
 )
 from fanwise.shapes import MESSAGE_LENGTH, Parts, agreed, shown, split
 from fanwise.stores import statements
+from fanwise.stores.database import Insert
 from fanwise.stores.rows import Row, Rows, SqlValue
 
 TileKey: TypeAlias = tuple[int, int, int, str]
@@ -130,19 +131,22 @@ class Along:
 
 
 def _changed_runs(written: Rows, tiles: Iterable[TileKey]) -> set[int]:
-    """The numbers of the runs of which a commit writes anything."""
+    """The runs of which a commit writes anything, but no event, which moves their heads as well."""
     runs = {each.run_no for each in written.discards} | {key[0] for key in tiles}
     for insert, values in (
         (statements.INSERT_RUNS, written.runs),
         (statements.INSERT_TASKS, written.tasks),
         (statements.INSERT_SHORT_TASKS, written.short_tasks),
-        (statements.INSERT_EVENTS, written.events),
         (statements.INSERT_LOGS, written.logs),
         (statements.INSERT_SLEEPS, written.sleeps),
         (statements.INSERT_PROGRESS, written.progress),
     ):
-        runs.update([int(str(run_no)) for run_no in values[:: len(insert.columns)]])
-    return runs
+        runs.update(_runs_of(insert, values))
+    return runs - _runs_of(statements.INSERT_EVENTS, written.events)
+
+
+def _runs_of(insert: Insert, values: Sequence[SqlValue]) -> set[int]:
+    return {int(str(run_no)) for run_no in values[:: len(insert.columns)]}
 
 
 class KindRows:

@@ -59,6 +59,14 @@ NEWEST_RUN = "SELECT coalesce(max(run_no), 0) FROM runs"
 
 
 def heads_of(run_nos: Collection[int]) -> Statement:
-    """The heads of runs that have one."""
+    """The numbers of changes of runs: of their events, and of those without an event.
+
+    A step is a commit with an event, and needs no page of the table `heads`.
+    """
     numbers = ", ".join([str(int(run_no)) for run_no in run_nos])
-    return f"SELECT run_no, seq FROM heads WHERE run_no IN ({numbers})"
+    others = "SELECT seq FROM heads WHERE heads.run_no = runs.run_no"
+    events = "SELECT seq FROM events WHERE events.run_no = runs.run_no ORDER BY seq DESC LIMIT 1"
+    return (
+        f"SELECT run_no, coalesce(({others}), 0) + coalesce(({events}), 0)"
+        f" FROM runs WHERE run_no IN ({numbers})"
+    )
