@@ -26,12 +26,14 @@ COMPILE  := $(LOCK)/bin/uv pip compile --quiet --no-config --universal --python-
 demo: $(READY)
 	$(BIN)/fanwise demo
 
+# Three processes for two cores: tests spend a third of their time waiting, for processes, servers and
+# disks.
 test: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 # The pure folders, by examples, and the gates: in seconds.
 quick: $(DEV)
@@ -44,7 +46,7 @@ test-newest:
 	$(NEWEST)/bin/python $(INSTALL) --upgrade pip
 	$(NEWEST)/bin/python $(INSTALL) --editable . --group dev --group build
 	$(NEWEST)/bin/python -m pip list
-	$(NEWEST)/bin/python -m pytest -n 2 --dist worksteal
+	$(NEWEST)/bin/python -m pytest -n 3 --dist worksteal
 
 # Builds the committed state, installs each file of it in an empty environment, and runs the demos.
 release-check: $(READY)

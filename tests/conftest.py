@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
 
+import hypothesis
 import pytest
 import typer.main
 
@@ -19,6 +20,10 @@ from fanwise.stores.urls import parse
 # Under nohup a process ignores Ctrl-C, and so do those that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No property is a timed test.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 pytest.register_assert_rewrite(
     "fanwise.testing.executor_contract",

@@ -90,6 +90,7 @@ CODES = {
     "RunOverError": "run-over",
     "QueueFullError": "queue-full",
     "RunRepeatedError": "run-repeated",
+    "ServerError": "bad-server",
     "SignatureError": "bad-signature",
     "SourceChangedError": "source-changed",
     "StoreError": "bad-store",

@@ -29,6 +29,7 @@ _GROUPS = {
         "Item",
         "Log",
     ],
+    "Runs of a server": ["connect", "RemoteStore"],
     "Results": [
         "Run",
         "TaskSummary",

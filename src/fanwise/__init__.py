@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fanwise import kv
     from fanwise.actions.decorator import action
     from fanwise.catalog import ActionContext
+    from fanwise.client import RemoteStore, connect
     from fanwise.context import ItemContext, WorkflowContext
     from fanwise.engine import Engine
     from fanwise.engine.handle import RunHandle
@@ -58,6 +59,7 @@ _HOMES = {
     "Limits": "fanwise.model",
     "Log": "fanwise.run_store",
     "Observer": "fanwise.ports.observer",
+    "RemoteStore": "fanwise.client",
     "Run": "fanwise.model",
     "RunDetails": "fanwise.run_store",
     "RunHandle": "fanwise.engine.handle",
@@ -75,6 +77,7 @@ _HOMES = {
     "aretry": "fanwise.runs",
     "arun": "fanwise.runs",
     "cancel": "fanwise.runs",
+    "connect": "fanwise.client",
     "emit": "fanwise.runs",
     "load_plan": "fanwise.wiring",
     "open_engine": "fanwise.wiring",
@@ -101,6 +104,7 @@ __all__ = [
     "Limits",
     "Log",
     "Observer",
+    "RemoteStore",
     "Run",
     "RunDetails",
     "RunHandle",
@@ -118,6 +122,7 @@ __all__ = [
     "aretry",
     "arun",
     "cancel",
+    "connect",
     "emit",
     "kv",
     "load_plan",

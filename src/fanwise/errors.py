@@ -32,6 +32,7 @@ secrets.
     |   |-- RecordRefusedError  the store refuses one record and would take others
     |   |-- StoreUnusableError  the store is gone, another one or damaged, so waiting doesn't help
     |   `-- LeaseLostError      another process drives the run by now
+    |-- ServerError           a server can't be reached, or refuses a request
     |-- SignatureError        a webhook's request isn't signed as it has to be
     |-- FrozenError           something tried to change a shared value (also a `TypeError`)
     |-- TemplateSyntaxError   a template's text can't be compiled
@@ -319,6 +320,23 @@ class LeaseLostError(StoreError):
     def __init__(self, message: object, *, run_no: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.run_no = run_no
+
+
+class ServerError(FanwiseError):
+    """A server can't be reached, or refuses a request.
+
+    `reason` is the code of the refusal, `unreachable`, or `foreign` for an answer that isn't one of
+    a server of this version. `status` is that of the answer, or None.
+    """
+
+    code = "bad-server"
+
+    def __init__(
+        self, message: object, *, reason: str, status: int | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+        self.status = status
 
 
 class SignatureError(FanwiseError):

@@ -158,17 +158,7 @@ class RunStore:
         require_list("tags", given, '"tag"')
         if workflow is not None:
             require_text("workflow", workflow)
-        if isinstance(since, bool) or not isinstance(since, datetime | float | int | None):
-            raise UsageError(
-                f"`since` takes a time or seconds since the epoch, not {type(since).__name__}.",
-                hint="Give a datetime with a zone, as of datetime.now(UTC) - timedelta(days=1).",
-            )
-        return self._runs(
-            _status(status),
-            workflow,
-            since.timestamp() if isinstance(since, datetime) else since,
-            given,
-        )
+        return self._runs(status_of(status), workflow, moment_of(since), given)
 
     def get(self, run_id: str) -> RunDetails:
         """The run with this id."""
@@ -208,7 +198,7 @@ class RunStore:
         """
         require_seconds("slower_s", slower_s)
         visit = self._find_items(run_id, task)
-        return self._items(visit, _status(status), error, label, slower_s)
+        return self._items(visit, status_of(status), error, label, slower_s)
 
     def outputs(self, run_id: str, task: str) -> Iterator[tuple[int, Json]]:
         """Index and output of each item that succeeded in a task's last visit, in their order.
@@ -352,7 +342,18 @@ class RunStore:
         )
 
 
-def _status(status: Status | str | None) -> Status | None:
+def moment_of(since: datetime | float | None) -> float | None:
+    """Return a time in seconds since the epoch. Raises `UsageError` for another type."""
+    if isinstance(since, bool) or not isinstance(since, datetime | float | int | None):
+        raise UsageError(
+            f"`since` takes a time or seconds since the epoch, not {type(since).__name__}.",
+            hint="Give a datetime with a zone, as of datetime.now(UTC) - timedelta(days=1).",
+        )
+    return since.timestamp() if isinstance(since, datetime) else since
+
+
+def status_of(status: Status | str | None) -> Status | None:
+    """Return a status that is given by its name. Raises `UsageError` for an unknown one."""
     try:
         return None if status is None else Status(status)
     except ValueError:

@@ -146,9 +146,10 @@ def test_the_demos_can_serve_themselves(folder):
         told, left = [], {"monitor", "logs", "notify"}
         for line in process.stderr:
             told.append(line)
-            if done := re.match(r"(\w+)-\S+  has succeeded", line):
+            done = re.match(r"(\w+)-\S+  has succeeded", line)
+            if done and left:
                 left.discard(done[1])
-                if not left:
+                if not left:  # once: a second signal would cut all off
                     process.send_signal(signal.SIGTERM)
         assert process.wait() == 0, told
     store = re.search(r"--store (\S+)", "".join(told))

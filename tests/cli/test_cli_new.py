@@ -45,6 +45,13 @@ def test_a_new_project_is_free_of_problems_and_warnings(fanwise, folder: Path):
     assert Draft202012Validator(schema).is_valid(yaml.safe_load(text))
 
 
+def test_the_store_of_a_new_project_is_for_no_version_control(fanwise, folder: Path):
+    """Its folder says so itself, in a new folder as in the current one."""
+    for name, place in (("words", folder / "words"), (".", folder)):
+        assert fanwise("new", name).status == 0
+        assert (place / ".fanwise" / ".gitignore").read_text() == "*\n"
+
+
 def test_the_tests_of_a_new_project_pass(fanwise, folder: Path):
     """As its README says, in a process of their own."""
     fanwise("new", "words")
@@ -62,7 +69,8 @@ def test_the_tests_of_a_new_project_pass(fanwise, folder: Path):
 def test_the_project_has_its_name_and_the_readme_only_commands_that_exist(fanwise, folder: Path):
     """Nothing of the templates' own name is left."""
     fanwise("new", "words")
-    texts = {file.name: file.read_text() for file in (folder / "words").iterdir()}
+    files = [file for file in (folder / "words").iterdir() if file.is_file()]
+    texts = {file.name: file.read_text() for file in files}
     assert not any("my_project" in text for text in texts.values())
     assert texts["README.md"].startswith("# words\n")
     known = {command.callback.__name__ for command in app.registered_commands if command.callback}

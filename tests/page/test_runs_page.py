@@ -76,7 +76,7 @@ def test_texts_of_others_are_texts(visitor: Visitor) -> None:
     """Markup in an error or a log is shown as it is, and does nothing."""
     for path in ("runs", "runs/broke", "runs/broke/logs"):
         visitor.open(path)
-        assert HOSTILE in visitor.text(), path
+        expect(visitor.page.locator("body")).to_contain_text(HOSTILE)
         assert visitor.find("img").count() == 0
 
 

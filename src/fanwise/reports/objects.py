@@ -15,6 +15,7 @@ from fanwise.model import (
     EngineRecord,
     ErrorInfo,
     FailedAttempt,
+    ItemCounts,
     ItemOutcome,
     KvEntry,
     LogEntry,
@@ -234,6 +235,17 @@ def step_object(step: VisitRecord, run_status: str) -> JsonObject:
         "output": None if step.output is None else thaw(decode(step.output)),
         "error": error_object(step.error),
     }
+
+
+def counts_object(items: ItemCounts) -> JsonObject:
+    """Return the counts of a visit's items."""
+    counts: JsonObject = {
+        "total": items.total,
+        "done": items.succeeded + items.failed,
+        "succeeded": items.succeeded,
+        "failed": items.failed,
+    }
+    return counts if items.bad_records is None else counts | {"bad_records": items.bad_records}
 
 
 def item_object(item: ItemOutcome) -> dict[str, object]:

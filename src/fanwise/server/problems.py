@@ -37,7 +37,8 @@ class PlacedProblem(msgspec.Struct, frozen=True, kw_only=True):
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A request that wasn't carried out: its status, a code for programs, the cause and the remedy.
 
-    `problems` are those of a workflow's file.
+    `problems` are those of a workflow's file. `facts` name what an error is about: the `run_id`,
+    and the `status`, the `task` or the `path` that it has.
     """
 
     status: int
@@ -46,6 +47,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str
     hint: str = ""
     problems: tuple[PlacedProblem, ...] = ()
+    facts: Mapping[str, str] = {}
     type: str = "about:blank"
     request_id: str = ""
 
@@ -116,7 +118,13 @@ def problem_of(error: FanwiseError) -> Problem:
         detail="The workflow has problems." if is_listed else error.message,
         hint=error.hint,
         problems=_placed(error) if isinstance(error, DefinitionError) else (),
+        facts=_facts(error) if isinstance(error, NotFoundError | ConflictError) else {},
     )
+
+
+def _facts(error: FanwiseError) -> Mapping[str, str]:
+    told = {name: value for name, value in vars(error).items() if isinstance(value, str)}
+    return {name: value for name, value in told.items() if name not in ("message", "hint")}
 
 
 def _placed(error: DefinitionError) -> tuple[PlacedProblem, ...]:

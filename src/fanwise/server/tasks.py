@@ -10,7 +10,7 @@ from fanwise.errors import RunNotFoundError, TaskNotFoundError, UsageError
 from fanwise.model import Role, VisitRecord
 from fanwise.reports.kinds import digest_items
 from fanwise.reports.lookup import find_steps
-from fanwise.reports.objects import step_object
+from fanwise.reports.objects import counts_object, step_object
 from fanwise.server.finding import fan_out_of, run_of, visit_of
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import JSON, Answer, Call, Fields, Route, json_answer
@@ -19,21 +19,28 @@ from fanwise.server.views import KindList, VisitList, VisitView
 from fanwise.values import JsonObject
 
 
-class WithinQuery(Fields, frozen=True, kw_only=True):
-    """The path of a task or item that called a workflow, `check[17]`; without, the run itself."""
+class VisitsQuery(Fields, frozen=True, kw_only=True):
+    """The path of a task or item that called a workflow, `check[17]`; without, the run itself.
+
+    With `outputs` visits have their outputs.
+    """
 
     within: str = ""
+    outputs: bool = False
 
 
 def list_visits(call: Call) -> Answer:
-    """List the visits of a run's tasks in the order of their starts, without their outputs.
+    """List the visits of a run's tasks in the order of their starts.
 
-    With `within` they are those of a workflow that was called there.
+    With `within` they are those of a workflow that was called there, and with `outputs` each has
+    its output.
     """
-    run, within = run_of(call), call.query(WithinQuery).within
+    run, query = run_of(call), call.query(VisitsQuery)
+    within = query.within
     store, status = call.parts.store, call.parts.runs.status(run)
     visits = find_steps(store, run, within) if within else store.tasks(run.run_no)
-    return json_answer({"visits": [_visit(each, status) for each in visits]})
+    shown = [_visit(each, status, has_output=query.outputs) for each in visits]
+    return json_answer({"visits": shown})
 
 
 def get_visit(call: Call) -> Answer:
@@ -63,10 +70,13 @@ def get_kinds(call: Call) -> Answer:
     return json_answer(found._asdict())
 
 
-def _visit(visit: VisitRecord, run_status: str) -> JsonObject:
-    shown = step_object(msgspec.structs.replace(visit, output=None), run_status)
-    del shown["output"]
-    return shown | {"has_items": visit.has_items}
+def _visit(visit: VisitRecord, run_status: str, *, has_output: bool = False) -> JsonObject:
+    kept = visit if has_output else msgspec.structs.replace(visit, output=None)
+    shown = step_object(kept, run_status)
+    if not has_output:
+        del shown["output"]
+    items = None if visit.items is None else counts_object(visit.items)
+    return shown | {"has_items": visit.has_items, "items": items}
 
 
 _ERRORS: Final = (RunNotFoundError, TaskNotFoundError)
@@ -77,7 +87,7 @@ ROUTES: Final = (
         path="/api/v1/runs/{run_id}/tasks",
         handler=list_visits,
         role=Role.READ,
-        query=WithinQuery,
+        query=VisitsQuery,
         answer=VisitList,
         errors=_ERRORS,
     ),

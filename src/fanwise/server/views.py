@@ -162,7 +162,10 @@ class FailedAttemptView(View, frozen=True, kw_only=True):
 
 
 class VisitView(View, frozen=True, kw_only=True):
-    """A visit of a task, counted from 1. Its path has the tasks and items above it."""
+    """A visit of a task, counted from 1. Its path has the tasks and items above it.
+
+    `items` counts those of a visit that is over; `output` is there if it was asked for.
+    """
 
     path: str
     visit: int
@@ -173,6 +176,8 @@ class VisitView(View, frozen=True, kw_only=True):
     earlier: list[FailedAttemptView]
     error: ErrorView | None
     has_items: bool
+    items: ItemCounts | None
+    output: object | msgspec.UnsetType = msgspec.UNSET
 
 
 class VisitList(View, frozen=True, kw_only=True):

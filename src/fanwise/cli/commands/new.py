@@ -19,6 +19,7 @@ from fanwise.reports.plain import clean
 _TEMPLATES = Path(__file__).parent / "new_project"
 _FILES = ("workflow.yaml", "actions.py", "test_workflow.py", "fanwise.yaml", "README.md")
 _SCHEMA = "fanwise.schema.json"
+_IGNORED = {".fanwise/.gitignore": "*\n"}  # the folder of the store is for no version control
 _NAME_IN_TEMPLATES = "my_project"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 
@@ -69,7 +70,7 @@ def _contents(name: str) -> dict[str, str]:
         file: (_TEMPLATES / file).read_text(encoding="utf-8").replace(_NAME_IN_TEMPLATES, name)
         for file in _FILES
     }
-    return texts | {_SCHEMA: f"{as_json(workflow_json_schema(), pretty=True)}\n"}
+    return texts | {_SCHEMA: f"{as_json(workflow_json_schema(), pretty=True)}\n"} | _IGNORED
 
 
 def _write_here(contents: dict[str, str]) -> None:
@@ -80,8 +81,7 @@ def _write_here(contents: dict[str, str]) -> None:
             hint="Move it away, or name a new folder: fanwise new NAME",
         )
     try:
-        for file, text in contents.items():
-            Path(file).write_text(text, encoding="utf-8")
+        _write_files(Path(), contents)
     except OSError as error:
         raise _unwritable(Path(), error) from None
 
@@ -97,8 +97,7 @@ def _write(folder: Path, contents: dict[str, str]) -> None:
     """Write files into a folder that isn't there yet. Raises `UsageError` if it can't be made."""
     try:
         folder.mkdir()
-        for file, text in contents.items():
-            (folder / file).write_text(text, encoding="utf-8")
+        _write_files(folder, contents)
     except FileExistsError:
         raise UsageError(
             f"{folder}  is there already, and nothing of it is overwritten.",
@@ -106,3 +105,10 @@ def _write(folder: Path, contents: dict[str, str]) -> None:
         ) from None
     except OSError as error:
         raise _unwritable(folder, error) from None
+
+
+def _write_files(folder: Path, contents: dict[str, str]) -> None:
+    for file, text in contents.items():
+        path = folder / file
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.write_text(text, encoding="utf-8")

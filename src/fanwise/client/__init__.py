@@ -1,0 +1,8 @@
+"""The client of a server: its runs from Python code on another machine.
+
+It asks the API of `fanwise serve`. It opens no store, and runs nothing itself.
+"""
+
+from fanwise.client.remote import RemoteStore, connect
+
+__all__ = ["RemoteStore", "connect"]
