@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
-from fanwise.model import FireStatus, Status
+from fanwise.model import FireStatus, Role, Status
+from fanwise.server.token_making import new_token_text
 from fanwise.stores import Store, open_store
 
 SERVE = [sys.executable, "-m", "fanwise", "serve", "--port", "0"]
@@ -142,6 +143,49 @@ def test_http_is_answered_beside_the_clock(folder: Path) -> None:
         url = said(process, r"at (http://127\.0\.0\.1:\d+);")
         with pytest.raises(HTTPError, match="401"):
             urlopen(f"{url}/api/v1/version")
+
+
+BLOCKS = """\
+import os
+
+import fanwise
+
+
+@fanwise.action("site.block")
+async def block() -> None:
+    with open("held") as held:  # it holds up the whole loop of its process
+        held.read()
+
+
+@fanwise.action("site.exit")
+def leave() -> None:
+    os._exit(3)
+"""
+
+
+def test_an_action_that_blocks_or_exits_holds_no_answer_up(fanwise, folder: Path, write) -> None:
+    """Actions run in other processes than the one that answers, which goes on and tells of it."""
+    task = "name: {0}\ntasks: [{{name: a, action: site.{0}}}]\n"
+    write(**{"tick.yaml": task.format("block"), "leave.yaml": task.format("exit")})
+    write(**{"actions.py": BLOCKS})
+    os.mkfifo("held")
+    blocked = fanwise("submit", "tick.yaml").out.strip()
+    with store() as opened:
+        token = str(new_token_text(opened, "reader", Role.READ))
+
+    def status_of(run_id: str) -> str:
+        asked = Request(f"{url}/api/v1/runs/{run_id}", headers={"Authorization": f"Bearer {token}"})
+        return str(json.load(urlopen(asked, timeout=30))["status"])
+
+    with serving() as process:
+        url = said(process, r"at (http://127\.0\.0\.1:\d+);")
+        with (folder / "held").open("w"):  # once the action has come to read it
+            assert status_of(blocked) == "running"
+        assert said(process, r"(\S+)  has succeeded") == blocked
+        left = fanwise("submit", "leave.yaml").out.strip()
+        said(process, r"(with status 3)")
+        assert status_of(left) in ("running", "interrupted", "failed")
+        assert status_of(blocked) == "succeeded"
 
 
 def test_lines_in_json_tell_the_way_of_a_run(folder: Path) -> None:

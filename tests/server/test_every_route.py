@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
 
 import pytest
 
 from fanwise.model import Role
+from fanwise.packs.modules import PackFolder
+from fanwise.server.events import TopicsQuery
 from fanwise.server.page.table import PAGES
 from fanwise.server.routes import Route
 from fanwise.server.table import TABLE
-from tests.server.served import Served
+from tests.server.served import Served, serving
 
 NAMED = {f"{route.method} {route.path}": route for route in TABLE}
 GUARDED = [name for name, route in NAMED.items() if not route.is_open]
@@ -67,3 +71,55 @@ def test_a_route_is_closed_to_lower_roles(served: Served, name: str) -> None:
         reply = served.ask(path_of(route), method=route.method, token=role)
         assert (reply.status == 403) != role.covers(route.role or Role.ADMIN), role
         assert reply.status not in (401, 500)
+
+
+FLOW = """\
+name: one
+on: {hand: {schedule: 1h}}
+tasks: [{name: a, action: site.act}]
+"""
+PACK = """\
+import fanwise
+
+
+@fanwise.action("site.act")
+def act() -> int:
+    return 1
+"""
+NAMES = {"run_id": "mine", "name": "one", "task": "a", "path": "a"}
+
+
+def test_no_request_imports_the_code_of_authors(tmp_path: Path) -> None:
+    """The process that answers knows actions by name; those that run them are others."""
+    (tmp_path / "one.yaml").write_text(FLOW)
+    (tmp_path / "actions.py").write_text(PACK)
+    with serving(tmp_path) as served:
+        start = {"workflow": "one"}
+        assert served.post("/api/v1/runs/check", start).status == 200
+        assert served.post("/api/v1/runs", {**start, "run_id": "mine"}).status == 202
+        assert served.ask("/api/v1/runs/mine").json["status"] == "pending"
+        answered = {
+            route.path: served.ask(re.sub(r"\{(\w+)[^}]*\}", _named, route.path)).status
+            for route in TABLE
+            if route.method == "GET" and route.query is not TopicsQuery
+        }
+        assert answered["/page/workflows/{name}"] == 200
+        for order in ("cancel", "retry"):
+            assert served.post(f"/api/v1/runs/mine/{order}", {}).status == 202, order
+        assert imported_from(tmp_path) == []
+    PackFolder(tmp_path).load("actions")
+    assert len(imported_from(tmp_path)) == 2, "the folder and its file, as an import would leave"
+
+
+def _named(part: re.Match[str]) -> str:
+    return NAMES.get(part[1], "1")
+
+
+def imported_from(folder: Path) -> list[str]:
+    """The modules of this process that come from a folder."""
+    return [
+        name
+        for name, module in list(sys.modules.items())
+        for place in [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+        if place is not None and Path(place).is_relative_to(folder)
+    ]
