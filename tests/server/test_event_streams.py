@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from typing import Any, NoReturn
@@ -30,14 +31,21 @@ MOST_BEATS = 40
 both = pytest.mark.parametrize("path", [EVENTS, PAGE], ids=["events", "page"])
 
 
+def asked(
+    stack: ExitStack, served: Served, path: str, headers: Mapping[str, str]
+) -> http.client.HTTPResponse:
+    """What is answered, on a connection that is open until the end of the block."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
+    stack.enter_context(closing(connection))
+    connection.request("GET", path, headers={"Accept": "text/event-stream", **headers})
+    return stack.enter_context(connection.getresponse())
+
+
 def streaming(
     stack: ExitStack, served: Served, path: str, headers: Mapping[str, str]
 ) -> http.client.HTTPResponse:
     """A stream that is open until the end of the block."""
-    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
-    stack.enter_context(closing(connection))
-    connection.request("GET", path, headers={"Accept": "text/event-stream", **headers})
-    response = stack.enter_context(connection.getresponse())
+    response = asked(stack, served, path, headers)
     assert response.status == 200, response.read()
     return response
 
@@ -152,6 +160,22 @@ def test_a_session_has_ten_streams_and_no_more(served: Served) -> None:
             assert (reply.status, reply.code) == (429, "too-many")
         streaming(stack, served, PAGE, other)
         assert served.ask(PAGE, token=None, headers=one).status == 200
+
+
+def test_a_client_that_has_gone_makes_room(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nothing is to be sent that would show that it has gone."""
+    monkeypatch.setattr(event_streams, "_LOOK_S", 0.01)
+    one = session(served, served.tokens["read"])
+    with ExitStack() as stack:
+        for _ in range(10):
+            streaming(stack, served, EVENTS, one)
+    shown = {"Accept": "text/event-stream", **one}
+    with ExitStack() as stack:
+        for _ in range(10):
+            until = time.monotonic() + 10
+            while (status := asked(stack, served, EVENTS, shown).status) == 429:
+                assert time.monotonic() < until
+            assert status == 200
 
 
 def test_a_token_has_fifty_streams_and_all_have_five_hundred() -> None:

@@ -7,7 +7,7 @@ streams end. A client that takes nothing is cut off, so no stream stands still w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -27,6 +27,9 @@ _ASK_S: Final = 30.0
 
 _TAKE_S: Final = 10.0
 """The time that a client has to take an event."""
+
+_LOOK_S: Final = 1.0
+"""The time after which a client that has gone is missed, and its stream isn't counted any more."""
 
 _First = TypeVar("_First")
 
@@ -81,7 +84,7 @@ class EventStream:
 async def open_stream(
     call: Call,
     read: Callable[[], _First],
-    follow: Callable[[EventStream, _First], Awaitable[None]],
+    follow: Callable[[EventStream, _First], Coroutine[None, None, None]],
 ) -> web.StreamResponse:
     """Open a stream, in which `follow` sends events until it returns or the client has gone.
 
@@ -93,13 +96,26 @@ async def open_stream(
         stream = EventStream(call)
         await stream.response.prepare(call.request)
         try:
-            await follow(stream, first)
+            await _while_there(call.request, follow(stream, first))
         except TimeoutError:
             if call.request.transport is not None:
                 call.request.transport.abort()
         except (ConnectionError, FanwiseError):
             pass  # the client has gone, or asks again and is told
         return stream.response
+
+
+async def _while_there(request: web.Request, following: Coroutine[None, None, None]) -> None:
+    """Follow until that returns, or the client has gone; raise what it raises."""
+    follower = asyncio.create_task(following)
+    try:
+        while not follower.done() and request.transport is not None:
+            await asyncio.wait([follower], timeout=_LOOK_S)
+        if follower.done():
+            follower.result()
+    finally:
+        follower.cancel()
+        await asyncio.wait([follower])
 
 
 def _session_of(call: Call) -> str:
