@@ -128,6 +128,9 @@ def test_a_run_is_told_with_its_tasks(served: Served) -> None:
     }
     assert "output" not in run["tasks"]["report"]
     assert run["driver"] is None
+    assert run["timing"] is None
+    timed = decoded(served.ask("/api/v1/runs/first?timing=true"), views.RunView)["timing"]
+    assert set(timed["tasks"]) <= set(run["tasks"])
     for path in ("", "/definition", "/tasks", "/logs", "/events", "/export", "/tasks/check/items"):
         assert b"hunter2-canary" not in served.ask(f"/api/v1/runs/first{path}").body
 

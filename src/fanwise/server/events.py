@@ -28,7 +28,7 @@ MOST_TOPICS: Final = 20
 _LISTED: Final = 50
 _LEAST_S: Final = 0.25
 _RETRY_S: Final = 2
-_HEAVY: Final = ("output", "parameters", "timing")
+_HEAVY: Final = ("output", "parameters")
 
 
 class TopicsQuery(Fields, frozen=True, kw_only=True):

@@ -58,6 +58,12 @@ class RunsQuery(RunConditions, frozen=True, kw_only=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
 
 
+class RunQuery(Fields, frozen=True, kw_only=True):
+    """With `timing` the run tells where its time went; its longest items are looked for then."""
+
+    timing: bool = False
+
+
 def list_runs(call: Call) -> Answer:
     """List runs, the newest first."""
     query = call.query(RunsQuery)
@@ -84,16 +90,16 @@ def count_runs(call: Call) -> Answer:
 
 def get_run(call: Call) -> Answer:
     """Tell how a run stands, with its tasks and without their outputs."""
-    return json_answer(run_view(call, run_of(call)))
+    return json_answer(run_view(call, run_of(call), times=call.query(RunQuery).timing))
 
 
-def run_view(call: Call, run: RunRecord) -> JsonObject:
-    """Return a run as it stands; see `RunView`."""
+def run_view(call: Call, run: RunRecord, *, times: bool = False) -> JsonObject:
+    """Return a run as it stands, with `times` where its time went; see `RunView`."""
     parts = call.parts
     definition = definition_of(call, run)
     names = () if definition is None else task_names(definition)
     seen = overview(parts.runs, run, names, parts.clock.now())
-    timing = time_of(parts.runs, seen, definition)
+    timing = time_of(parts.runs, seen, definition) if times else None
     waits = parts.store.waits_open(run_no=run.run_no, limit=_MOST_WAITS)
     driver = seen.driver
     return run_object(seen, has_outputs=False) | {
@@ -182,6 +188,7 @@ ROUTES: Final = (
         path="/api/v1/runs/{run_id}",
         handler=get_run,
         role=Role.READ,
+        query=RunQuery,
         answer=RunView,
         errors=(RunNotFoundError,),
     ),
