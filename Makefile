@@ -58,7 +58,7 @@ release-check: $(READY)
 	for file in dist/*; do \
 	    $(PYTHON) -m venv --clear build/empty && \
 	    build/empty/bin/python $(INSTALL) $$file && \
-	    (cd build/empty && bin/fanwise demo) || exit 1; \
+	    (cd build/empty && XDG_DATA_HOME=$$PWD bin/fanwise demo) || exit 1; \
 	done
 
 # Writes the newest versions that pyproject.toml allows into the lock files, for every platform.
