@@ -243,18 +243,24 @@ def _timed(
 ) -> tuple[Sequence[Spell], Mapping[int, ItemProgress]]:
     """The times of visits, and the progress of those with items."""
     from fanwise.reports.progress import item_progress
-    from fanwise.reports.timing import spells
 
-    if (sessions := seen.sessions) is None:
-        return [], {}
-    found = spells(records, visits, sessions, sessions.parts[-1][1])
+    found = _spells(records, seen, visits)
     progress = {visit.visit_no: item_progress(records, visit) for visit in visits}
     return found, {number: items for number, items in progress.items() if items is not None}
 
 
+def _spells(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> Sequence[Spell]:
+    """The times of visits; none for a run that was never driven."""
+    from fanwise.reports.timing import spells
+
+    if (sessions := seen.sessions) is None:
+        return []
+    return spells(records, visits, sessions, sessions.parts[-1][1])
+
+
 def _spans(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> Mapping[int, float]:
     """The seconds for which visits were driven, by their numbers."""
-    return {spell.visit.visit_no: spell.span_s for spell in _timed(records, seen, visits)[0]}
+    return {spell.visit.visit_no: spell.span_s for spell in _spells(records, seen, visits)}
 
 
 def _timeline(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> list[str]:
