@@ -90,15 +90,20 @@ def time_of(runs: Runs, seen: Overview, definition: WorkflowDefinition | None) -
     return run_time(seen.sums, seen.spells, seen.sessions, before)
 
 
+def spells_of(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> Sequence[Spell]:
+    """The times of visits of a run, such as steps of a child; none if it was never driven."""
+    if (sessions := seen.sessions) is None:
+        return []
+    return spells(records, visits, sessions, sessions.parts[-1][1])
+
+
 def timed(
     records: Records, seen: Overview, visits: Sequence[VisitRecord]
 ) -> tuple[Sequence[Spell], Mapping[int, ItemProgress]]:
-    """The times of visits of a run, such as steps of a child, and the progress of their items."""
-    if (sessions := seen.sessions) is None:
-        return [], {}
-    found = spells(records, visits, sessions, sessions.parts[-1][1])
+    """The times of visits of a run, with the progress of those that have items."""
     progress = {visit.visit_no: item_progress(records, visit) for visit in visits}
-    return found, {number: items for number, items in progress.items() if items is not None}
+    known = {number: items for number, items in progress.items() if items is not None}
+    return spells_of(records, seen, visits), known
 
 
 def _until(

@@ -239,9 +239,9 @@ def _picture(
 
 def _spans(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> Mapping[int, float]:
     """The seconds for which visits were driven, by their numbers."""
-    from fanwise.reports.overview import timed
+    from fanwise.reports.overview import spells_of
 
-    return {spell.visit.visit_no: spell.span_s for spell in timed(records, seen, visits)[0]}
+    return {spell.visit.visit_no: spell.span_s for spell in spells_of(records, seen, visits)}
 
 
 def _timeline(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> list[str]:
