@@ -6,6 +6,7 @@ from typing import Final
 
 from fanwise.server import (
     asking,
+    bulk,
     comparing,
     control,
     engines,
@@ -31,6 +32,7 @@ from fanwise.server.routes import Route
 TABLE: Final[tuple[Route, ...]] = (
     *runs.ROUTES,
     *control.ROUTES,
+    *bulk.ROUTES,
     *tasks.ROUTES,
     *tiles.ROUTES,
     *items.ROUTES,
