@@ -80,7 +80,7 @@ def view(call: Call) -> Shown:
         else find_cause(call.parts.store, run.run_no, path, visit.error),
         **(_items(call, run, visit, query, items) if visit.has_items else {}),
     }
-    return Shown(title=f"{path} of {run.id}", values=values, live="", run_no=run.run_no)
+    return Shown.of_run(f"{path} of {run.id}", run, values)
 
 
 def _items(
