@@ -11,7 +11,7 @@ import pytest
 import fanwise
 from fanwise.model import OrderKind, Role
 from fanwise.server import run_views
-from fanwise.server.bulk import Bulk, Bulks
+from fanwise.server.bulk_changes import Bulk, Bulks
 from fanwise.server.problems import Refusal
 from fanwise.server.token_making import new_token_text
 from tests.server.served import Served, decoded, serving

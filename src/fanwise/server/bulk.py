@@ -7,8 +7,6 @@ remembers how far each request has come until it stops, which also ends those th
 from __future__ import annotations
 
 import logging
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Annotated, Final
@@ -18,6 +16,7 @@ import msgspec
 from fanwise.errors import FanwiseError, StoreError
 from fanwise.model import AuditEntry, Role
 from fanwise.reports.listing import find_runs
+from fanwise.server.bulk_changes import Bulk
 from fanwise.server.control import (
     RetryRun,
     cancel_run,
@@ -31,14 +30,10 @@ from fanwise.server.problems import Problem, Refusal, problem_of
 from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
 from fanwise.server.run_views import BulkChoice, BulkView
 from fanwise.server.runs import RunConditions, filters_of
-from fanwise.wiring import new_token
 
 MOST_RUNS: Final = 10_000
 """The most runs of one request."""
 
-_MOST_AT_ONCE: Final = 4
-_MOST_KEPT: Final = 100
-_MOST_TOLD: Final = 1_000
 _PAGE: Final = 1_000
 _Id = Annotated[str, msgspec.Meta(max_length=200)]
 
@@ -62,51 +57,6 @@ class BulkChange(ChosenRuns, frozen=True, kw_only=True):
 
 
 Change = Callable[[Call, str], None]
-
-
-class Bulk:
-    """A change of many runs in progress. `refused` has the first runs that weren't changed."""
-
-    def __init__(self, token_id: str, action: str, run_ids: tuple[str, ...]) -> None:
-        self.token_id = token_id
-        self.id = new_token(20)
-        self.action = action
-        self.run_ids = run_ids
-        self.done = 0
-        self.refused: list[tuple[str, Problem]] = []
-        self.refusals = 0
-        self.is_over = False
-
-    def refuse(self, run_id: str, problem: Problem) -> None:
-        """Note that a run wasn't changed."""
-        self.refusals += 1
-        if len(self.refused) < _MOST_TOLD:
-            self.refused.append((run_id, problem))
-
-
-class Bulks:
-    """The changes of many runs that a server makes, and the latest that it has made."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[str, Bulk] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def begin(self, bulk: Bulk, work: Callable[[], None]) -> None:
-        """Do the work of a change on a thread of its own. Raises `Refusal` for too many."""
-        with self._lock:
-            if sum(not each.is_over for each in self._known.values()) >= _MOST_AT_ONCE:
-                raise Refusal(429, "too-many", "Other changes of many runs are being made.")
-            self._known[bulk.id] = bulk
-            while len(self._known) > _MOST_KEPT:
-                self._known.popitem(last=False)
-        threading.Thread(target=work, name="fanwise-bulk", daemon=True).start()
-
-    def find(self, bulk_id: str, token_id: str) -> Bulk:
-        """Return a change that a token has asked for. Raises `Refusal`."""
-        found = self._known.get(bulk_id)
-        if found is None or found.token_id != token_id:
-            raise Refusal(404, "not-found", "This server knows no such change of this token.")
-        return found
 
 
 def check(call: Call) -> Answer:
