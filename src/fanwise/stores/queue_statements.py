@@ -96,12 +96,6 @@ COUNT_READY: Final = (
     " ORDER BY queue, turn, run_no LIMIT :most) AS found"
 )
 
-# One more than `most` runs of a workflow that wait. It walks through an index of just these.
-FULL: Final = (
-    f"SELECT 1 FROM runs WHERE workflow = :workflow AND status = '{Status.PENDING.value}'"
-    " ORDER BY run_no LIMIT 1 OFFSET :most"
-)
-
 BEST: Final = (
     f"SELECT {_COLUMNS}, scope, key, most, turn FROM submissions WHERE {_READY} AND queue = :queue"
     f" AND {_ENGINE} IS NULL AND ({_RUN_STATUS} = '{Status.PENDING.value}' OR {_IS_ORDERED})"

@@ -112,6 +112,15 @@ HAS_ROOM: Final = (
     f" coalesce((SELECT most FROM bounds WHERE {_OF_KEY}), 1)"
 )
 
+# One more than `most` runs of a workflow that wait for an engine or, in a process, for a slot. It
+# walks through an index of just the former.
+FULL: Final = (
+    "SELECT 1 FROM (SELECT run_no FROM (SELECT run_no FROM runs WHERE workflow = :workflow"
+    f" AND status = '{Status.PENDING.value}' ORDER BY run_no LIMIT :most + 1) AS pending"
+    " UNION ALL SELECT waiter_no FROM waiters WHERE scope = :workflow"
+    f" AND seen_at > fanwise_now() - {_SEEN_S}) AS found LIMIT 1 OFFSET :most"
+)
+
 # Looking
 
 BOUNDS: Final = "SELECT scope, key, most FROM bounds ORDER BY scope, key"
