@@ -1,4 +1,4 @@
-"""The changes of many runs that a server makes, each on a thread of its own, and has made lately."""
+"""Changes of many runs: those that a server is making, each on a thread, and the latest ones."""
 
 from __future__ import annotations
 
