@@ -12,6 +12,7 @@ from fanwise.server import (
     hooks,
     items,
     logs,
+    reports,
     runs,
     sessions,
     tasks,
@@ -27,6 +28,7 @@ from fanwise.server.page import table as page
 from fanwise.server.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
+    *reports.ROUTES,
     *runs.ROUTES,
     *control.ROUTES,
     *tasks.ROUTES,
