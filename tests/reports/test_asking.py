@@ -64,7 +64,7 @@ def test_who_may_not_see_a_workflow_hears_nothing_of_its_runs(name: str) -> None
     sight = a_sight(lambda workflow: False)
     sent = written(QUESTIONS[name], **GIVEN[name]).decode()
     if "run_id" in GIVEN[name]:
-        with pytest.raises(RunNotFoundError, match='^the store has no run "run-1"'):
+        with pytest.raises(RunNotFoundError, match=r'^the store has no run "run-1"'):
             answered(name, sent, sight)
     elif name in ("engines", "used_limits"):
         with pytest.raises(UsageError, match="the token sees some"):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from fanwise.model import ItemCounts, Run, RunRecord, Status, TaskSummary, VisitRecord
+from fanwise.ports import Records
 from fanwise.reports.lookup import last_visits, names_before, task_names
 from fanwise.reports.ownership import Driver, Runs, visit_status
 from fanwise.reports.progress import ItemProgress, item_progress
@@ -127,6 +128,28 @@ def _overview(
         sessions=sessions,
         times=times,
     )
+
+
+class Steps(NamedTuple):
+    """Visits, with their times and the progress of their items, both by `visit_no`."""
+
+    visits: Sequence[VisitRecord]
+    times: Mapping[int, SpellTimes]
+    progress: Mapping[int, ItemProgress]
+
+    @property
+    def spells(self) -> Sequence[Spell]:
+        """The times of the visits that have started, in their order."""
+        return spells_of(self.visits, self.times)
+
+
+def steps_of(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> Steps:
+    """Visits of a run, such as the steps of a child workflow; without times if none drove it."""
+    progress = {visit.visit_no: item_progress(records, visit) for visit in visits}
+    known = {number: each for number, each in progress.items() if each is not None}
+    if (sessions := seen.sessions) is None:
+        return Steps(visits, {}, known)
+    return Steps(visits, spell_times(records, visits, sessions, sessions.parts[-1][1]), known)
 
 
 def _until(

@@ -41,11 +41,11 @@ from fanwise.reports.lookup import (
     tree,
 )
 from fanwise.reports.objects import read_error
-from fanwise.reports.overview import Overview, timed_overview
+from fanwise.reports.overview import Overview, Steps, steps_of, timed_overview
 from fanwise.reports.ownership import Driver, Filters
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.reports.sight import Sight
-from fanwise.reports.timing import RunTime, Spell, SpellTimes, spell_times, spells_of
+from fanwise.reports.timing import RunTime
 
 MOST_LISTED: Final = 1_000
 """The most runs, items or logs that one answer has."""
@@ -125,19 +125,6 @@ def run_state(sight: Sight, run_id: str) -> RunState:
     return RunState(run.id, sight.runs.status(run), run.status, is_driven)
 
 
-class Steps(NamedTuple):
-    """Visits, with their times and the progress of their items, both by `visit_no`."""
-
-    visits: Sequence[VisitRecord]
-    times: Mapping[int, SpellTimes]
-    progress: Mapping[int, ItemProgress]
-
-    @property
-    def spells(self) -> Sequence[Spell]:
-        """The times of the visits that have started, in their order."""
-        return spells_of(self.visits, self.times)
-
-
 class FailedItems(NamedTuple):
     """The failed items of the task at `path`: their kinds, and an item of each frequent kind."""
 
@@ -178,7 +165,7 @@ def shown_run(sight: Sight, run_id: str) -> ShownRun:
         sight.runs.submission(run),
         records.waits_open(run_no=run.run_no, limit=_MOST_WAITS),
         records.wake_at(run.run_no),
-        _steps(records, seen, visits),
+        steps_of(records, seen, visits),
         failed_items(records, seen.progress, {**seen.last, **last_visits(visits)}),
     )
 
@@ -198,22 +185,13 @@ def shown_steps(sight: Sight, run_id: str, within: str | None = None) -> ShownSt
     visits = seen.visits if within is None else find_steps(records, run, within)
     return ShownSteps(
         seen,
-        _steps(records, seen, visits),
+        steps_of(records, seen, visits),
         failed_items(records, seen.progress, last_visits(visits)),
     )
 
 
 def _overview_of(sight: Sight, run: RunRecord) -> tuple[Overview, RunTime | None]:
     return timed_overview(sight.runs, run, recorded_definition(run, sight.limits), sight.now)
-
-
-def _steps(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> Steps:
-    if (sessions := seen.sessions) is None:
-        return Steps(visits, {}, {})
-    times = spell_times(records, visits, sessions, sessions.parts[-1][1])
-    progress = {visit.visit_no: item_progress(records, visit) for visit in visits}
-    known = {number: each for number, each in progress.items() if each is not None}
-    return Steps(visits, times, known)
 
 
 def failed_items(

@@ -6,12 +6,14 @@ from typing import Final
 
 from fanwise.server import (
     asking,
+    comparing,
     control,
     engines,
     events,
     hooks,
     items,
     logs,
+    pictures,
     reports,
     runs,
     sessions,
@@ -35,6 +37,8 @@ TABLE: Final[tuple[Route, ...]] = (
     *tiles.ROUTES,
     *items.ROUTES,
     *logs.ROUTES,
+    *pictures.ROUTES,
+    *comparing.ROUTES,
     *workflows.ROUTES,
     *triggers.ROUTES,
     *waits.ROUTES,

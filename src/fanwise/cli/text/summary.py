@@ -15,11 +15,11 @@ from fanwise.cli.text.render import count, paint, show_error, table
 from fanwise.cli.text.tracebacks import Tracebacks
 from fanwise.model import ErrorInfo, FailedAttempt, Run, Status, TaskSummary, VisitRecord
 from fanwise.reports.objects import read_error
-from fanwise.reports.overview import Overview
+from fanwise.reports.overview import Overview, Steps
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.plain import clean
 from fanwise.reports.progress import ItemProgress
-from fanwise.reports.questions import FailedItems, Steps
+from fanwise.reports.questions import FailedItems
 from fanwise.units import show_span
 from fanwise.values import thaw
 
