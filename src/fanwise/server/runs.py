@@ -28,8 +28,9 @@ from fanwise.reports.records import record_object
 from fanwise.server import tags
 from fanwise.server.cursors import read_cursor, write_cursor
 from fanwise.server.finding import definition_of, moment, run_of
-from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
-from fanwise.server.streams import send_pages
+from fanwise.server.problems import Refusal
+from fanwise.server.routes import JSON, Answer, Call, Fields, Route, json_answer
+from fanwise.server.streams import attachment, send_pages
 from fanwise.server.views import Definition, RunCounts, RunList, RunStatus, RunView
 from fanwise.values import JsonObject, decode
 
@@ -129,6 +130,14 @@ def get_definition(call: Call) -> Answer:
     return json_answer({"workflow": run.workflow, "files": files})
 
 
+def get_run_output(call: Call) -> Answer:
+    """Give the output of a run, as JSON to be saved."""
+    run = run_of(call)
+    if run.output is None:
+        raise Refusal(404, "not-found", "The run has no output.")
+    return Answer(run.output, JSON, headers=attachment(f"{run.id}.json"))
+
+
 async def export_run(call: Call) -> web.StreamResponse:
     """Send all that is recorded of a run, as `fanwise export` does."""
     run = await call.in_thread(run_of)
@@ -204,6 +213,14 @@ ROUTES: Final = (
         role=Role.READ,
         answer=Definition,
         errors=(RunNotFoundError,),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/runs/{run_id}/output",
+        handler=get_run_output,
+        role=Role.READ,
+        errors=(RunNotFoundError,),
+        takes_ticket=True,
     ),
     Route(
         method="GET",
