@@ -15,6 +15,7 @@ from fanwise.server import (
     items,
     logs,
     pictures,
+    reports,
     runs,
     sessions,
     tasks,
@@ -30,6 +31,7 @@ from fanwise.server.page import table as page
 from fanwise.server.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
+    *reports.ROUTES,
     *runs.ROUTES,
     *control.ROUTES,
     *bulk.ROUTES,
