@@ -24,8 +24,16 @@ def test_of_a_known_rest_a_worker_gets_half_of_its_share() -> None:
     """So that no worker has much to do when the others have nothing."""
     size = ChunkSize(2, target_s=TARGET_S)
     for _ in range(12):
-        size.ended(MOST_ITEMS, 0.0)
-    assert [size.of(rest) for rest in (None, 10_000, 400, 7, 0)] == [1_000, 1_000, 100, 1, 1]
+        size.ended(15, 0.002 * 15)
+    assert [size.of(rest) for rest in (None, 10_000, 40, 7, 0)] == [15, 15, 10, 1, 1]
+
+
+def test_a_rest_of_a_few_milliseconds_is_not_divided() -> None:
+    """The ways to workers and back would take longer than the attempts."""
+    size = ChunkSize(2, target_s=TARGET_S)
+    for _ in range(12):
+        size.ended(MOST_ITEMS, 10e-6 * MOST_ITEMS)
+    assert [size.of(rest) for rest in (None, 10_000, 400, 7, 0)] == [1_000, 1_000, 300, 300, 300]
 
 
 def test_slow_attempts_come_in_small_chunks_at_once() -> None:
