@@ -18,11 +18,12 @@ MOST_BYTES: Final = 1_000_000
 _LEAST_S: Final = 0.003
 """The work that is worth a way to a worker and back, whatever else is left."""
 
+_GROWTH: Final = 4
 _WEIGHT: Final = 0.3  # of the latest durations in the average
 
 
 class ChunkSize:
-    """The size of a visit's chunks. It begins with 1, and at most doubles with each chunk.
+    """The size of a visit's chunks. It begins with 1, and grows fourfold with each chunk at most.
 
     A chunk is to take `target_s`. Of a known rest a worker gets half of its even share at most, so
     that all end at about the same time, but not less than a few milliseconds of work.
@@ -32,7 +33,7 @@ class ChunkSize:
         self._workers = workers
         self._target_s = target_s
         self._mean_s: float | None = None
-        self._grown = 0  # attempts that ended since the size was doubled
+        self._grown = 0  # attempts that ended since the size has grown
         self._size = 1
         self._least = 1
 
@@ -46,7 +47,7 @@ class ChunkSize:
         self._grown += attempts
         if self._grown >= self._size:
             self._grown = 0
-            self._size *= 2
+            self._size *= _GROWTH
         self._size = max(1, min(self._size, fitting))
 
     def was_slow(self) -> None:
