@@ -22,7 +22,7 @@ from fanwise.reports.objects import (
     timing_object,
     wait_object,
 )
-from fanwise.reports.overview import overview, time_of
+from fanwise.reports.overview import overview, timed_overview
 from fanwise.reports.ownership import Runs
 from fanwise.reports.records import record_object
 from fanwise.server import tags
@@ -99,9 +99,12 @@ def run_view(call: Call, run: RunRecord, *, times: bool = False) -> JsonObject:
     """Return a run as it stands, with `times` where its time went; see `RunView`."""
     parts = call.parts
     definition = definition_of(call, run)
-    names = () if definition is None else task_names(definition)
-    seen = overview(parts.runs, run, names, parts.clock.now())
-    timing = time_of(parts.runs, seen, definition) if times else None
+    now = parts.clock.now()
+    if times:
+        seen, timing = timed_overview(parts.runs, run, definition, now)
+    else:
+        names = () if definition is None else task_names(definition)
+        seen, timing = overview(parts.runs, run, names, now), None
     waits = parts.store.waits_open(run_no=run.run_no, limit=_MOST_WAITS)
     driver = seen.driver
     return run_object(seen, has_outputs=False) | {

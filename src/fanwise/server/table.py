@@ -14,6 +14,7 @@ from fanwise.server import (
     items,
     logs,
     pictures,
+    reports,
     runs,
     sessions,
     tasks,
@@ -29,6 +30,7 @@ from fanwise.server.page import table as page
 from fanwise.server.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
+    *reports.ROUTES,
     *runs.ROUTES,
     *control.ROUTES,
     *tasks.ROUTES,
