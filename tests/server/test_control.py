@@ -21,6 +21,7 @@ from fanwise.model import Claim, Role, RunRecord
 from fanwise.ports import Observer
 from fanwise.server import project_views
 from fanwise.server.token_making import new_token_text
+from fanwise.telemetry.traces.spans import run_spans
 from fanwise.wiring import open_taking, read_settings
 from tests.server.served import Reply, Served, decoded, serving
 
@@ -328,3 +329,14 @@ def test_a_token_of_some_workflows_changes_no_others(served: Served) -> None:
     assert start(served, {"workflow": "asks", "like": "a"}, token=token).status == 404
     assert served.ask("/api/v1/runs/a", method="DELETE", token=token).status == 404
     assert start(served, {"workflow": "asks"}, token=token).status == 202
+
+
+def test_a_run_links_to_the_trace_of_its_request(served: Served) -> None:
+    """By W3C's header; one that names no span is overlooked."""
+    span = f"00-{7:032x}-{9:016x}-01"
+    for run_id, header in (("a", span), ("b", "00-0-0-0"), ("c", f"00-{0:032x}-{9:016x}-01")):
+        asked = {"workflow": "asks", "run_id": run_id}
+        assert start(served, asked, headers={"traceparent": header}).status == 202
+    assert [run_of(served, each).origin.traceparent for each in "abc"] == [span, "", ""]
+    links = [next(run_spans(served.store, run_of(served, each))).links for each in "abc"]
+    assert links == [((7, 9),), (), ()]

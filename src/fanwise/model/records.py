@@ -116,7 +116,8 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     that the run is under, `priority` its place among those that wait, and `repeat` the key under
     which it is a repeat of another run. `named_limits` are those that its tasks name. `trigger` has
     the facts of the fire that has made the run, none of them null; without them it has none. Of a
-    fire of a batch `events` is the number of events, which are recorded apart.
+    fire of a batch `events` is the number of events, which are recorded apart. `traceparent` is
+    the header by which a request that has started the run named its span.
     """
 
     folder: str = ""
@@ -131,6 +132,7 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     named_limits: tuple[NamedLimit, ...] = ()
     trigger: Mapping[str, object] = {}
     events: int | None = None
+    traceparent: str = ""
 
 
 class RunRecord(msgspec.Struct, frozen=True):
