@@ -139,6 +139,12 @@ class Database(Protocol):
     ) -> _Result:
         """The result of a transaction of the journal or of maintenance; one thread at a time."""
 
+    def writing_at_once(self, work: Callable[[Writer], object]) -> bool:
+        """Make a short transaction of the journal, unless that would wait; True if it was made.
+
+        It waits for no lock, no server and no disk, so an event loop may call it.
+        """
+
     def controlling(
         self, work: Callable[[Writer], _Result], settle: Settle[_Result] | None = None
     ) -> _Result:
