@@ -6,12 +6,16 @@ from typing import Final
 
 from fanwise.server import (
     asking,
+    bulk,
+    comparing,
     control,
     engines,
     events,
     hooks,
     items,
     logs,
+    pictures,
+    reports,
     runs,
     sessions,
     tasks,
@@ -27,12 +31,16 @@ from fanwise.server.page import table as page
 from fanwise.server.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
+    *reports.ROUTES,
     *runs.ROUTES,
     *control.ROUTES,
+    *bulk.ROUTES,
     *tasks.ROUTES,
     *tiles.ROUTES,
     *items.ROUTES,
     *logs.ROUTES,
+    *pictures.ROUTES,
+    *comparing.ROUTES,
     *workflows.ROUTES,
     *triggers.ROUTES,
     *waits.ROUTES,
