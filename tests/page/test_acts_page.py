@@ -1,14 +1,12 @@
 """Buttons: each says first what it means if it can't be taken back, and then does just that."""
 
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 
 import pytest
 from playwright.sync_api import expect
 
 from fanwise.model import ItemOutcome, Status
-from tests.page.project import store_of, submit
+from tests.page.project import engine_of, submit
 from tests.page.visitor import Visitor
 from tests.server.served import Served
 
@@ -16,16 +14,8 @@ from tests.server.served import Served
 @pytest.fixture
 def engine(site: Served) -> Iterator[None]:
     """A process that takes runs while the test lasts."""
-    command = [sys.executable, "-m", "fanwise", "work", "--until-eof", "--store"]
-    worker = subprocess.Popen(
-        [*command, store_of(site.folder)],
-        cwd=site.folder,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    yield
-    worker.communicate()
+    with engine_of(site.folder):
+        yield
 
 
 @pytest.mark.usefixtures("engine")

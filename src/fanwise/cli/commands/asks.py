@@ -52,21 +52,23 @@ def asks(
     ] = None,
     by: _By = None,
     limit: _Limit = 100,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """List the questions and signals that runs wait for."""
+    from fanwise.cli.backends import open_backend
     from fanwise.reports.objects import wait_object
+    from fanwise.reports.questions import open_waits
     from fanwise.reports.waits import is_asked, is_question
-    from fanwise.wiring import open_records, read_settings, this_user
+    from fanwise.wiring import read_settings, this_user
 
-    settings = read_settings(store=store, public_url=public_url)
-    with open_records(settings) as records:
-        found = records.waits_open(limit=limit)
+    with open_backend(store) as backend:
+        found = backend.ask(open_waits, limit)
     if mine:
         me = by or this_user()
         found = [each for each in found if is_question(each.wait) and is_asked(each.wait, me)]
     if links:
+        settings = read_settings(store=store, public_url=public_url)
         _print_links(settings, [each for each in found if is_question(each.wait)], json=json)
         return
     print_results([as_json(wait_object(each)) for each in found] if json else _lines(found))

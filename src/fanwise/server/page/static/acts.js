@@ -1,6 +1,6 @@
 // The buttons that change something: each asks first if it can't be taken back.
 
-import { call, Problem } from "./api.js";
+import { base, call, Problem } from "./api.js";
 import { confirmed, say } from "./dialogs.js";
 import { go, show } from "./router.js";
 
@@ -42,6 +42,19 @@ document.addEventListener("click", async (event) => {
     say(`${error.message} ${error.hint}`, { isBad: true });
   } finally {
     button.disabled = false;
+  }
+});
+
+// Data that is saved: a ticket shows who asks, as an address can't send the session's key.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-save]");
+  if (!button) return;
+  try {
+    const { path } = await call("tickets", { method: "POST", body: { path: button.dataset.save } });
+    location.assign(base + path.slice(1));
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    say(`${error.message} ${error.hint}`, { isBad: true });
   }
 });
 
