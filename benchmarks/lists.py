@@ -152,7 +152,7 @@ def _statements(runs: int, items: int) -> list[str]:
 
 
 def _fill_server(server: PostgresServer, statements: list[str]) -> None:
-    """Fill the server's store, and write what it has to write of that by itself sooner or later."""
+    """Fill the server's store, and write what it has to write of that by itself in time."""
     with server.connect() as connection:
         for statement in (*statements, "VACUUM", "CHECKPOINT"):
             connection.execute(statement.encode())

@@ -113,7 +113,7 @@ class PostgresDatabase:
 
     @contextlib.contextmanager
     def opening(self) -> Iterator[Session]:
-        """A session to look at the database with, which waits for nothing; reads go on with it."""
+        """A session to look at the database with, which waits for nothing; later reads use it."""
         with self._explained(), self._reader() as slot:
             yield slot.session()
 
