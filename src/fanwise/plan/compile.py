@@ -168,7 +168,7 @@ class _Compiler:
             place=self._definition.place(*path, "name"),
             spec=spec or replace(_UNRESOLVED, name=task.action or ""),
             inputs=tuple(
-                self._input(task, spec, name, raw, *path, "input", name)
+                self._input(task, spec, _field_name(task, spec, name), raw, *path, "input", name)
                 for name, raw in task.input.items()
             ),
             settings=self._settings(task, *path),
@@ -346,3 +346,10 @@ class _Compiler:
         if line == 1:
             return place._replace(column=place.column + column - (first not in "'\""))
         return place
+
+
+def _field_name(task: TaskDefinition, spec: ActionSpec | None, name: str) -> str:
+    """The field that an input names, also with hyphens, as the keys of workflows have."""
+    field = name.replace("-", "_")
+    is_field = spec is not None and name not in spec.fields and field in spec.fields
+    return field if is_field and field not in task.input else name

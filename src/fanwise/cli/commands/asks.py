@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,9 +36,7 @@ _Limit = Annotated[
 
 
 def asks(
-    mine: Annotated[
-        bool, typer.Option("--mine", help="Only questions that ask nobody else by name.")
-    ] = False,
+    mine: Annotated[bool, typer.Option("--mine", help="Only questions that I may answer.")] = False,
     links: Annotated[
         bool,
         typer.Option("--links", help="Make links by which those who are asked may answer."),
@@ -63,13 +62,23 @@ def asks(
     settings = read_settings(store=store, public_url=public_url)
     with open_records(settings) as records:
         found = records.waits_open(limit=limit)
-    if mine:
-        me = by or this_user()
-        found = [each for each in found if is_question(each.wait) and is_asked(each.wait, me)]
+        if mine:
+            me, starters = by or this_user(), _starters(records, found)
+            found = [
+                each
+                for each in found
+                if is_question(each.wait) and is_asked(each.wait, me, starters[each.run_id])
+            ]
     if links:
         _print_links(settings, [each for each in found if is_question(each.wait)], json=json)
         return
     print_results([as_json(wait_object(each)) for each in found] if json else _lines(found))
+
+
+def _starters(records: Records, found: Sequence[OpenWait]) -> Mapping[str, str]:
+    """The names of those who have started the runs that wait."""
+    runs = [records.run(run_id) for run_id in {each.run_id for each in found}]
+    return defaultdict(str, {run.id: run.origin.starter for run in runs if run is not None})
 
 
 def _print_links(settings: Settings, found: Sequence[OpenWait], *, json: bool) -> None:
@@ -88,8 +97,9 @@ def _print_links(settings: Settings, found: Sequence[OpenWait], *, json: bool) -
     rows = []
     with open_existing(settings) as opened:
         for each in found:
-            made = new_links(opened, each.wait, url, new_token)
-            rows += [(each.run_id, each.wait.path, who, link) for who, link in made.items()]
+            wait = each.wait
+            made = new_links(opened, wait.run_no, wait.place, wait.form, url, new_token)
+            rows += [(each.run_id, wait.path, who, link) for who, link in made.items()]
     if json:
         names = ("run_id", "path", "who", "url")
         print_results([as_json(dict(zip(names, row, strict=True))) for row in rows])
