@@ -7,6 +7,7 @@ from typing import Final
 from fanwise.server import (
     asking,
     control,
+    emitting,
     engines,
     events,
     hooks,
@@ -39,6 +40,7 @@ TABLE: Final[tuple[Route, ...]] = (
     *asking.ROUTES,
     *engines.ROUTES,
     *events.ROUTES,
+    *emitting.ROUTES,
     *hooks.ROUTES,
     *sessions.ROUTES,
     *tokens.ROUTES,

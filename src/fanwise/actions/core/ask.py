@@ -8,7 +8,7 @@ stays untold.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 from fanwise.actions.core.http import send_request
 from fanwise.actions.decorator import FIELDS, Written, action
@@ -19,9 +19,18 @@ from fanwise.model import WaitKind, WaitRequest
 _NOTICE_KEYS: Final = {"url", "headers"}
 
 
-def _require_notice(notify: Mapping[str, Any]) -> None:
-    if set(notify) > _NOTICE_KEYS or "url" not in notify:
+class _Notice(NamedTuple):
+    url: str
+    headers: dict[str, object] | None
+
+
+def _notice_of(given: Mapping[str, object]) -> _Notice:
+    """The address that is to be told, and its headers. Raises `InputError`."""
+    url, headers = given.get("url"), given.get("headers")
+    is_map = headers is None or isinstance(headers, Mapping)
+    if set(given) - _NOTICE_KEYS or not isinstance(url, str) or not is_map:
         raise InputError('input "notify" of core.ask takes {url: ..., headers: {...}}.')
+    return _Notice(url, None if headers is None else dict(headers))
 
 
 @action("core.ask")
@@ -33,7 +42,7 @@ async def ask(
     not_starter: bool = False,
     default: dict[str, object] | None = None,
     reject: Literal["fail"] | None = None,
-    notify: Annotated[dict[str, Any] | None, Written(_require_notice)] = None,
+    notify: Annotated[dict[str, object] | None, Written(_notice_of)] = None,
     context: ActionContext | None = None,
 ) -> None:
     """Ask a question, and wait for its answer without a slot and without a process.
@@ -81,15 +90,14 @@ async def ask(
     )
     form = question.encoded()
     if notify is not None and context is not None:
-        _require_notice(notify)
-        links = await context.new_links(form)
+        notice, links = _notice_of(notify), await context.new_links(form)
         if links is not None:
-            await _tell(notify, prompt, question.options, links, context)
+            await _tell(notice, prompt, question.options, links, context)
     raise Parked(WaitRequest(waits_for=WaitKind.QUESTION, form=form))
 
 
 async def _tell(
-    notify: Mapping[str, Any],
+    notice: _Notice,
     prompt: str,
     options: object,
     links: Mapping[str, str],
@@ -109,9 +117,9 @@ async def _tell(
         "links": links,
     }
     await send_request(
-        notify["url"],
+        notice.url,
         "POST",
-        headers=notify.get("headers"),
+        headers=notice.headers,
         json=said,
         max_redirects=0,
         context=context,
