@@ -21,16 +21,15 @@ _NOTICE_KEYS: Final = {"url", "headers"}
 
 class _Notice(NamedTuple):
     url: str
-    headers: dict[str, object] | None
+    headers: dict[str, object]
 
 
 def _notice_of(given: Mapping[str, object]) -> _Notice:
     """The address that is to be told, and its headers. Raises `InputError`."""
-    url, headers = given.get("url"), given.get("headers")
-    is_map = headers is None or isinstance(headers, Mapping)
-    if set(given) - _NOTICE_KEYS or not isinstance(url, str) or not is_map:
+    url, headers = given.get("url"), given.get("headers") or {}
+    if set(given) - _NOTICE_KEYS or not isinstance(url, str) or not isinstance(headers, Mapping):
         raise InputError('input "notify" of core.ask takes {url: ..., headers: {...}}.')
-    return _Notice(url, None if headers is None else dict(headers))
+    return _Notice(url, {str(name): value for name, value in headers.items()})
 
 
 @action("core.ask")
