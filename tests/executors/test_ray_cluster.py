@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import shutil
@@ -17,6 +18,7 @@ import pytest
 
 import fanwise
 from fanwise.executors import ray as ray_executor
+from fanwise.executors.frames import Refused
 from fanwise.wiring import load_plan, open_engine, read_settings
 
 BIN = Path(sys.executable).parent
@@ -210,6 +212,31 @@ def test_an_actor_or_a_node_that_is_killed_in_the_middle_loses_no_item(
         """
     )
     assert (run.status, run.output) == (fanwise.Status.SUCCEEDED, 60)
+
+
+def test_a_worker_of_a_cluster_that_has_gone_refuses_its_visit() -> None:
+    """Also the worker that is started only then, as for a retry that comes later."""
+    from fanwise.executors.ray_cluster import RayCluster, RayWorker
+
+    async def start() -> list[object]:
+        cluster = RayCluster(f"127.0.0.1:{free_port()}", 1, os.environ, 1_000)
+        with cluster.attached():
+            os.kill(cluster.pid, signal.SIGKILL)
+            heard: asyncio.Queue[object] = asyncio.Queue()
+            guest = SimpleNamespace(heard=lambda _, message: heard.put_nowait(message))
+            said = []
+            for visit in (1, 2):
+                worker = RayWorker(cluster, (), 1_000, lambda _: None)
+                worker.join(visit, guest)
+                said.append(await heard.get())
+            assert not cluster.is_open
+        return said
+
+    for visit, message in enumerate(asyncio.run(start()), 1):
+        assert isinstance(message, Refused)
+        assert message.visit == visit
+        assert "has gone." in message.message
+        assert "fanwise retry" in message.hint
 
 
 def test_a_cluster_that_nobody_has_started_is_told_in_one_line(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ class RayCluster:
             async with asyncio.timeout(_ANSWER_S):
                 answer = await answered
         except TimeoutError:
-            self._kill()
+            self._lost()
             raise WorkerRefusedError(
                 f"{self._place} didn't answer for {_ANSWER_S:g} s.",
                 hint="One that wants a token is joined with RAY_AUTH_MODE=token; see `ray status`.",
@@ -180,9 +180,11 @@ class RayCluster:
         self._channel.send(encode(message))
 
     def add(self, worker: RayWorker) -> int:
-        """The number of a new worker."""
+        """The number of a new worker. It hears soon if the cluster has gone already."""
         number = next(self._numbers)
         self._workers[number] = worker
+        if not self.is_open:
+            asyncio.get_running_loop().call_soon(self._decline_all)
         return number
 
     def remove(self, number: int) -> None:
@@ -203,9 +205,12 @@ class RayCluster:
         for answered in self._answers.values():
             if not answered.done():
                 answered.set_result(None)
+        self._kill()
+        self._decline_all()
+
+    def _decline_all(self) -> None:
         for number, worker in [*self._workers.items()]:
             worker.heard(Declined(number, f"{self._place} has gone.", _GONE_HINT))
-        self._kill()
 
     def _kill(self) -> None:
         self._channel.close()
@@ -286,6 +291,7 @@ class RayWorker:
 
     def kill(self) -> None:
         """End it at once, with all that it runs; its guests hear of it soon."""
+        self._is_over = True
         self._cluster.send(Kill(self._number))
 
     def close(self) -> None:

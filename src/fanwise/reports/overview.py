@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from fanwise.model import ItemCounts, Run, RunRecord, Status, TaskSummary, VisitRecord
+from fanwise.ports import Records
 from fanwise.reports.lookup import last_visits, names_before
 from fanwise.reports.ownership import Driver, Runs, visit_status
 from fanwise.reports.progress import ItemProgress, item_progress
@@ -87,6 +88,22 @@ def time_of(runs: Runs, seen: Overview, definition: WorkflowDefinition | None) -
         return None
     before = {} if definition is None else names_before(definition)
     return run_time(seen.sums, seen.spells, seen.sessions, before)
+
+
+def spells_of(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> Sequence[Spell]:
+    """The times of visits of a run, such as steps of a child; none if it was never driven."""
+    if (sessions := seen.sessions) is None:
+        return []
+    return spells(records, visits, sessions, sessions.parts[-1][1])
+
+
+def timed(
+    records: Records, seen: Overview, visits: Sequence[VisitRecord]
+) -> tuple[Sequence[Spell], Mapping[int, ItemProgress]]:
+    """The times of visits of a run, with the progress of those that have items."""
+    progress = {visit.visit_no: item_progress(records, visit) for visit in visits}
+    known = {number: items for number, items in progress.items() if items is not None}
+    return spells_of(records, seen, visits), known
 
 
 def _until(

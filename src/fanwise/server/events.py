@@ -17,12 +17,14 @@ from aiohttp import web
 
 from fanwise.errors import RunNotFoundError, StoreError
 from fanwise.model import Role
+from fanwise.ports import Heads
 from fanwise.reports.listing import RunFilters, find_runs
 from fanwise.server.event_streams import BEAT_S, Ending, EventStream, open_stream
 from fanwise.server.finding import find_seen
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import Call, Fields, Route
 from fanwise.server.runs import listed_run, run_view
+from fanwise.server.watch import known
 
 MOST_TOPICS: Final = 20
 _LISTED: Final = 50
@@ -68,9 +70,10 @@ async def _follow(
     """Send states as they change, until the server or the token is gone."""
     watch = call.parts.watch
     sent: dict[int, bytes] = {}
+    before = Heads()
     await _send(stream, "hello", {"beat_s": BEAT_S})
     while True:
-        heads = await watch.heads({no for state in states for no in state.run_nos})
+        heads = known(before, {no for state in states for no in state.run_nos})
         for number, state in enumerate(states):
             digest = hashlib.blake2b(state.data, digest_size=16).digest()
             if sent.get(number) != digest:
@@ -85,6 +88,7 @@ async def _follow(
                 retry_s = _RETRY_S if ending is Ending.RESTART else None
                 await _send(stream, "bye", {"reason": ending, "retry_s": retry_s})
                 return
+            before = await watch.heads(heads.runs)
             states = await asyncio.to_thread(_states, topics)
 
 

@@ -13,6 +13,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
+from http import HTTPStatus
 from typing import Final, TypeAlias, TypeVar
 
 import msgspec
@@ -21,6 +22,7 @@ from multidict import MultiDict, MultiMapping
 
 from fanwise.errors import FanwiseError, StoreError
 from fanwise.model import AuditEntry, Who
+from fanwise.server import tags
 from fanwise.server.buckets import Buckets
 from fanwise.server.cookies import TICKET, shown_by
 from fanwise.server.forms import field_names, read_body, read_query
@@ -133,6 +135,19 @@ class Guard:
         return handle
 
     async def _run(self, route: Route, call: Call) -> Given:
+        """Have a route's handler answer, unless the client has the answer already."""
+        if route.tag is None:
+            return await self._made(route, call)
+        tag = await self._in_thread(route.tag, call)
+        if tag and tags.is_known(call, tag):
+            return _not_modified(tag)
+        made = await self._made(route, call)
+        assert isinstance(made, Answer)
+        if not tag and tags.is_known(call, tag := tags.of_answer(made)):
+            return _not_modified(tag)
+        return made._replace(headers={**made.headers, "ETag": tag})
+
+    async def _made(self, route: Route, call: Call) -> Given:
         if inspect.iscoroutinefunction(route.handler):
             given: Given = await route.handler(call)
             return given
@@ -259,6 +274,10 @@ def _own_query(request: web.Request, route: Route) -> MultiMapping[str]:
     if not route.takes_ticket or TICKET not in request.query:
         return request.query
     return MultiDict((name, text) for name, text in request.query.items() if name != TICKET)
+
+
+def _not_modified(tag: str) -> Answer:
+    return Answer(b"", status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
 
 
 def _response(answer: Answer) -> web.Response:

@@ -157,4 +157,5 @@ def _responses(route: Route, refs: Mapping[type[msgspec.Struct], Object]) -> Obj
         str(status): {"description": f"{TITLES[status]}.", "content": problem}
         for status in statuses_of(route)
     }
-    return {str(route.status): done, **refused}
+    same = {"304": {"description": "The answer that the client has is still the same."}}
+    return {str(route.status): done, **(same if route.tag is not None else {}), **refused}

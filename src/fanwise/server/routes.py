@@ -103,7 +103,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     A body is JSON of the struct `body`; without one, the handler reads what it takes from the
     request, at most `most_bytes`. `audit` is the word for it in the audit; reading has none. A
     route that `takes_ticket` may be opened by a link, and a token of some workflows may not ask one
-    that `sees_all`. One that `is_probe` answers under any `Host`, as supervisors ask by address.
+    that `sees_all`. One that `is_probe` answers under any `Host`, as supervisors ask by address. By
+    its `tag` a client is told that it has the answer already; see `tags`.
     """
 
     method: str
@@ -120,5 +121,6 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     takes_ticket: bool = False
     sees_all: bool = False
     is_probe: bool = False
+    tag: Callable[[Call], str] | None = None
     rate: Rate = READS
     most_bytes: int = MOST_BODY_BYTES

@@ -25,6 +25,7 @@ from fanwise.reports.objects import (
 from fanwise.reports.overview import overview, time_of
 from fanwise.reports.ownership import Runs
 from fanwise.reports.records import record_object
+from fanwise.server import tags
 from fanwise.server.cursors import read_cursor, write_cursor
 from fanwise.server.finding import definition_of, moment, run_of
 from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
@@ -187,6 +188,7 @@ ROUTES: Final = (
         method="GET",
         path="/api/v1/runs/{run_id}",
         handler=get_run,
+        tag=tags.of_run,
         role=Role.READ,
         query=RunQuery,
         answer=RunView,

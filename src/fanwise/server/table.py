@@ -6,6 +6,7 @@ from typing import Final
 
 from fanwise.server import (
     asking,
+    comparing,
     control,
     emitting,
     engines,
@@ -13,6 +14,7 @@ from fanwise.server import (
     hooks,
     items,
     logs,
+    pictures,
     runs,
     sessions,
     tasks,
@@ -34,6 +36,8 @@ TABLE: Final[tuple[Route, ...]] = (
     *tiles.ROUTES,
     *items.ROUTES,
     *logs.ROUTES,
+    *pictures.ROUTES,
+    *comparing.ROUTES,
     *workflows.ROUTES,
     *triggers.ROUTES,
     *waits.ROUTES,

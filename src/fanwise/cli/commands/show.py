@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from fanwise.ports import Records
     from fanwise.reports.overview import Overview
     from fanwise.reports.ownership import Runs
-    from fanwise.reports.progress import ItemProgress
-    from fanwise.reports.timing import Spell
     from fanwise.values import JsonObject
 
 _MAX_STEPS = 200
@@ -232,37 +230,27 @@ def _picture(
     """The timeline of a run, or of the steps of a child workflow, as a file in SVG."""
     from fanwise.drawings.of_runs import run_timeline, steps_timeline
     from fanwise.drawings.svg import document
+    from fanwise.reports.overview import timed
 
     if within is None:
         return document(run_timeline(seen, definition))
-    return document(steps_timeline(seen, *_timed(records, seen, visits)))
-
-
-def _timed(
-    records: Records, seen: Overview, visits: Sequence[VisitRecord]
-) -> tuple[Sequence[Spell], Mapping[int, ItemProgress]]:
-    """The times of visits, and the progress of those with items."""
-    from fanwise.reports.progress import item_progress
-    from fanwise.reports.timing import spells
-
-    if (sessions := seen.sessions) is None:
-        return [], {}
-    found = spells(records, visits, sessions, sessions.parts[-1][1])
-    progress = {visit.visit_no: item_progress(records, visit) for visit in visits}
-    return found, {number: items for number, items in progress.items() if items is not None}
+    return document(steps_timeline(seen, *timed(records, seen, visits)))
 
 
 def _spans(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> Mapping[int, float]:
     """The seconds for which visits were driven, by their numbers."""
-    return {spell.visit.visit_no: spell.span_s for spell in _timed(records, seen, visits)[0]}
+    from fanwise.reports.overview import spells_of
+
+    return {spell.visit.visit_no: spell.span_s for spell in spells_of(records, seen, visits)}
 
 
 def _timeline(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> list[str]:
     from fanwise.cli.text.timeline import ASCII, BLOCKS, timeline_lines
+    from fanwise.reports.overview import timed
 
     if seen.sessions is None:
         return ["No task has started."]
-    found, progress = _timed(records, seen, visits)
+    found, progress = timed(records, seen, visits)
     is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
     return timeline_lines(
         [spell.at(seen.sessions.before) for spell in found],

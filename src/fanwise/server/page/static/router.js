@@ -36,7 +36,9 @@ export async function show({ isNew = true } = {}) {
     if (mine !== turn) return;
     put(text);
     if (isNew) arrive();
-    follow(`page/${here()}`, main.firstElementChild.dataset.live, { put, tell: setFresh });
+    performance.mark("page");
+    const { live } = main.firstElementChild.dataset;
+    follow({ path: `page/${here()}`, live, tag: answer.headers.get("ETag") }, { put, tell: setFresh });
   } catch (error) {
     if (mine !== turn) return;
     if (error instanceof Problem && error.status === 401) return askWho();

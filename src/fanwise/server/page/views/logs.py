@@ -37,7 +37,7 @@ def view(call: Call) -> Shown:
         "after": after,
         "next": last if len(found) >= _PAGE else None,
     }
-    return Shown(title=f"Logs of {run.id}", values=values, live="", run_no=run.run_no)
+    return Shown.of_run(f"Logs of {run.id}", run, values)
 
 
 def _before_the_latest(call: Call, run_no: int) -> int:

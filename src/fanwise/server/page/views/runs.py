@@ -40,7 +40,8 @@ def view(call: Call) -> Shown:
         "most_new": _PAGE + 1,
     }
     live = None if query.before is not None else "" if newest is None else f"upto={newest}"
-    return Shown(title="Runs", values=values, live=live)
+    run_nos = [each.run.run_no for each in found]
+    return Shown(title="Runs", values=values, live=live, run_nos=run_nos)
 
 
 def _found(call: Call, line: FilterLine, before: int | None) -> list[Listed]:

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from fanwise.model import ItemOutcome, ItemTimes, RunRecord, Status, VisitRecord
 from fanwise.reports.causes import find_cause
+from fanwise.reports.durations import histogram
 from fanwise.reports.kinds import digest_items
 from fanwise.reports.lookup import find_visit
 from fanwise.reports.objects import MEDIAN, P95, read_error
@@ -22,7 +23,6 @@ from fanwise.units import show_span
 
 _PAGE: Final = 50
 _SLOWEST: Final = 5
-_BARS: Final = 40
 _SHOWN: Final = 400
 _MOST_TIMED: Final = 50_000
 _MOST_TIMED_AT_WORK: Final = 2_000
@@ -80,7 +80,7 @@ def view(call: Call) -> Shown:
         else find_cause(call.parts.store, run.run_no, path, visit.error),
         **(_items(call, run, visit, query, items) if visit.has_items else {}),
     }
-    return Shown(title=f"{path} of {run.id}", values=values, live="", run_no=run.run_no)
+    return Shown.of_run(f"{path} of {run.id}", run, values)
 
 
 def _items(
@@ -140,21 +140,17 @@ def _listed(item: ItemOutcome) -> ListedItem:
 
 
 def _times(found: ItemTimes) -> Times:
-    least, most = found.durations[0], found.quantile(0.99) or found.durations[-1]
-    width = (most - least) / _BARS or 1e-9
-    counts = [0] * _BARS
-    for each in found.durations:
-        counts[min(_BARS - 1, int((each - least) / width))] += 1
-    highest = max(counts)
+    bars = histogram(found)
+    highest = max(bars.counts)
     shown = [
-        Column([("", count / highest)], f"{count:,} items from {show_span(least + at * width)}")
-        for at, count in enumerate(counts)
+        Column([("", count / highest)], f"{count:,} items from {show_span(bars.start_s(at))}")
+        for at, count in enumerate(bars.counts)
     ]
     return Times(
         found.quantile(MEDIAN),
         found.quantile(P95),
-        least,
-        most,
+        bars.least_s,
+        bars.start_s(len(bars.counts)),
         columns("histogram", shown, "How long items took"),
         found.slowest,
         found.is_sampled,
