@@ -27,15 +27,17 @@ from fanwise.values import Json, freeze
 _PAGE: Final = 200
 
 
-def connect(url: str, token: str, *, timeout_s: float = 30.0) -> RemoteStore:
+def connect(
+    url: str, token: str, *, timeout_s: float = 30.0, insecure_http: bool = False
+) -> RemoteStore:
     """The runs of the server at a URL, to be used as a block.
 
     `token` is one of `fanwise token add`. An answer, or a part of a long one, may take `timeout_s`.
-    With https the server's certificate is checked against those that this machine trusts. Raises
-    `UsageError` for a URL that is none, and `ServerError` if the server can't be reached or doesn't
-    know the token.
+    With https the server's certificate is checked against those that this machine trusts; without
+    it the token travels to another machine only with `insecure_http`. Raises `UsageError` for a URL
+    that is none, and `ServerError` if the server can't be reached or doesn't know the token.
     """
-    requests = Requests(read_address(url), token, timeout_s)
+    requests = Requests(read_address(url, is_insecure=insecure_http), token, timeout_s)
     requests.get(Sent, "me")
     return RemoteStore(requests)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -135,16 +135,22 @@ class Runs(NamedTuple):
         *,
         before: int | None = None,
         limit: int,
+        sees: Callable[[str], bool] | None = None,
     ) -> list[tuple[RunRecord, str]]:
         """Return at most `limit` runs with the statuses to show, the newest first.
 
-        `status` is the one to show; `before` bounds their `run_no`.
+        `status` is the one to show; `before` bounds their `run_no`, and `sees` tells the workflows
+        that they may be of.
         """
         recorded = _OPEN if status == INTERRUPTED else (None if status is None else Status(status),)
         pages = (self.page_through(each, filters, before) for each in recorded)
         # Of the pending and running runs only some are driven, whatever their records say.
         newest_first = heapq.merge(*pages, key=lambda each: -each[0].run_no)
-        seen = ((run, self.status_at(run, place)) for run, place in newest_first)
+        seen = (
+            (run, self.status_at(run, place))
+            for run, place in newest_first
+            if sees is None or sees(run.workflow)
+        )
         return list(islice((each for each in seen if status in (None, each[1])), limit))
 
     def page_through(

@@ -12,7 +12,7 @@ from aiohttp import web
 from fanwise.errors import RunNotFoundError, TaskNotFoundError, UsageError
 from fanwise.model import ItemOutcome, Role, RunRecord, Status, VisitRecord
 from fanwise.reports.item_csv import csv_lines
-from fanwise.reports.items import ItemFilters, ItemPages, Span
+from fanwise.reports.items import ItemFilters, ItemPages, Span, reader_of
 from fanwise.reports.objects import item_object
 from fanwise.server import tags
 from fanwise.server.cursors import read_cursor, write_cursor
@@ -123,8 +123,8 @@ def _all_chosen(call: Call) -> tuple[RunRecord, ItemPages]:
 def _chosen(
     call: Call, run: RunRecord, visit: VisitRecord, query: ItemConditions, after: int
 ) -> ItemPages:
-    spans = [Span(after, query.until)]
-    return ItemPages(call.parts.store, run.run_no, visit.visit_no, query.filters, spans)
+    read = reader_of(call.parts.store, run.run_no, visit.visit_no, query.filters)
+    return ItemPages(read, [Span(after, query.until)])
 
 
 def _listed(item: ItemOutcome) -> dict[str, object]:

@@ -14,7 +14,7 @@ from fanwise.model import Role, RunRecord
 from fanwise.plan import Plan
 from fanwise.reports.lookup import find_steps
 from fanwise.reports.objects import iso_time, progress_object
-from fanwise.reports.overview import Overview, timed
+from fanwise.reports.overview import Overview, steps_of
 from fanwise.reports.progress import ItemProgress
 from fanwise.server import tags
 from fanwise.server.finding import definition_of, overview_of, run_of
@@ -61,7 +61,8 @@ def get_timeline(call: Call) -> Answer:
     run, within = run_of(call), call.query(TimelineQuery).within
     seen, store = overview_of(call, run), call.parts.store
     visits = find_steps(store, run, within) if within else seen.visits
-    spells, progress = timed(store, seen, visits)
+    steps = steps_of(store, seen, visits)
+    spells, progress = steps.spells, steps.progress
     definition = None if within else definition_of(call, run)
     critical = critical_visits(spells, definition) if spells and definition is not None else ()
     found = lanes(spells, progress, run_status=seen.status, most=_MOST_LANES)

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from fanwise.errors import UsageError
+from fanwise.hosts import is_loopback
 
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -63,16 +64,6 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 _ADDRESS: Final = "Give an address of this machine with --host, such as 127.0.0.1."
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether only this machine reaches an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def site_at(

@@ -6,6 +6,7 @@ from typing import Final
 
 from fanwise.server import (
     asking,
+    bulk,
     comparing,
     control,
     emitting,
@@ -15,6 +16,7 @@ from fanwise.server import (
     items,
     logs,
     pictures,
+    reports,
     runs,
     sessions,
     tasks,
@@ -30,8 +32,10 @@ from fanwise.server.page import table as page
 from fanwise.server.routes import Route
 
 TABLE: Final[tuple[Route, ...]] = (
+    *reports.ROUTES,
     *runs.ROUTES,
     *control.ROUTES,
+    *bulk.ROUTES,
     *tasks.ROUTES,
     *tiles.ROUTES,
     *items.ROUTES,

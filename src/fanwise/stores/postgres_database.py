@@ -113,9 +113,9 @@ class PostgresDatabase:
 
     @contextlib.contextmanager
     def opening(self) -> Iterator[Session]:
-        """A session to look at the database with, which waits for nothing."""
-        with self._explained(), contextlib.closing(self._connect("opening")) as session:
-            yield session
+        """A session to look at the database with, which waits for nothing; later reads use it."""
+        with self._explained(), self._reader() as slot:
+            yield slot.session()
 
     def read(self, query: Statement, **values: SqlValue) -> list[Row]:
         """Every row of the answer."""

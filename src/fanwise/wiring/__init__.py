@@ -25,7 +25,14 @@ from fanwise.wiring.plans import (
     retry_notes,
 )
 from fanwise.wiring.serving import Serving, open_serving, triggered_runs
-from fanwise.wiring.settings import Settings, StorePlace, Workflow, read_named_limits, read_settings
+from fanwise.wiring.settings import (
+    Settings,
+    StorePlace,
+    Workflow,
+    read_limits,
+    read_named_limits,
+    read_settings,
+)
 from fanwise.wiring.stores import (
     check_store,
     detached,
@@ -63,6 +70,7 @@ __all__ = [
     "open_serving",
     "open_taking",
     "preview_run",
+    "read_limits",
     "read_named_limits",
     "read_settings",
     "retry_notes",

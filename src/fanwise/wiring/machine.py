@@ -43,6 +43,7 @@ def worker_environment(settings: Settings) -> dict[str, str]:
     """The environment of a process that takes runs by these settings. Its arguments show no URL."""
     given = {
         "FANWISE_STORE": settings.store,
+        "FANWISE_SERVER": "",
         "FANWISE_PACKS": os.pathsep.join(str(each.absolute()) for each in settings.packs),
         "FANWISE_EXECUTOR": settings.executor or "",
         "FANWISE_PROCESSES": "" if settings.processes is None else str(settings.processes),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,34 +50,23 @@ def asks(
     ] = None,
     by: _By = None,
     limit: _Limit = 100,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """List the questions and signals that runs wait for."""
+    from fanwise.cli.backends import open_backend
     from fanwise.reports.objects import wait_object
-    from fanwise.reports.waits import is_asked, is_question
-    from fanwise.wiring import open_records, read_settings, this_user
+    from fanwise.reports.questions import open_waits
+    from fanwise.reports.waits import is_question
+    from fanwise.wiring import read_settings, this_user
 
-    settings = read_settings(store=store, public_url=public_url)
-    with open_records(settings) as records:
-        found = records.waits_open(limit=limit)
-        if mine:
-            me, starters = by or this_user(), _starters(records, found)
-            found = [
-                each
-                for each in found
-                if is_question(each.wait) and is_asked(each.wait, me, starters[each.run_id])
-            ]
+    with open_backend(store) as backend:
+        found = backend.ask(open_waits, limit, who=by or this_user() if mine else None)
     if links:
+        settings = read_settings(store=store, public_url=public_url)
         _print_links(settings, [each for each in found if is_question(each.wait)], json=json)
         return
     print_results([as_json(wait_object(each)) for each in found] if json else _lines(found))
-
-
-def _starters(records: Records, found: Sequence[OpenWait]) -> Mapping[str, str]:
-    """The names of those who have started the runs that wait."""
-    runs = [records.run(run_id) for run_id in {each.run_id for each in found}]
-    return defaultdict(str, {run.id: run.origin.starter for run in runs if run is not None})
 
 
 def _print_links(settings: Settings, found: Sequence[OpenWait], *, json: bool) -> None:

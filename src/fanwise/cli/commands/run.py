@@ -202,6 +202,7 @@ def report(
     from fanwise.reports.lookup import run_by_id
     from fanwise.reports.objects import run_object
     from fanwise.reports.overview import overview
+    from fanwise.reports.questions import failed_items
     from fanwise.wiring import open_records, runs_of
 
     say("")
@@ -210,7 +211,8 @@ def report(
         seen = overview(runs_of(records), record, tuple(done.tasks), time.time())
         width = width_of(sys.stderr)
         lines = run_lines(seen, colours=has_colours(sys.stderr), width=width)
-        for line in (*lines, *failure_lines(records, seen, seen.last, store, width)):
+        failures = failed_items(records, seen.progress, seen.last)
+        for line in (*lines, *failure_lines(done.id, failures, seen.last, store, width)):
             say(line)
         if records.logs(record.run_no, limit=1):
             say(f"\nLogs: {command('logs', done.id, store=store)}")
