@@ -9,6 +9,7 @@ import msgspec
 
 from fanwise.engine.answers import answer_question, send_signal
 from fanwise.errors import (
+    NotAskedError,
     ParameterError,
     RunNotFoundError,
     RunOverError,
@@ -71,6 +72,7 @@ def answer(call: Call) -> Answer:
         lambda form, place: freeze(body.fields, where="fields"),
         by=body.by or call.who.name,
         via="api",
+        identity=call.who.name,
     )
     given: JsonObject = {} if wait.answer is None else dict(decode(wait.answer))
     return json_answer(
@@ -113,6 +115,7 @@ ROUTES: Final = (
             RunOverError,
             WaitNotFoundError,
             WaitSettledError,
+            NotAskedError,
             ParameterError,
         ),
         audit="answer",

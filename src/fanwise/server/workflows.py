@@ -116,7 +116,7 @@ def _made(call: Call, body: StartBody) -> RunRecord:
     """The run that is asked for, not recorded. Raises `ParameterError` and `UsageError`."""
     plan = plan_of(call, body.workflow)
     given: dict[str, Json] = {**_like(call, plan, body.like), **_frozen(body.parameters)}
-    run = call.parts.make_runs.started(plan, given, body.run_id, body.tags)
+    run = call.parts.make_runs.started(plan, given, body.run_id, body.tags, call.who.name)
     parent = call.request.headers.get(TRACE_HEADER, "")
     if not is_traceparent(parent):
         return run
