@@ -68,16 +68,8 @@ class RetryQuery(Fields, frozen=True, kw_only=True):
 
 def pause(call: Call) -> Answer:
     """Ask the engine that drives a run to pause it: nothing new starts, the rest finishes."""
-    run, runs = run_of(call), call.parts.runs
-    require_open(run)
-    if runs.owner(run) is None:
-        runs.require_taken(run, f"cancel run {run.id}.")
-        raise RunNotDrivenError(
-            f"run {run.id} isn't driven by any engine, so there is nothing to pause.",
-            run_id=run.id,
-            hint="Resume or cancel it.",
-        )
-    runs.send(run, RequestKind.PAUSE)
+    run = run_of(call)
+    call.parts.runs.pause(run)
     return _changed(call, run, "pause")
 
 
