@@ -63,6 +63,12 @@ class Served(NamedTuple):
     def origin(self) -> str:
         return f"http://{self.host}"
 
+    def status(self, run_id: str) -> str:
+        """The status that is recorded of a run."""
+        record = self.store.run(run_id)
+        assert record is not None
+        return record.status.value
+
     def ask(
         self,
         path: str,

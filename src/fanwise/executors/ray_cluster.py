@@ -66,9 +66,19 @@ _LOCAL: Final = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # listen on the loopback address alone
     "RAY_USAGE_STATS_ENABLED": "0",
 }
+_ELSEWHERE: Final = {
+    "RAY_gcs_server_port_wait_time_s": "5",  # for tries to join a cluster that does listen
+}
 _GONE_HINT: Final = (
     "Once it is back, `fanwise retry` makes what is left; so does it with --executor process."
 )
+
+
+def _with_settings(environment: Mapping[str, str], address: str | None) -> dict[str, str]:
+    """The variables of the bridge: the caller's, and settings of Ray for its use here."""
+    if address is None:
+        return {**environment, **_OURS, **_LOCAL}
+    return {**_ELSEWHERE, **environment, **_OURS}
 
 
 class RayCluster:
@@ -92,7 +102,7 @@ class RayCluster:
                     str(its.fileno()),
                     str(os.getpid() if dies_with_thread else 0),
                 ],
-                env={**environment, **_OURS, **(_LOCAL if address is None else {})},
+                env=_with_settings(environment, address),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -160,7 +160,8 @@ class Discard(msgspec.Struct, frozen=True, gc=False):
     """Take back the records of a retry, before anything else of the same commit is written.
 
     Of the items of the task `visit_no` these are the ones that haven't succeeded; with None no item
-    is. `under` is the path of a task or an item, such as `check[17]`: all that the steps of a child
+    is; with a `kind` of errors, just those that have failed with it, and those that were cancelled.
+    `under` is the path of a task or an item, such as `check[17]`: all that the steps of a child
     workflow recorded that it ran, but for their logs, and its own sleeps and those within it. With
     "" none are. If it is `whole`, the visit goes as well, with all of its items, and so does all
     that ran `under` any of these.
@@ -170,6 +171,7 @@ class Discard(msgspec.Struct, frozen=True, gc=False):
     visit_no: int | None = None
     under: str = ""
     whole: bool = False
+    kind: int | None = None
 
 
 class Sleep(msgspec.Struct, frozen=True, gc=False):

@@ -240,7 +240,7 @@ class Records(Pages, Tiles, Protocol):
 
 
 class Maintenance(Protocol):
-    """What keeps a store in order. One thread at a time calls what deletes; all of it may block.
+    """What keeps a store in order. Any thread may delete, one calls `vacuum`; all of it may block.
 
     Deleting has two steps, so that it may be broken off at any point: `delete_run` makes the run as
     a whole disappear, and `delete_orphans` deletes, bit by bit, what nobody can find any more.

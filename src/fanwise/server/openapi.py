@@ -16,6 +16,7 @@ API: Final = "/api/v1/"
 _REF: Final = "#/components/schemas/{name}"
 _ALWAYS: Final = (400, 403, 421, 429, 503)
 _names_of = re.compile(r"\{(\w+)(?::[^}]*)?\}").findall
+_refs_in = re.compile(r"#/components/schemas/(\w+)").findall
 _blank_line = re.compile(r"\n\s*\n")
 
 Object = dict[str, object]
@@ -67,6 +68,7 @@ def document(table: Iterable[Route], version: str) -> Object:
         path = re.sub(r"\{(\w+):[^}]*\}", r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, refs, components)
     queries = {route.query.__name__ for route in routes if route.query is not None}
+    queries -= set(_refs_in(msgspec.json.encode(components).decode()))
     return {
         "openapi": "3.1.0",
         "info": {"title": "fanwise", "version": version},

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from fanwise.server.app import HttpServer
+from fanwise.server.bulk_changes import Bulks
 from fanwise.server.identity import SIGN_IN_TICKET_S, Identity
 from fanwise.server.open_streams import OpenStreams
 from fanwise.server.openapi import document
@@ -83,6 +84,7 @@ def parts_of(
         counts=counts,
         readiness=Readiness(),
         open_streams=OpenStreams(),
+        bulks=Bulks(),
         triggers_clock=serving.clock,
         access_log=access_log,
     )

@@ -130,3 +130,34 @@ class ComparisonView(View, frozen=True, kw_only=True):
     parameters: list[ParameterPair]
     tasks: list[TaskPairView]
     kinds: list[KindPairView]
+
+
+class BulkChoice(View, frozen=True, kw_only=True):
+    """The number of runs that are chosen, and the ids of the first hundred."""
+
+    runs: int
+    run_ids: tuple[str, ...]
+
+
+class RefusedRun(View, frozen=True, kw_only=True):
+    """A run to which a change can't be made, with the refusal that a request for it alone gets."""
+
+    run_id: str
+    code: str
+    detail: str
+    hint: str
+
+
+class BulkView(View, frozen=True, kw_only=True):
+    """A change of many runs: of all `runs` so many are `done`, among them all `refusals`.
+
+    `refused` tells the first thousand refusals.
+    """
+
+    id: str
+    action: str
+    runs: int
+    done: int
+    refusals: int
+    refused: list[RefusedRun]
+    is_over: bool

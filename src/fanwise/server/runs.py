@@ -71,7 +71,7 @@ def list_runs(call: Call) -> Answer:
     query = call.query(RunsQuery)
     page = find_runs(
         call.parts.runs,
-        _filters(call, query),
+        filters_of(call, query),
         call.who.sees,
         before=read_cursor(query, query.cursor),
         limit=query.limit,
@@ -84,7 +84,7 @@ def list_runs(call: Call) -> Answer:
 
 def count_runs(call: Call) -> Answer:
     """Count runs by their status, of the newest thousand that the conditions hold for."""
-    filters = _filters(call, call.query(RunConditions))
+    filters = filters_of(call, call.query(RunConditions))
     page = find_runs(call.parts.runs, filters, call.who.sees, limit=MOST_COUNTED)
     counts = Counter(status for _, status in page.runs)
     return json_answer({"counts": counts, "is_capped": page.before is not None})
@@ -159,7 +159,8 @@ def _export(call: Call, run: RunRecord) -> Iterator[bytes]:
     yield b"".join(lines)
 
 
-def _filters(call: Call, query: RunConditions) -> RunFilters:
+def filters_of(call: Call, query: RunConditions) -> RunFilters:
+    """Return conditions as runs are found by them. Raises `Refusal` for a time that is none."""
     return RunFilters(
         [each.value for each in query.status],
         query.workflow,

@@ -6,6 +6,7 @@ from typing import Final
 
 from fanwise.server import (
     asking,
+    bulk,
     comparing,
     control,
     engines,
@@ -33,6 +34,7 @@ TABLE: Final[tuple[Route, ...]] = (
     *reports.ROUTES,
     *runs.ROUTES,
     *control.ROUTES,
+    *bulk.ROUTES,
     *tasks.ROUTES,
     *tiles.ROUTES,
     *items.ROUTES,

@@ -200,9 +200,12 @@ def _number_kinds(
 def _discard(writer: Writer, record: Discard) -> None:
     run_no = record.run_no
     if record.visit_no is not None:
+        key = {"run_no": run_no, "visit_no": record.visit_no}
         of_visit = statements.DISCARD_VISIT if record.whole else statements.DISCARD_ITEMS
+        if record.kind is not None:
+            key, of_visit = {**key, "kind": record.kind}, statements.DISCARD_KIND
         for statement in of_visit:
-            writer.execute(statement, run_no=run_no, visit_no=record.visit_no)
+            writer.execute(statement, **key)
     if record.under:
         steps, items = steps_within(record.under), items_within(record.under)
         for bounds in (steps, items) if record.whole else (steps,):

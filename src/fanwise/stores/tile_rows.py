@@ -218,7 +218,7 @@ def number_kinds(kinds: VisitKinds, found: Sequence[Row]) -> tuple[list[SqlValue
     `found` are the rows that the visit has already.
     """
     known = {(row[1], row[2]): row for row in found}
-    used = len(known) - (_OTHERS in known)
+    used = max((row[0] for row in found), default=0)
     values: list[SqlValue] = []
     numbers: dict[int, int] = {}
     others: KindRows | None = None

@@ -140,6 +140,26 @@ class TilesContract:
         store.commit([Discard(run_no, 1, whole=True)])
         assert [*store.tiles(run_no, 1), *store.kinds(run_no, 1)] == []
 
+    def test_failed_items_of_one_kind_are_taken_back(self, store: Store) -> None:
+        """With all that were cancelled; the others stay in their tiles and kinds."""
+        run_no = store.create_run(a_run())
+        kept = [an_item(run_no, 3), *(a_failure(run_no, 5 + 700 * at, "no") for at in range(3))]
+        gone = [
+            *(a_failure(run_no, 6 + 700 * at, "never", duration_s=9.0) for at in range(3)),
+            an_item(run_no, 2_500, status=Status.CANCELLED, output=None),
+        ]
+        store.commit([a_task(run_no, 1, has_items=True), *kept, *gone])
+        numbers = {kind.message: kind.number for kind in store.kinds(run_no, 1)}
+        store.commit([Discard(run_no, 1, kind=numbers["never"])])
+        assert list(store.items(run_no, 1)) == sorted(kept, key=lambda item: item.index)
+        require_tiles(list(store.tiles(run_no, 1)), kept)
+        (kind,) = store.kinds(run_no, 1)
+        assert (kind.number, kind.count) == (numbers["no"], 3)
+        store.commit([a_failure(run_no, 6, "never"), a_failure(run_no, 7, "why")])
+        found = store.kinds(run_no, 1)
+        assert len({each.number for each in found}) == 3
+        assert store.items(run_no, 1, kind=found[0].number)[0].index == 5
+
     def test_an_item_is_a_byte(self, store: Store) -> None:
         """Also one of a kind that has no other: bits say how it ended, how often and how long."""
         run_no = store.create_run(a_run())

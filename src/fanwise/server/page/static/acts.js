@@ -32,8 +32,9 @@ document.addEventListener("click", async (event) => {
   button.disabled = true;
   try {
     if (act.ask && !(await confirmed(...act.ask))) return;
-    if (act.checks && !(await checked(act.path(subject)))) return;
-    const told = await call(act.path(subject), { method: act.method ?? "POST", body: act.method ? undefined : {} });
+    const { itemsOf, kind } = button.dataset, given = itemsOf ? { items_of: itemsOf, kind: Number(kind) } : {};
+    if (act.checks && !(await checked(act.path(subject), given))) return;
+    const told = await call(act.path(subject), { method: act.method ?? "POST", body: act.method ? undefined : given });
     say(told?.run_id && button.dataset.trigger ? `Run ${told.run_id} was made.` : act.done);
     if (act.leads) await go(act.leads);
     else await show({ isNew: false });
@@ -59,8 +60,8 @@ document.addEventListener("click", async (event) => {
 });
 
 /** Say what a retry runs and what it keeps, before it does. */
-async function checked(path) {
-  const told = await call(path);
+async function checked(path, given) {
+  const told = await call(`${path}?${new URLSearchParams(given)}`);
   const lines = told.tasks.map((each) => {
     if (each.failed_items) return `runs ${each.failed_items.toLocaleString("en")} items of ${each.task} again`;
     return each.is_kept ? `keeps ${each.task}` : `runs ${each.task}${each.reason ? " again" : ""}`;

@@ -3,6 +3,7 @@
 import { Problem, session, signIn, signOut } from "./api.js";
 import { askWho, show, welcome } from "./router.js";
 import "./acts.js";
+import "./bulk.js";
 import "./forms.js";
 import "./graph.js";
 import "./grid.js";
