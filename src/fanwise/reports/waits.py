@@ -30,10 +30,9 @@ def is_question(wait: Wait) -> bool:
     return wait.waits_for is WaitKind.QUESTION
 
 
-def is_asked(wait: Wait, name: str) -> bool:
-    """Say whether a question is for a person of this name, or for nobody in particular."""
-    who = read_question(wait.form).who
-    return not who or name in who
+def is_asked(wait: Wait, name: str, starter: str) -> bool:
+    """Say whether a question of a run that `starter` has started is for a person of this name."""
+    return read_question(wait.form).asks(name, starter)
 
 
 def what_for(wait: Wait) -> str:

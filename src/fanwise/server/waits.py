@@ -9,6 +9,7 @@ import msgspec
 
 from fanwise.engine.answers import answer_question, send_signal
 from fanwise.errors import (
+    NotAskedError,
     ParameterError,
     RunNotFoundError,
     RunOverError,
@@ -81,6 +82,7 @@ def answer(call: Call) -> Answer:
         },
         by=body.by or call.who.name,
         via="api",
+        identity=call.who.name,
     )
     given: JsonObject = {} if wait.answer is None else dict(decode(wait.answer))
     return json_answer(
@@ -125,6 +127,7 @@ ROUTES: Final = (
             RunOverError,
             WaitNotFoundError,
             WaitSettledError,
+            NotAskedError,
             ParameterError,
         ),
         audit="answer",

@@ -35,9 +35,7 @@ _Limit = Annotated[
 
 
 def asks(
-    mine: Annotated[
-        bool, typer.Option("--mine", help="Only questions that ask nobody else by name.")
-    ] = False,
+    mine: Annotated[bool, typer.Option("--mine", help="Only questions that I may answer.")] = False,
     links: Annotated[
         bool,
         typer.Option("--links", help="Make links by which those who are asked may answer."),
@@ -59,14 +57,11 @@ def asks(
     from fanwise.cli.backends import open_backend
     from fanwise.reports.objects import wait_object
     from fanwise.reports.questions import open_waits
-    from fanwise.reports.waits import is_asked, is_question
+    from fanwise.reports.waits import is_question
     from fanwise.wiring import read_settings, this_user
 
     with open_backend(store) as backend:
-        found = backend.ask(open_waits, limit)
-    if mine:
-        me = by or this_user()
-        found = [each for each in found if is_question(each.wait) and is_asked(each.wait, me)]
+        found = backend.ask(open_waits, limit, who=by or this_user() if mine else None)
     if links:
         settings = read_settings(store=store, public_url=public_url)
         _print_links(settings, [each for each in found if is_question(each.wait)], json=json)
@@ -90,8 +85,9 @@ def _print_links(settings: Settings, found: Sequence[OpenWait], *, json: bool) -
     rows = []
     with open_existing(settings) as opened:
         for each in found:
-            made = new_links(opened, each.wait, url, new_token)
-            rows += [(each.run_id, each.wait.path, who, link) for who, link in made.items()]
+            wait = each.wait
+            made = new_links(opened, wait.run_no, wait.place, wait.form, url, new_token)
+            rows += [(each.run_id, wait.path, who, link) for who, link in made.items()]
     if json:
         names = ("run_id", "path", "who", "url")
         print_results([as_json(dict(zip(names, row, strict=True))) for row in rows])
