@@ -67,7 +67,7 @@ _FILL = (
         ended_at = started_at + 20
     """,
     "UPDATE runs SET id = 'large', ended_at = started_at + 20 WHERE run_no = 1",
-    # Its items are counted for a list: its row has no counts until it is over.
+    # Its row has no counts until it is over.
     """
     INSERT INTO runs (run_no, id, workflow, file, status, created_at, started_at, ended_at,
         parameters, definition, origin)
@@ -152,8 +152,9 @@ def _statements(runs: int, items: int) -> list[str]:
 
 
 def _fill_server(server: PostgresServer, statements: list[str]) -> None:
+    """Fill the server's store, and write what it has to write of that by itself in time."""
     with server.connect() as connection:
-        for statement in statements:
+        for statement in (*statements, "VACUUM", "CHECKPOINT"):
             connection.execute(statement.encode())
 
 

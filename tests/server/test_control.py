@@ -40,6 +40,12 @@ name: asks
 tasks: [{name: ask, action: core.ask, input: {prompt: Go on?, options: [approve, reject]}}]
 output: "{{ task.ask.output.choice }}"
 """
+ASKS_SOME = """\
+name: asks_some
+tasks:
+  - {name: a, action: core.ask, needs: [], timeout: 1h, input: {prompt: "?", who: [run]}}
+  - {name: b, action: core.ask, needs: [], timeout: 1h, input: {prompt: "?", not-starter: true}}
+"""
 PACK = """\
 from pathlib import Path
 
@@ -51,6 +57,7 @@ Path(__file__).with_name("imported").touch()
 def served(tmp_path: Path) -> Iterator[Served]:
     (tmp_path / "check.yaml").write_text(FLOW)
     (tmp_path / "asks.yaml").write_text(ASKS)
+    (tmp_path / "asks_some.yaml").write_text(ASKS_SOME)
     (tmp_path / "actions.py").write_text(PACK)
     with serving(tmp_path) as made:
         yield made
@@ -328,3 +335,24 @@ def test_a_token_of_some_workflows_changes_no_others(served: Served) -> None:
     assert start(served, {"workflow": "asks", "like": "a"}, token=token).status == 404
     assert served.ask("/api/v1/runs/a", method="DELETE", token=token).status == 404
     assert start(served, {"workflow": "asks"}, token=token).status == 202
+
+
+def test_a_question_is_for_those_whom_it_names_and_not_for_who_has_started_the_run(
+    served: Served,
+) -> None:
+    """Over HTTP names are those of tokens, whatever name an answer gives beside."""
+    start(served, {"workflow": "asks_some", "run_id": "r"})
+    with working(served):
+        pass
+    path = "/api/v1/runs/r/answers"
+    for body in (
+        {"path": "a"},
+        {"path": "b"},
+        {"path": "a", "by": "run"},
+        {"path": "b", "by": "x"},
+    ):
+        refused = served.post(path, {"choice": "approve", **body})
+        assert (refused.status, refused.code) == (403, "not-asked")
+    for place in ("a", "b"):
+        body = {"path": place, "choice": "approve"}
+        assert served.post(path, body, token="run").status == 200

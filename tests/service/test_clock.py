@@ -336,3 +336,22 @@ def test_a_clock_that_stays_ahead_is_believed(world: World) -> None:
     missed, first, *_ = world.fires()
     assert (missed.status, missed.n) == (FireStatus.MISSED, 5 * 8_640 - 1)
     assert first.status is FireStatus.RAN
+
+
+def test_a_trigger_that_is_skipped_over_and_over_is_told(world: World) -> None:
+    """At the third time and at the hundredth, with the run; no more once it fires again."""
+    begin(world)
+    server = world.server()
+    for _ in range(101):
+        world.clock.advance(10)
+        server.look()
+    third, hundredth = world.lines.failures
+    assert third.endswith(
+        "flow.yaml:4:3  It was skipped 3 times in a row since 2027-01-15T08:00:20Z:"
+        " run report-20270115-080010 is pending."
+    )
+    assert "skipped 100 times in a row" in hundredth
+    world.end("report-20270115-080010")
+    world.clock.advance(10)
+    server.look()
+    assert world.fires()[-1].status is FireStatus.RAN

@@ -112,7 +112,7 @@ def _made(call: Call, body: StartBody) -> RunRecord:
     """The run that is asked for, not recorded. Raises `ParameterError` and `UsageError`."""
     plan = plan_of(call, body.workflow)
     given: dict[str, Json] = {**_like(call, plan, body.like), **_frozen(body.parameters)}
-    return call.parts.make_runs.started(plan, given, body.run_id, body.tags)
+    return call.parts.make_runs.started(plan, given, body.run_id, body.tags, call.who.name)
 
 
 def _frozen(parameters: Mapping[str, object]) -> Mapping[str, Json]:

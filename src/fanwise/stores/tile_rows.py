@@ -120,7 +120,8 @@ class Along:
             (statements.INSERT_LABELLED_ITEMS, written.labelled_items),
             (statements.INSERT_ITEMS, written.items),
         ):
-            add_tiles(tiles, values, len(insert.columns))
+            if values:
+                add_tiles(tiles, values, len(insert.columns))
         self.tiles: list[SqlValue] = []
         for key, sums in tiles.items():
             self.tiles += (*key, *sums)
