@@ -125,8 +125,9 @@ def serve_folder(
     from fanwise.cli.live.serve import serve_project
     from fanwise.service.workers import WorkerProcesses
     from fanwise.telemetry.serving import ServerCounts
-    from fanwise.wiring import open_serving, worker_environment
+    from fanwise.wiring import keep_one_heap, open_serving, worker_environment
 
+    keep_one_heap()
     counts, tell = ServerCounts(needs_workers=workers > 0), open_teller(log_format)
 
     def open_http(serving: Serving) -> HttpServer | None:
