@@ -120,6 +120,22 @@ def check_answer(
     return FrozenDict(choice=choice, answer=bind_parameters(form, given))
 
 
+def read_fields(form: bytes, texts: Mapping[str, str], *, place: str) -> Mapping[str, Json]:
+    """The values that texts stand for, of fields of an answer to the question that is recorded so.
+
+    Raises `ParameterError`, with a line for each fault.
+    """
+    question, given, problems = read_question(form), {}, []
+    for name, text in texts.items():
+        try:
+            given[name] = read_field(question, name, text, place=place)
+        except ParameterError as error:
+            problems.append(str(error))
+    if problems:
+        raise ParameterError("\n".join(problems))
+    return given
+
+
 def read_field(question: Question, name: str, text: str, *, place: str) -> Json:
     """The value of a field of an answer that `text` stands for. Raises `ParameterError`."""
     value: Json = read_parameter(_Form(place, declared_fields(question.fields)), name, text)
