@@ -21,6 +21,7 @@ from fanwise.model import Claim, Role, RunRecord
 from fanwise.ports import Observer
 from fanwise.server import project_views
 from fanwise.server.token_making import new_token_text
+from fanwise.telemetry.traces.spans import run_spans
 from fanwise.wiring import open_taking, read_settings
 from tests.server.served import Reply, Served, decoded, serving
 
@@ -356,3 +357,14 @@ def test_a_question_is_for_those_whom_it_names_and_not_for_who_has_started_the_r
     for place in ("a", "b"):
         body = {"path": place, "choice": "approve"}
         assert served.post(path, body, token="run").status == 200
+
+
+def test_a_run_links_to_the_trace_of_its_request(served: Served) -> None:
+    """By W3C's header; one that names no span is overlooked."""
+    span = f"00-{7:032x}-{9:016x}-01"
+    for run_id, header in (("a", span), ("b", "00-0-0-0"), ("c", f"00-{0:032x}-{9:016x}-01")):
+        asked = {"workflow": "asks", "run_id": run_id}
+        assert start(served, asked, headers={"traceparent": header}).status == 202
+    assert [run_of(served, each).origin.traceparent for each in "abc"] == [span, "", ""]
+    links = [next(run_spans(served.store, run_of(served, each))).links for each in "abc"]
+    assert links == [((7, 9),), (), ()]

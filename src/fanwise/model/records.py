@@ -117,7 +117,8 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     which it is a repeat of another run. `named_limits` are those that its tasks name. `trigger` has
     the facts of the fire that has made the run, none of them null; without them it has none. Of a
     fire of a batch `events` is the number of events, which are recorded apart. `by` is the person
-    who has started the run, or "" if a trigger has.
+    who has started the run, or "" if a trigger has. `traceparent` is the header by which a request
+    that has started the run named its span.
     """
 
     folder: str = ""
@@ -133,6 +134,7 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     trigger: Mapping[str, object] = {}
     events: int | None = None
     by: str = ""
+    traceparent: str = ""
 
     @property
     def starter(self) -> str:
