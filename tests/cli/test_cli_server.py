@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -143,6 +146,18 @@ def both(
         "engines",
         "limits",
         "limits --json",
+        "pause checks-1",
+        "pause later-1",
+        "pause asks-1",
+        "cancel checks-1",
+        "cancel none",
+        "approve checks-1 sure",
+        "answer asks-1 shure approve",
+        "answer asks-1 sure maybe",
+        "answer asks-1 sure approve -p percent=many -p more=1",
+        "answer asks-1 sure approve -p percent",
+        "signal checks-1 paid",
+        "signal asks-1 paid --payload {",
     ],
 )
 def test_a_command_says_the_same_of_a_server(
@@ -165,6 +180,66 @@ def test_a_command_that_needs_the_store_itself_says_so(
     assert told.status == 2
     assert "works on a store itself, and the URL is that of a server" in told.err
     assert told.err.count("\n") == 1
+
+
+@pytest.fixture
+def worked(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of the server, while an engine takes runs of its store."""
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["run"])
+    store = str(served.folder / "runs.db")
+    command = [sys.executable, "-m", "fanwise", "work", "--until-eof", "--store", store]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as engine:
+        try:
+            yield served.origin
+        finally:
+            engine.communicate()
+
+
+def test_a_question_is_answered_and_its_run_resumed_over_a_server(
+    worked: str, served: Served, fanwise: Fanwise
+) -> None:
+    """Fields are read by their types there; an engine drives the run, watched from here."""
+    told = fanwise(
+        "approve", "asks-1", "sure", "-p", "percent=20", "--by", "ada", "--server", worked
+    )
+    assert (told.out, told.err) == (
+        "Run asks-1 has its answer at sure.\n",
+        f"No process drives the run. To go on: fanwise resume asks-1 --server {worked}\n",
+    )
+    assert told.err.endswith(f"fanwise resume asks-1 --server {worked}\n")
+    resumed = fanwise("resume", "asks-1", "--server", worked, "--json")
+    assert (resumed.status, json.loads(resumed.out)["status"]) == (0, "succeeded")
+    (visit,) = served.store.tasks(served.store.run("asks-1").run_no)
+    assert json.loads(visit.output)["answer"] == {"percent": 20}
+    assert json.loads(visit.output)["by"] == "ada"
+    late = fanwise("approve", "asks-1", "sure", "--server", worked)
+    assert late.status == 2
+    assert "run asks-1 is over" in late.err
+
+
+def test_a_run_is_retried_over_a_server(worked: str, fanwise: Fanwise) -> None:
+    """The exit status is that of its end, as if it were driven here."""
+    told = fanwise("retry", "each-1", "--server", worked)
+    assert told.status == 1
+    assert "Run each-1 of each  failed" in told.err
+    assert f"More: fanwise show each-1 --server {worked}" in told.err
+    refused = fanwise("retry", "each-1", "--server", worked, "--grace", "1s")
+    assert (refused.status, refused.err.count("\n")) == (2, 1)
+    assert refused.err.startswith("--grace is for a run that this process drives")
+
+
+def test_a_signal_is_sent_and_a_run_cancelled_over_a_server(
+    worked: str, served: Served, fanwise: Fanwise
+) -> None:
+    """An engine brings a run to its end that nobody drives."""
+    flow = str(served.folder / "asks.yaml")
+    store = str(served.folder / "runs.db")
+    assert fanwise("run", flow, "--run-id", "asks-2", "--no-input", "--store", store).status == 3
+    kept = fanwise("signal", "asks-2", "paid", "--payload", "1", "--server", worked, "--json")
+    assert json.loads(kept.out) == {"run_id": "asks-2", "signal": "paid", "path": None}
+    told = fanwise("cancel", "asks-2", "--server", worked, "--json")
+    assert json.loads(told.out) == {"run_id": "asks-2", "status": "cancelled"}
+    assert fanwise("cancel", "asks-2", "--packs", "p", "--server", worked).status == 2
 
 
 def test_a_server_is_named_before_the_command_behind_it_or_in_the_environment(

@@ -72,7 +72,7 @@ def retry(
     ray: options.RayAddress = None,
     grace: options.Grace = None,
     verbose: options.Verbose = False,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Do again what failed of a run, and what comes after it.
@@ -80,6 +80,7 @@ def retry(
     The rest of the run is kept. Of a task with items, just those are done again that haven't
     succeeded.
     """
+    from fanwise.cli.backends import is_server, refuse_own
     from fanwise.cli.commands.parameters import read_secrets
     from fanwise.cli.commands.run import exit_status, report
     from fanwise.cli.live.run import watch
@@ -89,6 +90,27 @@ def retry(
     from fanwise.wiring import changed_files, load_to_retry, open_records, read_settings
 
     chosen = _chosen(from_task, items_of, kind)
+    if is_server(store):
+        from fanwise.cli.live.elsewhere import drive_elsewhere
+
+        own: dict[str, object] = {
+            "--file": file,
+            "-p": given,
+            "--packs": packs,
+            "--executor": executor,
+        }
+        own |= {"--processes": processes, "--ray": ray, "--grace": grace, "--no-queue": no_queue}
+        refuse_own({**own, "--wait": wait, "--verbose": verbose})
+        raise typer.Exit(
+            drive_elsewhere(
+                store,
+                run_id,
+                lambda server, name: server.retry(
+                    name, from_task=from_task, items_of=items_of, kind=kind, force=force
+                ),
+                json=json,
+            )
+        )
     settings = read_settings(
         store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
     )
