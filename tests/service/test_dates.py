@@ -48,6 +48,21 @@ def test_nothing_fires_on_the_dates_of_a_file_which_count_as_they_are(world: Wor
     assert world.lines.problems == []
 
 
+def test_a_date_that_is_taken_out_of_the_file_fires(world: World) -> None:
+    """Although the time after it was known as the next one."""
+    closed = world.folder / "closed.txt"
+    closed.write_text("2027-01-15\n2027-01-16\n2027-01-17\n")
+    world.write(flow_yaml=flow("{file: closed.txt}"))
+    server = world.server()
+    server.look()
+    world.clock.advance(HOUR)
+    closed.write_text("2027-01-15\n2027-01-17\n")
+    for _ in range(3):
+        server.look()
+        world.clock.advance(DAY)
+    assert days(world) == ["16"]
+
+
 def test_a_file_of_dates_that_becomes_wrong_keeps_the_last_good_ones(world: World) -> None:
     """It is told once with its line; once it is right it counts again."""
     closed = world.folder / "closed.txt"
