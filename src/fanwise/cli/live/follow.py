@@ -7,7 +7,7 @@ second how many items run and wait.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fanwise.cli.live import open_display
 from fanwise.cli.live.progress import ProgressDisplay
@@ -15,6 +15,7 @@ from fanwise.definition import Tolerance, WorkflowDefinition
 from fanwise.model import RequestKind, RunRecord, Status, VisitProgress, VisitRecord
 from fanwise.ports import Changes
 from fanwise.reports.lookup import find_run
+from fanwise.reports.overview import overview
 from fanwise.reports.ownership import Runs
 from fanwise.reports.progress import item_progress
 
@@ -110,6 +111,7 @@ class Follower:
                 self._display.notice(f"{record.id} was asked to {kind}, and is being stopped.")
         self._asked = asked
         at_work = {} if driver is None else self._records.progress(record.run_no)
+        ended: list[VisitRecord] = []
         for visit in self._records.tasks(record.run_no):
             watched = self._watched.get(visit.visit_no)
             if watched is None and visit.status is Status.RUNNING:
@@ -124,9 +126,20 @@ class Follower:
                 self._count(visit, watched, at_work)
                 if visit.status is not Status.RUNNING:
                     del self._watched[visit.visit_no]
-                    self._display.task_ended(visit.path, visit.status, visit.error)
+                    ended.append(visit)
+        self._tell_ends(record, ended)
         for watched in self._watched.values():
             watched.is_stopping = bool(asked)
+
+    def _tell_ends(self, record: RunRecord, ended: Sequence[VisitRecord]) -> None:
+        """Tell the ends of visits with the times that are told of the run later."""
+        if not ended:
+            return
+        spells = overview(self._runs, record, (), time.time()).spells
+        spans = {spell.visit.visit_no: spell.span_s for spell in spells}
+        for visit in ended:
+            took_s = spans.get(visit.visit_no)
+            self._display.task_ended(visit.path, visit.status, visit.error, took_s=took_s)
 
     def _count(
         self, visit: VisitRecord, progress: _Recorded, at_work: Mapping[int, VisitProgress]
