@@ -48,11 +48,18 @@ _FILL = (
     """
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {items} - 1)
     INSERT INTO items (run_no, visit_no, idx, status, attempts, started_at, duration_s, output,
-        error)
+        error, kind_no)
     SELECT run_no, visit_no, i, CASE WHEN i % 1000 = 0 THEN 'failed' ELSE status END, attempts,
         started_at + i * 0.00001, (i % 97) * 0.001, output,
-        CASE WHEN i % 1000 = 0 THEN '{{"type":"Timeout","message":"it took 5 s"}}' END
+        CASE WHEN i % 1000 = 0 THEN '{{"type":"Timeout","message":"it took 5 s"}}' END,
+        CASE WHEN i % 1000 = 0 THEN 1 END
     FROM items, n
+    """,
+    """
+    INSERT INTO kinds (run_no, visit_no, kind_no, type, shape, parts, items, idx, message)
+    SELECT run_no, visit_no, 1, 'Timeout', '["it took ","N"," s"]', '[null]', count(*), min(idx),
+        'it took 5 s'
+    FROM items WHERE kind_no = 1 GROUP BY run_no, visit_no
     """,
     """
     UPDATE tasks SET items_total = {items}, items_failed = ({items} - 1) / 1000,
@@ -60,7 +67,7 @@ _FILL = (
         ended_at = started_at + 20
     """,
     "UPDATE runs SET id = 'large', ended_at = started_at + 20 WHERE run_no = 1",
-    # Its items are counted for a list: its row has no counts until it is over.
+    # Its row has no counts until it is over.
     """
     INSERT INTO runs (run_no, id, workflow, file, status, created_at, started_at, ended_at,
         parameters, definition, origin)
@@ -78,6 +85,13 @@ _FILL = (
     INSERT INTO items (run_no, visit_no, idx, status, attempts, started_at, duration_s, output)
     SELECT 0, visit_no, idx, 'succeeded', attempts, started_at, duration_s, output
     FROM items WHERE run_no = 1 AND idx < {items} / 2
+    """,
+    "DELETE FROM tiles",
+    """
+    INSERT INTO tiles (run_no, visit_no, tile, status, items, attempts, busy_s, longest_s)
+    SELECT run_no, visit_no, idx / 1000, status, count(*), sum(attempts), sum(duration_s),
+        max(duration_s)
+    FROM items GROUP BY run_no, visit_no, idx / 1000, status
     """,
     "ANALYZE",
 )
@@ -138,8 +152,9 @@ def _statements(runs: int, items: int) -> list[str]:
 
 
 def _fill_server(server: PostgresServer, statements: list[str]) -> None:
+    """Fill the server's store, and write what it has to write of that by itself in time."""
     with server.connect() as connection:
-        for statement in statements:
+        for statement in (*statements, "VACUUM", "CHECKPOINT"):
             connection.execute(statement.encode())
 
 

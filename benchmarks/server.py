@@ -21,7 +21,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from benchmarks import server_page
 from benchmarks.lists import fill_file
+from benchmarks.server_page import PageFigures
 from fanwise.bench.budget import Budget, at_most
 from fanwise.bench.measure import DEFAULT_ROUNDS
 from fanwise.bench.tables import figures_table
@@ -78,6 +80,7 @@ class ServerFigures(msgspec.Struct, frozen=True):
     csv_bytes: int
     page_bytes: int
     drawn_s: float
+    page: PageFigures | None
 
 
 def compare(
@@ -95,7 +98,7 @@ def compare(
             # As each token has a rate of its own, each question has a token.
             tokens = {
                 what: str(new_token_text(store, f"t{number}", Role.ADMIN))
-                for number, what in enumerate((*QUESTIONS, "csv"))
+                for number, what in enumerate((*QUESTIONS, "csv", "page"))
             }
         with _serving(file, Path(folder)) as (process, connection, ready_s):
             taken = {
@@ -106,6 +109,8 @@ def compare(
             Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # forgets the peak until now
             _ask(connection, "/api/v1/runs/large/tasks/work/items.csv", tokens["csv"])
             csv = _memory(process.pid, "VmHWM") - memory
+            url = f"http://{connection.host}:{connection.port}"
+            page = server_page.look(url, tokens["page"], file, rounds)
     return ServerFigures(
         runs=runs,
         items=items,
@@ -116,6 +121,7 @@ def compare(
         csv_bytes=csv,
         page_bytes=_page_bytes(),
         drawn_s=_drawn_s(),
+        page=page,
     )
 
 
@@ -211,6 +217,7 @@ def budgets(figures: ServerFigures) -> list[Budget]:
         at_most("... more while all items are read as CSV", 20e6, "bytes", figures.csv_bytes),
         at_most("the page's files, compressed", 60e3, "bytes", figures.page_bytes),
         at_most(f"a graph of {_TASKS:,} tasks, drawn", 0.2, "seconds", figures.drawn_s),
+        *([] if figures.page is None else server_page.budgets(figures.page)),
     ]
 
 
@@ -225,6 +232,7 @@ def render(figures: ServerFigures) -> RenderableType:
         ("the page's files, compressed", show_bytes(figures.page_bytes)),
         (f"a graph of {_TASKS:,} tasks, drawn", show_seconds(figures.drawn_s)),
     ]
+    rows += [] if figures.page is None else server_page.rows(figures.page)
     title = f"{figures.runs:,} runs, one of {figures.items:,} items: 95 % of answers within"
     return figures_table(title, ("",), rows)
 

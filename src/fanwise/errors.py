@@ -23,6 +23,7 @@ secrets.
     |   |-- QueueFullError      too many runs of the workflow wait already
     |   |-- RunNotDrivenError   no process drives the run
     |   |-- WaitSettledError    a question was answered, or is closed
+    |   |-- NotAskedError       a question isn't for the one who answers it
     |   |-- NothingToRetryError  nothing in the run has failed
     |   `-- SourceChangedError  a file that the run reads further has changed
     |-- KeyConflictError      the key `name` has another version than a change is for
@@ -243,6 +244,12 @@ class WaitSettledError(ConflictError):
     """A question of the run was answered already, its deadline has come, or its task is over."""
 
     code = "wait-settled"
+
+
+class NotAskedError(ConflictError):
+    """A question of the run isn't for the one who answers it."""
+
+    code = "not-asked"
 
 
 class NothingToRetryError(ConflictError):

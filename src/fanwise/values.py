@@ -21,8 +21,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn, TypeAlias, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NoReturn, TypeAlias, cast, overload
 
 import msgspec
 
@@ -120,6 +120,36 @@ class LazyList(Sequence[Any]):
         return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class PagedList(LazyList):
+    """A lazy list that reads pages. Subclasses give `__len__` and `chunk`."""
+
+    __slots__ = ()
+
+    @overload
+    def __getitem__(self, index: int) -> Json: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Json]: ...
+    def __getitem__(self, index: int | slice) -> Json:
+        length = len(self)
+        if isinstance(index, slice):
+            return [self._element(at) for at in range(*index.indices(length))]
+        at = index + length if index < 0 else index
+        if not 0 <= at < length:
+            raise IndexError(f"index {index} of a list of {length}")
+        return self._element(at)
+
+    def __iter__(self) -> Iterator[Json]:
+        start = 0
+        while chunk := self.chunk(start):
+            yield from chunk
+            start += len(chunk)
+
+    def _element(self, index: int) -> Json:
+        """The element at an index of the list."""
+        element: Json = self.chunk(index)[0]
+        return element
 
 
 EMPTY_DICT = FrozenDict()

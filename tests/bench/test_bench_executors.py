@@ -42,15 +42,15 @@ def test_each_side_computes_with_each_item(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_promises_are_ratios_between_sides_of_one_job() -> None:
     """Twice as fast as one process, and as fast as the pools, is well enough."""
     pairs = [(side, job) for job in (SLOW, QUICK, IN_CONTEXT, FEW, MANY) for side in SIDES]
-    pairs += [(side, IN_RAY) for side in RAY_SIDES]
-    by_hand, per_item = list(RAY_SIDES)[1:]
+    pairs += [(side, job) for job in (IN_RAY, FEW, MANY) for side in RAY_SIDES]
+    on_ray, by_hand, per_item = RAY_SIDES
     seconds = {"one process": 2.0, per_item: 20.0}
     speeds = {(side, job): Speed(seconds.get(side, 1.0), 10.0) for side, job in pairs}
-    assert [budget.met for budget in budgets(ExecutorFigures(speeds))] == [True] * 6
+    assert [budget.met for budget in budgets(ExecutorFigures(speeds))] == [True] * 7
     speeds["fanwise", SLOW] = Speed(1.2, 10.0)
     speeds["fanwise", QUICK] = Speed(1.7, 10.0)
     speeds["fanwise", IN_CONTEXT] = Speed(2.0, 10.0)
-    speeds["fanwise", MANY] = Speed(1.0, 31e6)
+    speeds["fanwise", MANY] = speeds[on_ray, MANY] = Speed(1.0, 31e6)
     speeds[by_hand, IN_RAY] = Speed(0.5, 10.0)
     speeds[per_item, IN_RAY] = Speed(19.0, 10.0)
-    assert [budget.met for budget in budgets(ExecutorFigures(speeds))] == [False] * 6
+    assert [budget.met for budget in budgets(ExecutorFigures(speeds))] == [False] * 7

@@ -14,3 +14,7 @@ def test_each_question_is_answered_and_has_a_budget() -> None:
     assert figures.page_bytes > 1e3
     told = {budget.what for budget in server.budgets(figures)}
     assert {f"{what}, 95 %" for what in server.QUESTIONS} < told
+    if figures.page is not None:
+        assert figures.page.paint_s > 0
+        assert 0 < figures.page.shown_s <= figures.page.grid_s
+        assert figures.page.told_s > 0

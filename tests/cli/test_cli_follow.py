@@ -7,7 +7,9 @@ from msgspec.structs import replace
 from fanwise.cli.live.follow import Follower
 from fanwise.cli.live.progress import LineDisplay
 from fanwise.definition import Tolerance
-from fanwise.model import ErrorInfo, RequestKind, Status, VisitProgress
+from fanwise.model import ErrorInfo, Limits, RequestKind, Status, VisitProgress
+from fanwise.reports.questions import followed_run
+from fanwise.reports.sight import Sight
 from fanwise.system import SystemProcesses
 from fanwise.testing.records import a_run, a_task, an_item
 from fanwise.testing.stores import MemoryStore
@@ -25,25 +27,29 @@ class Told(LineDisplay):
         self.lines.append(text)
 
 
+def look(follower: Follower, store: MemoryStore) -> None:
+    """Have a follower look at the run once more."""
+    follower.look(followed_run(Sight(store, runs_of(store), Limits(), 100.0), "run-1"))
+
+
 def test_a_run_is_followed_by_what_is_recorded_of_it():
     """Running tasks with their counts, then their ends; tasks that had ended before aren't told."""
     store, told = MemoryStore(), Told()
     run_no = store.create_run(a_run(status=Status.RUNNING))
-    run = store.run("run-1")
     visit = a_task(
         run_no, 2, path="each", status=Status.RUNNING, has_items=True, items_total=9, started_at=1.0
     )
     store.commit([a_task(run_no, 1, path="before", status=Status.SUCCEEDED), visit])
-    follower = Follower(runs_of(store), told, {})
+    follower = Follower(told, {})
     store.commit([an_item(run_no, no, visit_no=2) for no in range(3)])
-    follower.look(run)
+    look(follower, store)
     told.refresh()
     assert told.lines == ["each  3/9 done"]
     store.commit([an_item(run_no, 3, visit_no=2, status=Status.FAILED)])
     error = ErrorInfo("ItemsFailed", "1 of 9 items failed")
     store.commit([replace(visit, status=Status.FAILED, error=error)])
-    follower.look(run)
-    follower.look(run)
+    look(follower, store)
+    look(follower, store)
     assert told.lines[1].startswith("each  failed  4/9 done, 1 failed  in ")
     assert told.lines[1].endswith("ItemsFailed: 1 of 9 items failed")
     assert len(told.lines) == 2
@@ -56,11 +62,11 @@ def test_items_that_run_and_wait_are_shown_while_a_process_drives_the_run():
     run_no = store.create_run(a_run(status=Status.RUNNING), engine_no)
     visit = a_task(run_no, 1, path="each", has_items=True, items_total=9, started_at=1.0)
     store.commit([visit, an_item(run_no, 0), VisitProgress(run_no, 1, 2.0, 9, 4, 2, 1.0)])
-    follower, run = Follower(runs_of(store), told, {}), store.run("run-1")
-    follower.look(run)
+    follower = Follower(told, {})
+    look(follower, store)
     told.refresh()
     store.release(run_no, 1)
-    follower.look(run)
+    look(follower, store)
     told.refresh()
     assert told.lines == ["each  1/9 done, 4 running, 2 to retry", "each  1/9 done"]
 
@@ -74,10 +80,10 @@ def test_that_a_run_is_being_stopped_or_fails_is_shown_as_its_own_process_shows_
     store.commit([a_task(run_no, 1, path="some", **each), a_task(run_no, 2, path="none", **each)])
     runs, run = runs_of(store), store.run("run-1")
     tolerances = {"some": Tolerance(count=1), "none": Tolerance(count=0)}
-    follower = Follower(runs, told, tolerances)
+    follower = Follower(told, tolerances)
     failed = [an_item(run_no, 0, visit_no=no, status=Status.FAILED) for no in (1, 2)]
     store.commit(failed)
-    follower.look(run)
+    look(follower, store)
     shown = {name: meter.progress for name, meter in told.shown()}
     assert {name: progress.is_failing for name, progress in shown.items()} == {
         "some": False,
@@ -86,9 +92,9 @@ def test_that_a_run_is_being_stopped_or_fails_is_shown_as_its_own_process_shows_
     assert not any(progress.is_stopping for progress in shown.values())
     for _ in range(2):
         runs.send(run, RequestKind.PAUSE)
-        follower.look(run)
+        look(follower, store)
         runs.send(run, RequestKind.CANCEL)
-        follower.look(run)
+        look(follower, store)
     assert all(progress.is_stopping for progress in shown.values())
     assert told.lines == [
         "Notice: run-1 was asked to pause, and is being stopped.",

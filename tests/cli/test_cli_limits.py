@@ -62,6 +62,16 @@ def test_a_run_that_would_overlap_fails_with_1(fanwise, held, option, says) -> N
     assert "mine" not in fanwise("runs").out
 
 
+def test_a_run_that_would_wait_behind_too_many_fails_with_1(fanwise, held, monkeypatch) -> None:
+    """Nothing is recorded, and it doesn't wait."""
+    fanwise("submit", "nightly.yaml", "--run-id", "first")
+    monkeypatch.setenv("FANWISE_LIMIT_QUEUED", "1")
+    told = fanwise("run", "nightly.yaml", "--run-id", "mine")
+    assert told.status == 1
+    assert "1 runs of nightly wait already, as many as the limit `queued` allows" in told.err
+    assert "mine" not in fanwise("runs").out
+
+
 def test_a_run_that_is_resumed_or_retried_waits_for_a_slot_as_well(fanwise, held) -> None:
     """With the same options."""
     with store() as opened:

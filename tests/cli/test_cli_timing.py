@@ -15,7 +15,7 @@ from fanwise.cli.text.timing_lines import timing_lines
 from fanwise.model import ItemCounts, ItemOutcome, Status, VisitRecord
 from fanwise.reports.progress import item_progress
 from fanwise.reports.sessions import Sessions
-from fanwise.reports.timing import RunTime, run_time, spells
+from fanwise.reports.timing import RunTime, run_time, spell_times, spells_of
 from fanwise.system import SystemClock
 from fanwise.testing.stores import MemoryStore
 
@@ -35,7 +35,12 @@ def timed(
 ) -> RunTime:
     store = store or MemoryStore()
     sessions = Sessions([(100.0, 100.0 + until)])
-    return run_time(store, spells(store, visits, sessions, 100.0 + until), sessions, before or {})
+    return run_time(
+        store,
+        spells_of(visits, spell_times(store, visits, sessions, 100.0 + until)),
+        sessions,
+        before or {},
+    )
 
 
 def test_the_tasks_that_took_longest_come_first():
@@ -114,7 +119,10 @@ def test_a_run_with_several_tasks_tells_where_its_time_went(fanwise, write):
 
 
 def drawn(visits: list[VisitRecord], *, width: int = 60, until: float = 10.0) -> list[str]:
-    found = spells(MemoryStore(), visits, Sessions([(100.0, 100.0 + until)]), 100.0 + until)
+    found = spells_of(
+        visits,
+        spell_times(MemoryStore(), visits, Sessions([(100.0, 100.0 + until)]), 100.0 + until),
+    )
     never = len(visits) - len(found)
     items = {each.visit_no: item_progress(MemoryStore(), each) for each in visits if each.has_items}
     return timeline_lines(

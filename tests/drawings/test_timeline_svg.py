@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fanwise.drawings.timeline_svg import timeline_svg
 from fanwise.model import FailedAttempt, Status, VisitRecord
 from fanwise.reports.sessions import Sessions
-from fanwise.reports.timing import spells
+from fanwise.reports.timing import spell_times, spells_of
 from fanwise.testing.stores import MemoryStore
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -29,7 +29,7 @@ def visit(no: int, path: str, start: float | None, end: float | None, **changes)
 
 def drawn(visits: list[VisitRecord], *, until: float = 10.0, **options) -> ElementTree.Element:
     sessions = Sessions([(100.0, 100.0 + until)])
-    found = spells(MemoryStore(), visits, sessions, 100.0 + until)
+    found = spells_of(visits, spell_times(MemoryStore(), visits, sessions, 100.0 + until))
     given = {"clock": sessions.before, "run_status": "running", "title": "t", **options}
     return ElementTree.fromstring(timeline_svg(found, {}, **given))
 

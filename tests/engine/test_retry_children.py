@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import pytest
 
 import fanwise
 from fanwise.errors import ParameterError
-from fanwise.model import Run, Status
+from fanwise.model import ChosenKind, ItemCounts, Run, Status
 from fanwise.ports import RerunNotes
 from fanwise.run_store import RunStore
+from fanwise.wiring import load_to_retry, open_engine, open_records, read_settings
 
 ROUND = """
 parameters: {n: {}}
@@ -56,6 +58,7 @@ class Bench:
         self.folder = folder
         self.store = str(folder / "fanwise.db")
         self.broken: set[str] = set()
+        self.words: dict[str, str] = {}
         self.done: list[str] = []
         self.watcher = Watcher()
 
@@ -63,7 +66,7 @@ class Bench:
         async def do(of: str) -> str:
             self.done.append(of)
             if of in self.broken:
-                raise fanwise.ActionError("it is broken", type="Broken")
+                raise fanwise.ActionError(self.words.get(of, "it is broken"), type="Broken")
             return of
 
         self.do: Callable[..., Any] = do
@@ -211,3 +214,30 @@ def test_a_repaired_default_that_is_not_taken_is_told(bench: Bench) -> None:
     (told,) = bench.watcher.notices
     assert "region" in told
     assert "-p region=VALUE" in told
+
+
+def test_children_of_one_kind_of_errors_are_retried_alone(bench: Bench) -> None:
+    """Steps of those that stay failed stay as they are recorded, too."""
+    bench.write("round.yaml", ROUND)
+    bench.broken = {"down 0", "up 1"}
+    bench.words = {"up 1": "nothing has come back from there, not even after 3 tries"}
+    assert bench.run(bench.write("calls.yaml", CALLS)).status is Status.FAILED
+    with bench.open() as store:
+        before = list(store.tasks("r", within="call[1]"))
+        (first, *_) = store.items("r", "call", status="failed")
+    assert first.index == 0
+    bench.broken.clear()
+    bench.done.clear()
+    settings = read_settings(store=bench.store)
+    with open_engine(settings=settings) as engine:
+        record = engine.find("r")
+        plan, _ = load_to_retry(record, settings, None, actions=[bench.do])
+        with open_records(settings) as records:
+            kinds = records.kinds(record.run_no, 1)
+        chosen = ChosenKind("call", next(each.number for each in kinds if each.index == 0))
+        run = asyncio.run(engine.aretry(plan, record, kind_of=chosen))
+    assert run.tasks["call"].items == ItemCounts(3, 2, 1)
+    assert "down 0" in bench.done
+    assert not any(of.endswith("1") and not of.startswith("each") for of in bench.done)
+    with bench.open() as store:
+        assert list(store.tasks("r", within="call[1]")) == before

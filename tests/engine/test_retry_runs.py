@@ -14,8 +14,9 @@ from fanwise.errors import (
     TaskNotFoundError,
     UsageError,
 )
-from fanwise.model import ItemCounts, Status
+from fanwise.model import ChosenKind, ItemCounts, Status
 from fanwise.ports import RerunNote, RerunReason
+from fanwise.testing.tiles_contract import require_exact_tiles
 
 THREE = """
 tasks:
@@ -331,3 +332,80 @@ def test_files_keep_their_places_over_a_retry_or_it_is_refused(loom) -> None:
     (loom.folder / "b.in").write_text("repaired")
     assert loom.retry(text, doing.action()).status is Status.SUCCEEDED
     assert doing.done == ["b"]
+
+
+KINDS = """
+tasks:
+  - {name: b, action: test.do, with-items: {range: 6}, input: {of: "b{{ item }}"}}
+  - {name: c, action: test.do, input: {of: "c {{ task.b.output | length }}"}}
+"""
+
+
+class Failing(Doing):
+    """Actions that fail while their name is in `broken`, each even number in a way of its own."""
+
+    def action(self) -> Any:
+        @fanwise.action("test.do")
+        async def do(context: fanwise.ActionContext, of: str) -> str:
+            self.done.append(of)
+            self.keys[context.idempotency_key] += 1
+            if of in self.broken:
+                is_even = int(of.removeprefix("b")) % 2 == 0
+                raise fanwise.ActionError("it is broken", type="Even" if is_even else "Odd")
+            return of
+
+        return do
+
+
+def _kind(loom, type: str) -> int:
+    kinds = loom.store.kinds(loom.record().run_no, 1)
+    return next(each.number for each in kinds if each.type == type)
+
+
+def test_items_of_one_kind_of_errors_are_retried_alone(loom) -> None:
+    """The others stay failed, so their task fails, until they are retried as well."""
+    doing = Failing("b0", "b1", "b2", "b3")
+    loom.run(KINDS, doing.action())
+    doing.mend()
+    even = ChosenKind("b", _kind(loom, "Even"))
+    run = loom.retry(KINDS, doing.action(), kind_of=even)
+    assert run.status is Status.FAILED
+    assert sorted(doing.done) == ["b0", "b2"]
+    assert run.tasks["b"].items == ItemCounts(6, 4, 2)
+    require_exact_tiles(loom.store, run.id)
+    with pytest.raises(NothingToRetryError, match="has failed with the kind"):
+        loom.retry(KINDS, doing.action(), kind_of=even)
+    doing.done.clear()
+    run = loom.retry(KINDS, doing.action(), kind_of=ChosenKind("b", _kind(loom, "Odd")))
+    assert run.status is Status.SUCCEEDED
+    assert sorted(doing.done) == ["b1", "b3", "c 6"]
+    assert max(doing.keys.values()) == 2
+
+
+def test_a_retry_of_one_kind_says_how_many_items_it_runs(loom) -> None:
+    """Before it begins."""
+    doing = Failing("b0", "b1", "b2")
+    loom.run(KINDS, doing.action())
+    loom.retry(KINDS, doing.action(), kind_of=ChosenKind("b", _kind(loom, "Even")))
+    (note, *_) = loom.watcher.reruns[-1].tasks
+    assert (note.name, note.failed_items) == ("b", 2)
+
+
+def test_items_of_a_task_that_stops_at_a_failure_are_not_chosen(loom) -> None:
+    """Those that stay failed would stop it before any other."""
+    text = KINDS.replace("with-items: {range: 6}", "with-items: {range: 6}, on-item-error: stop")
+    doing = Failing("b0", "b1")
+    loom.run(text, doing.action())
+    with pytest.raises(UsageError, match="stops at an item that fails"):
+        loom.retry(text, doing.action(), kind_of=ChosenKind("b", 1))
+
+
+def test_items_are_not_chosen_of_a_task_that_starts_again(loom) -> None:
+    """It comes after one that runs again, or has never run, or has none that failed."""
+    doing = Failing("b0")
+    loom.run(KINDS, doing.action())
+    for task, error in (("x", TaskNotFoundError), ("c", TaskNotFoundError)):
+        with pytest.raises(error):
+            loom.retry(KINDS, doing.action(), kind_of=ChosenKind(task, 1))
+    with pytest.raises(UsageError, match="starts again with all of its items"):
+        loom.retry(KINDS, doing.action(), kind_of=ChosenKind("b", 1), from_task="b")

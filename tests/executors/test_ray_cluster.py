@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -14,11 +16,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 import fanwise
 from fanwise.executors import ray as ray_executor
+from fanwise.executors.frames import Refused
 from fanwise.wiring import load_plan, open_engine, read_settings
 
+LARGE_TEXT = 90_000_000
+LARGE = 200_000_000  # bytes
 BIN = Path(sys.executable).parent
 PACK = """
 import os, signal
@@ -66,6 +72,7 @@ def cluster() -> Iterator[SimpleNamespace]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_local_fs_capacity_threshold": "0",  # no disk for what finds no room in memory
         "FANWISE_SECRET_THERE": "CANARY-on-the-node",
     }
 
@@ -96,11 +103,14 @@ def cluster() -> Iterator[SimpleNamespace]:
 
 
 @pytest.fixture(scope="module")
-def walk(
-    cluster: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., fanwise.Run]]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all walks, and of their store."""
+    return tmp_path_factory.mktemp("walk")
+
+
+@pytest.fixture(scope="module")
+def walk(cluster: SimpleNamespace, folder: Path) -> Iterator[Callable[..., fanwise.Run]]:
     """Runs workflows on the cluster, with one engine."""
-    folder = tmp_path_factory.mktemp("walk")
     (folder / "packs" / "walk").mkdir(parents=True)
     (folder / "packs" / "walk" / "actions.py").write_text(PACK)
     settings = read_settings(
@@ -109,6 +119,7 @@ def walk(
         ray=cluster.address,
         environment={**cluster.environment, "FANWISE_SECRET_HERE": "CANARY-of-the-engine"},
     )
+    settings = replace(settings, limits=fanwise.Limits(snapshot_bytes=LARGE))
     with open_engine(settings=settings) as engine:
 
         def run(text: str, **parameters: str) -> fanwise.Run:
@@ -194,6 +205,63 @@ def test_what_the_cluster_lacks_fails_the_task_in_one_line(
     assert len(told.splitlines()) == 1
 
 
+def test_an_object_store_without_room_is_told_in_one_line_and_the_run_goes_on_elsewhere(
+    walk: Callable[..., fanwise.Run], folder: Path
+) -> None:
+    """What is recorded stays."""
+    run = walk(
+        """
+        parameters: {large: {required: true}}
+        tasks:
+          - {name: first, action: core.echo, with-items: [1, 2], input: {value: "{{ item }}"}}
+          - name: fan
+            action: core.echo
+            with-items: [1, 2]
+            input: {value: "{{ item + parameters.large | length }}"}
+        output: "{{ task.fan.output }}"
+        """,
+        large="x" * LARGE_TEXT,
+    )
+    assert run.tasks["first"].status is fanwise.Status.SUCCEEDED
+    error = run.tasks["fan"].error
+    assert error is not None
+    assert error.type == "WorkerRefused"
+    assert re.fullmatch(
+        r"the object store of the Ray cluster has no room for a snapshot of 90,\d{3},\d{3} bytes. "
+        "Give the nodes more with `ray start --object-store-memory`.",
+        error.message,
+    )
+    again = fanwise.retry(run.id, store=str(folder / "runs.db"), executor="local")
+    assert [each["value"] for each in again.output] == [LARGE_TEXT + 1, LARGE_TEXT + 2]
+
+
+@pytest.mark.parametrize("token", ["f" * 64, None])
+def test_a_wrong_token_is_told_in_one_line_and_the_run_goes_on_elsewhere(
+    cluster: SimpleNamespace, tmp_path: Path, token: str | None
+) -> None:
+    """So is a token that is missing."""
+    environment = {key: value for key, value in cluster.environment.items() if "AUTH" not in key}
+    if token is not None:
+        environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
+    flow = {"tasks": [{"name": "a", "action": "core.echo", "input": {"value": 7}}]}
+    settings = read_settings(
+        store=str(tmp_path / "runs.db"),
+        executor="ray",
+        ray=cluster.address,
+        environment=environment,
+    )
+    with open_engine(settings=settings) as engine:
+        run = engine.run(load_plan(flow, settings))
+    error = run.tasks["a"].error
+    assert error is not None
+    assert error.message == (
+        f"the Ray cluster at {cluster.address} can't be reached: it wants another token. "
+        "Set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN as where the cluster was started."
+    )
+    again = fanwise.retry(run.id, store=str(tmp_path / "runs.db"), executor="process")
+    assert again.status is fanwise.Status.SUCCEEDED
+
+
 @pytest.mark.parametrize("lost", ["actor", "node"])
 def test_an_actor_or_a_node_that_is_killed_in_the_middle_loses_no_item(
     walk: Callable[..., fanwise.Run], lost: str
@@ -210,6 +278,31 @@ def test_an_actor_or_a_node_that_is_killed_in_the_middle_loses_no_item(
         """
     )
     assert (run.status, run.output) == (fanwise.Status.SUCCEEDED, 60)
+
+
+def test_a_worker_of_a_cluster_that_has_gone_refuses_its_visit() -> None:
+    """Also the worker that is started only then, as for a retry that comes later."""
+    from fanwise.executors.ray_cluster import RayCluster, RayWorker
+
+    async def start() -> list[object]:
+        cluster = RayCluster(f"127.0.0.1:{free_port()}", 1, os.environ, 1_000)
+        with cluster.attached():
+            os.kill(cluster.pid, signal.SIGKILL)
+            heard: asyncio.Queue[object] = asyncio.Queue()
+            guest = SimpleNamespace(heard=lambda _, message: heard.put_nowait(message))
+            said = []
+            for visit in (1, 2):
+                worker = RayWorker(cluster, (), 1_000, lambda _: None)
+                worker.join(visit, guest)
+                said.append(await heard.get())
+            assert not cluster.is_open
+        return said
+
+    for visit, message in enumerate(asyncio.run(start()), 1):
+        assert isinstance(message, Refused)
+        assert message.visit == visit
+        assert "has gone." in message.message
+        assert "fanwise retry" in message.hint
 
 
 def test_a_cluster_that_nobody_has_started_is_told_in_one_line(tmp_path: Path) -> None:

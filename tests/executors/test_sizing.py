@@ -10,22 +10,30 @@ from fanwise.executors.sizing import MOST_ITEMS, ChunkSize
 TARGET_S = 0.030
 
 
-def test_a_chunk_begins_with_one_attempt_and_doubles_until_it_takes_its_time() -> None:
+def test_a_chunk_begins_with_one_attempt_and_grows_until_it_takes_its_time() -> None:
     """Attempts of 2 ms fit 15 times."""
     size = ChunkSize(2, target_s=TARGET_S)
     sizes = []
-    for _ in range(6):
+    for _ in range(5):
         sizes.append(size.of(None))
         size.ended(sizes[-1], 0.002 * sizes[-1])
-    assert sizes == [1, 2, 4, 8, 15, 15]
+    assert sizes == [1, 4, 15, 15, 15]
 
 
 def test_of_a_known_rest_a_worker_gets_half_of_its_share() -> None:
     """So that no worker has much to do when the others have nothing."""
     size = ChunkSize(2, target_s=TARGET_S)
     for _ in range(12):
-        size.ended(MOST_ITEMS, 0.0)
-    assert [size.of(rest) for rest in (None, 10_000, 400, 7, 0)] == [1_000, 1_000, 100, 1, 1]
+        size.ended(15, 0.002 * 15)
+    assert [size.of(rest) for rest in (None, 10_000, 40, 7, 0)] == [15, 15, 10, 1, 1]
+
+
+def test_a_rest_of_a_few_milliseconds_is_not_divided() -> None:
+    """The ways to workers and back would take longer than the attempts."""
+    size = ChunkSize(2, target_s=TARGET_S)
+    for _ in range(12):
+        size.ended(MOST_ITEMS, 10e-6 * MOST_ITEMS)
+    assert [size.of(rest) for rest in (None, 10_000, 400, 7, 0)] == [1_000, 1_000, 300, 300, 300]
 
 
 def test_slow_attempts_come_in_small_chunks_at_once() -> None:
@@ -37,7 +45,7 @@ def test_slow_attempts_come_in_small_chunks_at_once() -> None:
     assert size.of(None) == 1
     size.was_slow()
     size.ended(1, 0.001)
-    assert size.of(None) == 2
+    assert size.of(None) == 4
 
 
 @given(
@@ -52,5 +60,5 @@ def test_a_chunk_has_one_attempt_at_least_and_a_thousand_at_most(ended, rest, wo
     for attempts, seconds in ended:
         size.ended(attempts, seconds * attempts)
         assert 1 <= size.of(rest) <= MOST_ITEMS
-        assert size.of(None) <= 2 * was
+        assert size.of(None) <= 4 * was
         was = size.of(None)

@@ -9,10 +9,12 @@ from tests.server.served import Served, serving
 
 playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright: no page is tested")
 
-from playwright.sync_api import Browser, sync_playwright  # noqa: E402
+from playwright.sync_api import Browser, expect, sync_playwright  # noqa: E402
 
 from tests.page.project import make_project  # noqa: E402
 from tests.page.visitor import ARGUMENTS, Visitor, find_browser, visiting  # noqa: E402
+
+expect.set_options(timeout=20_000)  # on a machine that has other work
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,6 +61,21 @@ tasks:
       options: [approve, reject]
       answer: {note: {type: string}, canary: {type: integer, default: 5}}
 """,
+    "stuck.yaml": """
+name: stuck
+tasks:
+  - {name: first, action: site.first}
+  - {name: second, action: site.stick}
+""",
+    "talk.yaml": """
+name: talk
+tasks: [{name: talk, action: site.talk}]
+""",
+    "large.yaml": """
+name: large
+tasks: [{name: large, action: site.large}]
+output: ["{{ task.large.output }}", "{{ task.large.output }}"]
+""",
     "many.yaml": """
 name: many
 tasks:
@@ -79,6 +98,9 @@ tasks:
 }
 
 PACK: Final = '''
+import os
+import threading
+
 import fanwise
 
 
@@ -98,6 +120,26 @@ def read(text: str) -> str:
     """Fail in a way that names a line."""
     print(f"reading {text}")
     raise ValueError(f"no price in {text}")  # the author's line
+
+
+def begin(name: str) -> None:
+    with open("begun", "a") as file:
+        print(name, file=file)
+
+
+@fanwise.action("site.first")
+def first() -> None:
+    """Note that it ran."""
+    begin("first")
+
+
+@fanwise.action("site.stick")
+def stick() -> None:
+    """Wait for ever, until it may go."""
+    begin("second")
+    if not os.path.exists("go"):
+        with open("hold", "w"):
+            threading.Event().wait()
 '''
 
 REACHED: Final = threading.Event()
@@ -123,7 +165,39 @@ def held(number: int) -> int:
     return number
 
 
-ACTIONS: Final = (many, held)
+@fanwise.action("site.talk")
+def talk() -> None:
+    """Print, wait until somebody has looked, and print again."""
+    sys.stdout.write("this is the beginning\n")
+    REACHED.set()
+    GO_ON.wait(30)
+    sys.stdout.write("this is the end\n")
+
+
+@fanwise.action("site.large")
+def large() -> str:
+    """Return ten million letters."""
+    return "x" * 10_000_000
+
+
+ACTIONS: Final = (many, held, talk, large)
+
+
+@contextmanager
+def engine_of(folder: Path) -> Iterator[None]:
+    """A process that takes runs of a project while the block lasts."""
+    command = [sys.executable, "-m", "fanwise", "work", "--until-eof", "--store"]
+    worker = subprocess.Popen(
+        [*command, store_of(folder)],
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        worker.communicate()
 
 
 def make_project(folder: Path) -> None:
@@ -131,6 +205,7 @@ def make_project(folder: Path) -> None:
     write(folder, *FLOWS)
     run(folder, "check.yaml", run_id="checked", tags=["nightly"])
     run(folder, "check.yaml", {"count": 45, "region": "south"}, run_id="checked-2")
+    run(folder, "check.yaml", {"count": 12}, run_id="checked-3")
     run(folder, "broken.yaml", run_id="broke")
     submit(folder, "ask.yaml", {"version": "1.0"}, run_id="queued")
 

@@ -1,14 +1,12 @@
 """Buttons: each says first what it means if it can't be taken back, and then does just that."""
 
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 
 import pytest
 from playwright.sync_api import expect
 
 from fanwise.model import ItemOutcome, Status
-from tests.page.project import store_of, submit
+from tests.page.project import engine_of, submit
 from tests.page.visitor import Visitor
 from tests.server.served import Served
 
@@ -16,16 +14,8 @@ from tests.server.served import Served
 @pytest.fixture
 def engine(site: Served) -> Iterator[None]:
     """A process that takes runs while the test lasts."""
-    command = [sys.executable, "-m", "fanwise", "work", "--until-eof", "--store"]
-    worker = subprocess.Popen(
-        [*command, store_of(site.folder)],
-        cwd=site.folder,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    yield
-    worker.communicate()
+    with engine_of(site.folder):
+        yield
 
 
 @pytest.mark.usefixtures("engine")
@@ -45,9 +35,54 @@ def test_a_retry_says_what_it_runs_and_runs_just_that(visitor: Visitor, site: Se
     assert all(item.status is Status.FAILED for item in again)
 
 
-def items(site: Served) -> Sequence[ItemOutcome]:
+@pytest.mark.usefixtures("engine")
+def test_the_items_of_one_kind_are_retried_by_themselves(visitor: Visitor, site: Served) -> None:
+    """The question says how many items run, and those of the other kinds stay as they are."""
+    before = {item.index: item.started_at for item in items(site, "checked-2")}
+    visitor.open("runs/checked-2")
+    row = visitor.find("table.kinds tr", "Unavailable")
+    row.get_by_role("button", name="Retry the items").click()
+    expect(visitor.page.locator("#confirm")).to_contain_text("runs 2 items of each again")
+    visitor.page.get_by_role("button", name="Retry", exact=True).click()
+    expect(visitor.find("#tasks tr", "sum")).to_contain_text("visit 2")
+    again = [item for item in items(site, "checked-2") if item.started_at > before[item.index]]
+    assert [item.index for item in again] == [19, 39]
+
+
+def test_many_runs_are_changed_at_once_after_they_are_counted(
+    visitor: Visitor, site: Served
+) -> None:
+    """Lines are chosen by keys, counted, changed together, and what is refused is told."""
+    for number in range(3):
+        tags = ["bulk", "last"] if number == 2 else ["bulk"]
+        submit(site.folder, "ask.yaml", {"version": "5"}, run_id=f"bulk-{number}", tags=tags)
+    visitor.open("runs?q=tag:bulk")
+    keyboard = visitor.page.keyboard
+    for key in ("j", "x", "j", "x"):
+        keyboard.press(key)
+    bar = visitor.find(".bulk")
+    expect(bar.locator("output")).to_have_text("2 chosen")
+    bar.get_by_role("button", name="Cancel").click()
+    expect(visitor.page.locator("#confirm")).to_contain_text("Cancel 2 runs?")
+    expect(visitor.page.locator("#confirm")).to_contain_text("bulk-2")
+    visitor.page.get_by_role("button", name="Cancel", exact=True).last.click()
+    expect(visitor.page.locator("#said")).to_contain_text("Cancel: 2 of 2 done.")
+    assert [site.status(f"bulk-{number}") for number in range(3)] == [
+        *("pending", "cancelled", "cancelled")
+    ]
+    visitor.find("input[name=pick]").first.check()
+    bar.get_by_role("button", name="All that the filters leave").click()
+    bar.get_by_role("button", name="Cancel").click()
+    expect(visitor.page.locator("#confirm")).to_contain_text("Cancel 3 runs?")
+    visitor.page.get_by_role("button", name="Cancel", exact=True).last.click()
+    expect(visitor.page.locator("#said")).to_contain_text("Cancel: 1 of 3 done.")
+    expect(visitor.page.locator("#said .bad")).to_contain_text("2 refused")
+    assert site.status("bulk-0") == "cancelled"
+
+
+def items(site: Served, run_id: str = "checked") -> Sequence[ItemOutcome]:
     """The items of the run."""
-    record = site.store.run("checked")
+    record = site.store.run(run_id)
     assert record is not None
     return site.store.items(record.run_no, 1)
 

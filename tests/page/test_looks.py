@@ -33,18 +33,28 @@ PAGES = [
 NARROW = ["", "runs", "runs/checked", "runs/checked/tasks/each", "workflows/check/start", "waiting"]
 
 
+ZOOMED = {"device_scale_factor": 2}
+"""A browser zoomed to 200 % has half the width, and twice the pixels."""
+
+
 @pytest.mark.parametrize(
-    ("width", "scheme", "paths"),
-    [(1200, "light", PAGES), (320, "dark", NARROW)],
-    ids=["wide-light", "narrow-dark"],
+    ("width", "options", "paths"),
+    [
+        (1200, {"color_scheme": "light"}, PAGES),
+        (320, {"color_scheme": "dark"}, NARROW),
+        (600, ZOOMED, NARROW),
+        (1200, {"forced_colors": "active"}, NARROW),
+        (1200, {"color_scheme": "dark", "reduced_motion": "reduce"}, NARROW),
+    ],
+    ids=["wide-light", "narrow-dark", "zoomed", "forced-colours", "dark-still"],
 )
 def test_every_page_is_accessible_and_fits(
-    browser: Browser, site: Served, width: int, scheme: str, paths: list[str]
+    browser: Browser, site: Served, width: int, options: dict[str, object], paths: list[str]
 ) -> None:
     """No page breaks a rule of WCAG 2.2 AA, needs sideways scrolling, or reports a fault."""
     size = {"width": width, "height": 800}
     broken = {}
-    with visiting(browser, site, viewport=size, color_scheme=scheme) as visitor:
+    with visiting(browser, site, viewport=size, **options) as visitor:
         for path in paths:
             visitor.open(path)
             found = visitor.violations()
@@ -53,3 +63,18 @@ def test_every_page_is_accessible_and_fits(
             if found:
                 broken[path] = found
     assert broken == {}
+
+
+def test_nothing_moves_for_those_who_want_no_motion(browser: Browser, site: Served) -> None:
+    """With reduced motion no element has a transition or an animation, nor scrolls smoothly."""
+    with visiting(browser, site, reduced_motion="reduce") as visitor:
+        for path in NARROW:
+            visitor.open(path)
+            assert visitor.page.evaluate(MOVING) == []
+
+
+MOVING = """() => [...document.querySelectorAll("*")].filter((each) => {
+    const style = getComputedStyle(each);
+    return style.transitionDuration !== "0s" || style.animationName !== "none"
+        || style.scrollBehavior !== "auto";
+}).map((each) => each.outerHTML.slice(0, 80))"""

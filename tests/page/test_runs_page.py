@@ -100,3 +100,30 @@ def test_logs_are_found_by_a_text_and_a_task(visitor: Visitor) -> None:
     visitor.page.keyboard.press("Enter")
     expect(visitor.find(".logs li")).to_have_count(1)
     expect(visitor.find(".logs li")).to_contain_text("each[41]")
+
+
+def test_two_runs_are_compared_and_a_new_kind_of_errors_is_told(visitor: Visitor) -> None:
+    """From a run to the one that it is compared with, and to what differs between them."""
+    visitor.open("runs/checked-3")
+    visitor.find("a", "Compare").click()
+    visitor.find("tbody tr", "checked-2").locator("a").click()
+    expect(visitor.find("h1", "Compare")).to_be_visible()
+    visitor.find("a", "the other way round").click()
+    kinds = visitor.find("#kinds tbody tr")
+    expect(kinds).to_have_count(2)
+    expect(visitor.find("#kinds tbody tr", "gone")).to_contain_text("Unavailable")
+    expect(visitor.find("#kinds tbody tr", "in both")).to_contain_text("Refused")
+    expect(visitor.find("#texts tr", "count")).to_contain_text("45")
+    visitor.find("a", "the other way round").click()
+    expect(visitor.find("#kinds tbody tr", "new")).to_contain_text("Unavailable")
+
+
+def test_the_times_of_items_are_shown_once_they_are_read(visitor: Visitor) -> None:
+    """The page of a task fetches how long its items took, which has an address of its own."""
+    visitor.open("runs/checked/tasks/each")
+    times = visitor.find("#times")
+    expect(times).to_contain_text("95 % within")
+    expect(times.locator("svg.histogram g")).to_have_count(40)
+    expect(times.locator("tbody tr")).to_have_count(5)
+    visitor.open("runs/checked/tasks/each/times")
+    expect(visitor.find("#times")).to_contain_text("Median")

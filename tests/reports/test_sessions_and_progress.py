@@ -20,10 +20,10 @@ from fanwise.model import (
     Status,
     VisitRecord,
 )
-from fanwise.reports.overview import overview, time_of
+from fanwise.reports.overview import timed_overview
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.reports.sessions import Sessions, sessions_of
-from fanwise.reports.timing import run_time, spells
+from fanwise.reports.timing import run_time, spell_times, spells_of
 from fanwise.testing.stores import MemoryStore
 from fanwise.wiring import runs_of
 
@@ -125,7 +125,7 @@ def test_a_task_in_work_takes_no_more_of_the_time_than_there_is():
     store.commit([an_item(0, 100.0, 1.0), an_item(1, 101.0, 1.5)])
     visit = VisitRecord(1, 1, "t", 1, Status.RUNNING, has_items=True, started_at=100.0)
     sessions = sessions_of(store, run, 0.0, 100.0)
-    found = spells(store, [visit], sessions, 100.0)
+    found = spells_of([visit], spell_times(store, [visit], sessions, 100.0))
     sessions = sessions.covering(part for spell in found for part in spell.parts)
     timing = run_time(store, found, sessions, {})
     assert (timing.span_s, timing.driven_s, timing.tasks[0].span_s) == (2.5, 2.5, 2.5)
@@ -166,7 +166,7 @@ def test_never_more_items_seem_to_run_at_once_than_there_are_slots(spans, slots,
     began = starts[-1] if kind == "RunStarted" else starts[0]
     visit = VisitRecord(1, 1, "t", 1, Status.SUCCEEDED, True, None, began, ends[-1], len(items))
     sessions = sessions_of(store, run, driven[-1], ends[-1])
-    found = spells(store, [visit], sessions, ends[-1])
+    found = spells_of([visit], spell_times(store, [visit], sessions, ends[-1]))
     sessions = sessions.covering(part for spell in found for part in spell.parts)
     time = run_time(store, found, sessions, {})
     (task,) = time.tasks
@@ -196,8 +196,7 @@ def test_the_items_of_a_paused_run_are_counted_once() -> None:
     begun(store, run.run_no, ("RunStarted", 100.0, 0.0))
     visit = VisitRecord(1, 1, "t", 1, Status.PAUSED, True, None, 100.0, None, 0)
     store.commit([visit, an_item(0, 101.0, 2.0), an_item(1, 101.0, 5.0)])
-    seen = overview(runs_of(store), run, ["t"], 200.0)
-    time = time_of(runs_of(store), seen, None)
+    seen, time = timed_overview(runs_of(store), run, None, 200.0)
     assert time is not None
     assert (seen.progress["t"].done, time.tasks[0].items.count) == (2, 2)
     assert store.sums == 1

@@ -14,14 +14,17 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fanwise.model import Role
+from fanwise.ports import Clock
 from fanwise.server.app import HttpServer
+from fanwise.server.forwarding import read_networks
 from fanwise.server.opening import parts_of
 from fanwise.server.sites import listen, site_at
 from fanwise.server.token_making import new_token_text
 from fanwise.service.watcher import ServiceWatcher
 from fanwise.stores import Store
 from fanwise.telemetry.serving import ServerCounts
-from fanwise.wiring import open_serving, read_settings
+from fanwise.wiring import Settings, open_serving, read_settings
+from fanwise.wiring.serving import Serving
 
 
 class Reply(NamedTuple):
@@ -60,6 +63,12 @@ class Served(NamedTuple):
     @property
     def origin(self) -> str:
         return f"http://{self.host}"
+
+    def status(self, run_id: str) -> str:
+        """The status that is recorded of a run."""
+        record = self.store.run(run_id)
+        assert record is not None
+        return record.status.value
 
     def ask(
         self,
@@ -104,20 +113,49 @@ def serving(
     *,
     port: int = 0,
     public_url: str | None = None,
+    proxies: tuple[str, ...] = (),
     access_log: Any = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Served]:
     """A server of the project in a folder, at a free port if none is named."""
     url = store_url or str(folder / "runs.db")
     settings = read_settings(store=url, environment={"HOME": str(folder), **(environment or {})})
-    with open_serving(settings, folder, ServiceWatcher()) as opened:
-        listener = listen("127.0.0.1", port)
-        port = listener.getsockname()[1]
-        site = site_at("127.0.0.1", port, public_url)
-        parts = parts_of(opened, settings, site, ServerCounts(), access_log)
-        tokens = {each.value: str(new_token_text(opened.store, each, each)) for each in Role}
-        with _running(lambda: HttpServer(parts, listener)):
-            yield Served(port, folder, opened.store, tokens)
+    with (
+        open_serving(settings, folder, ServiceWatcher()) as opened,
+        answering(
+            opened,
+            settings,
+            folder,
+            port=port,
+            public_url=public_url,
+            proxies=proxies,
+            access_log=access_log,
+        ) as served,
+    ):
+        yield served
+
+
+@contextmanager
+def answering(
+    opened: Serving,
+    settings: Settings,
+    folder: Path,
+    *,
+    port: int = 0,
+    public_url: str | None = None,
+    proxies: tuple[str, ...] = (),
+    access_log: Any = None,
+    clock: Clock | None = None,
+) -> Iterator[Served]:
+    """A server of a project that is open, which tells the time by a clock."""
+    listener = listen("127.0.0.1", port)
+    port = listener.getsockname()[1]
+    site = site_at("127.0.0.1", port, public_url)._replace(proxies=read_networks(proxies))
+    parts = parts_of(opened, settings, site, ServerCounts(), access_log)
+    parts = parts._replace(clock=clock or parts.clock)
+    tokens = {each.value: str(new_token_text(opened.store, each, each)) for each in Role}
+    with _running(lambda: HttpServer(parts, listener)):
+        yield Served(port, folder, opened.store, tokens)
 
 
 @contextmanager

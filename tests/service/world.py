@@ -21,6 +21,7 @@ from fanwise.system import EnvironmentSecrets, SystemChance, SystemProcesses
 from fanwise.testing.clock import ManualClock
 from fanwise.testing.stores import MemoryStore
 from fanwise.wiring import load_triggers, read_settings
+from fanwise.wiring.serving import Serving
 
 FLOW = """
 name: report
@@ -74,11 +75,14 @@ class World:
             (self.folder / name.replace("_yaml", ".yaml")).write_text(text)
 
     def server(self) -> TriggerClock:
+        return self.serving().clock
+
+    def serving(self) -> Serving:
         settings = read_settings(environment={"FANWISE_STORE": "unused"})
         factory = RunFactory(self.clock, SystemChance(), EnvironmentSecrets({}))
         project = WatchedProject(
             lambda: load_triggers(settings, self.folder),
-            lambda: project_stamp(self.folder),
+            lambda files: project_stamp(self.folder, files),
             self.lines,
         )
         runs = TriggeredRuns(factory, str(self.folder), ())
@@ -91,7 +95,8 @@ class World:
             str(self.folder),
             Folders(self.clock, lambda work: work()),
         )
-        return TriggerClock(self.store, project, deciders, self.clock, self.lines)
+        clock = TriggerClock(self.store, project, deciders, self.clock, self.lines)
+        return Serving(clock, project, self.store, runs)
 
     def fires(self, name: str = "each", workflow: str = "report") -> list[FireRecord]:
         """All fires, the oldest first."""

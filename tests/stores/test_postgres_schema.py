@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,8 @@ from benchmarks.postgres_server import PostgresServer
 from fanwise.errors import StoreError
 from fanwise.stores import Upgrade, check, open_store, schema, upgrade, upgrades
 from fanwise.stores.postgres_text import filled
-from fanwise.stores.queue_statements import any_waiting
+from fanwise.stores.queue_statements import BEST, any_waiting
+from fanwise.stores.slot_statements import DELETE_BOUND, NEXT_QUEUE, RELEASE
 from fanwise.testing.ownership_contract import an_owner
 from fanwise.testing.records import LONG_RESULT, a_run, a_task, an_item
 
@@ -112,6 +114,34 @@ def test_a_look_at_a_queue_reads_nothing_of_the_others(postgres_url):
         connection.execute("ANALYZE submissions")
         plan = [line for (line,) in connection.execute(f"EXPLAIN {look}".encode())]
     assert any("submissions_ready" in line for line in plan)
+
+
+@pytest.mark.parametrize("statement", [BEST, DELETE_BOUND, NEXT_QUEUE, RELEASE])
+def test_a_claim_costs_the_same_however_many_runs_a_limit_holds_back(postgres_url, statement):
+    """The plans go by indexes, and read no table of runs as a whole."""
+    url = postgres_url()
+    open_store(url).close()
+    values = {"queue": "mine", "most": 1, "scope": "mine", "key": "", "free": 1}
+    names = re.findall(r":(\w+)", statement)
+    look = filled(statement, {name: values[name] for name in names}, None)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO runs"
+            " (run_no, id, workflow, file, status, created_at, parameters, definition, origin)"
+            " OVERRIDING SYSTEM VALUE"
+            " SELECT i, i, '', '', 'pending', 0, '', '', '{}' FROM generate_series(1, 20000) AS i"
+        )
+        connection.execute(
+            "INSERT INTO submissions"
+            " (run_no, queue, priority, is_waiting, since, tries, why, tried_by, progress,"
+            " scope, key, is_held_back)"
+            " SELECT run_no, 'mine', 0, TRUE, 0, 0, '', '', '',"
+            " CASE WHEN run_no % 2 = 0 THEN 'mine' ELSE 'other' END, '', run_no > 100 FROM runs"
+        )
+        connection.execute("ANALYZE")
+        plan = [line for (line,) in connection.execute(f"EXPLAIN {look}".encode())]
+    assert any("Index" in line for line in plan)
+    assert not [line for line in plan if re.search("Seq Scan on (runs|submissions)", line)]
 
 
 def test_a_new_schema_equals_a_migrated_one(postgres_url, admin):

@@ -238,8 +238,28 @@ def _tell_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _stores(group: typer.core.TyperGroup, url: str) -> dict[str, object]:
+    """The defaults of all commands of a group, which take a URL for that of their store."""
+    return {
+        name: {"store": url}
+        | (_stores(each, url) if isinstance(each, typer.core.TyperGroup) else {})
+        for name, each in group.commands.items()
+    }
+
+
 @app.callback()
 def _fanwise(
+    context: typer.Context,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            "--server",
+            metavar="URL",
+            envvar="FANWISE_SERVER",
+            show_envvar=False,
+            help="Ask this server, in place of a store. Default: $FANWISE_SERVER.",
+        ),
+    ] = None,
     _: Annotated[
         bool,
         typer.Option(
@@ -248,3 +268,5 @@ def _fanwise(
     ] = False,
 ) -> None:
     """Run workflows that fan out over any number of items, and look at what came of them."""
+    if server is not None and isinstance(context.command, typer.core.TyperGroup):
+        context.default_map = _stores(context.command, server)

@@ -17,7 +17,14 @@ from pathlib import Path
 from fanwise.cli.leaving import leave
 from fanwise.cli.text.output import flush_results, prepare_streams, say
 from fanwise.cli.text.usage import UsageProblem, in_short, usage_text
-from fanwise.errors import ActionLoadError, Diagnostic, FanwiseError, KeyConflictError, NoSlotError
+from fanwise.errors import (
+    ActionLoadError,
+    Diagnostic,
+    FanwiseError,
+    KeyConflictError,
+    NoSlotError,
+    QueueFullError,
+)
 from fanwise.reports.plain import clean_lines
 
 WRONG = 2
@@ -44,7 +51,7 @@ def reporting(words: Sequence[str] = ()) -> Iterator[None]:
     except FanwiseError as error:
         for line in error_lines(error, words):
             say(line)
-        is_taken = isinstance(error, NoSlotError | KeyConflictError)
+        is_taken = isinstance(error, NoSlotError | QueueFullError | KeyConflictError)
         raise SystemExit(TAKEN if is_taken else WRONG) from None
     except UsageProblem as problem:
         say(usage_text(problem))

@@ -37,6 +37,18 @@ StoreUrl = Annotated[
     ),
 ]
 
+Backend = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        "--server",
+        metavar="URL",
+        help="The store: a path, sqlite:///PATH or postgresql://HOST/DATABASE; or a server that "
+        "has one: https://HOST. Default: $FANWISE_SERVER, else $FANWISE_STORE, else that of "
+        "fanwise.yaml, else your own.",
+    ),
+]
+
 
 def read_seconds(text: str) -> float:
     """Read a duration or a number of seconds. Raises `ValueError` as `parse_duration` does."""

@@ -27,15 +27,17 @@ from fanwise.values import Json, freeze
 _PAGE: Final = 200
 
 
-def connect(url: str, token: str, *, timeout_s: float = 30.0) -> RemoteStore:
+def connect(
+    url: str, token: str, *, timeout_s: float = 30.0, insecure_http: bool = False
+) -> RemoteStore:
     """The runs of the server at a URL, to be used as a block.
 
     `token` is one of `fanwise token add`. An answer, or a part of a long one, may take `timeout_s`.
-    With https the server's certificate is checked against those that this machine trusts. Raises
-    `UsageError` for a URL that is none, and `ServerError` if the server can't be reached or doesn't
-    know the token.
+    With https the server's certificate is checked against those that this machine trusts; without
+    it the token travels to another machine only with `insecure_http`. Raises `UsageError` for a URL
+    that is none, and `ServerError` if the server can't be reached or doesn't know the token.
     """
-    requests = Requests(read_address(url), token, timeout_s)
+    requests = Requests(read_address(url, is_insecure=insecure_http), token, timeout_s)
     requests.get(Sent, "me")
     return RemoteStore(requests)
 
@@ -180,14 +182,24 @@ class RemoteStore:
         """Have a run cancelled: all is cut off, but `finally` runs. Raises `RunOverError`."""
         self._change(run_id, "cancel")
 
-    def retry(self, run_id: str, *, from_task: str | None = None, force: bool = False) -> None:
+    def retry(
+        self,
+        run_id: str,
+        *,
+        from_task: str | None = None,
+        items_of: str | None = None,
+        kind: int | None = None,
+        force: bool = False,
+    ) -> None:
         """Have done again what failed of a run, and what comes after it; the rest is kept.
 
-        With `from_task` it starts at this task, also if that had succeeded, and with `force` files
-        are read further that have changed. Raises `RunNotOverError`, `RunDrivenError` and
+        With `from_task` it starts at this task, also if that had succeeded; with `items_of` a task
+        and a `kind` of errors just those of its failed items run again; with `force` files are read
+        further that have changed. Raises `RunNotOverError`, `RunDrivenError` and
         `NothingToRetryError`.
         """
-        self._change(run_id, "retry", {"from_task": from_task, "force": force})
+        body = {"from_task": from_task, "items_of": items_of, "kind": kind, "force": force}
+        self._change(run_id, "retry", body)
 
     def answer(
         self,

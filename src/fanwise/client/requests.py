@@ -17,6 +17,7 @@ import msgspec
 from fanwise.arguments import require_seconds, require_text
 from fanwise.client.refusals import error_of
 from fanwise.errors import ServerError, UsageError
+from fanwise.hosts import is_loopback
 
 Query: TypeAlias = Mapping[str, str | float | Sequence[str] | None]
 T = TypeVar("T")
@@ -40,18 +41,28 @@ class Address(NamedTuple):
         return f"{'https' if self.is_https else 'http'}://{host}{port}{self.prefix}"
 
 
-def read_address(url: str) -> Address:
-    """Return the address that a URL names. Raises `UsageError`."""
+def read_address(url: str, *, is_insecure: bool = False) -> Address:
+    """Return the address that a URL names.
+
+    Raises `UsageError` for a URL that is none, and for one of another machine without https unless
+    `is_insecure`: its token could be read on the way.
+    """
     require_text("url", url)
     try:
         found = urlsplit(url)
         host, port = found.hostname, found.port
     except ValueError:
         host = None
-    if not host or found.scheme not in ("http", "https") or found.query or found.fragment:
+    has_more = found.query or found.fragment or "@" in found.netloc
+    if not host or found.scheme not in ("http", "https") or has_more:
         raise UsageError(
-            "`url` isn't the address of a server.",
+            "the URL isn't the address of a server.",
             hint="Give one such as http://127.0.0.1:8420 or https://example.com/fanwise.",
+        )
+    if found.scheme == "http" and not (is_insecure or is_loopback(host)):
+        raise UsageError(
+            f"the token would travel to {host} without https, for others to read.",
+            hint="Give a URL of https, or open a tunnel: ssh -L 8420:127.0.0.1:8420 HOST",
         )
     return Address(found.scheme == "https", host, port, found.path.rstrip("/"))
 
@@ -74,12 +85,19 @@ class Requests:
             raise UsageError(
                 "`token` is no token of a server.", hint="Make one with: fanwise token add"
             )
+        self.place = str(address)
+        """The address of the server, for people."""
         self._ssl = ssl.create_default_context() if address.is_https else None
 
     def get(self, kind: type[T], *path: str, query: Query | None = None) -> T:
         """Return what a path has, as an object of this kind."""
         with self._answer("GET", path, query) as answer:
             return self._read(kind, answer.read())
+
+    def body(self, *path: str, query: Query | None = None) -> bytes:
+        """Return what a path has, as it is."""
+        with self._answer("GET", path, query) as answer:
+            return answer.read()
 
     def post(
         self,
@@ -101,13 +119,17 @@ class Requests:
 
     def lines(self, kind: type[T], *path: str, query: Query) -> Iterator[T]:
         """Give the lines of a long answer, each an object of this kind, as they arrive."""
+        return (self._read(kind, line) for line in self.raw_lines(*path, query=query))
+
+    def raw_lines(self, *path: str, query: Query | None = None) -> Iterator[bytes]:
+        """Give the lines of a long answer, as they arrive."""
         parts: list[bytes] = []
         with self._answer("GET", path, query) as answer:
             while chunk := answer.read1(_READ_BYTES):
                 first, *others = chunk.split(b"\n")
                 parts.append(first)
                 for other in others:
-                    yield self._read(kind, b"".join(parts))
+                    yield b"".join(parts)
                     parts = [other]
 
     @contextmanager
@@ -130,6 +152,12 @@ class Requests:
             if answer.status >= _FIRST_REFUSED:
                 raise error_of(answer.status, answer.read(), str(self._address))
             yield answer
+        except ssl.SSLCertVerificationError as error:
+            raise ServerError(
+                f"{self._address} isn't trusted: {error.verify_message}.",
+                reason="untrusted",
+                hint="Name the certificate of who vouches for it in SSL_CERT_FILE.",
+            ) from error
         except (OSError, HTTPException) as error:
             raise ServerError(
                 f"{self._address} doesn't answer: {str(error) or type(error).__name__}.",

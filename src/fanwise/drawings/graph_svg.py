@@ -83,9 +83,9 @@ class _Drawer:
             for arrow in arrows
         ]
         laid = layout([self._size(node) for node in nodes], links)
-        before: dict[str, list[str]] = {}
+        before: dict[str, list[Node]] = {}
         for arrow in arrows:
-            before.setdefault(arrow.target, []).append(nodes[numbers[arrow.source]].lines[0])
+            before.setdefault(arrow.target, []).append(nodes[numbers[arrow.source]])
         inner = [
             element("g", *_lines(arrows, laid), aria_hidden="true", class_="lines"),
             *(
@@ -108,10 +108,13 @@ class _Drawer:
     def _state(self, node: Node) -> TaskState | None:
         return None if self._states is None else self._states.get(node.task)
 
-    def _node(self, node: Node, corner: Point, before: Sequence[str]) -> str:
+    def _node(self, node: Node, corner: Point, before: Sequence[Node]) -> str:
         size, state = self._size(node), self._state(node)
         classes = ["node", node.shape.name.lower().replace("_", "-")]
-        inner = [element("title", _spoken(node, state, before)), *_boxes(node.shape, size)]
+        inner = [
+            element("title", _spoken(node, state, [each.lines[0] for each in before])),
+            *_boxes(node.shape, size),
+        ]
         for at, line in enumerate(_texts(node)):
             font, kind = (_SMALL, "quiet") if at else (_NAME, "name")
             x, anchor = (_PAD, None) if node.task else (size.width // 2, "middle")
@@ -124,7 +127,9 @@ class _Drawer:
         group = element("g", *inner, class_=" ".join(classes), transform=place)
         if self._href is None or not node.task:
             return group
-        return element("a", group, href=self._href(node.task))
+        after = " ".join(dict.fromkeys(each.task for each in before if each.task))
+        link = {"href": self._href(node.task), "data_task": node.task, "data_after": after}
+        return element("a", group, **link)
 
 
 def _texts(node: Node) -> Iterator[str]:

@@ -37,7 +37,7 @@ def run_timeline(
     With the workflow's definition the visits that led to its end are marked.
     """
     progress = {seen.last[name].visit_no: items for name, items in seen.progress.items()}
-    critical = () if definition is None else _critical(seen.spells, definition)
+    critical = () if definition is None else critical_visits(seen.spells, definition)
     return steps_timeline(seen, seen.spells, progress, critical=critical, href=href)
 
 
@@ -61,7 +61,8 @@ def steps_timeline(
     )
 
 
-def _critical(spells: Sequence[Spell], definition: WorkflowDefinition) -> Collection[int]:
+def critical_visits(spells: Sequence[Spell], definition: WorkflowDefinition) -> Collection[int]:
+    """The numbers of the visits that led to the end of a run."""
     by_path: dict[str, list[Spell]] = {}
     for spell in spells:
         by_path.setdefault(spell.visit.path, []).append(spell)

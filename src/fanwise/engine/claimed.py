@@ -66,7 +66,9 @@ class ClaimedRun:
         kind = None if order is None else order.kind
         force = order is not None and order.force
         if order is not None and kind is OrderKind.RETRY:
-            how: Takeover = Retry(force=force, recorded=plan, from_task=order.from_task)
+            how: Takeover = Retry(
+                force=force, recorded=plan, from_task=order.from_task, kind_of=order.kind_of
+            )
         else:
             how = Resume(force=force, cancel=kind is OrderKind.CANCEL)
         how.check(record)

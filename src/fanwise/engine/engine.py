@@ -37,6 +37,7 @@ from fanwise.engine.takeover import Beginning, Resume, Retry, Takeover
 from fanwise.errors import FanwiseError, LeaseLostError, UsageError
 from fanwise.model import (
     LEASE_S,
+    ChosenKind,
     Lease,
     RequestKind,
     Run,
@@ -92,7 +93,13 @@ class Engine:
     ) -> None:
         self._store = journal
         self._services = services
-        self._factory = RunFactory(services.clock, services.randomness, secrets, services.arrivals)
+        self._factory = RunFactory(
+            services.clock,
+            services.randomness,
+            secrets,
+            services.arrivals,
+            person=services.person,
+        )
         self._slots = ProcessSlots(services.limits.running)
         self._keeper = LeaseKeeper(
             services.ownership,
@@ -182,6 +189,7 @@ class Engine:
         *,
         recorded: Plan | None = None,
         from_task: str | None = None,
+        kind_of: ChosenKind | None = None,
         parameters: Mapping[str, Json] | None = None,
         secrets: Mapping[str, Json] | None = None,
         force: bool = False,
@@ -191,8 +199,9 @@ class Engine:
         """Run the failed part of a run that is over again, and return its handle.
 
         Tasks after the failed ones run again as well; the rest is kept. With `from_task` that task
-        runs again too, as a new visit. `parameters` have new values, for the part that runs: a task
-        whose items come from one of them starts as a new visit. `plan` may be of a repaired
+        runs again too, as a new visit, and of the task of `kind_of` just the items that have failed
+        with that kind of errors. `parameters` have new values, for the part that runs: a task whose
+        items come from one of them starts as a new visit. `plan` may be of a repaired
         workflow; then `recorded` is made of the workflow as it was recorded. Raises the errors of
         `start_resume`, and `RunNotOverError`, `NothingToRetryError`, `TaskNotFoundError` for a
         `from_task` that hasn't run, and `SourceChangedError` if a file that the run reads
@@ -206,7 +215,13 @@ class Engine:
         corrected = dict(parameters or {})
         was = decode(record.parameters)
         names = [name for name, value in corrected.items() if was.get(name) != value]
-        how = Retry(force=force, recorded=recorded or plan, from_task=from_task, corrected=names)
+        how = Retry(
+            force=force,
+            recorded=recorded or plan,
+            from_task=from_task,
+            kind_of=kind_of,
+            corrected=names,
+        )
         drive = partial(self._take_up, how, plan, record, secrets or {}, corrected, wait_s)
         return await self._begin(record.id, drive, observer)
 
@@ -271,6 +286,7 @@ class Engine:
         *,
         recorded: Plan | None = None,
         from_task: str | None = None,
+        kind_of: ChosenKind | None = None,
         parameters: Mapping[str, Json] | None = None,
         secrets: Mapping[str, Json] | None = None,
         force: bool = False,
@@ -284,6 +300,7 @@ class Engine:
                 record,
                 recorded=recorded,
                 from_task=from_task,
+                kind_of=kind_of,
                 parameters=parameters,
                 secrets=secrets,
                 force=force,

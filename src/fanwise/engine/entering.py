@@ -77,7 +77,8 @@ class Entrance:
     ) -> _Entered:
         """Return the result of `begin` once there is a slot; it raises `NoSlotError` before.
 
-        Raises `NoSlotError` if the wait is over or given up, and `LeftOutError`.
+        Raises `NoSlotError` if the wait is over or given up, `QueueFullError` if too many wait
+        already, and `LeftOutError`.
         """
         try:
             return await begin(wish)
@@ -108,6 +109,7 @@ class Entrance:
         until: float | None,
     ) -> _Entered:
         slots = self._services.run_slots
+        wish = replace(wish, most_waiting=self._services.limits.queued)
         waiter_no = await asyncio.to_thread(slots.line_up, wish, is_new=self._is_new)
         try:
             return await self._wait(replace(wish, waiter_no=waiter_no), begin, full, until)

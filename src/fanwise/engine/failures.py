@@ -7,14 +7,14 @@ It holds one page, and of each page before that the index at which it ended. An 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Lock
-from typing import Final, TypeAlias, overload
+from typing import Final, TypeAlias
 
 from fanwise.model import ErrorInfo, ItemOutcome, Status, VisitRecord
 from fanwise.ports import Records
-from fanwise.values import FrozenDict, LazyList, decode
+from fanwise.values import FrozenDict, PagedList, decode
 
 _PAGE_ITEMS: Final = 100
 """Failed items that are read at once: each may have an error and an item of `error_bytes`."""
@@ -29,7 +29,7 @@ def read_failed(records: Records, run_no: int, visit_no: int, after: int) -> Seq
     return records.items(run_no, visit_no, status=Status.FAILED, after=after, limit=_PAGE_ITEMS)
 
 
-class FailedItems(LazyList):
+class FailedItems(PagedList):
     """The failed items of one visit, in the items' order. Any thread may read it; it may block."""
 
     __slots__ = ("_ends", "_kept", "_length", "_lock", "_read_items", "_run_no", "_visit_no")
@@ -49,24 +49,6 @@ class FailedItems(LazyList):
 
     def __len__(self) -> int:
         return self._length
-
-    @overload
-    def __getitem__(self, index: int) -> FrozenDict: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[FrozenDict]: ...
-    def __getitem__(self, index: int | slice) -> FrozenDict | Sequence[FrozenDict]:
-        if isinstance(index, slice):
-            return [self[at] for at in range(*index.indices(self._length))]
-        at = index + self._length if index < 0 else index
-        if not 0 <= at < self._length:
-            raise IndexError(f"index {index} of a list of {self._length}")
-        return self.chunk(at)[0]
-
-    def __iter__(self) -> Iterator[FrozenDict]:
-        start = 0
-        while chunk := self.chunk(start):
-            yield from chunk
-            start += len(chunk)
 
     def chunk(self, start: int) -> Sequence[FrozenDict]:
         """The failed items from `start` to the end of a page; none at the end of the list."""

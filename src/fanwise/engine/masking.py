@@ -46,7 +46,8 @@ class Masker:
 
     def add_those_of(self, other: Masker) -> None:
         """Mask from now on what another one masks now."""
-        self.add(other._secrets)
+        if not other._secrets <= self._secrets:
+            self.add(other._secrets)
 
     def _know(self, secrets: Iterable[str | None]) -> None:
         given = {secret for secret in secrets if secret and secret.strip()}

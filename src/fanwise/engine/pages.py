@@ -7,16 +7,16 @@ read last, so what it holds doesn't depend on how many outputs there are or how 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from fanwise.engine.failures import FailedItems, read_failed
 from fanwise.model import Status, TaskResult
 from fanwise.ports import PAGE_BYTES, Pages, Records
-from fanwise.values import CHUNK_ITEMS, LazyList, decode
+from fanwise.values import CHUNK_ITEMS, PagedList, decode
 
 # Neighbours are read once, and so are a few lists that are read side by side.
 _KEPT_PAGES = 4
@@ -48,7 +48,7 @@ class _Page(NamedTuple):
         return self.start + len(self.outputs)
 
 
-class PagedOutput(LazyList):
+class PagedOutput(PagedList):
     """The outputs of a task's items, in the items' order; null where an item has none.
 
     It holds a few pages, however long it is. Any thread may read it; reading may block.
@@ -68,31 +68,16 @@ class PagedOutput(LazyList):
     def __len__(self) -> int:
         return self._length
 
-    @overload
-    def __getitem__(self, index: int) -> Any: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Any]: ...
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return [self[at] for at in range(*index.indices(self._length))]
-        at = index + self._length if index < 0 else index
-        if not 0 <= at < self._length:
-            raise IndexError(f"index {index} of a list of {self._length}")
-        page = self._found(at) or self._around(at)
-        return page.outputs[at - page.start]
-
-    def __iter__(self) -> Iterator[Any]:
-        start = 0
-        while chunk := self.chunk(start):
-            yield from chunk
-            start += len(chunk)
-
     def chunk(self, start: int) -> Sequence[Any]:
         """The outputs from `start` to the end of a page; none at the end of the list."""
         if start >= self._length:
             return ()
         page = self._found(start) or self._read(start, CHUNK_ITEMS)
         return page.outputs[start - page.start :]
+
+    def _element(self, index: int) -> Any:
+        page = self._found(index) or self._around(index)
+        return page.outputs[index - page.start]
 
     def _found(self, index: int) -> _Page | None:
         """The page with this index, if it is kept."""

@@ -22,7 +22,7 @@ from fanwise.engine.run_factory import PreparedRun
 from fanwise.engine.services import Services
 from fanwise.engine.starting_point import StartingPoint
 from fanwise.errors import RunNotOverError, RunOverError
-from fanwise.model import RunRecord, Status
+from fanwise.model import ChosenKind, RunRecord, Status
 from fanwise.plan import Plan
 from fanwise.ports import Records, RerunNotes
 
@@ -102,7 +102,8 @@ class Resume:
 class Retry:
     """The rerun of a run that is over; `recorded` is the plan that it was recorded with.
 
-    `corrected` names the parameters that have new values.
+    `corrected` names the parameters that have new values. For `from_task` and `kind_of` see
+    `plan_rerun`.
     """
 
     def __init__(
@@ -111,11 +112,13 @@ class Retry:
         force: bool,
         recorded: Plan,
         from_task: str | None,
+        kind_of: ChosenKind | None = None,
         corrected: Collection[str] = (),
     ) -> None:
         self._takes_changed_files = force
         self._recorded = recorded
         self._from_task = from_task
+        self._kind_of = kind_of
         self._corrected = corrected
 
     @property
@@ -144,6 +147,7 @@ class Retry:
             history,
             services.records,
             from_task=self._from_task,
+            kind_of=self._kind_of,
             corrected=self._corrected,
         )
         lease = services.ownership.lease(record.run_no)
@@ -165,14 +169,19 @@ class Retry:
 
 
 def retry_notes(
-    plan: Plan, record: RunRecord, records: Records, from_task: str | None
+    plan: Plan,
+    record: RunRecord,
+    records: Records,
+    from_task: str | None,
+    kind_of: ChosenKind | None = None,
 ) -> RerunNotes:
     """Return what a retry would do with each task, and do nothing. May block.
 
     `plan` may be one that can only be looked at: no value plays a part. Raises what a retry raises.
     """
     history = read_history(plan, record, WorkflowContext(), records)
-    return plan_rerun(plan, plan, record, history, records, from_task=from_task).notes
+    rerun = plan_rerun(plan, plan, record, history, records, from_task=from_task, kind_of=kind_of)
+    return rerun.notes
 
 
 def _changed_actions(plan: Plan, record: RunRecord) -> list[str]:

@@ -102,6 +102,11 @@ class Placing(Generic[W]):
         """True if no worker has an attempt."""
         return not any(lane.sent for lane in self.lanes.values())
 
+    @property
+    def running(self) -> int:
+        """The number of attempts that run, in all lanes."""
+        return sum(lane.running for lane in self.lanes.values())
+
     def group_of(self, ticket: Ticket) -> int | None:
         """The group of a suspect, which is to have a worker without others; None for no suspect."""
         return self._groups.get(ticket.index) if self._groups else None
@@ -133,6 +138,12 @@ class Placing(Generic[W]):
                 self._groups |= {ticket.index: self._last_group for ticket in half}
                 again += half
         return Loss([*again, *others], None, lane.running)
+
+
+def even_shares(width: int, count: int) -> list[int]:
+    """The widths of `count` lanes, which are `width` together, the larger ones first."""
+    least, more = divmod(width, count)
+    return [least + 1] * more + [least] * (count - more)
 
 
 def _divided(lane: Lane, running: Collection[int] | None) -> tuple[list[Ticket], list[Ticket]]:

@@ -14,10 +14,6 @@ class PooledWorker(Worker, Protocol):
     """A process of a pool, wherever it runs."""
 
     @property
-    def is_alive(self) -> bool:
-        """True if it can be sent attempts."""
-
-    @property
     def is_idle(self) -> bool:
         """True if no visit uses it."""
 
@@ -75,18 +71,24 @@ class ProcessPool(Generic[P]):
         """A process for one visit alone; None if all are lent, and then one is offered later."""
         if guest in self._waiting:
             return None
-        while self._free:
-            child = self._free.pop()
-            if child.is_alive:
-                return self._lend(child)
-            self._let_end(child)
-        if len(self._lent) < self.size:
-            return self._lend(self._start())
-        self._waiting.append(guest)
-        return None
+        child = self._lend()
+        if child is None:
+            self._waiting.append(guest)
+        return child
 
-    def _lend(self, child: P) -> P:
-        self._lent.add(child)
+    def _lend(self) -> P | None:
+        """A process that is lent from now on; None if all are."""
+        child: P | None = None
+        while self._free and child is None:
+            free = self._free.pop()
+            if free.is_alive:
+                child = free
+            else:
+                self._let_end(free)
+        if child is None and len(self._lent) < self.size:
+            child = self._start()
+        if child is not None:
+            self._lent.add(child)
         return child
 
     def _start(self) -> P:
@@ -117,10 +119,8 @@ class ProcessPool(Generic[P]):
         self._ending.append(child)
 
     def _offer(self) -> None:
-        if self._waiting and (self._free or len(self._lent) < self.size):
-            guest = self._waiting.popleft()
-            child = self._free.pop() if self._free else self._start()
-            guest.offered(self._lend(child))
+        if self._waiting and (child := self._lend()) is not None:
+            self._waiting.popleft().offered(child)
 
     def shared(self) -> Sequence[Worker]:
         """The processes that all visits of `async def` actions share."""

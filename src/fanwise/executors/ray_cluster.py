@@ -66,9 +66,19 @@ _LOCAL: Final = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # listen on the loopback address alone
     "RAY_USAGE_STATS_ENABLED": "0",
 }
+_ELSEWHERE: Final = {
+    "RAY_gcs_server_port_wait_time_s": "5",  # for tries to join a cluster that does listen
+}
 _GONE_HINT: Final = (
     "Once it is back, `fanwise retry` makes what is left; so does it with --executor process."
 )
+
+
+def _with_settings(environment: Mapping[str, str], address: str | None) -> dict[str, str]:
+    """The variables of the bridge: the caller's, and settings of Ray for its use here."""
+    if address is None:
+        return {**environment, **_OURS, **_LOCAL}
+    return {**_ELSEWHERE, **environment, **_OURS}
 
 
 class RayCluster:
@@ -92,7 +102,7 @@ class RayCluster:
                     str(its.fileno()),
                     str(os.getpid() if dies_with_thread else 0),
                 ],
-                env={**environment, **_OURS, **(_LOCAL if address is None else {})},
+                env=_with_settings(environment, address),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -157,7 +167,7 @@ class RayCluster:
             async with asyncio.timeout(_ANSWER_S):
                 answer = await answered
         except TimeoutError:
-            self._kill()
+            self._lost()
             raise WorkerRefusedError(
                 f"{self._place} didn't answer for {_ANSWER_S:g} s.",
                 hint="One that wants a token is joined with RAY_AUTH_MODE=token; see `ray status`.",
@@ -180,9 +190,11 @@ class RayCluster:
         self._channel.send(encode(message))
 
     def add(self, worker: RayWorker) -> int:
-        """The number of a new worker."""
+        """The number of a new worker. It hears soon if the cluster has gone already."""
         number = next(self._numbers)
         self._workers[number] = worker
+        if not self.is_open:
+            asyncio.get_running_loop().call_soon(self._decline_all)
         return number
 
     def remove(self, number: int) -> None:
@@ -203,9 +215,12 @@ class RayCluster:
         for answered in self._answers.values():
             if not answered.done():
                 answered.set_result(None)
+        self._kill()
+        self._decline_all()
+
+    def _decline_all(self) -> None:
         for number, worker in [*self._workers.items()]:
             worker.heard(Declined(number, f"{self._place} has gone.", _GONE_HINT))
-        self._kill()
 
     def _kill(self) -> None:
         self._channel.close()
@@ -286,6 +301,7 @@ class RayWorker:
 
     def kill(self) -> None:
         """End it at once, with all that it runs; its guests hear of it soon."""
+        self._is_over = True
         self._cluster.send(Kill(self._number))
 
     def close(self) -> None:

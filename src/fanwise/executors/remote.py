@@ -59,7 +59,11 @@ from fanwise.values import encode
 # Lanes. A `def` has a worker for itself: it can be killed without harm to others, and it would
 # stop an event loop. So the workers of `def` are lent, a chunk at a time if several visits want
 # them. An `async def` mostly waits, so all such visits share all workers of their kind, and each
-# has a share of its `concurrency` in each. Suspects (see `placing.py`) have a worker of their own.
+# has a share of its `concurrency` in each. Suspects (see `placing.py`) have a worker of their own,
+# and worn workers finish what they have: so what runs is counted over all lanes.
+#
+# Leaving. A worker that is given back keeps the visit open and stays heard: a refusal may be under
+# way, and a worker that has refused a visit never answers for it again.
 #
 # Topping up. A lane gets more once half of its chunk is done, so that a worker never waits for the
 # engine. When others want its worker it gets nothing more, and changes hands once it is empty.
@@ -105,8 +109,7 @@ class RemoteVisit:
         self._blocks = call.runs is not Runs.ASYNC
         self._visit = workers.next_number()
         most = max(1, min(feed.width, workers.size))
-        width = 1 if self._blocks else -(-feed.width // most)
-        opening = Open(self._visit, portable, secrets, width)
+        opening = Open(self._visit, portable, secrets, feed.width)
         self._stations = Stations(self, workers, clock, opening, most=most, blocks=self._blocks)
         self._placing = self._stations.placing
         self._size = ChunkSize(most, target_s=TARGET_S)
@@ -122,13 +125,14 @@ class RemoteVisit:
         self._look()
         try:
             while True:
+                changed = self._changed  # of what follows, too
                 station = self._stations.with_room()
                 if station is not None and self._fill(station):
                     continue
                 self._stations.settle()
                 if station is None and not self._placing.is_idle:
-                    await asyncio.shield(self._changed)
-                elif not await self._more():
+                    await asyncio.shield(changed)
+                elif not await self._more(changed):
                     return
         finally:
             self._end()
@@ -141,7 +145,8 @@ class RemoteVisit:
         A `ticket` that was taken already is the first.
         """
         lane, chunk = station.lane, _Chunk()
-        while lane.has_room:
+        free = self._stations.free
+        while lane.has_room and free > 0:
             ticket = ticket or self._feed.take()
             if ticket is None:
                 break
@@ -152,7 +157,7 @@ class RemoteVisit:
                     return self._fill(self._stations.spare(group), ticket)
                 self._feed.put_back([ticket], running=1)
                 break
-            self._add(station, chunk, ticket, runs=True)
+            free -= self._add(station, chunk, ticket, runs=True)
             ticket = None
         if chunk.attempts:
             self._add_ahead(station, chunk)
@@ -176,7 +181,8 @@ class RemoteVisit:
                 return
             self._add(station, chunk, ticket, runs=False)
 
-    def _add(self, station: Station, chunk: _Chunk, ticket: Ticket, *, runs: bool) -> None:
+    def _add(self, station: Station, chunk: _Chunk, ticket: Ticket, *, runs: bool) -> bool:
+        """Add an attempt; False if it has failed, since its item can't be sent."""
         context = ticket.context
         item = b""
         if isinstance(context, ItemContext):
@@ -187,13 +193,14 @@ class RemoteVisit:
                 if not runs:
                     self._feed.begin()
                 self._feed.failed(ticket, error, self._clock.now(), 0.0)
-                return
+                return False
         number = self._workers.next_number()
         if not station.lane.sent:
             station.since = self._clock.monotonic()
         self._placing.send(station.lane, number, ticket, runs=runs)
         chunk.attempts.append(SentAttempt(number, ticket.index, ticket.attempt, item))
         chunk.size_bytes += len(item)
+        return True
 
     def _require_portable(self, item: bytes) -> None:
         """Raise `WorkerRefusedError` for an item with a secret where none may travel."""
@@ -208,13 +215,15 @@ class RemoteVisit:
             station.had_turn = True
             station.worker.send(Attempts(self._visit, chunk.attempts))
 
-    async def _more(self) -> bool:
+    async def _more(self, changed: asyncio.Future[None]) -> bool:
         """Wait until another look is worth while; False if nothing runs and nothing will come."""
-        changed, is_idle = self._changed, self._placing.is_idle
+        is_idle = self._placing.is_idle
         asked = self._loop.create_task(self._feed.wait())
         try:
             waits: list[asyncio.Future[bool] | asyncio.Future[None]] = [asked, changed]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if changed.done():
+                changed.result()
             if not asked.done() or asked.result():
                 return True
         finally:
@@ -227,6 +236,11 @@ class RemoteVisit:
         changed, self._changed = self._changed, self._loop.create_future()
         changed.set_result(None)
 
+    def _break(self, error: Exception) -> None:
+        """End the visit with an error that belongs to no attempt."""
+        changed, self._changed = self._changed, self._loop.create_future()
+        changed.set_exception(error)
+
     # Taking back
 
     def offered(self, worker: Worker) -> None:
@@ -236,6 +250,19 @@ class RemoteVisit:
 
     def heard(self, worker: Worker, message: VisitMessage) -> None:
         """Take a message in."""
+        try:
+            self._take_in(worker, message)
+        except Exception as error:
+            self._break(error)
+
+    def lost(self, worker: Worker, end: WorkerEnd) -> None:
+        """Take note that a worker has died: its attempts go elsewhere, or fail."""
+        try:
+            self._take_back(worker, end)
+        except Exception as error:
+            self._break(error)
+
+    def _take_in(self, worker: Worker, message: VisitMessage) -> None:
         station = self._stations.of(worker)
         if station is None:
             return
@@ -292,8 +319,7 @@ class RemoteVisit:
         if lane.has_room:
             self._wake()
 
-    def lost(self, worker: Worker, end: WorkerEnd) -> None:
-        """Take note that a worker has died: its attempts go elsewhere, or fail."""
+    def _take_back(self, worker: Worker, end: WorkerEnd) -> None:
         station = self._stations.lost(worker)
         if station is None:
             return

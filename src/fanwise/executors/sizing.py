@@ -15,43 +15,54 @@ MOST_ITEMS: Final = 1_000
 MOST_BYTES: Final = 1_000_000
 """The items of a chunk as JSON, unless it is a single one."""
 
+_LEAST_S: Final = 0.003
+"""The work that is worth a way to a worker and back, whatever else is left."""
+
+_GROWTH: Final = 4
 _WEIGHT: Final = 0.3  # of the latest durations in the average
 
 
 class ChunkSize:
-    """The size of a visit's chunks. It begins with 1, and at most doubles with each chunk.
+    """The size of a visit's chunks. It begins with 1, and grows fourfold with each chunk at most.
 
     A chunk is to take `target_s`. Of a known rest a worker gets half of its even share at most, so
-    that all end at about the same time.
+    that all end at about the same time, but not less than a few milliseconds of work.
     """
 
     def __init__(self, workers: int, *, target_s: float) -> None:
         self._workers = workers
         self._target_s = target_s
         self._mean_s: float | None = None
-        self._grown = 0  # attempts that ended since the size was doubled
+        self._grown = 0  # attempts that ended since the size has grown
         self._size = 1
+        self._least = 1
 
     def ended(self, attempts: int, total_s: float) -> None:
         """Take in the durations of attempts that ended."""
         mean_s = total_s / attempts
         was = mean_s if self._mean_s is None else self._mean_s
         self._mean_s = was + _WEIGHT * (mean_s - was)
-        fitting = int(self._target_s / max(self._mean_s, self._target_s / MOST_ITEMS))
+        fitting = _fitting(self._target_s, self._mean_s)
+        self._least = _fitting(_LEAST_S, self._mean_s)
         self._grown += attempts
         if self._grown >= self._size:
             self._grown = 0
-            self._size *= 2
+            self._size *= _GROWTH
         self._size = max(1, min(self._size, fitting))
 
     def was_slow(self) -> None:
         """Begin with 1 again: a chunk has taken far longer than it was to."""
         self._mean_s = None
         self._grown = 0
-        self._size = 1
+        self._size = self._least = 1
 
     def of(self, rest: int | None) -> int:
         """The size of a chunk, with so many items left that no worker has."""
         if rest is None:
             return self._size
-        return max(1, min(self._size, rest // (2 * self._workers)))
+        return min(self._size, max(self._least, rest // (2 * self._workers)))
+
+
+def _fitting(seconds: float, mean_s: float) -> int:
+    """The number of attempts that take so long together: 1 at least, and `MOST_ITEMS` at most."""
+    return max(1, int(seconds / max(mean_s, seconds / MOST_ITEMS)))

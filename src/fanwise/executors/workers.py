@@ -37,6 +37,10 @@ class Worker(Protocol):
     """A place elsewhere that makes attempts, and the way to it."""
 
     @property
+    def is_alive(self) -> bool:
+        """True if it can be sent attempts."""
+
+    @property
     def is_worn(self) -> bool:
         """True once it has made so many attempts that it is to make room for a new one."""
 

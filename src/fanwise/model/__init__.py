@@ -22,6 +22,7 @@ from fanwise.model.limits import Limits
 from fanwise.model.ownership import LEASE_S, Inbox, Lease, Owner, RequestKind, RunRequest
 from fanwise.model.queues import (
     DEFAULT_QUEUE,
+    ChosenKind,
     Claim,
     EngineRecord,
     OrderKind,
@@ -120,6 +121,7 @@ __all__ = [
     "Arrival",
     "AuditEntry",
     "BatchEvent",
+    "ChosenKind",
     "Claim",
     "CloseWaits",
     "Discard",

@@ -20,16 +20,25 @@ class OrderKind(StrEnum):
     RETRY = "retry"
 
 
+class ChosenKind(msgspec.Struct, frozen=True):
+    """The kind of errors, by its number, whose items alone a retry runs again of a task."""
+
+    task: str
+    kind: int
+
+
 class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order to the engine that takes a run: to resume it, to cancel it, or to retry it.
 
-    A retry may start at `from_task`. With `force` changed files are read further. An order holds
-    until the engine has recorded an event of the run.
+    A retry may start at `from_task`, or run again of a task the items of `kind_of` alone. With
+    `force` changed files are read further. An order holds until the engine has recorded an event of
+    the run.
     """
 
     kind: OrderKind
     by: str = ""
     from_task: str | None = None
+    kind_of: ChosenKind | None = None
     force: bool = False
 
 

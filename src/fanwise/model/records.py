@@ -116,7 +116,9 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     that the run is under, `priority` its place among those that wait, and `repeat` the key under
     which it is a repeat of another run. `named_limits` are those that its tasks name. `trigger` has
     the facts of the fire that has made the run, none of them null; without them it has none. Of a
-    fire of a batch `events` is the number of events, which are recorded apart.
+    fire of a batch `events` is the number of events, which are recorded apart. `by` is the person
+    who has started the run, or "" if a trigger has. `traceparent` is the header by which a request
+    that has started the run named its span.
     """
 
     folder: str = ""
@@ -131,6 +133,13 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     named_limits: tuple[NamedLimit, ...] = ()
     trigger: Mapping[str, object] = {}
     events: int | None = None
+    by: str = ""
+    traceparent: str = ""
+
+    @property
+    def starter(self) -> str:
+        """The person who has started the run, also by firing its trigger; "" if nobody has."""
+        return self.by or str(self.trigger.get("by", ""))
 
 
 class RunRecord(msgspec.Struct, frozen=True):
@@ -160,7 +169,8 @@ class Discard(msgspec.Struct, frozen=True, gc=False):
     """Take back the records of a retry, before anything else of the same commit is written.
 
     Of the items of the task `visit_no` these are the ones that haven't succeeded; with None no item
-    is. `under` is the path of a task or an item, such as `check[17]`: all that the steps of a child
+    is; with a `kind` of errors, just those that have failed with it, and those that were cancelled.
+    `under` is the path of a task or an item, such as `check[17]`: all that the steps of a child
     workflow recorded that it ran, but for their logs, and its own sleeps and those within it. With
     "" none are. If it is `whole`, the visit goes as well, with all of its items, and so does all
     that ran `under` any of these.
@@ -170,6 +180,7 @@ class Discard(msgspec.Struct, frozen=True, gc=False):
     visit_no: int | None = None
     under: str = ""
     whole: bool = False
+    kind: int | None = None
 
 
 class Sleep(msgspec.Struct, frozen=True, gc=False):

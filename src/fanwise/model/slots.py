@@ -47,13 +47,14 @@ class SlotWish(msgspec.Struct, frozen=True):
     """The wish of a process to drive a run under a limit.
 
     `priority` is the run's among those that wait, and `waiter_no` the place in which this one has
-    waited, if it has.
+    waited, if it has. A new run doesn't wait if `most_waiting` of its workflow do already.
     """
 
     run_id: str
     limit: RunLimit
     priority: int = 0
     waiter_no: int | None = None
+    most_waiting: int | None = None
 
 
 class LimitUse(msgspec.Struct, frozen=True):

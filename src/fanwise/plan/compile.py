@@ -47,6 +47,7 @@ from fanwise.source_kinds import SOURCE_KINDS
 
 if TYPE_CHECKING:
     from fanwise.plan.triggers import PlannedTrigger
+    from fanwise.triggers.written import ReadDates
 
 _UNRESOLVED = ActionSpec(
     name="", function=lambda: None, runs=Runs.ASYNC, fields={}, open_input=True
@@ -60,13 +61,15 @@ def compile_plan(
     *,
     limits: Limits | None = None,
     named_limits: Sequence[NamedLimit] = (),
+    read_dates: ReadDates | None = None,
 ) -> Plan:
     """Make a plan. Raises `DefinitionError` with every problem, in the order of the file.
 
     Without a catalog actions are not looked up, and the plan can be looked at but not run.
-    `named_limits` are those that tasks may name.
+    `named_limits` are those that tasks may name. Schedules get dates from elsewhere by
+    `read_dates`, and without it none.
     """
-    return _Compiler(definition, catalog, limits or Limits(), named_limits).compile()
+    return _Compiler(definition, catalog, limits or Limits(), named_limits, read_dates).compile()
 
 
 class _Compiler:
@@ -76,11 +79,13 @@ class _Compiler:
         catalog: Catalog | None,
         limits: Limits,
         named_limits: Sequence[NamedLimit],
+        read_dates: ReadDates | None,
     ) -> None:
         self._definition = definition
         self._catalog = catalog
         self._limits = limits
         self._named_limits = {limit.name: limit for limit in named_limits}
+        self._read_dates = read_dates
         self._lines = definition.text.splitlines()
         self._with_items = {
             task.name
@@ -135,10 +140,18 @@ class _Compiler:
     def _triggers(self) -> tuple[tuple[PlannedTrigger, ...], Sequence[Diagnostic]]:
         if not self._definition.triggers:
             return (), ()
-        from fanwise.plan.triggers import Triggers  # zones and cron take their time to import
+        # Zones and cron take their time to import.
+        from fanwise.plan.triggers import Triggers
+        from fanwise.triggers.written import no_dates
 
         definition = self._definition
-        triggers = Triggers(definition, definition.name, definition.parameters, self._value)
+        triggers = Triggers(
+            definition,
+            definition.name,
+            definition.parameters,
+            self._value,
+            self._read_dates or no_dates,
+        )
         planned = tuple(
             triggers.compile_one(each, at) for at, each in enumerate(definition.triggers)
         )
@@ -169,7 +182,7 @@ class _Compiler:
             place=self._definition.place(*path, "name"),
             spec=spec or replace(_UNRESOLVED, name=task.action or ""),
             inputs=tuple(
-                self._input(task, spec, name, raw, *path, "input", name)
+                self._input(task, spec, _field_name(task, spec, name), raw, *path, "input", name)
                 for name, raw in task.input.items()
             ),
             settings=self._settings(task, *path),
@@ -341,3 +354,10 @@ class _Compiler:
         """The places of offsets, in ascending order, in the text at `place`."""
         spots = spots_within(self._lines, place[1:], text, offsets)
         return [Place(place.file, *spot) for spot in spots]
+
+
+def _field_name(task: TaskDefinition, spec: ActionSpec | None, name: str) -> str:
+    """The field that an input names, also with hyphens, as the keys of workflows have."""
+    field = name.replace("-", "_")
+    is_field = spec is not None and name not in spec.fields and field in spec.fields
+    return field if is_field and field not in task.input else name

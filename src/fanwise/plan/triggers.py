@@ -19,7 +19,7 @@ from fanwise.errors import Diagnostic, Place
 from fanwise.plan.values import Value, truth
 from fanwise.triggers.decide import CatchUp, Scheduled
 from fanwise.triggers.overlap import Overlap
-from fanwise.triggers.written import read_schedule, schedule_warnings
+from fanwise.triggers.written import ReadDates, read_schedule, schedule_warnings
 from fanwise.values import FrozenDict, encode
 
 Compile = Callable[..., Value]
@@ -97,6 +97,7 @@ class Triggers:
         workflow: str,
         parameters: Mapping[str, ParameterDefinition],
         compile_value: Compile,
+        read_dates: ReadDates,
     ) -> None:
         self.problems: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
@@ -104,6 +105,7 @@ class Triggers:
         self._workflow = workflow
         self._parameters = parameters
         self._compile = compile_value
+        self._read_dates = read_dates
 
     def compile_one(self, trigger: TriggerDefinition, at: int) -> PlannedTrigger:
         """The trigger that stands at `at` under `on`."""
@@ -162,7 +164,7 @@ class Triggers:
             place = self._places.place(*inside, *part)
             self.problems.append(Diagnostic(place, error.code, text, error.hint))
 
-        schedule = read_schedule(written, refuse)
+        schedule = read_schedule(written, refuse, self._read_dates)
         if schedule is None:
             return None
         for part, message, hint in schedule_warnings(written, schedule, overlap):

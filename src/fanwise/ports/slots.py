@@ -19,7 +19,8 @@ class RunSlots(Protocol):
     def line_up(self, wish: SlotWish, *, is_new: bool) -> int:
         """Take a place among those that wait, and return its number.
 
-        For a run that `is_new` others make way, as its limit says.
+        For a run that `is_new` others make way, as its limit says. Raises `QueueFullError` if it is
+        one too many.
         """
 
     def keep_place(self, wish: SlotWish) -> bool:

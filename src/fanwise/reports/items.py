@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple, Protocol
+
+import msgspec
 
 from fanwise.model import ItemOutcome, Status
 from fanwise.ports import PAGE_BYTES, Records
@@ -26,16 +28,41 @@ class ItemFilters(NamedTuple):
     error: str | None = None
     label: str | None = None
     slower_s: float | None = None
-    kind: int | None = None
+    kind: Annotated[int, msgspec.Meta(ge=0, le=10**18)] | None = None
+
+
+class ReadItems(Protocol):
+    """Reads items of one task that meet some conditions; see `Records.items`."""
+
+    def __call__(
+        self, after: int, until: int | None, limit: int, beginning: int | None
+    ) -> Sequence[ItemOutcome]:
+        """The first `limit` of them at most, or fewer if they are large."""
+
+
+def reader_of(records: Records, run_no: int, visit_no: int, filters: ItemFilters) -> ReadItems:
+    """Return what reads the items of a visit from a store."""
+
+    def read(
+        after: int, until: int | None, limit: int, beginning: int | None
+    ) -> Sequence[ItemOutcome]:
+        return records.items(
+            run_no,
+            visit_no,
+            **filters._asdict(),
+            after=after,
+            until=until,
+            limit=limit,
+            beginning=beginning,
+        )
+
+    return read
 
 
 class ItemPages(NamedTuple):
-    """The items of a task that meet conditions, in spans that are in order and don't overlap."""
+    """The items that `read` gives, in spans that are in order and don't overlap."""
 
-    records: Records
-    run_no: int
-    visit_no: int
-    filters: ItemFilters
+    read: ReadItems
     spans: Sequence[Span]
 
     def pages(
@@ -49,7 +76,7 @@ class ItemPages(NamedTuple):
         held: list[ItemOutcome] = []
         size = 0
         for after, until in self.spans:
-            while left and (page := self._page(after, until, min(_PAGE, left), beginning)):
+            while left and (page := self.read(after, until, min(_PAGE, left), beginning)):
                 left -= len(page)
                 after = page[-1].index
                 size += sum(len(item.output or b"") + len(item.error or b"") for item in page)
@@ -64,19 +91,6 @@ class ItemPages(NamedTuple):
     def has_more(self, last: int) -> bool:
         """Say whether any item comes after the index `last`."""
         return any(
-            (until is None or until > last) and self._page(max(after, last), until, 1, 0)
+            (until is None or until > last) and self.read(max(after, last), until, 1, 0)
             for after, until in self.spans
-        )
-
-    def _page(
-        self, after: int, until: int | None, limit: int, beginning: int | None
-    ) -> Sequence[ItemOutcome]:
-        return self.records.items(
-            self.run_no,
-            self.visit_no,
-            **self.filters._asdict(),
-            after=after,
-            until=until,
-            limit=limit,
-            beginning=beginning,
         )

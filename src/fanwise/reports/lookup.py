@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import shlex
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fanwise.arguments import require_text
@@ -35,15 +35,16 @@ def run_by_id(records: Records, run_id: str) -> RunRecord:
     return found
 
 
-def find_run(records: Records, run_id: str) -> RunRecord:
+def find_run(records: Records, run_id: str, sees: Callable[[str], bool] | None = None) -> RunRecord:
     """Return the run with this id, or the run whose id begins so.
 
+    With `sees` the runs of all other workflows are hidden: nothing tells that they are there.
     Raises `RunNotFoundError`, and `UsageError` if several ids begin so.
     """
     found = records.run(run_id)
-    if found is not None:
+    if found is not None and (sees is None or sees(found.workflow)):
         return found
-    ids = records.run_ids()
+    ids = records.run_ids() if sees is None else _seen_ids(records, run_id, sees)
     begun = [each for each in ids if run_id and each.startswith(run_id)]
     if len(begun) == 1 and (found := records.run(begun[0])) is not None:
         return found
@@ -63,6 +64,12 @@ def find_run(records: Records, run_id: str) -> RunRecord:
         if near
         else "`fanwise runs` lists those that it has.",
     )
+
+
+def _seen_ids(records: Records, beginning: str, sees: Callable[[str], bool]) -> Sequence[str]:
+    """The ids that begin so, of runs that may be seen."""
+    begun = [records.run(each) for each in records.run_ids() if each.startswith(beginning)]
+    return [run.id for run in begun if run is not None and sees(run.workflow)]
 
 
 def require_open(run: RunRecord) -> None:

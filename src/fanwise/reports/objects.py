@@ -29,9 +29,10 @@ from fanwise.model import (
 from fanwise.reports.limits import LimitInUse, NamedLimitInUse
 from fanwise.reports.overview import Overview
 from fanwise.reports.ownership import visit_status
+from fanwise.reports.progress import ItemProgress
 from fanwise.reports.timing import RunTime, TaskTime
 from fanwise.reports.waits import is_question
-from fanwise.values import JsonObject, decode, thaw
+from fanwise.values import Json, JsonObject, decode, thaw
 
 MEDIAN: Final = 0.5
 P95: Final = 0.95
@@ -203,12 +204,7 @@ def _task_object(seen: Overview, task: TaskSummary, *, has_output: bool) -> Json
         shown["output"] = None if output is None else thaw(decode(output))
     shown["error"] = error_object(task.error)
     if (items := seen.progress.get(task.name)) is not None:
-        counts = {
-            "total": items.total,
-            "done": items.done,
-            "succeeded": items.succeeded,
-            "failed": items.failed,
-        }
+        counts = progress_object(items)
         if task.items is not None and task.items.bad_records is not None:
             counts["bad_records"] = task.items.bad_records
         shown["items"] = counts
@@ -234,6 +230,16 @@ def step_object(step: VisitRecord, run_status: str) -> JsonObject:
         "earlier": _earlier(step.earlier),
         "output": None if step.output is None else thaw(decode(step.output)),
         "error": error_object(step.error),
+    }
+
+
+def progress_object(items: ItemProgress) -> dict[str, Json]:
+    """Return the counts of a task's items at this moment."""
+    return {
+        "total": items.total,
+        "done": items.done,
+        "succeeded": items.succeeded,
+        "failed": items.failed,
     }
 
 

@@ -7,38 +7,70 @@ that are recorded. The time is given.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from fanwise.model import ItemCounts, Run, RunRecord, Status, TaskSummary, VisitRecord
-from fanwise.reports.lookup import last_visits, names_before
+from fanwise.ports import Records
+from fanwise.reports.lookup import last_visits, names_before, task_names
 from fanwise.reports.ownership import Driver, Runs, visit_status
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.reports.sessions import Sessions, sessions_of
 from fanwise.reports.sums import ItemSums, SumsOnce
-from fanwise.reports.timing import RunTime, Spell, run_time, spells
+from fanwise.reports.timing import RunTime, Spell, SpellTimes, run_time, spell_times, spells_of
 from fanwise.values import decode
 
 if TYPE_CHECKING:
     from fanwise.definition import WorkflowDefinition
 
 
-class Overview(NamedTuple):
-    """A run at one moment. `visits` are in the order of their starts, `last` has those of tasks.
+class Overview(msgspec.Struct, frozen=True, dict=True):
+    """A run at one moment. `visits` are in the order of their starts.
 
-    `status` is the one to show. `progress` is that of tasks with items that have started, and
-    `spells` are the times of visits that have. `sums` has the sums over items.
+    `status` is the one to show. `names` are of tasks that are listed first. `progress` is that of
+    tasks with items that have started, and `times` those of visits that have, by `visit_no`.
     """
 
     record: RunRecord
     status: str
     driver: Driver | None
-    run: Run
+    names: Sequence[str]
     visits: Sequence[VisitRecord]
-    last: Mapping[str, VisitRecord]
     progress: Mapping[str, ItemProgress]
     sessions: Sessions | None
-    spells: Sequence[Spell]
-    sums: ItemSums
+    times: Mapping[int, SpellTimes]
+
+    @cached_property
+    def last(self) -> Mapping[str, VisitRecord]:
+        """The last visit of each task."""
+        return last_visits(self.visits)
+
+    @cached_property
+    def spells(self) -> Sequence[Spell]:
+        """The times of the visits that have started, in their order."""
+        return spells_of(self.visits, self.times)
+
+    @cached_property
+    def run(self) -> Run:
+        """The run with its tasks. A task that has not come up yet is `pending`."""
+        record = self.record
+        listed = dict.fromkeys([*self.names, *self.last])
+        return Run(
+            id=record.id,
+            workflow=record.workflow,
+            status=record.status,
+            started_at=record.started_at,
+            ended_at=record.ended_at,
+            output=None if record.output is None else decode(record.output),
+            error=record.error,
+            tasks={
+                name: _summary(name, self.last.get(name), self.progress.get(name))
+                for name in listed
+            },
+            driven_s=None if self.sessions is None else self.sessions.driven_s,
+        )
 
     def task_status(self, name: str) -> str:
         """The status of a task to show."""
@@ -55,38 +87,69 @@ def overview(runs: Runs, record: RunRecord, names: Collection[str], now: float) 
 
     It has all tasks that have come up as well.
     """
+    return _overview(runs, record, names, now, SumsOnce(runs.records))
+
+
+def timed_overview(
+    runs: Runs, record: RunRecord, definition: WorkflowDefinition | None, now: float
+) -> tuple[Overview, RunTime | None]:
+    """The run as it stands at `now`, and where its time went; None if no task has started.
+
+    All tasks of the `definition` are listed, if it is known.
+    """
+    sums = SumsOnce(runs.records)
+    names = () if definition is None else task_names(definition)
+    seen = _overview(runs, record, names, now, sums)
+    if not seen.spells or seen.sessions is None:
+        return seen, None
+    before = {} if definition is None else names_before(definition)
+    return seen, run_time(sums, seen.spells, seen.sessions, before)
+
+
+def _overview(
+    runs: Runs, record: RunRecord, names: Collection[str], now: float, sums: ItemSums
+) -> Overview:
     records, driving = runs.records, runs.driving(record)
     visits = records.tasks(record.run_no)
-    last = last_visits(visits)
-    sums = SumsOnce(records)
-    found = {name: item_progress(records, visit) for name, visit in last.items()}
-    progress = {name: each for name, each in found.items() if each is not None}
-    sessions, times = None, []
+    found = {name: item_progress(records, visit) for name, visit in last_visits(visits).items()}
+    sessions, times = None, {}
     if record.started_at is not None:
         until = _until(record, visits, now, is_known=driving.total_s is not None)
         sessions = sessions_of(records, record, None if driving.is_on else driving.total_s, until)
-        times = spells(sums, visits, sessions, sessions.parts[-1][1])
-        sessions = sessions.covering(part for spell in times for part in spell.parts)
+        times = spell_times(sums, visits, sessions, sessions.parts[-1][1])
+        sessions = sessions.covering(part for each in times.values() for part in each.parts)
     return Overview(
         record=record,
         status=runs.status(record),
         driver=runs.driver(record) if runs.is_open(record) else None,
-        run=_as_run(record, last, progress, names, sessions),
+        names=list(names),
         visits=visits,
-        last=last,
-        progress=progress,
+        progress={name: each for name, each in found.items() if each is not None},
         sessions=sessions,
-        spells=times,
-        sums=sums,
+        times=times,
     )
 
 
-def time_of(runs: Runs, seen: Overview, definition: WorkflowDefinition | None) -> RunTime | None:
-    """The times of a run, or None if no task has started."""
-    if not seen.spells or seen.sessions is None:
-        return None
-    before = {} if definition is None else names_before(definition)
-    return run_time(seen.sums, seen.spells, seen.sessions, before)
+class Steps(NamedTuple):
+    """Visits, with their times and the progress of their items, both by `visit_no`."""
+
+    visits: Sequence[VisitRecord]
+    times: Mapping[int, SpellTimes]
+    progress: Mapping[int, ItemProgress]
+
+    @property
+    def spells(self) -> Sequence[Spell]:
+        """The times of the visits that have started, in their order."""
+        return spells_of(self.visits, self.times)
+
+
+def steps_of(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> Steps:
+    """Visits of a run, such as the steps of a child workflow; without times if none drove it."""
+    progress = {visit.visit_no: item_progress(records, visit) for visit in visits}
+    known = {number: each for number, each in progress.items() if each is not None}
+    if (sessions := seen.sessions) is None:
+        return Steps(visits, {}, known)
+    return Steps(visits, spell_times(records, visits, sessions, sessions.parts[-1][1]), known)
 
 
 def _until(
@@ -102,28 +165,6 @@ def _until(
         return now
     times = (at for visit in visits for at in (visit.started_at, visit.ended_at) if at is not None)
     return max(times, default=record.started_at or now)
-
-
-def _as_run(
-    record: RunRecord,
-    last: Mapping[str, VisitRecord],
-    progress: Mapping[str, ItemProgress],
-    names: Collection[str],
-    sessions: Sessions | None,
-) -> Run:
-    """The run from its records. A task that has not come up yet is `pending`."""
-    listed = dict.fromkeys([*names, *last])
-    return Run(
-        id=record.id,
-        workflow=record.workflow,
-        status=record.status,
-        started_at=record.started_at,
-        ended_at=record.ended_at,
-        output=None if record.output is None else decode(record.output),
-        error=record.error,
-        tasks={name: _summary(name, last.get(name), progress.get(name)) for name in listed},
-        driven_s=None if sessions is None else sessions.driven_s,
-    )
 
 
 def _summary(name: str, task: VisitRecord | None, items: ItemProgress | None) -> TaskSummary:

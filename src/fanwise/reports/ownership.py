@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from fanwise.model import (
     driven_span,
 )
 from fanwise.ports import Mailbox, Ownership, Processes, Queue, Records, is_driven
+from fanwise.reports.lookup import require_open
 
 
 def visit_status(visit: Status, run: str) -> str:
@@ -28,6 +29,10 @@ def visit_status(visit: Status, run: str) -> str:
 
 _OPEN = (Status.PENDING, Status.RUNNING)
 _PAGE_RUNS = 100
+_STANDING = {
+    Status.PAUSED: "is paused already",
+    Status.WAITING: "waits, and no process drives it, so there is nothing to pause",
+}
 
 
 class Driver(NamedTuple):
@@ -99,6 +104,22 @@ class Runs(NamedTuple):
         """Send a request to the process that drives the run; lost if none does."""
         self.mailbox.send(run.run_no, RunRequest.of(kind, self.processes.this().name))
 
+    def pause(self, run: RunRecord) -> None:
+        """Ask the process that drives a run to pause it.
+
+        Raises `RunOverError`, and `RunNotDrivenError` if none does.
+        """
+        require_open(run)
+        if self.owner(run) is None:
+            self.require_taken(run, f"fanwise cancel {run.id}")
+            was = _STANDING.get(run.status, "was interrupted")
+            raise RunNotDrivenError(
+                f"run {run.id} {was}.",
+                run_id=run.id,
+                hint=f"Resume with: fanwise resume {run.id}",
+            )
+        self.send(run, RequestKind.PAUSE)
+
     def is_open(self, run: RunRecord) -> bool:
         """Say whether the run is pending or running by its record."""
         return run.status in _OPEN
@@ -135,16 +156,22 @@ class Runs(NamedTuple):
         *,
         before: int | None = None,
         limit: int,
+        sees: Callable[[str], bool] | None = None,
     ) -> list[tuple[RunRecord, str]]:
         """Return at most `limit` runs with the statuses to show, the newest first.
 
-        `status` is the one to show; `before` bounds their `run_no`.
+        `status` is the one to show; `before` bounds their `run_no`, and `sees` tells the workflows
+        that they may be of.
         """
         recorded = _OPEN if status == INTERRUPTED else (None if status is None else Status(status),)
         pages = (self.page_through(each, filters, before) for each in recorded)
         # Of the pending and running runs only some are driven, whatever their records say.
         newest_first = heapq.merge(*pages, key=lambda each: -each[0].run_no)
-        seen = ((run, self.status_at(run, place)) for run, place in newest_first)
+        seen = (
+            (run, self.status_at(run, place))
+            for run, place in newest_first
+            if sees is None or sees(run.workflow)
+        )
         return list(islice((each for each in seen if status in (None, each[1])), limit))
 
     def page_through(

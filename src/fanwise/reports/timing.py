@@ -16,6 +16,15 @@ from fanwise.reports.sessions import Part, Sessions
 from fanwise.reports.sums import ItemSums
 
 
+class SpellTimes(NamedTuple):
+    """The times of a visit; see `Spell`."""
+
+    started_at: float
+    works_at: float
+    ended_at: float
+    parts: Sequence[Part]
+
+
 class Spell(NamedTuple):
     """The time of a visit: from its start to its end, or to the time until which it counts.
 
@@ -91,11 +100,14 @@ class RunTime(NamedTuple):
     critical_s: float
 
 
-def spells(
+def spell_times(
     records: ItemSums, visits: Iterable[VisitRecord], sessions: Sessions, until: float
-) -> list[Spell]:
-    """The visits that have started. Those that haven't ended count until then."""
-    found = []
+) -> dict[int, SpellTimes]:
+    """The times of the visits that have started, by `visit_no`.
+
+    Those that haven't ended count until then.
+    """
+    found = {}
     for visit in visits:
         if visit.started_at is not None:
             ended_at = max(visit.started_at, until if visit.ended_at is None else visit.ended_at)
@@ -103,8 +115,13 @@ def spells(
             parts = _parts(records, visit, (visit.started_at, ended_at), sessions)
             if visit.ended_at is None:  # items may be younger than the last sign of its process
                 ended_at = max(ended_at, parts[-1][1])
-            found.append(Spell(visit, visit.started_at, works_at, ended_at, parts))
+            found[visit.visit_no] = SpellTimes(visit.started_at, works_at, ended_at, parts)
     return found
+
+
+def spells_of(visits: Iterable[VisitRecord], times: Mapping[int, SpellTimes]) -> Sequence[Spell]:
+    """The visits that have times, each with its own, in their order."""
+    return [Spell(each, *times[each.visit_no]) for each in visits if each.visit_no in times]
 
 
 def _parts(records: ItemSums, visit: VisitRecord, whole: Part, sessions: Sessions) -> list[Part]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from fanwise.model import TriggerState
+from fanwise.model import FireRecord, TriggerState
 from fanwise.plan.project_triggers import Owned
+from fanwise.reports.objects import iso_time
 from fanwise.triggers.local_times import iso_utc
 from fanwise.triggers.preview import upcoming
+from fanwise.values import Json
 
 
 class TriggerRow(NamedTuple):
@@ -54,3 +56,17 @@ def _row(owned: Owned, states: Mapping[tuple[str, str], TriggerState], now: floa
         state.last_status,
         state.trouble or None,
     )
+
+
+def fire_object(fire: FireRecord) -> dict[str, Json]:
+    """A fire as JSON has it, with its times in UTC."""
+    return {
+        "key": fire.key,
+        "at": iso_utc(int(fire.at)),
+        "first": iso_utc(int(fire.first)),
+        "n": fire.n,
+        "status": fire.status.value,
+        "reason": fire.reason or None,
+        "run_id": fire.run_id,
+        "fired_at": iso_time(fire.fired_at),
+    }

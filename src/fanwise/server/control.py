@@ -19,6 +19,7 @@ from fanwise.errors import (
     RunOverError,
 )
 from fanwise.model import (
+    ChosenKind,
     EndedRun,
     OrderKind,
     RequestKind,
@@ -38,6 +39,8 @@ from fanwise.values import JsonObject
 from fanwise.wiring import retry_notes
 
 _TRIES: Final = 5
+_Task = Annotated[str, msgspec.Meta(max_length=500)]
+_Kind = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
 
 
 class Nothing(Fields, frozen=True, kw_only=True):
@@ -50,77 +53,111 @@ class ResumeRun(Fields, frozen=True, kw_only=True):
     force: bool = False
 
 
-class RetryRun(Fields, frozen=True, kw_only=True):
+class RetryQuery(Fields, frozen=True, kw_only=True):
     """A retry, that starts at `from_task` if it is given, also if that had succeeded.
 
-    With `force` files are read further that have changed.
+    With `items_of` a task and a `kind` of errors, by its number, just those of its failed items run
+    again.
     """
 
-    from_task: Annotated[str, msgspec.Meta(max_length=500)] | None = None
+    from_task: _Task | None = None
+    items_of: _Task | None = None
+    kind: _Kind | None = None
+
+    @property
+    def kind_of(self) -> ChosenKind | None:
+        """The items that are chosen, if some are. Raises `Refusal`."""
+        if self.items_of is None and self.kind is None:
+            return None
+        if self.items_of is None or self.kind is None or self.from_task is not None:
+            detail = "`items_of` and `kind` go together, without `from_task`."
+            raise Refusal(400, "bad-request", detail)
+        return ChosenKind(self.items_of, self.kind)
+
+
+class RetryRun(RetryQuery, frozen=True, kw_only=True):
+    """A retry as it can be checked first. With `force` files are read further that have changed."""
+
     force: bool = False
-
-
-class RetryQuery(Fields, frozen=True, kw_only=True):
-    """The task at which a retry is to start, if it isn't where something failed."""
-
-    from_task: str | None = None
 
 
 def pause(call: Call) -> Answer:
     """Ask the engine that drives a run to pause it: nothing new starts, the rest finishes."""
-    run, runs = run_of(call), call.parts.runs
-    require_open(run)
-    if runs.owner(run) is None:
-        runs.require_taken(run, f"cancel run {run.id}.")
-        raise RunNotDrivenError(
-            f"run {run.id} isn't driven by any engine, so there is nothing to pause.",
-            run_id=run.id,
-            hint="Resume or cancel it.",
-        )
-    runs.send(run, RequestKind.PAUSE)
+    run = run_of(call)
+    pause_run(call, run)
     return _changed(call, run, "pause")
 
 
 def cancel(call: Call) -> Answer:
     """Cancel a run: all is cut off, but `finally` runs."""
-    run, runs = run_of(call), call.parts.runs
-    require_open(run)
-    if runs.owner(run) is not None:
-        runs.send(run, RequestKind.CANCEL)
-    elif not call.parts.store.end_waiting(run, call.who.name):
-        _order(call, run, RunOrder(kind=OrderKind.CANCEL, by=call.who.name))
+    run = run_of(call)
+    cancel_run(call, run)
     return _changed(call, run, "cancel")
 
 
 def resume(call: Call) -> Answer:
     """Resume a run that was paused, or whose process has died: the next free engine takes it."""
-    run, body = run_of(call), call.body(ResumeRun)
-    require_open(run)
-    _order(call, run, RunOrder(kind=OrderKind.RESUME, by=call.who.name, force=body.force))
+    run = run_of(call)
+    resume_run(call, run, force=call.body(ResumeRun).force)
     return _changed(call, run, "resume")
 
 
 def check_retry(call: Call) -> Answer:
     """Tell what a retry of a run would do with each task; nothing is changed."""
-    run, query = run_of(call), call.query(RetryQuery)
-    notes = _notes(call, run, query.from_task)
+    run = run_of(call)
+    notes = _notes(call, run, call.query(RetryQuery))
     return json_answer({"run_id": run.id, "tasks": [_note_object(each) for each in notes]})
 
 
 def retry(call: Call) -> Answer:
     """Do again what failed of a run, and what comes after it; the rest is kept."""
-    run, body = run_of(call), call.body(RetryRun)
-    _notes(call, run, body.from_task)
-    order = RunOrder(
-        kind=OrderKind.RETRY, by=call.who.name, from_task=body.from_task, force=body.force
-    )
-    _order(call, run, order)
+    run = run_of(call)
+    retry_run(call, run, call.body(RetryRun))
     return _changed(call, run, "retry")
 
 
 def delete(call: Call) -> Answer:
     """Delete a run that is over or paused, with all its records."""
-    run = run_of(call)
+    delete_run(call, run_of(call))
+    return Answer(b"", status=204)
+
+
+def pause_run(call: Call, run: RunRecord) -> None:
+    """Ask for a pause. Raises a `ConflictError`."""
+    call.parts.runs.pause(run)
+
+
+def cancel_run(call: Call, run: RunRecord) -> None:
+    """Cancel a run, or have it cancelled. Raises a `ConflictError` and `ParameterError`."""
+    runs = call.parts.runs
+    require_open(run)
+    if runs.owner(run) is not None:
+        runs.send(run, RequestKind.CANCEL)
+    elif not call.parts.store.end_waiting(run, call.who.name):
+        _order(call, run, RunOrder(kind=OrderKind.CANCEL, by=call.who.name))
+
+
+def resume_run(call: Call, run: RunRecord, *, force: bool = False) -> None:
+    """Have a run resumed. Raises a `ConflictError` and `ParameterError`."""
+    require_open(run)
+    _order(call, run, RunOrder(kind=OrderKind.RESUME, by=call.who.name, force=force))
+
+
+def retry_run(call: Call, run: RunRecord, how: RetryRun) -> None:
+    """Have a run retried. Raises a `ConflictError`, `ParameterError` and what a retry raises."""
+    _notes(call, run, how)
+    order = RunOrder(
+        kind=OrderKind.RETRY,
+        by=call.who.name,
+        from_task=how.from_task,
+        kind_of=how.kind_of,
+        force=how.force,
+    )
+    _order(call, run, order)
+
+
+def delete_run(call: Call, run: RunRecord) -> None:
+    """Delete a run. Raises `RunNotOverError`."""
     at = run.ended_at or run.started_at or run.created_at
     ended = EndedRun(run.run_no, run.id, run.workflow, run.status, at)
     is_open = run.status in (Status.PENDING, Status.RUNNING, Status.WAITING)
@@ -132,10 +169,9 @@ def delete(call: Call) -> Answer:
             hint="Cancel it first.",
         )
     call.parts.sweeper.wake()
-    return Answer(b"", status=204)
 
 
-def _notes(call: Call, run: RunRecord, from_task: str | None) -> tuple[RerunNote, ...]:
+def _notes(call: Call, run: RunRecord, how: RetryQuery) -> tuple[RerunNote, ...]:
     """The effects of a retry. Raises a `ConflictError` if there is nothing to retry."""
     if not run.status.is_final:
         raise RunNotOverError(
@@ -144,7 +180,8 @@ def _notes(call: Call, run: RunRecord, from_task: str | None) -> tuple[RerunNote
             status=run.status,
             hint="Wait for its end, or resume it if nobody drives it.",
         )
-    return retry_notes(call.parts.store, run, call.parts.settings, from_task).tasks
+    store, settings = call.parts.store, call.parts.settings
+    return retry_notes(store, run, settings, how.from_task, how.kind_of).tasks
 
 
 def _order(call: Call, run: RunRecord, order: RunOrder) -> None:

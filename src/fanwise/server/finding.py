@@ -9,7 +9,14 @@ from fanwise.definition import WorkflowDefinition
 from fanwise.errors import RunNotFoundError
 from fanwise.model import RunRecord, VisitRecord
 from fanwise.reports.listing import read_moment
-from fanwise.reports.lookup import find_task, find_visit, recorded_definition, run_by_id
+from fanwise.reports.lookup import (
+    find_task,
+    find_visit,
+    recorded_definition,
+    run_by_id,
+    task_names,
+)
+from fanwise.reports.overview import Overview, overview
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import Call
 
@@ -47,6 +54,13 @@ def fan_out_of(call: Call, run: RunRecord) -> VisitRecord:
 def definition_of(call: Call, run: RunRecord) -> WorkflowDefinition | None:
     """Return the workflow of a run, or None for one that this version can't read."""
     return recorded_definition(run, call.parts.settings.limits)
+
+
+def overview_of(call: Call, run: RunRecord) -> Overview:
+    """Return a run as it stands now, with all tasks of its workflow."""
+    definition = definition_of(call, run)
+    names = () if definition is None else task_names(definition)
+    return overview(call.parts.runs, run, names, call.parts.clock.now())
 
 
 def moment(call: Call, text: str | None, name: str) -> float | None:

@@ -13,6 +13,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
+from http import HTTPStatus
 from typing import Final, TypeAlias, TypeVar
 
 import msgspec
@@ -21,9 +22,11 @@ from multidict import MultiDict, MultiMapping
 
 from fanwise.errors import FanwiseError, StoreError
 from fanwise.model import AuditEntry, Who
+from fanwise.server import tags
 from fanwise.server.buckets import Buckets
 from fanwise.server.cookies import TICKET, shown_by
 from fanwise.server.forms import field_names, read_body, read_query
+from fanwise.server.forwarding import address_of, hosts_of, origin_of
 from fanwise.server.parts import Parts
 from fanwise.server.problems import PROBLEM_TYPE, Problem, Refusal, problem_of
 from fanwise.server.routes import Answer, Call, Given, Route
@@ -133,6 +136,19 @@ class Guard:
         return handle
 
     async def _run(self, route: Route, call: Call) -> Given:
+        """Have a route's handler answer, unless the client has the answer already."""
+        if route.tag is None:
+            return await self._made(route, call)
+        tag = await self._in_thread(route.tag, call)
+        if tag and tags.is_known(call, tag):
+            return _not_modified(tag)
+        made = await self._made(route, call)
+        assert isinstance(made, Answer)
+        if not tag and tags.is_known(call, tag := tags.of_answer(made)):
+            return _not_modified(tag)
+        return made._replace(headers={**made.headers, "ETag": tag})
+
+    async def _made(self, route: Route, call: Call) -> Given:
         if inspect.iscoroutinefunction(route.handler):
             given: Given = await route.handler(call)
             return given
@@ -146,8 +162,8 @@ class Guard:
     # Checks
 
     def _require_own_host(self, request: web.Request) -> None:
-        hosts = request.headers.getall("Host", [])
-        if len(hosts) != 1 or hosts[0].lower() not in self._parts.site.origins:
+        hosts = hosts_of(request, self._parts.site)
+        if len(hosts) != 1 or hosts[0] not in self._parts.site.origins:
             raise Refusal(
                 421,
                 "wrong-host",
@@ -163,7 +179,7 @@ class Guard:
         is_link = request.headers.get("Sec-Fetch-Mode") == "navigate" and request.method == "GET"
         if route.is_open and is_link:
             return
-        own = self._parts.site.origins[request.headers["Host"].lower()]
+        own = origin_of(request, self._parts.site)
         origins = request.headers.getall("Origin", [own])
         sites = request.headers.getall("Sec-Fetch-Site", ["none"])
         if origins != [own] or any(site not in _OWN_SITES for site in sites):
@@ -196,7 +212,7 @@ class Guard:
         return who
 
     def _require_rate(self, request: web.Request, route: Route, who: Who | None) -> None:
-        key = f"address {request.remote}" if who is None else who.token_id
+        key = f"address {self._address(request)}" if who is None else who.token_id
         wait_s = self._buckets.take(route.rate, key, self._parts.clock.monotonic())
         if wait_s:
             raise Refusal(
@@ -207,6 +223,9 @@ class Guard:
                 headers={"Retry-After": str(int(wait_s) + 1)},
             )
 
+    def _address(self, request: web.Request) -> str:
+        return address_of(request, self._parts.site)
+
     # Audit
 
     def _entry(
@@ -216,7 +235,7 @@ class Guard:
             action=route.audit,
             token_id=who.token_id,
             name=who.name,
-            address=request.remote or "",
+            address=self._address(request),
             target=request.path,
             status=0,
             fields=fields,
@@ -259,6 +278,10 @@ def _own_query(request: web.Request, route: Route) -> MultiMapping[str]:
     if not route.takes_ticket or TICKET not in request.query:
         return request.query
     return MultiDict((name, text) for name, text in request.query.items() if name != TICKET)
+
+
+def _not_modified(tag: str) -> Answer:
+    return Answer(b"", status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
 
 
 def _response(answer: Answer) -> web.Response:

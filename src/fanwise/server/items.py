@@ -12,8 +12,9 @@ from aiohttp import web
 from fanwise.errors import RunNotFoundError, TaskNotFoundError, UsageError
 from fanwise.model import ItemOutcome, Role, RunRecord, Status, VisitRecord
 from fanwise.reports.item_csv import csv_lines
-from fanwise.reports.items import ItemFilters, ItemPages, Span
+from fanwise.reports.items import ItemFilters, ItemPages, Span, reader_of
 from fanwise.reports.objects import item_object
+from fanwise.server import tags
 from fanwise.server.cursors import read_cursor, write_cursor
 from fanwise.server.finding import fan_out_of, run_of
 from fanwise.server.problems import Refusal
@@ -24,6 +25,7 @@ from fanwise.server.views import ItemList, ItemView
 LISTED_OUTPUT: Final = 2_048
 _MOST_INDEX: Final = 10**15
 _Index = Annotated[int, msgspec.Meta(ge=-1, le=_MOST_INDEX)]
+_Kind = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
 
 
 class ItemStatus(StrEnum):
@@ -37,11 +39,12 @@ class ItemStatus(StrEnum):
 class ItemConditions(Fields, frozen=True, kw_only=True):
     """Conditions on items: their status, their error's type, a part of the label, a duration.
 
-    Their indexes are over `after` and at most `until`.
+    `kind` is the number of a kind of errors. Their indexes are over `after` and at most `until`.
     """
 
     status: ItemStatus | None = None
     error: str | None = None
+    kind: _Kind | None = None
     label: str | None = None
     slower_s: float | None = None
     after: _Index = -1
@@ -51,9 +54,9 @@ class ItemConditions(Fields, frozen=True, kw_only=True):
     def filters(self) -> ItemFilters:
         """The conditions as the store takes them: only failed items have an error."""
         status = None if self.status is None else Status(self.status.value)
-        if self.error is not None:
+        if self.error is not None or self.kind is not None:
             status = Status.FAILED
-        return ItemFilters(status, self.error, self.label or None, self.slower_s)
+        return ItemFilters(status, self.error, self.label or None, self.slower_s, self.kind)
 
 
 class ItemsQuery(ItemConditions, frozen=True, kw_only=True):
@@ -120,8 +123,8 @@ def _all_chosen(call: Call) -> tuple[RunRecord, ItemPages]:
 def _chosen(
     call: Call, run: RunRecord, visit: VisitRecord, query: ItemConditions, after: int
 ) -> ItemPages:
-    spans = [Span(after, query.until)]
-    return ItemPages(call.parts.store, run.run_no, visit.visit_no, query.filters, spans)
+    read = reader_of(call.parts.store, run.run_no, visit.visit_no, query.filters)
+    return ItemPages(read, [Span(after, query.until)])
 
 
 def _listed(item: ItemOutcome) -> dict[str, object]:
@@ -153,6 +156,7 @@ ROUTES: Final = (
         method="GET",
         path=f"{_TASK}/items",
         handler=list_items,
+        tag=tags.of_records,
         role=Role.READ,
         query=ItemsQuery,
         answer=ItemList,
@@ -162,6 +166,7 @@ ROUTES: Final = (
         method="GET",
         path=f"{_TASK}/items/{{index}}",
         handler=get_item,
+        tag=tags.of_records,
         role=Role.READ,
         answer=ItemView,
         errors=_ERRORS,

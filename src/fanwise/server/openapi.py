@@ -16,6 +16,7 @@ API: Final = "/api/v1/"
 _REF: Final = "#/components/schemas/{name}"
 _ALWAYS: Final = (400, 403, 421, 429, 503)
 _names_of = re.compile(r"\{(\w+)(?::[^}]*)?\}").findall
+_refs_in = re.compile(r"#/components/schemas/(\w+)").findall
 _blank_line = re.compile(r"\n\s*\n")
 
 Object = dict[str, object]
@@ -44,7 +45,7 @@ def names_of(route: Route) -> Sequence[str]:
 
 def statuses_of(route: Route) -> list[int]:
     """Return the statuses of refusals that a route may answer with, in their order."""
-    found = {*_ALWAYS, *(status_of(each) for each in route.errors)}
+    found = {*_ALWAYS, *route.refuses, *(status_of(each) for each in route.errors)}
     if not route.is_open:
         found.add(401)
     if route.body is not None:
@@ -67,6 +68,7 @@ def document(table: Iterable[Route], version: str) -> Object:
         path = re.sub(r"\{(\w+):[^}]*\}", r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, refs, components)
     queries = {route.query.__name__ for route in routes if route.query is not None}
+    queries -= set(_refs_in(msgspec.json.encode(components).decode()))
     return {
         "openapi": "3.1.0",
         "info": {"title": "fanwise", "version": version},
@@ -140,10 +142,11 @@ def _name(route: Route) -> str:
 
 def _query_parameters(query: type[Fields], components: Mapping[str, Object]) -> list[Object]:
     schema = components[query.__name__]
-    properties = schema["properties"]
+    properties, required = schema["properties"], schema.get("required", [])
     assert isinstance(properties, dict)
+    assert isinstance(required, list)
     return [
-        {"name": name, "in": "query", "required": False, "schema": each}
+        {"name": name, "in": "query", "required": name in required, "schema": each}
         for name, each in properties.items()
     ]
 
@@ -157,4 +160,5 @@ def _responses(route: Route, refs: Mapping[type[msgspec.Struct], Object]) -> Obj
         str(status): {"description": f"{TITLES[status]}.", "content": problem}
         for status in statuses_of(route)
     }
-    return {str(route.status): done, **refused}
+    same = {"304": {"description": "The answer that the client has is still the same."}}
+    return {str(route.status): done, **(same if route.tag is not None else {}), **refused}

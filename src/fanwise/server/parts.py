@@ -24,6 +24,7 @@ from fanwise.reports.ownership import Runs
 if TYPE_CHECKING:
     from fanwise.engine.triggered import TriggeredRuns
     from fanwise.ports import Clock
+    from fanwise.server.bulk_changes import Bulks
     from fanwise.server.identity import Identity
     from fanwise.server.open_streams import OpenStreams
     from fanwise.server.readiness import Readiness
@@ -79,5 +80,6 @@ class Parts(NamedTuple):
     counts: ServerCounts
     readiness: Readiness
     open_streams: OpenStreams
+    bulks: Bulks
     triggers_clock: TriggerClock
     access_log: LogLines | None = None

@@ -22,13 +22,15 @@ from fanwise.reports.objects import (
     timing_object,
     wait_object,
 )
-from fanwise.reports.overview import overview, time_of
+from fanwise.reports.overview import overview, timed_overview
 from fanwise.reports.ownership import Runs
 from fanwise.reports.records import record_object
+from fanwise.server import tags
 from fanwise.server.cursors import read_cursor, write_cursor
 from fanwise.server.finding import definition_of, moment, run_of
-from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
-from fanwise.server.streams import send_pages
+from fanwise.server.problems import Refusal
+from fanwise.server.routes import JSON, Answer, Call, Fields, Route, json_answer
+from fanwise.server.streams import attachment, send_pages
 from fanwise.server.views import Definition, RunCounts, RunList, RunStatus, RunView
 from fanwise.values import JsonObject, decode
 
@@ -69,7 +71,7 @@ def list_runs(call: Call) -> Answer:
     query = call.query(RunsQuery)
     page = find_runs(
         call.parts.runs,
-        _filters(call, query),
+        filters_of(call, query),
         call.who.sees,
         before=read_cursor(query, query.cursor),
         limit=query.limit,
@@ -82,7 +84,7 @@ def list_runs(call: Call) -> Answer:
 
 def count_runs(call: Call) -> Answer:
     """Count runs by their status, of the newest thousand that the conditions hold for."""
-    filters = _filters(call, call.query(RunConditions))
+    filters = filters_of(call, call.query(RunConditions))
     page = find_runs(call.parts.runs, filters, call.who.sees, limit=MOST_COUNTED)
     counts = Counter(status for _, status in page.runs)
     return json_answer({"counts": counts, "is_capped": page.before is not None})
@@ -97,9 +99,12 @@ def run_view(call: Call, run: RunRecord, *, times: bool = False) -> JsonObject:
     """Return a run as it stands, with `times` where its time went; see `RunView`."""
     parts = call.parts
     definition = definition_of(call, run)
-    names = () if definition is None else task_names(definition)
-    seen = overview(parts.runs, run, names, parts.clock.now())
-    timing = time_of(parts.runs, seen, definition) if times else None
+    now = parts.clock.now()
+    if times:
+        seen, timing = timed_overview(parts.runs, run, definition, now)
+    else:
+        names = () if definition is None else task_names(definition)
+        seen, timing = overview(parts.runs, run, names, now), None
     waits = parts.store.waits_open(run_no=run.run_no, limit=_MOST_WAITS)
     driver = seen.driver
     return run_object(seen, has_outputs=False) | {
@@ -125,6 +130,14 @@ def get_definition(call: Call) -> Answer:
     return json_answer({"workflow": run.workflow, "files": files})
 
 
+def get_run_output(call: Call) -> Answer:
+    """Give the output of a run, as JSON to be saved."""
+    run = run_of(call)
+    if run.output is None:
+        raise Refusal(404, "not-found", "The run has no output.")
+    return Answer(run.output, JSON, headers=attachment(f"{run.id}.json"))
+
+
 async def export_run(call: Call) -> web.StreamResponse:
     """Send all that is recorded of a run, as `fanwise export` does."""
     run = await call.in_thread(run_of)
@@ -146,7 +159,8 @@ def _export(call: Call, run: RunRecord) -> Iterator[bytes]:
     yield b"".join(lines)
 
 
-def _filters(call: Call, query: RunConditions) -> RunFilters:
+def filters_of(call: Call, query: RunConditions) -> RunFilters:
+    """Return conditions as runs are found by them. Raises `Refusal` for a time that is none."""
     return RunFilters(
         [each.value for each in query.status],
         query.workflow,
@@ -187,6 +201,7 @@ ROUTES: Final = (
         method="GET",
         path="/api/v1/runs/{run_id}",
         handler=get_run,
+        tag=tags.of_run,
         role=Role.READ,
         query=RunQuery,
         answer=RunView,
@@ -199,6 +214,14 @@ ROUTES: Final = (
         role=Role.READ,
         answer=Definition,
         errors=(RunNotFoundError,),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/runs/{run_id}/output",
+        handler=get_run_output,
+        role=Role.READ,
+        errors=(RunNotFoundError,),
+        takes_ticket=True,
     ),
     Route(
         method="GET",

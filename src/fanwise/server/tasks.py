@@ -8,15 +8,19 @@ import msgspec
 
 from fanwise.errors import RunNotFoundError, TaskNotFoundError, UsageError
 from fanwise.model import Role, VisitRecord
+from fanwise.reports.durations import histogram
 from fanwise.reports.kinds import digest_items
 from fanwise.reports.lookup import find_steps
-from fanwise.reports.objects import counts_object, step_object
+from fanwise.reports.objects import MEDIAN, P95, counts_object, step_object
+from fanwise.server import tags
 from fanwise.server.finding import fan_out_of, run_of, visit_of
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import JSON, Answer, Call, Fields, Route, json_answer
 from fanwise.server.streams import attachment
-from fanwise.server.views import KindList, VisitList, VisitView
+from fanwise.server.views import KindList, TimesView, VisitList, VisitView
 from fanwise.values import JsonObject
+
+_SLOWEST: Final = 5
 
 
 class VisitsQuery(Fields, frozen=True, kw_only=True):
@@ -70,6 +74,26 @@ def get_kinds(call: Call) -> Answer:
     return json_answer(found._asdict())
 
 
+def get_times(call: Call) -> Answer:
+    """Tell how long the items of a task took: quantiles, a histogram, and the slowest."""
+    visit = fan_out_of(call, run_of(call))
+    found = call.parts.store.item_times(visit.run_no, visit.visit_no, slowest=_SLOWEST)
+    return json_answer(
+        {
+            "count": found.count,
+            "busy_s": found.busy_s,
+            "median_s": found.quantile(MEDIAN),
+            "p95_s": found.quantile(P95),
+            "is_sampled": found.is_sampled,
+            "histogram": histogram(found)._asdict() if found.durations else None,
+            "slowest": [
+                {"index": item.index, "label": item.label, "duration_s": item.duration_s}
+                for item in found.slowest
+            ],
+        }
+    )
+
+
 def _visit(visit: VisitRecord, run_status: str, *, has_output: bool = False) -> JsonObject:
     kept = visit if has_output else msgspec.structs.replace(visit, output=None)
     shown = step_object(kept, run_status)
@@ -86,6 +110,7 @@ ROUTES: Final = (
         method="GET",
         path="/api/v1/runs/{run_id}/tasks",
         handler=list_visits,
+        tag=tags.of_run,
         role=Role.READ,
         query=VisitsQuery,
         answer=VisitList,
@@ -95,6 +120,7 @@ ROUTES: Final = (
         method="GET",
         path="/api/v1/runs/{run_id}/tasks/{task}",
         handler=get_visit,
+        tag=tags.of_run,
         role=Role.READ,
         answer=VisitView,
         errors=_ERRORS,
@@ -111,8 +137,18 @@ ROUTES: Final = (
         method="GET",
         path="/api/v1/runs/{run_id}/tasks/{task}/kinds",
         handler=get_kinds,
+        tag=tags.of_records,
         role=Role.READ,
         answer=KindList,
+        errors=(*_ERRORS, UsageError),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/runs/{run_id}/tasks/{task}/times",
+        handler=get_times,
+        tag=tags.of_records,
+        role=Role.READ,
+        answer=TimesView,
         errors=(*_ERRORS, UsageError),
     ),
 )

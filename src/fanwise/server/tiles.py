@@ -10,6 +10,7 @@ import msgspec
 from fanwise.errors import RunNotFoundError, TaskNotFoundError, UsageError
 from fanwise.model import TILE_ITEMS, Role, VisitRecord
 from fanwise.ports import MOST_CELLS
+from fanwise.server import tags
 from fanwise.server.finding import fan_out_of, run_of
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
@@ -121,6 +122,7 @@ ROUTES: Final = (
         method="GET",
         path=f"{_TASK}/tiles",
         handler=get_tiles,
+        tag=tags.of_records,
         role=Role.READ,
         answer=TileCounts,
         errors=_ERRORS,
@@ -129,6 +131,7 @@ ROUTES: Final = (
         method="GET",
         path=f"{_TASK}/cells",
         handler=get_cells,
+        tag=tags.of_records,
         role=Role.READ,
         query=CellsQuery,
         errors=_ERRORS,

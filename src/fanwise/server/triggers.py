@@ -7,10 +7,9 @@ from typing import Annotated, Final
 import msgspec
 
 from fanwise.errors import UsageError
-from fanwise.model import FireRecord, FireStatus, Role
+from fanwise.model import FireStatus, Role
 from fanwise.plan.project_triggers import Owned
-from fanwise.reports.objects import iso_time
-from fanwise.reports.trigger_rows import trigger_rows
+from fanwise.reports.trigger_rows import fire_object, trigger_rows
 from fanwise.server.buckets import STARTS
 from fanwise.server.cursors import read_cursor, write_cursor
 from fanwise.server.problems import Refusal
@@ -24,6 +23,7 @@ from fanwise.service.by_hand import (
     manual_turn,
 )
 from fanwise.triggers.local_times import iso_utc
+from fanwise.triggers.skips import with_skips
 from fanwise.triggers.written import read_time
 from fanwise.values import JsonObject, freeze
 from fanwise.wiring import new_token
@@ -88,7 +88,7 @@ def list_fires(call: Call) -> Answer:
         most=query.limit,
     )
     following = write_cursor(query, found[-1].fire_no) if len(found) == query.limit else None
-    return json_answer({"fires": [_fire_object(each) for each in found], "next": following})
+    return json_answer({"fires": [fire_object(each) for each in found], "next": following})
 
 
 def fire(call: Call) -> Answer:
@@ -151,21 +151,10 @@ def _owned(call: Call) -> Owned:
 
 def _rows(call: Call, triggers: list[Owned]) -> list[JsonObject]:
     now, states = call.parts.store.triggers()
-    known = {(state.workflow, state.name): state for state in states}
-    return [each._asdict() for each in trigger_rows(triggers, known, now)]
-
-
-def _fire_object(fire: FireRecord) -> JsonObject:
-    return {
-        "key": fire.key,
-        "at": iso_utc(int(fire.at)),
-        "first": iso_utc(int(fire.first)),
-        "n": fire.n,
-        "status": fire.status.value,
-        "reason": fire.reason or None,
-        "run_id": fire.run_id,
-        "fired_at": iso_time(fire.fired_at),
+    known = {
+        (state.workflow, state.name): with_skips(state, call.parts.store.fires) for state in states
     }
+    return [each._asdict() for each in trigger_rows(triggers, known, now)]
 
 
 def _time(text: str, name: str) -> int:

@@ -232,6 +232,34 @@ class KindList(View, frozen=True, kw_only=True):
     others: int
 
 
+class HistogramView(View, frozen=True, kw_only=True):
+    """Numbers of items in steps of `width_s` from `least_s`; the last has longer ones as well."""
+
+    least_s: float
+    width_s: float
+    counts: list[int]
+
+
+class SlowItem(View, frozen=True, kw_only=True):
+    """An item that took long."""
+
+    index: int
+    label: str | None
+    duration_s: float
+
+
+class TimesView(View, frozen=True, kw_only=True):
+    """The durations of a task's items, `busy_s` in all. Of very many a sample is looked at."""
+
+    count: int
+    busy_s: float
+    median_s: float | None
+    p95_s: float | None
+    is_sampled: bool
+    histogram: HistogramView | None
+    slowest: list[SlowItem]
+
+
 class LogView(View, frozen=True, kw_only=True):
     """A part of what an attempt printed and logged."""
 

@@ -16,10 +16,24 @@ from typing import Final
 from fanwise.errors import StoreError
 from fanwise.ports import Changes, Heads
 
-_LOOK_S: Final = 1.0
+_LOOK_S: Final = 0.2
 """The longest look: a run that is newly watched is part of the next one."""
 
+_AWAY_S: Final = 1.0
+"""The time until the next look at a store that is away."""
+
+_UNKNOWN: Final = -1
+
 _log = logging.getLogger(__name__)
+
+
+def known(before: Heads, run_nos: Collection[int]) -> Heads:
+    """Return the state in which runs were seen that are shown now.
+
+    `before` was read before they were. A run that it lacks counts as changed since, so that no
+    change between the two is missed.
+    """
+    return Heads({no: before.runs.get(no, _UNKNOWN) for no in run_nos}, before.newest)
 
 
 class Watch:
@@ -37,10 +51,11 @@ class Watch:
         """Return the state of runs. Raises `StoreError`."""
         return await asyncio.to_thread(self._store.heads, run_nos)
 
-    async def await_change(self, seen: Heads, timeout_s: float) -> Heads:
+    async def await_change(self, seen: Heads, timeout_s: float, *, with_new: bool = True) -> Heads:
         """Return the state of the runs in `seen` once it is another one, or after that time.
 
-        It returns at once when the watch is closed.
+        A new run is a change as well, unless it is not `with_new` ones. It returns at once when
+        the watch is closed.
         """
         self._watched.update(seen.runs.keys())
         if self._looking is None or self._looking.done():
@@ -49,7 +64,7 @@ class Watch:
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
-                    return await self._another(seen)
+                    return await self._another(seen, with_new)
         finally:
             self._watched.subtract(seen.runs.keys())
             self._watched += Counter()  # without those that nobody watches
@@ -60,10 +75,11 @@ class Watch:
         self.is_closed = True
         self._turn()
 
-    async def _another(self, seen: Heads) -> Heads:
+    async def _another(self, seen: Heads, with_new: bool) -> Heads:
         while not self.is_closed:
             known = {no: self._now.runs.get(no, head) for no, head in seen.runs.items()}
-            found = Heads(known, max(seen.newest, self._now.newest))
+            newest = max(seen.newest, self._now.newest) if with_new else seen.newest
+            found = Heads(known, newest)
             if found != seen:
                 return found
             await self._turned.wait()
@@ -79,13 +95,13 @@ class Watch:
         await asyncio.sleep(0)  # the one that has begun this waits from now on
         idle = 0
         while not self.is_closed and idle < 2:
-            runs = {no: self._now.runs.get(no, 0) for no in self._watched}
+            runs = {no: self._now.runs.get(no, _UNKNOWN) for no in self._watched}
             seen = Heads(runs, self._now.newest)
             try:
                 found = await asyncio.to_thread(self._store.await_heads, seen, _LOOK_S)
             except StoreError as error:
                 _log.warning("runs can't be watched at the moment: %s", error)
-                await asyncio.sleep(_LOOK_S)
+                await asyncio.sleep(_AWAY_S)
                 continue
             self._now = found
             if found != seen:

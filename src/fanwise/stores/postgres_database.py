@@ -113,9 +113,9 @@ class PostgresDatabase:
 
     @contextlib.contextmanager
     def opening(self) -> Iterator[Session]:
-        """A session to look at the database with, which waits for nothing."""
-        with self._explained(), contextlib.closing(self._connect("opening")) as session:
-            yield session
+        """A session to look at the database with, which waits for nothing; later reads use it."""
+        with self._explained(), self._reader() as slot:
+            yield slot.session()
 
     def read(self, query: Statement, **values: SqlValue) -> list[Row]:
         """Every row of the answer."""
@@ -155,6 +155,10 @@ class PostgresDatabase:
         if witness is not None:
             self._witness = witness
         return result
+
+    def writing_at_once(self, work: Callable[[Writer], object]) -> bool:
+        """False: a server has to answer."""
+        return False
 
     def controlling(
         self, work: Callable[[Writer], _Result], settle: Settle[_Result] | None = None

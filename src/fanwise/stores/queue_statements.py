@@ -71,6 +71,11 @@ _COLUMNS: Final = (
 )
 _READY: Final = "is_waiting AND NOT is_held_back"
 
+# PostgreSQL may answer an EXISTS for very many rows at once, by reading the whole table, although
+# a LIMIT ends the query after the first ones. It looks up a value for each row that it meets.
+_RUN_STATUS: Final = "(SELECT status FROM runs WHERE runs.run_no = submissions.run_no)"
+_ENGINE: Final = "(SELECT engine_no FROM leases WHERE leases.run_no = submissions.run_no)"
+
 
 def submissions_of(run_nos: Sequence[int]) -> Statement:
     """The places of runs."""
@@ -91,18 +96,9 @@ COUNT_READY: Final = (
     " ORDER BY queue, turn, run_no LIMIT :most) AS found"
 )
 
-# One more than `most` runs of a workflow that wait. It walks through an index of just these.
-FULL: Final = (
-    f"SELECT 1 FROM runs WHERE workflow = :workflow AND status = '{Status.PENDING.value}'"
-    " ORDER BY run_no LIMIT 1 OFFSET :most"
-)
-
 BEST: Final = (
     f"SELECT {_COLUMNS}, scope, key, most, turn FROM submissions WHERE {_READY} AND queue = :queue"
-    " AND NOT EXISTS (SELECT 1 FROM leases WHERE leases.run_no = submissions.run_no"
-    " AND leases.engine_no IS NOT NULL)"
-    " AND (EXISTS (SELECT 1 FROM runs WHERE runs.run_no = submissions.run_no"
-    f" AND runs.status = '{Status.PENDING.value}') OR {_IS_ORDERED})"
+    f" AND {_ENGINE} IS NULL AND ({_RUN_STATUS} = '{Status.PENDING.value}' OR {_IS_ORDERED})"
     " ORDER BY turn, run_no LIMIT :most FOR UPDATE SKIP LOCKED"
 )
 TAKE_LEASE: Final = (
@@ -112,15 +108,12 @@ TAKE_LEASE: Final = (
     " WHERE leases.engine_no IS NULL"
 )
 
-_IS_OPEN: Final = (
-    f"EXISTS (SELECT 1 FROM runs WHERE runs.run_no = submissions.run_no AND runs.status IN {_OPEN})"
-)
 # A run that an engine has begun comes before all others.
 _WAIT: Final = (
     "UPDATE submissions SET is_waiting = TRUE, since = fanwise_now(), why = :why,"
     f" turn = turn - {_REENTRY_S}, is_held_back = scope IS NOT NULL"
 )
-_MAY_WAIT: Final = f"({_IS_OPEN} OR {_IS_ORDERED})"
+_MAY_WAIT: Final = f"({_RUN_STATUS} IN {_OPEN} OR {_IS_ORDERED})"
 WAIT_AGAIN: Final = f"{_WAIT} WHERE run_no = :run_no AND {_MAY_WAIT}"
 WAIT_AFTER_A_TRY: Final = (
     f"{_WAIT}, tries = CASE WHEN progress = {_PROGRESS} THEN tries + 1 ELSE 0 END,"

@@ -27,10 +27,12 @@ _LOCK: Final = (
 )
 LOCK_AS_BEFORE: Final = _LOCK.format(most="bounds.most")
 LOCK_AND_SET: Final = _LOCK.format(most="excluded.most")
+# The least of the queues is at the start of the index. For an EXISTS PostgreSQL may read the table
+# until it meets such a row, and very many of other keys before it.
 DELETE_BOUND: Final = (
     f"DELETE FROM bounds WHERE {_OF_KEY}"
     f" AND NOT EXISTS (SELECT 1 FROM slots WHERE {_OF_KEY})"
-    f" AND NOT EXISTS (SELECT 1 FROM submissions WHERE is_waiting AND {_OF_KEY})"
+    f" AND (SELECT min(queue) FROM submissions WHERE is_waiting AND {_OF_KEY}) IS NULL"
 )
 
 HOLDERS: Final = (
@@ -108,6 +110,15 @@ AHEAD_OF_WAITER: Final = _AHEAD.format(
 HAS_ROOM: Final = (
     f"SELECT (SELECT count(*) FROM slots WHERE {_OF_KEY}) <"
     f" coalesce((SELECT most FROM bounds WHERE {_OF_KEY}), 1)"
+)
+
+# One more than `most` runs of a workflow that wait for an engine or, in a process, for a slot. It
+# walks through an index of just the former.
+FULL: Final = (
+    "SELECT 1 FROM (SELECT run_no FROM (SELECT run_no FROM runs WHERE workflow = :workflow"
+    f" AND status = '{Status.PENDING.value}' ORDER BY run_no LIMIT :most + 1) AS pending"
+    " UNION ALL SELECT waiter_no FROM waiters WHERE scope = :workflow"
+    f" AND seen_at > fanwise_now() - {_SEEN_S}) AS found LIMIT 1 OFFSET :most"
 )
 
 # Looking

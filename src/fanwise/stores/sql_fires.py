@@ -39,8 +39,15 @@ from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.new_runs import id_is_taken, insert_run, run_values
 from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_arrivals import emit_failures, sort_arrivals, take_batch
-from fanwise.stores.sql_queue import enter_queue, full_text, is_full
-from fanwise.stores.sql_slots import end_unstarted, limits_of_place, lock_keys, release
+from fanwise.stores.sql_queue import enter_queue
+from fanwise.stores.sql_slots import (
+    end_unstarted,
+    full_text,
+    is_full,
+    limits_of_place,
+    lock_keys,
+    release,
+)
 
 _MOST_TRIES: Final = 1_000
 _FORGET_EACH: Final = 100
@@ -309,7 +316,9 @@ def _refusal(writer: Writer, run: RunRecord, place: Submission) -> str:
         for (known,) in writer.read(fire_statements.REPEATED, scope=repeat.scope, key=repeat.key):
             return f"it would repeat run {known}"
     # The run isn't among those that wait yet.
-    return full_text(run, most) if most is not None and is_full(writer, run, most - 1) else ""
+    if most is not None and is_full(writer, run.workflow, most - 1):
+        return full_text(run.workflow, most)
+    return ""
 
 
 def _insert(writer: Writer, run: RunRecord, place: str) -> tuple[int, RunRecord]:

@@ -106,7 +106,7 @@ class SqlMaintenance:
             found = reader.read(statements.RUN, run_id=run.id)
             return [] if found and rows.to_run(found[0]).run_no == run.run_no else [True]
 
-        return self._database.writing(delete, settle)
+        return self._database.controlling(delete, settle)
 
     def delete_orphans(self) -> Iterator[int]:
         """Delete the rows that deleted runs have left; see `Maintenance.delete_orphans`."""
@@ -115,7 +115,7 @@ class SqlMaintenance:
                 yield from in_turns(partial(self._delete, delete_some, run_no))
 
     def _delete(self, delete_some: Statement, run_no: int, most: int) -> int:
-        return self._database.writing(
+        return self._database.controlling(
             lambda writer: writer.change(delete_some, run_no=run_no, limit=most)
         )
 

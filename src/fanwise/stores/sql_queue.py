@@ -9,7 +9,6 @@ from typing import Final, Literal
 import msgspec
 from msgspec.structs import replace
 
-from fanwise.errors import QueueFullError
 from fanwise.model import (
     Claim,
     EngineRecord,
@@ -45,6 +44,7 @@ from fanwise.stores.sql_slots import (
     limits_of_place,
     lock_keys,
     release,
+    require_room,
     to_limits,
 )
 
@@ -171,6 +171,7 @@ class SqlQueue:
             writer.execute(ANSWERED, run_no=run.run_no)
             free_slot(writer, run.run_no)
             release(writer, limits)
+            writer.touch(run.run_no)
             writer.announce()
             return True
 
@@ -178,9 +179,12 @@ class SqlQueue:
 
     def decline(self, run_no: int, why: str) -> None:
         """Drop the order for a run; see `Queue.decline`."""
-        self._database.controlling(
-            lambda writer: writer.execute(queue_statements.DECLINE, run_no=run_no, why=why)
-        )
+
+        def drop(writer: Writer) -> None:
+            writer.execute(queue_statements.DECLINE, run_no=run_no, why=why)
+            writer.touch(run_no)
+
+        self._database.controlling(drop)
 
     def end_waiting(self, run: RunRecord, by: str) -> bool:
         """End a run as cancelled that no engine has begun; see `Queue.end_waiting`."""
@@ -230,12 +234,7 @@ def enter_queue(writer: Writer, run_no: int, run: RunRecord, submission: Submiss
     placed = replace(run, run_no=run_no)
     if not writer.read(queue_statements.ADD, **_place_values(placed, submission)):
         raise _KeyIsKnownError
-    if submission.most_waiting is not None and is_full(writer, run, submission.most_waiting):
-        raise QueueFullError(
-            f"run {run.id} isn't made: {full_text(run, submission.most_waiting)}.",
-            run_id=run.id,
-            hint="Start engines with fanwise work, or set FANWISE_LIMIT_QUEUED.",
-        )
+    require_room(writer, run.id, run.workflow, submission.most_waiting)
     if limit is not None:
         release(writer, lock_keys(writer, limits_of(limit)))
     writer.announce()
@@ -261,16 +260,6 @@ def _free_lease(writer: Writer, run_no: int, after: int) -> bool:
     if after:
         return writer.change(_FREE, run_no=run_no, token=after) > 0
     return not writer.read(LEASE, run_no=run_no)
-
-
-def is_full(writer: Writer, run: RunRecord, most: int) -> bool:
-    """Say whether more than `most` runs of a run's workflow wait for an engine."""
-    return bool(writer.read(queue_statements.FULL, workflow=run.workflow, most=most))
-
-
-def full_text(run: RunRecord, most: int) -> str:
-    """The reason why no more runs of a workflow are made."""
-    return f"{most:,} runs of {run.workflow} wait already, as many as the limit `queued` allows"
 
 
 def _claim(writer: Writer, engine_no: int, queues: Sequence[str], most: int) -> list[Claim]:

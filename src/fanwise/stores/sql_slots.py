@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from fanwise.admission import admit
-from fanwise.errors import NoSlotError
+from fanwise.errors import NoSlotError, QueueFullError
 from fanwise.model import (
     ErrorInfo,
     LimitUse,
@@ -198,6 +198,26 @@ def _make_way(
     return None
 
 
+def require_room(writer: Writer, run_id: str, workflow: str, most: int | None) -> None:
+    """Raise `QueueFullError` if more than `most` runs of a workflow wait, a new one among them."""
+    if most is not None and is_full(writer, workflow, most):
+        raise QueueFullError(
+            f"run {run_id} isn't made: {full_text(workflow, most)}.",
+            run_id=run_id,
+            hint="Start engines with fanwise work, or set FANWISE_LIMIT_QUEUED.",
+        )
+
+
+def is_full(writer: Writer, workflow: str, most: int) -> bool:
+    """Say whether more than `most` runs of a workflow wait for an engine or a slot."""
+    return bool(writer.read(slot_statements.FULL, workflow=workflow, most=most))
+
+
+def full_text(workflow: str, most: int) -> str:
+    """The reason why no more runs of a workflow are made."""
+    return f"{most:,} runs of {workflow} wait already, as many as the limit `queued` allows"
+
+
 def end_unstarted(writer: Writer, run_no: int, error: ErrorInfo) -> None:
     """End a run as cancelled that no engine has begun, and that waits no more."""
     text = msgspec.json.encode(error).decode()
@@ -258,6 +278,8 @@ class SqlSlots:
                 priority=wish.priority,
                 **key._asdict(),
             )
+            if is_new:
+                require_room(writer, wish.run_id, limit.scope, wish.most_waiting)
             release(writer, {key: most})
             return int(waiter_no)
 

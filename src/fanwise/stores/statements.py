@@ -26,6 +26,7 @@ from fanwise.stores.schema import (
     sleeps,
     tags,
     tasks,
+    tiles,
 )
 
 
@@ -289,6 +290,19 @@ DISCARD_ITEMS = (
     f"DELETE FROM items WHERE {_WHOLE_VISIT} AND {NOT_SUCCEEDED}",
     f"DELETE FROM tiles WHERE {_WHOLE_VISIT} AND {NOT_SUCCEEDED}",
     f"DELETE FROM kinds WHERE {_WHOLE_VISIT}",
+)
+
+# The tiles of the failed items that stay are added up again: a retry of one kind is rare.
+DISCARD_KIND = (
+    f"DELETE FROM items WHERE {_WHOLE_VISIT} AND {NOT_SUCCEEDED}"
+    f" AND (status != '{Status.FAILED.value}' OR kind_no = :kind)",
+    f"DELETE FROM tiles WHERE {_WHOLE_VISIT} AND {NOT_SUCCEEDED}",
+    f"INSERT INTO tiles ({', '.join(tiles.columns)})"
+    f" SELECT run_no, visit_no, idx / {TILE_ITEMS}, status,"
+    " count(*), sum(attempts), sum(duration_s), max(duration_s)"
+    f" FROM items WHERE {_WHOLE_VISIT} AND {NOT_SUCCEEDED}"
+    f" GROUP BY run_no, visit_no, idx / {TILE_ITEMS}, status",
+    f"DELETE FROM kinds WHERE {_WHOLE_VISIT} AND kind_no = :kind",
 )
 
 DISCARD_VISIT = tuple(

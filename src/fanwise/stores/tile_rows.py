@@ -120,7 +120,8 @@ class Along:
             (statements.INSERT_LABELLED_ITEMS, written.labelled_items),
             (statements.INSERT_ITEMS, written.items),
         ):
-            add_tiles(tiles, values, len(insert.columns))
+            if values:
+                add_tiles(tiles, values, len(insert.columns))
         self.tiles: list[SqlValue] = []
         for key, sums in tiles.items():
             self.tiles += (*key, *sums)
@@ -218,7 +219,7 @@ def number_kinds(kinds: VisitKinds, found: Sequence[Row]) -> tuple[list[SqlValue
     `found` are the rows that the visit has already.
     """
     known = {(row[1], row[2]): row for row in found}
-    used = len(known) - (_OTHERS in known)
+    used = max((row[0] for row in found), default=0)
     values: list[SqlValue] = []
     numbers: dict[int, int] = {}
     others: KindRows | None = None

@@ -20,6 +20,7 @@ from fanwise.stores.store import TIMEOUT_S, Durability, PostgresPlace, Store, Up
 
 _MOST_TIMEOUT_S = 86_400.0
 _FORMS = "Use sqlite:///PATH or just the path of a file, or postgresql://HOST/DATABASE."
+_SERVERS = ("http", "https")
 _POSTGRES = ("postgresql", "postgres")
 
 
@@ -112,6 +113,11 @@ def parse(url: str) -> StorePlace | PostgresPlace:
     scheme, separator, _ = place.partition("://")
     if separator and scheme in _POSTGRES:
         return _parse_postgres(place, query)
+    if separator and scheme in _SERVERS:
+        raise StoreError(
+            "this works on a store itself, and the URL is that of a server.",
+            hint="Name the store, on a machine that reaches it: --store URL",
+        )
     if separator and scheme != "sqlite":
         raise StoreError(
             f"the store's URL begins with \"{scheme}://\", which no store's does.", hint=_FORMS

@@ -13,6 +13,7 @@ import pytest
 
 from fanwise.model import EndedRun, ItemCounts, Record, Status
 from fanwise.stores import Store
+from fanwise.testing.ownership_contract import at_once
 from fanwise.testing.records import (
     LONG_RESULT,
     a_log,
@@ -162,6 +163,21 @@ class MaintenanceContract:
         assert store.run("a") is None
         assert gone + sum(store.delete_orphans()) >= 20_000
         assert list(store.delete_orphans()) == []
+
+    def test_several_threads_delete_at_once(self, store: Store) -> None:
+        """Each run goes, while others sweep up."""
+        for number in range(8):
+            a_whole_run(store, f"run {number}")
+        found = list(store.ended_runs())
+
+        def delete(number: int) -> list[bool]:
+            deleted = [store.delete_run(run) for run in found[number::4]]
+            for _ in store.delete_orphans():
+                pass
+            return deleted
+
+        assert at_once(4, delete) == [[True, True]] * 4
+        assert list(store.run_ids()) == []
 
     @pytest.mark.parametrize("rewrite", [False, True])
     def test_what_is_deleted_makes_the_store_smaller(self, store: Store, rewrite: bool) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
-from fanwise.errors import NoSlotError, RunRepeatedError
+from fanwise.errors import NoSlotError, QueueFullError, RunRepeatedError
 from fanwise.model import (
     Claim,
     EndedRun,
@@ -306,6 +306,17 @@ class SlotsContract:
         _line_up(store, "c", when_full="latest")
         assert not store.keep_place(waits)
         assert store.keep_place(goes_on)
+
+    def test_no_more_new_runs_wait_in_processes_than_may(self, store: Store) -> None:
+        """Those in queues count, and runs that are recorded already have their turn."""
+        wish = SlotWish("b", RunLimit("monitor"), most_waiting=2)
+        store.submit(_limited("a"), _PLAIN)
+        store.line_up(wish, is_new=True)
+        with pytest.raises(QueueFullError, match="2 runs of monitor wait already"):
+            store.line_up(replace(wish, run_id="c"), is_new=True)
+        with pytest.raises(QueueFullError, match="2 runs of monitor wait already"):
+            store.submit(_limited("c"), replace(_PLAIN, most_waiting=2))
+        assert store.line_up(replace(wish, run_id="old"), is_new=False)
 
     # repeats
 

@@ -19,11 +19,14 @@ from fanwise.model import (
     Discard,
     ErrorKind,
     ItemOutcome,
+    OrderKind,
     Record,
     RecordedItems,
     RequestKind,
+    RunOrder,
     RunRequest,
     Status,
+    Submission,
     Tile,
     VisitProgress,
     VisitRecord,
@@ -139,6 +142,26 @@ class TilesContract:
         assert [kind.count for kind in store.kinds(run_no, 1)] == [1]
         store.commit([Discard(run_no, 1, whole=True)])
         assert [*store.tiles(run_no, 1), *store.kinds(run_no, 1)] == []
+
+    def test_failed_items_of_one_kind_are_taken_back(self, store: Store) -> None:
+        """With all that were cancelled; the others stay in their tiles and kinds."""
+        run_no = store.create_run(a_run())
+        kept = [an_item(run_no, 3), *(a_failure(run_no, 5 + 700 * at, "no") for at in range(3))]
+        gone = [
+            *(a_failure(run_no, 6 + 700 * at, "never", duration_s=9.0) for at in range(3)),
+            an_item(run_no, 2_500, status=Status.CANCELLED, output=None),
+        ]
+        store.commit([a_task(run_no, 1, has_items=True), *kept, *gone])
+        numbers = {kind.message: kind.number for kind in store.kinds(run_no, 1)}
+        store.commit([Discard(run_no, 1, kind=numbers["never"])])
+        assert list(store.items(run_no, 1)) == sorted(kept, key=lambda item: item.index)
+        require_tiles(list(store.tiles(run_no, 1)), kept)
+        (kind,) = store.kinds(run_no, 1)
+        assert (kind.number, kind.count) == (numbers["no"], 3)
+        store.commit([a_failure(run_no, 6, "never"), a_failure(run_no, 7, "why")])
+        found = store.kinds(run_no, 1)
+        assert len({each.number for each in found}) == 3
+        assert store.items(run_no, 1, kind=found[0].number)[0].index == 5
 
     def test_an_item_is_a_byte(self, store: Store) -> None:
         """Also one of a kind that has no other: bits say how it ended, how often and how long."""
@@ -260,7 +283,7 @@ class TilesContract:
             assert store.heads([one, two]).runs == {one: number, two: 0}
 
     def test_what_others_do_with_a_run_moves_its_head(self, store: Store) -> None:
-        """An engine takes it, is asked for something, and gives it back; then it is deleted."""
+        """It is taken, asked for something, given back, ordered and declined; then deleted."""
         run_no = store.create_run(a_run(status=Status.FAILED))
         engine_no = store.enroll(an_owner())
         seen = [store.heads([run_no])]
@@ -270,6 +293,13 @@ class TilesContract:
         store.send(run_no, RunRequest.of(RequestKind.PAUSE, "ada"))
         seen.append(store.heads([run_no]))
         store.release(run_no, lease.token)
+        seen.append(store.heads([run_no]))
+        run = store.run("run-1")
+        assert run is not None
+        order = RunOrder(kind=OrderKind.RETRY, by="ada")
+        assert store.order(run, order, Submission(), after=lease.token)
+        seen.append(store.heads([run_no]))
+        store.decline(run_no, "its file has changed")
         seen.append(store.heads([run_no]))
         assert store.delete_run(next(iter(store.ended_runs())))
         seen.append(store.heads([run_no]))

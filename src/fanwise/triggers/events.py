@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, TypeAlias, overload
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 from fanwise.model import EVENT, Arrival
 from fanwise.triggers.local_times import find_zone, local_of
-from fanwise.values import CHUNK_ITEMS, FrozenDict, Json, LazyList, decode
+from fanwise.values import CHUNK_ITEMS, FrozenDict, Json, PagedList, decode
 
 ReadEvents: TypeAlias = Callable[[int, int], Sequence[tuple[int, Arrival]]]
 """Reads the arrivals of a batch from an index up to another one, or the first of these."""
@@ -25,7 +25,7 @@ def event_of(arrival: Arrival) -> FrozenDict:
     return FrozenDict({**facts, "key": arrival.key, "by": arrival.by, "data": data})
 
 
-class Events(LazyList):
+class Events(PagedList):
     """The events of a batch, of which one page is held, however many there are.
 
     Any thread may read it; reading may block.
@@ -41,24 +41,6 @@ class Events(LazyList):
 
     def __len__(self) -> int:
         return self._length
-
-    @overload
-    def __getitem__(self, index: int) -> FrozenDict: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[FrozenDict]: ...
-    def __getitem__(self, index: int | slice) -> FrozenDict | Sequence[FrozenDict]:
-        if isinstance(index, slice):
-            return [self[at] for at in range(*index.indices(self._length))]
-        at = index + self._length if index < 0 else index
-        if not 0 <= at < self._length:
-            raise IndexError(f"index {index} of a list of {self._length}")
-        return self.chunk(at)[0]
-
-    def __iter__(self) -> Iterator[FrozenDict]:
-        start = 0
-        while chunk := self.chunk(start):
-            yield from chunk
-            start += len(chunk)
 
     def chunk(self, start: int) -> Sequence[FrozenDict]:
         """The events from `start` to the end of a page; none at the end of the list."""

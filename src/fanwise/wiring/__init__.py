@@ -11,7 +11,14 @@ from fanwise.wiring.engines import (
     open_taking,
     submit_run,
 )
-from fanwise.wiring.machine import new_token, secret_of, system_clock, this_user, worker_environment
+from fanwise.wiring.machine import (
+    keep_one_heap,
+    new_token,
+    secret_of,
+    system_clock,
+    this_user,
+    worker_environment,
+)
 from fanwise.wiring.plans import (
     Actions,
     RecordedPlans,
@@ -25,7 +32,14 @@ from fanwise.wiring.plans import (
     retry_notes,
 )
 from fanwise.wiring.serving import Serving, open_serving, triggered_runs
-from fanwise.wiring.settings import Settings, StorePlace, Workflow, read_named_limits, read_settings
+from fanwise.wiring.settings import (
+    Settings,
+    StorePlace,
+    Workflow,
+    read_limits,
+    read_named_limits,
+    read_settings,
+)
 from fanwise.wiring.stores import (
     check_store,
     detached,
@@ -49,6 +63,7 @@ __all__ = [
     "changed_files",
     "check_store",
     "detached",
+    "keep_one_heap",
     "load_catalog",
     "load_plan",
     "load_recorded",
@@ -63,6 +78,7 @@ __all__ = [
     "open_serving",
     "open_taking",
     "preview_run",
+    "read_limits",
     "read_named_limits",
     "read_settings",
     "retry_notes",

@@ -18,6 +18,13 @@ def system_clock() -> Clock:
     return SystemClock()
 
 
+def keep_one_heap() -> None:
+    """Let the threads of a process that serves share one heap, which keeps its memory small."""
+    from fanwise.system import keep_one_heap as keep
+
+    keep()
+
+
 def this_user() -> str:
     """The name of the user that this process runs as."""
     from fanwise.system import user_name
@@ -43,6 +50,7 @@ def worker_environment(settings: Settings) -> dict[str, str]:
     """The environment of a process that takes runs by these settings. Its arguments show no URL."""
     given = {
         "FANWISE_STORE": settings.store,
+        "FANWISE_SERVER": "",
         "FANWISE_PACKS": os.pathsep.join(str(each.absolute()) for each in settings.packs),
         "FANWISE_EXECUTOR": settings.executor or "",
         "FANWISE_PROCESSES": "" if settings.processes is None else str(settings.processes),

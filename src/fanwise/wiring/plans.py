@@ -17,7 +17,7 @@ from fanwise.errors import (
     FanwiseError,
     UsageError,
 )
-from fanwise.model import RunRecord
+from fanwise.model import ChosenKind, RunRecord
 
 if TYPE_CHECKING:
     from fanwise.packs.projects import Project
@@ -162,7 +162,11 @@ def _has_changed(file: Path, text: str) -> bool:
 
 
 def retry_notes(
-    records: Records, record: RunRecord, settings: Settings, from_task: str | None = None
+    records: Records,
+    record: RunRecord,
+    settings: Settings,
+    from_task: str | None = None,
+    kind_of: ChosenKind | None = None,
 ) -> RerunNotes:
     """Return what a retry of a run would do with each task; nothing is done, no code is run.
 
@@ -171,7 +175,7 @@ def retry_notes(
     from fanwise.engine.takeover import retry_notes
 
     plan = load_recorded(record, settings, import_packs=False)
-    return retry_notes(plan, record, records, from_task)
+    return retry_notes(plan, record, records, from_task, kind_of)
 
 
 def _packs_of(record: RunRecord, settings: Settings) -> tuple[Path, ...]:

@@ -89,7 +89,7 @@ def read_settings(
         require_text("store", store)
     env = dict(os.environ if environment is None else environment)
     _require_text(env)
-    limits = _read_limits(env)
+    limits = read_limits(env)
     named = (
         (store and os.fspath(store)) or env.get("FANWISE_STORE") or _project_store(workflow, limits)
     )
@@ -254,7 +254,9 @@ def _default_store(env: Mapping[str, str]) -> Path:
     return base.expanduser() / "fanwise" / "fanwise.db"
 
 
-def _read_limits(env: Mapping[str, str]) -> Limits:
+def read_limits(environment: Mapping[str, str] | None = None) -> Limits:
+    """The limits that the environment sets by `FANWISE_LIMIT_NAME`. Raises `UsageError`."""
+    env = os.environ if environment is None else environment
     prefix = "FANWISE_LIMIT_"
     known = {f"{prefix}{name.upper()}": name for name in Limits.__struct_fields__}
     given: dict[str, int] = {}

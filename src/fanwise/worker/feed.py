@@ -119,6 +119,7 @@ class LinkFeed:
     def close(self) -> None:
         """Hand out nothing any more."""
         self.is_closed = True
+        self._waiting.clear()
         self.stop.set()
         self._halt()
         self._wake()

@@ -18,9 +18,10 @@ from contextlib import suppress
 from typing import Final, NoReturn
 
 import ray
-from ray.exceptions import ObjectStoreFullError, RayError
+from ray.exceptions import ObjectStoreFullError, OutOfDiskError, RayError
 
 from fanwise.executors.channel import Channel
+from fanwise.executors.frames import Open, Refused, decode_to_worker, encode_message
 from fanwise.executors.ray_frames import (
     MOST_UNREAD_BYTES,
     Begin,
@@ -29,6 +30,7 @@ from fanwise.executors.ray_frames import (
     End,
     Forget,
     FromBridge,
+    Heard,
     Keep,
     Lost,
     Prepare,
@@ -42,7 +44,7 @@ from fanwise.executors.ray_frames import (
 )
 from fanwise.worker.__main__ import die_with
 from fanwise.worker.ray_cluster import Node, UnreachableError, connect, nodes
-from fanwise.worker.ray_link import HostLink
+from fanwise.worker.ray_link import HostLink, end_at_error
 
 _FIRST_S: Final = 60.0
 """The time within which one host has to be ready."""
@@ -51,6 +53,7 @@ _OTHERS_S: Final = 3.0
 """The time that others get after it, if a visit is to use them from its beginning."""
 
 
+_ROOM: Final = "Give the nodes more with `ray start --object-store-memory`."
 _REMEDY: Final = "Look at `ray status`; `fanwise retry` makes what is left, also elsewhere."
 
 
@@ -62,10 +65,9 @@ class Bridge:
         self._links: list[HostLink] = []
         self._places: dict[int, HostLink] = {}  # of workers
         self._held: dict[int, list[ToHost]] = {}  # messages to workers that have no host yet
-        self._snapshots: dict[str, ray.ObjectRef[bytes]] = {}
+        self._snapshots: dict[str, ray.ObjectRef[bytes] | UnreachableError] = {}
         self._most_hosts: int | None = None
         self._problem: UnreachableError | None = None
-        self._full = ""
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._channel.attach(asyncio.get_running_loop())
@@ -94,6 +96,7 @@ class Bridge:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(end_at_error)
 
     def _connect(self, message: Connect) -> None:
         sys.path[:] = message.module_folders
@@ -106,9 +109,10 @@ class Bridge:
     def _keep(self, message: Keep) -> None:
         try:
             self._snapshots[message.digest] = ray.put(message.snapshot)
-        except ObjectStoreFullError:
-            size = len(message.snapshot)
-            self._full = f"the object store of Ray has no room for a snapshot of {size:,} bytes."
+        except (ObjectStoreFullError, OutOfDiskError):
+            text = f"has no room for a snapshot of {len(message.snapshot):,} bytes"
+            problem = UnreachableError(f"the object store of the Ray cluster {text}.", _ROOM)
+            self._snapshots[message.digest] = problem
 
     def _start(self, message: Start) -> None:
         """Have a worker on the host that has the fewest, or wait for a host."""
@@ -144,18 +148,24 @@ class Bridge:
             return
         link = self._places.get(message.number)
         if link is None:
-            return
-        if isinstance(message, Begin):
-            snapshot = self._snapshots.get(message.digest)
-            if snapshot is None:
-                hint = "Give the nodes more with `ray start --object-store-memory`."
-                self._send(Declined(message.number, self._full, hint))
-                return
-            link.send(message, snapshot)
+            self._send(Lost(message.number, "isn't there any more"))
+        elif isinstance(message, Begin):
+            self._begin(link, message)
         else:
             link.send(message)
-        if isinstance(message, End):
-            self._leave(message.number)
+            if isinstance(message, End):
+                self._leave(message.number)
+
+    def _begin(self, link: HostLink, message: Begin) -> None:
+        """Pass on the beginning of a visit, or refuse it for want of its snapshot."""
+        snapshot = self._snapshots.get(message.digest)
+        if isinstance(snapshot, UnreachableError):
+            opening = decode_to_worker(message.data)
+            assert isinstance(opening, Open)
+            refused = Refused(opening.visit, snapshot.message, snapshot.hint)
+            self._send(Heard(message.number, encode_message(refused)))
+        elif snapshot is not None:  # it is forgotten once its visits are over
+            link.send(message, snapshot)
 
     def _leave(self, number: int) -> None:
         """Forget the place of a worker that ends."""

@@ -48,7 +48,10 @@ def connect(address: str | None, cpus: int | None) -> None:
             )
     except Exception as error:
         place = "a local Ray cluster can't be started" if address is None else _at(address)
-        raise UnreachableError(f"{place}: {_first_line(error)}.", _remedy(error)) from None
+        reason = _first_line(error)
+        if "InvalidAuthToken" in str(error.__cause__):
+            reason = "it wants another token"
+        raise UnreachableError(f"{place}: {reason}.", _remedy(error)) from None
 
 
 def _require_answer(address: str) -> None:
@@ -75,6 +78,8 @@ def _first_line(error: Exception) -> str:
 
 
 def _remedy(error: Exception) -> str:
+    if "InvalidAuthToken" in str(error.__cause__):
+        return "Set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN as where the cluster was started."
     if "Version mismatch" in str(error):
         return "Use the same Python, to its patch, and the same Ray on all nodes."
     return "Look at `ray status --address ADDRESS`."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
 from collections.abc import Callable
 from contextlib import suppress
@@ -56,6 +57,7 @@ class HostLink:
             num_cpus=1, max_restarts=0, max_task_retries=0, scheduling_strategy=strategy
         ).remote()
         self._task = asyncio.create_task(self._serve())
+        self._task.add_done_callback(end_at_error)
 
     @property
     def is_settled(self) -> bool:
@@ -93,6 +95,7 @@ class HostLink:
         if self.is_ready:
             self.is_ready = False
             self._check = asyncio.create_task(self._greet_again())
+            self._check.add_done_callback(end_at_error)
 
     async def _greet_again(self) -> None:
         with suppress(RayError):  # which those who serve it meet as well
@@ -124,6 +127,12 @@ class HostLink:
                 self._heard(data, message.number if isinstance(message, Lost) else None)
             while self._is_full():  # noqa: ASYNC110 - a socket that is read has no event
                 await asyncio.sleep(_LOOK_S)
+
+
+def end_at_error(task: asyncio.Task[None]) -> None:
+    """End this process if a task of its own has failed, so that the engine waits for nothing."""
+    if not task.cancelled() and task.exception() is not None:
+        os._exit(1)
 
 
 def difference(node: Node, hello: Hello) -> str:

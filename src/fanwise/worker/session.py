@@ -127,11 +127,16 @@ class _Visit:
 
     async def _serve(self, message: Open) -> None:
         try:
-            action = await self._actions.find(message.call.spec.action)
-            call = restore_call(message.call, message.secrets, action, self.around)
+            await self._make_attempts(message)
         except FanwiseError as error:
-            self._refuse(error)
-            return
+            self._refuse(error.message, error.hint)
+        except Exception as error:  # a fault here, which no attempt has
+            self._refuse(f"{type(error).__name__}.", "Its traceback is on the worker's stderr.")
+            raise
+
+    async def _make_attempts(self, message: Open) -> None:
+        action = await self._actions.find(message.call.spec.action)
+        call = restore_call(message.call, message.secrets, action, self.around)
         self.feed.opens(call.context)
         self._send(Opened(self._number))
         async with resources():
@@ -140,7 +145,7 @@ class _Visit:
             else:
                 await BlockingThread(self.feed, call, self._end).work()
 
-    def _refuse(self, error: FanwiseError) -> None:
+    def _refuse(self, message: str, hint: str) -> None:
         self.feed.close()
-        text = f"a worker process can't run the action: {error.message}"
-        self._send(Refused(self._number, text, error.hint))
+        text = f"a worker process can't run the action: {message}"
+        self._send(Refused(self._number, text, hint))

@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 _MOST_NAMED = 3
 
 
-def engines(store: options.StoreUrl = None, json: options.JsonFlag = False) -> None:
+def engines(store: options.Backend = None, json: options.JsonFlag = False) -> None:
     """List the processes that drive runs, and what each drives.
 
     Processes that wait for runs are listed as well. A process that has ended without a word stays
     in the list until another engine sees that.
     """
+    from fanwise.cli.backends import open_backend
+    from fanwise.reports import questions
     from fanwise.reports.objects import engine_object
-    from fanwise.wiring import open_records, read_settings
 
-    with open_records(read_settings(store=store)) as records:
-        found = records.engines()
+    with open_backend(store) as backend:
+        found = backend.ask(questions.engines)
     print_results([as_json(engine_object(each)) for each in found] if json else _lines(found))
 
 

@@ -47,6 +47,7 @@ def fires(
     The last thousand of each trigger are kept.
     """
     from fanwise.model import FireStatus
+    from fanwise.reports.trigger_rows import fire_object
     from fanwise.wiring import open_records, read_settings
 
     known = [each.value for each in FireStatus]
@@ -60,7 +61,7 @@ def fires(
             workflow, trigger, statuses=[FireStatus(each) for each in status or ()], most=limit
         )
     if json:
-        print_results([as_json(_fire_object(each)) for each in found])
+        print_results([as_json(fire_object(each)) for each in found])
     else:
         print_results(_lines(found))
 
@@ -120,21 +121,6 @@ def _report(names: Names, what: str, *, json: bool) -> None:
         print_results([as_json({"workflow": names[0], "trigger": names[1], "done": what})])
     else:
         print_results([f"Trigger {clean('/'.join(names))} {what}."])
-
-
-def _fire_object(fire: FireRecord) -> dict[str, object]:
-    from fanwise.triggers.local_times import iso_utc
-
-    return {
-        "key": fire.key,
-        "at": iso_utc(int(fire.at)),
-        "first": iso_utc(int(fire.first)),
-        "n": fire.n,
-        "status": fire.status.value,
-        "reason": fire.reason or None,
-        "run_id": fire.run_id,
-        "fired_at": fire.fired_at,
-    }
 
 
 def _lines(found: Sequence[FireRecord]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -49,7 +48,7 @@ def graph(
     file: _File = None,
     run: _Run = None,
     format: _Format = Format.MERMAID,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
 ) -> None:
     """Draw the order of a workflow's tasks, as text or as a picture.
 
@@ -79,21 +78,19 @@ def _file_lines(file: Path, format: Format) -> Iterable[str]:
 
 
 def _run_lines(run_id: str, format: Format, store: str | None) -> Iterable[str]:
+    from fanwise.cli.backends import open_backend
     from fanwise.drawings.of_runs import run_graph
     from fanwise.drawings.picture import draw
     from fanwise.drawings.svg import document
-    from fanwise.reports.lookup import find_run
-    from fanwise.reports.overview import overview
-    from fanwise.wiring import load_recorded, open_records, read_settings, runs_of
+    from fanwise.reports.questions import shown_steps
+    from fanwise.wiring import load_recorded, read_settings
 
-    settings = read_settings(store=store)
-    with open_records(settings) as records:
-        record = find_run(records, run_id)
-        plan = load_recorded(record, settings, import_packs=False)
-        if format is not Format.SVG:
-            return _texts(draw(plan), format)
-        seen = overview(runs_of(records), record, list(plan.numbers), time.time())
-        return [document(run_graph(seen, plan))]
+    with open_backend(store) as backend:
+        seen = backend.ask(shown_steps, run_id).seen
+    plan = load_recorded(seen.record, read_settings(), import_packs=False)
+    if format is not Format.SVG:
+        return _texts(draw(plan), format)
+    return [document(run_graph(seen, plan))]
 
 
 def _texts(picture: Picture, format: Format) -> Iterator[str]:

@@ -17,7 +17,13 @@ from fanwise.cli.text.output import as_json, has_colours, print_results, width_o
 from fanwise.errors import UsageError
 
 if TYPE_CHECKING:
-    from fanwise.reports.items import ItemPages
+    from collections.abc import Sequence
+
+    from fanwise.cli.backends import Backend
+    from fanwise.cli.text.cause_lines import ItemCauses
+    from fanwise.model import ItemOutcome
+    from fanwise.reports.items import ItemFilters, ItemPages, ReadItems
+    from fanwise.reports.questions import FoundTask
 
 _SHOWN = 100
 _MOST_ATTEMPTS = 30
@@ -97,7 +103,7 @@ def items(
     limit: _Limit = None,
     after: _After = None,
     csv: _Csv = False,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """List the items of a task in the order of their indexes.
@@ -105,22 +111,22 @@ def items(
     Below the table stand the tracebacks of failed items and, if there are more items, how to see
     them. With --json each item is a line.
     """
+    from fanwise.cli.backends import open_backend
     from fanwise.cli.commands.item_filters import read_filters, read_spans
+    from fanwise.cli.text.cause_lines import ItemCauses
     from fanwise.cli.text.summary import command
     from fanwise.reports.item_csv import csv_lines
     from fanwise.reports.items import ItemPages
-    from fanwise.reports.lookup import find_run, find_task
     from fanwise.reports.objects import item_object
-    from fanwise.wiring import open_records, read_settings
+    from fanwise.reports.questions import found_task
 
     if csv and json:
         raise UsageError("--csv and --json exclude each other.", hint="Give one of them.")
     wanted = read_filters(status and status.value, error, label, slower, kind)
     spans = read_spans(index or (), after=-1 if after is None else after)
-    with open_records(read_settings(store=store)) as records:
-        run = find_run(records, run_id)
-        found = find_task(records, run, task)
-        chosen = ItemPages(records, run.run_no, found.visit_no, wanted, spans)
+    with open_backend(store) as backend:
+        found = backend.ask(found_task, run_id, task)
+        chosen = ItemPages(_reader(backend, found, wanted), spans)
         if json:
             for page in chosen.pages(limit):
                 print_results(as_json(item_object(item)) for item in page)
@@ -128,21 +134,34 @@ def items(
             for lines in csv_lines(chosen.pages(limit)):
                 print_results(lines)
         else:
-            last = _print_table(chosen, limit or _SHOWN, found.path, run.id, store)
+            causes = ItemCauses(backend, found)
+            last = _print_table(chosen, limit or _SHOWN, causes, store)
             if last is not None:
                 more = {"--status": status, "--error": error, "--label": label}
                 more |= {"--slower": slower, "--kind": None if kind is None else str(kind)}
                 more |= {"--limit": str(limit or ""), "--after": str(last)}
                 words = [word for name, value in more.items() if value for word in (name, value)]
-                line = command("items", run.id, task, *(index or ()), *words, store=store)
+                line = command("items", found.run_id, task, *(index or ()), *words, store=store)
                 print_results(["", f"More: {line}"])
 
 
+def _reader(backend: Backend, task: FoundTask, wanted: ItemFilters) -> ReadItems:
+    from fanwise.reports.questions import item_page
+
+    def read(
+        after: int, until: int | None, limit: int, beginning: int | None
+    ) -> Sequence[ItemOutcome]:
+        return backend.ask(
+            item_page, task.run_id, task.visit_no, wanted, after, until, limit, beginning
+        )
+
+    return read
+
+
 def _print_table(
-    chosen: ItemPages, limit: int, path: str, run_id: str, store: str | None
+    chosen: ItemPages, limit: int, causes: ItemCauses, store: str | None
 ) -> int | None:
     """Print so many items; return the index of the last one if there are more, else None."""
-    from fanwise.cli.text.cause_lines import ItemCauses
     from fanwise.cli.text.item_lines import BEGINNING, table_lines
     from fanwise.cli.text.kinds import show_item
     from fanwise.cli.text.summary import attempt_lines
@@ -151,7 +170,6 @@ def _print_table(
 
     colours = has_colours(sys.stdout)
     tracebacks = Tracebacks()
-    causes = ItemCauses(chosen.records, chosen.run_no, path)
     attempts: list[str] = []
     last = None
     for page in chosen.pages(limit, beginning=BEGINNING):
@@ -170,6 +188,6 @@ def _print_table(
         print_results(["No items."])
         return None
     print_results(["", *attempts] if attempts else [])
-    print_results(causes.lines(run_id, store))
+    print_results(causes.lines(store))
     print_results(tracebacks.lines())
     return last if chosen.has_more(last) else None

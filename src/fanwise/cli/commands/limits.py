@@ -17,21 +17,20 @@ if TYPE_CHECKING:
 _MOST_NAMED = 3
 
 
-def limits(store: options.StoreUrl = None, json: options.JsonFlag = False) -> None:
+def limits(store: options.Backend = None, json: options.JsonFlag = False) -> None:
     """List the limits on runs at a time, and who has their slots.
 
     A limit is listed as long as a run has a slot of it, or waits for one. A run that was
     interrupted keeps its slot. Named limits, which tasks share, are listed with the engines that
     use them.
     """
+    from fanwise.cli.backends import open_backend
     from fanwise.cli.text.summary import command
-    from fanwise.reports.limits import limits_in_use, named_limits_in_use
     from fanwise.reports.objects import limit_object, named_limit_object
-    from fanwise.wiring import open_records, read_settings, runs_of
+    from fanwise.reports.questions import used_limits
 
-    with open_records(read_settings(store=store)) as records:
-        found = limits_in_use(records, runs_of(records))
-        named = named_limits_in_use(records)
+    with open_backend(store) as backend:
+        found, named = backend.ask(used_limits)
     if json:
         print_results([as_json(limit_object(each)) for each in found])
         print_results([as_json(named_limit_object(each)) for each in named])

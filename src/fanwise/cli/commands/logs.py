@@ -5,8 +5,8 @@ Logs are read page by page, so a run may have any number of them.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,13 +14,15 @@ import typer
 from fanwise.cli import options
 from fanwise.cli.completion.words import complete_tasks
 from fanwise.cli.text.output import as_json, flush_results, print_results, say
+from fanwise.errors import RunNotFoundError
 
 if TYPE_CHECKING:
-    from fanwise.model import LogEntry, RunRecord
-    from fanwise.ports import Records
-    from fanwise.reports.ownership import Runs
+    from fanwise.cli.backends import Backend
+    from fanwise.model import LogEntry
+    from fanwise.reports.questions import RunState
 
 _LOOK_S = 0.5
+_OPEN = ("pending", "running")
 
 _Follow = Annotated[
     bool, typer.Option("--follow", "-f", help="Show lines as they are written, to the run's end.")
@@ -38,7 +40,7 @@ def logs(
         ),
     ] = None,
     follow: _Follow = False,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Show what the actions of a run print, also while it runs.
@@ -48,22 +50,20 @@ def logs(
     time, the task, the item's index and label, and from the second on the attempt. With --json each
     part of an attempt's log, of a second or so, is a line.
     """
-    from fanwise.reports.lookup import find_run
-    from fanwise.wiring import open_records, read_settings, runs_of
+    from fanwise.cli.backends import open_backend
+    from fanwise.reports.questions import run_state
 
-    with open_records(read_settings(store=store)) as records:
-        run = find_run(records, run_id)
+    with open_backend(store) as backend:
+        run = backend.ask(run_state, run_id)
         if follow:
-            _follow_run(runs_of(records), run, task, json=json)
+            _follow_run(backend, run, task, json=json)
             return
         is_empty = True
-        for page in _pages(records, run, task):
+        for page in _pages(backend, run.run_id, task):
             is_empty = False
             _print(page, json=json)
-        if is_empty:
-            if task is not None:
-                _require(records, run, task)
-            print_results([] if json else ["No logs."])
+    if is_empty:
+        print_results([] if json else ["No logs."])
 
 
 def _print(logs: Iterable[LogEntry], *, json: bool) -> None:
@@ -76,37 +76,32 @@ def _print(logs: Iterable[LogEntry], *, json: bool) -> None:
         print_results(line for log in logs for line in log_lines(log))
 
 
-def _follow_run(runs: Runs, run: RunRecord, under: str | None, *, json: bool) -> None:
+def _follow_run(backend: Backend, run: RunState, under: str | None, *, json: bool) -> None:
     """Print the logs of a run in the order in which they come, until no process drives it."""
     from fanwise.cli.text.render import show_status
+    from fanwise.reports.questions import new_log_page, run_state
 
-    records, last = runs.records, 0
-    while True:
-        found = records.run(run.id)
-        status = None if found is None else runs.status(found)
-        while page := records.new_logs(run.run_no, after=last):
-            _print([log for log in page if under is None or log.is_under(under)], json=json)
-            last = page[-1].log_no
-        flush_results()
-        if found is None or not runs.is_open(found) or status != found.status:
-            break
-        time.sleep(_LOOK_S)
-    say(f"Run {run.id} {show_status(status or 'deleted')}.")
+    last, status = 0, "deleted"
+    with suppress(RunNotFoundError), backend.changes(run.run_id) as await_change:
+        while True:
+            run = backend.ask(run_state, run.run_id)
+            while page := backend.ask(new_log_page, run.run_id, last):
+                _print([log for log in page if under is None or log.is_under(under)], json=json)
+                last = page[-1].log_no
+            flush_results()
+            if run.recorded not in _OPEN or run.status != run.recorded:
+                status = run.status
+                break
+            await_change(_LOOK_S)
+    say(f"Run {run.run_id} {show_status(status)}.")
 
 
-def _pages(records: Records, run: RunRecord, under: str | None) -> Iterator[Sequence[LogEntry]]:
+def _pages(backend: Backend, run_id: str, under: str | None) -> Iterator[Sequence[LogEntry]]:
+    from msgspec.structs import replace
+
+    from fanwise.reports.questions import log_page
+
     last = None
-    while page := records.logs(run.run_no, under=under, after=last):
+    while page := backend.ask(log_page, run_id, under, last):
         yield page
-        last = page[-1]
-
-
-def _require(records: Records, run: RunRecord, path: str) -> None:
-    """Raise `UsageError` unless the run has recorded the task that `path` names, or its items."""
-    from fanwise.reports.lookup import find_task, find_visit
-
-    name, bracket, index = path.removesuffix("]").rpartition("[")
-    if path.endswith("]") and bracket and index.isdecimal():
-        find_task(records, run, name)
-    else:
-        find_visit(records, run, path)
+        last = replace(page[-1], text="")  # only its place counts

@@ -12,11 +12,13 @@ import typer
 from fanwise.cli import options
 from fanwise.cli.completion.words import complete_corrections, complete_tasks
 from fanwise.cli.text.output import prints_aside, say
+from fanwise.errors import UsageError
 from fanwise.reports.plain import clean_lines
 
 if TYPE_CHECKING:
     from fanwise.cli.live.run import Start
     from fanwise.engine import Engine
+    from fanwise.model import ChosenKind
 
 
 def retry(
@@ -28,6 +30,24 @@ def retry(
             metavar="TASK",
             help="Start again at this task, also if it had succeeded.",
             autocompletion=complete_tasks,
+        ),
+    ] = None,
+    items_of: Annotated[
+        str | None,
+        typer.Option(
+            "--items-of",
+            metavar="TASK",
+            help="Of this task run just the failed items of a --kind again.",
+            autocompletion=complete_tasks,
+        ),
+    ] = None,
+    kind: Annotated[
+        int | None,
+        typer.Option(
+            "--kind",
+            metavar="N",
+            min=0,
+            help="With --items-of: the kind of their errors, by its number in `show`.",
         ),
     ] = None,
     file: Annotated[
@@ -53,7 +73,7 @@ def retry(
     ray: options.RayAddress = None,
     grace: options.Grace = None,
     verbose: options.Verbose = False,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Do again what failed of a run, and what comes after it.
@@ -61,6 +81,7 @@ def retry(
     The rest of the run is kept. Of a task with items, just those are done again that haven't
     succeeded.
     """
+    from fanwise.cli.backends import is_server, refuse_own
     from fanwise.cli.commands.parameters import read_secrets
     from fanwise.cli.commands.run import exit_status, report
     from fanwise.cli.live.run import watch
@@ -69,6 +90,28 @@ def retry(
     from fanwise.reports.lookup import find_run
     from fanwise.wiring import changed_files, load_to_retry, open_records, read_settings
 
+    chosen = _chosen(from_task, items_of, kind)
+    if is_server(store):
+        from fanwise.cli.live.elsewhere import drive_elsewhere
+
+        own: dict[str, object] = {
+            "--file": file,
+            "-p": parameter,
+            "--packs": packs,
+            "--executor": executor,
+        }
+        own |= {"--processes": processes, "--ray": ray, "--grace": grace, "--no-queue": no_queue}
+        refuse_own({**own, "--wait": wait, "--verbose": verbose})
+        raise typer.Exit(
+            drive_elsewhere(
+                store,
+                run_id,
+                lambda server, name: server.retry(
+                    name, from_task=from_task, items_of=items_of, kind=kind, force=force
+                ),
+                json=json,
+            )
+        )
     settings = read_settings(
         store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
     )
@@ -86,6 +129,7 @@ def retry(
             record,
             recorded=recorded,
             from_task=from_task,
+            kind_of=chosen,
             parameters={name: value for name, value in values.items() if name not in hidden},
             secrets={name: value for name, value in values.items() if name in hidden},
             force=force,
@@ -99,3 +143,17 @@ def retry(
         text = f"{changed[0]} isn't as it was when the run started, and its recorded text has run."
         say(clean_lines(copyable(f"{text} To run the file as it is: {way}", store_words(store))))
     raise typer.Exit(exit_status(done))
+
+
+def _chosen(from_task: str | None, task: str | None, kind: int | None) -> ChosenKind | None:
+    """The items that alone run again of a task, if some are chosen. Raises `UsageError`."""
+    from fanwise.model import ChosenKind
+
+    if task is None and kind is None:
+        return None
+    if task is None or kind is None or from_task is not None:
+        raise UsageError(
+            "--items-of and --kind go together, without --from.",
+            hint="Such as: fanwise retry RUN --items-of check --kind 2",
+        )
+    return ChosenKind(task, kind)

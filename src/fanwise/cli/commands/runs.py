@@ -16,9 +16,11 @@ from fanwise.errors import NoStoreError, UsageError
 from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from fanwise.model import RunRecord, Submission
+    from fanwise.cli.backends import Backend
+    from fanwise.model import Submission
+    from fanwise.reports.questions import ListedRun
 
 
 class RunStatus(StrEnum):
@@ -82,52 +84,50 @@ def runs(
     tag: _Tag = None,
     before: _Before = None,
     limit: _Limit = 20,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """List runs, the newest first.
 
     If there are more, the last line says how to see them. With --json each run is a line.
     """
+    from fanwise.cli.backends import open_backend
     from fanwise.cli.text.summary import command
-    from fanwise.reports.lookup import find_run
     from fanwise.reports.objects import listed_object
-    from fanwise.reports.ownership import Filters
+    from fanwise.reports.questions import store_place
     from fanwise.units import show_bytes
-    from fanwise.wiring import open_records, read_settings, runs_of
 
-    settings = read_settings(store=store)
     created_since = None if since is None else read_since(since, datetime.now().astimezone())
     try:
-        opened = open_records(settings)
+        with open_backend(store) as backend:
+            found = _newest(
+                backend,
+                status=status,
+                workflow=workflow,
+                since=created_since,
+                tags=tuple(tag or ()),
+                before=before,
+                limit=limit + 1,  # to know whether there are more
+            )
+            place, size_bytes = backend.ask(store_place)
     except NoStoreError:
         if store is not None:  # a slip in the path, rather
             raise
         print_results([] if json else ["No runs yet."])
         return
-    with opened as records:
-        listing = runs_of(records)
-        found = listing.newest(
-            status,
-            Filters(workflow, created_since, tag or ()),
-            before=None if before is None else find_run(records, before).run_no,
-            limit=limit + 1,  # to know whether there are more
-        )
-        shown = [(run, status, listing.duration_s(run)) for run, status in found[:limit]]
-        places = records.submissions([run.run_no for run, _, _ in shown])
-        place, size = records.place, records.size()
+    shown = found[:limit]
     if json:
-        print_results(as_json(listed_object(*each, places.get(each[0].run_no))) for each in shown)
+        print_results(as_json(listed_object(*each)) for each in shown)
         return
-    print_results(_lines(shown, places))
+    print_results(_lines(shown))
     if len(found) > limit:
         given = {"--status": status, "--workflow": workflow, "--since": since}
         words = [word for name, value in given.items() if value for word in (name, value)]
         words += [word for each in tag or () for word in ("--tag", each)]
-        words += ["--limit", str(limit), "--before", shown[-1][0].id]
+        words += ["--limit", str(limit), "--before", shown[-1].run.id]
         print_results([f"More: {command('runs', *words, store=store)}"])
     flush_results()
-    say(f"\nStore: {clean(place)}, {show_bytes(size.total_bytes)}")
+    say(f"\nStore: {clean(place)}, {show_bytes(size_bytes)}")
 
 
 def read_since(text: str, now: datetime) -> float:
@@ -147,15 +147,45 @@ def read_since(text: str, now: datetime) -> float:
         ) from None
 
 
-def _lines(
-    found: Sequence[tuple[RunRecord, str, float | None]], places: Mapping[int, Submission]
-) -> list[str]:
+def _newest(
+    backend: Backend,
+    *,
+    status: str | None,
+    workflow: str | None,
+    since: float | None,
+    tags: Sequence[str],
+    before: str | None,
+    limit: int,
+) -> list[ListedRun]:
+    """The newest runs that all of this is true of, asked for page by page."""
+    from fanwise.reports.questions import MOST_LISTED, listed_runs
+
+    found: list[ListedRun] = []
+    while (left := limit - len(found)) > 0:
+        page = backend.ask(
+            listed_runs,
+            status=status,
+            workflow=workflow,
+            since=since,
+            tags=tags,
+            before=before,
+            limit=min(left, MOST_LISTED),
+        )
+        found += page
+        if len(page) < min(left, MOST_LISTED):
+            break
+        before = page[-1].run.id
+    return found
+
+
+def _lines(found: Sequence[ListedRun]) -> list[str]:
     from fanwise.cli.text.render import show_time, table
     from fanwise.units import show_span
 
     if not found:
         return ["No runs."]
-    has_tags = any(run.tags for run, _, _ in found)
+    has_tags = any(each.run.tags for each in found)
+    has_places = any(each.place for each in found)
     rows = [
         (
             run.id,
@@ -163,13 +193,13 @@ def _lines(
             status,
             show_time(run.started_at),
             show_span(duration_s),
-            *(_place_cells(places.get(run.run_no)) if places else []),
+            *(_place_cells(place) if has_places else []),
             *([" ".join(run.tags)] if has_tags else []),
         )
-        for run, status, duration_s in found
+        for run, status, duration_s, place in found
     ]
     headings = ["RUN", "WORKFLOW", "STATUS", "STARTED", "TIME>"]
-    headings += ["QUEUE", "PRIORITY>"] if places else []
+    headings += ["QUEUE", "PRIORITY>"] if has_places else []
     headings += ["TAGS"] if has_tags else []
     return table(headings, rows, colours=has_colours(sys.stdout))
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,15 +16,10 @@ from fanwise.reports.plain import clean
 if TYPE_CHECKING:
     from fanwise.definition import WorkflowDefinition
     from fanwise.model import OpenWait, RunRecord, Submission, VisitRecord
-    from fanwise.ports import Records
     from fanwise.reports.overview import Overview
-    from fanwise.reports.ownership import Runs
-    from fanwise.reports.progress import ItemProgress
-    from fanwise.reports.timing import Spell
+    from fanwise.reports.questions import ShownRun, ShownSteps
     from fanwise.values import JsonObject
 
-_MAX_STEPS = 200
-_MAX_WAITS = 20
 _PIPE_WIDTH = 100
 
 _Timeline = Annotated[
@@ -46,71 +40,63 @@ def show(
     timeline: _Timeline = False,
     svg: _Svg = False,
     follow: _Follow = False,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Show what is recorded of a run, and where its time went.
 
     With --json a run is one object; with --within or --timeline each visit of a task is a line.
     """
+    from fanwise.cli.backends import open_backend
     from fanwise.errors import UsageError
-    from fanwise.reports.lookup import find_run, find_steps, recorded_definition, task_names
     from fanwise.reports.objects import step_object
-    from fanwise.reports.overview import overview
-    from fanwise.wiring import open_records, read_settings, runs_of
+    from fanwise.reports.questions import followed_run, shown_run, shown_steps
 
     if svg and (json or not timeline):
         raise UsageError("--svg draws a timeline.", hint="Use: fanwise show RUN --timeline --svg")
-    settings = read_settings(store=store)
-    with open_records(settings) as records:
-        runs = runs_of(records)
-        record = find_run(records, run_id)
-        definition = recorded_definition(record, settings.limits)
+    with open_backend(store) as backend:
         if follow:
             from fanwise.cli.live.follow import follow as watch
 
-            record = watch(runs, records, record, definition)
-        names = () if definition is None else task_names(definition)
-        seen = overview(runs, record, names, time.time())
+            record = backend.ask(followed_run, run_id).record
+            watch(backend, record, _definition_of(record))
         if within is None and not timeline:
-            waits = records.waits_open(run_no=record.run_no, limit=_MAX_WAITS)
-            wake_at = records.wake_at(record.run_no)
-            if json:
-                print_results([as_json(_as_object(runs, seen, definition, waits, wake_at))])
-            else:
-                _print_run(runs, seen, definition, waits, wake_at, store)
+            shown = backend.ask(shown_run, run_id)
+            print_results([as_json(_as_object(shown))] if json else _run_lines(shown, store))
             return
-        visits = seen.visits if within is None else find_steps(records, record, within)
-        if json:
-            print_results(as_json(step_object(visit, seen.status)) for visit in visits)
-        elif svg:
-            print_results([_picture(records, seen, visits, definition, within)])
-        elif timeline:
-            print_results(_timeline(records, seen, visits))
-        else:
-            _print_steps(records, seen, visits, store)
+        found = backend.ask(shown_steps, run_id, within)
+    if json:
+        status = found.seen.status
+        print_results(as_json(step_object(visit, status)) for visit in found.steps.visits)
+    elif svg:
+        print_results([_picture(found, within)])
+    elif timeline:
+        print_results(_timeline(found))
+    else:
+        print_results(_steps_lines(found, store))
 
 
-def _print_steps(
-    records: Records, seen: Overview, visits: Sequence[VisitRecord], store: str | None
-) -> None:
+def _definition_of(record: RunRecord) -> WorkflowDefinition | None:
+    from fanwise.reports.lookup import recorded_definition
+    from fanwise.wiring import read_limits
+
+    return recorded_definition(record, read_limits())
+
+
+def _steps_lines(found: ShownSteps, store: str | None) -> list[str]:
     from fanwise.cli.text.summary import failure_lines, step_lines
     from fanwise.reports.lookup import last_visits
 
+    seen, steps = found.seen, found.steps
     colours, width = has_colours(sys.stdout), width_of(sys.stdout)
-    spans = _spans(records, seen, visits)
-    print_results(step_lines(visits, seen.status, spans, colours=colours, width=width))
-    print_results(_attempt_lines(visits))
-    print_results(failure_lines(records, seen, last_visits(visits), store, width))
+    return [
+        *step_lines(steps, seen.status, colours=colours, width=width),
+        *_attempt_lines(steps.visits),
+        *failure_lines(seen.run.id, found.failures, last_visits(steps.visits), store, width),
+    ]
 
 
-def _as_object(
-    runs: Runs,
-    seen: Overview,
-    definition: WorkflowDefinition | None,
-    waits: Sequence[OpenWait],
-    wake_at: float | None,
-) -> JsonObject:
+def _as_object(shown: ShownRun) -> JsonObject:
     from fanwise.reports.objects import (
         iso_time,
         place_object,
@@ -118,53 +104,39 @@ def _as_object(
         timing_object,
         wait_object,
     )
-    from fanwise.reports.overview import time_of
     from fanwise.values import decode
 
-    timing = time_of(runs, seen, definition)
-    return run_object(seen) | {
-        "file": seen.record.file,
-        "parameters": decode(seen.record.parameters),
-        "tags": seen.record.tags,
-        "waits": [wait_object(each) for each in waits],
-        "wake_at": iso_time(wake_at),
-        "timing": None if timing is None else timing_object(timing),
-        "trigger": dict(seen.record.origin.trigger) or None,
-        **place_object(runs.submission(seen.record)),
+    record = shown.seen.record
+    return run_object(shown.seen) | {
+        "file": record.file,
+        "parameters": decode(record.parameters),
+        "tags": record.tags,
+        "waits": [wait_object(each) for each in shown.waits],
+        "wake_at": iso_time(shown.wake_at),
+        "timing": None if shown.timing is None else timing_object(shown.timing),
+        "trigger": dict(record.origin.trigger) or None,
+        **place_object(shown.place),
     }
 
 
-def _print_run(
-    runs: Runs,
-    seen: Overview,
-    definition: WorkflowDefinition | None,
-    waits: Sequence[OpenWait],
-    wake_at: float | None,
-    store: str | None,
-) -> None:
+def _run_lines(shown: ShownRun, store: str | None) -> list[str]:
     from fanwise.cli.text.summary import failure_lines, output_text, run_lines, step_lines
     from fanwise.cli.text.timing_lines import timing_lines
-    from fanwise.reports.lookup import last_visits, tree
-    from fanwise.reports.overview import time_of
 
-    records, record = runs.records, seen.record
+    seen, timing = shown.seen, shown.timing
     colours, width = has_colours(sys.stdout), width_of(sys.stdout)
-    place = runs.submission(record)
-    facts = [*_driver_lines(seen, place, wake_at, store), *_wait_lines(waits)]
-    facts += [*_place_lines(place), *_fact_lines(record)]
-    print_results(run_lines(seen, facts, colours=colours, width=width))
-    steps = tree(records, record.run_no, seen.last.values(), _MAX_STEPS)
-    if any("." in step.path for step in steps):
-        spans = _spans(records, seen, steps)
-        print_results(["", *step_lines(steps, seen.status, spans, colours=colours, width=width)])
-    timing = time_of(runs, seen, definition)
+    facts = [*_driver_lines(seen, shown.place, shown.wake_at, store), *_wait_lines(shown.waits)]
+    facts += [*_place_lines(shown.place), *_fact_lines(seen.record)]
+    lines = run_lines(seen, facts, colours=colours, width=width)
+    if any("." in step.path for step in shown.steps.visits):
+        lines += ["", *step_lines(shown.steps, seen.status, colours=colours, width=width)]
     if timing is not None and (len(seen.last) > 1 or timing.tasks[0].items):
-        print_results(["", *timing_lines(timing, width)])
-    shown = {**seen.last, **last_visits(steps)}
-    print_results(_attempt_lines(shown.values()))
-    print_results(failure_lines(records, seen, shown, store, width))
+        lines += ["", *timing_lines(timing, width)]
+    lines += _attempt_lines(shown.last.values())
+    lines += failure_lines(seen.run.id, shown.failures, shown.last, store, width)
     if seen.run.output is not None:
-        print_results(["", "Output:", output_text(seen.run)])
+        lines += ["", "Output:", output_text(seen.run)]
+    return lines
 
 
 def _driver_lines(
@@ -222,52 +194,28 @@ def _place_lines(place: Submission | None) -> list[str]:
     return lines
 
 
-def _picture(
-    records: Records,
-    seen: Overview,
-    visits: Sequence[VisitRecord],
-    definition: WorkflowDefinition | None,
-    within: str | None,
-) -> str:
+def _picture(found: ShownSteps, within: str | None) -> str:
     """The timeline of a run, or of the steps of a child workflow, as a file in SVG."""
     from fanwise.drawings.of_runs import run_timeline, steps_timeline
     from fanwise.drawings.svg import document
 
+    seen, steps = found.seen, found.steps
     if within is None:
-        return document(run_timeline(seen, definition))
-    return document(steps_timeline(seen, *_timed(records, seen, visits)))
+        return document(run_timeline(seen, _definition_of(seen.record)))
+    return document(steps_timeline(seen, steps.spells, steps.progress))
 
 
-def _timed(
-    records: Records, seen: Overview, visits: Sequence[VisitRecord]
-) -> tuple[Sequence[Spell], Mapping[int, ItemProgress]]:
-    """The times of visits, and the progress of those with items."""
-    from fanwise.reports.progress import item_progress
-    from fanwise.reports.timing import spells
-
-    if (sessions := seen.sessions) is None:
-        return [], {}
-    found = spells(records, visits, sessions, sessions.parts[-1][1])
-    progress = {visit.visit_no: item_progress(records, visit) for visit in visits}
-    return found, {number: items for number, items in progress.items() if items is not None}
-
-
-def _spans(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> Mapping[int, float]:
-    """The seconds for which visits were driven, by their numbers."""
-    return {spell.visit.visit_no: spell.span_s for spell in _timed(records, seen, visits)[0]}
-
-
-def _timeline(records: Records, seen: Overview, visits: Sequence[VisitRecord]) -> list[str]:
+def _timeline(found: ShownSteps) -> list[str]:
     from fanwise.cli.text.timeline import ASCII, BLOCKS, timeline_lines
 
+    seen, steps = found.seen, found.steps
     if seen.sessions is None:
         return ["No task has started."]
-    found, progress = _timed(records, seen, visits)
     is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
     return timeline_lines(
-        [spell.at(seen.sessions.before) for spell in found],
-        len(visits) - len(found),
-        progress,
+        [spell.at(seen.sessions.before) for spell in steps.spells],
+        len(steps.visits) - len(steps.spells),
+        steps.progress,
         run_status=seen.status,
         width=width_of(sys.stdout) or _PIPE_WIDTH,
         marks=BLOCKS if is_unicode else ASCII,

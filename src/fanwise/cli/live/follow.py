@@ -7,17 +7,14 @@ second how many items run and wait.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from fanwise.cli.backends import Backend
 from fanwise.cli.live import open_display
 from fanwise.cli.live.progress import ProgressDisplay
 from fanwise.definition import Tolerance, WorkflowDefinition
-from fanwise.model import RequestKind, RunRecord, Status, VisitProgress, VisitRecord
-from fanwise.ports import Changes
-from fanwise.reports.lookup import find_run
-from fanwise.reports.overview import overview
-from fanwise.reports.ownership import Runs
-from fanwise.reports.progress import item_progress
+from fanwise.model import RequestKind, RunRecord, Status, VisitRecord
+from fanwise.reports.questions import FollowedRun, followed_run
 
 _LOOK_S = 1.0
 """The time after which it looks in any case: that a process has died is recorded by nobody."""
@@ -29,29 +26,27 @@ _GOING = (Status.PENDING, Status.RUNNING)
 
 
 def follow(
-    runs: Runs, changes: Changes, record: RunRecord, definition: WorkflowDefinition | None
-) -> RunRecord:
-    """Show how a run gets on until nothing drives it any more; return its record then.
+    backend: Backend, record: RunRecord, definition: WorkflowDefinition | None
+) -> FollowedRun:
+    """Show how a run gets on until nothing drives it any more; return it as it stands then.
 
-    It looks once there are `changes` of the run. Tasks that had ended before aren't told again.
-    `definition` is the run's workflow, if known.
+    It looks once the run has changed. Tasks that had ended before aren't told again. `definition`
+    is the run's workflow, if known.
     """
     display = open_display()
-    follower = Follower(runs, display, {} if definition is None else _tolerances(definition))
+    follower = Follower(display, {} if definition is None else _tolerances(definition))
     shown_at = time.monotonic()
-    seen = changes.heads([record.run_no])
-    with display.opened():
-        while runs.status(record) in _GOING:
+    with backend.changes(record.id) as await_change, display.opened():
+        while (seen := backend.ask(followed_run, record.id)).status in _GOING:
             began = time.monotonic()
-            follower.look(record)
+            follower.look(seen)
             if began - shown_at >= display.interval_s:
                 display.refresh()
                 shown_at = began
             time.sleep(_LEAST_S)
-            seen = changes.await_heads(seen, _LOOK_S - _LEAST_S)
-            record = find_run(runs.records, record.id)
-        follower.look(record)
-    return record
+            await_change(_LOOK_S - _LEAST_S)
+        follower.look(seen)
+    return seen
 
 
 def _tolerances(definition: WorkflowDefinition) -> dict[str, Tolerance]:
@@ -92,61 +87,51 @@ class _Recorded:
 class Follower:
     """Tells a display about the visits of a run that start, get on and end."""
 
-    def __init__(
-        self, runs: Runs, display: ProgressDisplay, tolerances: Mapping[str, Tolerance]
-    ) -> None:
-        self._runs = runs
-        self._records = runs.records
+    def __init__(self, display: ProgressDisplay, tolerances: Mapping[str, Tolerance]) -> None:
         self._display = display
         self._tolerances = tolerances
         self._watched: dict[int, _Recorded] = {}
         self._asked: tuple[RequestKind, ...] = ()
 
-    def look(self, record: RunRecord) -> None:
-        """Read requests and visits, and tell the display of the changes since the last time."""
-        driver = self._runs.driver(record)
-        asked = () if driver is None else driver.requests
+    def look(self, seen: FollowedRun) -> None:
+        """Tell the display of the changes since the last time."""
+        asked = () if seen.driver is None else seen.driver.requests
         for kind in asked:
             if kind not in self._asked:
-                self._display.notice(f"{record.id} was asked to {kind}, and is being stopped.")
+                self._display.notice(f"{seen.record.id} was asked to {kind}, and is being stopped.")
         self._asked = asked
-        at_work = {} if driver is None else self._records.progress(record.run_no)
-        ended: list[VisitRecord] = []
-        for visit in self._records.tasks(record.run_no):
+        for visit in seen.visits:
             watched = self._watched.get(visit.visit_no)
             if watched is None and visit.status is Status.RUNNING:
                 watched = self._watched[visit.visit_no] = _Recorded(
                     visit, self._tolerances.get(visit.path)
                 )
-                self._count(visit, watched, at_work)
+                _count(visit, watched, seen)
                 watched.restored = watched.succeeded + watched.failed
                 started_at = visit.started_at or time.time()
                 self._display.watch(watched, since_s=time.time() - started_at)
             elif watched is not None:
-                self._count(visit, watched, at_work)
+                _count(visit, watched, seen)
                 if visit.status is not Status.RUNNING:
                     del self._watched[visit.visit_no]
-                    ended.append(visit)
-        self._tell_ends(record, ended)
+                    self._display.task_ended(
+                        visit.path, visit.status, visit.error, took_s=_recorded_s(visit)
+                    )
         for watched in self._watched.values():
             watched.is_stopping = bool(asked)
 
-    def _tell_ends(self, record: RunRecord, ended: Sequence[VisitRecord]) -> None:
-        """Tell the ends of visits with the times that are told of the run later."""
-        if not ended:
-            return
-        spells = overview(self._runs, record, (), time.time()).spells
-        spans = {spell.visit.visit_no: spell.span_s for spell in spells}
-        for visit in ended:
-            took_s = spans.get(visit.visit_no)
-            self._display.task_ended(visit.path, visit.status, visit.error, took_s=took_s)
 
-    def _count(
-        self, visit: VisitRecord, progress: _Recorded, at_work: Mapping[int, VisitProgress]
-    ) -> None:
-        items = item_progress(self._records, visit)
-        if items is None:
-            return
-        progress.count(items.total, items.succeeded, items.failed)
-        found = at_work.get(visit.visit_no) if visit.status is Status.RUNNING else None
-        progress.running, progress.waiting = (found.running, found.waiting) if found else (0, 0)
+def _recorded_s(visit: VisitRecord) -> float | None:
+    """The time that is recorded of a visit, as tables of the run tell it."""
+    if visit.started_at is None or visit.ended_at is None:
+        return None
+    return visit.ended_at - visit.started_at
+
+
+def _count(visit: VisitRecord, progress: _Recorded, seen: FollowedRun) -> None:
+    items = seen.progress.get(visit.visit_no)
+    if items is None:
+        return
+    progress.count(items.total, items.succeeded, items.failed)
+    found = seen.at_work.get(visit.visit_no) if visit.status is Status.RUNNING else None
+    progress.running, progress.waiting = (found.running, found.waiting) if found else (0, 0)

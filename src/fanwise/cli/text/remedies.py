@@ -27,16 +27,19 @@ def copyable(text: str, words: Sequence[str]) -> str:
     store = [shlex.quote(word) for word in store_words(named if is_shown else None)]
 
     def complete(found: re.Match[str]) -> str:
-        return " ".join([program() + found[1], *([] if " --store" in found[1] else store)])
+        return " ".join([program() + found[1], *([] if _names_one(found[1]) else store)])
 
     return _COMMAND.sub(complete, text)
+
+
+def _names_one(command: str) -> bool:
+    return " --store" in command or " --server" in command
 
 
 def _store_named(words: Sequence[str]) -> str | None:
     """The store that a command line names, or None."""
     for number, word in enumerate(words):
-        if word == "--store":
-            return "".join(words[number + 1 : number + 2])
-        if word.startswith("--store="):
-            return word.partition("=")[2]
+        name, equals, value = word.partition("=")
+        if name in ("--store", "--server"):
+            return value if equals else "".join(words[number + 1 : number + 2])
     return None

@@ -8,23 +8,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import which
 
+from fanwise.cli.backends import is_server
 from fanwise.cli.text.kinds import digest_lines, show_item
 from fanwise.cli.text.output import as_json
 from fanwise.cli.text.render import count, paint, show_error, table
 from fanwise.cli.text.tracebacks import Tracebacks
 from fanwise.model import ErrorInfo, FailedAttempt, Run, Status, TaskSummary, VisitRecord
-from fanwise.ports import Records
-from fanwise.reports.kinds import digest_items
 from fanwise.reports.objects import read_error
-from fanwise.reports.overview import Overview
+from fanwise.reports.overview import Overview, Steps
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.plain import clean
 from fanwise.reports.progress import ItemProgress
+from fanwise.reports.questions import FailedItems
 from fanwise.units import show_span
 from fanwise.values import thaw
 
 _MAX_TASKS = 100
-_MAX_CAUSES = 5
 _SHOWN_APART = 0.01  # of the time from start to end
 _SHOWN_APART_S = 1.0  # taking a run up, and leaving it, takes some of it
 
@@ -106,20 +105,13 @@ def _visits_of(task: TaskSummary, visits: Mapping[str, VisitRecord]) -> str:
     return f"{last.visit:,}"
 
 
-def step_lines(
-    steps: Sequence[VisitRecord],
-    run_status: str,
-    spans: Mapping[int, float],
-    *,
-    colours: bool,
-    width: int | None,
-) -> list[str]:
+def step_lines(steps: Steps, run_status: str, *, colours: bool, width: int | None) -> list[str]:
     """A table of the steps of child workflows, each set in under what it is a step of.
 
-    `run_status` is the shown status of their run. `spans` are the seconds for which steps were
-    driven, by the numbers of their visits.
+    `run_status` is the shown status of their run.
     """
-    has_items = any(task.items is not None for task in steps)
+    has_items = any(task.items is not None for task in steps.visits)
+    spans = {spell.visit.visit_no: spell.span_s for spell in steps.spells}
     rows = [
         (
             "  " * task.path.count(".") + task.path.rpartition(".")[2],
@@ -130,7 +122,7 @@ def step_lines(
             f"{task.attempts:,}" if task.attempts else "",
             show_error(task.error),
         )
-        for task in steps
+        for task in steps.visits
     ]
     headings = ["STEP", "STATUS", "TIME>", "VISIT>"]
     headings += [*(["ITEMS>", "FAILED>"] if has_items else []), "ATTEMPTS>", "ERROR"]
@@ -151,13 +143,13 @@ def attempt_lines(name: str, earlier: Sequence[FailedAttempt]) -> list[str]:
 
 
 def failure_lines(
-    records: Records,
-    seen: Overview,
+    run_id: str,
+    failures: Sequence[FailedItems],
     visits: Mapping[str, VisitRecord],
     store: str | None,
     width: int | None,
 ) -> list[str]:
-    """Digests of the items of `visits` that failed, with how to see more, and causes of failures.
+    """Digests of failed items, with how to see more, and causes of failures, also of `visits`.
 
     `store` is the one that the command line named, if it did.
     """
@@ -166,25 +158,17 @@ def failure_lines(
     for visit in visits.values():
         if visit.error is not None:
             causes.add(visit.path, visit.error)
-    for name, visit in visits.items():
-        counts = seen.progress.get(name) or visit.items
-        if counts is None or not counts.failed:
-            continue
-        digest = digest_items(records, visit.run_no, visit.visit_no)
-        more = command("items", seen.run.id, visit.path, "--status", "failed", store=store)
+    for path, digest, examples in failures:
+        more = command("items", run_id, path, "--status", "failed", store=store)
         lines += [
             "",
-            f"{count(digest.failed, 'item')} of {visit.path} failed:",
+            f"{count(digest.failed, 'item')} of {path} failed:",
             *digest_lines(digest, width),
             f"More: {more}",
         ]
-        for kind in digest.kinds[:_MAX_CAUSES]:
-            for item in records.items(
-                visit.run_no, visit.visit_no, after=kind.index - 1, until=kind.index
-            ):
-                if item.error is not None:
-                    path = f"{visit.path}{show_item(item.index, item.label)}"
-                    causes.add(path, read_error(item.error))
+        for item in examples:
+            if item.error is not None:
+                causes.add(f"{path}{show_item(item.index, item.label)}", read_error(item.error))
     return [*lines, *causes.lines()]
 
 
@@ -194,9 +178,10 @@ def command(*words: str, store: str | None) -> str:
 
 
 def store_words(store: str | None) -> list[str]:
-    """The words of a command line that name a store; none if it has a password."""
-    is_shown = store is not None and "@" not in store and "password=" not in store
-    return ["--store", store] if store and is_shown else []
+    """The words of a command line that name a store or a server; none if it has a password."""
+    if not store or "@" in store or "password=" in store:
+        return []
+    return ["--server" if is_server(store) else "--store", store]
 
 
 def program() -> str:

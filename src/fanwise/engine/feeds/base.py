@@ -108,7 +108,7 @@ class AttemptQueue(ABC):
             self._release()
         if self._is_closed:
             self._withdraw(tickets)
-        else:
+        elif tickets:
             self._hand_out_again(tickets)
             self._wake()
 

@@ -35,10 +35,12 @@ def reopen_visit(
     records: Records,
     *,
     has_other_input: bool = False,
+    kind: int | None = None,
 ) -> Changes:
     """The changes for a visit with this row, of a task that was `recorded` when it ran.
 
-    `has_other_input` says that the same input is made of other values now.
+    `has_other_input` says that the same input is made of other values now. With a `kind` of errors
+    failed items of other kinds stay as they are.
     """
     has_other_input = has_other_input or _inputs_of(task) != _inputs_of(recorded)
     plans = None if has_other_input else _plans_of(task, recorded)
@@ -46,7 +48,8 @@ def reopen_visit(
     if not row.has_items:
         yield from _reopen_child(plans, row.run_no, inside, row.error, records)
         return
-    errors = dict(_unsuccessful(row, records)) if task.spec.workflow is not None else {}
+    is_child = task.spec.workflow is not None
+    errors = dict(_unsuccessful(row, records, kind)) if is_child else {}
     succeeded = records.recorded_items(row.run_no, row.visit_no).indexes
     for index in errors:
         succeeded.discard(index)
@@ -55,7 +58,7 @@ def reopen_visit(
             path = f"{inside}[{index}]"
             error = errors.get(index)
             yield from _reopen_child(plans, row.run_no, path, error, records)
-    yield Discard(row.run_no, visit_no=row.visit_no, under=inside)
+    yield Discard(row.run_no, visit_no=row.visit_no, under=inside, kind=kind)
 
 
 def has_other_items(task: PlannedTask, recorded: PlannedTask) -> bool:
@@ -120,11 +123,15 @@ def _forget(row: VisitRecord) -> Discard:
     return Discard(row.run_no, visit_no=row.visit_no, under=inside, whole=True)
 
 
-def _unsuccessful(row: VisitRecord, records: Records) -> Iterator[tuple[int, ErrorInfo | None]]:
-    """The items that haven't succeeded, each with its error."""
+def _unsuccessful(
+    row: VisitRecord, records: Records, kind: int | None
+) -> Iterator[tuple[int, ErrorInfo | None]]:
+    """The items that haven't succeeded, each with its error; of those that failed one kind."""
     for status in BROKEN:
-        after = -1
-        while page := records.items(row.run_no, row.visit_no, status=status, after=after):
+        after, of_kind = -1, kind if status is Status.FAILED else None
+        while page := records.items(
+            row.run_no, row.visit_no, status=status, kind=of_kind, after=after
+        ):
             for item in page:
                 yield item.index, None if item.error is None else _read_error(item.error)
             after = page[-1].index

@@ -29,7 +29,7 @@ from fanwise.engine.recovery.history import History
 from fanwise.engine.recovery.reopen import BROKEN, has_other_items, reopen_visit
 from fanwise.engine.starting_point import first_state
 from fanwise.errors import NothingToRetryError, TaskNotFoundError, UsageError
-from fanwise.model import Discard, RunRecord, Status, TaskResult, VisitRecord
+from fanwise.model import ChosenKind, Discard, RunRecord, Status, TaskResult, VisitRecord
 from fanwise.plan import Plan, PlannedTask
 from fanwise.ports import Records, RerunNote, RerunNotes, RerunReason
 
@@ -72,18 +72,19 @@ def plan_rerun(
     records: Records,
     *,
     from_task: str | None = None,
+    kind_of: ChosenKind | None = None,
     corrected: Collection[str] = (),
 ) -> RerunPlan:
     """The plan of a rerun of `record` with `plan`; `recorded` is the plan it was recorded with.
 
-    With `from_task` that task runs again as a new visit, whatever its outcome. `corrected` names
-    the parameters that have new values. Reads from the
-    store, which may block. Raises `NothingToRetryError`, `TaskNotFoundError` for a `from_task`
-    that hasn't run, and `UsageError` if `plan` lacks a task with recorded work.
+    With `from_task` that task runs again as a new visit, whatever its outcome. Of the task of
+    `kind_of` just the items that have failed with that kind run again. `corrected` names the
+    parameters that have new values. Reads from the store, which may block. Raises
+    `NothingToRetryError`, `TaskNotFoundError` for a task that hasn't run, and `UsageError` if
+    `plan` lacks a task with recorded work, or if `kind_of` can't be run again by itself.
     """
-    return _Rerun(
-        plan, recorded, record, history, records, from_task, Corrections(plan, corrected)
-    ).plan()
+    corrections = Corrections(plan, corrected)
+    return _Rerun(plan, recorded, record, history, records, from_task, kind_of, corrections).plan()
 
 
 class _Rerun:
@@ -97,6 +98,7 @@ class _Rerun:
         history: History,
         records: Records,
         from_task: str | None,
+        kind_of: ChosenKind | None,
         corrections: Corrections,
     ) -> None:
         self._plan = plan
@@ -113,6 +115,7 @@ class _Rerun:
             if row.started_at is not None:
                 self._last[old] = max(visit, self._last.get(old, 0))
         self._from_task = from_task
+        self._kind_of = kind_of
         self._corrections = corrections
         self._reasons: dict[str, RerunReason] = {}  # by the names of tasks that run again
         self._failed_items: dict[str, int] = {}
@@ -128,6 +131,8 @@ class _Rerun:
                 hint=f"To start again from a task: fanwise retry {self._record.id} --from TASK",
             )
         kept = self._kept(broken)
+        if self._kind_of is not None:
+            self._choose(self._kind_of, broken)
         rows = {
             (self._new(old), visit): replace(row, output=None)  # a kept output isn't written again
             for (old, visit), row in self._history.visits.items()
@@ -222,6 +227,35 @@ class _Rerun:
             broken[self._latest(self._visited(self._from_task), RerunReason.NAMED)] = False
         return broken
 
+    def _choose(self, chosen: ChosenKind, broken: Mapping[_VisitKey, bool]) -> None:
+        """Check that the items of one kind can run again by themselves, and count them."""
+        old = self._visited(chosen.task)
+        key = old, self._last[old]
+        kinds = self._records.kinds(self._record.run_no, self._history.visits[key].visit_no)
+        found = next((each for each in kinds if each.number == chosen.kind), None)
+        if found is None:
+            raise NothingToRetryError(
+                f'no item of "{chosen.task}" of run {self._record.id} has failed with the kind '
+                f"{chosen.kind}.",
+                run_id=self._record.id,
+                hint=f"`fanwise show {self._record.id}` numbers the kinds of errors.",
+            )
+        whole = f"Retry the whole of it: fanwise retry {self._record.id}"
+        if not broken.get(key, False):
+            raise UsageError(
+                f'"{chosen.task}" starts again with all of its items, so none of them can be '
+                "chosen.",
+                hint=whole,
+            )
+        on_error = self._plan.tasks[self._new(old)].settings.on_item_error
+        if on_error.given != "continue":
+            raise UsageError(
+                f'"{chosen.task}" stops at an item that fails, so those that stay as they are '
+                "would stop it.",
+                hint=whole,
+            )
+        self._failed_items[chosen.task] = found.count
+
     def _latest(self, old: int, reason: RerunReason) -> _VisitKey:
         """The latest visit of a task, which runs again for this reason if for no other."""
         self._reasons.setdefault(self._recorded.tasks[old].name, reason)
@@ -298,13 +332,14 @@ class _Rerun:
     def _undo(self, old: int, visit: int) -> Iterator[Discard | VisitRecord]:
         """The changes of records by which a visit can run again."""
         task = self._plan.tasks[self._new(old)]
-        row = self._history.visits[old, visit]
+        row, chosen = self._history.visits[old, visit], self._kind_of
         return reopen_visit(
             task,
             self._recorded.tasks[old],
             row,
             self._records,
             has_other_input=self._corrections.change_input(task),
+            kind=chosen.kind if chosen is not None and chosen.task == task.name else None,
         )
 
     def _notes(self, kept: Set[int], rows: Visits, same: Set[int]) -> Iterator[RerunNote]:

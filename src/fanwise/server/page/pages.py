@@ -6,12 +6,12 @@ What a page shows is read in a thread, by a view that knows neither HTTP nor HTM
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 import msgspec
 
-from fanwise.model import Role
+from fanwise.model import Role, RunRecord
 from fanwise.server.page.rendering import Place, render
 from fanwise.server.page.streams import Fragment, stream
 from fanwise.server.routes import Answer, Call, Fields, Given, Route
@@ -24,13 +24,29 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """The content of a page. `title` is that of its window, `values` those of its template.
 
     `live` is the query that a stream of it has beside the page's own, None for a page that nothing
-    changes while it is looked at. One that shows nothing but a run has its number, `run_no`.
+    changes while it is looked at. It is shown again when one of the runs with the numbers
+    `run_nos` has changed, when a run was made if it shows `new_runs`, and for all else in steady
+    intervals while it `ages`.
     """
 
     title: str
     values: Mapping[str, object]
     live: str | None = None
-    run_no: int | None = None
+    run_nos: Collection[int] = ()
+    new_runs: bool = True
+    ages: bool = True
+
+    @classmethod
+    def of_run(cls, title: str, run: RunRecord, values: Mapping[str, object]) -> Shown:
+        """Return the content of a page about one run, which doesn't age once that is over."""
+        return cls(
+            title=title,
+            values=values,
+            live="",
+            run_nos=(run.run_no,),
+            new_runs=False,
+            ages=not run.status.is_final,
+        )
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,13 +74,14 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         if call.request.headers.get("Accept") == _STREAM:
             return await stream(call, lambda: self._fragment(call))
         found = await asyncio.to_thread(self._fragment, call)
-        return Answer(found.text.encode(), HTML)
+        return Answer(found.text.encode(), HTML, headers={"ETag": found.tag})
 
     def _fragment(self, call: Call) -> Fragment:
         shown = self.view(call)
         place = Place(base_of(call), call.parts.clock.now(), call.who.role)
         head = {"title": shown.title, "live": shown.live, "room": self.room}
-        return Fragment(render(self.template, place, {**shown.values, "page": head}), shown.run_no)
+        text = render(self.template, place, {**shown.values, "page": head})
+        return Fragment(text, frozenset(shown.run_nos), shown.new_runs, shown.ages)
 
 
 def base_of(call: Call) -> str:

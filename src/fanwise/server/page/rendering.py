@@ -41,7 +41,8 @@ class Place(NamedTuple):
 def render(template: str, place: Place, values: Mapping[str, object]) -> str:
     """Render a fragment. `values` are those of the template."""
     found = environment().get_template(template)
-    return found.render(values, **place._asdict(), url=Addresses(place.base))
+    addresses = {"url": Addresses(place.base), "api": Addresses("/api/v1/")}
+    return found.render(values, **place._asdict(), **addresses)
 
 
 @cache

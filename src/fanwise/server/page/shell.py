@@ -25,6 +25,9 @@ _TYPES: Final = {
     "svg": "image/svg+xml",
 }
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
+_EARLY: Final = "early.js"
+"""The script that is no module, so that it runs before they are there."""
+
 _OPEN: Final = "It is the same for everybody, and holds no data."
 
 
@@ -47,9 +50,10 @@ class Assets(NamedTuple):
     files: Mapping[str, Asset]
 
     @property
-    def scripts(self) -> Sequence[str]:
+    def modules(self) -> Sequence[str]:
         """The names of the modules."""
-        return [name for name in self.files if name.endswith(".js")]
+        scripts = [name for name in self.files if name.endswith(".js")]
+        return [name for name in scripts if name != _EARLY]
 
 
 @cache
@@ -72,7 +76,7 @@ def get_shell(call: Call) -> Answer:
     """Give the shell that shows all pages."""
     found = assets()
     place = Place(base_of(call), 0.0, Role.READ)
-    text = render("shell.html", place, {"digest": found.digest, "scripts": found.scripts})
+    text = render("shell.html", place, {"digest": found.digest, "modules": found.modules})
     return Answer(text.encode(), HTML, headers={"Cache-Control": "no-cache"})
 
 

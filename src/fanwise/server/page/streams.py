@@ -1,8 +1,7 @@
 """The stream of a page: its fragment is sent again when it has changed.
 
-A stream holds one fragment's digest, however often the page changes. The page of a run looks at the
-number of that run's changes, at most twice a second, and renders only if that has grown; others
-render now and then.
+It is rendered when the runs have changed that it shows, so a page of what is over costs nothing. A
+stream holds one fragment's tag, however often the page changes.
 """
 
 from __future__ import annotations
@@ -15,78 +14,76 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from fanwise.errors import NotFoundError
+from fanwise.ports import Heads
 from fanwise.server.event_streams import BEAT_S, EventStream, open_stream
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import Call
+from fanwise.server.watch import known
 
-_LOOK_S: Final = 0.4
-"""The time between two looks at the changes of a run."""
+_LEAST_S: Final = 0.2
+"""The shortest time between two renderings."""
 
-_RENDER_S: Final = 2.0
-"""The time after which a page is rendered again that nothing tells of changes."""
+_SHARE: Final = 10
+"""The time between two renderings, in spans that one takes: a tenth of a core, at most."""
+
+_AGE_S: Final = 5.0
+"""The time after which a page is rendered again that changes with more than its runs."""
 
 
 class Fragment(NamedTuple):
-    """A page as text. It changes with the run of that number alone, unless that is None."""
+    """A page as text, with the runs that it changes with; see `Shown`."""
 
     text: str
-    run_no: int | None
+    run_nos: frozenset[int]
+    new_runs: bool
+    ages: bool
+
+    @property
+    def tag(self) -> str:
+        """The tag of what it shows, which is the same as long as nothing but the time differs."""
+        _, _, rest = self.text.partition("\n")
+        return f'"{hashlib.blake2b(rest.encode(), digest_size=16).hexdigest()}"'
 
 
 async def stream(call: Call, render: Callable[[], Fragment]) -> web.StreamResponse:
-    """Send a fragment each time it has changed, until the client has gone. Raises `Refusal`."""
+    """Send a fragment each time it has changed, until the client has gone. Raises `Refusal`.
 
-    async def follow(stream: EventStream, seen: _Seen) -> None:
-        await _follow(call, stream, render, seen)
+    A client that has it already names its tag in `If-None-Match`.
+    """
 
-    return await open_stream(call, lambda: _look(call, render, None), follow)
+    async def follow(stream: EventStream, first: Fragment) -> None:
+        await _follow(call, stream, render, first)
 
-
-class _Seen(NamedTuple):
-    """A fragment with the number of its run's changes, and when it was rendered."""
-
-    fragment: Fragment
-    changes: int
-    at: float
-
-
-def _look(call: Call, render: Callable[[], Fragment], before: _Seen | None) -> _Seen:
-    """Render a page, unless it can't have changed since. Raises what its view raises."""
-    now, changes = call.parts.clock.monotonic(), 0
-    if before is not None:
-        run_no = before.fragment.run_no
-        if run_no is not None:
-            changes = call.parts.store.heads([run_no]).runs.get(run_no, 0)
-        if changes == before.changes and now - before.at < _RENDER_S:
-            return before
-    return _Seen(render(), changes, now)
+    return await open_stream(call, render, follow)
 
 
 async def _follow(
-    call: Call, stream: EventStream, render: Callable[[], Fragment], seen: _Seen
+    call: Call, stream: EventStream, render: Callable[[], Fragment], fragment: Fragment
 ) -> None:
     """Send fragments as they change, until the server, the reader's token or the page is gone."""
-    sent, silent_s = b"", 0.0
+    clock, watch = call.parts.clock, call.parts.watch
+    sent, before, took_s = call.request.headers.get("If-None-Match", ""), Heads(), 0.0
+    if fragment.tag == sent:
+        await stream.beat()  # it is there
     while True:
-        digest = _digest(seen.fragment.text)
-        if digest != sent:
-            sent, silent_s = digest, 0.0
-            await stream.send("page", seen.fragment.text.encode())
-        elif silent_s >= BEAT_S:
-            silent_s = 0.0
+        if fragment.tag != sent:
+            sent = fragment.tag
+            await stream.send("page", fragment.text.encode())
+        heads = known(before, fragment.run_nos)
+        patience_s = _AGE_S if fragment.ages else BEAT_S
+        found = await watch.await_change(heads, patience_s, with_new=fragment.new_runs)
+        if found == heads:
             await stream.beat()
-        await asyncio.sleep(_LOOK_S)
-        silent_s += _LOOK_S
+        else:
+            await asyncio.sleep(max(_LEAST_S, _SHARE * took_s))
         if await stream.ending() is not None:
             return  # the client asks again, and is told
+        if found == heads and not fragment.ages:
+            continue
+        before, begun = await watch.heads(fragment.run_nos), clock.monotonic()
         try:
-            seen = await asyncio.to_thread(_look, call, render, seen)
+            fragment = await asyncio.to_thread(render)
         except (NotFoundError, Refusal):
             await stream.send("gone", b"")
             return
-
-
-def _digest(text: str) -> bytes:
-    """A digest of a fragment but for the time in its first line."""
-    _, _, rest = text.partition("\n")
-    return hashlib.blake2b(rest.encode(), digest_size=16).digest()
+        took_s = clock.monotonic() - begun

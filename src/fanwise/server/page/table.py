@@ -24,7 +24,7 @@ from fanwise.server.routes import Route
 
 PAGES: Final = (
     *(view.PAGE for view in (home, runs, run, logs, definition, task, item)),
-    *(drawn.GRAPH, drawn.TIMELINE),
+    *(task.TIMES, drawn.GRAPH, drawn.TIMELINE),
     *(workflows.ALL, workflows.ONE, workflows.START),
     *(view.PAGE for view in (triggers, waiting, compare, settings)),
 )

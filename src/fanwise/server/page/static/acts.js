@@ -1,6 +1,6 @@
 // The buttons that change something: each asks first if it can't be taken back.
 
-import { call, Problem } from "./api.js";
+import { base, call, Problem } from "./api.js";
 import { confirmed, say } from "./dialogs.js";
 import { go, show } from "./router.js";
 
@@ -32,8 +32,9 @@ document.addEventListener("click", async (event) => {
   button.disabled = true;
   try {
     if (act.ask && !(await confirmed(...act.ask))) return;
-    if (act.checks && !(await checked(act.path(subject)))) return;
-    const told = await call(act.path(subject), { method: act.method ?? "POST", body: act.method ? undefined : {} });
+    const { itemsOf, kind } = button.dataset, given = itemsOf ? { items_of: itemsOf, kind: Number(kind) } : {};
+    if (act.checks && !(await checked(act.path(subject), given))) return;
+    const told = await call(act.path(subject), { method: act.method ?? "POST", body: act.method ? undefined : given });
     say(told?.run_id && button.dataset.trigger ? `Run ${told.run_id} was made.` : act.done);
     if (act.leads) await go(act.leads);
     else await show({ isNew: false });
@@ -45,9 +46,22 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+// Data that is saved: a ticket shows who asks, as an address can't send the session's key.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-save]");
+  if (!button) return;
+  try {
+    const { path } = await call("tickets", { method: "POST", body: { path: button.dataset.save } });
+    location.assign(base + path.slice(1));
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    say(`${error.message} ${error.hint}`, { isBad: true });
+  }
+});
+
 /** Say what a retry runs and what it keeps, before it does. */
-async function checked(path) {
-  const told = await call(path);
+async function checked(path, given) {
+  const told = await call(`${path}?${new URLSearchParams(given)}`);
   const lines = told.tasks.map((each) => {
     if (each.failed_items) return `runs ${each.failed_items.toLocaleString("en")} items of ${each.task} again`;
     return each.is_kept ? `keeps ${each.task}` : `runs ${each.task}${each.reason ? " again" : ""}`;

@@ -25,16 +25,23 @@ export class Problem extends Error {
   }
 }
 
+/** The answer to what `early.js` has asked for, which is taken once. */
+function begun(path) {
+  const { early } = globalThis;
+  delete globalThis.early;
+  return early?.path === path ? early.answer : undefined;
+}
+
 /** Send a request to a path of this server. Raises `Problem`. */
 export async function send(path, { method = "GET", body, headers = {}, signal } = {}) {
   const given = { "X-Fanwise-Key": session.key || "", ...headers };
   if (body !== undefined) given["Content-Type"] = "application/json";
   let answer;
   try {
-    answer = await fetch(base + path, {
+    answer = await (begun(path) ?? fetch(base + path, {
       method, signal, headers: given, cache: "no-store", credentials: "same-origin",
       body: body === undefined ? undefined : JSON.stringify(body),
-    });
+    }));
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0);

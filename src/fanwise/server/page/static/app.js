@@ -3,9 +3,12 @@
 import { Problem, session, signIn, signOut } from "./api.js";
 import { askWho, show, welcome } from "./router.js";
 import "./acts.js";
+import "./bulk.js";
 import "./forms.js";
+import "./graph.js";
 import "./grid.js";
 import "./keys.js";
+import "./parts.js";
 
 const form = document.querySelector("#signin"), problem = document.querySelector("#signin-problem");
 const themes = ["", "light", "dark"];

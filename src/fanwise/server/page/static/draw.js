@@ -62,7 +62,7 @@ export function draw(canvas, { on, view, tiles, failures, cells, words, ink, cur
   for (const tile of tilesIn(on, view)) {
     const { x, y } = tilePlace(on, tile);
     const size = Math.min(on.tileSize, on.total - tile * on.tileSize);
-    if (near && cells.has(tile)) picture(pen, cells.get(tile), on, words, toX(x), toY(y), view.scale);
+    if (near && cells.has(tile)) picture(pen, cells.get(tile), size, on, words, toX(x), toY(y), view.scale);
     else block(pen, on, size, tiles, tile, ink, toX(x), toY(y), view.scale, failures);
   }
   if (failures && by === "status" && !(near && cells.size)) marks(pen, on, view, failures, ink, toX, toY);
@@ -87,14 +87,14 @@ function block(pen, on, size, tiles, tile, ink, left, top, scale, failures) {
 
 const pictures = new WeakMap();
 
-function picture(pen, bytes, on, words, left, top, scale) {
+function picture(pen, bytes, size, on, words, left, top, scale) {
   let made = pictures.get(bytes);
-  if (!made || made.words !== words) {
+  if (!made || made.words !== words || made.size !== size) {
     const surface = new OffscreenCanvas(on.columns, on.rows), ink = surface.getContext("2d");
     const image = ink.createImageData(on.columns, on.rows), pixels = new Uint32Array(image.data.buffer);
-    for (let place = 0; place < bytes.length; place++) pixels[place] = words[bytes[place]];
+    for (let place = 0; place < size; place++) pixels[place] = words[bytes[place]];
     ink.putImageData(image, 0, 0);
-    made = { words, surface };
+    made = { words, size, surface };
     pictures.set(bytes, made);
   }
   pen.drawImage(made.surface, left, top, on.columns * scale, on.rows * scale);

@@ -96,6 +96,7 @@ class Grid {
       this.frame = null;
       if (!this.on) return;
       draw(this.canvas, this);
+      if (this.element.dataset.drawn === undefined) performance.mark("grid");
       this.element.dataset.drawn = "";
     });
     if (this.on && this.view.scale >= NEAR) this.ask();

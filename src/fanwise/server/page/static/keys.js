@@ -25,6 +25,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "?") return act(event, () => keys.showModal());
   if (event.key === "/") return act(event, () => document.querySelector("main [data-slash]")?.select());
   if (event.key === "j" || event.key === "k") return act(event, () => move(event.key === "j" ? 1 : -1));
+  if (event.key === "x") return act(event, () => document.activeElement.closest("tr")?.querySelector("input[name=pick]")?.click());
   const link = document.querySelector(`main a[data-key="${CSS.escape(event.key)}"]`);
   if (link) act(event, () => link.click());
 });

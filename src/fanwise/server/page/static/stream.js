@@ -8,11 +8,12 @@ import { now } from "./times.js";
 const FIRST_WAIT_S = 1, LONGEST_WAIT_S = 30, FIRST_SILENCE_S = 8, SILENCE_S = 40, POLL_AFTER = 2;
 let watched = null;
 
-/** Follow a page until `hangUp`; `live` is the query that its stream has, undefined for none. */
-export function follow(path, live, page) {
+/** Follow a page until `hangUp`. `live` is the query that its stream has, undefined for none; `tag` is
+    that of what is shown, which the server needn't send. */
+export function follow({ path, live, tag }, page) {
   hangUp();
   if (live === undefined) return page.tell("", "");
-  watched = { path, live, page, failures: 0, stop: null, timer: 0 };
+  watched = { path, live, tag, page, failures: 0, stop: null, timer: 0 };
   if (!document.hidden) connect(watched);
 }
 
@@ -34,9 +35,9 @@ async function connect(mine) {
   try {
     heard(FIRST_SILENCE_S); // a proxy that holds streams back lets nothing through
     const query = mine.path.includes("?") ? `&${mine.live}` : `?${mine.live}`;
-    const answer = await send(mine.path + (mine.live ? query : ""), {
-      headers: { Accept: "text/event-stream" }, signal: stop.signal,
-    });
+    const headers = { Accept: "text/event-stream", ...(mine.tag && { "If-None-Match": mine.tag }) };
+    mine.tag = null; // what comes from now on is newer
+    const answer = await send(mine.path + (mine.live ? query : ""), { headers, signal: stop.signal });
     const lines = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let held = "";
     for (;;) {

@@ -7,16 +7,25 @@ let ahead = 0; // seconds that the server's clock is ahead of ours
 export function setNow(at) { ahead = at - Date.now() / 1000; }
 export function now() { return Date.now() / 1000 + ahead; }
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
-const year = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
+// Formats are made when they are first needed, as each takes milliseconds to make.
+const FORMATS = {
+  clock: { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
+  day: { day: "numeric", month: "short" },
+  year: { day: "numeric", month: "short", year: "numeric" },
+  whole: { dateStyle: "full", timeStyle: "long" },
+};
+const made = {};
+
+function format(name, date) {
+  made[name] ??= new Intl.DateTimeFormat(undefined, FORMATS[name]);
+  return made[name].format(date);
+}
 
 function shown(at) {
   const date = new Date(at * 1000), today = new Date(now() * 1000);
-  if (date.toDateString() === today.toDateString()) return clock.format(date);
-  const days = date.getFullYear() === today.getFullYear() ? day : year;
-  return `${days.format(date)} ${clock.format(date).slice(0, 5)}`;
+  if (date.toDateString() === today.toDateString()) return format("clock", date);
+  const days = date.getFullYear() === today.getFullYear() ? "day" : "year";
+  return `${format(days, date)} ${format("clock", date).slice(0, 5)}`;
 }
 
 /** A span of seconds in its two largest units. */
@@ -49,8 +58,11 @@ export function showTimes(within = document) {
     const at = Number(each.dataset.at), kind = each.dataset.as;
     const text = kind === "age" ? age(at) : kind === "span" ? span(Math.max(0, now() - at)) : shown(at);
     if (each.textContent !== text) each.textContent = text;
-    if (!each.title) each.title = whole.format(new Date(at * 1000));
   }
 }
+
+document.addEventListener("pointerover", ({ target }) => {
+  if (target.matches?.("time[data-at]")) target.title = format("whole", new Date(Number(target.dataset.at) * 1000));
+});
 
 setInterval(() => { if (!document.hidden) showTimes(); }, 1000);

@@ -54,7 +54,7 @@ def _shown(call: Call, run: RunRecord, tab: str, drawn: str, problem: str) -> Sh
         "drawn": Markup(drawn),
         "problem": problem,
     }
-    return Shown(title=f"{tab.capitalize()} of {run.id}", values=values, live="", run_no=run.run_no)
+    return Shown.of_run(f"{tab.capitalize()} of {run.id}", run, values)
 
 
 GRAPH: Final = Page(

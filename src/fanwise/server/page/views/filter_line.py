@@ -21,13 +21,17 @@ _KEYS: Final = "status, workflow, tag and since"
 
 
 class FilterLine(NamedTuple):
-    """A line as it was read; `problem` says in words what of it wasn't understood."""
+    """A line as it was read; `problem` says in words what of it wasn't understood.
+
+    `since` is the time of its filters as it was written.
+    """
 
     text: str
     status: str | None = None
     filters: Filters = Filters()
     run: str | None = None
     problem: str = ""
+    since: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -42,7 +46,7 @@ class FilterLine(NamedTuple):
 
 def read_line(text: str, now: float) -> FilterLine:
     """Read a line. A word without a key is the name of a workflow, or a run's id."""
-    status, workflow, since, run = None, None, None, None
+    status, workflow, since, run, written = None, None, None, None, ""
     tags: list[str] = []
     problems = []
     for word in text.split():
@@ -56,14 +60,14 @@ def read_line(text: str, now: float) -> FilterLine:
         elif key == "tag" and value:
             tags.append(value)
         elif key == "since" and (found := _read_since(value, now)) is not None:
-            since = found
+            since, written = found, value
         elif key in ("status", "since"):
             takes = ", ".join(STATUSES) if key == "status" else "30m, 2h, 7d or 2026-03-05"
             problems.append(f'"{key}" takes {takes}.')
         else:
             problems.append(f'There is no filter "{key}": there are {_KEYS}.')
     filters = Filters(workflow=workflow, since=since, tags=tuple(tags))
-    return FilterLine(" ".join(text.split()), status, filters, run, " ".join(problems))
+    return FilterLine(" ".join(text.split()), status, filters, run, " ".join(problems), written)
 
 
 def _read_since(text: str, now: float) -> float | None:

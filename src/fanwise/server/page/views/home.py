@@ -26,13 +26,17 @@ def view(call: Call) -> Shown:
     now = call.parts.clock.now()
     recent = list(runs_since(call, now - _DAY_S, _MOST_RUNS))
     hours, ended = _hours(recent, now), Counter(run.status for run in recent)
-    values = {
-        "waits": open_waits(call, limit=_SHORT),
+    waits = open_waits(call, limit=_SHORT)
+    lists = {
         "interrupted": newest_runs(call, INTERRUPTED, limit=_SHORT),
         "failed": newest_runs(call, Status.FAILED, Filters(since=now - _DAY_S), limit=_SHORT),
         "running": newest_runs(call, Status.RUNNING, limit=_SHORT),
         "pending": newest_runs(call, Status.PENDING, limit=_SHORT),
         "latest": newest_runs(call, limit=_SHORT) if not recent else [],
+    }
+    values = {
+        **lists,
+        "waits": waits,
         "next": next_fires(call, _SHORT),
         "hours": hours,
         "day": ended,
@@ -40,7 +44,13 @@ def view(call: Call) -> Shown:
         "most_runs": _MOST_RUNS,
         "size": call.parts.store.size(),
     }
-    return Shown(title="Home", values=values, live="")
+    run_nos = {each.run.run_no for found in lists.values() for each in found}
+    return Shown(
+        title="Home",
+        values=values,
+        live="",
+        run_nos=run_nos | {each.wait.run_no for each in waits},
+    )
 
 
 def _hours(runs: Iterable[RunRecord], now: float) -> str:

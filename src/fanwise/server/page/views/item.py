@@ -46,7 +46,7 @@ def view(call: Call) -> Shown:
         "logs": store.logs(run.run_no, under=path, limit=_MOST_LOGS),
         "steps": _steps(call, run, path),
     }
-    return Shown(title=f"{path} of {run.id}", values=values, live="", run_no=run.run_no)
+    return Shown.of_run(f"{path} of {run.id}", run, values)
 
 
 def _parts(run: RunRecord, path: str) -> tuple[str, int]:

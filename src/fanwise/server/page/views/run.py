@@ -120,7 +120,7 @@ def view(call: Call) -> Shown:
         "output": run.output if not within and run.status is Status.SUCCEEDED else None,
         "error": run.error,
     }
-    return Shown(title=f"{run.workflow} {run.id}", values=values, live="", run_no=run.run_no)
+    return Shown.of_run(f"{run.workflow} {run.id}", run, values)
 
 
 def _steps(call: Call, seen: Overview) -> Iterator[Step]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from fanwise.reports.ownership import Filters
@@ -38,9 +39,11 @@ def view(call: Call) -> Shown:
         "is_first": query.before is None,
         "new": _count_newer(call, line, query.upto) if query.before is None else 0,
         "most_new": _PAGE + 1,
+        "chosen_by": _conditions(line),
     }
     live = None if query.before is not None else "" if newest is None else f"upto={newest}"
-    return Shown(title="Runs", values=values, live=live)
+    run_nos = [each.run.run_no for each in found]
+    return Shown(title="Runs", values=values, live=live, run_nos=run_nos)
 
 
 def _found(call: Call, line: FilterLine, before: int | None) -> list[Listed]:
@@ -54,6 +57,20 @@ def _found(call: Call, line: FilterLine, before: int | None) -> list[Listed]:
         return [Listed(run, runs.status(run), runs.duration_s(run))]
     named = Filters(workflow=line.run, since=filters.since, tags=filters.tags)
     return list(newest_runs(call, status, named, before=before, limit=limit))
+
+
+def _conditions(line: FilterLine) -> str:
+    """The conditions of a line as the API takes them; empty for a line that it couldn't tell."""
+    if line.run is not None or line.problem:
+        return ""
+    found = line.filters
+    conditions = {
+        "status": [line.status] if line.status else [],
+        "workflow": [found.workflow] if found.workflow else [],
+        "tag": list(found.tags),
+        "since": line.since,
+    }
+    return json.dumps({name: each for name, each in conditions.items() if each})
 
 
 def _count_newer(call: Call, line: FilterLine, upto: int | None) -> int:

@@ -7,12 +7,14 @@ from typing import Final, NamedTuple
 
 from fanwise.model import ItemOutcome, ItemTimes, RunRecord, Status, VisitRecord
 from fanwise.reports.causes import find_cause
+from fanwise.reports.durations import histogram
 from fanwise.reports.kinds import digest_items
 from fanwise.reports.lookup import find_visit
 from fanwise.reports.objects import MEDIAN, P95, read_error
 from fanwise.reports.overview import overview
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.progress import ItemProgress, item_progress
+from fanwise.server.page.addresses import Addresses
 from fanwise.server.page.bars import Column, columns
 from fanwise.server.page.pages import Page, Shown
 from fanwise.server.page.views.finding import visible_run
@@ -22,11 +24,9 @@ from fanwise.units import show_span
 
 _PAGE: Final = 50
 _SLOWEST: Final = 5
-_BARS: Final = 40
 _SHOWN: Final = 400
-_MOST_TIMED: Final = 50_000
-_MOST_TIMED_AT_WORK: Final = 2_000
-"""The most items of which durations are read, since that walks through all of them."""
+_TURNS: Final = 10
+"""The times that durations are read again while items end, as that takes a while for many."""
 
 
 class ItemsQuery(Fields, frozen=True):
@@ -80,7 +80,7 @@ def view(call: Call) -> Shown:
         else find_cause(call.parts.store, run.run_no, path, visit.error),
         **(_items(call, run, visit, query, items) if visit.has_items else {}),
     }
-    return Shown(title=f"{path} of {run.id}", values=values, live="", run_no=run.run_no)
+    return Shown.of_run(f"{path} of {run.id}", run, values)
 
 
 def _items(
@@ -102,13 +102,14 @@ def _items(
         limit=_PAGE + 1,
         beginning=_SHOWN,
     )
-    most = _MOST_TIMED if visit.ended_at is not None else _MOST_TIMED_AT_WORK
-    is_small = progress is not None and 0 < progress.done <= most
-    times = (
-        call.parts.store.item_times(visit.run_no, visit.visit_no, slowest=_SLOWEST)
-        if is_small
-        else None
-    )
+    path = call.names["path"]
+    files = Addresses("/api/v1/")
+    chosen = {
+        "status": query.status,
+        "kind": query.kind,
+        "label": query.label,
+        "slower_s": query.slower_s,
+    }
     return {
         "listed": [_listed(each) for each in found[:_PAGE]],
         "next": found[_PAGE - 1].index if len(found) > _PAGE else None,
@@ -117,8 +118,32 @@ def _items(
         else None,
         "totals": call.parts.store.tile_totals(visit.run_no, visit.visit_no),
         "per_s": None if visit.ended_at is not None else _per_s(call, run, visit, progress),
-        "times": _times(times) if times is not None and times.durations else None,
+        "times_key": "all" if visit.ended_at is not None else _turn(progress),
+        "times_page": Addresses("")("runs", run.id, "tasks", path, "times"),
+        "saved_csv": files("runs", run.id, "tasks", path, "items.csv", **chosen),
+        "saved_lines": files("runs", run.id, "tasks", path, "items.jsonl", **chosen),
     }
+
+
+def view_times(call: Call) -> Shown:
+    """Show how long the items of a task took: quantiles, a histogram and the slowest."""
+    run, path = visible_run(call, call.names["run_id"]), call.names["path"]
+    visit = find_visit(call.parts.store, run, path)
+    found = call.parts.store.item_times(visit.run_no, visit.visit_no, slowest=_SLOWEST)
+    values = {
+        **head_of(call, run, "tasks"),
+        "path": path,
+        "shown_status": visit.status,
+        "times": _times(found) if found.durations else None,
+    }
+    return Shown(title=f"Times of {path} of {run.id}", values=values)
+
+
+def _turn(progress: ItemProgress | None) -> int:
+    """A number that grows now and then while items end."""
+    if progress is None or not progress.total:
+        return 0
+    return progress.done * _TURNS // progress.total
 
 
 def _per_s(
@@ -140,21 +165,17 @@ def _listed(item: ItemOutcome) -> ListedItem:
 
 
 def _times(found: ItemTimes) -> Times:
-    least, most = found.durations[0], found.quantile(0.99) or found.durations[-1]
-    width = (most - least) / _BARS or 1e-9
-    counts = [0] * _BARS
-    for each in found.durations:
-        counts[min(_BARS - 1, int((each - least) / width))] += 1
-    highest = max(counts)
+    bars = histogram(found)
+    highest = max(bars.counts)
     shown = [
-        Column([("", count / highest)], f"{count:,} items from {show_span(least + at * width)}")
-        for at, count in enumerate(counts)
+        Column([("", count / highest)], f"{count:,} items from {show_span(bars.start_s(at))}")
+        for at, count in enumerate(bars.counts)
     ]
     return Times(
         found.quantile(MEDIAN),
         found.quantile(P95),
-        least,
-        most,
+        bars.least_s,
+        bars.start_s(len(bars.counts)),
         columns("histogram", shown, "How long items took"),
         found.slowest,
         found.is_sampled,
@@ -167,4 +188,7 @@ PAGE: Final = Page(
     template="task.html",
     view=view,
     query=ItemsQuery,
+)
+TIMES: Final = Page(
+    path="/runs/{run_id}/tasks/{path}/times", room="runs", template="times.html", view=view_times
 )

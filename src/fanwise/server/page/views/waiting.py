@@ -7,15 +7,16 @@ from typing import Final, NamedTuple
 
 from fanwise.definition import ParameterDefinition
 from fanwise.errors import FanwiseError
-from fanwise.model import OpenWait
+from fanwise.model import OpenWait, Status
 from fanwise.plan.questions import Question, declared_fields, read_question
 from fanwise.reports.waits import is_question, what_for
 from fanwise.server.page.pages import Page, Shown
 from fanwise.server.page.views.fields import Field, fields_of
-from fanwise.server.page.views.finding import open_waits
+from fanwise.server.page.views.finding import newest_runs, open_waits
 from fanwise.server.routes import Call
 
 _MOST: Final = 50
+_MOST_WATCHED: Final = 100
 
 
 class Asked(NamedTuple):
@@ -31,7 +32,9 @@ def view(call: Call) -> Shown:
     """Show the open waits, the oldest first."""
     found = open_waits(call, limit=_MOST + 1)
     values = {"asked": [asked(each) for each in found[:_MOST]], "has_more": len(found) > _MOST}
-    return Shown(title="Waiting", values=values, live="")
+    at_work = newest_runs(call, Status.RUNNING, limit=_MOST_WATCHED)  # they open the next ones
+    run_nos = {each.run.run_no for each in at_work} | {each.wait.run_no for each in found}
+    return Shown(title="Waiting", values=values, live="", run_nos=run_nos)
 
 
 def asked(found: OpenWait) -> Asked:

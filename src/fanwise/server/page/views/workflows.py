@@ -48,12 +48,14 @@ class StartQuery(Fields, frozen=True):
 def view_all(call: Call) -> Shown:
     """Show all workflows, and what is wrong with the files of others."""
     plans = [plan for plan in call.parts.project.plans if call.who.sees(plan.name)]
+    listed = [_listed(call, plan) for plan in sorted(plans, key=lambda plan: plan.name)]
     values = {
-        "workflows": [_listed(call, plan) for plan in sorted(plans, key=lambda plan: plan.name)],
+        "workflows": listed,
         # They name files of workflows that not every reader may see.
         "problems": () if call.who.workflows else call.parts.project.problems,
     }
-    return Shown(title="Workflows", values=values, live="")
+    run_nos = [run.run.run_no for each in listed for run in each.runs]
+    return Shown(title="Workflows", values=values, live="", run_nos=run_nos)
 
 
 def _listed(call: Call, plan: Plan) -> ListedWorkflow:
@@ -84,7 +86,8 @@ def view_one(call: Call) -> Shown:
         "drawn": Markup(drawn),
         "triggers": [each for each in call.parts.project.triggers if each.plan.name == name],
     }
-    return Shown(title=name, values=values, live="")
+    run_nos = [each.run.run_no for each in runs]
+    return Shown(title=name, values=values, live="", run_nos=run_nos)
 
 
 def view_start(call: Call) -> Shown:

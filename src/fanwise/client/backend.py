@@ -1,0 +1,118 @@
+"""A server as the command line asks it: the same questions as it asks of a store."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+import msgspec
+
+from fanwise.client.records import SentAnswer, SentSignal
+from fanwise.client.remote import RemoteStore
+from fanwise.client.requests import Requests
+from fanwise.errors import FanwiseError, ServerError
+from fanwise.reports.asking import read_answer, written
+from fanwise.reports.sight import Sight
+from fanwise.reports.waits import Answered
+from fanwise.values import Json
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_UNKNOWN: Final = "not-found"
+
+
+class ServerBackend:
+    """A server as a `Backend` of the command line, to be used as a block.
+
+    `runs` changes its runs. A server of another version of fanwise is refused.
+    """
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+        self.runs = RemoteStore(requests)
+
+    def ask(
+        self, question: Callable[Concatenate[Sight, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Return the answer to a question of `reports.questions`, which the server answers."""
+        given = written(question, *args, **kwargs).decode()
+        query = {"version": version("fanwise"), "given": given}
+        try:
+            answer = self._requests.body("reports", question.__name__, query=query)
+        except ServerError as error:
+            if error.reason != _UNKNOWN:
+                raise
+            raise self._other_version() from None
+        try:
+            return read_answer(question, answer)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise self._other_version() from None
+
+    def export(self, run_id: str) -> Iterator[bytes]:
+        """The whole of a run as lines of JSON, as they arrive."""
+        return self._requests.raw_lines("runs", run_id, "export")
+
+    @contextmanager
+    def changes(self, run_id: str) -> Iterator[Callable[[float], None]]:
+        """A block with what waits for a change of a run, at most for so many seconds.
+
+        It hears of changes by a stream of events. If that ends, or there are too many, it waits for
+        all of that time.
+        """
+        changed = threading.Event()
+
+        def listen() -> None:
+            try:
+                for line in self._requests.raw_lines("events", query={"topic": f"run:{run_id}"}):
+                    if line.startswith(b"event:"):
+                        changed.set()
+            except FanwiseError:
+                pass
+
+        threading.Thread(target=listen, daemon=True).start()
+
+        def wait(timeout_s: float) -> None:
+            changed.wait(timeout_s)
+            changed.clear()
+
+        yield wait
+
+    def pause(self, run_id: str) -> None:
+        """Have a run paused."""
+        self.runs.pause(run_id)
+
+    def answer(
+        self,
+        run_id: str,
+        path: str,
+        choice: str | None,
+        texts: Mapping[str, str],
+        by: str | None,
+    ) -> Answered:
+        """Answer a question of a run; without `by`, as the one who has the token."""
+        body = {"path": path, "choice": choice, "texts": texts, "by": by}
+        return self._requests.post(SentAnswer, "runs", run_id, "answers", body=body).answered()
+
+    def signal(
+        self, run_id: str, name: str, key: str | None, payload: Json, by: str | None
+    ) -> str | None:
+        """Send a signal to a run; without `by`, as the one who has the token."""
+        body = {"name": name, "key": key, "payload": payload, "by": by}
+        return self._requests.post(SentSignal, "runs", run_id, "signals", body=body).path
+
+    def __enter__(self) -> ServerBackend:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def _other_version(self) -> ServerError:
+        return ServerError(
+            f"{self._requests.place} has another version of fanwise than this command line, "
+            f"{version('fanwise')}.",
+            reason="other-version",
+            hint="Install the same version on both sides.",
+        )

@@ -1,0 +1,309 @@
+"""Commands over a server say what they say over its store."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fanwise.cli import main
+from tests.cli.conftest import Fanwise, Told
+from tests.server.served import Served, serving
+
+FLOW = """\
+name: checks
+parameters: {hosts: {type: array, default: [web, db, mail]}}
+tasks:
+  - name: check
+    with-items: "{{ parameters.hosts }}"
+    label: "{{ item }}"
+    action: core.shell
+    input: {command: [sh, -c, "echo looked at {{ item }}; test {{ item }} != db"]}
+    retry: {count: 1, delay: 0s}
+    tolerate: 1
+  - name: note
+    needs: [check]
+    action: core.echo
+    input: {text: "{{ task.check.output | length }}"}
+  - name: inner
+    needs: [note]
+    action: ./inner.yaml
+    on-error: continue
+output: "{{ task.note.output.text }}"
+"""
+INNER = """\
+tasks:
+  - {name: up, action: core.echo, input: {text: hello}}
+  - {name: down, needs: [up], action: core.fail, input: {message: no way}}
+"""
+EACH = """\
+name: each
+tasks:
+  - {name: child, with-items: [1, 2], action: ./inner.yaml, on-item-error: continue}
+"""
+ASKS = """\
+name: asks
+tasks:
+  - name: sure
+    action: core.ask
+    input:
+      prompt: Go on?
+      options: [approve, reject]
+      answer: {percent: {type: integer, default: 5}}
+"""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of a store with runs that have ended in several ways."""
+    folder = tmp_path_factory.mktemp("served")
+    for name, text in (("checks", FLOW), ("inner", INNER), ("each", EACH), ("asks", ASKS)):
+        (folder / f"{name}.yaml").write_text(text)
+    store = ("--store", str(folder / "runs.db"))
+    for name, *options in (
+        ("checks", "--run-id", "checks-1", "--tag", "eu"),
+        ("each", "--run-id", "each-1"),
+        ("checks", "--run-id", "checks-2"),
+        ("asks", "--run-id", "asks-1", "--no-input"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["run", str(folder / f"{name}.yaml"), *options, *store])
+    with pytest.raises(SystemExit):
+        main(["submit", str(folder / "checks.yaml"), "--run-id", "later-1", *store])
+    with serving(folder) as made:
+        assert len(made.store.runs()) == 5
+        yield made
+
+
+@pytest.fixture
+def both(
+    served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[Told, Told]]:
+    """The same command over the store and over the server; where each is doesn't count."""
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["run"])
+    monkeypatch.chdir(served.folder)
+
+    def run(*words: str) -> tuple[Told, Told]:
+        named = ["--store", str(served.folder / "runs.db")], ["--server", served.origin]
+        told = []
+        for place in named:
+            status, out, err = fanwise(*words, *place)
+            told.append(
+                Told(status, *(text.replace(" ".join(place), "HERE") for text in (out, err)))
+            )
+        return told[0], told[1]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "runs",
+        "runs --json",
+        "runs --limit 2 --workflow checks --tag eu",
+        "runs --limit 1 --before checks-2 --status succeeded",
+        "runs --since 1d --status waiting",
+        "runs --before nothing",
+        "show checks-1",
+        "show checks-1 --json",
+        "show checks",
+        "show each-1",
+        "show later-1",
+        "show asks-1",
+        "show none",
+        "show checks-1 --timeline",
+        "show checks-1 --timeline --json",
+        "show checks-1 --timeline --svg",
+        "show each-1 --within child[1]",
+        "show each-1 --within child[1] --timeline --svg",
+        "show each-1 --within child[7]",
+        "show checks-1 --follow",
+        "items checks-1 check",
+        "items checks-1 check --limit 1",
+        "items checks-1 check --status failed --csv",
+        "items checks-1 check 0 2 --json",
+        "items checks-1 check --kind 0",
+        "items checks-1 check --label mail --slower 0s",
+        "items checks-1 note",
+        "items checks-1 chek",
+        "items each-1 child",
+        "logs checks-1",
+        "logs checks-1 check[1] --json",
+        "logs checks-1 note",
+        "logs checks-1 nothing",
+        "logs checks-1 --follow",
+        "export checks-1",
+        "graph --run checks-1",
+        "graph --run checks-1 --format svg",
+        "asks",
+        "asks --json --limit 1",
+        "engines",
+        "limits",
+        "limits --json",
+        "pause checks-1",
+        "pause later-1",
+        "pause asks-1",
+        "cancel checks-1",
+        "cancel none",
+        "approve checks-1 sure",
+        "answer asks-1 shure approve",
+        "answer asks-1 sure maybe",
+        "answer asks-1 sure approve -p percent=many -p more=1",
+        "answer asks-1 sure approve -p percent",
+        "signal checks-1 paid",
+        "signal asks-1 paid --payload {",
+    ],
+)
+def test_a_command_says_the_same_of_a_server(
+    both: Callable[..., tuple[Told, Told]], words: str
+) -> None:
+    """Results, remarks and exit status, to the last byte."""
+    store, server = both(*words.split())
+    assert server == store
+
+
+@pytest.mark.parametrize(
+    "words", ["run flow.yaml", "kv list", "prune --keep 1", "work", "db check", "recover"]
+)
+def test_a_command_that_needs_the_store_itself_says_so(
+    fanwise: Fanwise, write: Callable[..., None], words: str
+) -> None:
+    """In one line, with what to do."""
+    write(**{"flow.yaml": "tasks: [{name: a, action: core.echo, input: {text: a}}]"})
+    told = fanwise("--server", "http://127.0.0.1:1", *words.split())
+    assert told.status == 2
+    assert "works on a store itself, and the URL is that of a server" in told.err
+    assert told.err.count("\n") == 1
+
+
+@pytest.fixture
+def worked(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of the server, while an engine takes runs of its store."""
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["run"])
+    store = str(served.folder / "runs.db")
+    command = [sys.executable, "-m", "fanwise", "work", "--until-eof", "--store", store]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as engine:
+        try:
+            yield served.origin
+        finally:
+            engine.communicate()
+
+
+def test_a_question_is_answered_and_its_run_resumed_over_a_server(
+    worked: str, served: Served, fanwise: Fanwise
+) -> None:
+    """Fields are read by their types there; an engine drives the run, watched from here."""
+    told = fanwise(
+        "approve", "asks-1", "sure", "-p", "percent=20", "--by", "ada", "--server", worked
+    )
+    assert (told.out, told.err) == (
+        "Run asks-1 has its answer at sure.\n",
+        f"No process drives the run. To go on: fanwise resume asks-1 --server {worked}\n",
+    )
+    assert told.err.endswith(f"fanwise resume asks-1 --server {worked}\n")
+    resumed = fanwise("resume", "asks-1", "--server", worked, "--json")
+    assert (resumed.status, json.loads(resumed.out)["status"]) == (0, "succeeded")
+    (visit,) = served.store.tasks(served.store.run("asks-1").run_no)
+    assert json.loads(visit.output)["answer"] == {"percent": 20}
+    assert json.loads(visit.output)["by"] == "ada"
+    late = fanwise("approve", "asks-1", "sure", "--server", worked)
+    assert late.status == 2
+    assert "run asks-1 is over" in late.err
+
+
+def test_a_run_is_retried_over_a_server(worked: str, fanwise: Fanwise) -> None:
+    """The exit status is that of its end, as if it were driven here."""
+    told = fanwise("retry", "each-1", "--server", worked)
+    assert told.status == 1
+    assert "Run each-1 of each  failed" in told.err
+    assert f"More: fanwise show each-1 --server {worked}" in told.err
+    refused = fanwise("retry", "each-1", "--server", worked, "--grace", "1s")
+    assert (refused.status, refused.err.count("\n")) == (2, 1)
+    assert refused.err.startswith("--grace is for a run that this process drives")
+
+
+def test_a_signal_is_sent_and_a_run_cancelled_over_a_server(
+    worked: str, served: Served, fanwise: Fanwise
+) -> None:
+    """An engine brings a run to its end that nobody drives."""
+    flow = str(served.folder / "asks.yaml")
+    store = str(served.folder / "runs.db")
+    assert fanwise("run", flow, "--run-id", "asks-2", "--no-input", "--store", store).status == 3
+    kept = fanwise("signal", "asks-2", "paid", "--payload", "1", "--server", worked, "--json")
+    assert json.loads(kept.out) == {"run_id": "asks-2", "signal": "paid", "path": None}
+    told = fanwise("cancel", "asks-2", "--server", worked, "--json")
+    assert json.loads(told.out) == {"run_id": "asks-2", "status": "cancelled"}
+    assert fanwise("cancel", "asks-2", "--packs", "p", "--server", worked).status == 2
+
+
+def test_a_server_is_named_before_the_command_behind_it_or_in_the_environment(
+    served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that the command names goes before it."""
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["read"])
+    expected = fanwise("runs", "--json", "--server", served.origin)
+    assert "checks-1" in expected.out
+    assert fanwise("--server", served.origin, "runs", "--json") == expected
+    monkeypatch.setenv("FANWISE_SERVER", served.origin)
+    assert fanwise("runs", "--json") == expected
+    assert "can't be opened" not in fanwise("runs", "--store", "other.db").err
+    assert fanwise("runs", "--store", "other.db").status == 2
+
+
+def test_the_token_may_be_in_a_file(
+    served: Served, fanwise: Fanwise, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that neither an argument nor the environment has it."""
+    monkeypatch.delenv("FANWISE_TOKEN", raising=False)
+    told = fanwise("runs", "--server", served.origin)
+    assert (told.status, told.err.count("\n")) == (2, 1)
+    assert "FANWISE_TOKEN" in told.err
+    monkeypatch.setenv("FANWISE_TOKEN_FILE", str(folder / "token"))
+    assert "can't be read" in fanwise("runs", "--server", served.origin).err
+    (folder / "token").write_text(f"{served.tokens['read']}\n")
+    assert fanwise("runs", "--server", served.origin).status == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://", "isn't the address of a server"),
+        ("http://ada:pw@127.0.0.1/", "isn't the address of a server"),
+        ("http://127.0.0.1:99999", "isn't the address of a server"),
+        ("http://fanwise.example.com", "would travel to fanwise.example.com without https"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused(
+    fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch, url: str, told: str
+) -> None:
+    """Before anything is sent."""
+    monkeypatch.setenv("FANWISE_TOKEN", "t")
+    answer = fanwise("runs", "--server", url)
+    assert (answer.status, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert told in answer.err
+
+
+def test_what_a_server_refuses_is_one_line(
+    served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unknown token, one of too low a role, a server that isn't there, another version."""
+    monkeypatch.setenv("FANWISE_TOKEN", "wrong")
+    assert_refused(fanwise("runs", "--server", served.origin), "The token isn't valid.")
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["read"])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    assert_refused(fanwise("runs", "--server", nobody), "doesn't answer: ")
+    assert_refused(fanwise("runs", "--server", f"{served.origin}/x"), "another version of fanwise")
+    monkeypatch.setattr("fanwise.client.backend.version", lambda name: "0.0.1")
+    assert_refused(fanwise("runs", "--server", served.origin), "and the command line 0.0.1")
+
+
+def assert_refused(told: Told, cause: str) -> None:
+    assert (told.status, told.out, told.err.count("\n")) == (2, "", 1)
+    assert cause in told.err

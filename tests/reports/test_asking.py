@@ -1,0 +1,105 @@
+"""Questions and answers as bytes: they mean the same on both sides, and nothing else is taken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from fanwise.errors import FanwiseError, RunNotFoundError, UsageError
+from fanwise.model import Limits, Status
+from fanwise.reports import questions
+from fanwise.reports.asking import answered, form_of, read_answer, written
+from fanwise.reports.items import ItemFilters
+from fanwise.reports.questions import QUESTIONS
+from fanwise.reports.sight import Sight
+from fanwise.testing.records import a_run, a_task, an_item
+from fanwise.testing.stores import MemoryStore
+from fanwise.wiring import runs_of
+
+GIVEN: dict[str, dict[str, object]] = {
+    "store_place": {},
+    "listed_runs": {"status": "succeeded", "tags": (), "limit": 10},
+    "run_state": {"run_id": "run-1"},
+    "shown_run": {"run_id": "run-1"},
+    "shown_steps": {"run_id": "run-1", "within": None},
+    "followed_run": {"run_id": "run-1"},
+    "found_task": {"run_id": "run-1", "task": "each"},
+    "item_page": {"run_id": "run-1", "visit_no": 1, "filters": ItemFilters(), "after": -1},
+    "item_cause": {"run_id": "run-1", "path": "each", "visit_no": 1, "index": 1},
+    "log_page": {"run_id": "run-1"},
+    "new_log_page": {"run_id": "run-1", "after": 0},
+    "open_waits": {"limit": 10},
+    "engines": {},
+    "used_limits": {},
+}
+
+
+def a_sight(sees: Callable[[str], bool] | None = None) -> Sight:
+    """A store with a run of the workflow `flow`, which has two items."""
+    store = MemoryStore()
+    run_no = store.create_run(a_run(status=Status.RUNNING, started_at=1.0))
+    visit = a_task(run_no, 1, path="each", has_items=True, items_total=2, started_at=1.0)
+    store.commit([visit, an_item(run_no, 0), an_item(run_no, 1, status=Status.FAILED)])
+    store.commit([msgspec.structs.replace(store.run("run-1"), status=Status.SUCCEEDED)])
+    return Sight(store, runs_of(store), Limits(), 100.0, sees)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_an_answer_is_the_same_after_its_journey(name: str) -> None:
+    """Each question is asked by its arguments as text, and answered by what it returns."""
+    sight, question = a_sight(), QUESTIONS[name]
+    sent = written(question, **GIVEN[name]).decode()
+    answer = answered(name, sent, sight)
+    assert answer is not None
+    here = question(sight, **GIVEN[name])
+    assert msgspec.msgpack.encode(read_answer(question, answer)) == msgspec.msgpack.encode(here)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_who_may_not_see_a_workflow_hears_nothing_of_its_runs(name: str) -> None:
+    """Neither what is in them nor that they are there."""
+    sight = a_sight(lambda workflow: False)
+    sent = written(QUESTIONS[name], **GIVEN[name]).decode()
+    if "run_id" in GIVEN[name]:
+        with pytest.raises(RunNotFoundError, match=r'^the store has no run "run-1"'):
+            answered(name, sent, sight)
+    elif name in ("engines", "used_limits"):
+        with pytest.raises(UsageError, match="the token sees some"):
+            answered(name, sent, sight)
+    elif name != "store_place":
+        assert answered(name, sent, sight) == msgspec.msgpack.encode([])
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize(
+    "wrong", ["", "[]", "{", '{"more": 1}', '{"run_id": 1}', '{"limit": 0}', '{"after": 1e30}']
+)
+def test_arguments_that_do_not_fit_are_refused(name: str, wrong: str) -> None:
+    """Before anything is read; unbounded ones too."""
+    with pytest.raises(FanwiseError):
+        answered(name, wrong, a_sight())
+
+
+def test_numbers_that_no_store_takes_are_refused() -> None:
+    """They would be errors of the database, or lift a bound."""
+    for name, given in GIVEN.items():
+        for field, kind in form_of(QUESTIONS[name]).takes.__annotations__.items():
+            if "int" in str(kind) and field != "filters":
+                known = json.loads(written(QUESTIONS[name], **given))
+                for bad in (-2, 10**30):
+                    with pytest.raises(UsageError):
+                        answered(name, json.dumps(known | {field: bad}), a_sight())
+
+
+def test_nothing_but_a_question_is_answered() -> None:
+    """A name leads to the table, and nowhere else."""
+    assert answered("find_run", "{}", a_sight()) is None
+    assert answered("__class__", "{}", a_sight()) is None
+    assert {"sight"} == {
+        next(iter(form_of(each).signature.parameters)) for each in QUESTIONS.values()
+    }
+    assert set(GIVEN) == set(QUESTIONS) == {each.__name__ for each in QUESTIONS.values()}
+    assert all(vars(questions)[name] is each for name, each in QUESTIONS.items())
