@@ -1,4 +1,4 @@
-"""Where the characters of a text stand in the YAML file that it was written in.
+"""Finds the places of a text's characters in the YAML file that it was written in.
 
 Folding, indentation and line ends change white space alone, so the other characters of a text and
 of its source correspond, one by one. A text that is written otherwise, such as with the code of a
