@@ -73,7 +73,7 @@ class Compiler:
             return compile_node(self, node)
 
     def place_of(self, node: nodes.Node) -> Place | None:
-        """The place of the tag that the node stands in."""
+        """The place of the tag around a node."""
         return self._places[self.source.number_of_tag(node.lineno) + 1]
 
     def fault(self, node: nodes.Node) -> Callable[[Exception], AttemptError]:
