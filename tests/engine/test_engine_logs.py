@@ -433,9 +433,11 @@ class Commits(StoreWrapper):
         super().__init__(store)
         self.groups: list[list[object]] = []
 
-    def commit(self, records, tokens=()) -> None:
-        super().commit(records, tokens)
-        self.groups.append(list(records))
+    def commit(self, records, tokens=(), *, at_once=False) -> bool:
+        is_written = super().commit(records, tokens, at_once=at_once)
+        if is_written:
+            self.groups.append(list(records))
+        return is_written
 
 
 def test_a_log_is_recorded_no_later_than_its_items_outcome(loom) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from fanwise.engine.journal import JournalWriter
 from fanwise.errors import FanwiseError, LeaseLostError, RecordRefusedError
-from fanwise.model import ItemOutcome, Limits, Status
+from fanwise.model import ItemOutcome, Limits, Record, Status
 from fanwise.testing.ownership_contract import an_owner
 from fanwise.testing.records import a_log, a_run, a_task, an_event, an_item, as_written
-from fanwise.testing.stores import GatedStore, MemoryStore
+from fanwise.testing.stores import GatedStore, MemoryStore, StoreWrapper
 
 
 class Writing:
@@ -195,3 +196,71 @@ def test_whoever_drives_a_run_can_be_made_to_end_it() -> None:
         assert at.recorded(at.lost) == [an_event(at.lost, 1)]
 
     writing(test)
+
+
+class _Watched(StoreWrapper):
+    """Remembers in which threads commits were made; `refuses` lets none be made at once."""
+
+    def __init__(self, *, refuses: bool = False) -> None:
+        super().__init__(MemoryStore())
+        self.threads: list[threading.Thread] = []
+        self.refuses = refuses
+
+    def commit(
+        self, records: Sequence[Record], tokens: Mapping[int, int] = {}, *, at_once: bool = False
+    ) -> bool:
+        if at_once and self.refuses:
+            return False
+        self.threads.append(threading.current_thread())
+        return super().commit(records, tokens, at_once=at_once)
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_lone_step_is_committed_by_the_loop_unless_the_store_would_wait(refuses: bool) -> None:
+    """A group, a long unit and the items of a task go to the journal's thread."""
+
+    async def test() -> None:
+        store = _Watched(refuses=refuses)
+        run_no = store.create_run(a_run())
+        lease = store.acquire(run_no, store.enroll(an_owner("this")))
+        assert lease is not None
+        journal = JournalWriter(store, Limits())
+        journal.hold(run_no, lease.token, lambda error: None)
+        own = threading.current_thread()
+        await journal.commit(an_event(run_no, 1))
+        assert [thread is own for thread in store.threads] == [not refuses]
+        store.threads.clear()
+        await asyncio.gather(*(journal.commit(an_event(run_no, seq)) for seq in (2, 3)))
+        await journal.commit(*(an_event(run_no, seq) for seq in range(4, 24)))
+        journal.lane(lambda _: None).append(an_item(run_no, 0))
+        await journal.commit(an_event(run_no, 24))
+        assert own not in store.threads
+        assert [event.seq for event in store.events(run_no)] == [*range(1, 25)]
+        await journal.close()
+
+    asyncio.run(test())
+
+
+def test_what_is_refused_or_lost_on_the_loop_is_told_as_by_the_thread() -> None:
+    """The next records are written."""
+
+    async def test() -> None:
+        store = _Watched()
+        run_no = store.create_run(a_run())
+        lease = store.acquire(run_no, store.enroll(an_owner("this")))
+        assert lease is not None
+        told: list[FanwiseError] = []
+        journal = JournalWriter(store, Limits())
+        journal.hold(run_no, lease.token, told.append)
+        await journal.commit(an_event(run_no, 1))
+        with pytest.raises(RecordRefusedError):
+            await journal.commit(an_event(run_no, 1))
+        await journal.commit(an_event(run_no, 2))
+        assert store.acquire(run_no, store.enroll(an_owner("other")), after=1) is not None
+        with pytest.raises(LeaseLostError):
+            await journal.commit(an_event(run_no, 3))
+        assert [type(error) for error in told] == [LeaseLostError]
+        assert [event.seq for event in store.events(run_no)] == [1, 2]
+        await journal.close()
+
+    asyncio.run(test())

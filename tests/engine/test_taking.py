@@ -450,7 +450,7 @@ def test_a_store_that_fails_amid_a_run_ends_the_work(shared: Shared) -> None:
     """Whoever holds leases that it can't give back has to leave."""
 
     class Full(StoreWrapper):
-        def commit(self, *given: Any) -> None:
+        def commit(self, *given: Any, **how: Any) -> bool:
             raise StoreError("the disk is full.")
 
     async def fail() -> None:
@@ -503,12 +503,18 @@ def test_an_answer_that_comes_as_a_run_is_left_is_not_lost(shared: Shared) -> No
     """The engine looks once more after it has recorded that the run waits."""
 
     class AnsweredLate(StoreWrapper):
-        def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
+        def commit(
+            self,
+            records: Sequence[Record],
+            tokens: Mapping[int, int] = {},
+            *,
+            at_once: bool = False,
+        ) -> bool:
             for each in records:
                 if isinstance(each, RunRecord) and each.status is Status.WAITING:
                     given = b'{"choice":"approve","answer":{}}'
                     self.answer_wait(each.run_no, "ask", 1, given, by="ada", via="cli")
-            super().commit(records, tokens)
+            return super().commit(records, tokens)
 
     async def work() -> None:
         shared.submit("r", plan=ask_plan())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ from fanwise.ports import Clock, Executor
 from fanwise.system import SystemClock
 from fanwise.testing.executor_workbench import Workbench
 from fanwise.testing.isolation_contract import CANARY, IsolationContract
+
+V4_IN_V6 = "0000000000000000FFFF00000100007F"
+"""127.0.0.1 as an address of IPv6."""
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +52,35 @@ def _is_worker(folder: Path) -> bool:
         return False
 
 
+def family(process: int) -> Collection[int]:
+    """A process, and all that it and these have started."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):
+            if folder.name.isdigit():
+                parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+                children.setdefault(int(parent), []).append(int(folder.name))
+    found = [process]
+    for each in found:
+        found += children.get(each, [])
+    return found
+
+
+def listeners(processes: Collection[int]) -> Collection[str]:
+    """The addresses at which processes listen, as the kernel writes them, without ports."""
+    sockets = set()
+    for process in processes:
+        for file in Path(f"/proc/{process}/fd").iterdir():
+            with suppress(OSError):
+                sockets.add(str(file.readlink()).removeprefix("socket:[").removesuffix("]"))
+    rows = [
+        line.split()
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+    ]
+    return [row[1].partition(":")[0] for row in rows if row[3] == "0A" and row[9] in sockets]
+
+
 class TestRayExecutor(IsolationContract):
     """All tests share one cluster, as runs do: each is on an event loop of its own."""
 
@@ -62,6 +95,17 @@ class TestRayExecutor(IsolationContract):
 
     def workers(self) -> Collection[int]:
         return workers()
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux says of processes")
+    def test_a_cluster_that_is_started_listens_on_the_loopback_address_alone(
+        self, bench: Workbench
+    ) -> None:
+        """Nobody else reaches it."""
+        bench.run("tasks: [{name: a, action: contract.give_async}]")
+        assert self._executor.bridge is not None
+        found = {*listeners(family(self._executor.bridge))}
+        assert found
+        assert found <= {"0100007F", "00000000000000000000000001000000", V4_IN_V6}
 
     def test_a_cluster_that_goes_away_fails_its_task_and_the_next_run_has_a_new_one(
         self, bench: Workbench

@@ -34,6 +34,11 @@ A run that another process has taken is left out of the groups.
 # outcome becomes a failed item with the store's message, so that the item has an end; a refused log
 # becomes a log that says so.
 #
+# On the loop. A step of a workflow commits alone, and the next one waits for it. Handing over to a
+# thread and back then takes longer than the commit, which is some tens of microseconds. So a lone
+# unit of few records is committed by the loop itself, if the store can do that without waiting;
+# otherwise it goes to the thread as any group does.
+#
 # Fencing. Each group carries the tokens of the runs in it, and the store compares them inside the
 # transaction (M. Kleppmann, "How to do distributed locking", 2016, on fencing tokens). A process
 # that was stopped and has lost a run writes nothing of it, whatever it believes. The journal then
@@ -72,6 +77,7 @@ Listener: TypeAlias = Callable[[Sequence[ItemOutcome]], None]
 _Added = TypeVar("_Added", bound=ItemOutcome | LogEntry | VisitProgress)
 
 _ROW_BYTES = 250  # what an outcome occupies in memory, without its output
+_FEW_RECORDS = 16  # at most so many are committed on the loop
 _GATHER_S = 0.010  # how long outcomes wait for others, if nothing makes them hurry
 
 
@@ -296,8 +302,27 @@ class JournalWriter:
         units, self._units = self._units, []
         self._bytes, self.is_full = 0, False
         tokens = dict(self._tokens)
+        if not queued and len(units) == 1 and self._write_here(units[0], tokens):
+            return
         written = self._loop.run_in_executor(self._thread, self._write, queued, units, tokens)
-        written.add_done_callback(lambda future: self._confirm(future, units))
+        written.add_done_callback(
+            lambda done: self._confirm(done.exception() or done.result(), units)
+        )
+
+    def _write_here(self, unit: _Unit, tokens: Mapping[int, int]) -> bool:
+        """Commit a lone unit on the loop and confirm it; False if the thread has to do that."""
+        if len(unit.records) > _FEW_RECORDS:
+            return False
+        try:
+            if not self._store.commit(unit.records, tokens, at_once=True):
+                return False
+        except (RecordRefusedError, LeaseLostError):
+            return False  # the thread meets the same, and finds the record or the run at fault
+        except Exception as error:
+            self._confirm(error, [unit])
+        else:
+            self._confirm(_Written(), [unit])
+        return True
 
     def _write(
         self,
@@ -350,16 +375,14 @@ class JournalWriter:
                 self._write_split(lane, records[:half], written, tokens)
                 self._write_split(lane, records[half:], written, tokens)
 
-    def _confirm(self, future: asyncio.Future[_Written], units: list[_Unit]) -> None:
+    def _confirm(self, written: _Written | BaseException, units: list[_Unit]) -> None:
         """Back on the loop: confirm committed records, and report refused and lost ones."""
         self._is_writing = False
         settled, self._settled = self._settled, self._loop.create_future()
         settled.set_result(None)
-        error = None if future.cancelled() else future.exception()
-        if error is not None:
-            self._break(error, units)
+        if isinstance(written, BaseException):
+            self._break(written, units)
             return
-        written = future.result()
         for run_no, lost in written.lost.items():
             self._lost[run_no] = lost
             self._tokens.pop(run_no, None)

@@ -42,6 +42,7 @@ _END_S: Final = 2.0
 class Child:
     """A process. Implements `workers.Worker`. `gone` is called when it has died.
 
+    With `pass_on` its messages go there, encoded, and not to its guests, who hear of its end alone.
     With `dies_with_thread`, by default that of the main thread, it doesn't outlive its thread.
     """
 
@@ -52,6 +53,7 @@ class Child:
         gone: Callable[[Child], None],
         *,
         dies_with_thread: bool | None = None,
+        pass_on: Callable[[bytes], None] | None = None,
     ) -> None:
         ours, its = socket.socketpair()
         with its, tempfile.TemporaryFile() as memory:
@@ -75,6 +77,8 @@ class Child:
         self._channel = Channel(ours, self._heard, self._lost)
         self._most_attempts = most_attempts
         self._gone = gone
+        self._pass_on = pass_on
+        self._is_greeted = False
         self._guests: dict[int, Guest] = {}
         self._is_killed = False
         self._attempts = 0
@@ -117,6 +121,10 @@ class Child:
             self._attempts += len(message.attempts)
         self._channel.send(encode_message(message))
 
+    def send_encoded(self, message: bytes) -> None:
+        """Send a message that is encoded, whose attempts aren't counted."""
+        self._channel.send(message)
+
     def running(self) -> frozenset[int] | None:
         """The numbers of the attempts that it ran when it died, or None if some aren't known."""
         return self._marks.running()
@@ -154,8 +162,12 @@ class Child:
             self._process.wait()
 
     def _heard(self, data: bytes) -> None:
+        if self._pass_on is not None and self._is_greeted:
+            self._pass_on(data)
+            return
         message = decode_from_worker(data)
         if type(message) is Hello:
+            self._is_greeted = True
             self._check(message)
         elif (guest := self._guests.get(message.visit)) is not None:
             guest.heard(self, message)

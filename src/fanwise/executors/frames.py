@@ -163,6 +163,15 @@ ToWorker: TypeAlias = Welcome | ToVisit
 FromWorker: TypeAlias = Hello | Opened | Refused | Ended | Returned | Logged | Sleeping
 VisitMessage: TypeAlias = Opened | Refused | Ended | Returned | Logged | Sleeping
 
+
+class Heading(msgspec.Struct, frozen=True):
+    """The kind of a message and its visit, for those who pass the rest on as it is."""
+
+    type: str
+    visit: int = 0
+
+
+decode_heading = msgspec.msgpack.Decoder(Heading).decode
 encode_message = msgspec.msgpack.Encoder().encode
 decode_to_worker = msgspec.msgpack.Decoder(ToWorker).decode
 decode_from_worker = msgspec.msgpack.Decoder(FromWorker).decode

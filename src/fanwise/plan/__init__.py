@@ -11,6 +11,7 @@ from fanwise.plan.model import (
 )
 from fanwise.plan.parameters import (
     bind_parameters,
+    offered,
     read_parameter,
     require_no_secrets,
     require_recordable,
@@ -31,6 +32,7 @@ __all__ = [
     "Value",
     "bind_parameters",
     "compile_plan",
+    "offered",
     "read_parameter",
     "require_no_secrets",
     "require_recordable",

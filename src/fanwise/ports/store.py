@@ -48,13 +48,18 @@ class Journal(Protocol):
         Otherwise raises `NoSlotError`, or `RunRepeatedError` for a repeat, and records nothing.
         """
 
-    def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
-        """Write all records in one transaction.
+    def commit(
+        self, records: Sequence[Record], tokens: Mapping[int, int] = {}, *, at_once: bool = False
+    ) -> bool:
+        """Write all records in one transaction, and return True.
 
         First comes what is discarded. A run, a visit of a task or a sleep replaces what was
         recorded of it, and a run that is over or paused has no slot any more; an item, an event or
         a log is added. Afterwards all of them survive the end of the process. `tokens` has the
         fencing token of each run that the caller drives, by its number.
+
+        With `at_once` a commit that would wait for another process, a server or a disk writes
+        nothing and returns False; so an event loop may make it.
 
         Raises `LeaseLostError` if another process has taken one of these runs, `RecordRefusedError`
         if a record can't be stored as it is, and any other `StoreError` if the store can't be

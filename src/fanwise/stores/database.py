@@ -9,6 +9,7 @@ database fails, and `RecordRefusedError` where a value can't be stored as it is.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -24,7 +25,7 @@ from fanwise.stores.schema import Table, heads
 Statement: TypeAlias = str
 
 
-class Insert(msgspec.Struct, frozen=True, eq=False):
+class Insert(msgspec.Struct, frozen=True, eq=False, dict=True):
     """An insertion of any number of rows into a table.
 
     A row takes the place of the one that has the same values in the columns `replaces`, if there
@@ -38,7 +39,7 @@ class Insert(msgspec.Struct, frozen=True, eq=False):
     without: tuple[str, ...] = ()
     merges: Mapping[str, str] = {}
 
-    @property
+    @functools.cached_property  # each commit asks for those of many
     def columns(self) -> tuple[str, ...]:
         """The names of the columns that rows have, in their order."""
         return tuple(name for name in self.table.columns if name not in self.without)
@@ -137,6 +138,12 @@ class Database(Protocol):
         witness: Witness | None = None,
     ) -> _Result:
         """The result of a transaction of the journal or of maintenance; one thread at a time."""
+
+    def writing_at_once(self, work: Callable[[Writer], object]) -> bool:
+        """Make a short transaction of the journal, unless that would wait; True if it was made.
+
+        It waits for no lock, no server and no disk, so an event loop may call it.
+        """
 
     def controlling(
         self, work: Callable[[Writer], _Result], settle: Settle[_Result] | None = None

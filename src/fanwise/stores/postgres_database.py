@@ -156,6 +156,10 @@ class PostgresDatabase:
             self._witness = witness
         return result
 
+    def writing_at_once(self, work: Callable[[Writer], object]) -> bool:
+        """False: a server has to answer."""
+        return False
+
     def controlling(
         self, work: Callable[[Writer], _Result], settle: Settle[_Result] | None = None
     ) -> _Result:

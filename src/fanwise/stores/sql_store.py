@@ -85,7 +85,9 @@ class SqlJournal:
             raise id_is_taken(run)
         return number
 
-    def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
+    def commit(
+        self, records: Sequence[Record], tokens: Mapping[int, int] = {}, *, at_once: bool = False
+    ) -> bool:
         """Write all of `records` or, with an error, none of them; see `Journal.commit`."""
         try:
             written = rows.to_rows(records)  # before the transaction, to keep that short
@@ -103,6 +105,8 @@ class SqlJournal:
             for run_no in along.runs:
                 writer.touch(run_no)
 
+        if at_once:
+            return self._database.writing_at_once(write)
         added = _first_added(written)
         if added is not None:
             self._database.writing(
@@ -113,6 +117,7 @@ class SqlJournal:
         else:
             # It may have taken back the row that the last commit was to be known by.
             self._database.writing(write, witness=lambda _: True)
+        return True
 
 
 class _Added(NamedTuple):

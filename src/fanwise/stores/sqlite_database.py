@@ -42,6 +42,7 @@ from fanwise.stores.sql_store import SqlStore
 from fanwise.stores.sqlite_errors import explained, refusing
 from fanwise.stores.sqlite_files import transaction
 from fanwise.stores.sqlite_text import bulk_insert, translated
+from fanwise.stores.sqlite_writer import WritingConnection
 from fanwise.stores.store import TIMEOUT_S, Durability
 from fanwise.stores.turns import in_turns
 
@@ -136,13 +137,14 @@ class SqliteDatabase:
         now: Callable[[], float],
     ) -> None:
         self._path = path
-        self._writer = writer
         self._reading_mode = reading_mode
         self._timeout_s = timeout_s
         self._now = now
         self._file = sqlite_files.OpenedFile(path, writes=writer is not None)
+        self._writer: WritingConnection | None = None
         if writer is not None:
             self._add_clock(writer)
+            self._writer = WritingConnection(writer, timeout_s, self._connect_to_log)
         self._idle_readers: list[sqlite3.Connection] = []
         self._controller: sqlite3.Connection | None = None
         self._control = threading.Lock()
@@ -169,7 +171,8 @@ class SqliteDatabase:
                 self._watcher.close()
         # The writer goes last: it tidies up the files beside the store, which readers can't.
         if self._writer is not None:
-            self._settle_log(self._writer)
+            with self._writer.patiently() as connection:
+                self._settle_log(connection)
             self._writer.close()
 
     def read(self, query: Statement, **values: SqlValue) -> list[Row]:
@@ -197,6 +200,12 @@ class SqliteDatabase:
         """A transaction on the connection that writes; a commit is always answered here."""
         with self._exclusively() as connection:
             return _changed(connection, work)
+
+    def writing_at_once(self, work: Callable[[Writer], object]) -> bool:
+        """Make a transaction on the connection that writes, if it waits for no lock or disk."""
+        writer = self._require_writable()
+        with explained(self._path), refusing(self._path):
+            return writer.at_once(lambda connection: _changed(connection, work))
 
     def controlling(
         self, work: Callable[[Writer], _Result], settle: Settle[_Result] | None = None
@@ -309,6 +318,10 @@ class SqliteDatabase:
     def _connect(self, mode: str) -> sqlite3.Connection:
         return self._add_clock(sqlite_files.connect(self._path, mode, self._timeout_s))
 
+    def _connect_to_log(self) -> sqlite3.Connection:
+        self._require_open()
+        return sqlite_files.connect(self._path, sqlite_files.READ_WRITE, timeout_s=0)
+
     def _add_clock(self, connection: sqlite3.Connection) -> sqlite3.Connection:
         connection.create_function("fanwise_now", 0, self._now)
         return connection
@@ -317,10 +330,10 @@ class SqliteDatabase:
     def _exclusively(self) -> Iterator[sqlite3.Connection]:
         """The connection that writes, with its errors turned into those of a `Database`."""
         writer = self._require_writable()
-        with explained(self._path), refusing(self._path):
-            yield writer
+        with explained(self._path), refusing(self._path), writer.patiently() as connection:
+            yield connection
 
-    def _require_writable(self) -> sqlite3.Connection:
+    def _require_writable(self) -> WritingConnection:
         self._require_open()
         if self._writer is None:
             raise StoreError(f"{self._path}: the store was opened for reading only.")

@@ -11,6 +11,7 @@ empty folder of the test's own. A `conftest.py` with
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -528,6 +529,16 @@ class StoreContract(FindingContract, ResumingContract):
                 assert [count % 10 for count in counts] == [0, 0, 0]
             writer.result()
         assert len(store.items(run_no, 1)) == 500
+
+    def test_a_commit_at_once_is_whole_or_says_that_it_would_wait(self, store: Store) -> None:
+        """Its records are all there or none is, and a refused one leaves nothing."""
+        run_no = store.create_run(a_run())
+        is_written = store.commit([an_event(run_no, 1), an_event(run_no, 2)], at_once=True)
+        assert [event.seq for event in store.events(run_no)] == ([1, 2] if is_written else [])
+        store.commit([an_event(run_no, 3)])
+        with contextlib.suppress(RecordRefusedError):
+            assert not store.commit([an_event(run_no, 4), an_event(run_no, 3)], at_once=True)
+        assert [event.seq for event in store.events(run_no, after=2)] == [3]
 
     def test_an_empty_commit_is_allowed(self, store: Store) -> None:
         """Nothing to write is no error."""

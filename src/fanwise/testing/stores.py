@@ -98,11 +98,13 @@ class RefusingStore(StoreWrapper):
         super().__init__(store)
         self._refuses = refuses
 
-    def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
+    def commit(
+        self, records: Sequence[Record], tokens: Mapping[int, int] = {}, *, at_once: bool = False
+    ) -> bool:
         """Commit, or raise `RecordRefusedError`."""
         if any(self._refuses(record) for record in records):
             raise RecordRefusedError("the store refuses a record.")
-        super().commit(records, tokens)
+        return super().commit(records, tokens, at_once=at_once)
 
 
 class FailingStore(StoreWrapper):
@@ -126,9 +128,14 @@ class FailingStore(StoreWrapper):
         self._require_alive()
         return super().create_run(run, engine_no, waiter_no)
 
-    def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
-        """Commit, or raise `StoreError` at the failure and after it."""
-        self._change(lambda: super(FailingStore, self).commit(records, tokens))
+    def commit(
+        self, records: Sequence[Record], tokens: Mapping[int, int] = {}, *, at_once: bool = False
+    ) -> bool:
+        """Commit, or raise `StoreError` at the failure and after it.
+
+        One that is to be made at once may wait here, so that the count is the same every time.
+        """
+        return self._change(lambda: super(FailingStore, self).commit(records, tokens))
 
     def open_waits(self, run_no: int, token: int, waits: Sequence[WaitToOpen]) -> Sequence[Wait]:
         """Open the waits, which counts as a commit."""
@@ -221,15 +228,19 @@ class GatedStore(StoreWrapper):
         self._passes = 0
         self._is_open = False
 
-    def commit(self, records: Sequence[Record], tokens: Mapping[int, int] = {}) -> None:
+    def commit(
+        self, records: Sequence[Record], tokens: Mapping[int, int] = {}, *, at_once: bool = False
+    ) -> bool:
         """Wait for the gate, then commit."""
+        if at_once:
+            return False
         with self._change:
             self._waiting += 1
             self._change.notify_all()
             self._wait_until(lambda: self._is_open or self._passes > 0)
             self._waiting -= 1
             self._passes = max(0, self._passes - 1)
-        super().commit(records, tokens)
+        return super().commit(records, tokens)
 
     def wait_for_commit(self) -> None:
         """Return as soon as a commit waits at the gate, or once the gate is open for all."""

@@ -21,14 +21,16 @@ from fanwise.engine.masking import Masker
 from fanwise.executors.child import Child
 from fanwise.executors.frames import (
     PROTOCOL,
-    Close,
     Ended,
+    FromWorker,
     Hello,
     Logged,
     Open,
     Outcome,
     Refused,
     VisitMessage,
+    decode_from_worker,
+    decode_heading,
     decode_to_worker,
     encode_message,
 )
@@ -137,7 +139,11 @@ class _Hosted:
         self._number = start.number
         self._maskers: dict[int, Masker] = {}
         self.child = Child(
-            public(os.environ), start.most_attempts, lambda _: None, dies_with_thread=True
+            public(os.environ),
+            start.most_attempts,
+            lambda _: None,
+            dies_with_thread=True,
+            pass_on=self._pass_on,
         )
         self.child.join(0, self)  # of no visit: its death is heard of at any time
 
@@ -170,19 +176,25 @@ class _Hosted:
 
     def tell(self, data: bytes) -> None:
         """Send a message to the worker."""
-        message = decode_to_worker(data)
-        self.child.send(message)
-        if isinstance(message, Close):
-            self.child.leave(message.visit)
-            self._maskers.pop(message.visit, None)
+        self.child.send_encoded(data)
+        heading = decode_heading(data)
+        if heading.type == "close":
+            self.child.leave(heading.visit)
+            self._maskers.pop(heading.visit, None)
 
     def offered(self, worker: Worker) -> None:
         """No worker is asked for."""
 
     def heard(self, _worker: Worker, message: VisitMessage) -> None:
-        """Pass a message on."""
-        masker = self._maskers.get(message.visit)
-        self._say(message if masker is None else _masked(message, masker))
+        """Pass on that a process of another version is refused."""
+        self._say(message)
+
+    def _pass_on(self, data: bytes) -> None:
+        """Pass a message of the worker on, without secrets."""
+        masker = self._maskers.get(decode_heading(data).visit) if self._maskers else None
+        if masker is not None:
+            data = encode_message(_masked(decode_from_worker(data), masker))
+        self._host.say(Heard(self._number, data))
 
     def lost(self, _worker: Worker, end: WorkerEnd) -> None:
         """Tell of the worker's death, of which it is told for each visit."""
@@ -196,7 +208,7 @@ class _Hosted:
         self._host.say(Heard(self._number, encode_message(message)))
 
 
-def _masked(message: VisitMessage, masker: Masker) -> VisitMessage:
+def _masked(message: FromWorker, masker: Masker) -> FromWorker:
     """A message without secrets."""
     if isinstance(message, Logged):
         return msgspec.structs.replace(message, text=masker.text(message.text))

@@ -1,0 +1,60 @@
+"""Commits at once on SQLite: they wait for nothing, and don't leave a long log behind."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fanwise.stores.sql_store import SqlStore
+from fanwise.stores.sqlite_database import open_sqlite
+from fanwise.testing.records import a_run, an_event
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    with open_sqlite(tmp_path / "fanwise.db") as store:
+        yield store
+
+
+def test_while_another_process_writes_no_commit_is_made_at_once(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    """It isn't waited for, and whoever is patient finds the store as it was before."""
+    run_no = store.create_run(a_run())
+    with closing(sqlite3.connect(tmp_path / "fanwise.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert not store.commit([an_event(run_no, 1)], at_once=True)
+        other.execute("COMMIT")
+    assert store.commit([an_event(run_no, 1)])
+    assert store.commit([an_event(run_no, 2)], at_once=True)
+    assert [event.seq for event in store.events(run_no)] == [1, 2]
+
+
+def test_what_has_to_reach_the_disk_is_not_committed_at_once(tmp_path: Path) -> None:
+    """With durability `full` each commit waits for it."""
+    with open_sqlite(tmp_path / "fanwise.db", durability="full") as store:
+        run_no = store.create_run(a_run())
+        assert not store.commit([an_event(run_no, 1)], at_once=True)
+
+
+def test_the_log_stays_short_however_many_commits_are_made_at_once(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    """Others empty it beside them, and all that was committed is there."""
+    commits = 4_000
+    run_no = store.create_run(a_run())
+    at_once = 0
+    for seq in range(1, commits + 1):
+        is_written = store.commit([an_event(run_no, seq)], at_once=True)
+        at_once += is_written
+        if not is_written:
+            store.commit([an_event(run_no, seq)])
+    assert at_once > commits / 2
+    with closing(sqlite3.connect(tmp_path / "fanwise.db")) as connection:
+        _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    assert pages < commits / 2
+    assert [event.seq for event in store.events(run_no)] == list(range(1, commits + 1))
