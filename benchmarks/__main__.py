@@ -32,6 +32,7 @@ BENCHMARKS = {
     "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
     "triggers": "A thousand triggers due at once, how late they fire, and the cost of waiting",
     "events": "A burst of 50,000 events that is one run",
+    "questions": "Ten thousand questions of one fan-out, parked and answered",
 }
 """Titles of the benchmarks, in their order. Each is a module of its name."""
 

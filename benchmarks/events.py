@@ -87,7 +87,7 @@ def _burst() -> EventFigures:
 def _clock(store: Store, folder: Path, url: str) -> TriggerClock:
     settings = read_settings(environment={"FANWISE_STORE": url})
     watcher, now = ServiceWatcher(), SystemClock()
-    project = WatchedProject(lambda: load_triggers(settings, folder), lambda: 0, watcher)
+    project = WatchedProject(lambda: load_triggers(settings, folder), lambda _: 0, watcher)
     make_run = triggered_runs(settings, folder).make
     deciders = all_deciders(
         store, make_run, SystemProcesses(), now, Limits(), str(folder), Folders(now)

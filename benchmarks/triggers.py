@@ -80,7 +80,7 @@ def _look() -> float:
         _write_thousand(folder)
         settings = read_settings(environment={"FANWISE_STORE": str(folder / "runs.db")})
         watcher = ServiceWatcher()
-        project = WatchedProject(lambda: load_triggers(settings, folder), lambda: 0, watcher)
+        project = WatchedProject(lambda: load_triggers(settings, folder), lambda _: 0, watcher)
         with open_sqlite(folder / "runs.db", now=clock.now) as store:
             make_run = triggered_runs(settings, folder).make
             deciders = all_deciders(

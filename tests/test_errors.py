@@ -98,6 +98,7 @@ CODES = {
     "TaskNotFoundError": "task-not-found",
     "WaitNotFoundError": "wait-not-found",
     "WaitSettledError": "wait-settled",
+    "NotAskedError": "not-asked",
     "TemplateError": "template-failed",
     "TemplateSyntaxError": "bad-template",
     "TooDeepError": "too-deep",

@@ -135,3 +135,26 @@ def test_the_quota_of_a_cgroup_or_one_around_it_bounds_the_cores(
         (tmp_path / "sys/fs/cgroup" / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / "sys/fs/cgroup" / folder / "cpu.max").write_text(f"{quota}\n")
     assert usable_cores(tmp_path) == cores
+
+
+_THREADS = """
+import ctypes, sys, threading
+from fanwise.system import keep_one_heap
+told = keep_one_heap()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+places = [libc.malloc(1000)]
+thread = threading.Thread(target=lambda: places.append(libc.malloc(1000)))
+thread.start()
+thread.join()
+print(told, abs(places[0] - places[1]) < 2**26)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks the C library of Linux")
+def test_threads_of_a_process_that_serves_share_one_heap() -> None:
+    """Where the C library has a heap for each thread, none but the first one grows."""
+    told = subprocess.run(
+        [sys.executable, "-c", _THREADS], check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert told in (["True", "True"], ["False", "True"], ["False", "False"])

@@ -218,6 +218,10 @@ async def _no_bus(event: Arrival) -> bool:
     raise RuntimeError(f'the event "{event.name}" can\'t be emitted: there is no store here')
 
 
+async def _no_links(form: bytes) -> Mapping[str, str] | None:
+    raise RuntimeError("no link to a question can be made: there is no store here")
+
+
 class ActionContext(msgspec.Struct, frozen=True):
     """Facts about an attempt, for an action with a parameter annotated with this class.
 
@@ -228,8 +232,9 @@ class ActionContext(msgspec.Struct, frozen=True):
     `await context.sleep(seconds)` waits. When that is over is recorded first, so that an attempt
     that is retried after a crash waits just for the rest. It is for `async def` actions.
 
-    `change_key` makes a change of a key of the store, and `emit` records an event; both are for the
-    core pack.
+    `change_key` makes a change of a key of the store, `emit` records an event, and `new_links`
+    makes links to the question that the attempt is about to ask, or gives None if it has been asked
+    already. All three are for the core pack.
     """
 
     run_id: str
@@ -245,6 +250,7 @@ class ActionContext(msgspec.Struct, frozen=True):
     sleep: Callable[[float], Awaitable[None]]
     change_key: Callable[[KvChange], Awaitable[int]] = _no_store
     emit: Callable[[Arrival], Awaitable[bool]] = _no_bus
+    new_links: Callable[[bytes], Awaitable[Mapping[str, str] | None]] = _no_links
 
     @property
     def traceparent(self) -> str:

@@ -23,6 +23,7 @@ secrets.
     |   |-- QueueFullError      too many runs of the workflow wait already
     |   |-- RunNotDrivenError   no process drives the run
     |   |-- WaitSettledError    a question was answered, or is closed
+    |   |-- NotAskedError       a question isn't for the one who answers it
     |   |-- NothingToRetryError  nothing in the run has failed
     |   `-- SourceChangedError  a file that the run reads further has changed
     |-- KeyConflictError      the key `name` has another version than a change is for
@@ -245,6 +246,12 @@ class WaitSettledError(ConflictError):
     code = "wait-settled"
 
 
+class NotAskedError(ConflictError):
+    """A question of the run isn't for the one who answers it."""
+
+    code = "not-asked"
+
+
 class NothingToRetryError(ConflictError):
     """Nothing in the run has failed, so a retry has nothing to run again."""
 
@@ -359,14 +366,13 @@ class FrozenError(FanwiseError, TypeError):
 
 
 class TemplateSyntaxError(FanwiseError):
-    """A template's text can't be compiled. `line` and `column` count from 1 within the text."""
+    """A template's text can't be compiled. `offset` says where in the text, from 0."""
 
     code = "bad-template"
 
-    def __init__(self, message: str, *, line: int = 1, column: int = 1, hint: str = "") -> None:
+    def __init__(self, message: str, *, offset: int = 0, hint: str = "") -> None:
         super().__init__(message, hint=hint)
-        self.line = line
-        self.column = column
+        self.offset = offset
 
 
 class Excerpt(str):

@@ -436,6 +436,7 @@ def answer(
     by an engine then; another one is resumed, unless a process drives it.
 
     Raises `RunNotFoundError`, `RunOverError`, `WaitNotFoundError` if nothing is asked there,
+    `NotAskedError` for who has started the run, if the question says so,
     `WaitSettledError` if it is answered already or its deadline has come, `ParameterError` for an
     answer that doesn't fit, and `StoreError`.
     """

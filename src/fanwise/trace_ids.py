@@ -6,10 +6,12 @@ before that has ended.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
 
+_read: Final = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}", re.ASCII).fullmatch
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
@@ -37,6 +39,19 @@ def visit_key(run_id: str, path: str, visit: int) -> str:
 def traceparent(run_id: str, key: str) -> str:
     """Return the header by which W3C's Trace Context names the span with a key as the parent."""
     return f"00-{trace_id(run_id):032x}-{span_id(key):016x}-01"
+
+
+def is_traceparent(text: str) -> bool:
+    """Say whether a header names a span, as W3C's Trace Context writes it."""
+    found = _read(text)
+    return found is not None and all(int(part, 16) for part in found.groups()[:2])
+
+
+def parent_ids(traceparent: str) -> tuple[int, int]:
+    """Return the ids of the trace and the span that a valid header names."""
+    found = _read(traceparent)
+    assert found is not None
+    return int(found[1], 16), int(found[2], 16)
 
 
 def _hashed(kind: str, text: str, size: int) -> int:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from msgspec.structs import astuple
 
 from fanwise.cli import main
+from fanwise.model import Role
+from fanwise.server.token_making import new_token_text
+from fanwise.system import SystemProcesses
 from tests.cli.conftest import Fanwise, Told
 from tests.server.served import Served, serving
 
@@ -143,6 +151,18 @@ def both(
         "engines",
         "limits",
         "limits --json",
+        "pause checks-1",
+        "pause later-1",
+        "pause asks-1",
+        "cancel checks-1",
+        "cancel none",
+        "approve checks-1 sure",
+        "answer asks-1 shure approve",
+        "answer asks-1 sure maybe",
+        "answer asks-1 sure approve -p percent=many -p more=1",
+        "answer asks-1 sure approve -p percent",
+        "signal checks-1 paid",
+        "signal asks-1 paid --payload {",
     ],
 )
 def test_a_command_says_the_same_of_a_server(
@@ -165,6 +185,116 @@ def test_a_command_that_needs_the_store_itself_says_so(
     assert told.status == 2
     assert "works on a store itself, and the URL is that of a server" in told.err
     assert told.err.count("\n") == 1
+
+
+@pytest.fixture
+def worked(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of the server, while an engine takes runs of its store."""
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["run"])
+    store = str(served.folder / "runs.db")
+    command = [sys.executable, "-m", "fanwise", "work", "--until-eof", "--store", store]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as engine:
+        try:
+            yield served.origin
+        finally:
+            engine.communicate()
+
+
+def test_a_question_is_answered_and_its_run_resumed_over_a_server(
+    worked: str, served: Served, fanwise: Fanwise
+) -> None:
+    """Fields are read by their types there; an engine drives the run, watched from here."""
+    told = fanwise(
+        "approve", "asks-1", "sure", "-p", "percent=20", "--by", "ada", "--server", worked
+    )
+    assert (told.out, told.err) == (
+        "Run asks-1 has its answer at sure.\n",
+        f"No process drives the run. To go on: fanwise resume asks-1 --server {worked}\n",
+    )
+    assert told.err.endswith(f"fanwise resume asks-1 --server {worked}\n")
+    resumed = fanwise("resume", "asks-1", "--server", worked, "--json")
+    assert (resumed.status, json.loads(resumed.out)["status"]) == (0, "succeeded")
+    (visit,) = served.store.tasks(served.store.run("asks-1").run_no)
+    assert json.loads(visit.output)["answer"] == {"percent": 20}
+    assert json.loads(visit.output)["by"] == "ada"
+    late = fanwise("approve", "asks-1", "sure", "--server", worked)
+    assert late.status == 2
+    assert "run asks-1 is over" in late.err
+
+
+def test_a_run_is_retried_over_a_server(worked: str, fanwise: Fanwise) -> None:
+    """The exit status is that of its end, as if it were driven here."""
+    told = fanwise("retry", "each-1", "--server", worked)
+    assert told.status == 1
+    assert "Run each-1 of each  failed" in told.err
+    assert f"More: fanwise show each-1 --server {worked}" in told.err
+    refused = fanwise("retry", "each-1", "--server", worked, "--grace", "1s")
+    assert (refused.status, refused.err.count("\n")) == (2, 1)
+    assert refused.err.startswith("--grace is for a run that this process drives")
+
+
+def test_a_signal_is_sent_and_a_run_cancelled_over_a_server(
+    worked: str, served: Served, fanwise: Fanwise
+) -> None:
+    """An engine brings a run to its end that nobody drives."""
+    flow = str(served.folder / "asks.yaml")
+    store = str(served.folder / "runs.db")
+    assert fanwise("run", flow, "--run-id", "asks-2", "--no-input", "--store", store).status == 3
+    kept = fanwise("signal", "asks-2", "paid", "--payload", "1", "--server", worked, "--json")
+    assert json.loads(kept.out) == {"run_id": "asks-2", "signal": "paid", "path": None}
+    told = fanwise("cancel", "asks-2", "--server", worked, "--json")
+    assert json.loads(told.out) == {"run_id": "asks-2", "status": "cancelled"}
+    assert fanwise("cancel", "asks-2", "--packs", "p", "--server", worked).status == 2
+
+
+def test_an_engine_that_gives_a_run_back_is_told_with_its_reason(
+    served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line, with the status 2: nothing has happened to the run."""
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["run"])
+    store = served.store
+    engine_no = store.enroll(SystemProcesses().this())
+
+    def decline() -> None:
+        while True:
+            for run_id, lease, _ in map(astuple, store.claim(engine_no, ["default"], 10)):
+                if run_id == "each-1":
+                    store.decline(lease.run_no, "its file has changed.")
+                    store.release(lease.run_no, lease.token)
+                    return
+                store.put_back(lease.run_no, lease.token, "not this one", counts=False)
+            store.await_change(0.1)
+
+    with ThreadPoolExecutor() as threads:
+        declining = threads.submit(decline)
+        told = fanwise("retry", "each-1", "--server", served.origin)
+        declining.result()
+    store.leave(engine_no)
+    assert (told.status, told.out) == (2, "")
+    cause = "an engine has taken run each-1, and given it back: its file has changed."
+    assert told.err.splitlines()[-1] == cause
+
+
+def test_a_token_of_some_workflows_sees_no_run_of_others(
+    served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in a list nor by its id, nor by how that begins."""
+    some = new_token_text(served.store, "some", Role.RUN, workflows=("each",))
+    monkeypatch.setenv("FANWISE_TOKEN", str(some))
+    listed = fanwise("runs", "--json", "--server", served.origin).out.splitlines()
+    assert [json.loads(line)["run_id"] for line in listed] == ["each-1"]
+    for words in (
+        "show checks-1",
+        "show checks",
+        "logs checks-1",
+        "pause later-1",
+        "export asks-1",
+    ):
+        told = fanwise(*words.split(), "--server", served.origin)
+        assert (told.status, told.out) == (2, "")
+        assert "the store has no run" in told.err
+    assert fanwise("asks", "--json", "--server", served.origin).out == ""
+    assert "the token sees some" in fanwise("engines", "--server", served.origin).err
 
 
 def test_a_server_is_named_before_the_command_behind_it_or_in_the_environment(

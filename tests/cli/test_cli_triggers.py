@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fanwise.model import TriggerTurn
+from fanwise.model import FireStatus, NewFire, TriggerTurn
 from fanwise.stores import open_store
 
 FLOW = "on: {a: {schedule: {at: 2199-01-01}}}\ntasks: [{name: x, action: core.noop}]\n"
@@ -331,3 +331,24 @@ def test_a_folder_that_cannot_be_read_is_told(fanwise, write):
     assert listed.err == "load.yaml:2:4  in is gone.\n"
     checked = fanwise("triggers", "--check")
     assert (checked.status, checked.out, checked.err) == (1, "", listed.err)
+
+
+def test_a_trigger_that_is_skipped_over_and_over_is_told(fanwise, write):
+    """As trouble, beside the list and by --check; a trigger that has fired since is not."""
+    write(**{"load.yaml": FILE_FLOW})
+    fires = [
+        NewFire(
+            key=f"k{number}",
+            at=60.0 * number,
+            first=60.0 * number,
+            status=FireStatus.SKIPPED,
+            reason="run a is paused",
+        )
+        for number in range(3)
+    ]
+    with open_store(os.environ["FANWISE_STORE"]) as store:
+        store.take_turns([TriggerTurn(workflow="load", name="dropped", fires=tuple(fires))])
+    said = "It was skipped 3 times in a row since 1970-01-01T00:00:00Z: run a is paused."
+    assert fanwise("triggers").err == f"load.yaml:2:4  {said}\n"
+    assert json.loads(fanwise("triggers", "--json").out)["triggers"][0]["trouble"] == said
+    assert fanwise("triggers", "--check").status == 1

@@ -124,8 +124,8 @@ def test_an_answer_is_checked_and_the_run_goes_on_with_it(fanwise) -> None:
         (("approve", "r", "ask"), ['the parameter "reason" is required']),
         (("approve", "r", "ask", "-p", "percent"), ["-p takes NAME=VALUE"]),
         (
-            ("approve", "r", "ask", "-p", "percent=many", "-p", "reason=x", "-p", "percent=200"),
-            ["a whole number of 100 or less", "a whole number of 100 or less"],
+            ("approve", "r", "ask", "-p", "percent=many", "-p", "reason=x"),
+            ["a whole number of 100 or less"],
         ),
         (("approve", "r", "aks"), ['run r asks nothing at "aks". It asks at "ask".']),
         (("approve", "nobody", "ask"), ['no run "nobody"']),

@@ -133,3 +133,34 @@ def test_the_page_works_below_a_path_behind_a_proxy_that_spoils_streams(
             expect(visitor.find("tbody tr")).to_have_count(1)
             run(tmp_path, "broken.yaml", run_id="second")
             expect(visitor.find("tbody tr", "second")).to_be_visible(timeout=30_000)
+
+
+def test_keys_alone_lead_from_the_sign_in_to_a_retry(browser: Browser, site: Served) -> None:
+    """A reader without a pointer signs in, finds a failed run, and has it run again."""
+    run(site.folder, "broken.yaml", run_id="by-keys", tags=["by-keys"])
+    with visiting(browser, site, None) as visitor:
+        page, keyboard = visitor.page, visitor.page.keyboard
+        page.goto(site.origin)
+        expect(page.locator("#token")).to_be_focused()
+        keyboard.type(site.tokens["run"])
+        keyboard.press("Enter")
+        expect(visitor.find("#store")).to_be_visible()
+        keyboard.press("g")
+        keyboard.press("r")
+        expect(visitor.find("h1", "Runs")).to_be_focused()
+        keyboard.press("/")
+        keyboard.type("status:failed tag:by-keys")
+        keyboard.press("Enter")
+        expect(visitor.find("tbody tr")).to_have_count(1)
+        keyboard.press("j")
+        keyboard.press("Enter")
+        expect(visitor.find("h1", "broken")).to_be_focused()
+        keyboard.press("Tab")
+        expect(visitor.find("button", "Retry").first).to_be_focused()
+        keyboard.press("Enter")
+        expect(page.locator("#confirm")).to_contain_text("runs read again")
+        keyboard.press("Tab")
+        expect(page.locator("#confirm-yes")).to_be_focused()
+        keyboard.press("Enter")
+        expect(page.locator("#said")).to_contain_text("It will run again what failed")
+        expect(visitor.find(".facts div", "Queue")).to_contain_text("since")

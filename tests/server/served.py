@@ -16,6 +16,7 @@ import msgspec
 from fanwise.model import Role
 from fanwise.ports import Clock
 from fanwise.server.app import HttpServer
+from fanwise.server.forwarding import read_networks
 from fanwise.server.opening import parts_of
 from fanwise.server.sites import listen, site_at
 from fanwise.server.token_making import new_token_text
@@ -112,6 +113,7 @@ def serving(
     *,
     port: int = 0,
     public_url: str | None = None,
+    proxies: tuple[str, ...] = (),
     access_log: Any = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Served]:
@@ -121,7 +123,13 @@ def serving(
     with (
         open_serving(settings, folder, ServiceWatcher()) as opened,
         answering(
-            opened, settings, folder, port=port, public_url=public_url, access_log=access_log
+            opened,
+            settings,
+            folder,
+            port=port,
+            public_url=public_url,
+            proxies=proxies,
+            access_log=access_log,
         ) as served,
     ):
         yield served
@@ -135,13 +143,14 @@ def answering(
     *,
     port: int = 0,
     public_url: str | None = None,
+    proxies: tuple[str, ...] = (),
     access_log: Any = None,
     clock: Clock | None = None,
 ) -> Iterator[Served]:
     """A server of a project that is open, which tells the time by a clock."""
     listener = listen("127.0.0.1", port)
     port = listener.getsockname()[1]
-    site = site_at("127.0.0.1", port, public_url)
+    site = site_at("127.0.0.1", port, public_url)._replace(proxies=read_networks(proxies))
     parts = parts_of(opened, settings, site, ServerCounts(), access_log)
     parts = parts._replace(clock=clock or parts.clock)
     tokens = {each.value: str(new_token_text(opened.store, each, each)) for each in Role}

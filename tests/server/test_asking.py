@@ -45,7 +45,7 @@ class Asking:
         self.links = {
             name: url.removeprefix("https://f.example.com")
             for name, url in new_links(
-                store, self.wait, "https://f.example.com/", new_token
+                store, self.run_no, ("ask", 1), form, "https://f.example.com/", new_token
             ).items()
         }
 

@@ -21,6 +21,7 @@ from fanwise.model import Claim, Role, RunRecord
 from fanwise.ports import Observer
 from fanwise.server import project_views
 from fanwise.server.token_making import new_token_text
+from fanwise.telemetry.traces.spans import run_spans
 from fanwise.wiring import open_taking, read_settings
 from tests.server.served import Reply, Served, decoded, serving
 
@@ -40,6 +41,12 @@ name: asks
 tasks: [{name: ask, action: core.ask, input: {prompt: Go on?, options: [approve, reject]}}]
 output: "{{ task.ask.output.choice }}"
 """
+ASKS_SOME = """\
+name: asks_some
+tasks:
+  - {name: a, action: core.ask, needs: [], timeout: 1h, input: {prompt: "?", who: [run]}}
+  - {name: b, action: core.ask, needs: [], timeout: 1h, input: {prompt: "?", not-starter: true}}
+"""
 PACK = """\
 from pathlib import Path
 
@@ -51,6 +58,7 @@ Path(__file__).with_name("imported").touch()
 def served(tmp_path: Path) -> Iterator[Served]:
     (tmp_path / "check.yaml").write_text(FLOW)
     (tmp_path / "asks.yaml").write_text(ASKS)
+    (tmp_path / "asks_some.yaml").write_text(ASKS_SOME)
     (tmp_path / "actions.py").write_text(PACK)
     with serving(tmp_path) as made:
         yield made
@@ -328,3 +336,35 @@ def test_a_token_of_some_workflows_changes_no_others(served: Served) -> None:
     assert start(served, {"workflow": "asks", "like": "a"}, token=token).status == 404
     assert served.ask("/api/v1/runs/a", method="DELETE", token=token).status == 404
     assert start(served, {"workflow": "asks"}, token=token).status == 202
+
+
+def test_a_question_is_for_those_whom_it_names_and_not_for_who_has_started_the_run(
+    served: Served,
+) -> None:
+    """Over HTTP names are those of tokens, whatever name an answer gives beside."""
+    start(served, {"workflow": "asks_some", "run_id": "r"})
+    with working(served):
+        pass
+    path = "/api/v1/runs/r/answers"
+    for body in (
+        {"path": "a"},
+        {"path": "b"},
+        {"path": "a", "by": "run"},
+        {"path": "b", "by": "x"},
+    ):
+        refused = served.post(path, {"choice": "approve", **body})
+        assert (refused.status, refused.code) == (403, "not-asked")
+    for place in ("a", "b"):
+        body = {"path": place, "choice": "approve"}
+        assert served.post(path, body, token="run").status == 200
+
+
+def test_a_run_links_to_the_trace_of_its_request(served: Served) -> None:
+    """By W3C's header; one that names no span is overlooked."""
+    span = f"00-{7:032x}-{9:016x}-01"
+    for run_id, header in (("a", span), ("b", "00-0-0-0"), ("c", f"00-{0:032x}-{9:016x}-01")):
+        asked = {"workflow": "asks", "run_id": run_id}
+        assert start(served, asked, headers={"traceparent": header}).status == 202
+    assert [run_of(served, each).origin.traceparent for each in "abc"] == [span, "", ""]
+    links = [next(run_spans(served.store, run_of(served, each))).links for each in "abc"]
+    assert links == [((7, 9),), (), ()]

@@ -14,7 +14,9 @@ import pytest
 
 import fanwise
 from fanwise.model import Role
+from fanwise.server import events
 from fanwise.server.token_making import new_token_text
+from fanwise.testing.records import a_task, an_item
 from tests.server.served import Served, serving
 
 FLOW = "name: one\ntasks: [{name: a, action: core.echo, input: {value: 1}}]\n"
@@ -123,8 +125,102 @@ def test_a_client_that_goes_away_leaves_nothing(
 
 
 @pytest.mark.parametrize(
-    "query", ["", "topic=", "topic=run:", "topic=x", "&".join(["topic=runs"] * 21)]
+    "query",
+    [
+        *("", "topic=", "topic=run:", "topic=x", "&".join(["topic=runs"] * 21)),
+        *("topic=task:a", "topic=task:/b", "topic=logs:", "topic=logs:a@x", "topic=waits:a"),
+    ],
 )
 def test_a_topic_that_makes_no_sense_is_refused(served: Served, query: str) -> None:
     """Before anything is streamed."""
     assert served.ask(f"/api/v1/events?{query}").code == "bad-request"
+
+
+ITEMS = """\
+name: items
+tasks:
+  - name: each
+    with-items: {range: 4}
+    action: core.shell
+    input: {command: [sh, -c, "echo {{ item }} is seen; exit {{ item % 2 }}"]}
+"""
+
+
+def ran_items(served: Served, run_id: str) -> None:
+    (served.folder / "items.yaml").write_text(ITEMS)
+    store = str(served.folder / "runs.db")
+    fanwise.run(str(served.folder / "items.yaml"), run_id=run_id, store=store)
+
+
+def test_a_stream_tells_of_a_task(served: Served) -> None:
+    """Its counts, its tiles and its kinds of errors; and its run, once that is deleted."""
+    ran_items(served, "r")
+    with streaming(served, "topic=task:r/each") as found:
+        assert next(found)[0] == "hello"
+        told = dict(next(found) for _ in range(3))
+        assert told["task"]["items"] == {"total": 4, "done": 4, "succeeded": 2, "failed": 2}
+        assert (told["task"]["status"], told["task"]["per_s"]) == ("failed", None)
+        assert told["tiles"]["tiles"] == [[0, 2, 2, 0]]
+        assert (told["kinds"]["failed"], told["kinds"]["kinds"][0]["count"]) == (2, 2)
+        served.ask("/api/v1/runs/r", method="DELETE")
+        assert next(found) == ("gone", {"run_id": "r"})
+
+
+def test_a_task_is_told_once_it_starts(served: Served) -> None:
+    """Until then there is nothing to tell of it; of tiles just those that have changed come."""
+    start(served, "r")
+    run = served.store.run("r")
+    assert run is not None
+    with streaming(served, "topic=task:r/a&topic=run:r") as found:
+        assert [next(found)[0], next(found)[0]] == ["hello", "run"]
+        visit = a_task(run.run_no, 1, path="a", has_items=True)
+        items = [an_item(run.run_no, index) for index in (0, 1_000)]
+        served.store.commit([visit, *items])
+        tiles = next(data for kind, data in found if kind == "tiles")
+        assert tiles["tiles"] == [[0, 1, 0, 0], [1, 1, 0, 0]]
+        served.store.commit([an_item(run.run_no, 1_001)])
+        tiles = next(data for kind, data in found if kind == "tiles")
+        assert tiles["tiles"] == [[1, 2, 0, 0]]
+
+
+def test_logs_are_followed_from_a_cursor(served: Served) -> None:
+    """Of a run, a task or an item, each part once."""
+    ran_items(served, "r")
+    with streaming(served, "topic=logs:r") as found:
+        assert next(found)[0] == "hello"
+        logs = [next(found)[1] for _ in range(4)]
+    assert sorted(each["text"] for each in logs) == [f"{n} is seen\n" for n in range(4)]
+    after = f"topic=logs:r/each@{logs[2]['cursor']}&topic=logs:r/each[3]"
+    with streaming(served, after) as found:
+        assert next(found)[0] == "hello"
+        assert [next(found)[1]["path"] for _ in range(2)] == [logs[3]["path"], "each[3]"]
+
+
+def test_open_questions_and_triggers_are_told(served: Served, monkeypatch) -> None:
+    """They change with no run that one could name, so they are looked at from time to time."""
+    monkeypatch.setattr(events, "_LOOK_S", 0.05)
+    with streaming(served, "topic=waits&topic=triggers") as found:
+        assert [next(found)[0], next(found), next(found)] == [
+            "hello",
+            ("waits", {"waits": []}),
+            ("triggers", {"triggers": []}),
+        ]
+        (served.folder / "asks.yaml").write_text(
+            "name: asks\ntasks: [{name: ask, action: core.ask, input: {prompt: Go on?}}]\n"
+        )
+        store = str(served.folder / "runs.db")
+        fanwise.run(str(served.folder / "asks.yaml"), run_id="q", store=store)
+        kind, data = next(found)
+        assert (kind, [each["path"] for each in data["waits"]]) == ("waits", ["ask"])
+
+
+def test_topics_tell_of_no_run_that_is_hidden(served: Served) -> None:
+    """Nor of its tasks, logs and questions."""
+    ran_items(served, "r")
+    token = str(new_token_text(served.store, "other", Role.READ, workflows=["other"]))
+    with streaming(served, "topic=task:r/each&topic=logs:r&topic=waits", token) as found:
+        assert [next(found) for _ in range(4)][1:] == [
+            ("gone", {"run_id": "r"}),
+            ("gone", {"run_id": "r"}),
+            ("waits", {"waits": []}),
+        ]

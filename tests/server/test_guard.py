@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from fanwise.errors import UsageError
+from fanwise.server.forwarding import read_networks
 from fanwise.server.guard import CSP
-from tests.server.served import Served
+from tests.server.served import Served, serving
 
 VERSION = "/api/v1/version"
 
@@ -111,3 +115,36 @@ def test_names_of_proxies_change_nothing(served: Served) -> None:
     assert served.ask(VERSION, headers=forged).status == 200
     reply = served.ask(VERSION, headers={"Host": "evil.example", "X-Forwarded-Host": served.host})
     assert reply.code == "wrong-host"
+
+
+def test_a_trusted_proxy_names_the_client_and_its_host(tmp_path: Path) -> None:
+    """The last address that no trusted proxy has; others may have been sent by the client."""
+    url = "https://fanwise.example.com"
+    proxied = {"X-Forwarded-Host": "fanwise.example.com"}
+    with serving(tmp_path, public_url=url, proxies=("127.0.0.0/8", "10.0.0.7")) as served:
+        for given, address in (
+            ("192.0.2.1", "192.0.2.1"),
+            ("198.51.100.9, 192.0.2.1, 10.0.0.7", "192.0.2.1"),
+            ("192.0.2.1, unknown", "127.0.0.1"),
+            ("", "127.0.0.1"),
+        ):
+            headers = {**proxied, "X-Forwarded-For": given, "Origin": url}
+            ended = served.ask("/api/v1/tokens/none", method="DELETE", headers=headers)
+            assert ended.code == "not-found"
+            assert served.ask("/api/v1/audit?limit=1").json["entries"][0]["address"] == address
+        assert served.ask("/api/v1/me", headers={"X-Forwarded-Host": "evil.example"}).status == 421
+        begun = served.post("/api/v1/session", {"token": served.tokens["read"]}, headers=proxied)
+        assert "Secure" in begun.headers["Set-Cookie"]
+        for _ in range(12):
+            headers = {**proxied, "X-Forwarded-For": "192.0.2.66"}
+            last = served.ask("/api/v1/me", token="wrong", headers=headers)
+        assert last.code == "too-many"
+        other = {**proxied, "X-Forwarded-For": "192.0.2.67"}
+        assert served.ask("/api/v1/me", token="wrong", headers=other).code == "unauthenticated"
+
+
+@pytest.mark.parametrize("text", ["", "proxy", "10.0.0.1/8", "10.0.0.0/99"])
+def test_a_proxy_that_is_none_is_refused(text: str) -> None:
+    """With an example."""
+    with pytest.raises(UsageError, match="takes an address or a network"):
+        read_networks([text])

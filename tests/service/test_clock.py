@@ -7,7 +7,7 @@ import json
 import pytest
 
 from fanwise.errors import StoreError
-from fanwise.model import FireStatus, Status
+from fanwise.model import EndedRun, FireStatus, Status
 from fanwise.testing.ownership_contract import at_once
 from tests.service.world import FLOW, START, World
 
@@ -336,3 +336,103 @@ def test_a_clock_that_stays_ahead_is_believed(world: World) -> None:
     missed, first, *_ = world.fires()
     assert (missed.status, missed.n) == (FireStatus.MISSED, 5 * 8_640 - 1)
     assert first.status is FireStatus.RAN
+
+
+def test_a_trigger_that_is_skipped_over_and_over_is_told(world: World) -> None:
+    """At the third time and at the hundredth, with the run; no more once it fires again."""
+    begin(world)
+    server = world.server()
+    for _ in range(101):
+        world.clock.advance(10)
+        server.look()
+    third, hundredth = world.lines.failures
+    assert third.endswith(
+        "flow.yaml:4:3  It was skipped 3 times in a row since 2027-01-15T08:00:20Z:"
+        " run report-20270115-080010 is pending."
+    )
+    assert "skipped 100 times in a row" in hundredth
+    world.end("report-20270115-080010")
+    world.clock.advance(10)
+    server.look()
+    assert world.fires()[-1].status is FireStatus.RAN
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.RUNNING, Status.PAUSED, Status.WAITING])
+def test_a_run_that_is_not_over_blocks_whatever_it_does(world: World, status: Status) -> None:
+    """Also one that runs and that nobody drives: it was interrupted, and may be resumed."""
+    begin(world)
+    server = world.server()
+    world.clock.advance(10)
+    server.look()
+    world.end("report-20270115-080010", status)
+    world.clock.advance(10)
+    server.look()
+    assert world.fires()[-1].reason == f"run report-20270115-080010 is {status}"
+
+
+def test_a_run_that_is_deleted_blocks_no_more(world: World) -> None:
+    """Its fire stays in the history."""
+    begin(world)
+    server = world.server()
+    world.clock.advance(10)
+    server.look()
+    world.end("report-20270115-080010", Status.PAUSED)
+    run = world.store.run("report-20270115-080010")
+    assert run is not None
+    now = world.clock.now()
+    assert world.store.delete_run(EndedRun(run.run_no, run.id, run.workflow, run.status, now))
+    world.clock.advance(10)
+    server.look()
+    assert [fire.status for fire in world.fires()] == [FireStatus.RAN, FireStatus.RAN]
+
+
+def test_a_trigger_that_is_renamed_is_a_new_one(world: World) -> None:
+    """It counts from now on, beside the run of the former one, which stays as it is."""
+    begin(world)
+    server = world.server()
+    world.clock.advance(10)
+    server.look()
+    world.write(flow_yaml=flow().replace("each:", "often:"))
+    world.clock.advance(35)
+    server.look()
+    assert world.fires("often") == []
+    world.clock.advance(5)
+    server.look()
+    assert [fire.key[-4:-1] for fire in world.fires("often")] == [":50"]
+    assert len(world.fires()) == 1
+    run = world.store.run("report-20270115-080010")
+    assert run is not None
+    assert run.status is Status.PENDING
+
+
+def test_a_machine_that_boots_in_1970_fires_nothing_until_its_clock_is_right(world: World) -> None:
+    """Then what was due is caught up, once."""
+    begin(world, "overlap: allow")
+    world.clock.advance(10)
+    world.server().look()
+    world.clock._start_at = 0.0
+    server = world.server()
+    for _ in range(3):
+        world.clock.advance(10)
+        server.look()
+    assert len(world.fires()) == 1
+    world.clock._start_at = START
+    for _ in range(8):  # what has jumped is doubted for a minute
+        world.clock.advance(10)
+        server.look()
+    keys = [fire.key for fire in world.fires() if fire.status is FireStatus.RAN]
+    assert len(keys) == len(set(keys)) == len(set(world.store.run_ids()))
+    assert keys[-1] == "schedule:2027-01-15T08:02:00Z"
+
+
+def test_a_condition_that_can_not_be_evaluated_is_a_fire_that_failed(world: World) -> None:
+    """Its row says why, and the next one is decided as any."""
+    when = 'when: "{{ trigger.date | int > 0 }}"'
+    world.write(flow_yaml=flow().replace("    parameters:", f"    {when}\n    parameters:"))
+    server = world.server()
+    server.look()
+    for _ in range(2):
+        world.clock.advance(10)
+        server.look()
+    assert [fire.status for fire in world.fires()] == [FireStatus.FAILED] * 2
+    assert "this text can't be read as a number" in world.fires()[0].reason

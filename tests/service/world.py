@@ -82,7 +82,7 @@ class World:
         factory = RunFactory(self.clock, SystemChance(), EnvironmentSecrets({}))
         project = WatchedProject(
             lambda: load_triggers(settings, self.folder),
-            lambda: project_stamp(self.folder),
+            lambda files: project_stamp(self.folder, files),
             self.lines,
         )
         runs = TriggeredRuns(factory, str(self.folder), ())

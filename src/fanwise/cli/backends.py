@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Protocol, TypeGuard, TypeVar
 
 from fanwise.errors import RunNotFoundError, UsageError
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fanwise.model import Limits
     from fanwise.reports.ownership import Runs
     from fanwise.reports.sight import ReportedStore, Sight
+    from fanwise.reports.waits import Answered
+    from fanwise.values import Json
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,6 +45,26 @@ class Backend(Protocol):
 
         It may return in vain.
         """
+
+
+class Control(Backend, Protocol):
+    """A backend whose runs are changed as well."""
+
+    def pause(self, run_id: str) -> None:
+        """Ask the process that drives a run to pause it.
+
+        Raises `RunOverError`, and `RunNotDrivenError` if none does.
+        """
+
+    def answer(
+        self, run_id: str, path: str, choice: str | None, texts: Mapping[str, str], by: str | None
+    ) -> Answered:
+        """Answer a question of a run; see `engine.answers`. `texts` are read by their types."""
+
+    def signal(
+        self, run_id: str, name: str, key: str | None, payload: Json, by: str | None
+    ) -> str | None:
+        """Send a signal to a run, and return the path of the task whose wait it ends."""
 
 
 class StoreBackend:
@@ -88,7 +110,45 @@ class StoreBackend:
         yield wait
 
 
-def is_server(store: str | None) -> bool:
+class StoreControl(StoreBackend):
+    """A store that is open for changes, as a `Control`."""
+
+    def pause(self, run_id: str) -> None:
+        """Ask the process that drives a run to pause it."""
+        from fanwise.reports.lookup import run_by_id
+
+        self._runs.pause(run_by_id(self._store, run_id))
+
+    def answer(
+        self, run_id: str, path: str, choice: str | None, texts: Mapping[str, str], by: str | None
+    ) -> Answered:
+        """Answer a question of a run; without `by`, as the user of this process."""
+        from fanwise.engine.answers import answer_question
+        from fanwise.plan.questions import read_fields
+        from fanwise.reports.lookup import run_by_id
+        from fanwise.reports.waits import answered
+        from fanwise.wiring import this_user
+
+        def read(form: bytes, place: str) -> Mapping[str, Json]:
+            return read_fields(form, texts, place=place)
+
+        run, who = run_by_id(self._store, run_id), by or this_user()
+        return answered(answer_question(self._store, run, path, choice, read, by=who, via="cli"))
+
+    def signal(
+        self, run_id: str, name: str, key: str | None, payload: Json, by: str | None
+    ) -> str | None:
+        """Send a signal to a run; without `by`, as the user of this process."""
+        from fanwise.engine.answers import send_signal
+        from fanwise.reports.lookup import run_by_id
+        from fanwise.wiring import this_user
+
+        run, who = run_by_id(self._store, run_id), by or this_user()
+        wait = send_signal(self._store, run, name, key, payload, by=who)
+        return None if wait is None else wait.path
+
+
+def is_server(store: str | None) -> TypeGuard[str]:
     """Say whether the URL that a command line gives as its store is that of a server."""
     return store is not None and store.startswith(("http://", "https://"))
 
@@ -99,7 +159,7 @@ def open_backend(store: str | None) -> Iterator[Backend]:
 
     Raises `StoreError`, and for a server `UsageError` and `ServerError`.
     """
-    if store is not None and is_server(store):
+    if is_server(store):
         with open_server(store) as server:
             yield server
         return
@@ -108,6 +168,31 @@ def open_backend(store: str | None) -> Iterator[Backend]:
     settings = read_settings(store=store)
     with open_records(settings) as records:
         yield StoreBackend(records, runs_of(records), settings.limits)
+
+
+@contextmanager
+def open_control(store: str | None) -> Iterator[Control]:
+    """The control of a command whose line gives this store, or none; see `open_backend`."""
+    if is_server(store):
+        with open_server(store) as server:
+            yield server
+        return
+    from fanwise.wiring import open_existing, read_settings, runs_of
+
+    settings = read_settings(store=store)
+    with open_existing(settings) as opened:
+        yield StoreControl(opened, runs_of(opened), settings.limits)
+
+
+def refuse_own(given: Mapping[str, object]) -> None:
+    """Raise `UsageError` for options of a run that this process would drive itself."""
+    for option, value in given.items():
+        if value:
+            raise UsageError(
+                f"{option} is for a run that this process drives, and an engine of the server "
+                "will drive it.",
+                hint=f"Leave {option} away.",
+            )
 
 
 def open_server(url: str) -> ServerBackend:

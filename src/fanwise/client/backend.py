@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import msgspec
 
+from fanwise.client.records import SentAnswer, SentSignal
 from fanwise.client.remote import RemoteStore
 from fanwise.client.requests import Requests
 from fanwise.errors import FanwiseError, ServerError
 from fanwise.reports.asking import read_answer, written
 from fanwise.reports.sight import Sight
+from fanwise.reports.waits import Answered
+from fanwise.values import Json
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -76,6 +79,29 @@ class ServerBackend:
             changed.clear()
 
         yield wait
+
+    def pause(self, run_id: str) -> None:
+        """Have a run paused."""
+        self.runs.pause(run_id)
+
+    def answer(
+        self,
+        run_id: str,
+        path: str,
+        choice: str | None,
+        texts: Mapping[str, str],
+        by: str | None,
+    ) -> Answered:
+        """Answer a question of a run; without `by`, as the one who has the token."""
+        body = {"path": path, "choice": choice, "texts": texts, "by": by}
+        return self._requests.post(SentAnswer, "runs", run_id, "answers", body=body).answered()
+
+    def signal(
+        self, run_id: str, name: str, key: str | None, payload: Json, by: str | None
+    ) -> str | None:
+        """Send a signal to a run; without `by`, as the one who has the token."""
+        body = {"name": name, "key": key, "payload": payload, "by": by}
+        return self._requests.post(SentSignal, "runs", run_id, "signals", body=body).path
 
     def __enter__(self) -> ServerBackend:
         return self

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from fanwise.model import INTERRUPTED, ErrorInfo, FailedAttempt, ItemCounts, Status
+from fanwise.reports.waits import Answered
 from fanwise.run_store import Item, Log, RunDetails, RunSummary, TaskVisit
 from fanwise.values import Json, decode
 
@@ -182,6 +183,19 @@ class SentSignal(msgspec.Struct, frozen=True, kw_only=True):
     """The path of the task whose wait a signal has ended."""
 
     path: str | None
+
+
+class SentAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer that counts."""
+
+    path: str
+    by: str
+    at: datetime
+    answer: msgspec.Raw
+
+    def answered(self) -> Answered:
+        """The answer as a store gives it."""
+        return Answered(self.path, self.by, self.at.timestamp(), decode(self.answer))
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):

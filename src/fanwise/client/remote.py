@@ -182,14 +182,24 @@ class RemoteStore:
         """Have a run cancelled: all is cut off, but `finally` runs. Raises `RunOverError`."""
         self._change(run_id, "cancel")
 
-    def retry(self, run_id: str, *, from_task: str | None = None, force: bool = False) -> None:
+    def retry(
+        self,
+        run_id: str,
+        *,
+        from_task: str | None = None,
+        items_of: str | None = None,
+        kind: int | None = None,
+        force: bool = False,
+    ) -> None:
         """Have done again what failed of a run, and what comes after it; the rest is kept.
 
-        With `from_task` it starts at this task, also if that had succeeded, and with `force` files
-        are read further that have changed. Raises `RunNotOverError`, `RunDrivenError` and
+        With `from_task` it starts at this task, also if that had succeeded; with `items_of` a task
+        and a `kind` of errors just those of its failed items run again; with `force` files are read
+        further that have changed. Raises `RunNotOverError`, `RunDrivenError` and
         `NothingToRetryError`.
         """
-        self._change(run_id, "retry", {"from_task": from_task, "force": force})
+        body = {"from_task": from_task, "items_of": items_of, "kind": kind, "force": force}
+        self._change(run_id, "retry", body)
 
     def answer(
         self,

@@ -36,6 +36,8 @@ OVERLAPS: Final = ("skip", "queue", "queue-all", "cancel", "allow")
 NO_SECRET: Final = "none"
 END_STATUSES: Final = ("succeeded", "failed", "cancelled", "interrupted", "ended")
 MOST_PRIORITY: Final = 100
+EXCEPTIONS: Final = ("cron", "file", "holidays")
+"""The kinds of exceptions of a schedule beside dates; the latter two are dates from elsewhere."""
 
 
 def _choice(*words: str) -> Annotations:
@@ -78,21 +80,29 @@ def plain(text: str) -> str:
 
 
 def _exceptions(value: object) -> tuple[tuple[str, str], ...]:
-    """Dates and expressions as pairs, `("date", ...)` or `("cron", ...)`."""
+    """Dates and what stands for several of them as pairs of a kind and a text."""
     listed = value if isinstance(value, list) else [value]
     found: list[tuple[str, str]] = []
     for each in listed:
         if _is_text(each):
             found.append(("date", str(each)))
-        elif isinstance(each, dict) and list(each) == ["cron"] and _is_text(each["cron"]):
-            found.append(("cron", str(each["cron"])))
+        elif isinstance(each, dict) and _is_exception(each):
+            ((kind, text),) = each.items()
+            found.append((kind, str(text)))
         else:
             raise BadValueError(
                 "bad-type",
-                f"takes dates and expressions, not {shown(each)}",
-                hint='Write a list such as [2026-12-25, {cron: "* * * * SAT,SUN"}].',
+                f"takes dates, expressions, files of dates and holidays, not {shown(each)}",
+                hint="Write a list such as [2026-12-25, "
+                '{cron: "* * * * SAT,SUN"}, {file: closed.txt}, {holidays: DE-BY}].',
             )
     return tuple(found)
+
+
+def _is_exception(given: dict[object, object]) -> bool:
+    return len(given) == 1 and all(
+        kind in EXCEPTIONS and _is_text(text) for kind, text in given.items()
+    )
 
 
 def _positive(parse: Callable[[object], float], value: object) -> float:
@@ -147,7 +157,10 @@ class ScheduleDefinition(Keys):
             _exceptions,
             anyOf=[_TEXT, {"type": "object"}, {"type": "array"}],
         ),
-    ] = Field((), description="Local dates without fires: dates, and days as `{cron: EXPRESSION}`.")
+    ] = Field(
+        (),
+        description="Local dates without fires, also as expressions, files and holidays.",
+    )
     jitter: _Duration = Field(
         0.0,
         description="The longest delay of a fire, drawn from its trigger and time; default none.",

@@ -9,9 +9,9 @@ import difflib
 from collections.abc import Mapping
 from typing import Protocol
 
-from fanwise.errors import UsageError, WaitNotFoundError, WaitSettledError
+from fanwise.errors import NotAskedError, UsageError, WaitNotFoundError, WaitSettledError
 from fanwise.model import RunRecord, Signal, Wait, WaitKind, WaitState
-from fanwise.plan.questions import check_answer, read_question
+from fanwise.plan.questions import Question, check_answer, read_question
 from fanwise.ports import Waits
 from fanwise.reports.lookup import require_open
 from fanwise.values import Json, encode, freeze
@@ -37,20 +37,23 @@ def answer_question(
     by: str,
     via: str,
     turn: int | None = None,
+    identity: str | None = None,
 ) -> Wait:
     """Answer the question of the task or item at `path`, and return its wait.
 
-    With a `turn` it is the question of that attempt, and no later one.
+    With a `turn` it is the question of that attempt, and no later one. `by` is the name that the
+    one who answers gives, and `identity` the one that is proven, if one is.
 
-    Raises `WaitNotFoundError` if nothing is asked there, `WaitSettledError` if the question has
-    been answered already or its deadline has come, `ParameterError` for an answer that doesn't
-    fit, and `RunOverError`.
+    Raises `WaitNotFoundError` if nothing is asked there, `NotAskedError` if the question isn't for
+    the one who answers, `WaitSettledError` if it has been answered already or its deadline has
+    come, `ParameterError` for an answer that doesn't fit, and `RunOverError`.
     """
     require_open(run)
     wait = _find_question(waits, run, path, turn)
     place = f"{run.id} {wait.path}"
     question = read_question(wait.form)
     if wait.state is WaitState.OPEN:
+        _require_asked(run, place, question, by, identity)
         answer = check_answer(question, choice, read(wait.form, place), place=place)
         given = encode(answer, where="answer")
         wait = waits.answer_wait(run.run_no, wait.path, wait.turn, given, by=by, via=via)
@@ -59,6 +62,26 @@ def answer_question(
     raise WaitSettledError(
         f"{place}  {settled_words(wait)}.", run_id=run.id, hint=f"See: fanwise show {run.id}"
     )
+
+
+def _require_asked(
+    run: RunRecord, place: str, question: Question, by: str, identity: str | None
+) -> None:
+    """Raise `NotAskedError` for who has started the run, and whose identity isn't asked."""
+    starter = run.origin.starter
+    name = by if identity is None else identity
+    if not (question.may_answer(by, starter) and question.may_answer(name, starter)):
+        raise NotAskedError(
+            f"{place}  the question isn't for {starter}, who has started the run.",
+            run_id=run.id,
+            hint="Somebody else has to answer it.",
+        )
+    if identity is not None and not question.asks(identity, starter):
+        raise NotAskedError(
+            f"{place}  the question is for {' or '.join(question.who)}, and not for {identity}.",
+            run_id=run.id,
+            hint="Answer it with a token, or a link, of one of these names.",
+        )
 
 
 def send_signal(

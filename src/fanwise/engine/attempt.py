@@ -12,7 +12,7 @@ and `restore_call` turns that back. Times are seconds since the epoch, spans are
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -88,6 +88,9 @@ class Surroundings(Protocol):
 
     async def emit(self, event: Arrival) -> bool:
         """Record an event, and return whether it is new."""
+
+    async def new_links(self, ticket: Ticket, form: bytes) -> Mapping[str, str] | None:
+        """Make links to the question that an attempt is about to ask; None if it has been asked."""
 
     def open_log(self, path: Callable[[Ticket], str]) -> AttemptLog:
         """A log of attempts, one after the other; `path` gives the path of each."""
@@ -266,6 +269,7 @@ class VisitCall:
             sleep=around.sleeper(ticket),
             change_key=around.change_key,
             emit=around.emit,
+            new_links=partial(around.new_links, ticket),
         )
 
     def _key(self, ticket: Ticket) -> str:
@@ -408,7 +412,7 @@ def _make_portable(call: VisitCall) -> PortableCall:
             InputText(
                 entry.name,
                 encode(_rendered(call, entry), where=entry.name),
-                (entry.value.place,),
+                entry.value.place,
             )
             for entry in shared
         ),
@@ -451,9 +455,7 @@ def restore_call(
         restore(portable.snapshot, secrets),
         around,
         timeout_s=spec.timeout_s,
-        rendered=[
-            RenderedInput(text.name, decode(text.raw), text.places[0]) for text in spec.shared
-        ],
+        rendered=[RenderedInput(text.name, decode(text.raw), text.place) for text in spec.shared],
     )
 
 

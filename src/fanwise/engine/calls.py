@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from fanwise.bitmap import Bitmap
@@ -11,6 +12,7 @@ from fanwise.context import WorkflowContext
 from fanwise.engine.attempt import VisitCall
 from fanwise.engine.capture import AttemptLog
 from fanwise.engine.keys import change_key
+from fanwise.engine.links import links_beforehand
 from fanwise.engine.masking import Masker
 from fanwise.engine.services import RunServices
 from fanwise.engine.sleeping import Sleeper
@@ -119,6 +121,19 @@ class RunSurroundings:
     async def emit(self, event: Arrival) -> bool:
         """Record an event, and return whether it is new."""
         return await self._run.emitter.emit(event)
+
+    async def new_links(self, ticket: Ticket, form: bytes) -> Mapping[str, str] | None:
+        """Make links to the question that an attempt is about to ask; None if it has been asked."""
+        services, visit = self._run.services, self._visit
+        return await asyncio.to_thread(
+            links_beforehand,
+            services.waits,
+            visit.run_no,
+            (visit.item(ticket.index), ticket.attempt),
+            form,
+            services.public_url,
+            services.randomness.token,
+        )
 
     def open_log(self, path: Callable[[Ticket], str]) -> AttemptLog:
         """A log of attempts, one after the other; `path` gives the path of each."""

@@ -93,7 +93,13 @@ class Engine:
     ) -> None:
         self._store = journal
         self._services = services
-        self._factory = RunFactory(services.clock, services.randomness, secrets, services.arrivals)
+        self._factory = RunFactory(
+            services.clock,
+            services.randomness,
+            secrets,
+            services.arrivals,
+            person=services.person,
+        )
         self._slots = ProcessSlots(services.limits.running)
         self._keeper = LeaseKeeper(
             services.ownership,

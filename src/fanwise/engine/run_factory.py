@@ -60,12 +60,18 @@ class RunFactory:
         randomness: Randomness,
         secrets: Secrets,
         arrivals: Arrivals | None = None,
+        *,
+        person: str = "",
     ) -> None:
-        """Prepare recorded runs as well if there are `arrivals`, which has events of batches."""
+        """Prepare recorded runs as well if there are `arrivals`, which has events of batches.
+
+        New runs are started by `person`.
+        """
         self._clock = clock
         self._randomness = randomness
         self._secrets = secrets
         self._arrivals = arrivals
+        self._person = person
 
     def new(
         self,
@@ -135,7 +141,7 @@ class RunFactory:
             status=Status.PENDING,
             created_at=self._clock.now(),
             tags=_checked_tags(tags),
-            origin=_origin(plan, given),
+            origin=replace(_origin(plan, given), by=self._person),
         )
 
     def recorded(
@@ -164,6 +170,7 @@ class RunFactory:
             most_items=was.most_items,
             trigger=was.trigger,
             events=was.events,
+            by=was.by,
         )
         # Where triggers and servers make runs, actions aren't known.
         is_first = record.started_at is None and not was.actions

@@ -50,7 +50,8 @@ class Services(msgspec.Struct, frozen=True):
     `executors` are found by their names, see `placement`; `executor` is the name of the one for
     tasks that name none, or None to go by the kind of their actions. `resources` is a block around
     each run: its end gives back the things that actions shared, such as pooled connections.
-    `observer` watches all runs.
+    `observer` watches all runs. `person` starts them, and `public_url` is where a server of the
+    store is reached, if there is one.
     """
 
     records: Records
@@ -71,6 +72,8 @@ class Services(msgspec.Struct, frozen=True):
     limits: Limits
     executor: str | None = None
     observer: Observer | None = None
+    person: str = ""
+    public_url: str | None = None
 
 
 class Child(Protocol):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fanwise.errors import AttemptError, AttemptTimeoutError
+from fanwise.errors import ActionError, AttemptError, AttemptTimeoutError
 from fanwise.model import Wait, WaitKind, WaitState
-from fanwise.plan.questions import read_question
+from fanwise.plan.questions import REJECT, read_question
 from fanwise.values import Json, decode
 
 
@@ -12,7 +12,8 @@ def outcome_of(wait: Wait) -> Json | AttemptError:
     """The result of the attempt, or the error that it ends with."""
     if wait.waits_for is WaitKind.SIGNAL:
         return _signal(wait)
-    default = read_question(wait.form).default
+    question = read_question(wait.form)
+    default = question.default
     if wait.state is WaitState.ANSWERED:
         assert wait.answer is not None
         answer = decode(wait.answer)
@@ -20,7 +21,7 @@ def outcome_of(wait: Wait) -> Json | AttemptError:
         answer = default
     else:
         return _overdue(wait, "nobody has answered the question")
-    return {
+    result: Json = {
         "choice": answer["choice"],
         "answer": answer["answer"],
         "by": wait.by,
@@ -28,6 +29,10 @@ def outcome_of(wait: Wait) -> Json | AttemptError:
         "via": wait.via,
         "timed_out": wait.state is WaitState.EXPIRED,
     }
+    if question.reject_fails and answer["choice"] == REJECT:
+        who = "by default" if wait.by is None else f"by {wait.by}"
+        return ActionError(f"rejected {who}", type="Rejected", data=result, retry=False)
+    return result
 
 
 def _signal(wait: Wait) -> Json | AttemptError:

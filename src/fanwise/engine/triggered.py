@@ -46,9 +46,11 @@ class TriggeredRuns:
         parameters: Mapping[str, Json],
         run_id: str | None,
         tags: Collection[str],
+        by: str,
     ) -> RunRecord:
         """Return a run that someone starts by hand. Raises `ParameterError` and `UsageError`."""
-        return self._placed(self._factory.submitted(plan, parameters, run_id, tags))
+        record = self._placed(self._factory.submitted(plan, parameters, run_id, tags))
+        return replace(record, origin=replace(record.origin, by=by))
 
     def make(self, owned: Owned, facts: FrozenDict, at: float) -> tuple[RunRecord, Submission]:
         """Return the run of a fire, named after its time, and its place in the queue.

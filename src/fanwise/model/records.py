@@ -117,7 +117,9 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     that the run is under, `priority` its place among those that wait, and `repeat` the key under
     which it is a repeat of another run. `named_limits` are those that its tasks name. `trigger` has
     the facts of the fire that has made the run, none of them null; without them it has none. Of a
-    fire of a batch `events` is the number of events, which are recorded apart.
+    fire of a batch `events` is the number of events, which are recorded apart. `by` is the person
+    who has started the run, or "" if a trigger has. `traceparent` is the header by which a request
+    that has started the run named its span.
     """
 
     folder: str = ""
@@ -132,6 +134,13 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     named_limits: tuple[NamedLimit, ...] = ()
     trigger: Mapping[str, object] = {}
     events: int | None = None
+    by: str = ""
+    traceparent: str = ""
+
+    @property
+    def starter(self) -> str:
+        """The person who has started the run, also by firing its trigger; "" if nobody has."""
+        return self.by or str(self.trigger.get("by", ""))
 
 
 class RunRecord(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ A file with problems leaves all others as they are.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ from fanwise.definition.project_triggers import TRIGGERS_FILE, ProjectTriggers
 from fanwise.definition.yaml.composer import compose
 from fanwise.errors import DefinitionError, Diagnostic, FanwiseError, Place, UsageError
 from fanwise.model import Limits, NamedLimit
+from fanwise.packs.dates import Dates
 from fanwise.packs.workflows import Workflows, read_file
 from fanwise.plan import Plan
 from fanwise.plan.project_triggers import Owned, apart_triggers, own_triggers, project_problems
@@ -26,7 +27,10 @@ _tasks_line = re.compile(r"^\s*tasks\s*:", re.MULTILINE).search
 
 
 class Project(msgspec.Struct, frozen=True):
-    """The workflows and triggers of a folder, as far as they are right, and what is wrong."""
+    """The workflows and triggers of a folder, as far as they are right, and what is wrong.
+
+    `date_files` are the files of dates that schedules name.
+    """
 
     folder: Path
     plans: tuple[Plan, ...]
@@ -34,6 +38,7 @@ class Project(msgspec.Struct, frozen=True):
     problems: tuple[Diagnostic, ...]
     warnings: tuple[Diagnostic, ...]
     limits: tuple[NamedLimit, ...] = ()
+    date_files: frozenset[Path] = frozenset()
 
 
 def find_folder(start: Path) -> Path:
@@ -54,17 +59,21 @@ def load_project_triggers(start: Path, pack_folders: Sequence[Path], limits: Lim
     plans: list[Plan] = []
     problems: list[Diagnostic] = []
     warnings: list[Diagnostic] = []
+    date_files: set[Path] = set()
+    dates = Dates(folder.absolute(), limits, date_files)
     for file in _workflow_files(folder, definition, limits):
+        # Each by itself, since a file that is wrong also spoils what has named it.
+        workflows = Workflows(
+            pack_folders, limits, import_packs=False, named_limits=definition.limits
+        )
         try:
-            # Each by itself, since a file that is wrong also spoils what has named it.
-            plan = Workflows(
-                pack_folders, limits, import_packs=False, named_limits=definition.limits
-            ).load(file)
+            plan = workflows.load(file)
         except FanwiseError as error:
             problems += _problems_of(error, file)
         else:
             plans.append(plan)
             warnings += plan.warnings
+        date_files |= workflows.date_files
     owned = own_triggers(plans)
     for file, read in _apart(folder, definition, limits):
         try:
@@ -72,7 +81,7 @@ def load_project_triggers(start: Path, pack_folders: Sequence[Path], limits: Lim
         except FanwiseError as error:
             problems += _problems_of(error, file)
         else:
-            apart, its_problems, its_warnings = apart_triggers(found, plans, limits)
+            apart, its_problems, its_warnings = apart_triggers(found, plans, limits, dates.read)
             owned += apart
             problems += its_problems
             warnings += its_warnings
@@ -84,6 +93,7 @@ def load_project_triggers(start: Path, pack_folders: Sequence[Path], limits: Lim
         tuple(problems),
         tuple(warnings),
         definition.limits,
+        frozenset(date_files),
     )
 
 
@@ -103,13 +113,13 @@ def _apart(
         )
 
 
-def project_stamp(start: Path) -> Hashable:
+def project_stamp(start: Path, date_files: Iterable[Path] = ()) -> Hashable:
     """A value that is another one once a file of the project around `start` may have changed.
 
     Files of folders within the project count by what `workflows` named at the moment.
     """
     folder = find_folder(start)
-    files = {folder / PROJECT_FILE, folder / TRIGGERS_FILE}
+    files = {folder / PROJECT_FILE, folder / TRIGGERS_FILE, *date_files}
     for pattern in _patterns(folder):
         files.update(folder.glob(pattern))
     return tuple((str(file), _file_stamp(file)) for file in sorted(files))

@@ -19,6 +19,7 @@ from fanwise.catalog import ActionField, ActionSpec, Runs
 from fanwise.definition import Accepted, ParameterDefinition, WorkflowDefinition, load
 from fanwise.errors import ActionLoadError, InputError, UsageError
 from fanwise.model import Limits, NamedLimit
+from fanwise.packs.dates import Dates
 from fanwise.packs.folders import load_actions
 from fanwise.packs.registry import ActionRegistry
 from fanwise.plan import Plan, compile_plan
@@ -63,6 +64,8 @@ class Workflows:
         self._registries: dict[Path | None, ActionRegistry] = {}
         self._specs: dict[Path, ActionSpec] = {}
         self._plans: dict[Path, Plan] = {}
+        self.date_files: set[Path] = set()
+        """The files of dates that schedules name, also those that can't be read."""
 
     def load(self, file: Path) -> Plan:
         """The plan of a file. Raises `DefinitionError`, `ActionLoadError` and `UsageError`."""
@@ -106,8 +109,14 @@ class Workflows:
         return self._specs[key]
 
     def _compile(self, definition: WorkflowDefinition, file: Path | None) -> Plan:
+        folder = Path.cwd() if file is None else file.absolute().parent
+        dates = Dates(folder, self._limits, self.date_files)
         plan = compile_plan(
-            definition, self.catalog(file), limits=self._limits, named_limits=self._named_limits
+            definition,
+            self.catalog(file),
+            limits=self._limits,
+            named_limits=self._named_limits,
+            read_dates=None if self._texts else dates.read,
         )
         return replace(plan, packs=tuple(str(each.absolute()) for each in self._pack_folders))
 

@@ -10,6 +10,7 @@ from fanwise.plan.model import (
 )
 from fanwise.plan.parameters import (
     bind_parameters,
+    offered,
     read_parameter,
     require_no_secrets,
     require_recordable,
@@ -29,6 +30,7 @@ __all__ = [
     "Value",
     "bind_parameters",
     "compile_plan",
+    "offered",
     "read_parameter",
     "require_no_secrets",
     "require_recordable",

@@ -22,6 +22,7 @@ from fanwise.definition import (
     has_template,
     reader,
 )
+from fanwise.definition.yaml.spots import spots_within
 from fanwise.errors import DefinitionError, Diagnostic, Place, TemplateSyntaxError, UsageError
 from fanwise.expressions import quoted, script_text, template_in
 from fanwise.model import Limits, NamedLimit
@@ -46,6 +47,7 @@ from fanwise.source_kinds import SOURCE_KINDS
 
 if TYPE_CHECKING:
     from fanwise.plan.triggers import PlannedTrigger
+    from fanwise.triggers.written import ReadDates
 
 _UNRESOLVED = ActionSpec(
     name="", function=lambda: None, runs=Runs.ASYNC, fields={}, open_input=True
@@ -59,13 +61,15 @@ def compile_plan(
     *,
     limits: Limits | None = None,
     named_limits: Sequence[NamedLimit] = (),
+    read_dates: ReadDates | None = None,
 ) -> Plan:
     """Make a plan. Raises `DefinitionError` with every problem, in the order of the file.
 
     Without a catalog actions are not looked up, and the plan can be looked at but not run.
-    `named_limits` are those that tasks may name.
+    `named_limits` are those that tasks may name. Schedules get dates from elsewhere by
+    `read_dates`, and without it none.
     """
-    return _Compiler(definition, catalog, limits or Limits(), named_limits).compile()
+    return _Compiler(definition, catalog, limits or Limits(), named_limits, read_dates).compile()
 
 
 class _Compiler:
@@ -75,11 +79,13 @@ class _Compiler:
         catalog: Catalog | None,
         limits: Limits,
         named_limits: Sequence[NamedLimit],
+        read_dates: ReadDates | None,
     ) -> None:
         self._definition = definition
         self._catalog = catalog
         self._limits = limits
         self._named_limits = {limit.name: limit for limit in named_limits}
+        self._read_dates = read_dates
         self._lines = definition.text.splitlines()
         self._with_items = {
             task.name
@@ -134,10 +140,18 @@ class _Compiler:
     def _triggers(self) -> tuple[tuple[PlannedTrigger, ...], Sequence[Diagnostic]]:
         if not self._definition.triggers:
             return (), ()
-        from fanwise.plan.triggers import Triggers  # zones and cron take their time to import
+        # Zones and cron take their time to import.
+        from fanwise.plan.triggers import Triggers
+        from fanwise.triggers.written import no_dates
 
         definition = self._definition
-        triggers = Triggers(definition, definition.name, definition.parameters, self._value)
+        triggers = Triggers(
+            definition,
+            definition.name,
+            definition.parameters,
+            self._value,
+            self._read_dates or no_dates,
+        )
         planned = tuple(
             triggers.compile_one(each, at) for at, each in enumerate(definition.triggers)
         )
@@ -168,7 +182,7 @@ class _Compiler:
             place=self._definition.place(*path, "name"),
             spec=spec or replace(_UNRESOLVED, name=task.action or ""),
             inputs=tuple(
-                self._input(task, spec, name, raw, *path, "input", name)
+                self._input(task, spec, _field_name(task, spec, name), raw, *path, "input", name)
                 for name, raw in task.input.items()
             ),
             settings=self._settings(task, *path),
@@ -222,10 +236,10 @@ class _Compiler:
         place = self._definition.place(*path)
         if found := template_in(raw):
             offset, tag = found
-            before = raw[:offset].split("\n")
+            [place] = self._within(place, raw, [offset])
             self._problems.append(
                 Diagnostic(
-                    self._within(place, len(before), len(before[-1]) + 1),
+                    place,
                     "template-in-script",
                     f'the script of task "{task.name}" has the template {quoted(tag)} in its text, '
                     "so that a value could change what the script does.",
@@ -318,7 +332,11 @@ class _Compiler:
 
     def _value(self, raw: object, *path: str | int) -> Value:
         return compile_value(
-            raw, partial(self._definition.place, *path), self._limits, self._refuse
+            raw,
+            partial(self._definition.place, *path),
+            self._limits,
+            self._refuse,
+            self._within,
         )
 
     def _reads_pages(self, value: Value) -> bool:
@@ -329,20 +347,17 @@ class _Compiler:
         )
 
     def _refuse(self, place: Place, error: TemplateSyntaxError) -> None:
-        """Note a template that can't be compiled, at its own line and column if it tells them."""
-        place = self._within(place, error.line, error.column)
+        """Note a template that can't be compiled."""
         self._problems.append(Diagnostic(place, error.code, error.message, error.hint))
 
-    def _within(self, place: Place, line: int, column: int) -> Place:
-        """The place of a line and column of the text at `place`, where that can be told.
+    def _within(self, place: Place, text: str, offsets: Sequence[int]) -> list[Place]:
+        """The places of offsets, in ascending order, in the text at `place`."""
+        spots = spots_within(self._lines, place[1:], text, offsets)
+        return [Place(place.file, *spot) for spot in spots]
 
-        A text in quotes or without stands as it is on its line, unless it has escapes; one in a
-        block (`|` or `>`) begins on the next line.
-        """
-        text = self._lines[place.line - 1] if place.line <= len(self._lines) else ""
-        first = text[place.column - 1 : place.column]
-        if first and first in "|>":
-            return place._replace(line=place.line + line)
-        if line == 1:
-            return place._replace(column=place.column + column - (first not in "'\""))
-        return place
+
+def _field_name(task: TaskDefinition, spec: ActionSpec | None, name: str) -> str:
+    """The field that an input names, also with hyphens, as the keys of workflows have."""
+    field = name.replace("-", "_")
+    is_field = spec is not None and name not in spec.fields and field in spec.fields
+    return field if is_field and field not in task.input else name

@@ -14,6 +14,7 @@ from fanwise.model import Limits
 from fanwise.plan.model import Plan
 from fanwise.plan.triggers import PlannedTrigger, Triggers
 from fanwise.plan.values import Value, compile_value
+from fanwise.triggers.written import ReadDates, no_dates
 
 
 class Owned(msgspec.Struct, frozen=True):
@@ -29,7 +30,10 @@ def own_triggers(plans: Sequence[Plan]) -> list[Owned]:
 
 
 def apart_triggers(
-    written: ProjectTriggers, plans: Sequence[Plan], limits: Limits
+    written: ProjectTriggers,
+    plans: Sequence[Plan],
+    limits: Limits,
+    read_dates: ReadDates = no_dates,
 ) -> tuple[list[Owned], list[Diagnostic], list[Diagnostic]]:
     """The triggers of a `triggers.yaml`, with the problems and the warnings of that file."""
     by_name = {plan.name: plan for plan in plans}
@@ -50,7 +54,7 @@ def apart_triggers(
                 _unknown(trigger.workflow, written.place("on", at, "workflow"), by_name)
             )
             continue
-        triggers = Triggers(written, plan.name, plan.parameters, compile_at)
+        triggers = Triggers(written, plan.name, plan.parameters, compile_at, read_dates)
         found.append(Owned(plan, triggers.compile_one(trigger, at)))
         problems += triggers.problems
         warnings += triggers.warnings

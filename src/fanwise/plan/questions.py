@@ -17,14 +17,18 @@ from fanwise.errors import DefinitionError, InputError, ParameterError
 from fanwise.plan.parameters import bind_parameters, read_parameter
 from fanwise.values import FrozenDict, Json, encode, freeze
 
+REJECT: Final = "reject"
+"""The option that `approve` and `reject` of the command line take, and that can fail a task."""
+
 _TASKS: Final = [{"name": "ask", "action": "core.ask"}]
 
 
 class Question(msgspec.Struct, frozen=True):
     """A question as it is recorded. `fields` are those of its answer, as the workflow has them.
 
-    `who` names the people who are asked, or nobody in particular. `default` is the answer at the
-    deadline, `{choice, answer}`, or None.
+    `who` names the people who are asked, or nobody in particular; who has started the run isn't
+    asked with `not_starter`. `default` is the answer at the deadline, `{choice, answer}`, or None.
+    With `reject_fails` the option `reject` fails the task.
     """
 
     prompt: str
@@ -32,6 +36,16 @@ class Question(msgspec.Struct, frozen=True):
     fields: Mapping[str, object] = {}
     who: Sequence[str] = ()
     default: Mapping[str, object] | None = None
+    not_starter: bool = False
+    reject_fails: bool = False
+
+    def asks(self, name: str, starter: str) -> bool:
+        """Say whether a person of this name is asked, in a run that `starter` has started."""
+        return self.may_answer(name, starter) and (not self.who or name in self.who)
+
+    def may_answer(self, name: str, starter: str) -> bool:
+        """Say whether a person of this name isn't ruled out as the one who has started the run."""
+        return not self.not_starter or name != starter
 
     def encoded(self) -> bytes:
         """The question as JSON text."""
@@ -72,6 +86,8 @@ def checked_question(question: Question) -> Question:
     """
     if not question.options or len(set(question.options)) < len(question.options):
         raise InputError('input "options" of core.ask takes one text or more, each of them once.')
+    if question.reject_fails and REJECT not in question.options:
+        raise InputError(f'input "reject" of core.ask needs the option "{REJECT}".')
     if question.default is None:
         return question
     given = dict(question.default)
@@ -102,6 +118,22 @@ def check_answer(
         raise ParameterError(f"{place}  the question {what}: {listed}. {hint}".rstrip())
     form = _Form(place, declared_fields(question.fields))
     return FrozenDict(choice=choice, answer=bind_parameters(form, given))
+
+
+def read_fields(form: bytes, texts: Mapping[str, str], *, place: str) -> Mapping[str, Json]:
+    """The values that texts stand for, of fields of an answer to the question that is recorded so.
+
+    Raises `ParameterError`, with a line for each fault.
+    """
+    question, given, problems = read_question(form), {}, []
+    for name, text in texts.items():
+        try:
+            given[name] = read_field(question, name, text, place=place)
+        except ParameterError as error:
+            problems.append(str(error))
+    if problems:
+        raise ParameterError("\n".join(problems))
+    return given
 
 
 def read_field(question: Question, name: str, text: str, *, place: str) -> Json:

@@ -19,7 +19,7 @@ from fanwise.errors import Diagnostic, Place
 from fanwise.plan.values import Value, truth
 from fanwise.triggers.decide import CatchUp, Scheduled
 from fanwise.triggers.overlap import Overlap
-from fanwise.triggers.written import read_schedule, schedule_warnings
+from fanwise.triggers.written import ReadDates, read_schedule, schedule_warnings
 from fanwise.values import FrozenDict, encode
 
 Compile = Callable[..., Value]
@@ -97,6 +97,7 @@ class Triggers:
         workflow: str,
         parameters: Mapping[str, ParameterDefinition],
         compile_value: Compile,
+        read_dates: ReadDates,
     ) -> None:
         self.problems: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
@@ -104,6 +105,7 @@ class Triggers:
         self._workflow = workflow
         self._parameters = parameters
         self._compile = compile_value
+        self._read_dates = read_dates
 
     def compile_one(self, trigger: TriggerDefinition, at: int) -> PlannedTrigger:
         """The trigger that stands at `at` under `on`."""
@@ -162,7 +164,7 @@ class Triggers:
             place = self._places.place(*inside, *part)
             self.problems.append(Diagnostic(place, error.code, text, error.hint))
 
-        schedule = read_schedule(written, refuse)
+        schedule = read_schedule(written, refuse, self._read_dates)
         if schedule is None:
             return None
         for part, message, hint in schedule_warnings(written, schedule, overlap):
@@ -309,14 +311,15 @@ class _Names:
             yield from self._check(value, gathers=False)
 
     def _check(self, value: Value | None, *, gathers: bool) -> Iterator[Diagnostic]:
-        for template in () if value is None else value.templates:
-            place = value.place if value is not None else self._trigger.place
-            for path in sorted(template.references):
+        if value is None:
+            return
+        for template in value.templates:
+            for path, place in sorted(template.references.items()):
                 if fault := self._fault(path, gathers):
-                    yield Diagnostic(place, "misplaced-name", *fault)
-            for name in sorted(template.functions):
+                    yield Diagnostic(place or value.place, "misplaced-name", *fault)
+            for name, place in sorted(template.functions.items()):
                 text = f"{name}() tells how a task ended, and no run has begun here."
-                yield Diagnostic(place, "misplaced-name", text)
+                yield Diagnostic(place or value.place, "misplaced-name", text)
 
     def _fault(self, path: tuple[str, ...], gathers: bool) -> tuple[str, str] | None:
         if path[0] != "trigger":

@@ -70,6 +70,6 @@ class Changes(Protocol):
         """Block until the state of the runs in `seen` is another one; return what it is then.
 
         After `timeout_s` it is returned although it is the same. A run changes with each commit of
-        its records, and when an engine takes it or gives it back, a request is sent to it, or a
-        wait is settled. A run that was deleted has no changes.
+        its records, and when an engine takes it or gives it back, a request is sent to it, an order
+        for it is given or declined, or a wait is settled. A run that was deleted has no changes.
         """

@@ -19,6 +19,7 @@ from fanwise.model import (
     driven_span,
 )
 from fanwise.ports import Mailbox, Ownership, Processes, Queue, Records, is_driven
+from fanwise.reports.lookup import require_open
 
 
 def visit_status(visit: Status, run: str) -> str:
@@ -28,6 +29,10 @@ def visit_status(visit: Status, run: str) -> str:
 
 _OPEN = (Status.PENDING, Status.RUNNING)
 _PAGE_RUNS = 100
+_STANDING = {
+    Status.PAUSED: "is paused already",
+    Status.WAITING: "waits, and no process drives it, so there is nothing to pause",
+}
 
 
 class Driver(NamedTuple):
@@ -98,6 +103,22 @@ class Runs(NamedTuple):
     def send(self, run: RunRecord, kind: RequestKind) -> None:
         """Send a request to the process that drives the run; lost if none does."""
         self.mailbox.send(run.run_no, RunRequest.of(kind, self.processes.this().name))
+
+    def pause(self, run: RunRecord) -> None:
+        """Ask the process that drives a run to pause it.
+
+        Raises `RunOverError`, and `RunNotDrivenError` if none does.
+        """
+        require_open(run)
+        if self.owner(run) is None:
+            self.require_taken(run, f"fanwise cancel {run.id}")
+            was = _STANDING.get(run.status, "was interrupted")
+            raise RunNotDrivenError(
+                f"run {run.id} {was}.",
+                run_id=run.id,
+                hint=f"Resume with: fanwise resume {run.id}",
+            )
+        self.send(run, RequestKind.PAUSE)
 
     def is_open(self, run: RunRecord) -> bool:
         """Say whether the run is pending or running by its record."""

@@ -6,7 +6,7 @@ server calls it for others, by its name in `QUESTIONS`. So both give the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
@@ -46,6 +46,7 @@ from fanwise.reports.ownership import Driver, Filters
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.reports.sight import Sight
 from fanwise.reports.timing import RunTime
+from fanwise.reports.waits import is_asked, is_question
 
 MOST_LISTED: Final = 1_000
 """The most runs, items or logs that one answer has."""
@@ -110,19 +111,29 @@ def listed_runs(
 
 
 class RunState(NamedTuple):
-    """The id of a run, its status to show and by its record, and whether a process drives it."""
+    """The id of a run, its status to show and by its record, and its place in a queue.
+
+    A process drives it if it `is_driven`.
+    """
 
     run_id: str
     status: str
     recorded: Status
     is_driven: bool
+    place: Submission | None
+
+    @property
+    def is_queued(self) -> bool:
+        """Say whether an engine is to take the run."""
+        return self.place is not None and self.place.is_waiting
 
 
 def run_state(sight: Sight, run_id: str) -> RunState:
     """The state of a run, in short."""
     run = sight.find(run_id)
     is_driven = sight.runs.owner(run) is not None
-    return RunState(run.id, sight.runs.status(run), run.status, is_driven)
+    place = sight.runs.submission(run)
+    return RunState(run.id, sight.runs.status(run), run.status, is_driven, place)
 
 
 class FailedItems(NamedTuple):
@@ -309,12 +320,28 @@ def new_log_page(sight: Sight, run_id: str, after: _Index = 0) -> Sequence[LogEn
     return sight.store.new_logs(sight.find(run_id).run_no, after=after)
 
 
-def open_waits(sight: Sight, limit: _WaitLimit) -> Sequence[OpenWait]:
-    """The questions and signals that runs wait for, the oldest first."""
-    if sight.sees is None:
+def open_waits(sight: Sight, limit: _WaitLimit, who: str | None = None) -> Sequence[OpenWait]:
+    """The questions and signals that runs wait for, the oldest first.
+
+    With `who` they are the questions that a person of this name is asked.
+    """
+    if sight.sees is None and who is None:
         return sight.store.waits_open(limit=limit)
     found = sight.store.waits_open(limit=MOST_WAITS)
-    return [each for each in found if sight.sees(each.workflow)][:limit]
+    seen = [each for each in found if sight.sees is None or sight.sees(each.workflow)]
+    return (seen if who is None else _asked_of(sight, who, seen))[:limit]
+
+
+def _asked_of(sight: Sight, who: str, found: Iterable[OpenWait]) -> list[OpenWait]:
+    starters: dict[str, str] = {}
+    asked = []
+    for each in found:
+        if each.run_id not in starters:
+            run = sight.store.run(each.run_id)
+            starters[each.run_id] = "" if run is None else run.origin.starter
+        if is_question(each.wait) and is_asked(each.wait, who, starters[each.run_id]):
+            asked.append(each)
+    return asked
 
 
 def engines(sight: Sight) -> Sequence[EngineRecord]:

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from fanwise.model import Wait, WaitKind
 from fanwise.plan.questions import read_question
+from fanwise.values import Json, decode
+
+
+class Answered(NamedTuple):
+    """An answer that counts: where it was asked, by whom and when it was given, and what it is."""
+
+    path: str
+    by: str | None
+    at: float | None
+    given: Mapping[str, Json]
+
+
+def answered(wait: Wait) -> Answered:
+    """The answer that has settled a wait."""
+    given = {} if wait.answer is None else decode(wait.answer)
+    return Answered(wait.path, wait.by, wait.settled_at, given)
 
 
 def is_question(wait: Wait) -> bool:
@@ -13,10 +30,9 @@ def is_question(wait: Wait) -> bool:
     return wait.waits_for is WaitKind.QUESTION
 
 
-def is_asked(wait: Wait, name: str) -> bool:
-    """Say whether a question is for a person of this name, or for nobody in particular."""
-    who = read_question(wait.form).who
-    return not who or name in who
+def is_asked(wait: Wait, name: str, starter: str) -> bool:
+    """Say whether a question of a run that `starter` has started is for a person of this name."""
+    return read_question(wait.form).asks(name, starter)
 
 
 def what_for(wait: Wait) -> str:

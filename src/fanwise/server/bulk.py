@@ -26,6 +26,7 @@ from fanwise.server.control import (
     retry_run,
 )
 from fanwise.server.finding import find_seen
+from fanwise.server.forwarding import address_of
 from fanwise.server.problems import Problem, Refusal, problem_of
 from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
 from fanwise.server.run_views import BulkChoice, BulkView
@@ -174,7 +175,7 @@ def _note(call: Call, action: str, run_id: str, status: int) -> None:
         action=f"bulk-{action}",
         token_id=call.who.token_id,
         name=call.who.name,
-        address=call.request.remote or "",
+        address=address_of(call.request, call.parts.site),
         target=f"/api/v1/runs/{run_id}",
         status=status,
         request_id=call.request_id,
@@ -211,6 +212,7 @@ ROUTES: Final = (
         role=Role.RUN,
         body=ChosenRuns,
         answer=BulkChoice,
+        refuses=(422,),
         audit="check-bulk",
     ),
     *(
@@ -222,6 +224,7 @@ ROUTES: Final = (
             body=BulkChange,
             answer=BulkView,
             status=202,
+            refuses=(409, 422),
             audit=f"begin-bulk-{handler.__name__}",
         )
         for handler in (pause, resume, cancel, retry, delete)

@@ -124,16 +124,7 @@ def delete(call: Call) -> Answer:
 
 def pause_run(call: Call, run: RunRecord) -> None:
     """Ask for a pause. Raises a `ConflictError`."""
-    runs = call.parts.runs
-    require_open(run)
-    if runs.owner(run) is None:
-        runs.require_taken(run, f"cancel run {run.id}.")
-        raise RunNotDrivenError(
-            f"run {run.id} isn't driven by any engine, so there is nothing to pause.",
-            run_id=run.id,
-            hint="Resume or cancel it.",
-        )
-    runs.send(run, RequestKind.PAUSE)
+    call.parts.runs.pause(run)
 
 
 def cancel_run(call: Call, run: RunRecord) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
+from fanwise.server.forwarding import address_of, origin_of
 from fanwise.server.identity import SESSION_S, Shown
 from fanwise.server.sites import Site
 
@@ -19,7 +20,7 @@ def shown_by(request: web.Request, site: Site, *, takes_ticket: bool = False) ->
     authorization = request.headers.get("Authorization")
     target, _, ticket = request.path_qs.rpartition(f"{TICKET}=")
     return Shown(
-        address=request.remote or "",
+        address=address_of(request, site),
         target=target[:-1],
         bearer=None if authorization is None else authorization.removeprefix(_BEARER),
         cookie=request.cookies.get(_name(request, site)),
@@ -52,4 +53,4 @@ def _name(request: web.Request, site: Site) -> str:
 
 
 def _is_https(request: web.Request, site: Site) -> bool:
-    return site.origins[request.headers["Host"].lower()].startswith("https://")
+    return origin_of(request, site).startswith("https://")

@@ -26,6 +26,7 @@ from fanwise.server import tags
 from fanwise.server.buckets import Buckets
 from fanwise.server.cookies import TICKET, shown_by
 from fanwise.server.forms import field_names, read_body, read_query
+from fanwise.server.forwarding import address_of, hosts_of, origin_of
 from fanwise.server.parts import Parts
 from fanwise.server.problems import PROBLEM_TYPE, Problem, Refusal, problem_of
 from fanwise.server.routes import Answer, Call, Given, Route
@@ -161,8 +162,8 @@ class Guard:
     # Checks
 
     def _require_own_host(self, request: web.Request) -> None:
-        hosts = request.headers.getall("Host", [])
-        if len(hosts) != 1 or hosts[0].lower() not in self._parts.site.origins:
+        hosts = hosts_of(request, self._parts.site)
+        if len(hosts) != 1 or hosts[0] not in self._parts.site.origins:
             raise Refusal(
                 421,
                 "wrong-host",
@@ -178,7 +179,7 @@ class Guard:
         is_link = request.headers.get("Sec-Fetch-Mode") == "navigate" and request.method == "GET"
         if route.is_open and is_link:
             return
-        own = self._parts.site.origins[request.headers["Host"].lower()]
+        own = origin_of(request, self._parts.site)
         origins = request.headers.getall("Origin", [own])
         sites = request.headers.getall("Sec-Fetch-Site", ["none"])
         if origins != [own] or any(site not in _OWN_SITES for site in sites):
@@ -211,7 +212,7 @@ class Guard:
         return who
 
     def _require_rate(self, request: web.Request, route: Route, who: Who | None) -> None:
-        key = f"address {request.remote}" if who is None else who.token_id
+        key = f"address {self._address(request)}" if who is None else who.token_id
         wait_s = self._buckets.take(route.rate, key, self._parts.clock.monotonic())
         if wait_s:
             raise Refusal(
@@ -222,6 +223,9 @@ class Guard:
                 headers={"Retry-After": str(int(wait_s) + 1)},
             )
 
+    def _address(self, request: web.Request) -> str:
+        return address_of(request, self._parts.site)
+
     # Audit
 
     def _entry(
@@ -231,7 +235,7 @@ class Guard:
             action=route.audit,
             token_id=who.token_id,
             name=who.name,
-            address=request.remote or "",
+            address=self._address(request),
             target=request.path,
             status=0,
             fields=fields,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from fanwise.server.app import HttpServer
 from fanwise.server.bulk_changes import Bulks
+from fanwise.server.forwarding import read_networks
 from fanwise.server.identity import SIGN_IN_TICKET_S, Identity
 from fanwise.server.open_streams import OpenStreams
 from fanwise.server.openapi import document
@@ -37,17 +39,20 @@ def open_server(
     public_url: str | None,
     *,
     is_insecure: bool,
+    proxies: Sequence[str] = (),
     counts: ServerCounts,
     access_log: LogLines | None = None,
 ) -> HttpServer:
     """Return a server that listens at an address already.
 
-    Raises `UsageError` for a port that is taken, and for an address that isn't safe.
+    `proxies` are the addresses of those that are trusted. Raises `UsageError` for a port that is
+    taken, and for an address that isn't safe.
     """
+    networks = read_networks(proxies)
     site_at(host, port, public_url, is_insecure=is_insecure)
     listener = listen(host, port)
     bound = listener.getsockname()[1]
-    site = site_at(host, bound, public_url, is_insecure=is_insecure)
+    site = site_at(host, bound, public_url, is_insecure=is_insecure)._replace(proxies=networks)
     serving.store.forget_audit(AUDIT_KEPT_S)
     return HttpServer(parts_of(serving, settings, site, counts, access_log), listener)
 

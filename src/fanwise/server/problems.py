@@ -13,6 +13,7 @@ from fanwise.errors import (
     DefinitionError,
     FanwiseError,
     LimitError,
+    NotAskedError,
     NotFoundError,
     ParameterError,
     SignatureError,
@@ -92,6 +93,7 @@ TITLES: Final[Mapping[int, str]] = {
 _STATUSES: Final[Mapping[type[FanwiseError], int]] = {
     NotFoundError: 404,
     ConflictError: 409,
+    NotAskedError: 403,
     DefinitionError: 422,
     ParameterError: 422,
     ActionLoadError: 422,

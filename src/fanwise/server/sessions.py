@@ -12,6 +12,7 @@ import msgspec
 from fanwise.model import Role, Token
 from fanwise.reports.objects import iso_time
 from fanwise.server.cookies import expired_cookie, session_cookie, shown_by
+from fanwise.server.forwarding import address_of
 from fanwise.server.identity import DOWNLOAD_TICKET_S, sign_in_entry
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
@@ -78,7 +79,7 @@ def sign_in_by_ticket(call: Call) -> Answer:
 
 def _begin(call: Call, action: str, find: Callable[[str], Token]) -> Answer:
     """Begin a session of a token, and note in the audit what has become of it."""
-    address, note = call.request.remote or "", call.parts.store.note_audit
+    address, note = address_of(call.request, call.parts.site), call.parts.store.note_audit
     try:
         token = find(address)
     except Refusal as refusal:
@@ -133,6 +134,7 @@ ROUTES: Final = (
         is_open="It is how one signs in.",
         body=SignIn,
         answer=SessionStarted,
+        refuses=(401,),
     ),
     Route(
         method="POST",
@@ -141,6 +143,7 @@ ROUTES: Final = (
         is_open="It is how one signs in.",
         body=TicketSignIn,
         answer=SessionStarted,
+        refuses=(401,),
     ),
     Route(
         method="DELETE",

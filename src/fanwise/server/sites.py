@@ -11,11 +11,13 @@ import ipaddress
 import os
 import socket
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from fanwise.errors import UsageError
 from fanwise.hosts import is_loopback
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -25,13 +27,15 @@ class Site(NamedTuple):
     """The URL of a server for people, without a slash at its end, and the hosts that it answers to.
 
     `origins` has the origin of its own pages for each value of `Host`. `public_url` is the one that
-    was given, if any, under which others reach it.
+    was given, if any, under which others reach it. Headers of `proxies` say whose requests they
+    pass on.
     """
 
     url: str
     port: int
     origins: Mapping[str, str]
     public_url: str | None = None
+    proxies: tuple[Network, ...] = ()
 
     @property
     def is_https(self) -> bool:

@@ -23,6 +23,7 @@ from fanwise.service.by_hand import (
     manual_turn,
 )
 from fanwise.triggers.local_times import iso_utc
+from fanwise.triggers.skips import with_skips
 from fanwise.triggers.written import read_time
 from fanwise.values import JsonObject, freeze
 from fanwise.wiring import new_token
@@ -150,7 +151,9 @@ def _owned(call: Call) -> Owned:
 
 def _rows(call: Call, triggers: list[Owned]) -> list[JsonObject]:
     now, states = call.parts.store.triggers()
-    known = {(state.workflow, state.name): state for state in states}
+    known = {
+        (state.workflow, state.name): with_skips(state, call.parts.store.fires) for state in states
+    }
     return [each._asdict() for each in trigger_rows(triggers, known, now)]
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from fanwise.engine.answers import answer_question, send_signal
 from fanwise.errors import (
+    NotAskedError,
     ParameterError,
     RunNotFoundError,
     RunOverError,
@@ -17,6 +18,7 @@ from fanwise.errors import (
     WaitSettledError,
 )
 from fanwise.model import Role
+from fanwise.plan.questions import read_fields
 from fanwise.reports.objects import iso_time, wait_object
 from fanwise.server.finding import run_of
 from fanwise.server.project_views import AnsweredView, SignalledView, WaitList
@@ -35,21 +37,27 @@ class WaitsQuery(Fields, frozen=True, kw_only=True):
 class AnswerBody(Fields, frozen=True, kw_only=True):
     """An answer to a question: one of its options, and its fields by name.
 
-    `by` is the one who answers, if it isn't the one who has the token.
+    `texts` are fields that are read by their types, as those of a command line are. `by` is
+    the one who answers, if it isn't the one who has the token.
     """
 
     path: str
     choice: str | None = None
     fields: Mapping[str, object] = {}
+    texts: Mapping[str, str] = {}
     by: str | None = None
 
 
 class SignalBody(Fields, frozen=True, kw_only=True):
-    """A signal: its name, the key that a wait may ask for, and data for the task that waits."""
+    """A signal: its name, the key that a wait may ask for, and data for the task that waits.
+
+    `by` is the sender, if it isn't the one who has the token.
+    """
 
     name: str
     key: str | None = None
     payload: object = None
+    by: str | None = None
 
 
 def list_waits(call: Call) -> Answer:
@@ -68,9 +76,13 @@ def answer(call: Call) -> Answer:
         run,
         body.path,
         body.choice,
-        lambda form, place: freeze(body.fields, where="fields"),
+        lambda form, place: {
+            **freeze(body.fields, where="fields"),
+            **read_fields(form, body.texts, place=place),
+        },
         by=body.by or call.who.name,
         via="api",
+        identity=call.who.name,
     )
     given: JsonObject = {} if wait.answer is None else dict(decode(wait.answer))
     return json_answer(
@@ -88,7 +100,9 @@ def signal(call: Call) -> Answer:
     """Send a signal to a run: it ends the first wait that it fits, or is kept for one to come."""
     body, run = call.body(SignalBody), run_of(call)
     payload = freeze(body.payload, where="payload")
-    wait = send_signal(call.parts.store, run, body.name, body.key, payload, by=call.who.name)
+    wait = send_signal(
+        call.parts.store, run, body.name, body.key, payload, by=body.by or call.who.name
+    )
     return json_answer({"run_id": run.id, "path": None if wait is None else wait.path})
 
 
@@ -113,6 +127,7 @@ ROUTES: Final = (
             RunOverError,
             WaitNotFoundError,
             WaitSettledError,
+            NotAskedError,
             ParameterError,
         ),
         audit="answer",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from fanwise.errors import (
     ParameterError,
@@ -20,9 +21,11 @@ from fanwise.server.buckets import STARTS
 from fanwise.server.problems import Refusal
 from fanwise.server.project_views import CheckedRun, StartedRun, WorkflowDetails, WorkflowList
 from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
+from fanwise.trace_ids import is_traceparent
 from fanwise.values import Json, JsonObject, decode, freeze, thaw
 
 KEY_HEADER: Final = "Idempotency-Key"
+TRACE_HEADER: Final = "traceparent"
 _MOST_KEY: Final = 100
 _TRIES: Final = 100
 
@@ -61,7 +64,8 @@ def check_start(call: Call) -> Answer:
 def start_run(call: Call) -> Answer:
     """Start a run: it waits for an engine, which takes it in a moment.
 
-    With a header `Idempotency-Key` the same request makes it once, however often it is sent.
+    With a header `Idempotency-Key` the same request makes it once, however often it is sent. The
+    run's trace links to the span that a header `traceparent` names.
     """
     body, store = call.body(StartBody), call.parts.store
     once = _once(call)
@@ -112,7 +116,11 @@ def _made(call: Call, body: StartBody) -> RunRecord:
     """The run that is asked for, not recorded. Raises `ParameterError` and `UsageError`."""
     plan = plan_of(call, body.workflow)
     given: dict[str, Json] = {**_like(call, plan, body.like), **_frozen(body.parameters)}
-    return call.parts.make_runs.started(plan, given, body.run_id, body.tags)
+    run = call.parts.make_runs.started(plan, given, body.run_id, body.tags, call.who.name)
+    parent = call.request.headers.get(TRACE_HEADER, "")
+    if not is_traceparent(parent):
+        return run
+    return replace(run, origin=replace(run.origin, traceparent=parent))
 
 
 def _frozen(parameters: Mapping[str, object]) -> Mapping[str, Json]:
@@ -211,6 +219,7 @@ ROUTES: Final = (
         body=StartBody,
         answer=CheckedRun,
         errors=_ERRORS,
+        refuses=(404,),
         audit="check-start",
         rate=STARTS,
     ),
@@ -223,6 +232,7 @@ ROUTES: Final = (
         answer=StartedRun,
         status=202,
         errors=(*_ERRORS, RunExistsError, RunRepeatedError, QueueFullError),
+        refuses=(404,),
         audit="start",
         rate=STARTS,
     ),

@@ -42,6 +42,7 @@ from fanwise.triggers.events import Events, event_of
 from fanwise.triggers.facts import event_facts
 from fanwise.triggers.match import matches
 from fanwise.triggers.overlap import Overlap
+from fanwise.triggers.skips import WHEN_FAILS
 from fanwise.values import FrozenDict, encode
 
 _MOST_SORTED: Final = 2_000
@@ -186,7 +187,7 @@ class _Sorting:
             return ""
         facts = facts_of(self._owned, arrival, self._now)
         if not trigger.admits(facts):
-            raise _UndoneError(FireStatus.SKIPPED, "its `when` doesn't hold")
+            raise _UndoneError(FireStatus.SKIPPED, WHEN_FAILS)
         return trigger.batch_of(facts)
 
 

@@ -15,18 +15,22 @@ from typing import Final, NamedTuple
 import msgspec
 
 from fanwise.errors import RecordRefusedError, RunRepeatedError, StoreError
-from fanwise.model import TriggerState, TriggerTurn
+from fanwise.model import FireStatus, TriggerState, TriggerTurn
 from fanwise.plan.project_triggers import Owned
 from fanwise.ports import Clock, Fires
 from fanwise.service.doubt import ClockDoubt
 from fanwise.service.projects import WatchedProject
 from fanwise.service.turns import Decider
 from fanwise.service.watcher import ServiceWatcher
+from fanwise.triggers.skips import LEAST_SKIPS, latest_skips
 
 _LOOK_S: Final = 1.0
 _FILES_S: Final = 2.0
 _TOGETHER: Final = 100
 """Triggers that are decided in one transaction."""
+
+_SKIPS_TOLD: Final = (LEAST_SKIPS, 100)
+"""The numbers of skips in a row that are told."""
 
 
 class _Due(NamedTuple):
@@ -141,6 +145,7 @@ class TriggerClock:
                     self._watcher.failed(f"{one.owned.trigger.place}  {turn.trouble}")
                 if turn.fires:
                     self._watcher.fired(*one.names, turn.fires, runs)
+                    self._tell_standstill(one, turn)
                 if turn.cursor is None:
                     # A fire that was held has its run now, and what is due comes after it.
                     state = msgspec.structs.replace(one.state, turn=one.state.turn + 1)
@@ -148,6 +153,14 @@ class TriggerClock:
                 elif turn.next_at is not None:
                     yield turn.next_at
             due = again
+
+    def _tell_standstill(self, one: _Due, turn: TriggerTurn) -> None:
+        """Tell of a trigger that is skipped over and over, at two points of that."""
+        if {one.state.last_status, turn.fires[-1].status} != {FireStatus.SKIPPED}:
+            return
+        skips = latest_skips(self._fires.fires(*one.names, most=_SKIPS_TOLD[-1] + 1))
+        if skips is not None and skips.times in _SKIPS_TOLD:
+            self._watcher.failed(f"{one.owned.trigger.place}  {skips.text}")
 
     def _turn(self, one: _Due, now: float) -> TriggerTurn | None:
         """The next turn of a trigger. One that can't be decided harms no other."""

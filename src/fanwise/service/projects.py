@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from fanwise.errors import Diagnostic, FanwiseError
@@ -26,17 +27,22 @@ class ReadProject(Protocol):
     def problems(self) -> Sequence[Diagnostic]:
         """The problems of the others."""
 
+    @property
+    def date_files(self) -> Collection[Path]:
+        """The files of dates that schedules name."""
+
 
 class WatchedProject:
     """The workflows and triggers of a project. One thread at a time reads the files.
 
-    `stamp` changes when a file does, and `load` reads the files, without running any author's code.
+    `stamp` changes when a file does, also one of those that it is given, and `load` reads the
+    files, without running any author's code.
     """
 
     def __init__(
         self,
         load: Callable[[], ReadProject],
-        stamp: Callable[[], Hashable],
+        stamp: Callable[[Collection[Path]], Hashable],
         watcher: ServiceWatcher,
     ) -> None:
         self.plans: Sequence[Plan] = ()
@@ -45,11 +51,12 @@ class WatchedProject:
         self._stamp = stamp
         self._watcher = watcher
         self._seen: Hashable = None
+        self._date_files: Collection[Path] = ()
         self._told: set[str] = set()
 
     def refresh(self) -> None:
         """Read the files if one has changed, and tell what is wrong with them."""
-        if self._stamp() == self._seen:
+        if self._stamp(self._date_files) == self._seen:
             return
         try:
             self.read()
@@ -58,8 +65,11 @@ class WatchedProject:
 
     def read(self) -> None:
         """Read the files. Raises `FanwiseError` for a project that can't be read at all."""
-        self._seen = self._stamp()
+        self._seen = self._stamp(self._date_files)
         project = self._load()
+        if project.date_files != self._date_files:
+            self._date_files = project.date_files
+            self._seen = self._stamp(self._date_files)
         broken = {problem.place.file for problem in project.problems}
         kept = [each for each in self.triggers if each.trigger.place.file in broken]
         self.triggers = list(_each_once([*project.triggers, *kept]))

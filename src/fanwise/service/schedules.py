@@ -20,11 +20,11 @@ class ScheduleTurns:
         self._fires = fires
         self._make_run = make_run
         self._limits = limits
-        self._seen: dict[tuple[str, str], str] = {}
-        """The fingerprints of triggers that were looked at since the start.
+        self._seen: dict[tuple[str, str], Scheduled] = {}
+        """The schedules that were looked at since the start.
 
         Others are decided at once: what the store knows of their next instant may be older than
-        the rules of their time zone.
+        the rules of their time zone, or than the dates of their exceptions.
         """
 
     def begin(self) -> None:
@@ -34,7 +34,7 @@ class ScheduleTurns:
         """Say whether a trigger has to be decided; see `Decider.is_due`."""
         spec = _spec(owned)
         is_new = state.fingerprint != spec.fingerprint
-        if is_new or self._seen.get((state.workflow, state.name)) != spec.fingerprint:
+        if is_new or self._seen.get((state.workflow, state.name)) is not spec:
             return True
         return state.has_held or (state.next_at is not None and state.next_at <= now)
 
@@ -46,7 +46,7 @@ class ScheduleTurns:
         turn = schedule_turn(
             owned, spec, state, now, OpenFires.of(found), self._make_run, self._limits
         )
-        self._seen[state.workflow, state.name] = spec.fingerprint
+        self._seen[state.workflow, state.name] = spec
         return turn
 
 

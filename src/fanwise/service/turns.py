@@ -24,6 +24,7 @@ from fanwise.model import (
 )
 from fanwise.plan.project_triggers import Owned
 from fanwise.triggers.overlap import REPLACED, Admission, OpenRun, Overlap
+from fanwise.triggers.skips import WHEN_FAILS
 from fanwise.values import FrozenDict, decode, encode
 
 
@@ -194,7 +195,7 @@ def refused(fire: NewFire, reason: str) -> NewFire:
 
 
 def _unwanted(fire: NewFire) -> NewFire:
-    reason = "its `when` doesn't hold"
+    reason = WHEN_FAILS
     return msgspec.structs.replace(fire, status=FireStatus.SKIPPED, reason=reason)
 
 

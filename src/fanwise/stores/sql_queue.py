@@ -171,6 +171,7 @@ class SqlQueue:
             writer.execute(ANSWERED, run_no=run.run_no)
             free_slot(writer, run.run_no)
             release(writer, limits)
+            writer.touch(run.run_no)
             writer.announce()
             return True
 
@@ -178,9 +179,12 @@ class SqlQueue:
 
     def decline(self, run_no: int, why: str) -> None:
         """Drop the order for a run; see `Queue.decline`."""
-        self._database.controlling(
-            lambda writer: writer.execute(queue_statements.DECLINE, run_no=run_no, why=why)
-        )
+
+        def drop(writer: Writer) -> None:
+            writer.execute(queue_statements.DECLINE, run_no=run_no, why=why)
+            writer.touch(run_no)
+
+        self._database.controlling(drop)
 
     def end_waiting(self, run: RunRecord, by: str) -> bool:
         """End a run as cancelled that no engine has begun; see `Queue.end_waiting`."""

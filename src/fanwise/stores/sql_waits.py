@@ -6,7 +6,7 @@ that comes while a wait is being opened meets the wait, or is met by it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -19,6 +19,7 @@ from fanwise.model import (
     Signal,
     Wait,
     WaitKind,
+    WaitPlace,
     WaitState,
     WaitToOpen,
 )
@@ -56,21 +57,22 @@ class SqlWaits:
 
     def open_waits(self, run_no: int, token: int, waits: Sequence[WaitToOpen]) -> Sequence[Wait]:
         """Record waits that aren't recorded yet; see `Waits.open_waits`."""
-        values = [checked(from_wait_to_open(run_no, each), self._database.place) for each in waits]
+        values = [checked(from_wait_to_open(each), self._database.place) for each in waits]
 
         def add(writer: Writer) -> list[Wait]:
             ((run_id, _, workflow),) = lock_run(writer, run_no)
             require_tokens(writer, {run_no: token}, self._database.place)
-            opened, asked = [], []
-            for each in values:
-                is_new = writer.change(wait_statements.OPEN, **each) > 0
-                wait = wait_at(writer, run_no, str(each["path"]), int(str(each["turn"])))
-                opened.append(_match(writer, wait))
-                if is_new and wait.waits_for is WaitKind.QUESTION:
-                    asked.append(_asked(run_id, workflow, wait))
-            emit_own(writer, asked)
+            new, found = _open(writer, run_no, values)
+            emit_own(
+                writer,
+                [
+                    _asked(run_id, workflow, each)
+                    for each in new.values()
+                    if each.waits_for is WaitKind.QUESTION
+                ],
+            )
             writer.touch(run_no)
-            return opened
+            return [_match(writer, found[each.place]) for each in waits]
 
         return self._database.controlling(add)
 
@@ -112,9 +114,10 @@ class SqlWaits:
 
         def accept(writer: Writer) -> Wait:
             lock_open_run(writer, run_no)
-            expire(writer, run_no)
-            settle(writer, run_no, path, turn, WaitState.ANSWERED, given)
-            return wait_at(writer, run_no, path, turn)
+            settled = settle(writer, run_no, path, turn, WaitState.ANSWERED, given, in_time=True)
+            if settled is None:
+                expire(writer, run_no)
+            return settled or wait_at(writer, run_no, path, turn)
 
         return self._database.controlling(accept)
 
@@ -187,6 +190,27 @@ class SqlWaits:
             expire(writer, run_no)
 
         self._database.controlling(expire_all)
+
+
+def _open(
+    writer: Writer, run_no: int, waits: Sequence[Mapping[str, SqlValue]]
+) -> tuple[dict[WaitPlace, Wait], dict[WaitPlace, Wait]]:
+    """Open the waits that aren't open or settled; return these, and all of them as they are."""
+    new: dict[WaitPlace, Wait] = {}
+    found: dict[WaitPlace, Wait] = {}
+    for start in range(0, len(waits), wait_statements.MOST_OPENED):
+        some = waits[start : start + wait_statements.MOST_OPENED]
+        given = {f"{name}_{row}": each[name] for row, each in enumerate(some) for name in each}
+        opened = map(
+            to_wait, writer.read(wait_statements.open_some(len(some)), run_no=run_no, **given)
+        )
+        new |= {wait.place: wait for wait in opened}
+        places = {
+            name: value for name, value in given.items() if name.startswith(("path_", "turn_"))
+        }
+        listed = map(to_wait, writer.read(wait_statements.some(len(some)), run_no=run_no, **places))
+        found |= {wait.place: wait for wait in listed}
+    return new, found
 
 
 def _asked(run_id: str, workflow: str, wait: Wait) -> Arrival:

@@ -16,11 +16,10 @@ def names_text(names: Sequence[str]) -> str:
     return msgspec.json.encode(names).decode()
 
 
-def from_wait_to_open(run_no: int, wait: WaitToOpen) -> Mapping[str, SqlValue]:
+def from_wait_to_open(wait: WaitToOpen) -> Mapping[str, SqlValue]:
     """Return the values of a wait that is to be opened."""
     request = wait.request
     return {
-        "run_no": run_no,
         "path": wait.path,
         "turn": wait.turn,
         "waits_for": request.waits_for.value,

@@ -22,7 +22,7 @@ VIA_DEADLINE: Final = "deadline"
 def lock_run(writer: Writer, run_no: int) -> list[Row]:
     """Lock a run with its limit and its place; return its id, status and workflow."""
     lock_keys(writer, limits_of_place(writer, run_no))
-    writer.read(queue_statements.LOCK_SUBMISSION, run_no=run_no)
+    writer.execute(queue_statements.LOCK_SUBMISSION, run_no=run_no)
     return writer.read(wait_statements.LOCK_RUN, run_no=run_no)
 
 
@@ -52,8 +52,8 @@ def settle_by_signal(writer: Writer, wait: Wait, signal: Signal, via: str) -> Wa
         "answered_by": signal.by,
         "via": via,
     }
-    settle(writer, wait.run_no, wait.path, wait.turn, WaitState.ANSWERED, given)
-    return wait_at(writer, wait.run_no, wait.path, wait.turn)
+    settled = settle(writer, wait.run_no, wait.path, wait.turn, WaitState.ANSWERED, given)
+    return settled or wait_at(writer, wait.run_no, wait.path, wait.turn)
 
 
 def expire(writer: Writer, run_no: int) -> None:
@@ -70,13 +70,22 @@ def settle(
     turn: int,
     state: WaitState,
     given: Mapping[str, SqlValue],
-) -> None:
-    """Settle an open wait of a locked run, and wake the run; do nothing to any other wait."""
-    if writer.change(
-        wait_statements.SETTLE, run_no=run_no, path=path, turn=turn, state=state.value, **given
-    ):
+    *,
+    in_time: bool = False,
+) -> Wait | None:
+    """Settle an open wait of a locked run, wake the run, and return the wait.
+
+    Any other wait stays as it is, and so does one whose deadline has come if it is to be settled
+    `in_time`: None then.
+    """
+    statement = wait_statements.SETTLE_IN_TIME if in_time else wait_statements.SETTLE
+    values = {"run_no": run_no, "path": path, "turn": turn, "state": state.value, **given}
+    for *row, status in writer.read(statement, **values):
         writer.touch(run_no)
-        wake(writer, run_no)
+        if status == Status.WAITING.value:
+            wake(writer, run_no)
+        return to_wait(tuple(row))
+    return None
 
 
 def wake(writer: Writer, run_no: int) -> None:

@@ -5,6 +5,7 @@ Transactions that change a wait lock its run first, then the run's place in its 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from fanwise.model import WAKE_PATH, Status, WaitKind, WaitState
@@ -12,24 +13,51 @@ from fanwise.stores.database import Insert, Statement
 from fanwise.stores.schema import links, signals, waits
 
 _COLUMNS: Final = ", ".join(f"waits.{name}" for name in waits.columns)
+_RETURNED: Final = ", ".join(waits.columns)
 _FINAL: Final = ", ".join(f"'{each.value}'" for each in Status if each.is_final)
 _OPEN: Final = f"waits.state = '{WaitState.OPEN.value}'"
+# An open wait that is found by its key: in these words PostgreSQL doesn't know its index of open
+# waits, through all of which it may walk otherwise.
+_STILL_OPEN: Final = f"coalesce(waits.state, '') = '{WaitState.OPEN.value}'"
 _DUE: Final = f"{_OPEN} AND waits.deadline IS NOT NULL AND waits.deadline <= fanwise_now()"
 _AT: Final = "waits.run_no = :run_no AND waits.path = :path"
 
 LOCK_RUN: Final = "SELECT id, status, workflow FROM runs WHERE run_no = :run_no FOR UPDATE"
 
+MOST_OPENED: Final = 100
+"""The number of waits that one statement opens at most."""
+
+_GIVEN: Final = ("path", "turn", "waits_for", "names", "match_key", "takes_earlier", "form")
+
+
 # A wait that was closed is opened again, since its task starts once more after a retry.
-OPEN: Final = (
-    "INSERT INTO waits (run_no, path, turn, waits_for, names, match_key, takes_earlier, state,"
-    " opened_at, deadline, form) VALUES (:run_no, :path, :turn, :waits_for, :names, :match_key,"
-    f" :takes_earlier, '{WaitState.OPEN.value}', fanwise_now(), fanwise_now() + :timeout_s, :form)"
-    " ON CONFLICT (run_no, path, turn) DO UPDATE SET waits_for = excluded.waits_for,"
-    " names = excluded.names, match_key = excluded.match_key,"
-    " takes_earlier = excluded.takes_earlier, state = excluded.state,"
-    " opened_at = excluded.opened_at, deadline = excluded.deadline, form = excluded.form"
-    f" WHERE waits.state = '{WaitState.CLOSED.value}'"
-)
+@lru_cache(maxsize=MOST_OPENED)
+def open_some(rows: int) -> Statement:
+    """Open waits at `path_0`, `turn_0` and so on that aren't open or settled; the new ones."""
+    values = ", ".join(
+        f"(:run_no, '{WaitState.OPEN.value}', fanwise_now(), fanwise_now() + :timeout_s_{row},"
+        f" {', '.join(f':{column}_{row}' for column in _GIVEN)})"
+        for row in range(rows)
+    )
+    return (
+        f"INSERT INTO waits (run_no, state, opened_at, deadline, {', '.join(_GIVEN)})"
+        f" VALUES {values} ON CONFLICT (run_no, path, turn) DO UPDATE SET"
+        " waits_for = excluded.waits_for, names = excluded.names, match_key = excluded.match_key,"
+        " takes_earlier = excluded.takes_earlier, state = excluded.state,"
+        " opened_at = excluded.opened_at, deadline = excluded.deadline, form = excluded.form"
+        f" WHERE waits.state = '{WaitState.CLOSED.value}' RETURNING {_RETURNED}"
+    )
+
+
+@lru_cache(maxsize=MOST_OPENED)
+def some(rows: int) -> Statement:
+    """The waits at `path_0`, `turn_0` and so on."""
+    places = ", ".join(f"(:path_{row}, :turn_{row})" for row in range(rows))
+    return (
+        f"SELECT {_COLUMNS} FROM waits WHERE run_no = :run_no AND (path, turn) IN (VALUES {places})"
+    )
+
+
 # A run sleeps until one time, over and over. The number that the wait was settled with before
 # stays until the next one, so that numbers never go back.
 DOZE: Final = (
@@ -77,17 +105,21 @@ ALL_OPEN: Final = OPEN_ONES + _OLDEST
 OPEN_OF_RUN: Final = f"{OPEN_ONES} AND waits.run_no = :run_no{_OLDEST}"
 OF_RUN: Final = f"SELECT {_COLUMNS} FROM waits WHERE run_no = :run_no ORDER BY path, turn"
 
-# The one way in which a wait is settled.
-SETTLE: Final = (
+# The one way in which a wait is settled: if it is open, it is returned with its run's status.
+_SETTLE: Final = (
     "UPDATE waits SET state = :state, answer = :answer, answered_by = :answered_by, via = :via,"
     " settled_at = fanwise_now(), settled_no = 1 + (SELECT coalesce(max(others.settled_no), 0)"
     " FROM waits AS others WHERE others.run_no = :run_no AND others.settled_no IS NOT NULL)"
-    f" WHERE run_no = :run_no AND path = :path AND turn = :turn AND {_OPEN}"
+    f" WHERE run_no = :run_no AND path = :path AND turn = :turn AND {_STILL_OPEN}"
 )
+_SETTLED: Final = (
+    f" RETURNING {_RETURNED}, (SELECT status FROM runs WHERE runs.run_no = waits.run_no)"
+)
+SETTLE: Final = _SETTLE + _SETTLED
+SETTLE_IN_TIME: Final = f"{_SETTLE} AND (deadline IS NULL OR deadline > fanwise_now()){_SETTLED}"
 
 _CLOSE: Final = (
-    f"UPDATE waits SET state = '{WaitState.CLOSED.value}'"
-    f" WHERE run_no = :run_no AND state = '{WaitState.OPEN.value}'"
+    f"UPDATE waits SET state = '{WaitState.CLOSED.value}' WHERE run_no = :run_no AND {_STILL_OPEN}"
 )
 CLOSE: Final = f"{_CLOSE} AND path = :path"
 CLOSE_WITHIN: Final = f"{_CLOSE} AND path >= :first AND path < :last"

@@ -19,11 +19,14 @@ from fanwise.model import (
     Discard,
     ErrorKind,
     ItemOutcome,
+    OrderKind,
     Record,
     RecordedItems,
     RequestKind,
+    RunOrder,
     RunRequest,
     Status,
+    Submission,
     Tile,
     VisitProgress,
     VisitRecord,
@@ -280,7 +283,7 @@ class TilesContract:
             assert store.heads([one, two]).runs == {one: number, two: 0}
 
     def test_what_others_do_with_a_run_moves_its_head(self, store: Store) -> None:
-        """An engine takes it, is asked for something, and gives it back; then it is deleted."""
+        """It is taken, asked for something, given back, ordered and declined; then deleted."""
         run_no = store.create_run(a_run(status=Status.FAILED))
         engine_no = store.enroll(an_owner())
         seen = [store.heads([run_no])]
@@ -290,6 +293,13 @@ class TilesContract:
         store.send(run_no, RunRequest.of(RequestKind.PAUSE, "ada"))
         seen.append(store.heads([run_no]))
         store.release(run_no, lease.token)
+        seen.append(store.heads([run_no]))
+        run = store.run("run-1")
+        assert run is not None
+        order = RunOrder(kind=OrderKind.RETRY, by="ada")
+        assert store.order(run, order, Submission(), after=lease.token)
+        seen.append(store.heads([run_no]))
+        store.decline(run_no, "its file has changed")
         seen.append(store.heads([run_no]))
         assert store.delete_run(next(iter(store.ended_runs())))
         seen.append(store.heads([run_no]))

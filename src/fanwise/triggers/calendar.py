@@ -40,7 +40,8 @@ class Calendar:
         self.schedule = schedule
         self.zone = find_zone(schedule.timezone)
         self._crons = [cron(text) for text in schedule.cron]
-        self._except_dates = frozenset(map(date.fromisoformat, schedule.except_dates))
+        dates = (*schedule.except_dates, *schedule.except_listed)
+        self._except_dates = frozenset(map(date.fromisoformat, dates))
         self._except_days = [cron(text) for text in schedule.except_days]
         low, high = self._bounds(-inf, inf)
         self._at = [

@@ -61,7 +61,9 @@ class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
 
 @lru_cache(maxsize=16_384)  # a clock asks for that of each trigger each second
 def _fingerprint(spec: Scheduled) -> str:
-    settings = {**_changed(spec), "schedule": _changed(spec.schedule)}
+    schedule = _changed(spec.schedule)
+    schedule.pop("except_listed", None)
+    settings = {**_changed(spec), "schedule": schedule}
     encoded = msgspec.json.encode(settings, order="sorted")
     return hashlib.sha256(encoded).hexdigest()[:16]
 

@@ -11,8 +11,9 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     `cron` has expressions, whose union it is. `every_s` ticks from 1970-01-01T00:00Z on, plus
     `offset_s`. `at` has instants, sorted, each once. `start` is the first instant that counts, and
     `until` the first that doesn't. There are no fires on the local dates of `except_dates`
-    (`2026-12-25`) and `except_days`, which are cron expressions of whole days. Up to `jitter_s` is
-    added to each nominal time. Instants are seconds since 1970.
+    (`2026-12-25`) and `except_days`, which are cron expressions of whole days, nor on those of
+    `except_listed`, which stand elsewhere and may change: a schedule stays the same then. Up to
+    `jitter_s` is added to each nominal time. Instants are seconds since 1970.
     """
 
     cron: tuple[str, ...] = ()
@@ -24,4 +25,5 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
     except_dates: tuple[str, ...] = ()
     except_days: tuple[str, ...] = ()
+    except_listed: tuple[str, ...] = ()
     jitter_s: float = 0.0

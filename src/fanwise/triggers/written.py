@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from functools import partial
 from typing import Final, TypeVar
@@ -19,6 +19,9 @@ Path = tuple[str | int, ...]
 Refuse = Callable[[Path, BadValueError], None]
 """Takes a problem with the part of the schedule at a path."""
 
+ReadDates = Callable[[str, str], Iterable[str]]
+"""Gives the dates of a `file` or of the `holidays` of a text. Raises `BadValueError`."""
+
 _T = TypeVar("_T")
 _DAY_S: Final = 86_400
 _SOME_TIME: Final = 1_767_225_600  # 2026-01-01
@@ -28,7 +31,14 @@ _time = re.compile(
 ).fullmatch
 
 
-def read_schedule(written: ScheduleDefinition, refuse: Refuse) -> Schedule | None:
+def no_dates(_kind: str, _text: str) -> Iterable[str]:
+    """Give no dates from elsewhere, where nothing fires."""
+    return ()
+
+
+def read_schedule(
+    written: ScheduleDefinition, refuse: Refuse, read_dates: ReadDates = no_dates
+) -> Schedule | None:
     """The schedule, or None if anything of it has been refused."""
     problems = 0
 
@@ -49,12 +59,15 @@ def read_schedule(written: ScheduleDefinition, refuse: Refuse) -> Schedule | Non
         read(("at", number), partial(read_time, text, zone))
         for number, text in enumerate(written.at or ())
     ]
-    dates, days = [], []
+    dates, days, listed = [], [], set[str]()
     for number, (kind, text) in enumerate(written.except_):
         if kind == "date":
-            dates.append(read(("except", number), partial(_date, text)))
-        else:
+            dates.append(read(("except", number), partial(read_date, text)))
+        elif kind == "cron":
             days.append(read(("except", number), partial(_whole_days, text)))
+        else:
+            found = read(("except", number), partial(read_dates, kind, text))
+            listed.update(found or ())
     start, until = (
         None if text is None else read((key,), partial(read_time, text, zone))
         for key, text in (("from", written.from_), ("until", written.until))
@@ -73,6 +86,7 @@ def read_schedule(written: ScheduleDefinition, refuse: Refuse) -> Schedule | Non
         until=until,
         except_dates=tuple(sorted(each for each in dates if each)),
         except_days=tuple(each for each in days if each),
+        except_listed=tuple(sorted(listed)),
         jitter_s=written.jitter,
     )
     if calendar_of(schedule).next_after(_early(schedule)) is None:
@@ -140,7 +154,8 @@ def _early(schedule: Schedule) -> float:
     return _SOME_TIME if schedule.until is None else schedule.until - HORIZON_S
 
 
-def _date(text: str) -> str:
+def read_date(text: str) -> str:
+    """The date of a text such as `2026-12-25`, in this form. Raises `BadValueError`."""
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:

@@ -11,7 +11,14 @@ from fanwise.wiring.engines import (
     open_taking,
     submit_run,
 )
-from fanwise.wiring.machine import new_token, secret_of, system_clock, this_user, worker_environment
+from fanwise.wiring.machine import (
+    keep_one_heap,
+    new_token,
+    secret_of,
+    system_clock,
+    this_user,
+    worker_environment,
+)
 from fanwise.wiring.plans import (
     Actions,
     RecordedPlans,
@@ -56,6 +63,7 @@ __all__ = [
     "changed_files",
     "check_store",
     "detached",
+    "keep_one_heap",
     "load_catalog",
     "load_plan",
     "load_recorded",

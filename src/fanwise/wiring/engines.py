@@ -130,7 +130,7 @@ def _services(
     from fanwise.actions.resources import resources
     from fanwise.engine import LOCAL, Services
     from fanwise.executors.local import LocalExecutor
-    from fanwise.system import SystemChance, SystemClock, SystemProcesses
+    from fanwise.system import SystemChance, SystemClock, SystemProcesses, user_name
 
     clock = clock or SystemClock()
     return Services(
@@ -152,6 +152,8 @@ def _services(
         limits=settings.limits,
         executor=settings.executor,
         observer=observer,
+        person=user_name(),
+        public_url=settings.public_url,
     )
 
 
@@ -205,9 +207,10 @@ def submit_run(
     from fanwise.engine.run_factory import RunFactory, checked_submission
     from fanwise.model import Submission
     from fanwise.stores import open_store
-    from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock
+    from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock, user_name
 
-    factory = RunFactory(SystemClock(), SystemChance(), EnvironmentSecrets(settings.environment))
+    secrets = EnvironmentSecrets(settings.environment)
+    factory = RunFactory(SystemClock(), SystemChance(), secrets, person=user_name())
     checked_submission(Submission(queue, priority or 0, once))
     record = factory.submitted(plan, parameters, run_id, tags)
     place = Submission(

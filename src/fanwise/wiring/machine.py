@@ -18,6 +18,13 @@ def system_clock() -> Clock:
     return SystemClock()
 
 
+def keep_one_heap() -> None:
+    """Let the threads of a process that serves share one heap, which keeps its memory small."""
+    from fanwise.system import keep_one_heap as keep
+
+    keep()
+
+
 def this_user() -> str:
     """The name of the user that this process runs as."""
     from fanwise.system import user_name

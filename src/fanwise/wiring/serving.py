@@ -51,7 +51,7 @@ def open_serving(settings: Settings, folder: Path, watcher: ServiceWatcher) -> I
         runs.limits = project.limits
         return project
 
-    project = WatchedProject(load, lambda: project_stamp(folder), watcher)
+    project = WatchedProject(load, lambda files: project_stamp(folder, files), watcher)
     project.read()
     with open_store(settings.store) as store:
         now = SystemClock()

@@ -81,9 +81,12 @@ def upgrade_store(settings: Settings, *, keep_copy: bool = True) -> Upgrade:
 
 def trigger_states(settings: Settings) -> Mapping[tuple[str, str], TriggerState]:
     """The triggers that the store knows by workflow and name; none if there is no store."""
+    from fanwise.triggers.skips import with_skips
+
     try:
         with open_records(settings) as records:
             _, found = records.triggers()
+            states = [with_skips(state, records.fires) for state in found]
     except NoStoreError:
         return {}
-    return {(state.workflow, state.name): state for state in found}
+    return {(state.workflow, state.name): state for state in states}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -80,6 +80,10 @@ class LinkSurroundings:
     async def emit(self, event: Arrival) -> bool:
         """Refuse, in the same way."""
         raise WorkerRefusedError(f'the event "{event.name}" can\'t be emitted from a worker.')
+
+    async def new_links(self, ticket: Ticket, form: bytes) -> Mapping[str, str] | None:
+        """Refuse, in the same way."""
+        raise WorkerRefusedError("no question can be asked from a worker.")
 
     def slept(self, sleep_no: int) -> None:
         """Wake the attempt whose sleep is over."""

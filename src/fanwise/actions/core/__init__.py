@@ -4,6 +4,7 @@ A pack like any other, found by its entry point. Each action has a file of its o
 heavy to import, since validating a workflow imports all of it.
 """
 
+from fanwise.actions.core.ask import ask
 from fanwise.actions.core.basic import do_nothing, give_back, give_up, wait
 from fanwise.actions.core.email import send_message
 from fanwise.actions.core.emit import emit
@@ -11,7 +12,7 @@ from fanwise.actions.core.http import send_request
 from fanwise.actions.core.keys import delete_key, set_key
 from fanwise.actions.core.read_file import read
 from fanwise.actions.core.shell import run_command
-from fanwise.actions.core.waits import ask, wait_for_signal
+from fanwise.actions.core.waits import wait_for_signal
 from fanwise.actions.core.write_file import write
 from fanwise.actions.core.write_rows import write_csv, write_jsonl
 

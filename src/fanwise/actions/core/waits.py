@@ -1,61 +1,16 @@
-"""`core.ask` and `core.wait`: a question, and a wait for a signal.
+"""`core.wait`: a wait for a signal or an event.
 
-Neither waits itself: an attempt ends with the wait that it asks for, and the engine parks it.
+It doesn't wait itself: an attempt ends with the wait that it asks for, and the engine parks it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Literal
 
-from fanwise.actions.decorator import FIELDS, action
+from fanwise.actions.decorator import action
 from fanwise.catalog import Parked
 from fanwise.errors import InputError
 from fanwise.model import WaitKind, WaitRequest
-
-
-@action("core.ask")
-async def ask(
-    prompt: str,
-    options: list[str] | None = None,
-    answer: Annotated[Mapping[str, object] | None, FIELDS] = None,
-    who: str | list[str] | None = None,
-    default: dict[str, object] | None = None,
-) -> None:
-    """Ask a question, and wait for its answer without a slot and without a process.
-
-    The task's `timeout` is the deadline of the answer. People answer with `fanwise answer`,
-    programs with `fanwise.answer`.
-
-    Input:
-      prompt   the question
-      options  the choices; default [approve, reject]
-      answer   the fields that an answer has beside its choice, declared as `parameters` are
-      who      a name, or a list of them, of those who are asked; `fanwise asks --mine` goes by it
-      default  the answer at the deadline, {choice: ..., answer: {...}}; without it the task fails
-    Result: {choice, answer, by, at, via, timed_out}
-      choice     one of the options
-      answer     a map of the fields
-      by         who has answered; null at the deadline
-      at         when, in seconds since the epoch
-      via        terminal, cli, python, api, link, or deadline
-      timed_out  whether it is the default
-    Errors:
-      InputError  there are no options, the fields are wrong, or the default is no answer
-      Timeout     nobody has answered before the deadline
-      LimitError  more waits are open in the run than limits.waiting
-    """
-    from fanwise.plan.questions import Question, checked_question
-
-    question = Question(
-        prompt=prompt,
-        options=["approve", "reject"] if options is None else options,
-        fields=answer or {},
-        who=[who] if isinstance(who, str) else who or [],
-        default=default,
-    )
-    form = checked_question(question).encoded()
-    raise Parked(WaitRequest(waits_for=WaitKind.QUESTION, form=form))
 
 
 @action("core.wait")

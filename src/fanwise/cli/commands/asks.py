@@ -14,8 +14,8 @@ from fanwise.reports.plain import clean
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fanwise.model import OpenWait, RunRecord, Wait
-    from fanwise.ports import Records
+    from fanwise.cli.backends import Control
+    from fanwise.model import OpenWait
     from fanwise.values import Json
     from fanwise.wiring import Settings
 
@@ -35,9 +35,7 @@ _Limit = Annotated[
 
 
 def asks(
-    mine: Annotated[
-        bool, typer.Option("--mine", help="Only questions that ask nobody else by name.")
-    ] = False,
+    mine: Annotated[bool, typer.Option("--mine", help="Only questions that I may answer.")] = False,
     links: Annotated[
         bool,
         typer.Option("--links", help="Make links by which those who are asked may answer."),
@@ -59,14 +57,11 @@ def asks(
     from fanwise.cli.backends import open_backend
     from fanwise.reports.objects import wait_object
     from fanwise.reports.questions import open_waits
-    from fanwise.reports.waits import is_asked, is_question
+    from fanwise.reports.waits import is_question
     from fanwise.wiring import read_settings, this_user
 
     with open_backend(store) as backend:
-        found = backend.ask(open_waits, limit)
-    if mine:
-        me = by or this_user()
-        found = [each for each in found if is_question(each.wait) and is_asked(each.wait, me)]
+        found = backend.ask(open_waits, limit, who=by or this_user() if mine else None)
     if links:
         settings = read_settings(store=store, public_url=public_url)
         _print_links(settings, [each for each in found if is_question(each.wait)], json=json)
@@ -90,8 +85,9 @@ def _print_links(settings: Settings, found: Sequence[OpenWait], *, json: bool) -
     rows = []
     with open_existing(settings) as opened:
         for each in found:
-            made = new_links(opened, each.wait, url, new_token)
-            rows += [(each.run_id, each.wait.path, who, link) for who, link in made.items()]
+            wait = each.wait
+            made = new_links(opened, wait.run_no, wait.place, wait.form, url, new_token)
+            rows += [(each.run_id, wait.path, who, link) for who, link in made.items()]
     if json:
         names = ("run_id", "path", "who", "url")
         print_results([as_json(dict(zip(names, row, strict=True))) for row in rows])
@@ -111,7 +107,7 @@ def answer(
     ] = None,
     fields: _Fields = None,
     by: _By = None,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Answer a question of a run.
@@ -126,7 +122,7 @@ def approve(
     path: _Path,
     fields: _Fields = None,
     by: _By = None,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Answer a question with its option approve."""
@@ -138,7 +134,7 @@ def reject(
     path: _Path,
     fields: _Fields = None,
     by: _By = None,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Answer a question with its option reject."""
@@ -155,30 +151,28 @@ def signal(
         str | None, typer.Option("--payload", metavar="JSON", help="Data for the task that waits.")
     ] = None,
     by: _By = None,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Send a signal to a run.
 
     It ends the first wait that it fits, or is kept for one to come.
     """
-    from fanwise.engine.answers import send_signal
-    from fanwise.reports.lookup import find_run
-    from fanwise.wiring import open_existing, read_settings, this_user
+    from fanwise.cli.backends import open_control
+    from fanwise.reports.questions import run_state
 
     data = _read_payload(payload)
-    with open_existing(read_settings(store=store)) as opened:
-        record = find_run(opened, run_id)
-        wait = send_signal(opened, record, name, key, data, by=by or this_user())
+    with open_control(store) as backend:
+        run_id = backend.ask(run_state, run_id).run_id
+        path = backend.signal(run_id, name, key, data, by)
         if json:
-            path = None if wait is None else wait.path
-            print_results([as_json({"run_id": record.id, "signal": name, "path": path})])
+            print_results([as_json({"run_id": run_id, "signal": name, "path": path})])
             return
-        if wait is None:
-            print_results([f"No task of run {record.id} waits for it yet; it is kept."])
+        if path is None:
+            print_results([f"No task of run {run_id} waits for it yet; it is kept."])
             return
-        print_results([f"Run {record.id} has got the signal at {wait.path}."])
-        _say_way_on(opened, record, store)
+        print_results([f"Run {run_id} has got the signal at {path}."])
+        _say_way_on(backend, run_id, store)
 
 
 def _answer(
@@ -191,48 +185,31 @@ def _answer(
     *,
     json: bool,
 ) -> None:
-    from fanwise.engine.answers import answer_question
-    from fanwise.reports.lookup import find_run
-    from fanwise.wiring import open_existing, read_settings, this_user
+    from fanwise.cli.backends import open_control
+    from fanwise.reports.questions import run_state
 
-    def read(form: bytes, place: str) -> Mapping[str, Json]:
-        return _read_fields(form, fields or (), place)
-
-    with open_existing(read_settings(store=store)) as opened:
-        record = find_run(opened, run_id)
-        who = by or this_user()
-        wait = answer_question(opened, record, path, choice, read, by=who, via="cli")
+    texts = _read_texts(fields or ())
+    with open_control(store) as backend:
+        run_id = backend.ask(run_state, run_id).run_id
+        done = backend.answer(run_id, path, choice, texts, by)
         if json:
-            print_results([as_json(_answered_object(record, wait))])
+            shown = {"run_id": run_id, "path": done.path, "by": done.by, "at": done.at}
+            print_results([as_json({**shown, **done.given})])
             return
-        print_results([f"Run {record.id} has its answer at {wait.path}."])
-        _say_way_on(opened, record, store)
+        print_results([f"Run {run_id} has its answer at {done.path}."])
+        _say_way_on(backend, run_id, store)
 
 
-def _answered_object(record: RunRecord, wait: Wait) -> dict[str, object]:
-    from fanwise.values import decode
+def _read_texts(fields: Sequence[str]) -> Mapping[str, str]:
+    """Read `NAME=VALUE` settings. Raises `UsageError`."""
+    from fanwise.errors import UsageError
 
-    given = {} if wait.answer is None else dict(decode(wait.answer))
-    return {"run_id": record.id, "path": wait.path, "by": wait.by, "at": wait.settled_at, **given}
-
-
-def _read_fields(form: bytes, fields: Sequence[str], place: str) -> Mapping[str, Json]:
-    """Read `NAME=VALUE` settings. Raises `ParameterError`, with a line for each fault."""
-    from fanwise.errors import ParameterError
-    from fanwise.plan.questions import read_field, read_question
-
-    question, given, problems = read_question(form), {}, []
+    given = {}
     for setting in fields:
         name, separator, text = setting.partition("=")
         if not separator or not name:
-            problems.append("-p takes NAME=VALUE, as in -p reason=done.")
-            continue
-        try:
-            given[name] = read_field(question, name, text, place=place)
-        except ParameterError as error:
-            problems.append(str(error))
-    if problems:
-        raise ParameterError("\n".join(problems))
+            raise UsageError("-p takes NAME=VALUE, as in -p reason=done.")
+        given[name] = text
     return given
 
 
@@ -252,13 +229,13 @@ def _read_payload(text: str | None) -> Json:
     return value
 
 
-def _say_way_on(opened: Records, record: RunRecord, store: str | None) -> None:
+def _say_way_on(backend: Control, run_id: str, store: str | None) -> None:
     """Name the command that resumes a run which no process drives and no engine takes."""
     from fanwise.cli.text.summary import command
-    from fanwise.reports.lookup import run_by_id
+    from fanwise.reports.questions import run_state
 
-    if run_by_id(opened, record.id).status == "waiting":
-        say(f"No process drives the run. To go on: {command('resume', record.id, store=store)}")
+    if backend.ask(run_state, run_id).recorded == "waiting":
+        say(f"No process drives the run. To go on: {command('resume', run_id, store=store)}")
 
 
 def _lines(found: Sequence[OpenWait]) -> list[str]:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fanwise.cli import options
 from fanwise.cli.text.output import as_json, print_results, say
-from fanwise.errors import RunDrivenError, RunNotDrivenError
+from fanwise.errors import RunDrivenError, RunNotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from fanwise.cli.backends import Backend
     from fanwise.model import RequestKind, RunRecord
     from fanwise.reports.ownership import Runs
+    from fanwise.reports.questions import RunState
 
 _LOOK_S = 0.1
-_STANDING = {
-    "paused": "is paused already",
-    "waiting": "waits, and no process drives it, so there is nothing to pause",
-}
 
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Send the request, and don't wait for its effect.")
@@ -29,31 +30,22 @@ NoWait = Annotated[
 def pause(
     run_id: options.DrivenRunId,
     no_wait: NoWait = False,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Pause a run: nothing new starts, what is in flight finishes.
 
     What isn't finished after the run's --grace is cut off, and done again when the run is resumed.
     """
-    from fanwise.cli.text.summary import command
-    from fanwise.model import RequestKind
-    from fanwise.reports.lookup import find_run, require_open
-    from fanwise.wiring import open_existing, read_settings, runs_of
+    from fanwise.cli.backends import open_control
+    from fanwise.reports.questions import run_state
 
-    with open_existing(read_settings(store=store)) as opened:
-        runs = runs_of(opened)
-        record = find_run(opened, run_id)
-        require_open(record)
-        if runs.owner(record) is None:
-            runs.require_taken(record, command("cancel", record.id, store=store))
-            way_on = command("resume", record.id, store=store)
-            was = _STANDING.get(record.status, "was interrupted")
-            raise RunNotDrivenError(
-                f"run {record.id} {was}.", run_id=record.id, hint=f"Resume with: {way_on}"
-            )
-        record = _send(runs, record, RequestKind.PAUSE, waits=not no_wait)
-        _report(record, runs.status(record), json=json)
+    with open_control(store) as backend:
+        state = backend.ask(run_state, run_id)
+        backend.pause(state.run_id)
+        if not no_wait:
+            state = await_state(backend, state, lambda each: not each.is_driven)
+    _report(state.run_id, state.status, json=json)
 
 
 def cancel(
@@ -61,7 +53,7 @@ def cancel(
     no_wait: NoWait = False,
     secrets: options.SecretOptions = None,
     packs: options.Packs = None,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Cancel a run: all is cut off, but `finally` runs.
@@ -71,12 +63,16 @@ def cancel(
     Exit
     status: 0 the run was cancelled, or had just ended; 130 that was interrupted.
     """
+    from fanwise.cli.backends import is_server
     from fanwise.cli.commands.resume import resume_recorded
     from fanwise.cli.commands.run import exit_status, report
     from fanwise.model import RequestKind, Status
     from fanwise.reports.lookup import find_run, require_open
     from fanwise.wiring import open_existing, read_settings, runs_of
 
+    if is_server(store):
+        _cancel_there(store, run_id, {"-p": secrets, "--packs": packs}, no_wait=no_wait, json=json)
+        return
     settings = read_settings(store=store, packs=packs or ())
     while True:
         with open_existing(settings) as opened:
@@ -86,7 +82,7 @@ def cancel(
             if runs.owner(record) is not None:
                 record = _send(runs, record, RequestKind.CANCEL, waits=not no_wait)
                 if no_wait or record.status.is_final:
-                    _report(record, record.status, json=json)
+                    _report(record.id, record.status, json=json)
                     return
         # No process drives it, or its owner has left it without having read the request.
         try:
@@ -99,25 +95,63 @@ def cancel(
         raise typer.Exit(exit_status(done.run))
 
 
+def _cancel_there(
+    url: str, run_id: str, own: Mapping[str, object], *, no_wait: bool, json: bool
+) -> None:
+    """Have the server at a URL cancel a run; an engine brings it to its end."""
+    from fanwise.cli.backends import open_server, refuse_own
+    from fanwise.reports.questions import run_state
+
+    refuse_own(own)
+    with open_server(url) as server:
+        state = server.ask(run_state, run_id)
+        server.runs.cancel(state.run_id)
+        if not no_wait:
+            state = await_state(server, state, lambda each: each.recorded.is_final)
+    _report(state.run_id, state.status, json=json)
+
+
 def _send(runs: Runs, record: RunRecord, kind: RequestKind, *, waits: bool) -> RunRecord:
     """Send a request, and wait until the process that drives the run has let go of it."""
     runs.send(record, kind)
-    if not waits:
-        return record
-    sent_at = time.monotonic()
-    has_said = False
-    while runs.owner(record) is not None:
-        time.sleep(_LOOK_S)
-        if not has_said and time.monotonic() > sent_at + 1:
-            say("Asked; waiting for what is in flight ... (Ctrl-C leaves, and takes nothing back)")
-            has_said = True
+    waiting = _Waiting()
+    while waits and runs.owner(record) is not None:
+        waiting.wait()
     return runs.records.run(record.id) or record
 
 
-def _report(record: RunRecord, status: str, *, json: bool) -> None:
+def await_state(
+    backend: Backend, state: RunState, is_reached: Callable[[RunState], bool]
+) -> RunState:
+    """Wait until a run stands so, or is deleted, and return its last state."""
+    from fanwise.reports.questions import run_state
+
+    waiting = _Waiting()
+    with suppress(RunNotFoundError):
+        while not is_reached(state := backend.ask(run_state, state.run_id)):
+            waiting.wait()
+    return state
+
+
+class _Waiting:
+    """Waits between looks, and says so once it takes long."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + 1
+        self._has_said = False
+
+    def wait(self) -> None:
+        """Wait until the next look."""
+        time.sleep(_LOOK_S)
+        if not self._has_said and time.monotonic() > self._until:
+            say("Asked; waiting for what is in flight ... (Ctrl-C leaves, and takes nothing back)")
+            self._has_said = True
+
+
+def _report(run_id: str, status: str, *, json: bool) -> None:
     from fanwise.cli.text.render import show_status
 
     if json:
-        print_results([as_json({"run_id": record.id, "status": status})])
+        print_results([as_json({"run_id": run_id, "status": status})])
     else:
-        print_results([f"Run {record.id} {show_status(status)}."])
+        print_results([f"Run {run_id} {show_status(status)}."])

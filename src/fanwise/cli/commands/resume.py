@@ -33,7 +33,7 @@ def resume(
     ray: options.RayAddress = None,
     grace: options.Grace = None,
     verbose: options.Verbose = False,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Resume a run that was paused, or whose process has died.
@@ -41,10 +41,27 @@ def resume(
     What is recorded is never done again. The workflow and the parameters are those that the run
     started with.
     """
+    from fanwise.cli.backends import is_server, refuse_own
     from fanwise.cli.commands.run import exit_status, report
     from fanwise.reports.lookup import find_run
     from fanwise.wiring import open_records, read_settings, runs_of
 
+    if is_server(store):
+        from fanwise.cli.live.elsewhere import drive_elsewhere
+
+        own: dict[str, object] = {
+            "-p": secrets,
+            "--packs": packs,
+            "--executor": executor,
+            "--processes": processes,
+        }
+        own |= {"--ray": ray, "--grace": grace, "--no-queue": no_queue, "--wait": wait}
+        refuse_own({**own, "--verbose": verbose})
+        raise typer.Exit(
+            drive_elsewhere(
+                store, run_id, lambda server, name: server.resume(name, force=force), json=json
+            )
+        )
     settings = read_settings(
         store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
     )

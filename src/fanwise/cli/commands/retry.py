@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fanwise.cli import options
-from fanwise.cli.completion.words import complete_tasks
+from fanwise.cli.completion.words import complete_corrections, complete_tasks
 from fanwise.cli.text.output import prints_aside, say
 from fanwise.errors import UsageError
 from fanwise.reports.plain import clean_lines
@@ -54,13 +54,14 @@ def retry(
         Path | None,
         typer.Option("--file", metavar="FILE", help="A repaired workflow to run instead."),
     ] = None,
-    given: Annotated[
+    parameter: Annotated[
         list[str] | None,
         typer.Option(
             "-p",
             metavar="NAME=VALUE",
             help="A corrected parameter, or a secret one, which isn't recorded; may be given "
             "several times.",
+            autocompletion=complete_corrections,
         ),
     ] = None,
     packs: options.Packs = None,
@@ -72,7 +73,7 @@ def retry(
     ray: options.RayAddress = None,
     grace: options.Grace = None,
     verbose: options.Verbose = False,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Do again what failed of a run, and what comes after it.
@@ -80,6 +81,7 @@ def retry(
     The rest of the run is kept. Of a task with items, just those are done again that haven't
     succeeded.
     """
+    from fanwise.cli.backends import is_server, refuse_own
     from fanwise.cli.commands.parameters import read_secrets
     from fanwise.cli.commands.run import exit_status, report
     from fanwise.cli.live.run import watch
@@ -89,6 +91,27 @@ def retry(
     from fanwise.wiring import changed_files, load_to_retry, open_records, read_settings
 
     chosen = _chosen(from_task, items_of, kind)
+    if is_server(store):
+        from fanwise.cli.live.elsewhere import drive_elsewhere
+
+        own: dict[str, object] = {
+            "--file": file,
+            "-p": parameter,
+            "--packs": packs,
+            "--executor": executor,
+        }
+        own |= {"--processes": processes, "--ray": ray, "--grace": grace, "--no-queue": no_queue}
+        refuse_own({**own, "--wait": wait, "--verbose": verbose})
+        raise typer.Exit(
+            drive_elsewhere(
+                store,
+                run_id,
+                lambda server, name: server.retry(
+                    name, from_task=from_task, items_of=items_of, kind=kind, force=force
+                ),
+                json=json,
+            )
+        )
     settings = read_settings(
         store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
     )
@@ -96,7 +119,7 @@ def retry(
         record = find_run(records, run_id)
     with prints_aside():
         recorded, plan = load_to_retry(record, settings, file)
-    values = read_secrets(plan, given or ())
+    values = read_secrets(plan, parameter or ())
     hidden = {name for name, parameter in plan.parameters.items() if parameter.secret}
 
     def start(engine: Engine) -> Start:

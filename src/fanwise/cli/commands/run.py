@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from fanwise.engine import Engine
     from fanwise.model import Run, RunRecord
     from fanwise.plan import Plan
+    from fanwise.reports.overview import Overview
+    from fanwise.reports.questions import FailedItems
     from fanwise.values import Json
     from fanwise.wiring import Settings
 
@@ -197,38 +199,61 @@ def report(
 
     Without `is_resumable` the input of a paused run is about to go, and no resume is advised.
     """
-    from fanwise.cli.text.summary import command, failure_lines, output_text, run_lines
-    from fanwise.model import Status
     from fanwise.reports.lookup import run_by_id
-    from fanwise.reports.objects import run_object
     from fanwise.reports.overview import overview
     from fanwise.reports.questions import failed_items
     from fanwise.wiring import open_records, runs_of
 
-    say("")
     with open_records(settings) as records:
         record = run_by_id(records, done.id)
         seen = overview(runs_of(records), record, tuple(done.tasks), time.time())
-        width = width_of(sys.stderr)
-        lines = run_lines(seen, colours=has_colours(sys.stderr), width=width)
         failures = failed_items(records, seen.progress, seen.last)
-        for line in (*lines, *failure_lines(done.id, failures, seen.last, store, width)):
-            say(line)
-        if records.logs(record.run_no, limit=1):
-            say(f"\nLogs: {command('logs', done.id, store=store)}")
-    look = command("show", done.id, store=store)
-    if done.status is Status.FAILED:
-        say(f"\nMore: {look}")
-    if done.status is Status.PAUSED:
-        way_on = f" Resume with: {command('resume', done.id, store=store)}" if is_resumable else ""
+        has_logs = bool(records.logs(record.run_no, limit=1))
+    report_seen(
+        seen,
+        failures,
+        store=store,
+        json=json,
+        has_logs=has_logs,
+        has_output=has_output,
+        is_resumable=is_resumable,
+    )
+
+
+def report_seen(
+    seen: Overview,
+    failures: Sequence[FailedItems],
+    *,
+    store: str | None,
+    json: bool,
+    has_logs: bool,
+    has_output: bool,
+    is_resumable: bool = True,
+) -> None:
+    """Print the summary of a run that stands so; see `report`."""
+    from fanwise.cli.text.summary import command, failure_lines, output_text, run_lines
+    from fanwise.model import Status
+    from fanwise.reports.objects import run_object
+
+    say("")
+    run, width = seen.run, width_of(sys.stderr)
+    lines = run_lines(seen, colours=has_colours(sys.stderr), width=width)
+    for line in (*lines, *failure_lines(run.id, failures, seen.last, store, width)):
+        say(line)
+    if has_logs:
+        say(f"\nLogs: {command('logs', run.id, store=store)}")
+    if run.status is Status.FAILED:
+        say(f"\nMore: {command('show', run.id, store=store)}")
+    if run.status is Status.PAUSED:
+        way_on = f" Resume with: {command('resume', run.id, store=store)}" if is_resumable else ""
         say(f"\nThe run is paused; what it has recorded is kept.{way_on}")
-    if done.status is Status.WAITING:
-        asks, way_on = command("asks", store=store), command("resume", done.id, store=store)
+    if run.status is Status.WAITING:
+        asks, way_on = command("asks", store=store), command("resume", run.id, store=store)
         say(f"\nThe run waits; {asks} says for what. Once that has come: {way_on}")
     if json:
         print_results([as_json(run_object(seen))])
-    elif has_output and done.status not in (Status.PAUSED, Status.WAITING):
-        print_results([output_text(done)])
+    elif has_output and run.status not in (Status.PAUSED, Status.WAITING):
+        print_results([output_text(run)])
 
 
 def exit_status(done: Run) -> int:

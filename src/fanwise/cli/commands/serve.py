@@ -39,6 +39,15 @@ _PublicUrl = Annotated[
     str | None,
     typer.Option("--public-url", metavar="URL", help="The URL under which others reach it."),
 ]
+_TrustedProxies = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trusted-proxy",
+        metavar="ADDRESS",
+        help="A proxy, or a network of these, whose X-Forwarded-For and X-Forwarded-Host are "
+        "believed; may be given several times.",
+    ),
+]
 _InsecureHttp = Annotated[
     bool,
     typer.Option(
@@ -55,6 +64,7 @@ def serve(
     port: _Port = 8420,
     no_http: _NoHttp = False,
     public_url: _PublicUrl = None,
+    trusted_proxy: _TrustedProxies = None,
     insecure_http: _InsecureHttp = False,
     log_format: LogFormatOption = LogFormat.TEXT,
     packs: options.Packs = None,
@@ -82,18 +92,21 @@ def serve(
         Path.cwd(),
         workers=0 if no_work else workers,
         concurrency=concurrency,
-        http=None if no_http else Http(host, port, public_url, is_insecure=insecure_http),
+        http=None
+        if no_http
+        else Http(host, port, public_url, insecure_http, tuple(trusted_proxy or ())),
         log_format=log_format,
     )
 
 
 class Http(NamedTuple):
-    """The place where HTTP is answered, and the URL under which others reach it."""
+    """The place where HTTP is answered, the URL under which others reach it, and its proxies."""
 
     host: str = "127.0.0.1"
     port: int = 0
     public_url: str | None = None
     is_insecure: bool = False
+    proxies: tuple[str, ...] = ()
 
 
 def serve_folder(
@@ -112,8 +125,9 @@ def serve_folder(
     from fanwise.cli.live.serve import serve_project
     from fanwise.service.workers import WorkerProcesses
     from fanwise.telemetry.serving import ServerCounts
-    from fanwise.wiring import open_serving, worker_environment
+    from fanwise.wiring import keep_one_heap, open_serving, worker_environment
 
+    keep_one_heap()
     counts, tell = ServerCounts(needs_workers=workers > 0), open_teller(log_format)
 
     def open_http(serving: Serving) -> HttpServer | None:
@@ -128,6 +142,7 @@ def serve_folder(
             http.port,
             http.public_url,
             is_insecure=http.is_insecure,
+            proxies=http.proxies,
             counts=counts,
             access_log=tell.lines,
         )

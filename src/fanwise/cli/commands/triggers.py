@@ -36,7 +36,7 @@ def triggers(
         bool,
         typer.Option(
             "--check",
-            help="Tell problems, warnings and unreadable folders alone; exit status 1 for these.",
+            help="Tell problems, warnings and trouble alone; exit status 1 for these.",
         ),
     ] = False,
     store: options.StoreUrl = None,
@@ -73,7 +73,7 @@ def triggers(
 
 
 def _trouble_lines(project: Project, states: States) -> list[str]:
-    """A line for each trigger whose folder can't be read."""
+    """A line for each trigger whose folder can't be read, or that is skipped over and over."""
     return [
         f"{clean(each.place)}  {clean(each.trouble)}"
         for each in _rows(project, states)

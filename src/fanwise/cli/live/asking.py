@@ -29,7 +29,7 @@ def ask_here(waits: Waits, record: RunRecord, person: str) -> bool:
     """
     is_answered = False
     for wait in [each.wait for each in waits.waits_open(run_no=record.run_no)]:
-        if not is_question(wait) or not is_asked(wait, person):
+        if not is_question(wait) or not is_asked(wait, person, record.origin.starter):
             continue
         try:
             _ask(waits, record, wait, person)

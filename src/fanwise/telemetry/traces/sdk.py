@@ -29,7 +29,7 @@ def readable(span: Span) -> ReadableSpan:
             SdkEvent(each.name, attributes=each.attributes, timestamp=_ns(each.at))
             for each in span.events
         ],
-        links=[] if span.links_to is None else [Link(_context(span.links_to, span.id))],
+        links=[Link(_context(*each)) for each in span.links],
         kind=SpanKind.INTERNAL,
         status=Status(StatusCode.ERROR if span.is_error else StatusCode.OK),
         start_time=_ns(span.started_at),

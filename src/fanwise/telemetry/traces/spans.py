@@ -14,7 +14,7 @@ from fanwise.ports import Records
 from fanwise.reports.lookup import tree
 from fanwise.reports.objects import read_attempts, read_error
 from fanwise.telemetry.traces.sampling import sampled_items
-from fanwise.trace_ids import span_id, trace_id, visit_key
+from fanwise.trace_ids import parent_ids, span_id, trace_id, visit_key
 from fanwise.values import decode
 
 MOST_VISITS: Final = 1_000
@@ -36,8 +36,7 @@ class Event(NamedTuple):
 class Span(NamedTuple):
     """A span; times are in seconds since the epoch.
 
-    `links_to` is the trace of what it continues: of a retry the one before, whose span of the run
-    has the same id.
+    `links` has the trace and the span of what it continues.
     """
 
     name: str
@@ -49,7 +48,7 @@ class Span(NamedTuple):
     is_error: bool
     attributes: Attributes
     events: tuple[Event, ...] = ()
-    links_to: int | None = None
+    links: tuple[tuple[int, int], ...] = ()
 
 
 def run_spans(records: Records, run: RunRecord) -> Iterator[Span]:
@@ -77,7 +76,7 @@ def run_spans(records: Records, run: RunRecord) -> Iterator[Span]:
             **({"error.type": run.error.type} if run.error else {}),
             **({"fanwise.visits.cut": MOST_VISITS} if is_cut else {}),
         },
-        links_to=trace_id(run.id, len(before) - 1) if before else None,
+        links=_links(run, len(before), root),
     )
     parents = {
         inner_path(visit.path, visit.visit): span_id(visit_key(run.id, visit.path, visit.visit))
@@ -86,6 +85,13 @@ def run_spans(records: Records, run: RunRecord) -> Iterator[Span]:
     for visit in visits[:MOST_VISITS]:
         parent = parents.get(visit.path.rpartition(".")[0], root)
         yield from _visit_spans(records, run, visit, trace, parent, begun_at)
+
+
+def _links(run: RunRecord, retries: int, root: int) -> tuple[tuple[int, int], ...]:
+    """The span of the try before a retry; of the first try that of the request that started it."""
+    if retries:
+        return ((trace_id(run.id, retries - 1), root),)
+    return (parent_ids(run.origin.traceparent),) if run.origin.traceparent else ()
 
 
 def _tries(records: Records, run: RunRecord) -> list[float]:

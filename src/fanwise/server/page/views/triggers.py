@@ -11,6 +11,7 @@ from fanwise.plan.project_triggers import Owned
 from fanwise.server.page.pages import Page, Shown
 from fanwise.server.routes import Call
 from fanwise.triggers.preview import upcoming
+from fanwise.triggers.skips import with_skips
 
 _NEXT: Final = 5
 _LAST: Final = 8
@@ -42,7 +43,7 @@ def view(call: Call) -> Shown:
     shown = [
         ShownTrigger(
             owned,
-            state,
+            with_skips(state, call.parts.store.fires),
             _rule(owned),
             [] if state.paused_at else _next(call, [owned], _NEXT),
             call.parts.store.fires(owned.plan.name, owned.trigger.name, most=_LAST),

@@ -1,0 +1,214 @@
+"""The topics of streams of events: runs, a task, logs, waits and triggers, as they stand at a look.
+
+A topic gives the whole of its small objects. Of tiles it gives those that have changed since its
+last look, and of logs those that have come, so only these are kept by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
+
+from fanwise.errors import RunNotFoundError, TaskNotFoundError
+from fanwise.model import RunRecord, Tile, VisitRecord
+from fanwise.reports.kinds import digest_items
+from fanwise.reports.listing import RunFilters, find_runs
+from fanwise.reports.lookup import find_visit
+from fanwise.reports.objects import log_object, progress_object, wait_object
+from fanwise.reports.ownership import visit_status
+from fanwise.reports.progress import item_progress
+from fanwise.reports.trigger_rows import trigger_rows
+from fanwise.server.finding import find_seen
+from fanwise.server.problems import Refusal
+from fanwise.server.routes import Call
+from fanwise.server.runs import listed_run, run_view
+
+_LISTED: Final = 50
+_MOST_KINDS: Final = 10
+_MOST_TILES: Final = 200
+_MOST_LOGS: Final = 500
+_MOST_WAITS: Final = 200
+_HEAVY: Final = ("output", "parameters")
+
+
+class Event(NamedTuple):
+    """An event. One that is `whole` stands for all of its kind and topic that came before."""
+
+    kind: str
+    data: bytes
+    is_whole: bool = True
+
+
+class News(NamedTuple):
+    """The events of a topic at a look, and the runs that it changes with, if it is with these.
+
+    It `has_more` if another look finds more at once.
+    """
+
+    events: Sequence[Event]
+    run_nos: Sequence[int] | None
+    has_more: bool = False
+
+
+Topic: TypeAlias = Callable[[], News]
+"""Looks at a topic. It may block."""
+
+
+def topic_of(call: Call, name: str) -> Topic:
+    """Return the topic of a name. Raises `Refusal` for a name that is none."""
+    kind, _, rest = name.partition(":")
+    run_id, _, path = rest.partition("/")
+    if name == "runs":
+        return lambda: _newest(call)
+    if name == "waits":
+        return lambda: _waits(call)
+    if name == "triggers":
+        return lambda: _triggers(call)
+    if kind == "run" and rest:
+        return lambda: _run(call, rest)
+    if kind == "task" and run_id and path:
+        return _Task(call, run_id, path).look
+    if kind == "logs" and run_id:
+        rest, _, cursor = rest.rpartition("@") if "@" in rest else (rest, "", "0")
+        if cursor.isascii() and cursor.isdigit() and len(cursor) <= 15:
+            run_id, _, path = rest.partition("/")
+            return _Logs(call, run_id, path or None, int(cursor)).look
+    raise Refusal(
+        400,
+        "bad-request",
+        "A topic is `runs`, `run:ID`, `task:ID/TASK`, `logs:ID`, `logs:ID/TASK@CURSOR`, `waits` or "
+        "`triggers`.",
+    )
+
+
+def _event(kind: str, value: object, *, is_whole: bool = True) -> Event:
+    return Event(kind, msgspec.json.encode(value), is_whole)
+
+
+def _newest(call: Call) -> News:
+    """The newest runs, which change with those of them that aren't over."""
+    runs, store = call.parts.runs, call.parts.store
+    page = find_runs(runs, RunFilters(), call.who.sees, limit=_LISTED)
+    places = store.submissions([run.run_no for run, _ in page.runs])
+    shown = [listed_run(runs, *each, places) for each in page.runs]
+    is_open = [run.run_no for run, _ in page.runs if not run.status.is_final]
+    return News([_event("runs", {"runs": shown})], is_open)
+
+
+def _run(call: Call, run_id: str) -> News:
+    """A run, without what may be large or changes with the time alone."""
+    try:
+        run = find_seen(call, run_id)
+    except RunNotFoundError:
+        return _gone(run_id)
+    view: Mapping[str, object] = run_view(call, run)
+    light = {name: each for name, each in view.items() if name not in _HEAVY}
+    return News([_event("run", light)], [run.run_no])
+
+
+def _gone(run_id: str) -> News:
+    return News([_event("gone", {"run_id": run_id})], ())
+
+
+def _waits(call: Call) -> News:
+    """The open questions and signals that runs wait for, the oldest first."""
+    found = call.parts.store.waits_open(limit=_MOST_WAITS)
+    shown = [wait_object(each) for each in found if call.who.sees(each.workflow)]
+    return News([_event("waits", {"waits": shown})], None)
+
+
+def _triggers(call: Call) -> News:
+    """The triggers of the project as they stand."""
+    seen = [each for each in call.parts.project.triggers if call.who.sees(each.plan.name)]
+    now, states = call.parts.store.triggers()
+    rows = trigger_rows(seen, {(state.workflow, state.name): state for state in states}, now)
+    return News([_event("triggers", {"triggers": [each._asdict() for each in rows]})], None)
+
+
+class _Task:
+    """A task of a run at its last visit: its counts, the tiles that have changed, and its kinds."""
+
+    def __init__(self, call: Call, run_id: str, path: str) -> None:
+        self._call = call
+        self._run_id = run_id
+        self._path = path
+        self._visit_no = 0
+        self._tiles: dict[int, Tile] = {}
+
+    def look(self) -> News:
+        store = self._call.parts.store
+        try:
+            run = find_seen(self._call, self._run_id)
+        except RunNotFoundError:
+            return _gone(self._run_id)
+        try:
+            visit = find_visit(store, run, self._path)
+        except TaskNotFoundError:  # until it starts
+            return News((), [run.run_no])
+        if visit.visit_no != self._visit_no:
+            self._visit_no, self._tiles = visit.visit_no, {}
+        names = {"run_id": run.id, "path": visit.path, "visit": visit.visit}
+        events = [_event("task", {**names, **self._counts(run, visit)})]
+        if visit.has_items:
+            events += self._changed(run.run_no, names)
+            found = digest_items(store, run.run_no, visit.visit_no)
+            kinds = [msgspec.structs.asdict(each) for each in found.kinds[:_MOST_KINDS]]
+            events.append(_event("kinds", {**names, "kinds": kinds, "failed": found.failed}))
+        return News(events, [run.run_no])
+
+    def _counts(self, run: RunRecord, visit: VisitRecord) -> Mapping[str, object]:
+        parts = self._call.parts
+        items = item_progress(parts.store, visit)
+        told = parts.store.progress(run.run_no).get(visit.visit_no)
+        is_on = told is not None and visit.ended_at is None
+        return {
+            "status": visit_status(visit.status, parts.runs.status(run)),
+            "attempts": visit.attempts if items is None else items.attempts,
+            "items": None if items is None else progress_object(items),
+            "running": told.running if told is not None and is_on else None,
+            "waiting": told.waiting if told is not None and is_on else None,
+            "per_s": told.per_s if told is not None and is_on else None,
+        }
+
+    def _changed(self, run_no: int, names: Mapping[str, object]) -> Iterator[Event]:
+        """The tiles that aren't as they were at the last look; a retry takes some back."""
+        found = {tile.number: tile for tile in self._call.parts.store.tiles(run_no, self._visit_no)}
+        gone = [Tile(number) for number in self._tiles if number not in found]
+        changed = [tile for number, tile in found.items() if self._tiles.get(number) != tile]
+        self._tiles = found
+        changed += gone
+        for start in range(0, len(changed), _MOST_TILES):
+            part = changed[start : start + _MOST_TILES]
+            rows = [(each.number, each.succeeded, each.failed, each.cancelled) for each in part]
+            yield _event("tiles", {**names, "tiles": rows}, is_whole=False)
+
+
+class _Logs:
+    """The logs of a run, or of a task or an item and what runs in it, after a cursor."""
+
+    def __init__(self, call: Call, run_id: str, under: str | None, after: int) -> None:
+        self._call = call
+        self._run_id = run_id
+        self._under = under
+        self._after = after
+
+    def look(self) -> News:
+        try:
+            run = find_seen(self._call, self._run_id)
+        except RunNotFoundError:
+            return _gone(self._run_id)
+        found = self._call.parts.store.new_logs(run.run_no, after=self._after, limit=_MOST_LOGS)
+        if found:
+            self._after = found[-1].log_no
+        meant = [each for each in found if self._under is None or each.is_under(self._under)]
+        shown = [
+            _event(
+                "log",
+                {"run_id": run.id, **log_object(each), "cursor": str(each.log_no)},
+                is_whole=False,
+            )
+            for each in meant
+        ]
+        return News(shown, [run.run_no], has_more=len(found) == _MOST_LOGS)
