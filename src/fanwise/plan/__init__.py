@@ -5,6 +5,7 @@ from fanwise.plan.model import (
     Plan,
     PlannedInput,
     PlannedItems,
+    PlannedLimit,
     PlannedTask,
     PlannedTransition,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "Plan",
     "PlannedInput",
     "PlannedItems",
+    "PlannedLimit",
     "PlannedRetry",
     "PlannedSettings",
     "PlannedTask",

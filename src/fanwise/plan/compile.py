@@ -164,7 +164,9 @@ class _Compiler:
             return None
         key = self._value(given.key, "concurrency", "key") if given.key else None
         most = self._setting(given.limit, ("concurrency", "limit"))
-        return PlannedLimit(most, key, given.when_full, given.while_waiting == "keep")
+        keeps_slot = given.while_waiting == "keep"
+        place = self._definition.place("concurrency")
+        return PlannedLimit(most, key, given.when_full, keeps_slot, given.children, place)
 
     def _repeat(self) -> PlannedRepeat | None:
         given = self._definition.dedupe
