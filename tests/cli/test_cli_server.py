@@ -7,11 +7,16 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from msgspec.structs import astuple
 
 from fanwise.cli import main
+from fanwise.model import Role
+from fanwise.server.token_making import new_token_text
+from fanwise.system import SystemProcesses
 from tests.cli.conftest import Fanwise, Told
 from tests.server.served import Served, serving
 
@@ -240,6 +245,56 @@ def test_a_signal_is_sent_and_a_run_cancelled_over_a_server(
     told = fanwise("cancel", "asks-2", "--server", worked, "--json")
     assert json.loads(told.out) == {"run_id": "asks-2", "status": "cancelled"}
     assert fanwise("cancel", "asks-2", "--packs", "p", "--server", worked).status == 2
+
+
+def test_an_engine_that_gives_a_run_back_is_told_with_its_reason(
+    served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line, with the status 2: nothing has happened to the run."""
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["run"])
+    store = served.store
+    engine_no = store.enroll(SystemProcesses().this())
+
+    def decline() -> None:
+        while True:
+            for run_id, lease, _ in map(astuple, store.claim(engine_no, ["default"], 10)):
+                if run_id == "each-1":
+                    store.decline(lease.run_no, "its file has changed.")
+                    store.release(lease.run_no, lease.token)
+                    return
+                store.put_back(lease.run_no, lease.token, "not this one", counts=False)
+            store.await_change(0.1)
+
+    with ThreadPoolExecutor() as threads:
+        declining = threads.submit(decline)
+        told = fanwise("retry", "each-1", "--server", served.origin)
+        declining.result()
+    store.leave(engine_no)
+    assert (told.status, told.out) == (2, "")
+    cause = "an engine has taken run each-1, and given it back: its file has changed."
+    assert told.err.splitlines()[-1] == cause
+
+
+def test_a_token_of_some_workflows_sees_no_run_of_others(
+    served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in a list nor by its id, nor by how that begins."""
+    some = new_token_text(served.store, "some", Role.RUN, workflows=("each",))
+    monkeypatch.setenv("FANWISE_TOKEN", str(some))
+    listed = fanwise("runs", "--json", "--server", served.origin).out.splitlines()
+    assert [json.loads(line)["run_id"] for line in listed] == ["each-1"]
+    for words in (
+        "show checks-1",
+        "show checks",
+        "logs checks-1",
+        "pause later-1",
+        "export asks-1",
+    ):
+        told = fanwise(*words.split(), "--server", served.origin)
+        assert (told.status, told.out) == (2, "")
+        assert "the store has no run" in told.err
+    assert fanwise("asks", "--json", "--server", served.origin).out == ""
+    assert "the token sees some" in fanwise("engines", "--server", served.origin).err
 
 
 def test_a_server_is_named_before_the_command_behind_it_or_in_the_environment(

@@ -152,6 +152,24 @@ def test_a_graph_of_a_thousand_tasks_is_walked_by_keys(visitor: Visitor) -> None
     expect(focused).to_have_attribute("data-task", middle)
 
 
+def test_a_timeline_of_a_run_in_progress_grows(browser: Browser, large: Served) -> None:
+    """A task that still runs has its bar, and the time that it shows goes on."""
+    with ThreadPoolExecutor(1) as thread, visiting(browser, large) as visitor:
+        GO_ON.clear()
+        REACHED.clear()
+        running = thread.submit(run, large.folder, "talk.yaml", run_id="grows")
+        try:
+            assert REACHED.wait(30)
+            visitor.open("runs/grows/timeline")
+            expect(visitor.find(".drawn .running")).not_to_have_count(0)
+            drawn = visitor.find(".drawn svg")
+            expect(drawn).not_to_have_text(drawn.text_content() or "")
+        finally:
+            GO_ON.set()
+        running.result()
+        expect(visitor.find(".drawn .running")).to_have_count(0)
+
+
 def test_a_timeline_of_very_many_visits_is_folded(visitor: Visitor) -> None:
     """Ten thousand visits don't make ten thousand bars."""
     visitor.open("runs/visited/timeline")

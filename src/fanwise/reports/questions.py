@@ -111,29 +111,29 @@ def listed_runs(
 
 
 class RunState(NamedTuple):
-    """The id of a run, and its status to show and by its record.
+    """The id of a run, its status to show and by its record, and its place in a queue.
 
-    A process drives it if it `is_driven`, and is to take it from a queue if it `is_queued`.
+    A process drives it if it `is_driven`.
     """
 
     run_id: str
     status: str
     recorded: Status
     is_driven: bool
-    is_queued: bool
+    place: Submission | None
+
+    @property
+    def is_queued(self) -> bool:
+        """Say whether an engine is to take the run."""
+        return self.place is not None and self.place.is_waiting
 
 
 def run_state(sight: Sight, run_id: str) -> RunState:
     """The state of a run, in short."""
     run = sight.find(run_id)
+    is_driven = sight.runs.owner(run) is not None
     place = sight.runs.submission(run)
-    return RunState(
-        run.id,
-        sight.runs.status(run),
-        run.status,
-        is_driven=sight.runs.owner(run) is not None,
-        is_queued=place is not None and place.is_waiting,
-    )
+    return RunState(run.id, sight.runs.status(run), run.status, is_driven, place)
 
 
 class FailedItems(NamedTuple):

@@ -212,6 +212,7 @@ ROUTES: Final = (
         role=Role.RUN,
         body=ChosenRuns,
         answer=BulkChoice,
+        refuses=(422,),
         audit="check-bulk",
     ),
     *(
@@ -223,6 +224,7 @@ ROUTES: Final = (
             body=BulkChange,
             answer=BulkView,
             status=202,
+            refuses=(409, 422),
             audit=f"begin-bulk-{handler.__name__}",
         )
         for handler in (pause, resume, cancel, retry, delete)

@@ -45,7 +45,7 @@ def names_of(route: Route) -> Sequence[str]:
 
 def statuses_of(route: Route) -> list[int]:
     """Return the statuses of refusals that a route may answer with, in their order."""
-    found = {*_ALWAYS, *(status_of(each) for each in route.errors)}
+    found = {*_ALWAYS, *route.refuses, *(status_of(each) for each in route.errors)}
     if not route.is_open:
         found.add(401)
     if route.body is not None:
@@ -142,10 +142,11 @@ def _name(route: Route) -> str:
 
 def _query_parameters(query: type[Fields], components: Mapping[str, Object]) -> list[Object]:
     schema = components[query.__name__]
-    properties = schema["properties"]
+    properties, required = schema["properties"], schema.get("required", [])
     assert isinstance(properties, dict)
+    assert isinstance(required, list)
     return [
-        {"name": name, "in": "query", "required": False, "schema": each}
+        {"name": name, "in": "query", "required": name in required, "schema": each}
         for name, each in properties.items()
     ]
 

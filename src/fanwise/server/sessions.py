@@ -134,6 +134,7 @@ ROUTES: Final = (
         is_open="It is how one signs in.",
         body=SignIn,
         answer=SessionStarted,
+        refuses=(401,),
     ),
     Route(
         method="POST",
@@ -142,6 +143,7 @@ ROUTES: Final = (
         is_open="It is how one signs in.",
         body=TicketSignIn,
         answer=SessionStarted,
+        refuses=(401,),
     ),
     Route(
         method="DELETE",

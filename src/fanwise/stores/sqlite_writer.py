@@ -63,8 +63,8 @@ class WritingConnection:
     def at_once(self, change: Callable[[sqlite3.Connection], object]) -> bool:
         """Make a short transaction unless it would wait; True if it was made.
 
-        A busy disk holds a commit up, which shows only afterwards. So the commits
-        after one that took long aren't made at once, and little of an event loop's time is lost.
+        A busy disk holds a commit up, which shows only afterwards. So the commits after one that
+        took long aren't made at once, and little of an event loop's time is lost.
         """
         if self._rests:
             self._rests -= 1

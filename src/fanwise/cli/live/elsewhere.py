@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from fanwise.cli.text.output import say
+from fanwise.errors import UsageError
 from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from fanwise.model import RunRecord
 
 _LOOK_S: Final = 0.5
-_REFUSED: Final = 2
 
 
 def drive_elsewhere(
@@ -22,8 +22,8 @@ def drive_elsewhere(
 ) -> int:
     """Give an order for a run to the server at a URL, watch the run, and report its end.
 
-    Ctrl-C ends the watching alone. Returns the exit status; it is 2 if the engine that had taken
-    the run has refused the order.
+    Ctrl-C ends the watching alone. Returns the exit status. Raises `UsageError` if the engine that
+    has taken the run refuses the order.
     """
     from fanwise.cli.backends import open_server
     from fanwise.cli.commands.run import exit_status, report_seen
@@ -48,14 +48,14 @@ def drive_elsewhere(
         has_logs=has_logs,
         has_output=definition is not None and definition.output is not None,
     )
-    if shown.place is not None and shown.place.why:
-        say(f"The engine has given it back: {clean(shown.place.why)}")
-        return _REFUSED
     return exit_status(shown.seen.run)
 
 
 def _await_engine(backend: Backend, run: RunRecord) -> None:
-    """Wait until an engine has taken a run from its queue, and has begun with it or refused it."""
+    """Wait until an engine has taken a run from its queue, and has begun with it.
+
+    Raises `UsageError` if it gives the run back as it was.
+    """
     from fanwise.reports.questions import run_state
 
     has_said = False
@@ -63,8 +63,11 @@ def _await_engine(backend: Backend, run: RunRecord) -> None:
         while True:
             state = backend.ask(run_state, run.id)
             if not state.is_queued and not (state.is_driven and state.recorded.is_final):
-                return
+                break
             await_change(_LOOK_S)
             if state.is_queued and not has_said:
                 say(f"Run {run.id} waits for an engine of the server ... (Ctrl-C leaves it there)")
                 has_said = True
+    why = "" if state.place is None else state.place.why
+    if why and not state.is_driven and state.recorded is run.status:
+        raise UsageError(f"an engine has taken run {run.id}, and given it back: {clean(why)}")

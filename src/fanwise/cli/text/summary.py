@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import which
+from typing import TYPE_CHECKING
 
 from fanwise.cli.backends import is_server
 from fanwise.cli.text.kinds import digest_lines, show_item
@@ -15,13 +16,15 @@ from fanwise.cli.text.render import count, paint, show_error, table
 from fanwise.cli.text.tracebacks import Tracebacks
 from fanwise.model import ErrorInfo, FailedAttempt, Run, Status, TaskSummary, VisitRecord
 from fanwise.reports.objects import read_error
-from fanwise.reports.overview import Overview, Steps
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.plain import clean
 from fanwise.reports.progress import ItemProgress
-from fanwise.reports.questions import FailedItems
 from fanwise.units import show_span
 from fanwise.values import thaw
+
+if TYPE_CHECKING:
+    from fanwise.reports.overview import Overview, Steps
+    from fanwise.reports.questions import FailedItems
 
 _MAX_TASKS = 100
 _SHOWN_APART = 0.01  # of the time from start to end

@@ -9,7 +9,7 @@ const ACTS = {
   resume: { path: (run) => `runs/${run}/resume`, done: "It will go on." },
   cancel: {
     path: (run) => `runs/${run}/cancel`, done: "Asked to cancel.",
-    ask: ["Cancel this run?", "All that is in flight is cut off; `finally` runs. What is recorded is kept.", "Cancel the run"],
+    ask: ["Cancel this run?", "All that is in flight is cut off; tasks under finally run. What is recorded is kept.", "Cancel the run"],
   },
   retry: { path: (run) => `runs/${run}/retry`, done: "It will run again what failed.", checks: true },
   delete: {

@@ -10,7 +10,7 @@ const MEANINGS = {
   retry: "What has failed of each runs again; what has succeeded is kept.",
   resume: "Each is taken by the next engine that is free.",
   pause: "Nothing new starts in them, and what is in flight finishes.",
-  cancel: "All that is in flight is cut off; `finally` runs. What is recorded is kept.",
+  cancel: "All that is in flight is cut off; tasks under finally run. What is recorded is kept.",
   delete: "All that is recorded of them goes, for good.",
 };
 
@@ -51,7 +51,7 @@ onMount("bulk", (bar) => {
       const word = action[0].toUpperCase() + action.slice(1), noun = runs === 1 ? "run" : "runs";
       const lines = ids.slice(0, NAMED);
       if (runs > NAMED) lines.push(`and ${(runs - NAMED).toLocaleString("en")} more`);
-      if (!(await confirmed(`${word} ${runs.toLocaleString("en")} ${noun}?`, MEANINGS[action], word, lines))) return;
+      if (!(await confirmed(`${word} ${runs.toLocaleString("en")} ${noun}?`, MEANINGS[action], `${word} ${runs === 1 ? "it" : "them"}`, lines))) return;
       const begun = await call(`bulk/${action}`, { method: "POST", body: { ...asked, expect: runs } });
       none();
       await follow(begun, word);

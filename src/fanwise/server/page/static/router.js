@@ -9,7 +9,8 @@ import { follow, hangUp } from "./stream.js";
 const main = document.querySelector("main");
 const fresh = document.querySelector("#fresh");
 const mounts = new Map(); // by the name in data-mount: functions that bring an element to life
-let turn = 0, path = "";
+const MOST_WAIT_MS = 1000;
+let turn = 0, path = "", brought = [];
 
 export function onMount(name, bring) { mounts.set(name, bring); }
 
@@ -29,6 +30,7 @@ function leaveFor(address) {
 export async function show({ isNew = true } = {}) {
   const mine = ++turn;
   hangUp();
+  brought = [];
   document.body.dataset.busy = "";
   try {
     const answer = await send(`page/${here()}`, { headers: { Accept: "text/html" } });
@@ -62,7 +64,7 @@ function put(text) {
   showTimes();
   for (const each of main.querySelectorAll("[data-mount]:not([data-mounted])")) {
     each.dataset.mounted = "";
-    mounts.get(each.dataset.mount)?.(each);
+    brought.push(mounts.get(each.dataset.mount)?.(each));
   }
   if (isAtEnd && main.querySelector("[data-tail]")) scrollTo(0, document.documentElement.scrollHeight);
 }
@@ -139,5 +141,6 @@ document.addEventListener("click", (event) => {
 history.scrollRestoration = "manual"; // the content comes later than the browser expects
 addEventListener("popstate", async (event) => {
   await show({ isNew: false });
+  await Promise.race([Promise.allSettled(brought), new Promise((done) => { setTimeout(done, MOST_WAIT_MS); })]);
   scrollTo(0, event.state?.y ?? 0);
 });
