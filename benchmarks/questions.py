@@ -1,7 +1,7 @@
 """Questions: 10,000 of one fan-out are parked and answered, on SQLite and on PostgreSQL.
 
-The run is submitted, and a process of `fanwise work` parks its questions and, from the first answer
-on, takes the answers in, while they are given one after the other.
+The run is submitted, and a process of `fanwise work` parks its questions and ends. They are
+answered one after the other while nobody drives the run; then another process takes the answers in.
 """
 
 from __future__ import annotations
@@ -84,24 +84,34 @@ def _measure(url: str, questions: int) -> tuple[float, float, float]:
         ],
     }
     made = fanwise.submit(flow, store=url)
-    command = [sys.executable, "-m", "fanwise", "work", "--store", url]
-    with open_store(url) as store, subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        try:
+    with open_store(url) as store:
+        with _working(url) as process:
             run = _awaited(store, made.id, "waiting", process)
             parked = time.perf_counter()
-            for index in range(questions):
-                answer_question(
-                    store, run, f"ask[{index}]", "approve", lambda *_: {}, by="ada", via="bench"
-                )
-            answered = time.perf_counter()
+        answering = time.perf_counter()
+        for index in range(questions):
+            answer_question(
+                store, run, f"ask[{index}]", "approve", lambda *_: {}, by="ada", via="bench"
+            )
+        answered = time.perf_counter()
+        with _working(url) as process:
             run = _awaited(store, made.id, "succeeded", process)
             ended = time.perf_counter()
-        finally:
-            process.send_signal(signal.SIGTERM)
         (task,) = store.tasks(run.run_no)
         if task.items is None or task.items.succeeded != questions:
             raise UsageError("not all answers were taken in.")
-    return parked - begun, questions / (answered - parked), ended - answered
+    return parked - begun, questions / (answered - answering), ended - answered
+
+
+@contextmanager
+def _working(url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that takes runs, which is stopped and gone at the end of the block."""
+    command = [sys.executable, "-m", "fanwise", "work", "--store", url]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
 
 
 def _awaited(store: Store, run_id: str, status: str, process: subprocess.Popen[bytes]) -> RunRecord:
@@ -128,7 +138,7 @@ def render(figures: QuestionFigures) -> RenderableType:
     kinds = tuple(figures.parked_s)
     rows = {
         f"{QUESTIONS:,} questions parked": figures.parked_s,
-        "the end of the run after the last answer": figures.rest_s,
+        "the rest of the run, with the start of its process": figures.rest_s,
     }
     return figures_table(
         "questions",

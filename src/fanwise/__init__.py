@@ -6,8 +6,6 @@ costs next to nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
-
 # Not that of `typing`, whose import takes as long as the start of the command line up to the moment
 # from which a Ctrl-C ends it without a traceback.
 TYPE_CHECKING = False
@@ -139,6 +137,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    from importlib import import_module
+
     if name == "kv":
         return import_module("fanwise.kv")
     home = _HOMES.get(name)

@@ -366,14 +366,13 @@ class FrozenError(FanwiseError, TypeError):
 
 
 class TemplateSyntaxError(FanwiseError):
-    """A template's text can't be compiled. `line` and `column` count from 1 within the text."""
+    """A template's text can't be compiled. `offset` says where in the text, from 0."""
 
     code = "bad-template"
 
-    def __init__(self, message: str, *, line: int = 1, column: int = 1, hint: str = "") -> None:
+    def __init__(self, message: str, *, offset: int = 0, hint: str = "") -> None:
         super().__init__(message, hint=hint)
-        self.line = line
-        self.column = column
+        self.offset = offset
 
 
 class Excerpt(str):

@@ -18,6 +18,7 @@ from fanwise.charsets import charset
 class SourceKind(msgspec.Struct, frozen=True):
     """A kind of stream, by the key that names it; `takes` says in words what the key takes.
 
+    `example` is a remedy, for what else was written.
     Each of `options` reads the value of a further key. `is_path` says that the key takes a path,
     `has_records` that the items are made from what one file holds, `knows_total` that the number of
     items is known before the first. `gives` says what each item is, if that is a value without
@@ -26,6 +27,7 @@ class SourceKind(msgspec.Struct, frozen=True):
 
     name: str
     takes: str
+    example: str
     is_path: bool
     has_records: bool
     knows_total: bool
@@ -70,6 +72,7 @@ def _file(name: str, gives: str = "", **options: Callable[[object], object]) -> 
     return SourceKind(
         name,
         "takes the path of a file",
+        f"{{{name}: FILE}}, and options beside it" if name == "csv" else f"{{{name}: FILE}}",
         is_path=True,
         has_records=True,
         knows_total=False,
@@ -87,6 +90,7 @@ SOURCE_KINDS: Final[Mapping[str, SourceKind]] = {
         SourceKind(
             "files",
             'takes a pattern of paths such as "data/*.csv"',
+            '{files: "data/*.csv"}, which gives the paths that match',
             is_path=True,
             has_records=False,
             knows_total=True,
@@ -94,6 +98,7 @@ SOURCE_KINDS: Final[Mapping[str, SourceKind]] = {
         SourceKind(
             "range",
             "takes a whole number of 0 or more",
+            '{range: 100} for 0 to 99; from another start: with-items: "{{ range(1, 101) }}"',
             is_path=False,
             has_records=False,
             knows_total=True,

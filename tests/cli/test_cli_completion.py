@@ -23,7 +23,12 @@ BASH = shutil.which("bash")
 def store(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("runs")
     each = {"name": "each", "action": "core.noop", "with-items": [1]}
-    flow = {"name": "flow", "tasks": [{"name": "a", "action": "core.noop"}, each]}
+    size = {"size": {"choices": ["s", "m"], "default": "s"}}
+    flow = {
+        "name": "flow",
+        "parameters": size,
+        "tasks": [{"name": "a", "action": "core.noop"}, each],
+    }
     library.run(flow, store=str(folder / "runs.db"), run_id="run-1", tags=["nightly"])
     library.run({**flow, "name": "two words"}, store=str(folder / "runs.db"), run_id="run-2")
     with open_store(str(folder / "runs.db")) as recorded:
@@ -56,6 +61,8 @@ def words_of(line: str) -> list[str]:
         ("fanwise cancel ", ["run-4", "run-3"]),
         ("fanwise pause ", []),
         ("fanwise retry ", ["run-2", "run-1"]),
+        ("fanwise retry run-1 -p ", ["size="]),
+        ("fanwise retry run-1 -p size=", ["size=s", "size=m"]),
         ("fanwise prune run-1 ", ["run-3", "run-2"]),
         ("fanwise retry run-1 --from ", ["a", "each"]),
         ("fanwise runs --status in", ["interrupted"]),
@@ -83,7 +90,7 @@ def test_what_fanwise_and_its_store_know_is_completed(
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("fanwise run ", ["flow.yaml", "flows/"]),
+        ("fanwise run f", ["flow.yaml", "flows/"]),
         ("fanwise run flows/", ["flows/inner.yml"]),
         ("fanwise run ./fl", ["./flow.yaml", "./flows/"]),
         ("fanwise submit flow.y", ["flow.yaml"]),
@@ -92,6 +99,13 @@ def test_what_fanwise_and_its_store_know_is_completed(
         ("fanwise run flow.yaml -p region=eu -p ", ["count="]),
         ("fanwise submit flow.yaml -p c", ["count="]),
         ("fanwise run -p ", []),
+        ("fanwise run flow.yaml -p region=", []),
+        ("fanwise submit typed.yaml -p size=", ["size=s", "size=m"]),
+        ("fanwise run typed.yaml -p size=m", ["size=m"]),
+        ("fanwise run typed.yaml -p n=", ["n=1", "n=2"]),
+        ("fanwise run typed.yaml -p dry=", ["dry=true", "dry=false"]),
+        ("fanwise run typed.yaml -p wet=t", ["wet=true"]),
+        ("fanwise retry gone --file typed.yaml -p s", ["size="]),
         ("fanwise run other.yaml -p ", []),
     ],
 )
@@ -104,6 +118,10 @@ def test_workflows_and_their_parameters_are_completed(
         "tasks: [{name: a, action: my.own}]\n"
     )
     (folder / "other.yaml").write_text("services: {}\n")
+    (folder / "typed.yaml").write_text(
+        "parameters: {size: {choices: [s, m]}, n: {choices: [1, 2]}, dry: {type: boolean}, "
+        "wet: {default: false}}\ntasks: [{name: a, action: my.own}]\n"
+    )
     (folder / "actions.py").write_text("raise SystemExit('nobody asked for this')\n")
     (folder / "flows").mkdir()
     (folder / "flows" / "inner.yml").write_text("tasks: []\n")
@@ -123,10 +141,15 @@ def test_workflows_and_their_parameters_are_completed(
         ("fanwise sho", "show"),
         ("fanwise show run", "run-4 run-3 run-2 run-1"),
         ("fanwise run f", ""),
+        ("fanwise retry run-1 -p size =", "s m"),
+        ("fanwise retry run-1 -p size = m", "m"),
     ],
 )
 def test_bash_asks_fanwise(folder: Path, store: str, line: str, offered: str):
-    """As its script says; where fanwise knows nothing, bash goes on to files."""
+    """As its script says; where fanwise knows nothing, bash goes on to files.
+
+    Bash gives the parts around a `=` as words of their own.
+    """
     (folder / "fanwise").write_text(f'#!/bin/sh\nexec {sys.executable} -m fanwise "$@"\n')
     (folder / "fanwise").chmod(0o755)
     words = words_of(line)

@@ -306,6 +306,29 @@ def test_a_task_that_runs_elsewhere_tells_what_is_sent_of_the_context(fanwise, w
     assert task(preview(fanwise, "--executor", "process"), "tell")["executor"] == "process"
 
 
+def test_show_tells_what_was_sent_of_the_context(fanwise, write):
+    """Of a task whose items ran elsewhere; so does --json, for each visit."""
+    write(
+        **{
+            "flow.yaml": """\
+parameters: {rate: {default: 1.25}}
+tasks:
+  - {name: each, action: my.touch, executor: process, with-items: [a, b],
+     input: {name: "{{ item }}-{{ parameters.rate }}"}}
+  - {name: here, action: core.noop}
+"""
+        }
+    )
+    run_id = json.loads(fanwise("run", "flow.yaml", "--json").out)["run_id"]
+    sent = len(b'{"parameters":{"rate":1.25}}')
+    assert f"Context sent to each worker: each {sent} B\n" in fanwise("show", run_id).out
+    visits = fanwise("show", run_id, "--timeline", "--json").out.splitlines()
+    assert {visit["path"]: visit["snapshot_bytes"] for visit in map(json.loads, visits)} == {
+        "each": sent,
+        "here": None,
+    }
+
+
 def test_a_context_that_is_too_large_to_be_sent_is_a_problem(fanwise, monkeypatch):
     """Before anything runs, with the part that is large."""
     monkeypatch.setenv("FANWISE_LIMIT_SNAPSHOT_BYTES", "10")

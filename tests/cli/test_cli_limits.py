@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,62 @@ def test_a_called_workflow_takes_no_slot(fanwise, write) -> None:
     outer = "name: outer\nconcurrency: 1\ntasks: [{name: call, action: ./child.yaml}]"
     write(**{"child.yaml": child, "outer.yaml": outer})
     assert fanwise("run", "outer.yaml", "--no-queue").status == 0
+
+
+CHILD = """
+name: child
+concurrency: {limit: 1, children: true}
+tasks: [{name: a, action: core.noop}]
+"""
+CALLS = """
+name: outer
+tasks: [{name: call, action: ./child.yaml, with-items: {range: 3}}]
+"""
+
+
+def test_a_called_workflow_may_take_slots(fanwise, write) -> None:
+    """Its runs that an item calls are one at a time then, and leave nothing behind."""
+    write(**{"child.yaml": CHILD, "outer.yaml": CALLS})
+    assert fanwise("run", "outer.yaml", "--run-id", "mine").status == 0
+    with store() as opened:
+        run = opened.run("mine")
+        assert run is not None
+        steps = sorted(
+            (step.started_at, step.ended_at)
+            for index in range(3)
+            for step in opened.tasks(run.run_no, within=f"call[{index}]")
+        )
+        assert len(steps) == 3
+        assert all(ended <= began for (_, ended), (began, _) in pairwise(steps))
+    assert fanwise("limits").out == "No limits in use.\n"
+
+
+def test_a_called_workflow_waits_for_a_run_of_its_own(fanwise, write, held) -> None:
+    """That is told once, though three items wait."""
+    child = CHILD.replace("name: child", "name: nightly")
+    write(**{"child.yaml": child, "outer.yaml": CALLS + "timeout: 1s"})
+    told = fanwise("run", "outer.yaml")
+    assert told.status == 1
+    assert told.err.count("has no slot") == 1
+    assert "run other has the slot" in told.err
+
+
+@pytest.mark.parametrize(
+    ("child", "outer"),
+    [
+        (CHILD.replace("core.noop", "./child.yaml, when: false"), CALLS),
+        (CHILD, CALLS.replace("name: outer", "name: child\nconcurrency: 1")),
+    ],
+)
+def test_a_workflow_that_would_wait_for_its_own_slot_is_refused(
+    fanwise, write, child, outer
+) -> None:
+    """Before anything runs, at the place of the limit."""
+    write(**{"child.yaml": child, "outer.yaml": outer})
+    told = fanwise("validate", "outer.yaml")
+    assert told.status == 2
+    assert "child.yaml:3:14  conflicting-keys" in told.out
+    assert "would wait for its own slot" in told.out
 
 
 @pytest.mark.parametrize(

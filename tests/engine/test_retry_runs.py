@@ -174,6 +174,15 @@ def test_a_repaired_workflow_must_have_the_tasks_that_were_recorded(loom) -> Non
         loom.retry(renamed, Doing().action(), recorded=THREE)
 
 
+def test_a_task_that_is_renamed_before_it_ran_is_not_left_as_pending(loom) -> None:
+    """Nothing of it is kept, so its old name isn't listed any more."""
+    loom.run(THREE, Doing("b2").action())
+    assert [row.path for row in loom.rows()] == ["a", "b", "c"]
+    renamed = THREE.replace("name: c,", "name: last,").replace("task.c.", "task.last.")
+    assert loom.retry(renamed, Doing().action(), recorded=THREE).status is Status.SUCCEEDED
+    assert [row.path for row in loom.rows()] == ["a", "b", "last"]
+
+
 def test_items_that_come_from_elsewhere_start_anew(loom) -> None:
     """Their indexes mean other items, so none of their outcomes is kept."""
     doing = Doing("b2")

@@ -437,6 +437,7 @@ IMPOSSIBLE = [
     ("x: '{{ run.id.day }}'", 'run.id has no parts, and no "day"'),
     ("x: '{{ index.first }}'", 'index has no parts, and no "first"'),
     ("x: '{{ task.one.items.errors }}'", "task.one.items has total, succeeded, failed"),
+    ("x: '{{ task.one.errors }}'", "Failed items with their errors are task.one.failures."),
     ("x: '{{ task.one.error.mesage }}'", 'Did you mean "message"?'),
     ("x: '{{ task.one.error.type.name }}'", "task.one.error.type has no parts"),
     ('x: \'{{ task["one"]["error"]["kind"] }}\'', 'no "kind"'),

@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+
+# Not that of `typing`: until signals are heard a Ctrl-C gives a traceback, so little is imported.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

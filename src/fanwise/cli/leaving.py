@@ -7,17 +7,20 @@ since a store stands the loss of any process. While a run is driven, `Interrupti
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
-TYPE_CHECKING = False  # that of `typing` costs time in which a Ctrl-C gives a traceback
+# Until the signals are heard a Ctrl-C gives a traceback, so nothing is imported that takes time:
+# `signal` imports the module of enumerations.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable
     from types import FrameType
-    from typing import NoReturn
+    from typing import NoReturn, Self
 
     _Handler = Callable[[int, FrameType | None], object]
+else:
+    import _signal as signal
 
 INTERRUPTED = 130
 """The exit status of an interrupted command."""
@@ -34,14 +37,15 @@ def leave_at_signals() -> None:
     _hear(_leave)
 
 
-@contextmanager
-def cleaning_up_at_signals() -> Iterator[None]:
-    """Have signals end the process through `SystemExit`, so that temporary files are removed."""
-    previous = _hear(_exit)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
+class CleaningUpAtSignals:
+    """Has signals end the process through `SystemExit`, so that temporary files are removed."""
+
+    def __enter__(self) -> Self:
+        self._previous = _hear(_exit)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
 
 
@@ -52,12 +56,12 @@ def leave(status: int) -> NoReturn:
     os._exit(status)
 
 
-def _hear(handler: _Handler) -> dict[signal.Signals, _Handler | int | None]:
+def _hear(handler: _Handler) -> dict[int, _Handler | int | None]:
     """Set the handler and return the previous ones.
 
     A signal that is ignored, as `nohup` and a shell's `&` have it, stays ignored.
     """
-    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
     return {number: signal.signal(number, handler) for number in heard}
 
 

@@ -75,7 +75,8 @@ def _check_stream(path: Path, kind: SourceKind, value: object, notes: Notes) -> 
             takes = str(error)
         else:
             return
-    notes.at_value(path, "bad-with-items", f"{notes.subject(path)} {takes}, not {shown(value)}.")
+    text = f"{notes.subject(path)} {takes}, not {shown(value)}."
+    notes.at_value(path, "bad-with-items", text, f"Write {kind.example}.")
 
 
 def _check_option(path: Path, kind: SourceKind, key: str, value: object, notes: Notes) -> None:
@@ -137,6 +138,11 @@ def _check_stop(
         )
 
 
+def _as_stream(key: str) -> str:
+    """A remedy for a map with one key that is no list: it may have been meant as a stream."""
+    return did_you_mean(key, SOURCE_KINDS) or f"The streams are {', '.join(SOURCE_KINDS)}."
+
+
 def _check_side_by_side(path: Path, items: dict[str, Any], notes: Notes) -> None:
     lengths: dict[int, str] = {}
     for key, value in items.items():
@@ -148,6 +154,7 @@ def _check_side_by_side(path: Path, items: dict[str, Any], notes: Notes) -> None
                 "with-items-not-a-list",
                 f"{notes.subject((*path, key))} takes a list or a template that gives "
                 f"one, not {shown(value)}.",
+                _as_stream(key) if len(items) == 1 else "",
             )
     if len(lengths) > 1:
         (one, a), (other, b), *_ = lengths.items()

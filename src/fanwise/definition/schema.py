@@ -274,6 +274,11 @@ class ConcurrencyDefinition(Keys):
         description="What a run does with its slot that waits for an answer, an event or a time: "
         "it gives it back (`release`, default) or keeps it (`keep`).",
     )
+    children: bool = Field(
+        False,
+        description="Whether a slot is taken each time that another workflow calls this one as "
+        "well; default not.",
+    )
 
 
 class DedupeDefinition(Keys):

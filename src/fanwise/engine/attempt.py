@@ -412,7 +412,7 @@ def _make_portable(call: VisitCall) -> PortableCall:
             InputText(
                 entry.name,
                 encode(_rendered(call, entry), where=entry.name),
-                (entry.value.place,),
+                entry.value.place,
             )
             for entry in shared
         ),
@@ -455,9 +455,7 @@ def restore_call(
         restore(portable.snapshot, secrets),
         around,
         timeout_s=spec.timeout_s,
-        rendered=[
-            RenderedInput(text.name, decode(text.raw), text.places[0]) for text in spec.shared
-        ],
+        rendered=[RenderedInput(text.name, decode(text.raw), text.place) for text in spec.shared],
     )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from fanwise.engine.driver import WorkflowDriver
 from fanwise.engine.inline import is_plain
 from fanwise.engine.parking import ParkedChild
 from fanwise.engine.recorders.steps import StepRecorder, recorded_timeout
+from fanwise.engine.run_rules import limit_of_child
 from fanwise.engine.services import RunServices
 from fanwise.engine.starting_point import StartingPoint, first_state
 from fanwise.engine.straight_line import StraightLine, is_straight
@@ -140,6 +142,23 @@ class ChildWorkflow:
         timeout_s = None if self._plan.timeout is None else self._plan.timeout.resolve(context)
         has_waited = ticket.index in self._parked
         self._parked.discard(ticket.index)
+        limit = limit_of_child(self._plan, context)
+        async with AsyncExitStack() as stack:
+            if limit is not None:
+                with self._run.activity.staying(counts=True):
+                    entered = self._run.child_slots.entered(limit, path)
+                    await stack.enter_async_context(entered)
+            return await self._drive_at(ticket, context, path, timeout_s, has_waited=has_waited)
+
+    async def _drive_at(
+        self,
+        ticket: Ticket,
+        context: WorkflowContext,
+        path: str,
+        timeout_s: float | None,
+        *,
+        has_waited: bool,
+    ) -> object:
         recorded = await self._recorded_steps(ticket, path, has_waited=has_waited)
         if ticket.attempt > 1 and not has_waited:
             await self._run.journal.commit(Discard(self._visit.run_no, under=path))

@@ -18,6 +18,7 @@ from fanwise.catalog import StopFlag
 from fanwise.engine.activity import Activity
 from fanwise.engine.blocking import run_blocking
 from fanwise.engine.capture import capturing, unheard
+from fanwise.engine.child_slots import ChildSlots
 from fanwise.engine.children import run_child
 from fanwise.engine.dozing import DozeWatch
 from fanwise.engine.driver import WorkflowDriver
@@ -552,6 +553,13 @@ class Engine:
             caller_folder=Path(record.origin.folder),
             given=frozenset(record.origin.given),
             numbers=itertools.count(last_visit_no + 1),
+            child_slots=ChildSlots(
+                self._services,
+                record.id,
+                record.run_no,
+                lease.token,
+                unheard(session.observer.notice),
+            ),
             child=run_child,
             may_end_waiting=not prepared.has_secrets,
             most_items=record.origin.most_items,

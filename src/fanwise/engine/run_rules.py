@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from fanwise.context import WorkflowContext
 from fanwise.errors import AttemptError, ParameterError
 from fanwise.model import RepeatKey, RunLimit, RunOrigin
-from fanwise.plan import Plan, Setting, Value
+from fanwise.plan import Plan, PlannedLimit, Setting, Value
 from fanwise.values import encode, is_storable
 
 _MOST_KEY: Final = 200
@@ -21,16 +21,25 @@ _MOST_KEY: Final = 200
 def with_rules(origin: RunOrigin, plan: Plan, context: WorkflowContext) -> RunOrigin:
     """Return the origin of a run with the rules of its workflow. Raises `ParameterError`."""
     limit = repeat = None
-    if (concurrency := plan.concurrency) is not None:
-        key = key_text(concurrency.key, "concurrency", context) if concurrency.key else ""
-        most = _resolved(concurrency.most, context)
-        limit = RunLimit(
-            plan.name, key, most, concurrency.when_full, keeps_slot=concurrency.keeps_slot
-        )
+    if plan.concurrency is not None:
+        limit = _limit(plan.name, plan.concurrency, context)
     if (dedupe := plan.dedupe) is not None:
         repeat = RepeatKey(plan.name, key_text(dedupe.key, "dedupe", context), dedupe.for_s)
     priority = 0 if plan.priority is None else _resolved(plan.priority, context)
     return replace(origin, limit=limit, priority=priority, repeat=repeat)
+
+
+def limit_of_child(plan: Plan, context: WorkflowContext) -> RunLimit | None:
+    """Return the limit on a workflow that another one calls, or None. Raises `ParameterError`."""
+    if plan.concurrency is None or not plan.concurrency.children:
+        return None
+    return _limit(plan.name, plan.concurrency, context)
+
+
+def _limit(scope: str, planned: PlannedLimit, context: WorkflowContext) -> RunLimit:
+    key = key_text(planned.key, "concurrency", context) if planned.key else ""
+    most = _resolved(planned.most, context)
+    return RunLimit(scope, key, most, planned.when_full, keeps_slot=planned.keeps_slot)
 
 
 def _resolved(setting: Setting[int], context: WorkflowContext) -> int:

@@ -23,7 +23,7 @@ from fanwise.engine.masking import Masker
 from fanwise.engine.parking import Parking
 from fanwise.engine.sharing import SharedLimits
 from fanwise.engine.visit import Visit
-from fanwise.model import ErrorInfo, Limits
+from fanwise.model import ErrorInfo, Limits, RunLimit
 from fanwise.plan import Plan, PlannedTask, Value
 from fanwise.ports import (
     Arrivals,
@@ -76,6 +76,13 @@ class Services(msgspec.Struct, frozen=True):
     public_url: str | None = None
 
 
+class ChildSlots(Protocol):
+    """The slots of the workflows that a run calls, across runs."""
+
+    def entered(self, limit: RunLimit, path: str) -> AbstractAsyncContextManager[None]:
+        """A block that begins once there is a slot for the child at `path`, and frees it."""
+
+
 class Child(Protocol):
     """Makes a workflow the action of one visit of a task."""
 
@@ -114,6 +121,7 @@ class RunServices(msgspec.Struct, frozen=True):
     given: frozenset[str]
     numbers: Iterator[int]
     """Numbers for visits of tasks, each once."""
+    child_slots: ChildSlots
     child: Child
     """The action of a task that calls a workflow; handed in, since a child's steps run tasks."""
     depth: int = 0

@@ -192,6 +192,9 @@ class VisitRunner:
         if self._stop is not None:  # requested while the settings were evaluated
             feed.stop(self._stop)
         executor = await self._placed(feed, call)
+        is_elsewhere = executor is not self._run.services.executors[LOCAL]
+        if is_elsewhere and not self._run.depth:  # steps of children may be millions
+            await self._note_snapshot(call)
         await executor.execute(feed, call)
         if feed.calls_left:
             is_one = feed.calls_left == 1
@@ -216,6 +219,12 @@ class VisitRunner:
             feed.notice(f"{self._visit.path} runs in a thread of this process: {error}")
             return services.executors[LOCAL]
         return placement.executor
+
+    async def _note_snapshot(self, call: VisitCall) -> None:
+        """Record the size of the context's part that goes to workers."""
+        size_bytes = len((await asyncio.to_thread(call.portable)).snapshot)
+        if self._begun is None or self._begun.snapshot_bytes != size_bytes:
+            await self._note(snapshot_bytes=size_bytes)
 
     async def _solo(self, call: VisitCall, settings: TaskSettings) -> VisitEnd:
         feed = SingleAttempt(

@@ -94,7 +94,7 @@ def _instead(name: str, known: list[str]) -> str:
 def _outcome(compiler: Compiler, node: nodes.Call, name: str) -> Closure:
     if node.args or node.kwargs or node.dyn_args or node.dyn_kwargs:
         compiler.fail(node, f"{name}() takes no arguments.")
-    compiler.functions.add(name)
+    compiler.functions.setdefault(name, compiler.place_of(node))
     read = OUTCOMES[name]
 
     def run(frame: Frame) -> object:

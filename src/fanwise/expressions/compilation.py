@@ -6,7 +6,7 @@ with the parts of theirs. How deep an expression may be nested is checked here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeAlias
 
@@ -28,14 +28,17 @@ MAX_DEPTH = 100
 class Compiler:
     """Compiles one template, and collects which names and functions it uses."""
 
-    def __init__(self, source: TemplateText, place: Place | None, table: NodeTable) -> None:
+    def __init__(
+        self, source: TemplateText, places: Sequence[Place | None], table: NodeTable
+    ) -> None:
+        """`places` are those of the text and its tags in its file."""
         self.source = source
-        self.place = place
+        self._places = places
         self.variables = Variables()
         self.known: dict[int, Parts] = {}
         """The fixed parts of variables, by their places in `Frame.local`."""
-        self.references: set[tuple[str, ...]] = set()
-        self.functions: set[str] = set()
+        self.references: dict[tuple[str, ...], Place | None] = {}
+        self.functions: dict[str, Place | None] = {}
         self.loops_named: set[int] = set()
         """The places in `Frame.local` of the loops whose `loop` is named."""
         self.nodes = 0
@@ -69,9 +72,13 @@ class Compiler:
         with self.nested(node):
             return compile_node(self, node)
 
+    def place_of(self, node: nodes.Node) -> Place | None:
+        """The place of the tag around a node."""
+        return self._places[self.source.number_of_tag(node.lineno) + 1]
+
     def fault(self, node: nodes.Node) -> Callable[[Exception], AttemptError]:
         """A converter of `REFUSALS` into errors that name the file and quote the node's tag."""
-        tag, place = self.source.tag_at(node.lineno), self.place
+        tag, place = self.source.tag_at(node.lineno), self.place_of(node)
         return lambda error: located(error, tag, place)
 
     def located(self, node: nodes.Node, finish: Callable[[Any], Any] | None = None) -> Closure:

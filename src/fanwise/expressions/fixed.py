@@ -89,7 +89,10 @@ def wrong_part(parts: Parts, owner: str, keys: Sequence[Key]) -> tuple[str, str]
             return f'{owner} has no parts, and no "{key}".', ""
         if isinstance(key, str) and isinstance(parts, Mapping) and key not in parts:
             known = ", ".join(parts)
-            return f'{owner} has {known}, and no "{key}".', nearest(key, parts)
+            hint = nearest(key, parts)
+            if key == "errors" and "failures" in parts:
+                hint = f"Failed items with their errors are {owner}.failures."
+            return f'{owner} has {known}, and no "{key}".', hint
         parts = part_of(parts, key)
         owner = f"{owner}.{key}" if isinstance(key, str) else f"{owner}[{key}]"
     return None

@@ -104,7 +104,7 @@ def _path(compiler: Compiler, node: nodes.Expr) -> Closure:
             return loop_part(compiler, name, steps)
         if name.name in ROOTS and not compiler.variables.find(name.name):
             path = context_path(name, steps, compiler.source)
-            compiler.references.add(path.reference)
+            compiler.references.setdefault(path.reference, compiler.place_of(node))
             return path.reader()
     assert isinstance(node, nodes.Getattr | nodes.Getitem)
     step, inner, owner = step_of(node), compiler.expression(node.node), described(node.node)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from jinja2 import Environment, nodes
 from jinja2 import TemplateSyntaxError as JinjaSyntaxError
@@ -73,17 +73,22 @@ class TemplateText:
 
     def error(self, reason: str, offset: int = 0, *, hint: str = "") -> TemplateSyntaxError:
         """The error to raise for something that stands at `offset`."""
-        before = self.text[:offset]
         return TemplateSyntaxError(
-            f"in {quoted(self.tag_at(offset))}: {reason}",
-            line=before.count("\n") + 1,
-            column=offset - (before.rfind("\n") + 1) + 1,
-            hint=hint,
+            f"in {quoted(self.tag_at(offset))}: {reason}", offset=offset, hint=hint
         )
+
+    @property
+    def tags(self) -> Sequence[int]:
+        """The offsets of all tags, once it has been parsed."""
+        return self._starts
+
+    def number_of_tag(self, offset: int) -> int:
+        """The number of the last tag that begins at `offset` or before, from 0; else -1."""
+        return bisect_right(self._starts, offset) - 1
 
     def tag_at(self, offset: int) -> str:
         """The text of the tag around `offset`, or the whole text if there is none."""
-        number = bisect_right(self._starts, offset) - 1
+        number = self.number_of_tag(offset)
         if number < 0:
             return self.text
         if number < len(self._ends):

@@ -6,13 +6,13 @@ gives follows from the text, the context and the outcome alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 from jinja2 import nodes
 
 from fanwise.context import TemplateContext
-from fanwise.errors import Place
+from fanwise.errors import AttemptError, Place
 from fanwise.expressions.compilation import MAX_DEPTH, Closure, Compiler
 from fanwise.expressions.fast import text_reader, value_reader
 from fanwise.expressions.flow import OnePass
@@ -28,14 +28,22 @@ from fanwise.values import LazyList
 
 _DEFAULT_LIMITS = Limits()
 
+Locate: TypeAlias = Callable[[str, Sequence[int]], Sequence[Place | None]]
+"""Gives the places of offsets in a text, in ascending order."""
+
+
+def _nowhere(_text: str, offsets: Sequence[int]) -> Sequence[None]:
+    return [None] * len(offsets)
+
 
 class Template:
     """A compiled text.
 
     `references` are the constant paths that it names, such as `("task", "fetch", "output", "url")`;
     a constant number ends a path. `functions` are those of `result error succeeded failed
-    timed_out skipped` that it calls. `is_expression` says that it is one sole `{{ expression }}`,
-    whose value keeps its type; everything else gives text.
+    timed_out skipped` that it calls. Both have the place of the first tag that names them. `places`
+    are those of the text itself and of its tags. `is_expression` says that it is one sole
+    `{{ expression }}`, whose value keeps its type; everything else gives text.
 
     `evaluate(context, outcome=None)` gives the frozen value for a `WorkflowContext` or an
     `ItemContext`. `outcome` is the `TaskResult` that `result()` and the like read. A paged list
@@ -50,26 +58,26 @@ class Template:
         "evaluate",
         "functions",
         "is_expression",
-        "place",
+        "places",
         "references",
         "text",
     )
 
     evaluate: Callable[..., object]
 
-    def __init__(self, text: str, place: Place | None, limits: Limits) -> None:
+    def __init__(self, text: str, locate: Locate, limits: Limits) -> None:
         source = TemplateText(text)
-        compiler = Compiler(source, place, NODES)
         body = source.parse()
+        self.places = locate(source.text, [0, *source.tags])
+        compiler = Compiler(source, self.places, NODES)
         sole = _sole_expression(body)
         self.text = text
-        self.place = place
         self.is_expression = sole is not None
         self._limits = limits
         self._run = _text(block(compiler, body)) if sole is None else compiler.expression(sole)
         self._size = next(compiler.variables.numbers)
-        self.references = frozenset(compiler.references)
-        self.functions = frozenset(compiler.functions)
+        self.references = compiler.references
+        self.functions = compiler.functions
         if sole is not None:
             path = _path(sole, source)
             self.evaluate = self._evaluate if path is None else value_reader(path, self._evaluate)
@@ -85,7 +93,10 @@ class Template:
         try:
             return _given(frame, self._run(frame))
         except REFUSALS as error:
-            raise located(error, self.text, self.place) from None
+            raise self._located(error) from None
+
+    def _located(self, error: Exception) -> AttemptError:
+        return located(error, self.text, self.places[-1 if self.is_expression else 0])
 
     def stream(self, context: TemplateContext, outcome: TaskResult | None = None) -> Any:
         """As `evaluate`, but a list that is filtered lazily comes as an iterator.
@@ -100,7 +111,7 @@ class Template:
                 return self._elements(frame, value)
             return _given(frame, value)
         except REFUSALS as error:
-            raise located(error, self.text, self.place) from None
+            raise self._located(error) from None
 
     def _elements(self, frame: Frame, values: Iterable[object]) -> Iterator[object]:
         try:
@@ -108,18 +119,18 @@ class Template:
                 yield freeze_result(frame.budget, value)
                 frame.budget.renew()
         except REFUSALS as error:
-            raise located(error, self.text, self.place) from None
+            raise self._located(error) from None
 
 
 def compile_template(
-    text: str, *, place: Place | None = None, limits: Limits = _DEFAULT_LIMITS
+    text: str, *, locate: Locate = _nowhere, limits: Limits = _DEFAULT_LIMITS
 ) -> Template:
     """Compile a text that may hold templates.
 
-    `place` is where the text starts in its file, for the messages of errors. Raises
-    `TemplateSyntaxError`, whose line and column count within the text.
+    `locate` gives the places of the text and its tags in its file, for the messages of errors.
+    Raises `TemplateSyntaxError`.
     """
-    return Template(text, place, limits)
+    return Template(text, locate, limits)
 
 
 def _given(frame: Frame, value: object) -> Any:

@@ -45,7 +45,7 @@ class VisitRecord(msgspec.Struct, frozen=True, gc=False):
     a task without items, and `earlier` are its failed attempts before the last one. `due_at` is
     when a delayed task starts, and `source` is what the file was like that its items are read from.
     `items` are counted at an end or a pause; before that `items_total` is the number of items, if
-    it is known.
+    it is known. `snapshot_bytes` is the size of the context's part that went to workers elsewhere.
     """
 
     run_no: int
@@ -64,6 +64,7 @@ class VisitRecord(msgspec.Struct, frozen=True, gc=False):
     source: FileFingerprint | None = None
     earlier: tuple[FailedAttempt, ...] = ()
     items_total: int | None = None
+    snapshot_bytes: int | None = None
 
 
 def inner_path(path: str, visit: int) -> str:

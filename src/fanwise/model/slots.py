@@ -57,6 +57,17 @@ class SlotWish(msgspec.Struct, frozen=True):
     most_waiting: int | None = None
 
 
+class ChildSlot(msgspec.Struct, frozen=True):
+    """The slot of a workflow that a run calls, at the path of the task or item that calls it.
+
+    `token` is that of the lease under which the run is driven.
+    """
+
+    run_no: int
+    path: str
+    token: int
+
+
 class LimitUse(msgspec.Struct, frozen=True):
     """The slots of a key: how many there are, the runs that have them, and how many wait."""
 

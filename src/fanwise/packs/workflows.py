@@ -17,12 +17,13 @@ from msgspec.structs import replace
 from fanwise.actions.decorator import spec_of
 from fanwise.catalog import ActionField, ActionSpec, Runs
 from fanwise.definition import Accepted, ParameterDefinition, WorkflowDefinition, load
-from fanwise.errors import ActionLoadError, InputError, UsageError
+from fanwise.errors import ActionLoadError, DefinitionError, InputError, UsageError
 from fanwise.model import Limits, NamedLimit
 from fanwise.packs.dates import Dates
 from fanwise.packs.folders import load_actions
 from fanwise.packs.registry import ActionRegistry
 from fanwise.plan import Plan, compile_plan
+from fanwise.plan.child_limits import endless_waits
 from fanwise.ports import Catalog
 
 INLINE = "<workflow>"
@@ -72,6 +73,7 @@ class Workflows:
         key = file.resolve()
         if self._root is None:
             self._root = file.absolute().parent
+        is_outermost = len(self._specs) == len(self._plans)
         if key not in self._specs:
             text = self._texts.get(str(file.absolute()))
             content = read_file(file, self._limits) if text is None else text.encode()
@@ -79,12 +81,16 @@ class Workflows:
             # Noted before it is compiled, so that it can name itself.
             self._specs[key] = self._spec(key, definition)
             self._plans[key] = self._compile(definition, file)
+            if is_outermost:
+                _require_ends(self._plans[key])
         return self._plans[key]
 
     def load_text(self, text: str | bytes, *, file: str = INLINE) -> Plan:
         """The plan of a workflow that has no file; messages call it `file`."""
         definition = load(text, file=file, limits=self._limits)
-        return self._compile(definition, None)
+        plan = self._compile(definition, None)
+        _require_ends(plan)
+        return plan
 
     def catalog(self, file: Path | None) -> Catalog | None:
         """The actions that a workflow in this file can call, or None if packs aren't imported."""
@@ -155,6 +161,12 @@ class WorkflowCatalog:
     def names(self) -> Sequence[str]:
         """All names, sorted."""
         return sorted([*self._actions.names(), *self._actions.workflows])
+
+
+def _require_ends(plan: Plan) -> None:
+    """Raise `DefinitionError` if a workflow would wait for a slot of its own."""
+    if problems := tuple(endless_waits(plan)):
+        raise DefinitionError(problems)
 
 
 def _given_action(function: Callable[..., object]) -> ActionSpec:

@@ -239,11 +239,11 @@ class Checker:
     ) -> Iterator[Diagnostic]:
         """Find names that `value` can't use. `known` are the variables seen, if not the usual."""
         for template in value.templates:
-            for path in sorted(template.references):
-                yield from self._check_path(value.place, path, scope, known)
-            for name in sorted(template.functions - scope.functions):
+            for path, place in sorted(template.references.items()):
+                yield from self._check_path(place or value.place, path, scope, known)
+            for name in sorted(template.functions.keys() - scope.functions):
                 yield Diagnostic(
-                    value.place,
+                    template.functions[name] or value.place,
                     "misplaced-name",
                     f"{name}() tells how a task ended, which isn't known here.",
                     "It can be used in publish and next, and in retry and on-error in part.",

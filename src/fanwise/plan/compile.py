@@ -22,6 +22,7 @@ from fanwise.definition import (
     has_template,
     reader,
 )
+from fanwise.definition.yaml.spots import spots_within
 from fanwise.errors import DefinitionError, Diagnostic, Place, TemplateSyntaxError, UsageError
 from fanwise.expressions import quoted, script_text, template_in
 from fanwise.model import Limits, NamedLimit
@@ -163,7 +164,9 @@ class _Compiler:
             return None
         key = self._value(given.key, "concurrency", "key") if given.key else None
         most = self._setting(given.limit, ("concurrency", "limit"))
-        return PlannedLimit(most, key, given.when_full, given.while_waiting == "keep")
+        keeps_slot = given.while_waiting == "keep"
+        place = self._definition.place("concurrency")
+        return PlannedLimit(most, key, given.when_full, keeps_slot, given.children, place)
 
     def _repeat(self) -> PlannedRepeat | None:
         given = self._definition.dedupe
@@ -235,10 +238,10 @@ class _Compiler:
         place = self._definition.place(*path)
         if found := template_in(raw):
             offset, tag = found
-            before = raw[:offset].split("\n")
+            [place] = self._within(place, raw, [offset])
             self._problems.append(
                 Diagnostic(
-                    self._within(place, len(before), len(before[-1]) + 1),
+                    place,
                     "template-in-script",
                     f'the script of task "{task.name}" has the template {quoted(tag)} in its text, '
                     "so that a value could change what the script does.",
@@ -331,7 +334,11 @@ class _Compiler:
 
     def _value(self, raw: object, *path: str | int) -> Value:
         return compile_value(
-            raw, partial(self._definition.place, *path), self._limits, self._refuse
+            raw,
+            partial(self._definition.place, *path),
+            self._limits,
+            self._refuse,
+            self._within,
         )
 
     def _reads_pages(self, value: Value) -> bool:
@@ -342,23 +349,13 @@ class _Compiler:
         )
 
     def _refuse(self, place: Place, error: TemplateSyntaxError) -> None:
-        """Note a template that can't be compiled, at its own line and column if it tells them."""
-        place = self._within(place, error.line, error.column)
+        """Note a template that can't be compiled."""
         self._problems.append(Diagnostic(place, error.code, error.message, error.hint))
 
-    def _within(self, place: Place, line: int, column: int) -> Place:
-        """The place of a line and column of the text at `place`, where that can be told.
-
-        A text in quotes or without stands as it is on its line, unless it has escapes; one in a
-        block (`|` or `>`) begins on the next line.
-        """
-        text = self._lines[place.line - 1] if place.line <= len(self._lines) else ""
-        first = text[place.column - 1 : place.column]
-        if first and first in "|>":
-            return place._replace(line=place.line + line)
-        if line == 1:
-            return place._replace(column=place.column + column - (first not in "'\""))
-        return place
+    def _within(self, place: Place, text: str, offsets: Sequence[int]) -> list[Place]:
+        """The places of offsets, in ascending order, in the text at `place`."""
+        spots = spots_within(self._lines, place[1:], text, offsets)
+        return [Place(place.file, *spot) for spot in spots]
 
 
 def _field_name(task: TaskDefinition, spec: ActionSpec | None, name: str) -> str:

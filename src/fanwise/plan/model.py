@@ -94,13 +94,16 @@ class PlannedTask(msgspec.Struct, frozen=True):
 class PlannedLimit(msgspec.Struct, frozen=True):
     """The number of runs of one key that are driven at a time; without a key, of the workflow.
 
-    With `keeps_slot` a run that waits keeps its slot.
+    With `keeps_slot` a run that waits keeps its slot. With `children` the workflow takes a slot as
+    well where another one calls it.
     """
 
     most: Setting[int]
     key: Value | None
     when_full: str
     keeps_slot: bool = False
+    children: bool = False
+    place: Place | None = None
 
 
 class PlannedRepeat(msgspec.Struct, frozen=True):

@@ -91,8 +91,7 @@ def read_parameter(plan: Declares, name: str, text: str) -> Any:
     parameter = plan.parameters.get(name)
     if parameter is None or parameter.secret:
         return text
-    declared = parameter.accepted.read_as
-    kind = declared or type_of(parameter.default)
+    declared, kind = parameter.accepted.read_as, _kind(parameter)
     if kind in (None, "string"):
         return text
     try:
@@ -104,6 +103,21 @@ def read_parameter(plan: Declares, name: str, text: str) -> Any:
             raise _misfit(plan, name, Accepted(kind).words, "as its default is. Declare its type")
         raise _misfit(plan, name, parameter.accepted.words)
     return _checked(plan, name, value)
+
+
+def offered(parameter: ParameterDefinition) -> list[str]:
+    """The values that a parameter takes, as texts of the command line, if they are few."""
+    if parameter.choices is not None:
+        return [
+            each if isinstance(each, str) else msgspec.json.encode(each).decode()
+            for each in parameter.choices
+        ]
+    return ["true", "false"] if _kind(parameter) == "boolean" else []
+
+
+def _kind(parameter: ParameterDefinition) -> str | None:
+    """The type as which the text of a parameter is read."""
+    return parameter.accepted.read_as or type_of(parameter.default)
 
 
 def _unknown(plan: Declares, name: object) -> str:

@@ -13,7 +13,7 @@ of JSON text. Nothing here waits or reads, and no snapshot is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import islice
 from typing import Final, TypeAlias
@@ -21,7 +21,6 @@ from typing import Final, TypeAlias
 import msgspec
 
 from fanwise.context import WorkflowContext
-from fanwise.definition import has_template
 from fanwise.errors import LimitError, Place, TemplateError, TemplateSyntaxError
 from fanwise.model import ErrorInfo, ItemCounts, Limits, Status, TaskResult
 from fanwise.plan.values import Value, compile_value
@@ -125,8 +124,8 @@ def named_paths(values: Iterable[Value]) -> dict[KeyPath, Place | None]:
     found: dict[KeyPath, Place | None] = {}
     for value in values:
         for template in value.templates:
-            for path in sorted(template.references):
-                found.setdefault(_cut(path), template.place)
+            for path, place in sorted(template.references.items()):
+                found.setdefault(_cut(path), place)
     return found
 
 
@@ -260,32 +259,18 @@ def _merged(tree: FrozenDict, other: FrozenDict) -> FrozenDict:
 
 def to_text(name: str, value: Value) -> InputText:
     """An input as text, from which `from_text` compiles it in another process."""
-    places = [value.place, *(template.place or value.place for template in value.templates)]
-    return InputText(name, encode(value.raw), tuple(places))
+    places = [place for template in value.templates for place in template.places]
+    return InputText(name, encode(value.raw), value.place, tuple(places))
 
 
 def from_text(text: InputText, limits: Limits) -> Value:
     """The value of an input that came as text. Raises `TemplateSyntaxError`."""
-    raw = decode(text.raw)
-    places = dict(zip(_template_paths(raw, ()), text.places[1:], strict=True))
-
-    def place(*path: str | int) -> Place:
-        return places.get(path, text.places[0])
+    places = iter(text.templates)  # in the order in which texts are compiled
 
     def refuse(_place: Place, error: TemplateSyntaxError) -> None:
         raise error
 
-    return compile_value(raw, place, limits, refuse)
+    def within(_place: Place, _text: str, offsets: Sequence[int]) -> Sequence[Place | None]:
+        return list(islice(places, len(offsets)))
 
-
-def _template_paths(raw: object, at: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
-    """The paths of the templates in a value, in the order in which it compiles them."""
-    if isinstance(raw, str):
-        if has_template(raw):
-            yield at
-    elif isinstance(raw, Mapping):
-        for key, part in raw.items():
-            yield from _template_paths(part, (*at, key))
-    elif isinstance(raw, Sequence):
-        for index, part in enumerate(raw):
-            yield from _template_paths(part, (*at, index))
+    return compile_value(decode(text.raw), lambda *_: text.place, limits, refuse, within)

@@ -311,14 +311,15 @@ class _Names:
             yield from self._check(value, gathers=False)
 
     def _check(self, value: Value | None, *, gathers: bool) -> Iterator[Diagnostic]:
-        for template in () if value is None else value.templates:
-            place = value.place if value is not None else self._trigger.place
-            for path in sorted(template.references):
+        if value is None:
+            return
+        for template in value.templates:
+            for path, place in sorted(template.references.items()):
                 if fault := self._fault(path, gathers):
-                    yield Diagnostic(place, "misplaced-name", *fault)
-            for name in sorted(template.functions):
+                    yield Diagnostic(place or value.place, "misplaced-name", *fault)
+            for name, place in sorted(template.functions.items()):
                 text = f"{name}() tells how a task ended, and no run has begun here."
-                yield Diagnostic(place, "misplaced-name", text)
+                yield Diagnostic(place or value.place, "misplaced-name", text)
 
     def _fault(self, path: tuple[str, ...], gathers: bool) -> tuple[str, str] | None:
         if path[0] != "trigger":

@@ -7,7 +7,8 @@ every evaluation; only the parts that hold templates are built for each evaluati
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from fanwise.context import TemplateContext
 from fanwise.definition import has_template
@@ -17,6 +18,13 @@ from fanwise.model import Limits, TaskResult
 from fanwise.values import FrozenDict, FrozenList, freeze
 
 Evaluate = Callable[[TemplateContext, TaskResult | None], Any]
+
+Within: TypeAlias = Callable[[Place, str, Sequence[int]], Sequence[Place | None]]
+"""Gives the places of offsets, in ascending order, in a text that begins at a place."""
+
+
+def _at_start(place: Place, _text: str, offsets: Sequence[int]) -> Sequence[Place]:
+    return [place] * len(offsets)
 
 
 class Value:
@@ -95,22 +103,24 @@ def compile_value(
     place: Callable[..., Place],
     limits: Limits,
     refuse: Callable[[Place, TemplateSyntaxError], None],
+    within: Within = _at_start,
 ) -> Value:
     """Compile `raw`, whose part at a path stands at `place(*path)` in the file.
 
-    Each template that can't be compiled is told to `refuse`, and reads as null.
+    `within` tells places in the texts that stand there. Each template that can't be compiled is
+    told to `refuse`, and reads as null.
     """
     if isinstance(raw, str):
-        return _compile_text(raw, place(), limits, refuse)
+        return _compile_text(raw, place(), limits, refuse, within)
     if isinstance(raw, Mapping):
         parts = {
-            key: compile_value(part, _below(place, key), limits, refuse)
+            key: compile_value(part, _below(place, key), limits, refuse, within)
             for key, part in raw.items()
         }
         return _combine(raw, tuple(parts.values()), _dict_builder(parts), place(), parts)
     if isinstance(raw, Sequence):
         values = [
-            compile_value(part, _below(place, index), limits, refuse)
+            compile_value(part, _below(place, index), limits, refuse, within)
             for index, part in enumerate(raw)
         ]
         return _combine(raw, values, _list_builder(values), place())
@@ -122,13 +132,15 @@ def _compile_text(
     place: Place,
     limits: Limits,
     refuse: Callable[[Place, TemplateSyntaxError], None],
+    within: Within,
 ) -> Value:
     if not has_template(text):
         return constant(text, place)
     try:
-        template = compile_template(text, place=place, limits=limits)
+        template = compile_template(text, locate=partial(within, place), limits=limits)
     except TemplateSyntaxError as error:
-        refuse(place, error)
+        [spot] = within(place, text, [error.offset])
+        refuse(spot or place, error)
         return Value(None, constant(None, place).evaluate, (), place, is_broken=True)
     return Value(text, template.evaluate, (template,), place)
 

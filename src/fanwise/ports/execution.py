@@ -132,12 +132,14 @@ class AttemptLog(Protocol):
 class InputText(msgspec.Struct, frozen=True):
     """One input of a task as text: `raw` is JSON, some texts of which may be templates.
 
-    `places` has its place in the workflow's file, and then that of each template, in their order.
+    `place` is its place in the workflow's file, and `templates` are those of its templates and
+    their tags, in their order.
     """
 
     name: str
     raw: bytes
-    places: tuple[Place, ...]
+    place: Place
+    templates: tuple[Place | None, ...] = ()
 
 
 class CallSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from fanwise.model import LimitUse, SlotWish
+from fanwise.model import ChildSlot, LimitUse, RunLimit, SlotWish
 
 
 class RunSlots(Protocol):
@@ -31,6 +31,16 @@ class RunSlots(Protocol):
 
     def step_out(self, waiter_no: int) -> None:
         """Leave a place."""
+
+    def take_child(self, child: ChildSlot, wish: SlotWish) -> None:
+        """Give a workflow that a run calls a slot, unless it has it already.
+
+        It is free again once the run is taken over. Raises `NoSlotError`, and `LeaseLostError` if
+        that has happened.
+        """
+
+    def free_child(self, child: ChildSlot, limit: RunLimit) -> None:
+        """Take back the slot of a called workflow, if this process still has it."""
 
     def limits(self) -> Sequence[LimitUse]:
         """Return the limits of which a run has a slot or waits for one, by scope and key."""

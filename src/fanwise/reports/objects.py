@@ -230,6 +230,7 @@ def step_object(step: VisitRecord, run_status: str) -> JsonObject:
         "earlier": _earlier(step.earlier),
         "output": None if step.output is None else thaw(decode(step.output)),
         "error": error_object(step.error),
+        "snapshot_bytes": step.snapshot_bytes,
     }
 
 

@@ -16,8 +16,9 @@ _unescaped = re.compile(rf"[\x7f-\x9f\u2028\u2029{_DIRECTIONS}]")
 
 
 def clean(text: str) -> str:
-    """`text` in one line, without control characters."""
-    return _control.sub("", " ".join(text.split()))
+    """`text` in one line, without control characters; cleaned again it stays as it is."""
+    words = _control.sub("", " ".join(text.split()))  # one between two spaces leaves both
+    return " ".join(words.split())
 
 
 def shorten(text: str, width: int = 100) -> str:

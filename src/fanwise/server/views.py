@@ -164,7 +164,8 @@ class FailedAttemptView(View, frozen=True, kw_only=True):
 class VisitView(View, frozen=True, kw_only=True):
     """A visit of a task, counted from 1. Its path has the tasks and items above it.
 
-    `items` counts those of a visit that is over; `output` is there if it was asked for.
+    `items` counts those of a visit that is over; `output` is there if it was asked for. So many
+    `snapshot_bytes` of the context went to workers elsewhere.
     """
 
     path: str
@@ -177,6 +178,7 @@ class VisitView(View, frozen=True, kw_only=True):
     error: ErrorView | None
     has_items: bool
     items: ItemCounts | None
+    snapshot_bytes: int | None
     output: object | msgspec.UnsetType = msgspec.UNSET
 
 

@@ -67,12 +67,16 @@ _encode_error: Callable[[ErrorInfo], bytes] = msgspec.json.Encoder().encode
 
 
 class _Source(msgspec.Struct, omit_defaults=True):
-    """The column `source` of a task: what its file was like, and the records left out of it."""
+    """The column `source` of a task: what its items and its context come from.
+
+    The fields are what its file was like, the records left out of it, and the size of its snapshot.
+    """
 
     size_bytes: int | None = None
     modified_at: float | None = None
     sample: str | None = None
     bad_records: int | None = None
+    snapshot_bytes: int | None = None
 
     @property
     def fingerprint(self) -> FileFingerprint | None:
@@ -281,7 +285,7 @@ def _add_task(rows: Rows, task: VisitRecord, *, may_be_short: bool) -> None:
         _error_text(task.error),
         inline,
         payload is not None,
-        _source_text(task.source, None if counts is None else counts.bad_records),
+        _source_text(task),
         _json_text(task.earlier) if task.earlier else None,
     )
 
@@ -294,16 +298,18 @@ def _is_plain(task: VisitRecord) -> bool:
         and task.items is None
         and task.items_total is None
         and task.source is None
+        and task.snapshot_bytes is None
         and not task.earlier
     )
 
 
-def _source_text(found: FileFingerprint | None, bad_records: int | None) -> str | None:
-    if found is None:
-        return None if bad_records is None else _json_text(_Source(bad_records=bad_records))
-    if bad_records is None:
-        return _json_text(found)
-    return _json_text(_Source(found.size_bytes, found.modified_at, found.sample, bad_records))
+def _source_text(task: VisitRecord) -> str | None:
+    bad_records = None if task.items is None else task.items.bad_records
+    source = _Source(bad_records=bad_records, snapshot_bytes=task.snapshot_bytes)
+    if (found := task.source) is not None:
+        source.size_bytes, source.modified_at = found.size_bytes, found.modified_at
+        source.sample = found.sample
+    return None if source == _Source() else _json_text(source)
 
 
 def log_key(log: LogEntry | None) -> tuple[int, int, int]:
@@ -399,6 +405,7 @@ def to_task(row: Row) -> VisitRecord:
         items_total=total if good is None else None,
         source=source.fingerprint,
         earlier=() if earlier is None else _read_earlier(earlier),
+        snapshot_bytes=source.snapshot_bytes,
     )
 
 

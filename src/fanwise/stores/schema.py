@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 17))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 18))
 
 _NUMBER = "BIGINT NOT NULL"
 _TEXT = "TEXT NOT NULL"
@@ -165,6 +165,16 @@ slots = Table(
     {"scope": _TEXT, "key": _TEXT, "run_no": _NUMBER},
     key=("scope", "key", "run_no"),
     indexes={"slots_run": "(run_no)"},
+    clustered=True,
+)
+
+# Of runs of workflows that another one calls, each by the path of its task or item. `token` is that
+# of the lease under which the run above them was driven when the slot was taken.
+child_slots = Table(
+    "child_slots",
+    {"run_no": _NUMBER, "path": _TEXT, "scope": _TEXT, "key": _TEXT, "token": _NUMBER},
+    key=("run_no", "path"),
+    indexes={"child_slots_of_keys": "(scope, key, run_no)"},
     clustered=True,
 )
 
@@ -675,7 +685,7 @@ seen_files = Table(
 
 TABLES = (
     *(runs, tags, engines, leases, requests, submissions),
-    *(bounds, slots, waiters, repeats, shares, paces),
+    *(bounds, slots, child_slots, waiters, repeats, shares, paces),
     *(tasks, events, items, payloads, logs, sleeps, waits, signals),
     *(tiles, kinds, progress, heads),
     *(links, arrivals, deliveries, batch_events),

@@ -32,24 +32,42 @@ LOCK_AND_SET: Final = _LOCK.format(most="excluded.most")
 DELETE_BOUND: Final = (
     f"DELETE FROM bounds WHERE {_OF_KEY}"
     f" AND NOT EXISTS (SELECT 1 FROM slots WHERE {_OF_KEY})"
+    f" AND NOT EXISTS (SELECT 1 FROM child_slots WHERE {_OF_KEY})"
     f" AND (SELECT min(queue) FROM submissions WHERE is_waiting AND {_OF_KEY}) IS NULL"
 )
 
+# The path of a run's own slot is empty.
+_HELD: Final = (
+    "SELECT run_no, '' AS path, scope, key FROM slots{of}"
+    " UNION ALL SELECT run_no, path, scope, key FROM child_slots{of}"
+)
 HOLDERS: Final = (
-    "SELECT slots.run_no, runs.id FROM slots JOIN runs ON runs.run_no = slots.run_no"
-    " WHERE slots.scope = :scope AND slots.key = :key ORDER BY slots.run_no"
+    "SELECT held.run_no, runs.id, held.path"
+    f" FROM ({_HELD.format(of=f' WHERE {_OF_KEY}')}) AS held"
+    " JOIN runs ON runs.run_no = held.run_no ORDER BY held.run_no, held.path"
 )
 TAKE: Final = (
     "INSERT INTO slots (scope, key, run_no) VALUES (:scope, :key, :run_no)"
     " ON CONFLICT (scope, key, run_no) DO NOTHING"
 )
 FREE: Final = "DELETE FROM slots WHERE run_no = :run_no"
-KEY_OF_PLACE: Final = (
-    "SELECT scope, key, most FROM submissions WHERE run_no = :run_no AND scope IS NOT NULL"
+TAKE_CHILD: Final = (
+    "INSERT INTO child_slots (run_no, path, scope, key, token)"
+    " SELECT run_no, :path, :scope, :key, token FROM leases"
+    " WHERE run_no = :run_no AND token = :token FOR SHARE"
 )
-KEYS_OF_ENGINE: Final = (
-    "SELECT scope, key, max(most) FROM submissions WHERE scope IS NOT NULL AND run_no IN"
-    " (SELECT run_no FROM leases WHERE engine_no = :engine_no) GROUP BY scope, key"
+FREE_CHILD: Final = (
+    "DELETE FROM child_slots WHERE run_no = :run_no AND path = :path AND token = :token"
+)
+FREE_CHILDREN: Final = "DELETE FROM child_slots WHERE run_no = :run_no"
+_KEYS: Final = (
+    "SELECT scope, key, most FROM submissions WHERE scope IS NOT NULL AND {of}"
+    " UNION SELECT bounds.scope, bounds.key, bounds.most FROM child_slots JOIN bounds"
+    " ON bounds.scope = child_slots.scope AND bounds.key = child_slots.key WHERE {of}"
+)
+KEYS_OF_RUN: Final = _KEYS.format(of="run_no = :run_no")
+KEYS_OF_ENGINE: Final = _KEYS.format(
+    of="run_no IN (SELECT run_no FROM leases WHERE engine_no = :engine_no)"
 )
 
 # Runs that wait in queues
@@ -108,7 +126,7 @@ AHEAD_OF_WAITER: Final = _AHEAD.format(
     turn=f"coalesce((SELECT turn FROM waiters WHERE waiter_no = :waiter_no), {TURN})"
 )
 HAS_ROOM: Final = (
-    f"SELECT (SELECT count(*) FROM slots WHERE {_OF_KEY}) <"
+    f"SELECT (SELECT count(*) FROM ({_HELD.format(of=f' WHERE {_OF_KEY}')}) AS held) <"
     f" coalesce((SELECT most FROM bounds WHERE {_OF_KEY}), 1)"
 )
 
@@ -125,8 +143,8 @@ FULL: Final = (
 
 BOUNDS: Final = "SELECT scope, key, most FROM bounds ORDER BY scope, key"
 ALL_HOLDERS: Final = (
-    "SELECT slots.scope, slots.key, runs.id FROM slots JOIN runs ON runs.run_no = slots.run_no"
-    " ORDER BY slots.run_no"
+    f"SELECT held.scope, held.key, runs.id FROM ({_HELD.format(of='')}) AS held"
+    " JOIN runs ON runs.run_no = held.run_no ORDER BY held.run_no, held.path"
 )
 COUNTS: Final = (
     "SELECT scope, key, count(*) FROM submissions WHERE is_waiting AND scope IS NOT NULL"

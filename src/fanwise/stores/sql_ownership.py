@@ -16,6 +16,7 @@ from fanwise.stores import rows
 from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.queue_statements import LOCK_SUBMISSION, TAKE_BY_HAND
 from fanwise.stores.sql_slots import (
+    free_children,
     limits_of,
     limits_of_place,
     lock_keys,
@@ -159,6 +160,7 @@ class SqlOwnership:
             if wish is not None:
                 take_slot(writer, wish, run_no)
             writer.execute(TAKE_BY_HAND, run_no=run_no)
+            free_children(writer, run_no)
             release(writer, limits)
             writer.execute(ANSWERED, run_no=run_no)
             writer.execute(BEAT, engine_no=engine_no)

@@ -37,6 +37,7 @@ from fanwise.stores.sql_slots import (
     admit_run,
     claim_slot,
     end_unstarted,
+    free_children,
     free_slot,
     has_slot,
     limits_of,
@@ -138,6 +139,7 @@ class SqlQueue:
             writer.read(queue_statements.LOCK_SUBMISSION, run_no=run_no)
             holders = writer.read(queue_statements.HOLDER, run_no=run_no) if counts else []
             if give_back(writer, run_no, token):
+                free_children(writer, run_no)
                 tried_by = rows.to_owner(holders[0][0]) if holders else None
                 wait_again(writer, run_no, why, tried_by)
             release(writer, limits)
@@ -170,6 +172,7 @@ class SqlQueue:
             writer.execute(queue_statements.IS_PENDING, run_no=run.run_no)
             writer.execute(ANSWERED, run_no=run.run_no)
             free_slot(writer, run.run_no)
+            free_children(writer, run.run_no)
             release(writer, limits)
             writer.touch(run.run_no)
             writer.announce()
@@ -337,6 +340,7 @@ def _reap(writer: Writer, engine_no: int, owner: Owner) -> list[str]:
             stays_paused = status == Status.PAUSED.value and is_to_pause
             writer.execute(_TAKE_AWAY, run_no=run_no, engine_no=engine_no)
             writer.execute(ANSWERED, run_no=run_no)
+            free_children(writer, run_no)
             why = f"its engine is gone ({owner.name})"
             if not stays_paused and wait_again(writer, run_no, why, owner):
                 waiting.append(run_id)

@@ -15,8 +15,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from fanwise.admission import admit
-from fanwise.errors import NoSlotError, QueueFullError
+from fanwise.errors import LeaseLostError, NoSlotError, QueueFullError
 from fanwise.model import (
+    ChildSlot,
     ErrorInfo,
     LimitUse,
     RequestKind,
@@ -53,10 +54,11 @@ def _key(limit: RunLimit) -> SlotKey:
 
 
 class Holder(NamedTuple):
-    """A run that has a slot."""
+    """A run that has a slot or, with a `path`, a run whose task or item there has one."""
 
     run_no: int
     run_id: str
+    path: str
 
 
 def lock_keys(writer: Writer, limits: Limits) -> Limits:
@@ -72,12 +74,12 @@ def _lock(writer: Writer, key: SlotKey, most: int, *, sets: bool = False) -> int
 
 
 def limits_of_place(writer: Writer, run_no: int) -> dict[SlotKey, int]:
-    """The limit of a run in its queue, if it has one."""
-    return to_limits(writer.read(slot_statements.KEY_OF_PLACE, run_no=run_no))
+    """The limit of a run in its queue, if it has one, and those of the workflows that it calls."""
+    return to_limits(writer.read(slot_statements.KEYS_OF_RUN, run_no=run_no))
 
 
 def limits_of_engine(writer: Writer, engine_no: int) -> dict[SlotKey, int]:
-    """The limits of the runs that an engine has taken from queues."""
+    """The limits of the runs that an engine has taken from queues, and of workflows they call."""
     return to_limits(writer.read(slot_statements.KEYS_OF_ENGINE, engine_no=engine_no))
 
 
@@ -98,15 +100,26 @@ def take_slot(writer: Writer, wish: SlotWish, run_no: int, *, is_new: bool = Fal
     """
     key = _key(wish.limit)
     most = _lock(writer, key, wish.limit.most, sets=is_new)
-    found = holders(writer, key)
-    if all(each.run_no != run_no for each in found):
+    if _has_turn(writer, wish, most, run_no, ""):
+        writer.execute(slot_statements.TAKE, run_no=run_no, **key._asdict())
+
+
+def _has_turn(writer: Writer, wish: SlotWish, most: int, run_no: int, path: str) -> bool:
+    """Say whether a process is to take a slot, or has it already; its place is gone then.
+
+    Raises `NoSlotError`.
+    """
+    key = _key(wish.limit)._asdict()
+    found = holders(writer, _key(wish.limit))
+    has_none = all((each.run_no, each.path) != (run_no, path) for each in found)
+    if has_none:
         place = {"waiter_no": wish.waiter_no, "priority": wish.priority}
-        ((ahead,),) = writer.read(slot_statements.AHEAD_OF_WAITER, **place, **key._asdict())
+        ((ahead,),) = writer.read(slot_statements.AHEAD_OF_WAITER, **place, **key)
         if len(found) + ahead >= most:
             raise _no_slot(wish, found)
-        writer.execute(slot_statements.TAKE, run_no=run_no, **key._asdict())
     if wish.waiter_no is not None:
         writer.execute(slot_statements.STEP_OUT, waiter_no=wish.waiter_no)
+    return has_none
 
 
 def claim_slot(writer: Writer, key: SlotKey, most: int, run_no: int, turn: float) -> bool | None:
@@ -115,7 +128,9 @@ def claim_slot(writer: Writer, key: SlotKey, most: int, run_no: int, turn: float
     The key is locked.
     """
     found = holders(writer, key)
-    if any(each.run_no == run_no for each in found):  # it has kept that while it waited
+    if any(
+        (each.run_no, each.path) == (run_no, "") for each in found
+    ):  # it has kept that while it waited
         return True
     taken = len(found)
     if taken >= most:
@@ -136,6 +151,11 @@ def has_slot(writer: Writer, run_no: int) -> bool:
 def free_slot(writer: Writer, run_no: int) -> None:
     """Take back the slot of a run, if it has one; its key is locked."""
     writer.execute(slot_statements.FREE, run_no=run_no)
+
+
+def free_children(writer: Writer, run_no: int) -> None:
+    """Take back the slots of the workflows that a run calls; their keys are locked."""
+    writer.execute(slot_statements.FREE_CHILDREN, run_no=run_no)
 
 
 def release(writer: Writer, limits: Limits) -> None:
@@ -302,6 +322,32 @@ class SqlSlots:
         self._database.controlling(
             lambda writer: writer.execute(slot_statements.STEP_OUT, waiter_no=waiter_no)
         )
+
+    def take_child(self, child: ChildSlot, wish: SlotWish) -> None:
+        """Give a called workflow a slot; see `RunSlots.take_child`."""
+        key = _key(wish.limit)
+
+        def take(writer: Writer) -> None:
+            most = _lock(writer, key, wish.limit.most, sets=True)
+            if _has_turn(writer, wish, most, child.run_no, child.path):
+                values = {**msgspec.structs.asdict(child), **key._asdict()}
+                if not writer.change(slot_statements.TAKE_CHILD, **values):
+                    raise LeaseLostError(
+                        f"run {wish.run_id} was taken over by another process.",
+                        run_no=child.run_no,
+                    )
+
+        self._database.controlling(take)
+
+    def free_child(self, child: ChildSlot, limit: RunLimit) -> None:
+        """Take back the slot of a called workflow; see `RunSlots.free_child`."""
+
+        def free(writer: Writer) -> None:
+            limits = lock_keys(writer, limits_of(limit))
+            writer.execute(slot_statements.FREE_CHILD, **msgspec.structs.asdict(child))
+            release(writer, limits)
+
+        self._database.controlling(free)
 
     def limits(self) -> Sequence[LimitUse]:
         """Return the limits in use; see `RunSlots.limits`."""

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
-from fanwise.errors import NoSlotError, QueueFullError, RunRepeatedError
+from fanwise.errors import LeaseLostError, NoSlotError, QueueFullError, RunRepeatedError
 from fanwise.model import (
+    ChildSlot,
     Claim,
     EndedRun,
     RepeatKey,
@@ -317,6 +318,42 @@ class SlotsContract:
         with pytest.raises(QueueFullError, match="2 runs of monitor wait already"):
             store.submit(_limited("c"), replace(_PLAIN, most_waiting=2))
         assert store.line_up(replace(wish, run_id="old"), is_new=False)
+
+    # workflows that runs call
+
+    def test_calls_share_the_slots_with_runs(self, store: Store) -> None:
+        """Each has one, also those of one run, and who waits in a queue has the next one."""
+        engine_no = store.enroll(an_owner())
+        caller = store.create_run(a_run("caller"), engine_no)
+        wish = SlotWish("caller", RunLimit("monitor", most=2))
+        for path in ("call[0]", "call[1]", "call[0]"):  # the last is given already
+            store.take_child(ChildSlot(caller, path, 1), wish)
+        with pytest.raises(NoSlotError, match="runs caller, caller have the slots"):
+            store.take_child(ChildSlot(caller, "call[2]", 1), wish)
+        (use,) = store.limits()
+        assert (use.holders, use.most) == (("caller", "caller"), 2)
+        store.submit(_limited("waits", most=2), _PLAIN)
+        assert not store.claim(engine_no, _QUEUES, 10)
+        store.free_child(ChildSlot(caller, "call[0]", 1), wish.limit)
+        assert _ids(store.claim(engine_no, _QUEUES, 10)) == ["waits"]
+
+    def test_slots_of_calls_are_free_once_their_run_is_taken_over(self, store: Store) -> None:
+        """Its former process neither takes nor frees any: they may be those of the new one."""
+        caller = store.create_run(a_run("caller"), store.enroll(an_owner()))
+        wish = SlotWish("caller", RunLimit("monitor"))
+        former, latter = ChildSlot(caller, "call[0]", 1), ChildSlot(caller, "call[0]", 2)
+        store.take_child(former, wish)
+        store.submit(_limited("waits"), _PLAIN)
+        engine_no = store.enroll(an_owner())
+        assert not store.claim(engine_no, _QUEUES, 10)
+        store.acquire(caller, engine_no, after=1)
+        with pytest.raises(LeaseLostError):
+            store.take_child(former, wish)
+        store.take_child(latter, wish)
+        store.free_child(former, wish.limit)
+        assert not store.claim(engine_no, _QUEUES, 10)
+        store.free_child(latter, wish.limit)
+        assert _ids(store.claim(engine_no, _QUEUES, 10)) == ["waits"]
 
     # repeats
 

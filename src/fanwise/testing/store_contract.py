@@ -164,10 +164,13 @@ class StoreContract(FindingContract, ResumingContract):
         fourth = a_task(run_no, 4, path="file", source=file)
         fifth = a_task(run_no, 5, path="left_out", source=file, items=counts)
         sixth = a_task(run_no, 6, path="pipe", items=replace(counts, bad_records=2))
+        seventh = a_task(run_no, 7, path="elsewhere", snapshot_bytes=28)
+        eighth = replace(fifth, visit_no=8, path="all", snapshot_bytes=2)
         third = a_task(run_no, 3, has_items=True, items_total=10)
-        store.commit([third, second, sixth, fifth, fourth])
+        store.commit([third, second, sixth, eighth, seventh, fifth, fourth])
         store.commit([first])
-        assert list(store.tasks(run_no)) == [first, second, third, fourth, fifth, sixth]
+        tasks = [first, second, third, fourth, fifth, sixth, seventh, eighth]
+        assert list(store.tasks(run_no)) == tasks
 
     def test_a_task_replaces_what_was_recorded_of_it(self, store: Store) -> None:
         """The last record of a task counts, within one commit and over several."""

@@ -156,7 +156,7 @@ async def _pieces(response: aiohttp.ClientResponse, max_bytes: int | None) -> As
             if piece:
                 yield piece
     if inflater is not None and not inflater.is_complete and size:
-        raise _not_compressed("ends too early")
+        raise _broken("ends too early")
 
 
 class _Inflater:
@@ -166,7 +166,7 @@ class _Inflater:
 
     def __init__(self, names: str) -> None:
         if names not in _COMPRESSED:
-            raise _not_compressed("is compressed in a way that wasn't asked for")
+            raise _broken("is compressed in a way that wasn't asked for")
         self._bits = _COMPRESSED[names]
         self._inflate = zlib.decompressobj(self._bits)
         self._has_begun = False
@@ -183,7 +183,7 @@ class _Inflater:
             piece = self._inflate.decompress(data, self._PIECE_BYTES)
         except zlib.error:
             if self._has_begun or self._bits != _COMPRESSED["deflate"]:
-                raise _not_compressed("isn't compressed") from None
+                raise _broken("isn't compressed so, or it is damaged") from None
             self._bits = _RAW_DEFLATE  # as some servers send it, against RFC 9110
             self._inflate = zlib.decompressobj(self._bits)
             self._has_begun = True
@@ -213,8 +213,8 @@ def _no_text() -> ActionError:
     )
 
 
-def _not_compressed(cause: str) -> ActionError:
+def _broken(cause: str) -> ActionError:
     return ActionError(
-        f"core.http: the body {cause}, against its Content-Encoding.",
+        f"core.http: the body can't be unpacked as its Content-Encoding says: it {cause}.",
         type="BadBody",
     )

@@ -9,7 +9,7 @@ import typer
 
 from fanwise.cli import options
 from fanwise.cli.completion.words import complete_benchmarks
-from fanwise.cli.leaving import cleaning_up_at_signals
+from fanwise.cli.leaving import CleaningUpAtSignals
 from fanwise.cli.text.output import as_json, flush_results, print_results, say
 from fanwise.errors import UsageError
 
@@ -53,7 +53,7 @@ def bench(
     results, budgets = {}, []
     for each in BENCHMARKS if name is None else [name]:
         say(f"Measuring {each} ...")
-        with cleaning_up_at_signals():
+        with CleaningUpAtSignals():
             measured = measure(each, rounds=rounds)
         results[each] = {"figures": measured.figures, "budgets": measured.budgets}
         budgets += measured.budgets

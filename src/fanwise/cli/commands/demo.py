@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fanwise.cli import options
-from fanwise.cli.leaving import cleaning_up_at_signals
+from fanwise.cli.leaving import CleaningUpAtSignals
 from fanwise.cli.text.output import as_json, flush_results, print_results, say
 from fanwise.demos import DEMOS
 from fanwise.errors import UsageError
@@ -139,7 +139,7 @@ def _serve(sizes: Mapping[str, int], store: str | None) -> None:
     from fanwise.demos.served import served
     from fanwise.wiring import read_settings
 
-    with cleaning_up_at_signals(), TemporaryDirectory(prefix="fanwise-demo-") as folder:
+    with CleaningUpAtSignals(), TemporaryDirectory(prefix="fanwise-demo-") as folder:
         # What isn't over at the end can't be taken up by others, so it goes with the folder.
         named = store or str(Path(folder) / "runs.db")
         settings = read_settings(store=named)
@@ -156,7 +156,7 @@ def _play(name: str, size: int, store: str | None) -> Played:
     from fanwise.wiring import read_settings
 
     settings = read_settings(store=store)
-    with cleaning_up_at_signals(), TemporaryDirectory(prefix="fanwise-demo-") as folder:
+    with CleaningUpAtSignals(), TemporaryDirectory(prefix="fanwise-demo-") as folder:
         stage = Stage(settings, store, Path(folder), size)
         played = import_module(f"fanwise.demos.{name}.play").play(stage)
     assert isinstance(played, Played)

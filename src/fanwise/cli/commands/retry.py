@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fanwise.cli import options
-from fanwise.cli.completion.words import complete_tasks
+from fanwise.cli.completion.words import complete_corrections, complete_tasks
 from fanwise.cli.text.output import prints_aside, say
 from fanwise.errors import UsageError
 from fanwise.reports.plain import clean_lines
@@ -54,13 +54,14 @@ def retry(
         Path | None,
         typer.Option("--file", metavar="FILE", help="A repaired workflow to run instead."),
     ] = None,
-    given: Annotated[
+    parameter: Annotated[
         list[str] | None,
         typer.Option(
             "-p",
             metavar="NAME=VALUE",
             help="A corrected parameter, or a secret one, which isn't recorded; may be given "
             "several times.",
+            autocompletion=complete_corrections,
         ),
     ] = None,
     packs: options.Packs = None,
@@ -95,7 +96,7 @@ def retry(
 
         own: dict[str, object] = {
             "--file": file,
-            "-p": given,
+            "-p": parameter,
             "--packs": packs,
             "--executor": executor,
         }
@@ -118,7 +119,7 @@ def retry(
         record = find_run(records, run_id)
     with prints_aside():
         recorded, plan = load_to_retry(record, settings, file)
-    values = read_secrets(plan, given or ())
+    values = read_secrets(plan, parameter or ())
     hidden = {name for name, parameter in plan.parameters.items() if parameter.secret}
 
     def start(engine: Engine) -> Start:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fanwise.reports.questions import ShownRun, ShownSteps
     from fanwise.values import JsonObject
 
+_MAX_SNAPSHOTS = 5
 _PIPE_WIDTH = 100
 
 _Timeline = Annotated[
@@ -127,6 +128,7 @@ def _run_lines(shown: ShownRun, store: str | None) -> list[str]:
     colours, width = has_colours(sys.stdout), width_of(sys.stdout)
     facts = [*_driver_lines(seen, shown.place, shown.wake_at, store), *_wait_lines(shown.waits)]
     facts += [*_place_lines(shown.place), *_fact_lines(seen.record)]
+    facts += _snapshot_lines(shown.last.values())
     lines = run_lines(seen, facts, colours=colours, width=width)
     if any("." in step.path for step in shown.steps.visits):
         lines += ["", *step_lines(shown.steps, seen.status, colours=colours, width=width)]
@@ -192,6 +194,16 @@ def _place_lines(place: Submission | None) -> list[str]:
     if place.tries:
         lines.append(f"Tries without progress: {place.tries}")
     return lines
+
+
+def _snapshot_lines(tasks: Iterable[VisitRecord]) -> list[str]:
+    """The parts of the context that went to workers elsewhere, the largest first."""
+    from fanwise.units import show_bytes
+
+    sizes = sorted((-task.snapshot_bytes, task.path) for task in tasks if task.snapshot_bytes)
+    shown = [f"{clean(path)} {show_bytes(-size)}" for size, path in sizes[:_MAX_SNAPSHOTS]]
+    more = f" and {len(sizes) - _MAX_SNAPSHOTS} more" if len(sizes) > _MAX_SNAPSHOTS else ""
+    return [f"Context sent to each worker: {', '.join(shown)}{more}"] if shown else []
 
 
 def _picture(found: ShownSteps, within: str | None) -> str:

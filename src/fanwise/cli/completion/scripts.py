@@ -19,13 +19,21 @@ _VARIABLE = "_FANWISE_COMPLETE"
 _SCRIPTS = {
     "bash": """\
 _fanwise_completion() {
-    local IFS=$'\\n' word
-    local words="${COMP_WORDS[*]}"
+    # Bash parts a word at each "=", and replaces the last part alone.
+    local IFS=$'\\n' word words=() last=-1
+    for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+        if [[ last -ge 0 && ( $word == "=" || ${words[last]} == *= ) ]]; then
+            words[last]+=$word
+        else
+            words[++last]=$word
+        fi
+    done
+    local start="${words[last]%"${words[last]##*=}"}"
     COMPREPLY=()
     while read -r word; do
-        [[ -n $word ]] && COMPREPLY+=("$word")
+        [[ -n $word ]] && COMPREPLY+=("${word#"$start"}")
         [[ $word == *[=/] ]] && compopt -o nospace 2>/dev/null
-    done < <(COMP_WORDS="$words" COMP_CWORD="$COMP_CWORD" \\
+    done < <(COMP_WORDS="${words[*]}" COMP_CWORD="$last" \\
         _FANWISE_COMPLETE=complete_bash "$1" 2>/dev/null)
 }
 complete -o default -F _fanwise_completion fanwise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from fanwise.definition import ParameterDefinition
+    from fanwise.model import RunRecord
     from fanwise.ports import Records
 
 _MOST_RUNS = 1_000
@@ -92,18 +94,51 @@ def _looks_like_workflow(file: Path) -> bool:
 
 def complete_parameters(ctx: typer.Context, incomplete: str) -> list[str]:
     """The parameters of the workflow that the command line names, without those given."""
+    file = ctx.params.get("file") or next(iter(ctx.args), None)
+    return [] if file is None else _settings(ctx, _declared(file), incomplete)
+
+
+def complete_corrections(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The parameters of the run, or of the repaired file, that the command line names."""
+    from fanwise.reports.lookup import find_run
+
+    if file := ctx.params.get("file"):
+        return _settings(ctx, _declared(file), incomplete)
+    run_id = ctx.params.get("run_id") or next(iter(ctx.args), "")
+    return _recorded(
+        ctx,
+        incomplete,
+        lambda records: _settings(ctx, _written(find_run(records, run_id)), incomplete),
+    )
+
+
+def _declared(file: str | Path) -> Mapping[str, ParameterDefinition]:
     from fanwise.errors import FanwiseError
     from fanwise.wiring import load_plan, read_settings
 
-    file = ctx.params.get("file") or next(iter(ctx.args), None)
-    if file is None:
-        return []
     try:
-        plan = load_plan(Path(file), read_settings(), import_packs=False)
+        return load_plan(Path(file), read_settings(), import_packs=False).parameters
     except FanwiseError:
-        return []
+        return {}
+
+
+def _written(record: RunRecord) -> Mapping[str, ParameterDefinition]:
+    from fanwise.definition import load
+
+    return load(record.definition, file=record.file).parameters
+
+
+def _settings(
+    ctx: typer.Context, parameters: Mapping[str, ParameterDefinition], incomplete: str
+) -> list[str]:
+    """`NAME=` for each parameter that isn't given, or `NAME=VALUE` where a name is complete."""
+    from fanwise.plan import offered
+
+    name, has_name, _ = incomplete.partition("=")
+    if has_name and name in parameters:
+        return _begun((f"{name}={value}" for value in offered(parameters[name])), incomplete)
     given = {setting.partition("=")[0] for setting in ctx.params.get("parameter") or ()}
-    return _begun((f"{name}=" for name in plan.parameters if name not in given), incomplete)
+    return _begun((f"{name}=" for name in parameters if name not in given), incomplete)
 
 
 def complete_tags(ctx: typer.Context, incomplete: str) -> list[str]:

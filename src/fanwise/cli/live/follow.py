@@ -114,9 +114,18 @@ class Follower:
                 _count(visit, watched, seen)
                 if visit.status is not Status.RUNNING:
                     del self._watched[visit.visit_no]
-                    self._display.task_ended(visit.path, visit.status, visit.error)
+                    self._display.task_ended(
+                        visit.path, visit.status, visit.error, took_s=_recorded_s(visit)
+                    )
         for watched in self._watched.values():
             watched.is_stopping = bool(asked)
+
+
+def _recorded_s(visit: VisitRecord) -> float | None:
+    """The time that is recorded of a visit, as tables of the run tell it."""
+    if visit.started_at is None or visit.ended_at is None:
+        return None
+    return visit.ended_at - visit.started_at
 
 
 def _count(visit: VisitRecord, progress: _Recorded, seen: FollowedRun) -> None:

@@ -149,15 +149,18 @@ class ProgressDisplay(Observer):
         meter.started -= since_s
         self._running[progress.name] = meter
 
-    def task_ended(self, name: str, status: Status, error: ErrorInfo | None) -> None:
-        """Say how a task has ended."""
+    def task_ended(
+        self, name: str, status: Status, error: ErrorInfo | None, *, took_s: float | None = None
+    ) -> None:
+        """Say how a task has ended, and for how long it was driven, if that isn't as watched."""
         self._say_held()
         meter = self._running.pop(name, None)
         parts = [name, str(status)]
         if meter is not None:
             counts = meter.counts() if meter.progress.has_items else meter.repeat()
             parts += [counts] if counts else []
-            parts.append(f"in {show_span(self._now() - meter.started)}")
+            watched_s = self._now() - meter.started
+            parts.append(f"in {show_span(watched_s if took_s is None else took_s)}")
         if error is not None:
             parts.append(show_error(error))
         self.say("  ".join(parts))

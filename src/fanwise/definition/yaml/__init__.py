@@ -5,6 +5,7 @@
     scalars   plain values by the rules of YAML 1.2
     syntax    the parser's errors in plain words
     nodes     the tree
+    spots     where the characters of a text stand
 
 Nothing here knows the keys of the language.
 """

@@ -136,6 +136,7 @@ class _Rerun:
         rows = {
             (self._new(old), visit): replace(row, output=None)  # a kept output isn't written again
             for (old, visit), row in self._history.visits.items()
+            if self._new(old) >= 0
         }
         same = {self._new(old) for (old, _), is_same in broken.items() if is_same}
         stays = same | {number for number, _ in kept}
@@ -146,7 +147,8 @@ class _Rerun:
             restarted=self._advanced(stays),
             advanced=self._advanced(same),
             reopened=[
-                each for key, is_same in broken.items() if is_same for each in self._undo(*key)
+                *self._gone(),
+                *(each for key, is_same in broken.items() if is_same for each in self._undo(*key)),
             ],
             notes=RerunNotes(
                 tuple(self._notes({number for number, _ in kept}, rows, same)),
@@ -320,6 +322,12 @@ class _Rerun:
 
     def _new(self, old: int) -> int:
         return self._plan.numbers.get(self._recorded.tasks[old].name, -1)
+
+    def _gone(self) -> Iterator[Discard]:
+        """The rows of tasks that haven't started and that the repaired workflow doesn't have."""
+        for (old, _), row in self._history.visits.items():
+            if self._new(old) < 0 and row.started_at is None:
+                yield Discard(row.run_no, visit_no=row.visit_no, whole=True)
 
     def _undo(self, old: int, visit: int) -> Iterator[Discard | VisitRecord]:
         """The changes of records by which a visit can run again."""

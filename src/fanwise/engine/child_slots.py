@@ -1,0 +1,96 @@
+"""Slots of the workflows that a run calls, where their `concurrency` counts those.
+
+Of the children of a run that wait for slots of one key the first one alone has a place in the
+store's line, so that a wide fan-out looks there no more often than a narrow one. A slot is free
+again when its child is over or waits, and at the latest once the run is taken over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fanwise.engine.entering import Entrance
+from fanwise.engine.handle import RunInbox
+from fanwise.engine.services import Services
+from fanwise.model import ChildSlot, RunLimit, SlotWish
+from fanwise.ports import Observer
+
+
+class ChildSlots:
+    """The slots of the workflows that one run calls."""
+
+    def __init__(
+        self,
+        services: Services,
+        run_id: str,
+        run_no: int,
+        token: int,
+        notice: Callable[[str], None],
+    ) -> None:
+        self._services = services
+        self._run_id = run_id
+        self._run_no = run_no
+        self._token = token
+        self._observer = _EachOnce(notice)
+        self._lines: dict[tuple[str, str], _Line] = {}
+
+    @asynccontextmanager
+    async def entered(self, limit: RunLimit, path: str) -> AsyncIterator[None]:
+        """A block that begins once there is a slot for the child at `path`, and frees it."""
+        slots = self._services.run_slots
+        child = ChildSlot(self._run_no, path, self._token)
+
+        async def take(wish: SlotWish | None) -> None:
+            assert wish is not None
+            await _in_thread(partial(slots.take_child, child, wish))
+
+        try:
+            line = self._line(limit)
+            async with line.lock:
+                await line.entrance.enter(SlotWish(self._run_id, limit), take)
+            yield
+        finally:
+            await _in_thread(partial(slots.free_child, child, limit))
+
+    def _line(self, limit: RunLimit) -> _Line:
+        key = limit.scope, limit.key
+        if key not in self._lines:
+            self._lines[key] = _Line(self._services, self._observer)
+        return self._lines[key]
+
+
+class _Line:
+    """The line of a run's children for the slots of one key."""
+
+    def __init__(self, services: Services, observer: Observer) -> None:
+        self.lock = asyncio.Lock()
+        # A pause lets the child wait, as an attempt in flight, until it is cut off.
+        inbox = RunInbox(0.0)
+        self.entrance = Entrance(services, inbox, observer, wait_s=None, is_new=False)
+
+
+class _EachOnce(Observer):
+    """Passes a notice on, but not again for each child."""
+
+    def __init__(self, notice: Callable[[str], None]) -> None:
+        self._notice = notice
+        self._told: set[str] = set()
+
+    def notice(self, text: str) -> None:
+        """Tell what hasn't been told yet."""
+        if text not in self._told:
+            self._told.add(text)
+            self._notice(text)
+
+
+async def _in_thread(work: Callable[[], None]) -> None:
+    """Do blocking work, and return once it is done, also if this is cancelled meanwhile."""
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait([working])
+        raise
