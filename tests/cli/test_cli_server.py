@@ -61,14 +61,32 @@ tasks:
       options: [approve, reject]
       answer: {percent: {type: integer, default: 5}}
 """
+TIMED = """\
+name: timed
+parameters: {of: {type: string, default: nobody}}
+on:
+  - {name: nightly, schedule: {cron: "0 2 * * *"}, parameters: {of: "{{ trigger.date }}"}}
+  - name: sent
+    event: {name: order}
+    when: "{{ trigger.event is mapping }}"
+    parameters: {of: "{{ trigger.event.id }}"}
+tasks: [{name: a, action: core.echo, input: {text: "{{ parameters.of }}"}}]
+"""
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server of a store with runs that have ended in several ways."""
     folder = tmp_path_factory.mktemp("served")
-    for name, text in (("checks", FLOW), ("inner", INNER), ("each", EACH), ("asks", ASKS)):
+    for name, text in (
+        ("checks", FLOW),
+        ("inner", INNER),
+        ("each", EACH),
+        ("asks", ASKS),
+        ("timed", TIMED),
+    ):
         (folder / f"{name}.yaml").write_text(text)
+    (folder / "order.json").write_text('{"id": "a1"}')
     store = ("--store", str(folder / "runs.db"))
     for name, *options in (
         ("checks", "--run-id", "checks-1", "--tag", "eu"),
@@ -94,13 +112,12 @@ def both(
     monkeypatch.chdir(served.folder)
 
     def run(*words: str) -> tuple[Told, Told]:
-        named = ["--store", str(served.folder / "runs.db")], ["--server", served.origin]
+        named = ["--store", "runs.db"], ["--server", served.origin]
         told = []
         for place in named:
-            status, out, err = fanwise(*words, *place)
-            told.append(
-                Told(status, *(text.replace(" ".join(place), "HERE") for text in (out, err)))
-            )
+            status, *texts = fanwise(*words, *place)
+            texts = [text.replace(f"{served.folder}/", "") for text in texts]
+            told.append(Told(status, *(text.replace(" ".join(place), "HERE") for text in texts)))
         return told[0], told[1]
 
     return run
@@ -163,6 +180,25 @@ def both(
         "answer asks-1 sure approve -p percent",
         "signal checks-1 paid",
         "signal asks-1 paid --payload {",
+        "triggers",
+        "triggers --json",
+        "triggers --check",
+        "triggers fires nightly",
+        "triggers fires nightl",
+        "triggers fires timed/nightly --status gone",
+        "triggers pause timed/nightly --note moving",
+        "triggers resume nothing",
+        "triggers resume sent --json",
+        "trigger nightly --at 2026-03-05T02:00 --dry-run",
+        "trigger nightly --at tomorrow",
+        "trigger sent --event order.json --dry-run",
+        "trigger sent --event each.yaml",
+        "trigger sent",
+        "trigger checks/sent",
+        "backfill nightly --from 2026-03-01 --to 2026-03-03 --dry-run",
+        "backfill nightly --from 2026-03-01 --to 2026-03-03 --dry-run --json",
+        "backfill nightly --from 2026-03-01 --to 2999-03-03",
+        "backfill sent --from 2026-03-01 --to 2026-03-03",
     ],
 )
 def test_a_command_says_the_same_of_a_server(
@@ -247,6 +283,58 @@ def test_a_signal_is_sent_and_a_run_cancelled_over_a_server(
     assert fanwise("cancel", "asks-2", "--packs", "p", "--server", worked).status == 2
 
 
+def test_a_trigger_is_fired_paused_and_resumed_over_a_server(
+    served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its runs are recorded there, in the name of the token."""
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["run"])
+    there = ("--server", served.origin, "--json")
+    span = ("--from", "2026-03-01", "--to", "2026-03-03")
+    fired = json.loads(fanwise("trigger", "nightly", "--at", "2026-03-05T02:00", *there).out)
+    made = json.loads(fanwise("backfill", "nightly", *span, *there).out)
+    assert {key: fired[key] for key in ("workflow", "trigger")} == {
+        "workflow": "timed",
+        "trigger": "nightly",
+    }
+    assert len(made["runs"]) == 2
+    runs = [served.store.run(run_id) for run_id in (*fired["runs"], *made["runs"])]
+    assert [run.origin.trigger["scheduled_at"] for run in runs] == [
+        f"2026-03-{day}T02:00:00+00:00" for day in ("05", "01", "02")
+    ]
+    assert runs[0].origin.trigger["by"] == "run"
+    none = fanwise("backfill", "nightly", *span, "--server", served.origin)
+    assert none == (0, "", "No run was made: there is one already.\n")
+    fires = fanwise("triggers", "fires", "nightly", *there).out.splitlines()
+    assert {json.loads(line)["run_id"] for line in fires} == {run.id for run in runs}
+    assert fanwise("triggers", "fires", "nightly", "--limit", "1", *there).out == fires[0] + "\n"
+    assert fanwise("triggers", "pause", "nightly", "--note", "moving", *there).status == 0
+    (row,) = (
+        each
+        for each in json.loads(fanwise("triggers", *there).out)["triggers"]
+        if each["trigger"] == "nightly"
+    )
+    assert row["note"] == "moving"
+    resumed = json.loads(fanwise("triggers", "resume", "nightly", *there).out)
+    assert resumed["done"] == "is resumed"
+
+
+def test_what_is_wrong_with_a_servers_project_is_told_to_a_token_of_all_workflows(
+    folder: Path, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by the project itself: the others don't know those files."""
+    (folder / "timed.yaml").write_text(TIMED)
+    (folder / "wrong.yaml").write_text("on: [{schedule: {cron: often}}]\ntasks: []\n")
+    with serving(folder) as served:
+        for role, workflows in ((Role.READ, ()), (Role.READ, ("timed",))):
+            token = new_token_text(served.store, "some", role, workflows=workflows)
+            monkeypatch.setenv("FANWISE_TOKEN", str(token))
+            told = fanwise("triggers", "--server", served.origin)
+            assert "nightly" in told.out
+            assert (told.status, "wrong.yaml" in told.err) == (
+                (0, False) if workflows else (2, True)
+            )
+
+
 def test_an_engine_that_gives_a_run_back_is_told_with_its_reason(
     served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,6 +383,7 @@ def test_a_token_of_some_workflows_sees_no_run_of_others(
         assert "the store has no run" in told.err
     assert fanwise("asks", "--json", "--server", served.origin).out == ""
     assert "the token sees some" in fanwise("engines", "--server", served.origin).err
+    assert fanwise("triggers", "--server", served.origin) == (0, "No triggers.\n", "")
 
 
 def test_a_server_is_named_before_the_command_behind_it_or_in_the_environment(

@@ -16,6 +16,7 @@ from fanwise.errors import RunNotFoundError, UsageError
 
 if TYPE_CHECKING:
     from fanwise.client.backend import ServerBackend
+    from fanwise.client.requests import Requests
     from fanwise.model import Limits
     from fanwise.reports.ownership import Runs
     from fanwise.reports.sight import ReportedStore, Sight
@@ -198,10 +199,19 @@ def refuse_own(given: Mapping[str, object]) -> None:
 def open_server(url: str) -> ServerBackend:
     """The server at a URL, by the token that the environment names. Raises `UsageError`."""
     from fanwise.client.backend import ServerBackend
+
+    return ServerBackend(requests_to(url))
+
+
+def requests_to(url: str) -> Requests:
+    """Requests to the server at a URL, by the token that the environment names.
+
+    Raises `UsageError`.
+    """
     from fanwise.client.requests import Requests, read_address
 
     address = read_address(url, is_insecure=bool(os.environ.get("FANWISE_INSECURE_HTTP")))
-    return ServerBackend(Requests(address, _read_token(), _TIMEOUT_S))
+    return Requests(address, _read_token(), _TIMEOUT_S)
 
 
 def _read_token() -> str:

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from fanwise.model import INTERRUPTED, ErrorInfo, FailedAttempt, ItemCounts, Status
+from fanwise.reports.trigger_rows import FireRow
 from fanwise.reports.waits import Answered
 from fanwise.run_store import Item, Log, RunDetails, RunSummary, TaskVisit
 from fanwise.values import Json, decode
@@ -196,6 +197,13 @@ class SentAnswer(msgspec.Struct, frozen=True, kw_only=True):
     def answered(self) -> Answered:
         """The answer as a store gives it."""
         return Answered(self.path, self.by, self.at.timestamp(), decode(self.answer))
+
+
+class SentFires(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of a trigger's fires."""
+
+    fires: list[FireRow]
+    next: str | None
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
