@@ -105,6 +105,29 @@ def read_parameter(plan: Declares, name: str, text: str) -> Any:
     return _checked(plan, name, value)
 
 
+def read_given(
+    plan: Declares, given: Mapping[str, Any], texts: Mapping[str, str]
+) -> dict[str, Any]:
+    """The parameters that are given, with those of `texts` read by their types, which win.
+
+    Raises `ParameterError` with a line for each that doesn't fit.
+    """
+    found, problems = dict(given), []
+    for name, text in texts.items():
+        try:
+            found[name] = read_parameter(plan, name, text)
+        except ParameterError as error:
+            problems.append(str(error))
+            found[name] = None
+    try:
+        bind_parameters(plan, found)
+    except ParameterError as error:
+        problems += str(error).splitlines()
+    if problems:
+        raise ParameterError("\n".join(problems))
+    return found
+
+
 def offered(parameter: ParameterDefinition) -> list[str]:
     """The values that a parameter takes, as texts of the command line, if they are few."""
     if parameter.choices is not None:
