@@ -6,6 +6,7 @@ Stores are in `fanwise.stores`; `fanwise.testing` has contracts that hold for ea
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 from fanwise.bitmap import Bitmap
@@ -262,6 +263,13 @@ class Maintenance(Protocol):
         """Say whether the store still has the form that this version of fanwise works with.
 
         It is a quick question, by which it is seen that the store answers.
+        """
+
+    def within(self, span_s: float) -> AbstractContextManager[None]:
+        """A block in which a query that takes longer raises `StoreError`.
+
+        It holds for what the block does in its own thread or task, and in threads that get a
+        copy of its context. Changes have no such limit.
         """
 
     def export(self, run_id: str) -> Iterator[Record]:
