@@ -11,7 +11,7 @@ from fanwise.definition import Accepted, ParameterDefinition, did_you_mean, fits
 from fanwise.errors import ParameterError, ResultError
 from fanwise.plan.model import Plan
 from fanwise.ports import SECRET_PREFIX
-from fanwise.values import FrozenDict, freeze
+from fanwise.values import FrozenDict, Json, JsonObject, freeze
 
 
 class Declares(Protocol):
@@ -105,14 +105,13 @@ def read_parameter(plan: Declares, name: str, text: str) -> Any:
     return _checked(plan, name, value)
 
 
-def read_given(
-    plan: Declares, given: Mapping[str, Any], texts: Mapping[str, str]
-) -> dict[str, Any]:
+def read_given(plan: Declares, given: Mapping[str, Json], texts: Mapping[str, str]) -> JsonObject:
     """The parameters that are given, with those of `texts` read by their types, which win.
 
     Raises `ParameterError` with a line for each that doesn't fit.
     """
-    found, problems = dict(given), []
+    found: JsonObject = dict(given)
+    problems: list[str] = []
     for name, text in texts.items():
         try:
             found[name] = read_parameter(plan, name, text)
