@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import astuple
 
 from fanwise.cli import main
-from fanwise.model import Role
+from fanwise.model import EVENT, Role
 from fanwise.server.token_making import new_token_text
 from fanwise.system import SystemProcesses
 from tests.cli.conftest import Fanwise, Told
@@ -180,6 +180,10 @@ def both(
         "answer asks-1 sure approve -p percent",
         "signal checks-1 paid",
         "signal asks-1 paid --payload {",
+        "emit fanwise.asked",
+        "emit order --data {",
+        "emit order --lines none.jsonl",
+        "emit order --lines order.json --id a",
         "triggers",
         "triggers --json",
         "triggers --check",
@@ -333,6 +337,59 @@ def test_what_is_wrong_with_a_servers_project_is_told_to_a_token_of_all_workflow
             assert (told.status, "wrong.yaml" in told.err) == (
                 (0, False) if workflows else (2, True)
             )
+
+
+def test_events_are_emitted_over_a_server(
+    served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the name of the token, unless another sender is named; an id is taken once."""
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["run"])
+    monkeypatch.chdir(served.folder)
+    there = ("--server", served.origin)
+    words = ("emit", "paid", "--data", '{"sum": 30}', "--key", "k", "--id", "p-1", *there)
+    assert fanwise(*words) == (0, "p-1\n", "")
+    assert fanwise(*words).out == "Its id is known already: p-1\n"
+    sent = served.store.arrival(EVENT, "paid", "p-1")
+    assert (sent.data, sent.key, sent.by) == (b'{"sum":30}', "k", "run")
+    made = json.loads(fanwise("emit", "paid", "--by", "ada", "--json", *there).out)
+    other = served.store.arrival(EVENT, "paid", made["id"])
+    assert (other.data, other.by, made["is_new"]) == (b"null", "ada", True)
+    assert fanwise("emit", "paid", "--lines", "order.json", *there) == (
+        0,
+        "1 events paid are recorded.\n",
+        "",
+    )
+
+
+def test_a_workflow_of_the_servers_project_is_submitted(
+    served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parameters are read by their types there; a key makes one run."""
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["run"])
+    monkeypatch.chdir(served.folder)
+    (served.folder / "given.yaml").write_text("hosts: [x]\n")
+    there = ("--server", served.origin)
+    words = ("--params", "given.yaml", "--once", "k", "--tag", "us", "--queue", "slow")
+    told = fanwise("submit", "checks", *words, "-p", 'hosts=["a", "b"]', *there)
+    assert (told.status, told.err) == (0, "")
+    run = served.store.run(told.out.strip())
+    assert (run.parameters, run.tags, run.origin.by) == (b'{"hosts":["a","b"]}', ("us",), "run")
+    assert served.store.submissions([run.run_no])[run.run_no].queue == "slow"
+    again = fanwise("submit", "checks", *words, "-p", 'hosts=["a", "b"]', "--json", *there)
+    assert json.loads(again.out) == {"run_id": run.id, "is_new": False, "skipped": None}
+    other = fanwise("submit", "checks", *words, *there)
+    assert (other.status, "key-reused" in other.err) == (2, True)
+    for words, cause in (
+        (("checks.yaml",), "The project that is served has no such workflow."),
+        (("checks", "-p", "hosts=x", "-p", "more=1"), 'the parameter "hosts" takes'),
+        (("checks", "-p", "hosts"), "-p takes NAME=VALUE"),
+        (("checks", "--packs", "."), "--packs is for"),
+        (("checks", "--priority", "1000"), "priority"),
+        (("checks", "--once", ""), "idempotency_key"),
+    ):
+        refused = fanwise("submit", *words, *there)
+        assert (refused.status, refused.out) == (2, "")
+        assert cause in refused.err
 
 
 def test_an_engine_that_gives_a_run_back_is_told_with_its_reason(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
 
 import fanwise
-from fanwise.model import Role
+from fanwise.model import Role, Status
 from fanwise.server import project_views, views
 from fanwise.server.token_making import new_token_text
+from fanwise.testing.records import a_run
 from tests.server.served import Served, decoded, serving
 
 FLOW = """\
@@ -309,3 +311,20 @@ def test_the_rest_is_told(served: Served) -> None:
     assert decoded(served.ask("/api/v1/store"), project_views.StoreView)["total_bytes"] > 0
     assert decoded(served.ask("/api/v1/waits"), project_views.WaitList) == {"waits": []}
     assert decoded(served.ask("/api/v1/triggers"), project_views.TriggerList) == {"triggers": []}
+
+
+def test_home_counts_the_runs_of_a_day_by_what_became_of_them(served: Served) -> None:
+    """Of all workflows, and of those alone that a token sees."""
+    now = time.time()
+    for number, (status, ago_s) in enumerate(
+        [(Status.FAILED, 90_000), (Status.FAILED, 80_000), (Status.FAILED, 60), (Status.PAUSED, 9)]
+    ):
+        run = a_run(f"day-{number}", workflow="day", status=status, created_at=now - ago_s)
+        served.store.create_run(run)
+    one = str(new_token_text(served.store, "of the day", Role.READ, workflows=["day"]))
+    text = " ".join(served.ask("/page/", token=one).body.decode().split())
+    assert "<dt>Runs</dt><dd>3</dd>" in text
+    assert '<dt>Failed</dt><dd class="bad">2</dd>' in text
+    assert "<dt>In progress</dt><dd>1</dd>" in text
+    assert "the last hour: 2 runs, 1 failed" in text
+    assert "22 h ago: 1 run, 1 failed" in text

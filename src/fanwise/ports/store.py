@@ -22,6 +22,7 @@ from fanwise.model import (
     Record,
     RecordedEvent,
     RecordedItems,
+    RunCount,
     RunRecord,
     RunRequest,
     Sleep,
@@ -154,6 +155,12 @@ class Records(Pages, Tiles, Protocol):
 
         They were created at `since` or later, have all of `tags`, and a `run_no` under `before`.
         Their `definition` and `output` are left empty.
+        """
+
+    def run_counts(self, since: float, span_s: float, spans: int) -> Sequence[RunCount]:
+        """The runs that were made in each of so many spans, of which the first begins at `since`.
+
+        They are counted by their status and workflow, without a look into them.
         """
 
     def unfinished(self) -> Sequence[RunRecord]:
