@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Protocol, TypeGuard, TypeVar
 
@@ -17,7 +18,7 @@ from fanwise.errors import RunNotFoundError, UsageError
 if TYPE_CHECKING:
     from fanwise.client.backend import ServerBackend
     from fanwise.client.requests import Requests
-    from fanwise.model import Limits
+    from fanwise.model import Emitted, Limits
     from fanwise.reports.ownership import Runs
     from fanwise.reports.sight import ReportedStore, Sight
     from fanwise.reports.waits import Answered
@@ -183,6 +184,15 @@ def open_control(store: str | None) -> Iterator[Control]:
     settings = read_settings(store=store)
     with open_existing(settings) as opened:
         yield StoreControl(opened, runs_of(opened), settings.limits)
+
+
+def emitter(store: str | None) -> Callable[..., Iterator[Emitted]]:
+    """The `emit_all` of `fanwise.runs`, over the store that a command line gives, or a server."""
+    if is_server(store):
+        return open_server(store).emit_all
+    from fanwise.runs import emit_all
+
+    return partial(emit_all, store=store)
 
 
 def refuse_own(given: Mapping[str, object]) -> None:

@@ -13,6 +13,7 @@ from fanwise.model.arrivals import (
     TRIGGER_FAILED,
     Arrival,
     BatchEvent,
+    Emitted,
     is_own_event,
 )
 from fanwise.model.endings import INTERRUPTED, Ending
@@ -128,6 +129,7 @@ __all__ = [
     "Claim",
     "CloseWaits",
     "Discard",
+    "Emitted",
     "EndedRun",
     "Ending",
     "EngineRecord",
