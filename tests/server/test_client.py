@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 import fanwise
+from fanwise.client.backend import ServerBackend
+from fanwise.client.requests import Requests, read_address
 from fanwise.errors import (
     FanwiseError,
     NothingToRetryError,
@@ -27,7 +29,7 @@ from fanwise.errors import (
     WaitNotFoundError,
     WaitSettledError,
 )
-from fanwise.model import OrderKind
+from fanwise.model import Emitted, OrderKind
 from tests.server.served import Served, serving
 
 FLOW = """\
@@ -311,3 +313,19 @@ def test_what_is_no_server_is_told() -> None:
     with pytest.raises(ServerError, match=host) as gone:
         remote.get("a")
     assert gone.value.reason == "unreachable"
+
+
+def test_an_event_is_sent_again_once_the_server_takes_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A refusal for the rate has changed nothing; any other one is told."""
+    monkeypatch.setattr("fanwise.client.backend._PAUSE_S", 0.0)
+    busy = _sent(b'{"code":"too-many","detail":"slower"}', "429 Too Many Requests")
+    taken = _sent(b'{"event":"e-1","is_new":true}', "202 Accepted")
+    refused = _sent(b'{"code":"forbidden","detail":"no"}', "403 Forbidden")
+    with _answering(busy, busy, taken, refused) as host:
+        backend = ServerBackend(Requests(read_address(f"http://{host}"), "t", 5.0))
+        events = backend.emit_all("paid", [1, 2])
+        assert next(events) == Emitted("e-1", True)
+        with pytest.raises(ServerError, match="forbidden"):
+            next(events)

@@ -42,6 +42,17 @@ def connect(
     return RemoteStore(requests)
 
 
+def start_run(requests: Requests, body: Mapping[str, object], once: str | None) -> SentStart:
+    """Have a run started, just once for a key. Raises what `RemoteStore.start` does."""
+    headers = {}
+    if once is not None:
+        require_text("idempotency_key", once)
+        if not is_header(once):
+            raise UsageError("`idempotency_key` takes printable characters of ASCII.")
+        headers["Idempotency-Key"] = once
+    return requests.post(SentStart, "runs", body=body, headers=headers)
+
+
 class RemoteStore:
     """The runs of a server, to be used as a block; `fanwise.connect` gives one.
 
@@ -155,13 +166,7 @@ class RemoteStore:
             "tags": [tags] if isinstance(tags, str) else list(tags),
             "run_id": run_id,
         }
-        headers = {}
-        if idempotency_key is not None:
-            require_text("idempotency_key", idempotency_key)
-            if not is_header(idempotency_key):
-                raise UsageError("`idempotency_key` takes printable characters of ASCII.")
-            headers["Idempotency-Key"] = idempotency_key
-        return self._requests.post(SentStart, "runs", body=body, headers=headers).run_id
+        return start_run(self._requests, body, idempotency_key).run_id
 
     def pause(self, run_id: str) -> None:
         """Have a run paused: nothing new starts, the rest finishes.
