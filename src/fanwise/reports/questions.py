@@ -43,7 +43,7 @@ from fanwise.reports.lookup import (
     tree,
 )
 from fanwise.reports.objects import read_error
-from fanwise.reports.overview import Overview, Steps, steps_of, timed_overview
+from fanwise.reports.overview import Overview, Steps, steps_of, timed_overview, visit_span
 from fanwise.reports.ownership import Driver, Filters
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.reports.sight import Sight
@@ -310,6 +310,11 @@ def followed_run(sight: Sight, run_id: str) -> FollowedRun:
     )
 
 
+def driven_time(sight: Sight, run_id: str, visit_no: _Index) -> float | None:
+    """The seconds for which a visit was driven, as `shown_run` tells them; None if unknown."""
+    return visit_span(sight.runs, sight.find(run_id), visit_no, sight.now)
+
+
 class FoundTask(NamedTuple):
     """The last visit of a task with items, and the id of its run."""
 
@@ -431,6 +436,7 @@ QUESTIONS: Final[Mapping[str, Callable[..., object]]] = {
         shown_run,
         shown_steps,
         followed_run,
+        driven_time,
         found_task,
         item_page,
         item_cause,
