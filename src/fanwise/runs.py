@@ -9,9 +9,10 @@ import asyncio
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from fanwise.arguments import require_map
+from fanwise.model import Emitted
 from fanwise.wiring import (
     Actions,
     Settings,
@@ -45,13 +46,6 @@ _LOOK_S = 0.1
 """Seconds between two looks at whether an owner has released its run."""
 
 _EMITTED_TOGETHER = 1_000
-
-
-class Emitted(NamedTuple):
-    """An event that was emitted; it isn't new if its id was known already."""
-
-    id: str
-    is_new: bool
 
 
 async def arun(
@@ -117,7 +111,8 @@ def run(
 ) -> Run:
     """Run a workflow to its end, for callers without an event loop.
 
-    Parameters, result and errors are those of `arun`; it raises `UsageError` also where an event loop runs already, as in a notebook.
+    Parameters, result and errors are those of `arun`, which see. It raises `UsageError` also where
+    an event loop runs already, as in a notebook.
     """
     from fanwise.engine.blocking import run_blocking
 

@@ -14,7 +14,8 @@ import pytest
 from msgspec.structs import astuple
 
 from fanwise.cli import main
-from fanwise.model import Role
+from fanwise.model import EVENT, Role
+from fanwise.reports.kinds import digest_items
 from fanwise.server.token_making import new_token_text
 from fanwise.system import SystemProcesses
 from tests.cli.conftest import Fanwise, Told
@@ -61,14 +62,32 @@ tasks:
       options: [approve, reject]
       answer: {percent: {type: integer, default: 5}}
 """
+TIMED = """\
+name: timed
+parameters: {of: {type: string, default: nobody}}
+on:
+  - {name: nightly, schedule: {cron: "0 2 * * *"}, parameters: {of: "{{ trigger.date }}"}}
+  - name: sent
+    event: {name: order}
+    when: "{{ trigger.event is mapping }}"
+    parameters: {of: "{{ trigger.event.id }}"}
+tasks: [{name: a, action: core.echo, input: {text: "{{ parameters.of }}"}}]
+"""
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server of a store with runs that have ended in several ways."""
     folder = tmp_path_factory.mktemp("served")
-    for name, text in (("checks", FLOW), ("inner", INNER), ("each", EACH), ("asks", ASKS)):
+    for name, text in (
+        ("checks", FLOW),
+        ("inner", INNER),
+        ("each", EACH),
+        ("asks", ASKS),
+        ("timed", TIMED),
+    ):
         (folder / f"{name}.yaml").write_text(text)
+    (folder / "order.json").write_text('{"id": "a1"}')
     store = ("--store", str(folder / "runs.db"))
     for name, *options in (
         ("checks", "--run-id", "checks-1", "--tag", "eu"),
@@ -94,13 +113,12 @@ def both(
     monkeypatch.chdir(served.folder)
 
     def run(*words: str) -> tuple[Told, Told]:
-        named = ["--store", str(served.folder / "runs.db")], ["--server", served.origin]
+        named = ["--store", "runs.db"], ["--server", served.origin]
         told = []
         for place in named:
-            status, out, err = fanwise(*words, *place)
-            told.append(
-                Told(status, *(text.replace(" ".join(place), "HERE") for text in (out, err)))
-            )
+            status, *texts = fanwise(*words, *place)
+            texts = [text.replace(f"{served.folder}/", "") for text in texts]
+            told.append(Told(status, *(text.replace(" ".join(place), "HERE") for text in texts)))
         return told[0], told[1]
 
     return run
@@ -163,6 +181,35 @@ def both(
         "answer asks-1 sure approve -p percent",
         "signal checks-1 paid",
         "signal asks-1 paid --payload {",
+        "prune nothing",
+        "prune later-1",
+        "prune checks-1 each --dry-run",
+        "prune",
+        "retry checks-1 --items-of check",
+        "retry checks-1 --kind 0 --from check",
+        "emit fanwise.asked",
+        "emit order --data {",
+        "emit order --lines none.jsonl",
+        "emit order --lines order.json --id a",
+        "triggers",
+        "triggers --json",
+        "triggers --check",
+        "triggers fires nightly",
+        "triggers fires nightl",
+        "triggers fires timed/nightly --status gone",
+        "triggers pause timed/nightly --note moving",
+        "triggers resume nothing",
+        "triggers resume sent --json",
+        "trigger nightly --at 2026-03-05T02:00 --dry-run",
+        "trigger nightly --at tomorrow",
+        "trigger sent --event order.json --dry-run",
+        "trigger sent --event each.yaml",
+        "trigger sent",
+        "trigger checks/sent",
+        "backfill nightly --from 2026-03-01 --to 2026-03-03 --dry-run",
+        "backfill nightly --from 2026-03-01 --to 2026-03-03 --dry-run --json",
+        "backfill nightly --from 2026-03-01 --to 2999-03-03",
+        "backfill sent --from 2026-03-01 --to 2026-03-03",
     ],
 )
 def test_a_command_says_the_same_of_a_server(
@@ -247,6 +294,188 @@ def test_a_signal_is_sent_and_a_run_cancelled_over_a_server(
     assert fanwise("cancel", "asks-2", "--packs", "p", "--server", worked).status == 2
 
 
+def test_a_trigger_is_fired_paused_and_resumed_over_a_server(
+    served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its runs are recorded there, in the name of the token."""
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["run"])
+    there = ("--server", served.origin, "--json")
+    span = ("--from", "2026-03-01", "--to", "2026-03-03")
+    fired = json.loads(fanwise("trigger", "nightly", "--at", "2026-03-05T02:00", *there).out)
+    made = json.loads(fanwise("backfill", "nightly", *span, *there).out)
+    assert {key: fired[key] for key in ("workflow", "trigger")} == {
+        "workflow": "timed",
+        "trigger": "nightly",
+    }
+    assert len(made["runs"]) == 2
+    runs = [served.store.run(run_id) for run_id in (*fired["runs"], *made["runs"])]
+    assert [run.origin.trigger["scheduled_at"] for run in runs] == [
+        f"2026-03-{day}T02:00:00+00:00" for day in ("05", "01", "02")
+    ]
+    assert runs[0].origin.trigger["by"] == "run"
+    none = fanwise("backfill", "nightly", *span, "--server", served.origin)
+    assert none == (0, "", "No run was made: there is one already.\n")
+    fires = fanwise("triggers", "fires", "nightly", *there).out.splitlines()
+    assert {json.loads(line)["run_id"] for line in fires} == {run.id for run in runs}
+    assert fanwise("triggers", "fires", "nightly", "--limit", "1", *there).out == fires[0] + "\n"
+    assert fanwise("triggers", "pause", "nightly", "--note", "moving", *there).status == 0
+    (row,) = (
+        each
+        for each in json.loads(fanwise("triggers", *there).out)["triggers"]
+        if each["trigger"] == "nightly"
+    )
+    assert row["note"] == "moving"
+    resumed = json.loads(fanwise("triggers", "resume", "nightly", *there).out)
+    assert resumed["done"] == "is resumed"
+
+
+def test_what_is_wrong_with_a_servers_project_is_told_to_a_token_of_all_workflows(
+    folder: Path, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by the project itself: the others don't know those files."""
+    (folder / "timed.yaml").write_text(TIMED)
+    (folder / "wrong.yaml").write_text("on: [{schedule: {cron: often}}]\ntasks: []\n")
+    with serving(folder) as served:
+        for role, workflows in ((Role.READ, ()), (Role.READ, ("timed",))):
+            token = new_token_text(served.store, "some", role, workflows=workflows)
+            monkeypatch.setenv("FANWISE_TOKEN", str(token))
+            told = fanwise("triggers", "--server", served.origin)
+            assert "nightly" in told.out
+            assert (told.status, "wrong.yaml" in told.err) == (
+                (0, False) if workflows else (2, True)
+            )
+
+
+def test_the_items_of_one_kind_are_retried_over_a_store_and_a_server(
+    worked: str, served: Served, fanwise: Fanwise
+) -> None:
+    """The others of the task stay as they are."""
+    flow = served.folder / "kinds.yaml"
+    flow.write_text(
+        "name: kinds\ntasks:\n  - {name: a, action: core.shell, with-items: [1, 1, 2, 0], "
+        'input: {command: [sh, -c, "exit {{ item }}"]}}\n'
+    )
+    store = ("--store", str(served.folder / "runs.db"))
+    for run_id, place in (("kinds-1", store), ("kinds-2", ("--server", worked))):
+        assert fanwise("run", str(flow), "--run-id", run_id, *store).status == 1
+        run_no = served.store.run(run_id).run_no
+        (visit,) = served.store.tasks(run_no)
+        before = served.store.items(run_no, visit.visit_no)
+        digest = digest_items(served.store, run_no, visit.visit_no)
+        (kind,) = (each for each in digest.kinds if each.count == 2)
+        words = ("retry", run_id, "--items-of", "a", "--kind")
+        assert fanwise(*words, str(kind.number), *place).status == 1
+        after = served.store.items(run_no, served.store.tasks(run_no)[-1].visit_no)
+        changed = [one != two for one, two in zip(before, after, strict=True)]
+        assert changed == [True, True, False, False]
+        none = fanwise(*words, "99", *place)
+        assert (none.status, none.out) == (2, "")
+        assert "has failed with the kind 99" in none.err
+
+
+def test_runs_are_deleted_by_a_server(
+    served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a token that may; others are refused in one line."""
+    store = ("--store", str(served.folder / "runs.db"))
+    for run_id in ("gone-1", "gone-2", "gone-3"):
+        fanwise("run", str(served.folder / "timed.yaml"), "--run-id", run_id, *store)
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["run"])
+    assert_refused(fanwise("prune", "gone-1", "--server", served.origin), "role")
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["admin"])
+    told = fanwise("prune", "gone-1", "gone-2", "--server", served.origin)
+    assert told == (0, "Deleted 2 runs (2 succeeded).\n", "")
+    kept = fanwise("prune", "gone-3", "--dry-run", "--json", "--server", served.origin)
+    assert json.loads(kept.out) == {"dry_run": True, "runs": ["gone-3"]}
+    listed = [run.id for run in served.store.runs()]
+    assert "gone-3" in listed
+    assert not {"gone-1", "gone-2"} & set(listed)
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("--server URL show later", ["later-1"]),
+        ("show --server URL later", ["later-1"]),
+        ("retry --server URL checks", ["checks-2", "checks-1"]),
+        ("pause --server URL ", []),
+        ("items checks-1 --server URL ", ["check"]),
+        ("logs checks-1 --server URL i", ["inner"]),
+        ("runs --server URL --tag e", ["eu"]),
+        ("runs --server URL --workflow as", ["asks"]),
+        ("runs --server http://127.0.0.1:1 --workflow as", []),
+    ],
+)
+def test_what_a_server_knows_is_completed(
+    served: Served,
+    fanwise: Fanwise,
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    offered: list[str],
+) -> None:
+    """Ids, tasks, workflows and tags, as those of a store."""
+    words = ["fanwise", *line.replace("URL", served.origin).split(" ")]
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["read"])
+    monkeypatch.setenv("_FANWISE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "\n".join(words))
+    monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+    told = fanwise()
+    assert (told.out.split(), told.err) == (offered, "")
+
+
+def test_events_are_emitted_over_a_server(
+    served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the name of the token, unless another sender is named; an id is taken once."""
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["run"])
+    monkeypatch.chdir(served.folder)
+    there = ("--server", served.origin)
+    words = ("emit", "paid", "--data", '{"sum": 30}', "--key", "k", "--id", "p-1", *there)
+    assert fanwise(*words) == (0, "p-1\n", "")
+    assert fanwise(*words).out == "Its id is known already: p-1\n"
+    sent = served.store.arrival(EVENT, "paid", "p-1")
+    assert (sent.data, sent.key, sent.by) == (b'{"sum":30}', "k", "run")
+    made = json.loads(fanwise("emit", "paid", "--by", "ada", "--json", *there).out)
+    other = served.store.arrival(EVENT, "paid", made["id"])
+    assert (other.data, other.by, made["is_new"]) == (b"null", "ada", True)
+    assert fanwise("emit", "paid", "--lines", "order.json", *there) == (
+        0,
+        "1 events paid are recorded.\n",
+        "",
+    )
+
+
+def test_a_workflow_of_the_servers_project_is_submitted(
+    served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parameters are read by their types there; a key makes one run."""
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["run"])
+    monkeypatch.chdir(served.folder)
+    (served.folder / "given.yaml").write_text("hosts: [x]\n")
+    there = ("--server", served.origin)
+    words = ("--params", "given.yaml", "--once", "k", "--tag", "us", "--queue", "slow")
+    told = fanwise("submit", "checks", *words, "-p", 'hosts=["a", "b"]', *there)
+    assert (told.status, told.err) == (0, "")
+    run = served.store.run(told.out.strip())
+    assert (run.parameters, run.tags, run.origin.by) == (b'{"hosts":["a","b"]}', ("us",), "run")
+    assert served.store.submissions([run.run_no])[run.run_no].queue == "slow"
+    again = fanwise("submit", "checks", *words, "-p", 'hosts=["a", "b"]', "--json", *there)
+    assert json.loads(again.out) == {"run_id": run.id, "is_new": False, "skipped": None}
+    other = fanwise("submit", "checks", *words, *there)
+    assert (other.status, "key-reused" in other.err) == (2, True)
+    for words, cause in (
+        (("checks.yaml",), "The project that is served has no such workflow."),
+        (("checks", "-p", "hosts=x", "-p", "more=1"), 'the parameter "hosts" takes'),
+        (("checks", "-p", "hosts"), "-p takes NAME=VALUE"),
+        (("checks", "--packs", "."), "--packs is for"),
+        (("checks", "--priority", "1000"), "priority"),
+        (("checks", "--once", ""), "idempotency_key"),
+    ):
+        refused = fanwise("submit", *words, *there)
+        assert (refused.status, refused.out) == (2, "")
+        assert cause in refused.err
+
+
 def test_an_engine_that_gives_a_run_back_is_told_with_its_reason(
     served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,6 +524,7 @@ def test_a_token_of_some_workflows_sees_no_run_of_others(
         assert "the store has no run" in told.err
     assert fanwise("asks", "--json", "--server", served.origin).out == ""
     assert "the token sees some" in fanwise("engines", "--server", served.origin).err
+    assert fanwise("triggers", "--server", served.origin) == (0, "No triggers.\n", "")
 
 
 def test_a_server_is_named_before_the_command_behind_it_or_in_the_environment(

@@ -105,7 +105,10 @@ WRONG = [
     ("{a: {schedule: {every: 5m, catch_up: last, catch-up: last}}}", "are the same key"),
     ("{a: {schedule: {every: 5m, tz: UTC}}}", 'Did you mean "timezone"?'),
     ("{a: {schedule: {every: 5m, catch-up: some}}}", "takes last, skip or all"),
-    ("{a: {schedule: {every: 5m, except: [{days: 5}]}}}", "takes dates and expressions"),
+    (
+        "{a: {schedule: {every: 5m, except: [{days: 5}]}}}",
+        "takes dates, expressions, files of dates and holidays",
+    ),
     ('{a: {schedule: {every: "{{ 5 }}"}}}', "takes a duration such as"),
     ("{a: {cron: 5m}}", 'Did you mean "schedule"?'),
     ("{a: {webhook: {path: b}}}", "so everybody could start runs"),

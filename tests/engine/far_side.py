@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -64,6 +64,9 @@ class Around:
         raise NotImplementedError
 
     async def emit(self, event: Arrival) -> bool:
+        raise NotImplementedError
+
+    async def new_links(self, ticket: Ticket, form: bytes) -> Mapping[str, str] | None:
         raise NotImplementedError
 
     def sleeper(self, ticket: Ticket) -> Callable[[float], Awaitable[None]]:

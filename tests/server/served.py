@@ -18,6 +18,7 @@ from fanwise.ports import Clock
 from fanwise.server.app import HttpServer
 from fanwise.server.forwarding import read_networks
 from fanwise.server.opening import parts_of
+from fanwise.server.parts import QUERY_S
 from fanwise.server.sites import listen, site_at
 from fanwise.server.token_making import new_token_text
 from fanwise.service.watcher import ServiceWatcher
@@ -116,6 +117,7 @@ def serving(
     proxies: tuple[str, ...] = (),
     access_log: Any = None,
     environment: Mapping[str, str] | None = None,
+    query_s: float = QUERY_S,
 ) -> Iterator[Served]:
     """A server of the project in a folder, at a free port if none is named."""
     url = store_url or str(folder / "runs.db")
@@ -130,6 +132,7 @@ def serving(
             public_url=public_url,
             proxies=proxies,
             access_log=access_log,
+            query_s=query_s,
         ) as served,
     ):
         yield served
@@ -146,13 +149,14 @@ def answering(
     proxies: tuple[str, ...] = (),
     access_log: Any = None,
     clock: Clock | None = None,
+    query_s: float = QUERY_S,
 ) -> Iterator[Served]:
     """A server of a project that is open, which tells the time by a clock."""
     listener = listen("127.0.0.1", port)
     port = listener.getsockname()[1]
     site = site_at("127.0.0.1", port, public_url)._replace(proxies=read_networks(proxies))
     parts = parts_of(opened, settings, site, ServerCounts(), access_log)
-    parts = parts._replace(clock=clock or parts.clock)
+    parts = parts._replace(clock=clock or parts.clock, query_s=query_s)
     tokens = {each.value: str(new_token_text(opened.store, each, each)) for each in Role}
     with _running(lambda: HttpServer(parts, listener)):
         yield Served(port, folder, opened.store, tokens)

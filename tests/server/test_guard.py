@@ -9,6 +9,7 @@ import pytest
 from fanwise.errors import UsageError
 from fanwise.server.forwarding import read_networks
 from fanwise.server.guard import CSP
+from fanwise.stores import statements
 from tests.server.served import Served, serving
 
 VERSION = "/api/v1/version"
@@ -148,3 +149,23 @@ def test_a_proxy_that_is_none_is_refused(text: str) -> None:
     """With an example."""
     with pytest.raises(UsageError, match="takes an address or a network"):
         read_networks([text])
+
+
+def test_a_query_that_takes_too_long_is_broken_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer says so in one line, and the server answers what is quick, as before."""
+    with serving(tmp_path, query_s=0.0) as served, monkeypatch.context() as patched:
+        patched.setattr(
+            statements,
+            "RUN",
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+            " SELECT * FROM n WHERE i < 0 AND :run_id = :run_id",
+        )
+        reply = served.ask("/api/v1/runs/a")
+        assert (reply.status, reply.code) == (503, "bad-store")
+        assert "a query took longer than it may" in reply.json["detail"]
+        assert "Ask for less" in reply.json["hint"]
+        assert served.ask("/api/v1/runs/a/export").status == 503
+        assert served.ask("/runs/a/fragment").status in (404, 503)
+        assert served.ask("/api/v1/runs").status == 200

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Protocol, TypeGuard, TypeVar
 
@@ -16,7 +17,8 @@ from fanwise.errors import NoStoreError, RunNotFoundError, UsageError
 
 if TYPE_CHECKING:
     from fanwise.client.backend import ServerBackend
-    from fanwise.model import Limits
+    from fanwise.client.requests import Requests
+    from fanwise.model import Emitted, Limits
     from fanwise.reports.ownership import Runs
     from fanwise.reports.sight import ReportedStore, Sight
     from fanwise.reports.waits import Answered
@@ -192,6 +194,15 @@ def before_first_run(store: str | None) -> AbstractContextManager[None]:
     return suppress(NoStoreError) if store is None else nullcontext()
 
 
+def emitter(store: str | None) -> Callable[..., Iterator[Emitted]]:
+    """The `emit_all` of `fanwise.runs`, over the store that a command line gives, or a server."""
+    if is_server(store):
+        return open_server(store).emit_all
+    from fanwise.runs import emit_all
+
+    return partial(emit_all, store=store)
+
+
 def refuse_own(given: Mapping[str, object]) -> None:
     """Raise `UsageError` for options of a run that this process would drive itself."""
     for option, value in given.items():
@@ -206,10 +217,19 @@ def refuse_own(given: Mapping[str, object]) -> None:
 def open_server(url: str) -> ServerBackend:
     """The server at a URL, by the token that the environment names. Raises `UsageError`."""
     from fanwise.client.backend import ServerBackend
+
+    return ServerBackend(requests_to(url))
+
+
+def requests_to(url: str) -> Requests:
+    """Requests to the server at a URL, by the token that the environment names.
+
+    Raises `UsageError`.
+    """
     from fanwise.client.requests import Requests, read_address
 
     address = read_address(url, is_insecure=bool(os.environ.get("FANWISE_INSECURE_HTTP")))
-    return ServerBackend(Requests(address, _read_token(), _TIMEOUT_S))
+    return Requests(address, _read_token(), _TIMEOUT_S)
 
 
 def _read_token() -> str:

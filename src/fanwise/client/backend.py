@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import msgspec
 
-from fanwise.client.records import SentAnswer, SentSignal
-from fanwise.client.remote import RemoteStore
-from fanwise.client.requests import Requests
+from fanwise.client.records import SentAnswer, SentEvent, SentSignal, SentStart
+from fanwise.client.remote import RemoteStore, start_run
+from fanwise.client.requests import Query, Requests
 from fanwise.errors import FanwiseError, ServerError
+from fanwise.model import Emitted
 from fanwise.reports.asking import read_answer, written
 from fanwise.reports.sight import Sight
 from fanwise.reports.waits import Answered
@@ -22,6 +24,8 @@ from fanwise.values import Json
 P = ParamSpec("P")
 T = TypeVar("T")
 _UNKNOWN: Final = "not-found"
+_TOO_MANY: Final = 429
+_PAUSE_S: Final = 0.5
 
 
 class ServerBackend:
@@ -102,6 +106,34 @@ class ServerBackend:
         """Send a signal to a run; without `by`, as the one who has the token."""
         body = {"name": name, "key": key, "payload": payload, "by": by}
         return self._requests.post(SentSignal, "runs", run_id, "signals", body=body).path
+
+    def emit_all(
+        self,
+        name: str,
+        data: Iterable[Json],
+        *,
+        key: str | None = None,
+        id: str | None = None,
+        by: str | None = None,
+    ) -> Iterator[Emitted]:
+        """Emit an event for each of `data`, as fast as the server takes them; see `emit`."""
+        query = {"id": id, "key": key, "by": by}
+        for value in data:
+            sent = self._emit(name, value, query)
+            yield Emitted(sent.event, sent.is_new)
+
+    def _emit(self, name: str, value: Json, query: Query) -> SentEvent:
+        while True:
+            try:
+                return self._requests.post(SentEvent, name, body=value, query=query, root="/events")
+            except ServerError as error:
+                if error.status != _TOO_MANY:
+                    raise
+                time.sleep(_PAUSE_S)
+
+    def submit(self, body: Mapping[str, object], once: str | None) -> SentStart:
+        """Have a run started that an engine takes, or find the one that has the key `once`."""
+        return start_run(self._requests, body, once)
 
     def __enter__(self) -> ServerBackend:
         return self

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from fanwise.model import INTERRUPTED, ErrorInfo, FailedAttempt, ItemCounts, Status
+from fanwise.reports.trigger_rows import FireRow
 from fanwise.reports.waits import Answered
 from fanwise.run_store import Item, Log, RunDetails, RunSummary, TaskVisit
 from fanwise.values import Json, decode
@@ -174,9 +175,11 @@ class SentLogs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SentStart(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that was started."""
+    """A run that was started, or the earlier one; `skipped` is why it isn't run."""
 
     run_id: str
+    is_new: bool
+    skipped: str | None
 
 
 class SentSignal(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,6 +199,20 @@ class SentAnswer(msgspec.Struct, frozen=True, kw_only=True):
     def answered(self) -> Answered:
         """The answer as a store gives it."""
         return Answered(self.path, self.by, self.at.timestamp(), decode(self.answer))
+
+
+class SentEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """The id of an event, and whether it is new."""
+
+    event: str
+    is_new: bool
+
+
+class SentFires(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of a trigger's fires."""
+
+    fires: list[FireRow]
+    next: str | None
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):

@@ -103,13 +103,18 @@ class Requests:
         self,
         kind: type[T],
         *path: str,
-        body: Mapping[str, object],
+        body: object,
+        query: Query | None = None,
         headers: Mapping[str, str] | None = None,
+        root: str = _API,
     ) -> T:
-        """Send an object to a path, and return the answer as an object of this kind."""
+        """Send a value to a path, and return the answer as an object of this kind.
+
+        `root` is what the path is under.
+        """
         text = msgspec.json.encode(body)
         sent = {"Content-Type": "application/json", **(headers or {})}
-        with self._answer("POST", path, body=text, headers=sent) as answer:
+        with self._answer("POST", path, query, body=text, headers=sent, root=root) as answer:
             return self._read(kind, answer.read())
 
     def delete(self, *path: str) -> None:
@@ -141,9 +146,10 @@ class Requests:
         *,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        root: str = _API,
     ) -> Iterator[HTTPResponse]:
         """The answer to a request. Raises the error that the server tells, or `ServerError`."""
-        target = self._target(path, query)
+        target = self._target(root, path, query)
         sent = {"Authorization": f"Bearer {self._token}", **(headers or {})}
         connection = self._connection()
         try:
@@ -173,10 +179,10 @@ class Requests:
             return HTTPSConnection(host, port, timeout=self._timeout_s, context=self._ssl)
         return HTTPConnection(host, port, timeout=self._timeout_s)
 
-    def _target(self, path: Sequence[str], query: Query | None) -> str:
+    def _target(self, root: str, path: Sequence[str], query: Query | None) -> str:
         for name, each in zip(_PATH, path, strict=False):
             require_text(name, each)
-        target = "/".join([self._address.prefix + _API, *(quote(each, safe="") for each in path)])
+        target = "/".join([self._address.prefix + root, *(quote(each, safe="") for each in path)])
         given = {name: value for name, value in (query or {}).items() if value is not None}
         return f"{target}?{urlencode(given, doseq=True)}" if given else target
 

@@ -90,7 +90,6 @@ class Entrance:
             raise await self._with_interrupted(full)
         if rule == "skip":
             raise LeftOutError(ErrorInfo("RunSkipped", f"{full.message} It was skipped."))
-        self._observer.notice(f"{full.message} Waiting for it.")
         clock = self._services.clock
         until = None if self._wait_s is None else clock.monotonic() + self._wait_s
         while True:
@@ -111,6 +110,7 @@ class Entrance:
         slots = self._services.run_slots
         wish = replace(wish, most_waiting=self._services.limits.queued)
         waiter_no = await asyncio.to_thread(slots.line_up, wish, is_new=self._is_new)
+        self._tell_once(f"{full.message} Waiting for it.")
         try:
             return await self._wait(replace(wish, waiter_no=waiter_no), begin, full, until)
         finally:
@@ -146,9 +146,12 @@ class Entrance:
     async def _tell_interrupted(self, full: NoSlotError) -> None:
         """Tell of holders that no process drives: their slots don't come free by themselves."""
         for run_id in await asyncio.to_thread(self._interrupted, full):
-            if run_id not in self._told:
-                self._told.add(run_id)
-                self._observer.notice(_interrupted_text(run_id))
+            self._tell_once(_interrupted_text(run_id))
+
+    def _tell_once(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._observer.notice(text)
 
     async def _with_interrupted(self, full: NoSlotError) -> NoSlotError:
         """Return the error with the way to free the slot of a holder that no process drives."""

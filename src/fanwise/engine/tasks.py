@@ -221,8 +221,11 @@ class VisitRunner:
         return placement.executor
 
     async def _note_snapshot(self, call: VisitCall) -> None:
-        """Record the size of the context's part that goes to workers."""
-        size_bytes = len((await asyncio.to_thread(call.portable)).snapshot)
+        """Record the size of the context's part that goes to workers, if the call can go there."""
+        try:
+            size_bytes = len((await asyncio.to_thread(call.portable)).snapshot)
+        except AttemptError:
+            return  # the executor fails the visit with the same, unless it needs no snapshot
         if self._begun is None or self._begun.snapshot_bytes != size_bytes:
             await self._note(snapshot_bytes=size_bytes)
 

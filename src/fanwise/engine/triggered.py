@@ -37,7 +37,7 @@ class TriggeredRuns:
     ) -> None:
         self._factory = factory
         self._most_waiting = most_waiting
-        self._folder = folder
+        self.folder = folder
         self.limits = tuple(limits)
 
     def started(
@@ -78,7 +78,7 @@ class TriggeredRuns:
 
     def _placed(self, record: RunRecord) -> RunRecord:
         """A run of the project; its actions are not known here, where no author's code is run."""
-        origin = replace(record.origin, folder=self._folder, named_limits=self.limits, actions={})
+        origin = replace(record.origin, folder=self.folder, named_limits=self.limits, actions={})
         return replace(record, origin=origin)
 
 

@@ -13,6 +13,7 @@ from fanwise.model.arrivals import (
     TRIGGER_FAILED,
     Arrival,
     BatchEvent,
+    Emitted,
     is_own_event,
 )
 from fanwise.model.endings import INTERRUPTED, Ending
@@ -64,6 +65,7 @@ from fanwise.model.summaries import (
     ItemTotals,
     RecordedItems,
     Run,
+    RunCount,
     StoreReport,
     StoreSize,
     TaskSummary,
@@ -127,6 +129,7 @@ __all__ = [
     "Claim",
     "CloseWaits",
     "Discard",
+    "Emitted",
     "EndedRun",
     "Ending",
     "EngineRecord",
@@ -161,6 +164,7 @@ __all__ = [
     "RequestKind",
     "Role",
     "Run",
+    "RunCount",
     "RunLimit",
     "RunOrder",
     "RunOrigin",

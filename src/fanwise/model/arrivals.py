@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -50,3 +50,10 @@ class BatchEvent(Arrival, frozen=True, kw_only=True):
 def is_own_event(name: str) -> bool:
     """Say whether fanwise itself emits events of that name, and nobody else may."""
     return name.startswith(OWN_EVENTS)
+
+
+class Emitted(NamedTuple):
+    """An event that was emitted; it isn't new if its id was known already."""
+
+    id: str
+    is_new: bool

@@ -114,6 +114,18 @@ def driven_span(
     return passed_s if driven_s is None else min(driven_s, passed_s)
 
 
+class RunCount(msgspec.Struct, frozen=True, gc=False):
+    """The number of runs of a workflow with a status that were made in a span, which has a number.
+
+    Spans are as long as each other and count from 0, the oldest.
+    """
+
+    span: int
+    workflow: str
+    status: Status
+    runs: int
+
+
 class EndedRun(msgspec.Struct, frozen=True, gc=False):
     """A run that is over or paused, as far as deleting it needs to know.
 

@@ -12,6 +12,7 @@ from fanwise.plan.model import (
 from fanwise.plan.parameters import (
     bind_parameters,
     offered,
+    read_given,
     read_parameter,
     require_no_secrets,
     require_recordable,
@@ -33,6 +34,7 @@ __all__ = [
     "bind_parameters",
     "compile_plan",
     "offered",
+    "read_given",
     "read_parameter",
     "require_no_secrets",
     "require_recordable",

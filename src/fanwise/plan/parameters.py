@@ -11,7 +11,7 @@ from fanwise.definition import Accepted, ParameterDefinition, did_you_mean, fits
 from fanwise.errors import ParameterError, ResultError
 from fanwise.plan.model import Plan
 from fanwise.ports import SECRET_PREFIX
-from fanwise.values import FrozenDict, freeze
+from fanwise.values import FrozenDict, Json, JsonObject, freeze
 
 
 class Declares(Protocol):
@@ -103,6 +103,28 @@ def read_parameter(plan: Declares, name: str, text: str) -> Any:
             raise _misfit(plan, name, Accepted(kind).words, "as its default is. Declare its type")
         raise _misfit(plan, name, parameter.accepted.words)
     return _checked(plan, name, value)
+
+
+def read_given(plan: Declares, given: Mapping[str, Json], texts: Mapping[str, str]) -> JsonObject:
+    """The parameters that are given, with those of `texts` read by their types, which win.
+
+    Raises `ParameterError` with a line for each that doesn't fit.
+    """
+    found: JsonObject = dict(given)
+    problems: list[str] = []
+    for name, text in texts.items():
+        try:
+            found[name] = read_parameter(plan, name, text)
+        except ParameterError as error:
+            problems.append(str(error))
+            found[name] = None
+    try:
+        bind_parameters(plan, found)
+    except ParameterError as error:
+        problems += str(error).splitlines()
+    if problems:
+        raise ParameterError("\n".join(problems))
+    return found
 
 
 def offered(parameter: ParameterDefinition) -> list[str]:

@@ -6,6 +6,7 @@ Stores are in `fanwise.stores`; `fanwise.testing` has contracts that hold for ea
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 from fanwise.bitmap import Bitmap
@@ -21,6 +22,7 @@ from fanwise.model import (
     Record,
     RecordedEvent,
     RecordedItems,
+    RunCount,
     RunRecord,
     RunRequest,
     Sleep,
@@ -155,6 +157,12 @@ class Records(Pages, Tiles, Protocol):
         Their `definition` and `output` are left empty.
         """
 
+    def run_counts(self, since: float, span_s: float, spans: int) -> Sequence[RunCount]:
+        """The runs that were made in each of so many spans, of which the first begins at `since`.
+
+        They are counted by their status and workflow, without a look into them.
+        """
+
     def unfinished(self) -> Sequence[RunRecord]:
         """The runs that are pending or running, the oldest first, whoever drives them."""
 
@@ -262,6 +270,13 @@ class Maintenance(Protocol):
         """Say whether the store still has the form that this version of fanwise works with.
 
         It is a quick question, by which it is seen that the store answers.
+        """
+
+    def within(self, span_s: float) -> AbstractContextManager[None]:
+        """A block in which a query that takes longer raises `StoreError`.
+
+        It holds for what the block does in its own thread or task, and in threads that get a
+        copy of its context. Changes have no such limit.
         """
 
     def export(self, run_id: str) -> Iterator[Record]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from fanwise.model import FireRecord, TriggerState
 from fanwise.plan.project_triggers import Owned
 from fanwise.reports.objects import iso_time
 from fanwise.triggers.local_times import iso_utc
 from fanwise.triggers.preview import upcoming
-from fanwise.values import Json
 
 
-class TriggerRow(NamedTuple):
+class TriggerRow(msgspec.Struct, frozen=True):
     """A trigger of a project. `next` is None without a schedule, and while it is paused."""
 
     workflow: str
@@ -58,15 +58,52 @@ def _row(owned: Owned, states: Mapping[tuple[str, str], TriggerState], now: floa
     )
 
 
-def fire_object(fire: FireRecord) -> dict[str, Json]:
-    """A fire as JSON has it, with its times in UTC."""
-    return {
-        "key": fire.key,
-        "at": iso_utc(int(fire.at)),
-        "first": iso_utc(int(fire.first)),
-        "n": fire.n,
-        "status": fire.status.value,
-        "reason": fire.reason or None,
-        "run_id": fire.run_id,
-        "fired_at": iso_time(fire.fired_at),
-    }
+class ListedTriggers(msgspec.Struct, frozen=True, kw_only=True):
+    """The triggers of the project in a folder, and what is wrong with its files, a line each."""
+
+    folder: str
+    triggers: Sequence[TriggerRow]
+    problems: Sequence[str]
+    warnings: Sequence[str]
+
+
+class FireRow(msgspec.Struct, frozen=True):
+    """A fire of a trigger, which stands for `n` times from `first` to `at`, all in UTC."""
+
+    key: str
+    at: str
+    first: str
+    n: int
+    status: str
+    reason: str | None
+    run_id: str | None
+    fired_at: str | None
+
+
+def fire_row(fire: FireRecord) -> FireRow:
+    """Return a fire as faces tell it."""
+    return FireRow(
+        fire.key,
+        iso_utc(int(fire.at)),
+        iso_utc(int(fire.first)),
+        fire.n,
+        fire.status.value,
+        fire.reason or None,
+        fire.run_id,
+        iso_time(fire.fired_at),
+    )
+
+
+class Fired(msgspec.Struct, frozen=True, kw_only=True):
+    """A fire by hand, with the facts and the parameters of its run; `runs` are those made."""
+
+    runs: Sequence[str]
+    trigger: Mapping[str, object]
+    parameters: Mapping[str, object]
+
+
+class Backfilled(msgspec.Struct, frozen=True, kw_only=True):
+    """Past times that had no run, in UTC, and the runs that were made of them."""
+
+    instants: Sequence[str]
+    runs: Sequence[str]

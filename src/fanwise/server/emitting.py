@@ -22,10 +22,14 @@ _MOST_BODY_BYTES: Final = 2**26
 
 
 class EventQuery(Fields, frozen=True, kw_only=True):
-    """The event's id, which changes nothing a second time, and the key that a wait may ask for."""
+    """The event's id, which changes nothing a second time, and the key that a wait may ask for.
+
+    `by` is the sender, if it isn't the one who has the token.
+    """
 
     id: str | None = None
     key: str | None = None
+    by: str | None = None
 
 
 class EmittedView(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +67,7 @@ def _emit(call: Call, data: Json) -> Answer:
         call.parts.settings.limits,
         id=new_token(20) if query.id is None else query.id,
         key=query.key,
-        by=call.who.name,
+        by=query.by or call.who.name,
     )
     (is_new,) = store.arrive([event])
     store.offer_arrivals()

@@ -9,6 +9,7 @@ the headers that keep a browser from doing more with it than showing it.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -100,7 +101,8 @@ class Guard:
         try:
             if request.match_info.handler not in self._probes:
                 self._require_own_host(request)
-            return await handler(request)
+            with self._parts.store.within(self._parts.query_s):
+                return await handler(request)
         except Refusal as refusal:
             return self._problem(request, refusal.problem, refusal.headers)
         except FanwiseError as error:
@@ -157,7 +159,8 @@ class Guard:
         return made
 
     async def _in_thread(self, work: Callable[[_Taken], _Given], taken: _Taken) -> _Given:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, taken)
+        run = contextvars.copy_context().run  # with the time that queries may take
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run, work, taken)
 
     # Checks
 

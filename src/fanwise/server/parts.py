@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from fanwise.ports import (
     Access,
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from fanwise.wiring import Settings
 
 
+QUERY_S: Final = 5.0
+"""The time after which a query of a request is broken off."""
+
+
 class ServedStore(
     Records,
     Ownership,
@@ -63,7 +67,7 @@ class Parts(NamedTuple):
     workflows and triggers of the folder that is served, as its files were when they were last
     right, and `make_runs` makes their runs. `api` gives the document of the API. `watch` is
     the one over runs that streams look at. Each answer is counted in `counts`, and is a line of
-    `access_log` if there is one.
+    `access_log` if there is one. A query of a request may take `query_s`.
     """
 
     store: ServedStore
@@ -83,3 +87,4 @@ class Parts(NamedTuple):
     bulks: Bulks
     triggers_clock: TriggerClock
     access_log: LogLines | None = None
+    query_s: float = QUERY_S

@@ -144,9 +144,12 @@ class TriggerView(View, frozen=True, kw_only=True):
 
 
 class TriggerList(View, frozen=True, kw_only=True):
-    """The triggers of the project."""
+    """The triggers of the project in a folder, and what is wrong with its files."""
 
+    folder: str
     triggers: list[TriggerView]
+    problems: list[str]
+    warnings: list[str]
 
 
 class FireView(View, frozen=True, kw_only=True):
@@ -170,15 +173,18 @@ class FireList(View, frozen=True, kw_only=True):
 
 
 class FiredView(View, frozen=True, kw_only=True):
-    """The ids of runs that were made."""
+    """A fire by hand, with the facts and the parameters of its run, and the ids of runs made."""
 
     runs: tuple[str, ...]
+    trigger: object
+    parameters: object
 
 
-class InstantsView(FiredView, frozen=True, kw_only=True):
+class InstantsView(View, frozen=True, kw_only=True):
     """Past times without a run, and the ids of the runs that were made of them."""
 
     instants: list[str]
+    runs: tuple[str, ...]
 
 
 class CheckedRun(View, frozen=True, kw_only=True):

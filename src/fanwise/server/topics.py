@@ -123,7 +123,7 @@ def _triggers(call: Call) -> News:
     seen = [each for each in call.parts.project.triggers if call.who.sees(each.plan.name)]
     now, states = call.parts.store.triggers()
     rows = trigger_rows(seen, {(state.workflow, state.name): state for state in states}, now)
-    return News([_event("triggers", {"triggers": [each._asdict() for each in rows]})], None)
+    return News([_event("triggers", {"triggers": rows})], None)
 
 
 class _Task:

@@ -9,11 +9,24 @@ import msgspec
 from fanwise.errors import UsageError
 from fanwise.model import FireStatus, Role
 from fanwise.plan.project_triggers import Owned
-from fanwise.reports.trigger_rows import fire_object, trigger_rows
+from fanwise.reports.trigger_rows import (
+    Backfilled,
+    Fired,
+    ListedTriggers,
+    TriggerRow,
+    fire_row,
+    trigger_rows,
+)
 from fanwise.server.buckets import STARTS
 from fanwise.server.cursors import read_cursor, write_cursor
 from fanwise.server.problems import Refusal
-from fanwise.server.project_views import FiredView, FireList, InstantsView, TriggerList, TriggerView
+from fanwise.server.project_views import (
+    FiredView,
+    FireList,
+    InstantsView,
+    TriggerList,
+    TriggerView,
+)
 from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
 from fanwise.service.by_hand import (
     MOST_INSTANTS,
@@ -25,7 +38,7 @@ from fanwise.service.by_hand import (
 from fanwise.triggers.local_times import iso_utc
 from fanwise.triggers.skips import with_skips
 from fanwise.triggers.written import read_time
-from fanwise.values import JsonObject, freeze
+from fanwise.values import freeze
 from fanwise.wiring import new_token
 
 _MOST_NOTE: Final = 1_000
@@ -40,10 +53,14 @@ class FiresQuery(Fields, frozen=True, kw_only=True):
 
 
 class FireBody(Fields, frozen=True, kw_only=True):
-    """The nominal time of a fire by hand, else now, and the event that stands for its own."""
+    """The nominal time of a fire by hand, else now, and the event that stands for its own.
+
+    With `check` nothing is made.
+    """
 
     at: str | None = None
     event: object = None
+    check: bool = False
 
 
 class PauseBody(Fields, frozen=True, kw_only=True):
@@ -67,9 +84,19 @@ class BackfillBody(Fields, frozen=True, kw_only=True):
 
 
 def list_triggers(call: Call) -> Answer:
-    """List the triggers of the project, with when each fires next."""
-    seen = [each for each in call.parts.project.triggers if call.who.sees(each.plan.name)]
-    return json_answer({"triggers": _rows(call, seen)})
+    """List the triggers of the project that are on, with when each fires next.
+
+    What is wrong with its files is told to a token of all workflows.
+    """
+    project, sees_some = call.parts.project, bool(call.who.workflows)
+    seen = [each for each in project.triggers if call.who.sees(each.plan.name)]
+    listed = ListedTriggers(
+        folder=call.parts.make_runs.folder,
+        triggers=_rows(call, seen),
+        problems=[] if sees_some else project.problems,
+        warnings=[] if sees_some else [str(each) for each in project.warnings],
+    )
+    return json_answer(listed)
 
 
 def get_trigger(call: Call) -> Answer:
@@ -88,7 +115,7 @@ def list_fires(call: Call) -> Answer:
         most=query.limit,
     )
     following = write_cursor(query, found[-1].fire_no) if len(found) == query.limit else None
-    return json_answer({"fires": [fire_object(each) for each in found], "next": following})
+    return json_answer({"fires": [fire_row(each) for each in found], "next": following})
 
 
 def fire(call: Call) -> Answer:
@@ -101,8 +128,9 @@ def fire(call: Call) -> Answer:
     if not owned.trigger.admits(facts):
         raise Refusal(422, "not-admitted", "The trigger's `when` doesn't hold, so no run is made.")
     turn = manual_turn(owned, facts, at, new_token(), call.parts.make_runs.make)
-    (made,) = call.parts.store.take_turns([turn])
-    return json_answer({"runs": made or ()}, status=202)
+    (made,) = ((),) if body.check else call.parts.store.take_turns([turn])
+    fired = Fired(runs=made or (), trigger=facts, parameters=owned.trigger.parameters_of(facts))
+    return json_answer(fired, status=200 if body.check else 202)
 
 
 def backfill(call: Call) -> Answer:
@@ -120,10 +148,8 @@ def backfill(call: Call) -> Answer:
     for at in () if body.check else instants:
         (ids,) = store.take_turns([backfill_turn(owned, at, now, call.parts.make_runs.make)])
         made += ids or ()
-    return json_answer(
-        {"instants": [iso_utc(each) for each in instants], "runs": made},
-        status=200 if body.check else 202,
-    )
+    done = Backfilled(instants=[iso_utc(each) for each in instants], runs=made)
+    return json_answer(done, status=200 if body.check else 202)
 
 
 def pause(call: Call) -> Answer:
@@ -149,12 +175,12 @@ def _owned(call: Call) -> Owned:
     raise Refusal(404, "not-found", "The project has no such trigger.")
 
 
-def _rows(call: Call, triggers: list[Owned]) -> list[JsonObject]:
+def _rows(call: Call, triggers: list[Owned]) -> list[TriggerRow]:
     now, states = call.parts.store.triggers()
     known = {
         (state.workflow, state.name): with_skips(state, call.parts.store.fires) for state in states
     }
-    return [each._asdict() for each in trigger_rows(triggers, known, now)]
+    return trigger_rows(triggers, known, now)
 
 
 def _time(text: str, name: str) -> int:

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec.structs import replace
 
+from fanwise.engine.run_factory import checked_submission
 from fanwise.errors import (
     ParameterError,
     QueueFullError,
@@ -15,8 +16,8 @@ from fanwise.errors import (
     RunRepeatedError,
     UsageError,
 )
-from fanwise.model import Role, RunRecord, Submission
-from fanwise.plan import Plan
+from fanwise.model import DEFAULT_QUEUE, Role, RunRecord, Submission
+from fanwise.plan import Plan, read_given
 from fanwise.server.buckets import STARTS
 from fanwise.server.problems import Refusal
 from fanwise.server.project_views import CheckedRun, StartedRun, WorkflowDetails, WorkflowList
@@ -33,12 +34,17 @@ _TRIES: Final = 100
 class StartBody(Fields, frozen=True, kw_only=True):
     """A run to be started: its workflow, by its name in the project, and parameters.
 
-    With `like` it has the parameters of that run, but for those that are given and secret ones.
+    `texts` are parameters that are read by their types, as those of a command line are. With `like`
+    it has the parameters of that run, but for those that are given and secret ones. Runs with a
+    higher `priority` are taken first; without one it is that of the workflow.
     """
 
     workflow: Annotated[str, msgspec.Meta(max_length=200)]
     parameters: Mapping[str, object] = {}
+    texts: Mapping[str, str] = {}
     tags: tuple[str, ...] = ()
+    queue: str = DEFAULT_QUEUE
+    priority: int | None = None
     run_id: str | None = None
     like: str | None = None
 
@@ -70,13 +76,15 @@ def start_run(call: Call) -> Answer:
     body, store = call.body(StartBody), call.parts.store
     once = _once(call)
     run = _made(call, body)
+    place = Submission(
+        body.queue,
+        run.origin.priority if body.priority is None else body.priority,
+        once,
+        most_waiting=call.parts.settings.limits.queued,
+    )
+    checked_submission(place)
     for _ in range(_TRIES):
         try:
-            place = Submission(
-                priority=run.origin.priority,
-                once=once,
-                most_waiting=call.parts.settings.limits.queued,
-            )
             run_id, is_new = store.submit(run, place)
             break
         except RunRepeatedError as repeated:
@@ -116,6 +124,8 @@ def _made(call: Call, body: StartBody) -> RunRecord:
     """The run that is asked for, not recorded. Raises `ParameterError` and `UsageError`."""
     plan = plan_of(call, body.workflow)
     given: dict[str, Json] = {**_like(call, plan, body.like), **_frozen(body.parameters)}
+    if body.texts:
+        given = read_given(plan, given, body.texts)
     run = call.parts.make_runs.started(plan, given, body.run_id, body.tags, call.who.name)
     parent = call.request.headers.get(TRACE_HEADER, "")
     if not is_traceparent(parent):

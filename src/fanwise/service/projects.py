@@ -28,6 +28,10 @@ class ReadProject(Protocol):
         """The problems of the others."""
 
     @property
+    def warnings(self) -> Sequence[Diagnostic]:
+        """The warnings of the files that are right."""
+
+    @property
     def date_files(self) -> Collection[Path]:
         """The files of dates that schedules name."""
 
@@ -47,6 +51,7 @@ class WatchedProject:
     ) -> None:
         self.plans: Sequence[Plan] = ()
         self.triggers: Sequence[Owned] = ()
+        self.warnings: Sequence[Diagnostic] = ()
         self._load = load
         self._stamp = stamp
         self._watcher = watcher
@@ -76,6 +81,7 @@ class WatchedProject:
         files = {plan.file for plan in project.plans}
         former = [plan for plan in self.plans if plan.file in broken - files]
         self.plans = [*project.plans, *former]
+        self.warnings = project.warnings
         self._tell({str(problem) for problem in project.problems})
 
     @property

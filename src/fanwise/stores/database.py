@@ -12,8 +12,9 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol, TypeAlias, TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -23,6 +24,27 @@ from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.schema import Table, heads
 
 Statement: TypeAlias = str
+
+
+_most_s: ContextVar[float | None] = ContextVar("most_s", default=None)
+
+TOO_LONG: Final = "a query took longer than it may"
+SHORTER: Final = "Ask for less of it at once, or ask again when the store has less to do."
+
+
+@contextmanager
+def within(span_s: float) -> Iterator[None]:
+    """The block in which queries are broken off after a span; see `Maintenance.within`."""
+    before = _most_s.set(span_s)
+    try:
+        yield
+    finally:
+        _most_s.reset(before)
+
+
+def most_s() -> float | None:
+    """Return the span after which a query is broken off here, if it is at all."""
+    return _most_s.get()
 
 
 class Insert(msgspec.Struct, frozen=True, eq=False, dict=True):

@@ -23,7 +23,7 @@ import psycopg
 from fanwise.errors import StoreError
 from fanwise.model import StoreReport, StoreSize
 from fanwise.stores import postgres_schema
-from fanwise.stores.database import Reader, Settle, Statement, Witness, Writer, findable
+from fanwise.stores.database import Reader, Settle, Statement, Witness, Writer, findable, most_s
 from fanwise.stores.postgres_errors import explained, is_conflict, trouble
 from fanwise.stores.postgres_session import Session, Slot
 from fanwise.stores.postgres_text import filled
@@ -126,7 +126,7 @@ class PostgresDatabase:
     def reading(self, work: Callable[[Reader], _Result]) -> _Result:
         """The result of `work` with the database as it is now."""
         with self._reader() as slot:
-            return self._transact(slot, work, None, (READING,))
+            return self._transact(slot, work, None, (READING, *_limits()))
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Reader]:
@@ -236,7 +236,7 @@ class PostgresDatabase:
         self._witnessed_in = self._journal.made
 
     def _begun_reading(self, session: Session) -> Session:
-        session.run(READING)
+        session.run(";".join((READING, *_limits())))
         return session
 
     def _change(
@@ -348,7 +348,8 @@ class PostgresDatabase:
         self, session: Session, query: Statement, values: Mapping[str, SqlValue]
     ) -> list[Row]:
         now = None if self._now is None else self._now()
-        return session.run(filled(query, values, now))[0]
+        # One message is one transaction, so that the limit ends with it, behind a pooler too.
+        return session.run(";".join((*_limits(), filled(query, values, now))))[0]
 
     def _require_writable(self) -> None:
         self._require_open()
@@ -358,3 +359,13 @@ class PostgresDatabase:
     def _require_open(self) -> None:
         if self._closed.is_set():
             raise StoreError(f"{self.place}: the store has been closed.", hint="Open it again.")
+
+
+def _limits() -> tuple[str, ...]:
+    """The statement by which later ones of the transaction end in time, if the caller's have to."""
+    span_s = most_s()
+    return (
+        ()
+        if span_s is None
+        else (f"SET LOCAL statement_timeout = {max(1, round(span_s * 1_000))}",)
+    )

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import psycopg
 
 from fanwise.errors import RecordRefusedError, StoreError
-from fanwise.stores.database import refused
+from fanwise.stores.database import SHORTER, TOO_LONG, most_s, refused
 
 
 class Trouble(NamedTuple):
@@ -57,6 +57,9 @@ _SHORT: Final = Trouble(
 )
 _UNKNOWN: Final = Trouble("PostgreSQL reports an error", "Look into the server's log.")
 
+_CUT_OFF: Final = "57014"
+_TOO_LONG: Final = Trouble(TOO_LONG, SHORTER)
+
 _BY_STATE: Final = {
     "25006": READ_ONLY,
     "25P03": _UNREACHABLE,  # this process was stopped within a transaction
@@ -73,7 +76,7 @@ _BY_STATE: Final = {
         "another session keeps it locked",
         "Wait until that has finished, or end it; ?timeout=1m waits longer.",
     ),
-    "57014": Trouble(
+    _CUT_OFF: Trouble(
         "the server cut a statement off, by its time limit or a person's request",
         "Raise statement_timeout of the role or the database.",
     ),
@@ -100,6 +103,8 @@ def trouble(error: psycopg.Error) -> Trouble:
     """Return the trouble behind an error of the driver."""
     state = error.sqlstate or _state_by_text(error)
     found = _BY_STATE.get(state)
+    if state == _CUT_OFF and most_s() is not None:
+        return _TOO_LONG
     if found is not None:
         return found
     is_lost = isinstance(error, psycopg.OperationalError) and not state

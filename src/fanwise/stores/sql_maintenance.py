@@ -8,6 +8,7 @@ rows that are still to go.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 
 from fanwise.model import EndedRun, Record, Status, StoreReport, StoreSize
@@ -20,7 +21,7 @@ from fanwise.stores import (
     wait_statements,
 )
 from fanwise.stores.arrival_rows import to_batch_event
-from fanwise.stores.database import Database, Reader, Statement, Writer
+from fanwise.stores.database import Database, Reader, Statement, Writer, within
 from fanwise.stores.queue_statements import DELETE_SUBMISSION
 from fanwise.stores.slot_statements import DELETE_REPEAT
 from fanwise.stores.sql_ownership import DELETE_LEASE
@@ -60,6 +61,10 @@ class SqlMaintenance:
     def is_current(self) -> bool:
         """Compare the schema's revision; see `Maintenance.is_current`."""
         return self._database.revision() == schema.REVISIONS[-1]
+
+    def within(self, span_s: float) -> AbstractContextManager[None]:
+        """The block in which queries end after a span; see `Maintenance.within`."""
+        return within(span_s)
 
     def export(self, run_id: str) -> Iterator[Record]:
         """All that is recorded of a run; see `Maintenance.export`. It holds up no writer."""

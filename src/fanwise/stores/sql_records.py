@@ -14,6 +14,7 @@ from fanwise.model import (
     LogEntry,
     RecordedEvent,
     RecordedItems,
+    RunCount,
     RunRecord,
     Sleep,
     Status,
@@ -68,6 +69,14 @@ class SqlRecords:
         query = statements.runs_where(filters, len(tagged))
         found = self._database.read(query, **filters, **tagged, limit=limit)
         return [rows.to_run(row) for row in found]
+
+    def run_counts(self, since: float, span_s: float, spans: int) -> Sequence[RunCount]:
+        """The numbers of runs that were made in spans; see `Records.run_counts`."""
+        found = self._database.read(statements.RUN_COUNTS, since=since, span_s=span_s, spans=spans)
+        return [
+            RunCount(span, workflow, Status(status), number)
+            for span, workflow, status, number in found
+        ]
 
     def unfinished(self) -> Sequence[RunRecord]:
         """The runs that are pending or running, the oldest first."""

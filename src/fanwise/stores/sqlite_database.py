@@ -35,6 +35,7 @@ from fanwise.stores.database import (
     Writer,
     findable,
     head_values,
+    most_s,
 )
 from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_maintenance import check_records
@@ -51,6 +52,7 @@ _Result = TypeVar("_Result")
 _MOST_PROBLEMS = 20
 _LOOK_S = 0.02
 _STAMP_S = 0.05
+_STEPS = 10_000  # of SQLite, between two looks at the time that a query has left
 _TICK_S = 0.01  # the longest tick of file systems' clocks
 _SIZE = """
 SELECT page_count * page_size, freelist_count * page_size
@@ -177,7 +179,7 @@ class SqliteDatabase:
 
     def read(self, query: Statement, **values: SqlValue) -> list[Row]:
         """Every row of the answer."""
-        with self._reading() as connection:
+        with self._reading() as connection, _limited(connection):
             return connection.execute(translated(query), findable(values)).fetchall()
 
     def reading(self, work: Callable[[Reader], _Result]) -> _Result:
@@ -188,8 +190,12 @@ class SqliteDatabase:
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Reader]:
         """A reader of the database as it is now; it holds up no writer."""
-        with self._reading() as connection, transaction(connection, "DEFERRED"):
-            yield _SqliteTransaction(connection)
+        with (
+            self._reading() as connection,
+            _limited(connection) as renew,
+            transaction(connection, "DEFERRED"),
+        ):
+            yield _SqliteTransaction(connection, renew)
 
     def writing(
         self,
@@ -346,22 +352,33 @@ class SqliteDatabase:
 
 
 class _SqliteTransaction:
-    """A `Reader` and a `Writer` on a connection with an open transaction."""
+    """A `Reader` and a `Writer` on a connection with an open transaction.
 
-    __slots__ = ("_connection", "_touched")
+    Each query, and each row that is taken one by one, renews the time that there is.
+    """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    __slots__ = ("_connection", "_renew", "_touched")
+
+    def __init__(
+        self, connection: sqlite3.Connection, renew: Callable[[], None] | None = None
+    ) -> None:
         self._connection = connection
+        self._renew = renew
         self._touched: set[int] = set()
 
     def read(self, query: Statement, **values: SqlValue) -> list[Row]:
+        if self._renew is not None:
+            self._renew()
         return self._connection.execute(translated(query), values).fetchall()
 
     @contextlib.contextmanager
     def each(self, query: Statement, **values: SqlValue) -> Iterator[Iterator[Row]]:
+        renew = self._renew
+        if renew is not None:
+            renew()
         rows = self._connection.execute(translated(query), values)
         with contextlib.closing(rows) as cursor:
-            yield cursor
+            yield cursor if renew is None else _renewing(cursor, renew)
 
     def change(self, statement: Statement, **values: SqlValue) -> int:
         return self._connection.execute(translated(statement), values).rowcount
@@ -382,6 +399,37 @@ class _SqliteTransaction:
 
     def announce(self) -> None:
         """Do nothing: each commit is seen by all who wait."""
+
+
+@contextlib.contextmanager
+def _limited(connection: sqlite3.Connection) -> Iterator[Callable[[], None] | None]:
+    """The block whose queries are broken off in time, if the caller's may not take longer.
+
+    It gets the function that renews the time.
+    """
+    span_s = most_s()
+    if span_s is None:
+        yield None
+        return
+    until = 0.0
+
+    def renew() -> None:
+        nonlocal until
+        until = time.monotonic() + span_s
+
+    renew()
+    connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+    try:
+        yield renew
+    finally:
+        connection.set_progress_handler(None, _STEPS)
+
+
+def _renewing(rows: Iterator[Row], renew: Callable[[], None]) -> Iterator[Row]:
+    """The rows, each of which may be waited for as long as a whole query."""
+    for row in rows:
+        yield row
+        renew()
 
 
 def _changed(connection: sqlite3.Connection, work: Callable[[Writer], _Result]) -> _Result:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fanwise.errors import StoreError, StoreUnusableError
-from fanwise.stores.database import refused
+from fanwise.stores.database import SHORTER, TOO_LONG, refused
 
 _ABOUT_A_RECORD = (
     sqlite3.IntegrityError,
@@ -45,6 +45,7 @@ _TROUBLES = {
     sqlite3.SQLITE_CORRUPT: _Trouble(
         "it is damaged", "Restore it from a copy, or use another one with --store."
     ),
+    sqlite3.SQLITE_INTERRUPT: _Trouble(TOO_LONG, SHORTER),
     sqlite3.SQLITE_NOTADB: _Trouble(
         "it isn't a SQLite database", "Name another file with --store."
     ),

@@ -80,6 +80,14 @@ def runs_where(filters: Iterable[str], tag_count: int) -> Statement:
     return f"SELECT {_TAGS}, {_LISTED} FROM runs{where} ORDER BY run_no DESC LIMIT :limit"
 
 
+RUN_COUNTS = (
+    "WITH RECURSIVE spans(span) AS"
+    " (SELECT 0 UNION ALL SELECT span + 1 FROM spans WHERE span + 1 < :spans)"
+    " SELECT span, workflow, status, count(*) FROM spans JOIN runs"
+    " ON created_at >= :since + span * :span_s AND created_at < :since + (span + 1) * :span_s"
+    " GROUP BY span, workflow, status ORDER BY span, workflow, status"
+)
+
 _RUN_VALUES = [name for name in runs.columns if name != "run_no"]
 
 # The number is given out by the database. No row comes back if the id is taken.

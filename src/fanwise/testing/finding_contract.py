@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from fanwise.model import ItemTimes, ItemTotals, RecordedEvent, Status
+from fanwise.model import ItemTimes, ItemTotals, RecordedEvent, RunCount, Status
 from fanwise.stores import Store
 from fanwise.testing.records import a_run, an_item
 from fanwise.values import encode
@@ -24,6 +24,27 @@ class FindingContract:
         store.create_run(a_run("b"))
         assert store.run("a") == a_run("a", run_no=number, tags=tags)
         assert [run.tags for run in store.runs()] == [(), tags]
+
+    def test_runs_are_counted_by_the_span_in_which_they_were_made(self, store: Store) -> None:
+        """By status and workflow; a span begins with its first moment, and ends before the next."""
+        made = [
+            (99.9, "a", Status.FAILED),
+            (100.0, "a", Status.FAILED),
+            (109.9, "a", Status.FAILED),
+            (109.9, "b", Status.FAILED),
+            (110.0, "a", Status.SUCCEEDED),
+            (129.9, "a", Status.RUNNING),
+            (130.0, "a", Status.RUNNING),
+        ]
+        for number, (at, workflow, status) in enumerate(made):
+            run = a_run(f"run-{number}", workflow=workflow, status=status, created_at=at)
+            store.create_run(run)
+        assert list(store.run_counts(100.0, 10.0, 3)) == [
+            RunCount(0, "a", Status.FAILED, 2),
+            RunCount(0, "b", Status.FAILED, 1),
+            RunCount(1, "a", Status.SUCCEEDED, 1),
+            RunCount(2, "a", Status.RUNNING, 1),
+        ]
 
     def test_unfinished_runs_come_whole_and_the_oldest_first(self, store: Store) -> None:
         """Those that are pending or running, and no others."""

@@ -12,7 +12,7 @@ from fanwise.cli.text.output import as_json, has_colours, print_results, say, wi
 from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from fanwise.cli.backends import Control
     from fanwise.model import OpenWait
@@ -196,9 +196,10 @@ def _answer(
     json: bool,
 ) -> None:
     from fanwise.cli.backends import open_control
+    from fanwise.cli.commands.parameters import read_texts
     from fanwise.reports.questions import run_state
 
-    texts = _read_texts(fields or ())
+    texts = read_texts(fields or ())
     with open_control(store) as backend:
         run_id = backend.ask(run_state, run_id).run_id
         done = backend.answer(run_id, path, choice, texts, by)
@@ -208,19 +209,6 @@ def _answer(
             return
         print_results([f"Run {run_id} has its answer at {done.path}."])
         _say_way_on(backend, run_id, store)
-
-
-def _read_texts(fields: Sequence[str]) -> Mapping[str, str]:
-    """Read `NAME=VALUE` settings. Raises `UsageError`."""
-    from fanwise.errors import UsageError
-
-    given = {}
-    for setting in fields:
-        name, separator, text = setting.partition("=")
-        if not separator or not name:
-            raise UsageError("-p takes NAME=VALUE, as in -p reason=done.")
-        given[name] = text
-    return given
 
 
 def _read_payload(text: str | None) -> Json:

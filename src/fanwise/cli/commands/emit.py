@@ -39,25 +39,26 @@ def emit(
     by: Annotated[
         str | None, typer.Option("--by", metavar="NAME", help="The sender; else the user's name.")
     ] = None,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Emit an event, which starts runs and ends waits.
 
     Exit status: 0 it is recorded, or its id was known, 2 something is wrong.
     """
-    from fanwise.runs import emit_all
+    from fanwise.cli.backends import emitter
 
+    emit_all = emitter(store)
     if lines is not None:
         if data is not None or id is not None:
             raise UsageError("--lines gives the data of its events, and no event has an id then.")
-        found = emit_all(name, _read_lines(lines), key=key, by=by, store=store)
+        found = emit_all(name, _read_lines(lines), key=key, by=by)
         count = sum(1 for _ in found)
         report = as_json({"name": name, "count": count})
         print_results([report if json else f"{count:,} events {clean(name)} are recorded."])
         return
     value = None if data is None else _read_json(data, "the value of --data")
-    (one,) = emit_all(name, [value], key=key, id=id, by=by, store=store)
+    (one,) = emit_all(name, [value], key=key, id=id, by=by)
     if json:
         print_results([as_json({"name": name, "id": one.id, "is_new": one.is_new})])
     else:

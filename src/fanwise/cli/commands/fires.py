@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,9 +15,8 @@ from fanwise.reports.plain import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fanwise.model import FireRecord
+    from fanwise.reports.trigger_rows import FireRow
     from fanwise.service.by_hand import Names
-    from fanwise.wiring import Settings
 
 TriggerName = Annotated[
     str, typer.Argument(metavar="NAME", help="A trigger's name, or WORKFLOW/NAME.")
@@ -39,31 +37,24 @@ def fires(
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, max=_MOST, help="At most so many.")
     ] = 20,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """List the fires of a trigger, the newest first, and why some made no run.
 
     The last thousand of each trigger are kept.
     """
+    from fanwise.cli.desks import known_names, open_desk
     from fanwise.model import FireStatus
-    from fanwise.reports.trigger_rows import fire_object
-    from fanwise.wiring import open_records, read_settings
 
     known = [each.value for each in FireStatus]
     for each in status or ():
         if each not in known:
             raise UsageError(f'no fire ends as "{each}".', hint=f"There are {', '.join(known)}.")
-    settings = read_settings(store=store)
-    workflow, trigger = known_names(settings, name)
-    with open_records(settings) as records:
-        found = records.fires(
-            workflow, trigger, statuses=[FireStatus(each) for each in status or ()], most=limit
-        )
-    if json:
-        print_results([as_json(fire_object(each)) for each in found])
-    else:
-        print_results(_lines(found))
+    desk = open_desk(store)
+    statuses = [FireStatus(each) for each in status or ()]
+    found = desk.fires(known_names(desk, name), statuses, limit)
+    print_results([as_json(each) for each in found] if json else _lines(found))
 
 
 def pause_trigger(
@@ -71,19 +62,18 @@ def pause_trigger(
     note: Annotated[
         str, typer.Option("--note", metavar="TEXT", help="The reason, for others to read.")
     ] = "",
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Pause a trigger: it fires no more until it is resumed. Runs that it has made go on."""
+    from fanwise.cli.desks import known_names, open_desk
     from fanwise.values import is_storable
-    from fanwise.wiring import open_or_make, read_settings
 
     if not is_storable(note) or len(note) > _MOST:
         raise UsageError(f"--note takes a text of at most {_MOST:,} characters.")
-    settings = read_settings(store=store)
-    names = known_names(settings, name)
-    with open_or_make(settings) as opened:
-        opened.pause_trigger(*names, note)
+    desk = open_desk(store)
+    names = known_names(desk, name)
+    desk.pause(names, note)
     _report(names, "is paused", json=json)
 
 
@@ -93,27 +83,16 @@ def resume_trigger(
         bool,
         typer.Option("--catch-up", help="Treat the times of the pause as missed, by catch-up."),
     ] = False,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Resume a trigger: it counts from now, and what a pause has left out stays left out."""
-    from fanwise.wiring import open_or_make, read_settings
+    from fanwise.cli.desks import known_names, open_desk
 
-    settings = read_settings(store=store)
-    names = known_names(settings, name)
-    with open_or_make(settings) as opened:
-        was_paused = opened.resume_trigger(*names, catches_up=catch_up)
+    desk = open_desk(store)
+    names = known_names(desk, name)
+    was_paused = desk.resume(names, catches_up=catch_up)
     _report(names, "is resumed" if was_paused else "wasn't paused", json=json)
-
-
-def known_names(settings: Settings, text: str) -> Names:
-    """The trigger of the project, or a recorded one, that a name means. Raises `UsageError`."""
-    from fanwise.service.by_hand import find_names
-    from fanwise.wiring import load_triggers, trigger_states
-
-    project = load_triggers(settings, Path.cwd())
-    own = [(each.plan.name, each.trigger.name) for each in project.triggers]
-    return find_names([*own, *trigger_states(settings)], text)
 
 
 def _report(names: Names, what: str, *, json: bool) -> None:
@@ -123,20 +102,13 @@ def _report(names: Names, what: str, *, json: bool) -> None:
         print_results([f"Trigger {clean('/'.join(names))} {what}."])
 
 
-def _lines(found: Sequence[FireRecord]) -> list[str]:
+def _lines(found: Sequence[FireRow]) -> list[str]:
     from fanwise.cli.text.render import table
-    from fanwise.triggers.local_times import iso_utc
 
     if not found:
         return ["No fires."]
     rows = [
-        (
-            iso_utc(int(each.at)),
-            f"{each.n:,}",
-            each.status.value,
-            each.run_id or "",
-            clean(each.reason),
-        )
+        (each.at, f"{each.n:,}", each.status, each.run_id or "", clean(each.reason or ""))
         for each in found
     ]
     headings = ["AT", "N>", "STATUS", "RUN", "REASON"]

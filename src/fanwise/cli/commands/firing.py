@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,10 +17,9 @@ from fanwise.reports.plain import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fanwise.engine.triggered import TriggeredRuns
-    from fanwise.plan.project_triggers import Owned
-    from fanwise.values import FrozenDict, Json
-    from fanwise.wiring import Settings
+    from fanwise.reports.trigger_rows import Fired
+    from fanwise.service.by_hand import Names
+    from fanwise.values import Json
 
 _UNMADE = 1
 _DryRun = Annotated[
@@ -46,7 +44,7 @@ def trigger(
         ),
     ] = None,
     dry_run: _DryRun = False,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Fire a trigger by hand.
@@ -56,24 +54,19 @@ def trigger(
 
     Exit status: 0 it has fired, 1 its `when` doesn't hold, 2 it can't fire.
     """
-    from fanwise.service.by_hand import manual_facts, manual_turn
-    from fanwise.wiring import new_token, open_or_make, read_settings
+    from fanwise.cli.desks import open_desk, own_names
 
-    settings = read_settings(store=store)
-    owned, runs = _find(settings, name)
-    now = time.time()
-    nominal = int(now) if at is None else _read_time(at, "--at")
-    facts = manual_facts(owned, nominal, now, _user(), _read_event(event))
-    if not owned.trigger.admits(facts):
-        say(f"{owned.trigger.place}  its `when` doesn't hold, so no run is made.")
+    desk = open_desk(store)
+    names = own_names(desk, name)
+    nominal = None if at is None else _read_time(at, "--at")
+    fired = desk.fire(names, nominal, _read_event(event), dry_run=dry_run)
+    if fired is None:
+        say(f"{clean(desk.places[names])}  its `when` doesn't hold, so no run is made.")
         raise typer.Exit(_UNMADE)
-    turn = manual_turn(owned, facts, nominal, new_token(), runs.make)
     if dry_run:
-        _preview(owned, facts, json=json)
-        return
-    with open_or_make(settings) as opened:
-        (made,) = opened.take_turns([turn])
-    _report(owned, made or (), json=json)
+        _preview(names, fired, json=json)
+    else:
+        _report(names, fired.runs, json=json)
 
 
 def backfill(
@@ -83,7 +76,7 @@ def backfill(
         str, typer.Option("--to", metavar="TIME", help="The time before which it ends, in UTC.")
     ],
     dry_run: _DryRun = False,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Record runs for past times of a schedule that have none.
@@ -93,50 +86,23 @@ def backfill(
 
     Exit status: 0 all are made, 2 a time or the trigger is wrong.
     """
-    from fanwise.model import FireStatus
-    from fanwise.service.by_hand import MOST_INSTANTS, backfill_instants, backfill_turn
-    from fanwise.triggers.local_times import iso_utc
-    from fanwise.wiring import open_or_make, read_settings
+    from fanwise.cli.desks import open_desk, own_names
 
-    settings = read_settings(store=store)
-    owned, runs = _find(settings, name)
+    desk = open_desk(store)
+    names = own_names(desk, name)
     span = _read_time(start, "--from"), _read_time(end, "--to")
     if span[1] > time.time():
         raise UsageError(
             "--to lies in the future.",
             hint="The schedule itself fires then: choose an earlier one.",
         )
-    made: list[str] = []
-    with open_or_make(settings) as opened:
-        known = opened.fires(
-            owned.plan.name, owned.trigger.name, statuses=[FireStatus.RAN], most=2 * MOST_INSTANTS
-        )
-        instants = backfill_instants(owned, *span, {each.key for each in known})
-        for at in () if dry_run else instants:
-            (ids,) = opened.take_turns([backfill_turn(owned, at, time.time(), runs.make)])
-            made += ids or ()
+    done = desk.backfill(names, *span, dry_run=dry_run)
     if not dry_run:
-        _report(owned, made, json=json)
+        _report(names, done.runs, json=json)
     elif json:
-        print_results([as_json({"instants": [iso_utc(each) for each in instants]})])
+        print_results([as_json({"instants": done.instants})])
     else:
-        print_results([iso_utc(each) for each in instants] or ["No time without a run."])
-
-
-def _find(settings: Settings, name: str) -> tuple[Owned, TriggeredRuns]:
-    """The trigger of the project by its name, and the maker of its runs."""
-    from fanwise.service.by_hand import find_names
-    from fanwise.wiring import load_triggers, triggered_runs
-
-    project = load_triggers(settings, Path.cwd())
-    known = {(each.plan.name, each.trigger.name): each for each in reversed(project.triggers)}
-    try:
-        owned = known[find_names(known, name)]
-    except UsageError:
-        for problem in project.problems:  # one of these may be why it isn't there
-            say(clean(str(problem)))
-        raise
-    return owned, triggered_runs(settings, project.folder, project.limits)
+        print_results(done.instants or ["No time without a run."])
 
 
 def _read_time(text: str, option: str) -> int:
@@ -167,27 +133,19 @@ def _read_event(file: Path | None) -> Json:
     return found
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may know no name of its user
-        return "unknown"
-
-
-def _preview(owned: Owned, facts: FrozenDict, *, json: bool) -> None:
-    parameters = owned.trigger.parameters_of(facts)
+def _preview(names: Names, fired: Fired, *, json: bool) -> None:
     if json:
-        print_results([as_json({"trigger": dict(facts), "parameters": dict(parameters)})])
+        print_results([as_json({"trigger": fired.trigger, "parameters": fired.parameters})])
         return
-    print_results([f"A run of {clean(owned.plan.name)} would be made."])
-    print_results([f"{clean(name)}: {as_json(value)}" for name, value in parameters.items()])
+    print_results([f"A run of {clean(names[0])} would be made."])
+    given = fired.parameters.items()
+    print_results([f"{clean(name)}: {as_json(value)}" for name, value in given])
 
 
-def _report(owned: Owned, made: Sequence[str], *, json: bool) -> None:
+def _report(names: Names, made: Sequence[str], *, json: bool) -> None:
     if json:
-        names = {"workflow": owned.plan.name, "trigger": owned.trigger.name}
-        print_results([as_json({**names, "runs": list(made)})])
+        print_results([as_json({"workflow": names[0], "trigger": names[1], "runs": made})])
         return
-    print_results(list(made))
+    print_results(made)
     if not made:
         say("No run was made: there is one already.")

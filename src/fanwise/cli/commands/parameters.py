@@ -21,29 +21,34 @@ def read_parameters(
 
     Raises `ParameterError` with a line for each that doesn't fit the workflow.
     """
-    from fanwise.plan import bind_parameters, read_parameter
+    from fanwise.plan import read_given
 
-    given: JsonObject = {}
-    problems: list[str] = []
-    if file is not None:
-        given.update(_read_file(file, limits))
+    texts, problems = {}, []
     for setting in settings:
         name, separator, text = setting.partition("=")
-        if not separator or not name:
+        if separator and name:
+            texts[name] = text
+        else:
             # The text isn't quoted: it may be a value, and so a secret.
             problems.append("-p takes NAME=VALUE, as in -p region=eu.")
-            continue
-        try:
-            given[name] = read_parameter(plan, name, text)
-        except ParameterError as error:
-            problems.append(str(error))
-            given[name] = None
+    given = {} if file is None else read_file(file, limits)
     try:
-        bind_parameters(plan, given)
+        found = read_given(plan, given, texts)
     except ParameterError as error:
         problems += str(error).splitlines()
     if problems:
         raise ParameterError("\n".join(problems))
+    return found
+
+
+def read_texts(settings: Sequence[str]) -> Mapping[str, str]:
+    """Read `NAME=VALUE` settings, for who knows their types. Raises `UsageError`."""
+    given = {}
+    for setting in settings:
+        name, separator, text = setting.partition("=")
+        if not separator or not name:
+            raise UsageError("-p takes NAME=VALUE, as in -p reason=done.")
+        given[name] = text
     return given
 
 
@@ -60,7 +65,8 @@ def read_secrets(plan: Plan, settings: Sequence[str]) -> JsonObject:
     return given
 
 
-def _read_file(file: Path, limits: Limits) -> Mapping[str, Json]:
+def read_file(file: Path, limits: Limits) -> Mapping[str, Json]:
+    """Read a file of parameters. Raises `ParameterError`, `DefinitionError` and `UsageError`."""
     from fanwise.definition.problems import Problems
     from fanwise.definition.yaml.composer import compose
     from fanwise.definition.yaml.text import read_text

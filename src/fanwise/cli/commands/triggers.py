@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fanwise.cli import options
-from fanwise.cli.errors import WRONG, error_lines, warning_lines
+from fanwise.cli.errors import WRONG
 from fanwise.cli.text.output import as_json, has_colours, print_results, say, width_of
-from fanwise.errors import DefinitionError, StoreError, UsageError
-from fanwise.reports.plain import clean
+from fanwise.errors import UsageError
+from fanwise.reports.plain import clean, clean_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from fanwise.model import TriggerState
-    from fanwise.packs.projects import Project
     from fanwise.reports.trigger_rows import TriggerRow
     from fanwise.triggers.preview import Upcoming
-    from fanwise.wiring import Settings
-
-    States = Mapping[tuple[str, str], TriggerState]
 
 _MOST = 1_000
 _WARNED = 1
@@ -39,7 +33,7 @@ def triggers(
             help="Tell problems, warnings and trouble alone; exit status 1 for these.",
         ),
     ] = False,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """List the triggers of a project, and when each fires.
@@ -49,51 +43,25 @@ def triggers(
     """
     if context.invoked_subcommand is not None:
         return
-    from fanwise.wiring import load_triggers, read_settings
+    from fanwise.cli.desks import open_desk
 
-    settings = read_settings(store=store)
-    project = load_triggers(settings, Path.cwd())
-    states = _states(settings, store)
-    for line in error_lines(DefinitionError(project.problems)):
-        say(line)
+    listed = open_desk(store).listed()
+    for problem in listed.problems:
+        say(clean_lines(problem))
     if check:
-        for line in warning_lines(project.warnings):
-            say(line)
-    troubles = _trouble_lines(project, states)
-    for line in troubles if check or not json else ():
-        say(line)
+        for place, told in (each.split("  ", 1) for each in listed.warnings):
+            say(clean_lines(f"{place}  warning {told}"))
+    troubled = [each for each in listed.triggers if each.trouble]
+    for each in troubled if check or not json else ():
+        say(f"{clean(each.place)}  {clean(each.trouble or '')}")
     if json:
-        print_results([as_json(_project_object(project, states))])
+        print_results([as_json(listed)])
     elif not check:
-        print_results(_project_lines(project, states))
-    if project.problems:
+        print_results(_lines(listed.triggers))
+    if listed.problems:
         raise typer.Exit(WRONG)
-    if check and (project.warnings or troubles):
+    if check and (listed.warnings or troubled):
         raise typer.Exit(_WARNED)
-
-
-def _trouble_lines(project: Project, states: States) -> list[str]:
-    """A line for each trigger whose folder can't be read, or that is skipped over and over."""
-    return [
-        f"{clean(each.place)}  {clean(each.trouble)}"
-        for each in _rows(project, states)
-        if each.trouble
-    ]
-
-
-def _states(settings: Settings, store: str | None) -> States:
-    """The triggers that the store knows. The files can be listed without a store as well.
-
-    `store` is the store as the command line names it.
-    """
-    from fanwise.wiring import trigger_states
-
-    try:
-        return trigger_states(settings)
-    except StoreError as error:
-        for line in error_lines(error, () if store is None else ("--store", store)):
-            say(line)
-        return {}
 
 
 def following(
@@ -184,10 +152,10 @@ def _upcoming_object(each: Upcoming) -> dict[str, object]:
     }
 
 
-def _project_lines(project: Project, states: States) -> list[str]:
+def _lines(triggers: Sequence[TriggerRow]) -> list[str]:
     from fanwise.cli.text.render import table
 
-    if not project.triggers:
+    if not triggers:
         return ["No triggers."]
     rows = [
         (
@@ -198,22 +166,7 @@ def _project_lines(project: Project, states: States) -> list[str]:
             f"{each.last_at} {each.last_status}" if each.last_at else "",
             clean(each.place),
         )
-        for each in _rows(project, states)
+        for each in triggers
     ]
     headings = ["WORKFLOW", "TRIGGER", "KIND", "NEXT", "LAST", "PLACE"]
     return table(headings, rows, colours=has_colours(sys.stdout), width=width_of(sys.stdout))
-
-
-def _project_object(project: Project, states: States) -> dict[str, object]:
-    return {
-        "folder": str(project.folder),
-        "triggers": [each._asdict() for each in _rows(project, states)],
-        "problems": [str(each) for each in project.problems],
-        "warnings": [str(each) for each in project.warnings],
-    }
-
-
-def _rows(project: Project, states: States) -> list[TriggerRow]:
-    from fanwise.reports.trigger_rows import trigger_rows
-
-    return trigger_rows(project.triggers, states, time.time())

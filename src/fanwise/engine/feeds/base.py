@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from fanwise.catalog import Parked
 from fanwise.engine.attempt import encode_result
 from fanwise.engine.capture import unheard
+from fanwise.engine.feeds.parked import ParkedAttempts
 from fanwise.engine.feeds.progress import Progress, Stop
 from fanwise.engine.feeds.traces import Attempts, with_attempt
 from fanwise.engine.limits import RetryQueue, Slots
@@ -74,7 +75,7 @@ class AttemptQueue(ABC):
         self._held: dict[Future, Ticket] = {}  # retries that wait for a thread to be let go of
         self._left: set[Future] = set()  # calls that were left behind, and still run
         self._earlier: dict[int | None, Attempts] = {}  # of items that are to be tried again
-        self._parked: dict[int | None, _ParkedAttempt] = {}
+        self._parked = ParkedAttempts(run.parking, run.activity, self._wake)
         self._is_resting = False
         self._on_rest: Callable[[], None] = _do_nothing
         self.was_parked = False
@@ -161,7 +162,7 @@ class AttemptQueue(ABC):
         held, self._held = self._held, {}
         for ticket in [*self._retries.clear(), *held.values()]:
             self._retry(ticket)
-        for ticket in self._stop_waiting():
+        for ticket in self._parked.clear():
             self._hold_back(ticket)
         self._note_waiting()
         self._progress.is_stopping = True
@@ -232,7 +233,7 @@ class AttemptQueue(ABC):
         if busy is None:
             self._release()
             if isinstance(error, Parked | ParkedChild):
-                self._park(_ParkedAttempt(ticket, started_at), error)
+                self._park(ticket, error, started_at)
                 return
         else:  # a thread still works at it, so it keeps its slot until that returns
             busy.add_done_callback(lambda _: self._release())
@@ -275,7 +276,7 @@ class AttemptQueue(ABC):
     @property
     def parked_places(self) -> list[WaitPlace]:
         """The places of the waits that attempts are parked for."""
-        return [place for each in self._parked.values() for place in each.places]
+        return self._parked.places
 
     @property
     def is_resting(self) -> bool:
@@ -298,7 +299,7 @@ class AttemptQueue(ABC):
     @property
     def resting(self) -> int:
         """The number of attempts that wait for recorded waits, or for their next try."""
-        return sum(each.is_open for each in self._parked.values()) + len(self._retries)
+        return self._parked.recorded + len(self._retries)
 
     @property
     def next_try_s(self) -> float | None:
@@ -321,28 +322,23 @@ class AttemptQueue(ABC):
         """Have `callback` called whenever the feed has come to rest."""
         self._on_rest = callback
 
-    def _park(self, parked: _ParkedAttempt, asked: Parked | ParkedChild) -> None:
+    def _park(self, ticket: Ticket, asked: Parked | ParkedChild, started_at: float) -> None:
         """Keep an attempt without a slot until its wait is settled, or one of its child's is."""
-        ticket, parking = parked.ticket, self._run.parking
         if self._is_halted or self._is_paused:
             self._hold_back(ticket)
             return
         if isinstance(asked, ParkedChild):
-            parked.places, parked.is_open = tuple(asked.places), True
-            parking.watch(parked.places, partial(self._wake_child, parked))
-        elif not parking.has_room():
+            self._parked.add_child(ticket, asked.places, partial(self._wake_child, ticket))
+        elif self._parked.has_room():
+            wait = self._wait_of(ticket, asked.request)
+            self._parked.add(ticket, wait, partial(self._settle, ticket, started_at))
+        else:
             error = LimitError(
                 "the run has too many open questions and waits for signals.",
                 setting="limits.waiting",
             )
-            self._fail(ticket, error, parked.started_at, 0.0)
+            self._fail(ticket, error, started_at, 0.0)
             return
-        else:
-            wait = self._wait_of(ticket, asked.request)
-            parked.places = (wait.place,)
-            parking.park(wait, partial(self._settle, parked), partial(self._note_open, parked))
-        self._parked[ticket.index] = parked
-        self._activity.lie_down(1)
         self._wake()
 
     def _wait_of(self, ticket: Ticket, request: WaitRequest) -> WaitToOpen:
@@ -352,24 +348,9 @@ class AttemptQueue(ABC):
         path = self._visit.item(ticket.index)
         return WaitToOpen(path, ticket.attempt, request, self._settings.timeout_s)
 
-    def _note_open(self, parked: _ParkedAttempt) -> None:
-        parked.is_open = True
-        self._wake()
-
-    def _unpark(self, parked: _ParkedAttempt) -> bool:
-        """Let an attempt wait no more; False if it didn't."""
-        if self._parked.get(parked.ticket.index) is not parked:
-            return False
-        del self._parked[parked.ticket.index]
-        self._is_resting = False
-        self._activity.lie_down(-1)
-        return True
-
-    def _settle(self, parked: _ParkedAttempt, wait: Wait) -> None:
+    def _settle(self, ticket: Ticket, started_at: float, wait: Wait) -> None:
         """End an attempt whose wait is settled."""
-        if not self._unpark(parked):
-            return
-        ticket, started_at = parked.ticket, parked.started_at
+        self._is_resting = False
         duration_s = self._clock.now() - started_at
         outcome = outcome_of(wait)
         if isinstance(outcome, AttemptError):
@@ -379,20 +360,11 @@ class AttemptQueue(ABC):
             self._succeed(ticket, output, started_at, duration_s)
         self._wake()
 
-    def _wake_child(self, parked: _ParkedAttempt, _: Wait) -> None:
-        """Have a child go on, since one of its waits is settled."""
-        if self._unpark(parked):
-            self._run.parking.leave(parked.places)
-            self._hand_out_again([parked.ticket])
-            self._wake()
-
-    def _stop_waiting(self) -> list[Ticket]:
-        """Have nothing wait any more, and return the attempts that did."""
-        parked, self._parked = self._parked, {}
-        self._activity.lie_down(-len(parked))
-        for each in parked.values():
-            self._run.parking.leave(each.places)
-        return [each.ticket for each in parked.values()]
+    def _wake_child(self, ticket: Ticket, _: Wait) -> None:
+        """Hand a child out again, since one of its waits is settled."""
+        self._is_resting = False
+        self._hand_out_again([ticket])
+        self._wake()
 
     def _hold_back(self, ticket: Ticket) -> None:
         """End an attempt that waits as cancelled, or keep it for later."""
@@ -408,7 +380,7 @@ class AttemptQueue(ABC):
             is_over
             and bool(self._parked)
             and not (self._progress.running or self._retries or self._held)
-            and all(each.is_open for each in self._parked.values())
+            and self._parked.recorded == len(self._parked)
         )
         if self._is_resting:
             self._on_rest()
@@ -491,7 +463,7 @@ class AttemptQueue(ABC):
         for ticket in [*self._retries.clear(), *held.values()]:
             made = Ticket(ticket.context, ticket.index, ticket.attempt - 1)
             self._end(made, Status.FAILED, None, info, self._clock.now(), 0.0)
-        for ticket in self._stop_waiting():
+        for ticket in self._parked.clear():
             self._end(ticket, Status.FAILED, None, info, self._clock.now(), 0.0)
         self._note_waiting()
         self._fail_rest(error)
@@ -549,18 +521,6 @@ class AttemptQueue(ABC):
         duration_s: float,
     ) -> None:
         """Take the final outcome of a ticket."""
-
-
-class _ParkedAttempt:
-    """An attempt that waits, since when it runs, and the places of the waits that it waits for."""
-
-    __slots__ = ("is_open", "places", "started_at", "ticket")
-
-    def __init__(self, ticket: Ticket, started_at: float) -> None:
-        self.ticket = ticket
-        self.started_at = started_at
-        self.places: tuple[WaitPlace, ...] = ()
-        self.is_open = False  # once they are recorded
 
 
 def _do_nothing() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from fanwise.errors import RunNotFoundError
@@ -71,14 +71,3 @@ def open_waits(call: Call, *, run_no: int | None = None, limit: int) -> Sequence
     """Return the open waits of runs that the reader may see, the oldest first."""
     found = call.parts.store.waits_open(run_no=run_no, limit=limit)
     return [each for each in found if call.who.sees(each.workflow)]
-
-
-def runs_since(call: Call, since: float, most: int) -> Iterator[RunRecord]:
-    """Give at most so many runs that were made since a time, the newest first."""
-    before, left = None, most
-    while left > 0:
-        page = call.parts.store.runs(since=since, before=before, limit=min(left, 500))
-        yield from (run for run in page if call.who.sees(run.workflow))
-        if not page:
-            return
-        before, left = page[-1].run_no, left - len(page)
