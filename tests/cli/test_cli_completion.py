@@ -143,16 +143,17 @@ def test_workflows_and_their_parameters_are_completed(
         ("fanwise run f", ""),
         ("fanwise retry run-1 -p size =", "s m"),
         ("fanwise retry run-1 -p size = m", "m"),
+        ("fanwise show --store sqlite : ///{store} run", "run-4 run-3 run-2 run-1"),
     ],
 )
 def test_bash_asks_fanwise(folder: Path, store: str, line: str, offered: str):
     """As its script says; where fanwise knows nothing, bash goes on to files.
 
-    Bash gives the parts around a `=` as words of their own.
+    Bash gives the parts around a `=` or `:` as words of their own.
     """
     (folder / "fanwise").write_text(f'#!/bin/sh\nexec {sys.executable} -m fanwise "$@"\n')
     (folder / "fanwise").chmod(0o755)
-    words = words_of(line)
+    words = words_of(line.format(store=store))
     script = f"""
 source <(fanwise completion bash)
 COMP_WORDS=({shlex.join(words)})

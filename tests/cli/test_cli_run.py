@@ -192,7 +192,7 @@ def test_a_bug_of_fanwise_is_one_line_that_quotes_no_value(
     def fail(*_: object, **__: object) -> None:
         raise KeyError("hunter2")
 
-    monkeypatch.setattr("fanwise.plan.parameters.bind_parameters", fail)
+    monkeypatch.setattr("fanwise.plan.read_given", fail)
     told = fanwise("run", "flow.yaml", "-p", "name=a")
     assert told.status == 2
     assert re.fullmatch(

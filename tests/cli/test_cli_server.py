@@ -15,6 +15,7 @@ from msgspec.structs import astuple
 
 from fanwise.cli import main
 from fanwise.model import EVENT, Role
+from fanwise.reports.kinds import digest_items
 from fanwise.server.token_making import new_token_text
 from fanwise.system import SystemProcesses
 from tests.cli.conftest import Fanwise, Told
@@ -180,6 +181,12 @@ def both(
         "answer asks-1 sure approve -p percent",
         "signal checks-1 paid",
         "signal asks-1 paid --payload {",
+        "prune nothing",
+        "prune later-1",
+        "prune checks-1 each --dry-run",
+        "prune",
+        "retry checks-1 --items-of check",
+        "retry checks-1 --kind 0 --from check",
         "emit fanwise.asked",
         "emit order --data {",
         "emit order --lines none.jsonl",
@@ -337,6 +344,83 @@ def test_what_is_wrong_with_a_servers_project_is_told_to_a_token_of_all_workflow
             assert (told.status, "wrong.yaml" in told.err) == (
                 (0, False) if workflows else (2, True)
             )
+
+
+def test_the_items_of_one_kind_are_retried_over_a_store_and_a_server(
+    worked: str, served: Served, fanwise: Fanwise
+) -> None:
+    """The others of the task stay as they are."""
+    flow = served.folder / "kinds.yaml"
+    flow.write_text(
+        "name: kinds\ntasks:\n  - {name: a, action: core.shell, with-items: [1, 1, 2, 0], "
+        'input: {command: [sh, -c, "exit {{ item }}"]}}\n'
+    )
+    store = ("--store", str(served.folder / "runs.db"))
+    for run_id, place in (("kinds-1", store), ("kinds-2", ("--server", worked))):
+        assert fanwise("run", str(flow), "--run-id", run_id, *store).status == 1
+        run_no = served.store.run(run_id).run_no
+        (visit,) = served.store.tasks(run_no)
+        before = served.store.items(run_no, visit.visit_no)
+        digest = digest_items(served.store, run_no, visit.visit_no)
+        (kind,) = (each for each in digest.kinds if each.count == 2)
+        words = ("retry", run_id, "--items-of", "a", "--kind")
+        assert fanwise(*words, str(kind.number), *place).status == 1
+        after = served.store.items(run_no, served.store.tasks(run_no)[-1].visit_no)
+        changed = [one != two for one, two in zip(before, after, strict=True)]
+        assert changed == [True, True, False, False]
+        none = fanwise(*words, "99", *place)
+        assert (none.status, none.out) == (2, "")
+        assert "has failed with the kind 99" in none.err
+
+
+def test_runs_are_deleted_by_a_server(
+    served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a token that may; others are refused in one line."""
+    store = ("--store", str(served.folder / "runs.db"))
+    for run_id in ("gone-1", "gone-2", "gone-3"):
+        fanwise("run", str(served.folder / "timed.yaml"), "--run-id", run_id, *store)
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["run"])
+    assert_refused(fanwise("prune", "gone-1", "--server", served.origin), "role")
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["admin"])
+    told = fanwise("prune", "gone-1", "gone-2", "--server", served.origin)
+    assert told == (0, "Deleted 2 runs (2 succeeded).\n", "")
+    kept = fanwise("prune", "gone-3", "--dry-run", "--json", "--server", served.origin)
+    assert json.loads(kept.out) == {"dry_run": True, "runs": ["gone-3"]}
+    listed = [run.id for run in served.store.runs()]
+    assert "gone-3" in listed
+    assert not {"gone-1", "gone-2"} & set(listed)
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("--server URL show later", ["later-1"]),
+        ("show --server URL later", ["later-1"]),
+        ("retry --server URL checks", ["checks-2", "checks-1"]),
+        ("pause --server URL ", []),
+        ("items checks-1 --server URL ", ["check"]),
+        ("logs checks-1 --server URL i", ["inner"]),
+        ("runs --server URL --tag e", ["eu"]),
+        ("runs --server URL --workflow as", ["asks"]),
+        ("runs --server http://127.0.0.1:1 --workflow as", []),
+    ],
+)
+def test_what_a_server_knows_is_completed(
+    served: Served,
+    fanwise: Fanwise,
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    offered: list[str],
+) -> None:
+    """Ids, tasks, workflows and tags, as those of a store."""
+    words = ["fanwise", *line.replace("URL", served.origin).split(" ")]
+    monkeypatch.setenv("FANWISE_TOKEN", served.tokens["read"])
+    monkeypatch.setenv("_FANWISE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "\n".join(words))
+    monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+    told = fanwise()
+    assert (told.out.split(), told.err) == (offered, "")
 
 
 def test_events_are_emitted_over_a_server(

@@ -144,7 +144,7 @@ def test_long_texts_are_quoted_in_one_short_line():
         ("{{ 'a'.uper() }}", 1, 7, 'there is no method "uper". Did you mean "upper"?'),
         ("{{ [1] | map('uper') }}", 1, 10, 'there is no filter "uper". Did you mean "upper"?'),
         ("{{ [1] | select('od') }}", 1, 10, 'there is no test "od". Did you mean "odd"?'),
-        ("a\r\n  {{ b }}", 2, 6, 'there is no name "b".'),
+        ("a\r\n  {{ b }}", 2, 6, 'there is no name "b". A parameter is parameters.b, and a '),
         ("{{ task.a.outptu }}", 1, 4, 'Did you mean "output"?'),
         ("{{ a b }}", 1, 6, "expected token"),
         ("{{ 1 +\n }}", 2, 2, "unexpected"),

@@ -43,6 +43,16 @@ def test_the_way_back_leads_to_where_one_was(visitor: Visitor) -> None:
     visitor.page.wait_for_function("y => scrollY === y", arg=before)
 
 
+def test_an_item_shows_its_input_when_it_is_asked_for(visitor: Visitor) -> None:
+    """The page has an address with it, and offers it as a file."""
+    visitor.open("runs/checked/items/each[30]")
+    expect(visitor.find("#input")).to_have_count(0)
+    visitor.find("a", "Show the input").click()
+    expect(visitor.find("#input pre")).to_contain_text('"number": 30')
+    expect(visitor.find("#input button")).to_have_text("Save as JSON")
+    assert visitor.page.url.endswith("?input=true")
+
+
 def test_a_run_that_is_made_elsewhere_is_told_and_moves_no_row(
     visitor: Visitor, site: Served
 ) -> None:

@@ -535,6 +535,26 @@ def test_an_item_without_parts_is_known_by_its_source(items: str, part: str) -> 
     assert part in str(problem)
 
 
+@pytest.mark.parametrize("source", ["task.a.failures", "task.a.failures | reverse | list"])
+def test_an_item_of_failures_has_the_parts_of_a_failure(source: str) -> None:
+    """At any depth that is fixed; the failed item itself may be anything."""
+    wrong = problems_of(
+        f"""
+        tasks:
+          - {{name: a, action: test.any, with-items: [1], on-error: continue}}
+          - name: b
+            action: test.any
+            with-items: "{{{{ {source} }}}}"
+            label: "{{{{ item.item.host }}}} {{{{ item.lable }}}}"
+            input: {{v: "{{{{ item.error.message }}}} {{{{ item.error.mesage }}}}"}}
+        """
+    )
+    assert sorted((problem.code, problem.message) for problem in wrong) == [
+        ("unknown-part", 'item has index, label, item, error, and no "lable".'),
+        ("unknown-part", 'item.error has type, message, data, and no "mesage".'),
+    ]
+
+
 def test_naming_a_later_task_says_which_can_be_named() -> None:
     (problem,) = problems_of(
         """

@@ -26,6 +26,7 @@ GIVEN: dict[str, dict[str, object]] = {
     "shown_run": {"run_id": "run-1"},
     "shown_steps": {"run_id": "run-1", "within": None},
     "followed_run": {"run_id": "run-1"},
+    "driven_time": {"run_id": "run-1", "visit_no": 1},
     "found_task": {"run_id": "run-1", "task": "each"},
     "item_page": {"run_id": "run-1", "visit_no": 1, "filters": ItemFilters(), "after": -1},
     "item_cause": {"run_id": "run-1", "path": "each", "visit_no": 1, "index": 1},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -30,6 +30,7 @@ from fanwise.errors import (
     WaitSettledError,
 )
 from fanwise.model import Emitted, OrderKind
+from fanwise.run_store import Log
 from tests.server.served import Served, serving
 
 FLOW = """\
@@ -93,17 +94,21 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value > 10**9 else value
 
 
+def _by_path(logs: Iterable[Log]) -> object:
+    """Logs in one order: a server gives them as they came, and a store by tasks and indexes."""
+    return _plain(sorted(logs, key=lambda log: (log.path, log.attempt)))
+
+
 def test_what_a_store_reads_a_server_gives(served: Served, remote: fanwise.RemoteStore) -> None:
     """By the same names, as the same records: also long outputs, filters and logs."""
     with fanwise.open_store(served.folder / "runs.db") as store:
         for run in store.runs():
             assert _plain(remote.get(run.id)) == _plain(store.get(run.id))
             assert _plain(remote.tasks(run.id)) == _plain(store.tasks(run.id))
-            assert _plain(list(remote.logs(run.id))) == _plain(list(store.logs(run.id)))
+            assert _by_path(remote.logs(run.id)) == _by_path(store.logs(run.id))
         assert len(list(store.logs("first"))) > 2
         for path in ("check", "check[4]", "none"):
-            found = list(remote.logs("first", path))
-            assert _plain(found) == _plain(list(store.logs("first", path)))
+            assert _by_path(remote.logs("first", path)) == _by_path(store.logs("first", path))
         for filters in (
             {},
             {"status": "failed"},
@@ -329,3 +334,44 @@ def test_an_event_is_sent_again_once_the_server_takes_more(
         assert next(events) == Emitted("e-1", True)
         with pytest.raises(ServerError, match="forbidden"):
             next(events)
+
+
+def test_two_runs_are_compared(served: Served, remote: fanwise.RemoteStore) -> None:
+    """As the API tells it, with both sides beside each other."""
+    found = remote.compare("first", "second")
+    sent = served.ask("/api/v1/compare?a=first&b=second").json
+    assert found.definition == tuple(line["text"] for line in sent["definition"])
+    assert {name: list(pair) for name, pair in found.parameters.items()} == {
+        each["name"]: [each["a"], each["b"]] for each in sent["parameters"]
+    }
+    assert [(each.name, each.change_s) for each in found.tasks] == [
+        (each["name"], each["change_s"]) for each in sent["tasks"]
+    ]
+    check = next(each for each in found.tasks if each.name == "check")
+    assert check.failed[0] == 2
+    assert [list(each.counts) for each in found.kinds] == [
+        [each["a"], each["b"]] for each in sent["kinds"]
+    ]
+    with pytest.raises(RunNotFoundError):
+        remote.compare("first", "none")
+
+
+def test_many_runs_are_changed_at_once(served: Served, remote: fanwise.RemoteStore) -> None:
+    """One after the other; what is refused is told, and the others are changed."""
+    made = [remote.start("monitor", tags="many") for _ in range(3)]
+    begun = remote.bulk("cancel", [*made, "first", "none"])
+    assert (begun.action, begun.runs) == ("cancel", 5)
+    while not (change := remote.bulk_change(begun.id)).is_over:
+        pass
+    assert (change.done, change.refusals) == (5, 2)
+    assert {each.run_id: each.code for each in change.refused} == {
+        "first": "run-over",
+        "none": "run-not-found",
+    }
+    assert {remote.get(run_id).status for run_id in made} == {"cancelled"}
+    with pytest.raises(UsageError, match="`action` is no change of many runs: 'stop'"):
+        remote.bulk("stop", made)
+    with pytest.raises(UsageError, match="run_ids"):
+        remote.bulk("delete", "first")
+    with pytest.raises(ServerError, match="not-found"):
+        remote.bulk_change("none")

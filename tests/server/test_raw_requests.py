@@ -15,12 +15,19 @@ JSON = b"Content-Type: application/json\r\n"
 
 
 def send(served: Served, request: bytes) -> bytes:
-    """The beginning of what a server says to bytes, in which HOST is its own; empty for nothing."""
+    """The beginning of what a server says to bytes; empty for nothing.
+
+    In these HOST is its own, and TOKEN that of an administrator.
+    """
     with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
-        connection.sendall(request.replace(b"HOST", f"Host: {served.host}\r\n".encode()))
+        token = f"Authorization: Bearer {served.tokens['admin']}\r\n"
+        given = request.replace(b"TOKEN", token.encode())
+        connection.sendall(given.replace(b"HOST", f"Host: {served.host}\r\n".encode()))
         return connection.recv(65_536)
 
 
+MANY = b"&".join(b"%x" % number for number in range(100_000))
+MANY_OF_JSON = b"{" + b",".join(b'"%x":1' % number for number in range(100_000)) + b"}"
 WRONG = {
     "two-lengths": (START + b"HOSTContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}x", 400),
     "length-and-chunks": (
@@ -38,6 +45,20 @@ WRONG = {
         400,
     ),
     "long-query": (b"GET /api/v1/me?" + b"a=canary&" * 2_000 + b" HTTP/1.1\r\nHOST\r\n", 400),
+    "many-short-fields": (
+        b"GET /api/v1/runs?" + MANY[:7_500] + b" HTTP/1.1\r\nHOSTTOKEN\r\n",
+        400,
+    ),
+    "many-fields-of-a-body": (
+        START + b"HOST" + JSON + b"Content-Length: %d\r\n\r\n" % len(MANY_OF_JSON) + MANY_OF_JSON,
+        400,
+    ),
+    "many-fields-of-a-form": (
+        b"POST /ask/none HTTP/1.1\r\nHOSTContent-Type: application/x-www-form-urlencoded\r\n"
+        + b"Content-Length: 65000\r\n\r\n"
+        + MANY[:65_000],
+        400,
+    ),
     "deep": (
         START
         + b"HOST"

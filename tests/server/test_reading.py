@@ -7,6 +7,7 @@ import io
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -310,7 +311,7 @@ def test_the_rest_is_told(served: Served) -> None:
     assert decoded(served.ask("/api/v1/limits"), project_views.LimitList)
     assert decoded(served.ask("/api/v1/store"), project_views.StoreView)["total_bytes"] > 0
     assert decoded(served.ask("/api/v1/waits"), project_views.WaitList) == {"waits": []}
-    assert decoded(served.ask("/api/v1/triggers"), project_views.TriggerList) == {"triggers": []}
+    assert decoded(served.ask("/api/v1/triggers"), project_views.TriggerList)["triggers"] == []
 
 
 def test_home_counts_the_runs_of_a_day_by_what_became_of_them(served: Served) -> None:
@@ -328,3 +329,36 @@ def test_home_counts_the_runs_of_a_day_by_what_became_of_them(served: Served) ->
     assert "<dt>In progress</dt><dd>1</dd>" in text
     assert "the last hour: 2 runs, 1 failed" in text
     assert "22 h ago: 1 run, 1 failed" in text
+
+
+def test_the_input_of_an_item_is_given_again(served: Served) -> None:
+    """As its templates give it from what is recorded; what can't be known says why."""
+    reply = served.ask("/api/v1/runs/first/tasks/check/items/4/input", token="read")
+    assert reply.json == {"command": ["sh", "-c", "echo host-4 is seen; exit 3"]}
+    assert "attachment" in reply.headers["Content-Disposition"]
+    for path, status, code in (
+        ("first/tasks/check/items/99", 404, "not-found"),
+        ("first/tasks/report/items/0", 400, "usage"),
+        ("none/tasks/check/items/4", 404, "run-not-found"),
+    ):
+        refused = served.ask(f"/api/v1/runs/{path}/input")
+        assert (refused.status, refused.code) == (status, code)
+
+
+def test_the_page_of_an_item_says_why_it_shows_no_input(tmp_path: Path) -> None:
+    """Such as the file that has changed, and what to do."""
+    (tmp_path / "hosts.csv").write_text("name\na\n")
+    (tmp_path / "w.yaml").write_text(
+        "name: w\ntasks: [{name: a, with-items: {csv: hosts.csv}, action: core.echo,"
+        " input: {value: '{{ item.name }}'}}]\n"
+    )
+    store = str(tmp_path / "runs.db")
+    fanwise.run(str(tmp_path / "w.yaml"), run_id="r", store=store)
+    (tmp_path / "hosts.csv").write_text("name\nsomebody else\n")
+    with serving(tmp_path, store) as served:
+        reply = served.ask("/api/v1/runs/r/tasks/a/items/0/input")
+        assert (reply.status, reply.code) == (409, "source-changed")
+        text = served.ask("/page/runs/r/items/a%5B0%5D?input=true").body.decode()
+        assert "has changed since a began to read its items" in text
+        assert "once the file is as it was" in text
+        assert "r/a[0]/1" in text  # the idempotency key, as actions see it

@@ -81,7 +81,8 @@ def _name(compiler: Compiler, node: nodes.Name) -> Closure:
     if name in FUNCTIONS or name in calls.OUTCOMES:
         compiler.fail(node, f'"{name}" is a function.', f"Call it: {name}()")
     known = [*ROOTS, *calls.OUTCOMES, *FUNCTIONS, *compiler.variables.names()]
-    return compiler.fail(node, f'there is no name "{name}".', remedy(name, known))
+    hint = remedy(name, known) or f"A parameter is parameters.{name}, and a variable vars.{name}."
+    return compiler.fail(node, f'there is no name "{name}".', hint)
 
 
 def _variable(name: str, places: list[int]) -> Closure:

@@ -15,8 +15,10 @@ from fanwise.context import TemplateContext
 from fanwise.errors import AttemptError, Place
 from fanwise.expressions.compilation import MAX_DEPTH, Closure, Compiler
 from fanwise.expressions.fast import text_reader, value_reader
+from fanwise.expressions.fixed import wrong_part
 from fanwise.expressions.flow import OnePass
 from fanwise.expressions.frame import Frame
+from fanwise.expressions.known import element_of, parts_of
 from fanwise.expressions.nodes import NODES
 from fanwise.expressions.references import NAMED, ROOTS, ValuePath, context_path, path_of
 from fanwise.expressions.refusal import REFUSALS, located
@@ -52,6 +54,7 @@ class Template:
     """
 
     __slots__ = (
+        "_each",
         "_limits",
         "_run",
         "_size",
@@ -75,6 +78,7 @@ class Template:
         self.is_expression = sole is not None
         self._limits = limits
         self._run = _text(block(compiler, body)) if sole is None else compiler.expression(sole)
+        self._each = element_of(parts_of(compiler, sole))
         self._size = next(compiler.variables.numbers)
         self.references = compiler.references
         self.functions = compiler.functions
@@ -87,6 +91,10 @@ class Template:
 
     def __repr__(self) -> str:
         return f"<Template {self.text!r}>"
+
+    def wrong_part_of_item(self, path: Sequence[str]) -> tuple[str, str] | None:
+        """The fault of a path into `item` that no element of this list can have, and a hint."""
+        return wrong_part(self._each, "item", path)
 
     def _evaluate(self, context: TemplateContext, outcome: TaskResult | None = None) -> Any:
         frame = Frame(context, outcome, self._limits, self._size)

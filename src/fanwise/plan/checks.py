@@ -7,7 +7,7 @@ a template can stand has a `_Scope`, which says what may be named there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 import msgspec
 
@@ -259,7 +259,7 @@ class Checker:
                     text = f"there is no `{path[0]}` here: {scope.no_item}."
                     yield Diagnostic(place, "misplaced-name", text)
                 elif name is not None and path[0] == "item":
-                    yield from _check_item_part(place, name, scope)
+                    yield from _check_item_part(place, path[1:], scope)
             case "attempt":
                 if not scope.has_attempt:
                     text = "there is no `attempt` here: only a task's input is made for each."
@@ -369,9 +369,9 @@ class Checker:
         return earlier < len(graph.names) and graph.precedes(earlier, later)
 
 
-def _check_item_part(place: Place, name: str, scope: _Scope) -> Iterator[Diagnostic]:
+def _check_item_part(place: Place, path: Sequence[str], scope: _Scope) -> Iterator[Diagnostic]:
     """Find a part of `item` that the source of the items rules out."""
-    items = scope.items
+    items, name = scope.items, path[0]
     if items is None:
         return
     if scope.has_batches:
@@ -383,6 +383,10 @@ def _check_item_part(place: Place, name: str, scope: _Scope) -> Iterator[Diagnos
     elif items.kind == "zip" and name not in items.parts:
         text = f'`item` has no "{name}": with-items gives it {", ".join(items.parts)}.'
         yield Diagnostic(place, "unknown-part", text, did_you_mean(name, items.parts))
+    elif items.kind == "list" and isinstance(items.parts[""].raw, str):
+        for template in items.parts[""].templates:
+            if fault := template.wrong_part_of_item(path):
+                yield Diagnostic(place, "unknown-part", *fault)
 
 
 def _with(scope: _Scope, functions: frozenset[str]) -> _Scope:

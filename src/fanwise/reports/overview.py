@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from fanwise.model import ItemCounts, Run, RunRecord, Status, TaskSummary, VisitRecord
+from fanwise.model import (
+    ItemCounts,
+    Run,
+    RunRecord,
+    Status,
+    TaskSummary,
+    VisitRecord,
+    driven_span,
+)
 from fanwise.ports import Records
 from fanwise.reports.lookup import last_visits, names_before, task_names
 from fanwise.reports.ownership import Driver, Runs, visit_status
@@ -90,6 +98,19 @@ def overview(runs: Runs, record: RunRecord, names: Collection[str], now: float) 
     return _overview(runs, record, names, now, SumsOnce(runs.records))
 
 
+def driven_s(runs: Runs, record: RunRecord, now: float) -> float | None:
+    """The seconds for which the run was driven, up to `now` if it is; None if unknown.
+
+    They are those of its overview, which is made only if the lease alone doesn't tell.
+    """
+    if record.started_at is None:
+        return None
+    driving = runs.driving(record)
+    if driving.is_exact:
+        return driven_span(record.started_at, record.ended_at, driving.total_s)
+    return overview(runs, record, (), now).run.duration_s
+
+
 def timed_overview(
     runs: Runs, record: RunRecord, definition: WorkflowDefinition | None, now: float
 ) -> tuple[Overview, RunTime | None]:
@@ -109,13 +130,11 @@ def timed_overview(
 def _overview(
     runs: Runs, record: RunRecord, names: Collection[str], now: float, sums: ItemSums
 ) -> Overview:
-    records, driving = runs.records, runs.driving(record)
+    records = runs.records
     visits = records.tasks(record.run_no)
     found = {name: item_progress(records, visit) for name, visit in last_visits(visits).items()}
-    sessions, times = None, {}
-    if record.started_at is not None:
-        until = _until(record, visits, now, is_known=driving.total_s is not None)
-        sessions = sessions_of(records, record, None if driving.is_on else driving.total_s, until)
+    sessions, times = _sessions(runs, record, visits, now), {}
+    if sessions is not None:
         times = spell_times(sums, visits, sessions, sessions.parts[-1][1])
         sessions = sessions.covering(part for each in times.values() for part in each.parts)
     return Overview(
@@ -128,6 +147,16 @@ def _overview(
         sessions=sessions,
         times=times,
     )
+
+
+def visit_span(runs: Runs, record: RunRecord, visit_no: int, now: float) -> float | None:
+    """The seconds for which a visit was driven, as an overview has them; None before its start."""
+    visits = runs.records.tasks(record.run_no)
+    if (sessions := _sessions(runs, record, visits, now)) is None:
+        return None
+    found = [visit for visit in visits if visit.visit_no == visit_no]
+    times = spell_times(runs.records, found, sessions, sessions.parts[-1][1])
+    return sum(spell.span_s for spell in spells_of(found, times)) if times else None
 
 
 class Steps(NamedTuple):
@@ -150,6 +179,17 @@ def steps_of(records: Records, seen: Overview, visits: Sequence[VisitRecord]) ->
     if (sessions := seen.sessions) is None:
         return Steps(visits, {}, known)
     return Steps(visits, spell_times(records, visits, sessions, sessions.parts[-1][1]), known)
+
+
+def _sessions(
+    runs: Runs, record: RunRecord, visits: Sequence[VisitRecord], now: float
+) -> Sessions | None:
+    """The sessions of a run with these visits; None before its start."""
+    if record.started_at is None:
+        return None
+    driving = runs.driving(record)
+    until = _until(record, visits, now, is_known=driving.total_s is not None)
+    return sessions_of(runs.records, record, None if driving.is_on else driving.total_s, until)
 
 
 def _until(

@@ -11,7 +11,9 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
+from fanwise.errors import UsageError
 from fanwise.model import (
+    EndedRun,
     EngineRecord,
     ItemOutcome,
     LogEntry,
@@ -41,7 +43,14 @@ from fanwise.reports.lookup import (
     tree,
 )
 from fanwise.reports.objects import read_error
-from fanwise.reports.overview import Overview, Steps, steps_of, timed_overview
+from fanwise.reports.overview import (
+    Overview,
+    Steps,
+    driven_s,
+    steps_of,
+    timed_overview,
+    visit_span,
+)
 from fanwise.reports.ownership import Driver, Filters
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.reports.sight import Sight
@@ -105,9 +114,62 @@ def listed_runs(
     )
     places = runs.queue.submissions([run.run_no for run, _ in found])
     return [
-        ListedRun(run, status, runs.duration_s(run), places.get(run.run_no))
+        ListedRun(run, status, driven_s(runs, run, sight.now), places.get(run.run_no))
         for run, status in found
     ]
+
+
+def run_ids(sight: Sight, statuses: Sequence[str] = ()) -> Sequence[str]:
+    """The ids of runs, or of those that are shown with these statuses, the newest first.
+
+    At most a thousand of each status.
+    """
+    if sight.sees is None and not statuses:
+        return sight.store.run_ids()[:MOST_LISTED]
+    newest = [
+        run
+        for status in statuses or (None,)
+        for run, _ in sight.runs.newest(status, limit=MOST_LISTED, sees=sight.sees)
+    ]
+    return [run.id for run in sorted(newest, key=lambda run: -run.run_no)]
+
+
+class RunWords(NamedTuple):
+    """The workflows and the tags of the newest runs."""
+
+    workflows: Sequence[str]
+    tags: Sequence[str]
+
+
+def run_words(sight: Sight) -> RunWords:
+    """The words by which the newest thousand runs are found."""
+    newest = [run for run, _ in sight.runs.newest(None, limit=MOST_LISTED, sees=sight.sees)]
+    return RunWords(
+        list(dict.fromkeys(run.workflow for run in newest)),
+        list(dict.fromkeys(tag for run in newest for tag in run.tags)),
+    )
+
+
+def task_paths(sight: Sight, run_id: str, *, with_items: bool = False) -> Sequence[str]:
+    """The paths of the tasks of a run, or of those with items alone."""
+    visits = sight.store.tasks(sight.find(run_id).run_no)
+    return [visit.path for visit in visits if visit.has_items or not with_items]
+
+
+def ended_runs(sight: Sight, run_ids: Sequence[str]) -> Sequence[EndedRun]:
+    """The runs with these ids, or with ids that begin so, each once.
+
+    Raises `RunNotFoundError`, and `UsageError` for a run that isn't over or paused.
+    """
+    wanted = {sight.find(run_id).id: None for run_id in run_ids}
+    ended = {run.id: run for run in sight.store.ended_runs() if run.id in wanted}
+    for run_id in wanted:
+        if run_id not in ended:
+            raise UsageError(
+                f"run {run_id} isn't over, so nothing of it is deleted.",
+                hint=f"End it first: fanwise cancel {run_id}",
+            )
+    return [ended[run_id] for run_id in wanted]
 
 
 class RunState(NamedTuple):
@@ -255,6 +317,11 @@ def followed_run(sight: Sight, run_id: str) -> FollowedRun:
     )
 
 
+def driven_time(sight: Sight, run_id: str, visit_no: _Index) -> float | None:
+    """The seconds for which a visit was driven, as `shown_run` tells them; None if unknown."""
+    return visit_span(sight.runs, sight.find(run_id), visit_no, sight.now)
+
+
 class FoundTask(NamedTuple):
     """The last visit of a task with items, and the id of its run."""
 
@@ -368,10 +435,15 @@ QUESTIONS: Final[Mapping[str, Callable[..., object]]] = {
     for question in (
         store_place,
         listed_runs,
+        run_ids,
+        run_words,
+        task_paths,
+        ended_runs,
         run_state,
         shown_run,
         shown_steps,
         followed_run,
+        driven_time,
         found_task,
         item_page,
         item_cause,

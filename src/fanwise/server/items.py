@@ -9,7 +9,14 @@ from typing import Annotated, Final
 import msgspec
 from aiohttp import web
 
-from fanwise.errors import RunNotFoundError, TaskNotFoundError, UsageError
+from fanwise.errors import (
+    DefinitionError,
+    ParameterError,
+    RunNotFoundError,
+    SourceChangedError,
+    TaskNotFoundError,
+    UsageError,
+)
 from fanwise.model import ItemOutcome, Role, RunRecord, Status, VisitRecord
 from fanwise.reports.item_csv import csv_lines
 from fanwise.reports.items import ItemFilters, ItemPages, Span, reader_of
@@ -21,6 +28,7 @@ from fanwise.server.problems import Refusal
 from fanwise.server.routes import JSON, Answer, Call, Fields, Route, json_answer
 from fanwise.server.streams import attachment, send_pages
 from fanwise.server.views import ItemList, ItemView
+from fanwise.wiring import read_input
 
 LISTED_OUTPUT: Final = 2_048
 _MOST_INDEX: Final = 10**15
@@ -93,6 +101,15 @@ def get_item_output(call: Call) -> Answer:
         raise Refusal(404, "not-found", "The item has no output.")
     name = f"{run.id}-{call.names['task']}-{item.index}.json"
     return Answer(item.output, JSON, headers=attachment(name))
+
+
+def get_item_input(call: Call) -> Answer:
+    """Give the input of an item, rendered again from what is recorded of the run."""
+    run = run_of(call)
+    visit, item = fan_out_of(call, run), _item_of(call, run)
+    values = read_input(call.parts.store, run, call.parts.settings, visit, item)
+    name = f"{run.id}-{call.names['task']}-{item.index}-input.json"
+    return Answer(msgspec.json.encode(values), JSON, headers=attachment(name))
 
 
 async def save_csv(call: Call) -> web.StreamResponse:
@@ -177,6 +194,14 @@ ROUTES: Final = (
         handler=get_item_output,
         role=Role.READ,
         errors=_ERRORS,
+        takes_ticket=True,
+    ),
+    Route(
+        method="GET",
+        path=f"{_TASK}/items/{{index}}/input",
+        handler=get_item_input,
+        role=Role.READ,
+        errors=(*_ERRORS, SourceChangedError, DefinitionError, ParameterError),
         takes_ticket=True,
     ),
     Route(

@@ -11,6 +11,7 @@ from fanwise.wiring.engines import (
     open_taking,
     submit_run,
 )
+from fanwise.wiring.inputs import read_input
 from fanwise.wiring.machine import (
     keep_one_heap,
     new_token,
@@ -78,6 +79,7 @@ __all__ = [
     "open_serving",
     "open_taking",
     "preview_run",
+    "read_input",
     "read_limits",
     "read_named_limits",
     "read_settings",

@@ -23,7 +23,7 @@ from fanwise.reports.plain import clean
 
 if TYPE_CHECKING:
     from fanwise.model import EndedRun, StoreSize
-    from fanwise.ports import Maintenance, Records
+    from fanwise.ports import Maintenance
     from fanwise.values import JsonObject
 
 
@@ -74,7 +74,7 @@ def prune(
             help="Rewrite the file, to give all free space back; other runs wait meanwhile.",
         ),
     ] = False,
-    store: options.StoreUrl = None,
+    store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Delete runs that are over, with all that is recorded of them.
@@ -82,7 +82,9 @@ def prune(
     Takes RUN, or --older-than, --keep, or both: then a run has to be old and not among the newest.
     Runs that are running are never deleted.
     """
-    from fanwise.wiring import open_existing, open_records, read_settings
+    from fanwise.cli.backends import StoreBackend, is_server
+    from fanwise.reports.questions import ended_runs
+    from fanwise.wiring import open_existing, open_records, read_settings, runs_of
 
     has_rule = older_than is not None or keep is not None
     if bool(run_ids) == has_rule or (run_ids and status):
@@ -90,11 +92,15 @@ def prune(
             "`fanwise prune` takes RUN, or --older-than TIME or --keep N or both of these.",
             hint="See what it would delete: fanwise prune --older-than 30d --dry-run",
         )
+    if is_server(store) and run_ids and not vacuum:
+        _prune_there(store, run_ids, dry_run=dry_run, json=json)
+        return
     ended_before = time.time() - _seconds(older_than)
     settings = read_settings(store=store)
     with open_records(settings) if dry_run else open_existing(settings) as opened:
         if run_ids:
-            runs = named(opened, opened.ended_runs(), run_ids)
+            backend = StoreBackend(opened, runs_of(opened), settings.limits)
+            runs = backend.ask(ended_runs, run_ids)
         else:
             runs = choose(opened.ended_runs(), status or _OVER, ended_before, keep or 0)
         if dry_run:
@@ -124,24 +130,19 @@ def choose(
     return [run for run in reversed(found[keep:]) if run.ended_at < ended_before]
 
 
-def named(
-    records: Records, ended_runs: Iterable[EndedRun], run_ids: Iterable[str]
-) -> list[EndedRun]:
-    """Return the runs with these ids, or with ids that begin so, each once.
+def _prune_there(url: str, run_ids: Sequence[str], *, dry_run: bool, json: bool) -> None:
+    """Have the server at a URL delete runs; it sweeps up after them by itself."""
+    from fanwise.cli.backends import open_server
+    from fanwise.reports.questions import ended_runs
 
-    Raises `RunNotFoundError`, and `UsageError` for a run that isn't over or paused.
-    """
-    from fanwise.reports.lookup import find_run
-
-    wanted = {find_run(records, run_id).id: None for run_id in run_ids}
-    ended = {run.id: run for run in ended_runs if run.id in wanted}
-    for run_id in wanted:
-        if run_id not in ended:
-            raise UsageError(
-                f"run {run_id} isn't over, so nothing of it is deleted.",
-                hint=f"End it first: fanwise cancel {run_id}",
-            )
-    return [ended[run_id] for run_id in wanted]
+    with open_server(url) as server:
+        runs = server.ask(ended_runs, run_ids)
+        for run in () if dry_run else runs:
+            server.runs.delete(run.id)
+    if json:
+        print_results([as_json({"dry_run": dry_run, "runs": [run.id for run in runs]})])
+    else:
+        print_results(_preview_lines(runs) if dry_run else [f"Deleted {_count_runs(runs)}."])
 
 
 def _delete(store: Maintenance, runs: Sequence[EndedRun], *, vacuum: bool) -> _Pruned:

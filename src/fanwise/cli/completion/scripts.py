@@ -19,16 +19,16 @@ _VARIABLE = "_FANWISE_COMPLETE"
 _SCRIPTS = {
     "bash": """\
 _fanwise_completion() {
-    # Bash parts a word at each "=", and replaces the last part alone.
+    # Bash parts a word at each "=" and ":", and replaces the last part alone.
     local IFS=$'\\n' word words=() last=-1
     for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
-        if [[ last -ge 0 && ( $word == "=" || ${words[last]} == *= ) ]]; then
+        if [[ last -ge 0 && ( $word == [=:]* || ${words[last]} == *[=:] ) ]]; then
             words[last]+=$word
         else
             words[++last]=$word
         fi
     done
-    local start="${words[last]%"${words[last]##*=}"}"
+    local start="${words[last]%"${words[last]##*[=:]}"}"
     COMPREPLY=()
     while read -r word; do
         [[ -n $word ]] && COMPREPLY+=("${word#"$start"}")

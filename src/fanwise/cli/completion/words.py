@@ -1,6 +1,6 @@
-"""Words for a shell's tab key, from the store, the packs, files and fanwise itself.
+"""Words for a shell's tab key, from the store or a server, the packs, files and fanwise itself.
 
-Nothing here raises or prints: without a store there is nothing to complete. Slow modules are
+Nothing here raises or prints: without these there is nothing to complete. Slow modules are
 imported when they are used, so commands start as quickly as without.
 """
 
@@ -16,12 +16,10 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from fanwise.cli.backends import Backend
     from fanwise.definition import ParameterDefinition
     from fanwise.model import RunRecord
     from fanwise.ports import Records
-
-_MOST_RUNS = 1_000
-"""Newest runs whose words are offered."""
 
 _MOST_FILES = 1_000
 """Files of a folder that are looked at."""
@@ -32,7 +30,7 @@ _has_tasks = re.compile(rb"""\btasks["']?\s*:""")
 
 def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
     """The ids of runs, the newest first."""
-    return _recorded(ctx, incomplete, lambda records: records.run_ids()[:_MOST_RUNS])
+    return _standing(ctx, incomplete)
 
 
 def complete_ended_runs(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -62,9 +60,9 @@ def complete_retryable_runs(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def complete_workflows(ctx: typer.Context, incomplete: str) -> list[str]:
     """The names of workflows that have run."""
-    return _recorded(
-        ctx, incomplete, lambda records: (run.workflow for run in records.runs(limit=_MOST_RUNS))
-    )
+    from fanwise.reports.questions import run_words
+
+    return _asked(ctx, incomplete, lambda backend: backend.ask(run_words).workflows)
 
 
 def complete_workflow_files(incomplete: str) -> list[str]:
@@ -143,21 +141,19 @@ def _settings(
 
 def complete_tags(ctx: typer.Context, incomplete: str) -> list[str]:
     """The tags that runs have."""
-    return _recorded(
-        ctx,
-        incomplete,
-        lambda records: (tag for run in records.runs(limit=_MOST_RUNS) for tag in run.tags),
-    )
+    from fanwise.reports.questions import run_words
+
+    return _asked(ctx, incomplete, lambda backend: backend.ask(run_words).tags)
 
 
 def complete_tasks(ctx: typer.Context, incomplete: str) -> list[str]:
     """The tasks of the run that the command line names."""
-    return _recorded(ctx, incomplete, lambda records: _task_names(ctx, records, False))
+    return _tasks(ctx, incomplete, with_items=False)
 
 
 def complete_fan_outs(ctx: typer.Context, incomplete: str) -> list[str]:
     """The tasks with items of the run that the command line names."""
-    return _recorded(ctx, incomplete, lambda records: _task_names(ctx, records, True))
+    return _tasks(ctx, incomplete, with_items=True)
 
 
 def complete_actions(incomplete: str) -> list[str]:
@@ -181,41 +177,56 @@ def complete_benchmarks(incomplete: str) -> list[str]:
 
 
 def _standing(ctx: typer.Context, incomplete: str, *statuses: str) -> list[str]:
-    """The ids of runs that are shown with one of these statuses, the newest first."""
+    """The ids of runs, or of those that are shown with one of these statuses, the newest first."""
+    from fanwise.reports.questions import run_ids
+
+    given = ctx.params.get("run_ids") or ()
+    found = _asked(ctx, incomplete, lambda backend: backend.ask(run_ids, statuses))
+    return [run_id for run_id in found if run_id not in given]
+
+
+def _tasks(ctx: typer.Context, incomplete: str, *, with_items: bool) -> list[str]:
+    from fanwise.reports.questions import task_paths
+
+    # Where an option's value is to be completed, arguments are left over as they stand.
+    run_id = ctx.params.get("run_id") or next(iter(ctx.args), "")
+    return _asked(
+        ctx, incomplete, lambda backend: backend.ask(task_paths, run_id, with_items=with_items)
+    )
+
+
+def _asked(
+    ctx: typer.Context, incomplete: str, find: Callable[[Backend], Iterable[str]]
+) -> list[str]:
+    """The words that the store or the server of the command line has."""
+    from fanwise.cli.backends import open_backend
     from fanwise.errors import FanwiseError
-    from fanwise.wiring import open_records, read_settings, runs_of
 
     try:
-        with open_records(read_settings(store=ctx.params.get("store"))) as store:
-            runs = runs_of(store)
-            found = [run for each in statuses for run, _ in runs.newest(each, limit=_MOST_RUNS)]
+        with open_backend(_place(ctx)) as backend:
+            return _begun(find(backend), incomplete)
     except FanwiseError:
         return []
-    newest = sorted(found, key=lambda run: -run.run_no)
-    given = ctx.params.get("run_ids") or ()
-    return _begun((run.id for run in newest if run.id not in given), incomplete)
 
 
 def _recorded(
     ctx: typer.Context, incomplete: str, find: Callable[[Records], Iterable[str]]
 ) -> list[str]:
+    """The words that a store has; a server isn't asked for them."""
     from fanwise.errors import FanwiseError
     from fanwise.wiring import open_records, read_settings
 
     try:
-        with open_records(read_settings(store=ctx.params.get("store"))) as records:
+        with open_records(read_settings(store=_place(ctx))) as records:
             return _begun(find(records), incomplete)
     except FanwiseError:
         return []
 
 
-def _task_names(ctx: typer.Context, records: Records, with_items: bool) -> list[str]:
-    from fanwise.reports.lookup import find_run
-
-    # Where an option's value is to be completed, arguments are left over as they stand.
-    run_id = ctx.params.get("run_id") or next(iter(ctx.args), "")
-    tasks = records.tasks(find_run(records, run_id).run_no)
-    return [task.path for task in tasks if task.has_items or not with_items]
+def _place(ctx: typer.Context) -> str | None:
+    """The store or the server that a command line names: behind its command, or before it."""
+    place: str | None = ctx.params.get("store") or ctx.find_root().params.get("server")
+    return place
 
 
 def _begun(words: Iterable[str], incomplete: str) -> list[str]:

@@ -7,14 +7,14 @@ second how many items run and wait.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from fanwise.cli.backends import Backend
 from fanwise.cli.live import open_display
 from fanwise.cli.live.progress import ProgressDisplay
 from fanwise.definition import Tolerance, WorkflowDefinition
 from fanwise.model import RequestKind, RunRecord, Status, VisitRecord
-from fanwise.reports.questions import FollowedRun, followed_run
+from fanwise.reports.questions import FollowedRun, driven_time, followed_run
 
 _LOOK_S = 1.0
 """The time after which it looks in any case: that a process has died is recorded by nobody."""
@@ -34,7 +34,11 @@ def follow(
     is the run's workflow, if known.
     """
     display = open_display()
-    follower = Follower(display, {} if definition is None else _tolerances(definition))
+    follower = Follower(
+        display,
+        {} if definition is None else _tolerances(definition),
+        lambda visit_no: backend.ask(driven_time, record.id, visit_no),
+    )
     shown_at = time.monotonic()
     with backend.changes(record.id) as await_change, display.opened():
         while (seen := backend.ask(followed_run, record.id)).status in _GOING:
@@ -87,8 +91,15 @@ class _Recorded:
 class Follower:
     """Tells a display about the visits of a run that start, get on and end."""
 
-    def __init__(self, display: ProgressDisplay, tolerances: Mapping[str, Tolerance]) -> None:
+    def __init__(
+        self,
+        display: ProgressDisplay,
+        tolerances: Mapping[str, Tolerance],
+        took_s: Callable[[int], float | None],
+    ) -> None:
+        """`took_s` tells for how long a visit was driven, by its number."""
         self._display = display
+        self._took_s = took_s
         self._tolerances = tolerances
         self._watched: dict[int, _Recorded] = {}
         self._asked: tuple[RequestKind, ...] = ()
@@ -114,18 +125,10 @@ class Follower:
                 _count(visit, watched, seen)
                 if visit.status is not Status.RUNNING:
                     del self._watched[visit.visit_no]
-                    self._display.task_ended(
-                        visit.path, visit.status, visit.error, took_s=_recorded_s(visit)
-                    )
+                    took_s = self._took_s(visit.visit_no)
+                    self._display.task_ended(visit.path, visit.status, visit.error, took_s=took_s)
         for watched in self._watched.values():
             watched.is_stopping = bool(asked)
-
-
-def _recorded_s(visit: VisitRecord) -> float | None:
-    """The time that is recorded of a visit, as tables of the run tell it."""
-    if visit.started_at is None or visit.ended_at is None:
-        return None
-    return visit.ended_at - visit.started_at
 
 
 def _count(visit: VisitRecord, progress: _Recorded, seen: FollowedRun) -> None:
