@@ -2,7 +2,7 @@
 
 Of the children of a run that wait for slots of one key the first one alone has a place in the
 store's line, so that a wide fan-out looks there no more often than a narrow one. A slot is free
-again when its child is over or waits, and at the latest once the run is taken over.
+again when its child is over or waits, and at the latest once the run is given back or taken over.
 """
 
 from __future__ import annotations

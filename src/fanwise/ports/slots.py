@@ -35,8 +35,8 @@ class RunSlots(Protocol):
     def take_child(self, child: ChildSlot, wish: SlotWish) -> None:
         """Give a workflow that a run calls a slot, unless it has it already.
 
-        It is free again once the run is taken over. Raises `NoSlotError`, and `LeaseLostError` if
-        that has happened.
+        It is free again once the run is given back or taken over. Raises `NoSlotError`, and
+        `LeaseLostError` if that has happened.
         """
 
     def free_child(self, child: ChildSlot, limit: RunLimit) -> None:

@@ -60,11 +60,15 @@ FREE_CHILD: Final = (
     "DELETE FROM child_slots WHERE run_no = :run_no AND path = :path AND token = :token"
 )
 FREE_CHILDREN: Final = "DELETE FROM child_slots WHERE run_no = :run_no"
-_KEYS: Final = (
-    "SELECT scope, key, most FROM submissions WHERE scope IS NOT NULL AND {of}"
-    " UNION SELECT bounds.scope, bounds.key, bounds.most FROM child_slots JOIN bounds"
+_KEYS_OF_CHILDREN: Final = (
+    "SELECT DISTINCT bounds.scope, bounds.key, bounds.most FROM child_slots JOIN bounds"
     " ON bounds.scope = child_slots.scope AND bounds.key = child_slots.key WHERE {of}"
 )
+_KEYS: Final = (
+    "SELECT scope, key, most FROM submissions WHERE scope IS NOT NULL AND {of}"
+    f" UNION {_KEYS_OF_CHILDREN}"
+)
+KEYS_OF_CHILDREN: Final = _KEYS_OF_CHILDREN.format(of="run_no = :run_no")
 KEYS_OF_RUN: Final = _KEYS.format(of="run_no = :run_no")
 KEYS_OF_ENGINE: Final = _KEYS.format(
     of="run_no IN (SELECT run_no FROM leases WHERE engine_no = :engine_no)"

@@ -18,6 +18,7 @@ from fanwise.stores.queue_statements import LOCK_SUBMISSION, TAKE_BY_HAND
 from fanwise.stores.sql_slots import (
     free_children,
     limits_of,
+    limits_of_children,
     limits_of_place,
     lock_keys,
     release,
@@ -177,7 +178,14 @@ class SqlOwnership:
 
     def release(self, run_no: int, token: int) -> None:
         """Give the run back. Does nothing if the lease isn't the caller's any more."""
-        self._database.controlling(lambda writer: give_back(writer, run_no, token))
+
+        def give(writer: Writer) -> None:
+            limits = lock_keys(writer, limits_of_children(writer, run_no))
+            if give_back(writer, run_no, token) and limits:
+                free_children(writer, run_no)
+            release(writer, limits)
+
+        self._database.controlling(give)
 
 
 class SqlMailbox:

@@ -78,6 +78,11 @@ def limits_of_place(writer: Writer, run_no: int) -> dict[SlotKey, int]:
     return to_limits(writer.read(slot_statements.KEYS_OF_RUN, run_no=run_no))
 
 
+def limits_of_children(writer: Writer, run_no: int) -> dict[SlotKey, int]:
+    """The limits of the workflows that a run calls and that have slots."""
+    return to_limits(writer.read(slot_statements.KEYS_OF_CHILDREN, run_no=run_no))
+
+
 def limits_of_engine(writer: Writer, engine_no: int) -> dict[SlotKey, int]:
     """The limits of the runs that an engine has taken from queues, and of workflows they call."""
     return to_limits(writer.read(slot_statements.KEYS_OF_ENGINE, engine_no=engine_no))

@@ -355,6 +355,17 @@ class SlotsContract:
         store.free_child(latter, wish.limit)
         assert _ids(store.claim(engine_no, _QUEUES, 10)) == ["waits"]
 
+    def test_slots_of_calls_are_free_once_their_run_is_given_back(self, store: Store) -> None:
+        """If its process has freed one in vain, that comes free at the run's end at the latest."""
+        caller = store.create_run(a_run("caller"), store.enroll(an_owner()))
+        wish = SlotWish("caller", RunLimit("monitor"))
+        store.take_child(ChildSlot(caller, "call[0]", 1), wish)
+        store.submit(_limited("waits"), _PLAIN)
+        engine_no = store.enroll(an_owner())
+        assert not store.claim(engine_no, _QUEUES, 10)
+        store.release(caller, 1)
+        assert _ids(store.claim(engine_no, _QUEUES, 10)) == ["waits"]
+
     # repeats
 
     def test_a_run_with_a_known_key_is_not_made(self, store: Store, clock: ManualClock) -> None:
