@@ -464,7 +464,7 @@ def test_a_workflow_of_the_servers_project_is_submitted(
     other = fanwise("submit", "checks", *words, *there)
     assert (other.status, "key-reused" in other.err) == (2, True)
     for words, cause in (
-        (("checks.yaml",), "The project that is served has no such workflow."),
+        (("checks.yaml",), 'has no workflow "checks.yaml". Did you mean "checks"?'),
         (("checks", "-p", "hosts=x", "-p", "more=1"), 'the parameter "hosts" takes'),
         (("checks", "-p", "hosts"), "-p takes NAME=VALUE"),
         (("checks", "--packs", "."), "--packs is for"),

@@ -129,7 +129,7 @@ def test_a_choice_that_makes_no_sense_is_refused(served: Served, body: object) -
 def test_four_changes_are_made_at_a_time() -> None:
     """A further one is refused until one of them is over."""
     bulks, goes_on = Bulks(), threading.Event()
-    made = [Bulk("token", "retry", ()) for _ in range(5)]
+    made = [Bulk("token", "retry", 0) for _ in range(5)]
     for bulk in made[:4]:
         bulks.begin(bulk, goes_on.wait)
     with pytest.raises(Refusal, match="Other changes"):

@@ -82,8 +82,9 @@ class StoreBackend:
     ) -> T:
         """Return the answer to a question."""
         from fanwise.reports.sight import Sight
+        from fanwise.wiring import this_user
 
-        sight = Sight(self._store, self._runs, self._limits, time.time())
+        sight = Sight(self._store, self._runs, self._limits, time.time(), this_user())
         return question(sight, *args, **kwargs)
 
     def export(self, run_id: str) -> Iterator[bytes]:

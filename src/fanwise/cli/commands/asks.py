@@ -58,10 +58,10 @@ def asks(
     from fanwise.reports.objects import wait_object
     from fanwise.reports.questions import open_waits
     from fanwise.reports.waits import is_question
-    from fanwise.wiring import read_settings, this_user
+    from fanwise.wiring import read_settings
 
     with open_backend(store) as backend:
-        found = backend.ask(open_waits, limit, who=by or this_user() if mine else None)
+        found = backend.ask(open_waits, limit, mine=mine, by=by)
     if links:
         settings = read_settings(store=store, public_url=public_url)
         _print_links(settings, [each for each in found if is_question(each.wait)], json=json)
