@@ -29,7 +29,15 @@ _GROUPS = {
         "Item",
         "Log",
     ],
-    "Runs of a server": ["connect", "RemoteStore"],
+    "Runs of a server": [
+        "connect",
+        "RemoteStore",
+        "BulkChange",
+        "RefusedRun",
+        "Comparison",
+        "ComparedTask",
+        "ComparedKind",
+    ],
     "Results": [
         "Run",
         "TaskSummary",

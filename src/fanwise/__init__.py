@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from fanwise import kv
     from fanwise.actions.decorator import action
     from fanwise.catalog import ActionContext
-    from fanwise.client import RemoteStore, connect
+    from fanwise.client import (
+        BulkChange,
+        ComparedKind,
+        ComparedTask,
+        Comparison,
+        RefusedRun,
+        RemoteStore,
+        connect,
+    )
     from fanwise.context import ItemContext, WorkflowContext
     from fanwise.engine import Engine
     from fanwise.engine.handle import RunHandle
@@ -47,6 +55,10 @@ __version__ = "0.2.0"
 _HOMES = {
     "ActionContext": "fanwise.catalog",
     "ActionError": "fanwise.errors",
+    "BulkChange": "fanwise.client",
+    "ComparedKind": "fanwise.client",
+    "ComparedTask": "fanwise.client",
+    "Comparison": "fanwise.client",
     "Engine": "fanwise.engine",
     "ErrorInfo": "fanwise.model",
     "FailedAttempt": "fanwise.model",
@@ -57,6 +69,7 @@ _HOMES = {
     "Limits": "fanwise.model",
     "Log": "fanwise.run_store",
     "Observer": "fanwise.ports.observer",
+    "RefusedRun": "fanwise.client",
     "RemoteStore": "fanwise.client",
     "Run": "fanwise.model",
     "RunDetails": "fanwise.run_store",
@@ -92,6 +105,10 @@ _HOMES = {
 __all__ = [
     "ActionContext",
     "ActionError",
+    "BulkChange",
+    "ComparedKind",
+    "ComparedTask",
+    "Comparison",
     "Engine",
     "ErrorInfo",
     "FailedAttempt",
@@ -102,6 +119,7 @@ __all__ = [
     "Limits",
     "Log",
     "Observer",
+    "RefusedRun",
     "RemoteStore",
     "Run",
     "RunDetails",

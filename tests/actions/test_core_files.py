@@ -118,6 +118,14 @@ class TestRead:
         assert error.type == kind
         assert not error.retryable
 
+    @pytest.mark.parametrize("content", [b"\xff", b"a\0b"])
+    def test_what_is_no_text_is_told_how_to_be_read(self, tmp_path: Path, content: bytes) -> None:
+        """Bytes are read as Base64."""
+        path = tmp_path / "a.bin"
+        path.write_bytes(content)
+        message = str(error_of(read, str(path)))
+        assert message.endswith("Name its encoding, or base64 for its bytes.")
+
     def test_a_file_of_just_the_bound_is_read(self, tmp_path: Path) -> None:
         """max_bytes itself is allowed."""
         path = tmp_path / "a.txt"

@@ -329,3 +329,44 @@ def test_an_event_is_sent_again_once_the_server_takes_more(
         assert next(events) == Emitted("e-1", True)
         with pytest.raises(ServerError, match="forbidden"):
             next(events)
+
+
+def test_two_runs_are_compared(served: Served, remote: fanwise.RemoteStore) -> None:
+    """As the API tells it, with both sides beside each other."""
+    found = remote.compare("first", "second")
+    sent = served.ask("/api/v1/compare?a=first&b=second").json
+    assert found.definition == tuple(line["text"] for line in sent["definition"])
+    assert {name: list(pair) for name, pair in found.parameters.items()} == {
+        each["name"]: [each["a"], each["b"]] for each in sent["parameters"]
+    }
+    assert [(each.name, each.change_s) for each in found.tasks] == [
+        (each["name"], each["change_s"]) for each in sent["tasks"]
+    ]
+    check = next(each for each in found.tasks if each.name == "check")
+    assert check.failed[0] == 2
+    assert [list(each.counts) for each in found.kinds] == [
+        [each["a"], each["b"]] for each in sent["kinds"]
+    ]
+    with pytest.raises(RunNotFoundError):
+        remote.compare("first", "none")
+
+
+def test_many_runs_are_changed_at_once(served: Served, remote: fanwise.RemoteStore) -> None:
+    """One after the other; what is refused is told, and the others are changed."""
+    made = [remote.start("monitor", tags="many") for _ in range(3)]
+    begun = remote.bulk("cancel", [*made, "first", "none"])
+    assert (begun.action, begun.runs) == ("cancel", 5)
+    while not (change := remote.bulk_change(begun.id)).is_over:
+        pass
+    assert (change.done, change.refusals) == (5, 2)
+    assert {each.run_id: each.code for each in change.refused} == {
+        "first": "run-over",
+        "none": "run-not-found",
+    }
+    assert {remote.get(run_id).status for run_id in made} == {"cancelled"}
+    with pytest.raises(UsageError, match="`action` is no change of many runs: 'stop'"):
+        remote.bulk("stop", made)
+    with pytest.raises(UsageError, match="run_ids"):
+        remote.bulk("delete", "first")
+    with pytest.raises(ServerError, match="not-found"):
+        remote.bulk_change("none")

@@ -19,12 +19,14 @@ from fanwise.client.records import (
     SentVisits,
 )
 from fanwise.client.requests import Query, Requests, is_header, read_address
+from fanwise.client.results import BulkChange, Comparison, SentComparison
 from fanwise.errors import UsageError
 from fanwise.model import INTERRUPTED, Status
 from fanwise.run_store import Item, Log, RunDetails, RunSummary, TaskVisit, moment_of, status_of
 from fanwise.values import Json, freeze
 
 _PAGE: Final = 200
+_BULK: Final = ("pause", "resume", "cancel", "retry", "delete")
 
 
 def connect(
@@ -240,6 +242,30 @@ class RemoteStore:
         Raises `RunNotOverError` for a run that is pending, running or waiting.
         """
         self._requests.delete("runs", run_id)
+
+    def bulk(self, action: str, run_ids: Collection[str]) -> BulkChange:
+        """Begin a change of at most 10,000 runs: `pause`, `resume`, `cancel`, `retry` or `delete`.
+
+        The runs are changed one after the other, as each would be alone; those that can't be are
+        told with the reason, in what `bulk_change` returns a moment later.
+        """
+        if action not in _BULK:
+            raise UsageError(
+                f"`action` is no change of many runs: {action!r}.",
+                hint=f"There are {', '.join(_BULK)}.",
+            )
+        require_list("run_ids", run_ids, '"id"')
+        body = {"ids": list(run_ids)}
+        return self._requests.post(BulkChange, "bulk", action, body=body)
+
+    def bulk_change(self, bulk_id: str) -> BulkChange:
+        """A change of many runs as far as it has come, by the `id` that `bulk` gave it."""
+        return self._requests.get(BulkChange, "bulk", bulk_id)
+
+    def compare(self, a: str, b: str) -> Comparison:
+        """The differences of two runs: of their workflows, parameters, tasks and errors."""
+        query: Query = {"a": a, "b": b}
+        return self._requests.get(SentComparison, "compare", query=query).comparison()
 
     def close(self) -> None:
         """End the block. Each request has a connection of its own, so nothing is left open."""

@@ -15,6 +15,7 @@ from fanwise.errors import ActionError
 
 _NAME = "core.read_file"
 _PIECE_BYTES: Final = 1 << 20
+_NO_TEXT: Final = "Name its encoding, or base64 for its bytes"
 
 
 @action(_NAME)
@@ -80,9 +81,10 @@ def _text(content: bytes, encoding: str, path: str) -> str:
     except LookupError:
         raise _unreadable("BadEncoding", "the encoding has no such name", path) from None
     except UnicodeError:
-        raise _unreadable("BadEncoding", "the file isn't text in this encoding", path) from None
+        what = f"the file isn't text in this encoding. {_NO_TEXT}"
+        raise _unreadable("BadEncoding", what, path) from None
     if "\0" in text:
-        raise _unreadable("BadEncoding", "the file holds NUL, so it isn't text", path)
+        raise _unreadable("BadEncoding", f"the file holds NUL, so it isn't text. {_NO_TEXT}", path)
     return text
 
 
