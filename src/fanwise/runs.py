@@ -109,9 +109,10 @@ def run(
     wait_s: float | None = None,
     observer: Observer | None = None,
 ) -> Run:
-    """The same as `arun`, for callers without an event loop.
+    """Run a workflow to its end, for callers without an event loop.
 
-    Raises `UsageError` also where an event loop runs already, as in a notebook.
+    Parameters, result and errors are those of `arun`, which see. It raises `UsageError` also where
+    an event loop runs already, as in a notebook.
     """
     from fanwise.engine.blocking import run_blocking
 

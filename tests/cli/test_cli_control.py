@@ -316,6 +316,17 @@ def test_only_secret_parameters_are_given_again(fanwise, given: str, message: st
         assert told.err.startswith(message)
 
 
+def test_lists_tell_the_time_that_the_run_itself_tells(fanwise) -> None:
+    """Though the process has died soon after its last sign of life."""
+    (listed,) = [
+        each
+        for each in map(json.loads, fanwise("runs", "--json").out.splitlines())
+        if each["run_id"] == "torn"
+    ]
+    shown = json.loads(fanwise("show", "torn", "--json").out)
+    assert listed["duration_s"] == shown["duration_s"] > 0
+
+
 # What has changed since
 
 

@@ -147,3 +147,23 @@ def test_before_the_first_run_there_are_none(fanwise, monkeypatch: pytest.Monkey
     assert fanwise("runs", "--json") == (0, "", "")
     assert fanwise("runs", "--store", "new.db").status == 2
     assert not Path("new.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["asks"], "No run waits for an answer or a signal.\n"),
+        (["asks", "--links", "--public-url", "http://localhost:1"], "No run asks anything.\n"),
+        (["engines"], "No engines.\n"),
+        (["limits"], "No limits in use.\n"),
+        (["kv", "list"], "No keys.\n"),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, list) else "",
+)
+def test_before_the_first_run_lists_are_empty(fanwise, monkeypatch, words, told):
+    """Though there is no store yet; a store that the command line names has to be there."""
+    monkeypatch.setenv("FANWISE_STORE", "new.db")
+    assert fanwise(*words) == (0, told, "")
+    assert fanwise(*words, "--json") == (0, "", "")
+    assert fanwise(*words, "--store", "new.db").status == 2
+    assert not Path("new.db").exists()

@@ -20,7 +20,7 @@ from fanwise.model import (
     Status,
     VisitRecord,
 )
-from fanwise.reports.overview import timed_overview
+from fanwise.reports.overview import driven_s, timed_overview
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.reports.sessions import Sessions, sessions_of
 from fanwise.reports.timing import run_time, spell_times, spells_of
@@ -67,6 +67,16 @@ def test_an_interrupted_run_ends_with_the_last_sign_of_life():
     begun(store, run.run_no, ("RunStarted", 100.0, 0.0), ("RunResumed", 200.0, 6.0))
     sessions = sessions_of(store, run, 9.0, 99_999.0)
     assert list(sessions.parts) == [(100.0, 106.0), (200.0, 203.0)]
+
+
+def test_a_run_was_driven_for_as_long_as_its_records_reach():
+    """A process that is killed before its first sign of life leaves no other trace."""
+    store = MemoryStore()
+    run = a_run(store, status=Status.RUNNING)
+    begun(store, run.run_no, ("RunStarted", 100.0, 0.0), ("RunResumed", 200.0, 0.0))
+    visit = VisitRecord(1, 1, "t", 1, Status.RUNNING, True, None, 100.0)
+    store.commit([visit, an_item(0, 101.0, 2.0), an_item(1, 200.0, 5.0)])
+    assert driven_s(runs_of(store), run, 99_999.0) == 3.0 + 5.0
 
 
 def test_a_run_of_an_earlier_version_is_one_session():

@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, Protocol, TypeGuard, TypeVar
 
-from fanwise.errors import RunNotFoundError, UsageError
+from fanwise.errors import NoStoreError, RunNotFoundError, UsageError
 
 if TYPE_CHECKING:
     from fanwise.client.backend import ServerBackend
@@ -185,6 +185,14 @@ def open_control(store: str | None) -> Iterator[Control]:
     settings = read_settings(store=store)
     with open_existing(settings) as opened:
         yield StoreControl(opened, runs_of(opened), settings.limits)
+
+
+def before_first_run(store: str | None) -> AbstractContextManager[None]:
+    """A block that ends without an error if there is no store yet, so that a list is empty.
+
+    A store that the command line names has to be there: its path may have a slip.
+    """
+    return suppress(NoStoreError) if store is None else nullcontext()
 
 
 def emitter(store: str | None) -> Callable[..., Iterator[Emitted]]:

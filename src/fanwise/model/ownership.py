@@ -82,3 +82,8 @@ class Lease(msgspec.Struct, frozen=True):
     silent_s: float = 0.0
     held_s: float = 0.0
     ran_s: float = 0.0
+
+    @property
+    def is_first(self) -> bool:
+        """Say whether nobody else has driven the run before."""
+        return self.token == 1

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from fanwise.model import ItemCounts, Run, RunRecord, Status, TaskSummary, VisitRecord
+from fanwise.model import (
+    ItemCounts,
+    Run,
+    RunRecord,
+    Status,
+    TaskSummary,
+    VisitRecord,
+    driven_span,
+)
 from fanwise.ports import Records
 from fanwise.reports.lookup import last_visits, names_before, task_names
 from fanwise.reports.ownership import Driver, Runs, visit_status
@@ -88,6 +96,19 @@ def overview(runs: Runs, record: RunRecord, names: Collection[str], now: float) 
     It has all tasks that have come up as well.
     """
     return _overview(runs, record, names, now, SumsOnce(runs.records))
+
+
+def driven_s(runs: Runs, record: RunRecord, now: float) -> float | None:
+    """The seconds for which the run was driven, up to `now` if it is; None if unknown.
+
+    They are those of its overview, which is made only if the lease alone doesn't tell.
+    """
+    if record.started_at is None:
+        return None
+    driving = runs.driving(record)
+    if driving.is_exact:
+        return driven_span(record.started_at, record.ended_at, driving.total_s)
+    return overview(runs, record, (), now).run.duration_s
 
 
 def timed_overview(

@@ -16,7 +16,6 @@ from fanwise.model import (
     RunRequest,
     Status,
     Submission,
-    driven_span,
 )
 from fanwise.ports import Mailbox, Ownership, Processes, Queue, Records, is_driven
 from fanwise.reports.lookup import require_open
@@ -45,11 +44,13 @@ class Driver(NamedTuple):
 class Driving(NamedTuple):
     """The seconds for which processes have driven a run, and whether one `is_on` it now.
 
-    `total_s` is None if no time is known. Of a process that has died its last sign of life counts.
+    `total_s` is None if no time is known. Of a process that has died its last sign of life counts,
+    so only the time of a single process that `is_on`, or has given the run back, `is_exact`.
     """
 
     total_s: float | None
     is_on: bool
+    is_exact: bool = False
 
 
 class Filters(NamedTuple):
@@ -92,13 +93,8 @@ class Runs(NamedTuple):
         is_on = is_driven(lease, self.processes)
         held_s = lease.held_s if is_on else max(0.0, lease.held_s - lease.silent_s)
         total_s = lease.ran_s + held_s
-        return Driving(total_s or None, is_on)
-
-    def duration_s(self, run: RunRecord) -> float | None:
-        """Return the seconds for which the run was driven, up to now if it is; None if unknown."""
-        if run.started_at is None:
-            return None
-        return driven_span(run.started_at, run.ended_at, self.driving(run).total_s)
+        is_exact = lease.is_first and (is_on or lease.owner is None)
+        return Driving(total_s or None, is_on, is_exact)
 
     def send(self, run: RunRecord, kind: RequestKind) -> None:
         """Send a request to the process that drives the run; lost if none does."""

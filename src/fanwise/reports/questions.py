@@ -45,7 +45,14 @@ from fanwise.reports.lookup import (
     tree,
 )
 from fanwise.reports.objects import read_error
-from fanwise.reports.overview import Overview, Steps, steps_of, timed_overview, visit_span
+from fanwise.reports.overview import (
+    Overview,
+    Steps,
+    driven_s,
+    steps_of,
+    timed_overview,
+    visit_span,
+)
 from fanwise.reports.ownership import Driver, Filters
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.reports.sight import Sight
@@ -111,7 +118,7 @@ def listed_runs(
     )
     places = runs.queue.submissions([run.run_no for run, _ in found])
     return [
-        ListedRun(run, status, runs.duration_s(run), places.get(run.run_no))
+        ListedRun(run, status, driven_s(runs, run, sight.now), places.get(run.run_no))
         for run, status in found
     ]
 

@@ -22,8 +22,7 @@ from fanwise.reports.objects import (
     timing_object,
     wait_object,
 )
-from fanwise.reports.overview import overview, timed_overview
-from fanwise.reports.ownership import Runs
+from fanwise.reports.overview import driven_s, overview, timed_overview
 from fanwise.reports.records import record_object
 from fanwise.server import tags
 from fanwise.server.cursors import read_cursor, write_cursor
@@ -77,7 +76,7 @@ def list_runs(call: Call) -> Answer:
         limit=query.limit,
     )
     places = call.parts.store.submissions([run.run_no for run, _ in page.runs])
-    shown = [listed_run(call.parts.runs, *each, places) for each in page.runs]
+    shown = [listed_run(call, *each, places) for each in page.runs]
     following = None if page.before is None else write_cursor(query, page.before)
     return json_answer({"runs": shown, "next": following})
 
@@ -172,11 +171,12 @@ def filters_of(call: Call, query: RunConditions) -> RunFilters:
 
 
 def listed_run(
-    runs: Runs, run: RunRecord, status: str, places: Mapping[int, Submission]
+    call: Call, run: RunRecord, status: str, places: Mapping[int, Submission]
 ) -> JsonObject:
     """Return a run as lists show it; see `ListedRun`."""
     place = places.get(run.run_no)
-    shown = listed_object(run, status, runs.duration_s(run), place)
+    span_s = driven_s(call.parts.runs, run, call.parts.clock.now())
+    shown = listed_object(run, status, span_s, place)
     return shown | {"created_at": iso_time(run.created_at), "error": error_object(run.error)}
 
 

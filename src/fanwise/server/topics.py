@@ -89,10 +89,9 @@ def _event(kind: str, value: object, *, is_whole: bool = True) -> Event:
 
 def _newest(call: Call) -> News:
     """The newest runs, which change with those of them that aren't over."""
-    runs, store = call.parts.runs, call.parts.store
-    page = find_runs(runs, RunFilters(), call.who.sees, limit=_LISTED)
-    places = store.submissions([run.run_no for run, _ in page.runs])
-    shown = [listed_run(runs, *each, places) for each in page.runs]
+    page = find_runs(call.parts.runs, RunFilters(), call.who.sees, limit=_LISTED)
+    places = call.parts.store.submissions([run.run_no for run, _ in page.runs])
+    shown = [listed_run(call, *each, places) for each in page.runs]
     is_open = [run.run_no for run, _ in page.runs if not run.status.is_final]
     return News([_event("runs", {"runs": shown})], is_open)
 

@@ -54,24 +54,25 @@ def asks(
     json: options.JsonFlag = False,
 ) -> None:
     """List the questions and signals that runs wait for."""
-    from fanwise.cli.backends import open_backend
+    from fanwise.cli.backends import before_first_run, open_backend
     from fanwise.reports.objects import wait_object
     from fanwise.reports.questions import open_waits
     from fanwise.reports.waits import is_question
     from fanwise.wiring import read_settings
 
-    with open_backend(store) as backend:
+    found: Sequence[OpenWait] = ()
+    with before_first_run(store), open_backend(store) as backend:
         found = backend.ask(open_waits, limit, mine=mine, by=by)
     if links:
         settings = read_settings(store=store, public_url=public_url)
-        _print_links(settings, [each for each in found if is_question(each.wait)], json=json)
+        questions = [each for each in found if is_question(each.wait)]
+        _print_links(_links(settings, questions), json=json)
         return
     print_results([as_json(wait_object(each)) for each in found] if json else _lines(found))
 
 
-def _print_links(settings: Settings, found: Sequence[OpenWait], *, json: bool) -> None:
-    """Make links to questions, and print them: the store has only hashes of them."""
-    from fanwise.cli.text.render import table
+def _links(settings: Settings, found: Sequence[OpenWait]) -> list[tuple[str, str, str, str]]:
+    """Make links to questions: rows of run, path, person and link."""
     from fanwise.engine.links import new_links
     from fanwise.errors import UsageError
     from fanwise.wiring import new_token, open_existing
@@ -82,12 +83,21 @@ def _print_links(settings: Settings, found: Sequence[OpenWait], *, json: bool) -
             "no link can be made without the URL of a server.",
             hint="Give --public-url, or set FANWISE_PUBLIC_URL, as in https://fanwise.example.com",
         )
+    if not found:  # there may be no store yet
+        return []
     rows = []
     with open_existing(settings) as opened:
         for each in found:
             wait = each.wait
             made = new_links(opened, wait.run_no, wait.place, wait.form, url, new_token)
             rows += [(each.run_id, wait.path, who, link) for who, link in made.items()]
+    return rows
+
+
+def _print_links(rows: Sequence[tuple[str, str, str, str]], *, json: bool) -> None:
+    """Print new links to questions: the store has only hashes of them."""
+    from fanwise.cli.text.render import table
+
     if json:
         names = ("run_id", "path", "who", "url")
         print_results([as_json(dict(zip(names, row, strict=True))) for row in rows])

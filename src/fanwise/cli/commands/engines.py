@@ -23,11 +23,12 @@ def engines(store: options.Backend = None, json: options.JsonFlag = False) -> No
     Processes that wait for runs are listed as well. A process that has ended without a word stays
     in the list until another engine sees that.
     """
-    from fanwise.cli.backends import open_backend
+    from fanwise.cli.backends import before_first_run, open_backend
     from fanwise.reports import questions
     from fanwise.reports.objects import engine_object
 
-    with open_backend(store) as backend:
+    found: Sequence[EngineRecord] = ()
+    with before_first_run(store), open_backend(store) as backend:
         found = backend.ask(questions.engines)
     print_results([as_json(engine_object(each)) for each in found] if json else _lines(found))
 

@@ -126,10 +126,12 @@ def list_keys(
     json: options.JsonFlag = False,
 ) -> None:
     """List keys with their values, in the order of their names. Secrets are masked."""
+    from fanwise.cli.backends import before_first_run
     from fanwise.reports.objects import key_object
     from fanwise.wiring import open_records, read_settings
 
-    with open_records(read_settings(store=store)) as records:
+    found: Sequence[KvEntry] = ()
+    with before_first_run(store), open_records(read_settings(store=store)) as records:
         found = records.kv_entries(prefix=prefix, after=after, limit=limit)
     print_results(
         [as_json(key_object(each, reveal=False)) for each in found] if json else _lines(found)

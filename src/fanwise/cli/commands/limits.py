@@ -24,12 +24,14 @@ def limits(store: options.Backend = None, json: options.JsonFlag = False) -> Non
     interrupted keeps its slot. Named limits, which tasks share, are listed with the engines that
     use them.
     """
-    from fanwise.cli.backends import open_backend
+    from fanwise.cli.backends import before_first_run, open_backend
     from fanwise.cli.text.summary import command
     from fanwise.reports.objects import limit_object, named_limit_object
     from fanwise.reports.questions import used_limits
 
-    with open_backend(store) as backend:
+    found: Sequence[LimitInUse] = ()
+    named: Sequence[NamedLimitInUse] = ()
+    with before_first_run(store), open_backend(store) as backend:
         found, named = backend.ask(used_limits)
     if json:
         print_results([as_json(limit_object(each)) for each in found])

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from fanwise.errors import RunNotFoundError
 from fanwise.model import OpenWait, RunRecord
 from fanwise.reports.lookup import run_by_id
+from fanwise.reports.overview import driven_s
 from fanwise.reports.ownership import Filters
 from fanwise.server.routes import Call
 
@@ -45,8 +46,12 @@ def newest_runs(
 ) -> Sequence[Listed]:
     """Return at most `limit` runs that the reader may see, the newest first."""
     found = _newest(call, status, filters or Filters(), before, limit)
-    runs = call.parts.runs
-    return [Listed(run, shown, runs.duration_s(run)) for run, shown in found]
+    return [listed(call, run, shown) for run, shown in found]
+
+
+def listed(call: Call, run: RunRecord, status: str) -> Listed:
+    """Return a run of a list, with the status to show and the seconds for which it was driven."""
+    return Listed(run, status, driven_s(call.parts.runs, run, call.parts.clock.now()))
 
 
 def _newest(

@@ -17,7 +17,7 @@ from fanwise.model import (
 from fanwise.reports.causes import find_cause
 from fanwise.reports.kinds import Digest, digest_items
 from fanwise.reports.lookup import find_steps, last_visits, recorded_definition, task_names, tree
-from fanwise.reports.overview import Overview, overview
+from fanwise.reports.overview import Overview, driven_s, overview
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.server.page.pages import Page, Shown
@@ -81,7 +81,7 @@ def head_of(call: Call, run: RunRecord, tab: str) -> Mapping[str, object]:
         "status": status,
         "tab": tab,
         "driver": driver,
-        "duration_s": runs.duration_s(run),
+        "duration_s": driven_s(runs, run, call.parts.clock.now()),
         "place": runs.submission(run),
         "acts": acts_of(run, status, runs.submission(run)),
         "trigger": dict(run.origin.trigger),

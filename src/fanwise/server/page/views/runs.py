@@ -8,7 +8,7 @@ from typing import Final
 from fanwise.reports.ownership import Filters
 from fanwise.server.page.pages import Page, Shown
 from fanwise.server.page.views.filter_line import STATUSES, FilterLine, read_line
-from fanwise.server.page.views.finding import Listed, newest_runs
+from fanwise.server.page.views.finding import Listed, listed, newest_runs
 from fanwise.server.routes import Call, Fields
 
 _PAGE: Final = 50
@@ -53,8 +53,7 @@ def _found(call: Call, line: FilterLine, before: int | None) -> list[Listed]:
         return list(newest_runs(call, status, filters, before=before, limit=limit))
     run = call.parts.store.run(line.run)
     if run is not None and call.who.sees(run.workflow):
-        runs = call.parts.runs
-        return [Listed(run, runs.status(run), runs.duration_s(run))]
+        return [listed(call, run, call.parts.runs.status(run))]
     named = Filters(workflow=line.run, since=filters.since, tags=filters.tags)
     return list(newest_runs(call, status, named, before=before, limit=limit))
 
