@@ -567,7 +567,8 @@ def test_the_token_may_be_in_a_file(
 def test_an_address_that_cannot_be_used_is_refused(
     fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch, url: str, told: str
 ) -> None:
-    """Before anything is sent."""
+    """Before anything is sent; a `0` allows nothing."""
+    monkeypatch.setenv("FANWISE_INSECURE_HTTP", "0")
     monkeypatch.setenv("FANWISE_TOKEN", "t")
     answer = fanwise("runs", "--server", url)
     assert (answer.status, answer.out, answer.err.count("\n")) == (2, "", 1)

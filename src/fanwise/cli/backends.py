@@ -229,7 +229,7 @@ def requests_to(url: str) -> Requests:
     """
     from fanwise.client.requests import Requests, read_address
 
-    address = read_address(url, is_insecure=bool(os.environ.get("FANWISE_INSECURE_HTTP")))
+    address = read_address(url, is_insecure=os.environ.get("FANWISE_INSECURE_HTTP") == "1")
     return Requests(address, _read_token(), _TIMEOUT_S)
 
 
