@@ -311,6 +311,8 @@ ONE_PROBLEM = [
             ("goto", 'Write it with "next"'),
             ("do", 'Write it with "next"'),
             ("parallel", "run side by side"),
+            ("workflow", "called by its path, such as action: ./child.yaml"),
+            ("script", 'under "input"'),
             ("throttle", 'Did you mean "rate"?'),
             ("chunk_size", 'Did you mean "batch-size"?'),
             ("max_loops", 'Did you mean "max-visits"?'),

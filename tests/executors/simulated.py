@@ -7,6 +7,7 @@ and its visits are real. A `World` is one run of a fan-out with them.
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
 from collections import Counter, deque
 from collections.abc import Callable
@@ -55,6 +56,8 @@ class Chances:
     item_s: float = 0.0
     refuses: float = 0.0
     """The share of workers that refuse the visit."""
+    unstarted: float = 0.0
+    """The share of workers that the system doesn't start."""
     deaths: int = 0
     """Workers that are killed from outside."""
     killers: frozenset[int] = frozenset()
@@ -141,6 +144,8 @@ class SimulatedWorker:
     """A worker. Implements `pool.PooledWorker`."""
 
     def __init__(self, world: World, gone: Callable[[SimulatedWorker], None]) -> None:
+        if world.chance.random() < world.chances.unstarted:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
         self._world = world
         self._gone = gone
         self._guests: dict[int, Guest] = {}

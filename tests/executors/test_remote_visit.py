@@ -51,6 +51,21 @@ def test_a_refusal_is_heard_whoever_has_the_worker_then(
     assert world.items() == []
 
 
+@pytest.mark.parametrize("ways", [["async"], ["def"], ["def", "def", "async"]])
+def test_a_worker_that_the_system_does_not_start_fails_those_who_need_it(
+    plan: Callable[..., Plan], ways: list[str]
+) -> None:
+    """In one line, and nobody waits for it."""
+    run = World(Chances(unstarted=1.0)).run(plan(ways, 9, 2))
+    for task in run.tasks.values():
+        assert task.error is not None
+        assert task.error.type == "WorkerRefused"
+        assert task.error.message == (
+            "a worker process can't be started: Resource temporarily unavailable. "
+            "Set FANWISE_PROCESSES to less, or raise the limits of this process: ulimit."
+        )
+
+
 spans = st.sampled_from([0.0, 0.001, 0.02, 0.2])
 
 
@@ -64,6 +79,7 @@ spans = st.sampled_from([0.0, 0.001, 0.02, 0.2])
         import_s=spans,
         item_s=spans,
         refuses=st.sampled_from([0.0, 0.0, 0.0, 0.3]),
+        unstarted=st.sampled_from([0.0, 0.0, 0.3, 0.8]),
         deaths=st.integers(0, 3),
         killers=st.sampled_from([frozenset(), frozenset({3}), frozenset({0, 1, 7})]),
         knows=st.booleans(),

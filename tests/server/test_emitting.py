@@ -62,6 +62,8 @@ def test_an_id_that_is_known_changes_nothing(served: Served) -> None:
         ("/events/fanwise.asked", b"1", "application/json", 400),
         ("/events/a?id=", b"1", "application/json", 400),
         ("/events/a?id=" + "x" * 201, b"1", "application/json", 400),
+        ("/events/a?by=%00", b"1", "application/json", 400),
+        ("/events/a?by=" + "x" * 201, b"1", "application/json", 400),
         ("/events/a?ids=1", b"1", "application/json", 400),
     ],
 )

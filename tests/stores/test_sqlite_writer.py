@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from fanwise.stores.sql_store import SqlStore
 from fanwise.stores.sqlite_database import open_sqlite
+from fanwise.stores.sqlite_writer import WritingConnection
 from fanwise.testing.records import a_run, an_event
 
 
@@ -58,3 +60,34 @@ def test_the_log_stays_short_however_many_commits_are_made_at_once(
         _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     assert pages < commits / 2
     assert [event.seq for event in store.events(run_no)] == list(range(1, commits + 1))
+
+
+def test_a_connection_is_settled_and_closed_once_nobody_empties_its_log(tmp_path: Path) -> None:
+    """SQLite refuses to empty a log twice at the same time, and doesn't wait either."""
+    path, begun, goes_on = tmp_path / "any.db", threading.Event(), threading.Event()
+    order = []
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = wal")
+        connection.execute("PRAGMA synchronous = normal")
+        return connection
+
+    def connect_to_log() -> sqlite3.Connection:
+        begun.set()
+        goes_on.wait()
+        order.append("emptied")
+        return connect()
+
+    own = connect()
+    own.execute("CREATE TABLE t (n)")
+    writing = WritingConnection(own, 5.0, connect_to_log)
+    while not begun.is_set():
+        writing.at_once(lambda connection: connection.execute("INSERT INTO t VALUES (1)"))
+    closing = threading.Thread(target=writing.close, args=(lambda _: order.append("settled"),))
+    closing.start()
+    goes_on.set()
+    closing.join()
+    assert order == ["emptied", "settled"]
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        own.execute("SELECT 1")

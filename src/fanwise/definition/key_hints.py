@@ -43,6 +43,9 @@ def _levels(level: str) -> dict[str, list[str]]:
 _NEXT: Final = 'Write it with "next", such as next: [{when: "{{ failed() }}", do: repair}].'
 _SIDE_BY_SIDE: Final = 'Tasks that don\'t need each other run side by side: give them "needs".'
 
+_CHILD: Final = "A workflow is called by its path, such as action: ./child.yaml."
+_INPUT: Final = 'What an action takes stands under "input", such as input: {script: uptime}.'
+
 
 def _words(**meanings: str) -> dict[str, str]:
     return {word: key for key, words in meanings.items() for word in words.split()}
@@ -88,6 +91,8 @@ _ELSEWHERE: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(("on-success", "on-failure", "on-complete", "on-completion"), _NEXT),
         **dict.fromkeys(("then", "goto", "do", "transitions", "switch"), _NEXT),
         "parallel": f'{_SIDE_BY_SIDE} "concurrency" bounds how many items do.',
+        **dict.fromkeys(("workflow", "sub-workflow", "subworkflow", "child"), _CHILD),
+        **dict.fromkeys(("script", "command", "cmd", "env", "url", "headers", "body"), _INPUT),
         "description": "Write it as a comment: # ...",
     },
     "a transition": _words(

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from weakref import WeakValueDictionary
 
 from fanwise.engine.entering import Entrance
 from fanwise.engine.handle import RunInbox
@@ -35,7 +36,8 @@ class ChildSlots:
         self._run_no = run_no
         self._token = token
         self._observer = _EachOnce(notice)
-        self._lines: dict[tuple[str, str], _Line] = {}
+        # A line lasts as long as a child is in it or behind it: keys may be as many as children.
+        self._lines: WeakValueDictionary[tuple[str, str], _Line] = WeakValueDictionary()
 
     @asynccontextmanager
     async def entered(self, limit: RunLimit, path: str) -> AsyncIterator[None]:
@@ -47,19 +49,20 @@ class ChildSlots:
             assert wish is not None
             await _in_thread(partial(slots.take_child, child, wish))
 
-        try:
-            line = self._line(limit)
+        line = self._line(limit)
+        async with AsyncExitStack() as stack:
             async with line.lock:
+                # It may be taken although this is cut off; before that there is nothing to free.
+                stack.push_async_callback(_in_thread, partial(slots.free_child, child, limit))
                 await line.entrance.enter(SlotWish(self._run_id, limit), take)
             yield
-        finally:
-            await _in_thread(partial(slots.free_child, child, limit))
 
     def _line(self, limit: RunLimit) -> _Line:
         key = limit.scope, limit.key
-        if key not in self._lines:
-            self._lines[key] = _Line(self._services, self._observer)
-        return self._lines[key]
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = _Line(self._services, self._observer)
+        return line
 
 
 class _Line:

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from typing import Final
 
@@ -56,7 +56,8 @@ class Child:
         pass_on: Callable[[bytes], None] | None = None,
     ) -> None:
         ours, its = socket.socketpair()
-        with its, tempfile.TemporaryFile() as memory:
+        with ExitStack() as started, its, tempfile.TemporaryFile() as memory:
+            started.enter_context(ours)
             memory.truncate(SIZE_BYTES)
             ends = (its.fileno(), memory.fileno())
             if dies_with_thread is None:
@@ -74,6 +75,7 @@ class Child:
                 start_new_session=True,
             )
             self._marks = Marks(memory.fileno())
+            started.pop_all()
         self._channel = Channel(ours, self._heard, self._lost)
         self._most_attempts = most_attempts
         self._gone = gone

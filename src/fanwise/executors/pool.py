@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from fanwise.errors import WorkerRefusedError
 from fanwise.executors.workers import Guest, Worker
 
 
@@ -68,7 +69,7 @@ class ProcessPool(Generic[P]):
         return bool(self._waiting)
 
     def borrow(self, guest: Guest) -> Worker | None:
-        """A process for one visit alone; None if all are lent, and then one is offered later."""
+        """A process for one visit alone; see `Workers.borrow`."""
         if guest in self._waiting:
             return None
         child = self._lend()
@@ -77,7 +78,7 @@ class ProcessPool(Generic[P]):
         return child
 
     def _lend(self) -> P | None:
-        """A process that is lent from now on; None if all are."""
+        """A process that is lent from now on; None if all are that there can be."""
         child: P | None = None
         while self._free and child is None:
             free = self._free.pop()
@@ -86,14 +87,24 @@ class ProcessPool(Generic[P]):
             else:
                 self._let_end(free)
         if child is None and len(self._lent) < self.size:
-            child = self._start()
+            try:
+                child = self._start()
+            except WorkerRefusedError:
+                if not self._lent:
+                    raise
         if child is not None:
             self._lent.add(child)
         return child
 
     def _start(self) -> P:
         self._ending = [child for child in self._ending if not child.has_ended]
-        return self._start_one(self._gone)
+        try:
+            return self._start_one(self._gone)
+        except OSError as error:
+            raise WorkerRefusedError(
+                f"a worker process can't be started: {error.strerror}.",
+                hint="Set FANWISE_PROCESSES to less, or raise the limits of this process: ulimit.",
+            ) from error
 
     def forget(self, guest: Guest) -> None:
         """Offer this guest nothing any more."""
@@ -119,7 +130,15 @@ class ProcessPool(Generic[P]):
         self._ending.append(child)
 
     def _offer(self) -> None:
-        if self._waiting and (child := self._lend()) is not None:
+        if not self._waiting:
+            return
+        try:
+            child = self._lend()
+        except WorkerRefusedError as error:
+            while self._waiting:  # nobody has a process that could be offered later
+                self._waiting.popleft().refused(error)
+            return
+        if child is not None:
             self._waiting.popleft().offered(child)
 
     def shared(self) -> Sequence[Worker]:

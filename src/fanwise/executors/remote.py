@@ -126,9 +126,13 @@ class RemoteVisit:
         try:
             while True:
                 changed = self._changed  # of what follows, too
-                station = self._stations.with_room()
-                if station is not None and self._fill(station):
-                    continue
+                station = None
+                try:
+                    station = self._stations.with_room()
+                    if station is not None and self._fill(station):
+                        continue
+                except WorkerRefusedError as error:
+                    self._feed.give_up(error)
                 self._stations.settle()
                 if station is None and not self._placing.is_idle:
                     await asyncio.shield(changed)
@@ -154,7 +158,7 @@ class RemoteVisit:
             if group != lane.group and (lane.sent or not station.lent):
                 if group is not None and not station.lent:
                     self._send(station, chunk)
-                    return self._fill(self._stations.spare(group), ticket)
+                    return self._fill(self._spare(group, ticket), ticket)
                 self._feed.put_back([ticket], running=1)
                 break
             free -= self._add(station, chunk, ticket, runs=True)
@@ -163,6 +167,14 @@ class RemoteVisit:
             self._add_ahead(station, chunk)
             self._send(station, chunk)
         return bool(chunk.attempts)
+
+    def _spare(self, group: int, ticket: Ticket) -> Station:
+        """A station for suspects; the ticket is put back if there is none."""
+        try:
+            return self._stations.spare(group)
+        except WorkerRefusedError:
+            self._feed.put_back([ticket], running=1)
+            raise
 
     def _add_ahead(self, station: Station, chunk: _Chunk) -> None:
         """Add attempts that begin after those that run, as many as make a chunk."""
@@ -246,6 +258,11 @@ class RemoteVisit:
     def offered(self, worker: Worker) -> None:
         """Take over a worker that was asked for."""
         self._stations.join(worker)
+        self._wake()
+
+    def refused(self, error: WorkerRefusedError) -> None:
+        """Make no more attempts: no worker can be had."""
+        self._feed.give_up(error)
         self._wake()
 
     def heard(self, worker: Worker, message: VisitMessage) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from fanwise.errors import WorkerDiedError
+from fanwise.errors import WorkerDiedError, WorkerRefusedError
 from fanwise.executors.frames import ToWorker, VisitMessage
 
 MOST_LOSSES: Final = 5
@@ -25,6 +25,9 @@ class Guest(Protocol):
 
     def offered(self, worker: Worker) -> None:
         """Take over a worker that was asked for, or give it back."""
+
+    def refused(self, error: WorkerRefusedError) -> None:
+        """Take note that no worker can be had that was asked for."""
 
     def heard(self, worker: Worker, message: VisitMessage) -> None:
         """Take a message in."""
@@ -69,7 +72,10 @@ class Workers(Protocol):
         """A number for a visit or an attempt, from 1, given once."""
 
     def borrow(self, guest: Guest) -> Worker | None:
-        """A worker for one visit alone; None if all are lent, and then one is offered later."""
+        """A worker for one visit alone; None if all are lent, and then one is offered later.
+
+        Like `shared` and `spare` it raises `WorkerRefusedError` if none can be started.
+        """
 
     def forget(self, guest: Guest) -> None:
         """Offer this guest nothing any more."""

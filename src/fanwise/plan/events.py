@@ -21,9 +21,10 @@ def new_event(
     by: str,
     depth: int = 0,
 ) -> Arrival:
-    """The event to be emitted. Raises `UsageError` for a name, an id or data that can't be.
+    """The event to be emitted.
 
-    Raises `ResultError` for data that isn't JSON.
+    Raises `UsageError` for a name, an id, a sender or data that can't be, and `ResultError` for
+    data that isn't JSON.
     """
     _require_text("the name of an event", name, "such as report.wanted")
     if "*" in name or is_own_event(name):
@@ -34,6 +35,8 @@ def new_event(
     _require_text("the id of an event", id, "such as order-7")
     if key is not None:
         _require_text("the key of an event", key, "such as order-7")
+    if by:
+        _require_text("the sender of an event", by, "such as ada")
     text = encode(freeze(data, where="data"), where="data")
     if len(text) > limits.event_bytes:
         raise UsageError(

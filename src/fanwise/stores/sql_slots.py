@@ -105,13 +105,13 @@ def take_slot(writer: Writer, wish: SlotWish, run_no: int, *, is_new: bool = Fal
 
 
 def _has_turn(writer: Writer, wish: SlotWish, most: int, run_no: int, path: str) -> bool:
-    """Say whether a process is to take a slot, or has it already; its place is gone then.
+    """Say whether a slot is to be taken, and not there already; the place for it is gone then.
 
     Raises `NoSlotError`.
     """
     key = _key(wish.limit)._asdict()
     found = holders(writer, _key(wish.limit))
-    has_none = all((each.run_no, each.path) != (run_no, path) for each in found)
+    has_none = not _has_slot(found, run_no, path)
     if has_none:
         place = {"waiter_no": wish.waiter_no, "priority": wish.priority}
         ((ahead,),) = writer.read(slot_statements.AHEAD_OF_WAITER, **place, **key)
@@ -122,15 +122,17 @@ def _has_turn(writer: Writer, wish: SlotWish, most: int, run_no: int, path: str)
     return has_none
 
 
+def _has_slot(found: Collection[Holder], run_no: int, path: str) -> bool:
+    return any((each.run_no, each.path) == (run_no, path) for each in found)
+
+
 def claim_slot(writer: Writer, key: SlotKey, most: int, run_no: int, turn: float) -> bool | None:
     """Give a run from a queue a slot. False: there is none. None: another one comes before it.
 
     The key is locked.
     """
     found = holders(writer, key)
-    if any(
-        (each.run_no, each.path) == (run_no, "") for each in found
-    ):  # it has kept that while it waited
+    if _has_slot(found, run_no, ""):  # it has kept that while it waited
         return True
     taken = len(found)
     if taken >= most:

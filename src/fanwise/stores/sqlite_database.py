@@ -173,9 +173,7 @@ class SqliteDatabase:
                 self._watcher.close()
         # The writer goes last: it tidies up the files beside the store, which readers can't.
         if self._writer is not None:
-            with self._writer.patiently() as connection:
-                self._settle_log(connection)
-            self._writer.close()
+            self._writer.close(self._settle_log)
 
     def read(self, query: Statement, **values: SqlValue) -> list[Row]:
         """Every row of the answer."""

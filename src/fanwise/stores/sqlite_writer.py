@@ -86,10 +86,13 @@ class WritingConnection:
         self._checkpoints.count()
         return True
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._checkpoints.wait()
-        self._connection.close()
+    def close(self, settle: Callable[[sqlite3.Connection], None]) -> None:
+        """Close the connection after a last use of it, once nobody empties the log."""
+        with self._turn:
+            self._checkpoints.wait()  # it can't be emptied twice at the same time
+            self._let_wait(True)
+            settle(self._connection)
+            self._connection.close()
 
     def _let_wait(self, waits: bool) -> None:
         """Have transactions wait, and empty the log that they make long, or not."""

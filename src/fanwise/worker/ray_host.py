@@ -18,6 +18,7 @@ import msgspec
 
 from fanwise.engine.attempt import masked_json
 from fanwise.engine.masking import Masker
+from fanwise.errors import WorkerRefusedError
 from fanwise.executors.child import Child
 from fanwise.executors.frames import (
     PROTOCOL,
@@ -107,7 +108,7 @@ class Host:
     def _told(self, data: bytes) -> None:
         message = decode_to_host(data)
         if isinstance(message, Start):
-            self._workers[message.number] = _Hosted(self, message)
+            self._start(message)
             return
         if isinstance(message, Forget):
             self._snapshots.pop(message.digest, None)
@@ -125,6 +126,12 @@ class Host:
             case End():
                 del self._workers[message.number]
                 hosted.child.close()
+
+    def _start(self, message: Start) -> None:
+        try:
+            self._workers[message.number] = _Hosted(self, message)
+        except OSError as error:
+            self.say(Lost(message.number, f"can't be started ({error.strerror})"))
 
     def forget(self, number: int) -> bool:
         """Forget a worker that has died; False if it was forgotten before."""
@@ -184,6 +191,9 @@ class _Hosted:
 
     def offered(self, worker: Worker) -> None:
         """No worker is asked for."""
+
+    def refused(self, error: WorkerRefusedError) -> None:
+        """Nor is one refused."""
 
     def heard(self, _worker: Worker, message: VisitMessage) -> None:
         """Pass on that a process of another version is refused."""
