@@ -1,4 +1,4 @@
-"""Long arguments: whatever is told of one, no line of it is as long as the argument."""
+"""Long arguments and those of several lines: what is told of one are lines that can be read."""
 
 from __future__ import annotations
 
@@ -48,3 +48,13 @@ def test_long_arguments_are_told_in_short(fanwise, write, name, command):
             assert "internal error" not in told.err, (shown, told.err[:300])
             lines = [*told.err.splitlines(), *told.out.splitlines()]
             assert max(map(len, lines), default=0) <= LINE, shown
+
+
+@pytest.mark.parametrize(("name", "command"), commands())
+def test_an_argument_of_two_lines_is_told_in_one(fanwise, write, name, command):
+    """As of an id that was copied with its line end; a command to copy needs both lines."""
+    write(**{"flow.yaml": FLOW})
+    fanwise("run", "flow.yaml", "--run-id", "r1")
+    for words in arguments(name.split(), command, "first\nsecond"):
+        told = fanwise(*words)
+        assert "\nsecond" not in told.err.replace("'first\nsecond'", ""), words

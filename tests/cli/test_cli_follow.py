@@ -33,7 +33,7 @@ class Told(LineDisplay):
 
 def a_sight(store: MemoryStore) -> Sight:
     """The store as it is seen at second 100."""
-    return Sight(store, runs_of(store), Limits(), 100.0)
+    return Sight(store, runs_of(store), Limits(), 100.0, "ada")
 
 
 def a_follower(

@@ -184,9 +184,12 @@ def test_without_a_server_the_command_is_told(fanwise, write, chat: Chat, monkey
     assert {json.dumps(each["links"]) for each in chat.told} == {"{}"}
 
 
-def test_a_question_that_can_not_be_told_is_not_asked(fanwise, write, chat: Chat) -> None:
+@pytest.mark.parametrize("status", [302, 500])
+def test_a_question_that_can_not_be_told_is_not_asked(
+    fanwise, write, chat: Chat, status: int
+) -> None:
     """Its attempt fails with the error of the request, which a retry may mend."""
-    chat.status = 500
+    chat.status = status
     write(**{"flow.yaml": NOTIFY})
     assert fanwise("run", "flow.yaml", "--run-id", "r").status == 1
     error = json.loads(fanwise("items", "r", "ask", "--json").out.splitlines()[0])["error"]

@@ -125,6 +125,20 @@ def test_two_servers_fire_each_time_once(folder: Path, write) -> None:
     check_nothing_is_lost_or_doubled()
 
 
+def test_runs_know_the_url_of_their_server(folder: Path, write) -> None:
+    """So what tells of their questions has links to it."""
+    shell = "core.shell, input: {command: [printenv, FANWISE_PUBLIC_URL]}"
+    text = FLOW.replace('core.echo, input: {value: "{{ trigger.scheduled_at }}"}', shell)
+    write(**{"tick.yaml": text.replace("output.value", "output.stdout")})
+    with serving("--public-url", "https://f.example.com") as process:
+        run_id = said(process, r"(\S+)  has succeeded")
+    with store() as opened:
+        run = opened.run(run_id)
+        assert run is not None
+        assert run.output is not None
+        assert json.loads(run.output).strip() == "https://f.example.com"
+
+
 def test_a_port_that_is_taken_is_told(fanwise, folder: Path) -> None:
     """In one line, with status 2; another server may well do without HTTP."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -464,7 +464,7 @@ def test_a_workflow_of_the_servers_project_is_submitted(
     other = fanwise("submit", "checks", *words, *there)
     assert (other.status, "key-reused" in other.err) == (2, True)
     for words, cause in (
-        (("checks.yaml",), "The project that is served has no such workflow."),
+        (("checks.yaml",), 'has no workflow "checks.yaml". Did you mean "checks"?'),
         (("checks", "-p", "hosts=x", "-p", "more=1"), 'the parameter "hosts" takes'),
         (("checks", "-p", "hosts"), "-p takes NAME=VALUE"),
         (("checks", "--packs", "."), "--packs is for"),
@@ -567,7 +567,8 @@ def test_the_token_may_be_in_a_file(
 def test_an_address_that_cannot_be_used_is_refused(
     fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch, url: str, told: str
 ) -> None:
-    """Before anything is sent."""
+    """Before anything is sent; a `0` allows nothing."""
+    monkeypatch.setenv("FANWISE_INSECURE_HTTP", "0")
     monkeypatch.setenv("FANWISE_TOKEN", "t")
     answer = fanwise("runs", "--server", url)
     assert (answer.status, answer.out, answer.err.count("\n")) == (2, "", 1)

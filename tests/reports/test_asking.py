@@ -9,12 +9,14 @@ import msgspec
 import pytest
 
 from fanwise.errors import FanwiseError, RunNotFoundError, UsageError
-from fanwise.model import Limits, Status
+from fanwise.model import Limits, LogEntry, Status, WaitKind, WaitRequest, WaitToOpen
+from fanwise.plan.questions import Question
 from fanwise.reports import questions
 from fanwise.reports.asking import answered, form_of, read_answer, written
 from fanwise.reports.items import ItemFilters
-from fanwise.reports.questions import QUESTIONS
+from fanwise.reports.questions import QUESTIONS, open_waits
 from fanwise.reports.sight import Sight
+from fanwise.testing.ownership_contract import an_owner
 from fanwise.testing.records import a_run, a_task, an_item
 from fanwise.testing.stores import MemoryStore
 from fanwise.wiring import runs_of
@@ -22,6 +24,10 @@ from fanwise.wiring import runs_of
 GIVEN: dict[str, dict[str, object]] = {
     "store_place": {},
     "listed_runs": {"status": "succeeded", "tags": (), "limit": 10},
+    "run_ids": {"statuses": ("succeeded", "failed")},
+    "run_words": {},
+    "task_paths": {"run_id": "run-1", "with_items": True},
+    "ended_runs": {"run_ids": ("run-1",)},
     "run_state": {"run_id": "run-1"},
     "shown_run": {"run_id": "run-1"},
     "shown_steps": {"run_id": "run-1", "within": None},
@@ -38,6 +44,9 @@ GIVEN: dict[str, dict[str, object]] = {
 }
 
 
+LOG = msgspec.structs.asdict(LogEntry(1, 1, 0, 1, "each[0]", 1.0, ""))
+
+
 def a_sight(sees: Callable[[str], bool] | None = None) -> Sight:
     """A store with a run of the workflow `flow`, which has two items."""
     store = MemoryStore()
@@ -45,7 +54,7 @@ def a_sight(sees: Callable[[str], bool] | None = None) -> Sight:
     visit = a_task(run_no, 1, path="each", has_items=True, items_total=2, started_at=1.0)
     store.commit([visit, an_item(run_no, 0), an_item(run_no, 1, status=Status.FAILED)])
     store.commit([msgspec.structs.replace(store.run("run-1"), status=Status.SUCCEEDED)])
-    return Sight(store, runs_of(store), Limits(), 100.0, sees)
+    return Sight(store, runs_of(store), Limits(), 100.0, "ada", sees)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -64,14 +73,15 @@ def test_who_may_not_see_a_workflow_hears_nothing_of_its_runs(name: str) -> None
     """Neither what is in them nor that they are there."""
     sight = a_sight(lambda workflow: False)
     sent = written(QUESTIONS[name], **GIVEN[name]).decode()
-    if "run_id" in GIVEN[name]:
+    if {"run_id", "run_ids"} & GIVEN[name].keys():
         with pytest.raises(RunNotFoundError, match=r'^the store has no run "run-1"'):
             answered(name, sent, sight)
     elif name in ("engines", "used_limits"):
         with pytest.raises(UsageError, match="the token sees some"):
             answered(name, sent, sight)
     elif name != "store_place":
-        assert answered(name, sent, sight) == msgspec.msgpack.encode([])
+        nothing = ([], []) if name == "run_words" else []
+        assert answered(name, sent, sight) == msgspec.msgpack.encode(nothing)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -93,6 +103,40 @@ def test_numbers_that_no_store_takes_are_refused() -> None:
                 for bad in (-2, 10**30):
                     with pytest.raises(UsageError):
                         answered(name, json.dumps(known | {field: bad}), a_sight())
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("listed_runs", {"status": "gone"}),
+        ("run_ids", {"statuses": ["gone"]}),
+        ("run_ids", {"statuses": ["failed"] * 100}),
+        *(
+            ("log_page", {"run_id": "run-1", "after": LOG | {name: bad}})
+            for name in ("visit_no", "index", "log_no")
+            for bad in (2**63, -(2**63) - 1)
+        ),
+    ],
+)
+def test_values_that_no_store_takes_are_refused(name: str, given: object) -> None:
+    """Also within records that a client sends back."""
+    with pytest.raises(UsageError):
+        answered(name, json.dumps(given), a_sight())
+
+
+def test_my_questions_are_those_of_the_name_that_asks() -> None:
+    """Over HTTP it is that of the token; and nobody's starter is read in vain."""
+    sight = a_sight()
+    run_no = sight.store.create_run(
+        a_run("run-2", status=Status.RUNNING), sight.store.enroll(an_owner())
+    )
+    for number, who in enumerate(("ada", "bob")):
+        form = Question(prompt="?", options=["yes"], fields={}, who=[who], default=None).encoded()
+        request = WaitRequest(waits_for=WaitKind.QUESTION, form=form)
+        sight.store.open_waits(run_no, 1, [WaitToOpen(f"ask{number}", 1, request, None)])
+    mine = [each.wait.path for each in open_waits(sight, 10, mine=True)]
+    others = [each.wait.path for each in open_waits(sight, 10, mine=True, by="bob")]
+    assert (mine, others) == (["ask0"], ["ask1"])
 
 
 def test_nothing_but_a_question_is_answered() -> None:

@@ -129,7 +129,7 @@ def test_a_choice_that_makes_no_sense_is_refused(served: Served, body: object) -
 def test_four_changes_are_made_at_a_time() -> None:
     """A further one is refused until one of them is over."""
     bulks, goes_on = Bulks(), threading.Event()
-    made = [Bulk("token", "retry", ()) for _ in range(5)]
+    made = [Bulk("token", "retry", 0) for _ in range(5)]
     for bulk in made[:4]:
         bulks.begin(bulk, goes_on.wait)
     with pytest.raises(Refusal, match="Other changes"):
@@ -138,6 +138,22 @@ def test_four_changes_are_made_at_a_time() -> None:
     made[0].is_over = True
     bulks.begin(made[4], goes_on.wait)
     assert bulks.find(made[4].id, "token") is made[4]
+
+
+def test_a_change_in_progress_is_known_whatever_comes_after_it() -> None:
+    """Of those that are over the oldest are forgotten."""
+    bulks, goes_on = Bulks(), threading.Event()
+    first = Bulk("token", "retry", 0)
+    bulks.begin(first, goes_on.wait)
+    others = [Bulk("token", "pause", 0) for _ in range(120)]
+    for bulk in others:
+        bulks.begin(bulk, lambda: None)
+        bulk.is_over = True
+    goes_on.set()
+    assert bulks.find(first.id, "token") is first
+    assert bulks.find(others[-1].id, "token") is others[-1]
+    with pytest.raises(Refusal, match="no such change"):
+        bulks.find(others[0].id, "token")
 
 
 def test_items_of_one_kind_are_retried_over_the_api(tmp_path: Path) -> None:

@@ -357,6 +357,16 @@ def test_a_trigger_that_is_skipped_over_and_over_is_told(world: World) -> None:
     assert world.fires()[-1].status is FireStatus.RAN
 
 
+def test_times_that_are_skipped_together_are_told_as_well(world: World) -> None:
+    """A number that they pass is as good as one that they meet."""
+    begin(world)
+    server = world.server()
+    for seconds in (10, 10, 10, 60, 2_000):
+        world.clock.advance(seconds)
+        server.look()
+    assert len(world.lines.failures) == 2, [(f.n, f.status) for f in world.fires()]
+
+
 @pytest.mark.parametrize("status", [Status.PENDING, Status.RUNNING, Status.PAUSED, Status.WAITING])
 def test_a_run_that_is_not_over_blocks_whatever_it_does(world: World, status: Status) -> None:
     """Also one that runs and that nobody drives: it was interrupted, and may be resumed."""

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Hashable
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
+from fanwise.service.projects import WatchedProject
+from fanwise.service.watcher import ServiceWatcher
 from fanwise.wiring import load_triggers, read_settings
 from tests.service.world import World
 
@@ -178,3 +184,24 @@ def test_without_the_package_holidays_name_what_to_install(world: World, monkeyp
     world.write(flow_yaml=flow("{holidays: AT}"))
     (problem,) = problems(world)
     assert "pip install 'fanwise[holidays]'" in problem
+
+
+def test_a_file_that_changes_while_it_is_first_read_is_read_again() -> None:
+    """Which files count is known only once the project has been read."""
+    dates, versions, read = Path("closed.txt"), [1], list[int]()
+
+    def load() -> SimpleNamespace:
+        read.append(versions[0])
+        versions[0] = 2
+        return SimpleNamespace(
+            plans=(), triggers=(), problems=(), warnings=(), date_files=frozenset([dates])
+        )
+
+    def stamp(files: Collection[Path]) -> Hashable:
+        return versions[0] if dates in files else None
+
+    project = WatchedProject(load, stamp, ServiceWatcher())
+    project.read()
+    for _ in range(3):
+        project.refresh()
+    assert read == [1, 2]

@@ -82,8 +82,9 @@ class StoreBackend:
     ) -> T:
         """Return the answer to a question."""
         from fanwise.reports.sight import Sight
+        from fanwise.wiring import this_user
 
-        sight = Sight(self._store, self._runs, self._limits, time.time())
+        sight = Sight(self._store, self._runs, self._limits, time.time(), this_user())
         return question(sight, *args, **kwargs)
 
     def export(self, run_id: str) -> Iterator[bytes]:
@@ -228,7 +229,7 @@ def requests_to(url: str) -> Requests:
     """
     from fanwise.client.requests import Requests, read_address
 
-    address = read_address(url, is_insecure=bool(os.environ.get("FANWISE_INSECURE_HTTP")))
+    address = read_address(url, is_insecure=os.environ.get("FANWISE_INSECURE_HTTP") == "1")
     return Requests(address, _read_token(), _TIMEOUT_S)
 
 

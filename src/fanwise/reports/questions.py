@@ -6,13 +6,15 @@ server calls it for others, by its name in `QUESTIONS`. So both give the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
 from fanwise.errors import UsageError
 from fanwise.model import (
+    INTERRUPTED,
     EndedRun,
     EngineRecord,
     ItemOutcome,
@@ -66,6 +68,8 @@ MOST_INDEX: Final = 10**18
 _Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST_LISTED)]
 _WaitLimit = Annotated[int, msgspec.Meta(ge=1, le=MOST_WAITS)]
 _Index = Annotated[int, msgspec.Meta(ge=-1, le=MOST_INDEX)]
+_Shown = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join([*Status, INTERRUPTED])})$")]
+_Statuses = Annotated[Sequence[_Shown], msgspec.Meta(max_length=len(Status) + 1)]
 
 _MOST_STEPS: Final = 200
 _MOST_WAITS: Final = 20
@@ -96,7 +100,7 @@ class ListedRun(NamedTuple):
 def listed_runs(
     sight: Sight,
     *,
-    status: str | None = None,
+    status: _Shown | None = None,
     workflow: str | None = None,
     since: float | None = None,
     tags: Sequence[str] = (),
@@ -119,7 +123,7 @@ def listed_runs(
     ]
 
 
-def run_ids(sight: Sight, statuses: Sequence[str] = ()) -> Sequence[str]:
+def run_ids(sight: Sight, statuses: _Statuses = ()) -> Sequence[str]:
     """The ids of runs, or of those that are shown with these statuses, the newest first.
 
     At most a thousand of each status.
@@ -371,6 +375,8 @@ def log_page(
 
     Raises `TaskNotFoundError` if there is no task or item `under` which they could be.
     """
+    if after is not None:
+        _require_numbers(after.visit_no, after.index or 0, after.log_no)
     records, run = sight.store, sight.find(run_id)
     found = records.logs(run.run_no, under=under, after=after)
     if not found and under is not None and after is None:
@@ -382,33 +388,40 @@ def log_page(
     return found
 
 
+def _require_numbers(*numbers: int) -> None:
+    if max(map(abs, numbers)) > MOST_INDEX:
+        raise UsageError("there is no log of such a number.")
+
+
 def new_log_page(sight: Sight, run_id: str, after: _Index = 0) -> Sequence[LogEntry]:
     """Logs of a run in the order in which they came; see `Records.new_logs`."""
     return sight.store.new_logs(sight.find(run_id).run_no, after=after)
 
 
-def open_waits(sight: Sight, limit: _WaitLimit, who: str | None = None) -> Sequence[OpenWait]:
+def open_waits(
+    sight: Sight, limit: _WaitLimit, *, mine: bool = False, by: str | None = None
+) -> Sequence[OpenWait]:
     """The questions and signals that runs wait for, the oldest first.
 
-    With `who` they are the questions that a person of this name is asked.
+    If they are `mine`, they are the questions that the reader may answer, or the person `by`.
     """
-    if sight.sees is None and who is None:
+    if sight.sees is None and not mine:
         return sight.store.waits_open(limit=limit)
     found = sight.store.waits_open(limit=MOST_WAITS)
-    seen = [each for each in found if sight.sees is None or sight.sees(each.workflow)]
-    return (seen if who is None else _asked_of(sight, who, seen))[:limit]
+    seen = (each for each in found if sight.sees is None or sight.sees(each.workflow))
+    return list(islice(_asked_of(sight, by or sight.reader, seen) if mine else seen, limit))
 
 
-def _asked_of(sight: Sight, who: str, found: Iterable[OpenWait]) -> list[OpenWait]:
+def _asked_of(sight: Sight, who: str, found: Iterable[OpenWait]) -> Iterator[OpenWait]:
     starters: dict[str, str] = {}
-    asked = []
     for each in found:
+        if not (is_question(each.wait) and is_asked(each.wait, who, starter="")):
+            continue
         if each.run_id not in starters:
             run = sight.store.run(each.run_id)
             starters[each.run_id] = "" if run is None else run.origin.starter
-        if is_question(each.wait) and is_asked(each.wait, who, starters[each.run_id]):
-            asked.append(each)
-    return asked
+        if is_asked(each.wait, who, starters[each.run_id]):
+            yield each
 
 
 def engines(sight: Sight) -> Sequence[EngineRecord]:

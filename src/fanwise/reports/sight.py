@@ -17,7 +17,7 @@ class ReportedStore(Records, Waits, RunSlots, Shares, Changes, Maintenance, Prot
 
 
 class Sight(NamedTuple):
-    """A store and its `runs` at the time `now`.
+    """A store and its `runs` at the time `now`, for a person or a token by the name `reader`.
 
     `sees` tells the workflows that the reader may see; None is all. `limits` bound the workflows
     that are read.
@@ -27,6 +27,7 @@ class Sight(NamedTuple):
     runs: Runs
     limits: Limits
     now: float
+    reader: str
     sees: Callable[[str], bool] | None = None
 
     def find(self, run_id: str) -> RunRecord:

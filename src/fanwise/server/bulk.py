@@ -7,7 +7,7 @@ remembers how far each request has come until it stops, which also ends those th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Annotated, Final
 
@@ -114,8 +114,8 @@ def _begin(call: Call, action: str, change: Change) -> Answer:
             f"{len(run_ids):,} runs are chosen, and {asked.expect:,} were expected.",
             hint="Count them again: POST /api/v1/bulk/check",
         )
-    bulk = Bulk(call.who.token_id, action, run_ids)
-    call.parts.bulks.begin(bulk, lambda: _change_all(call, bulk, change))
+    bulk = Bulk(call.who.token_id, action, len(run_ids))
+    call.parts.bulks.begin(bulk, lambda: _change_all(call, bulk, run_ids, change))
     return _told(bulk, status=202)
 
 
@@ -141,10 +141,10 @@ def _found(call: Call, conditions: RunConditions) -> Iterator[str]:
             return
 
 
-def _change_all(call: Call, bulk: Bulk, change: Change) -> None:
+def _change_all(call: Call, bulk: Bulk, run_ids: Sequence[str], change: Change) -> None:
     """Make a change to one run after the other, until all are done or the server stops."""
     try:
-        for run_id in bulk.run_ids:
+        for run_id in run_ids:
             if call.parts.watch.is_closed:
                 return
             problem = _refusal(call, run_id, change)
@@ -190,7 +190,7 @@ def _told(bulk: Bulk, *, status: int) -> Answer:
     shown = {
         "id": bulk.id,
         "action": bulk.action,
-        "runs": len(bulk.run_ids),
+        "runs": bulk.runs,
         "done": bulk.done,
         "refusals": bulk.refusals,
         "refused": [

@@ -16,13 +16,13 @@ _MOST_TOLD: Final = 1_000
 
 
 class Bulk:
-    """A change of many runs in progress. `refused` has the first runs that weren't changed."""
+    """A change of so many runs in progress. `refused` has the first that weren't changed."""
 
-    def __init__(self, token_id: str, action: str, run_ids: tuple[str, ...]) -> None:
+    def __init__(self, token_id: str, action: str, runs: int) -> None:
         self.token_id = token_id
         self.id = new_token(20)
         self.action = action
-        self.run_ids = run_ids
+        self.runs = runs
         self.done = 0
         self.refused: list[tuple[str, Problem]] = []
         self.refusals = 0
@@ -48,8 +48,8 @@ class Bulks:
             if sum(not each.is_over for each in self._known.values()) >= _MOST_AT_ONCE:
                 raise Refusal(429, "too-many", "Other changes of many runs are being made.")
             self._known[bulk.id] = bulk
-            while len(self._known) > _MOST_KEPT:
-                self._known.popitem(last=False)
+            if len(self._known) > _MOST_KEPT:
+                del self._known[next(each.id for each in self._known.values() if each.is_over)]
         threading.Thread(target=work, name="fanwise-bulk", daemon=True).start()
 
     def find(self, bulk_id: str, token_id: str) -> Bulk:

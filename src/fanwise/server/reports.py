@@ -38,7 +38,7 @@ def get_report(call: Call) -> Answer:
         )
     parts, who = call.parts, call.who
     sees = who.sees if who.workflows else None
-    sight = Sight(parts.store, parts.runs, parts.settings.limits, parts.clock.now(), sees)
+    sight = Sight(parts.store, parts.runs, parts.settings.limits, parts.clock.now(), who.name, sees)
     answer = answered(call.names["question"], query.given, sight)
     if answer is None:
         raise Refusal(404, "not-found", "There is no such question.")

@@ -19,11 +19,11 @@ from fanwise.reports.lookup import find_visit
 from fanwise.reports.objects import log_object, progress_object, wait_object
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.progress import item_progress
-from fanwise.reports.trigger_rows import trigger_rows
 from fanwise.server.finding import find_seen
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import Call
 from fanwise.server.runs import listed_run, run_view
+from fanwise.server.triggers import rows_of
 
 _LISTED: Final = 50
 _MOST_KINDS: Final = 10
@@ -121,9 +121,7 @@ def _waits(call: Call) -> News:
 def _triggers(call: Call) -> News:
     """The triggers of the project as they stand."""
     seen = [each for each in call.parts.project.triggers if call.who.sees(each.plan.name)]
-    now, states = call.parts.store.triggers()
-    rows = trigger_rows(seen, {(state.workflow, state.name): state for state in states}, now)
-    return News([_event("triggers", {"triggers": rows})], None)
+    return News([_event("triggers", {"triggers": rows_of(call, seen)})], None)
 
 
 class _Task:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -92,7 +93,7 @@ def list_triggers(call: Call) -> Answer:
     seen = [each for each in project.triggers if call.who.sees(each.plan.name)]
     listed = ListedTriggers(
         folder=call.parts.make_runs.folder,
-        triggers=_rows(call, seen),
+        triggers=rows_of(call, seen),
         problems=[] if sees_some else project.problems,
         warnings=[] if sees_some else [str(each) for each in project.warnings],
     )
@@ -101,7 +102,7 @@ def list_triggers(call: Call) -> Answer:
 
 def get_trigger(call: Call) -> Answer:
     """Tell how a trigger stands."""
-    return json_answer(_rows(call, [_owned(call)])[0])
+    return json_answer(rows_of(call, [_owned(call)])[0])
 
 
 def list_fires(call: Call) -> Answer:
@@ -175,7 +176,8 @@ def _owned(call: Call) -> Owned:
     raise Refusal(404, "not-found", "The project has no such trigger.")
 
 
-def _rows(call: Call, triggers: list[Owned]) -> list[TriggerRow]:
+def rows_of(call: Call, triggers: Sequence[Owned]) -> list[TriggerRow]:
+    """Return triggers as they stand, with what is wrong with each."""
     now, states = call.parts.store.triggers()
     known = {
         (state.workflow, state.name): with_skips(state, call.parts.store.fires) for state in states

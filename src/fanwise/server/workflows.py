@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec.structs import replace
 
+from fanwise.definition import did_you_mean
 from fanwise.engine.run_factory import checked_submission
 from fanwise.errors import (
     ParameterError,
@@ -109,14 +110,14 @@ def start_run(call: Call) -> Answer:
 
 def plan_of(call: Call, name: str) -> Plan:
     """Return the workflow of the project with this name. Raises `Refusal`."""
-    for plan in call.parts.project.plans:
-        if plan.name == name and call.who.sees(name):
-            return plan
+    seen = {plan.name: plan for plan in call.parts.project.plans if call.who.sees(plan.name)}
+    if name in seen:
+        return seen[name]
     raise Refusal(
         404,
         "unknown-workflow",
-        "The project that is served has no such workflow.",
-        hint="List them: /api/v1/workflows",
+        f'The project that is served has no workflow "{name}".',
+        hint=did_you_mean(name, seen) or "List them: /api/v1/workflows",
     )
 
 

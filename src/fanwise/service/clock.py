@@ -159,7 +159,10 @@ class TriggerClock:
         if {one.state.last_status, turn.fires[-1].status} != {FireStatus.SKIPPED}:
             return
         skips = latest_skips(self._fires.fires(*one.names, most=_SKIPS_TOLD[-1] + 1))
-        if skips is not None and skips.times in _SKIPS_TOLD:
+        if skips is None:
+            return
+        before = skips.times - sum(fire.n for fire in turn.fires)
+        if any(before < times <= skips.times for times in _SKIPS_TOLD):
             self._watcher.failed(f"{one.owned.trigger.place}  {skips.text}")
 
     def _turn(self, one: _Due, now: float) -> TriggerTurn | None:

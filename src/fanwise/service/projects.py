@@ -72,9 +72,7 @@ class WatchedProject:
         """Read the files. Raises `FanwiseError` for a project that can't be read at all."""
         self._seen = self._stamp(self._date_files)
         project = self._load()
-        if project.date_files != self._date_files:
-            self._date_files = project.date_files
-            self._seen = self._stamp(self._date_files)
+        self._date_files = project.date_files  # other ones are another stamp: they are read again
         broken = {problem.place.file for problem in project.problems}
         kept = [each for each in self.triggers if each.trigger.place.file in broken]
         self.triggers = list(_each_once([*project.triggers, *kept]))

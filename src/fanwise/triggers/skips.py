@@ -56,7 +56,10 @@ def with_skips(state: TriggerState, fires: LatestFires) -> TriggerState:
     """A trigger's state, whose trouble tells if the trigger stands still."""
     if state.trouble or state.paused_at is not None or state.last_status != FireStatus.SKIPPED:
         return state
-    skips = latest_skips(fires(state.workflow, state.name, most=MOST_SKIPS))
+    names = (state.workflow, state.name)
+    if latest_skips(fires(*names, most=LEAST_SKIPS)) is None:  # as of most triggers
+        return state
+    skips = latest_skips(fires(*names, most=MOST_SKIPS))
     return state if skips is None else replace(state, trouble=skips.text)
 
 

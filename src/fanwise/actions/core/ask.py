@@ -120,6 +120,7 @@ async def _tell(
         "POST",
         headers=notice.headers,
         json=said,
+        expect="2xx",
         max_redirects=0,
         context=context,
     )

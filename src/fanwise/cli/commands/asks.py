@@ -58,11 +58,11 @@ def asks(
     from fanwise.reports.objects import wait_object
     from fanwise.reports.questions import open_waits
     from fanwise.reports.waits import is_question
-    from fanwise.wiring import read_settings, this_user
+    from fanwise.wiring import read_settings
 
     found: Sequence[OpenWait] = ()
     with before_first_run(store), open_backend(store) as backend:
-        found = backend.ask(open_waits, limit, who=by or this_user() if mine else None)
+        found = backend.ask(open_waits, limit, mine=mine, by=by)
     if links:
         settings = read_settings(store=store, public_url=public_url)
         questions = [each for each in found if is_question(each.wait)]

@@ -85,7 +85,12 @@ def serve(
     from fanwise.wiring import read_settings
 
     settings = read_settings(
-        store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
+        store=store,
+        packs=packs or (),
+        executor=executor,
+        processes=processes,
+        ray=ray,
+        public_url=public_url,
     )
     serve_folder(
         settings,

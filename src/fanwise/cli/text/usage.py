@@ -22,11 +22,14 @@ _LONGEST = 500
 
 
 def in_short(text: str, words: Sequence[str]) -> str:
-    """The text with just the beginning of each long argument that it quotes."""
+    """The text with just the beginning of each long argument that it quotes, and each in a line."""
     values = [part for word in words for part in (word, word.partition("=")[2])]
     for value in sorted((each for each in values if len(each) > LONG), key=len, reverse=True):
         for quoted in (value, repr(value)[1:-1], clean(value)):
             text = text.replace(quoted, f"{clean(value[:_SHOWN])}...")
+    for value in values:
+        if len(value.splitlines()) > 1 and not value.isspace():
+            text = text.replace(value, clean(value))
     return text
 
 
