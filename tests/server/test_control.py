@@ -240,6 +240,8 @@ def test_a_question_is_answered_once(served: Served) -> None:
     path = "/api/v1/runs/a/answers"
     assert served.post(path, {"path": "ask", "choice": "maybe"}).code == "bad-parameter"
     assert served.post(path, {"path": "none", "choice": "approve"}).code == "wait-not-found"
+    for name in ("\0", " ", "a" * 201):
+        assert served.post(path, {"path": "ask", "choice": "approve", "by": name}).code == "usage"
     with ThreadPoolExecutor(2) as threads:
         replies = list(
             threads.map(
@@ -318,6 +320,15 @@ def test_a_trigger_is_fired_paused_and_resumed(served: Served) -> None:
     for body in ({"start": "x", "end": "y"}, {"start": "2026-03-01", "end": "2999-01-01"}):
         assert served.post(f"{path}/backfill", body).code == "usage"
     assert served.post("/api/v1/triggers/check/other/fire", {}).status == 404
+
+
+@pytest.mark.parametrize("field", ["name", "key", "by"])
+def test_a_signal_with_a_text_that_no_store_keeps_is_refused(served: Served, field: str) -> None:
+    """It is told as what it is, and not as a fault of the store."""
+    start(served, {"workflow": "asks", "run_id": "a"})
+    for text in ("\0", "a" * 201):
+        refused = served.post("/api/v1/runs/a/signals", {"name": "x", field: text})
+        assert (refused.status, refused.code) == (400, "usage")
 
 
 def test_a_token_of_some_workflows_changes_no_others(served: Served) -> None:

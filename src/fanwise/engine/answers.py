@@ -9,15 +9,15 @@ import difflib
 from collections.abc import Mapping
 from typing import Protocol
 
-from fanwise.errors import NotAskedError, UsageError, WaitNotFoundError, WaitSettledError
+from fanwise.errors import NotAskedError, WaitNotFoundError, WaitSettledError
 from fanwise.model import RunRecord, Signal, Wait, WaitKind, WaitState
 from fanwise.plan.questions import Question, check_answer, read_question
+from fanwise.plan.texts import require_text
 from fanwise.ports import Waits
 from fanwise.reports.lookup import require_open
 from fanwise.values import Json, encode, freeze
 
 _MOST_NAMED = 100
-_LONGEST_NAME = 200
 
 
 class ReadAnswer(Protocol):
@@ -46,9 +46,11 @@ def answer_question(
 
     Raises `WaitNotFoundError` if nothing is asked there, `NotAskedError` if the question isn't for
     the one who answers, `WaitSettledError` if it has been answered already or its deadline has
-    come, `ParameterError` for an answer that doesn't fit, and `RunOverError`.
+    come, `ParameterError` for an answer that doesn't fit, `UsageError` for a name of nobody, and
+    `RunOverError`.
     """
     require_open(run)
+    require_text("the name of who answers", by, "such as ada")
     wait = _find_question(waits, run, path, turn)
     place = f"{run.id} {wait.path}"
     question = read_question(wait.form)
@@ -89,14 +91,13 @@ def send_signal(
 ) -> Wait | None:
     """Send a signal to a run, and return the wait that it ends; None if it is kept for later.
 
-    Raises `RunOverError`, and `UsageError` for a name that is none.
+    Raises `RunOverError`, and `UsageError` for a name, a key or a sender that can't be.
     """
     require_open(run)
-    if not name.strip() or len(name) > _LONGEST_NAME:
-        raise UsageError(
-            f"the name of a signal has 1 to {_LONGEST_NAME} characters.",
-            hint="Give the one that the workflow names as `event`, such as payment.done.",
-        )
+    require_text("the name of a signal", name, "that the workflow names as `event`")
+    if key is not None:
+        require_text("the key of a signal", key, "such as order-7")
+    require_text("the sender of a signal", by, "such as ada")
     data = encode(freeze(payload, where="payload"))
     return waits.send_signal(run.run_no, Signal(name, key, data, by))
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from fanwise.errors import UsageError
 from fanwise.model import EVENT, Arrival, Limits, is_own_event
-from fanwise.values import encode, freeze, is_storable
-
-_LONGEST: Final = 200
+from fanwise.plan.texts import require_text
+from fanwise.values import encode, freeze
 
 
 def new_event(
@@ -26,17 +23,17 @@ def new_event(
     Raises `UsageError` for a name, an id, a sender or data that can't be, and `ResultError` for
     data that isn't JSON.
     """
-    _require_text("the name of an event", name, "such as report.wanted")
+    require_text("the name of an event", name, "such as report.wanted")
     if "*" in name or is_own_event(name):
         raise UsageError(
             f'no event can be named "{name}".',
             hint="A * stands for other names, and fanwise itself emits those with fanwise.",
         )
-    _require_text("the id of an event", id, "such as order-7")
+    require_text("the id of an event", id, "such as order-7")
     if key is not None:
-        _require_text("the key of an event", key, "such as order-7")
+        require_text("the key of an event", key, "such as order-7")
     if by:
-        _require_text("the sender of an event", by, "such as ada")
+        require_text("the sender of an event", by, "such as ada")
     text = encode(freeze(data, where="data"), where="data")
     if len(text) > limits.event_bytes:
         raise UsageError(
@@ -45,11 +42,3 @@ def new_event(
             hint="Write it to a file and give its path, or raise limits.event_bytes.",
         )
     return Arrival(source=EVENT, name=name, id=id, data=text, key=key, by=by, depth=depth)
-
-
-def _require_text(what: str, text: str, example: str) -> None:
-    is_text = isinstance(text, str) and 0 < len(text.strip()) <= _LONGEST >= len(text)
-    if not is_text or not is_storable(text):
-        raise UsageError(
-            f"{what} is a text of 1 to {_LONGEST} characters.", hint=f"Give one {example}."
-        )
