@@ -83,8 +83,10 @@ class StorePlace(NamedTuple):
     total_bytes: int
 
 
-def store_place(sight: Sight) -> StorePlace:
-    """The place of the store, and its size."""
+def store_place(sight: Sight) -> StorePlace | None:
+    """The place of the store, and its size; None for a reader who may see some workflows only."""
+    if sight.sees is not None:
+        return None
     return StorePlace(sight.store.place, sight.store.size().total_bytes)
 
 

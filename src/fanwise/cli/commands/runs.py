@@ -109,7 +109,7 @@ def runs(
                 before=before,
                 limit=limit + 1,  # to know whether there are more
             )
-            place, size_bytes = backend.ask(store_place)
+            place = backend.ask(store_place)
     except NoStoreError:
         if store is not None:  # a slip in the path, rather
             raise
@@ -127,7 +127,8 @@ def runs(
         words += ["--limit", str(limit), "--before", shown[-1].run.id]
         print_results([f"More: {command('runs', *words, store=store)}"])
     flush_results()
-    say(f"\nStore: {clean(place)}, {show_bytes(size_bytes)}")
+    if place is not None:
+        say(f"\nStore: {clean(place.place)}, {show_bytes(place.total_bytes)}")
 
 
 def read_since(text: str, now: datetime) -> float:
