@@ -76,6 +76,7 @@ def beat_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have streams beat, and ask for their readers, at each turn."""
     monkeypatch.setattr(events, "BEAT_S", 0.1)
     monkeypatch.setattr(streams, "BEAT_S", 0.1)
+    monkeypatch.setattr(streams, "_AGE_S", 0.1)
     monkeypatch.setattr(event_streams, "_ASK_S", 0.0)
 
 
