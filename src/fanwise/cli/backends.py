@@ -204,10 +204,14 @@ def emitter(store: str | None) -> Callable[..., Iterator[Emitted]]:
     return partial(emit_all, store=store)
 
 
-def refuse_own(given: Mapping[str, object]) -> None:
-    """Raise `UsageError` for options of a run that this process would drive itself."""
-    for option, value in given.items():
+def refuse_own(**given: object) -> None:
+    """Raise `UsageError` for options of a run that this process would drive itself.
+
+    They are given by their names: `no_queue` for `--no-queue`, and `p` for `-p`.
+    """
+    for name, value in given.items():
         if value:
+            option = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
             raise UsageError(
                 f"{option} is for a run that this process drives, and an engine of the server "
                 "will drive it.",

@@ -101,7 +101,7 @@ def _submit_there(
     from fanwise.cli.commands.parameters import read_file, read_texts
     from fanwise.wiring import Submitted, read_settings
 
-    refuse_own({"--packs": packs})
+    refuse_own(packs=packs)
     given = {} if params is None else read_file(params, read_settings().limits)
     texts = read_texts(parameter or ())
     with open_server(url) as server:
