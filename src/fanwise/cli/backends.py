@@ -163,8 +163,7 @@ def open_backend(store: str | None) -> Iterator[Backend]:
     Raises `StoreError`, and for a server `UsageError` and `ServerError`.
     """
     if is_server(store):
-        with open_server(store) as server:
-            yield server
+        yield open_server(store)
         return
     from fanwise.wiring import open_records, read_settings, runs_of
 
@@ -177,8 +176,7 @@ def open_backend(store: str | None) -> Iterator[Backend]:
 def open_control(store: str | None) -> Iterator[Control]:
     """The control of a command whose line gives this store, or none; see `open_backend`."""
     if is_server(store):
-        with open_server(store) as server:
-            yield server
+        yield open_server(store)
         return
     from fanwise.wiring import open_existing, read_settings, runs_of
 

@@ -29,7 +29,7 @@ _PAUSE_S: Final = 0.5
 
 
 class ServerBackend:
-    """A server as a `Backend` of the command line, to be used as a block.
+    """A server as a `Backend` of the command line. Nothing is left open between two questions.
 
     `runs` changes its runs. A server of another version of fanwise is refused.
     """
@@ -134,12 +134,6 @@ class ServerBackend:
     def submit(self, body: Mapping[str, object], once: str | None) -> SentStart:
         """Have a run started that an engine takes, or find the one that has the key `once`."""
         return start_run(self._requests, body, once)
-
-    def __enter__(self) -> ServerBackend:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
     def _other_version(self) -> ServerError:
         return ServerError(

@@ -101,11 +101,11 @@ def _cancel_there(url: str, run_id: str, *, no_wait: bool, json: bool) -> None:
     from fanwise.cli.backends import open_server
     from fanwise.reports.questions import run_state
 
-    with open_server(url) as server:
-        state = server.ask(run_state, run_id)
-        server.runs.cancel(state.run_id)
-        if not no_wait:
-            state = await_state(server, state, lambda each: each.recorded.is_final)
+    server = open_server(url)
+    state = server.ask(run_state, run_id)
+    server.runs.cancel(state.run_id)
+    if not no_wait:
+        state = await_state(server, state, lambda each: each.recorded.is_final)
     _report(state.run_id, state.status, json=json)
 
 

@@ -104,8 +104,7 @@ def _submit_there(
     refuse_own(packs=packs)
     given = {} if params is None else read_file(params, read_limits())
     texts = read_texts(parameter or ())
-    with open_server(url) as server:
-        sent = server.submit({**body, "parameters": given, "texts": texts}, once)
+    sent = open_server(url).submit({**body, "parameters": given, "texts": texts}, once)
     return Submitted(sent.run_id, sent.is_new, sent.skipped)
 
 
