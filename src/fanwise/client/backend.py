@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
@@ -64,17 +64,17 @@ class ServerBackend:
         """A block with what waits for a change of a run, at most for so many seconds.
 
         It hears of changes by a stream of events. If that ends, or there are too many, it waits for
-        all of that time.
+        all of that time. Behind the block the stream is closed at its next line.
         """
-        changed = threading.Event()
+        changed, is_over = threading.Event(), threading.Event()
 
         def listen() -> None:
-            try:
+            with suppress(FanwiseError):
                 for line in self._requests.raw_lines("events", query={"topic": f"run:{run_id}"}):
+                    if is_over.is_set():
+                        return
                     if line.startswith(b"event:"):
                         changed.set()
-            except FanwiseError:
-                pass
 
         threading.Thread(target=listen, daemon=True).start()
 
@@ -82,7 +82,10 @@ class ServerBackend:
             changed.wait(timeout_s)
             changed.clear()
 
-        yield wait
+        try:
+            yield wait
+        finally:
+            is_over.set()
 
     def pause(self, run_id: str) -> None:
         """Have a run paused."""
