@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -390,3 +392,9 @@ def test_many_runs_are_changed_at_once(served: Served, remote: fanwise.RemoteSto
         remote.bulk("delete", "first")
     with pytest.raises(ServerError, match="not-found"):
         remote.bulk_change("none")
+
+
+def test_a_client_reads_no_templates_and_no_yaml() -> None:
+    """Neither does it import what does, so a script that asks a server starts at once."""
+    script = "import sys, fanwise; fanwise.connect; assert not {'jinja2', 'yaml'} & {*sys.modules}"
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -8,8 +8,6 @@ from typing import Final
 import msgspec
 
 from fanwise.model import INTERRUPTED, ErrorInfo, FailedAttempt, ItemCounts, Status
-from fanwise.reports.trigger_rows import FireRow
-from fanwise.reports.waits import Answered
 from fanwise.run_store import Item, Log, RunDetails, RunSummary, TaskVisit
 from fanwise.values import Json, decode
 
@@ -188,31 +186,11 @@ class SentSignal(msgspec.Struct, frozen=True, kw_only=True):
     path: str | None
 
 
-class SentAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer that counts."""
-
-    path: str
-    by: str
-    at: datetime
-    answer: msgspec.Raw
-
-    def answered(self) -> Answered:
-        """The answer as a store gives it."""
-        return Answered(self.path, self.by, self.at.timestamp(), decode(self.answer))
-
-
 class SentEvent(msgspec.Struct, frozen=True, kw_only=True):
     """The id of an event, and whether it is new."""
 
     event: str
     is_new: bool
-
-
-class SentFires(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of a trigger's fires."""
-
-    fires: list[FireRow]
-    next: str | None
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
-from fanwise.client.records import Sent, SentFires
+import msgspec
+
+from fanwise.client.records import Sent
 from fanwise.client.requests import Query, Requests
 from fanwise.errors import ServerError
 from fanwise.model import FireStatus
@@ -17,6 +19,13 @@ from fanwise.values import Json
 
 _PAGE: Final = 200
 _NOT_ADMITTED: Final = "not-admitted"
+
+
+class _SentFires(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of a trigger's fires."""
+
+    fires: list[FireRow]
+    next: str | None
 
 
 class ServerTriggers:
@@ -53,7 +62,7 @@ class ServerTriggers:
         cursor: str | None = None
         while len(found) < most:
             query: Query = {"status": statuses, "cursor": cursor, "limit": _PAGE}
-            page = self._requests.get(SentFires, "triggers", *names, "fires", query=query)
+            page = self._requests.get(_SentFires, "triggers", *names, "fires", query=query)
             found += page.fires
             cursor = page.next
             if cursor is None:
