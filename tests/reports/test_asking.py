@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 
 import msgspec
@@ -148,3 +150,9 @@ def test_nothing_but_a_question_is_answered() -> None:
     }
     assert set(GIVEN) == set(QUESTIONS) == {each.__name__ for each in QUESTIONS.values()}
     assert all(vars(questions)[name] is each for name, each in QUESTIONS.items())
+
+
+def test_questions_are_asked_without_the_compiler_of_workflows() -> None:
+    """Commands that list what is recorded, and the tab key, would wait for its import."""
+    script = "import sys, fanwise.reports.questions; assert not {'jinja2', 'yaml'} & {*sys.modules}"
+    subprocess.run([sys.executable, "-c", script], check=True)

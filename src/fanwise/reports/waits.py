@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fanwise.model import Wait, WaitKind
-from fanwise.plan.questions import read_question
 from fanwise.values import Json, decode
+
+if TYPE_CHECKING:
+    from fanwise.plan.questions import Question
 
 
 class Answered(NamedTuple):
@@ -32,17 +34,23 @@ def is_question(wait: Wait) -> bool:
 
 def is_asked(wait: Wait, name: str, starter: str) -> bool:
     """Say whether a question of a run that `starter` has started is for a person of this name."""
-    return read_question(wait.form).asks(name, starter)
+    return _question(wait).asks(name, starter)
 
 
 def what_for(wait: Wait) -> str:
     """The prompt of a question, or the names of the signals and their key."""
     if is_question(wait):
-        return read_question(wait.form).prompt
+        return _question(wait).prompt
     key = "" if wait.key is None else f' with the key "{wait.key}"'
     return f"signal {' or '.join(wait.names)}{key}"
 
 
 def options_of(wait: Wait) -> Sequence[str]:
     """The options of a question; none of a wait for a signal."""
-    return read_question(wait.form).options if is_question(wait) else ()
+    return _question(wait).options if is_question(wait) else ()
+
+
+def _question(wait: Wait) -> Question:
+    from fanwise.plan.questions import read_question  # it brings the compiler of workflows
+
+    return read_question(wait.form)
