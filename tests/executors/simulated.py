@@ -20,7 +20,6 @@ from fanwise.executors.frames import (
     Attempts,
     Close,
     Ended,
-    FromWorker,
     Open,
     Opened,
     Outcome,
@@ -30,10 +29,11 @@ from fanwise.executors.frames import (
     SentAttempt,
     Stop,
     ToWorker,
+    VisitMessage,
 )
 from fanwise.executors.pool import ProcessPool
 from fanwise.executors.remote import RemoteVisit
-from fanwise.executors.workers import Guest, WorkerEnd
+from fanwise.executors.workers import ServingWorker, WorkerEnd
 from fanwise.model import ItemOutcome, Limits, Run
 from fanwise.plan import Plan
 from fanwise.ports import ActionCall, ChunkFeed
@@ -140,17 +140,16 @@ class _Executor:
         await RemoteVisit(feed, call, self._pool, self._clock, call.portable(), b"{}").run()
 
 
-class SimulatedWorker:
+class SimulatedWorker(ServingWorker):
     """A worker. Implements `pool.PooledWorker`."""
 
     def __init__(self, world: World, gone: Callable[[SimulatedWorker], None]) -> None:
         if world.chance.random() < world.chances.unstarted:
             raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        super().__init__(world.chances.worn_after)
         self._world = world
         self._gone = gone
-        self._guests: dict[int, Guest] = {}
         self._visits: dict[int, _Visit] = {}
-        self._attempts = 0
         self._is_over = False
         self._is_dead = False
         self._ran: tuple[int, ...] | None = None
@@ -167,26 +166,11 @@ class SimulatedWorker:
         return not self._is_over
 
     @property
-    def is_worn(self) -> bool:
-        return self._attempts >= self._world.chances.worn_after
-
-    @property
-    def is_idle(self) -> bool:
-        return not self._guests
-
-    @property
     def has_ended(self) -> bool:
         return True
 
-    def join(self, visit: int, guest: Guest) -> None:
-        self._guests[visit] = guest
-
-    def leave(self, visit: int) -> None:
-        self._guests.pop(visit, None)
-
     def send(self, message: ToWorker) -> None:
-        if isinstance(message, Attempts):
-            self._attempts += len(message.attempts)
+        self._count(message)
         self._later(self._to_worker, partial(self._told, message))
 
     def running(self) -> tuple[int, ...] | None:
@@ -211,13 +195,9 @@ class SimulatedWorker:
         latency_s = self._world.up_to(self._world.chances.latency_s)
         self._world.loop.call_later(latency_s, lambda: way.popleft()())
 
-    def say(self, message: FromWorker) -> None:
+    def say(self, message: VisitMessage) -> None:
         """Send a message to the engine."""
-        self._later(self._to_engine, partial(self._said, message))
-
-    def _said(self, message: Any) -> None:
-        if (guest := self._guests.get(message.visit)) is not None:
-            guest.heard(self, message)
+        self._later(self._to_engine, partial(self._pass_to_guest, message))
 
     # On its own side
 
@@ -249,7 +229,7 @@ class SimulatedWorker:
 
     def _lost(self) -> None:
         self._is_over = True
-        guests, self._guests = self._guests, {}
+        guests = self._dismiss()
         self._gone(self)
         for guest in guests.values():
             guest.lost(self, WorkerEnd("was killed by signal 9", signal=9))
