@@ -40,6 +40,7 @@ from fanwise.ports import ActionCall, ChunkFeed
 from fanwise.testing.jumping_loop import JumpingLoop
 from fanwise.testing.stores import MemoryStore
 from fanwise.wiring import Settings, build_engine
+from tests.one_thread import OneThreadLoop
 
 LONGEST_S = 60.0
 """The time by which every run is over, whatever happens."""
@@ -74,7 +75,7 @@ class World:
     """One run with such workers, and what really happens there."""
 
     chances: Chances
-    loop: JumpingLoop = field(default_factory=lambda: _OneThread())
+    loop: JumpingLoop = field(default_factory=OneThreadLoop)
     running: Counter[int] = field(default_factory=Counter)
     """The attempts that run, by their visits."""
     most_running: int = 0
@@ -117,18 +118,6 @@ class World:
         """Note that an item of a visit runs."""
         self.running[visit] += 1
         self.most_running = max(self.most_running, self.running[visit])
-
-
-class _OneThread(JumpingLoop):
-    """A loop that does right away what is for another thread, so that all is left to the chance."""
-
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
-        future = self.create_future()
-        try:
-            future.set_result(func(*args))
-        except Exception as error:
-            future.set_exception(error)
-        return future
 
 
 class _Executor:
