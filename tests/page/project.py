@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -142,10 +142,10 @@ def stick() -> None:
             threading.Event().wait()
 '''
 
-REACHED: Final = threading.Event()
+_REACHED: Final = threading.Event()
 """The run of `held.yaml` has come to its 100th item."""
 
-GO_ON: Final = threading.Event()
+_GO_ON: Final = threading.Event()
 """It may go on from there."""
 
 
@@ -160,8 +160,8 @@ async def many(number: int) -> None:
 def held(number: int) -> int:
     """Wait at the 100th number until somebody has looked."""
     if number >= 100:
-        REACHED.set()
-        GO_ON.wait(30)
+        _REACHED.set()
+        _GO_ON.wait(30)
     return number
 
 
@@ -169,8 +169,8 @@ def held(number: int) -> int:
 def talk() -> None:
     """Print, wait until somebody has looked, and print again."""
     sys.stdout.write("this is the beginning\n")
-    REACHED.set()
-    GO_ON.wait(30)
+    _REACHED.set()
+    _GO_ON.wait(30)
     sys.stdout.write("this is the end\n")
 
 
@@ -229,6 +229,25 @@ def run(folder: Path, file: str, parameters: Any = None, **options: Any) -> fanw
         return thread.submit(
             fanwise.run, folder / file, parameters, store=store, actions=ACTIONS, **options
         ).result()
+
+
+@contextmanager
+def halfway(folder: Path, file: str, run_id: str) -> Iterator[Callable[[], None]]:
+    """A run that waits halfway; what is given lets it go on, and returns at its end."""
+    _REACHED.clear()
+    _GO_ON.clear()
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(run, folder, file, run_id=run_id)
+
+        def finish() -> None:
+            _GO_ON.set()
+            running.result()
+
+        try:
+            assert _REACHED.wait(30)
+            yield finish
+        finally:
+            _GO_ON.set()
 
 
 def submit(folder: Path, file: str, parameters: Any = None, **options: Any) -> str:

@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.page.project import GO_ON, REACHED, run, write
+from tests.page.project import halfway, run, write
 from tests.page.visitor import Visitor, visiting
 from tests.server.served import Served, serving
 
@@ -118,17 +117,12 @@ def test_what_is_under_the_pointer_stays_there_while_one_zooms(grid: Visitor) ->
 
 def test_the_grid_of_a_run_that_goes_on_fills(browser: Browser, many: Served) -> None:
     """Counts and cells of a run in progress follow the store, and end at what is recorded."""
-    with ThreadPoolExecutor(1) as thread, visiting(browser, many) as visitor:
-        running = thread.submit(run, many.folder, "held.yaml", run_id="held")
-        try:
-            assert REACHED.wait(30)
-            visitor.open("runs/held/tasks/each")
-            done = visitor.find(".figures div", "Done").locator("dd")
-            expect(visitor.find(".title .st")).to_have_text("running")
-            assert 0 < int(done.inner_text()) < 400
-        finally:
-            GO_ON.set()
-        running.result()
+    with visiting(browser, many) as visitor, halfway(many.folder, "held.yaml", "held") as finish:
+        visitor.open("runs/held/tasks/each")
+        done = visitor.find(".figures div", "Done").locator("dd")
+        expect(visitor.find(".title .st")).to_have_text("running")
+        assert 0 < int(done.inner_text()) < 400
+        finish()
         expect(done).to_have_text("400")
         expect(visitor.find(".title .st")).to_have_text("succeeded")
         label = re.compile("400 items: 400 succeeded, 0 failed, 0 not done yet")

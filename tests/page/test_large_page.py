@@ -3,14 +3,13 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.page.project import GO_ON, REACHED, run, store_of, submit, write
+from tests.page.project import halfway, run, store_of, submit, write
 from tests.page.visitor import Visitor, visiting
 from tests.server.served import Served, serving
 
@@ -68,18 +67,14 @@ def visitor(browser: Browser, large: Served) -> Iterator[Visitor]:
 
 def test_logs_of_an_attempt_are_shown_while_it_runs(browser: Browser, large: Served) -> None:
     """What a running attempt has printed stands on the page before it ends, and the rest then."""
-    with ThreadPoolExecutor(1) as thread, visiting(browser, large) as visitor:
-        GO_ON.clear()
-        REACHED.clear()
-        running = thread.submit(run, large.folder, "talk.yaml", run_id="talk")
-        try:
-            assert REACHED.wait(30)
-            visitor.open("runs/talk/logs?latest=true")
-            expect(visitor.find(".logs li")).to_contain_text("this is the beginning")
-            expect(visitor.find(".title .st")).to_have_text("running")
-        finally:
-            GO_ON.set()
-        running.result()
+    with (
+        visiting(browser, large) as visitor,
+        halfway(large.folder, "talk.yaml", "talk") as finish,
+    ):
+        visitor.open("runs/talk/logs?latest=true")
+        expect(visitor.find(".logs li")).to_contain_text("this is the beginning")
+        expect(visitor.find(".title .st")).to_have_text("running")
+        finish()
         expect(visitor.find(".logs")).to_contain_text("this is the end")
         expect(visitor.find(".title .st")).to_have_text("succeeded")
 
@@ -154,19 +149,15 @@ def test_a_graph_of_a_thousand_tasks_is_walked_by_keys(visitor: Visitor) -> None
 
 def test_a_timeline_of_a_run_in_progress_grows(browser: Browser, large: Served) -> None:
     """A task that still runs has its bar, and the time that it shows goes on."""
-    with ThreadPoolExecutor(1) as thread, visiting(browser, large) as visitor:
-        GO_ON.clear()
-        REACHED.clear()
-        running = thread.submit(run, large.folder, "talk.yaml", run_id="grows")
-        try:
-            assert REACHED.wait(30)
-            visitor.open("runs/grows/timeline")
-            expect(visitor.find(".drawn .running")).not_to_have_count(0)
-            drawn = visitor.find(".drawn svg")
-            expect(drawn).not_to_have_text(drawn.text_content() or "")
-        finally:
-            GO_ON.set()
-        running.result()
+    with (
+        visiting(browser, large) as visitor,
+        halfway(large.folder, "talk.yaml", "grows") as finish,
+    ):
+        visitor.open("runs/grows/timeline")
+        expect(visitor.find(".drawn .running")).not_to_have_count(0)
+        drawn = visitor.find(".drawn svg")
+        expect(drawn).not_to_have_text(drawn.text_content() or "")
+        finish()
         expect(visitor.find(".drawn .running")).to_have_count(0)
 
 

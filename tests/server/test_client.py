@@ -336,6 +336,21 @@ def test_an_event_is_sent_again_once_the_server_takes_more(
             next(events)
 
 
+def test_a_stream_of_changes_is_closed_once_they_are_of_no_interest() -> None:
+    """At its next line, so that a server doesn't count it any more."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = read_address(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with ServerBackend(Requests(address, "t", 30.0)).changes("a") as await_change:
+            connection, _ = listener.accept()
+            connection.settimeout(30.0)
+            connection.recv(2**16)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nevent: run\n")
+            await_change(30.0)
+        with connection:
+            connection.sendall(b"event: run\n")
+            assert connection.recv(1) == b""
+
+
 def test_two_runs_are_compared(served: Served, remote: fanwise.RemoteStore) -> None:
     """As the API tells it, with both sides beside each other."""
     found = remote.compare("first", "second")

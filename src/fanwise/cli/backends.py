@@ -163,8 +163,7 @@ def open_backend(store: str | None) -> Iterator[Backend]:
     Raises `StoreError`, and for a server `UsageError` and `ServerError`.
     """
     if is_server(store):
-        with open_server(store) as server:
-            yield server
+        yield open_server(store)
         return
     from fanwise.wiring import open_records, read_settings, runs_of
 
@@ -177,8 +176,7 @@ def open_backend(store: str | None) -> Iterator[Backend]:
 def open_control(store: str | None) -> Iterator[Control]:
     """The control of a command whose line gives this store, or none; see `open_backend`."""
     if is_server(store):
-        with open_server(store) as server:
-            yield server
+        yield open_server(store)
         return
     from fanwise.wiring import open_existing, read_settings, runs_of
 
@@ -204,10 +202,14 @@ def emitter(store: str | None) -> Callable[..., Iterator[Emitted]]:
     return partial(emit_all, store=store)
 
 
-def refuse_own(given: Mapping[str, object]) -> None:
-    """Raise `UsageError` for options of a run that this process would drive itself."""
-    for option, value in given.items():
+def refuse_own(**given: object) -> None:
+    """Raise `UsageError` for options of a run that this process would drive itself.
+
+    They are given by their names: `no_queue` for `--no-queue`, and `p` for `-p`.
+    """
+    for name, value in given.items():
         if value:
+            option = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
             raise UsageError(
                 f"{option} is for a run that this process drives, and an engine of the server "
                 "will drive it.",

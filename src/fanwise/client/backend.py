@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
@@ -29,7 +29,7 @@ _PAUSE_S: Final = 0.5
 
 
 class ServerBackend:
-    """A server as a `Backend` of the command line, to be used as a block.
+    """A server as a `Backend` of the command line. Nothing is left open between two questions.
 
     `runs` changes its runs. A server of another version of fanwise is refused.
     """
@@ -64,17 +64,17 @@ class ServerBackend:
         """A block with what waits for a change of a run, at most for so many seconds.
 
         It hears of changes by a stream of events. If that ends, or there are too many, it waits for
-        all of that time.
+        all of that time. Behind the block the stream is closed at its next line.
         """
-        changed = threading.Event()
+        changed, is_over = threading.Event(), threading.Event()
 
         def listen() -> None:
-            try:
+            with suppress(FanwiseError):
                 for line in self._requests.raw_lines("events", query={"topic": f"run:{run_id}"}):
+                    if is_over.is_set():
+                        return
                     if line.startswith(b"event:"):
                         changed.set()
-            except FanwiseError:
-                pass
 
         threading.Thread(target=listen, daemon=True).start()
 
@@ -82,7 +82,10 @@ class ServerBackend:
             changed.wait(timeout_s)
             changed.clear()
 
-        yield wait
+        try:
+            yield wait
+        finally:
+            is_over.set()
 
     def pause(self, run_id: str) -> None:
         """Have a run paused."""
@@ -134,12 +137,6 @@ class ServerBackend:
     def submit(self, body: Mapping[str, object], once: str | None) -> SentStart:
         """Have a run started that an engine takes, or find the one that has the key `once`."""
         return start_run(self._requests, body, once)
-
-    def __enter__(self) -> ServerBackend:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
     def _other_version(self) -> ServerError:
         return ServerError(

@@ -171,8 +171,10 @@ def recorded_definition(record: RunRecord, limits: Limits) -> WorkflowDefinition
         return None
 
 
-def task_names(definition: WorkflowDefinition) -> list[str]:
-    """Return the names of a workflow's tasks, with those of `finally` at the end."""
+def task_names(definition: WorkflowDefinition | None) -> list[str]:
+    """Return the names of a known workflow's tasks, with those of `finally` at the end."""
+    if definition is None:
+        return []
     return [task.name for task in (*definition.tasks, *definition.ending)]
 
 

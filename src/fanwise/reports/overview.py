@@ -119,8 +119,7 @@ def timed_overview(
     All tasks of the `definition` are listed, if it is known.
     """
     sums = SumsOnce(runs.records)
-    names = () if definition is None else task_names(definition)
-    seen = _overview(runs, record, names, now, sums)
+    seen = _overview(runs, record, task_names(definition), now, sums)
     if not seen.spells or seen.sessions is None:
         return seen, None
     before = {} if definition is None else names_before(definition)

@@ -42,6 +42,7 @@ from fanwise.reports.lookup import (
     find_visit,
     last_visits,
     recorded_definition,
+    task_names,
     tree,
 )
 from fanwise.reports.objects import read_error
@@ -49,6 +50,7 @@ from fanwise.reports.overview import (
     Overview,
     Steps,
     driven_s,
+    overview,
     steps_of,
     timed_overview,
     visit_span,
@@ -236,7 +238,8 @@ class ShownRun(NamedTuple):
 def shown_run(sight: Sight, run_id: str) -> ShownRun:
     """A run as it stands, and where its time went."""
     records, run = sight.store, sight.find(run_id)
-    seen, timing = _overview_of(sight, run)
+    definition = recorded_definition(run, sight.limits)
+    seen, timing = timed_overview(sight.runs, run, definition, sight.now)
     visits = tree(records, run.run_no, seen.last.values(), _MOST_STEPS)
     return ShownRun(
         seen,
@@ -260,17 +263,14 @@ class ShownSteps(NamedTuple):
 def shown_steps(sight: Sight, run_id: str, within: str | None = None) -> ShownSteps:
     """All visits of a run, or those of the child workflow at the path `within`."""
     records, run = sight.store, sight.find(run_id)
-    seen, _ = _overview_of(sight, run)
+    names = task_names(recorded_definition(run, sight.limits))
+    seen = overview(sight.runs, run, names, sight.now)
     visits = seen.visits if within is None else find_steps(records, run, within)
     return ShownSteps(
         seen,
         steps_of(records, seen, visits),
         failed_items(records, seen.progress, last_visits(visits)),
     )
-
-
-def _overview_of(sight: Sight, run: RunRecord) -> tuple[Overview, RunTime | None]:
-    return timed_overview(sight.runs, run, recorded_definition(run, sight.limits), sight.now)
 
 
 def failed_items(

@@ -58,8 +58,7 @@ def definition_of(call: Call, run: RunRecord) -> WorkflowDefinition | None:
 
 def overview_of(call: Call, run: RunRecord) -> Overview:
     """Return a run as it stands now, with all tasks of its workflow."""
-    definition = definition_of(call, run)
-    names = () if definition is None else task_names(definition)
+    names = task_names(definition_of(call, run))
     return overview(call.parts.runs, run, names, call.parts.clock.now())
 
 

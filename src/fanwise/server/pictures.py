@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from fanwise.drawings.lanes import Lane, lanes
@@ -14,10 +14,10 @@ from fanwise.model import Role, RunRecord
 from fanwise.plan import Plan
 from fanwise.reports.lookup import find_steps
 from fanwise.reports.objects import iso_time, progress_object
-from fanwise.reports.overview import Overview, steps_of
+from fanwise.reports.overview import Overview, overview, steps_of
 from fanwise.reports.progress import ItemProgress
 from fanwise.server import tags
-from fanwise.server.finding import definition_of, overview_of, run_of
+from fanwise.server.finding import definition_of, run_of
 from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
 from fanwise.server.run_views import GraphView, TimelineView
 from fanwise.server.streams import attachment
@@ -59,7 +59,7 @@ def get_timeline(call: Call) -> Answer:
     that went wrong and the longest are told by themselves, and those between two of them together.
     """
     run, within = run_of(call), call.query(TimelineQuery).within
-    seen, store = overview_of(call, run), call.parts.store
+    seen, store = _overview(call, run, ()), call.parts.store
     visits = find_steps(store, run, within) if within else seen.visits
     steps = steps_of(store, seen, visits)
     spells, progress = steps.spells, steps.progress
@@ -74,7 +74,12 @@ def get_timeline(call: Call) -> Answer:
 
 
 def _planned(call: Call, run: RunRecord) -> tuple[Overview, Plan]:
-    return overview_of(call, run), load_recorded(run, call.parts.settings, import_packs=False)
+    plan = load_recorded(run, call.parts.settings, import_packs=False)
+    return _overview(call, run, plan.numbers), plan
+
+
+def _overview(call: Call, run: RunRecord, names: Collection[str]) -> Overview:
+    return overview(call.parts.runs, run, names, call.parts.clock.now())
 
 
 def _node(seen: Overview, node: Node, ending: str | None) -> JsonObject:

@@ -12,7 +12,6 @@ from aiohttp import web
 from fanwise.errors import RunNotFoundError
 from fanwise.model import Role, RunRecord, Submission
 from fanwise.reports.listing import RunFilters, find_runs
-from fanwise.reports.lookup import task_names
 from fanwise.reports.objects import (
     error_object,
     iso_time,
@@ -22,11 +21,11 @@ from fanwise.reports.objects import (
     timing_object,
     wait_object,
 )
-from fanwise.reports.overview import driven_s, overview, timed_overview
+from fanwise.reports.overview import driven_s, timed_overview
 from fanwise.reports.records import record_object
 from fanwise.server import tags
 from fanwise.server.cursors import read_cursor, write_cursor
-from fanwise.server.finding import definition_of, moment, run_of
+from fanwise.server.finding import definition_of, moment, overview_of, run_of
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import JSON, Answer, Call, Fields, Route, json_answer
 from fanwise.server.streams import attachment, send_pages
@@ -97,13 +96,11 @@ def get_run(call: Call) -> Answer:
 def run_view(call: Call, run: RunRecord, *, times: bool = False) -> JsonObject:
     """Return a run as it stands, with `times` where its time went; see `RunView`."""
     parts = call.parts
-    definition = definition_of(call, run)
-    now = parts.clock.now()
     if times:
-        seen, timing = timed_overview(parts.runs, run, definition, now)
+        definition = definition_of(call, run)
+        seen, timing = timed_overview(parts.runs, run, definition, parts.clock.now())
     else:
-        names = () if definition is None else task_names(definition)
-        seen, timing = overview(parts.runs, run, names, now), None
+        seen, timing = overview_of(call, run), None
     waits = parts.store.waits_open(run_no=run.run_no, limit=_MOST_WAITS)
     driver = seen.driver
     return run_object(seen, has_outputs=False) | {

@@ -158,15 +158,16 @@ class _Task:
     def _counts(self, run: RunRecord, visit: VisitRecord) -> Mapping[str, object]:
         parts = self._call.parts
         items = item_progress(parts.store, visit)
-        told = parts.store.progress(run.run_no).get(visit.visit_no)
-        is_on = told is not None and visit.ended_at is None
+        told = None
+        if visit.ended_at is None:
+            told = parts.store.progress(run.run_no).get(visit.visit_no)
         return {
             "status": visit_status(visit.status, parts.runs.status(run)),
             "attempts": visit.attempts if items is None else items.attempts,
             "items": None if items is None else progress_object(items),
-            "running": told.running if told is not None and is_on else None,
-            "waiting": told.waiting if told is not None and is_on else None,
-            "per_s": told.per_s if told is not None and is_on else None,
+            "running": None if told is None else told.running,
+            "waiting": None if told is None else told.waiting,
+            "per_s": None if told is None else told.per_s,
         }
 
     def _changed(self, run_no: int, names: Mapping[str, object]) -> Iterator[Event]:

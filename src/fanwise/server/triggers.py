@@ -178,9 +178,12 @@ def _owned(call: Call) -> Owned:
 
 def rows_of(call: Call, triggers: Sequence[Owned]) -> list[TriggerRow]:
     """Return triggers as they stand, with what is wrong with each."""
+    asked = {(each.plan.name, each.trigger.name) for each in triggers}
     now, states = call.parts.store.triggers()
     known = {
-        (state.workflow, state.name): with_skips(state, call.parts.store.fires) for state in states
+        names: with_skips(state, call.parts.store.fires)
+        for state in states
+        if (names := (state.workflow, state.name)) in asked
     }
     return trigger_rows(triggers, known, now)
 

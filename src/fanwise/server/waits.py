@@ -20,10 +20,11 @@ from fanwise.errors import (
 from fanwise.model import Role
 from fanwise.plan.questions import read_fields
 from fanwise.reports.objects import iso_time, wait_object
+from fanwise.reports.waits import answered
 from fanwise.server.finding import run_of
 from fanwise.server.project_views import AnsweredView, SignalledView, WaitList
 from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
-from fanwise.values import JsonObject, decode, freeze
+from fanwise.values import freeze
 
 _MOST_WAITS: Final = 1_000
 
@@ -84,14 +85,14 @@ def answer(call: Call) -> Answer:
         via="api",
         identity=call.who.name,
     )
-    given: JsonObject = {} if wait.answer is None else dict(decode(wait.answer))
+    done = answered(wait)
     return json_answer(
         {
             "run_id": run.id,
-            "path": wait.path,
-            "by": wait.by,
-            "at": iso_time(wait.settled_at),
-            "answer": given,
+            "path": done.path,
+            "by": done.by,
+            "at": iso_time(done.at),
+            "answer": done.given,
         }
     )
 

@@ -13,7 +13,7 @@ from fanwise.cli.text.output import as_json, print_results, say
 from fanwise.errors import RunDrivenError, RunNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from fanwise.cli.backends import Backend
     from fanwise.model import RequestKind, RunRecord
@@ -63,7 +63,7 @@ def cancel(
     Exit
     status: 0 the run was cancelled, or had just ended; 130 that was interrupted.
     """
-    from fanwise.cli.backends import is_server
+    from fanwise.cli.backends import is_server, refuse_own
     from fanwise.cli.commands.resume import resume_recorded
     from fanwise.cli.commands.run import exit_status, report
     from fanwise.model import RequestKind, Status
@@ -71,7 +71,8 @@ def cancel(
     from fanwise.wiring import open_existing, read_settings, runs_of
 
     if is_server(store):
-        _cancel_there(store, run_id, {"-p": secrets, "--packs": packs}, no_wait=no_wait, json=json)
+        refuse_own(p=secrets, packs=packs)
+        _cancel_there(store, run_id, no_wait=no_wait, json=json)
         return
     settings = read_settings(store=store, packs=packs or ())
     while True:
@@ -95,19 +96,16 @@ def cancel(
         raise typer.Exit(exit_status(done.run))
 
 
-def _cancel_there(
-    url: str, run_id: str, own: Mapping[str, object], *, no_wait: bool, json: bool
-) -> None:
+def _cancel_there(url: str, run_id: str, *, no_wait: bool, json: bool) -> None:
     """Have the server at a URL cancel a run; an engine brings it to its end."""
-    from fanwise.cli.backends import open_server, refuse_own
+    from fanwise.cli.backends import open_server
     from fanwise.reports.questions import run_state
 
-    refuse_own(own)
-    with open_server(url) as server:
-        state = server.ask(run_state, run_id)
-        server.runs.cancel(state.run_id)
-        if not no_wait:
-            state = await_state(server, state, lambda each: each.recorded.is_final)
+    server = open_server(url)
+    state = server.ask(run_state, run_id)
+    server.runs.cancel(state.run_id)
+    if not no_wait:
+        state = await_state(server, state, lambda each: each.recorded.is_final)
     _report(state.run_id, state.status, json=json)
 
 

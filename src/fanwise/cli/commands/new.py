@@ -55,7 +55,7 @@ def new(
             "Next:",
             *([] if is_here else [f"  cd {name}"]),
             "  fanwise run workflow.yaml      # count the files of this folder",
-            "  python -m pytest            # test the workflow; needs pytest",
+            "  python -m pytest               # test the workflow; needs pytest",
             "",
             "README.md tells more.",
         ]

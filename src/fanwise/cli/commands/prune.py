@@ -135,10 +135,10 @@ def _prune_there(url: str, run_ids: Sequence[str], *, dry_run: bool, json: bool)
     from fanwise.cli.backends import open_server
     from fanwise.reports.questions import ended_runs
 
-    with open_server(url) as server:
-        runs = server.ask(ended_runs, run_ids)
-        for run in () if dry_run else runs:
-            server.runs.delete(run.id)
+    server = open_server(url)
+    runs = server.ask(ended_runs, run_ids)
+    for run in () if dry_run else runs:
+        server.runs.delete(run.id)
     if json:
         print_results([as_json({"dry_run": dry_run, "runs": [run.id for run in runs]})])
     else:

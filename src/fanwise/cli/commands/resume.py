@@ -49,14 +49,8 @@ def resume(
     if is_server(store):
         from fanwise.cli.live.elsewhere import drive_elsewhere
 
-        own: dict[str, object] = {
-            "-p": secrets,
-            "--packs": packs,
-            "--executor": executor,
-            "--processes": processes,
-        }
-        own |= {"--ray": ray, "--grace": grace, "--no-queue": no_queue, "--wait": wait}
-        refuse_own({**own, "--verbose": verbose})
+        refuse_own(p=secrets, packs=packs, executor=executor, processes=processes, ray=ray)
+        refuse_own(grace=grace, no_queue=no_queue, wait=wait, verbose=verbose)
         raise typer.Exit(
             drive_elsewhere(
                 store, run_id, lambda server, name: server.resume(name, force=force), json=json

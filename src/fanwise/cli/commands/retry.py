@@ -94,14 +94,8 @@ def retry(
     if is_server(store):
         from fanwise.cli.live.elsewhere import drive_elsewhere
 
-        own: dict[str, object] = {
-            "--file": file,
-            "-p": parameter,
-            "--packs": packs,
-            "--executor": executor,
-        }
-        own |= {"--processes": processes, "--ray": ray, "--grace": grace, "--no-queue": no_queue}
-        refuse_own({**own, "--wait": wait, "--verbose": verbose})
+        refuse_own(file=file, p=parameter, packs=packs, executor=executor, processes=processes)
+        refuse_own(ray=ray, grace=grace, no_queue=no_queue, wait=wait, verbose=verbose)
         raise typer.Exit(
             drive_elsewhere(
                 store,

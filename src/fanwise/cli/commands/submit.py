@@ -99,13 +99,12 @@ def _submit_there(
     """Have the server at a URL record a run of a workflow of its project."""
     from fanwise.cli.backends import open_server, refuse_own
     from fanwise.cli.commands.parameters import read_file, read_texts
-    from fanwise.wiring import Submitted, read_settings
+    from fanwise.wiring import Submitted, read_limits
 
-    refuse_own({"--packs": packs})
-    given = {} if params is None else read_file(params, read_settings().limits)
+    refuse_own(packs=packs)
+    given = {} if params is None else read_file(params, read_limits())
     texts = read_texts(parameter or ())
-    with open_server(url) as server:
-        sent = server.submit({**body, "parameters": given, "texts": texts}, once)
+    sent = open_server(url).submit({**body, "parameters": given, "texts": texts}, once)
     return Submitted(sent.run_id, sent.is_new, sent.skipped)
 
 

@@ -32,14 +32,14 @@ def drive_elsewhere(
     from fanwise.reports.questions import followed_run, log_page, shown_run
     from fanwise.wiring import read_limits
 
-    with open_server(url) as server:
-        record = server.ask(followed_run, run_id).record
-        order(server.runs, record.id)
-        _await_engine(server, record)
-        definition = recorded_definition(record, read_limits())
-        follow(server, record, definition)
-        shown = server.ask(shown_run, record.id)
-        has_logs = bool(server.ask(log_page, record.id))
+    server = open_server(url)
+    record = server.ask(followed_run, run_id).record
+    order(server.runs, record.id)
+    _await_engine(server, record)
+    definition = recorded_definition(record, read_limits())
+    follow(server, record, definition)
+    shown = server.ask(shown_run, record.id)
+    has_logs = bool(server.ask(log_page, record.id))
     report_seen(
         shown.seen,
         shown.failures,

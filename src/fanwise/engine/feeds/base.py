@@ -281,7 +281,7 @@ class AttemptQueue(ABC):
     @property
     def is_resting(self) -> bool:
         """True while nothing is left to do but to wait for the settling of recorded waits."""
-        return self._is_resting and bool(self._parked)
+        return self._is_resting and bool(self._parked.attempts)
 
     @property
     @abstractmethod
@@ -378,9 +378,9 @@ class AttemptQueue(ABC):
         """Note whether all that is left waits; `is_over` if nothing more is to be handed out."""
         self._is_resting = (
             is_over
-            and bool(self._parked)
+            and bool(self._parked.attempts)
             and not (self._progress.running or self._retries or self._held)
-            and self._parked.recorded == len(self._parked)
+            and self._parked.recorded == len(self._parked.attempts)
         )
         if self._is_resting:
             self._on_rest()
@@ -440,7 +440,7 @@ class AttemptQueue(ABC):
         self._progress.running -= 1
         self._activity.left(self._actions)
         self._slots.give_back()
-        if self._parked:  # perhaps nothing else is left
+        if self._parked.attempts:  # perhaps nothing else is left
             self._wake()
 
     def _note_waiting(self) -> None:

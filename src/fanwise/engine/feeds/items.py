@@ -222,8 +222,8 @@ class ItemAttempts(AttemptQueue):
         may_read = not (reader.is_exhausted or has_item or self._is_closed)
         if may_read and self._progress.waiting <= self._most_waiting:
             await reader.refill(self._changed)
-        elif has_item or may_read or self._retries or self._held or self._parked:
-            if self._parked:
+        elif has_item or may_read or self._retries or self._held or self._parked.attempts:
+            if self._parked.attempts:
                 self._note_rest(is_over=not (has_item or may_read))
             await asyncio.shield(self._changed)  # others wait for it
         else:
@@ -251,7 +251,7 @@ class ItemAttempts(AttemptQueue):
             slots.give_back()
         else:
             slots.free += 1
-        if self._parked:  # perhaps nothing else is left
+        if self._parked.attempts:  # perhaps nothing else is left
             self._wake()
         self._lane.append(
             ItemOutcome(

@@ -22,20 +22,18 @@ class ParkedAttempts:
         self._parking = parking
         self._activity = activity
         self._changed = changed
-        self._attempts: dict[int | None, _Attempt] = {}
-
-    def __len__(self) -> int:
-        return len(self._attempts)
+        # Feeds ask at the end of each item whether there are any, which a method would slow down.
+        self.attempts: dict[int | None, _Attempt] = {}
 
     @property
     def places(self) -> list[WaitPlace]:
         """The places of the waits that attempts are parked for."""
-        return [place for each in self._attempts.values() for place in each.places]
+        return [place for each in self.attempts.values() for place in each.places]
 
     @property
     def recorded(self) -> int:
         """The number of attempts whose waits are recorded."""
-        return sum(each.is_recorded for each in self._attempts.values())
+        return sum(each.is_recorded for each in self.attempts.values())
 
     def has_room(self) -> bool:
         """Say whether the run may have one more open wait."""
@@ -56,14 +54,14 @@ class ParkedAttempts:
 
     def clear(self) -> list[Ticket]:
         """Have nothing wait any more, and return the attempts that did."""
-        attempts, self._attempts = self._attempts, {}
+        attempts, self.attempts = self.attempts, {}
         self._activity.lie_down(-len(attempts))
         for each in attempts.values():
             self._parking.leave(each.places)
         return [each.ticket for each in attempts.values()]
 
     def _keep(self, attempt: _Attempt) -> None:
-        self._attempts[attempt.ticket.index] = attempt
+        self.attempts[attempt.ticket.index] = attempt
         self._activity.lie_down(1)
 
     def _note_recorded(self, attempt: _Attempt) -> None:
@@ -71,9 +69,9 @@ class ParkedAttempts:
         self._changed()
 
     def _hear(self, attempt: _Attempt, settled: Settled, wait: Wait) -> None:
-        if self._attempts.get(attempt.ticket.index) is not attempt:
+        if self.attempts.get(attempt.ticket.index) is not attempt:
             return  # it was taken back, or another wait of the same child came first
-        del self._attempts[attempt.ticket.index]
+        del self.attempts[attempt.ticket.index]
         self._activity.lie_down(-1)
         self._parking.leave(attempt.places)
         settled(wait)

@@ -71,7 +71,7 @@ class SingleAttempt(AttemptQueue):
         """Return True when an attempt may be due, False when none will come any more."""
         if not self._has_more():
             return False
-        if self._parked:
+        if self._parked.attempts:
             self._note_rest(is_over=self._next is None or self._is_closed)
         await asyncio.shield(self._changed)
         return True
@@ -95,7 +95,7 @@ class SingleAttempt(AttemptQueue):
 
     def _has_more(self) -> bool:
         has_first = self._next is not None and not self._is_closed
-        return has_first or bool(self._retries or self._held or self._parked)
+        return has_first or bool(self._retries or self._held or self._parked.attempts)
 
     def _began_at(self, ticket: Ticket, started_at: float) -> float:
         if self._visit_began_at is not None:

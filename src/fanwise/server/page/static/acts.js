@@ -1,7 +1,7 @@
 // The buttons that change something: each asks first if it can't be taken back.
 
-import { base, call, Problem } from "./api.js";
-import { confirmed, say } from "./dialogs.js";
+import { base, call } from "./api.js";
+import { confirmed, say, sayRefusal } from "./dialogs.js";
 import { go, show } from "./router.js";
 
 const ACTS = {
@@ -39,8 +39,7 @@ document.addEventListener("click", async (event) => {
     if (act.leads) await go(act.leads);
     else await show({ isNew: false });
   } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    say(`${error.message} ${error.hint}`, { isBad: true });
+    sayRefusal(error);
   } finally {
     button.disabled = false;
   }
@@ -54,8 +53,7 @@ document.addEventListener("click", async (event) => {
     const { path } = await call("tickets", { method: "POST", body: { path: button.dataset.save } });
     location.assign(base + path.slice(1));
   } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    say(`${error.message} ${error.hint}`, { isBad: true });
+    sayRefusal(error);
   }
 });
 

@@ -1,8 +1,8 @@
 // Changes of many runs: those that are chosen line by line, or all that the filters leave. The server
 // counts first, and goes on by itself when the page is left.
 
-import { call, Problem } from "./api.js";
-import { confirmed, say } from "./dialogs.js";
+import { call } from "./api.js";
+import { confirmed, say, sayRefusal } from "./dialogs.js";
 import { onMount, show } from "./router.js";
 
 const LOOK_MS = 300, NAMED = 8;
@@ -56,8 +56,7 @@ onMount("bulk", (bar) => {
       none();
       await follow(begun, word);
     } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      say(`${error.message} ${error.hint}`, { isBad: true });
+      sayRefusal(error);
     }
   });
 });
@@ -70,7 +69,10 @@ async function follow(told, word) {
   const done = told.done - told.refusals;
   say(`${word}: ${done.toLocaleString("en")} of ${told.runs.toLocaleString("en")} done.`);
   const reasons = new Map();
-  for (const { run_id: id, detail } of told.refused) reasons.set(detail.replaceAll(id, "…"), [...(reasons.get(detail.replaceAll(id, "…")) ?? []), id]);
+  for (const { run_id: id, detail } of told.refused) {
+    const reason = detail.replaceAll(id, "…");
+    reasons.set(reason, [...(reasons.get(reason) ?? []), id]);
+  }
   for (const [reason, ids] of reasons) say(`${ids.length.toLocaleString("en")} refused: ${reason} (${ids.slice(0, 3).join(", ")}${ids.length > 3 ? ", …" : ""})`, { isBad: true });
   await show({ isNew: false });
 }

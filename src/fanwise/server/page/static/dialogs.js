@@ -1,5 +1,7 @@
 // Messages that pass, and questions before something is done.
 
+import { Problem } from "./api.js";
+
 const said = document.querySelector("#said"), dialog = document.querySelector("#confirm");
 const SHOWN_MS = 6000;
 
@@ -11,6 +13,12 @@ export function say(text, { isBad = false } = {}) {
   line.addEventListener("click", () => line.remove());
   said.append(line);
   setTimeout(() => line.remove(), isBad ? SHOWN_MS * 3 : SHOWN_MS);
+}
+
+/** Tell why something was refused; what is no `Problem` is raised again. */
+export function sayRefusal(error) {
+  if (!(error instanceof Problem)) throw error;
+  say(`${error.message} ${error.hint}`, { isBad: true });
 }
 
 /** Ask whether to do something; `more` are lines of what it means. */

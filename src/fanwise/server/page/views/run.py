@@ -16,10 +16,11 @@ from fanwise.model import (
 )
 from fanwise.reports.causes import find_cause
 from fanwise.reports.kinds import Digest, digest_items
-from fanwise.reports.lookup import find_steps, last_visits, recorded_definition, task_names, tree
-from fanwise.reports.overview import Overview, driven_s, overview
+from fanwise.reports.lookup import find_steps, last_visits, tree
+from fanwise.reports.overview import Overview, driven_s
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.progress import ItemProgress, item_progress
+from fanwise.server.finding import overview_of
 from fanwise.server.page.pages import Page, Shown
 from fanwise.server.page.views.finding import open_waits, visible_run
 from fanwise.server.routes import Call, Fields
@@ -104,9 +105,7 @@ def acts_of(run: RunRecord, status: str, place: Submission | None) -> Sequence[s
 def view(call: Call) -> Shown:
     """Show a run, or the steps of a child workflow of it."""
     run, within = visible_run(call, call.names["run_id"]), call.query(WithinQuery).within
-    definition = recorded_definition(run, call.parts.settings.limits)
-    names = () if definition is None else task_names(definition)
-    seen = overview(call.parts.runs, run, names, call.parts.clock.now())
+    seen = overview_of(call, run)
     steps = list(_within(call, run, seen, within) if within else _steps(call, seen))
     shown = {step.path: step.visit for step in steps if step.visit is not None}
     values = {
