@@ -54,6 +54,7 @@ from fanwise.testing.clock import ManualClock
 from fanwise.testing.jumping_loop import STARTS_AT, JumpingLoop
 from fanwise.testing.stores import FailingStore, MemoryStore
 from fanwise.testing.tiles_contract import require_exact_tiles
+from tests.one_thread import OneThreadLoop
 
 When = Literal["before", "after"]
 
@@ -151,18 +152,6 @@ class Cast:
 
     def die(self) -> None:
         self._alive = None
-
-
-class _OneThread(JumpingLoop):
-    """A loop that does right away what is for another thread: so commits are always the same."""
-
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
-        future = self.create_future()
-        try:
-            future.set_result(func(*args))
-        except Exception as error:
-            future.set_exception(error)
-        return future
 
 
 class Life:
@@ -278,7 +267,7 @@ class Life:
         """Have a new process drive the run; it dies at commit `at`, before or after that."""
         at, when = death.get("at"), death.get("when", "before")
         failing = FailingStore(self.store, at or 1_000_000, when)
-        loop = _OneThread() if isinstance(self.store, MemoryStore) else JumpingLoop()
+        loop = OneThreadLoop() if isinstance(self.store, MemoryStore) else JumpingLoop()
         loop._waits.elapsed_s = self._elapsed_s
         self._loop = loop
         if self.asks_at is not None:

@@ -41,10 +41,13 @@ class Doing:
             self.done.append(of)
             self.keys[context.idempotency_key] += 1
             if of in self.broken:
-                raise fanwise.ActionError("it is broken", type="Broken")
+                raise self.error(of)
             return of
 
         return do
+
+    def error(self, of: str) -> fanwise.ActionError:
+        return fanwise.ActionError("it is broken", type="Broken")
 
     def mend(self) -> None:
         self.broken.clear()
@@ -344,17 +347,9 @@ tasks:
 class Failing(Doing):
     """Actions that fail while their name is in `broken`, each even number in a way of its own."""
 
-    def action(self) -> Any:
-        @fanwise.action("test.do")
-        async def do(context: fanwise.ActionContext, of: str) -> str:
-            self.done.append(of)
-            self.keys[context.idempotency_key] += 1
-            if of in self.broken:
-                is_even = int(of.removeprefix("b")) % 2 == 0
-                raise fanwise.ActionError("it is broken", type="Even" if is_even else "Odd")
-            return of
-
-        return do
+    def error(self, of: str) -> fanwise.ActionError:
+        is_even = int(of.removeprefix("b")) % 2 == 0
+        return fanwise.ActionError("it is broken", type="Even" if is_even else "Odd")
 
 
 def _kind(loom, type: str) -> int:

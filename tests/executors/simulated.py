@@ -20,7 +20,6 @@ from fanwise.executors.frames import (
     Attempts,
     Close,
     Ended,
-    FromWorker,
     Open,
     Opened,
     Outcome,
@@ -30,16 +29,18 @@ from fanwise.executors.frames import (
     SentAttempt,
     Stop,
     ToWorker,
+    VisitMessage,
 )
 from fanwise.executors.pool import ProcessPool
 from fanwise.executors.remote import RemoteVisit
-from fanwise.executors.workers import Guest, WorkerEnd
+from fanwise.executors.workers import ServingWorker, WorkerEnd
 from fanwise.model import ItemOutcome, Limits, Run
 from fanwise.plan import Plan
 from fanwise.ports import ActionCall, ChunkFeed
 from fanwise.testing.jumping_loop import JumpingLoop
 from fanwise.testing.stores import MemoryStore
 from fanwise.wiring import Settings, build_engine
+from tests.one_thread import OneThreadLoop
 
 LONGEST_S = 60.0
 """The time by which every run is over, whatever happens."""
@@ -74,7 +75,7 @@ class World:
     """One run with such workers, and what really happens there."""
 
     chances: Chances
-    loop: JumpingLoop = field(default_factory=lambda: _OneThread())
+    loop: JumpingLoop = field(default_factory=OneThreadLoop)
     running: Counter[int] = field(default_factory=Counter)
     """The attempts that run, by their visits."""
     most_running: int = 0
@@ -119,18 +120,6 @@ class World:
         self.most_running = max(self.most_running, self.running[visit])
 
 
-class _OneThread(JumpingLoop):
-    """A loop that does right away what is for another thread, so that all is left to the chance."""
-
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
-        future = self.create_future()
-        try:
-            future.set_result(func(*args))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
 class _Executor:
     def __init__(self, pool: ProcessPool[SimulatedWorker], clock: JumpingLoop) -> None:
         self._pool = pool
@@ -140,17 +129,16 @@ class _Executor:
         await RemoteVisit(feed, call, self._pool, self._clock, call.portable(), b"{}").run()
 
 
-class SimulatedWorker:
+class SimulatedWorker(ServingWorker):
     """A worker. Implements `pool.PooledWorker`."""
 
     def __init__(self, world: World, gone: Callable[[SimulatedWorker], None]) -> None:
         if world.chance.random() < world.chances.unstarted:
             raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        super().__init__(world.chances.worn_after)
         self._world = world
         self._gone = gone
-        self._guests: dict[int, Guest] = {}
         self._visits: dict[int, _Visit] = {}
-        self._attempts = 0
         self._is_over = False
         self._is_dead = False
         self._ran: tuple[int, ...] | None = None
@@ -167,26 +155,11 @@ class SimulatedWorker:
         return not self._is_over
 
     @property
-    def is_worn(self) -> bool:
-        return self._attempts >= self._world.chances.worn_after
-
-    @property
-    def is_idle(self) -> bool:
-        return not self._guests
-
-    @property
     def has_ended(self) -> bool:
         return True
 
-    def join(self, visit: int, guest: Guest) -> None:
-        self._guests[visit] = guest
-
-    def leave(self, visit: int) -> None:
-        self._guests.pop(visit, None)
-
     def send(self, message: ToWorker) -> None:
-        if isinstance(message, Attempts):
-            self._attempts += len(message.attempts)
+        self._count(message)
         self._later(self._to_worker, partial(self._told, message))
 
     def running(self) -> tuple[int, ...] | None:
@@ -211,13 +184,9 @@ class SimulatedWorker:
         latency_s = self._world.up_to(self._world.chances.latency_s)
         self._world.loop.call_later(latency_s, lambda: way.popleft()())
 
-    def say(self, message: FromWorker) -> None:
+    def say(self, message: VisitMessage) -> None:
         """Send a message to the engine."""
-        self._later(self._to_engine, partial(self._said, message))
-
-    def _said(self, message: Any) -> None:
-        if (guest := self._guests.get(message.visit)) is not None:
-            guest.heard(self, message)
+        self._later(self._to_engine, partial(self._pass_to_guest, message))
 
     # On its own side
 
@@ -249,7 +218,7 @@ class SimulatedWorker:
 
     def _lost(self) -> None:
         self._is_over = True
-        guests, self._guests = self._guests, {}
+        guests = self._dismiss()
         self._gone(self)
         for guest in guests.values():
             guest.lost(self, WorkerEnd("was killed by signal 9", signal=9))

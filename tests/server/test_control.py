@@ -371,7 +371,7 @@ def test_a_question_is_for_those_whom_it_names_and_not_for_who_has_started_the_r
 
 
 def test_a_run_links_to_the_trace_of_its_request(served: Served) -> None:
-    """By W3C's header; one that names no span is overlooked."""
+    """By W3C's header, also once an engine has taken it; one that names no span is overlooked."""
     span = f"00-{7:032x}-{9:016x}-01"
     for run_id, header in (("a", span), ("b", "00-0-0-0"), ("c", f"00-{0:032x}-{9:016x}-01")):
         asked = {"workflow": "asks", "run_id": run_id}
@@ -379,3 +379,6 @@ def test_a_run_links_to_the_trace_of_its_request(served: Served) -> None:
     assert [run_of(served, each).origin.traceparent for each in "abc"] == [span, "", ""]
     links = [next(run_spans(served.store, run_of(served, each))).links for each in "abc"]
     assert links == [((7, 9),), (), ()]
+    with working(served):
+        pass
+    assert [run_of(served, each).origin.traceparent for each in "abc"] == [span, "", ""]

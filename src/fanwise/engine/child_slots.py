@@ -13,11 +13,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from weakref import WeakValueDictionary
 
-from fanwise.engine.entering import Entrance
+from fanwise.engine.entering import Entrance, each_once
 from fanwise.engine.handle import RunInbox
 from fanwise.engine.services import Services
 from fanwise.model import ChildSlot, RunLimit, SlotWish
-from fanwise.ports import Observer
 
 
 class ChildSlots:
@@ -35,7 +34,7 @@ class ChildSlots:
         self._run_id = run_id
         self._run_no = run_no
         self._token = token
-        self._observer = _EachOnce(notice)
+        self._notice = each_once(notice)
         # A line lasts as long as a child is in it or behind it: keys may be as many as children.
         self._lines: WeakValueDictionary[tuple[str, str], _Line] = WeakValueDictionary()
 
@@ -61,32 +60,18 @@ class ChildSlots:
         key = limit.scope, limit.key
         line = self._lines.get(key)
         if line is None:
-            line = self._lines[key] = _Line(self._services, self._observer)
+            line = self._lines[key] = _Line(self._services, self._notice)
         return line
 
 
 class _Line:
     """The line of a run's children for the slots of one key."""
 
-    def __init__(self, services: Services, observer: Observer) -> None:
+    def __init__(self, services: Services, notice: Callable[[str], None]) -> None:
         self.lock = asyncio.Lock()
         # A pause lets the child wait, as an attempt in flight, until it is cut off.
         inbox = RunInbox(0.0)
-        self.entrance = Entrance(services, inbox, observer, wait_s=None, is_new=False)
-
-
-class _EachOnce(Observer):
-    """Passes a notice on, but not again for each child."""
-
-    def __init__(self, notice: Callable[[str], None]) -> None:
-        self._notice = notice
-        self._told: set[str] = set()
-
-    def notice(self, text: str) -> None:
-        """Tell what hasn't been told yet."""
-        if text not in self._told:
-            self._told.add(text)
-            self._notice(text)
+        self.entrance = Entrance(services, inbox, notice, wait_s=None, is_new=False)
 
 
 async def _in_thread(work: Callable[[], None]) -> None:

@@ -23,7 +23,7 @@ from fanwise.engine.children import run_child
 from fanwise.engine.dozing import DozeWatch
 from fanwise.engine.driver import WorkflowDriver
 from fanwise.engine.emitting import Emitter
-from fanwise.engine.entering import Entrance, LeftOutError, unstarted, wish_of
+from fanwise.engine.entering import Entrance, LeftOutError, each_once, unstarted, wish_of
 from fanwise.engine.handle import RunHandle, RunInbox, end_task
 from fanwise.engine.journal import JournalWriter
 from fanwise.engine.lease import LeaseKeeper
@@ -440,9 +440,8 @@ class Engine:
             return await self._drive(beginning, lease, session)
 
     def _entrance(self, session: Session, wait_s: float | None, *, is_new: bool) -> Entrance:
-        return Entrance(
-            self._services, session.inbox, session.observer, wait_s=wait_s, is_new=is_new
-        )
+        notice = each_once(session.observer.notice)
+        return Entrance(self._services, session.inbox, notice, wait_s=wait_s, is_new=is_new)
 
     @asynccontextmanager
     async def _lease(

@@ -21,7 +21,7 @@ from fanwise.engine.handle import RunInbox
 from fanwise.engine.services import Services
 from fanwise.errors import NoSlotError, StoreError
 from fanwise.model import ErrorInfo, Run, RunRecord, SlotWish
-from fanwise.ports import Observer, is_driven
+from fanwise.ports import is_driven
 
 _Entered = TypeVar("_Entered")
 
@@ -50,27 +50,39 @@ def wish_of(record: RunRecord) -> SlotWish | None:
     return SlotWish(record.id, origin.limit, origin.priority)
 
 
+def each_once(notice: Callable[[str], None]) -> Callable[[str], None]:
+    """Wrap `notice` so that it is told no text again."""
+    told: set[str] = set()
+
+    def tell(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            notice(text)
+
+    return tell
+
+
 class Entrance:
     """The way of a run to its slot, for at most `wait_s` seconds, or without a bound.
 
-    `is_new` says that the run isn't recorded yet, so that it may make way for a newer one.
+    `is_new` says that the run isn't recorded yet, so that it may make way for a newer one. `notice`
+    may be told the same several times; see `each_once`.
     """
 
     def __init__(
         self,
         services: Services,
         inbox: RunInbox,
-        observer: Observer,
+        notice: Callable[[str], None],
         *,
         wait_s: float | None,
         is_new: bool,
     ) -> None:
         self._services = services
         self._inbox = inbox
-        self._observer = observer
+        self._notice = notice
         self._wait_s = wait_s
         self._is_new = is_new
-        self._told: set[str] = set()
 
     async def enter(
         self, wish: SlotWish | None, begin: Callable[[SlotWish | None], Awaitable[_Entered]]
@@ -110,7 +122,7 @@ class Entrance:
         slots = self._services.run_slots
         wish = replace(wish, most_waiting=self._services.limits.queued)
         waiter_no = await asyncio.to_thread(slots.line_up, wish, is_new=self._is_new)
-        self._tell_once(f"{full.message} Waiting for it.")
+        self._notice(f"{full.message} Waiting for it.")
         try:
             return await self._wait(replace(wish, waiter_no=waiter_no), begin, full, until)
         finally:
@@ -146,12 +158,7 @@ class Entrance:
     async def _tell_interrupted(self, full: NoSlotError) -> None:
         """Tell of holders that no process drives: their slots don't come free by themselves."""
         for run_id in await asyncio.to_thread(self._interrupted, full):
-            self._tell_once(_interrupted_text(run_id))
-
-    def _tell_once(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
-            self._observer.notice(text)
+            self._notice(_interrupted_text(run_id))
 
     async def _with_interrupted(self, full: NoSlotError) -> NoSlotError:
         """Return the error with the way to free the slot of a holder that no process drives."""

@@ -141,7 +141,7 @@ class RunFactory:
             status=Status.PENDING,
             created_at=self._clock.now(),
             tags=_checked_tags(tags),
-            origin=replace(_origin(plan, given), by=self._person),
+            origin=_origin(plan, given, by=self._person),
         )
 
     def recorded(
@@ -164,14 +164,7 @@ class RunFactory:
             names = tuple(dict.fromkeys((*record.origin.given, *corrected)))
             record = replace(record, origin=replace(record.origin, given=names))
         was = record.origin
-        origin = replace(
-            _origin(plan, was.given),
-            folder=was.folder,
-            most_items=was.most_items,
-            trigger=was.trigger,
-            events=was.events,
-            by=was.by,
-        )
+        origin = _with_plan(was, plan)
         # Where triggers and servers make runs, actions aren't known.
         is_first = record.started_at is None and not was.actions
         if is_first or plan.text != record.definition or origin.workflows != was.workflows:
@@ -276,13 +269,17 @@ def _checked_tags(tags: Collection[str]) -> tuple[str, ...]:
     return found
 
 
-def _origin(plan: Plan, given: Iterable[str]) -> RunOrigin:
+def _origin(plan: Plan, given: Iterable[str], *, by: str = "") -> RunOrigin:
     """The origin of a run that starts here and now."""
+    return _with_plan(RunOrigin(folder=str(Path.cwd()), given=tuple(given), by=by), plan)
+
+
+def _with_plan(origin: RunOrigin, plan: Plan) -> RunOrigin:
+    """The origin of a run with all that a plan says of it, but for its rules."""
     first, *called = plan.family()
     specs = [task.spec for each in (first, *called) for task in each.tasks]
-    return RunOrigin(
-        folder=str(Path.cwd()),
-        given=tuple(given),
+    return replace(
+        origin,
         packs=plan.packs,
         workflows={str(Path(each.file).absolute()): each.text for each in called},
         actions={spec.name: spec.digest for spec in specs if spec.workflow is None},

@@ -24,7 +24,6 @@ from typing import Final
 from fanwise.executors.channel import Channel
 from fanwise.executors.frames import (
     PROTOCOL,
-    Attempts,
     Hello,
     Refused,
     ToWorker,
@@ -33,14 +32,14 @@ from fanwise.executors.frames import (
     encode_message,
 )
 from fanwise.executors.marks import SIZE_BYTES, Marks
-from fanwise.executors.workers import Guest, WorkerEnd
+from fanwise.executors.workers import Guest, ServingWorker, WorkerEnd
 
 _END_S: Final = 2.0
 """The time for which a process may take to end by itself."""
 
 
-class Child:
-    """A process. Implements `workers.Worker`. `gone` is called when it has died.
+class Child(ServingWorker):
+    """A process. Implements `pool.PooledWorker`. `gone` is called when it has died.
 
     With `pass_on` its messages go there, encoded, and not to its guests, who hear of its end alone.
     With `dies_with_thread`, by default that of the main thread, it doesn't outlive its thread.
@@ -55,6 +54,7 @@ class Child:
         dies_with_thread: bool | None = None,
         pass_on: Callable[[bytes], None] | None = None,
     ) -> None:
+        super().__init__(most_attempts)
         ours, its = socket.socketpair()
         with ExitStack() as started, its, tempfile.TemporaryFile() as memory:
             started.enter_context(ours)
@@ -77,13 +77,10 @@ class Child:
             self._marks = Marks(memory.fileno())
             started.pop_all()
         self._channel = Channel(ours, self._heard, self._lost)
-        self._most_attempts = most_attempts
         self._gone = gone
         self._pass_on = pass_on
         self._is_greeted = False
-        self._guests: dict[int, Guest] = {}
         self._is_killed = False
-        self._attempts = 0
         self.send(Welcome(tuple(sys.path)))
 
     @property
@@ -96,31 +93,20 @@ class Child:
         """True if it can be sent attempts."""
         return self._channel.is_open and not self._is_killed and self._process.poll() is None
 
-    @property
-    def is_worn(self) -> bool:
-        """True once it has been sent so many attempts that it is to make room for a new one."""
-        return self._attempts >= self._most_attempts
-
-    @property
-    def is_idle(self) -> bool:
-        """True if no visit uses it."""
-        return not self._guests
-
     def join(self, visit: int, guest: Guest) -> None:
         """Pass on the messages of a visit to `guest`."""
-        self._guests[visit] = guest
+        super().join(visit, guest)
         self._channel.attach(asyncio.get_running_loop())
 
     def leave(self, visit: int) -> None:
         """Pass them on no more."""
-        self._guests.pop(visit, None)
-        if not self._guests:
+        super().leave(visit)
+        if self.is_idle:
             self._channel.detach()
 
     def send(self, message: ToWorker) -> None:
         """Send a message. It is lost if the process has died."""
-        if type(message) is Attempts:
-            self._attempts += len(message.attempts)
+        self._count(message)
         self._channel.send(encode_message(message))
 
     def send_encoded(self, message: bytes) -> None:
@@ -171,8 +157,8 @@ class Child:
         if type(message) is Hello:
             self._is_greeted = True
             self._check(message)
-        elif (guest := self._guests.get(message.visit)) is not None:
-            guest.heard(self, message)
+        else:
+            self._pass_to_guest(message)
 
     def _check(self, hello: Hello) -> None:
         """Refuse a process of another version, which was installed while the engine runs."""
@@ -197,7 +183,7 @@ class Child:
 
     async def _tell_end(self) -> None:
         end = _end_of(await asyncio.to_thread(self._process.wait))
-        guests, self._guests = self._guests, {}
+        guests = self._dismiss()
         self._gone(self)
         for guest in guests.values():
             guest.lost(self, end)

@@ -23,7 +23,7 @@ from typing import Final
 from fanwise.errors import WorkerRefusedError
 from fanwise.executors.channel import Channel
 from fanwise.executors.frames import (
-    Attempts,
+    Hello,
     Open,
     Refused,
     ToWorker,
@@ -51,7 +51,7 @@ from fanwise.executors.ray_frames import (
     decode_from_bridge,
     encode,
 )
-from fanwise.executors.workers import Guest, WorkerEnd
+from fanwise.executors.workers import ServingWorker, WorkerEnd
 from fanwise.ports import PortableCall
 
 _ANSWER_S: Final = 90.0
@@ -236,7 +236,7 @@ class RayCluster:
         self._kill()
 
 
-class RayWorker:
+class RayWorker(ServingWorker):
     """A worker on a node. Implements `pool.PooledWorker`."""
 
     def __init__(
@@ -246,11 +246,9 @@ class RayWorker:
         most_attempts: int,
         gone: Callable[[RayWorker], None],
     ) -> None:
+        super().__init__(most_attempts)
         self._cluster = cluster
-        self._most_attempts = most_attempts
         self._gone = gone
-        self._attempts = 0
-        self._guests: dict[int, Guest] = {}
         self._running: tuple[int, ...] | None = None
         self._is_over = False
         self._number = cluster.add(self)
@@ -262,27 +260,9 @@ class RayWorker:
         return not self._is_over and self._cluster.is_open
 
     @property
-    def is_worn(self) -> bool:
-        """True once it has been sent so many attempts that it is to make room for a new one."""
-        return self._attempts >= self._most_attempts
-
-    @property
-    def is_idle(self) -> bool:
-        """True if no visit uses it."""
-        return not self._guests
-
-    @property
     def has_ended(self) -> bool:
         """True: what is left of it is the affair of its host."""
         return True
-
-    def join(self, visit: int, guest: Guest) -> None:
-        """Pass on the messages of a visit to `guest`."""
-        self._guests[visit] = guest
-
-    def leave(self, visit: int) -> None:
-        """Pass them on no more."""
-        self._guests.pop(visit, None)
 
     def send(self, message: ToWorker) -> None:
         """Send a message. It is lost if the worker has died."""
@@ -291,8 +271,7 @@ class RayWorker:
                 Begin(self._number, message.call.spec.snapshot, encode_message(message))
             )
             return
-        if isinstance(message, Attempts):
-            self._attempts += len(message.attempts)
+        self._count(message)
         self._cluster.send(Tell(self._number, encode_message(message)))
 
     def running(self) -> tuple[int, ...] | None:
@@ -317,12 +296,12 @@ class RayWorker:
         """Take a message in."""
         if isinstance(message, Heard):
             said = decode_from_worker(message.data)
-            if (guest := self._guests.get(getattr(said, "visit", 0))) is not None:
-                guest.heard(self, said)
+            if not isinstance(said, Hello):  # which its host has checked
+                self._pass_to_guest(said)
             return
         self._is_over = True
         self._cluster.remove(self._number)
-        guests, self._guests = self._guests, {}
+        guests = self._dismiss()
         if isinstance(message, Lost):
             self._running = message.running
             self._gone(self)

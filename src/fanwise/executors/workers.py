@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from fanwise.errors import WorkerDiedError, WorkerRefusedError
-from fanwise.executors.frames import ToWorker, VisitMessage
+from fanwise.executors.frames import Attempts, ToWorker, VisitMessage
 
 MOST_LOSSES: Final = 5
 """Workers that may die in a row before they begin."""
@@ -61,6 +61,48 @@ class Worker(Protocol):
 
     def kill(self) -> None:
         """End it at once, with all that it runs; its guests hear of it soon."""
+
+
+class ServingWorker(Worker):
+    """The base of workers: its guests by their visits, and the number of attempts it was sent."""
+
+    def __init__(self, most_attempts: int) -> None:
+        self._most_attempts = most_attempts
+        self._attempts = 0
+        self._guests: dict[int, Guest] = {}
+
+    @property
+    def is_worn(self) -> bool:
+        """True once it has been sent so many attempts that it is to make room for a new one."""
+        return self._attempts >= self._most_attempts
+
+    @property
+    def is_idle(self) -> bool:
+        """True if no visit uses it."""
+        return not self._guests
+
+    def join(self, visit: int, guest: Guest) -> None:
+        """Pass on the messages of a visit to `guest`."""
+        self._guests[visit] = guest
+
+    def leave(self, visit: int) -> None:
+        """Pass them on no more."""
+        self._guests.pop(visit, None)
+
+    def _count(self, message: ToWorker) -> None:
+        """Count the attempts in a message that is sent."""
+        if type(message) is Attempts:
+            self._attempts += len(message.attempts)
+
+    def _pass_to_guest(self, message: VisitMessage) -> None:
+        """Pass on a message to the guest of its visit, if that hasn't left."""
+        if (guest := self._guests.get(message.visit)) is not None:
+            guest.heard(self, message)
+
+    def _dismiss(self) -> dict[int, Guest]:
+        """Have no guest any more, and return the guests of before by their visits."""
+        guests, self._guests = self._guests, {}
+        return guests
 
 
 class Workers(Protocol):
