@@ -345,6 +345,25 @@ def test_the_input_of_an_item_is_given_again(served: Served) -> None:
         assert (refused.status, refused.code) == (status, code)
 
 
+def test_the_input_of_an_item_in_a_called_workflow_is_given_again(tmp_path: Path) -> None:
+    """By the API and on its page, with the parameters that the workflow was called with."""
+    (tmp_path / "w.yaml").write_text(
+        "name: w\ntasks: [{name: site, with-items: [a, b], action: site.yaml,"
+        " input: {name: '{{ item }}'}}]\n"
+    )
+    (tmp_path / "site.yaml").write_text(
+        "name: site\nparameters: {name: {}}\ntasks: [{name: host, with-items: [1, 2],"
+        " action: core.echo, input: {value: '{{ parameters.name }}{{ item }}'}}]\n"
+    )
+    store = str(tmp_path / "runs.db")
+    fanwise.run(str(tmp_path / "w.yaml"), run_id="r", store=store)
+    with serving(tmp_path, store) as served:
+        reply = served.ask("/api/v1/runs/r/tasks/site%5B1%5D.host/items/1/input")
+        assert reply.json == {"value": "b2"}
+        page = served.ask("/page/runs/r/items/site%5B1%5D.host%5B1%5D?input=true").body.decode()
+        assert '<h2 id="h-input">Input</h2>' in page
+
+
 def test_the_page_of_an_item_says_why_it_shows_no_input(tmp_path: Path) -> None:
     """Such as the file that has changed, and what to do."""
     (tmp_path / "hosts.csv").write_text("name\na\n")
