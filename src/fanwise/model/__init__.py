@@ -72,13 +72,13 @@ from fanwise.model.summaries import (
     driven_span,
 )
 from fanwise.model.tiles import (
+    CELL_SPANS_S,
     MAX_KINDS,
     OTHER_KINDS,
     TILE_ITEMS,
     ErrorKind,
     Tile,
     VisitProgress,
-    cell,
 )
 from fanwise.model.triggers import (
     DROPPED,
@@ -106,6 +106,7 @@ from fanwise.model.waits import (
 __all__ = [
     "AGEING_S",
     "ASKED",
+    "CELL_SPANS_S",
     "DEFAULT_QUEUE",
     "DROPPED",
     "EVENT",
@@ -199,7 +200,6 @@ __all__ = [
     "WaitState",
     "WaitToOpen",
     "Who",
-    "cell",
     "driven_span",
     "inner_path",
     "is_key",
