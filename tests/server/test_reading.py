@@ -197,9 +197,20 @@ def test_items_are_found_by_conditions(served: Served) -> None:
         "after=7": [8, 9],
         "after=2&until=4": [3, 4],
         "status=failed&after=4": [7],
+        "index=7": [7],
+        "index=6-&index=2-3&index=3": [2, 3, 6, 7, 8, 9],
+        "index=3-8&status=failed&after=4": [7],
+        "index=3-&until=5": [3, 4, 5],
+        "index=8&until=5": [],
     }.items():
         reply = served.ask(f"{path}?{query}")
         assert [each["index"] for each in reply.json["items"]] == expected, query
+    first = served.ask(f"{path}?index=1&index=4-&limit=2").json
+    following = served.ask(f"{path}?index=1&index=4-&limit=2&cursor={first['next']}").json
+    assert [each["index"] for each in first["items"] + following["items"]] == [1, 4, 5, 6]
+    saved = served.ask(f"{path}.jsonl?index=8-").body.splitlines()
+    assert [json.loads(line)["index"] for line in saved] == [8, 9]
+    assert served.ask(f"{path}?index=-1").code == "usage"
     failed = decoded(served.ask(f"{path}/4"), views.ItemView)
     assert (failed["label"], failed["status"]) == ("host-4", "failed")
     assert failed["error"]["type"]
@@ -274,6 +285,27 @@ def test_logs_are_followed_by_their_cursor(served: Served) -> None:
     found = decoded(served.ask("/api/v1/runs/first/logs?limit=200"), views.LogList)
     again = served.ask(f"/api/v1/runs/first/logs?limit=200&cursor={found['next']}").json
     assert again == {"logs": [], "next": found["next"]}
+
+
+def test_logs_are_found_by_a_text_and_from_their_end(served: Served) -> None:
+    """In the order in which they came; following goes on behind the last of all logs."""
+    path = "/api/v1/runs/first/logs"
+    texts = [each["text"] for each in served.ask(path).json["logs"]]
+
+    def found(query: str) -> list[str]:
+        listed = decoded(served.ask(f"{path}?{query}"), views.LogList)
+        return [each["text"] for each in listed["logs"]]
+
+    assert found("tail=3") == texts[-3:]
+    assert found("tail=200") == texts
+    some = [text for text in texts if "host-3" in text]
+    assert some
+    assert found("contains=HOST-3") == some
+    assert found("contains=host-&tail=2") == [each for each in texts if "host-" in each][-2:]
+    assert found("contains=nothing") == []
+    assert found("under=check[3]&tail=5") == some
+    last = served.ask(f"{path}?tail=1").json["next"]
+    assert served.ask(f"{path}?tail=1&cursor={last}").json == {"logs": [], "next": last}
 
 
 def test_a_token_of_some_workflows_sees_no_others(served: Served) -> None:

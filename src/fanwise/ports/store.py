@@ -251,6 +251,11 @@ class Records(Pages, Tiles, Protocol):
     def new_logs(self, run_no: int, *, after: int = 0, limit: int = 100) -> Sequence[LogEntry]:
         """At most `limit` logs with a `log_no` over `after`, in the order in which they came."""
 
+    def newest_logs(
+        self, run_no: int, *, before: int | None = None, limit: int = 100
+    ) -> Sequence[LogEntry]:
+        """At most `limit` of the latest logs, the newest first; with a `log_no` under `before`."""
+
 
 class Maintenance(Protocol):
     """What keeps a store in order. Any thread may delete, one calls `vacuum`; all of it may block.

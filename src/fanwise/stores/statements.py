@@ -227,6 +227,8 @@ LOGS_UNDER = f"{_LATER_LOGS} AND {_UNDER} ORDER BY {_LOG_ORDER} LIMIT :limit"
 
 NEW_LOGS = f"{_LOGS} AND logs.log_no > :after ORDER BY logs.log_no LIMIT :limit"
 
+NEWEST_LOGS = f"{_LOGS} AND logs.log_no < :before ORDER BY logs.log_no DESC LIMIT :limit"
+
 # Sleeps
 
 _SLEEPS = f"SELECT {_columns(sleeps)} FROM sleeps WHERE run_no = :run_no"
