@@ -17,6 +17,7 @@ from fanwise.model import (
     RunCount,
     RunRecord,
     Sleep,
+    SpanCounts,
     Status,
     VisitRecord,
 )
@@ -71,13 +72,19 @@ class SqlRecords:
         found = self._database.read(query, **filters, **tagged, limit=limit)
         return [rows.to_run(row) for row in found]
 
-    def run_counts(self, since: float, span_s: float, spans: int) -> Sequence[RunCount]:
+    def run_counts(self, since: float, span_s: float, spans: int, *, most: int) -> SpanCounts:
         """The numbers of runs that were made in spans; see `Records.run_counts`."""
-        found = self._database.read(statements.RUN_COUNTS, since=since, span_s=span_s, spans=spans)
-        return [
+        whole = {"since": since, "until": since + spans * span_s}
+        begun = self._database.read(statements.NTH_NEWEST, **whole, number=most)
+        first = begun[0][0] if begun else since
+        found = self._database.read(
+            statements.RUN_COUNTS, since=since, span_s=span_s, spans=spans, first=first
+        )
+        counts = [
             RunCount(span, workflow, Status(status), number)
             for span, workflow, status, number in found
         ]
+        return SpanCounts(first, counts)
 
     def unfinished(self) -> Sequence[RunRecord]:
         """The runs that are pending or running, the oldest first."""

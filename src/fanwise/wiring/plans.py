@@ -21,6 +21,7 @@ from fanwise.model import ChosenKind, RunRecord
 
 if TYPE_CHECKING:
     from fanwise.packs.projects import Project
+    from fanwise.packs.workflows import Workflows
     from fanwise.plan import Plan
     from fanwise.ports import Catalog, Records, RerunNotes
     from fanwise.preview import RunPreview
@@ -89,19 +90,10 @@ def load_recorded(
     Its actions are those that are there now, in the packs that it was started with and those that
     `settings` name. Raises what `load_plan` raises.
     """
-    from fanwise.packs.workflows import INLINE, TEXT, Workflows
+    from fanwise.packs.workflows import INLINE, TEXT
 
     require_list("actions", actions, "function")
-    texts = {record.file: record.definition, **record.origin.workflows}
-    packs = _packs_of(record, settings)
-    workflows = Workflows(
-        packs,
-        settings.limits,
-        import_packs=import_packs,
-        texts=texts,
-        actions=actions,
-        named_limits=record.origin.named_limits,
-    )
+    workflows = _recorded_workflows(record, settings, actions, import_packs=import_packs)
     file = Path(record.file)
     try:
         if file.name in (INLINE, TEXT):
@@ -111,6 +103,47 @@ def load_recorded(
         raise DefinitionError(
             tuple(_with_remedy(each, record) for each in error.problems)
         ) from None
+
+
+def load_called(record: RunRecord, settings: Settings, caller: str, name: str) -> Plan | None:
+    """The plan of a workflow that the one in the file `caller` calls by a path or a pack's name.
+
+    It is as it was when the run started, without its actions; None if that called no such workflow.
+    """
+    from fanwise.packs.workflows import is_path
+
+    files = list(_recorded_texts(record))
+    if is_path(name):
+        found = [str(Path(caller).absolute().parent / name)]
+    else:
+        pack, _, stem = name.rpartition(".")
+        found = [
+            each for each in files if Path(each).parts[-2:-1] == (pack,) and Path(each).stem == stem
+        ]
+    if not found or found[0] not in files:
+        return None
+    return _recorded_workflows(record, settings, (), import_packs=False).load(Path(found[0]))
+
+
+def _recorded_workflows(
+    record: RunRecord, settings: Settings, actions: Actions, *, import_packs: bool
+) -> Workflows:
+    """The workflows of a recorded run as they were when it started."""
+    from fanwise.packs.workflows import Workflows
+
+    return Workflows(
+        _packs_of(record, settings),
+        settings.limits,
+        import_packs=import_packs,
+        texts=_recorded_texts(record),
+        actions=actions,
+        named_limits=record.origin.named_limits,
+    )
+
+
+def _recorded_texts(record: RunRecord) -> Mapping[str, str]:
+    """The texts of a run's own workflow and of those that it calls, by their files."""
+    return {record.file: record.definition, **record.origin.workflows}
 
 
 def _with_remedy(problem: Diagnostic, record: RunRecord) -> Diagnostic:
@@ -154,7 +187,7 @@ def _left_behind(record: RunRecord, settings: Settings, actions: Actions = ()) -
 
 def changed_files(record: RunRecord) -> list[str]:
     """The workflow files of a run, its own first, whose text isn't the recorded one any more."""
-    texts = {record.file: record.definition, **record.origin.workflows}
+    texts = _recorded_texts(record)
     return [file for file, text in texts.items() if _has_changed(Path(file), text)]
 
 
