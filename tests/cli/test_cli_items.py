@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fanwise as library
-from fanwise.cli.commands.item_filters import read_spans
 from fanwise.errors import UsageError
 from fanwise.model import ItemOutcome, Status
 from fanwise.reports.item_csv import CSV_COLUMNS, csv_lines
+from fanwise.reports.items import read_spans
 from fanwise.values import encode
 
 FLOW = """\

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -332,10 +333,28 @@ def test_an_event_is_sent_again_once_the_server_takes_more(
     refused = _sent(b'{"code":"forbidden","detail":"no"}', "403 Forbidden")
     with _answering(busy, busy, taken, refused) as host:
         backend = ServerBackend(Requests(read_address(f"http://{host}"), "t", 5.0))
-        events = backend.emit_all("paid", [1, 2])
-        assert next(events) == Emitted("e-1", True)
+        assert list(backend.emit_all("paid", [1])) == [Emitted("e-1", True)]
         with pytest.raises(ServerError, match="forbidden"):
-            next(events)
+            list(backend.emit_all("paid", [1, 2]))
+
+
+def test_events_are_sent_together_as_far_as_a_request_may_grow(served: Served) -> None:
+    """In their order: a thousand at most, and large ones in fewer; one that is too large alone."""
+    asked: list[str] = []
+
+    class Counted(Requests):
+        def post(self, kind: Any, *path: str, **given: Any) -> Any:
+            asked.append(f"{given['root']}/{path[0]}")
+            return super().post(kind, *path, **given)
+
+    backend = ServerBackend(Counted(read_address(served.origin), served.tokens["run"], 30.0))
+    assert all(each.is_new for each in backend.emit_all("small", range(2_001)))
+    assert asked == ["/api/v1/events", "/api/v1/events", "/events/small"]
+    asked.clear()
+    large = ["x" * 300_000] * 7
+    assert len(list(backend.emit_all("large", iter(large)))) == len(large)
+    assert asked == ["/api/v1/events"] * 2 + ["/events/large"]
+    assert list(backend.emit_all("none", [])) == []
 
 
 def test_a_stream_of_changes_is_closed_once_they_are_of_no_interest() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from fanwise.model import EVENT
+from fanwise.server.emitting import EmittedList
 from fanwise.server.token_making import new_token_text
-from tests.server.served import Served, serving
+from tests.server.served import Served, decoded, serving
 
 FLOW = """\
 name: report
@@ -50,6 +51,43 @@ def test_an_id_that_is_known_changes_nothing(served: Served) -> None:
     assert {reply.json["event"] for reply in replies} == {"payment-1"}
 
 
+def test_many_events_are_emitted_by_one_request(served: Served) -> None:
+    """In their order; one that is known changes nothing, and each may have its own name."""
+    events = [{"name": "order.paid", "data": {"sum": at}, "id": f"p-{at}"} for at in range(1_000)]
+    events[7] |= {"name": "order.sent", "key": "k", "by": "ada"}
+    events[9]["id"] = "p-8"
+    reply = served.post("/api/v1/events", {"events": events}, token="run")
+    given = decoded(reply, EmittedList)["events"]
+    assert [each["event"] for each in given] == [each["id"] for each in events]
+    assert [at for at, each in enumerate(given) if not each["is_new"]] == [9]
+    one = served.store.arrival(EVENT, "order.sent", "p-7")
+    assert one is not None
+    assert (one.data, one.key, one.by) == (b'{"sum":7}', "k", "ada")
+    again = served.post("/api/v1/events", {"events": events}, token="run").json["events"]
+    assert not any(each["is_new"] for each in again)
+
+
+@pytest.mark.parametrize(
+    ("events", "status"),
+    [
+        ([], 400),
+        ([{"name": "a"}] * 1_001, 400),
+        ([{"name": "a", "id": "1"}, {"name": "a*"}], 400),
+        ([{"name": "a", "id": "1"}, {"name": "a", "data": "x" * 2**20}], 400),
+        ([{"name": "a", "id": "1", "more": 1}], 400),
+        ([{"name": "a", "data": "x" * 2**24}], 413),
+    ],
+)
+def test_of_many_events_that_can_not_be_none_is_emitted(
+    served: Served, events: object, status: int
+) -> None:
+    """The refusal names the event."""
+    reply = served.post("/api/v1/events", {"events": events})
+    assert reply.status == status
+    assert reply.code != "usage" or "events[1]" in reply.json["detail"]
+    assert served.store.arrival(EVENT, "a", "1") is None
+
+
 @pytest.mark.parametrize(
     ("path", "body", "type", "status"),
     [
@@ -83,5 +121,7 @@ def test_a_token_of_some_workflows_emits_nothing(served: Served) -> None:
 
     token = str(new_token_text(served.store, "some", Role.RUN, workflows=("report",)))
     assert served.post("/events/a", 1, token=token).status == 403
+    some = {"events": [{"name": "a"}]}
+    assert served.post("/api/v1/events", some, token=token).status == 403
     assert served.post("/events/a", 1, token="read").status == 403
     assert served.post("/events/a", 1, token=None).status == 401

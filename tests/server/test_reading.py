@@ -14,6 +14,7 @@ import pytest
 import fanwise
 from fanwise.model import Role, Status
 from fanwise.server import project_views, views
+from fanwise.server.page.views import home
 from fanwise.server.token_making import new_token_text
 from fanwise.testing.records import a_run
 from tests.server.served import Served, decoded, serving
@@ -197,9 +198,20 @@ def test_items_are_found_by_conditions(served: Served) -> None:
         "after=7": [8, 9],
         "after=2&until=4": [3, 4],
         "status=failed&after=4": [7],
+        "index=7": [7],
+        "index=6-&index=2-3&index=3": [2, 3, 6, 7, 8, 9],
+        "index=3-8&status=failed&after=4": [7],
+        "index=3-&until=5": [3, 4, 5],
+        "index=8&until=5": [],
     }.items():
         reply = served.ask(f"{path}?{query}")
         assert [each["index"] for each in reply.json["items"]] == expected, query
+    first = served.ask(f"{path}?index=1&index=4-&limit=2").json
+    following = served.ask(f"{path}?index=1&index=4-&limit=2&cursor={first['next']}").json
+    assert [each["index"] for each in first["items"] + following["items"]] == [1, 4, 5, 6]
+    saved = served.ask(f"{path}.jsonl?index=8-").body.splitlines()
+    assert [json.loads(line)["index"] for line in saved] == [8, 9]
+    assert served.ask(f"{path}?index=-1").code == "usage"
     failed = decoded(served.ask(f"{path}/4"), views.ItemView)
     assert (failed["label"], failed["status"]) == ("host-4", "failed")
     assert failed["error"]["type"]
@@ -276,6 +288,27 @@ def test_logs_are_followed_by_their_cursor(served: Served) -> None:
     assert again == {"logs": [], "next": found["next"]}
 
 
+def test_logs_are_found_by_a_text_and_from_their_end(served: Served) -> None:
+    """In the order in which they came; following goes on behind the last of all logs."""
+    path = "/api/v1/runs/first/logs"
+    texts = [each["text"] for each in served.ask(path).json["logs"]]
+
+    def found(query: str) -> list[str]:
+        listed = decoded(served.ask(f"{path}?{query}"), views.LogList)
+        return [each["text"] for each in listed["logs"]]
+
+    assert found("tail=3") == texts[-3:]
+    assert found("tail=200") == texts
+    some = [text for text in texts if "host-3" in text]
+    assert some
+    assert found("contains=HOST-3") == some
+    assert found("contains=host-&tail=2") == [each for each in texts if "host-" in each][-2:]
+    assert found("contains=nothing") == []
+    assert found("under=check[3]&tail=5") == some
+    last = served.ask(f"{path}?tail=1").json["next"]
+    assert served.ask(f"{path}?tail=1&cursor={last}").json == {"logs": [], "next": last}
+
+
 def test_a_token_of_some_workflows_sees_no_others(served: Served) -> None:
     """In no list, by no name, in no count and in no suggestion."""
     token = str(new_token_text(served.store, "others", Role.ADMIN, workflows=["oth*"]))
@@ -314,8 +347,10 @@ def test_the_rest_is_told(served: Served) -> None:
     assert decoded(served.ask("/api/v1/triggers"), project_views.TriggerList)["triggers"] == []
 
 
-def test_home_counts_the_runs_of_a_day_by_what_became_of_them(served: Served) -> None:
-    """Of all workflows, and of those alone that a token sees."""
+def test_home_counts_the_runs_of_a_day_by_what_became_of_them(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all workflows, and of those alone that a token sees; of very many the newest."""
     now = time.time()
     for number, (status, ago_s) in enumerate(
         [(Status.FAILED, 90_000), (Status.FAILED, 80_000), (Status.FAILED, 60), (Status.PAUSED, 9)]
@@ -329,6 +364,11 @@ def test_home_counts_the_runs_of_a_day_by_what_became_of_them(served: Served) ->
     assert "<dt>In progress</dt><dd>1</dd>" in text
     assert "the last hour: 2 runs, 1 failed" in text
     assert "22 h ago: 1 run, 1 failed" in text
+    assert "Only the newest" not in text
+    monkeypatch.setattr(home, "MOST_COUNTED", 2)
+    text = " ".join(served.ask("/page/", token=one).body.decode().split())
+    assert "Only the newest 2 runs are counted" in text
+    assert "22 h ago: not counted" in text
 
 
 def test_the_input_of_an_item_is_given_again(served: Served) -> None:
@@ -343,6 +383,25 @@ def test_the_input_of_an_item_is_given_again(served: Served) -> None:
     ):
         refused = served.ask(f"/api/v1/runs/{path}/input")
         assert (refused.status, refused.code) == (status, code)
+
+
+def test_the_input_of_an_item_in_a_called_workflow_is_given_again(tmp_path: Path) -> None:
+    """By the API and on its page, with the parameters that the workflow was called with."""
+    (tmp_path / "w.yaml").write_text(
+        "name: w\ntasks: [{name: site, with-items: [a, b], action: site.yaml,"
+        " input: {name: '{{ item }}'}}]\n"
+    )
+    (tmp_path / "site.yaml").write_text(
+        "name: site\nparameters: {name: {}}\ntasks: [{name: host, with-items: [1, 2],"
+        " action: core.echo, input: {value: '{{ parameters.name }}{{ item }}'}}]\n"
+    )
+    store = str(tmp_path / "runs.db")
+    fanwise.run(str(tmp_path / "w.yaml"), run_id="r", store=store)
+    with serving(tmp_path, store) as served:
+        reply = served.ask("/api/v1/runs/r/tasks/site%5B1%5D.host/items/1/input")
+        assert reply.json == {"value": "b2"}
+        page = served.ask("/page/runs/r/items/site%5B1%5D.host%5B1%5D?input=true").body.decode()
+        assert '<h2 id="h-input">Input</h2>' in page
 
 
 def test_the_page_of_an_item_says_why_it_shows_no_input(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from fanwise.model import Role
-from fanwise.server.credentials import TokenText, read_token
+from fanwise.server.credentials import TokenText, hashed, read_token
 from fanwise.server.identity import Identity
+from fanwise.server.sessions import Sessions
 from fanwise.server.token_making import LINK_TOKEN, new_token_text, require_link_token
 from fanwise.wiring import new_token, system_clock
-from tests.server.served import Reply, Served, serving
+from tests.server.served import Reply, Served, decoded, serving
 
 ME = "/api/v1/me"
 
@@ -52,6 +53,21 @@ def test_a_session_ends_when_one_signs_out(served: Served) -> None:
     assert reply.status == 204
     assert "Max-Age=0" in reply.headers["Set-Cookie"]
     assert served.ask(ME, token=None, headers=session).status == 401
+
+
+def test_the_sessions_that_are_open_are_told(served: Served) -> None:
+    """Without their secrets, to an administrator alone, and only while they last."""
+    path = "/api/v1/sessions"
+    before = len(served.ask(path).json["sessions"])
+    session = sign_in(served, Role.ADMIN)
+    reply = served.ask(path)
+    listed = decoded(reply, Sessions)["sessions"]
+    assert len(listed) == before + 1
+    assert (listed[0]["name"], listed[0]["role"]) == ("browser", "admin")
+    for secret in (session["X-Fanwise-Key"], session["Cookie"].partition("=")[2]):
+        assert hashed(secret) not in reply.body.decode()
+    served.ask("/api/v1/session", method="DELETE", token=None, headers=session)
+    assert len(served.ask(path).json["sessions"]) == before
 
 
 def test_a_revoked_token_ends_with_its_sessions(served: Served) -> None:

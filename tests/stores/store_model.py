@@ -86,6 +86,10 @@ class StoreModel:
         logs = [log for log in self.logs(run_no, limit=1_000) if log.log_no > after]
         return sorted(logs, key=lambda log: log.log_no)[:limit]
 
+    def newest_logs(self, run_no, *, before=None, limit=100):
+        logs = self.new_logs(run_no, limit=1_000)[::-1]
+        return [log for log in logs if before is None or log.log_no < before][:limit]
+
     def _of(self, kind, run_no=None, records=None):
         return [
             record

@@ -118,6 +118,7 @@ def readings(store):
         yield list(store.tasks(run_no)), list(store.events(run_no))
         yield list(store.logs(run_no))
         yield list(store.new_logs(run_no, after=2, limit=2))
+        yield list(store.newest_logs(run_no, before=4, limit=2))
         for under in ("a", "a[1]"):
             found = list(store.logs(run_no, under=under, limit=2))
             yield found, list(store.logs(run_no, under=under, after=found[-1] if found else None))

@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from fanwise.errors import RecordRefusedError
-from fanwise.model import Discard, ItemOutcome, Record, Status, cell
+from fanwise.model import Discard, ItemOutcome, Record, Status
 from fanwise.shapes import agreed, shown, split
 from fanwise.stores import Store, open_store
-from fanwise.stores.tile_rows import to_cells
 from fanwise.testing.records import a_run, a_task, an_item
-from fanwise.testing.tiles_contract import require_exact_tiles, require_tiles
+from fanwise.testing.tiles_contract import cell_of, require_exact_tiles, require_tiles
 from fanwise.values import decode, encode
 
 _numbers = count()
@@ -112,7 +111,7 @@ def require_visit(store: Store, run_no: int, visit_no: int) -> None:
     cells = store.cells(run_no, visit_no, 0, 1_002)
     for item in found:
         if item.index < len(cells):
-            assert cells[item.index] == cell(item.status, item.attempts, item.duration_s)
+            assert cells[item.index] == cell_of(item)
     assert sum(1 for each in cells if each) == sum(item.index < len(cells) for item in found)
     require_kinds(store, run_no, visit_no, failed)
 
@@ -138,20 +137,3 @@ def require_kinds(store: Store, run_no: int, visit_no: int, failed: Sequence[Ite
         of_kind = store.items(run_no, visit_no, kind=kind.number)
         assert [item.index for item in of_kind][:1] == [kind.index]
         assert len(of_kind) == kind.count
-
-
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from([Status.SUCCEEDED, Status.FAILED, Status.CANCELLED]),
-            st.integers(0, 9),
-            st.floats(-1.0, 100.0) | st.sampled_from([0.001, 15.9999, 16.0, 16.384]),
-        )
-    )
-)
-def test_many_cells_are_those_of_each_item(items: list[tuple[Status, int, float]]) -> None:
-    """However they are made at once; where nothing is recorded there is a zero."""
-    rows = [(5 + 2 * at, status.value, *rest) for at, (status, *rest) in enumerate(items)]
-    found = to_cells(rows, 5, 5 + 2 * len(items))
-    assert found[::2] == bytes(cell(*item) for item in items)
-    assert found[1::2] == bytes(len(items))

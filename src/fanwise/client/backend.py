@@ -11,9 +11,9 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import msgspec
 
-from fanwise.client.records import SentAnswer, SentEvent, SentSignal, SentStart
+from fanwise.client.records import SentAnswer, SentEvent, SentEvents, SentSignal, SentStart
 from fanwise.client.remote import RemoteStore, start_run
-from fanwise.client.requests import Query, Requests
+from fanwise.client.requests import API, Query, Requests
 from fanwise.errors import FanwiseError, ServerError
 from fanwise.model import Emitted
 from fanwise.reports.asking import read_answer, written
@@ -26,6 +26,8 @@ T = TypeVar("T")
 _UNKNOWN: Final = "not-found"
 _TOO_MANY: Final = 429
 _PAUSE_S: Final = 0.5
+_MOST_TOGETHER: Final = 1_000
+_MOST_TOGETHER_BYTES: Final = 2**20
 
 
 class ServerBackend:
@@ -119,16 +121,29 @@ class ServerBackend:
         id: str | None = None,
         by: str | None = None,
     ) -> Iterator[Emitted]:
-        """Emit an event for each of `data`, as fast as the server takes them; see `emit`."""
-        query = {"id": id, "key": key, "by": by}
-        for value in data:
-            sent = self._emit(name, value, query)
-            yield Emitted(sent.event, sent.is_new)
+        """Emit an event for each of `data`, many by one request; see `emit`."""
+        given = {"id": id, "key": key, "by": by}
+        for some in _together(data):
+            if len(some) == 1:
+                query: Query = given
+                sent = [self._sent(SentEvent, name, body=some[0], query=query, root="/events")]
+            else:
+                body = {"events": [{"name": name, "data": each, **given} for each in some]}
+                sent = self._sent(SentEvents, "events", body=body).events
+            yield from (Emitted(each.event, each.is_new) for each in sent)
 
-    def _emit(self, name: str, value: Json, query: Query) -> SentEvent:
+    def _sent(
+        self,
+        kind: type[T],
+        *path: str,
+        body: object,
+        query: Query | None = None,
+        root: str = API,
+    ) -> T:
+        """Send a value once the server takes it."""
         while True:
             try:
-                return self._requests.post(SentEvent, name, body=value, query=query, root="/events")
+                return self._requests.post(kind, *path, body=body, query=query, root=root)
             except ServerError as error:
                 if error.status != _TOO_MANY:
                     raise
@@ -145,3 +160,18 @@ class ServerBackend:
             reason="other-version",
             hint="Install the same version on both sides.",
         )
+
+
+def _together(data: Iterable[Json]) -> Iterator[list[msgspec.Raw]]:
+    """Values as JSON, as many as one request may send."""
+    held: list[msgspec.Raw] = []
+    size = 0
+    for value in data:
+        text = msgspec.Raw(msgspec.json.encode(value))
+        if held and (len(held) == _MOST_TOGETHER or size + len(text) > _MOST_TOGETHER_BYTES):
+            yield held
+            held, size = [], 0
+        held.append(text)
+        size += len(text)
+    if held:
+        yield held

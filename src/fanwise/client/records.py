@@ -208,6 +208,12 @@ class SentEvent(msgspec.Struct, frozen=True, kw_only=True):
     is_new: bool
 
 
+class SentEvents(msgspec.Struct, frozen=True, kw_only=True):
+    """Events that were emitted, in their order."""
+
+    events: list[SentEvent]
+
+
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """An object of which nothing is read."""
 

@@ -197,17 +197,22 @@ class RemoteStore:
         from_task: str | None = None,
         items_of: str | None = None,
         kind: int | None = None,
+        definition: str | None = None,
         force: bool = False,
     ) -> None:
         """Have done again what failed of a run, and what comes after it; the rest is kept.
 
         With `from_task` it starts at this task, also if that had succeeded; with `items_of` a task
-        and a `kind` of errors just those of its failed items run again; with `force` files are read
-        further that have changed. Raises `RunNotOverError`, `RunDrivenError` and
-        `NothingToRetryError`.
+        and a `kind` of errors just those of its failed items run again; with `definition`, the text
+        of a repaired workflow, the run has this from then on; with `force` files are read further
+        that have changed. Raises `RunNotOverError`, `RunDrivenError`, `NothingToRetryError` and,
+        for a definition with problems, `DefinitionError`.
         """
         body = {"from_task": from_task, "items_of": items_of, "kind": kind, "force": force}
-        self._change(run_id, "retry", body)
+        if definition is None:
+            self._change(run_id, "retry", body)
+        else:
+            self._change(run_id, "repair", {**body, "definition": definition})
 
     def answer(
         self,

@@ -21,7 +21,7 @@ from fanwise.hosts import is_loopback
 
 Query: TypeAlias = Mapping[str, str | float | Sequence[str] | None]
 T = TypeVar("T")
-_API: Final = "/api/v1"
+API: Final = "/api/v1"
 _PATH: Final = ("path", "run_id", "path", "task")
 _READ_BYTES: Final = 2**16
 _FIRST_REFUSED: Final = 300
@@ -106,7 +106,7 @@ class Requests:
         body: object,
         query: Query | None = None,
         headers: Mapping[str, str] | None = None,
-        root: str = _API,
+        root: str = API,
     ) -> T:
         """Send a value to a path, and return the answer as an object of this kind.
 
@@ -146,7 +146,7 @@ class Requests:
         *,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        root: str = _API,
+        root: str = API,
     ) -> Iterator[HTTPResponse]:
         """The answer to a request. Raises the error that the server tells, or `ServerError`."""
         target = self._target(root, path, query)

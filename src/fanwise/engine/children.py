@@ -27,7 +27,8 @@ from fanwise.context import WorkflowContext
 from fanwise.engine.driver import WorkflowDriver
 from fanwise.engine.inline import is_plain
 from fanwise.engine.parking import ParkedChild
-from fanwise.engine.recorders.steps import StepRecorder, recorded_timeout
+from fanwise.engine.recorders.steps import StepRecorder
+from fanwise.engine.recovery.steps import RecordedSteps
 from fanwise.engine.run_rules import limit_of_child
 from fanwise.engine.services import RunServices
 from fanwise.engine.starting_point import StartingPoint, first_state
@@ -168,17 +169,19 @@ class ChildWorkflow:
             if followed.departed is None:
                 return followed.output
             recorded = followed.departed
+        records = self._run.services.records
+        steps = None if recorded is None else RecordedSteps(self._plan, recorded, records)
         driver = WorkflowDriver(
             self._plan,
             StartingPoint(self._first_state, opening_events=(RunStarted(context),)),
             context,
             self._run,
-            StepRecorder(self._plan, self._run, prefix, recorded),
+            StepRecorder(self._plan, self._run, prefix, steps),
             prefix=prefix,
             inline=self._plain if timeout_s is None else frozenset(),
         )
-        if recorded is not None:
-            await driver.restore(spontaneous=recorded_timeout(recorded, timeout_s))
+        if steps is not None:
+            await driver.restore(spontaneous=steps.timeout(timeout_s))
         with self._run.activity.staying(counts=timeout_s is not None):
             ended = await driver.drive(timeout_s)
         if ended.status is Status.WAITING:

@@ -41,14 +41,14 @@ from fanwise.conductor import (
 )
 from fanwise.context import WorkflowContext
 from fanwise.engine.context_size import ContextSize, result_name, variable_sizes
-from fanwise.engine.evaluate import evaluate_asked
+from fanwise.engine.evaluate import evaluate_asked, is_handled, is_handled_at
 from fanwise.engine.feeds.progress import Stop
 from fanwise.engine.inline import run_plain
 from fanwise.engine.journal import refusal
 from fanwise.engine.recorders.base import Commands, Recorder
 from fanwise.engine.services import RunServices
 from fanwise.engine.starting_point import StartingPoint
-from fanwise.engine.tasks import VisitRunner, is_handled
+from fanwise.engine.tasks import VisitRunner
 from fanwise.engine.visit import Visit, VisitEnd
 from fanwise.errors import AttemptError, LimitError, RecordRefusedError
 from fanwise.model import ErrorInfo, Status, TaskResult, WaitPlace, inner_path
@@ -351,10 +351,7 @@ class WorkflowDriver:
 
     def _is_handled_at(self, at: Evaluate | Evaluated, error: ErrorInfo) -> bool:
         """True if `on-error` lets the workflow continue after this evaluation failed."""
-        failed = TaskResult(Status.FAILED, error=error)
-        return at.asked in (EvaluationKind.WHEN, EvaluationKind.PUBLISH) and self._is_handled(
-            at.task, failed
-        )
+        return is_handled_at(self._plan, at, self._contexts[at.task], error)
 
     def _is_handled(self, number: int, result: TaskResult) -> bool:
         return is_handled(self._plan.tasks[number], self._contexts[number], result)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fanwise.conductor import Evaluate, EvaluationKind
+from fanwise.conductor import Evaluate, Evaluated, EvaluationKind
 from fanwise.context import WorkflowContext
 from fanwise.engine.describe import shortened
 from fanwise.errors import AttemptError, LimitError, Place
-from fanwise.model import Limits, TaskResult
-from fanwise.plan import Plan, PlannedTransition, Value, truth
+from fanwise.model import ErrorInfo, Limits, Status, TaskResult
+from fanwise.plan import Plan, PlannedTask, PlannedTransition, Value, truth
 from fanwise.values import FrozenDict, FrozenList, encode, read_lazy
 
 
@@ -34,6 +34,24 @@ def evaluate_asked(plan: Plan, command: Evaluate, limits: Limits) -> Any:
             return FrozenList([*taken, *_message(transitions, taken, command, limits)])
         case EvaluationKind.OUTPUT:
             return _output(plan.output, context, limits, nullable=command.nullable)
+
+
+def is_handled(task: PlannedTask, context: WorkflowContext, result: TaskResult) -> bool:
+    """True if the task's `on-error` lets the run continue after this failure."""
+    try:
+        return bool(task.settings.on_error.resolve(context, result) == "continue")
+    except AttemptError:
+        return False
+
+
+def is_handled_at(
+    plan: Plan, at: Evaluate | Evaluated, context: WorkflowContext, error: ErrorInfo
+) -> bool:
+    """True if `on-error` lets the workflow continue after this evaluation failed."""
+    failed = TaskResult(Status.FAILED, error=error)
+    return at.asked in (EvaluationKind.WHEN, EvaluationKind.PUBLISH) and is_handled(
+        plan.tasks[at.task], context, failed
+    )
 
 
 def _transition(transition: PlannedTransition, command: Evaluate, limits: Limits) -> Any:

@@ -13,9 +13,9 @@ from fanwise.bitmap import Bitmap
 from fanwise.catalog import LOCAL, Runs
 from fanwise.context import WorkflowContext
 from fanwise.engine.calls import make_call
+from fanwise.engine.evaluate import is_handled
 from fanwise.engine.parking import may_park
 from fanwise.engine.services import RunServices
-from fanwise.engine.tasks import is_handled
 from fanwise.engine.visit import Visit, VisitEnd
 from fanwise.interrupts import is_from_outside
 from fanwise.model import Status, TaskResult

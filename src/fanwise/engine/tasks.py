@@ -14,6 +14,7 @@ from fanwise.context import WorkflowContext
 from fanwise.engine.attempt import VisitCall
 from fanwise.engine.calls import make_call
 from fanwise.engine.capture import unheard
+from fanwise.engine.evaluate import is_handled
 from fanwise.engine.feeds.bad_records import BadRecords
 from fanwise.engine.feeds.base import AttemptQueue
 from fanwise.engine.feeds.items import ItemAttempts
@@ -378,11 +379,3 @@ class VisitRunner:
             return VisitEnd(TaskResult(Status.CANCELLED))
         was_parked = self._dozes or (self._feed is not None and self._feed.was_parked)
         return VisitEnd(TaskResult(Status.WAITING if was_parked else Status.PAUSED))
-
-
-def is_handled(task: PlannedTask, context: WorkflowContext, result: TaskResult) -> bool:
-    """True if the task's `on-error` lets the run continue after this failure."""
-    try:
-        return bool(task.settings.on_error.resolve(context, result) == "continue")
-    except AttemptError:
-        return False

@@ -67,19 +67,20 @@ from fanwise.model.summaries import (
     RecordedItems,
     Run,
     RunCount,
+    SpanCounts,
     StoreReport,
     StoreSize,
     TaskSummary,
     driven_span,
 )
 from fanwise.model.tiles import (
+    CELL_SPANS_S,
     MAX_KINDS,
     OTHER_KINDS,
     TILE_ITEMS,
     ErrorKind,
     Tile,
     VisitProgress,
-    cell,
 )
 from fanwise.model.triggers import (
     DROPPED,
@@ -108,6 +109,7 @@ from fanwise.model.waits import (
 __all__ = [
     "AGEING_S",
     "ASKED",
+    "CELL_SPANS_S",
     "DEFAULT_QUEUE",
     "DROPPED",
     "EVENT",
@@ -181,6 +183,7 @@ __all__ = [
     "Signal",
     "Sleep",
     "SlotWish",
+    "SpanCounts",
     "Stamp",
     "Status",
     "StoreReport",
@@ -202,7 +205,6 @@ __all__ = [
     "WaitState",
     "WaitToOpen",
     "Who",
-    "cell",
     "driven_span",
     "inner_path",
     "is_key",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -124,6 +124,13 @@ class RunCount(msgspec.Struct, frozen=True, gc=False):
     workflow: str
     status: Status
     runs: int
+
+
+class SpanCounts(NamedTuple):
+    """The numbers of runs that were made from `since` on, in the order of their spans."""
+
+    since: float
+    counts: Sequence[RunCount]
 
 
 class EndedRun(msgspec.Struct, frozen=True, gc=False):

@@ -6,8 +6,6 @@ from typing import Final
 
 import msgspec
 
-from fanwise.model.results import Status
-
 TILE_ITEMS: Final = 1_000
 """The number of indexes in a tile: tile 0 has the items 0 to 999."""
 
@@ -17,7 +15,8 @@ MAX_KINDS: Final = 1_000
 OTHER_KINDS: Final = 0
 """The number of the kind that stands for all beyond `MAX_KINDS`, without a type and a shape."""
 
-_CELL_STATUS: Final = {Status.SUCCEEDED: 1, Status.FAILED: 2, Status.CANCELLED: 3}
+CELL_SPANS_S: Final = tuple((1 << power) / 1_000 for power in range(15))
+"""The spans at which the duration in a cell is the next higher one: 1 ms, 2 ms, 4 ms up to 16 s."""
 
 
 class Tile(msgspec.Struct, frozen=True, gc=False):
@@ -70,15 +69,3 @@ class VisitProgress(msgspec.Struct, frozen=True, gc=False):
     running: int
     waiting: int
     per_s: float
-
-
-def cell(status: Status, attempts: int, duration_s: float) -> int:
-    """Return an item as a byte, which is 0 for an item that isn't recorded.
-
-    Bits 0 and 1 are its status (1 succeeded, 2 failed, 3 any other), bits 2 and 3 its attempts less
-    one, at most 3, and bits 4 to 7 the binary digits of the milliseconds of the last one, at most
-    15: 1 for 1 ms, 2 for 2 and 3 ms, 3 for 4 to 7 ms.
-    """
-    length = int(min(max(duration_s, 0.0), 60.0) * 1_000).bit_length()
-    tries = min(max(attempts, 1), 4) - 1
-    return _CELL_STATUS.get(status, 3) | tries << 2 | min(length, 15) << 4

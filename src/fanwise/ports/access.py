@@ -38,6 +38,9 @@ class Access(Protocol):
         Notes its use, within a minute.
         """
 
+    def sessions(self, *, idle_s: float, limit: int = 100) -> Sequence[tuple[Session, Token]]:
+        """Return valid sessions with their tokens, the latest used first; see `session`."""
+
     def end_session(self, cookie_hash: str) -> None:
         """End a session."""
 

@@ -22,11 +22,11 @@ from fanwise.model import (
     Record,
     RecordedEvent,
     RecordedItems,
-    RunCount,
     RunRecord,
     RunRequest,
     Sleep,
     SlotWish,
+    SpanCounts,
     Status,
     StoreSize,
     VisitRecord,
@@ -157,10 +157,11 @@ class Records(Pages, Tiles, Protocol):
         Their `definition` and `output` are left empty.
         """
 
-    def run_counts(self, since: float, span_s: float, spans: int) -> Sequence[RunCount]:
+    def run_counts(self, since: float, span_s: float, spans: int, *, most: int) -> SpanCounts:
         """The runs that were made in each of so many spans, of which the first begins at `since`.
 
-        They are counted by their status and workflow, without a look into them.
+        They are counted by their status and workflow, without a look into them, and those alone
+        that aren't older than the newest `most`.
         """
 
     def unfinished(self) -> Sequence[RunRecord]:
@@ -250,6 +251,11 @@ class Records(Pages, Tiles, Protocol):
 
     def new_logs(self, run_no: int, *, after: int = 0, limit: int = 100) -> Sequence[LogEntry]:
         """At most `limit` logs with a `log_no` over `after`, in the order in which they came."""
+
+    def newest_logs(
+        self, run_no: int, *, before: int | None = None, limit: int = 100
+    ) -> Sequence[LogEntry]:
+        """At most `limit` of the latest logs, the newest first; with a `log_no` under `before`."""
 
 
 class Maintenance(Protocol):

@@ -27,8 +27,10 @@ class Tiles(Protocol):
         """The task's tiles added up, as one tile with the number 0."""
 
     def cells(self, run_no: int, visit_no: int, start: int, stop: int) -> bytes:
-        """A byte for each index with `start <= index < stop`; see `fanwise.model.cell`.
+        """A byte for each index with `start <= index < stop`, 0 if no item is recorded.
 
+        Bits 0 and 1 are the status (1 succeeded, 2 failed, 3 any other), bits 2 and 3 the attempts
+        less one, at most 3, and bits 4 to 7 how many of `CELL_SPANS_S` the last one took at least.
         Raises `ValueError` for more than `MOST_CELLS`.
         """
 

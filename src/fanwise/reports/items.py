@@ -8,10 +8,13 @@ from typing import Annotated, Final, NamedTuple, Protocol
 
 import msgspec
 
+from fanwise.errors import UsageError
 from fanwise.model import ItemOutcome, Status
 from fanwise.ports import PAGE_BYTES, Records
+from fanwise.reports.plain import escaped
 
 _PAGE: Final = 1_000
+_MOST_DIGITS: Final = 18  # of an index: what has more is no number that a store can hold
 
 
 class Span(NamedTuple):
@@ -94,3 +97,47 @@ class ItemPages(NamedTuple):
             (until is None or until > last) and self.read(max(after, last), until, 1, 0)
             for after, until in self.spans
         )
+
+
+def read_spans(texts: Sequence[str], *, after: int) -> list[Span]:
+    """Read spans of indexes above `after`, or all of them; in order, no index twice.
+
+    Raises `UsageError`.
+    """
+    if not texts:
+        return [Span(after, None)]
+    spans: list[Span] = []
+    for first, last in sorted(map(_read_span, texts)):
+        before = max(first - 1, after)
+        after = max(last, after)
+        if last > before:
+            spans.append(Span(before, None if last == sys.maxsize else last))
+    return spans
+
+
+def clipped(spans: Sequence[Span], until: int | None) -> list[Span]:
+    """Return spans without the indexes above `until`, if that is given."""
+    if until is None:
+        return list(spans)
+    return [
+        Span(span.after, until if span.until is None else min(span.until, until))
+        for span in spans
+        if span.after < until
+    ]
+
+
+def _read_span(text: str) -> tuple[int, int]:
+    """Read the first and the last index of `17`, `18-30` or `100-`. Raises `UsageError`."""
+    first, dash, last = text.partition("-")
+    if _is_index(first) and (not last or _is_index(last)):
+        end = int(last) if last else sys.maxsize if dash else int(first)
+        if int(first) <= end:
+            return int(first), end
+    raise UsageError(
+        f"{escaped(msgspec.json.encode(text).decode())} names no items.",
+        hint="Give indexes, from 0, as 17, 18-30 or 100-.",
+    )
+
+
+def _is_index(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS

@@ -1,14 +1,15 @@
-"""Events that programs emit over HTTP: `POST /events/NAME`, with the event's data as its body."""
+"""Events that programs emit over HTTP: one with its data as the body, or many of them at once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
-from fanwise.errors import ResultError
-from fanwise.model import Role
+from fanwise.errors import ResultError, UsageError
+from fanwise.model import Arrival, Role
 from fanwise.plan.events import new_event
 from fanwise.server.buckets import Rate
 from fanwise.server.forms import read_bytes
@@ -18,7 +19,10 @@ from fanwise.values import Json, decode
 from fanwise.wiring import new_token
 
 EVENTS: Final = Rate("events", 100.0, 1_000)
+MANY_EVENTS: Final = Rate("requests of many events", 20.0, 100)
+MOST_TOGETHER: Final = 1_000
 _MOST_BODY_BYTES: Final = 2**26
+_MOST_TOGETHER_BYTES: Final = 2**24
 
 
 class EventQuery(Fields, frozen=True, kw_only=True):
@@ -37,6 +41,28 @@ class EmittedView(msgspec.Struct, frozen=True, kw_only=True):
 
     event: str
     is_new: bool
+
+
+class EventBody(Fields, frozen=True, kw_only=True):
+    """An event: its name, its data, and as in a query of one the id, the key and the sender."""
+
+    name: str
+    data: object = None
+    id: str | None = None
+    key: str | None = None
+    by: str | None = None
+
+
+class EventsBody(Fields, frozen=True, kw_only=True):
+    """Events to be emitted: all of them, or none if one can't be."""
+
+    events: Annotated[tuple[EventBody, ...], msgspec.Meta(min_length=1, max_length=MOST_TOGETHER)]
+
+
+class EmittedList(msgspec.Struct, frozen=True, kw_only=True):
+    """The ids of events in the order in which they were given, and whether each is new."""
+
+    events: list[EmittedView]
 
 
 async def emit(call: Call) -> Answer:
@@ -60,19 +86,39 @@ def _read(call: Call, body: bytes) -> Json:
 
 
 def _emit(call: Call, data: Json) -> Answer:
-    query, store = call.query(EventQuery), call.parts.store
-    event = new_event(
-        call.names["name"],
-        data,
-        call.parts.settings.limits,
-        id=new_token(20) if query.id is None else query.id,
-        key=query.key,
-        by=query.by or call.who.name,
-    )
-    (is_new,) = store.arrive([event])
+    query = call.query(EventQuery)
+    given = {"id": query.id, "key": query.key, "by": query.by}
+    (shown,) = _arrived(call, [_event(call, call.names["name"], data, **given)])
+    return json_answer(shown, status=202 if shown.is_new else 200)
+
+
+def emit_many(call: Call) -> Answer:
+    """Emit many events at once: they are recorded in one transaction, in their order."""
+    events = []
+    for number, each in enumerate(call.body(EventsBody).events):
+        try:
+            events.append(_event(call, each.name, each.data, id=each.id, key=each.key, by=each.by))
+        except (UsageError, ResultError) as error:
+            raise UsageError(f"events[{number}]: {error.message}", hint=error.hint) from None
+    return json_answer(EmittedList(events=_arrived(call, events)), status=202)
+
+
+def _event(
+    call: Call, name: str, data: object, *, id: str | None, key: str | None, by: str | None
+) -> Arrival:
+    """The event that is asked for. Raises `UsageError` and `ResultError`."""
+    limits, who = call.parts.settings.limits, by or call.who.name
+    return new_event(name, data, limits, id=new_token(20) if id is None else id, key=key, by=who)
+
+
+def _arrived(call: Call, events: Sequence[Arrival]) -> list[EmittedView]:
+    store = call.parts.store
+    new = store.arrive(events)
     store.offer_arrivals()
-    shown = EmittedView(event=event.id, is_new=is_new)
-    return json_answer(shown, status=202 if is_new else 200)
+    return [
+        EmittedView(event=event.id, is_new=is_new)
+        for event, is_new in zip(events, new, strict=True)
+    ]
 
 
 ROUTES: Final = (
@@ -88,5 +134,19 @@ ROUTES: Final = (
         sees_all=True,
         rate=EVENTS,
         most_bytes=_MOST_BODY_BYTES,
+    ),
+    Route(
+        method="POST",
+        path="/api/v1/events",
+        handler=emit_many,
+        role=Role.RUN,
+        body=EventsBody,
+        answer=EmittedList,
+        status=202,
+        errors=(UsageError,),
+        audit="emit",
+        sees_all=True,
+        rate=MANY_EVENTS,
+        most_bytes=_MOST_TOGETHER_BYTES,
     ),
 )

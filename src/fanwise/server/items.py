@@ -19,7 +19,14 @@ from fanwise.errors import (
 )
 from fanwise.model import ItemOutcome, Role, RunRecord, Status, VisitRecord
 from fanwise.reports.item_csv import csv_lines
-from fanwise.reports.items import ItemFilters, ItemPages, Span, reader_of
+from fanwise.reports.items import (
+    ItemFilters,
+    ItemPages,
+    Span,
+    clipped,
+    read_spans,
+    reader_of,
+)
 from fanwise.reports.objects import item_object
 from fanwise.server import tags
 from fanwise.server.cursors import read_cursor, write_cursor
@@ -47,7 +54,8 @@ class ItemStatus(StrEnum):
 class ItemConditions(Fields, frozen=True, kw_only=True):
     """Conditions on items: their status, their error's type, a part of the label, a duration.
 
-    `kind` is the number of a kind of errors. Their indexes are over `after` and at most `until`.
+    `kind` is the number of a kind of errors. Their indexes are over `after` and at most `until`,
+    and in one of the spans `index`, such as `17`, `18-30` or `100-`, if some are given.
     """
 
     status: ItemStatus | None = None
@@ -55,6 +63,7 @@ class ItemConditions(Fields, frozen=True, kw_only=True):
     kind: _Kind | None = None
     label: str | None = None
     slower_s: float | None = None
+    index: Annotated[tuple[str, ...], msgspec.Meta(max_length=100)] = ()
     after: _Index = -1
     until: _Index | None = None
 
@@ -65,6 +74,10 @@ class ItemConditions(Fields, frozen=True, kw_only=True):
         if self.error is not None or self.kind is not None:
             status = Status.FAILED
         return ItemFilters(status, self.error, self.label or None, self.slower_s, self.kind)
+
+    def spans(self, after: int) -> list[Span]:
+        """The spans of indexes over `after`, in order. Raises `UsageError`."""
+        return clipped(read_spans(self.index, after=max(after, self.after)), self.until)
 
 
 class ItemsQuery(ItemConditions, frozen=True, kw_only=True):
@@ -78,7 +91,7 @@ def list_items(call: Call) -> Answer:
     """List the items of a task's last visit in the order of their indexes."""
     query, run = call.query(ItemsQuery), run_of(call)
     place = read_cursor(query, query.cursor)
-    after = query.after if place is None else max(place, query.after)
+    after = -1 if place is None else place
     chosen = _chosen(call, run, fan_out_of(call, run), query, after)
     pages = chosen.pages(query.limit, beginning=LISTED_OUTPUT)
     found = [item for page in pages for item in page]
@@ -134,14 +147,14 @@ def _lines(chosen: ItemPages) -> Iterator[bytes]:
 
 def _all_chosen(call: Call) -> tuple[RunRecord, ItemPages]:
     run, query = run_of(call), call.query(ItemConditions)
-    return run, _chosen(call, run, fan_out_of(call, run), query, query.after)
+    return run, _chosen(call, run, fan_out_of(call, run), query, -1)
 
 
 def _chosen(
     call: Call, run: RunRecord, visit: VisitRecord, query: ItemConditions, after: int
 ) -> ItemPages:
     read = reader_of(call.parts.store, run.run_no, visit.visit_no, query.filters)
-    return ItemPages(read, [Span(after, query.until)])
+    return ItemPages(read, query.spans(after))
 
 
 def _listed(item: ItemOutcome) -> dict[str, object]:

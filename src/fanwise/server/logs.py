@@ -11,6 +11,7 @@ from aiohttp import web
 
 from fanwise.errors import RunNotFoundError
 from fanwise.model import LogEntry, Role, RunRecord
+from fanwise.reports.log_pages import LogFilter, logs_after, logs_before
 from fanwise.reports.objects import log_object
 from fanwise.reports.plain import clean_lines
 from fanwise.server.cursors import read_cursor, write_cursor
@@ -19,15 +20,20 @@ from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
 from fanwise.server.streams import send_pages
 from fanwise.server.views import EventList, LogList
 
-_MOST_READ: Final = 5_000
 _PAGE: Final = 500
 _Limit = Annotated[int, msgspec.Meta(ge=1, le=200)]
 
 
 class LogsQuery(Fields, frozen=True, kw_only=True):
-    """Logs of the task or item `under`, `check[17]`, and of what runs in it; and the page."""
+    """Logs of the task or item `under`, `check[17]`, and of what runs in it; and the page.
 
-    under: str | None = None
+    They contain the text `contains`, in upper or lower case. With `tail` and without a cursor they
+    are the last ones, so many at most.
+    """
+
+    under: str = ""
+    contains: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    tail: _Limit | None = None
     cursor: str | None = None
     limit: _Limit = 100
 
@@ -48,17 +54,17 @@ class EventsQuery(Fields, frozen=True, kw_only=True):
 def list_logs(call: Call) -> Answer:
     """List logs in the order in which they came; to follow them, ask again with `next`."""
     query, run = call.query(LogsQuery), run_of(call)
-    after = read_cursor(query, query.cursor) or 0
-    found: list[LogEntry] = []
-    read = 0
-    for entry in _since(call, run, after):
-        after, read = entry.log_no, read + 1
-        if query.under is None or entry.is_under(query.under):
-            found.append(entry)
-        if len(found) == query.limit or read == _MOST_READ:
-            break
+    records, wanted = call.parts.store, LogFilter(query.under, query.contains)
+    place = read_cursor(query, query.cursor)
+    if place is None and query.tail is not None:
+        newest = records.newest_logs(run.run_no, limit=1)
+        end = newest[0].log_no if newest else 0
+        found = logs_before(records, run.run_no, wanted, end + 1, query.tail).logs
+    else:
+        page = logs_after(records, run.run_no, wanted, place or 0, query.limit)
+        found, end = page.logs, page.read_to or place or 0
     shown = [log_object(each) for each in found]
-    return json_answer({"logs": shown, "next": write_cursor(query, after)})
+    return json_answer({"logs": shown, "next": write_cursor(query, end)})
 
 
 async def save_logs(call: Call) -> web.StreamResponse:
@@ -78,12 +84,6 @@ def list_events(call: Call) -> Answer:
     shown = [{"seq": each.seq, "kind": each.kind, "data": msgspec.Raw(each.data)} for each in found]
     following = write_cursor(query, found[-1].seq) if len(found) == query.limit else None
     return json_answer({"events": shown, "next": following})
-
-
-def _since(call: Call, run: RunRecord, after: int) -> Iterator[LogEntry]:
-    while page := call.parts.store.new_logs(run.run_no, after=after, limit=_PAGE):
-        yield from page
-        after = page[-1].log_no
 
 
 def _texts(call: Call, run: RunRecord, under: str | None) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import quote
 
 import msgspec
@@ -13,7 +13,7 @@ from fanwise.model import Role, Token
 from fanwise.reports.objects import iso_time
 from fanwise.server.cookies import expired_cookie, session_cookie, shown_by
 from fanwise.server.forwarding import address_of
-from fanwise.server.identity import DOWNLOAD_TICKET_S, sign_in_entry
+from fanwise.server.identity import DOWNLOAD_TICKET_S, IDLE_S, sign_in_entry
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
 
@@ -45,6 +45,29 @@ class Me(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     role: Role
     workflows: tuple[str, ...]
+
+
+class SessionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A session of a browser, with the id and the name of its token. It ends with that."""
+
+    token_id: str
+    name: str
+    role: Role
+    made_at: str | None
+    used_at: str | None
+    expires_at: str | None
+
+
+class Sessions(msgspec.Struct, frozen=True, kw_only=True):
+    """The sessions that are open, the latest used first."""
+
+    sessions: list[SessionView]
+
+
+class SessionsQuery(Fields, frozen=True, kw_only=True):
+    """The number of sessions that are wanted at most."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 100
 
 
 class TicketFor(Fields, frozen=True, kw_only=True):
@@ -107,6 +130,23 @@ def sign_out(call: Call) -> Answer:
     return Answer(b"", status=204, headers={"Set-Cookie": cookie})
 
 
+def list_sessions(call: Call) -> Answer:
+    """List the sessions that are open; to end those of a token, revoke it."""
+    found = call.parts.store.sessions(idle_s=IDLE_S, limit=call.query(SessionsQuery).limit)
+    shown = [
+        SessionView(
+            token_id=token.id,
+            name=token.name,
+            role=token.role,
+            made_at=iso_time(session.made_at),
+            used_at=iso_time(session.used_at),
+            expires_at=iso_time(session.expires_at),
+        )
+        for session, token in found
+    ]
+    return json_answer(Sessions(sessions=shown))
+
+
 def get_me(call: Call) -> Answer:
     """Tell who asks, and the role."""
     who = call.who
@@ -152,6 +192,14 @@ ROUTES: Final = (
         role=Role.READ,
         status=204,
         audit="sign-out",
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/sessions",
+        handler=list_sessions,
+        role=Role.ADMIN,
+        query=SessionsQuery,
+        answer=Sessions,
     ),
     Route(method="GET", path="/api/v1/me", handler=get_me, role=Role.READ, answer=Me),
     Route(

@@ -41,12 +41,14 @@ ADD_SESSION: Final = (
     " ON CONFLICT (cookie_hash) DO UPDATE SET used_at = excluded.used_at"
     f" RETURNING {_SESSION.replace('sessions.', '')}"
 )
-SESSION: Final = (
+_SESSIONS: Final = (
     f"SELECT {_SESSION}, {_TOKEN}, sessions.used_at < fanwise_now() - {_MINUTE_S} FROM sessions"
     " JOIN tokens ON tokens.id = sessions.token_id"
-    " WHERE sessions.cookie_hash = :cookie_hash AND sessions.expires_at > fanwise_now()"
+    " WHERE sessions.expires_at > fanwise_now()"
     f" AND sessions.used_at > fanwise_now() - CAST(:idle_s AS DOUBLE PRECISION) AND {_VALID}"
 )
+SESSION: Final = f"{_SESSIONS} AND sessions.cookie_hash = :cookie_hash"
+SESSIONS: Final = f"{_SESSIONS} ORDER BY sessions.used_at DESC, sessions.made_at DESC LIMIT :limit"
 USE_SESSION: Final = "UPDATE sessions SET used_at = fanwise_now() WHERE cookie_hash = :cookie_hash"
 END_SESSION: Final = "DELETE FROM sessions WHERE cookie_hash = :cookie_hash"
 

@@ -59,7 +59,7 @@ TAKE_CHILD: Final = (
 FREE_CHILD: Final = (
     "DELETE FROM child_slots WHERE run_no = :run_no AND path = :path AND token = :token"
 )
-FREE_CHILDREN: Final = "DELETE FROM child_slots WHERE run_no = :run_no"
+FREE_CHILDREN: Final = "DELETE FROM child_slots WHERE run_no = :run_no RETURNING scope, key"
 _KEYS_OF_CHILDREN: Final = (
     "SELECT DISTINCT bounds.scope, bounds.key, bounds.most FROM child_slots JOIN bounds"
     " ON bounds.scope = child_slots.scope AND bounds.key = child_slots.key WHERE {of}"

@@ -91,8 +91,13 @@ class SqlAccess:
                         access_statements.USE_SESSION, cookie_hash=cookie_hash
                     )
                 )
-            return _to_session(row[:_SESSION_COLUMNS]), _to_token(row[_SESSION_COLUMNS:-1])
+            return _to_session_and_token(row)
         return None
+
+    def sessions(self, *, idle_s: float, limit: int = 100) -> Sequence[tuple[Session, Token]]:
+        """Return valid sessions with their tokens; see `Access.sessions`."""
+        found = self._database.read(access_statements.SESSIONS, idle_s=idle_s, limit=limit)
+        return [_to_session_and_token(row) for row in found]
 
     def end_session(self, cookie_hash: str) -> None:
         """End a session."""
@@ -178,6 +183,11 @@ def _to_token(row: Row) -> Token:
         used_at=used_at,
         revoked_at=revoked_at,
     )
+
+
+def _to_session_and_token(row: Row) -> tuple[Session, Token]:
+    """The row of a session with its token; its last column says whether its use is to be noted."""
+    return _to_session(row[:_SESSION_COLUMNS]), _to_token(row[_SESSION_COLUMNS:-1])
 
 
 def _to_session(row: Row) -> Session:

@@ -16,6 +16,8 @@ from fanwise.stores import rows
 from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.queue_statements import LOCK_SUBMISSION, TAKE_BY_HAND
 from fanwise.stores.sql_slots import (
+    OvertakenError,
+    controlling,
     free_children,
     limits_of,
     limits_of_children,
@@ -161,10 +163,11 @@ class SqlOwnership:
             if wish is not None:
                 take_slot(writer, wish, run_no)
             writer.execute(TAKE_BY_HAND, run_no=run_no)
-            free_children(writer, run_no)
+            free_children(writer, run_no, limits)
             release(writer, limits)
             writer.execute(ANSWERED, run_no=run_no)
-            writer.execute(BEAT, engine_no=engine_no)
+            if not writer.change(BEAT, engine_no=engine_no):  # it has just been taken for dead
+                raise OvertakenError
             writer.touch(run_no)
             return rows.to_lease(writer.read(LEASE, run_no=run_no)[0])
 
@@ -174,7 +177,7 @@ class SqlOwnership:
                 each for each in leases if (each.token, each.engine_no) == (after + 1, engine_no)
             ]
 
-        return self._database.controlling(take, settle)
+        return controlling(self._database, take, settle)
 
     def release(self, run_no: int, token: int) -> None:
         """Give the run back. Does nothing if the lease isn't the caller's any more."""
@@ -182,10 +185,10 @@ class SqlOwnership:
         def give(writer: Writer) -> None:
             limits = lock_keys(writer, limits_of_children(writer, run_no))
             if give_back(writer, run_no, token) and limits:
-                free_children(writer, run_no)
+                free_children(writer, run_no, limits)
             release(writer, limits)
 
-        self._database.controlling(give)
+        controlling(self._database, give)
 
 
 class SqlMailbox:

@@ -36,6 +36,7 @@ from fanwise.stores.sql_slots import (
     SlotKey,
     admit_run,
     claim_slot,
+    controlling,
     end_unstarted,
     free_children,
     free_slot,
@@ -139,12 +140,12 @@ class SqlQueue:
             writer.read(queue_statements.LOCK_SUBMISSION, run_no=run_no)
             holders = writer.read(queue_statements.HOLDER, run_no=run_no) if counts else []
             if give_back(writer, run_no, token):
-                free_children(writer, run_no)
+                free_children(writer, run_no, limits)
                 tried_by = rows.to_owner(holders[0][0]) if holders else None
                 wait_again(writer, run_no, why, tried_by)
             release(writer, limits)
 
-        self._database.controlling(give)
+        controlling(self._database, give)
 
     def reap(self, engine_no: int, beats: int) -> Sequence[str]:
         """Put back the submitted runs of an engine that is gone; see `Queue.reap`."""
@@ -153,7 +154,7 @@ class SqlQueue:
             found = writer.read(queue_statements.STANDING_STILL, engine_no=engine_no, beats=beats)
             return _reap(writer, engine_no, rows.to_owner(found[0][0])) if found else []
 
-        return self._database.controlling(put_back)
+        return controlling(self._database, put_back)
 
     def order(self, run: RunRecord, order: RunOrder, place: Submission, *, after: int) -> bool:
         """Have a run wait for an engine that carries an order out; see `Queue.order`."""
@@ -172,13 +173,13 @@ class SqlQueue:
             writer.execute(queue_statements.IS_PENDING, run_no=run.run_no)
             writer.execute(ANSWERED, run_no=run.run_no)
             free_slot(writer, run.run_no)
-            free_children(writer, run.run_no)
+            free_children(writer, run.run_no, limits)
             release(writer, limits)
             writer.touch(run.run_no)
             writer.announce()
             return True
 
-        return self._database.controlling(give)
+        return controlling(self._database, give)
 
     def decline(self, run_no: int, why: str) -> None:
         """Drop the order for a run; see `Queue.decline`."""
@@ -340,7 +341,7 @@ def _reap(writer: Writer, engine_no: int, owner: Owner) -> list[str]:
             stays_paused = status == Status.PAUSED.value and is_to_pause
             writer.execute(_TAKE_AWAY, run_no=run_no, engine_no=engine_no)
             writer.execute(ANSWERED, run_no=run_no)
-            free_children(writer, run_no)
+            free_children(writer, run_no, limits)
             why = f"its engine is gone ({owner.name})"
             if not stays_paused and wait_again(writer, run_no, why, owner):
                 waiting.append(run_id)

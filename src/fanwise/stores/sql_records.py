@@ -17,6 +17,7 @@ from fanwise.model import (
     RunCount,
     RunRecord,
     Sleep,
+    SpanCounts,
     Status,
     VisitRecord,
 )
@@ -29,6 +30,7 @@ from fanwise.stores.tile_statements import TILE_COUNTS, TILE_TOTALS
 
 _PAGE_EVENTS = 100  # an event may hold the whole result of a task
 _MAX_RUN_IDS = 10_000
+_NEWEST = 2**62  # above the number of any log
 _GOLDEN = (5**0.5 - 1) / 2
 _MOST_LOOKUPS = 200_000  # beyond it items are so far apart that a walk is faster
 _LARGEST_SIZE = 2**44  # of which a step for each lookup still is a number of a database
@@ -70,13 +72,19 @@ class SqlRecords:
         found = self._database.read(query, **filters, **tagged, limit=limit)
         return [rows.to_run(row) for row in found]
 
-    def run_counts(self, since: float, span_s: float, spans: int) -> Sequence[RunCount]:
+    def run_counts(self, since: float, span_s: float, spans: int, *, most: int) -> SpanCounts:
         """The numbers of runs that were made in spans; see `Records.run_counts`."""
-        found = self._database.read(statements.RUN_COUNTS, since=since, span_s=span_s, spans=spans)
-        return [
+        whole = {"since": since, "until": since + spans * span_s}
+        begun = self._database.read(statements.NTH_NEWEST, **whole, number=most)
+        first = begun[0][0] if begun else since
+        found = self._database.read(
+            statements.RUN_COUNTS, since=since, span_s=span_s, spans=spans, first=first
+        )
+        counts = [
             RunCount(span, workflow, Status(status), number)
             for span, workflow, status, number in found
         ]
+        return SpanCounts(first, counts)
 
     def unfinished(self) -> Sequence[RunRecord]:
         """The runs that are pending or running, the oldest first."""
@@ -240,6 +248,14 @@ class SqlRecords:
     def new_logs(self, run_no: int, *, after: int = 0, limit: int = 100) -> Sequence[LogEntry]:
         """At most `limit` logs with a number over `after`, in the order in which they came."""
         found = self._database.read(statements.NEW_LOGS, run_no=run_no, after=after, limit=limit)
+        return [rows.to_log(row) for row in found]
+
+    def newest_logs(
+        self, run_no: int, *, before: int | None = None, limit: int = 100
+    ) -> Sequence[LogEntry]:
+        """At most `limit` of the latest logs, the newest first."""
+        end = _NEWEST if before is None else before
+        found = self._database.read(statements.NEWEST_LOGS, run_no=run_no, before=end, limit=limit)
         return [rows.to_log(row) for row in found]
 
     def outputs(

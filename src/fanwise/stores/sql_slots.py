@@ -9,8 +9,9 @@ claims walk through. A claim counts again, and holds back the run that it finds 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -27,10 +28,12 @@ from fanwise.model import (
     Status,
 )
 from fanwise.stores import ending_statements, slot_statements
-from fanwise.stores.database import Database, Writer
+from fanwise.stores.database import Database, Settle, Writer
 from fanwise.stores.rows import Row
 
 _MOST_READ: Final = 100_000
+
+_Result = TypeVar("_Result")
 
 
 class SlotKey(NamedTuple):
@@ -51,6 +54,21 @@ def limits_of(*limits: RunLimit) -> dict[SlotKey, int]:
 
 def _key(limit: RunLimit) -> SlotKey:
     return SlotKey(limit.scope, limit.key)
+
+
+class OvertakenError(Exception):
+    """Ends a transaction without a trace, which another one has overtaken: it is done again."""
+
+
+def controlling(
+    database: Database,
+    work: Callable[[Writer], _Result],
+    settle: Settle[_Result] | None = None,
+) -> _Result:
+    """The result of a transaction, which is done again each time that others overtake it."""
+    while True:
+        with suppress(OvertakenError):
+            return database.controlling(work, settle)
 
 
 class Holder(NamedTuple):
@@ -160,9 +178,14 @@ def free_slot(writer: Writer, run_no: int) -> None:
     writer.execute(slot_statements.FREE, run_no=run_no)
 
 
-def free_children(writer: Writer, run_no: int) -> None:
-    """Take back the slots of the workflows that a run calls; their keys are locked."""
-    writer.execute(slot_statements.FREE_CHILDREN, run_no=run_no)
+def free_children(writer: Writer, run_no: int, locked: Collection[SlotKey]) -> None:
+    """Take back the slots of the workflows that a run calls, whose engine gets no more of them.
+
+    Raises `OvertakenError` if that has got a slot of another key since some were `locked`.
+    """
+    freed = writer.read(slot_statements.FREE_CHILDREN, run_no=run_no)
+    if any(SlotKey(*each) not in locked for each in freed):
+        raise OvertakenError
 
 
 def release(writer: Writer, limits: Limits) -> None:

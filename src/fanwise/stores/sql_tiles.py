@@ -33,10 +33,9 @@ class SqlTiles:
         """A byte for each of these indexes; see `Tiles.cells`."""
         if not 0 <= start <= stop <= start + MOST_CELLS:
             raise ValueError(f"cells from {start} to {stop}: at most {MOST_CELLS:,} at once")
-        found = self._database.read(
-            tile_statements.CELLS, run_no=run_no, visit_no=visit_no, start=start, stop=stop
-        )
-        return tile_rows.to_cells(found, start, stop)
+        key = {"run_no": run_no, "visit_no": visit_no}
+        found = self._database.read(tile_statements.CELLS, **key, start=start, stop=stop)
+        return tile_rows.to_cells(found[0][0], start, stop)
 
     def failed_indexes(
         self, run_no: int, visit_no: int, *, after: int = -1, limit: int = 20_000

@@ -80,11 +80,16 @@ def runs_where(filters: Iterable[str], tag_count: int) -> Statement:
     return f"SELECT {_TAGS}, {_LISTED} FROM runs{where} ORDER BY run_no DESC LIMIT :limit"
 
 
+NTH_NEWEST = (
+    "SELECT created_at FROM runs WHERE created_at >= :since AND created_at < :until"
+    " ORDER BY created_at DESC LIMIT 1 OFFSET :number"
+)
 RUN_COUNTS = (
     "WITH RECURSIVE spans(span) AS"
     " (SELECT 0 UNION ALL SELECT span + 1 FROM spans WHERE span + 1 < :spans)"
     " SELECT span, workflow, status, count(*) FROM spans JOIN runs"
     " ON created_at >= :since + span * :span_s AND created_at < :since + (span + 1) * :span_s"
+    " AND created_at >= :first"
     " GROUP BY span, workflow, status ORDER BY span, workflow, status"
 )
 
@@ -226,6 +231,8 @@ LOGS = f"{_LATER_LOGS} ORDER BY {_LOG_ORDER} LIMIT :limit"
 LOGS_UNDER = f"{_LATER_LOGS} AND {_UNDER} ORDER BY {_LOG_ORDER} LIMIT :limit"
 
 NEW_LOGS = f"{_LOGS} AND logs.log_no > :after ORDER BY logs.log_no LIMIT :limit"
+
+NEWEST_LOGS = f"{_LOGS} AND logs.log_no < :before ORDER BY logs.log_no DESC LIMIT :limit"
 
 # Sleeps
 

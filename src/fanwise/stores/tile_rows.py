@@ -22,7 +22,6 @@ from fanwise.model import (
     ItemOutcome,
     Status,
     Tile,
-    cell,
 )
 from fanwise.shapes import MESSAGE_LENGTH, Parts, agreed, shown, split
 from fanwise.stores import statements
@@ -37,12 +36,7 @@ TileSums: TypeAlias = tuple[int, int, float, float]
 
 _NO_SUMS: TileSums = 0, 0, 0.0, 0.0
 
-_SHORT_S = 16.0
-"""Durations whose milliseconds have less than the 15 binary digits that a cell can tell."""
-
 _COUNTED = Status.SUCCEEDED.value, Status.FAILED.value, Status.CANCELLED.value
-
-_statuses = {status.value: status for status in Status}
 
 
 class _Error(msgspec.Struct):
@@ -51,6 +45,7 @@ class _Error(msgspec.Struct):
 
 
 _read_error = json.Decoder(_Error).decode
+_read_numbers = json.Decoder(list[int]).decode
 
 
 def add_tiles(tiles: dict[TileKey, TileSums], values: Sequence[SqlValue], width: int) -> None:
@@ -269,21 +264,14 @@ def to_kind(row: Row) -> ErrorKind:
     return ErrorKind(kind_no, type_, text, count, index, label, message)
 
 
-def to_cells(rows: Iterable[Row], start: int, stop: int) -> bytes:
-    """Return a byte for each index from `start` to before `stop`; see `model.cell`.
+def to_cells(text: str | None, start: int, stop: int) -> bytes:
+    """Return a byte for each index from `start` to before `stop`.
 
-    A page asks for twenty thousand, so the bits that most items have in common are made once.
+    `text` has those of the items that are recorded, each with 256 times its index.
     """
     cells = bytearray(stop - start)
-    untimed: dict[tuple[str, int], int] = {}
-    for index, status, attempts, duration_s in rows:
-        key = status, attempts
-        if key not in untimed:
-            untimed[key] = cell(_statuses[status], attempts, 0.0)
-        if 0.0 <= duration_s < _SHORT_S:
-            cells[index - start] = untimed[key] | int(duration_s * 1_000).bit_length() << 4
-        else:
-            cells[index - start] = cell(_statuses[status], attempts, duration_s)
+    for number in _read_numbers(f"[{text or ''}]"):
+        cells[(number >> 8) - start] = number & 255
     return bytes(cells)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from fanwise.model import Status
+from fanwise.model import CELL_SPANS_S, Status
 from fanwise.stores.database import Insert, Statement
 from fanwise.stores.schema import NOT_SUCCEEDED, kinds, progress, tiles
 
@@ -44,9 +44,21 @@ KINDS = f"{KINDS_TO_NUMBER} ORDER BY items DESC, idx LIMIT :limit"
 
 PROGRESS = f"SELECT {', '.join(progress.columns)} FROM progress WHERE run_no = :run_no"
 
+# A row for each item would cost more than all else: each step of the driver lets go of the
+# interpreter, and takes it again. So the cells come as one text, with their indexes, as some items
+# may be missing.
+_STATUS_BITS = (
+    f"CASE status WHEN '{Status.SUCCEEDED.value}' THEN 1 WHEN '{Status.FAILED.value}' THEN 2"
+    " ELSE 3 END"
+)
+_ATTEMPT_BITS = "CASE WHEN attempts > 3 THEN 12 WHEN attempts > 1 THEN attempts * 4 - 4 ELSE 0 END"
+_SPANS = " ".join(
+    [f"WHEN duration_s < {span_s} THEN {16 * at}" for at, span_s in enumerate(CELL_SPANS_S)]
+)
+_SPAN_BITS = f"CASE {_SPANS} ELSE {16 * len(CELL_SPANS_S)} END"
 CELLS = (
-    f"SELECT idx, status, attempts, duration_s FROM items WHERE {_OF_VISIT}"
-    " AND idx >= :start AND idx < :stop"
+    f"SELECT string_agg(CAST(256 * idx + {_STATUS_BITS} + {_ATTEMPT_BITS} + {_SPAN_BITS} AS TEXT),"
+    f" ',') FROM items WHERE {_OF_VISIT} AND idx >= :start AND idx < :stop"
 )
 _FAILED = (
     f"SELECT idx FROM items WHERE {_OF_VISIT}"

@@ -84,6 +84,26 @@ class AccessContract:
         store.end_session("cookie-bob")
         assert store.session("cookie-bob", idle_s=_IDLE_S) is None
 
+    def test_sessions_that_are_valid_are_listed(self, store: Store, clock: ManualClock) -> None:
+        """With their tokens, the latest used first; those that are over are none."""
+        for name, lasts_s in (("ada", 300.0), ("bob", 600.0), ("eve", 300.0)):
+            store.add_token(_token(name))
+            store.add_session(_session(name), lasts_s=lasts_s)
+            clock.advance(1.0)
+        store.revoke_token("eve")
+        clock.advance(90.0)
+        store.session("cookie-ada", idle_s=_IDLE_S)
+
+        def names(*, idle_s: float = _IDLE_S, limit: int = 9) -> list[tuple[str, str]]:
+            found = store.sessions(idle_s=idle_s, limit=limit)
+            return [(session.key_hash, token.id) for session, token in found]
+
+        assert names() == [("key-ada", "ada"), ("key-bob", "bob")]
+        assert names(limit=1) == [("key-ada", "ada")]
+        assert names(idle_s=80.0) == [("key-ada", "ada")]
+        clock.advance(300.0)
+        assert names() == [("key-bob", "bob")]
+
     def test_a_ticket_is_used_once(self, store: Store, clock: ManualClock) -> None:
         """Of many that use it at once one gets it, and nobody once it is over."""
         store.add_token(_token("ada"))

@@ -39,12 +39,16 @@ class FindingContract:
         for number, (at, workflow, status) in enumerate(made):
             run = a_run(f"run-{number}", workflow=workflow, status=status, created_at=at)
             store.create_run(run)
-        assert list(store.run_counts(100.0, 10.0, 3)) == [
+        counts = [
             RunCount(0, "a", Status.FAILED, 2),
             RunCount(0, "b", Status.FAILED, 1),
             RunCount(1, "a", Status.SUCCEEDED, 1),
             RunCount(2, "a", Status.RUNNING, 1),
         ]
+        assert store.run_counts(100.0, 10.0, 3, most=5) == (100.0, counts)
+        newest = [RunCount(0, "a", Status.FAILED, 1), *counts[1:]]
+        assert store.run_counts(100.0, 10.0, 3, most=3) == (109.9, newest)
+        assert store.run_counts(100.0, 10.0, 3, most=1) == (110.0, counts[2:])
 
     def test_unfinished_runs_come_whole_and_the_oldest_first(self, store: Store) -> None:
         """Those that are pending or running, and no others."""

@@ -408,6 +408,9 @@ class StoreContract(FindingContract, ResumingContract):
         assert as_written([first, second]) == logs[:2]
         assert as_written(store.new_logs(run_no, after=second.log_no)) == logs[2:]
         assert as_written(store.new_logs(run_no)) == logs
+        assert as_written(store.newest_logs(run_no)) == logs[::-1]
+        assert as_written(store.newest_logs(run_no, limit=2)) == logs[:0:-1]
+        assert as_written(store.newest_logs(run_no, before=second.log_no)) == logs[:1]
 
     @pytest.mark.parametrize(
         ("under", "found"),

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
 from fanwise.errors import RecordRefusedError, StoreError
 from fanwise.model import (
+    ChildSlot,
     Claim,
     Lease,
     Owner,
     Record,
+    RunLimit,
     RunRecord,
     SlotWish,
     Submission,
@@ -158,6 +160,16 @@ class FailingStore(StoreWrapper):
         """Wake the run, or raise `StoreError` after the failure."""
         self._require_alive()
         super().wake_settled(run_no, after=after)
+
+    def take_child(self, child: ChildSlot, wish: SlotWish) -> None:
+        """Take a slot for a child, or raise `StoreError` after the failure."""
+        self._require_alive()
+        super().take_child(child, wish)
+
+    def free_child(self, child: ChildSlot, limit: RunLimit) -> None:
+        """Free the slot of a child, or raise `StoreError` after the failure."""
+        self._require_alive()
+        super().free_child(child, limit)
 
     def _change(self, change: Callable[[], _Changed]) -> _Changed:
         """Count a change, and make it, or raise `StoreError` at the failure and after it."""

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from fanwise.bitmap import Bitmap
 from fanwise.model import (
+    CELL_SPANS_S,
     MAX_KINDS,
     OTHER_KINDS,
     TILE_ITEMS,
@@ -30,7 +31,6 @@ from fanwise.model import (
     Tile,
     VisitProgress,
     VisitRecord,
-    cell,
 )
 from fanwise.ports import MOST_CELLS, Heads
 from fanwise.stores import Store
@@ -66,6 +66,13 @@ def tiles_of(items: Iterable[ItemOutcome]) -> list[Tile]:
             )
         )
     return found
+
+
+def cell_of(item: ItemOutcome) -> int:
+    """The byte for an item; see `Tiles.cells`."""
+    status = {Status.SUCCEEDED: 1, Status.FAILED: 2}.get(item.status, 3)
+    digits = sum(item.duration_s >= span_s for span_s in CELL_SPANS_S)
+    return status | min(max(item.attempts - 1, 0), 3) << 2 | digits << 4
 
 
 def require_tiles(found: Sequence[Tile], items: Iterable[ItemOutcome]) -> None:
@@ -174,11 +181,21 @@ class TilesContract:
         store.commit(items)
         assert store.cells(run_no, 1, 1, 6) == bytes([0, 0b1, 0b110110, 0, 0b11111111])
         assert store.cells(run_no, 1, 3, 3) == b""
-        assert cell(Status.SUCCEEDED, 1, 0.001) >> 4 == 1
-        assert cell(Status.SUCCEEDED, 1, 0.0039) >> 4 == 2
         for start, stop in ((5, 4), (-1, 4), (0, MOST_CELLS + 1)):
             with pytest.raises(ValueError, match="at most"):
                 store.cells(run_no, 1, start, stop)
+
+    def test_a_cell_tells_attempts_and_the_digits_of_a_duration(self, store: Store) -> None:
+        """At each span that has a digit more, just below it, and for a clock that was set back."""
+        run_no = store.create_run(a_run())
+        spans = [-1.0, *(span for each in CELL_SPANS_S for span in (each * 0.999, each))]
+        cases = [(attempts, span) for attempts in (0, 1, 2, 3, 4, 5, 250) for span in spans]
+        items = [
+            an_item(run_no, index, attempts=attempts, duration_s=span)
+            for index, (attempts, span) in enumerate(cases)
+        ]
+        store.commit(items)
+        assert store.cells(run_no, 1, 0, len(items)) == bytes(map(cell_of, items))
 
     def test_failed_items_are_found_in_both_directions(self, store: Store) -> None:
         """The next one, the last one before, and all of them up to a limit."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from fanwise.ports import Arrivals, Records
-from fanwise.wiring.plans import load_recorded
+from fanwise.wiring.plans import load_called, load_recorded
 from fanwise.wiring.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,7 +49,6 @@ def read_input(
     `SourceChangedError`, and what `load_recorded` raises.
     """
     from fanwise import sources
-    from fanwise.engine.folders import locate
     from fanwise.engine.recovery.inputs import InputReader
     from fanwise.engine.run_factory import RunFactory
     from fanwise.system import EnvironmentSecrets, SystemChance, SystemClock
@@ -65,11 +63,6 @@ def read_input(
     prepared = RunFactory(SystemClock(), SystemChance(), hidden, store).recorded(
         plan, record, given
     )
-    located = partial(
-        locate,
-        workflow_folder=Path(plan.file).absolute().parent,
-        caller_folder=Path(prepared.record.origin.folder),
-        given=frozenset(prepared.record.origin.given),
-    )
-    reader = InputReader(prepared, store, sources, settings.limits, located, SEARCH_S)
+    called = partial(load_called, record, settings)
+    reader = InputReader(prepared, called, store, sources, settings.limits, SEARCH_S)
     return reader.read(visit, item)

@@ -21,6 +21,7 @@ from fanwise.model import ChosenKind, RunRecord
 
 if TYPE_CHECKING:
     from fanwise.packs.projects import Project
+    from fanwise.packs.workflows import Workflows
     from fanwise.plan import Plan
     from fanwise.ports import Catalog, Records, RerunNotes
     from fanwise.preview import RunPreview
@@ -89,19 +90,10 @@ def load_recorded(
     Its actions are those that are there now, in the packs that it was started with and those that
     `settings` name. Raises what `load_plan` raises.
     """
-    from fanwise.packs.workflows import INLINE, TEXT, Workflows
+    from fanwise.packs.workflows import INLINE, TEXT
 
     require_list("actions", actions, "function")
-    texts = {record.file: record.definition, **record.origin.workflows}
-    packs = _packs_of(record, settings)
-    workflows = Workflows(
-        packs,
-        settings.limits,
-        import_packs=import_packs,
-        texts=texts,
-        actions=actions,
-        named_limits=record.origin.named_limits,
-    )
+    workflows = _recorded_workflows(record, settings, actions, import_packs=import_packs)
     file = Path(record.file)
     try:
         if file.name in (INLINE, TEXT):
@@ -111,6 +103,47 @@ def load_recorded(
         raise DefinitionError(
             tuple(_with_remedy(each, record) for each in error.problems)
         ) from None
+
+
+def load_called(record: RunRecord, settings: Settings, caller: str, name: str) -> Plan | None:
+    """The plan of a workflow that the one in the file `caller` calls by a path or a pack's name.
+
+    It is as it was when the run started, without its actions; None if that called no such workflow.
+    """
+    from fanwise.packs.workflows import is_path
+
+    files = list(_recorded_texts(record))
+    if is_path(name):
+        found = [str(Path(caller).absolute().parent / name)]
+    else:
+        pack, _, stem = name.rpartition(".")
+        found = [
+            each for each in files if Path(each).parts[-2:-1] == (pack,) and Path(each).stem == stem
+        ]
+    if not found or found[0] not in files:
+        return None
+    return _recorded_workflows(record, settings, (), import_packs=False).load(Path(found[0]))
+
+
+def _recorded_workflows(
+    record: RunRecord, settings: Settings, actions: Actions, *, import_packs: bool
+) -> Workflows:
+    """The workflows of a recorded run as they were when it started."""
+    from fanwise.packs.workflows import Workflows
+
+    return Workflows(
+        _packs_of(record, settings),
+        settings.limits,
+        import_packs=import_packs,
+        texts=_recorded_texts(record),
+        actions=actions,
+        named_limits=record.origin.named_limits,
+    )
+
+
+def _recorded_texts(record: RunRecord) -> Mapping[str, str]:
+    """The texts of a run's own workflow and of those that it calls, by their files."""
+    return {record.file: record.definition, **record.origin.workflows}
 
 
 def _with_remedy(problem: Diagnostic, record: RunRecord) -> Diagnostic:
@@ -139,17 +172,22 @@ def load_to_retry(
     if repaired is None:
         plan = load_recorded(record, settings, actions=actions)
         return plan, plan
-    try:
-        recorded = load_recorded(record, settings, actions=actions)
-    except FanwiseError:  # it may be its actions that are repaired
-        recorded = load_recorded(record, settings, import_packs=False)
+    recorded = _left_behind(record, settings, actions)
     with_packs = msgspec.structs.replace(settings, packs=_packs_of(record, settings))
     return recorded, load_plan(repaired, with_packs, actions=actions)
 
 
+def _left_behind(record: RunRecord, settings: Settings, actions: Actions = ()) -> Plan:
+    """The plan of a recorded run that is to be driven with another one."""
+    try:
+        return load_recorded(record, settings, actions=actions)
+    except FanwiseError:  # it may be its actions that are repaired
+        return load_recorded(record, settings, import_packs=False)
+
+
 def changed_files(record: RunRecord) -> list[str]:
     """The workflow files of a run, its own first, whose text isn't the recorded one any more."""
-    texts = {record.file: record.definition, **record.origin.workflows}
+    texts = _recorded_texts(record)
     return [file for file, text in texts.items() if _has_changed(Path(file), text)]
 
 
@@ -167,15 +205,24 @@ def retry_notes(
     settings: Settings,
     from_task: str | None = None,
     kind_of: ChosenKind | None = None,
+    definition: str | None = None,
 ) -> RerunNotes:
     """Return what a retry of a run would do with each task; nothing is done, no code is run.
 
-    Raises what a retry raises.
+    `definition` is the text of a repaired workflow. Raises what a retry raises.
     """
     from fanwise.engine.takeover import retry_notes
 
-    plan = load_recorded(record, settings, import_packs=False)
-    return retry_notes(plan, record, records, from_task, kind_of)
+    recorded = load_recorded(record, settings, import_packs=False)
+    plan = recorded
+    if definition is not None:
+        plan = load_recorded(_repaired(record, definition), settings, import_packs=False)
+    return retry_notes(plan, recorded, record, records, from_task, kind_of)
+
+
+def _repaired(record: RunRecord, definition: str) -> RunRecord:
+    """A run as it would be recorded with another definition; it calls the same other workflows."""
+    return msgspec.structs.replace(record, definition=definition)
 
 
 def _packs_of(record: RunRecord, settings: Settings) -> tuple[Path, ...]:
@@ -219,11 +266,22 @@ class RecordedPlans:
         self._plans: dict[object, Plan] = {}
         self._loading = threading.Lock()
 
-    async def load(self, record: RunRecord) -> Plan:
-        """The plan of a recorded run. Raises what `load_recorded` raises."""
+    async def load(self, record: RunRecord, definition: str | None = None) -> tuple[Plan, Plan]:
+        """The plan to drive a run with, of a repaired `definition` if given, and the recorded one.
+
+        Raises what `load_recorded` raises.
+        """
         import asyncio
 
-        return await asyncio.to_thread(self._find, record)
+        return await asyncio.to_thread(self._load, record, definition)
+
+    def _load(self, record: RunRecord, definition: str | None) -> tuple[Plan, Plan]:
+        if definition is None:
+            plan = self._find(record)
+            return plan, plan
+        with self._loading:
+            recorded = _left_behind(record, self._settings)
+            return load_recorded(_repaired(record, definition), self._settings), recorded
 
     def _find(self, record: RunRecord) -> Plan:
         origin = record.origin

@@ -112,11 +112,11 @@ def items(
     them. With --json each item is a line.
     """
     from fanwise.cli.backends import open_backend
-    from fanwise.cli.commands.item_filters import read_filters, read_spans
+    from fanwise.cli.commands.item_filters import read_filters
     from fanwise.cli.text.cause_lines import ItemCauses
     from fanwise.cli.text.summary import command
     from fanwise.reports.item_csv import csv_lines
-    from fanwise.reports.items import ItemPages
+    from fanwise.reports.items import ItemPages, read_spans
     from fanwise.reports.objects import item_object
     from fanwise.reports.questions import found_task
 

@@ -15,16 +15,13 @@ from fanwise.conductor import (
     EndRun,
     Event,
     KeptOutcome,
-    RunTimedOut,
     SettleTask,
     StartTask,
     Step,
-    TaskEnded,
 )
 from fanwise.engine.recorders.base import Commands, VisitRows
-from fanwise.engine.recovery.event_codec import action_result
+from fanwise.engine.recovery.steps import RecordedSteps
 from fanwise.engine.services import RunServices
-from fanwise.engine.tasks import is_handled
 from fanwise.engine.visit import VisitEnd
 from fanwise.model import Status, VisitRecord
 from fanwise.plan import Plan
@@ -33,7 +30,7 @@ from fanwise.plan import Plan
 class StepRecorder:
     """The records of one child. Implements `Recorder`.
 
-    `recorded` has the rows of its steps if an earlier process began it.
+    `recorded` has its steps if an earlier process began it.
     """
 
     def __init__(
@@ -41,17 +38,12 @@ class StepRecorder:
         plan: Plan,
         run: RunServices,
         prefix: str,
-        recorded: Sequence[VisitRecord] | None = None,
+        recorded: RecordedSteps | None = None,
     ) -> None:
         self.rows = VisitRows(plan, run, prefix)
-        self._plan = plan
         self._run = run
-        self._recorded: Mapping[tuple[int, int], VisitRecord] | None = None
-        self._settled_at = 0.0
-        if recorded is not None:
-            named = [(plan.numbers.get(row.path.rpartition(".")[2]), row) for row in recorded]
-            self._recorded = {(no, row.visit): row for no, row in named if no is not None}
-            self._settled_at = max((row.ended_at or 0.0 for row in recorded), default=0.0)
+        self._recorded = recorded
+        self._settled_at = 0.0 if recorded is None else recorded.settled_at
 
     async def record(self, event: Event, commands: Commands, ends: Mapping[int, VisitEnd]) -> None:
         """Record the rows of steps that end, or that start and have items, in one transaction."""
@@ -70,25 +62,13 @@ class StepRecorder:
         await self._commit([*settled, *pending], {})
 
     def kept(self, command: StartTask) -> KeptOutcome | None:
-        """The recorded outcome of a step's action, if its row says how that ended.
-
-        The row of a step with items doesn't unless it has counts: the step failed before its first
-        item then, or by a template after its last. It starts again, and finds its items recorded.
-        """
+        """The recorded outcome of a step's action, if its row says how that ended."""
         if self._recorded is None:
             return None
-        row = self._recorded.get((command.task, command.visit))
-        if row is None or row.ended_at is None or (row.has_items and row.items is None):
-            return None
-        self.rows.latest[command.task] = row
-        status, error = row.status, row.error
-        if error is not None and row.output is not None:
-            # It failed after its action, by a template that is evaluated again.
-            status, error = Status.SUCCEEDED, None
-        result = action_result(row, status, self._run.services.records, error)
-        task = self._plan.tasks[command.task]
-        handled = status is Status.FAILED and is_handled(task, command.context, result)
-        return KeptOutcome(row.ended_at, TaskEnded(command.task, command.visit, result, handled))
+        kept = self._recorded.kept(command)
+        if kept is not None:
+            self.rows.latest[command.task] = self._recorded.rows[command.task, command.visit]
+        return kept
 
     def settled(self, command: SettleTask) -> None:
         """Do nothing: steps are too many to be observed one by one."""
@@ -111,7 +91,7 @@ class StepRecorder:
         number, visit = command.task, command.visit
         if self._recorded is not None:
             self.rows.mark_begun(number)  # records inside a step may be there without its row
-            found = self._recorded.get((number, visit))
+            found = self._recorded.rows.get((number, visit))
             if found is not None:
                 self.rows.latest[number] = found
                 return None
@@ -125,7 +105,7 @@ class StepRecorder:
         """The row to record when a step has ended; None if it is recorded already."""
         number, visit = command.task, max(command.visit, 1)
         if self._recorded is not None:
-            found = self._recorded.get((number, visit))
+            found = self._recorded.rows.get((number, visit))
             if found is not None and found.ended_at is not None:
                 return None
         now, result = self._run.services.clock.now(), command.result
@@ -142,14 +122,3 @@ class StepRecorder:
             error=result.error,
             items=result.items,
         )
-
-
-def recorded_timeout(rows: Sequence[VisitRecord], timeout_s: float | None) -> Sequence[KeptOutcome]:
-    """The child's own timeout, if its recorded steps show that it was over.
-
-    Nothing else cuts off steps of a child and leaves them recorded.
-    """
-    cut_off = [row.ended_at or 0.0 for row in rows if row.status is Status.CANCELLED]
-    if not cut_off or timeout_s is None:
-        return ()
-    return (KeptOutcome(math.nextafter(min(cut_off), 0.0), RunTimedOut(timeout_s)),)

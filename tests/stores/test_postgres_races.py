@@ -1,0 +1,132 @@
+"""Transactions on PostgreSQL that others overtake midway, at a statement that the test names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+import pytest
+
+from fanwise.model import ChildSlot, OrderKind, RunLimit, RunOrder, RunOrigin, SlotWish, Submission
+from fanwise.stores import Store, open_store
+from fanwise.stores.database import Statement, Writer
+from fanwise.stores.postgres_database import PostgresDatabase
+from fanwise.stores.queue_statements import LOCK_SUBMISSION, SUBMITTED_TO
+from fanwise.stores.sql_ownership import BEAT
+from fanwise.stores.sql_store import SqlStore
+from fanwise.stores.store import PostgresPlace
+from fanwise.stores.urls import parse
+from fanwise.testing.ownership_contract import an_owner
+from fanwise.testing.records import a_run
+
+QUEUES = ["default"]
+LIMIT = RunLimit("called")
+
+
+class OvertakenDatabase(PostgresDatabase):
+    """A database on which something happens once, before a statement in a transaction."""
+
+    def __init__(self, place: PostgresPlace) -> None:
+        super().__init__(place)
+        self.left: list[tuple[Statement, Callable[[], object]]] = []
+
+    def overtake(self, statement: Statement, happens: Callable[[], object]) -> None:
+        self.left.append((statement, happens))
+
+    def controlling(self, work: Callable[[Writer], Any], settle: Any = None) -> Any:
+        def overtaken(writer: Any) -> Any:
+            writer.read = partial(self.meet, writer.read)
+            writer.change = partial(self.meet, writer.change)
+            return work(writer)
+
+        return super().controlling(overtaken, settle)
+
+    def meet(self, goes_on: Callable[..., Any], statement: Statement, **values: Any) -> Any:
+        if self.left and self.left[0][0] == statement:
+            self.left.pop()[1]()
+        return goes_on(statement, **values)
+
+
+class Overtaken:
+    """Two stores in one schema: a transaction of `slow` is overtaken by those of `fast`."""
+
+    def __init__(self, url: str, stack: ExitStack) -> None:
+        self.fast = stack.enter_context(open_store(url))
+        place = parse(url)
+        assert isinstance(place, PostgresPlace)
+        self.database = OvertakenDatabase(place)
+        self.slow = stack.enter_context(SqlStore(self.database))
+
+
+@pytest.fixture
+def stores(postgres_url: Callable[..., str]) -> Iterator[Overtaken]:
+    with ExitStack() as stack:
+        yield Overtaken(postgres_url(), stack)
+
+
+def beats(store: Store, engine_no: int) -> int:
+    return {each.engine_no: each.beats for each in store.engines()}[engine_no]
+
+
+def driven(store: Store) -> tuple[int, int]:
+    """A submitted run, and the engine that has taken it."""
+    store.submit(a_run("caller"), Submission())
+    engine_no = store.enroll(an_owner("first"))
+    (claim,) = store.claim(engine_no, QUEUES, 1)
+    return claim.lease.run_no, engine_no
+
+
+TAKINGS: dict[str, tuple[Statement, Callable[[Store, int, int], object]]] = {
+    "taken over": (
+        LOCK_SUBMISSION,
+        lambda store, run_no, _: store.acquire(run_no, store.enroll(an_owner("other")), after=1),
+    ),
+    "put back": (
+        LOCK_SUBMISSION,
+        lambda store, run_no, _: store.put_back(run_no, 1, "stopped", counts=False),
+    ),
+    "ordered": (
+        LOCK_SUBMISSION,
+        lambda store, run_no, _: store.order(
+            a_run("caller", run_no=run_no),
+            RunOrder(kind=OrderKind.CANCEL, by="ada"),
+            Submission(),
+            after=1,
+        ),
+    ),
+    "put back for a dead engine": (
+        SUBMITTED_TO,
+        lambda store, _, engine_no: store.reap(engine_no, beats(store, engine_no)),
+    ),
+}
+
+
+@pytest.mark.parametrize("way", TAKINGS)
+def test_a_slot_that_a_call_gets_while_its_run_is_taken_away_is_free_for_others(
+    stores: Overtaken, way: str
+) -> None:
+    """A run that waits for it is released by the transaction that takes the run away."""
+    fast = stores.fast
+    run_no, engine_no = driven(fast)
+
+    def call() -> None:
+        fast.take_child(ChildSlot(run_no, "call[0]", 1), SlotWish("caller", LIMIT))
+        fast.submit(a_run("waits", origin=RunOrigin(limit=LIMIT)), Submission())
+        assert not fast.claim(fast.enroll(an_owner("third")), QUEUES, 10)
+
+    statement, take_away = TAKINGS[way]
+    stores.database.overtake(statement, call)
+    take_away(stores.slow, run_no, engine_no)
+    claims = fast.claim(fast.enroll(an_owner("fourth")), QUEUES, 10)
+    assert "waits" in [each.run_id for each in claims]
+
+
+def test_an_engine_that_is_taken_for_dead_gets_no_run(stores: Overtaken) -> None:
+    """Nobody would look for a run of an engine that isn't recorded any more."""
+    run_no = stores.fast.create_run(a_run())
+    engine_no = stores.slow.enroll(an_owner())
+    stores.database.overtake(BEAT, lambda: stores.fast.reap(engine_no, 0))
+    assert stores.slow.acquire(run_no, engine_no) is None
+    assert stores.fast.lease(run_no) is None
