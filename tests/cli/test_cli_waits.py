@@ -184,7 +184,7 @@ def test_a_submitted_run_is_left_to_the_engines(fanwise) -> None:
         store.release(run_no, token)
     told = fanwise("approve", "r", "ask")
     assert told.out == "Run r has its answer at ask.\n"
-    assert told.err == "The run goes on once a process takes it, of: fanwise work\n"
+    assert told.err == "The run is resumed by the next process that takes it, of: fanwise work\n"
 
 
 def test_items_are_answered_by_their_indexes(fanwise) -> None:

@@ -149,7 +149,7 @@ class Parking:
 
     async def _open_some(self, waits: Sequence[WaitToOpen]) -> Sequence[Wait]:
         """Open waits, and tell of answers that came before their questions and don't fit."""
-        misfits: dict[str, str] = {}  # each once, also if the transaction is made again
+        misfits: dict[str, str] = {}  # each once, also if the transaction is repeated
 
         def check(wait: Wait, given: GivenAnswer) -> bytes | None:
             try:

@@ -230,7 +230,7 @@ def _read_payload(text: str | None) -> Json:
 
 
 def _say_way_on(backend: Control, run_id: str, store: str | None) -> None:
-    """Name the command that drives a run on which no process drives."""
+    """Name the command that drives the run, unless a process does."""
     from fanwise.cli.backends import is_server
     from fanwise.cli.text.summary import command
     from fanwise.reports.questions import run_state
@@ -239,7 +239,8 @@ def _say_way_on(backend: Control, run_id: str, store: str | None) -> None:
     if state.recorded == "waiting":
         say(f"No process drives the run. To go on: {command('resume', run_id, store=store)}")
     elif state.is_queued and not is_server(store):
-        say(f"The run goes on once a process takes it, of: {command('work', store=store)}")
+        work = command("work", store=store)
+        say(f"The run is resumed by the next process that takes it, of: {work}")
 
 
 def _lines(found: Sequence[OpenWait]) -> list[str]:
