@@ -273,6 +273,21 @@ def test_a_question_is_answered_once(served: Served) -> None:
     assert served.ask("/api/v1/runs/a").json["output"] == answered["answer"]["choice"]
 
 
+def test_an_answer_before_its_question_is_kept(served: Served) -> None:
+    """A run that no engine has taken yet asks it, and goes on with the answer at once."""
+    start(served, {"workflow": "asks", "run_id": "a"})
+    path = "/api/v1/runs/a/answers"
+    assert served.post(path, {"path": "none", "choice": "approve"}).code == "wait-not-found"
+    assert served.post(path, {"path": "ask", "choice": "maybe"}).code == "bad-parameter"
+    kept = decoded(
+        served.post(path, {"path": "ask", "choice": "reject"}), project_views.AnsweredView
+    )
+    assert kept == {"run_id": "a", "path": "ask", "by": "admin", "at": None, "answer": None}
+    with working(served):
+        pass
+    assert served.ask("/api/v1/runs/a").json["output"] == "reject"
+
+
 def test_a_parked_run_is_cancelled_by_the_next_engine(served: Served) -> None:
     """A run that nobody drives waits for one, with the order."""
     start(served, {"workflow": "asks", "run_id": "a"})

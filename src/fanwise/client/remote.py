@@ -9,6 +9,7 @@ from typing import Final, Self
 from fanwise.arguments import require_list, require_map, require_seconds, require_text
 from fanwise.client.records import (
     Sent,
+    SentAnswer,
     SentDefinition,
     SentDetails,
     SentItem,
@@ -221,7 +222,7 @@ class RemoteStore:
         fields: Mapping[str, Json] | None = None,
         *,
         by: str | None = None,
-    ) -> None:
+    ) -> bool:
         """Answer the question that a run asks at `path`; see `fanwise.answer`.
 
         `by` names who answers, by default the token.
@@ -229,7 +230,8 @@ class RemoteStore:
         require_map("fields", fields)
         given = freeze(dict(fields or {}), where="fields")
         body = {"path": path, "choice": choice, "fields": given, "by": by}
-        self._requests.post(Sent, "runs", run_id, "answers", body=body)
+        sent = self._requests.post(SentAnswer, "runs", run_id, "answers", body=body)
+        return sent.answered().at is not None
 
     def signal(
         self, run_id: str, name: str, key: str | None = None, payload: Json = None

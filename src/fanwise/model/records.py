@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
@@ -11,6 +13,8 @@ from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status
 from fanwise.model.slots import NamedLimit, RepeatKey, RunLimit
 from fanwise.model.tiles import VisitProgress
 from fanwise.model.waits import CloseWaits, Wait
+
+_VISIT: Final = re.compile(r"#\d+")
 
 
 class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
@@ -70,6 +74,11 @@ class VisitRecord(msgspec.Struct, frozen=True, gc=False):
 def inner_path(path: str, visit: int) -> str:
     """The path inside a visit: `poll` in the first one, `poll#2` in the second."""
     return path if visit == 1 else f"{path}#{visit}"
+
+
+def without_visits(path: str) -> str:
+    """Return a path as of the first visits of its tasks: `poll[1].ask` for `poll#2[1].ask#3`."""
+    return _VISIT.sub("", path)
 
 
 class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
