@@ -1,7 +1,7 @@
 """The ids of traces and spans, which follow from a run's id and the keys of its visits.
 
 So a run that is resumed elsewhere stays in its trace, and an action can name the span of its task
-before that has ended. A run that a request has started goes on with the trace of that request.
+before that has ended. A run that a request has started is in the trace of that request.
 """
 
 from __future__ import annotations

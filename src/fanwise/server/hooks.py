@@ -118,7 +118,7 @@ def _parsed(content_type: str, body: bytes) -> Json:
 
 
 def _hooks(parts: Parts, headers: Mapping[str, str]) -> Hooks:
-    """The hooks of the project, whose runs go on with the trace of a request."""
+    """The hooks of the project, whose runs are in the trace of a request."""
     settings = parts.settings
 
     def make(owned: Owned, facts: FrozenDict, at: float) -> tuple[RunRecord, Submission]:

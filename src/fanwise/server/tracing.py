@@ -14,7 +14,7 @@ TRACE_HEADER: Final = "traceparent"
 
 
 def traced(run: RunRecord, headers: Mapping[str, str]) -> RunRecord:
-    """Return a run that goes on with the trace of a request; a wrong header is overlooked."""
+    """Return a run in the trace of a request; a wrong header is overlooked."""
     parent = headers.get(TRACE_HEADER, "")
     if not is_traceparent(parent):
         return run
