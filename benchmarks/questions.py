@@ -25,6 +25,7 @@ from fanwise.bench.measure import DEFAULT_ROUNDS
 from fanwise.bench.tables import figures_table
 from fanwise.engine.answers import answer_question
 from fanwise.errors import UsageError
+from fanwise.model import GivenAnswer
 from fanwise.stores import Store, open_store
 from fanwise.units import show_seconds
 
@@ -88,11 +89,10 @@ def _measure(url: str, questions: int) -> tuple[float, float, float]:
         with _working(url) as process:
             run = _awaited(store, made.id, "waiting", process)
             parked = time.perf_counter()
+        given = GivenAnswer(choice="approve", by="ada", via="bench")
         answering = time.perf_counter()
         for index in range(questions):
-            answer_question(
-                store, run, f"ask[{index}]", "approve", lambda *_: {}, by="ada", via="bench"
-            )
+            answer_question(store, run, f"ask[{index}]", given)
         answered = time.perf_counter()
         with _working(url) as process:
             run = _awaited(store, made.id, "succeeded", process)

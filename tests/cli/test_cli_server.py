@@ -269,12 +269,16 @@ def test_a_question_is_answered_and_its_run_resumed_over_a_server(
     assert "run asks-1 is over" in late.err
 
 
-def test_a_run_is_retried_over_a_server(worked: str, fanwise: Fanwise) -> None:
+def test_a_run_is_retried_over_a_server(worked: str, served: Served, fanwise: Fanwise) -> None:
     """The exit status is that of its end, as if it were driven here."""
+    file = served.folder / "each.yaml"
     told = fanwise("retry", "each-1", "--server", worked)
     assert told.status == 1
     assert "Run each-1 of each  failed" in told.err
     assert f"More: fanwise show each-1 --server {worked}" in told.err
+    repaired = fanwise("retry", "each-1", "--server", worked, "--file", str(file))
+    assert (repaired.status, repaired.err.count("\n")) == (2, 1)
+    assert 'This needs the role "admin"' in repaired.err
     refused = fanwise("retry", "each-1", "--server", worked, "--grace", "1s")
     assert (refused.status, refused.err.count("\n")) == (2, 1)
     assert refused.err.startswith("--grace is for a run that this process drives")

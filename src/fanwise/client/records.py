@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from fanwise.model import INTERRUPTED, ErrorInfo, FailedAttempt, ItemCounts, Status
+from fanwise.reports.waits import Answered
 from fanwise.run_store import Item, Log, RunDetails, RunSummary, TaskVisit
 from fanwise.values import Json, decode
 
@@ -184,6 +185,20 @@ class SentSignal(msgspec.Struct, frozen=True, kw_only=True):
     """The path of the task whose wait a signal has ended."""
 
     path: str | None
+
+
+class SentAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer that counts, or that is kept for its question: without a time then."""
+
+    path: str
+    by: str
+    at: datetime | None
+    answer: msgspec.Raw
+
+    def answered(self) -> Answered:
+        """The answer as a store gives it."""
+        at = None if self.at is None else self.at.timestamp()
+        return Answered(self.path, self.by, at, decode(self.answer))
 
 
 class SentEvent(msgspec.Struct, frozen=True, kw_only=True):

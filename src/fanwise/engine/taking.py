@@ -19,16 +19,16 @@ that are gone back into their queues, where any engine takes them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
+from fanwise.engine.claimed import LoadPlans
 from fanwise.engine.claiming import ClaimingEngine
 from fanwise.engine.services import Services
 from fanwise.engine.watch import EngineWatch
 from fanwise.errors import LeaseLostError, RecordRefusedError, StoreError, StoreUnusableError
-from fanwise.model import Claim, EngineRecord, RunRecord
-from fanwise.plan import Plan
+from fanwise.model import Claim, EngineRecord
 from fanwise.ports import Observer
 
 MOST_RUNS: Final = 10
@@ -80,14 +80,14 @@ class Takings:
 class Taking:
     """Takes runs from `queues`, at most `most` at once, and drives them with an engine.
 
-    `load` makes the plan of a recorded run. `lease_s` is for how long this engine's leases hold.
+    `load` makes the plans of a recorded run. `lease_s` is for how long this engine's leases hold.
     """
 
     def __init__(
         self,
         engine: ClaimingEngine,
         services: Services,
-        load: Callable[[RunRecord], Awaitable[Plan]],
+        load: LoadPlans,
         *,
         queues: Sequence[str],
         most: int = MOST_RUNS,

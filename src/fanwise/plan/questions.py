@@ -52,6 +52,28 @@ class Question(msgspec.Struct, frozen=True):
         return encode(freeze(msgspec.to_builtins(self), where="question"))
 
 
+def new_question(
+    prompt: str = "",
+    *,
+    options: Sequence[str] | None = None,
+    answer: Mapping[str, object] | None = None,
+    who: str | Sequence[str] | None = None,
+    not_starter: bool = False,
+    default: Mapping[str, object] | None = None,
+    reject: str | None = None,
+) -> Question:
+    """Return the question that is asked with these inputs of `core.ask`."""
+    return Question(
+        prompt=prompt,
+        options=["approve", REJECT] if options is None else options,
+        fields=answer or {},
+        who=[who] if isinstance(who, str) else who or [],
+        default=default,
+        not_starter=not_starter,
+        reject_fails=reject is not None,
+    )
+
+
 class _Form(msgspec.Struct, frozen=True):
     """The fields of an answer, for messages that begin with `file`. Implements `Declares`."""
 
@@ -120,12 +142,12 @@ def check_answer(
     return FrozenDict(choice=choice, answer=bind_parameters(form, given))
 
 
-def read_fields(form: bytes, texts: Mapping[str, str], *, place: str) -> Mapping[str, Json]:
-    """The values that texts stand for, of fields of an answer to the question that is recorded so.
+def read_fields(question: Question, texts: Mapping[str, str], *, place: str) -> Mapping[str, Json]:
+    """The values that texts stand for, of fields of an answer to a question.
 
     Raises `ParameterError`, with a line for each fault.
     """
-    question, given, problems = read_question(form), {}, []
+    given, problems = dict[str, Json](), []
     for name, text in texts.items():
         try:
             given[name] = read_field(question, name, text, place=place)

@@ -6,7 +6,7 @@ that comes while a wait is being opened meets the wait, or is met by it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -14,6 +14,7 @@ from fanwise.model import (
     ASKED,
     EVENT,
     Arrival,
+    GivenAnswer,
     Link,
     OpenWait,
     Signal,
@@ -22,18 +23,22 @@ from fanwise.model import (
     WaitPlace,
     WaitState,
     WaitToOpen,
+    without_visits,
 )
+from fanwise.ports import CheckAnswer
 from fanwise.stores import wait_statements
 from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.offers import offer_arrivals, take_earlier_event
-from fanwise.stores.rows import SqlValue
+from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_arrivals import emit_own
 from fanwise.stores.sql_ownership import require_tokens
 from fanwise.stores.wait_rows import (
     checked,
+    from_answer,
     from_signal,
     from_wait_to_open,
     names_text,
+    to_answer,
     to_signal,
     to_wait,
 )
@@ -43,6 +48,7 @@ from fanwise.stores.wait_settling import (
     lock_open_run,
     lock_run,
     settle,
+    settle_by_answer,
     settle_by_signal,
     wait_at,
     wake,
@@ -55,7 +61,13 @@ class SqlWaits:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open_waits(self, run_no: int, token: int, waits: Sequence[WaitToOpen]) -> Sequence[Wait]:
+    def open_waits(
+        self,
+        run_no: int,
+        token: int,
+        waits: Sequence[WaitToOpen],
+        check: CheckAnswer | None = None,
+    ) -> Sequence[Wait]:
         """Record waits that aren't recorded yet; see `Waits.open_waits`."""
         values = [checked(from_wait_to_open(each), self._database.place) for each in waits]
 
@@ -63,16 +75,13 @@ class SqlWaits:
             ((run_id, _, workflow),) = lock_run(writer, run_no)
             require_tokens(writer, {run_no: token}, self._database.place)
             new, found = _open(writer, run_no, values)
-            emit_own(
-                writer,
-                [
-                    _asked(run_id, workflow, each)
-                    for each in new.values()
-                    if each.waits_for is WaitKind.QUESTION
-                ],
-            )
+            opened = [_match(writer, found[each.place]) for each in waits]
+            if check is not None:
+                opened = _match_answers(writer, run_no, opened, check)
+            asked = [each for each in opened if each.place in new and _is_open_question(each)]
+            emit_own(writer, [_asked(run_id, workflow, each) for each in asked])
             writer.touch(run_no)
-            return [_match(writer, found[each.place]) for each in waits]
+            return opened
 
         return self._database.controlling(add)
 
@@ -120,6 +129,27 @@ class SqlWaits:
             return settled or wait_at(writer, run_no, path, turn)
 
         return self._database.controlling(accept)
+
+    def keep_answer(self, run_no: int, path: str, answer: GivenAnswer) -> bool:
+        """Keep an answer for a question to come; see `Waits.keep_answer`."""
+        values = checked(from_answer(run_no, path, answer), self._database.place)
+        kept: list[int] = []  # under the numbers that were given out
+
+        def keep(writer: Writer) -> bool:
+            lock_open_run(writer, run_no)
+            if writer.read(wait_statements.AT, run_no=run_no, path=path) or any(
+                without_visits(later) == path
+                for (later,) in writer.read(wait_statements.OPEN_LATER_VISITS, run_no=run_no)
+            ):
+                return False
+            ((number,),) = writer.read(wait_statements.SEND, **values)
+            kept.append(int(number))
+            return True
+
+        def find(reader: Reader) -> list[bool]:
+            return [True for each in kept if reader.read(wait_statements.SENT, signal_no=each)]
+
+        return self._database.controlling(keep, find)
 
     def send_signal(self, run_no: int, signal: Signal) -> Wait | None:
         """Keep a signal, and settle the first wait for it; see `Waits.send_signal`."""
@@ -244,6 +274,43 @@ def _match(writer: Writer, wait: Wait) -> Wait:
         writer.execute(wait_statements.TAKE, signal_no=int(row[0]))
         return settle_by_signal(writer, wait, to_signal(row), VIA_SIGNAL)
     return take_earlier_event(writer, wait)
+
+
+def _is_open_question(wait: Wait) -> bool:
+    return wait.waits_for is WaitKind.QUESTION and wait.state is WaitState.OPEN
+
+
+def _match_answers(
+    writer: Writer, run_no: int, waits: Sequence[Wait], check: CheckAnswer
+) -> list[Wait]:
+    """The waits of a locked run after the answers that were kept for those that are open."""
+    kept: dict[str | None, list[Row]] = {}
+    if any(map(_is_open_question, waits)):
+        for row in writer.read(wait_statements.KEPT_ANSWERS, run_no=run_no):
+            kept.setdefault(to_signal(row).key, []).append(row)
+    return [
+        _match_answer(writer, wait, kept, check) if kept and _is_open_question(wait) else wait
+        for wait in waits
+    ]
+
+
+def _match_answer(
+    writer: Writer, wait: Wait, kept: Mapping[str | None, list[Row]], check: CheckAnswer
+) -> Wait:
+    """The wait after the first kept answer that fits it, which is taken from those `kept`."""
+    while found := [kept[path] for path in _names_of(wait) if kept.get(path)]:
+        row = min(found, key=lambda rows: int(rows[0][0])).pop(0)
+        writer.execute(wait_statements.TAKE, signal_no=int(row[0]))
+        given = to_answer(to_signal(row))
+        answer = check(wait, given)
+        if answer is not None:
+            return settle_by_answer(writer, wait, answer, given)
+    return wait
+
+
+def _names_of(wait: Wait) -> Iterable[str]:
+    """The paths by which the question is meant: its own, and that without visits."""
+    return dict.fromkeys((wait.path, without_visits(wait.path)))
 
 
 def _match_signal(writer: Writer, run_no: int, signal_no: int, signal: Signal) -> Wait | None:

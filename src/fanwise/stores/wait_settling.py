@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from fanwise.errors import RunOverError
-from fanwise.model import Signal, Status, Wait, WaitState
+from fanwise.model import GivenAnswer, Signal, Status, Wait, WaitState
 from fanwise.stores import queue_statements, wait_statements
 from fanwise.stores.database import Writer
 from fanwise.stores.rows import Row, SqlValue
@@ -47,11 +47,16 @@ def wait_at(writer: Writer, run_no: int, path: str, turn: int) -> Wait:
 
 def settle_by_signal(writer: Writer, wait: Wait, signal: Signal, via: str) -> Wait:
     """Settle an open wait by a signal or an event, and return it as it is then."""
-    given: Mapping[str, SqlValue] = {
-        "answer": signal_text(signal),
-        "answered_by": signal.by,
-        "via": via,
-    }
+    return _answer(writer, wait, signal_text(signal), signal.by, via)
+
+
+def settle_by_answer(writer: Writer, wait: Wait, answer: bytes, given: GivenAnswer) -> Wait:
+    """Settle an open question by an answer that fits, and return it as it is then."""
+    return _answer(writer, wait, answer.decode(), given.by, given.via)
+
+
+def _answer(writer: Writer, wait: Wait, answer: str, by: str, via: str) -> Wait:
+    given: Mapping[str, SqlValue] = {"answer": answer, "answered_by": by, "via": via}
     settled = settle(writer, wait.run_no, wait.path, wait.turn, WaitState.ANSWERED, given)
     return settled or wait_at(writer, wait.run_no, wait.path, wait.turn)
 

@@ -164,6 +164,19 @@ def earliest_signal(names: int, *, has_key: bool) -> Statement:
     )
 
 
+# An answer that comes before its question is a signal without a name, which no other one is. Its
+# key is the path of the question.
+
+NO_NAME: Final = ""
+KEPT_ANSWERS: Final = (
+    f"SELECT {_SIGNAL_COLUMNS} FROM signals WHERE run_no = :run_no AND NOT is_taken"
+    f" AND name = '{NO_NAME}' ORDER BY signal_no"
+)
+OPEN_LATER_VISITS: Final = (
+    f"SELECT waits.path FROM waits WHERE waits.run_no = :run_no AND {_OPEN}"
+    " AND waits.path LIKE '%#%'"
+)
+
 # A submitted run that waits goes back into its queue; its engine may be about to let go of it.
 
 IS_WAITING_SUBMITTED: Final = (

@@ -30,6 +30,7 @@ from fanwise.model import (
     Wait,
     WaitToOpen,
 )
+from fanwise.ports import CheckAnswer
 from fanwise.stores import Store
 from fanwise.stores.sql_store import SqlStore
 from fanwise.stores.sqlite_database import open_database
@@ -139,9 +140,17 @@ class FailingStore(StoreWrapper):
         """
         return self._change(lambda: super(FailingStore, self).commit(records, tokens))
 
-    def open_waits(self, run_no: int, token: int, waits: Sequence[WaitToOpen]) -> Sequence[Wait]:
+    def open_waits(
+        self,
+        run_no: int,
+        token: int,
+        waits: Sequence[WaitToOpen],
+        check: CheckAnswer | None = None,
+    ) -> Sequence[Wait]:
         """Open the waits, which counts as a commit."""
-        return self._change(lambda: super(FailingStore, self).open_waits(run_no, token, waits))
+        return self._change(
+            lambda: super(FailingStore, self).open_waits(run_no, token, waits, check)
+        )
 
     def doze(self, run_no: int, token: int, rest_s: float) -> int:
         """Have the run sleep, which counts as a commit."""
