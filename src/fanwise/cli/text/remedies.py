@@ -24,7 +24,7 @@ _COMMAND = re.compile(
 def copyable(text: str, words: Sequence[str]) -> str:
     """The text with the store that the command line `words` names in the commands that it shows.
 
-    A server that it names stands in the commands that take a server.
+    The commands that take a server are shown with a server that it names.
     """
     from fanwise.cli.backends import is_server
     from fanwise.cli.text.summary import program, store_words
