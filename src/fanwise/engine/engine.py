@@ -555,6 +555,7 @@ class Engine:
             workflow_folder=Path(record.file).parent,
             caller_folder=Path(record.origin.folder),
             given=frozenset(record.origin.given),
+            traceparent=record.origin.traceparent,
             numbers=itertools.count(last_visit_no + 1),
             child_slots=ChildSlots(
                 self._services,

@@ -128,7 +128,7 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     the facts of the fire that has made the run, none of them null; without them it has none. Of a
     fire of a batch `events` is the number of events, which are recorded apart. `by` is the person
     who has started the run, or "" if a trigger has. `traceparent` is the header by which a request
-    that has started the run named its span.
+    that has started the run named its span, which is the parent of the run's own.
     """
 
     folder: str = ""

@@ -441,13 +441,15 @@ def to_page(rows: Iterable[Row], limit_bytes: int) -> list[ItemOutcome]:
     return page
 
 
-def to_item_times(totals: Tile, durations: Iterable[Row], slowest: Iterable[Row]) -> ItemTimes:
-    """Return the times of items from their totals, and the rows of some of them."""
+def to_item_times(
+    totals: Tile, durations: Iterable[Row], slowest: Sequence[ItemOutcome]
+) -> ItemTimes:
+    """Return the times of items from their totals, rows of durations, and the slowest ones."""
     return ItemTimes(
         totals.items,
         totals.busy_s,
         tuple(sorted(duration_s for (duration_s,) in durations)),
-        tuple(to_item(row) for row in slowest),
+        tuple(slowest),
     )
 
 
