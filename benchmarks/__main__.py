@@ -1,4 +1,4 @@
-"""Runs the developers' benchmarks: `python -m benchmarks [NAME] [--rounds N] [--kills N]`.
+"""Runs the developers' benchmarks: `python -m benchmarks [NAME]`; `--help` names the options.
 
 Exit status: 1 if a promise doesn't hold that must hold on any machine.
 """
@@ -46,11 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("name", nargs="?", choices=BENCHMARKS, metavar="NAME")
     parser.add_argument("--rounds", type=int, default=DEFAULT_ROUNDS, help="medians of so many")
     parser.add_argument("--kills", type=int, help=f"processes to kill in `{_KILLING}`")
+    in_place = f"have `{_KILLING}` record on a server of its own"
+    parser.add_argument("--postgres", action="store_true", help=in_place)
     given = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 120)
     budgets = []
     for name in BENCHMARKS if given.name is None else [given.name]:
-        options = {"kills": given.kills} if name == _KILLING and given.kills else {}
+        asked = {"kills": given.kills, "postgres": given.postgres} if name == _KILLING else {}
+        options = {option: value for option, value in asked.items() if value}
         try:
             measured = measure_module(f"benchmarks.{name}", rounds=given.rounds, **options)
         except FanwiseError as error:

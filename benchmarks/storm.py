@@ -3,9 +3,10 @@
 Several engines, each a process of `fanwise work`, share the runs. Each time that so many attempts
 more have begun, one blow is struck: an engine is killed and another one started, the server is
 killed or restarted, all sessions are ended, or the connections lose an answer, such as that of a
-COMMIT, or get them late. At the end each item has one outcome, no work was
-begun after its outcome had been recorded, and at no moment did more runs of one key have items at
-work than the workflow's concurrency allows.
+COMMIT, or get them late. Each run also calls a workflow whose slots the calls of
+all runs share. At the end each item and each call has one outcome, no work was begun after its
+outcome had been recorded, and at no moment were more runs of one key, or more calls, at work than
+the concurrency of their workflow allows.
 """
 
 from __future__ import annotations
@@ -15,17 +16,18 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
 import fanwise
+from benchmarks.overlap import Spell, too_many
 from benchmarks.postgres_server import PostgresServer, postgres_server
 from benchmarks.relay import Relay, relay_to
 from fanwise.bench.budget import Budget, nothing_of
@@ -43,6 +45,8 @@ BLOWS = 40
 ITEMS: Final = 10
 KEYS: Final = 8
 AT_A_TIME: Final = 2
+CALLS: Final = 2
+CALLED_AT_A_TIME: Final = 3
 
 _LOOK_S = 0.02
 _LATE_S = 0.2
@@ -65,7 +69,20 @@ tasks:
     with-items: {{range: {ITEMS}}}
     concurrency: 2
     input: {{run: "{{{{ run.id }}}}", n: "{{{{ item }}}}"}}
-output: "{{{{ task.each.output | sum }}}}"
+  - name: call
+    action: ./called.yaml
+    with-items: {{range: {CALLS}}}
+    input: {{run: "{{{{ run.id }}}}", n: "{{{{ {ITEMS} + item }}}}"}}
+output: "{{{{ (task.each.output + task.call.output) | sum }}}}"
+"""
+_CALLED = f"""\
+parameters: {{run: {{required: true}}, n: {{type: integer, required: true}}}}
+concurrency: {{limit: {CALLED_AT_A_TIME}, children: true}}
+tasks:
+  - name: work
+    action: storm.work
+    input: {{run: "{{{{ parameters.run }}}}", n: "{{{{ parameters.n }}}}"}}
+output: "{{{{ task.work.output }}}}"
 """
 _ACTIONS = """\
 import asyncio, os, time
@@ -79,14 +96,31 @@ async def work(run: str, n: int) -> int:
     return n
 """
 _RUNS = "SELECT id, status, output FROM runs"
-_OUTCOMES = (
+_ITEMS = (
     "SELECT runs.id, items.idx, items.status, items.started_at,"
-    " items.started_at + items.duration_s FROM items JOIN runs ON runs.run_no = items.run_no"
+    " items.started_at + items.duration_s FROM items"
+    " JOIN tasks ON tasks.run_no = items.run_no AND tasks.visit_no = items.visit_no"
+    " JOIN runs ON runs.run_no = items.run_no WHERE tasks.path = 'each'"
+)
+_STEPS = (
+    f"SELECT runs.id, {ITEMS} + substring(path from '[0-9]+')::int, tasks.status,"
+    " tasks.started_at, tasks.ended_at FROM tasks JOIN runs ON runs.run_no = tasks.run_no"
+    " WHERE path LIKE 'call[%].work'"
 )
 _STILL_OPEN = "SELECT count(*) FROM runs WHERE status IN ('pending', 'running')"
 
 
 _Row: TypeAlias = "tuple[Any, ...]"
+
+
+class Outcome(NamedTuple):
+    """The recorded outcome of the work `n` of a run; that of its calls comes after its items'."""
+
+    run_id: str
+    n: int
+    status: str
+    started_at: float
+    ended_at: float
 
 
 class StormFigures(msgspec.Struct, frozen=True):
@@ -143,6 +177,7 @@ def storm(
     """Drive runs in the store of a server, which is struck as well."""
     started = time.perf_counter()
     (folder / "flow.yaml").write_text(_FLOW)
+    (folder / "called.yaml").write_text(_CALLED)
     (folder / "actions.py").write_text(_ACTIONS)
     begun = folder / "begun"
     for number in range(runs):
@@ -169,18 +204,21 @@ def storm(
             )
         )
         for number, name in zip(range(1, blows + 1), itertools.cycle(strikes)):
-            _until(partial(_has_lines, begun, number * runs * ITEMS // (blows + 1)))
+            _until(partial(_has_lines, begun, number * runs * (ITEMS + CALLS) // (blows + 1)))
             strikes[name]()
             counts[name] += 1
         _until(lambda: _ask(server, store, _STILL_OPEN)[0][0] == 0)
-    outcomes = _ask(server, store, _OUTCOMES)
+    items, steps = (
+        [Outcome(*row) for row in _ask(server, store, query)] for query in (_ITEMS, _STEPS)
+    )
+    outcomes = [*items, *steps]
     return StormFigures(
         runs,
         counts,
         _lines(begun),
         _lost(_ask(server, store, _RUNS), outcomes),
         _repeated(begun, outcomes),
-        too_many(outcomes),
+        [*too_many_runs(items), *too_many_calls(steps)],
         time.perf_counter() - started,
     )
 
@@ -192,47 +230,45 @@ def _delay(relay: Relay) -> None:
     relay.delay(0.0)
 
 
-def _lost(runs: Sequence[_Row], outcomes: Sequence[_Row]) -> list[str]:
+def _lost(runs: Sequence[_Row], outcomes: Sequence[Outcome]) -> list[str]:
     """Outcomes that are lost or wrong."""
-    total = sum(range(ITEMS))
+    total = sum(range(ITEMS + CALLS))
     lost = [
         f"{run_id} is {status} with {output}"
         for run_id, status, output in runs
         if (status, output) != ("succeeded", str(total))
     ]
     return lost + [
-        f"{run_id}[{idx}] has {status}"
-        for run_id, idx, status, *_ in outcomes
-        if status != "succeeded"
+        f"{each.run_id}[{each.n}] has {each.status}"
+        for each in outcomes
+        if each.status != "succeeded"
     ]
 
 
-def _repeated(begun: Path, outcomes: Sequence[_Row]) -> list[str]:
+def _repeated(begun: Path, outcomes: Sequence[Outcome]) -> list[str]:
     """Work that was begun after its outcome was recorded."""
-    ended = {(run_id, idx): at for run_id, idx, _, _, at in outcomes}
+    ended = {(each.run_id, each.n): each.ended_at for each in outcomes}
     repeated = []
     for line in begun.read_text().splitlines():
-        at, run_id, idx = line.split()
-        if float(at) > ended.get((run_id, int(idx)), float("inf")):
-            repeated.append(f"{run_id}[{idx}] has begun after its outcome was recorded")
+        at, run_id, n = line.split()
+        if float(at) > ended.get((run_id, int(n)), float("inf")):
+            repeated.append(f"{run_id}[{n}] has begun after its outcome was recorded")
     return repeated
 
 
-def too_many(outcomes: Sequence[_Row]) -> list[str]:
-    """Moments at which too many runs of one key had items at work, by what is recorded of these."""
-    changes: list[tuple[float, int, str]] = []
-    for run_id, _, _, started_at, ended_at in outcomes:
-        changes += [(started_at, 1, run_id), (ended_at, -1, run_id)]
-    working: dict[int, Counter[str]] = defaultdict(Counter)
-    found = []
-    for at, change, run_id in sorted(changes):
-        runs = working[int(run_id.partition("-")[2]) % KEYS]
-        runs[run_id] += change
-        if not runs[run_id]:
-            del runs[run_id]
-        if len(runs) > AT_A_TIME:
-            found.append(f"at {at} items of {', '.join(sorted(runs))} were at work together")
-    return found
+def too_many_runs(items: Sequence[Outcome]) -> list[str]:
+    """Moments at which too many runs of one key had items at work."""
+    of_keys: dict[int, list[Spell]] = defaultdict(list)
+    for each in items:
+        key = int(each.run_id.partition("-")[2]) % KEYS
+        of_keys[key].append(Spell(each.run_id, each.started_at, each.ended_at))
+    return [found for spells in of_keys.values() for found in too_many(spells, AT_A_TIME)]
+
+
+def too_many_calls(steps: Sequence[Outcome]) -> list[str]:
+    """Moments at which too many called workflows were at work."""
+    spells = [Spell(f"{each.run_id}[{each.n}]", each.started_at, each.ended_at) for each in steps]
+    return list(too_many(spells, CALLED_AT_A_TIME))
 
 
 def _ask(server: PostgresServer, store: str, query: str) -> list[_Row]:
@@ -265,7 +301,7 @@ def budgets(figures: StormFigures) -> list[Budget]:
     return [
         nothing_of(f"outcomes lost or wrong after {blows:,} blows", len(figures.lost)),
         nothing_of("recorded work begun again", len(figures.repeated)),
-        nothing_of("moments with too many runs of a key", len(figures.too_many)),
+        nothing_of("moments with too many runs or calls at work", len(figures.too_many)),
     ]
 
 
@@ -283,4 +319,4 @@ def render(figures: StormFigures) -> RenderableType:
     return Group(table, *map(Text, [*figures.lost, *figures.repeated, *figures.too_many]))
 
 
-__all__ = ["budgets", "compare", "render", "storm", "too_many"]
+__all__ = ["budgets", "compare", "render", "storm", "too_many_calls", "too_many_runs"]

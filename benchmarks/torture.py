@@ -2,7 +2,8 @@
 
 Runs of workflows with streams, lists, children, loops, delays, retries and secrets are started as
 processes and killed, stopped or interrupted at moments drawn by chance, also while they resume,
-recover or retry. `torture_run` says how, and what is looked at after each blow. What is found must
+recover or retry. They are recorded in files or, if that is asked for, on a PostgreSQL server.
+`torture_run` says how, and what is looked at after each blow. What is found must
 be nothing, on any machine; the folder of a run of which something was found is kept.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from tempfile import mkdtemp
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from benchmarks.postgres_server import PostgresServer, postgres_server
 from benchmarks.torture_records import Findings, Snapshot
 from benchmarks.torture_run import WORKFLOWS, Counts, TorturedRun
 from fanwise.bench.budget import Budget, nothing_of
@@ -43,13 +46,23 @@ class TortureFigures(msgspec.Struct, frozen=True):
 
 
 def compare(
-    *, rounds: int = DEFAULT_ROUNDS, kills: int = KILLS, seed: int = _SEED
+    *,
+    rounds: int = DEFAULT_ROUNDS,
+    kills: int = KILLS,
+    seed: int = _SEED,
+    postgres: bool = False,
 ) -> TortureFigures:
     """Torture runs until so many processes were killed; each takes a second or two.
 
     What moments are drawn follows from `seed`, but not where a process then is. `rounds` are for
     figures with medians, and mean nothing here.
     """
+    with ExitStack() as stack:
+        server = stack.enter_context(postgres_server()) if postgres else None
+        return _torture(kills, seed, server)
+
+
+def _torture(kills: int, seed: int, server: PostgresServer | None) -> TortureFigures:
     started = time.perf_counter()
     counts, findings, kept = Counts(), Findings(), list[str]()
     expected: dict[str, Snapshot] = {}
@@ -59,7 +72,8 @@ def compare(
         if workflow not in expected:
             expected[workflow] = _undisturbed(workflow)
         folder = Path(mkdtemp(prefix=f"fanwise-torture-{workflow}-"))
-        run = TorturedRun(workflow, folder, Random(f"{seed}/{number}"))
+        store = None if server is None else _schema(server, f"run_{number}")
+        run = TorturedRun(workflow, folder, Random(f"{seed}/{number}"), store)
         run.live_on(expected[workflow], most_kills=kills - counts.kills)
         counts.add(run.counts)
         findings.add(run.findings)
@@ -68,6 +82,13 @@ def compare(
         else:
             shutil.rmtree(folder)
     return TortureFigures(counts, findings, tuple(kept), time.perf_counter() - started)
+
+
+def _schema(server: PostgresServer, name: str) -> str:
+    """The URL of a new schema, for the store of one run."""
+    with server.connect() as connection:
+        connection.execute(f"CREATE SCHEMA {name}".encode())
+    return server.url(query=f"options=-csearch_path%3D{name}")
 
 
 def _undisturbed(workflow: str) -> Snapshot:

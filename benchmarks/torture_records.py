@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 from msgspec.structs import replace
 
+from benchmarks.overlap import Spell, too_many
 from fanwise.model import (
     ItemOutcome,
     LogEntry,
@@ -161,6 +162,16 @@ def compare_outcomes(expected: Snapshot, found: Snapshot) -> Findings:
             if wanted.get(place) != got.get(place)
         ]
     )
+
+
+def compare_children(found: Snapshot, most: int) -> Findings:
+    """The moments at which more than `most` child workflows had items at work."""
+    spells = [
+        Spell(place.rpartition(".")[0], each.started_at, each.started_at + each.duration_s)
+        for place, each in found.records.items()
+        if isinstance(each, ItemOutcome) and "." in place
+    ]
+    return Findings(strange=list(too_many(spells, most)))
 
 
 def _is_broken(record: Record) -> bool:

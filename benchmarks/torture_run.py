@@ -1,10 +1,10 @@
 """One run that is struck again and again, until it comes to its end, and what is found meanwhile.
 
-It has a store and a folder of its own. Each of its lives starts, resumes, recovers or retries it,
-and most are struck: killed, stopped or interrupted. After each life what is recorded is compared
-with what was recorded before, and what the life had begun with what was done by then. A stopped
-process is woken when another one has taken its run and gone on with it: from then on it must not
-write anything.
+It has a store and a folder of its own; the store may be on a server, which other runs share. Each
+of its lives starts, resumes, recovers or retries it, and most are struck: killed, stopped or
+interrupted. After each life what is recorded is compared with what was recorded before, and what
+the life had begun with what was done by then. A stopped process is woken when another one has taken
+its run and gone on with it: from then on it must not write anything.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from benchmarks.torture_life import Life
 from benchmarks.torture_records import (
     Findings,
     Snapshot,
+    compare_children,
     compare_outcomes,
     compare_records,
     compare_work,
@@ -42,6 +43,7 @@ _REFUSED: Final = 2
 _PAUSED: Final = 130
 _MOST_LINES: Final = 50  # that a life may tell before it is struck
 _NUMBERS: Final = 40
+_CHILDREN_AT_A_TIME: Final = 2  # as `steps.yaml` has it
 
 
 class Blow(Enum):
@@ -86,12 +88,14 @@ class TorturedRun:
     `counts` and `findings` are those of all lives that it has had.
     """
 
-    def __init__(self, workflow: str, folder: Path, chance: Random) -> None:
+    def __init__(
+        self, workflow: str, folder: Path, chance: Random, store: str | None = None
+    ) -> None:
         self.counts = Counts(runs=1)
         self.findings = Findings()
         self._workflow = workflow
         self._chance = chance
-        self._store = folder / "runs.db"
+        self._store = store or str(folder / "runs.db")
         self._numbers = folder / "numbers.jsonl"
         self._numbers.write_text("".join(f'{{"n": {n}}}\n' for n in range(_NUMBERS)))
         self._is_mended = False
@@ -122,6 +126,7 @@ class TorturedRun:
                 return
         assert self._recorded is not None
         self.findings.add(compare_outcomes(expected, self._recorded))
+        self.findings.add(compare_children(self._recorded, _CHILDREN_AT_A_TIME))
         self.counts.outcomes = len(self._recorded.keys)
 
     def _draw_blow(self) -> Blow:
@@ -137,7 +142,7 @@ class TorturedRun:
 
     def _arguments(self) -> list[str]:
         """The command that brings the run on from where it is, and count it."""
-        store = ["--store", str(self._store)]
+        store = ["--store", self._store]
         status = None if self._recorded is None else self._recorded.run.status
         if status is None:
             given = ["-p", f"file={self._numbers}"] if self._workflow == "stream" else []
@@ -229,7 +234,7 @@ class TorturedRun:
     def _read(self) -> list[Record]:
         """All that is recorded of the run."""
         try:
-            with open_store(str(self._store), read_only=True) as store:
+            with open_store(self._store, read_only=True) as store:
                 return list(store.export(RUN_ID))
         except StoreError:
             if self._recorded is not None:
@@ -239,5 +244,5 @@ class TorturedRun:
     def _lease(self) -> Lease | None:
         if self._recorded is None:
             return None
-        with open_store(str(self._store), read_only=True) as store:
+        with open_store(self._store, read_only=True) as store:
             return store.lease(self._recorded.run.run_no)

@@ -57,6 +57,8 @@ def _route(route: Route) -> Iterator[str]:
         takes.append(f"a query of {names}")
     if route.body is not None:
         takes.append(f"[`{route.body.__name__}`](#{route.body.__name__.lower()})")
+    if route.takes:
+        takes.append("a text of the type " + " or ".join(f"`{each}`" for each in route.takes))
     gives = f"[`{route.answer.__name__}`](#{route.answer.__name__.lower()})" if route.answer else ""
     codes = sorted(error.code for error in route.errors)
     yield f"* Needs {who}." + (" A ticket will do." if route.takes_ticket else "")

@@ -234,7 +234,8 @@ class ActionContext(msgspec.Struct, frozen=True):
 
     `change_key` makes a change of a key of the store, `emit` records an event, and `new_links`
     makes links to the question that the attempt is about to ask, or gives None if it has been asked
-    already. All three are for the core pack.
+    already. All three are for the core pack. `parent` is the span that has started the run, for
+    `traceparent`.
     """
 
     run_id: str
@@ -251,6 +252,7 @@ class ActionContext(msgspec.Struct, frozen=True):
     change_key: Callable[[KvChange], Awaitable[int]] = _no_store
     emit: Callable[[Arrival], Awaitable[bool]] = _no_bus
     new_links: Callable[[bytes], Awaitable[Mapping[str, str] | None]] = _no_links
+    parent: str = ""
 
     @property
     def traceparent(self) -> str:
@@ -260,7 +262,8 @@ class ActionContext(msgspec.Struct, frozen=True):
         """
         head, _, visit = self.idempotency_key.rpartition("/")
         index = "" if self.index is None else f"[{self.index}]"
-        return traceparent(self.run_id, f"{head.removesuffix(index)}/{visit}")
+        key = f"{head.removesuffix(index)}/{visit}"
+        return traceparent(self.run_id, key, parent=self.parent)
 
     @property
     def stopping(self) -> bool:

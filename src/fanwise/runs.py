@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from fanwise.arguments import require_map
-from fanwise.model import Emitted
+from fanwise.model import Emitted, GivenAnswer
 from fanwise.wiring import (
     Actions,
     Settings,
@@ -423,12 +424,14 @@ def answer(
     *,
     by: str | None = None,
     store: StorePlace = None,
-) -> None:
+) -> bool:
     """Answer the question that a run asks at `path`, the path of a task or an item of it.
 
     `choice` is one of the question's options, and `fields` are those of the answer. `by` names who
-    answers, by default the user of this process. The first answer counts. A submitted run is taken
-    by an engine then; another one is resumed, unless a process drives it.
+    answers, by default the user of this process. The first answer counts. False for a question that
+    isn't asked yet: the answer is kept for it, and one that doesn't fit it is dropped then. A
+    submitted run is taken by an engine once it has its answer; another one is resumed, unless a
+    process drives it.
 
     Raises `RunNotFoundError`, `RunOverError`, `WaitNotFoundError` if nothing is asked there,
     `NotAskedError` for who has started the run, if the question says so,
@@ -438,10 +441,12 @@ def answer(
     from fanwise.engine.answers import answer_question
     from fanwise.reports.lookup import run_by_id
 
-    given = dict(fields or {})
-    with open_existing(read_settings(store=store)) as opened:
-        record, who = run_by_id(opened, run_id), by or this_user()
-        answer_question(opened, record, path, choice, lambda *_: given, by=who, via="python")
+    settings = read_settings(store=store)
+    given = GivenAnswer(choice=choice, by=by or this_user(), via="python", fields=fields or {})
+    plan_of = partial(load_recorded, settings=settings, import_packs=False)
+    with open_existing(settings) as opened:
+        record = run_by_id(opened, run_id)
+        return answer_question(opened, record, path, given, plan_of=plan_of) is not None
 
 
 def signal(

@@ -1,7 +1,7 @@
 """The ids of traces and spans, which follow from a run's id and the keys of its visits.
 
 So a run that is resumed elsewhere stays in its trace, and an action can name the span of its task
-before that has ended.
+before that has ended. A run that a request has started is in the trace of that request.
 """
 
 from __future__ import annotations
@@ -21,8 +21,13 @@ def is_traced(environment: Mapping[str, str]) -> bool:
     return not is_off and any(environment.get(name) for name in _ENDPOINTS)
 
 
-def trace_id(run_id: str, retries: int = 0) -> int:
-    """Return the id of the trace of a run, or of one of its retries, of 128 bits."""
+def trace_id(run_id: str, retries: int = 0, *, parent: str = "") -> int:
+    """Return the id of the trace of a run, or of one of its retries, of 128 bits.
+
+    `parent` is the header that has started the run, if one has: its trace is that of the first try.
+    """
+    if parent and not retries:
+        return parent_ids(parent)[0]
     return _hashed("trace", f"{run_id}#{retries}" if retries else run_id, 16)
 
 
@@ -36,9 +41,12 @@ def visit_key(run_id: str, path: str, visit: int) -> str:
     return f"{run_id}/{path}/{visit}"
 
 
-def traceparent(run_id: str, key: str) -> str:
-    """Return the header by which W3C's Trace Context names the span with a key as the parent."""
-    return f"00-{trace_id(run_id):032x}-{span_id(key):016x}-01"
+def traceparent(run_id: str, key: str, *, parent: str = "") -> str:
+    """Return the header by which W3C's Trace Context names the span with a key as the parent.
+
+    For `parent` see `trace_id`.
+    """
+    return f"00-{trace_id(run_id, parent=parent):032x}-{span_id(key):016x}-01"
 
 
 def is_traceparent(text: str) -> bool:

@@ -30,9 +30,10 @@ def test_a_run_is_asked_to_pause_and_to_cancel() -> None:
     assert [budget.limit for budget in control.budgets(figures)] == [1.0, 1.0]
 
 
-def test_processes_are_killed_as_often_as_is_asked_for() -> None:
+@pytest.mark.parametrize("postgres", [False, True])
+def test_processes_are_killed_as_often_as_is_asked_for(postgres: bool) -> None:
     """Nothing may be found; no other figure is promised."""
-    figures = torture.compare(kills=1)
+    figures = torture.compare(kills=1, postgres=postgres)
     assert figures.counts.kills == 1
     assert figures.counts.runs >= 1
     assert all(budget.strict and budget.met for budget in torture.budgets(figures))
@@ -63,8 +64,8 @@ def test_only_what_must_hold_on_any_machine_decides_the_exit_status(
         return Measured({}, "", [budget])
 
     monkeypatch.setattr(runner, "measure_module", measure)
-    assert runner.main(["torture", "--rounds", "1", "--kills", "5"]) == status
-    assert calls == [("benchmarks.torture", {"rounds": 1, "kills": 5})]
+    assert runner.main(["torture", "--rounds", "1", "--kills", "5", "--postgres"]) == status
+    assert calls == [("benchmarks.torture", {"rounds": 1, "kills": 5, "postgres": True})]
 
 
 @pytest.mark.parametrize("arguments", [["nothing"], ["--rounds", "many"]])

@@ -6,7 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.postgres_server import PostgresServer
-from benchmarks.storm import ITEMS, KEYS, budgets, storm, too_many
+from benchmarks.storm import (
+    CALLED_AT_A_TIME,
+    CALLS,
+    ITEMS,
+    KEYS,
+    Outcome,
+    budgets,
+    storm,
+    too_many_calls,
+    too_many_runs,
+)
 
 
 def test_runs_outlive_the_deaths_of_engines_and_of_their_server(
@@ -15,20 +25,24 @@ def test_runs_outlive_the_deaths_of_engines_and_of_their_server(
     """One blow of each kind, at moments that the runs' own progress chooses."""
     figures = storm(postgres, postgres_url("wait=1m"), tmp_path, runs=6, engines=2, blows=6)
     assert list(figures.blows.values()) == [1] * 6
-    assert figures.attempts >= 6 * ITEMS
+    assert figures.attempts >= 6 * (ITEMS + CALLS)
     assert (figures.lost, figures.repeated, figures.too_many) == ([], [], [])
     assert all(budget.met for budget in budgets(figures))
 
 
 def test_too_many_runs_of_a_key_at_work_are_found() -> None:
     """Runs of other keys don't count, nor a run that begins as another one ends."""
+    held = [_work(0, 1.0, 3.0), _work(KEYS, 1.0, 2.0), _work(2 * KEYS, 2.0, 3.0)]
+    assert too_many_runs([*held, _work(1, 1.0, 3.0)]) == []
+    assert too_many_runs([*held, _work(3 * KEYS, 2.5, 2.6)])
 
-    def outcome(
-        number: int, started_at: float, ended_at: float
-    ) -> tuple[str, int, str, float, float]:
-        return f"run-{number * KEYS}", 0, "succeeded", started_at, ended_at
 
-    held = [outcome(0, 1.0, 3.0), outcome(1, 1.0, 2.0), outcome(2, 2.0, 3.0)]
-    elsewhere = ("run-1", 0, "succeeded", 1.0, 3.0)
-    assert too_many([*held, elsewhere]) == []
-    assert too_many([*held, outcome(3, 2.5, 2.6)])
+def test_too_many_calls_at_work_are_found() -> None:
+    """All runs share their slots."""
+    held = [_work(number, 1.0, 2.0) for number in range(CALLED_AT_A_TIME)]
+    assert too_many_calls(held) == []
+    assert too_many_calls([*held, _work(0, 1.5, 1.6, n=1)])
+
+
+def _work(number: int, started_at: float, ended_at: float, *, n: int = 0) -> Outcome:
+    return Outcome(f"run-{number}", n, "succeeded", started_at, ended_at)

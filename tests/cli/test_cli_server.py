@@ -269,12 +269,16 @@ def test_a_question_is_answered_and_its_run_resumed_over_a_server(
     assert "run asks-1 is over" in late.err
 
 
-def test_a_run_is_retried_over_a_server(worked: str, fanwise: Fanwise) -> None:
+def test_a_run_is_retried_over_a_server(worked: str, served: Served, fanwise: Fanwise) -> None:
     """The exit status is that of its end, as if it were driven here."""
+    file = served.folder / "each.yaml"
     told = fanwise("retry", "each-1", "--server", worked)
     assert told.status == 1
     assert "Run each-1 of each  failed" in told.err
     assert f"More: fanwise show each-1 --server {worked}" in told.err
+    repaired = fanwise("retry", "each-1", "--server", worked, "--file", str(file))
+    assert (repaired.status, repaired.err.count("\n")) == (2, 1)
+    assert 'This needs the role "admin"' in repaired.err
     refused = fanwise("retry", "each-1", "--server", worked, "--grace", "1s")
     assert (refused.status, refused.err.count("\n")) == (2, 1)
     assert refused.err.startswith("--grace is for a run that this process drives")
@@ -403,6 +407,15 @@ def test_runs_are_deleted_by_a_server(
         ("logs checks-1 --server URL i", ["inner"]),
         ("runs --server URL --tag e", ["eu"]),
         ("runs --server URL --workflow as", ["asks"]),
+        ("submit --server URL ti", ["timed"]),
+        ("submit --server URL timed -p ", ["of="]),
+        ("submit --server URL none -p ", []),
+        ("answer --server URL asks-3 ", ["sure"]),
+        ("answer --server URL asks-3 sure ", ["approve", "reject"]),
+        ("approve --server URL asks-3 sure -p ", ["percent="]),
+        ("trigger --server URL n", ["nightly"]),
+        ("triggers pause --server URL timed/s", ["timed/sent"]),
+        ("resume --server URL checks-1 -p ", []),
         ("runs --server http://127.0.0.1:1 --workflow as", []),
     ],
 )
@@ -413,7 +426,10 @@ def test_what_a_server_knows_is_completed(
     line: str,
     offered: list[str],
 ) -> None:
-    """Ids, tasks, workflows and tags, as those of a store."""
+    """Ids, tasks, workflows, tags, questions and parameters, as those of a store."""
+    if "asks-3" in line:  # other tests answer the others
+        flow, store = str(served.folder / "asks.yaml"), str(served.folder / "runs.db")
+        fanwise("run", flow, "--run-id", "asks-3", "--no-input", "--store", store)
     words = ["fanwise", *line.replace("URL", served.origin).split(" ")]
     monkeypatch.setenv("FANWISE_TOKEN", served.tokens["read"])
     monkeypatch.setenv("_FANWISE_COMPLETE", "complete_bash")
@@ -537,6 +553,9 @@ def test_a_server_is_named_before_the_command_behind_it_or_in_the_environment(
     assert fanwise("--server", served.origin, "runs", "--json") == expected
     monkeypatch.setenv("FANWISE_SERVER", served.origin)
     assert fanwise("runs", "--json") == expected
+    told = fanwise("show", "nothing-1")
+    assert (told.status, told.err.count("\n")) == (2, 1)
+    assert f"`fanwise runs --server {served.origin}` lists" in told.err
     assert "can't be opened" not in fanwise("runs", "--store", "other.db").err
     assert fanwise("runs", "--store", "other.db").status == 2
 

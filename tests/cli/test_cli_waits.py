@@ -7,10 +7,14 @@ import os
 import re
 
 import pytest
+from msgspec.structs import replace
 
 import fanwise as python
 from fanwise.errors import ParameterError, RunOverError, WaitNotFoundError, WaitSettledError
-from fanwise.model import Status
+from fanwise.model import Status, WaitKind, WaitRequest, WaitToOpen
+from fanwise.plan.questions import Question
+from fanwise.testing.ownership_contract import an_owner
+from fanwise.wiring import open_existing, read_settings
 
 ASK = """
 tasks:
@@ -146,6 +150,43 @@ def test_an_answer_is_checked_and_the_run_goes_on_with_it(fanwise) -> None:
     assert fanwise("approve", "r", "ask").status == 2
 
 
+def test_an_answer_is_kept_for_its_question(fanwise, write) -> None:
+    """It is checked as far as the workflow tells, and the question takes it once it is asked."""
+    gate = "  - {name: gate, action: core.ask, timeout: 1h, input: {prompt: First?}}\n"
+    write(**{"two.yaml": ASK.replace("tasks:\n", f"tasks:\n{gate}")})
+    fanwise("run", "two.yaml", "--run-id", "r")
+    wrong = fanwise("approve", "r", "ask", "-p", "percent=200", "-p", "reason=x")
+    assert (wrong.status, wrong.out) == (2, "")
+    assert "a whole number of 100 or less" in wrong.err
+    wrong = fanwise("approve", "r", "aks")
+    assert 'asks nothing at "aks"' in wrong.err
+    kept = fanwise("approve", "r", "ask", "-p", "percent=20", "-p", "reason=x", "--by", "ada")
+    assert kept.out == "Run r hasn't asked at ask yet; the answer is kept.\n"
+    kept = fanwise("reject", "r", "ask", "-p", "reason=x", "--by", "bob", "--json")
+    assert json.loads(kept.out) == {"run_id": "r", "path": "ask", "by": "bob", "at": None}
+    fanwise("approve", "r", "gate")
+    told = fanwise("resume", "r")
+    assert (told.status, told.out) == (0, "20\n")
+
+
+def test_a_submitted_run_is_left_to_the_engines(fanwise) -> None:
+    """What they are is told while none has taken it."""
+    fanwise("submit", "ask.yaml", "--run-id", "r")
+    with open_existing(read_settings()) as store:
+        (claim,) = store.claim(store.enroll(an_owner()), ["default"], 1)
+        run_no, token = claim.lease.run_no, claim.lease.token
+        form = Question(prompt="?", options=["approve"]).encoded()
+        request = WaitRequest(waits_for=WaitKind.QUESTION, form=form)
+        store.open_waits(run_no, token, [WaitToOpen("ask", 1, request, None)])
+        run = store.run("r")
+        assert run is not None
+        store.commit([replace(run, status=Status.WAITING)], {run_no: token})
+        store.release(run_no, token)
+    told = fanwise("approve", "r", "ask")
+    assert told.out == "Run r has its answer at ask.\n"
+    assert told.err == "The run is resumed by the next process that takes it, of: fanwise work\n"
+
+
 def test_items_are_answered_by_their_indexes(fanwise) -> None:
     """One that is answered is done, the others wait on."""
     fanwise("run", "each.yaml", "--run-id", "r")
@@ -213,7 +254,7 @@ def test_a_run_is_answered_from_python(fanwise) -> None:
         answer("r", "other")
     with pytest.raises(ParameterError):
         answer("r", "ask", "approve", {"percent": 1})
-    answer("r", "ask", "approve", {"percent": 1, "reason": "x"}, by="ada")
+    assert answer("r", "ask", "approve", {"percent": 1, "reason": "x"}, by="ada")
     with pytest.raises(WaitSettledError):
         answer("r", "ask", "reject", {"reason": "x"})
     assert python.resume("r").output == 1

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from benchmarks.torture_records import (
     Findings,
     Snapshot,
+    compare_children,
     compare_outcomes,
     compare_records,
     compare_work,
@@ -90,3 +91,18 @@ def test_outcomes_are_compared_without_times() -> None:
         "each[1]",
         "run",
     ]
+
+
+def test_children_that_share_too_few_slots_are_found() -> None:
+    """By their items, whose times are those of one attempt; a child may have several at once."""
+    tasks = [a_task(1, visit, path=f"each[{visit}].inner", has_items=True) for visit in range(3)]
+    at = {0: 1.0, 1: 1.0, 2: 1.5}
+    items = [
+        an_item(1, index, visit_no=visit, started_at=at[visit], duration_s=1.0)
+        for visit in at
+        for index in range(2)
+    ]
+    found = taken([RUN, *tasks, *items])
+    assert compare_children(found, 3) == Findings()
+    (first, *_) = compare_children(found, 2).strange
+    assert first == "at 1.5 each[0], each[1], each[2] were at work together"

@@ -329,6 +329,15 @@ output: "{{ task.call.output }}"
 """,
         {"child.yaml": STEPS},
     ),
+    "one at a time": Case(
+        """
+tasks:
+  - {name: call, action: ./child.yaml, with-items: [1, 2, 3], input: {n: "{{ item }}"}}
+  - {name: last, action: ./child.yaml, input: {n: 4}}
+output: ["{{ task.call.output }}", "{{ task.last.output }}"]
+""",
+        {"child.yaml": f"concurrency: {{limit: 1, children: true}}\n{SLOW_STEPS}"},
+    ),
     "two deep": Case(
         """
 tasks:

@@ -213,8 +213,8 @@ class Life:
         services, loop = engine._services, asyncio.get_running_loop()
         queue, end = services.queue, loop.time() + life_s
 
-        async def load(record: RunRecord) -> Plan:
-            return self.stage.load(record.definition)
+        async def load(record: RunRecord, _: str | None) -> tuple[Plan, Plan]:
+            return (self.stage.load(record.definition),) * 2
 
         async with engine.staying() as engine_no:
             for gone in EngineWatch(services.processes, 60.0).gone(queue.engines(), loop.time()):

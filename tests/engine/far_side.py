@@ -39,6 +39,7 @@ class Around:
         workflow_folder: str = "/",
         caller_folder: str = "/",
         given: frozenset[str] = frozenset(),
+        traceparent: str = "",
     ) -> None:
         self.limits = limits or Limits()
         self.masker = Masker(secrets)
@@ -46,6 +47,7 @@ class Around:
         self.workflow_folder = Path(workflow_folder)
         self.caller_folder = Path(caller_folder)
         self.given = given
+        self.traceparent = traceparent
         self.logs: list[tuple[int | None, str, str]] = []
 
     def now(self) -> float:
@@ -86,6 +88,7 @@ def around(spec: CallSpec) -> Around:
         workflow_folder=spec.workflow_folder,
         caller_folder=spec.caller_folder,
         given=frozenset(spec.given),
+        traceparent=spec.traceparent,
     )
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 import fanwise
 from fanwise.engine.answers import answer_question
 from fanwise.engine.child_slots import ChildSlots
-from fanwise.model import ChildSlot, RequestKind, RunLimit, SlotWish, Status
+from fanwise.model import ChildSlot, GivenAnswer, RequestKind, RunLimit, SlotWish, Status
 from fanwise.stores import Store
 
 CALLS = """
@@ -63,9 +63,8 @@ def test_a_child_that_waits_for_an_answer_lets_the_next_one_have_its_slot(tmp_pa
     asked = [each.wait.path for each in life.store.waits_open(run_no=life.record().run_no)]
     assert sorted(asked) == [f"call[{index}].ask" for index in range(3)]
     for path in asked:
-        answer_question(
-            life.store, life.record(), path, "approve", lambda *_: {}, by="ada", via="test"
-        )
+        given = GivenAnswer(choice="approve", by="ada", via="test")
+        answer_question(life.store, life.record(), path, given)
     run = life.resume()
     assert run is not None
     assert run.output == [1, 2, 3]

@@ -8,7 +8,7 @@ import pytest
 from crashing import Case, Life, Stage, When
 
 from fanwise.engine.answers import answer_question
-from fanwise.model import Status, VisitRecord, Wait, WaitKind, WaitState
+from fanwise.model import GivenAnswer, Status, VisitRecord, Wait, WaitKind, WaitState
 
 HOUR_S = 3_600.0
 DAY_S = 24 * HOUR_S
@@ -230,7 +230,8 @@ def test_an_answer_wakes_a_run_that_sleeps_as_well(tmp_path: Path) -> None:
     life = Stage(Case(DAYS, STEPS), tmp_path).new_life()
     life.submit()
     life.serve(5.0)
-    answer_question(life.store, life.record(), "ask", "approve", lambda *_: {}, by="ada", via="t")
+    given = GivenAnswer(choice="approve", by="ada", via="t")
+    answer_question(life.store, life.record(), "ask", given)
     assert life.record().status is Status.PENDING
     life.serve(5.0)
     rows: dict[str, VisitRecord] = {row.path: row for row in life.rows()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,11 @@ from fanwise.stores import Store
 
 CHILDREN = {
     "steps.yaml": """
+concurrency: {limit: 1, children: true}
 parameters: {given: {}, breaks: {default: false}}
 tasks:
   - {name: a, action: test.do, input: {value: "{{ parameters.given }}"}}
-  - {name: b, action: test.do, input: {value: 1, breaks: "{{ parameters.breaks }}"}}
+  - {name: b, action: test.do, input: {value: 1, takes: 1, breaks: "{{ parameters.breaks }}"}}
   - {name: c, action: test.do, input: {value: ["{{ task.a.output }}", "{{ task.b.output }}"]}}
 output: "{{ task.c.output }}"
 """,
@@ -191,6 +193,18 @@ class LifeOfARun(RuleBasedStateMachine):
         self.kept = found
 
     @invariant()
+    def children_take_their_turns(self) -> None:
+        """Of those that share a slot no two have been at work at the same time."""
+        rows = [row for row in self.life.rows() if row.path.endswith((".a", ".b", ".c"))]
+        steps = sorted(
+            (row.started_at, row.ended_at, row.path.rpartition(".")[0])
+            for row in rows
+            if row.status is Status.SUCCEEDED
+        )
+        for (_, ended_at, child), (started_at, _, other) in pairwise(steps):
+            assert child == other or ended_at <= started_at + 1e-6
+
+    @invariant()
     def its_events_tell_where_it_stands(self) -> None:
         """Replayed, they come to the recorded status."""
         status = self.life.record().status
@@ -209,6 +223,8 @@ class LifeOfARun(RuleBasedStateMachine):
         self.its_events_tell_where_it_stands()
         assert self.life.record().status is Status.SUCCEEDED
         assert self.life.record().output == self.output
+        self.children_take_their_turns()
+        assert list(self.life.store.limits()) == []
 
 
 TestLifeOfARun = LifeOfARun.TestCase

@@ -21,6 +21,7 @@ from fanwise.errors import AttemptError, TemplateError
 from fanwise.model import Limits, Status, TaskResult
 from fanwise.plan import Plan
 from fanwise.ports import CallSpec, PortableCall
+from fanwise.trace_ids import traceparent
 from fanwise.values import decode, encode
 from fanwise.wiring import load_plan, read_settings
 
@@ -43,7 +44,8 @@ async def describe(context: fanwise.ActionContext, name: str, base: str, server:
     server.port += 1
     return {"name": name, "base": base, "server": dataclasses.asdict(server), "path": str(path),
             "token": helpers.length(token), "tags": tags, "note": note, "folder": context.folder,
-            "key": context.idempotency_key, "deadline": context.deadline, "task": context.task}
+            "key": context.idempotency_key, "deadline": context.deadline, "task": context.task,
+            "trace": context.traceparent}
 
 @fanwise.action("pack.block")
 def block(value: object) -> object:
@@ -103,6 +105,7 @@ tasks:
         workflow_folder=str(folder),
         caller_folder="/caller",
         given=frozenset({"file"}),
+        traceparent=f"00-{7:032x}-{9:016x}-01",
     )
     task = next(task for task in plan.tasks if task.name == "work")
     visit = Visit("run-1", 5, 7, "work", 2)
@@ -163,6 +166,7 @@ def test_another_process_makes_the_same_attempts(tmp_path: Path) -> None:
         "key": "run-1/work[0]/2",
         "deadline": 1_030.0,
         "task": "work",
+        "trace": traceparent("run-1", "run-1/work/2", parent=call.around.traceparent),
     }
     assert [text.partition(":")[0] for text in failed] == [
         "TemplateError",

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import (
     AsyncIterator,
-    Awaitable,
-    Callable,
     Coroutine,
     Iterator,
     Mapping,
@@ -20,6 +18,7 @@ from msgspec.structs import replace
 
 import fanwise
 from fanwise.definition import load
+from fanwise.engine.claimed import LoadPlans
 from fanwise.engine.claiming import ClaimingEngine
 from fanwise.engine.run_factory import RunFactory
 from fanwise.engine.taking import Taking, Takings
@@ -146,14 +145,14 @@ class Shared:
         assert found is not None
         return found.run_no
 
-    async def load(self, record: RunRecord) -> Plan:
-        return self.plans[record.id]
+    async def load(self, record: RunRecord, _: str | None) -> tuple[Plan, Plan]:
+        return (self.plans[record.id],) * 2
 
     @asynccontextmanager
     async def working(
         self,
         *,
-        load: Callable[[RunRecord], Awaitable[Plan]] | None = None,
+        load: LoadPlans | None = None,
         store: Store | None = None,
         ahead_s: float = 0.0,
         **options: Any,
@@ -325,10 +324,10 @@ def test_a_run_that_cannot_be_driven_here_fails_alone(
 ) -> None:
     """With the error, under its token; the engine goes on with others."""
 
-    async def load(record: RunRecord) -> Plan:
+    async def load(record: RunRecord, _: str | None) -> tuple[Plan, Plan]:
         if record.id == "bad":
             raise error
-        return shared.plans[record.id]
+        return (shared.plans[record.id],) * 2
 
     async def fail() -> None:
         shared.submit("bad", priority=1)
@@ -349,7 +348,7 @@ def test_a_run_that_cannot_be_driven_here_fails_alone(
 def test_an_error_of_the_engines_own_is_a_try(shared: Shared) -> None:
     """The run waits again, six times in a row; then it fails, and no other run suffers."""
 
-    async def load(record: RunRecord) -> Plan:
+    async def load(record: RunRecord, _: str | None) -> tuple[Plan, Plan]:
         raise ZeroDivisionError("a value that nobody may read")
 
     async def break_off() -> None:
@@ -431,11 +430,11 @@ def test_a_store_that_is_away_for_a_while_stops_no_idle_engine(shared: Shared) -
     class Away(StoreWrapper):
         fails = 2
 
-        def claim(self, engine_no: int, queues: Sequence[str], most: int) -> Sequence[Claim]:
+        def has_work(self, queues: Sequence[str]) -> bool:
             if self.fails:
                 self.fails -= 1
                 raise StoreError("the store is locked.")
-            return super().claim(engine_no, queues, most)
+            return super().has_work(queues)
 
     async def wait() -> None:
         async with shared.working(store=Away(shared.open())) as (_, log):
@@ -444,6 +443,25 @@ def test_a_store_that_is_away_for_a_while_stops_no_idle_engine(shared: Shared) -
             assert (await soon(log.ended.get())).status is Status.SUCCEEDED
 
     play(wait())
+
+
+def test_a_look_of_an_idle_engine_asks_the_store_one_thing(shared: Shared) -> None:
+    """Looks are three a second at most, and with its beats that makes five statements."""
+    asked: list[str] = []
+
+    class Listening(StoreWrapper):
+        def __getattribute__(self, name: str) -> Any:
+            if name in ("has_work", "wake_due", "claim", "enroll", "beat"):
+                asked.append(name)
+            return super().__getattribute__(name)
+
+    async def look() -> None:
+        async with shared.working(store=Listening(shared.open())) as (taking, _):
+            asked.clear()
+            await taking._take(lambda: 1)
+            assert set(asked) <= {"has_work", "enroll"}
+
+    play(look())
 
 
 def test_a_store_that_fails_amid_a_run_ends_the_work(shared: Shared) -> None:

@@ -11,7 +11,7 @@ from crashing import Case, Life, Stage, When
 
 from fanwise.engine.answers import answer_question, send_signal
 from fanwise.errors import ParameterError, RunOverError, WaitNotFoundError, WaitSettledError
-from fanwise.model import RequestKind, Status, VisitRecord, Wait, WaitKind, WaitState
+from fanwise.model import GivenAnswer, RequestKind, Status, VisitRecord, Wait, WaitKind, WaitState
 
 DAY = 86_400.0
 SOLO = """
@@ -115,9 +115,10 @@ def waits(life: Life) -> list[Wait]:
 
 
 def answer(life: Life, path: str, choice: str = "approve", by: str = "ada", **fields: Any) -> Wait:
-    return answer_question(
-        life.store, life.record(), path, choice, lambda *_: fields, by=by, via="test"
-    )
+    given = GivenAnswer(choice=choice, by=by, via="test", fields=fields)
+    wait = answer_question(life.store, life.record(), path, given)
+    assert wait is not None
+    return wait
 
 
 def settle(life: Life, wait: Wait) -> None:

@@ -118,6 +118,7 @@ def serving(
     access_log: Any = None,
     environment: Mapping[str, str] | None = None,
     query_s: float = QUERY_S,
+    takes_definitions: bool = False,
 ) -> Iterator[Served]:
     """A server of the project in a folder, at a free port if none is named."""
     url = store_url or str(folder / "runs.db")
@@ -133,6 +134,7 @@ def serving(
             proxies=proxies,
             access_log=access_log,
             query_s=query_s,
+            takes_definitions=takes_definitions,
         ) as served,
     ):
         yield served
@@ -150,13 +152,16 @@ def answering(
     access_log: Any = None,
     clock: Clock | None = None,
     query_s: float = QUERY_S,
+    takes_definitions: bool = False,
 ) -> Iterator[Served]:
     """A server of a project that is open, which tells the time by a clock."""
     listener = listen("127.0.0.1", port)
     port = listener.getsockname()[1]
     site = site_at("127.0.0.1", port, public_url)._replace(proxies=read_networks(proxies))
     parts = parts_of(opened, settings, site, ServerCounts(), access_log)
-    parts = parts._replace(clock=clock or parts.clock, query_s=query_s)
+    parts = parts._replace(
+        clock=clock or parts.clock, query_s=query_s, takes_definitions=takes_definitions
+    )
     tokens = {each.value: str(new_token_text(opened.store, each, each)) for each in Role}
     with _running(lambda: HttpServer(parts, listener)):
         yield Served(port, folder, opened.store, tokens)

@@ -189,7 +189,7 @@ def test_questions_and_signals_are_answered(served: Served, remote: fanwise.Remo
         remote.answer("answered", "none", "approve")
     assert (missed.value.run_id, missed.value.path) == ("answered", "none")
     assert remote.signal("answered", "go", payload={"n": [1]}) is None
-    remote.answer("answered", "ask", "approve", by="ada")
+    assert remote.answer("answered", "ask", "approve", by="ada")
     with pytest.raises(WaitSettledError, match="ada"):
         remote.answer("answered", "ask", "reject")
 

@@ -47,6 +47,17 @@ tasks:
   - {name: a, action: core.ask, needs: [], timeout: 1h, input: {prompt: "?", who: [run]}}
   - {name: b, action: core.ask, needs: [], timeout: 1h, input: {prompt: "?", not-starter: true}}
 """
+TRACED = """\
+name: traced
+tasks:
+  - {name: told, action: core.shell, input: {command: [sh, -c, "printf $TRACEPARENT"]}}
+"""
+MANY = """\
+name: many
+tasks:
+  - {name: a, with-items: {range: 9}, action: core.echo, input: {value: "{{ item }}"}}
+output: "{{ task.a.output }}"
+"""
 PACK = """\
 from pathlib import Path
 
@@ -59,6 +70,8 @@ def served(tmp_path: Path) -> Iterator[Served]:
     (tmp_path / "check.yaml").write_text(FLOW)
     (tmp_path / "asks.yaml").write_text(ASKS)
     (tmp_path / "asks_some.yaml").write_text(ASKS_SOME)
+    (tmp_path / "traced.yaml").write_text(TRACED)
+    (tmp_path / "many.yaml").write_text(MANY)
     (tmp_path / "actions.py").write_text(PACK)
     with serving(tmp_path) as made:
         yield made
@@ -260,6 +273,21 @@ def test_a_question_is_answered_once(served: Served) -> None:
     assert served.ask("/api/v1/runs/a").json["output"] == answered["answer"]["choice"]
 
 
+def test_an_answer_before_its_question_is_kept(served: Served) -> None:
+    """A run that no engine has taken yet asks it, and goes on with the answer at once."""
+    start(served, {"workflow": "asks", "run_id": "a"})
+    path = "/api/v1/runs/a/answers"
+    assert served.post(path, {"path": "none", "choice": "approve"}).code == "wait-not-found"
+    assert served.post(path, {"path": "ask", "choice": "maybe"}).code == "bad-parameter"
+    kept = decoded(
+        served.post(path, {"path": "ask", "choice": "reject"}), project_views.AnsweredView
+    )
+    assert kept == {"run_id": "a", "path": "ask", "by": "admin", "at": None, "answer": None}
+    with working(served):
+        pass
+    assert served.ask("/api/v1/runs/a").json["output"] == "reject"
+
+
 def test_a_parked_run_is_cancelled_by_the_next_engine(served: Served) -> None:
     """A run that nobody drives waits for one, with the order."""
     start(served, {"workflow": "asks", "run_id": "a"})
@@ -370,15 +398,50 @@ def test_a_question_is_for_those_whom_it_names_and_not_for_who_has_started_the_r
         assert served.post(path, body, token="run").status == 200
 
 
-def test_a_run_links_to_the_trace_of_its_request(served: Served) -> None:
+def test_a_run_goes_on_with_the_trace_of_its_request(served: Served) -> None:
     """By W3C's header, also once an engine has taken it; one that names no span is overlooked."""
     span = f"00-{7:032x}-{9:016x}-01"
     for run_id, header in (("a", span), ("b", "00-0-0-0"), ("c", f"00-{0:032x}-{9:016x}-01")):
         asked = {"workflow": "asks", "run_id": run_id}
         assert start(served, asked, headers={"traceparent": header}).status == 202
     assert [run_of(served, each).origin.traceparent for each in "abc"] == [span, "", ""]
-    links = [next(run_spans(served.store, run_of(served, each))).links for each in "abc"]
-    assert links == [((7, 9),), (), ()]
+    first, *others = (next(run_spans(served.store, run_of(served, each))) for each in "abc")
+    assert (first.trace, first.parent, first.links) == (7, 9, ())
+    assert [(each.parent, each.links) for each in others] == [(None, ()), (None, ())]
     with working(served):
         pass
     assert [run_of(served, each).origin.traceparent for each in "abc"] == [span, "", ""]
+
+
+def test_actions_of_a_run_go_on_with_the_trace_of_its_request(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A retry has a trace of its own, and leads back."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    header = {"traceparent": f"00-{7:032x}-{9:016x}-01"}
+    start(served, {"workflow": "traced", "run_id": "a"}, headers=header)
+    with working(served):
+        pass
+    run = run_of(served, "a")
+    root, task = run_spans(served.store, run)
+    assert (root.trace, task.trace, task.parent) == (7, 7, root.id)
+    (visit,) = served.ask("/api/v1/runs/a/tasks?outputs=true").json["visits"]
+    assert visit["output"]["stdout"] == f"00-{7:032x}-{task.id:016x}-01"
+    served.post("/api/v1/runs/a/retry", {"from_task": "told"})
+    with working(served):
+        pass
+    again = next(run_spans(served.store, run_of(served, "a")))
+    assert (again.trace == 7, again.parent, again.links) == (False, None, ((7, root.id),))
+
+
+def test_a_run_is_tried_with_the_first_items(served: Served) -> None:
+    """As many of each fan-out as the request says."""
+    for items in (0, 10**10, "some"):
+        assert start(served, {"workflow": "many", "items": items}).code == "bad-request"
+    key = {"Idempotency-Key": "k"}
+    asked = {"workflow": "many", "items": 2}
+    run_id = start(served, asked, headers=key).json["run_id"]
+    assert start(served, {**asked, "items": 3}, headers=key).code == "key-reused"
+    with working(served):
+        pass
+    assert served.ask(f"/api/v1/runs/{run_id}").json["output"] == [{"value": 0}, {"value": 1}]

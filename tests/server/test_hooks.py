@@ -95,7 +95,8 @@ def facts(served: Served, reply: Reply) -> Any:
 
 def test_a_request_starts_a_run_that_knows_it(hooked: Served) -> None:
     """Its body as the type that it is, and just the headers that are listed, never credentials."""
-    reply = by_token(hooked, {"n": 5}, X_Kind="push", Cookie="c=1", X_Other="x")
+    span = f"00-{7:032x}-{9:016x}-01"
+    reply = by_token(hooked, {"n": 5}, X_Kind="push", Cookie="c=1", traceparent=span)
     assert reply.status == 202
     event = facts(hooked, reply)
     assert (event["id"], event["path"], event["body"]) == (reply.json["event"], "token", {"n": 5})
@@ -103,6 +104,7 @@ def test_a_request_starts_a_run_that_knows_it(hooked: Served) -> None:
     run = hooked.store.run(reply.json["runs"][0])
     assert run is not None
     assert json.loads(run.parameters) == {"n": 5}
+    assert run.origin.traceparent == span, "its trace goes on"
 
 
 def test_both_secrets_fit_while_one_is_changed(hooked: Served) -> None:

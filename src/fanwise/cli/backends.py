@@ -18,11 +18,12 @@ from fanwise.errors import NoStoreError, RunNotFoundError, UsageError
 if TYPE_CHECKING:
     from fanwise.client.backend import ServerBackend
     from fanwise.client.requests import Requests
-    from fanwise.model import Emitted, Limits
+    from fanwise.model import Emitted
     from fanwise.reports.ownership import Runs
     from fanwise.reports.sight import ReportedStore, Sight
     from fanwise.reports.waits import Answered
     from fanwise.values import Json
+    from fanwise.wiring import Settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,10 +73,10 @@ class Control(Backend, Protocol):
 class StoreBackend:
     """A store as a `Backend`."""
 
-    def __init__(self, store: ReportedStore, runs: Runs, limits: Limits) -> None:
+    def __init__(self, store: ReportedStore, runs: Runs, settings: Settings) -> None:
         self._store = store
         self._runs = runs
-        self._limits = limits
+        self._settings = settings
 
     def ask(
         self, question: Callable[Concatenate[Sight, P], T], *args: P.args, **kwargs: P.kwargs
@@ -84,7 +85,7 @@ class StoreBackend:
         from fanwise.reports.sight import Sight
         from fanwise.wiring import this_user
 
-        sight = Sight(self._store, self._runs, self._limits, time.time(), this_user())
+        sight = Sight(self._store, self._runs, self._settings.limits, time.time(), this_user())
         return question(sight, *args, **kwargs)
 
     def export(self, run_id: str) -> Iterator[bytes]:
@@ -127,16 +128,16 @@ class StoreControl(StoreBackend):
     ) -> Answered:
         """Answer a question of a run; without `by`, as the user of this process."""
         from fanwise.engine.answers import answer_question
-        from fanwise.plan.questions import read_fields
+        from fanwise.model import GivenAnswer
         from fanwise.reports.lookup import run_by_id
         from fanwise.reports.waits import answered
-        from fanwise.wiring import this_user
+        from fanwise.wiring import load_recorded, this_user
 
-        def read(form: bytes, place: str) -> Mapping[str, Json]:
-            return read_fields(form, texts, place=place)
-
-        run, who = run_by_id(self._store, run_id), by or this_user()
-        return answered(answer_question(self._store, run, path, choice, read, by=who, via="cli"))
+        run = run_by_id(self._store, run_id)
+        given = GivenAnswer(choice=choice, by=by or this_user(), via="cli", texts=texts)
+        plan_of = partial(load_recorded, settings=self._settings, import_packs=False)
+        wait = answer_question(self._store, run, path, given, plan_of=plan_of)
+        return answered(wait, path, given.by)
 
     def signal(
         self, run_id: str, name: str, key: str | None, payload: Json, by: str | None
@@ -169,7 +170,7 @@ def open_backend(store: str | None) -> Iterator[Backend]:
 
     settings = read_settings(store=store)
     with open_records(settings) as records:
-        yield StoreBackend(records, runs_of(records), settings.limits)
+        yield StoreBackend(records, runs_of(records), settings)
 
 
 @contextmanager
@@ -182,7 +183,7 @@ def open_control(store: str | None) -> Iterator[Control]:
 
     settings = read_settings(store=store)
     with open_existing(settings) as opened:
-        yield StoreControl(opened, runs_of(opened), settings.limits)
+        yield StoreControl(opened, runs_of(opened), settings)
 
 
 def before_first_run(store: str | None) -> AbstractContextManager[None]:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from importlib.metadata import version
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import msgspec
 
-from fanwise.client.records import SentEvent, SentEvents, SentSignal, SentStart
+from fanwise.client.records import (
+    SentAnswer,
+    SentEvent,
+    SentEvents,
+    SentSignal,
+    SentStart,
+    SentWorkflows,
+)
 from fanwise.client.remote import RemoteStore, start_run
 from fanwise.client.requests import API, Query, Requests
 from fanwise.errors import FanwiseError, ServerError
@@ -20,7 +26,7 @@ from fanwise.model import Emitted
 from fanwise.reports.asking import read_answer, written
 from fanwise.reports.sight import Sight
 from fanwise.reports.waits import Answered
-from fanwise.values import Json, decode
+from fanwise.values import Json
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,19 +35,6 @@ _TOO_MANY: Final = 429
 _PAUSE_S: Final = 0.5
 _MOST_TOGETHER: Final = 1_000
 _MOST_TOGETHER_BYTES: Final = 2**20
-
-
-class _SentAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer that counts."""
-
-    path: str
-    by: str
-    at: datetime
-    answer: msgspec.Raw
-
-    def answered(self) -> Answered:
-        """The answer as a store gives it."""
-        return Answered(self.path, self.by, self.at.timestamp(), decode(self.answer))
 
 
 class ServerBackend:
@@ -117,7 +110,7 @@ class ServerBackend:
     ) -> Answered:
         """Answer a question of a run; without `by`, as the one who has the token."""
         body = {"path": path, "choice": choice, "texts": texts, "by": by}
-        return self._requests.post(_SentAnswer, "runs", run_id, "answers", body=body).answered()
+        return self._requests.post(SentAnswer, "runs", run_id, "answers", body=body).answered()
 
     def signal(
         self, run_id: str, name: str, key: str | None, payload: Json, by: str | None
@@ -162,6 +155,14 @@ class ServerBackend:
                 if error.status != _TOO_MANY:
                     raise
                 time.sleep(_PAUSE_S)
+
+    def workflows(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        """The workflows of the project: their parameters, with the values of these if few."""
+        found = self._requests.get(SentWorkflows, "workflows").workflows
+        return {
+            each.name: {name: given.offered() for name, given in each.parameters.items()}
+            for each in found
+        }
 
     def submit(self, body: Mapping[str, object], once: str | None) -> SentStart:
         """Have a run started that an engine takes, or find the one that has the key `once`."""

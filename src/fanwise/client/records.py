@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from fanwise.model import INTERRUPTED, ErrorInfo, FailedAttempt, ItemCounts, Status
+from fanwise.reports.waits import Answered
 from fanwise.run_store import Item, Log, RunDetails, RunSummary, TaskVisit
 from fanwise.values import Json, decode
 
@@ -186,6 +188,20 @@ class SentSignal(msgspec.Struct, frozen=True, kw_only=True):
     path: str | None
 
 
+class SentAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer that counts, or that is kept for its question: without a time then."""
+
+    path: str
+    by: str
+    at: datetime | None
+    answer: msgspec.Raw
+
+    def answered(self) -> Answered:
+        """The answer as a store gives it."""
+        at = None if self.at is None else self.at.timestamp()
+        return Answered(self.path, self.by, at, decode(self.answer))
+
+
 class SentEvent(msgspec.Struct, frozen=True, kw_only=True):
     """The id of an event, and whether it is new."""
 
@@ -197,6 +213,33 @@ class SentEvents(msgspec.Struct, frozen=True, kw_only=True):
     """Events that were emitted, in their order."""
 
     events: list[SentEvent]
+
+
+class _SentParameter(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter of a workflow."""
+
+    type: str | None
+    choices: list[msgspec.Raw] | None
+
+    def offered(self) -> Sequence[str]:
+        """The values that it takes, as texts of the command line, if they are few."""
+        if self.choices is None:
+            return ["true", "false"] if self.type == "boolean" else []
+        values = [(each, msgspec.json.decode(each)) for each in self.choices]
+        return [value if isinstance(value, str) else bytes(raw).decode() for raw, value in values]
+
+
+class _SentWorkflow(msgspec.Struct, frozen=True, kw_only=True):
+    """A workflow of the project that is served."""
+
+    name: str
+    parameters: dict[str, _SentParameter]
+
+
+class SentWorkflows(msgspec.Struct, frozen=True, kw_only=True):
+    """The workflows of the project that is served."""
+
+    workflows: list[_SentWorkflow]
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):

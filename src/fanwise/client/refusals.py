@@ -10,9 +10,12 @@ import msgspec
 from fanwise import errors
 from fanwise.errors import (
     ConflictError,
+    DefinitionError,
+    Diagnostic,
     FanwiseError,
     NotFoundError,
     ParameterError,
+    Place,
     ServerError,
     StoreError,
     UsageError,
@@ -26,10 +29,25 @@ _CLASSES: Final[Mapping[str, type[FanwiseError]]] = {
 }
 
 
+class _Placed(msgspec.Struct, frozen=True, kw_only=True):
+    file: str
+    line: int
+    column: int
+    code: str
+    message: str
+    hint: str = ""
+
+    def diagnostic(self) -> Diagnostic:
+        return Diagnostic(
+            Place(self.file, self.line, self.column), self.code, self.message, self.hint
+        )
+
+
 class _Problem(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     detail: str
     hint: str = ""
+    problems: tuple[_Placed, ...] = ()
     facts: Mapping[str, str] = {}
 
 
@@ -50,6 +68,8 @@ def error_of(status: int, body: bytes, place: str) -> FanwiseError:
             status=status,
             hint="Check the address, and what is in front of the server.",
         )
+    if problem.problems:
+        return DefinitionError(tuple(each.diagnostic() for each in problem.problems))
     kind = _CLASSES.get(problem.code)
     if kind is not None:
         try:

@@ -9,6 +9,7 @@ from typing import Final, Self
 from fanwise.arguments import require_list, require_map, require_seconds, require_text
 from fanwise.client.records import (
     Sent,
+    SentAnswer,
     SentDefinition,
     SentDetails,
     SentItem,
@@ -196,17 +197,22 @@ class RemoteStore:
         from_task: str | None = None,
         items_of: str | None = None,
         kind: int | None = None,
+        definition: str | None = None,
         force: bool = False,
     ) -> None:
         """Have done again what failed of a run, and what comes after it; the rest is kept.
 
         With `from_task` it starts at this task, also if that had succeeded; with `items_of` a task
-        and a `kind` of errors just those of its failed items run again; with `force` files are read
-        further that have changed. Raises `RunNotOverError`, `RunDrivenError` and
-        `NothingToRetryError`.
+        and a `kind` of errors just those of its failed items run again; with `definition`, the text
+        of a repaired workflow, the run has this from then on; with `force` files are read further
+        that have changed. Raises `RunNotOverError`, `RunDrivenError`, `NothingToRetryError` and,
+        for a definition with problems, `DefinitionError`.
         """
         body = {"from_task": from_task, "items_of": items_of, "kind": kind, "force": force}
-        self._change(run_id, "retry", body)
+        if definition is None:
+            self._change(run_id, "retry", body)
+        else:
+            self._change(run_id, "repair", {**body, "definition": definition})
 
     def answer(
         self,
@@ -216,7 +222,7 @@ class RemoteStore:
         fields: Mapping[str, Json] | None = None,
         *,
         by: str | None = None,
-    ) -> None:
+    ) -> bool:
         """Answer the question that a run asks at `path`; see `fanwise.answer`.
 
         `by` names who answers, by default the token.
@@ -224,7 +230,8 @@ class RemoteStore:
         require_map("fields", fields)
         given = freeze(dict(fields or {}), where="fields")
         body = {"path": path, "choice": choice, "fields": given, "by": by}
-        self._requests.post(Sent, "runs", run_id, "answers", body=body)
+        sent = self._requests.post(SentAnswer, "runs", run_id, "answers", body=body)
+        return sent.answered().at is not None
 
     def signal(
         self, run_id: str, name: str, key: str | None = None, payload: Json = None

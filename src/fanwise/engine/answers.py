@@ -1,48 +1,59 @@
 """Answers to questions and signals to runs, from people and programs.
 
-The store decides which answer counts, whether an engine drives the run or nobody does.
+The store decides which answer counts, whether an engine drives the run or nobody does. An answer
+that comes before its question is kept until this is asked.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
-from fanwise.errors import NotAskedError, WaitNotFoundError, WaitSettledError
-from fanwise.model import RunRecord, Signal, Wait, WaitKind, WaitState
-from fanwise.plan.questions import Question, check_answer, read_question
+from msgspec.structs import replace
+
+from fanwise.errors import (
+    DefinitionError,
+    NotAskedError,
+    WaitNotFoundError,
+    WaitSettledError,
+)
+from fanwise.model import (
+    GivenAnswer,
+    RunRecord,
+    Signal,
+    Wait,
+    WaitKind,
+    WaitState,
+    without_visits,
+)
+from fanwise.plan import Plan
+from fanwise.plan.asking import asking_paths, asking_task, foreseen_question
+from fanwise.plan.questions import Question, check_answer, read_fields, read_question
 from fanwise.plan.texts import require_text
 from fanwise.ports import Waits
 from fanwise.reports.lookup import require_open
 from fanwise.values import Json, encode, freeze
 
-_MOST_NAMED = 100
+_MOST_NAMED: Final = 100
 
-
-class ReadAnswer(Protocol):
-    """Gives the fields of an answer to a question, by their names."""
-
-    def __call__(self, form: bytes, place: str) -> Mapping[str, Json]:
-        """The fields for the question that was recorded as `form`. Raises `ParameterError`."""
+PlanOf: TypeAlias = Callable[[RunRecord], Plan]
+"""Gives the plan of a recorded run. Raises `DefinitionError`."""
 
 
 def answer_question(
     waits: Waits,
     run: RunRecord,
     path: str,
-    choice: str | None,
-    read: ReadAnswer,
+    given: GivenAnswer,
     *,
-    by: str,
-    via: str,
     turn: int | None = None,
-    identity: str | None = None,
-) -> Wait:
+    plan_of: PlanOf | None = None,
+) -> Wait | None:
     """Answer the question of the task or item at `path`, and return its wait.
 
-    With a `turn` it is the question of that attempt, and no later one. `by` is the name that the
-    one who answers gives, and `identity` the one that is proven, if one is.
+    With a `turn` it is the question of that attempt, and no later one. With `plan_of` the answer to
+    a question that the run hasn't asked yet is kept for it: None then.
 
     Raises `WaitNotFoundError` if nothing is asked there, `NotAskedError` if the question isn't for
     the one who answers, `WaitSettledError` if it has been answered already or its deadline has
@@ -50,20 +61,58 @@ def answer_question(
     `RunOverError`.
     """
     require_open(run)
-    require_text("the name of who answers", by, "such as ada")
+    require_text("the name of who answers", given.by, "such as ada")
     wait = _find_question(waits, run, path, turn)
-    place = f"{run.id} {wait.path}"
-    question = read_question(wait.form)
+    if wait is None and plan_of is not None:
+        given = replace(given, fields=freeze(given.fields, where="fields"))
+        _require_asks(waits, run, path, given, plan_of)
+        if waits.keep_answer(run.run_no, path, given):
+            return None
+        wait = _find_question(waits, run, path, turn)  # it is asked meanwhile
+    if wait is None:
+        raise _no_question(waits, run, path)
     if wait.state is WaitState.OPEN:
-        _require_asked(run, place, question, by, identity)
-        answer = check_answer(question, choice, read(wait.form, place), place=place)
-        given = encode(answer, where="answer")
-        wait = waits.answer_wait(run.run_no, wait.path, wait.turn, given, by=by, via=via)
-        if (wait.state, wait.answer, wait.by, wait.via) == (WaitState.ANSWERED, given, by, via):
-            return wait
+        text = check_given(run, wait, given)
+        settled = waits.answer_wait(
+            run.run_no, wait.path, wait.turn, text, by=given.by, via=given.via
+        )
+        is_this = (settled.answer, settled.by, settled.via) == (text, given.by, given.via)
+        if settled.state is WaitState.ANSWERED and is_this:
+            return settled
+        wait = settled
     raise WaitSettledError(
-        f"{place}  {settled_words(wait)}.", run_id=run.id, hint=f"See: fanwise show {run.id}"
+        f"{run.id} {wait.path}  {settled_words(wait)}.",
+        run_id=run.id,
+        hint=f"See: fanwise show {run.id}",
     )
+
+
+def check_given(run: RunRecord, wait: Wait, given: GivenAnswer) -> bytes:
+    """The answer to an open question as JSON text. Raises `NotAskedError` and `ParameterError`."""
+    return _checked(run, wait.path, read_question(wait.form), given)
+
+
+def _checked(run: RunRecord, path: str, question: Question, given: GivenAnswer) -> bytes:
+    place = f"{run.id} {path}"
+    _require_asked(run, place, question, given.by, given.identity)
+    fields = {**given.fields, **read_fields(question, given.texts, place=place)}
+    return encode(check_answer(question, given.choice, fields, place=place), where="answer")
+
+
+def _require_asks(
+    waits: Waits, run: RunRecord, path: str, given: GivenAnswer, plan_of: PlanOf
+) -> None:
+    """Raise the error for an answer that no question of the run will take, as far as is known."""
+    try:
+        plan = plan_of(run)
+    except DefinitionError:  # of another version of fanwise
+        raise _no_question(waits, run, path) from None
+    task = asking_task(plan, path)
+    if task is None:
+        raise _no_question(waits, run, path, asking_paths(plan))
+    question = foreseen_question(task)
+    if question is not None:
+        _checked(run, path, question, given)
 
 
 def _require_asked(
@@ -102,7 +151,7 @@ def send_signal(
     return waits.send_signal(run.run_no, Signal(name, key, data, by))
 
 
-def _find_question(waits: Waits, run: RunRecord, path: str, turn: int | None) -> Wait:
+def _find_question(waits: Waits, run: RunRecord, path: str, turn: int | None) -> Wait | None:
     """The latest question at a path, or the open one of a later visit of the task there."""
     found = waits.waits_at(run.run_no, path)
     for each in found:
@@ -110,28 +159,31 @@ def _find_question(waits: Waits, run: RunRecord, path: str, turn: int | None) ->
             return each
     if not found or found[-1].state is not WaitState.OPEN:
         is_open = waits.waits_open(run_no=run.run_no, limit=_MOST_NAMED)
-        later = [each.wait for each in is_open if _without_visits(each.wait.path) == path]
+        later = [each.wait for each in is_open if without_visits(each.wait.path) == path]
         found = later[:1] or found
-    if found and found[-1].waits_for is WaitKind.QUESTION:
-        return found[-1]
-    paths = [
-        each.wait.path
-        for each in waits.waits_open(run_no=run.run_no, limit=_MOST_NAMED)
-        if each.wait.waits_for is WaitKind.QUESTION
-    ]
+    if found and found[-1].waits_for is not WaitKind.QUESTION:
+        hint = f"It waits for a signal there: fanwise signal {run.id} {found[-1].names[0]}"
+        raise WaitNotFoundError(
+            f'run {run.id} asks nothing at "{path}".', run_id=run.id, path=path, hint=hint
+        )
+    return found[-1] if found else None
+
+
+def _no_question(
+    waits: Waits, run: RunRecord, path: str, planned: Sequence[str] = ()
+) -> WaitNotFoundError:
+    """The error for a path at which nothing is asked, with a path at which something is.
+
+    `planned` are paths of questions to come.
+    """
+    is_open = waits.waits_open(run_no=run.run_no, limit=_MOST_NAMED)
+    questions = [each.wait for each in is_open if each.wait.waits_for is WaitKind.QUESTION]
+    paths = [*(each.path for each in questions), *planned]
     near = difflib.get_close_matches(path, paths, n=1) or paths[:1]
     hint = f'It asks at "{near[0]}".' if near else "`fanwise asks` lists the open questions."
-    if found:
-        hint = f"It waits for a signal there: fanwise signal {run.id} {found[-1].names[0]}"
-    raise WaitNotFoundError(
+    return WaitNotFoundError(
         f'run {run.id} asks nothing at "{path}".', run_id=run.id, path=path, hint=hint
     )
-
-
-def _without_visits(path: str) -> str:
-    """A path without the visits of its tasks: `poll` for `poll#2`."""
-    parts = [part.partition("#") for part in path.split(".")]
-    return ".".join(head + "[" * ("[" in tail) + tail.partition("[")[2] for head, _, tail in parts)
 
 
 def settled_words(wait: Wait) -> str:

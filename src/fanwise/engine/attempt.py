@@ -74,6 +74,10 @@ class Surroundings(Protocol):
     def given(self) -> frozenset[str]:
         """The names of the parameters that the run was given."""
 
+    @property
+    def traceparent(self) -> str:
+        """The span that has started the run; see `RunOrigin`."""
+
     def now(self) -> float:
         """The time."""
 
@@ -270,6 +274,7 @@ class VisitCall:
             change_key=around.change_key,
             emit=around.emit,
             new_links=partial(around.new_links, ticket),
+            parent=around.traceparent,
         )
 
     def _key(self, ticket: Ticket) -> str:
@@ -423,6 +428,7 @@ def _make_portable(call: VisitCall) -> PortableCall:
         workflow_folder=str(around.workflow_folder),
         caller_folder=str(around.caller_folder),
         given=tuple(sorted(around.given)),
+        traceparent=around.traceparent,
     )
     return PortableCall(spec, snapshot.data)
 

@@ -92,6 +92,11 @@ class RunSurroundings:
         """The names of the parameters that the run was given."""
         return self._run.given
 
+    @property
+    def traceparent(self) -> str:
+        """The span that has started the run."""
+        return self._run.traceparent
+
     def now(self) -> float:
         """The time."""
         return self._run.services.clock.now()

@@ -7,9 +7,9 @@ may pass; the latter counts as a try. Else it is over, or paused on request, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
@@ -23,6 +23,13 @@ MOST_TRIES: Final = 6
 """Engines in a row that may lose a run without any progress; then the run is at fault."""
 
 STOPPED: Final = "engine stopped"
+
+
+LoadPlans: TypeAlias = Callable[[RunRecord, str | None], Awaitable[tuple[Plan, Plan]]]
+"""Makes the plan to drive a run with, of a repaired workflow if one is given, and the recorded one.
+
+Of the recorded plan nothing is run if there is a repaired one.
+"""
 
 
 class ClaimedRun:
@@ -57,7 +64,13 @@ class ClaimedRun:
             f"Find out why, and then: fanwise retry {self.run_id}",
         )
 
-    def takeover(self, plan: Plan, record: RunRecord) -> Takeover:
+    @property
+    def definition(self) -> str | None:
+        """Return the repaired workflow that the run is to be driven with, if there is one."""
+        order = self._claim.submission.order
+        return None if order is None else order.definition
+
+    def takeover(self, recorded: Plan, record: RunRecord) -> Takeover:
         """Return the way to take the run up: as it was ordered, else by resuming it.
 
         Raises a `ConflictError` if the order can't be carried out.
@@ -67,7 +80,7 @@ class ClaimedRun:
         force = order is not None and order.force
         if order is not None and kind is OrderKind.RETRY:
             how: Takeover = Retry(
-                force=force, recorded=plan, from_task=order.from_task, kind_of=order.kind_of
+                force=force, recorded=recorded, from_task=order.from_task, kind_of=order.kind_of
             )
         else:
             how = Resume(force=force, cancel=kind is OrderKind.CANCEL)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
 from msgspec.structs import replace
 
-from fanwise.engine.claimed import ClaimedRun, cannot_run
+from fanwise.engine.claimed import ClaimedRun, LoadPlans, cannot_run
 from fanwise.engine.describe import presentable
 from fanwise.engine.engine import Engine, Session
 from fanwise.engine.entering import unstarted
 from fanwise.engine.handle import RunHandle
 from fanwise.errors import FanwiseError, StoreError
 from fanwise.model import Claim, ErrorInfo, Lease, Run, RunRecord, Status
-from fanwise.plan import Plan
 from fanwise.ports import Observer
 
 
@@ -26,13 +25,13 @@ class ClaimingEngine(Engine):
     async def start_claimed(
         self,
         claim: Claim,
-        load: Callable[[RunRecord], Awaitable[Plan]],
+        load: LoadPlans,
         *,
         observer: Observer | None = None,
     ) -> RunHandle:
         """Drive a run that this engine has taken from its queue, and return its handle.
 
-        `load` makes the plan. A run that can't be driven here fails with the error. A run that is
+        `load` makes its plans. A run that can't be driven here fails with the error. A run that is
         paused by `pause`, or cut off, goes back into its queue, and is `pending` then.
         """
         claimed = ClaimedRun(claim, self._services.ownership, self._services.queue)
@@ -55,7 +54,7 @@ class ClaimingEngine(Engine):
     async def _drive_claimed(
         self,
         claimed: ClaimedRun,
-        load: Callable[[RunRecord], Awaitable[Plan]],
+        load: LoadPlans,
         session: Session,
     ) -> Run:
         """Drive a run under the lease that came with it, and see to it that somebody does."""
@@ -69,7 +68,7 @@ class ClaimingEngine(Engine):
     async def _drive_or_fail(
         self,
         claimed: ClaimedRun,
-        load: Callable[[RunRecord], Awaitable[Plan]],
+        load: LoadPlans,
         record: RunRecord,
         lease: Lease,
         session: Session,
@@ -79,9 +78,9 @@ class ClaimingEngine(Engine):
         if refusal is not None:
             return await self._give_up(record, refusal, session)
         try:
-            plan = await load(record)
+            plan, recorded = await load(record, claimed.definition)
             prepared = self._factory.recorded(plan, record, {})
-            how = claimed.takeover(plan, record)
+            how = claimed.takeover(recorded, record)
             beginning = await asyncio.to_thread(how.begin, prepared, self._services)
             return await self._drive(beginning, lease, session)
         except StoreError:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from fanwise.arguments import require_map, require_seconds, require_text
 from fanwise.catalog import StopFlag
 from fanwise.engine.activity import Activity
+from fanwise.engine.answers import check_given
 from fanwise.engine.blocking import run_blocking
 from fanwise.engine.capture import capturing, unheard
 from fanwise.engine.child_slots import ChildSlots
@@ -524,6 +525,7 @@ class Engine:
     ) -> RunServices:
         prepared = beginning.prepared
         record = prepared.record
+        notice = unheard(session.observer.notice)
         return RunServices(
             services=self._services,
             run_id=record.id,
@@ -541,6 +543,8 @@ class Engine:
                 self._services.waits,
                 self._services.clock,
                 self._services.limits.waiting,
+                partial(check_given, record),
+                notice,
             ),
             emitter=Emitter(
                 self._services.arrivals,
@@ -551,13 +555,14 @@ class Engine:
             workflow_folder=Path(record.file).parent,
             caller_folder=Path(record.origin.folder),
             given=frozenset(record.origin.given),
+            traceparent=record.origin.traceparent,
             numbers=itertools.count(last_visit_no + 1),
             child_slots=ChildSlots(
                 self._services,
                 record.id,
                 record.run_no,
                 lease.token,
-                unheard(session.observer.notice),
+                notice,
             ),
             child=run_child,
             may_end_waiting=not prepared.has_secrets,

@@ -11,11 +11,12 @@ same waits, and starts the child again where its records lead once one of them i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from fanwise.catalog import WAITING_ACTIONS
-from fanwise.model import Wait, WaitPlace, WaitToOpen
+from fanwise.errors import NotAskedError, ParameterError
+from fanwise.model import GivenAnswer, Wait, WaitPlace, WaitToOpen
 from fanwise.plan import PlannedTask
 from fanwise.ports import Clock, Waits
 
@@ -48,11 +49,22 @@ def may_park(task: PlannedTask) -> bool:
 class Parking:
     """The waits of one run, which this process drives under the lease with `token`."""
 
-    def __init__(self, run_no: int, token: int, waits: Waits, clock: Clock, most: int) -> None:
+    def __init__(
+        self,
+        run_no: int,
+        token: int,
+        waits: Waits,
+        clock: Clock,
+        most: int,
+        check: Callable[[Wait, GivenAnswer], bytes],
+        notice: Callable[[str], None],
+    ) -> None:
         self._run_no = run_no
         self._token = token
         self._waits = waits
         self._clock = clock
+        self._check = check
+        self._notice = notice
         self._broken: Callable[[BaseException], None] = _ignore
         self._most = most
         self._to_open: dict[WaitPlace, tuple[WaitToOpen, Callable[[], None]]] = {}
@@ -127,16 +139,31 @@ class Parking:
     async def _open(self) -> None:
         while self._to_open:
             batch = list(self._to_open.values())[:_MOST_AT_ONCE]
-            waits = [wait for wait, _ in batch]
-            found = await asyncio.to_thread(
-                self._waits.open_waits, self._run_no, self._token, waits
-            )
+            found = await self._open_some([wait for wait, _ in batch])
             for wait, opened in batch:
                 if self._to_open.pop(wait.place, None) is not None:
                     opened()
             for each in found:
                 if each.settled_no is not None:
                     self._tell(each)
+
+    async def _open_some(self, waits: Sequence[WaitToOpen]) -> Sequence[Wait]:
+        """Open waits, and tell of answers that came before their questions and don't fit."""
+        misfits: dict[str, str] = {}  # each once, also if the transaction is repeated
+
+        def check(wait: Wait, given: GivenAnswer) -> bytes | None:
+            try:
+                return self._check(wait, given)
+            except (NotAskedError, ParameterError) as error:
+                misfits[error.message.replace("\n", " ")] = given.by
+                return None
+
+        found = await asyncio.to_thread(
+            self._waits.open_waits, self._run_no, self._token, waits, check
+        )
+        for why, by in misfits.items():
+            self._notice(f"{why} That was the answer of {by}, which came before the question.")
+        return found
 
     async def _ask(self) -> None:
         if not self._heard_by:

@@ -132,6 +132,8 @@ class RunServices(msgspec.Struct, frozen=True):
     """False if a run of which all that is left waits stays with its process."""
     takes_changed_files: bool = False
     """True if items are read from a file although it has changed since the first was read."""
+    traceparent: str = ""
+    """The span that has started the run; see `RunOrigin`."""
 
     def slots_of(self, task: PlannedTask) -> Slots:
         """The slots for attempts of a task."""

@@ -170,6 +170,7 @@ class Retry:
 
 def retry_notes(
     plan: Plan,
+    recorded: Plan,
     record: RunRecord,
     records: Records,
     from_task: str | None,
@@ -177,10 +178,13 @@ def retry_notes(
 ) -> RerunNotes:
     """Return what a retry would do with each task, and do nothing. May block.
 
-    `plan` may be one that can only be looked at: no value plays a part. Raises what a retry raises.
+    The plans may be ones that can only be looked at: no value plays a part. Raises what a retry
+    raises.
     """
-    history = read_history(plan, record, WorkflowContext(), records)
-    rerun = plan_rerun(plan, plan, record, history, records, from_task=from_task, kind_of=kind_of)
+    history = read_history(recorded, record, WorkflowContext(), records)
+    rerun = plan_rerun(
+        plan, recorded, record, history, records, from_task=from_task, kind_of=kind_of
+    )
     return rerun.notes
 
 

@@ -42,6 +42,7 @@ from fanwise.model.records import (
     Sleep,
     VisitRecord,
     inner_path,
+    without_visits,
 )
 from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status, TaskResult
 from fanwise.model.slots import (
@@ -93,6 +94,7 @@ from fanwise.model.triggers import (
 from fanwise.model.waits import (
     WAKE_PATH,
     CloseWaits,
+    GivenAnswer,
     Link,
     OpenWait,
     Signal,
@@ -141,6 +143,7 @@ __all__ = [
     "FileFingerprint",
     "FireRecord",
     "FireStatus",
+    "GivenAnswer",
     "Inbox",
     "ItemCounts",
     "ItemOutcome",
@@ -206,4 +209,5 @@ __all__ = [
     "inner_path",
     "is_key",
     "is_own_event",
+    "without_visits",
 ]

@@ -30,15 +30,16 @@ class ChosenKind(msgspec.Struct, frozen=True):
 class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order to the engine that takes a run: to resume it, to cancel it, or to retry it.
 
-    A retry may start at `from_task`, or run again of a task the items of `kind_of` alone. With
-    `force` changed files are read further. An order holds until the engine has recorded an event of
-    the run.
+    A retry may start at `from_task`, run again of a task the items of `kind_of` alone, or have a
+    repaired `definition`, the text of a workflow. With `force` changed files are read further. An
+    order holds until the engine has recorded an event of the run.
     """
 
     kind: OrderKind
     by: str = ""
     from_task: str | None = None
     kind_of: ChosenKind | None = None
+    definition: str | None = None
     force: bool = False
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
@@ -11,6 +13,8 @@ from fanwise.model.results import ErrorInfo, FailedAttempt, ItemCounts, Status
 from fanwise.model.slots import NamedLimit, RepeatKey, RunLimit
 from fanwise.model.tiles import VisitProgress
 from fanwise.model.waits import CloseWaits, Wait
+
+_VISIT: Final = re.compile(r"#\d+")
 
 
 class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
@@ -72,6 +76,11 @@ def inner_path(path: str, visit: int) -> str:
     return path if visit == 1 else f"{path}#{visit}"
 
 
+def without_visits(path: str) -> str:
+    """Return a path as of the first visits of its tasks: `poll[1].ask` for `poll#2[1].ask#3`."""
+    return _VISIT.sub("", path)
+
+
 class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     """One event that the conductor was given, so that replaying them gives the same state.
 
@@ -119,7 +128,7 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     the facts of the fire that has made the run, none of them null; without them it has none. Of a
     fire of a batch `events` is the number of events, which are recorded apart. `by` is the person
     who has started the run, or "" if a trigger has. `traceparent` is the header by which a request
-    that has started the run named its span.
+    that has started the run named its span, which is the parent of the run's own.
     """
 
     folder: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -88,6 +89,22 @@ class WaitToOpen(msgspec.Struct, frozen=True):
     def place(self) -> WaitPlace:
         """The path and the attempt, which no other wait of the run has."""
         return self.path, self.turn
+
+
+class GivenAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer to a question as somebody gives it, before it is checked.
+
+    `fields` are values by their names, and `texts` stand for values of the fields' types. `by` is
+    the name that the one who answers gives, `identity` the one that is proven, if one is, and `via`
+    the way by which the answer came.
+    """
+
+    choice: str | None
+    by: str
+    via: str
+    fields: Mapping[str, object] = {}
+    texts: Mapping[str, str] = {}
+    identity: str | None = None
 
 
 class Signal(msgspec.Struct, frozen=True):

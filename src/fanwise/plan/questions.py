@@ -7,6 +7,7 @@ same way, when the question is asked and when it is answered.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -52,6 +53,28 @@ class Question(msgspec.Struct, frozen=True):
         return encode(freeze(msgspec.to_builtins(self), where="question"))
 
 
+def new_question(
+    prompt: str = "",
+    *,
+    options: Sequence[str] | None = None,
+    answer: Mapping[str, object] | None = None,
+    who: str | Sequence[str] | None = None,
+    not_starter: bool = False,
+    default: Mapping[str, object] | None = None,
+    reject: str | None = None,
+) -> Question:
+    """Return the question that is asked with these inputs of `core.ask`."""
+    return Question(
+        prompt=prompt,
+        options=["approve", REJECT] if options is None else options,
+        fields=answer or {},
+        who=[who] if isinstance(who, str) else who or [],
+        default=default,
+        not_starter=not_starter,
+        reject_fails=reject is not None,
+    )
+
+
 class _Form(msgspec.Struct, frozen=True):
     """The fields of an answer, for messages that begin with `file`. Implements `Declares`."""
 
@@ -66,9 +89,13 @@ def read_question(form: bytes) -> Question:
 
 def declared_fields(fields: Mapping[str, object]) -> Mapping[str, ParameterDefinition]:
     """The fields that an answer has, as they are declared. Raises `InputError`."""
-    text = encode(freeze({"parameters": fields, "tasks": _TASKS}, where="answer"))
+    return _declared(encode(freeze({"parameters": fields, "tasks": _TASKS}, where="answer")))
+
+
+@lru_cache(maxsize=64)
+def _declared(workflow: bytes) -> Mapping[str, ParameterDefinition]:
     try:
-        found = load(text.decode(), file="").parameters
+        found = load(workflow.decode(), file="").parameters
     except DefinitionError as error:
         first = error.problems[0]
         message = first.message.replace("parameter", "field", 1)
@@ -120,12 +147,12 @@ def check_answer(
     return FrozenDict(choice=choice, answer=bind_parameters(form, given))
 
 
-def read_fields(form: bytes, texts: Mapping[str, str], *, place: str) -> Mapping[str, Json]:
-    """The values that texts stand for, of fields of an answer to the question that is recorded so.
+def read_fields(question: Question, texts: Mapping[str, str], *, place: str) -> Mapping[str, Json]:
+    """The values that texts stand for, of fields of an answer to a question.
 
     Raises `ParameterError`, with a line for each fault.
     """
-    question, given, problems = read_question(form), {}, []
+    given, problems = dict[str, Json](), []
     for name, text in texts.items():
         try:
             given[name] = read_field(question, name, text, place=place)

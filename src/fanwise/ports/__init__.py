@@ -54,7 +54,7 @@ from fanwise.ports.store import (
     Records,
 )
 from fanwise.ports.tiles import MOST_CELLS, Changes, Heads, Tiles
-from fanwise.ports.waits import Waits
+from fanwise.ports.waits import CheckAnswer, Waits
 
 __all__ = [
     "MOST_CELLS",
@@ -68,6 +68,7 @@ __all__ = [
     "CallSpec",
     "Catalog",
     "Changes",
+    "CheckAnswer",
     "ChunkFeed",
     "Clock",
     "Endings",

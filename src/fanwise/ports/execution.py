@@ -148,7 +148,7 @@ class CallSpec(msgspec.Struct, frozen=True, kw_only=True):
     It is data without any secret, and survives pickling and JSON. `shared` inputs are rendered
     already, `inputs` are rendered for each attempt, from the snapshot whose digest is `snapshot`.
     `secrets` are the paths of values that come on a channel of their own. `given` are the names of
-    parameters whose relative paths start at `caller_folder`.
+    parameters whose relative paths start at `caller_folder`. For `traceparent` see `RunOrigin`.
     """
 
     action: ActionRef
@@ -166,6 +166,7 @@ class CallSpec(msgspec.Struct, frozen=True, kw_only=True):
     workflow_folder: str
     caller_folder: str
     given: tuple[str, ...]
+    traceparent: str = ""
 
 
 class PortableCall(msgspec.Struct, frozen=True):

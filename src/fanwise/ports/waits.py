@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
 
-from fanwise.model import Link, OpenWait, Signal, Wait, WaitToOpen
+from fanwise.model import GivenAnswer, Link, OpenWait, Signal, Wait, WaitToOpen
+
+CheckAnswer: TypeAlias = Callable[[Wait, GivenAnswer], bytes | None]
+"""Gives an answer to a question as JSON text, or None if it doesn't fit. It is pure."""
 
 
 class Waits(Protocol):
@@ -16,11 +19,19 @@ class Waits(Protocol):
     wait makes a submitted run that is `waiting` `pending` in the same transaction.
     """
 
-    def open_waits(self, run_no: int, token: int, waits: Sequence[WaitToOpen]) -> Sequence[Wait]:
+    def open_waits(
+        self,
+        run_no: int,
+        token: int,
+        waits: Sequence[WaitToOpen],
+        check: CheckAnswer | None = None,
+    ) -> Sequence[Wait]:
         """Record waits that aren't recorded yet, and return all of them as they are then.
 
-        Waits for a signal that has come already are settled by it, in their order. `token` is that
-        of the run's lease. Raises `LeaseLostError` if another process has taken the run.
+        Waits for a signal that has come already are settled by it, in their order, and questions by
+        answers that were kept for them, if these fit by `check`. An answer that doesn't is kept no
+        longer; without `check` all of them are. `token` is that of the run's lease. Raises
+        `LeaseLostError` if another process has taken the run.
         """
 
     def doze(self, run_no: int, token: int, rest_s: float) -> int:
@@ -49,6 +60,13 @@ class Waits(Protocol):
 
         A wait that isn't open any more, or whose deadline has come, isn't changed but for the
         latter. Raises `RunOverError` if the run is over.
+        """
+
+    def keep_answer(self, run_no: int, path: str, answer: GivenAnswer) -> bool:
+        """Keep an answer for the question that will be asked at a path, on its first visits or not.
+
+        False, and nothing is kept, if the task or item there waits, or has waited at this very
+        path. Raises `RunOverError` if the run is over.
         """
 
     def send_signal(self, run_no: int, signal: Signal) -> Wait | None:

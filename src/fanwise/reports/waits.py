@@ -13,16 +13,21 @@ if TYPE_CHECKING:
 
 
 class Answered(NamedTuple):
-    """An answer that counts: where it was asked, by whom and when it was given, and what it is."""
+    """An answer that counts: where it was asked, by whom and when it was given, and what it is.
+
+    The last two are None for an answer that is kept for its question.
+    """
 
     path: str
     by: str | None
     at: float | None
-    given: Mapping[str, Json]
+    given: Mapping[str, Json] | None
 
 
-def answered(wait: Wait) -> Answered:
-    """The answer that has settled a wait."""
+def answered(wait: Wait | None, path: str, by: str) -> Answered:
+    """The answer that has settled a wait, or that `by` has given for a question at `path`."""
+    if wait is None:
+        return Answered(path, by, None, None)
     given = {} if wait.answer is None else decode(wait.answer)
     return Answered(wait.path, wait.by, wait.settled_at, given)
 

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from fanwise.engine.answers import answer_question, settled_words
 from fanwise.engine.links import ANYBODY, token_hash
 from fanwise.errors import ParameterError, RunOverError, WaitNotFoundError, WaitSettledError
-from fanwise.model import Link, Role, RunRecord, Wait, WaitState
-from fanwise.plan.questions import Question, declared_fields, read_field, read_question
+from fanwise.model import GivenAnswer, Link, Role, RunRecord, Wait, WaitState
+from fanwise.plan.questions import Question, declared_fields, read_question
 from fanwise.server.buckets import Rate
 from fanwise.server.forms import read_bytes
 from fanwise.server.page.pages import HTML, base_of
@@ -25,7 +25,6 @@ from fanwise.server.page.shell import assets
 from fanwise.server.page.views.fields import fields_of
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import Answer, Call, Route
-from fanwise.values import Json
 
 LINKS: Final = Rate("requests to links", 5.0, 60)
 _MOST_BODY_BYTES: Final = 2**16
@@ -75,23 +74,13 @@ def _answer(call: Call, given: Mapping[str, str]) -> Answer:
         for name, text in given.items()
         if name.startswith(_FIELD) and text
     }
-
-    def read(form: bytes, place: str) -> Mapping[str, Json]:
-        question = read_question(form)
-        return {name: read_field(question, name, text, place=place) for name, text in texts.items()}
-
     if asked.wait.state is WaitState.OPEN:
-        who = asked.link.who or ANYBODY
+        answer = GivenAnswer(
+            choice=given.get("choice"), by=asked.link.who or ANYBODY, via="link", texts=texts
+        )
         try:
             answer_question(
-                call.parts.store,
-                asked.run,
-                asked.wait.path,
-                given.get("choice"),
-                read,
-                by=who,
-                via="link",
-                turn=asked.wait.turn,
+                call.parts.store, asked.run, asked.wait.path, answer, turn=asked.wait.turn
             )
         except ParameterError as error:
             problem = error.message.replace(f"{asked.run.id} {asked.wait.path}  ", "")

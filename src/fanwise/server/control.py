@@ -6,6 +6,7 @@ an engine takes it; this process drives nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -85,35 +86,34 @@ def pause(call: Call) -> Answer:
     """Ask the engine that drives a run to pause it: nothing new starts, the rest finishes."""
     run = run_of(call)
     pause_run(call, run)
-    return _changed(call, run, "pause")
+    return changed(call, run, "pause")
 
 
 def cancel(call: Call) -> Answer:
     """Cancel a run: all is cut off, but `finally` runs."""
     run = run_of(call)
     cancel_run(call, run)
-    return _changed(call, run, "cancel")
+    return changed(call, run, "cancel")
 
 
 def resume(call: Call) -> Answer:
     """Resume a run that was paused, or whose process has died: the next free engine takes it."""
     run = run_of(call)
     resume_run(call, run, force=call.body(ResumeRun).force)
-    return _changed(call, run, "resume")
+    return changed(call, run, "resume")
 
 
 def check_retry(call: Call) -> Answer:
     """Tell what a retry of a run would do with each task; nothing is changed."""
     run = run_of(call)
-    notes = _notes(call, run, call.query(RetryQuery))
-    return json_answer({"run_id": run.id, "tasks": [_note_object(each) for each in notes]})
+    return retry_plan(run, notes_of(call, run, call.query(RetryQuery)))
 
 
 def retry(call: Call) -> Answer:
     """Do again what failed of a run, and what comes after it; the rest is kept."""
     run = run_of(call)
     retry_run(call, run, call.body(RetryRun))
-    return _changed(call, run, "retry")
+    return changed(call, run, "retry")
 
 
 def delete(call: Call) -> Answer:
@@ -143,14 +143,18 @@ def resume_run(call: Call, run: RunRecord, *, force: bool = False) -> None:
     _order(call, run, RunOrder(kind=OrderKind.RESUME, by=call.who.name, force=force))
 
 
-def retry_run(call: Call, run: RunRecord, how: RetryRun) -> None:
-    """Have a run retried. Raises a `ConflictError`, `ParameterError` and what a retry raises."""
-    _notes(call, run, how)
+def retry_run(call: Call, run: RunRecord, how: RetryRun, definition: str | None = None) -> None:
+    """Have a run retried, with the text of a repaired workflow if that is given.
+
+    Raises a `ConflictError`, `ParameterError` and what a retry raises.
+    """
+    notes_of(call, run, how, definition)
     order = RunOrder(
         kind=OrderKind.RETRY,
         by=call.who.name,
         from_task=how.from_task,
         kind_of=how.kind_of,
+        definition=definition,
         force=how.force,
     )
     _order(call, run, order)
@@ -171,8 +175,10 @@ def delete_run(call: Call, run: RunRecord) -> None:
     call.parts.sweeper.wake()
 
 
-def _notes(call: Call, run: RunRecord, how: RetryQuery) -> tuple[RerunNote, ...]:
-    """The effects of a retry. Raises a `ConflictError` if there is nothing to retry."""
+def notes_of(
+    call: Call, run: RunRecord, how: RetryQuery, definition: str | None = None
+) -> Sequence[RerunNote]:
+    """Return the effects of a retry; see `retry_run`."""
     if not run.status.is_final:
         raise RunNotOverError(
             f"run {run.id} isn't over yet, so nothing of it can be retried.",
@@ -181,7 +187,12 @@ def _notes(call: Call, run: RunRecord, how: RetryQuery) -> tuple[RerunNote, ...]
             hint="Wait for its end, or resume it if nobody drives it.",
         )
     store, settings = call.parts.store, call.parts.settings
-    return retry_notes(store, run, settings, how.from_task, how.kind_of).tasks
+    return retry_notes(store, run, settings, how.from_task, how.kind_of, definition).tasks
+
+
+def retry_plan(run: RunRecord, notes: Sequence[RerunNote]) -> Answer:
+    """Return the answer that tells the effects of a retry."""
+    return json_answer({"run_id": run.id, "tasks": [_note_object(each) for each in notes]})
 
 
 def _order(call: Call, run: RunRecord, order: RunOrder) -> None:
@@ -222,8 +233,8 @@ def _require_recorded(call: Call, run: RunRecord) -> None:
         )
 
 
-def _changed(call: Call, run: RunRecord, asked: str) -> Answer:
-    """The answer about a run for which something was asked."""
+def changed(call: Call, run: RunRecord, asked: str) -> Answer:
+    """Return the answer about a run for which something was asked."""
     found = run_by_id(call.parts.store, run.id)
     shown = {"run_id": run.id, "status": call.parts.runs.status(found), "asked": asked}
     return json_answer(shown, status=202)
@@ -238,6 +249,7 @@ def _note_object(note: RerunNote) -> JsonObject:
     }
 
 
+RETRY_ERRORS: Final = (RunNotFoundError, RunNotOverError, RunDrivenError, ParameterError)
 _ERRORS: Final = (RunNotFoundError, RunOverError, RunDrivenError, ParameterError)
 _RUN: Final = "/api/v1/runs/{run_id}"
 
@@ -292,7 +304,7 @@ ROUTES: Final = (
         body=RetryRun,
         answer=ChangedRun,
         status=202,
-        errors=(RunNotFoundError, RunNotOverError, RunDrivenError, ParameterError),
+        errors=RETRY_ERRORS,
         audit="retry",
     ),
     Route(

@@ -14,15 +14,16 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from fanwise.errors import ResultError, SignatureError, StoreError
-from fanwise.model import Arrival
+from fanwise.model import Arrival, RunRecord, Submission
 from fanwise.plan.project_triggers import Owned
 from fanwise.server.buckets import Rate
 from fanwise.server.forms import read_bytes
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import JSON, Answer, Call, Route, json_answer
+from fanwise.server.tracing import traced
 from fanwise.service.hooks import WEBHOOK, Hooks, Received, scheme_of, webhook_of
 from fanwise.triggers.signatures import delivery_id
-from fanwise.values import Json, decode, encode
+from fanwise.values import FrozenDict, Json, decode, encode
 from fanwise.wiring import new_token, secret_of
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class HookAnswer(msgspec.Struct, frozen=True, kw_only=True):
 async def post_hook(call: Call) -> Answer:
     """Take a request to a webhook, and start the run that its trigger makes of it."""
     parts = call.parts
-    hooks = _hooks(parts)
+    hooks = _hooks(parts, call.request.headers)
     owned = hooks.find(call.names["path"])
     if owned is None:
         raise Refusal(404, "not-found", "There is no such path.")
@@ -116,12 +117,18 @@ def _parsed(content_type: str, body: bytes) -> Json:
     )
 
 
-def _hooks(parts: Parts) -> Hooks:
+def _hooks(parts: Parts, headers: Mapping[str, str]) -> Hooks:
+    """The hooks of the project, whose runs are in the trace of a request."""
     settings = parts.settings
+
+    def make(owned: Owned, facts: FrozenDict, at: float) -> tuple[RunRecord, Submission]:
+        run, place = parts.make_runs.make(owned, facts, at)
+        return traced(run, headers), place
+
     return Hooks(
         parts.store,
         parts.project,
-        parts.make_runs.make,
+        make,
         lambda name: secret_of(settings, name),
         lambda: new_token(32),
     )

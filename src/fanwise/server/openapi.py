@@ -130,6 +130,9 @@ def _operation(
     if route.body is not None:
         content = {JSON: {"schema": refs[route.body]}}
         operation["requestBody"] = {"required": True, "content": content}
+    if route.takes:
+        texts = {each: {"schema": {"type": "string"}} for each in route.takes}
+        operation["requestBody"] = {"required": True, "content": texts}
     if route.is_open:
         operation["security"] = []
     return operation

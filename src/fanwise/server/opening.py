@@ -40,13 +40,14 @@ def open_server(
     *,
     is_insecure: bool,
     proxies: Sequence[str] = (),
+    takes_definitions: bool = False,
     counts: ServerCounts,
     access_log: LogLines | None = None,
 ) -> HttpServer:
     """Return a server that listens at an address already.
 
-    `proxies` are the addresses of those that are trusted. Raises `UsageError` for a port that is
-    taken, and for an address that isn't safe.
+    `proxies` are the addresses of those that are trusted; for `takes_definitions` see `Parts`.
+    Raises `UsageError` for a port that is taken, and for an address that isn't safe.
     """
     networks = read_networks(proxies)
     site_at(host, port, public_url, is_insecure=is_insecure)
@@ -54,7 +55,8 @@ def open_server(
     bound = listener.getsockname()[1]
     site = site_at(host, bound, public_url, is_insecure=is_insecure)._replace(proxies=networks)
     serving.store.forget_audit(AUDIT_KEPT_S)
-    return HttpServer(parts_of(serving, settings, site, counts, access_log), listener)
+    parts = parts_of(serving, settings, site, counts, access_log)
+    return HttpServer(parts._replace(takes_definitions=takes_definitions), listener)
 
 
 def sign_in_link(server: HttpServer) -> str:

@@ -67,7 +67,8 @@ class Parts(NamedTuple):
     workflows and triggers of the folder that is served, as its files were when they were last
     right, and `make_runs` makes their runs. `api` gives the document of the API. `watch` is
     the one over runs that streams look at. Each answer is counted in `counts`, and is a line of
-    `access_log` if there is one. A query of a request may take `query_s`.
+    `access_log` if there is one. A query of a request may take `query_s`. With `takes_definitions`
+    administrators give texts of workflows that are run.
     """
 
     store: ServedStore
@@ -88,3 +89,4 @@ class Parts(NamedTuple):
     triggers_clock: TriggerClock
     access_log: LogLines | None = None
     query_s: float = QUERY_S
+    takes_definitions: bool = False

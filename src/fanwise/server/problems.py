@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -11,6 +11,7 @@ from fanwise.errors import (
     ActionLoadError,
     ConflictError,
     DefinitionError,
+    Diagnostic,
     FanwiseError,
     LimitError,
     NotAskedError,
@@ -119,17 +120,13 @@ def problem_of(error: FanwiseError) -> Problem:
         code=error.code,
         detail="The workflow has problems." if is_listed else error.message,
         hint=error.hint,
-        problems=_placed(error) if isinstance(error, DefinitionError) else (),
+        problems=placed(error.problems) if isinstance(error, DefinitionError) else (),
         facts=_facts(error) if isinstance(error, NotFoundError | ConflictError) else {},
     )
 
 
-def _facts(error: FanwiseError) -> Mapping[str, str]:
-    told = {name: value for name, value in vars(error).items() if isinstance(value, str)}
-    return {name: value for name, value in told.items() if name not in ("message", "hint")}
-
-
-def _placed(error: DefinitionError) -> tuple[PlacedProblem, ...]:
+def placed(problems: Sequence[Diagnostic]) -> tuple[PlacedProblem, ...]:
+    """Return problems of a workflow's file as answers tell them."""
     return tuple(
         PlacedProblem(
             file=each.place.file,
@@ -139,5 +136,10 @@ def _placed(error: DefinitionError) -> tuple[PlacedProblem, ...]:
             message=each.message,
             hint=each.hint,
         )
-        for each in error.problems
+        for each in problems
     )
+
+
+def _facts(error: FanwiseError) -> Mapping[str, str]:
+    told = {name: value for name, value in vars(error).items() if isinstance(value, str)}
+    return {name: value for name, value in told.items() if name not in ("message", "hint")}

@@ -12,12 +12,12 @@ class WaitList(View, frozen=True, kw_only=True):
 
 
 class AnsweredView(View, frozen=True, kw_only=True):
-    """An answer that counts."""
+    """An answer that counts. `at` and `answer` are null while it is kept for its question."""
 
     run_id: str
     path: str
     by: str
-    at: str
+    at: str | None
     answer: object
 
 

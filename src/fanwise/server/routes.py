@@ -101,11 +101,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     `role` is the least that may ask; a route without one is open to all, and says why in `is_open`.
     A body is JSON of the struct `body`; without one, the handler reads what it takes from the
-    request, at most `most_bytes`. `refuses` has the statuses of refusals
-    that are no errors of fanwise. `audit` is the word for it in the audit; reading has none. A
-    route that `takes_ticket` may be opened by a link, and a token of some workflows may not ask one
-    that `sees_all`. One that `is_probe` answers under any `Host`, as supervisors ask by address. By
-    its `tag` a client is told that it has the answer already; see `tags`.
+    request, at most `most_bytes`, as a text of one of the types that it `takes`. `refuses` has the
+    statuses of refusals that are no errors of fanwise. `audit` is the word for it in the audit;
+    reading has none. A route that `takes_ticket` may be opened by a link, and a token of some
+    workflows may not ask one that `sees_all`. One that `is_probe` answers under any `Host`, as
+    supervisors ask by address. By its `tag` a client is told that it has the answer already; see
+    `tags`.
     """
 
     method: str
@@ -115,6 +116,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     is_open: str = ""
     query: type[Fields] | None = None
     body: type[Fields] | None = None
+    takes: tuple[str, ...] = ()
     answer: type[msgspec.Struct] | None = None
     status: int = 200
     errors: tuple[type[FanwiseError], ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Final
 
 import msgspec
@@ -17,14 +18,14 @@ from fanwise.errors import (
     WaitNotFoundError,
     WaitSettledError,
 )
-from fanwise.model import Role
-from fanwise.plan.questions import read_fields
+from fanwise.model import GivenAnswer, Role
 from fanwise.reports.objects import iso_time, wait_object
 from fanwise.reports.waits import answered
 from fanwise.server.finding import run_of
 from fanwise.server.project_views import AnsweredView, SignalledView, WaitList
 from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
 from fanwise.values import freeze
+from fanwise.wiring import load_recorded
 
 _MOST_WAITS: Final = 1_000
 
@@ -70,22 +71,22 @@ def list_waits(call: Call) -> Answer:
 
 
 def answer(call: Call) -> Answer:
-    """Answer a question of a run. The first answer counts, a later one is refused."""
+    """Answer a question of a run. The first answer counts, a later one is refused.
+
+    An answer that comes before its question is kept for it.
+    """
     body, run = call.body(AnswerBody), run_of(call)
-    wait = answer_question(
-        call.parts.store,
-        run,
-        body.path,
-        body.choice,
-        lambda form, place: {
-            **freeze(body.fields, where="fields"),
-            **read_fields(form, body.texts, place=place),
-        },
+    given = GivenAnswer(
+        choice=body.choice,
         by=body.by or call.who.name,
         via="api",
+        fields=freeze(body.fields, where="fields"),
+        texts=body.texts,
         identity=call.who.name,
     )
-    done = answered(wait)
+    plan_of = partial(load_recorded, settings=call.parts.settings, import_packs=False)
+    wait = answer_question(call.parts.store, run, body.path, given, plan_of=plan_of)
+    done = answered(wait, body.path, given.by)
     return json_answer(
         {
             "run_id": run.id,

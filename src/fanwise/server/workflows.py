@@ -23,12 +23,12 @@ from fanwise.server.buckets import STARTS
 from fanwise.server.problems import Refusal
 from fanwise.server.project_views import CheckedRun, StartedRun, WorkflowDetails, WorkflowList
 from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
-from fanwise.trace_ids import is_traceparent
+from fanwise.server.tracing import traced
 from fanwise.values import Json, JsonObject, decode, freeze, thaw
 
 KEY_HEADER: Final = "Idempotency-Key"
-TRACE_HEADER: Final = "traceparent"
 _MOST_KEY: Final = 100
+_MOST_ITEMS: Final = 10**9
 _TRIES: Final = 100
 
 
@@ -37,7 +37,8 @@ class StartBody(Fields, frozen=True, kw_only=True):
 
     `texts` are parameters that are read by their types, as those of a command line are. With `like`
     it has the parameters of that run, but for those that are given and secret ones. Runs with a
-    higher `priority` are taken first; without one it is that of the workflow.
+    higher `priority` are taken first; without one it is that of the workflow. With `items` it runs
+    just the first ones of each fan-out, to try a workflow.
     """
 
     workflow: Annotated[str, msgspec.Meta(max_length=200)]
@@ -48,6 +49,7 @@ class StartBody(Fields, frozen=True, kw_only=True):
     priority: int | None = None
     run_id: str | None = None
     like: str | None = None
+    items: Annotated[int, msgspec.Meta(ge=1, le=_MOST_ITEMS)] | None = None
 
 
 def list_workflows(call: Call) -> Answer:
@@ -72,7 +74,7 @@ def start_run(call: Call) -> Answer:
     """Start a run: it waits for an engine, which takes it in a moment.
 
     With a header `Idempotency-Key` the same request makes it once, however often it is sent. The
-    run's trace links to the span that a header `traceparent` names.
+    run's trace is that which a header `traceparent` names, and its span a child of the one there.
     """
     body, store = call.body(StartBody), call.parts.store
     once = _once(call)
@@ -128,10 +130,9 @@ def _made(call: Call, body: StartBody) -> RunRecord:
     if body.texts:
         given = read_given(plan, given, body.texts)
     run = call.parts.make_runs.started(plan, given, body.run_id, body.tags, call.who.name)
-    parent = call.request.headers.get(TRACE_HEADER, "")
-    if not is_traceparent(parent):
-        return run
-    return replace(run, origin=replace(run.origin, traceparent=parent))
+    if body.items is not None:
+        run = replace(run, origin=replace(run.origin, most_items=body.items))
+    return traced(run, call.request.headers)
 
 
 def _frozen(parameters: Mapping[str, object]) -> Mapping[str, Json]:
@@ -165,17 +166,17 @@ def _once(call: Call) -> str | None:
 
 def _require_same(made: RunRecord | None, run: RunRecord) -> None:
     """Refuse a key that another request has used."""
-    if made is None or (made.workflow, made.parameters, made.tags) != (
-        run.workflow,
-        run.parameters,
-        run.tags,
-    ):
+    if made is None or _asked(made) != _asked(run):
         raise Refusal(
             422,
             "key-reused",
             f"Another request has used this {KEY_HEADER}.",
             hint="Make a new key for each run that is to be started.",
         )
+
+
+def _asked(run: RunRecord) -> tuple[object, ...]:
+    return run.workflow, run.parameters, run.tags, run.origin.most_items
 
 
 def _workflow(call: Call, plan: Plan) -> JsonObject:

@@ -6,7 +6,9 @@ that comes while a wait is being opened meets the wait, or is met by it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TypeAlias
 
 import msgspec
 
@@ -14,6 +16,7 @@ from fanwise.model import (
     ASKED,
     EVENT,
     Arrival,
+    GivenAnswer,
     Link,
     OpenWait,
     Signal,
@@ -22,31 +25,40 @@ from fanwise.model import (
     WaitPlace,
     WaitState,
     WaitToOpen,
+    without_visits,
 )
+from fanwise.ports import CheckAnswer
 from fanwise.stores import wait_statements
 from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.offers import offer_arrivals, take_earlier_event
-from fanwise.stores.rows import SqlValue
+from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_arrivals import emit_own
 from fanwise.stores.sql_ownership import require_tokens
+from fanwise.stores.together import Together
 from fanwise.stores.wait_rows import (
     checked,
+    from_answer,
     from_signal,
     from_wait_to_open,
     names_text,
+    to_answer,
     to_signal,
     to_wait,
 )
 from fanwise.stores.wait_settling import (
     VIA_SIGNAL,
+    answer_in_time,
     expire,
     lock_open_run,
     lock_run,
-    settle,
+    settle_by_answer,
     settle_by_signal,
     wait_at,
     wake,
 )
+
+_Answer: TypeAlias = Mapping[str, SqlValue]
+"""The values of an answer and of the place of its question."""
 
 
 class SqlWaits:
@@ -55,7 +67,13 @@ class SqlWaits:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open_waits(self, run_no: int, token: int, waits: Sequence[WaitToOpen]) -> Sequence[Wait]:
+    def open_waits(
+        self,
+        run_no: int,
+        token: int,
+        waits: Sequence[WaitToOpen],
+        check: CheckAnswer | None = None,
+    ) -> Sequence[Wait]:
         """Record waits that aren't recorded yet; see `Waits.open_waits`."""
         values = [checked(from_wait_to_open(each), self._database.place) for each in waits]
 
@@ -63,16 +81,13 @@ class SqlWaits:
             ((run_id, _, workflow),) = lock_run(writer, run_no)
             require_tokens(writer, {run_no: token}, self._database.place)
             new, found = _open(writer, run_no, values)
-            emit_own(
-                writer,
-                [
-                    _asked(run_id, workflow, each)
-                    for each in new.values()
-                    if each.waits_for is WaitKind.QUESTION
-                ],
-            )
+            opened = [_match(writer, found[each.place]) for each in waits]
+            if check is not None:
+                opened = _match_answers(writer, run_no, opened, check)
+            asked = [each for each in opened if each.place in new and _is_open_question(each)]
+            emit_own(writer, [_asked(run_id, workflow, each) for each in asked])
             writer.touch(run_no)
-            return [_match(writer, found[each.place]) for each in waits]
+            return opened
 
         return self._database.controlling(add)
 
@@ -108,18 +123,35 @@ class SqlWaits:
         self, run_no: int, path: str, turn: int, answer: bytes, *, by: str, via: str
     ) -> Wait:
         """Settle an open wait with an answer; see `Waits.answer_wait`."""
-        given = checked(
-            {"answer": answer.decode(), "answered_by": by, "via": via}, self._database.place
-        )
+        given: _Answer = {
+            "path": path,
+            "turn": turn,
+            "answer": answer.decode(),
+            "answered_by": by,
+            "via": via,
+        }
+        return self._answers.make(run_no, checked(given, self._database.place))
 
-        def accept(writer: Writer) -> Wait:
+    def keep_answer(self, run_no: int, path: str, answer: GivenAnswer) -> bool:
+        """Keep an answer for a question to come; see `Waits.keep_answer`."""
+        values = checked(from_answer(run_no, path, answer), self._database.place)
+        kept: list[int] = []  # under the numbers that were given out
+
+        def keep(writer: Writer) -> bool:
             lock_open_run(writer, run_no)
-            settled = settle(writer, run_no, path, turn, WaitState.ANSWERED, given, in_time=True)
-            if settled is None:
-                expire(writer, run_no)
-            return settled or wait_at(writer, run_no, path, turn)
+            if writer.read(wait_statements.AT, run_no=run_no, path=path) or any(
+                without_visits(later) == path
+                for (later,) in writer.read(wait_statements.OPEN_LATER_VISITS, run_no=run_no)
+            ):
+                return False
+            ((number,),) = writer.read(wait_statements.SEND, **values)
+            kept.append(int(number))
+            return True
 
-        return self._database.controlling(accept)
+        def find(reader: Reader) -> list[bool]:
+            return [True for each in kept if reader.read(wait_statements.SENT, signal_no=each)]
+
+        return self._database.controlling(keep, find)
 
     def send_signal(self, run_no: int, signal: Signal) -> Wait | None:
         """Keep a signal, and settle the first wait for it; see `Waits.send_signal`."""
@@ -184,6 +216,26 @@ class SqlWaits:
         found = self._database.read(wait_statements.LINK, token_hash=token_hash)
         return Link(*found[0]) if found else None
 
+    @cached_property
+    def _answers(self) -> Together[int, _Answer, Wait]:
+        return Together(self._answer_all)
+
+    def _answer_all(self, run_no: int, answers: Sequence[_Answer]) -> list[Wait]:
+        """Settle waits of a run in one transaction; see `Waits.answer_wait`."""
+
+        def accept_all(writer: Writer) -> list[Wait]:
+            lock_open_run(writer, run_no)
+            settled: dict[WaitPlace, Wait] = {}
+            for start in range(0, len(answers), wait_statements.MOST_AT_ONCE):
+                some = answers[start : start + wait_statements.MOST_AT_ONCE]
+                settled |= {each.place: each for each in answer_in_time(writer, run_no, some)}
+            if len(settled) < len(answers):
+                expire(writer, run_no)
+            places = [(str(each["path"]), int(each["turn"] or 0)) for each in answers]
+            return [settled.get(place) or wait_at(writer, run_no, *place) for place in places]
+
+        return self._database.controlling(accept_all)
+
     def _expire(self, run_no: int) -> None:
         def expire_all(writer: Writer) -> None:
             lock_run(writer, run_no)
@@ -198,8 +250,8 @@ def _open(
     """Open the waits that aren't open or settled; return these, and all of them as they are."""
     new: dict[WaitPlace, Wait] = {}
     found: dict[WaitPlace, Wait] = {}
-    for start in range(0, len(waits), wait_statements.MOST_OPENED):
-        some = waits[start : start + wait_statements.MOST_OPENED]
+    for start in range(0, len(waits), wait_statements.MOST_AT_ONCE):
+        some = waits[start : start + wait_statements.MOST_AT_ONCE]
         given = {f"{name}_{row}": each[name] for row, each in enumerate(some) for name in each}
         opened = map(
             to_wait, writer.read(wait_statements.open_some(len(some)), run_no=run_no, **given)
@@ -244,6 +296,43 @@ def _match(writer: Writer, wait: Wait) -> Wait:
         writer.execute(wait_statements.TAKE, signal_no=int(row[0]))
         return settle_by_signal(writer, wait, to_signal(row), VIA_SIGNAL)
     return take_earlier_event(writer, wait)
+
+
+def _is_open_question(wait: Wait) -> bool:
+    return wait.waits_for is WaitKind.QUESTION and wait.state is WaitState.OPEN
+
+
+def _match_answers(
+    writer: Writer, run_no: int, waits: Sequence[Wait], check: CheckAnswer
+) -> list[Wait]:
+    """The waits of a locked run after the answers that were kept for those that are open."""
+    kept: dict[str | None, list[Row]] = {}
+    if any(map(_is_open_question, waits)):
+        for row in writer.read(wait_statements.KEPT_ANSWERS, run_no=run_no):
+            kept.setdefault(to_signal(row).key, []).append(row)
+    return [
+        _match_answer(writer, wait, kept, check) if kept and _is_open_question(wait) else wait
+        for wait in waits
+    ]
+
+
+def _match_answer(
+    writer: Writer, wait: Wait, kept: Mapping[str | None, list[Row]], check: CheckAnswer
+) -> Wait:
+    """The wait after the first kept answer that fits it, which is taken from those `kept`."""
+    while found := [kept[path] for path in _names_of(wait) if kept.get(path)]:
+        row = min(found, key=lambda rows: int(rows[0][0])).pop(0)
+        writer.execute(wait_statements.TAKE, signal_no=int(row[0]))
+        given = to_answer(to_signal(row))
+        answer = check(wait, given)
+        if answer is not None:
+            return settle_by_answer(writer, wait, answer, given)
+    return wait
+
+
+def _names_of(wait: Wait) -> Iterable[str]:
+    """The paths by which the question is meant: its own, and that without visits."""
+    return dict.fromkeys((wait.path, without_visits(wait.path)))
 
 
 def _match_signal(writer: Writer, run_no: int, signal_no: int, signal: Signal) -> Wait | None:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from fanwise.model import Signal, Wait, WaitKind, WaitState, WaitToOpen
+from fanwise.model import GivenAnswer, Signal, Wait, WaitKind, WaitState, WaitToOpen
 from fanwise.stores.database import refused
 from fanwise.stores.rows import Row, SqlValue, refuse_nul
+from fanwise.stores.wait_statements import NO_NAME
 
 
 def names_text(names: Sequence[str]) -> str:
@@ -70,6 +71,17 @@ def to_signal(row: Row) -> Signal:
     """Return the signal of a row of `signals`."""
     _, _, name, key, _, sent_by, _, payload, _ = row
     return Signal(name, key, payload.encode(), sent_by)
+
+
+def from_answer(run_no: int, path: str, answer: GivenAnswer) -> Mapping[str, SqlValue]:
+    """Return the values of an answer that is kept for the question at a path."""
+    payload = msgspec.json.encode(answer)
+    return from_signal(run_no, Signal(NO_NAME, path, payload, answer.by))
+
+
+def to_answer(signal: Signal) -> GivenAnswer:
+    """Return the answer that is kept as a signal."""
+    return msgspec.json.decode(signal.payload, type=GivenAnswer)
 
 
 def signal_text(signal: Signal) -> str:

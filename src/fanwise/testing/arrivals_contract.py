@@ -33,7 +33,7 @@ from fanwise.stores import Store
 from fanwise.testing.clock import ManualClock
 from fanwise.testing.ownership_contract import an_owner, at_once
 from fanwise.testing.records import a_run
-from fanwise.testing.waits_contract import a_driven_run, a_question, a_wait_for
+from fanwise.testing.waits_contract import a_driven_run, a_question, a_wait_for, an_answer, checked
 
 _NAMES = ("flow", "each")
 
@@ -235,13 +235,17 @@ class ArrivalsContract:
         assert store.submissions([run_no])[run_no].is_waiting
 
     def test_a_question_is_told_to_who_listens(self, store: Store) -> None:
-        """Once, with what is asked; to nobody else, and nothing is kept if nobody does."""
+        """Once, with what is asked; to nobody else, and nothing is kept if nobody does.
+
+        A question that has its answer beforehand is told to nobody.
+        """
         run_no = a_driven_run(store)
+        store.keep_answer(run_no, "known", an_answer())
         store.open_waits(run_no, 1, [a_question("first")])
         _turn(store, 0, listens=(ASKED,))
         _turn(store, 0, name="all", listens=("*",))
         for _ in range(2):
-            store.open_waits(run_no, 1, [a_question()])
+            store.open_waits(run_no, 1, [a_question(), a_question("known")], checked)
         (told,) = store.delivered(*_NAMES, most=9)
         assert b'"task":"ask"' in told.data
         assert b'"question":{"prompt":"?"}' in told.data

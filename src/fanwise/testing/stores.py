@@ -18,16 +18,19 @@ from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
 from fanwise.errors import RecordRefusedError, StoreError
 from fanwise.model import (
+    ChildSlot,
     Claim,
     Lease,
     Owner,
     Record,
+    RunLimit,
     RunRecord,
     SlotWish,
     Submission,
     Wait,
     WaitToOpen,
 )
+from fanwise.ports import CheckAnswer
 from fanwise.stores import Store
 from fanwise.stores.sql_store import SqlStore
 from fanwise.stores.sqlite_database import open_database
@@ -137,9 +140,17 @@ class FailingStore(StoreWrapper):
         """
         return self._change(lambda: super(FailingStore, self).commit(records, tokens))
 
-    def open_waits(self, run_no: int, token: int, waits: Sequence[WaitToOpen]) -> Sequence[Wait]:
+    def open_waits(
+        self,
+        run_no: int,
+        token: int,
+        waits: Sequence[WaitToOpen],
+        check: CheckAnswer | None = None,
+    ) -> Sequence[Wait]:
         """Open the waits, which counts as a commit."""
-        return self._change(lambda: super(FailingStore, self).open_waits(run_no, token, waits))
+        return self._change(
+            lambda: super(FailingStore, self).open_waits(run_no, token, waits, check)
+        )
 
     def doze(self, run_no: int, token: int, rest_s: float) -> int:
         """Have the run sleep, which counts as a commit."""
@@ -149,6 +160,16 @@ class FailingStore(StoreWrapper):
         """Wake the run, or raise `StoreError` after the failure."""
         self._require_alive()
         super().wake_settled(run_no, after=after)
+
+    def take_child(self, child: ChildSlot, wish: SlotWish) -> None:
+        """Take a slot for a child, or raise `StoreError` after the failure."""
+        self._require_alive()
+        super().take_child(child, wish)
+
+    def free_child(self, child: ChildSlot, limit: RunLimit) -> None:
+        """Free the slot of a child, or raise `StoreError` after the failure."""
+        self._require_alive()
+        super().free_child(child, limit)
 
     def _change(self, change: Callable[[], _Changed]) -> _Changed:
         """Count a change, and make it, or raise `StoreError` at the failure and after it."""

@@ -172,12 +172,17 @@ def load_to_retry(
     if repaired is None:
         plan = load_recorded(record, settings, actions=actions)
         return plan, plan
-    try:
-        recorded = load_recorded(record, settings, actions=actions)
-    except FanwiseError:  # it may be its actions that are repaired
-        recorded = load_recorded(record, settings, import_packs=False)
+    recorded = _left_behind(record, settings, actions)
     with_packs = msgspec.structs.replace(settings, packs=_packs_of(record, settings))
     return recorded, load_plan(repaired, with_packs, actions=actions)
+
+
+def _left_behind(record: RunRecord, settings: Settings, actions: Actions = ()) -> Plan:
+    """The plan of a recorded run that is to be driven with another one."""
+    try:
+        return load_recorded(record, settings, actions=actions)
+    except FanwiseError:  # it may be its actions that are repaired
+        return load_recorded(record, settings, import_packs=False)
 
 
 def changed_files(record: RunRecord) -> list[str]:
@@ -200,15 +205,24 @@ def retry_notes(
     settings: Settings,
     from_task: str | None = None,
     kind_of: ChosenKind | None = None,
+    definition: str | None = None,
 ) -> RerunNotes:
     """Return what a retry of a run would do with each task; nothing is done, no code is run.
 
-    Raises what a retry raises.
+    `definition` is the text of a repaired workflow. Raises what a retry raises.
     """
     from fanwise.engine.takeover import retry_notes
 
-    plan = load_recorded(record, settings, import_packs=False)
-    return retry_notes(plan, record, records, from_task, kind_of)
+    recorded = load_recorded(record, settings, import_packs=False)
+    plan = recorded
+    if definition is not None:
+        plan = load_recorded(_repaired(record, definition), settings, import_packs=False)
+    return retry_notes(plan, recorded, record, records, from_task, kind_of)
+
+
+def _repaired(record: RunRecord, definition: str) -> RunRecord:
+    """A run as it would be recorded with another definition; it calls the same other workflows."""
+    return msgspec.structs.replace(record, definition=definition)
 
 
 def _packs_of(record: RunRecord, settings: Settings) -> tuple[Path, ...]:
@@ -252,11 +266,22 @@ class RecordedPlans:
         self._plans: dict[object, Plan] = {}
         self._loading = threading.Lock()
 
-    async def load(self, record: RunRecord) -> Plan:
-        """The plan of a recorded run. Raises what `load_recorded` raises."""
+    async def load(self, record: RunRecord, definition: str | None = None) -> tuple[Plan, Plan]:
+        """The plan to drive a run with, of a repaired `definition` if given, and the recorded one.
+
+        Raises what `load_recorded` raises.
+        """
         import asyncio
 
-        return await asyncio.to_thread(self._find, record)
+        return await asyncio.to_thread(self._load, record, definition)
+
+    def _load(self, record: RunRecord, definition: str | None) -> tuple[Plan, Plan]:
+        if definition is None:
+            plan = self._find(record)
+            return plan, plan
+        with self._loading:
+            recorded = _left_behind(record, self._settings)
+            return load_recorded(_repaired(record, definition), self._settings), recorded
 
     def _find(self, record: RunRecord) -> Plan:
         origin = record.origin

@@ -36,6 +36,7 @@ class LinkSurroundings:
         self.workflow_folder = Path(spec.workflow_folder)
         self.caller_folder = Path(spec.caller_folder)
         self.given = frozenset(spec.given)
+        self.traceparent = spec.traceparent
         self.now = time.time
         self._visit = visit
         self._feed = feed

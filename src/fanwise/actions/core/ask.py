@@ -74,17 +74,17 @@ async def ask(
       LimitError  more waits are open in the run than limits.waiting
       those of core.http, if the question can't be told
     """
-    from fanwise.plan.questions import Question, checked_question
+    from fanwise.plan.questions import checked_question, new_question
 
     question = checked_question(
-        Question(
-            prompt=prompt,
-            options=["approve", "reject"] if options is None else options,
-            fields=answer or {},
-            who=[who] if isinstance(who, str) else who or [],
-            default=default,
+        new_question(
+            prompt,
+            options=options,
+            answer=answer,
+            who=who,
             not_starter=not_starter,
-            reject_fails=reject is not None,
+            default=default,
+            reject=reject,
         )
     )
     form = question.encoded()

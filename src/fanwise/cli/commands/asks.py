@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fanwise.cli import options
+from fanwise.cli.completion.words import complete_choices, complete_fields, complete_questions
 from fanwise.cli.text.output import as_json, has_colours, print_results, say, width_of
 from fanwise.reports.plain import clean
 
@@ -20,11 +21,21 @@ if TYPE_CHECKING:
     from fanwise.wiring import Settings
 
 _Path = Annotated[
-    str, typer.Argument(metavar="TASK[INDEX]", help="The task or item that asks, as asks lists it.")
+    str,
+    typer.Argument(
+        metavar="TASK[INDEX]",
+        help="The task or item that asks, as asks lists it.",
+        autocompletion=complete_questions,
+    ),
 ]
 _Fields = Annotated[
     list[str] | None,
-    typer.Option("-p", metavar="NAME=VALUE", help="A field; may be given several times."),
+    typer.Option(
+        "-p",
+        metavar="NAME=VALUE",
+        help="A field; may be given several times.",
+        autocompletion=complete_fields,
+    ),
 ]
 _By = Annotated[
     str | None, typer.Option("--by", metavar="NAME", help="Who says so; else the user's name.")
@@ -113,7 +124,12 @@ def answer(
     run_id: options.OpenRunId,
     path: _Path,
     choice: Annotated[
-        str | None, typer.Argument(metavar="CHOICE", help="One of the question's options.")
+        str | None,
+        typer.Argument(
+            metavar="CHOICE",
+            help="One of the question's options.",
+            autocompletion=complete_choices,
+        ),
     ] = None,
     fields: _Fields = None,
     by: _By = None,
@@ -122,7 +138,7 @@ def answer(
 ) -> None:
     """Answer a question of a run.
 
-    The first answer counts; a later one is refused.
+    The first answer counts; a later one is refused. One that comes before its question is kept.
     """
     _answer(run_id, path, choice, fields, by, store, json=json)
 
@@ -205,10 +221,12 @@ def _answer(
         done = backend.answer(run_id, path, choice, texts, by)
         if json:
             shown = {"run_id": run_id, "path": done.path, "by": done.by, "at": done.at}
-            print_results([as_json({**shown, **done.given})])
-            return
-        print_results([f"Run {run_id} has its answer at {done.path}."])
-        _say_way_on(backend, run_id, store)
+            print_results([as_json({**shown, **(done.given or {})})])
+        elif done.given is None:
+            print_results([f"Run {run_id} hasn't asked at {done.path} yet; the answer is kept."])
+        else:
+            print_results([f"Run {run_id} has its answer at {done.path}."])
+            _say_way_on(backend, run_id, store)
 
 
 def _read_payload(text: str | None) -> Json:
@@ -228,12 +246,17 @@ def _read_payload(text: str | None) -> Json:
 
 
 def _say_way_on(backend: Control, run_id: str, store: str | None) -> None:
-    """Name the command that resumes a run which no process drives and no engine takes."""
+    """Name the command that drives the run, unless a process does."""
+    from fanwise.cli.backends import is_server
     from fanwise.cli.text.summary import command
     from fanwise.reports.questions import run_state
 
-    if backend.ask(run_state, run_id).recorded == "waiting":
+    state = backend.ask(run_state, run_id)
+    if state.recorded == "waiting":
         say(f"No process drives the run. To go on: {command('resume', run_id, store=store)}")
+    elif state.is_queued and not is_server(store):
+        work = command("work", store=store)
+        say(f"The run is resumed by the next process that takes it, of: {work}")
 
 
 def _lines(found: Sequence[OpenWait]) -> list[str]:

@@ -99,7 +99,7 @@ def prune(
     settings = read_settings(store=store)
     with open_records(settings) if dry_run else open_existing(settings) as opened:
         if run_ids:
-            backend = StoreBackend(opened, runs_of(opened), settings.limits)
+            backend = StoreBackend(opened, runs_of(opened), settings)
             runs = backend.ask(ended_runs, run_ids)
         else:
             runs = choose(opened.ended_runs(), status or _OVER, ended_before, keep or 0)

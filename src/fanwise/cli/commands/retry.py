@@ -17,6 +17,7 @@ from fanwise.reports.plain import clean_lines
 
 if TYPE_CHECKING:
     from fanwise.cli.live.run import Start
+    from fanwise.client import RemoteStore
     from fanwise.engine import Engine
     from fanwise.model import ChosenKind
 
@@ -94,18 +95,21 @@ def retry(
     if is_server(store):
         from fanwise.cli.live.elsewhere import drive_elsewhere
 
-        refuse_own(file=file, p=parameter, packs=packs, executor=executor, processes=processes)
+        refuse_own(p=parameter, packs=packs, executor=executor, processes=processes)
         refuse_own(ray=ray, grace=grace, no_queue=no_queue, wait=wait, verbose=verbose)
-        raise typer.Exit(
-            drive_elsewhere(
-                store,
-                run_id,
-                lambda server, name: server.retry(
-                    name, from_task=from_task, items_of=items_of, kind=kind, force=force
-                ),
-                json=json,
+        definition = None if file is None else _read_text(file)
+
+        def order(server: RemoteStore, name: str) -> None:
+            server.retry(
+                name,
+                from_task=from_task,
+                items_of=items_of,
+                kind=kind,
+                definition=definition,
+                force=force,
             )
-        )
+
+        raise typer.Exit(drive_elsewhere(store, run_id, order, json=json))
     settings = read_settings(
         store=store, packs=packs or (), executor=executor, processes=processes, ray=ray
     )
@@ -137,6 +141,17 @@ def retry(
         text = f"{changed[0]} isn't as it was when the run started, and its recorded text has run."
         say(clean_lines(copyable(f"{text} To run the file as it is: {way}", store_words(store))))
     raise typer.Exit(exit_status(done))
+
+
+def _read_text(file: Path) -> str:
+    """The text of a repaired workflow. Raises `UsageError`."""
+    from fanwise.packs.workflows import read_file
+    from fanwise.wiring import read_limits
+
+    try:
+        return read_file(file, read_limits()).decode()
+    except UnicodeDecodeError:
+        raise UsageError(f"{file}  isn't UTF-8.", hint="Save the file as UTF-8.") from None
 
 
 def _chosen(from_task: str | None, task: str | None, kind: int | None) -> ChosenKind | None:

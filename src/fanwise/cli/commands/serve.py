@@ -55,6 +55,13 @@ _InsecureHttp = Annotated[
     ),
 ]
 
+_AllowInline = Annotated[
+    bool,
+    typer.Option(
+        "--allow-inline", help="Let administrators retry runs with definitions that they send."
+    ),
+]
+
 
 def serve(
     workers: _Workers = 1,
@@ -66,6 +73,7 @@ def serve(
     public_url: _PublicUrl = None,
     trusted_proxy: _TrustedProxies = None,
     insecure_http: _InsecureHttp = False,
+    allow_inline: _AllowInline = False,
     log_format: LogFormatOption = LogFormat.TEXT,
     packs: options.Packs = None,
     executor: options.Executor = None,
@@ -99,19 +107,23 @@ def serve(
         concurrency=concurrency,
         http=None
         if no_http
-        else Http(host, port, public_url, insecure_http, tuple(trusted_proxy or ())),
+        else Http(host, port, public_url, insecure_http, tuple(trusted_proxy or ()), allow_inline),
         log_format=log_format,
     )
 
 
 class Http(NamedTuple):
-    """The place where HTTP is answered, the URL under which others reach it, and its proxies."""
+    """The place where HTTP is answered, the URL under which others reach it, and its proxies.
+
+    For `takes_definitions` see `server.parts.Parts`.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
     public_url: str | None = None
     is_insecure: bool = False
     proxies: tuple[str, ...] = ()
+    takes_definitions: bool = False
 
 
 def serve_folder(
@@ -148,6 +160,7 @@ def serve_folder(
             http.public_url,
             is_insecure=http.is_insecure,
             proxies=http.proxies,
+            takes_definitions=http.takes_definitions,
             counts=counts,
             access_log=tell.lines,
         )

@@ -9,7 +9,7 @@ from fanwise.cli.text.output import say
 from fanwise.definition import ParameterDefinition, did_you_mean
 from fanwise.engine.answers import answer_question
 from fanwise.errors import ParameterError, WaitSettledError
-from fanwise.model import RunRecord, Wait
+from fanwise.model import GivenAnswer, RunRecord, Wait
 from fanwise.plan.questions import Question, declared_fields, read_field, read_question
 from fanwise.ports import Waits
 from fanwise.reports.plain import clean
@@ -44,12 +44,15 @@ def ask_here(waits: Waits, record: RunRecord, person: str) -> bool:
 
 def _ask(waits: Waits, record: RunRecord, wait: Wait, person: str) -> None:
     """Ask one question until its answer fits. Raises `EOFError` and `WaitSettledError`."""
-    question = read_question(wait.form)
+    question, place = read_question(wait.form), f"{record.id} {wait.path}"
     say(f"\n{clean(wait.path)}  {clean(question.prompt)}")
     while True:
         choice = _choice(question)
         try:
-            answer_question(waits, record, wait.path, choice, _fields, by=person, via="terminal")
+            given = GivenAnswer(
+                choice=choice, by=person, via="terminal", fields=_fields(question, place)
+            )
+            answer_question(waits, record, wait.path, given)
         except ParameterError as error:
             say(str(error))
         else:
@@ -65,9 +68,9 @@ def _choice(question: Question) -> str:
     return text
 
 
-def _fields(form: bytes, place: str) -> Mapping[str, Json]:
+def _fields(question: Question, place: str) -> Mapping[str, Json]:
     """The fields that are given; an empty line leaves one out."""
-    question, given = read_question(form), dict[str, Json]()
+    given = dict[str, Json]()
     for name, field in declared_fields(question.fields).items():
         while text := _typed(f"  {clean(name)}{_about(field)}: "):
             try:

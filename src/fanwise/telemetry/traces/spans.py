@@ -54,7 +54,8 @@ class Span(NamedTuple):
 def run_spans(records: Records, run: RunRecord) -> Iterator[Span]:
     """Yield the spans of a run that is over, or of its last retry: those of what that has run."""
     *before, begun_at = _tries(records, run)
-    trace, root = trace_id(run.id, len(before)), span_id(run.id)
+    trace, root = trace_id(run.id, len(before), parent=run.origin.traceparent), span_id(run.id)
+    is_asked = bool(run.origin.traceparent) and not before
     visits = [
         visit
         for visit in tree(records, run.run_no, records.tasks(run.run_no), MOST_VISITS + 1)
@@ -65,7 +66,7 @@ def run_spans(records: Records, run: RunRecord) -> Iterator[Span]:
         name=run.workflow,
         trace=trace,
         id=root,
-        parent=None,
+        parent=parent_ids(run.origin.traceparent)[1] if is_asked else None,
         started_at=begun_at,
         ended_at=run.ended_at or begun_at,
         is_error=run.status not in _GOOD,
@@ -88,10 +89,10 @@ def run_spans(records: Records, run: RunRecord) -> Iterator[Span]:
 
 
 def _links(run: RunRecord, retries: int, root: int) -> tuple[tuple[int, int], ...]:
-    """The span of the try before a retry; of the first try that of the request that started it."""
-    if retries:
-        return ((trace_id(run.id, retries - 1), root),)
-    return (parent_ids(run.origin.traceparent),) if run.origin.traceparent else ()
+    """The span of the try before a retry."""
+    if not retries:
+        return ()
+    return ((trace_id(run.id, retries - 1, parent=run.origin.traceparent), root),)
 
 
 def _tries(records: Records, run: RunRecord) -> list[float]:
