@@ -109,7 +109,7 @@ def _rule(owned: Owned) -> str:
 
 
 def _waited_for(definition: TriggerDefinition) -> str:
-    """What a trigger without times waits for, in one line."""
+    """The thing that a trigger without times waits for, in one line."""
     event, hook, file = definition.event, definition.webhook, definition.file
     run, missing = definition.run, definition.missing
     if event is not None:
