@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache, partial
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from fanwise.actions.core._shared import MAX_BYTES, require_bound, require_time, result_bytes
 from fanwise.actions.decorator import DURATION, PATH, Written, action
 from fanwise.catalog import ActionContext
 
+if TYPE_CHECKING:
+    from fanwise.actions.core.http_request import Request, Statuses
+
 _NAME = "core.http"
 _TIME = Written(partial(require_time, _NAME))
 
 
+class _Wire(NamedTuple):
+    """The functions of the exchange, which each request looks up once."""
+
+    make_request: Callable[..., Request]
+    parse_expect: Callable[[object], Statuses]
+    exchange: Callable[..., Awaitable[dict[str, Any]]]
+
+
 # The exchange's modules are slow to import, so they are where they are needed.
+
+
+@cache
+def _wire() -> _Wire:
+    from fanwise.actions.core.http_exchange import exchange
+    from fanwise.actions.core.http_request import make_request, parse_expect
+
+    return _Wire(make_request, parse_expect, exchange)
 
 
 def _require_url(url: str) -> None:
@@ -24,9 +43,9 @@ def _require_url(url: str) -> None:
 
 
 def _require_method(method: str) -> None:
-    from fanwise.actions.core.http_request import require_method
+    from fanwise.actions.core.http_request import checked_method
 
-    require_method(method)
+    checked_method(method)
 
 
 def _require_headers(headers: Mapping[str, object]) -> None:
@@ -110,12 +129,10 @@ async def send_request(
       NotText               the body isn't text in its encoding: save it; never retried
       NotFound, PermissionDenied, IsDirectory, FileError    of a file that is sent or saved
     """
-    from fanwise.actions.core.http_exchange import exchange
-    from fanwise.actions.core.http_request import make_request, parse_expect
-
+    wire = _wire()
     require_bound("max_redirects", max_redirects)
     require_time(_NAME, timeout)
-    request = make_request(
+    request = wire.make_request(
         method,
         url,
         headers=headers,
@@ -126,9 +143,9 @@ async def send_request(
         files=files,
         body_file=body_file,
     )
-    return await exchange(
+    return await wire.exchange(
         request,
-        expected=parse_expect(expect),
+        expected=wire.parse_expect(expect),
         timeout_s=timeout,
         max_redirects=max_redirects,
         verify_tls=verify_tls,
