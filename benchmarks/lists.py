@@ -42,6 +42,11 @@ _FILL = (
     FROM runs, n
     """,
     """
+    INSERT INTO leases (run_no, token, taken_at, ran_s)
+    SELECT runs.run_no, 1, started_at, ended_at - started_at FROM runs
+    WHERE NOT EXISTS (SELECT 1 FROM leases WHERE leases.run_no = runs.run_no)
+    """,
+    """
     INSERT INTO tags (run_no, tag)
     SELECT run_no, 'nightly' FROM runs WHERE run_no % 50 = 0
     """,

@@ -23,14 +23,19 @@ BASH = shutil.which("bash")
 def store(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("runs")
     each = {"name": "each", "action": "core.noop", "with-items": [1]}
-    size = {"size": {"choices": ["s", "m"], "default": "s"}}
+    size = {"size": {"choices": ["s", "m"], "default": "s"}, "key": {"secret": True}}
     flow = {
         "name": "flow",
         "parameters": size,
         "tasks": [{"name": "a", "action": "core.noop"}, each],
     }
-    library.run(flow, store=str(folder / "runs.db"), run_id="run-1", tags=["nightly"])
-    library.run({**flow, "name": "two words"}, store=str(folder / "runs.db"), run_id="run-2")
+    given = {"key": "hunter2"}
+    library.run(flow, given, store=str(folder / "runs.db"), run_id="run-1", tags=["nightly"])
+    library.run({**flow, "name": "two words"}, given, store=str(folder / "runs.db"), run_id="run-2")
+    fields = {"percent": {"type": "integer", "default": 5}, "now": {"type": "boolean"}}
+    asked = {"prompt": "Go on?", "options": ["yes", "never"], "answer": fields}
+    asks = {"name": "asks", "tasks": [{"name": "sure", "action": "core.ask", "input": asked}]}
+    library.run(asks, store=str(folder / "runs.db"), run_id="ask-1")
     with open_store(str(folder / "runs.db")) as recorded:
         recorded.create_run(a_run("run-3", workflow="flow", status=Status.PAUSED, ended_at=1.0))
         recorded.create_run(
@@ -55,14 +60,23 @@ def words_of(line: str) -> list[str]:
         ("fanwise items nothing ", []),
         ("fanwise logs run-1 ", ["a", "each"]),
         ("fanwise runs --tag ", ["nightly"]),
-        ("fanwise runs --workflow ", ["flow"]),
+        ("fanwise runs --workflow ", ["flow", "asks"]),
         ("fanwise show run-", ["run-4", "run-3", "run-2", "run-1"]),
         ("fanwise resume run-", ["run-4", "run-3"]),
         ("fanwise cancel ", ["run-4", "run-3"]),
         ("fanwise pause ", []),
         ("fanwise retry ", ["run-2", "run-1"]),
-        ("fanwise retry run-1 -p ", ["size="]),
+        ("fanwise retry run-1 -p ", ["size=", "key="]),
         ("fanwise retry run-1 -p size=", ["size=s", "size=m"]),
+        ("fanwise retry run-1 -p size=s -p ", ["key="]),
+        ("fanwise resume run-1 -p ", ["key="]),
+        ("fanwise resume run-1 -p key=", []),
+        ("fanwise answer ask-1 ", ["sure"]),
+        ("fanwise answer run-1 ", []),
+        ("fanwise answer ask-1 sure ", ["yes", "never"]),
+        ("fanwise answer ask-1 sure yes -p ", ["percent=", "now="]),
+        ("fanwise answer ask-1 sure -p percent=3 -p now=", ["now=true", "now=false"]),
+        ("fanwise approve ask-1 other -p ", []),
         ("fanwise prune run-1 ", ["run-3", "run-2"]),
         ("fanwise retry run-1 --from ", ["a", "each"]),
         ("fanwise runs --status in", ["interrupted"]),

@@ -128,6 +128,13 @@ def test_following_a_run_that_is_over_shows_all_of_it_and_ends(fanwise):
     assert alone == fanwise("logs", "alpha-1", "each[7]").out
 
 
+def test_a_task_that_there_is_not_is_refused_also_where_it_is_followed(fanwise):
+    """Once the run is over, as nothing can come any more."""
+    told = fanwise("logs", "alpha-1", "nothing", "--follow")
+    assert (told.status, told.out, told.err.count("\n")) == (2, "", 1)
+    assert told.err == fanwise("logs", "alpha-1", "nothing").err
+
+
 def test_a_run_is_followed_from_another_process_while_it_runs(fanwise, write):
     """Its action ends only once the line is read, which it has printed."""
     write(**{"slow.yaml": SLOW, "actions.py": ACTIONS})

@@ -52,6 +52,14 @@ def test_without_a_store_or_with_a_password_none_is_shown():
         assert copyable("See: fanwise show r1", words) == "See: fanwise show r1"
 
 
+def test_a_server_stands_in_the_commands_that_take_one():
+    """Others are for who is where its store is."""
+    words = ["--server", "http://h:1", "show", "r1"]
+    text = "Start one with: fanwise work, or see fanwise show r1; else: fanwise db upgrade"
+    shown = text.replace("show r1", "show r1 --server http://h:1")
+    assert copyable(text, words) == shown
+
+
 def test_each_command_that_is_shown_works_as_it_is_printed(fanwise, write, monkeypatch):
     """On the store of the command line, whatever the environment names."""
     write(**{"flow.yaml": FLOW, "f.jsonl": "1\noops\n"})

@@ -407,6 +407,15 @@ def test_runs_are_deleted_by_a_server(
         ("logs checks-1 --server URL i", ["inner"]),
         ("runs --server URL --tag e", ["eu"]),
         ("runs --server URL --workflow as", ["asks"]),
+        ("submit --server URL ti", ["timed"]),
+        ("submit --server URL timed -p ", ["of="]),
+        ("submit --server URL none -p ", []),
+        ("answer --server URL asks-3 ", ["sure"]),
+        ("answer --server URL asks-3 sure ", ["approve", "reject"]),
+        ("approve --server URL asks-3 sure -p ", ["percent="]),
+        ("trigger --server URL n", ["nightly"]),
+        ("triggers pause --server URL timed/s", ["timed/sent"]),
+        ("resume --server URL checks-1 -p ", []),
         ("runs --server http://127.0.0.1:1 --workflow as", []),
     ],
 )
@@ -417,7 +426,10 @@ def test_what_a_server_knows_is_completed(
     line: str,
     offered: list[str],
 ) -> None:
-    """Ids, tasks, workflows and tags, as those of a store."""
+    """Ids, tasks, workflows, tags, questions and parameters, as those of a store."""
+    if "asks-3" in line:  # other tests answer the others
+        flow, store = str(served.folder / "asks.yaml"), str(served.folder / "runs.db")
+        fanwise("run", flow, "--run-id", "asks-3", "--no-input", "--store", store)
     words = ["fanwise", *line.replace("URL", served.origin).split(" ")]
     monkeypatch.setenv("FANWISE_TOKEN", served.tokens["read"])
     monkeypatch.setenv("_FANWISE_COMPLETE", "complete_bash")
@@ -541,6 +553,9 @@ def test_a_server_is_named_before_the_command_behind_it_or_in_the_environment(
     assert fanwise("--server", served.origin, "runs", "--json") == expected
     monkeypatch.setenv("FANWISE_SERVER", served.origin)
     assert fanwise("runs", "--json") == expected
+    told = fanwise("show", "nothing-1")
+    assert (told.status, told.err.count("\n")) == (2, 1)
+    assert f"`fanwise runs --server {served.origin}` lists" in told.err
     assert "can't be opened" not in fanwise("runs", "--store", "other.db").err
     assert fanwise("runs", "--store", "other.db").status == 2
 

@@ -20,7 +20,7 @@ from fanwise.model import (
     Status,
     VisitRecord,
 )
-from fanwise.reports.overview import driven_s, timed_overview
+from fanwise.reports.overview import driven_s, steps_of, timed_overview
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.reports.sessions import Sessions, sessions_of
 from fanwise.reports.timing import run_time, spell_times, spells_of
@@ -200,7 +200,7 @@ class Counting(MemoryStore):
 
 
 def test_the_items_of_a_paused_run_are_counted_once() -> None:
-    """For its progress, its times and its slowest items: they may be millions."""
+    """For its progress, its times, its slowest items and its steps: they may be millions."""
     store = Counting()
     run = a_run(store, status=Status.PAUSED, ended_at=120.0)
     begun(store, run.run_no, ("RunStarted", 100.0, 0.0))
@@ -209,4 +209,5 @@ def test_the_items_of_a_paused_run_are_counted_once() -> None:
     seen, time = timed_overview(runs_of(store), run, None, 200.0)
     assert time is not None
     assert (seen.progress["t"].done, time.tasks[0].items.count) == (2, 2)
+    assert list(steps_of(store, seen, seen.visits).spells) == list(seen.spells)
     assert store.sums == 1

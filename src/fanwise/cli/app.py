@@ -39,6 +39,7 @@ from fanwise.cli.commands.triggers import following, triggers
 from fanwise.cli.commands.validate import validate
 from fanwise.cli.commands.work import work
 from fanwise.cli.completion.scripts import completion
+from fanwise.cli.errors import SERVER
 
 # Plain help: Rich's takes as long to import as everything else together.
 app = typer.Typer(
@@ -255,7 +256,7 @@ def _fanwise(
         typer.Option(
             "--server",
             metavar="URL",
-            envvar="FANWISE_SERVER",
+            envvar=SERVER,
             show_envvar=False,
             help="Ask this server, in place of a store. Default: $FANWISE_SERVER.",
         ),

@@ -33,6 +33,9 @@ WRONG = 2
 TAKEN = 1
 """The exit status if nothing is wrong but that others have all slots, or have changed a key."""
 
+SERVER = "FANWISE_SERVER"
+"""The variable that names a server in place of `--server`."""
+
 _PACKAGE = Path(__file__).parent.parent
 
 
@@ -49,7 +52,7 @@ def reporting(words: Sequence[str] = ()) -> Iterator[None]:
         finally:
             flush_results()
     except FanwiseError as error:
-        for line in error_lines(error, words):
+        for line in error_lines(error, _with_server(words)):
             say(line)
         is_taken = isinstance(error, NoSlotError | QueueFullError | KeyConflictError)
         raise SystemExit(TAKEN if is_taken else WRONG) from None
@@ -70,6 +73,14 @@ def reporting(words: Sequence[str] = ()) -> Iterator[None]:
             "This is a bug in fanwise; FANWISE_DEBUG=1 shows the traceback."
         )
         raise SystemExit(WRONG) from None
+
+
+def _with_server(words: Sequence[str]) -> Sequence[str]:
+    """The words of a command line, with the server that the environment names for it."""
+    from fanwise.cli.text.remedies import store_named
+
+    server = os.environ.get(SERVER)
+    return words if not server or store_named(words) is not None else [*words, "--server", server]
 
 
 def error_lines(error: FanwiseError, words: Sequence[str] = ()) -> list[str]:

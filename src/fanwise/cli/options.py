@@ -15,6 +15,7 @@ from fanwise.cli.completion.words import (
     complete_resumable_runs,
     complete_retryable_runs,
     complete_runs,
+    complete_secrets,
     complete_tags,
     complete_workflow_files,
 )
@@ -140,6 +141,7 @@ SecretOptions = Annotated[
         "-p",
         metavar="NAME=VALUE",
         help="A secret parameter, which isn't recorded; may be given several times.",
+        autocompletion=complete_secrets,
     ),
 ]
 Force = Annotated[

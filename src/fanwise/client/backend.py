@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import msgspec
 
-from fanwise.client.records import SentAnswer, SentEvent, SentEvents, SentSignal, SentStart
+from fanwise.client.records import (
+    SentAnswer,
+    SentEvent,
+    SentEvents,
+    SentSignal,
+    SentStart,
+    SentWorkflows,
+)
 from fanwise.client.remote import RemoteStore, start_run
 from fanwise.client.requests import API, Query, Requests
 from fanwise.errors import FanwiseError, ServerError
@@ -148,6 +155,14 @@ class ServerBackend:
                 if error.status != _TOO_MANY:
                     raise
                 time.sleep(_PAUSE_S)
+
+    def workflows(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        """The workflows of the project: their parameters, with the values of these if few."""
+        found = self._requests.get(SentWorkflows, "workflows").workflows
+        return {
+            each.name: {name: given.offered() for name, given in each.parameters.items()}
+            for each in found
+        }
 
     def submit(self, body: Mapping[str, object], once: str | None) -> SentStart:
         """Have a run started that an engine takes, or find the one that has the key `once`."""

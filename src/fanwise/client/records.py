@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -212,6 +213,33 @@ class SentEvents(msgspec.Struct, frozen=True, kw_only=True):
     """Events that were emitted, in their order."""
 
     events: list[SentEvent]
+
+
+class _SentParameter(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter of a workflow."""
+
+    type: str | None
+    choices: list[msgspec.Raw] | None
+
+    def offered(self) -> Sequence[str]:
+        """The values that it takes, as texts of the command line, if they are few."""
+        if self.choices is None:
+            return ["true", "false"] if self.type == "boolean" else []
+        values = [(each, msgspec.json.decode(each)) for each in self.choices]
+        return [value if isinstance(value, str) else bytes(raw).decode() for raw, value in values]
+
+
+class _SentWorkflow(msgspec.Struct, frozen=True, kw_only=True):
+    """A workflow of the project that is served."""
+
+    name: str
+    parameters: dict[str, _SentParameter]
+
+
+class SentWorkflows(msgspec.Struct, frozen=True, kw_only=True):
+    """The workflows of the project that is served."""
+
+    workflows: list[_SentWorkflow]
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):

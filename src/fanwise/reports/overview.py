@@ -177,7 +177,9 @@ def steps_of(records: Records, seen: Overview, visits: Sequence[VisitRecord]) ->
     known = {number: each for number, each in progress.items() if each is not None}
     if (sessions := seen.sessions) is None:
         return Steps(visits, {}, known)
-    return Steps(visits, spell_times(records, visits, sessions, sessions.parts[-1][1]), known)
+    left = [visit for visit in visits if visit.visit_no not in seen.times]
+    times = spell_times(records, left, sessions, sessions.parts[-1][1])
+    return Steps(visits, {**seen.times, **times}, known)
 
 
 def _sessions(

@@ -441,13 +441,15 @@ def to_page(rows: Iterable[Row], limit_bytes: int) -> list[ItemOutcome]:
     return page
 
 
-def to_item_times(totals: Tile, durations: Iterable[Row], slowest: Iterable[Row]) -> ItemTimes:
-    """Return the times of items from their totals, and the rows of some of them."""
+def to_item_times(
+    totals: Tile, durations: Iterable[Row], slowest: Sequence[ItemOutcome]
+) -> ItemTimes:
+    """Return the times of items from their totals, rows of durations, and the slowest ones."""
     return ItemTimes(
         totals.items,
         totals.busy_s,
         tuple(sorted(duration_s for (duration_s,) in durations)),
-        tuple(to_item(row) for row in slowest),
+        tuple(slowest),
     )
 
 
@@ -547,13 +549,13 @@ def to_submission(row: Row) -> Submission:
     )
 
 
-def to_engine(row: Row, runs: Iterable[tuple[str, bool]]) -> EngineRecord:
-    """Return the engine of a row of `engines` beside the time of reading.
+def to_engine(rows: Sequence[Row]) -> EngineRecord:
+    """Return the engine of rows of `engines`, each beside the time of reading and a run.
 
-    Of each of its `runs` the id is given, and whether it was submitted.
+    Of the run it has the id, None without one, and whether it was submitted.
     """
-    engine_no, owner, beats, beat_at, enrolled_at, now = row
-    held = tuple(runs)
+    engine_no, owner, beats, beat_at, enrolled_at, now, *_ = rows[0]
+    held = [(run_id, is_submitted) for *_, run_id, is_submitted in rows if run_id is not None]
     return EngineRecord(
         engine_no=engine_no,
         owner=to_owner(owner),

@@ -26,7 +26,7 @@ from fanwise.stores import rows, statements
 from fanwise.stores.database import Database, Reader, findable
 from fanwise.stores.rows import Row, SqlValue, items_within, steps_within
 from fanwise.stores.tile_rows import to_totals
-from fanwise.stores.tile_statements import TILE_COUNTS, TILE_TOTALS
+from fanwise.stores.tile_statements import SLOWEST_TILES, TILE_COUNTS, TILE_TOTALS
 
 _PAGE_EVENTS = 100  # an event may hold the whole result of a task
 _MAX_RUN_IDS = 10_000
@@ -218,10 +218,8 @@ class SqlRecords:
         def read(reader: Reader) -> ItemTimes:
             tiles = reader.read(TILE_COUNTS, **key)
             durations = _durations(reader, key, tiles)
-            longest = reader.read(statements.SLOWEST_ITEMS, **key, limit=slowest)
-            return rows.to_item_times(
-                to_totals(reader.read(TILE_TOTALS, **key)), durations, longest
-            )
+            totals = to_totals(reader.read(TILE_TOTALS, **key))
+            return rows.to_item_times(totals, durations, _slowest(reader, key, slowest))
 
         return self._database.reading(read)
 
@@ -286,6 +284,16 @@ def _durations(reader: Reader, key: dict[str, int], tiles: Sequence[Row]) -> lis
         turn += 1
     step = pow(turn, -1, size)
     return reader.read(statements.SAMPLED_DURATIONS, **key, most=most, step=step, size=size)
+
+
+def _slowest(reader: Reader, key: dict[str, int], most: int) -> list[ItemOutcome]:
+    """So many of a task's slowest items, the slowest first."""
+    found: list[ItemOutcome] = []
+    for (tile,) in reader.read(SLOWEST_TILES, **key, limit=most):
+        start = tile * TILE_ITEMS
+        within = {"start": start, "stop": start + TILE_ITEMS, "limit": most}
+        found += map(rows.to_item, reader.read(statements.SLOWEST_IN_RANGE, **key, **within))
+    return sorted(found, key=lambda item: (-item.duration_s, item.index))[:most]
 
 
 def _spans(tiles: Iterable[Row]) -> Iterator[tuple[int, int, bool]]:

@@ -198,17 +198,15 @@ DURATIONS = f"SELECT duration_s FROM items WHERE {_OF_VISIT}"
 SAMPLED_DURATIONS = (
     "WITH RECURSIVE steps(n) AS (SELECT CAST(0 AS BIGINT)"
     " UNION ALL SELECT n + 1 FROM steps WHERE n + 1 < :most)"
-    " SELECT duration_s FROM steps CROSS JOIN items"
-    f" WHERE {_OF_VISIT} AND items.idx = (steps.n * :step) % :size"
+    " SELECT duration_s FROM (SELECT (n * :step) % :size AS idx FROM steps ORDER BY 1) AS drawn"
+    f" CROSS JOIN items WHERE {_OF_VISIT} AND items.idx = drawn.idx"
 )
 
 _LONG = ("output", "error", "item", "earlier")
-SLOWEST_ITEMS = (
+# Joined with its tiles PostgreSQL may sort all items: it can't tell how few are in a range.
+SLOWEST_IN_RANGE = (
     f"SELECT {_columns(items, **dict.fromkeys(_LONG, 'NULL'), has_payload='', kind_no='')}"
-    " FROM (SELECT tile FROM tiles WHERE run_no = :run_no AND visit_no = :visit_no"
-    " GROUP BY tile ORDER BY max(longest_s) DESC, tile LIMIT :limit) AS slowest CROSS JOIN items"
-    f" WHERE {_OF_VISIT} AND items.idx >= slowest.tile * {TILE_ITEMS}"
-    f" AND items.idx < slowest.tile * {TILE_ITEMS} + {TILE_ITEMS}"
+    f" FROM items WHERE {_OF_VISIT} AND items.idx >= :start AND items.idx < :stop"
     " ORDER BY duration_s DESC, idx LIMIT :limit"
 )
 

@@ -35,6 +35,10 @@ TILE_TOTALS = (
     "SELECT 0, status, sum(items), sum(attempts), sum(busy_s), max(longest_s)"
     f" FROM tiles WHERE {_OF_VISIT} GROUP BY status"
 )
+SLOWEST_TILES = (
+    f"SELECT tile FROM tiles WHERE {_OF_VISIT}"
+    " GROUP BY tile ORDER BY max(longest_s) DESC, tile LIMIT :limit"
+)
 TILE_COUNTS = f"SELECT tile, sum(items) FROM tiles WHERE {_OF_VISIT} GROUP BY tile ORDER BY tile"
 
 KINDS_TO_NUMBER = (

@@ -140,16 +140,16 @@ class FindingContract:
         """How many, how long together and each, and the slowest ones."""
         run_no = store.create_run(a_run())
         assert store.item_times(run_no, 1) == ItemTimes()
-        spans = [0.5, 4.0, 0.25, 2.0, 4.0]
-        items = [
-            an_item(run_no, index, duration_s=span_s, label=f"no {index}")
-            for index, span_s in enumerate(spans)
-        ]
-        store.commit([*items, an_item(run_no, 0, visit_no=2, duration_s=9.0)])
+        spans = {0: 0.5, 1: 4.0, 2: 0.25, 3: 2.0, 4: 4.0, 2_500: 3.0}  # the last in another tile
+        items = {
+            index: an_item(run_no, index, duration_s=span_s, label=f"no {index}")
+            for index, span_s in spans.items()
+        }
+        store.commit([*items.values(), an_item(run_no, 0, visit_no=2, duration_s=9.0)])
         times = store.item_times(run_no, 1, slowest=3)
-        assert (times.count, times.busy_s) == (5, 10.75)
-        assert times.durations == (0.25, 0.5, 2.0, 4.0, 4.0)
-        assert times.slowest == tuple(replace(items[no], output=None) for no in (1, 4, 3))
+        assert (times.count, times.busy_s) == (6, 13.75)
+        assert times.durations == (0.25, 0.5, 2.0, 3.0, 4.0, 4.0)
+        assert times.slowest == tuple(replace(items[no], output=None) for no in (1, 4, 2_500))
 
     def test_items_are_counted_in_all_and_between_times(self, store: Store) -> None:
         """By the start of their last attempts; the later time isn't among them."""

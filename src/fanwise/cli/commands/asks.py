@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fanwise.cli import options
+from fanwise.cli.completion.words import complete_choices, complete_fields, complete_questions
 from fanwise.cli.text.output import as_json, has_colours, print_results, say, width_of
 from fanwise.reports.plain import clean
 
@@ -20,11 +21,21 @@ if TYPE_CHECKING:
     from fanwise.wiring import Settings
 
 _Path = Annotated[
-    str, typer.Argument(metavar="TASK[INDEX]", help="The task or item that asks, as asks lists it.")
+    str,
+    typer.Argument(
+        metavar="TASK[INDEX]",
+        help="The task or item that asks, as asks lists it.",
+        autocompletion=complete_questions,
+    ),
 ]
 _Fields = Annotated[
     list[str] | None,
-    typer.Option("-p", metavar="NAME=VALUE", help="A field; may be given several times."),
+    typer.Option(
+        "-p",
+        metavar="NAME=VALUE",
+        help="A field; may be given several times.",
+        autocompletion=complete_fields,
+    ),
 ]
 _By = Annotated[
     str | None, typer.Option("--by", metavar="NAME", help="Who says so; else the user's name.")
@@ -113,7 +124,12 @@ def answer(
     run_id: options.OpenRunId,
     path: _Path,
     choice: Annotated[
-        str | None, typer.Argument(metavar="CHOICE", help="One of the question's options.")
+        str | None,
+        typer.Argument(
+            metavar="CHOICE",
+            help="One of the question's options.",
+            autocompletion=complete_choices,
+        ),
     ] = None,
     fields: _Fields = None,
     by: _By = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fanwise.cli import options
+from fanwise.cli.completion.words import complete_triggers
 from fanwise.cli.text.output import as_json, has_colours, print_results, width_of
 from fanwise.errors import UsageError
 from fanwise.reports.plain import clean
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
     from fanwise.service.by_hand import Names
 
 TriggerName = Annotated[
-    str, typer.Argument(metavar="NAME", help="A trigger's name, or WORKFLOW/NAME.")
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A trigger's name, or WORKFLOW/NAME.",
+        autocompletion=complete_triggers,
+    ),
 ]
 _MOST = 1_000
 

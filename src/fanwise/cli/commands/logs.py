@@ -77,20 +77,26 @@ def _print(logs: Iterable[LogEntry], *, json: bool) -> None:
 
 
 def _follow_run(backend: Backend, run: RunState, under: str | None, *, json: bool) -> None:
-    """Print the logs of a run in the order in which they come, until no process drives it."""
-    from fanwise.cli.text.render import show_status
-    from fanwise.reports.questions import new_log_page, run_state
+    """Print the logs of a run in the order in which they come, until no process drives it.
 
-    last, status = 0, "deleted"
+    Raises `TaskNotFoundError` at the end if there is no task or item `under` which they could be.
+    """
+    from fanwise.cli.text.render import show_status
+    from fanwise.reports.questions import log_page, new_log_page, run_state
+
+    last, status, is_empty = 0, "deleted", True
     with suppress(RunNotFoundError), backend.changes(run.run_id) as await_change:
         while True:
             run = backend.ask(run_state, run.run_id)
             while page := backend.ask(new_log_page, run.run_id, last):
-                _print([log for log in page if under is None or log.is_under(under)], json=json)
-                last = page[-1].log_no
+                found = [log for log in page if under is None or log.is_under(under)]
+                _print(found, json=json)
+                last, is_empty = page[-1].log_no, is_empty and not found
             flush_results()
             if run.recorded not in _OPEN or run.status != run.recorded:
                 status = run.status
+                if is_empty:
+                    backend.ask(log_page, run.run_id, under)  # refuses a task that there isn't
                 break
             await_change(_LOOK_S)
     say(f"Run {run.run_id} {show_status(status)}.")

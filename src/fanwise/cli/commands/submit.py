@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fanwise.cli import options
+from fanwise.cli.completion.words import complete_submitted
 from fanwise.cli.errors import warning_lines
 from fanwise.cli.text.output import as_json, print_results, prints_aside, say
 
@@ -35,7 +36,10 @@ _Once = Annotated[
 
 
 def submit(
-    file: options.WorkflowFile,
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="The workflow.", autocompletion=complete_submitted),
+    ],
     parameter: options.Parameter = None,
     params: options.Params = None,
     packs: options.Packs = None,

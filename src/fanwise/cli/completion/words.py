@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from fanwise.cli.backends import Backend
     from fanwise.definition import ParameterDefinition
-    from fanwise.model import RunRecord
-    from fanwise.ports import Records
+    from fanwise.plan.questions import Question
+
+_T = TypeVar("_T")
+_Settings: TypeAlias = "Mapping[str, Sequence[str]]"
+"""Names of parameters or fields, with the values that they take if these are few."""
 
 _MOST_FILES = 1_000
 """Files of a folder that are looked at."""
@@ -90,24 +93,73 @@ def _looks_like_workflow(file: Path) -> bool:
         return _has_tasks.search(stream.read(_LOOKED_AT_BYTES)) is not None
 
 
+def complete_submitted(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The files of workflows, or the names of those that a server has."""
+    from fanwise.cli.backends import is_server
+
+    if not is_server(_place(ctx)):
+        return complete_workflow_files(incomplete)
+    return _begun(_served_workflows(ctx), incomplete)
+
+
 def complete_parameters(ctx: typer.Context, incomplete: str) -> list[str]:
     """The parameters of the workflow that the command line names, without those given."""
+    from fanwise.cli.backends import is_server
+
     file = ctx.params.get("file") or next(iter(ctx.args), None)
-    return [] if file is None else _settings(ctx, _declared(file), incomplete)
+    if file is None:
+        return []
+    if is_server(_place(ctx)):
+        return _settings(ctx, _served_workflows(ctx).get(str(file), {}), incomplete)
+    return _settings(ctx, _offered(_declared(file)), incomplete)
 
 
 def complete_corrections(ctx: typer.Context, incomplete: str) -> list[str]:
     """The parameters of the run, or of the repaired file, that the command line names."""
-    from fanwise.reports.lookup import find_run
-
     if file := ctx.params.get("file"):
-        return _settings(ctx, _declared(file), incomplete)
-    run_id = ctx.params.get("run_id") or next(iter(ctx.args), "")
-    return _recorded(
-        ctx,
-        incomplete,
-        lambda records: _settings(ctx, _written(find_run(records, run_id)), incomplete),
-    )
+        return _settings(ctx, _offered(_declared(file)), incomplete)
+    return _settings(ctx, _offered(_written(ctx)), incomplete)
+
+
+def complete_secrets(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The secret parameters of the run that the command line names."""
+    secret = {name: () for name, each in _written(ctx).items() if each.secret}
+    return _settings(ctx, secret, incomplete)
+
+
+def complete_questions(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The tasks and items of the run that ask something."""
+    return _begun(_questions(ctx), incomplete)
+
+
+def complete_choices(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The options of the question that the command line names."""
+    question = _questions(ctx).get(_argument(ctx, "path", 1))
+    return [] if question is None else _begun(question.options, incomplete)
+
+
+def complete_fields(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The fields of the question that the command line names."""
+    from fanwise.plan.questions import declared_fields
+
+    question = _questions(ctx).get(_argument(ctx, "path", 1))
+    if question is None:
+        return []
+    return _settings(ctx, _offered(declared_fields(question.fields)), incomplete)
+
+
+def complete_triggers(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The triggers of the project, those of several workflows with their workflow."""
+    from fanwise.cli.desks import open_desk
+    from fanwise.errors import FanwiseError
+
+    try:
+        known = list(open_desk(_place(ctx)).places)
+    except FanwiseError:
+        return []
+    names = [name for _, name in known]
+    alone = [name for name in names if names.count(name) == 1]
+    return _begun([*alone, *("/".join(each) for each in known)], incomplete)
 
 
 def _declared(file: str | Path) -> Mapping[str, ParameterDefinition]:
@@ -120,23 +172,72 @@ def _declared(file: str | Path) -> Mapping[str, ParameterDefinition]:
         return {}
 
 
-def _written(record: RunRecord) -> Mapping[str, ParameterDefinition]:
+def _written(ctx: typer.Context) -> Mapping[str, ParameterDefinition]:
+    """The parameters of the run that the command line names; a server isn't asked for them."""
+    from fanwise.cli.backends import is_server
     from fanwise.definition import load
+    from fanwise.errors import FanwiseError
+    from fanwise.reports.lookup import find_run
+    from fanwise.wiring import open_records, read_settings
 
-    return load(record.definition, file=record.file).parameters
+    if is_server(place := _place(ctx)):
+        return {}
+    try:
+        with open_records(read_settings(store=place)) as records:
+            record = find_run(records, _argument(ctx, "run_id", 0))
+            return load(record.definition, file=record.file).parameters
+    except FanwiseError:
+        return {}
 
 
-def _settings(
-    ctx: typer.Context, parameters: Mapping[str, ParameterDefinition], incomplete: str
-) -> list[str]:
-    """`NAME=` for each parameter that isn't given, or `NAME=VALUE` where a name is complete."""
+def _served_workflows(ctx: typer.Context) -> Mapping[str, _Settings]:
+    """The workflows of the project that a server serves, with their parameters."""
+    from fanwise.cli.backends import open_server
+    from fanwise.errors import FanwiseError
+
+    place = _place(ctx)
+    assert place is not None
+    try:
+        return open_server(place).workflows()
+    except FanwiseError:
+        return {}
+
+
+def _questions(ctx: typer.Context) -> Mapping[str, Question]:
+    """The open questions of the run that the command line names, by their paths."""
+    from fanwise.plan.questions import read_question
+    from fanwise.reports.questions import MOST_WAITS, open_waits
+    from fanwise.reports.waits import is_question
+
+    run_id = _argument(ctx, "run_id", 0)
+    found = _answered(ctx, lambda backend: backend.ask(open_waits, MOST_WAITS))
+    return {
+        each.wait.path: read_question(each.wait.form)
+        for each in found or ()
+        if is_question(each.wait) and each.run_id.startswith(run_id)
+    }
+
+
+def _offered(parameters: Mapping[str, ParameterDefinition]) -> _Settings:
     from fanwise.plan import offered
 
+    return {name: offered(each) for name, each in parameters.items()}
+
+
+def _settings(ctx: typer.Context, values: _Settings, incomplete: str) -> list[str]:
+    """`NAME=` for each that isn't given, or `NAME=VALUE` where a name is complete."""
     name, has_name, _ = incomplete.partition("=")
-    if has_name and name in parameters:
-        return _begun((f"{name}={value}" for value in offered(parameters[name])), incomplete)
-    given = {setting.partition("=")[0] for setting in ctx.params.get("parameter") or ()}
-    return _begun((f"{name}=" for name in parameters if name not in given), incomplete)
+    if has_name and name in values:
+        return _begun((f"{name}={value}" for value in values[name]), incomplete)
+    options = (ctx.params.get(each) for each in ("parameter", "secrets", "fields"))
+    given = {text.partition("=")[0] for option in options for text in option or ()}
+    return _begun((f"{name}=" for name in values if name not in given), incomplete)
+
+
+def _argument(ctx: typer.Context, name: str, place: int) -> str:
+    """The value of an argument, which is left over where an option's value is to be completed."""
+    value = ctx.params.get(name) or next(iter(ctx.args[place:]), "")
+    return str(value)
 
 
 def complete_tags(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -188,8 +289,7 @@ def _standing(ctx: typer.Context, incomplete: str, *statuses: str) -> list[str]:
 def _tasks(ctx: typer.Context, incomplete: str, *, with_items: bool) -> list[str]:
     from fanwise.reports.questions import task_paths
 
-    # Where an option's value is to be completed, arguments are left over as they stand.
-    run_id = ctx.params.get("run_id") or next(iter(ctx.args), "")
+    run_id = _argument(ctx, "run_id", 0)
     return _asked(
         ctx, incomplete, lambda backend: backend.ask(task_paths, run_id, with_items=with_items)
     )
@@ -199,28 +299,19 @@ def _asked(
     ctx: typer.Context, incomplete: str, find: Callable[[Backend], Iterable[str]]
 ) -> list[str]:
     """The words that the store or the server of the command line has."""
+    return _begun(_answered(ctx, find) or (), incomplete)
+
+
+def _answered(ctx: typer.Context, find: Callable[[Backend], _T]) -> _T | None:
+    """The answer of the store or the server of the command line, or None if there is none."""
     from fanwise.cli.backends import open_backend
     from fanwise.errors import FanwiseError
 
     try:
         with open_backend(_place(ctx)) as backend:
-            return _begun(find(backend), incomplete)
+            return find(backend)
     except FanwiseError:
-        return []
-
-
-def _recorded(
-    ctx: typer.Context, incomplete: str, find: Callable[[Records], Iterable[str]]
-) -> list[str]:
-    """The words that a store has; a server isn't asked for them."""
-    from fanwise.errors import FanwiseError
-    from fanwise.wiring import open_records, read_settings
-
-    try:
-        with open_records(read_settings(store=_place(ctx))) as records:
-            return _begun(find(records), incomplete)
-    except FanwiseError:
-        return []
+        return None
 
 
 def _place(ctx: typer.Context) -> str | None:
