@@ -7,6 +7,7 @@ same way, when the question is asked and when it is answered.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -88,9 +89,13 @@ def read_question(form: bytes) -> Question:
 
 def declared_fields(fields: Mapping[str, object]) -> Mapping[str, ParameterDefinition]:
     """The fields that an answer has, as they are declared. Raises `InputError`."""
-    text = encode(freeze({"parameters": fields, "tasks": _TASKS}, where="answer"))
+    return _declared(encode(freeze({"parameters": fields, "tasks": _TASKS}, where="answer")))
+
+
+@lru_cache(maxsize=64)
+def _declared(workflow: bytes) -> Mapping[str, ParameterDefinition]:
     try:
-        found = load(text.decode(), file="").parameters
+        found = load(workflow.decode(), file="").parameters
     except DefinitionError as error:
         first = error.problems[0]
         message = first.message.replace("parameter", "field", 1)

@@ -100,7 +100,9 @@ class Session:
             cursor.execute(text.encode())
             while cursor.nextset():
                 pass
-            rows = cursor.fetchall() if cursor.description is not None else []
+            # `cursor.description` would make an object of each column.
+            result = cursor.pgresult
+            rows = cursor.fetchall() if result is not None and result.nfields else []
             return rows, cursor.rowcount
 
     def send(self, statements: Sequence[str], copies: Sequence[bytes]) -> None:

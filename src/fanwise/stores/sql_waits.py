@@ -7,6 +7,8 @@ that comes while a wait is being opened meets the wait, or is met by it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TypeAlias
 
 import msgspec
 
@@ -32,6 +34,7 @@ from fanwise.stores.offers import offer_arrivals, take_earlier_event
 from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_arrivals import emit_own
 from fanwise.stores.sql_ownership import require_tokens
+from fanwise.stores.together import Together
 from fanwise.stores.wait_rows import (
     checked,
     from_answer,
@@ -44,15 +47,18 @@ from fanwise.stores.wait_rows import (
 )
 from fanwise.stores.wait_settling import (
     VIA_SIGNAL,
+    answer_in_time,
     expire,
     lock_open_run,
     lock_run,
-    settle,
     settle_by_answer,
     settle_by_signal,
     wait_at,
     wake,
 )
+
+_Answer: TypeAlias = Mapping[str, SqlValue]
+"""The values of an answer and of the place of its question."""
 
 
 class SqlWaits:
@@ -117,18 +123,14 @@ class SqlWaits:
         self, run_no: int, path: str, turn: int, answer: bytes, *, by: str, via: str
     ) -> Wait:
         """Settle an open wait with an answer; see `Waits.answer_wait`."""
-        given = checked(
-            {"answer": answer.decode(), "answered_by": by, "via": via}, self._database.place
-        )
-
-        def accept(writer: Writer) -> Wait:
-            lock_open_run(writer, run_no)
-            settled = settle(writer, run_no, path, turn, WaitState.ANSWERED, given, in_time=True)
-            if settled is None:
-                expire(writer, run_no)
-            return settled or wait_at(writer, run_no, path, turn)
-
-        return self._database.controlling(accept)
+        given: _Answer = {
+            "path": path,
+            "turn": turn,
+            "answer": answer.decode(),
+            "answered_by": by,
+            "via": via,
+        }
+        return self._answers.make(run_no, checked(given, self._database.place))
 
     def keep_answer(self, run_no: int, path: str, answer: GivenAnswer) -> bool:
         """Keep an answer for a question to come; see `Waits.keep_answer`."""
@@ -214,6 +216,26 @@ class SqlWaits:
         found = self._database.read(wait_statements.LINK, token_hash=token_hash)
         return Link(*found[0]) if found else None
 
+    @cached_property
+    def _answers(self) -> Together[int, _Answer, Wait]:
+        return Together(self._answer_all)
+
+    def _answer_all(self, run_no: int, answers: Sequence[_Answer]) -> list[Wait]:
+        """Settle waits of a run in one transaction; see `Waits.answer_wait`."""
+
+        def accept_all(writer: Writer) -> list[Wait]:
+            lock_open_run(writer, run_no)
+            settled: dict[WaitPlace, Wait] = {}
+            for start in range(0, len(answers), wait_statements.MOST_AT_ONCE):
+                some = answers[start : start + wait_statements.MOST_AT_ONCE]
+                settled |= {each.place: each for each in answer_in_time(writer, run_no, some)}
+            if len(settled) < len(answers):
+                expire(writer, run_no)
+            places = [(str(each["path"]), int(each["turn"] or 0)) for each in answers]
+            return [settled.get(place) or wait_at(writer, run_no, *place) for place in places]
+
+        return self._database.controlling(accept_all)
+
     def _expire(self, run_no: int) -> None:
         def expire_all(writer: Writer) -> None:
             lock_run(writer, run_no)
@@ -228,8 +250,8 @@ def _open(
     """Open the waits that aren't open or settled; return these, and all of them as they are."""
     new: dict[WaitPlace, Wait] = {}
     found: dict[WaitPlace, Wait] = {}
-    for start in range(0, len(waits), wait_statements.MOST_OPENED):
-        some = waits[start : start + wait_statements.MOST_OPENED]
+    for start in range(0, len(waits), wait_statements.MOST_AT_ONCE):
+        some = waits[start : start + wait_statements.MOST_AT_ONCE]
         given = {f"{name}_{row}": each[name] for row, each in enumerate(some) for name in each}
         opened = map(
             to_wait, writer.read(wait_statements.open_some(len(some)), run_no=run_no, **given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from fanwise.errors import RunOverError
@@ -75,22 +75,35 @@ def settle(
     turn: int,
     state: WaitState,
     given: Mapping[str, SqlValue],
-    *,
-    in_time: bool = False,
 ) -> Wait | None:
     """Settle an open wait of a locked run, wake the run, and return the wait.
 
-    Any other wait stays as it is, and so does one whose deadline has come if it is to be settled
-    `in_time`: None then.
+    Any other wait stays as it is: None then.
     """
-    statement = wait_statements.SETTLE_IN_TIME if in_time else wait_statements.SETTLE
     values = {"run_no": run_no, "path": path, "turn": turn, "state": state.value, **given}
-    for *row, status in writer.read(statement, **values):
+    settled = _settled(writer, run_no, writer.read(wait_statements.SETTLE, **values))
+    return settled[0] if settled else None
+
+
+def answer_in_time(
+    writer: Writer, run_no: int, answers: Sequence[Mapping[str, SqlValue]]
+) -> Sequence[Wait]:
+    """Settle open questions of a locked run whose deadline hasn't come, and wake the run.
+
+    Each answer has the values of its columns, with the place. Of two at one place one counts.
+    """
+    given = {f"{name}_{row}": each[name] for row, each in enumerate(answers) for name in each}
+    statement = wait_statements.answer_some(len(answers))
+    return _settled(writer, run_no, writer.read(statement, run_no=run_no, **given))
+
+
+def _settled(writer: Writer, run_no: int, rows: Sequence[Row]) -> list[Wait]:
+    """The waits that a statement has settled, after the run was woken by them."""
+    if rows:
         writer.touch(run_no)
-        if status == Status.WAITING.value:
+        if rows[0][-1] == Status.WAITING.value:
             wake(writer, run_no)
-        return to_wait(tuple(row))
-    return None
+    return [to_wait(row[:-1]) for row in rows]
 
 
 def wake(writer: Writer, run_no: int) -> None:

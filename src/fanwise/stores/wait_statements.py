@@ -24,14 +24,14 @@ _AT: Final = "waits.run_no = :run_no AND waits.path = :path"
 
 LOCK_RUN: Final = "SELECT id, status, workflow FROM runs WHERE run_no = :run_no FOR UPDATE"
 
-MOST_OPENED: Final = 100
-"""The number of waits that one statement opens at most."""
+MOST_AT_ONCE: Final = 100
+"""The number of waits that one statement opens or settles at most."""
 
 _GIVEN: Final = ("path", "turn", "waits_for", "names", "match_key", "takes_earlier", "form")
 
 
 # A wait that was closed is opened again, since its task starts once more after a retry.
-@lru_cache(maxsize=MOST_OPENED)
+@lru_cache(maxsize=MOST_AT_ONCE)
 def open_some(rows: int) -> Statement:
     """Open waits at `path_0`, `turn_0` and so on that aren't open or settled; the new ones."""
     values = ", ".join(
@@ -49,7 +49,7 @@ def open_some(rows: int) -> Statement:
     )
 
 
-@lru_cache(maxsize=MOST_OPENED)
+@lru_cache(maxsize=MOST_AT_ONCE)
 def some(rows: int) -> Statement:
     """The waits at `path_0`, `turn_0` and so on."""
     places = ", ".join(f"(:path_{row}, :turn_{row})" for row in range(rows))
@@ -105,18 +105,38 @@ ALL_OPEN: Final = OPEN_ONES + _OLDEST
 OPEN_OF_RUN: Final = f"{OPEN_ONES} AND waits.run_no = :run_no{_OLDEST}"
 OF_RUN: Final = f"SELECT {_COLUMNS} FROM waits WHERE run_no = :run_no ORDER BY path, turn"
 
-# The one way in which a wait is settled: if it is open, it is returned with its run's status.
-_SETTLE: Final = (
-    "UPDATE waits SET state = :state, answer = :answer, answered_by = :answered_by, via = :via,"
-    " settled_at = fanwise_now(), settled_no = 1 + (SELECT coalesce(max(others.settled_no), 0)"
+# A wait is settled if it is open, and is returned with its run's status.
+_NEXT_NO: Final = (
+    "1 + (SELECT coalesce(max(others.settled_no), 0)"
     " FROM waits AS others WHERE others.run_no = :run_no AND others.settled_no IS NOT NULL)"
-    f" WHERE run_no = :run_no AND path = :path AND turn = :turn AND {_STILL_OPEN}"
 )
 _SETTLED: Final = (
-    f" RETURNING {_RETURNED}, (SELECT status FROM runs WHERE runs.run_no = waits.run_no)"
+    f" RETURNING {', '.join(f'waits.{name}' for name in waits.columns)},"
+    " (SELECT status FROM runs WHERE runs.run_no = waits.run_no)"
 )
-SETTLE: Final = _SETTLE + _SETTLED
-SETTLE_IN_TIME: Final = f"{_SETTLE} AND (deadline IS NULL OR deadline > fanwise_now()){_SETTLED}"
+SETTLE: Final = (
+    "UPDATE waits SET state = :state, answer = :answer, answered_by = :answered_by, via = :via,"
+    f" settled_at = fanwise_now(), settled_no = {_NEXT_NO}"
+    f" WHERE run_no = :run_no AND path = :path AND turn = :turn AND {_STILL_OPEN}{_SETTLED}"
+)
+
+
+@lru_cache(maxsize=MOST_AT_ONCE)
+def answer_some(rows: int) -> Statement:
+    """Answer the questions at `path_0`, `turn_0` and so on whose deadline hasn't come."""
+    names = ("path", "turn", "answer", "answered_by", "via")
+    given = ", ".join(
+        f"({', '.join(f':{name}_{row}' for name in names)}, {row})" for row in range(rows)
+    )
+    return (
+        f"UPDATE waits SET state = '{WaitState.ANSWERED.value}', answer = given.column3,"
+        " answered_by = given.column4, via = given.column5, settled_at = fanwise_now(),"
+        f" settled_no = given.column6 + {_NEXT_NO} FROM (VALUES {given}) AS given"
+        " WHERE waits.run_no = :run_no AND waits.path = given.column1"
+        f" AND waits.turn = given.column2 AND {_STILL_OPEN}"
+        f" AND (waits.deadline IS NULL OR waits.deadline > fanwise_now()){_SETTLED}"
+    )
+
 
 _CLOSE: Final = (
     f"UPDATE waits SET state = '{WaitState.CLOSED.value}' WHERE run_no = :run_no AND {_STILL_OPEN}"

@@ -218,6 +218,23 @@ class WaitsContract:
             found = at_once(4, answer)
             assert len({each.answer for each in found}) == 1
 
+    def test_answers_at_once_settle_each_its_own_wait(self, store: Store) -> None:
+        """None is lost or doubled, and one whose deadline has come is told so."""
+        run_no = a_driven_run(store)
+        store.open_waits(run_no, 1, [a_question(path) for path in "abcdefg"])
+
+        def answer(number: int) -> Wait:
+            text = str(number).encode()
+            return store.answer_wait(run_no, "abcdefg"[number], 1, text, by="ada", via="cli")
+
+        found = at_once(7, answer)
+        assert [(each.path, each.answer) for each in found] == [
+            (path, str(number).encode()) for number, path in enumerate("abcdefg")
+        ]
+        settled = store.settled_waits(run_no)
+        assert sorted(each.path for each in settled) == list("abcdefg")
+        assert len({each.settled_no for each in settled}) == 7
+
     def test_settled_waits_are_numbered_as_they_come(self, store: Store) -> None:
         """So that an engine asks for those after the last that it knows, in each run by itself."""
         run_no, other = a_driven_run(store), a_driven_run(store, "run-2")
@@ -397,7 +414,9 @@ class WaitsContract:
         if by == "answer":
             store.answer_wait(run_no, "ask", 1, b"1", by="ada", via="cli")
         else:
+            assert not store.has_work(["default"])
             clock.advance(_HOUR_S)
+            assert store.has_work(["default"])
             store.wake_due()
         found = store.run("run-1")
         assert found is not None
