@@ -2,24 +2,27 @@
 
 How many runs of one no-op they drive, and how many of a workflow with a limit on its runs: each in
 an empty store, and in turn in one where a limit holds very many runs back, of the same queue and of
-the same workflow. How soon a run that is submitted there has its first task begun. And how soon a
-run whose engine stands still for good, as one whose machine is gone, makes its next item with the
-other engine.
+the same workflow. How soon a run whose engine stands still for good, as one whose machine is gone,
+makes its next item with the other engine. How many statements an engine sends that has nothing to
+do. And how soon a run that is submitted has its first task begun, there and in a file.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from itertools import count, pairwise
 from math import ceil
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 RUNS = 1_000
 HELD = 100_000
 SUBMITTED = 100
+IDLE_S = 20.0
 
 _Found = TypeVar("_Found")
 
@@ -117,11 +121,14 @@ class QueueFigures(msgspec.Struct, frozen=True):
     limited_per_s: Sides
     driven_twice: int
     waits_s: list[float]
+    file_waits_s: list[float]
     taken_over_s: float
+    idle_per_s: float
 
-    def wait_s(self, part: float) -> float:
-        """The time within which such a part of the runs had begun."""
-        return sorted(self.waits_s)[ceil(part * len(self.waits_s)) - 1]
+
+def within_s(waits_s: Sequence[float], part: float) -> float:
+    """The time within which such a part of runs had begun."""
+    return sorted(waits_s)[ceil(part * len(waits_s)) - 1]
 
 
 def compare(
@@ -131,10 +138,11 @@ def compare(
     held: int = HELD,
     submitted: int = SUBMITTED,
     lease_s: float | None = None,
+    idle_s: float = IDLE_S,
 ) -> QueueFigures:
     """Measure; it takes some minutes. Raises `UsageError` if runs don't come to their ends.
 
-    Leases hold for the default time or for `lease_s`.
+    Leases hold for the default time or for `lease_s`; an engine idles for `idle_s`.
     """
     with postgres_server(**DURABLE) as server, ExitStack() as engines:
         empty, crowded = (_Store(server, name) for name in ("empty", "crowded"))
@@ -150,11 +158,30 @@ def compare(
             partial(crowded.drain, "limited", runs),
             rounds,
         )
-        with crowded.engines("soon"):
-            waits_s = [crowded.begun_after(f"soon-{number}") for number in range(submitted)]
+        waits_s = crowded.waits_s(submitted)
         taken_over_s = empty.taken_over_after(lease_s)
         twice = empty.driven_twice() + crowded.driven_twice()
-    return QueueFigures(runs, held, free, limited, twice, waits_s, taken_over_s)
+    with TemporaryDirectory() as folder:
+        file_waits_s = _File(Path(folder) / "fanwise.db").waits_s(submitted)
+    return QueueFigures(
+        runs, held, free, limited, twice, waits_s, file_waits_s, taken_over_s, _idle_per_s(idle_s)
+    )
+
+
+def _idle_per_s(idle_s: float) -> float:
+    """The statements a second of an engine that has nothing to do, by the server's log."""
+    with postgres_server(log_statement="all") as server:
+        store, log = _Store(server, "idle"), server.folder / "log"
+        with store.engine("idle"):
+            _soon(lambda: _count(log, b"UPDATE engines SET beats") or None)
+            before = _count(log, b";", b"statement: ")
+            time.sleep(idle_s)
+            return (_count(log, b";", b"statement: ") - before) / idle_s
+
+
+def _count(log: Path, *words: bytes) -> int:
+    text = log.read_bytes()
+    return sum(text.count(word) for word in words)
 
 
 def _medians(alone: Callable[[], float], beside: Callable[[], float], rounds: int) -> Sides:
@@ -163,7 +190,72 @@ def _medians(alone: Callable[[], float], beside: Callable[[], float], rounds: in
     return Sides(*map(median, zip(*measured, strict=True)))
 
 
-class _Store:
+class _Place:
+    """A store, its engines, and how soon they begin."""
+
+    url: str
+
+    def waits_s(self, runs: int) -> list[float]:
+        """The seconds from submissions to the starts of the runs' first tasks."""
+        with self.engines("soon"):
+            return [self._begun_after(f"soon-{number}") for number in range(runs)]
+
+    def _begun_after(self, run_id: str) -> float:
+        since = time.time()
+        self._submit(_NOOP, run_id, "soon")
+        return _soon(lambda: self._times(run_id, "tasks", "path = 'work'"))[0] - since
+
+    @contextmanager
+    def engines(self, queue: str) -> Iterator[None]:
+        """Two engines of a queue."""
+        with ExitStack() as engines:
+            for _ in range(_ENGINES):
+                engines.enter_context(self.engine(queue))
+            yield
+
+    @contextmanager
+    def engine(
+        self, queue: str, environment: Mapping[str, str] = {}
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """An engine of a queue, which gives its runs back in the end."""
+        command = [sys.executable, "-m", "fanwise", "work", "--queue", queue]
+        with subprocess.Popen(
+            [*command, "--store", self.url],
+            env={**os.environ, **environment},
+            stderr=subprocess.DEVNULL,
+        ) as engine:
+            try:
+                yield engine
+            finally:
+                engine.terminate()
+
+    def _submit(self, workflow: JsonObject, run_id: str, queue: str) -> None:
+        fanwise.submit(workflow, store=self.url, run_id=run_id, queue=queue)
+
+    def _times(self, run_id: str, table: str, condition: str) -> list[float] | None:
+        """The times at which work of a run began, in their order; None if there is none yet."""
+        found = self._rows(
+            f"SELECT {table}.started_at FROM {table} JOIN runs ON runs.run_no = {table}.run_no"
+            f" WHERE runs.id = '{run_id}' AND {condition} ORDER BY 1"
+        )
+        return [at for (at,) in found] or None
+
+    def _rows(self, query: str) -> Sequence[tuple[Any, ...]]:
+        raise NotImplementedError
+
+
+class _File(_Place):
+    """A store in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.url = str(path)
+
+    def _rows(self, query: str) -> Sequence[tuple[Any, ...]]:
+        with closing(sqlite3.connect(f"file:{self.url}?mode=ro", uri=True)) as connection:
+            return connection.execute(query).fetchall()
+
+
+class _Store(_Place):
     """A database of the server, and what is measured there."""
 
     def __init__(self, server: PostgresServer, name: str) -> None:
@@ -200,12 +292,6 @@ class _Store:
             _soon(lambda: self._ended(name) >= before + runs or None)
         return float(self._value(_RATE.format(workflow=name, before=before)))
 
-    def begun_after(self, run_id: str) -> float:
-        """The seconds from a submission to the start of the run's first task."""
-        since = time.time()
-        self._submit(_NOOP, run_id, "soon")
-        return _soon(lambda: self._times(run_id, "tasks", "path = 'work'"))[0] - since
-
     def taken_over_after(self, lease_s: float | None) -> float:
         """The longest pause between items of a run whose engine is stopped amid it."""
         lease = {} if lease_s is None else {"FANWISE_LEASE": f"{lease_s}s"}
@@ -227,33 +313,6 @@ class _Store:
         """The number of runs that were begun more than once."""
         return int(self._value(_TWICE))
 
-    @contextmanager
-    def engines(self, queue: str) -> Iterator[None]:
-        """Two engines of a queue."""
-        with ExitStack() as engines:
-            for _ in range(_ENGINES):
-                engines.enter_context(self.engine(queue))
-            yield
-
-    @contextmanager
-    def engine(
-        self, queue: str, environment: Mapping[str, str] = {}
-    ) -> Iterator[subprocess.Popen[bytes]]:
-        """An engine of a queue, which gives its runs back in the end."""
-        command = [sys.executable, "-m", "fanwise", "work", "--queue", queue]
-        with subprocess.Popen(
-            [*command, "--store", self.url],
-            env={**os.environ, **environment},
-            stderr=subprocess.DEVNULL,
-        ) as engine:
-            try:
-                yield engine
-            finally:
-                engine.terminate()
-
-    def _submit(self, workflow: JsonObject, run_id: str, queue: str) -> None:
-        fanwise.submit(workflow, store=self.url, run_id=run_id, queue=queue)
-
     def _fill(self, workflow: JsonObject, run_id: str, queue: str, runs: int) -> None:
         """Submit a run, and copy it."""
         self._submit(workflow, run_id, queue)
@@ -264,19 +323,13 @@ class _Store:
     def _ended(self, workflow: str) -> int:
         return int(self._value(_ENDED.format(workflow=workflow)))
 
-    def _times(self, run_id: str, table: str, condition: str) -> list[float] | None:
-        """The times at which work of a run began, in their order; None if there is none yet."""
-        query = (
-            f"SELECT {table}.started_at FROM {table} JOIN runs ON runs.run_no = {table}.run_no"
-            f" WHERE runs.id = '{run_id}' AND {condition} ORDER BY 1"
-        )
-        with self._server.connect(self._name) as connection:
-            return [at for (at,) in connection.execute(query.encode())] or None
-
     def _value(self, query: str) -> Any:
-        with self._server.connect(self._name) as connection:
-            ((value,),) = connection.execute(query.encode()).fetchall()
+        ((value,),) = self._rows(query)
         return value
+
+    def _rows(self, query: str) -> Sequence[tuple[Any, ...]]:
+        with self._server.connect(self._name) as connection:
+            return connection.execute(query.encode()).fetchall()
 
 
 def _soon(look: Callable[[], _Found | None]) -> _Found:
@@ -298,7 +351,11 @@ def budgets(figures: QueueFigures) -> list[Budget]:
             f"... under a limit, of {figures.held:,}", 0.9, "times", figures.limited_per_s.ratio
         ),
         nothing_of("runs that were driven twice", figures.driven_twice),
-        at_most("submission to first task, 95 % within", 0.1, "seconds", figures.wait_s(0.95)),
+        at_most(
+            "submission to first task, 95 % within", 0.1, "seconds", within_s(figures.waits_s, 0.95)
+        ),
+        at_most("... on SQLite", 0.25, "seconds", within_s(figures.file_waits_s, 0.95)),
+        at_most("statements a second of an idle engine", 5, "number", figures.idle_per_s),
         at_most("a lost engine's run makes its next item", 20, "seconds", figures.taken_over_s),
     ]
 
@@ -312,7 +369,10 @@ def render(figures: QueueFigures) -> RenderableType:
         (f"... at most {_SLOTS} at a time", f"{limited.alone:,.0f}"),
         (f"... and {figures.held:,} more wait", f"{limited.beside:,.0f}"),
         ("submission to first task, half of them", show_seconds(median(figures.waits_s))),
-        ("... 95 %", show_seconds(figures.wait_s(0.95))),
+        ("... 95 %", show_seconds(within_s(figures.waits_s, 0.95))),
+        ("... on SQLite, half of them", show_seconds(median(figures.file_waits_s))),
+        ("... 95 %", show_seconds(within_s(figures.file_waits_s, 0.95))),
+        ("statements a second of an idle engine", f"{figures.idle_per_s:.1f}"),
         ("a lost engine's run, to its next item", show_seconds(figures.taken_over_s)),
     ]
     return figures_table(f"{figures.runs:,} runs, {_ENGINES} engines", ("",), rows)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from xml.etree import ElementTree
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,3 +109,30 @@ def test_a_timeline_is_well_formed_whatever_was_recorded(told):
             for begin, width in blocks(lane, kind):
                 assert 0 <= begin <= WIDTH
                 assert 1 <= width <= WIDTH - begin + 0.01
+
+
+@given(st.floats(1e-5, 1e6))
+def test_the_axis_has_a_few_round_times(span_s: float):
+    """Of whatever length the run is; each stands where it lies between the start and the end."""
+    picture = drawn([visit(1, "a", 0, span_s)], until=span_s)
+    (axis,) = [each for each in picture.iter(f"{SVG}g") if each.get("class") == "axis"]
+    places = [float(each.get("x", -1)) for each in axis.iter(f"{SVG}text")]
+    steps = [after - before for before, after in pairwise(places)]
+    assert 2 <= len(steps) <= 6
+    assert max(steps) - min(steps) <= 1
+    assert WIDTH - places[-1] + places[0] < max(steps) + 1
+
+
+@pytest.mark.parametrize(
+    ("span_s", "labels"),
+    [
+        (1.05, ["0", "200 ms", "400 ms", "600 ms", "800 ms", "1 s"]),
+        (90.0, ["0", "20 s", "40 s", "1 min", "1 min 20 s"]),
+        (5_500.0, ["0", "30 min", "1 h", "1 h 30 min"]),
+    ],
+)
+def test_times_on_the_axis_are_short(span_s: float, labels: list[str]):
+    """In the unit that suits each."""
+    picture = drawn([visit(1, "a", 0, span_s)], until=span_s)
+    (axis,) = [each for each in picture.iter(f"{SVG}g") if each.get("class") == "axis"]
+    assert [each.text for each in axis.iter(f"{SVG}text")] == labels

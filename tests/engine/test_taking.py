@@ -430,11 +430,11 @@ def test_a_store_that_is_away_for_a_while_stops_no_idle_engine(shared: Shared) -
     class Away(StoreWrapper):
         fails = 2
 
-        def claim(self, engine_no: int, queues: Sequence[str], most: int) -> Sequence[Claim]:
+        def has_work(self, queues: Sequence[str]) -> bool:
             if self.fails:
                 self.fails -= 1
                 raise StoreError("the store is locked.")
-            return super().claim(engine_no, queues, most)
+            return super().has_work(queues)
 
     async def wait() -> None:
         async with shared.working(store=Away(shared.open())) as (_, log):
@@ -443,6 +443,25 @@ def test_a_store_that_is_away_for_a_while_stops_no_idle_engine(shared: Shared) -
             assert (await soon(log.ended.get())).status is Status.SUCCEEDED
 
     play(wait())
+
+
+def test_a_look_of_an_idle_engine_asks_the_store_one_thing(shared: Shared) -> None:
+    """Looks are three a second at most, and with its beats that makes five statements."""
+    asked: list[str] = []
+
+    class Listening(StoreWrapper):
+        def __getattribute__(self, name: str) -> Any:
+            if name in ("has_work", "wake_due", "claim", "enroll", "beat"):
+                asked.append(name)
+            return super().__getattribute__(name)
+
+    async def look() -> None:
+        async with shared.working(store=Listening(shared.open())) as (taking, _):
+            asked.clear()
+            await taking._take(lambda: 1)
+            assert set(asked) <= {"has_work", "enroll"}
+
+    play(look())
 
 
 def test_a_store_that_fails_amid_a_run_ends_the_work(shared: Shared) -> None:

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import fanwise
 
+LONG_ID: Final = f"{'a-run-with-a-very-long-id-of-somebody-s-choice-' * 2}2026"
+
 HOSTILE: Final = "<img src=x onerror=alert(1)>"
 
 FLOWS: Final = {
@@ -60,6 +62,28 @@ tasks:
       prompt: "Release {{ parameters.version }}?"
       options: [approve, reject]
       answer: {note: {type: string}, canary: {type: integer, default: 5}}
+""",
+    "site.yaml": """
+name: site
+parameters: {name: {type: string}}
+tasks:
+  - name: host
+    with-items: "{{ range(3) }}"
+    action: site.flaky
+    retry: {count: 2, delay: 0}
+    tolerate: 100%
+    input: {number: "{{ item }}", attempt: "{{ attempt.number }}"}
+  - {name: a_task_with_a_name_that_needs_a_lot_of_room, action: core.noop}
+""",
+    "regions.yaml": """
+name: regions
+tasks:
+  - name: site
+    with-items: [north, south]
+    label: "{{ item }}"
+    action: site.yaml
+    input: {name: "{{ item }}"}
+  - {name: central, action: site.yaml, input: {name: central}}
 """,
     "stuck.yaml": """
 name: stuck
@@ -112,6 +136,14 @@ def check(number: int) -> int:
     if number % 20 == 19:
         raise fanwise.ActionError("status 503", type="Unavailable", retry=False)
     print(f"checked {number}")
+    return number
+
+
+@fanwise.action("site.flaky")
+def flaky(number: int, attempt: int) -> int:
+    """Fail the first times."""
+    if attempt <= number:
+        raise fanwise.ActionError(f"try {attempt} of {number} was refused", type="Refused")
     return number
 
 
@@ -207,6 +239,8 @@ def make_project(folder: Path) -> None:
     run(folder, "check.yaml", {"count": 45, "region": "south"}, run_id="checked-2")
     run(folder, "check.yaml", {"count": 12}, run_id="checked-3")
     run(folder, "broken.yaml", run_id="broke")
+    run(folder, "broken.yaml", run_id=LONG_ID)
+    run(folder, "regions.yaml", run_id="regions")
     submit(folder, "ask.yaml", {"version": "1.0"}, run_id="queued")
 
 

@@ -50,6 +50,16 @@ def colours(visitor: Visitor) -> set[tuple[int, ...]]:
     return {tuple(map(int, each.split(","))) for each in found}
 
 
+def test_items_keep_their_colours_where_colours_are_forced(browser: Browser, many: Served) -> None:
+    """The canvas has no other way to tell them apart; the words stand beside it."""
+    with visiting(browser, many, forced_colors="active") as visitor:
+        visitor.open("runs/many/tasks/each")
+        visitor.find("[data-drawn]").wait_for()
+        found = colours(visitor)
+    assert any(green > red + 30 for red, green, _ in found)
+    assert any(red > green + 80 for red, green, _ in found)
+
+
 def test_all_items_are_drawn_and_each_failed_one_has_its_mark(grid: Visitor) -> None:
     """From afar there are succeeded blocks and marks of failed items, and words for both."""
     found = colours(grid)
@@ -113,6 +123,16 @@ def test_what_is_under_the_pointer_stays_there_while_one_zooms(grid: Visitor) ->
     grid.page.get_by_role("button", name="All", exact=True).click()
     mouse.move(x, y)
     assert (canvas.get_attribute("title") or "").split()[0] == before.split()[0]
+
+
+def test_lists_tell_how_far_a_run_is(browser: Browser, many: Served) -> None:
+    """With a bar for its widest task in work, as long as that is so."""
+    with visiting(browser, many) as visitor, halfway(many.folder, "held.yaml", "wide") as finish:
+        for path in ("", "runs?q=workflow:held"):
+            visitor.open(path)
+            expect(visitor.find(".work")).to_contain_text("/400")
+        finish()
+        expect(visitor.find(".work")).to_have_count(0)
 
 
 def test_the_grid_of_a_run_that_goes_on_fills(browser: Browser, many: Served) -> None:

@@ -1,8 +1,9 @@
 """Every page, for every reader: accessible, narrow or wide, light or dark, and silent."""
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
+from tests.page.project import LONG_ID
 from tests.page.visitor import visiting
 from tests.server.served import Served
 
@@ -19,8 +20,15 @@ PAGES = [
     "runs/checked/tasks/each",
     "runs/checked/items/each%5B3%5D",
     "runs/checked/items/each%5B4%5D",
+    "runs/checked/items/each%5B4%5D?input=true",
+    "runs/checked/definition",
+    "runs/regions",
+    "runs/regions?within=site%5B1%5D",
+    "runs/regions/items/site%5B1%5D.host%5B1%5D?input=true",
+    f"runs/{LONG_ID}",
     "workflows",
     "workflows/check",
+    "workflows/regions",
     "workflows/check/start?from=checked",
     "triggers",
     "waiting",
@@ -29,6 +37,8 @@ PAGES = [
     "settings",
 ]
 
+
+UNKNOWN = ["nothing", "runs/nothing"]
 
 NARROW = ["", "runs", "runs/checked", "runs/checked/tasks/each", "workflows/check/start", "waiting"]
 
@@ -41,7 +51,7 @@ ZOOMED = {"device_scale_factor": 2}
     ("width", "options", "paths"),
     [
         (1200, {"color_scheme": "light"}, PAGES),
-        (320, {"color_scheme": "dark"}, NARROW),
+        (320, {"color_scheme": "dark"}, PAGES),
         (600, ZOOMED, NARROW),
         (1200, {"forced_colors": "active"}, NARROW),
         (1200, {"color_scheme": "dark", "reduced_motion": "reduce"}, NARROW),
@@ -63,6 +73,18 @@ def test_every_page_is_accessible_and_fits(
             if found:
                 broken[path] = found
     assert broken == {}
+
+
+def test_a_path_that_is_not_there_is_a_page(browser: Browser, site: Served) -> None:
+    """It says so, and leads on; also where no page of the server is named so."""
+    with visiting(browser, site) as visitor:
+        for path in UNKNOWN:
+            visitor.page.goto(f"{visitor.url}/{path}")
+            expect(visitor.find("h1")).to_have_text("Not here")
+            assert visitor.violations() == []
+            visitor.find("a", "Home").click()
+            visitor.page.wait_for_url(f"{visitor.url}/")
+        visitor.wrong = [each for each in visitor.wrong if "404" not in each]
 
 
 def test_nothing_moves_for_those_who_want_no_motion(browser: Browser, site: Served) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -345,6 +346,48 @@ def test_the_rest_is_told(served: Served) -> None:
     assert decoded(served.ask("/api/v1/store"), project_views.StoreView)["total_bytes"] > 0
     assert decoded(served.ask("/api/v1/waits"), project_views.WaitList) == {"waits": []}
     assert decoded(served.ask("/api/v1/triggers"), project_views.TriggerList)["triggers"] == []
+
+
+def test_each_trigger_says_what_it_waits_for(tmp_path: Path) -> None:
+    """Also one that has no times."""
+    (tmp_path / "w.yaml").write_text(
+        """
+name: w
+on:
+  - {name: times, schedule: {cron: "30 2 * * *", timezone: Europe/Berlin}}
+  - {name: events, event: orders.*}
+  - {name: hook, webhook: {path: orders, secret: none}}
+  - {name: files, file: {path: inbox, glob: "*.csv"}}
+  - {name: runs, run: {workflow: [a, b], status: failed}}
+  - {name: gone, missing: {event: alive, within: 5m}}
+tasks: [{name: a, action: core.noop}]
+"""
+    )
+    with serving(tmp_path) as served:
+        text = served.ask("/page/triggers").body.decode()
+    rules = re.findall(r"<dt>Rule</dt><dd[^>]*>([^<]*)", text)
+    assert rules == [
+        "30 2 * * * in Europe/Berlin",
+        "event orders.*",
+        "POST /hooks/orders",
+        "file inbox/*.csv",
+        "run of a or b failed",
+        "no alive within 5 min",
+    ]
+
+
+def test_a_workflow_tells_what_has_changed_since_its_latest_run(tmp_path: Path) -> None:
+    """Line by line; of one that is the same, nothing."""
+    store, file = str(tmp_path / "runs.db"), tmp_path / "w.yaml"
+    file.write_text("name: w\ntasks:\n  - {name: a, action: core.noop}\n")
+    fanwise.run(str(file), run_id="r", store=store)
+    with serving(tmp_path, store) as served:
+        assert "Changed since" not in served.ask("/page/workflows/w").body.decode()
+    file.write_text(file.read_text().replace("name: a", "name: b"))
+    with serving(tmp_path, store) as served:
+        text = served.ask("/page/workflows/w").body.decode()
+    assert '<span class="del">-  - {name: a, action: core.noop}</span>' in text
+    assert '<span class="add">+  - {name: b, action: core.noop}</span>' in text
 
 
 def test_home_counts_the_runs_of_a_day_by_what_became_of_them(

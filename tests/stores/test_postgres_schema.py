@@ -15,7 +15,7 @@ from benchmarks.postgres_server import PostgresServer
 from fanwise.errors import StoreError
 from fanwise.stores import Upgrade, check, open_store, schema, upgrade, upgrades
 from fanwise.stores.postgres_text import filled
-from fanwise.stores.queue_statements import BEST, any_waiting
+from fanwise.stores.queue_statements import BEST, has_work
 from fanwise.stores.slot_statements import DELETE_BOUND, NEXT_QUEUE, RELEASE
 from fanwise.testing.ownership_contract import an_owner
 from fanwise.testing.records import LONG_RESULT, a_run, a_task, an_item
@@ -103,7 +103,7 @@ def test_a_look_at_a_queue_reads_nothing_of_the_others(postgres_url):
     """However many runs wait there: the plan takes the index, and not the whole table."""
     url = postgres_url()
     open_store(url).close()
-    look = filled(any_waiting(1), {"queue_0": "mine"}, None)
+    look = filled(has_work(1), {"queue_0": "mine"}, None)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "INSERT INTO submissions"

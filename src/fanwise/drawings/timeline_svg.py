@@ -11,13 +11,20 @@ from fanwise.drawings.lanes import Lane, lanes
 from fanwise.drawings.svg import drawing, element, escaped, text, text_width
 from fanwise.reports.progress import ItemProgress
 from fanwise.reports.timing import Spell
-from fanwise.units import show_span
+from fanwise.units import show_seconds, show_span
 
 _MARGIN: Final = 16
 _ROW: Final = 22
 _BAR: Final = 10
 _WIDTH: Final = 640
-_TICKS: Final = 4
+_MOST_TICKS: Final = 6
+_STEPS: Final = (
+    *(float(f"{digit}e{power}") for power in range(-6, 2) for digit in (1, 2, 5)),
+    *(60 * minutes for minutes in (1, 2, 5, 10, 15, 30)),
+    *(3_600 * hours for hours in (1, 2, 3, 6, 12, 24, 48, 96, 240, 480)),
+)
+"""The seconds between two lines of the axis, of which the smallest is taken that leaves room."""
+
 _FONT: Final = 12
 _SMALL: Final = 11
 _ICON: Final = 18
@@ -98,14 +105,22 @@ class _Scale:
 
     def axis(self, left: int, height: int) -> Iterator[str]:
         """The times above the bars, and upright lines."""
-        for tick in range(_TICKS + 1):
-            x = left + _WIDTH * tick // _TICKS
-            label = show_span(self.span_s * tick / _TICKS) if tick else "0"
+        step_s = next((each for each in _STEPS if self.span_s <= each * _MOST_TICKS), _STEPS[-1])
+        for tick in range(min(_MOST_TICKS, int(self.span_s / step_s)) + 1):
+            x = round(left + self.at(self._start + tick * step_s))
+            label = _time(tick * step_s) if tick else "0"
             anchor = "middle" if tick else "start"
             yield text(label, x, _MARGIN + 6, _SMALL, class_="quiet", text_anchor=anchor)
             yield element(
                 "path", d=f"M{x} {_MARGIN + 14}V{height - _MARGIN}", class_="grid", fill="none"
             )
+
+
+def _time(seconds: float) -> str:
+    """A round time on the axis."""
+    if seconds < 60:
+        return show_seconds(seconds)
+    return show_span(seconds).replace(" 00 min", "").replace(" 00 s", "")
 
 
 def _name_width(lane: Lane) -> int:

@@ -7,10 +7,10 @@ that are gone back into their queues, where any engine takes them.
 """
 
 # Statements. A look that finds nothing is one query, and hints come with every commit of other
-# processes. So vain looks are bounded by a bucket of four that gains four a second: the
-# first hints after a quiet time are followed at once, and a store that is busy with other things
-# costs an idle engine no more than that. Looks that find runs are free, and so are those of an
-# engine that drives some, or has just done so: its own commits give hints.
+# processes. So vain looks are bounded by a bucket of three that gains three a second: the first
+# hints after a quiet time are followed at once, and a store that is busy with other things costs
+# an idle engine, with its beats, five statements a second. Looks that find runs are free, and so
+# are those of an engine that drives some, or has just done so: its own commits give hints.
 #
 # Failures. What is wrong with one run harms only that run: it fails with the error, or goes back
 # into its queue. A store that can't be written any more ends the work as a whole, since the leases
@@ -36,13 +36,13 @@ MOST_RUNS: Final = 10
 
 _POLL_S: Final = 1.0
 _HINT_S: Final = 0.25  # a thread that waits for a hint holds up the end of the process
-_LOOKS: Final = 4
+_LOOKS: Final = 3
 _LOOKS_IN_LEASE: Final = 3
 """Looks at the other engines in the time for which a lease holds."""
 
 
 class LookBudget:
-    """A bucket of vain looks: at most four at once, and four more each second."""
+    """A bucket of vain looks: at most three at once, and three more each second."""
 
     def __init__(self) -> None:
         self._left = float(_LOOKS)
@@ -139,18 +139,17 @@ class Taking:
         room = self._most - len(self._runs)
         if room <= 0:
             return
-        claim = self._services.queue.claim
+        claims: Sequence[Claim] = ()
         try:
-            await asyncio.to_thread(self._services.waits.wake_due)
-            number = await asyncio.to_thread(engine_no)
-            claims = await asyncio.to_thread(claim, number, self._queues, room)
+            if await asyncio.to_thread(self._services.queue.has_work, self._queues):
+                await asyncio.to_thread(self._services.waits.wake_due)
+                claims = await asyncio.to_thread(self._claim, engine_no, room)
         except StoreUnusableError as error:
             self._broken = error
             self.stop()
             return
         except StoreError as error:
             self._takings.store_failed(error)
-            claims = []
         if not (claims or self._runs or self._has_driven):
             self._budget.take()
         self._has_driven = False
@@ -158,6 +157,9 @@ class Taking:
             task = asyncio.create_task(self._drive(each))
             self._runs.add(task)
             task.add_done_callback(self._end_run)
+
+    def _claim(self, engine_no: Callable[[], int], room: int) -> Sequence[Claim]:
+        return self._services.queue.claim(engine_no(), self._queues, room)
 
     async def _rest(self) -> None:
         """Return when the next look is worth its while."""

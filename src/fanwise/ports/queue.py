@@ -27,6 +27,12 @@ class Queue(Protocol):
     def submissions(self, run_nos: Collection[int]) -> Mapping[int, Submission]:
         """Return the places of these runs by their numbers, without runs that weren't submitted."""
 
+    def has_work(self, queues: Sequence[str]) -> bool:
+        """Say whether a look is worth its while: `claim` may give something, or `Waits.wake_due`.
+
+        It asks the store once, as engines that idle do all the time.
+        """
+
     def claim(self, engine_no: int, queues: Sequence[str], most: int) -> Sequence[Claim]:
         """Give at most `most` waiting runs to an engine, each of them with a new lease.
 

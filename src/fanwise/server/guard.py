@@ -28,6 +28,7 @@ from fanwise.server.buckets import Buckets
 from fanwise.server.cookies import TICKET, shown_by
 from fanwise.server.forms import field_names, read_body, read_query
 from fanwise.server.forwarding import address_of, hosts_of, origin_of
+from fanwise.server.page.shell import get_shell
 from fanwise.server.parts import Parts
 from fanwise.server.problems import PROBLEM_TYPE, Problem, Refusal, problem_of
 from fanwise.server.routes import Answer, Call, Given, Route
@@ -108,8 +109,7 @@ class Guard:
         except FanwiseError as error:
             return self._problem(request, problem_of(error))
         except web.HTTPNotFound:
-            unknown = Refusal(404, "not-found", "There is no such path.")
-            return self._problem(request, unknown.problem)
+            return self._unknown(request)
         except web.HTTPMethodNotAllowed as error:
             allowed = ", ".join(sorted(error.allowed_methods))
             other = Refusal(405, "bad-method", f"This path takes {allowed}.")
@@ -253,6 +253,14 @@ class Guard:
             _log.error("request %s isn't in the audit: %s", entry.request_id, error)
 
     # Answers
+
+    def _unknown(self, request: web.Request) -> web.Response:
+        """The answer for a path that isn't there: for a browser's tab the shell, which says so."""
+        if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
+            shell = get_shell(Call(request, self._parts, None, request[REQUEST_ID]))
+            return _response(shell._replace(status=404))
+        unknown = Refusal(404, "not-found", "There is no such path.")
+        return self._problem(request, unknown.problem)
 
     def _problem(
         self, request: web.Request, problem: Problem, headers: Mapping[str, str] | None = None

@@ -45,6 +45,8 @@ _STORAGE: Final = {
     "heads": "fillfactor=50",
     "progress": "fillfactor=50",
     "tiles": "fillfactor=70",
+    # Claims walk over entries of runs that wait no more, however many runs the table remembers.
+    "submissions": "autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500",
     # A fifth of the rows, the default, would be far too late for the largest tables.
     "items": "autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02",
     "payloads": "autovacuum_vacuum_scale_factor=0.02",

@@ -12,6 +12,7 @@ from typing import Final
 from fanwise.model import Status
 from fanwise.stores.database import Statement
 from fanwise.stores.slot_statements import TURN
+from fanwise.stores.wait_statements import RUNS_WITH_DUE
 
 _OPEN: Final = "({})".format(", ".join(f"'{each.value}'" for each in Status if not each.is_final))
 _REENTRY_S: Final = 1e12
@@ -82,12 +83,21 @@ def submissions_of(run_nos: Sequence[int]) -> Statement:
     return f"SELECT {_COLUMNS} FROM submissions WHERE run_no IN ({', '.join(map(str, run_nos))})"
 
 
-def any_waiting(queues: int) -> Statement:
-    """A row if a run waits for an engine in one of the queues `queue_0`, `queue_1` and so on."""
+def has_work(queues: int) -> Statement:
+    """A row if a run waits for an engine in one of the queues `queue_0`, `queue_1` and so on.
+
+    Or if an event has come, or a wait of a waiting run is due.
+    """
     names = ", ".join([f":queue_{number}" for number in range(queues)])
-    # Without the index's order PostgreSQL hopes to meet such a row soon, and reads other queues.
-    order = "ORDER BY queue, turn, run_no"
-    return f"SELECT 1 FROM submissions WHERE {_READY} AND queue IN ({names}) {order} LIMIT 1"
+    # Without an index's order PostgreSQL hopes to meet such a row soon, and reads other queues.
+    looks = (
+        f"SELECT 1 FROM submissions WHERE {_READY} AND queue IN ({names})"
+        " ORDER BY queue, turn, run_no",
+        "SELECT 1 FROM arrivals WHERE is_new ORDER BY arrival_no",
+        RUNS_WITH_DUE,
+    )
+    found = " OR ".join([f"({look} LIMIT 1) IS NOT NULL" for look in looks])
+    return f"SELECT 1 WHERE {found}"
 
 
 # Along the index; its order keeps PostgreSQL from reading the whole table.
@@ -152,15 +162,14 @@ STATE: Final = (
     " FROM runs WHERE runs.run_no = :run_no"
 )
 
+# A row for each run that an engine holds, or one without a run.
 ENGINES: Final = (
-    "SELECT engine_no, owner, beats, beat_at, enrolled_at, fanwise_now() FROM engines"
-    " ORDER BY engine_no"
-)
-HELD: Final = (
-    "SELECT leases.engine_no, runs.id, submissions.run_no IS NOT NULL FROM leases"
-    " JOIN runs ON runs.run_no = leases.run_no"
+    "SELECT engines.engine_no, owner, beats, beat_at, enrolled_at, fanwise_now(),"
+    " runs.id, submissions.run_no IS NOT NULL FROM engines"
+    " LEFT JOIN leases ON leases.engine_no = engines.engine_no"
+    " LEFT JOIN runs ON runs.run_no = leases.run_no"
     " LEFT JOIN submissions ON submissions.run_no = leases.run_no"
-    " WHERE leases.engine_no IS NOT NULL ORDER BY leases.run_no"
+    " ORDER BY engines.engine_no, leases.run_no"
 )
 HOLDER: Final = (
     "SELECT owner FROM engines JOIN leases ON leases.engine_no = engines.engine_no"

@@ -549,13 +549,13 @@ def to_submission(row: Row) -> Submission:
     )
 
 
-def to_engine(row: Row, runs: Iterable[tuple[str, bool]]) -> EngineRecord:
-    """Return the engine of a row of `engines` beside the time of reading.
+def to_engine(rows: Sequence[Row]) -> EngineRecord:
+    """Return the engine of rows of `engines`, each beside the time of reading and a run.
 
-    Of each of its `runs` the id is given, and whether it was submitted.
+    Of the run it has the id, None without one, and whether it was submitted.
     """
-    engine_no, owner, beats, beat_at, enrolled_at, now = row
-    held = tuple(runs)
+    engine_no, owner, beats, beat_at, enrolled_at, now, *_ = rows[0]
+    held = [(run_id, is_submitted) for *_, run_id, is_submitted in rows if run_id is not None]
     return EngineRecord(
         engine_no=engine_no,
         owner=to_owner(owner),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from itertools import groupby
 from typing import Final, Literal
 
 import msgspec
@@ -110,11 +111,13 @@ class SqlQueue:
             found.update({row[0]: rows.to_submission(row) for row in self._database.read(query)})
         return found
 
-    def claim(self, engine_no: int, queues: Sequence[str], most: int) -> Sequence[Claim]:
-        """Give waiting runs to an engine; see `Queue.claim`. An idle look only reads."""
+    def has_work(self, queues: Sequence[str]) -> bool:
+        """Say whether a look is worth its while; see `Queue.has_work`."""
         names = {f"queue_{number}": queue for number, queue in enumerate(queues)}
-        if not self._database.read(queue_statements.any_waiting(len(names)), **names):
-            return []
+        return bool(self._database.read(queue_statements.has_work(len(names)), **names))
+
+    def claim(self, engine_no: int, queues: Sequence[str], most: int) -> Sequence[Claim]:
+        """Give waiting runs to an engine; see `Queue.claim`."""
         claims: list[Claim] = []
 
         def take(writer: Writer) -> list[Claim]:
@@ -208,12 +211,8 @@ class SqlQueue:
 
     def engines(self) -> Sequence[EngineRecord]:
         """All recorded engines with the runs that they hold; see `Queue.engines`."""
-        held: dict[int, list[tuple[str, bool]]] = {}
-        with self._database.snapshot() as reader:
-            engines = reader.read(queue_statements.ENGINES)
-            for engine_no, run_id, is_submitted in reader.read(queue_statements.HELD):
-                held.setdefault(engine_no, []).append((run_id, bool(is_submitted)))
-        return [rows.to_engine(row, held.get(row[0], ())) for row in engines]
+        found = self._database.read(queue_statements.ENGINES)
+        return [rows.to_engine(list(each)) for _, each in groupby(found, key=lambda row: row[0])]
 
     def count_ready(self, most: int) -> int:
         """Count runs along their index; see `Queue.count_ready`."""

@@ -14,6 +14,8 @@ from msgspec.structs import replace
 
 from fanwise.errors import LeaseLostError, QueueFullError, RunExistsError
 from fanwise.model import (
+    EVENT,
+    Arrival,
     Claim,
     EndedRun,
     EngineRecord,
@@ -56,6 +58,22 @@ class QueueContract:
             store.submit(a_run(f"run-{number}"), Submission())
         store.claim(store.enroll(an_owner()), _QUEUES, 1)
         assert [store.count_ready(most) for most in (1, 10)] == [1, 3]
+
+    def test_a_look_says_whether_there_is_work(self, store: Store) -> None:
+        """In the queues that are named, and only while no engine has it."""
+        assert not store.has_work(["nightly", "default"])
+        store.submit(a_run(), Submission("nightly"))
+        assert store.has_work(["default", "nightly"])
+        assert not store.has_work(["default"])
+        store.claim(store.enroll(an_owner()), ["nightly"], 1)
+        assert not store.has_work(["nightly"])
+
+    def test_an_event_is_work_until_the_waits_for_it_are_settled(self, store: Store) -> None:
+        """Also if nobody waits for it."""
+        store.arrive([Arrival(source=EVENT, name="paid", id="1")])
+        assert store.has_work(["default"])
+        store.wake_due()
+        assert not store.has_work(["default"])
 
     def test_a_run_that_was_not_submitted_waits_for_nobody(self, store: Store) -> None:
         """It has no place in a queue, and no engine takes it."""

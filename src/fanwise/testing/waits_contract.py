@@ -414,7 +414,9 @@ class WaitsContract:
         if by == "answer":
             store.answer_wait(run_no, "ask", 1, b"1", by="ada", via="cli")
         else:
+            assert not store.has_work(["default"])
             clock.advance(_HOUR_S)
+            assert store.has_work(["default"])
             store.wake_due()
         found = store.run("run-1")
         assert found is not None

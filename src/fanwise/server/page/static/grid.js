@@ -86,7 +86,7 @@ class Grid {
   }
 
   paint() {
-    this.ink = colours(this.element);
+    this.ink = colours(this.canvas); // which keeps its own where colours are forced
     this.words = palette(this.by, this.ink);
   }
 

@@ -69,7 +69,16 @@ function put(text) {
   if (isAtEnd && main.querySelector("[data-tail]")) scrollTo(0, document.documentElement.scrollHeight);
 }
 
+/** Scroll long rows of links as far as the one that is current. */
+function reveal() {
+  for (const link of document.querySelectorAll("nav [aria-current]")) {
+    const nav = link.closest("nav"), box = nav.getBoundingClientRect(), { left, right } = link.getBoundingClientRect();
+    if (left < box.left || right > box.right) nav.scrollLeft += left - box.left - 24;
+  }
+}
+
 function arrive() {
+  reveal();
   if (location.hash && document.getElementById(location.hash.slice(1))) {
     document.getElementById(location.hash.slice(1)).scrollIntoView();
     return;
@@ -81,20 +90,27 @@ function arrive() {
 function fail(error) {
   const known = error instanceof Problem;
   if (!known) console.error(error);
-  setFresh("lost", known && error.status === 0 ? "not connected" : "");
+  setFresh(...(known && error.status === 0 ? ["lost", "not connected"] : ["", ""]));
   const page = document.createElement("div");
   const title = document.createElement("h1");
   title.tabIndex = -1;
   title.textContent = error.status === 404 ? "Not here" : error.status === 403 ? "Not allowed" : "That didn't work";
   const text = document.createElement("p"), hint = document.createElement("p");
-  text.textContent = known ? error.message : "The page has a fault; its details are in the browser's console.";
+  text.textContent = known ? error.message[0].toUpperCase() + error.message.slice(1) : "The page has a fault; its details are in the browser's console.";
   hint.className = "muted";
   hint.textContent = (known && error.hint) || "";
   const again = document.createElement("button");
   again.textContent = "Try again";
   again.addEventListener("click", () => show());
   page.className = "head";
-  page.append(title, text, hint, again);
+  const home = document.createElement("a");
+  home.href = base;
+  home.textContent = "Home";
+  home.className = "button";
+  const ways = document.createElement("div");
+  ways.className = "buttons";
+  ways.append(again, home);
+  page.append(title, text, hint, ways);
   main.replaceChildren(page);
   path = "";
   document.title = `${title.textContent} · fanwise`;

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from fanwise.errors import RunNotFoundError
-from fanwise.model import OpenWait, RunRecord
+from fanwise.model import OpenWait, RunRecord, Status, Tile
+from fanwise.ports import Tiles
 from fanwise.reports.lookup import run_by_id
 from fanwise.reports.overview import driven_s
 from fanwise.reports.ownership import Filters
 from fanwise.server.routes import Call
 
+_TOLD_S: Final = 2.0
+"""The time within which an engine tells how far each task in work is."""
+
 _MOST_PAGES: Final = 20
 """The pages of runs that are read to find those that a reader may see."""
+
+
+class InWork(NamedTuple):
+    """The widest task that a run is at work on; `left_s` is the time that it may still take.
+
+    `total` is None while the number of items isn't known.
+    """
+
+    total: int | None
+    tile: Tile
+    left_s: float | None
 
 
 class Listed(NamedTuple):
@@ -22,6 +38,7 @@ class Listed(NamedTuple):
     run: RunRecord
     status: str
     duration_s: float | None
+    work: InWork | None
 
 
 def visible_run(call: Call, run_id: str) -> RunRecord:
@@ -51,7 +68,22 @@ def newest_runs(
 
 def listed(call: Call, run: RunRecord, status: str) -> Listed:
     """Return a run of a list, with the status to show and the seconds for which it was driven."""
-    return Listed(run, status, driven_s(call.parts.runs, run, call.parts.clock.now()))
+    span_s = driven_s(call.parts.runs, run, call.parts.clock.now())
+    work = _in_work(call.parts.store, run.run_no) if status == Status.RUNNING else None
+    return Listed(run, status, span_s, work)
+
+
+def _in_work(store: Tiles, run_no: int) -> InWork | None:
+    """The widest task that a running run is at work on, as its engine told a moment ago."""
+    told = store.progress(run_no).values()
+    newest = max((each.at for each in told), default=0.0)
+    now = [each for each in told if each.at > newest - _TOLD_S]
+    if not now:
+        return None
+    widest = max(now, key=lambda each: math.inf if each.total is None else each.total)
+    tile = store.tile_totals(run_no, widest.visit_no)
+    left = None if widest.total is None else widest.total - tile.items
+    return InWork(widest.total, tile, left / widest.per_s if left and widest.per_s else None)
 
 
 def _newest(

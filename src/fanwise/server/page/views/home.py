@@ -12,6 +12,7 @@ from fanwise.server.page.bars import Column, columns
 from fanwise.server.page.pages import Page, Shown
 from fanwise.server.page.views.finding import newest_runs, open_waits
 from fanwise.server.page.views.triggers import next_fires
+from fanwise.server.page.views.waiting import asked
 from fanwise.server.routes import Call
 
 _HOUR_S: Final = 3_600.0
@@ -38,7 +39,7 @@ def view(call: Call) -> Shown:
     }
     values = {
         **lists,
-        "waits": waits,
+        "waits": [asked(each) for each in waits],
         "next": next_fires(call, _SHORT),
         "hours": _hours(recent, int((found.since - since) // _HOUR_S)),
         "counted_since": found.since if found.since > since else None,

@@ -27,6 +27,7 @@ from fanwise.server.routes import Call, Fields
 from fanwise.values import decode
 
 _MOST_STEPS: Final = 200
+_NO_OUTPUT: Final = b"null"  # of a workflow that names none
 _MOST_WAITS: Final = 20
 _MOST_FAILED: Final = 20
 
@@ -116,10 +117,14 @@ def view(call: Call) -> Shown:
         "failures": list(_failures(call, run, shown)),
         "failed_items": [] if within else list(_failed_items(call, seen)),
         "parameters": decode(run.parameters),
-        "output": run.output if not within and run.status is Status.SUCCEEDED else None,
+        "output": _output(run) if not within else None,
         "error": run.error,
     }
     return Shown.of_run(f"{run.workflow} {run.id}", run, values)
+
+
+def _output(run: RunRecord) -> bytes | None:
+    return run.output if run.status is Status.SUCCEEDED and run.output != _NO_OUTPUT else None
 
 
 def _steps(call: Call, seen: Overview) -> Iterator[Step]:

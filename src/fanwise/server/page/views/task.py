@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from fanwise.model import ItemOutcome, ItemTimes, RunRecord, Status, VisitRecord
+from fanwise.model import ItemOutcome, ItemTimes, RunRecord, Status, VisitRecord, inner_path
 from fanwise.reports.causes import find_cause
 from fanwise.reports.durations import histogram
 from fanwise.reports.kinds import digest_items
@@ -67,10 +67,14 @@ def view(call: Call) -> Shown:
     visit = find_visit(call.parts.store, run, path)
     head = head_of(call, run, "tasks")
     items = item_progress(call.parts.store, visit)
+    inside = inner_path(visit.path, visit.visit)
     values = {
         **head,
         "path": path,
         "visit": visit,
+        "inside": inside,
+        "has_steps": not visit.has_items
+        and bool(call.parts.store.tasks(visit.run_no, within=inside)),
         "shown_status": visit_status(visit.status, str(head["status"])),
         "items": items,
         "query": query,

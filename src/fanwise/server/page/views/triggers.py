@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from fanwise.definition.trigger_schema import TriggerDefinition
 from fanwise.model import FireRecord, TriggerState
 from fanwise.plan.project_triggers import Owned
 from fanwise.server.page.pages import Page, Shown
@@ -96,15 +97,33 @@ def _note(instead_of: Sequence[datetime], *, is_second: bool) -> str:
 
 def _rule(owned: Owned) -> str:
     """The rule as it is written, in one line."""
-    spec = owned.trigger.scheduled
+    spec, definition = owned.trigger.scheduled, owned.trigger.definition
     if spec is None:
-        return ""
+        return _waited_for(definition)
     schedule = spec.schedule
     if schedule.cron:
         return f"{'; '.join(schedule.cron)} in {schedule.timezone}"
     if schedule.every_s:
         return f"every {_span(schedule.every_s)}"
     return f"at {len(schedule.at):,} time{'' if len(schedule.at) == 1 else 's'}"
+
+
+def _waited_for(definition: TriggerDefinition) -> str:
+    """The thing that a trigger without times waits for, in one line."""
+    event, hook, file = definition.event, definition.webhook, definition.file
+    run, missing = definition.run, definition.missing
+    if event is not None:
+        return f"event {event.name}"
+    if hook is not None:
+        return f"POST /hooks/{hook.path}"
+    if file is not None:
+        return f"file {file.path}/{'**/' if file.recursive else ''}{file.glob}"
+    if run is not None:
+        return f"run of {' or '.join(run.workflow or ('any',))} {' or '.join(run.status)}"
+    if missing is not None and missing.within is not None:
+        what = missing.event or f"run of {' or '.join(missing.workflow or ())}"
+        return f"no {what} within {_span(int(missing.within))}"
+    return ""
 
 
 def _span(seconds: int) -> str:
