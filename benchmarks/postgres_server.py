@@ -22,6 +22,7 @@ from typing import Any
 import psycopg
 
 WITH_PASSWORD = "locked"
+NOT_ADMITTED = "barred"
 
 _PATIENCE_S = 60.0
 _SETTINGS = {
@@ -35,6 +36,7 @@ _SETTINGS = {
 
 _ACCESS = f"""
 local all {WITH_PASSWORD} scram-sha-256
+local all {NOT_ADMITTED} reject
 local all all trust
 local replication all trust
 """
@@ -46,7 +48,8 @@ DURABLE = {"fsync": "on", "full_page_writes": "on", "autovacuum": "on"}
 class PostgresServer:
     """A server in a folder, whose role `fanwise` is a superuser.
 
-    No role needs a password on its socket, but for one of the name `WITH_PASSWORD`.
+    No role needs a password on its socket, but for one of the name `WITH_PASSWORD`. One of the name
+    `NOT_ADMITTED` isn't let in.
     """
 
     def __init__(self, folder: Path, programs: Path, settings: dict[str, str]) -> None:

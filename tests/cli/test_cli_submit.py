@@ -87,6 +87,7 @@ def test_submitting_once_gives_the_run_that_is_there(fanwise) -> None:
         (["-p", "n=x"], 'the parameter "n" takes a whole number'),
         ([], 'the parameter "n" is required'),
         (["-p", "n=1", "--queue", "a b"], "can't be a queue"),
+        (["-p", "n=1", "--queue", ""], "can't be a queue"),
         (["-p", "n=1", "--priority", "101"], "from -100 to 100"),
         (["-p", "n=1", "--once", ""], "1 to 200 characters"),
         (["-p", "n=1", "--run-id", "a/b"], "can't be the id of a run"),

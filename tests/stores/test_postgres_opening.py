@@ -9,19 +9,19 @@ from contextlib import contextmanager
 
 import pytest
 
-from benchmarks.postgres_server import WITH_PASSWORD, PostgresServer
-from fanwise.errors import RecordRefusedError, StoreError
-from fanwise.stores import check, open_store, schema, upgrade
+from benchmarks.postgres_server import NOT_ADMITTED, WITH_PASSWORD, PostgresServer
+from fanwise.errors import RecordRefusedError, StoreError, StoreUnusableError
+from fanwise.stores import check, open_store, postgres_schema, schema, upgrade
 from fanwise.testing.records import a_run, an_item
 
 SECRET = "hunter2"
 
 
 @contextmanager
-def told(*words: str) -> Iterator[None]:
+def told(*words: str) -> Iterator[pytest.ExceptionInfo[StoreError]]:
     """The block raises one line with these words, a remedy, and no password."""
     with pytest.raises(StoreError) as caught:
-        yield
+        yield caught
     line = str(caught.value)
     assert all(word in line for word in words), line
     assert caught.value.hint
@@ -80,6 +80,12 @@ def test_a_wrong_password_is_never_shown(postgres, admin):
                 open_store(each)
     finally:
         admin(f"DROP ROLE {WITH_PASSWORD}")
+
+
+def test_a_server_that_admits_no_such_connection_is_not_taken_for_a_wrong_password(postgres):
+    """Its administrator has to admit it, or it has to be encrypted."""
+    with told("admits no such connection", "pg_hba.conf", "sslmode=require"):
+        open_store(postgres.url(user=NOT_ADMITTED))
 
 
 def test_a_missing_role_and_a_missing_database_are_told_apart(postgres):
@@ -165,6 +171,29 @@ def test_a_store_of_another_version_is_refused(postgres_url, admin, revision, wo
     for look in (open_store, lambda url: open_store(url, read_only=True)):
         with told(*words):
             look(url)
+
+
+def test_a_server_that_is_too_old_is_refused(postgres_url, monkeypatch):
+    """It lacks statements that a store needs."""
+    monkeypatch.setattr(postgres_schema, "_OLDEST_SERVER", 990_000)
+    with told("the server is PostgreSQL 1", "Use PostgreSQL 99 or later"):
+        open_store(postgres_url())
+
+
+def test_a_process_that_slept_through_an_upgrade_writes_nothing_more(postgres, postgres_url, admin):
+    """Nor does it read: it notices as it connects anew."""
+    url = postgres_url()
+    with open_store(url) as store:
+        store.create_run(a_run())
+        admin(f"UPDATE {schema_of(url)}.alembic_version SET version_num = '9999'")
+        postgres.end_sessions()
+        for use in (store.run_ids, lambda: store.create_run(a_run("other"))):
+            with told("upgraded to revision 9999", "Start it again") as caught:
+                use()
+            assert isinstance(caught.value, StoreUnusableError)
+    with postgres.connect() as connection:
+        (left,) = connection.execute(f"SELECT count(*) FROM {schema_of(url)}.runs").fetchall()
+    assert left == (1,)
 
 
 def test_a_store_on_a_server_that_takes_no_changes_is_only_read(postgres_url):

@@ -58,6 +58,7 @@ def open_postgres(
             postgres_schema.require(session, place, create=create and not read_only)
             if not read_only:
                 postgres_schema.require_writable(session, place)
+        database.is_open = True
     except BaseException:
         database.close()
         raise
@@ -73,7 +74,10 @@ def check_postgres(place: PostgresPlace) -> StoreReport:
 
 
 class PostgresDatabase:
-    """A `Database` on a PostgreSQL server; made by `open_postgres`."""
+    """A `Database` on a PostgreSQL server; made by `open_postgres`.
+
+    Once it `is_open`, the store was of this version, and new connections look whether it still is.
+    """
 
     def __init__(
         self, place: PostgresPlace, *, read_only: bool = False, now: Now | None = None
@@ -96,6 +100,7 @@ class PostgresDatabase:
         self._witness: Witness | None = None
         self._witnessed_in = 0
         self._closed = threading.Event()
+        self.is_open = False
 
     @property
     def place(self) -> str:
@@ -335,6 +340,12 @@ class PostgresDatabase:
                 f"{self.place}: backslashes in strings mean something to the server.",
                 hint="Set standard_conforming_strings to on, which is the default.",
             )
+        if self.is_open:
+            try:
+                postgres_schema.require_same(session, self._where)
+            except BaseException:
+                session.close()
+                raise
         return session
 
     @contextlib.contextmanager

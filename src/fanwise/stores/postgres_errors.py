@@ -35,6 +35,10 @@ _PASSWORD: Final = Trouble(
     "the server refuses the user or the password",
     "Check both; PGPASSWORD and ~/.pgpass keep a password out of the URL.",
 )
+_NOT_ADMITTED: Final = Trouble(
+    "the server admits no such connection",
+    "Add it to pg_hba.conf there, or connect as that wants it: ?sslmode=require encrypts.",
+)
 _CONNECTIONS: Final = Trouble(
     "the server has no connection left",
     "Raise max_connections, or connect through a pooler.",
@@ -63,7 +67,7 @@ _TOO_LONG: Final = Trouble(TOO_LONG, SHORTER)
 _BY_STATE: Final = {
     "25006": READ_ONLY,
     "25P03": _UNREACHABLE,  # this process was stopped within a transaction
-    "28000": _PASSWORD,
+    "28000": _NOT_ADMITTED,
     "28P01": _PASSWORD,
     "3D000": Trouble("there is no such database", "Make it with createdb, or check the URL."),
     "3F000": Trouble("the search path names no schema", "Make the schema, or set search_path."),
@@ -93,8 +97,8 @@ _BY_TEXT: Final = (
     ("permission denied for database", "42501"),
     ("password", "28P01"),
     ("pg_hba.conf", "28000"),
-    ("authentication failed", "28000"),
-    ('role "', "28000"),
+    ("authentication failed", "28P01"),
+    ('role "', "28P01"),
     ('database "', "3D000"),
 )
 

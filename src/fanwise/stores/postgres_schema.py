@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from fanwise.errors import NoStoreError, StoreError
+from fanwise.errors import NoStoreError, StoreError, StoreUnusableError
 from fanwise.stores import schema
 from fanwise.stores.postgres_errors import READ_ONLY
 from fanwise.stores.postgres_session import Session
@@ -72,6 +72,16 @@ def require(session: Session, place: PostgresPlace, *, create: bool) -> None:
         )
     require_writable(session, place)
     _make(session, place)
+
+
+def require_same(session: Session, place: PostgresPlace) -> None:
+    """Raise `StoreUnusableError` unless the store, once of this version, still is."""
+    if (found := revision(session)) != schema.REVISIONS[-1]:
+        raise StoreUnusableError(
+            f"{place.shown}: the store was upgraded to revision {found} while this process was"
+            f" without a connection, and this version of fanwise uses {schema.REVISIONS[-1]}.",
+            hint="Start it again, with the fanwise that has upgraded the store.",
+        )
 
 
 def require_known(session: Session, place: PostgresPlace) -> None:

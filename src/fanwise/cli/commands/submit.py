@@ -67,7 +67,7 @@ def submit(
             "workflow": str(file),
             "run_id": run_id,
             "tags": tag or (),
-            "queue": queue or DEFAULT_QUEUE,
+            "queue": DEFAULT_QUEUE if queue is None else queue,
             "priority": priority,
         }
         _report(_submit_there(store, body, parameter, params, packs, once), json=json)
@@ -86,7 +86,7 @@ def submit(
         once=once,
         run_id=run_id,
         tags=tag or (),
-        queue=queue or DEFAULT_QUEUE,
+        queue=DEFAULT_QUEUE if queue is None else queue,
         priority=priority,
     )
     _report(done, json=json)
