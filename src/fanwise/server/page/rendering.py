@@ -58,7 +58,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(
-        n=_number, span=_span, bytes=show_bytes, json=_json, time=_time, age=_age,
+        n=_number, span=_span, about=_about, bytes=show_bytes, json=_json, time=_time, age=_age,
         since=_since, icon=_icon, line=_line, head=_head, plural=_plural,
         local=_local, code=_code,
     )  # fmt: skip
@@ -82,6 +82,11 @@ def _span(span_s: float | None) -> str:
     """A span of time; one that is shorter than a millisecond in its own unit."""
     is_short = span_s is not None and 0 < span_s < 0.001
     return show_seconds(span_s) if is_short and span_s else show_span(span_s)
+
+
+def _about(span_s: float) -> str:
+    """A span of time that is only estimated: in whole seconds."""
+    return f"{math.ceil(span_s)} s" if span_s < 60 else show_span(span_s)
 
 
 def _plural(count: float, noun: str, more: str = "") -> str:
