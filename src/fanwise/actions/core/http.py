@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from functools import cache, partial
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any
 
 from fanwise.actions.core._shared import MAX_BYTES, require_bound, require_time, result_bytes
 from fanwise.actions.decorator import DURATION, PATH, Written, action
 from fanwise.catalog import ActionContext
 
-if TYPE_CHECKING:
-    from fanwise.actions.core.http_request import Request, Statuses
-
 _NAME = "core.http"
 _TIME = Written(partial(require_time, _NAME))
 
 
-class _Wire(NamedTuple):
-    """The functions of the exchange, which each request looks up once."""
-
-    make_request: Callable[..., Request]
-    parse_expect: Callable[[object], Statuses]
-    exchange: Callable[..., Awaitable[dict[str, Any]]]
-
-
 # The exchange's modules are slow to import, so they are where they are needed.
-
-
-@cache
-def _wire() -> _Wire:
-    from fanwise.actions.core.http_exchange import exchange
-    from fanwise.actions.core.http_request import make_request, parse_expect
-
-    return _Wire(make_request, parse_expect, exchange)
 
 
 def _require_url(url: str) -> None:
@@ -129,10 +110,12 @@ async def send_request(
       NotText               the body isn't text in its encoding: save it; never retried
       NotFound, PermissionDenied, IsDirectory, FileError    of a file that is sent or saved
     """
-    wire = _wire()
+    from fanwise.actions.core.http_exchange import exchange
+    from fanwise.actions.core.http_request import make_request, parse_expect
+
     require_bound("max_redirects", max_redirects)
     require_time(_NAME, timeout)
-    request = wire.make_request(
+    request = make_request(
         method,
         url,
         headers=headers,
@@ -143,9 +126,9 @@ async def send_request(
         files=files,
         body_file=body_file,
     )
-    return await wire.exchange(
+    return await exchange(
         request,
-        expected=wire.parse_expect(expect),
+        expected=parse_expect(expect),
         timeout_s=timeout,
         max_redirects=max_redirects,
         verify_tls=verify_tls,
