@@ -1,4 +1,4 @@
-"""The server over a large store: what its answers cost, itself at rest, and the weight of its page.
+"""The server over a large store: what its answers and streams cost, itself at rest, and its page.
 
 `fanwise serve` runs as a process over a store of many runs, one of which has very many items. Each
 question is asked over one connection, one time after another, and its slowest answers count.
@@ -21,9 +21,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from benchmarks import server_page
+from benchmarks import server_page, server_streams
 from benchmarks.lists import fill_file
 from benchmarks.server_page import PageFigures
+from benchmarks.server_streams import StreamFigures
 from fanwise.bench.budget import Budget, at_most
 from fanwise.bench.measure import DEFAULT_ROUNDS
 from fanwise.bench.tables import figures_table
@@ -81,6 +82,7 @@ class ServerFigures(msgspec.Struct, frozen=True):
     page_bytes: int
     drawn_s: float
     page: PageFigures | None
+    streams: StreamFigures
 
 
 def compare(
@@ -105,12 +107,13 @@ def compare(
                 what: sorted(_ask(connection, path, tokens[what]) for _ in range(_ASKED * rounds))
                 for what, (path, _) in QUESTIONS.items()
             }
-            idle, memory = _at_rest(process.pid, rest_s), _memory(process.pid)
+            idle, memory = _at_rest(process.pid, rest_s), memory_of(process.pid)
             Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # forgets the peak until now
             _ask(connection, "/api/v1/runs/large/tasks/work/items.csv", tokens["csv"])
-            csv = _memory(process.pid, "VmHWM") - memory
+            csv = memory_of(process.pid, "VmHWM") - memory
             url = f"http://{connection.host}:{connection.port}"
             page = server_page.look(url, tokens["page"], file, rounds)
+            streams = server_streams.measure(url, process.pid, file)
     return ServerFigures(
         runs=runs,
         items=items,
@@ -122,6 +125,7 @@ def compare(
         page_bytes=_page_bytes(),
         drawn_s=_drawn_s(),
         page=page,
+        streams=streams,
     )
 
 
@@ -163,17 +167,17 @@ def _ask(connection: HTTPConnection, path: str, token: str) -> float:
 
 def _at_rest(pid: int, rest_s: float) -> float:
     """The share of a core that a process takes while nothing is asked."""
-    before = _ticks(pid)
+    before = ticks_of(pid)
     time.sleep(rest_s)
-    return (_ticks(pid) - before) / _TICKS_PER_S / rest_s
+    return (ticks_of(pid) - before) / _TICKS_PER_S / rest_s
 
 
-def _ticks(pid: int) -> int:
+def ticks_of(pid: int) -> int:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
 
 
-def _memory(pid: int, what: str = "VmRSS") -> int:
+def memory_of(pid: int, what: str = "VmRSS") -> int:
     text = Path(f"/proc/{pid}/status").read_text()
     found = re.search(rf"{what}:\s+(\d+) kB", text)
     assert found is not None
@@ -217,6 +221,7 @@ def budgets(figures: ServerFigures) -> list[Budget]:
         at_most("... more while all items are read as CSV", 20e6, "bytes", figures.csv_bytes),
         at_most("the page's files, compressed", 60e3, "bytes", figures.page_bytes),
         at_most(f"a graph of {_TASKS:,} tasks, drawn", 0.2, "seconds", figures.drawn_s),
+        *server_streams.budgets(figures.streams),
         *([] if figures.page is None else server_page.budgets(figures.page)),
     ]
 
@@ -232,6 +237,7 @@ def render(figures: ServerFigures) -> RenderableType:
         ("the page's files, compressed", show_bytes(figures.page_bytes)),
         (f"a graph of {_TASKS:,} tasks, drawn", show_seconds(figures.drawn_s)),
     ]
+    rows += server_streams.rows(figures.streams)
     rows += [] if figures.page is None else server_page.rows(figures.page)
     title = f"{figures.runs:,} runs, one of {figures.items:,} items: 95 % of answers within"
     return figures_table(title, ("",), rows)

@@ -283,6 +283,36 @@ def test_past_times_are_backfilled_once(fanwise, write):
     assert len(listed) == 3
 
 
+def test_past_times_are_backfilled_again_on_request(fanwise, write):
+    """Each of them once more, and so many at a time, unless the workflow says how many."""
+    write(
+        **{"tick.yaml": EACH, "own.yaml": EACH.replace("name: tick", "name: own\nconcurrency: 4")}
+    )
+    times = ["--from", "2026-03-05T09:00", "--to", "2026-03-05T09:02"]
+    first = fanwise("backfill", "tick/each", *times).out.split()
+    assert fanwise("backfill", "tick/each", *times, "--again", "--dry-run").out.count("Z") == 2
+    again = fanwise("backfill", "tick/each", *times, "--again", "--at-once", "3").out.split()
+    assert again == [f"{run}-2" for run in first]
+    own = fanwise("backfill", "own/each", *times[:3], "2026-03-05T09:01").out.split()
+    limits = {
+        run: json.loads(fanwise("export", run).out.splitlines()[0])["origin"]["limit"]
+        for run in (*first, *again, *own)
+    }
+    assert {limits[run]["scope"] for run in (*first, *again)} == {"tick/each"}
+    assert [limits[run].get("most", 1) for run in (*first, *again, *own)] == [1, 1, 3, 3, 4]
+    assert limits[own[0]]["scope"] == "own"
+
+
+def test_a_trigger_counts_from_now_on_request(fanwise, write):
+    """Paused or not."""
+    write(**{"tick.yaml": EACH})
+    assert "is resumed" in fanwise("triggers", "resume", "each", "--from", "now").out
+    assert "paused" not in fanwise("triggers").out
+    for wrong in (("--from", "then"), ("--from", "now", "--catch-up")):
+        told = fanwise("triggers", "resume", "each", *wrong)
+        assert (told.status, "--from takes now" in told.err) == (2, True)
+
+
 def test_a_paused_trigger_is_listed_as_such(fanwise, write):
     """With its note, until it is resumed."""
     write(**{"tick.yaml": EACH})

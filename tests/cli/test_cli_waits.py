@@ -169,6 +169,20 @@ def test_an_answer_is_kept_for_its_question(fanwise, write) -> None:
     assert (told.status, told.out) == (0, "20\n")
 
 
+def test_a_run_that_waits_keeps_its_workflow(fanwise, write) -> None:
+    """Its file may be repaired or broken meanwhile: it counts for later runs."""
+    fanwise("run", "ask.yaml", "--run-id", "r")
+    for text in (ASK.replace("percent }}", "reason }}"), "tasks: nonsense\n"):
+        write(**{"ask.yaml": text})
+        assert "  ask  " in fanwise("asks").out
+        wrong = fanwise("approve", "r", "ask", "-p", "percent=200", "-p", "reason=x")
+        assert "a whole number of 100 or less" in wrong.err
+    fanwise("approve", "r", "ask", "-p", "percent=20", "-p", "reason=x")
+    told = fanwise("resume", "r")
+    assert (told.status, told.out) == (0, "20\n")
+    assert fanwise("run", "ask.yaml").status == 2
+
+
 def test_a_submitted_run_is_left_to_the_engines(fanwise) -> None:
     """What they are is told while none has taken it."""
     fanwise("submit", "ask.yaml", "--run-id", "r")

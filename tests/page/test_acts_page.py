@@ -1,5 +1,6 @@
 """Buttons: each says first what it means if it can't be taken back, and then does just that."""
 
+import json
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -47,6 +48,27 @@ def test_the_items_of_one_kind_are_retried_by_themselves(visitor: Visitor, site:
     expect(visitor.find("#tasks tr", "sum")).to_contain_text("visit 2")
     again = [item for item in items(site, "checked-2") if item.started_at > before[item.index]]
     assert [item.index for item in again] == [19, 39]
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_retry_begins_at_a_task_that_had_succeeded(visitor: Visitor) -> None:
+    """It is told before that this task runs again."""
+    visitor.open("runs/checked-3/tasks/sum")
+    visitor.find("button", "Retry from here").click()
+    dialog = visitor.page.locator("#confirm")
+    expect(dialog).to_contain_text("runs sum again")
+    visitor.page.get_by_role("button", name="Retry", exact=True).click()
+    expect(visitor.find("#facts div", "Visit").locator("dd")).to_have_text("2")
+
+
+def test_all_that_is_recorded_of_a_run_is_saved(visitor: Visitor) -> None:
+    """As a file of its own, as the command line exports it."""
+    visitor.open("runs/broke")
+    with visitor.page.expect_download() as found:
+        visitor.find("button", "Export").click()
+    assert found.value.suggested_filename == "broke.jsonl"
+    lines = found.value.path().read_text().splitlines()
+    assert json.loads(lines[0])["kind"] == "run"
 
 
 def test_many_runs_are_changed_at_once_after_they_are_counted(

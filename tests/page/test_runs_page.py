@@ -28,6 +28,38 @@ def test_filters_are_the_address_so_a_reload_and_the_way_back_show_the_same(
     expect(rows).to_have_count(1)
 
 
+def test_keys_lead_to_every_page(visitor: Visitor) -> None:
+    """Two letters each; others lead to the filters, the list of keys and the field for places."""
+    visitor.open("")
+    keyboard = visitor.page.keyboard
+    for key, path in (
+        *(("r", "runs"), ("w", "workflows"), ("t", "triggers"), ("a", "waiting")),
+        *(("s", "settings"), ("h", "")),
+    ):
+        keyboard.press("g")
+        keyboard.press(key)
+        visitor.page.wait_for_url(f"{visitor.url}/{path}")
+        visitor.page.locator(f".top [aria-current][data-room={path or 'home'}]").wait_for()
+    keyboard.press("?")
+    expect(visitor.page.locator("#keys")).to_contain_text("to the filters")
+    keyboard.press("Escape")
+    keyboard.press("Control+k")
+    keyboard.type("failed")
+    keyboard.press("Enter")
+    visitor.page.wait_for_url(f"{visitor.url}/runs?q=status%3Afailed")
+    visitor.find("#runs").wait_for()
+    keyboard.press("/")
+    expect(visitor.find("input[name=q]")).to_be_focused()
+    keyboard.type("status:succeeded")
+    keyboard.press("Enter")
+    visitor.page.wait_for_url(f"{visitor.url}/runs?q=status%3Asucceeded")
+    expect(visitor.find("#runs .st").first).to_have_text("succeeded")
+    visitor.find("h1").focus()
+    for key in ("j", "j", "k", "Enter"):
+        keyboard.press(key)
+    visitor.find(".tabs").wait_for()
+
+
 def test_the_way_back_leads_to_where_one_was(visitor: Visitor) -> None:
     """Going back shows the page as far down as it was, and the new page began at its top."""
     visitor.page.set_viewport_size({"width": 800, "height": 400})

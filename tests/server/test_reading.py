@@ -376,6 +376,20 @@ tasks: [{name: a, action: core.noop}]
     ]
 
 
+def test_a_workflow_tells_what_has_changed_since_its_latest_run(tmp_path: Path) -> None:
+    """Line by line; of one that is the same, nothing."""
+    store, file = str(tmp_path / "runs.db"), tmp_path / "w.yaml"
+    file.write_text("name: w\ntasks:\n  - {name: a, action: core.noop}\n")
+    fanwise.run(str(file), run_id="r", store=store)
+    with serving(tmp_path, store) as served:
+        assert "Changed since" not in served.ask("/page/workflows/w").body.decode()
+    file.write_text(file.read_text().replace("name: a", "name: b"))
+    with serving(tmp_path, store) as served:
+        text = served.ask("/page/workflows/w").body.decode()
+    assert '<span class="del">-  - {name: a, action: core.noop}</span>' in text
+    assert '<span class="add">+  - {name: b, action: core.noop}</span>' in text
+
+
 def test_home_counts_the_runs_of_a_day_by_what_became_of_them(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

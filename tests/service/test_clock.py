@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from fanwise.errors import StoreError
 from fanwise.model import EndedRun, FireStatus, Status
+from fanwise.reports.trigger_rows import trigger_rows
+from fanwise.stores.sql_store import SqlStore
+from fanwise.stores.sqlite_database import open_database
+from fanwise.testing.clock import ManualClock
 from fanwise.testing.ownership_contract import at_once
 from tests.service.world import FLOW, START, World
 
@@ -269,6 +276,57 @@ def test_a_store_that_is_away_is_asked_again(world: World) -> None:
     world.store.triggers = broken  # type: ignore[method-assign]
     server.look()
     assert len(world.fires()) == 1
+
+
+def test_a_clock_that_was_ahead_is_told_and_repaired(world: World) -> None:
+    """By a pause, from whose end on the trigger counts."""
+    begin(world)
+    server = world.server()
+    world.clock.advance(7_200)
+    server.look()
+    decided = len(world.fires())
+    world.clock.advance(-7_190)
+    server = world.serving()
+    server.clock.look()
+
+    def trouble() -> str | None:
+        now, states = world.store.triggers()
+        known = {(each.workflow, each.name): each for each in states}
+        (row,) = trigger_rows(server.project.triggers, known, now)
+        return row.trouble
+
+    assert trouble() == (
+        "the clock was ahead, so nothing fires until 2027-01-15T10:00:00Z. "
+        "To count from now on: fanwise triggers resume report/each --from now"
+    )
+    world.store.pause_trigger("report", "each", "")
+    assert trouble() is None
+    world.store.resume_trigger("report", "each", catches_up=False)
+    server.clock.look()
+    assert trouble() is None
+    world.clock.advance(10)
+    server.clock.look()
+    assert len(world.fires()) == decided + 1
+
+
+def test_a_store_that_others_lock_is_asked_again(tmp_path: Path) -> None:
+    """Each look says so; what was due meanwhile is caught up once the lock is gone."""
+    clock = ManualClock(START)
+    path = tmp_path / "runs.db"
+    with SqlStore(open_database(path, timeout_s=0.01, now=clock.now)) as store:
+        world = World(tmp_path, store)
+        world.clock = clock
+        begin(world, "catch-up: all")
+        server = world.server()
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for _ in range(3):
+                clock.advance(10)
+                with pytest.raises(StoreError, match="locked"):
+                    server.look()
+            other.execute("ROLLBACK")
+        server.look()
+        assert [fire.key[-9:] for fire in world.fires()] == ["08:00:10Z", "08:00:20Z", "08:00:30Z"]
 
 
 def _away() -> None:

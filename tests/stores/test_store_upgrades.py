@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import stat
@@ -15,7 +16,9 @@ from types import MappingProxyType
 
 import pytest
 
+import fanwise
 from fanwise.errors import StoreError
+from fanwise.model import Status, Wait
 from fanwise.stores import Upgrade, check, open_store, schema, sqlite_files, upgrade, upgrades
 from fanwise.stores.sqlite_files import APPLICATION_ID
 
@@ -228,6 +231,30 @@ def test_an_upgrade_tells_from_what_to_what_and_keeps_a_copy(store, next_revisio
     assert copy.read_text() == "an earlier copy"
     assert contents(store, like=done.copy) == before
     open_store(str(store), create=False).close()
+
+
+def test_a_run_that_waits_is_answered_after_an_upgrade(tmp_path, next_revision):
+    """With its question, its deadline and an answer that came before another one."""
+    store = str(tmp_path / "runs.db")
+    asks = [
+        {"name": name, "action": "core.ask", "timeout": "3d", "input": {"prompt": name}}
+        for name in ("first", "second")
+    ]
+    run = fanwise.run({"name": "asks", "tasks": asks}, run_id="r", store=store)
+    assert run.status is Status.WAITING
+    assert not fanwise.answer("r", "second", "reject", store=store)
+    next_revision()
+    upgrade(store, keep_copy=False)
+    assert fanwise.answer("r", "first", "approve", store=store)
+    run = fanwise.resume("r", store=store)
+    assert run.status is Status.SUCCEEDED
+    with open_store(store, read_only=True) as opened:
+        waits = [each for each in opened.export("r") if isinstance(each, Wait)]
+    assert {each.path: json.loads(each.answer)["choice"] for each in waits} == {
+        "first": "approve",
+        "second": "reject",
+    }
+    assert all(each.deadline is not None for each in waits)
 
 
 def test_a_copy_is_made_only_if_it_is_wanted(store, next_revision):

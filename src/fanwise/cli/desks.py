@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fanwise.packs.projects import Project
     from fanwise.plan.project_triggers import Owned
     from fanwise.reports.trigger_rows import Backfilled, Fired, FireRow, ListedTriggers
-    from fanwise.service.by_hand import Names
+    from fanwise.service.by_hand import Backfill, Names
     from fanwise.values import Json
     from fanwise.wiring import Settings
 
@@ -55,8 +55,8 @@ class TriggerDesk(Protocol):
     def fire(self, names: Names, at: int | None, event: Json, *, dry_run: bool) -> Fired | None:
         """Fire a trigger of the project, at a nominal time or now; None if its `when` fails."""
 
-    def backfill(self, names: Names, start: int, end: int, *, dry_run: bool) -> Backfilled:
-        """Make the runs of past times of a schedule that have none."""
+    def backfill(self, names: Names, wanted: Backfill, *, dry_run: bool) -> Backfilled:
+        """Make the runs of past times of a schedule."""
 
 
 class StoreDesk:
@@ -153,23 +153,14 @@ class StoreDesk:
         parameters = owned.trigger.parameters_of(facts)
         return Fired(runs=made or (), trigger=facts, parameters=parameters)
 
-    def backfill(self, names: Names, start: int, end: int, *, dry_run: bool) -> Backfilled:
-        """Make the runs of past times of a schedule that have none."""
-        from fanwise.model import FireStatus
-        from fanwise.reports.trigger_rows import Backfilled
-        from fanwise.service.by_hand import MOST_INSTANTS, backfill_instants, backfill_turn
-        from fanwise.triggers.local_times import iso_utc
-        from fanwise.wiring import open_or_make
+    def backfill(self, names: Names, wanted: Backfill, *, dry_run: bool) -> Backfilled:
+        """Make the runs of past times of a schedule."""
+        from fanwise.service.backfilling import make_backfill
+        from fanwise.wiring import new_token, open_or_make
 
-        owned, made = self._owned[names], list[str]()
+        owned, make, token = self._owned[names], self._runs.make, new_token()
         with open_or_make(self._settings) as opened:
-            ran = opened.fires(*names, statuses=[FireStatus.RAN], most=2 * MOST_INSTANTS)
-            instants = backfill_instants(owned, start, end, {each.key for each in ran})
-            for at in () if dry_run else instants:
-                turn = backfill_turn(owned, at, time.time(), self._runs.make)
-                (ids,) = opened.take_turns([turn])
-                made += ids or ()
-        return Backfilled(instants=[iso_utc(each) for each in instants], runs=made)
+            return make_backfill(opened, owned, wanted, time.time(), make, token, dry_run=dry_run)
 
     @cached_property
     def _runs(self) -> TriggeredRuns:

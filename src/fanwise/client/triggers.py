@@ -13,7 +13,7 @@ from fanwise.client.requests import Query, Requests
 from fanwise.errors import ServerError
 from fanwise.model import FireStatus
 from fanwise.reports.trigger_rows import Backfilled, Fired, FireRow, ListedTriggers
-from fanwise.service.by_hand import Names
+from fanwise.service.by_hand import Backfill, Names
 from fanwise.triggers.local_times import iso_utc
 from fanwise.values import Json
 
@@ -93,7 +93,13 @@ class ServerTriggers:
                 raise
             return None
 
-    def backfill(self, names: Names, start: int, end: int, *, dry_run: bool) -> Backfilled:
-        """Make the runs of past times of a schedule that have none."""
-        body = {"start": iso_utc(start), "end": iso_utc(end), "check": dry_run}
+    def backfill(self, names: Names, wanted: Backfill, *, dry_run: bool) -> Backfilled:
+        """Make the runs of past times of a schedule."""
+        body = {
+            "start": iso_utc(wanted.start),
+            "end": iso_utc(wanted.end),
+            "again": wanted.again,
+            "at_once": wanted.at_once,
+            "check": dry_run,
+        }
         return self._requests.post(Backfilled, "triggers", *names, "backfill", body=body)

@@ -71,14 +71,14 @@ class Comparison(NamedTuple):
 def compare(records: Records, a: Overview, b: Overview) -> Comparison:
     """Compare two runs."""
     return Comparison(
-        lines=_diff(a.record.definition, b.record.definition),
+        lines=text_diff(a.record.definition, b.record.definition),
         parameters=_parameters(decode(a.record.parameters), decode(b.record.parameters)),
         tasks=sorted(_tasks(a, b), key=lambda pair: -abs(pair.change_s or 0.0)),
         kinds=_kinds(records, a, b)[:_MOST_KINDS],
     )
 
 
-def _diff(a: str, b: str) -> Sequence[tuple[str, str]]:
+def text_diff(a: str, b: str) -> Sequence[tuple[str, str]]:
     """The lines that differ with those around them, each with a word for its look."""
     words = {"+": "add", "-": "del", "@": "at"}
     lines = difflib.unified_diff(a.splitlines(), b.splitlines(), lineterm="", n=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -11,6 +12,9 @@ from fanwise.plan.project_triggers import Owned
 from fanwise.reports.objects import iso_time
 from fanwise.triggers.local_times import iso_utc
 from fanwise.triggers.preview import upcoming
+
+_AHEAD_S: Final = 3_600.0
+"""The time by which a trigger may be decided ahead of the clock, which was corrected a little."""
 
 
 class TriggerRow(msgspec.Struct, frozen=True):
@@ -54,7 +58,23 @@ def _row(owned: Owned, states: Mapping[tuple[str, str], TriggerState], now: floa
         state.note or None,
         None if state.last_at is None else iso_utc(int(state.last_at)),
         state.last_status,
-        state.trouble or None,
+        state.trouble or _ahead(owned, state, now),
+    )
+
+
+def _ahead(owned: Owned, state: TriggerState, now: float) -> str | None:
+    """The trouble of a schedule whose times are decided already for a while to come, if they are.
+
+    The clock was ahead when they were.
+    """
+    if owned.trigger.scheduled is None or state.paused_at is not None:
+        return None
+    if state.cursor <= now + _AHEAD_S:
+        return None
+    names = f"{state.workflow}/{state.name}"
+    return (
+        f"the clock was ahead, so nothing fires until {iso_utc(int(state.cursor))}. "
+        f"To count from now on: fanwise triggers resume {names} --from now"
     )
 
 

@@ -7,7 +7,7 @@ streams end. A client that takes nothing is cut off, so no stream stands still w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -41,6 +41,12 @@ class Ending(StrEnum):
     SIGNED_OUT = "signed-out"
 
 
+def frame_of(kind: str, data: bytes) -> bytes:
+    """Return an event as the lines of a stream."""
+    lines = b"".join(b"data: %s\n" % line for line in data.split(b"\n"))
+    return b"event: %s\n%s\n" % (kind.encode(), lines)
+
+
 class EventStream:
     """One stream of events, to the client that has asked for it."""
 
@@ -56,8 +62,11 @@ class EventStream:
 
     async def send(self, kind: str, data: bytes) -> None:
         """Send an event. Raises `TimeoutError` for a client that takes nothing."""
-        lines = b"".join(b"data: %s\n" % line for line in data.split(b"\n"))
-        await self._write(b"event: %s\n%s\n" % (kind.encode(), lines))
+        await self.send_frame(frame_of(kind, data))
+
+    async def send_frame(self, frame: bytes) -> None:
+        """Send an event as `frame_of` gives it. Raises `TimeoutError` as `send` does."""
+        await self._write(frame)
 
     async def beat(self) -> None:
         """Say that the stream is still there. Raises `TimeoutError` as `send` does."""
@@ -83,16 +92,16 @@ class EventStream:
 
 async def open_stream(
     call: Call,
-    read: Callable[[], _First],
+    read: Callable[[], Awaitable[_First]],
     follow: Callable[[EventStream, _First], Coroutine[None, None, None]],
 ) -> web.StreamResponse:
     """Open a stream, in which `follow` sends events until it returns or the client has gone.
 
-    `read` gives, in a thread, what `follow` begins with; an error of it is the answer. Raises
-    `Refusal` for too many streams.
+    `read` gives what `follow` begins with; an error of it is the answer. Raises `Refusal` for too
+    many streams.
     """
     with call.parts.open_streams.one_of(call.who.token_id, _session_of(call)):
-        first = await asyncio.to_thread(read)
+        first = await read()
         stream = EventStream(call)
         await stream.response.prepare(call.request)
         try:

@@ -7,8 +7,8 @@ kept for a stream, and nothing is lost when one begins again.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Annotated, Final
 
@@ -17,11 +17,11 @@ from aiohttp import web
 
 from fanwise.errors import StoreError
 from fanwise.model import Role
-from fanwise.ports import Heads
 from fanwise.server.event_streams import BEAT_S, Ending, EventStream, open_stream
+from fanwise.server.looks import Looked
 from fanwise.server.routes import Call, Fields, Route
 from fanwise.server.topics import News, Topic, topic_of
-from fanwise.server.watch import known
+from fanwise.server.watch import known, oldest
 
 MOST_TOPICS: Final = 20
 _LEAST_S: Final = 0.25
@@ -52,22 +52,40 @@ async def stream_events(call: Call) -> web.StreamResponse:
     which the stream ends. A comment is sent every 15 s.
     """
     topics = [topic_of(call, name) for name in dict.fromkeys(call.query(TopicsQuery).topic)]
+    with contextlib.ExitStack() as stack:
+        looks = [
+            stack.enter_context(call.parts.looks.shared(each.key, each.read, _runs_of))
+            for each in topics
+        ]
 
-    async def follow(stream: EventStream, first: Sequence[News]) -> None:
-        await _follow(call, stream, topics, first)
+        async def first() -> Sequence[Looked[News]]:
+            return [await each.first() for each in looks]
 
-    return await open_stream(call, lambda: _look(topics), follow)
+        async def look() -> Sequence[Looked[News]]:
+            return [await each.again() for each in looks]
+
+        async def follow(stream: EventStream, first: Sequence[Looked[News]]) -> None:
+            await _follow(call, stream, topics, look, first)
+
+        return await open_stream(call, first, follow)
 
 
 async def _follow(
-    call: Call, stream: EventStream, topics: Sequence[Topic], news: Sequence[News]
+    call: Call,
+    stream: EventStream,
+    topics: Sequence[Topic],
+    look: Callable[[], Awaitable[Sequence[Looked[News]]]],
+    looked: Sequence[Looked[News]],
 ) -> None:
     """Send news as they come, until the server or the token is gone."""
-    watch, sent = call.parts.watch, _Sent()
-    before, silent_s = Heads(), 0.0
+    watch, sent, silent_s = call.parts.watch, _Sent(topics), 0.0
     await _send(stream, "hello", {"beat_s": BEAT_S})
     while True:
-        heads = known(before, {no for each in news for no in each.run_nos or ()})
+        news = [each.found for each in looked]
+        heads = known(
+            oldest([each.before for each in looked]),
+            {no for each in news for no in each.run_nos or ()},
+        )
         await sent.send(stream, news)
         if not any(each.has_more for each in news):
             has_others = any(each.run_nos is None for each in news)
@@ -83,33 +101,33 @@ async def _follow(
                 retry_s = _RETRY_S if ending is Ending.RESTART else None
                 await _send(stream, "bye", {"reason": ending, "retry_s": retry_s})
                 return
-            before = await watch.heads(heads.runs)
-            news = await asyncio.to_thread(_look, topics)
+            looked = await look()
 
 
 class _Sent:
-    """The digests of the events that were sent, of each topic and kind the last."""
+    """The events that were sent, of each topic and kind the last."""
 
-    def __init__(self) -> None:
-        self._digests: dict[tuple[int, str], bytes] = {}
+    def __init__(self, topics: Sequence[Topic]) -> None:
+        self._topics = topics
+        self._frames: dict[tuple[int, str], bytes] = {}
 
     async def send(self, stream: EventStream, news: Sequence[News]) -> None:
         """Send the events of all topics, but for those that have been sent."""
-        for number, found in enumerate(news):
-            for event in found.events:
-                digest = hashlib.blake2b(event.data, digest_size=16).digest()
-                if event.is_whole and self._digests.get((number, event.kind)) == digest:
-                    continue
-                self._digests[number, event.kind] = digest
-                await stream.send(event.kind, event.data)
+        for number, (topic, found) in enumerate(zip(self._topics, news, strict=True)):
+            for event in topic.events(found):
+                if event.is_whole:
+                    if self._frames.get((number, event.kind)) == event.frame:
+                        continue
+                    self._frames[number, event.kind] = event.frame  # which streams share
+                await stream.send_frame(event.frame)
+
+
+def _runs_of(news: News) -> Sequence[int]:
+    return news.run_nos or ()
 
 
 async def _send(stream: EventStream, kind: str, value: object) -> None:
     await stream.send(kind, msgspec.json.encode(value))
-
-
-def _look(topics: Sequence[Topic]) -> list[News]:
-    return [topic() for topic in topics]
 
 
 ROUTES: Final = (

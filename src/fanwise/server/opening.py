@@ -11,6 +11,7 @@ from fanwise.server.app import HttpServer
 from fanwise.server.bulk_changes import Bulks
 from fanwise.server.forwarding import read_networks
 from fanwise.server.identity import SIGN_IN_TICKET_S, Identity
+from fanwise.server.looks import Looks
 from fanwise.server.open_streams import OpenStreams
 from fanwise.server.openapi import document
 from fanwise.server.parts import Parts
@@ -86,6 +87,7 @@ def parts_of(
         identity=Identity(serving.store, clock, new_token),
         sweeper=Sweeper(serving.store),
         watch=Watch(serving.store),
+        looks=Looks(serving.store, clock),
         api=partial(document, TABLE, version("fanwise")),
         clock=clock,
         counts=counts,

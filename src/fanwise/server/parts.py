@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fanwise.ports import Clock
     from fanwise.server.bulk_changes import Bulks
     from fanwise.server.identity import Identity
+    from fanwise.server.looks import Looks
     from fanwise.server.open_streams import OpenStreams
     from fanwise.server.readiness import Readiness
     from fanwise.server.sites import Site
@@ -66,9 +67,9 @@ class Parts(NamedTuple):
     `runs` are the store's, with the state of the processes that drive them. `project` has the
     workflows and triggers of the folder that is served, as its files were when they were last
     right, and `make_runs` makes their runs. `api` gives the document of the API. `watch` is
-    the one over runs that streams look at. Each answer is counted in `counts`, and is a line of
-    `access_log` if there is one. A query of a request may take `query_s`. With `takes_definitions`
-    administrators give texts of workflows that are run.
+    the one over runs that streams look at, by `looks` that they share. Each answer is counted in
+    `counts`, and is a line of `access_log` if there is one. A query of a request may take
+    `query_s`. With `takes_definitions` administrators give texts of workflows that are run.
     """
 
     store: ServedStore
@@ -80,6 +81,7 @@ class Parts(NamedTuple):
     identity: Identity
     sweeper: Sweeper
     watch: Watch
+    looks: Looks
     api: Callable[[], Mapping[str, object]]
     clock: Clock
     counts: ServerCounts

@@ -1,13 +1,13 @@
 """The topics of streams of events: runs, a task, logs, waits and triggers, as they stand at a look.
 
-A topic gives the whole of its small objects. Of tiles it gives those that have changed since its
-last look, and of logs those that have come, so only these are kept by it.
+A topic gives the whole of its small objects, which streams share. Of tiles each stream is told
+those that have changed since its last look, and of logs those that have come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -19,6 +19,7 @@ from fanwise.reports.lookup import find_visit
 from fanwise.reports.objects import log_object, progress_object, wait_object
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.progress import item_progress
+from fanwise.server.event_streams import frame_of
 from fanwise.server.finding import find_seen
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import Call
@@ -34,47 +35,65 @@ _HEAVY: Final = ("output", "parameters")
 
 
 class Event(NamedTuple):
-    """An event. One that is `whole` stands for all of its kind and topic that came before."""
+    """An event, as streams send it. One that is `whole` stands for all before of its kind."""
 
     kind: str
-    data: bytes
+    frame: bytes
     is_whole: bool = True
+
+
+class Tiles(NamedTuple):
+    """The tiles of a visit as they stand; `names` are in all events of its task."""
+
+    visit_no: int
+    names: Mapping[str, object]
+    found: Mapping[int, Tile]
 
 
 class News(NamedTuple):
     """The events of a topic at a look, and the runs that it changes with, if it is with these.
 
-    It `has_more` if another look finds more at once.
+    It `has_more` if another look finds more at once. Of `tiles` a stream is told the changed ones.
     """
 
     events: Sequence[Event]
     run_nos: Sequence[int] | None
     has_more: bool = False
+    tiles: Tiles | None = None
 
 
-Topic: TypeAlias = Callable[[], News]
-"""Looks at a topic. It may block."""
+class Topic:
+    """A topic of one stream. `read` looks at it, and may block; those with one `key` look alike."""
+
+    def __init__(self, key: Hashable, read: Callable[[], News]) -> None:
+        self.key = key
+        self.read = read
+
+    def events(self, news: News) -> Sequence[Event]:
+        """Return the events of a look that this stream may not have sent yet."""
+        return news.events
 
 
 def topic_of(call: Call, name: str) -> Topic:
     """Return the topic of a name. Raises `Refusal` for a name that is none."""
     kind, _, rest = name.partition(":")
     run_id, _, path = rest.partition("/")
+    key = (name, call.who.workflows)
     if name == "runs":
-        return lambda: _newest(call)
+        return Topic(key, lambda: _newest(call))
     if name == "waits":
-        return lambda: _waits(call)
+        return Topic(key, lambda: _waits(call))
     if name == "triggers":
-        return lambda: _triggers(call)
+        return Topic(key, lambda: _triggers(call))
     if kind == "run" and rest:
-        return lambda: _run(call, rest)
+        return Topic(key, lambda: _run(call, rest))
     if kind == "task" and run_id and path:
-        return _Task(call, run_id, path).look
+        return _Task(key, lambda: _task(call, run_id, path))
     if kind == "logs" and run_id:
         rest, _, cursor = rest.rpartition("@") if "@" in rest else (rest, "", "0")
         if cursor.isascii() and cursor.isdigit() and len(cursor) <= 15:
             run_id, _, path = rest.partition("/")
-            return _Logs(call, run_id, path or None, int(cursor)).look
+            return _Logs(call, run_id, path or None, int(cursor))
     raise Refusal(
         400,
         "bad-request",
@@ -84,7 +103,7 @@ def topic_of(call: Call, name: str) -> Topic:
 
 
 def _event(kind: str, value: object, *, is_whole: bool = True) -> Event:
-    return Event(kind, msgspec.json.encode(value), is_whole)
+    return Event(kind, frame_of(kind, msgspec.json.encode(value)), is_whole)
 
 
 def _newest(call: Call) -> News:
@@ -123,75 +142,84 @@ def _triggers(call: Call) -> News:
     return News([_event("triggers", {"triggers": rows_of(call, seen)})], None)
 
 
-class _Task:
-    """A task of a run at its last visit: its counts, the tiles that have changed, and its kinds."""
-
-    def __init__(self, call: Call, run_id: str, path: str) -> None:
-        self._call = call
-        self._run_id = run_id
-        self._path = path
-        self._visit_no = 0
-        self._tiles: dict[int, Tile] = {}
-
-    def look(self) -> News:
-        store = self._call.parts.store
-        try:
-            run = find_seen(self._call, self._run_id)
-        except RunNotFoundError:
-            return _gone(self._run_id)
-        try:
-            visit = find_visit(store, run, self._path)
-        except TaskNotFoundError:  # until it starts
-            return News((), [run.run_no])
-        if visit.visit_no != self._visit_no:
-            self._visit_no, self._tiles = visit.visit_no, {}
-        names = {"run_id": run.id, "path": visit.path, "visit": visit.visit}
-        events = [_event("task", {**names, **self._counts(run, visit)})]
-        if visit.has_items:
-            events += self._changed(run.run_no, names)
-            found = digest_items(store, run.run_no, visit.visit_no)
-            kinds = [msgspec.structs.asdict(each) for each in found.kinds[:_MOST_KINDS]]
-            events.append(_event("kinds", {**names, "kinds": kinds, "failed": found.failed}))
+def _task(call: Call, run_id: str, path: str) -> News:
+    """A task of a run at its last visit: its counts, its tiles and its kinds of errors."""
+    store = call.parts.store
+    try:
+        run = find_seen(call, run_id)
+    except RunNotFoundError:
+        return _gone(run_id)
+    try:
+        visit = find_visit(store, run, path)
+    except TaskNotFoundError:  # until it starts
+        return News((), [run.run_no])
+    names = {"run_id": run.id, "path": visit.path, "visit": visit.visit}
+    events = [_event("task", {**names, **_counts(call, run, visit)})]
+    if not visit.has_items:
         return News(events, [run.run_no])
+    found = digest_items(store, run.run_no, visit.visit_no)
+    kinds = [msgspec.structs.asdict(each) for each in found.kinds[:_MOST_KINDS]]
+    events.append(_event("kinds", {**names, "kinds": kinds, "failed": found.failed}))
+    tiles = {tile.number: tile for tile in store.tiles(run.run_no, visit.visit_no)}
+    return News(events, [run.run_no], tiles=Tiles(visit.visit_no, names, tiles))
 
-    def _counts(self, run: RunRecord, visit: VisitRecord) -> Mapping[str, object]:
-        parts = self._call.parts
-        items = item_progress(parts.store, visit)
-        told = None
-        if visit.ended_at is None:
-            told = parts.store.progress(run.run_no).get(visit.visit_no)
-        return {
-            "status": visit_status(visit.status, parts.runs.status(run)),
-            "attempts": visit.attempts if items is None else items.attempts,
-            "items": None if items is None else progress_object(items),
-            "running": None if told is None else told.running,
-            "waiting": None if told is None else told.waiting,
-            "per_s": None if told is None else told.per_s,
-        }
 
-    def _changed(self, run_no: int, names: Mapping[str, object]) -> Iterator[Event]:
+def _counts(call: Call, run: RunRecord, visit: VisitRecord) -> Mapping[str, object]:
+    parts = call.parts
+    items = item_progress(parts.store, visit)
+    told = None
+    if visit.ended_at is None:
+        told = parts.store.progress(run.run_no).get(visit.visit_no)
+    return {
+        "status": visit_status(visit.status, parts.runs.status(run)),
+        "attempts": visit.attempts if items is None else items.attempts,
+        "items": None if items is None else progress_object(items),
+        "running": None if told is None else told.running,
+        "waiting": None if told is None else told.waiting,
+        "per_s": None if told is None else told.per_s,
+    }
+
+
+class _Task(Topic):
+    """A task, of whose tiles each stream is told those that have changed since its last look."""
+
+    def __init__(self, key: Hashable, read: Callable[[], News]) -> None:
+        super().__init__(key, read)
+        self._visit_no = 0
+        self._tiles: Mapping[int, Tile] = {}
+
+    def events(self, news: News) -> Sequence[Event]:
+        """Return the events, with the tiles that have changed before the kinds of errors."""
+        if news.tiles is None:
+            return news.events
+        if news.tiles.visit_no != self._visit_no:
+            self._visit_no, self._tiles = news.tiles.visit_no, {}
+        first, *others = news.events
+        return [first, *self._changed(news.tiles), *others]
+
+    def _changed(self, tiles: Tiles) -> Iterator[Event]:
         """The tiles that aren't as they were at the last look; a retry takes some back."""
-        found = {tile.number: tile for tile in self._call.parts.store.tiles(run_no, self._visit_no)}
-        gone = [Tile(number) for number in self._tiles if number not in found]
-        changed = [tile for number, tile in found.items() if self._tiles.get(number) != tile]
-        self._tiles = found
+        had, self._tiles = self._tiles, tiles.found
+        gone = [Tile(number) for number in had if number not in tiles.found]
+        changed = [tile for number, tile in tiles.found.items() if had.get(number) != tile]
         changed += gone
         for start in range(0, len(changed), _MOST_TILES):
             part = changed[start : start + _MOST_TILES]
             rows = [(each.number, each.succeeded, each.failed, each.cancelled) for each in part]
-            yield _event("tiles", {**names, "tiles": rows}, is_whole=False)
+            yield _event("tiles", {**tiles.names, "tiles": rows}, is_whole=False)
 
 
-class _Logs:
-    """The logs of a run, or of a task or an item and what runs in it, after a cursor."""
+class _Logs(Topic):
+    """The logs of a run, or of a task or an item and what runs in it, after a cursor of its own."""
 
     def __init__(self, call: Call, run_id: str, under: str | None, after: int) -> None:
+        super().__init__(object(), self._look)
         self._call = call
         self._run_id = run_id
         self._under = under
         self._after = after
 
-    def look(self) -> News:
+    def _look(self) -> News:
         try:
             run = find_seen(self._call, self._run_id)
         except RunNotFoundError:

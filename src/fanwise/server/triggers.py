@@ -11,7 +11,6 @@ from fanwise.errors import UsageError
 from fanwise.model import FireStatus, Role
 from fanwise.plan.project_triggers import Owned
 from fanwise.reports.trigger_rows import (
-    Backfilled,
     Fired,
     ListedTriggers,
     TriggerRow,
@@ -29,14 +28,8 @@ from fanwise.server.project_views import (
     TriggerView,
 )
 from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
-from fanwise.service.by_hand import (
-    MOST_INSTANTS,
-    backfill_instants,
-    backfill_turn,
-    manual_facts,
-    manual_turn,
-)
-from fanwise.triggers.local_times import iso_utc
+from fanwise.service.backfilling import make_backfill
+from fanwise.service.by_hand import Backfill, manual_facts, manual_turn
 from fanwise.triggers.skips import with_skips
 from fanwise.triggers.written import read_time
 from fanwise.values import freeze
@@ -77,10 +70,16 @@ class ResumeBody(Fields, frozen=True, kw_only=True):
 
 
 class BackfillBody(Fields, frozen=True, kw_only=True):
-    """A span of past times, from `start` and before `end`; with `check` nothing is made."""
+    """A span of past times, from `start` and before `end`; with `check` nothing is made.
+
+    With `again` times that have a run get another one. At most `at_once` of the runs are driven at
+    a time, unless their workflow has a limit of its own.
+    """
 
     start: str
     end: str
+    again: bool = False
+    at_once: Annotated[int, msgspec.Meta(ge=1)] = 1
     check: bool = False
 
 
@@ -141,15 +140,9 @@ def backfill(call: Call) -> Answer:
     now = call.parts.clock.now()
     if end > now:
         raise UsageError("`end` lies in the future.", hint="The schedule itself fires then.")
-    ran = store.fires(
-        owned.plan.name, owned.trigger.name, statuses=[FireStatus.RAN], most=2 * MOST_INSTANTS
-    )
-    instants = backfill_instants(owned, start, end, {each.key for each in ran})
-    made: list[str] = []
-    for at in () if body.check else instants:
-        (ids,) = store.take_turns([backfill_turn(owned, at, now, call.parts.make_runs.make)])
-        made += ids or ()
-    done = Backfilled(instants=[iso_utc(each) for each in instants], runs=made)
+    wanted = Backfill(start, end, body.again, body.at_once)
+    make = call.parts.make_runs.make
+    done = make_backfill(store, owned, wanted, now, make, new_token(), dry_run=body.check)
     return json_answer(done, status=200 if body.check else 202)
 
 

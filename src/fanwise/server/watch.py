@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -36,6 +36,15 @@ def known(before: Heads, run_nos: Collection[int]) -> Heads:
     return Heads({no: before.runs.get(no, _UNKNOWN) for no in run_nos}, before.newest)
 
 
+def oldest(states: Sequence[Heads]) -> Heads:
+    """Return the state of all runs of several states, of each run the oldest."""
+    runs: dict[int, int] = {}
+    for state in states:
+        for no, head in state.runs.items():
+            runs[no] = min(head, runs.get(no, head))
+    return Heads(runs, min((state.newest for state in states), default=0))
+
+
 class Watch:
     """Watches runs of a store for any number of streams. Called on the event loop's thread."""
 
@@ -46,10 +55,6 @@ class Watch:
         self._turned = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self.is_closed = False
-
-    async def heads(self, run_nos: Collection[int]) -> Heads:
-        """Return the state of runs. Raises `StoreError`."""
-        return await asyncio.to_thread(self._store.heads, run_nos)
 
     async def await_change(self, seen: Heads, timeout_s: float, *, with_new: bool = True) -> Heads:
         """Return the state of the runs in `seen` once it is another one, or after that time.

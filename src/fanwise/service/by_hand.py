@@ -12,7 +12,7 @@ import msgspec
 
 from fanwise.definition import did_you_mean
 from fanwise.errors import UsageError
-from fanwise.model import FireStatus, NewFire, TriggerTurn
+from fanwise.model import FireStatus, NewFire, RunLimit, RunRecord, Submission, TriggerTurn
 from fanwise.plan.project_triggers import Owned
 from fanwise.plan.triggers import gathers
 from fanwise.service.turns import MakeRun
@@ -25,6 +25,20 @@ from fanwise.values import FrozenDict, Json
 MOST_INSTANTS: Final = 10_000
 _BACKFILL: Final = "backfill:"
 _BACKFILL_PRIORITY: Final = -10
+
+
+class Backfill(msgspec.Struct, frozen=True):
+    """The times whose runs are wanted: from `start` and before `end`, in seconds since 1970.
+
+    With `again` those that have a run get another one. At most `at_once` of the runs are driven at
+    a time.
+    """
+
+    start: int
+    end: int
+    again: bool = False
+    at_once: int = 1
+
 
 Names = tuple[str, str]
 """The name of a workflow, and that of a trigger of it."""
@@ -95,17 +109,27 @@ def backfill_key(at: int) -> str:
     return f"{_BACKFILL}{iso_utc(at)}"
 
 
-def backfill_turn(owned: Owned, at: int, fired_at: float, make_run: MakeRun) -> TriggerTurn:
-    """The turn that makes the run of a past instant, behind other runs. Raises `FanwiseError`."""
+def backfill_turn(
+    owned: Owned, at: int, fired_at: float, make_run: MakeRun, key: str, at_once: int
+) -> TriggerTurn:
+    """The turn that makes the run of a past instant, behind other runs. Raises `FanwiseError`.
+
+    At most `at_once` such runs are driven at a time, unless their workflow has a limit of its own.
+    """
     spec = owned.trigger.scheduled
     assert spec is not None
     facts = schedule_facts(spec, _instant(at, is_catch_up=True), fired_at)
-    turn = _turn(owned, backfill_key(at), at, facts, make_run)
-    (fire,) = turn.fires
-    if owned.trigger.definition.priority is None:
-        place = msgspec.structs.replace(fire.place, priority=_BACKFILL_PRIORITY)
-        turn = msgspec.structs.replace(turn, fires=(msgspec.structs.replace(fire, place=place),))
-    return turn
+
+    def make(owned: Owned, facts: FrozenDict, at: float) -> tuple[RunRecord, Submission]:
+        run, place = make_run(owned, facts, at)
+        if owned.trigger.definition.priority is None:
+            place = msgspec.structs.replace(place, priority=_BACKFILL_PRIORITY)
+        scope = f"{owned.plan.name}/{owned.trigger.name}"
+        limit = run.origin.limit or RunLimit(scope, "backfill", at_once)
+        origin = msgspec.structs.replace(run.origin, limit=limit)
+        return msgspec.structs.replace(run, origin=origin), place
+
+    return _turn(owned, key, at, facts, make)
 
 
 def _instant(at: int, *, is_catch_up: bool) -> Fire:

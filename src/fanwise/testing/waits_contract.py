@@ -208,7 +208,7 @@ class WaitsContract:
     def test_of_answers_at_once_one_settles_the_wait(self, store: Store) -> None:
         """All of them are told the same."""
         run_no = a_driven_run(store)
-        for turn in range(1, 6):
+        for turn in range(1, 26):
             store.open_waits(run_no, 1, [a_question(turn=turn)])
 
             def answer(number: int, turn: int = turn) -> Wait:

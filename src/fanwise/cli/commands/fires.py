@@ -89,14 +89,29 @@ def resume_trigger(
         bool,
         typer.Option("--catch-up", help="Treat the times of the pause as missed, by catch-up."),
     ] = False,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="now",
+            help="Count from now on, also if the trigger isn't paused: the clock was ahead.",
+        ),
+    ] = None,
     store: options.Backend = None,
     json: options.JsonFlag = False,
 ) -> None:
     """Resume a trigger: it counts from now, and what a pause has left out stays left out."""
     from fanwise.cli.desks import known_names, open_desk
 
+    if start not in (None, "now") or (start and catch_up):
+        raise UsageError(
+            "--from takes now, and --catch-up doesn't stand beside it.",
+            hint="Make the runs of past times with: fanwise backfill",
+        )
     desk = open_desk(store)
     names = known_names(desk, name)
+    if start:
+        desk.pause(names, "")  # what is resumed counts from then on
     was_paused = desk.resume(names, catches_up=catch_up)
     _report(names, "is resumed" if was_paused else "wasn't paused", json=json)
 

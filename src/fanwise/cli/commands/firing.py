@@ -75,6 +75,15 @@ def backfill(
     end: Annotated[
         str, typer.Option("--to", metavar="TIME", help="The time before which it ends, in UTC.")
     ],
+    again: Annotated[
+        bool, typer.Option("--again", help="Make runs of the times that have one as well.")
+    ] = False,
+    at_once: Annotated[
+        int,
+        typer.Option(
+            "--at-once", metavar="N", min=1, help="The number of them that are driven at a time."
+        ),
+    ] = 1,
     dry_run: _DryRun = False,
     store: options.Backend = None,
     json: options.JsonFlag = False,
@@ -82,11 +91,13 @@ def backfill(
     """Record runs for past times of a schedule that have none.
 
     The oldest comes first. Times that were skipped or missed count as well. Each time gets one run,
-    however often this is called. They have the priority -10, so others are taken first.
+    however often this is called, unless it is wanted --again. They have the priority -10, so others
+    are taken first. A workflow with a limit on its runs keeps that.
 
     Exit status: 0 all are made, 2 a time or the trigger is wrong.
     """
     from fanwise.cli.desks import open_desk, own_names
+    from fanwise.service.by_hand import Backfill
 
     desk = open_desk(store)
     names = own_names(desk, name)
@@ -96,7 +107,7 @@ def backfill(
             "--to lies in the future.",
             hint="The schedule itself fires then: choose an earlier one.",
         )
-    done = desk.backfill(names, *span, dry_run=dry_run)
+    done = desk.backfill(names, Backfill(*span, again, at_once), dry_run=dry_run)
     if not dry_run:
         _report(names, done.runs, json=json)
     elif json:

@@ -81,7 +81,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         place = Place(base_of(call), call.parts.clock.now(), call.who.role)
         head = {"title": shown.title, "live": shown.live, "room": self.room}
         text = render(self.template, place, {**shown.values, "page": head})
-        return Fragment(text, frozenset(shown.run_nos), shown.new_runs, shown.ages)
+        return Fragment(text, frozenset(shown.run_nos), new_runs=shown.new_runs, ages=shown.ages)
 
 
 def base_of(call: Call) -> str:

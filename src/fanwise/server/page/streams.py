@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from aiohttp import web
 
 from fanwise.errors import NotFoundError
-from fanwise.ports import Heads
 from fanwise.server.event_streams import BEAT_S, EventStream, open_stream
+from fanwise.server.looks import Look, Looked
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import Call
 from fanwise.server.watch import known
@@ -30,60 +30,62 @@ _AGE_S: Final = 5.0
 """The time after which a page is rendered again that changes with more than its runs."""
 
 
-class Fragment(NamedTuple):
-    """A page as text, with the runs that it changes with; see `Shown`."""
+class Fragment:
+    """A page as text, with the runs that it changes with; see `Shown`.
 
-    text: str
-    run_nos: frozenset[int]
-    new_runs: bool
-    ages: bool
+    Its `tag` is the same as long as nothing but the time differs in what it shows.
+    """
 
-    @property
-    def tag(self) -> str:
-        """The tag of what it shows, which is the same as long as nothing but the time differs."""
-        _, _, rest = self.text.partition("\n")
-        return f'"{hashlib.blake2b(rest.encode(), digest_size=16).hexdigest()}"'
+    def __init__(self, text: str, run_nos: frozenset[int], *, new_runs: bool, ages: bool) -> None:
+        self.text = text
+        self.run_nos = run_nos
+        self.new_runs = new_runs
+        self.ages = ages
+        _, _, rest = text.partition("\n")
+        self.tag = f'"{hashlib.blake2b(rest.encode(), digest_size=16).hexdigest()}"'
 
 
 async def stream(call: Call, render: Callable[[], Fragment]) -> web.StreamResponse:
     """Send a fragment each time it has changed, until the client has gone. Raises `Refusal`.
 
-    A client that has it already names its tag in `If-None-Match`.
+    A client that has it already names its tag in `If-None-Match`. Streams of one address share what
+    is rendered, if their readers have one name and may see and do the same.
     """
+    who = call.who
+    key = (call.request.path_qs, who.name, who.role, who.workflows)
+    with call.parts.looks.shared(key, render, lambda fragment: fragment.run_nos) as look:
 
-    async def follow(stream: EventStream, first: Fragment) -> None:
-        await _follow(call, stream, render, first)
+        async def follow(stream: EventStream, first: Looked[Fragment]) -> None:
+            await _follow(call, stream, look, first)
 
-    return await open_stream(call, render, follow)
+        return await open_stream(call, look.first, follow)
 
 
 async def _follow(
-    call: Call, stream: EventStream, render: Callable[[], Fragment], fragment: Fragment
+    call: Call, stream: EventStream, look: Look[Fragment], looked: Looked[Fragment]
 ) -> None:
     """Send fragments as they change, until the server, the reader's token or the page is gone."""
-    clock, watch = call.parts.clock, call.parts.watch
-    sent, before, took_s = call.request.headers.get("If-None-Match", ""), Heads(), 0.0
-    if fragment.tag == sent:
+    watch, sent = call.parts.watch, call.request.headers.get("If-None-Match", "")
+    if looked.found.tag == sent:
         await stream.beat()  # it is there
     while True:
+        fragment = looked.found
         if fragment.tag != sent:
             sent = fragment.tag
             await stream.send("page", fragment.text.encode())
-        heads = known(before, fragment.run_nos)
+        heads = known(looked.before, fragment.run_nos)
         patience_s = _AGE_S if fragment.ages else BEAT_S
         found = await watch.await_change(heads, patience_s, with_new=fragment.new_runs)
         if found == heads:
             await stream.beat()
         else:
-            await asyncio.sleep(max(_LEAST_S, _SHARE * took_s))
+            await asyncio.sleep(max(_LEAST_S, _SHARE * looked.took_s))
         if await stream.ending() is not None:
             return  # the client asks again, and is told
         if found == heads and not fragment.ages:
             continue
-        before, begun = await watch.heads(fragment.run_nos), clock.monotonic()
         try:
-            fragment = await asyncio.to_thread(render)
+            looked = await look.again()
         except (NotFoundError, Refusal):
             await stream.send("gone", b"")
             return
-        took_s = clock.monotonic() - begun

@@ -11,7 +11,7 @@ const ACTS = {
     path: (run) => `runs/${run}/cancel`, done: "Asked to cancel.",
     ask: ["Cancel this run?", "All that is in flight is cut off; tasks under finally run. What is recorded is kept.", "Cancel the run"],
   },
-  retry: { path: (run) => `runs/${run}/retry`, done: "It will run again what failed.", checks: true },
+  retry: { path: (run) => `runs/${run}/retry`, done: "It will run again.", checks: true },
   delete: {
     path: (run) => `runs/${run}`, method: "DELETE", done: "Deleted.", leads: "runs",
     ask: ["Delete this run?", "All that is recorded of it goes, for good.", "Delete the run"],
@@ -32,7 +32,8 @@ document.addEventListener("click", async (event) => {
   button.disabled = true;
   try {
     if (act.ask && !(await confirmed(...act.ask))) return;
-    const { itemsOf, kind } = button.dataset, given = itemsOf ? { items_of: itemsOf, kind: Number(kind) } : {};
+    const { itemsOf, kind, fromTask } = button.dataset;
+    const given = itemsOf ? { items_of: itemsOf, kind: Number(kind) } : fromTask ? { from_task: fromTask } : {};
     if (act.checks && !(await checked(act.path(subject), given))) return;
     const told = await call(act.path(subject), { method: act.method ?? "POST", body: act.method ? undefined : given });
     say(told?.run_id && button.dataset.trigger ? `Run ${told.run_id} was made.` : act.done);

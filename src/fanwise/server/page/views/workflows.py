@@ -13,6 +13,7 @@ from fanwise.drawings.graph_svg import graph_svg
 from fanwise.drawings.picture import draw
 from fanwise.model import Role, Status
 from fanwise.plan import Plan
+from fanwise.reports.comparison import text_diff
 from fanwise.reports.ownership import Filters
 from fanwise.server.page.bars import Column, columns
 from fanwise.server.page.pages import Page, Shown
@@ -85,9 +86,16 @@ def view_one(call: Call) -> Shown:
         "fields": () if plan is None else fields_of(plan.parameters),
         "drawn": Markup(drawn),
         "triggers": [each for each in call.parts.project.triggers if each.plan.name == name],
+        "changes": () if plan is None or not runs else _changes(call, plan, runs[0].run.id),
     }
     run_nos = [each.run.run_no for each in runs]
     return Shown(title=name, values=values, live="", run_nos=run_nos)
+
+
+def _changes(call: Call, plan: Plan, run_id: str) -> Sequence[tuple[str, str]]:
+    """The lines of a workflow that differ from those that its latest run was made with."""
+    latest = call.parts.store.run(run_id)
+    return () if latest is None else text_diff(latest.definition, plan.text)
 
 
 def view_start(call: Call) -> Shown:
