@@ -97,10 +97,13 @@ class Slots(RuleBasedStateMachine):
         self.holding.add(run_no)
         return self.store.lease(run_no)
 
-    @rule(target=driven, most=st.integers(1, 3))
-    def claim(self, most: int) -> Any:
+    @precondition(lambda self: self.count > 0)
+    @rule(target=driven, most=st.integers(1, 3), called=st.none() | keys)
+    def claim(self, most: int, called: str | None) -> Any:
         claims = self.store.claim(self.engines[-1], QUEUES, most)
         self.holding |= {each.lease.run_no for each in claims}
+        for each in claims if called else ():
+            self.call(each.lease, called, 0)
         return multiple(*[each.lease for each in claims])
 
     def is_held(self, lease: Lease) -> bool:
@@ -188,6 +191,7 @@ class Slots(RuleBasedStateMachine):
         if places and self.store.submissions([lease.run_no])[lease.run_no].is_waiting:
             self.holding.discard(lease.run_no)
 
+    @precondition(lambda self: self.holding)
     @rule()
     def die(self) -> None:
         """The engine is gone without a word; the runs that weren't submitted are interrupted."""
@@ -249,7 +253,7 @@ class Slots(RuleBasedStateMachine):
 
 
 TestSlots = Slots.TestCase
-TestSlots.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestSlots.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
 def test_slots_on_postgres_are_never_too_many(postgres_store: Callable[..., Store]) -> None:
