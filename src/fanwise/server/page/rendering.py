@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from fanwise.drawings.icons import icon
 from fanwise.model import Role
@@ -58,9 +58,9 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(
-        n=_number, span=_span, bytes=show_bytes, json=_json, time=_time, age=_age,
+        n=_number, span=_span, about=_about, bytes=show_bytes, json=_json, time=_time, age=_age,
         since=_since, icon=_icon, line=_line, head=_head, plural=_plural,
-        local=_local,
+        local=_local, code=_code,
     )  # fmt: skip
     made.globals.update(bar=bar)
     return made
@@ -82,6 +82,11 @@ def _span(span_s: float | None) -> str:
     """A span of time; one that is shorter than a millisecond in its own unit."""
     is_short = span_s is not None and 0 < span_s < 0.001
     return show_seconds(span_s) if is_short and span_s else show_span(span_s)
+
+
+def _about(span_s: float) -> str:
+    """A span of time that is only estimated: in whole seconds."""
+    return f"{math.ceil(span_s)} s" if span_s < 60 else show_span(span_s)
 
 
 def _plural(count: float, noun: str, more: str = "") -> str:
@@ -113,6 +118,15 @@ def _element(at: float | None, kind: str) -> str:
 
 def _local(when: datetime) -> str:
     return f"{when:%a %d %b %Y %H:%M:%S}"
+
+
+def _code(text: str) -> str:
+    """A text of documentation, whose parts between backticks are code."""
+    parts = (
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(text.split("`"))
+    )
+    return Markup().join(parts)
 
 
 def _icon(status: str) -> str:
