@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import runpy
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from fanwise.server.openapi import document, in_api
+from fanwise.server.openapi import document, in_api, summary_of
 from fanwise.server.routes import Route
 from fanwise.server.table import TABLE
 from tests.docs.pages import ROOT
@@ -49,6 +50,24 @@ def test_the_document_holds_together(served: Served) -> None:
     assert len(operations) == len(in_api(TABLE))
     ids = [each["operationId"] for each in operations]
     assert len(set(ids)) == len(ids)
+
+
+def test_the_server_shows_its_api(served: Served) -> None:
+    """Every route with an example of it, and every object, without a script, a token or a host."""
+    reply = served.ask("/api", token=None)
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    text = html.unescape(reply.body.decode())
+    for route in in_api(TABLE):
+        assert f"{route.method} {re.sub(r':[^}]*}', '}', route.path)}</code>" in text
+        assert summary_of(route).replace("`", "") in re.sub("</?code>", "", text)
+    given = served.ask("/api/v1/openapi.json", token="read").json
+    shown = set(re.findall(r'id="([^"]+)"', text))
+    assert set(given["components"]["schemas"]) <= shown
+    assert set(re.findall(r'href="#([^"]+)"', text)) <= shown
+    assert "<script" not in text
+    assert f"""-d '{{"workflow": "…"}}' {served.origin}/api/v1/runs</pre>""" in text
+    hosts = set(re.findall(r"https?://[^/ ]+", text))
+    assert hosts == {served.origin}
 
 
 @pytest.mark.parametrize("route", in_api(TABLE), ids=lambda route: f"{route.method}{route.path}")

@@ -165,3 +165,91 @@ def _responses(route: Route, refs: Mapping[type[msgspec.Struct], Object]) -> Obj
     }
     same = {"304": {"description": "The answer that the client has is still the same."}}
     return {str(route.status): done, **(same if route.tag is not None else {}), **refused}
+
+
+# The document as it is read again
+
+
+class Schema(msgspec.Struct, frozen=True):
+    """A schema of the document, as far as its readers show it."""
+
+    ref: str = msgspec.field(name="$ref", default="")
+    type: str | list[str] | None = None
+    description: str = ""
+    enum: list[object] = []
+    properties: dict[str, Schema] = {}
+    required: list[str] = []
+    items: Schema | bool | None = None
+    others: Schema | bool | None = msgspec.field(name="additionalProperties", default=None)
+    any_of: list[Schema] = msgspec.field(name="anyOf", default=[])
+
+    @property
+    def name(self) -> str | None:
+        """The name of the object that it refers to."""
+        return self.ref.rpartition("/")[2] or None
+
+    @property
+    def held(self) -> Schema | None:
+        """The schema of what a list or a map holds, if it says that."""
+        found = (each for each in (self.items, self.others) if isinstance(each, Schema))
+        return next(found, None)
+
+    @property
+    def words(self) -> str:
+        """Its type in words, without what it holds."""
+        if self.any_of:
+            return " or ".join(each.name or each.words for each in self.any_of)
+        kind = self.type if isinstance(self.type, str) else "JSON"
+        return "list" if kind == "array" else kind
+
+
+class _Content(msgspec.Struct, frozen=True):
+    schema: Schema
+
+
+class _Body(msgspec.Struct, frozen=True):
+    content: dict[str, _Content]
+
+
+class _Response(msgspec.Struct, frozen=True):
+    content: dict[str, _Content] = {}
+
+
+class _Parameter(msgspec.Struct, frozen=True):
+    name: str
+    place: str = msgspec.field(name="in")
+    required: bool = False
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """An operation of the document; `security` is an empty list if it needs no token."""
+
+    summary: str
+    role: str = msgspec.field(name="x-role")
+    responses: dict[str, _Response]
+    description: str = ""
+    parameters: list[_Parameter] = []
+    request_body: _Body | None = msgspec.field(name="requestBody", default=None)
+    security: list[object] | None = None
+
+    @property
+    def answer(self) -> Schema | None:
+        """The schema of the answer, if it has one."""
+        first = next(iter(self.responses.values()))
+        return next((each.schema for each in first.content.values()), None)
+
+
+class _Components(msgspec.Struct, frozen=True):
+    schemas: dict[str, Schema]
+
+
+class Document(msgspec.Struct, frozen=True):
+    """The document, as far as its readers show it."""
+
+    paths: dict[str, dict[str, Operation]]
+    components: _Components
+
+
+def read_document(found: Mapping[str, object]) -> Document:
+    """Return the document of the API as its parts."""
+    return msgspec.convert(found, Document)

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from fanwise.drawings.icons import icon
 from fanwise.model import Role
@@ -60,7 +60,7 @@ def environment() -> Environment:
     made.filters.update(
         n=_number, span=_span, about=_about, bytes=show_bytes, json=_json, time=_time, age=_age,
         since=_since, icon=_icon, line=_line, head=_head, plural=_plural,
-        local=_local,
+        local=_local, code=_code,
     )  # fmt: skip
     made.globals.update(bar=bar)
     return made
@@ -118,6 +118,15 @@ def _element(at: float | None, kind: str) -> str:
 
 def _local(when: datetime) -> str:
     return f"{when:%a %d %b %Y %H:%M:%S}"
+
+
+def _code(text: str) -> str:
+    """A text of documentation, whose parts between backticks are code."""
+    parts = (
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(text.split("`"))
+    )
+    return Markup().join(parts)
 
 
 def _icon(status: str) -> str:

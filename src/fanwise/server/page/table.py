@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from fanwise.server.page import api_page
 from fanwise.server.page.shell import shell_routes
 from fanwise.server.page.views import (
     compare,
@@ -32,4 +33,5 @@ PAGES: Final = (
 ROUTES: Final[tuple[Route, ...]] = (
     *(page.route() for page in PAGES),
     *shell_routes(PAGES),
+    *api_page.ROUTES,
 )
