@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -217,7 +217,7 @@ def storm(
         counts,
         _lines(begun),
         _lost(_ask(server, store, _RUNS), outcomes),
-        _repeated(begun, outcomes),
+        repeated(begun.read_text().splitlines(), outcomes),
         [*too_many_runs(items), *too_many_calls(steps)],
         time.perf_counter() - started,
     )
@@ -245,15 +245,22 @@ def _lost(runs: Sequence[_Row], outcomes: Sequence[Outcome]) -> list[str]:
     ]
 
 
-def _repeated(begun: Path, outcomes: Sequence[Outcome]) -> list[str]:
-    """Work that was begun after its outcome was recorded."""
+def repeated(begun: Iterable[str], outcomes: Sequence[Outcome]) -> list[str]:
+    """Work that was begun once more after its outcome was recorded, by a line for each beginning.
+
+    The first time is never too late: a recorded time is off by as long as the machine has held up
+    the engine between two looks at its clocks.
+    """
     ended = {(each.run_id, each.n): each.ended_at for each in outcomes}
-    repeated = []
-    for line in begun.read_text().splitlines():
-        at, run_id, n = line.split()
-        if float(at) > ended.get((run_id, int(n)), float("inf")):
-            repeated.append(f"{run_id}[{n}] has begun after its outcome was recorded")
-    return repeated
+    first: set[tuple[str, int]] = set()
+    found = []
+    for line in begun:
+        at, run_id, number = line.split()
+        work = run_id, int(number)
+        if work in first and float(at) > ended.get(work, float("inf")):
+            found.append(f"{run_id}[{number}] has begun after its outcome was recorded")
+        first.add(work)
+    return found
 
 
 def too_many_runs(items: Sequence[Outcome]) -> list[str]:
@@ -319,4 +326,4 @@ def render(figures: StormFigures) -> RenderableType:
     return Group(table, *map(Text, [*figures.lost, *figures.repeated, *figures.too_many]))
 
 
-__all__ = ["budgets", "compare", "render", "storm", "too_many_calls", "too_many_runs"]
+__all__ = ["budgets", "compare", "render", "repeated", "storm", "too_many_calls", "too_many_runs"]

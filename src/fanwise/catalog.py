@@ -118,6 +118,10 @@ class InputRule(msgspec.Struct, frozen=True):
             return f"takes {_listed(given)} only with {_listed(missing)}"
         return ""
 
+    def can_break(self, names: Collection[str]) -> bool:
+        """Say whether an input that has just these names, or fewer, can break the rule."""
+        return self.given is not Given.AT_MOST_ONE_OF or bool(self.fault(names, names))
+
 
 def _listed(choices: Sequence[tuple[str, ...]]) -> str:
     return " or ".join(" and ".join(f'"{name}"' for name in choice) for choice in choices)

@@ -13,6 +13,7 @@ from benchmarks.storm import (
     KEYS,
     Outcome,
     budgets,
+    repeated,
     storm,
     too_many_calls,
     too_many_runs,
@@ -28,6 +29,13 @@ def test_runs_outlive_the_deaths_of_engines_and_of_their_server(
     assert figures.attempts >= 6 * (ITEMS + CALLS)
     assert (figures.lost, figures.repeated, figures.too_many) == ([], [], [])
     assert all(budget.met for budget in budgets(figures))
+
+
+def test_work_that_is_begun_again_after_its_outcome_is_found() -> None:
+    """Once more before it is none, nor is the first time, whose record may be a little off."""
+    outcomes = [_work(0, 1.0, 2.0), _work(1, 1.0, 2.0), _work(2, 1.0, 2.0)]
+    begun = ["1.0 run-0 0", "1.1 run-1 0", "1.5 run-0 0", "2.1 run-1 0", "2.1 run-2 0"]
+    assert repeated(begun, outcomes) == ["run-1[0] has begun after its outcome was recorded"]
 
 
 def test_too_many_runs_of_a_key_at_work_are_found() -> None:

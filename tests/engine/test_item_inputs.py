@@ -33,8 +33,9 @@ SEEN = (
     '    input: {value: ["{{ item }}", "{{ index }}", "{{ task.first.output.value.x + vars.y }}", '
     '"{{ vars.greeting }}", "{{ attempt.key }}", "{{ parameters.token }}"]}\n'
 )
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)
 VALUES = st.lists(
-    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=4) | st.just({"a": [1]}),
+    st.none() | st.booleans() | st.integers(-9, 9) | TEXTS | st.just({"a": [1]}),
     max_size=7,
 )
 

@@ -20,17 +20,20 @@ from fanwise.model import (
     Status,
     VisitRecord,
 )
-from fanwise.reports.overview import driven_s, steps_of, timed_overview
+from fanwise.reports.overview import driven_s, driven_times, steps_of, timed_overview
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.reports.sessions import Sessions, sessions_of
 from fanwise.reports.timing import run_time, spell_times, spells_of
+from fanwise.testing.ownership_contract import an_owner
 from fanwise.testing.stores import MemoryStore
 from fanwise.wiring import runs_of
 
 
 def a_run(store: MemoryStore, **changes: object) -> RunRecord:
-    values = {"status": Status.SUCCEEDED, "started_at": 100.0, **changes}
-    record = RunRecord(0, "r", "w", "w.yaml", "", b"{}", created_at=100.0, **values)
+    values = {"id": "r", "status": Status.SUCCEEDED, "started_at": 100.0, **changes}
+    record = RunRecord(
+        0, workflow="w", file="w.yaml", definition="", parameters=b"{}", created_at=100.0, **values
+    )
     return replace(record, run_no=store.create_run(record))
 
 
@@ -190,13 +193,37 @@ def test_never_more_items_seem_to_run_at_once_than_there_are_slots(spans, slots,
 
 
 class Counting(MemoryStore):
-    """A store that counts how often it goes through the items of a visit for their sums."""
+    """A store that counts how often it sums up the items of a visit, and is asked for leases."""
 
     sums = 0
+    leases_read = 0
+
+    def leases(self, run_nos):
+        self.leases_read += 1
+        return super().leases(run_nos)
+
+    def lease(self, run_no):
+        self.leases_read += 1
+        return super().lease(run_no)
 
     def item_totals(self, *args, **given):
         self.sums += 1
         return super().item_totals(*args, **given)
+
+
+def test_the_times_of_listed_runs_are_read_together() -> None:
+    """One look at the leases tells how long each was driven, however many they are."""
+    store = Counting()
+    runs = [
+        a_run(store, id=f"run-{number}", started_at=100.0, ended_at=150.0) for number in range(20)
+    ]
+    engine_no = store.enroll(an_owner())
+    for run in runs:
+        store.acquire(run.run_no, engine_no)
+        store.release(run.run_no, 1)
+    times = driven_times(runs_of(store), runs, 200.0)
+    assert times.keys() == {run.run_no for run in runs}
+    assert store.leases_read == 1
 
 
 def test_the_items_of_a_paused_run_are_counted_once() -> None:

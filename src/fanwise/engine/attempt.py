@@ -12,14 +12,14 @@ and `restore_call` turns that back. Times are seconds since the epoch, spans are
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
-from fanwise.catalog import ActionContext, ActionSpec, Elements, StopFlag
+from fanwise.catalog import ActionContext, ActionSpec, Elements, InputRule, StopFlag
 from fanwise.context import AttemptContext, TemplateContext, WorkflowContext
 from fanwise.engine.capture import AttemptLog
 from fanwise.engine.evaluate import bounded
@@ -225,6 +225,8 @@ class VisitCall:
                 self._share(entry.name, own.render(context, None), own.check, own.place)
         for name, value, place in rendered:
             self._share(name, value, _check_of(action, name), place)
+        names = {*self._shared, *(own.name for own in self._by_item)}
+        self._rules = rules_to_check(action, names)
 
     def _share(self, name: str, value: object, check: _Check | None, place: Place) -> None:
         """Check an input that all items share."""
@@ -249,8 +251,8 @@ class VisitCall:
         for each in self._by_item:
             value = each.render(context, None)
             arguments[each.name] = value if each.check is None else each.checked(each.check, value)
-        if self.action.rules:
-            require_rules(self.action, arguments)
+        if self._rules:
+            require_rules(self.action, self._rules, arguments)
         if self._context_field is not None:
             arguments[self._context_field] = self._action_context(ticket)
         if self._is_child:
@@ -268,13 +270,12 @@ class VisitCall:
             deadline=None if self.timeout_s is None else around.now() + self.timeout_s,
             logger=self._logger,
             stop=around.stop,
-            limits=around.limits,
+            limits=self._limits,
             folder=self._folder,
             sleep=around.sleeper(ticket),
             change_key=around.change_key,
             emit=around.emit,
             new_links=partial(around.new_links, ticket),
-            parent=around.traceparent,
         )
 
     def _key(self, ticket: Ticket) -> str:
@@ -322,10 +323,15 @@ class VisitCall:
         return _secrets_of(self)
 
 
-def require_rules(action: ActionSpec, arguments: Arguments) -> None:
-    """Raise `InputError` if the inputs that are given don't go together."""
-    for rule in action.rules:
-        given = [name for name, value in arguments.items() if value is not None]
+def rules_to_check(action: ActionSpec, names: Collection[str]) -> Sequence[InputRule]:
+    """The rules of an action that inputs of these names can break, for each call to check."""
+    return [rule for rule in action.rules if rule.can_break(names)]
+
+
+def require_rules(action: ActionSpec, rules: Sequence[InputRule], arguments: Arguments) -> None:
+    """Raise `InputError` if the inputs that are given don't go together by these rules."""
+    given = [name for name, value in arguments.items() if value is not None]
+    for rule in rules:
         if fault := rule.fault(given, given):
             raise InputError(f"{action.name} {fault}.")
 

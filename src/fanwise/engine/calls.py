@@ -15,7 +15,7 @@ from fanwise.engine.keys import change_key
 from fanwise.engine.links import links_beforehand
 from fanwise.engine.masking import Masker
 from fanwise.engine.services import RunServices
-from fanwise.engine.sleeping import Sleeper
+from fanwise.engine.sleeping import Sleeper, SleepServices
 from fanwise.engine.visit import Visit
 from fanwise.model import Arrival, KvChange, Limits, LogEntry
 from fanwise.plan import PlannedTask, Value
@@ -55,12 +55,16 @@ def make_call(
 class RunSurroundings:
     """A run's services for one visit; implements `attempt.Surroundings`."""
 
-    __slots__ = ("_resumes", "_run", "_visit")
+    __slots__ = ("_asleep", "_resumes", "_run", "_visit")
 
     def __init__(self, run: RunServices, visit: Visit, *, resumes: bool) -> None:
         self._run = run
         self._visit = visit
         self._resumes = resumes
+        services = run.services
+        self._asleep = SleepServices(
+            visit, services.clock, run.journal, services.records, run.activity
+        )
 
     @property
     def limits(self) -> Limits:
@@ -107,17 +111,7 @@ class RunSurroundings:
 
     def sleeper(self, ticket: Ticket) -> Sleeper:
         """The recorded sleeps of one attempt."""
-        run, visit = self._run, self._visit
-        return Sleeper(
-            visit.run_no,
-            visit.item(ticket.index),
-            run.services.clock,
-            run.journal,
-            run.services.records,
-            run.activity,
-            resumes=self._resumes and ticket.attempt == 1,
-            is_later_try=ticket.attempt > 1,
-        )
+        return Sleeper(self._asleep, ticket, resumes=self._resumes and ticket.attempt == 1)
 
     async def change_key(self, change: KvChange) -> int:
         """Make a change of a key of the store, and return its version after it."""

@@ -8,71 +8,70 @@ sleeps again. A pause cuts recorded sleeps off once nothing else is at work. Spa
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, NamedTuple
 
 from fanwise.engine.activity import Activity
 from fanwise.engine.journal import JournalWriter
+from fanwise.engine.visit import Visit
 from fanwise.model import Sleep
-from fanwise.ports import Clock, Records
+from fanwise.ports import Clock, Records, Ticket
 
 RECORDED_FROM_S: Final = 1.0
 """Shorter sleeps aren't recorded: a process takes longer than that to come back."""
 
 
+class SleepServices(NamedTuple):
+    """The services of a visit that the sleepers of its attempts share."""
+
+    visit: Visit
+    clock: Clock
+    journal: JournalWriter
+    records: Records
+    activity: Activity
+
+
 class Sleeper:
     """The sleeps of one attempt, which calls this for each.
 
-    `path` is that of its task or item. With `resumes` it was begun by an earlier process, and
-    `is_later_try` says that it isn't the first one. Made in the asyncio task of the attempt.
+    With `resumes` the attempt was begun by an earlier process. Made in the asyncio task of the
+    attempt, for each attempt that asks for its context, whether it ever sleeps or not.
     """
 
-    def __init__(
-        self,
-        run_no: int,
-        path: str,
-        clock: Clock,
-        journal: JournalWriter,
-        records: Records,
-        activity: Activity,
-        *,
-        resumes: bool,
-        is_later_try: bool,
-    ) -> None:
-        self._run_no = run_no
-        self._path = path
-        self._clock = clock
-        self._journal = journal
-        self._records = records
-        self._activity = activity
+    __slots__ = ("_found", "_own_task", "_resumes", "_services", "_ticket", "_turn")
+
+    def __init__(self, services: SleepServices, ticket: Ticket, *, resumes: bool) -> None:
+        self._services = services
+        self._ticket = ticket
         self._own_task = asyncio.current_task()
         self._resumes = resumes
-        self._is_later_try = is_later_try
         self._found: Sleep | None = None
         self._turn = 0
 
     async def __call__(self, seconds: float) -> None:
         """Sleep, unless that is over since before a crash."""
+        visit, clock, journal, records, activity = self._services
+        path = visit.item(self._ticket.index)
         self._turn += 1
         if self._resumes:
             self._resumes = False
-            self._found = await asyncio.to_thread(self._records.sleep, self._run_no, self._path)
+            self._found = await asyncio.to_thread(records.sleep, visit.run_no, path)
         last = 0 if self._found is None else self._found.turn
         if self._turn < last:
             return
         if self._found is not None and self._turn == last:
             # No longer than asked for: the clock may have been set back meanwhile.
-            seconds = min(seconds, self._found.due_at - self._clock.now())
+            seconds = min(seconds, self._found.due_at - clock.now())
         elif seconds >= RECORDED_FROM_S:
-            due_at = self._clock.now() + seconds
-            await self._journal.commit(Sleep(self._run_no, self._path, self._turn, due_at))
+            due_at = clock.now() + seconds
+            await journal.commit(Sleep(visit.run_no, path, self._turn, due_at))
         # An action that sleeps in a task beside its own may be at work in that one.
         if seconds < RECORDED_FROM_S or asyncio.current_task() is not self._own_task:
             await self._wait(seconds)
             return
-        until = self._clock.now() + seconds
+        until = clock.now() + seconds
         with (
-            self._activity.staying(counts=self._is_later_try),
-            self._activity.sleeping(until, was_awake=True),
+            activity.staying(counts=self._ticket.attempt > 1),
+            activity.sleeping(until, was_awake=True),
         ):
             await self._wait(seconds)
 
@@ -81,7 +80,7 @@ class Sleeper:
             await asyncio.sleep(0)
             return
         is_over = asyncio.Event()
-        timer = self._clock.call_later(seconds, is_over.set)
+        timer = self._services.clock.call_later(seconds, is_over.set)
         try:
             await is_over.wait()
         finally:

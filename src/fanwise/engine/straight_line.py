@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from fanwise.catalog import InputRule
 from fanwise.conductor import Evaluate, EvaluationKind
 from fanwise.context import WorkflowContext
 from fanwise.engine.attempt import (
@@ -24,6 +25,7 @@ from fanwise.engine.attempt import (
     encode_result,
     input_render,
     require_rules,
+    rules_to_check,
     too_large,
 )
 from fanwise.engine.calls import RunSurroundings
@@ -56,6 +58,7 @@ class _Step(NamedTuple):
 
     task: PlannedTask
     inputs: tuple[InputRender, ...]
+    rules: Sequence[InputRule]
     function: Callable[..., Awaitable[object]] | None
 
 
@@ -111,10 +114,11 @@ class StraightLine:
         action = task.spec
         names_attempt = any(entry.value.names_attempt for entry in task.inputs)
         if action.workflow is not None or action.context_field is not None or names_attempt:
-            return _Step(task, (), None)
+            return _Step(task, (), (), None)
         around = RunSurroundings(self._run, visit, resumes=False)
         inputs = tuple(input_render(entry, action, around) for entry in task.inputs)
-        return _Step(task, inputs, action.function)
+        rules = rules_to_check(action, [entry.name for entry in task.inputs])
+        return _Step(task, inputs, rules, action.function)
 
     async def follow(self, context: WorkflowContext, prefix: str) -> Followed:
         """Run a child from its first step on; paths of its tasks begin with `prefix`."""
@@ -178,7 +182,8 @@ class StraightLine:
                 log.ticket = ticket
                 try:
                     arguments = {each.name: each.value_in(context) for each in step.inputs}
-                    require_rules(step.task.spec, arguments)
+                    if step.rules:
+                        require_rules(step.task.spec, step.rules, arguments)
                     value = await step.function(**arguments)
                 finally:
                     log.ticket = None

@@ -91,6 +91,9 @@ class Ownership(Protocol):
     def lease(self, run_no: int) -> Lease | None:
         """Return the run's lease, or None if no engine has ever driven it."""
 
+    def leases(self, run_nos: Collection[int]) -> Mapping[int, Lease]:
+        """Return the leases of these runs by their numbers, without runs that have none."""
+
     def acquire(
         self, run_no: int, engine_no: int, *, after: int = 0, wish: SlotWish | None = None
     ) -> Lease | None:

@@ -99,16 +99,28 @@ def overview(runs: Runs, record: RunRecord, names: Collection[str], now: float) 
 
 
 def driven_s(runs: Runs, record: RunRecord, now: float) -> float | None:
-    """The seconds for which the run was driven, up to `now` if it is; None if unknown.
+    """The seconds for which the run was driven, up to `now` if it is; None if unknown."""
+    return driven_times(runs, [record], now).get(record.run_no)
 
-    They are those of its overview, which is made only if the lease alone doesn't tell.
+
+def driven_times(
+    runs: Runs, records: Collection[RunRecord], now: float
+) -> Mapping[int, float | None]:
+    """The seconds for which runs were driven, by their numbers; see `driven_s`.
+
+    They are those of their overviews, which are made only where the leases alone don't tell.
     """
-    if record.started_at is None:
-        return None
-    driving = runs.driving(record)
-    if driving.is_exact:
-        return driven_span(record.started_at, record.ended_at, driving.total_s)
-    return overview(runs, record, (), now).run.duration_s
+    started = [each for each in records if each.started_at is not None]
+    leases = runs.ownership.leases([each.run_no for each in started])
+    found = {}
+    for record in started:
+        driving = runs.driving_by(leases.get(record.run_no))
+        if driving.is_exact:
+            span_s = driven_span(record.started_at, record.ended_at, driving.total_s)
+        else:
+            span_s = overview(runs, record, (), now).run.duration_s
+        found[record.run_no] = span_s
+    return found
 
 
 def timed_overview(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from fanwise.errors import RunNotDrivenError
 from fanwise.model import (
     INTERRUPTED,
+    Lease,
     Owner,
     RequestKind,
     RunRecord,
@@ -87,7 +88,10 @@ class Runs(NamedTuple):
 
     def driving(self, run: RunRecord) -> Driving:
         """Return for how long processes have driven the run, and whether one drives it now."""
-        lease = self.ownership.lease(run.run_no)
+        return self.driving_by(self.ownership.lease(run.run_no))
+
+    def driving_by(self, lease: Lease | None) -> Driving:
+        """Return for how long processes have driven a run, by its lease if it has one."""
         if lease is None:
             return Driving(None, False)
         is_on = is_driven(lease, self.processes)

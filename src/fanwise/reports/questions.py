@@ -49,7 +49,7 @@ from fanwise.reports.objects import read_error
 from fanwise.reports.overview import (
     Overview,
     Steps,
-    driven_s,
+    driven_times,
     overview,
     steps_of,
     timed_overview,
@@ -121,8 +121,9 @@ def listed_runs(
         sees=sight.sees,
     )
     places = runs.queue.submissions([run.run_no for run, _ in found])
+    spans = driven_times(runs, [run for run, _ in found], sight.now)
     return [
-        ListedRun(run, status, driven_s(runs, run, sight.now), places.get(run.run_no))
+        ListedRun(run, status, spans.get(run.run_no), places.get(run.run_no))
         for run, status in found
     ]
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Final
 
 import msgspec
 from aiohttp import web
 
 from fanwise.errors import RunNotFoundError
-from fanwise.model import Role, RunRecord, Submission
+from fanwise.model import Role, RunRecord
 from fanwise.reports.listing import RunFilters, find_runs
 from fanwise.reports.objects import (
     error_object,
@@ -21,7 +21,7 @@ from fanwise.reports.objects import (
     timing_object,
     wait_object,
 )
-from fanwise.reports.overview import driven_s, timed_overview
+from fanwise.reports.overview import driven_times, timed_overview
 from fanwise.reports.records import record_object
 from fanwise.server import tags
 from fanwise.server.cursors import read_cursor, write_cursor
@@ -74,8 +74,7 @@ def list_runs(call: Call) -> Answer:
         before=read_cursor(query, query.cursor),
         limit=query.limit,
     )
-    places = call.parts.store.submissions([run.run_no for run, _ in page.runs])
-    shown = [listed_run(call, *each, places) for each in page.runs]
+    shown = listed_runs(call, page.runs)
     following = None if page.before is None else write_cursor(query, page.before)
     return json_answer({"runs": shown, "next": following})
 
@@ -167,14 +166,19 @@ def filters_of(call: Call, query: RunConditions) -> RunFilters:
     )
 
 
-def listed_run(
-    call: Call, run: RunRecord, status: str, places: Mapping[int, Submission]
-) -> JsonObject:
-    """Return a run as lists show it; see `ListedRun`."""
-    place = places.get(run.run_no)
-    span_s = driven_s(call.parts.runs, run, call.parts.clock.now())
-    shown = listed_object(run, status, span_s, place)
-    return shown | {"created_at": iso_time(run.created_at), "error": error_object(run.error)}
+def listed_runs(call: Call, found: Sequence[tuple[RunRecord, str]]) -> list[JsonObject]:
+    """Return runs, with the statuses to show, as lists show them; see `ListedRun`."""
+    runs = [run for run, _ in found]
+    places = call.parts.store.submissions([run.run_no for run in runs])
+    spans = driven_times(call.parts.runs, runs, call.parts.clock.now())
+    return [
+        {
+            **listed_object(run, status, spans.get(run.run_no), places.get(run.run_no)),
+            "created_at": iso_time(run.created_at),
+            "error": error_object(run.error),
+        }
+        for run, status in found
+    ]
 
 
 ROUTES: Final = (

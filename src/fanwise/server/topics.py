@@ -23,7 +23,7 @@ from fanwise.server.event_streams import frame_of
 from fanwise.server.finding import find_seen
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import Call
-from fanwise.server.runs import listed_run, run_view
+from fanwise.server.runs import listed_runs, run_view
 from fanwise.server.triggers import rows_of
 
 _LISTED: Final = 50
@@ -109,8 +109,7 @@ def _event(kind: str, value: object, *, is_whole: bool = True) -> Event:
 def _newest(call: Call) -> News:
     """The newest runs, which change with those of them that aren't over."""
     page = find_runs(call.parts.runs, RunFilters(), call.who.sees, limit=_LISTED)
-    places = call.parts.store.submissions([run.run_no for run, _ in page.runs])
-    shown = [listed_run(call, *each, places) for each in page.runs]
+    shown = listed_runs(call, page.runs)
     is_open = [run.run_no for run, _ in page.runs if not run.status.is_final]
     return News([_event("runs", {"runs": shown})], is_open)
 

@@ -7,7 +7,7 @@ No engine is silent for longer than the database has been there, which is since
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from fanwise.errors import LeaseLostError
@@ -30,6 +30,8 @@ from fanwise.stores.statements import LEASES
 
 _FORGOTTEN_S: Final = 86_400
 """Silence of an engine without runs after which it is forgotten."""
+
+_PAGE_RUNS: Final = 500
 
 LEASE: Final = f"{LEASES} WHERE leases.run_no = :run_no"
 _THERE: Final = "EXISTS (SELECT 1 FROM engines WHERE engines.engine_no = :engine_no)"
@@ -144,6 +146,16 @@ class SqlOwnership:
         """Return the run's lease, or None if no engine has ever driven it."""
         found = self._database.read(LEASE, run_no=run_no)
         return rows.to_lease(found[0]) if found else None
+
+    def leases(self, run_nos: Collection[int]) -> Mapping[int, Lease]:
+        """Return the leases of these runs; see `Ownership.leases`."""
+        found: dict[int, Lease] = {}
+        numbers = list(map(str, run_nos))
+        for start in range(0, len(numbers), _PAGE_RUNS):
+            page = ", ".join(numbers[start : start + _PAGE_RUNS])
+            query = f"{LEASES} WHERE leases.run_no IN ({page})"
+            found.update((row[0], rows.to_lease(row)) for row in self._database.read(query))
+        return found
 
     def acquire(
         self, run_no: int, engine_no: int, *, after: int = 0, wish: SlotWish | None = None

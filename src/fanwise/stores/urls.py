@@ -9,6 +9,7 @@ password.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -40,7 +41,7 @@ def open_store(url: str, *, create: bool = True, read_only: bool = False) -> Sto
     """
     place = parse(url)
     if isinstance(place, PostgresPlace):
-        with _driver_required():
+        with _driver_imported():
             from fanwise.stores.postgres_database import open_postgres
         return open_postgres(place, create=create, read_only=read_only)
 
@@ -63,7 +64,7 @@ def upgrade(url: str, *, keep_copy: bool = True) -> Upgrade:
     """
     place = parse(url)
     if isinstance(place, PostgresPlace):
-        with _driver_required():
+        with _driver_imported():
             from fanwise.stores.postgres_upgrades import upgrade_postgres
         return upgrade_postgres(place)
 
@@ -79,7 +80,7 @@ def check(url: str) -> StoreReport:
     """
     place = parse(url)
     if isinstance(place, PostgresPlace):
-        with _driver_required():
+        with _driver_imported():
             from fanwise.stores.postgres_database import check_postgres
         return check_postgres(place)
 
@@ -89,8 +90,13 @@ def check(url: str) -> StoreReport:
 
 
 @contextmanager
-def _driver_required() -> Iterator[None]:
-    """Say how to install the driver of PostgreSQL if it is missing."""
+def _driver_imported() -> Iterator[None]:
+    """Import the driver of PostgreSQL within the block, or say how to install it.
+
+    Nothing is collected meanwhile: of the many objects that an import makes all stay.
+    """
+    collects = gc.isenabled()
+    gc.disable()
     try:
         yield
     except ModuleNotFoundError as error:
@@ -105,6 +111,9 @@ def _driver_required() -> Iterator[None]:
             "the driver of PostgreSQL can't be loaded.",
             hint="Install it with its library: pip install 'fanwise[postgres]'",
         ) from error
+    finally:
+        if collects:
+            gc.enable()
 
 
 def parse(url: str) -> StorePlace | PostgresPlace:

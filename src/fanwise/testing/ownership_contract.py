@@ -113,6 +113,16 @@ class OwnershipContract:
             assert store.lease(number) is None
             assert list(store.requests(number)) == []
 
+    def test_leases_of_many_runs_are_read_together(self, store: Store) -> None:
+        """Each as alone, and none of a run that was never driven."""
+        engine_no = store.enroll(an_owner())
+        driven = [store.create_run(a_run(f"run-{number}"), engine_no) for number in range(2)]
+        never = store.create_run(a_run("never"))
+        found = store.leases([*driven, never, 7_777])
+        assert {number: lease.token for number, lease in found.items()} == dict.fromkeys(driven, 1)
+        assert {lease.owner for lease in found.values()} == {an_owner()}
+        assert store.leases(range(10_000, 11_500)) == {}
+
     def test_the_first_engine_takes_the_run_from_nobody(self, store: Store) -> None:
         """It gets the lease as it can be read from then on, and no other run's changes."""
         run_no, other = store.create_run(a_run("a")), store.create_run(a_run("b"))

@@ -24,9 +24,9 @@ def _require_url(url: str) -> None:
 
 
 def _require_method(method: str) -> None:
-    from fanwise.actions.core.http_request import require_method
+    from fanwise.actions.core.http_request import checked_method
 
-    require_method(method)
+    checked_method(method)
 
 
 def _require_headers(headers: Mapping[str, object]) -> None:

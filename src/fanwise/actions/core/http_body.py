@@ -41,9 +41,15 @@ class Saved(NamedTuple):
 async def read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     """Read the whole body. Raises `ActionError` if it is larger, or not compressed as it says."""
     if "Content-Encoding" not in response.headers:  # as most are
+        content = response.content
+        if content.is_eof():  # it has come with the headers
+            body = content.read_nowait()
+            if len(body) > max_bytes:
+                raise _too_large(max_bytes)
+            return body
         pieces = []
         size = 0
-        while piece := await response.content.readany():
+        while piece := await content.readany():
             size += len(piece)
             if size > max_bytes:
                 raise _too_large(max_bytes)

@@ -61,7 +61,7 @@ async def exchange(
             while True:
                 if left_s <= 0:  # which aiohttp takes for no bound at all
                     raise TimeoutError
-                async with session.request(
+                response = await session.request(
                     request.method,
                     request.url,
                     headers=request.headers or None,
@@ -69,19 +69,23 @@ async def exchange(
                     allow_redirects=False,
                     ssl=verify_tls,
                     timeout=_timeout(left_s),
-                ) as response:
+                )
+                try:
                     status = response.status
-                    location = response.headers.get("Location")
-                    if not (max_redirects and location and status in _REDIRECTS):
-                        if not _is_expected(status, expected):
+                    is_redirect = max_redirects and status in _REDIRECTS
+                    location = response.headers.get("Location") if is_redirect else None
+                    if not location:
+                        if status not in expected:
                             raise await _unexpected(response)
-                        if max_redirects and status in _REDIRECTS:
+                        if is_redirect:
                             raise _failure("BadRedirect", "the server redirects to no location")
                         if save_to is None:
                             body = await read_body(response, max_bytes)
                         else:
                             saved = await save_body(response, save_to, saved_bytes)
                         break
+                finally:
+                    response.release()
                 request = redirected(request, status, location)
                 redirects += 1
                 if redirects > max_redirects:
@@ -116,10 +120,6 @@ async def _close_session(session: aiohttp.ClientSession) -> None:
 @lru_cache(maxsize=100)  # All items of a task have the same.
 def _timeout(total_s: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=total_s)
-
-
-def _is_expected(status: int, expected: Statuses) -> bool:
-    return any([status in statuses for statuses in expected])
 
 
 async def _unexpected(response: aiohttp.ClientResponse) -> ActionError:

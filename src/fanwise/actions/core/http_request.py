@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import chain
+from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import quote, urlencode
 
 from multidict import CIMultiDict
@@ -31,7 +32,9 @@ _parts_of_url = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)(.*)", re.DOTALL
 _port_of = re.compile(r":([^:@\]]+)$").search
 _MOST_PORT = 65_535
 
-Statuses = Sequence[range]
+Statuses: TypeAlias = Container[int]
+
+_BELOW_400: Final = range(100, 400)
 
 
 class Request(NamedTuple):
@@ -59,7 +62,7 @@ def make_request(
     body_file: str | None = None,
 ) -> Request:
     """Return the request that the input describes. Raises `ActionError` if it can't be sent."""
-    require_method(method)
+    method = checked_method(method)
     sent = checked_headers(headers) if headers else CIMultiDict[str]()
     target = checked_url(url)
     if query:
@@ -82,17 +85,19 @@ def make_request(
     elif form is not None:
         content = _bytes(urlencode(list(_pairs("form", form))).encode())
         sent.setdefault("Content-Type", "application/x-www-form-urlencoded")
-    return Request(method.upper(), _take_credentials(target, sent), sent, content)
+    return Request(method, _take_credentials(target, sent), sent, content)
 
 
 def _bytes(content: bytes) -> Callable[[], Content]:
     return lambda: content
 
 
-def require_method(method: str) -> None:
-    """Raise `ActionError` unless a text can be an HTTP method."""
+@lru_cache(maxsize=100)  # All items of a task have the same.
+def checked_method(method: str) -> str:
+    """Return an HTTP method in capitals. Raises `ActionError` for a text that can't be one."""
     if not _TOKEN.fullmatch(method):
         raise _bad_request("the method isn't an HTTP method")
+    return method.upper()
 
 
 def checked_headers(headers: Mapping[str, object]) -> CIMultiDict[str]:
@@ -124,9 +129,10 @@ def redirected(request: Request, status: int, location: str) -> Request:
 def parse_expect(expect: object) -> Statuses:
     """Return the statuses that `expect` accepts: 200, "2xx", "200-204" or a list of these."""
     if expect is None:
-        return (range(100, 400),)
-    parts = expect if isinstance(expect, list) else (expect,)
-    return [_statuses(str(part)) for part in parts]
+        return _BELOW_400
+    if isinstance(expect, list):
+        return frozenset(chain.from_iterable([_statuses(str(part)) for part in expect]))
+    return _statuses(str(expect))
 
 
 @lru_cache(maxsize=100)  # All items of a task expect the same.

@@ -10,7 +10,7 @@ from fanwise.errors import RunNotFoundError
 from fanwise.model import OpenWait, RunRecord, Status, Tile
 from fanwise.ports import Tiles
 from fanwise.reports.lookup import run_by_id
-from fanwise.reports.overview import driven_s
+from fanwise.reports.overview import driven_times
 from fanwise.reports.ownership import Filters
 from fanwise.server.routes import Call
 
@@ -63,14 +63,21 @@ def newest_runs(
 ) -> Sequence[Listed]:
     """Return at most `limit` runs that the reader may see, the newest first."""
     found = _newest(call, status, filters or Filters(), before, limit)
-    return [listed(call, run, shown) for run, shown in found]
+    return listed(call, found)
 
 
-def listed(call: Call, run: RunRecord, status: str) -> Listed:
-    """Return a run of a list, with the status to show and the seconds for which it was driven."""
-    span_s = driven_s(call.parts.runs, run, call.parts.clock.now())
-    work = _in_work(call.parts.store, run.run_no) if status == Status.RUNNING else None
-    return Listed(run, status, span_s, work)
+def listed(call: Call, found: Sequence[tuple[RunRecord, str]]) -> list[Listed]:
+    """Return runs of a list, with the statuses to show and how long each was driven."""
+    spans = driven_times(call.parts.runs, [run for run, _ in found], call.parts.clock.now())
+    return [
+        Listed(
+            run,
+            status,
+            spans.get(run.run_no),
+            _in_work(call.parts.store, run.run_no) if status == Status.RUNNING else None,
+        )
+        for run, status in found
+    ]
 
 
 def _in_work(store: Tiles, run_no: int) -> InWork | None:

@@ -53,7 +53,7 @@ def _found(call: Call, line: FilterLine, before: int | None) -> list[Listed]:
         return list(newest_runs(call, status, filters, before=before, limit=limit))
     run = call.parts.store.run(line.run)
     if run is not None and call.who.sees(run.workflow):
-        return [listed(call, run, call.parts.runs.status(run))]
+        return listed(call, [(run, call.parts.runs.status(run))])
     named = Filters(workflow=line.run, since=filters.since, tags=filters.tags)
     return list(newest_runs(call, status, named, before=before, limit=limit))
 
