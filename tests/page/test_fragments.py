@@ -32,6 +32,12 @@ def test_addresses_keep_every_name_a_name() -> None:
     assert address("runs", q="tag:a b") == "/tools/runs?q=tag%3Aa%20b"
 
 
+def test_a_span_that_is_only_estimated_is_told_in_whole_seconds() -> None:
+    """Smaller parts of it would change all the time."""
+    about = rendering.environment().filters["about"]
+    assert [about(each) for each in (0.02, 53.2, 90.4)] == ["1 s", "54 s", "1 min 30 s"]
+
+
 @pytest.mark.parametrize("text", ["<b>", "a\x00b", "\u202eright", "\x1b[31mred", '"><script>'])
 def test_no_text_leaves_its_place(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A text of others is escaped, and has no control characters left."""

@@ -197,6 +197,19 @@ def test_parameters_that_do_not_fit_are_told_and_kept(hooked: Served) -> None:
     assert kept.refused == reply.json["detail"]
 
 
+def test_a_full_queue_asks_to_come_again(hooked: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is recorded, so the same request starts a run later."""
+    monkeypatch.setattr(hooked.store, "is_full", lambda *_: True)
+    reply = by_token(hooked, {"n": 1}, Idempotency_Key="later")
+    assert (reply.status, reply.code) == (429, "queue-full")
+    assert reply.headers["Retry-After"] == "5"
+    assert hooked.store.arrival("webhook", "token", "later") is None
+    assert by_token(hooked, {"n": 99}).status == 202  # it starts none
+    monkeypatch.undo()
+    reply = by_token(hooked, {"n": 1}, Idempotency_Key="later")
+    assert (reply.status, len(reply.json["runs"])) == (202, 1)
+
+
 def test_a_condition_that_does_not_hold_starts_nothing(hooked: Served) -> None:
     """The request is taken, and its fire says why."""
     reply = by_token(hooked, {"n": 99})

@@ -282,6 +282,7 @@ def test_the_shortest_gap_is_that_of_the_instants_to_come() -> None:
         ("0 0 * * 8", "Weekdays go from 0 (Sunday) to 6 (Saturday)"),
         ("0 0 * * MONDAY", 'Did you mean "MON"?'),
         ("0 0 * SEPT *", 'Did you mean "SEP"?'),
+        ("0 2 * * MNO", 'Did you mean "MON"?'),
         ("0 0 ? * *", 'Write "*" for any.'),
         ("0 22-6 * * *", 'Did you mean "22-23,0-6"?'),
         ("0 0 30 2 *", "it never fires"),

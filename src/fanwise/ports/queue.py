@@ -24,6 +24,9 @@ class Queue(Protocol):
         run's id is taken, `RunRepeatedError` for a repeat, and `QueueFullError`.
         """
 
+    def is_full(self, workflow: str, most: int) -> bool:
+        """Say whether so many runs of a workflow wait already that no other one may."""
+
     def submissions(self, run_nos: Collection[int]) -> Mapping[int, Submission]:
         """Return the places of these runs by their numbers, without runs that weren't submitted."""
 

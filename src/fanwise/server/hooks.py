@@ -21,7 +21,7 @@ from fanwise.server.forms import read_bytes
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import JSON, Answer, Call, Route, json_answer
 from fanwise.server.tracing import traced
-from fanwise.service.hooks import WEBHOOK, Hooks, Received, scheme_of, webhook_of
+from fanwise.service.hooks import WEBHOOK, FullError, Hooks, Received, scheme_of, webhook_of
 from fanwise.triggers.signatures import delivery_id
 from fanwise.values import FrozenDict, Json, decode, encode
 from fanwise.wiring import new_token, secret_of
@@ -58,6 +58,14 @@ async def post_hook(call: Call) -> Answer:
     except StoreError as error:
         retry = {"Retry-After": _RETRY_S}
         raise Refusal(503, "unavailable", f"{error}", headers=retry) from None
+    except FullError:
+        raise Refusal(
+            429,
+            "queue-full",
+            "Too many runs of the workflow wait already.",
+            hint="Send the request again later: nothing of it is recorded.",
+            headers={"Retry-After": _RETRY_S},
+        ) from None
     if received.refusal:
         raise Refusal(422, "unfitting", received.refusal)
     answer = HookAnswer(event=received.id, runs=received.runs)
@@ -131,6 +139,7 @@ def _hooks(parts: Parts, headers: Mapping[str, str]) -> Hooks:
         make,
         lambda name: secret_of(settings, name),
         lambda: new_token(32),
+        settings.limits.queued,
     )
 
 

@@ -27,6 +27,13 @@ _MOST_TURNS: Final = 10
 class HookStore(Fires, Arrivals, Protocol):
     """The part of a store that requests to webhooks need."""
 
+    def is_full(self, workflow: str, most: int) -> bool:
+        """Say whether no other run of a workflow may wait; see `Queue.is_full`."""
+
+
+class FullError(Exception):
+    """A request would start a run, and too many of its workflow wait already."""
+
 
 class Received(NamedTuple):
     """A request that was recorded: the event's id, and the runs that it has made.
@@ -50,6 +57,7 @@ class Hooks:
         make_run: MakeRun,
         secret: Callable[[str], str | None],
         new_secret: Callable[[], str],
+        most_waiting: int,
     ) -> None:
         self._store = store
         self._project = project
@@ -57,6 +65,7 @@ class Hooks:
         self._turns = ArrivalTurns(store, store, make_run)
         self._secret = secret
         self._new_secret = new_secret
+        self._most_waiting = most_waiting
 
     def find(self, path: str) -> Owned | None:
         """The trigger of the webhook with a path."""
@@ -83,7 +92,10 @@ class Hooks:
         return None if arrival is None else self._received(owned, arrival, is_new=False)
 
     def receive(self, owned: Owned, arrival: Arrival, now: float) -> Received:
-        """Record a request, and have its trigger decided at once."""
+        """Record a request, and have its trigger decided at once.
+
+        Raises `FullError`, and nothing of it is recorded, so that it may come again.
+        """
         refusal = self._refusal(owned, arrival, now)
         if refusal:
             arrival = replace(arrival, refused=refusal)
@@ -105,6 +117,8 @@ class Hooks:
             facts = facts_of(owned, arrival, now)
             if owned.trigger.admits(facts):
                 self._make_run(owned, facts, now)
+                if self._store.is_full(owned.plan.name, self._most_waiting):
+                    raise FullError
         except StoreError:
             raise
         except FanwiseError as error:

@@ -103,6 +103,12 @@ class SqlQueue:
         found = self._database.read(queue_statements.HAS_KEY, once=once) if once else []
         return str(found[0][0]) if found else None
 
+    def is_full(self, workflow: str, most: int) -> bool:
+        """Say whether no other run of a workflow may wait; see `Queue.is_full`."""
+        # A transaction that makes a run asks after that.
+        found = self._database.read(slot_statements.FULL, workflow=workflow, most=most - 1)
+        return bool(found)
+
     def submissions(self, run_nos: Collection[int]) -> Mapping[int, Submission]:
         """The places of these runs by their numbers; see `Queue.submissions`."""
         numbers, found = list(run_nos), {}

@@ -1,11 +1,12 @@
 """Tiles and kinds of errors of the items in one commit, and rows of tiles and kinds as records.
 
 Millions of items pass through `add_tiles` while the event loop waits for the same interpreter, so
-it keeps the sums of one tile in variables for as long as items of that tile come.
+the items of a tile are added up as a whole.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -83,24 +84,30 @@ def _add_alike(
 ) -> None:
     """Add items of one visit that ended in one way, with the time that each last attempt took."""
     run_no, visit_no, status = key
-    tile: TileKey | None = None
-    start = stop = count = tries = 0
-    busy_s = longest_s = 0.0
-    for index, tried, span_s in zip(indexes, attempts, spans, strict=True):
-        if not start <= index < stop:
-            if tile is not None:
-                tiles[tile] = count, tries, busy_s, longest_s
-            number = index // TILE_ITEMS
-            start, stop = number * TILE_ITEMS, (number + 1) * TILE_ITEMS
-            tile = run_no, visit_no, number, status
-            count, tries, busy_s, longest_s = tiles.get(tile, _NO_SUMS)
-        count += 1
-        tries += tried
-        busy_s += span_s
-        if span_s > longest_s:
-            longest_s = span_s
-    assert tile is not None
-    tiles[tile] = count, tries, busy_s, longest_s
+    are_ordered = indexes == sorted(indexes)  # as they mostly are
+    begin = 0
+    while begin < len(indexes):
+        number = indexes[begin] // TILE_ITEMS
+        stop = (number + 1) * TILE_ITEMS
+        end = bisect_left(indexes, stop, begin) if are_ordered else _leaving(indexes, begin, stop)
+        tile, took = (run_no, visit_no, number, status), spans[begin:end]
+        count, tries, busy_s, longest_s = tiles.get(tile, _NO_SUMS)
+        tiles[tile] = (
+            count + end - begin,
+            tries + sum(attempts[begin:end]),
+            busy_s + sum(took),
+            max(longest_s, max(took)),
+        )
+        begin = end
+
+
+def _leaving(indexes: Sequence[int], begin: int, stop: int) -> int:
+    """The place of the first index from `begin` on that isn't in the tile before `stop`."""
+    start = stop - TILE_ITEMS
+    for place in range(begin, len(indexes)):
+        if not start <= indexes[place] < stop:
+            return place
+    return len(indexes)
 
 
 class Along:

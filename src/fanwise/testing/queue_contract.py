@@ -103,6 +103,7 @@ class QueueContract:
         place = Submission(most_waiting=2)
         for name in "ab":
             store.submit(a_run(name), replace(place, once=name))
+        assert (store.is_full("monitor", 2), store.is_full("monitor", 3)) == (True, False)
         with pytest.raises(QueueFullError, match="2 runs of monitor wait already"):
             store.submit(a_run("c"), place)
         assert store.run("c") is None

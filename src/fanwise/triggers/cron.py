@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
 
@@ -144,9 +145,10 @@ def _meant(at: int, field: str) -> str:
             return f'Did you mean "{first}-{top},{low}-{last}"?'
     word = re.search("[A-Z]{3,}", field)
     if word is not None and at in _NAMES:
-        known = next((name for name in _NAMES[at] if word[0].startswith(name)), None)
-        if known is not None and word[0] != known:
-            return f'Did you mean "{field.replace(word[0], known)}"?'
+        known = [name for name in _NAMES[at] if word[0].startswith(name)]
+        known = known or get_close_matches(word[0], _NAMES[at], n=1)
+        if known and word[0] != known[0]:
+            return f'Did you mean "{field.replace(word[0], known[0])}"?'
     return f"It takes {_RANGES[at]}, lists (1,15), ranges (1-5) and steps (*/10)."
 
 
