@@ -66,6 +66,7 @@ async def _follow(
 ) -> None:
     """Send fragments as they change, until the server, the reader's token or the page is gone."""
     watch, sent = call.parts.watch, call.request.headers.get("If-None-Match", "")
+    took_s = 0.0  # the first rendering may have compiled templates
     if looked.found.tag == sent:
         await stream.beat()  # it is there
     while True:
@@ -79,7 +80,7 @@ async def _follow(
         if found == heads:
             await stream.beat()
         else:
-            await asyncio.sleep(max(_LEAST_S, _SHARE * looked.took_s))
+            await asyncio.sleep(max(_LEAST_S, _SHARE * took_s))
         if await stream.ending() is not None:
             return  # the client asks again, and is told
         if found == heads and not fragment.ages:
@@ -89,3 +90,4 @@ async def _follow(
         except (NotFoundError, Refusal):
             await stream.send("gone", b"")
             return
+        took_s = looked.took_s
