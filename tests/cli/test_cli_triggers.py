@@ -265,6 +265,34 @@ def test_a_trigger_of_events_is_fired_with_one(fanwise, write):
     assert fanwise("trigger", "wanted", "--event", "many.json").status == 0
 
 
+def test_a_fire_by_hand_obeys_overlap_on_request(fanwise, write):
+    """It is skipped, or waits, as one of the trigger itself; without the request it runs."""
+    write(
+        **{
+            "tick.yaml": EACH,
+            "line.yaml": EACH.replace("every: 1m", "every: 1m, overlap: queue").replace(
+                "name: tick", "name: line"
+            ),
+        }
+    )
+    first = fanwise("trigger", "tick/each", "--overlap").out.strip()
+    skipped = fanwise("trigger", "tick/each", "--overlap")
+    assert (skipped.status, skipped.out) == (1, "")
+    assert f"no run is made now: run {first} is pending." in skipped.err
+    told = fanwise("trigger", "tick/each", "--overlap", "--json")
+    assert (told.status, json.loads(told.out)["runs"]) == (1, [])
+    assert fanwise("trigger", "tick/each").status == 0
+    assert fanwise("trigger", "line/each", "--overlap").status == 0
+    held = fanwise("trigger", "line/each", "--overlap")
+    assert (held.status, held.out) == (0, "")
+    assert "it waits for runs of this trigger to end" in held.err
+    fires = [
+        json.loads(line)
+        for line in fanwise("triggers", "fires", "line/each", "--json").out.splitlines()
+    ]
+    assert [each["status"] for each in fires] == ["held", "ran"]
+
+
 def test_past_times_are_backfilled_once(fanwise, write):
     """The oldest first, without those that have a run, behind other runs."""
     write(**{"tick.yaml": EACH})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -15,11 +16,13 @@ from hypothesis.stateful import (
     multiple,
     precondition,
     rule,
+    run_state_machine_as_test,
 )
 from msgspec.structs import replace
 
-from fanwise.errors import NoSlotError
-from fanwise.model import Lease, RunLimit, RunOrigin, SlotWish, Status, Submission
+from fanwise.errors import LeaseLostError, NoSlotError
+from fanwise.model import ChildSlot, Lease, RunLimit, RunOrigin, SlotWish, Status, Submission
+from fanwise.stores import Store
 from fanwise.testing.clock import ManualClock
 from fanwise.testing.ownership_contract import an_owner
 from fanwise.testing.records import a_run, an_event
@@ -31,18 +34,33 @@ keys = st.sampled_from(sorted(MOST))
 
 
 class Slots(RuleBasedStateMachine):
-    """Runs of three keys, in two queues and driven by hand, and engines that die."""
+    """Runs of three keys, in two queues and driven by hand, that call workflows of these keys.
+
+    Engines die.
+    """
 
     driven, paused = Bundle("driven"), Bundle("paused")
 
     def __init__(self) -> None:
         super().__init__()
         self.clock = ManualClock()
-        self.store = MemoryStore(self.clock.now)
+        self.store = self.new_store()
         self.engines = [self.store.enroll(an_owner("0"))]
         self.key_of: dict[int, str] = {}
         self.holding: set[int] = set()
+        self.calls: dict[tuple[int, str], tuple[str, int]] = {}  # their keys, and tokens of runs
         self.count = 0
+
+    def new_store(self) -> Store:
+        return MemoryStore(self.clock.now)
+
+    def holders(self, key: str) -> list[int]:
+        """The runs that have slots of a key, once for each."""
+        own = [run_no for run_no in self.holding if self.key_of[run_no] == key]
+        return [*own, *(run_no for (run_no, _), (each, _) in self.calls.items() if each == key)]
+
+    def drop_calls(self, run_no: int) -> None:
+        self.calls = {place: each for place, each in self.calls.items() if place[0] != run_no}
 
     def new(self, key: str) -> Any:
         self.count += 1
@@ -68,7 +86,7 @@ class Slots(RuleBasedStateMachine):
     @rule(target=driven, key=keys)
     def start(self, key: str) -> Any:
         run = self.new(key)
-        full = sum(self.key_of[each] == key for each in self.holding) >= MOST[key]
+        full = len(self.holders(key)) >= MOST[key]
         try:
             run_no = self.store.create_run(run, self.engines[-1])
         except NoSlotError:
@@ -79,15 +97,44 @@ class Slots(RuleBasedStateMachine):
         self.holding.add(run_no)
         return self.store.lease(run_no)
 
-    @rule(target=driven, most=st.integers(1, 3))
-    def claim(self, most: int) -> Any:
+    @precondition(lambda self: self.count > 0)
+    @rule(target=driven, most=st.integers(1, 3), called=st.none() | keys)
+    def claim(self, most: int, called: str | None) -> Any:
         claims = self.store.claim(self.engines[-1], QUEUES, most)
         self.holding |= {each.lease.run_no for each in claims}
+        for each in claims if called else ():
+            self.call(each.lease, called, 0)
         return multiple(*[each.lease for each in claims])
 
-    def commit(self, lease: Lease, status: Status) -> bool:
+    def is_held(self, lease: Lease) -> bool:
         held = self.store.lease(lease.run_no)
-        if held is None or (held.token, held.engine_no) != (lease.token, lease.engine_no):
+        assert held is not None
+        return (held.token, held.engine_no) == (lease.token, lease.engine_no)
+
+    @rule(lease=driven, key=keys, number=st.integers(0, 2))
+    def call(self, lease: Lease, key: str, number: int) -> None:
+        """The run calls a workflow, or calls it once more, or would if it still were driven."""
+        child = ChildSlot(lease.run_no, f"{key}[{number}]", lease.token)
+        place = child.run_no, child.path
+        try:
+            self.store.take_child(child, SlotWish("caller", RunLimit("monitor", key, MOST[key])))
+        except NoSlotError:
+            assert len(self.holders(key)) >= MOST[key]
+            assert place not in self.calls
+        except LeaseLostError:
+            assert not self.is_held(lease)
+        else:
+            self.calls.setdefault(place, (key, lease.token))
+
+    @rule(lease=driven, key=keys, number=st.integers(0, 2))
+    def return_(self, lease: Lease, key: str, number: int) -> None:
+        child = ChildSlot(lease.run_no, f"{key}[{number}]", lease.token)
+        self.store.free_child(child, RunLimit("monitor", key, MOST[key]))
+        if self.calls.get((child.run_no, child.path)) == (key, lease.token):
+            del self.calls[child.run_no, child.path]
+
+    def commit(self, lease: Lease, status: Status) -> bool:
+        if not self.is_held(lease):
             return False
         run = self.store.run(f"run-{self.ids()[lease.run_no]}")
         assert run is not None
@@ -108,13 +155,17 @@ class Slots(RuleBasedStateMachine):
     @rule(lease=consumes(driven), status=st.sampled_from([Status.SUCCEEDED, Status.CANCELLED]))
     def end(self, lease: Lease, status: Status) -> None:
         if self.commit(lease, status):
-            self.store.release(lease.run_no, lease.token)
+            self.release(lease)
+
+    def release(self, lease: Lease) -> None:
+        self.store.release(lease.run_no, lease.token)
+        self.drop_calls(lease.run_no)
 
     @rule(target=paused, lease=consumes(driven))
     def pause(self, lease: Lease) -> Any:
         if not self.commit(lease, Status.PAUSED):
             return multiple()
-        self.store.release(lease.run_no, lease.token)
+        self.release(lease)
         return lease.run_no
 
     @rule(target=driven, run_no=consumes(paused))
@@ -134,17 +185,22 @@ class Slots(RuleBasedStateMachine):
     @rule(lease=consumes(driven))
     def put_back(self, lease: Lease) -> None:
         places = self.store.submissions([lease.run_no])
+        if self.is_held(lease):
+            self.drop_calls(lease.run_no)
         self.store.put_back(lease.run_no, lease.token, "engine stopped", counts=False)
         if places and self.store.submissions([lease.run_no])[lease.run_no].is_waiting:
             self.holding.discard(lease.run_no)
 
+    @precondition(lambda self: self.holding)
     @rule()
     def die(self) -> None:
         """The engine is gone without a word; the runs that weren't submitted are interrupted."""
         (beats,) = [e.beats for e in self.store.engines() if e.engine_no == self.engines[-1]]
         held = self.store.inbox(self.engines[-1]).tokens
         self.store.reap(self.engines[-1], beats)
-        self.holding -= {run_no for run_no in held if self.store.submissions([run_no])}
+        for run_no in self.store.submissions(list(held)):
+            self.holding.discard(run_no)
+            self.drop_calls(run_no)
         self.engines.append(self.store.enroll(an_owner(str(len(self.engines)))))
 
     @rule(seconds=st.integers(1, 2_000))
@@ -153,18 +209,19 @@ class Slots(RuleBasedStateMachine):
 
     @invariant()
     def never_more_than_the_limit(self) -> None:
-        for use in self.store.limits():
+        numbers, uses = self.ids(), {use.key: use for use in self.store.limits()}
+        for use in uses.values():
             assert len(use.holders) <= use.most == MOST[use.key]
-        held = {run_id for use in self.store.limits() for run_id in use.holders}
-        numbers = self.ids()
-        assert held == {f"run-{numbers[run_no]}" for run_no in self.holding}
+        for key in MOST:
+            held = sorted(f"run-{numbers[run_no]}" for run_no in self.holders(key))
+            assert sorted(uses[key].holders if key in uses else ()) == held
 
     @precondition(lambda self: self.count > 0)
     @invariant()
     def a_free_slot_has_a_run_ready(self) -> None:
         places = self.store.submissions(list(self.key_of))
         for key, most in MOST.items():
-            free = most - sum(self.key_of[each] == key for each in self.holding)
+            free = most - len(self.holders(key))
             for queue in QUEUES:
                 waiting = [
                     place
@@ -196,4 +253,21 @@ class Slots(RuleBasedStateMachine):
 
 
 TestSlots = Slots.TestCase
-TestSlots.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestSlots.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+def test_slots_on_postgres_are_never_too_many(postgres_store: Callable[..., Store]) -> None:
+    """The same machine, with the store on a server."""
+
+    class SlotsOnPostgres(Slots):
+        def new_store(self) -> Store:
+            return postgres_store(self.clock.now)
+
+        def teardown(self) -> None:
+            try:
+                super().teardown()
+            finally:
+                self.store.close()
+
+    on_postgres = settings(max_examples=6, stateful_step_count=20, deadline=None)
+    run_state_machine_as_test(SlotsOnPostgres, settings=on_postgres)

@@ -52,8 +52,13 @@ class TriggerDesk(Protocol):
     def resume(self, names: Names, *, catches_up: bool) -> bool:
         """Resume a trigger, and say whether it was paused."""
 
-    def fire(self, names: Names, at: int | None, event: Json, *, dry_run: bool) -> Fired | None:
-        """Fire a trigger of the project, at a nominal time or now; None if its `when` fails."""
+    def fire(
+        self, names: Names, at: int | None, event: Json, *, overlaps: bool, dry_run: bool
+    ) -> Fired | None:
+        """Fire a trigger of the project, at a nominal time or now; None if its `when` fails.
+
+        If it `overlaps`, it doesn't matter whether a run of the trigger is open.
+        """
 
     def backfill(self, names: Names, wanted: Backfill, *, dry_run: bool) -> Backfilled:
         """Make the runs of past times of a schedule."""
@@ -134,10 +139,13 @@ class StoreDesk:
         with open_or_make(self._settings) as opened:
             return opened.resume_trigger(*names, catches_up=catches_up)
 
-    def fire(self, names: Names, at: int | None, event: Json, *, dry_run: bool) -> Fired | None:
+    def fire(
+        self, names: Names, at: int | None, event: Json, *, overlaps: bool, dry_run: bool
+    ) -> Fired | None:
         """Fire a trigger, as the user of this process."""
         from fanwise.reports.trigger_rows import Fired
-        from fanwise.service.by_hand import manual_facts, manual_turn
+        from fanwise.service.by_hand import manual_facts
+        from fanwise.service.handmade import fire_by_hand
         from fanwise.wiring import new_token, open_or_make
 
         owned, now = self._owned[names], time.time()
@@ -145,17 +153,24 @@ class StoreDesk:
         facts = manual_facts(owned, nominal, now, _user(), event)
         if not owned.trigger.admits(facts):
             return None
-        turn = manual_turn(owned, facts, nominal, new_token(), self._runs.make)
-        made: Sequence[str] | None = ()
-        if not dry_run:
-            with open_or_make(self._settings) as opened:
-                (made,) = opened.take_turns([turn])
-        parameters = owned.trigger.parameters_of(facts)
-        return Fired(runs=made or (), trigger=facts, parameters=parameters)
+        make, parameters = self._runs.make, owned.trigger.parameters_of(facts)
+        if dry_run:
+            make(owned, facts, nominal)  # raises what is wrong
+            return Fired(runs=(), trigger=facts, parameters=parameters)
+        most = None if overlaps else self._settings.limits.queued
+        with open_or_make(self._settings) as opened:
+            made = fire_by_hand(opened, owned, facts, nominal, new_token(), make, most_held=most)
+        return Fired(
+            runs=made.runs,
+            status=made.status.value,
+            reason=made.reason,
+            trigger=facts,
+            parameters=parameters,
+        )
 
     def backfill(self, names: Names, wanted: Backfill, *, dry_run: bool) -> Backfilled:
         """Make the runs of past times of a schedule."""
-        from fanwise.service.backfilling import make_backfill
+        from fanwise.service.handmade import make_backfill
         from fanwise.wiring import new_token, open_or_make
 
         owned, make, token = self._owned[names], self._runs.make, new_token()

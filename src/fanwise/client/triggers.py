@@ -83,9 +83,12 @@ class ServerTriggers:
         self._requests.post(Sent, "triggers", *names, "resume", body={"catch_up": catches_up})
         return was_paused
 
-    def fire(self, names: Names, at: int | None, event: Json, *, dry_run: bool) -> Fired | None:
+    def fire(
+        self, names: Names, at: int | None, event: Json, *, overlaps: bool, dry_run: bool
+    ) -> Fired | None:
         """Fire a trigger; None if its `when` doesn't hold."""
-        body = {"at": None if at is None else iso_utc(at), "event": event, "check": dry_run}
+        nominal = None if at is None else iso_utc(at)
+        body = {"at": nominal, "event": event, "overlap": not overlaps, "check": dry_run}
         try:
             return self._requests.post(Fired, "triggers", *names, "fire", body=body)
         except ServerError as error:

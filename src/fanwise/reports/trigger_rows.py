@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from fanwise.model import FireRecord, TriggerState
+from fanwise.model import FireRecord, FireStatus, TriggerState
 from fanwise.plan.project_triggers import Owned
 from fanwise.reports.objects import iso_time
 from fanwise.triggers.local_times import iso_utc
@@ -115,9 +115,14 @@ def fire_row(fire: FireRecord) -> FireRow:
 
 
 class Fired(msgspec.Struct, frozen=True, kw_only=True):
-    """A fire by hand, with the facts and the parameters of its run; `runs` are those made."""
+    """A fire by hand, with the facts and the parameters of its run; `runs` are those made.
+
+    By its trigger's overlap it may have another `status` than `ran`, for a `reason`.
+    """
 
     runs: Sequence[str]
+    status: str = FireStatus.RAN.value
+    reason: str = ""
     trigger: Mapping[str, object]
     parameters: Mapping[str, object]
 

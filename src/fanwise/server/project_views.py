@@ -173,9 +173,14 @@ class FireList(View, frozen=True, kw_only=True):
 
 
 class FiredView(View, frozen=True, kw_only=True):
-    """A fire by hand, with the facts and the parameters of its run, and the ids of runs made."""
+    """A fire by hand, with the facts and the parameters of its run, and the ids of runs made.
+
+    By its trigger's overlap it may have another `status` than `ran`, for a `reason`.
+    """
 
     runs: tuple[str, ...]
+    status: str
+    reason: str
     trigger: object
     parameters: object
 

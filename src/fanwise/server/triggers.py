@@ -28,8 +28,8 @@ from fanwise.server.project_views import (
     TriggerView,
 )
 from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
-from fanwise.service.backfilling import make_backfill
-from fanwise.service.by_hand import Backfill, manual_facts, manual_turn
+from fanwise.service.by_hand import Backfill, manual_facts
+from fanwise.service.handmade import fire_by_hand, make_backfill
 from fanwise.triggers.skips import with_skips
 from fanwise.triggers.written import read_time
 from fanwise.values import freeze
@@ -49,11 +49,12 @@ class FiresQuery(Fields, frozen=True, kw_only=True):
 class FireBody(Fields, frozen=True, kw_only=True):
     """The nominal time of a fire by hand, else now, and the event that stands for its own.
 
-    With `check` nothing is made.
+    With `overlap` it obeys the trigger's overlap. With `check` nothing is made.
     """
 
     at: str | None = None
     event: object = None
+    overlap: bool = False
     check: bool = False
 
 
@@ -127,10 +128,20 @@ def fire(call: Call) -> Answer:
     facts = manual_facts(owned, at, now, call.who.name, event)
     if not owned.trigger.admits(facts):
         raise Refusal(422, "not-admitted", "The trigger's `when` doesn't hold, so no run is made.")
-    turn = manual_turn(owned, facts, at, new_token(), call.parts.make_runs.make)
-    (made,) = ((),) if body.check else call.parts.store.take_turns([turn])
-    fired = Fired(runs=made or (), trigger=facts, parameters=owned.trigger.parameters_of(facts))
-    return json_answer(fired, status=200 if body.check else 202)
+    make, parameters = call.parts.make_runs.make, owned.trigger.parameters_of(facts)
+    if body.check:
+        make(owned, facts, at)  # raises what is wrong
+        return json_answer(Fired(runs=(), trigger=facts, parameters=parameters))
+    most = call.parts.settings.limits.queued if body.overlap else None
+    made = fire_by_hand(call.parts.store, owned, facts, at, new_token(), make, most_held=most)
+    fired = Fired(
+        runs=made.runs,
+        status=made.status.value,
+        reason=made.reason,
+        trigger=facts,
+        parameters=parameters,
+    )
+    return json_answer(fired, status=202)
 
 
 def backfill(call: Call) -> Answer:

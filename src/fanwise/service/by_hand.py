@@ -78,7 +78,12 @@ def manual_turn(
     owned: Owned, facts: FrozenDict, at: int, token: str, make_run: MakeRun
 ) -> TriggerTurn:
     """The turn that fires a trigger by hand; a `token` makes one run. Raises `FanwiseError`."""
-    return _turn(owned, f"manual:{token}", at, facts, make_run)
+    return _turn(owned, manual_key(token), at, facts, make_run)
+
+
+def manual_key(token: str) -> str:
+    """The unique key of a fire by hand."""
+    return f"manual:{token}"
 
 
 def backfill_instants(owned: Owned, start: int, end: int, ran: Collection[str]) -> Sequence[int]:

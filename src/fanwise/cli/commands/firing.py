@@ -43,6 +43,9 @@ def trigger(
             help="JSON that stands for trigger.event; of a batch, a list.",
         ),
     ] = None,
+    overlap: Annotated[
+        bool, typer.Option("--overlap", help="Obey the trigger's overlap if a run of it is open.")
+    ] = False,
     dry_run: _DryRun = False,
     store: options.Backend = None,
     json: options.JsonFlag = False,
@@ -52,21 +55,27 @@ def trigger(
     It records a run with the parameters that the trigger gives, although the trigger is paused or a
     run of it is open. Its next time stays as it is.
 
-    Exit status: 0 it has fired, 1 its `when` doesn't hold, 2 it can't fire.
+    Exit status: 0 it has fired, 1 its `when` or its overlap makes no run, 2 it can't fire.
     """
     from fanwise.cli.desks import open_desk, own_names
+    from fanwise.model import FireStatus
 
     desk = open_desk(store)
     names = own_names(desk, name)
     nominal = None if at is None else _read_time(at, "--at")
-    fired = desk.fire(names, nominal, _read_event(event), dry_run=dry_run)
+    fired = desk.fire(names, nominal, _read_event(event), overlaps=not overlap, dry_run=dry_run)
     if fired is None:
         say(f"{clean(desk.places[names])}  its `when` doesn't hold, so no run is made.")
         raise typer.Exit(_UNMADE)
     if dry_run:
         _preview(names, fired, json=json)
-    else:
+        return
+    if json or not fired.reason:
         _report(names, fired.runs, json=json)
+    else:
+        say(f"{clean(desk.places[names])}  no run is made now: {clean(fired.reason)}.")
+    if fired.status not in (FireStatus.RAN.value, FireStatus.HELD.value):
+        raise typer.Exit(_UNMADE)
 
 
 def backfill(
