@@ -597,14 +597,20 @@ def test_an_address_that_cannot_be_used_is_refused(
 def test_what_a_server_refuses_is_one_line(
     served: Served, fanwise: Fanwise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An unknown token, one of too low a role, a server that isn't there, another version."""
+    """A wrong token, address, prefix or scheme, a server that isn't there, another version."""
     monkeypatch.setenv("FANWISE_TOKEN", "wrong")
     assert_refused(fanwise("runs", "--server", served.origin), "The token isn't valid.")
     monkeypatch.setenv("FANWISE_TOKEN", served.tokens["read"])
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
     assert_refused(fanwise("runs", "--server", nobody), "doesn't answer: ")
-    assert_refused(fanwise("runs", "--server", f"{served.origin}/x"), "another version of fanwise")
+    assert_refused(
+        fanwise("runs", "--server", f"{served.origin}/x"), "no API of fanwise at this path"
+    )
+    tls = served.origin.replace("http:", "https:")
+    assert_refused(fanwise("runs", "--server", tls), "doesn't answer in TLS")
+    for url in (served.host, "ftp://127.0.0.1", "fanwise"):
+        assert_refused(fanwise("--server", url, "runs"), "names no server by its URL")
     monkeypatch.setattr("fanwise.client.backend.version", lambda name: "0.0.1")
     assert_refused(fanwise("runs", "--server", served.origin), "and the command line 0.0.1")
 

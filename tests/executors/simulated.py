@@ -45,6 +45,8 @@ from tests.one_thread import OneThreadLoop
 LONGEST_S = 60.0
 """The time by which every run is over, whatever happens."""
 
+SLOW_S = 30.0
+
 
 @dataclass(frozen=True)
 class Chances:
@@ -63,6 +65,8 @@ class Chances:
     """Workers that are killed from outside."""
     killers: frozenset[int] = frozenset()
     """The indexes of items that kill their worker."""
+    slow: frozenset[int] = frozenset()
+    """The indexes of items that take `SLOW_S`."""
     knows: bool = True
     """Whether it is known what a worker ran when it died."""
     worn_after: int = 1_000_000
@@ -79,6 +83,8 @@ class World:
     running: Counter[int] = field(default_factory=Counter)
     """The attempts that run, by their visits."""
     most_running: int = 0
+    last_began_s: float = 0.0
+    """The time at which an attempt began last."""
     store: MemoryStore = field(default_factory=MemoryStore)
 
     def __post_init__(self) -> None:
@@ -118,6 +124,7 @@ class World:
         """Note that an item of a visit runs."""
         self.running[visit] += 1
         self.most_running = max(self.most_running, self.running[visit])
+        self.last_began_s = self.loop.time()
 
 
 class _Executor:
@@ -283,6 +290,8 @@ class _Visit:
             world.begins(self._number)
             kills = sent.index in world.chances.killers
             duration_s = world.up_to(world.chances.item_s)
+            if sent.index in world.chances.slow:
+                duration_s = SLOW_S
             ends = self._worker.die if kills else partial(self._succeeded, sent.number, duration_s)
             self.running[sent.number] = world.loop.call_later(duration_s, ends)
 

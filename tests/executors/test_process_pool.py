@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -59,6 +60,27 @@ def test_a_process_makes_room_for_a_new_one_after_many_attempts(tmp_path: Path) 
             output: "{{ task.fan.output | unique | list | length }}"
             """
         assert all(bench.run(text.replace("WAY", way)).output > 1 for way in ("cpu", "async"))
+
+
+def test_a_process_of_another_version_is_refused(tmp_path: Path) -> None:
+    """As after an upgrade while the engine runs: both versions are told."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import platform; platform.python_version = lambda: '3.99.0'"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    executor = ProcessExecutor(SystemClock(), 1, environment)
+    bench = Workbench(tmp_path, lambda _: nullcontext(executor))
+    run = bench.run("tasks: [{name: a, action: contract.process_cpu}]")
+    bench.close()
+    executor.close()
+    error = run.tasks["a"].error
+    assert error is not None
+    assert error.type == "WorkerRefused"
+    assert error.message == (
+        f"worker processes have fanwise {fanwise.__version__} and Python 3.99.0, and the process "
+        f"that drives the run has fanwise {fanwise.__version__} and Python "
+        f"{platform.python_version()}. Start the run's process again."
+    )
 
 
 @pytest.mark.parametrize(("stop", "status"), [("pause", "paused"), ("cancel", "cancelled")])

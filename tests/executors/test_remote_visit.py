@@ -14,7 +14,7 @@ from fanwise.model import Status
 from fanwise.plan import Plan
 from fanwise.testing import executor_pack
 from fanwise.wiring import Settings, load_plan
-from tests.executors.simulated import Chances, World
+from tests.executors.simulated import SLOW_S, Chances, World
 
 PACK = Path(executor_pack.__file__).parent / "actions.py"
 
@@ -64,6 +64,19 @@ def test_a_worker_that_the_system_does_not_start_fails_those_who_need_it(
             "a worker process can't be started: Resource temporarily unavailable. "
             "Set FANWISE_PROCESSES to less, or raise the limits of this process: ulimit."
         )
+
+
+@pytest.mark.parametrize("way", ["async", "def"])
+@pytest.mark.parametrize("slow", [0, 57])
+def test_attempts_that_wait_behind_a_slow_one_go_elsewhere(
+    plan: Callable[..., Plan], way: str, slow: int
+) -> None:
+    """A chunk is sized by what was quick, and only its first attempt is slow."""
+    world = World(Chances(item_s=0.002, slow=frozenset({slow})))
+    began_s = world.loop.time()
+    assert world.run(plan([way], 400, 2)).status is Status.SUCCEEDED
+    assert len(world.items()) == 400
+    assert world.last_began_s - began_s < SLOW_S / 10
 
 
 spans = st.sampled_from([0.0, 0.001, 0.02, 0.2])

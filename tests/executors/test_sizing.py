@@ -20,6 +20,13 @@ def test_a_chunk_begins_with_one_attempt_and_grows_until_it_takes_its_time() -> 
     assert sizes == [1, 4, 15, 15, 15]
 
 
+def test_a_chunk_of_a_long_rest_begins_with_more() -> None:
+    """With a hundredth of each worker's share, and it may be no more than a few dozen."""
+    rests = (None, 0, 199, 200, 2_000, 10**6)
+    sizes = [ChunkSize(2, target_s=TARGET_S, rest=rest).of(None) for rest in rests]
+    assert sizes == [1, 1, 1, 1, 10, 64]
+
+
 def test_of_a_known_rest_a_worker_gets_half_of_its_share() -> None:
     """So that no worker has much to do when the others have nothing."""
     size = ChunkSize(2, target_s=TARGET_S)

@@ -348,6 +348,19 @@ def test_the_rest_is_told(served: Served) -> None:
     assert decoded(served.ask("/api/v1/triggers"), project_views.TriggerList)["triggers"] == []
 
 
+def test_a_server_without_runs_says_how_to_make_one(tmp_path: Path) -> None:
+    """At home and in the list of runs; a filter that leaves none says so instead."""
+    with serving(tmp_path) as served:
+        for path, words in (
+            ("", "No runs yet."),
+            ("runs", "No runs yet."),
+            ("runs?q=status:failed", "No run matches these filters."),
+        ):
+            text = served.ask(f"/page/{path}").body.decode()
+            assert words in text
+            assert "Nothing needs you" not in text
+
+
 def test_each_trigger_says_what_it_waits_for(tmp_path: Path) -> None:
     """Also one that has no times."""
     (tmp_path / "w.yaml").write_text(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from fanwise.stores.sql_store import SqlStore
 from fanwise.stores.sqlite_database import open_database
 from fanwise.testing.clock import ManualClock
 from fanwise.testing.ownership_contract import at_once
-from tests.service.world import FLOW, START, World
+from tests.service.world import FLOW, START, DyingStore, World
 
 
 def flow(more: str = "") -> str:
@@ -307,6 +307,34 @@ def test_a_clock_that_was_ahead_is_told_and_repaired(world: World) -> None:
     world.clock.advance(10)
     server.clock.look()
     assert len(world.fires()) == decided + 1
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("overlap", ["skip", "queue", "cancel", "allow"])
+def test_each_instant_is_decided_once_whenever_the_server_dies(
+    world: World, overlap: str, after: bool
+) -> None:
+    """Before or after any of its turns; each fire that ran has the one run of its time."""
+    begin(world, f"overlap: {overlap}, catch-up: all")
+    real = world.store
+    for at in range(1, 5):
+        for each in world.open()[:1]:
+            if each.run_id is not None:
+                world.end(each.run_id)
+        world.clock.advance(20)
+        world.store = DyingStore(real, after=after, at=at)
+        dying = world.server()
+        with suppress(StoreError):
+            dying.look()
+            world.clock.advance(10)
+            dying.look()
+        world.store = real
+        world.server().look()
+    found = world.fires()
+    assert sum(each.n for each in found) == int(world.clock.monotonic()) // 10
+    made = [each.run_id for each in found if each.status is FireStatus.RAN]
+    assert sorted(map(str, made)) == sorted(real.run_ids())
+    assert len({each.key for each in found}) == len(found)
 
 
 def test_a_store_that_others_lock_is_asked_again(tmp_path: Path) -> None:

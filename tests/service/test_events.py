@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
 from itertools import count
 
 import pytest
@@ -12,10 +11,8 @@ import pytest
 from fanwise.errors import StoreError
 from fanwise.model import EVENT, TRIGGER_FAILED, Arrival, FireStatus
 from fanwise.service.clock import TriggerClock
-from fanwise.stores import Store
 from fanwise.testing.ownership_contract import at_once
-from fanwise.testing.stores import StoreWrapper
-from tests.service.world import World
+from tests.service.world import DyingStore, World
 
 FLOW = """
 name: report
@@ -338,23 +335,6 @@ def test_of_several_servers_one_takes_an_event(world: World) -> None:
     assert sorted(str(each) for batch in found for each in batch) == sorted(
         str(number) for number in range(40) for _ in range(3)
     )
-
-
-class DyingStore(StoreWrapper):
-    """Its process dies before or after a turn is recorded."""
-
-    def __init__(self, store: Store, *, after: bool, at: int) -> None:
-        super().__init__(store)
-        self._after = after
-        self._left = at
-
-    def take_turns(self, turns: Sequence[object]) -> object:
-        self._left -= 1
-        if self._left == 0:
-            if self._after:
-                super().take_turns(turns)  # type: ignore[arg-type]
-            raise StoreError("killed")
-        return super().take_turns(turns)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("after", [False, True])

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from fanwise.engine.run_factory import RunFactory
 from fanwise.engine.triggered import TriggeredRuns
+from fanwise.errors import StoreError
 from fanwise.model import FireRecord, Limits, NewFire, OpenFire, Status
 from fanwise.packs.projects import project_stamp
 from fanwise.service.clock import TriggerClock
@@ -19,7 +20,7 @@ from fanwise.service.watcher import ServiceWatcher
 from fanwise.stores import Store
 from fanwise.system import EnvironmentSecrets, SystemChance, SystemProcesses
 from fanwise.testing.clock import ManualClock
-from fanwise.testing.stores import MemoryStore
+from fanwise.testing.stores import MemoryStore, StoreWrapper
 from fanwise.wiring import load_triggers, read_settings
 from fanwise.wiring.serving import Serving
 
@@ -57,6 +58,23 @@ class Lines(ServiceWatcher):
 
     def failed(self, text: str) -> None:
         self.failures.append(text)
+
+
+class DyingStore(StoreWrapper):
+    """Its process dies before or after a turn is recorded."""
+
+    def __init__(self, store: Store, *, after: bool, at: int) -> None:
+        super().__init__(store)
+        self._after = after
+        self._left = at
+
+    def take_turns(self, turns: Sequence[object]) -> object:
+        self._left -= 1
+        if self._left == 0:
+            if self._after:
+                super().take_turns(turns)  # type: ignore[arg-type]
+            raise StoreError("killed")
+        return super().take_turns(turns)  # type: ignore[arg-type]
 
 
 class World:

@@ -9,8 +9,20 @@ from typing import Any
 
 import pytest
 
-from fanwise.model import ChildSlot, OrderKind, RunLimit, RunOrder, RunOrigin, SlotWish, Submission
+from fanwise.model import (
+    DROPPED,
+    EVENT,
+    ChildSlot,
+    OrderKind,
+    RunLimit,
+    RunOrder,
+    RunOrigin,
+    SlotWish,
+    Submission,
+    TriggerTurn,
+)
 from fanwise.stores import Store, open_store
+from fanwise.stores.arrival_statements import LISTENERS
 from fanwise.stores.database import Statement, Writer
 from fanwise.stores.postgres_database import PostgresDatabase
 from fanwise.stores.queue_statements import LOCK_SUBMISSION, SUBMITTED_TO
@@ -18,6 +30,7 @@ from fanwise.stores.sql_ownership import BEAT
 from fanwise.stores.sql_store import SqlStore
 from fanwise.stores.store import PostgresPlace
 from fanwise.stores.urls import parse
+from fanwise.testing.arrivals_contract import an_event
 from fanwise.testing.ownership_contract import an_owner
 from fanwise.testing.records import a_run
 
@@ -130,3 +143,26 @@ def test_an_engine_that_is_taken_for_dead_gets_no_run(stores: Overtaken) -> None
     stores.database.overtake(BEAT, lambda: stores.fast.reap(engine_no, 0))
     assert stores.slow.acquire(run_no, engine_no) is None
     assert stores.fast.lease(run_no) is None
+
+
+def test_an_event_that_is_committed_after_a_later_one_is_delivered(stores: Overtaken) -> None:
+    """Numbers are given out before commits, so no trigger remembers how far it has read."""
+    names = ("flow", "each")
+
+    def later() -> None:
+        stores.fast.arrive([an_event("later")])
+        (taken,) = stores.fast.delivered(*names, most=9)
+        sorted_ = ((taken.arrival_no, DROPPED),)
+        (done,) = stores.fast.take_turns(
+            [TriggerTurn(workflow="flow", name="each", turn=1, sorted=sorted_)]
+        )
+        assert done == []
+
+    stores.fast.take_turns([TriggerTurn(workflow="flow", name="each", turn=0, listens=("paid",))])
+    stores.database.overtake(LISTENERS, later)
+    stores.slow.arrive([an_event("earlier")])
+    assert [each.id for each in stores.fast.delivered(*names, most=9)] == ["earlier"]
+    first, second = (stores.fast.arrival(EVENT, "paid", each) for each in ("earlier", "later"))
+    assert first is not None
+    assert second is not None
+    assert first.arrival_no < second.arrival_no

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fanwise.cli.backends import require_server
 from fanwise.cli.commands.actions import actions
 from fanwise.cli.commands.asks import answer, approve, asks, reject, signal
 from fanwise.cli.commands.bench import bench
@@ -270,4 +271,5 @@ def _fanwise(
 ) -> None:
     """Run workflows that fan out over any number of items, and look at what came of them."""
     if server is not None and isinstance(context.command, typer.core.TyperGroup):
+        require_server(server)
         context.default_map = _stores(context.command, server)

@@ -157,6 +157,15 @@ def is_server(store: str | None) -> TypeGuard[str]:
     return store is not None and store.startswith(("http://", "https://"))
 
 
+def require_server(url: str) -> None:
+    """Raise `UsageError` for a URL that can't be a server's."""
+    if not is_server(url):
+        raise UsageError(
+            "--server names no server by its URL.",
+            hint="Give one such as http://127.0.0.1:8420 or https://example.com/fanwise.",
+        )
+
+
 @contextmanager
 def open_backend(store: str | None) -> Iterator[Backend]:
     """The backend of a command whose line gives this store, or none.

@@ -58,7 +58,11 @@ class ServerBackend:
         except ServerError as error:
             if error.reason != _UNKNOWN:
                 raise
-            raise self._other_version() from None
+            raise ServerError(
+                f"{self._requests.place} has no API of fanwise at this path.",
+                reason=_UNKNOWN,
+                hint="Give the URL that `fanwise serve` tells, with the whole path before /api.",
+            ) from None
         try:
             return read_answer(question, answer)
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -164,6 +164,12 @@ class Requests:
                 reason="untrusted",
                 hint="Name the certificate of who vouches for it in SSL_CERT_FILE.",
             ) from error
+        except ssl.SSLError as error:
+            raise ServerError(
+                f"{self._address} doesn't answer in TLS: {error.reason or 'the connection broke'}.",
+                reason="unreachable",
+                hint="Check the port; a server without https is named by http://.",
+            ) from error
         except (OSError, HTTPException) as error:
             raise ServerError(
                 f"{self._address} doesn't answer: {str(error) or type(error).__name__}.",

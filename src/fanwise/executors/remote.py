@@ -112,7 +112,7 @@ class RemoteVisit:
         opening = Open(self._visit, portable, secrets, feed.width)
         self._stations = Stations(self, workers, clock, opening, most=most, blocks=self._blocks)
         self._placing = self._stations.placing
-        self._size = ChunkSize(most, target_s=TARGET_S)
+        self._size = ChunkSize(most, target_s=TARGET_S, rest=feed.rest)
         self._traces = Traces(self._visit, call)
         self._changed: asyncio.Future[None] = self._loop.create_future()
         self._timer: Timer | None = None

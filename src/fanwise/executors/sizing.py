@@ -18,23 +18,27 @@ MOST_BYTES: Final = 1_000_000
 _LEAST_S: Final = 0.003
 """The work that is worth a way to a worker and back, whatever else is left."""
 
+_MOST_AT_FIRST: Final = 64
+_FIRST_SHARE: Final = 100
 _GROWTH: Final = 4
 _WEIGHT: Final = 0.3  # of the latest durations in the average
 
 
 class ChunkSize:
-    """The size of a visit's chunks. It begins with 1, and grows fourfold with each chunk at most.
+    """The size of a visit's chunks, which grows fourfold with each chunk at most.
 
-    A chunk is to take `target_s`. Of a known rest a worker gets half of its even share at most, so
+    It begins with a hundredth of a worker's share of the `rest`, or with 1 if that isn't known:
+    the ways of many small chunks take longer than taking back a large one that is slow. A chunk is
+    to take `target_s`. Of a known rest a worker gets half of its even share at most, so
     that all end at about the same time, but not less than a few milliseconds of work.
     """
 
-    def __init__(self, workers: int, *, target_s: float) -> None:
+    def __init__(self, workers: int, *, target_s: float, rest: int | None = None) -> None:
         self._workers = workers
         self._target_s = target_s
         self._mean_s: float | None = None
         self._grown = 0  # attempts that ended since the size has grown
-        self._size = 1
+        self._size = max(1, min(_MOST_AT_FIRST, (rest or 0) // (_FIRST_SHARE * workers)))
         self._least = 1
 
     def ended(self, attempts: int, total_s: float) -> None:
