@@ -27,14 +27,13 @@ DELETE_HEAD = "DELETE FROM heads WHERE run_no = :run_no"
 
 # Readers
 
-TILES = (
-    f"SELECT tile, status, items, attempts, busy_s, longest_s FROM tiles WHERE {_OF_VISIT}"
-    " ORDER BY tile"
-)
-TILE_TOTALS = (
-    "SELECT 0, status, sum(items), sum(attempts), sum(busy_s), max(longest_s)"
-    f" FROM tiles WHERE {_OF_VISIT} GROUP BY status"
-)
+_COUNTS = [
+    f"sum(CASE status WHEN '{status.value}' THEN items ELSE 0 END)"
+    for status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
+]
+_SUMS = f"{', '.join(_COUNTS)}, sum(attempts), sum(busy_s), max(longest_s)"
+TILES = f"SELECT tile, {_SUMS} FROM tiles WHERE {_OF_VISIT} GROUP BY tile ORDER BY tile"
+TILE_TOTALS = f"SELECT 0, {_SUMS} FROM tiles WHERE {_OF_VISIT} GROUP BY visit_no"
 SLOWEST_TILES = (
     f"SELECT tile FROM tiles WHERE {_OF_VISIT}"
     " GROUP BY tile ORDER BY max(longest_s) DESC, tile LIMIT :limit"
