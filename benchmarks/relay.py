@@ -77,8 +77,8 @@ class Relay:
                 for each in passing:
                     each.cancel()
                 asks.close()
-        except OSError:
-            pass  # the server is away
+        except (OSError, asyncio.CancelledError):
+            pass  # the server is away, or the relay is closed: asyncio would report the latter
         finally:
             answers.close()
             self._open -= 1
