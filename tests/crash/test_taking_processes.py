@@ -59,13 +59,29 @@ def test_the_run_of_a_killed_engine_is_taken_over_by_another(folder, start) -> N
     assert status(folder) == "succeeded"
 
 
-def test_engines_share_a_store_on_a_server(folder, start, postgres_url) -> None:
-    """As they share a file: a run is handed on, and taken over from an engine that is killed."""
+CLOCK = """
+import os, time
+
+time_of_day, ahead_s = time.time, float(os.environ["CLOCK_AHEAD_S"])
+time.time = lambda: time_of_day() + ahead_s
+"""
+
+
+@pytest.mark.parametrize("ahead_s", ["0", "3600", "-3600"])
+def test_engines_share_a_store_on_a_server(folder, start, postgres_url, ahead_s) -> None:
+    """As they share a file: a run is handed on, and taken over from an engine that is killed.
+
+    Also if the clocks of their machines are an hour apart: that of the server counts.
+    """
     url = postgres_url()
+    (folder / "sitecustomize.py").write_text(CLOCK)
+    clock = {"PYTHONPATH": str(folder), "CLOCK_AHEAD_S": ahead_s}
     first = start("work", FANWISE_STORE=url, WAIT_AT="3")
     assert start("submit", "flow.yaml", "--run-id", "r", FANWISE_STORE=url).end() == 0
     wait_for(first, "3")
-    second = start("work", FANWISE_STORE=url)
+    second = start("work", FANWISE_STORE=url, **clock)
+    wait_until_said(second, "Taking runs")
+    assert second.begun == []
     first.strike(signal.SIGKILL)
     assert first.end() == -signal.SIGKILL
     wait_until_said(second, "r  has succeeded")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -55,21 +56,27 @@ def test_a_limit_holds_over_the_tasks_of_a_run(loom: Any) -> None:
     assert loom.store.shares() == []
 
 
-def test_a_limit_holds_over_the_engines_of_a_store(loom: Any) -> None:
+@pytest.mark.parametrize("where", ["file", "server"])
+def test_a_limit_holds_over_the_engines_of_a_store(
+    loom: Any, where: str, request: pytest.FixtureRequest
+) -> None:
     """Each gets its part, and all of them come to their ends."""
+    is_file = where == "file"
+    url = str(loom.folder / "fanwise.db") if is_file else request.getfixturevalue("postgres_url")()
     loom.clock, loom.named_limits = SystemClock(), [NamedLimit("db", 3)]
     counted = Counted()
     plan = loom.plan(TWO, counted.action)
 
-    async def run_all() -> None:
+    async def run_all(stores: ExitStack) -> None:
         engines = []
         for _ in range(3):
-            loom.store = open_store(str(loom.folder / "fanwise.db"))
+            loom.store = stores.enter_context(open_store(url))
             engines.append(loom.make_engine())
         runs = [engine.arun(plan, run_id=f"run-{n}") for n, engine in enumerate(engines)]
         assert {run.status for run in await asyncio.gather(*runs)} == {Status.SUCCEEDED}
 
-    asyncio.run(run_all())
+    with ExitStack() as stores:
+        asyncio.run(run_all(stores))
     assert counted.done == 39
     assert counted.most <= 3
 

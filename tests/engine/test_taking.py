@@ -446,7 +446,7 @@ def test_a_store_that_is_away_for_a_while_stops_no_idle_engine(shared: Shared) -
 
 
 def test_a_look_of_an_idle_engine_asks_the_store_one_thing(shared: Shared) -> None:
-    """Looks are three a second at most, and with its beats that makes five statements."""
+    """Looks may be five a second, and each of them is one statement."""
     asked: list[str] = []
 
     class Listening(StoreWrapper):

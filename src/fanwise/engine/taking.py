@@ -7,10 +7,10 @@ that are gone back into their queues, where any engine takes them.
 """
 
 # Statements. A look that finds nothing is one query, and hints come with every commit of other
-# processes. So vain looks are bounded by a bucket of three that gains three a second: the first
+# processes. So vain looks are bounded by a bucket of five that gains five a second: the first
 # hints after a quiet time are followed at once, and a store that is busy with other things costs
-# an idle engine, with its beats, five statements a second. Looks that find runs are free, and so
-# are those of an engine that drives some, or has just done so: its own commits give hints.
+# an idle engine no more than that and its beats. Looks that find runs are free, and so are those
+# of an engine that drives some, or has just done so: its own commits give hints.
 #
 # Failures. What is wrong with one run harms only that run: it fails with the error, or goes back
 # into its queue. A store that can't be written any more ends the work as a whole, since the leases
@@ -36,13 +36,13 @@ MOST_RUNS: Final = 10
 
 _POLL_S: Final = 1.0
 _HINT_S: Final = 0.25  # a thread that waits for a hint holds up the end of the process
-_LOOKS: Final = 3
+_LOOKS: Final = 5  # with fewer a run in a file may wait for more than 250 ms
 _LOOKS_IN_LEASE: Final = 3
 """Looks at the other engines in the time for which a lease holds."""
 
 
 class LookBudget:
-    """A bucket of vain looks: at most three at once, and three more each second."""
+    """A bucket of vain looks: at most five at once, and five more each second."""
 
     def __init__(self) -> None:
         self._left = float(_LOOKS)

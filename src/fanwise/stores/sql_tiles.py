@@ -22,7 +22,7 @@ class SqlTiles:
     def tiles(self, run_no: int, visit_no: int) -> Sequence[Tile]:
         """The task's tiles in the order of their numbers; see `Tiles.tiles`."""
         found = self._database.read(tile_statements.TILES, run_no=run_no, visit_no=visit_no)
-        return tile_rows.to_tiles(found)
+        return [Tile(*row) for row in found]
 
     def tile_totals(self, run_no: int, visit_no: int) -> Tile:
         """The task's tiles added up; see `Tiles.tile_totals`."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from operator import itemgetter
 from typing import TypeAlias, cast
 
 import msgspec
@@ -21,7 +20,6 @@ from fanwise.model import (
     TILE_ITEMS,
     ErrorKind,
     ItemOutcome,
-    Status,
     Tile,
 )
 from fanwise.shapes import MESSAGE_LENGTH, Parts, agreed, shown, split
@@ -36,8 +34,6 @@ TileSums: TypeAlias = tuple[int, int, float, float]
 """Items, attempts, the time that their last attempts took together, and the longest one."""
 
 _NO_SUMS: TileSums = 0, 0, 0.0, 0.0
-
-_COUNTED = Status.SUCCEEDED.value, Status.FAILED.value, Status.CANCELLED.value
 
 
 class _Error(msgspec.Struct):
@@ -245,23 +241,9 @@ def number_kinds(kinds: VisitKinds, found: Sequence[Row]) -> tuple[list[SqlValue
     return values, numbers
 
 
-def to_tiles(rows: Iterable[Row]) -> list[Tile]:
-    """Return the tiles of rows that are sorted by their numbers."""
-    tiles = []
-    for number, of_tile in groupby(rows, itemgetter(0)):
-        counts = dict.fromkeys(_COUNTED, 0)
-        attempts, busy_s, longest_s = 0, 0.0, 0.0
-        for _, status, items, tries, took_s, most_s in of_tile:
-            counts[status] = items
-            attempts, busy_s, longest_s = attempts + tries, busy_s + took_s, max(longest_s, most_s)
-        succeeded, failed, cancelled = (counts[status] for status in _COUNTED)
-        tiles.append(Tile(number, succeeded, failed, cancelled, attempts, busy_s, longest_s))
-    return tiles
-
-
-def to_totals(rows: Iterable[Row]) -> Tile:
-    """Return one tile for the rows of all tiles, added up by status."""
-    return next(iter(to_tiles(rows)), Tile(0))
+def to_totals(rows: Sequence[Row]) -> Tile:
+    """Return the tile of the only row, or an empty tile if there is none."""
+    return Tile(*rows[0]) if rows else Tile(0)
 
 
 def to_kind(row: Row) -> ErrorKind:

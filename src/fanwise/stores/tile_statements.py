@@ -27,14 +27,13 @@ DELETE_HEAD = "DELETE FROM heads WHERE run_no = :run_no"
 
 # Readers
 
-TILES = (
-    f"SELECT tile, status, items, attempts, busy_s, longest_s FROM tiles WHERE {_OF_VISIT}"
-    " ORDER BY tile"
-)
-TILE_TOTALS = (
-    "SELECT 0, status, sum(items), sum(attempts), sum(busy_s), max(longest_s)"
-    f" FROM tiles WHERE {_OF_VISIT} GROUP BY status"
-)
+_COUNTS = [
+    f"sum(CASE status WHEN '{status.value}' THEN items ELSE 0 END)"
+    for status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
+]
+_SUMS = f"{', '.join(_COUNTS)}, sum(attempts), sum(busy_s), max(longest_s)"
+TILES = f"SELECT tile, {_SUMS} FROM tiles WHERE {_OF_VISIT} GROUP BY tile ORDER BY tile"
+TILE_TOTALS = f"SELECT 0, {_SUMS} FROM tiles WHERE {_OF_VISIT} GROUP BY visit_no"
 SLOWEST_TILES = (
     f"SELECT tile FROM tiles WHERE {_OF_VISIT}"
     " GROUP BY tile ORDER BY max(longest_s) DESC, tile LIMIT :limit"
@@ -56,10 +55,18 @@ _STATUS_BITS = (
     " ELSE 3 END"
 )
 _ATTEMPT_BITS = "CASE WHEN attempts > 3 THEN 12 WHEN attempts > 1 THEN attempts * 4 - 4 ELSE 0 END"
-_SPANS = " ".join(
-    [f"WHEN duration_s < {span_s} THEN {16 * at}" for at, span_s in enumerate(CELL_SPANS_S)]
-)
-_SPAN_BITS = f"CASE {_SPANS} ELSE {16 * len(CELL_SPANS_S)} END"
+
+
+def _span_bits(low: int, high: int) -> str:
+    """The bits of a duration that has from `low` to `high` digits, by halves."""
+    if low == high:
+        return str(low << 4)
+    middle = (low + high) // 2
+    shorter, longer = _span_bits(low, middle), _span_bits(middle + 1, high)
+    return f"CASE WHEN duration_s < {CELL_SPANS_S[middle]} THEN {shorter} ELSE {longer} END"
+
+
+_SPAN_BITS = _span_bits(0, len(CELL_SPANS_S))
 CELLS = (
     f"SELECT string_agg(CAST(256 * idx + {_STATUS_BITS} + {_ATTEMPT_BITS} + {_SPAN_BITS} AS TEXT),"
     f" ',') FROM items WHERE {_OF_VISIT} AND idx >= :start AND idx < :stop"
