@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from benchmarks.lists import fill_file
 from tests.page.project import halfway, run, write
 from tests.page.visitor import Visitor, visiting
 from tests.server.served import Served, serving
@@ -88,6 +90,31 @@ def test_failed_items_are_found_opened_and_walked_by_keys(grid: Visitor) -> None
     expect(grid.find("h1", "each[2013]")).to_be_visible()
     keyboard.press("K")
     expect(grid.find("h1", "each[1013]")).to_be_visible()
+
+
+def test_a_million_items_are_at_hand(browser: Browser, tmp_path: Path) -> None:
+    """Drawn as a whole; a failed one is found by a key and opened, and so is the last of all."""
+    with ThreadPoolExecutor(1) as thread:  # which has no event loop
+        thread.submit(fill_file, tmp_path / "runs.db", runs=2, items=1_000_000).result()
+    with serving(tmp_path) as served, visiting(browser, served) as visitor:
+        visitor.open("runs/large/tasks/work")
+        visitor.find("[data-drawn]").wait_for()
+        words = visitor.find(".grid canvas").get_attribute("aria-label") or ""
+        assert "1,000,000 items: 999,001 succeeded, 999 failed" in words
+        visitor.find("[data-sight]").focus()
+        for _ in range(3):
+            visitor.page.keyboard.press("n")
+        expect(said(visitor)).to_contain_text("[3,000] failed")
+        visitor.page.keyboard.press("Enter")
+        expect(visitor.find("h1", "work[3000]")).to_be_visible()
+        visitor.page.keyboard.press("J")
+        expect(visitor.find("h1", "work[4000]")).to_be_visible()
+        visitor.page.go_back()
+        visitor.page.go_back()
+        visitor.find("[data-drawn]").wait_for()
+        visitor.find(".grid input[name=item]").fill("999999")
+        visitor.find(".grid input[name=item]").press("Enter")
+        expect(said(visitor)).to_contain_text("[999,999] succeeded")
 
 
 def test_an_index_leads_to_its_item(grid: Visitor) -> None:
