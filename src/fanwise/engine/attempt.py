@@ -208,6 +208,7 @@ class VisitCall:
         self.context = context
         self.around = around
         self._limits = around.limits
+        self._parent = around.traceparent
         self._masker = around.masker
         self._is_child = child is not None
         self._context_field = action.context_field
@@ -276,6 +277,7 @@ class VisitCall:
             change_key=around.change_key,
             emit=around.emit,
             new_links=partial(around.new_links, ticket),
+            parent=self._parent,
         )
 
     def _key(self, ticket: Ticket) -> str:
