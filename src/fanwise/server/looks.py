@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Hashable, Iterator
+from functools import partial
 from typing import Final, Generic, NamedTuple, TypeVar, cast
 
 from fanwise.ports import Changes, Clock, Heads
@@ -47,6 +48,7 @@ class Look(Generic[T]):
         self._run_nos: Collection[int] = ()
         self._begun_at = float("-inf")
         self._looking: asyncio.Task[Looked[T]] | None = None
+        self._ended = asyncio.Event()
         self.shared = 0
         """The number of streams that share it."""
 
@@ -59,15 +61,20 @@ class Look(Generic[T]):
         return await self._begun_since(self._clock.monotonic() - _FRESH_S)
 
     async def _begun_since(self, at: float) -> Looked[T]:
-        """One look at a time: those who wait for the end of one share the next."""
+        """One look at a time: those who wait for the end of one share the next.
+
+        An event wakes hundreds of streams with a fraction of what `asyncio.wait` takes for each.
+        """
         while (looking := self._looking) is None or self._begun_at < at:
             if looking is not None and not looking.done():
-                await asyncio.wait([looking])
+                await self._ended.wait()
                 continue
             self._begun_at = self._clock.monotonic()
+            self._ended = asyncio.Event()
             self._looking = asyncio.create_task(self._look())
-            self._looking.add_done_callback(_retrieve)
-        await asyncio.wait([looking])  # it is done also if this stream ends meanwhile
+            self._looking.add_done_callback(partial(_tell_end, self._ended))
+        if not looking.done():  # it is done also if this stream ends meanwhile
+            await self._ended.wait()
         return looking.result()
 
     async def _look(self) -> Looked[T]:
@@ -106,7 +113,8 @@ class Looks:
                 del self._looks[key]
 
 
-def _retrieve(task: asyncio.Task[object]) -> None:
-    """Take an error that no stream has waited for."""
+def _tell_end(ended: asyncio.Event, task: asyncio.Task[object]) -> None:
+    """Wake those who wait, and take an error that none of them has waited for."""
+    ended.set()
     if not task.cancelled():
         task.exception()
