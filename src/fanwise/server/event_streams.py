@@ -116,23 +116,13 @@ async def open_stream(
 
 async def _while_there(request: web.Request, following: Coroutine[None, None, None]) -> None:
     """Follow until that returns, or the client has gone; raise what it raises."""
-    loop = asyncio.get_running_loop()
     follower = asyncio.create_task(following)
-
-    def look() -> None:
-        nonlocal timer
-        if request.transport is None:
-            follower.cancel()
-        else:
-            timer = loop.call_later(_LOOK_S, look)
-
-    timer = loop.call_later(_LOOK_S, look)
     try:
-        await asyncio.wait([follower])
-        if not follower.cancelled():
+        while not follower.done() and request.transport is not None:
+            await asyncio.wait([follower], timeout=_LOOK_S)
+        if follower.done():
             follower.result()
     finally:
-        timer.cancel()
         follower.cancel()
         await asyncio.wait([follower])
 
