@@ -66,8 +66,10 @@ def test_a_server_that_cannot_be_reached_is_named(tmp_path):
     """With its host and port, and without waiting."""
     with told("postgresql://ada@/runs?host=", "the server can't be reached", "No such file"):
         open_store(f"postgresql://ada:{SECRET}@/runs?host={tmp_path}&wait=1h")
-    with told("postgresql://ada@127.0.0.1:1/runs", "the server can't be reached", "refused"):
+    line = told("postgresql://ada@127.0.0.1:1/runs", "the server can't be reached", "refused")
+    with line as caught:
         open_store(f"postgresql://ada:{SECRET}@127.0.0.1:1/runs")
+    assert "?wait" not in str(caught.value)
 
 
 def test_a_wrong_password_is_never_shown(postgres, admin):
@@ -248,6 +250,15 @@ def test_a_table_that_stays_locked_is_waited_for_as_long_as_the_url_says(postgre
         with admin_lock(admin, f"{schema_of(url)}.items"), told("another session keeps it locked"):
             store.commit([an_item(run_no, 0)])
         store.commit([an_item(run_no, 0)])
+
+
+def test_a_timeout_of_zero_waits_for_no_lock(postgres_url, admin):
+    """To PostgreSQL itself a limit of 0 is none, and the caller would wait for ever."""
+    url = postgres_url("timeout=0s").replace("options=", "options=-cstatement_timeout%3D5000%20")
+    with open_store(url) as store:
+        run_no = store.create_run(a_run())
+        with admin_lock(admin, f"{schema_of(url)}.items"), told("another session keeps it locked"):
+            store.commit([an_item(run_no, 0)])
 
 
 @contextmanager

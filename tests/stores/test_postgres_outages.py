@@ -167,6 +167,7 @@ def test_a_server_that_stays_away_is_an_error_after_the_wait_and_not_again_after
                 with pytest.raises(StoreError, match="the server can't be reached") as caught:
                     work()
                 assert "\n" not in str(caught.value)
+                assert "?wait=5m waits longer" in str(caught.value)
         finally:
             postgres.start()
         store.commit([an_item(run_no, 0)])

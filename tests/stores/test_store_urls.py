@@ -73,6 +73,7 @@ def test_a_database_is_a_url_of_libpq_with_settings_of_ours(url, place):
         "sqlite://host/fanwise.db",
         "mysql://me:hunter2@host/db",
         "postgresql://me:hunter2/x@host/db",
+        "postgresql://me:x@hunter2@host/db",
         "postgresql://me:hunter2@host/db?wait=hunter2",
         "postgresql://me:hunter2@host/db?timeout=2d",
         "postgresql://me:hunter2@host/db?patience=hunter2",

@@ -85,10 +85,9 @@ class PostgresDatabase:
         self._where = place
         self._now = now
         self._read_only = read_only
-        timeout_ms = round(place.timeout_s * 1_000)
         self._begin = (
             "BEGIN",
-            f"SET LOCAL lock_timeout = {timeout_ms}",
+            place.limits_locks,
             # A process that is stopped in a transaction keeps others from its runs no longer.
             f"SET LOCAL idle_in_transaction_session_timeout = {_IDLE_MS}",
         )
@@ -295,8 +294,9 @@ class PostgresDatabase:
                 if is_conflict(error) and conflicts < _MOST_CONFLICTS:
                     conflicts += 1
                     continue
-                if not (trouble(error).passes and self._may_wait()):
-                    raise explained(self.place, error) from error
+                passes = trouble(error).passes
+                if not (passes and self._may_wait()):
+                    raise explained(self.place, error, was_waited_out=passes) from error
                 if not is_lost:  # such as one with a server that has become a replica
                     slot.close()
                 self._closed.wait(pause_s * random.uniform(0.5, 1.0))

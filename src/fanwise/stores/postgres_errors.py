@@ -51,7 +51,7 @@ READ_ONLY: Final = Trouble(
 )
 _UNREACHABLE: Final = Trouble(
     "the server can't be reached",
-    "Check that it runs, and the URL's host and port; ?wait=5m waits longer.",
+    "Check that it runs, and the URL's host and port.",
     passes=True,
 )
 _SHORT: Final = Trouble(
@@ -127,8 +127,11 @@ def is_conflict(error: psycopg.Error) -> bool:
     return error.sqlstate in _CONFLICTS
 
 
-def explained(place: str, error: Exception) -> StoreError:
-    """Return the error of a store for an error of the driver, or for text that it can't send."""
+def explained(place: str, error: Exception, *, was_waited_out: bool = False) -> StoreError:
+    """Return the error of a store for an error of the driver, or for text that it can't send.
+
+    If an outage `was_waited_out` for the URL's `wait`, the hint says how to wait longer.
+    """
     if not isinstance(error, psycopg.Error):
         return refused(place, error)
     state = error.sqlstate or ""
@@ -139,7 +142,8 @@ def explained(place: str, error: Exception) -> StoreError:
     if not state and isinstance(error, psycopg.ProgrammingError):
         return _refused(place, "a value of a type that PostgreSQL doesn't take")
     found = trouble(error)
-    return StoreError(f"{place}: {found.cause} ({_detail(error)}).", hint=found.remedy)
+    longer = " ?wait=5m waits longer." if was_waited_out and found is _UNREACHABLE else ""
+    return StoreError(f"{place}: {found.cause} ({_detail(error)}).", hint=found.remedy + longer)
 
 
 def _refused(place: str, cause: str) -> RecordRefusedError:

@@ -181,7 +181,7 @@ def _require_newest(revision: str, place: PostgresPlace) -> None:
 
 
 def _make(session: Session, place: PostgresPlace) -> None:
-    session.run(f"BEGIN;SET LOCAL lock_timeout = {round(place.timeout_s * 1_000)};{LOCK}")
+    session.run(f"BEGIN;{place.limits_locks};{LOCK}")
     if not _look(session, place).is_store:  # still: another process may have been faster
         statements = [text for table in schema.TABLES for text in definition(table)]
         statements += [

@@ -62,7 +62,7 @@ def upgrade_postgres(place: PostgresPlace) -> Upgrade:
 
 def _migrate(connection: Connection, place: PostgresPlace) -> str:
     """Run the revisions, and return the one before them."""
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(place.timeout_s * 1_000)}")
+    connection.exec_driver_sql(place.limits_locks)
     connection.exec_driver_sql(postgres_schema.LOCK)
     revision = connection.exec_driver_sql(postgres_schema.REVISION).scalar_one()
     at_work = connection.exec_driver_sql(_AT_WORK).scalar_one()

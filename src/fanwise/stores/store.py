@@ -49,6 +49,12 @@ class PostgresPlace(NamedTuple):
     wait_s: float = WAIT_S
     timeout_s: float = TIMEOUT_S
 
+    @property
+    def limits_locks(self) -> str:
+        """The statement by which the rest of its transaction waits so long for other sessions."""
+        # The least wait stands for none, since 0 is no limit to PostgreSQL.
+        return f"SET LOCAL lock_timeout = {max(1, round(self.timeout_s * 1_000))}"
+
 
 class Upgrade(msgspec.Struct, frozen=True):
     """From which revision to which a store was upgraded, and where the copy of the old one is.

@@ -157,6 +157,10 @@ def _parse_postgres(place: str, query: str) -> PostgresPlace:
         raise StoreError(
             "the store's URL has a slash in its user or password.", hint="Write it as %2F."
         )
+    if "@" in user:  # libpq would take what follows the first for a host, and quote it
+        raise StoreError(
+            "the store's URL has an @ in its user or password.", hint="Write it as %40."
+        )
     own: dict[str, float] = {}
     others = []
     for part in filter(None, query.split("&")):
