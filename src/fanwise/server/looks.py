@@ -52,8 +52,8 @@ class Look(Generic[T]):
         self.shared = 0
         """The number of streams that share it."""
 
-    async def first(self) -> Looked[T]:
-        """Return a look that begins from now on, for a new stream. Raises what `read` raises."""
+    async def from_now(self) -> Looked[T]:
+        """Return a look that begins from now on. Raises what `read` raises."""
         return await self._begun_since(self._clock.monotonic())
 
     async def again(self) -> Looked[T]:
