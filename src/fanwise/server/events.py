@@ -7,9 +7,8 @@ kept for a stream, and nothing is lost when one begins again.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Annotated, Final
 
 import msgspec
@@ -52,7 +51,7 @@ async def stream_events(call: Call) -> web.StreamResponse:
     which the stream ends. A comment is sent every 15 s.
     """
     topics = [topic_of(call, name) for name in dict.fromkeys(call.query(TopicsQuery).topic)]
-    with contextlib.ExitStack() as stack:
+    with ExitStack() as stack:
         looks = [
             stack.enter_context(call.parts.looks.shared(each.key, each.read, _runs_of))
             for each in topics

@@ -101,9 +101,8 @@ class Looks:
         self, key: Hashable, read: Callable[[], T], runs_of: Callable[[T], Collection[int]]
     ) -> Iterator[Look[T]]:
         """A block that shares the look with a key; `read` is that of the first one which does."""
-        known = self._looks.get(key)
-        look = Look(self._store, self._clock, read, runs_of) if known is None else known
-        look = self._looks[key] = cast("Look[T]", look)
+        new = Look(self._store, self._clock, read, runs_of)
+        look = cast("Look[T]", self._looks.setdefault(key, new))
         look.shared += 1
         try:
             yield look
