@@ -23,6 +23,7 @@ import msgspec
 
 from benchmarks import server_page, server_streams
 from benchmarks.lists import fill_file
+from benchmarks.processes import busy_s, memory_bytes
 from benchmarks.server_page import PageFigures
 from benchmarks.server_streams import StreamFigures
 from fanwise.bench.budget import Budget, at_most
@@ -43,7 +44,6 @@ RUNS = 100_000
 ITEMS = 1_000_000
 _TASKS = 1_000
 _ASKED = 20  # times that each question is asked in a round
-_TICKS_PER_S = 100
 
 QUESTIONS: Final = {
     "the first page of runs": ("/api/v1/runs", 0.02),
@@ -107,10 +107,10 @@ def compare(
                 what: sorted(_ask(connection, path, tokens[what]) for _ in range(_ASKED * rounds))
                 for what, (path, _) in QUESTIONS.items()
             }
-            idle, memory = _at_rest(process.pid, rest_s), memory_of(process.pid)
+            idle, memory = _at_rest(process.pid, rest_s), memory_bytes(process.pid)
             Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # forgets the peak until now
             _ask(connection, "/api/v1/runs/large/tasks/work/items.csv", tokens["csv"])
-            csv = memory_of(process.pid, "VmHWM") - memory
+            csv = memory_bytes(process.pid, "VmHWM") - memory
             url = f"http://{connection.host}:{connection.port}"
             page = server_page.look(url, tokens["page"], file, rounds)
             streams = server_streams.measure(url, process.pid, file)
@@ -167,21 +167,9 @@ def _ask(connection: HTTPConnection, path: str, token: str) -> float:
 
 def _at_rest(pid: int, rest_s: float) -> float:
     """The share of a core that a process takes while nothing is asked."""
-    before = ticks_of(pid)
+    before = busy_s(pid)
     time.sleep(rest_s)
-    return (ticks_of(pid) - before) / _TICKS_PER_S / rest_s
-
-
-def ticks_of(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
-
-
-def memory_of(pid: int, what: str = "VmRSS") -> int:
-    text = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(rf"{what}:\s+(\d+) kB", text)
-    assert found is not None
-    return int(found[1]) * 1_024
+    return (busy_s(pid) - before) / rest_s
 
 
 def _page_bytes() -> int:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec.structs import replace
 
+from benchmarks.processes import busy_s, memory_bytes
 from fanwise.bench.budget import Budget, at_most
 from fanwise.errors import UsageError
 from fanwise.model import Role
@@ -51,9 +52,7 @@ def measure(url: str, pid: int, file: Path, streams: int = STREAMS) -> StreamFig
 
 
 async def _measure(url: str, pid: int, file: Path, tokens: Sequence[str]) -> StreamFigures:
-    from benchmarks.server import memory_of, ticks_of
-
-    before = memory_of(pid)
+    before = memory_bytes(pid)
     heard: dict[str, list[float]] = {}
     opened = asyncio.Semaphore(0)
     place = urlsplit(url)
@@ -64,7 +63,7 @@ async def _measure(url: str, pid: int, file: Path, tokens: Sequence[str]) -> Str
     async with asyncio.timeout(_PATIENCE_S):
         for _ in tokens:
             await opened.acquire()
-    begun, ticks = time.perf_counter(), ticks_of(pid)
+    begun, busy = time.perf_counter(), busy_s(pid)
     with open_store(str(file)) as store:
         run = store.run(_RUN)
         assert run is not None
@@ -75,8 +74,8 @@ async def _measure(url: str, pid: int, file: Path, tokens: Sequence[str]) -> Str
             await asyncio.to_thread(store.commit, [replace(run, tags=(tag,))])
             await asyncio.sleep(1 / _PER_S)
         await asyncio.sleep(1.0)
-        core = (ticks_of(pid) - ticks) / 100 / (time.perf_counter() - begun)
-        memory = memory_of(pid) - before
+        core = (busy_s(pid) - busy) / (time.perf_counter() - begun)
+        memory = memory_bytes(pid) - before
         await asyncio.to_thread(store.commit, [run])
     for each in listening:
         each.cancel()

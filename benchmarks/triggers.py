@@ -8,7 +8,6 @@ aren't due: its share of a core, and its memory.
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from benchmarks.processes import busy_s, memory_bytes
 from fanwise.bench.budget import Budget, at_most
 from fanwise.bench.measure import DEFAULT_ROUNDS
 from fanwise.bench.tables import figures_table
@@ -139,20 +139,9 @@ def _idle() -> tuple[float, int]:
                     raise UsageError(f"the server ended with {process.returncode}.")
                 time.sleep(0.1)
             time.sleep(1)  # the first look may still be under way
-            before = _busy_s(process.pid)
+            before = busy_s(process.pid)
             time.sleep(_IDLE_S)
-            return (_busy_s(process.pid) - before) / _IDLE_S, _resident_bytes(process.pid)
-
-
-def _busy_s(pid: int) -> float:
-    """The seconds for which a process has had a core."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident_bytes(pid: int) -> int:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+            return (busy_s(process.pid) - before) / _IDLE_S, memory_bytes(process.pid)
 
 
 def budgets(figures: TriggerFigures) -> list[Budget]:

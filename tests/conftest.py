@@ -26,7 +26,9 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 pytest.register_assert_rewrite(
+    "fanwise.testing.answers_contract",
     "fanwise.testing.executor_contract",
+    "fanwise.testing.logs_contract",
     "fanwise.testing.ownership_contract",
     "fanwise.testing.queue_contract",
     "fanwise.testing.resuming_contract",

@@ -305,7 +305,8 @@ def test_past_times_are_backfilled_once(fanwise, write):
     made = fanwise("backfill", *span[:4], "2026-03-05T09:01").out.split()
     made += fanwise("backfill", *span).out.split()
     assert made == [f"tick-20260305-090{minute}00" for minute in range(3)]
-    assert fanwise("backfill", *span).out == ""
+    told = fanwise("backfill", *span)
+    assert (told.out, told.err) == ("", "No run was made: no time of the span is without one.\n")
     listed = [json.loads(line) for line in fanwise("runs", "--json").out.splitlines()]
     assert {each["priority"] for each in listed} == {-10}
     assert len(listed) == 3
@@ -362,6 +363,10 @@ def test_a_paused_trigger_is_listed_as_such(fanwise, write):
         (["trigger", "wanted", "--event", "tick.yaml"], "tick.yaml  isn't JSON"),
         (["backfill", "wanted", "--from", "2026-01-01", "--to", "2026-01-02"], "of the kind event"),
         (["backfill", "each", "--from", "2020-01-01", "--to", "2026-01-01"], "more than 10,000"),
+        (
+            ["backfill", "each", "--from", "2026-01-02", "--to", "2026-01-01"],
+            "no time from 2026-01-02T00:00:00Z up to 2026-01-01T00:00:00Z",
+        ),
         (["backfill", "each", "--from", "2026-01-01", "--to", "2199-01-01"], "in the future"),
         (["triggers", "fires", "each", "--status", "ended"], "There are ran, held"),
         (["triggers", "pause", "nobody"], "List them with: fanwise triggers"),

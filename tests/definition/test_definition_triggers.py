@@ -136,6 +136,10 @@ WRONG = [
     ("{a: {event: b, dedupe: {for: 1d}}}", 'has no "key"'),
     ("{a: {event: b, priority: 101}}", "takes a whole number from -100 to 100"),
     ("{a-b: {event: b}}", 'Write "a_b".'),
+    *[
+        (f"{{a: {{{kind}: null}}}}", f'"{kind}" of trigger "a" takes a map, not null')
+        for kind in TRIGGER_KINDS
+    ],
     ("{a: 5}", "A trigger is a map such as"),
     ("5", '"on" takes a list'),
     ('{a: {event: "{{ b }}"}}', "takes a text and no template"),

@@ -30,6 +30,7 @@ from fanwise.model import (
     Record,
     RequestKind,
     Run,
+    RunLimit,
     RunRecord,
     RunRequest,
     Status,
@@ -126,7 +127,14 @@ class Shared:
         """The store as another process has it open, whose clock may be ahead."""
         return open_sqlite(self.path, durability="off", now=lambda: self.time.now() + ahead_s)
 
-    def submit(self, run_id: str, text: str = ONE, plan: Plan | None = None, **how: Any) -> int:
+    def submit(
+        self,
+        run_id: str,
+        text: str = ONE,
+        plan: Plan | None = None,
+        limit: RunLimit | None = None,
+        **how: Any,
+    ) -> int:
         @fanwise.action("test.wait")
         async def wait(n: int) -> int:
             self.begun.put_nowait(n)
@@ -140,6 +148,8 @@ class Shared:
         plan = self.plans[run_id] = plan or self.loom.plan(text, wait, do)
         factory = RunFactory(SystemClock(), FixedChance(), EnvironmentSecrets({}))
         record = factory.submitted(plan, {}, run_id, ())
+        if limit is not None:
+            record = replace(record, origin=replace(record.origin, limit=limit))
         self.store.submit(record, Submission(**how))
         found = self.store.run(run_id)
         assert found is not None
@@ -258,6 +268,22 @@ def test_an_engine_takes_as_many_as_it_has_room_for(shared: Shared) -> None:
                 assert (await soon(log.ended.get())).status is Status.SUCCEEDED
 
     play(fill())
+
+
+def test_the_runs_of_a_backfill_follow_each_other(shared: Shared) -> None:
+    """Each ends with the slot that it has, though its workflow has no limit on its runs."""
+
+    async def follow() -> None:
+        limit = RunLimit("tick/each", "backfill", is_backfill=True)
+        for number in range(3):
+            shared.submit(f"r-{number}", limit=limit)
+        async with shared.working(most=2) as (_, log):
+            for _ in range(3):
+                await soon(log.ended.get())
+            assert log.taken == ["r-0", "r-1", "r-2"]
+        assert list(shared.store.limits()) == []
+
+    play(follow())
 
 
 def test_an_engine_without_runs_stays_in_the_store_until_it_is_stopped(shared: Shared) -> None:

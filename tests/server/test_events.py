@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import fanwise
+from fanwise.errors import StoreError
 from fanwise.model import Role
-from fanwise.server import events
+from fanwise.server import events, looks, topics
 from fanwise.server.token_making import new_token_text
 from fanwise.testing.records import a_task, an_item
 from tests.server.served import Served, serving
@@ -194,6 +195,41 @@ def test_logs_are_followed_from_a_cursor(served: Served) -> None:
     with streaming(served, after) as found:
         assert next(found)[0] == "hello"
         assert [next(found)[1]["path"] for _ in range(2)] == [logs[3]["path"], "each[3]"]
+
+
+def test_logs_that_take_many_looks_are_told_once(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One look after the other, without a pause."""
+    monkeypatch.setattr(topics, "_MOST_LOGS", 1)
+    ran_items(served, "r")
+    assert told_logs(served, "topic=logs:r") == [f"{n} is seen\n" for n in range(4)]
+
+
+def test_no_log_is_lost_where_the_store_is_away_for_a_moment(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as for another topic, after the logs were read."""
+    monkeypatch.setattr(topics, "_MOST_LOGS", 1)
+    monkeypatch.setattr(looks, "_FRESH_S", 0.0)  # so each look asks the store
+    ran_items(served, "r")
+    waits_open, are_away = served.store.waits_open, iter([False, True])
+
+    def sometimes(**given: Any) -> Any:
+        if next(are_away, False):
+            raise StoreError("away")
+        return waits_open(**given)
+
+    monkeypatch.setattr(served.store, "waits_open", sometimes)
+    told = told_logs(served, "topic=logs:r&topic=waits")
+    assert told == [f"{n} is seen\n" for n in range(4)]
+    assert next(are_away, None) is None
+
+
+def told_logs(served: Served, query: str) -> list[str]:
+    """The texts of the first four logs that a stream tells, sorted."""
+    with streaming(served, query) as found:
+        return sorted(next(data["text"] for kind, data in found if kind == "log") for _ in range(4))
 
 
 def test_open_questions_and_triggers_are_told(served: Served, monkeypatch) -> None:

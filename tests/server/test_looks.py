@@ -69,10 +69,10 @@ def test_a_new_stream_sees_what_was_there_when_it_began() -> None:
     async def play() -> None:
         look = look_of(store, clock)
         store.may_look.clear()
-        early = asyncio.create_task(look.first())
+        early = asyncio.create_task(look.from_now())
         await asyncio.sleep(0)
         clock.advance(0.01)
-        late = [asyncio.create_task(look.first()) for _ in range(9)]
+        late = [asyncio.create_task(look.from_now()) for _ in range(9)]
         await asyncio.sleep(0)
 
         def change() -> None:

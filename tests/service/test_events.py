@@ -12,6 +12,7 @@ from fanwise.errors import StoreError
 from fanwise.model import EVENT, TRIGGER_FAILED, Arrival, FireStatus
 from fanwise.service.clock import TriggerClock
 from fanwise.testing.ownership_contract import at_once
+from fanwise.testing.stores import StoreWrapper
 from tests.service.world import DyingStore, World
 
 FLOW = """
@@ -335,6 +336,22 @@ def test_of_several_servers_one_takes_an_event(world: World) -> None:
     assert sorted(str(each) for batch in found for each in batch) == sorted(
         str(number) for number in range(40) for _ in range(3)
     )
+
+
+def test_a_server_that_is_overtaken_leaves_the_event_to_the_faster_one(world: World) -> None:
+    """Which fires its batch after the slower one has read the trigger's state."""
+    begin(world, FLOW.format(event="report.wanted", more=""))
+    faster = world.server()
+
+    class Overtaken(StoreWrapper):
+        def gathered(self, *batch: object) -> object:
+            look(faster)
+            return super().gathered(*batch)  # type: ignore[arg-type]
+
+    world.store = Overtaken(world.store)
+    emit(world, {"day": "today"})
+    look(world.server())
+    assert (statuses(world), world.lines.failures) == (["ran"], [])
 
 
 @pytest.mark.parametrize("after", [False, True])

@@ -10,6 +10,7 @@ import pytest
 from fanwise.stores import Store
 from fanwise.stores.sqlite_database import open_sqlite
 from fanwise.testing.access_contract import AccessContract
+from fanwise.testing.answers_contract import AnswersContract
 from fanwise.testing.arrivals_contract import ArrivalsContract
 from fanwise.testing.endings_contract import EndingsContract
 from fanwise.testing.fires_contract import FiresContract
@@ -33,6 +34,7 @@ class AllContracts(
     SlotsContract,
     SharesContract,
     WaitsContract,
+    AnswersContract,
     TilesContract,
     FiresContract,
     ArrivalsContract,

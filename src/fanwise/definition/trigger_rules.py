@@ -36,10 +36,11 @@ def check_trigger(path: Path, trigger: Written, notes: Notes) -> None:
     given = [kind for kind in TRIGGER_KINDS if kind in trigger]
     _one_of(path, given, TRIGGER_KINDS, notes)
     for kind in given:
-        part = trigger[kind]
+        part, inner = trigger[kind], (*path, kind)
+        if part is None:
+            _refuse_nothing(inner, notes)
         if not isinstance(part, dict):
             continue
-        inner = (*path, kind)
         check_spellings(inner, part, notes)
         match kind:
             case "schedule":
@@ -57,6 +58,12 @@ def check_trigger(path: Path, trigger: Written, notes: Notes) -> None:
                 f"{notes.subject((*inner, 'batch'))} never closes.",
                 "Write for example batch: {size: 1000, within: 1m}.",
             )
+
+
+def _refuse_nothing(path: Path, notes: Notes) -> None:
+    """Note a kind without anything under it, which would leave the trigger without a kind."""
+    text = f"{notes.subject(path)} takes a map, not null."
+    notes.at_value(path, "bad-type", text, "Write its keys under it, or remove the trigger.")
 
 
 def _check_schedule(path: Path, schedule: Written, trigger: Written, notes: Notes) -> None:

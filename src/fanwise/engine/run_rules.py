@@ -19,8 +19,12 @@ _MOST_KEY: Final = 200
 
 
 def with_rules(origin: RunOrigin, plan: Plan, context: WorkflowContext) -> RunOrigin:
-    """Return the origin of a run with the rules of its workflow. Raises `ParameterError`."""
-    limit = repeat = None
+    """Return the origin of a run with the rules of its workflow. Raises `ParameterError`.
+
+    The limit of a backfill stays if the workflow has none.
+    """
+    limit = origin.limit if origin.limit is not None and origin.limit.is_backfill else None
+    repeat = None
     if plan.concurrency is not None:
         limit = _limit(plan.name, plan.concurrency, context)
     if (dedupe := plan.dedupe) is not None:

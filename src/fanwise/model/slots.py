@@ -26,7 +26,7 @@ class RunLimit(msgspec.Struct, frozen=True, omit_defaults=True):
     A run has one from the moment it is taken or started until it is over or paused, or waits
     unless it `keeps_slot`.
     `when_full` is one of `WHEN_FULL`. The limit of a key is that of the run of this key that was
-    made last.
+    made last. It comes from the run's workflow, unless it `is_backfill`.
     """
 
     scope: str
@@ -34,6 +34,7 @@ class RunLimit(msgspec.Struct, frozen=True, omit_defaults=True):
     most: int = 1
     when_full: str = "queue"
     keeps_slot: bool = False
+    is_backfill: bool = False
 
     @property
     def words(self) -> str:

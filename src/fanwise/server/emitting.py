@@ -43,14 +43,11 @@ class EmittedView(msgspec.Struct, frozen=True, kw_only=True):
     is_new: bool
 
 
-class EventBody(Fields, frozen=True, kw_only=True):
+class EventBody(EventQuery, frozen=True, kw_only=True):
     """An event: its name, its data, and as in a query of one the id, the key and the sender."""
 
     name: str
     data: object = None
-    id: str | None = None
-    key: str | None = None
-    by: str | None = None
 
 
 class EventsBody(Fields, frozen=True, kw_only=True):
@@ -86,9 +83,8 @@ def _read(call: Call, body: bytes) -> Json:
 
 
 def _emit(call: Call, data: Json) -> Answer:
-    query = call.query(EventQuery)
-    given = {"id": query.id, "key": query.key, "by": query.by}
-    (shown,) = _arrived(call, [_event(call, call.names["name"], data, **given)])
+    event = _event(call, call.names["name"], data, call.query(EventQuery))
+    (shown,) = _arrived(call, [event])
     return json_answer(shown, status=202 if shown.is_new else 200)
 
 
@@ -97,18 +93,22 @@ def emit_many(call: Call) -> Answer:
     events = []
     for number, each in enumerate(call.body(EventsBody).events):
         try:
-            events.append(_event(call, each.name, each.data, id=each.id, key=each.key, by=each.by))
+            events.append(_event(call, each.name, each.data, each))
         except (UsageError, ResultError) as error:
             raise UsageError(f"events[{number}]: {error.message}", hint=error.hint) from None
     return json_answer(EmittedList(events=_arrived(call, events)), status=202)
 
 
-def _event(
-    call: Call, name: str, data: object, *, id: str | None, key: str | None, by: str | None
-) -> Arrival:
+def _event(call: Call, name: str, data: object, given: EventQuery) -> Arrival:
     """The event that is asked for. Raises `UsageError` and `ResultError`."""
-    limits, who = call.parts.settings.limits, by or call.who.name
-    return new_event(name, data, limits, id=new_token(20) if id is None else id, key=key, by=who)
+    return new_event(
+        name,
+        data,
+        call.parts.settings.limits,
+        id=new_token(20) if given.id is None else given.id,
+        key=given.key,
+        by=given.by or call.who.name,
+    )
 
 
 def _arrived(call: Call, events: Sequence[Arrival]) -> list[EmittedView]:

@@ -66,11 +66,12 @@ class EventStream:
 
     async def send_frame(self, frame: bytes) -> None:
         """Send an event as `frame_of` gives it. Raises `TimeoutError` as `send` does."""
-        await self._write(frame)
+        async with asyncio.timeout(_TAKE_S):
+            await self.response.write(frame)
 
     async def beat(self) -> None:
         """Say that the stream is still there. Raises `TimeoutError` as `send` does."""
-        await self._write(b": beat\n\n")
+        await self.send_frame(b": beat\n\n")
 
     async def ending(self) -> Ending | None:
         """Return why the stream has to end now, or None. Raises `StoreError`."""
@@ -84,10 +85,6 @@ class EventStream:
             return Ending.SIGNED_OUT
         self._asked_at = now
         return None
-
-    async def _write(self, data: bytes) -> None:
-        async with asyncio.timeout(_TAKE_S):
-            await self.response.write(data)
 
 
 async def open_stream(

@@ -7,9 +7,8 @@ kept for a stream, and nothing is lost when one begins again.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from typing import Annotated, Final
 
 import msgspec
@@ -18,7 +17,7 @@ from aiohttp import web
 from fanwise.errors import StoreError
 from fanwise.model import Role
 from fanwise.server.event_streams import BEAT_S, Ending, EventStream, open_stream
-from fanwise.server.looks import Looked
+from fanwise.server.looks import Look, Looked
 from fanwise.server.routes import Call, Fields, Route
 from fanwise.server.topics import News, Topic, topic_of
 from fanwise.server.watch import known, oldest
@@ -52,20 +51,17 @@ async def stream_events(call: Call) -> web.StreamResponse:
     which the stream ends. A comment is sent every 15 s.
     """
     topics = [topic_of(call, name) for name in dict.fromkeys(call.query(TopicsQuery).topic)]
-    with contextlib.ExitStack() as stack:
+    with ExitStack() as stack:
         looks = [
             stack.enter_context(call.parts.looks.shared(each.key, each.read, _runs_of))
             for each in topics
         ]
 
         async def first() -> Sequence[Looked[News]]:
-            return [await each.first() for each in looks]
-
-        async def look() -> Sequence[Looked[News]]:
-            return [await each.again() for each in looks]
+            return [await each.from_now() for each in looks]
 
         async def follow(stream: EventStream, first: Sequence[Looked[News]]) -> None:
-            await _follow(call, stream, topics, look, first)
+            await _follow(call, stream, topics, looks, first)
 
         return await open_stream(call, first, follow)
 
@@ -74,7 +70,7 @@ async def _follow(
     call: Call,
     stream: EventStream,
     topics: Sequence[Topic],
-    look: Callable[[], Awaitable[Sequence[Looked[News]]]],
+    looks: Sequence[Look[News]],
     looked: Sequence[Looked[News]],
 ) -> None:
     """Send news as they come, until the server or the token is gone."""
@@ -101,7 +97,17 @@ async def _follow(
                 retry_s = _RETRY_S if ending is Ending.RESTART else None
                 await _send(stream, "bye", {"reason": ending, "retry_s": retry_s})
                 return
-            looked = await look()
+            looked = await _look_again(looks, looked)
+
+
+async def _look_again(
+    looks: Sequence[Look[News]], looked: Sequence[Looked[News]]
+) -> Sequence[Looked[News]]:
+    """Look at all topics again: at one that has more from now on, not by the look that told so."""
+    return [
+        await (look.from_now() if had.found.has_more else look.again())
+        for look, had in zip(looks, looked, strict=True)
+    ]
 
 
 class _Sent:

@@ -52,8 +52,8 @@ class Look(Generic[T]):
         self.shared = 0
         """The number of streams that share it."""
 
-    async def first(self) -> Looked[T]:
-        """Return a look that begins from now on, for a new stream. Raises what `read` raises."""
+    async def from_now(self) -> Looked[T]:
+        """Return a look that begins from now on. Raises what `read` raises."""
         return await self._begun_since(self._clock.monotonic())
 
     async def again(self) -> Looked[T]:
@@ -101,9 +101,8 @@ class Looks:
         self, key: Hashable, read: Callable[[], T], runs_of: Callable[[T], Collection[int]]
     ) -> Iterator[Look[T]]:
         """A block that shares the look with a key; `read` is that of the first one which does."""
-        known = self._looks.get(key)
-        look = Look(self._store, self._clock, read, runs_of) if known is None else known
-        look = self._looks[key] = cast("Look[T]", look)
+        new = Look(self._store, self._clock, read, runs_of)
+        look = cast("Look[T]", self._looks.setdefault(key, new))
         look.shared += 1
         try:
             yield look

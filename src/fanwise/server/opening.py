@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
@@ -88,7 +88,7 @@ def parts_of(
         sweeper=Sweeper(serving.store),
         watch=Watch(serving.store),
         looks=Looks(serving.store, clock),
-        api=partial(document, TABLE, version("fanwise")),
+        api=cache(partial(document, TABLE, version("fanwise"))),
         clock=clock,
         counts=counts,
         readiness=Readiness(),

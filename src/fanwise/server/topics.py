@@ -53,13 +53,15 @@ class Tiles(NamedTuple):
 class News(NamedTuple):
     """The events of a topic at a look, and the runs that it changes with, if it is with these.
 
-    It `has_more` if another look finds more at once. Of `tiles` a stream is told the changed ones.
+    It `has_more` if another look finds more at once. Of `tiles` a stream is told the changed ones,
+    and of logs, which were read up to the number `read_to`, those that it hasn't been told.
     """
 
     events: Sequence[Event]
     run_nos: Sequence[int] | None
     has_more: bool = False
     tiles: Tiles | None = None
+    read_to: int | None = None
 
 
 class Topic:
@@ -219,14 +221,21 @@ class _Logs(Topic):
         self._under = under
         self._after = after
 
+    def events(self, news: News) -> Sequence[Event]:
+        """Return the logs of a look, unless they have been told: a stream may be given it twice."""
+        if news.read_to is None:
+            return news.events
+        if news.read_to <= self._after:
+            return ()
+        self._after = news.read_to
+        return news.events
+
     def _look(self) -> News:
         try:
             run = find_seen(self._call, self._run_id)
         except RunNotFoundError:
             return _gone(self._run_id)
         found = self._call.parts.store.new_logs(run.run_no, after=self._after, limit=_MOST_LOGS)
-        if found:
-            self._after = found[-1].log_no
         meant = [each for each in found if self._under is None or each.is_under(self._under)]
         shown = [
             _event(
@@ -236,4 +245,5 @@ class _Logs(Topic):
             )
             for each in meant
         ]
-        return News(shown, [run.run_no], has_more=len(found) == _MOST_LOGS)
+        read_to = found[-1].log_no if found else None
+        return News(shown, [run.run_no], has_more=len(found) == _MOST_LOGS, read_to=read_to)

@@ -13,15 +13,15 @@ import msgspec
 from fanwise.definition import load
 from fanwise.errors import DefinitionError
 from fanwise.model import Role
-from fanwise.plan import Plan, compile_plan
+from fanwise.plan import compile_plan
 from fanwise.server.buckets import Rate
 from fanwise.server.forms import read_bytes
 from fanwise.server.problems import PlacedProblem, Refusal, placed
-from fanwise.server.routes import MOST_BODY_BYTES, Answer, Call, Route, json_answer
+from fanwise.server.routes import JSON, MOST_BODY_BYTES, Answer, Call, Route, json_answer
 
 YAML: Final = "application/yaml"
 VALIDATIONS: Final = Rate("validations", 1.0, 10)  # a text of 1 MiB takes seconds
-_TYPES: Final = (YAML, "text/yaml", "application/json")
+_TYPES: Final = (YAML, "text/yaml", JSON)
 _NAME: Final = "workflow"
 
 
@@ -47,23 +47,20 @@ async def validate(call: Call) -> Answer:
 
 
 def _verdict(call: Call, text: bytes) -> Verdict:
-    problems: tuple[PlacedProblem, ...] = ()
-    plan: Plan | None = None
+    limits, named_limits = call.parts.settings.limits, call.parts.make_runs.limits
     try:
-        plan = compile_plan(
-            load(text, file=_NAME, limits=call.parts.settings.limits),
-            None,
-            limits=call.parts.settings.limits,
-            named_limits=call.parts.make_runs.limits,
-        )
+        definition = load(text, file=_NAME, limits=limits)
+        plan = compile_plan(definition, None, limits=limits, named_limits=named_limits)
     except DefinitionError as error:
-        problems = placed(error.problems)
+        return Verdict(
+            is_good=False, tasks=0, parameters=0, problems=placed(error.problems), warnings=()
+        )
     return Verdict(
-        is_good=plan is not None,
-        tasks=0 if plan is None else len(plan.tasks),
-        parameters=0 if plan is None else len(plan.parameters),
-        problems=problems,
-        warnings=() if plan is None else placed(plan.warnings),
+        is_good=True,
+        tasks=len(plan.tasks),
+        parameters=len(plan.parameters),
+        problems=(),
+        warnings=placed(plan.warnings),
     )
 
 

@@ -112,7 +112,10 @@ def firing_turn(
     read_batch: ReadBatch,
     make_run: MakeRun,
 ) -> TriggerTurn | None:
-    """Return the turn that fires the batches that are closed by now, or None if nothing changes."""
+    """Return the turn that fires the batches that are closed by now.
+
+    None if nothing changes, or if a server that was faster has fired one of them already.
+    """
     trigger = owned.trigger
     before = _batches_of(state)
     batches = close(_rules(owned), before, now)
@@ -126,11 +129,11 @@ def firing_turn(
     turn = _turn(owned, state, now, batches, is_last=is_last)
     if batches == before and turn.next_at == state.next_at and not admission.cancels:
         return None
-    return msgspec.structs.replace(
-        turn,
-        fires=tuple(_new_fire(owned, each, now, read_batch, make_run) for each in fires),
-        cancels=admission.cancels,
-    )
+    try:
+        made = tuple(_new_fire(owned, each, now, read_batch, make_run) for each in fires)
+    except _TakenError:
+        return None
+    return msgspec.structs.replace(turn, fires=made, cancels=admission.cancels)
 
 
 class _Sorting:
@@ -200,11 +203,18 @@ class _UndoneError(Exception):
         self.reason = reason
 
 
+class _TakenError(Exception):
+    """A batch has fired since the trigger's state was read."""
+
+
 def _new_fire(
     owned: Owned, fire: BatchFire, now: float, read_batch: ReadBatch, make_run: MakeRun
 ) -> NewFire:
     batch, trigger = fire.batch, owned.trigger
-    ((_, first),) = read_batch(batch.number, 0, 1)
+    beginning = read_batch(batch.number, 0, 1)
+    if not beginning:
+        raise _TakenError
+    ((_, first),) = beginning
     gathered = gathers(trigger.definition)
     new = NewFire(
         key=f"batch:{batch.number}" if gathered else arrival_key(first),

@@ -89,7 +89,8 @@ def manual_key(token: str) -> str:
 def backfill_instants(owned: Owned, start: int, end: int, ran: Collection[str]) -> Sequence[int]:
     """The instants of a schedule from `start` up to `end` whose keys aren't among those that ran.
 
-    Raises `UsageError` for a trigger of another kind, and for too many.
+    Raises `UsageError` for a trigger of another kind, a span that ends before it starts, and too
+    many.
     """
     spec = owned.trigger.scheduled
     if spec is None:
@@ -97,6 +98,11 @@ def backfill_instants(owned: Owned, start: int, end: int, ran: Collection[str]) 
             f'trigger "{owned.trigger.name}" is of the kind {owned.trigger.kind}, and has no past '
             "instants.",
             hint="Backfill a schedule, or fire this one with: fanwise trigger",
+        )
+    if end <= start:
+        raise UsageError(
+            f"there is no time from {iso_utc(start)} up to {iso_utc(end)}.",
+            hint="Give the earlier one first.",
         )
     found: list[int] = []
     for window in calendar_of(spec.schedule).windows(start - 1, end - 1):
@@ -130,7 +136,7 @@ def backfill_turn(
         if owned.trigger.definition.priority is None:
             place = msgspec.structs.replace(place, priority=_BACKFILL_PRIORITY)
         scope = f"{owned.plan.name}/{owned.trigger.name}"
-        limit = run.origin.limit or RunLimit(scope, "backfill", at_once)
+        limit = run.origin.limit or RunLimit(scope, "backfill", at_once, is_backfill=True)
         origin = msgspec.structs.replace(run.origin, limit=limit)
         return msgspec.structs.replace(run, origin=origin), place
 

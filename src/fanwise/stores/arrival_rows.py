@@ -7,14 +7,13 @@ from fanwise.stores import arrival_statements
 from fanwise.stores.rows import Row, SqlValue
 
 
-def arrival_values(arrival: Arrival, row: int) -> dict[str, SqlValue]:
-    """Return the values of an arrival that is added as the row with this number."""
+def arrival_values(arrival: Arrival) -> dict[str, SqlValue]:
+    """Return the values of an arrival that is added."""
     given = (
         *(arrival.source, arrival.name, arrival.id, arrival.key, arrival.by, arrival.depth),
         *(arrival.refused, arrival.source == EVENT, arrival.data.decode()),
     )
-    columns = (f"{column}_{row}" for column in arrival_statements.GIVEN)
-    return dict(zip(columns, given, strict=True))
+    return dict(zip(arrival_statements.GIVEN, given, strict=True))
 
 
 def to_arrival(row: Row) -> Arrival:

@@ -90,7 +90,9 @@ FORGET: Final = (
 
 # Waits. The list of names is JSON text.
 
-NEW: Final = f"SELECT {COLUMNS} FROM arrivals WHERE is_new ORDER BY arrival_no LIMIT :most"
+_NEW: Final = "FROM arrivals WHERE is_new ORDER BY arrival_no"
+NEW: Final = f"SELECT {COLUMNS} {_NEW} LIMIT :most"
+ANY_NEW: Final = f"SELECT 1 {_NEW}"
 OFFERED: Final = "UPDATE arrivals SET is_new = FALSE WHERE arrival_no = :arrival_no"
 _OPEN: Final = (
     f"waits.state = '{WaitState.OPEN.value}' AND waits.waits_for = '{WaitKind.SIGNAL.value}'"

@@ -31,6 +31,9 @@ _most_s: ContextVar[float | None] = ContextVar("most_s", default=None)
 TOO_LONG: Final = "a query took longer than it may"
 SHORTER: Final = "Ask for less of it at once, or ask again when the store has less to do."
 
+NEWEST: Final = 2**62
+"""A number above all that a database gives out."""
+
 
 @contextmanager
 def within(span_s: float) -> Iterator[None]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from fanwise.model import Status
+from fanwise.stores.arrival_statements import ANY_NEW
 from fanwise.stores.database import Statement
 from fanwise.stores.slot_statements import TURN
 from fanwise.stores.wait_statements import RUNS_WITH_DUE
@@ -93,7 +94,7 @@ def has_work(queues: int) -> Statement:
     looks = (
         f"SELECT 1 FROM submissions WHERE {_READY} AND queue IN ({names})"
         " ORDER BY queue, turn, run_no",
-        "SELECT 1 FROM arrivals WHERE is_new ORDER BY arrival_no",
+        ANY_NEW,
         RUNS_WITH_DUE,
     )
     found = " OR ".join([f"({look} LIMIT 1) IS NOT NULL" for look in looks])

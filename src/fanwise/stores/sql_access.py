@@ -9,11 +9,10 @@ import msgspec
 
 from fanwise.model import AuditEntry, Role, Session, Ticket, Token
 from fanwise.stores import access_statements
-from fanwise.stores.database import Database, Writer
+from fanwise.stores.database import NEWEST, Database, Writer
 from fanwise.stores.rows import Row
 from fanwise.values import encode
 
-_NEWEST: Final = 2**62
 _SESSION_COLUMNS: Final = 6
 _read_names = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -151,7 +150,7 @@ class SqlAccess:
     def audit(self, *, before: int | None = None, limit: int = 100) -> Sequence[AuditEntry]:
         """Return the latest entries; see `Access.audit`."""
         found = self._database.read(
-            access_statements.AUDIT, before=_NEWEST if before is None else before, limit=limit
+            access_statements.AUDIT, before=NEWEST if before is None else before, limit=limit
         )
         return [_to_entry(row) for row in found]
 

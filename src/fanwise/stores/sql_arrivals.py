@@ -27,6 +27,7 @@ from fanwise.stores import arrival_statements, fire_statements
 from fanwise.stores.arrival_rows import arrival_values, to_arrival, to_batch_event
 from fanwise.stores.database import Database, Writer
 from fanwise.stores.offers import offer_arrivals
+from fanwise.stores.parts import in_parts, numbered
 from fanwise.stores.rows import SqlValue
 from fanwise.stores.wait_rows import checked
 from fanwise.triggers.match import listens_for
@@ -47,10 +48,9 @@ class SqlArrivals:
     ) -> Sequence[bool]:
         """Record and deliver arrivals; see `Arrivals.arrive`."""
         for each in arrivals:
-            checked(arrival_values(each, 0), self._database.place)
+            checked(arrival_values(each), self._database.place)
         known: list[bool] = []
-        for start in range(0, len(arrivals), _MOST_AT_ONCE):
-            some = arrivals[start : start + _MOST_AT_ONCE]
+        for some in in_parts(arrivals, _MOST_AT_ONCE):
 
             def add(writer: Writer, some: Sequence[Arrival] = some) -> set[tuple[str, str]]:
                 found = _add(writer, some)
@@ -172,11 +172,8 @@ def emit_failures(writer: Writer, turn: TriggerTurn, listens: str | None) -> Non
 def _add(writer: Writer, arrivals: Sequence[Arrival]) -> list[Arrival]:
     """Add arrivals, and return the new ones with their numbers."""
     new: list[Arrival] = []
-    for start in range(0, len(arrivals), arrival_statements.MOST_ADDED):
-        some = arrivals[start : start + arrival_statements.MOST_ADDED]
-        values: dict[str, SqlValue] = {}
-        for row, each in enumerate(some):
-            values |= arrival_values(each, row)
+    for some in in_parts(arrivals, arrival_statements.MOST_ADDED):
+        values = numbered(map(arrival_values, some))
         by_id = {(each.name, each.id): each for each in reversed(some)}
         for arrival_no, *known in writer.read(arrival_statements.add(len(some)), **values):
             found = by_id[known[0], known[1]]

@@ -35,7 +35,7 @@ from fanwise.stores import (
     queue_statements,
     slot_statements,
 )
-from fanwise.stores.database import Database, Reader, Writer
+from fanwise.stores.database import NEWEST, Database, Reader, Writer
 from fanwise.stores.new_runs import id_is_taken, insert_run, run_values
 from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_arrivals import emit_failures, sort_arrivals, take_batch
@@ -52,7 +52,6 @@ from fanwise.stores.sql_slots import (
 _MOST_TRIES: Final = 1_000
 _FORGET_EACH: Final = 100
 _OPEN: Final = (FireStatus.RAN, FireStatus.HELD)
-_NEWEST: Final = 2**62
 
 
 class SqlFires:
@@ -109,7 +108,7 @@ class SqlFires:
             fire_statements.fires_of(len(statuses)),
             workflow=workflow,
             name=name,
-            before=_NEWEST if before is None else before,
+            before=NEWEST if before is None else before,
             most=most,
             **{f"status_{number}": each.value for number, each in enumerate(statuses)},
         )

@@ -21,7 +21,7 @@ from fanwise.stores import (
     wait_statements,
 )
 from fanwise.stores.arrival_rows import to_batch_event
-from fanwise.stores.database import Database, Reader, Statement, Writer, within
+from fanwise.stores.database import NEWEST, Database, Reader, Statement, Writer, within
 from fanwise.stores.queue_statements import DELETE_SUBMISSION
 from fanwise.stores.slot_statements import DELETE_REPEAT
 from fanwise.stores.sql_ownership import DELETE_LEASE
@@ -30,7 +30,6 @@ from fanwise.stores.turns import in_turns
 from fanwise.stores.wait_rows import to_wait
 
 _PAGE_RUNS = 1_000
-_NEWEST = 2**62  # above the number of any run
 
 _PARTS: tuple[tuple[Statement, Callable[[rows.Row], Record]], ...] = (
     (statements.RUN_TASKS, rows.to_task),
@@ -80,7 +79,7 @@ class SqlMaintenance:
 
     def ended_runs(self) -> Iterator[EndedRun]:
         """All runs that are neither pending, running nor waiting, page by page."""
-        before = _NEWEST
+        before = NEWEST
         query = maintenance_statements.ENDED_RUNS
         while page := self._database.read(query, before=before, limit=_PAGE_RUNS):
             runs = [rows.to_ended_run(row) for row in page]

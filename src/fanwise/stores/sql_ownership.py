@@ -14,6 +14,7 @@ from fanwise.errors import LeaseLostError
 from fanwise.model import Inbox, Lease, Owner, RunRequest, SlotWish
 from fanwise.stores import rows
 from fanwise.stores.database import Database, Reader, Writer
+from fanwise.stores.parts import in_parts
 from fanwise.stores.queue_statements import LOCK_SUBMISSION, TAKE_BY_HAND
 from fanwise.stores.sql_slots import (
     OvertakenError,
@@ -26,7 +27,7 @@ from fanwise.stores.sql_slots import (
     release,
     take_slot,
 )
-from fanwise.stores.statements import LEASES
+from fanwise.stores.statements import LEASES, leases_of
 
 _FORGOTTEN_S: Final = 86_400
 """Silence of an engine without runs after which it is forgotten."""
@@ -150,11 +151,9 @@ class SqlOwnership:
     def leases(self, run_nos: Collection[int]) -> Mapping[int, Lease]:
         """Return the leases of these runs; see `Ownership.leases`."""
         found: dict[int, Lease] = {}
-        numbers = list(map(str, run_nos))
-        for start in range(0, len(numbers), _PAGE_RUNS):
-            page = ", ".join(numbers[start : start + _PAGE_RUNS])
-            query = f"{LEASES} WHERE leases.run_no IN ({page})"
-            found.update((row[0], rows.to_lease(row)) for row in self._database.read(query))
+        for some in in_parts(list(run_nos), _PAGE_RUNS):
+            listed = self._database.read(leases_of(some))
+            found.update((row[0], rows.to_lease(row)) for row in listed)
         return found
 
     def acquire(

@@ -29,6 +29,7 @@ from fanwise.stores.new_runs import (
     require_no_repeat,
     run_values,
 )
+from fanwise.stores.parts import in_parts
 from fanwise.stores.rows import SqlValue
 from fanwise.stores.slot_statements import LEAVE_QUEUE
 from fanwise.stores.sql_ownership import ANSWERED, BEAT, DRIVEN_S, LEASE, LEAVE, give_back
@@ -111,10 +112,10 @@ class SqlQueue:
 
     def submissions(self, run_nos: Collection[int]) -> Mapping[int, Submission]:
         """The places of these runs by their numbers; see `Queue.submissions`."""
-        numbers, found = list(run_nos), {}
-        for start in range(0, len(numbers), _PAGE_RUNS):
-            query = queue_statements.submissions_of(numbers[start : start + _PAGE_RUNS])
-            found.update({row[0]: rows.to_submission(row) for row in self._database.read(query)})
+        found: dict[int, Submission] = {}
+        for some in in_parts(list(run_nos), _PAGE_RUNS):
+            listed = self._database.read(queue_statements.submissions_of(some))
+            found.update((row[0], rows.to_submission(row)) for row in listed)
         return found
 
     def has_work(self, queues: Sequence[str]) -> bool:

@@ -23,14 +23,13 @@ from fanwise.model import (
 )
 from fanwise.ports import PAGE_BYTES
 from fanwise.stores import rows, statements
-from fanwise.stores.database import Database, Reader, findable
+from fanwise.stores.database import NEWEST, Database, Reader, findable
 from fanwise.stores.rows import Row, SqlValue, items_within, steps_within
 from fanwise.stores.tile_rows import to_totals
 from fanwise.stores.tile_statements import SLOWEST_TILES, TILE_COUNTS, TILE_TOTALS
 
 _PAGE_EVENTS = 100  # an event may hold the whole result of a task
 _MAX_RUN_IDS = 10_000
-_NEWEST = 2**62  # above the number of any log
 _GOLDEN = (5**0.5 - 1) / 2
 _MOST_LOOKUPS = 200_000  # beyond it items are so far apart that a walk is faster
 _LARGEST_SIZE = 2**44  # of which a step for each lookup still is a number of a database
@@ -252,7 +251,7 @@ class SqlRecords:
         self, run_no: int, *, before: int | None = None, limit: int = 100
     ) -> Sequence[LogEntry]:
         """At most `limit` of the latest logs, the newest first."""
-        end = _NEWEST if before is None else before
+        end = NEWEST if before is None else before
         found = self._database.read(statements.NEWEST_LOGS, run_no=run_no, before=end, limit=limit)
         return [rows.to_log(row) for row in found]
 

@@ -9,6 +9,7 @@ from fanwise.model import ErrorKind, Tile, VisitProgress
 from fanwise.ports import MOST_CELLS, Heads
 from fanwise.stores import tile_rows, tile_statements
 from fanwise.stores.database import Database, Reader
+from fanwise.stores.parts import in_parts
 
 _PAGE_RUNS = 1_000
 
@@ -76,9 +77,8 @@ class SqlChanges:
         def read(reader: Reader) -> Heads:
             ((newest,),) = reader.read(tile_statements.NEWEST_RUN)
             found = dict.fromkeys(numbers, 0)
-            for start in range(0, len(numbers), _PAGE_RUNS):
-                query = tile_statements.heads_of(numbers[start : start + _PAGE_RUNS])
-                found.update(dict(reader.read(query)))
+            for some in in_parts(numbers, _PAGE_RUNS):
+                found.update(dict(reader.read(tile_statements.heads_of(some))))
             return Heads(found, newest)
 
         return self._database.reading(read)

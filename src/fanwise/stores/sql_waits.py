@@ -31,6 +31,7 @@ from fanwise.ports import CheckAnswer
 from fanwise.stores import wait_statements
 from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.offers import offer_arrivals, take_earlier_event
+from fanwise.stores.parts import in_parts, numbered
 from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_arrivals import emit_own
 from fanwise.stores.sql_ownership import require_tokens
@@ -226,8 +227,7 @@ class SqlWaits:
         def accept_all(writer: Writer) -> list[Wait]:
             lock_open_run(writer, run_no)
             settled: dict[WaitPlace, Wait] = {}
-            for start in range(0, len(answers), wait_statements.MOST_AT_ONCE):
-                some = answers[start : start + wait_statements.MOST_AT_ONCE]
+            for some in in_parts(answers, wait_statements.MOST_AT_ONCE):
                 settled |= {each.place: each for each in answer_in_time(writer, run_no, some)}
             if len(settled) < len(answers):
                 expire(writer, run_no)
@@ -250,16 +250,13 @@ def _open(
     """Open the waits that aren't open or settled; return these, and all of them as they are."""
     new: dict[WaitPlace, Wait] = {}
     found: dict[WaitPlace, Wait] = {}
-    for start in range(0, len(waits), wait_statements.MOST_AT_ONCE):
-        some = waits[start : start + wait_statements.MOST_AT_ONCE]
-        given = {f"{name}_{row}": each[name] for row, each in enumerate(some) for name in each}
+    for some in in_parts(waits, wait_statements.MOST_AT_ONCE):
+        given = numbered(some)
         opened = map(
             to_wait, writer.read(wait_statements.open_some(len(some)), run_no=run_no, **given)
         )
         new |= {wait.place: wait for wait in opened}
-        places = {
-            name: value for name, value in given.items() if name.startswith(("path_", "turn_"))
-        }
+        places = numbered({name: each[name] for name in ("path", "turn")} for each in some)
         listed = map(to_wait, writer.read(wait_statements.some(len(some)), run_no=run_no, **places))
         found |= {wait.place: wait for wait in listed}
     return new, found

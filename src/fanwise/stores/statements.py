@@ -9,7 +9,7 @@ page costs as much as the first. This module runs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fanwise.model import TILE_ITEMS, Status
 from fanwise.stores.database import Insert, Statement
@@ -248,6 +248,12 @@ LEASES = (
     " fanwise_now(), fanwise_up_since()"
     " FROM leases LEFT JOIN engines ON engines.engine_no = leases.engine_no"
 )
+
+
+def leases_of(run_nos: Sequence[int]) -> Statement:
+    """The leases of these runs."""
+    return f"{LEASES} WHERE leases.run_no IN ({', '.join(map(str, run_nos))})"
+
 
 # A whole run, for exports: the queries above are pages for people.
 

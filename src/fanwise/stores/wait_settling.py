@@ -9,6 +9,7 @@ from fanwise.errors import RunOverError
 from fanwise.model import GivenAnswer, Signal, Status, Wait, WaitState
 from fanwise.stores import queue_statements, wait_statements
 from fanwise.stores.database import Writer
+from fanwise.stores.parts import numbered
 from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_queue import wait_again
 from fanwise.stores.sql_slots import limits_of_place, lock_keys, release
@@ -92,9 +93,9 @@ def answer_in_time(
 
     Each answer has the values of its columns, with the place. Of two at one place one counts.
     """
-    given = {f"{name}_{row}": each[name] for row, each in enumerate(answers) for name in each}
     statement = wait_statements.answer_some(len(answers))
-    return _settled(writer, run_no, writer.read(statement, run_no=run_no, **given))
+    found = writer.read(statement, run_no=run_no, **numbered(answers))
+    return _settled(writer, run_no, found)
 
 
 def _settled(writer: Writer, run_no: int, rows: Sequence[Row]) -> list[Wait]:

@@ -13,7 +13,6 @@ from fanwise.stores.database import Insert, Statement
 from fanwise.stores.schema import links, signals, waits
 
 _COLUMNS: Final = ", ".join(f"waits.{name}" for name in waits.columns)
-_RETURNED: Final = ", ".join(waits.columns)
 _FINAL: Final = ", ".join(f"'{each.value}'" for each in Status if each.is_final)
 _OPEN: Final = f"waits.state = '{WaitState.OPEN.value}'"
 # An open wait that is found by its key: in these words PostgreSQL doesn't know its index of open
@@ -45,7 +44,7 @@ def open_some(rows: int) -> Statement:
         " waits_for = excluded.waits_for, names = excluded.names, match_key = excluded.match_key,"
         " takes_earlier = excluded.takes_earlier, state = excluded.state,"
         " opened_at = excluded.opened_at, deadline = excluded.deadline, form = excluded.form"
-        f" WHERE waits.state = '{WaitState.CLOSED.value}' RETURNING {_RETURNED}"
+        f" WHERE waits.state = '{WaitState.CLOSED.value}' RETURNING {_COLUMNS}"
     )
 
 
@@ -111,8 +110,7 @@ _NEXT_NO: Final = (
     " FROM waits AS others WHERE others.run_no = :run_no AND others.settled_no IS NOT NULL)"
 )
 _SETTLED: Final = (
-    f" RETURNING {', '.join(f'waits.{name}' for name in waits.columns)},"
-    " (SELECT status FROM runs WHERE runs.run_no = waits.run_no)"
+    f" RETURNING {_COLUMNS}, (SELECT status FROM runs WHERE runs.run_no = waits.run_no)"
 )
 SETTLE: Final = (
     "UPDATE waits SET state = :state, answer = :answer, answered_by = :answered_by, via = :via,"

@@ -30,10 +30,11 @@ from fanwise.model import (
     WaitState,
 )
 from fanwise.stores import Store
+from fanwise.testing.answers_contract import an_answer, checked
 from fanwise.testing.clock import ManualClock
 from fanwise.testing.ownership_contract import an_owner, at_once
 from fanwise.testing.records import a_run
-from fanwise.testing.waits_contract import a_driven_run, a_question, a_wait_for, an_answer, checked
+from fanwise.testing.waits_contract import a_driven_run, a_question, a_wait_for
 
 _NAMES = ("flow", "each")
 

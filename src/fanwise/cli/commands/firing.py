@@ -118,7 +118,7 @@ def backfill(
         )
     done = desk.backfill(names, Backfill(*span, again, at_once), dry_run=dry_run)
     if not dry_run:
-        _report(names, done.runs, json=json)
+        _report(names, done.runs, json=json, unmade="no time of the span is without one")
     elif json:
         print_results([as_json({"instants": done.instants})])
     else:
@@ -162,10 +162,12 @@ def _preview(names: Names, fired: Fired, *, json: bool) -> None:
     print_results([f"{clean(name)}: {as_json(value)}" for name, value in given])
 
 
-def _report(names: Names, made: Sequence[str], *, json: bool) -> None:
+def _report(
+    names: Names, made: Sequence[str], *, json: bool, unmade: str = "there is one already"
+) -> None:
     if json:
         print_results([as_json({"workflow": names[0], "trigger": names[1], "runs": made})])
         return
     print_results(made)
     if not made:
-        say("No run was made: there is one already.")
+        say(f"No run was made: {unmade}.")

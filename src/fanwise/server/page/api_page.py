@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from shlex import quote
 from typing import Final, NamedTuple
@@ -16,7 +16,7 @@ from fanwise.model import Role
 from fanwise.server.openapi import Document, Operation, Schema, read_document
 from fanwise.server.page.pages import HTML, base_of
 from fanwise.server.page.rendering import Place, render
-from fanwise.server.page.shell import assets
+from fanwise.server.page.shell import OPEN, assets
 from fanwise.server.routes import JSON, Answer, Call, Route
 
 _part = re.compile(r"\{(\w+)\}")
@@ -86,12 +86,8 @@ def _example(document: Document, url: str, method: str, path: str, operation: Op
 
 def _body(document: Document, schema: Schema) -> str:
     found = document.components.schemas.get(schema.name or "", schema)
-    values = {name: _value(found.properties[name]) for name in _needed(found)}
+    values = {name: _value(found.properties[name]) for name in found.required}
     return json.dumps(values, ensure_ascii=False)
-
-
-def _needed(schema: Schema) -> Sequence[str]:
-    return [name for name in schema.required if name in schema.properties]
 
 
 def _value(schema: Schema) -> object:
@@ -105,6 +101,6 @@ ROUTES: Final = (
         method="GET",
         path="/api",
         handler=get_api,
-        is_open="It is the same for everybody, and holds no data.",
+        is_open=OPEN,
     ),
 )

@@ -28,7 +28,7 @@ _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _EARLY: Final = "early.js"
 """The script that is no module, so that it runs before they are there."""
 
-_OPEN: Final = "It is the same for everybody, and holds no data."
+OPEN: Final = "It is the same for everybody, and holds no data."
 
 
 class AnyQuery(Fields, frozen=True, forbid_unknown_fields=False):
@@ -95,8 +95,8 @@ def get_asset(call: Call) -> Answer:
 def shell_routes(pages: Sequence[Page]) -> Sequence[Route]:
     """The routes of the shell under the paths of all pages, and of its files."""
     shells = [
-        Route(method="GET", path=page.path, handler=get_shell, is_open=_OPEN, query=AnyQuery)
+        Route(method="GET", path=page.path, handler=get_shell, is_open=OPEN, query=AnyQuery)
         for page in pages
     ]
-    file = Route(method="GET", path="/assets/{digest}/{name}", handler=get_asset, is_open=_OPEN)
+    file = Route(method="GET", path="/assets/{digest}/{name}", handler=get_asset, is_open=OPEN)
     return [*shells, file]

@@ -58,7 +58,7 @@ async def stream(call: Call, render: Callable[[], Fragment]) -> web.StreamRespon
         async def follow(stream: EventStream, first: Looked[Fragment]) -> None:
             await _follow(call, stream, look, first)
 
-        return await open_stream(call, look.first, follow)
+        return await open_stream(call, look.from_now, follow)
 
 
 async def _follow(

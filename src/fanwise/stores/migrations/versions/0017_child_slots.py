@@ -1,4 +1,4 @@
-"""Called workflows have slots of their own, and queues on PostgreSQL are vacuumed in time."""
+"""Called workflows have slots of their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KEY = sa.sql.quoted_name("key", quote=False)  # a word of SQL, but not one that
 
 
 def upgrade() -> None:
-    """Add the table, and set when the one of the queues is vacuumed."""
+    """Add the table."""
     op.create_table(
         "child_slots",
         sa.Column("run_no", sa.BigInteger, nullable=False, autoincrement=False),
@@ -26,8 +26,3 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("child_slots_of_keys", "child_slots", ["scope", _KEY, "run_no"])
-    if op.get_context().dialect.name == "postgresql":
-        op.execute(
-            "ALTER TABLE submissions"
-            " SET (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500)"
-        )
