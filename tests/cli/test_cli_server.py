@@ -318,7 +318,7 @@ def test_a_trigger_is_fired_paused_and_resumed_over_a_server(
     ]
     assert runs[0].origin.trigger["by"] == "run"
     none = fanwise("backfill", "nightly", *span, "--server", served.origin)
-    assert none == (0, "", "No run was made: there is one already.\n")
+    assert none == (0, "", "No run was made: no time of the span is without one.\n")
     fires = fanwise("triggers", "fires", "nightly", *there).out.splitlines()
     assert {json.loads(line)["run_id"] for line in fires} == {run.id for run in runs}
     assert fanwise("triggers", "fires", "nightly", "--limit", "1", *there).out == fires[0] + "\n"

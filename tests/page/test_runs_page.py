@@ -1,6 +1,6 @@
 """The list of runs, and the page of one."""
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.page.project import HOSTILE, run
 from tests.page.visitor import Visitor
@@ -58,6 +58,22 @@ def test_keys_lead_to_every_page(visitor: Visitor) -> None:
     for key in ("j", "j", "k", "Enter"):
         keyboard.press(key)
     visitor.find(".tabs").wait_for()
+
+
+def test_the_field_for_places_leads_to_the_same_one_however_slow_the_server_is(
+    visitor: Visitor,
+) -> None:
+    """Enter waits for the names of the workflows that have not come yet."""
+    held: list[Route] = []
+    visitor.page.route("**/api/v1/workflows", held.append)
+    visitor.open("")
+    keyboard = visitor.page.keyboard
+    with visitor.page.expect_request("**/api/v1/workflows"):
+        keyboard.press("Control+k")
+    keyboard.type("regions")
+    keyboard.press("Enter")
+    held[0].continue_()
+    visitor.page.wait_for_url(f"{visitor.url}/workflows/regions")
 
 
 def test_the_way_back_leads_to_where_one_was(visitor: Visitor) -> None:

@@ -7,7 +7,7 @@ const PLACES = { h: "", r: "runs", w: "workflows", t: "triggers", a: "waiting", 
 const PAGES = [["Home", ""], ["Runs", "runs"], ["Failed runs", "runs?q=status%3Afailed"], ["Workflows", "workflows"], ["Triggers", "triggers"], ["Waiting", "waiting"], ["Settings", "settings"]];
 const keys = document.querySelector("#keys"), goto = document.querySelector("#goto");
 const text = document.querySelector("#goto-text"), hits = document.querySelector("#goto-hits");
-let before = "", asked = 0;
+let before = "", asked = 0, workflows = Promise.resolve([]), listed = workflows;
 
 document.querySelector("#help").addEventListener("click", () => keys.showModal());
 document.querySelector("#find").addEventListener("click", open);
@@ -47,21 +47,23 @@ function move(by) {
 function open() {
   if (document.body.dataset.who !== "somebody" || goto.open) return;
   text.value = "";
+  workflows = call("workflows").then((told) => told.workflows, () => []);
   list("");
   goto.showModal();
 }
 
-async function list(word) {
-  const mine = ++asked, low = word.toLowerCase();
-  const found = PAGES.filter(([name]) => name.toLowerCase().includes(low)).map(([name, path]) => [name, path, ""]);
-  paint(found);
-  if (!word) return;
-  const workflows = await call("workflows").then((told) => told.workflows, () => []);
-  if (mine !== asked) return;
-  for (const { name } of workflows)
-    if (name.toLowerCase().includes(low)) found.push([name, `workflows/${encodeURIComponent(name)}`, "workflow"]);
-  if (/^\d{8}/.test(word) || word.length > 5) found.unshift([`Runs: ${word}`, `runs?q=${encodeURIComponent(word)}`, "run or workflow"]);
-  paint(found.slice(0, 20));
+/** Offer the places that have a word in their names. Enter waits for them, so it leads to the same one always. */
+function list(word) {
+  const mine = ++asked, low = word.toLowerCase(), has = ([name]) => name.toLowerCase().includes(low);
+  const named = word ? workflows : Promise.resolve([]);
+  listed = named.then((all) => {
+    if (mine !== asked) return;
+    const found = PAGES.filter(has).map(([name, path]) => [name, path, ""]);
+    found.push(...all.map(({ name }) => [name, `workflows/${encodeURIComponent(name)}`, "workflow"]).filter(has));
+    const runs = [`Runs: ${word}`, `runs?q=${encodeURIComponent(word)}`, "run or workflow"];
+    if (/^\d{8}/.test(word)) found.unshift(runs);
+    paint(word && !found.includes(runs) ? [...found.slice(0, 19), runs] : found.slice(0, 20));
+  });
 }
 
 function paint(found) {
@@ -83,7 +85,12 @@ function paint(found) {
 
 text.addEventListener("input", () => list(text.value.trim()));
 hits.addEventListener("click", () => goto.close());
-goto.addEventListener("keydown", (event) => {
+goto.addEventListener("keydown", async (event) => {
+  if (event.key === "Enter") {
+    event.preventDefault();
+    await listed;
+    return hits.querySelector("[aria-selected=true]")?.click();
+  }
   const links = [...hits.children], at = links.findIndex((each) => each.ariaSelected === "true");
   if (event.key === "ArrowDown" || event.key === "ArrowUp") {
     event.preventDefault();
@@ -91,9 +98,5 @@ goto.addEventListener("keydown", (event) => {
     for (const each of links) each.ariaSelected = String(each === next);
     text.setAttribute("aria-activedescendant", next?.id ?? "");
     next?.scrollIntoView({ block: "nearest" });
-  }
-  if (event.key === "Enter") {
-    event.preventDefault();
-    links[at]?.click();
   }
 });
