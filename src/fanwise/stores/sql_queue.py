@@ -32,7 +32,15 @@ from fanwise.stores.new_runs import (
 from fanwise.stores.parts import in_parts
 from fanwise.stores.rows import SqlValue
 from fanwise.stores.slot_statements import LEAVE_QUEUE
-from fanwise.stores.sql_ownership import ANSWERED, BEAT, DRIVEN_S, LEASE, LEAVE, give_back, lock_holder
+from fanwise.stores.sql_ownership import (
+    ANSWERED,
+    BEAT,
+    DRIVEN_S,
+    LEASE,
+    LEAVE,
+    give_back,
+    lock_holder,
+)
 from fanwise.stores.sql_slots import (
     Limits,
     SlotKey,
