@@ -149,7 +149,7 @@ def read_time(text: str, zone: str) -> int:
 
 
 def _doubts_of_time(text: str, zone: str) -> Iterator[tuple[str, str]]:
-    """What is doubtful about a time that a clock which is put forward or back doesn't show once."""
+    """The doubts of a time that the clock, put forward or back, doesn't show once."""
     moment, clock = datetime.fromisoformat(text), find_zone(zone)
     if moment.tzinfo is not None:
         return
