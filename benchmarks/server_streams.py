@@ -25,6 +25,7 @@ _OF_TOKEN: Final = 10
 CHANGES: Final = 40
 _PER_S: Final = 4
 _PATIENCE_S: Final = 60.0
+_AGAIN_S: Final = 0.1
 _RUN: Final = "large"
 
 
@@ -98,13 +99,18 @@ async def _listen(
     host: str, port: int, token: str, heard: dict[str, list[float]], opened: asyncio.Semaphore
 ) -> None:
     """Read one stream, and note when it hears of each change."""
-    reader, writer = await asyncio.open_connection(host, port, limit=2**20)
     lines = (
         f"GET /api/v1/events?topic=run:{_RUN} HTTP/1.1",
         f"Host: {host}:{port}",
         f"Authorization: Bearer {token}",
     )
-    writer.write("\r\n".join([*lines, "", ""]).encode())
+    while True:
+        reader, writer = await asyncio.open_connection(host, port, limit=2**20)
+        writer.write("\r\n".join([*lines, "", ""]).encode())
+        if b" 429 " not in await reader.readline():
+            break
+        writer.close()  # the streams that the page had open are counted for up to a second
+        await asyncio.sleep(_AGAIN_S)
     has_begun = False
     try:
         while line := await reader.readline():

@@ -33,17 +33,10 @@ def shared() -> Iterator[RayExecutor]:
     executor.close()
 
 
-def workers() -> Collection[int]:
-    """The processes of this machine that hosts have started."""
-    return [
-        int(folder.name)
-        for folder in Path("/proc").iterdir()
-        if folder.name.isdigit() and _is_worker(folder)
-    ]
-
-
-def _is_worker(folder: Path) -> bool:
+def is_worker(process: int) -> bool:
+    """True of a process that a host has started to make attempts."""
     try:
+        folder = Path(f"/proc/{process}")
         if b"fanwise.worker\0" not in (folder / "cmdline").read_bytes():
             return False
         parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
@@ -94,7 +87,9 @@ class TestRayExecutor(IsolationContract):
         return nullcontext(self._executor)
 
     def workers(self) -> Collection[int]:
-        return workers()
+        """Those of this cluster: other tests may have one at the same time."""
+        bridge = self._executor.bridge
+        return [] if bridge is None else [each for each in family(bridge) if is_worker(each)]
 
     @pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux says of processes")
     def test_a_cluster_that_is_started_listens_on_the_loopback_address_alone(

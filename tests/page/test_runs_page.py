@@ -65,7 +65,7 @@ def test_the_field_for_places_leads_to_the_same_one_however_slow_the_server_is(
 ) -> None:
     """Enter waits for the names of the workflows that have not come yet."""
     held: list[Route] = []
-    visitor.page.route("**/api/v1/workflows", held.append)
+    visitor.page.route("**/api/v1/workflows", lambda route: held.append(route))
     visitor.open("")
     keyboard = visitor.page.keyboard
     with visitor.page.expect_request("**/api/v1/workflows"):

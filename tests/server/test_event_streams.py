@@ -14,7 +14,7 @@ from aiohttp import web
 
 from fanwise.errors import StoreError
 from fanwise.model import Role
-from fanwise.server import event_streams, events
+from fanwise.server import event_streams, events, open_streams
 from fanwise.server.identity import Identity
 from fanwise.server.open_streams import OpenStreams
 from fanwise.server.page import streams
@@ -165,7 +165,7 @@ def test_a_session_has_ten_streams_and_no_more(served: Served) -> None:
 
 def test_a_client_that_has_gone_makes_room(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where nothing is to be sent that would show that it has gone."""
-    monkeypatch.setattr(event_streams, "_LOOK_S", 0.01)
+    monkeypatch.setattr(open_streams, "_LOOK_S", 0.01)
     one = session(served, served.tokens["read"])
     with ExitStack() as stack:
         for _ in range(10):

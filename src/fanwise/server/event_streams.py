@@ -6,8 +6,9 @@ streams end. A client that takes nothing is cut off, so no stream stands still w
 
 from __future__ import annotations
 
-import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -27,9 +28,6 @@ _ASK_S: Final = 30.0
 
 _TAKE_S: Final = 10.0
 """The time that a client has to take an event."""
-
-_LOOK_S: Final = 1.0
-"""The time after which a client that has gone is missed, and its stream isn't counted any more."""
 
 _First = TypeVar("_First")
 
@@ -53,6 +51,7 @@ class EventStream:
     def __init__(self, call: Call) -> None:
         self._call = call
         self._asked_at = call.parts.clock.monotonic()
+        self._sending_since = math.inf
         self.response = web.StreamResponse(
             headers={
                 "Content-Type": "text/event-stream",
@@ -61,17 +60,24 @@ class EventStream:
         )
 
     async def send(self, kind: str, data: bytes) -> None:
-        """Send an event. Raises `TimeoutError` for a client that takes nothing."""
+        """Send an event."""
         await self.send_frame(frame_of(kind, data))
 
     async def send_frame(self, frame: bytes) -> None:
-        """Send an event as `frame_of` gives it. Raises `TimeoutError` as `send` does."""
-        async with asyncio.timeout(_TAKE_S):
-            await self.response.write(frame)
+        """Send an event as `frame_of` gives it."""
+        self._sending_since = self._call.parts.clock.monotonic()
+        await self.response.write(frame)
+        self._sending_since = math.inf
 
     async def beat(self) -> None:
-        """Say that the stream is still there. Raises `TimeoutError` as `send` does."""
+        """Say that the stream is still there."""
         await self.send_frame(b": beat\n\n")
+
+    @property
+    def has_reader(self) -> bool:
+        """False once the client has gone, or takes nothing."""
+        waits_s = self._call.parts.clock.monotonic() - self._sending_since
+        return self._call.request.transport is not None and waits_s < _TAKE_S
 
     async def ending(self) -> Ending | None:
         """Return why the stream has to end now, or None. Raises `StoreError`."""
@@ -101,27 +107,12 @@ async def open_stream(
         first = await read()
         stream = EventStream(call)
         await stream.response.prepare(call.request)
-        try:
-            await _while_there(call.request, follow(stream, first))
-        except TimeoutError:
-            if call.request.transport is not None:
+        with suppress(ConnectionError, FanwiseError):  # the client has gone, or asks again
+            with call.parts.open_streams.while_read(stream):
+                await follow(stream, first)
+            if not stream.has_reader and call.request.transport is not None:
                 call.request.transport.abort()
-        except (ConnectionError, FanwiseError):
-            pass  # the client has gone, or asks again and is told
         return stream.response
-
-
-async def _while_there(request: web.Request, following: Coroutine[None, None, None]) -> None:
-    """Follow until that returns, or the client has gone; raise what it raises."""
-    follower = asyncio.create_task(following)
-    try:
-        while not follower.done() and request.transport is not None:
-            await asyncio.wait([follower], timeout=_LOOK_S)
-        if follower.done():
-            follower.result()
-    finally:
-        follower.cancel()
-        await asyncio.wait([follower])
 
 
 def _session_of(call: Call) -> str:
