@@ -213,6 +213,7 @@ class FiresContract:
         fire, _ = store.fires(*_NAMES)
         assert (fire.status, fire.run_id) == (FireStatus.REFUSED, None)
         assert "run a" in fire.reason
+        assert store.triggers()[1][0].last_status is FireStatus.REFUSED
         assert store.run("b") is None
         clock.advance(61)
         assert _take(store, _turn(2, _fire("c", run="c", origin=origin))) == ["c"]
