@@ -116,11 +116,6 @@ OPEN: Final = (
     f" AND (fires.status = 'held' OR runs.status NOT IN ({_OVER})) ORDER BY fires.fire_no"
 )
 
-REPEATED: Final = (
-    "SELECT runs.id FROM repeats JOIN runs ON runs.run_no = repeats.run_no"
-    " WHERE repeats.scope = :scope AND repeats.key = :key AND repeats.until > fanwise_now()"
-)
-
 # Runs that are to be cancelled: asked for once if an engine drives them, ended if none has begun.
 RUN_NO: Final = "SELECT run_no FROM runs WHERE id = :run_id"
 ASK_ONCE: Final = (

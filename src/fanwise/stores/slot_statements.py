@@ -170,4 +170,5 @@ REPEATED: Final = (
     "SELECT runs.id FROM repeats JOIN runs ON runs.run_no = repeats.run_no"
     " WHERE repeats.scope = :scope AND repeats.key = :key"
 )
+STILL_REPEATED: Final = f"{REPEATED} AND repeats.until > fanwise_now()"
 DELETE_REPEAT: Final = "DELETE FROM repeats WHERE run_no = :run_no"

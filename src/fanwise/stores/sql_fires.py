@@ -36,7 +36,7 @@ from fanwise.stores import (
     slot_statements,
 )
 from fanwise.stores.database import NEWEST, Database, Reader, Writer
-from fanwise.stores.new_runs import id_is_taken, insert_run, run_values
+from fanwise.stores.new_runs import id_is_taken, insert_run, run_values, still_repeated
 from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_arrivals import emit_failures, sort_arrivals, take_batch
 from fanwise.stores.sql_queue import enter_queue
@@ -311,9 +311,8 @@ def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | N
 def _refusal(writer: Writer, run: RunRecord, place: Submission) -> str:
     """The reason why a fire makes no run, or empty text."""
     repeat, most = run.origin.repeat, place.most_waiting
-    if repeat is not None:
-        for (known,) in writer.read(fire_statements.REPEATED, scope=repeat.scope, key=repeat.key):
-            return f"it would repeat run {known}"
+    if repeat is not None and (known := still_repeated(writer, repeat)):
+        return f"it would repeat run {known}"
     # The run isn't among those that wait yet.
     if most is not None and is_full(writer, run.workflow, most - 1):
         return full_text(run.workflow, most)

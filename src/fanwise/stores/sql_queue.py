@@ -26,6 +26,7 @@ from fanwise.stores.new_runs import (
     id_is_taken,
     insert_run,
     is_inserted,
+    refuse_repeat,
     require_no_repeat,
     run_values,
 )
@@ -246,6 +247,7 @@ def enter_queue(writer: Writer, run_no: int, run: RunRecord, submission: Submiss
     Raises `_KeyIsKnownError` if another run has its key, `RunRepeatedError` and `QueueFullError`.
     """
     limit, repeat = run.origin.limit, run.origin.repeat
+    refuse_repeat(writer, run)
     if limit is not None and not admit_run(writer, run_no, run.id, limit):
         return
     if repeat is not None:
