@@ -81,7 +81,7 @@ class Served(NamedTuple):
         body: bytes | Iterator[bytes] | None = None,
     ) -> Reply:
         """Send a request just as it is given, and take the answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         sent = {"Host": self.host, **(headers or {})}
         if token is not None:
             sent.setdefault("Authorization", f"Bearer {self.tokens.get(token, token)}")
