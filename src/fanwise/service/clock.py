@@ -15,11 +15,12 @@ from typing import Final, NamedTuple
 import msgspec
 
 from fanwise.errors import RecordRefusedError, RunRepeatedError, StoreError
-from fanwise.model import FireStatus, NewFire, TriggerState, TriggerTurn
+from fanwise.model import FireStatus, TriggerState, TriggerTurn
 from fanwise.plan.project_triggers import Owned
 from fanwise.ports import Clock, Fires
 from fanwise.service.doubt import ClockDoubt
 from fanwise.service.projects import WatchedProject
+from fanwise.service.refusals import as_recorded
 from fanwise.service.turns import Decider
 from fanwise.service.watcher import ServiceWatcher
 from fanwise.triggers.skips import LEAST_SKIPS, latest_skips
@@ -144,7 +145,8 @@ class TriggerClock:
                 if turn.trouble and turn.trouble != one.state.trouble:
                     self._watcher.failed(f"{one.owned.trigger.place}  {turn.trouble}")
                 if turn.fires:
-                    self._watcher.fired(*one.names, self._as_recorded(one, turn, runs), runs)
+                    told = as_recorded(self._fires, turn, runs)
+                    self._watcher.fired(*one.names, told, runs)
                     self._tell_standstill(one, turn)
                 if turn.cursor is None:
                     # A fire that was held has its run now, and what is due comes after it.
@@ -153,20 +155,6 @@ class TriggerClock:
                 elif turn.next_at is not None:
                     yield turn.next_at
             due = again
-
-    def _as_recorded(self, one: _Due, turn: TriggerTurn, runs: Sequence[str]) -> Sequence[NewFire]:
-        """The fires of a turn, of which the store may have refused some that were to make runs."""
-        if len(runs) == sum(fire.run is not None for fire in turn.fires):
-            return turn.fires
-        refused, most = [FireStatus.REFUSED], len(turn.fires)
-        found = self._fires.fires(*one.names, statuses=refused, most=most)
-        reasons = {fire.key: fire.reason for fire in found}
-        return [
-            msgspec.structs.replace(fire, status=FireStatus.REFUSED, reason=reasons[fire.key])
-            if fire.key in reasons
-            else fire
-            for fire in turn.fires
-        ]
 
     def _tell_standstill(self, one: _Due, turn: TriggerTurn) -> None:
         """Tell of a trigger that is skipped over and over, at two points of that."""
