@@ -125,7 +125,10 @@ def test_an_answer_is_checked_and_the_run_goes_on_with_it(fanwise) -> None:
     for arguments, told in (
         (("answer", "r", "ask"), ["r ask  the question needs a choice: approve, reject."]),
         (("answer", "r", "ask", "yes"), ["the question takes one of its options"]),
-        (("approve", "r", "ask"), ['the parameter "reason" is required']),
+        (
+            ("approve", "r", "ask"),
+            ['the parameter "reason" is required. The answer has to give it.'],
+        ),
         (("approve", "r", "ask", "-p", "percent"), ["-p takes NAME=VALUE"]),
         (
             ("approve", "r", "ask", "-p", "percent=many", "-p", "reason=x"),

@@ -20,6 +20,7 @@ from fanwise.plan.project_triggers import Owned
 from fanwise.ports import Clock, Fires
 from fanwise.service.doubt import ClockDoubt
 from fanwise.service.projects import WatchedProject
+from fanwise.service.refusals import as_recorded
 from fanwise.service.turns import Decider
 from fanwise.service.watcher import ServiceWatcher
 from fanwise.triggers.skips import LEAST_SKIPS, latest_skips
@@ -144,7 +145,8 @@ class TriggerClock:
                 if turn.trouble and turn.trouble != one.state.trouble:
                     self._watcher.failed(f"{one.owned.trigger.place}  {turn.trouble}")
                 if turn.fires:
-                    self._watcher.fired(*one.names, turn.fires, runs)
+                    told = as_recorded(self._fires, turn, runs)
+                    self._watcher.fired(*one.names, told, runs)
                     self._tell_standstill(one, turn)
                 if turn.cursor is None:
                     # A fire that was held has its run now, and what is due comes after it.
