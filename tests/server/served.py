@@ -119,12 +119,13 @@ def serving(
     environment: Mapping[str, str] | None = None,
     query_s: float = QUERY_S,
     takes_definitions: bool = False,
+    watcher: ServiceWatcher | None = None,
 ) -> Iterator[Served]:
     """A server of the project in a folder, at a free port if none is named."""
     url = store_url or str(folder / "runs.db")
     settings = read_settings(store=url, environment={"HOME": str(folder), **(environment or {})})
     with (
-        open_serving(settings, folder, ServiceWatcher()) as opened,
+        open_serving(settings, folder, watcher or ServiceWatcher()) as opened,
         answering(
             opened,
             settings,

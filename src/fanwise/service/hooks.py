@@ -5,14 +5,14 @@ Methods block, and raise `StoreError`. Nothing that a request holds is ever eval
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
 from fanwise.definition.trigger_schema import WebhookDefinition
 from fanwise.errors import FanwiseError, RecordRefusedError, RunRepeatedError, StoreError
-from fanwise.model import Arrival, TriggerState
+from fanwise.model import Arrival, TriggerState, TriggerTurn
 from fanwise.plan.project_triggers import Owned
 from fanwise.ports import Arrivals, Fires
 from fanwise.service.arrivals import ArrivalTurns, arrival_key, facts_of
@@ -58,6 +58,7 @@ class Hooks:
         secret: Callable[[str], str | None],
         new_secret: Callable[[], str],
         most_waiting: int,
+        tell: Callable[[TriggerTurn, Sequence[str]], None],
     ) -> None:
         self._store = store
         self._project = project
@@ -66,6 +67,7 @@ class Hooks:
         self._secret = secret
         self._new_secret = new_secret
         self._most_waiting = most_waiting
+        self._tell = tell
 
     def find(self, path: str) -> Owned | None:
         """The trigger of the webhook with a path."""
@@ -138,9 +140,11 @@ class Hooks:
             if turn is None:
                 return
             try:
-                self._store.take_turns([turn])
+                (runs,) = self._store.take_turns([turn])
             except (RecordRefusedError, RunRepeatedError):
                 return
+            if turn.fires and runs is not None:
+                self._tell(turn, runs)
 
 
 def webhook_of(owned: Owned) -> WebhookDefinition:
