@@ -21,7 +21,7 @@ from fanwise.service.turns import MakeRun
 from fanwise.triggers.signatures import GitHub, Hmac, Scheme, Standard, Token, verify
 
 WEBHOOK: Final = "webhook"
-_MOST_TURNS: Final = 10
+_MOST_TURNS: Final = 30
 
 
 class HookStore(Fires, Arrivals, Protocol):
@@ -91,7 +91,13 @@ class Hooks:
     def known(self, owned: Owned, request_id: str) -> Received | None:
         """The request with that id, if it came before."""
         arrival = self._store.arrival(WEBHOOK, webhook_of(owned).path, request_id)
-        return None if arrival is None else self._received(owned, arrival, is_new=False)
+        if arrival is None:
+            return None
+        received = self._received(owned, arrival, is_new=False)
+        if received.runs or received.refusal:
+            return received
+        self._decide(owned)  # the server that has recorded it may be gone, or busy with it yet
+        return self._received(owned, arrival, is_new=False)
 
     def receive(self, owned: Owned, arrival: Arrival, now: float) -> Received:
         """Record a request, and have its trigger decided at once.
@@ -130,6 +136,7 @@ class Hooks:
     def _decide(self, owned: Owned) -> None:
         """Take the turns of the trigger that are due; the clock takes those that remain."""
         names = (owned.plan.name, owned.trigger.name)
+        left = -1
         for _ in range(_MOST_TURNS):
             now, found = self._store.triggers()
             state = next((each for each in found if (each.workflow, each.name) == names), None)
@@ -137,8 +144,13 @@ class Hooks:
             if state.paused_at is not None or not self._turns.is_due(owned, state, now):
                 return
             turn = self._turns.turn(owned, state, now)
-            if turn is None:
-                return
+            if (
+                turn is None
+            ):  # a faster one has fired, perhaps for another request, or nothing is due
+                if state.turn == left:
+                    return
+                left = state.turn
+                continue
             try:
                 (runs,) = self._store.take_turns([turn])
             except (RecordRefusedError, RunRepeatedError):
