@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-MOST_ITEMS: Final = 1_000
+MOST_ITEMS: Final = 4_000
 """The largest chunk."""
 
 MOST_BYTES: Final = 1_000_000
@@ -18,16 +18,16 @@ MOST_BYTES: Final = 1_000_000
 _LEAST_S: Final = 0.003
 """The work that is worth a way to a worker and back, whatever else is left."""
 
-_MOST_AT_FIRST: Final = 64
-_FIRST_SHARE: Final = 100
-_GROWTH: Final = 4
+_MOST_AT_FIRST: Final = 200
+_FIRST_SHARE: Final = 50
+_GROWTH: Final = 8
 _WEIGHT: Final = 0.3  # of the latest durations in the average
 
 
 class ChunkSize:
-    """The size of a visit's chunks, which grows fourfold with each chunk at most.
+    """The size of a visit's chunks, which grows eightfold with each chunk at most.
 
-    It begins with a hundredth of a worker's share of the `rest`, or with 1 if that isn't known:
+    It begins with a fiftieth of a worker's share of the `rest`, or with 1 if that isn't known:
     the ways of many small chunks take longer than taking back a large one that is slow. A chunk is
     to take `target_s`. Of a known rest a worker gets half of its even share at most, so
     that all end at about the same time, but not less than a few milliseconds of work.
