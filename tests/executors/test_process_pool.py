@@ -56,7 +56,7 @@ def test_a_process_makes_room_for_a_new_one_after_many_attempts(tmp_path: Path) 
     """So the leaks of actions stay small."""
     with workbench(tmp_path, 1, recycled_after=10) as (bench, _):
         text = """
-            tasks: [{name: fan, action: contract.process_WAY, with-items: {range: 1000}}]
+            tasks: [{name: fan, action: contract.process_WAY, with-items: {range: 100}}]
             output: "{{ task.fan.output | unique | list | length }}"
             """
         assert all(bench.run(text.replace("WAY", way)).output > 1 for way in ("cpu", "async"))

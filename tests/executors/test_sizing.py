@@ -27,6 +27,13 @@ def test_a_chunk_of_a_long_rest_begins_with_more() -> None:
     assert sizes == [1, 1, 1, 1, 20, 200]
 
 
+def test_a_worker_with_many_slots_gets_as_much_for_each_and_half_of_its_share_at_most() -> None:
+    """Where attempts wait, hundreds of them run in a worker at once."""
+    size = ChunkSize(2, target_s=TARGET_S, slots=200, rest=20_000)
+    assert [size.of(rest, 100) for rest in (None, 20_000, 100)] == [200, 200, 25]
+    assert ChunkSize(2, target_s=TARGET_S, slots=200, rest=100).of(100, 100) == 25
+
+
 def test_of_a_known_rest_a_worker_gets_half_of_its_share() -> None:
     """So that no worker has much to do when the others have nothing."""
     size = ChunkSize(2, target_s=TARGET_S)

@@ -2,8 +2,9 @@
 
 A source is read once, by one reader at a time, and holds no more than a few chunks of at most
 `CHUNK_ITEMS` items, or of `LIST_ITEMS` if they are in memory anyway. Each `read` gives what is
-there, without waiting for a full chunk. Items are frozen values; what is wrong with one item is an `ErrorInfo` in its place, and what is wrong with
-the whole is an `AttemptError`. Implements `fanwise.ports.Source`.
+there, without waiting for a full chunk. Items are frozen values; what is wrong with one item is an
+`ErrorInfo` in its place, and what is wrong with the whole is an `AttemptError`. Implements
+`fanwise.ports.Source`.
 """
 
 from __future__ import annotations
