@@ -21,6 +21,9 @@ COMPILE  := $(LOCK)/bin/uv pip compile --quiet --no-config --universal --python-
             --upgrade --generate-hashes --no-annotate --custom-compile-command 'make lock' \
             pyproject.toml
 
+# Hundreds of tests start processes, and each would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test quick test-newest release-check lock allowances format bench site clean
 
 demo: $(READY)

@@ -161,22 +161,24 @@ def compare(
         waits_s = crowded.waits_s(submitted)
         taken_over_s = empty.taken_over_after(lease_s)
         twice = empty.driven_twice() + crowded.driven_twice()
+        idle_per_s = _idle_per_s(server, idle_s)
     with TemporaryDirectory() as folder:
         file_waits_s = _File(Path(folder) / "fanwise.db").waits_s(submitted)
     return QueueFigures(
-        runs, held, free, limited, twice, waits_s, file_waits_s, taken_over_s, _idle_per_s(idle_s)
+        runs, held, free, limited, twice, waits_s, file_waits_s, taken_over_s, idle_per_s
     )
 
 
-def _idle_per_s(idle_s: float) -> float:
+def _idle_per_s(server: PostgresServer, idle_s: float) -> float:
     """The statements a second of an engine that has nothing to do, by the server's log."""
-    with postgres_server(log_statement="all") as server:
-        store, log = _Store(server, "idle"), server.folder / "log"
-        with store.engine("idle"):
-            _soon(lambda: _count(log, b"UPDATE engines SET beats") or None)
-            before = _count(log, b";", b"statement: ")
-            time.sleep(idle_s)
-            return (_count(log, b";", b"statement: ") - before) / idle_s
+    store, log = _Store(server, "idle"), server.folder / "log"
+    with server.connect() as connection:
+        connection.execute("ALTER DATABASE idle SET log_statement = 'all'")
+    with store.engine("idle"):
+        _soon(lambda: _count(log, b"UPDATE engines SET beats") or None)
+        before = _count(log, b";", b"statement: ")
+        time.sleep(idle_s)
+        return (_count(log, b";", b"statement: ") - before) / idle_s
 
 
 def _count(log: Path, *words: bytes) -> int:

@@ -91,8 +91,14 @@ def compare(
     runs: int = RUNS,
     items: int = ITEMS,
     rest_s: float = 10.0,
+    streams: int = server_streams.STREAMS,
+    changes: int = server_streams.CHANGES,
+    told: int = server_page.TOLD,
 ) -> ServerFigures:
-    """Fill the store and measure; it takes some minutes. Raises `UsageError` if one fails."""
+    """Fill the store and measure; it takes some minutes. Raises `UsageError` if one fails.
+
+    Streams are told of so many `changes`, and the page of as many runs as it is `told` of.
+    """
     with TemporaryDirectory() as folder:
         file = Path(folder) / "fanwise.db"
         fill_file(file, runs, items)
@@ -112,8 +118,8 @@ def compare(
             _ask(connection, "/api/v1/runs/large/tasks/work/items.csv", tokens["csv"])
             csv = memory_bytes(process.pid, "VmHWM") - memory
             url = f"http://{connection.host}:{connection.port}"
-            page = server_page.look(url, tokens["page"], file, rounds)
-            streams = server_streams.measure(url, process.pid, file)
+            page = server_page.look(url, tokens["page"], file, rounds, told)
+            heard = server_streams.measure(url, process.pid, file, streams, changes)
     return ServerFigures(
         runs=runs,
         items=items,
@@ -125,7 +131,7 @@ def compare(
         page_bytes=_page_bytes(),
         drawn_s=_drawn_s(),
         page=page,
-        streams=streams,
+        streams=heard,
     )
 
 

@@ -24,7 +24,7 @@ _ARGUMENTS: Final = (
     *("--disable-quic", "--no-first-run", "--no-sandbox"),
 )
 _FLOW: Final = "name: waits\ntasks: [{name: a, action: core.noop}]\n"
-_TOLD: Final = 20
+TOLD: Final = 20
 _PATIENCE_S: Final = 10.0
 
 _MARKS: Final = """() => {
@@ -60,8 +60,11 @@ class PageFigures(msgspec.Struct, frozen=True):
     told_s: float
 
 
-def look(url: str, token: str, file: Path, rounds: int) -> PageFigures | None:
-    """Look at pages of a server over a store; None without Playwright or Chromium."""
+def look(url: str, token: str, file: Path, rounds: int, told: int) -> PageFigures | None:
+    """Look at pages of a server over a store, which are told of so many runs.
+
+    None without Playwright or Chromium.
+    """
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None or find_spec("playwright") is None:
         return None
@@ -77,11 +80,11 @@ def look(url: str, token: str, file: Path, rounds: int) -> PageFigures | None:
             fresh.close()
             again.append(_marks(known, f"{url}/{PAGE}"))
             empty.append(_marks(known, f"{url}/healthz")[0])
-        told = _told(known, url, file)
+        told_s = _told(known, url, file, told)
         browser.close()
     paint, shown, grid = (median(each) for each in zip(*first, strict=True))
     again_paint, _, again_grid = (median(each) for each in zip(*again, strict=True))
-    return PageFigures(median(empty), paint, shown, grid, again_paint, again_grid, told)
+    return PageFigures(median(empty), paint, shown, grid, again_paint, again_grid, told_s)
 
 
 def _signed_in(browser: Browser, url: str, token: str) -> BrowserContext:
@@ -103,7 +106,7 @@ def _marks(context: BrowserContext, url: str) -> list[float]:
     return marks
 
 
-def _told(context: BrowserContext, url: str, file: Path) -> float:
+def _told(context: BrowserContext, url: str, file: Path, count: int) -> float:
     """The seconds from the record of a run until the list of runs tells of it, 95 % within."""
     flow = file.with_name("waits.yaml")
     flow.write_text(_FLOW)
@@ -112,7 +115,7 @@ def _told(context: BrowserContext, url: str, file: Path) -> float:
     page.locator("#fresh[data-state=live]").wait_for()
     page.evaluate(_WATCH)
     recorded = []
-    for number in range(_TOLD):
+    for number in range(count):
         time.sleep(0.13 * (number % 5))  # at any moment between two looks
         fanwise.submit(flow, store=str(file))
         recorded.append(time.time())

@@ -22,7 +22,7 @@ from fanwise.units import show_bytes, show_seconds
 
 STREAMS: Final = 500
 _OF_TOKEN: Final = 10
-_CHANGES: Final = 40
+CHANGES: Final = 40
 _PER_S: Final = 4
 _PATIENCE_S: Final = 60.0
 _AGAIN_S: Final = 0.1
@@ -41,18 +41,20 @@ class StreamFigures(msgspec.Struct, frozen=True):
     told_s: float
 
 
-def measure(url: str, pid: int, file: Path, streams: int = STREAMS) -> StreamFigures:
-    """Open streams at a server over a store, and change the run that they watch."""
+def measure(url: str, pid: int, file: Path, streams: int, changes: int) -> StreamFigures:
+    """Open streams at a server over a store, and change the run that they watch so many times."""
     with open_store(str(file)) as store:
         tokens = [
             str(new_token_text(store, f"s{number}", Role.READ))
             for number in range(-(-streams // _OF_TOKEN))
         ]
     given = [tokens[number // _OF_TOKEN] for number in range(streams)]
-    return asyncio.run(_measure(url, pid, file, given))
+    return asyncio.run(_measure(url, pid, file, given, changes))
 
 
-async def _measure(url: str, pid: int, file: Path, tokens: Sequence[str]) -> StreamFigures:
+async def _measure(
+    url: str, pid: int, file: Path, tokens: Sequence[str], changes: int
+) -> StreamFigures:
     before = memory_bytes(pid)
     heard: dict[str, list[float]] = {}
     opened = asyncio.Semaphore(0)
@@ -69,7 +71,7 @@ async def _measure(url: str, pid: int, file: Path, tokens: Sequence[str]) -> Str
         run = store.run(_RUN)
         assert run is not None
         made: dict[str, float] = {}
-        for number in range(_CHANGES):
+        for number in range(changes):
             tag = f"change-{number}"
             made[tag] = time.perf_counter()
             await asyncio.to_thread(store.commit, [replace(run, tags=(tag,))])
@@ -87,7 +89,7 @@ async def _measure(url: str, pid: int, file: Path, tokens: Sequence[str]) -> Str
 
 def _delays(made: dict[str, float], heard: dict[str, list[float]], streams: int) -> list[float]:
     """The time from each change to each stream that heard of it. Raises `UsageError`."""
-    last = heard.get(f"change-{_CHANGES - 1}", [])
+    last = heard.get(f"change-{len(made) - 1}", [])
     if len(last) < streams:
         raise UsageError(f"{streams - len(last)} of {streams} streams never heard the last change.")
     return [at - made[tag] for tag, times in heard.items() if tag in made for at in times]

@@ -4,9 +4,10 @@ Several engines, each a process of `fanwise work`, share the runs. Each time tha
 more have begun, one blow is struck: an engine is killed and another one started, the server is
 killed or restarted, all sessions are ended, or the connections lose an answer, such as that of a
 COMMIT, or get them late. Each run also calls a workflow whose slots the calls of
-all runs share. At the end each item and each call has one outcome, no work was begun after its
-outcome had been recorded, and at no moment were more runs of one key, or more calls, at work than
-the concurrency of their workflow allows.
+all runs share, and its items are under a named limit. At the end each item and each call has one
+outcome, no work was begun after its outcome had been recorded, and at no moment were more runs of
+one key, or more calls, at work than the concurrency of their workflow allows, or more items than
+the limit does.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ KEYS: Final = 8
 AT_A_TIME: Final = 2
 CALLS: Final = 2
 CALLED_AT_A_TIME: Final = 3
+LIMITED_TO: Final = 6
 
 _LOOK_S = 0.02
 _LATE_S = 0.2
@@ -68,6 +70,7 @@ tasks:
     action: storm.work
     with-items: {{range: {ITEMS}}}
     concurrency: 2
+    limit: vendor
     input: {{run: "{{{{ run.id }}}}", n: "{{{{ item }}}}"}}
   - name: call
     action: ./called.yaml
@@ -90,9 +93,12 @@ import fanwise
 
 @fanwise.action("storm.work")
 async def work(run: str, n: int) -> int:
+    started_at = time.time()
     with open(os.environ["STORM_TO"], "a") as begun:
-        begun.write(f"{time.time()} {run} {n}\\n")
+        begun.write(f"{started_at} {run} {n}\\n")
     await asyncio.sleep(0.01)
+    with open(os.environ["STORM_TO"] + "-ended", "a") as ended:
+        ended.write(f"{started_at} {time.time()} {run} {n}\\n")
     return n
 """
 _RUNS = "SELECT id, status, output FROM runs"
@@ -162,7 +168,7 @@ def compare(
     engines: int = ENGINES,
     blows: int = BLOWS,
 ) -> StormFigures:
-    """Drive so many runs through so many blows; it takes a minute or two.
+    """Drive so many runs through so many blows; it takes some minutes.
 
     `rounds` are for figures with medians, and mean nothing here. Raises `UsageError` if runs don't
     come to their ends.
@@ -178,6 +184,7 @@ def storm(
     started = time.perf_counter()
     (folder / "flow.yaml").write_text(_FLOW)
     (folder / "called.yaml").write_text(_CALLED)
+    (folder / "fanwise.yaml").write_text(f"limits: {{vendor: {LIMITED_TO}}}\n")
     (folder / "actions.py").write_text(_ACTIONS)
     begun = folder / "begun"
     for number in range(runs):
@@ -218,7 +225,11 @@ def storm(
         _lines(begun),
         _lost(_ask(server, store, _RUNS), outcomes),
         repeated(begun.read_text().splitlines(), outcomes),
-        [*too_many_runs(items), *too_many_calls(steps)],
+        [
+            *too_many_runs(items),
+            *too_many_items(begun.with_name("begun-ended").read_text().splitlines()),
+            *too_many_calls(steps),
+        ],
         time.perf_counter() - started,
     )
 
@@ -272,6 +283,21 @@ def too_many_runs(items: Sequence[Outcome]) -> list[str]:
     return [found for spells in of_keys.values() for found in too_many(spells, AT_A_TIME)]
 
 
+def too_many_items(ended: Iterable[str]) -> list[str]:
+    """Moments at which more items were at work than their named limit allows.
+
+    The times are those that the work itself has noted, by a line for each end: of an item that
+    follows another one in its engine the recorded start may lie a little before the other's end.
+    """
+    attempts = [(float(start), float(end), run, n) for start, end, run, n in map(str.split, ended)]
+    spells = [
+        Spell(f"{run}[{n}] since {start}", start, end)
+        for start, end, run, n in attempts
+        if int(n) < ITEMS
+    ]
+    return list(too_many(spells, LIMITED_TO))
+
+
 def too_many_calls(steps: Sequence[Outcome]) -> list[str]:
     """Moments at which too many called workflows were at work."""
     spells = [Spell(f"{each.run_id}[{each.n}]", each.started_at, each.ended_at) for each in steps]
@@ -308,7 +334,7 @@ def budgets(figures: StormFigures) -> list[Budget]:
     return [
         nothing_of(f"outcomes lost or wrong after {blows:,} blows", len(figures.lost)),
         nothing_of("recorded work begun again", len(figures.repeated)),
-        nothing_of("moments with too many runs or calls at work", len(figures.too_many)),
+        nothing_of("moments with too many runs, items or calls at work", len(figures.too_many)),
     ]
 
 
@@ -326,4 +352,13 @@ def render(figures: StormFigures) -> RenderableType:
     return Group(table, *map(Text, [*figures.lost, *figures.repeated, *figures.too_many]))
 
 
-__all__ = ["budgets", "compare", "render", "repeated", "storm", "too_many_calls", "too_many_runs"]
+__all__ = [
+    "budgets",
+    "compare",
+    "render",
+    "repeated",
+    "storm",
+    "too_many_calls",
+    "too_many_items",
+    "too_many_runs",
+]

@@ -7,7 +7,9 @@ from benchmarks import server
 
 def test_each_question_is_answered_and_has_a_budget() -> None:
     """Over a store that is small; the figures of a large one are for the benchmark."""
-    figures = server.compare(rounds=1, runs=60, items=300, rest_s=0.01)
+    figures = server.compare(
+        rounds=1, runs=60, items=300, rest_s=0.01, streams=20, changes=3, told=3
+    )
     assert set(figures.seconds) == set(server.QUESTIONS)
     assert all(span_s > 0 for span_s in figures.seconds.values())
     assert figures.memory_bytes > 10e6

@@ -11,11 +11,13 @@ from benchmarks.storm import (
     CALLS,
     ITEMS,
     KEYS,
+    LIMITED_TO,
     Outcome,
     budgets,
     repeated,
     storm,
     too_many_calls,
+    too_many_items,
     too_many_runs,
 )
 
@@ -50,6 +52,13 @@ def test_too_many_calls_at_work_are_found() -> None:
     held = [_work(number, 1.0, 2.0) for number in range(CALLED_AT_A_TIME)]
     assert too_many_calls(held) == []
     assert too_many_calls([*held, _work(0, 1.5, 1.6, n=1)])
+
+
+def test_too_many_items_at_work_are_found() -> None:
+    """Over all runs, whose items are under one limit; their calls aren't."""
+    held = [f"1.0 2.0 run-{number} 0" for number in range(LIMITED_TO)]
+    assert too_many_items([*held, f"1.5 1.6 run-0 {ITEMS}"]) == []
+    assert too_many_items([*held, "1.5 1.6 run-0 1"])
 
 
 def _work(number: int, started_at: float, ended_at: float, *, n: int = 0) -> Outcome:

@@ -66,7 +66,7 @@ def test_a_demo_whose_workflow_finds_what_is_not_true_fails(
 
 def test_all_demos_end_with_one_table(fanwise):
     """It has a line for each."""
-    told = fanwise("demo", "--servers", "30", "--lines", "100")
+    told = fanwise("demo", "--servers", "30", "--lines", "100", "--messages", "30")
     assert told.status == 0
     table = told.out.rpartition("\n\n")[2].splitlines()
     assert table[0].split() == ["DEMO", "STATUS", "WHAT", "TIME"]

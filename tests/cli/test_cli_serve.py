@@ -189,7 +189,7 @@ def test_an_action_that_blocks_or_exits_holds_no_answer_up(fanwise, folder: Path
 
     def status_of(run_id: str) -> str:
         asked = Request(f"{url}/api/v1/runs/{run_id}", headers={"Authorization": f"Bearer {token}"})
-        return str(json.load(urlopen(asked, timeout=30))["status"])
+        return str(json.load(urlopen(asked, timeout=60))["status"])
 
     with serving() as process:
         url = said(process, r"at (http://127\.0\.0\.1:\d+);")

@@ -312,6 +312,25 @@ def test_past_times_are_backfilled_once(fanwise, write):
     assert len(listed) == 3
 
 
+def test_what_is_refused_by_hand_is_told_and_made_later(fanwise, write, monkeypatch):
+    """With the reason, and the status 1; a past time is tried again by the next call."""
+    write(**{"tick.yaml": EACH})
+    monkeypatch.setenv("FANWISE_LIMIT_QUEUED", "2")
+    span = ["each", "--from", "2026-03-05T09:00", "--to", "2026-03-05T09:04"]
+    told = fanwise("backfill", *span)
+    assert told.status == 1
+    assert told.out.split() == ["tick-20260305-090000", "tick-20260305-090100"]
+    reason = "2 runs of tick wait already, as many as the limit `queued` allows."
+    assert f"2 times have no run: {reason}" in told.err
+    fired = fanwise("trigger", "each")
+    assert (fired.status, fired.out) == (1, "")
+    assert f"no run is made now: {reason}" in fired.err
+    monkeypatch.delenv("FANWISE_LIMIT_QUEUED")
+    told = fanwise("backfill", *span)
+    assert told.status == 0
+    assert told.out.split() == ["tick-20260305-090200", "tick-20260305-090300"]
+
+
 def test_past_times_are_backfilled_again_on_request(fanwise, write):
     """Each of them once more, and so many at a time, unless the workflow says how many."""
     write(

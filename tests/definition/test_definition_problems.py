@@ -381,6 +381,22 @@ def test_the_limits_of_a_project():
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("fanwise.yaml", "limits: {vendor: 2}"), ("triggers.yaml", "- {name: a, schedule: 5m}")],
+)
+def test_a_file_of_the_project_is_no_workflow(name, text):
+    """Whoever checks `*.yaml` is told what checks it; a workflow may have such a name."""
+    with pytest.raises(DefinitionError) as caught:
+        load(text, file=f"folder/{name}")
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.hint) == (
+        "not-a-workflow",
+        "Check it with: fanwise triggers --check",
+    )
+    assert load(TASK, file=name).tasks
+
+
 def test_a_file_over_the_limit_is_refused_by_name():
     """The message names the setting that bounds the size."""
     (problem,) = problems_of(TASK, Limits(definition_bytes=10))

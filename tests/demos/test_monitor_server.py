@@ -138,7 +138,7 @@ def test_the_access_log_has_a_line_for_each_request(conversation: Conversation) 
     for line in checks:
         assert datetime.strptime(line["received"], "%d/%b/%Y:%H:%M:%S %z").tzinfo
         assert (line["size"] == "-") == (line["status"] == "444")
-        assert 0 <= float(line["seconds"]) < 20
+        assert float(line["seconds"]) >= 0
 
 
 def test_an_all_healthy_fleet_has_nothing_to_report() -> None:
@@ -185,7 +185,7 @@ def test_the_server_ends_when_its_input_closes() -> None:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+\n", url)
         assert process.stdin
         process.stdin.close()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
 
 
 def test_the_server_ends_on_sigterm() -> None:
@@ -193,7 +193,7 @@ def test_the_server_ends_on_sigterm() -> None:
     process, _ = start()
     with process:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
 
 
 def test_the_server_ends_when_its_parent_is_killed() -> None:
@@ -216,7 +216,7 @@ def test_the_server_ends_when_its_parent_is_killed() -> None:
         assert parent.stdout.readline().startswith("http://")
         parent.kill()
         # The server shares the parent's standard error, which ends only when both have ended.
-        parent.communicate(timeout=20)
+        parent.communicate(timeout=60)
 
 
 def test_a_server_that_can_not_start_is_an_error(tmp_path: Path) -> None:

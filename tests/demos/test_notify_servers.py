@@ -28,7 +28,7 @@ MAIL_SERVER = "fanwise.demos.notify.mail_server"
 
 
 def fetch(url: str) -> dict[str, Any]:
-    with build_opener(ProxyHandler({})).open(url, timeout=30) as answer:
+    with build_opener(ProxyHandler({})).open(url, timeout=60) as answer:
         return msgspec.json.decode(answer.read(), type=dict[str, Any])
 
 
@@ -50,7 +50,7 @@ class Mail:
         self.place = (host, int(port))
 
     def client(self) -> smtplib.SMTP:
-        return smtplib.SMTP(*self.place, local_hostname="test", timeout=30)
+        return smtplib.SMTP(*self.place, local_hostname="test", timeout=60)
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_broken_clients_do_no_harm(mail: Mail) -> None:
     ada = address(busy_tries=0, is_gone=False).encode()
     begun = b"MAIL FROM:<a@test>\r\nRCPT TO:<" + ada + b">\r\nDATA\r\nhalf"
     for sent in (b"x" * 100_000, b"\xff\0\r\n", begun):
-        with socket.create_connection(mail.place, timeout=30) as client:
+        with socket.create_connection(mail.place, timeout=60) as client:
             client.sendall(sent)
             client.shutdown(socket.SHUT_WR)
             try:
@@ -209,7 +209,7 @@ def test_a_server_ends_when_it_should(tmp_path: Path, end: str) -> None:
             os.kill(process.pid, signal.SIGTERM)
         else:
             process.stdin.close()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         client.close()
 
 

@@ -9,6 +9,8 @@ import pytest
 from pages import Section, all_sections, parts
 from sessions import KILLED, alike, carry_out, commands
 
+PARTS = parts()
+
 
 def with_blocks(sections: list[Section], language: str) -> list[Section]:
     """Those of the sections that have blocks of a language."""
@@ -19,24 +21,31 @@ def with_blocks(sections: list[Section], language: str) -> list[Section]:
     ]
 
 
-def test_sessions_print_what_the_pages_show(tmp_path: Path) -> None:
-    """Whoever follows page after page, in one folder and with one store, sees what is shown."""
+def until(part: Section) -> list[Section]:
+    """The parts of a page until one of them, and that one."""
+    of_page = [each for each in PARTS if each.page == part.page]
+    return of_page[: of_page.index(part) + 1]
+
+
+@pytest.mark.parametrize("part", with_blocks(PARTS, "console"), ids=str)
+def test_sessions_print_what_the_pages_show(part: Section, tmp_path: Path) -> None:
+    """To a reader of one part, with a new store, and with the files of the page until there."""
     folder = tmp_path / "work"
     folder.mkdir()
     differing = []
-    for part, block in ((each, block) for each in parts() for block in each.blocks):
+    for block in (block for each in until(part) for block in each.blocks):
         if block.name:
             block.write(folder)
-        elif block.language == "console":
+        elif block.language == "console" and block in part.blocks:
             for command in commands(block.text):
                 is_killed = command.printed.endswith(KILLED)
                 printed = carry_out(command.line, folder, is_killed=is_killed)
                 if alike(printed) != alike(command.printed):
-                    differing.append(f"{part} line {block.line}\n$ {command.line}\n{printed}")
+                    differing.append(f"line {block.line}\n$ {command.line}\n{printed}")
     assert not differing, "\n".join(differing)
 
 
-@pytest.mark.parametrize("part", with_blocks(parts(), "console"), ids=str)
+@pytest.mark.parametrize("part", with_blocks(PARTS, "console"), ids=str)
 def test_a_reader_of_one_part_has_its_files(part: Section) -> None:
     """A file that a session names is shown or copied in the same part, or its code writes it."""
     lines = [
@@ -54,7 +63,7 @@ def test_a_reader_of_one_part_has_its_files(part: Section) -> None:
             assert file in shown or file.split("/")[0] in copied, line
 
 
-@pytest.mark.parametrize("part", with_blocks(parts(), "yaml"), ids=str)
+@pytest.mark.parametrize("part", with_blocks(PARTS, "yaml"), ids=str)
 def test_a_reader_of_one_part_has_its_actions(part: Section) -> None:
     """An action that a workflow calls is fanwise's, or in code that the same part shows."""
     code = "".join(block.text for block in part.blocks if block.language == "python")

@@ -230,7 +230,9 @@ class Life:
     def note_call(self, key: str) -> None:
         """Note that an action is called, and make the request that the case has for it."""
         world = self.world
-        if key in self.recorded_keys():
+        if (
+            key in world.times and key in self.recorded_keys()
+        ):  # at its first call it has no outcome
             world.done_again.append(key)
         world.calls[key] += 1
         world.times.setdefault(key, []).append(asyncio.get_running_loop().time())

@@ -198,7 +198,7 @@ def test_an_endless_source_gives_its_first_results_at_once(loom, tmp_path) -> No
                 stream.flush()
                 if number == 2:
                     # Only the result of what came so far lets the source go on, and end.
-                    assert arrived.wait(30)
+                    assert arrived.wait(60)
                     return
 
     writer = threading.Thread(target=write)
@@ -473,7 +473,7 @@ def test_items_of_sync_actions_run_in_threads(loom) -> None:
 
     @fanwise.action("test.meet")
     def meet(value: int) -> int:
-        together.wait(30)
+        together.wait(60)
         return value
 
     run = loom.run(

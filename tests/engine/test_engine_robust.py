@@ -172,7 +172,7 @@ def test_an_item_whose_thread_overran_is_recorded_also_if_the_run_is_stopped(loo
 
     @fanwise.action("test.block")
     def block() -> None:
-        release.wait(30)
+        release.wait(60)
 
     def note(text: str) -> None:
         loom.watcher.notices.append(text)

@@ -228,7 +228,7 @@ class LifeOfARun(RuleBasedStateMachine):
 
 
 TestLifeOfARun = LifeOfARun.TestCase
-TestLifeOfARun.settings = settings(max_examples=80, stateful_step_count=8, deadline=None)
+TestLifeOfARun.settings = settings(max_examples=50, stateful_step_count=8, deadline=None)
 
 
 def test_a_run_on_postgres_keeps_what_it_has(postgres_store: Callable[..., Store]) -> None:
@@ -250,5 +250,5 @@ def test_a_run_on_postgres_keeps_what_it_has(postgres_store: Callable[..., Store
                 for each in self.stores:
                     each.close()
 
-    on_postgres = settings(max_examples=6, stateful_step_count=6, deadline=None)
+    on_postgres = settings(max_examples=4, stateful_step_count=6, deadline=None)
     run_state_machine_as_test(LifeOnPostgres, settings=on_postgres)

@@ -170,6 +170,19 @@ def test_a_share_that_was_not_renewed_in_time_starts_nothing() -> None:
     assert held.slots.free == 0
 
 
+@pytest.mark.parametrize("running", [0, 1])
+def test_of_a_share_that_ran_out_an_engine_keeps_what_it_uses_alone(running: int) -> None:
+    """An engine that was stopped for long would take back what others have been given meanwhile."""
+    held = Held(most=4)
+    held.shared.when_free(lambda: None)
+    held.renew(slots=4, target=4)
+    for _ in range(running):
+        held.slots.free -= 1
+    assert held.shared.wish().holds == 4
+    held.clock.advance(SHARE_S)
+    assert held.shared.wish().holds == running
+
+
 @pytest.mark.parametrize(("running", "free"), [(1, 1), (2, 0), (3, 0)])
 def test_a_share_that_others_need_is_used_no_further(running: int, free: int) -> None:
     """Attempts that run go on, and the wish says what is still held."""

@@ -64,7 +64,7 @@ output: "{{ task.end.output }}"
 CALLS = CALL.replace(
     "input: {n: 7}", 'with-items: [1, 2, 3], concurrency: 1, input: {n: "{{ item }}"}'
 )
-TWO_DEEP = CALLS.replace("./steps.yaml", "./fan.yaml")
+TWO_DEEP = CALLS.replace("./steps.yaml", "./fan.yaml").replace("[1, 2, 3]", "[1, 2]")
 CYCLE = """
 tasks:
   - {name: ask, action: core.ask, input: {prompt: "Again?"}, publish: {n: "{{ vars.n + 1 }}"},
@@ -242,7 +242,7 @@ def test_children_that_wait_hold_no_slot_either(tmp_path: Path) -> None:
     """With a concurrency of one the children of all items come to their questions."""
     life = Stage(CASES["two deep"], tmp_path).new_life()
     life.start()
-    asked = [f"call[{outer}].each[{inner}].ask" for outer in range(3) for inner in range(2)]
+    asked = [f"call[{outer}].each[{inner}].ask" for outer in range(2) for inner in range(2)]
     assert sorted(each.path for each in open_waits(life)) == asked
 
 

@@ -11,7 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,6 +26,8 @@ from fanwise.wiring import load_plan, open_engine, read_settings
 
 LARGE_TEXT = 90_000_000
 LARGE = 200_000_000  # bytes
+ON_NODES = {"FANWISE_SECRET_THERE": "CANARY-on-the-node"}
+IN_ENGINE = {**ON_NODES, "FANWISE_SECRET_HERE": "CANARY-of-the-engine"}
 BIN = Path(sys.executable).parent
 PACK = """
 import os, signal
@@ -73,15 +76,15 @@ def cluster() -> Iterator[SimpleNamespace]:
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_local_fs_capacity_threshold": "0",  # no disk for what finds no room in memory
-        "FANWISE_SECRET_THERE": "CANARY-on-the-node",
     }
+    of_nodes = environment | ON_NODES
 
     def start(*arguments: str) -> subprocess.Popen[bytes]:
         command = [BIN / "ray", "start", "--num-cpus", "1", *arguments, "--block"]
         store = ["--object-store-memory", "80000000"]
         started = subprocess.Popen(
             [*command, *store],
-            env=environment,
+            env=of_nodes,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -105,19 +108,22 @@ def cluster() -> Iterator[SimpleNamespace]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of all walks, and of their store."""
-    return tmp_path_factory.mktemp("walk")
-
-
-@pytest.fixture(scope="module")
-def walk(cluster: SimpleNamespace, folder: Path) -> Iterator[Callable[..., fanwise.Run]]:
-    """Runs workflows on the cluster, with one engine."""
+    folder = tmp_path_factory.mktemp("walk")
     (folder / "packs" / "walk").mkdir(parents=True)
     (folder / "packs" / "walk" / "actions.py").write_text(PACK)
+    return folder
+
+
+@contextmanager
+def walking(
+    cluster: SimpleNamespace, folder: Path, secrets: Mapping[str, str] = {}
+) -> Iterator[Callable[..., fanwise.Run]]:
+    """Runs workflows on the cluster, with one engine that has these secrets."""
     settings = read_settings(
         store=str(folder / "runs.db"),
         executor="ray",
         ray=cluster.address,
-        environment={**cluster.environment, "FANWISE_SECRET_HERE": "CANARY-of-the-engine"},
+        environment={**cluster.environment, **secrets},
     )
     settings = replace(settings, limits=fanwise.Limits(snapshot_bytes=LARGE))
     with open_engine(settings=settings) as engine:
@@ -128,6 +134,46 @@ def walk(cluster: SimpleNamespace, folder: Path) -> Iterator[Callable[..., fanwi
             return engine.run(load_plan(file, settings), parameters)
 
         yield run
+
+
+@pytest.fixture(scope="module")
+def walk(cluster: SimpleNamespace, folder: Path) -> Iterator[Callable[..., fanwise.Run]]:
+    """Runs workflows on the cluster."""
+    with walking(cluster, folder, IN_ENGINE) as run:
+        yield run
+
+
+def test_an_object_store_without_room_is_told_in_one_line_and_the_run_goes_on_elsewhere(
+    cluster: SimpleNamespace, folder: Path
+) -> None:
+    """What is recorded stays.
+
+    Its engine has no secrets, which take seconds to look for in so much text. It comes first, while
+    no other engine has the CPUs.
+    """
+    text = """
+        parameters: {large: {required: true}}
+        tasks:
+          - {name: first, action: core.echo, with-items: [1, 2], input: {value: "{{ item }}"}}
+          - name: fan
+            action: core.echo
+            with-items: [1, 2]
+            input: {value: "{{ item + parameters.large | length }}"}
+        output: "{{ task.fan.output }}"
+        """
+    with walking(cluster, folder) as walk:
+        run = walk(text, large="x" * LARGE_TEXT)
+    assert run.tasks["first"].status is fanwise.Status.SUCCEEDED
+    error = run.tasks["fan"].error
+    assert error is not None
+    assert error.type == "WorkerRefused"
+    assert re.fullmatch(
+        r"the object store of the Ray cluster has no room for a snapshot of 90,\d{3},\d{3} bytes. "
+        "Give the nodes more with `ray start --object-store-memory`.",
+        error.message,
+    )
+    again = fanwise.retry(run.id, store=str(folder / "runs.db"), executor="local")
+    assert [each["value"] for each in again.output] == [LARGE_TEXT + 1, LARGE_TEXT + 2]
 
 
 FAN = "with-items: {range: 60}, action: walk.where"
@@ -203,36 +249,6 @@ def test_what_the_cluster_lacks_fails_the_task_in_one_line(
     told = task.failures[0]["error"]["message"] if task.failures else task.error.message
     assert message in told
     assert len(told.splitlines()) == 1
-
-
-def test_an_object_store_without_room_is_told_in_one_line_and_the_run_goes_on_elsewhere(
-    walk: Callable[..., fanwise.Run], folder: Path
-) -> None:
-    """What is recorded stays."""
-    run = walk(
-        """
-        parameters: {large: {required: true}}
-        tasks:
-          - {name: first, action: core.echo, with-items: [1, 2], input: {value: "{{ item }}"}}
-          - name: fan
-            action: core.echo
-            with-items: [1, 2]
-            input: {value: "{{ item + parameters.large | length }}"}
-        output: "{{ task.fan.output }}"
-        """,
-        large="x" * LARGE_TEXT,
-    )
-    assert run.tasks["first"].status is fanwise.Status.SUCCEEDED
-    error = run.tasks["fan"].error
-    assert error is not None
-    assert error.type == "WorkerRefused"
-    assert re.fullmatch(
-        r"the object store of the Ray cluster has no room for a snapshot of 90,\d{3},\d{3} bytes. "
-        "Give the nodes more with `ray start --object-store-memory`.",
-        error.message,
-    )
-    again = fanwise.retry(run.id, store=str(folder / "runs.db"), executor="local")
-    assert [each["value"] for each in again.output] == [LARGE_TEXT + 1, LARGE_TEXT + 2]
 
 
 @pytest.mark.parametrize("token", ["f" * 64, None])

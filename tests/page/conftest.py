@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect, sync_playwright  # noqa: E402
 from tests.page.project import make_project  # noqa: E402
 from tests.page.visitor import ARGUMENTS, Visitor, find_browser, visiting  # noqa: E402
 
-expect.set_options(timeout=20_000)  # on a machine that has other work
+expect.set_options(timeout=60_000)  # on a machine that has other work
 
 
 @pytest.fixture(scope="module")

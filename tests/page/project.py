@@ -193,7 +193,7 @@ def held(number: int) -> int:
     """Wait at the 100th number until somebody has looked."""
     if number >= 100:
         _REACHED.set()
-        _GO_ON.wait(30)
+        _GO_ON.wait(60)
     return number
 
 
@@ -202,7 +202,7 @@ def talk() -> None:
     """Print, wait until somebody has looked, and print again."""
     sys.stdout.write("this is the beginning\n")
     _REACHED.set()
-    _GO_ON.wait(30)
+    _GO_ON.wait(60)
     sys.stdout.write("this is the end\n")
 
 
@@ -278,7 +278,7 @@ def halfway(folder: Path, file: str, run_id: str) -> Iterator[Callable[[], None]
             running.result()
 
         try:
-            assert _REACHED.wait(30)
+            assert _REACHED.wait(60)
             yield finish
         finally:
             _GO_ON.set()

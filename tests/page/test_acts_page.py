@@ -30,7 +30,7 @@ def test_a_retry_says_what_it_runs_and_runs_just_that(visitor: Visitor, site: Se
     expect(dialog).to_contain_text("runs 11 items of each again")
     visitor.page.keyboard.press("Tab")
     visitor.page.keyboard.press("Enter")
-    expect(visitor.find("#tasks tr", "sum")).to_contain_text("visit 2", timeout=20_000)
+    expect(visitor.find("#tasks tr", "sum")).to_contain_text("visit 2")
     again = [item for item in items(site) if item.started_at > before[item.index]]
     assert len(again) == 11
     assert all(item.status is Status.FAILED for item in again)

@@ -128,7 +128,7 @@ def streaming(
     site: Served, path: str, headers: Mapping[str, str] | None = None
 ) -> Iterator[Iterator[str]]:
     """The lines of a stream."""
-    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
     given = {"Authorization": f"Bearer {site.tokens['read']}", "Accept": "text/event-stream"}
     connection.request("GET", path, headers={**given, **(headers or {})})
     with closing(connection), connection.getresponse() as response:

@@ -321,6 +321,16 @@ def test_what_may_not_be_meant_is_a_warning_and_no_error(code: str) -> None:
     assert part in str(problem)
 
 
+def test_warnings_are_told_in_the_order_of_the_file() -> None:
+    """Whichever part of fanwise finds them."""
+    text = """\
+    on: {a: {schedule: {every: 1d}}}
+    tasks: [{name: a, action: core.ask, input: {prompt: p}}]
+    """
+    found = compile_plan(load(dedent(text), file="flow.yaml"), load_actions()).warnings
+    assert [each.code for each in found] == ["doubtful-schedule", "no-deadline"]
+
+
 @pytest.mark.parametrize("code", WRONG)
 def test_what_is_wrong_is_told_with_place_code_and_remedy(code: str) -> None:
     """The line and column are those of the value at fault."""

@@ -108,6 +108,14 @@ def test_a_wrong_schedule_is_a_problem_of_the_file(schedule: str, said: str) -> 
     ("schedule", "said"),
     [
         ("{every: 1d}", "this drifts against the clock"),
+        (
+            "{at: 2027-03-28T02:30, timezone: Europe/Berlin}",
+            "put forward over this time, and it fires at 2027-03-28T03:00:00.",
+        ),
+        (
+            "{at: 2026-10-25T02:30, timezone: Europe/Berlin}",
+            "For the second write 2026-10-25T02:30:00+01:00.",
+        ),
         ('{cron: "0 0 13 * 5"}', "the day of month or the weekday fits, not both"),
         ('{cron: "0,50 * * * *", jitter: 10m}', "the shortest time between two fires, 600 s"),
         ("{every: 5m, catch-up: all}", 'with overlap "skip"'),

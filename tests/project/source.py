@@ -42,7 +42,7 @@ class Module:
 
         A message whose last part is computed is left out.
         """
-        for call in ast.walk(self.tree):
+        for call in self.nodes:
             if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.args):
                 continue
             is_error = call.func.id.endswith("Error") and call.func.id != "BadValueError"
@@ -58,6 +58,11 @@ class Module:
         """The module's syntax tree."""
         return ast.parse(self.text)
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """All nodes of the tree, the outer ones first."""
+        return tuple(ast.walk(self.tree))
+
     def docstrings(self) -> Iterator[tuple[int, str]]:
         """Each docstring with its line, those below an attribute or a constant included.
 
@@ -70,12 +75,14 @@ class Module:
                     pass
                 case ast.Expr(value=ast.Constant(value=str() as text)) as node:
                     yield node.lineno, text
+                case ast.expr():  # it holds no statement
+                    pass
                 case node:
                     waiting += ast.iter_child_nodes(node)
 
     def texts(self) -> Iterator[tuple[int, str]]:
         """Each string and each comment with its line."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             match node:
                 case ast.Constant(value=str() as text):
                     yield node.lineno, text
@@ -88,7 +95,7 @@ class Module:
         return sum(
             (isinstance(node, ast.Name) and node.id == "Any")
             or (isinstance(node, ast.Attribute) and node.attr == "Any")
-            for node in ast.walk(self.tree)
+            for node in self.nodes
         )
 
     def place(self, line: int) -> str:
@@ -110,7 +117,7 @@ def imports(found: Sequence[Module]) -> dict[str, set[str]]:
     graph: dict[str, set[str]] = {module.name: set() for module in found}
     names = graph.keys()
     for module in found:
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             match node:
                 case ast.Import(names=aliases):
                     targets = [alias.name for alias in aliases]

@@ -81,7 +81,7 @@ class Served(NamedTuple):
         body: bytes | Iterator[bytes] | None = None,
     ) -> Reply:
         """Send a request just as it is given, and take the answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         sent = {"Host": self.host, **(headers or {})}
         if token is not None:
             sent.setdefault("Authorization", f"Bearer {self.tokens.get(token, token)}")
@@ -119,12 +119,13 @@ def serving(
     environment: Mapping[str, str] | None = None,
     query_s: float = QUERY_S,
     takes_definitions: bool = False,
+    watcher: ServiceWatcher | None = None,
 ) -> Iterator[Served]:
     """A server of the project in a folder, at a free port if none is named."""
     url = store_url or str(folder / "runs.db")
     settings = read_settings(store=url, environment={"HOME": str(folder), **(environment or {})})
     with (
-        open_serving(settings, folder, ServiceWatcher()) as opened,
+        open_serving(settings, folder, watcher or ServiceWatcher()) as opened,
         answering(
             opened,
             settings,

@@ -111,7 +111,7 @@ def working(served: Served) -> Iterator[None]:
     ready.wait()
     try:
         yield
-        assert ends.one.acquire(timeout=10)
+        assert ends.one.acquire(timeout=60)
     finally:
         ((loop, taking),) = loops
         loop.call_soon_threadsafe(taking.stop)

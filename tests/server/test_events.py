@@ -34,7 +34,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 @contextmanager
 def streaming(served: Served, query: str, token: str = "read") -> Iterator[Events]:
     """The events of a stream, until the client goes away at the end of the block."""
-    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
     authorization = f"Bearer {served.tokens.get(token, token)}"
     connection.request("GET", f"/api/v1/events?{query}", headers={"Authorization": authorization})
     response = connection.getresponse()

@@ -7,12 +7,14 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fanwise.model import FireStatus
+from fanwise.model import FireStatus, NewFire
+from fanwise.service.watcher import ServiceWatcher
 from fanwise.testing.ownership_contract import at_once
 from tests.server.served import Reply, Served, serving
 
@@ -47,6 +49,28 @@ tasks: [{name: a, action: core.noop}]
 """
 JSON = {"Content-Type": "application/json"}
 OLD, NEW = "old-secret-1", "new-secret-2"
+
+
+class Told(ServiceWatcher):
+    """Keeps the fires that it is told of."""
+
+    def __init__(self) -> None:
+        self.fires: list[tuple[str, str, Sequence[str]]] = []
+
+    def fired(
+        self, workflow: str, name: str, fires: Sequence[NewFire], runs: Sequence[str]
+    ) -> None:
+        self.fires += [(name, each.status.value, runs) for each in fires]
+
+
+def test_the_fire_of_a_request_is_told_as_any_other_is(tmp_path: Path) -> None:
+    """To whom watches the service, with its run, or without one."""
+    (tmp_path / "flow.yaml").write_text(FLOW)
+    told = Told()
+    with serving(tmp_path, environment={"FANWISE_SECRET_NEW": NEW}, watcher=told) as served:
+        runs = by_token(served, {"n": 5}).json["runs"]
+        assert by_token(served, {"n": 99}).json["runs"] == []
+    assert told.fires == [("by_token", "ran", runs), ("by_token", "skipped", [])]
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ def send(served: Served, request: bytes) -> bytes:
 
     In these HOST is its own, and TOKEN that of an administrator.
     """
-    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
         token = f"Authorization: Bearer {served.tokens['admin']}\r\n"
         given = request.replace(b"TOKEN", token.encode())
         connection.sendall(given.replace(b"HOST", f"Host: {served.host}\r\n".encode()))
@@ -105,13 +105,13 @@ def test_what_arrives_too_slowly_is_broken_off(tmp_path, monkeypatch: pytest.Mon
     monkeypatch.setattr(forms, "BODY_S", 0.3)
     with serving(tmp_path) as served:
         assert send(served, b"GET /api/v1/me HTTP/1.1\r\nHo") == b""
-        with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
             request = f"GET /api/v1/me HTTP/1.1\r\nHost: {served.host}\r\n\r\n".encode()
             for _ in range(2):
                 connection.sendall(request)
                 assert b" 401 " in connection.recv(65_536)
                 send(served, b"x")  # which takes longer than the headers of another one may
         body = START + b"HOST" + JSON + b"Content-Length: 10\r\n\r\n{"
-        with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
             connection.sendall(body.replace(b"HOST", f"Host: {served.host}\r\n".encode()))
             assert b" 408 " in connection.recv(65_536)

@@ -247,6 +247,8 @@ def test_fires_with_one_key_make_one_run(world: World) -> None:
     assert first.status is FireStatus.RAN
     assert second.status is FireStatus.REFUSED
     assert str(first.run_id) in second.reason
+    assert world.lines.without_run == [f"refused: it would repeat run {first.run_id}"]
+    assert world.store.triggers()[1][0].last_status is FireStatus.REFUSED
 
 
 def test_a_clock_that_was_set_back_fires_nothing_twice(world: World) -> None:

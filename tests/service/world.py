@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from fanwise.engine.run_factory import RunFactory
 from fanwise.engine.triggered import TriggeredRuns
 from fanwise.errors import StoreError
-from fanwise.model import FireRecord, Limits, NewFire, OpenFire, Status
+from fanwise.model import FireRecord, FireStatus, Limits, NewFire, OpenFire, Status
 from fanwise.packs.projects import project_stamp
 from fanwise.service.clock import TriggerClock
 from fanwise.service.deciders import all_deciders
@@ -43,12 +43,18 @@ class Lines(ServiceWatcher):
         self.problems: list[str] = []
         self.failures: list[str] = []
         self.runs: list[str] = []
+        self.without_run: list[str] = []
         self.is_right = 0
 
     def fired(
         self, workflow: str, name: str, fires: Sequence[NewFire], runs: Sequence[str]
     ) -> None:
         self.runs += runs
+        self.without_run += [
+            f"{each.status.value}: {each.reason}"
+            for each in fires
+            if each.status is not FireStatus.RAN
+        ]
 
     def problem(self, text: str) -> None:
         self.problems.append(text)

@@ -20,8 +20,18 @@ GOLDEN = Path(__file__).parent / "golden"
 @pytest.fixture(params=sorted(GOLDEN.glob("*.sqlite")), ids=lambda path: path.stem)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A golden store, upgraded; the workflows that it names stand in the golden folder now."""
-    path = tmp_path / "fanwise.db"
-    shutil.copy(request.param, path)
+    return upgraded(request.param, tmp_path)
+
+
+@pytest.fixture(params=sorted(GOLDEN.glob("waiting/*.sqlite")), ids=lambda path: path.stem)
+def waiting(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A golden store with a run that waits, upgraded."""
+    return upgraded(request.param, tmp_path)
+
+
+def upgraded(golden: Path, folder: Path) -> str:
+    path = folder / "fanwise.db"
+    shutil.copy(golden, path)
     upgrade(str(path), keep_copy=False)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
@@ -88,3 +98,25 @@ def test_what_the_run_is_made_from_is_recorded_from_then_on(store) -> None:
     assert origin.folder == folder
     assert list(origin.workflows) == [str(GOLDEN / "flows" / "visit.yaml")]
     assert {"golden.check", "golden.knock"} <= origin.actions.keys()
+
+
+def test_a_run_that_waits_takes_its_answers(waiting: str) -> None:
+    """Also those that an older version has recorded: of one item, and one that came early."""
+    with open_store(waiting, read_only=True) as opened:
+        paths = {each.wait.path for each in opened.waits_open()}
+    assert paths == {"review", "each[1]", "each[2]", "called.ask", "paid"}
+    with pytest.raises(ParameterError, match="from 1 to 100"):
+        fanwise.answer("waiting", "review", "approve", {"percent": 101}, store=waiting)
+    fanwise.answer("waiting", "review", "approve", by="ada", store=waiting)
+    fanwise.answer("waiting", "each[2]", "drop", by="bob", store=waiting)
+    fanwise.answer("waiting", "each[1]", "keep", by="ada", store=waiting)
+    fanwise.answer("waiting", "called.ask", "reject", store=waiting)
+    fanwise.signal("waiting", "order.paid", key="order-7", payload={"sum": 2}, store=waiting)
+    run = fanwise.resume("waiting", store=waiting)
+    assert run.output == {
+        "review": 10,
+        "each": ["eve", "ada", "bob"],
+        "called": "reject",
+        "paid": {"sum": 2},
+        "release": "zoe",
+    }

@@ -12,7 +12,7 @@ from answers import Loss, Way, losing_way
 
 from benchmarks.postgres_server import PostgresServer
 from fanwise.errors import LeaseLostError, RunExistsError, StoreError
-from fanwise.model import EndedRun, RequestKind, RunRequest, Status
+from fanwise.model import EndedRun, RequestKind, RunRequest, ShareWish, Status
 from fanwise.stores import Store, open_store
 from fanwise.testing.ownership_contract import an_owner
 from fanwise.testing.records import LONG_RESULT, a_run, a_task, an_event, an_item
@@ -149,6 +149,21 @@ def test_no_engine_is_silent_for_longer_than_the_server_has_been_up(
         assert 0 <= lease.silent_s < 1e5
         store.beat(engine_no)
         assert store.lease(run_no) != lease
+
+
+def test_no_share_is_given_away_that_could_not_be_renewed_since_the_server_was_away(
+    postgres: PostgresServer, postgres_url: Callable[..., str]
+) -> None:
+    """The attempts under it may still run, so another engine would start too many."""
+    url = postgres_url()
+    wish = ShareWish("vendor", most=2, per_s=None, running=0, wants=2)
+    with open_store(url) as store:
+        assert store.exchange(1, [wish])["vendor"].slots == 2
+        with postgres.connect() as connection:
+            name = url.partition("search_path%3D")[2]
+            connection.execute(f"UPDATE {name}.shares SET seen_at = seen_at - 1e6".encode())
+        postgres.restart()
+        assert store.exchange(2, [wish])["vendor"].slots == 0
 
 
 def test_a_server_that_stays_away_is_an_error_after_the_wait_and_not_again_after_another(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 import pytest
 
+from benchmarks.postgres_server import PostgresServer
 from fanwise.model import (
     DROPPED,
     EVENT,
@@ -25,7 +27,8 @@ from fanwise.stores import Store, open_store
 from fanwise.stores.arrival_statements import LISTENERS
 from fanwise.stores.database import Statement, Writer
 from fanwise.stores.postgres_database import PostgresDatabase
-from fanwise.stores.queue_statements import LOCK_SUBMISSION, SUBMITTED_TO
+from fanwise.stores.queue_statements import HOLDER, LOCK_SUBMISSION, SUBMITTED_TO
+from fanwise.stores.slot_statements import HOLDERS
 from fanwise.stores.sql_ownership import BEAT
 from fanwise.stores.sql_store import SqlStore
 from fanwise.stores.store import PostgresPlace
@@ -36,6 +39,8 @@ from fanwise.testing.records import a_run
 
 QUEUES = ["default"]
 LIMIT = RunLimit("called")
+ONE_KEY = RunLimit("flow", most=9)
+BLOCKED = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 
 
 class OvertakenDatabase(PostgresDatabase):
@@ -44,17 +49,27 @@ class OvertakenDatabase(PostgresDatabase):
     def __init__(self, place: PostgresPlace) -> None:
         super().__init__(place)
         self.left: list[tuple[Statement, Callable[[], object]]] = []
+        self.begun = 0
 
     def overtake(self, statement: Statement, happens: Callable[[], object]) -> None:
         self.left.append((statement, happens))
 
     def controlling(self, work: Callable[[Writer], Any], settle: Any = None) -> Any:
+        return super().controlling(self._overtaken(work), settle)
+
+    def writing(
+        self, work: Callable[[Writer], Any], settle: Any = None, witness: Any = None
+    ) -> Any:
+        return super().writing(self._overtaken(work), settle, witness)
+
+    def _overtaken(self, work: Callable[[Writer], Any]) -> Callable[[Writer], Any]:
         def overtaken(writer: Any) -> Any:
+            self.begun += 1
             writer.read = partial(self.meet, writer.read)
             writer.change = partial(self.meet, writer.change)
             return work(writer)
 
-        return super().controlling(overtaken, settle)
+        return overtaken
 
     def meet(self, goes_on: Callable[..., Any], statement: Statement, **values: Any) -> Any:
         if self.left and self.left[0][0] == statement:
@@ -63,14 +78,16 @@ class OvertakenDatabase(PostgresDatabase):
 
 
 class Overtaken:
-    """Two stores in one schema: a transaction of `slow` is overtaken by those of `fast`."""
+    """Stores in one schema: a transaction of `slow` is overtaken by those of `fast` and `other`."""
 
     def __init__(self, url: str, stack: ExitStack) -> None:
         self.fast = stack.enter_context(open_store(url))
         place = parse(url)
         assert isinstance(place, PostgresPlace)
-        self.database = OvertakenDatabase(place)
-        self.slow = stack.enter_context(SqlStore(self.database))
+        self.database, self.others = OvertakenDatabase(place), OvertakenDatabase(place)
+        self.slow, self.other = (
+            stack.enter_context(SqlStore(each)) for each in (self.database, self.others)
+        )
 
 
 @pytest.fixture
@@ -166,3 +183,54 @@ def test_an_event_that_is_committed_after_a_later_one_is_delivered(stores: Overt
     assert first is not None
     assert second is not None
     assert first.arrival_no < second.arrival_no
+
+
+def put_back(store: Store, run_no: int, engine_no: int) -> object:
+    return store.put_back(run_no, 1, "stopped", counts=True)
+
+
+def acquire(store: Store, run_no: int, engine_no: int) -> object:
+    return store.acquire(run_no + 1, engine_no)
+
+
+def start(store: Store, run_no: int, engine_no: int) -> object:
+    run = a_run("new", origin=RunOrigin(limit=ONE_KEY))
+    return store.create_run(run, engine_no=engine_no)
+
+
+@pytest.mark.parametrize(
+    ("change", "amid"),
+    [
+        (put_back, HOLDER),
+        (acquire, LOCK_SUBMISSION),
+        (start, HOLDERS),
+    ],
+)
+def test_an_engine_that_changes_its_runs_and_who_reaps_it_never_wait_for_each_other(
+    stores: Overtaken,
+    postgres: PostgresServer,
+    change: Callable[[Store, int, int], object],
+    amid: Statement,
+) -> None:
+    """An engine that was silent for too long may go on at the moment at which its runs are taken.
+
+    The one of the two transactions that PostgreSQL would break off were begun once more.
+    """
+    for name in ("taken", "waits"):
+        stores.fast.submit(a_run(name, origin=RunOrigin(limit=ONE_KEY)), Submission())
+    engine_no = stores.fast.enroll(an_owner())
+    (claim,) = stores.fast.claim(engine_no, QUEUES, 1)
+    known = beats(stores.fast, engine_no)
+    with ThreadPoolExecutor() as pool:
+
+        def reap() -> None:
+            reaping.append(pool.submit(stores.other.reap, engine_no, known))
+            with postgres.connect() as connection:
+                while not connection.execute(BLOCKED).fetchone() and not reaping[0].done():
+                    pass
+
+        reaping: list[Future[Any]] = []
+        stores.database.overtake(amid, reap)
+        change(stores.slow, claim.lease.run_no, engine_no)
+        assert reaping.pop().result() == []
+    assert (stores.database.begun, stores.others.begun) == (1, 1)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from fanwise.stores.sql_store import SqlStore
-from fanwise.stores.sqlite_database import open_sqlite
+from fanwise.stores.sqlite_database import open_database, open_sqlite
 from fanwise.stores.sqlite_writer import WritingConnection
+from fanwise.stores.store import Durability
 from fanwise.testing.records import a_run, an_event
 
 
@@ -91,3 +92,14 @@ def test_a_connection_is_settled_and_closed_once_nobody_empties_its_log(tmp_path
     assert order == ["emptied", "settled"]
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         own.execute("SELECT 1")
+
+
+@pytest.mark.parametrize(("durability", "level"), [("off", 0), ("normal", 1), ("full", 2)])
+def test_commits_wait_for_the_disk_as_the_durability_says(
+    tmp_path: Path, durability: Durability, level: int
+) -> None:
+    """Those of leases and slots as well as the journal's."""
+    database = open_database(tmp_path / "fanwise.db", durability=durability)
+    with closing(database):
+        for commit in (database.writing, database.controlling):
+            assert commit(lambda writer: writer.read("PRAGMA synchronous")) == [(level,)]

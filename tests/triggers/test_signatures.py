@@ -140,6 +140,8 @@ def test_standard_webhooks_sign_as_their_documentation_shows() -> None:
     verify(Standard(), [secret], headers, body, 1_614_265_330)
     several = f"v1a,AAAA v1,{'A' * 43}= {headers['webhook-signature']}"
     verify(Standard(), [secret], {**headers, "webhook-signature": several}, body, 1_614_265_330)
+    broken = f"v1,A {headers['webhook-signature']}"
+    verify(Standard(), [secret], {**headers, "webhook-signature": broken}, body, 1_614_265_330)
     with pytest.raises(SignatureError, match="isn't base64"):
         verify(Standard(), ["whsec_!"], headers, body, 1_614_265_330)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _Model = TypeVar("_Model", bound=Keys)
 _DEFAULT_LIMITS = Limits()
+_OF_PROJECTS = ("fanwise.yaml", "triggers.yaml")
 
 
 def load(text: str | bytes, *, file: str, limits: Limits = _DEFAULT_LIMITS) -> WorkflowDefinition:
@@ -74,6 +75,9 @@ def _find_workflow(document: Node | None, problems: Problems) -> Node:
     root = document
     if isinstance(root.children, dict) and list(root.children) == ["workflow"]:
         root = root.children["workflow"]
+    if _name(problems.file) in _OF_PROJECTS and "tasks" not in (root.children or ()):
+        message = "the file is the project's own, and no workflow."
+        problems.stop((1, 1), "not-a-workflow", message, "Check it with: fanwise triggers --check")
     if not isinstance(root.value, dict):
         message = f"the workflow is {shown(root.value)}, not a map."
         problems.add(root.spot, "not-a-workflow", message, LOOKS_LIKE, last=True)
@@ -83,5 +87,9 @@ def _find_workflow(document: Node | None, problems: Problems) -> Node:
 
 def _stem(file: str) -> str:
     """The file's name without folders and ending."""
-    name = re.split(r"[/\\]", file)[-1]
+    name = _name(file)
     return name.rpartition(".")[0] or name or "workflow"
+
+
+def _name(file: str) -> str:
+    return re.split(r"[/\\]", file)[-1]

@@ -124,8 +124,15 @@ class SharedLimit:
             self._running,
             wants,
             starts,
-            holds=0 if most is None else max(self._running, self._cap),
+            holds=self._holds(),
         )
+
+    def _holds(self) -> int:
+        """The slots that others mustn't get; of a share that ran out just those in use are left."""
+        if self.limit.most is None:
+            return 0
+        is_valid = self._clock.monotonic() < self._valid_until
+        return max(self._running, self._cap if is_valid else 0)
 
     def renew(self, share: Share, asked_at: float) -> None:
         """Take a share that was asked for at `asked_at`."""

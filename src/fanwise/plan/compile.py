@@ -130,8 +130,8 @@ class _Compiler:
             # One mistake may be met from several sides; the file's author needs it once.
             unique = dict.fromkeys(self._problems)
             raise DefinitionError(tuple(sorted(unique, key=lambda problem: problem.place)))
-        digits = sorted(lost_digits(plan, definition), key=lambda warning: warning.place)
-        warnings = (*warnings_of(plan), *digits, *trigger_warnings)
+        found = (*warnings_of(plan), *lost_digits(plan, definition), *trigger_warnings)
+        warnings = tuple(sorted(found, key=lambda warning: warning.place))
         keys = keys_named([*plan.variables.values(), *([plan.output] if plan.output else [])])
         return replace(
             plan, secrets=checker.secrets, keys=keys, warnings=warnings, triggers=triggers

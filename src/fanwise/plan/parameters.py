@@ -29,10 +29,13 @@ class Declares(Protocol):
         """The parameters by their names."""
 
 
-def bind_parameters(plan: Declares, given: Mapping[str, Any]) -> FrozenDict:
+def bind_parameters(
+    plan: Declares, given: Mapping[str, Any], *, remedy: str = "Give it with -p {name}=VALUE."
+) -> FrozenDict:
     """The values of all declared parameters, frozen.
 
-    Raises `ParameterError` with a line for each that is missing, unknown or of another type.
+    Raises `ParameterError` with a line for each that is missing, with the `remedy`, unknown or of
+    another type.
     """
     problems = [_unknown(plan, name) for name in given if name not in plan.parameters]
     bound = {}
@@ -40,7 +43,7 @@ def bind_parameters(plan: Declares, given: Mapping[str, Any]) -> FrozenDict:
         if name not in given:
             if parameter.required:
                 text = f'{plan.file}  the parameter "{name}" is required.'
-                problems.append(f"{text} Give it with -p {name}=VALUE.")
+                problems.append(f"{text} {remedy.format(name=name)}")
             bound[name] = parameter.default
             continue
         try:

@@ -21,6 +21,7 @@ from fanwise.values import FrozenDict, Json, encode, freeze
 REJECT: Final = "reject"
 """The option that `approve` and `reject` of the command line take, and that can fail a task."""
 
+_TO_GIVE: Final = "The answer has to give it."
 _TASKS: Final = [{"name": "ask", "action": "core.ask"}]
 
 
@@ -144,7 +145,7 @@ def check_answer(
         what = "takes one of its options" if isinstance(choice, str) else "needs a choice"
         raise ParameterError(f"{place}  the question {what}: {listed}. {hint}".rstrip())
     form = _Form(place, declared_fields(question.fields))
-    return FrozenDict(choice=choice, answer=bind_parameters(form, given))
+    return FrozenDict(choice=choice, answer=bind_parameters(form, given, remedy=_TO_GIVE))
 
 
 def read_fields(question: Question, texts: Mapping[str, str], *, place: str) -> Mapping[str, Json]:

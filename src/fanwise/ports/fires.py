@@ -27,10 +27,11 @@ class Fires(Protocol):
         """Record fires and their runs, which wait then, and how far triggers are decided.
 
         All of it is one transaction. A key that was used already makes no run, unless its fire is
-        held. A run whose id is taken gets another one. Returns for each turn the ids of its runs,
-        or None, with nothing of it recorded, if the trigger isn't at that turn any more. A fire
-        whose run would repeat another one is refused; raises `RunRepeatedError` if that one is
-        being made at this moment. One that failed, and has facts, is an end that others are told.
+        held or was refused. A run whose id is taken gets another one. Returns for each turn the ids
+        of its runs, or None, with nothing of it recorded, if the trigger isn't at that turn any
+        more. A fire whose run would be one too many that wait, or repeat another one, is refused;
+        raises `RunRepeatedError` if that one is being made at this moment. One that failed, and has
+        facts, is an end that others are told.
         """
 
     def fires(

@@ -128,7 +128,11 @@ class Fired(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Backfilled(msgspec.Struct, frozen=True, kw_only=True):
-    """Past times that had no run, in UTC, and the runs that were made of them."""
+    """Past times that had no run, in UTC, and the runs that were made of them.
+
+    If not all of them have one now, there is a `reason`.
+    """
 
     instants: Sequence[str]
     runs: Sequence[str]
+    reason: str = ""

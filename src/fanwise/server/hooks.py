@@ -140,6 +140,7 @@ def _hooks(parts: Parts, headers: Mapping[str, str]) -> Hooks:
         lambda name: secret_of(settings, name),
         lambda: new_token(32),
         settings.limits.queued,
+        parts.triggers_clock.tell,
     )
 
 

@@ -186,10 +186,14 @@ class FiredView(View, frozen=True, kw_only=True):
 
 
 class InstantsView(View, frozen=True, kw_only=True):
-    """Past times without a run, and the ids of the runs that were made of them."""
+    """Past times without a run, and the ids of the runs that were made of them.
+
+    If not all of them have one now, there is a `reason`.
+    """
 
     instants: list[str]
     runs: tuple[str, ...]
+    reason: str
 
 
 class CheckedRun(View, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from fanwise.plan.project_triggers import Owned
 from fanwise.ports import Clock, Fires
 from fanwise.service.doubt import ClockDoubt
 from fanwise.service.projects import WatchedProject
+from fanwise.service.refusals import as_recorded
 from fanwise.service.turns import Decider
 from fanwise.service.watcher import ServiceWatcher
 from fanwise.triggers.skips import LEAST_SKIPS, latest_skips
@@ -144,7 +145,7 @@ class TriggerClock:
                 if turn.trouble and turn.trouble != one.state.trouble:
                     self._watcher.failed(f"{one.owned.trigger.place}  {turn.trouble}")
                 if turn.fires:
-                    self._watcher.fired(*one.names, turn.fires, runs)
+                    self.tell(turn, runs)
                     self._tell_standstill(one, turn)
                 if turn.cursor is None:
                     # A fire that was held has its run now, and what is due comes after it.
@@ -153,6 +154,11 @@ class TriggerClock:
                 elif turn.next_at is not None:
                     yield turn.next_at
             due = again
+
+    def tell(self, turn: TriggerTurn, runs: Sequence[str]) -> None:
+        """Tell the watcher of a turn that is recorded, and of the runs that it has made."""
+        fires = as_recorded(self._fires, turn, runs)
+        self._watcher.fired(turn.workflow, turn.name, fires, runs)
 
     def _tell_standstill(self, one: _Due, turn: TriggerTurn) -> None:
         """Tell of a trigger that is skipped over and over, at two points of that."""

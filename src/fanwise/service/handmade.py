@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fanwise.model import FireStatus, TriggerState
+from fanwise.model import FireStatus, TriggerState, TriggerTurn
 from fanwise.plan.project_triggers import Owned
 from fanwise.ports import Fires
 from fanwise.reports.trigger_rows import Backfilled
@@ -18,6 +18,7 @@ from fanwise.service.by_hand import (
     manual_key,
     manual_turn,
 )
+from fanwise.service.refusals import as_recorded
 from fanwise.service.turns import Happening, MakeRun, OpenFires, happened_turn
 from fanwise.triggers.local_times import iso_utc
 from fanwise.values import FrozenDict
@@ -46,8 +47,9 @@ def fire_by_hand(
     With `most_held` its overlap counts, and so many runs may wait for others; without, none does.
     """
     if most_held is None:
-        (made,) = fires.take_turns([manual_turn(owned, facts, at, token, make_run)])
-        return FiredByHand(made or (), FireStatus.RAN)
+        turn = manual_turn(owned, facts, at, token, make_run)
+        (made,) = fires.take_turns([turn])
+        return _fired(fires, turn, made or ())
     names = owned.plan.name, owned.trigger.name
     happening = Happening(manual_key(token), at, facts)
     while True:
@@ -58,7 +60,12 @@ def fire_by_hand(
         turn = happened_turn(owned, state, [happening], open_fires, make_run, most_held)
         (made,) = fires.take_turns([turn])
         if made is not None:
-            return FiredByHand(made, turn.fires[-1].status, turn.fires[-1].reason)
+            return _fired(fires, turn, made)
+
+
+def _fired(fires: Fires, turn: TriggerTurn, made: Sequence[str]) -> FiredByHand:
+    last = as_recorded(fires, turn, made)[-1]
+    return FiredByHand(made, last.status, last.reason)
 
 
 def make_backfill(
@@ -71,7 +78,7 @@ def make_backfill(
     *,
     dry_run: bool,
 ) -> Backfilled:
-    """Make the runs, or with `dry_run` just find the times.
+    """Make the runs, or with `dry_run` just find the times. The first one refused is the last.
 
     Times whose runs are wanted again get these under the `token`. Raises `FanwiseError`.
     """
@@ -83,9 +90,14 @@ def make_backfill(
     )
     instants = backfill_instants(owned, wanted.start, wanted.end, {each.key for each in ran})
     made: list[str] = []
+    reason = ""
     for at in () if dry_run else instants:
         key = backfill_key(at) + (f":{token}" if wanted.again else "")
         turn = backfill_turn(owned, at, now, make_run, key, wanted.at_once)
         (ids,) = fires.take_turns([turn])
         made += ids or ()
-    return Backfilled(instants=[iso_utc(each) for each in instants], runs=made)
+        (fire,) = as_recorded(fires, turn, ids or ())
+        if fire.status is FireStatus.REFUSED:
+            reason = fire.reason
+            break
+    return Backfilled(instants=[iso_utc(each) for each in instants], runs=made, reason=reason)

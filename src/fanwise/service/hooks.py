@@ -5,14 +5,14 @@ Methods block, and raise `StoreError`. Nothing that a request holds is ever eval
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
 from fanwise.definition.trigger_schema import WebhookDefinition
 from fanwise.errors import FanwiseError, RecordRefusedError, RunRepeatedError, StoreError
-from fanwise.model import Arrival, TriggerState
+from fanwise.model import Arrival, TriggerState, TriggerTurn
 from fanwise.plan.project_triggers import Owned
 from fanwise.ports import Arrivals, Fires
 from fanwise.service.arrivals import ArrivalTurns, arrival_key, facts_of
@@ -21,7 +21,7 @@ from fanwise.service.turns import MakeRun
 from fanwise.triggers.signatures import GitHub, Hmac, Scheme, Standard, Token, verify
 
 WEBHOOK: Final = "webhook"
-_MOST_TURNS: Final = 10
+_MOST_TURNS: Final = 30
 
 
 class HookStore(Fires, Arrivals, Protocol):
@@ -58,6 +58,7 @@ class Hooks:
         secret: Callable[[str], str | None],
         new_secret: Callable[[], str],
         most_waiting: int,
+        tell: Callable[[TriggerTurn, Sequence[str]], None],
     ) -> None:
         self._store = store
         self._project = project
@@ -66,6 +67,7 @@ class Hooks:
         self._secret = secret
         self._new_secret = new_secret
         self._most_waiting = most_waiting
+        self._tell = tell
 
     def find(self, path: str) -> Owned | None:
         """The trigger of the webhook with a path."""
@@ -89,7 +91,13 @@ class Hooks:
     def known(self, owned: Owned, request_id: str) -> Received | None:
         """The request with that id, if it came before."""
         arrival = self._store.arrival(WEBHOOK, webhook_of(owned).path, request_id)
-        return None if arrival is None else self._received(owned, arrival, is_new=False)
+        if arrival is None:
+            return None
+        received = self._received(owned, arrival, is_new=False)
+        if received.runs or received.refusal:
+            return received
+        self._decide(owned)  # the server that has recorded it may be gone, or busy with it yet
+        return self._received(owned, arrival, is_new=False)
 
     def receive(self, owned: Owned, arrival: Arrival, now: float) -> Received:
         """Record a request, and have its trigger decided at once.
@@ -128,6 +136,7 @@ class Hooks:
     def _decide(self, owned: Owned) -> None:
         """Take the turns of the trigger that are due; the clock takes those that remain."""
         names = (owned.plan.name, owned.trigger.name)
+        left = -1
         for _ in range(_MOST_TURNS):
             now, found = self._store.triggers()
             state = next((each for each in found if (each.workflow, each.name) == names), None)
@@ -135,12 +144,19 @@ class Hooks:
             if state.paused_at is not None or not self._turns.is_due(owned, state, now):
                 return
             turn = self._turns.turn(owned, state, now)
-            if turn is None:
-                return
+            if (
+                turn is None
+            ):  # a faster one has fired, perhaps for another request, or nothing is due
+                if state.turn == left:
+                    return
+                left = state.turn
+                continue
             try:
-                self._store.take_turns([turn])
+                (runs,) = self._store.take_turns([turn])
             except (RecordRefusedError, RunRepeatedError):
                 return
+            if turn.fires and runs is not None:
+                self._tell(turn, runs)
 
 
 def webhook_of(owned: Owned) -> WebhookDefinition:

@@ -82,7 +82,7 @@ INSERT_SEEN: Final = Insert(seen_files, replaces=seen_files.key)
 FORGET_FILE: Final = "DELETE FROM seen_files WHERE trigger_no = :trigger_no AND path = :path"
 FORGET_FILES: Final = "DELETE FROM seen_files WHERE trigger_no = :trigger_no"
 
-# A row comes back if the fire is new, or was held.
+# A row comes back if the fire is new, or was held or refused.
 FIRE: Final = (
     "INSERT INTO fires"
     " (trigger_no, key, at, first_at, n, status, reason, run_id, is_open, fired_at, facts)"
@@ -90,7 +90,7 @@ FIRE: Final = (
     " fanwise_now(), :facts)"
     " ON CONFLICT (trigger_no, key) DO UPDATE SET status = excluded.status,"
     " reason = excluded.reason, is_open = excluded.is_open, facts = excluded.facts,"
-    " fired_at = excluded.fired_at WHERE fires.status = 'held' RETURNING fire_no"
+    " fired_at = excluded.fired_at WHERE fires.status IN ('held', 'refused') RETURNING fire_no"
 )
 HAS_RUN: Final = "UPDATE fires SET run_id = :run_id WHERE fire_no = :fire_no"
 CLOSE: Final = (
@@ -114,11 +114,6 @@ OPEN: Final = (
     "SELECT fires.key, fires.at, fires.run_id, runs.status, fires.facts FROM fires"
     f" LEFT JOIN runs ON runs.id = fires.run_id WHERE fires.is_open AND fires.{_FIRES_OF}"
     f" AND (fires.status = 'held' OR runs.status NOT IN ({_OVER})) ORDER BY fires.fire_no"
-)
-
-REPEATED: Final = (
-    "SELECT runs.id FROM repeats JOIN runs ON runs.run_no = repeats.run_no"
-    " WHERE repeats.scope = :scope AND repeats.key = :key AND repeats.until > fanwise_now()"
 )
 
 # Runs that are to be cancelled: asked for once if an engine drives them, ended if none has begun.

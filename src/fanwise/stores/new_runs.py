@@ -10,6 +10,7 @@ from fanwise.model import RepeatKey, RunRecord
 from fanwise.stores import rows, schema, slot_statements, statements
 from fanwise.stores.database import Reader, Settle, Writer, refused
 from fanwise.stores.rows import SqlValue
+from fanwise.stores.sql_slots import limits_of, lock_keys
 
 _COLUMNS: Final = tuple(schema.runs.columns)[1:]
 
@@ -30,13 +31,37 @@ def insert_run(writer: Writer, run: RunRecord, values: Mapping[str, SqlValue]) -
     return None
 
 
+def still_repeated(writer: Writer, repeat: RepeatKey) -> str | None:
+    """The id of the run that has a repeat key, or None."""
+    key = {"scope": repeat.scope, "key": repeat.key}
+    return next((known for (known,) in writer.read(slot_statements.STILL_REPEATED, **key)), None)
+
+
+def refuse_repeat(writer: Writer, run: RunRecord) -> None:
+    """Raise `RunRepeatedError` if another run has the repeat key of a new one.
+
+    It comes before the limit of the new run, which isn't to be skipped, nor to have others make
+    way for it, if it is a repeat. Of runs of one key made at once the limit's lock lets one pass.
+    """
+    repeat, limit = run.origin.repeat, run.origin.limit
+    if repeat is None or limit is None:
+        return
+    lock_keys(writer, limits_of(limit))
+    if known := still_repeated(writer, repeat):
+        raise _repeated(run.id, known)
+
+
 def require_no_repeat(writer: Writer, run_no: int, run_id: str, repeat: RepeatKey) -> None:
     """Note the repeat key of a new run. Raises `RunRepeatedError` if another run has it."""
     key = {"scope": repeat.scope, "key": repeat.key}
     if writer.read(slot_statements.REPEAT, run_no=run_no, for_s=repeat.for_s, **key):
         return
     ((known,),) = writer.read(slot_statements.REPEATED, **key)
-    raise RunRepeatedError(
+    raise _repeated(run_id, known)
+
+
+def _repeated(run_id: str, known: str) -> RunRepeatedError:
+    return RunRepeatedError(
         f"run {run_id} would repeat run {known}, and isn't made.",
         run_id=known,
         hint=f"Look at that run: fanwise show {known}",

@@ -1,8 +1,9 @@
 """The statements of limits across runs, once for SQLite and PostgreSQL. This module runs nothing.
 
 A transaction that gives, frees or counts slots of a key locks the key's row in `bounds` first, then
-places in queues, then leases, so that no two of them wait for each other. A claim alone locks the
-places that it takes before; nobody who holds a key's row waits for a place that is ready.
+places in queues, then leases, so that no two of them wait for each other. One that changes the row
+of an engine, as it takes runs from it or for it, locks that before all of these. A claim alone
+locks the places that it takes before; nobody who holds a key's row waits for a place that is ready.
 """
 
 from __future__ import annotations
@@ -169,4 +170,5 @@ REPEATED: Final = (
     "SELECT runs.id FROM repeats JOIN runs ON runs.run_no = repeats.run_no"
     " WHERE repeats.scope = :scope AND repeats.key = :key"
 )
+STILL_REPEATED: Final = f"{REPEATED} AND repeats.until > fanwise_now()"
 DELETE_REPEAT: Final = "DELETE FROM repeats WHERE run_no = :run_no"

@@ -36,7 +36,7 @@ from fanwise.stores import (
     slot_statements,
 )
 from fanwise.stores.database import NEWEST, Database, Reader, Writer
-from fanwise.stores.new_runs import id_is_taken, insert_run, run_values
+from fanwise.stores.new_runs import id_is_taken, insert_run, run_values, still_repeated
 from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_arrivals import emit_failures, sort_arrivals, take_batch
 from fanwise.stores.sql_queue import enter_queue
@@ -241,12 +241,12 @@ def _take_turn(writer: Writer, turn: TriggerTurn, place: str) -> list[str] | Non
     writer.execute(fire_statements.CLOSE, trigger_no=trigger_no)
     for run_id in turn.cancels:
         _cancel(writer, run_id, turn)
-    run_ids = []
+    run_ids, last = [], None
     for fire in turn.fires:
-        made = _fire(writer, trigger_no, fire, place)
+        last = _or_refused(writer, fire)
+        made = _fire(writer, trigger_no, last, place)
         run_ids += [] if made is None else [made]
-    if turn.fires:
-        last = turn.fires[-1]
+    if last is not None:
         writer.execute(
             fire_statements.LAST,
             trigger_no=trigger_no,
@@ -282,9 +282,6 @@ def _watch(writer: Writer, trigger_no: int, turn: TriggerTurn) -> None:
 
 def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | None:
     """Record a fire, and return the id of the run that it has made."""
-    reason = "" if fire.run is None else _refusal(writer, fire.run, fire.place)
-    if reason:
-        fire = replace(fire, status=FireStatus.REFUSED, reason=reason, run=None)
     found = writer.read(
         fire_statements.FIRE,
         trigger_no=trigger_no,
@@ -308,12 +305,17 @@ def _fire(writer: Writer, trigger_no: int, fire: NewFire, place: str) -> str | N
     return None if made is None else made[1].id
 
 
+def _or_refused(writer: Writer, fire: NewFire) -> NewFire:
+    """A fire, or one that is refused in its place if it can't make its run now."""
+    reason = "" if fire.run is None else _refusal(writer, fire.run, fire.place)
+    return replace(fire, status=FireStatus.REFUSED, reason=reason, run=None) if reason else fire
+
+
 def _refusal(writer: Writer, run: RunRecord, place: Submission) -> str:
     """The reason why a fire makes no run, or empty text."""
     repeat, most = run.origin.repeat, place.most_waiting
-    if repeat is not None:
-        for (known,) in writer.read(fire_statements.REPEATED, scope=repeat.scope, key=repeat.key):
-            return f"it would repeat run {known}"
+    if repeat is not None and (known := still_repeated(writer, repeat)):
+        return f"it would repeat run {known}"
     # The run isn't among those that wait yet.
     if most is not None and is_full(writer, run.workflow, most - 1):
         return full_text(run.workflow, most)

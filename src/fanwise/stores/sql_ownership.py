@@ -17,7 +17,6 @@ from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.parts import in_parts
 from fanwise.stores.queue_statements import LOCK_SUBMISSION, TAKE_BY_HAND
 from fanwise.stores.sql_slots import (
-    OvertakenError,
     controlling,
     free_children,
     limits_of,
@@ -57,9 +56,8 @@ _RELEASE: Final = (
     f"UPDATE leases SET ran_s = ran_s + {DRIVEN_S}, engine_no = NULL"
     " WHERE run_no = :run_no AND token = :token AND engine_no = :engine_no"
 )
-_HELD_BY: Final = (
-    "SELECT engine_no FROM leases WHERE run_no = :run_no AND token = :token FOR UPDATE"
-)
+_HELD_BY: Final = "SELECT engine_no FROM leases WHERE run_no = :run_no AND token = :token"
+_LOCK_HELD_BY: Final = f"{_HELD_BY} FOR UPDATE"
 _ENROLL: Final = (
     "INSERT INTO engines (owner, beats, beat_at, enrolled_at)"
     " VALUES (:owner, 0, fanwise_now(), fanwise_now()) RETURNING engine_no"
@@ -101,14 +99,19 @@ def require_tokens(writer: Writer, tokens: Mapping[int, int], place: str) -> Non
 def take_new(writer: Writer, run_no: int, engine_no: int) -> None:
     """Give an engine the first lease of a run, within the transaction that makes the run."""
     writer.execute(_FIRST, run_no=run_no, engine_no=engine_no)
-    writer.execute(BEAT, engine_no=engine_no)
+
+
+def lock_holder(writer: Writer, run_no: int, token: int) -> None:
+    """Lock the engine that has a run by the lease with this token, before anything else is."""
+    for (engine_no,) in writer.read(_HELD_BY, run_no=run_no, token=token):
+        if engine_no is not None:
+            writer.change(BEAT, engine_no=engine_no)
 
 
 def give_back(writer: Writer, run_no: int, token: int) -> bool:
     """Give a run back, and return whether its lease was the one with this token."""
-    for (engine_no,) in writer.read(_HELD_BY, run_no=run_no, token=token):
+    for (engine_no,) in writer.read(_LOCK_HELD_BY, run_no=run_no, token=token):
         if engine_no is not None:
-            writer.execute(BEAT, engine_no=engine_no)
             writer.execute(_RELEASE, run_no=run_no, token=token, engine_no=engine_no)
             writer.execute(ANSWERED, run_no=run_no)
             writer.touch(run_no)
@@ -162,6 +165,8 @@ class SqlOwnership:
         """Take the run from the lease with the token `after`; see `Ownership.acquire`."""
 
         def take(writer: Writer) -> Lease | None:
+            if not writer.change(BEAT, engine_no=engine_no):  # it was taken for dead
+                return None
             own = {} if wish is None else limits_of(wish.limit)
             limits = lock_keys(writer, limits_of_place(writer, run_no) | own)
             writer.read(LOCK_SUBMISSION, run_no=run_no)
@@ -177,8 +182,6 @@ class SqlOwnership:
             free_children(writer, run_no, limits)
             release(writer, limits)
             writer.execute(ANSWERED, run_no=run_no)
-            if not writer.change(BEAT, engine_no=engine_no):  # it has just been taken for dead
-                raise OvertakenError
             writer.touch(run_no)
             return rows.to_lease(writer.read(LEASE, run_no=run_no)[0])
 
@@ -194,6 +197,7 @@ class SqlOwnership:
         """Give the run back. Does nothing if the lease isn't the caller's any more."""
 
         def give(writer: Writer) -> None:
+            lock_holder(writer, run_no, token)
             limits = lock_keys(writer, limits_of_children(writer, run_no))
             if give_back(writer, run_no, token) and limits:
                 free_children(writer, run_no, limits)

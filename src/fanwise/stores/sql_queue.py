@@ -26,13 +26,22 @@ from fanwise.stores.new_runs import (
     id_is_taken,
     insert_run,
     is_inserted,
+    refuse_repeat,
     require_no_repeat,
     run_values,
 )
 from fanwise.stores.parts import in_parts
 from fanwise.stores.rows import SqlValue
 from fanwise.stores.slot_statements import LEAVE_QUEUE
-from fanwise.stores.sql_ownership import ANSWERED, BEAT, DRIVEN_S, LEASE, LEAVE, give_back
+from fanwise.stores.sql_ownership import (
+    ANSWERED,
+    BEAT,
+    DRIVEN_S,
+    LEASE,
+    LEAVE,
+    give_back,
+    lock_holder,
+)
 from fanwise.stores.sql_slots import (
     Limits,
     SlotKey,
@@ -146,6 +155,7 @@ class SqlQueue:
         """Give a run back to its queue; see `Queue.put_back`."""
 
         def give(writer: Writer) -> None:
+            lock_holder(writer, run_no, token)
             limits = lock_keys(writer, limits_of_place(writer, run_no))
             writer.read(queue_statements.LOCK_SUBMISSION, run_no=run_no)
             holders = writer.read(queue_statements.HOLDER, run_no=run_no) if counts else []
@@ -237,6 +247,7 @@ def enter_queue(writer: Writer, run_no: int, run: RunRecord, submission: Submiss
     Raises `_KeyIsKnownError` if another run has its key, `RunRepeatedError` and `QueueFullError`.
     """
     limit, repeat = run.origin.limit, run.origin.repeat
+    refuse_repeat(writer, run)
     if limit is not None and not admit_run(writer, run_no, run.id, limit):
         return
     if repeat is not None:

@@ -1,7 +1,8 @@
 """The port `Shares` over a database: named limits, leased in shares to the engines of a store.
 
 The row of a limit in `paces` is locked first, so that no two engines get the same slot or start.
-A share that its engine hasn't renewed for `SHARE_S` seconds of the database's clock is free again.
+A share that its engine hasn't renewed for `SHARE_S` seconds of the database's clock is free again,
+unless the database hasn't been there for so long: no engine can renew while a server is restarted.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ _LOCK: Final = (
     " ON CONFLICT (name) DO UPDATE SET due_at = paces.due_at RETURNING due_at, fanwise_now()"
 )
 _RESERVE: Final = "UPDATE paces SET due_at = :due_at WHERE name = :name"
-_FORGET: Final = f"DELETE FROM shares WHERE name = :name AND seen_at < fanwise_now() - {SHARE_S}"
+_FORGET: Final = (
+    f"DELETE FROM shares WHERE name = :name AND seen_at < fanwise_now() - {SHARE_S}"
+    f" AND fanwise_up_since() < fanwise_now() - {SHARE_S}"
+)
 _OTHERS: Final = (
     "SELECT engine_no, slots, wants FROM shares WHERE name = :name AND engine_no != :engine_no"
 )

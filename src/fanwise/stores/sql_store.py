@@ -26,6 +26,7 @@ from fanwise.stores.new_runs import (
     id_is_taken,
     insert_run,
     is_inserted,
+    refuse_repeat,
     require_no_repeat,
     run_values,
 )
@@ -37,6 +38,7 @@ from fanwise.stores.sql_fires import SqlFires
 from fanwise.stores.sql_kv import SqlKeyValues
 from fanwise.stores.sql_maintenance import SqlMaintenance
 from fanwise.stores.sql_ownership import (
+    BEAT,
     LEASE,
     SqlMailbox,
     SqlOwnership,
@@ -155,6 +157,8 @@ def _first_added(written: rows.Rows) -> _Added | None:
 def _start(writer: Writer, run: RunRecord, engine_no: int, waiter_no: int | None) -> None:
     """Give an engine a new run, with the slot that it needs. Raises `NoSlotError`."""
     origin = run.origin
+    writer.change(BEAT, engine_no=engine_no)
+    refuse_repeat(writer, run)
     if origin.limit is not None:
         wish = SlotWish(run.id, origin.limit, origin.priority, waiter_no)
         take_slot(writer, wish, run.run_no, is_new=True)

@@ -103,7 +103,7 @@ def open_database(
         writer = sqlite_files.open_writer(
             place, durability=durability, create=create, timeout_s=timeout_s
         )
-        database = SqliteDatabase(place, writer, sqlite_files.READ_ONLY, timeout_s, now)
+        database = SqliteDatabase(place, writer, sqlite_files.READ_ONLY, timeout_s, now, durability)
     try:
         sqlite_files.require_newest(database.revision(), place)
     except BaseException:
@@ -137,8 +137,10 @@ class SqliteDatabase:
         reading_mode: str,
         timeout_s: float,
         now: Callable[[], float],
+        durability: Durability = "normal",
     ) -> None:
         self._path = path
+        self._durability = durability
         self._reading_mode = reading_mode
         self._timeout_s = timeout_s
         self._now = now
@@ -219,6 +221,7 @@ class SqliteDatabase:
         with self._control, explained(self._path):
             if self._controller is None:
                 self._controller = self._connect(sqlite_files.READ_WRITE)
+                self._controller.execute(f"PRAGMA synchronous = {self._durability}")
             return _changed(self._controller, work)
 
     def revision(self) -> str:

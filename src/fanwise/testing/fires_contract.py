@@ -144,6 +144,16 @@ class FiresContract:
         (fire,) = store.fires(*_NAMES)
         assert (fire.status, fire.run_id) == (FireStatus.RAN, "a")
 
+    def test_a_fire_that_was_refused_may_make_its_run_later(self, store: Store) -> None:
+        """Under its key, and once: a past time may be tried again."""
+        place = Submission(most_waiting=1)
+        _take(store, _turn(0, _fire("a", run="a", place=place)))
+        assert _take(store, _turn(1, _fire("b", run="b", place=place))) == []
+        _end(store, "a")
+        assert _take(store, _turn(2, _fire("b", run="b", place=place))) == ["b"]
+        assert _take(store, _turn(3, _fire("b", run="again"))) == []
+        assert [each.status for each in store.fires(*_NAMES)] == [FireStatus.RAN, FireStatus.RAN]
+
     def test_a_fire_that_is_held_can_be_replaced(self, store: Store) -> None:
         """It is open no more, and keeps the reason."""
         _take(store, _turn(0, _fire("a", FireStatus.HELD)))
@@ -213,6 +223,7 @@ class FiresContract:
         fire, _ = store.fires(*_NAMES)
         assert (fire.status, fire.run_id) == (FireStatus.REFUSED, None)
         assert "run a" in fire.reason
+        assert store.triggers()[1][0].last_status is FireStatus.REFUSED
         assert store.run("b") is None
         clock.advance(61)
         assert _take(store, _turn(2, _fire("c", run="c", origin=origin))) == ["c"]

@@ -396,6 +396,37 @@ class SlotsContract:
         assert set(at_once(16, submit)) == set(store.run_ids())
         assert len(store.run_ids()) == 1
 
+    @pytest.mark.parametrize("when_full", ["queue", "skip", "cancel"])
+    def test_a_repeat_is_no_matter_of_its_limit(self, store: Store, when_full: str) -> None:
+        """It isn't skipped but told of the first run, which makes no way for it; also at once."""
+        limit = RunLimit("monitor", when_full=when_full)
+        origin = RunOrigin(limit=limit, repeat=RepeatKey("monitor", "k", 60))
+        engine_no = store.enroll(an_owner())
+        first = store.create_run(a_run("a", origin=origin), engine_no)
+        for make in (
+            lambda: store.submit(a_run("b", origin=origin), _PLAIN),
+            lambda: store.create_run(a_run("b", origin=origin), engine_no),
+        ):
+            with pytest.raises(RunRepeatedError) as error:
+                make()
+            assert error.value.run_id == "a"
+        assert store.requests(first) == []
+        assert list(store.run_ids()) == ["a"]
+
+    def test_of_repeats_at_once_none_is_skipped(self, store: Store) -> None:
+        """All others hear of the first, although that has the only slot."""
+        limit = RunLimit("monitor", when_full="skip")
+        origin = RunOrigin(limit=limit, repeat=RepeatKey("monitor", "k", 60))
+
+        def submit(number: int) -> str:
+            try:
+                return store.submit(a_run(f"run-{number}", origin=origin), _PLAIN)[0]
+            except RunRepeatedError as error:
+                return error.run_id
+
+        assert set(at_once(16, submit)) == set(store.run_ids())
+        assert len(store.run_ids()) == 1
+
     def test_the_key_of_a_deleted_run_may_come_again(self, store: Store) -> None:
         """Its repeat is no repeat any more."""
         engine_no = store.enroll(an_owner())

@@ -12,7 +12,7 @@ from fanwise.definition.problems import BadValueError, shown
 from fanwise.definition.trigger_schema import ScheduleDefinition
 from fanwise.triggers.calendar import HORIZON_S, calendar_of
 from fanwise.triggers.cron import cron
-from fanwise.triggers.local_times import EPOCH, find_zone, instant_of
+from fanwise.triggers.local_times import EPOCH, find_zone, instant_of, instants, local_of
 from fanwise.triggers.schedules import Schedule
 
 Path = tuple[str | int, ...]
@@ -103,6 +103,9 @@ def schedule_warnings(
     for number, text in enumerate(schedule.cron):
         for message, hint in cron(text).warnings():
             yield ("cron", number), message, hint
+    for number, text in enumerate(written.at or ()):
+        for message, hint in _doubts_of_time(text, written.timezone):
+            yield ("at", number), message, hint
     if schedule.every_s >= _DAY_S:
         yield (
             ("every",),
@@ -143,6 +146,25 @@ def read_time(text: str, zone: str) -> int:
         f"takes a time such as 2026-12-01T08:00 or a date, not {shown(text)}",
         hint="Without an offset it is local to the timezone.",
     )
+
+
+def _doubts_of_time(text: str, zone: str) -> Iterator[tuple[str, str]]:
+    """The doubts of a time that the clock, put forward or back, doesn't show once."""
+    moment, clock = datetime.fromisoformat(text), find_zone(zone)
+    if moment.tzinfo is not None:
+        return
+    shown_at = instants(moment, clock, fixed=False)
+    if not shown_at:
+        instead = local_of(instant_of(moment, clock), clock).replace(tzinfo=None)
+        yield (
+            f"the clock is put forward over this time, and it fires at {instead.isoformat()}.",
+            "Write the time that is meant.",
+        )
+    elif len(shown_at) > 1:
+        yield (
+            "the clock is put back and shows this time twice, and it fires at the first.",
+            f"For the second write {local_of(max(shown_at), clock).isoformat()}.",
+        )
 
 
 def _early(schedule: Schedule) -> float:

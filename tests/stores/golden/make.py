@@ -1,5 +1,7 @@
 """Makes a store as this version of fanwise writes it: `python make.py NAME.sqlite`.
 
+`python make.py waiting/NAME.sqlite waiting` makes one with a run that waits.
+
 The file of each revision is made once, with the code of the last commit whose newest revision that
 was, and is never made again: tests upgrade it to hold that records of older versions stay readable.
 Run it in a copy of this folder elsewhere, since paths are recorded, with PYTHONPATH naming the
@@ -43,4 +45,15 @@ async def make(store: Path) -> None:
         await engine.arun(plan, run_id="paused", observer=PauseAmidItems(engine))
 
 
-asyncio.run(make(Path(sys.argv[1])))
+async def make_waiting(store: Path) -> None:
+    """Record a run that waits, with one answer, and another and a signal that came early."""
+    with fanwise.open_engine(store=str(store)) as engine:
+        await engine.arun(fanwise.load_plan(Path("flows") / "waiting.yaml"), run_id="waiting")
+    url = str(store)
+    fanwise.answer("waiting", "each[0]", "keep", by="eve", store=url)
+    fanwise.answer("waiting", "release", "approve", by="zoe", store=url)
+    fanwise.signal("waiting", "order.paid", key="order-8", payload={"sum": 1}, store=url)
+
+
+kind = make_waiting if sys.argv[2:] == ["waiting"] else make
+asyncio.run(kind(Path(sys.argv[1])))

@@ -213,6 +213,7 @@ def _answer(
 ) -> None:
     from fanwise.cli.backends import open_control
     from fanwise.cli.commands.parameters import read_texts
+    from fanwise.reports.objects import iso_time
     from fanwise.reports.questions import run_state
 
     texts = read_texts(fields or ())
@@ -220,7 +221,8 @@ def _answer(
         run_id = backend.ask(run_state, run_id).run_id
         done = backend.answer(run_id, path, choice, texts, by)
         if json:
-            shown = {"run_id": run_id, "path": done.path, "by": done.by, "at": done.at}
+            at = iso_time(done.at)
+            shown = {"run_id": run_id, "path": done.path, "by": done.by, "at": at}
             print_results([as_json({**shown, **(done.given or {})})])
         elif done.given is None:
             print_results([f"Run {run_id} hasn't asked at {done.path} yet; the answer is kept."])

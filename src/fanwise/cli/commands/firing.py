@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from fanwise.reports.trigger_rows import Fired
     from fanwise.service.by_hand import Names
-    from fanwise.values import Json
+    from fanwise.values import Json, JsonObject
 
 _UNMADE = 1
 _DryRun = Annotated[
@@ -55,7 +55,7 @@ def trigger(
     It records a run with the parameters that the trigger gives, although the trigger is paused or a
     run of it is open. Its next time stays as it is.
 
-    Exit status: 0 it has fired, 1 its `when` or its overlap makes no run, 2 it can't fire.
+    Exit status: 0 it has fired, 1 its `when`, its overlap or a limit makes no run, 2 it can't fire.
     """
     from fanwise.cli.desks import open_desk, own_names
     from fanwise.model import FireStatus
@@ -103,7 +103,8 @@ def backfill(
     however often this is called, unless it is wanted --again. They have the priority -10, so others
     are taken first. A workflow with a limit on its runs keeps that.
 
-    Exit status: 0 all are made, 2 a time or the trigger is wrong.
+    Exit status: 0 all are made, 1 too many runs wait already, or one would be a repeat: call it
+    again later, 2 a time or the trigger is wrong.
     """
     from fanwise.cli.desks import open_desk, own_names
     from fanwise.service.by_hand import Backfill
@@ -117,6 +118,11 @@ def backfill(
             hint="The schedule itself fires then: choose an earlier one.",
         )
     done = desk.backfill(names, Backfill(*span, again, at_once), dry_run=dry_run)
+    if done.reason:
+        left = len(done.instants) - len(done.runs)
+        print_results([as_json(_made(names, done.runs))] if json else done.runs)
+        say(f"{clean(desk.places[names])}  {left:,} times have no run: {clean(done.reason)}.")
+        raise typer.Exit(_UNMADE)
     if not dry_run:
         _report(names, done.runs, json=json, unmade="no time of the span is without one")
     elif json:
@@ -166,8 +172,12 @@ def _report(
     names: Names, made: Sequence[str], *, json: bool, unmade: str = "there is one already"
 ) -> None:
     if json:
-        print_results([as_json({"workflow": names[0], "trigger": names[1], "runs": made})])
+        print_results([as_json(_made(names, made))])
         return
     print_results(made)
     if not made:
         say(f"No run was made: {unmade}.")
+
+
+def _made(names: Names, made: Sequence[str]) -> JsonObject:
+    return {"workflow": names[0], "trigger": names[1], "runs": list(made)}

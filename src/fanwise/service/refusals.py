@@ -1,0 +1,30 @@
+"""Fires that were to make runs, and that the store has refused as it recorded them.
+
+Only the transaction that records a fire knows whether too many runs wait, or whether its run would
+repeat another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from fanwise.model import FireStatus, NewFire, TriggerTurn
+from fanwise.ports import Fires
+
+
+def as_recorded(fires: Fires, turn: TriggerTurn, runs: Sequence[str]) -> Sequence[NewFire]:
+    """The fires of a turn, which has made these runs, as they are recorded."""
+    if len(runs) == sum(fire.run is not None for fire in turn.fires):
+        return turn.fires
+    found = fires.fires(
+        turn.workflow, turn.name, statuses=[FireStatus.REFUSED], most=len(turn.fires)
+    )
+    reasons = {fire.key: fire.reason for fire in found}
+    return [
+        msgspec.structs.replace(fire, status=FireStatus.REFUSED, reason=reasons[fire.key])
+        if fire.key in reasons
+        else fire
+        for fire in turn.fires
+    ]
