@@ -27,6 +27,7 @@ from fanwise.source_kinds import SOURCE_KINDS
 from fanwise.sources import (
     CHUNK_ITEMS,
     FILE_SOURCES,
+    LIST_ITEMS,
     IteratorSource,
     ListSource,
     ZippedSource,
@@ -43,7 +44,7 @@ async def drain(source: Source) -> list[Any]:
     items: list[Any] = []
     try:
         while chunk := await source.read():
-            assert len(chunk) <= CHUNK_ITEMS
+            assert len(chunk) <= LIST_ITEMS
             items.extend(chunk)
         assert source.total == len(items)
         assert not await source.read()
@@ -152,7 +153,7 @@ class TestLists:
         async def main() -> None:
             source = open_source("range", 10**9, LIMITS)
             assert source.total == 10**9
-            assert list(await source.read()) == list(range(CHUNK_ITEMS))
+            assert list(await source.read()) == list(range(LIST_ITEMS))
 
         asyncio.run(main())
 

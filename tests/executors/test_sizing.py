@@ -17,14 +17,21 @@ def test_a_chunk_begins_with_one_attempt_and_grows_until_it_takes_its_time() -> 
     for _ in range(5):
         sizes.append(size.of(None))
         size.ended(sizes[-1], 0.002 * sizes[-1])
-    assert sizes == [1, 4, 15, 15, 15]
+    assert sizes == [1, 8, 15, 15, 15]
 
 
 def test_a_chunk_of_a_long_rest_begins_with_more() -> None:
-    """With a hundredth of each worker's share, and it may be no more than a few dozen."""
-    rests = (None, 0, 199, 200, 2_000, 10**6)
+    """With a fiftieth of each worker's share, and it may be no more than a few hundred."""
+    rests = (None, 0, 99, 100, 2_000, 10**6)
     sizes = [ChunkSize(2, target_s=TARGET_S, rest=rest).of(None) for rest in rests]
-    assert sizes == [1, 1, 1, 1, 10, 64]
+    assert sizes == [1, 1, 1, 1, 20, 200]
+
+
+def test_a_worker_with_many_slots_gets_as_much_for_each_and_half_of_its_share_at_most() -> None:
+    """Where attempts wait, hundreds of them run in a worker at once."""
+    size = ChunkSize(2, target_s=TARGET_S, slots=200, rest=20_000)
+    assert [size.of(rest, 100) for rest in (None, 20_000, 100)] == [200, 200, 25]
+    assert ChunkSize(2, target_s=TARGET_S, slots=200, rest=100).of(100, 100) == 25
 
 
 def test_of_a_known_rest_a_worker_gets_half_of_its_share() -> None:
@@ -40,7 +47,7 @@ def test_a_rest_of_a_few_milliseconds_is_not_divided() -> None:
     size = ChunkSize(2, target_s=TARGET_S)
     for _ in range(12):
         size.ended(MOST_ITEMS, 10e-6 * MOST_ITEMS)
-    assert [size.of(rest) for rest in (None, 10_000, 400, 7, 0)] == [1_000, 1_000, 300, 300, 300]
+    assert [size.of(rest) for rest in (None, 10_000, 400, 7, 0)] == [2_999, 2_500, 300, 300, 300]
 
 
 def test_slow_attempts_come_in_small_chunks_at_once() -> None:
@@ -52,7 +59,7 @@ def test_slow_attempts_come_in_small_chunks_at_once() -> None:
     assert size.of(None) == 1
     size.was_slow()
     size.ended(1, 0.001)
-    assert size.of(None) == 4
+    assert size.of(None) == 8
 
 
 @given(
@@ -60,12 +67,12 @@ def test_slow_attempts_come_in_small_chunks_at_once() -> None:
     st.none() | st.integers(0, 10**7),
     st.integers(1, 64),
 )
-def test_a_chunk_has_one_attempt_at_least_and_a_thousand_at_most(ended, rest, workers) -> None:
+def test_a_chunk_has_one_attempt_at_least_and_some_thousands_at_most(ended, rest, workers) -> None:
     """Whatever the durations."""
     size = ChunkSize(workers, target_s=TARGET_S)
     was = 1
     for attempts, seconds in ended:
         size.ended(attempts, seconds * attempts)
         assert 1 <= size.of(rest) <= MOST_ITEMS
-        assert size.of(None) <= 4 * was
+        assert size.of(None) <= 8 * was
         was = size.of(None)

@@ -112,7 +112,8 @@ class RemoteVisit:
         opening = Open(self._visit, portable, secrets, feed.width)
         self._stations = Stations(self, workers, clock, opening, most=most, blocks=self._blocks)
         self._placing = self._stations.placing
-        self._size = ChunkSize(most, target_s=TARGET_S, rest=feed.rest)
+        slots = most if self._blocks else feed.width
+        self._size = ChunkSize(most, target_s=TARGET_S, slots=slots, rest=feed.rest)
         self._traces = Traces(self._visit, call)
         self._changed: asyncio.Future[None] = self._loop.create_future()
         self._timer: Timer | None = None
@@ -181,7 +182,7 @@ class RemoteVisit:
         lane, feed = station.lane, self._feed
         if lane.running < lane.width:
             return
-        most = min(MOST_ITEMS, self._size.of(feed.rest) * lane.width)
+        most = min(MOST_ITEMS, self._size.of(feed.rest, lane.width))
         if 2 * len(lane.sent) > most + lane.width:
             return
         while len(lane.sent) < most and chunk.size_bytes < MOST_BYTES:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-MOST_ITEMS: Final = 1_000
+MOST_ITEMS: Final = 4_000
 """The largest chunk."""
 
 MOST_BYTES: Final = 1_000_000
@@ -18,27 +18,31 @@ MOST_BYTES: Final = 1_000_000
 _LEAST_S: Final = 0.003
 """The work that is worth a way to a worker and back, whatever else is left."""
 
-_MOST_AT_FIRST: Final = 64
-_FIRST_SHARE: Final = 100
-_GROWTH: Final = 4
+_MOST_AT_FIRST: Final = 200
+_FIRST_SHARE: Final = 50
+_GROWTH: Final = 8
 _WEIGHT: Final = 0.3  # of the latest durations in the average
 
 
 class ChunkSize:
-    """The size of a visit's chunks, which grows fourfold with each chunk at most.
+    """The size of a visit's chunks, which grows eightfold with each chunk at most.
 
-    It begins with a hundredth of a worker's share of the `rest`, or with 1 if that isn't known:
-    the ways of many small chunks take longer than taking back a large one that is slow. A chunk is
-    to take `target_s`. Of a known rest a worker gets half of its even share at most, so
-    that all end at about the same time, but not less than a few milliseconds of work.
+    All `workers` together run so many attempts at once as they have `slots`. It begins with a
+    fiftieth of a slot's share of the `rest`, or with 1 if that isn't known: the ways of many small
+    chunks take longer than taking back a large one that is slow. What a slot gets is to take
+    `target_s`. Of a known rest a worker gets half of its even share at most, so that all end at
+    about the same time, but not less than a few milliseconds of work.
     """
 
-    def __init__(self, workers: int, *, target_s: float, rest: int | None = None) -> None:
+    def __init__(
+        self, workers: int, *, target_s: float, slots: int | None = None, rest: int | None = None
+    ) -> None:
         self._workers = workers
         self._target_s = target_s
         self._mean_s: float | None = None
         self._grown = 0  # attempts that ended since the size has grown
-        self._size = max(1, min(_MOST_AT_FIRST, (rest or 0) // (_FIRST_SHARE * workers)))
+        share = (rest or 0) // (slots or workers)
+        self._size = max(1, min(_MOST_AT_FIRST, share // _FIRST_SHARE))
         self._least = 1
 
     def ended(self, attempts: int, total_s: float) -> None:
@@ -60,11 +64,12 @@ class ChunkSize:
         self._grown = 0
         self._size = self._least = 1
 
-    def of(self, rest: int | None) -> int:
-        """The size of a chunk, with so many items left that no worker has."""
+    def of(self, rest: int | None, slots: int = 1) -> int:
+        """The size of a chunk for so many slots, with a `rest` of items that no worker has."""
+        size = self._size * slots
         if rest is None:
-            return self._size
-        return min(self._size, max(self._least, rest // (2 * self._workers)))
+            return size
+        return min(size, max(self._least, rest // (2 * self._workers)))
 
 
 def _fitting(seconds: float, mean_s: float) -> int:

@@ -1,9 +1,10 @@
 """Sources of a fan-out's items: lists, ranges, and files that are read as they grow.
 
 A source is read once, by one reader at a time, and holds no more than a few chunks of at most
-`CHUNK_ITEMS` items. Each `read` gives what is there, without waiting for a full chunk. Items are
-frozen values; what is wrong with one item is an `ErrorInfo` in its place, and what is wrong with
-the whole is an `AttemptError`. Implements `fanwise.ports.Source`.
+`CHUNK_ITEMS` items, or of `LIST_ITEMS` if they are in memory anyway. Each `read` gives what is
+there, without waiting for a full chunk. Items are frozen values; what is wrong with one item is an
+`ErrorInfo` in its place, and what is wrong with the whole is an `AttemptError`. Implements
+`fanwise.ports.Source`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,13 @@ from fanwise.sources.csv import CsvSource
 from fanwise.sources.errors import source_error
 from fanwise.sources.files import JsonLinesSource, LinesSource
 from fanwise.sources.globs import FilesSource
-from fanwise.sources.lists import IteratorSource, ListSource, RangeSource, ZippedSource
+from fanwise.sources.lists import (
+    LIST_ITEMS,
+    IteratorSource,
+    ListSource,
+    RangeSource,
+    ZippedSource,
+)
 from fanwise.sources.stamps import stamp
 from fanwise.values import CHUNK_ITEMS, EMPTY_DICT, Json, LazyList
 
@@ -129,6 +136,7 @@ def _kind(value: object) -> str:
 
 __all__ = [
     "CHUNK_ITEMS",
+    "LIST_ITEMS",
     "BatchSource",
     "CsvSource",
     "FilesSource",

@@ -21,6 +21,9 @@ from fanwise.values import CHUNK_ITEMS, FrozenDict, FrozenList, LazyList, freeze
 _PATIENCE_S: Final = 0.05
 """The longest wait of an iterator's item for others to go with it."""
 
+LIST_ITEMS: Final = 8 * CHUNK_ITEMS
+"""The largest chunk of a list in memory: workers elsewhere are given thousands of items at once."""
+
 
 class ListSource:
     """The elements of a list."""
@@ -37,7 +40,7 @@ class ListSource:
         if isinstance(self._values, LazyList):
             chunk = await asyncio.to_thread(self._values.chunk, self._next)
         else:
-            chunk = self._values[self._next : self._next + CHUNK_ITEMS]
+            chunk = self._values[self._next : self._next + LIST_ITEMS]
         self._next += len(chunk)
         # The elements of these are frozen already.
         return chunk if isinstance(self._values, FrozenList | LazyList | range) else _items(chunk)

@@ -71,12 +71,12 @@ class Host:
         """The versions here, as a `Hello`."""
         return encode_message(Hello(PROTOCOL, version("fanwise"), platform.python_version()))
 
-    async def keep(self, digest: str, snapshot: bytes) -> None:
-        """Keep a snapshot for visits to come."""
-        self._snapshots[digest] = snapshot
-
-    async def tell(self, messages: Sequence[bytes]) -> None:
-        """Take messages of the engine in."""
+    async def tell(
+        self, messages: Sequence[bytes], digest: str = "", snapshot: bytes = b""
+    ) -> None:
+        """Take messages of the engine in, and keep the snapshot that they are the first to name."""
+        if digest:
+            self._snapshots[digest] = snapshot
         for data in messages:
             self._told(data)
 

@@ -109,16 +109,18 @@ class HostLink:
             self._has_some.clear()
             unsent, self._unsent = self._unsent, []
             part: list[bytes] = []
+            new: tuple[str, ray.ObjectRef[bytes] | None] | tuple[()] = ()
             for message, snapshot in unsent:
                 if isinstance(message, Begin) and message.digest not in self._kept:
-                    await self._actor.tell.remote(part)
-                    part = []
-                    await self._actor.keep.remote(message.digest, snapshot)
+                    if part:
+                        await self._actor.tell.remote(part, *new)
+                        part = []
+                    new = (message.digest, snapshot)
                     self._kept.add(message.digest)
                 elif isinstance(message, Forget):
                     self._kept.discard(message.digest)
                 part.append(encode(message))
-            await self._actor.tell.remote(part)
+            await self._actor.tell.remote(part, *new)
 
     async def _hear(self) -> None:
         while True:
