@@ -29,6 +29,7 @@ BENCHMARKS = {
     "lists": "The lists of a large store, on PostgreSQL and on SQLite",
     "executors": "Items in child processes, against the pools of the standard library",
     "server": "The server over a large store: its answers, its rest, its page",
+    "watched": "A fan-out that a server tells of, against one that nobody watches",
     "http": "HTTP checks of a thousand servers, against a bare aiohttp loop",
     "triggers": "A thousand triggers due at once, how late they fire, and the cost of waiting",
     "events": "A burst of 50,000 events that is one run",
