@@ -82,12 +82,12 @@ def _watched(file: Path, items: int, url: str, token: str) -> float:
         finally:
             reader.terminate()
     if not int(told):
-        raise UsageError("the server told nothing of the run while it ran.")
+        raise UsageError("the server's stream ended before the run.")
     return seconds
 
 
 def _watch(url: str, token: str, items: int) -> int:
-    """Read of the next run until all its items have ended; the times that it was told of before."""
+    """Read of the next run until all its items have ended; the times that it was told of."""
     place = urlsplit(url)
     with closing(HTTPConnection(place.hostname or "", place.port, timeout=60)) as connection:
         ask = partial(_ask, connection, token)
@@ -96,13 +96,11 @@ def _watch(url: str, token: str, items: int) -> int:
         sys.stdout.flush()
         while (run_id := _newest(ask("/api/v1/runs?limit=1").read())) in ("", before):
             time.sleep(_LOOK_S)
-        told = 0
         topics = f"topic=run:{run_id}&topic=task:{run_id}/{_TASK}"
-        for counts in _tasks(ask(f"/api/v1/events?{topics}")):
+        for told, counts in enumerate(_tasks(ask(f"/api/v1/events?{topics}")), start=1):
             if counts["succeeded"] == items:
-                break
-            told += counts["succeeded"] > 0
-        return told
+                return told
+    return 0
 
 
 def _ask(connection: HTTPConnection, token: str, path: str) -> Any:
