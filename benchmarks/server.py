@@ -7,17 +7,10 @@ question is asked over one connection, one time after another, and its slowest a
 from __future__ import annotations
 
 import gzip
-import re
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -26,12 +19,12 @@ from benchmarks.lists import fill_file
 from benchmarks.processes import busy_s, memory_bytes
 from benchmarks.server_page import PageFigures
 from benchmarks.server_streams import StreamFigures
+from benchmarks.serving import ask, serving
 from fanwise.bench.budget import Budget, at_most
 from fanwise.bench.measure import DEFAULT_ROUNDS
 from fanwise.bench.tables import figures_table
 from fanwise.drawings.graph_svg import graph_svg
 from fanwise.drawings.picture import Arrow, Node, Picture, Shape
-from fanwise.errors import UsageError
 from fanwise.model import Role
 from fanwise.server.token_making import new_token_text
 from fanwise.stores import open_store
@@ -108,14 +101,14 @@ def compare(
                 what: str(new_token_text(store, f"t{number}", Role.ADMIN))
                 for number, what in enumerate((*QUESTIONS, "csv", "page"))
             }
-        with _serving(file, Path(folder)) as (process, connection, ready_s):
+        with serving(file, Path(folder)) as (process, connection, ready_s):
             taken = {
-                what: sorted(_ask(connection, path, tokens[what]) for _ in range(_ASKED * rounds))
+                what: sorted(ask(connection, path, tokens[what]) for _ in range(_ASKED * rounds))
                 for what, (path, _) in QUESTIONS.items()
             }
             idle, memory = _at_rest(process.pid, rest_s), memory_bytes(process.pid)
             Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # forgets the peak until now
-            _ask(connection, "/api/v1/runs/large/tasks/work/items.csv", tokens["csv"])
+            ask(connection, "/api/v1/runs/large/tasks/work/items.csv", tokens["csv"])
             csv = memory_bytes(process.pid, "VmHWM") - memory
             url = f"http://{connection.host}:{connection.port}"
             page = server_page.look(url, tokens["page"], file, rounds, told)
@@ -133,42 +126,6 @@ def compare(
         page=page,
         streams=heard,
     )
-
-
-@contextmanager
-def _serving(
-    file: Path, folder: Path
-) -> Iterator[tuple[subprocess.Popen[str], HTTPConnection, float]]:
-    """A server of an empty folder, a connection to it, and the time until it answered."""
-    command = [sys.executable, "-m", "fanwise", "serve", "--no-work", "--port", "0"]
-    begun = time.perf_counter()
-    with subprocess.Popen(
-        [*command, "--store", str(file)], cwd=folder, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stderr is not None
-            said = process.stderr.readline()
-            found = re.search(r"at (http://\S+);", said)
-            if found is None:
-                raise UsageError(f"the server didn't start: {said.strip()}")
-            place = urlsplit(found[1])
-            with closing(HTTPConnection(place.hostname or "", place.port, timeout=120)) as asking:
-                _ask(asking, "/readyz", "")
-                yield process, asking, time.perf_counter() - begun
-        finally:
-            process.terminate()
-
-
-def _ask(connection: HTTPConnection, path: str, token: str) -> float:
-    """Ask, read the whole answer, and return the seconds. Raises `UsageError` for a refusal."""
-    begun = time.perf_counter()
-    connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
-    response = connection.getresponse()
-    while response.read(2**16):
-        pass
-    if response.status >= 400:
-        raise UsageError(f"GET {path} was answered with {response.status}.")
-    return time.perf_counter() - begun
 
 
 def _at_rest(pid: int, rest_s: float) -> float:

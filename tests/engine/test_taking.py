@@ -411,7 +411,8 @@ def test_an_engine_that_is_gone_loses_its_runs_within_its_lease(
                 assert log.gone == []
                 shared.time.advance(5.0)
             await taking.look_for_gone_engines()
-            assert log.gone == [(lost, ["r"])]
+            # This engine beats by another clock, and may be silent for as long by this one.
+            assert [each for each in log.gone if each[0] == lost] == [(lost, ["r"])]
             assert (await soon(log.ended.get())).status is Status.SUCCEEDED
 
     play(take_over())

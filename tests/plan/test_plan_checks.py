@@ -233,6 +233,15 @@ WRONG = {
         "1:40",
         "secrets.HOOK",
     ),
+    "waits-with-secret": (
+        """
+        parameters: {token: {secret: true}}
+        on: [{schedule: 5m, name: often}]
+        tasks: [{name: a, action: core.wait, timeout: 1h, input: {event: paid}}]
+        """,
+        "2:1",
+        "Name the secret as secrets.NAME",
+    ),
     "missing-parameter": (
         """
         parameters: {day: {required: true}}
@@ -335,9 +344,7 @@ def test_warnings_are_told_in_the_order_of_the_file() -> None:
 def test_what_is_wrong_is_told_with_place_code_and_remedy(code: str) -> None:
     """The line and column are those of the value at fault."""
     text, place, part = WRONG[code]
-    catalog = registry()
-    if code == "template-in-script":
-        catalog = load_actions()
+    catalog = load_actions() if "core." in text else registry()
     with pytest.raises(DefinitionError) as caught:
         compile_plan(
             load(dedent(text).lstrip(), file="flow.yaml"),

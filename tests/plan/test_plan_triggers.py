@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import pytest
 
 from fanwise.definition import load
@@ -9,6 +11,7 @@ from fanwise.definition.project_triggers import ProjectTriggers
 from fanwise.definition.trigger_schema import OVERLAPS
 from fanwise.errors import DefinitionError, TemplateError
 from fanwise.model import Limits
+from fanwise.packs.folders import load_actions
 from fanwise.plan import Plan, compile_plan
 from fanwise.plan.project_triggers import apart_triggers, own_triggers, project_problems
 from fanwise.plan.triggers import PlannedTrigger
@@ -248,10 +251,30 @@ def test_names_and_paths_are_those_of_one_trigger_of_a_project() -> None:
     ],
 )
 def test_a_trigger_apart_is_checked_against_its_workflow(entry: str, said: str) -> None:
-    """With places in its own file."""
+    """With places in its own file, and left out if it is wrong."""
     (problem,) = problems_of(plan_of("[]"), apart=f"- {entry}")
     assert problem.startswith("triggers.yaml:1:")
     assert said in problem
+    written = ProjectTriggers.load(
+        f"[{entry}, {{name: z, workflow: flow, schedule: 5m}}]",
+        file="triggers.yaml",
+        limits=Limits(),
+    )
+    found, _, _ = apart_triggers(written, [plan_of("[]")], Limits())
+    assert [each.trigger.name for each in found] == ["z"]
+
+
+def test_a_trigger_apart_of_a_workflow_that_waits_with_a_secret_is_refused() -> None:
+    """Its runs couldn't be left while they wait; without triggers that is a warning."""
+    text = """\
+    name: flow
+    parameters: {token: {secret: true}}
+    tasks: [{name: a, action: core.wait, timeout: 1h, input: {event: paid}}]
+    """
+    plan = compile_plan(load(dedent(text), file="flow.yaml"), load_actions())
+    assert [each.code for each in plan.warnings] == ["waits-with-secret"]
+    (problem,) = problems_of(plan, apart="- {name: y, workflow: flow, schedule: 5m}")
+    assert problem.startswith("triggers.yaml:1:23  waits-with-secret")
 
 
 def test_a_trigger_apart_warns_in_its_own_file() -> None:

@@ -20,7 +20,7 @@ from fanwise.testing.records import a_run
 from tests.service.world import START, World
 
 TRIGGERS, INSTANTS, ROUNDS = 20, 25, 5
-KEYS, KEYS_OF_TRIGGER, KEYS_OF_TURN = 2_000, 100, 20
+KEYS, KEYS_OF_TRIGGER, KEYS_OF_TURN = 10_000, 500, 100
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -65,7 +65,7 @@ def test_of_two_servers_each_fire_and_its_run_are_made_once(worlds: list[World])
     assert len(made) == TRIGGERS * INSTANTS
 
 
-def test_of_two_servers_each_key_makes_one_run(worlds: list[World]) -> None:
+def test_of_two_servers_ten_thousand_keys_make_ten_thousand_runs(worlds: list[World]) -> None:
     """The first to come with a key makes its run in the same transaction; the other makes none."""
     turns = [_turn(start) for start in range(0, KEYS, KEYS_OF_TURN)]
 

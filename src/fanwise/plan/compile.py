@@ -41,7 +41,7 @@ from fanwise.plan.number_warnings import lost_digits
 from fanwise.plan.order import Order
 from fanwise.plan.settings import PlannedRetry, PlannedSettings, Setting, Template
 from fanwise.plan.values import Value, compile_value, constant
-from fanwise.plan.warnings import warnings_of
+from fanwise.plan.warnings import waits_with_secret, warnings_of
 from fanwise.ports import Catalog
 from fanwise.source_kinds import SOURCE_KINDS
 
@@ -125,6 +125,8 @@ class _Compiler:
         checker = Checker(plan, definition, self._catalog, self._broken)
         self._problems += order.problems()
         self._problems += checker.problems()
+        if definition.triggers:
+            self._problems += waits_with_secret(plan, definition.key_place("on"))
         triggers, trigger_warnings = self._triggers()
         if self._problems:
             # One mistake may be met from several sides; the file's author needs it once.

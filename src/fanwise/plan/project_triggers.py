@@ -14,6 +14,7 @@ from fanwise.model import Limits
 from fanwise.plan.model import Plan
 from fanwise.plan.triggers import PlannedTrigger, Triggers
 from fanwise.plan.values import Value, compile_value
+from fanwise.plan.warnings import waits_with_secret
 from fanwise.triggers.written import ReadDates, no_dates
 
 
@@ -35,7 +36,7 @@ def apart_triggers(
     limits: Limits,
     read_dates: ReadDates = no_dates,
 ) -> tuple[list[Owned], list[Diagnostic], list[Diagnostic]]:
-    """The triggers of a `triggers.yaml`, with the problems and the warnings of that file."""
+    """The right ones of a `triggers.yaml`, with the problems and the warnings of that file."""
     by_name = {plan.name: plan for plan in plans}
     found: list[Owned] = []
     problems: list[Diagnostic] = []
@@ -55,8 +56,12 @@ def apart_triggers(
             )
             continue
         triggers = Triggers(written, plan.name, plan.parameters, compile_at, read_dates)
-        found.append(Owned(plan, triggers.compile_one(trigger, at)))
+        before = len(problems)
+        planned = triggers.compile_one(trigger, at)
         problems += triggers.problems
+        problems += waits_with_secret(plan, written.place("on", at, "workflow"))
+        if len(problems) == before:
+            found.append(Owned(plan, planned))
         warnings += triggers.warnings
     return found, problems, warnings
 

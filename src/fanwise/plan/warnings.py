@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from fanwise.catalog import WAITING_ACTIONS
-from fanwise.errors import Diagnostic
+from fanwise.errors import Diagnostic, Place
 from fanwise.graph import Graph
 from fanwise.plan.model import Plan, PlannedTask
 from fanwise.plan.values import Value
@@ -59,8 +59,7 @@ def _races(plan: Plan) -> Iterator[Diagnostic]:
 
 def _waits(plan: Plan) -> Iterator[Diagnostic]:
     """Find waits that may never end, and those for which the run's process has to stay."""
-    waiting = [task for task in plan.tasks if task.spec.name in WAITING_ACTIONS]
-    for task in waiting:
+    for task in (each for each in plan.tasks if each.spec.name in WAITING_ACTIONS):
         timeout = task.settings.timeout
         if timeout.template is None and timeout.given is None:
             yield Diagnostic(
@@ -69,10 +68,16 @@ def _waits(plan: Plan) -> Iterator[Diagnostic]:
                 f'task "{task.name}" waits for ever if nobody answers.',
                 "Give it a deadline, such as timeout: 3d.",
             )
+    yield from waits_with_secret(plan)
+
+
+def waits_with_secret(plan: Plan, trigger: Place | None = None) -> Iterator[Diagnostic]:
+    """Find a wait of which no other process can take the run on, told at the `trigger` if any."""
+    waiting = [task for task in plan.tasks if task.spec.name in WAITING_ACTIONS]
     secret = [name for name, each in plan.parameters.items() if each.secret]
     if waiting and secret:
         yield Diagnostic(
-            waiting[0].place,
+            trigger or waiting[0].place,
             "waits-with-secret",
             f'task "{waiting[0].name}" waits, and the secret parameter "{secret[0]}" isn\'t '
             "recorded, so the process that has it can't leave the run.",
