@@ -325,6 +325,11 @@ def test_what_is_refused_by_hand_is_told_and_made_later(fanwise, write, monkeypa
     fired = fanwise("trigger", "each")
     assert (fired.status, fired.out) == (1, "")
     assert f"no run is made now: {reason}" in fired.err
+    again = fanwise("backfill", *span)
+    assert (again.status, again.out) == (1, "")
+    assert f"2 times have no run: {reason}" in again.err
+    refused = fanwise("triggers", "fires", "each", "--status", "refused", "--json").out
+    assert len(refused.splitlines()) == 2  # the first time of the backfill, and the one by hand
     monkeypatch.delenv("FANWISE_LIMIT_QUEUED")
     told = fanwise("backfill", *span)
     assert told.status == 0

@@ -1,7 +1,9 @@
 """The list of runs, and the page of one."""
 
+import pytest
 from playwright.sync_api import Route, expect
 
+from fanwise.server import runs
 from tests.page.project import HOSTILE, run
 from tests.page.visitor import Visitor
 from tests.server.served import Served
@@ -26,6 +28,32 @@ def test_filters_are_the_address_so_a_reload_and_the_way_back_show_the_same(
     visitor.page.go_back()
     expect(visitor.find("[name=q]")).to_have_value("workflow:check tag:nightly")
     expect(rows).to_have_count(1)
+
+
+def test_the_chips_count_what_the_rest_of_the_line_leaves(visitor: Visitor, site: Served) -> None:
+    """Each status has the number of its runs, whatever status is chosen."""
+    for name in ("broken.yaml", "broken.yaml", "check.yaml"):
+        run(site.folder, name, tags=["counted"])
+    for line, all_runs, failed, succeeded in (
+        ("tag:counted", "3", "2", "1"),
+        ("tag:counted status:succeeded", "3", "2", "1"),
+        ("tag:counted workflow:broken", "2", "2", None),
+        ("tag:counted broken", "2", "2", None),
+        ("tag:nobodys", None, None, None),
+    ):
+        visitor.open(f"runs?q={line}")
+        for word, number in (("all", all_runs), ("failed", failed), ("succeeded", succeeded)):
+            shown = visitor.find(".chip", word).locator(".num")
+            expect(shown).to_have_text([number] if number else [])
+
+
+def test_chips_count_no_more_than_a_thousand_runs(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there are more, each number says so."""
+    monkeypatch.setattr(runs, "MOST_COUNTED", 2)
+    visitor.open("runs")
+    expect(visitor.find(".chip", "all").locator(".num")).to_have_text("2+")
 
 
 def test_keys_lead_to_every_page(visitor: Visitor) -> None:

@@ -31,6 +31,23 @@ def test_a_link_signs_in_and_leaves_no_ticket_in_the_address(
         expect(visitor.page.locator("#signin")).to_be_visible()
 
 
+def test_another_browser_is_signed_out_from_the_settings(browser: Browser, site: Served) -> None:
+    """They list the browsers that are signed in, and say which one is the reader's own."""
+    with visiting(browser, site) as visitor, visiting(browser, site, "read") as other:
+        other.open("")
+        visitor.open("settings")
+        own = visitor.find("#sessions tr", "this browser")
+        expect(own).to_have_count(1)
+        expect(own.get_by_role("button")).to_have_count(0)
+        row = visitor.find("#sessions tbody tr", "read").first
+        row.get_by_role("button").click()
+        visitor.page.get_by_role("button", name="End the session").click()
+        expect(visitor.page.locator("#said")).to_contain_text("Ended.")
+        other.page.reload()
+        expect(other.page.locator("#signin")).to_be_visible()
+        other.wrong = [each for each in other.wrong if "401" not in each]
+
+
 def test_a_token_signs_in_and_a_wrong_one_is_told(browser: Browser, site: Served) -> None:
     """Without a session there is a field for a token, and then the page that was asked for."""
     with visiting(browser, site, None) as visitor:

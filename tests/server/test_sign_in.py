@@ -70,6 +70,26 @@ def test_the_sessions_that_are_open_are_told(served: Served) -> None:
     assert len(served.ask(path).json["sessions"]) == before
 
 
+def test_a_session_is_ended_by_its_id(served: Served) -> None:
+    """By an administrator alone, at once, and its token stays; the audit knows who did it."""
+    mine, other = sign_in(served, Role.ADMIN), sign_in(served, Role.READ)
+    path = "/api/v1/sessions"
+    listed = served.ask(path, token=None, headers=mine).json["sessions"]
+    (this,) = [each for each in listed if each["is_this"]]
+    assert this["role"] == "admin"
+    assert not any(each["is_this"] for each in served.ask(path).json["sessions"])
+    (its,) = [each["id"] for each in listed if each["role"] == "read"]
+    assert served.ask(f"{path}/{its}", method="DELETE", token="run").code == "forbidden"
+    assert served.ask(ME, token=None, headers=other).status == 200
+    assert served.ask(f"{path}/{its}", method="DELETE").status == 204
+    assert served.ask(ME, token=None, headers=other).status == 401
+    assert served.ask(ME, token=None, headers=mine).status == 200
+    assert served.ask(f"{path}/{its}", method="DELETE").code == "not-found"
+    entry = served.ask("/api/v1/audit?limit=2").json["entries"][1]
+    assert (entry["action"], entry["name"], entry["status"]) == ("end-session", "admin", 204)
+    assert entry["target"].endswith(its)
+
+
 def test_a_revoked_token_ends_with_its_sessions(served: Served) -> None:
     """At once."""
     text = new_token_text(served.store, "gone", Role.READ)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from fanwise.model import Role
+from fanwise.server import validating
 from fanwise.server.token_making import new_token_text
 from fanwise.server.validating import Verdict
 from tests.server.served import Reply, Served, decoded, serving
@@ -80,3 +83,31 @@ def test_a_text_that_is_too_large_or_of_another_type_is_refused(served: Served) 
     """Before it is read."""
     assert validated(served, "a" * (2**20 + 1)).code == "too-large"
     assert validated(served, GOOD, "text/html").code == "bad-type"
+
+
+def test_texts_that_take_long_keep_no_other_request(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many at once are checked one after another, and others are answered meanwhile."""
+    begun, go_on = threading.Event(), threading.Event()
+    load, at_once, most = validating.load, 0, 0
+
+    def held(text: bytes, **options: object) -> object:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        begun.set()
+        go_on.wait()
+        at_once -= 1
+        return load(text, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(validating, "load", held)
+    with ThreadPoolExecutor(20) as threads:
+        asked = [threads.submit(validated, served, GOOD) for _ in range(20)]
+        try:
+            begun.wait()
+            assert [served.ask("/api/v1/runs").status for _ in range(3)] == [200] * 3
+        finally:
+            go_on.set()
+        assert [each.result().status for each in asked] == [200] * 20
+    assert most == 1

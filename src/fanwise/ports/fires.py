@@ -48,8 +48,8 @@ class Fires(Protocol):
         With `before` they are those with smaller numbers.
         """
 
-    def run_of(self, workflow: str, name: str, key: str) -> str | None:
-        """Return the id of the run that a fire of a trigger has made, by the fire's key."""
+    def fire(self, workflow: str, name: str, key: str) -> FireRecord | None:
+        """Return the fire of a trigger with a key."""
 
     def seen_files(self, workflow: str, name: str) -> Mapping[str, SeenFile]:
         """Return the files that a trigger has seen, by their paths in its folder."""

@@ -141,6 +141,9 @@ class Records(Pages, Tiles, Protocol):
     def run(self, run_id: str) -> RunRecord | None:
         """The run with this id, or None."""
 
+    def definition(self, run_no: int) -> str | None:
+        """The text of a run's workflow alone, or None for a run that isn't recorded."""
+
     def run_ids(self) -> Sequence[str]:
         """All ids, the newest first, at most 10,000; for suggestions."""
 

@@ -51,6 +51,14 @@ class Tiles(Protocol):
         It is as old as it says, and means something only while a visit is in work.
         """
 
+    def in_work(
+        self, run_nos: Collection[int], *, told_s: float
+    ) -> Sequence[tuple[VisitProgress, Tile]]:
+        """The visits with items that these runs are at work on, with their tiles added up.
+
+        Their progress is less than `told_s` older than the newest of their run.
+        """
+
 
 class Heads(NamedTuple):
     """The state of some runs: the number of changes of each, by `run_no`, 0 for none.

@@ -8,7 +8,7 @@ the page gets the key and not the cookie. No other site's request has the key.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from fanwise.model import AuditEntry, Session, Ticket, Token, Who
@@ -21,6 +21,8 @@ SESSION_S: Final = 7 * 86_400.0
 IDLE_S: Final = 12 * 3_600.0
 SIGN_IN_TICKET_S: Final = 300.0
 DOWNLOAD_TICKET_S: Final = 60.0
+_SESSION_ID_LETTERS: Final = 12
+_MOST_SESSIONS: Final = 10_000
 
 
 class Shown(NamedTuple):
@@ -41,6 +43,15 @@ class NewSession(NamedTuple):
     key: str
     session: Session
     who: Who
+
+
+class OpenSession(NamedTuple):
+    """A session that is open, by an id that tells nothing of its secrets; the asker's `is_this`."""
+
+    id: str
+    session: Session
+    token: Token
+    is_this: bool
 
 
 class Identity:
@@ -106,6 +117,23 @@ class Identity:
         """End the session of a cookie."""
         self._access.end_session(hashed(cookie))
 
+    def sessions(self, cookie: str | None, *, limit: int) -> Sequence[OpenSession]:
+        """Return the sessions that are open, the latest used first; `cookie` is that of one."""
+        mine = None if cookie is None else hashed(cookie)
+        found = self._access.sessions(idle_s=IDLE_S, limit=limit)
+        return [
+            OpenSession(_session_id(session), session, token, is_this=session.cookie_hash == mine)
+            for session, token in found
+        ]
+
+    def end_session_with_id(self, session_id: str) -> bool:
+        """End a session, and return whether one with this id was open."""
+        for session, _ in self._access.sessions(idle_s=IDLE_S, limit=_MOST_SESSIONS):
+            if _session_id(session) == session_id:
+                self._access.end_session(session.cookie_hash)
+                return True
+        return False
+
     def _by_session(self, cookie: str, key: str) -> Who | None:
         found = self._access.session(hashed(cookie), idle_s=IDLE_S)
         known = None if found is None else found[0].key_hash
@@ -121,6 +149,10 @@ class Identity:
         hint = "Ask for another one; tokens are made with: fanwise token add"
         headers = {"WWW-Authenticate": "Bearer"}
         return Refusal(401, "unauthenticated", why, hint=hint, headers=headers)
+
+
+def _session_id(session: Session) -> str:
+    return session.cookie_hash[:_SESSION_ID_LETTERS]
 
 
 def sign_in_entry(action: str, who: Who | None, address: str, request_id: str) -> AuditEntry:

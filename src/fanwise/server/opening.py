@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import cache, partial
 from importlib.metadata import version
@@ -95,5 +96,6 @@ def parts_of(
         open_streams=OpenStreams(),
         bulks=Bulks(),
         triggers_clock=serving.clock,
+        validating=asyncio.Lock(),
         access_log=access_log,
     )

@@ -22,6 +22,8 @@ from fanwise.ports import (
 from fanwise.reports.ownership import Runs
 
 if TYPE_CHECKING:
+    from asyncio import Lock
+
     from fanwise.engine.triggered import TriggeredRuns
     from fanwise.ports import Clock
     from fanwise.server.bulk_changes import Bulks
@@ -70,6 +72,7 @@ class Parts(NamedTuple):
     the one over runs that streams look at, by `looks` that they share. Each answer is counted in
     `counts`, and is a line of `access_log` if there is one. A query of a request may take
     `query_s`. With `takes_definitions` administrators give texts of workflows that are run.
+    Who holds `validating` may check one.
     """
 
     store: ServedStore
@@ -89,6 +92,7 @@ class Parts(NamedTuple):
     open_streams: OpenStreams
     bulks: Bulks
     triggers_clock: TriggerClock
+    validating: Lock
     access_log: LogLines | None = None
     query_s: float = QUERY_S
     takes_definitions: bool = False

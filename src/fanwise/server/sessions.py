@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Final
 from urllib.parse import quote
@@ -13,7 +13,7 @@ from fanwise.model import Role, Token
 from fanwise.reports.objects import iso_time
 from fanwise.server.cookies import expired_cookie, session_cookie, shown_by
 from fanwise.server.forwarding import address_of
-from fanwise.server.identity import DOWNLOAD_TICKET_S, IDLE_S, sign_in_entry
+from fanwise.server.identity import DOWNLOAD_TICKET_S, OpenSession, sign_in_entry
 from fanwise.server.problems import Refusal
 from fanwise.server.routes import Answer, Call, Fields, Route, json_answer
 
@@ -48,14 +48,19 @@ class Me(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionView(msgspec.Struct, frozen=True, kw_only=True):
-    """A session of a browser, with the id and the name of its token. It ends with that."""
+    """A session of a browser, with the id and the name of its token. It ends with that.
 
+    `is_this` is true of the session that the request itself shows.
+    """
+
+    id: str
     token_id: str
     name: str
     role: Role
     made_at: str | None
     used_at: str | None
     expires_at: str | None
+    is_this: bool
 
 
 class Sessions(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,20 +136,34 @@ def sign_out(call: Call) -> Answer:
 
 
 def list_sessions(call: Call) -> Answer:
-    """List the sessions that are open; to end those of a token, revoke it."""
-    found = call.parts.store.sessions(idle_s=IDLE_S, limit=call.query(SessionsQuery).limit)
+    """List the sessions that are open; to end all of a token, revoke it."""
     shown = [
         SessionView(
-            token_id=token.id,
-            name=token.name,
-            role=token.role,
-            made_at=iso_time(session.made_at),
-            used_at=iso_time(session.used_at),
-            expires_at=iso_time(session.expires_at),
+            id=each.id,
+            token_id=each.token.id,
+            name=each.token.name,
+            role=each.token.role,
+            made_at=iso_time(each.session.made_at),
+            used_at=iso_time(each.session.used_at),
+            expires_at=iso_time(each.session.expires_at),
+            is_this=each.is_this,
         )
-        for session, token in found
+        for each in open_sessions(call, call.query(SessionsQuery).limit)
     ]
     return json_answer(Sessions(sessions=shown))
+
+
+def open_sessions(call: Call, limit: int) -> Sequence[OpenSession]:
+    """Return the sessions that are open, the latest used first, at most so many."""
+    cookie = shown_by(call.request, call.parts.site).cookie
+    return call.parts.identity.sessions(cookie, limit=limit)
+
+
+def end_session(call: Call) -> Answer:
+    """End a session of a browser at once, and its streams within a minute."""
+    if not call.parts.identity.end_session_with_id(call.names["id"]):
+        raise Refusal(404, "not-found", "There is no open session with this id.")
+    return Answer(b"", status=204)
 
 
 def get_me(call: Call) -> Answer:
@@ -200,6 +219,14 @@ ROUTES: Final = (
         role=Role.ADMIN,
         query=SessionsQuery,
         answer=Sessions,
+    ),
+    Route(
+        method="DELETE",
+        path="/api/v1/sessions/{id}",
+        handler=end_session,
+        role=Role.ADMIN,
+        status=204,
+        audit="end-session",
     ),
     Route(method="GET", path="/api/v1/me", handler=get_me, role=Role.READ, answer=Me),
     Route(

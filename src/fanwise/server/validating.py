@@ -1,6 +1,7 @@
 """The problems of a workflow's text, as `fanwise validate --no-import` finds them.
 
-The text alone counts: no file that it names is read, and no pack is imported.
+The text alone counts: no file that it names is read, and no pack is imported. Texts are checked one
+after another, as several at once would leave other requests no thread, and hardly a turn.
 """
 
 from __future__ import annotations
@@ -43,7 +44,12 @@ async def validate(call: Call) -> Answer:
     if call.request.content_type not in _TYPES:
         raise Refusal(415, "bad-type", "A workflow is YAML or JSON.", hint=f"Send it as {YAML}.")
     text = await read_bytes(call.request, MOST_BODY_BYTES)
-    return json_answer(await call.in_thread(partial(_verdict, text=text)))
+    async with call.parts.validating:
+        return await call.in_thread(partial(_answer, text=text))
+
+
+def _answer(call: Call, text: bytes) -> Answer:
+    return json_answer(_verdict(call, text))
 
 
 def _verdict(call: Call, text: bytes) -> Verdict:

@@ -115,8 +115,8 @@ class Hooks:
         return self._received(owned, arrival, is_new=True)
 
     def _received(self, owned: Owned, arrival: Arrival, *, is_new: bool) -> Received:
-        run_id = self._store.run_of(owned.plan.name, owned.trigger.name, arrival_key(arrival))
-        runs = () if run_id is None else (run_id,)
+        fire = self._store.fire(owned.plan.name, owned.trigger.name, arrival_key(arrival))
+        runs = () if fire is None or fire.run_id is None else (fire.run_id,)
         return Received(arrival.id, runs, is_new, arrival.refused or "")
 
     def _refusal(self, owned: Owned, arrival: Arrival, now: float) -> str:
@@ -144,9 +144,8 @@ class Hooks:
             if state.paused_at is not None or not self._turns.is_due(owned, state, now):
                 return
             turn = self._turns.turn(owned, state, now)
-            if (
-                turn is None
-            ):  # a faster one has fired, perhaps for another request, or nothing is due
+            if turn is None:
+                # A faster one has fired, perhaps for another request, or nothing is due.
                 if state.turn == left:
                     return
                 left = state.turn

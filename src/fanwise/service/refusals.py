@@ -18,13 +18,11 @@ def as_recorded(fires: Fires, turn: TriggerTurn, runs: Sequence[str]) -> Sequenc
     """The fires of a turn, which has made these runs, as they are recorded."""
     if len(runs) == sum(fire.run is not None for fire in turn.fires):
         return turn.fires
-    found = fires.fires(
-        turn.workflow, turn.name, statuses=[FireStatus.REFUSED], most=len(turn.fires)
-    )
-    reasons = {fire.key: fire.reason for fire in found}
-    return [
-        msgspec.structs.replace(fire, status=FireStatus.REFUSED, reason=reasons[fire.key])
-        if fire.key in reasons
-        else fire
-        for fire in turn.fires
-    ]
+    return [_as_recorded(fires, turn, fire) for fire in turn.fires]
+
+
+def _as_recorded(fires: Fires, turn: TriggerTurn, fire: NewFire) -> NewFire:
+    found = None if fire.run is None else fires.fire(turn.workflow, turn.name, fire.key)
+    if found is None or found.status is not FireStatus.REFUSED:
+        return fire
+    return msgspec.structs.replace(fire, status=FireStatus.REFUSED, reason=found.reason)

@@ -104,7 +104,11 @@ FORGET: Final = (
     f" ORDER BY fire_no DESC LIMIT 1 OFFSET {KEPT_FIRES - 1})"
 )
 TWINS: Final = "SELECT count(*) FROM runs WHERE id > :first AND id < :last"
-RUN_OF: Final = f"SELECT run_id FROM fires WHERE {_FIRES_OF} AND key = :key"
+_FIRES: Final = (
+    "SELECT fire_no, key, at, first_at, n, status, reason, run_id, fired_at FROM fires"
+    f" WHERE {_FIRES_OF}"
+)
+FIRE_OF: Final = f"{_FIRES} AND key = :key"
 RUN_IDS: Final = (
     f"SELECT key, run_id FROM fires WHERE {_FIRES_OF} AND run_id IS NOT NULL"
     " AND key >= :first AND key <= :last"
@@ -129,7 +133,4 @@ def fires_of(statuses: int) -> Statement:
     """The latest fires of a trigger, of any status or of `status_0`, `status_1` and so on."""
     names = ", ".join([f":status_{number}" for number in range(statuses)])
     of_these = f" AND status IN ({names})" if statuses else ""
-    return (
-        "SELECT fire_no, key, at, first_at, n, status, reason, run_id, fired_at FROM fires"
-        f" WHERE {_FIRES_OF} AND fire_no < :before{of_these} ORDER BY fire_no DESC LIMIT :most"
-    )
+    return f"{_FIRES} AND fire_no < :before{of_these} ORDER BY fire_no DESC LIMIT :most"

@@ -118,10 +118,10 @@ class SqlFires:
         found = self._database.read(fire_statements.SEEN, workflow=workflow, name=name)
         return dict(_to_file(row) for row in found)
 
-    def run_of(self, workflow: str, name: str, key: str) -> str | None:
-        """Return the run of a fire; see `Fires.run_of`."""
-        found = self._database.read(fire_statements.RUN_OF, workflow=workflow, name=name, key=key)
-        return found[0][0] if found else None
+    def fire(self, workflow: str, name: str, key: str) -> FireRecord | None:
+        """Return the fire with a key; see `Fires.fire`."""
+        found = self._database.read(fire_statements.FIRE_OF, workflow=workflow, name=name, key=key)
+        return _to_fire(found[0]) if found else None
 
     def pause_trigger(self, workflow: str, name: str, note: str) -> None:
         """Pause a trigger; see `Fires.pause_trigger`."""

@@ -47,6 +47,11 @@ class SqlRecords:
         found = self._database.read(statements.RUN, run_id=run_id)
         return rows.to_run(found[0]) if found else None
 
+    def definition(self, run_no: int) -> str | None:
+        """The text of a run's workflow; see `Records.definition`."""
+        found = self._database.read(statements.DEFINITION, run_no=run_no)
+        return found[0][0] if found else None
+
     def run_ids(self) -> Sequence[str]:
         """All ids, the newest first, at most 10,000."""
         found = self._database.read(statements.RUN_IDS, limit=_MAX_RUN_IDS)

@@ -10,6 +10,7 @@ from fanwise.ports import MOST_CELLS, Heads
 from fanwise.stores import tile_rows, tile_statements
 from fanwise.stores.database import Database, Reader
 from fanwise.stores.parts import in_parts
+from fanwise.stores.rows import Row
 
 _PAGE_RUNS = 1_000
 
@@ -62,6 +63,15 @@ class SqlTiles:
         """The latest progress of the run's visits; see `Tiles.progress`."""
         found = self._database.read(tile_statements.PROGRESS, run_no=run_no)
         return {row[1]: VisitProgress(*row) for row in found}
+
+    def in_work(
+        self, run_nos: Collection[int], *, told_s: float
+    ) -> Sequence[tuple[VisitProgress, Tile]]:
+        """The visits that runs are at work on; see `Tiles.in_work`."""
+        found: list[Row] = []
+        for some in in_parts(list(run_nos), _PAGE_RUNS):
+            found += self._database.read(tile_statements.in_work_of(some), told_s=told_s)
+        return [tile_rows.to_in_work(row) for row in found]
 
 
 class SqlChanges:

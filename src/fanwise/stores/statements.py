@@ -57,6 +57,8 @@ _TAGS = f"(SELECT string_agg(tag, '{TAG_GAP}') FROM tags WHERE tags.run_no = run
 
 RUN = f"SELECT {_TAGS}, {_columns(runs)} FROM runs WHERE id = :run_id"
 
+DEFINITION = "SELECT definition FROM runs WHERE run_no = :run_no"
+
 RUN_IDS = "SELECT id FROM runs ORDER BY run_no DESC LIMIT :limit"
 
 UNFINISHED = f"SELECT {_TAGS}, {_columns(runs)} FROM runs WHERE status IN ({_OPEN}) ORDER BY run_no"

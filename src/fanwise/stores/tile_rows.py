@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 import msgspec
 from msgspec import json
@@ -21,11 +21,13 @@ from fanwise.model import (
     ErrorKind,
     ItemOutcome,
     Tile,
+    VisitProgress,
 )
 from fanwise.shapes import MESSAGE_LENGTH, Parts, agreed, shown, split
 from fanwise.stores import statements
 from fanwise.stores.database import Insert
 from fanwise.stores.rows import Row, Rows, SqlValue
+from fanwise.stores.schema import progress
 
 TileKey: TypeAlias = tuple[int, int, int, str]
 """The run, the visit, the tile's number and the status of its items."""
@@ -34,6 +36,7 @@ TileSums: TypeAlias = tuple[int, int, float, float]
 """Items, attempts, the time that their last attempts took together, and the longest one."""
 
 _NO_SUMS: TileSums = 0, 0, 0.0, 0.0
+_PROGRESS_COLUMNS: Final = len(progress.columns)
 
 
 class _Error(msgspec.Struct):
@@ -244,6 +247,12 @@ def number_kinds(kinds: VisitKinds, found: Sequence[Row]) -> tuple[list[SqlValue
 def to_totals(rows: Sequence[Row]) -> Tile:
     """Return the tile of the only row, or an empty tile if there is none."""
     return Tile(*rows[0]) if rows else Tile(0)
+
+
+def to_in_work(row: Row) -> tuple[VisitProgress, Tile]:
+    """Return the progress of a visit with its tiles added up; it may have none yet."""
+    told = VisitProgress(*row[:_PROGRESS_COLUMNS])
+    return told, Tile(0, *(each or 0 for each in row[_PROGRESS_COLUMNS:]))
 
 
 def to_kind(row: Row) -> ErrorKind:

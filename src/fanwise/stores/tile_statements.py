@@ -81,15 +81,31 @@ FAILED_BEFORE = f"{_FAILED} AND idx < :before ORDER BY idx DESC LIMIT 1"
 NEWEST_RUN = "SELECT coalesce(max(run_no), 0) FROM runs"
 
 
+def in_work_of(run_nos: Collection[int]) -> Statement:
+    """The visits whose progress is among the newest of runs, each with its tiles added up."""
+    columns = ", ".join(f"progress.{name}" for name in progress.columns)
+    newest = "SELECT max(at) FROM progress AS told WHERE told.run_no = progress.run_no"
+    return (
+        f"SELECT {columns}, {_SUMS} FROM progress"
+        " LEFT JOIN tiles ON tiles.run_no = progress.run_no AND tiles.visit_no = progress.visit_no"
+        f" WHERE progress.run_no IN ({_numbers(run_nos)})"
+        f" AND at > ({newest}) - CAST(:told_s AS DOUBLE PRECISION)"
+        " GROUP BY progress.run_no, progress.visit_no ORDER BY progress.run_no, progress.visit_no"
+    )
+
+
 def heads_of(run_nos: Collection[int]) -> Statement:
     """The numbers of changes of runs: of their events, and of those without an event.
 
     A step is a commit with an event, and needs no page of the table `heads`.
     """
-    numbers = ", ".join([str(int(run_no)) for run_no in run_nos])
     others = "SELECT seq FROM heads WHERE heads.run_no = runs.run_no"
     events = "SELECT seq FROM events WHERE events.run_no = runs.run_no ORDER BY seq DESC LIMIT 1"
     return (
         f"SELECT run_no, coalesce(({others}), 0) + coalesce(({events}), 0)"
-        f" FROM runs WHERE run_no IN ({numbers})"
+        f" FROM runs WHERE run_no IN ({_numbers(run_nos)})"
     )
+
+
+def _numbers(run_nos: Collection[int]) -> str:
+    return ", ".join([str(int(run_no)) for run_no in run_nos])

@@ -189,6 +189,9 @@ class FiresContract:
         found = store.fires(*_NAMES, statuses=[FireStatus.SKIPPED], before=found[-1].fire_no)
         assert [(each.key, each.reason) for each in found] == [("1", "because 1")]
         assert list(store.fires("monitor", "other")) == []
+        assert store.fire(*_NAMES, "2") == store.fires(*_NAMES)[3]
+        assert store.fire(*_NAMES, "other") is None
+        assert store.fire("monitor", "other", "2") is None
 
     def test_a_pause_lasts_until_it_is_resumed(self, store: Store, clock: ManualClock) -> None:
         """It has a note, and each of the two is a turn."""

@@ -71,6 +71,8 @@ class StoreContract(FindingContract, LogsContract, ResumingContract):
         assert first != second
         assert store.run("a.b-c_1") == a_run("a.b-c_1", run_no=first)
         assert store.run("a.b-c_2") == a_run("a.b-c_2", run_no=second)
+        assert store.definition(second) == a_run().definition
+        assert store.definition(second + 1) is None
 
     def test_a_taken_id_is_refused_with_a_usage_error(self, store: Store) -> None:
         """Two runs never share an id, and the first one stays as it was."""

@@ -281,6 +281,25 @@ class TilesContract:
         store.commit([latest])
         assert store.progress(run_no) == {1: latest, 2: other}
 
+    def test_the_visits_that_runs_are_at_work_on_come_with_their_tiles(self, store: Store) -> None:
+        """Those whose progress is as new as that of any other of their run; of no other runs."""
+        one, two, other = (store.create_run(a_run(each)) for each in "abc")
+        old = VisitProgress(one, 1, 10.0, 9, 1, 0, 2.5)
+        new = [
+            VisitProgress(one, 2, 12.5, None, 4, 0, 2.5),
+            VisitProgress(one, 3, 14.0, 7, 4, 0, 2.5),
+            VisitProgress(two, 1, 5.0, 1, 1, 0, 0.0),
+        ]
+        store.commit([old, *new, replace(old, run_no=other)])
+        items = [an_item(one, at) for at in (0, 1_000)] + [a_failure(one, 5, "no")]
+        store.commit([replace(each, visit_no=visit) for visit in (1, 3) for each in items])
+        found = dict(store.in_work([one, two], told_s=2.0))
+        assert list(found) == sorted(new, key=lambda each: (each.run_no, each.visit_no))
+        assert found[new[0]] == found[new[2]] == Tile(0)
+        assert found[new[1]] == store.tile_totals(one, 3)
+        assert (found[new[1]].succeeded, found[new[1]].failed) == (2, 1)
+        assert store.in_work([], told_s=2.0) == []
+
     def test_each_commit_of_a_run_moves_its_head(self, store: Store) -> None:
         """Whatever is in it; heads of others stay."""
         one, two = store.create_run(a_run("a")), store.create_run(a_run("b"))

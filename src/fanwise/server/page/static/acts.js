@@ -20,6 +20,10 @@ const ACTS = {
     path: (id) => `tokens/${id}`, method: "DELETE", done: "Revoked.",
     ask: ["Revoke this token?", "It and its sessions end at once, its streams within a minute.", "Revoke the token"],
   },
+  "end-session": {
+    path: (id) => `sessions/${id}`, method: "DELETE", done: "Ended.",
+    ask: ["End this session?", "Its browser has to sign in again. Its streams end within a minute.", "End the session"],
+  },
   fire: { path: (name) => `triggers/${name}/fire`, done: "Fired." },
   "pause-trigger": { path: (name) => `triggers/${name}/pause`, done: "Paused: it decides nothing until it is resumed." },
   "resume-trigger": { path: (name) => `triggers/${name}/resume`, done: "Resumed." },
@@ -28,7 +32,8 @@ const ACTS = {
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-act]"), act = button && ACTS[button.dataset.act];
   if (!act) return;
-  const subject = (button.dataset.run ?? button.dataset.trigger ?? button.dataset.token).split("/").map(encodeURIComponent).join("/");
+  const { run, trigger, token, session } = button.dataset;
+  const subject = (run ?? trigger ?? token ?? session).split("/").map(encodeURIComponent).join("/");
   button.disabled = true;
   try {
     if (act.ask && !(await confirmed(...act.ask))) return;
@@ -36,7 +41,7 @@ document.addEventListener("click", async (event) => {
     const given = itemsOf ? { items_of: itemsOf, kind: Number(kind) } : fromTask ? { from_task: fromTask } : {};
     if (act.checks && !(await checked(act.path(subject), given))) return;
     const told = await call(act.path(subject), { method: act.method ?? "POST", body: act.method ? undefined : given });
-    say(told?.run_id && button.dataset.trigger ? `Run ${told.run_id} was made.` : act.done);
+    say(told?.run_id && trigger ? `Run ${told.run_id} was made.` : act.done);
     if (act.leads) await go(act.leads);
     else await show({ isNew: false });
   } catch (error) {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from fanwise.errors import RunNotFoundError
-from fanwise.model import OpenWait, RunRecord, Status, Tile
+from fanwise.model import OpenWait, RunRecord, Status, Tile, VisitProgress
 from fanwise.ports import Tiles
 from fanwise.reports.lookup import run_by_id
 from fanwise.reports.overview import driven_times
@@ -69,28 +69,26 @@ def newest_runs(
 def listed(call: Call, found: Sequence[tuple[RunRecord, str]]) -> list[Listed]:
     """Return runs of a list, with the statuses to show and how long each was driven."""
     spans = driven_times(call.parts.runs, [run for run, _ in found], call.parts.clock.now())
+    work = _in_work(call.parts.store, [run for run, status in found if status == Status.RUNNING])
     return [
-        Listed(
-            run,
-            status,
-            spans.get(run.run_no),
-            _in_work(call.parts.store, run.run_no) if status == Status.RUNNING else None,
-        )
-        for run, status in found
+        Listed(run, status, spans.get(run.run_no), work.get(run.run_no)) for run, status in found
     ]
 
 
-def _in_work(store: Tiles, run_no: int) -> InWork | None:
-    """The widest task that a running run is at work on, as its engine told a moment ago."""
-    told = store.progress(run_no).values()
-    newest = max((each.at for each in told), default=0.0)
-    now = [each for each in told if each.at > newest - _TOLD_S]
-    if not now:
-        return None
-    widest = max(now, key=lambda each: math.inf if each.total is None else each.total)
-    tile = store.tile_totals(run_no, widest.visit_no)
-    left = None if widest.total is None else widest.total - tile.items
-    return InWork(widest.total, tile, left / widest.per_s if left and widest.per_s else None)
+def _in_work(store: Tiles, runs: Sequence[RunRecord]) -> Mapping[int, InWork]:
+    """The widest task that each running run is at work on, as its engine told a moment ago."""
+    if not runs:
+        return {}
+    told = store.in_work([run.run_no for run in runs], told_s=_TOLD_S)
+    narrow_first = sorted(
+        told, key=lambda each: math.inf if each[0].total is None else each[0].total
+    )
+    return {progress.run_no: _work(progress, tile) for progress, tile in narrow_first}
+
+
+def _work(progress: VisitProgress, tile: Tile) -> InWork:
+    left = None if progress.total is None else progress.total - tile.items
+    return InWork(progress.total, tile, left / progress.per_s if left and progress.per_s else None)
 
 
 def _newest(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Final
 
+from fanwise.reports.listing import RunFilters
 from fanwise.reports.ownership import Filters
 from fanwise.server.page.pages import Page, Shown
 from fanwise.server.page.views.filter_line import STATUSES, FilterLine, read_line
 from fanwise.server.page.views.finding import Listed, listed, newest_runs
 from fanwise.server.routes import Call, Fields
+from fanwise.server.runs import counted
 
 _PAGE: Final = 50
 
@@ -30,10 +33,13 @@ def view(call: Call) -> Shown:
     if before is None and query.upto is not None:
         before = query.upto + 1
     found = _found(call, line, before)
+    counts, are_capped = _counts(call, line)
     newest = query.upto or (found[0].run.run_no if found else None)
     values = {
         "line": line,
         "statuses": STATUSES,
+        "counts": counts,
+        "are_capped": are_capped,
         "runs": found[:_PAGE],
         "next": found[_PAGE - 1].run.run_no if len(found) > _PAGE else None,
         "is_first": query.before is None,
@@ -56,6 +62,14 @@ def _found(call: Call, line: FilterLine, before: int | None) -> list[Listed]:
         return listed(call, [(run, call.parts.runs.status(run))])
     named = Filters(workflow=line.run, since=filters.since, tags=filters.tags)
     return list(newest_runs(call, status, named, before=before, limit=limit))
+
+
+def _counts(call: Call, line: FilterLine) -> tuple[Counter[str], bool]:
+    """The numbers of runs of each status that the rest of a line leaves."""
+    workflow = line.run or line.filters.workflow
+    workflows = () if workflow is None else (workflow,)
+    filters = RunFilters(workflows=workflows, since=line.filters.since, tags=line.filters.tags)
+    return counted(call, filters)
 
 
 def _conditions(line: FilterLine) -> str:

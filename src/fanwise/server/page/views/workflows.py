@@ -86,16 +86,16 @@ def view_one(call: Call) -> Shown:
         "fields": () if plan is None else fields_of(plan.parameters),
         "drawn": Markup(drawn),
         "triggers": [each for each in call.parts.project.triggers if each.plan.name == name],
-        "changes": () if plan is None or not runs else _changes(call, plan, runs[0].run.id),
+        "changes": () if plan is None or not runs else _changes(call, plan, runs[0].run.run_no),
     }
     run_nos = [each.run.run_no for each in runs]
     return Shown(title=name, values=values, live="", run_nos=run_nos)
 
 
-def _changes(call: Call, plan: Plan, run_id: str) -> Sequence[tuple[str, str]]:
+def _changes(call: Call, plan: Plan, run_no: int) -> Sequence[tuple[str, str]]:
     """The lines of a workflow that differ from those that its latest run was made with."""
-    latest = call.parts.store.run(run_id)
-    return () if latest is None else text_diff(latest.definition, plan.text)
+    text = call.parts.store.definition(run_no)
+    return () if text is None else text_diff(text, plan.text)
 
 
 def view_start(call: Call) -> Shown:
