@@ -90,16 +90,16 @@ def test_a_wrong_file_leaves_the_others_as_they_are(fanwise, write):
     assert len(found["problems"]) == len(lines) - 1
 
 
-def test_what_goes_on_of_a_wrong_file_is_told(fanwise, write, folder: Path):
+def test_what_kept_of_a_wrong_file_is_told(fanwise, write, folder: Path):
     """A server keeps its last good triggers, of which the list knows the recorded ones."""
-    goes_on = "A server that is up goes on with what these files said before"
+    kept = "A server that is up keeps what these files said before"
     write(**{"flow.yaml": FLOW, "bad.yaml": "on: {a: {schedule: 5}}\ntasks: []\n"})
     place = ("--store", str(folder / "runs.db"))
-    assert fanwise("triggers", *place).err.splitlines()[-1] == f"{goes_on}."
+    assert fanwise("triggers", *place).err.splitlines()[-1] == f"{kept}."
     with open_store(str(folder / "runs.db")) as store:
         store.take_turns([TriggerTurn(workflow=each, name="a", turn=0) for each in ("flow", "bad")])
     told = fanwise("triggers", *place).err.splitlines()[-1]
-    assert told == f"{goes_on}; recorded, and not in the list: bad/a."
+    assert told == f"{kept}; recorded, and not in the list: bad/a."
     write(**{"bad.yaml": FLOW})
     assert fanwise("triggers", *place).err == ""
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _MOST = 1_000
 _WARNED = 1
 _MOST_NAMED = 10
-_GOES_ON = "A server that is up goes on with what these files said before"
+_KEPT = "A server that is up keeps what these files said before"
 
 
 def triggers(
@@ -78,8 +78,8 @@ def _still_served(desk: TriggerDesk, listed: Sequence[TriggerRow]) -> str:
         if names:
             left = ", ".join(["/".join(each) for each in sorted(names)][:_MOST_NAMED])
             more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-            return f"{_GOES_ON}; recorded, and not in the list: {left}{more}."
-    return f"{_GOES_ON}."
+            return f"{_KEPT}; recorded, and not in the list: {left}{more}."
+    return f"{_KEPT}."
 
 
 def following(
