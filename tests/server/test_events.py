@@ -15,8 +15,10 @@ import pytest
 import fanwise
 from fanwise.errors import StoreError
 from fanwise.model import Role
+from fanwise.ports import Heads
 from fanwise.server import events, looks, topics
 from fanwise.server.token_making import new_token_text
+from fanwise.server.watch import Watch
 from fanwise.testing.records import a_task, an_item
 from tests.server.served import Served, serving
 
@@ -209,21 +211,29 @@ def test_logs_that_take_many_looks_are_told_once(
 def test_no_log_is_lost_where_the_store_is_away_for_a_moment(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such as for another topic, after the logs were read."""
+    """Such as for another topic, after the logs were read; it is asked again after a while."""
     monkeypatch.setattr(topics, "_MOST_LOGS", 1)
     monkeypatch.setattr(looks, "_FRESH_S", 0.0)  # so each look asks the store
     ran_items(served, "r")
-    waits_open, are_away = served.store.waits_open, iter([False, True])
+    waits_open, are_away = served.store.waits_open, iter([False, True, True])
+    await_change, acts = Watch.await_change, list[str]()
+
+    async def waits(watch: Watch, *given: Any) -> Heads:
+        acts.append("wait")
+        return await await_change(watch, *given)
 
     def sometimes(**given: Any) -> Any:
+        acts.append("look")
         if next(are_away, False):
             raise StoreError("away")
         return waits_open(**given)
 
+    monkeypatch.setattr(Watch, "await_change", waits)
     monkeypatch.setattr(served.store, "waits_open", sometimes)
     told = told_logs(served, "topic=logs:r&topic=waits")
     assert told == [f"{n} is seen\n" for n in range(4)]
     assert next(are_away, None) is None
+    assert acts[:6] == ["look", "look", "wait", "look", "wait", "look"]
 
 
 def told_logs(served: Served, query: str) -> list[str]:

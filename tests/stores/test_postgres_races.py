@@ -15,10 +15,12 @@ from fanwise.model import (
     DROPPED,
     EVENT,
     ChildSlot,
+    Claim,
     OrderKind,
     RunLimit,
     RunOrder,
     RunOrigin,
+    RunRecord,
     SlotWish,
     Submission,
     TriggerTurn,
@@ -27,9 +29,10 @@ from fanwise.stores import Store, open_store
 from fanwise.stores.arrival_statements import LISTENERS
 from fanwise.stores.database import Statement, Writer
 from fanwise.stores.postgres_database import PostgresDatabase
-from fanwise.stores.queue_statements import HOLDER, LOCK_SUBMISSION, SUBMITTED_TO
-from fanwise.stores.slot_statements import HOLDERS
-from fanwise.stores.sql_ownership import BEAT
+from fanwise.stores.queue_statements import HOLDER, LOCK_SUBMISSION, STATE
+from fanwise.stores.slot_statements import HOLDERS, LOCK_AS_BEFORE
+from fanwise.stores.sql_ownership import BEAT, LOCK_HELD_BY, TAKE
+from fanwise.stores.sql_queue import FREE
 from fanwise.stores.sql_store import SqlStore
 from fanwise.stores.store import PostgresPlace
 from fanwise.stores.urls import parse
@@ -110,15 +113,15 @@ def driven(store: Store) -> tuple[int, int]:
 
 TAKINGS: dict[str, tuple[Statement, Callable[[Store, int, int], object]]] = {
     "taken over": (
-        LOCK_SUBMISSION,
+        TAKE,
         lambda store, run_no, _: store.acquire(run_no, store.enroll(an_owner("other")), after=1),
     ),
     "put back": (
-        LOCK_SUBMISSION,
+        LOCK_HELD_BY,
         lambda store, run_no, _: store.put_back(run_no, 1, "stopped", counts=False),
     ),
     "ordered": (
-        LOCK_SUBMISSION,
+        FREE,
         lambda store, run_no, _: store.order(
             a_run("caller", run_no=run_no),
             RunOrder(kind=OrderKind.CANCEL, by="ada"),
@@ -127,7 +130,7 @@ TAKINGS: dict[str, tuple[Statement, Callable[[Store, int, int], object]]] = {
         ),
     ),
     "put back for a dead engine": (
-        SUBMITTED_TO,
+        STATE,
         lambda store, _, engine_no: store.reap(engine_no, beats(store, engine_no)),
     ),
 }
@@ -221,16 +224,67 @@ def test_an_engine_that_changes_its_runs_and_who_reaps_it_never_wait_for_each_ot
     engine_no = stores.fast.enroll(an_owner())
     (claim,) = stores.fast.claim(engine_no, QUEUES, 1)
     known = beats(stores.fast, engine_no)
+    reaping = beside(
+        stores,
+        postgres,
+        amid,
+        lambda: change(stores.slow, claim.lease.run_no, engine_no),
+        lambda: stores.other.reap(engine_no, known),
+    )
+    assert reaping == []
+    assert (stores.database.begun, stores.others.begun) == (1, 1)
+
+
+def beside(
+    stores: Overtaken,
+    postgres: PostgresServer,
+    amid: Statement,
+    change: Callable[[], object],
+    other: Callable[[], object],
+) -> object:
+    """What another transaction gives that begins amid a change, and goes on as far as it can."""
     with ThreadPoolExecutor() as pool:
 
-        def reap() -> None:
-            reaping.append(pool.submit(stores.other.reap, engine_no, known))
+        def begin() -> None:
+            begun.append(pool.submit(other))
             with postgres.connect() as connection:
-                while not connection.execute(BLOCKED).fetchone() and not reaping[0].done():
+                while not connection.execute(BLOCKED).fetchone() and not begun[0].done():
                     pass
 
-        reaping: list[Future[Any]] = []
-        stores.database.overtake(amid, reap)
-        change(stores.slow, claim.lease.run_no, engine_no)
-        assert reaping.pop().result() == []
+        begun: list[Future[object]] = []
+        stores.database.overtake(amid, begin)
+        change()
+        return begun.pop().result()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda store, run: store.end_waiting(run, "ada"),
+        lambda store, run: store.order(
+            run, RunOrder(kind=OrderKind.CANCEL, by="ada"), Submission(), after=0
+        ),
+        lambda store, run: store.acquire(run.run_no, store.engines()[1].engine_no) is not None,
+    ],
+    ids=["cancelled", "ordered", "acquired"],
+)
+def test_who_takes_a_run_and_who_changes_it_never_wait_for_each_other(
+    stores: Overtaken, postgres: PostgresServer, change: Callable[[Store, RunRecord], bool]
+) -> None:
+    """The run is taken then, and the limit that both of them count is the same."""
+    stores.fast.submit(a_run("ready", origin=RunOrigin(limit=ONE_KEY)), Submission())
+    run = stores.fast.run("ready")
+    assert run is not None
+    engine_no = stores.fast.enroll(an_owner())
+    stores.fast.enroll(an_owner("other"))
+    claims: list[Claim] = []
+    changed = beside(
+        stores,
+        postgres,
+        LOCK_AS_BEFORE,
+        lambda: claims.extend(stores.slow.claim(engine_no, QUEUES, 1)),
+        lambda: change(stores.other, run),
+    )
+    assert changed is False
+    assert [each.run_id for each in claims] == ["ready"]
     assert (stores.database.begun, stores.others.begun) == (1, 1)

@@ -54,7 +54,7 @@ CODES: Mapping[str, str] = {
     "unknown-variable": "A template names a variable that nothing declares or publishes before.",
     "unplaced-task": "A task doesn't say what it comes after, while others do.",
     "unreachable-task": "Nothing leads to a cycle of tasks from a start of the workflow.",
-    "waits-with-secret": "A task waits in a run that has a secret parameter; only a warning without `on`.",
+    "waits-with-secret": "A task waits in a run with a secret parameter; a warning without `on`.",
 }
 """Every code that `compile_plan` adds to those of the definition, with its meaning."""
 

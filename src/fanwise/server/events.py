@@ -74,7 +74,7 @@ async def _follow(
     looked: Sequence[Looked[News]],
 ) -> None:
     """Send news as they come, until the server or the token is gone."""
-    watch, sent, silent_s = call.parts.watch, _Sent(topics), 0.0
+    watch, sent, silent_s, is_away = call.parts.watch, _Sent(topics), 0.0, False
     await _send(stream, "hello", {"beat_s": BEAT_S})
     while True:
         news = [each.found for each in looked]
@@ -83,8 +83,9 @@ async def _follow(
             {no for each in news for no in each.run_nos or ()},
         )
         await sent.send(stream, news)
-        if not any(each.has_more for each in news):
-            has_others = any(each.run_nos is None for each in news)
+        has_more = any(each.has_more for each in news)
+        if is_away or not has_more:
+            has_others = has_more or any(each.run_nos is None for each in news)
             wait_s = min(_LOOK_S, BEAT_S) if has_others else BEAT_S
             if await watch.await_change(heads, wait_s) != heads:
                 silent_s = 0.0
@@ -92,12 +93,14 @@ async def _follow(
             elif (silent_s := silent_s + wait_s) >= BEAT_S:
                 silent_s = 0.0
                 await stream.beat()
+        is_away = True
         with suppress(StoreError):  # a store that is away has no changes
             if (ending := await stream.ending()) is not None:
                 retry_s = _RETRY_S if ending is Ending.RESTART else None
                 await _send(stream, "bye", {"reason": ending, "retry_s": retry_s})
                 return
             looked = await _look_again(looks, looked)
+            is_away = False
 
 
 async def _look_again(

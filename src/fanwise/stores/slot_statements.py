@@ -1,9 +1,9 @@
 """The statements of limits across runs, once for SQLite and PostgreSQL. This module runs nothing.
 
-A transaction that gives, frees or counts slots of a key locks the key's row in `bounds` first, then
-places in queues, then leases, so that no two of them wait for each other. One that changes the row
-of an engine, as it takes runs from it or for it, locks that before all of these. A claim alone
-locks the places that it takes before; nobody who holds a key's row waits for a place that is ready.
+A transaction that gives, frees or counts slots of a key locks the places in queues that it changes,
+then the key's row in `bounds`, then leases, so that no two of them wait for each other. One that
+changes the row of an engine, as it takes runs from it or for it, locks that before all of these.
+Who holds a key's row takes further places only if they are free.
 """
 
 from __future__ import annotations

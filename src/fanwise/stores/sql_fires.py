@@ -44,8 +44,7 @@ from fanwise.stores.sql_slots import (
     end_unstarted,
     full_text,
     is_full,
-    limits_of_place,
-    lock_keys,
+    lock_place,
     release,
 )
 
@@ -341,8 +340,7 @@ def _cancel(writer: Writer, run_id: str, turn: TriggerTurn) -> None:
     """Ask the engine that drives a run to cancel it, or end it if none has begun it."""
     by = f"trigger {turn.name}, which has fired again"
     for (run_no,) in writer.read(fire_statements.RUN_NO, run_id=run_id):
-        limits = lock_keys(writer, limits_of_place(writer, run_no))
-        writer.read(queue_statements.LOCK_SUBMISSION, run_no=run_no)
+        limits = lock_place(writer, run_no)
         if writer.read(queue_statements.WAITS_UNSTARTED, run_no=run_no):
             writer.execute(slot_statements.LEAVE_QUEUE, run_no=run_no)
             text = f"the run was cancelled while it waited by {by}."

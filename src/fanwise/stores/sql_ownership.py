@@ -15,14 +15,13 @@ from fanwise.model import Inbox, Lease, Owner, RunRequest, SlotWish
 from fanwise.stores import rows
 from fanwise.stores.database import Database, Reader, Writer
 from fanwise.stores.parts import in_parts
-from fanwise.stores.queue_statements import LOCK_SUBMISSION, TAKE_BY_HAND
+from fanwise.stores.queue_statements import TAKE_BY_HAND
 from fanwise.stores.sql_slots import (
     controlling,
     free_children,
-    limits_of,
     limits_of_children,
-    limits_of_place,
     lock_keys,
+    lock_place,
     release,
     take_slot,
 )
@@ -45,7 +44,7 @@ DRIVEN_S: Final = (
     "coalesce((SELECT CASE WHEN beat_at > taken_at THEN beat_at - taken_at ELSE 0.0 END"
     " FROM engines WHERE engines.engine_no = leases.engine_no), 0.0)"
 )
-_TAKE: Final = (
+TAKE: Final = (
     f"UPDATE leases SET token = token + 1, ran_s = ran_s + {DRIVEN_S}, engine_no = :engine_no,"
     f" taken_at = fanwise_now() WHERE run_no = :run_no AND token = :token AND {_THERE}"
 )
@@ -57,7 +56,7 @@ _RELEASE: Final = (
     " WHERE run_no = :run_no AND token = :token AND engine_no = :engine_no"
 )
 _HELD_BY: Final = "SELECT engine_no FROM leases WHERE run_no = :run_no AND token = :token"
-_LOCK_HELD_BY: Final = f"{_HELD_BY} FOR UPDATE"
+LOCK_HELD_BY: Final = f"{_HELD_BY} FOR UPDATE"
 _ENROLL: Final = (
     "INSERT INTO engines (owner, beats, beat_at, enrolled_at)"
     " VALUES (:owner, 0, fanwise_now(), fanwise_now()) RETURNING engine_no"
@@ -110,7 +109,7 @@ def lock_holder(writer: Writer, run_no: int, token: int) -> None:
 
 def give_back(writer: Writer, run_no: int, token: int) -> bool:
     """Give a run back, and return whether its lease was the one with this token."""
-    for (engine_no,) in writer.read(_LOCK_HELD_BY, run_no=run_no, token=token):
+    for (engine_no,) in writer.read(LOCK_HELD_BY, run_no=run_no, token=token):
         if engine_no is not None:
             writer.execute(_RELEASE, run_no=run_no, token=token, engine_no=engine_no)
             writer.execute(ANSWERED, run_no=run_no)
@@ -167,11 +166,9 @@ class SqlOwnership:
         def take(writer: Writer) -> Lease | None:
             if not writer.change(BEAT, engine_no=engine_no):  # it was taken for dead
                 return None
-            own = {} if wish is None else limits_of(wish.limit)
-            limits = lock_keys(writer, limits_of_place(writer, run_no) | own)
-            writer.read(LOCK_SUBMISSION, run_no=run_no)
+            limits = lock_place(writer, run_no, *([] if wish is None else [wish.limit]))
             if after:
-                taken = writer.change(_TAKE, run_no=run_no, engine_no=engine_no, token=after)
+                taken = writer.change(TAKE, run_no=run_no, engine_no=engine_no, token=after)
             else:
                 taken = writer.change(_FIRST, run_no=run_no, engine_no=engine_no)
             if not taken:

@@ -54,8 +54,8 @@ from fanwise.stores.sql_slots import (
     has_slot,
     limits_of,
     limits_of_engine,
-    limits_of_place,
     lock_keys,
+    lock_place,
     release,
     require_room,
     to_limits,
@@ -69,7 +69,7 @@ _TAKE_AWAY: Final = (
     " WHERE run_no = :run_no AND engine_no = :engine_no"
 )
 
-_FREE: Final = (
+FREE: Final = (
     f"UPDATE leases SET ran_s = ran_s + {DRIVEN_S}, engine_no = NULL, token = token + 1"
     " WHERE run_no = :run_no AND token = :token"
 )
@@ -156,8 +156,7 @@ class SqlQueue:
 
         def give(writer: Writer) -> None:
             lock_holder(writer, run_no, token)
-            limits = lock_keys(writer, limits_of_place(writer, run_no))
-            writer.read(queue_statements.LOCK_SUBMISSION, run_no=run_no)
+            limits = lock_place(writer, run_no)
             holders = writer.read(queue_statements.HOLDER, run_no=run_no) if counts else []
             if give_back(writer, run_no, token):
                 free_children(writer, run_no, limits)
@@ -182,12 +181,10 @@ class SqlQueue:
         limit = run.origin.limit
 
         def give(writer: Writer) -> bool:
-            own = {} if limit is None else limits_of(limit)
-            limits = lock_keys(writer, limits_of_place(writer, run.run_no) | own)
-            known = writer.read(queue_statements.LOCK_SUBMISSION, run_no=run.run_no)
+            limits = lock_place(writer, run.run_no, *([] if limit is None else [limit]))
             if not _free_lease(writer, run.run_no, after):
                 return False
-            if not known:
+            if not writer.read(queue_statements.LOCK_SUBMISSION, run_no=run.run_no):
                 writer.read(queue_statements.ADD, **_place_values(run, place))
             writer.execute(queue_statements.ORDER, run_no=run.run_no, ordered=ordered)
             writer.execute(queue_statements.IS_PENDING, run_no=run.run_no)
@@ -215,8 +212,7 @@ class SqlQueue:
         error = ErrorInfo("RunCancelled", f"the run was cancelled by {by} while it waited.")
 
         def end(writer: Writer) -> bool:
-            limits = lock_keys(writer, limits_of_place(writer, run.run_no))
-            writer.read(queue_statements.LOCK_SUBMISSION, run_no=run.run_no)
+            limits = lock_place(writer, run.run_no)
             waits = bool(writer.read(queue_statements.WAITS_UNSTARTED, run_no=run.run_no))
             if waits:
                 writer.execute(LEAVE_QUEUE, run_no=run.run_no)
@@ -279,7 +275,7 @@ def _place_values(run: RunRecord, submission: Submission) -> Mapping[str, SqlVal
 def _free_lease(writer: Writer, run_no: int, after: int) -> bool:
     """Take a run from the lease with the token `after`, 0 for none; False if it has another."""
     if after:
-        return writer.change(_FREE, run_no=run_no, token=after) > 0
+        return writer.change(FREE, run_no=run_no, token=after) > 0
     return not writer.read(LEASE, run_no=run_no)
 
 
@@ -352,8 +348,9 @@ def wait_again(
 
 def _reap(writer: Writer, engine_no: int, owner: Owner) -> list[str]:
     waiting = []
+    taken = writer.read(queue_statements.SUBMITTED_TO, engine_no=engine_no)
     limits = lock_keys(writer, limits_of_engine(writer, engine_no))
-    for (run_no,) in writer.read(queue_statements.SUBMITTED_TO, engine_no=engine_no):
+    for (run_no,) in taken:
         for run_id, status, is_to_pause in writer.read(queue_statements.STATE, run_no=run_no):
             stays_paused = status == Status.PAUSED.value and is_to_pause
             writer.execute(_TAKE_AWAY, run_no=run_no, engine_no=engine_no)

@@ -27,7 +27,7 @@ from fanwise.model import (
     SlotWish,
     Status,
 )
-from fanwise.stores import ending_statements, slot_statements
+from fanwise.stores import ending_statements, queue_statements, slot_statements
 from fanwise.stores.database import Database, Settle, Writer
 from fanwise.stores.rows import Row
 
@@ -91,7 +91,13 @@ def _lock(writer: Writer, key: SlotKey, most: int, *, sets: bool = False) -> int
     return int(found)
 
 
-def limits_of_place(writer: Writer, run_no: int) -> dict[SlotKey, int]:
+def lock_place(writer: Writer, run_no: int, *limits: RunLimit) -> Limits:
+    """Lock a run's place in its queue, if it has one, then its keys and those of `limits`."""
+    writer.read(queue_statements.LOCK_SUBMISSION, run_no=run_no)
+    return lock_keys(writer, _limits_of_place(writer, run_no) | limits_of(*limits))
+
+
+def _limits_of_place(writer: Writer, run_no: int) -> dict[SlotKey, int]:
     """The limit of a run in its queue, if it has one, and those of the workflows that it calls."""
     return to_limits(writer.read(slot_statements.KEYS_OF_RUN, run_no=run_no))
 

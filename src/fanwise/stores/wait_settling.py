@@ -7,12 +7,12 @@ from typing import Final
 
 from fanwise.errors import RunOverError
 from fanwise.model import GivenAnswer, Signal, Status, Wait, WaitState
-from fanwise.stores import queue_statements, wait_statements
+from fanwise.stores import wait_statements
 from fanwise.stores.database import Writer
 from fanwise.stores.parts import numbered
 from fanwise.stores.rows import Row, SqlValue
 from fanwise.stores.sql_queue import wait_again
-from fanwise.stores.sql_slots import limits_of_place, lock_keys, release
+from fanwise.stores.sql_slots import lock_place, release
 from fanwise.stores.wait_rows import signal_text, to_wait
 
 VIA_SIGNAL: Final = "signal"
@@ -22,8 +22,7 @@ VIA_DEADLINE: Final = "deadline"
 
 def lock_run(writer: Writer, run_no: int) -> list[Row]:
     """Lock a run with its limit and its place; return its id, status and workflow."""
-    lock_keys(writer, limits_of_place(writer, run_no))
-    writer.execute(queue_statements.LOCK_SUBMISSION, run_no=run_no)
+    lock_place(writer, run_no)
     return writer.read(wait_statements.LOCK_RUN, run_no=run_no)
 
 
@@ -111,4 +110,4 @@ def wake(writer: Writer, run_no: int) -> None:
     """Have a submitted run that is waiting taken by an engine."""
     if writer.read(wait_statements.IS_WAITING_SUBMITTED, run_no=run_no):
         wait_again(writer, run_no, "", None, keeps_slot=True)
-        release(writer, lock_keys(writer, limits_of_place(writer, run_no)))
+        release(writer, lock_place(writer, run_no))
