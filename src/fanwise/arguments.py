@@ -26,7 +26,16 @@ def require_list(name: str, given: object, element: str) -> None:
 def require_map(name: str, given: object) -> None:
     """Raise `UsageError` unless an argument is a map, or None."""
     if given is not None and not isinstance(given, Mapping):
-        raise _wrong(name, "a map", given, hint=f'Write {name}={{"name": value}}.')
+        raise _wrong_map(name, given)
+
+
+def require_named(name: str, given: object) -> None:
+    """Raise `UsageError` unless an argument is a map whose keys are text."""
+    if not isinstance(given, Mapping):
+        raise _wrong_map(name, given)
+    for key in given:
+        if not isinstance(key, str):
+            raise UsageError(f"`{name}` takes a map of names, not of {type(key).__name__}.")
 
 
 def require_seconds(name: str, given: object) -> None:
@@ -43,6 +52,10 @@ def require_whole(name: str, given: object) -> None:
     """Raise `UsageError` unless an argument is a whole number."""
     if isinstance(given, bool) or not isinstance(given, int):
         raise _wrong(name, "a whole number", given)
+
+
+def _wrong_map(name: str, given: object) -> UsageError:
+    return _wrong(name, "a map", given, hint=f'Write {name}={{"name": value}}.')
 
 
 def _wrong(name: str, takes: str, given: object, *, hint: str = "") -> UsageError:

@@ -132,7 +132,9 @@ CORE_SCRIPTS = frozenset({("core.shell", "script")})
 without a catalog."""
 
 
-WAITING_ACTIONS = frozenset({"core.ask", "core.wait"})
+ASKING_ACTION = "core.ask"
+
+WAITING_ACTIONS = frozenset({ASKING_ACTION, "core.wait"})
 """The actions that wait for an answer or a signal, without a slot and without a process."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,6 +67,7 @@ output: "{{ task.ask.output.choice }}"
     [
         (ASK, {"answers": {"ask": "maybe"}}, "takes one of its options"),
         (ASK, {"answers": {"aks": "approve"}}, 'no task "aks" asks'),
+        (SIGNAL, {"answers": {"paid": "approve"}}, "No task asks"),
         (ASK.replace("timeout: 3d", "delay: 1s"), {}, "the rehearsal gives none"),
         (SIGNAL.replace("timeout: 1h, ", ""), {"signals": {"other": 1}}, "waits for a signal"),
     ],
@@ -74,3 +76,27 @@ def test_what_is_wrong_with_answers_is_told(text: str, given: dict[str, Any], me
     """A fault of the test is no failure of the workflow."""
     with pytest.raises(UsageError, match=message):
         rehearse(text, **given)
+
+
+def test_an_answer_in_a_called_workflow_is_given_by_its_whole_path(tmp_path: Path) -> None:
+    """The name of the task alone would answer nothing, and is refused."""
+    (tmp_path / "child.yaml").write_text(ASK)
+    (tmp_path / "flow.yaml").write_text(
+        'tasks: [{name: call, action: ./child.yaml}]\noutput: "{{ task.call.output }}"\n'
+    )
+    flow = tmp_path / "flow.yaml"
+    assert rehearse(flow, answers={"call.ask": "approve"}).output == ["approve", "approve"]
+    for path in ("ask", "other.ask", "call.call.ask"):
+        with pytest.raises(UsageError, match=rf'"{path}" asks.* These ask: call\.ask\.'):
+            rehearse(flow, answers={path: "approve"})
+
+
+@pytest.mark.parametrize("name", ["actions", "secrets", "answers", "signals", "events", "kv"])
+def test_an_argument_of_a_wrong_type_is_told(name: str) -> None:
+    """In a line that names it."""
+    for given in ("paid", ["paid"], None, {1: "paid"}):
+        arguments: dict[str, Any] = {name: given}
+        with pytest.raises(UsageError, match=f"`{name}` takes a map"):
+            rehearse(ASK, **arguments)
+    with pytest.raises(UsageError, match="takes text, not int"):
+        rehearse(ASK, secrets={"TOKEN": 5})  # type: ignore[dict-item]

@@ -22,9 +22,9 @@ _WEIGHT: Final = 0.3  # of the latest durations in the average
 
 
 class ChunkSize:
-    """The size of a visit's chunks, which grows eightfold with each chunk at most.
+    """The size of a visit's chunks for a slot, which grows eightfold with each of them at most.
 
-    All `workers` together run so many attempts at once as they have `slots`. It begins with a
+    All `workers` together run as many attempts at once as they have `slots`. It begins with a
     fiftieth of a slot's share of the `rest`, or with 1 if that isn't known: the ways of many small
     chunks take longer than taking back a large one that is slow. What a slot gets is to take
     `target_s`. Of a known rest a worker gets half of its even share at most, so that all end at

@@ -1,7 +1,7 @@
 """The streams that are open: they are bounded, and end with their clients.
 
-No server tells a handler at once that its client has gone. One look at all clients costs a
-fraction of a timer for each, and there may be hundreds.
+A handler isn't told that its client has gone. One look at all clients costs a fraction of a timer
+for each, and there may be hundreds.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Both make runs in spite of overlap and pause, and move no cursor.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Final
 
 import msgspec
@@ -86,7 +86,7 @@ def manual_key(token: str) -> str:
     return f"manual:{token}"
 
 
-def backfill_instants(owned: Owned, start: int, end: int, ran: Collection[str]) -> Sequence[int]:
+def backfill_instants(owned: Owned, start: int, end: int, ran: Set[str]) -> Sequence[int]:
     """The instants of a schedule from `start` up to `end` whose keys aren't among those that ran.
 
     Raises `UsageError` for a trigger of another kind, a span that ends before it starts, and too
@@ -102,11 +102,11 @@ def backfill_instants(owned: Owned, start: int, end: int, ran: Collection[str]) 
     if end <= start:
         raise UsageError(
             f"there is no time from {iso_utc(start)} up to {iso_utc(end)}.",
-            hint="Give the earlier one first.",
+            hint="Give an end that is later than the beginning.",
         )
     found: list[int] = []
     for window in calendar_of(spec.schedule).windows(start - 1, end - 1):
-        found += [at for at in window if not {fire_key(at), backfill_key(at)} & set(ran)]
+        found += [at for at in window if ran.isdisjoint((fire_key(at), backfill_key(at)))]
         if len(found) > MOST_INSTANTS:
             raise UsageError(
                 f"there are more than {MOST_INSTANTS:,} instants without a run.",

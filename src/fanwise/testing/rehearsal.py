@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
+from fanwise.arguments import require_named, require_text
 from fanwise.engine.blocking import run_blocking
 from fanwise.errors import UsageError
 from fanwise.packs.workflows import Workflows
@@ -67,9 +68,21 @@ def rehearse(
     `store` is the URL of a store, or an open store, which stays open; by default a temporary file.
     Waiting takes no time, except for actions that run for real.
 
-    Raises `UsageError` for stand-ins, secrets or parameters that don't fit the workflow, and what
+    Raises `UsageError` for arguments that don't fit the workflow or are of wrong types, and what
     `fanwise.run` raises.
     """
+    given = {
+        "actions": actions,
+        "secrets": secrets,
+        "answers": answers,
+        "signals": signals,
+        "events": events,
+        "kv": kv,
+    }
+    for argument, named in given.items():
+        require_named(argument, named)
+    for name, secret in secrets.items():
+        require_text(f"secrets[{name!r}]", secret)
     settings = Settings(
         store="",
         packs=tuple(Path(folder) for folder in packs),

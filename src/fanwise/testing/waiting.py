@@ -7,12 +7,12 @@ that takes no time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
-from fanwise.catalog import WAITING_ACTIONS, ActionContext
+from fanwise.catalog import ASKING_ACTION, ActionContext
 from fanwise.engine.settling import outcome_of
 from fanwise.errors import AttemptError, ParameterError, UsageError
 from fanwise.model import Wait, WaitKind, WaitRequest, WaitState
@@ -33,12 +33,11 @@ class Waiting:
         self._signals = signals
 
     def check(self, plan: Plan) -> None:
-        """Raise `UsageError` if an answer is given for a task that no workflow has."""
-        tasks = [task for each in plan.family() for task in each.tasks]
-        names = [task.name for task in tasks if task.spec.name in WAITING_ACTIONS]
+        """Raise `UsageError` if an answer is given for a task that doesn't ask."""
         for path in self._answers:
-            if path.rpartition(".")[2] not in names:
-                known = f"These wait: {', '.join(names)}." if names else "No task waits."
+            if not _asks(plan, path):
+                asking = list(_asking(plan, ()))
+                known = f"These ask: {', '.join(asking)}." if asking else "No task asks."
                 raise UsageError(
                     f'no task "{path}" asks, and an answer is given for it.', hint=known
                 )
@@ -76,6 +75,27 @@ class Waiting:
                 value = {"name": name, "key": wait.key, "payload": self._signals[name]}
                 return _answered(wait, encode(freeze(value, where="signals")))
         return None
+
+
+def _asks(plan: Plan, path: str) -> bool:
+    """Say whether the task at a path such as `check.approve` asks a question."""
+    *callers, name = path.split(".")
+    for caller in callers:
+        called = plan.tasks[plan.numbers[caller]].spec.workflow if caller in plan.numbers else None
+        if called is None:
+            return False
+        plan = called()
+    return name in plan.numbers and plan.tasks[plan.numbers[name]].spec.name == ASKING_ACTION
+
+
+def _asking(plan: Plan, callers: Sequence[Plan]) -> Iterator[str]:
+    """The paths of the tasks that ask, without those of workflows that call themselves."""
+    for task in plan.tasks:
+        if task.spec.name == ASKING_ACTION:
+            yield task.name
+        elif task.spec.workflow is not None and plan not in callers:
+            for path in _asking(task.spec.workflow(), (*callers, plan)):
+                yield f"{task.name}.{path}"
 
 
 def _wait(request: WaitRequest, context: ActionContext, now: float) -> Wait:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,17 +12,20 @@ import typer
 from fanwise.cli import options
 from fanwise.cli.errors import WRONG
 from fanwise.cli.text.output import as_json, has_colours, print_results, say, width_of
-from fanwise.errors import UsageError
+from fanwise.errors import StoreError, UsageError
 from fanwise.reports.plain import clean, clean_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fanwise.cli.desks import TriggerDesk
     from fanwise.reports.trigger_rows import TriggerRow
     from fanwise.triggers.preview import Upcoming
 
 _MOST = 1_000
 _WARNED = 1
+_MOST_NAMED = 10
+_KEPT = "A server that is up keeps what these files said before"
 
 
 def triggers(
@@ -45,9 +49,12 @@ def triggers(
         return
     from fanwise.cli.desks import open_desk
 
-    listed = open_desk(store).listed()
+    desk = open_desk(store)
+    listed = desk.listed()
     for problem in listed.problems:
         say(clean_lines(problem))
+    if listed.problems and not check:
+        say(clean(_still_served(desk, listed.triggers)))
     if check:
         for place, told in (each.split("  ", 1) for each in listed.warnings):
             say(clean_lines(f"{place}  warning {told}"))
@@ -62,6 +69,17 @@ def triggers(
         raise typer.Exit(WRONG)
     if check and (listed.warnings or troubled):
         raise typer.Exit(_WARNED)
+
+
+def _still_served(desk: TriggerDesk, listed: Sequence[TriggerRow]) -> str:
+    """A line on what runs of the files that are wrong."""
+    with suppress(StoreError):  # as the list has told
+        names = set(desk.recorded()) - {(each.workflow, each.trigger) for each in listed}
+        if names:
+            left = ", ".join(["/".join(each) for each in sorted(names)][:_MOST_NAMED])
+            more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+            return f"{_KEPT}; recorded, and not in the list: {left}{more}."
+    return f"{_KEPT}."
 
 
 def following(
