@@ -20,7 +20,13 @@ from fanwise.model import (
     Status,
     VisitRecord,
 )
-from fanwise.reports.overview import driven_s, driven_times, steps_of, timed_overview
+from fanwise.reports.overview import (
+    driven_s,
+    driven_times,
+    steps_of,
+    timed_overview,
+    visit_span,
+)
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.reports.sessions import Sessions, sessions_of
 from fanwise.reports.timing import run_time, spell_times, spells_of
@@ -238,3 +244,19 @@ def test_the_items_of_a_paused_run_are_counted_once() -> None:
     assert (seen.progress["t"].done, time.tasks[0].items.count) == (2, 2)
     assert list(steps_of(store, seen, seen.visits).spells) == list(seen.spells)
     assert store.sums == 1
+
+
+@pytest.mark.parametrize("has_items", [False, True])
+def test_a_visit_was_driven_in_the_sessions_of_its_run(*, has_items: bool) -> None:
+    """The time between them doesn't count; while it lasts, no look at its items is taken for it."""
+    store = Counting()
+    run = a_run(store, ended_at=230.0)
+    begun(store, run.run_no, ("RunStarted", 100.0, 0.0), ("RunResumed", 200.0, 20.0))
+    ended = VisitRecord(1, 1, "t", 1, Status.SUCCEEDED, has_items, None, 105.0, 225.0, 0)
+    store.commit([ended, an_item(0, 105.0, 15.0), an_item(1, 201.0, 24.0)])
+    assert visit_span(runs_of(store), run, ended, 300.0) == pytest.approx(15.0 + 25.0)
+    store.sums = 0
+    open_visit = replace(ended, status=Status.RUNNING, ended_at=None)
+    assert visit_span(runs_of(store), run, open_visit, 300.0) == pytest.approx(15.0 + 30.0)
+    assert visit_span(runs_of(store), run, replace(ended, started_at=None), 300.0) is None
+    assert store.sums == 0

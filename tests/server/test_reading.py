@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import fanwise
 from fanwise.model import Role, Status
 from fanwise.server import project_views, views
 from fanwise.server.page.views import home
 from fanwise.server.token_making import new_token_text
-from fanwise.testing.records import a_run
+from fanwise.testing.ownership_contract import an_owner
+from fanwise.testing.records import a_run, a_task, an_event
+from fanwise.values import encode
 from tests.server.served import Served, decoded, serving
 
 FLOW = """\
@@ -387,6 +390,39 @@ tasks: [{name: a, action: core.noop}]
         "run of a or b failed",
         "no alive within 5 min",
     ]
+
+
+def test_pages_tell_the_time_for_which_a_run_was_driven(tmp_path: Path) -> None:
+    """Not that between two processes: neither of what is over, nor of what goes on."""
+    with serving(tmp_path) as served:
+        store, now = served.store, time.time()
+        begun = now - 1_000.0
+        run_no = store.create_run(a_run("r", status=Status.RUNNING, started_at=begun))
+        sessions = (("RunStarted", begun, 0.0), ("RunResumed", now - 30.0, 20.0))
+        at_work = a_task(run_no, started_at=begun + 5.0)
+        store.commit(
+            [
+                *(
+                    an_event(run_no, seq, kind=kind, data=encode({"at": at, "since_s": since_s}))
+                    for seq, (kind, at, since_s) in enumerate(sessions, 1)
+                ),
+                at_work,
+            ]
+        )
+        engine_no = store.enroll(an_owner())
+        store.acquire(run_no, engine_no)
+        store.release(run_no, 1)
+        store.acquire(run_no, engine_no, after=1)
+        for path, driven in (("runs/r", 50.0), ("runs/r/tasks/task_1", 45.0)):
+            (since,) = re.findall(r'For</dt><dd><time[^>]*data-at="([0-9.]+)"', page(served, path))
+            assert now - float(since) == pytest.approx(driven, abs=5.0)
+        store.commit([replace(at_work, status=Status.SUCCEEDED, ended_at=now)])
+        assert "<dt>Took</dt><dd>45" in page(served, "runs/r/tasks/task_1")
+
+
+def page(served: Served, path: str) -> str:
+    """The fragment of a page."""
+    return served.ask(f"/page/{path}").body.decode()
 
 
 def test_a_workflow_tells_what_has_changed_since_its_latest_run(tmp_path: Path) -> None:

@@ -71,3 +71,13 @@ def test_metrics_are_text_that_prometheus_reads():
     assert exposed(counts, dict, "application/openmetrics-text; version=1.0.0")[0].endswith(
         b"# EOF\n"
     )
+
+
+def test_counters_without_labels_are_there_from_the_start() -> None:
+    """An alert on their rise would miss the first one; those with labels name nothing yet."""
+    text, _ = exposed(Counts(), dict, "text/plain")
+    lines = text.decode().splitlines()
+    assert "fanwise_store_errors_total 0.0" in lines
+    assert "fanwise_start_delay_seconds_count 0.0" in lines
+    assert 'fanwise_fire_delay_seconds_bucket{le="+Inf"} 0.0' in lines
+    assert not any(line.startswith(("fanwise_runs_ended", "fanwise_engines ")) for line in lines)

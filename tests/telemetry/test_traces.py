@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import fanwise
 from fanwise.model import ItemCounts, ItemOutcome, Status, VisitRecord
 from fanwise.stores import open_store
-from fanwise.telemetry.traces.exporting import sending_to
+from fanwise.telemetry.traces.exporting import Sender, sending_to
 from fanwise.telemetry.traces.sampling import MOST_FAILED, MOST_ITEMS, sampled_items
 from fanwise.testing.stores import MemoryStore
 from fanwise.trace_ids import span_id, trace_id, visit_key
@@ -102,6 +104,52 @@ tasks:
     (link,) = second["flow"].links
     assert link.context.trace_id == first["flow"].context.trace_id == trace_id("t2")
     assert link.context.span_id == first["flow"].context.span_id
+
+
+class Refusing(SpanExporter):
+    """A collector that isn't there, which is tried once all runs are over."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+        self.ending = threading.Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.ending.wait()
+        self.tries += 1
+        return SpanExportResult.FAILURE
+
+
+def test_a_collector_that_is_not_there_is_waited_for_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once all runs are over, only the first part of the first trace is tried."""
+    url, exporter = str(tmp_path / "s.db"), Refusing()
+    wide = {"action": "core.noop", "with-items": {"range": 400}}
+    flow = {"name": "wide", "tasks": [{"name": "a", **wide}, {"name": "b", **wide}]}
+    runs = [fanwise.run(flow, store=url) for _ in range(3)]
+    with open_store(url, read_only=True) as store, sending_to(exporter, store) as observer:
+        exporter.ending = observer.ending
+        for run in runs:
+            observer.run_ended(run)
+    assert exporter.tries == 1
+    (told,) = (each.getMessage() for each in caplog.records)
+    assert runs[0].id in told
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in told
+
+
+def test_each_trace_is_tried_while_runs_go_on(tmp_path: Path) -> None:
+    """The collector may be there again for the next one."""
+    url, exporter = str(tmp_path / "s.db"), Refusing()
+    exporter.ending.set()
+    runs = [
+        fanwise.run({"name": "w", "tasks": [{"name": "a", "action": "core.noop"}]}, store=url)
+        for _ in range(2)
+    ]
+    with open_store(url, read_only=True) as store, ThreadPoolExecutor(1) as thread:
+        sender = Sender(exporter, store, thread)
+        for run in runs:
+            sender.run_ended(run)
+    assert exporter.tries == 2
 
 
 @pytest.mark.parametrize("total", [MOST_ITEMS, 5_000])

@@ -39,8 +39,11 @@ class ProcessPool(Generic[P]):
     starts a process that calls its argument once it has died.
     """
 
-    def __init__(self, size: int, start: Callable[[Callable[[P], None]], P]) -> None:
+    def __init__(
+        self, size: int, start: Callable[[Callable[[P], None]], P], *, least_s: float = 0.003
+    ) -> None:
         self.size = size
+        self.least_s = least_s
         self._start_one = start
         self._numbers = itertools.count(1)
         self._lent: set[P] = set()

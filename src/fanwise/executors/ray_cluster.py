@@ -58,6 +58,10 @@ _ANSWER_S: Final = 90.0
 """The time in which a cluster has to answer: a local one is started, and may wait for a CPU."""
 
 _END_S: Final = 5.0
+
+_LEAST_S: Final = 0.010
+"""The work that is worth a way to a worker of the cluster, which takes about as long."""
+
 _OURS: Final = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or it warns, and hides GPUs from hosts
     "RAY_gcs_rpc_server_reconnect_timeout_s": "20",  # before the cluster is taken for gone
@@ -181,7 +185,7 @@ class RayCluster:
         pool = self._pools.get(runs_on)
         if pool is None:
             start = partial(RayWorker, self, runs_on, self._recycled_after)
-            pool = self._pools[runs_on] = ProcessPool(answer.size, start)
+            pool = self._pools[runs_on] = ProcessPool(answer.size, start, least_s=_LEAST_S)
         pool.size = answer.size
         return pool, answer.lacks
 

@@ -113,7 +113,9 @@ class RemoteVisit:
         self._stations = Stations(self, workers, clock, opening, most=most, blocks=self._blocks)
         self._placing = self._stations.placing
         slots = most if self._blocks else feed.width
-        self._size = ChunkSize(most, target_s=TARGET_S, slots=slots, rest=feed.rest)
+        self._size = ChunkSize(
+            most, target_s=TARGET_S, least_s=workers.least_s, slots=slots, rest=feed.rest
+        )
         self._traces = Traces(self._visit, call)
         self._changed: asyncio.Future[None] = self._loop.create_future()
         self._timer: Timer | None = None

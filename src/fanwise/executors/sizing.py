@@ -15,9 +15,6 @@ MOST_ITEMS: Final = 4_000
 MOST_BYTES: Final = 1_000_000
 """The items of a chunk as JSON, unless it is a single one."""
 
-_LEAST_S: Final = 0.003
-"""The work that is worth a way to a worker and back, whatever else is left."""
-
 _MOST_AT_FIRST: Final = 200
 _FIRST_SHARE: Final = 50
 _GROWTH: Final = 8
@@ -31,14 +28,21 @@ class ChunkSize:
     fiftieth of a slot's share of the `rest`, or with 1 if that isn't known: the ways of many small
     chunks take longer than taking back a large one that is slow. What a slot gets is to take
     `target_s`. Of a known rest a worker gets half of its even share at most, so that all end at
-    about the same time, but not less than a few milliseconds of work.
+    about the same time, but not less than `least_s` of work.
     """
 
     def __init__(
-        self, workers: int, *, target_s: float, slots: int | None = None, rest: int | None = None
+        self,
+        workers: int,
+        *,
+        target_s: float,
+        least_s: float,
+        slots: int | None = None,
+        rest: int | None = None,
     ) -> None:
         self._workers = workers
         self._target_s = target_s
+        self._least_s = least_s
         self._mean_s: float | None = None
         self._grown = 0  # attempts that ended since the size has grown
         share = (rest or 0) // (slots or workers)
@@ -51,7 +55,7 @@ class ChunkSize:
         was = mean_s if self._mean_s is None else self._mean_s
         self._mean_s = was + _WEIGHT * (mean_s - was)
         fitting = _fitting(self._target_s, self._mean_s)
-        self._least = _fitting(_LEAST_S, self._mean_s)
+        self._least = _fitting(self._least_s, self._mean_s)
         self._grown += attempts
         if self._grown >= self._size:
             self._grown = 0

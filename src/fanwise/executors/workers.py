@@ -106,9 +106,13 @@ class ServingWorker(Worker):
 
 
 class Workers(Protocol):
-    """The workers of an engine. `size` is how many may compute at once."""
+    """The workers of an engine. `size` is how many may compute at once.
+
+    `least_s` is the work that is worth a way to a worker and back, whatever else is left.
+    """
 
     size: int
+    least_s: float
 
     def next_number(self) -> int:
         """A number for a visit or an attempt, from 1, given once."""

@@ -160,14 +160,23 @@ def _overview(
     )
 
 
-def visit_span(runs: Runs, record: RunRecord, visit_no: int, now: float) -> float | None:
-    """The seconds for which a visit was driven, as an overview has them; None before its start."""
+def visit_span(runs: Runs, record: RunRecord, visit: VisitRecord, now: float) -> float | None:
+    """The seconds for which a visit was driven; None before its start.
+
+    They are as an overview has them once it has ended, and until then without a look at its items.
+    """
+    if visit.started_at is None:
+        return None
+    driving = runs.driving(record)
+    if driving.is_exact and (driving.is_on or visit.ended_at is not None):
+        return (now if visit.ended_at is None else visit.ended_at) - visit.started_at
     visits = runs.records.tasks(record.run_no)
     if (sessions := _sessions(runs, record, visits, now)) is None:
         return None
-    found = [visit for visit in visits if visit.visit_no == visit_no]
-    times = spell_times(runs.records, found, sessions, sessions.parts[-1][1])
-    return sum(spell.span_s for spell in spells_of(found, times)) if times else None
+    if visit.ended_at is None:
+        return sum(max(0.0, end - max(begin, visit.started_at)) for begin, end in sessions.parts)
+    times = spell_times(runs.records, [visit], sessions, sessions.parts[-1][1])
+    return sum(spell.span_s for spell in spells_of([visit], times))
 
 
 class Steps(NamedTuple):

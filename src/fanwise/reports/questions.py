@@ -331,7 +331,10 @@ def followed_run(sight: Sight, run_id: str) -> FollowedRun:
 
 def driven_time(sight: Sight, run_id: str, visit_no: _Index) -> float | None:
     """The seconds for which a visit was driven, as `shown_run` tells them; None if unknown."""
-    return visit_span(sight.runs, sight.find(run_id), visit_no, sight.now)
+    run = sight.find(run_id)
+    visits = {each.visit_no: each for each in sight.store.tasks(run.run_no)}
+    visit = visits.get(visit_no)
+    return None if visit is None else visit_span(sight.runs, run, visit, sight.now)
 
 
 class FoundTask(NamedTuple):

@@ -71,7 +71,10 @@ class _Collected:
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield all families that have a value."""
+        """Yield all families that have a value.
+
+        A counter without labels has one from the start, so that its first rise is seen as one.
+        """
         from prometheus_client.core import (
             CounterMetricFamily,
             GaugeMetricFamily,
@@ -84,6 +87,8 @@ class _Collected:
         for (name, labels), level in sorted(self._levels().items()):
             found.setdefault(name, []).append((labels, (level,)))
         for name, metric in METRICS.items():
+            if not metric.labels and not metric.is_level:
+                found.setdefault(name, [((), (0.0,) * (len(metric.buckets) + 2))])
             if name not in found:
                 continue
             if metric.buckets:

@@ -17,6 +17,9 @@ from fanwise.server.routes import Call
 _TOLD_S: Final = 2.0
 """The time within which an engine tells how far each task in work is."""
 
+_APART_S: Final = 2.0
+"""The difference of spans up to which they are one: clocks are read at several moments."""
+
 _MOST_PAGES: Final = 20
 """The pages of runs that are read to find those that a reader may see."""
 
@@ -33,11 +36,15 @@ class InWork(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A run of a list with the status to show, and the seconds for which it was driven."""
+    """A run of a list with the status to show, and the seconds for which it was driven.
+
+    Who counts from `since` gets as many.
+    """
 
     run: RunRecord
     status: str
     duration_s: float | None
+    since: float | None
     work: InWork | None
 
 
@@ -68,11 +75,30 @@ def newest_runs(
 
 def listed(call: Call, found: Sequence[tuple[RunRecord, str]]) -> list[Listed]:
     """Return runs of a list, with the statuses to show and how long each was driven."""
-    spans = driven_times(call.parts.runs, [run for run, _ in found], call.parts.clock.now())
+    now = call.parts.clock.now()
+    spans = driven_times(call.parts.runs, [run for run, _ in found], now)
     work = _in_work(call.parts.store, [run for run, status in found if status == Status.RUNNING])
     return [
-        Listed(run, status, spans.get(run.run_no), work.get(run.run_no)) for run, status in found
+        Listed(
+            run,
+            status,
+            span_s := spans.get(run.run_no),
+            driven_since(run.started_at, span_s, now),
+            work.get(run.run_no),
+        )
+        for run, status in found
     ]
+
+
+def driven_since(started_at: float | None, span_s: float | None, now: float) -> float | None:
+    """Return the time from which on as many seconds have passed as something was driven.
+
+    That is when it started, unless it was driven by several processes. It is a whole second then,
+    as a page is sent again with each time that is another one.
+    """
+    if started_at is None or span_s is None or now - started_at - span_s < _APART_S:
+        return started_at
+    return float(round(now - span_s))
 
 
 def _in_work(store: Tiles, runs: Sequence[RunRecord]) -> Mapping[int, InWork]:

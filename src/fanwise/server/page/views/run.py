@@ -22,7 +22,7 @@ from fanwise.reports.ownership import visit_status
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.server.finding import overview_of
 from fanwise.server.page.pages import Page, Shown
-from fanwise.server.page.views.finding import open_waits, visible_run
+from fanwise.server.page.views.finding import driven_since, open_waits, visible_run
 from fanwise.server.routes import Call, Fields
 from fanwise.values import decode
 
@@ -78,12 +78,15 @@ def head_of(call: Call, run: RunRecord, tab: str) -> Mapping[str, object]:
     runs = call.parts.runs
     status = runs.status(run)
     driver = runs.driver(run) if runs.is_open(run) else None
+    now = call.parts.clock.now()
+    span_s = driven_s(runs, run, now)
     return {
         "run": run,
         "status": status,
         "tab": tab,
         "driver": driver,
-        "duration_s": driven_s(runs, run, call.parts.clock.now()),
+        "duration_s": span_s,
+        "since": driven_since(run.started_at, span_s, now),
         "place": runs.submission(run),
         "acts": acts_of(run, status, runs.submission(run)),
         "trigger": dict(run.origin.trigger),

@@ -11,13 +11,13 @@ from fanwise.reports.durations import histogram
 from fanwise.reports.kinds import digest_items
 from fanwise.reports.lookup import find_visit
 from fanwise.reports.objects import MEDIAN, P95, read_error
-from fanwise.reports.overview import overview
+from fanwise.reports.overview import overview, visit_span
 from fanwise.reports.ownership import visit_status
 from fanwise.reports.progress import ItemProgress, item_progress
 from fanwise.server.page.addresses import Addresses
 from fanwise.server.page.bars import Column, columns
 from fanwise.server.page.pages import Page, Shown
-from fanwise.server.page.views.finding import visible_run
+from fanwise.server.page.views.finding import driven_since, visible_run
 from fanwise.server.page.views.run import head_of
 from fanwise.server.routes import Call, Fields
 from fanwise.units import show_span
@@ -67,11 +67,15 @@ def view(call: Call) -> Shown:
     visit = find_visit(call.parts.store, run, path)
     head = head_of(call, run, "tasks")
     items = item_progress(call.parts.store, visit)
+    now = call.parts.clock.now()
+    span_s = visit_span(call.parts.runs, run, visit, now)
     inside = inner_path(visit.path, visit.visit)
     values = {
         **head,
         "path": path,
         "visit": visit,
+        "span_s": span_s,
+        "visit_since": driven_since(visit.started_at, span_s, now),
         "inside": inside,
         "has_steps": not visit.has_items
         and bool(call.parts.store.tasks(visit.run_no, within=inside)),
