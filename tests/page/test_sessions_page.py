@@ -84,6 +84,38 @@ def test_the_page_says_that_it_is_cut_off_and_is_right_again_by_itself(
         visitor.wrong = [each for each in visitor.wrong if "ERR_" not in each]
 
 
+HURRY = """
+window.waits = [];
+const wait = window.setTimeout;
+window.setTimeout = (act, span, ...given) => {
+  const isPatience = span === 8000 || span === 40000; // with an answer that is on its way
+  if (!isPatience) waits.push(span);
+  return wait(act, isPatience ? span : Math.min(span, 20), ...given);
+};
+"""
+
+
+def test_a_page_never_waits_long_for_a_server_that_is_away(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """However long that is, it asks again within some ten seconds."""
+    write(tmp_path, "broken.yaml")
+    with ExitStack() as stack:
+        with serving(tmp_path) as first:
+            visitor = stack.enter_context(visiting(browser, first))
+            visitor.page.add_init_script(HURRY)
+            visitor.open("runs")
+            fresh = visitor.page.locator("#fresh")
+            expect(fresh).to_have_text("live")
+        for _ in range(10):
+            with visitor.page.expect_event("requestfailed"):
+                pass
+        assert 8_000 <= max(visitor.page.evaluate("waits")) <= 12_000
+        stack.enter_context(serving(tmp_path, port=first.port))
+        expect(fresh).to_have_text("live")
+        visitor.wrong = [each for each in visitor.wrong if "ERR_" not in each]
+
+
 def test_a_run_that_is_deleted_says_so_where_it_is_looked_at(
     visitor: Visitor, site: Served
 ) -> None:

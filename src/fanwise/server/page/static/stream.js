@@ -5,7 +5,7 @@
 import { Problem, send } from "./api.js";
 import { now } from "./times.js";
 
-const FIRST_WAIT_S = 1, LONGEST_WAIT_S = 30, FIRST_SILENCE_S = 8, SILENCE_S = 40, POLL_AFTER = 2;
+const FIRST_WAIT_S = 1, LONGEST_WAIT_S = 10, FIRST_SILENCE_S = 8, SILENCE_S = 40, POLL_AFTER = 2;
 let watched = null;
 
 /** Follow a page until `hangUp`. `live` is the query that its stream has, undefined for none; `tag` is
