@@ -19,7 +19,7 @@ from fanwise.server import project_views, views
 from fanwise.server.page.views import home
 from fanwise.server.token_making import new_token_text
 from fanwise.testing.ownership_contract import an_owner
-from fanwise.testing.records import a_run, a_task, an_event
+from fanwise.testing.records import a_run, a_task, an_event, an_item
 from fanwise.values import encode
 from tests.server.served import Served, decoded, serving
 
@@ -418,6 +418,25 @@ def test_pages_tell_the_time_for_which_a_run_was_driven(tmp_path: Path) -> None:
             assert now - float(since) == pytest.approx(driven, abs=5.0)
         store.commit([replace(at_work, status=Status.SUCCEEDED, ended_at=now)])
         assert "<dt>Took</dt><dd>45" in page(served, "runs/r/tasks/task_1")
+
+
+def test_the_last_bar_of_durations_says_that_it_has_the_longer_ones(tmp_path: Path) -> None:
+    """Few very slow items would else make a bar at each end of an empty picture."""
+    with serving(tmp_path) as served:
+        run_no = served.store.create_run(a_run("r"))
+        for visit_no, longest_s in ((1, 0.3), (2, 9.0)):
+            task = a_task(run_no, visit_no, has_items=True, started_at=0.0, ended_at=9.0)
+            spans = [*(0.1 + at % 5 * 0.05 for at in range(200)), longest_s]
+            items = [
+                an_item(run_no, at, visit_no=visit_no, duration_s=each)
+                for at, each in enumerate(spans)
+            ]
+            served.store.commit([replace(task, status=Status.SUCCEEDED), *items])
+        axes = [
+            re.findall(r"<span>([^<]*)</span></figcaption>", page(served, f"runs/r/tasks/{path}"))
+            for path in ("task_1/times", "task_2/times")
+        ]
+    assert axes == [["300 ms"], ["300 ms and more"]]
 
 
 def page(served: Served, path: str) -> str:

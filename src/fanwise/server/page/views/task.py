@@ -29,6 +29,10 @@ _TURNS: Final = 10
 """The times that durations are read again while items end, as that takes a while for many."""
 
 
+_NO_TIME_S: Final = 1e-6
+"""A difference of spans that is none: the ends of bars are sums."""
+
+
 class ItemsQuery(Fields, frozen=True):
     """The filters of the list of items, and the index that it begins after."""
 
@@ -49,12 +53,16 @@ class ListedItem(NamedTuple):
 
 
 class Times(NamedTuple):
-    """The durations of items: quantiles, a histogram and the slowest."""
+    """The durations of items: quantiles, a histogram up to `most_s`, and the slowest.
+
+    Its last bar has those that took longer as well, if some `are_longer`.
+    """
 
     median_s: float | None
     p95_s: float | None
     least_s: float
     most_s: float
+    are_longer: bool
     histogram: str
     slowest: Sequence[ItemOutcome]
     is_sampled: bool
@@ -174,7 +182,7 @@ def _listed(item: ItemOutcome) -> ListedItem:
 
 def _times(found: ItemTimes) -> Times:
     bars = histogram(found)
-    highest = max(bars.counts)
+    highest, most_s = max(bars.counts), bars.start_s(len(bars.counts))
     shown = [
         Column([("", count / highest)], f"{count:,} items from {show_span(bars.start_s(at))}")
         for at, count in enumerate(bars.counts)
@@ -183,7 +191,8 @@ def _times(found: ItemTimes) -> Times:
         found.quantile(MEDIAN),
         found.quantile(P95),
         bars.least_s,
-        bars.start_s(len(bars.counts)),
+        most_s,
+        found.slowest[0].duration_s > most_s + _NO_TIME_S,
         columns("histogram", shown, "How long items took"),
         found.slowest,
         found.is_sampled,
