@@ -11,7 +11,17 @@ import msgspec
 import pytest
 
 from fanwise.errors import FanwiseError, RunNotFoundError, UsageError
-from fanwise.model import Limits, LogEntry, Status, WaitKind, WaitRequest, WaitToOpen
+from fanwise.model import (
+    Limits,
+    LogEntry,
+    OrderKind,
+    RunOrder,
+    Status,
+    Submission,
+    WaitKind,
+    WaitRequest,
+    WaitToOpen,
+)
 from fanwise.plan.questions import Question
 from fanwise.reports import questions
 from fanwise.reports.asking import answered, form_of, read_answer, written
@@ -68,6 +78,47 @@ def test_an_answer_is_the_same_after_its_journey(name: str) -> None:
     assert answer is not None
     here = question(sight, **GIVEN[name])
     assert msgspec.msgpack.encode(read_answer(question, answer)) == msgspec.msgpack.encode(here)
+
+
+class Amid:
+    """A part of a store; something `happens` once, at its first read and just after that."""
+
+    def __init__(self, part: object, happens: Callable[[], object]) -> None:
+        self._part = part
+        self._happens: list[Callable[[], object]] = [happens]
+
+    def __getattr__(self, name: str) -> object:
+        def read(*given: object) -> object:
+            found = getattr(self._part, name)(*given)
+            while self._happens:
+                self._happens.pop()()
+            return found
+
+        return read
+
+
+@pytest.mark.parametrize("read", ["queue", "ownership"])
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_run_that_is_taken_to_be_retried_is_on_its_way_or_at_its_new_end(
+    read: str, goes_on: bool
+) -> None:
+    """Who waits for the end would else take the old one for it."""
+    sight = a_sight()
+    run, store = sight.find("run-1"), sight.store
+    assert isinstance(store, MemoryStore)
+    order = RunOrder(kind=OrderKind.RETRY, by="ada")
+    assert store.order(run, order, Submission(), after=0)
+    engine_no = store.enroll(an_owner())
+
+    def take() -> None:
+        (claim,) = store.claim(engine_no, ["default"], 1)
+        if goes_on:
+            store.commit([msgspec.structs.replace(run, status=Status.FAILED)])
+            store.release(run.run_no, claim.lease.token)
+
+    parts = {read: Amid(getattr(sight.runs, read), take)}
+    state = questions.run_state(sight._replace(runs=sight.runs._replace(**parts)), "run-1")
+    assert state.is_queued or state.is_driven or (goes_on and state.recorded is Status.FAILED)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)

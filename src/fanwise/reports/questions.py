@@ -200,10 +200,15 @@ class RunState(NamedTuple):
 
 
 def run_state(sight: Sight, run_id: str) -> RunState:
-    """The state of a run, in short."""
-    run = sight.find(run_id)
-    is_driven = sight.runs.owner(run) is not None
-    place = sight.runs.submission(run)
+    """The state of a run, in short.
+
+    It is read in the order of a run's way: from its queue to an engine, and to what that records.
+    So one that is taken meanwhile doesn't look as if it stood where it stood before.
+    """
+    found = sight.find(run_id)
+    place = sight.runs.submission(found)
+    is_driven = sight.runs.owner(found) is not None
+    run = sight.find(found.id)
     return RunState(run.id, sight.runs.status(run), run.status, is_driven, place)
 
 
