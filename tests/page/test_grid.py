@@ -117,6 +117,58 @@ def test_a_million_items_are_at_hand(browser: Browser, tmp_path: Path) -> None:
         expect(said(visitor)).to_contain_text("[999,999] succeeded")
 
 
+COUNTING = """
+window.work = {frames: 0, calls: 0, asked: []};
+const pen = CanvasRenderingContext2D.prototype, ask = window.fetch;
+for (const name of ["setTransform", "fillRect", "drawImage"]) {
+  const made = pen[name];
+  pen[name] = function (...given) {
+    if (this.canvas.isConnected) work[name === "setTransform" ? "frames" : "calls"]++;
+    return made.apply(this, given);
+  };
+}
+window.fetch = (...given) => {
+  if (String(given[0]).includes("/cells?")) work.asked.push(String(given[0]));
+  return ask(...given);
+};
+"""
+WALK = """async key => {
+  const sight = document.querySelector("[data-sight]");
+  Object.assign(work, {frames: 0, calls: 0, asked: []});
+  const press = () => sight.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+  for (let n = 0; n < 60; n++) press();
+  for (let n = 0; n < 3; n++) await new Promise(requestAnimationFrame);
+  return work;
+}"""
+
+
+def test_a_frame_draws_blocks_and_pictures_and_no_single_items(
+    browser: Browser, many: Served
+) -> None:
+    """However fast one moves a frame is drawn once, and what is known isn't asked for again."""
+    with visiting(browser, many) as visitor:
+        visitor.page.add_init_script(COUNTING)
+        visitor.open("runs/many/tasks/each")
+        visitor.find("[data-drawn]").wait_for()
+        far = visitor.page.evaluate("work")
+        assert 100 < far["calls"] <= 310 * far["frames"], (
+            "a block in two parts, a mark of a failure"
+        )
+        visitor.find("[data-sight]").focus()
+        visitor.page.keyboard.press("n")
+        expect(said(visitor)).to_contain_text("[13] failed, ")  # its cell is known
+        asked: list[int] = []
+        for key in ("ArrowDown", "ArrowUp") * 2:
+            walked = visitor.page.evaluate(WALK, key)
+            assert 1 <= walked["frames"] <= 3, "as many as the browser has drawn meanwhile"
+            assert walked["calls"] <= 310 * walked["frames"]
+            for url in walked["asked"]:
+                first, last = url.rpartition("=")[2].split("-")
+                asked += range(int(first), int(last) + 1)
+        assert asked
+        assert len(asked) == len(set(asked))
+
+
 def test_an_index_leads_to_its_item(grid: Visitor) -> None:
     """A colon leads to the field for an index or a label."""
     grid.find("[data-sight]").focus()

@@ -72,12 +72,21 @@ KNOWS_IT = ("CHANGELOG.md", "src/fanwise/stores/", "tests/stores/", "tests/proje
 def test_the_former_name_stands_only_where_old_stores_are_opened() -> None:
     """No alias, variable or text of it is left elsewhere."""
     word = re.compile(rf"\b{FORMER_NAME}|{FORMER_NAME.upper()}_", re.IGNORECASE)
+    assert [path for path in having(word) if not path.startswith(KNOWS_IT)] == []
+
+
+def test_no_file_has_what_a_merge_has_left_open() -> None:
+    """Marks of a conflict are no syntax error in a text."""
+    assert having(re.compile(r"^(<{7}|>{7}) \S", re.MULTILINE)) == []
+
+
+def having(text: re.Pattern[str]) -> list[str]:
+    """The paths of the project's own files in which a text is found."""
     folders = ["src", "tests", "benchmarks", "docs", "examples", "tools", ".ci"]
     paths = [*ROOT.glob("*.*"), *(path for each in folders for path in (ROOT / each).rglob("*"))]
     suffixes = {".py", ".md", ".toml", ".yaml", ".yml", ".json", ".jsonl", ".in", ".svg", ".js"}
-    found = [
+    return [
         str(path.relative_to(ROOT))
         for path in paths
-        if path.suffix in suffixes and word.search(path.read_text())
+        if path.suffix in suffixes and text.search(path.read_text())
     ]
-    assert [path for path in found if not path.startswith(KNOWS_IT)] == []
