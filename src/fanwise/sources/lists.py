@@ -22,7 +22,7 @@ _PATIENCE_S: Final = 0.05
 """The longest wait of an iterator's item for others to go with it."""
 
 LIST_ITEMS: Final = 8 * CHUNK_ITEMS
-"""The largest chunk of a list in memory: workers elsewhere are given thousands of items at once."""
+"""The largest chunk of frozen elements: workers elsewhere are given thousands of items at once."""
 
 
 class ListSource:
@@ -37,13 +37,15 @@ class ListSource:
 
     async def read(self) -> Sequence[Any]:
         """The next elements; empty at the end."""
-        if isinstance(self._values, LazyList):
-            chunk = await asyncio.to_thread(self._values.chunk, self._next)
+        values = self._values
+        if isinstance(values, LazyList):
+            chunk = await asyncio.to_thread(values.chunk, self._next)
+        elif isinstance(values, FrozenList | range):
+            chunk = values[self._next : self._next + LIST_ITEMS]
         else:
-            chunk = self._values[self._next : self._next + LIST_ITEMS]
+            chunk = _items(values[self._next : self._next + CHUNK_ITEMS])
         self._next += len(chunk)
-        # The elements of these are frozen already.
-        return chunk if isinstance(self._values, FrozenList | LazyList | range) else _items(chunk)
+        return chunk
 
     def close(self) -> None:
         """Let go of the list."""
