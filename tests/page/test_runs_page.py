@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Route, expect
 
-from fanwise.server import runs
+from fanwise.server.page.views import runs
 from tests.page.project import HOSTILE, run
 from tests.page.visitor import Visitor
 from tests.server.served import Served

@@ -420,6 +420,27 @@ def test_pages_tell_the_time_for_which_a_run_was_driven(tmp_path: Path) -> None:
         assert "<dt>Took</dt><dd>45" in page(served, "runs/r/tasks/task_1")
 
 
+def test_chips_count_runs_as_they_are_shown_and_only_those_that_one_may_see(tmp_path: Path) -> None:
+    """One that no process drives is interrupted, whatever its record says."""
+    with serving(tmp_path) as served:
+        store = served.store
+        for number, (workflow, status) in enumerate(
+            [("a", Status.RUNNING), ("a", Status.FAILED), ("b", Status.FAILED)]
+        ):
+            store.create_run(a_run(f"r{number}", workflow=workflow, status=status))
+        driven = store.create_run(a_run("driven", workflow="b", status=Status.RUNNING))
+        store.acquire(driven, store.enroll(an_owner()))
+        mine = str(new_token_text(store, "mine", Role.READ, workflows=("b",)))
+        found = {
+            token: dict(
+                re.findall(r'>(\w+)<span class="muted num">(\d+)<', page(served, "runs", token))
+            )
+            for token in ("read", mine)
+        }
+    assert found["read"] == {"all": "4", "running": "1", "failed": "2", "interrupted": "1"}
+    assert found[mine] == {"all": "2", "running": "1", "failed": "1"}
+
+
 def test_the_last_bar_of_durations_says_that_it_has_the_longer_ones(tmp_path: Path) -> None:
     """Few very slow items would else make a bar at each end of an empty picture."""
     with serving(tmp_path) as served:
@@ -439,9 +460,9 @@ def test_the_last_bar_of_durations_says_that_it_has_the_longer_ones(tmp_path: Pa
     assert axes == [["300 ms"], ["300 ms and more"]]
 
 
-def page(served: Served, path: str) -> str:
+def page(served: Served, path: str, token: str = "admin") -> str:
     """The fragment of a page."""
-    return served.ask(f"/page/{path}").body.decode()
+    return served.ask(f"/page/{path}", token=token).body.decode()
 
 
 def test_a_workflow_tells_what_has_changed_since_its_latest_run(tmp_path: Path) -> None:

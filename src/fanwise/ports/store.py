@@ -22,6 +22,7 @@ from fanwise.model import (
     Record,
     RecordedEvent,
     RecordedItems,
+    RunCount,
     RunRecord,
     RunRequest,
     Sleep,
@@ -161,6 +162,19 @@ class Records(Pages, Tiles, Protocol):
 
         They were created at `since` or later, have all of `tags`, and a `run_no` under `before`.
         Their `definition` and `output` are left empty.
+        """
+
+    def status_counts(
+        self,
+        *,
+        workflow: str | None = None,
+        since: float | None = None,
+        tags: Collection[str] = (),
+        most: int,
+    ) -> Sequence[RunCount]:
+        """The newest `most` runs that all of the rest is true of, counted by workflow and status.
+
+        See `runs`. They are of no span, and nothing is read of any of them.
         """
 
     def run_counts(self, since: float, span_s: float, spans: int, *, most: int) -> SpanCounts:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, tzinfo
+from itertools import islice
 from typing import Final, NamedTuple
 
 from fanwise.definition import parse_duration
 from fanwise.model import INTERRUPTED, RunRecord, Status, Submission
 from fanwise.reports.ownership import Filters, Runs
+
+_OPEN: Final = (Status.PENDING, Status.RUNNING)
 
 MOST_READ: Final = 5_000
 """Runs that a page reads at most; a page that finds few ends there, and has a next one."""
@@ -65,6 +69,30 @@ def find_runs(
         if read == MOST_READ:
             return RunPage(found, run.run_no)
     return RunPage(found, None)
+
+
+def count_newest(
+    runs: Runs, filters: Filters, sees: Callable[[str], bool], *, most: int
+) -> tuple[Counter[str], bool]:
+    """Return the numbers of the newest runs by the status to show, and whether there may be more.
+
+    Only those that are open are looked at, as just their records don't tell it.
+    """
+    workflow, since, tags = filters
+    found = runs.records.status_counts(workflow=workflow, since=since, tags=tags, most=most)
+    counts: Counter[str] = Counter()
+    for each in found:
+        if sees(each.workflow) and each.status not in _OPEN:
+            counts[each.status] += each.runs
+    for status in _OPEN:
+        if any(each.status is status for each in found):
+            pages = runs.page_through(status, filters, None)
+            counts.update(
+                runs.status_at(run, place)
+                for run, place in islice(pages, most)
+                if sees(run.workflow)
+            )
+    return counts, sum(each.runs for each in found) >= most
 
 
 def _merged(

@@ -81,14 +81,10 @@ def list_runs(call: Call) -> Answer:
 
 def count_runs(call: Call) -> Answer:
     """Count runs by their status, of the newest thousand that the conditions hold for."""
-    counts, is_capped = counted(call, filters_of(call, call.query(RunConditions)))
-    return json_answer({"counts": counts, "is_capped": is_capped})
-
-
-def counted(call: Call, filters: RunFilters) -> tuple[Counter[str], bool]:
-    """Return the numbers of runs by status, and whether there are more than were counted."""
+    filters = filters_of(call, call.query(RunConditions))
     page = find_runs(call.parts.runs, filters, call.who.sees, limit=MOST_COUNTED)
-    return Counter(status for _, status in page.runs), page.before is not None
+    counts = Counter(status for _, status in page.runs)
+    return json_answer({"counts": counts, "is_capped": page.before is not None})
 
 
 def get_run(call: Call) -> Answer:

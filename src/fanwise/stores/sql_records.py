@@ -71,10 +71,24 @@ class SqlRecords:
         filters = _given(
             status=status and status.value, workflow=workflow, since=since, before=before
         )
-        tagged = {f"tag_{number}": tag for number, tag in enumerate(tags)}
+        tagged = _tagged(tags)
         query = statements.runs_where(filters, len(tagged))
         found = self._database.read(query, **filters, **tagged, limit=limit)
         return [rows.to_run(row) for row in found]
+
+    def status_counts(
+        self,
+        *,
+        workflow: str | None = None,
+        since: float | None = None,
+        tags: Collection[str] = (),
+        most: int,
+    ) -> Sequence[RunCount]:
+        """The numbers of the newest runs by status; see `Records.status_counts`."""
+        filters, tagged = _given(workflow=workflow, since=since), _tagged(tags)
+        query = statements.status_counts_where(filters, len(tagged))
+        found = self._database.read(query, **filters, **tagged, limit=most)
+        return [RunCount(0, name, Status(status), number) for name, status, number in found]
 
     def run_counts(self, since: float, span_s: float, spans: int, *, most: int) -> SpanCounts:
         """The numbers of runs that were made in spans; see `Records.run_counts`."""
@@ -317,6 +331,10 @@ def _spans(tiles: Iterable[Row]) -> Iterator[tuple[int, int, bool]]:
         stop = begin + TILE_ITEMS
     if stop > start:
         yield start, stop, was_full
+
+
+def _tagged(tags: Collection[str]) -> dict[str, str]:
+    return {f"tag_{number}": tag for number, tag in enumerate(tags)}
 
 
 def _given(**values: SqlValue) -> dict[str, SqlValue]:

@@ -72,14 +72,22 @@ _RUN_FILTERS = {
 }
 
 
-def runs_where(filters: Iterable[str], tag_count: int) -> Statement:
+def runs_where(
+    filters: Iterable[str], tag_count: int, values: str = f"{_TAGS}, {_LISTED}"
+) -> Statement:
     """The newest runs that the named filters let pass, and that have `tag_0`, `tag_1` and so on."""
     conditions = [_RUN_FILTERS[name] for name in filters] + [
         f"run_no IN (SELECT run_no FROM tags WHERE tag = :tag_{number})"
         for number in range(tag_count)
     ]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {_TAGS}, {_LISTED} FROM runs{where} ORDER BY run_no DESC LIMIT :limit"
+    return f"SELECT {values} FROM runs{where} ORDER BY run_no DESC LIMIT :limit"
+
+
+def status_counts_where(filters: Iterable[str], tag_count: int) -> Statement:
+    """The numbers of those runs by workflow and status."""
+    newest = runs_where(filters, tag_count, "workflow, status")
+    return f"SELECT workflow, status, count(*) FROM ({newest}) AS newest GROUP BY workflow, status"
 
 
 NTH_NEWEST = (

@@ -74,6 +74,30 @@ class StoreContract(FindingContract, LogsContract, ResumingContract):
         assert store.definition(second) == a_run().definition
         assert store.definition(second + 1) is None
 
+    def test_the_newest_runs_are_counted_by_status(self, store: Store) -> None:
+        """Those that conditions leave, for each workflow, and no more than are wanted."""
+        for number, status in enumerate((Status.FAILED, Status.SUCCEEDED, Status.FAILED) * 2):
+            store.create_run(
+                a_run(
+                    f"r{number}",
+                    workflow="old" if number < 2 else "new",
+                    status=status,
+                    created_at=float(number),
+                    tags=("odd",) if number % 2 else (),
+                )
+            )
+
+        def counts(most: int = 9, **given: Any) -> set[tuple[str, Status, int]]:
+            found = store.status_counts(**given, most=most)
+            return {(each.workflow, each.status, each.runs) for each in found}
+
+        old = {("old", Status.FAILED, 1), ("old", Status.SUCCEEDED, 1)}
+        assert counts() == old | {("new", Status.FAILED, 3), ("new", Status.SUCCEEDED, 1)}
+        assert counts(2) == {("new", Status.FAILED, 1), ("new", Status.SUCCEEDED, 1)}
+        assert counts(workflow="old") == old
+        assert counts(since=5.0) == {("new", Status.FAILED, 1)}
+        assert counts(tags=["odd"], since=3.0) == {("new", Status.FAILED, 2)}
+
     def test_a_taken_id_is_refused_with_a_usage_error(self, store: Store) -> None:
         """Two runs never share an id, and the first one stays as it was."""
         number = store.create_run(a_run())

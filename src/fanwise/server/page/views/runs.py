@@ -6,13 +6,13 @@ import json
 from collections import Counter
 from typing import Final
 
-from fanwise.reports.listing import RunFilters
+from fanwise.reports.listing import count_newest
 from fanwise.reports.ownership import Filters
 from fanwise.server.page.pages import Page, Shown
 from fanwise.server.page.views.filter_line import STATUSES, FilterLine, read_line
 from fanwise.server.page.views.finding import Listed, listed, newest_runs
 from fanwise.server.routes import Call, Fields
-from fanwise.server.runs import counted
+from fanwise.server.runs import MOST_COUNTED
 
 _PAGE: Final = 50
 
@@ -66,10 +66,8 @@ def _found(call: Call, line: FilterLine, before: int | None) -> list[Listed]:
 
 def _counts(call: Call, line: FilterLine) -> tuple[Counter[str], bool]:
     """The numbers of runs of each status that the rest of a line leaves."""
-    workflow = line.run or line.filters.workflow
-    workflows = () if workflow is None else (workflow,)
-    filters = RunFilters(workflows=workflows, since=line.filters.since, tags=line.filters.tags)
-    return counted(call, filters)
+    filters = line.filters if line.run is None else line.filters._replace(workflow=line.run)
+    return count_newest(call.parts.runs, filters, call.who.sees, most=MOST_COUNTED)
 
 
 def _conditions(line: FilterLine) -> str:
