@@ -29,7 +29,7 @@ from fanwise.units import show_seconds
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_Get = Callable[[str], Awaitable[tuple[int, Any]]]
+_Get = Callable[[Any, str], Awaitable[tuple[int, Any]]]
 
 
 class ClientFigures(msgspec.Struct, frozen=True):
@@ -82,48 +82,28 @@ def _aiohttp(urls: Sequence[str]) -> int:
 
 def _httpx(urls: Sequence[str]) -> int:
     httpx = import_module("httpx")
-
-    async def main() -> int:
-        limits = httpx.Limits(max_connections=CONCURRENCY)
-        async with httpx.AsyncClient(limits=limits) as client:
-
-            async def get(url: str) -> tuple[int, Any]:
-                response = await client.get(url)
-                return response.status_code, response.json()
-
-            return await _checks(urls, get)
-
-    return asyncio.run(main())
+    limits = httpx.Limits(max_connections=CONCURRENCY)
+    return asyncio.run(_checks(urls, lambda: httpx.AsyncClient(limits=limits), _get))
 
 
 def _curl(urls: Sequence[str]) -> int:
     requests = import_module("curl_cffi.requests")
+    return asyncio.run(_checks(urls, lambda: requests.AsyncSession(max_clients=CONCURRENCY), _get))
 
-    async def main() -> int:
-        async with requests.AsyncSession(max_clients=CONCURRENCY) as session:
 
-            async def get(url: str) -> tuple[int, Any]:
-                response = await session.get(url)
-                return response.status_code, response.json()
-
-            return await _checks(urls, get)
-
-    return asyncio.run(main())
+async def _get(client: Any, url: str) -> tuple[int, Any]:
+    response = await client.get(url)
+    return response.status_code, response.json()
 
 
 def _pyreqwest(urls: Sequence[str]) -> int:
     module = import_module("pyreqwest.client")
 
-    async def main() -> int:
-        async with module.ClientBuilder().build() as client:
+    async def get(client: Any, url: str) -> tuple[int, Any]:
+        response = await client.get(url).build().send()
+        return response.status, await response.json()
 
-            async def get(url: str) -> tuple[int, Any]:
-                response = await client.get(url).build().send()
-                return response.status, await response.json()
-
-            return await _checks(urls, get)
-
-    return asyncio.run(main())
+    return asyncio.run(_checks(urls, lambda: module.ClientBuilder().build(), get))
 
 
 def _urllib3(urls: Sequence[str]) -> int:
@@ -139,17 +119,18 @@ def _urllib3(urls: Sequence[str]) -> int:
         return sum(threads.map(check, urls))
 
 
-async def _checks(urls: Sequence[str], get: _Get) -> int:
-    """Check each URL, as `bare_checks` does."""
+async def _checks(urls: Sequence[str], open_client: Callable[[], Any], get: _Get) -> int:
+    """Check each URL, as `bare_checks` does, which has no calls of ours in its loop."""
     source, healthy = iter(urls), 0
 
-    async def worker() -> None:
+    async def worker(client: Any) -> None:
         nonlocal healthy
         for url in source:
-            status, report = await get(url)
+            status, report = await get(client, url)
             healthy += status == 200 and report["status"] == "ok"
 
-    await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
+    async with open_client() as client:
+        await asyncio.gather(*(worker(client) for _ in range(CONCURRENCY)))
     return healthy
 
 

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -42,10 +42,16 @@ def serving(
 def ask(connection: HTTPConnection, path: str, token: str) -> float:
     """Ask, read the whole answer, and return the seconds. Raises `UsageError` for a refusal."""
     begun = time.perf_counter()
-    connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
-    response = connection.getresponse()
+    response = answer(connection, path, token)
     while response.read(2**16):
         pass
+    return time.perf_counter() - begun
+
+
+def answer(connection: HTTPConnection, path: str, token: str) -> HTTPResponse:
+    """Ask, and return the answer before it is read. Raises `UsageError` for a refusal."""
+    connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+    response = connection.getresponse()
     if response.status >= 400:
         raise UsageError(f"GET {path} was answered with {response.status}.")
-    return time.perf_counter() - begun
+    return response

@@ -9,16 +9,16 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-from benchmarks.serving import serving
+from benchmarks.serving import answer, serving
 from fanwise.bench.budget import Budget, at_least
 from fanwise.bench.comparison import Comparison, render
 from fanwise.bench.measure import DEFAULT_ROUNDS, alternate
@@ -90,30 +90,26 @@ def _watch(url: str, token: str, items: int) -> int:
     """Read of the next run until all its items have ended; the times that it was told of."""
     place = urlsplit(url)
     with closing(HTTPConnection(place.hostname or "", place.port, timeout=60)) as connection:
-        ask = partial(_ask, connection, token)
-        before = _newest(ask("/api/v1/runs?limit=1").read())
+        before = _newest(connection, token)
         sys.stdout.write("looks\n")
         sys.stdout.flush()
-        while (run_id := _newest(ask("/api/v1/runs?limit=1").read())) in ("", before):
+        while (run_id := _newest(connection, token)) in ("", before):
             time.sleep(_LOOK_S)
         topics = f"topic=run:{run_id}&topic=task:{run_id}/{_TASK}"
-        for told, counts in enumerate(_tasks(ask(f"/api/v1/events?{topics}")), start=1):
+        events = answer(connection, f"/api/v1/events?{topics}", token)
+        for told, counts in enumerate(_tasks(events), start=1):
             if counts["succeeded"] == items:
                 return told
     return 0
 
 
-def _ask(connection: HTTPConnection, token: str, path: str) -> Any:
-    connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
-    return connection.getresponse()
-
-
-def _newest(answer: bytes) -> str:
-    runs = json.loads(answer)["runs"]
+def _newest(connection: HTTPConnection, token: str) -> str:
+    """The id of the newest run, or empty text."""
+    runs = json.loads(answer(connection, "/api/v1/runs?limit=1", token).read())["runs"]
     return str(runs[0]["run_id"]) if runs else ""
 
 
-def _tasks(lines: Any) -> Iterator[dict[str, int]]:
+def _tasks(lines: Iterable[bytes]) -> Iterator[dict[str, int]]:
     """The counts of items, each time that the stream tells them."""
     kind = b""
     for line in lines:
