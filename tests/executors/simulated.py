@@ -93,7 +93,8 @@ class World:
 
     def run(self, plan: Plan) -> Run:
         """The end of a run."""
-        pool = ProcessPool(self.chances.workers, partial(SimulatedWorker, self))
+        start = partial(SimulatedWorker, self)
+        pool = ProcessPool(self.chances.workers, start, least_s=0.003)
         executor = _Executor(pool, self.loop)
         engine = build_engine(
             self.store,

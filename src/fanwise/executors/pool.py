@@ -36,11 +36,11 @@ class ProcessPool(Generic[P]):
     """Processes of an engine, `size` at once of each kind. Implements `workers.Workers`.
 
     Those that are lent to one visit at a time are apart from those that visits share. `start`
-    starts a process that calls its argument once it has died.
+    starts a process that calls its argument once it has died. `least_s` is that of `Workers`.
     """
 
     def __init__(
-        self, size: int, start: Callable[[Callable[[P], None]], P], *, least_s: float = 0.003
+        self, size: int, start: Callable[[Callable[[P], None]], P], *, least_s: float
     ) -> None:
         self.size = size
         self.least_s = least_s

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 RECYCLED_AFTER: Final = 200_000
 """Attempts after which a process makes room for a new one, so that leaks of actions stay small."""
 
+_LEAST_S: Final = 0.003
+"""The work that is worth a way to a process and back."""
+
 
 def public(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables that processes of actions get: neither secrets nor the store's URL."""
@@ -56,7 +59,7 @@ class ProcessExecutor:
         secrets = await asyncio.to_thread(call.secret_values)
         if self._pool is None:
             start = partial(Child, self._environment, self._recycled_after)
-            self._pool = ProcessPool(self._size, start)
+            self._pool = ProcessPool(self._size, start, least_s=_LEAST_S)
         await RemoteVisit(feed, call, self._pool, self._clock, portable, secrets).run()
 
     @property

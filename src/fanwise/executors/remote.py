@@ -114,7 +114,7 @@ class RemoteVisit:
         self._placing = self._stations.placing
         slots = most if self._blocks else feed.width
         self._size = ChunkSize(
-            most, target_s=TARGET_S, least_s=workers.least_s, slots=slots, rest=feed.rest
+            most, slots, target_s=TARGET_S, least_s=workers.least_s, rest=feed.rest
         )
         self._traces = Traces(self._visit, call)
         self._changed: asyncio.Future[None] = self._loop.create_future()

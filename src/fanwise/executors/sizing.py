@@ -32,21 +32,14 @@ class ChunkSize:
     """
 
     def __init__(
-        self,
-        workers: int,
-        *,
-        target_s: float,
-        least_s: float,
-        slots: int | None = None,
-        rest: int | None = None,
+        self, workers: int, slots: int, *, target_s: float, least_s: float, rest: int | None = None
     ) -> None:
         self._workers = workers
         self._target_s = target_s
         self._least_s = least_s
         self._mean_s: float | None = None
         self._grown = 0  # attempts that ended since the size has grown
-        share = (rest or 0) // (slots or workers)
-        self._size = max(1, min(_MOST_AT_FIRST, share // _FIRST_SHARE))
+        self._size = max(1, min(_MOST_AT_FIRST, (rest or 0) // (_FIRST_SHARE * slots)))
         self._least = 1
 
     def ended(self, attempts: int, total_s: float) -> None:
@@ -68,7 +61,7 @@ class ChunkSize:
         self._grown = 0
         self._size = self._least = 1
 
-    def of(self, rest: int | None, slots: int = 1) -> int:
+    def of(self, rest: int | None, slots: int) -> int:
         """The size of a chunk for so many slots, with a `rest` of items that no worker has."""
         size = self._size * slots
         if rest is None:

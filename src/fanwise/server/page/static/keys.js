@@ -61,8 +61,7 @@ function list(word) {
     const found = PAGES.filter(has).map(([name, path]) => [name, path, ""]);
     found.push(...all.map(({ name }) => [name, `workflows/${encodeURIComponent(name)}`, "workflow"]).filter(has));
     const runs = [`Runs: ${word}`, `runs?q=${encodeURIComponent(word)}`, "run or workflow"];
-    if (/^\d{8}/.test(word)) found.unshift(runs);
-    paint(word && !found.includes(runs) ? [...found.slice(0, 19), runs] : found.slice(0, 20));
+    paint(!word ? found : /^\d{8}/.test(word) ? [runs, ...found.slice(0, 19)] : [...found.slice(0, 19), runs]);
   });
 }
 

@@ -28,7 +28,6 @@ _SHOWN: Final = 400
 _TURNS: Final = 10
 """The times that durations are read again while items end, as that takes a while for many."""
 
-
 _NO_TIME_S: Final = 1e-6
 """A difference of spans that is none: the ends of bars are sums."""
 
