@@ -66,6 +66,20 @@ class TestSpec:
         assert spec(may_have).context_field == "ctx"
         assert not spec(may_have).fields
 
+    def test_the_limits_are_no_field(self) -> None:
+        """A parameter annotated Limits, also as optional, is no input."""
+
+        @fanwise.action("a.b")
+        def needs(x: int, limits: fanwise.Limits) -> None: ...
+
+        @fanwise.action("a.c")
+        def may_have(bounds: fanwise.Limits | None = None) -> None: ...
+
+        assert spec(needs).limits_field == "limits"
+        assert list(spec(needs).fields) == ["x"]
+        assert spec(may_have).limits_field == "bounds"
+        assert not spec(may_have).fields
+
     def test_where_an_action_runs_follows_from_how_it_is_defined(self) -> None:
         """An async def runs on the event loop, a def in a thread, with cpu=True in a process."""
 

@@ -7,7 +7,7 @@ import contextvars
 
 import pytest
 
-from fanwise.actions.resources import close_resources, resource, resources, run_resource
+from fanwise.actions.resources import close_resources, loop_resource, resources, run_resource
 
 
 class Pool:
@@ -15,39 +15,51 @@ class Pool:
         self.is_closed = False
 
 
+class Other(Pool):
+    pass
+
+
+class Another(Pool):
+    pass
+
+
 async def close_pool(pool: Pool) -> None:
     assert not pool.is_closed
     pool.is_closed = True
+
+
+def shared() -> Pool:
+    return loop_resource(Pool, close_pool)
 
 
 def test_a_resource_is_shared_on_a_loop_and_closed_at_its_end() -> None:
     """All users on a loop get the same one; closing makes way for a new one."""
 
     async def main() -> None:
-        async with resource(Pool, close_pool) as first, resource(Pool, close_pool) as second:
-            assert first is second
+        first = shared()
+        assert shared() is first
         assert not first.is_closed
         await close_resources()
         assert first.is_closed
-        async with resource(Pool, close_pool) as third:
-            assert third is not first
+        assert shared() is not first
         await close_resources()
 
     asyncio.run(main())
 
 
-def test_what_is_in_use_is_closed_by_its_last_user() -> None:
+def test_the_last_run_on_a_loop_closes() -> None:
     """The end of one run doesn't take the connections of another."""
 
     async def main() -> None:
-        async with resource(Pool, close_pool) as pool:
-            async with resource(Pool, close_pool):
-                await close_resources()
+        async with resources():
+            async with resources():
+                pool = shared()
             assert not pool.is_closed
-            async with resource(Pool, close_pool) as fresh:
-                assert fresh is not pool
+            assert shared() is pool
         assert pool.is_closed
-        await close_resources()
+        async with resources():
+            fresh = shared()
+            assert fresh is not pool
         assert fresh.is_closed
 
     asyncio.run(main())
@@ -57,11 +69,27 @@ def test_loops_share_nothing() -> None:
     """A resource never passes from one event loop to another."""
 
     async def main() -> Pool:
-        async with resource(Pool, close_pool) as pool:
-            return pool
+        return shared()
 
     first, second = asyncio.run(main()), asyncio.run(main())
     assert first is not second
+
+
+def test_a_loop_in_a_thread_of_a_run_has_its_own() -> None:
+    """An action that runs a loop of its own doesn't share that of its run."""
+
+    async def inner() -> Pool:
+        async with resources():
+            return shared()
+
+    async def main() -> None:
+        async with resources():
+            outer = shared()
+            other = await asyncio.to_thread(lambda: asyncio.run(inner()))
+            assert other is not outer
+            assert (other.is_closed, outer.is_closed) == (True, False)
+
+    asyncio.run(main())
 
 
 def test_one_that_cannot_be_closed_does_not_keep_the_others_open() -> None:
@@ -73,14 +101,15 @@ def test_one_that_cannot_be_closed_does_not_keep_the_others_open() -> None:
     async def refuse(_: Pool) -> None:
         raise OSError("no")
 
-    async def main() -> Pool:
-        async with resource(Pool, close_pool) as pool, resource(Stubborn, refuse):
-            pass
+    async def main() -> list[Pool]:
+        pools = [shared(), loop_resource(Other, close_pool)]
+        loop_resource(Stubborn, refuse)
+        pools.append(loop_resource(Another, close_pool))
         with pytest.raises(OSError, match="no"):
             await close_resources()
-        return pool
+        return pools
 
-    assert asyncio.run(main()).is_closed
+    assert [pool.is_closed for pool in asyncio.run(main())] == [True] * 3
 
 
 class Shelf:
@@ -159,8 +188,7 @@ def test_all_resources_of_a_run_are_closed_if_one_cannot_be() -> None:
 
     async def main() -> None:
         async with resources():
-            async with resource(Pool, close_pool) as pool:
-                pools.append(pool)
+            pools.append(shared())
             with run_resource(Shelf) as shelf, run_resource(Stubborn):
                 shelves.append(shelf)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import logging
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,7 +14,6 @@ from aiohttp.test_utils import TestServer
 
 from fanwise.actions.core.http import send_request
 from fanwise.actions.resources import close_resources
-from fanwise.catalog import ActionContext, StopFlag
 from fanwise.errors import ActionError
 from fanwise.model import Limits
 from fanwise.values import freeze
@@ -97,12 +95,12 @@ def with_server(use: Callable[[TestServer], Awaitable[Any]]) -> Any:
     return asyncio.run(main())
 
 
-def request(path: str, context: ActionContext | None = None, **given: Any) -> dict[str, Any]:
+def request(path: str, limits: Limits | None = None, **given: Any) -> dict[str, Any]:
     """What core.http gives for a path of the server."""
 
     async def use(server: TestServer) -> dict[str, Any]:
         url = str(server.make_url(path))
-        return await send_request(url, context=context, **freeze(given))
+        return await send_request(url, limits=limits, **freeze(given))
 
     result: dict[str, Any] = with_server(use)
     return result
@@ -285,20 +283,8 @@ class TestAnswer:
 
     def test_the_bound_is_that_of_results(self) -> None:
         """Without max_bytes, a body may be as large as the run lets a result be."""
-        context = ActionContext(
-            run_id="r",
-            task="t",
-            index=None,
-            attempt=1,
-            idempotency_key="r/t/1",
-            deadline=None,
-            logger=logging.getLogger("test"),
-            stop=StopFlag(),
-            limits=Limits(result_bytes=100_000),
-            folder="/",
-            sleep=asyncio.sleep,
-        )
-        assert failure("/endless", context=context).data == {"max_bytes": 100_000}
+        limits = Limits(result_bytes=100_000)
+        assert failure("/endless", limits=limits).data == {"max_bytes": 100_000}
 
 
 class TestSessions:

@@ -217,7 +217,7 @@ class _Watched(StoreWrapper):
 
 @pytest.mark.parametrize("refuses", [False, True])
 def test_a_lone_step_is_committed_by_the_loop_unless_the_store_would_wait(refuses: bool) -> None:
-    """A group, a long unit and the items of a task go to the journal's thread."""
+    """So are a few items; many of them, several units and a long unit go to the thread."""
 
     async def test() -> None:
         store = _Watched(refuses=refuses)
@@ -227,14 +227,21 @@ def test_a_lone_step_is_committed_by_the_loop_unless_the_store_would_wait(refuse
         journal = JournalWriter(store, Limits())
         journal.hold(run_no, lease.token, lambda error: None)
         own = threading.current_thread()
+        confirmed: list[ItemOutcome] = []
+        lane = journal.lane(confirmed.extend)
         await journal.commit(an_event(run_no, 1))
-        assert [thread is own for thread in store.threads] == [not refuses]
+        lane.append(an_item(run_no, 0))
+        await journal.flush()
+        assert [thread is own for thread in store.threads] == [not refuses] * 2
         store.threads.clear()
         await asyncio.gather(*(journal.commit(an_event(run_no, seq)) for seq in (2, 3)))
         await journal.commit(*(an_event(run_no, seq) for seq in range(4, 24)))
-        journal.lane(lambda _: None).append(an_item(run_no, 0))
-        await journal.commit(an_event(run_no, 24))
+        for index in range(1, 2_000):
+            lane.append(an_item(run_no, index))
+        await journal.flush()
         assert own not in store.threads
+        assert len(confirmed) == 2_000
+        await journal.commit(an_event(run_no, 24))
         assert [event.seq for event in store.events(run_no)] == [*range(1, 25)]
         await journal.close()
 

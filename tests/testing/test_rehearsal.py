@@ -42,7 +42,8 @@ import fanwise
 
 
 @fanwise.action("cloud.list")
-def list_servers(region: str, most: int = 3) -> list[str]:
+def list_servers(region: str, limits: fanwise.Limits, most: int = 3) -> list[str]:
+    assert limits.result_bytes > most
     Path(f"listed-{region}").touch()
     return ["a", "b", "c"][:most]
 

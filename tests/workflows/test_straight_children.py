@@ -45,6 +45,12 @@ async def key(value: object, context: fanwise.ActionContext) -> str:
     return context.idempotency_key
 
 
+@fanwise.action("line.bound")
+async def bound(value: object, limits: fanwise.Limits) -> list[object]:
+    """Give the value, and a limit of the run."""
+    return [value, limits.context_bytes]
+
+
 @fanwise.action("line.fail_on")
 async def fail_on(value: object, item: int) -> object:
     """Fail for the second item."""
@@ -65,7 +71,7 @@ async def large(value: object) -> str:
     return "x" * 60_000
 
 
-ACTIONS = [echo, say, key, fail_on, refused, large]
+ACTIONS = [echo, say, key, bound, fail_on, refused, large]
 
 
 def step(number: int, action: str, reads: int | None, handled: bool) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from fanwise.actions.checks import (
 )
 from fanwise.catalog import ActionContext, ActionField, ActionSpec, Given, InputRule, Runs
 from fanwise.errors import ActionLoadError
+from fanwise.model import Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -128,7 +129,7 @@ def spec_of(function: object) -> ActionSpec | None:
     parameters = inspect.signature(function).parameters
     annotations = _annotations(function, mark.name, parameters)
     fields: dict[str, ActionField] = {}
-    context_field = None
+    context_field = limits_field = None
     open_input = False
     for parameter in parameters.values():
         annotation = annotations.get(parameter.name, Any)
@@ -136,6 +137,8 @@ def spec_of(function: object) -> ActionSpec | None:
             open_input = True
         elif ActionContext in members(annotation):
             context_field = parameter.name
+        elif Limits in members(annotation):
+            limits_field = parameter.name
         else:
             fields[parameter.name] = _field(mark.name, parameter, annotation)
     return ActionSpec(
@@ -145,6 +148,7 @@ def spec_of(function: object) -> ActionSpec | None:
         fields=fields,
         open_input=open_input,
         context_field=context_field,
+        limits_field=limits_field,
         doc=inspect.getdoc(function) or "",
         source=_place(function),
         rules=mark.rules,

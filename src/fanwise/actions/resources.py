@@ -2,10 +2,9 @@
 
 The engine puts `resources` around each run.
 
-`async def` actions share by event loop: a `resource` is made when it is first used on a loop and
-closed by `close_resources`, when a run on that loop has ended. What is in use at that moment, by
-another run on the same loop, is closed when its last user leaves. No resource ever passes from one
-loop to another.
+`async def` actions share by event loop: a `loop_resource` is made when it is first used on a loop,
+and closed when the last run on that loop has ended. No resource ever passes from one loop to
+another.
 
 `def` actions share by run: a `run_resource` belongs to the threads of one run, whichever tasks and
 children they work for, and is closed at the run's end, however that came about.
@@ -18,7 +17,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 R = TypeVar("R")
@@ -38,63 +37,48 @@ class Closable(Protocol):
 C = TypeVar("C", bound=Closable)
 
 
-class _Shared:
-    """A resource, how to close it, and how many use it."""
+class _OfLoop:
+    """The resources of one loop, how to close each, and how many runs may use them."""
 
-    __slots__ = ("close", "is_retired", "users", "value")
+    __slots__ = ("made", "runs")
 
-    def __init__(self, value: Any, close: Callable[[Any], Awaitable[None]]) -> None:
-        self.value = value
-        self.close = close
-        self.users = 0
-        self.is_retired = False
+    def __init__(self) -> None:
+        self.made: dict[Callable[[], Any], tuple[Any, Callable[[Any], Awaitable[None]]]] = {}
+        self.runs = 0
 
 
-_of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Callable[[], Any], _Shared]] = (
-    WeakKeyDictionary()
-)
+_of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _OfLoop] = WeakKeyDictionary()
 
 
-class resource(Generic[R]):  # noqa: N801 - used as a function is: `async with resource(...)`
-    """The running loop's resource that `make` makes, to use within an `async with`.
+def _of_running_loop() -> _OfLoop:
+    loop = asyncio.get_running_loop()
+    held = _of_loop.get(loop)
+    if held is None:
+        held = _of_loop[loop] = _OfLoop()
+    return held
 
-    `make` names the resource and must be the same function each time. `close` is awaited once.
+
+def loop_resource(make: Callable[[], R], close: Callable[[R], Awaitable[None]]) -> R:
+    """In an `async def` action: the running loop's resource that `make` makes.
+
+    `make` names the resource and must be the same function each time. `close` is awaited once,
+    after the last run on the loop.
     """
-
-    __slots__ = ("_close", "_make", "_shared")
-
-    def __init__(self, make: Callable[[], R], close: Callable[[R], Awaitable[None]]) -> None:
-        self._make = make
-        self._close = close
-
-    async def __aenter__(self) -> R:
-        loop = asyncio.get_running_loop()
-        held = _of_loop.get(loop)
-        if held is None:
-            held = _of_loop[loop] = {}
-        shared = held.get(self._make)
-        if shared is None:
-            shared = held[self._make] = _Shared(self._make(), self._close)
-        shared.users += 1
-        self._shared = shared
-        value: R = shared.value
-        return value
-
-    async def __aexit__(self, *_: object) -> None:
-        shared = self._shared
-        shared.users -= 1
-        if shared.is_retired and not shared.users:
-            await shared.close(shared.value)
+    made = _of_running_loop().made
+    shared = made.get(make)
+    if shared is None:
+        shared = made[make] = (make(), close)
+    value: R = shared[0]
+    return value
 
 
 async def close_resources() -> None:
-    """Close all resources of the running loop: those in use when their last user leaves."""
-    held = _of_loop.pop(asyncio.get_running_loop(), {})
+    """Close all resources of the running loop."""
+    made = _of_running_loop().made
     async with AsyncExitStack() as closing:
-        for shared in held.values():
-            shared.is_retired = True
-            if not shared.users:
-                closing.push_async_callback(shared.close, shared.value)
+        while made:
+            _, (value, close) = made.popitem()
+            closing.push_async_callback(close, value)
 
 
 class _OfRun:
@@ -147,13 +131,16 @@ def run_resource(make: Callable[[], C]) -> Iterator[C]:
 @asynccontextmanager
 async def resources() -> AsyncIterator[None]:
     """A block around a run on the running loop; what its actions share is closed in the end."""
-    held = _OfRun()
-    token = _of_run.set(held)
+    of_run, of_loop = _OfRun(), _of_running_loop()
+    token = _of_run.set(of_run)
+    of_loop.runs += 1
     try:
         yield
     finally:
+        of_loop.runs -= 1
         _of_run.reset(token)
         try:
-            held.close()
+            of_run.close()
         finally:
-            await close_resources()
+            if not of_loop.runs:
+                await close_resources()

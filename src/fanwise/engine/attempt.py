@@ -226,6 +226,8 @@ class VisitCall:
                 self._share(entry.name, own.render(context, None), own.check, own.place)
         for name, value, place in rendered:
             self._share(name, value, _check_of(action, name), place)
+        if action.limits_field is not None:
+            self._shared[action.limits_field] = around.limits
         names = {*self._shared, *(own.name for own in self._by_item)}
         self._rules = rules_to_check(action, names)
 

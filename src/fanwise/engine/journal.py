@@ -36,9 +36,13 @@ A run that another process has taken is left out of the groups.
 # becomes a log that says so.
 #
 # On the loop. A step of a workflow commits alone, and the next one waits for it. Handing over to a
-# thread and back then takes longer than the commit, which is some tens of microseconds. So a lone
-# unit of few records is committed by the loop itself, if the store can do that without waiting;
-# otherwise it goes to the thread as any group does.
+# thread and back then takes longer than the commit, which is some tens of microseconds. Nor does a
+# small group of outcomes pay for a thread, beside a loop that runs Python all the time: the thread
+# gets the interpreter back late after each statement, and takes it from the loop in turn, so that
+# the group costs several times what it costs alone, about 2 ms for 250 rows. So a lone unit of few
+# records, and a group of few bytes, are committed by the loop itself, if the store can do that
+# without waiting; otherwise they go to the thread as any group does. A fan-out that is quick makes
+# large groups, whose statements are long: these run in the thread, beside the loop.
 #
 # Fencing. Each group carries the tokens of the runs in it, and the store compares them inside the
 # transaction (M. Kleppmann, "How to do distributed locking", 2016, on fencing tokens). A process
@@ -78,7 +82,8 @@ Listener: TypeAlias = Callable[[Sequence[ItemOutcome]], None]
 _Added = TypeVar("_Added", bound=ItemOutcome | LogEntry | VisitProgress)
 
 _ROW_BYTES = 250  # what an outcome occupies in memory, without its output
-_FEW_RECORDS = 16  # at most so many are committed on the loop
+_FEW_RECORDS = 16  # at most so many of a unit are committed on the loop
+_SMALL_BYTES = 256 * 2**10  # of the outcomes and logs that are committed on the loop
 _GATHER_S = 0.050  # how long outcomes wait for others, if nothing makes them hurry
 
 
@@ -301,28 +306,36 @@ class JournalWriter:
             lane.queued = []
         self._lanes.clear()
         units, self._units = self._units, []
+        is_small = self._bytes <= _SMALL_BYTES and len(units) <= 1
         self._bytes, self.is_full = 0, False
         tokens = dict(self._tokens)
-        if not queued and len(units) == 1 and self._write_here(units[0], tokens):
+        if is_small and self._write_here(queued, units, tokens):
             return
         written = self._loop.run_in_executor(self._thread, self._write, queued, units, tokens)
         written.add_done_callback(
             lambda done: self._confirm(done.exception() or done.result(), units)
         )
 
-    def _write_here(self, unit: _Unit, tokens: Mapping[int, int]) -> bool:
-        """Commit a lone unit on the loop and confirm it; False if the thread has to do that."""
-        if len(unit.records) > _FEW_RECORDS:
+    def _write_here(
+        self,
+        queued: list[tuple[Lane[Any], list[Any]]],
+        units: list[_Unit],
+        tokens: Mapping[int, int],
+    ) -> bool:
+        """Commit a small group on the loop and confirm it; False if the thread has to do that."""
+        if any(len(unit.records) > _FEW_RECORDS for unit in units):
             return False
+        written = _Written()
         try:
-            if not self._store.commit(unit.records, tokens, at_once=True):
+            if not self._store.commit(_group(queued, units), tokens, at_once=True):
                 return False
         except (RecordRefusedError, LeaseLostError):
             return False  # the thread meets the same, and finds the record or the run at fault
         except Exception as error:
-            self._confirm(error, [unit])
+            self._confirm(error, units)
         else:
-            self._confirm(_Written(), [unit])
+            written.added += queued
+            self._confirm(written, units)
         return True
 
     def _write(
@@ -333,11 +346,8 @@ class JournalWriter:
     ) -> _Written:
         """In the journal's thread: commit all as one group, or find the records that can't be."""
         written = _Written()
-        group: list[Record] = [record for unit in units for record in unit.records]
-        for _, records in queued:
-            group += records
         try:
-            self._store.commit(group, tokens)
+            self._store.commit(_group(queued, units), tokens)
         except (RecordRefusedError, LeaseLostError):
             for unit in units:
                 try:
@@ -423,6 +433,16 @@ class JournalWriter:
                 unit.done.set_exception(error)
         for on_lost in self._on_lost.values():
             on_lost(error)
+
+
+def _group(
+    queued: Sequence[tuple[Lane[Any], Sequence[Any]]], units: Sequence[_Unit]
+) -> list[Record]:
+    """All records of a group, in the order in which they are committed."""
+    group: list[Record] = [record for unit in units for record in unit.records]
+    for _, records in queued:
+        group += records
+    return group
 
 
 def _only(tokens: Mapping[int, int], run_no: int) -> dict[int, int]:

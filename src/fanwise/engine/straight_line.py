@@ -57,6 +57,7 @@ class _Step(NamedTuple):
     """A task of the line. Without a `function` its call is made for each child."""
 
     task: PlannedTask
+    shared: Mapping[str, object]
     inputs: tuple[InputRender, ...]
     rules: Sequence[InputRule]
     function: Callable[..., Awaitable[object]] | None
@@ -114,11 +115,12 @@ class StraightLine:
         action = task.spec
         names_attempt = any(entry.value.names_attempt for entry in task.inputs)
         if action.workflow is not None or action.context_field is not None or names_attempt:
-            return _Step(task, (), (), None)
+            return _Step(task, {}, (), (), None)
         around = RunSurroundings(self._run, visit, resumes=False)
         inputs = tuple(input_render(entry, action, around) for entry in task.inputs)
         rules = rules_to_check(action, [entry.name for entry in task.inputs])
-        return _Step(task, inputs, rules, action.function)
+        shared = {} if action.limits_field is None else {action.limits_field: around.limits}
+        return _Step(task, shared, inputs, rules, action.function)
 
     async def follow(self, context: WorkflowContext, prefix: str) -> Followed:
         """Run a child from its first step on; paths of its tasks begin with `prefix`."""
@@ -181,7 +183,8 @@ class StraightLine:
             with log:
                 log.ticket = ticket
                 try:
-                    arguments = {each.name: each.value_in(context) for each in step.inputs}
+                    given = {each.name: each.value_in(context) for each in step.inputs}
+                    arguments = {**step.shared, **given}
                     if step.rules:
                         require_rules(step.task.spec, step.rules, arguments)
                     value = await step.function(**arguments)

@@ -2,8 +2,8 @@
 
 A transaction waits as long as it has to: for other processes, and for the disk once the log has
 grown long, since SQLite empties it within a commit. One that is made at once waits for neither.
-Many of these are counted, and a thread empties the log beside them. That makes nothing durable
-that wasn't: whenever it is broken off, the next one finds the same log. Times are seconds.
+The pages of these are estimated, and a thread empties the log beside them. That makes nothing
+durable that wasn't: whenever it is broken off, the next one finds the same log. Times are seconds.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from fanwise.errors import StoreError
 _MOST_PAGES = 1_000
 """The pages in the log at which a transaction that waits empties it; the default of SQLite."""
 
-_MOST_COMMITS = 250
-"""Commits at once until the log is emptied: of steps, which write some four pages each."""
+_COMMIT_PAGES = 4
+_ROWS_OF_PAGE = 8
+"""The pages that any commit writes, and the usual rows that fill one more."""
 
-_TOO_MANY = 4 * _MOST_COMMITS
-"""Commits at once while the log is being emptied: more have to wait for that, on a slow disk."""
+_TOO_MANY_PAGES = 4 * _MOST_PAGES
+"""Pages of commits at once while the log is being emptied: more wait for that, on a slow disk."""
 
-_LONG_S = 0.002
+_LONG_S = 0.005
 _RESTS = 20
 """So many commits wait after one at once that took long; see `at_once`."""
 
@@ -74,7 +75,9 @@ class WritingConnection:
         started_at = time.monotonic()
         try:
             self._let_wait(False)
+            rows = -self._connection.total_changes
             change(self._connection)
+            rows += self._connection.total_changes
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
                 return False
@@ -83,7 +86,7 @@ class WritingConnection:
             self._turn.release()
         if time.monotonic() - started_at > _LONG_S:
             self._rests = _RESTS
-        self._checkpoints.count()
+        self._checkpoints.count(rows)
         return True
 
     def close(self, settle: Callable[[sqlite3.Connection], None]) -> None:
@@ -104,32 +107,32 @@ class WritingConnection:
 
 
 class _Checkpoints:
-    """Counts commits at once, and empties the log after many of them."""
+    """Counts the pages of commits at once, and empties the log after many of them."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         self._connect = connect
-        self._commits = 0
+        self._pages = 0
         self._thread: threading.Thread | None = None
         self._is_emptied = False
 
     @property
     def are_due(self) -> bool:
         """True if the next transaction has to wait: for the log, or to begin one that is empty."""
-        return self._is_emptied or self._commits >= _TOO_MANY
+        return self._is_emptied or self._pages >= _TOO_MANY_PAGES
 
     def catch_up(self) -> None:
         """Wait for the log if it has grown too long, before a transaction that may wait itself."""
-        if self._commits >= _TOO_MANY:
+        if self._pages >= _TOO_MANY_PAGES:
             self.wait()
-            self._commits = 0
+            self._pages = 0
         self._is_emptied = False
 
-    def count(self) -> None:
-        """Count a commit at once, and empty the log if it is time."""
-        self._commits += 1
-        if self._commits < _MOST_COMMITS or self._is_running:
+    def count(self, rows: int) -> None:
+        """Count a commit at once of so many rows, and empty the log if it is time."""
+        self._pages += _COMMIT_PAGES + rows // _ROWS_OF_PAGE
+        if self._pages < _MOST_PAGES or self._is_running:
             return
-        self._commits = 0
+        self._pages = 0
         self._thread = threading.Thread(target=self._empty, name="fanwise-log", daemon=True)
         with contextlib.suppress(RuntimeError):  # no thread is to be had: perhaps later
             self._thread.start()

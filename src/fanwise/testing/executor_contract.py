@@ -290,6 +290,7 @@ class ExecutorContract:
             "run_id": run.id,
             "folder": str(bench.folder),
             "limit": bench.limits.result_bytes,
+            "are_own_limits": True,
             "stopping": False,
         }
         key = f"{run.id}/fan[1]/1"

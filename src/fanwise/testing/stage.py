@@ -121,6 +121,8 @@ class Stage:
                 return await self._wait(spec, given, context, before)
             if spec.context_field is not None:
                 given[spec.context_field] = context
+            if spec.limits_field is not None:
+                given[spec.limits_field] = context.limits
             if spec.name in SELF_CONTAINED:
                 return await spec.function(**given)
             with cast("JumpingLoop", asyncio.get_running_loop()).acting():
@@ -128,7 +130,9 @@ class Stage:
                     return await spec.function(**given)
                 return await asyncio.to_thread(spec.function, **given)
 
-        return replace(spec, function=call, runs=Runs.ASYNC, context_field=_CONTEXT)
+        return replace(
+            spec, function=call, runs=Runs.ASYNC, context_field=_CONTEXT, limits_field=None
+        )
 
     async def _wait(
         self, spec: ActionSpec, given: Mapping[str, object], context: ActionContext, before: int

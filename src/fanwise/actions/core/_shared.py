@@ -6,7 +6,6 @@ from functools import partial
 from typing import Final
 
 from fanwise.actions.decorator import Written
-from fanwise.catalog import ActionContext
 from fanwise.charsets import charset
 from fanwise.errors import ActionError, InputError
 from fanwise.model import Limits
@@ -34,12 +33,12 @@ def require_time(action: str, given: float) -> None:
         raise InputError(f'input "timeout" of {action} must be a duration over 0, such as 30s.')
 
 
-def result_bytes(given: int | None, context: ActionContext | None) -> int:
-    """The bound that a task gave, else the run's `limits.result_bytes`. Raises `InputError`."""
+def result_bytes(given: int | None, limits: Limits | None) -> int:
+    """The bound that a task gave, else `limits.result_bytes`. Raises `InputError`."""
     if given is not None:
         require_bound("max_bytes", given)
         return given
-    return (Limits() if context is None else context.limits).result_bytes
+    return (limits or Limits()).result_bytes
 
 
 def decoded(data: bytes, encoding: str = "utf-8") -> str:

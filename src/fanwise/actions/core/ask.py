@@ -122,5 +122,4 @@ async def _tell(
         json=said,
         expect="2xx",
         max_redirects=0,
-        context=context,
     )

@@ -111,7 +111,7 @@ def send_message(
         html=html,
         headers=headers or {},
         attachments=_located(attachments or [], context),
-        max_bytes=result_bytes(max_bytes, context),
+        max_bytes=result_bytes(max_bytes, None if context is None else context.limits),
         key=None if context is None else context.idempotency_key,
     )
     with run_resource(ConnectionPool) as pool:

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache, partial
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from fanwise.actions.core._shared import MAX_BYTES, require_bound, require_time, result_bytes
 from fanwise.actions.decorator import DURATION, PATH, Written, action
-from fanwise.catalog import ActionContext
+from fanwise.model import Limits
+
+if TYPE_CHECKING:
+    from fanwise.actions.core.http_request import Request, Statuses
 
 _NAME = "core.http"
 _TIME = Written(partial(require_time, _NAME))
 
 
-# The exchange's modules are slow to import, so they are where they are needed.
+# The exchange's modules are slow to import, so they are loaded where they are needed.
+
+
+class _Wire(NamedTuple):
+    make_request: Callable[..., Request]
+    parse_expect: Callable[[object], Statuses]
+    exchange: Callable[..., Awaitable[dict[str, Any]]]
+
+
+@cache
+def _wire() -> _Wire:
+    from fanwise.actions.core.http_exchange import exchange
+    from fanwise.actions.core.http_request import make_request, parse_expect
+
+    return _Wire(make_request, parse_expect, exchange)
 
 
 def _require_url(url: str) -> None:
@@ -59,7 +76,7 @@ async def send_request(
     max_redirects: Annotated[int, Written(partial(require_bound, "max_redirects"))] = 10,
     verify_tls: bool = True,
     max_bytes: Annotated[int | None, MAX_BYTES] = None,
-    context: ActionContext | None = None,
+    limits: Limits | None = None,
 ) -> dict[str, Any]:
     """Send an HTTP request and read the answer.
 
@@ -110,11 +127,9 @@ async def send_request(
       NotText               the body isn't text in its encoding: save it; never retried
       NotFound, PermissionDenied, IsDirectory, FileError    of a file that is sent or saved
     """
-    from fanwise.actions.core.http_exchange import exchange
-    from fanwise.actions.core.http_request import make_request, parse_expect
-
     require_bound("max_redirects", max_redirects)
     require_time(_NAME, timeout)
+    make_request, parse_expect, exchange = _wire()
     request = make_request(
         method,
         url,
@@ -132,7 +147,7 @@ async def send_request(
         timeout_s=timeout,
         max_redirects=max_redirects,
         verify_tls=verify_tls,
-        max_bytes=result_bytes(max_bytes, context),
+        max_bytes=result_bytes(max_bytes, limits),
         encoding=encoding,
         save_to=save_to,
         saved_bytes=max_bytes,

@@ -10,9 +10,8 @@ import os
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import aiohttp
 
@@ -27,7 +26,8 @@ from fanwise.actions.core.http_body import (
     text_of,
 )
 from fanwise.actions.core.http_request import Request, Statuses, redirected
-from fanwise.actions.resources import resource
+from fanwise.actions.resources import loop_resource
+from fanwise.deadlines import Deadlines
 from fanwise.errors import ActionError, Excerpt
 
 _EXCERPT_CHARACTERS: Final = 500
@@ -52,23 +52,20 @@ async def exchange(
     A body that is saved has at most `saved_bytes`, any other one `max_bytes`.
     """
     started = perf_counter()
-    left_s = timeout_s
     redirects = 0
     saved: Saved | None = None
     body = b""
     try:
-        async with resource(_open_session, _close_session) as session:
+        client = loop_resource(_open_client, _close_client)
+        with client.deadlines.within(timeout_s):
             while True:
-                if left_s <= 0:  # which aiohttp takes for no bound at all
-                    raise TimeoutError
-                response = await session.request(
+                response = await client.session.request(
                     request.method,
                     request.url,
                     headers=request.headers or None,
                     data=None if request.content is None else request.content(),
                     allow_redirects=False,
                     ssl=verify_tls,
-                    timeout=_timeout(left_s),
                 )
                 try:
                     status = response.status
@@ -85,12 +82,12 @@ async def exchange(
                             saved = await save_body(response, save_to, saved_bytes)
                         break
                 finally:
-                    response.release()
+                    if not response.closed:  # as it is once the body has been received
+                        response.release()
                 request = redirected(request, status, location)
                 redirects += 1
                 if redirects > max_redirects:
                     raise _failure("TooManyRedirects", f"more than {max_redirects} redirects")
-                left_s = timeout_s - (perf_counter() - started)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise _explain(error, timeout_s) from None
     result = _result(response, body, encoding)
@@ -101,25 +98,27 @@ async def exchange(
     return result
 
 
-def _open_session() -> aiohttp.ClientSession:
+class _Client(NamedTuple):
+    session: aiohttp.ClientSession
+    deadlines: Deadlines
+
+
+def _open_client() -> _Client:
     # The engine bounds how many requests run at once; a second bound would make them queue here.
-    return aiohttp.ClientSession(
+    session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "fanwise", "Accept-Encoding": "gzip, deflate"},
         auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(),  # none, and so no timers
         max_line_size=_LONGEST_HEADER_BYTES,
         max_field_size=_LONGEST_HEADER_BYTES,
     )
+    return _Client(session, Deadlines())
 
 
-async def _close_session(session: aiohttp.ClientSession) -> None:
-    await session.close()
-
-
-@lru_cache(maxsize=100)  # All items of a task have the same.
-def _timeout(total_s: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=total_s)
+async def _close_client(client: _Client) -> None:
+    await client.session.close()
 
 
 async def _unexpected(response: aiohttp.ClientResponse) -> ActionError:

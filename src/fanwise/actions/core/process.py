@@ -21,7 +21,7 @@ from typing import NamedTuple, cast
 
 from fanwise.actions.core._shared import decoded
 from fanwise.actions.core.reaper import MARK, Reaper
-from fanwise.actions.resources import resource
+from fanwise.actions.resources import loop_resource
 from fanwise.errors import ActionError
 
 _DRAIN_S = 1.0
@@ -50,7 +50,8 @@ async def run_process(
     started = perf_counter()
     loop = asyncio.get_running_loop()
     try:
-        async with resource(Reaper, Reaper.close) as reaper, asyncio.timeout(timeout_s):
+        reaper = loop_resource(Reaper, Reaper.close)
+        async with asyncio.timeout(timeout_s):
             mark = reaper.begin()
             try:
                 transport, process = await loop.subprocess_exec(

@@ -10,8 +10,8 @@ import msgspec
 
 from fanwise.actions.core._shared import BASE64, MAX_BYTES, file_error, result_bytes
 from fanwise.actions.decorator import PATH, action
-from fanwise.catalog import ActionContext
 from fanwise.errors import ActionError
+from fanwise.model import Limits
 
 _NAME = "core.read_file"
 _PIECE_BYTES: Final = 1 << 20
@@ -24,7 +24,7 @@ def read(
     format: Literal["text", "lines", "json"] = "text",
     encoding: str = "utf-8-sig",
     max_bytes: Annotated[int | None, MAX_BYTES] = None,
-    context: ActionContext | None = None,
+    limits: Limits | None = None,
 ) -> Any:
     """Read a file.
 
@@ -38,7 +38,7 @@ def read(
     Errors: NotFound, PermissionDenied, IsDirectory, TooLarge (data: max_bytes), BadEncoding,
     BadJson, FileError. All but TooLarge carry the path in their data.
     """
-    bound = result_bytes(max_bytes, context)
+    bound = result_bytes(max_bytes, limits)
     try:
         with Path(path).open("rb") as file:
             content = _up_to(file, bound + 1)

@@ -76,7 +76,7 @@ async def run_command(
         cwd=context.folder if cwd is None and context else cwd,
         input=(input or "").encode(),
         timeout_s=timeout,
-        max_bytes=result_bytes(max_bytes, context),
+        max_bytes=result_bytes(max_bytes, None if context is None else context.limits),
     )
     if check and finished.exit_code != 0:
         raise ActionError(

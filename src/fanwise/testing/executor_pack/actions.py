@@ -177,7 +177,7 @@ def clock() -> float:
     return time.monotonic()
 
 
-def know(context: fanwise.ActionContext, fails: int = 0) -> object:
+def know(context: fanwise.ActionContext, limits: fanwise.Limits, fails: int = 0) -> object:
     """All that an attempt may know of itself."""
     if context.attempt <= fails:
         raise ConnectionError
@@ -190,6 +190,7 @@ def know(context: fanwise.ActionContext, fails: int = 0) -> object:
         "deadline": context.deadline,
         "folder": context.folder,
         "limit": context.limits.result_bytes,
+        "are_own_limits": limits == context.limits,
         "stopping": context.stopping,
     }
 
