@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Any, Final
+from typing import Final
 
 _REST_S: Final = 0.01
 """The least time between two looks at all deadlines; thousands may strike one after the other."""
@@ -31,7 +31,7 @@ class Deadlines:
         """
         return _Block(self, self._loop.time() + seconds)
 
-    def begin(self, block: _Block) -> asyncio.Task[Any]:
+    def begin(self, block: _Block) -> asyncio.Task[object]:
         """Keep the deadline of a block from now on, and return the block's task."""
         task = asyncio.current_task(self._loop)
         if task is None:

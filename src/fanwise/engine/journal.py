@@ -106,7 +106,7 @@ class _Written:
     """The outcome of a group: records added by lane, units refused, and runs lost."""
 
     def __init__(self) -> None:
-        self.added: list[tuple[Lane[Any], Sequence[Any]]] = []
+        self.added: list[_OfLane] = []
         self.refused: dict[_Unit, RecordRefusedError] = {}
         self.lost: dict[int, LeaseLostError] = {}
 
@@ -148,6 +148,12 @@ class Lane(Generic[_Added]):
             self._journal.enter(self)
         self.queued.append(progress)
         self._journal.count(_ROW_BYTES)
+
+
+_OfLane: TypeAlias = tuple[Lane[Any], Sequence[Any]]
+"""A lane and the records that were queued in it."""
+
+_Queued: TypeAlias = Sequence[_OfLane]
 
 
 class JournalWriter:
@@ -318,8 +324,8 @@ class JournalWriter:
 
     def _write_here(
         self,
-        queued: list[tuple[Lane[Any], list[Any]]],
-        units: list[_Unit],
+        queued: _Queued,
+        units: Sequence[_Unit],
         tokens: Mapping[int, int],
     ) -> bool:
         """Commit a small group on the loop and confirm it; False if the thread has to do that."""
@@ -340,8 +346,8 @@ class JournalWriter:
 
     def _write(
         self,
-        queued: list[tuple[Lane[Any], list[Any]]],
-        units: list[_Unit],
+        queued: _Queued,
+        units: Sequence[_Unit],
         tokens: Mapping[int, int],
     ) -> _Written:
         """In the journal's thread: commit all as one group, or find the records that can't be."""
@@ -386,7 +392,7 @@ class JournalWriter:
                 self._write_split(lane, records[:half], written, tokens)
                 self._write_split(lane, records[half:], written, tokens)
 
-    def _confirm(self, written: _Written | BaseException, units: list[_Unit]) -> None:
+    def _confirm(self, written: _Written | BaseException, units: Sequence[_Unit]) -> None:
         """Back on the loop: confirm committed records, and report refused and lost ones."""
         self._is_writing = False
         settled, self._settled = self._settled, self._loop.create_future()
@@ -418,7 +424,7 @@ class JournalWriter:
         elif self._lanes:
             self._gathering = self._loop.call_later(_GATHER_S, self._hurry)
 
-    def _break(self, error: BaseException, units: list[_Unit]) -> None:
+    def _break(self, error: BaseException, units: Sequence[_Unit]) -> None:
         """End the journal with an error: nothing can be written any more."""
         if not isinstance(error, StoreError) or isinstance(error, RecordRefusedError):
             cause = error
@@ -435,9 +441,7 @@ class JournalWriter:
             on_lost(error)
 
 
-def _group(
-    queued: Sequence[tuple[Lane[Any], Sequence[Any]]], units: Sequence[_Unit]
-) -> list[Record]:
+def _group(queued: _Queued, units: Sequence[_Unit]) -> list[Record]:
     """All records of a group, in the order in which they are committed."""
     group: list[Record] = [record for unit in units for record in unit.records]
     for _, records in queued:

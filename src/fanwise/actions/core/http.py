@@ -23,7 +23,7 @@ _TIME = Written(partial(require_time, _NAME))
 class _Wire(NamedTuple):
     make_request: Callable[..., Request]
     parse_expect: Callable[[object], Statuses]
-    exchange: Callable[..., Awaitable[dict[str, Any]]]
+    exchange: Callable[..., Awaitable[dict[str, object]]]
 
 
 @cache
