@@ -233,7 +233,7 @@ class RemoteVisit:
     async def _more(self, changed: asyncio.Future[None]) -> bool:
         """Wait until another look is worth while; False if nothing runs and nothing will come."""
         is_idle = self._placing.is_idle
-        asked = self._loop.create_task(self._feed.wait())
+        asked = asyncio.ensure_future(self._feed.wait())
         try:
             waits: list[asyncio.Future[bool] | asyncio.Future[None]] = [asked, changed]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -50,8 +50,12 @@ class Feed(Protocol):
     def take(self) -> Ticket | None:
         """The next attempt, or None if there is none at the moment."""
 
-    async def wait(self) -> bool:
-        """Return True when `take` may have an attempt, False when none will come any more."""
+    def wait(self) -> Awaitable[bool]:
+        """True when `take` may have an attempt, False when none will come any more.
+
+        Called before anything else happens after `take` gave none. It misses no change since the
+        call, however much later it is awaited.
+        """
 
     def succeeded(
         self, ticket: Ticket, output: bytes, started_at: float, duration_s: float

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -122,8 +122,8 @@ class AttemptQueue(ABC):
                 self._put_back(ticket)
 
     @abstractmethod
-    async def wait(self) -> bool:
-        """Return True when it is worth taking again, False when nothing will come any more."""
+    def wait(self) -> Awaitable[bool]:
+        """True when it is worth taking again, False when nothing will come any more."""
 
     @abstractmethod
     async def drained(self) -> None:

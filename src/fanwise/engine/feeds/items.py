@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from shlex import quote
 
 import msgspec
@@ -191,17 +191,21 @@ class ItemAttempts(AttemptQueue):
         self._is_early = not limiter.may_start()
         return not self._is_early
 
-    async def wait(self) -> bool:
-        """Return True when it is worth taking again, False when nothing will come any more."""
+    def wait(self) -> Awaitable[bool]:
+        """True when it is worth taking again, False when nothing will come any more."""
+        return self._room() if self._journal.is_full else self._turn(self._changed)
+
+    async def _room(self) -> bool:
+        await self._journal.room()
+        return True
+
+    async def _turn(self, changed: asyncio.Future[None]) -> bool:
         limiter = self._rate_limiter
-        if self._journal.is_full:
-            await self._journal.room()
-            return True
         if limiter is not None and self._is_early:
             self._is_early = False
             await limiter.turn()
             return True
-        if await self._changes():
+        if await self._changes(changed):
             return True
         if limiter is not None:
             limiter.wake()  # no start will let those in who still wait in line
@@ -212,20 +216,23 @@ class ItemAttempts(AttemptQueue):
     async def drained(self) -> None:
         """Return when no attempt is left, and none waits to be made."""
         self._has_overrun = True
-        while await self._changes():
+        while await self._changes(self._changed):
             pass
 
-    async def _changes(self) -> bool:
-        """Return True when there may be an attempt to take, False when none will come any more."""
+    async def _changes(self, changed: asyncio.Future[None]) -> bool:
+        """Return True when there may be an attempt to take, False when none will come any more.
+
+        `changed` is done by the first change since it was looked whether there is one.
+        """
         reader = self._reader
         has_item = (reader.has_item and not self._is_closed) or bool(self._again)
         may_read = not (reader.is_exhausted or has_item or self._is_closed)
         if may_read and self._progress.waiting <= self._most_waiting:
-            await reader.refill(self._changed)
+            await reader.refill(changed)
         elif has_item or may_read or self._retries or self._held or self._parked.attempts:
             if self._parked.attempts:
                 self._note_rest(is_over=not (has_item or may_read))
-            await asyncio.shield(self._changed)  # others wait for it
+            await asyncio.shield(changed)  # others wait for it
         else:
             return False
         return True

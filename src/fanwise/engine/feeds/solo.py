@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from fanwise.context import WorkflowContext
 from fanwise.engine.feeds.base import AttemptQueue
@@ -67,13 +67,16 @@ class SingleAttempt(AttemptQueue):
             self._occupy()
         return ticket
 
-    async def wait(self) -> bool:
-        """Return True when an attempt may be due, False when none will come any more."""
+    def wait(self) -> Awaitable[bool]:
+        """True when an attempt may be due, False when none will come any more."""
+        return self._change(self._changed)
+
+    async def _change(self, changed: asyncio.Future[None]) -> bool:
         if not self._has_more():
             return False
         if self._parked.attempts:
             self._note_rest(is_over=self._next is None or self._is_closed)
-        await asyncio.shield(self._changed)
+        await asyncio.shield(changed)
         return True
 
     async def drained(self) -> None:
