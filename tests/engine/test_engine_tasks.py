@@ -609,6 +609,23 @@ def test_a_result_over_the_limit_names_task_size_and_setting(loom) -> None:
     assert "limits.result_bytes" in message
 
 
+@pytest.mark.parametrize("value", ["7", '"{{ item }}"'])
+def test_an_input_does_not_take_the_place_of_the_limits(loom, value) -> None:
+    """An action that takes any names has its limits from the run all the same."""
+
+    @fanwise.action("test.any")
+    async def give(limits: fanwise.Limits, **values: object) -> list[object]:
+        return [limits.result_bytes, sorted(values)]
+
+    loom.limits = fanwise.Limits(result_bytes=1_234)
+    run = loom.run(
+        "tasks: [{name: a, action: test.any, with-items: [1], input: {limits: VALUE, x: 1}}]\n"
+        'output: "{{ task.a.output[0] }}"'.replace("VALUE", value),
+        give,
+    )
+    assert run.output == [1_234, ["x"]]
+
+
 def test_secrets_are_masked_and_never_stored(loom) -> None:
     """Neither in parameters nor in results, errors or tracebacks; actions get the real value."""
     loom.environment = {"FANWISE_SECRET_TOKEN": "s3cr3t-t0k3n"}

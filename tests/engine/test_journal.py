@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from fanwise.engine.journal import JournalWriter
 from fanwise.errors import FanwiseError, LeaseLostError, RecordRefusedError
@@ -241,6 +242,10 @@ def test_a_lone_step_is_committed_by_the_loop_unless_the_store_would_wait(refuse
         await journal.flush()
         assert own not in store.threads
         assert len(confirmed) == 2_000
+        large = replace(an_item(run_no, 2_000), status=Status.FAILED, error=b"{}")
+        lane.append(replace(large, output=None, item=b'"' + b"x" * 300_000 + b'"'))
+        await journal.flush()
+        assert own not in store.threads
         await journal.commit(an_event(run_no, 24))
         assert [event.seq for event in store.events(run_no)] == [*range(1, 25)]
         await journal.close()

@@ -63,6 +63,35 @@ def test_the_log_stays_short_however_many_commits_are_made_at_once(
     assert [event.seq for event in store.events(run_no)] == list(range(1, commits + 1))
 
 
+def test_large_commits_at_once_have_the_log_emptied_sooner(tmp_path: Path) -> None:
+    """After about a thousand pages, of 4 KB here, and not after so many commits."""
+    emptied = threading.Event()
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            tmp_path / "any.db", isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA page_size = 4096")
+        connection.execute("PRAGMA journal_mode = wal")
+        connection.execute("PRAGMA synchronous = normal")
+        return connection
+
+    def connect_to_log() -> sqlite3.Connection:
+        emptied.set()
+        return connect()
+
+    def nothing(_: sqlite3.Connection) -> None:
+        pass
+
+    writer = WritingConnection(connect(), 1.0, connect_to_log)
+    for _ in range(14):
+        assert writer.at_once(nothing, 2**18)
+    assert not emptied.is_set()
+    writer.at_once(nothing, 2**18)
+    assert emptied.wait(60)
+    writer.close(nothing)
+
+
 def test_a_connection_is_settled_and_closed_once_nobody_empties_its_log(tmp_path: Path) -> None:
     """SQLite refuses to empty a log twice at the same time, and doesn't wait either."""
     path, begun, goes_on = tmp_path / "any.db", threading.Event(), threading.Event()
@@ -84,7 +113,7 @@ def test_a_connection_is_settled_and_closed_once_nobody_empties_its_log(tmp_path
     own.execute("CREATE TABLE t (n)")
     writing = WritingConnection(own, 5.0, connect_to_log)
     while not begun.is_set():
-        writing.at_once(lambda connection: connection.execute("INSERT INTO t VALUES (1)"))
+        writing.at_once(lambda connection: connection.execute("INSERT INTO t VALUES (1)"), 1)
     closing = threading.Thread(target=writing.close, args=(lambda _: order.append("settled"),))
     closing.start()
     goes_on.set()

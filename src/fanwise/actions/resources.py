@@ -62,7 +62,7 @@ def loop_resource(make: Callable[[], R], close: Callable[[R], Awaitable[None]]) 
     """In an `async def` action: the running loop's resource that `make` makes.
 
     `make` names the resource and must be the same function each time. `close` is awaited once,
-    after the last run on the loop.
+    after the last run on the loop, also if a task that is no run's still uses the resource.
     """
     made = _of_running_loop().made
     shared = made.get(make)

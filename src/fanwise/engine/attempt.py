@@ -219,6 +219,8 @@ class VisitCall:
         self._shared: Arguments = {}
         self._by_item: list[InputRender] = []
         for entry in inputs:
+            if entry.name == action.limits_field:
+                continue  # an action's `**values` may have any name but this
             own = input_render(entry, action, around)
             if entry.value.differs_by_item:
                 self._by_item.append(own)

@@ -83,7 +83,7 @@ _Added = TypeVar("_Added", bound=ItemOutcome | LogEntry | VisitProgress)
 
 _ROW_BYTES = 250  # what an outcome occupies in memory, without its output
 _FEW_RECORDS = 16  # at most so many of a unit are committed on the loop
-_SMALL_BYTES = 256 * 2**10  # of the outcomes and logs that are committed on the loop
+_SMALL_BYTES = 256 * 2**10  # of the queued records that are committed on the loop
 _GATHER_S = 0.050  # how long outcomes wait for others, if nothing makes them hurry
 
 
@@ -129,7 +129,7 @@ class Lane(Generic[_Added]):
         if outcome.output is not None:
             size += len(outcome.output)
         if outcome.error is not None:
-            size += len(outcome.error)
+            size += len(outcome.error) + len(outcome.item or b"") + len(outcome.earlier or b"")
         if not self.queued:
             self._journal.enter(self)
         self.queued.append(outcome)

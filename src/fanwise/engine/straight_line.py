@@ -184,7 +184,7 @@ class StraightLine:
                 log.ticket = ticket
                 try:
                     given = {each.name: each.value_in(context) for each in step.inputs}
-                    arguments = {**step.shared, **given}
+                    arguments = {**given, **step.shared}
                     if step.rules:
                         require_rules(step.task.spec, step.rules, arguments)
                     value = await step.function(**arguments)

@@ -164,10 +164,11 @@ class Database(Protocol):
     ) -> _Result:
         """The result of a transaction of the journal or of maintenance; one thread at a time."""
 
-    def writing_at_once(self, work: Callable[[Writer], object]) -> bool:
+    def writing_at_once(self, work: Callable[[Writer], object], size_bytes: int) -> bool:
         """Make a short transaction of the journal, unless that would wait; True if it was made.
 
-        It waits for no lock, no server and no disk, so an event loop may call it.
+        It waits for no lock, no server and no disk, so an event loop may call it. It writes about
+        `size_bytes`.
         """
 
     def controlling(

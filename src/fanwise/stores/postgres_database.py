@@ -160,7 +160,7 @@ class PostgresDatabase:
             self._witness = witness
         return result
 
-    def writing_at_once(self, work: Callable[[Writer], object]) -> bool:
+    def writing_at_once(self, work: Callable[[Writer], object], size_bytes: int) -> bool:
         """False: a server has to answer."""
         return False
 

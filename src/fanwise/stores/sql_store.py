@@ -12,7 +12,17 @@ from typing import NamedTuple, Self
 
 from msgspec.structs import replace
 
-from fanwise.model import CloseWaits, Discard, Record, RunRecord, SlotWish
+from fanwise.model import (
+    CloseWaits,
+    Discard,
+    ItemOutcome,
+    LogEntry,
+    Record,
+    RecordedEvent,
+    RunRecord,
+    SlotWish,
+    VisitRecord,
+)
 from fanwise.stores import (
     ending_statements,
     rows,
@@ -60,6 +70,8 @@ from fanwise.stores.sql_tiles import SqlChanges, SqlTiles
 from fanwise.stores.sql_waits import SqlWaits
 from fanwise.stores.tile_rows import Along, VisitKinds, number_kinds
 
+_ROW_BYTES = 100
+
 
 class SqlJournal:
     """The port `Journal` over a database."""
@@ -91,24 +103,16 @@ class SqlJournal:
         self, records: Sequence[Record], tokens: Mapping[int, int] = {}, *, at_once: bool = False
     ) -> bool:
         """Write all of `records` or, with an error, none of them; see `Journal.commit`."""
-        try:
-            written = rows.to_rows(records)  # before the transaction, to keep that short
-            along = Along(written)
-        except (TypeError, ValueError) as error:
-            raise refused(self._database.place, error) from error
+        if at_once:  # its rows are made once it is clear that nothing has to be waited for
+            return self._database.writing_at_once(
+                lambda writer: self._write(writer, *self._prepared(records), tokens),
+                _rough_bytes(records),
+            )
+        written, along = self._prepared(records)  # before the transaction, to keep that short
 
         def write(writer: Writer) -> None:
-            limits = lock_keys(writer, limits_of(*written.freed.values()))
-            require_tokens(writer, tokens, self._database.place)
-            _write(writer, written, along)
-            for run_no in written.freed:
-                free_slot(writer, run_no)
-            release(writer, limits)
-            for run_no in along.runs:
-                writer.touch(run_no)
+            self._write(writer, written, along, tokens)
 
-        if at_once:
-            return self._database.writing_at_once(write)
         added = _first_added(written)
         if added is not None:
             self._database.writing(
@@ -120,6 +124,41 @@ class SqlJournal:
             # It may have taken back the row that the last commit was to be known by.
             self._database.writing(write, witness=lambda _: True)
         return True
+
+    def _prepared(self, records: Sequence[Record]) -> tuple[rows.Rows, Along]:
+        """The rows of records, and what is written along. Raises `RecordRefusedError`."""
+        try:
+            written = rows.to_rows(records)
+            return written, Along(written)
+        except (TypeError, ValueError) as error:
+            raise refused(self._database.place, error) from error
+
+    def _write(
+        self, writer: Writer, written: rows.Rows, along: Along, tokens: Mapping[int, int]
+    ) -> None:
+        """Write rows if the runs' owners are as `tokens` say, and free the slots of ended runs."""
+        limits = lock_keys(writer, limits_of(*written.freed.values()))
+        require_tokens(writer, tokens, self._database.place)
+        _write(writer, written, along)
+        for run_no in written.freed:
+            free_slot(writer, run_no)
+        release(writer, limits)
+        for run_no in along.runs:
+            writer.touch(run_no)
+
+
+def _rough_bytes(records: Sequence[Record]) -> int:
+    """The bytes of records, roughly: of their texts, and of what is around these."""
+    size = _ROW_BYTES * len(records)
+    for record in records:
+        match record:
+            case ItemOutcome(output=output, item=item, error=error, earlier=earlier):
+                size += sum(len(text) for text in (output, item, error, earlier) if text)
+            case VisitRecord(output=bytes(output)):
+                size += len(output)
+            case RecordedEvent(data=text) | LogEntry(text=text):
+                size += len(text)
+    return size
 
 
 class _Added(NamedTuple):

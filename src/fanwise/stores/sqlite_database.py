@@ -207,11 +207,11 @@ class SqliteDatabase:
         with self._exclusively() as connection:
             return _changed(connection, work)
 
-    def writing_at_once(self, work: Callable[[Writer], object]) -> bool:
+    def writing_at_once(self, work: Callable[[Writer], object], size_bytes: int) -> bool:
         """Make a transaction on the connection that writes, if it waits for no lock or disk."""
         writer = self._require_writable()
         with explained(self._path), refusing(self._path):
-            return writer.at_once(lambda connection: _changed(connection, work))
+            return writer.at_once(lambda connection: _changed(connection, work), size_bytes)
 
     def controlling(
         self, work: Callable[[Writer], _Result], settle: Settle[_Result] | None = None

@@ -20,8 +20,7 @@ _MOST_PAGES = 1_000
 """The pages in the log at which a transaction that waits empties it; the default of SQLite."""
 
 _COMMIT_PAGES = 4
-_ROWS_OF_PAGE = 8
-"""The pages that any commit writes, and the usual rows that fill one more."""
+"""The pages that any commit writes, beside those that its texts fill."""
 
 _TOO_MANY_PAGES = 4 * _MOST_PAGES
 """Pages of commits at once while the log is being emptied: more wait for that, on a slow disk."""
@@ -50,6 +49,7 @@ class WritingConnection:
         self._turn = threading.Lock()
         self._waits = True
         self._syncs = connection.execute("PRAGMA synchronous").fetchone()[0] > _NORMAL
+        self._page_bytes: int = connection.execute("PRAGMA page_size").fetchone()[0]
         self._rests = 0
         self._checkpoints = _Checkpoints(connect)
 
@@ -61,8 +61,8 @@ class WritingConnection:
             self._let_wait(True)
             yield self._connection
 
-    def at_once(self, change: Callable[[sqlite3.Connection], object]) -> bool:
-        """Make a short transaction unless it would wait; True if it was made.
+    def at_once(self, change: Callable[[sqlite3.Connection], object], size_bytes: int) -> bool:
+        """Make a short transaction of about `size_bytes` unless it would wait; True if it was made.
 
         A busy disk holds a commit up, which shows only afterwards. So the commits after one that
         took long aren't made at once, and little of an event loop's time is lost.
@@ -75,9 +75,7 @@ class WritingConnection:
         started_at = time.monotonic()
         try:
             self._let_wait(False)
-            rows = -self._connection.total_changes
             change(self._connection)
-            rows += self._connection.total_changes
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
                 return False
@@ -86,7 +84,7 @@ class WritingConnection:
             self._turn.release()
         if time.monotonic() - started_at > _LONG_S:
             self._rests = _RESTS
-        self._checkpoints.count(rows)
+        self._checkpoints.count(_COMMIT_PAGES + size_bytes // self._page_bytes)
         return True
 
     def close(self, settle: Callable[[sqlite3.Connection], None]) -> None:
@@ -127,9 +125,9 @@ class _Checkpoints:
             self._pages = 0
         self._is_emptied = False
 
-    def count(self, rows: int) -> None:
-        """Count a commit at once of so many rows, and empty the log if it is time."""
-        self._pages += _COMMIT_PAGES + rows // _ROWS_OF_PAGE
+    def count(self, pages: int) -> None:
+        """Count a commit at once of so many pages, and empty the log if it is time."""
+        self._pages += pages
         if self._pages < _MOST_PAGES or self._is_running:
             return
         self._pages = 0

@@ -122,4 +122,5 @@ async def _tell(
         json=said,
         expect="2xx",
         max_redirects=0,
+        limits=context.limits,
     )

@@ -10,7 +10,7 @@ import asyncio
 import errno
 import os
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -84,13 +84,23 @@ async def save_body(response: aiohttp.ClientResponse, path: str, max_bytes: int 
         await asyncio.to_thread(_prepare, path)
         with replacement(path, parents=False) as file:
             async for piece in _pieces(response, max_bytes):
-                await asyncio.to_thread(write, file, piece)
+                await to_its_end(asyncio.to_thread(write, file, piece))
                 size += len(piece)
-    except (aiohttp.ClientError, TimeoutError):
+    except aiohttp.ClientError:
         raise
     except OSError as error:
         raise file_error("core.http", error, path) from None
     return Saved(path, size, digest.hexdigest())
+
+
+async def to_its_end(writing: Coroutine[None, None, None]) -> None:
+    """Wait for a thread that writes also if that is cut off: the file is in its hands."""
+    task = asyncio.ensure_future(writing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def text_of(response: aiohttp.ClientResponse, body: bytes, encoding: str | None) -> str:

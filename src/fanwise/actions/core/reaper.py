@@ -97,6 +97,7 @@ class Reaper:
 
     def _write(self, line: str) -> None:
         assert self._shell.stdin is not None
-        with suppress(OSError):  # it is gone itself; commands run without it as well
+        # It is gone itself, or closed after the last run; commands run without it as well.
+        with suppress(OSError, ValueError):
             self._shell.stdin.write(f"{line}\n".encode())
             self._shell.stdin.flush()
