@@ -157,7 +157,7 @@ _Queued: TypeAlias = Sequence[_OfLane]
 
 
 class JournalWriter:
-    """Writes records through a store's `Journal` in a thread of its own, for one event loop."""
+    """Writes records through a store's `Journal`, in a thread of its own or on its event loop."""
 
     def __init__(self, store: Journal, limits: Limits) -> None:
         self._store = store
