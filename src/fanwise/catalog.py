@@ -167,11 +167,10 @@ class ActionSpec(msgspec.Struct, frozen=True):
     `rules` are those between several fields. `open_input` says that it takes any further names
     (`**kwargs`); `context_field` is the name of the parameter that receives an `ActionContext`, or
     None, and `limits_field` of the one that receives the run's `Limits`. `source` says where it is
-    defined. `workflow` gives the plan of a workflow that is called
-    like an action; then there's no function to call, and the fields are its parameters. `digest` is
-    a hash of the file that defines it, or "" if there is none to read. `pack` is the absolute path
-    of the pack's folder, the module of an installed pack, or "" for a function that was given as it
-    is.
+    defined. `workflow` gives the plan of a workflow that is called like an action; then there's no
+    function to call, and the fields are its parameters. `digest` is a hash of the file that defines
+    it, or "" if there is none to read. `pack` is the absolute path of the pack's folder, the module
+    of an installed pack, or "" for a function that was given as it is.
     """
 
     name: str

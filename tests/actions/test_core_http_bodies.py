@@ -18,7 +18,6 @@ from aiohttp.test_utils import TestServer
 
 import fanwise
 from fanwise.actions.core.http import send_request
-from fanwise.actions.core.http_body import to_its_end
 from fanwise.actions.resources import close_resources
 from fanwise.errors import ActionError
 from fanwise.values import freeze
@@ -371,27 +370,3 @@ def test_json_in_another_encoding_is_no_text() -> None:
     """Such as Latin-1, which JSON can't be in: it is told as any body that is none."""
     error = failure(answering(b'{"name": "\xe9"}', Content_Type="application/json"))
     assert error.type == "NotText"
-
-
-def test_a_file_is_written_to_its_end_although_the_request_is_cut_off() -> None:
-    """The thread that writes has the file until then, and nobody may close it."""
-
-    async def main() -> None:
-        goes_on, written = asyncio.Event(), []
-
-        async def write() -> None:
-            await goes_on.wait()
-            written.append("all")
-
-        writing = asyncio.ensure_future(to_its_end(write()))
-        await asyncio.sleep(0)
-        writing.cancel()
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert not writing.done()
-        goes_on.set()
-        with pytest.raises(asyncio.CancelledError):
-            await writing
-        assert written == ["all"]
-
-    asyncio.run(main())

@@ -433,8 +433,8 @@ class Commits(StoreWrapper):
         super().__init__(store)
         self.groups: list[list[object]] = []
 
-    def commit(self, records, tokens=(), *, at_once=False) -> bool:
-        is_written = super().commit(records, tokens, at_once=at_once)
+    def commit(self, records, tokens=(), *, at_once_bytes=None) -> bool:
+        is_written = super().commit(records, tokens, at_once_bytes=at_once_bytes)
         if is_written:
             self.groups.append(list(records))
         return is_written

@@ -38,10 +38,10 @@ def test_runs_side_by_side_on_one_engine_do_not_disturb_each_other(loom) -> None
 class ExplodingStore(StoreWrapper):
     """Fails in a way that no store should."""
 
-    def commit(self, records, tokens=(), *, at_once=False) -> bool:
+    def commit(self, records, tokens=(), *, at_once_bytes=None) -> bool:
         if any(isinstance(record, ItemOutcome) for record in records):
             raise MemoryError("no memory")
-        return super().commit(records, tokens, at_once=at_once)
+        return super().commit(records, tokens, at_once_bytes=at_once_bytes)
 
 
 def test_a_store_that_fails_in_an_unknown_way_ends_the_run_with_a_store_error(loom) -> None:

@@ -35,11 +35,19 @@ class _Hesitant:
                 return
 
 
+ITEMS, ALONE = "with-items: {range: 40}", ""
+
+
 @pytest.mark.parametrize(
-    "limits", [Limits(queue_bytes=1_000), Limits(running=1)], ids=["recorded", "slots"]
+    ("with_items", "limits"),
+    [
+        (ITEMS, Limits(queue_bytes=1_000)),
+        (ITEMS, Limits(running=1)),
+        (ALONE, Limits(running=1)),
+    ],
+    ids=["items recorded", "items' slots", "a task's slot"],
 )
-@pytest.mark.parametrize("with_items", ["with-items: {range: 40}", ""], ids=["items", "alone"])
-def test_no_change_is_missed(tmp_path: Path, limits: Limits, with_items: str) -> None:
+def test_no_change_is_missed(tmp_path: Path, with_items: str, limits: Limits) -> None:
     """Neither the room that records leave, nor a slot that another task frees."""
     task = f"action: core.echo, needs: [], input: {{value: 1}}, {with_items}"
     file = tmp_path / "flow.yaml"

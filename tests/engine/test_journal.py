@@ -208,12 +208,16 @@ class _Watched(StoreWrapper):
         self.refuses = refuses
 
     def commit(
-        self, records: Sequence[Record], tokens: Mapping[int, int] = {}, *, at_once: bool = False
+        self,
+        records: Sequence[Record],
+        tokens: Mapping[int, int] = {},
+        *,
+        at_once_bytes: int | None = None,
     ) -> bool:
-        if at_once and self.refuses:
+        if at_once_bytes is not None and self.refuses:
             return False
         self.threads.append(threading.current_thread())
-        return super().commit(records, tokens, at_once=at_once)
+        return super().commit(records, tokens, at_once_bytes=at_once_bytes)
 
 
 @pytest.mark.parametrize("refuses", [False, True])

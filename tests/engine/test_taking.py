@@ -553,7 +553,7 @@ def test_an_answer_that_comes_as_a_run_is_left_is_not_lost(shared: Shared) -> No
             records: Sequence[Record],
             tokens: Mapping[int, int] = {},
             *,
-            at_once: bool = False,
+            at_once_bytes: int | None = None,
         ) -> bool:
             for each in records:
                 if isinstance(each, RunRecord) and each.status is Status.WAITING:

@@ -30,10 +30,10 @@ def test_while_another_process_writes_no_commit_is_made_at_once(
     run_no = store.create_run(a_run())
     with closing(sqlite3.connect(tmp_path / "fanwise.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert not store.commit([an_event(run_no, 1)], at_once=True)
+        assert not store.commit([an_event(run_no, 1)], at_once_bytes=100)
         other.execute("COMMIT")
     assert store.commit([an_event(run_no, 1)])
-    assert store.commit([an_event(run_no, 2)], at_once=True)
+    assert store.commit([an_event(run_no, 2)], at_once_bytes=100)
     assert [event.seq for event in store.events(run_no)] == [1, 2]
 
 
@@ -41,7 +41,7 @@ def test_what_has_to_reach_the_disk_is_not_committed_at_once(tmp_path: Path) -> 
     """With durability `full` each commit waits for it."""
     with open_sqlite(tmp_path / "fanwise.db", durability="full") as store:
         run_no = store.create_run(a_run())
-        assert not store.commit([an_event(run_no, 1)], at_once=True)
+        assert not store.commit([an_event(run_no, 1)], at_once_bytes=100)
 
 
 def test_the_log_stays_short_however_many_commits_are_made_at_once(
@@ -52,7 +52,7 @@ def test_the_log_stays_short_however_many_commits_are_made_at_once(
     run_no = store.create_run(a_run())
     at_once = 0
     for seq in range(1, commits + 1):
-        is_written = store.commit([an_event(run_no, seq)], at_once=True)
+        is_written = store.commit([an_event(run_no, seq)], at_once_bytes=100)
         at_once += is_written
         if not is_written:
             store.commit([an_event(run_no, seq)])
@@ -63,27 +63,27 @@ def test_the_log_stays_short_however_many_commits_are_made_at_once(
     assert [event.seq for event in store.events(run_no)] == list(range(1, commits + 1))
 
 
+def connected(path: Path) -> sqlite3.Connection:
+    """A connection of several threads to a database with a log, in pages of 4 KB."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA page_size = 4096")
+    connection.execute("PRAGMA journal_mode = wal")
+    connection.execute("PRAGMA synchronous = normal")
+    return connection
+
+
 def test_large_commits_at_once_have_the_log_emptied_sooner(tmp_path: Path) -> None:
     """After about a thousand pages, of 4 KB here, and not after so many commits."""
-    emptied = threading.Event()
-
-    def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            tmp_path / "any.db", isolation_level=None, check_same_thread=False
-        )
-        connection.execute("PRAGMA page_size = 4096")
-        connection.execute("PRAGMA journal_mode = wal")
-        connection.execute("PRAGMA synchronous = normal")
-        return connection
+    path, emptied = tmp_path / "any.db", threading.Event()
 
     def connect_to_log() -> sqlite3.Connection:
         emptied.set()
-        return connect()
+        return connected(path)
 
     def nothing(_: sqlite3.Connection) -> None:
         pass
 
-    writer = WritingConnection(connect(), 1.0, connect_to_log)
+    writer = WritingConnection(connected(path), 1.0, connect_to_log)
     for _ in range(14):
         assert writer.at_once(nothing, 2**18)
     assert not emptied.is_set()
@@ -97,19 +97,13 @@ def test_a_connection_is_settled_and_closed_once_nobody_empties_its_log(tmp_path
     path, begun, goes_on = tmp_path / "any.db", threading.Event(), threading.Event()
     order = []
 
-    def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = wal")
-        connection.execute("PRAGMA synchronous = normal")
-        return connection
-
     def connect_to_log() -> sqlite3.Connection:
         begun.set()
         goes_on.wait()
         order.append("emptied")
-        return connect()
+        return connected(path)
 
-    own = connect()
+    own = connected(path)
     own.execute("CREATE TABLE t (n)")
     writing = WritingConnection(own, 5.0, connect_to_log)
     while not begun.is_set():

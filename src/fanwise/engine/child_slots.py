@@ -17,6 +17,7 @@ from fanwise.engine.entering import Entrance, each_once
 from fanwise.engine.handle import RunInbox
 from fanwise.engine.services import Services
 from fanwise.model import ChildSlot, RunLimit, SlotWish
+from fanwise.threaded import in_thread
 
 
 class ChildSlots:
@@ -46,13 +47,13 @@ class ChildSlots:
 
         async def take(wish: SlotWish | None) -> None:
             assert wish is not None
-            await _in_thread(partial(slots.take_child, child, wish))
+            await in_thread(partial(slots.take_child, child, wish))
 
         line = self._line(limit)
         async with AsyncExitStack() as stack:
             async with line.lock:
                 # It may be taken although this is cut off; before that there is nothing to free.
-                stack.push_async_callback(_in_thread, partial(slots.free_child, child, limit))
+                stack.push_async_callback(in_thread, partial(slots.free_child, child, limit))
                 await line.entrance.enter(SlotWish(self._run_id, limit), take)
             yield
 
@@ -72,13 +73,3 @@ class _Line:
         # A pause lets the child wait, as an attempt in flight, until it is cut off.
         inbox = RunInbox(0.0)
         self.entrance = Entrance(services, inbox, notice, wait_s=None, is_new=False)
-
-
-async def _in_thread(work: Callable[[], None]) -> None:
-    """Do blocking work, and return once it is done, also if this is cancelled meanwhile."""
-    working = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        await asyncio.shield(working)
-    except asyncio.CancelledError:
-        await asyncio.wait([working])
-        raise

@@ -72,9 +72,11 @@ from fanwise.model import (
     Limits,
     LogEntry,
     Record,
+    RecordedEvent,
     RunRecord,
     Status,
     VisitProgress,
+    VisitRecord,
 )
 from fanwise.ports import Journal
 
@@ -312,10 +314,10 @@ class JournalWriter:
             lane.queued = []
         self._lanes.clear()
         units, self._units = self._units, []
-        is_small = self._bytes <= _SMALL_BYTES and len(units) <= 1
+        size = self._bytes
         self._bytes, self.is_full = 0, False
         tokens = dict(self._tokens)
-        if is_small and self._write_here(queued, units, tokens):
+        if len(units) <= 1 and self._write_here(queued, units, tokens, size):
             return
         written = self._loop.run_in_executor(self._thread, self._write, queued, units, tokens)
         written.add_done_callback(
@@ -327,13 +329,21 @@ class JournalWriter:
         queued: _Queued,
         units: Sequence[_Unit],
         tokens: Mapping[int, int],
+        size: int,
     ) -> bool:
-        """Commit a small group on the loop and confirm it; False if the thread has to do that."""
-        if any(len(unit.records) > _FEW_RECORDS for unit in units):
+        """Commit a small group on the loop and confirm it; False if the thread has to do that.
+
+        What is in lanes has `size` bytes.
+        """
+        for unit in units:
+            if len(unit.records) > _FEW_RECORDS:
+                return False
+            size += sum(map(_size_of, unit.records))
+        if size > _SMALL_BYTES:
             return False
         written = _Written()
         try:
-            if not self._store.commit(_group(queued, units), tokens, at_once=True):
+            if not self._store.commit(_group(queued, units), tokens, at_once_bytes=size):
                 return False
         except (RecordRefusedError, LeaseLostError):
             return False  # the thread meets the same, and finds the record or the run at fault
@@ -439,6 +449,16 @@ class JournalWriter:
                 unit.done.set_exception(error)
         for on_lost in self._on_lost.values():
             on_lost(error)
+
+
+def _size_of(record: Record) -> int:
+    """The bytes of a record of a unit, roughly."""
+    match record:
+        case VisitRecord(output=bytes(text)) | RunRecord(output=bytes(text)):
+            return _ROW_BYTES + len(text)
+        case RecordedEvent(data=text):
+            return _ROW_BYTES + len(text)
+    return _ROW_BYTES
 
 
 def _group(queued: _Queued, units: Sequence[_Unit]) -> list[Record]:

@@ -52,7 +52,11 @@ class Journal(Protocol):
         """
 
     def commit(
-        self, records: Sequence[Record], tokens: Mapping[int, int] = {}, *, at_once: bool = False
+        self,
+        records: Sequence[Record],
+        tokens: Mapping[int, int] = {},
+        *,
+        at_once_bytes: int | None = None,
     ) -> bool:
         """Write all records in one transaction, and return True.
 
@@ -61,8 +65,9 @@ class Journal(Protocol):
         a log is added. Afterwards all of them survive the end of the process. `tokens` has the
         fencing token of each run that the caller drives, by its number.
 
-        With `at_once` a commit that would wait for another process, a server or a disk writes
-        nothing and returns False; so an event loop may make it.
+        With `at_once_bytes`, which is about what the records hold, a commit that would wait for
+        another process, a server or a disk writes nothing and returns False; so an event loop may
+        make it.
 
         Raises `LeaseLostError` if another process has taken one of these runs, `RecordRefusedError`
         if a record can't be stored as it is, and any other `StoreError` if the store can't be

@@ -12,17 +12,7 @@ from typing import NamedTuple, Self
 
 from msgspec.structs import replace
 
-from fanwise.model import (
-    CloseWaits,
-    Discard,
-    ItemOutcome,
-    LogEntry,
-    Record,
-    RecordedEvent,
-    RunRecord,
-    SlotWish,
-    VisitRecord,
-)
+from fanwise.model import CloseWaits, Discard, Record, RunRecord, SlotWish
 from fanwise.stores import (
     ending_statements,
     rows,
@@ -70,8 +60,6 @@ from fanwise.stores.sql_tiles import SqlChanges, SqlTiles
 from fanwise.stores.sql_waits import SqlWaits
 from fanwise.stores.tile_rows import Along, VisitKinds, number_kinds
 
-_ROW_BYTES = 100
-
 
 class SqlJournal:
     """The port `Journal` over a database."""
@@ -100,13 +88,17 @@ class SqlJournal:
         return number
 
     def commit(
-        self, records: Sequence[Record], tokens: Mapping[int, int] = {}, *, at_once: bool = False
+        self,
+        records: Sequence[Record],
+        tokens: Mapping[int, int] = {},
+        *,
+        at_once_bytes: int | None = None,
     ) -> bool:
         """Write all of `records` or, with an error, none of them; see `Journal.commit`."""
-        if at_once:  # its rows are made once it is clear that nothing has to be waited for
+        if at_once_bytes is not None:  # rows are made once it is clear that nothing waits
             return self._database.writing_at_once(
                 lambda writer: self._write(writer, *self._prepared(records), tokens),
-                _rough_bytes(records),
+                at_once_bytes,
             )
         written, along = self._prepared(records)  # before the transaction, to keep that short
 
@@ -145,20 +137,6 @@ class SqlJournal:
         release(writer, limits)
         for run_no in along.runs:
             writer.touch(run_no)
-
-
-def _rough_bytes(records: Sequence[Record]) -> int:
-    """The bytes of records, roughly: of their texts, and of what is around these."""
-    size = _ROW_BYTES * len(records)
-    for record in records:
-        match record:
-            case ItemOutcome(output=output, item=item, error=error, earlier=earlier):
-                size += sum(len(text) for text in (output, item, error, earlier) if text)
-            case VisitRecord(output=bytes(output)):
-                size += len(output)
-            case RecordedEvent(data=text) | LogEntry(text=text):
-                size += len(text)
-    return size
 
 
 class _Added(NamedTuple):

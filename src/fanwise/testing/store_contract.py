@@ -466,11 +466,11 @@ class StoreContract(FindingContract, LogsContract, ResumingContract):
     def test_a_commit_at_once_is_whole_or_says_that_it_would_wait(self, store: Store) -> None:
         """Its records are all there or none is, and a refused one leaves nothing."""
         run_no = store.create_run(a_run())
-        is_written = store.commit([an_event(run_no, 1), an_event(run_no, 2)], at_once=True)
+        is_written = store.commit([an_event(run_no, 1), an_event(run_no, 2)], at_once_bytes=100)
         assert [event.seq for event in store.events(run_no)] == ([1, 2] if is_written else [])
         store.commit([an_event(run_no, 3)])
         with contextlib.suppress(RecordRefusedError):
-            assert not store.commit([an_event(run_no, 4), an_event(run_no, 3)], at_once=True)
+            assert not store.commit([an_event(run_no, 4), an_event(run_no, 3)], at_once_bytes=100)
         assert [event.seq for event in store.events(run_no, after=2)] == [3]
 
     def test_an_empty_commit_is_allowed(self, store: Store) -> None:

@@ -102,12 +102,16 @@ class RefusingStore(StoreWrapper):
         self._refuses = refuses
 
     def commit(
-        self, records: Sequence[Record], tokens: Mapping[int, int] = {}, *, at_once: bool = False
+        self,
+        records: Sequence[Record],
+        tokens: Mapping[int, int] = {},
+        *,
+        at_once_bytes: int | None = None,
     ) -> bool:
         """Commit, or raise `RecordRefusedError`."""
         if any(self._refuses(record) for record in records):
             raise RecordRefusedError("the store refuses a record.")
-        return super().commit(records, tokens, at_once=at_once)
+        return super().commit(records, tokens, at_once_bytes=at_once_bytes)
 
 
 class FailingStore(StoreWrapper):
@@ -132,7 +136,11 @@ class FailingStore(StoreWrapper):
         return super().create_run(run, engine_no, waiter_no)
 
     def commit(
-        self, records: Sequence[Record], tokens: Mapping[int, int] = {}, *, at_once: bool = False
+        self,
+        records: Sequence[Record],
+        tokens: Mapping[int, int] = {},
+        *,
+        at_once_bytes: int | None = None,
     ) -> bool:
         """Commit, or raise `StoreError` at the failure and after it.
 
@@ -250,10 +258,14 @@ class GatedStore(StoreWrapper):
         self._is_open = False
 
     def commit(
-        self, records: Sequence[Record], tokens: Mapping[int, int] = {}, *, at_once: bool = False
+        self,
+        records: Sequence[Record],
+        tokens: Mapping[int, int] = {},
+        *,
+        at_once_bytes: int | None = None,
     ) -> bool:
         """Wait for the gate, then commit."""
-        if at_once:
+        if at_once_bytes is not None:
             return False
         with self._change:
             self._waiting += 1

@@ -10,8 +10,9 @@ import asyncio
 import errno
 import os
 import zlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
@@ -23,6 +24,7 @@ from fanwise.actions.core._shared import decoded, file_error
 from fanwise.actions.core.atomic_file import replacement
 from fanwise.charsets import charset
 from fanwise.errors import ActionError
+from fanwise.threaded import in_thread
 
 _LARGE_BYTES: Final = 64 * 2**10
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -84,23 +86,13 @@ async def save_body(response: aiohttp.ClientResponse, path: str, max_bytes: int 
         await asyncio.to_thread(_prepare, path)
         with replacement(path, parents=False) as file:
             async for piece in _pieces(response, max_bytes):
-                await to_its_end(asyncio.to_thread(write, file, piece))
+                await in_thread(partial(write, file, piece))  # whose hands the file is in
                 size += len(piece)
     except aiohttp.ClientError:
         raise
     except OSError as error:
         raise file_error("core.http", error, path) from None
     return Saved(path, size, digest.hexdigest())
-
-
-async def to_its_end(writing: Coroutine[None, None, None]) -> None:
-    """Wait for a thread that writes also if that is cut off: the file is in its hands."""
-    task = asyncio.ensure_future(writing)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 def text_of(response: aiohttp.ClientResponse, body: bytes, encoding: str | None) -> str:
