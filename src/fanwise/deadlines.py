@@ -9,6 +9,7 @@ has no timer to cancel.
 from __future__ import annotations
 
 import asyncio
+import math
 from types import TracebackType
 from typing import Final
 
@@ -21,8 +22,11 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._blocks: set[_Block] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self.next_look = math.inf
+        """When the timer strikes, by the loop's clock."""
+        self.blocks: set[_Block] = set()
+        """The blocks that have begun and haven't ended."""
 
     def within(self, seconds: float) -> _Block:
         """A block, for a `with` in a task, that is cut off by `TimeoutError` after so many seconds.
@@ -31,35 +35,26 @@ class Deadlines:
         """
         return _Block(self, self._loop.time() + seconds)
 
-    def begin(self, block: _Block) -> asyncio.Task[object]:
-        """Keep the deadline of a block from now on, and return the block's task."""
-        task = asyncio.current_task(self._loop)
-        if task is None:
-            raise RuntimeError("a deadline is for a block that runs in a task")
-        self._blocks.add(block)
-        if self._timer is None or block.at < self._timer.when():
-            self._arm(block.at)
-        return task
-
-    def end(self, block: _Block) -> None:
-        """Keep the deadline of a block no longer."""
-        self._blocks.discard(block)
-
-    def _arm(self, at: float) -> None:
+    def look_at(self, at: float) -> None:
+        """Have the timer strike at a time, by the loop's clock."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_at(at, self._look)
+        self.next_look = at
 
     def _look(self) -> None:
         """Cut off the blocks that are overdue, and look again when the next one may be."""
         now = self._loop.time()
         self._timer = None
-        later = [block.at for block in self._blocks if not block.is_overdue(now)]
+        self.next_look = math.inf
+        later = [block.at for block in self.blocks if not block.is_overdue(now)]
         if later:
-            self._arm(max(min(later), now + _REST_S))
+            self.look_at(max(min(later), now + _REST_S))
 
 
 class _Block:
+    # It is entered and left for each request, so it calls as little as it can.
+
     __slots__ = ("_cancelling", "_deadlines", "_is_cut_off", "_task", "at")
 
     def __init__(self, deadlines: Deadlines, at: float) -> None:
@@ -68,8 +63,15 @@ class _Block:
         self.at = at
 
     def __enter__(self) -> None:
-        self._task = self._deadlines.begin(self)
-        self._cancelling = self._task.cancelling()
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a deadline is for a block that runs in a task")
+        self._task = task
+        self._cancelling = task.cancelling()
+        deadlines = self._deadlines
+        deadlines.blocks.add(self)
+        if self.at < deadlines.next_look:
+            deadlines.look_at(self.at)
 
     def is_overdue(self, now: float) -> bool:
         """Say whether the deadline has passed; the block is cut off then, once."""
@@ -84,7 +86,7 @@ class _Block:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._deadlines.end(self)
+        self._deadlines.blocks.discard(self)
         if self._is_cut_off:
             is_ours = self._task.uncancel() <= self._cancelling
             if is_ours and kind is asyncio.CancelledError:

@@ -158,6 +158,7 @@ EMPTY_LIST = FrozenList()
 _ATOMS = frozenset({type(None), bool})
 _FROZEN = frozenset({FrozenDict, FrozenList})
 _SIMPLE = frozenset({str, int, *_ATOMS, *_FROZEN})
+_OPEN = frozenset({dict, list})
 
 
 def freeze(value: object, *, where: str = "$") -> Any:
@@ -324,11 +325,15 @@ def _thaw(value: object) -> Any:
 
 
 def _share(value: Any) -> Any:
+    """Freeze a value that has just been decoded; nobody else has it yet."""
     kind = type(value)
     if kind is dict:
-        return FrozenDict({key: _share(part) for key, part in value.items()})
+        for key, part in value.items():
+            if type(part) in _OPEN:
+                value[key] = _share(part)
+        return FrozenDict(value)
     if kind is list:
-        return FrozenList([_share(part) for part in value])
+        return FrozenList([_share(part) if type(part) in _OPEN else part for part in value])
     return value
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
+import weakref
 
 import pytest
 
@@ -73,6 +75,19 @@ def test_loops_share_nothing() -> None:
 
     first, second = asyncio.run(main()), asyncio.run(main())
     assert first is not second
+
+
+def test_a_closed_loop_is_let_go() -> None:
+    """Programs that start a loop for each run don't gather loops."""
+
+    async def main() -> weakref.ref[asyncio.AbstractEventLoop]:
+        shared()
+        return weakref.ref(asyncio.get_running_loop())
+
+    first = asyncio.run(main())
+    asyncio.run(main())
+    gc.collect()
+    assert first() is None
 
 
 def test_a_loop_in_a_thread_of_a_run_has_its_own() -> None:

@@ -188,11 +188,25 @@ class TestAnswer:
         assert result["seconds"] > 0
         assert result["url"].endswith("/answer?body=c3a9&type=text/plain")
 
-    @pytest.mark.parametrize("kind", ["application/json", "application/problem%2Bjson"])
+    @pytest.mark.parametrize(
+        "kind", ["application/json", "application/problem%2Bjson", "Application/JSON;charset=utf-8"]
+    )
     def test_json_is_parsed(self, kind: str) -> None:
         """A JSON content type gives the value instead of the text."""
         result = request(f"/answer?body=5b315d&type={kind}")
         assert (result["json"], result["body"]) == ([1], None)
+
+    def test_the_url_is_told_as_it_was_given(self) -> None:
+        """A workflow can compare it with its input, unless a redirect led elsewhere."""
+
+        async def use(server: TestServer) -> None:
+            origin = str(server.make_url("/")).removesuffix("/")
+            for url in (f"{origin}/echo?a=%7e&b=c%2Fd", f"{origin}/echo#part"):
+                assert (await send_request(url))["url"] == url
+            moved = await send_request(f"{origin}/redirect?to=/echo?x=1")
+            assert moved["url"] == f"{origin}/echo?x=1"
+
+        with_server(use)
 
     def test_what_only_says_that_it_is_json_stays_text(self) -> None:
         """A body that isn't the JSON that it should be can still be looked at."""
@@ -443,28 +457,48 @@ class TestFailures:
     )
     def test_an_answer_that_breaks_off(self, reply: bytes) -> None:
         """A connection that is closed too early, or that isn't HTTP, has failed."""
-
-        async def main() -> None:
-            async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                await reader.readuntil(b"\r\n\r\n")
-                writer.write(reply)
-                writer.close()
-
-            server = await asyncio.start_server(serve, "127.0.0.1", 0)
-            async with server:
-                port = server.sockets[0].getsockname()[1]
-                try:
-                    await send_request(f"http://127.0.0.1:{port}/", method="POST")
-                finally:
-                    await close_resources()
-
         with pytest.raises(ActionError) as caught:
-            asyncio.run(main())
+            replied(reply)
         assert caught.value.type == "ConnectionFailed"
+
+    @pytest.mark.parametrize(
+        ("lines", "headers"),
+        [
+            (b"X-A: 1\r\nY: 2\r\nx-a: 3\r\n", {"x-a": "1, 3", "y": "2"}),
+            (b"X: caf\xc3\xa9 \xff\r\n", {"x": "café \ufffd"}),
+            (b"X: \xff\r\nY: 1\r\nX: \xc3\xa9\r\n", {"x": "\ufffd, é", "y": "1"}),
+        ],
+        ids=["twice", "not text", "both"],
+    )
+    def test_headers_are_one_text_for_a_name(self, lines: bytes, headers: dict[str, str]) -> None:
+        """Values of one name are joined as HTTP joins them, and bytes become text."""
+        result = replied(b"HTTP/1.1 204 No\r\n" + lines + b"\r\n")
+        assert result["headers"] == headers
+        freeze(result)
 
     def test_a_host_that_cannot_exist(self) -> None:
         """A name that no host can have is an error of the URL or of the connection."""
         assert failure_of(f"http://{'a' * 70}.invalid/").type in ("BadUrl", "ConnectionFailed")
+
+
+def replied(reply: bytes) -> dict[str, Any]:
+    """The result of a request to a server that replies with these bytes, whatever they are."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(reply)
+        writer.close()
+
+    async def main() -> dict[str, Any]:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            try:
+                return await send_request(f"http://127.0.0.1:{port}", method="POST")
+            finally:
+                await close_resources()
+
+    return asyncio.run(main())
 
 
 def failure_of(url: str) -> ActionError:

@@ -158,12 +158,12 @@ def encode_result(value: object, masker: Masker) -> bytes:
         output = encode(value, where="result")
     except ResultError:
         output = encode(_converted(value), where="result")
-    return masked_json(output, masker)
+    return masked_json(output, masker) if masker.is_active else output
 
 
 def masked_json(text: bytes, masker: Masker) -> bytes:
     """JSON text without secrets."""
-    if not masker.is_active or masker.holds_none(text):
+    if masker.holds_none(text):
         return text
     return msgspec.json.encode(masker.mask(msgspec.json.decode(text)))
 

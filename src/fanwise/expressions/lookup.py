@@ -22,6 +22,8 @@ _SEQUENCES = (str, list, tuple, range, LazyList)
 
 def element(value: Any, key: Any, owner: str, *, named: bool) -> Any:
     """The value of `owner[key]`. `named` says that the key is in the template's own text."""
+    if isinstance(value, dict) and type(key) is str and key in value:
+        return value[key]  # as nearly always
     if isinstance(value, Undefined):
         return value  # What is missing has no parts, and `default` stands in for all of them.
     if isinstance(value, OnePass):

@@ -12,7 +12,7 @@ import os
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
@@ -121,13 +121,18 @@ def text_of(response: aiohttp.ClientResponse, body: bytes, encoding: str | None)
 
 def json_of(response: aiohttp.ClientResponse, body: bytes) -> Any:
     """Return the JSON value of a body whose content type says JSON, or None if it isn't."""
-    kind = response.content_type
-    if kind != "application/json" and not kind.endswith("+json"):
+    if not _is_json(response.headers.get("Content-Type", "")):
         return None
     try:
         return msgspec.json.decode(body.removeprefix(_BYTE_ORDER_MARK))
     except (ValueError, RecursionError):  # also bytes that aren't UTF-8
         return None
+
+
+@lru_cache(maxsize=100)  # Most servers say the same.
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
 
 
 def text_like(response: aiohttp.ClientResponse, head: bytes) -> str:

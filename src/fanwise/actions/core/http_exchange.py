@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from time import perf_counter
@@ -94,7 +95,7 @@ async def exchange(
     if saved is not None:
         result.update(saved._asdict(), body=None)
     result["seconds"] = perf_counter() - started
-    result["url"] = str(request.url)
+    result["url"] = request.text or str(request.url)
     return result
 
 
@@ -148,12 +149,9 @@ def _retry_after(value: str) -> float | None:
 
 
 def _result(response: aiohttp.ClientResponse, body: bytes, encoding: str | None) -> dict[str, Any]:
-    headers: dict[str, str] = {}
-    for name, value in response.headers.items():
-        name = name.lower()
-        if not value.isascii():  # aiohttp decodes bytes that aren't UTF-8 to lone surrogates
-            value = decoded(value.encode("utf-8", "surrogateescape"))
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    if len(headers) < len(response.headers) or not "".join(headers.values()).isascii():
+        headers = _merged(response.headers)
     parsed = json_of(response, body)
     return {
         "status": response.status,
@@ -161,6 +159,17 @@ def _result(response: aiohttp.ClientResponse, body: bytes, encoding: str | None)
         "body": text_of(response, body, encoding) if parsed is None else None,
         "json": parsed,
     }
+
+
+def _merged(given: Mapping[str, str]) -> dict[str, str]:
+    """Return headers of which some have a name in common, or characters beyond ASCII."""
+    headers: dict[str, str] = {}
+    for name, value in given.items():
+        name = name.lower()
+        if not value.isascii():  # aiohttp decodes bytes that aren't UTF-8 to lone surrogates
+            value = decoded(value.encode("utf-8", "surrogateescape"))
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 def _explain(error: Exception, timeout_s: float) -> ActionError:

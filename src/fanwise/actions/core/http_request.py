@@ -40,13 +40,14 @@ _BELOW_400: Final = range(100, 400)
 class Request(NamedTuple):
     """A request that is ready to be sent; `url` has no user and password.
 
-    `content` makes the body, once for each sending.
+    `content` makes the body, once for each sending. `text` is the URL's, if it is known already.
     """
 
     method: str
     url: URL
     headers: CIMultiDict[str]
     content: Callable[[], Content] | None
+    text: str | None = None
 
 
 def make_request(
@@ -85,7 +86,8 @@ def make_request(
     elif form is not None:
         content = _bytes(urlencode(list(_pairs("form", form))).encode())
         sent.setdefault("Content-Type", "application/x-www-form-urlencoded")
-    return Request(method, _take_credentials(target, sent), sent, content)
+    text = None if query or "@" in url or not _is_url(url) else url
+    return Request(method, _take_credentials(target, sent), sent, content, text)
 
 
 def _bytes(content: bytes) -> Callable[[], Content]:
@@ -113,8 +115,8 @@ def checked_headers(headers: Mapping[str, object]) -> CIMultiDict[str]:
 
 def redirected(request: Request, status: int, location: str) -> Request:
     """Return the request that follows a redirect. Raises `ActionError` for a bad location."""
-    method, url, headers, content = request
-    target = _parsed(location, "the location that the server redirects to", base=url)
+    method, url, headers, content, _ = request
+    target = checked_url(location, "the location that the server redirects to", base=url)
     headers = headers.copy()
     if target.origin() != url.origin():
         for name in (*_CREDENTIALS, "Host"):
@@ -157,19 +159,18 @@ def _pairs(field: str, values: Mapping[str, object]) -> Iterator[tuple[str, str]
                 raise _bad_request(f"the values in {field} must be text, numbers or booleans")
 
 
-def checked_url(text: str) -> URL:
-    """Return a URL byte for byte as it was given. Raises `ActionError` for none of HTTP."""
-    return _parsed(text, "the URL")
+def checked_url(text: str, name: str = "the URL", *, base: URL | None = None) -> URL:
+    """Return a URL byte for byte as it was given. Raises `ActionError` for none of HTTP.
 
-
-def _parsed(text: str, name: str, *, base: URL | None = None) -> URL:
+    One without a host is relative to `base`; an error calls it by `name`.
+    """
     try:
         if base is None or "://" in text:
-            url = _as_given(text)
+            url = URL(text, encoded=True) if _is_url(text) else _quoted(text)
         elif text.startswith("/") and not text.startswith("//"):
-            url = _as_given(f"{base.origin()}{text}")  # which joining would shorten
+            url = _quoted(f"{base.origin()}{text}")  # which joining would shorten
         else:
-            url = base.join(_as_given(text))
+            url = base.join(_quoted(text))
         if url.scheme in ("http", "https") and url.raw_host and url.port is not None:
             return url
     except ValueError:
@@ -185,10 +186,8 @@ def _has_port(text: str) -> bool:
     return named is None or (named[1].isdigit() and int(named[1][:6]) <= _MOST_PORT)
 
 
-def _as_given(text: str) -> URL:
+def _quoted(text: str) -> URL:
     """Return the URL with each character that it may hold as it is. Raises `ValueError`."""
-    if _is_url(text):
-        return URL(text, encoded=True)
     origin, rest = "", text
     if parts := _parts_of_url(text):
         origin, rest = parts.groups()

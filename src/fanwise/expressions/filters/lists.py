@@ -39,8 +39,10 @@ def getter(budget: Budget, attribute: Attribute, default: object = None) -> Gett
     elif attribute is not None:
         path = [attribute]
 
+    step, cost = budget.step, 1 + 3 * len(path)
+
     def get(value: object) -> Any:
-        budget.step(1 + 3 * len(path))
+        step(cost)
         for name in path:
             value = element(value, name, "an element", named=True)
             if default is not None and isinstance(value, Undefined):
