@@ -24,7 +24,7 @@ class Deadlines:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self.next_look = math.inf
-        """When the timer strikes, by the loop's clock."""
+        """The time at which the timer strikes, by the clock of the loop."""
         self.blocks: set[_Block] = set()
         """The blocks that have begun and haven't ended."""
 
@@ -36,7 +36,7 @@ class Deadlines:
         return _Block(self, self._loop.time() + seconds)
 
     def look_at(self, at: float) -> None:
-        """Have the timer strike at a time, by the loop's clock."""
+        """Have the timer strike at a time of the clock of the loop."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_at(at, self._look)

@@ -29,7 +29,7 @@ _NOT_GIVEN = object()
 
 
 def select(
-    budget: Budget, value: object, test: Callable[..., Any] | None = None, /, *args: object
+    budget: Budget, value: object, test: Callable[..., object] | None = None, /, *args: object
 ) -> OnePass:
     """The elements that pass the test, or that are true."""
     return _filtered(budget, value, None, _judge(budget, test, args))
@@ -46,7 +46,7 @@ def selectattr(
     budget: Budget,
     value: object,
     attribute: Attribute,
-    test: Callable[..., Any] | None = None,
+    test: Callable[..., object] | None = None,
     /,
     *args: object,
 ) -> OnePass:
@@ -67,12 +67,12 @@ def rejectattr(
 
 
 def _judge(
-    budget: Budget, test: Callable[..., Any] | None, args: tuple[object, ...]
-) -> Callable[[Any], Any]:
+    budget: Budget, test: Callable[..., object] | None, args: tuple[object, ...]
+) -> Callable[[object], object]:
     """A function that is true of a value that passes the test, or that is true."""
     if test is None:
         return bool
-    if len(args) == 1:  # as most tests have; a call with `*args` takes twice the time
+    if len(args) == 1:  # as most tests have, and without a tuple for each element
         (other,) = args
         return lambda it: test(budget, it, other)
     return lambda it: test(budget, it, *args)
@@ -82,7 +82,7 @@ def _filtered(
     budget: Budget,
     value: object,
     attribute: Attribute,
-    judge: Callable[[Any], Any],
+    judge: Callable[[object], object],
     *,
     is_kept: bool = True,
 ) -> OnePass:
