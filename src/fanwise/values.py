@@ -189,7 +189,8 @@ def encode(value: object, *, where: str = "$") -> bytes:
         return b"null"
     try:
         # The encoder refuses surrogates (UnicodeError) and integers that CPython won't print.
-        data = _encode(value if _is_plain(value, 0) else _freeze(value, 0))
+        is_plain = type(value) in _SIMPLE or _is_plain(value, 0)
+        data = _encode(value if is_plain else _freeze(value, 0))
     except (_NotJsonError, RecursionError, ValueError):
         raise _explained(value, where) from None
     if b"\\u0000" in data:  # a NUL, or a text that spells one

@@ -7,14 +7,13 @@ that found no place; each other one is that of an attempt that runs, or 0.
 from __future__ import annotations
 
 import mmap
-import struct
 from typing import Final
 
 PLACES: Final = 4_096
 
-_NUMBER: Final = struct.Struct("=Q")
+_NUMBER: Final = "Q"  # of eight bytes, as the processor has them
 _NOWHERE: Final = 0
-SIZE_BYTES: Final = (1 + PLACES) * _NUMBER.size
+SIZE_BYTES: Final = (1 + PLACES) * 8
 
 
 class Marks:
@@ -22,6 +21,7 @@ class Marks:
 
     def __init__(self, file: int) -> None:
         self._memory = mmap.mmap(file, SIZE_BYTES)
+        self._numbers = memoryview(self._memory).cast(_NUMBER)
         self._free = list(range(PLACES, 0, -1))
         self._places: dict[int, int] = {}
         self._unnoted = 0
@@ -33,7 +33,7 @@ class Marks:
             self._count(1)
             return
         place = self._places[number] = self._free.pop()
-        _NUMBER.pack_into(self._memory, place * _NUMBER.size, number)
+        self._numbers[place] = number
 
     def end(self, number: int) -> None:
         """Note that it has ended."""
@@ -41,18 +41,19 @@ class Marks:
         if place == _NOWHERE:
             self._count(-1)
             return
-        _NUMBER.pack_into(self._memory, place * _NUMBER.size, 0)
+        self._numbers[place] = 0
         self._free.append(place)
 
     def _count(self, change: int) -> None:
         self._unnoted += change
-        _NUMBER.pack_into(self._memory, _NOWHERE, self._unnoted)
+        self._numbers[_NOWHERE] = self._unnoted
 
     def running(self) -> frozenset[int] | None:
         """The attempts that have begun and not ended, or None if not all of them are noted."""
-        unnoted, *numbers = (number for (number,) in _NUMBER.iter_unpack(self._memory))
+        unnoted, *numbers = self._numbers
         return None if unnoted else frozenset(numbers) - {0}
 
     def close(self) -> None:
         """Give the memory back."""
+        self._numbers.release()
         self._memory.close()

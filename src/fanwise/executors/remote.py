@@ -102,6 +102,7 @@ class RemoteVisit:
     ) -> None:
         self._feed = feed
         self._call = call
+        self._received = call.received
         self._may_carry_secrets = may_carry_secrets
         self._workers = workers
         self._clock = clock
@@ -197,13 +198,17 @@ class RemoteVisit:
             self._add(station, chunk, ticket, runs=False)
 
     def _add(self, station: Station, chunk: _Chunk, ticket: Ticket, *, runs: bool) -> bool:
-        """Add an attempt; False if it has failed, since its item can't be sent."""
+        """Add an attempt; False if it has failed, since its item can't be sent.
+
+        A hot path, as `_ended` is.
+        """
         context = ticket.context
         item = b""
         if isinstance(context, ItemContext):
             try:
                 item = encode(context.item, where="item")
-                self._require_portable(item)
+                if not self._may_carry_secrets and self._received(item) != item:
+                    raise _secret_item()
             except AttemptError as error:
                 if not runs:
                     self._feed.begin()
@@ -216,14 +221,6 @@ class RemoteVisit:
         chunk.attempts.append(SentAttempt(number, ticket.index, ticket.attempt, item))
         chunk.size_bytes += len(item)
         return True
-
-    def _require_portable(self, item: bytes) -> None:
-        """Raise `WorkerRefusedError` for an item with a secret where none may travel."""
-        if not self._may_carry_secrets and self._call.received(item) != item:
-            raise WorkerRefusedError(
-                "the item holds a secret, and secrets don't go there.",
-                hint="Name it in the input, as secrets.NAME, and not in with-items.",
-            )
 
     def _send(self, station: Station, chunk: _Chunk) -> None:
         if chunk.attempts:
@@ -313,7 +310,7 @@ class RemoteVisit:
         """Hand back outcomes. The hot loop: it runs for each attempt."""
         lane, feed, traces = station.lane, self._feed, self._traces
         station.since = self._clock.monotonic()
-        received = self._call.received
+        received = self._received
         total_s = 0.0
         for outcome in message.outcomes:
             ticket, begins = lane.ended(outcome.number)
@@ -432,6 +429,13 @@ class _Chunk:
     def __init__(self) -> None:
         self.attempts: list[SentAttempt] = []
         self.size_bytes = 0
+
+
+def _secret_item() -> WorkerRefusedError:
+    return WorkerRefusedError(
+        "the item holds a secret, and secrets don't go there.",
+        hint="Name it in the input, as secrets.NAME, and not in with-items.",
+    )
 
 
 def _error(failure: Failure) -> RemoteAttemptError:

@@ -33,8 +33,9 @@ class Budget:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._texts: set[str] = set()
-        self.renew()
+        self._steps = limits.template_steps
+        self._bytes = limits.template_bytes
+        self._texts: set[str] | None = None
 
     def renew(self) -> None:
         """Start again with all that the limits allow."""
@@ -85,10 +86,11 @@ class Budget:
 
     def is_first(self, text: str) -> bool:
         """True if it is asked for the first time about this text, which is compiled only once."""
-        if text in self._texts:
-            return False
+        if self._texts is None:
+            self._texts = set()
+        is_first = text not in self._texts
         self._texts.add(text)
-        return True
+        return is_first
 
     def allocate(self, size_bytes: int) -> None:
         """Pay for memory that is about to be allocated."""

@@ -12,6 +12,12 @@ from fanwise.model import Limits, TaskResult
 UNSET: Final = object()
 """The mark in `local` of a variable that isn't set. It never flows through a template."""
 
+_NO_ATTEMPT: Final = undefined(
+    'there is no "attempt" here.', "Only the input of a task is made for each attempt."
+)
+_NO_ITEM: Final = undefined('there is no "item" here.', "Only a task with with-items has one.")
+_NO_INDEX: Final = undefined('there is no "index" here.', "Only a task with with-items has one.")
+
 
 class Frame:
     """The context, the task's outcome, the template's own variables, and the budget.
@@ -34,17 +40,15 @@ class Frame:
             self.attempt: object = context.attempt
             context = context.context
         else:
-            hint = "Only the input of a task is made for each attempt."
-            self.attempt = undefined('there is no "attempt" here.', hint)
+            self.attempt = _NO_ATTEMPT
         if isinstance(context, ItemContext):
             self.shared = context.shared
             self.item = context.item
             self.index: Any = context.index
         else:
             self.shared = context
-            hint = "Only a task with with-items has one."
-            self.item = undefined('there is no "item" here.', hint)
-            self.index = undefined('there is no "index" here.', hint)
+            self.item = _NO_ITEM
+            self.index = _NO_INDEX
         self.outcome = outcome
         self.local = [UNSET] * variables
         self.budget = Budget(limits)

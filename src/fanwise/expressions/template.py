@@ -16,7 +16,7 @@ from fanwise.errors import AttemptError, Place
 from fanwise.expressions.compilation import MAX_DEPTH, Closure, Compiler
 from fanwise.expressions.fast import text_reader, value_reader
 from fanwise.expressions.fixed import wrong_part
-from fanwise.expressions.flow import OnePass
+from fanwise.expressions.flow import SCALARS, OnePass
 from fanwise.expressions.frame import Frame
 from fanwise.expressions.known import element_of, parts_of
 from fanwise.expressions.nodes import NODES
@@ -142,7 +142,10 @@ def compile_template(
 
 
 def _given(frame: Frame, value: object) -> Any:
-    return value if isinstance(value, LazyList) else freeze_result(frame.budget, value)
+    # To ask whether a number is a list takes longer than all the rest.
+    if type(value) not in SCALARS and isinstance(value, LazyList):
+        return value
+    return freeze_result(frame.budget, value)
 
 
 def _sole_expression(body: list[nodes.Node]) -> nodes.Expr | None:

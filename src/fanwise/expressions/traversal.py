@@ -14,6 +14,9 @@ from fanwise.expressions.flow import SCALARS, Undefined, elements, is_fresh, kin
 from fanwise.expressions.refusal import EvaluationError
 from fanwise.values import MAX_DEPTH, FrozenDict, FrozenList, LazyList, freeze
 
+_FROZEN = (FrozenDict, FrozenList)
+_SHORT = 2**63
+
 
 def listed(budget: Budget, value: object) -> Sequence[object]:
     """All elements of a value at once; a list or tuple is given back as it is.
@@ -92,13 +95,15 @@ def equal(budget: Budget, a: object, b: object) -> bool:
 
 def freeze_result(budget: Budget, value: object, depth: int = 0) -> Any:
     """The frozen value that leaves a template: tuples and all that is read lazily become lists."""
-    if isinstance(value, FrozenDict | FrozenList):
+    if type(value) is int and -_SHORT < value < _SHORT:  # which costs nothing to print
         return value
     if type(value) in SCALARS:
         if type(value) is str:
             (budget.scan if value.isascii() else budget.read)(len(value))
         budget.square(value)  # It will be printed.
         return freeze(value, where="its value")
+    if isinstance(value, _FROZEN):
+        return value
     if depth > MAX_DEPTH:
         raise EvaluationError(f"its value is nested more than {MAX_DEPTH} levels deep.")
     if isinstance(value, dict):

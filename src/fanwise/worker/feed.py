@@ -67,6 +67,7 @@ class LinkFeed:
         self.is_closed = False
         self.stop = StopFlag()
         self._unsent_bytes = unsent_bytes
+        self._is_full = False  # whether the engine has left much unread
         self._has_some = threading.Event()
         self._visit = visit
         self._limits = limits
@@ -134,7 +135,7 @@ class LinkFeed:
     def take(self) -> LinkTicket | None:
         """The next attempt, or None if there is none at the moment."""
         context = self._context
-        if context is None or self._unsent_bytes() > _MOST_UNSENT_BYTES:
+        if context is None or self._is_full:
             return None
         try:
             sent = self._waiting.popleft()
@@ -151,7 +152,8 @@ class LinkFeed:
         """Return True when `take` may have an attempt, False when the visit is closed."""
         while not self.is_closed:
             if self._waiting and self._context is not None:
-                if self._unsent_bytes() <= _MOST_UNSENT_BYTES:
+                self._look()
+                if not self._is_full:
                     return True
                 await asyncio.sleep(_LOOK_S)
             else:
@@ -162,7 +164,8 @@ class LinkFeed:
         """Return when `take` may have an attempt, or the visit is closed."""
         self._has_some.clear()
         if self._waiting and self._context is not None:
-            if self._unsent_bytes() > _MOST_UNSENT_BYTES:
+            self._look()
+            if self._is_full:
                 time.sleep(_LOOK_S)
         elif not self.is_closed:
             self._has_some.wait()
@@ -209,7 +212,8 @@ class LinkFeed:
     def _add(self, outcome: Outcome) -> None:
         self._marks.end(outcome.number)
         self._outcomes.append(outcome)
-        self._plan()
+        if not self._is_due or not self._waiting or self._bytes > _PART_BYTES:
+            self._plan()
 
     # In parts
 
@@ -238,6 +242,11 @@ class LinkFeed:
             self._send(message)
         if outcomes:
             self._send(Ended(self._visit, outcomes))
+        self._look()
+
+    def _look(self) -> None:
+        """Find out whether the engine has left so much unread that nothing more may begin."""
+        self._is_full = self._unsent_bytes() > _MOST_UNSENT_BYTES
 
     def left_behind(self, call: Future) -> None:
         """A call that can't be stopped ends with this process."""
