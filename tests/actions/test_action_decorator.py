@@ -66,6 +66,17 @@ class TestSpec:
         assert spec(may_have).context_field == "ctx"
         assert not spec(may_have).fields
 
+    @pytest.mark.parametrize("service", [fanwise.ActionContext, fanwise.Limits])
+    def test_a_service_is_asked_for_once(self, service: type) -> None:
+        """Two parameters for one service are told where they stand, and not at each call."""
+
+        def function(x: int, one: object, other: object = None) -> None: ...
+
+        function.__annotations__ |= {"one": service, "other": service | None}
+        marked = fanwise.action("a.b")(function)
+        with pytest.raises(ActionLoadError, match=r'"a\.b" asks for \w+ twice: in "one" and in "o'):
+            spec(marked)
+
     def test_the_limits_are_no_field(self) -> None:
         """A parameter annotated Limits, also as optional, is no input."""
 

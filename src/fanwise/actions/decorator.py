@@ -52,6 +52,9 @@ FIELDS = object()
 
 _MARKS = (SCRIPT, PATH, DURATION, STREAM, FIELDS)
 _MARK = "__fanwise_action__"
+# Parameters of these types are no inputs: the engine gives them, to an action that asks.
+_SERVICES: tuple[type, ...] = (ActionContext, Limits)
+
 _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 
 
@@ -119,7 +122,8 @@ def action(
 def spec_of(function: object) -> ActionSpec | None:
     """The spec of a function that was marked by `action`, or None for anything else.
 
-    Raises `ActionLoadError` if an annotation can't be evaluated.
+    Raises `ActionLoadError` if an annotation can't be evaluated, or if two parameters ask for the
+    same service of the engine.
     """
     if not isinstance(function, types.FunctionType):
         return None
@@ -129,26 +133,31 @@ def spec_of(function: object) -> ActionSpec | None:
     parameters = inspect.signature(function).parameters
     annotations = _annotations(function, mark.name, parameters)
     fields: dict[str, ActionField] = {}
-    context_field = limits_field = None
+    services: dict[type, str] = {}
     open_input = False
     for parameter in parameters.values():
         annotation = annotations.get(parameter.name, Any)
+        service = next((each for each in _SERVICES if each in members(annotation)), None)
         if parameter.kind is parameter.VAR_KEYWORD:
             open_input = True
-        elif ActionContext in members(annotation):
-            context_field = parameter.name
-        elif Limits in members(annotation):
-            limits_field = parameter.name
-        else:
+        elif service is None:
             fields[parameter.name] = _field(mark.name, parameter, annotation)
+        elif service in services:
+            raise ActionLoadError(
+                f'{_place(function)}  action "{mark.name}" asks for {service.__name__} twice: in '
+                f'"{services[service]}" and in "{parameter.name}".',
+                hint="Keep one of these parameters.",
+            )
+        else:
+            services[service] = parameter.name
     return ActionSpec(
         name=mark.name,
         function=function,
         runs=_runs(function, cpu=mark.cpu),
         fields=fields,
         open_input=open_input,
-        context_field=context_field,
-        limits_field=limits_field,
+        context_field=services.get(ActionContext),
+        limits_field=services.get(Limits),
         doc=inspect.getdoc(function) or "",
         source=_place(function),
         rules=mark.rules,
